@@ -1,0 +1,40 @@
+# Every target makes the environment on first use. torch is pinned in the constraints.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --constraint planner/constraints.txt
+
+# llama.cpp as the project builds it: no vision, no OpenSSL, no instructions of this CPU only.
+export CMAKE_ARGS := -DLLAVA_BUILD=OFF -DGGML_NATIVE=OFF -DLLAMA_OPENSSL=OFF
+
+export HF_HUB_OFFLINE := 1
+export HF_HUB_DISABLE_TELEMETRY := 1
+
+.PHONY: test test-all check format clean
+
+$(VENV)/installed: pyproject.toml planner/constraints.txt
+	@echo "making $(VENV): the training stack is about 2 GB, minutes on a first run"
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) torch==2.13.0
+	$(PIP) --editable '.[train,parquet,dev]'
+	@$(PIP) --editable '.[gguf]' || echo "llama-cpp-python was not built (no C++ compiler?): its tests are skipped"
+	@touch $@
+
+test: $(VENV)/installed  ## the tests, without the long journeys
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/installed  ## every test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed  ## lint, format, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,64 @@
+"""The errors that a person can meet, as one tree; each carries its exit code.
+
+A message is one sentence with literals in backticks; a hint names the command to type.
+The exit codes are an interface: scripts and schedulers branch on them.
+"""
+
+
+class TunelockError(Exception):
+    """Base of every error that ends a command with a sentence instead of a traceback."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class RunFailed(TunelockError):
+    """A stage of a run failed."""
+
+    exit_code = 1
+
+
+class UsageProblem(TunelockError):
+    """Wrong usage, or an input that is missing, broken or not understood."""
+
+    exit_code = 2
+
+
+class StaleLock(TunelockError):
+    """The intent is newer than the lock that was made from it."""
+
+    exit_code = 3
+
+
+class DoesNotFit(TunelockError):
+    """The plan needs more than this machine has, or another kind of machine."""
+
+    exit_code = 4
+
+
+class DigestDiffers(TunelockError):
+    """A model, template, data file or token stream is not the one that was locked."""
+
+    exit_code = 5
+
+
+class DataRefused(TunelockError):
+    """The data cannot be trained on as it is."""
+
+    exit_code = 6
+
+
+class Stopped(TunelockError):
+    """A run was stopped cleanly and goes on with the same command."""
+
+    exit_code = 75
+
+
+class Interrupted(TunelockError):
+    """A command was interrupted at the keyboard."""
+
+    exit_code = 130

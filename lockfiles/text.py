@@ -1,0 +1,74 @@
+"""The one reader and the one writer of TOML: canonical bytes out, errors with line numbers in.
+
+Canonical text is UTF-8 with keys in the order given, one list item per line and a trailing
+newline, so that `write(parse(text)) == text` and a difference is one line of a diff.
+"""
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import tomli_w
+
+from lockfiles.errors import UsageProblem
+
+_HEADER = re.compile(r"^\s*\[(\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY = re.compile(r"^\s*([A-Za-z0-9_.\"'-]+)\s*=")
+
+
+def write(table: Mapping[str, object], *, header: str = "") -> str:
+    """Return `table` as canonical TOML, below `header` as comment lines."""
+    comment = "".join(f"# {line}\n" for line in header.splitlines())
+    return comment + ("\n" if comment else "") + tomli_w.dumps(table)
+
+
+def parse(text: str, *, name: str) -> dict[str, object]:
+    """Return the tables in `text`.
+
+    Raises UsageProblem, naming the file and the line, where `text` is no TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise UsageProblem(
+            f"`{name}` is not valid TOML: {problem}.", hint=f"edit `{name}` at that line"
+        ) from None
+    except RecursionError:
+        raise UsageProblem(f"`{name}` is nested too deeply.") from None
+
+
+def read(path: Path) -> str:
+    """Return the text of a file, or raise one UsageProblem that says why it has none."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise UsageProblem(f"`{path}` does not exist.", hint=f"ls {path.parent}") from None
+    except UnicodeDecodeError as problem:
+        raise UsageProblem(f"`{path}` is not UTF-8 text (byte {problem.start}).") from None
+    except OSError as problem:
+        raise UsageProblem(f"`{path}` cannot be read: {problem.strerror}.") from None
+
+
+def key_lines(text: str) -> dict[str, int]:
+    """Return the 1-based line of each key in `text`.
+
+    Keys are dotted; the tables of a list are counted from 0: `data.0.rows`. A key inside an
+    inline table has no line of its own.
+    """
+    return dict(_keys(text))
+
+
+def _keys(text: str) -> Iterator[tuple[str, int]]:
+    table, counts = "", Counter[str]()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _HEADER.match(line):
+            table = header[2].replace('"', "")
+            if header[1]:
+                counts[table] += 1
+                table = f"{table}.{counts[table] - 1}"
+            yield table, number
+        elif key := _KEY.match(line):
+            name = key[1].strip("\"'")
+            yield (f"{table}.{name}" if table else name), number

@@ -1,0 +1,101 @@
+"""A whole lock with made-up but possible values, for the tests of this floor."""
+
+from lockfiles.lock import Lock
+
+SHA = "0123456789abcdef" * 4
+
+LOCK = Lock.model_validate(
+    {
+        "version": 1,
+        "revision": 0,
+        "intent": {
+            "digest": SHA,
+            "name": "intents",
+            "origin": {"data.train": "given", "train.epochs": "default"},
+        },
+        "decision": {
+            "verdict": "fine-tuning",
+            "reasons": ["the task is repetitive and well-defined"],
+            "against": [],
+            "overridden": "",
+        },
+        "model": {
+            "source": "local:model",
+            "revision": "",
+            "commit": "",
+            "licence": "apache-2.0",
+            "gated": False,
+            "family": "llama",
+            "parameters": 1_900_000,
+            "dtype": "bfloat16",
+            "context_tokens": 256,
+            "files": [{"name": "model.safetensors", "size_bytes": 3_800_000, "sha256": SHA}],
+        },
+        "template": {
+            "source": "model",
+            "sha256": SHA,
+            "loss_mask": "assistant-turns-with-end",
+            "golden_sha256": SHA,
+        },
+        "data": [
+            {
+                "split": "train",
+                "source": "local:train",
+                "format": "messages",
+                "prompt_column": "",
+                "completion_column": "",
+                "rows": 675,
+                "sha256": SHA,
+            }
+        ],
+        "stream": {
+            "max_length_tokens": 64,
+            "packing": False,
+            "rows": 675,
+            "tokens": 27_000,
+            "scored_tokens": 3_000,
+            "sha256": SHA,
+            "order_sha256": [SHA],
+        },
+        "method": {
+            "objective": "sft",
+            "kind": "lora",
+            "rank": 16,
+            "alpha": 32,
+            "dropout": 0.05,
+            "targets": ["q_proj", "v_proj"],
+        },
+        "train": {
+            "micro_batch": 8,
+            "accumulation": 2,
+            "epochs": 1,
+            "learning_rate": 2e-4,
+            "schedule": "cosine",
+            "warmup_ratio": 0.03,
+            "weight_decay": 0.01,
+            "gradient_clip": 1.0,
+            "optimizer": "adamw_torch",
+            "dtype": "float32",
+            "attention": "sdpa",
+            "checkpointing": False,
+            "keep": "best",
+            "evaluate_steps": 20,
+            "seed": 17,
+        },
+        "exact": False,
+        "packages": {"torch": "2.13.0"},
+        "machine": {"kind": "cpu", "accelerator": "", "count": 0, "memory_bytes": 17179869184},
+        "prediction": {
+            "estimator": "closed-form-1",
+            "phase": "backward",
+            "peak_bytes": 800_000_000,
+            "components": {"process": 750_000_000, "weights": 7_600_000},
+        },
+        "rejected": [{"what": "full", "needed_bytes": 0, "reason": "LoRA reaches the goal"}],
+        "stage": [
+            {"name": "prepare", "settings": {}},
+            {"name": "gguf", "settings": {"levels": ["q8_0"]}},
+        ],
+        "integrity": {"prepare": SHA, "gguf": SHA},
+    }
+)

@@ -1,0 +1,41 @@
+"""`run.toml` as a file."""
+
+from pathlib import Path
+
+import pytest
+
+from lockfiles import intent
+from lockfiles.errors import UsageProblem
+
+
+def test_values_are_flat_and_know_their_lines() -> None:
+    raw = intent.parse('[data]\ntrain = "rows.jsonl"\n\n[train]\n# faster\nepochs = 2\n')
+    assert raw.values == {"data.train": "rows.jsonl", "train.epochs": 2}
+    assert raw.lines["train.epochs"] == 6
+
+
+def test_written_in_the_wizards_order_and_read_back() -> None:
+    text = intent.write({"train": {"epochs": 2}, "data": {"train": "rows.jsonl"}, "goal": {}})
+    assert text == '[data]\ntrain = "rows.jsonl"\n\n[train]\nepochs = 2\n'
+    assert intent.parse(text).values == {"data.train": "rows.jsonl", "train.epochs": 2}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"epochs = 2\n", "`epochs` on line 1 of"),
+        (b"[train\n", "is not valid TOML"),
+        (b"\xff\xfe[\x00", "is not UTF-8 text (byte 0)"),
+    ],
+)
+def test_a_wrong_form_is_one_sentence(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "run.toml"
+    path.write_bytes(content)
+    with pytest.raises(UsageProblem, match=r"^[^\n]+$") as caught:
+        intent.read(path)
+    assert message in caught.value.message
+
+
+def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageProblem, match="does not exist"):
+        intent.read(tmp_path / "run.toml")
