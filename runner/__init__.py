@@ -1,0 +1,1 @@
+"""Carries out a lock: supervisor, stages, events."""

@@ -1,0 +1,65 @@
+"""The command line. Verbs are listed here by name and imported only when one is run."""
+
+from importlib import import_module
+
+import click
+
+from tui import output
+
+_VERBS = {
+    "diff": "What differs between two locks, grouped by what it changes.",
+    "doctor": "What is installed, what this driver needs, what is missing.",
+}
+
+
+class _Verbs(click.Group):
+    """A group whose help needs none of its commands' imports."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        command = import_module(f"tui.commands.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _VERBS and not args[0].startswith("-"):
+            from lockfiles.errors import UsageProblem
+            from lockfiles.nearest import nearest
+
+            like = nearest(args[0], _VERBS)
+            known = f"; the nearest known one is `{like}`" if like else ""
+            raise UsageProblem(
+                f"`{args[0]}` is no command of tunelock{known}.", hint="tunelock --help"
+            )
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tunelock")
+def app() -> None:
+    """Plan a fine-tune once, lock it, run it anywhere."""
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+
+    def command() -> None:
+        try:
+            app(standalone_mode=False)
+        except click.exceptions.Abort:
+            raise KeyboardInterrupt from None
+        except click.ClickException as problem:
+            problem.show()
+            raise SystemExit(2) from None
+
+    output.guarded(command)

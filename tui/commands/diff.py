@@ -1,0 +1,44 @@
+"""`tunelock diff A B`: what differs between two locks, grouped by what it changes."""
+
+from itertools import groupby
+from pathlib import Path
+
+import click
+
+from lockfiles import lock
+from lockfiles.compare import Difference, differences
+from tui import output
+
+_ORDER = ("changes weights", "changes speed", "changes exports", "informational")
+
+
+@click.command(name="diff")
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Write the differences as JSON.")
+def command(a: Path, b: Path, as_json: bool) -> None:
+    """Compare lock A with lock B: each field, both values and what the change means."""
+    found = sorted(
+        differences(lock.read(a), lock.read(b)), key=lambda item: _ORDER.index(item.consequence)
+    )
+    if as_json:
+        output.data_json([vars(difference) for difference in found])
+    elif not found:
+        output.data("the locks are equal")
+    else:
+        output.data("\n".join(_lines(found)))
+
+
+def _lines(found: list[Difference]) -> list[str]:
+    lines: list[str] = []
+    for consequence, group in groupby(found, key=lambda item: item.consequence):
+        lines.append(consequence)
+        lines += [f"  ~ {item.field}  {_word(item.locked)} → {_word(item.found)}" for item in group]
+    return lines
+
+
+def _word(value: object) -> str:
+    if value is None:
+        return "(none)"
+    text = str(value)
+    return f"{text[:12]}…" if len(text) == 64 else text
