@@ -1,0 +1,114 @@
+"""The run folder: held by one supervisor, and stages that come into place whole or not at all."""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lockfiles.errors import UsageProblem
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file to a temporary name, flush it to disk and rename it into place."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Flush a folder's own entries, so that a rename in it outlives a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class StagePlace:
+    """Where one stage works and where its result stands."""
+
+    number: int
+    """From 1, in the lock's order."""
+    name: str
+    root: Path
+    """The folder `stages/` of the run."""
+
+    @property
+    def final(self) -> Path:
+        """Where the finished stage stands."""
+        return self.root / f"{self.number:02d}-{self.name}"
+
+    @property
+    def partial(self) -> Path:
+        """Where the stage works; kept over a kill, so that training goes on from it."""
+        return self.root / f"{self.number:02d}-{self.name}.partial"
+
+    def done(self, digest: str) -> dict[str, Any] | None:
+        """Return what a finished stage reported, or None where it is not done for `digest`."""
+        try:
+            report = json.loads((self.final / "done.json").read_bytes())
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None
+        matches = isinstance(report, dict) and report.get("digest") == digest
+        return report if matches else None
+
+    def begin(self, digest: str) -> Path:
+        """Return the working folder, emptied where it was begun for another digest."""
+        mark = self.partial / "begun.json"
+        try:
+            same = json.loads(mark.read_bytes())["digest"] == digest
+        except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+            same = False
+        if not same:
+            shutil.rmtree(self.partial, ignore_errors=True)
+            self.partial.mkdir(parents=True)
+            write_whole(mark, json.dumps({"digest": digest}).encode())
+        return self.partial
+
+    def finish(self, digest: str, report: Mapping[str, Any]) -> None:
+        """Write `done.json` and rename the working folder into place."""
+        content = json.dumps({"digest": digest, **report}, indent=2) + "\n"
+        write_whole(self.partial / "done.json", content.encode())
+        if self.final.exists():
+            shutil.rmtree(self.final)
+        self.partial.rename(self.final)
+        sync_folder(self.root)
+
+
+class Held:
+    """A run folder held by this process, and by every child that inherits the descriptor.
+
+    The lock is `flock`'s on `.inuse`: a stage process that outlives a killed supervisor still
+    holds it, so that no second run writes beside it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self.descriptor = os.open(path / ".inuse", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as problem:
+            raise UsageProblem(
+                f"`{path}` cannot be written: {problem.strerror}.",
+                hint="tunelock run run.lock --runs DIR, with a folder of your own",
+            ) from None
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self.descriptor)
+            raise UsageProblem(
+                f"`{path}` is in use by another run of this lock.", hint=f"tunelock watch {path}"
+            ) from None
+        os.set_inheritable(self.descriptor, True)
+
+    def release(self) -> None:
+        """Let go; children that still live go on holding it."""
+        os.close(self.descriptor)

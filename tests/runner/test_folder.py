@@ -1,0 +1,74 @@
+"""The run folder: one holder, and stages that appear whole."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lockfiles.errors import UsageProblem
+from runner.folder import Held, StagePlace
+
+
+def test_a_stage_is_done_only_for_its_digest(tmp_path: Path) -> None:
+    place = StagePlace(2, "train", tmp_path)
+    work = place.begin("a")
+    (work / "checkpoint").write_text("kept")
+    assert place.begin("a") == work
+    assert (work / "checkpoint").exists()
+    assert place.done("a") is None
+    place.finish("a", {"peak_bytes": 7})
+    assert place.final.name == "02-train"
+    assert place.done("a") == {"digest": "a", "peak_bytes": 7}
+    assert place.done("b") is None
+
+
+def test_work_begun_for_another_digest_is_not_taken_up(tmp_path: Path) -> None:
+    place = StagePlace(1, "prepare", tmp_path)
+    (place.begin("a") / "rows").write_text("old")
+    assert not (place.begin("b") / "rows").exists()
+
+
+def test_a_done_stage_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    place = StagePlace(1, "prepare", tmp_path)
+    place.begin("a")
+    place.finish("a", {})
+    place.begin("b")
+    assert place.done("a") is not None
+    place.finish("b", {})
+    assert place.done("a") is None
+    assert place.done("b") is not None
+
+
+def test_a_second_holder_is_refused(tmp_path: Path) -> None:
+    held = Held(tmp_path / "run")
+    with pytest.raises(UsageProblem, match="in use by another run"):
+        Held(tmp_path / "run")
+    held.release()
+    Held(tmp_path / "run").release()
+
+
+def test_an_orphan_still_holds_the_folder(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys, time\nfrom pathlib import Path\nfrom runner.folder import Held\n"
+        f"held = Held(Path({str(tmp_path / 'run')!r}))\n"
+        "child = subprocess.Popen(['sleep', '60'], pass_fds=[held.descriptor])\n"
+        "print(child.pid, flush=True)\ntime.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    orphan = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    with pytest.raises(UsageProblem, match="in use"):
+        Held(tmp_path / "run")
+    os.kill(orphan, signal.SIGKILL)
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageProblem, match="cannot be written"):
+        Held(tmp_path / "file" / "run")
