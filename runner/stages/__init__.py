@@ -1,0 +1,1 @@
+"""The steps of a run, each in a process of its own."""

@@ -1,0 +1,143 @@
+"""A person's answers: checked once, complete with defaults, and back to `run.toml`."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from lockfiles.errors import UsageProblem
+from lockfiles.nearest import nearest
+from planner.interview.question import Question, When, normal
+from planner.interview.questions import BY_KEY, QUESTIONS
+
+
+@dataclass(frozen=True)
+class Answers(Mapping[str, object]):
+    """An answer to every question, given or by default."""
+
+    by_key: Mapping[str, object]
+    """`table.name` to its value, in the order of the questions."""
+
+    def __getitem__(self, key: str) -> object:
+        return self.by_key[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.by_key)
+
+    def __len__(self) -> int:
+        return len(self.by_key)
+
+    def text(self, key: str) -> str:
+        """Return the answer to a text, path or choice."""
+        value = self.by_key[key]
+        assert isinstance(value, str), key
+        return value
+
+    def integer(self, key: str) -> int:
+        """Return the answer to an integer."""
+        value = self.by_key[key]
+        assert isinstance(value, int) and not isinstance(value, bool), key
+        return value
+
+    def number(self, key: str) -> float:
+        """Return the answer to a number."""
+        value = self.by_key[key]
+        assert isinstance(value, float), key
+        return value
+
+    def flag(self, key: str) -> bool:
+        """Return the answer to a boolean."""
+        value = self.by_key[key]
+        assert isinstance(value, bool), key
+        return value
+
+    def chosen(self, key: str) -> tuple[str, ...]:
+        """Return the answer to a choice of several."""
+        value = self.by_key[key]
+        assert isinstance(value, tuple), key
+        return value
+
+
+def check(values: Mapping[str, object], lines: Mapping[str, int]) -> Answers:
+    """Return the answers that `values` give, the rest by default.
+
+    `lines` holds the 1-based line in `run.toml` of each key that came from it. Raises
+    UsageProblem for an unknown key (with the nearest known one), a value that is no answer,
+    a missing required answer, and a value with a line where its question does not apply. A
+    value without a line, from a screen, goes back to its default there.
+    """
+    for key in values:
+        if key not in BY_KEY:
+            raise _unknown(key, lines)
+    answers = {question.key: question.default for question in QUESTIONS}
+    for question in QUESTIONS:
+        value = values.get(question.key, question.default)
+        if value != question.default or type(value) is not type(question.default):
+            answers[question.key] = _normal(question, value, lines)
+    for question in QUESTIONS:
+        if question.applies(answers):
+            _check_present(question, answers)
+        elif answers[question.key] != question.default:
+            _check_unused(question, lines)
+            answers[question.key] = question.default
+    return Answers(answers)
+
+
+def given(answers: Mapping[str, object]) -> dict[str, dict[str, object]]:
+    """Return the answers that differ from their defaults, by table, in the questions' order."""
+    tables: dict[str, dict[str, object]] = {}
+    for question in QUESTIONS:
+        value = answers[question.key]
+        if value != question.default and question.applies(answers):
+            plain = list(value) if isinstance(value, tuple) else value
+            tables.setdefault(question.table, {})[question.name] = plain
+    return tables
+
+
+def _normal(question: Question, value: object, lines: Mapping[str, int]) -> object:
+    try:
+        return normal(question, value)
+    except ValueError as problem:
+        raise UsageProblem(
+            f"{_place(question.key, lines)} {problem}.", hint=_example(question)
+        ) from None
+
+
+def _unknown(key: str, lines: Mapping[str, int]) -> UsageProblem:
+    table = key.partition(".")[0]
+    beside = [known for known in BY_KEY if known.startswith(f"{table}.")]
+    like = nearest(key, beside or BY_KEY)
+    known = f"; the nearest known one is `{like}`" if like else ""
+    hint = _example(BY_KEY[like]) if like else "take that line out of `run.toml`"
+    return UsageProblem(f"{_place(key, lines)} is an unknown key{known}.", hint=hint)
+
+
+def _check_present(question: Question, answers: Mapping[str, object]) -> None:
+    if question.required and answers[question.key] == "":
+        raise UsageProblem(
+            f"`{question.key}` has no answer, and a run needs one.", hint=_example(question)
+        )
+
+
+def _check_unused(question: Question, lines: Mapping[str, int]) -> None:
+    if question.key in lines:
+        reason = f" unless {question.applies}" if isinstance(question.applies, When) else " here"
+        raise UsageProblem(
+            f"{_place(question.key, lines)} does not apply{reason}.",
+            hint="take that line out of `run.toml`, or change the other answer",
+        )
+
+
+def _place(key: str, lines: Mapping[str, int]) -> str:
+    return f"`{key}` on line {lines[key]} of `run.toml`" if key in lines else f"`{key}`"
+
+
+def _example(question: Question) -> str:
+    """Return the line of `run.toml` that would answer the question."""
+    value = question.default
+    if question.choices:
+        value = question.choices[0]
+    shown = str(value).lower() if isinstance(value, bool) else value
+    if isinstance(value, str):
+        shown = f'"{value or "..."}"'
+    if question.kind == "choices":
+        shown = f"[{shown}]"
+    return f"write `{question.name} = {shown}` under `[{question.table}]` in `run.toml`"

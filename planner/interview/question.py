@@ -1,0 +1,180 @@
+"""What one question is, and whether a value answers it. Every face renders these."""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["text", "path", "integer", "number", "boolean", "choice", "choices"]
+
+_NAMES: dict[Kind, str] = {
+    "text": "text in quotes",
+    "path": "a path in quotes",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "`true` or `false`",
+    "choice": "text in quotes",
+    "choices": "a list of texts in quotes",
+}
+
+
+@dataclass(frozen=True)
+class When:
+    """Applies when another answer is one of some values; its text says so."""
+
+    key: str
+    """The other question's key."""
+    values: tuple[object, ...]
+    """Those values, or with `unless` those that it must not have."""
+    unless: bool = False
+    """True turns the condition round."""
+
+    def __call__(self, answers: Mapping[str, object]) -> bool:
+        return (answers[self.key] in self.values) != self.unless
+
+    def __str__(self) -> str:
+        shown = " or ".join(f"`{value}`" if value else "empty" for value in self.values)
+        return f"`{self.key}` is {'not ' if self.unless else ''}{shown}"
+
+
+@dataclass(frozen=True)
+class Between:
+    """Accepts numbers from `low` to `high`, both included, and perhaps 0 for automatic."""
+
+    low: float
+    """The least value."""
+    high: float
+    """The greatest value."""
+    or_zero: bool = False
+    """True where 0 lets the plan choose."""
+
+    def __call__(self, value: Any) -> str | None:
+        if self.low <= value <= self.high or (self.or_zero and value == 0):
+            return None
+        automatic = ", or 0 to let the plan choose" if self.or_zero else ""
+        return f"must be from {self.low:g} to {self.high:g}{automatic}"
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Accepts text that a regular expression matches in full."""
+
+    pattern: str
+    """The expression, without anchors."""
+    wanted: str
+    """What it accepts, in words that follow "must be"."""
+
+    def __call__(self, value: Any) -> str | None:
+        return None if re.fullmatch(self.pattern, value) else f"must be {self.wanted}"
+
+
+def always(answers: Mapping[str, object]) -> bool:
+    """Return True: the question applies whatever was answered."""
+    return True
+
+
+def anything(value: Any) -> str | None:
+    """Return None: every value of the right type will do."""
+    return None
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question of the interview, as every face shows it."""
+
+    key: str
+    """`table.name`, as it stands in `run.toml`."""
+    step: str
+    """The wizard's step that asks it."""
+    kind: Kind
+    """The type of the answer."""
+    title: str
+    """The question in a few words."""
+    help: str
+    """One or two sentences: what it does and which value is usual."""
+    default: object
+    """The answer that holds until a person gives another; a tuple for `choices`."""
+    choices: tuple[str, ...] = ()
+    """The possible answers of a `choice` or `choices`, in the order shown."""
+    applies: Callable[[Mapping[str, object]], bool] = always
+    """Whether it is asked, given the other answers."""
+    validate: Callable[[Any], str | None] = anything
+    """What is wrong with a value of the right type, to follow the key, or None."""
+    required: bool = False
+    """True where an empty answer is none, when the question applies."""
+
+    @property
+    def table(self) -> str:
+        """The table of `run.toml` that holds the answer."""
+        return self.key.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """The answer's name inside its table."""
+        return self.key.partition(".")[2]
+
+
+def normal(question: Question, value: object) -> object:
+    """Return `value` in the one form that equal answers share, whatever face gave it.
+
+    Raises ValueError, with words that follow the key, where it is no answer to the question.
+    """
+    if not _has_type(question.kind, value):
+        raise ValueError(f"must be {_NAMES[question.kind]}")
+    if question.choices:
+        value = _chosen(question, value)
+    elif question.kind == "number":
+        value = float(str(value))
+    elif isinstance(value, str):
+        value = value.strip()
+        if not value and question.required:
+            raise ValueError("must not be empty")
+        if not value:
+            return value
+    if problem := question.validate(value):
+        raise ValueError(problem)
+    return value
+
+
+def from_text(question: Question, text: str) -> object:
+    """Return the answer that a person typed. Raises ValueError as `normal` does."""
+    typed = text.strip()
+    if question.kind == "boolean":
+        words = {"true": True, "yes": True, "y": True, "false": False, "no": False, "n": False}
+        return normal(question, words.get(typed.lower(), typed))
+    if question.kind == "choices":
+        return normal(question, [part.strip() for part in typed.split(",") if part.strip()])
+    if question.kind in ("integer", "number"):
+        try:
+            return normal(question, int(typed) if question.kind == "integer" else float(typed))
+        except (ValueError, OverflowError) as problem:
+            known = str(problem).startswith("must be")
+            sentence = str(problem) if known else f"must be {_NAMES[question.kind]}"
+            raise ValueError(sentence) from None
+    return normal(question, typed)
+
+
+def _has_type(kind: Kind, value: object) -> bool:
+    if kind == "boolean":
+        return isinstance(value, bool)
+    if kind == "integer":
+        return isinstance(value, int) and not isinstance(value, bool)
+    if kind == "number":
+        if isinstance(value, float):
+            return math.isfinite(value)
+        return isinstance(value, int) and not isinstance(value, bool)
+    if kind == "choices":
+        return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+    return isinstance(value, str)
+
+
+def _chosen(question: Question, value: object) -> object:
+    picked = [value] if question.kind == "choice" else list(value)  # type: ignore[call-overload]
+    for item in picked:
+        if item not in question.choices:
+            known = ", ".join(f"`{choice}`" for choice in question.choices)
+            raise ValueError(f"must be one of {known}, not `{item}`")
+    if question.kind == "choice":
+        return value
+    return tuple(choice for choice in question.choices if choice in picked)

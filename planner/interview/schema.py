@@ -1,0 +1,67 @@
+"""The JSON Schema of `run.toml`, for editors; made from the questions."""
+
+from planner.interview.question import Between, Matches, Question, always
+from planner.interview.questions import QUESTIONS
+
+_TYPES = {
+    "text": "string",
+    "path": "string",
+    "choice": "string",
+    "integer": "integer",
+    "number": "number",
+    "boolean": "boolean",
+    "choices": "array",
+}
+
+
+def schema() -> dict[str, object]:
+    """Return the schema (draft 2020-12) of the tables that `run.toml` may hold."""
+    tables: dict[str, dict[str, object]] = {}
+    required: dict[str, list[str]] = {}
+    for question in QUESTIONS:
+        tables.setdefault(question.table, {})[question.name] = _property(question)
+        if question.required and question.applies is always and question.default == "":
+            required.setdefault(question.table, []).append(question.name)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "run.toml",
+        "description": "What a person wants of a tunelock run.",
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(required),
+        "properties": {
+            table: {
+                "type": "object",
+                "additionalProperties": False,
+                "required": required.get(table, []),
+                "properties": properties,
+            }
+            for table, properties in tables.items()
+        },
+    }
+
+
+def _property(question: Question) -> dict[str, object]:
+    default = question.default
+    result: dict[str, object] = {
+        "type": _TYPES[question.kind],
+        "title": question.title,
+        "description": question.help,
+        "default": list(default) if isinstance(default, tuple) else default,
+    }
+    if question.kind == "choice":
+        result["enum"] = list(question.choices)
+    if question.kind == "choices":
+        result["items"] = {"type": "string", "enum": list(question.choices)}
+        result["uniqueItems"] = True
+    return result | _range(question)
+
+
+def _range(question: Question) -> dict[str, object]:
+    rule = question.validate
+    if isinstance(rule, Matches):
+        return {"pattern": f"^({rule.pattern}){'' if question.required else '?'}$"}
+    if not isinstance(rule, Between):
+        return {}
+    bounds: dict[str, object] = {"minimum": rule.low, "maximum": rule.high}
+    return {"anyOf": [{"const": 0}, bounds]} if rule.or_zero else bounds

@@ -1,0 +1,101 @@
+"""What differs between the model families, as tables and plain functions over config.json.
+
+The rules follow llama.cpp's own converter; the frequency factors follow the `llama3` rope
+scaling in transformers (`modeling_rope_utils`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lockfiles.errors import UsageProblem
+
+Config = Mapping[str, Any]
+ROPE_KINDS = ("default", "linear", "llama3", "yarn")
+
+
+@dataclass(frozen=True)
+class Family:
+    """One dense decoder family that llama.cpp runs."""
+
+    name: str
+    """Architecture name inside the GGUF file."""
+    permutes: bool
+    """Whether query and key rows are reordered from halves to interleaved pairs."""
+
+
+FAMILIES = {
+    "LlamaForCausalLM": Family("llama", permutes=True),
+    "Qwen2ForCausalLM": Family("qwen2", permutes=False),
+    "Qwen3ForCausalLM": Family("qwen3", permutes=False),
+}
+
+
+def family_of(config: Config) -> Family:
+    """The family of a config.json; raises UsageProblem for one that is not converted."""
+    names = config.get("architectures") or ["(none)"]
+    family = FAMILIES.get(names[0])
+    if family is None:
+        raise UsageProblem(
+            f"The architecture `{names[0]}` is not converted to GGUF; "
+            f"the supported ones are {', '.join(f'`{name}`' for name in FAMILIES)}."
+        )
+    _refuse_variants(config)
+    return family
+
+
+def _refuse_variants(config: Config) -> None:
+    """Raises UsageProblem for a setting that the GGUF file could not carry."""
+    rope = rope_of(config)
+    wanted = {
+        "hidden_act": (config.get("hidden_act", "silu"), ("silu",)),
+        "use_sliding_window": (bool(config.get("use_sliding_window")), (False,)),
+        "rope_type": (rope["rope_type"], ROPE_KINDS),
+        "partial_rotary_factor": (rope.get("partial_rotary_factor", 1.0), (1.0,)),
+        "quantization_config": ("quantization_config" in config, (False,)),
+    }
+    for key, (value, allowed) in wanted.items():
+        if value not in allowed:
+            raise UsageProblem(f"A model with `{key}` = `{value}` is not converted to GGUF.")
+
+
+def rope_of(config: Config) -> dict[str, Any]:
+    """Rotary settings, from `rope_parameters` or from the older `rope_scaling` and `rope_theta`."""
+    rope = dict(config.get("rope_parameters") or config.get("rope_scaling") or {})
+    rope.setdefault("rope_theta", config.get("rope_theta", 10000.0))
+    rope.setdefault("rope_type", rope.get("type", "default"))
+    return rope
+
+
+def head_dim(config: Config) -> int:
+    """Width of one attention head, in elements."""
+    return int(config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"])
+
+
+def kv_heads(config: Config) -> int:
+    """Number of key and value heads."""
+    return int(config.get("num_key_value_heads") or config["num_attention_heads"])
+
+
+def permuted(rows: NDArray[Any], heads: int) -> NDArray[Any]:
+    """Query or key rows (weight or bias) reordered from halves to interleaved pairs per head."""
+    halves = rows.reshape(heads, 2, rows.shape[0] // heads // 2, *rows.shape[1:])
+    return halves.swapaxes(1, 2).reshape(rows.shape)
+
+
+def rope_factors(config: Config) -> NDArray[np.float32] | None:
+    """Frequency divisors of the `llama3` rope scaling, head_dim / 2 of them; else None."""
+    rope = rope_of(config)
+    if rope["rope_type"] != "llama3":
+        return None
+    factor, low, high = (
+        float(rope[key]) for key in ("factor", "low_freq_factor", "high_freq_factor")
+    )
+    context = float(rope["original_max_position_embeddings"])
+    width = head_dim(config)
+    wavelengths = 2 * np.pi * float(rope["rope_theta"]) ** (np.arange(0, width, 2) / width)
+    smooth = np.clip((context / wavelengths - low) / (high - low), 0.0, 1.0)
+    return (1.0 / ((1.0 - smooth) / factor + smooth)).astype(np.float32)

@@ -1,0 +1,246 @@
+"""Supervised fine-tuning, from finished rows to an adapter (or full weights), top to bottom.
+
+Thin over TRL's SFTTrainer. What is done here that TRL does not do: seed before PEFT wraps the
+model (else an adapter's first values are unseeded), take the rows in the order of the lock, tell
+events, mark each checkpoint as whole, and go on from the last whole one.
+"""
+
+import shutil
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig, TaskType
+from torch.utils.data import Sampler
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    TrainerCallback,
+    set_seed,
+)
+from trl import SFTConfig, SFTTrainer
+
+from lockfiles.lock import Method, Train
+from runner.folder import write_whole
+from runner.line import Line
+
+WHOLE = "whole.json"
+"""Written last into a checkpoint: one without it was torn by a kill and is passed over."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Finished rows: what the model sees and what is scored."""
+
+    input_ids: Sequence[Sequence[int]]
+    labels: Sequence[Sequence[int]]
+    """-100 where a token is not scored; as long as `input_ids`."""
+
+
+@dataclass(frozen=True)
+class SftJob:
+    """Everything that the training of one lock needs."""
+
+    base: Path
+    """Folder of the base model."""
+    rows: Encoded
+    validation: Encoded | None
+    order: Callable[[int], Sequence[int]]
+    """Epoch (from 0) to the order of the row numbers."""
+    method: Method
+    train: Train
+    work: Path
+    """Where checkpoints are kept; what stands there already is gone on from."""
+
+
+@dataclass(frozen=True)
+class SftResult:
+    """What training left."""
+
+    folder: Path
+    """The adapter's folder, or the full model's."""
+    steps: int
+    stopped: bool
+    """True where a stop was asked for before the end; a checkpoint was left."""
+
+
+def train(job: SftJob, line: Line) -> SftResult:
+    """Train to the end, or to a checkpoint where SIGTERM or a lost supervisor asks for it."""
+    set_seed(job.train.seed)
+    trainer = _Trainer(
+        order=job.order,
+        model=load(job.base, job.method, job.train),
+        args=_arguments(job),
+        train_dataset=_dataset(job.rows),
+        eval_dataset=_dataset(job.validation) if job.validation else None,
+        processing_class=AutoTokenizer.from_pretrained(job.base),
+        peft_config=_lora(job.method),
+        callbacks=[watch := _Watch(line)],
+    )
+    trainer.train(resume_from_checkpoint=last_whole_checkpoint(job.work))
+    steps = int(trainer.state.global_step)
+    if watch.stopping and steps < trainer.state.max_steps:
+        return SftResult(job.work, steps, stopped=True)
+    result = job.work / "result"
+    trainer.save_model(str(result))
+    return SftResult(result, steps, stopped=False)
+
+
+def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:
+    """Return the base model in the lock's dtype, in NF4 where the method is QLoRA."""
+    quantisation = None
+    if method.kind == "qlora":
+        quantisation = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=getattr(torch, settings.dtype),
+        )
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        base,
+        dtype=getattr(torch, settings.dtype),
+        quantization_config=quantisation,
+        attn_implementation=settings.attention,
+        use_safetensors=True,
+        trust_remote_code=False,
+    )
+    return model
+
+
+def last_whole_checkpoint(work: Path) -> str | None:
+    """Return the newest checkpoint that was written to its end; remove those that were not."""
+    numbers: dict[int, Path] = {}
+    for folder in work.glob("checkpoint-*"):
+        if (folder / WHOLE).exists():
+            numbers[int(folder.name.removeprefix("checkpoint-"))] = folder
+        else:
+            shutil.rmtree(folder)
+    return str(numbers[max(numbers)]) if numbers else None
+
+
+def _lora(method: Method) -> LoraConfig | None:
+    if method.kind == "full":
+        return None
+    return LoraConfig(
+        task_type=TaskType.CAUSAL_LM,
+        r=method.rank,
+        lora_alpha=method.alpha,
+        lora_dropout=method.dropout,
+        target_modules=list(method.targets),
+        bias="none",
+    )
+
+
+def _arguments(job: SftJob) -> SFTConfig:
+    settings, evaluated = job.train, job.validation is not None
+    return SFTConfig(
+        output_dir=str(job.work),
+        per_device_train_batch_size=settings.micro_batch,
+        per_device_eval_batch_size=settings.micro_batch,
+        gradient_accumulation_steps=settings.accumulation,
+        num_train_epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=settings.schedule,
+        warmup_steps=settings.warmup_ratio,
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.gradient_clip,
+        optim=settings.optimizer,
+        bf16=False,
+        seed=settings.seed,
+        gradient_checkpointing=settings.checkpointing,
+        max_length=None,
+        packing=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        eval_strategy="steps" if evaluated else "no",
+        eval_steps=settings.evaluate_steps,
+        save_strategy="steps",
+        save_steps=settings.evaluate_steps,
+        save_total_limit=2,
+        load_best_model_at_end=evaluated and settings.keep == "best",
+        metric_for_best_model="eval_loss" if evaluated else None,
+        greater_is_better=False if evaluated else None,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_num_workers=0,
+        use_cpu=not torch.cuda.is_available(),
+    )
+
+
+def _dataset(rows: Encoded) -> Dataset:
+    return Dataset.from_dict(
+        {
+            "input_ids": [list(ids) for ids in rows.input_ids],
+            "labels": [list(labels) for labels in rows.labels],
+        }
+    )
+
+
+class _Order(Sampler[int]):
+    """The lock's order of the rows, epoch by epoch."""
+
+    def __init__(self, order: Callable[[int], Sequence[int]]) -> None:
+        self._order = order
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._order(self._epoch))
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._order(self._epoch))
+
+
+class _Trainer(SFTTrainer):  # type: ignore[misc]  # TRL ships no types that mypy follows
+    """TRL's trainer with the rows in our order."""
+
+    def __init__(self, *, order: Callable[[int], Sequence[int]], **arguments: Any) -> None:
+        self._order = order
+        super().__init__(**arguments)
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> _Order:
+        return _Order(self._order)
+
+
+class _Watch(TrainerCallback):  # type: ignore[misc]
+    """Turns the trainer's calls into events, and a stop into a checkpoint."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self.stopping = False
+        signal.signal(signal.SIGTERM, self._stop)
+
+    def _stop(self, *_: object) -> None:
+        self.stopping = True
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.stopping = self.stopping or self._line.broken
+        if self.stopping:
+            control.should_training_stop = control.should_save = True
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: Mapping[str, float], **_: Any
+    ) -> None:
+        names = {"loss": "loss", "learning_rate": "learning_rate", "grad_norm": "gradient_norm"}
+        fields = {ours: logs[theirs] for theirs, ours in names.items() if theirs in logs}
+        if "loss" in fields:
+            self._line.send("step", step=state.global_step, steps=state.max_steps, **fields)
+
+    def on_evaluate(
+        self, args: Any, state: Any, control: Any, metrics: Mapping[str, float], **_: Any
+    ) -> None:
+        self._line.send("evaluation", step=state.global_step, loss=metrics["eval_loss"])
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        write_whole(folder / WHOLE, b"{}\n")
+        self._line.send("checkpoint", step=state.global_step)

@@ -1,0 +1,183 @@
+"""The interview: the list of questions, checking answers, writing them back, the schema."""
+
+import re
+from typing import Any
+
+import pytest
+
+from lockfiles import intent
+from lockfiles.errors import UsageProblem
+from planner.interview.answers import check, given
+from planner.interview.question import from_text, normal
+from planner.interview.questions import BY_KEY, QUESTIONS
+from planner.interview.schema import schema
+
+NEEDED = {"data.train": "train.jsonl", "model.source": "base"}
+SAMPLE = """\
+[goal]
+name = "support-bot"
+prompting = "falls-short"
+
+[data]
+train = "rows.csv"
+format = "columns"
+prompt_column = "text"
+completion_column = "label"
+
+[model]
+source = "base"
+
+[method]
+kind = "lora"
+rank = 16
+
+[train]
+learning_rate = 0.001
+
+[results]
+gguf = [
+    "f16",
+    "q8_0",
+]
+"""
+
+
+def test_each_question_stands_once_in_its_table_in_order() -> None:
+    keys = [question.key for question in QUESTIONS]
+    assert len(keys) == len(set(keys))
+    tables = list(dict.fromkeys(question.table for question in QUESTIONS))
+    assert tuple(tables) == intent.TABLES
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.key)
+def test_each_default_is_an_answer_to_its_question(question: Any) -> None:
+    if question.required and question.default == "":
+        with pytest.raises(ValueError, match="must not be empty"):
+            normal(question, question.default)
+    else:
+        assert normal(question, question.default) == question.default
+    assert question.title and question.help.endswith(".")
+
+
+def test_defaults_fill_what_is_not_given() -> None:
+    answers = check(NEEDED, {})
+    assert answers.text("goal.name") == "tuned"
+    assert answers.integer("train.epochs") == 3
+    assert answers.number("train.warmup_ratio") == 0.03
+    assert answers.flag("results.merge") is True
+    assert answers.chosen("results.gguf") == ()
+    assert list(answers) == [question.key for question in QUESTIONS]
+
+
+def test_a_file_comes_back_byte_for_byte() -> None:
+    raw = intent.parse(SAMPLE)
+    assert intent.write(given(check(raw.values, raw.lines))) == SAMPLE
+
+
+def test_equal_answers_give_equal_text_whatever_their_form_and_order() -> None:
+    one = {**NEEDED, "results.gguf": ["q8_0", "f16", "f16"], "train.learning_rate": 0.0}
+    two = {"train.learning_rate": 0, "results.gguf": ("f16", "q8_0"), **NEEDED}
+    three = {**one, "data.train": " train.jsonl "}
+    assert given(check(one, {})) == given(check(two, {})) == given(check(three, {}))
+    assert given(check(one, {}))["results"] == {"gguf": ["f16", "q8_0"]}
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({"method.rnak": 8}, "`method.rnak` on line 9 of `run.toml` is an unknown key; "
+         "the nearest known one is `method.rank`."),
+        ({"methd.rank": 8}, "the nearest known one is `method.rank`"),
+        ({"zzz.qqq": 8}, "`zzz.qqq` on line 9 of `run.toml` is an unknown key."),
+        ({"method.rank": "8"}, "`method.rank` on line 9 of `run.toml` must be a whole number."),
+        ({"method.rank": True}, "must be a whole number"),
+        ({"method.rank": -1}, "must be from 0 to 1024"),
+        ({"train.seed": 1.5}, "must be a whole number"),
+        ({"train.learning_rate": float("nan")}, "must be a number"),
+        ({"train.learning_rate": 10**400}, "or 0 to let the plan choose"),
+        ({"train.learning_rate": 3.0}, "or 0 to let the plan choose"),
+        ({"train.exact": "yes"}, "must be `true` or `false`"),
+        ({"method.kind": "loar"}, "must be one of `auto`, `lora`, `qlora`, `full`, not `loar`"),
+        ({"results.gguf": ["q9"]}, "must be one of `f16`, `q8_0`, `q4_k_m`, not `q9`"),
+        ({"results.gguf": "f16"}, "must be a list of texts"),
+        ({"goal.name": "../up"}, "must be letters, digits"),
+        ({"goal.name": ""}, "must not be empty"),
+        ({"data": {"train": 1}}, "`data` on line 9 of `run.toml` is an unknown key"),
+        ({"data.prompt_column": "q"}, "does not apply unless `data.format` is `columns`"),
+        ({"method.kind": "full", "method.rank": 4}, "unless `method.kind` is not `full`"),
+    ],
+)  # fmt: skip
+def test_a_wrong_answer_is_named_with_its_line(extra: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageProblem) as caught:
+        check({**NEEDED, **extra}, dict.fromkeys(extra, 9))
+    assert message in caught.value.message
+    assert caught.value.hint
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("missing", NEEDED)
+def test_a_missing_required_answer_is_named(missing: str) -> None:
+    with pytest.raises(UsageProblem, match=f"`{missing}` has no answer"):
+        check({key: value for key, value in NEEDED.items() if key != missing}, {})
+
+
+def test_mapped_columns_need_both_names() -> None:
+    with pytest.raises(UsageProblem, match=r"`data\.completion_column` has no answer"):
+        check({**NEEDED, "data.format": "columns", "data.prompt_column": "q"}, {})
+
+
+def test_an_answer_that_no_longer_applies_goes_back_to_its_default() -> None:
+    answers = check({**NEEDED, "method.kind": "full", "method.rank": 64}, {})
+    assert answers["method.rank"] == 0
+    assert "rank" not in given(answers)["method"]
+
+
+def test_every_default_given_outright_is_as_good_as_none() -> None:
+    defaults: dict[str, object] = {question.key: question.default for question in QUESTIONS}
+    assert check(defaults | NEEDED, {}) == check(NEEDED, {})
+
+
+@pytest.mark.parametrize(
+    ("key", "typed", "value"),
+    [
+        ("train.epochs", " 2 ", 2),
+        ("train.learning_rate", "2e-4", 2e-4),
+        ("train.exact", "Yes", True),
+        ("results.gguf", "q8_0, f16", ("f16", "q8_0")),
+        ("results.gguf", "", ()),
+        ("data.system", " Be brief. ", "Be brief."),
+    ],
+)
+def test_typed_text_becomes_an_answer(key: str, typed: str, value: object) -> None:
+    assert from_text(BY_KEY[key], typed) == value
+
+
+@pytest.mark.parametrize(
+    ("key", "typed", "problem"),
+    [
+        ("train.epochs", "two", "must be a whole number"),
+        ("train.epochs", "0", "must be from 1 to 1000"),
+        ("train.learning_rate", "inf", "must be a number"),
+        ("train.exact", "maybe", "must be `true` or `false`"),
+        ("results.push_to", "a b", "must be a Hub repository"),
+    ],
+)
+def test_typed_text_that_is_no_answer_is_refused(key: str, typed: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        from_text(BY_KEY[key], typed)
+
+
+def test_the_schema_has_every_question_and_closes_every_table() -> None:
+    whole: Any = schema()
+    assert tuple(whole["properties"]) == intent.TABLES
+    assert whole["required"] == ["data", "model"]
+    for question in QUESTIONS:
+        table = whole["properties"][question.table]
+        assert table["additionalProperties"] is False
+        assert question.name in table["properties"]
+    assert whole["properties"]["data"]["required"] == ["train"]
+    push_to = whole["properties"]["results"]["properties"]["push_to"]
+    assert re.search(push_to["pattern"], "") and re.search(push_to["pattern"], "me/model")
+    kind = whole["properties"]["method"]["properties"]["kind"]
+    assert kind["enum"] == ["auto", "lora", "qlora", "full"]
+    assert whole["properties"]["train"]["properties"]["epochs"]["minimum"] == 1

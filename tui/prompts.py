@@ -1,0 +1,76 @@
+"""The interview as questionary prompts, for terminals that the wizard does not suit."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import questionary
+
+from lockfiles.errors import Interrupted, UsageProblem
+from planner.interview.answers import Answers, check
+from planner.interview.question import Question, from_text
+
+
+def ask(
+    questions: Sequence[Question],
+    initial: Mapping[str, object] | None = None,
+    *,
+    folder: Path | None = None,
+) -> Answers:
+    """Ask every question that applies, one prompt each, and return the answers.
+
+    `initial` holds answers to start from; Enter keeps what is shown. A path must exist, from
+    `folder` (by default the current one). Raises UsageProblem where nobody can answer, and
+    Interrupted at Ctrl-C.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageProblem(
+            "These questions need a terminal, and nobody can answer here.",
+            hint="write the answers in `run.toml` and run `tunelock plan run.toml`",
+        )
+    values = {question.key: question.default for question in questions} | dict(initial or {})
+    try:
+        for question in questions:
+            if question.applies(values):
+                values[question.key] = _ask_one(question, values[question.key], folder or Path())
+    except (KeyboardInterrupt, EOFError):
+        raise Interrupted("The questions were interrupted, and nothing was written.") from None
+    return check(values, {})
+
+
+def _ask_one(question: Question, value: object, folder: Path) -> object:
+    questionary.print(f"\n{question.key}: {question.help}")
+    answer: object = _prompt(question, value, folder).unsafe_ask()
+    if isinstance(answer, str):
+        return from_text(question, answer)
+    return answer
+
+
+def _prompt(question: Question, value: object, folder: Path) -> questionary.Question:
+    title = question.title
+    if question.kind == "boolean":
+        return questionary.confirm(title, default=bool(value), auto_enter=False)
+    if question.kind == "choice":
+        return questionary.select(title, list(question.choices), default=str(value))
+    if question.kind == "choices":
+        picked = value if isinstance(value, (list, tuple)) else ()
+        boxes = [questionary.Choice(item, checked=item in picked) for item in question.choices]
+        return questionary.checkbox(title, boxes)
+    validate = _validator(question, folder)
+    shown = repr(value) if isinstance(value, float) else str(value)
+    if question.kind == "path":
+        return questionary.path(title, default=shown, validate=validate)
+    return questionary.text(title, default=shown, validate=validate)
+
+
+def _validator(question: Question, folder: Path) -> Callable[[str], bool | str]:
+    def validate(text: str) -> bool | str:
+        try:
+            value = from_text(question, text)
+        except ValueError as problem:
+            return f"It {problem}."
+        if question.kind == "path" and value and not (folder / str(value)).exists():
+            return f"`{value}` does not exist."
+        return True
+
+    return validate
