@@ -8,6 +8,7 @@ from tui import output
 
 _VERBS = {
     "diff": "What differs between two locks, grouped by what it changes.",
+    "export": "A GGUF file from a model folder.",
     "doctor": "What is installed, what this driver needs, what is missing.",
 }
 

@@ -1,0 +1,46 @@
+"""`tunelock export FOLDER`: a GGUF file from a model folder, from anywhere."""
+
+from pathlib import Path
+
+import click
+
+from lockfiles.errors import UsageProblem
+from tui import output
+
+_LEVELS = ("f16", "q8_0", "q4_k_m")
+
+
+@click.command(name="export")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--gguf", "level", type=click.Choice(_LEVELS), default="q8_0", show_default=True,
+    help="How many bits a weight keeps.",
+)  # fmt: skip
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The file to write [default: MODEL-LEVEL.gguf]"
+)
+@click.option("--json", "as_json", is_flag=True, help="Write what was made as JSON.")
+def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
+    """Write a GGUF file from MODEL, a merged model folder with safetensors and tokenizer.json."""
+    if not model.is_dir():
+        raise UsageProblem(f"`{model}` is not a folder.", hint=f"ls {model.parent}")
+    try:
+        from runner.stages.gguf.convert import convert
+    except ModuleNotFoundError as problem:
+        raise UsageProblem(
+            f"GGUF export needs the package `{problem.name}`, which is not installed.",
+            hint="pip install 'tunelock[gguf]'",
+        ) from None
+
+    path = out or Path(f"{model.resolve().name}-{level}.gguf")
+    facts = convert(model, path, level)
+    if as_json:
+        output.data_json(vars(facts) | {"path": str(facts.path)})
+        return
+    counted = ", ".join(f"{count} {kind}" for kind, count in sorted(facts.tensor_types.items()))
+    output.data(f"{facts.path}  {facts.size_bytes / 1e6:.1f} MB  ({counted})")
+    if facts.fallbacks:
+        output.note(
+            f"warning: {len(facts.fallbacks)} tensors have rows that {level} cannot hold, "
+            f"and were kept in more bits: {', '.join(facts.fallbacks[:3])}"
+        )
