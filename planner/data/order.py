@@ -1,0 +1,60 @@
+"""The order of rows in an epoch, the same on every machine and Python version.
+
+SplitMix64 (Steele, Lea, Flood 2014) drives a Fisher-Yates shuffle; bounded numbers are made
+by rejection, so there is no bias.
+"""
+
+import hashlib
+import struct
+from collections.abc import Sequence
+
+WORD = 2**64
+GAMMA = 0x9E3779B97F4A7C15
+SPLIT_STREAM, EPOCH_STREAM = 1, 2
+
+
+def _mix(value: int) -> int:
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) % WORD
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) % WORD
+    return value ^ (value >> 31)
+
+
+class SplitMix64:
+    """A stream of 64-bit numbers from one 64-bit state."""
+
+    def __init__(self, state: int) -> None:
+        self.state = state % WORD
+
+    def next(self) -> int:
+        """The next number, 0 to 2**64 - 1."""
+        self.state = (self.state + GAMMA) % WORD
+        return _mix(self.state)
+
+    def below(self, bound: int) -> int:
+        """An unbiased number, 0 to `bound` - 1."""
+        limit = WORD - WORD % bound
+        while (value := self.next()) >= limit:
+            pass
+        return value % bound
+
+
+def shuffled(count: int, *key: int) -> list[int]:
+    """The numbers 0 to `count` - 1 in the order that the numbers in `key` choose."""
+    state = 0
+    for part in key:
+        state = _mix((state + part + GAMMA) % WORD)
+    source, order = SplitMix64(state), list(range(count))
+    for last in range(count - 1, 0, -1):
+        other = source.below(last + 1)
+        order[last], order[other] = order[other], order[last]
+    return order
+
+
+def epoch_order(rows: int, seed: int, epoch: int) -> list[int]:
+    """Row indices in the order that epoch `epoch` (from 0) visits them."""
+    return shuffled(rows, EPOCH_STREAM, seed, epoch)
+
+
+def order_sha256(order: Sequence[int]) -> str:
+    """SHA-256 (hex) of the indices as little-endian unsigned 32-bit numbers."""
+    return hashlib.sha256(struct.pack(f"<{len(order)}I", *order)).hexdigest()

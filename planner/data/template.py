@@ -1,0 +1,178 @@
+"""Load a model's chat template and render conversations as transformers does."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2.exceptions import SecurityError
+from jinja2.ext import Extension, loopcontrols
+from jinja2.nodes import Node, Scope
+from jinja2.parser import Parser
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace
+
+from lockfiles.errors import DataRefused, UsageProblem
+from planner.data.rows import Message
+
+GOLDEN = (
+    Message("user", "What is 2 + 3?"),
+    Message("assistant", "5"),
+    Message("user", "Größer als 4? <b>&</b>"),
+    Message("assistant", "Ja."),
+)
+SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
+
+
+class _Generation(Extension):
+    """Accept `{% generation %}` blocks, which training templates have, as plain text."""
+
+    tags = {"generation"}  # noqa: RUF012
+
+    def parse(self, parser: Parser) -> Node:
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        return Scope(body, lineno=line)
+
+
+class _Namespace(Namespace):
+    """Jinja's `namespace` without underscore names, which could reach Python's internals."""
+
+    def __init__(self, /, *args: Any, **values: Any) -> None:
+        attributes = dict(*args, **values)
+        for name in attributes:
+            _Namespace._check(name)
+        super().__init__(attributes)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        _Namespace._check(name)
+        super().__setitem__(name, value)
+
+    @staticmethod
+    def _check(name: object) -> None:
+        if isinstance(name, str) and name.startswith("_"):
+            raise SecurityError(f"a namespace cannot have the attribute `{name}`")
+
+
+@dataclass(frozen=True)
+class ChatTemplate:
+    """A compiled chat template with the special tokens that it may print."""
+
+    source: str
+    """The Jinja text."""
+    compiled: jinja2.Template
+    """The same, ready to render."""
+    special_tokens: dict[str, str]
+    """`bos_token` and the like to their text."""
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 (hex) of the Jinja text."""
+        return hashlib.sha256(self.source.encode()).hexdigest()
+
+    def render(self, messages: Sequence[Message], *, add_generation_prompt: bool = False) -> str:
+        """The conversation as text; raises DataRefused if the template refuses it."""
+        turns = [{"role": m.role, "content": m.content} for m in messages]
+        try:
+            return self.compiled.render(
+                messages=turns,
+                tools=None,
+                documents=None,
+                add_generation_prompt=add_generation_prompt,
+                **self.special_tokens,
+            )
+        except (jinja2.TemplateError, TypeError, ValueError) as error:
+            raise DataRefused(f"The chat template refuses the conversation: {error}.") from error
+
+    def golden_sha256(self) -> str:
+        """SHA-256 (hex) of a fixed conversation, rendered: changes if the rendering changes."""
+        return hashlib.sha256(self.render(GOLDEN).encode()).hexdigest()
+
+
+def load_template(folder: Path, *, now: Callable[[], datetime] = datetime.now) -> ChatTemplate:
+    """The chat template of the model in `folder`.
+
+    `now` answers templates that print the date. Raises DataRefused if there is no template or
+    it is not valid Jinja.
+    """
+    config = _json_file(folder / "tokenizer_config.json")
+    file = folder / "chat_template.jinja"
+    source = file.read_text("utf-8") if file.is_file() else _named(config.get("chat_template"))
+    if not source:
+        raise DataRefused(
+            f"`{folder}` has no chat template, so its rows cannot be rendered.",
+            hint=f"ls {folder}/chat_template.jinja {folder}/tokenizer_config.json",
+        )
+    return compile_template(source, _special(config), now=now)
+
+
+def compile_template(
+    source: str,
+    special_tokens: dict[str, str],
+    *,
+    now: Callable[[], datetime] = datetime.now,
+) -> ChatTemplate:
+    """Compile Jinja text in a sandbox with the names that transformers gives templates."""
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
+    )
+    environment.filters["tojson"] = _tojson
+    environment.globals["namespace"] = _Namespace
+    environment.globals["raise_exception"] = _raise
+    environment.globals["strftime_now"] = lambda form: now().strftime(form)
+    try:
+        compiled = environment.from_string(source)
+    except jinja2.TemplateError as error:
+        raise DataRefused(f"The chat template is not valid Jinja: {error}.") from error
+    return ChatTemplate(source, compiled, special_tokens)
+
+
+def _json_file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise UsageProblem(f"`{path}` is not valid JSON: {error}.") from None
+    return value if isinstance(value, dict) else {}
+
+
+def _named(value: object) -> str:
+    if isinstance(value, list):
+        found = {item["name"]: item["template"] for item in value}
+        value = found.get("default")
+    return value if isinstance(value, str) else ""
+
+
+def _special(config: dict[str, Any]) -> dict[str, str]:
+    tokens = {}
+    for name in SPECIAL:
+        value = config.get(name)
+        value = value.get("content") if isinstance(value, dict) else value
+        if isinstance(value, str):
+            tokens[name] = value
+    return tokens
+
+
+def _raise(message: str) -> None:
+    raise jinja2.TemplateError(message)
+
+
+def _tojson(
+    value: object,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    return json.dumps(
+        value,
+        ensure_ascii=ensure_ascii,
+        indent=indent,
+        separators=separators,
+        sort_keys=sort_keys,
+    )
