@@ -11,7 +11,7 @@ from planner.data.rows import Message, Row
 
 Format = Literal["messages", "alpaca", "prompt-completion", "columns"]
 ROLES = ("system", "user", "assistant")
-MAP_HINT = 'prompt_column and completion_column under [data]'
+MAP_HINT = 'in run.toml: [data] format = "columns", prompt_column = "…", completion_column = "…"'
 
 
 @dataclass(frozen=True)

@@ -18,25 +18,11 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 SYSTEM = "Reply with the customer's intent as one label."
-DEMO_INTENTS = frozenset(
-    (
-        "alarm",
-        "book_flight",
-        "calories",
-        "definition",
-        "exchange_rate",
-        "find_phone",
-        "flip_coin",
-        "lost_luggage",
-        "pay_bill",
-        "play_music",
-        "pto_request",
-        "report_fraud",
-        "tell_joke",
-        "translate",
-        "weather",
-    )
+INTENTS = (
+    "alarm book_flight calories definition exchange_rate find_phone flip_coin lost_luggage "
+    "pay_bill play_music pto_request report_fraud tell_joke translate weather"
 )
+DEMO_INTENTS = frozenset(INTENTS.split())
 PAD, START, END = "<|pad|>", "<|im_start|>", "<|im_end|>"
 VOCABULARY, CONTEXT = 1024, 256
 TEMPLATE = (
@@ -219,7 +205,7 @@ def main() -> None:
     base = verbs.add_parser("train")
     base.add_argument("--data", type=Path, default=HERE / "pretrain.jsonl.gz")
     base.add_argument("--into", type=Path, default=HERE / "base")
-    base.add_argument("--steps", type=int, default=3000)
+    base.add_argument("--steps", type=int, default=2500)
     base.add_argument("--batch", type=int, default=64)
     base.add_argument("--rate", type=float, default=2e-3)
     base.add_argument("--seed", type=int, default=17)
