@@ -37,7 +37,7 @@ def of_tensors(paths: Iterable[Path]) -> str:
     """
     places: dict[str, tuple[Path, int, str, list[int], int, int]] = {}
     for path in paths:
-        start, header = _header(path)
+        start, header = safetensors_header(path)
         for name, tensor in header.items():
             if name == "__metadata__":
                 continue
@@ -54,8 +54,12 @@ def of_tensors(paths: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def _header(path: Path) -> tuple[int, dict[str, Any]]:
-    """Return where the tensors' bytes begin, and the header of one safetensors file."""
+def safetensors_header(path: Path) -> tuple[int, dict[str, Any]]:
+    """Return where the tensors' bytes begin, and the header of one safetensors file.
+
+    Raises UsageProblem for a file that is torn or no safetensors. Source: the safetensors
+    format, 8 bytes of length (little endian), a JSON header, then the tensors.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -65,8 +69,8 @@ def _header(path: Path) -> tuple[int, dict[str, Any]]:
             header: dict[str, Any] = json.loads(file.read(length))
         except ValueError:
             raise UsageProblem(f"`{path}` has a broken safetensors header.") from None
-    ends = (tensor["data_offsets"][1] for name, tensor in header.items() if name[:2] != "__")
-    if 8 + length + max(ends, default=0) != size:
+    tensors = [tensor for name, tensor in header.items() if name != "__metadata__"]
+    if 8 + length + max((tensor["data_offsets"][1] for tensor in tensors), default=0) != size:
         raise UsageProblem(f"`{path}` is torn: its size is not what its header says.")
     return 8 + length, header
 

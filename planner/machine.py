@@ -1,0 +1,117 @@
+"""What this machine has: cards, memory and disk, read without a training stack."""
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from lockfiles.errors import UsageProblem
+
+HALF_GIB = 1 << 29
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One card."""
+
+    name: str
+    """The name that the driver gives it."""
+    memory_bytes: int
+    """All of its memory, in bytes."""
+    free_bytes: int
+    """What is free now, in bytes."""
+    compute_capability: str
+    """Such as `9.0`."""
+
+
+@dataclass(frozen=True)
+class MachineFacts:
+    """One machine, as a plan counts it."""
+
+    kind: Literal["cpu", "cuda"]
+    """Where training runs."""
+    gpus: tuple[Gpu, ...]
+    """The cards, in the driver's order; empty on a CPU machine."""
+    cpu_cores: int
+    """Cores that this process may use, at least 1."""
+    ram_bytes: int
+    """Main memory, at most the control group's limit, in bytes."""
+    ram_free_bytes: int
+    """Main memory free for a new process, in bytes."""
+    disk_free_bytes: int
+    """Free on the disk that a run writes to, in bytes."""
+    driver: str
+    """The driver's version; empty without one."""
+
+    @property
+    def counted_memory_bytes(self) -> int:
+        """Free memory of the smallest card, or of the CPU, down to 0.5 GiB steps."""
+        free = min((g.free_bytes for g in self.gpus), default=self.ram_free_bytes)
+        return free // HALF_GIB * HALF_GIB
+
+    def save(self, path: Path) -> None:
+        """Write the facts as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+
+def load(path: Path) -> MachineFacts:
+    """Read facts that `save` wrote."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageProblem(f"`{path}` cannot be read as JSON: {error}.") from None
+    _check(raw, MachineFacts, path)
+    for gpu in raw["gpus"]:
+        _check(gpu, Gpu, path)
+    if raw["kind"] not in ("cpu", "cuda"):
+        raise UsageProblem(f"`kind` in `{path}` must be `cpu` or `cuda`.")
+    return MachineFacts(**{**raw, "gpus": tuple(Gpu(**gpu) for gpu in raw["gpus"])})
+
+
+def _check(raw: Any, kind: type[Any], path: Path) -> None:
+    names = [f.name for f in fields(kind)]
+    if not isinstance(raw, dict) or sorted(raw) != sorted(names):
+        raise UsageProblem(f"`{path}` must have exactly the keys {', '.join(names)}.")
+    for field in fields(kind):
+        wanted: type = list if field.name == "gpus" else int if field.type is int else str
+        if type(raw[field.name]) is not wanted:
+            raise UsageProblem(f"`{field.name}` in `{path}` must be of type {wanted.__name__}.")
+
+
+def probe(disk: Path) -> MachineFacts:
+    """Read this machine; without a driver it has no cards."""
+    gpus, driver = _cards()
+    total, free = _ram()
+    cores = len(os.sched_getaffinity(0))
+    kind: Literal["cpu", "cuda"] = "cuda" if gpus else "cpu"
+    return MachineFacts(kind, gpus, cores, total, free, shutil.disk_usage(disk).free, driver)
+
+
+def _cards() -> tuple[tuple[Gpu, ...], str]:
+    try:
+        import pynvml as n
+
+        n.nvmlInit()
+    except Exception:  # no library or no driver: no cards
+        return (), ""
+    gpus = []
+    for index in range(n.nvmlDeviceGetCount()):
+        card = n.nvmlDeviceGetHandleByIndex(index)
+        memory = n.nvmlDeviceGetMemoryInfo(card)
+        major, minor = n.nvmlDeviceGetCudaComputeCapability(card)
+        name = n.nvmlDeviceGetName(card)
+        gpus.append(Gpu(name, int(memory.total), int(memory.free), f"{major}.{minor}"))
+    return tuple(gpus), str(n.nvmlSystemGetDriverVersion())
+
+
+def _ram() -> tuple[int, int]:
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    kib = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+    total, free = kib["MemTotal"] * 1024, kib["MemAvailable"] * 1024
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if limit.exists() and used.exists() and (text := limit.read_text().strip()) != "max":
+        total = min(total, int(text))
+        free = min(free, max(0, total - int(used.read_text())))
+    return total, free

@@ -1,0 +1,37 @@
+"""An adapter merged into its base: a model folder that stands on its own."""
+
+import shutil
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from transformers import AutoConfig, AutoModelForCausalLM
+
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "generation_config.json",
+)
+"""Taken from the base as they are: saving a tokenizer again can lose some of them."""
+
+
+def merge(base: Path, adapter: Path, out: Path) -> Path:
+    """Write the merged model to `out`, in the base's own dtype, and return that folder.
+
+    The base is loaded in 32 bits whatever the training used, since merging into a 4-bit model
+    stays 4-bit; the sum is rounded once. Source: PEFT's `merge_and_unload`.
+    """
+    dtype = AutoConfig.from_pretrained(base).dtype or torch.float32
+    model = AutoModelForCausalLM.from_pretrained(
+        base, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+    )
+    merged = PeftModel.from_pretrained(model, adapter).merge_and_unload(safe_merge=True)
+    merged.to(dtype).save_pretrained(out)
+    for name in _TOKENIZER_FILES:
+        if (base / name).exists():
+            shutil.copyfile(base / name, out / name)
+    return out

@@ -1,0 +1,55 @@
+"""Evaluation on the shipped base, against the plain computation row by row."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("transformers")
+
+import torch
+from transformers import AutoModelForCausalLM
+
+import runner.demo
+from planner.data.encode import encode, load_tokenizer
+from planner.data.formats import load_table
+from planner.data.template import load_template
+from runner.stages.evaluate import Question, evaluate
+
+DEMO = Path(runner.demo.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def questions() -> list[Question]:
+    template, tokenizer = load_template(DEMO / "base"), load_tokenizer(DEMO / "base")
+    rows = list(load_table(DEMO / "rows" / "test.jsonl").rows)[::30]
+    encoded = [encode(row, template, tokenizer) for row in rows]
+    return [Question(row.input_ids, row.labels) for row in encoded]
+
+
+def test_batches_give_what_single_rows_give(questions: list[Question]) -> None:
+    model = AutoModelForCausalLM.from_pretrained(DEMO / "base", dtype=torch.float32)
+    pad_id, end_ids = model.config.pad_token_id, [model.config.eos_token_id]
+    score = evaluate(model, questions, pad_id=pad_id, end_ids=end_ids, batch=4)
+    loss, tokens, right = 0.0, 0, 0
+    for row in questions:
+        ids, labels = torch.tensor([row.input_ids]), torch.tensor([row.labels])
+        with torch.inference_mode():
+            scored = int((labels[:, 1:] != -100).sum())
+            loss += float(model(input_ids=ids, labels=labels).loss) * scored
+            begin = row.answer_begins
+            out = model.generate(ids[:, :begin], max_new_tokens=40, do_sample=False)[0, begin:]
+        tokens += scored
+        right += out.tolist() == list(row.input_ids[begin : begin + len(out)])
+    assert score.loss == pytest.approx(loss / tokens, rel=1e-4)
+    assert score.accuracy == right / len(questions)
+    assert score.rows == len(questions) == 15
+
+
+def test_the_answer_is_the_last_scored_stretch() -> None:
+    assert Question([5, 6, 7, 8, 9], [-100, 6, -100, 8, 9]).answer_begins == 3
+
+
+def test_no_rows_is_an_error() -> None:
+    model = AutoModelForCausalLM.from_pretrained(DEMO / "base")
+    with pytest.raises(ValueError, match="no held-out rows"):
+        evaluate(model, [], pad_id=0, end_ids=[2])
