@@ -110,7 +110,19 @@ def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:
         use_safetensors=True,
         trust_remote_code=False,
     )
+    _keep_quantised_form(model)
     return model
+
+
+def _keep_quantised_form(model: PreTrainedModel) -> None:
+    """Keep 4-bit weights on CPU as they were loaded.
+
+    bitsandbytes repacks them in the first evaluation, and the way back is not exact: a run that
+    was resumed after an evaluation would go on from other base weights than one that was not.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def last_whole_checkpoint(work: Path) -> str | None:
@@ -209,6 +221,17 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # TRL ships no types that myp
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> _Order:
         return _Order(self._order)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Load a checkpoint and keep each parameter's dtype.
+
+        TRL trains a QLoRA adapter in bf16; PEFT's `load_adapter` turns what it loads into fp32,
+        and a resumed run would round differently from an uninterrupted one.
+        """
+        kept = {name: value.dtype for name, value in self.model.named_parameters()}
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        for name, value in self.model.named_parameters():
+            value.data = value.data.to(kept[name])
 
 
 class _Watch(TrainerCallback):  # type: ignore[misc]

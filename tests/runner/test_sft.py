@@ -61,8 +61,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(1)
     config = LlamaConfig(
         vocab_size=64,
-        hidden_size=32,
-        intermediate_size=64,
+        hidden_size=128,
+        intermediate_size=256,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
@@ -98,7 +98,7 @@ def _train(base: Path, work: Path, kind: str) -> str:
     return digest.of_tensors((work / "result").glob("*.safetensors"))
 
 
-@pytest.mark.parametrize("kind", ["lora", "full"])
+@pytest.mark.parametrize("kind", ["lora", "qlora", "full"])
 def test_run_twice_and_killed_in_the_middle_end_in_equal_bits(
     base: Path, tmp_path: Path, kind: str
 ) -> None:
