@@ -4,11 +4,13 @@ Canonical text is UTF-8 with keys in the order given, one list item per line and
 newline, so that `write(parse(text)) == text` and a difference is one line of a diff.
 """
 
+import json
 import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
@@ -49,6 +51,17 @@ def read(path: Path) -> str:
         raise UsageProblem(f"`{path}` is not UTF-8 text (byte {problem.start}).") from None
     except OSError as problem:
         raise UsageProblem(f"`{path}` cannot be read: {problem.strerror}.") from None
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file, or raise one UsageProblem that says why it is none."""
+    try:
+        value = json.loads(read(path))
+    except (ValueError, RecursionError) as problem:
+        raise UsageProblem(f"`{path}` is not valid JSON: {problem}.") from None
+    if not isinstance(value, dict):
+        raise UsageProblem(f"`{path}` is not a JSON object.")
+    return value
 
 
 def key_lines(text: str) -> dict[str, int]:

@@ -35,6 +35,13 @@ def test_each_level_holds_what_it_says(level: str, types: dict[str, int], tmp_pa
 
 
 def test_bad_input_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+    for name, content in (("text", "{"), ("list", "[]")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(content)
+        broken = tunelock("export", name, folder=tmp_path)
+        assert (broken.returncode, broken.stderr[:7]) == (2, "error: ")
+        (tmp_path / name / "config.json").unlink()
+        (tmp_path / name).rmdir()
     (tmp_path / "empty").mkdir()
     for model, message in (("nowhere", "is not a folder"), ("empty", "holds no `config.json`")):
         done = tunelock("export", model, folder=tmp_path)

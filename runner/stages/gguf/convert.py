@@ -3,7 +3,6 @@
 Tensors are read, rearranged and written one at a time, so memory stays near the largest tensor.
 """
 
-import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import gguf
 import numpy as np
 from numpy.typing import NDArray
 
+from lockfiles import text
 from lockfiles.errors import UsageProblem
 from runner.stages.gguf import families
 from runner.stages.gguf.checkpoint import stored_tensors
@@ -94,7 +94,7 @@ def _config(model_dir: Path) -> Config:
     path = model_dir / "config.json"
     if not path.is_file():
         raise UsageProblem(f"`{model_dir}` holds no `config.json`.")
-    config: Config = json.loads(path.read_text(encoding="utf-8"))
+    config: Config = text.read_json_object(path)
     return config
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import gguf
 
+from lockfiles import text
 from lockfiles.errors import UsageProblem
 
 _WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
@@ -52,7 +53,7 @@ def vocabulary_of(model_dir: Path, size: int) -> Vocabulary:
         raise UsageProblem(
             f"`{model_dir}` holds no `tokenizer.json`; SentencePiece models are not converted yet."
         )
-    tokenizer = json.loads(path.read_text(encoding="utf-8"))
+    tokenizer = text.read_json_object(path)
     pre = pre_tokenizer_of(tokenizer)
     tokens, types = _tokens(tokenizer, size)
     special = gguf.SpecialVocab(model_dir, load_merges=True, n_vocab=size)
