@@ -57,22 +57,41 @@ def of_tensors(paths: Iterable[Path]) -> str:
 def safetensors_header(path: Path) -> tuple[int, dict[str, Any]]:
     """Return where the tensors' bytes begin, and the header of one safetensors file.
 
-    Raises UsageProblem for a file that is torn or no safetensors. Source: the safetensors
-    format, 8 bytes of length (little endian), a JSON header, then the tensors.
+    Every entry but `__metadata__` has a `dtype`, a `shape` and `data_offsets`. Raises
+    UsageProblem for a file that is torn or no safetensors. Source: the safetensors format,
+    8 bytes of length (little endian), a JSON header, then the tensors.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if not 2 <= length <= min(size - 8, _HEADER_LIMIT_BYTES):
-            raise UsageProblem(f"`{path}` is not a whole safetensors file.")
+            raise UsageProblem(f"`{path}` is not a whole safetensors file.", hint=_again(path))
         try:
-            header: dict[str, Any] = json.loads(file.read(length))
-        except ValueError:
-            raise UsageProblem(f"`{path}` has a broken safetensors header.") from None
+            header = json.loads(file.read(length))
+        except (ValueError, RecursionError):
+            header = None
+    if not isinstance(header, dict) or not all(map(_is_entry, header.items())):
+        raise UsageProblem(f"`{path}` has a broken safetensors header.", hint=_again(path))
     tensors = [tensor for name, tensor in header.items() if name != "__metadata__"]
     if 8 + length + max((tensor["data_offsets"][1] for tensor in tensors), default=0) != size:
-        raise UsageProblem(f"`{path}` is torn: its size is not what its header says.")
+        raise UsageProblem(
+            f"`{path}` is torn: its size is not what its header says.", hint=_again(path)
+        )
     return 8 + length, header
+
+
+def _is_entry(item: tuple[str, Any]) -> bool:
+    """Whether one entry of a header has the fields of a tensor, or is `__metadata__`."""
+    match item:
+        case ("__metadata__", _):
+            return True
+        case (_, {"dtype": str(), "shape": [*sizes], "data_offsets": [int(begin), int(end)]}):
+            return 0 <= begin <= end and all(isinstance(n, int) and n >= 0 for n in sizes)
+    return False
+
+
+def _again(path: Path) -> str:
+    return f"copy or download `{path.name}` again"
 
 
 def _blocks(path: Path, begin: int, length: int) -> Iterator[bytes]:

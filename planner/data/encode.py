@@ -21,6 +21,8 @@ from planner.data.template import ChatTemplate
 
 IGNORED = -100
 FORMAT_VERSION = 1
+_OTHER_TEMPLATE = 'in run.toml: [model] template = "…", a Jinja file that prints each turn as it is'
+_AGAIN = "remove the `prepare` folder that holds them from the run, and run the lock again"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         content.update(post_processor=None, truncation=None, padding=None)
         return Tokenizer.from_str(json.dumps(content))
     except Exception as error:  # tokenizers raises bare Exception
-        raise UsageProblem(f"`{path}` is not a tokenizer: {error}.") from error
+        raise UsageProblem(
+            f"`{path}` is not a tokenizer: {error}.", hint=f"copy or download `{path}` again"
+        ) from error
 
 
 def assistant_spans(template: ChatTemplate, row: Row) -> tuple[str, list[tuple[int, int]]]:
@@ -69,7 +73,8 @@ def assistant_spans(template: ChatTemplate, row: Row) -> tuple[str, list[tuple[i
         if not (text.startswith(after) and after.startswith(before)):
             raise DataRefused(
                 f"The chat template changes earlier text when message `{index + 1}` is added, "
-                "so what the assistant says cannot be found."
+                "so what the assistant says cannot be found.",
+                hint=_OTHER_TEMPLATE,
             )
         spans.append((len(before), _end(text, len(before), len(after), message)))
     return text, spans
@@ -83,7 +88,10 @@ def _end(text: str, start: int, end: int, message: Message) -> int:
         said = said.splitlines()[-1].strip()
         found = text.find(said, start, end)
     if found < 0:
-        raise DataRefused(f"The chat template leaves out what the assistant says: `{said[:40]}`.")
+        raise DataRefused(
+            f"The chat template leaves out what the assistant says: `{said[:40]}`.",
+            hint=_OTHER_TEMPLATE,
+        )
     visible = max(start, len(text[:end].rstrip()))
     return end if found + len(said) == visible else visible
 
@@ -152,10 +160,15 @@ def read_encoded(folder: Path) -> list[Encoded]:
         raise UsageProblem(f"`{folder}` has no encoded rows.", hint=f"ls {folder}")
     header = json.loads(path.read_text("utf-8"))
     if header.get("version") != FORMAT_VERSION:
-        raise UsageProblem(f"`{path}` has the version `{header.get('version')}`, not `1`.")
+        raise UsageProblem(
+            f"`{path}` has the version `{header.get('version')}`, not `{FORMAT_VERSION}`.",
+            hint=_AGAIN,
+        )
     rows = _read_rows(folder)
     if len(rows) != header["rows"] or stream_sha256(rows) != header["stream_sha256"]:
-        raise DigestDiffers(f"The encoded rows in `{folder}` are not those in its header.")
+        raise DigestDiffers(
+            f"The encoded rows in `{folder}` are not those in its header.", hint=_AGAIN
+        )
     return rows
 
 
@@ -164,7 +177,7 @@ def _read_rows(folder: Path) -> list[Encoded]:
     ids = _from_bytes((folder / "ids.u32").read_bytes())
     mask, rows, at = (folder / "mask.u8").read_bytes(), [], 0
     if not sum(lengths) == len(ids) == len(mask):
-        raise DigestDiffers(f"The encoded rows in `{folder}` are cut short.")
+        raise DigestDiffers(f"The encoded rows in `{folder}` are cut short.", hint=_AGAIN)
     for length in lengths:
         part, marks = tuple(ids[at : at + length]), mask[at : at + length]
         labels = tuple(t if m else IGNORED for t, m in zip(part, marks, strict=True))

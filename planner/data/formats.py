@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lockfiles.errors import UsageProblem
-from planner.data.read import RawRow, read_raw
+from planner.data.read import RawRow, look, read_raw
 from planner.data.rows import Message, Row
 
 Format = Literal["messages", "alpaca", "prompt-completion", "columns"]
@@ -97,26 +97,36 @@ def _text(path: Path, raw: RawRow, name: str) -> str:
         raise UsageProblem(f"`{path}` {raw.place} has no column `{name}`.", hint=MAP_HINT)
     value = raw.values[name]
     if not isinstance(value, str):
-        raise UsageProblem(f"`{path}` {raw.place} has no text in `{name}`.")
+        raise UsageProblem(
+            f"`{path}` {raw.place} has no text in `{name}`.", hint=look(path, raw.place)
+        )
     return value
 
 
 def _messages(path: Path, raw: RawRow) -> list[Message]:
     turns: Any = raw.values.get("messages")
     if not isinstance(turns, list) or not turns:
-        raise UsageProblem(f"`{path}` {raw.place} has no list of turns in `messages`.")
+        raise UsageProblem(
+            f"`{path}` {raw.place} has no list of turns in `messages`.",
+            hint=look(path, raw.place),
+        )
     return [_message(path, raw.place, number, turn) for number, turn in enumerate(turns, 1)]
 
 
 def _message(path: Path, place: str, number: int, turn: object) -> Message:
     if not isinstance(turn, dict):
-        raise UsageProblem(f"`{path}` {place} message {number} is not an object.")
+        raise UsageProblem(
+            f"`{path}` {place} message {number} is not an object.", hint=look(path, place)
+        )
     role, content = turn.get("role"), turn.get("content")
     if role not in ROLES:
         raise UsageProblem(
             f"`{path}` {place} message {number} has the role `{role}`, "
-            "not `system`, `user` or `assistant`."
+            "not `system`, `user` or `assistant`.",
+            hint=look(path, place),
         )
     if not isinstance(content, str):
-        raise UsageProblem(f"`{path}` {place} message {number} has no text in `content`.")
+        raise UsageProblem(
+            f"`{path}` {place} message {number} has no text in `content`.", hint=look(path, place)
+        )
     return Message(role, content)

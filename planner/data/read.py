@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,11 @@ from typing import Any
 from lockfiles.errors import UsageProblem
 
 MAX_FIELD_CHARS = 2**31 - 1
+_PYTHON_SHOWS = {
+    ".json": "import json, sys; print(json.load(open(sys.argv[1]))[{at}])",
+    ".parquet": "import sys, pyarrow.parquet as p; "
+    "print(p.read_table(sys.argv[1]).slice({at}, 1).to_pylist())",
+}
 
 
 @dataclass(frozen=True)
@@ -34,13 +40,23 @@ def read_raw(path: Path) -> Iterator[RawRow]:
             hint="use `.jsonl`, `.json`, `.csv` or `.parquet`",
         )
     if not path.is_file():
-        raise UsageProblem(f"`{path}` is not a file.", hint=f"ls {path.parent}")
+        raise UsageProblem(f"`{path}` is not a file.", hint=f"ls {shlex.quote(str(path.parent))}")
     found = False
     for row in reader(path):
         found = True
         yield row
     if not found:
-        raise UsageProblem(f"`{path}` has no rows.", hint=f"head {path}")
+        raise UsageProblem(f"`{path}` has no rows.", hint=f"head {shlex.quote(str(path))}")
+
+
+def look(path: Path, place: str) -> str:
+    """Return the command that shows one row; `place` as in RawRow."""
+    unit, number = place.split()
+    name = shlex.quote(str(path))
+    if unit == "line":
+        return f"sed -n {number}p {name}"
+    code = _PYTHON_SHOWS[path.suffix.lower()].format(at=int(number) - 1)
+    return f'python3 -c "{code}" {name}'
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -49,15 +65,16 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             try:
                 yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError:
+                name, out = shlex.quote(str(path)), shlex.quote(f"{path.stem}.utf8{path.suffix}")
                 raise UsageProblem(
                     f"`{path}` line {number} is not UTF-8.",
-                    hint=f"iconv -f WINDOWS-1252 -t UTF-8 {path} > {path.stem}.utf8{path.suffix}",
+                    hint=f"iconv -f WINDOWS-1252 -t UTF-8 {name} > {out}",
                 ) from None
 
 
 def _object(path: Path, place: str, value: object) -> RawRow:
     if not isinstance(value, dict):
-        raise UsageProblem(f"`{path}` {place} is not a JSON object.")
+        raise UsageProblem(f"`{path}` {place} is not a JSON object.", hint=look(path, place))
     return RawRow(place, value)
 
 
@@ -71,7 +88,7 @@ def _jsonl(path: Path) -> Iterator[RawRow]:
             why = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
             raise UsageProblem(
                 f"`{path}` line {number} is not valid JSON: {why}.",
-                hint=f"sed -n {number}p {path}",
+                hint=look(path, f"line {number}"),
             ) from None
         yield _object(path, f"line {number}", value)
 
@@ -85,10 +102,17 @@ def _json(path: Path) -> Iterator[RawRow]:
     except json.JSONDecodeError as error:
         raise UsageProblem(
             f"`{path}` line {error.lineno} is not valid JSON: {error.msg}.",
-            hint=f"sed -n {error.lineno}p {path}",
+            hint=look(path, f"line {error.lineno}"),
+        ) from None
+    except RecursionError:
+        raise UsageProblem(
+            f"`{path}` is not valid JSON: nested too deeply.",
+            hint=f"head -c 1000 {shlex.quote(str(path))}",
         ) from None
     if not isinstance(values, list):
-        raise UsageProblem(f"`{path}` is JSON but not a list of rows.", hint=f"head {path}")
+        raise UsageProblem(
+            f"`{path}` is JSON but not a list of rows.", hint=f"head {shlex.quote(str(path))}"
+        )
     for number, value in enumerate(values, 1):
         yield _object(path, f"row {number}", value)
 
@@ -105,13 +129,13 @@ def _csv(path: Path) -> Iterator[RawRow]:
                 raise UsageProblem(
                     f"`{path}` line {reader.line_num} has {len(fields)} fields, "
                     f"the header has {len(names)}.",
-                    hint=f"sed -n {reader.line_num}p {path}",
+                    hint=look(path, f"line {reader.line_num}"),
                 )
             yield RawRow(f"line {reader.line_num}", dict(zip(names, fields, strict=True)))
     except csv.Error as error:
         raise UsageProblem(
             f"`{path}` line {reader.line_num} is not valid CSV: {error}.",
-            hint=f"sed -n {reader.line_num}p {path}",
+            hint=look(path, f"line {reader.line_num}"),
         ) from None
 
 
@@ -135,7 +159,10 @@ def _parquet(path: Path) -> Iterator[RawRow]:
                     yield RawRow(f"row {number}", values)
     except pyarrow.ArrowException as error:
         why = str(error).splitlines()[0]
-        raise UsageProblem(f"`{path}` after row {number} is not valid Parquet: {why}") from None
+        raise UsageProblem(
+            f"`{path}` after row {number} is not valid Parquet: {why}",
+            hint=f"copy or download `{path.name}` again",
+        ) from None
 
 
 READERS = {".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".parquet": _parquet}

@@ -45,3 +45,23 @@ def test_a_torn_file_is_refused(tmp_path: Path) -> None:
         torn.write_bytes(whole.read_bytes()[:length])
         with pytest.raises(UsageProblem):
             digest.of_tensors([torn])
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"not JSON",
+        b"[" * 100_000,
+        b"[]",
+        b'{"a": 1}',
+        b'{"a": {"dtype": "U8", "shape": [1]}}',
+        b'{"a": {"dtype": "U8", "shape": [-1], "data_offsets": [0, 1]}}',
+        b'{"a": {"dtype": "U8", "shape": [1], "data_offsets": [2, 1]}}',
+    ],
+)
+def test_a_broken_header_is_refused_with_a_hint(header: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + b"1")
+    with pytest.raises(UsageProblem, match="has a broken safetensors header") as caught:
+        digest.safetensors_header(path)
+    assert caught.value.hint == "copy or download `m.safetensors` again"

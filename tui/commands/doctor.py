@@ -2,6 +2,7 @@
 
 import platform
 import shutil
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
@@ -14,8 +15,9 @@ _EXTRAS = {
     "gguf": ("gguf", "llama-cpp-python"),
     "parquet": ("pyarrow",),
 }
+_TORCH = "2.13.0"
 _CUDA_WHEELS = ((13000, "cu130"), (12080, "cu128"), (12060, "cu126"))
-"""The oldest driver interface (NVML's `cudaDriverVersion`) of each CUDA build of torch."""
+"""The oldest driver interface (NVML's `cudaDriverVersion`) of each CUDA build of that torch."""
 
 
 @dataclass(frozen=True)
@@ -23,25 +25,52 @@ class Finding:
     """One thing that was looked for."""
 
     what: str
+    """The name of a package or of a part of the machine."""
     found: str
     """A version or a description; empty where it is missing."""
     mend: str
-    """The command that adds it; empty where nothing is missing."""
+    """The command that adds or renews it; empty where nothing is wrong."""
 
 
 @click.command(name="doctor")
 @click.option("--json", "as_json", is_flag=True, help="Write the findings as JSON.")
 def command(as_json: bool) -> None:
     """Look at Python, the driver, torch and the packages of each extra."""
-    findings = [_python(), *_driver_and_torch(), *_packages(), _compiler()]
+    cuda = _driver_cuda()
+    findings = [_python(), driver(cuda), _torch(cuda), *_packages(), _compiler()]
     if as_json:
         output.data_json([asdict(finding) for finding in findings])
         return
-    width = max(len(finding.what) for finding in findings)
-    for finding in findings:
-        output.data(f"{finding.what:<{width}}  {finding.found or 'missing'}")
-    for mend in dict.fromkeys(finding.mend for finding in findings if finding.mend):
-        output.note(f"hint: {mend}")
+    output.data(table(findings))
+    for hint in hints(findings):
+        output.note(f"hint: {hint}")
+
+
+def table(findings: Iterable[Finding]) -> str:
+    """Return one line for each finding, its name and what was found in columns."""
+    listed = list(findings)
+    width = max(len(finding.what) for finding in listed)
+    return "\n".join(f"{item.what:<{width}}  {item.found or 'missing'}" for item in listed)
+
+
+def hints(findings: Iterable[Finding]) -> list[str]:
+    """Return what to type, once each, in the order of the findings."""
+    return list(dict.fromkeys(finding.mend for finding in findings if finding.mend))
+
+
+def driver(cuda: int | None) -> Finding:
+    """Say what a driver allows; `cuda` as in `torch_command`."""
+    if cuda is None:
+        return Finding("nvidia driver", "none (planning for CPU)", "")
+    name, needed = _cuda_name(cuda), _cuda_name(_CUDA_WHEELS[-1][0])
+    if cuda >= _CUDA_WHEELS[-1][0]:
+        return Finding("nvidia driver", f"CUDA {name}", "")
+    return Finding(
+        "nvidia driver",
+        f"CUDA {name}, too old for every CUDA build of torch {_TORCH} (planning for CPU)",
+        f"update the NVIDIA driver to one for CUDA {needed} or newer, from "
+        "https://www.nvidia.com/drivers; until then only the CPU build of torch is left",
+    )
 
 
 def torch_command(driver_cuda: int | None) -> str:
@@ -53,21 +82,20 @@ def torch_command(driver_cuda: int | None) -> str:
     tag = "cpu"
     if driver_cuda is not None:
         tag = next((name for oldest, name in _CUDA_WHEELS if driver_cuda >= oldest), "cpu")
-    return f"pip install torch==2.13.0 --index-url https://download.pytorch.org/whl/{tag}"
+    return f"pip install torch=={_TORCH} --index-url https://download.pytorch.org/whl/{tag}"
 
 
 def _python() -> Finding:
     return Finding("python", platform.python_version(), "")
 
 
-def _driver_and_torch() -> tuple[Finding, Finding]:
-    cuda = _driver_cuda()
-    driver = f"CUDA {cuda // 1000}.{cuda % 1000 // 10}" if cuda else "none (planning for CPU)"
-    torch = _installed("torch")
-    return (
-        Finding("nvidia driver", driver, ""),
-        Finding("torch", torch, "" if torch else torch_command(cuda)),
-    )
+def _torch(cuda: int | None) -> Finding:
+    found = _installed("torch")
+    return Finding("torch", found, "" if found else torch_command(cuda))
+
+
+def _cuda_name(cuda: int) -> str:
+    return f"{cuda // 1000}.{cuda % 1000 // 10}"
 
 
 def _driver_cuda() -> int | None:

@@ -39,7 +39,8 @@ def _sample(job: Job) -> list[str]:
 
 
 def _logits(job: Job) -> list[list[float]]:
-    model = _model(job, n_ctx=len(job["tokens"]), logits_all=True)
+    kind = getattr(llama_cpp, f"GGML_TYPE_{job['cache'].upper()}")
+    model = _model(job, n_ctx=len(job["tokens"]), logits_all=True, type_k=kind, type_v=kind)
     model.eval(job["tokens"])
     rows: list[list[float]] = model.scores[: len(job["tokens"])].tolist()
     return rows

@@ -1,14 +1,14 @@
 """Reads safetensors files as numpy arrays, without torch; bfloat16 becomes float32."""
 
-import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lockfiles import digest, text
 from lockfiles.errors import UsageProblem
 
 DTYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16, "F64": np.float64}
@@ -32,47 +32,57 @@ class Stored:
     def read(self) -> NDArray[np.float32]:
         """The values as float32; float16 and bfloat16 are widened without loss."""
         kind = DTYPES[self.dtype]
-        count = int(np.prod(self.shape))
-        raw = np.fromfile(self.file, kind, count, offset=self.offset_bytes)
-        if raw.size != count:
-            raise UsageProblem(f"`{self.file}` is cut short: `{self.name}` is not complete.")
-        raw = raw.reshape(self.shape)
+        count = math.prod(self.shape)
+        raw = np.fromfile(self.file, kind, count, offset=self.offset_bytes).reshape(self.shape)
         if self.dtype == "BF16":
             return (raw.astype(np.uint32) << 16).view(np.float32)
         return raw.astype(np.float32, copy=False)
 
 
 def stored_tensors(model_dir: Path) -> list[Stored]:
-    """Every tensor of a model folder, in name order; raises UsageProblem when a file is missing."""
-    found = [tensor for file in _files(model_dir) for tensor in _headers(file)]
+    """Every tensor of a model folder, in name order.
+
+    Raises UsageProblem when a file is missing, torn or of a type that is not exported.
+    """
+    found = [tensor for file in _files(model_dir) for tensor in _tensors(file)]
     return sorted(found, key=lambda tensor: tensor.name)
 
 
 def _files(model_dir: Path) -> list[Path]:
     """The weight files: those the index names, or the single one."""
     index = model_dir / "model.safetensors.index.json"
-    names = {"model.safetensors"}
-    if index.is_file():
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    names = _indexed(index) if index.is_file() else {"model.safetensors"}
     files = [model_dir / name for name in sorted(names)]
     for file in files:
         if not file.is_file():
-            raise UsageProblem(f"`{model_dir}` holds no `{file.name}`.")
+            raise UsageProblem(f"`{model_dir}` holds no `{file.name}`.", hint=f"ls {model_dir}")
     return files
 
 
-def _headers(file: Path) -> Iterator[Stored]:
-    """The entries of one file: an 8-byte length, a JSON header, then the data."""
-    with file.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        header: dict[str, Any] = json.loads(stream.read(length))
+def _indexed(index: Path) -> set[str]:
+    """The files that an index spreads the tensors over."""
+    places = text.read_json_object(index).get("weight_map")
+    names = list(places.values()) if isinstance(places, dict) else []
+    if not names or not all(isinstance(name, str) and name == Path(name).name for name in names):
+        raise UsageProblem(
+            f"`{index}` has no `weight_map` from tensors to files beside it.",
+            hint="save the model again with `save_pretrained`, which writes the index",
+        )
+    return set(names)
+
+
+def _tensors(file: Path) -> Iterator[Stored]:
+    """The tensors of one file, as its header has them."""
+    start, header = digest.safetensors_header(file)
     for name, entry in header.items():
         if name == "__metadata__":
             continue
-        if entry["dtype"] not in DTYPES:
+        kind, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
+        if kind not in DTYPES:
             raise UsageProblem(
-                f"The tensor `{name}` in `{file.name}` is `{entry['dtype']}`; "
+                f"The tensor `{name}` in `{file.name}` is `{kind}`; "
                 "export a merged model in 16 or 32 bits."
             )
-        start = 8 + length + entry["data_offsets"][0]
-        yield Stored(name, file, start, entry["dtype"], tuple(entry["shape"]))
+        if math.prod(shape) * np.dtype(DTYPES[kind]).itemsize != end - begin:
+            raise UsageProblem(f"`{file}` is torn: `{name}` is not as long as its shape says.")
+        yield Stored(name, file, start + begin, kind, shape)

@@ -23,7 +23,12 @@ from runner.stages.gguf.native import quantize_file, require_llama_cpp
 from runner.stages.gguf.vocabulary import vocabulary_of
 
 Kind = gguf.GGMLQuantizationType
-FILE_TYPES = {"f16": gguf.LlamaFileType.MOSTLY_F16, "q8_0": gguf.LlamaFileType.MOSTLY_Q8_0}
+PACKED = {
+    "f32": (gguf.LlamaFileType.ALL_F32, Kind.F32),
+    "f16": (gguf.LlamaFileType.MOSTLY_F16, Kind.F16),
+    "q8_0": (gguf.LlamaFileType.MOSTLY_Q8_0, Kind.Q8_0),
+}
+"""File and tensor type of what numpy can pack; f32 is no level, it tells whose a difference is."""
 
 
 @dataclass(frozen=True)
@@ -65,24 +70,25 @@ def convert(model_dir: Path, out: Path, level: str) -> GgufFacts:
         done = Path(scratch) / "model.gguf"
         if level == "q4_k_m":
             whole = Path(scratch) / "f16.gguf"
-            _write(model_dir, whole, "f16")
+            write_packed(model_dir, whole, "f16")
             quantize_file(whole, done, "q4_k_m")
         else:
-            _write(model_dir, done, level)
+            write_packed(model_dir, done, level)
         done.replace(out)
     return facts_of(out, level)
 
 
-def _write(model_dir: Path, out: Path, level: str) -> None:
-    """Writes one file in a type that numpy can pack."""
+def write_packed(model_dir: Path, out: Path, level: str) -> None:
+    """Writes one file at a level of PACKED, in place; raises UsageProblem as `convert` does."""
     config = _config(model_dir)
     family = families.family_of(config)
     vocabulary = vocabulary_of(model_dir, int(config["vocab_size"]))
-    planned = _planned(model_dir, config, family, Kind.Q8_0 if level == "q8_0" else Kind.F16)
+    file_type, kind = PACKED[level]
+    planned = _planned(model_dir, config, family, kind)
     writer = gguf.GGUFWriter(out, family.name)
     try:
         _add_hyperparameters(writer, config, family)
-        writer.add_file_type(FILE_TYPES[level])
+        writer.add_file_type(file_type)
         writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
         vocabulary.write(writer)
         _write_tensors(writer, planned)
@@ -93,9 +99,8 @@ def _write(model_dir: Path, out: Path, level: str) -> None:
 def _config(model_dir: Path) -> Config:
     path = model_dir / "config.json"
     if not path.is_file():
-        raise UsageProblem(f"`{model_dir}` holds no `config.json`.")
-    config: Config = text.read_json_object(path)
-    return config
+        raise UsageProblem(f"`{model_dir}` holds no `config.json`.", hint=f"ls {model_dir}")
+    return text.read_json_object(path)
 
 
 def _write_tensors(writer: gguf.GGUFWriter, planned: list[Planned]) -> None:

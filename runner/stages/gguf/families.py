@@ -15,6 +15,16 @@ from lockfiles.errors import UsageProblem
 
 Config = Mapping[str, Any]
 ROPE_KINDS = ("default", "linear", "llama3", "yarn")
+NEEDED = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "max_position_embeddings",
+    "rms_norm_eps",
+)
+"""The numbers of config.json that every family has."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ FAMILIES = {
 
 
 def family_of(config: Config) -> Family:
-    """The family of a config.json; raises UsageProblem for one that is not converted."""
+    """The family of a config.json; raises UsageProblem for one that cannot be converted."""
     names = config.get("architectures") or ["(none)"]
     family = FAMILIES.get(names[0])
     if family is None:
@@ -43,8 +53,19 @@ def family_of(config: Config) -> Family:
             f"The architecture `{names[0]}` is not converted to GGUF; "
             f"the supported ones are {', '.join(f'`{name}`' for name in FAMILIES)}."
         )
+    _require_numbers(config)
     _refuse_variants(config)
     return family
+
+
+def _require_numbers(config: Config) -> None:
+    """Raises UsageProblem for a config.json that a saved model would not have."""
+    for key in NEEDED:
+        if not isinstance(config.get(key), int | float):
+            raise UsageProblem(
+                f"The model's `config.json` has no number `{key}`.",
+                hint="save the model again with `save_pretrained`",
+            )
 
 
 def _refuse_variants(config: Config) -> None:

@@ -73,10 +73,10 @@ def sample(
     return answers
 
 
-def logits(gguf: Path, tokens: Sequence[int]) -> list[list[float]]:
-    """Logits of the model after each of the tokens."""
+def logits(gguf: Path, tokens: Sequence[int], *, cache: str = "f16") -> list[list[float]]:
+    """Logits of the model after each of the tokens; `cache` (f16, f32) holds keys and values."""
     rows: list[list[float]] = run_child(
-        {"action": "logits", "gguf": str(gguf), "tokens": list(tokens)}
+        {"action": "logits", "gguf": str(gguf), "tokens": list(tokens), "cache": cache}
     )
     return rows
 

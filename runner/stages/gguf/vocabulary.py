@@ -47,13 +47,30 @@ class Vocabulary:
 
 
 def vocabulary_of(model_dir: Path, size: int) -> Vocabulary:
-    """Reads the tokenizer for an embedding of `size` rows; raises UsageProblem if not BPE."""
-    path = model_dir / "tokenizer.json"
+    """Reads the tokenizer for an embedding of `size` rows.
+
+    Raises UsageProblem for files that are missing or broken, and for one that is not
+    byte-level BPE.
+    """
+    path, config = model_dir / "tokenizer.json", model_dir / "tokenizer_config.json"
     if not path.is_file():
         raise UsageProblem(
-            f"`{model_dir}` holds no `tokenizer.json`; SentencePiece models are not converted yet."
+            f"`{model_dir}` holds no `tokenizer.json`; SentencePiece models are not converted yet.",
+            hint=f"ls {model_dir}",
         )
     tokenizer = text.read_json_object(path)
+    if config.is_file():
+        text.read_json_object(config)
+    try:
+        return _vocabulary(model_dir, tokenizer, size)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as problem:
+        raise UsageProblem(
+            f"`{path}` has not the fields of a tokenizer: {problem!r}.",
+            hint="save the tokenizer again with `save_pretrained`",
+        ) from problem
+
+
+def _vocabulary(model_dir: Path, tokenizer: Mapping[str, Any], size: int) -> Vocabulary:
     pre = pre_tokenizer_of(tokenizer)
     tokens, types = _tokens(tokenizer, size)
     special = gguf.SpecialVocab(model_dir, load_merges=True, n_vocab=size)

@@ -1,0 +1,78 @@
+"""How the weights are trained: the method, its adapter and what fits on the device."""
+
+from planner.interview.question import Between, Question, When
+
+ADAPTER = When("method.kind", ("full",), unless=True)
+"""Applies to the methods that train an adapter."""
+
+QUESTIONS: tuple[Question, ...] = (
+    Question(
+        "method.kind",
+        "method",
+        "choice",
+        "Method",
+        "LoRA trains small added matrices, QLoRA does so over 4-bit weights (7-8B in 6-10 GB), "
+        "full trains every weight (7-8B in 60 GB or more).",
+        "auto",
+        ("auto", "lora", "qlora", "full"),
+    ),
+    Question(
+        "method.rank",
+        "method",
+        "integer",
+        "LoRA rank",
+        "4-8 for style or format, 16-32 for most tasks, 64-128 for complex domains, 256 nears "
+        "full fine-tuning; 0 chooses.",
+        0,
+        applies=ADAPTER,
+        validate=Between(0, 1024),
+    ),
+    Question(
+        "method.alpha",
+        "method",
+        "integer",
+        "LoRA alpha",
+        "Scales the adapter, usually twice the rank; 0 makes it so.",
+        0,
+        applies=ADAPTER,
+        validate=Between(0, 4096),
+    ),
+    Question(
+        "method.dropout",
+        "method",
+        "number",
+        "LoRA dropout",
+        "Regularises the adapter; 0.05 is usual.",
+        0.05,
+        applies=ADAPTER,
+        validate=Between(0, 0.9),
+    ),
+    Question(
+        "method.targets",
+        "method",
+        "choice",
+        "Layers that LoRA adapts",
+        "All linear layers learn best; attention alone is smaller.",
+        "all-linear",
+        ("all-linear", "attention"),
+        applies=ADAPTER,
+    ),
+    Question(
+        "method.micro_batch",
+        "method",
+        "integer",
+        "Examples on the device at once",
+        "More is faster and needs more memory, with equal results; 0 chooses what fits.",
+        0,
+        validate=Between(0, 1024),
+    ),
+    Question(
+        "method.checkpointing",
+        "method",
+        "choice",
+        "Gradient checkpointing",
+        "Saves memory at about 20% of the speed.",
+        "auto",
+        ("auto", "on", "off"),
+    ),
+)

@@ -1,0 +1,32 @@
+"""The base model, pinned by its revision."""
+
+from planner.interview.question import Question
+
+QUESTIONS: tuple[Question, ...] = (
+    Question(
+        "model.source",
+        "model",
+        "text",
+        "Base model",
+        "A Hub repository such as `name/model`, or a local folder with safetensors.",
+        "",
+        required=True,
+    ),
+    Question(
+        "model.revision",
+        "model",
+        "text",
+        "Revision of the base model",
+        "A branch, tag or commit on the Hub; the lock pins the commit.",
+        "main",
+        required=True,
+    ),
+    Question(
+        "model.template",
+        "model",
+        "path",
+        "Chat template",
+        "A Jinja file to use in place of the model's own template; empty keeps the model's.",
+        "",
+    ),
+)

@@ -1,0 +1,56 @@
+"""What `tunelock doctor` says: its table, its hints, and the torch that a driver allows."""
+
+import json
+
+import pytest
+
+from tests.tui.test_cli import tunelock
+from tui.commands.doctor import Finding, driver, hints, table, torch_command
+
+MISSING = "pip install 'tunelock[train]'"
+
+
+def test_the_table_has_a_line_for_each_finding() -> None:
+    findings = [
+        Finding("python", "3.12.3", ""),
+        driver(None),
+        Finding("trl", "", MISSING),
+        Finding("peft", "", MISSING),
+    ]
+    assert table(findings) == (
+        "python         3.12.3\n"
+        "nvidia driver  none (planning for CPU)\n"
+        "trl            missing\n"
+        "peft           missing"
+    )
+    assert hints(findings) == [MISSING]
+
+
+def test_the_plain_text_says_what_the_json_says() -> None:
+    found = [Finding(**item) for item in json.loads(tunelock("doctor", "--json").stdout)]
+    plain = tunelock("doctor")
+    assert plain.returncode == 0
+    assert plain.stdout == table(found) + "\n"
+    assert plain.stdout.startswith("python ")
+    assert plain.stderr == "".join(f"hint: {hint}\n" for hint in hints(found))
+
+
+@pytest.mark.parametrize(
+    ("cuda", "name"), [(12060, "CUDA 12.6"), (12080, "CUDA 12.8"), (13000, "CUDA 13.0")]
+)
+def test_a_driver_with_a_build_of_torch_needs_nothing(cuda: int, name: str) -> None:
+    assert driver(cuda) == Finding("nvidia driver", name, "")
+    assert not torch_command(cuda).endswith("/cpu")
+
+
+@pytest.mark.parametrize(("cuda", "name"), [(12050, "12.5"), (11080, "11.8")])
+def test_a_driver_too_old_is_named_with_what_is_left(cuda: int, name: str) -> None:
+    found = driver(cuda)
+    assert found.found == (
+        f"CUDA {name}, too old for every CUDA build of torch 2.13.0 (planning for CPU)"
+    )
+    assert found.mend == (
+        "update the NVIDIA driver to one for CUDA 12.6 or newer, from "
+        "https://www.nvidia.com/drivers; until then only the CPU build of torch is left"
+    )
+    assert torch_command(cuda).endswith("/cpu")
