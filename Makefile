@@ -10,7 +10,7 @@ export CMAKE_ARGS := -DLLAVA_BUILD=OFF -DGGML_NATIVE=OFF -DLLAMA_OPENSSL=OFF
 export HF_HUB_OFFLINE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: test test-all check format clean
+.PHONY: demo test test-all check format clean
 
 $(VENV)/installed: pyproject.toml planner/constraints.txt
 	@echo "making $(VENV): the training stack is about 2 GB, minutes on a first run"
@@ -19,6 +19,9 @@ $(VENV)/installed: pyproject.toml planner/constraints.txt
 	$(PIP) --editable '.[train,parquet,dev]'
 	@$(PIP) --editable '.[gguf]' || echo "llama-cpp-python was not built (no C++ compiler?): its tests are skipped"
 	@touch $@
+
+demo: $(VENV)/installed  ## the whole road on the built-in model, into build/demo
+	$(BIN)/tunelock demo --into build/demo --fresh
 
 test: $(VENV)/installed  ## the tests, without the long journeys
 	$(BIN)/python -m pytest -m "not slow"

@@ -75,6 +75,8 @@ class Model(Table):
     parameters: int = Field(gt=0)
     dtype: str
     context_tokens: int = Field(gt=0)
+    architecture: dict[str, int | bool | str]
+    """The facts of its `config.json` that the plan counted with."""
     files: list[ModelFile]
 
 
@@ -83,6 +85,11 @@ class Template(Table):
 
     source: Literal["model", "local:template"]
     sha256: Sha256
+    date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    """What a template that prints today's date prints, on every day."""
+    pad_id: int = Field(ge=0)
+    end_ids: list[int]
+    """The tokens that end an answer."""
     loss_mask: Literal["assistant-turns-with-end"]
     golden_sha256: Sha256
     """Of the rendering of a fixed conversation."""
@@ -96,9 +103,16 @@ class Data(Table):
     format: str
     prompt_column: str
     completion_column: str
+    system: str
+    """Put before each row that has no system message of its own; empty adds none."""
+    fraction: float = Field(ge=0, lt=1)
+    """The validation share that was split off the source; 0 where the split is a whole file."""
+    split_seed: int = Field(ge=0)
     rows: int = Field(ge=0)
     sha256: Sha256
     """Of the canonical rows of this split, in their order."""
+    tokens_sha256: Sha256
+    """Of its token ids and loss masks: cut as training sees them, test rows whole."""
 
 
 class Stream(Table):
@@ -146,11 +160,31 @@ class Train(Table):
     seed: int = Field(ge=0)
 
 
+class Parallel(Table):
+    """How the work is spread."""
+
+    engine: Literal["single"]
+    processes: Literal[1]
+
+
+class Exactness(Table):
+    """What is promised about the trained tensors."""
+
+    exact: bool
+    """True: the same bits, run twice or killed and resumed, or a refusal."""
+    threads: int = Field(ge=0)
+    """Threads of one operation on CPU; 0 leaves it to torch."""
+    environment: dict[Name, str]
+    """Variables that the stage processes get."""
+
+
 class Machine(Table):
     """The machine that the plan counts on."""
 
     kind: Literal["cpu", "cuda"]
     accelerator: str
+    capability: str
+    """Such as `9.0`; empty on a CPU."""
     count: int = Field(ge=0)
     memory_bytes: int = Field(gt=0)
     """Rounded down to 0.5 GiB."""
@@ -164,6 +198,8 @@ class Prediction(Table):
     peak_bytes: int = Field(gt=0)
     components: dict[str, int]
     """Bytes by component."""
+    disk_bytes: int = Field(ge=0)
+    """Checkpoints, the merged model and every export together."""
 
 
 class Rejected(Table):
@@ -186,6 +222,8 @@ class Lock(Table):
 
     version: Literal[1]
     revision: int = Field(ge=0)
+    requires_runner: Name
+    """The oldest Tunelock that carries it out."""
     intent: Intent
     decision: Decision
     model: Model
@@ -194,10 +232,13 @@ class Lock(Table):
     stream: Stream
     method: Method
     train: Train
-    exact: bool
+    parallel: Parallel
+    exactness: Exactness
     packages: dict[str, str]
     machine: Machine
     prediction: Prediction
+    why: dict[str, str]
+    """The reason of each value that the plan chose, by its dotted name."""
     rejected: list[Rejected]
     stage: list[Stage]
     integrity: dict[str, Sha256]

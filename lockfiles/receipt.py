@@ -59,6 +59,10 @@ class Receipt:
     digests: Digests = Digests()
     measured: Measured = Measured()
     evaluation: Evaluation = Evaluation()
+    packages: dict[str, str] = field(default_factory=dict)
+    """The installed version of each package that the lock names; empty where there is none."""
+    machine: str = ""
+    """The processor's architecture and the accelerator that trained."""
 
 
 def write(receipt: Receipt, path: Path) -> None:
@@ -84,6 +88,8 @@ def read(path: Path) -> Receipt:
             digests=Digests(**value["digests"]),
             measured=Measured(**value["measured"]),
             evaluation=Evaluation(**scores),
+            packages=value["packages"],
+            machine=value["machine"],
         )
     except (KeyError, TypeError, AttributeError, ValueError) as problem:
         raise UsageProblem(f"`{path}` is no receipt of this version: {problem}.") from None

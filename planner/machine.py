@@ -47,9 +47,13 @@ class MachineFacts:
 
     @property
     def counted_memory_bytes(self) -> int:
-        """Free memory of the smallest card, or of the CPU, down to 0.5 GiB steps."""
-        free = min((g.free_bytes for g in self.gpus), default=self.ram_free_bytes)
-        return free // HALF_GIB * HALF_GIB
+        """Free memory of the smallest card, or all main memory without one, in 0.5 GiB steps.
+
+        What is free of main memory changes from minute to minute, and equal answers on one
+        machine must lead to equal plans.
+        """
+        counted = min((g.free_bytes for g in self.gpus), default=self.ram_bytes)
+        return counted // HALF_GIB * HALF_GIB
 
     def save(self, path: Path) -> None:
         """Write the facts as JSON."""

@@ -1,14 +1,21 @@
 """What a base model is, read from its files without a training stack."""
 
-import json
 import math
+import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lockfiles import digest, text
 from lockfiles.errors import UsageProblem
+
+_QK_NORM = frozenset(
+    ["qwen3", "qwen3_moe", "qwen3_next", "gemma3", "gemma3_text", "olmo2", "olmo3", "exaone4"]
+)
+"""Families that normalise queries and keys, head by head, with no field to say so."""
+_BIAS = frozenset(["qwen2", "phi"])
+"""Families whose query, key and value layers always have a bias."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,10 @@ class Architecture:
     """Whether the head shares the embedding."""
     context: int
     """Longest sequence, in tokens."""
+    qk_norm: bool
+    """Whether queries and keys are normalised before attention."""
+    bias: bool
+    """Whether the query, key and value layers have a bias."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +62,10 @@ class FileFact:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """One model in a folder."""
+    """One model, in a folder or on the Hub."""
 
     source: str
-    """The folder."""
+    """The folder, or the name of the repository."""
     files: tuple[FileFact, ...]
     """Weights, configuration and tokenizer, by name."""
     architecture: Architecture
@@ -63,6 +74,14 @@ class ModelFacts:
     """Elements of all stored tensors."""
     dtype: str
     """The commonest stored type, such as `BF16`."""
+    revision: str = ""
+    """The branch, tag or commit that was asked for; empty for a folder."""
+    commit: str = ""
+    """The commit that it resolved to, 40 hex digits; empty for a folder."""
+    licence: str = ""
+    """What the model card states, such as `apache-2.0`; empty where it states none."""
+    gated: bool = False
+    """Whether the Hub asks for an agreement before the download."""
 
 
 def from_folder(path: Path) -> ModelFacts:
@@ -90,53 +109,66 @@ def from_folder(path: Path) -> ModelFacts:
         FileFact(file.name, file.stat().st_size, digest.of_file(file)) for file in sorted(names)
     )
     dtype = sizes.most_common(1)[0][0] if sizes else ""
-    return ModelFacts(str(path), files, _architecture(path), sizes.total(), dtype)
+    config = path / "config.json"
+    shape = architecture(text.read_json_object(config), str(config))
+    return ModelFacts(str(path), files, shape, sizes.total(), dtype, licence=_licence(path))
 
 
-def _architecture(path: Path) -> Architecture:
-    config = _Config(path / "config.json")
-    hidden, heads = config.integer("hidden_size"), config.integer("num_attention_heads")
+def architecture(config: Mapping[str, object], name: str) -> Architecture:
+    """Return the shape that a `config.json` describes; `name` names it in errors.
+
+    Raises UsageProblem for a field that is missing or of another type.
+    """
+    found = _Config(config, name)
+    family = found.text("model_type")
+    hidden, heads = found.integer("hidden_size"), found.integer("num_attention_heads")
     return Architecture(
-        family=config.text("model_type"),
+        family=family,
         hidden=hidden,
-        layers=config.integer("num_hidden_layers"),
+        layers=found.integer("num_hidden_layers"),
         heads=heads,
-        kv_heads=config.integer("num_key_value_heads", heads),
-        head_dim=config.integer("head_dim", hidden // heads),
-        intermediate=config.integer("intermediate_size"),
-        vocabulary=config.integer("vocab_size"),
-        tied=config.values.get("tie_word_embeddings", False) is True,
-        context=config.integer("max_position_embeddings"),
+        kv_heads=found.integer("num_key_value_heads", heads),
+        head_dim=found.integer("head_dim", hidden // heads),
+        intermediate=found.integer("intermediate_size"),
+        vocabulary=found.integer("vocab_size"),
+        tied=config.get("tie_word_embeddings", False) is True,
+        context=found.integer("max_position_embeddings"),
+        qk_norm=family in _QK_NORM or config.get("use_qk_norm") is True,
+        bias=family in _BIAS or config.get("attention_bias") is True,
     )
 
 
+def _licence(path: Path) -> str:
+    """Return `license` of the front matter of the folder's model card."""
+    card = path / "README.md"
+    source = text.read(card) if card.is_file() else ""
+    front = re.match(r"---\r?\n(.*?)\n---", source, re.DOTALL)
+    found = re.search(r"^license:[ \t]*(\S+)", front[1], re.MULTILINE) if front else None
+    return found[1].strip("\"'") if found else ""
+
+
+@dataclass(frozen=True)
 class _Config:
-    """A `config.json`, with one sentence for each way in which it can be wrong."""
+    """A `config.json`, with one sentence for each way in which a field can be wrong."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            self.values: dict[str, Any] = json.loads(text.read(path))
-        except (ValueError, RecursionError) as problem:
-            raise UsageProblem(f"`{path}` is not valid JSON: {problem}.") from None
-        if not isinstance(self.values, dict):
-            raise UsageProblem(f"`{path}` is not a JSON object.")
+    values: Mapping[str, object]
+    name: str
 
-    def integer(self, name: str, default: int | None = None) -> int:
-        value = self._value(name, default)
-        if type(value) is not int or value <= 0:
-            raise UsageProblem(f"`{name}` in `{self._path}` is not a whole number above 0.")
+    def integer(self, field: str, default: int | None = None) -> int:
+        value = self._value(field, default)
+        if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+            raise UsageProblem(f"`{field}` in `{self.name}` is not a whole number above 0.")
         return value
 
-    def text(self, name: str) -> str:
-        value = self._value(name, None)
+    def text(self, field: str) -> str:
+        value = self._value(field, None)
         if not isinstance(value, str):
-            raise UsageProblem(f"`{name}` in `{self._path}` is not a text.")
+            raise UsageProblem(f"`{field}` in `{self.name}` is not a text.")
         return value
 
-    def _value(self, name: str, default: object) -> object:
-        value = self.values.get(name)
+    def _value(self, field: str, default: object) -> object:
+        value = self.values.get(field)
         value = default if value is None else value
         if value is None:
-            raise UsageProblem(f"`{self._path}` has no field `{name}`.")
+            raise UsageProblem(f"`{self.name}` has no field `{field}`.")
         return value

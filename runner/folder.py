@@ -4,12 +4,16 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import UsageProblem
+
+INUSE = ".inuse"
+"""The file of a run folder that its supervisor holds."""
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -87,28 +91,73 @@ class StagePlace:
 class Held:
     """A run folder held by this process, and by every child that inherits the descriptor.
 
-    The lock is `flock`'s on `.inuse`: a stage process that outlives a killed supervisor still
-    holds it, so that no second run writes beside it.
+    The lock is `flock`'s on `.inuse`, which holds the supervisor's process id: a stage process
+    that outlives a killed supervisor still holds the folder, so that no second run writes
+    beside it. Such an orphan leaves a checkpoint and ends, and is waited for.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, orphan_seconds: float = 60.0) -> None:
         try:
             path.mkdir(parents=True, exist_ok=True)
-            self.descriptor = os.open(path / ".inuse", os.O_RDWR | os.O_CREAT, 0o644)
+            self.descriptor = os.open(path / INUSE, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as problem:
             raise UsageProblem(
                 f"`{path}` cannot be written: {problem.strerror}.",
                 hint="tunelock run run.lock --runs DIR, with a folder of your own",
             ) from None
+        until = time.monotonic() + orphan_seconds
+        while not self._try():
+            if holder_alive(path) or time.monotonic() > until:
+                os.close(self.descriptor)
+                raise UsageProblem(
+                    f"`{path}` is in use by another run of this lock.",
+                    hint=f"tunelock watch {path}",
+                )
+            time.sleep(0.2)
+        os.ftruncate(self.descriptor, 0)
+        os.pwrite(self.descriptor, str(os.getpid()).encode(), 0)
+        os.set_inheritable(self.descriptor, True)
+
+    def _try(self) -> bool:
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.close(self.descriptor)
-            raise UsageProblem(
-                f"`{path}` is in use by another run of this lock.", hint=f"tunelock watch {path}"
-            ) from None
-        os.set_inheritable(self.descriptor, True)
+            return False
+        return True
 
     def release(self) -> None:
         """Let go; children that still live go on holding it."""
         os.close(self.descriptor)
+
+
+def holder(path: Path) -> int | None:
+    """Return the process id of the supervisor that last held a run folder, if it says one."""
+    try:
+        return int((path / INUSE).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def holder_alive(path: Path) -> bool:
+    """Return whether the supervisor that last held a run folder still lives, and holds it."""
+    number = holder(path)
+    if number is None or not _is_held(path):
+        return False
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _is_held(path: Path) -> bool:
+    descriptor = os.open(path / INUSE, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -7,9 +7,16 @@ import click
 from tui import output
 
 _VERBS = {
+    "plan": "The lock of a run: every value resolved, pinned and explained.",
+    "check": "Does a lock hold here? Writes nothing.",
+    "run": "Carry out a lock; the same command again goes on.",
+    "watch": "Follow a run from any terminal.",
+    "status": "Where a run stands.",
+    "stop": "A clean stop at the next step.",
     "diff": "What differs between two locks, grouped by what it changes.",
     "export": "A GGUF file from a model folder.",
     "doctor": "What is installed, what this driver needs, what is missing.",
+    "demo": "The whole road on a small built-in model, on any CPU.",
 }
 
 

@@ -16,6 +16,7 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
+from lockfiles import text
 from lockfiles.errors import DataRefused, UsageProblem
 from planner.data.rows import Message
 
@@ -25,6 +26,11 @@ GOLDEN = (
     Message("user", "Größer als 4? <b>&</b>"),
     Message("assistant", "Ja."),
 )
+FIXED_NOW = datetime(2024, 7, 26)
+"""The date that templates print, whatever the day: else equal locks would give other tokens.
+
+It is the one that Llama 3.1's own template falls back to.
+"""
 SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
 
 
@@ -93,15 +99,18 @@ class ChatTemplate:
         return hashlib.sha256(self.render(GOLDEN).encode()).hexdigest()
 
 
-def load_template(folder: Path, *, now: Callable[[], datetime] = datetime.now) -> ChatTemplate:
-    """The chat template of the model in `folder`.
+def load_template(
+    folder: Path, *, file: Path | None = None, now: Callable[[], datetime] = lambda: FIXED_NOW
+) -> ChatTemplate:
+    """The chat template of the model in `folder`, or the one in `file` with its special tokens.
 
     `now` answers templates that print the date. Raises DataRefused if there is no template or
-    it is not valid Jinja.
+    it is not valid Jinja, UsageProblem where a file cannot be read.
     """
     config = _json_file(folder / "tokenizer_config.json")
-    file = folder / "chat_template.jinja"
-    source = file.read_text("utf-8") if file.is_file() else _named(config.get("chat_template"))
+    own = file or folder / "chat_template.jinja"
+    named = _named(config.get("chat_template"))
+    source = text.read(own) if file or own.is_file() else named
     if not source:
         raise DataRefused(
             f"`{folder}` has no chat template, so its rows cannot be rendered.",
@@ -114,7 +123,7 @@ def compile_template(
     source: str,
     special_tokens: dict[str, str],
     *,
-    now: Callable[[], datetime] = datetime.now,
+    now: Callable[[], datetime] = lambda: FIXED_NOW,
 ) -> ChatTemplate:
     """Compile Jinja text in a sandbox with the names that transformers gives templates."""
     environment = ImmutableSandboxedEnvironment(

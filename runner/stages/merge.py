@@ -19,7 +19,7 @@ _TOKENIZER_FILES = (
 """Taken from the base as they are: saving a tokenizer again can lose some of them."""
 
 
-def merge(base: Path, adapter: Path, out: Path) -> Path:
+def merge(base: Path, adapter: Path, out: Path, template: Path | None = None) -> Path:
     """Write the merged model to `out`, in the base's own dtype, and return that folder.
 
     The base is loaded in 32 bits whatever the training used, since merging into a 4-bit model
@@ -31,7 +31,14 @@ def merge(base: Path, adapter: Path, out: Path) -> Path:
     )
     merged = PeftModel.from_pretrained(model, adapter).merge_and_unload(safe_merge=True)
     merged.to(dtype).save_pretrained(out)
+    complete(out, base, template)
+    return out
+
+
+def complete(folder: Path, base: Path, template: Path | None) -> None:
+    """Add the tokenizer of the base to a folder of weights, and the run's own chat template."""
     for name in _TOKENIZER_FILES:
         if (base / name).exists():
-            shutil.copyfile(base / name, out / name)
-    return out
+            shutil.copyfile(base / name, folder / name)
+    if template is not None:
+        shutil.copyfile(template, folder / "chat_template.jinja")

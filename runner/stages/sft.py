@@ -6,8 +6,7 @@ events, mark each checkpoint as whole, and go on from the last whole one.
 """
 
 import shutil
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,17 +20,13 @@ from transformers import (
     AutoTokenizer,
     BitsAndBytesConfig,
     PreTrainedModel,
-    TrainerCallback,
     set_seed,
 )
 from trl import SFTConfig, SFTTrainer
 
 from lockfiles.lock import Method, Train
-from runner.folder import write_whole
 from runner.line import Line
-
-WHOLE = "whole.json"
-"""Written last into a checkpoint: one without it was torn by a kill and is passed over."""
+from runner.stages.watch import WHOLE, Watch, earlier_peak
 
 
 @dataclass(frozen=True)
@@ -57,6 +52,8 @@ class SftJob:
     train: Train
     work: Path
     """Where checkpoints are kept; what stands there already is gone on from."""
+    predicted_bytes: int = 0
+    """The peak memory that the plan promised, told beside the measured one."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +65,18 @@ class SftResult:
     steps: int
     stopped: bool
     """True where a stop was asked for before the end; a checkpoint was left."""
+    peak_bytes: int
+    """Peak memory of the training, over all the processes that it was spread over."""
+    step_seconds: float
+    """Median seconds of an optimizer step of this process; 0 where it made none."""
 
 
 def train(job: SftJob, line: Line) -> SftResult:
     """Train to the end, or to a checkpoint where SIGTERM or a lost supervisor asks for it."""
+    line.send("progress", what="loading the model", done=0, total=1, unit="models")
     set_seed(job.train.seed)
+    checkpoint = last_whole_checkpoint(job.work)
+    watch = Watch(line, job.predicted_bytes, earlier_peak(checkpoint))
     trainer = _Trainer(
         order=job.order,
         model=load(job.base, job.method, job.train),
@@ -81,15 +85,16 @@ def train(job: SftJob, line: Line) -> SftResult:
         eval_dataset=_dataset(job.validation) if job.validation else None,
         processing_class=AutoTokenizer.from_pretrained(job.base),
         peft_config=_lora(job.method),
-        callbacks=[watch := _Watch(line)],
+        callbacks=[watch],
     )
-    trainer.train(resume_from_checkpoint=last_whole_checkpoint(job.work))
+    trainer.train(resume_from_checkpoint=checkpoint)
     steps = int(trainer.state.global_step)
+    measured = watch.peak_bytes(), watch.median_step_seconds()
     if watch.stopping and steps < trainer.state.max_steps:
-        return SftResult(job.work, steps, stopped=True)
+        return SftResult(job.work, steps, True, *measured)
     result = job.work / "result"
     trainer.save_model(str(result))
-    return SftResult(result, steps, stopped=False)
+    return SftResult(result, steps, False, *measured)
 
 
 def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:
@@ -232,38 +237,3 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # TRL ships no types that myp
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         for name, value in self.model.named_parameters():
             value.data = value.data.to(kept[name])
-
-
-class _Watch(TrainerCallback):  # type: ignore[misc]
-    """Turns the trainer's calls into events, and a stop into a checkpoint."""
-
-    def __init__(self, line: Line) -> None:
-        self._line = line
-        self.stopping = False
-        signal.signal(signal.SIGTERM, self._stop)
-
-    def _stop(self, *_: object) -> None:
-        self.stopping = True
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.stopping = self.stopping or self._line.broken
-        if self.stopping:
-            control.should_training_stop = control.should_save = True
-
-    def on_log(
-        self, args: Any, state: Any, control: Any, logs: Mapping[str, float], **_: Any
-    ) -> None:
-        names = {"loss": "loss", "learning_rate": "learning_rate", "grad_norm": "gradient_norm"}
-        fields = {ours: logs[theirs] for theirs, ours in names.items() if theirs in logs}
-        if "loss" in fields:
-            self._line.send("step", step=state.global_step, steps=state.max_steps, **fields)
-
-    def on_evaluate(
-        self, args: Any, state: Any, control: Any, metrics: Mapping[str, float], **_: Any
-    ) -> None:
-        self._line.send("evaluation", step=state.global_step, loss=metrics["eval_loss"])
-
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        write_whole(folder / WHOLE, b"{}\n")
-        self._line.send("checkpoint", step=state.global_step)

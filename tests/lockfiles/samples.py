@@ -8,6 +8,7 @@ LOCK = Lock.model_validate(
     {
         "version": 1,
         "revision": 0,
+        "requires_runner": "0.1",
         "intent": {
             "digest": SHA,
             "name": "intents",
@@ -29,11 +30,15 @@ LOCK = Lock.model_validate(
             "parameters": 1_900_000,
             "dtype": "bfloat16",
             "context_tokens": 256,
+            "architecture": {"hidden": 256, "layers": 3, "tied": True},
             "files": [{"name": "model.safetensors", "size_bytes": 3_800_000, "sha256": SHA}],
         },
         "template": {
             "source": "model",
             "sha256": SHA,
+            "date": "2024-07-26",
+            "pad_id": 0,
+            "end_ids": [2],
             "loss_mask": "assistant-turns-with-end",
             "golden_sha256": SHA,
         },
@@ -44,8 +49,12 @@ LOCK = Lock.model_validate(
                 "format": "messages",
                 "prompt_column": "",
                 "completion_column": "",
+                "system": "",
+                "fraction": 0.1,
+                "split_seed": 17,
                 "rows": 675,
                 "sha256": SHA,
+                "tokens_sha256": SHA,
             }
         ],
         "stream": {
@@ -82,15 +91,18 @@ LOCK = Lock.model_validate(
             "evaluate_steps": 20,
             "seed": 17,
         },
-        "exact": False,
+        "parallel": {"engine": "single", "processes": 1},
+        "exactness": {"exact": False, "threads": 1, "environment": {}},
         "packages": {"torch": "2.13.0"},
-        "machine": {"kind": "cpu", "accelerator": "", "count": 0, "memory_bytes": 17179869184},
+        "machine": {"kind": "cpu", "accelerator": "", "capability": "", "count": 0, "memory_bytes": 17179869184},
         "prediction": {
             "estimator": "closed-form-1",
             "phase": "backward",
             "peak_bytes": 800_000_000,
             "components": {"process": 750_000_000, "weights": 7_600_000},
+            "disk_bytes": 20_000_000,
         },
+        "why": {"method.rank": "16-32 suits most tasks"},
         "rejected": [{"what": "full", "needed_bytes": 0, "reason": "LoRA reaches the goal"}],
         "stage": [
             {"name": "prepare", "settings": {}},

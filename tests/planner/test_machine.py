@@ -1,11 +1,12 @@
 """This machine's facts, read, saved and refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.machine import HALF_GIB, load, probe
+from planner.machine import HALF_GIB, Gpu, load, probe
 
 
 def test_probe_saves_and_loads(tmp_path: Path) -> None:
@@ -13,6 +14,13 @@ def test_probe_saves_and_loads(tmp_path: Path) -> None:
     facts.save(tmp_path / "m.json")
     assert load(tmp_path / "m.json") == facts
     assert facts.counted_memory_bytes % HALF_GIB == 0 < facts.ram_bytes
+
+
+def test_counted_memory_does_not_change_with_what_is_free(tmp_path: Path) -> None:
+    facts = replace(probe(tmp_path), gpus=(), ram_bytes=5 * HALF_GIB + 1, ram_free_bytes=HALF_GIB)
+    assert facts.counted_memory_bytes == 5 * HALF_GIB
+    gpu = Gpu("card", 8 * HALF_GIB, 3 * HALF_GIB + 1, "9.0")
+    assert replace(facts, gpus=(gpu,)).counted_memory_bytes == 3 * HALF_GIB
 
 
 @pytest.mark.parametrize("change", [("cpu_cores", "cpu_coers"), (': "cpu"', ': "tpu"'), ("{", "")])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.models import Architecture, from_folder
+from planner.models import Architecture, architecture, from_folder
 
 BASE = Path(__file__).parents[2] / "runner" / "demo" / "base"
 
@@ -22,10 +22,41 @@ def test_facts_of_the_shipped_base() -> None:
     assert facts.architecture == Architecture(
         family="llama", hidden=256, layers=3, heads=8, kv_heads=2, head_dim=32,
         intermediate=512, vocabulary=1024, tied=True, context=256,
+        qk_norm=False, bias=False,
     )  # fmt: skip
     assert facts.parameters == 1_935_104
     assert facts.dtype == "BF16"
+    assert (facts.revision, facts.commit, facts.licence, facts.gated) == ("", "", "", False)
     assert {"model.safetensors", "tokenizer.json", "config.json"} <= {f.name for f in facts.files}
+
+
+@pytest.mark.parametrize(
+    ("change", "qk_norm", "bias"),
+    [
+        ({"model_type": "qwen3"}, True, False),
+        ({"model_type": "gemma3_text"}, True, False),
+        ({"model_type": "qwen2"}, False, True),
+        ({"attention_bias": True}, False, True),
+    ],
+)
+def test_norms_and_biases_of_families(change: dict[str, object], qk_norm: bool, bias: bool) -> None:
+    config = json.loads((BASE / "config.json").read_text()) | change
+    shape = architecture(config, "config.json")
+    assert (shape.qk_norm, shape.bias) == (qk_norm, bias)
+
+
+@pytest.mark.parametrize(
+    ("card", "licence"),
+    [
+        ("---\nlanguage: en\nlicense: apache-2.0\n---\n# A model\n", "apache-2.0"),
+        ('---\r\nlicense: "mit"\r\n---\r\n', "mit"),
+        ("---\nlanguage: en\n---\nlicense: mit\n", ""),
+        ("license: mit\n", ""),
+    ],
+)
+def test_the_licence_is_read_from_the_model_card(copy: Path, card: str, licence: str) -> None:
+    (copy / "README.md").write_bytes(card.encode())
+    assert from_folder(copy).licence == licence
 
 
 @pytest.mark.parametrize(

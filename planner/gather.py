@@ -1,0 +1,204 @@
+"""Facts for a plan, read from disk, the Hub and the machine: everything that `plan` needs.
+
+This is the planner's edge: it reads files and asks the driver. What it returns are frozen values,
+and from there on planning is a pure function.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from lockfiles.errors import UsageProblem
+from planner import machine as machines
+from planner import models
+from planner.data import corpus
+from planner.data.corpus import Corpus, Recipe, SplitName
+from planner.data.encode import load_tokenizer
+from planner.data.order import epoch_order, order_sha256
+from planner.data.template import ChatTemplate, load_template
+from planner.interview.answers import Answers
+from planner.machine import MachineFacts
+from planner.models import ModelFacts
+from planner.special import SpecialTokens, special_tokens
+
+
+@dataclass(frozen=True)
+class PartFacts:
+    """One split of the rows, without the rows."""
+
+    split: SplitName
+    source: SplitName
+    """The file that they came from."""
+    format: str
+    rows: int
+    sha256: str
+    tokens_sha256: str
+
+
+@dataclass(frozen=True)
+class StreamFacts:
+    """The tokens that training sees."""
+
+    max_length: int
+    """Tokens that rows are cut to."""
+    rows: int
+    longest: int
+    """Tokens of the longest row after the cut."""
+    tokens: int
+    scored_tokens: int
+    cut_rows: int
+    sha256: str
+    order_sha256: tuple[str, ...]
+    """Of the row order, one for each epoch."""
+
+
+@dataclass(frozen=True)
+class TemplateFacts:
+    """The chat template and the special tokens."""
+
+    sha256: str
+    golden_sha256: str
+    special: SpecialTokens
+
+
+@dataclass(frozen=True)
+class PlanFacts:
+    """Everything that a plan is made from, beside the answers."""
+
+    model: ModelFacts
+    machine: MachineFacts
+    template: TemplateFacts
+    parts: tuple[PartFacts, ...]
+    stream: StreamFacts
+    examples: int
+    """Rows of the training file, before some are split off."""
+
+
+def gather(
+    answers: Answers,
+    folder: Path,
+    *,
+    machine: MachineFacts | None = None,
+    told: Callable[[str], None] = lambda sentence: None,
+) -> PlanFacts:
+    """Read the facts that the answers name; their relative paths begin at `folder`.
+
+    `told` gets a sentence before each slow step. Raises the TunelockError of whatever is
+    missing, broken or refused.
+    """
+    told("reading the model")
+    model, place = model_facts(answers, folder)
+    template, tokenizer = _template(answers, folder, place), load_tokenizer(place)
+    told("reading and encoding the data")
+    rows = corpus.build(
+        recipe(answers, model.architecture.context),
+        data_files(answers, folder),
+        template,
+        tokenizer,
+    )
+    train = rows.part("train")
+    assert train is not None
+    special = special_tokens(place, tokenizer, train.encoded)
+    told("looking at the machine")
+    return PlanFacts(
+        model=model,
+        machine=machine or machine_facts(answers, folder),
+        template=TemplateFacts(template.sha256, template.golden_sha256(), special),
+        parts=tuple(_part(part) for part in rows.parts),
+        stream=_stream(rows, answers),
+        examples=sum(len(part.rows) for part in rows.parts if part.source == "train"),
+    )
+
+
+def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
+    """Return the facts of the model that the answers name, and where its small files lie.
+
+    A name that is a folder here is one, and so is what begins with `.`, `/` or `~`; any other
+    is a Hub repository, of which only configuration and tokenizer are fetched.
+    """
+    source, revision = answers.text("model.source"), answers.text("model.revision")
+    place = folder / Path(source).expanduser()
+    if place.is_dir() or source[:1] in (".", "/", "~"):
+        return models.from_folder(place), place
+    from planner import hub
+
+    cached = hub_folder(source, revision)
+    return hub.from_hub(source, revision, folder=cached), cached
+
+
+def hub_folder(repo: str, revision: str) -> Path:
+    """Return where the small files of a Hub model are kept between plans."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "tunelock" / "models" / repo / quote(revision, safe="")
+
+
+def machine_facts(answers: Answers, folder: Path) -> MachineFacts:
+    """Return the machine to plan for: saved facts where the answers name some, else this one."""
+    saved = answers.text("machine.facts")
+    return machines.load(folder / saved) if saved else machines.probe(folder)
+
+
+def data_files(answers: Answers, folder: Path) -> dict[SplitName, Path]:
+    """Return the data files that the answers name."""
+    names: tuple[SplitName, ...] = ("train", "validation", "test")
+    return {
+        name: folder / Path(answers.text(f"data.{name}")).expanduser()
+        for name in names
+        if answers.text(f"data.{name}")
+    }
+
+
+def recipe(answers: Answers, context: int) -> Recipe:
+    """Return how the answers turn files into a corpus, for a model with this context."""
+    length = answers.integer("train.max_length")
+    if length > context:
+        raise UsageProblem(
+            f"`train.max_length` is {length}, and the model sees {context} tokens.",
+            hint=f"write `max_length = {context}` under `[train]` in `run.toml`",
+        )
+    columns = None
+    if answers.text("data.format") == "columns":
+        columns = {
+            "prompt": answers.text("data.prompt_column"),
+            "completion": answers.text("data.completion_column"),
+        }
+    return Recipe(
+        format=answers.text("data.format"),
+        columns=columns,
+        system=answers.text("data.system"),
+        fraction=answers.number("data.validation_fraction"),
+        seed=answers.integer("train.seed"),
+        max_length=length,
+        context=context,
+    )
+
+
+def _template(answers: Answers, folder: Path, model: Path) -> ChatTemplate:
+    own = answers.text("model.template")
+    return load_template(model, file=folder / own if own else None)
+
+
+def _part(part: corpus.Part) -> PartFacts:
+    return PartFacts(
+        part.split, part.source, part.format, len(part.rows), part.sha256, part.tokens_sha256
+    )
+
+
+def _stream(rows: Corpus, answers: Answers) -> StreamFacts:
+    train = rows.part("train")
+    assert train is not None
+    lengths = [len(row.input_ids) for row in train.encoded]
+    seed, count = answers.integer("train.seed"), len(lengths)
+    epochs = range(answers.integer("train.epochs"))
+    return StreamFacts(
+        max_length=rows.max_length,
+        rows=count,
+        longest=max(lengths),
+        tokens=sum(lengths),
+        scored_tokens=sum(row.scored for row in train.encoded),
+        cut_rows=rows.cut_rows,
+        sha256=train.tokens_sha256,
+        order_sha256=tuple(order_sha256(epoch_order(count, seed, epoch)) for epoch in epochs),
+    )

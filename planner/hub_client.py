@@ -1,0 +1,106 @@
+"""The client of the Hub, and its errors as sentences."""
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lockfiles.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+
+def client() -> "HfApi":
+    """Return the client of the Hub: it draws and logs nothing, and tells nothing of the machine."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    from huggingface_hub import HfApi
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    disable_progress_bars()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    return HfApi(library_name="tunelock")
+
+
+@contextmanager
+def sentences(repo: str, revision: str = "") -> Iterator[None]:
+    """Turn what the client of the Hub raises into one UsageProblem with a hint."""
+    import httpx2
+    from huggingface_hub.errors import (
+        HFValidationError,
+        LocalTokenNotFoundError,
+        SafetensorsParsingError,
+    )
+
+    try:
+        yield
+    except HFValidationError:
+        raise UsageProblem(
+            f"`{repo}` is no name of a repository on the Hub.", hint="use `owner/name`"
+        ) from None
+    except SafetensorsParsingError:
+        raise UsageProblem(
+            f"The weights of `{repo}` have a broken safetensors header.",
+            hint="choose another model",
+        ) from None
+    except json.JSONDecodeError:
+        raise UsageProblem(
+            f"What answered for `{repo}` is no Hub.", hint="check the variable HF_ENDPOINT"
+        ) from None
+    except LocalTokenNotFoundError:
+        raise UsageProblem(f"`{repo}` needs a login to the Hub.", hint="hf auth login") from None
+    except httpx2.HTTPError as problem:
+        raise _sentence(problem, repo, revision) from None
+    except (OSError, RuntimeError) as problem:
+        raise _sentence(problem.__cause__ or problem, repo, revision) from None
+
+
+def _sentence(problem: BaseException, repo: str, revision: str) -> UsageProblem:
+    import httpx2
+    from huggingface_hub import constants, errors
+
+    page = f"{constants.ENDPOINT}/{repo}"
+    if isinstance(problem, errors.OfflineModeIsEnabled):
+        return UsageProblem(
+            f"`HF_HUB_OFFLINE` is set, so the Hub cannot be asked for `{repo}`.",
+            hint="export HF_HUB_OFFLINE=0, or name a local folder",
+        )
+    if isinstance(problem, errors.GatedRepoError):
+        return UsageProblem(
+            f"`{repo}` is gated, and you have no access to it.",
+            hint=f"ask for access at {page}, then `hf auth login`",
+        )
+    if isinstance(problem, errors.RepositoryNotFoundError):
+        return UsageProblem(
+            f"The Hub has no repository `{repo}` that you can read.",
+            hint="check the name; for a private one, `hf auth login`",
+        )
+    if isinstance(problem, errors.RevisionNotFoundError):
+        return UsageProblem(
+            f"`{repo}` has no revision `{revision}`.", hint=f"see {page}/commits/main"
+        )
+    if isinstance(problem, errors.HfHubHTTPError):
+        return _status(problem, repo)
+    reason = str(problem).partition("\n")[0] or type(problem).__name__
+    if isinstance(problem, httpx2.HTTPError):
+        return UsageProblem(
+            f"The Hub at `{constants.ENDPOINT}` cannot be reached: {reason}.",
+            hint="check the network and the variables HF_ENDPOINT and HTTPS_PROXY",
+        )
+    return UsageProblem(f"The transfer for `{repo}` failed: {reason}.", hint="try again")
+
+
+def _status(problem: "HfHubHTTPError", repo: str) -> UsageProblem:
+    status = problem.response.status_code
+    if status in (401, 403):
+        return UsageProblem(
+            f"The Hub refuses access to `{repo}` (status {status}).",
+            hint="hf auth login; a variable HF_TOKEN goes before it",
+        )
+    return UsageProblem(
+        f"The Hub answered with status {status} for `{repo}`.",
+        hint="try again in a few minutes; https://status.huggingface.co says whether it is down",
+    )

@@ -1,0 +1,60 @@
+"""One digest for each stage: over the settings that affect it, and its inputs' digests.
+
+A stage whose digest still matches is not done again, so a corrected Hub name or one more GGUF
+level never trains again. A new table of the lock must be given its place here; a test holds that.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lockfiles import digest
+
+_INPUTS = {
+    "prepare": (),
+    "train": (),
+    "evaluate": ("prepare", "train"),
+    "merge": ("train",),
+    "gguf": ("prepare", "train", "merge"),
+    "push": ("train", "merge", "gguf"),
+    "report": ("train", "evaluate", "merge", "gguf", "push"),
+}
+"""The stages whose results each stage reads."""
+_TABLES = {
+    "prepare": ("template", "data", "stream"),
+    "train": (
+        "model", "template", "data", "stream", "method", "train",
+        "parallel", "exactness", "packages",
+    ),
+}  # fmt: skip
+"""The tables of the lock that each stage reads, beside its own settings."""
+NEUTRAL = frozenset(
+    ["version", "revision", "requires_runner", "intent", "decision", "machine", "prediction",
+     "why", "rejected", "stage", "integrity"]
+)  # fmt: skip
+"""Tables that change no result: what a run is for, where it fits, and why."""
+_LABELS = ("revision", "licence", "gated")
+
+
+def integrity(tables: Mapping[str, Any]) -> dict[str, str]:
+    """Return stage name to digest for the stages of a lock that is still plain tables."""
+    found: dict[str, str] = {}
+    for stage in tables["stage"]:
+        name = stage["name"]
+        found[name] = digest.of_value(
+            {
+                "settings": stage["settings"],
+                "tables": {
+                    table: _counted(name, table, tables[table]) for table in _TABLES.get(name, ())
+                },
+                "inputs": {one: found[one] for one in _INPUTS[name] if one in found},
+            }
+        )
+    return found
+
+
+def _counted(stage: str, name: str, table: Any) -> Any:
+    if name == "model":
+        return {key: value for key, value in table.items() if key not in _LABELS}
+    if stage == "train" and name == "data":
+        return [part for part in table if part["split"] != "test"]
+    return table

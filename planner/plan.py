@@ -1,0 +1,266 @@
+"""From answers and facts to a lock: a pure function, the same bytes for the same input."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from lockfiles import digest, lock
+from lockfiles.errors import UsageProblem
+from lockfiles.lock import Lock
+from planner import exactness, pins
+from planner.choose import Choice, choose
+from planner.data.template import FIXED_NOW
+from planner.decide import Decision, decide
+from planner.disk import disk_bytes
+from planner.gather import PartFacts, PlanFacts
+from planner.integrity import integrity
+from planner.interview.answers import Answers, given
+from planner.machine import HALF_GIB, MachineFacts
+from planner.memory import ESTIMATOR
+from planner.models import ModelFacts
+from planner.stages import stages
+
+REQUIRES_RUNNER = "0.1"
+"""The oldest Tunelock that carries out what this one plans."""
+
+_LOCAL = {
+    "data.train": "local:train",
+    "data.validation": "local:validation",
+    "data.test": "local:test",
+    "model.template": "local:template",
+}
+_DETECTED = frozenset(
+    ["data.format", "machine.device", "method.kind", "method.rank", "method.alpha",
+     "method.micro_batch", "method.checkpointing", "train.max_length", "train.learning_rate"]
+)  # fmt: skip
+"""Answers that leave the value to the plan."""
+
+
+def plan(answers: Answers, facts: PlanFacts) -> Lock:
+    """Return the lock of a run.
+
+    Raises UsageProblem where the checklist advises against fine-tuning and nobody said why to
+    go on, and where the answers contradict each other; DoesNotFit where no plan fits.
+    """
+    decision = decide(answers, facts.examples)
+    check_verdict(decision, answers.text("goal.override"))
+    choice = choose(
+        answers,
+        facts.model,
+        rows=facts.stream.rows,
+        longest=facts.stream.longest,
+        machine=facts.machine,
+    )
+    tables = {
+        "version": lock.VERSION,
+        "revision": 0,
+        "requires_runner": REQUIRES_RUNNER,
+        "intent": _intent(answers, facts.model),
+        "decision": _decision(decision, answers),
+        "model": _model(facts.model),
+        "template": _template(answers, facts),
+        "data": [_data(part, answers) for part in facts.parts],
+        "stream": _stream(facts),
+        "method": _method(choice),
+        "train": _train(choice, answers, facts),
+        "parallel": {"engine": "single", "processes": 1},
+        "exactness": exactness.table(answers, choice, facts.machine),
+        "packages": pins.packages(),
+        "machine": _machine(facts.machine, answers),
+        "prediction": _prediction(choice, answers, facts),
+        "why": _why(choice, answers, facts),
+        "rejected": [asdict(alternative) for alternative in choice.rejected],
+        "stage": stages(answers, choice, {part.split for part in facts.parts}),
+    }
+    return Lock.model_validate(tables | {"integrity": integrity(tables)})
+
+
+def check_verdict(decision: Decision, override: str) -> None:
+    """Raise UsageProblem where the verdict is against fine-tuning and there is no override."""
+    if not decision.tunes and not override:
+        raise UsageProblem(
+            f"The checklist advises `{decision.verdict}` and not fine-tuning: "
+            f"{' '.join(decision.reasons)} {decision.advice}",
+            hint='to go on, write `override = "why"` under `[goal]` in `run.toml`',
+        )
+
+
+def intent_digest(answers: Answers, *, local_model: bool) -> str:
+    """Return the digest of the normalised answers: local paths by their logical names.
+
+    Where the machine's facts came from is not part of it; the facts are, in the lock itself.
+    """
+    named = {key: _LOCAL.get(key, value) for key, value in _named(answers).items()}
+    named.pop("machine.facts", None)
+    if local_model:
+        named["model.source"] = "local:model"
+    return digest.of_value(named)
+
+
+def _named(answers: Answers) -> dict[str, object]:
+    return {
+        f"{table}.{name}": value
+        for table, values in given(answers).items()
+        for name, value in values.items()
+    }
+
+
+def _intent(answers: Answers, model: ModelFacts) -> dict[str, object]:
+    named = _named(answers)
+    origin = {
+        key: "given" if key in named else "detected" if key in _DETECTED else "default"
+        for key in answers
+    }
+    return {
+        "digest": intent_digest(answers, local_model=not model.commit),
+        "name": answers.text("goal.name"),
+        "origin": origin,
+    }
+
+
+def _decision(decision: Decision, answers: Answers) -> dict[str, object]:
+    return {
+        "verdict": decision.verdict,
+        "reasons": list(decision.reasons),
+        "against": list(decision.against),
+        "overridden": "" if decision.tunes else answers.text("goal.override"),
+    }
+
+
+def _model(model: ModelFacts) -> dict[str, object]:
+    shape = asdict(model.architecture)
+    return {
+        "source": f"hf:{model.source}" if model.commit else "local:model",
+        "revision": model.revision,
+        "commit": model.commit,
+        "licence": model.licence,
+        "gated": model.gated,
+        "family": shape.pop("family"),
+        "parameters": model.parameters,
+        "dtype": model.dtype,
+        "context_tokens": shape.pop("context"),
+        "architecture": shape,
+        "files": [asdict(file) for file in model.files],
+    }
+
+
+def _template(answers: Answers, facts: PlanFacts) -> dict[str, object]:
+    return {
+        "source": "local:template" if answers.text("model.template") else "model",
+        "sha256": facts.template.sha256,
+        "date": f"{FIXED_NOW:%Y-%m-%d}",
+        "pad_id": facts.template.special.pad_id,
+        "end_ids": list(facts.template.special.end_ids),
+        "loss_mask": "assistant-turns-with-end",
+        "golden_sha256": facts.template.golden_sha256,
+    }
+
+
+def _data(part: PartFacts, answers: Answers) -> dict[str, object]:
+    split_off = not answers.text("data.validation") and part.source == "train"
+    return {
+        "split": part.split,
+        "source": f"local:{part.source}",
+        "format": part.format,
+        "prompt_column": answers.text("data.prompt_column"),
+        "completion_column": answers.text("data.completion_column"),
+        "system": answers.text("data.system"),
+        "fraction": answers.number("data.validation_fraction") if split_off else 0.0,
+        "split_seed": answers.integer("train.seed") if split_off else 0,
+        "rows": part.rows,
+        "sha256": part.sha256,
+        "tokens_sha256": part.tokens_sha256,
+    }
+
+
+def _stream(facts: PlanFacts) -> dict[str, object]:
+    stream = facts.stream
+    return {
+        "max_length_tokens": stream.max_length,
+        "packing": False,
+        "rows": stream.rows,
+        "tokens": stream.tokens,
+        "scored_tokens": stream.scored_tokens,
+        "sha256": stream.sha256,
+        "order_sha256": list(stream.order_sha256),
+    }
+
+
+def _method(choice: Choice) -> dict[str, object]:
+    return {
+        "objective": "sft",
+        "kind": choice.kind,
+        "rank": choice.rank,
+        "alpha": choice.alpha,
+        "dropout": choice.dropout,
+        "targets": list(choice.targets),
+    }
+
+
+def _train(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, object]:
+    return {
+        "micro_batch": choice.micro_batch,
+        "accumulation": choice.accumulation,
+        "epochs": answers.integer("train.epochs"),
+        "learning_rate": choice.learning_rate,
+        "schedule": "cosine",
+        "warmup_ratio": answers.number("train.warmup_ratio"),
+        "weight_decay": answers.number("train.weight_decay"),
+        "gradient_clip": 1.0,
+        "optimizer": "adamw_torch",
+        "dtype": choice.dtype,
+        "attention": "sdpa",
+        "checkpointing": choice.checkpointing,
+        "keep": answers.text("train.keep"),
+        "evaluate_steps": max(1, min(500, steps(choice, answers, facts) // 5)),
+        "seed": answers.integer("train.seed"),
+    }
+
+
+def steps(choice: Choice, answers: Answers, facts: PlanFacts) -> int:
+    """Return the optimizer steps of the whole run."""
+    batches = -(-facts.stream.rows // choice.micro_batch)
+    return -(-batches // choice.accumulation) * answers.integer("train.epochs")
+
+
+def _machine(machine: MachineFacts, answers: Answers) -> dict[str, object]:
+    on_cpu = machine.kind == "cpu" or answers.text("machine.device") == "cpu"
+    card = None if on_cpu else machine.gpus[0]
+    counted = machine.ram_bytes // HALF_GIB * HALF_GIB if on_cpu else machine.counted_memory_bytes
+    return {
+        "kind": "cpu" if on_cpu else "cuda",
+        "accelerator": card.name if card else "",
+        "capability": card.compute_capability if card else "",
+        "count": 1 if card else 0,
+        "memory_bytes": counted,
+    }
+
+
+def _prediction(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, object]:
+    peak = choice.estimate.peak
+    full = choice.kind == "full"
+    trained = facts.model.parameters * (4 if choice.dtype == "float32" else 2)
+    merges = answers.flag("results.merge") and not full
+    return {
+        "estimator": ESTIMATOR,
+        "phase": peak.name,
+        "peak_bytes": peak.peak_bytes,
+        "components": dict(peak.components),
+        "disk_bytes": disk_bytes(
+            facts.model,
+            trained_bytes=trained if full else peak.components["adapter"],
+            merges=merges,
+            levels=answers.chosen("results.gguf"),
+        ),
+    }
+
+
+def _why(choice: Choice, answers: Answers, facts: PlanFacts) -> Mapping[str, str]:
+    stream = facts.stream
+    length = "you set it" if answers.integer("train.max_length") else "the longest row"
+    if stream.cut_rows:
+        length += f"; {stream.cut_rows} longer rows are cut"
+    total = steps(choice, answers, facts)
+    return dict(choice.why) | {
+        "stream.max_length_tokens": f"{stream.max_length} tokens: {length}.",
+        "train.evaluate_steps": f"About five evaluations in {total} steps, at most 500 apart.",
+    }

@@ -1,0 +1,211 @@
+"""Why a plan was chosen, why the others were not, and what to do where none fits, in words."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from lockfiles.errors import DoesNotFit
+from planner.candidates import CPU_BATCH_TOKENS, Candidates, Kind
+from planner.memory import Profile
+
+_YOURS = "You set it."
+_NAMES: Mapping[Kind, str] = {"lora": "LoRA", "qlora": "QLoRA", "full": "full fine-tuning"}
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A plan that was considered and not chosen."""
+
+    what: str
+    """Its method, micro-batch and checkpointing."""
+    needed_bytes: int
+    """Its peak, in bytes."""
+    reason: str
+    """Why it was not chosen, in one sentence."""
+
+
+def why(candidates: Candidates, chosen: Profile, threads: int) -> dict[str, str]:
+    """Return a sentence for each value that the plan chose, by its dotted key in a lock."""
+    answers = candidates.answers
+    given = {
+        "method.rank": answers.integer("method.rank") > 0,
+        "method.alpha": answers.integer("method.alpha") > 0,
+        "train.micro_batch": answers.integer("method.micro_batch") > 0,
+        "train.learning_rate": answers.number("train.learning_rate") > 0,
+        "method.kind": answers.text("method.kind") != "auto",
+        "train.checkpointing": answers.text("method.checkpointing") != "auto",
+    }
+    reasons = {
+        "method.kind": _kind(candidates, chosen),
+        **_adapter(candidates, chosen),
+        "train.micro_batch": _micro_batch(candidates, chosen),
+        "train.accumulation": _accumulation(candidates, chosen),
+        "train.checkpointing": _checkpointing(candidates, chosen),
+        "train.dtype": _dtype(candidates, chosen),
+        "train.learning_rate": _rate(chosen),
+        "exactness.threads": _threads(candidates, threads),
+    }
+    return {key: _YOURS if given.get(key) else reason for key, reason in reasons.items()}
+
+
+def _kind(candidates: Candidates, chosen: Profile) -> str:
+    need, budget = gib(candidates.need(chosen)), gib(candidates.budget_bytes)
+    if chosen.method == "lora":
+        return f"LoRA needs {need}, and {budget} may be used."
+    least = candidates.profile("lora", candidates.micro_batches[-1], candidates.checkpointings[-1])
+    return (
+        f"LoRA needs {gib(candidates.need(least))} or more, and {budget} may be used; QLoRA "
+        f"needs {need}."
+    )
+
+
+def _adapter(candidates: Candidates, chosen: Profile) -> dict[str, str]:
+    if chosen.method == "full":
+        nothing = "Full fine-tuning adds no adapter."
+        return dict.fromkeys(("method.rank", "method.alpha", "method.targets"), nothing)
+    change, count = candidates.answers.text("goal.change"), len(chosen.targets)
+    everywhere = count > 4
+    return {
+        "method.rank": f"Rank {chosen.rank} is usual where {change} must change.",
+        "method.alpha": f"Twice the rank of {chosen.rank}.",
+        "method.targets": f"All {count} linear layers of each block learn best."
+        if everywhere
+        else f"You set it: the {count} layers of attention.",
+    }
+
+
+def _micro_batch(candidates: Candidates, chosen: Profile) -> str:
+    micro, effective = chosen.micro_batch, candidates.answers.integer("train.effective_batch")
+    larger = _larger(candidates, chosen)
+    if larger:
+        return (
+            f"{_rows(micro)} at once need {gib(candidates.need(chosen))}; {larger.micro_batch} "
+            f"would need {gib(candidates.need(larger))} of {gib(candidates.budget_bytes)}."
+        )
+    if micro == effective:
+        return f"The whole effective batch of {effective} fits at once."
+    if candidates.rows < CPU_BATCH_TOKENS // chosen.length or chosen.device == "cuda":
+        return f"No larger share of {effective} is within the {_rows(candidates.rows)} there are."
+    return (
+        f"{_rows(micro)} of up to {chosen.length} tokens; beyond {CPU_BATCH_TOKENS} tokens at "
+        "once a CPU gains nothing."
+    )
+
+
+def _accumulation(candidates: Candidates, chosen: Profile) -> str:
+    effective = candidates.answers.integer("train.effective_batch")
+    times = effective // chosen.micro_batch
+    return f"{times} times {chosen.micro_batch} make the effective batch of {effective}."
+
+
+def _checkpointing(candidates: Candidates, chosen: Profile) -> str:
+    if not chosen.checkpointing:
+        return "It fits without, and checkpointing costs about 20% of the speed."
+    least = replace(chosen, checkpointing=False, micro_batch=1, padded=False)
+    return (
+        f"Without it even one row at once would need {gib(candidates.need(least))} of "
+        f"{gib(candidates.budget_bytes)}."
+    )
+
+
+def _dtype(candidates: Candidates, chosen: Profile) -> str:
+    if chosen.device == "cpu":
+        return "A CPU computes float32 fastest and exactly."
+    capability = min(gpu.compute_capability for gpu in candidates.machine.gpus)
+    able = "computes bfloat16" if chosen.dtype == "bfloat16" else "has no bfloat16, from 8.0 on"
+    return f"Compute capability {capability} {able}."
+
+
+def _rate(chosen: Profile) -> str:
+    if chosen.method == "full":
+        return "1e-5 is the usual rate for full fine-tuning."
+    return f"2e-4 is a safe rate for {_NAMES[chosen.method]}."
+
+
+def _threads(candidates: Candidates, threads: int) -> str:
+    hidden = candidates.model.architecture.hidden
+    if not threads:
+        return "Training runs on the GPU."
+    if threads == 1:
+        return f"Matrices of width {hidden} are too small to share between threads."
+    return f"One for each of the {threads} cores: the model's width is {hidden}."
+
+
+def rejected(candidates: Candidates, chosen: Profile) -> Iterator[Alternative]:
+    """Yield the plans beside the chosen one: a larger micro-batch, without checkpointing, and
+    the other methods."""
+    if larger := _larger(candidates, chosen):
+        yield _alternative(candidates, larger)
+    if chosen.checkpointing and len(candidates.checkpointings) > 1:
+        plan = replace(chosen, checkpointing=False, micro_batch=1, padded=False)
+        yield _alternative(candidates, plan)
+    for kind in _NAMES:
+        if kind != chosen.method and not (kind == "qlora" and candidates.narrow):
+            least = candidates.micro_batches[-1]
+            yield _alternative(candidates, candidates.profile(kind, least, checkpointing=True))
+
+
+def _larger(candidates: Candidates, chosen: Profile) -> Profile | None:
+    sizes = [size for size in candidates.micro_batches if size > chosen.micro_batch]
+    return replace(chosen, micro_batch=sizes[-1], padded=True) if sizes else None
+
+
+def _alternative(candidates: Candidates, plan: Profile) -> Alternative:
+    need = candidates.need(plan)
+    if need > candidates.budget_bytes:
+        reason = f"It needs {gib(need)}, and {gib(candidates.budget_bytes)} may be used."
+    elif candidates.answers.text("method.kind") != "auto":
+        reason = f"It would fit in {gib(need)}, but you set the method."
+    elif plan.method == "qlora":
+        reason = f"It would fit in {gib(need)}, but 4-bit weights cost quality, and LoRA fits."
+    else:
+        reason = f"It would fit in {gib(need)}, but adapters learn most tasks and forget less."
+    return Alternative(_describe(plan), need, reason)
+
+
+def nothing_fits(candidates: Candidates) -> DoesNotFit:
+    """Return the error for a machine on which no plan fits, with the change that would help."""
+    machine = candidates.machine
+    smallest = min(candidates, key=candidates.need)
+    where = "main memory" if machine.kind == "cpu" else f"`{machine.gpus[0].name}`"
+    return DoesNotFit(
+        f"No plan fits: the smallest, {_describe(smallest)}, needs "
+        f"{gib(candidates.need(smallest))}, and {gib(candidates.budget_bytes)} of {where} may be "
+        "used.",
+        hint=_way_out(candidates, smallest),
+    )
+
+
+def _way_out(candidates: Candidates, smallest: Profile) -> str:
+    for line, plan in _changes(candidates, smallest):
+        if candidates.fits(plan):
+            return f"write {line} in `run.toml`"
+    return "plan for a larger machine: `facts` under `[machine]` takes a file of its facts"
+
+
+def _changes(candidates: Candidates, smallest: Profile) -> Iterator[tuple[str, Profile]]:
+    """Yield single lines of `run.toml` that need less, the mildest first."""
+    one = replace(smallest, micro_batch=1, padded=False)
+    yield '`checkpointing = "on"` under `[method]`', replace(smallest, checkpointing=True)
+    yield "`micro_batch = 1` under `[method]`", one
+    for kind in ("lora", "qlora"):
+        if kind not in candidates.kinds and not (kind == "qlora" and candidates.narrow):
+            plan = candidates.profile(kind, smallest.micro_batch, smallest.checkpointing)
+            yield f'`kind = "{kind}"` under `[method]`', plan
+    length = 64 * (smallest.length // 128)
+    while length:
+        yield f"`max_length = {length}` under `[train]`", replace(smallest, length=length)
+        length = 64 * (length // 128)
+
+
+def _describe(plan: Profile) -> str:
+    tail = ", checkpointing" if plan.checkpointing else ""
+    return f"{_NAMES[plan.method]}, micro-batch {plan.micro_batch}{tail}"
+
+
+def _rows(count: int) -> str:
+    return f"{count} row" if count == 1 else f"{count} rows"
+
+
+def gib(size: int) -> str:
+    """Return a size in words, such as `12.3 GiB`."""
+    return f"{size / (1 << 30):.1f} GiB"

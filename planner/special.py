@@ -1,0 +1,68 @@
+"""The special tokens that a run needs: the one that pads, and those that end an answer."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from lockfiles import text
+from lockfiles.errors import UsageProblem
+from planner.data.encode import Encoded
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """Token ids with a meaning of their own."""
+
+    pad_id: int
+    """Fills short rows of a batch; never scored."""
+    end_ids: tuple[int, ...]
+    """Any of these ends an answer; at least one, ascending."""
+
+
+def special_tokens(folder: Path, tokenizer: Tokenizer, rows: Iterable[Encoded]) -> SpecialTokens:
+    """Return the special tokens of the model in `folder`, as its training rows use them.
+
+    An answer ends where the configuration says, and also at the special token that the
+    template puts after it: a base model that is taught to chat knows only the first.
+    """
+    ends = {*_ends(folder / "config.json"), *_ends(folder / "generation_config.json")}
+    ends |= _turn_end(tokenizer, rows)
+    if not ends:
+        raise UsageProblem(
+            f"The model in `{folder}` has no token that ends an answer.",
+            hint=f"set `eos_token_id` in `{folder / 'config.json'}`",
+        )
+    pad = _pad(folder, tokenizer)
+    return SpecialTokens(min(ends) if pad is None else pad, tuple(sorted(ends)))
+
+
+def _object(path: Path) -> Mapping[str, Any]:
+    return text.read_json_object(path) if path.is_file() else {}
+
+
+def _ends(path: Path) -> set[int]:
+    value = _object(path).get("eos_token_id")
+    values = value if isinstance(value, list) else [value]
+    return {item for item in values if type(item) is int and item >= 0}
+
+
+def _turn_end(tokenizer: Tokenizer, rows: Iterable[Encoded]) -> set[int]:
+    last = Counter(row.labels[-1] for row in rows if row.labels and row.labels[-1] >= 0)
+    special = {
+        number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special
+    }
+    return {token for token, _ in last.most_common(1) if token in special}
+
+
+def _pad(folder: Path, tokenizer: Tokenizer) -> int | None:
+    value = _object(folder / "tokenizer_config.json").get("pad_token")
+    name = value.get("content") if isinstance(value, dict) else value
+    if isinstance(name, str):
+        found: int | None = tokenizer.token_to_id(name)
+        return found
+    configured = _object(folder / "config.json").get("pad_token_id")
+    return configured if type(configured) is int and configured >= 0 else None

@@ -1,0 +1,70 @@
+"""A detached supervisor: `python -P -m runner ORDER`, where ORDER is a JSON object.
+
+It tells its parent one JSON line, the run's folder or the error that kept it from beginning, and
+then lets go of the parent's terminal.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from lockfiles.errors import TunelockError
+from runner.supervise import Order, run
+
+
+def order_text(order: Order) -> str:
+    """Return an order as the text that this program takes."""
+    values = {
+        "lock": str(order.lock),
+        "runs": str(order.runs),
+        "located": {name: str(path) for name, path in order.located.items()},
+        "allowed": list(order.allowed),
+        "fresh": order.fresh,
+    }
+    return json.dumps(values)
+
+
+def main(text: str) -> int:
+    """Carry out an order and return the exit code."""
+    values = json.loads(text)
+    order = Order(
+        lock=Path(values["lock"]),
+        runs=Path(values["runs"]),
+        located={name: Path(path) for name, path in values["located"].items()},
+        allowed=values["allowed"],
+        fresh=values["fresh"],
+    )
+    told: list[Path] = []
+
+    def begun(folder: Path) -> None:
+        told.append(folder)
+        _tell({"run": str(folder)})
+        _let_go(folder / "log.txt")
+
+    try:
+        run(order, begun)
+    except TunelockError as problem:
+        if not told:
+            error = {"error": problem.message, "hint": problem.hint}
+            _tell(error | {"exit_code": problem.exit_code})
+        return problem.exit_code
+    return 0
+
+
+def _tell(line: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def _let_go(log: Path) -> None:
+    """Send what this process still writes to the run's log."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for standard in (1, 2):
+        os.dup2(descriptor, standard)
+    os.close(descriptor)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1]))

@@ -1,0 +1,44 @@
+"""The demo as files: the built-in base, real rows, and the `run.toml` that tunes one on the other."""
+
+import shutil
+from pathlib import Path
+
+from lockfiles import intent
+from lockfiles.errors import UsageProblem
+from planner.interview.answers import check, given
+from runner.folder import write_whole
+
+ANSWERS: dict[str, object] = {
+    "goal.name": "demo",
+    "goal.prompting": "falls-short",
+    "goal.repetitive_task": True,
+    "data.train": "rows/train.jsonl",
+    "data.test": "rows/test.jsonl",
+    "model.source": "base",
+    "machine.device": "cpu",
+    "train.epochs": 4,
+    "train.learning_rate": 2e-3,
+    "train.exact": True,
+    "results.gguf": ["q8_0"],
+}
+"""What a person would answer for the demo's task: to name a customer's intent."""
+
+_SHIPPED = Path(__file__).parent
+
+
+def write(folder: Path) -> Path:
+    """Write the base, the rows and `run.toml` into a folder and return the path of the last.
+
+    What stands there under other names stays. Raises UsageProblem where it cannot be written.
+    """
+    try:
+        for name in ("base", "rows"):
+            shutil.copytree(_SHIPPED / name, folder / name, dirs_exist_ok=True)
+        path = folder / "run.toml"
+        write_whole(path, intent.write(given(check(ANSWERS, {}))).encode())
+    except OSError as problem:
+        raise UsageProblem(
+            f"`{folder}` cannot be written: {problem.strerror}.",
+            hint="tunelock demo --into DIR, with a folder of your own",
+        ) from None
+    return path

@@ -1,0 +1,87 @@
+"""Where the local inputs of a lock lie on this machine: the lock itself never says."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from lockfiles import intent, text
+from lockfiles.errors import StaleLock, UsageProblem
+from lockfiles.lock import Lock
+from planner.interview.answers import Answers, check
+from planner.plan import intent_digest
+
+LOCATIONS = "locations.toml"
+"""Beside the lock, untracked: `name = "path"` for each logical name."""
+_KEYS = {
+    "model": "model.source",
+    "template": "model.template",
+    "train": "data.train",
+    "validation": "data.validation",
+    "test": "data.test",
+}
+"""Logical name to the key of `run.toml` that gives its path."""
+
+
+def wanted(lock: Lock) -> list[str]:
+    """Return the logical names of the local inputs that a lock has."""
+    sources = [lock.model.source, lock.template.source, *(part.source for part in lock.data)]
+    local = [source.removeprefix("local:") for source in sources if source.startswith("local:")]
+    return list(dict.fromkeys(local))
+
+
+def find(lock: Lock, folder: Path, located: Mapping[str, Path]) -> dict[str, Path]:
+    """Return where each local input lies: absolute paths by logical name.
+
+    `folder` is the lock's. `located` wins, then `locations.toml`, then `run.toml` beside the
+    lock. Raises StaleLock where that `run.toml` is no longer the one that was locked, and
+    UsageProblem for a name that is unknown or has no path.
+    """
+    names = wanted(lock)
+    for name in located:
+        if name not in names:
+            known = ", ".join(f"`{one}`" for one in names) or "none"
+            raise UsageProblem(f"`{name}` is no local input of this lock; its inputs are {known}.")
+    answers = _answers(folder / "run.toml")
+    if answers is not None:
+        check_fresh(lock, answers)
+    beside = _locations(folder / LOCATIONS)
+    places = {}
+    for name in names:
+        place = located.get(name) or beside.get(name) or _answered(answers, name)
+        if place is None:
+            raise UsageProblem(
+                f"The lock needs `{name}`, and nothing says where it lies.",
+                hint=f"add `--locate {name}=PATH`",
+            )
+        places[name] = (folder / place.expanduser()).resolve()
+    return places
+
+
+def check_fresh(lock: Lock, answers: Answers) -> None:
+    """Raise StaleLock where the answers are not those that the lock was planned from."""
+    if intent_digest(answers, local_model=not lock.model.commit) != lock.intent.digest:
+        raise StaleLock(
+            "`run.lock` no longer matches `run.toml`.",
+            hint="look with `tunelock plan run.toml --dry-run`, then run `tunelock plan run.toml`",
+        )
+
+
+def _answers(path: Path) -> Answers | None:
+    if not path.exists():
+        return None
+    raw = intent.read(path)
+    return check(raw.values, raw.lines)
+
+
+def _answered(answers: Answers | None, name: str) -> Path | None:
+    value = answers.text(_KEYS[name]) if answers else ""
+    return Path(value) if value else None
+
+
+def _locations(path: Path) -> dict[str, Path]:
+    if not path.exists():
+        return {}
+    table = text.parse(text.read(path), name=str(path))
+    for name, value in table.items():
+        if not isinstance(value, str):
+            raise UsageProblem(f"`{name}` in `{path}` must be a path in quotes.")
+    return {name: Path(str(value)) for name, value in table.items()}

@@ -1,0 +1,151 @@
+"""Every late failure that can be found before the first step: tools, room, rights, packages.
+
+Light: no torch, and of the stages' packages only their metadata.
+"""
+
+import shutil
+from collections.abc import Collection, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from lockfiles.compare import Difference
+from lockfiles.errors import DoesNotFit, UsageProblem
+from lockfiles.lock import Lock, Stage
+from planner import machine
+
+TRAINING = ("accelerate", "datasets", "peft", "torch", "transformers", "trl")
+_GIB = 1 << 30
+
+
+def packages_found(lock: Lock) -> dict[str, str]:
+    """Return the installed version of each package that the lock names; empty where missing."""
+    return {name: _installed(name) for name in lock.packages}
+
+
+def package_differences(lock: Lock, found: Mapping[str, str]) -> list[Difference]:
+    """Return the packages that are installed in another version than was locked."""
+    return [
+        Difference(f"packages.{name}", locked, found[name], "changes weights")
+        for name, locked in lock.packages.items()
+        if found[name] and found[name] != locked
+    ]
+
+
+def check(lock: Lock, runs: Path, allowed: Collection[str], waiting: Collection[str]) -> None:
+    """Refuse a run that would fail later.
+
+    `runs` is where its folder will be, `allowed` the Hub repositories that the person allows a
+    push to, and `waiting` the stages that are still to do. Raises UsageProblem, DoesNotFit.
+    """
+    stages = {stage.name: stage for stage in lock.stage if stage.name in waiting}
+    if {"train", "evaluate", "merge"} & set(stages):
+        _check_training_packages(lock)
+        _check_device(lock)
+    if "gguf" in stages:
+        _check_gguf(stages["gguf"], lock.model.family)
+    if "push" in stages:
+        _check_push(str(stages["push"].settings["to"]), allowed)
+    _check_exact(lock)
+    check_disk(lock, runs)
+
+
+def check_disk(lock: Lock, runs: Path) -> None:
+    """Raise DoesNotFit where the disk has less room than the run will take."""
+    place = next(
+        folder for folder in (runs.absolute(), *runs.absolute().parents) if folder.exists()
+    )
+    free = shutil.disk_usage(place).free
+    if free < lock.prediction.disk_bytes:
+        raise DoesNotFit(
+            f"The run takes {lock.prediction.disk_bytes / _GIB:.2f} GiB of disk, and `{place}` has "
+            f"{free / _GIB:.2f} GiB free.",
+            hint="tunelock run run.lock --runs DIR, on a disk with room",
+        )
+
+
+def gguf_can_answer() -> bool:
+    """Return whether llama.cpp is here, to quantise below q8_0 and to run the files."""
+    return find_spec("llama_cpp") is not None
+
+
+def _installed(name: str) -> str:
+    try:
+        return version(name).partition("+")[0]
+    except PackageNotFoundError:
+        return ""
+
+
+def _check_training_packages(lock: Lock) -> None:
+    needed = (*TRAINING, *(["bitsandbytes"] if lock.method.kind == "qlora" else []))
+    missing = [name for name in needed if not _installed(name)]
+    if missing:
+        raise UsageProblem(
+            f"Training needs {', '.join(f'`{name}`' for name in missing)}, not installed here.",
+            hint="pip install 'tunelock[train]'; `tunelock doctor` names the right torch",
+        )
+
+
+def _check_device(lock: Lock) -> None:
+    facts = machine.probe(Path("/"))
+    if lock.machine.kind == "cuda":
+        if not facts.gpus:
+            raise DoesNotFit(
+                f"The lock was planned for `{lock.machine.accelerator}`, and there is no GPU here.",
+                hint='plan again with `device = "cpu"` under `[machine]` in `run.toml`',
+            )
+        free, where = facts.gpus[0].free_bytes, f"`{facts.gpus[0].name}`"
+    else:
+        free, where = facts.ram_free_bytes, "this machine"
+    if free < lock.prediction.peak_bytes:
+        raise DoesNotFit(
+            f"The run needs {lock.prediction.peak_bytes / _GIB:.2f} GiB of memory, and {where} "
+            f"has {free / _GIB:.2f} GiB free.",
+            hint="stop what else uses it, or plan again with `tunelock plan run.toml`",
+        )
+
+
+def _check_gguf(stage: Stage, family: str) -> None:
+    if find_spec("gguf") is None:
+        raise UsageProblem(
+            "GGUF export needs the package `gguf`, which is not installed.",
+            hint="pip install 'tunelock[gguf]'",
+        )
+    from runner.stages.gguf.families import FAMILIES
+
+    names = sorted({one.name for one in FAMILIES.values()})
+    if family not in names:
+        known = ", ".join(f"`{name}`" for name in names)
+        raise UsageProblem(
+            f"GGUF export does not know the family `{family}` yet; it knows {known}.",
+            hint="write `gguf = []` under `[results]` in `run.toml` and plan again",
+        )
+    levels = stage.settings["levels"]
+    if isinstance(levels, list) and "q4_k_m" in levels and not gguf_can_answer():
+        raise UsageProblem(
+            "The GGUF level `q4_k_m` needs `llama-cpp-python`, which is not installed.",
+            hint="pip install 'tunelock[gguf]', or plan `gguf = [\"q8_0\"]`",
+        )
+
+
+def _check_push(repo: str, allowed: Collection[str]) -> None:
+    if repo not in allowed:
+        raise UsageProblem(
+            f"The lock pushes to `{repo}`, and a lock alone is no consent.",
+            hint=f"add `--allow {repo}`",
+        )
+    from runner.stages.push import check_access
+
+    check_access(repo)
+
+
+def _check_exact(lock: Lock) -> None:
+    """Under `exact`, other packages are another run."""
+    differing = package_differences(lock, packages_found(lock)) if lock.exactness.exact else []
+    if differing:
+        one = differing[0]
+        raise DoesNotFit(
+            f"The lock promises exact bits with `{one.field.partition('.')[2]}` {one.locked}, and "
+            f"{one.found} is installed.",
+            hint=f"pip install {one.field.partition('.')[2]}=={one.locked}",
+        )

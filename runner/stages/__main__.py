@@ -1,0 +1,78 @@
+"""A stage process: `python -P -m runner.stages JOB.json` carries out one stage of a run.
+
+What a stage returns is written to `report.json` in its folder; the supervisor renames the folder
+into place. The exit code is 0, 75 for a clean stop, or that of the error, which is also sent as
+a `failed` event. What is unexpected has its traceback in the run's `log.txt`.
+"""
+
+import json
+import sys
+import time
+import traceback
+from importlib import import_module
+from pathlib import Path
+
+from lockfiles.errors import RunFailed, Stopped, TunelockError
+from runner.folder import write_whole
+from runner.stages import context
+
+REPORT = "report.json"
+"""What a stage reports to those after it, in its folder."""
+_MODULES = {
+    "prepare": "prepare",
+    "train": "train",
+    "evaluate": "compare",
+    "merge": "standalone",
+    "gguf": "files",
+    "push": "publish",
+    "report": "report",
+}
+
+
+def main(job: Path) -> int:
+    """Carry out the stage of a job and return the exit code."""
+    given = context.read(job)
+    begun = time.monotonic()
+    given.line.send("started")
+    try:
+        module = import_module(f"runner.stages.{_MODULES[given.stage]}")
+        report = module.run(given)
+        write_whole(given.work / REPORT, json.dumps(report, indent=2).encode() + b"\n")
+    except Stopped:
+        return Stopped.exit_code
+    except TunelockError as problem:
+        return _failed(given, problem)
+    except Exception as problem:
+        traceback.print_exc()
+        return _failed(given, _unexpected(given, problem))
+    given.line.send("done", seconds=round(time.monotonic() - begun, 3))
+    return 0
+
+
+def _failed(given: context.Context, problem: TunelockError) -> int:
+    given.line.send(
+        "failed", message=problem.message, hint=problem.hint, exit_code=problem.exit_code
+    )
+    return problem.exit_code
+
+
+def _unexpected(given: context.Context, problem: Exception) -> TunelockError:
+    if type(problem).__name__ == "OutOfMemoryError":
+        return RunFailed(
+            f"The stage `{given.stage}` ran out of the accelerator's memory.",
+            hint='plan again with a smaller `method.micro_batch`, or with `checkpointing = "on"`',
+        )
+    if isinstance(problem, OSError) and problem.errno is not None:
+        return RunFailed(
+            f"The stage `{given.stage}` could not use `{problem.filename}`: {problem.strerror}.",
+            hint="make room or set the rights, then run the same command again",
+        )
+    words = " ".join(str(problem).split())[:300]
+    return RunFailed(
+        f"The stage `{given.stage}` failed with {type(problem).__name__}: {words}",
+        hint=f"see {given.run / 'log.txt'}",
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Path(sys.argv[1])))

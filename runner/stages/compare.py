@@ -1,0 +1,83 @@
+"""Evaluate: the base against the tuned model, on rows that training never saw."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from lockfiles.receipt import Score
+from planner.data.encode import Encoded, load_tokenizer
+from runner.stages.context import Context
+from runner.stages.evaluate import Question, evaluate
+from runner.stages.rows import picked, prepared, wanted
+from runner.stages.train import use_threads
+
+
+def run(given: Context) -> dict[str, Any]:
+    """Score both models, send an event for each, and show some of the tuned one's answers."""
+    use_threads(given.lock.exactness.threads)
+    rows = prepared(given, given.settings["rows"])
+    base = _load(given.model, given.lock.train.dtype)
+    scores = {"base": _score(given, base, rows, "base")}
+    if given.lock.method.kind == "full":
+        tuned = _load(given.result("train") / "result", given.lock.train.dtype)
+    else:
+        tuned = PeftModel.from_pretrained(base, given.result("train") / "result")
+    scores["tuned"] = _score(given, tuned, rows, "tuned")
+    _show(given, tuned, rows)
+    return {name: asdict(score) for name, score in scores.items()}
+
+
+def _load(folder: Path, dtype: str) -> PreTrainedModel:
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=False
+    )
+    return model.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _questions(rows: list[Encoded]) -> list[Question]:
+    return [Question(row.input_ids, row.labels) for row in rows]
+
+
+def _score(given: Context, model: PreTrainedModel, rows: list[Encoded], name: str) -> Score:
+    def told(done: int) -> None:
+        given.line.send(
+            "progress", what=f"answering with {name}", done=done, total=len(rows), unit="rows"
+        )
+
+    template = given.lock.template
+    score = evaluate(
+        model, _questions(rows), pad_id=template.pad_id, end_ids=template.end_ids, told=told
+    )
+    given.line.send("evaluation", model=name, **asdict(score))
+    return score
+
+
+def _show(given: Context, model: PreTrainedModel, rows: list[Encoded]) -> None:
+    """Send the tuned model's greedy answers to a few held-out rows."""
+    template, tokenizer = given.lock.template, load_tokenizer(given.model)
+    for row in picked(rows, given.settings["samples"]):
+        question = Question(row.input_ids, row.labels)
+        prompt = list(row.input_ids[: question.answer_begins])
+        right = wanted(row)
+        ids = torch.tensor([prompt], device=model.device)
+        with torch.inference_mode():
+            output = model.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=len(right) + 8,
+                do_sample=False,
+                pad_token_id=template.pad_id,
+                eos_token_id=list(template.end_ids),
+            )
+        told = output[0, len(prompt) :].tolist()
+        given.line.send(
+            "sample",
+            source="tuned",
+            prompt=tokenizer.decode(prompt, skip_special_tokens=True),
+            answer=tokenizer.decode(told, skip_special_tokens=True).strip(),
+            wanted=tokenizer.decode(right, skip_special_tokens=True).strip(),
+        )

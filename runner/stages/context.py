@@ -1,0 +1,90 @@
+"""What a stage process is given: its lock, where things lie, its folder, and its line out."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lockfiles import lock
+from lockfiles.lock import Lock
+from planner.data.corpus import SplitName
+from runner.folder import StagePlace
+from runner.line import Line
+
+
+@dataclass(frozen=True)
+class Context:
+    """One stage of one run."""
+
+    lock: Lock
+    stage: str
+    run: Path
+    """The run's folder."""
+    work: Path
+    """Where this stage works; renamed into place when it is done."""
+    places: dict[str, Path]
+    """Local inputs by logical name."""
+    line: Line
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The lock's settings of this stage."""
+        return next(dict(one.settings) for one in self.lock.stage if one.name == self.stage)
+
+    @property
+    def held(self) -> SplitName | None:
+        """The split that the later stages evaluate on and show rows of, if there is one."""
+        for name in ("test", "validation"):
+            if any(part.split == name for part in self.lock.data):
+                return name
+        return None
+
+    @property
+    def samples(self) -> int:
+        """The greatest number of rows that a later stage shows."""
+        counts = [one.settings.get("samples", 0) for one in self.lock.stage]
+        return max(count for count in counts if isinstance(count, int))
+
+    def result(self, stage: str) -> Path:
+        """Return the folder of a stage that is done."""
+        return place(self.lock, self.run, stage).final
+
+    def report(self, stage: str) -> dict[str, Any]:
+        """Return what a done stage reported; empty where the lock has no such stage."""
+        if stage not in self.lock.integrity:
+            return {}
+        return place(self.lock, self.run, stage).done(self.lock.integrity[stage]) or {}
+
+    @property
+    def model(self) -> Path:
+        """The folder of the base model."""
+        if "model" in self.places:
+            return self.places["model"]
+        return Path(str(self.report("prepare")["model"]))
+
+    @property
+    def tuned(self) -> Path:
+        """The folder of the model that stands on its own: merged, or trained whole."""
+        if "merge" in self.lock.integrity:
+            return self.result("merge") / "model"
+        return self.result("train") / "result"
+
+
+def place(run_lock: Lock, run: Path, stage: str) -> StagePlace:
+    """Return where a stage of a run works and stands."""
+    names = [one.name for one in run_lock.stage]
+    return StagePlace(list(names).index(stage) + 1, stage, run / "stages")  # type: ignore[arg-type]
+
+
+def read(job: Path) -> Context:
+    """Read the job that the supervisor wrote."""
+    values = json.loads(job.read_text(encoding="utf-8"))
+    run = Path(values["run"])
+    return Context(
+        lock=lock.read(run / "run.lock"),
+        stage=values["stage"],
+        run=run,
+        work=Path(values["work"]),
+        places={name: Path(path) for name, path in values["places"].items()},
+        line=Line.from_environment(),
+    )

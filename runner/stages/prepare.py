@@ -1,0 +1,32 @@
+"""Prepare: the model and the rows are those of the lock, and the rows stand as tokens on disk."""
+
+from typing import Any
+
+from planner.data.encode import write_encoded
+from runner import verify
+from runner.stages.context import Context
+from runner.stages.rows import picked, write_shown
+
+
+def run(given: Context) -> dict[str, Any]:
+    """Check every digest, write the encoded splits to `rows/`, and report where the model is."""
+
+    def told(what: str, done: int, total: int, unit: str) -> None:
+        given.line.send("progress", what=what, done=done, total=total, unit=unit)
+
+    if given.lock.model.source.startswith("hf:"):
+        from runner.download import download
+
+        model = download(
+            given.lock.model, None, lambda done, total: told("downloading", done, total, "bytes")
+        )
+    else:
+        model = given.places["model"]
+        verify.check_model(given.lock, model, told)
+    rows = verify.corpus_of(given.lock, model, given.places, told)
+    for part in rows.parts:
+        write_encoded(given.work / "rows" / part.split, part.encoded)
+    held = rows.part(given.held) if given.held else None
+    if held is not None:
+        write_shown(given.work, picked(held.rows, given.samples))
+    return {"model": str(model), "rows": {part.split: len(part.rows) for part in rows.parts}}

@@ -1,0 +1,54 @@
+"""Report: `receipt.json` with digests and measured values, and a page for people."""
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from lockfiles import digest, receipt
+from lockfiles.receipt import Digests, Evaluation, Measured, Receipt, Score
+from runner import preflight
+from runner.stages.context import Context
+
+
+def run(given: Context) -> dict[str, Any]:
+    """Write `receipt.json` and `report.html`, from what the stages before reported."""
+    made = receipt_of(given)
+    receipt.write(made, given.work / "receipt.json")
+    (given.work / "report.html").write_text(page(given, made), encoding="utf-8")
+    return {}
+
+
+def receipt_of(given: Context) -> Receipt:
+    """Return the receipt of a run whose stages are done."""
+    trained, merged = given.report("train"), given.report("merge")
+    scored, files = given.report("evaluate"), given.report("gguf").get("gguf", {})
+    digests = trained["digests"] | merged.get("digests", {})
+    return Receipt(
+        lock_sha256=digest.of_file(given.run / "run.lock"),
+        digests=Digests(
+            adapter=digests.get("adapter"),
+            merged=digests.get("merged"),
+            gguf={level: file["tensors_sha256"] for level, file in files.items()},
+        ),
+        measured=Measured(peak_bytes=trained["peak_bytes"], step_seconds=trained["step_seconds"]),
+        evaluation=Evaluation(
+            base=Score(**scored["base"]) if scored else None,
+            tuned=Score(**scored["tuned"]) if scored else None,
+        ),
+        packages=preflight.packages_found(given.lock),
+        machine=f"{platform.machine()} {given.lock.machine.accelerator or 'cpu'}",
+    )
+
+
+def page(given: Context, made: Receipt) -> str:
+    """Return the report as one HTML page that needs nothing else."""
+    source = (Path(__file__).parent / "report.html.jinja").read_text(encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.from_string(source).render(
+        lock=given.lock,
+        receipt=made,
+        files=given.report("gguf").get("gguf", {}),
+        samples=given.report("gguf").get("samples", []),
+    )

@@ -1,0 +1,47 @@
+"""The prepared rows of a run, and those held-out ones that are shown with their answers."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from planner.data.encode import IGNORED, Encoded, read_encoded
+from planner.data.rows import Row, canonical_json
+from runner.stages.context import Context
+
+SHOWN_FILE = "shown.jsonl"
+T = TypeVar("T")
+
+
+def prepared(given: Context, split: str) -> list[Encoded]:
+    """Return the prepared rows of a split; none where the run has no such split."""
+    folder = given.result("prepare") / "rows" / split
+    return read_encoded(folder) if folder.is_dir() else []
+
+
+def picked(rows: Sequence[T], count: int) -> list[T]:
+    """Return `count` rows (or all, where there are fewer), spread evenly from the first on."""
+    if count <= 0:
+        return []
+    return list(rows[:: max(1, len(rows) // count)])[:count]
+
+
+def wanted(row: Encoded) -> list[int]:
+    """Return the token ids of a row's last answer, its end included."""
+    end = max(n for n, label in enumerate(row.labels) if label != IGNORED) + 1
+    begin = end
+    while begin > 0 and row.labels[begin - 1] != IGNORED:
+        begin -= 1
+    return list(row.labels[begin:end])
+
+
+def write_shown(folder: Path, rows: Sequence[Row]) -> None:
+    """Write the rows that the later stages show, as canonical JSON lines."""
+    content = b"".join(canonical_json(row) + b"\n" for row in rows)
+    (folder / SHOWN_FILE).write_bytes(content)
+
+
+def shown(given: Context) -> list[list[dict[str, str]]]:
+    """Return the messages of the rows to show."""
+    text = (given.result("prepare") / SHOWN_FILE).read_text(encoding="utf-8")
+    return [json.loads(line)["messages"] for line in text.splitlines()]

@@ -1,0 +1,25 @@
+"""Merge: the adapter into its base, as a model folder that stands on its own."""
+
+import shutil
+from typing import Any
+
+from lockfiles import digest
+from runner.stages.context import Context
+from runner.stages.merge import merge
+from runner.stages.train import use_threads
+
+
+def run(given: Context) -> dict[str, Any]:
+    """Write `model/` with the merged weights, the tokenizer and the lock's chat template."""
+    use_threads(given.lock.exactness.threads)
+    given.line.send("progress", what="merging", done=0, total=1, unit="models")
+    out = given.work / "model"
+    shutil.rmtree(out, ignore_errors=True)
+    merge(given.model, given.result("train") / "result", out, given.places.get("template"))
+    files = sorted(out.glob("*.safetensors"))
+    size = sum(file.stat().st_size for file in files)
+    where = given.result("merge") / "model"
+    given.line.send(
+        "artifact", what="merged model", path=str(where.relative_to(given.run)), size_bytes=size
+    )
+    return {"digests": {"merged": digest.of_tensors(files)}, "size_bytes": size}

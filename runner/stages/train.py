@@ -1,0 +1,68 @@
+"""Train: from the prepared rows to an adapter, or to full weights."""
+
+from typing import Any
+
+import torch
+
+from lockfiles import digest
+from lockfiles.errors import DigestDiffers, RunFailed, Stopped
+from planner.data.encode import Encoded, stream_sha256
+from planner.data.order import epoch_order
+from runner.stages import sft
+from runner.stages.context import Context
+from runner.stages.merge import complete
+from runner.stages.rows import prepared
+
+
+def run(given: Context) -> dict[str, Any]:
+    """Train to the end. Raises Stopped where a checkpoint was left instead."""
+    lock = given.lock
+    use_threads(lock.exactness.threads)
+    if lock.exactness.exact:
+        torch.use_deterministic_algorithms(True)
+    rows, validation = prepared(given, "train"), prepared(given, "validation")
+    check_rows(rows, lock.stream.sha256)
+    job = sft.SftJob(
+        base=given.model,
+        rows=columns(rows),
+        validation=columns(validation) if validation else None,
+        order=lambda epoch: epoch_order(len(rows), lock.train.seed, epoch),
+        method=lock.method,
+        train=lock.train,
+        work=given.work,
+        predicted_bytes=lock.prediction.peak_bytes,
+    )
+    result = sft.train(job, given.line)
+    if result.stopped:
+        raise Stopped("the run was stopped and a checkpoint left")
+    if lock.method.kind == "full":
+        complete(result.folder, given.model, given.places.get("template"))
+    trained = "merged" if lock.method.kind == "full" else "adapter"
+    return {
+        "digests": {trained: digest.of_tensors(sorted(result.folder.glob("*.safetensors")))},
+        "steps": result.steps,
+        "peak_bytes": result.peak_bytes,
+        "step_seconds": result.step_seconds,
+    }
+
+
+def check_rows(rows: list[Encoded], locked: str) -> None:
+    """Refuse to train on nothing, or on other tokens than were locked."""
+    if stream_sha256(rows) != locked:
+        raise DigestDiffers(
+            "The prepared tokens are not those of the lock.", hint="tunelock run run.lock --fresh"
+        )
+    empty = sum(row.scored == 0 for row in rows)
+    if empty:
+        raise RunFailed(f"{empty} of {len(rows)} rows have every label masked.")
+
+
+def columns(rows: list[Encoded]) -> sft.Encoded:
+    """Return rows in the shape that the training takes."""
+    return sft.Encoded([row.input_ids for row in rows], [row.labels for row in rows])
+
+
+def use_threads(threads: int) -> None:
+    """Keep torch's operations to the lock's number of threads; 0 leaves its own."""
+    if threads:
+        torch.set_num_threads(threads)

@@ -1,0 +1,158 @@
+"""Whether the things that a lock names are here, and are the same: model, template, rows, tokens.
+
+Nothing here writes or needs torch: `tunelock check` and the prepare stage both call it.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from lockfiles import digest
+from lockfiles.compare import Difference, consequence
+from lockfiles.errors import DigestDiffers, UsageProblem
+from lockfiles.lock import Lock
+from planner.data import corpus
+from planner.data.corpus import Corpus, Recipe, SplitName
+from planner.data.encode import load_tokenizer
+from planner.data.order import epoch_order, order_sha256
+from planner.data.template import ChatTemplate, load_template
+
+Told = Callable[[str, int, int, str], None]
+"""Called with what is done, how much of it, out of how much, and the unit."""
+
+SHOWN = 3
+
+
+def silent(what: str, done: int, total: int, unit: str) -> None:
+    """Tell nobody."""
+
+
+def check_model(lock: Lock, folder: Path, told: Told = silent) -> None:
+    """Compare every file of the base model with the lock.
+
+    Raises UsageProblem where the folder or a file is missing, DigestDiffers where one changed.
+    """
+    if not folder.is_dir():
+        raise UsageProblem(
+            f"The model folder `{folder}` does not exist.", hint="add `--locate model=PATH`"
+        )
+    total = sum(file.size_bytes for file in lock.model.files)
+    done, found = 0, []
+    for index, file in enumerate(lock.model.files):
+        path = folder / file.name
+        if not path.is_file():
+            raise UsageProblem(
+                f"`{path}` is missing, and the lock names it.", hint="add `--locate model=PATH`"
+            )
+        sha256 = digest.of_file(path)
+        if sha256 != file.sha256:
+            field = f"model.files.{index}.sha256"
+            found.append(Difference(field, file.sha256, sha256, consequence(field)))
+        done += path.stat().st_size
+        told("checking the model", done, total, "bytes")
+    refuse(found, f"the model in `{folder}`")
+
+
+def template_of(lock: Lock, model: Path, places: Mapping[str, Path]) -> ChatTemplate:
+    """Return the lock's chat template. Raises DigestDiffers where it is another one."""
+    date = datetime.fromisoformat(lock.template.date)
+    template = load_template(model, file=places.get("template"), now=lambda: date)
+    refuse(
+        _differing(
+            ("template.sha256", lock.template.sha256, template.sha256),
+            ("template.golden_sha256", lock.template.golden_sha256, template.golden_sha256()),
+        ),
+        "the chat template",
+    )
+    return template
+
+
+def corpus_of(lock: Lock, model: Path, places: Mapping[str, Path], told: Told = silent) -> Corpus:
+    """Return the rows and tokens of a lock, every digest compared.
+
+    Raises DigestDiffers for rows, tokens or an order that are not those of the lock.
+    """
+    template = template_of(lock, model, places)
+    rows = corpus.build(
+        recipe_of(lock),
+        {part: places[part] for part in _sources(lock)},
+        template,
+        load_tokenizer(model),
+        lambda split, count: told(f"encoding {split}", count, count, "rows"),
+    )
+    _check_parts(lock, rows)
+    _check_orders(lock)
+    return rows
+
+
+def recipe_of(lock: Lock) -> Recipe:
+    """Return how the lock turns files into a corpus."""
+    first = lock.data[0]
+    split_off = next((part for part in lock.data if part.fraction), None)
+    columns = {"prompt": first.prompt_column, "completion": first.completion_column}
+    return Recipe(
+        format=first.format if first.format == "columns" else "auto",
+        columns=columns if first.format == "columns" else None,
+        system=first.system,
+        fraction=split_off.fraction if split_off else 0.0,
+        seed=split_off.split_seed if split_off else 0,
+        max_length=lock.stream.max_length_tokens,
+        context=lock.model.context_tokens,
+    )
+
+
+def refuse(found: list[Difference], what: str) -> None:
+    """Raise DigestDiffers with the first differences, where there are any."""
+    if not found:
+        return
+    lines = [
+        f"\n  ~ {one.field}  {_short(one.locked)} → {_short(one.found)}  {one.consequence}"
+        for one in found[:SHOWN]
+    ]
+    more = f"\n  and {len(found) - SHOWN} more" if found[SHOWN:] else ""
+    raise DigestDiffers(
+        f"`run.lock` does not match {what}: {len(found)} fields differ{''.join(lines)}{more}",
+        hint="put the locked files back, or plan again with `tunelock plan run.toml`",
+    )
+
+
+def _sources(lock: Lock) -> list[SplitName]:
+    names: tuple[SplitName, ...] = ("train", "validation", "test")
+    return [name for name in names if any(part.source == f"local:{name}" for part in lock.data)]
+
+
+def _check_parts(lock: Lock, rows: Corpus) -> None:
+    found: list[Difference] = []
+    for index, locked in enumerate(lock.data):
+        part = rows.part(locked.split)
+        key = f"data.{index}"
+        found += _differing(
+            (f"{key}.rows", locked.rows, len(part.rows) if part else 0),
+            (f"{key}.sha256", locked.sha256, part.sha256 if part else ""),
+            (f"{key}.tokens_sha256", locked.tokens_sha256, part.tokens_sha256 if part else ""),
+        )
+    refuse(found, "the data")
+
+
+def _check_orders(lock: Lock) -> None:
+    orders = [
+        order_sha256(epoch_order(lock.stream.rows, lock.train.seed, epoch))
+        for epoch in range(lock.train.epochs)
+    ]
+    refuse(
+        _differing(("stream.order_sha256", lock.stream.order_sha256, orders)),
+        "the order of the rows",
+    )
+
+
+def _differing(*fields: tuple[str, object, object]) -> list[Difference]:
+    return [
+        Difference(field, locked, found, consequence(field))
+        for field, locked, found in fields
+        if locked != found
+    ]
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return f"{text[:12]}…" if len(text) >= 64 else text

@@ -1,0 +1,39 @@
+"""The demo's files in a folder, cut down so that a whole run takes seconds."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from lockfiles import intent
+from planner.interview.answers import check, given
+from runner.demo import files
+
+ENVIRONMENT = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
+
+
+def small(folder: Path, **changes: object) -> Path:
+    """Write the demo with a few rows of each intent and return the folder.
+
+    `changes` are answers with `__` for the dot: `train__epochs=2`.
+    """
+    files.write(folder)
+    for name, every in (("train", 5), ("test", 10)):
+        path = folder / "rows" / f"{name}.jsonl"
+        path.write_text("".join(path.read_text("utf-8").splitlines(True)[::every]), "utf-8")
+    answers = files.ANSWERS | {"train.epochs": 2}
+    answers |= {key.replace("__", "."): value for key, value in changes.items()}
+    (folder / "run.toml").write_text(intent.write(given(check(answers, {}))), "utf-8")
+    return folder
+
+
+def command(*arguments: str) -> list[str]:
+    """Return the command line of `tunelock` with these arguments."""
+    return [sys.executable, "-P", "-c", "from tui.cli import main; main()", *arguments]
+
+
+def tunelock(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `tunelock` in a folder to its end."""
+    return subprocess.run(
+        command(*arguments), cwd=folder, env=ENVIRONMENT, capture_output=True, text=True
+    )

@@ -1,0 +1,179 @@
+"""`tunelock run` on real processes: run twice, killed, stopped, orphaned, and gone on with."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lockfiles import receipt
+from runner.events import read
+from runner.folder import holder
+from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock
+
+for package in ("trl", "gguf"):
+    pytest.importorskip(package)
+
+Start = Callable[[str], "subprocess.Popen[str]"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cut-down demo, planned."""
+    made = small(tmp_path_factory.mktemp("run"))
+    planned = tunelock(made, "plan")
+    assert planned.returncode == 0, planned.stderr
+    return made
+
+
+@pytest.fixture(scope="module")
+def whole(folder: Path) -> receipt.Receipt:
+    """The receipt of a run that nothing disturbed."""
+    done = tunelock(folder, "run", "run.lock", "--foreground", "--runs", "whole")
+    assert done.returncode == 0, done.stderr[-3000:]
+    return receipt.read(run_at(folder / "whole") / "receipt.json")
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Start]:
+    """Starts a run in the foreground of a process of its own."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(runs: str) -> subprocess.Popen[str]:
+        arguments = command("run", "run.lock", "--foreground", "--runs", runs)
+        process = subprocess.Popen(
+            arguments, cwd=folder, env=ENVIRONMENT, text=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def run_at(runs: Path) -> Path:
+    """Return the one run folder in `runs`."""
+    (found,) = runs.iterdir()
+    return found
+
+
+def until(happened: Callable[[], bool], seconds: float = 120) -> None:
+    """Wait for something to happen."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+
+
+def checkpoints(runs: Path) -> int:
+    """Return how many checkpoints a run has told of."""
+    found = [folder for folder in runs.glob("*") if (folder / "events.jsonl").exists()]
+    return sum(e.kind == "checkpoint" for f in found for e in read(f / "events.jsonl")[0])
+
+
+def stage_process(run: Path) -> int:
+    """Return the process id of the stage that works in a run folder."""
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (place / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"runner.stages" in words and any(str(run).encode() in word for word in words):
+            return int(place.name)
+    raise AssertionError("no stage runs")
+
+
+def test_the_same_lock_twice_leaves_the_same_tensors(
+    folder: Path, whole: receipt.Receipt
+) -> None:
+    done = tunelock(folder, "run", "run.lock", "--foreground", "--runs", "again")
+    assert done.returncode == 0, done.stderr[-3000:]
+    again = receipt.read(run_at(folder / "again") / "receipt.json")
+    assert again.digests == whole.digests
+    assert again.digests.adapter and again.digests.merged and again.digests.gguf["q8_0"]
+    assert again.evaluation == whole.evaluation
+
+
+def test_a_finished_lock_is_not_done_again(folder: Path, whole: receipt.Receipt) -> None:
+    events = run_at(folder / "whole") / "events.jsonl"
+    before = len(read(events)[0])
+    begun = time.monotonic()
+    done = tunelock(folder, "run", "run.lock", "--foreground", "--runs", "whole")
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - begun < 10
+    assert [e.stage for e in read(events)[0][before:]] == ["run", "run"]
+
+
+def test_a_killed_training_goes_on_to_the_same_tensors(
+    folder: Path, whole: receipt.Receipt, start: Start
+) -> None:
+    runs = folder / "killed"
+    process = start("killed")
+    until(lambda: checkpoints(runs) >= 1)
+    os.kill(stage_process(run_at(runs)), signal.SIGKILL)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "SIGKILL" in told and "hint:" in told
+
+    done = tunelock(folder, "run", "run.lock", "--foreground", "--runs", "killed")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert receipt.read(run_at(runs) / "receipt.json").digests == whole.digests
+    steps = [e.fields["step"] for e in read(run_at(runs) / "events.jsonl")[0] if e.kind == "step"]
+    assert steps.count(1) == 1, "it began again from the first step"
+
+
+def test_a_killed_supervisor_leaves_an_orphan_that_is_waited_for(
+    folder: Path, whole: receipt.Receipt, start: Start
+) -> None:
+    runs = folder / "orphan"
+    process = start("orphan")
+    until(lambda: checkpoints(runs) >= 1)
+    process.kill()
+    process.wait()
+
+    done = tunelock(folder, "run", "run.lock", "--foreground", "--runs", "orphan")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert receipt.read(run_at(runs) / "receipt.json").digests == whole.digests
+
+
+def test_sigterm_leaves_a_checkpoint_and_exit_code_75(
+    folder: Path, whole: receipt.Receipt, start: Start
+) -> None:
+    runs = folder / "stopped"
+    process = start("stopped")
+    until(lambda: checkpoints(runs) >= 1)
+    second = tunelock(folder, "run", "run.lock", "--foreground", "--runs", "stopped")
+    assert second.returncode == 2
+    assert "is in use by another run" in second.stderr
+    assert holder(run_at(runs)) == process.pid
+    stopped = tunelock(folder, "stop", str(run_at(runs)))
+    assert stopped.returncode == 0, stopped.stderr
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 75, told
+    assert list(run_at(runs).glob("stages/02-train.partial/checkpoint-*/whole.json"))
+
+    done = tunelock(folder, "run", "run.lock", "--foreground", "--runs", "stopped")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert receipt.read(run_at(runs) / "receipt.json").digests == whole.digests
+
+
+def test_a_new_gguf_level_does_not_train_again(folder: Path, whole: receipt.Receipt) -> None:
+    more = folder / "more"
+    shutil.copytree(folder / "whole", more / "whole")
+    small(more, results__gguf=["f16", "q8_0"])
+    assert tunelock(more, "plan").returncode == 0
+    done = tunelock(more, "run", "--foreground", "--runs", "whole")
+    assert done.returncode == 0, done.stderr[-3000:]
+    run = run_at(more / "whole")
+    made = receipt.read(run / "receipt.json")
+    assert set(made.digests.gguf) == {"f16", "q8_0"}
+    assert made.digests.adapter == whole.digests.adapter
+    trained = [e for e in read(run / "events.jsonl")[0] if (e.stage, e.kind) == ("train", "done")]
+    assert len(trained) == 1

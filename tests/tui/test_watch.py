@@ -1,0 +1,273 @@
+"""`tunelock watch` and `tunelock status` on real run folders, and the one follower behind them."""
+
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from lockfiles.errors import UsageProblem
+from runner.events import Writer
+from runner.folder import Held
+from tests.tui.test_cli import tunelock
+from tests.tui.test_snapshot import BEGUN, Told, step
+from tui import watching
+from tui.commands.status import facts, state
+
+DONE: list[Told] = [*BEGUN, step(10), ("train", "done", {"seconds": 2}), ("run", "done", {})]
+FAILED: list[Told] = [
+    *BEGUN,
+    step(3),
+    ("run", "failed", {"message": "no room", "hint": "df -h", "exit_code": 4}),
+]
+
+
+def write(run: Path, told: list[Told]) -> Path:
+    run.mkdir(parents=True, exist_ok=True)
+    with Writer(run / "events.jsonl") as writer:
+        for one in told:
+            writer.append(*one)
+    return run
+
+
+def contents(run: Path) -> dict[str, tuple[bytes, int]]:
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in run.iterdir()}
+
+
+@contextmanager
+def held(run: Path) -> Iterator[None]:
+    holder = Held(run)
+    try:
+        yield
+    finally:
+        holder.release()
+
+
+@pytest.mark.parametrize(
+    ("told", "named", "code"),
+    [(DONE, "done", 0), (FAILED, "failed", 4), ([*BEGUN, step(3)], "stopped", 75)],
+)
+def test_a_run_that_ended_ends_watching_with_its_code(
+    told: list[Told], named: str, code: int, tmp_path: Path
+) -> None:
+    run = write(tmp_path / "runs" / "demo", told)
+    before = contents(run)
+    watched = tunelock("watch", folder=tmp_path)
+    assert (watched.returncode, watched.stdout) == (code, "")
+    assert "train  step " in watched.stderr
+    status = tunelock("status", "--json", folder=tmp_path)
+    found = json.loads(status.stdout)
+    assert (status.returncode, found["state"], found["run"]) == (0, named, "runs/demo")
+    assert contents(run) == before
+
+
+def test_json_is_the_events_as_they_stand(tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", DONE)
+    watched = tunelock("watch", str(run), "--json")
+    assert watched.stderr == ""
+    shown = [json.loads(line) for line in watched.stdout.splitlines()]
+    wanted = (run / "events.jsonl").read_text().splitlines()
+    assert shown == [json.loads(line) for line in wanted]
+
+
+def test_status_of_a_run_that_is_worked_on(tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", [*BEGUN, step(3, peak_bytes=71 * 10**7, eta_seconds=60.0)])
+    assert not watching.alive(run)
+    assert not (run / ".inuse").exists()
+    with held(run):
+        found = json.loads(tunelock("status", str(run), "--json").stdout)
+        lines = tunelock("status", str(run)).stdout.splitlines()
+    assert found["state"] == "running"
+    assert (found["stage"], found["step"], found["steps"]) == ("train", 3, 10)
+    assert (found["peak_bytes"], found["eta_seconds"], found["failure"]) == (71 * 10**7, 60, None)
+    assert lines[0].startswith("demo  running  (last event ")
+    assert lines[2].startswith("  ▸ train     running")
+    assert lines[2].endswith("step 3/10  loss 0.333  peak 0.71 GB  60 s left")
+
+
+def test_a_loss_that_is_no_number_is_null_in_json(tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", [*BEGUN, step(3, loss=float("nan"))])
+    snapshot = watching.snapshot_of(run)
+    assert facts(snapshot, held=False)["loss"] is None
+    assert state(snapshot, held=True) == "running"
+
+
+def test_the_newest_run_is_the_one_that_is_meant(tmp_path: Path) -> None:
+    older = write(tmp_path / "runs" / "b", DONE)
+    newer = write(tmp_path / "runs" / "a", FAILED)
+    os.utime(older / "events.jsonl", (1, 1))
+    (tmp_path / "runs" / "none").mkdir()
+    assert watching.find(None, tmp_path / "runs") == newer
+
+
+def test_what_is_no_run_is_a_sentence_and_a_hint(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "run.lock").touch()
+    broken = write(tmp_path / "broken", BEGUN)
+    (broken / "events.jsonl").write_text("{\n")
+    for verb, arguments, message in (
+        ("status", [], "There is no run in `runs`."),
+        ("status", ["nowhere"], "`nowhere` is not a folder."),
+        ("watch", ["empty"], "`empty` holds neither"),
+        ("watch", ["begun"], "`begun` was never started."),
+        ("status", ["broken"], "`broken/events.jsonl` cannot be read as events"),
+        ("watch", ["broken"], "`broken/events.jsonl` cannot be read as events"),
+    ):
+        done = tunelock(verb, *arguments, folder=tmp_path)
+        error, hint = done.stderr.splitlines()
+        assert (done.returncode, done.stdout) == (2, "")
+        assert error.startswith(f"error: {message}")
+        assert hint.startswith("hint: ")
+    waiting = json.loads(tunelock("status", "begun", "--json", folder=tmp_path).stdout)
+    assert waiting["state"] == "waiting"
+
+
+def test_events_that_come_while_following_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write(tmp_path / "demo", FAILED)
+    since = (run / "events.jsonl").stat().st_size
+    late = threading.Timer(0.6, write, (run, DONE))
+    late.start()
+    code = watching.follow(
+        run, face="plain", ended=lambda: None if late.is_alive() else 0, since=since
+    )
+    told = capsys.readouterr().err.splitlines()
+    assert (code, told[0], told[-1]) == (0, "run  stages: prepare, train, evaluate", "run  done")
+    assert not [line for line in told if "failed" in line]
+
+
+def test_a_reader_starts_over_with_a_file_begun_anew(tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", DONE)
+    reader = watching.Reader(run, lambda: None)
+    assert len(reader.poll()[0]) == len(DONE)
+    (run / "events.jsonl").unlink()
+    write(run, BEGUN)
+    assert len(reader.poll()[0]) == len(BEGUN)
+    assert reader.poll() == ([], None)
+
+
+def test_an_end_is_asked_for_before_the_last_reading(tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", BEGUN)
+
+    def ended() -> int:
+        write(run, [("run", "done", {})])
+        return 0
+
+    events, code = watching.Reader(run, ended).poll()
+    assert (events[-1].kind, code) == ("done", 0)
+
+
+def test_events_that_cannot_be_read_end_following(tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", BEGUN)
+    (run / "events.jsonl").write_text('{"seq": 0}\n')
+    with pytest.raises(UsageProblem, match=r"cannot be read as events"):
+        watching.follow(run, face="plain", ended=lambda: None)
+
+
+@pytest.mark.parametrize("variable", ["TERM=dumb", "ACCESSIBLE=1"])
+def test_a_terminal_that_cannot_draw_gets_lines(variable: str, tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", DONE)
+    with Terminal(run, variable) as terminal:
+        assert terminal.ends() == 0
+    assert b"\x1b" not in terminal.shown
+    assert b"train  step 10/10" in terminal.shown
+
+
+@pytest.mark.parametrize("leave", [b"q", b"\x03", signal.SIGTERM])
+def test_leaving_the_dashboard_lets_the_run_go_on(
+    leave: bytes | signal.Signals, tmp_path: Path
+) -> None:
+    run = write(tmp_path / "demo", [*BEGUN, step(3)])
+    with held(run), Terminal(run, "TERM=xterm-256color") as terminal:
+        terminal.reads_until(b"leave (the run goes on)")
+        terminal.reads_for(0.5)
+        assert terminal.reads_for(1.5) == b"", "nothing is sent while nothing changes"
+        if isinstance(leave, bytes):
+            os.write(terminal.ours, leave)
+        else:
+            terminal.process.send_signal(leave)
+        assert terminal.ends() == 130
+        assert terminal.is_restored()
+        assert b"left; the run goes on" in terminal.shown
+        assert watching.alive(run)
+    assert b"\x1b[?1049l" in terminal.shown
+
+
+def test_the_dashboard_ends_with_the_run(tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", [*BEGUN, step(3)])
+    with Terminal(run, "TERM=xterm-256color") as terminal:
+        with held(run):
+            terminal.reads_until(b"leave (the run goes on)")
+            write(run, FAILED[-1:])
+        assert terminal.ends() == 4
+    after = terminal.shown.rpartition(b"\x1b[?1049l")[2].decode()
+    assert "demo  failed" in after
+    assert "hint: df -h" in after
+
+
+class Terminal:
+    """`tunelock watch` at a terminal of 80 by 24."""
+
+    def __init__(self, run: Path, variable: str) -> None:
+        name, _, value = variable.partition("=")
+        self.ours, self._theirs = pty.openpty()
+        fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self._before = termios.tcgetattr(self._theirs)
+        self.shown = b""
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-c", "from tui.cli import main; main()", "watch", str(run)],
+            stdin=self._theirs,
+            stdout=self._theirs,
+            stderr=self._theirs,
+            start_new_session=True,
+            env={**os.environ, "TERM": "xterm-256color", name: value},
+        )
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self.ours)
+        os.close(self._theirs)
+
+    def reads_for(self, seconds: float) -> bytes:
+        """What is sent to the terminal in some time."""
+        read, until = b"", time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if select.select([self.ours], [], [], left)[0]:
+                read += os.read(self.ours, 1 << 16)
+        self.shown += read
+        return read
+
+    def reads_until(self, wanted: bytes) -> None:
+        until = time.monotonic() + 30
+        while wanted not in self.shown:
+            assert time.monotonic() < until, self.shown
+            self.reads_for(0.1)
+
+    def ends(self) -> int:
+        until = time.monotonic() + 30
+        while self.process.poll() is None:
+            assert time.monotonic() < until, self.shown
+            self.reads_for(0.1)
+        self.reads_for(0.1)
+        return self.process.returncode
+
+    def is_restored(self) -> bool:
+        return termios.tcgetattr(self._theirs) == self._before

@@ -1,0 +1,67 @@
+"""Carrying out a lock from a terminal: in this process, or detached and followed."""
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from lockfiles.errors import TunelockError
+from runner.__main__ import order_text
+from runner.supervise import Order, run
+from tui import output, watching
+from tui.watching import EVENTS, Face
+
+
+def here(order: Order, face: Face) -> Path:
+    """Carry out a lock in this process, tell its events meanwhile, and return the run's folder.
+
+    Raises what `runner.supervise.run` raises.
+    """
+    ended: list[int] = []
+    followers: list[threading.Thread] = []
+
+    def begun(folder: Path) -> None:
+        events = folder / EVENTS
+        since = events.stat().st_size if events.exists() else 0
+
+        def follow() -> None:
+            watching.follow(
+                folder, face=face, ended=lambda: ended[0] if ended else None, since=since
+            )
+
+        followers.append(threading.Thread(target=follow))
+        followers[0].start()
+
+    try:
+        folder = run(order, begun)
+    finally:
+        ended.append(0)
+        for follower in followers:
+            follower.join()
+    return folder
+
+
+def detached(order: Order, face: Face) -> int:
+    """Start a lock's run in a session of its own, follow it, and return its exit code.
+
+    Raises the error that kept it from beginning.
+    """
+    supervisor = subprocess.Popen(
+        [sys.executable, "-P", "-m", "runner", order_text(order)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
+    assert supervisor.stdout is not None
+    with supervisor.stdout as line:
+        told = json.loads(line.readline() or '{"error": "The run could not be started."}')
+    if "run" not in told:
+        supervisor.wait()
+        problem = TunelockError(told["error"], hint=told.get("hint", ""))
+        problem.exit_code = told.get("exit_code", 1)
+        raise problem
+    folder = Path(told["run"])
+    output.note(f"running in {folder}, and goes on when this terminal closes")
+    return watching.follow(folder, face=face, ended=supervisor.poll)

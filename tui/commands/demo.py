@@ -1,0 +1,37 @@
+"""`tunelock demo`: the whole road on a small built-in model and real rows, on any CPU."""
+
+from pathlib import Path
+
+import click
+
+from tui import output
+
+
+@click.command(name="demo")
+@click.option(
+    "--into", type=click.Path(path_type=Path), default=Path("tunelock-demo"), show_default=True,
+    help="The folder that keeps all of it.",
+)  # fmt: skip
+@click.option("--files-only", is_flag=True, help="Write base, rows and run.toml, and stop.")
+@click.option("--fresh", is_flag=True, help="Do again what is done.")
+def command(into: Path, files_only: bool, fresh: bool) -> None:
+    """Tune the built-in model on real rows: plan, train, evaluate, merge, GGUF and its answers."""
+    from runner.demo import files
+
+    intent = files.write(into)
+    if files_only:
+        output.data(str(intent))
+        output.note(f"go on with: cd {into} && tunelock plan && tunelock run --foreground")
+        return
+    from lockfiles import lock as locks
+    from runner.folder import write_whole
+    from runner.supervise import Order
+    from tui import carry, planning
+    from tui.results import lines
+
+    lock = planning.from_file(intent)
+    target = into / "run.lock"
+    write_whole(target, locks.write(lock).encode())
+    output.note("\n".join(planning.summary(lock)))
+    order = Order(target.absolute(), (into / "runs").absolute(), fresh=fresh)
+    output.data("\n".join(lines(carry.here(order, "plain"))))

@@ -1,0 +1,28 @@
+"""`tunelock watch [RUN]`: see a run that some process works on, from any terminal."""
+
+from pathlib import Path
+
+import click
+
+from lockfiles.errors import UsageProblem
+from tui import watching
+
+
+@click.command(name="watch")
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.option("--plain", is_flag=True, help="Lines instead of the dashboard.")
+@click.option("--json", "as_json", is_flag=True, help="Write the events as JSON, one a line.")
+def command(run: Path | None, plain: bool, as_json: bool) -> None:
+    """Follow RUN, a run folder (by default the newest in ./runs), until it ends.
+
+    Watching never touches the run; leaving lets it go on. Exit codes: that of the run, 75 where
+    it was stopped and can go on, 130 where you left.
+    """
+    folder = watching.find(run)
+    if not (folder / watching.EVENTS).exists() and not watching.alive(folder):
+        raise UsageProblem(
+            f"`{folder}` was never started.", hint=f"tunelock run {folder / 'run.lock'}"
+        )
+    face = watching.face_for(plain=plain, as_json=as_json)
+    code = watching.follow(folder, face=face, ended=watching.ended_by_lock(folder))
+    raise SystemExit(code)

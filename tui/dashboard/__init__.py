@@ -1,0 +1,1 @@
+"""The dashboard: a screen that is a function of the run's snapshot."""

@@ -1,0 +1,193 @@
+"""The dashboard: reads a run's events in a thread, and draws the snapshot they make."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event as Flag
+from typing import ClassVar, Protocol
+
+from textual import work
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.events import Resize
+from textual.message import Message
+from textual.widgets import Footer, Static
+
+from lockfiles.errors import TunelockError
+from runner.events import Event
+from tui.dashboard.curve import LossCurve
+from tui.dashboard.help import Help
+from tui.dashboard.journal import Journal
+from tui.dashboard.numbers import Numbers
+from tui.dashboard.panel import Panel
+from tui.dashboard.stages import Stages
+from tui.progress import FREQUENT, clean, lines
+from tui.snapshot import Snapshot, fold
+
+_REDRAW_SECONDS = 1.0
+_LEAST = (60, 16)
+_ROOMY_HEIGHT = 22
+"""Below so many lines there is no room for the curve and the log at once."""
+_KEYS = (
+    Binding("l", "journal", "log / samples", id="journal", tooltip="log, or samples of answers"),
+    Binding("question_mark", "help", "help", key_display="?", id="help", tooltip="this help"),
+    Binding("q", "leave", "leave (the run goes on)", id="leave", tooltip="leave; the run goes on"),
+)
+
+
+class Source(Protocol):
+    """Where events come from."""
+
+    def poll(self) -> tuple[list[Event], int | None]:
+        """Return the new events, and the exit code once there will be no more."""
+
+
+@dataclass
+class Changed(Message):
+    """The run went on."""
+
+    snapshot: Snapshot
+    news: list[str]
+    """Lines for the log."""
+
+
+@dataclass
+class Ended(Message):
+    """Nobody works on the run any more."""
+
+    code: int
+
+
+@dataclass
+class Broken(Message):
+    """The events cannot be read."""
+
+    problem: TunelockError
+
+
+class Dashboard(App[int]):
+    """Ends with the run's exit code, or with None where the person left."""
+
+    CSS_PATH = "dashboard.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *_KEYS,
+        Binding("ctrl+c,ctrl+q", "leave", "leave", id="interrupt", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        source: Source,
+        snapshot: Snapshot,
+        *,
+        wait: Callable[[Flag], object] = lambda leaving: leaving.wait(_REDRAW_SECONDS),
+    ) -> None:
+        super().__init__(ansi_color=True)  # before the theme: NO_COLOR's filter is chosen by it
+        self.theme = "ansi-dark"
+        self.animation_level = "none"
+        self.snapshot = snapshot
+        self.problem: TunelockError | None = None
+        """Why the events could not be read any more."""
+        self._source = source
+        self._wait = wait
+        self._leaving = Flag()
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="small", markup=False)
+        yield Static(self._headline(), id="headline", markup=False)
+        with Vertical(id="body"):
+            with Horizontal(id="upper"):
+                yield Stages(id="stages", title="Stages")
+                yield LossCurve(id="curve", title="Loss")
+            yield Numbers(id="numbers", title="Now")
+            yield Journal(id="journal")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            with contextlib.suppress(RuntimeError, ValueError):
+                loop.add_signal_handler(number, self.exit)
+        self._read()
+
+    def on_unmount(self) -> None:
+        self._leaving.set()
+
+    @work(thread=True)
+    def _read(self) -> None:
+        """Poll the events until the end; only this thread reads, and it only posts messages."""
+        snapshot = self.snapshot
+        while not self._leaving.is_set():
+            try:
+                events, code = self._source.poll()
+            except TunelockError as problem:
+                self.post_message(Broken(problem))
+                return
+            news: list[str] = []
+            for event in events:
+                snapshot = fold(snapshot, [event])
+                news += lines(event, snapshot) if event.kind not in FREQUENT else []
+            if events:
+                self.post_message(Changed(snapshot, news))
+            if code is not None:
+                self.post_message(Ended(code))
+                return
+            self._wait(self._leaving)
+
+    def on_changed(self, message: Changed) -> None:
+        """Hand the snapshot to every panel."""
+        self.snapshot = message.snapshot
+        self.query_one(Journal).add(message.news)
+        self.query_one("#headline", Static).update(self._headline())
+        for panel in self.query(Panel):
+            panel.show(self.snapshot)
+
+    def on_ended(self, message: Ended) -> None:
+        """Close with the run's exit code."""
+        self.exit(message.code)
+
+    def on_broken(self, message: Broken) -> None:
+        """Close, and leave the reason to whoever ran the dashboard."""
+        self.problem = message.problem
+        self.exit()
+
+    def on_resize(self, event: Resize) -> None:
+        """Say so where the terminal is too small, instead of drawing what cannot be read."""
+        width, height = event.size
+        self.set_class(width < _LEAST[0] or height < _LEAST[1], "-small")
+        self.set_class(height < _ROOMY_HEIGHT, "-low")
+        need = f"{_LEAST[0]} by {_LEAST[1]}"
+        self.query_one("#small", Static).update(
+            f"This terminal is {width} by {height}; the dashboard needs {need}. "
+            "Make it larger, or q to leave (the run goes on)."
+        )
+
+    def action_journal(self) -> None:
+        """Change between log and samples; in a low terminal, the curve gives way to them."""
+        journal = self.query_one(Journal)
+        if self.has_class("-low") and not self.has_class("-journal"):
+            self.add_class("-journal")
+            return
+        journal.toggle()
+        self.set_class(journal.samples_shown, "-journal")
+
+    def action_help(self) -> None:
+        """Show the help."""
+        self.push_screen(Help(_KEYS))
+
+    def action_leave(self) -> None:
+        """Close; the run goes on."""
+        self.exit()
+
+    def _headline(self) -> str:
+        state = "waiting"
+        if self.snapshot.failure is not None:
+            state = self.snapshot.failure.state
+        elif self.snapshot.finished:
+            state = "done"
+        elif self.snapshot.stage:
+            state = f"running · {clean(self.snapshot.stage, 20)}"
+        return f" tunelock · {clean(self.snapshot.name, 40)} · {state}"

@@ -1,0 +1,80 @@
+"""The figures of now: how far, how fast, how much memory, how long still."""
+
+from tui.dashboard.panel import Panel
+from tui.dashboard.summary import accuracy
+from tui.progress import clean, duration, gigabytes, percent, progress_words, rate
+from tui.snapshot import Snapshot
+
+_GAP = "   "
+
+
+class Numbers(Panel):
+    """Progress of the stage, the last step's figures and the memory bar, a line each."""
+
+    def lines(self, snapshot: Snapshot, width: int, height: int) -> list[str]:
+        bar = max(8, width // 3)
+        return [
+            how_far(snapshot, bar),
+            _GAP.join(_losses(snapshot)),
+            _GAP.join(_speed(snapshot)),
+            memory_line(snapshot, width),
+        ]
+
+
+def how_far(snapshot: Snapshot, bar: int) -> str:
+    """Return the line of the current stage, with a bar where its end is known."""
+    stage = snapshot.current
+    if snapshot.failure is not None:
+        return f"{snapshot.failure.state}: {clean(snapshot.failure.message)}"
+    if stage is None:
+        return "done" if snapshot.finished else "waiting for the first stage"
+    name, progress = clean(stage.name, 12), snapshot.progress
+    if progress is not None and progress.total:
+        return f"{name}  {_bar(progress.done / progress.total, bar)}  {progress_words(snapshot)}"
+    if progress is not None:
+        return f"{name}  {progress_words(snapshot)}"
+    if snapshot.step is not None and stage.name == "train" and snapshot.steps:
+        share = snapshot.step / snapshot.steps
+        return f"{name}  {_bar(share, bar)}  step {snapshot.step} of {snapshot.steps}"
+    return f"{name}  {stage.state}"
+
+
+def memory_line(snapshot: Snapshot, width: int) -> str:
+    """Return memory now (█) and at its peak (▓) against the prediction, with the words for it."""
+    now, peak, predicted = snapshot.memory_bytes, snapshot.peak_bytes, snapshot.predicted_bytes
+    named = (("now", now), ("peak", peak), ("predicted", predicted))
+    known = [(name, count) for name, count in named if count is not None]
+    if not known:
+        return "memory  not measured yet"
+    words = f"{', '.join(f'{gigabytes(count)} {name}' for name, count in known)} (GB)"
+    if peak and predicted and peak > predicted:
+        words += ", over the prediction"
+    bar = max(8, min(width // 3, width - len(words) - len("memory    ")))
+    whole = max(count for _, count in known) or 1
+    full = round(bar * (now or 0) / whole)
+    reached = max(full, round(bar * (peak or 0) / whole))
+    return f"memory  {'█' * full}{'▓' * (reached - full)}{'░' * (bar - reached)}  {words}"
+
+
+def _losses(snapshot: Snapshot) -> list[str]:
+    words = [f"loss {snapshot.loss:.4f}"] if snapshot.loss is not None else []
+    if snapshot.evaluation_loss is not None:
+        words.append(f"evaluation loss {snapshot.evaluation_loss:.4f}")
+    return [*words, *([told] if (told := accuracy(snapshot)) else [])]
+
+
+def _speed(snapshot: Snapshot) -> list[str]:
+    words = []
+    if snapshot.learning_rate is not None:
+        words.append(f"learning rate {rate(snapshot.learning_rate)}")
+    if snapshot.tokens_per_second is not None:
+        words.append(f"{snapshot.tokens_per_second:,.0f} tokens/s")
+    if snapshot.eta_seconds is not None:
+        words.append(f"{duration(snapshot.eta_seconds)} left")
+    return words
+
+
+def _bar(share: float, width: int) -> str:
+    share = min(1.0, max(0.0, share))
+    full = round(width * share)
+    return f"{'█' * full}{'░' * (width - full)} {percent(share)}"

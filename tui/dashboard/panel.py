@@ -1,0 +1,35 @@
+"""A box whose text is a function of the snapshot and of its own size."""
+
+from textual.content import Content
+from textual.widget import Widget
+
+from tui.snapshot import Snapshot, empty
+
+
+class Panel(Widget):
+    """Draws `lines`; redrawn only when they changed."""
+
+    def __init__(self, *, id: str, title: str) -> None:
+        super().__init__(id=id)
+        self.border_title = title
+        self.snapshot = empty("")
+        self._shown: list[str] = []
+
+    def lines(self, snapshot: Snapshot, width: int, height: int) -> list[str]:
+        """Return the text; what is beyond `width` and `height` is cut."""
+        raise NotImplementedError
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Take a newer snapshot."""
+        self.snapshot = snapshot
+        if self._lines() != self._shown:
+            self.refresh()
+
+    def render(self) -> Content:
+        """Draw what there is room for."""
+        self._shown = self._lines()
+        return Content("\n".join(self._shown))
+
+    def _lines(self) -> list[str]:
+        width, height = self.content_size
+        return [line[:width] for line in self.lines(self.snapshot, width, height)[:height]]

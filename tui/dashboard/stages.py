@@ -1,0 +1,25 @@
+"""The list of stages: a symbol, the name and the state in words."""
+
+from tui.dashboard.panel import Panel
+from tui.dashboard.summary import SYMBOLS
+from tui.progress import clean, duration
+from tui.snapshot import Snapshot, Stage
+
+
+class Stages(Panel):
+    """Every stage of the run; where they are more than fit, those around the current one."""
+
+    def lines(self, snapshot: Snapshot, width: int, height: int) -> list[str]:
+        names = [stage.name for stage in snapshot.stages]
+        current = names.index(snapshot.stage) if snapshot.stage in names else 0
+        first = max(0, min(current - height // 2, len(names) - height))
+        return [_line(snapshot, stage) for stage in snapshot.stages[first : first + height]]
+
+
+def _line(snapshot: Snapshot, stage: Stage) -> str:
+    seconds = snapshot.seconds(stage)
+    if stage.state == "done":
+        told = duration(seconds) if seconds is not None else "done"
+    else:
+        told = stage.state
+    return f"{SYMBOLS[stage.state]} {clean(stage.name, 10):<10} {told}"

@@ -1,0 +1,25 @@
+"""Command-line options that several verbs share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:
+    pairs = {}
+    for value in values:
+        name, equals, path = value.partition("=")
+        if not equals or not name or not path:
+            raise click.BadParameter(f"`{value}` is not NAME=PATH")
+        pairs[name] = Path(path).absolute()
+    return pairs
+
+
+def locate(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--locate NAME=PATH`, which says where a local input of the lock lies."""
+    return click.option(
+        "--locate", "located", multiple=True, callback=_pairs, metavar="NAME=PATH",
+        help="Where a local input lies: model, template, train, validation, test.",
+    )(command)  # fmt: skip

@@ -1,0 +1,81 @@
+"""From a `run.toml` on disk to a lock, and a plan in words, for every face that shows one."""
+
+import os
+from pathlib import Path
+
+from lockfiles import intent
+from lockfiles.compare import differences
+from lockfiles.errors import UsageProblem
+from lockfiles.lock import Lock
+from planner.gather import gather
+from planner.interview.answers import check
+from planner.machine import MachineFacts
+from planner.plan import plan
+from tui import output
+
+_GB = 1e9
+_SHOWN_WHY = ("method.kind", "method.rank", "train.micro_batch")
+
+
+def from_file(path: Path, *, machine: MachineFacts | None = None, kept: Lock | None = None) -> Lock:
+    """Return the plan of a `run.toml`.
+
+    `kept` is a lock whose machine is counted on again instead of probing this one, so that a
+    check does not fail because a little less memory is free.
+    """
+    raw = intent.read(path)
+    answers = check(raw.values, raw.lines)
+    facts = gather(answers, path.absolute().parent, machine=machine, told=output.note)
+    made = plan(answers, facts)
+    if kept is not None and kept.machine.kind == made.machine.kind:
+        made = made.model_copy(update={"machine": kept.machine})
+    return made
+
+
+def summary(lock: Lock) -> list[str]:
+    """Return a plan in a few lines: the verdict, the method, the memory, each with its reason."""
+    method, train, peak = lock.method, lock.train, lock.prediction
+    kind = method.kind if method.kind == "full" else f"{method.kind}, rank {method.rank}"
+    batch = f"{train.micro_batch} x {train.accumulation}"
+    lines = [
+        f"verdict   {lock.decision.verdict}",
+        *(f"          {reason}" for reason in lock.decision.reasons),
+        *(f"  against {reason}" for reason in lock.decision.against),
+        f"method    {kind}",
+        *_reasons(lock, "method.kind", "method.rank"),
+        f"batch     {batch}, {train.epochs} epochs of {lock.stream.rows} rows",
+        *_reasons(lock, "train.micro_batch", "train.accumulation"),
+        f"memory    {peak.peak_bytes / _GB:.2f} GB at its peak ({peak.phase}), "
+        f"of {lock.machine.memory_bytes / _GB:.2f} GB",
+        *(f"          {value / _GB:.3f} GB {name}" for name, value in _largest(peak.components)),
+        f"disk      {peak.disk_bytes / _GB:.2f} GB",
+        f"stages    {' → '.join(stage.name for stage in lock.stage)}",
+    ]
+    return lines
+
+
+def _reasons(lock: Lock, *keys: str) -> list[str]:
+    return [f"          {lock.why[key]}" for key in keys if key in lock.why]
+
+
+def _largest(components: dict[str, int]) -> list[tuple[str, int]]:
+    return sorted(components.items(), key=lambda item: -item[1])[:4]
+
+
+def changes(before: Lock | None, after: Lock) -> list[str]:
+    """Return what a new plan changes against the lock that stands there."""
+    if before is None:
+        return ["there is no lock yet"]
+    found = differences(before, after)
+    if not found:
+        return ["the lock would not change"]
+    return [f"  ~ {one.field}  {one.locked} → {one.found}  {one.consequence}" for one in found]
+
+
+def writable(path: Path) -> None:
+    """Raise UsageProblem where a file cannot be written."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise UsageProblem(f"`{folder}` is not a folder.", hint=f"mkdir -p {folder}")
+    if not os.access(folder, os.W_OK) or path.is_dir():
+        raise UsageProblem(f"`{path}` cannot be written.", hint="add `--out FILE`")

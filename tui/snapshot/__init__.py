@@ -1,0 +1,33 @@
+"""What is known of a run after some of its events: a frozen value, and the fold that makes it.
+
+Everything that shows a run (dashboard, progress lines, `tunelock status`) is a function of it.
+"""
+
+from tui.snapshot.facts import (
+    CURVE_POINTS,
+    Artifact,
+    Curve,
+    Failure,
+    Progress,
+    Sample,
+    Snapshot,
+    Stage,
+    StageState,
+    empty,
+)
+from tui.snapshot.fold import RUN, fold
+
+__all__ = [
+    "CURVE_POINTS",
+    "RUN",
+    "Artifact",
+    "Curve",
+    "Failure",
+    "Progress",
+    "Sample",
+    "Snapshot",
+    "Stage",
+    "StageState",
+    "empty",
+    "fold",
+]

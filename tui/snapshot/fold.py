@@ -1,0 +1,196 @@
+"""From events to a snapshot, one event at a time; events that say nothing known change nothing."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from runner.events import Event
+from tui.snapshot.facts import Artifact, Failure, Progress, Sample, Snapshot, Stage
+
+RUN = "run"
+"""The name under which the supervisor itself writes events."""
+_KEPT_SAMPLES = 6
+_KEPT_WARNINGS = 20
+
+
+def fold(snapshot: Snapshot, events: Iterable[Event]) -> Snapshot:
+    """Return the snapshot after some more events."""
+    for event in events:
+        handle = (_OF_RUN if event.stage == RUN else _OF_STAGE).get(event.kind, _ignore)
+        snapshot = replace(handle(snapshot, event), last_time=event.time)
+    return snapshot
+
+
+def _ignore(snapshot: Snapshot, event: Event) -> Snapshot:
+    return snapshot
+
+
+def _run_started(snapshot: Snapshot, event: Event) -> Snapshot:
+    """A new try: what is done stays done, everything else waits again."""
+    named = event.fields.get("stages")
+    names = [str(name) for name in named] if isinstance(named, list) else []
+    known = {stage.name: stage for stage in snapshot.stages}
+    stages = tuple(
+        known[name] if name in known and known[name].state == "done" else Stage(name)
+        for name in names or known
+    )
+    return replace(
+        snapshot, stages=stages, stage="", progress=None, failure=None, finished=False,
+        eta_seconds=None,
+    )  # fmt: skip
+
+
+def _run_done(snapshot: Snapshot, event: Event) -> Snapshot:
+    """Every stage is done, those too that were skipped because they had been done before."""
+    stages = tuple(replace(stage, state="done") for stage in snapshot.stages)
+    return replace(
+        snapshot, stages=stages, finished=True, failure=None, progress=None, eta_seconds=None
+    )
+
+
+def _run_failed(snapshot: Snapshot, event: Event) -> Snapshot:
+    before = snapshot.failure
+    failure = _failure(event)
+    if before is not None:
+        failure = replace(
+            failure, stage=before.stage, message=failure.message or before.message,
+            hint=failure.hint or before.hint,
+        )  # fmt: skip
+    stages = tuple(
+        replace(stage, state=failure.state) if stage.state == "running" else stage
+        for stage in snapshot.stages
+    )
+    return replace(
+        snapshot, stages=stages, failure=failure, finished=True, progress=None, eta_seconds=None
+    )
+
+
+def _started(snapshot: Snapshot, event: Event) -> Snapshot:
+    """What comes after a stage that is done again will be done again too."""
+    names = [stage.name for stage in snapshot.stages]
+    place = names.index(event.stage) if event.stage in names else len(names)
+    begun = Stage(event.stage, "running", event.time)
+    later = tuple(Stage(name) for name in names[place + 1 :])
+    return replace(
+        snapshot, stages=(*snapshot.stages[:place], begun, *later), stage=event.stage,
+        progress=None, eta_seconds=None, failure=None,
+    )  # fmt: skip
+
+
+def _done(snapshot: Snapshot, event: Event) -> Snapshot:
+    seconds = _number(event.fields, "seconds")
+    stage = replace(_stage(snapshot, event.stage), state="done", seconds=seconds)
+    return replace(_with(snapshot, stage), progress=None, eta_seconds=None)
+
+
+def _failed(snapshot: Snapshot, event: Event) -> Snapshot:
+    failure = _failure(event)
+    stage = replace(_stage(snapshot, event.stage), state=failure.state)
+    return replace(_with(snapshot, stage), failure=failure, progress=None, eta_seconds=None)
+
+
+def _failure(event: Event) -> Failure:
+    exit_code = _whole(event.fields, "exit_code") or 1
+    return Failure(event.stage, _text(event, "message"), _text(event, "hint"), exit_code)
+
+
+def _progress(snapshot: Snapshot, event: Event) -> Snapshot:
+    done = _number(event.fields, "done")
+    if done is None:
+        return snapshot
+    total = _number(event.fields, "total")
+    return replace(
+        snapshot, progress=Progress(_text(event, "what"), done, total, _text(event, "unit"))
+    )
+
+
+def _step(snapshot: Snapshot, event: Event) -> Snapshot:
+    step, loss = _whole(event.fields, "step"), _number(event.fields, "loss")
+    if step is None:
+        return snapshot
+    peaks = [snapshot.peak_bytes, _whole(event.fields, "peak_bytes")]
+    told: dict[str, Any] = {
+        "steps": _whole(event.fields, "steps"),
+        "loss": loss,
+        "learning_rate": _number(event.fields, "learning_rate"),
+        "tokens_per_second": _number(event.fields, "tokens_per_second"),
+        "memory_bytes": _whole(event.fields, "memory_bytes"),
+        "peak_bytes": max((peak for peak in peaks if peak is not None), default=None),
+        "predicted_bytes": _whole(event.fields, "predicted_bytes"),
+        "eta_seconds": _number(event.fields, "eta_seconds"),
+        "losses": None if loss is None else snapshot.losses.add(step, loss),
+    }
+    told = {name: value for name, value in told.items() if value is not None}
+    return replace(snapshot, step=step, progress=None, **told)
+
+
+def _evaluation(snapshot: Snapshot, event: Event) -> Snapshot:
+    loss, accuracy = _number(event.fields, "loss"), _number(event.fields, "accuracy")
+    model = event.fields.get("model")
+    if model == "base":
+        return replace(snapshot, accuracy_base=accuracy)
+    if model == "tuned":
+        return replace(snapshot, accuracy_tuned=accuracy)
+    step = _whole(event.fields, "step")
+    step = snapshot.step if step is None else step
+    if loss is None or step is None:
+        return snapshot
+    return replace(snapshot, evaluation_loss=loss, evaluations=snapshot.evaluations.add(step, loss))
+
+
+def _sample(snapshot: Snapshot, event: Event) -> Snapshot:
+    parts = [_text(event, name) for name in ("prompt", "answer", "wanted", "source")]
+    return replace(snapshot, samples=(*snapshot.samples, Sample(*parts))[-_KEPT_SAMPLES:])
+
+
+def _warning(snapshot: Snapshot, event: Event) -> Snapshot:
+    warnings = (*snapshot.warnings, _text(event, "text"))
+    return replace(snapshot, warnings=warnings[-_KEPT_WARNINGS:])
+
+
+def _artifact(snapshot: Snapshot, event: Event) -> Snapshot:
+    path = _text(event, "path")
+    artifact = Artifact(_text(event, "what"), path, _whole(event.fields, "size_bytes"))
+    others = (other for other in snapshot.artifacts if other.path != path)
+    return replace(snapshot, artifacts=(*others, artifact))
+
+
+def _stage(snapshot: Snapshot, name: str) -> Stage:
+    return next((stage for stage in snapshot.stages if stage.name == name), Stage(name))
+
+
+def _with(snapshot: Snapshot, stage: Stage) -> Snapshot:
+    names = [known.name for known in snapshot.stages]
+    if stage.name not in names:
+        return replace(snapshot, stages=(*snapshot.stages, stage))
+    stages = tuple(stage if known.name == stage.name else known for known in snapshot.stages)
+    return replace(snapshot, stages=stages)
+
+
+def _number(fields: Mapping[str, Any], name: str) -> float | None:
+    value = fields.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value)
+
+
+def _whole(fields: Mapping[str, Any], name: str) -> int | None:
+    value = _number(fields, name)
+    return int(value) if value is not None and math.isfinite(value) else None
+
+
+def _text(event: Event, name: str) -> str:
+    value = event.fields.get(name)
+    return value if isinstance(value, str) else ""
+
+
+_Handler = Callable[[Snapshot, Event], Snapshot]
+_OF_RUN: dict[str, _Handler] = {
+    "started": _run_started, "done": _run_done, "failed": _run_failed, "warning": _warning,
+    "artifact": _artifact,
+}  # fmt: skip
+_OF_STAGE: dict[str, _Handler] = {
+    "started": _started, "progress": _progress, "done": _done, "failed": _failed, "step": _step,
+    "evaluation": _evaluation, "sample": _sample, "warning": _warning, "artifact": _artifact,
+}  # fmt: skip
