@@ -1,4 +1,4 @@
-"""The demo as files: the built-in base, real rows, and the `run.toml` that tunes one on the other."""
+"""The demo as files: the built-in base, real rows, and the `run.toml` that tunes it on them."""
 
 import shutil
 from pathlib import Path

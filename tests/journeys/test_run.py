@@ -90,9 +90,7 @@ def stage_process(run: Path) -> int:
     raise AssertionError("no stage runs")
 
 
-def test_the_same_lock_twice_leaves_the_same_tensors(
-    folder: Path, whole: receipt.Receipt
-) -> None:
+def test_the_same_lock_twice_leaves_the_same_tensors(folder: Path, whole: receipt.Receipt) -> None:
     done = tunelock(folder, "run", "run.lock", "--foreground", "--runs", "again")
     assert done.returncode == 0, done.stderr[-3000:]
     again = receipt.read(run_at(folder / "again") / "receipt.json")

@@ -94,7 +94,13 @@ LOCK = Lock.model_validate(
         "parallel": {"engine": "single", "processes": 1},
         "exactness": {"exact": False, "threads": 1, "environment": {}},
         "packages": {"torch": "2.13.0"},
-        "machine": {"kind": "cpu", "accelerator": "", "capability": "", "count": 0, "memory_bytes": 17179869184},
+        "machine": {
+            "kind": "cpu",
+            "accelerator": "",
+            "capability": "",
+            "count": 0,
+            "memory_bytes": 17179869184,
+        },
         "prediction": {
             "estimator": "closed-form-1",
             "phase": "backward",
