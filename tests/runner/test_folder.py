@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from runner.folder import Held, StagePlace
+from runner.folder import Held, StagePlace, holder, holder_alive
 
 
 def test_a_stage_is_done_only_for_its_digest(tmp_path: Path) -> None:
@@ -64,8 +64,17 @@ def test_an_orphan_still_holds_the_folder(tmp_path: Path) -> None:
     parent.wait()
     parent.stdout.close()
     with pytest.raises(UsageProblem, match="in use"):
-        Held(tmp_path / "run")
+        Held(tmp_path / "run", orphan_seconds=0.5)
     os.kill(orphan, signal.SIGKILL)
+    Held(tmp_path / "run").release()
+
+
+def test_the_folder_names_its_holder(tmp_path: Path) -> None:
+    held = Held(tmp_path / "run")
+    assert holder(tmp_path / "run") == os.getpid()
+    assert holder_alive(tmp_path / "run")
+    held.release()
+    assert not holder_alive(tmp_path / "run")
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
