@@ -8,8 +8,9 @@ from typing import Literal
 from lockfiles.errors import DoesNotFit, UsageProblem
 from planner.interview.answers import Answers
 from planner.machine import MachineFacts
-from planner.memory import Profile, estimate
+from planner.memory import estimate
 from planner.models import ModelFacts
+from planner.profile import Profile
 
 Kind = Literal["lora", "qlora", "full"]
 

@@ -12,8 +12,9 @@ from typing import Literal
 from planner.candidates import Candidates, Kind, counted
 from planner.interview.answers import Answers
 from planner.machine import MachineFacts
-from planner.memory import Estimate, Profile, estimate
+from planner.memory import Estimate, estimate
 from planner.models import ModelFacts
+from planner.profile import Profile
 from planner.reasons import Alternative, nothing_fits, rejected, why
 
 __all__ = ["Alternative", "Choice", "choose"]

@@ -16,10 +16,10 @@ _INPUTS = {
     "merge": ("train",),
     "gguf": ("prepare", "train", "merge"),
     "push": ("train", "merge", "gguf"),
-    "report": ("train", "evaluate", "merge", "gguf", "push"),
+    "report": ("prepare", "train", "evaluate", "merge", "gguf", "push"),
 }
 """The stages whose results each stage reads."""
-_TABLES = {
+STAGE_TABLES = {
     "prepare": ("template", "data", "stream"),
     "train": (
         "model", "template", "data", "stream", "method", "train",
@@ -31,7 +31,9 @@ NEUTRAL = frozenset(
     ["version", "revision", "requires_runner", "intent", "decision", "machine", "prediction",
      "why", "rejected", "stage", "integrity"]
 )  # fmt: skip
-"""Tables that change no result: what a run is for, where it fits, and why."""
+"""Tables that change no result but the report: what a run is for, where it fits, and why."""
+_REPORTED = tuple(sorted(NEUTRAL - {"stage", "integrity"}))
+"""The receipt names the lock by its digest, so the report counts all that the others do not."""
 _LABELS = ("revision", "licence", "gated")
 
 
@@ -40,12 +42,11 @@ def integrity(tables: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for stage in tables["stage"]:
         name = stage["name"]
+        read = _REPORTED if name == "report" else STAGE_TABLES.get(name, ())
         found[name] = digest.of_value(
             {
                 "settings": stage["settings"],
-                "tables": {
-                    table: _counted(name, table, tables[table]) for table in _TABLES.get(name, ())
-                },
+                "tables": {table: _counted(name, table, tables[table]) for table in read},
                 "inputs": {one: found[one] for one in _INPUTS[name] if one in found},
             }
         )

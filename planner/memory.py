@@ -2,14 +2,18 @@
 
 Each term counts tensors that the stack keeps: transformers' Llama-like layers with SDPA, PEFT's
 LoRA layers, TRL's tiled loss head and AdamW. A GPU's figure is what torch's allocator holds;
-a CPU's is the resident memory of the training process. No term is fitted to a model.
+a CPU's is the resident memory of the training process. What was measured belongs to the stack,
+and no term is fitted to a model.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
+from planner import layers
 from planner.models import Architecture, ModelFacts
+from planner.profile import Profile
+
+__all__ = ["ESTIMATOR", "Estimate", "Phase", "Profile", "estimate", "trained_parameters"]
 
 ESTIMATOR = "closed-form-1"
 """The name of these formulas in a lock; it changes when their results do."""
@@ -17,9 +21,6 @@ ESTIMATOR = "closed-form-1"
 MIB = 1 << 20
 NF4_BITS = 4.127
 """Bits of an NF4 weight with double quantisation: 4 + 8/64 + 32/(64·256)."""
-TILE_TOKENS = 4096
-TILE_COLUMNS = 32768
-"""The loss head projects this many tokens on this many words of the vocabulary at once."""
 WORKSPACE_BYTES = 2 * 32 * MIB
 """cuBLAS's workspace on Hopper, for the forward's thread and the backward's."""
 PROCESS_BYTES = 545_000_000
@@ -28,70 +29,6 @@ HEAP_OVERHEAD = 0.5
 """What glibc's heap holds beside live tensors, as a share of them, measured."""
 HEAP_TENSOR_BYTES = 32 * MIB
 """Tensors from this size are mapped one by one, and leave nothing behind (`mallopt(3)`)."""
-CPU_TILE_WIDTH = 35
-"""Bytes for each logit of a tile on CPU, where torch's operations take the GPU kernel's place."""
-CPU_FORWARD_WIDTH = 17
-"""The same without a backward pass."""
-
-
-@dataclass(frozen=True)
-class Profile:
-    """A plan, as far as memory depends on it."""
-
-    device: Literal["cpu", "cuda"]
-    """Where training runs."""
-    method: Literal["lora", "qlora", "full"]
-    """What is trained."""
-    rank: int
-    """Adapter rank; 0 for full."""
-    targets: tuple[str, ...]
-    """Names of the adapted layers, such as `q_proj`; empty for full."""
-    length: int
-    """Longest row, in tokens."""
-    micro_batch: int
-    """Rows at once."""
-    checkpointing: bool
-    """Whether a layer's activations are computed again in the backward pass."""
-    dtype: Literal["float32", "bfloat16"]
-    """What the weights are loaded in."""
-    dropout: float
-    """Of the adapters, 0 to 1."""
-    padded: bool
-    """Whether rows of a micro-batch differ in length, so that attention gets a mask."""
-    autocast: bool = False
-    """Whether adapters in float32 are computed in bfloat16 (the trainer's `bf16`)."""
-    fused: bool = False
-    """Whether AdamW is `adamw_torch_fused`, which needs no scratch space on a GPU."""
-
-    @property
-    def tokens(self) -> int:
-        """Tokens in a micro-batch of the longest rows."""
-        return self.length * self.micro_batch
-
-    @property
-    def width(self) -> int:
-        """Bytes of a weight and of an activation."""
-        return 2 if self.dtype == "bfloat16" else 4
-
-    @property
-    def adapter_width(self) -> int:
-        """Bytes of a trained parameter: TRL trains QLoRA in bfloat16, PEFT LoRA in float32."""
-        return {"lora": 4, "qlora": 2, "full": self.width}[self.method]
-
-    @property
-    def casts(self) -> bool:
-        """Whether each adapter keeps an input of its own, in another dtype than the layer's."""
-        return self.method != "full" and self.adapter_width != self.width
-
-    @property
-    def computed_width(self) -> int:
-        """Bytes of an element in an adapter's own matrix products."""
-        return 2 if self.autocast else self.adapter_width
-
-    @property
-    def mask_width(self) -> int:
-        """Bytes of an element of dropout's mask: a GPU's kernel keeps a byte, a CPU a factor."""
-        return (1 if self.device == "cuda" else self.adapter_width) * (self.dropout > 0)
 
 
 @dataclass(frozen=True)
@@ -122,30 +59,19 @@ class Estimate:
         return max(self.phases, key=lambda phase: phase.peak_bytes)
 
 
-@dataclass(frozen=True)
-class _Linear:
-    name: str
-    inputs: int
-    outputs: int
-
-    @property
-    def size(self) -> int:
-        return self.inputs * self.outputs
-
-
 def estimate(model: ModelFacts, profile: Profile) -> Estimate:
     """Return the phases of training `model` by `profile`, in bytes.
 
     The trainer's second step and later ones are meant: gradients and AdamW's two states exist.
     """
     shape = model.architecture
-    layer = _layer(shape, profile)
-    kept = _kept(shape, profile, layer)
+    layer = layers.kept_by_layer(shape, profile)
+    kept = _kept(model, profile, layer)
     again = layer if profile.checkpointing else {}
     recomputed = {"recomputed layer": sum(again.values()) * profile.tokens}
     standing = _standing(model, profile)
-    head = {"loss head": _head(shape, profile)}
-    scratch = {"scratch": _scratch(shape, profile)}
+    head = {"loss head": layers.loss_head(shape, profile)}
+    scratch = {"scratch": layers.scratch(shape, profile)}
     phases = {
         "load": _load(model, profile),
         "forward": standing | _heap(shape, profile, kept | head),
@@ -165,23 +91,9 @@ def trained_parameters(model: ModelFacts, profile: Profile) -> int:
     """Return how many parameters the optimizer holds."""
     if profile.method == "full":
         return model.parameters
-    linears = [part for part in _linears(model.architecture) if part.name in profile.targets]
-    each = sum(part.inputs + part.outputs for part in linears)
+    linears = layers.linears(model.architecture)
+    each = sum(part.inputs + part.outputs for part in linears if part.name in profile.targets)
     return profile.rank * each * model.architecture.layers
-
-
-def _linears(shape: Architecture) -> tuple[_Linear, ...]:
-    h, f = shape.hidden, shape.intermediate
-    q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    return (
-        _Linear("q_proj", h, q),
-        _Linear("k_proj", h, kv),
-        _Linear("v_proj", h, kv),
-        _Linear("o_proj", q, h),
-        _Linear("gate_proj", h, f),
-        _Linear("up_proj", h, f),
-        _Linear("down_proj", f, h),
-    )
 
 
 def _standing(model: ModelFacts, profile: Profile) -> dict[str, int]:
@@ -209,7 +121,7 @@ def _heap(shape: Architecture, profile: Profile, held: Mapping[str, int]) -> dic
     """
     if profile.device == "cuda":
         return dict(held)
-    tile = min(profile.tokens, TILE_TOKENS) * min(shape.vocabulary, TILE_COLUMNS) * 4
+    tile = 4 * layers.tile_elements(shape, profile)
     stream = profile.tokens * shape.hidden * profile.width
     small = sum(size for what, size in held.items() if what != "loss head")
     small = small if stream < HEAP_TENSOR_BYTES else 0
@@ -220,11 +132,11 @@ def _heap(shape: Architecture, profile: Profile, held: Mapping[str, int]) -> dic
 def _weights(model: ModelFacts, profile: Profile) -> int:
     """Weights as loaded; NF4 covers the layers' linear weights alone."""
     shape = model.architecture
-    linear = shape.layers * sum(part.size for part in _linears(shape))
+    linear = shape.layers * sum(part.size for part in layers.linears(shape))
     rest = max(0, model.parameters - linear)
     if profile.method == "qlora":
         return rest * profile.width + int(linear * NF4_BITS / 8)
-    blocks = sum(_block(part.size * profile.width, profile) for part in _linears(shape))
+    blocks = sum(_block(part.size * profile.width, profile) for part in layers.linears(shape))
     return rest * profile.width + shape.layers * blocks
 
 
@@ -237,116 +149,17 @@ def _block(size: int, profile: Profile) -> int:
     return rounded if rounded - size <= MIB else size
 
 
-def _layer(shape: Architecture, profile: Profile) -> dict[str, int]:
-    """What one layer keeps for the backward pass, in bytes a token."""
-    w, h, f = profile.width, shape.hidden, shape.intermediate
-    q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    full = profile.method == "full"
-    normed = 2 * h + ((q + kv) if shape.qk_norm else 0)
-    norms = normed * (4 + (w if full else 0))
-    heads = 2 * w * (q if profile.padded else kv)
-    mask = w * profile.length if profile.padded else 0
-    attention = 2 * w * q + heads + 4 * shape.heads + mask
-    inputs, masks = _inputs(shape, profile)
-    return {
-        "activations": norms + attention + 3 * w * f + inputs,
-        "dropout masks": masks,
-    }
-
-
-def _inputs(shape: Architecture, profile: Profile) -> tuple[int, int]:
-    """Inputs of the trained linear layers, and dropout's masks, in bytes a token.
-
-    Layers that read one tensor share it, unless dropout or a cast makes a copy for each. The
-    attention's output, which `o_proj` reads, is already kept by the attention itself.
-    """
-    w = profile.width
-    parts = [p for p in _linears(shape) if p.name in profile.targets or profile.method == "full"]
-    names = {part.name for part in parts}
-    shared = w * shape.hidden * bool(names & {"q_proj", "k_proj", "v_proj"})
-    shared += w * shape.hidden * bool(names & {"gate_proj", "up_proj"})
-    shared += w * shape.intermediate * ("down_proj" in names)
-    if profile.method == "full":
-        return shared, 0
-    middle = profile.computed_width * profile.rank * len(parts)
-    total = sum(part.inputs for part in parts)
-    copies = profile.dropout > 0 or profile.casts
-    own = profile.computed_width * total if copies else shared
-    return own + middle, profile.mask_width * total
-
-
-def _kept(shape: Architecture, profile: Profile, layer: Mapping[str, int]) -> dict[str, int]:
+def _kept(model: ModelFacts, profile: Profile, layer: Mapping[str, int]) -> dict[str, int]:
     """What the forward pass leaves for the backward pass."""
-    tokens, adapters = profile.tokens, {}
-    if profile.autocast and profile.method == "lora":
-        each = sum(p.inputs + p.outputs for p in _linears(shape) if p.name in profile.targets)
-        adapters = {"adapter in bfloat16": 2 * profile.rank * each * shape.layers}
+    shape, tokens = model.architecture, profile.tokens
+    cast = profile.autocast and profile.method == "lora"
+    adapters = {"adapter in bfloat16": 2 * trained_parameters(model, profile) * cast}
     mask = profile.tokens * profile.length if profile.padded else 0
     if profile.checkpointing:
         inputs = profile.width * shape.hidden * shape.layers * tokens
         return {"layer inputs": inputs, "attention mask": mask} | adapters
-    layers = {what: each * shape.layers * tokens for what, each in layer.items()}
-    return {**layers, "attention mask": mask} | adapters
-
-
-def _head(shape: Architecture, profile: Profile) -> int:
-    """The last norm, a tile of logits, and the gradients that the loss head sums in float32."""
-    w, h, tokens = profile.width, shape.hidden, profile.tokens
-    full = profile.method == "full"
-    gradient = 4 + (w if w < 4 else 0)
-    norm = (4 + w + w * full) * h * tokens
-    picked = w * h * tokens if profile.device == "cuda" else 0
-    table = gradient * shape.vocabulary * h * full
-    return norm + picked + gradient * h * tokens + table + _tile(shape, profile, CPU_TILE_WIDTH)
-
-
-def _tile(shape: Architecture, profile: Profile, cpu_width: int) -> int:
-    rows = min(profile.tokens, TILE_TOKENS)
-    if profile.device == "cuda":
-        return profile.width * rows * TILE_COLUMNS
-    return cpu_width * rows * min(shape.vocabulary, TILE_COLUMNS)
-
-
-def _scratch(shape: Architecture, profile: Profile) -> int:
-    """What comes and goes in one layer at its widest moment, around `down_proj`.
-
-    The three moments: inside `down_proj` in the forward pass (the last layer's, or a recomputed
-    one's), at the product of gate and up in the backward pass, and where a weight of the layer
-    is dequantised, or its gradient made, beside that.
-    """
-    w, h, f = profile.width, shape.hidden, shape.intermediate
-    inside = _inside_down(shape, profile) + 5 * w * h
-    freed = _down_input(shape, profile)
-    product = 3 * w * f - freed + 2 * w * h
-    beside = 2 * w * f - freed + 2 * w * h
-    weight = 0 if profile.method == "lora" else w * h * f
-    return max(inside * profile.tokens, product * profile.tokens, beside * profile.tokens + weight)
-
-
-def _inside_down(shape: Architecture, profile: Profile) -> int:
-    """Bytes a token that PEFT's layer holds beside what the backward pass needs.
-
-    These are the product that entered, its cast where the adapter has another dtype, and
-    dropout's output where autocast casts it again.
-    """
-    f, c, dropped = shape.intermediate, profile.adapter_width, profile.dropout > 0
-    if profile.method == "full" or "down_proj" not in profile.targets:
-        return 0
-    if not profile.casts:
-        return profile.width * f * dropped
-    if profile.autocast:
-        return (profile.width + c + c * dropped) * f
-    return (profile.width + c * dropped) * f + 3 * c * shape.hidden
-
-
-def _down_input(shape: Architecture, profile: Profile) -> int:
-    """Bytes a token that `down_proj` keeps for its backward pass, and frees in it."""
-    f = shape.intermediate
-    if profile.method == "full":
-        return profile.width * f
-    if "down_proj" not in profile.targets:
-        return 0
-    return (profile.computed_width + profile.mask_width) * f
+    whole = {what: each * shape.layers * tokens for what, each in layer.items()}
+    return {**whole, "attention mask": mask} | adapters
 
 
 def _optimizer_scratch(model: ModelFacts, profile: Profile) -> int:
@@ -354,7 +167,7 @@ def _optimizer_scratch(model: ModelFacts, profile: Profile) -> int:
     if profile.device == "cuda":
         trained = trained_parameters(model, profile) * profile.adapter_width
         return 0 if profile.fused else trained
-    linears = _linears(model.architecture)
+    linears = layers.linears(model.architecture)
     if profile.method == "full":
         table = model.architecture.vocabulary * model.architecture.hidden
         return 2 * profile.width * max(table, *(part.size for part in linears))
@@ -366,8 +179,10 @@ def _evaluation(model: ModelFacts, profile: Profile, standing: Mapping[str, int]
     """No gradients, no kept activations: one layer at its widest, or the loss head."""
     shape, w = model.architecture, profile.width
     quiet = replace(profile, dropout=0.0)
-    wide = max(3 * w * shape.intermediate, _inside_down(shape, quiet)) + 6 * w * shape.hidden
-    head = (4 + 2 * w) * shape.hidden * profile.tokens + _tile(shape, profile, CPU_FORWARD_WIDTH)
+    wide = max(3 * w * shape.intermediate, layers.inside_down(shape, quiet)) + 6 * w * shape.hidden
+    head = (4 + 2 * w) * shape.hidden * profile.tokens + layers.tile(
+        shape, profile, layers.CPU_FORWARD_WIDTH
+    )
     return {**standing, "gradients": 0, "scratch": max(wide * profile.tokens, head)}
 
 

@@ -11,7 +11,7 @@ from planner.choose import Choice, choose
 from planner.data.template import FIXED_NOW
 from planner.decide import Decision, decide
 from planner.disk import disk_bytes
-from planner.gather import PartFacts, PlanFacts
+from planner.gather import PartFacts, PlanFacts, StreamFacts
 from planner.integrity import integrity
 from planner.interview.answers import Answers, given
 from planner.machine import HALF_GIB, MachineFacts
@@ -256,11 +256,17 @@ def _prediction(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str,
 
 def _why(choice: Choice, answers: Answers, facts: PlanFacts) -> Mapping[str, str]:
     stream = facts.stream
-    length = "you set it" if answers.integer("train.max_length") else "the longest row"
-    if stream.cut_rows:
-        length += f"; {stream.cut_rows} longer rows are cut"
     total = steps(choice, answers, facts)
     return dict(choice.why) | {
-        "stream.max_length_tokens": f"{stream.max_length} tokens: {length}.",
+        "stream.max_length_tokens": _length(stream, answers),
         "train.evaluate_steps": f"About five evaluations in {total} steps, at most 500 apart.",
     }
+
+
+def _length(stream: StreamFacts, answers: Answers) -> str:
+    cut = f", and rows that are longer are cut ({stream.cut_rows})" if stream.cut_rows else ""
+    if answers.integer("train.max_length"):
+        chosen = "you set it"
+    else:
+        chosen = "what the model sees" if cut else "the longest row"
+    return f"{stream.max_length} tokens: {chosen}{cut}."

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from lockfiles.errors import DoesNotFit
 from planner.candidates import CPU_BATCH_TOKENS, Candidates, Kind
-from planner.memory import Profile
+from planner.profile import Profile
 
 _YOURS = "You set it."
 _NAMES: Mapping[Kind, str] = {"lora": "LoRA", "qlora": "QLoRA", "full": "full fine-tuning"}
@@ -50,7 +50,7 @@ def why(candidates: Candidates, chosen: Profile, threads: int) -> dict[str, str]
 def _kind(candidates: Candidates, chosen: Profile) -> str:
     need, budget = gib(candidates.need(chosen)), gib(candidates.budget_bytes)
     if chosen.method == "lora":
-        return f"LoRA needs {need}, and {budget} may be used."
+        return f"LoRA fits with unrounded weights: it needs {need}, and {budget} may be used."
     least = candidates.profile("lora", candidates.micro_batches[-1], candidates.checkpointings[-1])
     return (
         f"LoRA needs {gib(candidates.need(least))} or more, and {budget} may be used; QLoRA "
@@ -78,8 +78,9 @@ def _micro_batch(candidates: Candidates, chosen: Profile) -> str:
     larger = _larger(candidates, chosen)
     if larger:
         return (
-            f"{_rows(micro)} at once need {gib(candidates.need(chosen))}; {larger.micro_batch} "
-            f"would need {gib(candidates.need(larger))} of {gib(candidates.budget_bytes)}."
+            f"With {_rows(micro)} at once it needs {gib(candidates.need(chosen))}; "
+            f"{larger.micro_batch} would need {gib(candidates.need(larger))} of "
+            f"{gib(candidates.budget_bytes)}."
         )
     if micro == effective:
         return f"The whole effective batch of {effective} fits at once."
@@ -100,10 +101,10 @@ def _accumulation(candidates: Candidates, chosen: Profile) -> str:
 def _checkpointing(candidates: Candidates, chosen: Profile) -> str:
     if not chosen.checkpointing:
         return "It fits without, and checkpointing costs about 20% of the speed."
-    least = replace(chosen, checkpointing=False, micro_batch=1, padded=False)
+    least = _stored(candidates, chosen)
     return (
-        f"Without it even one row at once would need {gib(candidates.need(least))} of "
-        f"{gib(candidates.budget_bytes)}."
+        f"Without it even {_rows(least.micro_batch)} at once would need "
+        f"{gib(candidates.need(least))} of {gib(candidates.budget_bytes)}."
     )
 
 
@@ -136,12 +137,16 @@ def rejected(candidates: Candidates, chosen: Profile) -> Iterator[Alternative]:
     if larger := _larger(candidates, chosen):
         yield _alternative(candidates, larger)
     if chosen.checkpointing and len(candidates.checkpointings) > 1:
-        plan = replace(chosen, checkpointing=False, micro_batch=1, padded=False)
-        yield _alternative(candidates, plan)
+        yield _alternative(candidates, _stored(candidates, chosen))
     for kind in _NAMES:
         if kind != chosen.method and not (kind == "qlora" and candidates.narrow):
             least = candidates.micro_batches[-1]
             yield _alternative(candidates, candidates.profile(kind, least, checkpointing=True))
+
+
+def _stored(candidates: Candidates, chosen: Profile) -> Profile:
+    """Return the least plan without checkpointing."""
+    return candidates.profile(chosen.method, candidates.micro_batches[-1], checkpointing=False)
 
 
 def _larger(candidates: Candidates, chosen: Profile) -> Profile | None:
@@ -165,10 +170,10 @@ def _alternative(candidates: Candidates, plan: Profile) -> Alternative:
 def nothing_fits(candidates: Candidates) -> DoesNotFit:
     """Return the error for a machine on which no plan fits, with the change that would help."""
     machine = candidates.machine
-    smallest = min(candidates, key=candidates.need)
+    smallest = min(candidates, key=lambda plan: (candidates.need(plan), plan.micro_batch))
     where = "main memory" if machine.kind == "cpu" else f"`{machine.gpus[0].name}`"
     return DoesNotFit(
-        f"No plan fits: the smallest, {_describe(smallest)}, needs "
+        f"No plan fits: the smallest ({_describe(smallest)}) needs "
         f"{gib(candidates.need(smallest))}, and {gib(candidates.budget_bytes)} of {where} may be "
         "used.",
         hint=_way_out(candidates, smallest),

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from lockfiles import text
 from lockfiles.errors import UsageProblem
-from planner.data.encode import Encoded
+from planner.data.encode import IGNORED, Encoded
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,17 @@ def _ends(path: Path) -> set[int]:
 
 
 def _turn_end(tokenizer: Tokenizer, rows: Iterable[Encoded]) -> set[int]:
-    last = Counter(row.labels[-1] for row in rows if row.labels and row.labels[-1] >= 0)
+    """Return the special token that most rows end their last answer with, if one does.
+
+    A template may put white space after it, which is not scored, and a row that was cut ends
+    anywhere.
+    """
     special = {
         number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special
     }
-    return {token for token, _ in last.most_common(1) if token in special}
+    last = (next((one for one in reversed(row.labels) if one != IGNORED), None) for row in rows)
+    ends = Counter(token for token in last if token in special)
+    return {token for token, _ in ends.most_common(1) if token is not None}
 
 
 def _pad(folder: Path, tokenizer: Tokenizer) -> int | None:

@@ -38,9 +38,9 @@ def main(text: str) -> int:
     )
     told: list[Path] = []
 
-    def begun(folder: Path) -> None:
+    def begun(folder: Path, since: int) -> None:
         told.append(folder)
-        _tell({"run": str(folder)})
+        _tell({"run": str(folder), "since": since})
         _let_go(folder / "log.txt")
 
     try:

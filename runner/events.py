@@ -58,6 +58,11 @@ class Writer:
     ) -> None:
         self._file.close()
 
+    @property
+    def size(self) -> int:
+        """The bytes that stand there now."""
+        return os.fstat(self._file.fileno()).st_size
+
     def append(self, stage: str, kind: str, fields: dict[str, Any]) -> Event:
         """Write one event and hand it to the system. Raises ValueError for an unknown kind."""
         if kind not in KINDS:

@@ -141,7 +141,7 @@ def holder(path: Path) -> int | None:
 def holder_alive(path: Path) -> bool:
     """Return whether the supervisor that last held a run folder still lives, and holds it."""
     number = holder(path)
-    if number is None or not _is_held(path):
+    if number is None or not is_held(path):
         return False
     try:
         os.kill(number, 0)
@@ -152,8 +152,12 @@ def holder_alive(path: Path) -> bool:
     return True
 
 
-def _is_held(path: Path) -> bool:
-    descriptor = os.open(path / INUSE, os.O_RDONLY)
+def is_held(path: Path) -> bool:
+    """Return whether a supervisor or a stage of it holds a run folder; nothing is created."""
+    try:
+        descriptor = os.open(path / INUSE, os.O_RDONLY)
+    except OSError:
+        return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -51,10 +51,11 @@ def run_folder(lock: Lock, runs: Path) -> Path:
     return runs / f"{lock.intent.name}-{lock.integrity['train'][:8]}"
 
 
-def run(order: Order, begun: Callable[[Path], None] = lambda folder: None) -> Path:
+def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since: None) -> Path:
     """Carry out a lock to its end and return the run's folder.
 
-    `begun` is called with the folder once it is held, before the first stage. Raises the
+    `begun` is called with the folder once it is held, before the first stage, and with the
+    byte of `events.jsonl` from which on this run's events will stand. Raises the
     TunelockError of whatever stopped it: Stopped after SIGTERM, Interrupted after Ctrl-C, else
     the one of the stage that failed.
     """
@@ -69,8 +70,8 @@ def run(order: Order, begun: Callable[[Path], None] = lambda folder: None) -> Pa
         if order.fresh:
             shutil.rmtree(run_at / "stages", ignore_errors=True)
         write_whole(run_at / "run.lock", source.encode())
-        begun(run_at)
         with Writer(run_at / "events.jsonl") as writer, _stops() as stop:
+            begun(run_at, writer.size)
             _Run(lock, run_at, located, writer, held, stop).carry_out()
     finally:
         held.release()

@@ -6,11 +6,11 @@ import sys
 import threading
 from pathlib import Path
 
-from lockfiles.errors import TunelockError
+from lockfiles.errors import Stopped, TunelockError
 from runner.__main__ import order_text
 from runner.supervise import Order, run
 from tui import output, watching
-from tui.watching import EVENTS, Face
+from tui.watching import Face
 
 
 def here(order: Order, face: Face) -> Path:
@@ -21,10 +21,7 @@ def here(order: Order, face: Face) -> Path:
     ended: list[int] = []
     followers: list[threading.Thread] = []
 
-    def begun(folder: Path) -> None:
-        events = folder / EVENTS
-        since = events.stat().st_size if events.exists() else 0
-
+    def begun(folder: Path, since: int) -> None:
         def follow() -> None:
             watching.follow(
                 folder, face=face, ended=lambda: ended[0] if ended else None, since=since
@@ -64,4 +61,11 @@ def detached(order: Order, face: Face) -> int:
         raise problem
     folder = Path(told["run"])
     output.note(f"running in {folder}, and goes on when this terminal closes")
-    return watching.follow(folder, face=face, ended=supervisor.poll)
+    return watching.follow(
+        folder, face=face, ended=lambda: _code(supervisor.poll()), since=told["since"]
+    )
+
+
+def _code(code: int | None) -> int | None:
+    """Return a supervisor's exit code; one that was killed left a run that goes on."""
+    return Stopped.exit_code if code is not None and code < 0 else code

@@ -16,8 +16,10 @@ FREQUENT = ("step", "progress")
 
 
 class Narrator:
-    """Tells events as lines, in order; of the steps and progress between two others at most one a
-    second, and always the last."""
+    """Tells events as lines, in order.
+
+    Of the steps and progress between two other events, at most one a second and always the last.
+    """
 
     def __init__(self, snapshot: Snapshot, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.snapshot = snapshot

@@ -1,6 +1,5 @@
 """Following a run until it ends: by its events alone, and without writing in its folder."""
 
-import fcntl
 import json
 import os
 import sys
@@ -9,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from lockfiles.errors import Interrupted, Stopped, UsageProblem
+from lockfiles.errors import Interrupted, UsageProblem
 from runner.events import Event, read
+from runner.folder import is_held
 from tui import output
 from tui.dashboard.summary import summary
 from tui.progress import Narrator
@@ -117,24 +117,6 @@ def find(run: Path | None, runs: Path = Path("runs")) -> Path:
     return run
 
 
-def alive(run: Path) -> bool:
-    """Return whether a supervisor or one of its stages holds the run folder.
-
-    It tries for a shared lock and gives it back at once; nothing is created.
-    """
-    try:
-        descriptor = os.open(run / ".inuse", os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
 def snapshot_of(run: Path) -> Snapshot:
     """Return the run as its events tell it now. Raises UsageProblem where they cannot be read."""
     events, _ = Reader(run, lambda: None).poll()
@@ -143,7 +125,7 @@ def snapshot_of(run: Path) -> Snapshot:
 
 def ended_by_lock(run: Path) -> Ended:
     """Return the `ended` of a run that some other process works on."""
-    return lambda: None if alive(run) else snapshot_of(run).exit_code
+    return lambda: None if is_held(run) else snapshot_of(run).exit_code
 
 
 def _is_run(folder: Path) -> bool:
@@ -193,10 +175,12 @@ def _dashboard(reader: Reader, since: int) -> int | None:
     code = dashboard.run(mouse=False)
     if dashboard.problem is not None:
         raise dashboard.problem
-    if code is not None:
-        word = {0: "done", Stopped.exit_code: "stopped"}.get(code, "failed")
-        for line in summary(dashboard.snapshot, word):
-            output.note(line)
+    if code is None:
+        return dashboard.return_code or None
+    failure = dashboard.snapshot.failure
+    word = "done" if code == 0 else failure.state if failure is not None else "stopped"
+    for line in summary(dashboard.snapshot, word):
+        output.note(line)
     return code
 
 

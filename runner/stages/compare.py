@@ -12,7 +12,7 @@ from lockfiles.receipt import Score
 from planner.data.encode import Encoded, load_tokenizer
 from runner.stages.context import Context
 from runner.stages.evaluate import Question, evaluate
-from runner.stages.rows import picked, prepared, wanted
+from runner.stages.rows import picked, prepared, shown, wanted
 from runner.stages.train import use_threads
 
 
@@ -59,7 +59,7 @@ def _score(given: Context, model: PreTrainedModel, rows: list[Encoded], name: st
 def _show(given: Context, model: PreTrainedModel, rows: list[Encoded]) -> None:
     """Send the tuned model's greedy answers to a few held-out rows."""
     template, tokenizer = given.lock.template, load_tokenizer(given.model)
-    for row in picked(rows, given.settings["samples"]):
+    for row, turns in zip(picked(rows, given.samples), shown(given), strict=True):
         question = Question(row.input_ids, row.labels)
         prompt = list(row.input_ids[: question.answer_begins])
         right = wanted(row)
@@ -77,7 +77,7 @@ def _show(given: Context, model: PreTrainedModel, rows: list[Encoded]) -> None:
         given.line.send(
             "sample",
             source="tuned",
-            prompt=tokenizer.decode(prompt, skip_special_tokens=True),
+            prompt=turns[-2]["content"] if len(turns) > 1 else "",
             answer=tokenizer.decode(told, skip_special_tokens=True).strip(),
             wanted=tokenizer.decode(right, skip_special_tokens=True).strip(),
         )

@@ -23,7 +23,7 @@ def run(given: Context) -> dict[str, Any]:
         message=f"Tuned with Tunelock ({given.lock.integrity['train'][:8]})",
         told=told,
     )
-    given.line.send("artifact", what="Hub repository", path=pushed.url, size_bytes=0)
+    given.line.send("artifact", what="Hub repository", path=pushed.url)
     return {"url": pushed.url, "commit": pushed.commit}
 
 

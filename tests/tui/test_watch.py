@@ -1,17 +1,8 @@
 """`tunelock watch` and `tunelock status` on real run folders, and the one follower behind them."""
 
-import fcntl
 import json
 import os
-import pty
-import select
-import signal
-import struct
-import subprocess
-import sys
-import termios
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +11,7 @@ import pytest
 
 from lockfiles.errors import UsageProblem
 from runner.events import Writer
-from runner.folder import Held
+from runner.folder import Held, is_held
 from tests.tui.test_cli import tunelock
 from tests.tui.test_snapshot import BEGUN, Told, step
 from tui import watching
@@ -84,7 +75,7 @@ def test_json_is_the_events_as_they_stand(tmp_path: Path) -> None:
 
 def test_status_of_a_run_that_is_worked_on(tmp_path: Path) -> None:
     run = write(tmp_path / "demo", [*BEGUN, step(3, peak_bytes=71 * 10**7, eta_seconds=60.0)])
-    assert not watching.alive(run)
+    assert not is_held(run)
     assert not (run / ".inuse").exists()
     with held(run):
         found = json.loads(tunelock("status", str(run), "--json").stdout)
@@ -160,6 +151,16 @@ def test_a_reader_starts_over_with_a_file_begun_anew(tmp_path: Path) -> None:
     assert reader.poll() == ([], None)
 
 
+def test_what_was_passed_over_is_known_and_what_came_since_is_new(tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", FAILED)
+    since = (run / "events.jsonl").stat().st_size
+    write(run, DONE)
+    reader = watching.Reader(run, lambda: None)
+    assert len(reader.pass_over(since)) == len(FAILED)
+    assert [event.kind for event in reader.poll()[0]] == [kind for _, kind, _ in DONE]
+    assert reader.poll() == ([], None)
+
+
 def test_an_end_is_asked_for_before_the_last_reading(tmp_path: Path) -> None:
     run = write(tmp_path / "demo", BEGUN)
 
@@ -176,98 +177,3 @@ def test_events_that_cannot_be_read_end_following(tmp_path: Path) -> None:
     (run / "events.jsonl").write_text('{"seq": 0}\n')
     with pytest.raises(UsageProblem, match=r"cannot be read as events"):
         watching.follow(run, face="plain", ended=lambda: None)
-
-
-@pytest.mark.parametrize("variable", ["TERM=dumb", "ACCESSIBLE=1"])
-def test_a_terminal_that_cannot_draw_gets_lines(variable: str, tmp_path: Path) -> None:
-    run = write(tmp_path / "demo", DONE)
-    with Terminal(run, variable) as terminal:
-        assert terminal.ends() == 0
-    assert b"\x1b" not in terminal.shown
-    assert b"train  step 10/10" in terminal.shown
-
-
-@pytest.mark.parametrize("leave", [b"q", b"\x03", signal.SIGTERM])
-def test_leaving_the_dashboard_lets_the_run_go_on(
-    leave: bytes | signal.Signals, tmp_path: Path
-) -> None:
-    run = write(tmp_path / "demo", [*BEGUN, step(3)])
-    with held(run), Terminal(run, "TERM=xterm-256color") as terminal:
-        terminal.reads_until(b"leave (the run goes on)")
-        terminal.reads_for(0.5)
-        assert terminal.reads_for(1.5) == b"", "nothing is sent while nothing changes"
-        if isinstance(leave, bytes):
-            os.write(terminal.ours, leave)
-        else:
-            terminal.process.send_signal(leave)
-        assert terminal.ends() == 130
-        assert terminal.is_restored()
-        assert b"left; the run goes on" in terminal.shown
-        assert watching.alive(run)
-    assert b"\x1b[?1049l" in terminal.shown
-
-
-def test_the_dashboard_ends_with_the_run(tmp_path: Path) -> None:
-    run = write(tmp_path / "demo", [*BEGUN, step(3)])
-    with Terminal(run, "TERM=xterm-256color") as terminal:
-        with held(run):
-            terminal.reads_until(b"leave (the run goes on)")
-            write(run, FAILED[-1:])
-        assert terminal.ends() == 4
-    after = terminal.shown.rpartition(b"\x1b[?1049l")[2].decode()
-    assert "demo  failed" in after
-    assert "hint: df -h" in after
-
-
-class Terminal:
-    """`tunelock watch` at a terminal of 80 by 24."""
-
-    def __init__(self, run: Path, variable: str) -> None:
-        name, _, value = variable.partition("=")
-        self.ours, self._theirs = pty.openpty()
-        fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        self._before = termios.tcgetattr(self._theirs)
-        self.shown = b""
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", "from tui.cli import main; main()", "watch", str(run)],
-            stdin=self._theirs,
-            stdout=self._theirs,
-            stderr=self._theirs,
-            start_new_session=True,
-            env={**os.environ, "TERM": "xterm-256color", name: value},
-        )
-
-    def __enter__(self) -> "Terminal":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait()
-        os.close(self.ours)
-        os.close(self._theirs)
-
-    def reads_for(self, seconds: float) -> bytes:
-        """What is sent to the terminal in some time."""
-        read, until = b"", time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            if select.select([self.ours], [], [], left)[0]:
-                read += os.read(self.ours, 1 << 16)
-        self.shown += read
-        return read
-
-    def reads_until(self, wanted: bytes) -> None:
-        until = time.monotonic() + 30
-        while wanted not in self.shown:
-            assert time.monotonic() < until, self.shown
-            self.reads_for(0.1)
-
-    def ends(self) -> int:
-        until = time.monotonic() + 30
-        while self.process.poll() is None:
-            assert time.monotonic() < until, self.shown
-            self.reads_for(0.1)
-        self.reads_for(0.1)
-        return self.process.returncode
-
-    def is_restored(self) -> bool:
-        return termios.tcgetattr(self._theirs) == self._before

@@ -8,6 +8,7 @@ from typing import Literal
 
 import click
 
+from runner.folder import is_held
 from tui import output, watching
 from tui.dashboard.summary import summary
 from tui.snapshot import Snapshot
@@ -21,7 +22,7 @@ State = Literal["waiting", "running", "stopped", "failed", "done"]
 def command(run: Path | None, as_json: bool) -> None:
     """Say how RUN stands, a run folder (by default the newest in ./runs)."""
     folder = watching.find(run)
-    held = watching.alive(folder)
+    held = is_held(folder)
     snapshot = watching.snapshot_of(folder)
     if as_json:
         output.data_json({"run": str(folder), **facts(snapshot, held=held)})

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from lockfiles.errors import UsageProblem
+from runner.folder import is_held
 from tui import watching
 
 
@@ -19,7 +20,7 @@ def command(run: Path | None, plain: bool, as_json: bool) -> None:
     it was stopped and can go on, 130 where you left.
     """
     folder = watching.find(run)
-    if not (folder / watching.EVENTS).exists() and not watching.alive(folder):
+    if not (folder / watching.EVENTS).exists() and not is_held(folder):
         raise UsageProblem(
             f"`{folder}` was never started.", hint=f"tunelock run {folder / 'run.lock'}"
         )

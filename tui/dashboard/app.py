@@ -19,7 +19,6 @@ from textual.widgets import Footer, Static
 from lockfiles.errors import TunelockError
 from runner.events import Event
 from tui.dashboard.curve import LossCurve
-from tui.dashboard.help import Help
 from tui.dashboard.journal import Journal
 from tui.dashboard.numbers import Numbers
 from tui.dashboard.panel import Panel
@@ -176,6 +175,8 @@ class Dashboard(App[int]):
 
     def action_help(self) -> None:
         """Show the help."""
+        from tui.dashboard.help import Help
+
         self.push_screen(Help(_KEYS))
 
     def action_leave(self) -> None:
