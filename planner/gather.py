@@ -137,7 +137,7 @@ def hub_folder(repo: str, revision: str) -> Path:
 def machine_facts(answers: Answers, folder: Path) -> MachineFacts:
     """Return the machine to plan for: saved facts where the answers name some, else this one."""
     saved = answers.text("machine.facts")
-    return machines.load(folder / saved) if saved else machines.probe(folder)
+    return machines.load(folder / Path(saved).expanduser()) if saved else machines.probe(folder)
 
 
 def data_files(answers: Answers, folder: Path) -> dict[SplitName, Path]:
@@ -177,7 +177,7 @@ def recipe(answers: Answers, context: int) -> Recipe:
 
 def _template(answers: Answers, folder: Path, model: Path) -> ChatTemplate:
     own = answers.text("model.template")
-    return load_template(model, file=folder / own if own else None)
+    return load_template(model, file=folder / Path(own).expanduser() if own else None)
 
 
 def _part(part: corpus.Part) -> PartFacts:

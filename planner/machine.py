@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from lockfiles import text
 from lockfiles.errors import UsageProblem
 
 HALF_GIB = 1 << 29
@@ -62,10 +63,7 @@ class MachineFacts:
 
 def load(path: Path) -> MachineFacts:
     """Read facts that `save` wrote."""
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageProblem(f"`{path}` cannot be read as JSON: {error}.") from None
+    raw = text.read_json_object(path)
     _check(raw, MachineFacts, path)
     for gpu in raw["gpus"]:
         _check(gpu, Gpu, path)

@@ -39,7 +39,10 @@ def find(lock: Lock, folder: Path, located: Mapping[str, Path]) -> dict[str, Pat
     for name in located:
         if name not in names:
             known = ", ".join(f"`{one}`" for one in names) or "none"
-            raise UsageProblem(f"`{name}` is no local input of this lock; its inputs are {known}.")
+            raise UsageProblem(
+                f"`{name}` is no local input of this lock; its inputs are {known}.",
+                hint="add `--locate NAME=PATH` with one of those names, or leave it out",
+            )
     answers = _answers(folder / "run.toml")
     if answers is not None:
         check_fresh(lock, answers)
@@ -82,6 +85,14 @@ def _locations(path: Path) -> dict[str, Path]:
         return {}
     table = text.parse(text.read(path), name=str(path))
     for name, value in table.items():
+        if name not in _KEYS:
+            raise UsageProblem(
+                f"`{name}` in `{path}` is no local input.",
+                hint=f"name one of {', '.join(f'`{one}`' for one in _KEYS)}",
+            )
         if not isinstance(value, str):
-            raise UsageProblem(f"`{name}` in `{path}` must be a path in quotes.")
+            raise UsageProblem(
+                f"`{name}` in `{path}` must be a path in quotes.",
+                hint=f'write `{name} = "PATH"` in `{path}`',
+            )
     return {name: Path(str(value)) for name, value in table.items()}

@@ -36,9 +36,12 @@ def check(lock: Lock, runs: Path, allowed: Collection[str], waiting: Collection[
     """Refuse a run that would fail later.
 
     `runs` is where its folder will be, `allowed` the Hub repositories that the person allows a
-    push to, and `waiting` the stages that are still to do. Raises UsageProblem, DoesNotFit.
+    push to, and `waiting` the stages that are still to do; where there are none, nothing can
+    fail. Raises UsageProblem, DoesNotFit.
     """
     stages = {stage.name: stage for stage in lock.stage if stage.name in waiting}
+    if not stages:
+        return
     if {"train", "evaluate", "merge"} & set(stages):
         _check_training_packages(lock)
         _check_device(lock)

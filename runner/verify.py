@@ -37,7 +37,7 @@ def check_model(lock: Lock, folder: Path, told: Told = silent) -> None:
             f"The model folder `{folder}` does not exist.", hint="add `--locate model=PATH`"
         )
     total = sum(file.size_bytes for file in lock.model.files)
-    done, found = 0, []
+    done, found, changed = 0, list[Difference](), list[str]()
     for index, file in enumerate(lock.model.files):
         path = folder / file.name
         if not path.is_file():
@@ -48,9 +48,10 @@ def check_model(lock: Lock, folder: Path, told: Told = silent) -> None:
         if sha256 != file.sha256:
             field = f"model.files.{index}.sha256"
             found.append(Difference(field, file.sha256, sha256, consequence(field)))
+            changed.append(f"`{path}`")
         done += path.stat().st_size
         told("checking the model", done, total, "bytes")
-    refuse(found, f"the model in `{folder}`")
+    refuse(found, ", ".join(changed[:SHOWN]))
 
 
 def template_of(lock: Lock, model: Path, places: Mapping[str, Path]) -> ChatTemplate:
@@ -110,8 +111,9 @@ def refuse(found: list[Difference], what: str) -> None:
         for one in found[:SHOWN]
     ]
     more = f"\n  and {len(found) - SHOWN} more" if found[SHOWN:] else ""
+    count = "1 field differs" if len(found) == 1 else f"{len(found)} fields differ"
     raise DigestDiffers(
-        f"`run.lock` does not match {what}: {len(found)} fields differ{''.join(lines)}{more}",
+        f"`run.lock` does not match {what}: {count}{''.join(lines)}{more}",
         hint="put the locked files back, or plan again with `tunelock plan run.toml`",
     )
 

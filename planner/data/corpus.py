@@ -5,7 +5,7 @@ lock and compares. One way to make it, so the two cannot drift apart.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -53,6 +53,8 @@ class Part:
     rows: tuple[Row, ...]
     encoded: tuple[Encoded, ...]
     """Cut to the length where training sees them; test rows are whole."""
+    numbers: tuple[int, ...]
+    """Of each row in its file, from 1."""
 
     @property
     def sha256(self) -> str:
@@ -114,9 +116,14 @@ def _read(
 ) -> Part:
     table = load_table(path, columns=recipe.columns, system=recipe.system)
     _check_format(table, recipe.format, path)
-    encoded = tuple(encode_all(table.rows, template, tokenizer))
-    _check_scored(encoded, f"`{path}`", "has no assistant's answer to learn from")
-    return Part(name, name, table.format, table.rows, encoded)
+    try:
+        encoded = tuple(encode_all(table.rows, template, tokenizer))
+    except DataRefused as problem:
+        raise DataRefused(f"`{path}`: {problem.message}", hint=problem.hint) from None
+    numbers = tuple(range(1, len(encoded) + 1))
+    part = Part(name, name, table.format, table.rows, encoded, numbers)
+    _check_scored(part, f"`{path}` has no assistant's answer to learn from")
+    return part
 
 
 def _split(read: dict[SplitName, Part], recipe: Recipe) -> dict[SplitName, Part]:
@@ -134,15 +141,17 @@ def _split(read: dict[SplitName, Part], recipe: Recipe) -> dict[SplitName, Part]
 def _some(part: Part, name: SplitName, numbers: Sequence[int]) -> Part:
     rows = tuple(part.rows[number] for number in numbers)
     encoded = tuple(part.encoded[number] for number in numbers)
-    return Part(name, part.source, part.format, rows, encoded)
+    places = tuple(part.numbers[number] for number in numbers)
+    return Part(name, part.source, part.format, rows, encoded, places)
 
 
 def _cut(part: Part, length: int) -> Part:
     encoded = tuple(Encoded(row.input_ids[:length], row.labels[:length]) for row in part.encoded)
+    cut = replace(part, encoded=encoded)
     _check_scored(
-        encoded, f"Cut to {length} tokens, the {part.split} split", "has no answer left to score"
+        cut, f"Cut to {length} tokens, the {part.source} file has no answer left to score"
     )
-    return Part(part.split, part.source, part.format, part.rows, encoded)
+    return cut
 
 
 def _check_format(table: Table, wanted: str, path: Path) -> None:
@@ -153,12 +162,13 @@ def _check_format(table: Table, wanted: str, path: Path) -> None:
         )
 
 
-def _check_scored(encoded: Sequence[Encoded], what: str, fault: str) -> None:
-    empty = [number for number, row in enumerate(encoded, 1) if row.scored == 0]
+def _check_scored(part: Part, fault: str) -> None:
+    rows = zip(part.numbers, part.encoded, strict=True)
+    empty = [number for number, row in rows if row.scored == 0]
     if empty:
         named = ", ".join(map(str, empty[:_NAMED])) + (" and others" if empty[_NAMED:] else "")
         raise DataRefused(
-            f"{what} {fault} in {len(empty)} of {len(encoded)} rows (row {named}).",
+            f"{fault} in {len(empty)} of {len(part.rows)} rows (row {named}).",
             hint="take those rows out, or raise `train.max_length` in `run.toml`",
         )
 

@@ -25,6 +25,9 @@ def split_rows(rows: int, fraction: float, seed: int) -> Split:
         raise UsageProblem(f"The validation fraction `{fraction}` is not from 0 to below 1.")
     held = max(1, int(rows * fraction)) if fraction else 0
     if held >= rows:
-        raise DataRefused(f"`{rows}` rows are too few to hold some back for validation.")
+        raise DataRefused(
+            f"`{rows}` rows are too few to hold some back for validation.",
+            hint="add rows, or write `validation_fraction = 0.0` under `[data]` in `run.toml`",
+        )
     order = shuffled(rows, SPLIT_STREAM, seed)
     return Split(tuple(sorted(order[held:])), tuple(sorted(order[:held])))

@@ -63,13 +63,14 @@ def _unexpected(given: context.Context, problem: Exception) -> TunelockError:
             hint='plan again with a smaller `method.micro_batch`, or with `checkpointing = "on"`',
         )
     if isinstance(problem, OSError) and problem.errno is not None:
+        place = problem.filename or given.work
         return RunFailed(
-            f"The stage `{given.stage}` could not use `{problem.filename}`: {problem.strerror}.",
+            f"The stage `{given.stage}` could not use `{place}`: {problem.strerror}.",
             hint="make room or set the rights, then run the same command again",
         )
-    words = " ".join(str(problem).split())[:300]
+    words = " ".join(str(problem).split())[:300].rstrip(".")
     return RunFailed(
-        f"The stage `{given.stage}` failed with {type(problem).__name__}: {words}",
+        f"The stage `{given.stage}` failed with {type(problem).__name__}: {words}.",
         hint=f"see {given.run / 'log.txt'}",
     )
 

@@ -5,24 +5,32 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from lockfiles.errors import RunFailed, UsageProblem
 from runner.stages.context import Context
 from runner.stages.push import push
 
 
 def run(given: Context) -> dict[str, Any]:
-    """Push what the run made, and report the commit. Done again, it changes nothing."""
+    """Push what the run made, and report the commit. Done again, it changes nothing.
+
+    Raises RunFailed where the Hub refuses: what was trained stands, and only the push is done
+    again.
+    """
     folder = _collected(given)
 
     def told(done: int, total: int) -> None:
         given.line.send("progress", what="pushing", done=done, total=total, unit="bytes")
 
-    pushed = push(
-        folder,
-        given.settings["to"],
-        private=given.settings["private"],
-        message=f"Tuned with Tunelock ({given.lock.integrity['train'][:8]})",
-        told=told,
-    )
+    try:
+        pushed = push(
+            folder,
+            given.settings["to"],
+            private=given.settings["private"],
+            message=f"Tuned with Tunelock ({given.lock.integrity['train'][:8]})",
+            told=told,
+        )
+    except UsageProblem as problem:
+        raise RunFailed(problem.message, hint=problem.hint) from problem
     given.line.send("artifact", what="Hub repository", path=pushed.url)
     return {"url": pushed.url, "commit": pushed.commit}
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)/[A-Za-z0-9._-]+")
 _TOKENS_PAGE = "https://huggingface.co/settings/tokens"
-_UNFINISHED = (".tmp", ".part", ".incomplete", ".lock", "~")
+_UNFINISHED = (".tmp", ".part", ".incomplete", "~")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,65 @@
+"""From the Hub and back: a base that is pinned and downloaded, a push that fails and is mended."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lockfiles import lock
+from runner.events import read
+from tests.hub_server import HubServer
+from tests.journeys.demo_folder import command, small
+
+for package in ("trl", "gguf"):
+    pytest.importorskip(package)
+
+RUN = ("run", "--foreground", "--runs", "runs")
+
+
+@pytest.fixture
+def hub() -> Iterator[HubServer]:
+    with HubServer() as hub:
+        yield hub
+
+
+def test_a_base_from_the_hub_is_tuned_and_pushed(hub: HubServer, tmp_path: Path) -> None:
+    target = f"{hub.user}/tuned"
+    folder = small(
+        tmp_path / "run", model__source="maker/base", results__push_to=target, train__epochs=1
+    )
+    commit = hub.add("maker/base", folder / "base", licence="apache-2.0")
+    environment = hub.environment(tmp_path / "home", XDG_CACHE_HOME=str(tmp_path / "cache"))
+
+    def tunelock(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(*arguments), cwd=folder, env=environment, capture_output=True, text=True
+        )
+
+    planned = tunelock("plan")
+    assert planned.returncode == 0, planned.stderr
+    locked = lock.read(folder / "run.lock")
+    assert locked.model.source == "hf:maker/base"
+    assert (locked.model.commit, locked.model.licence) == (commit, "apache-2.0")
+    assert hub.sent_bytes["model.safetensors"] < 200_000, "planning downloads no weights"
+
+    refused = tunelock(*RUN)
+    assert refused.returncode == 2
+    assert f"add `--allow {target}`" in refused.stderr
+    assert not (folder / "runs").exists()
+
+    hub.fail(r"POST /api/models/.*/commit/", 400, times=1)
+    failed = tunelock(*RUN, "--allow", target)
+    assert failed.returncode == 1, failed.stderr
+    assert "hint:" in failed.stderr
+
+    done = tunelock(*RUN, "--allow", target)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (run,) = (folder / "runs").iterdir()
+    finished = [e.stage for e in read(run / "events.jsonl")[0] if e.kind == "done"]
+    assert finished.count("train") == 1, "a failed push costs no training"
+    repository = hub.repositories[target]
+    pushed = set(repository.commits[repository.branches["main"]])
+    wanted = {"model.safetensors", "tokenizer.json", "chat_template.jinja", "demo-q8_0.gguf"}
+    assert wanted | {"run.lock", "adapter/adapter_model.safetensors"} <= pushed
+    assert repository.private

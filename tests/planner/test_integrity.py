@@ -1,0 +1,108 @@
+"""What makes a stage's result another one, and what does not."""
+
+from pathlib import Path
+
+import pytest
+
+from lockfiles.lock import Lock
+from planner.gather import gather
+from planner.integrity import NEUTRAL, STAGE_TABLES, integrity
+from planner.interview.answers import check
+from planner.machine import MachineFacts
+from planner.plan import plan
+from runner.demo import files
+
+GIB = 1 << 30
+MACHINE = MachineFacts("cpu", (), 2, 16 * GIB, 12 * GIB, 100 * GIB, "")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's files, with fewer rows."""
+    made = tmp_path_factory.mktemp("integrity")
+    files.write(made)
+    for name in ("train", "test"):
+        lines = (made / "rows" / f"{name}.jsonl").read_text("utf-8").splitlines(True)
+        (made / "rows" / f"{name}.jsonl").write_text("".join(lines[::5]), "utf-8")
+        (made / "rows" / f"{name}-changed.jsonl").write_text(
+            "".join(lines[::5]).replace("luggage", "baggage"), "utf-8"
+        )
+    return made
+
+
+@pytest.fixture(scope="module")
+def before(folder: Path) -> Lock:
+    return planned(folder)
+
+
+def planned(folder: Path, *, machine: MachineFacts = MACHINE, **changes: object) -> Lock:
+    """Return the lock of the demo's answers with some changed: `train__epochs=2`."""
+    named = {key.replace("__", "."): value for key, value in changes.items()}
+    answers = check(files.ANSWERS | {"train.epochs": 2} | named, {})
+    return plan(answers, gather(answers, folder, machine=machine))
+
+
+def changed(before: Lock, after: Lock) -> set[str]:
+    """Return the stages of `after` that are to be done (again)."""
+    return {name for name, one in after.integrity.items() if before.integrity.get(name) != one}
+
+
+def test_every_table_of_the_lock_has_its_place() -> None:
+    counted = {table for tables in STAGE_TABLES.values() for table in tables}
+    assert counted | NEUTRAL == set(Lock.model_fields)
+    assert not counted & NEUTRAL
+
+
+@pytest.mark.parametrize(
+    ("changes", "stages"),
+    [
+        ({"results__gguf": ["f16", "q8_0"]}, {"gguf", "report"}),
+        ({"results__samples": 5}, {"evaluate", "gguf", "report"}),
+        ({"results__push_to": "someone/tuned"}, {"push", "report"}),
+        (
+            {"data__test": "rows/test-changed.jsonl", "results__evaluate": False},
+            {"prepare", "gguf", "report"},
+        ),
+        ({"data__test": "rows/test-changed.jsonl"}, {"prepare", "evaluate", "gguf", "report"}),
+        ({"data__test": ""}, {"prepare", "evaluate", "gguf", "report"}),
+        ({"goal__domain_terms": True}, {"report"}),
+    ],
+)
+def test_what_comes_after_training_never_trains_again(
+    folder: Path, before: Lock, changes: dict[str, object], stages: set[str]
+) -> None:
+    assert changed(before, planned(folder, **changes)) == stages
+
+
+def test_a_corrected_hub_name_only_pushes_again(folder: Path) -> None:
+    wrong = planned(folder, results__push_to="someone/tund")
+    assert changed(wrong, planned(folder, results__push_to="someone/tuned")) == {"push", "report"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"train__learning_rate": 1e-3},
+        {"train__seed": 18},
+        {"train__epochs": 3},
+        {"method__rank": 8},
+        {"data__train": "rows/train-changed.jsonl"},
+        {"data__system": "Answer."},
+        {"data__validation": "rows/test.jsonl"},
+        {"train__exact": False},
+    ],
+)
+def test_what_changes_weights_trains_again(
+    folder: Path, before: Lock, changes: dict[str, object]
+) -> None:
+    stages = changed(before, planned(folder, **changes))
+    assert {"train", "evaluate", "merge", "gguf", "report"} <= stages
+
+
+def test_more_memory_alone_trains_nothing_again(folder: Path, before: Lock) -> None:
+    larger = MachineFacts("cpu", (), 2, 32 * GIB, 30 * GIB, 100 * GIB, "")
+    assert changed(before, planned(folder, machine=larger)) <= {"report"}
+
+
+def test_the_digests_follow_from_the_lock_alone(before: Lock) -> None:
+    assert integrity(before.model_dump()) == before.integrity

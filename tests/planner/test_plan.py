@@ -1,0 +1,202 @@
+"""A plan as a lock: the same bytes for the same content, and everything in it accounted for."""
+
+import json
+import re
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+from lockfiles import lock
+from lockfiles.errors import DoesNotFit, UsageProblem
+from lockfiles.lock import Lock
+from planner.gather import gather
+from planner.interview.answers import Answers, check
+from planner.machine import Gpu, MachineFacts
+from planner.plan import plan
+from runner.demo import files
+
+GIB = 1 << 30
+MACHINE = MachineFacts("cpu", (), 2, 16 * GIB, 12 * GIB, 100 * GIB, "")
+CARD = Gpu("NVIDIA L4", 22 * GIB, 21 * GIB, "8.9")
+GPU_MACHINE = MachineFacts("cuda", (CARD,), 8, 64 * GIB, 60 * GIB, 100 * GIB, "570.1")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's files, with fewer rows."""
+    made = tmp_path_factory.mktemp("plan")
+    files.write(made)
+    for name in ("train", "test"):
+        path = made / "rows" / f"{name}.jsonl"
+        path.write_text("".join(path.read_text("utf-8").splitlines(True)[::5]), "utf-8")
+    return made
+
+
+def answers(**changes: object) -> Answers:
+    """Return the demo's answers with some changed: `train__epochs=2`."""
+    named = {key.replace("__", "."): value for key, value in changes.items()}
+    return check(files.ANSWERS | {"train.epochs": 2} | named, {})
+
+
+def planned(folder: Path, *, machine: MachineFacts = MACHINE, **changes: object) -> Lock:
+    """Return the lock of the demo's answers, with some changed."""
+    asked = answers(**changes)
+    return plan(asked, gather(asked, folder, machine=machine))
+
+
+def test_the_same_content_gives_the_same_bytes_from_anywhere(folder: Path, tmp_path: Path) -> None:
+    once = lock.write(planned(folder))
+    assert lock.write(planned(folder)) == once
+    copy = Path(shutil.copytree(folder, tmp_path / "other place"))
+    assert lock.write(planned(copy)) == once
+    absolute = {
+        "data__train": str(folder / "rows" / "train.jsonl"),
+        "data__test": str(copy / "rows" / "test.jsonl"),
+        "model__source": str(copy / "base"),
+    }
+    assert lock.write(planned(tmp_path, **absolute)) == once
+
+
+def test_a_lock_is_read_back_to_the_same_bytes(folder: Path) -> None:
+    text = lock.write(planned(folder))
+    assert lock.write(lock.parse(text)) == text
+
+
+def test_a_lock_holds_no_path_host_or_time(folder: Path) -> None:
+    shutil.copy(folder / "base" / "chat_template.jinja", folder / "own.jinja")
+    text = lock.write(planned(folder, model__template=str(folder / "own.jinja")))
+    assert str(folder) not in text
+    assert not re.search(r'"[/~]', text)
+    assert socket.gethostname() not in text
+    assert not re.search(r"\d\d:\d\d", text)
+    assert re.findall(r"\b20\d\d-\d\d-\d\d\b", text) == ["2024-07-26"]
+    assert 'source = "local:template"' in text
+
+
+def test_each_answer_says_where_it_came_from(folder: Path) -> None:
+    origin = planned(folder).intent.origin
+    assert set(origin) == set(answers())
+    assert origin["data.train"] == origin["train.epochs"] == "given"
+    assert origin["train.seed"] == origin["data.validation_fraction"] == "default"
+    assert origin["method.rank"] == origin["train.max_length"] == "detected"
+    assert planned(folder, method__rank=8).intent.origin["method.rank"] == "given"
+
+
+def test_where_the_facts_of_a_machine_came_from_is_not_the_intent(folder: Path) -> None:
+    MACHINE.save(folder / "machine.json")
+    asked = answers(machine__facts="machine.json")
+    named, told = plan(asked, gather(asked, folder)), planned(folder)
+    assert named.intent.digest == told.intent.digest
+    assert named.machine == told.machine
+
+
+def test_what_was_chosen_has_its_reason(folder: Path) -> None:
+    made = planned(folder, machine=GPU_MACHINE, machine__device="cuda", train__exact=False)
+    fields = made.model_dump()
+    for key, reason in made.why.items():
+        table, name = key.split(".")
+        assert name in fields[table], key
+        assert reason.endswith(".")
+    assert {"method.kind", "train.micro_batch", "stream.max_length_tokens"} <= set(made.why)
+
+
+def test_the_reason_of_a_length_says_who_chose_it(folder: Path) -> None:
+    key = "stream.max_length_tokens"
+    assert planned(folder).why[key].endswith("the longest row.")
+    given = planned(folder, train__max_length=64)
+    assert "you set it" in given.why[key]
+    assert "longer" in given.why[key]
+
+
+def test_a_length_that_the_model_limits_is_not_called_the_longest_row(folder: Path) -> None:
+    narrow = Path(
+        shutil.copytree(folder, folder / "narrow", ignore=shutil.ignore_patterns("narrow"))
+    )
+    config = json.loads((narrow / "base" / "config.json").read_text("utf-8"))
+    config["max_position_embeddings"] = 64
+    (narrow / "base" / "config.json").write_text(json.dumps(config), "utf-8")
+    reason = planned(narrow, data__test="").why["stream.max_length_tokens"]
+    assert "longest row" not in reason
+    assert "the model sees" in reason
+
+
+def test_a_verdict_against_needs_a_reason_to_go_on(folder: Path) -> None:
+    against = {"goal__prompting": "works", "goal__repetitive_task": False}
+    with pytest.raises(UsageProblem, match="advises `prompt-engineering`") as refused:
+        planned(folder, **against)
+    assert refused.value.exit_code == 2
+    assert "override" in refused.value.hint
+    made = planned(folder, **against, goal__override="for a talk")
+    assert made.decision.overridden == "for a talk"
+    assert made.decision.verdict == "prompt-engineering"
+
+
+def test_an_override_that_was_not_needed_is_not_kept(folder: Path) -> None:
+    assert planned(folder, goal__override="to be sure").decision.overridden == ""
+
+
+def test_evaluation_without_held_out_rows_is_refused(folder: Path) -> None:
+    nothing = {"data__test": "", "data__validation_fraction": 0.0}
+    with pytest.raises(UsageProblem, match="needs held-out rows") as refused:
+        planned(folder, **nothing)
+    assert "evaluate = false" in refused.value.hint
+    made = planned(folder, **nothing, results__evaluate=False)
+    assert [one.name for one in made.stage] == ["prepare", "train", "merge", "gguf", "report"]
+    assert made.stage[3].settings == {"levels": ["q8_0"], "rows": "", "samples": 0}
+
+
+def test_gguf_without_a_merged_model_is_refused(folder: Path) -> None:
+    with pytest.raises(UsageProblem, match="made from a merged model") as refused:
+        planned(folder, results__merge=False)
+    assert "merge = true" in refused.value.hint
+
+
+def test_the_stages_follow_the_answers(folder: Path) -> None:
+    least = planned(folder, results__evaluate=False, results__merge=False, results__gguf=[])
+    assert [one.name for one in least.stage] == ["prepare", "train", "report"]
+    most = planned(folder, results__push_to="someone/tuned", data__test="")
+    assert [one.name for one in most.stage] == [
+        "prepare", "train", "evaluate", "merge", "gguf", "push", "report",
+    ]  # fmt: skip
+    assert most.stage[2].settings["rows"] == "validation"
+    assert most.stage[5].settings == {"to": "someone/tuned", "private": True}
+    assert set(most.integrity) == {one.name for one in most.stage}
+
+
+def test_full_weights_need_no_merge(folder: Path) -> None:
+    made = planned(folder, method__kind="full")
+    assert "merge" not in made.integrity
+    assert (made.method.rank, made.method.targets) == (0, [])
+    assert made.prediction.disk_bytes > planned(folder).prediction.disk_bytes
+
+
+@pytest.mark.parametrize("kind", ["lora", "qlora", "full"])
+def test_every_method_is_planned_for_a_card(folder: Path, kind: str) -> None:
+    made = planned(
+        folder, machine=GPU_MACHINE, machine__device="auto", train__exact=False, method__kind=kind
+    )
+    assert made.method.kind == kind
+    assert (made.machine.kind, made.machine.accelerator) == ("cuda", "NVIDIA L4")
+    assert made.machine.memory_bytes == 21 * GIB
+    assert made.exactness.threads == 0
+
+
+def test_a_card_is_not_counted_where_the_processor_trains(folder: Path) -> None:
+    made = planned(folder, machine=GPU_MACHINE)
+    assert (made.machine.kind, made.machine.count) == ("cpu", 0)
+    assert made.machine.memory_bytes == 64 * GIB
+
+
+def test_exact_bits_on_a_card_are_refused(folder: Path) -> None:
+    with pytest.raises(DoesNotFit, match="not certified on `NVIDIA L4`") as refused:
+        planned(folder, machine=GPU_MACHINE, machine__device="auto")
+    assert refused.value.exit_code == 4
+    assert "exact = false" in refused.value.hint
+
+
+def test_a_length_beyond_the_context_is_refused(folder: Path) -> None:
+    with pytest.raises(UsageProblem, match="is 300, and the model sees 256 tokens") as refused:
+        planned(folder, train__max_length=300)
+    assert "max_length = 256" in refused.value.hint

@@ -1,0 +1,121 @@
+"""Where the local inputs of a lock lie, and which of the three places that say so wins."""
+
+from pathlib import Path
+
+import pytest
+
+from lockfiles import intent
+from lockfiles.errors import StaleLock, UsageProblem
+from lockfiles.lock import Lock
+from planner.gather import gather
+from planner.interview.answers import Answers, check, given
+from planner.machine import MachineFacts
+from planner.plan import plan
+from runner import places
+from runner.demo import files
+
+GIB = 1 << 30
+MACHINE = MachineFacts("cpu", (), 2, 16 * GIB, 12 * GIB, 100 * GIB, "")
+
+
+def answers(**changes: object) -> Answers:
+    """Return the demo's answers with some changed: `train__epochs=2`."""
+    named = {key.replace("__", "."): value for key, value in changes.items()}
+    return check(files.ANSWERS | named, {})
+
+
+@pytest.fixture(scope="module")
+def lock(tmp_path_factory: pytest.TempPathFactory) -> Lock:
+    made = tmp_path_factory.mktemp("planned")
+    files.write(made)
+    return plan(answers(), gather(answers(), made, machine=MACHINE))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the `run.toml` that was locked, and nothing else."""
+    return write(tmp_path)
+
+
+def write(folder: Path, **changes: object) -> Path:
+    """Write the demo's `run.toml` with some answers changed."""
+    (folder / "run.toml").write_text(intent.write(given(answers(**changes))), "utf-8")
+    return folder
+
+
+def test_the_local_inputs_of_a_lock_have_logical_names(lock: Lock) -> None:
+    assert places.wanted(lock) == ["model", "train", "test"]
+
+
+def test_the_intent_beside_the_lock_says_where_they_lie(lock: Lock, folder: Path) -> None:
+    found = places.find(lock, folder, {})
+    assert found == {
+        "model": folder / "base",
+        "train": folder / "rows" / "train.jsonl",
+        "test": folder / "rows" / "test.jsonl",
+    }
+
+
+def test_the_command_line_wins_then_the_locations_then_the_intent(
+    lock: Lock, folder: Path
+) -> None:
+    (folder / places.LOCATIONS).write_text('model = "/mnt/a"\ntrain = "far/train.jsonl"\n')
+    found = places.find(lock, folder, {"model": Path("/mnt/b")})
+    assert found == {
+        "model": Path("/mnt/b"),
+        "train": folder / "far" / "train.jsonl",
+        "test": folder / "rows" / "test.jsonl",
+    }
+
+
+def test_the_home_folder_may_be_named(
+    lock: Lock, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    (folder / places.LOCATIONS).write_text('model = "~/base"\n')
+    assert places.find(lock, folder, {})["model"] == Path("/home/someone/base")
+
+
+def test_paths_may_change_without_making_the_lock_stale(lock: Lock, folder: Path) -> None:
+    write(folder, data__train="/elsewhere/rows.jsonl", model__source="./moved")
+    found = places.find(lock, folder, {})
+    assert (found["train"], found["model"]) == (Path("/elsewhere/rows.jsonl"), folder / "moved")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"train__epochs": 5}, {"data__test": ""}, {"results__push_to": "someone/tuned"}]
+)
+def test_an_intent_that_was_edited_makes_the_lock_stale(
+    lock: Lock, folder: Path, changes: dict[str, object]
+) -> None:
+    write(folder, **changes)
+    with pytest.raises(StaleLock, match=r"no longer matches `run\.toml`") as stale:
+        places.find(lock, folder, {})
+    assert stale.value.exit_code == 3
+    assert "tunelock plan run.toml" in stale.value.hint
+
+
+def test_an_unknown_name_is_refused(lock: Lock, folder: Path) -> None:
+    with pytest.raises(UsageProblem, match="its inputs are `model`, `train`, `test`") as unknown:
+        places.find(lock, folder, {"trian": Path("rows.jsonl")})
+    assert "`trian`" in unknown.value.message
+    assert "--locate" in unknown.value.hint
+
+
+def test_a_name_that_nothing_places_is_refused(lock: Lock, tmp_path: Path) -> None:
+    with pytest.raises(UsageProblem, match="needs `test`, and nothing says") as unplaced:
+        places.find(lock, tmp_path, {"model": Path("/base"), "train": Path("/rows")})
+    assert unplaced.value.hint == "add `--locate test=PATH`"
+
+
+def test_a_location_that_is_no_path_is_refused(lock: Lock, folder: Path) -> None:
+    (folder / places.LOCATIONS).write_text("model = 1\n")
+    with pytest.raises(UsageProblem, match="must be a path in quotes") as wrong:
+        places.find(lock, folder, {})
+    assert wrong.value.hint
+
+
+def test_an_unknown_location_is_refused(lock: Lock, folder: Path) -> None:
+    (folder / places.LOCATIONS).write_text('trian = "rows.jsonl"\n')
+    with pytest.raises(UsageProblem, match="`trian`"):
+        places.find(lock, folder, {})

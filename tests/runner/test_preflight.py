@@ -1,0 +1,136 @@
+"""What would fail late is refused before the first step, each with what to type."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from lockfiles.errors import DoesNotFit, UsageProblem
+from lockfiles.lock import Lock
+from planner import machine
+from planner.gather import gather
+from planner.interview.answers import check
+from planner.machine import MachineFacts
+from planner.plan import plan
+from runner import preflight
+from runner.demo import files
+
+for package in ("trl", "gguf", "llama_cpp"):
+    pytest.importorskip(package)
+
+GIB = 1 << 30
+MACHINE = MachineFacts("cpu", (), 2, 16 * GIB, 12 * GIB, 100 * GIB, "")
+
+
+@pytest.fixture(scope="module")
+def lock(tmp_path_factory: pytest.TempPathFactory) -> Lock:
+    """The demo's lock, with every stage, for the packages that are installed here."""
+    made = tmp_path_factory.mktemp("planned")
+    files.write(made)
+    answers = check(files.ANSWERS | {"results.push_to": "someone/tuned"}, {})
+    planned = plan(answers, gather(answers, made, machine=MACHINE))
+    return changed(planned, "packages", **preflight.packages_found(planned))
+
+
+def changed(lock: Lock, table: str, **values: object) -> Lock:
+    """Return the lock with some keys of a table changed."""
+    old = getattr(lock, table)
+    fields = dict(old) if isinstance(old, Mapping) else old.model_dump()
+    return Lock.model_validate(lock.model_dump() | {table: fields | values})
+
+
+def without_push(lock: Lock) -> list[str]:
+    """Return the stages that need no Hub."""
+    return [one.name for one in lock.stage if one.name != "push"]
+
+
+def test_what_fits_passes_and_writes_nothing(lock: Lock, tmp_path: Path) -> None:
+    preflight.check(lock, tmp_path / "runs" / "deeper", (), without_push(lock))
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_little_disk_is_refused(lock: Lock, tmp_path: Path) -> None:
+    huge = changed(lock, "prediction", disk_bytes=1 << 60)
+    with pytest.raises(DoesNotFit, match=r"takes 1073741824\.00 GiB of disk") as refused:
+        preflight.check(huge, tmp_path, (), without_push(lock))
+    assert (refused.value.exit_code, "--runs" in refused.value.hint) == (4, True)
+
+
+def test_too_little_memory_is_refused(lock: Lock, tmp_path: Path) -> None:
+    huge = changed(lock, "prediction", peak_bytes=1 << 60)
+    with pytest.raises(DoesNotFit, match="GiB of memory, and this machine has") as refused:
+        preflight.check(huge, tmp_path, (), ["train"])
+    assert refused.value.hint
+    preflight.check(huge, tmp_path, (), ["gguf", "report"])
+
+
+@pytest.mark.skipif(bool(machine.probe(Path("/")).gpus), reason="there is a GPU here")
+def test_a_lock_for_a_card_is_refused_where_there_is_none(lock: Lock, tmp_path: Path) -> None:
+    card = changed(lock, "machine", kind="cuda", accelerator="NVIDIA L4", count=1)
+    with pytest.raises(DoesNotFit, match="planned for `NVIDIA L4`, and there is no GPU") as no:
+        preflight.check(card, tmp_path, (), ["train"])
+    assert no.value.exit_code == 4
+    assert 'device = "cpu"' in no.value.hint
+
+
+@pytest.mark.parametrize("allowed", [(), ("someone/else",)])
+def test_a_lock_alone_is_no_consent_to_push(
+    lock: Lock, tmp_path: Path, allowed: tuple[str, ...]
+) -> None:
+    with pytest.raises(UsageProblem, match="pushes to `someone/tuned`") as refused:
+        preflight.check(lock, tmp_path, allowed, ["push"])
+    assert (refused.value.exit_code, refused.value.hint) == (2, "add `--allow someone/tuned`")
+
+
+def test_other_packages_are_refused_under_exact_and_named_elsewhere(
+    lock: Lock, tmp_path: Path
+) -> None:
+    other = changed(lock, "packages", torch="1.0.0")
+    with pytest.raises(DoesNotFit, match=r"exact bits with `torch` 1\.0\.0") as refused:
+        preflight.check(other, tmp_path, (), ["train"])
+    assert refused.value.hint == "pip install torch==1.0.0"
+
+    loose = changed(other, "exactness", exact=False)
+    preflight.check(loose, tmp_path, (), ["train"])
+    (one,) = preflight.package_differences(loose, preflight.packages_found(loose))
+    assert (one.field, one.locked, one.consequence) == (
+        "packages.torch", "1.0.0", "changes weights",
+    )  # fmt: skip
+
+
+def test_a_package_that_is_missing_is_no_difference(lock: Lock) -> None:
+    missing = changed(lock, "packages", **{"no-such-package": "1.0"})
+    found = preflight.packages_found(missing)
+    assert found["no-such-package"] == ""
+    assert preflight.package_differences(missing, found) == []
+
+
+def test_a_family_without_gguf_is_refused(lock: Lock, tmp_path: Path) -> None:
+    other = changed(lock, "model", family="mamba")
+    with pytest.raises(UsageProblem, match="does not know the family `mamba`") as refused:
+        preflight.check(other, tmp_path, (), ["gguf"])
+    assert "`llama`" in refused.value.message
+    assert "gguf = []" in refused.value.hint
+
+
+def test_q4_k_m_needs_llama_cpp(
+    lock: Lock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages = [one.model_dump() for one in lock.stage]
+    for one in stages:
+        if one["name"] == "gguf":
+            one["settings"]["levels"] = ["q4_k_m"]
+    smaller = Lock.model_validate(lock.model_dump() | {"stage": stages})
+    preflight.check(smaller, tmp_path, (), ["gguf"])
+
+    monkeypatch.setitem(sys.modules, "llama_cpp", None)
+    with pytest.raises(UsageProblem, match="`q4_k_m` needs `llama-cpp-python`") as refused:
+        preflight.check(smaller, tmp_path, (), ["gguf"])
+    assert "pip install" in refused.value.hint
+    preflight.check(lock, tmp_path, (), ["gguf"])
+
+
+def test_a_run_that_is_done_needs_nothing(lock: Lock, tmp_path: Path) -> None:
+    done = changed(changed(lock, "packages", torch="1.0.0"), "prediction", disk_bytes=1 << 60)
+    preflight.check(done, tmp_path, (), [])

@@ -1,0 +1,148 @@
+"""The receipt and the page of a run, from what its stages reported."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lockfiles import digest, receipt
+from lockfiles import lock as locks
+from planner.gather import gather
+from planner.interview.answers import check
+from planner.machine import MachineFacts
+from planner.plan import plan
+from runner.demo import files
+from runner.line import Line
+from runner.stages import report
+from runner.stages.context import Context, place
+from tui import results
+
+GIB = 1 << 30
+MACHINE = MachineFacts("cpu", (), 2, 16 * GIB, 12 * GIB, 100 * GIB, "")
+SHA = "0123456789abcdef" * 4
+REPORTS: dict[str, dict[str, object]] = {
+    "prepare": {"model": "/base", "rows": {"train": 675}},
+    "train": {
+        "digests": {"adapter": SHA}, "steps": 4, "peak_bytes": 800_000_000, "step_seconds": 0.5,
+    },
+    "evaluate": {
+        "base": {"loss": 3.25, "accuracy": 0.02, "rows": 450},
+        "tuned": {"loss": 0.25, "accuracy": 0.9, "rows": 450},
+    },
+    "merge": {"digests": {"merged": SHA[::-1]}, "size_bytes": 4_000_000},
+    "gguf": {
+        "gguf": {
+            "q8_0": {
+                "path": "stages/05-gguf/demo-q8_0.gguf", "size_bytes": 2_090_432,
+                "tensors_sha256": SHA, "tensor_types": {},
+            }
+        },
+        "samples": [
+            {"source": "q8_0", "prompt": "<script>a & b", "answer": "lost", "wanted": "lost"},
+            {"source": "q8_0", "prompt": "where", "answer": "here", "wanted": "there"},
+        ],
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's files."""
+    made = tmp_path_factory.mktemp("planned")
+    files.write(made)
+    return made
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    reader, writer = os.pipe()
+    yield Line(writer)
+    os.close(reader)
+    os.close(writer)
+
+
+def finished(planned: Path, run: Path, line: Line, **changes: object) -> Context:
+    """Return the report stage of a run whose other stages are done."""
+    named = {key.replace("__", "."): value for key, value in changes.items()}
+    answers = check(files.ANSWERS | named, {})
+    lock = plan(answers, gather(answers, planned, machine=MACHINE))
+    (run / "run.lock").write_text(locks.write(lock), "utf-8")
+    for one in lock.stage[:-1]:
+        at = place(lock, run, one.name)
+        at.begin(lock.integrity[one.name])
+        at.finish(lock.integrity[one.name], REPORTS[one.name])
+    work = place(lock, run, "report").begin(lock.integrity["report"])
+    return Context(lock, "report", run, work, {"model": planned / "base"}, line)
+
+
+def published(given: Context) -> Path:
+    """Carry out the report and put its files where the supervisor puts them."""
+    report.run(given)
+    for name in ("receipt.json", "report.html"):
+        shutil.copy(given.work / name, given.run / name)
+    return given.run
+
+
+def test_a_receipt_says_what_came_out(planned: Path, tmp_path: Path, line: Line) -> None:
+    run = published(finished(planned, tmp_path, line))
+    made = receipt.read(run / "receipt.json")
+    assert made.lock_sha256 == digest.of_file(run / "run.lock")
+    assert made.digests == receipt.Digests(SHA, SHA[::-1], {"q8_0": SHA})
+    assert made.measured == receipt.Measured(800_000_000, 0.5)
+    assert made.evaluation.tuned == receipt.Score(0.25, 0.9, 450)
+    assert set(made.packages) == set(locks.read(run / "run.lock").packages)
+    assert made.machine.endswith(" cpu")
+
+
+def test_the_page_shows_it_and_escapes_what_a_model_says(
+    planned: Path, tmp_path: Path, line: Line
+) -> None:
+    page = (published(finished(planned, tmp_path, line)) / "report.html").read_text("utf-8")
+    for shown in ("90.0%", "0.800 GB", "2.09 MB", SHA, "demo-q8_0.gguf", "held-out rows"):
+        assert shown in page, shown
+    assert "<script>" not in page
+    assert "&lt;script&gt;a &amp; b" in page
+    assert "http" not in page
+
+
+def test_the_least_run_has_a_receipt_a_page_and_a_summary(
+    planned: Path, tmp_path: Path, line: Line
+) -> None:
+    least = {"results__evaluate": False, "results__merge": False, "results__gguf": []}
+    run = published(finished(planned, tmp_path, line, **least))
+    made = receipt.read(run / "receipt.json")
+    assert made.digests == receipt.Digests(SHA, None, {})
+    assert made.evaluation == receipt.Evaluation()
+    page = (run / "report.html").read_text("utf-8")
+    assert "held-out rows" not in page
+    assert "Answers" not in page
+    assert [line.split()[0] for line in results.lines(run)] == [
+        "verdict", "method", "batch", "memory", "run",
+    ]  # fmt: skip
+
+
+def test_full_weights_are_summed_up(planned: Path, tmp_path: Path, line: Line) -> None:
+    given = finished(planned, tmp_path, line, method__kind="full", results__gguf=[])
+    told = results.lines(published(given))
+    assert told[1].startswith("method    full: ")
+
+
+def test_the_summary_names_memory_accuracy_files_and_answers(
+    planned: Path, tmp_path: Path, line: Line
+) -> None:
+    told = "\n".join(results.lines(published(finished(planned, tmp_path, line))))
+    assert "measured 0.800 GB" in told
+    assert "2.0% before, 90.0% after, on 450 held-out rows" in told
+    assert "demo-q8_0.gguf  2.09 MB" in told
+    assert "→ lost (right)" in told
+    assert "→ here (wanted there)" in told
+
+
+def test_a_verdict_that_was_overridden_is_on_the_page(
+    planned: Path, tmp_path: Path, line: Line
+) -> None:
+    against = {"goal__prompting": "works", "goal__override": "for a talk <b>"}
+    page = (published(finished(planned, tmp_path, line, **against)) / "report.html").read_text()
+    assert "for a talk &lt;b&gt;" in page

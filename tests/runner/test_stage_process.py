@@ -1,0 +1,149 @@
+"""`python -P -m runner.stages JOB`: how a stage ends, in its events and its exit code."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lockfiles import lock as locks
+from lockfiles.lock import Lock
+from planner.data.encode import read_encoded
+from planner.gather import gather
+from planner.interview.answers import Answers, check
+from planner.machine import MachineFacts
+from planner.plan import plan
+from runner.demo import files
+from runner.events import Event, Writer, read
+from runner.folder import Held
+from runner.launch import Program, Supervision, launch
+
+GIB = 1 << 30
+MACHINE = MachineFacts("cpu", (), 2, 16 * GIB, 12 * GIB, 100 * GIB, "")
+
+
+def answers() -> Answers:
+    return check(files.ANSWERS, {})
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's files and its lock."""
+    made = tmp_path_factory.mktemp("planned")
+    files.write(made)
+    text = locks.write(plan(answers(), gather(answers(), made, machine=MACHINE)))
+    (made / "run.lock").write_text(text, "utf-8")
+    return made
+
+
+@pytest.fixture
+def folder(planned: Path, tmp_path: Path) -> Path:
+    """A copy of what was locked, to change."""
+    return Path(shutil.copytree(planned, tmp_path / "copy"))
+
+
+class Stage:
+    """One stage as the supervisor would start it."""
+
+    def __init__(self, folder: Path, name: str = "prepare") -> None:
+        self.run = folder / "run"
+        self.work = self.run / "work"
+        self.work.mkdir(parents=True)
+        shutil.copy(folder / "run.lock", self.run / "run.lock")
+        self.name = name
+        self.places = {
+            "model": str(folder / "base"),
+            "train": str(folder / "rows" / "train.jsonl"),
+            "test": str(folder / "rows" / "test.jsonl"),
+        }
+
+    @property
+    def lock(self) -> Lock:
+        return locks.read(self.run / "run.lock")
+
+    def start(self, *, stop: bool = False) -> tuple[int, list[Event]]:
+        """Run the stage to its end; return its exit code and its events."""
+        job, events = self.work / "job.json", self.run / "events.jsonl"
+        values: dict[str, Any] = {"stage": self.name, "run": str(self.run), "work": str(self.work)}
+        job.write_text(json.dumps(values | {"places": self.places}), "utf-8")
+        held = Held(self.run)
+        with Writer(events) as writer:
+            supervision = Supervision(
+                writer=writer,
+                log=self.run / "log.txt",
+                held=held.descriptor,
+                stopping=lambda: stop and bool(read(events)[0]),
+            )
+            program = Program(self.name, ("-m", "runner.stages", str(job)), {})
+            code = launch(program, supervision)
+        held.release()
+        return code, read(events)[0]
+
+
+def test_a_stage_that_ends_well_leaves_a_report(folder: Path) -> None:
+    stage = Stage(folder)
+    code, events = stage.start()
+    assert code == 0, (stage.run / "log.txt").read_text("utf-8")
+    assert [events[0].kind, events[-1].kind] == ["started", "done"]
+    assert {event.kind for event in events[1:-1]} == {"progress"}
+    assert json.loads((stage.work / "report.json").read_bytes()) == {
+        "model": str(folder / "base"),
+        "rows": {"train": 675, "validation": 75, "test": 450},
+    }
+    assert len(read_encoded(stage.work / "rows" / "test")) == 450
+    shown = (stage.work / "shown.jsonl").read_text("utf-8").splitlines()
+    assert len(shown) == 3
+
+
+def test_data_that_changed_ends_with_its_exit_code_and_sentence(folder: Path) -> None:
+    path = folder / "rows" / "test.jsonl"
+    path.write_text("".join(path.read_text("utf-8").splitlines(True)[1:]), "utf-8")
+    stage = Stage(folder)
+    code, events = stage.start()
+    assert (code, events[-1].kind, events[-1].fields["exit_code"]) == (5, "failed", 5)
+    assert "data.2.rows  450 → 449" in events[-1].fields["message"]
+    assert events[-1].fields["hint"]
+    assert not (stage.work / "report.json").exists()
+    assert not (stage.work / "rows").exists()
+    assert (stage.run / "log.txt").read_bytes() == b""
+
+
+def test_data_that_teaches_nothing_ends_with_its_exit_code(folder: Path) -> None:
+    path = folder / "rows" / "train.jsonl"
+    alone = json.dumps({"messages": [{"role": "user", "content": "alone"}]}) + "\n"
+    path.write_text(alone + path.read_text("utf-8"), "utf-8")
+    code, events = Stage(folder).start()
+    assert (code, events[-1].kind) == (6, "failed")
+    assert "in 1 of 751 rows (row 1)" in events[-1].fields["message"]
+
+
+def test_what_nobody_expected_is_a_sentence_and_its_traceback_is_in_the_log(folder: Path) -> None:
+    stage = Stage(folder)
+    del stage.places["model"]
+    code, events = stage.start()
+    assert (code, events[-1].kind, events[-1].fields["exit_code"]) == (1, "failed", 1)
+    assert events[-1].fields["message"] == "The stage `prepare` failed with KeyError: 'model'."
+    assert events[-1].fields["hint"] == f"see {stage.run / 'log.txt'}"
+    assert "Traceback" in (stage.run / "log.txt").read_text("utf-8")
+
+
+def test_a_full_disk_is_a_sentence(folder: Path) -> None:
+    stage = Stage(folder)
+    (stage.work / "rows" / "train").mkdir(parents=True)
+    (stage.work / "rows" / "train" / "lengths.u32").symlink_to("/dev/full")
+    code, events = stage.start()
+    assert (code, events[-1].kind) == (1, "failed")
+    assert "No space left on device" in events[-1].fields["message"]
+    assert str(stage.work) in events[-1].fields["message"]
+    assert "make room" in events[-1].fields["hint"]
+
+
+def test_a_stopped_stage_leaves_no_report(folder: Path) -> None:
+    path = folder / "rows" / "train.jsonl"
+    path.write_text(path.read_text("utf-8") * 20, "utf-8")
+    stage = Stage(folder)
+    code, events = stage.start(stop=True)
+    assert code == -15
+    assert events[-1].kind not in ("done", "failed")
+    assert not (stage.work / "report.json").exists()

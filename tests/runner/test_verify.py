@@ -1,0 +1,209 @@
+"""One byte, row or template that is another one is named and refused."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lockfiles.errors import DigestDiffers, UsageProblem
+from lockfiles.lock import Lock
+from planner.gather import gather
+from planner.interview.answers import Answers, check
+from planner.machine import MachineFacts
+from planner.plan import plan
+from runner import places, verify
+from runner.demo import files
+
+GIB = 1 << 30
+MACHINE = MachineFacts("cpu", (), 2, 16 * GIB, 12 * GIB, 100 * GIB, "")
+
+
+def answers(**changes: object) -> Answers:
+    """Return the demo's answers with some changed: `train__epochs=2`."""
+    named = {key.replace("__", "."): value for key, value in changes.items()}
+    return check(files.ANSWERS | named, {})
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's files, with fewer rows."""
+    made = tmp_path_factory.mktemp("planned")
+    files.write(made)
+    for name in ("train", "test"):
+        path = made / "rows" / f"{name}.jsonl"
+        path.write_text("".join(path.read_text("utf-8").splitlines(True)[::5]), "utf-8")
+    return made
+
+
+@pytest.fixture(scope="module")
+def lock(planned: Path) -> Lock:
+    return plan(answers(), gather(answers(), planned, machine=MACHINE))
+
+
+@pytest.fixture
+def folder(planned: Path, tmp_path: Path) -> Path:
+    """A copy of what was locked, to change."""
+    return Path(shutil.copytree(planned, tmp_path / "copy"))
+
+
+def found(lock: Lock, folder: Path) -> dict[str, Path]:
+    """Return where the inputs of the lock lie in `folder`."""
+    return {
+        "model": folder / "base",
+        "train": folder / "rows" / "train.jsonl",
+        "test": folder / "rows" / "test.jsonl",
+    }
+
+
+def corpus(lock: Lock, folder: Path) -> object:
+    """Build and compare the rows."""
+    return verify.corpus_of(lock, folder / "base", found(lock, folder))
+
+
+def edit(path: Path, before: str, after: str) -> None:
+    """Change the text of a file in one place."""
+    content = path.read_text("utf-8")
+    assert before in content
+    path.write_text(content.replace(before, after, 1), "utf-8")
+
+
+def test_what_was_locked_holds(lock: Lock, folder: Path) -> None:
+    told: list[tuple[str, int, int, str]] = []
+    verify.check_model(lock, folder / "base", lambda *call: told.append(call))
+    rows = verify.corpus_of(lock, folder / "base", found(lock, folder), lambda *c: told.append(c))
+    assert [part.tokens_sha256 for part in rows.parts] == [one.tokens_sha256 for one in lock.data]
+    size = sum(file.size_bytes for file in lock.model.files)
+    assert told[len(lock.model.files) - 1] == ("checking the model", size, size, "bytes")
+    assert told[-1] == ("encoding test", 90, 90, "rows")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data__validation": "rows/test.jsonl", "data__test": ""},
+        {"data__system": "Answer.", "train__max_length": 64},
+        {"data__validation_fraction": 0.0, "train__seed": 4},
+        {"data__validation_fraction": 0.3, "data__test": ""},
+    ],
+)
+def test_every_way_to_split_and_cut_is_built_again(
+    planned: Path, changes: dict[str, object]
+) -> None:
+    asked = answers(**changes)
+    made = plan(asked, gather(asked, planned, machine=MACHINE))
+    where = {name: path for name, path in _all(planned).items() if name in places.wanted(made)}
+    assert len(verify.corpus_of(made, planned / "base", where).parts) == len(made.data)
+
+
+def _all(folder: Path) -> dict[str, Path]:
+    rows = folder / "rows"
+    return {
+        "model": folder / "base",
+        "train": rows / "train.jsonl",
+        "validation": rows / "test.jsonl",
+        "test": rows / "test.jsonl",
+    }
+
+
+def test_mapped_columns_are_built_again(planned: Path, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("asked,told\n" + "one,1\ntwo,2\n" * 60, encoding="utf-8")
+    asked = answers(
+        data__train=str(path),
+        data__test="",
+        data__format="columns",
+        data__prompt_column="asked",
+        data__completion_column="told",
+    )
+    made = plan(asked, gather(asked, planned, machine=MACHINE))
+    rows = verify.corpus_of(made, planned / "base", {"train": path})
+    assert [len(part.rows) for part in rows.parts] == [108, 12]
+
+
+def test_an_own_template_is_compared(planned: Path, tmp_path: Path) -> None:
+    own = Path(shutil.copy(planned / "base" / "chat_template.jinja", tmp_path / "own.jinja"))
+    asked = answers(model__template=str(own))
+    made = plan(asked, gather(asked, planned, machine=MACHINE))
+    where = found(made, planned) | {"template": own}
+    verify.corpus_of(made, planned / "base", where)
+    edit(own, "{% for", "\n{% for")
+    with pytest.raises(DigestDiffers, match=r"template\.sha256"):
+        verify.corpus_of(made, planned / "base", where)
+
+
+def test_one_changed_byte_of_the_weights_is_named(lock: Lock, folder: Path) -> None:
+    path = folder / "base" / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DigestDiffers) as differs:
+        verify.check_model(lock, folder / "base")
+    assert differs.value.exit_code == 5
+    assert "1 field differs" in differs.value.message
+    index = [file.name for file in lock.model.files].index("model.safetensors")
+    assert f"model.files.{index}.sha256" in differs.value.message
+    assert "model.safetensors" in differs.value.message
+    assert differs.value.hint
+
+
+def edit_row(folder: Path) -> None:
+    edit(folder / "rows" / "train.jsonl", '"user", "content": "', '"user", "content": "x')
+
+
+def add_row(folder: Path) -> None:
+    path = folder / "rows" / "test.jsonl"
+    path.write_text(path.read_text("utf-8") + path.read_text("utf-8").splitlines(True)[0], "utf-8")
+
+
+def change_template(folder: Path) -> None:
+    edit(folder / "base" / "chat_template.jinja", "{% for", " {% for")
+
+
+def swap_rows(folder: Path) -> None:
+    path = folder / "rows" / "train.jsonl"
+    first, second, *rest = path.read_text("utf-8").splitlines(True)
+    path.write_text("".join([second, first, *rest]), "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (edit_row, "data.0.sha256"),
+        (swap_rows, "data.0.sha256"),
+        (add_row, "data.2.rows  90 → 91"),
+        (change_template, "template.sha256"),
+    ],
+)
+def test_another_row_or_template_is_named(
+    lock: Lock, folder: Path, change: Callable[[Path], None], field: str
+) -> None:
+    change(folder)
+    with pytest.raises(DigestDiffers) as differs:
+        corpus(lock, folder)
+    assert differs.value.exit_code == 5
+    assert field in differs.value.message
+    assert "changes weights" in differs.value.message
+    assert differs.value.hint
+
+
+def test_another_order_of_the_rows_is_refused(lock: Lock, folder: Path) -> None:
+    other = lock.model_copy(update={"train": lock.train.model_copy(update={"seed": 18})})
+    with pytest.raises(DigestDiffers, match=r"stream\.order_sha256"):
+        corpus(other, folder)
+
+
+def test_a_missing_model_folder_or_file_is_wrong_usage(lock: Lock, folder: Path) -> None:
+    with pytest.raises(UsageProblem, match="does not exist") as missing:
+        verify.check_model(lock, folder / "none")
+    assert (missing.value.exit_code, missing.value.hint) == (2, "add `--locate model=PATH`")
+    (folder / "base" / "generation_config.json").unlink()
+    with pytest.raises(UsageProblem, match=r"generation_config\.json` is missing"):
+        verify.check_model(lock, folder / "base")
+
+
+def test_missing_rows_are_wrong_usage(lock: Lock, folder: Path) -> None:
+    (folder / "rows" / "test.jsonl").unlink()
+    with pytest.raises(UsageProblem, match=r"test\.jsonl") as missing:
+        corpus(lock, folder)
+    assert missing.value.hint
