@@ -151,7 +151,7 @@ class Train(Table):
     warmup_ratio: float = Field(ge=0, lt=1)
     weight_decay: float = Field(ge=0)
     gradient_clip: float = Field(gt=0)
-    optimizer: Literal["adamw_torch"]
+    optimizer: Literal["adamw_torch", "adamw_torch_fused"]
     dtype: Literal["float32", "bfloat16"]
     attention: Literal["sdpa"]
     checkpointing: bool

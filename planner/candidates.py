@@ -14,7 +14,7 @@ from planner.profile import Profile
 
 Kind = Literal["lora", "qlora", "full"]
 
-AUTOCAST = False
+AUTOCAST = True
 """Whether the trainer computes float32 adapters in bfloat16 (its `bf16`)."""
 CUDA_CONTEXT_BYTES = 600_000_000
 """What a process holds on a card outside torch's allocator."""
@@ -169,4 +169,5 @@ class Candidates:
             dropout=answers.number("method.dropout") if adapted else 0.0,
             padded=micro_batch > 1,
             autocast=AUTOCAST and self.dtype == "bfloat16",
+            fused=self.machine.kind == "cuda",
         )

@@ -7,6 +7,7 @@ from lockfiles import digest, lock
 from lockfiles.errors import UsageProblem
 from lockfiles.lock import Lock
 from planner import exactness, pins
+from planner.candidates import counted
 from planner.choose import Choice, choose
 from planner.data.template import FIXED_NOW
 from planner.decide import Decision, decide
@@ -14,7 +15,7 @@ from planner.disk import disk_bytes
 from planner.gather import PartFacts, PlanFacts, StreamFacts
 from planner.integrity import integrity
 from planner.interview.answers import Answers, given
-from planner.machine import HALF_GIB, MachineFacts
+from planner.machine import MachineFacts
 from planner.memory import ESTIMATOR
 from planner.models import ModelFacts
 from planner.stages import stages
@@ -65,7 +66,7 @@ def plan(answers: Answers, facts: PlanFacts) -> Lock:
         "parallel": {"engine": "single", "processes": 1},
         "exactness": exactness.table(answers, choice, facts.machine),
         "packages": pins.packages(),
-        "machine": _machine(facts.machine, answers),
+        "machine": _machine(counted(answers, facts.machine)),
         "prediction": _prediction(choice, answers, facts),
         "why": _why(choice, answers, facts),
         "rejected": [asdict(alternative) for alternative in choice.rejected],
@@ -206,7 +207,7 @@ def _train(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, obje
         "warmup_ratio": answers.number("train.warmup_ratio"),
         "weight_decay": answers.number("train.weight_decay"),
         "gradient_clip": 1.0,
-        "optimizer": "adamw_torch",
+        "optimizer": "adamw_torch_fused" if counted(answers, facts.machine).gpus else "adamw_torch",
         "dtype": choice.dtype,
         "attention": "sdpa",
         "checkpointing": choice.checkpointing,
@@ -222,16 +223,14 @@ def steps(choice: Choice, answers: Answers, facts: PlanFacts) -> int:
     return -(-batches // choice.accumulation) * answers.integer("train.epochs")
 
 
-def _machine(machine: MachineFacts, answers: Answers) -> dict[str, object]:
-    on_cpu = machine.kind == "cpu" or answers.text("machine.device") == "cpu"
-    card = None if on_cpu else machine.gpus[0]
-    counted = machine.ram_bytes // HALF_GIB * HALF_GIB if on_cpu else machine.counted_memory_bytes
+def _machine(machine: MachineFacts) -> dict[str, object]:
+    card = machine.gpus[0] if machine.gpus else None
     return {
-        "kind": "cpu" if on_cpu else "cuda",
+        "kind": machine.kind,
         "accelerator": card.name if card else "",
         "capability": card.compute_capability if card else "",
         "count": 1 if card else 0,
-        "memory_bytes": counted,
+        "memory_bytes": machine.counted_memory_bytes,
     }
 
 

@@ -52,10 +52,23 @@ class _Verbs(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Verbs,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="tunelock")
-def app() -> None:
-    """Plan a fine-tune once, lock it, run it anywhere."""
+@click.option("--plain", is_flag=True, help="Plain prompts in place of the wizard.")
+@click.pass_context
+def app(context: click.Context, plain: bool) -> None:
+    """Plan a fine-tune once, lock it, run it anywhere.
+
+    Without a command: the wizard, from the first question to a locked plan.
+    """
+    if context.invoked_subcommand is None:
+        from tui.face import begin
+
+        begin(plain=plain)
 
 
 def main() -> None:

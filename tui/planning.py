@@ -4,13 +4,16 @@ import os
 from pathlib import Path
 
 from lockfiles import intent
+from lockfiles import lock as locks
 from lockfiles.compare import differences
 from lockfiles.errors import UsageProblem
 from lockfiles.lock import Lock
 from planner.gather import gather
 from planner.interview.answers import check
-from planner.machine import MachineFacts
+from planner.machine import Gpu, MachineFacts
 from planner.plan import plan
+from runner import places
+from runner.folder import write_whole
 from tui import output
 
 _GB = 1e9
@@ -20,16 +23,26 @@ _SHOWN_WHY = ("method.kind", "method.rank", "train.micro_batch")
 def from_file(path: Path, *, machine: MachineFacts | None = None, kept: Lock | None = None) -> Lock:
     """Return the plan of a `run.toml`.
 
-    `kept` is a lock whose machine is counted on again instead of probing this one, so that a
-    check does not fail because a little less memory is free.
+    `kept` is a lock to check: its machine is counted on again instead of probing this one, so
+    that a check does not fail because other memory is free. Raises StaleLock where the answers
+    are no longer those that it was planned from.
     """
     raw = intent.read(path)
     answers = check(raw.values, raw.lines)
+    if kept is not None:
+        places.check_fresh(kept, answers)
+        machine = machine if machine or answers.text("machine.facts") else counted_on(kept)
     facts = gather(answers, path.absolute().parent, machine=machine, told=output.note)
-    made = plan(answers, facts)
-    if kept is not None and kept.machine.kind == made.machine.kind:
-        made = made.model_copy(update={"machine": kept.machine})
-    return made
+    return plan(answers, facts)
+
+
+def counted_on(lock: Lock) -> MachineFacts:
+    """Return the machine that a lock counts on, as far as a plan depends on it."""
+    counted, threads = lock.machine, max(1, lock.exactness.threads)
+    memory = counted.memory_bytes
+    card = Gpu(counted.accelerator, memory, memory, counted.capability)
+    gpus = (card,) if counted.kind == "cuda" else ()
+    return MachineFacts(counted.kind, gpus, threads, memory, memory, 0, "")
 
 
 def summary(lock: Lock) -> list[str]:
@@ -79,3 +92,14 @@ def writable(path: Path) -> None:
         raise UsageProblem(f"`{folder}` is not a folder.", hint=f"mkdir -p {folder}")
     if not os.access(folder, os.W_OK) or path.is_dir():
         raise UsageProblem(f"`{path}` cannot be written.", hint="add `--out FILE`")
+
+
+def write(lock: Lock, path: Path) -> None:
+    """Write a lock, whole or not at all. Raises UsageProblem where it cannot be written."""
+    writable(path)
+    try:
+        write_whole(path, locks.write(lock).encode())
+    except OSError as problem:
+        raise UsageProblem(
+            f"`{path}` cannot be written: {problem.strerror}.", hint="add `--out FILE`"
+        ) from None

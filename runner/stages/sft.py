@@ -168,7 +168,7 @@ def _arguments(job: SftJob) -> SFTConfig:
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.gradient_clip,
         optim=settings.optimizer,
-        bf16=False,
+        bf16=settings.dtype == "bfloat16",
         seed=settings.seed,
         gradient_checkpointing=settings.checkpointing,
         max_length=None,

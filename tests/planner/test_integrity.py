@@ -1,6 +1,7 @@
 """What makes a stage's result another one, and what does not."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_every_table_of_the_lock_has_its_place() -> None:
     ],
 )
 def test_what_comes_after_training_never_trains_again(
-    folder: Path, before: Lock, changes: dict[str, object], stages: set[str]
+    folder: Path, before: Lock, changes: dict[str, Any], stages: set[str]
 ) -> None:
     assert changed(before, planned(folder, **changes)) == stages
 
@@ -93,7 +94,7 @@ def test_a_corrected_hub_name_only_pushes_again(folder: Path) -> None:
     ],
 )
 def test_what_changes_weights_trains_again(
-    folder: Path, before: Lock, changes: dict[str, object]
+    folder: Path, before: Lock, changes: dict[str, Any]
 ) -> None:
     stages = changed(before, planned(folder, **changes))
     assert {"train", "evaluate", "merge", "gguf", "report"} <= stages

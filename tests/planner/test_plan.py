@@ -5,6 +5,7 @@ import re
 import shutil
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_the_same_content_gives_the_same_bytes_from_anywhere(folder: Path, tmp_p
     assert lock.write(planned(folder)) == once
     copy = Path(shutil.copytree(folder, tmp_path / "other place"))
     assert lock.write(planned(copy)) == once
-    absolute = {
+    absolute: dict[str, Any] = {
         "data__train": str(folder / "rows" / "train.jsonl"),
         "data__test": str(copy / "rows" / "test.jsonl"),
         "model__source": str(copy / "base"),
@@ -123,7 +124,7 @@ def test_a_length_that_the_model_limits_is_not_called_the_longest_row(folder: Pa
 
 
 def test_a_verdict_against_needs_a_reason_to_go_on(folder: Path) -> None:
-    against = {"goal__prompting": "works", "goal__repetitive_task": False}
+    against: dict[str, Any] = {"goal__prompting": "works", "goal__repetitive_task": False}
     with pytest.raises(UsageProblem, match="advises `prompt-engineering`") as refused:
         planned(folder, **against)
     assert refused.value.exit_code == 2
@@ -138,7 +139,7 @@ def test_an_override_that_was_not_needed_is_not_kept(folder: Path) -> None:
 
 
 def test_evaluation_without_held_out_rows_is_refused(folder: Path) -> None:
-    nothing = {"data__test": "", "data__validation_fraction": 0.0}
+    nothing: dict[str, Any] = {"data__test": "", "data__validation_fraction": 0.0}
     with pytest.raises(UsageProblem, match="needs held-out rows") as refused:
         planned(folder, **nothing)
     assert "evaluate = false" in refused.value.hint

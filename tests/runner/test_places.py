@@ -56,9 +56,7 @@ def test_the_intent_beside_the_lock_says_where_they_lie(lock: Lock, folder: Path
     }
 
 
-def test_the_command_line_wins_then_the_locations_then_the_intent(
-    lock: Lock, folder: Path
-) -> None:
+def test_the_command_line_wins_then_the_locations_then_the_intent(lock: Lock, folder: Path) -> None:
     (folder / places.LOCATIONS).write_text('model = "/mnt/a"\ntrain = "far/train.jsonl"\n')
     found = places.find(lock, folder, {"model": Path("/mnt/b")})
     assert found == {

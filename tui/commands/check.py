@@ -19,15 +19,23 @@ def command(lock: Path, located: dict[str, Path], as_json: bool) -> None:
 
     held = locks.read(lock)
     found = places.find(held, lock.absolute().parent, located)
-    if "model" in found:
+    compared = ["model", "template", "rows", "tokens"] if "model" in found else []
+    if compared:
         verify.check_model(held, found["model"])
         verify.corpus_of(held, found["model"], found)
     versions = preflight.packages_found(held)
     others = preflight.package_differences(held, versions)
     preflight.check_disk(held, Path("runs"))
     if as_json:
-        output.data_json({"holds": True, "packages": [vars(one) for one in others]})
+        told = {"holds": True, "compared": compared, "packages": [vars(one) for one in others]}
+        output.data_json(told)
         return
-    output.data(f"`{lock}` holds here: model, template, rows and tokens are those of the lock")
+    if compared:
+        output.data(f"`{lock}` holds here: model, template, rows and tokens are those of the lock")
+    else:
+        output.data(
+            f"`{lock}` has all its files named here; its model is on the Hub, and `tunelock run` "
+            "compares model, template, rows and tokens before it trains"
+        )
     for one in others:
         output.note(f"warning: {one.field} {one.locked} was planned for, {one.found} is installed")

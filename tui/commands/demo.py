@@ -23,15 +23,13 @@ def command(into: Path, files_only: bool, fresh: bool) -> None:
         output.data(str(intent))
         output.note(f"go on with: cd {into} && tunelock plan && tunelock run --foreground")
         return
-    from lockfiles import lock as locks
-    from runner.folder import write_whole
     from runner.supervise import Order
     from tui import carry, planning
     from tui.results import lines
 
     lock = planning.from_file(intent)
     target = into / "run.lock"
-    write_whole(target, locks.write(lock).encode())
+    planning.write(lock, target)
     output.note("\n".join(planning.summary(lock)))
     order = Order(target.absolute(), (into / "runs").absolute(), fresh=fresh)
     output.data("\n".join(lines(carry.here(order, "plain"))))

@@ -26,15 +26,18 @@ def command(
     """Write run.lock from INTENT (default: run.toml), with the reason of every choice."""
     from lockfiles import lock as locks
     from planner import machine as machines
-    from runner.folder import write_whole
     from tui import planning
 
     target = out or intent.parent / "run.lock"
+    if not only_check and not dry_run:
+        planning.writable(target)
+    if only_check and not target.exists():
+        raise StaleLock(f"There is no `{target}` yet.", hint=f"tunelock plan {intent}")
     before = locks.read(target) if target.exists() and (only_check or dry_run) else None
     facts = machines.load(machine) if machine else None
     made = planning.from_file(intent, machine=facts, kept=before if only_check else None)
     if only_check:
-        if before is None or before != made:
+        if before != made:
             raise StaleLock(
                 f"`{target}` no longer matches `{intent}`.", hint=f"tunelock plan {intent}"
             )
@@ -47,6 +50,5 @@ def command(
     if dry_run:
         output.note("\n".join(planning.changes(before, made)))
         return
-    planning.writable(target)
-    write_whole(target, locks.write(made).encode())
+    planning.write(made, target)
     output.note(f"wrote {target}; carry it out with `tunelock run {target}`")

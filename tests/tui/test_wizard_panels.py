@@ -1,0 +1,74 @@
+"""The facts beside the steps, as text."""
+
+from pathlib import Path
+
+from planner.decide import decide
+from planner.machine import Gpu, MachineFacts
+from tests.tui.wizard_samples import against, answered, facts
+from tui.wizard import pages
+from tui.wizard.draft import answer, going, passing
+from tui.wizard.panels import data, goal, machine, model
+
+_GPU = Gpu("NVIDIA RTX 4090", 24 << 30, 23 << 30, "8.9")
+
+
+def test_a_verdict_against_comes_first_and_says_how_to_go_on() -> None:
+    text = goal.text(against(), counted=True, override="")
+    assert text.startswith("Verdict: do not fine-tune")
+    assert "say why in the last question" in text
+    assert "+ 40 examples are fewer than 100." in text
+    assert "You go on because: to learn" in goal.text(against(), counted=True, override="to learn")
+
+
+def test_a_verdict_for_names_cost_time_and_upkeep_and_what_is_assumed() -> None:
+    text = goal.text(decide(answered().values, 500), counted=False, override="")
+    assert text.startswith("Verdict: fine-tune.")
+    assert "Cost high · works in hours to days · upkeep high (retraining)" in text
+    assert "500 examples are assumed" in text
+
+
+def test_advice_is_a_file_that_stands_alone() -> None:
+    text = goal.advice(against(), "support-bot")
+    assert text.startswith("# support-bot: do not fine-tune; engineer the prompt\n")
+    assert "- 40 examples are fewer than 100." in text
+
+
+def test_data_shows_format_rows_and_the_first_row(tmp_path: Path) -> None:
+    table = facts(tmp_path).table(answered().values, "train")
+    text = data.text({"train": table}, {"test": "`x` is not a file."})
+    assert "train       750 rows · format messages" in text
+    assert "validation  split off the training file" in text
+    assert "test        `x` is not a file." in text
+    assert "  assistant: lost_luggage" in text
+
+
+def test_model_shows_parameters_context_and_template(tmp_path: Path) -> None:
+    found = facts(tmp_path).model(answered().values)
+    text = model.text(found, "")
+    assert f"{found.parameters:,}" in text
+    assert "llama" in text and "Template    present" in text
+    assert "no template" in model.text(found, "no template")
+
+
+def test_machine_shows_each_card() -> None:
+    found = MachineFacts("cuda", (_GPU,), 8, 64 << 30, 51 << 30, 412 << 30, "570.1")
+    text = machine.text(found, saved=False)
+    assert "GPU 0  NVIDIA RTX 4090  24.0 GiB  23.0 GiB free  cc 8.9" in text
+    assert "RAM 64.0 GiB (51.0 GiB free)" in text
+    assert "machine in the file" in machine.text(found, saved=True)
+
+
+def test_a_page_says_the_error_where_something_cannot_be_read(tmp_path: Path) -> None:
+    draft = going(passing(passing(answered(model__source="./rows"))), "model")
+    shown = list(pages.of_step(draft, facts(tmp_path), "run.toml").facts())
+    assert "safetensors" in shown[-1]
+
+
+def test_the_page_of_a_return_offers_both_ways() -> None:
+    draft = answer(passing(passing(answered())), "data.system", "Be brief.")
+    page = pages.of_return(draft)
+    assert [row.id for row in page.rows if isinstance(row, pages.Action)] == [
+        "go_on",
+        "start_over",
+    ]
+    assert "step 3 of 7, Model" in next(page.facts())

@@ -1,0 +1,1 @@
+"""The wizard: the interview as seven steps on a terminal's screen."""

@@ -1,0 +1,22 @@
+"""`python -m tui.wizard`: the wizard in the current folder."""
+
+from pathlib import Path
+
+from tui import output
+
+
+def main() -> None:
+    """Run the wizard here and say on the way out what it wrote."""
+    output.note("tunelock: starting the wizard")
+    from tui.wizard.app import run_wizard
+
+    result = run_wizard(Path.cwd())
+    for path in (result.run_toml, result.run_lock):
+        if path:
+            output.note(f"wrote {path.name}")
+    if result.kind == "left":
+        output.note("left; the answers are kept, and the next start offers to go on")
+
+
+if __name__ == "__main__":
+    output.guarded(main)

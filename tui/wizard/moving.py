@@ -1,0 +1,160 @@
+"""The application below the wizard: what is shown, and moving about in it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding
+
+from lockfiles.errors import TunelockError
+from planner.interview.question import Question
+from planner.interview.questions import BY_KEY
+from tui.wizard import apart, keys, pages, store
+from tui.wizard import draft as drafts
+from tui.wizard.app import WizardResult
+from tui.wizard.draft import Draft
+from tui.wizard.facts import Facts
+from tui.wizard.pages import Page
+from tui.wizard.steps import ALL, Problem, problems, said
+from tui.wizard.widgets.view import Shown, View
+
+_SLOW_SECONDS = 0.3
+"""After this long without facts, the page says that they are being read."""
+
+
+class Moving(App[WizardResult]):
+    """Holds what is shown, reads the facts beside it, and goes from step to step."""
+
+    CSS = "Screen { background: transparent; }"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS = [  # noqa: RUF012
+        Binding(key.keys, key.action, key.label or key.id, tooltip=key.tooltip, id=key.id)
+        for key in keys.KEYS
+    ]
+
+    def __init__(self, folder: Path, out: str, start: Draft, kept: Draft | None) -> None:
+        super().__init__(ansi_color=True)
+        self.theme = "ansi-dark"
+        self.animation_level = "none"
+        self.out, self.start = out, start
+        self.facts = Facts(folder)
+        page = pages.of_return(kept) if kept else pages.of_step(start, self.facts, out)
+        self.shown = Shown(kept or start, page)
+
+    def compose(self) -> ComposeResult:
+        yield View(self.shown)
+
+    def on_mount(self) -> None:
+        self.look()
+
+    @property
+    def draft(self) -> Draft:
+        """The answers and the state of each step."""
+        return self.shown.draft
+
+    @property
+    def _on_step(self) -> bool:
+        return self.shown.page.title == ALL[self.draft.current].title
+
+    @property
+    def view(self) -> View:
+        """The one widget below the screen."""
+        return self.query_one(View)
+
+    # What is shown
+
+    def turn(self, page: Page, draft: Draft | None = None, key: str = "") -> None:
+        """Show a page, with the cursor on the question `key`, else on its first row."""
+        places = [row.key if isinstance(row, Question) else row.id for row in page.rows]
+        cursor = places.index(key) if key in places else 0
+        if page.title != self.shown.page.title:
+            self.view.tell("")
+            self.view.scroll(None)
+        self.shown = Shown(draft or self.draft, page, cursor)
+        self.view.show(self.shown)
+        self.look()
+
+    def go(self, draft: Draft, key: str = "") -> None:
+        """Show the current step of a draft and keep it."""
+        self.turn(pages.of_step(draft, self.facts, self.out), draft, key)
+        self._keep()
+
+    def look(self) -> None:
+        """Read the facts of the page anew, in place of a reading that still runs."""
+        self.run_worker(self._read(self.shown.page), group="facts", exclusive=True)
+
+    async def _read(self, page: Page) -> None:
+        slow = self.set_timer(_SLOW_SECONDS, lambda: self.view.tell("Reading ..."))
+        try:
+            async for text in apart.each(page.facts):
+                slow.stop()
+                self.view.tell(text)
+        finally:
+            slow.stop()
+
+    def _keep(self) -> None:
+        try:
+            store.keep(self.draft, self.facts.folder, self.out)
+        except TunelockError as problem:
+            self.view.say(said(problem))
+
+    # Moving about
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor, or the facts while they have the page."""
+        if self.shown.reading:
+            self.view.scroll(by)
+            return
+        last = len(self.shown.page.rows) - 1
+        self.shown = replace(self.shown, cursor=max(0, min(last, self.shown.cursor + by)))
+        self.view.show(self.shown)
+
+    def action_facts(self) -> None:
+        """Give the facts the whole page, or take it back."""
+        self.shown = replace(self.shown, reading=not self.shown.reading)
+        self.view.show(self.shown)
+        if not self.shown.reading:
+            self.look()
+
+    def read_only(self, text: str) -> None:
+        """Show a text in place of the page until the person closes it."""
+        self.workers.cancel_group(self, "facts")
+        self.shown = replace(self.shown, reading=True)
+        self.view.show(self.shown)
+        self.view.tell(text)
+        self.view.scroll(None)
+
+    async def action_back(self) -> None:
+        """Go a step back, or to the step from a page that asks something."""
+        self.go(drafts.back(self.draft) if self._on_step else self.draft)
+
+    def action_goto(self, step: str) -> None:
+        """Go to a step, where those before it are in order."""
+        if drafts.reachable(self.draft, step):
+            self.go(drafts.going(self.draft, step))
+        else:
+            self.view.say(f"{step.capitalize()} comes later: n goes on from here, step by step.")
+
+    def action_forward(self) -> None:
+        """Check the step in a worker, and go on where nothing stands in the way."""
+        if self.draft.current == "review" or not self._on_step:
+            self.view.say("Choose a line and press Enter.")
+            return
+        self.view.say("Checking ...")
+        self.run_worker(self._forward(self.draft), group="go", exclusive=True)
+
+    async def _forward(self, draft: Draft) -> None:
+        step = ALL[draft.current]
+        found = await apart.one(lambda: problems(step, draft.values, self.facts))
+        if draft is not self.draft:
+            return
+        if found:
+            self.refuse(found[0])
+        else:
+            self.go(drafts.passing(draft))
+
+    def refuse(self, problem: Problem) -> None:
+        """Say what stands in the way, with the cursor on the question to answer."""
+        if problem.key in BY_KEY and BY_KEY[problem.key].step == self.draft.current:
+            self.turn(self.shown.page, key=problem.key)
+        self.view.say(problem.sentence)

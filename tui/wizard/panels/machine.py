@@ -1,0 +1,55 @@
+"""What the machine has, and which methods fit on it."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from planner.machine import Gpu, MachineFacts
+from tui.wizard.lines import bar, clip, gib
+
+if TYPE_CHECKING:
+    from planner.choose import Choice
+
+METHODS = {"qlora": "QLoRA", "lora": "LoRA", "full": "Full"}
+"""Each method to its name on the screen."""
+_BAR_CELLS = 18
+_TIGHT = 0.9
+"""Share of the budget above which a method is called tight."""
+
+
+def text(machine: MachineFacts, *, saved: bool) -> str:
+    """Return the cards, memory and disk; `saved` says that it is another machine's file."""
+    where = "Planned for the machine in the file" if saved else "This machine"
+    cards = [_card(index, gpu) for index, gpu in enumerate(machine.gpus)]
+    return "\n".join(
+        (
+            f"{where}{f' · driver {machine.driver}' if machine.driver else ''}",
+            *(cards or ["No NVIDIA GPU: training runs on the processor."]),
+            f"CPU {machine.cpu_cores} cores · RAM {gib(machine.ram_bytes)} "
+            f"({gib(machine.ram_free_bytes)} free)",
+            f"Disk {gib(machine.disk_free_bytes)} free here",
+        )
+    )
+
+
+def fits(found: Mapping[str, "Choice | str"], name: str, longest: int) -> str:
+    """Return a line with a bar for each method: what fits, or the sentence why it does not."""
+    lines = [f"{name} on it, rows up to {longest:,} tokens:"]
+    for kind, choice in found.items():
+        lines.append(f"  {METHODS[kind]:<7}{_fit(choice)}")
+    return "\n".join(lines)
+
+
+def _fit(choice: "Choice | str") -> str:
+    if isinstance(choice, str):
+        return f"no: {choice}"
+    needed = choice.estimate.peak.peak_bytes
+    word = "tight" if needed > _TIGHT * choice.budget_bytes else "fits"
+    bars = bar([needed], choice.budget_bytes, _BAR_CELLS)
+    return f"{bars} {gib(needed):>10} of {gib(choice.budget_bytes)}  {word}"
+
+
+def _card(index: int, gpu: Gpu) -> str:
+    return (
+        f"GPU {index}  {clip(gpu.name, 24)}  {gib(gpu.memory_bytes)}  "
+        f"{gib(gpu.free_bytes)} free  cc {gpu.compute_capability}"
+    )

@@ -1,0 +1,188 @@
+"""The wizard's application: answering, commands, and the ways to end."""
+
+import asyncio
+import signal
+from typing import Literal
+
+from lockfiles.errors import TunelockError
+from planner.interview.question import Question, from_text
+from planner.interview.questions import BY_KEY
+from tui.wizard import apart, finish, keys, pages
+from tui.wizard import draft as drafts
+from tui.wizard.draft import STEPS
+from tui.wizard.moving import Moving
+from tui.wizard.steps import said
+from tui.wizard.widgets.edit_line import EditLine
+
+
+class Wizard(Moving):
+    """Turns keys into answers, and the answers into files."""
+
+    problem: TunelockError | None = None
+    """What kept the answers from being saved at the end."""
+
+    def on_mount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            loop.add_signal_handler(number, self.action_leave)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the keys to the line that is typed in, and the rows alone while hidden."""
+        if self._editing:
+            return action in ("close", "leave", "quit", "help_quit")
+        return not (self.shown.reading and action in ("choose", "cycle"))
+
+    # Answering
+
+    async def action_choose(self) -> None:
+        """Change the answer under the cursor, or do what the row says."""
+        row = self.shown.page.rows[self.shown.cursor]
+        if not isinstance(row, Question):
+            await self.run_action(row.id)
+        elif row.kind in ("boolean", "choice"):
+            self.action_cycle(1)
+        else:
+            await self._edit(row)
+
+    def action_cycle(self, by: int) -> None:
+        """Take another of the possible answers."""
+        row = self.shown.page.rows[self.shown.cursor]
+        if not isinstance(row, Question) or row.kind not in ("boolean", "choice"):
+            return
+        value = self.draft.values[row.key]
+        if isinstance(value, bool):
+            self._answer(row, not value)
+        else:
+            place = row.choices.index(str(value)) + by
+            self._answer(row, row.choices[place % len(row.choices)])
+
+    def _answer(self, question: Question, value: object) -> None:
+        self.go(drafts.answer(self.draft, question.key, value), question.key)
+
+    async def _edit(self, question: Question) -> None:
+        value = self.draft.values[question.key]
+        text = ", ".join(value) if isinstance(value, tuple) else str(value)
+        await self._type(question.key, question.name, text)
+        if question.choices:
+            self.view.say(f"Any of {', '.join(question.choices)}, with commas between them.")
+
+    async def _type(self, about: str, label: str, text: str) -> None:
+        """Open the line at the bottom; keys that follow at once reach it."""
+        line = EditLine(about, label, text)
+        await self.view.mount(line, before="#note")
+        self.screen.set_focus(line.input)
+
+    @property
+    def _editing(self) -> bool:
+        return bool(self.query(EditLine))
+
+    def on_edit_line_typed(self, event: EditLine.Typed) -> None:
+        """Take an answer or a command, or say what is wrong with it."""
+        if event.about == ":":
+            self._command(event.text)
+            return
+        question = BY_KEY[event.about]
+        try:
+            value = from_text(question, event.text)
+        except ValueError as problem:
+            self.view.say(f"`{question.title}` {problem}.")
+            return
+        if question.kind == "path" and value and not self.facts.exists(str(value)):
+            self.view.say(f"`{value}` does not exist.")
+            return
+        self.query(EditLine).remove()
+        self._answer(question, value)
+
+    # Commands
+
+    async def action_commands(self) -> None:
+        """Ask for the name of a command."""
+        await self._type(":", "command", "")
+        self.view.say(", ".join(key.id for key in keys.KEYS))
+
+    def _command(self, text: str) -> None:
+        key = keys.find(text)
+        if not key:
+            self.view.say(f"`{text}` is no one command of: {', '.join(k.id for k in keys.KEYS)}.")
+            return
+        self.query(EditLine).remove()
+        self.call_after_refresh(self.run_action, key.action)
+
+    def action_help(self) -> None:
+        """Explain the question under the cursor, and the keys."""
+        row = self.shown.page.rows[self.shown.cursor]
+        about = keys.question_lines(row) if isinstance(row, Question) else []
+        self.read_only("\n".join([*about, "Keys:", *keys.help_lines()]))
+
+    def action_close(self) -> None:
+        """Close the line, the facts or the page that is open."""
+        if self._editing:
+            self.query(EditLine).remove()
+            self.view.say("")
+        elif self.shown.reading:
+            self.action_facts()
+        elif self.shown.page.title == pages.START:
+            self.go(self.draft)
+
+    # Ending
+
+    def action_go_on(self) -> None:
+        """Show the step at which the kept draft was left."""
+        self.go(self.draft)
+
+    def action_start_over(self) -> None:
+        """Forget the kept draft."""
+        self.go(self.start)
+
+    def action_write(self) -> None:
+        """Write both files and end."""
+        self._finish("written")
+
+    def action_write_and_start(self) -> None:
+        """Write both files and end with the yes to start."""
+        self._finish("start")
+
+    def action_ask_start(self) -> None:
+        """Ask for the separate yes, with hours and disk named."""
+        if not self._stale():
+            self.turn(pages.of_start(self.draft, self.facts))
+
+    def _stale(self) -> bool:
+        names = [step for step in STEPS if step in self.draft.stale and step != "review"]
+        if names:
+            number = STEPS.index(names[0]) + 1
+            self.view.say(
+                f"{names[0].capitalize()} is stale: something that it depends on changed. "
+                f"Press {number} to look at it, and n when it is right."
+            )
+        return bool(names)
+
+    def _finish(self, kind: Literal["written", "start"]) -> None:
+        if not self._stale():
+            self.view.say("Reading everything once more, and writing ...")
+            self.run_worker(self._write(kind), group="write", exclusive=True)
+
+    async def _write(self, kind: Literal["written", "start"]) -> None:
+        values = self.draft.values
+        try:
+            ended = await apart.one(lambda: finish.write(values, self.facts, self.out, kind))
+        except TunelockError as problem:
+            self.view.say(said(problem))
+        else:
+            self.exit(ended)
+
+    def action_leave(self) -> None:
+        """Keep the answers and end; a signal that ends the terminal does the same."""
+        try:
+            self.exit(finish.leave(self.draft, self.facts, self.out))
+        except TunelockError as problem:
+            self.problem = problem
+            self.exit()
+
+    async def action_quit(self) -> None:
+        """Leave, at Ctrl-Q."""
+        self.action_leave()
+
+    def action_help_quit(self) -> None:
+        """Leave, at Ctrl-C."""
+        self.action_leave()
