@@ -2,11 +2,14 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from lockfiles import lock
+from lockfiles.lock import Lock
+from planner.integrity import integrity
 from tests.journeys.demo_folder import small, tunelock
 
 
@@ -22,6 +25,12 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(planned: Path, tmp_path: Path) -> Path:
     """A copy of what was planned, to change."""
     return Path(shutil.copytree(planned, tmp_path / "copy"))
+
+
+def resealed(made: Lock, changes: Mapping[str, object]) -> Lock:
+    """Return the lock that a plan with these values would have been."""
+    other = made.model_copy(update=changes)
+    return other.model_copy(update={"integrity": integrity(other.model_dump())})
 
 
 def test_a_lock_holds_where_it_was_planned_and_nothing_is_written(folder: Path) -> None:
@@ -40,7 +49,9 @@ def test_a_lock_holds_elsewhere_when_its_inputs_are_located(folder: Path, tmp_pa
     shutil.copy(folder / "run.lock", alone / "run.lock")
     lost = tunelock(alone, "check")
     assert lost.returncode == 2
-    assert lost.stderr.splitlines()[-1] == "hint: add `--locate model=PATH`"
+    assert lost.stderr.splitlines()[-1] == (
+        "hint: add `--locate model=PATH --locate train=PATH --locate test=PATH`"
+    )
 
     located = (
         "model=../copy/base",
@@ -76,11 +87,23 @@ def test_an_edited_intent_is_stale(folder: Path) -> None:
 
 def test_another_package_is_named_and_still_holds(folder: Path) -> None:
     made = lock.read(folder / "run.lock")
-    other = made.model_copy(update={"packages": made.packages | {"pydantic": "0.0.1"}})
-    (folder / "run.lock").write_text(lock.write(other), "utf-8")
+    other = {"packages": made.packages | {"pydantic": "0.0.1"}}
+    (folder / "run.lock").write_text(lock.write(resealed(made, other)), "utf-8")
     done = tunelock(folder, "check")
     assert done.returncode == 0
     assert "warning: packages.pydantic 0.0.1 was planned for" in done.stderr
+
+
+def test_a_lock_edited_by_hand_does_not_hold(folder: Path) -> None:
+    path = folder / "run.lock"
+    text = path.read_text("utf-8")
+    assert "learning_rate = 0.002" in text
+    path.write_text(text.replace("learning_rate = 0.002", "learning_rate = 0.003"), "utf-8")
+    for verb in (["check"], ["run", "--foreground"]):
+        done = tunelock(folder, *verb)
+        assert (done.returncode, done.stdout) == (5, "")
+        assert "was changed after it was planned" in done.stderr
+    assert not (folder / "runs").exists()
 
 
 def test_a_missing_lock_is_a_sentence_and_a_hint(tmp_path: Path) -> None:
@@ -95,7 +118,7 @@ def test_what_is_compared_later_is_not_said_to_hold(folder: Path) -> None:
         update={"source": "hf:someone/base", "revision": "main", "commit": "0" * 40}
     )
     (folder / "run.toml").unlink()
-    (folder / "run.lock").write_text(lock.write(made.model_copy(update={"model": online})))
+    (folder / "run.lock").write_text(lock.write(resealed(made, {"model": online})), "utf-8")
     options = ("--locate", "train=rows/train.jsonl", "--locate", "test=rows/test.jsonl")
     done = tunelock(folder, "check", *options)
     assert done.returncode == 0, done.stderr

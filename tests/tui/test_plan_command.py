@@ -1,13 +1,14 @@
 """`tunelock plan` as a person types it: what it writes, what it only says, and how it ends."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from lockfiles import lock
 from planner.machine import Gpu, MachineFacts
-from tests.journeys.demo_folder import small, tunelock
+from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock
 
 GIB = 1 << 30
 OTHER = MachineFacts("cpu", (), 2, 16 * GIB, 12 * GIB, 100 * GIB, "")
@@ -36,11 +37,51 @@ def test_a_plan_is_a_lock_beside_the_intent_and_a_summary(folder: Path) -> None:
     assert "wrote run.lock; carry it out with `tunelock run run.lock`" in done.stderr
 
 
+def test_neither_the_environment_nor_the_way_there_changes_a_byte(
+    folder: Path, tmp_path: Path
+) -> None:
+    written = []
+    for number, (place, intent) in enumerate([(folder, "run.toml"), (tmp_path, "demo/run.toml")]):
+        out = tmp_path / f"{number}.lock"
+        surroundings = {
+            "PYTHONHASHSEED": str(number), "TZ": ["UTC", "Asia/Tokyo"][number],
+            "LC_ALL": ["C", "C.UTF-8"][number], "USER": f"user{number}",
+        }  # fmt: skip
+        done = subprocess.run(
+            command("plan", intent, "--out", str(out)),
+            cwd=place, env=ENVIRONMENT | surroundings, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        written.append(out.read_bytes())
+    assert written[0] == written[1]
+
+
+def test_rows_that_teach_nothing_end_with_their_exit_code(folder: Path) -> None:
+    path = folder / "rows" / "train.jsonl"
+    alone = json.dumps({"messages": [{"role": "user", "content": "alone"}]}) + "\n"
+    path.write_text(path.read_text("utf-8") + alone, "utf-8")
+    done = tunelock(folder, "plan")
+    assert done.returncode == 6
+    assert "(row 151)" in done.stderr
+    assert "run.lock" not in names(folder)
+
+
 def test_the_place_of_the_lock_may_be_named(folder: Path, tmp_path: Path) -> None:
     done = tunelock(tmp_path, "plan", "demo/run.toml", "--out", "other.lock")
     assert done.returncode == 0, done.stderr
     assert names(tmp_path) == {"demo", "other.lock"}
     assert "run.lock" not in names(folder)
+
+
+def test_a_folder_may_hold_several_plans(folder: Path) -> None:
+    text = (folder / "run.toml").read_text("utf-8")
+    (folder / "long.toml").write_text(text.replace("epochs = 2", "epochs = 4"), "utf-8")
+    for intent in ("run.toml", "long.toml"):
+        assert tunelock(folder, "plan", intent).returncode == 0
+    assert lock.read(folder / "long.lock").train.epochs == 4
+    for name in ("run.lock", "long.lock"):
+        done = tunelock(folder, "check", name)
+        assert done.returncode == 0, done.stderr
 
 
 def test_json_is_the_lock(folder: Path) -> None:
