@@ -48,9 +48,13 @@ def read(path: Path) -> str:
     except FileNotFoundError:
         raise UsageProblem(f"`{path}` does not exist.", hint=f"ls {path.parent}") from None
     except UnicodeDecodeError as problem:
-        raise UsageProblem(f"`{path}` is not UTF-8 text (byte {problem.start}).") from None
+        raise UsageProblem(
+            f"`{path}` is not UTF-8 text (byte {problem.start}).", hint=f"save `{path}` as UTF-8"
+        ) from None
     except OSError as problem:
-        raise UsageProblem(f"`{path}` cannot be read: {problem.strerror}.") from None
+        raise UsageProblem(
+            f"`{path}` cannot be read: {problem.strerror}.", hint=f"ls -ld {path}"
+        ) from None
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
@@ -58,10 +62,14 @@ def read_json_object(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(read(path))
     except (ValueError, RecursionError) as problem:
-        raise UsageProblem(f"`{path}` is not valid JSON: {problem}.") from None
+        raise UsageProblem(f"`{path}` is not valid JSON: {problem}.", hint=_again(path)) from None
     if not isinstance(value, dict):
-        raise UsageProblem(f"`{path}` is not a JSON object.")
+        raise UsageProblem(f"`{path}` is not a JSON object.", hint=_again(path))
     return value
+
+
+def _again(path: Path) -> str:
+    return f"copy or download `{path.name}` again"
 
 
 def key_lines(text: str) -> dict[str, int]:

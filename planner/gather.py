@@ -125,7 +125,11 @@ def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
     from planner import hub
 
     cached = hub_folder(source, revision)
-    return hub.from_hub(source, revision, folder=cached), cached
+    try:
+        return hub.from_hub(source, revision, folder=cached), cached
+    except UsageProblem as problem:
+        hint = f"{problem.hint}; `{source}` is no folder here either"
+        raise UsageProblem(problem.message, hint=hint) from None
 
 
 def hub_folder(repo: str, revision: str) -> Path:

@@ -11,6 +11,7 @@ from lockfiles import text
 from lockfiles.errors import UsageProblem
 
 HALF_GIB = 1 << 29
+_AGAIN = "write the facts again on that machine, or leave `--machine` and `machine.facts` out"
 
 
 @dataclass(frozen=True)
@@ -68,18 +69,21 @@ def load(path: Path) -> MachineFacts:
     for gpu in raw["gpus"]:
         _check(gpu, Gpu, path)
     if raw["kind"] not in ("cpu", "cuda"):
-        raise UsageProblem(f"`kind` in `{path}` must be `cpu` or `cuda`.")
+        raise UsageProblem(f"`kind` in `{path}` must be `cpu` or `cuda`.", hint=_AGAIN)
     return MachineFacts(**{**raw, "gpus": tuple(Gpu(**gpu) for gpu in raw["gpus"])})
 
 
 def _check(raw: Any, kind: type[Any], path: Path) -> None:
     names = [f.name for f in fields(kind)]
     if not isinstance(raw, dict) or sorted(raw) != sorted(names):
-        raise UsageProblem(f"`{path}` must have exactly the keys {', '.join(names)}.")
+        keys = ", ".join(f"`{name}`" for name in names)
+        raise UsageProblem(f"`{path}` must have exactly the keys {keys}.", hint=_AGAIN)
     for field in fields(kind):
         wanted: type = list if field.name == "gpus" else int if field.type is int else str
         if type(raw[field.name]) is not wanted:
-            raise UsageProblem(f"`{field.name}` in `{path}` must be of type {wanted.__name__}.")
+            raise UsageProblem(
+                f"`{field.name}` in `{path}` must be of type `{wanted.__name__}`.", hint=_AGAIN
+            )
 
 
 def probe(disk: Path) -> MachineFacts:

@@ -157,18 +157,21 @@ class _Config:
     def integer(self, field: str, default: int | None = None) -> int:
         value = self._value(field, default)
         if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-            raise UsageProblem(f"`{field}` in `{self.name}` is not a whole number above 0.")
+            raise self._wrong(f"`{field}` in `{self.name}` is not a whole number above 0.")
         return value
 
     def text(self, field: str) -> str:
         value = self._value(field, None)
         if not isinstance(value, str):
-            raise UsageProblem(f"`{field}` in `{self.name}` is not a text.")
+            raise self._wrong(f"`{field}` in `{self.name}` is not a text.")
         return value
 
     def _value(self, field: str, default: object) -> object:
         value = self.values.get(field)
         value = default if value is None else value
         if value is None:
-            raise UsageProblem(f"`{self.name}` has no field `{field}`.")
+            raise self._wrong(f"`{self.name}` has no field `{field}`.")
         return value
+
+    def _wrong(self, sentence: str) -> UsageProblem:
+        return UsageProblem(sentence, hint=f"get `{self.name}` again, of a causal language model")

@@ -28,14 +28,15 @@ def wanted(lock: Lock) -> list[str]:
     return list(dict.fromkeys(local))
 
 
-def find(lock: Lock, folder: Path, located: Mapping[str, Path]) -> dict[str, Path]:
+def find(lock: Lock, at: Path, located: Mapping[str, Path]) -> dict[str, Path]:
     """Return where each local input lies: absolute paths by logical name.
 
-    `folder` is the lock's. `located` wins, then `locations.toml`, then `run.toml` beside the
-    lock. Raises StaleLock where that `run.toml` is no longer the one that was locked, and
-    UsageProblem for a name that is unknown or has no path.
+    `at` is the lock's file. `located` wins, then `locations.toml` beside it, then its intent:
+    `NAME.toml` beside `NAME.lock`, else a `run.toml` there that it was planned from. Raises
+    StaleLock where its `NAME.toml` is no longer the one that was locked, and UsageProblem for
+    a name that is unknown or has no path.
     """
-    names = wanted(lock)
+    names, folder = wanted(lock), at.absolute().parent
     for name in located:
         if name not in names:
             known = ", ".join(f"`{one}`" for one in names) or "none"
@@ -43,29 +44,46 @@ def find(lock: Lock, folder: Path, located: Mapping[str, Path]) -> dict[str, Pat
                 f"`{name}` is no local input of this lock; its inputs are {known}.",
                 hint="add `--locate NAME=PATH` with one of those names, or leave it out",
             )
-    answers = _answers(folder / "run.toml")
-    if answers is not None:
-        check_fresh(lock, answers)
+    answers = _planned_from(lock, at)
     beside = _locations(folder / LOCATIONS)
-    places = {}
-    for name in names:
-        place = located.get(name) or beside.get(name) or _answered(answers, name)
-        if place is None:
-            raise UsageProblem(
-                f"The lock needs `{name}`, and nothing says where it lies.",
-                hint=f"add `--locate {name}=PATH`",
-            )
-        places[name] = (folder / place.expanduser()).resolve()
-    return places
-
-
-def check_fresh(lock: Lock, answers: Answers) -> None:
-    """Raise StaleLock where the answers are not those that the lock was planned from."""
-    if intent_digest(answers, local_model=not lock.model.commit) != lock.intent.digest:
-        raise StaleLock(
-            "`run.lock` no longer matches `run.toml`.",
-            hint="look with `tunelock plan run.toml --dry-run`, then run `tunelock plan run.toml`",
+    found = {
+        name: located.get(name) or beside.get(name) or _answered(answers, name) for name in names
+    }
+    missing = [name for name, place in found.items() if place is None]
+    if missing:
+        raise UsageProblem(
+            f"The lock needs {', '.join(f'`{name}`' for name in missing)}, and nothing says where "
+            "to find it.",
+            hint=f"add `{' '.join(f'--locate {name}=PATH' for name in missing)}`",
         )
+    return {name: (folder / place.expanduser()).resolve() for name, place in found.items() if place}
+
+
+def check_fresh(lock: Lock, answers: Answers, *, at: Path, intent: Path) -> None:
+    """Raise StaleLock where the answers are not those that the lock was planned from.
+
+    `at` and `intent` are the files of both, to name them.
+    """
+    if not _is_fresh(lock, answers):
+        out = f" --out {at}" if at != intent.with_suffix(".lock") else ""
+        raise StaleLock(
+            f"`{at}` no longer matches `{intent}`.",
+            hint=f"tunelock plan {intent}{out}; with `--dry-run` it shows what would change",
+        )
+
+
+def _is_fresh(lock: Lock, answers: Answers) -> bool:
+    return intent_digest(answers, local_model=not lock.model.commit) == lock.intent.digest
+
+
+def _planned_from(lock: Lock, at: Path) -> Answers | None:
+    own = at.with_suffix(".toml")
+    answers = _answers(own)
+    if answers is not None:
+        check_fresh(lock, answers, at=at, intent=own)
+        return answers
+    answers = _answers(at.with_name("run.toml"))
+    return answers if answers is not None and _is_fresh(lock, answers) else None
 
 
 def _answers(path: Path) -> Answers | None:

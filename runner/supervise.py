@@ -18,7 +18,7 @@ from lockfiles import lock as locks
 from lockfiles import text
 from lockfiles.errors import Interrupted, RunFailed, Stopped, TunelockError
 from lockfiles.lock import Lock
-from runner import launch, places, preflight
+from runner import launch, places, preflight, verify
 from runner.events import Writer, read
 from runner.folder import Held, StagePlace, write_whole
 from runner.stages.context import place
@@ -61,7 +61,8 @@ def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since:
     """
     source = text.read(order.lock)
     lock = locks.parse(source, name=str(order.lock))
-    located = places.find(lock, order.lock.absolute().parent, order.located)
+    located = places.find(lock, order.lock, order.located)
+    verify.check_whole(lock)
     run_at = run_folder(lock, order.runs).absolute()
     waiting = [one.name for one in lock.stage if order.fresh or not _done(lock, run_at, one.name)]
     preflight.check(lock, order.runs, order.allowed, waiting)

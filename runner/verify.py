@@ -16,6 +16,7 @@ from planner.data.corpus import Corpus, Recipe, SplitName
 from planner.data.encode import load_tokenizer
 from planner.data.order import epoch_order, order_sha256
 from planner.data.template import ChatTemplate, load_template
+from planner.integrity import integrity
 
 Told = Callable[[str, int, int, str], None]
 """Called with what is done, how much of it, out of how much, and the unit."""
@@ -25,6 +26,22 @@ SHOWN = 3
 
 def silent(what: str, done: int, total: int, unit: str) -> None:
     """Tell nobody."""
+
+
+def check_whole(lock: Lock) -> None:
+    """Raise DigestDiffers where a lock was edited by hand: results are kept by its digests."""
+    made = integrity(lock.model_dump())
+    others = [
+        f"`{name}`"
+        for name in dict.fromkeys((*made, *lock.integrity))
+        if lock.integrity.get(name) != made.get(name)
+    ]
+    if others:
+        raise DigestDiffers(
+            f"The lock was changed after it was planned: its digests of {', '.join(others)} "
+            "are not those of its values.",
+            hint="change `run.toml` instead, then run `tunelock plan run.toml`",
+        )
 
 
 def check_model(lock: Lock, folder: Path, told: Told = silent) -> None:

@@ -20,19 +20,28 @@ _GB = 1e9
 _SHOWN_WHY = ("method.kind", "method.rank", "train.micro_batch")
 
 
-def from_file(path: Path, *, machine: MachineFacts | None = None, kept: Lock | None = None) -> Lock:
+def from_file(
+    path: Path,
+    *,
+    machine: MachineFacts | None = None,
+    kept: Lock | None = None,
+    kept_at: Path | None = None,
+) -> Lock:
     """Return the plan of a `run.toml`.
 
-    `kept` is a lock to check: its machine is counted on again instead of probing this one, so
-    that a check does not fail because other memory is free. Raises StaleLock where the answers
-    are no longer those that it was planned from.
+    `kept`, in the file `kept_at`, is a lock to check: its machine is counted on again instead of
+    probing this one, so that a check does not fail because other memory is free. Raises
+    StaleLock where the answers are no longer those that it was planned from.
     """
+    if not path.exists():
+        raise UsageProblem(f"`{path}` does not exist.", hint="`tunelock`, whose wizard writes one")
     raw = intent.read(path)
     answers = check(raw.values, raw.lines)
     if kept is not None:
-        places.check_fresh(kept, answers)
+        at = kept_at or path.with_suffix(".lock")
+        places.check_fresh(kept, answers, at=at, intent=path)
         machine = machine if machine or answers.text("machine.facts") else counted_on(kept)
-    facts = gather(answers, path.absolute().parent, machine=machine, told=output.note)
+    facts = gather(answers, path.parent, machine=machine, told=output.note)
     return plan(answers, facts)
 
 

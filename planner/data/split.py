@@ -22,7 +22,10 @@ def split_rows(rows: int, fraction: float, seed: int) -> Split:
     Raises UsageProblem for a fraction out of range, DataRefused if no row is left to train on.
     """
     if not 0 <= fraction < 1:
-        raise UsageProblem(f"The validation fraction `{fraction}` is not from 0 to below 1.")
+        raise UsageProblem(
+            f"The validation fraction `{fraction}` is not from 0 to below 1.",
+            hint="write `validation_fraction = 0.1` under `[data]` in `run.toml`",
+        )
     held = max(1, int(rows * fraction)) if fraction else 0
     if held >= rows:
         raise DataRefused(

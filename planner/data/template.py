@@ -31,6 +31,7 @@ FIXED_NOW = datetime(2024, 7, 26)
 
 It is the one that Llama 3.1's own template falls back to.
 """
+_OTHER = 'in run.toml: [model] template = "…", a Jinja file that takes these turns'
 SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
 
 
@@ -92,7 +93,9 @@ class ChatTemplate:
                 **self.special_tokens,
             )
         except (jinja2.TemplateError, TypeError, ValueError) as error:
-            raise DataRefused(f"The chat template refuses the conversation: {error}.") from error
+            raise DataRefused(
+                f"The chat template refuses the conversation: {error}.", hint=_OTHER
+            ) from error
 
     def golden_sha256(self) -> str:
         """SHA-256 (hex) of a fixed conversation, rendered: changes if the rendering changes."""
@@ -136,7 +139,7 @@ def compile_template(
     try:
         compiled = environment.from_string(source)
     except jinja2.TemplateError as error:
-        raise DataRefused(f"The chat template is not valid Jinja: {error}.") from error
+        raise DataRefused(f"The chat template is not valid Jinja: {error}.", hint=_OTHER) from error
     return ChatTemplate(source, compiled, special_tokens)
 
 
@@ -146,7 +149,9 @@ def _json_file(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise UsageProblem(f"`{path}` is not valid JSON: {error}.") from None
+        raise UsageProblem(
+            f"`{path}` is not valid JSON: {error}.", hint=f"copy or download `{path.name}` again"
+        ) from None
     return value if isinstance(value, dict) else {}
 
 

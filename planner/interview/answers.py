@@ -119,7 +119,7 @@ def _check_present(question: Question, answers: Mapping[str, object]) -> None:
 
 def _check_unused(question: Question, lines: Mapping[str, int]) -> None:
     if question.key in lines:
-        reason = f" unless {question.applies}" if isinstance(question.applies, When) else " here"
+        reason = f" {question.applies.opposite}" if isinstance(question.applies, When) else " here"
         raise UsageProblem(
             f"{_place(question.key, lines)} does not apply{reason}.",
             hint="take that line out of `run.toml`, or change the other answer",

@@ -34,8 +34,16 @@ class When:
         return (answers[self.key] in self.values) != self.unless
 
     def __str__(self) -> str:
-        shown = " or ".join(f"`{value}`" if value else "empty" for value in self.values)
-        return f"`{self.key}` is {'not ' if self.unless else ''}{shown}"
+        return f"`{self.key}` is {'not ' if self.unless else ''}{self._shown}"
+
+    @property
+    def opposite(self) -> str:
+        """Where it does not apply, in words that follow "does not apply"."""
+        return f"{'where' if self.unless else 'unless'} `{self.key}` is {self._shown}"
+
+    @property
+    def _shown(self) -> str:
+        return " or ".join(f"`{value}`" if value else "empty" for value in self.values)
 
 
 @dataclass(frozen=True)

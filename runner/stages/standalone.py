@@ -15,7 +15,13 @@ def run(given: Context) -> dict[str, Any]:
     given.line.send("progress", what="merging", done=0, total=1, unit="models")
     out = given.work / "model"
     shutil.rmtree(out, ignore_errors=True)
-    merge(given.model, given.result("train") / "result", out, given.places.get("template"))
+    merge(
+        given.model,
+        given.result("train") / "result",
+        out,
+        given.places.get("template"),
+        given.lock.template.end_ids,
+    )
     files = sorted(out.glob("*.safetensors"))
     size = sum(file.stat().st_size for file in files)
     where = given.result("merge") / "model"

@@ -39,7 +39,8 @@ def run(given: Context) -> dict[str, Any]:
     if result.stopped:
         raise Stopped("the run was stopped and a checkpoint left")
     if lock.method.kind == "full":
-        complete(result.folder, given.model, given.places.get("template"))
+        template = given.places.get("template")
+        complete(result.folder, given.model, template, lock.template.end_ids)
     trained = "merged" if lock.method.kind == "full" else "adapter"
     return {
         "digests": {trained: digest.of_tensors(sorted(result.folder.glob("*.safetensors")))},
@@ -57,7 +58,10 @@ def check_rows(rows: list[Encoded], locked: str) -> None:
         )
     empty = sum(row.scored == 0 for row in rows)
     if empty:
-        raise RunFailed(f"{empty} of {len(rows)} rows have every label masked.")
+        raise RunFailed(
+            f"{empty} of {len(rows)} rows have every label masked.",
+            hint="take those rows out, or raise `train.max_length` in `run.toml`",
+        )
 
 
 def columns(rows: list[Encoded]) -> sft.Encoded:

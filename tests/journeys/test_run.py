@@ -90,6 +90,15 @@ def stage_process(run: Path) -> int:
     raise AssertionError("no stage runs")
 
 
+def resident_peak_bytes(process: int) -> int:
+    """Return the most memory that a process ever held."""
+    status = Path(f"/proc/{process}/status").read_text("ascii")
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    found = int(line.split()[1]) * 1024
+    print(f"resident peak of the supervisor: {found / 1e6:.0f} MB")
+    return found
+
+
 def test_the_same_lock_twice_leaves_the_same_tensors(folder: Path, whole: receipt.Receipt) -> None:
     done = tunelock(folder, "run", "run.lock", "--foreground", "--runs", "again")
     assert done.returncode == 0, done.stderr[-3000:]
@@ -151,6 +160,7 @@ def test_sigterm_leaves_a_checkpoint_and_exit_code_75(
     assert second.returncode == 2
     assert "is in use by another run" in second.stderr
     assert holder(run_at(runs)) == process.pid
+    assert resident_peak_bytes(process.pid) < 150e6
     stopped = tunelock(folder, "stop", str(run_at(runs)))
     assert stopped.returncode == 0, stopped.stderr
     _, told = process.communicate(timeout=60)

@@ -104,7 +104,7 @@ def test_equal_answers_give_equal_text_whatever_their_form_and_order() -> None:
         ({"goal.name": ""}, "must not be empty"),
         ({"data": {"train": 1}}, "`data` on line 9 of `run.toml` is an unknown key"),
         ({"data.prompt_column": "q"}, "does not apply unless `data.format` is `columns`"),
-        ({"method.kind": "full", "method.rank": 4}, "unless `method.kind` is not `full`"),
+        ({"method.kind": "full", "method.rank": 4}, "does not apply where `method.kind` is `full`"),
     ],
 )  # fmt: skip
 def test_a_wrong_answer_is_named_with_its_line(extra: dict[str, object], message: str) -> None:

@@ -48,7 +48,7 @@ def test_the_local_inputs_of_a_lock_have_logical_names(lock: Lock) -> None:
 
 
 def test_the_intent_beside_the_lock_says_where_they_lie(lock: Lock, folder: Path) -> None:
-    found = places.find(lock, folder, {})
+    found = places.find(lock, folder / "run.lock", {})
     assert found == {
         "model": folder / "base",
         "train": folder / "rows" / "train.jsonl",
@@ -58,7 +58,7 @@ def test_the_intent_beside_the_lock_says_where_they_lie(lock: Lock, folder: Path
 
 def test_the_command_line_wins_then_the_locations_then_the_intent(lock: Lock, folder: Path) -> None:
     (folder / places.LOCATIONS).write_text('model = "/mnt/a"\ntrain = "far/train.jsonl"\n')
-    found = places.find(lock, folder, {"model": Path("/mnt/b")})
+    found = places.find(lock, folder / "run.lock", {"model": Path("/mnt/b")})
     assert found == {
         "model": Path("/mnt/b"),
         "train": folder / "far" / "train.jsonl",
@@ -71,12 +71,12 @@ def test_the_home_folder_may_be_named(
 ) -> None:
     monkeypatch.setenv("HOME", "/home/someone")
     (folder / places.LOCATIONS).write_text('model = "~/base"\n')
-    assert places.find(lock, folder, {})["model"] == Path("/home/someone/base")
+    assert places.find(lock, folder / "run.lock", {})["model"] == Path("/home/someone/base")
 
 
 def test_paths_may_change_without_making_the_lock_stale(lock: Lock, folder: Path) -> None:
     write(folder, data__train="/elsewhere/rows.jsonl", model__source="./moved")
-    found = places.find(lock, folder, {})
+    found = places.find(lock, folder / "run.lock", {})
     assert (found["train"], found["model"]) == (Path("/elsewhere/rows.jsonl"), folder / "moved")
 
 
@@ -87,33 +87,50 @@ def test_an_intent_that_was_edited_makes_the_lock_stale(
     lock: Lock, folder: Path, changes: dict[str, object]
 ) -> None:
     write(folder, **changes)
-    with pytest.raises(StaleLock, match=r"no longer matches `run\.toml`") as stale:
-        places.find(lock, folder, {})
+    with pytest.raises(StaleLock, match=r"run\.lock` no longer matches `.*run\.toml`") as stale:
+        places.find(lock, folder / "run.lock", {})
     assert stale.value.exit_code == 3
-    assert "tunelock plan run.toml" in stale.value.hint
+    assert f"tunelock plan {folder / 'run.toml'};" in stale.value.hint
+
+
+def test_each_lock_has_the_intent_of_its_own_name(lock: Lock, folder: Path) -> None:
+    (folder / "big.toml").write_text((folder / "run.toml").read_text("utf-8"), "utf-8")
+    write(folder, train__epochs=5)
+    assert places.find(lock, folder / "big.lock", {})["model"] == folder / "base"
+    with pytest.raises(StaleLock):
+        places.find(lock, folder / "run.lock", {})
+
+
+def test_a_lock_of_another_name_is_found_by_what_it_was_planned_from(
+    lock: Lock, folder: Path
+) -> None:
+    assert places.find(lock, folder / "other.lock", {})["model"] == folder / "base"
+    write(folder, train__epochs=5)
+    with pytest.raises(UsageProblem, match="nothing says where"):
+        places.find(lock, folder / "other.lock", {})
 
 
 def test_an_unknown_name_is_refused(lock: Lock, folder: Path) -> None:
     with pytest.raises(UsageProblem, match="its inputs are `model`, `train`, `test`") as unknown:
-        places.find(lock, folder, {"trian": Path("rows.jsonl")})
+        places.find(lock, folder / "run.lock", {"trian": Path("rows.jsonl")})
     assert "`trian`" in unknown.value.message
     assert "--locate" in unknown.value.hint
 
 
 def test_a_name_that_nothing_places_is_refused(lock: Lock, tmp_path: Path) -> None:
-    with pytest.raises(UsageProblem, match="needs `test`, and nothing says") as unplaced:
-        places.find(lock, tmp_path, {"model": Path("/base"), "train": Path("/rows")})
-    assert unplaced.value.hint == "add `--locate test=PATH`"
+    with pytest.raises(UsageProblem, match="needs `train`, `test`, and nothing says") as unplaced:
+        places.find(lock, tmp_path / "run.lock", {"model": Path("/base")})
+    assert unplaced.value.hint == "add `--locate train=PATH --locate test=PATH`"
 
 
 def test_a_location_that_is_no_path_is_refused(lock: Lock, folder: Path) -> None:
     (folder / places.LOCATIONS).write_text("model = 1\n")
     with pytest.raises(UsageProblem, match="must be a path in quotes") as wrong:
-        places.find(lock, folder, {})
+        places.find(lock, folder / "run.lock", {})
     assert wrong.value.hint
 
 
 def test_an_unknown_location_is_refused(lock: Lock, folder: Path) -> None:
     (folder / places.LOCATIONS).write_text('trian = "rows.jsonl"\n')
     with pytest.raises(UsageProblem, match="`trian`"):
-        places.find(lock, folder, {})
+        places.find(lock, folder / "run.lock", {})

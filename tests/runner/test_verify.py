@@ -79,6 +79,27 @@ def test_what_was_locked_holds(lock: Lock, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("table", "value", "stages"),
+    [
+        ("train", {"learning_rate": 1.0}, "`train`, `evaluate`, `merge`, `gguf`, `report`"),
+        ("prediction", {"peak_bytes": 1}, "`report`"),
+    ],
+)
+def test_a_lock_that_was_edited_by_hand_is_refused(
+    lock: Lock, table: str, value: dict[str, object], stages: str
+) -> None:
+    verify.check_whole(lock)
+    edited = lock.model_copy(update={table: getattr(lock, table).model_copy(update=value)})
+    with pytest.raises(DigestDiffers, match=f"its digests of {stages} are not") as refused:
+        verify.check_whole(edited)
+    assert (refused.value.exit_code, "run.toml" in refused.value.hint) == (5, True)
+    less = lock.integrity | {"train": "0" * 64}
+    del less["report"]
+    with pytest.raises(DigestDiffers, match="`train`, `report`"):
+        verify.check_whole(lock.model_copy(update={"integrity": less}))
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"data__validation": "rows/test.jsonl", "data__test": ""},

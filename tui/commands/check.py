@@ -18,7 +18,8 @@ def command(lock: Path, located: dict[str, Path], as_json: bool) -> None:
     from runner import places, preflight, verify
 
     held = locks.read(lock)
-    found = places.find(held, lock.absolute().parent, located)
+    found = places.find(held, lock, located)
+    verify.check_whole(held)
     compared = ["model", "template", "rows", "tokens"] if "model" in found else []
     if compared:
         verify.check_model(held, found["model"])

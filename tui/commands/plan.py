@@ -10,7 +10,9 @@ from tui import output
 
 @click.command(name="plan")
 @click.argument("intent", type=click.Path(path_type=Path), default=Path("run.toml"))
-@click.option("--out", type=click.Path(path_type=Path), help="[default: run.lock beside INTENT]")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="[default: INTENT with the ending .lock]"
+)
 @click.option("--machine", type=click.Path(path_type=Path), help="Saved facts of a machine.")
 @click.option("--check", "only_check", is_flag=True, help="Is the lock up to date? Writes nothing.")
 @click.option("--dry-run", is_flag=True, help="Show what would change. Writes nothing.")
@@ -23,19 +25,20 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Write run.lock from INTENT (default: run.toml), with the reason of every choice."""
+    """Write the lock of INTENT (default: run.toml), with the reason of every choice."""
     from lockfiles import lock as locks
     from planner import machine as machines
     from tui import planning
 
-    target = out or intent.parent / "run.lock"
+    target = out or intent.with_suffix(".lock")
     if not only_check and not dry_run:
         planning.writable(target)
     if only_check and not target.exists():
         raise StaleLock(f"There is no `{target}` yet.", hint=f"tunelock plan {intent}")
     before = locks.read(target) if target.exists() and (only_check or dry_run) else None
     facts = machines.load(machine) if machine else None
-    made = planning.from_file(intent, machine=facts, kept=before if only_check else None)
+    kept = before if only_check else None
+    made = planning.from_file(intent, machine=facts, kept=kept, kept_at=target)
     if only_check:
         if before != made:
             raise StaleLock(

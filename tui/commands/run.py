@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from lockfiles.errors import UsageProblem
 from tui import output
 from tui.options import locate
 
@@ -43,7 +44,9 @@ def command(
     from tui import carry
     from tui.watching import face_for
 
-    order = Order(lock.absolute(), runs.absolute(), located, allowed, fresh)
+    if not lock.exists():
+        raise UsageProblem(f"`{lock}` does not exist.", hint="tunelock plan run.toml")
+    order = Order(lock, runs, located, allowed, fresh)
     if foreground or not (sys.stdin.isatty() and sys.stdout.isatty()):
         _finished(carry.here(order, "json" if as_json else "plain"), as_json)
         return
