@@ -42,7 +42,10 @@ def of_tensors(paths: Iterable[Path]) -> str:
             if name == "__metadata__":
                 continue
             if name in places:
-                raise UsageProblem(f"`{path}` holds `{name}`, and so does another file.")
+                raise UsageProblem(
+                    f"`{path}` holds `{name}`, and so does `{places[name][0]}`.",
+                    hint=f"remove the file that does not belong to the model: ls {path.parent}",
+                )
             begin, end = tensor["data_offsets"]
             places[name] = (path, start, tensor["dtype"], tensor["shape"], begin, end)
     digest = hashlib.sha256()

@@ -92,4 +92,7 @@ def read(path: Path) -> Receipt:
             machine=value["machine"],
         )
     except (KeyError, TypeError, AttributeError, ValueError) as problem:
-        raise UsageProblem(f"`{path}` is no receipt of this version: {problem}.") from None
+        raise UsageProblem(
+            f"`{path}` is no receipt of this version: {problem}.",
+            hint="run the lock again: `tunelock run` writes the receipt anew from what is done",
+        ) from None

@@ -38,7 +38,9 @@ def parse(text: str, *, name: str) -> dict[str, object]:
             f"`{name}` is not valid TOML: {problem}.", hint=f"edit `{name}` at that line"
         ) from None
     except RecursionError:
-        raise UsageProblem(f"`{name}` is nested too deeply.") from None
+        raise UsageProblem(
+            f"`{name}` is nested too deeply.", hint=f"edit `{name}`: tables hold plain values"
+        ) from None
 
 
 def read(path: Path) -> str:

@@ -17,13 +17,20 @@ INUSE = ".inuse"
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file to a temporary name, flush it to disk and rename it into place."""
+    """Write a file to a temporary name, flush it to disk and rename it into place.
+
+    Where that fails, what stood at `path` stands unchanged, and nothing else is left.
+    """
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 

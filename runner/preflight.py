@@ -44,7 +44,7 @@ def check(lock: Lock, runs: Path, allowed: Collection[str], waiting: Collection[
         return
     if {"train", "evaluate", "merge"} & set(stages):
         _check_training_packages(lock)
-        _check_device(lock)
+        check_device(lock)
     if "gguf" in stages:
         _check_gguf(stages["gguf"], lock.model.family)
     if "push" in stages:
@@ -89,7 +89,8 @@ def _check_training_packages(lock: Lock) -> None:
         )
 
 
-def _check_device(lock: Lock) -> None:
+def check_device(lock: Lock) -> None:
+    """Raise DoesNotFit where the machine has no such device, or too little free memory."""
     facts = machine.probe(Path("/"))
     if lock.machine.kind == "cuda":
         if not facts.gpus:

@@ -5,6 +5,7 @@ its own, and renames what a stage left into place. A stage that is done is not d
 """
 
 import json
+import os
 import shutil
 import signal
 import time
@@ -65,9 +66,10 @@ def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since:
     verify.check_whole(lock)
     run_at = run_folder(lock, order.runs).absolute()
     waiting = [one.name for one in lock.stage if order.fresh or not _done(lock, run_at, one.name)]
-    preflight.check(lock, order.runs, order.allowed, waiting)
-    held = Held(run_at)
+    held = Held(run_at) if run_at.exists() else None
     try:
+        preflight.check(lock, order.runs, order.allowed, waiting)
+        held = held or Held(run_at)
         if order.fresh:
             shutil.rmtree(run_at / "stages", ignore_errors=True)
         write_whole(run_at / "run.lock", source.encode())
@@ -75,7 +77,8 @@ def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since:
             begun(run_at, writer.size)
             _Run(lock, run_at, located, writer, held, stop).carry_out()
     finally:
-        held.release()
+        if held:
+            held.release()
     return run_at
 
 
@@ -197,9 +200,15 @@ class _Run:
             "PYTHONUNBUFFERED": "1",
         }
         counted = {"OMP_NUM_THREADS": str(threads)} if threads else {}
-        blind = {"CUDA_VISIBLE_DEVICES": ""} if self.lock.machine.kind == "cpu" else {}
         alone = {} if stage in _ONLINE else {"HF_HUB_OFFLINE": "1"}
-        return quiet | alone | counted | blind | dict(self.lock.exactness.environment)
+        return quiet | alone | counted | self._cards() | dict(self.lock.exactness.environment)
+
+    def _cards(self) -> dict[str, str]:
+        """Show a stage one card, or none: of several the trainer would use all at once."""
+        if self.lock.machine.kind == "cpu":
+            return {"CUDA_VISIBLE_DEVICES": ""}
+        first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
+        return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": first}
 
     def _note_packages(self) -> None:
         found = preflight.packages_found(self.lock)

@@ -5,6 +5,7 @@ Nothing here writes or needs torch: `tunelock check` and the prepare stage both 
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 
 from lockfiles import digest
@@ -29,7 +30,17 @@ def silent(what: str, done: int, total: int, unit: str) -> None:
 
 
 def check_whole(lock: Lock) -> None:
-    """Raise DigestDiffers where a lock was edited by hand: results are kept by its digests."""
+    """Compare a lock with itself and with this program.
+
+    Raises UsageProblem where it needs a newer Tunelock, DigestDiffers where it was edited by
+    hand: results are kept by its digests.
+    """
+    here = version("tunelock")
+    if _numbers(lock.requires_runner) > _numbers(here):
+        raise UsageProblem(
+            f"The lock needs Tunelock {lock.requires_runner} or newer, and this is {here}.",
+            hint="pip install --upgrade tunelock",
+        )
     made = integrity(lock.model_dump())
     others = [
         f"`{name}`"
@@ -42,6 +53,10 @@ def check_whole(lock: Lock) -> None:
             "are not those of its values.",
             hint="change `run.toml` instead, then run `tunelock plan run.toml`",
         )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
 
 
 def check_model(lock: Lock, folder: Path, told: Told = silent) -> None:

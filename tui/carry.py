@@ -16,6 +16,7 @@ from tui.watching import Face
 def here(order: Order, face: Face) -> Path:
     """Carry out a lock in this process, tell its events meanwhile, and return the run's folder.
 
+    Where they cannot be told, because nobody reads any more, the run goes on all the same.
     Raises what `runner.supervise.run` raises.
     """
     ended: list[int] = []
@@ -23,9 +24,14 @@ def here(order: Order, face: Face) -> Path:
 
     def begun(folder: Path, since: int) -> None:
         def follow() -> None:
-            watching.follow(
-                folder, face=face, ended=lambda: ended[0] if ended else None, since=since
-            )
+            try:
+                watching.follow(
+                    folder, face=face, ended=lambda: ended[0] if ended else None, since=since
+                )
+            except BrokenPipeError:
+                output.hush()
+            except TunelockError as problem:
+                output.note(f"warning: the run goes on and is not shown: {problem.message}")
 
         followers.append(threading.Thread(target=follow))
         followers[0].start()

@@ -1,5 +1,6 @@
 """The command line. Verbs are listed here by name and imported only when one is run."""
 
+import sys
 from importlib import import_module
 
 import click
@@ -75,6 +76,7 @@ def main() -> None:
     """Run the command line and exit with its code."""
 
     def command() -> None:
+        stdout = sys.stdout
         try:
             app(standalone_mode=False)
         except click.exceptions.Abort:
@@ -82,5 +84,9 @@ def main() -> None:
         except click.ClickException as problem:
             problem.show()
             raise SystemExit(2) from None
+        except SystemExit:
+            if sys.stdout is not stdout:  # click wraps it, and fails, where the reader is gone
+                raise BrokenPipeError from None
+            raise
 
     output.guarded(command)

@@ -1,6 +1,8 @@
 """The one module that writes: stdout is data, stderr is for people; exit codes come from errors."""
 
 import json
+import os
+import select
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -23,24 +25,41 @@ def note(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def fail(problem: TunelockError) -> NoReturn:
-    """Say what went wrong and what to type next, and end with the error's exit code."""
+def guarded(command: Callable[[], object]) -> NoReturn:
+    """Run a command and exit as the interface of exit codes says.
+
+    A reader that closed its end (`| head -1`) ends the command quietly, and is no failure.
+    """
+    code: object = 0
+    try:
+        try:
+            command()
+        except TunelockError as problem:
+            code = problem.exit_code
+            _tell(problem)
+        except KeyboardInterrupt:
+            code = 130
+            note("interrupted")
+        except SystemExit as ended:
+            code = ended.code
+        sys.stdout.flush()
+    except BrokenPipeError:
+        hush()
+    raise SystemExit(code)
+
+
+def hush() -> None:
+    """Let what is still written to a reader that is gone lead nowhere."""
+    for stream in (sys.stdout, sys.stderr):
+        waiting = select.poll()
+        waiting.register(stream, 0)
+        if waiting.poll(0):  # no event was asked for, so what comes is an error or a hang-up
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+
+
+def _tell(problem: TunelockError) -> None:
     note(f"error: {problem.message}")
     if problem.hint:
         note(f"hint: {problem.hint}")
-    raise SystemExit(problem.exit_code)
-
-
-def guarded(command: Callable[[], object]) -> NoReturn:
-    """Run a command and exit as the interface of exit codes says."""
-    try:
-        command()
-    except TunelockError as problem:
-        fail(problem)
-    except KeyboardInterrupt:
-        note("interrupted")
-        raise SystemExit(130) from None
-    except BrokenPipeError:
-        sys.stderr.close()
-        raise SystemExit(0) from None
-    raise SystemExit(0)

@@ -15,8 +15,8 @@ from planner.plan import plan
 from runner import places
 from runner.folder import write_whole
 from tui import output
+from tui.units import memory, size
 
-_GB = 1e9
 _SHOWN_WHY = ("method.kind", "method.rank", "train.micro_batch")
 
 
@@ -66,11 +66,13 @@ def summary(lock: Lock) -> list[str]:
         f"method    {kind}",
         *_reasons(lock, "method.kind", "method.rank"),
         f"batch     {batch}, {train.epochs} epochs of {lock.stream.rows} rows",
-        *_reasons(lock, "train.micro_batch", "train.accumulation"),
-        f"memory    {peak.peak_bytes / _GB:.2f} GB at its peak ({peak.phase}), "
-        f"of {lock.machine.memory_bytes / _GB:.2f} GB",
-        *(f"          {value / _GB:.3f} GB {name}" for name, value in _largest(peak.components)),
-        f"disk      {peak.disk_bytes / _GB:.2f} GB",
+        *_reasons(
+            lock, "train.micro_batch", *(["train.accumulation"] if train.accumulation > 1 else [])
+        ),
+        f"memory    {memory(peak.peak_bytes)} at its peak ({peak.phase}), "
+        f"of {memory(lock.machine.memory_bytes)}",
+        *(f"          {memory(value):>9} {name}" for name, value in _largest(peak.components)),
+        f"disk      {size(peak.disk_bytes)}",
         f"stages    {' → '.join(stage.name for stage in lock.stage)}",
     ]
     return lines

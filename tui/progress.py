@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from runner.events import Event
 from tui.snapshot import RUN, Snapshot, fold
+from tui.units import memories, size
 
 _SHOWN_CHARACTERS = 200
 _EVERY_SECONDS = 1.0
@@ -78,33 +79,19 @@ def duration(seconds: float) -> str:
     return f"{seconds / 86400:.1f} d"
 
 
-def size(count: int) -> str:
-    """Return a number of bytes in decimal units: `812 B`, `4.1 MB`, `3.09 GB`."""
-    if count < 1000:
-        return f"{count} B"
-    if count < 10**6:
-        return f"{count / 1e3:.0f} kB"
-    return f"{count / 1e6:.1f} MB" if count < 10**9 else f"{gigabytes(count)} GB"
-
-
-def gigabytes(count: int) -> str:
-    """Return a number of bytes in GB (10⁹), without the unit: `0.71`, `23.2`."""
-    return f"{count / 1e9:.2f}" if count < 10**10 else f"{count / 1e9:.1f}"
-
-
 def percent(share: float) -> str:
     """Return a share from 0 to 1 as `92.5 %`."""
     return f"{100 * share:.1f} %"
 
 
 def memory(snapshot: Snapshot) -> str:
-    """Return `peak 0.71 of 0.74 GB`, or what of it is known."""
+    """Return `peak 0.71 of 0.74 GiB`, or what of it is known."""
     if snapshot.peak_bytes is None:
         return ""
-    if snapshot.predicted_bytes is None:
-        return f"peak {gigabytes(snapshot.peak_bytes)} GB"
-    predicted = gigabytes(snapshot.predicted_bytes)
-    return f"peak {gigabytes(snapshot.peak_bytes)} of {predicted} GB"
+    known = [snapshot.peak_bytes]
+    known += [] if snapshot.predicted_bytes is None else [snapshot.predicted_bytes]
+    numbers, unit = memories(*known)
+    return f"peak {' of '.join(numbers)} {unit}"
 
 
 def rate(learning_rate: float) -> str:

@@ -1,49 +1,69 @@
 """What a finished run has to show, in a few lines."""
 
 import json
+import textwrap
 from pathlib import Path
 
 from lockfiles import lock as locks
 from lockfiles import receipt as receipts
 from runner.stages.context import place
+from tui.units import memory, size
 
-_GB, _MB = 1e9, 1e6
+_COLUMNS = 100
 
 
 def lines(folder: Path) -> list[str]:
     """Return verdict, plan, memory, accuracy, files and answers of the run in a folder."""
     lock, receipt = locks.read(folder / "run.lock"), receipts.read(folder / "receipt.json")
-    method, train = lock.method, lock.train
+    method, train, why = lock.method, lock.train, lock.why
     kind = method.kind if method.kind == "full" else f"{method.kind} of rank {method.rank}"
-    predicted, measured = lock.prediction.peak_bytes, receipt.measured.peak_bytes or 0
-    found = [
-        f"verdict   {lock.decision.verdict}: {' '.join(lock.decision.reasons)}",
-        f"method    {kind}: {lock.why['method.kind']} {lock.why.get('method.rank', '')}",
-        f"batch     {train.micro_batch} x {train.accumulation}: {lock.why['train.micro_batch']}",
-        f"memory    predicted {predicted / _GB:.3f} GB, measured {measured / _GB:.3f} GB "
-        f"({predicted / measured - 1:+.1%})",
+    told = [
+        ("verdict", f"{lock.decision.verdict}: {' '.join(lock.decision.reasons)}"),
+        ("method", f"{kind}: {why['method.kind']} {why.get('method.rank', '')}".strip()),
+        ("batch", f"{train.micro_batch} x {train.accumulation}: {why['train.micro_batch']}"),
+        ("memory", _memory(lock.prediction.peak_bytes, receipt.measured.peak_bytes)),
     ]
     base, tuned = receipt.evaluation.base, receipt.evaluation.tuned
     if base and tuned:
-        found.append(
-            f"accuracy  {base.accuracy:.1%} before, {tuned.accuracy:.1%} after, "
-            f"on {tuned.rows} held-out rows"
-        )
-    return [*found, *_files(folder, lock), f"run       {folder}"]
+        scores = f"{base.accuracy:.1%} before, {tuned.accuracy:.1%} after"
+        told.append(("accuracy", f"{scores}, on {tuned.rows} held-out rows"))
+    here = near(folder)
+    told += [*_files(here, lock), ("run", str(here))]
+    return [line for name, text in told for line in _wrapped(name, text)]
 
 
-def _files(folder: Path, lock: locks.Lock) -> list[str]:
+def near(path: Path) -> Path:
+    """Return a path as a person here would type it."""
+    there = Path.cwd()
+    return path.relative_to(there) if path.is_relative_to(there) else path
+
+
+def _wrapped(name: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text, _COLUMNS, initial_indent=f"{name:<10}", subsequent_indent=" " * 10,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _memory(predicted_bytes: int, measured_bytes: int | None) -> str:
+    told = f"predicted {memory(predicted_bytes)}, "
+    if not measured_bytes:
+        return told + "not measured"
+    return f"{told}measured {memory(measured_bytes)} ({predicted_bytes / measured_bytes - 1:+.1%})"
+
+
+def _files(folder: Path, lock: locks.Lock) -> list[tuple[str, str]]:
     if "gguf" not in lock.integrity:
         return []
     done = place(lock, folder, "gguf").final / "done.json"
     made = json.loads(done.read_text(encoding="utf-8"))
     files = [
-        f"gguf      {folder / file['path']}  {file['size_bytes'] / _MB:.2f} MB"
+        ("gguf", f"{folder / file['path']}  {size(file['size_bytes'])}")
         for file in made["gguf"].values()
     ]
-    return files + [_answer(one) for one in made["samples"]]
+    return files + [("answer", _answer(one)) for one in made["samples"]]
 
 
 def _answer(one: dict[str, str]) -> str:
     verdict = "right" if one["answer"] == one["wanted"] else f"wanted {one['wanted']}"
-    return f"answer    {one['prompt']} → {one['answer']} ({verdict})"
+    return f"{one['prompt']} → {one['answer']} ({verdict})"

@@ -20,10 +20,11 @@ def prepared(given: Context, split: str) -> list[Encoded]:
 
 
 def picked(rows: Sequence[T], count: int) -> list[T]:
-    """Return `count` rows (or all, where there are fewer), spread evenly from the first on."""
+    """Return `count` rows (or all, where there are fewer): the middle one of each equal share."""
     if count <= 0:
         return []
-    return list(rows[:: max(1, len(rows) // count)])[:count]
+    share = max(1, len(rows) // count)
+    return list(rows[share // 2 :: share])[:count]
 
 
 def wanted(row: Encoded) -> list[int]:

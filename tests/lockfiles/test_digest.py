@@ -38,6 +38,14 @@ def test_tensors_are_the_same_in_any_container(tmp_path: Path) -> None:
     assert digest.of_tensors([one]) != digest.of_tensors([other])
 
 
+def test_a_name_in_two_files_names_both(tmp_path: Path) -> None:
+    one = _safetensors(tmp_path / "one", {"a": b"1"})
+    two = _safetensors(tmp_path / "two", {"a": b"1"})
+    with pytest.raises(UsageProblem, match=f"`{two}` holds `a`, and so does `{one}`") as caught:
+        digest.of_tensors([one, two])
+    assert caught.value.hint.endswith(f"ls {tmp_path}")
+
+
 def test_a_torn_file_is_refused(tmp_path: Path) -> None:
     whole = _safetensors(tmp_path / "whole", {"a": b"12345"})
     for length in (0, 4, 12, len(whole.read_bytes()) - 1):

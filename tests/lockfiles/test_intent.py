@@ -26,6 +26,7 @@ def test_written_in_the_wizards_order_and_read_back() -> None:
         (b"epochs = 2\n", "`epochs` on line 1 of"),
         (b"[train\n", "is not valid TOML"),
         (b"\xff\xfe[\x00", "is not UTF-8 text (byte 0)"),
+        (b"a = " + b"[" * 100_000, "is nested too deeply"),
     ],
 )
 def test_a_wrong_form_is_one_sentence(tmp_path: Path, content: bytes, message: str) -> None:
@@ -34,6 +35,7 @@ def test_a_wrong_form_is_one_sentence(tmp_path: Path, content: bytes, message: s
     with pytest.raises(UsageProblem, match=r"^[^\n]+$") as caught:
         intent.read(path)
     assert message in caught.value.message
+    assert caught.value.hint
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:

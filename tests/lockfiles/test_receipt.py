@@ -25,5 +25,6 @@ def test_read_back(tmp_path: Path) -> None:
 def test_other_json_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "receipt.json"
     path.write_text(content)
-    with pytest.raises(UsageProblem, match="is no receipt"):
+    with pytest.raises(UsageProblem, match="is no receipt") as caught:
         receipt.read(path)
+    assert caught.value.hint

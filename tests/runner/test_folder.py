@@ -1,6 +1,7 @@
 """The run folder: one holder, and stages that appear whole."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -9,7 +10,29 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from runner.folder import Held, StagePlace, holder, holder_alive
+from runner.folder import Held, StagePlace, holder, holder_alive, write_whole
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OSError):
+        write_whole(tmp_path / "taken", b"text")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_a_disk_that_is_full_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "run.lock"
+    write_whole(path, b"old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    former = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OSError):
+            write_whole(path, b"new" * 1000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, former)
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("run.lock", b"old")]
 
 
 def test_a_stage_is_done_only_for_its_digest(tmp_path: Path) -> None:

@@ -91,8 +91,9 @@ def test_unknown_inputs_are_refused(tmp_path: Path) -> None:
     path = folder / "config.json"
     config = json.loads(path.read_text())
     path.write_text(json.dumps({**config, "architectures": ["MambaForCausalLM"]}))
-    with pytest.raises(UsageProblem, match=r"MambaForCausalLM.*`LlamaForCausalLM`"):
+    with pytest.raises(UsageProblem, match=r"MambaForCausalLM.*`LlamaForCausalLM`") as caught:
         convert(folder, tmp_path / "m.gguf", "f16")
+    assert "gguf = []" in caught.value.hint
     broken = json.loads((folder / "tokenizer.json").read_text())
     broken["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = "x+"
     with pytest.raises(UsageProblem, match=r"x\+"):
@@ -145,6 +146,7 @@ def test_a_broken_file_is_one_sentence(
     with pytest.raises(UsageProblem) as caught:
         convert(folder, tmp_path / "m.gguf", "f16")
     assert message in caught.value.message and "\n" not in caught.value.message
+    assert caught.value.hint
     assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
 
 

@@ -228,3 +228,9 @@ def test_missing_rows_are_wrong_usage(lock: Lock, folder: Path) -> None:
     with pytest.raises(UsageProblem, match=r"test\.jsonl") as missing:
         corpus(lock, folder)
     assert missing.value.hint
+
+
+def test_a_lock_for_a_newer_program_is_refused(lock: Lock) -> None:
+    newer = lock.model_copy(update={"requires_runner": "99.0"})
+    with pytest.raises(UsageProblem, match="needs Tunelock 99"):
+        verify.check_whole(newer)

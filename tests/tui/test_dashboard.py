@@ -106,7 +106,7 @@ async def test_80_by_24_shows_all_of_a_training() -> None:
         "  evaluate   waiting",
         "loss 0.2500   evaluation loss 0.6000",
         "learning rate 1.6e-3   1,234 tokens/s   2 min left",
-        "0.65 now, 0.71 peak, 0.74 predicted (GB)",
+        "0.61 now, 0.66 peak, 0.69 predicted (GiB)",
         "⠒ training loss   o evaluation loss",
         "train  evaluation  loss 0.600",
         "train  warning: slow [/nothing]",
@@ -228,5 +228,5 @@ def test_the_plot_fills_exactly_its_place(points: list[tuple[float, float]]) -> 
 
 def test_memory_over_the_prediction_is_said_in_words() -> None:
     over = fold(empty("demo"), events(step(1, peak_bytes=8 * 10**8, predicted_bytes=7 * 10**8)))
-    assert memory_line(over, 76).endswith("0.80 peak, 0.70 predicted (GB), over the prediction")
+    assert memory_line(over, 76).endswith("0.75 peak, 0.65 predicted (GiB), over the prediction")
     assert memory_line(empty("demo"), 76) == "memory  not measured yet"

@@ -1,9 +1,11 @@
 """What `tunelock doctor` says: its table, its hints, and the torch that a driver allows."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from planner.machine import load, probe
 from tests.tui.test_cli import tunelock
 from tui.commands.doctor import Finding, driver, hints, table, torch_command
 
@@ -54,3 +56,22 @@ def test_a_driver_too_old_is_named_with_what_is_left(cuda: int, name: str) -> No
         "https://www.nvidia.com/drivers; until then only the CPU build of torch is left"
     )
     assert torch_command(cuda).endswith("/cpu")
+
+
+def test_the_facts_of_this_machine_are_saved_for_planning(tmp_path: Path) -> None:
+    done = tunelock("doctor", "--machine", "here.json", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("wrote here.json; elsewhere: tunelock plan --machine here.json\n")
+    saved, now = load(tmp_path / "here.json"), probe(tmp_path)
+    assert (saved.kind, saved.cpu_cores, saved.ram_bytes, len(saved.gpus)) == (
+        now.kind, now.cpu_cores, now.ram_bytes, len(now.gpus)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["none/here.json", "."])
+def test_facts_that_cannot_be_saved_are_one_sentence(name: str, tmp_path: Path) -> None:
+    done = tunelock("doctor", "--machine", name, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    error, hint = done.stderr.splitlines()
+    assert error.startswith(f"error: `{name}` cannot be written: ")
+    assert hint.startswith("hint: ls -ld ")

@@ -85,7 +85,7 @@ def test_status_of_a_run_that_is_worked_on(tmp_path: Path) -> None:
     assert (found["peak_bytes"], found["eta_seconds"], found["failure"]) == (71 * 10**7, 60, None)
     assert lines[0].startswith("demo  running  (last event ")
     assert lines[2].startswith("  ▸ train     running")
-    assert lines[2].endswith("step 3/10  loss 0.333  peak 0.71 GB  60 s left")
+    assert lines[2].endswith("step 3/10  loss 0.333  peak 0.66 GiB  60 s left")
 
 
 def test_a_loss_that_is_no_number_is_null_in_json(tmp_path: Path) -> None:

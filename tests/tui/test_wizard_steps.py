@@ -99,7 +99,6 @@ def test_a_row_keeps_to_its_width_and_shows_cursor_and_answer(width: int) -> Non
 def test_a_bar_fills_by_parts() -> None:
     assert lines.bar([25, 25], 100, 20) == "█" * 5 + "▓" * 5 + "░" * 10
     assert lines.bar([300], 100, 10) == "█" * 10
-    assert lines.gib(3 << 29) == "1.5 GiB" and lines.gib(1 << 20) == "1.0 MiB"
 
 
 def test_what_is_wrapped_stands_below_where_it_began() -> None:

@@ -26,6 +26,7 @@ def command(lock: Path, located: dict[str, Path], as_json: bool) -> None:
         verify.corpus_of(held, found["model"], found)
     versions = preflight.packages_found(held)
     others = preflight.package_differences(held, versions)
+    preflight.check_device(held)
     preflight.check_disk(held, Path("runs"))
     if as_json:
         told = {"holds": True, "compared": compared, "packages": [vars(one) for one in others]}

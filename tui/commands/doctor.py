@@ -5,9 +5,11 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import click
 
+from lockfiles.errors import UsageProblem
 from tui import output
 
 _EXTRAS = {
@@ -33,9 +35,18 @@ class Finding:
 
 
 @click.command(name="doctor")
+@click.option(
+    "--machine", type=click.Path(path_type=Path), metavar="FILE",
+    help="Save this machine's cards, memory and disk in FILE, to plan for it from another one.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Write the findings as JSON.")
-def command(as_json: bool) -> None:
-    """Look at Python, the driver, torch and the packages of each extra."""
+def command(machine: Path | None, as_json: bool) -> None:
+    """Look at Python, the driver, torch and the packages of each extra.
+
+    What is missing comes with the command that installs it.
+    """
+    if machine is not None:
+        save_machine(machine)
     cuda = _driver_cuda()
     findings = [_python(), driver(cuda), _torch(cuda), *_packages(), _compiler()]
     if as_json:
@@ -44,6 +55,19 @@ def command(as_json: bool) -> None:
     output.data(table(findings))
     for hint in hints(findings):
         output.note(f"hint: {hint}")
+
+
+def save_machine(path: Path) -> None:
+    """Write this machine's facts. Raises UsageProblem where `path` cannot be written."""
+    from planner.machine import probe
+
+    try:
+        probe(path.absolute().parent).save(path)
+    except OSError as problem:
+        raise UsageProblem(
+            f"`{path}` cannot be written: {problem.strerror}.", hint=f"ls -ld {path.parent}"
+        ) from None
+    output.note(f"wrote {path}; elsewhere: tunelock plan --machine {path}")
 
 
 def table(findings: Iterable[Finding]) -> str:

@@ -6,6 +6,7 @@ import click
 
 from lockfiles.errors import UsageProblem
 from tui import output
+from tui.units import size
 
 _LEVELS = ("f16", "q8_0", "q4_k_m")
 
@@ -38,7 +39,7 @@ def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
         output.data_json(vars(facts) | {"path": str(facts.path)})
         return
     counted = ", ".join(f"{count} {kind}" for kind, count in sorted(facts.tensor_types.items()))
-    output.data(f"{facts.path}  {facts.size_bytes / 1e6:.1f} MB  ({counted})")
+    output.data(f"{facts.path}  {size(facts.size_bytes)}  ({counted})")
     if facts.fallbacks:
         output.note(
             f"warning: {len(facts.fallbacks)} tensors have rows that {level} cannot hold, "

@@ -46,12 +46,13 @@ def command(
             )
         output.note(f"`{target}` is up to date")
         return
+    if not dry_run:
+        planning.write(made, target)
     if as_json:
         output.data_json(made.model_dump())
     else:
         output.data("\n".join(planning.summary(made)))
     if dry_run:
         output.note("\n".join(planning.changes(before, made)))
-        return
-    planning.write(made, target)
-    output.note(f"wrote {target}; carry it out with `tunelock run {target}`")
+    else:
+        output.note(f"wrote {target}; carry it out with `tunelock run {target}`")

@@ -2,8 +2,9 @@
 
 from tui.dashboard.panel import Panel
 from tui.dashboard.summary import accuracy
-from tui.progress import clean, duration, gigabytes, percent, progress_words, rate
+from tui.progress import clean, duration, percent, progress_words, rate
 from tui.snapshot import Snapshot
+from tui.units import memories
 
 _GAP = "   "
 
@@ -46,7 +47,9 @@ def memory_line(snapshot: Snapshot, width: int) -> str:
     known = [(name, count) for name, count in named if count is not None]
     if not known:
         return "memory  not measured yet"
-    words = f"{', '.join(f'{gigabytes(count)} {name}' for name, count in known)} (GB)"
+    numbers, unit = memories(*(count for _, count in known))
+    told = [f"{number} {name}" for number, (name, _) in zip(numbers, known, strict=True)]
+    words = f"{', '.join(told)} ({unit})"
     if peak and predicted and peak > predicted:
         words += ", over the prediction"
     bar = max(8, min(width // 3, width - len(words) - len("memory    ")))

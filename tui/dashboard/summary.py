@@ -1,7 +1,8 @@
 """A run in a few lines: what `tunelock status` says, and what stays when the dashboard closes."""
 
-from tui.progress import clean, duration, memory, percent, progress_words, size, step_words
+from tui.progress import clean, duration, memory, percent, progress_words, step_words
 from tui.snapshot import Snapshot, Stage
+from tui.units import size
 
 SYMBOLS = {"waiting": " ", "running": "▸", "done": "✓", "failed": "✗", "stopped": "‖"}
 

@@ -16,9 +16,8 @@ from lockfiles.errors import UsageProblem
 from planner.interview.answers import check
 
 if TYPE_CHECKING:
-    from planner.choose import Choice
-
     from lockfiles.lock import Lock
+    from planner.choose import Choice
     from planner.data.formats import Table
     from planner.gather import PlanFacts
     from planner.machine import MachineFacts
@@ -150,7 +149,10 @@ def _columns(values: Values) -> dict[str, str] | None:
         return None
     prompt, completion = str(values["data.prompt_column"]), str(values["data.completion_column"])
     if not (prompt and completion):
-        raise UsageProblem("Name the column of the prompt and the column of the answer.")
+        raise UsageProblem(
+            "The format `columns` needs the column of the prompt and the column of the answer.",
+            hint="answer `Column of the prompt` and `Column of the answer`, or choose `auto`",
+        )
     return {"prompt": prompt, "completion": completion}
 
 

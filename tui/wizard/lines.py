@@ -84,13 +84,6 @@ def wrapped(text: str, width: int) -> str:
     return "\n".join(found)
 
 
-def gib(count_bytes: int) -> str:
-    """Return a number of bytes in GiB, or in MiB below one."""
-    if count_bytes < 1 << 30:
-        return f"{count_bytes / (1 << 20):,.1f} MiB"
-    return f"{count_bytes / (1 << 30):,.1f} GiB"
-
-
 def clip(text: str, width: int) -> str:
     """Return text cut at its end to a width."""
     return text if len(text) <= width else text[: max(0, width - 1)] + "…"[: max(0, width)]

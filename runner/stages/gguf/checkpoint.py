@@ -80,9 +80,13 @@ def _tensors(file: Path) -> Iterator[Stored]:
         kind, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
         if kind not in DTYPES:
             raise UsageProblem(
-                f"The tensor `{name}` in `{file.name}` is `{kind}`; "
-                "export a merged model in 16 or 32 bits."
+                f"The tensor `{name}` in `{file.name}` is `{kind}`, "
+                "and only a merged model in 16 or 32 bits is converted.",
+                hint="merge into weights of 16 or 32 bits, and export that folder",
             )
         if math.prod(shape) * np.dtype(DTYPES[kind]).itemsize != end - begin:
-            raise UsageProblem(f"`{file}` is torn: `{name}` is not as long as its shape says.")
+            raise UsageProblem(
+                f"`{file}` is torn: `{name}` is not as long as its shape says.",
+                hint=f"copy or download `{file.name}` again",
+            )
         yield Stored(name, file, start + begin, kind, shape)

@@ -50,7 +50,10 @@ class Planned:
         with np.errstate(over="ignore"):
             stored = gguf.quants.quantize(values, self.kind)
         if self.kind == Kind.F16 and not np.isfinite(stored).all():
-            raise UsageProblem(f"The tensor `{self.name}` has values that float16 cannot hold.")
+            raise UsageProblem(
+                f"The tensor `{self.name}` has values that float16 cannot hold.",
+                hint=families.ELSEWHERE,
+            )
         return np.ascontiguousarray(stored)
 
 
@@ -62,7 +65,10 @@ def convert(model_dir: Path, out: Path, level: str) -> GgufFacts:
     """
     if level not in LEVEL_TYPES:
         names = ", ".join(f"`{name}`" for name in LEVEL_TYPES)
-        raise UsageProblem(f"The GGUF level `{level}` is unknown; the levels are {names}.")
+        raise UsageProblem(
+            f"The GGUF level `{level}` is unknown; the levels are {names}.",
+            hint="tunelock export --help",
+        )
     if level == "q4_k_m":
         require_llama_cpp()
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +140,9 @@ def _planned(
             continue
         name = names.get_name(stored.name, try_suffixes=(".weight", ".bias"))
         if name is None:
-            raise UsageProblem(f"The tensor `{stored.name}` has no place in a GGUF file.")
+            raise UsageProblem(
+                f"The tensor `{stored.name}` has no place in a GGUF file.", hint=families.ELSEWHERE
+            )
         read = _rearranged(stored.name, stored.read, config, family)
         planned.append(Planned(name, _kind(stored.shape, kind), stored.shape, read))
     return planned

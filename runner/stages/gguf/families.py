@@ -14,6 +14,11 @@ from numpy.typing import NDArray
 from lockfiles.errors import UsageProblem
 
 Config = Mapping[str, Any]
+ELSEWHERE = (
+    "write `gguf = []` under `[results]` in `run.toml` and plan again; "
+    "llama.cpp's own `convert_hf_to_gguf.py` may know the merged model"
+)
+"""The hint for a model that is not converted here."""
 ROPE_KINDS = ("default", "linear", "llama3", "yarn")
 NEEDED = (
     "vocab_size",
@@ -51,7 +56,8 @@ def family_of(config: Config) -> Family:
     if family is None:
         raise UsageProblem(
             f"The architecture `{names[0]}` is not converted to GGUF; "
-            f"the supported ones are {', '.join(f'`{name}`' for name in FAMILIES)}."
+            f"the supported ones are {', '.join(f'`{name}`' for name in FAMILIES)}.",
+            hint=ELSEWHERE,
         )
     _require_numbers(config)
     _refuse_variants(config)
@@ -80,7 +86,9 @@ def _refuse_variants(config: Config) -> None:
     }
     for key, (value, allowed) in wanted.items():
         if value not in allowed:
-            raise UsageProblem(f"A model with `{key}` = `{value}` is not converted to GGUF.")
+            raise UsageProblem(
+                f"A model with `{key}` = `{value}` is not converted to GGUF.", hint=ELSEWHERE
+            )
 
 
 def rope_of(config: Config) -> dict[str, Any]:

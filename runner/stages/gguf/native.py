@@ -43,7 +43,11 @@ def run_child(job: Mapping[str, Any]) -> Any:
                 command, stdout=stream, stderr=stream, env=environment, check=False
             ).returncode
         if code != 0 or not result.is_file():
-            raise RunFailed(_failure(str(job["action"]), code, log))
+            raise RunFailed(
+                _failure(str(job["action"]), code, log),
+                hint="free memory and disk and begin again; GGUF levels `f16` and `q8_0` are "
+                "written without llama.cpp",
+            )
         return json.loads(result.read_text(encoding="utf-8"))
 
 

@@ -14,6 +14,7 @@ import gguf
 
 from lockfiles import text
 from lockfiles.errors import UsageProblem
+from runner.stages.gguf.families import ELSEWHERE
 
 _WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
 _REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -86,13 +87,16 @@ def pre_tokenizer_of(tokenizer: Mapping[str, Any]) -> str:
     last = steps[-1] if steps else {}
     if tokenizer["model"].get("type") != "BPE" or last.get("type") != "ByteLevel":
         raise UsageProblem(
-            "The tokenizer is not byte-level BPE; SentencePiece models are not converted yet."
+            "The tokenizer is not byte-level BPE; SentencePiece models are not converted yet.",
+            hint=ELSEWHERE,
         )
     name = _split_name(steps)
     kind = normalizer and normalizer.get("type")
     if name is None or last.get("add_prefix_space") or kind not in NORMALIZERS:
         shown = json.dumps([normalizer, *steps], ensure_ascii=False)
-        raise UsageProblem(f"llama.cpp has no name for this tokenizer's splitting: `{shown}`.")
+        raise UsageProblem(
+            f"llama.cpp has no name for this tokenizer's splitting: `{shown}`.", hint=ELSEWHERE
+        )
     return name
 
 
@@ -132,7 +136,8 @@ def _tokens(tokenizer: Mapping[str, Any], size: int) -> tuple[list[str], list[in
     for text, index, kind in entries:
         if index >= size:
             raise UsageProblem(
-                f"The token `{text}` has id {index}, beyond the `vocab_size` of {size}."
+                f"The token `{text}` has id {index}, beyond the `vocab_size` of {size}.",
+                hint="copy `tokenizer.json` and `config.json` from one and the same model",
             )
         texts[index], types[index] = text, int(kind)
     return texts, types

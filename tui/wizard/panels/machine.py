@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from planner.machine import Gpu, MachineFacts
-from tui.wizard.lines import bar, clip, gib
+from tui.units import memory, size
+from tui.wizard.lines import bar, clip
 
 if TYPE_CHECKING:
     from planner.choose import Choice
@@ -24,9 +25,9 @@ def text(machine: MachineFacts, *, saved: bool) -> str:
         (
             f"{where}{f' · driver {machine.driver}' if machine.driver else ''}",
             *(cards or ["No NVIDIA GPU: training runs on the processor."]),
-            f"CPU {machine.cpu_cores} cores · RAM {gib(machine.ram_bytes)} "
-            f"({gib(machine.ram_free_bytes)} free)",
-            f"Disk {gib(machine.disk_free_bytes)} free here",
+            f"CPU {machine.cpu_cores} cores · RAM {memory(machine.ram_bytes)} "
+            f"({memory(machine.ram_free_bytes)} free)",
+            f"Disk {size(machine.disk_free_bytes)} free here",
         )
     )
 
@@ -45,11 +46,11 @@ def _fit(choice: "Choice | str") -> str:
     needed = choice.estimate.peak.peak_bytes
     word = "tight" if needed > _TIGHT * choice.budget_bytes else "fits"
     bars = bar([needed], choice.budget_bytes, _BAR_CELLS)
-    return f"{bars} {gib(needed):>10} of {gib(choice.budget_bytes)}  {word}"
+    return f"{bars} {memory(needed):>10} of {memory(choice.budget_bytes)}  {word}"
 
 
 def _card(index: int, gpu: Gpu) -> str:
     return (
-        f"GPU {index}  {clip(gpu.name, 24)}  {gib(gpu.memory_bytes)}  "
-        f"{gib(gpu.free_bytes)} free  cc {gpu.compute_capability}"
+        f"GPU {index}  {clip(gpu.name, 24)}  {memory(gpu.memory_bytes)}  "
+        f"{memory(gpu.free_bytes)} free  cc {gpu.compute_capability}"
     )

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from tui.wizard.lines import bar, gib
+from tui import units
+from tui.wizard.lines import bar
 from tui.wizard.panels.machine import METHODS
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def text(choice: "Choice") -> str:
     if choice.rejected:
         lines += ["", "Not taken (press Enter on Method to take another):"]
         lines += [
-            f"  {other.what}: {gib(other.needed_bytes)}. {other.reason}"
+            f"  {other.what}: {units.memory(other.needed_bytes)}. {other.reason}"
             for other in choice.rejected
         ]
     return "\n".join(lines)
@@ -39,10 +40,11 @@ def memory(choice: "Choice") -> list[str]:
     peak = choice.estimate.peak
     parts = sorted(peak.components.items(), key=lambda part: -part[1])
     named, rest = parts[:_NAMED], sum(size for _, size in parts[_NAMED:])
-    legend = [f"{part} {gib(size)}" for part, size in named]
+    legend = [f"{part} {units.memory(size)}" for part, size in named]
     sizes = [size for _, size in named] + [rest]
     return [
-        f"Memory {gib(peak.peak_bytes)} of {gib(choice.budget_bytes)} at its peak ({peak.name})",
+        f"Memory {units.memory(peak.peak_bytes)} of {units.memory(choice.budget_bytes)} "
+        f"at its peak ({peak.name})",
         f"  {bar(sizes, choice.budget_bytes, _BAR_CELLS)}",
-        f"  {' · '.join((*legend, f'the rest {gib(rest)}'))}",
+        f"  {' · '.join((*legend, f'the rest {units.memory(rest)}'))}",
     ]

@@ -1,7 +1,7 @@
 """What the base model is."""
 
 from planner.models import ModelFacts
-from tui.wizard.lines import gib
+from tui.units import size
 
 
 def text(model: ModelFacts, template: str) -> str:
@@ -13,7 +13,7 @@ def text(model: ModelFacts, template: str) -> str:
         f"Parameters  {model.parameters:,} in {model.dtype}",
         f"Family      {shape.family}, {shape.layers} layers, width {shape.hidden}",
         f"Context     {shape.context:,} tokens",
-        f"Files       {len(model.files)} files, {gib(size_bytes)}",
+        f"Files       {len(model.files)} files, {size(size_bytes)}",
         f"Template    {template or 'present'}",
     ]
     if model.licence or model.gated:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tui.wizard.lines import gib
+from tui.units import size
 
 if TYPE_CHECKING:
     from lockfiles.lock import Lock
@@ -29,7 +29,7 @@ def text(lock: "Lock", sizes: Mapping[str, int]) -> str:
         levels = stage.settings.get("levels")
         names = f": {', '.join(levels)}" if isinstance(levels, Sequence) and levels else ""
         lines.append(f"  {_STAGES[stage.name]}{names}")
-    levels_sizes = " · ".join(f"{level} {gib(size)}" for level, size in sizes.items())
+    levels_sizes = " · ".join(f"{level} {size(count)}" for level, count in sizes.items())
     lines.append(f"A GGUF file would take: {levels_sizes}")
-    lines.append(f"Disk for all of it: {gib(lock.prediction.disk_bytes)}")
+    lines.append(f"Disk for all of it: {size(lock.prediction.disk_bytes)}")
     return "\n".join(lines)

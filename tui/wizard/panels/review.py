@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tui.wizard.lines import bar, gib
+from tui.units import memory, size
+from tui.wizard.lines import bar
 
 if TYPE_CHECKING:
     from lockfiles.lock import Lock
@@ -40,7 +41,7 @@ def start(lock: "Lock", free_bytes: int) -> str:
         f"Start {lock.intent.name}: {lock.stream.rows:,} rows x {lock.train.epochs} passes, "
         f"{lock.stream.tokens * lock.train.epochs:,} tokens in all.\n"
         "Hours: not predicted; the first steps show the speed and the end.\n"
-        f"Disk: {gib(lock.prediction.disk_bytes)} of {gib(free_bytes)} free.\n"
+        f"Disk: {size(lock.prediction.disk_bytes)} of {size(free_bytes)} free.\n"
         "Nothing starts before you choose yes."
     )
 
@@ -58,10 +59,10 @@ def _plan(lock: "Lock", values: Mapping[str, object]) -> list[str]:
         f"Rows     {rows}",
         f"Model    {values['model.source']} · {lock.model.parameters:,} parameters",
         f"Machine  {lock.machine.accelerator or lock.machine.kind}"
-        f" · {gib(lock.machine.memory_bytes)} counted on",
+        f" · {memory(lock.machine.memory_bytes)} counted on",
         f"Method   {method.kind}{rank} · batch {train.micro_batch} x {train.accumulation}"
         f" · {train.epochs} passes · rate {train.learning_rate:g}",
-        f"Memory   {bar([peak], lock.machine.memory_bytes, _BAR_CELLS)} {gib(peak)}",
+        f"Memory   {bar([peak], lock.machine.memory_bytes, _BAR_CELLS)} {memory(peak)}",
         f"Results  {', '.join(stage.name for stage in lock.stage)}",
-        f"Disk     {gib(lock.prediction.disk_bytes)}",
+        f"Disk     {size(lock.prediction.disk_bytes)}",
     ]

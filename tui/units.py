@@ -1,0 +1,37 @@
+"""Amounts in words: memory in binary units, files and disks in decimal ones.
+
+Memory is counted as the drivers and `/proc` count it (1 GiB = 2³⁰ bytes), files as disks are
+sold and the Hub shows them (1 GB = 10⁹ bytes).
+"""
+
+_GIB, _MIB = 1 << 30, 1 << 20
+_LEAST_GIB = _GIB // 10
+"""Below so many bytes, memory is told in MiB."""
+
+
+def memory(count_bytes: int) -> str:
+    """Return an amount of memory: `96.0 MiB` below 0.1 GiB, `0.74 GiB`, `23.2 GiB`."""
+    numbers, unit = memories(count_bytes)
+    return f"{numbers[0]} {unit}"
+
+
+def memories(*counts_bytes: int) -> tuple[list[str], str]:
+    """Return amounts of memory without their unit, and the one unit that suits the greatest."""
+    if max(counts_bytes) < _LEAST_GIB:
+        return [f"{count / _MIB:.1f}" for count in counts_bytes], "MiB"
+    return [_decimals(count / _GIB) for count in counts_bytes], "GiB"
+
+
+def size(count_bytes: int) -> str:
+    """Return the size of a file or of a disk: `812 B`, `14 kB`, `4.1 MB`, `3.09 GB`."""
+    if count_bytes < 1000:
+        return f"{count_bytes} B"
+    if count_bytes < 10**6:
+        return f"{count_bytes / 1e3:.0f} kB"
+    if count_bytes < 10**9:
+        return f"{count_bytes / 1e6:.1f} MB"
+    return f"{_decimals(count_bytes / 1e9)} GB"
+
+
+def _decimals(number: float) -> str:
+    return f"{number:.2f}" if number < 9.995 else f"{number:,.1f}"
