@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from lockfiles import digest, lock
+from lockfiles import lock
 from lockfiles.errors import UsageProblem
 from lockfiles.lock import Lock
-from planner import exactness, pins
+from planner import exactness, origin, pins
 from planner.candidates import counted
 from planner.choose import Choice, choose
 from planner.data.template import FIXED_NOW
@@ -14,7 +14,7 @@ from planner.decide import Decision, decide
 from planner.disk import disk_bytes
 from planner.gather import PartFacts, PlanFacts, StreamFacts
 from planner.integrity import integrity
-from planner.interview.answers import Answers, given
+from planner.interview.answers import Answers
 from planner.machine import MachineFacts
 from planner.memory import ESTIMATOR
 from planner.models import ModelFacts
@@ -22,18 +22,6 @@ from planner.stages import stages
 
 REQUIRES_RUNNER = "0.1"
 """The oldest Tunelock that carries out what this one plans."""
-
-_LOCAL = {
-    "data.train": "local:train",
-    "data.validation": "local:validation",
-    "data.test": "local:test",
-    "model.template": "local:template",
-}
-_DETECTED = frozenset(
-    ["data.format", "machine.device", "method.kind", "method.rank", "method.alpha",
-     "method.micro_batch", "method.checkpointing", "train.max_length", "train.learning_rate"]
-)  # fmt: skip
-"""Answers that leave the value to the plan."""
 
 
 def plan(answers: Answers, facts: PlanFacts) -> Lock:
@@ -55,7 +43,7 @@ def plan(answers: Answers, facts: PlanFacts) -> Lock:
         "version": lock.VERSION,
         "revision": 0,
         "requires_runner": REQUIRES_RUNNER,
-        "intent": _intent(answers, facts.model),
+        "intent": origin.table(answers, local_model=not facts.model.commit),
         "decision": _decision(decision, answers),
         "model": _model(facts.model),
         "template": _template(answers, facts),
@@ -83,39 +71,6 @@ def check_verdict(decision: Decision, override: str) -> None:
             f"{' '.join(decision.reasons)} {decision.advice}",
             hint='to go on, write `override = "why"` under `[goal]` in `run.toml`',
         )
-
-
-def intent_digest(answers: Answers, *, local_model: bool) -> str:
-    """Return the digest of the normalised answers: local paths by their logical names.
-
-    Where the machine's facts came from is not part of it; the facts are, in the lock itself.
-    """
-    named = {key: _LOCAL.get(key, value) for key, value in _named(answers).items()}
-    named.pop("machine.facts", None)
-    if local_model:
-        named["model.source"] = "local:model"
-    return digest.of_value(named)
-
-
-def _named(answers: Answers) -> dict[str, object]:
-    return {
-        f"{table}.{name}": value
-        for table, values in given(answers).items()
-        for name, value in values.items()
-    }
-
-
-def _intent(answers: Answers, model: ModelFacts) -> dict[str, object]:
-    named = _named(answers)
-    origin = {
-        key: "given" if key in named else "detected" if key in _DETECTED else "default"
-        for key in answers
-    }
-    return {
-        "digest": intent_digest(answers, local_model=not model.commit),
-        "name": answers.text("goal.name"),
-        "origin": origin,
-    }
 
 
 def _decision(decision: Decision, answers: Answers) -> dict[str, object]:

@@ -7,7 +7,7 @@ from lockfiles import intent, text
 from lockfiles.errors import StaleLock, UsageProblem
 from lockfiles.lock import Lock
 from planner.interview.answers import Answers, check
-from planner.plan import intent_digest
+from planner.origin import intent_digest
 
 LOCATIONS = "locations.toml"
 """Beside the lock, untracked: `name = "path"` for each logical name."""
