@@ -95,7 +95,7 @@ def _check_disk(repo: str, cache: Path, needed_bytes: int) -> None:
 
 
 def _size(count: int) -> str:
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def _bar(told: Callable[[int, int], None], done: int, total: int) -> type["tqdm"]:

@@ -16,6 +16,7 @@ from planner import machine
 
 TRAINING = ("accelerate", "datasets", "peft", "torch", "transformers", "trl")
 _GIB = 1 << 30
+_GB = 1e9
 
 
 def packages_found(lock: Lock) -> dict[str, str]:
@@ -61,8 +62,8 @@ def check_disk(lock: Lock, runs: Path) -> None:
     free = shutil.disk_usage(place).free
     if free < lock.prediction.disk_bytes:
         raise DoesNotFit(
-            f"The run takes {lock.prediction.disk_bytes / _GIB:.2f} GiB of disk, and `{place}` has "
-            f"{free / _GIB:.2f} GiB free.",
+            f"The run takes {lock.prediction.disk_bytes / _GB:.2f} GB of disk, and `{place}` has "
+            f"{free / _GB:.2f} GB free.",
             hint="tunelock run run.lock --runs DIR, on a disk with room",
         )
 

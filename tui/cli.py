@@ -8,17 +8,23 @@ import click
 from tui import output
 
 _VERBS = {
-    "plan": "The lock of a run: every value resolved, pinned and explained.",
-    "check": "Does a lock hold here? Writes nothing.",
+    "doctor": "See what is installed, and the command for what is missing.",
+    "demo": "Try the whole road on a small built-in model, on any CPU.",
+    "plan": "Turn run.toml into run.lock: every value resolved and explained.",
+    "check": "See whether a lock holds on this machine; writes nothing.",
+    "diff": "See what differs between two locks, and what that changes.",
     "run": "Carry out a lock; the same command again goes on.",
     "watch": "Follow a run from any terminal.",
-    "status": "Where a run stands.",
-    "stop": "A clean stop at the next step.",
-    "diff": "What differs between two locks, grouped by what it changes.",
-    "export": "A GGUF file from a model folder.",
-    "doctor": "What is installed, what this driver needs, what is missing.",
-    "demo": "The whole road on a small built-in model, on any CPU.",
+    "status": "See where a run stands.",
+    "stop": "Stop a run cleanly; `run` goes on from there.",
+    "export": "Make a GGUF file from a model folder.",
 }
+"""Each verb and what it does, in the order of the road."""
+_EXIT_CODES = (
+    "Exit codes: 0 done; 1 a stage failed; 2 wrong usage or input; 3 the lock is out of date; "
+    "4 it does not fit on this machine; 5 a file is not the one that was locked; 6 the data "
+    "cannot be trained on; 75 stopped, and the same command goes on; 130 interrupted."
+)
 
 
 class _Verbs(click.Group):
@@ -55,16 +61,18 @@ class _Verbs(click.Group):
 
 @click.group(
     cls=_Verbs,
+    epilog=_EXIT_CODES,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="tunelock")
-@click.option("--plain", is_flag=True, help="Plain prompts in place of the wizard.")
+@click.option("--plain", is_flag=True, help="Ask with plain prompts, without a screen.")
 @click.pass_context
 def app(context: click.Context, plain: bool) -> None:
     """Plan a fine-tune once, lock it, run it anywhere.
 
-    Without a command: the wizard, from the first question to a locked plan.
+    Without a command: the wizard, which asks what you want, writes run.toml (your answers) and
+    run.lock (the whole plan), and starts the run if you say so.
     """
     if context.invoked_subcommand is None:
         from tui.face import begin

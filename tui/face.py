@@ -32,7 +32,7 @@ def begin(*, plain: bool) -> None:
         order = Order(result.run_lock.absolute(), (folder / "runs").absolute())
         raise SystemExit(carry.detached(order, face_for(plain=plain, as_json=False)))
     if result.kind == "written":
-        output.note(f"wrote {result.run_toml} and {result.run_lock}")
+        output.note(f"wrote {result.run_toml} and {result.run_lock}; begin with: tunelock run")
 
 
 def _draws() -> bool:

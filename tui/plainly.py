@@ -1,40 +1,106 @@
 """The interview as plain prompts, from the first question to both files: the wizard's twin."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from lockfiles import lock as locks
-from planner.interview.questions import BY_KEY, QUESTIONS
+from lockfiles.errors import TunelockError
+from planner.interview.questions import BY_KEY
 from tui import output, planning
+from tui.folding import folded
 from tui.prompts import ask
-from tui.wizard import finish
+from tui.wizard import finish, pages, store
 from tui.wizard.app import WizardResult, first_draft
+from tui.wizard.draft import STEPS
 from tui.wizard.facts import Facts
-from tui.wizard.store import check_writable
+from tui.wizard.panels import goal
+from tui.wizard.steps import ALL, Step, problems, verdict
 
 _OVERRIDE = BY_KEY["goal.override"]
+_ASKED = STEPS[:-1]
+"""The steps with questions; the review has none."""
+_SHOWN = ("data", "model", "machine")
+"""Steps that end with what was read."""
+_WELCOME = (
+    f"These questions lead to `run.toml`, what you want, and `run.lock`, the whole plan, in "
+    f"{len(_ASKED)} steps: {', '.join(step.capitalize() for step in _ASKED)}.\n"
+    "Nothing is trained before you say `tunelock run`. Enter takes the answer that is shown; "
+    "Ctrl-C leaves and keeps your answers."
+)
 
 
 def interview(folder: Path, *, out: str = "run.toml") -> WizardResult:
     """Ask every question at the prompt, and write `out` and its lock into `folder`.
 
-    An `out` that is there already gives the answers to start from. Where the checklist advises
-    against fine-tuning it says so, writes the advice, and goes on only with a reason. Raises
-    UsageProblem where nobody can answer, Interrupted at Ctrl-C, and whatever planning raises.
+    The answers of an earlier visit, or of an `out` that is there already, are where it starts.
+    Where the checklist advises against fine-tuning it says so, writes the advice, and goes on
+    only with a reason. Raises UsageProblem where nobody can answer, Interrupted at Ctrl-C, and
+    whatever planning raises; the answers are kept then.
     """
-    check_writable(folder)
-    start = first_draft(folder, out).values
-    questions = [question for question in QUESTIONS if question is not _OVERRIDE]
-    values = dict(ask(questions, start, folder=folder))
-    facts = Facts(folder)
-    facts.table(values, "train")
-    decision, _ = finish.verdict(values, facts)
-    output.note(f"\nverdict: {decision.verdict}. {' '.join(decision.reasons)} {decision.advice}")
-    if not decision.tunes:
-        values = dict(ask([_OVERRIDE], values, folder=folder))
-        if not values[_OVERRIDE.key]:
-            return finish.advised(values, facts)
-    result = finish.write(values, facts, out, "written")
-    assert result.run_lock is not None
-    output.note("\n".join(planning.summary(locks.read(result.run_lock))))
-    output.note(f"wrote {result.run_toml} and {result.run_lock}; start with `tunelock run`")
-    return result
+    store.check_writable(folder)
+    return _Interview(folder, out).whole()
+
+
+class _Interview:
+    """One visit: the answers so far, and where they lead."""
+
+    def __init__(self, folder: Path, out: str) -> None:
+        self.folder, self.out, self.facts = folder, out, Facts(folder)
+        self.draft = store.restore(folder, out) or first_draft(folder, out)
+
+    def whole(self) -> WizardResult:
+        """Ask step by step and write what comes of it."""
+        output.note(folded(_WELCOME))
+        if self.draft.touched:
+            output.note("Your earlier answers are offered.")
+        try:
+            for number, key in enumerate(_ASKED, start=1):
+                output.note(f"\n== Step {number} of {len(_ASKED)}: {key.capitalize()} ==")
+                self._step(ALL[key])
+                if key in ("goal", "data") and not self._goes_on(show=key == "data"):
+                    output.note("Wrote `advice.md` with what to do instead. Your answers are kept.")
+                    return finish.leave(self.draft, self.facts, self.out)
+            return self._written()
+        except TunelockError:
+            store.keep(self.draft, self.folder, self.out)
+            raise
+
+    def _step(self, step: Step) -> None:
+        """Ask one step's questions, again while its answers do not hold."""
+        questions = [question for question in step.questions if question is not _OVERRIDE]
+        while True:
+            values = ask(questions, self.draft.values, folder=self.folder)
+            self.draft = replace(self.draft, values=values)
+            if step.key == "goal":
+                return
+            output.note("\nReading ...")
+            found = [one for one in problems(step, values, self.facts) if one.key]
+            if not found:
+                break
+            output.note("\n".join(folded(f"! {one.sentence}") for one in found))
+            output.note("The step's questions once more; Enter keeps an answer.")
+        if step.key in _SHOWN:
+            draft = replace(self.draft, current=step.key)
+            *_, read = pages.of_step(draft, self.facts, self.out).facts()
+            output.note(folded(read))
+
+    def _goes_on(self, *, show: bool) -> bool:
+        """Say the verdict where it is due; against fine-tuning, return whether a reason came."""
+        values = self.draft.values
+        decision, counted = verdict(values, self.facts)
+        override = str(values[_OVERRIDE.key])
+        if show or not (decision.tunes or override):
+            told = goal.text(decision, counted=counted, override=override)
+            output.note(f"\n{folded(told)}")
+        if decision.tunes or override:
+            return True
+        values = ask([_OVERRIDE], values, folder=self.folder)
+        self.draft = replace(self.draft, values=values)
+        return bool(values[_OVERRIDE.key])
+
+    def _written(self) -> WizardResult:
+        output.note("\n== The plan ==")
+        result = finish.write(self.draft.values, self.facts, self.out, "written")
+        assert result.run_lock is not None
+        output.note(planning.page(locks.read(result.run_lock)))
+        return result

@@ -15,6 +15,7 @@ from planner.plan import plan
 from runner import places
 from runner.folder import write_whole
 from tui import output
+from tui.folding import folded
 from tui.units import memory, size
 
 _SHOWN_WHY = ("method.kind", "method.rank", "train.micro_batch")
@@ -76,6 +77,11 @@ def summary(lock: Lock) -> list[str]:
         f"stages    {' → '.join(stage.name for stage in lock.stage)}",
     ]
     return lines
+
+
+def page(lock: Lock) -> str:
+    """Return a plan's summary as one text that fits the terminal."""
+    return folded("\n".join(summary(lock)))
 
 
 def _reasons(lock: Lock, *keys: str) -> list[str]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import questionary
 
 from lockfiles.errors import Interrupted, UsageProblem
-from planner.interview.answers import Answers, check
 from planner.interview.question import Question, from_text
+from tui.folding import folded
 
 
 def ask(
@@ -16,8 +16,8 @@ def ask(
     initial: Mapping[str, object] | None = None,
     *,
     folder: Path | None = None,
-) -> Answers:
-    """Ask every question that applies, one prompt each, and return the answers.
+) -> dict[str, object]:
+    """Ask every question that applies, one prompt each, and return `initial` with the answers.
 
     `initial` holds answers to start from; Enter keeps what is shown. A path must exist, from
     `folder` (by default the current one). Raises UsageProblem where nobody can answer, and
@@ -34,12 +34,12 @@ def ask(
             if question.applies(values):
                 values[question.key] = _ask_one(question, values[question.key], folder or Path())
     except (KeyboardInterrupt, EOFError):
-        raise Interrupted("The questions were interrupted, and nothing was written.") from None
-    return check(values, {})
+        raise Interrupted("The questions were interrupted.", hint="tunelock --plain") from None
+    return values
 
 
 def _ask_one(question: Question, value: object, folder: Path) -> object:
-    questionary.print(f"\n{question.key}: {question.help}")
+    questionary.print(f"\n{folded(question.help)}")
     answer: object = _prompt(question, value, folder).unsafe_ask()
     if isinstance(answer, str):
         return from_text(question, answer)

@@ -10,6 +10,8 @@ from runner.stages.context import place
 from tui.units import memory, size
 
 _COLUMNS = 100
+_SENTENCES = ("verdict", "method", "batch")
+"""What is folded; a path stays whole, to be copied."""
 
 
 def lines(folder: Path) -> list[str]:
@@ -39,6 +41,8 @@ def near(path: Path) -> Path:
 
 
 def _wrapped(name: str, text: str) -> list[str]:
+    if name not in _SENTENCES:
+        return [f"{name:<10}{text}"]
     return textwrap.wrap(
         text, _COLUMNS, initial_indent=f"{name:<10}", subsequent_indent=" " * 10,
         break_long_words=False, break_on_hyphens=False,

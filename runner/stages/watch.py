@@ -72,6 +72,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Stop the clock, and stop the training where that was asked for."""
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()  # a GPU's backward pass and optimizer may still be running
         self._seconds.append(time.monotonic() - self._step_began)
         self.stopping = self.stopping or self._line.broken
         if self.stopping:

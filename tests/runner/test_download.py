@@ -152,7 +152,7 @@ def test_what_cannot_be_fetched(hub: HubServer, tmp_path: Path) -> None:
     hub.repositories["ana/base"].gated = True
     (gated,) = download(hub, tmp_path / "other", locked(commit))
     assert full["code"] == 2
-    assert "needs 931322574.6 GiB more" in full["message"]
+    assert "needs 1000000000.0 GB more" in full["message"]
     assert (revision["code"], entry["code"], gated["code"]) == (2, 5, 2)
     assert f"no revision `{'0' * 40}`" in revision["message"]
     assert "has no `tokenizer.json` at commit" in entry["message"]

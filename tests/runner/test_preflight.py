@@ -52,7 +52,7 @@ def test_what_fits_passes_and_writes_nothing(lock: Lock, tmp_path: Path) -> None
 
 def test_too_little_disk_is_refused(lock: Lock, tmp_path: Path) -> None:
     huge = changed(lock, "prediction", disk_bytes=1 << 60)
-    with pytest.raises(DoesNotFit, match=r"takes 1073741824\.00 GiB of disk") as refused:
+    with pytest.raises(DoesNotFit, match=r"takes 1152921504\.61 GB of disk") as refused:
         preflight.check(huge, tmp_path, (), without_push(lock))
     assert (refused.value.exit_code, "--runs" in refused.value.hint) == (4, True)
 

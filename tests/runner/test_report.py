@@ -100,7 +100,7 @@ def test_the_page_shows_it_and_escapes_what_a_model_says(
     planned: Path, tmp_path: Path, line: Line
 ) -> None:
     page = (published(finished(planned, tmp_path, line)) / "report.html").read_text("utf-8")
-    for shown in ("90.0%", "0.800 GB", "2.09 MB", SHA, "demo-q8_0.gguf", "held-out rows"):
+    for shown in ("90.0%", "0.75 GiB", "2.09 MB", SHA, "demo-q8_0.gguf", "held-out rows"):
         assert shown in page, shown
     assert "<script>" not in page
     assert "&lt;script&gt;a &amp; b" in page
@@ -118,24 +118,23 @@ def test_the_least_run_has_a_receipt_a_page_and_a_summary(
     page = (run / "report.html").read_text("utf-8")
     assert "held-out rows" not in page
     assert "Answers" not in page
-    assert [line.split()[0] for line in results.lines(run)] == [
-        "verdict", "method", "batch", "memory", "run",
-    ]  # fmt: skip
+    told = [line for line in results.lines(run) if line[0] != " "]
+    assert [line.split()[0] for line in told] == ["verdict", "method", "batch", "memory", "run"]
 
 
 def test_full_weights_are_summed_up(planned: Path, tmp_path: Path, line: Line) -> None:
     given = finished(planned, tmp_path, line, method__kind="full", results__gguf=[])
     told = results.lines(published(given))
-    assert told[1].startswith("method    full: ")
+    assert any(line.startswith("method    full: ") for line in told)
 
 
 def test_the_summary_names_memory_accuracy_files_and_answers(
     planned: Path, tmp_path: Path, line: Line
 ) -> None:
     told = "\n".join(results.lines(published(finished(planned, tmp_path, line))))
-    assert "measured 0.800 GB" in told
+    assert "measured 0.75 GiB" in told
     assert "2.0% before, 90.0% after, on 450 held-out rows" in told
-    assert "demo-q8_0.gguf  2.09 MB" in told
+    assert "demo-q8_0.gguf  2.1 MB" in told
     assert "→ lost (right)" in told
     assert "→ here (wanted there)" in told
 

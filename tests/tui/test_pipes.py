@@ -51,8 +51,9 @@ def test_watching_ends_with_its_reader(face: str, tmp_path: Path) -> None:
 
 
 def test_an_error_keeps_its_code(tmp_path: Path) -> None:
-    for both in (True, False):
-        assert unread(tmp_path, "plan", both=both).wait(60) == 2
+    assert unread(tmp_path, "plan", both=True).wait(60) == 2
+    code, told = ended(unread(tmp_path, "plan"))
+    assert (code, told.splitlines()[0]) == (2, "error: `run.toml` does not exist.")
 
 
 def test_a_plan_is_written_all_the_same(tmp_path: Path) -> None:

@@ -23,14 +23,14 @@ _SCRIPT = """
 import sys
 from lockfiles import intent
 from lockfiles.errors import TunelockError
-from planner.interview.answers import given
+from planner.interview.answers import check, given
 from planner.interview.questions import BY_KEY, QUESTIONS
 from tui.prompts import ask
 keys = sys.argv[1:]
 questions = [BY_KEY[key] for key in keys] if keys else QUESTIONS
 initial = {"data.train": "rows.jsonl", "model.source": "base"}
 try:
-    text = intent.write(given(ask(questions, initial)))
+    text = intent.write(given(check(ask(questions, initial), {})))
 except TunelockError as problem:
     print("ENDED", problem.exit_code, problem.message)
     sys.exit(problem.exit_code)

@@ -101,12 +101,6 @@ def test_a_bar_fills_by_parts() -> None:
     assert lines.bar([300], 100, 10) == "█" * 10
 
 
-def test_what_is_wrapped_stands_below_where_it_began() -> None:
-    assert lines.wrapped("Data     one two three", 19) == "Data     one two\n         three"
-    assert lines.wrapped("  + one two three", 14) == "  + one two\n    three"
-    assert lines.wrapped("one two-thirds", 11) == "one\ntwo-thirds"
-
-
 def test_every_key_has_an_id_a_tooltip_and_no_chord() -> None:
     ids = [key.id for key in keys.KEYS]
     assert len(set(ids)) == len(ids)

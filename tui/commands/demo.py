@@ -10,12 +10,15 @@ from tui import output
 @click.command(name="demo")
 @click.option(
     "--into", type=click.Path(path_type=Path), default=Path("tunelock-demo"), show_default=True,
-    help="The folder that keeps all of it.",
+    help="The folder to make it in.",
 )  # fmt: skip
-@click.option("--files-only", is_flag=True, help="Write base, rows and run.toml, and stop.")
-@click.option("--fresh", is_flag=True, help="Do again what is done.")
+@click.option("--files-only", is_flag=True, help="Write model, rows and run.toml, and stop.")
+@click.option("--fresh", is_flag=True, help="Begin anew, and do finished stages again.")
 def command(into: Path, files_only: bool, fresh: bool) -> None:
-    """Tune the built-in model on real rows: plan, train, evaluate, merge, GGUF and its answers."""
+    """Tune a small built-in model on real rows, in minutes and without a network.
+
+    Plans, trains, evaluates, merges and makes a GGUF file, and shows what the model answers.
+    """
     from runner.demo import files
 
     intent = files.write(into)
@@ -30,6 +33,6 @@ def command(into: Path, files_only: bool, fresh: bool) -> None:
     lock = planning.from_file(intent)
     target = into / "run.lock"
     planning.write(lock, target)
-    output.note("\n".join(planning.summary(lock)))
+    output.note(planning.page(lock))
     order = Order(target.absolute(), (into / "runs").absolute(), fresh=fresh)
     output.data("\n".join(lines(carry.here(order, "plain"))))

@@ -15,9 +15,9 @@ _ORDER = ("changes weights", "changes speed", "changes exports", "informational"
 @click.command(name="diff")
 @click.argument("a", type=click.Path(path_type=Path))
 @click.argument("b", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Write the differences as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")
 def command(a: Path, b: Path, as_json: bool) -> None:
-    """Compare lock A with lock B: each field, both values and what the change means."""
+    """Compare the lock files A and B: each field that differs, both values, what it changes."""
     found = sorted(
         differences(lock.read(a), lock.read(b)), key=lambda item: _ORDER.index(item.consequence)
     )

@@ -37,9 +37,9 @@ class Finding:
 @click.command(name="doctor")
 @click.option(
     "--machine", type=click.Path(path_type=Path), metavar="FILE",
-    help="Save this machine's cards, memory and disk in FILE, to plan for it from another one.",
+    help="Save this machine's facts in FILE, for `tunelock plan --machine FILE` elsewhere.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Write the findings as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def command(machine: Path | None, as_json: bool) -> None:
     """Look at Python, the driver, torch and the packages of each extra.
 

@@ -15,14 +15,20 @@ _LEVELS = ("f16", "q8_0", "q4_k_m")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option(
     "--gguf", "level", type=click.Choice(_LEVELS), default="q8_0", show_default=True,
-    help="How many bits a weight keeps.",
+    help="16 bits a weight, about 8.5 or about 4.8: smaller and less exact.",
 )  # fmt: skip
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="The file to write [default: MODEL-LEVEL.gguf]"
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The file to write.  [default: MODEL-LEVEL.gguf]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write what was made as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
 def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
-    """Write a GGUF file from MODEL, a merged model folder with safetensors and tokenizer.json."""
+    """Write a GGUF file, for llama.cpp and what builds on it, from the model folder MODEL.
+
+    MODEL holds config.json, safetensors and tokenizer.json, such as the merged model of a run.
+    """
     if not model.is_dir():
         raise UsageProblem(f"`{model}` is not a folder.", hint=f"ls {model.parent}")
     try:

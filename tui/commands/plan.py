@@ -11,12 +11,16 @@ from tui import output
 @click.command(name="plan")
 @click.argument("intent", type=click.Path(path_type=Path), default=Path("run.toml"))
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="[default: INTENT with the ending .lock]"
-)
-@click.option("--machine", type=click.Path(path_type=Path), help="Saved facts of a machine.")
-@click.option("--check", "only_check", is_flag=True, help="Is the lock up to date? Writes nothing.")
-@click.option("--dry-run", is_flag=True, help="Show what would change. Writes nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Write the plan as JSON.")
+    "--out", type=click.Path(path_type=Path), metavar="FILE",
+    help="The lock to write.  [default: INTENT with the ending .lock]",
+)  # fmt: skip
+@click.option(
+    "--machine", type=click.Path(path_type=Path), metavar="FILE",
+    help="Plan for another machine; there, `tunelock doctor --machine FILE` saves its facts.",
+)  # fmt: skip
+@click.option("--check", "only_check", is_flag=True, help="Say whether the lock is up to date.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and what would change in the lock.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def command(
     intent: Path,
     out: Path | None,
@@ -25,7 +29,11 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Write the lock of INTENT (default: run.toml), with the reason of every choice."""
+    """Plan the run that INTENT (default: run.toml) asks for, and write it as a lock.
+
+    The lock holds the method, every setting with its reason, the memory that training will
+    need, and digests of model and data. With --check or --dry-run nothing is written.
+    """
     from lockfiles import lock as locks
     from planner import machine as machines
     from tui import planning
@@ -51,7 +59,7 @@ def command(
     if as_json:
         output.data_json(made.model_dump())
     else:
-        output.data("\n".join(planning.summary(made)))
+        output.data(planning.page(made))
     if dry_run:
         output.note("\n".join(planning.changes(before, made)))
     else:

@@ -14,17 +14,17 @@ from tui.options import locate
 @click.argument("lock", type=click.Path(path_type=Path), default=Path("run.lock"))
 @click.option(
     "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
-    help="The folder that run folders stand in.",
+    help="The folder in which each run has its own folder.",
 )  # fmt: skip
-@click.option("--foreground", is_flag=True, help="Stay attached: the default without a terminal.")
-@click.option("--fresh", is_flag=True, help="Do again what is done.")
+@click.option("--foreground", is_flag=True, help="Run in this process, as without a terminal.")
+@click.option("--fresh", is_flag=True, help="Begin anew, and do finished stages again.")
 @click.option(
     "--allow", "allowed", multiple=True, metavar="TARGET",
-    help="A Hub repository that this run may push to.",
+    help="Let the run push to this Hub repository, which the lock names.",
 )  # fmt: skip
 @locate
-@click.option("--json", "as_json", is_flag=True, help="Write events as JSON lines.")
-@click.option("--plain", is_flag=True, help="Plain lines in place of the dashboard.")
+@click.option("--json", "as_json", is_flag=True, help="Print the events as JSON, one a line.")
+@click.option("--plain", is_flag=True, help="Print plain lines in place of the dashboard.")
 def command(
     lock: Path,
     runs: Path,
@@ -35,10 +35,11 @@ def command(
     as_json: bool,
     plain: bool,
 ) -> None:
-    """Carry out LOCK (default: run.lock). The same command again goes on where it stopped.
+    """Carry out LOCK (default: run.lock), stage by stage, in a folder of its own under runs.
 
-    Started at a terminal, the run is detached and followed: leaving it, or losing the
-    connection, does not end it.
+    A run that was stopped, or that failed, goes on with the same command. Started at a
+    terminal, it runs in the background and is shown here: leaving, or losing the connection,
+    does not end it; `tunelock watch` shows it again and `tunelock stop` stops it.
     """
     from runner.supervise import Order
     from tui import carry

@@ -18,7 +18,7 @@ State = Literal["waiting", "running", "stopped", "failed", "done"]
 
 @click.command(name="status")
 @click.argument("run", required=False, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Write the state as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the state as JSON.")
 def command(run: Path | None, as_json: bool) -> None:
     """Say how RUN stands, a run folder (by default the newest in ./runs)."""
     folder = watching.find(run)

@@ -11,13 +11,13 @@ from tui import watching
 
 @click.command(name="watch")
 @click.argument("run", required=False, type=click.Path(path_type=Path))
-@click.option("--plain", is_flag=True, help="Lines instead of the dashboard.")
-@click.option("--json", "as_json", is_flag=True, help="Write the events as JSON, one a line.")
+@click.option("--plain", is_flag=True, help="Print plain lines in place of the dashboard.")
+@click.option("--json", "as_json", is_flag=True, help="Print the events as JSON, one a line.")
 def command(run: Path | None, plain: bool, as_json: bool) -> None:
     """Follow RUN, a run folder (by default the newest in ./runs), until it ends.
 
-    Watching never touches the run; leaving lets it go on. Exit codes: that of the run, 75 where
-    it was stopped and can go on, 130 where you left.
+    Watching never touches the run, and leaving (q) lets it go on. The exit code is the run's
+    own, 75 where it was stopped and can go on, or 130 where you left.
     """
     folder = watching.find(run)
     if not (folder / watching.EVENTS).exists() and not is_held(folder):

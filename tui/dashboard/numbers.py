@@ -22,6 +22,10 @@ class Numbers(Panel):
         ]
 
 
+_TOLERATED = 0.02
+"""Share by which a measured peak may be above the predicted one before it is said."""
+
+
 def how_far(snapshot: Snapshot, bar: int) -> str:
     """Return the line of the current stage, with a bar where its end is known."""
     stage = snapshot.current
@@ -50,7 +54,7 @@ def memory_line(snapshot: Snapshot, width: int) -> str:
     numbers, unit = memories(*(count for _, count in known))
     told = [f"{number} {name}" for number, (name, _) in zip(numbers, known, strict=True)]
     words = f"{', '.join(told)} ({unit})"
-    if peak and predicted and peak > predicted:
+    if peak and predicted and peak > predicted * (1 + _TOLERATED):
         words += ", over the prediction"
     bar = max(8, min(width // 3, width - len(words) - len("memory    ")))
     whole = max(count for _, count in known) or 1

@@ -1,7 +1,5 @@
 """The screen's fixed parts as plain text, for a width in cells: header, steps, rows, footer."""
 
-import re
-import textwrap
 from collections.abc import Mapping, Sequence
 
 from planner.interview.question import Question
@@ -69,19 +67,6 @@ def bar(parts: Sequence[int], total: int, cells: int) -> str:
         upto = min(cells, max(1, round(cells * done / total))) if part and total else 0
         filled += "█▓"[index % 2] * max(0, upto - len(filled))
     return filled.ljust(cells, "░")
-
-
-def wrapped(text: str, width: int) -> str:
-    """Return text wrapped to a width, what follows indented below where its line began."""
-    found: list[str] = []
-    for line in text.splitlines():
-        start = re.match(r"\s*([+-] |\S+ {2,}|)", line)
-        assert start
-        follows = start.end() if start[1] or not start.end() else start.end() + 2
-        indent = " " * follows
-        wide = max(width, len(indent) + 10)
-        found += textwrap.wrap(line, wide, subsequent_indent=indent, break_on_hyphens=False) or [""]
-    return "\n".join(found)
 
 
 def clip(text: str, width: int) -> str:

@@ -9,6 +9,7 @@ from planner.interview.question import Question
 from planner.interview.questions import QUESTIONS
 from tui.wizard.facts import Facts
 from tui.wizard.lines import shown
+from tui.wizard.wording import by_title
 
 Values = Mapping[str, object]
 
@@ -142,8 +143,9 @@ def _tried(read: Callable[[], object], key: str) -> tuple[Problem, ...]:
 
 
 def said(problem: TunelockError) -> str:
-    """Return an error's sentence and its hint as one text."""
-    return f"{problem.message} Hint: {problem.hint}." if problem.hint else problem.message
+    """Return an error's sentence and its hint as one text, in the words of the questions."""
+    text = f"{problem.message} Hint: {problem.hint}." if problem.hint else problem.message
+    return by_title(text)
 
 
 def _step(key: str, validate: Callable[[Values, Facts], tuple[Problem, ...]]) -> Step:

@@ -10,6 +10,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from planner.interview.question import Question
+from tui.folding import wrapped
 from tui.wizard import lines
 from tui.wizard.draft import Draft
 from tui.wizard.keys import footer
@@ -108,7 +109,7 @@ class View(Vertical):
     def tell(self, facts: str) -> None:
         """Show the facts of the page."""
         self._facts = facts
-        text = lines.wrapped(facts, max(1, self.app.size.width - _BESIDE_FACTS))
+        text = wrapped(facts, max(1, self.app.size.width - _BESIDE_FACTS))
         self.query_one("#facts", Lined).show([(f" {line}", "") for line in text.splitlines()])
 
     def say(self, sentence: str) -> None:
