@@ -10,10 +10,11 @@ from tui import output, planning
 from tui.folding import folded
 from tui.prompts import ask
 from tui.wizard import finish, pages, store
-from tui.wizard.app import WizardResult, first_draft
+from tui.wizard.app import first_draft
 from tui.wizard.draft import STEPS
 from tui.wizard.facts import Facts
 from tui.wizard.panels import goal
+from tui.wizard.result import WizardResult
 from tui.wizard.steps import ALL, Step, problems, verdict
 
 _OVERRIDE = BY_KEY["goal.override"]

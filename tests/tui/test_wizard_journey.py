@@ -13,8 +13,8 @@ from tests.tui.wizard_pilot import Run, until, until_text
 from tests.tui.wizard_samples import ANSWERS, answered, lay_out
 from tui.wizard import app as entry
 from tui.wizard import store
-from tui.wizard.app import WizardResult
 from tui.wizard.draft import Draft, fresh, passing
+from tui.wizard.result import WizardResult
 from tui.wizard.shell import Wizard
 
 _SIZE = (80, 24)

@@ -1,30 +1,17 @@
 """The wizard's one entry. Importing this module imports no Textual."""
 
 import gc
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from lockfiles.errors import TunelockError
 from planner.interview.answers import check
 from planner.interview.questions import QUESTIONS
 from tui.wizard import store
 from tui.wizard.draft import Draft, fresh
+from tui.wizard.result import WizardResult
 
 _NEEDED = {question.key for question in QUESTIONS if question.required and not question.default}
 """Answers that a run cannot do without; the wizard asks for those that a file lacks."""
-
-
-@dataclass(frozen=True)
-class WizardResult:
-    """How the wizard ended."""
-
-    kind: Literal["written", "left", "start"]
-    """`written`: both files stand; `start`: and the run is to begin now; `left`: neither."""
-    run_toml: Path | None = None
-    """The intent that was written; None where the person left."""
-    run_lock: Path | None = None
-    """The lock that was planned from it; None where the person left."""
 
 
 def run_wizard(folder: Path, *, out: str = "run.toml") -> WizardResult:

@@ -6,9 +6,9 @@ from typing import Literal
 
 from planner.interview.answers import check, given
 from tui.wizard import store
-from tui.wizard.app import WizardResult
 from tui.wizard.draft import Draft
 from tui.wizard.facts import Facts
+from tui.wizard.result import WizardResult
 from tui.wizard.steps import ALL, verdict
 
 __all__ = ["advice", "advised", "leave", "verdict", "write"]

@@ -11,10 +11,10 @@ from planner.interview.question import Question
 from planner.interview.questions import BY_KEY
 from tui.wizard import apart, keys, pages, store
 from tui.wizard import draft as drafts
-from tui.wizard.app import WizardResult
 from tui.wizard.draft import Draft
 from tui.wizard.facts import Facts
 from tui.wizard.pages import Page
+from tui.wizard.result import WizardResult
 from tui.wizard.steps import ALL, Problem, problems, said
 from tui.wizard.widgets.view import Shown, View
 
