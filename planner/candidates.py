@@ -170,4 +170,5 @@ class Candidates:
             padded=micro_batch > 1,
             autocast=AUTOCAST and self.dtype == "bfloat16",
             fused=self.machine.kind == "cuda",
+            accumulates=micro_batch < answers.integer("train.effective_batch"),
         )

@@ -71,10 +71,11 @@ def estimate(model: ModelFacts, profile: Profile) -> Estimate:
     recomputed = {"recomputed layer": sum(again.values()) * profile.tokens}
     standing = _standing(model, profile)
     head = {"loss head": layers.loss_head(shape, profile)}
+    summed = {} if profile.accumulates else {"gradients": 0}
     scratch = {"scratch": layers.scratch(shape, profile)}
     phases = {
         "load": _load(model, profile),
-        "forward": standing | _heap(shape, profile, kept | head),
+        "forward": standing | summed | _heap(shape, profile, kept | head),
         "backward": standing | _heap(shape, profile, kept | recomputed | scratch),
         "optimizer": standing | {"scratch": _optimizer_scratch(model, profile)},
         "evaluation": _evaluation(model, profile, standing),

@@ -32,6 +32,8 @@ class Profile:
     """Whether adapters in float32 are computed in bfloat16 (the trainer's `bf16`)."""
     fused: bool = False
     """Whether AdamW is `adamw_torch_fused`, which needs no scratch space on a GPU."""
+    accumulates: bool = True
+    """Whether a step sums several micro-batches, so that gradients stand in a forward pass."""
 
     @property
     def tokens(self) -> int:

@@ -151,7 +151,9 @@ def _stored(candidates: Candidates, chosen: Profile) -> Profile:
 
 def _larger(candidates: Candidates, chosen: Profile) -> Profile | None:
     sizes = [size for size in candidates.micro_batches if size > chosen.micro_batch]
-    return replace(chosen, micro_batch=sizes[-1], padded=True) if sizes else None
+    if not sizes:
+        return None
+    return candidates.profile(chosen.method, sizes[-1], chosen.checkpointing)
 
 
 def _alternative(candidates: Candidates, plan: Profile) -> Alternative:
@@ -189,7 +191,7 @@ def _way_out(candidates: Candidates, smallest: Profile) -> str:
 
 def _changes(candidates: Candidates, smallest: Profile) -> Iterator[tuple[str, Profile]]:
     """Yield single lines of `run.toml` that need less, the mildest first."""
-    one = replace(smallest, micro_batch=1, padded=False)
+    one = candidates.profile(smallest.method, 1, smallest.checkpointing)
     yield '`checkpointing = "on"` under `[method]`', replace(smallest, checkpointing=True)
     yield "`micro_batch = 1` under `[method]`", one
     for kind in ("lora", "qlora"):
