@@ -57,6 +57,11 @@ def budget(machine: MachineFacts) -> int:
     return max(0, int((memory - CUDA_CONTEXT_BYTES) / (1 + CUDA_RESERVE)))
 
 
+def whole_card_bytes(peak_bytes: int) -> int:
+    """Return what a process takes on a card, in bytes, whose allocator peaks at `peak_bytes`."""
+    return int(peak_bytes * (1 + CUDA_RESERVE)) + CUDA_CONTEXT_BYTES
+
+
 @dataclass(frozen=True)
 class Candidates:
     """The plans for one model, one set of rows and one machine."""

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -103,13 +104,35 @@ def _cards() -> tuple[tuple[Gpu, ...], str]:
     except Exception:  # no library or no driver: no cards
         return (), ""
     gpus = []
-    for index in range(n.nvmlDeviceGetCount()):
-        card = n.nvmlDeviceGetHandleByIndex(index)
+    handles = [n.nvmlDeviceGetHandleByIndex(index) for index in range(n.nvmlDeviceGetCount())]
+    uuids = [str(n.nvmlDeviceGetUUID(card)) for card in handles]
+    for index in visible(uuids, os.environ.get("CUDA_VISIBLE_DEVICES")):
+        card = handles[index]
         memory = n.nvmlDeviceGetMemoryInfo(card)
         major, minor = n.nvmlDeviceGetCudaComputeCapability(card)
         name = n.nvmlDeviceGetName(card)
         gpus.append(Gpu(name, int(memory.total), int(memory.free), f"{major}.{minor}"))
     return tuple(gpus), str(n.nvmlSystemGetDriverVersion())
+
+
+def visible(uuids: Sequence[str], chosen: str | None) -> list[int]:
+    """Return the cards that CUDA shows to a process, by their place in the driver's list.
+
+    `chosen` is `CUDA_VISIBLE_DEVICES`: numbers or beginnings of UUIDs, of which CUDA takes those
+    before the first that is no card. Source: the CUDA programming guide.
+    """
+    if chosen is None:
+        return list(range(len(uuids)))
+    found: list[int] = []
+    for word in (part.strip() for part in chosen.split(",")):
+        if word.isdigit():
+            places = [int(word)] if int(word) < len(uuids) else []
+        else:
+            places = [n for n, uuid in enumerate(uuids) if word and uuid.startswith(word)]
+        if not places:
+            break
+        found.append(places[0])
+    return found
 
 
 def _ram() -> tuple[int, int]:

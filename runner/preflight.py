@@ -13,6 +13,7 @@ from lockfiles.compare import Difference
 from lockfiles.errors import DoesNotFit, UsageProblem
 from lockfiles.lock import Lock, Stage
 from planner import machine
+from planner.candidates import whole_card_bytes
 
 TRAINING = ("accelerate", "datasets", "peft", "torch", "transformers", "trl")
 _GIB = 1 << 30
@@ -100,11 +101,13 @@ def check_device(lock: Lock) -> None:
                 hint='plan again with `device = "cpu"` under `[machine]` in `run.toml`',
             )
         free, where = facts.gpus[0].free_bytes, f"`{facts.gpus[0].name}`"
+        needed = whole_card_bytes(lock.prediction.peak_bytes)
     else:
         free, where = facts.ram_free_bytes, "this machine"
-    if free < lock.prediction.peak_bytes:
+        needed = lock.prediction.peak_bytes
+    if free < needed:
         raise DoesNotFit(
-            f"The run needs {lock.prediction.peak_bytes / _GIB:.2f} GiB of memory, and {where} "
+            f"The run needs {needed / _GIB:.2f} GiB of memory, and {where} "
             f"has {free / _GIB:.2f} GiB free.",
             hint="stop what else uses it, or plan again with `tunelock plan run.toml`",
         )

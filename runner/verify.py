@@ -5,7 +5,7 @@ Nothing here writes or needs torch: `tunelock check` and the prepare stage both 
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from lockfiles import digest
@@ -35,8 +35,8 @@ def check_whole(lock: Lock) -> None:
     Raises UsageProblem where it needs a newer Tunelock, DigestDiffers where it was edited by
     hand: results are kept by its digests.
     """
-    here = version("tunelock")
-    if _numbers(lock.requires_runner) > _numbers(here):
+    here = _version_here()
+    if here and _numbers(lock.requires_runner) > _numbers(here):
         raise UsageProblem(
             f"The lock needs Tunelock {lock.requires_runner} or newer, and this is {here}.",
             hint="pip install --upgrade tunelock",
@@ -53,6 +53,14 @@ def check_whole(lock: Lock) -> None:
             "are not those of its values.",
             hint="change `run.toml` instead, then run `tunelock plan run.toml`",
         )
+
+
+def _version_here() -> str:
+    """Return this program's version; empty in a checkout that was never installed."""
+    try:
+        return version("tunelock")
+    except PackageNotFoundError:
+        return ""
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.machine import HALF_GIB, Gpu, load, probe
+from planner.machine import HALF_GIB, Gpu, load, probe, visible
 
 
 def test_probe_saves_and_loads(tmp_path: Path) -> None:
@@ -30,3 +30,18 @@ def test_broken_facts_are_refused(tmp_path: Path, change: tuple[str, str]) -> No
     path.write_text(path.read_text().replace(*change).replace('"cuda"', '"tpu"'))
     with pytest.raises(UsageProblem):
         load(path)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "found"),
+    [
+        (None, [0, 1, 2]),
+        ("", []),
+        ("2,0", [2, 0]),
+        ("1,7,0", [1]),
+        ("GPU-bb", [1]),
+        ("-1", []),
+    ],
+)
+def test_the_cards_are_those_that_cuda_shows(chosen: str | None, found: list[int]) -> None:
+    assert visible(["GPU-aa", "GPU-bb1", "GPU-cc"], chosen) == found
