@@ -28,7 +28,7 @@ class Program:
 
     stage: str
     arguments: tuple[str, ...]
-    """After `python -P`: `("-m", "runner.stages.train", "job.json")`."""
+    """After `python -P`: `("-m", "runner.road.train", "job.json")`."""
     environment: dict[str, str]
     """Added to this process's own."""
 

@@ -22,7 +22,7 @@ from lockfiles.lock import Lock
 from runner import launch, places, preflight, verify
 from runner.events import Writer, read
 from runner.folder import Held, StagePlace, write_whole
-from runner.stages.context import place
+from runner.road.context import place
 
 _PUBLISHED = ("receipt.json", "report.html")
 _ONLINE = ("prepare", "push")
@@ -156,7 +156,7 @@ class _Run:
         }
         path = work / "job.json"
         write_whole(path, json.dumps(job, indent=2).encode())
-        program = launch.Program(name, ("-m", "runner.stages", str(path)), self._environment(name))
+        program = launch.Program(name, ("-m", "runner.road", str(path)), self._environment(name))
         supervision = launch.Supervision(
             self.writer, self.folder / "log.txt", self.held.descriptor, self.stop.asked
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lockfiles import lock as locks
 from lockfiles import receipt as receipts
-from runner.stages.context import place
+from runner.road.context import place
 from tui.units import memory, size
 
 _COLUMNS = 100

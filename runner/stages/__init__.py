@@ -1,1 +1,1 @@
-"""The steps of a run, each in a process of its own."""
+"""What the stages of a run call: training, scoring, merging, GGUF, pushing."""

@@ -85,7 +85,7 @@ def stage_process(run: Path) -> int:
             words = (place / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"runner.stages" in words and any(str(run).encode() in word for word in words):
+        if b"runner.road" in words and any(str(run).encode() in word for word in words):
             return int(place.name)
     raise AssertionError("no stage runs")
 

@@ -15,8 +15,8 @@ from planner.machine import MachineFacts
 from planner.plan import plan
 from runner.demo import files
 from runner.line import Line
-from runner.stages import report
-from runner.stages.context import Context, place
+from runner.road import report
+from runner.road.context import Context, place
 from tui import results
 
 GIB = 1 << 30

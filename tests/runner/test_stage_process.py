@@ -1,4 +1,4 @@
-"""`python -P -m runner.stages JOB`: how a stage ends, in its events and its exit code."""
+"""`python -P -m runner.road JOB`: how a stage ends, in its events and its exit code."""
 
 import json
 import shutil
@@ -75,7 +75,7 @@ class Stage:
                 held=held.descriptor,
                 stopping=lambda: stop and bool(read(events)[0]),
             )
-            program = Program(self.name, ("-m", "runner.stages", str(job)), {})
+            program = Program(self.name, ("-m", "runner.road", str(job)), {})
             code = launch(program, supervision)
         held.release()
         return code, read(events)[0]

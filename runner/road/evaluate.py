@@ -10,10 +10,10 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from lockfiles.receipt import Score
 from planner.data.encode import Encoded, load_tokenizer
-from runner.stages.context import Context
+from runner.road.context import Context
+from runner.road.rows import picked, prepared, shown, wanted
+from runner.road.train import use_threads
 from runner.stages.evaluate import Question, evaluate
-from runner.stages.rows import picked, prepared, shown, wanted
-from runner.stages.train import use_threads
 
 
 def run(given: Context) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from planner.data.encode import IGNORED, Encoded, read_encoded
 from planner.data.rows import Row, canonical_json
-from runner.stages.context import Context
+from runner.road.context import Context
 
 SHOWN_FILE = "shown.jsonl"
 T = TypeVar("T")

@@ -4,10 +4,10 @@ from typing import Any
 
 from runner import verify
 from runner.preflight import gguf_can_answer
-from runner.stages.context import Context
+from runner.road.context import Context
+from runner.road.rows import picked, prepared, shown, wanted
 from runner.stages.gguf.convert import convert
 from runner.stages.gguf.native import sample
-from runner.stages.rows import picked, prepared, shown, wanted
 
 SPARE_TOKENS = 8
 """What an answer may be longer than the wanted one."""

@@ -4,9 +4,9 @@ import shutil
 from typing import Any
 
 from lockfiles import digest
-from runner.stages.context import Context
+from runner.road.context import Context
+from runner.road.train import use_threads
 from runner.stages.merge import merge
-from runner.stages.train import use_threads
 
 
 def run(given: Context) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import jinja2
 from lockfiles import digest, receipt
 from lockfiles.receipt import Digests, Evaluation, Measured, Receipt, Score
 from runner import preflight
-from runner.stages.context import Context
+from runner.road.context import Context
 
 
 def run(given: Context) -> dict[str, Any]:

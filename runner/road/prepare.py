@@ -4,8 +4,8 @@ from typing import Any
 
 from planner.data.encode import write_encoded
 from runner import verify
-from runner.stages.context import Context
-from runner.stages.rows import picked, write_shown
+from runner.road.context import Context
+from runner.road.rows import picked, write_shown
 
 
 def run(given: Context) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import RunFailed, UsageProblem
-from runner.stages.context import Context
+from runner.road.context import Context
 from runner.stages.push import push
 
 

@@ -8,10 +8,10 @@ from lockfiles import digest
 from lockfiles.errors import DigestDiffers, RunFailed, Stopped
 from planner.data.encode import Encoded, stream_sha256
 from planner.data.order import epoch_order
+from runner.road.context import Context
+from runner.road.rows import prepared
 from runner.stages import sft
-from runner.stages.context import Context
 from runner.stages.merge import complete
-from runner.stages.rows import prepared
 
 
 def run(given: Context) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A stage process: `python -P -m runner.stages JOB.json` carries out one stage of a run.
+"""A stage process: `python -P -m runner.road JOB.json` carries out one stage of a run.
 
 What a stage returns is written to `report.json` in its folder; the supervisor renames the folder
 into place. The exit code is 0, 75 for a clean stop, or that of the error, which is also sent as
@@ -14,19 +14,10 @@ from pathlib import Path
 
 from lockfiles.errors import RunFailed, Stopped, TunelockError
 from runner.folder import write_whole
-from runner.stages import context
+from runner.road import context
 
 REPORT = "report.json"
 """What a stage reports to those after it, in its folder."""
-_MODULES = {
-    "prepare": "prepare",
-    "train": "train",
-    "evaluate": "compare",
-    "merge": "standalone",
-    "gguf": "files",
-    "push": "publish",
-    "report": "report",
-}
 
 
 def main(job: Path) -> int:
@@ -35,7 +26,7 @@ def main(job: Path) -> int:
     begun = time.monotonic()
     given.line.send("started")
     try:
-        module = import_module(f"runner.stages.{_MODULES[given.stage]}")
+        module = import_module(f"runner.road.{given.stage}")
         report = module.run(given)
         write_whole(given.work / REPORT, json.dumps(report, indent=2).encode() + b"\n")
     except Stopped:
