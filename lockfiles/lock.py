@@ -153,7 +153,7 @@ class Train(Table):
     gradient_clip: float = Field(gt=0)
     optimizer: Literal["adamw_torch", "adamw_torch_fused"]
     dtype: Literal["float32", "bfloat16"]
-    attention: Literal["sdpa"]
+    attention: Literal["sdpa", "eager"]
     checkpointing: bool
     keep: Literal["best", "last"]
     evaluate_steps: int = Field(gt=0)

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 from lockfiles.errors import DoesNotFit, UsageProblem
+from planner import layers
 from planner.interview.answers import Answers
 from planner.machine import MachineFacts
 from planner.memory import estimate
@@ -28,9 +29,6 @@ NF4_BLOCK = 64
 """Narrowest layer that bitsandbytes quantises on CPU."""
 RANKS: Mapping[str, int] = {"style": 8, "behaviour": 16, "domain": 64}
 """Adapter rank by what must change, from the guide's table of ranks."""
-
-_ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
-_ALL_LINEAR = (*_ATTENTION, "gate_proj", "up_proj", "down_proj")
 
 
 def counted(answers: Answers, machine: MachineFacts) -> MachineFacts:
@@ -161,12 +159,15 @@ class Candidates:
         """Return the plan with these values and the answers' others."""
         answers, adapted = self.answers, kind != "full"
         rank = answers.integer("method.rank") or RANKS[answers.text("goal.change")]
-        everywhere = answers.text("method.targets") == "all-linear"
+        shape = self.model.architecture
+        targets = layers.attention_names(shape)
+        if answers.text("method.targets") == "all-linear":
+            targets = tuple(part.name for part in layers.linears(shape))
         return Profile(
             device=self.machine.kind,
             method=kind,
             rank=rank if adapted else 0,
-            targets=(_ALL_LINEAR if everywhere else _ATTENTION) if adapted else (),
+            targets=targets if adapted else (),
             length=self.longest,
             micro_batch=micro_batch,
             checkpointing=checkpointing,

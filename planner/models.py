@@ -3,49 +3,22 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from lockfiles import digest, text
 from lockfiles.errors import UsageProblem
+from planner.architecture import Architecture, architecture
+from planner.parameters import parameter_count
 
-_QK_NORM = frozenset(
-    ["qwen3", "qwen3_moe", "qwen3_next", "gemma3", "gemma3_text", "olmo2", "olmo3", "exaone4"]
-)
-"""Families that normalise queries and keys, head by head, with no field to say so."""
-_BIAS = frozenset(["qwen2", "phi"])
-"""Families whose query, key and value layers always have a bias."""
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """The facts of `config.json` that memory depends on."""
-
-    family: str
-    """`model_type`."""
-    hidden: int
-    """Width of the residual stream."""
-    layers: int
-    """Number of layers."""
-    heads: int
-    """Attention heads."""
-    kv_heads: int
-    """Key and value heads."""
-    head_dim: int
-    """Width of a head."""
-    intermediate: int
-    """Width of the MLP."""
-    vocabulary: int
-    """Rows of the embedding."""
-    tied: bool
-    """Whether the head shares the embedding."""
-    context: int
-    """Longest sequence, in tokens."""
-    qk_norm: bool
-    """Whether queries and keys are normalised before attention."""
-    bias: bool
-    """Whether the query, key and value layers have a bias."""
+__all__ = [
+    "Architecture",
+    "FileFact",
+    "ModelFacts",
+    "architecture",
+    "from_folder",
+    "parameter_count",
+]
 
 
 @dataclass(frozen=True)
@@ -114,30 +87,6 @@ def from_folder(path: Path) -> ModelFacts:
     return ModelFacts(str(path), files, shape, sizes.total(), dtype, licence=_licence(path))
 
 
-def architecture(config: Mapping[str, object], name: str) -> Architecture:
-    """Return the shape that a `config.json` describes; `name` names it in errors.
-
-    Raises UsageProblem for a field that is missing or of another type.
-    """
-    found = _Config(config, name)
-    family = found.text("model_type")
-    hidden, heads = found.integer("hidden_size"), found.integer("num_attention_heads")
-    return Architecture(
-        family=family,
-        hidden=hidden,
-        layers=found.integer("num_hidden_layers"),
-        heads=heads,
-        kv_heads=found.integer("num_key_value_heads", heads),
-        head_dim=found.integer("head_dim", hidden // heads),
-        intermediate=found.integer("intermediate_size"),
-        vocabulary=found.integer("vocab_size"),
-        tied=config.get("tie_word_embeddings", False) is True,
-        context=found.integer("max_position_embeddings"),
-        qk_norm=family in _QK_NORM or config.get("use_qk_norm") is True,
-        bias=family in _BIAS or config.get("attention_bias") is True,
-    )
-
-
 def _licence(path: Path) -> str:
     """Return `license` of the front matter of the folder's model card."""
     card = path / "README.md"
@@ -145,33 +94,3 @@ def _licence(path: Path) -> str:
     front = re.match(r"---\r?\n(.*?)\n---", source, re.DOTALL)
     found = re.search(r"^license:[ \t]*(\S+)", front[1], re.MULTILINE) if front else None
     return found[1].strip("\"'") if found else ""
-
-
-@dataclass(frozen=True)
-class _Config:
-    """A `config.json`, with one sentence for each way in which a field can be wrong."""
-
-    values: Mapping[str, object]
-    name: str
-
-    def integer(self, field: str, default: int | None = None) -> int:
-        value = self._value(field, default)
-        if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-            raise self._wrong(f"`{field}` in `{self.name}` is not a whole number above 0.")
-        return value
-
-    def text(self, field: str) -> str:
-        value = self._value(field, None)
-        if not isinstance(value, str):
-            raise self._wrong(f"`{field}` in `{self.name}` is not a text.")
-        return value
-
-    def _value(self, field: str, default: object) -> object:
-        value = self.values.get(field)
-        value = default if value is None else value
-        if value is None:
-            raise self._wrong(f"`{self.name}` has no field `{field}`.")
-        return value
-
-    def _wrong(self, sentence: str) -> UsageProblem:
-        return UsageProblem(sentence, hint=f"get `{self.name}` again, of a causal language model")

@@ -17,6 +17,7 @@ from planner.integrity import integrity
 from planner.interview.answers import Answers
 from planner.machine import MachineFacts
 from planner.memory import ESTIMATOR
+from planner.memory.habits import writes_scores
 from planner.models import ModelFacts
 from planner.stages import stages
 
@@ -164,7 +165,7 @@ def _train(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, obje
         "gradient_clip": 1.0,
         "optimizer": "adamw_torch_fused" if counted(answers, facts.machine).gpus else "adamw_torch",
         "dtype": choice.dtype,
-        "attention": "sdpa",
+        "attention": "eager" if writes_scores(facts.model.architecture.family) else "sdpa",
         "checkpointing": choice.checkpointing,
         "keep": answers.text("train.keep"),
         "evaluate_steps": max(1, min(500, steps(choice, answers, facts) // 5)),

@@ -34,11 +34,65 @@ class Profile:
     """Whether AdamW is `adamw_torch_fused`, which needs no scratch space on a GPU."""
     accumulates: bool = True
     """Whether a step sums several micro-batches, so that gradients stand in a forward pass."""
+    objective: Literal["sft", "dpo", "reward"] = "sft"
+    """What is learnt: answers, or preferences, whose rows come as pairs."""
+    optimizer: Literal["adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit"] = (
+        "adamw_torch"
+    )
+    """The trainer's name of the optimizer; `fused` makes the first one the second."""
+    packing: bool = False
+    """Whether rows are joined to exactly `length` tokens, so that none is padded."""
+    parallel: Literal["single", "ddp", "zero1", "zero2", "zero3", "fsdp2"] = "single"
+    """How the cards share the work."""
+    ranks: int = 1
+    """Processes, one on each card, at least 1."""
+    offload: Literal["none", "optimizer", "all"] = "none"
+    """What the shards of ZeRO or FSDP2 keep in main memory; `all` adds the weights."""
+    base_bits: Literal[0, 4, 8, 16] = 0
+    """Bits of a linear weight of the base: 4 NF4, 8 LLM.int8, 16 as loaded, 0 by the method."""
+    scored: float = 1.0
+    """Share of the tokens that the loss is computed on, 0 to 1."""
+    bucket: int = 500_000_000
+    """Elements of ZeRO's `reduce_bucket_size`; DeepSpeed's own default."""
+    overlaps: bool = False
+    """Whether ZeRO's `overlap_comm` doubles that bucket."""
+
+    @property
+    def dropped(self) -> float:
+        """Dropout as it acts: TRL switches it off for preferences (`disable_dropout`)."""
+        return self.dropout if self.objective == "sft" else 0.0
+
+    @property
+    def rows(self) -> int:
+        """Rows of the model's input: preferences come as pairs."""
+        return self.micro_batch * (1 if self.objective == "sft" else 2)
 
     @property
     def tokens(self) -> int:
         """Tokens in a micro-batch of the longest rows."""
-        return self.length * self.micro_batch
+        return self.length * self.rows
+
+    @property
+    def scored_tokens(self) -> int:
+        """Tokens of those that the loss is computed on."""
+        return int(self.scored * self.tokens)
+
+    @property
+    def masked(self) -> bool:
+        """Whether padding gives attention a mask."""
+        return self.padded and not self.packing
+
+    @property
+    def quantised_bits(self) -> int:
+        """Bits of the base's linear weights where bitsandbytes holds them, else 0."""
+        if self.base_bits:
+            return self.base_bits % 16
+        return 4 if self.method == "qlora" else 0
+
+    @property
+    def sharded(self) -> bool:
+        """Whether ZeRO or FSDP2 holds the optimizer's states in shards."""
+        return self.parallel not in ("single", "ddp")
 
     @property
     def width(self) -> int:
@@ -47,8 +101,13 @@ class Profile:
 
     @property
     def adapter_width(self) -> int:
-        """Bytes of a trained parameter: TRL trains QLoRA in bfloat16, PEFT LoRA in float32."""
-        return {"lora": 4, "qlora": 2, "full": self.width}[self.method]
+        """Bytes of a trained parameter: TRL trains adapters on a quantised base in bfloat16, PEFT
+        others in float32; DeepSpeed computes in the model's type and FSDP2 keeps float32."""
+        if self.sharded:
+            return 4 if self.parallel == "fsdp2" else self.width
+        if self.method == "full":
+            return self.width
+        return 2 if self.quantised_bits else 4
 
     @property
     def casts(self) -> bool:
@@ -63,4 +122,4 @@ class Profile:
     @property
     def mask_width(self) -> int:
         """Bytes of an element of dropout's mask: a GPU's kernel keeps a byte, a CPU a factor."""
-        return (1 if self.device == "cuda" else self.adapter_width) * (self.dropout > 0)
+        return (1 if self.device == "cuda" else self.adapter_width) * (self.dropped > 0)

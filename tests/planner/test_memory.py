@@ -29,8 +29,10 @@ def _model(family: str, parameters: int, tied: bool, *widths: int) -> ModelFacts
 
 MODELS = {
     "qwen2.5-0.5b": _model("qwen2", 494_032_768, True, 896, 24, 14, 2, 64, 4864, 151936),
+    "qwen2.5-1.5b": _model("qwen2", 1_543_714_304, True, 1536, 28, 12, 2, 128, 8960, 151936),
     "qwen3-4b": _model("qwen3", 4_022_468_096, True, 2560, 36, 32, 8, 128, 9728, 151936),
     "llama3.1-8b": _model("llama", 8_030_261_248, False, 4096, 32, 32, 8, 128, 14336, 128256),
+    "llama3.1-70b": _model("llama", 70_553_706_496, False, 8192, 80, 64, 8, 128, 28672, 128256),
 }
 
 # Peaks of torch's allocator measured on one NVIDIA H200: torch 2.11, transformers 5.17, TRL 1.16,

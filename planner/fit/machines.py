@@ -1,0 +1,60 @@
+"""The machine of `tunelock fit`: this one, a card by its name, or a card of some memory."""
+
+from pathlib import Path
+
+from lockfiles.errors import UsageProblem
+from planner.catalogue import Accelerator, find_accelerator
+from planner.machine import Gpu, MachineFacts, probe
+
+GIB = 1 << 30
+
+
+def chosen(gpu: str | None, memory_gib: float | None) -> MachineFacts:
+    """Return the named cards, or a card of some memory, or this machine where neither is given.
+
+    Raises UsageProblem where both are given, and as `named` does.
+    """
+    if gpu and memory_gib:
+        raise UsageProblem("`--gpu` and `--memory` both name a card.", hint="leave one of them out")
+    if gpu:
+        return named(gpu)
+    return sized(memory_gib) if memory_gib else probe(Path.cwd())
+
+
+def named(text: str) -> MachineFacts:
+    """Return a machine with the cards of `NAME` or `NAME:COUNT`.
+
+    Raises UsageProblem for an unknown name, with the nearest, and for a count that is none.
+    """
+    name, colon, count = text.partition(":")
+    count = count if colon else "1"
+    if not count.isdecimal() or not 1 <= int(count) <= 1024:
+        raise UsageProblem(
+            f"`{count}` in `--gpu {text}` is no number of cards.", hint=f"--gpu '{name}:2'"
+        )
+    return cards(find_accelerator(name), int(count))
+
+
+def cards(card: Accelerator, count: int) -> MachineFacts:
+    """Return a machine with `count` free cards of one kind."""
+    gpu = Gpu(card.name, card.memory_bytes, card.memory_bytes, card.compute_capability)
+    return _elsewhere((gpu,) * count)
+
+
+def sized(gib: float) -> MachineFacts:
+    """Return a machine with one card of `gib` GiB that computes bfloat16."""
+    size = int(gib * GIB)
+    return _elsewhere((Gpu(f"a card of {gib:g} GiB", size, size, "8.0"),))
+
+
+def _elsewhere(gpus: tuple[Gpu, ...]) -> MachineFacts:
+    """Return a machine of which only the cards are known."""
+    return MachineFacts("cuda", gpus, 1, 0, 0, 0, "")
+
+
+def accelerator(machine: MachineFacts) -> Accelerator | None:
+    """Return what the catalogue knows of a machine's cards, or None."""
+    try:
+        return find_accelerator(machine.gpus[0].name) if machine.gpus else None
+    except UsageProblem:
+        return None

@@ -1,0 +1,84 @@
+"""The model of `tunelock fit`: a catalogue name, a Hub id, a folder or a `config.json`."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from lockfiles import text
+from lockfiles.errors import UsageProblem
+from planner.architecture import Architecture, architecture
+from planner.catalogue import find_model, nearest_models
+from planner.parameters import parameter_count
+
+_CONFIG = "config.json"
+_HUB = "hf:"
+"""What may stand before a Hub id, as in a lock."""
+_WAYS = "name a folder, a config.json, or a model on the Hub as `owner/name`"
+
+
+@dataclass(frozen=True)
+class FitModel:
+    """A model, as far as memory and speed depend on it."""
+
+    name: str
+    """As it was found: a Hub id, or the path of a `config.json`."""
+    source: str
+    """Where its facts are from: `catalogue`, `hub` or `file`."""
+    architecture: Architecture
+    """Its shape."""
+    parameters: int
+    """Elements of all its tensors."""
+    licence: str = ""
+    """As the catalogue has it; empty where it is not known."""
+    gated: bool = False
+    """Whether the Hub asks for an agreement before the download, as far as is known."""
+
+
+def find(name: str) -> FitModel:
+    """Return the facts of a model.
+
+    A folder or file goes before the catalogue, and the catalogue before the Hub, which is asked
+    only for an `owner/name` that the catalogue lacks.
+    Raises UsageProblem for a name that is unknown, with the nearest of the catalogue, and for a
+    `config.json` without the needed fields.
+    """
+    if os.path.isdir(name):
+        return _from_file(Path(name) / _CONFIG)
+    if os.path.isfile(name):
+        return _from_file(Path(name))
+    repo = name.removeprefix(_HUB)
+    if known := find_model(repo):
+        size = known.architecture, known.parameters
+        return FitModel(known.name, "catalogue", *size, known.licence, known.gated)
+    if repo.startswith((".", "/", "~")) or repo.endswith(".json") or repo.count("/") > 1:
+        raise UsageProblem(f"`{name}` does not exist.", hint=f"ls {Path(name).parent}")
+    if "/" in repo:
+        return _from_hub(repo)
+    raise UsageProblem(f"`{name}` is no folder and no known model{_like(name)}.", hint=_WAYS)
+
+
+def _from_file(path: Path) -> FitModel:
+    if path.suffix != ".json":
+        raise UsageProblem(f"`{path}` is no `{_CONFIG}`.", hint=_WAYS)
+    shape = architecture(text.read_json_object(path), str(path))
+    return FitModel(str(path), "file", shape, parameter_count(shape))
+
+
+def _from_hub(repo: str) -> FitModel:
+    """Fetch `config.json` alone, into the Hub's cache."""
+    from planner.hub_client import client, sentences
+
+    try:
+        with sentences(repo):
+            path = Path(client().hf_hub_download(repo, _CONFIG))
+    except UsageProblem as problem:
+        sentence = f"{problem.message.removesuffix('.')}{_like(repo)}."
+        raise UsageProblem(sentence, hint=problem.hint) from None
+    shape = architecture(text.read_json_object(path), f"{repo}/{_CONFIG}")
+    return FitModel(repo, "hub", shape, parameter_count(shape))
+
+
+def _like(name: str) -> str:
+    """Return the nearest of the catalogue as the end of a sentence, or nothing."""
+    near = nearest_models(name)
+    return f"; the nearest of the catalogue is `{near[0]}`" if near else ""

@@ -1,0 +1,196 @@
+"""The plans of a wish in the order of preference, scored by `planner.memory`'s closed form.
+
+The order is that of `planner.candidates`: without checkpointing before with it, and a larger
+micro-batch before a smaller one; of several cards the ways to share come before both.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+from planner import layers
+from planner.candidates import (
+    AUTOCAST,
+    CPU_BATCH_TOKENS,
+    CPU_MARGIN,
+    NF4_BLOCK,
+    RANKS,
+    Kind,
+    budget,
+)
+from planner.fit.layouts import Layout, layouts, may_offload
+from planner.fit.models import FitModel
+from planner.fit.wish import Offload, Optimizer, Parallel, Plan, Wish
+from planner.machine import MachineFacts
+from planner.memory import estimate
+from planner.profile import Profile
+
+LENGTH = 2048
+"""Tokens of the longest row where nothing says so, unless the model's context is shorter."""
+EFFECTIVE_BATCH = 16
+"""Rows of a step where accumulation is not set, as in the interview."""
+DROPOUT = 0.05
+"""Of the adapters, as in the interview."""
+
+_METHODS: tuple[Kind, ...] = ("full", "lora", "qlora")
+
+
+@dataclass(frozen=True)
+class Search:
+    """The plans of a wish for one model on one machine; `contradictions.check` it first."""
+
+    model: FitModel
+    """The base model."""
+    machine: MachineFacts
+    """The machine, here or elsewhere."""
+    wish: Wish
+    """What was set."""
+
+    @cached_property
+    def ranks(self) -> int:
+        """Processes, one on each card, at least 1."""
+        return max(1, len(self.machine.gpus))
+
+    @cached_property
+    def length(self) -> int:
+        """Longest row, in tokens."""
+        return self.wish.length or min(LENGTH, self.model.architecture.context)
+
+    @cached_property
+    def budget_bytes(self) -> int:
+        """What a plan may need on each card."""
+        return budget(self.machine)
+
+    @cached_property
+    def host_budget_bytes(self) -> int | None:
+        """What each process may offload; None for cards of which only the name is known."""
+        memory = self.machine.ram_bytes
+        return int(memory * (1 - CPU_MARGIN)) // self.ranks if memory else None
+
+    @cached_property
+    def narrowest(self) -> int:
+        """Width of the narrowest linear layer."""
+        return min(min(p.inputs, p.outputs) for p in layers.linears(self.model.architecture))
+
+    @property
+    def too_narrow(self) -> bool:
+        """Whether 4-bit weights cannot hold the narrowest layer."""
+        return self.machine.kind == "cpu" and self.narrowest < NF4_BLOCK
+
+    @cached_property
+    def methods(self) -> tuple[Kind, ...]:
+        """Methods to try."""
+        if self.wish.method:
+            return (self.wish.method,)
+        return tuple(kind for kind in _METHODS if not (kind == "qlora" and self.too_narrow))
+
+    @cached_property
+    def layouts(self) -> tuple[Layout, ...]:
+        """How the cards may share the work, what costs least time first; empty where no way
+        does what is set."""
+        return layouts(self.wish, self.ranks)
+
+    def layouts_of(self, method: Kind) -> tuple[Layout, ...]:
+        """Return those of the layouts that a method may choose."""
+        return tuple(at for at in self.layouts if may_offload(method, at[1], self.wish))
+
+    @cached_property
+    def checkpointings(self) -> tuple[bool, ...]:
+        """Whether to compute activations again: not where it fits without, or as it was set."""
+        return (False, True) if self.wish.checkpointing is None else (self.wish.checkpointing,)
+
+    @cached_property
+    def share(self) -> int:
+        """Rows that one card gets of a step, where accumulation is not set."""
+        return max(1, EFFECTIVE_BATCH // self.ranks)
+
+    @cached_property
+    def micro_batches(self) -> tuple[int, ...]:
+        """Divisors of what one card gets of a step, falling, or what was set."""
+        if self.wish.micro_batch:
+            return (self.wish.micro_batch,)
+        share = EFFECTIVE_BATCH if self.wish.accumulation else self.share
+        most = share if self.machine.gpus else max(1, CPU_BATCH_TOKENS // self.length)
+        return tuple(n for n in range(min(share, most), 0, -1) if share % n == 0)
+
+    @cached_property
+    def optimizer(self) -> Optimizer:
+        """The one that was set, or AdamW as the device computes it fastest."""
+        fastest: Optimizer = "adamw_torch_fused" if self.machine.gpus else "adamw_torch"
+        return self.wish.optimizer or fastest
+
+    @cached_property
+    def dtype(self) -> Literal["float32", "bfloat16"]:
+        """bfloat16 where every card computes it."""
+        capable = [_bfloat16(gpu.compute_capability) for gpu in self.machine.gpus]
+        return "bfloat16" if capable and all(capable) else "float32"
+
+    def plans(self, method: Kind) -> Iterator[Plan]:
+        """Every plan of a method, those to prefer first."""
+        for parallel, offload in self.layouts_of(method):
+            for checkpointing in self.checkpointings:
+                for micro_batch in self.micro_batches:
+                    yield self.plan(method, micro_batch, checkpointing, parallel, offload)
+
+    def best(self, method: Kind) -> Plan:
+        """Return the first plan of a method that fits, or the one that needs least."""
+        fitting = (plan for plan in self.plans(method) if plan.fits)
+        return next(fitting, None) or self.least(method)
+
+    def least(self, method: Kind) -> Plan:
+        """Return the plan that needs least on a card, without offloading unless that is set."""
+        micro_batch, checkpointing = self.micro_batches[-1], self.checkpointings[-1]
+        allowed = [at for at in self.layouts if at[1] == (self.wish.offload or "none")]
+        every = [self.plan(method, micro_batch, checkpointing, *at) for at in allowed]
+        return min(every, key=lambda plan: plan.allocated_bytes)
+
+    def plan(
+        self, method: Kind, micro_batch: int, checkpointing: bool, parallel: Parallel,
+        offload: Offload,
+    ) -> Plan:  # fmt: skip
+        """Return the plan with these values and the wish's others."""
+        wish, adapted = self.wish, method != "full"
+        dropout = DROPOUT if wish.dropout is None else wish.dropout
+        targets = tuple(part.name for part in layers.linears(self.model.architecture))
+        profile = Profile(
+            device=self.machine.kind,
+            method=method,
+            rank=(wish.rank or RANKS["behaviour"]) if adapted else 0,
+            targets=targets if adapted else (),
+            length=self.length,
+            micro_batch=micro_batch,
+            checkpointing=checkpointing,
+            dtype=self.dtype,
+            dropout=dropout if adapted else 0.0,
+            padded=False,
+            autocast=AUTOCAST and self.dtype == "bfloat16",
+            fused=self.optimizer == "adamw_torch_fused",
+            objective=wish.objective,
+            optimizer=self.optimizer,
+            packing=wish.packing,
+            parallel=parallel,
+            ranks=self.ranks,
+            offload=offload,
+        )
+        return self.other(profile)
+
+    def other(self, profile: Profile, **changes: object) -> Plan:
+        """Return a profile as a plan, with other values and what follows from them."""
+        micro_batch = changes.get("micro_batch", profile.micro_batch)
+        assert isinstance(micro_batch, int)
+        accumulation = self.wish.accumulation or -(-self.share // micro_batch)
+        several = micro_batch > 1 or self.wish.objective != "sft"
+        changes |= {
+            "padded": several and not self.wish.packing,
+            "accumulates": accumulation > 1,
+        }
+        changed = replace(profile, **changes)  # type: ignore[arg-type]
+        needed = estimate(self.model, changed)
+        return Plan(changed, accumulation, needed, self.budget_bytes, self.host_budget_bytes)
+
+
+def _bfloat16(capability: str) -> bool:
+    """Return whether a card computes bfloat16: NVIDIA's from compute capability 8.0 on."""
+    major = capability.partition(".")[0]
+    return not major.isdigit() or int(major) >= 8

@@ -1,0 +1,96 @@
+"""What stands from step to step: weights, adapter, gradients and the optimizer's states."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from planner import layers
+from planner.memory import shards
+from planner.memory.facts import MIB, Sized
+from planner.memory.trained import states, stored_parameters, trained_parameters
+from planner.models import Architecture
+from planner.profile import Profile
+
+NF4_BITS = 4.127
+"""Bits of an NF4 weight with double quantisation: 4 + 8/64 + 32/(64·256)."""
+WORKSPACE_BYTES = 2 * 32 * MIB
+"""cuBLAS's workspace on Hopper, for the forward's thread and the backward's."""
+PROCESS_BYTES = 545_000_000
+"""Resident on Linux with torch, transformers, TRL and PEFT imported and warm, measured."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What stands, by component."""
+
+    components: dict[str, int]
+    """Bytes on the device that trains."""
+    trained: int
+    """Bytes of the trained parameters in their own type, unsharded."""
+    paged: int
+    """Bytes of paged states."""
+    host: int
+    """Bytes in main memory."""
+
+
+def standing(model: Sized, profile: Profile) -> Standing:
+    """Return what stands, on each card."""
+    base = weights(model, profile)
+    elements = trained_parameters(model, profile)
+    trained = elements * profile.adapter_width
+    inside, paged = states(model, profile)
+    held = {
+        **_room(profile),
+        "weights": base,
+        "reference weights": _reference(base, profile),
+        "adapter": trained if profile.method != "full" else 0,
+        "gradients": trained,
+        "optimizer states": inside,
+    }
+    if profile.parallel == "single":
+        return Standing(held, trained, paged, 0)
+    if profile.parallel == "ddp":
+        return Standing(held | {"communication buckets": trained}, trained, paged, 0)
+    held, host = shards.shared(model, profile, held, elements)
+    return Standing(held, trained, 0, host)
+
+
+def weights(model: Sized, profile: Profile) -> int:
+    """Return the bytes of the weights as loaded; bitsandbytes holds the linear layers alone."""
+    linear, outputs, blocks = _linear_sums(model.architecture, profile.device, profile.width)
+    rest = max(0, stored_parameters(model, profile) - linear) * profile.width
+    if profile.quantised_bits == 4:
+        return rest + int(linear * NF4_BITS / 8)
+    if profile.quantised_bits == 8:
+        return rest + linear + 4 * outputs
+    return rest + blocks
+
+
+@lru_cache(maxsize=4096)
+def _linear_sums(shape: Architecture, device: str, width: int) -> tuple[int, int, int]:
+    """Return linear layers' elements, outputs, and bytes as allocated."""
+    parts = [(block.count, part) for block in layers.blocks(shape) for part in block.linears]
+    return (
+        sum(count * part.size for count, part in parts),
+        sum(count * part.outputs for count, part in parts),
+        sum(count * _allocated(part.size * width, device) for count, part in parts),
+    )
+
+
+def _allocated(size: int, device: str) -> int:
+    """Size of an allocation: torch's CUDA allocator takes those of 10 MiB or more in 2 MiB steps
+    and splits off no rest of 1 MiB or less (`c10/cuda/CUDACachingAllocator.cpp`)."""
+    if device == "cpu" or size < 10 * MIB:
+        return size
+    rounded = -(-size // (2 * MIB)) * 2 * MIB
+    return rounded if rounded - size <= MIB else size
+
+
+def _room(profile: Profile) -> dict[str, int]:
+    if profile.device == "cpu":
+        return {"process": PROCESS_BYTES}
+    return {"workspace": WORKSPACE_BYTES}
+
+
+def _reference(base: int, profile: Profile) -> int:
+    """DPO's reference: adapters are switched off for it, full fine-tuning keeps a second model."""
+    return base if profile.objective == "dpo" and profile.method == "full" else 0

@@ -1,0 +1,80 @@
+"""What `tunelock fit` found, as a table for people."""
+
+from collections.abc import Sequence
+
+from planner.fit import layouts
+from planner.fit.answers import Answer
+from planner.fit.reasons import NAMES
+from planner.fit.search import Search
+from tui.folding import folded
+from tui.units import memory
+
+_HEAD = ("method", "fits", "peak", "budget", "batch", "checkpointing", "step")
+
+
+def page(search: Search, found: Sequence[Answer]) -> str:
+    """Return model and machine, a line for each method, and the reasons below."""
+    lines = [_model(search), _machine(search), "", *_table(found)]
+    for answer in found:
+        name = NAMES[answer.plan.profile.method]
+        lines += ["", folded(f"{name[0].upper()}{name[1:]}, {_setting(answer)}:")]
+        lines += [folded(f"  {reason}") for reason in answer.reasons]
+    return "\n".join(lines)
+
+
+def _model(search: Search) -> str:
+    model = search.model
+    licence = f", licence {model.licence}" if model.licence else ""
+    gated = ", gated on the Hub" if model.gated else ""
+    return f"{model.name}: {_count(model.parameters)} parameters{licence}{gated}"
+
+
+def _count(number: int) -> str:
+    if number < 10**6:
+        return f"{number:,}"
+    unit, name = (10**9, "billion") if number >= 10**9 else (10**6, "million")
+    return f"{number / unit:.2f} {name}"
+
+
+def _machine(search: Search) -> str:
+    machine = search.machine
+    if not machine.gpus:
+        return f"this machine, without a GPU: {memory(machine.ram_bytes)} of main memory"
+    several = f"{search.ranks} x " if search.ranks > 1 else ""
+    least = min(machine.gpus, key=lambda gpu: gpu.free_bytes)
+    each = " each" if several else ""
+    free = "" if least.free_bytes == least.memory_bytes else f", {memory(least.free_bytes)} free"
+    return f"{several}{least.name}: {memory(least.memory_bytes)}{each}{free}"
+
+
+def _setting(answer: Answer) -> str:
+    profile = answer.plan.profile
+    parts = [f"rank {profile.rank}"] if profile.rank else []
+    parts += [f"rows of {profile.length:,} tokens", f"`{profile.optimizer}`"]
+    parts += [layouts.NAMES[profile.parallel]] if profile.parallel != "single" else []
+    parts += [f"{profile.offload} offloaded"] if profile.offload != "none" else []
+    return ", ".join(parts)
+
+
+def _table(found: Sequence[Answer]) -> list[str]:
+    rows = [_HEAD, *map(_row, found)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _row(answer: Answer) -> tuple[str, ...]:
+    plan, profile = answer.plan, answer.plan.profile
+    seconds = answer.step_seconds if plan.fits else None
+    batch = (profile.micro_batch, plan.accumulation, *([profile.ranks] * (profile.ranks > 1)))
+    return (
+        NAMES[profile.method],
+        "yes" if plan.fits else "no",
+        memory(plan.allocated_bytes),
+        memory(plan.budget_bytes),
+        " x ".join(map(str, batch)),
+        "on" if profile.checkpointing else "off",
+        "-" if seconds is None else f"~{seconds:.{0 if seconds >= 10 else 1}f} s",
+    )
