@@ -60,18 +60,13 @@ class ModelFacts:
 def from_folder(path: Path) -> ModelFacts:
     """Read and hash the model in a folder.
 
-    Raises UsageProblem for a missing folder, weights that are no safetensors (pickled weights
-    can run code when they are loaded, so they are refused) and a `config.json` without the
-    needed fields.
+    Raises UsageProblem for a missing folder, weights that are missing or no safetensors
+    (pickled weights can run code when they are loaded, so they are refused) and a
+    `config.json` without the needed fields.
     """
     if not path.is_dir():
         raise UsageProblem(f"The model folder `{path}` does not exist.", hint=f"ls {path.parent}")
-    weights = sorted(path.glob("*.safetensors"))
-    if not weights:
-        raise UsageProblem(
-            f"`{path}` holds no `.safetensors` weights.",
-            hint="save the model again with `save_pretrained`, which writes safetensors",
-        )
+    weights = _weights(path)
     sizes = Counter[str]()
     for file in weights:
         for name, tensor in digest.safetensors_header(file)[1].items():
@@ -85,6 +80,28 @@ def from_folder(path: Path) -> ModelFacts:
     config = path / "config.json"
     shape = architecture(text.read_json_object(config), str(config))
     return ModelFacts(str(path), files, shape, sizes.total(), dtype, licence=_licence(path))
+
+
+def _weights(path: Path) -> list[Path]:
+    """Return the files that training will load: the single one, else those that the index names.
+
+    Others, such as `consolidated.safetensors`, hold the same weights for other programs.
+    """
+    single, index = path / "model.safetensors", path / "model.safetensors.index.json"
+    if single.is_file():
+        return [single]
+    if not index.is_file():
+        raise UsageProblem(
+            f"`{path}` holds no `.safetensors` weights under the usual names.",
+            hint="save the model again with `save_pretrained`, which writes safetensors",
+        )
+    places = text.read_json_object(index).get("weight_map")
+    names = sorted({str(name) for name in places.values()}) if isinstance(places, dict) else []
+    missing = [name for name in names if name != Path(name).name or not (path / name).is_file()]
+    if missing or not names:
+        wanted = f"names `{missing[0]}`, which is not there" if missing else "names no file"
+        raise UsageProblem(f"`{index}` {wanted}.", hint="copy or download the model again")
+    return [path / name for name in names]
 
 
 def _licence(path: Path) -> str:

@@ -31,11 +31,11 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
-def sync_folder(path: Path) -> None:
-    """Flush a folder's own entries, so that a rename in it outlives a power cut."""
+def sync(path: Path) -> None:
+    """Flush a file, or a folder's own entries, so that a write or rename outlives a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -86,13 +86,16 @@ class StagePlace:
         return self.partial
 
     def finish(self, digest: str, report: Mapping[str, Any]) -> None:
-        """Write `done.json` and rename the working folder into place."""
+        """Flush the results to disk, write `done.json` and rename the folder into place."""
+        for path in self.partial.rglob("*"):
+            if path.is_file() or path.is_dir():
+                sync(path)
         content = json.dumps({"digest": digest, **report}, indent=2) + "\n"
         write_whole(self.partial / "done.json", content.encode())
         if self.final.exists():
             shutil.rmtree(self.final)
         self.partial.rename(self.final)
-        sync_folder(self.root)
+        sync(self.root)
 
 
 class Held:

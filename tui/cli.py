@@ -98,4 +98,5 @@ def main() -> None:
                 raise BrokenPipeError from None
             raise
 
+    output.take_any_text()
     output.guarded(command)

@@ -1,5 +1,7 @@
 """The one module that writes: stdout is data, stderr is for people; exit codes come from errors."""
 
+import codecs
+import io
 import json
 import os
 import select
@@ -23,6 +25,21 @@ def data_json(value: object) -> None:
 def note(text: str) -> None:
     """Write one line for the person to stderr."""
     sys.stderr.write(f"{text}\n")
+
+
+def _escaped(problem: UnicodeError) -> tuple[str, int]:
+    """Return what stands for characters that an encoding lacks: their escape in JSON."""
+    assert isinstance(problem, UnicodeEncodeError)
+    lacking = problem.object[problem.start : problem.end]
+    return json.dumps(lacking)[1:-1], problem.end
+
+
+def take_any_text() -> None:
+    """Let stdout and stderr take any text, also where the locale is not UTF-8."""
+    codecs.register_error("tunelock-escape", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="tunelock-escape")
 
 
 def guarded(command: Callable[[], object]) -> NoReturn:

@@ -70,4 +70,4 @@ def _files(folder: Path, lock: locks.Lock) -> list[tuple[str, str]]:
 
 def _answer(one: dict[str, str]) -> str:
     verdict = "right" if one["answer"] == one["wanted"] else f"wanted {one['wanted']}"
-    return f"{one['prompt']} → {one['answer']} ({verdict})"
+    return " ".join(f"{one['prompt']} → {one['answer']} ({verdict})".split())

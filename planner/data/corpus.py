@@ -166,17 +166,22 @@ def _check_scored(part: Part, fault: str) -> None:
     rows = zip(part.numbers, part.encoded, strict=True)
     empty = [number for number, row in rows if row.scored == 0]
     if empty:
-        named = ", ".join(map(str, empty[:_NAMED])) + (" and others" if empty[_NAMED:] else "")
         raise DataRefused(
-            f"{fault} in {len(empty)} of {len(part.rows)} rows (row {named}).",
+            f"{fault} in {len(empty)} of {len(part.rows)} rows (row {_named(empty)}).",
             hint="take those rows out, or raise `train.max_length` in `run.toml`",
         )
 
 
+def _named(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers[:_NAMED])) + (" and others" if numbers[_NAMED:] else "")
+
+
 def _check_whole(part: Part, context: int) -> None:
-    long = sum(len(row.input_ids) > context for row in part.encoded)
+    rows = zip(part.numbers, part.encoded, strict=True)
+    long = [number for number, row in rows if len(row.input_ids) > context]
     if long:
         raise DataRefused(
-            f"{long} test rows are longer than the {context} tokens that the model can see.",
+            f"{len(long)} of {len(part.rows)} test rows are longer than the {context} tokens that "
+            f"the model can see (row {_named(long)}).",
             hint="take those rows out of the test file",
         )

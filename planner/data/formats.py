@@ -94,7 +94,10 @@ def _turns(
 
 def _text(path: Path, raw: RawRow, name: str) -> str:
     if name not in raw.values:
-        raise UsageProblem(f"`{path}` {raw.place} has no column `{name}`.", hint=MAP_HINT)
+        there = ", ".join(f"`{one}`" for one in raw.values)
+        raise UsageProblem(
+            f"`{path}` {raw.place} has no column `{name}`; it has {there}.", hint=MAP_HINT
+        )
     value = raw.values[name]
     if not isinstance(value, str):
         raise UsageProblem(

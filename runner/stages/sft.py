@@ -26,7 +26,7 @@ from trl import SFTConfig, SFTTrainer
 
 from lockfiles.lock import Method, Train
 from runner.line import Line
-from runner.stages.watch import WHOLE, Watch, earlier_peak
+from runner.stages.watch import Watch, earlier_peak, is_whole
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def last_whole_checkpoint(work: Path) -> str | None:
     """Return the newest checkpoint that was written to its end; remove those that were not."""
     numbers: dict[int, Path] = {}
     for folder in work.glob("checkpoint-*"):
-        if (folder / WHOLE).exists():
+        if is_whole(folder):
             numbers[int(folder.name.removeprefix("checkpoint-"))] = folder
         else:
             shutil.rmtree(folder)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import signal
 import statistics
 import time
@@ -17,7 +18,8 @@ from runner.folder import write_whole
 from runner.line import Line
 
 WHOLE = "whole.json"
-"""Written last into a checkpoint: one without it was torn by a kill and is passed over."""
+"""Written last into a checkpoint, with the size of each file: what a kill or a power cut tore
+lacks it or differs from it, and is passed over."""
 DIVERGED = 3.0
 """A loss of this many times the first one is named a divergence."""
 _NAMES = {"loss": "loss", "learning_rate": "learning_rate", "grad_norm": "gradient_norm"}
@@ -37,6 +39,27 @@ def earlier_peak(checkpoint: str | None) -> int:
     if checkpoint is None:
         return 0
     return int(json.loads((Path(checkpoint) / WHOLE).read_text("utf-8")).get("peak_bytes", 0))
+
+
+def mark_whole(folder: Path, peak_bytes: int) -> None:
+    """Flush the files of a checkpoint to disk, then mark it as whole."""
+    sizes = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.name != WHOLE:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+            sizes[path.name] = path.stat().st_size
+    told = {"peak_bytes": peak_bytes, "sizes_bytes": sizes}
+    write_whole(folder / WHOLE, json.dumps(told).encode())
+
+
+def is_whole(folder: Path) -> bool:
+    """Return whether a checkpoint was marked as whole and its files have the sizes they had."""
+    try:
+        sizes = json.loads((folder / WHOLE).read_text("utf-8")).get("sizes_bytes", {})
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError):
+        return False
 
 
 class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no types mypy follows
@@ -104,7 +127,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Mark a checkpoint as whole."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        write_whole(folder / WHOLE, json.dumps({"peak_bytes": self.peak_bytes()}).encode())
+        mark_whole(folder, self.peak_bytes())
         self._line.send("checkpoint", step=state.global_step)
 
     def _measured(self, state: Any, logs: Mapping[str, float]) -> dict[str, float]:

@@ -137,7 +137,7 @@ def test_a_row_that_the_template_refuses_is_named_with_its_file(tmp_path: Path) 
 
 def test_a_test_row_longer_than_the_context_is_refused(train: Path, tmp_path: Path) -> None:
     long = write(tmp_path / "test.jsonl", ["well " * 30])
-    with pytest.raises(DataRefused, match="longer than the 40 tokens that the model can see"):
+    with pytest.raises(DataRefused, match=r"1 of 1 test rows .* 40 tokens .* \(row 1\)"):
         made(replace(RECIPE, context=40), train=train, test=long)
 
 

@@ -48,7 +48,7 @@ BAD = [
     (
         "a.jsonl",
         GOOD.encode() + b'{"prompt": "a"}\n',
-        "`a.jsonl` line 2 has no column `completion`.",
+        "`a.jsonl` line 2 has no column `completion`; it has `prompt`.",
     ),
     (
         "a.jsonl",

@@ -100,7 +100,7 @@ def test_equal_answers_give_equal_text_whatever_their_form_and_order() -> None:
         ({"method.kind": "loar"}, "must be one of `auto`, `lora`, `qlora`, `full`, not `loar`"),
         ({"results.gguf": ["q9"]}, "must be one of `f16`, `q8_0`, `q4_k_m`, not `q9`"),
         ({"results.gguf": "f16"}, "must be a list of texts"),
-        ({"goal.name": "../up"}, "must be letters, digits"),
+        ({"goal.name": "../up"}, "must be at most 100 letters"),
         ({"goal.name": ""}, "must not be empty"),
         ({"data": {"train": 1}}, "`data` on line 9 of `run.toml` is an unknown key"),
         ({"data.prompt_column": "q"}, "does not apply unless `data.format` is `columns`"),

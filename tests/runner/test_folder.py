@@ -104,3 +104,25 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageProblem, match="cannot be written"):
         Held(tmp_path / "file" / "run")
+
+
+def test_results_are_on_disk_before_a_stage_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = StagePlace(1, "train", tmp_path)
+    work = place.begin("a")
+    (work / "result").mkdir()
+    (work / "result" / "adapter").write_bytes(b"weights")
+    flushed: list[int] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        assert not place.final.exists() or place.done("a")
+        flushed.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    place.finish("a", {})
+    wanted = {(place.final / name).stat().st_ino for name in ("result", "result/adapter")}
+    done = (place.final / "done.json").stat().st_ino
+    assert wanted <= set(flushed[: flushed.index(done)])

@@ -12,7 +12,8 @@ import pytest
 pytest.importorskip("trl")
 
 from lockfiles import digest
-from runner.stages.sft import WHOLE, last_whole_checkpoint
+from runner.stages.sft import last_whole_checkpoint
+from runner.stages.watch import WHOLE, earlier_peak, mark_whole
 
 ROOT = Path(__file__).parents[2]
 STEPS = 24
@@ -139,3 +140,21 @@ def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:
     assert last_whole_checkpoint(tmp_path) == str(tmp_path / "checkpoint-10")
     assert not (tmp_path / "checkpoint-15").exists()
     assert last_whole_checkpoint(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize("size", [0, 99, None])
+def test_a_checkpoint_that_lost_bytes_is_passed_over(size: int | None, tmp_path: Path) -> None:
+    for number in (5, 10):
+        folder = tmp_path / f"checkpoint-{number}"
+        folder.mkdir()
+        (folder / "optimizer.pt").write_bytes(bytes(100))
+        mark_whole(folder, peak_bytes=7)
+    newest = last_whole_checkpoint(tmp_path)
+    assert newest == str(tmp_path / "checkpoint-10")
+    assert earlier_peak(newest) == 7
+    file = tmp_path / "checkpoint-10" / "optimizer.pt"
+    if size is None:
+        file.unlink()
+    else:
+        os.truncate(file, size)
+    assert last_whole_checkpoint(tmp_path) == str(tmp_path / "checkpoint-5")

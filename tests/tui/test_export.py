@@ -48,3 +48,11 @@ def test_bad_input_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
         assert done.returncode == 2
         assert message in done.stderr.splitlines()[0]
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+def test_a_place_that_takes_no_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = tunelock("export", str(BASE), "--out", str(tmp_path / "file" / "model.gguf"))
+    assert done.returncode == 2
+    assert "cannot be made: " in done.stderr.splitlines()[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

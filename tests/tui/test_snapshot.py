@@ -92,6 +92,17 @@ def test_a_stage_done_again_makes_those_after_it_wait() -> None:
     assert states(again) == ["running", "waiting", "waiting"]
 
 
+def test_a_run_begun_anew_shows_nothing_of_the_last_one() -> None:
+    told = ("evaluate", "evaluation", {"model": "tuned", "accuracy": 0.9})
+    whole = folded(*BEGUN, step(9, peak_bytes=7), ("train", "done", {"seconds": 3}), told)
+    anew = fold(whole, events(BEGUN[0], BEGUN[1]))
+    assert (anew.step, anew.losses.points, anew.accuracy_tuned, anew.peak_bytes) == (
+        None, (), None, None,
+    )  # fmt: skip
+    evaluated = fold(whole, events(BEGUN[0], ("evaluate", "started", {})))
+    assert (evaluated.step, evaluated.peak_bytes) == (9, 7)
+
+
 def test_what_is_not_known_changes_nothing() -> None:
     known = folded(*BEGUN, step(1))
     strange: list[Told] = [

@@ -1,5 +1,6 @@
 """`tunelock demo`: the whole road on a small built-in model and real rows, on any CPU."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -24,7 +25,9 @@ def command(into: Path, files_only: bool, fresh: bool) -> None:
     intent = files.write(into)
     if files_only:
         output.data(str(intent))
-        output.note(f"go on with: cd {into} && tunelock plan && tunelock run --foreground")
+        output.note(
+            f"go on with: cd {shlex.quote(str(into))} && tunelock plan && tunelock run --foreground"
+        )
         return
     from runner.supervise import Order
     from tui import carry, planning

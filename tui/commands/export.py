@@ -40,7 +40,13 @@ def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
         ) from None
 
     path = out or Path(f"{model.resolve().name}-{level}.gguf")
-    facts = convert(model, path, level)
+    try:
+        facts = convert(model, path, level)
+    except OSError as problem:
+        raise UsageProblem(
+            f"`{path}` cannot be made: {problem.strerror}.",
+            hint="add `--out FILE`, in a folder of your own with room for it",
+        ) from None
     if as_json:
         output.data_json(vars(facts) | {"path": str(facts.path)})
         return

@@ -1,8 +1,16 @@
 """`tunelock fit MODEL`: which methods fit on this machine, or a named card, before any download."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from tui import output
+
+if TYPE_CHECKING:
+    from planner.fit.answers import Answer
+    from planner.fit.search import Search
+    from runner.trace import Traced
 
 
 @click.command(name="fit")
@@ -40,9 +48,15 @@ from tui import output
     "--offload", type=click.Choice(["none", "optimizer", "all"]),
     help="What lies in main memory.",
 )  # fmt: skip
+@click.option("--trace", is_flag=True, help="Also trace one step of the real model class.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plans as JSON.")
 def command(
-    model: str, gpu: str | None, memory: float | None, as_json: bool, **wished: object
+    model: str,
+    gpu: str | None,
+    memory: float | None,
+    trace: bool,
+    as_json: bool,
+    **wished: object,
 ) -> None:
     """Say which methods fit for MODEL, with how much memory, and why.
 
@@ -56,11 +70,32 @@ def command(
     machine = machines.chosen(gpu, memory)
     search = Search(models.find(model), machine, Wish(**wished))  # type: ignore[arg-type]
     found = answers.answers(search)
+    seen = None
+    if trace:
+        from tui import traced
+
+        seen = traced.traced(search, found)
     if as_json:
-        output.data_json(answers.record(search, found))
+        output.data_json(_record(search, found, seen))
     else:
         from tui import fit_table
 
         output.data(fit_table.page(search, found))
+        if seen:
+            output.data(traced.lines(found, seen))
     if not any(answer.plan.fits for answer in found):
         raise answers.nothing_fits(search, found)
+
+
+def _record(
+    search: "Search", found: "Sequence[Answer]", seen: "Sequence[Traced | None] | None"
+) -> dict[str, object]:
+    """Return what `--json` prints, with the trace's peak for each plan that was traced."""
+    from planner.fit import answers
+
+    told = answers.record(search, found)
+    plans = told["plans"]
+    assert isinstance(plans, list)
+    for plan, one in zip(plans, seen or [None] * len(plans), strict=True):
+        plan["traced_allocated_bytes"] = one.allocated_bytes if one else None
+    return told

@@ -1,5 +1,6 @@
 """`tunelock plan run.toml`: the lock of a run, every value resolved and explained."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -42,7 +43,9 @@ def command(
     if not only_check and not dry_run:
         planning.writable(target)
     if only_check and not target.exists():
-        raise StaleLock(f"There is no `{target}` yet.", hint=f"tunelock plan {intent}")
+        raise StaleLock(
+            f"There is no `{target}` yet.", hint=f"tunelock plan {shlex.quote(str(intent))}"
+        )
     before = locks.read(target) if target.exists() and (only_check or dry_run) else None
     facts = machines.load(machine) if machine else None
     kept = before if only_check else None
@@ -63,4 +66,4 @@ def command(
     if dry_run:
         output.note("\n".join(planning.changes(before, made)))
     else:
-        output.note(f"wrote {target}; carry it out with `tunelock run {target}`")
+        output.note(f"wrote {target}; carry it out with `tunelock run {shlex.quote(str(target))}`")

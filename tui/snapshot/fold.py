@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from runner.events import Event
-from tui.snapshot.facts import Artifact, Failure, Progress, Sample, Snapshot, Stage
+from tui.snapshot.facts import Artifact, Failure, Progress, Sample, Snapshot, Stage, empty
 
 RUN = "run"
 """The name under which the supervisor itself writes events."""
@@ -68,6 +68,7 @@ def _run_failed(snapshot: Snapshot, event: Event) -> Snapshot:
 
 def _started(snapshot: Snapshot, event: Event) -> Snapshot:
     """What comes after a stage that is done again will be done again too."""
+    snapshot = _without_what_training_told(snapshot, event.stage)
     names = [stage.name for stage in snapshot.stages]
     place = names.index(event.stage) if event.stage in names else len(names)
     begun = Stage(event.stage, "running", event.time)
@@ -76,6 +77,16 @@ def _started(snapshot: Snapshot, event: Event) -> Snapshot:
         snapshot, stages=(*snapshot.stages[:place], begun, *later), stage=event.stage,
         progress=None, eta_seconds=None, failure=None,
     )  # fmt: skip
+
+
+def _without_what_training_told(snapshot: Snapshot, begun: str) -> Snapshot:
+    """Where a stage up to training begins that was done, all that the last try told is void."""
+    stages = snapshot.stages
+    place = next((at for at, stage in enumerate(stages) if stage.name == begun), len(stages))
+    again = any(stage.state == "done" for stage in stages[place:])
+    if not again or all(stage.name != "train" for stage in stages[place:]):
+        return snapshot
+    return replace(empty(snapshot.name), stages=stages, predicted_bytes=snapshot.predicted_bytes)
 
 
 def _done(snapshot: Snapshot, event: Event) -> Snapshot:

@@ -4,7 +4,7 @@ from planner.interview.question import Matches, Question
 
 _NAME = Matches(
     r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}",
-    "letters, digits, `.`, `_` and `-`, beginning with one of the first two",
+    "at most 100 letters, digits, `.`, `_` and `-`, beginning with one of the first two",
 )
 
 

@@ -1,0 +1,25 @@
+"""`python -P -m runner.trace JOB.json`: trace plans; the last line of stdout is the result."""
+
+import json
+import sys
+import warnings
+from pathlib import Path
+
+from planner.profile import Profile
+
+
+def main(job: Path) -> None:
+    """Print, for each plan and each of its depths, the most bytes that live in each moment."""
+    warnings.simplefilter("ignore")
+    from runner.trace.step import peaks
+
+    found = []
+    for asked in json.loads(job.read_text(encoding="utf-8")):
+        fields = asked["profile"] | {"targets": tuple(asked["profile"]["targets"])}
+        profile = Profile(**fields)
+        found.append([peaks(asked["config"], profile, depth) for depth in asked["depths"]])
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

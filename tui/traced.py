@@ -1,0 +1,70 @@
+"""What `tunelock fit --trace` adds: the symbolic step's peak beside the closed form's."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lockfiles import text
+from lockfiles.errors import UsageProblem
+from planner import catalogue
+from planner.fit.answers import Answer
+from planner.fit.models import FitModel
+from planner.fit.reasons import NAMES
+from planner.fit.search import Search
+from runner.trace import Job, Traced, refusal, trace
+from tui.folding import folded
+from tui.units import memory
+
+DIFFERS = 0.03
+"""The difference from which on a report says that trace and closed form disagree."""
+
+
+def traced(search: Search, found: Sequence[Answer]) -> list[Traced | None]:
+    """Trace the plans that can be traced. Raises UsageProblem where none can, and as `trace`."""
+    plans = [answer.plan for answer in found]
+    refused = [refusal(plan.profile) for plan in plans]
+    if all(refused):
+        raise UsageProblem(refused[0], hint="leave `--trace` out")
+    config, shape = _config(search.model), search.model.architecture
+    jobs = [
+        Job(config, shape, plan.profile, plan.estimate)
+        for plan, why in zip(plans, refused, strict=True)
+        if not why
+    ]
+    seen = iter(trace(jobs))
+    return [None if why else next(seen) for why in refused]
+
+
+def lines(found: Sequence[Answer], seen: Sequence[Traced | None]) -> str:
+    """Return a sentence for each plan, to stand below the table."""
+    said = [_sentence(answer, one) for answer, one in zip(found, seen, strict=True)]
+    return "\n".join(["", "Trace of one step:", *(folded(f"  {each}") for each in said)])
+
+
+def _sentence(answer: Answer, seen: Traced | None) -> str:
+    name = NAMES[answer.plan.profile.method]
+    name = f"{name[0].upper()}{name[1:]}"
+    if seen is None:
+        return f"{name}: {refusal(answer.plan.profile)}"
+    closed = answer.plan.allocated_bytes
+    error = seen.allocated_bytes / closed - 1
+    said = f"{name}: traced {memory(seen.allocated_bytes)}, closed form {memory(closed)}"
+    if abs(error) <= DIFFERS:
+        return f"{said} ({error:+.1%})."
+    return f"{said}: they differ by {error:+.1%}, more than {DIFFERS:.0%}; count on the greater."
+
+
+def _config(model: FitModel) -> Mapping[str, Any]:
+    """Return the model's `config.json`, or what the catalogue has of it."""
+    if model.source == "file":
+        return text.read_json_object(Path(model.name))
+    if model.source == "hub":
+        from planner.hub_client import client
+
+        path = Path(client().hf_hub_download(model.name, "config.json"))
+        return text.read_json_object(path)
+    known = tomllib.loads(Path(catalogue.__file__).with_name("models.toml").read_text("utf-8"))
+    row = next(row for row in known["model"] if model.name in row["names"])
+    config: Mapping[str, Any] = row["config"]
+    return config
