@@ -24,7 +24,7 @@ demo: $(VENV)/installed  ## the whole road on the built-in model, into build/dem
 	$(BIN)/tunelock demo --into build/demo --fresh
 
 test: $(VENV)/installed  ## the tests, without the long journeys
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow or gpu"
 
 test-all: $(VENV)/installed  ## every test
 	$(BIN)/python -m pytest

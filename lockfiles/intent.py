@@ -23,6 +23,8 @@ class RawIntent:
     """`table.key` to value, in the file's order."""
     lines: Mapping[str, int]
     """`table.key` to the 1-based line where it stands."""
+    name: str = "run.toml"
+    """What errors call the file."""
 
 
 def parse(source: str, *, name: str = "run.toml") -> RawIntent:
@@ -37,7 +39,7 @@ def parse(source: str, *, name: str = "run.toml") -> RawIntent:
                 hint=f"put it under one of {', '.join(f'[{known}]' for known in TABLES)}",
             )
         values.update({f"{table}.{key}": value for key, value in content.items()})
-    return RawIntent(values=values, lines=lines)
+    return RawIntent(values=values, lines=lines, name=name)
 
 
 def read(path: Path) -> RawIntent:

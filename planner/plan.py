@@ -59,7 +59,12 @@ def plan(answers: Answers, facts: PlanFacts) -> Lock:
         "prediction": _prediction(choice, answers, facts),
         "why": _why(choice, answers, facts),
         "rejected": [asdict(alternative) for alternative in choice.rejected],
-        "stage": stages(answers, choice, {part.split for part in facts.parts}),
+        "stage": stages(
+            answers,
+            choice,
+            {part.split for part in facts.parts},
+            facts.model.architecture.family,
+        ),
     }
     return Lock.model_validate(tables | {"integrity": integrity(tables)})
 

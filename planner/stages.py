@@ -6,10 +6,14 @@ from lockfiles.errors import UsageProblem
 from planner.choose import Choice
 from planner.interview.answers import Answers
 
+GGUF_FAMILIES = ("llama", "qwen2", "qwen3")
+"""The families that the runner writes GGUF files of; a test holds the two lists equal."""
 Settings = dict[str, str | int | bool | list[str]]
 
 
-def stages(answers: Answers, choice: Choice, splits: Set[str]) -> list[dict[str, object]]:
+def stages(
+    answers: Answers, choice: Choice, splits: Set[str], family: str
+) -> list[dict[str, object]]:
     """Return the stages in order. Raises UsageProblem where answers ask for the impossible."""
     held = "test" if "test" in splits else "validation"
     levels = list(answers.chosen("results.gguf"))
@@ -28,6 +32,7 @@ def stages(answers: Answers, choice: Choice, splits: Set[str]) -> list[dict[str,
     if merges:
         found.append(("merge", {}))
     if levels:
+        _check_family(family)
         if adapter and not merges:
             raise UsageProblem(
                 "GGUF files are made from a merged model, and `results.merge` is false.",
@@ -38,6 +43,15 @@ def stages(answers: Answers, choice: Choice, splits: Set[str]) -> list[dict[str,
         found.append(("push", {"to": repo, "private": answers.flag("results.private")}))
     found.append(("report", {}))
     return [{"name": name, "settings": settings} for name, settings in found]
+
+
+def _check_family(family: str) -> None:
+    if family not in GGUF_FAMILIES:
+        known = ", ".join(f"`{name}`" for name in GGUF_FAMILIES)
+        raise UsageProblem(
+            f"GGUF export does not know the family `{family}` yet; it knows {known}.",
+            hint="write `gguf = []` under `[results]` in `run.toml`",
+        )
 
 
 def _gguf(levels: list[str], samples: int, held: str) -> Settings:

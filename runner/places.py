@@ -90,7 +90,7 @@ def _answers(path: Path) -> Answers | None:
     if not path.exists():
         return None
     raw = intent.read(path)
-    return check(raw.values, raw.lines)
+    return check(raw.values, raw.lines, name=raw.name)
 
 
 def _answered(answers: Answers | None, name: str) -> Path | None:

@@ -23,6 +23,8 @@ Told = Callable[[str, int, int, str], None]
 """Called with what is done, how much of it, out of how much, and the unit."""
 
 SHOWN = 3
+TENSORS = {"train": "result", "merge": "model"}
+"""The stages that leave tensors, and the folder in which each does."""
 
 
 def silent(what: str, done: int, total: int, unit: str) -> None:
@@ -65,6 +67,22 @@ def _version_here() -> str:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+
+
+def check_kept(folder: Path, digests: Mapping[str, str]) -> None:
+    """Compare the tensors that a done stage left with the digest that it reported.
+
+    Raises DigestDiffers where they are damaged or gone.
+    """
+    try:
+        found = digest.of_tensors(sorted(folder.glob("*.safetensors")))
+    except UsageProblem as problem:
+        found = problem.message
+    if found not in digests.values():
+        raise DigestDiffers(
+            f"The tensors in `{folder}` are no longer those that their stage left.",
+            hint="put them back, or train again with `tunelock run run.lock --fresh`",
+        )
 
 
 def check_model(lock: Lock, folder: Path, told: Told = silent) -> None:

@@ -37,7 +37,7 @@ def from_file(
     if not path.exists():
         raise UsageProblem(f"`{path}` does not exist.", hint="`tunelock`, whose wizard writes one")
     raw = intent.read(path)
-    answers = check(raw.values, raw.lines)
+    answers = check(raw.values, raw.lines, name=raw.name)
     if kept is not None:
         at = kept_at or path.with_suffix(".lock")
         places.check_fresh(kept, answers, at=at, intent=path)

@@ -56,27 +56,52 @@ class Answers(Mapping[str, object]):
         return value
 
 
-def check(values: Mapping[str, object], lines: Mapping[str, int]) -> Answers:
+@dataclass(frozen=True)
+class _File:
+    """The file that answers stand in, as errors speak of it."""
+
+    lines: Mapping[str, int]
+    """The 1-based line of each key that came from it."""
+    name: str
+
+    def place(self, key: str) -> str:
+        """Return a key with its line."""
+        return (
+            f"`{key}` on line {self.lines[key]} of `{self.name}`"
+            if key in self.lines
+            else f"`{key}`"
+        )
+
+    def example(self, question: Question) -> str:
+        """Return the line that would answer a question."""
+        line = f"{question.name} = {_sample(question)}"
+        return f"write `{line}` under `[{question.table}]` in `{self.name}`"
+
+
+def check(
+    values: Mapping[str, object], lines: Mapping[str, int], *, name: str = "run.toml"
+) -> Answers:
     """Return the answers that `values` give, the rest by default.
 
-    `lines` holds the 1-based line in `run.toml` of each key that came from it. Raises
+    `lines` holds the 1-based line in the file `name` of each key that came from it. Raises
     UsageProblem for an unknown key (with the nearest known one), a value that is no answer,
     a missing required answer, and a value with a line where its question does not apply. A
     value without a line, from a screen, goes back to its default there.
     """
+    file = _File(lines, name)
     for key in values:
         if key not in BY_KEY:
-            raise _unknown(key, lines)
+            raise _unknown(key, file)
     answers = {question.key: question.default for question in QUESTIONS}
     for question in QUESTIONS:
         value = values.get(question.key, question.default)
         if value != question.default or type(value) is not type(question.default):
-            answers[question.key] = _normal(question, value, lines)
+            answers[question.key] = _normal(question, value, file)
     for question in QUESTIONS:
         if question.applies(answers):
-            _check_present(question, answers)
+            _check_present(question, answers, file)
         elif answers[question.key] != question.default:
-            _check_unused(question, lines)
+            _check_unused(question, file)
             answers[question.key] = question.default
     return Answers(answers)
 
@@ -92,46 +117,42 @@ def given(answers: Mapping[str, object]) -> dict[str, dict[str, object]]:
     return tables
 
 
-def _normal(question: Question, value: object, lines: Mapping[str, int]) -> object:
+def _normal(question: Question, value: object, file: _File) -> object:
     try:
         return normal(question, value)
     except ValueError as problem:
         raise UsageProblem(
-            f"{_place(question.key, lines)} {problem}.", hint=_example(question)
+            f"{file.place(question.key)} {problem}.", hint=file.example(question)
         ) from None
 
 
-def _unknown(key: str, lines: Mapping[str, int]) -> UsageProblem:
+def _unknown(key: str, file: _File) -> UsageProblem:
     table = key.partition(".")[0]
     beside = [known for known in BY_KEY if known.startswith(f"{table}.")]
     like = nearest(key, beside or BY_KEY)
     known = f"; the nearest known one is `{like}`" if like else ""
-    hint = _example(BY_KEY[like]) if like else "take that line out of `run.toml`"
-    return UsageProblem(f"{_place(key, lines)} is an unknown key{known}.", hint=hint)
+    hint = file.example(BY_KEY[like]) if like else f"take that line out of `{file.name}`"
+    return UsageProblem(f"{file.place(key)} is an unknown key{known}.", hint=hint)
 
 
-def _check_present(question: Question, answers: Mapping[str, object]) -> None:
+def _check_present(question: Question, answers: Mapping[str, object], file: _File) -> None:
     if question.required and answers[question.key] == "":
         raise UsageProblem(
-            f"`{question.key}` has no answer, and a run needs one.", hint=_example(question)
+            f"`{question.key}` has no answer, and a run needs one.", hint=file.example(question)
         )
 
 
-def _check_unused(question: Question, lines: Mapping[str, int]) -> None:
-    if question.key in lines:
+def _check_unused(question: Question, file: _File) -> None:
+    if question.key in file.lines:
         reason = f" {question.applies.opposite}" if isinstance(question.applies, When) else " here"
         raise UsageProblem(
-            f"{_place(question.key, lines)} does not apply{reason}.",
-            hint="take that line out of `run.toml`, or change the other answer",
+            f"{file.place(question.key)} does not apply{reason}.",
+            hint=f"take that line out of `{file.name}`, or change the other answer",
         )
 
 
-def _place(key: str, lines: Mapping[str, int]) -> str:
-    return f"`{key}` on line {lines[key]} of `run.toml`" if key in lines else f"`{key}`"
-
-
-def _example(question: Question) -> str:
-    """Return the line of `run.toml` that would answer the question."""
+def _sample(question: Question) -> object:
+    """Return a value that would answer a question, as TOML writes it."""
     value = question.default
     if question.choices:
         value = question.choices[0]
@@ -140,4 +161,4 @@ def _example(question: Question) -> str:
         shown = f'"{value or "..."}"'
     if question.kind == "choices":
         shown = f"[{shown}]"
-    return f"write `{question.name} = {shown}` under `[{question.table}]` in `run.toml`"
+    return shown

@@ -43,7 +43,7 @@ _COHERE = Habits(norm_bytes=8, scale_bytes=4)
 _PARTIAL = Habits(copied_output=True)
 _GELU = Habits(product_tensors=4, autocast_bytes=14)
 _HABITS: Mapping[str, Habits] = {
-    "bloom": _GELU,
+    "bloom": Habits(product_tensors=4, autocast_bytes=14, score_bytes=3, passing_bytes=10),
     "cohere": _COHERE,
     "cohere2": _COHERE,
     "gemma": _GEMMA,
@@ -55,7 +55,7 @@ _HABITS: Mapping[str, Habits] = {
     "gpt2": _GELU,
     "gpt_neox": Habits(fused_rotary=True, copied_output=True),
     "gpt_oss": Habits(scale_bytes=4, score_bytes=2, passing_bytes=3, product_tensors=6),
-    "gptj": Habits(product_tensors=4, autocast_bytes=14, copied_output=True),
+    "gptj": Habits(product_tensors=4, autocast_bytes=14, copied_output=True, score_bytes=6),
     "mixtral": Habits(weighs_in_float=True),
     "nemotron": _PARTIAL,
     "olmo2": _POST_NORM,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles import lock
+from lockfiles.errors import UsageProblem
 from lockfiles.lock import Lock
 from planner.data.corpus import SplitName
 from runner.folder import StagePlace
@@ -58,9 +59,13 @@ class Context:
     @property
     def model(self) -> Path:
         """The folder of the base model."""
-        if "model" in self.places:
-            return self.places["model"]
-        return Path(str(self.report("prepare")["model"]))
+        place = self.places.get("model") or Path(str(self.report("prepare")["model"]))
+        if not place.is_dir():
+            raise UsageProblem(
+                f"The base model is no longer in `{place}`.",
+                hint="put it back, or add `--locate model=PATH`, and run the same command again",
+            )
+        return place
 
     @property
     def tuned(self) -> Path:

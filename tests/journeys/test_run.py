@@ -172,6 +172,18 @@ def test_sigterm_leaves_a_checkpoint_and_exit_code_75(
     assert receipt.read(run_at(runs) / "receipt.json").digests == whole.digests
 
 
+def test_a_damaged_result_is_refused(folder: Path, whole: receipt.Receipt) -> None:
+    shutil.copytree(folder / "whole", folder / "damaged")
+    run = run_at(folder / "damaged")
+    for stage in ("03-evaluate", "04-merge", "05-gguf", "06-report"):
+        shutil.rmtree(run / "stages" / stage)
+    weights = run / "stages" / "02-train" / "result" / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    done = tunelock(folder, "run", "run.lock", "--foreground", "--runs", "damaged")
+    assert done.returncode == 5, done.stderr
+    assert "are no longer those that their stage left" in done.stderr
+
+
 def test_a_new_gguf_level_does_not_train_again(folder: Path, whole: receipt.Receipt) -> None:
     more = folder / "more"
     shutil.copytree(folder / "whole", more / "whole")

@@ -13,6 +13,7 @@ from planner.gather import gather
 from planner.interview.answers import check
 from planner.machine import MachineFacts
 from planner.plan import plan
+from planner.stages import GGUF_FAMILIES
 from runner import preflight
 from runner.demo import files
 
@@ -134,3 +135,10 @@ def test_q4_k_m_needs_llama_cpp(
 def test_a_run_that_is_done_needs_nothing(lock: Lock, tmp_path: Path) -> None:
     done = changed(changed(lock, "packages", torch="1.0.0"), "prediction", disk_bytes=1 << 60)
     preflight.check(done, tmp_path, (), [])
+
+
+def test_the_plan_knows_the_families_that_gguf_does() -> None:
+    pytest.importorskip("gguf")
+    from runner.stages.gguf.families import FAMILIES
+
+    assert set(GGUF_FAMILIES) == {family.name for family in FAMILIES.values()}

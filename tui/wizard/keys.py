@@ -48,6 +48,10 @@ KEYS = (
 """Every key. No chords: tmux, editors and terminals take those."""
 
 
+TYPING = " Enter takes what is typed  Esc leaves it as it was"
+"""The bottom line while an answer or a command is typed."""
+
+
 def footer() -> str:
     """Return the bottom line."""
     named = {"down": "↑↓"}

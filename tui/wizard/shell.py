@@ -69,6 +69,7 @@ class Wizard(Moving):
     async def _type(self, about: str, label: str, text: str) -> None:
         """Open the line at the bottom; keys that follow at once reach it."""
         line = EditLine(about, label, text)
+        self.view.typing(True)
         await self.view.mount(line, before="#note")
         self.screen.set_focus(line.input)
 
@@ -90,7 +91,7 @@ class Wizard(Moving):
         if question.kind == "path" and value and not self.facts.exists(str(value)):
             self.view.say(f"`{value}` does not exist.")
             return
-        self.query(EditLine).remove()
+        self._untype()
         self._answer(question, value)
 
     # Commands
@@ -105,8 +106,13 @@ class Wizard(Moving):
         if not key:
             self.view.say(f"`{text}` is no one command of: {', '.join(k.id for k in keys.KEYS)}.")
             return
-        self.query(EditLine).remove()
+        self._untype()
         self.call_after_refresh(self.run_action, key.action)
+
+    def _untype(self) -> None:
+        """Close the line at the bottom."""
+        self.query(EditLine).remove()
+        self.view.typing(False)
 
     def action_help(self) -> None:
         """Explain the question under the cursor, and the keys."""
@@ -117,7 +123,7 @@ class Wizard(Moving):
     def action_close(self) -> None:
         """Close the line, the facts or the page that is open."""
         if self._editing:
-            self.query(EditLine).remove()
+            self._untype()
             self.view.say("")
         elif self.shown.reading:
             self.action_facts()

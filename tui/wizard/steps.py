@@ -82,8 +82,8 @@ def _goal(values: Values, facts: Facts) -> tuple[Problem, ...]:
         return ()
     return (
         Problem(
-            f"The verdict is `{decision.verdict}` and not fine-tuning. To go on all the same, "
-            "say why in the last question; q leaves, and the advice is in `advice.md`.",
+            f"The verdict is `{decision.verdict}`. To fine-tune all the same, say why in this "
+            "line; q leaves, and the advice is in `advice.md`.",
             "goal.override",
         ),
     )

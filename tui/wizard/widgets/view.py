@@ -13,7 +13,7 @@ from planner.interview.question import Question
 from tui.folding import wrapped
 from tui.wizard import lines
 from tui.wizard.draft import Draft
-from tui.wizard.keys import footer
+from tui.wizard.keys import TYPING, footer
 from tui.wizard.pages import Page
 from tui.wizard.widgets.lined import Lined, Rows
 
@@ -52,7 +52,8 @@ class View(Vertical):
     View #middle { height: 1fr; }
     View #steps { width: 18; height: 100%; border: solid ansi_default; text-wrap: nowrap; }
     View #page { width: 1fr; height: 100%; border: solid ansi_default; }
-    View #note { height: 2; padding: 0 1; }
+    View #rows { border-top: dashed ansi_default; }
+    View #note { height: auto; min-height: 2; max-height: 4; padding: 0 1; }
     """
 
     def __init__(self, shown: Shown) -> None:
@@ -74,7 +75,7 @@ class View(Vertical):
                 yield Lined(id="facts")
                 yield Rows(self._rows(), id="rows")
         yield self._static("note", self._about())
-        yield Static(footer(), id="footer", markup=False)
+        yield self._static("footer", footer())
 
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size
@@ -116,6 +117,10 @@ class View(Vertical):
         """Say a sentence below the page; an empty one explains the row under the cursor."""
         self._text("note", sentence or self._about())
 
+    def typing(self, on: bool) -> None:
+        """Say in the bottom line which keys hold: those of a line that is typed in, or all."""
+        self._text("footer", TYPING if on else footer())
+
     def scroll(self, rows: int | None) -> None:
         """Move the facts by some lines, or back to their beginning."""
         facts = self.query_one("#facts")
@@ -129,7 +134,7 @@ class View(Vertical):
         row = self._shown.page.rows[self._shown.cursor]
         if not isinstance(row, Question):
             return ""
-        text = f"{row.title} {row.help}" if "…" in self._row(self._shown.cursor)[0] else row.help
+        text = f"{row.title}: {row.help}" if "…" in self._row(self._shown.cursor)[0] else row.help
         choices = f"[{' · '.join(row.choices)}] " if row.kind == "choice" else ""
         room = 2 * self.app.size.width - _NOTE_SLACK
         return choices + text if len(choices + text) <= room else text
