@@ -96,36 +96,29 @@ def _end(text: str, start: int, end: int, message: Message) -> int:
     return end if found + len(said) == visible else visible
 
 
-def encode(row: Row, template: ChatTemplate, tokenizer: Tokenizer, max_length: int = 0) -> Encoded:
-    """Tokens and labels of one row, cut to `max_length` tokens (0: not cut).
+def encode(row: Row, template: ChatTemplate, tokenizer: Tokenizer) -> Encoded:
+    """Tokens and labels of one row.
 
     A token that reaches over the edge of a span is scored, as in transformers.
     """
     text, spans = assistant_spans(template, row)
     encoding = tokenizer.encode(text, add_special_tokens=False)
-    keep = max_length or len(encoding.ids)
-    ids, offsets = encoding.ids[:keep], encoding.offsets[:keep]
     labels = tuple(
         token if any(first < end and last > start for start, end in spans) else IGNORED
-        for token, (first, last) in zip(ids, offsets, strict=True)
+        for token, (first, last) in zip(encoding.ids, encoding.offsets, strict=True)
     )
-    return Encoded(tuple(ids), labels)
+    return Encoded(tuple(encoding.ids), labels)
 
 
 def encode_all(
-    rows: Iterable[Row], template: ChatTemplate, tokenizer: Tokenizer, max_length: int = 0
+    rows: Iterable[Row], template: ChatTemplate, tokenizer: Tokenizer
 ) -> Iterator[Encoded]:
     """Encode rows one by one; a DataRefused names the row, counted from 1."""
     for number, row in enumerate(rows, 1):
         try:
-            yield encode(row, template, tokenizer, max_length)
+            yield encode(row, template, tokenizer)
         except DataRefused as error:
             raise DataRefused(f"Row {number}: {error.message}", hint=error.hint) from error
-
-
-def unscored_rows(encoded: Iterable[Encoded]) -> int:
-    """How many rows have no scored token and so teach nothing."""
-    return sum(row.scored == 0 for row in encoded)
 
 
 def stream_sha256(encoded: Iterable[Encoded]) -> str:

@@ -84,13 +84,19 @@ def _jsonl(path: Path) -> Iterator[RawRow]:
             continue
         try:
             value = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            why = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+        except (ValueError, RecursionError) as error:
+            why = _why(error)
             raise UsageProblem(
                 f"`{path}` line {number} is not valid JSON: {why}.",
                 hint=look(path, f"line {number}"),
             ) from None
         yield _object(path, f"line {number}", value)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return error.msg
+    return "nested too deeply" if isinstance(error, RecursionError) else "a number is too long"
 
 
 def _json(path: Path) -> Iterator[RawRow]:
@@ -104,9 +110,9 @@ def _json(path: Path) -> Iterator[RawRow]:
             f"`{path}` line {error.lineno} is not valid JSON: {error.msg}.",
             hint=look(path, f"line {error.lineno}"),
         ) from None
-    except RecursionError:
+    except (ValueError, RecursionError) as error:
         raise UsageProblem(
-            f"`{path}` is not valid JSON: nested too deeply.",
+            f"`{path}` is not valid JSON: {_why(error)}.",
             hint=f"head -c 1000 {shlex.quote(str(path))}",
         ) from None
     if not isinstance(values, list):

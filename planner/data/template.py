@@ -17,7 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
 from lockfiles import text
-from lockfiles.errors import DataRefused, UsageProblem
+from lockfiles.errors import DataRefused
 from planner.data.rows import Message
 
 GOLDEN = (
@@ -144,20 +144,13 @@ def compile_template(
 
 
 def _json_file(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise UsageProblem(
-            f"`{path}` is not valid JSON: {error}.", hint=f"copy or download `{path.name}` again"
-        ) from None
-    return value if isinstance(value, dict) else {}
+    return text.read_json_object(path) if path.is_file() else {}
 
 
 def _named(value: object) -> str:
     if isinstance(value, list):
-        found = {item["name"]: item["template"] for item in value}
+        named = (item for item in value if isinstance(item, dict))
+        found = {item.get("name"): item.get("template") for item in named}
         value = found.get("default")
     return value if isinstance(value, str) else ""
 

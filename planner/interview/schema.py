@@ -1,4 +1,10 @@
-"""The JSON Schema of `run.toml`, for editors; made from the questions."""
+"""The JSON Schema of `run.toml`, for editors; made from the questions.
+
+`python -m planner.interview.schema` writes it to `planner/run.schema.json`, which is shipped.
+"""
+
+import json
+from pathlib import Path
 
 from planner.interview.question import Between, Matches, Question, always
 from planner.interview.questions import QUESTIONS
@@ -12,6 +18,15 @@ _TYPES = {
     "boolean": "boolean",
     "choices": "array",
 }
+
+
+SHIPPED = Path(__file__).parents[1] / "run.schema.json"
+"""The file that editors are pointed at."""
+
+
+def text() -> str:
+    """Return the schema as the text of a file."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def schema() -> dict[str, object]:
@@ -65,3 +80,7 @@ def _range(question: Question) -> dict[str, object]:
         return {}
     bounds: dict[str, object] = {"minimum": rule.low, "maximum": rule.high}
     return {"anyOf": [{"const": 0}, bounds]} if rule.or_zero else bounds
+
+
+if __name__ == "__main__":
+    SHIPPED.write_text(text(), encoding="utf-8")

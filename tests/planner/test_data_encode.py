@@ -18,11 +18,9 @@ from planner.data.encode import (
     load_tokenizer,
     read_encoded,
     stream_sha256,
-    unscored_rows,
     write_encoded,
 )
-from planner.data.facts import measure
-from planner.data.formats import Table, load_table
+from planner.data.formats import load_table
 from planner.data.rows import Message, Row
 from planner.data.template import compile_template, load_template
 
@@ -155,11 +153,8 @@ def test_template_that_drops_the_answer_is_refused() -> None:
         assistant_spans(compile_template(source, {}), ODD)
 
 
-def test_truncation_and_rows_with_nothing_to_learn(folder: Path) -> None:
+def test_a_row_without_an_answer_scores_nothing(folder: Path) -> None:
     template, tokenizer = load_template(folder), load_tokenizer(folder)
-    cut = [encode(row, template, tokenizer, 4) for row in rows()]
-    assert {len(row.input_ids) for row in cut} == {4}
-    assert unscored_rows(cut) == len(cut)
     asked = encode(Row((Message("user", "a"),)), template, tokenizer)
     assert asked.scored == 0
 
@@ -187,55 +182,3 @@ def test_stream_digest_bytes() -> None:
     content = b"\2\0\0\0" + b"\5\0\0\0\0\1\0\0" + b"\0\1"
     expected = hashlib.sha256(content).hexdigest()
     assert stream_sha256([Encoded((5, 256), (IGNORED, 256))]) == expected
-
-
-def test_facts(folder: Path) -> None:
-    table = Table("messages", (ODD, ODD, Row((Message("user", "a"), Message("assistant", " ")))))
-    encoded = list(encode_all(table.rows, load_template(folder), load_tokenizer(folder)))
-    facts = measure(table, encoded)
-    assert (facts.rows, facts.duplicate_rows, facts.empty_rows) == (3, 1, 1)
-    assert facts.min_tokens < facts.median_tokens == facts.p95_tokens == facts.max_tokens
-    assert facts.scored_tokens == sum(row.scored for row in encoded)
-
-
-def test_template_sources(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataRefused, match="has no chat template") as caught:
-        load_template(tmp_path)
-    assert caught.value.hint and caught.value.exit_code == 6
-    named = [{"name": "tool_use", "template": "x"}, {"name": "default", "template": CHATML}]
-    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": named}))
-    assert load_template(tmp_path).golden_sha256() == load_template(folder).golden_sha256()
-    (tmp_path / "chat_template.jinja").write_text("{{ raise_exception('no system') }}")
-    with pytest.raises(DataRefused, match="no system"):
-        load_template(tmp_path).golden_sha256()
-    with pytest.raises(DataRefused, match="not valid Jinja"):
-        compile_template("{% for %}", {})
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "{{ messages.__class__.__mro__ }}",
-        "{{ messages.append(1) }}",
-        "{% set ns = namespace(__class__=1) %}",
-        "{% set ns = namespace() %}{% set ns.__class__ = 1 %}",
-    ],
-)
-def test_template_cannot_leave_the_sandbox(source: str) -> None:
-    with pytest.raises(DataRefused):
-        compile_template(source, {}).render(ODD.messages)
-
-
-def test_namespace_works() -> None:
-    source = "{% set ns = namespace(n=1, self=2) %}{% set ns.n = 5 %}{{ ns.n }}{{ ns.self }}"
-    assert compile_template(source, {}).render(ODD.messages) == "52"
-
-
-def test_white_space_end_of_an_empty_answer() -> None:
-    source = (
-        "{% for m in messages %}{{ m.role + ':' + m.content + '\\n' }}{% endfor %}"
-        "{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}"
-    )
-    row = Row((Message("user", "a"), Message("assistant", "")))
-    text, [(start, end)] = assistant_spans(compile_template(source, {}), row)
-    assert text[start:end] == "\n"

@@ -147,3 +147,16 @@ def test_same_rows_same_digest_whatever_the_file(tmp_path: Path) -> None:
         pass
     digests = {rows_sha256(load_table(tmp_path / name).rows) for name in names}
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.json"])
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [('[{"a": ' + "9" * 5000 + "}]", "a number is too long"), ("[" * 200_000, "nested too deeply")],
+)
+def test_json_that_python_refuses_is_one_sentence(
+    tmp_path: Path, name: str, content: str, why: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(UsageProblem, match=why):
+        list(read_raw(tmp_path / name))

@@ -10,7 +10,7 @@ from lockfiles.errors import UsageProblem
 from planner.interview.answers import check, given
 from planner.interview.question import from_text, normal
 from planner.interview.questions import BY_KEY, QUESTIONS
-from planner.interview.schema import schema
+from planner.interview.schema import SHIPPED, schema, text
 
 NEEDED = {"data.train": "train.jsonl", "model.source": "base"}
 SAMPLE = """\
@@ -181,3 +181,7 @@ def test_the_schema_has_every_question_and_closes_every_table() -> None:
     kind = whole["properties"]["method"]["properties"]["kind"]
     assert kind["enum"] == ["auto", "lora", "qlora", "full"]
     assert whole["properties"]["train"]["properties"]["epochs"]["minimum"] == 1
+
+
+def test_the_shipped_schema_is_that_of_the_questions() -> None:
+    assert SHIPPED.read_text("utf-8") == text(), "write it: python -m planner.interview.schema"

@@ -31,7 +31,9 @@ def tokenizer() -> Tokenizer:
 
 def rows(folder: Path, tokenizer: Tokenizer, max_length: int = 0) -> list[Encoded]:
     """Return three rows as the model in `folder` sees them."""
-    return list(encode_all([ROW] * 3, load_template(folder), tokenizer, max_length))
+    whole = encode_all([ROW] * 3, load_template(folder), tokenizer)
+    keep = max_length or None
+    return [Encoded(row.input_ids[:keep], row.labels[:keep]) for row in whole]
 
 
 def change(path: Path, **values: object) -> None:
