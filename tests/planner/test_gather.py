@@ -6,12 +6,8 @@ import pytest
 
 from lockfiles.errors import DataRefused, UsageProblem
 from planner.gather import data_files, gather, hub_folder, machine_facts, model_facts, recipe
-from planner.interview.answers import Answers, check
-from planner.machine import MachineFacts
 from runner.demo import files
-
-GIB = 1 << 30
-MACHINE = MachineFacts("cpu", (), 2, 16 * GIB, 12 * GIB, 100 * GIB, "")
+from tests.planned import MACHINE, answers
 
 
 @pytest.fixture(scope="module")
@@ -19,12 +15,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("gather")
     files.write(made)
     return made
-
-
-def answers(**changes: object) -> Answers:
-    """Return the demo's answers with some changed: `train__epochs=2`."""
-    named = {key.replace("__", "."): value for key, value in changes.items()}
-    return check(files.ANSWERS | named, {})
 
 
 def test_the_demo_is_gathered_step_by_step(folder: Path) -> None:

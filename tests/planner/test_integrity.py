@@ -12,9 +12,7 @@ from planner.interview.answers import check
 from planner.machine import MachineFacts
 from planner.plan import plan
 from runner.demo import files
-
-GIB = 1 << 30
-MACHINE = MachineFacts("cpu", (), 2, 16 * GIB, 12 * GIB, 100 * GIB, "")
+from tests.planned import GIB, MACHINE
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,8 @@ from planner.interview.answers import Answers, check
 from planner.machine import Gpu, MachineFacts
 from planner.plan import plan
 from runner.demo import files
+from tests.planned import GIB, MACHINE
 
-GIB = 1 << 30
-MACHINE = MachineFacts("cpu", (), 2, 16 * GIB, 12 * GIB, 100 * GIB, "")
 CARD = Gpu("NVIDIA L4", 22 * GIB, 21 * GIB, "8.9")
 GPU_MACHINE = MachineFacts("cuda", (CARD,), 8, 64 * GIB, 60 * GIB, 100 * GIB, "570.1")
 

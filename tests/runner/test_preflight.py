@@ -11,17 +11,14 @@ from lockfiles.lock import Lock
 from planner import machine
 from planner.gather import gather
 from planner.interview.answers import check
-from planner.machine import MachineFacts
 from planner.plan import plan
 from planner.stages import GGUF_FAMILIES
 from runner import preflight
 from runner.demo import files
+from tests.planned import MACHINE
 
 for package in ("trl", "gguf", "llama_cpp"):
     pytest.importorskip(package)
-
-GIB = 1 << 30
-MACHINE = MachineFacts("cpu", (), 2, 16 * GIB, 12 * GIB, 100 * GIB, "")
 
 
 @pytest.fixture(scope="module")

@@ -11,16 +11,14 @@ from lockfiles import digest, receipt
 from lockfiles import lock as locks
 from planner.gather import gather
 from planner.interview.answers import check
-from planner.machine import MachineFacts
 from planner.plan import plan
 from runner.demo import files
 from runner.line import Line
 from runner.road import report
 from runner.road.context import Context, place
+from tests.planned import MACHINE
 from tui import results
 
-GIB = 1 << 30
-MACHINE = MachineFacts("cpu", (), 2, 16 * GIB, 12 * GIB, 100 * GIB, "")
 SHA = "0123456789abcdef" * 4
 REPORTS: dict[str, dict[str, object]] = {
     "prepare": {"model": "/base", "rows": {"train": 675}},

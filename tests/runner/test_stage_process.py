@@ -12,15 +12,12 @@ from lockfiles.lock import Lock
 from planner.data.encode import read_encoded
 from planner.gather import gather
 from planner.interview.answers import Answers, check
-from planner.machine import MachineFacts
 from planner.plan import plan
 from runner.demo import files
 from runner.events import Event, Writer, read
 from runner.folder import Held
 from runner.launch import Program, Supervision, launch
-
-GIB = 1 << 30
-MACHINE = MachineFacts("cpu", (), 2, 16 * GIB, 12 * GIB, 100 * GIB, "")
+from tests.planned import MACHINE
 
 
 def answers() -> Answers:

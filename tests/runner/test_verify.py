@@ -9,20 +9,10 @@ import pytest
 from lockfiles.errors import DigestDiffers, UsageProblem
 from lockfiles.lock import Lock
 from planner.gather import gather
-from planner.interview.answers import Answers, check
-from planner.machine import MachineFacts
 from planner.plan import plan
 from runner import places, verify
 from runner.demo import files
-
-GIB = 1 << 30
-MACHINE = MachineFacts("cpu", (), 2, 16 * GIB, 12 * GIB, 100 * GIB, "")
-
-
-def answers(**changes: object) -> Answers:
-    """Return the demo's answers with some changed: `train__epochs=2`."""
-    named = {key.replace("__", "."): value for key, value in changes.items()}
-    return check(files.ANSWERS | named, {})
+from tests.planned import MACHINE, answers
 
 
 @pytest.fixture(scope="module")
