@@ -78,14 +78,14 @@ def first_paint(arguments: Sequence[str], folder: Path, painted: bytes) -> float
         os.close(master)
 
 
-def help_text(pairs: int = 11) -> Paired:
+def help_text(pairs: int = 31) -> Paired:
     """Return `tunelock --help` beside the import of click."""
     program = shutil.which("tunelock", path=str(Path(sys.executable).parent))
     assert program, "tunelock is not installed beside this Python"
     return paired(lambda: whole([program, "--help"]), lambda: whole(["-c", "import click"]), pairs)
 
 
-def wizard(pairs: int = 11) -> Paired:
+def wizard(pairs: int = 25) -> Paired:
     """Return the wizard's first screen beside the first one of an empty Textual app.
 
     The wizard's counts as painted once its last line, the keys, is there; the empty app's once
