@@ -138,6 +138,8 @@ class Method(Table):
     alpha: int = Field(ge=0)
     dropout: float = Field(ge=0, lt=1)
     targets: list[Name]
+    bias: Literal["none", "lora_only", "all"] = "none"
+    """Which biases are trained beside the adapter; locks from before it was asked train none."""
 
 
 class Train(Table):
@@ -200,6 +202,12 @@ class Prediction(Table):
     """Bytes by component."""
     disk_bytes: int = Field(ge=0)
     """Checkpoints, the merged model and every export together."""
+    step_seconds: float = Field(default=0.0, ge=0)
+    """Mean of the optimizer's steps; 0 where the device's speed is not known."""
+    seconds: float = Field(default=0.0, ge=0)
+    """Training with its evaluations; 0 where that is not known."""
+    cost: float = Field(default=0.0, ge=0)
+    """Of those seconds, in the money of `machine.price_per_hour`; 0 where either is not known."""
 
 
 class Rejected(Table):

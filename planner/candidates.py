@@ -1,17 +1,21 @@
 """The plans that are possible for a person's answers, the best first, and what they may need."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from itertools import chain
+from typing import TYPE_CHECKING, Literal
 
 from lockfiles.errors import DoesNotFit, UsageProblem
-from planner import layers
+from planner import targets
 from planner.interview.answers import Answers
 from planner.machine import MachineFacts
 from planner.memory import estimate
 from planner.models import ModelFacts
 from planner.profile import Profile
+
+if TYPE_CHECKING:
+    from planner.rehearsal import Rehearsal
 
 Kind = Literal["lora", "qlora", "full"]
 
@@ -19,8 +23,8 @@ AUTOCAST = True
 """Whether the trainer computes float32 adapters in bfloat16 (its `bf16`)."""
 CUDA_CONTEXT_BYTES = 600_000_000
 """What a process holds on a card outside torch's allocator."""
-CUDA_RESERVE = 0.08
-"""What torch reserves beyond what it has allocated, as a share of it."""
+CUDA_RESERVE = 0.02
+"""What torch reserves beyond what it has allocated, as a share of it, with segments that grow."""
 CPU_MARGIN = 0.1
 """Share of main memory left to the rest of the machine."""
 CPU_BATCH_TOKENS = 2048
@@ -38,6 +42,11 @@ def counted(answers: Answers, machine: MachineFacts) -> MachineFacts:
     """
     device = answers.text("machine.device")
     if device == "cuda" and not machine.gpus:
+        if machine.problem:
+            raise DoesNotFit(
+                "`machine.device` is `cuda`, and this machine's cards cannot be used.",
+                hint=machine.problem,
+            )
         raise DoesNotFit(
             "`machine.device` is `cuda`, and this machine has no NVIDIA GPU.",
             hint='write `device = "auto"` under `[machine]` in `run.toml`',
@@ -47,12 +56,20 @@ def counted(answers: Answers, machine: MachineFacts) -> MachineFacts:
     return replace(machine, kind="cuda")
 
 
-def budget(machine: MachineFacts) -> int:
-    """Return the bytes that a plan may need by its estimate, on a machine from `counted`."""
+def budget(machine: MachineFacts, rehearsal: "Rehearsal | None" = None) -> int:
+    """Return the bytes that a plan may need by its estimate, on a machine from `counted`.
+
+    A rehearsal on it tells what a process holds outside torch's allocator, and may only add to
+    what the allocator is trusted to keep in reserve: that depends on the plan.
+    """
     memory = machine.counted_memory_bytes
     if machine.kind == "cpu":
         return int(memory * (1 - CPU_MARGIN))
-    return max(0, int((memory - CUDA_CONTEXT_BYTES) / (1 + CUDA_RESERVE)))
+    context, reserve = CUDA_CONTEXT_BYTES, CUDA_RESERVE
+    if rehearsal and rehearsal.fitted:
+        context = rehearsal.measured.context_bytes or context
+        reserve = max(reserve, rehearsal.measured.reserve)
+    return max(0, int((memory - context) / (1 + reserve)))
 
 
 def whole_card_bytes(peak_bytes: int) -> int:
@@ -74,26 +91,51 @@ class Candidates:
     """Training rows."""
     longest: int
     """Longest row, in tokens."""
+    lengths: Sequence[int] = ()
+    """Tokens of each row; empty where all count as long as the longest."""
+    rehearsal: "Rehearsal | None" = None
+    """What was measured of this model on this machine, if anything."""
 
     @cached_property
     def budget_bytes(self) -> int:
         """What a plan may need."""
-        return budget(self.machine)
+        return budget(self.machine, self.rehearsal)
 
     def need(self, plan: Profile) -> int:
-        """Return the peak of a plan, in bytes."""
-        return estimate(self.model, plan).peak.peak_bytes
+        """Return the peak of a plan, in bytes: measured where it was rehearsed.
+
+        Where the rehearsed plan ran out of memory, it and all that need as much are over budget.
+        """
+        estimated = estimate(self.model, plan).peak.peak_bytes
+        if not self.rehearsal:
+            return estimated
+        if self.rehearsal.fitted:
+            measured = self.rehearsal.measured.allocated_bytes
+            return measured if self.rehearsal.is_of(plan) else estimated
+        over = estimated >= estimate(self.model, self.rehearsal.case.profile).peak.peak_bytes
+        return max(estimated, self.budget_bytes + 1) if over else estimated
 
     def fits(self, plan: Profile) -> bool:
-        """Return whether a plan keeps to the budget."""
+        """Return whether a plan keeps to the budget, or was rehearsed in the memory there is."""
+        free = self.machine.least_free
+        if free and self.rehearsal and self.rehearsal.fitted and self.rehearsal.is_of(plan):
+            return self.rehearsal.measured.process_bytes <= free.free_bytes
         return self.need(plan) <= self.budget_bytes
 
+    @cached_property
+    def timed(self) -> dict[Profile, float | None]:
+        """What `planner.ranking` has found out of plans' times."""
+        return {}
+
+    def of(self, kind: Kind) -> Iterator[Profile]:
+        """Yield the plans of a method, in the order of preference where no speed is known."""
+        for checkpointing in self.checkpointings:
+            for micro_batch in self.micro_batches:
+                yield self.profile(kind, micro_batch, checkpointing)
+
     def __iter__(self) -> Iterator[Profile]:
-        """Every plan, in the order of preference."""
-        for kind in self.kinds:
-            for checkpointing in self.checkpointings:
-                for micro_batch in self.micro_batches:
-                    yield self.profile(kind, micro_batch, checkpointing)
+        """Every plan, method by method."""
+        return chain.from_iterable(map(self.of, self.kinds))
 
     @cached_property
     def narrow(self) -> int:
@@ -152,22 +194,20 @@ class Candidates:
     @cached_property
     def dtype(self) -> Literal["float32", "bfloat16"]:
         """bfloat16 where every card computes it, from compute capability 8.0."""
-        capable = all(float(gpu.compute_capability) >= 8.0 for gpu in self.machine.gpus)
+        capable = all(gpu.computes_bfloat16 for gpu in self.machine.gpus)
         return "bfloat16" if self.machine.kind == "cuda" and capable else "float32"
 
     def profile(self, kind: Kind, micro_batch: int, checkpointing: bool) -> Profile:
         """Return the plan with these values and the answers' others."""
         answers, adapted = self.answers, kind != "full"
         rank = answers.integer("method.rank") or RANKS[answers.text("goal.change")]
-        shape = self.model.architecture
-        targets = layers.attention_names(shape)
-        if answers.text("method.targets") == "all-linear":
-            targets = tuple(part.name for part in layers.linears(shape))
+        adapts = targets.chosen(answers, self.model.architecture) if adapted else ()
         return Profile(
             device=self.machine.kind,
             method=kind,
             rank=rank if adapted else 0,
-            targets=targets if adapted else (),
+            targets=adapts,
+            bias=targets.bias(answers) if adapted else "none",
             length=self.longest,
             micro_batch=micro_batch,
             checkpointing=checkpointing,

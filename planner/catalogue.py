@@ -6,7 +6,7 @@ The facts are in `models.toml` and `gpus.toml`, each with its sources.
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,9 @@ _FOLDER = Path(__file__).parent
 _MIB, _GIB = 1 << 20, 1 << 30
 _MAKERS = re.compile(r"nvidia|geforce|tesla|amd|radeon|instinct|apple|[^a-z0-9]")
 """What driver and shop add to the name of a card, and people leave out."""
+
+_NUMBERED = re.compile(r"([a-z]*)([0-9]+)")
+"""A series and the number that tells its cards apart."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class CatalogueModel:
     """What the model card states, such as `apache-2.0`."""
     gated: bool
     """Whether the Hub has asked for an agreement before the download."""
+    config: Mapping[str, Any] = field(repr=False, hash=False)
+    """What its `config.json` says of the decoder."""
     vision_parameters: int = 0
     """Those of a vision tower, which `architecture` does not describe."""
 
@@ -93,7 +98,7 @@ def find_accelerator(name: str) -> Accelerator:
     key = _plain(name)
     if found := known.get(key) or known.get(f"rtx{key}"):
         return found
-    near = _nearest(key, {plain: card.name for plain, card in known.items()})
+    near = _nearest_cards(key, {plain: card.name for plain, card in known.items()})
     said = ", ".join(f"`{one}`" for one in near)
     raise UsageProblem(
         f"The GPU `{name}` is not known" + (f"; the nearest known are {said}." if near else "."),
@@ -126,9 +131,14 @@ def _accelerator_names() -> Mapping[str, Accelerator]:
 
 
 def _model(name: str, row: Mapping[str, Any]) -> CatalogueModel:
-    shape = architecture(row["config"], name)
     return CatalogueModel(
-        name, shape, row["parameters"], row["licence"], row["gated"], row.get("vision", 0)
+        name=name,
+        architecture=architecture(row["config"], name),
+        parameters=row["parameters"],
+        licence=row["licence"],
+        gated=row["gated"],
+        config=row["config"],
+        vision_parameters=row.get("vision", 0),
     )
 
 
@@ -153,6 +163,32 @@ def _nearest(key: str, known: Mapping[str, str]) -> tuple[str, ...]:
     from difflib import get_close_matches
 
     return _once(known[match] for match in get_close_matches(key, known, n=6, cutoff=0.5))[:3]
+
+
+def _nearest_cards(key: str, known: Mapping[str, str]) -> tuple[str, ...]:
+    """Return up to three of the values whose number is the key's or differs in one digit; those
+    of `_nearest` where there are none."""
+    from difflib import SequenceMatcher
+
+    def unlike(name: str) -> tuple[int, float]:
+        return _digits_apart(key, name), -SequenceMatcher(None, key, name).ratio()
+
+    numbered = sorted((name for name in known if _digits_apart(key, name) <= 1), key=unlike)
+    return _once(known[name] for name in numbered)[:3] or _nearest(key, known)
+
+
+def _digits_apart(one: str, other: str) -> int:
+    """Return in how many digits the numbers of two names differ, two that are swapped as one.
+
+    Many for numbers of other lengths, and for a single digit of another series.
+    """
+    mine, others = _NUMBERED.match(one), _NUMBERED.match(other)
+    if not mine or not others or len(mine[2]) != len(others[2]):
+        return len(one) + len(other)
+    if len(mine[2]) == 1 and mine[1] != others[1]:
+        return len(one) + len(other)
+    apart = sum(a != b for a, b in zip(mine[2], others[2], strict=True))
+    return 1 if apart == 2 and sorted(mine[2]) == sorted(others[2]) else apart
 
 
 def _once(names: Iterable[str]) -> tuple[str, ...]:

@@ -5,10 +5,11 @@ linear layer, 2e-4 for adapters and 1e-5 for full weights. LoRA comes before QLo
 fine-tuning is never chosen unasked. What a person set is never changed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from planner import ranking
 from planner.candidates import Candidates, Kind, counted
 from planner.interview.answers import Answers
 from planner.machine import MachineFacts
@@ -16,6 +17,9 @@ from planner.memory import Estimate, estimate
 from planner.models import ModelFacts
 from planner.profile import Profile
 from planner.reasons import Alternative, nothing_fits, rejected, why
+
+if TYPE_CHECKING:
+    from planner.rehearsal import Rehearsal
 
 __all__ = ["Alternative", "Choice", "choose"]
 
@@ -51,6 +55,8 @@ class Choice:
     """Greatest learning rate of the schedule."""
     threads: int
     """Threads of one operation on CPU; 0 on a GPU."""
+    profile: Profile
+    """The plan as its memory and its speed are counted."""
     estimate: Estimate
     """What it needs."""
     budget_bytes: int
@@ -62,15 +68,26 @@ class Choice:
 
 
 def choose(
-    answers: Answers, model: ModelFacts, *, rows: int, longest: int, machine: MachineFacts
+    answers: Answers,
+    model: ModelFacts,
+    *,
+    rows: int,
+    longest: int,
+    machine: MachineFacts,
+    lengths: Sequence[int] = (),
+    rehearsal: "Rehearsal | None" = None,
 ) -> Choice:
     """Return the settings for training `model` on `rows` rows of at most `longest` tokens.
+
+    `lengths` are the rows' own, by which plans are compared; without them all are `longest`.
+    A `rehearsal` is one of this model on this machine.
 
     Raises DoesNotFit where no plan fits the machine or it lacks the card that was asked for,
     and UsageProblem where two answers contradict each other.
     """
-    candidates = Candidates(answers, model, counted(answers, machine), rows, longest)
-    plan = next((plan for plan in candidates if candidates.fits(plan)), None)
+    counts = counted(answers, machine)
+    candidates = Candidates(answers, model, counts, rows, longest, lengths, rehearsal)
+    plan = ranking.best(candidates)
     if plan is None:
         raise nothing_fits(candidates)
     threads = _threads(plan, candidates)
@@ -86,6 +103,7 @@ def choose(
         dtype=plan.dtype,
         learning_rate=answers.number("train.learning_rate") or _RATES[plan.method],
         threads=threads,
+        profile=plan,
         estimate=estimate(model, plan),
         budget_bytes=candidates.budget_bytes,
         why=why(candidates, plan, threads),

@@ -11,6 +11,10 @@ _CERTIFIED = frozenset([("cpu", "lora"), ("cpu", "qlora"), ("cpu", "full")])
 Shown by `tests/runner/test_sft.py`. A GPU comes in by its model, driver and packages.
 """
 
+ON_CUDA = {"PYTORCH_ALLOC_CONF": "expandable_segments:True"}
+"""What every stage on a card gets: torch's allocator then grows the blocks it has, and hardly
+any memory is lost between them (https://docs.pytorch.org/docs/stable/notes/cuda.html)."""
+
 
 def table(answers: Answers, choice: Choice, machine: MachineFacts) -> dict[str, object]:
     """Return the `[exactness]` table. Raises DoesNotFit where exact bits were not shown."""
@@ -22,4 +26,5 @@ def table(answers: Answers, choice: Choice, machine: MachineFacts) -> dict[str, 
             f"Exact repetition of `{choice.kind}` was not certified on `{name}`.",
             hint="write `exact = false` under `[train]` in `run.toml`",
         )
-    return {"exact": exact, "threads": choice.threads, "environment": {}}
+    environment = ON_CUDA if device == "cuda" else {}
+    return {"exact": exact, "threads": choice.threads, "environment": environment}

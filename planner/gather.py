@@ -8,13 +8,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from lockfiles.errors import UsageProblem
 from planner import machine as machines
 from planner import models
 from planner.data import corpus
-from planner.data.corpus import Corpus, Recipe, SplitName
+from planner.data.corpus import Corpus, Part, Recipe, SplitName
 from planner.data.encode import load_tokenizer
 from planner.data.order import epoch_order, order_sha256
 from planner.data.template import ChatTemplate, load_template
@@ -22,6 +23,9 @@ from planner.interview.answers import Answers
 from planner.machine import MachineFacts
 from planner.models import ModelFacts
 from planner.special import SpecialTokens, special_tokens
+
+if TYPE_CHECKING:
+    from planner.rehearsal import Rehearsal
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,10 @@ class StreamFacts:
     sha256: str
     order_sha256: tuple[str, ...]
     """Of the row order, one for each epoch."""
+    lengths: tuple[int, ...]
+    """Tokens of each row after the cut, in the order of the rows."""
+    held_out: tuple[int, ...]
+    """The same of the validation rows; empty without any."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,8 @@ class PlanFacts:
     stream: StreamFacts
     examples: int
     """Rows of the training file, before some are split off."""
+    rehearsal: "Rehearsal | None" = None
+    """What was measured beforehand of this model on this machine, if anything."""
 
 
 def gather(
@@ -193,7 +203,7 @@ def _part(part: corpus.Part) -> PartFacts:
 def _stream(rows: Corpus, answers: Answers) -> StreamFacts:
     train = rows.part("train")
     assert train is not None
-    lengths = [len(row.input_ids) for row in train.encoded]
+    lengths = _lengths(train)
     seed, count = answers.integer("train.seed"), len(lengths)
     epochs = range(answers.integer("train.epochs"))
     return StreamFacts(
@@ -205,4 +215,10 @@ def _stream(rows: Corpus, answers: Answers) -> StreamFacts:
         cut_rows=rows.cut_rows,
         sha256=train.tokens_sha256,
         order_sha256=tuple(order_sha256(epoch_order(count, seed, epoch)) for epoch in epochs),
+        lengths=lengths,
+        held_out=_lengths(rows.part("validation")),
     )
+
+
+def _lengths(part: Part | None) -> tuple[int, ...]:
+    return tuple(len(row.input_ids) for row in part.encoded) if part else ()

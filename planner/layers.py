@@ -25,13 +25,15 @@ class Linear:
     """One linear layer of a block."""
 
     name: str
-    """Such as `q_proj`."""
+    """Such as `q_proj`, or as much of its dotted name as tells it from the block's others."""
     inputs: int
     """Width of what it reads."""
     outputs: int
     """Width of what it writes."""
     place: Place = "attention"
     """What it reads: before attention, attention's output, before the MLP, or inside it."""
+    biased: bool = False
+    """Whether it has a bias, of width `outputs`."""
 
     @property
     def size(self) -> int:
@@ -80,7 +82,7 @@ def _fused(qkv: str, output: str, up: str, down: str) -> _Names:
 
 
 _NEOX = _fused("query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h")
-_GPT2 = _fused("c_attn", "c_proj", "c_fc", "c_proj")
+_GPT2 = _fused("c_attn", "attn.c_proj", "c_fc", "mlp.c_proj")
 _GLM = _Names(gate="gate_up_proj", up="gate_up_proj")
 _NAMES: Mapping[str, _Names] = {
     "bloom": _NEOX,
@@ -125,27 +127,22 @@ def linears(shape: Architecture) -> tuple[Linear, ...]:
     return tuple(named[name] for name in order)
 
 
-@cache
-def attention_names(shape: Architecture) -> tuple[str, ...]:
-    """Return the names of the linear layers of attention, as LoRA targets them."""
-    return tuple(dict.fromkeys(part.name for part in _attention(shape)))
-
-
 def _attention(shape: Architecture) -> tuple[Linear, ...]:
     names, h = _NAMES.get(shape.family, _LLAMA), shape.hidden
     q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    output = Linear(names.output, q, h, "output")
+    output = Linear(names.output, q, h, "output", shape.o_bias)
     if names.query == names.key:
-        return Linear(names.query, h, q + 2 * kv), output
+        return Linear(names.query, h, q + 2 * kv, biased=shape.bias), output
     reading = ((names.query, q), (names.key, kv), (names.value, kv))
-    return (*(Linear(name, h, width) for name, width in reading), output)
+    return (*(Linear(name, h, width, biased=shape.bias) for name, width in reading), output)
 
 
 def _mlp(shape: Architecture, width: int) -> tuple[Linear, ...]:
-    names, h = _NAMES.get(shape.family, _LLAMA), shape.hidden
-    down = Linear(names.down, width, h, "down")
+    names, h, biased = _NAMES.get(shape.family, _LLAMA), shape.hidden, shape.mlp_bias
+    down = Linear(names.down, width, h, "down", biased)
     if not shape.gated_mlp:
-        return Linear(names.up, h, width, "mlp"), down
+        return Linear(names.up, h, width, "mlp", biased), down
     if names.gate == names.up:
-        return Linear(names.up, h, 2 * width, "mlp"), down
-    return Linear(names.gate, h, width, "mlp"), Linear(names.up, h, width, "mlp"), down
+        return Linear(names.up, h, 2 * width, "mlp", biased), down
+    reading = (names.gate, names.up)
+    return (*(Linear(name, h, width, "mlp", biased) for name in reading), down)

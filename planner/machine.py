@@ -1,23 +1,36 @@
 """What this machine has: cards, memory and disk, read without a training stack."""
 
 import json
-import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lockfiles import text
 from lockfiles.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from planner.probes.host import Host
 
 HALF_GIB = 1 << 29
 _AGAIN = "write the facts again on that machine, or leave `--machine` and `machine.facts` out"
 
 
 @dataclass(frozen=True)
+class Holder:
+    """One process that holds memory of a card."""
+
+    pid: int
+    """Its number; in a container the host's."""
+    name: str
+    """Its program, such as `python`; empty where the driver does not tell."""
+    memory_bytes: int
+    """What it holds, in bytes; 0 where the driver does not tell."""
+
+
+@dataclass(frozen=True)
 class Gpu:
-    """One card."""
+    """One card, or one slice of a card."""
 
     name: str
     """The name that the driver gives it."""
@@ -26,7 +39,23 @@ class Gpu:
     free_bytes: int
     """What is free now, in bytes."""
     compute_capability: str
-    """Such as `9.0`."""
+    """Such as `9.0`; the instruction set, such as `gfx942`, for AMD; empty for Apple."""
+    holders: tuple[Holder, ...] = ()
+    """Who holds what is not free, the largest first, as far as the driver tells."""
+
+    @property
+    def vendor(self) -> Literal["NVIDIA", "AMD", "Apple"]:
+        """Its maker."""
+        if not self.compute_capability:
+            return "Apple"
+        return "AMD" if self.compute_capability.startswith("gfx") else "NVIDIA"
+
+    @property
+    def computes_bfloat16(self) -> bool:
+        """Whether it has bfloat16: NVIDIA's from compute capability 8.0 on, and all of AMD's and
+        Apple's that are in the catalogue."""
+        major = self.compute_capability.partition(".")[0]
+        return self.vendor != "NVIDIA" or (major.isdecimal() and int(major) >= 8)
 
 
 @dataclass(frozen=True)
@@ -34,19 +63,30 @@ class MachineFacts:
     """One machine, as a plan counts it."""
 
     kind: Literal["cpu", "cuda"]
-    """Where training runs."""
+    """Where training runs; `cuda` is torch's name for NVIDIA's cards and for AMD's."""
     gpus: tuple[Gpu, ...]
     """The cards, in the driver's order; empty on a CPU machine."""
     cpu_cores: int
     """Cores that this process may use, at least 1."""
     ram_bytes: int
-    """Main memory, at most the control group's limit, in bytes."""
+    """Main memory, at most the control groups' limit, in bytes."""
     ram_free_bytes: int
     """Main memory free for a new process, in bytes."""
     disk_free_bytes: int
     """Free on the disk that a run writes to, in bytes."""
     driver: str
     """The driver's version; empty without one."""
+    processor: str = ""
+    """The processor's name, such as `Apple M3 Max`; empty where it is not known."""
+    metal_bytes: int = 0
+    """What an Apple GPU may hold of the main memory, in bytes; 0 on other machines."""
+    problem: str = ""
+    """Why cards that are there cannot be used, in sentences; empty where nothing is wrong."""
+
+    @property
+    def least_free(self) -> Gpu | None:
+        """The card with the least free memory, by which a plan for all of them counts."""
+        return min(self.gpus, key=lambda gpu: gpu.free_bytes, default=None)
 
     @property
     def counted_memory_bytes(self) -> int:
@@ -55,7 +95,7 @@ class MachineFacts:
         What is free of main memory changes from minute to minute, and equal answers on one
         machine must lead to equal plans.
         """
-        counted = min((g.free_bytes for g in self.gpus), default=self.ram_bytes)
+        counted = self.least_free.free_bytes if self.least_free else self.ram_bytes
         return counted // HALF_GIB * HALF_GIB
 
     def save(self, path: Path) -> None:
@@ -64,83 +104,70 @@ class MachineFacts:
 
 
 def load(path: Path) -> MachineFacts:
-    """Read facts that `save` wrote."""
+    """Read facts that `save` wrote, now or before a field was added.
+
+    Raises UsageProblem for a key or a value that is none of a machine's facts.
+    """
     raw = text.read_json_object(path)
     _check(raw, MachineFacts, path)
-    for gpu in raw["gpus"]:
-        _check(gpu, Gpu, path)
     if raw["kind"] not in ("cpu", "cuda"):
         raise UsageProblem(f"`kind` in `{path}` must be `cpu` or `cuda`.", hint=_AGAIN)
-    return MachineFacts(**{**raw, "gpus": tuple(Gpu(**gpu) for gpu in raw["gpus"])})
+    return MachineFacts(**{**raw, "gpus": tuple(_gpu(gpu, path) for gpu in raw["gpus"])})
+
+
+def _gpu(raw: Any, path: Path) -> Gpu:
+    _check(raw, Gpu, path)
+    for holder in raw.get("holders", ()):
+        _check(holder, Holder, path)
+    return Gpu(**{**raw, "holders": tuple(Holder(**one) for one in raw.get("holders", ()))})
 
 
 def _check(raw: Any, kind: type[Any], path: Path) -> None:
-    names = [f.name for f in fields(kind)]
-    if not isinstance(raw, dict) or sorted(raw) != sorted(names):
-        keys = ", ".join(f"`{name}`" for name in names)
-        raise UsageProblem(f"`{path}` must have exactly the keys {keys}.", hint=_AGAIN)
-    for field in fields(kind):
-        wanted: type = list if field.name == "gpus" else int if field.type is int else str
-        if type(raw[field.name]) is not wanted:
+    known = {field.name: field for field in fields(kind)}
+    needed = {name for name, field in known.items() if field.default is MISSING}
+    if not isinstance(raw, dict) or not needed <= raw.keys() <= known.keys():
+        keys = ", ".join(f"`{name}`" for name in known if name in needed)
+        also = ", ".join(f"`{name}`" for name in known if name not in needed)
+        tail = f", and may have {also}" if also else ""
+        raise UsageProblem(f"`{path}` must have exactly the keys {keys}{tail}.", hint=_AGAIN)
+    for name, value in raw.items():
+        wanted = _type(known[name])
+        if type(value) is not wanted:
             raise UsageProblem(
-                f"`{field.name}` in `{path}` must be of type `{wanted.__name__}`.", hint=_AGAIN
+                f"`{name}` in `{path}` must be of type `{wanted.__name__}`.", hint=_AGAIN
             )
 
 
-def probe(disk: Path) -> MachineFacts:
-    """Read this machine; without a driver it has no cards."""
-    gpus, driver = _cards()
-    total, free = _ram()
-    cores = len(os.sched_getaffinity(0))
-    kind: Literal["cpu", "cuda"] = "cuda" if gpus else "cpu"
-    return MachineFacts(kind, gpus, cores, total, free, shutil.disk_usage(disk).free, driver)
+def _type(field: Field[Any]) -> type:
+    return list if field.name in ("gpus", "holders") else int if field.type is int else str
 
 
-def _cards() -> tuple[tuple[Gpu, ...], str]:
-    try:
-        import pynvml as n
+def probe(disk: Path, host: "Host | None" = None) -> MachineFacts:
+    """Read this machine, or the one that `host` shows; without a driver it has no cards.
 
-        n.nvmlInit()
-    except Exception:  # no library or no driver: no cards
-        return (), ""
-    gpus = []
-    handles = [n.nvmlDeviceGetHandleByIndex(index) for index in range(n.nvmlDeviceGetCount())]
-    uuids = [str(n.nvmlDeviceGetUUID(card)) for card in handles]
-    for index in visible(uuids, os.environ.get("CUDA_VISIBLE_DEVICES")):
-        card = handles[index]
-        memory = n.nvmlDeviceGetMemoryInfo(card)
-        major, minor = n.nvmlDeviceGetCudaComputeCapability(card)
-        name = n.nvmlDeviceGetName(card)
-        gpus.append(Gpu(name, int(memory.total), int(memory.free), f"{major}.{minor}"))
-    return tuple(gpus), str(n.nvmlSystemGetDriverVersion())
-
-
-def visible(uuids: Sequence[str], chosen: str | None) -> list[int]:
-    """Return the cards that CUDA shows to a process, by their place in the driver's list.
-
-    `chosen` is `CUDA_VISIBLE_DEVICES`: numbers or beginnings of UUIDs, of which CUDA takes those
-    before the first that is no card. Source: the CUDA programming guide.
+    `disk` is a folder on the disk whose free space counts. Raises UsageProblem where the main
+    memory cannot be read.
     """
-    if chosen is None:
-        return list(range(len(uuids)))
-    found: list[int] = []
-    for word in (part.strip() for part in chosen.split(",")):
-        if word.isdigit():
-            places = [int(word)] if int(word) < len(uuids) else []
-        else:
-            places = [n for n, uuid in enumerate(uuids) if word and uuid.startswith(word)]
-        if not places:
-            break
-        found.append(places[0])
-    return found
+    from planner.probes import amd, apple, cgroups, memory, nvidia, processor
+    from planner.probes.found import Found
+    from planner.probes.host import Host
 
-
-def _ram() -> tuple[int, int]:
-    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    kib = {line.split(":")[0]: int(line.split()[1]) for line in lines}
-    total, free = kib["MemTotal"] * 1024, kib["MemAvailable"] * 1024
-    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
-    if limit.exists() and used.exists() and (text := limit.read_text().strip()) != "max":
-        total = min(total, int(text))
-        free = min(free, max(0, total - int(used.read_text())))
-    return total, free
+    host = host or Host()
+    found = nvidia.cards(host)
+    if not found.gpus:
+        other = amd.cards(host)
+        problem = " ".join(filter(None, (found.problem, other.problem)))
+        found = Found(other.gpus, other.driver or found.driver, problem)
+    total, free = memory.usable(host)
+    return MachineFacts(
+        kind="cuda" if found.gpus else "cpu",
+        gpus=found.gpus,
+        cpu_cores=cgroups.cores(host),
+        ram_bytes=total,
+        ram_free_bytes=free,
+        disk_free_bytes=shutil.disk_usage(disk).free,
+        driver=found.driver,
+        processor=processor.name(host),
+        metal_bytes=apple.metal_bytes(host, total),
+        problem=found.problem,
+    )

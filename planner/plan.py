@@ -1,22 +1,19 @@
 """From answers and facts to a lock: a pure function, the same bytes for the same input."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 
 from lockfiles import lock
 from lockfiles.errors import UsageProblem
 from lockfiles.lock import Lock
-from planner import exactness, origin, pins
+from planner import exactness, origin, pins, prediction
 from planner.candidates import counted
 from planner.choose import Choice, choose
 from planner.data.template import FIXED_NOW
 from planner.decide import Decision, decide
-from planner.disk import disk_bytes
 from planner.gather import PartFacts, PlanFacts, StreamFacts
 from planner.integrity import integrity
 from planner.interview.answers import Answers
 from planner.machine import MachineFacts
-from planner.memory import ESTIMATOR
 from planner.memory.habits import writes_scores
 from planner.models import ModelFacts
 from planner.stages import stages
@@ -29,17 +26,23 @@ def plan(answers: Answers, facts: PlanFacts) -> Lock:
     """Return the lock of a run.
 
     Raises UsageProblem where the checklist advises against fine-tuning and nobody said why to
-    go on, and where the answers contradict each other; DoesNotFit where no plan fits.
+    go on, where the answers contradict each other, and where a rehearsal was of another model or
+    device; DoesNotFit where no plan fits.
     """
     decision = decide(answers, facts.examples)
     check_verdict(decision, answers.text("goal.override"))
+    if facts.rehearsal:
+        facts.rehearsal.check(facts.model, counted(answers, facts.machine))
     choice = choose(
         answers,
         facts.model,
         rows=facts.stream.rows,
         longest=facts.stream.longest,
         machine=facts.machine,
+        lengths=facts.stream.lengths,
+        rehearsal=facts.rehearsal,
     )
+    predicted = prediction.predict(choice, answers, facts, _evaluate_steps(choice, answers, facts))
     tables = {
         "version": lock.VERSION,
         "revision": 0,
@@ -56,8 +59,8 @@ def plan(answers: Answers, facts: PlanFacts) -> Lock:
         "exactness": exactness.table(answers, choice, facts.machine),
         "packages": pins.packages(),
         "machine": _machine(counted(answers, facts.machine)),
-        "prediction": _prediction(choice, answers, facts),
-        "why": _why(choice, answers, facts),
+        "prediction": predicted.table,
+        "why": _why(choice, answers, facts) | predicted.why,
         "rejected": [asdict(alternative) for alternative in choice.rejected],
         "stage": stages(
             answers,
@@ -155,6 +158,7 @@ def _method(choice: Choice) -> dict[str, object]:
         "alpha": choice.alpha,
         "dropout": choice.dropout,
         "targets": list(choice.targets),
+        "bias": choice.profile.bias,
     }
 
 
@@ -173,7 +177,7 @@ def _train(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, obje
         "attention": "eager" if writes_scores(facts.model.architecture.family) else "sdpa",
         "checkpointing": choice.checkpointing,
         "keep": answers.text("train.keep"),
-        "evaluate_steps": max(1, min(500, steps(choice, answers, facts) // 5)),
+        "evaluate_steps": _evaluate_steps(choice, answers, facts),
         "seed": answers.integer("train.seed"),
     }
 
@@ -182,6 +186,10 @@ def steps(choice: Choice, answers: Answers, facts: PlanFacts) -> int:
     """Return the optimizer steps of the whole run."""
     batches = -(-facts.stream.rows // choice.micro_batch)
     return -(-batches // choice.accumulation) * answers.integer("train.epochs")
+
+
+def _evaluate_steps(choice: Choice, answers: Answers, facts: PlanFacts) -> int:
+    return max(1, min(500, steps(choice, answers, facts) // 5))
 
 
 def _machine(machine: MachineFacts) -> dict[str, object]:
@@ -195,26 +203,7 @@ def _machine(machine: MachineFacts) -> dict[str, object]:
     }
 
 
-def _prediction(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, object]:
-    peak = choice.estimate.peak
-    full = choice.kind == "full"
-    trained = facts.model.parameters * (4 if choice.dtype == "float32" else 2)
-    merges = answers.flag("results.merge") and not full
-    return {
-        "estimator": ESTIMATOR,
-        "phase": peak.name,
-        "peak_bytes": peak.peak_bytes,
-        "components": dict(peak.components),
-        "disk_bytes": disk_bytes(
-            facts.model,
-            trained_bytes=trained if full else peak.components["adapter"],
-            merges=merges,
-            levels=answers.chosen("results.gguf"),
-        ),
-    }
-
-
-def _why(choice: Choice, answers: Answers, facts: PlanFacts) -> Mapping[str, str]:
+def _why(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, str]:
     stream = facts.stream
     total = steps(choice, answers, facts)
     return dict(choice.why) | {

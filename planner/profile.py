@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+Bias = Literal["none", "lora_only", "all"]
+"""Biases trained beside adapters: none, those of the adapted layers, or the whole model's."""
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -56,6 +59,8 @@ class Profile:
     """Elements of ZeRO's `reduce_bucket_size`; DeepSpeed's own default."""
     overlaps: bool = False
     """Whether ZeRO's `overlap_comm` doubles that bucket."""
+    bias: Bias = "none"
+    """Which biases are trained beside the adapters; `none` for full, which trains all weights."""
 
     @property
     def dropped(self) -> float:

@@ -4,8 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from lockfiles.errors import DoesNotFit
+from planner import targets
+from planner.busy import taken
 from planner.candidates import CPU_BATCH_TOKENS, Candidates, Kind
 from planner.profile import Profile
+from planner.ranking import seconds, slower
 
 _YOURS = "You set it."
 _NAMES: Mapping[Kind, str] = {"lora": "LoRA", "qlora": "QLoRA", "full": "full fine-tuning"}
@@ -43,6 +46,7 @@ def why(candidates: Candidates, chosen: Profile, threads: int) -> dict[str, str]
         "train.dtype": _dtype(candidates, chosen),
         "train.learning_rate": _rate(chosen),
         "exactness.threads": _threads(candidates, threads),
+        **_measured(candidates),
     }
     return {key: _YOURS if given.get(key) else reason for key, reason in reasons.items()}
 
@@ -62,14 +66,22 @@ def _adapter(candidates: Candidates, chosen: Profile) -> dict[str, str]:
     if chosen.method == "full":
         nothing = "Full fine-tuning adds no adapter."
         return dict.fromkeys(("method.rank", "method.alpha", "method.targets"), nothing)
-    change, count = candidates.answers.text("goal.change"), len(chosen.targets)
-    everywhere = count > 4
+    change = candidates.answers.text("goal.change")
     return {
         "method.rank": f"Rank {chosen.rank} is usual where {change} must change.",
         "method.alpha": f"Twice the rank of {chosen.rank}.",
-        "method.targets": f"All {count} linear layers of each block learn best."
-        if everywhere
-        else f"You set it: the {count} layers of attention.",
+        **targets.why(candidates.answers, candidates.model.architecture, chosen),
+    }
+
+
+def _measured(candidates: Candidates) -> dict[str, str]:
+    """Return a sentence for cards on which the estimate was not compared with a run."""
+    card = candidates.machine.least_free
+    if not card or card.vendor == "NVIDIA":
+        return {}
+    return {
+        "prediction.peak_bytes": f"The estimate is of CUDA's allocator; on cards of {card.vendor} "
+        "neither it nor training was measured."
     }
 
 
@@ -77,10 +89,11 @@ def _micro_batch(candidates: Candidates, chosen: Profile) -> str:
     micro, effective = chosen.micro_batch, candidates.answers.integer("train.effective_batch")
     larger = _larger(candidates, chosen)
     if larger:
+        fits = candidates.fits(larger)
         return (
             f"With {_rows(micro)} at once it needs {gib(candidates.need(chosen))}; "
-            f"{larger.micro_batch} would need {gib(candidates.need(larger))} of "
-            f"{gib(candidates.budget_bytes)}."
+            f"{larger.micro_batch} would need {gib(candidates.need(larger))}"
+            + (_slower(candidates, larger, chosen) if fits else _of_budget(candidates))
         )
     if micro == effective:
         return f"The whole effective batch of {effective} fits at once."
@@ -102,6 +115,12 @@ def _checkpointing(candidates: Candidates, chosen: Profile) -> str:
     if not chosen.checkpointing:
         return "It fits without, and checkpointing costs about 20% of the speed."
     least = _stored(candidates, chosen)
+    if candidates.fits(least):
+        return (
+            f"It leaves room for {_rows(chosen.micro_batch)} at once; without it "
+            f"{_rows(least.micro_batch)} would need {gib(candidates.need(least))}"
+            + _slower(candidates, least, chosen)
+        )
     return (
         f"Without it even {_rows(least.micro_batch)} at once would need "
         f"{gib(candidates.need(least))} of {gib(candidates.budget_bytes)}."
@@ -111,9 +130,10 @@ def _checkpointing(candidates: Candidates, chosen: Profile) -> str:
 def _dtype(candidates: Candidates, chosen: Profile) -> str:
     if chosen.device == "cpu":
         return "A CPU computes float32 fastest and exactly."
-    capability = min(gpu.compute_capability for gpu in candidates.machine.gpus)
+    least = min(candidates.machine.gpus, key=lambda gpu: gpu.computes_bfloat16)
     able = "computes bfloat16" if chosen.dtype == "bfloat16" else "has no bfloat16, from 8.0 on"
-    return f"Compute capability {capability} {able}."
+    kind = "Instruction set" if least.vendor == "AMD" else "Compute capability"
+    return f"{kind} {least.compute_capability} {able}."
 
 
 def _rate(chosen: Profile) -> str:
@@ -135,13 +155,14 @@ def rejected(candidates: Candidates, chosen: Profile) -> Iterator[Alternative]:
     """Yield the plans beside the chosen one: a larger micro-batch, without checkpointing, and
     the other methods."""
     if larger := _larger(candidates, chosen):
-        yield _alternative(candidates, larger)
+        yield _alternative(candidates, larger, chosen)
     if chosen.checkpointing and len(candidates.checkpointings) > 1:
-        yield _alternative(candidates, _stored(candidates, chosen))
+        yield _alternative(candidates, _stored(candidates, chosen), chosen)
     for kind in _NAMES:
         if kind != chosen.method and not (kind == "qlora" and candidates.narrow):
             least = candidates.micro_batches[-1]
-            yield _alternative(candidates, candidates.profile(kind, least, checkpointing=True))
+            plan = candidates.profile(kind, least, checkpointing=True)
+            yield _alternative(candidates, plan, chosen)
 
 
 def _stored(candidates: Candidates, chosen: Profile) -> Profile:
@@ -156,10 +177,21 @@ def _larger(candidates: Candidates, chosen: Profile) -> Profile | None:
     return candidates.profile(chosen.method, sizes[-1], chosen.checkpointing)
 
 
-def _alternative(candidates: Candidates, plan: Profile) -> Alternative:
+def _slower(candidates: Candidates, plan: Profile, chosen: Profile) -> str:
+    """Return the end of a sentence on a plan that fits: how much longer it would take."""
+    return slower(seconds(candidates, plan), seconds(candidates, chosen))
+
+
+def _of_budget(candidates: Candidates) -> str:
+    return f" of {gib(candidates.budget_bytes)}."
+
+
+def _alternative(candidates: Candidates, plan: Profile, chosen: Profile) -> Alternative:
     need = candidates.need(plan)
     if need > candidates.budget_bytes:
         reason = f"It needs {gib(need)}, and {gib(candidates.budget_bytes)} may be used."
+    elif plan.method == chosen.method:
+        reason = f"It would fit in {gib(need)}{_slower(candidates, plan, chosen)}"
     elif candidates.answers.text("method.kind") != "auto":
         reason = f"It would fit in {gib(need)}, but you set the method."
     elif plan.method == "qlora":
@@ -173,11 +205,13 @@ def nothing_fits(candidates: Candidates) -> DoesNotFit:
     """Return the error for a machine on which no plan fits, with the change that would help."""
     machine = candidates.machine
     smallest = min(candidates, key=lambda plan: (candidates.need(plan), plan.micro_batch))
-    where = "main memory" if machine.kind == "cpu" else f"`{machine.gpus[0].name}`"
+    least = machine.least_free
+    where = f"`{least.name}`" if least else "main memory"
+    busy = taken(least) if least else ""
     return DoesNotFit(
         f"No plan fits: the smallest ({_describe(smallest)}) needs "
         f"{gib(candidates.need(smallest))}, and {gib(candidates.budget_bytes)} of {where} may be "
-        "used.",
+        f"used{f': {busy}' if busy else ''}.",
         hint=_way_out(candidates, smallest),
     )
 

@@ -1,6 +1,6 @@
 """Where the local inputs of a lock lie on this machine: the lock itself never says."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lockfiles import intent, text
@@ -36,12 +36,29 @@ def find(lock: Lock, at: Path, located: Mapping[str, Path]) -> dict[str, Path]:
     StaleLock where its `NAME.toml` is no longer the one that was locked, and UsageProblem for
     a name that is unknown or has no path.
     """
+    found = known(lock, at, located)
+    check_named(name for name in wanted(lock) if name not in found)
+    return found
+
+
+def check_named(missing: Iterable[str]) -> None:
+    """Raise UsageProblem where there are names of local inputs that have no path."""
+    if names := list(missing):
+        raise UsageProblem(
+            f"The lock needs {', '.join(f'`{name}`' for name in names)}, and nothing says where "
+            "to find it.",
+            hint=f"add `{' '.join(f'--locate {name}=PATH' for name in names)}`",
+        )
+
+
+def known(lock: Lock, at: Path, located: Mapping[str, Path]) -> dict[str, Path]:
+    """Return where those local inputs lie of which anything says it; see `find`."""
     names, folder = wanted(lock), at.absolute().parent
     for name in located:
         if name not in names:
-            known = ", ".join(f"`{one}`" for one in names) or "none"
+            named = ", ".join(f"`{one}`" for one in names) or "none"
             raise UsageProblem(
-                f"`{name}` is no local input of this lock; its inputs are {known}.",
+                f"`{name}` is no local input of this lock; its inputs are {named}.",
                 hint="add `--locate NAME=PATH` with one of those names, or leave it out",
             )
     answers = _planned_from(lock, at)
@@ -49,13 +66,6 @@ def find(lock: Lock, at: Path, located: Mapping[str, Path]) -> dict[str, Path]:
     found = {
         name: located.get(name) or beside.get(name) or _answered(answers, name) for name in names
     }
-    missing = [name for name, place in found.items() if place is None]
-    if missing:
-        raise UsageProblem(
-            f"The lock needs {', '.join(f'`{name}`' for name in missing)}, and nothing says where "
-            "to find it.",
-            hint=f"add `{' '.join(f'--locate {name}=PATH' for name in missing)}`",
-        )
     return {name: (folder / place.expanduser()).resolve() for name, place in found.items() if place}
 
 

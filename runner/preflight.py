@@ -13,6 +13,7 @@ from lockfiles.compare import Difference
 from lockfiles.errors import DoesNotFit, UsageProblem
 from lockfiles.lock import Lock, Stage
 from planner import machine
+from planner.busy import taken
 from planner.candidates import whole_card_bytes
 
 TRAINING = ("accelerate", "datasets", "peft", "torch", "transformers", "trl")
@@ -45,7 +46,7 @@ def check(lock: Lock, runs: Path, allowed: Collection[str], waiting: Collection[
     if not stages:
         return
     if {"train", "evaluate", "merge"} & set(stages):
-        _check_training_packages(lock)
+        check_training_packages(lock)
         check_device(lock)
     if "gguf" in stages:
         _check_gguf(stages["gguf"], lock.model.family)
@@ -81,7 +82,8 @@ def _installed(name: str) -> str:
         return ""
 
 
-def _check_training_packages(lock: Lock) -> None:
+def check_training_packages(lock: Lock) -> None:
+    """Raise UsageProblem where a package is missing that the training of a lock needs."""
     needed = (*TRAINING, *(["bitsandbytes"] if lock.method.kind == "qlora" else []))
     missing = [name for name in needed if not _installed(name)]
     if missing:
@@ -91,24 +93,31 @@ def _check_training_packages(lock: Lock) -> None:
         )
 
 
+def check_kind(lock: Lock, facts: machine.MachineFacts) -> None:
+    """Raise DoesNotFit where a lock counts on a card, and the machine has none."""
+    if lock.machine.kind == "cuda" and not facts.gpus:
+        raise DoesNotFit(
+            f"The lock was planned for `{lock.machine.accelerator}`, and there is no GPU here.",
+            hint=facts.problem
+            or 'plan again with `device = "cpu"` under `[machine]` in `run.toml`',
+        )
+
+
 def check_device(lock: Lock) -> None:
     """Raise DoesNotFit where the machine has no such device, or too little free memory."""
     facts = machine.probe(Path("/"))
+    check_kind(lock, facts)
     if lock.machine.kind == "cuda":
-        if not facts.gpus:
-            raise DoesNotFit(
-                f"The lock was planned for `{lock.machine.accelerator}`, and there is no GPU here.",
-                hint='plan again with `device = "cpu"` under `[machine]` in `run.toml`',
-            )
         free, where = facts.gpus[0].free_bytes, f"`{facts.gpus[0].name}`"
         needed = whole_card_bytes(lock.prediction.peak_bytes)
+        busy = taken(facts.gpus[0])
     else:
-        free, where = facts.ram_free_bytes, "this machine"
+        free, where, busy = facts.ram_free_bytes, "this machine", ""
         needed = lock.prediction.peak_bytes
     if free < needed:
         raise DoesNotFit(
             f"The run needs {needed / _GIB:.2f} GiB of memory, and {where} "
-            f"has {free / _GIB:.2f} GiB free.",
+            f"has {free / _GIB:.2f} GiB free{f': {busy}' if busy else ''}.",
             hint="stop what else uses it, or plan again with `tunelock plan run.toml`",
         )
 

@@ -5,7 +5,6 @@ its own, and renames what a stage left into place. A stage that is done is not d
 """
 
 import json
-import os
 import shutil
 import signal
 import time
@@ -20,6 +19,7 @@ from lockfiles import text
 from lockfiles.errors import Interrupted, RunFailed, Stopped, TunelockError
 from lockfiles.lock import Lock
 from runner import launch, places, preflight, verify
+from runner.environment import environment
 from runner.events import Writer, read
 from runner.folder import Held, StagePlace, write_whole
 from runner.road.context import place
@@ -167,7 +167,8 @@ class _Run:
         }
         path = work / "job.json"
         write_whole(path, json.dumps(job, indent=2).encode())
-        program = launch.Program(name, ("-m", "runner.road", str(path)), self._environment(name))
+        variables = environment(self.lock, online=name in _ONLINE)
+        program = launch.Program(name, ("-m", "runner.road", str(path)), variables)
         supervision = launch.Supervision(
             self.writer, self.folder / "log.txt", self.held.descriptor, self.stop.asked
         )
@@ -199,27 +200,6 @@ class _Run:
     def _publish(self, at: StagePlace) -> None:
         for name in _PUBLISHED:
             write_whole(self.folder / name, (at.final / name).read_bytes())
-
-    def _environment(self, stage: str) -> dict[str, str]:
-        threads = self.lock.exactness.threads
-        quiet = {
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-            "DO_NOT_TRACK": "1",
-            "TOKENIZERS_PARALLELISM": "false",
-            "PYTHONHASHSEED": "0",
-            "PYTHONUNBUFFERED": "1",
-        }
-        counted = {"OMP_NUM_THREADS": str(threads)} if threads else {}
-        alone = {} if stage in _ONLINE else {"HF_HUB_OFFLINE": "1"}
-        return quiet | alone | counted | self._cards() | dict(self.lock.exactness.environment)
-
-    def _cards(self) -> dict[str, str]:
-        """Show a stage one card, or none: of several the trainer would use all at once."""
-        if self.lock.machine.kind == "cpu":
-            return {"CUDA_VISIBLE_DEVICES": ""}
-        first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
-        return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": first}
 
     def _note_packages(self) -> None:
         found = preflight.packages_found(self.lock)

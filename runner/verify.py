@@ -43,7 +43,8 @@ def check_whole(lock: Lock) -> None:
             f"The lock needs Tunelock {lock.requires_runner} or newer, and this is {here}.",
             hint="pip install --upgrade tunelock",
         )
-    made = integrity(lock.model_dump())
+    stated = lock.model_dump(exclude_unset=True)
+    made = integrity(stated)
     others = [
         f"`{name}`"
         for name in dict.fromkeys((*made, *lock.integrity))

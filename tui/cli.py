@@ -14,6 +14,7 @@ _VERBS = {
     "plan": "Turn run.toml into run.lock: every value resolved and explained.",
     "check": "See whether a lock holds on this machine; writes nothing.",
     "diff": "See what differs between two locks, and what that changes.",
+    "rehearse": "Measure memory and time with random weights, before any download.",
     "run": "Carry out a lock; the same command again goes on.",
     "watch": "Follow a run from any terminal.",
     "status": "See where a run stands.",

@@ -6,6 +6,7 @@ from planner.fit import layouts
 from planner.fit.answers import Answer
 from planner.fit.reasons import NAMES
 from planner.fit.search import Search
+from planner.machine import MachineFacts
 from tui.folding import folded
 from tui.units import memory
 
@@ -39,12 +40,19 @@ def _count(number: int) -> str:
 def _machine(search: Search) -> str:
     machine = search.machine
     if not machine.gpus:
-        return f"this machine, without a GPU: {memory(machine.ram_bytes)} of main memory"
+        return _without_cards(machine)
     several = f"{search.ranks} x " if search.ranks > 1 else ""
     least = min(machine.gpus, key=lambda gpu: gpu.free_bytes)
     each = " each" if several else ""
     free = "" if least.free_bytes == least.memory_bytes else f", {memory(least.free_bytes)} free"
     return f"{several}{least.name}: {memory(least.memory_bytes)}{each}{free}"
+
+
+def _without_cards(machine: MachineFacts) -> str:
+    """Return the processor that trains, and why cards that are there do not."""
+    where = f"the processor of {machine.processor}" if machine.metal_bytes else "without a GPU"
+    told = f"this machine, {where}: {memory(machine.ram_bytes)} of main memory"
+    return "\n".join([told, *([folded(machine.problem)] if machine.problem else [])])
 
 
 def _setting(answer: Answer) -> str:
@@ -53,6 +61,7 @@ def _setting(answer: Answer) -> str:
     parts += [f"rows of {profile.length:,} tokens", f"`{profile.optimizer}`"]
     parts += [layouts.NAMES[profile.parallel]] if profile.parallel != "single" else []
     parts += [f"{profile.offload} offloaded"] if profile.offload != "none" else []
+    parts += [_rate(answer.tokens_per_second)] if answer.tokens_per_second else []
     return ", ".join(parts)
 
 
@@ -78,3 +87,8 @@ def _row(answer: Answer) -> tuple[str, ...]:
         "on" if profile.checkpointing else "off",
         "-" if seconds is None else f"~{seconds:.{0 if seconds >= 10 else 1}f} s",
     )
+
+
+def _rate(tokens: float) -> str:
+    """Return tokens a second in two digits, which is as good as they are known."""
+    return f"~{float(f'{tokens:.2g}'):,.0f} tokens/s"

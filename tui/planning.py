@@ -1,6 +1,7 @@
 """From a `run.toml` on disk to a lock, and a plan in words, for every face that shows one."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from lockfiles import intent
@@ -12,9 +13,10 @@ from planner.gather import gather
 from planner.interview.answers import check
 from planner.machine import Gpu, MachineFacts
 from planner.plan import plan
+from planner.rehearsal import ESTIMATOR, Rehearsal, load
 from runner import places
 from runner.folder import write_whole
-from tui import output
+from tui import output, predicted
 from tui.folding import folded
 from tui.units import memory, size
 
@@ -27,8 +29,9 @@ def from_file(
     machine: MachineFacts | None = None,
     kept: Lock | None = None,
     kept_at: Path | None = None,
+    rehearsal: Path | None = None,
 ) -> Lock:
-    """Return the plan of a `run.toml`.
+    """Return the plan of a `run.toml`, with what the file `rehearsal` says was measured.
 
     `kept`, in the file `kept_at`, is a lock to check: its machine is counted on again instead of
     probing this one, so that a check does not fail because other memory is free. Raises
@@ -42,8 +45,22 @@ def from_file(
         at = kept_at or path.with_suffix(".lock")
         places.check_fresh(kept, answers, at=at, intent=path)
         machine = machine if machine or answers.text("machine.facts") else counted_on(kept)
+    measured = load(rehearsal) if rehearsal else None
     facts = gather(answers, path.parent, machine=machine, told=output.note)
-    return plan(answers, facts)
+    made = plan(answers, replace(facts, rehearsal=measured))
+    if measured and made.prediction.estimator != ESTIMATOR:
+        output.note(_unused(measured))
+    return made
+
+
+def _unused(measured: Rehearsal) -> str:
+    """Return why the peak of a plan is not the measured one."""
+    if not measured.fitted:
+        return "the rehearsed plan ran out of memory, so this one needs less by the estimate"
+    return (
+        "note: the plan is not the one that was rehearsed, so its peak is estimated; "
+        "`tunelock rehearse` measures this one"
+    )
 
 
 def counted_on(lock: Lock) -> MachineFacts:
@@ -73,6 +90,7 @@ def summary(lock: Lock) -> list[str]:
         f"memory    {memory(peak.peak_bytes)} at its peak ({peak.phase}), "
         f"of {memory(lock.machine.memory_bytes)}",
         *(f"          {memory(value):>9} {name}" for name, value in _largest(peak.components)),
+        *_time(lock),
         f"disk      {size(peak.disk_bytes)}",
         f"stages    {' → '.join(stage.name for stage in lock.stage)}",
     ]
@@ -82,6 +100,11 @@ def summary(lock: Lock) -> list[str]:
 def page(lock: Lock) -> str:
     """Return a plan's summary as one text that fits the terminal."""
     return folded("\n".join(summary(lock)))
+
+
+def _time(lock: Lock) -> list[str]:
+    told = predicted.time(lock.prediction)
+    return [f"time      {told}", *_reasons(lock, "prediction.seconds")] if told else []
 
 
 def _reasons(lock: Lock, *keys: str) -> list[str]:

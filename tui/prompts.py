@@ -57,7 +57,8 @@ def _prompt(question: Question, value: object, folder: Path) -> questionary.Ques
         boxes = [questionary.Choice(item, checked=item in picked) for item in question.choices]
         return questionary.checkbox(title, boxes)
     validate = _validator(question, folder)
-    shown = repr(value) if isinstance(value, float) else str(value)
+    shown = ", ".join(value) if isinstance(value, tuple) else str(value)
+    shown = repr(value) if isinstance(value, float) else shown
     if question.kind == "path":
         return questionary.path(title, default=shown, validate=validate)
     return questionary.text(title, default=shown, validate=validate)

@@ -1,6 +1,5 @@
 """What `tunelock fit --trace` adds: the symbolic step's peak beside the closed form's."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from planner.fit.models import FitModel
 from planner.fit.reasons import NAMES
 from planner.fit.search import Search
 from runner.trace import Job, Traced, refusal, trace
+from tui import output
 from tui.folding import folded
 from tui.units import memory
 
@@ -21,7 +21,10 @@ DIFFERS = 0.03
 
 
 def traced(search: Search, found: Sequence[Answer]) -> list[Traced | None]:
-    """Trace the plans that can be traced. Raises UsageProblem where none can, and as `trace`."""
+    """Trace the plans that can be traced, and say meanwhile that it does.
+
+    Raises UsageProblem where none can be traced, and as `trace` does.
+    """
     plans = [answer.plan for answer in found]
     refused = [refusal(plan.profile) for plan in plans]
     if all(refused):
@@ -32,6 +35,7 @@ def traced(search: Search, found: Sequence[Answer]) -> list[Traced | None]:
         for plan, why in zip(plans, refused, strict=True)
         if not why
     ]
+    output.note(f"tracing one step of {_plans(len(jobs))} …")
     seen = iter(trace(jobs))
     return [None if why else next(seen) for why in refused]
 
@@ -64,7 +68,10 @@ def _config(model: FitModel) -> Mapping[str, Any]:
 
         path = Path(client().hf_hub_download(model.name, "config.json"))
         return text.read_json_object(path)
-    known = tomllib.loads(Path(catalogue.__file__).with_name("models.toml").read_text("utf-8"))
-    row = next(row for row in known["model"] if model.name in row["names"])
-    config: Mapping[str, Any] = row["config"]
-    return config
+    known = catalogue.find_model(model.name)
+    assert known
+    return known.config
+
+
+def _plans(count: int) -> str:
+    return "1 plan" if count == 1 else f"{count} plans"

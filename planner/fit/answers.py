@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lockfiles.errors import DoesNotFit
+from planner.busy import taken
 from planner.fit.contradictions import check
-from planner.fit.machines import accelerator
 from planner.fit.reasons import describe, lack, where, why
 from planner.fit.search import Search
 from planner.fit.ways import way_out
@@ -24,15 +24,20 @@ class Answer:
     reasons: tuple[str, ...]
     """Sentences: why it is as it is, or what would fit."""
 
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Of all cards together, padding among them; None where the step's time is not known."""
+        profile = self.plan.profile
+        tokens = profile.tokens * profile.ranks * self.plan.accumulation
+        return tokens / self.step_seconds if self.step_seconds and self.plan.fits else None
+
 
 def answers(search: Search) -> tuple[Answer, ...]:
     """Return an answer for each method. Raises UsageProblem as `contradictions.check` does."""
     check(search)
-    card = accelerator(search.machine)
-    rated = card if card and card.bf16_flops else None
     found = []
     for plan in map(search.best, search.methods):
-        seconds = step_seconds(search.model, plan.profile, rated, plan.accumulation)
+        seconds = step_seconds(search.model, plan.profile, search.card, plan.accumulation)
         found.append(Answer(plan, seconds, tuple(why(search, plan))))
     return tuple(found)
 
@@ -63,7 +68,7 @@ def _machine(search: Search) -> dict[str, object]:
     machine = search.machine
     return {
         "kind": machine.kind,
-        "name": machine.gpus[0].name if machine.gpus else "cpu",
+        "name": machine.gpus[0].name if machine.gpus else machine.processor or "cpu",
         "count": search.ranks,
         "memory_bytes": min((gpu.memory_bytes for gpu in machine.gpus), default=machine.ram_bytes),
         "counted_bytes": machine.counted_memory_bytes,
@@ -99,7 +104,9 @@ def nothing_fits(search: Search, found: Iterable[Answer]) -> DoesNotFit:
     """Return the error for answers of which none fits, with what would fit."""
     least = min((answer.plan for answer in found), key=lambda plan: plan.allocated_bytes)
     ways = way_out(search, least)
+    card = search.machine.least_free
+    lacks = lack(least, where(search), taken(card) if card else "")
     return DoesNotFit(
-        f"No plan fits: the smallest ({describe(least.profile)}) {lack(least, where(search))}",
+        f"No plan fits: the smallest ({describe(least.profile)}) {lacks}",
         hint=f"it would fit with {ways}" if ways else "choose a smaller model",
     )

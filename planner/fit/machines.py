@@ -5,6 +5,7 @@ from pathlib import Path
 from lockfiles.errors import UsageProblem
 from planner.catalogue import Accelerator, find_accelerator
 from planner.machine import Gpu, MachineFacts, probe
+from planner.probes.apple import working_set
 
 GIB = 1 << 30
 
@@ -36,9 +37,20 @@ def named(text: str) -> MachineFacts:
 
 
 def cards(card: Accelerator, count: int) -> MachineFacts:
-    """Return a machine with `count` free cards of one kind."""
-    gpu = Gpu(card.name, card.memory_bytes, card.memory_bytes, card.compute_capability)
-    return _elsewhere((gpu,) * count)
+    """Return a machine with `count` free cards of one kind.
+
+    An Apple chip shares its memory with the processor: counted is what Metal recommends of it.
+    Raises UsageProblem for several of those, which make no one machine.
+    """
+    size = card.memory_bytes
+    if card.vendor == "Apple":
+        size = working_set(size)
+        if count > 1:
+            raise UsageProblem(
+                f"`{card.name}` is a whole machine's chip, of which there is one.",
+                hint=f"--gpu '{card.name}'",
+            )
+    return _elsewhere((Gpu(card.name, size, size, card.compute_capability),) * count)
 
 
 def sized(gib: float) -> MachineFacts:

@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 
+from planner.busy import taken
 from planner.candidates import Kind
 from planner.fit import layouts
-from planner.fit.machines import accelerator
 from planner.fit.search import Search
 from planner.fit.ways import MEASURED, longest_row, way_out
 from planner.fit.wish import Plan
 from planner.profile import Profile
+from planner.ranking import slower
 from planner.reasons import gib
+from planner.speed import MEASURED_CARDS, basis
 
 NAMES: Mapping[Kind, str] = {"full": "full fine-tuning", "lora": "LoRA", "qlora": "QLoRA"}
 """Each method in words."""
-_IDLE_BYTES = 1 << 30
-"""What driver and desktop may hold of a card that is not called busy."""
 
 
 def describe(profile: Profile) -> str:
@@ -45,11 +45,16 @@ def why(search: Search, plan: Plan) -> Iterator[str]:
     yield from _beside(search, plan)
 
 
-def lack(plan: Plan, share_of: str = "") -> str:
-    """Return what a plan needs too much of, from the verb on; `share_of` names the memory."""
+def lack(plan: Plan, share_of: str = "", busy: str = "") -> str:
+    """Return what a plan needs too much of, from the verb on.
+
+    `share_of` names the memory, `busy` is `planner.busy.taken` of it.
+    """
     if plan.allocated_bytes > plan.budget_bytes or not plan.host_budget_bytes:
-        of = f" of {share_of}" if share_of else ""
-        return f"needs {gib(plan.allocated_bytes)}, and {gib(plan.budget_bytes)}{of} may be used."
+        of, who = f" of {share_of}" if share_of else "", f": {busy}" if busy else ""
+        return (
+            f"needs {gib(plan.allocated_bytes)}, and {gib(plan.budget_bytes)}{of} may be used{who}."
+        )
     return (
         f"would offload {gib(plan.estimate.host_bytes)} in each process, and "
         f"{gib(plan.host_budget_bytes)} of main memory may be used."
@@ -65,15 +70,11 @@ def _beside(search: Search, plan: Plan) -> Iterator[str]:
     context = search.model.architecture.context
     if plan.profile.length > context:
         yield f"Rows are longer than the {context:,} tokens of the model's context."
-    held, name = max(
-        ((gpu.memory_bytes - gpu.free_bytes, gpu.name) for gpu in search.machine.gpus),
-        default=(0, ""),
-    )
-    if held > _IDLE_BYTES:
-        yield f"Other programs hold {gib(held)} of `{name}`, which are not counted."
-    card = accelerator(search.machine)
-    if card and card.vendor != MEASURED:
-        yield f"The estimate is of CUDA's allocator; on cards of {card.vendor} it was not measured."
+    gpu = search.machine.least_free
+    if gpu and (busy := taken(gpu)):
+        yield f"Of `{gpu.name}`, {busy}, and are not counted."
+    if gpu and gpu.vendor != MEASURED:
+        yield f"The estimate is of CUDA's allocator; on cards of {gpu.vendor} it was not measured."
 
 
 def _chosen(search: Search, plan: Plan) -> Iterator[str]:
@@ -84,6 +85,8 @@ def _chosen(search: Search, plan: Plan) -> Iterator[str]:
         yield _micro_batch(search, plan)
     if wish.checkpointing is None:
         yield _checkpointing(search, plan)
+    if search.card and search.card.name not in MEASURED_CARDS and search.row_seconds(plan):
+        yield basis(search.card.name)
     if not wish.length and (longest := longest_row(search, plan, 1)) > one.length:
         yield f"One at a time, rows of up to {longest:,} tokens would fit."
 
@@ -113,16 +116,32 @@ def _micro_batch(search: Search, plan: Plan) -> str:
     if not larger:
         return f"All that a card gets of a step, {_rows(micro)}, fits at once."
     next_larger = search.other(plan.profile, micro_batch=larger[-1])
+    other = _slower(search, next_larger, plan) if next_larger.fits else _of_budget(plan)
     return (
         f"With {_rows(micro)} at once it needs {gib(plan.allocated_bytes)}; {larger[-1]} would "
-        f"need {gib(next_larger.allocated_bytes)} of {gib(plan.budget_bytes)}."
+        f"need {gib(next_larger.allocated_bytes)}{other}"
     )
+
+
+def _of_budget(plan: Plan) -> str:
+    return f" of {gib(plan.budget_bytes)}."
+
+
+def _slower(search: Search, other: Plan, chosen: Plan) -> str:
+    """Return the end of a sentence on a plan that fits: how much longer it would take."""
+    return slower(search.row_seconds(other), search.row_seconds(chosen))
 
 
 def _checkpointing(search: Search, plan: Plan) -> str:
     if not plan.profile.checkpointing:
         return "It fits without checkpointing, which costs about 20% of the speed."
     least = search.other(plan.profile, micro_batch=search.micro_batches[-1], checkpointing=False)
+    if least.fits:
+        return (
+            f"Checkpointing leaves room for {_rows(plan.profile.micro_batch)} at once; without it "
+            f"{_rows(least.profile.micro_batch)} would need {gib(least.allocated_bytes)}"
+            + _slower(search, least, plan)
+        )
     return (
         f"Without checkpointing even {_rows(least.profile.micro_batch)} at once would need "
         f"{gib(least.allocated_bytes)}."

@@ -1,7 +1,8 @@
 """The plans of a wish in the order of preference, scored by `planner.memory`'s closed form.
 
-The order is that of `planner.candidates`: without checkpointing before with it, and a larger
-micro-batch before a smaller one; of several cards the ways to share come before both.
+The order is that of `planner.candidates` and `planner.ranking`: the fastest, and where speed is
+not known without checkpointing before with it, and a larger micro-batch before a smaller one; of
+several cards the ways to share come before all.
 """
 
 from collections.abc import Iterator
@@ -19,12 +20,17 @@ from planner.candidates import (
     Kind,
     budget,
 )
+from planner.catalogue import Accelerator
 from planner.fit.layouts import Layout, layouts, may_offload
+from planner.fit.machines import accelerator
 from planner.fit.models import FitModel
 from planner.fit.wish import Offload, Optimizer, Parallel, Plan, Wish
 from planner.machine import MachineFacts
 from planner.memory import estimate
 from planner.profile import Profile
+from planner.ranking import fastest
+from planner.speed import step_seconds
+from planner.targets import preset
 
 LENGTH = 2048
 """Tokens of the longest row where nothing says so, unless the model's context is shorter."""
@@ -123,20 +129,32 @@ class Search:
     @cached_property
     def dtype(self) -> Literal["float32", "bfloat16"]:
         """bfloat16 where every card computes it."""
-        capable = [_bfloat16(gpu.compute_capability) for gpu in self.machine.gpus]
+        capable = [gpu.computes_bfloat16 for gpu in self.machine.gpus]
         return "bfloat16" if capable and all(capable) else "float32"
 
-    def plans(self, method: Kind) -> Iterator[Plan]:
-        """Every plan of a method, those to prefer first."""
-        for parallel, offload in self.layouts_of(method):
-            for checkpointing in self.checkpointings:
-                for micro_batch in self.micro_batches:
-                    yield self.plan(method, micro_batch, checkpointing, parallel, offload)
+    def plans(self, method: Kind, layout: Layout) -> Iterator[Plan]:
+        """Every plan of a method whose cards share the work in one way."""
+        for checkpointing in self.checkpointings:
+            for micro_batch in self.micro_batches:
+                yield self.plan(method, micro_batch, checkpointing, *layout)
 
     def best(self, method: Kind) -> Plan:
-        """Return the first plan of a method that fits, or the one that needs least."""
-        fitting = (plan for plan in self.plans(method) if plan.fits)
-        return next(fitting, None) or self.least(method)
+        """Return the plan to prefer of a method's that fit, or the one that needs least."""
+        for layout in self.layouts_of(method):
+            fitting = (plan for plan in self.plans(method, layout) if plan.fits)
+            if found := fastest(fitting, self.row_seconds, lambda plan: plan.allocated_bytes):
+                return found
+        return self.least(method)
+
+    def row_seconds(self, plan: Plan) -> float | None:
+        """Return how long a plan takes for each row of a step; None where that is not known."""
+        step = step_seconds(self.model, plan.profile, self.card, plan.accumulation)
+        return step / (plan.accumulation * plan.profile.micro_batch) if step else None
+
+    @cached_property
+    def card(self) -> Accelerator | None:
+        """What the catalogue knows of the cards."""
+        return accelerator(self.machine)
 
     def least(self, method: Kind) -> Plan:
         """Return the plan that needs least on a card, without offloading unless that is set."""
@@ -152,7 +170,7 @@ class Search:
         """Return the plan with these values and the wish's others."""
         wish, adapted = self.wish, method != "full"
         dropout = DROPOUT if wish.dropout is None else wish.dropout
-        targets = tuple(part.name for part in layers.linears(self.model.architecture))
+        targets = preset(self.model.architecture, "all-linear")
         profile = Profile(
             device=self.machine.kind,
             method=method,
@@ -188,9 +206,3 @@ class Search:
         changed = replace(profile, **changes)  # type: ignore[arg-type]
         needed = estimate(self.model, changed)
         return Plan(changed, accumulation, needed, self.budget_bytes, self.host_budget_bytes)
-
-
-def _bfloat16(capability: str) -> bool:
-    """Return whether a card computes bfloat16: NVIDIA's from compute capability 8.0 on."""
-    major = capability.partition(".")[0]
-    return not major.isdigit() or int(major) >= 8

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lockfiles.errors import UsageProblem
 from lockfiles.nearest import nearest
-from planner.interview.question import Question, When, normal
+from planner.interview.question import Both, Question, When, normal
 from planner.interview.questions import BY_KEY, QUESTIONS
 
 
@@ -144,7 +144,8 @@ def _check_present(question: Question, answers: Mapping[str, object], file: _Fil
 
 def _check_unused(question: Question, file: _File) -> None:
     if question.key in file.lines:
-        reason = f" {question.applies.opposite}" if isinstance(question.applies, When) else " here"
+        rule = question.applies
+        reason = f" {rule.opposite}" if isinstance(rule, (When, Both)) else " here"
         raise UsageProblem(
             f"{file.place(question.key)} does not apply{reason}.",
             hint=f"take that line out of `{file.name}`, or change the other answer",
@@ -156,9 +157,11 @@ def _sample(question: Question) -> object:
     value = question.default
     if question.choices:
         value = question.choices[0]
+    if question.kind == "names":
+        value = "..."
     shown = str(value).lower() if isinstance(value, bool) else value
     if isinstance(value, str):
         shown = f'"{value or "..."}"'
-    if question.kind == "choices":
+    if question.kind in ("choices", "names"):
         shown = f"[{shown}]"
     return shown

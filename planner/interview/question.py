@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["text", "path", "integer", "number", "boolean", "choice", "choices"]
+Kind = Literal["text", "path", "integer", "number", "boolean", "choice", "choices", "names"]
 
 _NAMES: dict[Kind, str] = {
     "text": "text in quotes",
@@ -16,6 +16,7 @@ _NAMES: dict[Kind, str] = {
     "boolean": "`true` or `false`",
     "choice": "text in quotes",
     "choices": "a list of texts in quotes",
+    "names": "a list of texts in quotes",
 }
 
 
@@ -44,6 +45,24 @@ class When:
     @property
     def _shown(self) -> str:
         return " or ".join(f"`{value}`" if value else "empty" for value in self.values)
+
+
+@dataclass(frozen=True)
+class Both:
+    """Applies when two conditions hold; the second is about a question under the first."""
+
+    first: When
+    """The wider condition."""
+    second: When
+    """The narrower one."""
+
+    def __call__(self, answers: Mapping[str, object]) -> bool:
+        return self.first(answers) and self.second(answers)
+
+    @property
+    def opposite(self) -> str:
+        """Where it does not apply, in words that follow "does not apply"."""
+        return self.second.opposite
 
 
 @dataclass(frozen=True)
@@ -102,7 +121,7 @@ class Question:
     help: str
     """One or two sentences: what it does and which value is usual."""
     default: object
-    """The answer that holds until a person gives another; a tuple for `choices`."""
+    """The answer that holds until a person gives another; a tuple for `choices` and `names`."""
     choices: tuple[str, ...] = ()
     """The possible answers of a `choice` or `choices`, in the order shown."""
     applies: Callable[[Mapping[str, object]], bool] = always
@@ -132,6 +151,8 @@ def normal(question: Question, value: object) -> object:
         raise ValueError(f"must be {_NAMES[question.kind]}")
     if question.choices:
         value = _chosen(question, value)
+    elif isinstance(value, (list, tuple)):
+        value = tuple(sorted({name.strip() for name in value} - {""}))
     elif question.kind == "number":
         value = float(str(value))
     elif isinstance(value, str):
@@ -151,7 +172,7 @@ def from_text(question: Question, text: str) -> object:
     if question.kind == "boolean":
         words = {"true": True, "yes": True, "y": True, "false": False, "no": False, "n": False}
         return normal(question, words.get(typed.lower(), typed))
-    if question.kind == "choices":
+    if question.kind in ("choices", "names"):
         return normal(question, [part.strip() for part in typed.split(",") if part.strip()])
     if question.kind in ("integer", "number"):
         try:
@@ -172,7 +193,7 @@ def _has_type(kind: Kind, value: object) -> bool:
         if isinstance(value, float):
             return math.isfinite(value)
         return isinstance(value, int) and not isinstance(value, bool)
-    if kind == "choices":
+    if kind in ("choices", "names"):
         return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
     return isinstance(value, str)
 

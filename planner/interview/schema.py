@@ -17,6 +17,7 @@ _TYPES = {
     "number": "number",
     "boolean": "boolean",
     "choices": "array",
+    "names": "array",
 }
 
 
@@ -68,6 +69,9 @@ def _property(question: Question) -> dict[str, object]:
         result["enum"] = list(question.choices)
     if question.kind == "choices":
         result["items"] = {"type": "string", "enum": list(question.choices)}
+        result["uniqueItems"] = True
+    if question.kind == "names":
+        result["items"] = {"type": "string"}
         result["uniqueItems"] = True
     return result | _range(question)
 

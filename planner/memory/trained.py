@@ -3,9 +3,10 @@
 from functools import lru_cache
 
 from planner import layers
+from planner.families import FAMILIES
 from planner.memory.facts import Sized
 from planner.models import Architecture
-from planner.profile import Profile
+from planner.profile import Bias, Profile
 
 EIGHT_BIT_LEAST = 4096
 """Elements from which bitsandbytes quantises a tensor's states (`min_8bit_size`)."""
@@ -16,11 +17,44 @@ SCALE_BYTES = 2 * 4 / 256
 
 
 def trained_parameters(model: Sized, profile: Profile) -> int:
-    """Return how many parameters the optimizer holds."""
+    """Return how many parameters the optimizer holds: of adapters, and of biases beside them."""
     if profile.method == "full":
         return stored_parameters(model, profile)
-    each = _adapted_widths(model.architecture, profile.targets)
-    return profile.rank * each
+    shape = model.architecture
+    added = profile.rank * _adapted_widths(shape, profile.targets)
+    return added + trained_biases(shape, profile.targets, profile.bias)
+
+
+@lru_cache(maxsize=4096)
+def trained_biases(shape: Architecture, names: tuple[str, ...], bias: Bias) -> int:
+    """Return the elements of the biases that PEFT trains beside adapters on the layers `names`.
+
+    `lora_only` trains those of the adapted layers, `all` every parameter whose name ends with
+    `.bias` (`peft/tuners/tuners_utils.py`, `_mark_only_adapters_as_trainable`).
+    """
+    if bias == "none":
+        return 0
+    found = sum(
+        block.count * part.outputs
+        for block in layers.blocks(shape)
+        for part in block.linears
+        if part.biased and (bias == "all" or part.name in names)
+    )
+    return found + (_biases_beside_linears(shape) if bias == "all" else 0)
+
+
+def _biases_beside_linears(shape: Architecture) -> int:
+    """Elements of the biases of norms, routers and head."""
+    kind = FAMILIES[shape.family]
+    norms = shape.layers * shape.norms_per_layer + (2 if kind.embedding_norm else 1)
+    heads = 2 * shape.layers * shape.qk_norm
+    mixtures = shape.layers - shape.dense_layers if shape.experts and shape.mlp_bias else 0
+    return (
+        norms * shape.hidden * (kind.norm_vectors == 2)
+        + heads * shape.head_dim * (kind.qk_vectors == 2)
+        + mixtures * shape.experts
+        + shape.vocabulary * shape.head_bias
+    )
 
 
 def stored_parameters(model: Sized, profile: Profile) -> int:
@@ -49,7 +83,10 @@ def states(model: Sized, profile: Profile) -> tuple[int, int]:
 
 
 def _kinds(model: Sized, profile: Profile) -> tuple[int, int, int]:
-    """Return the elements of tensors too small for 8 bits, too small for pages, and embeddings."""
+    """Return the elements of tensors too small for 8 bits, too small for pages, and embeddings.
+
+    Biases are counted as small, though some of a wide model are not.
+    """
     shape = model.architecture
     if profile.method == "full":
         blocks = layers.blocks(shape)
@@ -57,27 +94,28 @@ def _kinds(model: Sized, profile: Profile) -> tuple[int, int, int]:
         table = shape.vocabulary * shape.hidden
         head = 0 if shape.tied or profile.objective == "reward" else table
         return max(0, trained_parameters(model, profile) - weights - table - head), 0, table
-    return *_adapter_kinds(shape, profile.targets, profile.rank), 0
+    small, medium = _adapter_kinds(shape, profile.targets, profile.rank)
+    return small + trained_biases(shape, profile.targets, profile.bias), medium, 0
 
 
 @lru_cache(maxsize=4096)
-def _adapter_kinds(shape: Architecture, targets: tuple[str, ...], rank: int) -> tuple[int, int]:
+def _adapter_kinds(shape: Architecture, names: tuple[str, ...], rank: int) -> tuple[int, int]:
     small = medium = 0
     for block in layers.blocks(shape):
         for part in block.linears:
             for width in (part.inputs, part.outputs):
-                size = rank * width * block.count * (part.name in targets)
+                size = rank * width * block.count * (part.name in names)
                 small += size if rank * width < EIGHT_BIT_LEAST else 0
                 medium += size if EIGHT_BIT_LEAST <= rank * width < PAGED_LEAST else 0
     return small, medium
 
 
 @lru_cache(maxsize=4096)
-def _adapted_widths(shape: Architecture, targets: tuple[str, ...]) -> int:
+def _adapted_widths(shape: Architecture, names: tuple[str, ...]) -> int:
     """Inputs and outputs of all adapted layers together: an adapter has `rank` times as many."""
     return sum(
         block.count * (part.inputs + part.outputs)
         for block in layers.blocks(shape)
         for part in block.linears
-        if part.name in targets
+        if part.name in names
     )

@@ -17,12 +17,7 @@ from runner.stages.merge import complete
 def run(given: Context) -> dict[str, Any]:
     """Train to the end. Raises Stopped where a checkpoint was left instead."""
     lock = given.lock
-    use_threads(lock.exactness.threads)
-    if lock.exactness.exact:
-        torch.use_deterministic_algorithms(True)
-        # Filling each new tensor first costs a third of the speed and a tenth of the memory on
-        # CPU, and changes no result: nothing here reads memory that it has not written.
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    keep_to(lock.exactness.threads, exact=lock.exactness.exact)
     rows, validation = prepared(given, "train"), prepared(given, "validation")
     check_rows(rows, lock.stream.sha256)
     job = sft.SftJob(
@@ -67,6 +62,16 @@ def check_rows(rows: list[Encoded], locked: str) -> None:
 def columns(rows: list[Encoded]) -> sft.Encoded:
     """Return rows in the shape that the training takes."""
     return sft.Encoded([row.input_ids for row in rows], [row.labels for row in rows])
+
+
+def keep_to(threads: int, *, exact: bool) -> None:
+    """Let torch compute as a lock promises; see `use_threads` for the number of threads."""
+    use_threads(threads)
+    if exact:
+        torch.use_deterministic_algorithms(True)
+        # Filling each new tensor first costs a third of the speed and a tenth of the memory on
+        # CPU, and changes no result: nothing here reads memory that it has not written.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def use_threads(threads: int) -> None:

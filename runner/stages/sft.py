@@ -5,6 +5,7 @@ model (else an adapter's first values are unseeded), take the rows in the order 
 events, mark each checkpoint as whole, and go on from the last whole one.
 """
 
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from transformers import (
     AutoTokenizer,
     BitsAndBytesConfig,
     PreTrainedModel,
+    TrainerCallback,
     set_seed,
 )
 from trl import SFTConfig, SFTTrainer
@@ -77,16 +79,7 @@ def train(job: SftJob, line: Line) -> SftResult:
     set_seed(job.train.seed)
     checkpoint = last_whole_checkpoint(job.work)
     watch = Watch(line, job.predicted_bytes, earlier_peak(checkpoint))
-    trainer = _Trainer(
-        order=job.order,
-        model=load(job.base, job.method, job.train),
-        args=_arguments(job),
-        train_dataset=_dataset(job.rows),
-        eval_dataset=_dataset(job.validation) if job.validation else None,
-        processing_class=AutoTokenizer.from_pretrained(job.base),
-        peft_config=_lora(job.method),
-        callbacks=[watch],
-    )
+    trainer = trainer_of(job, load(job.base, job.method, job.train), [watch])
     trainer.train(resume_from_checkpoint=checkpoint)
     steps = int(trainer.state.global_step)
     measured = watch.peak_bytes(), watch.median_step_seconds()
@@ -97,8 +90,36 @@ def train(job: SftJob, line: Line) -> SftResult:
     return SftResult(result, steps, False, *measured)
 
 
+def trainer_of(
+    job: SftJob, model: PreTrainedModel, callbacks: Sequence[TrainerCallback]
+) -> SFTTrainer:
+    """Return TRL's trainer of a job, around a model that `load` returned."""
+    return _Trainer(
+        order=job.order,
+        model=model,
+        args=_sft_arguments(job),
+        train_dataset=dataset(job.rows),
+        eval_dataset=dataset(job.validation) if job.validation else None,
+        processing_class=AutoTokenizer.from_pretrained(job.base),
+        peft_config=lora(job.method, model),
+        callbacks=list(callbacks),
+    )
+
+
 def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:
     """Return the base model in the lock's dtype, in NF4 where the method is QLoRA."""
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        base, use_safetensors=True, trust_remote_code=False, **loaded_as(method, settings)
+    )
+    keep_quantised_form(model)
+    return model
+
+
+def loaded_as(method: Method, settings: Train) -> dict[str, Any]:
+    """Return the form that the base model is loaded in, as `from_pretrained` takes it.
+
+    On a GPU each tensor goes straight to the card: main memory never holds the whole model.
+    """
     quantisation = None
     if method.kind == "qlora":
         quantisation = BitsAndBytesConfig(
@@ -107,19 +128,15 @@ def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=getattr(torch, settings.dtype),
         )
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        base,
-        dtype=getattr(torch, settings.dtype),
-        quantization_config=quantisation,
-        attn_implementation=settings.attention,
-        use_safetensors=True,
-        trust_remote_code=False,
-    )
-    _keep_quantised_form(model)
-    return model
+    return {
+        "dtype": getattr(torch, settings.dtype),
+        "quantization_config": quantisation,
+        "attn_implementation": settings.attention,
+        "device_map": {"": torch.cuda.current_device()} if torch.cuda.is_available() else None,
+    }
 
 
-def _keep_quantised_form(model: PreTrainedModel) -> None:
+def keep_quantised_form(model: PreTrainedModel) -> None:
     """Keep 4-bit weights on CPU as they were loaded.
 
     bitsandbytes repacks them in the first evaluation, and the way back is not exact: a run that
@@ -141,7 +158,11 @@ def last_whole_checkpoint(work: Path) -> str | None:
     return str(numbers[max(numbers)]) if numbers else None
 
 
-def _lora(method: Method) -> LoraConfig | None:
+def lora(method: Method, model: PreTrainedModel | None = None) -> LoraConfig | None:
+    """Return the adapter of a lock, as PEFT takes it; None for full weights.
+
+    Where `model` wraps a decoder for other inputs too, nothing outside the decoder is adapted.
+    """
     if method.kind == "full":
         return None
     return LoraConfig(
@@ -150,48 +171,62 @@ def _lora(method: Method) -> LoraConfig | None:
         lora_alpha=method.alpha,
         lora_dropout=method.dropout,
         target_modules=list(method.targets),
-        bias="none",
+        exclude_modules=_beside_decoder(model) if model else None,
+        bias=method.bias,
     )
 
 
-def _arguments(job: SftJob) -> SFTConfig:
+def _beside_decoder(model: PreTrainedModel) -> str | None:
+    """Return what matches the modules outside a wrapped decoder; None where it is not wrapped."""
+    if model.config.get_text_config() is model.config:
+        return None
+    decoder = model.get_decoder()
+    name = next(name for name, module in model.named_modules() if module is decoder)
+    return rf"(?!{re.escape(name)}\.).*"
+
+
+def arguments(job: SftJob) -> dict[str, Any]:
+    """Return what a lock says to any trainer, as fields of `transformers.TrainingArguments`."""
     settings, evaluated = job.train, job.validation is not None
-    return SFTConfig(
-        output_dir=str(job.work),
-        per_device_train_batch_size=settings.micro_batch,
-        per_device_eval_batch_size=settings.micro_batch,
-        gradient_accumulation_steps=settings.accumulation,
-        num_train_epochs=settings.epochs,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type=settings.schedule,
-        warmup_steps=settings.warmup_ratio,
-        weight_decay=settings.weight_decay,
-        max_grad_norm=settings.gradient_clip,
-        optim=settings.optimizer,
-        bf16=settings.dtype == "bfloat16",
-        seed=settings.seed,
-        gradient_checkpointing=settings.checkpointing,
-        max_length=None,
-        packing=False,
-        dataset_kwargs={"skip_prepare_dataset": True},
-        eval_strategy="steps" if evaluated else "no",
-        eval_steps=settings.evaluate_steps,
-        save_strategy="steps",
-        save_steps=settings.evaluate_steps,
-        save_total_limit=2,
-        load_best_model_at_end=evaluated and settings.keep == "best",
-        metric_for_best_model="eval_loss" if evaluated else None,
-        greater_is_better=False if evaluated else None,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        report_to="none",
-        disable_tqdm=True,
-        dataloader_num_workers=0,
-        use_cpu=not torch.cuda.is_available(),
-    )
+    return {
+        "output_dir": str(job.work),
+        "per_device_train_batch_size": settings.micro_batch,
+        "per_device_eval_batch_size": settings.micro_batch,
+        "gradient_accumulation_steps": settings.accumulation,
+        "num_train_epochs": settings.epochs,
+        "learning_rate": settings.learning_rate,
+        "lr_scheduler_type": settings.schedule,
+        "warmup_steps": settings.warmup_ratio,
+        "weight_decay": settings.weight_decay,
+        "max_grad_norm": settings.gradient_clip,
+        "optim": settings.optimizer,
+        "bf16": settings.dtype == "bfloat16",
+        "seed": settings.seed,
+        "gradient_checkpointing": settings.checkpointing,
+        "eval_strategy": "steps" if evaluated else "no",
+        "eval_steps": settings.evaluate_steps,
+        "save_strategy": "steps",
+        "save_steps": settings.evaluate_steps,
+        "save_total_limit": 2,
+        "load_best_model_at_end": evaluated and settings.keep == "best",
+        "metric_for_best_model": "eval_loss" if evaluated else None,
+        "greater_is_better": False if evaluated else None,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "dataloader_num_workers": 0,
+        "use_cpu": not torch.cuda.is_available(),
+    }
 
 
-def _dataset(rows: Encoded) -> Dataset:
+def _sft_arguments(job: SftJob) -> SFTConfig:
+    finished = {"skip_prepare_dataset": True}
+    return SFTConfig(**arguments(job), max_length=None, packing=False, dataset_kwargs=finished)
+
+
+def dataset(rows: Encoded) -> Dataset:
+    """Return finished rows as the trainer takes them."""
     return Dataset.from_dict(
         {
             "input_ids": [list(ids) for ids in rows.input_ids],

@@ -1,7 +1,8 @@
 """The symbolic step: the real model class, PEFT and loss under fake tensors, at small depths.
 
-What lives at each moment of a step is linear in the number of layers, so that two depths give
-it for every depth. torch is imported in a child process alone (`python -m runner.trace`).
+What is allocated at each moment of a step grows evenly with the number of layers, so that two
+depths give it for every depth. torch is imported in a child process alone (`python -m
+runner.trace`).
 """
 
 import json
@@ -20,7 +21,9 @@ from planner.memory import Estimate
 from planner.models import Architecture
 from planner.profile import Profile
 
-_NEEDED = ("torch", "transformers", "trl", "peft")
+_NEEDED = ("torch", "transformers", "trl", "peft", "bitsandbytes")
+_MORE = 6
+"""Layers, at least, between the two depths."""
 _OUTSIDE = ("process", "model files", "workspace", "heap")
 """Components of the closed form that are no tensors, and that a trace so cannot see."""
 
@@ -51,14 +54,6 @@ class Traced:
 
 def refusal(profile: Profile) -> str:
     """Return why a plan cannot be traced, as a sentence; empty where it can."""
-    if profile.quantised_bits:
-        return "A quantised base cannot be traced: bitsandbytes' kernels need real tensors."
-    if profile.optimizer.endswith("8bit"):
-        return f"`{profile.optimizer}` cannot be traced: bitsandbytes' kernels need real tensors."
-    if profile.objective != "sft":
-        return f"Only `sft` can be traced so far, not `{profile.objective}`."
-    if profile.packing:
-        return "Packed rows cannot be traced so far."
     if profile.parallel != "single":
         return "Only a plan for one card can be traced so far."
     return ""
@@ -83,9 +78,15 @@ def trace(jobs: Sequence[Job]) -> tuple[Traced, ...]:
 
 
 def depths(shape: Architecture) -> tuple[int, int]:
-    """Return the depths to trace: 2 and 3 layers, or periods of layers, behind dense ones."""
+    """Return the depths to trace: 2 layers, or periods of layers, behind dense ones, and more.
+
+    What lives is linear in them; what torch's allocator cannot use of its blocks is so only on
+    average, which six layers more show.
+    """
     period = max(1, shape.sliding_every)
-    return shape.dense_layers + 2 * period, shape.dense_layers + 3 * period
+    few = shape.dense_layers + 2 * period
+    many = few + -(-_MORE // period) * period
+    return few, min(many, shape.layers) if shape.layers > few else many
 
 
 def _run(asked: object) -> list[list[dict[str, int]]]:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import traceback
 import warnings
 from pathlib import Path
 
@@ -22,4 +23,8 @@ def main(job: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    try:
+        main(Path(sys.argv[1]))
+    except Exception as problem:
+        traceback.print_exc()
+        sys.exit(f"{type(problem).__name__}: {(str(problem).splitlines() or [''])[0]}")

@@ -4,7 +4,7 @@ torch without CUDA cannot make autograd nodes for tensors that say they are on a
 runs on CPU and does what a GPU does at these places. What is not a GPU's way says so.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 _functional = torch.nn.functional
+_autocast_enabled = torch.is_autocast_enabled
 _IN_FLOAT32 = {
     torch.pow, torch.Tensor.pow, torch.Tensor.__pow__, torch.rsqrt, torch.Tensor.rsqrt,
     torch.softmax, torch.Tensor.softmax, _functional.softmax, _functional.layer_norm,
@@ -41,14 +42,25 @@ class _Ways(TorchFunctionMode):
 
 
 @contextmanager
-def whole_rows() -> Iterator[None]:
-    """Tell transformers that each row is one sequence; it would ask the fake positions.
+def whole_rows(padded: bool) -> Iterator[None]:
+    """Tell transformers that each row is one sequence, and whether one is padded.
 
-    Where it cannot ask, it builds an attention mask that rows of one length do not get.
+    It would ask the fake tensors, and where it cannot ask, it builds an attention mask that rows
+    of one length do not get.
     """
     from transformers import masking_utils
 
-    with _changed([(masking_utils, "find_packed_sequence_indices", _nothing)]):
+    skips = masking_utils._ignore_causal_mask_sdpa
+
+    def unpadded(_: object, *args: Any, **kwargs: Any) -> bool:
+        return bool(skips(None, *args, **kwargs))
+
+    changes: list[tuple[Any, str, Any]] = [
+        (masking_utils, "find_packed_sequence_indices", _nothing)
+    ]
+    if not padded:
+        changes += [(masking_utils, "_ignore_causal_mask_sdpa", unpadded)]
+    with changed(changes):
         yield
 
 
@@ -61,7 +73,7 @@ def as_resident(vocabulary: int) -> Iterator[None]:
     from trl.trainer import utils
 
     name = "_CHUNKED_LOGPROB_CHUNK_SIZE"
-    with _changed([(utils, name, min(vocabulary, getattr(utils, name)))]):
+    with changed([(utils, name, min(vocabulary, getattr(utils, name)))]):
         yield
 
 
@@ -75,8 +87,8 @@ def as_gpu() -> Iterator[None]:
     changes: list[tuple[Any, str, Any]] = [
         (chunked_logprob, name, value) for name, value in head.items()
     ]
-    changes += [(utils, "_use_triton", _yes)]
-    with _changed(changes), _Ways():
+    changes += [(utils, "_use_triton", _yes), (torch, "is_autocast_enabled", _autocasts)]
+    with changed(changes), _Ways():
         yield
 
 
@@ -89,7 +101,9 @@ def recomputing() -> tuple[AbstractContextManager[None], AbstractContextManager[
 
 
 @contextmanager
-def _changed(changes: Sequence[tuple[Any, str, Any]]) -> Iterator[None]:
+def changed(changes: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
+    """Set attributes, given as holder, name and value, and set them back at the end."""
+    changes = list(changes)
     kept = [(module, name, getattr(module, name)) for module, name, _ in changes]
     for module, name, value in changes:
         setattr(module, name, value)
@@ -114,6 +128,11 @@ def _float32(value: Any) -> Any:
 
 def _nothing(*_: Any, **__: Any) -> None:
     """What a kernel of TRL's does on a GPU: it writes where it is told and takes no memory."""
+
+
+def _autocasts(_: str = "cpu") -> bool:
+    """Whether autocast is on where the step runs; torch means a GPU where none is named."""
+    return _autocast_enabled("cpu")
 
 
 def _yes(_: torch.device) -> bool:

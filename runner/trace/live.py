@@ -1,11 +1,14 @@
-"""Bytes of the tensors that live, storage by storage, as torch's dispatcher makes them."""
+"""Memory of the tensors that live, storage by storage, as torch's dispatcher makes them."""
 
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from runner.trace.allocator import Block, Caching, Exact
 
 _BACKWARD = "_scaled_dot_product_flash_attention_for_cpu_backward"
 
@@ -17,24 +20,34 @@ class Live(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch types i
     what autograd has saved counts as long as it is saved.
     """
 
-    def __init__(self, *, as_gpu: bool) -> None:
+    def __init__(
+        self,
+        *,
+        as_gpu: bool,
+        kernels: Mapping[Any, Callable[..., Any]] | None = None,
+        scored: float = 1.0,
+    ) -> None:
+        """Count as a GPU's kernels allocate, and as `kernels` do in place of their operations.
+
+        `scored` is the share of tokens that a mask picks.
+        """
         super().__init__()  # type: ignore[no-untyped-call]
         self.peaks: dict[str, int] = {}
         """The most bytes that lived in each moment."""
-        self._as_gpu = as_gpu
-        self._moment, self._live = "load", 0
+        self._as_gpu, self._kernels, self._scored = as_gpu, kernels or {}, scored
+        self._memory = Caching() if as_gpu else Exact()
+        self._moment = "load"
         self._known: set[int] = set()
 
     def enter(self, moment: str) -> None:
         """Begin a moment, or go on with it; what lives counts in it from now on."""
         self._moment = moment
-        self._reach(self._live)
+        self._reach()
 
     def see(self, tensors: Iterable[object]) -> None:
-        """Count tensors that were made elsewhere."""
-        for tensor in tensors:
-            if isinstance(tensor, torch.Tensor):
-                self._add(tensor.untyped_storage())
+        """Count tensors that were made elsewhere; those on the meta device lie outside."""
+        self._count(tensors)
+        self._reach()
 
     def __torch_dispatch__(
         self,
@@ -43,29 +56,59 @@ class Live(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch types i
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        if self._as_gpu and operation is torch.ops.aten.index.Tensor and _by_mask(args):
-            made = _picked(*args)
-        else:
+        if kernel := self._kernels.get(operation):
+            with self:
+                return kernel(*args, **(kwargs or {}))
+        made = self._valueless(operation, args)
+        if made is None:
             made = operation(*args, **(kwargs or {}))
         if self._as_gpu and operation.overloadpacket.__name__ == _BACKWARD:
-            self._reach(self._live + _flash_scratch(args[1], args[2]))
-        self.see(_tensors(made))
+            self._reach(_flash_scratch(args[1], args[2]))
+        self._count(_tensors(made))
+        if not self._sums_gradients(operation):
+            self._reach()
         return made
+
+    def _sums_gradients(self, operation: Any) -> bool:
+        """Whether autograd adds to a gradient that nothing else holds.
+
+        It does so in place, but never under a dispatch mode: the two are not there at once
+        (`can_accumulate_inplace` in PyTorch's `torch/csrc/autograd/input_buffer.cpp`).
+        """
+        adds = operation is torch.ops.aten.add.Tensor
+        return adds and "backward" in self._moment and not torch.is_grad_enabled()
+
+    def _valueless(self, operation: Any, args: tuple[Any, ...]) -> Any:
+        """Return what an operation that asks for values makes of tensors that have none.
+
+        A mask picks the share that is scored, and any number is 1.
+        """
+        if not args or not isinstance(args[0], FakeTensor):
+            return None
+        if operation is torch.ops.aten.index.Tensor and _by_mask(args):
+            tensor, mask = args[0], args[1][0]
+            return tensor.new_empty((int(self._scored * mask.numel()), *tensor.shape[mask.dim() :]))
+        return 1 if operation is torch.ops.aten._local_scalar_dense.default else None
+
+    def _count(self, tensors: Iterable[object]) -> None:
+        for tensor in tensors:
+            if isinstance(tensor, torch.Tensor) and tensor.device.type != "meta":
+                self._add(tensor.untyped_storage())
 
     def _add(self, storage: torch.UntypedStorage) -> None:
         key, size = storage._cdata, storage.nbytes()
-        if key in self._known:
+        if not size or key in self._known:
             return
         self._known.add(key)
-        self._live += size
-        self._reach(self._live)
-        weakref.finalize(storage, self._forget, key, size)
+        weakref.finalize(storage, self._forget, key, self._memory.take(size))
 
-    def _forget(self, key: int, size: int) -> None:
+    def _forget(self, key: int, block: Block) -> None:
         self._known.discard(key)
-        self._live -= size
+        self._memory.give(block)
 
-    def _reach(self, size: int) -> None:
+    def _reach(self, scratch: int = 0) -> None:
+        """Remember what is in use now, with what a kernel takes beside it."""
+        size = self._memory.allocated + scratch
         self.peaks[self._moment] = max(self.peaks.get(self._moment, 0), size)
 
 
@@ -80,12 +123,6 @@ def _tensors(made: object) -> Iterator[object]:
 def _by_mask(args: tuple[Any, ...]) -> bool:
     indices = args[1]
     return len(indices) == 1 and indices[0] is not None and indices[0].dtype == torch.bool
-
-
-def _picked(tensor: torch.Tensor, indices: list[torch.Tensor]) -> torch.Tensor:
-    """Return what a mask picks where it picks everything; fake tensors have no values to ask."""
-    mask = indices[0]
-    return tensor.new_empty((mask.numel(), *tensor.shape[mask.dim() :]))
 
 
 def _flash_scratch(query: torch.Tensor, key: torch.Tensor) -> int:

@@ -128,6 +128,31 @@ def test_a_card_that_is_not_known_is_one_sentence_with_the_nearest_names() -> No
     assert "`RTX 4091` is not known" in caught.value.message
     assert "`RTX 4090`" in caught.value.message
     assert caught.value.hint == "--gpu 'RTX 4090'"
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("4091", "RTX 4090"),
+        ("RTX 4009", "RTX 4090"),
+        ("3091", "RTX 3090"),
+        ("4080ti", "RTX 4080"),
+        ("RTX 4070 Ti Supr", "RTX 4070 Ti SUPER"),
+        ("A6001", "RTX A6000"),
+        ("H101", "H100 SXM"),
+        ("L41", "L40"),
+        ("MI301X", "MI300X"),
+        ("M5 Max", "M1 Max"),
+        ("RTX 4909", "RTX 4090"),
+    ],
+)
+def test_a_name_with_one_wrong_digit_is_nearest_to_the_right_one(name: str, nearest: str) -> None:
+    with pytest.raises(UsageProblem) as caught:
+        find_accelerator(name)
+    assert caught.value.hint == f"--gpu '{nearest}'"
+
+
+def test_a_card_that_is_like_none_comes_without_a_name() -> None:
     with pytest.raises(UsageProblem) as caught:
         find_accelerator("abacus")
     assert "nearest" not in caught.value.message

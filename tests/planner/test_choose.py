@@ -1,14 +1,16 @@
 """What is chosen for small and large machines, with its reasons, and what is refused."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lockfiles.errors import DoesNotFit, UsageProblem
+from planner.candidates import counted
 from planner.choose import Choice, choose
 from planner.interview.answers import Answers, check
-from planner.machine import Gpu, MachineFacts
+from planner.machine import Gpu, Holder, MachineFacts
 from planner.models import from_folder
 from tests.planner.test_memory import MODELS
 
@@ -47,8 +49,33 @@ def test_lora_where_it_fits() -> None:
     assert found.estimate.peak.peak_bytes <= found.budget_bytes < 24 << 30
 
 
-def test_the_next_larger_micro_batch_would_not_fit() -> None:
-    found = _choose("llama3.1-8b", _machine(24))
+def test_nothing_fits_names_who_holds_the_card() -> None:
+    gpu = Gpu("NVIDIA RTX 4090", 24 << 30, 1 << 30, "8.9", (Holder(4711, "python", 23 << 30),))
+    with pytest.raises(DoesNotFit) as caught:
+        _choose("llama3.1-8b", replace(_machine(24), gpus=(gpu,)))
+    assert caught.value.message.endswith(
+        "of `NVIDIA RTX 4090` may be used: 23.0 GiB of 24.0 GiB are taken by process 4711 (python)."
+    )
+
+
+def test_a_card_that_cannot_be_used_says_why() -> None:
+    machine = replace(_machine(), problem="The driver is asleep: wake it.")
+    with pytest.raises(DoesNotFit, match="cards cannot be used") as caught:
+        counted(_answers(machine__device="cuda"), machine)
+    assert caught.value.hint == "The driver is asleep: wake it."
+
+
+def test_a_card_of_amd_is_planned_for_and_called_not_measured() -> None:
+    found = _choose("llama3.1-8b", _machine(192, capability="gfx942"))
+    assert found.dtype == "bfloat16"
+    assert found.why["train.dtype"] == "Instruction set gfx942 computes bfloat16."
+    assert found.why["prediction.peak_bytes"].endswith("neither it nor training was measured.")
+
+
+def test_the_next_larger_micro_batch_would_not_fit_a_card_of_unknown_speed() -> None:
+    machine = _machine(24)
+    unknown = replace(machine, gpus=(replace(machine.gpus[0], name="a card of 24 GiB"),))
+    found = _choose("llama3.1-8b", unknown)
     larger = next(other for other in found.rejected if other.what.startswith("LoRA, micro-batch"))
     assert larger.needed_bytes > found.budget_bytes
     assert "8" in larger.what and "GiB" in larger.reason

@@ -14,12 +14,12 @@ from planner.candidates import CUDA_CONTEXT_BYTES, Kind
 from planner.catalogue import accelerators, find_accelerator
 from planner.choose import choose
 from planner.fit import machines, models
-from planner.fit.answers import Answer, answers, nothing_fits
+from planner.fit.answers import Answer, answers, nothing_fits, record
 from planner.fit.models import FitModel
 from planner.fit.search import Search
 from planner.fit.wish import Parallel, Wish
 from planner.interview.answers import check
-from planner.machine import Gpu, MachineFacts
+from planner.machine import Gpu, Holder, MachineFacts
 from tests.planner.test_memory import MODELS
 
 BASE = Path(__file__).parents[2] / "runner" / "demo" / "base"
@@ -176,8 +176,32 @@ def test_a_busy_card_counts_with_what_is_free() -> None:
     idle, busy = _cards(1, 80), _cards(1, 80, free_gib=20)
     assert _only(busy, method="qlora").plan.budget_bytes < 20 * GIB - CUDA_CONTEXT_BYTES
     told = [_only(machine, method="qlora").reasons for machine in (idle, busy)]
-    assert not any("Other programs" in reason for reason in told[0])
-    assert "Other programs hold 60.0 GiB of `NVIDIA Card`, which are not counted." in told[1]
+    assert not any("taken" in reason for reason in told[0])
+    assert (
+        "Of `NVIDIA Card`, 60.0 GiB of 80.0 GiB are taken by programs that the driver does not "
+        "name, and are not counted."
+    ) in told[1]
+
+
+def test_nothing_fits_names_who_holds_the_card() -> None:
+    gpu = Gpu("NVIDIA Card", 80 * GIB, 2 * GIB, "9.0", (Holder(4711, "python", 78 * GIB),))
+    search = _search(replace(_cards(1, 80), gpus=(gpu,)))
+    problem = nothing_fits(search, answers(search))
+    assert problem.message.endswith(
+        "of `NVIDIA Card` may be used: 78.0 GiB of 80.0 GiB are taken by process 4711 (python)."
+    )
+
+
+def test_a_chip_that_trains_on_its_processor_is_named() -> None:
+    mac = replace(CPU, processor="Apple M3 Max", metal_bytes=12 * GIB)
+    assert record(_search(mac), ())["machine"]["name"] == "Apple M3 Max"  # type: ignore[index]
+
+
+def test_a_card_of_amd_computes_bfloat16_and_is_called_not_measured() -> None:
+    gpu = Gpu("MI300X", 192 * GIB, 192 * GIB, "gfx942")
+    found = _only(replace(_cards(1, 80), gpus=(gpu,)), method="lora")
+    assert found.plan.profile.dtype == "bfloat16"
+    assert any("on cards of AMD it was not measured" in reason for reason in found.reasons)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -322,6 +346,14 @@ def test_cards_by_name_and_by_size() -> None:
     assert machines.chosen(None, 12).counted_memory_bytes == 12 * GIB
     assert machines.chosen("H200", None).gpus[0].name == find_accelerator("H200").name
     assert machines.chosen(None, None).cpu_cores >= 1
+
+
+def test_an_apple_chip_has_what_metal_recommends_of_its_memory() -> None:
+    chip = find_accelerator("M3 Max")
+    (gpu,) = machines.named("M3 Max").gpus
+    assert gpu.memory_bytes == gpu.free_bytes == chip.memory_bytes * 3 // 4
+    with pytest.raises(UsageProblem, match="of which there is one"):
+        machines.named("M3 Max:2")
 
 
 @pytest.mark.parametrize("name", ["RTX 4909", "RTX 4090:0", "RTX 4090:x", "RTX 4090:"])

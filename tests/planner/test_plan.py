@@ -183,6 +183,22 @@ def test_every_method_is_planned_for_a_card(folder: Path, kind: str) -> None:
     assert made.exactness.threads == 0
 
 
+def test_a_card_has_a_time_and_with_a_price_a_cost(folder: Path) -> None:
+    on_card: dict[str, Any] = {"machine__device": "cuda", "train__exact": False}
+    free = planned(folder, machine=GPU_MACHINE, **on_card)
+    paid = planned(folder, machine=GPU_MACHINE, machine__price_per_hour=360, **on_card)
+    assert 0 < free.prediction.step_seconds < free.prediction.seconds
+    assert free.prediction.cost == 0
+    assert paid.prediction.cost == pytest.approx(paid.prediction.seconds / 10, abs=0.006)
+    assert "rough" in free.why["prediction.seconds"]
+
+
+def test_on_cpu_no_time_is_guessed(folder: Path) -> None:
+    made = planned(folder)
+    assert (made.prediction.step_seconds, made.prediction.seconds) == (0, 0)
+    assert "prediction.seconds" not in made.why
+
+
 def test_a_card_is_not_counted_where_the_processor_trains(folder: Path) -> None:
     made = planned(folder, machine=GPU_MACHINE)
     assert (made.machine.kind, made.machine.count) == ("cpu", 0)

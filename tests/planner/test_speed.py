@@ -7,6 +7,7 @@ warm-up, a rough figure; those of 4 are medians of 8.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.planner.test_memory import MODELS, PLAN
 
 # model, objective, method, length, micro-batch, checkpointing, dropout, accumulation, optimizer,
 # seconds of one step
-CALIBRATED = [
+STEPS = [
     ("qwen2.5-0.5b", "sft", "lora", 1024, 1, True, 0.05, 2, "adamw_torch_fused", 0.586),
     ("llama3.1-8b", "sft", "lora", 1024, 1, True, 0.05, 2, "adamw_torch_fused", 0.8),
     ("llama3.1-8b", "sft", "qlora", 2048, 4, True, 0.05, 2, "adamw_torch_fused", 2.067),
@@ -25,8 +26,6 @@ CALIBRATED = [
     ("qwen3-4b", "sft", "full", 2048, 2, True, 0.0, 2, "paged_adamw_8bit", 0.936),
     ("llama3.1-8b", "sft", "lora", 2048, 4, True, 0.05, 4, "adamw_torch_fused", 4.574),
     ("llama3.1-8b", "sft", "qlora", 2048, 4, True, 0.05, 4, "adamw_torch_fused", 4.163),
-]
-HELD_OUT = [
     ("qwen2.5-0.5b", "sft", "qlora", 1024, 1, True, 0.05, 2, "adamw_torch_fused", 0.717),
     ("llama3.1-8b", "sft", "qlora", 1024, 1, True, 0.05, 2, "adamw_torch_fused", 1.033),
     ("llama3.1-8b", "sft", "qlora", 2048, 1, False, 0.05, 2, "adamw_torch_fused", 0.481),
@@ -54,11 +53,10 @@ FULL = replace(PLAN, method="full", rank=0, targets=(), dropout=0.0)
 
 def _profile(row: Row) -> Profile:
     _, objective, method, length, micro_batch, checkpointing, dropout, _, optimizer, _ = row
+    changes: dict[str, Any] = {"objective": objective, "method": method, "optimizer": optimizer}
+    changes |= {"length": length, "micro_batch": micro_batch, "checkpointing": checkpointing}
     base = FULL if method == "full" else PLAN
-    return replace(
-        base, objective=objective, method=method, length=length, micro_batch=micro_batch,
-        checkpointing=checkpointing, dropout=dropout, optimizer=optimizer, autocast=True,
-    )  # type: ignore[arg-type]  # fmt: skip
+    return replace(base, dropout=dropout, autocast=True, **changes)
 
 
 def _errors(rows: Iterable[Row]) -> list[float]:
@@ -71,30 +69,28 @@ def _errors(rows: Iterable[Row]) -> list[float]:
     return [abs(error) for error in found]
 
 
-def test_steps_that_calibrated_it_are_met() -> None:
-    errors = _errors(CALIBRATED)
-    assert max(errors) < 0.12
-    assert sum(errors) / len(errors) < 0.06
-
-
-def test_steps_that_did_not_serve_are_met_within_a_quarter() -> None:
-    errors = _errors(HELD_OUT)
+def test_steps_that_did_not_serve_to_fit_it_are_met() -> None:
+    errors = _errors(STEPS)
     assert max(errors) < 0.25
-    assert sum(errors) / len(errors) < 0.14
+    assert sum(error < 0.15 for error in errors) >= 14
+    assert sum(errors) / len(errors) < 0.07
 
 
 @pytest.mark.parametrize(
-    ("plan", "each"),
+    ("plan", "each", "head"),
     [
-        (FULL, 6),
-        (replace(FULL, checkpointing=True), 8),
-        (PLAN, 4),
-        (replace(PLAN, checkpointing=True), 6),
+        (FULL, 6, 8),
+        (replace(FULL, checkpointing=True), 8, 8),
+        (PLAN, 4, 6),
+        (replace(PLAN, checkpointing=True), 6, 6),
     ],
 )
-def test_operations_of_a_parameter(plan: Profile, each: int) -> None:
-    model, short = MODELS["qwen2.5-0.5b"], replace(plan, length=1, micro_batch=1)
-    assert flops(model, short) / model.parameters == pytest.approx(each, rel=0.01)
+def test_operations_of_a_parameter(plan: Profile, each: int, head: int) -> None:
+    """TRL's head computes its tiles again in the backward pass, whatever the layers do."""
+    model, short = MODELS["qwen2.5-0.5b"], replace(plan, length=1, micro_batch=1, rank=1)
+    table = model.architecture.vocabulary * model.architecture.hidden
+    counted = each * (model.parameters - table) + head * table
+    assert flops(model, short) == pytest.approx(counted, rel=0.01)
 
 
 @pytest.mark.parametrize(

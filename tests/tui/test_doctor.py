@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from planner.machine import load, probe
+from tests.planner import recorded
 from tests.tui.test_cli import tunelock
-from tui.commands.doctor import Finding, driver, hints, table, torch_command
+from tui.findings import Finding, hints, table
+from tui.hardware import driver, hardware, torch_command
 
 MISSING = "pip install 'tunelock[train]'"
 
@@ -35,6 +37,56 @@ def test_the_plain_text_says_what_the_json_says() -> None:
     assert plain.stdout == table(found) + "\n"
     assert plain.stdout.startswith("python ")
     assert plain.stderr == "".join(f"hint: {hint}\n" for hint in hints(found))
+
+
+def _lines(folder: Path, name: str = "", cuda: int | None = None, **changed: object) -> list[str]:
+    """Return the lines about the hardware of a recorded machine."""
+    found = hardware(cuda, recorded.facts(folder, name, **changed))
+    return [f"{item.what}: {item.found}" for item in found]
+
+
+def test_a_busy_card_is_shown_with_who_holds_it(tmp_path: Path) -> None:
+    assert _lines(tmp_path, "h100-busy", 12080) == [
+        "nvidia driver: CUDA 12.8",
+        "gpu 0: NVIDIA H100 80GB HBM3: 62.1 GiB of 80.0 GiB are taken by processes 4711 (python) "
+        "and 4712 (ollama)",
+        "gpu 1: NVIDIA H100 80GB HBM3: 79.5 GiB of 80.0 GiB free",
+        "processor: 64 cores",
+        "main memory: 0.12 GiB",
+    ]
+
+
+def test_a_slice_is_shown_with_its_own_memory(tmp_path: Path) -> None:
+    assert _lines(tmp_path, "a100-mig", 12080)[1] == (
+        "gpu 0: NVIDIA A100-SXM4-40GB MIG 3g.20gb: 19.5 GiB of 19.5 GiB free"
+    )
+
+
+def test_amds_cards_are_shown_as_not_measured(tmp_path: Path) -> None:
+    facts = recorded.facts(tmp_path, "rx7900xtx")
+    assert _lines(tmp_path, "rx7900xtx")[:2] == [
+        "amd driver: amdgpu (training was not measured on AMD)",
+        "gpu 0: RX 7900 XTX (gfx1100): 1.2 GiB of 24.0 GiB are taken by programs that the "
+        "driver does not name",
+    ]
+    assert torch_command(None, facts).startswith("choose ROCm at https://pytorch.org/")
+
+
+def test_an_apple_chip_is_named_with_what_its_gpu_may_hold(tmp_path: Path) -> None:
+    assert _lines(tmp_path, "m3-max") == [
+        "nvidia driver: none (planning for CPU)",
+        "processor: Apple M3 Max, 16 cores; its GPU may hold 48.0 GiB (not used: training runs "
+        "on the processor)",
+        "main memory: 64.0 GiB",
+    ]
+
+
+def test_a_driver_that_does_not_answer_comes_with_what_to_do(tmp_path: Path) -> None:
+    facts = recorded.facts(tmp_path, nvml={"errors": {"nvmlInit": 18}})
+    found = list(hardware(None, facts))
+    assert found[0].found == "does not answer (planning for CPU)"
+    assert found[1] == Finding("gpu", "cannot be used (planning for CPU)", facts.problem)
+    assert hints(found)[0].endswith("restart this machine.")
 
 
 @pytest.mark.parametrize(

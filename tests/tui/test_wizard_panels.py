@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from planner.decide import decide
-from planner.machine import Gpu, MachineFacts
+from planner.machine import Gpu, Holder, MachineFacts
 from tests.tui.wizard_samples import against, answered, facts
 from tui.wizard import pages
 from tui.wizard.draft import answer, going, passing
@@ -56,6 +56,15 @@ def test_machine_shows_each_card() -> None:
     assert "GPU 0  NVIDIA RTX 4090  24.0 GiB  23.0 GiB free  cc 8.9" in text
     assert "RAM 64.0 GiB (51.0 GiB free)" in text
     assert "machine in the file" in machine.text(found, saved=True)
+
+
+def test_machine_shows_who_holds_a_card_and_why_there_is_none() -> None:
+    busy = Gpu("NVIDIA RTX 4090", 24 << 30, 4 << 30, "8.9", (Holder(4711, "python", 20 << 30),))
+    found = MachineFacts("cuda", (busy,), 8, 64 << 30, 51 << 30, 412 << 30, "570.1")
+    text = machine.text(found, saved=False)
+    assert "\n  20.0 GiB of 24.0 GiB are taken by process 4711 (python)\n" in text
+    none = MachineFacts("cpu", (), 8, 64 << 30, 51 << 30, 412 << 30, "", problem="Asleep: wake it.")
+    assert "\nAsleep: wake it.\n" in machine.text(none, saved=False)
 
 
 def test_a_page_says_the_error_where_something_cannot_be_read(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from lockfiles.errors import StaleLock
+from lockfiles.errors import StaleLock, UsageProblem
 from tui import output
 
 
@@ -19,6 +19,10 @@ from tui import output
     "--machine", type=click.Path(path_type=Path), metavar="FILE",
     help="Plan for another machine; there, `tunelock doctor --machine FILE` saves its facts.",
 )  # fmt: skip
+@click.option(
+    "--facts", type=click.Path(path_type=Path), metavar="FILE",
+    help="Plan with what `tunelock rehearse` measured: its rehearsal.json.",
+)  # fmt: skip
 @click.option("--check", "only_check", is_flag=True, help="Say whether the lock is up to date.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and what would change in the lock.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
@@ -26,6 +30,7 @@ def command(
     intent: Path,
     out: Path | None,
     machine: Path | None,
+    facts: Path | None,
     only_check: bool,
     dry_run: bool,
     as_json: bool,
@@ -37,6 +42,7 @@ def command(
     """
     from lockfiles import lock as locks
     from planner import machine as machines
+    from planner.rehearsal import ESTIMATOR
     from tui import planning
 
     target = out or intent.with_suffix(".lock")
@@ -47,9 +53,14 @@ def command(
             f"There is no `{target}` yet.", hint=f"tunelock plan {shlex.quote(str(intent))}"
         )
     before = locks.read(target) if target.exists() and (only_check or dry_run) else None
-    facts = machines.load(machine) if machine else None
+    if before and only_check and not facts and before.prediction.estimator == ESTIMATOR:
+        raise UsageProblem(
+            f"`{target}` was planned with what a rehearsal measured, and the check needs that too.",
+            hint=f"tunelock plan {shlex.quote(str(intent))} --check --facts rehearsal.json",
+        )
+    other = machines.load(machine) if machine else None
     kept = before if only_check else None
-    made = planning.from_file(intent, machine=facts, kept=kept, kept_at=target)
+    made = planning.from_file(intent, machine=other, kept=kept, kept_at=target, rehearsal=facts)
     if only_check:
         if before != made:
             raise StaleLock(

@@ -109,6 +109,7 @@ class Facts:
             rows=stream.rows,
             longest=stream.longest,
             machine=facts.machine,
+            lengths=stream.lengths,
         )
 
     def lock(self, values: Values, *, again: bool = False) -> Lock:

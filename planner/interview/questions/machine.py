@@ -1,6 +1,6 @@
 """The machine that will train."""
 
-from planner.interview.question import Question
+from planner.interview.question import Between, Question, When
 
 QUESTIONS: tuple[Question, ...] = (
     Question(
@@ -19,5 +19,15 @@ QUESTIONS: tuple[Question, ...] = (
         "Saved facts of another machine",
         "A machine's JSON file, to plan for it from here; empty plans for this machine.",
         "",
+    ),
+    Question(
+        "machine.price_per_hour",
+        "machine",
+        "number",
+        "Price of the machine per hour",
+        "In whatever money you pay it, for the cost of the run; 0 leaves the cost out.",
+        0.0,
+        applies=When("machine.device", ("cpu",), unless=True),
+        validate=Between(0, 100_000),
     ),
 )

@@ -1,6 +1,6 @@
 """How the weights are trained: the method, its adapter and what fits on the device."""
 
-from planner.interview.question import Between, Question, When
+from planner.interview.question import Between, Both, Question, When
 
 ADAPTER = When("method.kind", ("full",), unless=True)
 """Applies to the methods that train an adapter."""
@@ -52,9 +52,28 @@ QUESTIONS: tuple[Question, ...] = (
         "method",
         "choice",
         "Layers that LoRA adapts",
-        "All linear layers learn best; attention alone is smaller.",
+        "All linear layers learn best; attention alone is smaller; by hand you name them.",
         "all-linear",
-        ("all-linear", "attention"),
+        ("all-linear", "attention+mlp", "attention", "by-hand"),
+        applies=ADAPTER,
+    ),
+    Question(
+        "method.modules",
+        "method",
+        "names",
+        "Names of those layers",
+        "As the model's class names them, such as q_proj and v_proj.",
+        (),
+        applies=Both(ADAPTER, When("method.targets", ("by-hand",))),
+    ),
+    Question(
+        "method.bias",
+        "method",
+        "choice",
+        "Biases trained beside the adapter",
+        "None is usual; lora_only trains those of the adapted layers, all the whole model's.",
+        "none",
+        ("none", "lora_only", "all"),
         applies=ADAPTER,
     ),
     Question(

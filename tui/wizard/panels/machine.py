@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from planner.busy import taken
 from planner.machine import Gpu, MachineFacts
 from tui.units import memory, size
 from tui.wizard.lines import bar, clip
@@ -25,6 +26,7 @@ def text(machine: MachineFacts, *, saved: bool) -> str:
         (
             f"{where}{f' · driver {machine.driver}' if machine.driver else ''}",
             *(cards or ["No NVIDIA GPU: training runs on the processor."]),
+            *([machine.problem] if machine.problem else []),
             f"CPU {machine.cpu_cores} cores · RAM {memory(machine.ram_bytes)} "
             f"({memory(machine.ram_free_bytes)} free)",
             f"Disk {size(machine.disk_free_bytes)} free here",
@@ -50,7 +52,10 @@ def _fit(choice: "Choice | str") -> str:
 
 
 def _card(index: int, gpu: Gpu) -> str:
-    return (
+    kind = "" if gpu.vendor == "AMD" else "cc "
+    line = (
         f"GPU {index}  {clip(gpu.name, 24)}  {memory(gpu.memory_bytes)}  "
-        f"{memory(gpu.free_bytes)} free  cc {gpu.compute_capability}"
+        f"{memory(gpu.free_bytes)} free  {kind}{gpu.compute_capability}"
     )
+    busy = taken(gpu)
+    return f"{line}\n  {busy}" if busy else line

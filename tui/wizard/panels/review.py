@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from tui import predicted
 from tui.units import memory, size
 from tui.wizard.lines import bar
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from lockfiles.lock import Lock
 
 _BAR_CELLS = 20
+_NOT_KNOWN = "not predicted; the first steps show the speed and the end"
 
 
 def text(
@@ -40,7 +42,7 @@ def start(lock: "Lock", free_bytes: int) -> str:
     return (
         f"Start {lock.intent.name}: {lock.stream.rows:,} rows x {lock.train.epochs} passes, "
         f"{lock.stream.tokens * lock.train.epochs:,} tokens in all.\n"
-        "Hours: not predicted; the first steps show the speed and the end.\n"
+        f"Hours: {predicted.time(lock.prediction) or _NOT_KNOWN}.\n"
         f"Disk: {size(lock.prediction.disk_bytes)} of {size(free_bytes)} free.\n"
         "Nothing starts before you choose yes."
     )
@@ -63,6 +65,7 @@ def _plan(lock: "Lock", values: Mapping[str, object]) -> list[str]:
         f"Method   {method.kind}{rank} · batch {train.micro_batch} x {train.accumulation}"
         f" · {train.epochs} passes · rate {train.learning_rate:g}",
         f"Memory   {bar([peak], lock.machine.memory_bytes, _BAR_CELLS)} {memory(peak)}",
+        *([f"Time     {hours}"] if (hours := predicted.time(lock.prediction)) else []),
         f"Results  {', '.join(stage.name for stage in lock.stage)}",
         f"Disk     {size(lock.prediction.disk_bytes)}",
     ]

@@ -1,0 +1,170 @@
+"""What a rehearsal measured, as `rehearsal.json` keeps it and a plan reads it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from lockfiles import text
+from lockfiles.errors import UsageProblem
+from lockfiles.lock import Sha256, Table
+from planner.machine import MachineFacts
+from planner.models import ModelFacts
+from planner.profile import Profile
+
+ESTIMATOR = "rehearsal"
+"""What the lock of a plan names whose peak a rehearsal measured."""
+PHASES = ("load", "forward", "backward", "optimizer", "evaluation")
+"""The moments of a rehearsal, in their order."""
+_AGAIN = "tunelock rehearse run.lock"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a rehearsal found."""
+
+    peaks: Mapping[str, int]
+    """Most bytes that torch's allocator held in each of `PHASES` that was reached; on CPU the
+    most resident bytes of the process."""
+    reserved_bytes: int
+    """Most bytes that the allocator kept from the card; 0 on CPU."""
+    process_bytes: int
+    """What the card lost to this process, its context included; 0 on CPU."""
+    step_seconds: tuple[float, ...]
+    """Of each optimizer step; the first one warms up."""
+    load_seconds: float
+    """Of making the weights."""
+    seconds: float
+    """Of all of it, without imports."""
+    out_of_memory: str = ""
+    """The phase in which the card had no more memory; empty where it had enough."""
+    card: str = ""
+    """Name of the card; empty on CPU."""
+
+    @property
+    def allocated_bytes(self) -> int:
+        """The greatest peak."""
+        return max(self.peaks.values())
+
+    @property
+    def phase(self) -> str:
+        """The phase of the greatest peak."""
+        return max(self.peaks, key=self.peaks.__getitem__)
+
+    @property
+    def warm_step_seconds(self) -> float:
+        """Median of the steps behind the first one, which warms up; 0 where there is none."""
+        return median(self.step_seconds[1:]) if len(self.step_seconds) > 1 else 0.0
+
+    @property
+    def context_bytes(self) -> int:
+        """What the process held on the card outside torch's allocator; 0 on CPU."""
+        return max(0, self.process_bytes - self.reserved_bytes)
+
+    @property
+    def reserve(self) -> float:
+        """What the allocator kept beyond its greatest peak, as a share of it; 0 on CPU."""
+        return max(0.0, self.reserved_bytes / self.allocated_bytes - 1)
+
+
+class Place(Table):
+    """Where it was rehearsed."""
+
+    kind: Literal["cpu", "cuda"]
+    card: str
+    """The card's name by its driver; empty on CPU."""
+    memory_bytes: int = Field(gt=0)
+    """Of that card, or main memory."""
+    driver: str
+    processor: str
+    """The processor's name; empty where it is not known."""
+
+
+class Rehearsed(Table):
+    """What was run."""
+
+    profile: Profile
+    """The plan, as far as memory depends on it."""
+    accumulation: int = Field(gt=0)
+    """Micro-batches of a step; of a plan with more only two were run."""
+    rows: Literal["data", "made-up"]
+    """Whether the rows were the longest micro-batch of the lock's, or stood for it."""
+    lengths: tuple[int, ...] = Field(min_length=1)
+    """Tokens of each row of that micro-batch."""
+    steps: int = Field(gt=1)
+    evaluates: bool
+    """Whether an evaluation followed."""
+
+    @property
+    def batch(self) -> Profile:
+        """The plan for the rows that were run, by which time is counted."""
+        longest = max(self.lengths)
+        return replace(self.profile, length=longest, padded=min(self.lengths) < longest)
+
+    @property
+    def step_tokens(self) -> int:
+        """Tokens of a step, padding among them."""
+        return self.batch.tokens * self.accumulation
+
+
+class Rehearsal(Table):
+    """One rehearsal."""
+
+    version: Literal[1]
+    train_sha256: Sha256
+    """The lock's digest of its training, which names the plan."""
+    model: dict[str, int | bool | str]
+    """The model's shape."""
+    parameters: int = Field(gt=0)
+    machine: Place
+    packages: dict[str, str]
+    """Installed versions of the packages that the lock names; empty where one is missing."""
+    case: Rehearsed
+    measured: Measured
+
+    @property
+    def where(self) -> str:
+        """The device, by its name."""
+        return f"`{self.machine.card or self.machine.processor or 'a processor'}`"
+
+    @property
+    def fitted(self) -> bool:
+        """Whether there was memory enough."""
+        return not self.measured.out_of_memory
+
+    def is_of(self, plan: Profile) -> bool:
+        """Return whether this plan was rehearsed."""
+        return replace(self.case.profile, padded=plan.padded) == plan
+
+    def check(self, model: ModelFacts, machine: MachineFacts) -> None:
+        """Raise UsageProblem where another model, or another device, was rehearsed.
+
+        `machine` is one from `planner.candidates.counted`.
+        """
+        if self.model != asdict(model.architecture) or self.parameters != model.parameters:
+            raise UsageProblem(
+                f"The rehearsal was of another model than `{model.source}`.", hint=_AGAIN
+            )
+        card = machine.gpus[0].name if machine.gpus else ""
+        own = self.machine
+        other = card != own.card if machine.kind == own.kind else True
+        processors = {machine.processor, own.processor} - {""}
+        if other or (machine.kind == "cpu" and len(processors) > 1):
+            there = f"`{card or machine.processor or 'a processor'}`"
+            raise UsageProblem(
+                f"The rehearsal was on {self.where}, and the plan is for {there}.", hint=_AGAIN
+            )
+
+
+def load(path: Path) -> Rehearsal:
+    """Read what `tunelock rehearse` wrote. Raises UsageProblem where it is something else."""
+    try:
+        return Rehearsal.model_validate_json(text.read(path))
+    except ValidationError as problem:
+        first = problem.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        what = f"`{key}`: {first['msg']}" if key else first["msg"]
+        raise UsageProblem(f"`{path}` is no rehearsal: {what}.", hint=_AGAIN) from None

@@ -1,0 +1,109 @@
+"""What a layer does to single elements beside its matrix products, forward and backward.
+
+Counted by torch's dispatcher in transformers' and PEFT's classes: the bytes that operations read
+and write for each element of a width, and how many operations Python and autograd start.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from planner.layers import Block
+from planner.memory.habits import habits, has_layer_norm, writes_scores
+from planner.memory.kept import masked_layers
+from planner.models import Architecture
+from planner.profile import Profile
+
+UNROTATED = frozenset(["bloom", "gpt2", "gpt_bigcode", "opt"])
+"""Families whose queries and keys are not rotated."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One kind of operations of a layer."""
+
+    elements: float
+    """That it goes through, for each token."""
+    forward_bytes: float
+    """Read and written for each element, forward."""
+    backward_bytes: float
+    """The same backward."""
+    forward_launches: int
+    """Operations that are started forward."""
+    backward_launches: int
+    """The same backward."""
+
+
+def parts(shape: Architecture, profile: Profile, block: Block) -> Iterator[Part]:
+    """Yield what one layer of a block does without its adapters."""
+    q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    yield _norms(shape, shape.norms_per_layer * shape.hidden, shape.norms_per_layer)
+    if shape.qk_norm:
+        yield _norms(shape, q + kv, 2)
+    yield Part(shape.hidden, 12, 30, 2, 3)  # the residual stream
+    yield Part(0, 0, 0, 1, 1)  # attention
+    if shape.family not in UNROTATED:
+        yield Part(q + kv, 20, 40, 10, 17)
+    if writes_scores(shape.family) or one_key(shape):
+        plain = shape.family in ("bloom", "falcon")
+        there, back = (25, 30) if plain else (42, 55)
+        yield Part(shape.heads * profile.length, there, back, 8, 12)
+    elif masked_layers(shape, profile):
+        yield Part(q, 8, 12, 4, 4)  # keys and values are repeated for each query
+    if block.mlp:
+        yield _product(shape, block, block.mlp)
+    if block.experts:
+        yield _product(shape, block, block.routed * block.expert)
+        yield Part(block.routed * shape.hidden, 24, 38, 30, 40)  # to the experts and back
+
+
+def adapters(profile: Profile, block: Block) -> Part:
+    """Return what the adapters of one layer do, their narrow products among it."""
+    mask = profile.mask_width and 2 * (4 if profile.casts else profile.computed_width) + 1
+    return _adapters(block, profile.targets, profile.casts, mask)
+
+
+@lru_cache(maxsize=4096)
+def _adapters(block: Block, targets: tuple[str, ...], casts: bool, mask: int) -> Part:
+    """Return all adapters together, with one element for each token.
+
+    Those in float32 are cast to it and back (PEFT's `_cast_input_dtype`, and autocast); those on
+    quantised layers copy the layer's output (`Linear4bit.forward`). `mask` is what dropout reads
+    and writes for each element; 0 without.
+    """
+    adapted = [part for part in block.linears if part.name in targets]
+    inputs, outputs = sum(p.inputs for p in adapted), sum(p.outputs for p in adapted)
+    there, back = (14 * inputs + 12 * outputs, 22 * inputs + 8 * outputs)
+    launches = (8, 12)
+    if not casts:
+        there, back, launches = 2 * inputs + 16 * outputs, 10 * inputs + 8 * outputs, (5, 8)
+    dropped = mask > 0
+    return Part(
+        1,
+        there + mask * inputs,
+        back + mask * inputs,
+        len(adapted) * (launches[0] + dropped),
+        len(adapted) * (launches[1] + dropped),
+    )
+
+
+def one_key(shape: Architecture) -> bool:
+    """Return whether SDPA is given one key for all queries, which no fused kernel takes."""
+    return shape.family == "falcon" and shape.kv_heads == 1
+
+
+def _norms(shape: Architecture, elements: int, count: int) -> Part:
+    if has_layer_norm(shape.family):
+        return Part(elements, 26, 45, 4 * count, 4 * count)
+    if habits(shape.family).scale_bytes:  # scaled in float32
+        return Part(elements, 45, 103, 10 * count, 15 * count)
+    return Part(elements, 36, 84, 8 * count, 14 * count)
+
+
+def _product(shape: Architecture, block: Block, width: int) -> Part:
+    """The activation function, and its product with the gate."""
+    if shape.gated_mlp:
+        split = width == block.mlp and sum(part.place == "mlp" for part in block.linears) == 1
+        return Part(width, 10, 46, 2, 7) if split else Part(width, 10, 18, 2, 3)
+    written = habits(shape.family).product_tensors > 1
+    return Part(width, 60, 95, 8, 14) if written else Part(width, 4, 6, 1, 1)

@@ -1,0 +1,42 @@
+"""What the optimizer's step goes through once the gradients stand."""
+
+from functools import lru_cache
+
+from planner import layers
+from planner.memory.facts import Sized
+from planner.memory.trained import trained_parameters
+from planner.models import Architecture
+from planner.profile import Profile
+
+
+def updated_bytes(model: Sized, profile: Profile) -> float:
+    """Return the bytes that clipping and AdamW read and write.
+
+    Clipping reads gradients, and reads and writes them again; the fused update reads parameter,
+    gradient and both states and writes all but the gradient; the one that is not fused does so
+    operation by operation. 8-bit states have a byte each.
+    """
+    each = 10 * profile.adapter_width
+    if profile.optimizer == "adamw_torch" and not profile.fused:
+        each = 24 * profile.adapter_width
+    if profile.optimizer.endswith("8bit"):
+        each = 6 * profile.adapter_width + 4
+    return float(each * trained_parameters(model, profile))
+
+
+def trained_tensors(shape: Architecture, profile: Profile) -> int:
+    """Return how many tensors are trained."""
+    return _tensors(shape, profile.targets if profile.method != "full" else None)
+
+
+@lru_cache(maxsize=4096)
+def _tensors(shape: Architecture, targets: tuple[str, ...] | None) -> int:
+    found = 0
+    for block in layers.blocks(shape):
+        if targets is None:
+            own = len(block.linears) + shape.norms_per_layer + 2 * shape.qk_norm
+            own += 3 * shape.bias + (3 if block.experts else 0)
+        else:
+            own = 2 * sum(part.name in targets for part in block.linears)
+        found += block.count * own
+    return found + (3 if targets is None else 0)

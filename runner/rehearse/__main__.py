@@ -1,0 +1,39 @@
+"""`python -P -m runner.rehearse JOB.json`: run a case; the last line of stdout is the result."""
+
+import json
+import sys
+import traceback
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from planner.profile import Profile
+from runner.rehearse.case import Case
+
+
+def case_of(values: Mapping[str, Any]) -> Case:
+    """Return a case from its values in JSON."""
+    profile = Profile(**values["profile"] | {"targets": tuple(values["profile"]["targets"])})
+    rows = tuple((tuple(ids), tuple(labels)) for ids, labels in values["rows"])
+    return Case(**{**values, "profile": profile, "rows": rows})
+
+
+def main(job: Path) -> None:
+    """Print what was measured, as JSON."""
+    warnings.simplefilter("ignore")
+    from runner.rehearse.measure import measure
+    from runner.road.train import keep_to
+
+    asked = json.loads(job.read_text(encoding="utf-8"))
+    keep_to(asked["exactness"]["threads"], exact=asked["exactness"]["exact"])
+    print(json.dumps(asdict(measure(case_of(asked["case"])))))
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]))
+    except Exception as problem:
+        traceback.print_exc()
+        sys.exit(f"{type(problem).__name__}: {(str(problem).splitlines() or [''])[0]}")

@@ -1,0 +1,35 @@
+"""What a rehearsal runs, and what it measures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from planner.profile import Profile
+from planner.rehearsal import PHASES, Measured
+
+__all__ = ["PHASES", "Case", "Measured", "Row"]
+
+Row = tuple[tuple[int, ...], tuple[int, ...]]
+"""Token ids of a row, and its labels: -100 where a token is not scored."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One plan, to be run with random weights."""
+
+    name: str
+    """What reports call it."""
+    config: Mapping[str, Any]
+    """The model's `config.json`."""
+    profile: Profile
+    """The plan, as far as memory depends on it."""
+    accumulation: int = 1
+    """Micro-batches of an optimizer step, at least 1."""
+    rows: tuple[Row, ...] = ()
+    """Rows of one micro-batch, repeated; empty for made-up ones of the profile's length."""
+    steps: int = 3
+    """Optimizer steps, at least 2: the optimizer's states exist from the second one on."""
+    evaluate: bool = True
+    """Whether an evaluation of one micro-batch follows."""
+    cap_bytes: int = 0
+    """Memory of a smaller card to simulate, all that a process takes of it; 0 for the real one."""

@@ -1,0 +1,91 @@
+"""From a lock to the case that a rehearsal runs: its plan, and its longest real micro-batch."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from lockfiles.lock import Lock
+from planner.candidates import AUTOCAST
+from planner.data.corpus import Corpus
+from planner.data.order import epoch_order
+from planner.models import Architecture, ModelFacts
+from planner.profile import Profile
+from runner.rehearse.case import Case
+
+ACCUMULATION = 2
+"""Micro-batches of a rehearsed step, at most: from the second one on gradients stand."""
+STEPS = 3
+"""Optimizer steps of a rehearsal."""
+SHORT_STEPS = 4
+"""The same where a step is short, so that the median is of more of them."""
+SHORT_FLOPS = 1e13
+"""Floating-point operations up to which a step is short: at most seconds on any device."""
+
+
+def profile_of(lock: Lock, longest: int, padded: bool) -> Profile:
+    """Return a lock's plan for rows of at most `longest` tokens.
+
+    `padded` says whether rows of a micro-batch differ in length.
+    """
+    method, train = lock.method, lock.train
+    return Profile(
+        device=lock.machine.kind,
+        method=method.kind,
+        rank=method.rank,
+        targets=tuple(method.targets),
+        bias=method.bias,
+        length=longest,
+        micro_batch=train.micro_batch,
+        checkpointing=train.checkpointing,
+        dtype=train.dtype,
+        dropout=method.dropout,
+        padded=padded,
+        autocast=AUTOCAST and train.dtype == "bfloat16",
+        fused=train.optimizer == "adamw_torch_fused",
+        accumulates=train.accumulation > 1,
+    )
+
+
+def model_of(lock: Lock) -> ModelFacts:
+    """Return what a lock knows of its model, without its files."""
+    fields: dict[str, Any] = dict(lock.model.architecture)
+    shape = Architecture(family=lock.model.family, context=lock.model.context_tokens, **fields)
+    return ModelFacts(lock.model.source, (), shape, lock.model.parameters, lock.model.dtype)
+
+
+def longest_batch(lengths: Sequence[int], lock: Lock) -> list[int]:
+    """Return the numbers of the rows that make the longest micro-batch of a run.
+
+    It is the one with most tokens, padding among them, in the lock's order over all epochs.
+    """
+    orders = (epoch_order(len(lengths), lock.train.seed, e) for e in range(lock.train.epochs))
+    batches = _batches(orders, lock.train.micro_batch)
+    return max(batches, key=lambda rows: len(rows) * max(lengths[row] for row in rows))
+
+
+def _batches(orders: Iterable[Sequence[int]], size: int) -> Iterator[list[int]]:
+    for order in orders:
+        for first in range(0, len(order), size):
+            yield list(order[first : first + size])
+
+
+def case_of(lock: Lock, config: dict[str, Any], rows: Corpus | None) -> Case:
+    """Return the case of a lock: its longest micro-batch, or made-up rows of its longest length.
+
+    `config` is the model's `config.json`; `rows` is None where they are not here.
+    """
+    train = rows.part("train") if rows else None
+    lengths = [len(row.input_ids) for row in train.encoded] if train else []
+    longest = max(lengths, default=lock.stream.max_length_tokens)
+    profile = profile_of(lock, longest, padded=lock.train.micro_batch > 1)
+    picked = [train.encoded[row] for row in longest_batch(lengths, lock)] if train else []
+    accumulation = min(ACCUMULATION, lock.train.accumulation)
+    flops = 6.0 * lock.model.parameters * profile.tokens * accumulation
+    return Case(
+        name=lock.intent.name,
+        config=config,
+        profile=profile,
+        accumulation=accumulation,
+        rows=tuple((row.input_ids, row.labels) for row in picked),
+        steps=SHORT_STEPS if flops <= SHORT_FLOPS else STEPS,
+        evaluate=any(part.split == "validation" for part in lock.data),
+    )

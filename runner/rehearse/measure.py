@@ -1,0 +1,164 @@
+"""Run a case's steps on this device and read what they take."""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PrinterCallback, TrainerCallback, set_seed
+from transformers.trainer_utils import SaveStrategy
+from transformers.utils import logging
+
+from planner.candidates import CUDA_CONTEXT_BYTES
+from planner.probes.visible import visible
+from runner.rehearse.case import Case, Measured
+from runner.rehearse.random_model import random_model
+from runner.rehearse.trainers import trainer_of
+
+
+def measure(case: Case) -> Measured:
+    """Run the steps and an evaluation, and return their peaks and times.
+
+    A card without enough memory is an answer (`Measured.out_of_memory`) and no error.
+    """
+    began, before = time.monotonic(), _taken_bytes()
+    if case.cap_bytes:
+        _hold_to(case.cap_bytes)
+    logging.disable_progress_bar()
+    watch = _Watch()
+    out_of_memory = ""
+    load_seconds = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            set_seed(42)
+            watch.enter("load")
+            model = _made(case)
+            _synchronise()
+            load_seconds = time.monotonic() - began
+            _run(case, model, watch, Path(folder))
+        except torch.OutOfMemoryError:
+            out_of_memory = watch.phase
+        watch.enter("end")
+    return Measured(
+        peaks=watch.peaks,
+        reserved_bytes=watch.reserved,
+        process_bytes=max(0, _taken_bytes() - before),
+        step_seconds=tuple(watch.seconds),
+        load_seconds=load_seconds,
+        seconds=time.monotonic() - began,
+        out_of_memory=out_of_memory,
+        card=torch.cuda.get_device_name() if torch.cuda.is_available() else "",
+    )
+
+
+def _made(case: Case) -> Any:
+    return random_model(case.config, case.profile, case.accumulation)
+
+
+def _run(case: Case, model: Any, watch: "_Watch", work: Path) -> None:
+    trainer = trainer_of(case, model, lambda: _made(case), work, [watch])
+    trainer.args.save_strategy = SaveStrategy.NO
+    trainer.remove_callback(PrinterCallback)
+    trainer.compute_loss = watch.around(trainer.compute_loss)
+    trainer.train()
+    if case.evaluate:
+        watch.enter("evaluation")
+        trainer.evaluate(trainer.train_dataset.select(range(case.profile.micro_batch)))
+
+
+class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no types mypy follows
+    """Reads the peak of each phase and the time of each step."""
+
+    def __init__(self) -> None:
+        self.peaks: dict[str, int] = {}
+        self.reserved = 0
+        self.seconds: list[float] = []
+        self.phase = ""
+        self._began = 0.0
+
+    def enter(self, phase: str) -> None:
+        """End a phase, and begin the next."""
+        if self.phase:
+            self.peaks[self.phase] = max(self.peaks.get(self.phase, 0), _peak_bytes())
+        if torch.cuda.is_available():
+            self.reserved = max(self.reserved, torch.cuda.max_memory_reserved())
+        _forget_peak()
+        self.phase = phase
+
+    def around(self, compute_loss: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the trainer's forward pass, watched."""
+
+        def watched(model: Any, *arguments: Any, **named: Any) -> Any:
+            if not model.training:
+                return compute_loss(model, *arguments, **named)
+            self.enter("forward")
+            loss = compute_loss(model, *arguments, **named)
+            self.enter("backward")
+            return loss
+
+        return watched
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Start the clock of a step."""
+        _synchronise()
+        self._began = time.monotonic()
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """The backward pass is over."""
+        self.enter("optimizer")
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Stop the clock."""
+        _synchronise()
+        self.seconds.append(time.monotonic() - self._began)
+
+
+def _hold_to(cap_bytes: int) -> None:
+    """Let torch's allocator take what a card of `cap_bytes` leaves to it."""
+    total = torch.cuda.get_device_properties(0).total_memory
+    share = (cap_bytes - CUDA_CONTEXT_BYTES) / total
+    torch.cuda.set_per_process_memory_fraction(min(1.0, share))
+
+
+def _taken_bytes() -> int:
+    """Return what this process takes of cards, its context included; 0 without an NVIDIA driver.
+
+    Where the driver does not tell this process from others, all that is taken of the first card
+    that it may see.
+    """
+    import pynvml as n
+
+    try:
+        n.nvmlInit()
+    except n.NVMLError:
+        return 0
+    cards = [n.nvmlDeviceGetHandleByIndex(index) for index in range(n.nvmlDeviceGetCount())]
+    for card in cards:
+        for process in n.nvmlDeviceGetComputeRunningProcesses(card):
+            if process.pid == os.getpid() and process.usedGpuMemory:
+                return int(process.usedGpuMemory)
+    names = [str(n.nvmlDeviceGetUUID(card)) for card in cards]
+    shown = visible(names, os.environ.get("CUDA_VISIBLE_DEVICES"))
+    return int(n.nvmlDeviceGetMemoryInfo(cards[shown[0]]).used) if shown else 0
+
+
+def _synchronise() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def _peak_bytes() -> int:
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
+
+
+def _forget_peak() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    else:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")

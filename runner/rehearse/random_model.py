@@ -1,0 +1,78 @@
+"""A model of real shapes with random weights, loaded as `from_pretrained` loads a real one.
+
+Each tensor is made on the device at the moment in which it would be read from a file, so that
+a quantised base is quantised layer by layer and its bf16 weights never stand there together.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import EllipsisType
+from typing import Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+)
+
+from planner.profile import Profile
+from runner.rehearse.settings import method_of, train_of
+from runner.stages import sft
+
+SPREAD = 0.02
+"""Standard deviation of the weights: transformers' own for most families."""
+
+
+@dataclass(frozen=True)
+class _Slice:
+    """Stands for a tensor of a file: it is made when it is read."""
+
+    shape: torch.Size
+    dtype: torch.dtype
+    device: str
+
+    def __getitem__(self, index: EllipsisType) -> torch.Tensor:
+        if len(self.shape) < 2:
+            return torch.ones(self.shape, dtype=self.dtype, device=self.device)
+        made = torch.empty(self.shape, dtype=self.dtype, device=self.device)
+        return made.normal_(0.0, SPREAD)
+
+
+def random_model(config: Mapping[str, Any], profile: Profile, accumulation: int) -> PreTrainedModel:
+    """Return the model of a `config.json`, in the form that a plan loads it."""
+    kind = AutoModelForSequenceClassification
+    if profile.objective != "reward":
+        kind = AutoModelForCausalLM
+    shape = AutoConfig.for_model(**(dict(config) | _labels(profile)))
+    family = str(config["model_type"])
+    form = sft.loaded_as(method_of(profile), train_of(profile, accumulation, family))
+    if profile.quantised_bits == 8:
+        form["quantization_config"] = BitsAndBytesConfig(load_in_8bit=True)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    with torch.device("meta"):
+        whole = kind.from_config(shape, dtype=form["dtype"])
+    tied = _tied(whole)
+    weights = {
+        name: _Slice(value.shape, value.dtype, device)
+        for name, value in whole.state_dict().items()
+        if name not in tied
+    }
+    model: PreTrainedModel = type(whole).from_pretrained(
+        None, config=shape, state_dict=weights, **form
+    )
+    sft.keep_quantised_form(model)
+    return model
+
+
+def _tied(model: PreTrainedModel) -> set[str]:
+    """Return the names that share another one's weight, which no file holds either."""
+    every = dict(model.named_parameters(remove_duplicate=False)).keys()
+    return every - dict(model.named_parameters()).keys()
+
+
+def _labels(profile: Profile) -> dict[str, object]:
+    """Return what a reward model's configuration says beside: one output, and a padding token."""
+    return {"num_labels": 1, "pad_token_id": 0} if profile.objective == "reward" else {}

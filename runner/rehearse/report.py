@@ -1,0 +1,122 @@
+"""What a rehearsal says: what was measured beside what the lock predicts, and whether it fits."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import cycle, islice
+
+from lockfiles.errors import DoesNotFit
+from lockfiles.lock import Lock, Machine
+from planner.candidates import whole_card_bytes
+from planner.fit.machines import accelerator
+from planner.machine import MachineFacts
+from planner.memory import estimate
+from planner.rehearsal import Measured, Place, Rehearsal, Rehearsed
+from planner.speed import step_seconds
+from runner import preflight
+from runner.rehearse.case import Case
+from runner.rehearse.lock import model_of
+from runner.rehearse.rows import made_up
+
+DIFFERS = 0.03
+"""The difference from which on a report says that measured and predicted disagree."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A rehearsal beside what was expected of it."""
+
+    found: Rehearsal
+    """What was measured, where and of what."""
+    phases: Mapping[str, int]
+    """Bytes that the closed form gives each phase."""
+    peak_bytes: int
+    """The peak that the lock predicts."""
+    step_seconds: float
+    """Of the step that was run, by the card's rates; 0 where those are not known."""
+    planned_for: Machine
+    """What the lock counts on."""
+
+    @property
+    def error(self) -> float:
+        """What the measured peak is above the lock's, as a share of that."""
+        return self.found.measured.allocated_bytes / self.peak_bytes - 1
+
+    @property
+    def process_bytes(self) -> int:
+        """What the whole process is expected to take of a card, or of main memory."""
+        on_card = self.found.machine.kind == "cuda"
+        return whole_card_bytes(self.peak_bytes) if on_card else self.peak_bytes
+
+
+def report(lock: Lock, case: Case, measured: Measured, machine: MachineFacts) -> Report:
+    """Return the report of a case that was run on `machine`, on its first card if on any."""
+    model = model_of(lock)
+    found = _rehearsal(lock, case, measured, machine)
+    ran = found.case
+    card = accelerator(machine) if lock.machine.kind == "cuda" else None
+    phases = estimate(model, case.profile).phases
+    return Report(
+        found=found,
+        phases={phase.name: phase.peak_bytes for phase in phases},
+        peak_bytes=lock.prediction.peak_bytes,
+        step_seconds=step_seconds(model, ran.batch, card, ran.accumulation) or 0.0,
+        planned_for=lock.machine,
+    )
+
+
+def _rehearsal(lock: Lock, case: Case, measured: Measured, machine: MachineFacts) -> Rehearsal:
+    shape = model_of(lock).architecture
+    lengths = [len(ids) for ids, _ in case.rows or made_up(case, shape.vocabulary)]
+    return Rehearsal(
+        version=1,
+        train_sha256=lock.integrity["train"],
+        model=asdict(shape),
+        parameters=lock.model.parameters,
+        machine=_place(lock, machine),
+        packages=preflight.packages_found(lock),
+        case=Rehearsed(
+            profile=case.profile,
+            accumulation=case.accumulation,
+            rows="data" if case.rows else "made-up",
+            lengths=tuple(islice(cycle(lengths), case.profile.micro_batch)),
+            steps=case.steps,
+            evaluates=case.evaluate,
+        ),
+        measured=measured,
+    )
+
+
+def _place(lock: Lock, machine: MachineFacts) -> Place:
+    card = machine.gpus[0] if lock.machine.kind == "cuda" else None
+    return Place(
+        kind=lock.machine.kind,
+        card=card.name if card else "",
+        memory_bytes=card.memory_bytes if card else machine.ram_bytes,
+        driver=machine.driver if card else "",
+        processor=machine.processor,
+    )
+
+
+def out_of_memory(lock: Lock, found: Rehearsal) -> DoesNotFit:
+    """Return the error for a device without enough memory, with the line that needs less."""
+    return DoesNotFit(
+        f"The plan does not fit: {found.where} ran out of memory in the phase "
+        f"`{found.measured.out_of_memory}`.",
+        hint=f"write {_smaller(lock, found.measured.out_of_memory)} in `run.toml` and plan again, "
+        "or let `tunelock plan run.toml --facts rehearsal.json` choose",
+    )
+
+
+def _smaller(lock: Lock, phase: str) -> str:
+    """Return the line of `run.toml` that needs less, the mildest that helps in that phase."""
+    train, step = lock.train, lock.train.micro_batch * lock.train.accumulation
+    if phase != "load" and train.micro_batch > 1:
+        least = max(n for n in range(1, train.micro_batch) if step % n == 0)
+        return f"`micro_batch = {least}` under `[method]`"
+    if phase != "load" and not train.checkpointing:
+        return '`checkpointing = "on"` under `[method]`'
+    if lock.method.kind != "qlora":
+        return '`kind = "qlora"` under `[method]`'
+    if phase != "load":
+        return f"`max_length = {lock.stream.max_length_tokens // 2}` under `[train]`"
+    return "a smaller model as `source` under `[model]`"

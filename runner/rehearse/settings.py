@@ -1,0 +1,42 @@
+"""A plan's profile, in the tables that the training stage takes."""
+
+from lockfiles.lock import Method, Train
+from planner.memory.habits import writes_scores
+from planner.profile import Profile
+
+
+def method_of(profile: Profile) -> Method:
+    """Return what is trained. Values that memory does not depend on are the usual ones."""
+    return Method.model_construct(
+        objective="sft",
+        kind=profile.method,
+        rank=profile.rank,
+        alpha=2 * profile.rank,
+        dropout=profile.dropout,
+        targets=list(profile.targets),
+        bias=profile.bias,
+    )
+
+
+def train_of(profile: Profile, accumulation: int, family: str) -> Train:
+    """Return the trainer's settings, for one epoch without a checkpoint."""
+    optimizer = profile.optimizer
+    if profile.fused and optimizer == "adamw_torch":
+        optimizer = "adamw_torch_fused"
+    return Train.model_construct(
+        micro_batch=profile.micro_batch,
+        accumulation=accumulation,
+        epochs=1,
+        learning_rate=1e-5,
+        schedule="cosine",
+        warmup_ratio=0.0,
+        weight_decay=0.0,
+        gradient_clip=1.0,
+        optimizer=optimizer,
+        dtype=profile.dtype,
+        attention="eager" if writes_scores(family) else "sdpa",
+        checkpointing=profile.checkpointing,
+        keep="last",
+        evaluate_steps=1_000_000,
+        seed=42,
+    )

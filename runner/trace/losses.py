@@ -1,0 +1,98 @@
+"""The losses of TRL's own trainers, for a model that no trainer was made for."""
+
+from collections import defaultdict
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from planner.profile import Profile
+from runner.trace.model import checkpointing
+
+
+class Loss:
+    """Computes the loss of one micro-batch of a plan's longest rows."""
+
+    def __init__(self, model: Any, reference: Any, profile: Profile) -> None:
+        self._model, self._profile = model, profile
+        self._trainer = _trainer(model, reference, profile)
+
+    def __call__(self) -> Any:
+        """Return the loss, with what autograd keeps for its gradient."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._profile.autocast):
+            return self._trainer.compute_loss(self._model, _rows(self._profile))
+
+
+def _rows(profile: Profile) -> dict[str, torch.Tensor]:
+    """Return what the trainer's collator makes of the rows."""
+    scored = {"sft": ("labels",), "dpo": ("completion_mask",), "reward": ()}[profile.objective]
+    shape = profile.rows, profile.length
+    return {
+        name: torch.ones(shape, dtype=torch.int64)
+        for name in ("input_ids", "attention_mask", *scored)
+    }
+
+
+def _trainer(model: Any, reference: Any, profile: Profile) -> Any:
+    """Return a trainer with what its loss reads; its constructor would ask for much more.
+
+    Raises AttributeError, by the name that lacks, where another TRL reads more.
+    """
+    from trl import DPOTrainer, RewardTrainer, SFTTrainer
+    from trl.trainer.utils import add_fused_lm_head
+
+    kind = {"sft": SFTTrainer, "dpo": DPOTrainer, "reward": RewardTrainer}[profile.objective]
+    trainer = object.__new__(kind)
+    vars(trainer).update(_SETTINGS, model=model, args=_arguments(profile))
+    trainer._metrics = defaultdict(lambda: defaultdict(list))
+    if profile.objective == "reward":
+        return trainer
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    shape = base.config.get_text_config()
+    trainer.router_aux_loss_coef = getattr(shape, "router_aux_loss_coef", 0.0)
+    routed = hasattr(shape, "output_router_logits")
+    trainer.aux_loss_enabled = routed and trainer.router_aux_loss_coef != 0.0
+    means = ("mean_logits",) if profile.objective == "dpo" else ()
+    add_fused_lm_head(base, outputs=("log_probs", "entropy", *means, "is_top1"))
+    trainer.ref_model = reference
+    if reference is not None:
+        add_fused_lm_head(reference)
+    return trainer
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_SETTINGS = {
+    "accelerator": SimpleNamespace(
+        device=torch.device("cpu"),
+        gather=_same,
+        gather_for_metrics=_same,
+        unwrap_model=_same,
+        parallelism_config=None,
+        num_processes=1,
+    ),
+    "beta": 0.1,
+    "compute_loss_func": None,
+    "f_divergence_type": "reverse_kl",
+    "label_smoother": None,
+    "ld_alpha": None,
+    "loss_types": ["sigmoid"],
+    "loss_weights": [1.0],
+    "precompute_ref_logps": False,
+    "use_weighting": False,
+    "_total_train_tokens": 0,
+    "_tp_size": 1,
+}
+"""What `SFTConfig`, `DPOConfig` and `RewardConfig` say where nobody says otherwise."""
+
+
+def _arguments(profile: Profile) -> SimpleNamespace:
+    return SimpleNamespace(
+        average_tokens_across_devices=True,
+        center_rewards_coefficient=None,
+        gradient_checkpointing_kwargs=checkpointing(profile),
+        loss_type="nll",
+        max_length=None,
+    )

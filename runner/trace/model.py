@@ -1,0 +1,115 @@
+"""The model of a plan as its trainer wraps it, and the same with nothing in its tensors."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from planner.memory.habits import writes_scores
+from planner.profile import Profile
+from runner.trace import quantised
+from runner.trace.as_gpu import recomputing
+
+_DEPTH = "num_hidden_layers"
+
+
+def built(config: Mapping[str, Any], profile: Profile, depth: int) -> Any:
+    """Return the model of a plan with `depth` layers, on torch's meta device."""
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _adapted(_base(config, profile, depth), profile)
+
+
+def reference(config: Mapping[str, Any], profile: Profile, depth: int) -> Any:
+    """Return the second model that DPO compares full fine-tuning with; else None."""
+    if profile.objective != "dpo" or profile.method != "full":
+        return None
+    with torch.device("meta"):
+        return _base(config, profile, depth).eval()
+
+
+def checkpointing(profile: Profile) -> dict[str, Any]:
+    """Return how layers are checkpointed, as the trainer passes it on."""
+    return {"use_reentrant": False} | (
+        {"context_fn": recomputing} if profile.device == "cuda" else {}
+    )
+
+
+def configuration(config: Mapping[str, Any], depth: int) -> Any:
+    """Return the real class's configuration of a model with `depth` layers."""
+    from transformers import CONFIG_MAPPING
+
+    fields = dict(config)
+    made = CONFIG_MAPPING[fields.pop("model_type")](**fields).get_text_config()
+    changed = made.to_dict() | {made.attribute_map.get(_DEPTH, _DEPTH): depth}
+    if isinstance(types := changed.get("layer_types"), list):
+        changed["layer_types"] = types[:depth]
+    return type(made)(**changed)
+
+
+def on_cpu(model: torch.nn.Module) -> None:
+    """Turn tensors of the meta device into fake ones on CPU; what is shared stays shared."""
+    made: dict[torch.Tensor, Any] = {}
+    for module in model.modules():
+        for held in (module._parameters, module._buffers):
+            for name, tensor in held.items():
+                if tensor is not None and tensor not in made:
+                    packed = quantised.weight(module, name)
+                    made[tensor] = _fake(tensor) if packed is None else packed
+                if tensor is not None:
+                    held[name] = made[tensor]
+
+
+def _fake(tensor: torch.Tensor) -> torch.Tensor:
+    fake = torch.empty(tensor.shape, dtype=tensor.dtype)
+    if isinstance(tensor, torch.nn.Parameter):
+        return torch.nn.Parameter(fake, tensor.requires_grad)
+    return fake
+
+
+def _base(config: Mapping[str, Any], profile: Profile, depth: int) -> Any:
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+    from trl.trainer.utils import disable_dropout_in_model
+
+    shape, maker = configuration(config, depth), AutoModelForCausalLM
+    if profile.objective == "reward":
+        maker = AutoModelForSequenceClassification
+        shape.num_labels, shape.pad_token_id = 1, 0
+    model = maker.from_config(
+        shape,
+        dtype=getattr(torch, profile.dtype),
+        attn_implementation="eager" if writes_scores(config["model_type"]) else None,
+        trust_remote_code=False,
+    )
+    if profile.quantised_bits:
+        quantised.convert(model, profile)
+    if profile.objective != "sft":
+        disable_dropout_in_model(model)
+    return model
+
+
+def _adapted(model: Any, profile: Profile) -> Any:
+    """Wrap the model in LoRA, as PEFT does under TRL's trainers."""
+    if profile.checkpointing:
+        model.activation_checkpointing_enable(checkpointing(profile))
+    if profile.method == "full":
+        return model
+    from peft import LoraConfig, get_peft_model
+
+    adapter = LoraConfig(
+        r=profile.rank,
+        lora_alpha=2 * profile.rank,
+        lora_dropout=profile.dropped,
+        target_modules=list(profile.targets),
+        bias=profile.bias,
+        task_type="SEQ_CLS" if profile.objective == "reward" else "CAUSAL_LM",
+    )
+    model = get_peft_model(model, adapter, low_cpu_mem_usage=True)
+    if profile.checkpointing:
+        model.enable_input_require_grads()
+    if profile.quantised_bits:
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.data = parameter.data.to(torch.bfloat16)
+    return model

@@ -1,0 +1,186 @@
+"""Peaks and step times of many plans on this card, with random weights and the runner's settings.
+
+    python -m tests.gpu.points OUT.jsonl [--seconds BUDGET] [--only PART] [--skip OTHER.jsonl ...]
+
+One JSON line a point, written as it is measured; points that stand in OTHER are not run again.
+`tests/planner/test_points.py` holds the closed form and the step time to these lines.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from planner import catalogue, targets
+from planner.architecture import architecture
+from planner.catalogue import CatalogueModel
+from planner.memory import Phase, estimate
+from planner.models import parameter_count
+from planner.profile import Profile
+from runner.rehearse.case import Case, Measured
+from tests.gpu.forked import each
+
+TABLE = Path(__file__).with_name("points.txt")
+ROOM_BYTES = 134 << 30
+"""Memory of an H200 that cases which share it may claim."""
+IN_A_ROW = 4
+"""Failures in a row that end the measurement."""
+_OPTIMIZERS = {
+    "fused": "adamw_torch_fused", "torch": "adamw_torch",
+    "8bit": "adamw_8bit", "paged8": "paged_adamw_8bit",
+}  # fmt: skip
+
+
+def configs() -> dict[str, Mapping[str, Any]]:
+    """Return the `config.json` of each model of the catalogue, by the last part of its name."""
+    return {model.name.rpartition("/")[2]: model.config for model in catalogue.models()}
+
+
+def cases() -> Iterator[Case]:
+    """Yield the table's cases, in its order."""
+    known = configs()
+    for line in TABLE.read_text("utf-8").splitlines():
+        if line.strip() and not line.startswith("#"):
+            yield _case(line.split(), known)
+
+
+def _case(words: list[str], known: Mapping[str, Mapping[str, Any]]) -> Case:
+    """Read `MODEL OBJECTIVE METHOD RANK LENGTH MICRO CHECKPOINTING OPTIMIZER DROPOUT ACCUMULATION`,
+    and after them any of `padded`, `attention`, `int8`, `untied` (a head of its own), `layers=N`
+    and `steps=N`."""
+    model, objective, method, rank, length, micro, checkpointing, optimizer, dropout, every = words[
+        :10
+    ]
+    extra = dict(word.partition("=")[::2] for word in words[10:])
+    config = dict(known[model])
+    if "layers" in extra:
+        config[_depth(config)] = int(extra["layers"])
+    if "untied" in extra:
+        config["tie_word_embeddings"] = False
+    shape = architecture(config, model)
+    names = targets.preset(shape, "attention" if "attention" in extra else "all-linear")
+    full = method == "full"
+    name = _OPTIMIZERS[optimizer]
+    profile = Profile(
+        device="cuda",
+        method=method,  # type: ignore[arg-type]
+        rank=0 if full else int(rank),
+        targets=() if full else names,
+        length=int(length),
+        micro_batch=int(micro),
+        checkpointing=checkpointing == "ckpt",
+        dtype="bfloat16",
+        dropout=0.0 if full else float(dropout),
+        padded="padded" in extra or objective != "sft",
+        autocast=True,
+        fused=name == "adamw_torch_fused",
+        accumulates=int(every) > 1,
+        objective=objective,  # type: ignore[arg-type]
+        optimizer=name,  # type: ignore[arg-type]
+        base_bits=8 if "int8" in extra else 0,
+        scored=0.5 if objective == "dpo" else 1.0,
+    )
+    steps = int(extra.get("steps", "3"))
+    return Case(" ".join(words), config, profile, accumulation=int(every), steps=steps)
+
+
+def _depth(config: Mapping[str, Any]) -> str:
+    return next(n for n in ("num_hidden_layers", "n_layer", "n_layers") if n in config)
+
+
+def on_cpu(case: Case) -> Case:
+    """Return a case that a CPU can run: its widths, two layers, short rows, float32."""
+    shallow = dict(case.config) | {_depth(case.config): 2}
+    if "layer_types" in shallow:
+        shallow["layer_types"] = shallow["layer_types"][:2]
+    profile = replace(
+        case.profile, device="cpu", length=32, micro_batch=min(2, case.profile.micro_batch),
+        dtype="float32", autocast=False, fused=False, optimizer="adamw_torch", base_bits=0,
+        method="full" if case.profile.method == "full" else "lora",
+    )  # fmt: skip
+    return replace(case, config=shallow, profile=profile, steps=2)
+
+
+def read(path: Path) -> Iterator[tuple[Case, dict[str, Any]]]:
+    """Yield each point of a file of lines: its case and what was measured."""
+    known = configs()
+    for row in path.read_text("utf-8").splitlines():
+        told = json.loads(row)
+        yield _case(told["case"].split(), known), told
+
+
+def line(case: Case, found: Measured, *, alone: bool) -> str:
+    """Return a point as it is written; `alone` where nothing else slowed it down."""
+    told = {
+        "case": case.name,
+        "card": found.card,
+        "alone": alone,
+        "peaks": dict(found.peaks),
+        "reserved_bytes": found.reserved_bytes,
+        "step_seconds": [round(seconds, 4) for seconds in found.step_seconds],
+        "load_seconds": round(found.load_seconds, 2),
+        "out_of_memory": found.out_of_memory,
+    }
+    return json.dumps(told)
+
+
+def main() -> None:
+    """Run the table."""
+    given = argparse.ArgumentParser()
+    given.add_argument("out", type=Path)
+    given.add_argument("--seconds", type=float, default=1e9)
+    given.add_argument("--only", default="")
+    given.add_argument("--skip", type=Path, nargs="*", default=())
+    given.add_argument("--at-once", type=int, default=1)
+    given.add_argument("--cpu", action="store_true")
+    asked = given.parse_args()
+    done = {json.loads(row)["case"] for path in asked.skip for row in path.read_text().splitlines()}
+    wanted = [case for case in cases() if asked.only in case.name and case.name not in done]
+    wanted = wanted[::2] + wanted[1::2]  # spread over families, should the time be over
+    if asked.cpu:
+        wanted = [on_cpu(case) for case in wanted]
+    failed = 0
+    with asked.out.open("a", encoding="utf-8") as out:
+        found_of = each(
+            wanted,
+            seconds=asked.seconds,
+            at_once=asked.at_once,
+            room_bytes=ROOM_BYTES,
+            claim=_claim,
+        )
+        for case, found in found_of:
+            failed = failed + 1 if isinstance(found, str) else 0
+            if isinstance(found, str):
+                print("FAILED", case.name, found[-600:], flush=True)
+                if failed == IN_A_ROW:
+                    return
+                continue
+            out.write(line(case, found, alone=asked.at_once == 1) + "\n")
+            out.flush()
+            print(_short(case, found), flush=True)
+
+
+def _expected(case: Case) -> Phase:
+    shape = architecture(case.config, case.name)
+    sized = CatalogueModel(case.name, shape, parameter_count(shape), "", False, case.config)
+    return estimate(sized, case.profile).peak
+
+
+def _claim(case: Case) -> int:
+    """Return what a case may take of the card."""
+    return int(1.25 * _expected(case).peak_bytes) + (2 << 30)
+
+
+def _short(case: Case, found: Measured) -> str:
+    expected = _expected(case)
+    error = expected.peak_bytes / found.allocated_bytes - 1
+    median = sorted(found.step_seconds)[len(found.step_seconds) // 2]
+    phases = f"{expected.name}/{found.phase} {found.allocated_bytes / 1e9:.2f} GB"
+    times = f"step {median:.2f} s, load {found.load_seconds:.1f}, all {found.seconds:.1f}"
+    return f"{error:+.2%} {case.name} | {phases} {found.out_of_memory} {times}"
+
+
+if __name__ == "__main__":
+    main()

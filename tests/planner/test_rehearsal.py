@@ -1,0 +1,214 @@
+"""A plan with what a rehearsal measured, and rehearsals that are of something else."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lockfiles.errors import UsageProblem
+from lockfiles.lock import Lock
+from planner.candidates import CUDA_CONTEXT_BYTES, CUDA_RESERVE, budget, counted
+from planner.choose import Choice, choose
+from planner.gather import PlanFacts, gather
+from planner.interview.answers import Answers
+from planner.machine import Gpu, MachineFacts
+from planner.plan import plan
+from planner.prediction import UNEXPLAINED
+from planner.rehearsal import Measured, Place, Rehearsal, Rehearsed, load
+from runner.demo import files
+from tests.planned import GIB, MACHINE, answers
+
+CARD = Gpu("NVIDIA L4", 22 * GIB, 21 * GIB, "8.9")
+GPU_MACHINE = MachineFacts("cuda", (CARD,), 8, 64 * GIB, 60 * GIB, 100 * GIB, "570.1")
+ON_CARD: dict[str, Any] = {"machine__device": "cuda", "train__exact": False}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's files, with fewer rows."""
+    made = tmp_path_factory.mktemp("rehearsed")
+    files.write(made)
+    for name in ("train", "test"):
+        path = made / "rows" / f"{name}.jsonl"
+        path.write_text("".join(path.read_text("utf-8").splitlines(True)[::5]), "utf-8")
+    return made
+
+
+@pytest.fixture(scope="module")
+def on_card(folder: Path) -> PlanFacts:
+    return gather(answers(**ON_CARD), folder, machine=GPU_MACHINE)
+
+
+@pytest.fixture(scope="module")
+def on_cpu(folder: Path) -> PlanFacts:
+    return gather(answers(), folder, machine=MACHINE)
+
+
+def chosen(asked: Answers, facts: PlanFacts) -> Choice:
+    """Return what a plan chooses without a rehearsal."""
+    stream = facts.stream
+    return choose(
+        asked, facts.model, rows=stream.rows, longest=stream.longest,
+        machine=facts.machine, lengths=stream.lengths, rehearsal=facts.rehearsal,
+    )  # fmt: skip
+
+
+def rehearsal(choice: Choice, facts: PlanFacts, **measured: Any) -> Rehearsal:
+    """Return what a rehearsal of a choice might have measured."""
+    card = facts.machine.gpus[0] if choice.profile.device == "cuda" else None
+    found: dict[str, Any] = {
+        "peaks": {"load": GIB, "forward": 2 * GIB, "backward": 3 * GIB, "optimizer": GIB},
+        "reserved_bytes": int(3.3 * GIB) if card else 0,
+        "process_bytes": int(3.7 * GIB) if card else 0,
+        "step_seconds": (9.0, 2.0, 2.5, 2.1),
+        "load_seconds": 1.0,
+        "seconds": 20.0,
+    }
+    return Rehearsal(
+        version=1,
+        train_sha256="0" * 64,
+        model=asdict(facts.model.architecture),
+        parameters=facts.model.parameters,
+        machine=Place(
+            kind="cuda" if card else "cpu",
+            card=card.name if card else "",
+            memory_bytes=card.memory_bytes if card else facts.machine.ram_bytes,
+            driver=facts.machine.driver,
+            processor=facts.machine.processor,
+        ),
+        packages={"torch": "2.13.0"},
+        case=Rehearsed(
+            profile=choice.profile,
+            accumulation=min(2, choice.accumulation),
+            rows="data",
+            lengths=(choice.profile.length, *[8] * (choice.profile.micro_batch - 1)),
+            steps=4,
+            evaluates=False,
+        ),
+        measured=Measured(**found | measured),
+    )
+
+
+def with_rehearsal(asked: Answers, facts: PlanFacts, **measured: Any) -> tuple[Lock, Lock]:
+    """Return the plan without and with a rehearsal of it."""
+    found = rehearsal(chosen(asked, facts), facts, **measured)
+    return plan(asked, facts), plan(asked, replace(facts, rehearsal=found))
+
+
+def test_what_was_measured_is_what_is_predicted(on_card: PlanFacts) -> None:
+    before, after = with_rehearsal(answers(**ON_CARD), on_card)
+    told = after.prediction
+    assert (told.estimator, told.phase, told.peak_bytes) == ("rehearsal", "backward", 3 * GIB)
+    assert sum(told.components.values()) == told.peak_bytes
+    assert told.components[UNEXPLAINED] > 0
+    assert after.why["prediction.peak_bytes"] == "Measured by a rehearsal on `NVIDIA L4`."
+    assert (after.method, after.train) == (before.method, before.train)
+    longer = told.step_seconds / before.prediction.step_seconds
+    assert told.seconds / before.prediction.seconds == pytest.approx(longer, rel=1e-3)
+    assert told.step_seconds <= 2.1, "the longest step was measured"
+
+
+def test_on_cpu_the_tokens_say_how_long_it_takes(folder: Path) -> None:
+    asked = answers(data__validation_fraction=0)
+    facts = gather(asked, folder, machine=MACHINE)
+    before, after = with_rehearsal(asked, facts)
+    assert before.prediction.seconds == 0
+    choice, told = chosen(asked, facts), after.prediction
+    steps = -(-facts.stream.rows // choice.micro_batch) * after.train.epochs
+    mean, longest = told.step_seconds / 2.1 * choice.profile.tokens, choice.profile.tokens
+    assert facts.stream.tokens * after.train.epochs / steps < mean < longest
+    assert told.seconds == pytest.approx(steps * told.step_seconds, rel=1e-3)
+
+
+def test_evaluations_take_their_time_too(on_cpu: PlanFacts) -> None:
+    _, after = with_rehearsal(answers(), on_cpu)
+    steps = -(-after.stream.rows // after.train.micro_batch) * after.train.epochs
+    assert after.prediction.seconds > 1.02 * steps * after.prediction.step_seconds
+
+
+def test_another_plan_is_estimated(on_card: PlanFacts) -> None:
+    asked = answers(**ON_CARD)
+    found = rehearsal(chosen(asked, on_card), on_card)
+    other = answers(**ON_CARD, method__rank=8)
+    made = plan(other, replace(on_card, rehearsal=found))
+    assert made.prediction == plan(other, on_card).prediction
+
+
+def test_a_plan_that_ran_out_is_not_chosen_again_nor_a_larger_one(on_card: PlanFacts) -> None:
+    asked = answers(**ON_CARD)
+    before, after = with_rehearsal(asked, on_card, out_of_memory="backward")
+    assert after.train.micro_batch < before.train.micro_batch or after.train.checkpointing
+    assert after.prediction.estimator == before.prediction.estimator != "rehearsal"
+    assert after.prediction.peak_bytes < before.prediction.peak_bytes
+    assert "with 16 rows at once ran out" in after.why["prediction.peak_bytes"]
+
+
+def test_what_fitted_fits_and_what_no_longer_has_room_does_not(on_card: PlanFacts) -> None:
+    asked = answers(**ON_CARD)
+    tight = {"peaks": {"backward": 20 * GIB}, "reserved_bytes": 20 * GIB}
+    before, after = with_rehearsal(asked, on_card, **tight, process_bytes=21 * GIB)
+    assert after.train.micro_batch == before.train.micro_batch
+    assert after.prediction.peak_bytes == 20 * GIB
+    _, less = with_rehearsal(asked, on_card, **tight, process_bytes=21 * GIB + 1)
+    assert less.prediction.estimator != "rehearsal"
+
+
+def test_the_budget_knows_the_context_and_a_greater_reserve(on_card: PlanFacts) -> None:
+    asked = answers(**ON_CARD)
+    machine = counted(asked, GPU_MACHINE)
+    found = rehearsal(chosen(asked, on_card), on_card)
+    context, reserve = found.measured.context_bytes, found.measured.reserve
+    assert context == pytest.approx(0.4 * GIB, abs=1)
+    assert reserve == pytest.approx(0.1)
+    assert budget(machine, found) == int((21 * GIB - context) / (1 + reserve))
+    least = rehearsal(chosen(asked, on_card), on_card, reserved_bytes=3 * GIB)
+    assert least.measured.reserve == 0
+    assert budget(machine, least) == int(
+        (21 * GIB - least.measured.context_bytes) / (1 + CUDA_RESERVE)
+    )
+    ran_out = rehearsal(chosen(asked, on_card), on_card, out_of_memory="forward")
+    assert budget(machine, ran_out) == int((21 * GIB - CUDA_CONTEXT_BYTES) / (1 + CUDA_RESERVE))
+
+
+def test_another_model_or_device_is_refused(on_card: PlanFacts, on_cpu: PlanFacts) -> None:
+    asked = answers(**ON_CARD)
+    found = rehearsal(chosen(asked, on_card), on_card)
+    deeper = found.model_copy(update={"model": found.model | {"layers": 7}})
+    with pytest.raises(UsageProblem, match="of another model than"):
+        plan(asked, replace(on_card, rehearsal=deeper))
+    with pytest.raises(UsageProblem, match="was on `NVIDIA L4`, and the plan is for `a processor`"):
+        plan(answers(), replace(on_cpu, rehearsal=found))
+    card = replace(GPU_MACHINE, gpus=(replace(CARD, name="NVIDIA A10"),))
+    with pytest.raises(UsageProblem, match="and the plan is for `NVIDIA A10`"):
+        plan(asked, replace(on_card, machine=card, rehearsal=found))
+    here = rehearsal(
+        chosen(answers(), on_cpu), replace(on_cpu, machine=replace(MACHINE, processor="A"))
+    )
+    there = replace(on_cpu, machine=replace(MACHINE, processor="B"), rehearsal=here)
+    with pytest.raises(UsageProblem, match="was on `A`, and the plan is for `B`"):
+        plan(answers(), there)
+
+
+def test_it_is_read_as_it_was_written(on_card: PlanFacts, tmp_path: Path) -> None:
+    found = rehearsal(chosen(answers(**ON_CARD), on_card), on_card)
+    path = tmp_path / "rehearsal.json"
+    path.write_text(found.model_dump_json(), "utf-8")
+    assert load(path) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "Invalid JSON"),
+        ("[]", "should be an object"),
+        ('{"version": 2}', "`version`: Input should be 1"),
+        ("{}", "`version`: Field required"),
+    ],
+)
+def test_what_is_no_rehearsal_is_a_sentence(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "rehearsal.json"
+    path.write_text(text, "utf-8")
+    with pytest.raises(UsageProblem, match=f"^`{path}` is no rehearsal: .*{said}") as refused:
+        load(path)
+    assert refused.value.hint == "tunelock rehearse run.lock"

@@ -1,0 +1,252 @@
+"""From a lock to a rehearsal: the plan it runs, its rows, and how it fails."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lockfiles.errors import DigestDiffers, DoesNotFit, RunFailed, UsageProblem
+from lockfiles.lock import Lock
+from planner.choose import choose
+from planner.data.order import epoch_order
+from planner.gather import PlanFacts, gather
+from planner.machine import Gpu, MachineFacts
+from planner.memory import estimate
+from planner.plan import plan
+from planner.rehearsal import Measured
+from runner.demo import files
+from runner.rehearse import inputs, rehearse
+from runner.rehearse.__main__ import case_of as read_case
+from runner.rehearse.case import Case
+from runner.rehearse.lock import case_of, longest_batch, model_of, profile_of
+from runner.rehearse.report import out_of_memory, report
+from tests.hub_server import HubServer
+from tests.planned import GIB, MACHINE, answers
+
+CARD = Gpu("NVIDIA L4", 22 * GIB, 21 * GIB, "8.9")
+GPU_MACHINE = MachineFacts("cuda", (CARD,), 8, 64 * GIB, 60 * GIB, 100 * GIB, "570.1")
+ON_CARD: dict[str, Any] = {"machine__device": "cuda", "train__exact": False}
+READ = """
+import json, sys
+from pathlib import Path
+from lockfiles import lock
+from runner.rehearse.inputs import read
+
+at, located = json.loads(sys.argv[1])
+found = read(lock.read(Path(at)), Path(at), {name: Path(path) for name, path in located.items()})
+rows = found.rows.part("train").rows if found.rows else ()
+print(json.dumps({"rows": len(rows), "missing": found.missing, "type": found.config["model_type"]}))
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's files, with fewer rows."""
+    made = tmp_path_factory.mktemp("rehearsed")
+    files.write(made)
+    for name in ("train", "test"):
+        path = made / "rows" / f"{name}.jsonl"
+        path.write_text("".join(path.read_text("utf-8").splitlines(True)[::5]), "utf-8")
+    return made
+
+
+@pytest.fixture(scope="module")
+def facts(folder: Path) -> PlanFacts:
+    return gather(answers(), folder, machine=MACHINE)
+
+
+@pytest.fixture(scope="module")
+def lock(facts: PlanFacts) -> Lock:
+    return plan(answers(), facts)
+
+
+def located(folder: Path) -> dict[str, Path]:
+    """Return where the demo's inputs lie."""
+    rows = folder / "rows"
+    return {"model": folder / "base", "train": rows / "train.jsonl", "test": rows / "test.jsonl"}
+
+
+@pytest.mark.parametrize("machine", [MACHINE, GPU_MACHINE])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"method__kind": "lora", "method__bias": "all", "method__rank": 8},
+        {"method__kind": "full", "method__checkpointing": "on"},
+        {"method__micro_batch": 2, "method__dropout": 0.0},
+        {"method__micro_batch": 1, "method__targets": "attention"},
+    ],
+)
+def test_a_lock_holds_the_plan_that_was_counted(
+    changes: dict[str, Any], machine: MachineFacts, facts: PlanFacts
+) -> None:
+    asked = answers(**({} if machine is MACHINE else ON_CARD), **changes)
+    facts, stream = replace(facts, machine=machine), facts.stream
+    choice = choose(
+        asked, facts.model, rows=stream.rows, longest=stream.longest,
+        machine=machine, lengths=stream.lengths,
+    )  # fmt: skip
+    made = plan(asked, facts)
+    found = profile_of(made, stream.longest, padded=choice.micro_batch > 1)
+    assert found == choice.profile
+    assert estimate(model_of(made), found).peak.peak_bytes == made.prediction.peak_bytes
+
+
+def test_the_longest_micro_batch_is_that_with_most_padded_tokens(lock: Lock) -> None:
+    lengths = [7 + 13 * row % 31 for row in range(45)]
+    size = lock.train.micro_batch
+    found = longest_batch(lengths, lock)
+    batches = [
+        order[first : first + size]
+        for order in (epoch_order(45, lock.train.seed, epoch) for epoch in range(lock.train.epochs))
+        for first in range(0, 45, size)
+    ]
+    assert found in batches
+    assert max(lengths[row] for row in found) == max(lengths)
+    assert len(found) == size, "a short last batch has fewer tokens, however long its rows"
+
+
+def test_a_case_has_the_rows_of_the_lock_or_made_up_ones(lock: Lock, folder: Path) -> None:
+    found = inputs.read(lock, folder / "run.lock", located(folder))
+    assert (found.missing, found.config["model_type"]) == ((), "llama")
+    case = case_of(lock, found.config, found.rows)
+    assert len(case.rows) == lock.train.micro_batch
+    assert max(len(ids) for ids, _ in case.rows) == case.profile.length
+    assert all(len(ids) == len(labels) for ids, labels in case.rows)
+    assert case.evaluate and case.accumulation == min(2, lock.train.accumulation)
+    without = case_of(lock, found.config, None)
+    assert without == replace(case, rows=())
+    assert read_case(json.loads(json.dumps(vars(case) | {"profile": vars(case.profile)}))) == case
+
+
+def test_rows_that_are_not_here_are_named(lock: Lock, folder: Path, tmp_path: Path) -> None:
+    alone = {"model": folder / "base"}
+    found = inputs.read(lock, tmp_path / "run.lock", alone)
+    assert (found.rows, found.missing) == (None, ("train", "test"))
+    with pytest.raises(UsageProblem) as refused:
+        inputs.read(lock, tmp_path / "run.lock", {})
+    assert "--locate model=PATH" in refused.value.hint
+
+
+def test_weights_are_not_needed_and_another_configuration_is_refused(
+    lock: Lock, folder: Path, tmp_path: Path
+) -> None:
+    small = Path(shutil.copytree(folder / "base", tmp_path / "base"))
+    (small / "model.safetensors").unlink()
+    places = located(folder) | {"model": small}
+    assert inputs.read(lock, tmp_path / "run.lock", places).rows
+    config = small / "config.json"
+    config.write_text(config.read_text("utf-8") + "\n", "utf-8")
+    with pytest.raises(DigestDiffers, match=f"`{config}`"):
+        inputs.read(lock, tmp_path / "run.lock", places)
+
+
+@pytest.fixture
+def hub() -> Iterator[HubServer]:
+    with HubServer() as hub:
+        yield hub
+
+
+def test_of_a_model_on_the_hub_no_weights_are_fetched(
+    hub: HubServer, lock: Lock, folder: Path, tmp_path: Path
+) -> None:
+    from lockfiles import lock as locks
+
+    commit = hub.add("maker/base", folder / "base")
+    online = lock.model.model_copy(
+        update={"source": "hf:maker/base", "revision": "main", "commit": commit}
+    )
+    at = tmp_path / "run.lock"
+    at.write_text(locks.write(lock.model_copy(update={"model": online})), "utf-8")
+    rows = {name: str(path) for name, path in located(folder).items() if name != "model"}
+    found = hub.run(READ, str(at), rows, home=tmp_path / "home")
+    assert found == {"rows": lock.stream.rows, "missing": [], "type": "llama"}
+    assert hub.sent_bytes["config.json"] and not hub.sent_bytes["model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "phase", "line"),
+    [
+        ({}, "forward", "`micro_batch = 8` under `[method]`"),
+        ({"method__micro_batch": 1}, "backward", '`checkpointing = "on"` under `[method]`'),
+        ({"method__kind": "full"}, "load", '`kind = "qlora"` under `[method]`'),
+        (
+            {"method__kind": "qlora", "method__micro_batch": 1, "method__checkpointing": "on"},
+            "evaluation",
+            "`max_length = 33` under `[train]`",
+        ),
+        ({"method__kind": "qlora"}, "load", "a smaller model as `source` under `[model]`"),
+    ],
+)
+def test_a_card_that_ran_out_is_an_error_with_what_to_write(
+    changes: dict[str, Any], phase: str, line: str, facts: PlanFacts
+) -> None:
+    made = plan(answers(**ON_CARD, **changes), replace(facts, machine=GPU_MACHINE))
+    measured = Measured({"load": GIB}, GIB, 2 * GIB, (), 1.0, 1.0, out_of_memory=phase)
+    case = case_of(made, {}, None)
+    found = report(made, case, measured, GPU_MACHINE).found
+    problem = out_of_memory(made, found)
+    assert (problem.exit_code, found.fitted) == (4, False)
+    assert f"`NVIDIA L4` ran out of memory in the phase `{phase}`" in problem.message
+    assert problem.hint.startswith(f"write {line} in `run.toml` and plan again")
+
+
+def test_a_report_compares_like_with_like(facts: PlanFacts) -> None:
+    made = plan(answers(**ON_CARD), replace(facts, machine=GPU_MACHINE))
+    peak = made.prediction.peak_bytes
+    measured = Measured({"forward": peak, "load": 5}, peak, 2 * peak, (9.0, 1.0, 1.2), 1.0, 1.0)
+    case = case_of(made, {}, None)
+    found = report(made, case, measured, GPU_MACHINE)
+    assert found.error == 0
+    assert max(found.phases.values()) == peak < found.process_bytes
+    assert found.step_seconds > 0
+    assert found.found.measured.warm_step_seconds == 1.1
+    assert found.found.case.rows == "made-up"
+    assert found.found.train_sha256 == made.integrity["train"]
+
+
+def test_the_api_needs_no_torch() -> None:
+    code = (
+        "import sys, runner.rehearse.report, runner.rehearse.inputs; print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
+
+
+class TestRun:
+    """With the training stack."""
+
+    @pytest.fixture(autouse=True)
+    def stack(self) -> None:
+        for package in ("trl", "peft"):
+            pytest.importorskip(package)
+
+    def test_what_cannot_be_run_is_one_sentence(self, lock: Lock) -> None:
+        case = Case("none", {"model_type": "none", "vocab_size": 9}, profile_of(lock, 8, True))
+        with pytest.raises(RunFailed, match=r"^The rehearsal failed: .*none") as failed:
+            rehearse(lock, case)
+        log = Path(failed.value.hint.removeprefix("see "))
+        assert "Traceback" in log.read_text("utf-8")
+        log.unlink()
+
+    def test_a_process_that_the_system_ends_is_out_of_memory(
+        self, lock: Lock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def end(_: float) -> None:
+            children = Path(f"/proc/self/task/{threading.get_native_id()}/children")
+            for child in children.read_text("ascii").split():
+                os.kill(int(child), signal.SIGKILL)
+
+        monkeypatch.setattr("runner.rehearse.HEARD_SECONDS", 0.2)
+        case = Case("any", {"model_type": "llama"}, profile_of(lock, 8, True))
+        with pytest.raises(DoesNotFit, match="ended by SIGKILL"):
+            rehearse(lock, case, end)

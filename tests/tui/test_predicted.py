@@ -1,0 +1,45 @@
+"""Time and cost of a run in words, where a plan is shown and nowhere where they are not known."""
+
+from typing import Any
+
+import pytest
+
+from lockfiles.lock import Lock
+from tests.lockfiles.samples import LOCK
+from tui import planning, predicted
+from tui.wizard.panels import review
+
+
+def timed(**known: float) -> Lock:
+    """Return the sample with other predictions."""
+    changes: dict[str, Any] = {"prediction": LOCK.prediction.model_copy(update=known)}
+    return LOCK.model_copy(update=changes)
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        ({}, ""),
+        (
+            {"seconds": 12_960.0, "step_seconds": 2.07},
+            "about 3.6 h of training; 2.1 s a step",
+        ),
+        (
+            {"seconds": 300.0, "step_seconds": 0.0382, "cost": 1234.5},
+            "about 5 min of training, about 1,234.50 at your price per hour; 0.038 s a step",
+        ),
+    ],
+)
+def test_what_is_known_is_said(known: dict[str, float], words: str) -> None:
+    assert predicted.time(timed(**known).prediction) == words
+
+
+def test_a_plan_and_the_yes_to_start_name_the_hours() -> None:
+    lock = timed(seconds=12_960.0, step_seconds=2.07)
+    assert "\ntime      about 3.6 h of training" in planning.page(lock)
+    assert "Hours: about 3.6 h of training; 2.1 s a step.\n" in review.start(lock, 10**12)
+
+
+def test_without_a_prediction_no_hours_are_made_up() -> None:
+    assert "\ntime " not in planning.page(LOCK)
+    assert "Hours: not predicted;" in review.start(LOCK, 10**12)

@@ -1,0 +1,113 @@
+"""`tunelock rehearse run.lock`: a plan with random weights on this device, before any download."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tui import output
+from tui.options import locate
+
+if TYPE_CHECKING:
+    from lockfiles.lock import Lock
+    from planner.machine import MachineFacts
+    from planner.rehearsal import Rehearsal
+    from runner.rehearse.report import Report
+
+
+@click.command(name="rehearse")
+@click.argument("lock", type=click.Path(path_type=Path), default=Path("run.lock"))
+@click.option("--memory", is_flag=True, help="Measure memory and step time: all there is so far.")
+@locate
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE",
+    help="What `plan --facts` reads.  [default: rehearsal.json beside LOCK]",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def command(
+    lock: Path, memory: bool, located: dict[str, Path], out: Path | None, as_json: bool
+) -> None:
+    """Measure what LOCK (default: run.lock) takes here, before its weights are downloaded.
+
+    Trains a few steps on the longest micro-batch, with random weights of the real shapes, and
+    compares memory and time with what the lock predicts. The lock stays as it is; `tunelock plan
+    --facts rehearsal.json` plans with what was measured.
+    """
+    from runner.folder import write_whole
+    from runner.rehearse.report import out_of_memory
+    from tui import planning, rehearsed
+
+    target = out or lock.with_name("rehearsal.json")
+    planning.writable(target)
+    held, report = _rehearsed(lock, located)
+    write_whole(target, _text(report.found).encode())
+    if as_json:
+        output.data_json(_record(report))
+    else:
+        output.data(rehearsed.page(report))
+    output.note(f"wrote {target}")
+    if not report.found.fitted:
+        raise out_of_memory(held, report.found)
+
+
+def _rehearsed(at: Path, located: dict[str, Path]) -> "tuple[Lock, Report]":
+    """Carry out the rehearsal of a lock, and tell meanwhile how far it is."""
+    from lockfiles import lock as locks
+    from runner import verify
+    from runner.rehearse import inputs, rehearse
+    from runner.rehearse.lock import case_of
+    from runner.rehearse.report import report
+
+    held = locks.read(at)
+    verify.check_whole(held)
+    machine = _machine(held)
+    output.note("reading the model's configuration and the rows …")
+    found = inputs.read(held, at, located)
+    if found.missing:
+        output.note(_made_up(held, found.missing))
+    case = case_of(held, found.config, found.rows)
+    output.note(f"running {case.steps} steps with random weights …")
+    measured = rehearse(held, case, lambda seconds: output.note(f"… {seconds:.0f} s"))
+    return held, report(held, case, measured, machine)
+
+
+def _machine(lock: "Lock") -> "MachineFacts":
+    """Return this machine, where the lock can be rehearsed on it."""
+    from planner import machine as machines
+    from planner.busy import taken
+    from runner import preflight
+
+    preflight.check_training_packages(lock)
+    for one in preflight.package_differences(lock, preflight.packages_found(lock)):
+        output.note(f"warning: {one.field} {one.locked} was planned for, {one.found} is installed")
+    machine = machines.probe(Path("/"))
+    preflight.check_kind(lock, machine)
+    if lock.machine.kind == "cuda" and (busy := taken(machine.gpus[0])):
+        preflight.check_device(lock)
+        output.note(f"warning: `{machine.gpus[0].name}` is busy: {busy}; a step may take longer")
+    return machine
+
+
+def _made_up(lock: "Lock", missing: tuple[str, ...]) -> str:
+    where = " ".join(f"--locate {name}=PATH" for name in missing)
+    return (
+        f"rows of {lock.stream.max_length_tokens} tokens stand for the real ones, which are not "
+        f"here; to rehearse with those: {where}"
+    )
+
+
+def _text(found: "Rehearsal") -> str:
+    return json.dumps(found.model_dump(mode="json"), indent=2) + "\n"
+
+
+def _record(report: "Report") -> dict[str, object]:
+    """Return what `--json` prints."""
+    predicted = {
+        "phases": dict(report.phases),
+        "peak_bytes": report.peak_bytes,
+        "process_bytes": report.process_bytes,
+        "step_seconds": report.step_seconds,
+    }
+    told = {"fits": report.found.fitted, "difference": report.error, "predicted": predicted}
+    return told | report.found.model_dump(mode="json")
