@@ -4,14 +4,15 @@ from collections.abc import Mapping
 
 from planner import layers
 from planner.layers import Block
-from planner.memory import head, kept, scratch
+from planner.memory import backward, head, kept, scratch
 from planner.memory.facts import MIB, Estimate, Phase, Sized
 from planner.memory.standing import Standing, standing
 from planner.memory.trained import trained_parameters
+from planner.memory.widths import stream_width
 from planner.models import Architecture, ModelFacts
 from planner.profile import Profile
 
-ESTIMATOR = "closed-form-2"
+ESTIMATOR = "closed-form-3"
 """The name of these formulas in a lock; it changes when their results do."""
 
 HEAP_OVERHEAD = 0.5
@@ -32,9 +33,9 @@ def estimate(model: Sized, profile: Profile) -> Estimate:
     left = _left(shape, profile, blocks, stands)
     phases = {
         "load": held | {"gradients": 0, "optimizer states": 0, **_files(model, profile)},
-        "forward": _forward(shape, profile, held, left),
+        "forward": _forward(shape, profile, blocks, held, left),
         "reference": _reference(shape, profile, blocks, held | left),
-        "backward": {**held, **_heap(shape, profile, left | _layer(shape, profile, blocks))},
+        "backward": _backward(shape, profile, blocks, held, left),
         "optimizer": held | {"scratch": _optimizer_scratch(model, profile)},
         "evaluation": held | {"gradients": 0, "scratch": _quiet(shape, profile, blocks)},
     }
@@ -63,7 +64,7 @@ def _all_layers(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]
     tokens = profile.tokens
     if profile.checkpointing:
         past = sum(b.count * kept.past_checkpoints(shape, profile, b) for b in blocks)
-        inputs = profile.width * shape.hidden * shape.layers
+        inputs = stream_width(shape, profile) * shape.hidden * shape.layers
         return {"layer inputs": inputs * tokens, "inputs of 8-bit layers": past * tokens}
     total = {"activations": 0, "dropout masks": 0}
     for block in blocks:
@@ -74,36 +75,35 @@ def _all_layers(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]
     return total
 
 
-def _layer(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]) -> dict[str, int]:
-    """The backward pass through the layer that holds most: recomputed, and its widest moment."""
-    return max(
-        (
-            {
-                "recomputed layer": _recomputed(shape, profile, block),
-                "scratch": scratch.backward(shape, profile, block),
-            }
-            for block in blocks
-        ),
-        key=lambda found: sum(found.values()),
-    )
-
-
-def _recomputed(shape: Architecture, profile: Profile, block: Block) -> int:
-    if not profile.checkpointing:
-        return 0
-    again = sum(kept.activations(shape, profile, block).values())
-    if kept.masked_layers(shape, profile):
-        again += kept.mask_extra(shape, profile)
-    return again * profile.tokens
-
-
 def _forward(
-    shape: Architecture, profile: Profile, held: Mapping[str, int], left: Mapping[str, int]
+    shape: Architecture,
+    profile: Profile,
+    blocks: tuple[Block, ...],
+    held: Mapping[str, int],
+    left: Mapping[str, int],
 ) -> dict[str, int]:
-    """At the loss head, where the backward pass begins."""
+    """At the loss head, where the backward pass begins, or in a checkpointed layer before it."""
     summed = {} if profile.accumulates else {"gradients": 0}
-    at_head = {**left, "loss head": head.loss_head(shape, profile)}
-    return {**held, **summed, **_heap(shape, profile, at_head)}
+    found = {"loss head": head.loss_head(shape, profile)}
+    if profile.checkpointing:
+        inside = max(scratch.forward(shape, profile, block) for block in blocks)
+        found = found if found["loss head"] >= inside else {"scratch": inside}
+    return {**held, **summed, **_heap(shape, profile, {**left, **found})}
+
+
+def _backward(
+    shape: Architecture,
+    profile: Profile,
+    blocks: tuple[Block, ...],
+    held: Mapping[str, int],
+    left: Mapping[str, int],
+) -> dict[str, int]:
+    """In the last layer, or in the first one where gradients come into being on the way."""
+    found = (
+        {**held, "gradients": gradients, **_heap(shape, profile, moving)}
+        for gradients, moving in backward.moments(shape, profile, blocks, left, held["gradients"])
+    )
+    return max(found, key=lambda components: sum(components.values()))
 
 
 def _reference(

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from planner.layers import Block
-from planner.memory import head, kept
+from planner.memory import head, kept, mlp
 from planner.memory.habits import habits
+from planner.memory.widths import inner_width, quantised, shares_norm_input, widens
 from planner.models import Architecture
 from planner.profile import Profile
 
@@ -17,16 +18,61 @@ def backward(shape: Architecture, profile: Profile, block: Block) -> int:
     is dequantised, or its gradient made, beside that. A mixture's are those of its experts;
     scores that are written out and trained norms behind the MLP may be wider.
     """
+    if widens(shape, profile) and not block.experts:
+        return _widened(shape, profile, block)
     w, h, f = profile.width, shape.hidden, block.mlp
-    inside = _inside_down(shape, profile, block) + 5 * w * h + _int8(profile, block)
+    inside = _inside_down(shape, profile, block) + 5 * w * h + _int8(shape, profile, block)
     freed = _down_input(profile, block)
-    product = (3 if shape.gated_mlp else 2) * w * f - freed + 2 * w * h
+    product = mlp.gradients(shape, profile) * f - freed + 2 * w * h
     beside = 2 * w * f - freed + 2 * w * h
-    weight = w * _made_anew(profile, block)
+    weight = w * _made_anew(shape, profile, block)
     ends = 20 * h if profile.method == "full" and habits(shape.family).post_norm else 0
-    each = max(inside, product, ends, kept.scores(shape, profile))
+    each = max(inside, product, ends, _scores(shape, profile, block))
     dense = max(each * profile.tokens, beside * profile.tokens + weight)
     return max(dense, _experts(shape, profile, block)) if block.experts else dense
+
+
+def _widened(shape: Architecture, profile: Profile, block: Block) -> int:
+    """The same where the MLP and the sum that layers add to are float32 (`widths.widens`).
+
+    Seen in the tensors that live in transformers' classes: inside the MLP's last layer, in
+    bitsandbytes' product or in the adapter; at its backward pass; and at the product's.
+    """
+    h, f, habit = shape.hidden, block.mlp, habits(shape.family)
+    beside = 4 * h if shares_norm_input(shape) else 0
+    standing = 10 * h + beside
+    product = 0 if habit.keeps_product else 4 * f
+    weight = profile.width * _made_anew(shape, profile, block)
+    freed = _down_input(profile, block)
+    cast = product + 2 * f - freed + 2 * h + standing + _int8(shape, profile, block)
+    adapter = product + 4 * h + (4 * f if profile.dropped else 0) + standing
+    three = shape.gated_mlp or habit.product_tensors
+    behind = (12 if three else 10) * f - freed + 4 * h + beside // 2
+    each = max(adapter, behind, _scores(shape, profile, block))
+    return max(each * profile.tokens, cast * profile.tokens + weight)
+
+
+def forward(shape: Architecture, profile: Profile, block: Block) -> int:
+    """Return the widest moment of a checkpointed layer's forward pass, inside the MLP's last
+    layer or at attention's scores."""
+    inside = _inside_down(shape, profile, block) + _down_input(profile, block)
+    at_once = inside + 6 * profile.width * shape.hidden
+    return max(at_once, _written(shape, profile)) * profile.tokens
+
+
+def _written(shape: Architecture, profile: Profile) -> int:
+    """Bytes a token at attention's scores in a forward pass."""
+    width = inner_width(shape, profile)
+    each = kept.scores(shape)[2] + width - profile.width
+    written = kept.scores(shape)[2] > 0
+    return each * shape.heads * profile.length + 10 * width * shape.hidden if written else 0
+
+
+def _scores(shape: Architecture, profile: Profile, block: Block) -> int:
+    """Bytes a token at them in the backward pass, beside what a layer keeps, whose MLP is done."""
+    each = kept.scores(shape)[1] * shape.heads * profile.length
+    beside = 2 * profile.width * shape.hidden
+    return each + beside - kept.behind_attention(shape, profile, block) if each else 0
 
 
 def _experts(shape: Architecture, profile: Profile, block: Block) -> int:
@@ -51,22 +97,22 @@ def without_gradient(shape: Architecture, profile: Profile, block: Block) -> int
     w, h, f = profile.width, shape.hidden, block.mlp
     quiet = replace(profile, dropout=0.0) if profile.dropout else profile
     product = (3 if shape.gated_mlp else 2) * w * f
-    wide = max(product, _inside_down(shape, quiet, block)) + _int8(profile, block)
+    wide = max(product, _inside_down(shape, quiet, block)) + _int8(shape, profile, block)
     routed = block.routed * w * (3 * h + 3 * block.expert)
-    layer = (max(wide, routed, kept.scores(shape, profile)) + 6 * w * h) * profile.tokens
+    layer = max(max(wide, routed) + 6 * w * h, _written(shape, profile)) * profile.tokens
     return max(layer, head.scored_without_gradient(shape, profile))
 
 
-def _made_anew(profile: Profile, block: Block) -> int:
+def _made_anew(shape: Architecture, profile: Profile, block: Block) -> int:
     """Elements of the largest linear weight whose gradient is made, or that is dequantised."""
-    if profile.method == "full" or profile.quantised_bits:
+    if profile.method == "full" or quantised(shape, profile):
         return max(part.size for part in block.linears)
     return 0
 
 
-def _int8(profile: Profile, block: Block) -> int:
+def _int8(shape: Architecture, profile: Profile, block: Block) -> int:
     """Bytes a token of LLM.int8's product: float16 and int8 inputs, int32 and float16 outputs."""
-    if profile.quantised_bits != 8:
+    if quantised(shape, profile) != 8:
         return 0
     return max(3 * part.inputs + 6 * part.outputs for part in block.linears)
 
@@ -82,9 +128,10 @@ def _inside_down(shape: Architecture, profile: Profile, block: Block) -> int:
         return 0
     if not profile.casts:
         return profile.width * f * dropped
+    entered = 0 if habits(shape.family).keeps_product else profile.width
     if profile.autocast:
-        return (profile.width + c + c * dropped) * f
-    return (profile.width + c * dropped) * f + 3 * c * shape.hidden
+        return (entered + c + c * dropped) * f
+    return (entered + c * dropped) * f + 3 * c * shape.hidden
 
 
 def _down_input(profile: Profile, block: Block) -> int:

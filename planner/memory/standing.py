@@ -7,6 +7,7 @@ from planner import layers
 from planner.memory import shards
 from planner.memory.facts import MIB, Sized
 from planner.memory.trained import states, stored_parameters, trained_parameters
+from planner.memory.widths import quantised
 from planner.models import Architecture
 from planner.profile import Profile
 
@@ -14,7 +15,7 @@ NF4_BITS = 4.127
 """Bits of an NF4 weight with double quantisation: 4 + 8/64 + 32/(64·256)."""
 WORKSPACE_BYTES = 2 * 32 * MIB
 """cuBLAS's workspace on Hopper, for the forward's thread and the backward's."""
-PROCESS_BYTES = 545_000_000
+PROCESS_BYTES = 575_000_000
 """Resident on Linux with torch, transformers, TRL and PEFT imported and warm, measured."""
 
 
@@ -55,34 +56,30 @@ def standing(model: Sized, profile: Profile) -> Standing:
 
 
 def weights(model: Sized, profile: Profile) -> int:
-    """Return the bytes of the weights as loaded; bitsandbytes holds the linear layers alone."""
-    linear, outputs, blocks = _linear_sums(model.architecture, profile.device, profile.width)
-    rest = max(0, stored_parameters(model, profile) - linear) * profile.width
-    if profile.quantised_bits == 4:
+    """Return the bytes of the weights as loaded; bitsandbytes holds the linear layers alone.
+
+    They are no rounder on a GPU: transformers makes room for all of them at once
+    (`caching_allocator_warmup`), and torch's allocator cuts them out of that.
+    """
+    linear, outputs = _linear_sums(model.architecture)
+    stored = stored_parameters(model, profile)
+    rest = max(0, stored - linear) * profile.width
+    bits = quantised(model.architecture, profile)
+    if bits == 4:
         return rest + int(linear * NF4_BITS / 8)
-    if profile.quantised_bits == 8:
+    if bits == 8:
         return rest + linear + 4 * outputs
-    return rest + blocks
+    return stored * profile.width
 
 
 @lru_cache(maxsize=4096)
-def _linear_sums(shape: Architecture, device: str, width: int) -> tuple[int, int, int]:
-    """Return linear layers' elements, outputs, and bytes as allocated."""
+def _linear_sums(shape: Architecture) -> tuple[int, int]:
+    """Return the elements of the linear layers, and of their outputs."""
     parts = [(block.count, part) for block in layers.blocks(shape) for part in block.linears]
     return (
         sum(count * part.size for count, part in parts),
         sum(count * part.outputs for count, part in parts),
-        sum(count * _allocated(part.size * width, device) for count, part in parts),
     )
-
-
-def _allocated(size: int, device: str) -> int:
-    """Size of an allocation: torch's CUDA allocator takes those of 10 MiB or more in 2 MiB steps
-    and splits off no rest of 1 MiB or less (`c10/cuda/CUDACachingAllocator.cpp`)."""
-    if device == "cpu" or size < 10 * MIB:
-        return size
-    rounded = -(-size // (2 * MIB)) * 2 * MIB
-    return rounded if rounded - size <= MIB else size
 
 
 def _room(profile: Profile) -> dict[str, int]:

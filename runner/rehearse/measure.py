@@ -39,7 +39,9 @@ def measure(case: Case) -> Measured:
             _synchronise()
             load_seconds = time.monotonic() - began
             _run(case, model, watch, Path(folder))
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not _ran_out(error):
+                raise
             out_of_memory = watch.phase
         watch.enter("end")
     return Measured(
@@ -52,6 +54,13 @@ def measure(case: Case) -> Measured:
         out_of_memory=out_of_memory,
         card=torch.cuda.get_device_name() if torch.cuda.is_available() else "",
     )
+
+
+def _ran_out(error: RuntimeError) -> bool:
+    """Return whether the card had no more memory: for torch, or for a library of kernels."""
+    said = str(error)
+    known = "out of memory" in said or "ALLOC_FAILED" in said
+    return isinstance(error, torch.OutOfMemoryError) or known
 
 
 def _made(case: Case) -> Any:

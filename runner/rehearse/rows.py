@@ -14,10 +14,16 @@ Example = Mapping[str, Sequence[int]]
 
 def examples(case: Case) -> list[Example]:
     """Return the rows of every micro-batch of a case, in order."""
-    profile, vocabulary = case.profile, int(case.config["vocab_size"])
+    profile, vocabulary = case.profile, int(_text(case.config)["vocab_size"])
     batch = [_finished(profile.objective, row) for row in case.rows or made_up(case, vocabulary)]
     count = profile.micro_batch * case.accumulation * case.steps
     return list(islice(cycle(batch), count))
+
+
+def _text(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a `config.json` says of the decoder; of several towers it is one."""
+    inner: Mapping[str, Any] = config.get("text_config", config)
+    return inner
 
 
 def made_up(case: Case, vocabulary: int) -> list[Row]:

@@ -10,18 +10,24 @@ Without OUT the trials are listed, with estimated seconds.
 import math
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import product
 from statistics import NormalDist, median
 
-from planner.candidates import CUDA_CONTEXT_BYTES, Kind
+from planner.candidates import CUDA_CONTEXT_BYTES, Candidates, Kind
 from planner.fit import machines, models
 from planner.fit.search import EFFECTIVE_BATCH, Search
 from planner.fit.wish import Plan, Wish
+from planner.interview.answers import check
+from planner.machine import MachineFacts
+from planner.models import ModelFacts
+from planner.profile import Profile
+from planner.ranking import best
 from runner.rehearse.case import Row
 from tests.gpu.lines import Line, ran
 from tests.gpu.script import main
-from tests.gpu.trials import Trial, config
+from tests.gpu.trials import CARD, Trial, config
 
 GIB = 40
 """Memory of the simulated card."""
@@ -35,6 +41,8 @@ LENGTH = 1024
 """What rows are cut to, in tokens; the longest one reaches it."""
 MEDIAN, SPREAD = 300, 0.7
 """Of the lengths' log-normal distribution: its median in tokens, and the deviation of the log."""
+REPEATS = 40
+"""Of a step's rows, in the rows that the choice is made by."""
 STEPS = 4
 """Optimizer steps; the first one warms up."""
 
@@ -62,7 +70,34 @@ def rows(vocabulary: int, packed: bool) -> tuple[Row, ...]:
 def search_of(model: str, method: Kind, packing: bool) -> Search:
     """Return the plans that `tunelock fit` scores for rows of `LENGTH`."""
     wish = Wish(method=method, length=LENGTH, packing=packing)
-    return Search(models.find(model), machines.sized(GIB), wish)
+    return Search(models.find(model), machine(), wish)
+
+
+def machine() -> MachineFacts:
+    """Return a machine with a card of the speed of `CARD`, of which `GIB` are free."""
+    found = machines.named(CARD)
+    free = replace(found.gpus[0], memory_bytes=GIB * machines.GIB, free_bytes=GIB * machines.GIB)
+    return replace(found, gpus=(free,))
+
+
+@cache
+def chosen(model: str, method: Kind, packing: bool) -> Profile:
+    """Return what the tool chooses: for rows that are padded, `tunelock plan` by their lengths."""
+    search = search_of(model, method, packing)
+    usual = search.best(method).profile
+    if packing:
+        return usual
+    asked = {
+        "goal.name": "x", "data.train": "x", "model.source": "x", "method.kind": method,
+        "method.targets": "all-linear", "train.effective_batch": EFFECTIVE_BATCH,
+    }  # fmt: skip
+    many = lengths() * REPEATS
+    model_facts = ModelFacts(model, (), search.model.architecture, search.model.parameters, "BF16")
+    counted = (len(many), LENGTH)
+    candidates = Candidates(check(asked, {}), model_facts, machine(), *counted, lengths=many)
+    found = best(candidates)
+    assert found is not None
+    return replace(usual, micro_batch=found.micro_batch, checkpointing=found.checkpointing)
 
 
 def trials() -> tuple[Trial, ...]:
@@ -74,12 +109,14 @@ def trials() -> tuple[Trial, ...]:
 def _trials(model: str, method: Kind) -> Iterator[Trial]:
     for packing in (False, True):
         search = search_of(model, method, packing)
-        best = search.best(method).profile
+        usual = search.best(method).profile
+        picked = chosen(model, method, packing)
         for checkpointing, micro_batch in product((False, True), MICRO_BATCHES):
             changes = {"checkpointing": checkpointing, "micro_batch": micro_batch}
-            plan = search.other(best, **changes)
+            plan = search.other(usual, **changes)
             if plan.allocated_bytes + CUDA_CONTEXT_BYTES <= GIB * machines.GIB:
-                yield _trial(search, plan, chosen=plan.profile == best)
+                same = (picked.checkpointing, picked.micro_batch) == (checkpointing, micro_batch)
+                yield _trial(search, plan, chosen=same)
 
 
 def _trial(search: Search, plan: Plan, chosen: bool) -> Trial:

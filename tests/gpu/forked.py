@@ -117,7 +117,8 @@ def _prepared() -> None:
         import peft  # noqa: F401
 
         import runner.rehearse.measure  # noqa: F401
-    assert not torch.cuda.is_initialized(), "a fork cannot use a card that its parent used"
+    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    assert not used, "a fork cannot use a card that its parent used"
 
 
 @contextmanager

@@ -67,7 +67,10 @@ def main(trials: Sequence[Trial], summary: Callable[[Sequence[Line]], Iterable[s
     parser.add_argument("out", nargs="?", type=Path, help="file of lines; without it, list trials")
     parser.add_argument("--seconds", type=float, default=540.0, help="time for all of it")
     parser.add_argument("--at-once", type=int, default=1, help="trials that share the card")
+    parser.add_argument("--shortest", action="store_true", help="run what takes least time first")
     given = parser.parse_args()
+    if given.shortest:
+        trials = sorted(trials, key=lambda trial: trial.seconds)
     if given.out is None:
         print("\n".join(_listed(trials)))
         return

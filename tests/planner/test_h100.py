@@ -58,7 +58,7 @@ def test_gradients_of_a_single_micro_batch_are_not_there_in_its_forward_pass() -
     single = estimate(MODELS["qwen3-4b"], replace(plan, accumulates=False))
     gradients = several.phases[1].components["gradients"]
     assert several.phases[1].peak_bytes - single.phases[1].peak_bytes == gradients
-    assert several.phases[2] == single.phases[2]
+    assert single.phases[2].peak_bytes < several.phases[2].peak_bytes
 
 
 def test_an_8b_model_is_tuned_on_the_card_by_lora_in_bfloat16() -> None:

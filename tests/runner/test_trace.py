@@ -130,7 +130,7 @@ def test_peaks_measured_on_gpus_are_met(seen: tuple[Traced, ...]) -> None:
 
 def test_depth_is_linear(seen: tuple[Traced, ...]) -> None:
     assert seen[-2].moment == seen[-1].moment
-    assert seen[-2].allocated_bytes == pytest.approx(seen[-1].allocated_bytes, rel=0.002)
+    assert seen[-2].allocated_bytes == pytest.approx(seen[-1].allocated_bytes, rel=0.005)
 
 
 @pytest.mark.slow

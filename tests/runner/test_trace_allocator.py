@@ -28,7 +28,7 @@ def test_sizes_are_rounded_as_on_a_gpu(size: int, held: int) -> None:
 def test_a_rest_that_is_too_small_stays_with_its_block() -> None:
     memory = Caching()
     blocks = [memory.take(int(1.75 * MIB)) for _ in range(11)]
-    assert [block.size / MIB for block in blocks] == [1.75] * 10 + [2.5 - 0.0]
+    assert [block.size / MIB for block in blocks] == [1.75] * 10 + [2.5]
 
 
 def test_the_smallest_free_block_that_fits_is_taken_again() -> None:

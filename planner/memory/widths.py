@@ -1,0 +1,44 @@
+"""Where a GPU's autocast gives a layer wider tensors than the model's type.
+
+torch's autocast computes `layer_norm` in float32 and returns float32
+(https://docs.pytorch.org/docs/stable/amp.html). A frozen or trained `Linear` turns that back to
+bfloat16, but bitsandbytes' layers return the type of what they read (`bitsandbytes/nn/modules.py`):
+the MLP and the sum that layers add to are float32 with them.
+"""
+
+from planner.families import FAMILIES
+from planner.memory.habits import habits
+from planner.models import Architecture
+from planner.profile import Profile
+
+
+def floats_norms(shape: Architecture, profile: Profile) -> bool:
+    """Return whether norms give float32 where the model is narrower."""
+    cast = profile.autocast and profile.device == "cuda" and profile.width < 4
+    return cast and habits(shape.family).norm_floats
+
+
+def widens(shape: Architecture, profile: Profile) -> bool:
+    """Return whether the linear layers behind a norm, and the MLP, give float32 with it."""
+    return quantised(shape, profile) > 0 and floats_norms(shape, profile)
+
+
+def inner_width(shape: Architecture, profile: Profile) -> int:
+    """Return the bytes of an element inside the MLP."""
+    return 4 if widens(shape, profile) else profile.width
+
+
+def stream_width(shape: Architecture, profile: Profile) -> int:
+    """Return the bytes of an element of the sum that layers add to, their input and output."""
+    embedded = floats_norms(shape, profile) and FAMILIES[shape.family].embedding_norm
+    return 4 if embedded or widens(shape, profile) else profile.width
+
+
+def shares_norm_input(shape: Architecture) -> bool:
+    """Return whether attention and MLP read the same sum, side by side."""
+    return shape.norms_per_layer == 1 or habits(shape.family).side_by_side
+
+
+def quantised(shape: Architecture, profile: Profile) -> int:
+    """Return the bits in which bitsandbytes holds the linear layers; 0 where it does not."""
+    return 0 if habits(shape.family).own_linears else profile.quantised_bits

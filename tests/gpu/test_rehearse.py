@@ -1,0 +1,91 @@
+"""`tunelock rehearse` of large models on a card: no weights, no rows, and how long it takes.
+
+pytest -s -m gpu tests/gpu/test_rehearse.py
+"""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from lockfiles import digest
+from lockfiles import lock as locks
+from planner import machine
+from planner.candidates import Kind, whole_card_bytes
+from planner.fit import models
+from planner.memory import estimate
+from runner.rehearse.lock import model_of, profile_of
+from tests.gpu.locks import rewrite
+from tests.gpu.trials import config
+from tests.journeys.demo_folder import small, tunelock
+
+CARDS = machine.probe(Path("/")).gpus
+pytestmark = [pytest.mark.gpu, pytest.mark.slow]
+needs_card = pytest.mark.skipif(not CARDS, reason="there is no NVIDIA GPU here")
+LENGTH = 2048
+
+
+def lock_of(folder: Path, name: str, kind: Kind, micro_batch: int) -> Path:
+    """Write a lock for a model of which only the `config.json` is here, and return it."""
+    small(folder, machine__device="cuda", train__exact=False, method__kind=kind)
+    assert tunelock(folder, "plan").returncode == 0
+    (folder / "run.toml").unlink()
+    at, model = folder / "run.lock", models.find(name)
+    file = folder / "model" / "config.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps(config(model.name)), "utf-8")
+    shape = vars(model.architecture) | {}
+    made = rewrite(
+        at,
+        model={
+            "family": shape.pop("family"),
+            "context_tokens": shape.pop("context"),
+            "architecture": shape,
+            "parameters": model.parameters,
+            "files": [
+                {"name": file.name, "size_bytes": file.stat().st_size,
+                 "sha256": digest.of_file(file)}
+            ],
+        },
+        stream={"max_length_tokens": LENGTH},
+        train={"micro_batch": micro_batch, "accumulation": 4, "checkpointing": True},
+    )  # fmt: skip
+    peak = estimate(model_of(made), profile_of(made, LENGTH, padded=micro_batch > 1)).peak
+    predicted = {"phase": peak.name, "peak_bytes": peak.peak_bytes}
+    rewrite(at, prediction=predicted | {"components": dict(peak.components)})
+    return at
+
+
+@needs_card
+@pytest.mark.parametrize(
+    ("name", "micro_batch", "seconds"), [("Qwen3-8B", 4, 60), ("Llama-3.1-70B", 1, 120)]
+)
+def test_a_large_model_is_rehearsed_in_time(
+    name: str, micro_batch: int, seconds: int, tmp_path: Path
+) -> None:
+    at = lock_of(tmp_path / "run", name, "qlora", micro_batch)
+    needed = whole_card_bytes(locks.read(at).prediction.peak_bytes)
+    if needed > CARDS[0].free_bytes:
+        pytest.skip(f"{name} needs {needed / 1e9:.0f} GB")
+    began = time.monotonic()
+    done = tunelock(at.parent, "rehearse", "--locate", "model=model")
+    taken = time.monotonic() - began
+    print(f"\n{name}: {taken:.0f} s\n{done.stdout}")
+    assert done.returncode == 0, done.stderr
+    assert taken < seconds
+    found = json.loads((at.parent / "rehearsal.json").read_text("utf-8"))
+    assert found["machine"]["card"] == CARDS[0].name
+
+
+@needs_card
+def test_a_plan_that_is_too_large_is_exit_code_4_and_the_next_plan_is_smaller(
+    tmp_path: Path,
+) -> None:
+    at = lock_of(tmp_path / "run", "Qwen3-8B", "lora", 512)
+    done = tunelock(at.parent, "rehearse", "--locate", "model=model")
+    assert done.returncode == 4
+    assert "It does not fit" in done.stdout
+    assert "`micro_batch = 256` under `[method]`" in done.stderr
+    found = json.loads((at.parent / "rehearsal.json").read_text("utf-8"))
+    assert found["measured"]["out_of_memory"]
