@@ -21,6 +21,10 @@ FILE = Path(__file__).with_name("points_h200.jsonl")
 SEEN = {"falcon", "starcoder2", "gpt_neox", "bloom"}
 """Families whose terms were mended after their first points were seen; so was LLM.int8."""
 
+LATER = 108
+"""Lines of the file from before `closed-form-3`; the others were measured after it was written,
+on the families that it was mended for. LLM.int8 is still 10% over on one of them."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -73,6 +77,12 @@ def test_the_peaks_are_met() -> None:
     assert sum(map(abs, errors.values())) / len(errors) <= 0.03
     assert max(map(abs, errors.values())) <= 0.10
     assert min(errors.values()) >= -0.02
+
+
+def test_points_measured_after_the_last_change_are_met() -> None:
+    errors = [point.error for point in points()[LATER:] if point.case.profile.base_bits != 8]
+    assert len(errors) >= 10
+    assert max(map(abs, errors)) <= 0.01
 
 
 def test_families_that_nothing_was_mended_for_are_met() -> None:
