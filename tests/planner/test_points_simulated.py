@@ -1,8 +1,8 @@
 """Plans that ran on simulated cards, and larger ones that did not.
 
-`points_simulated.jsonl` is what `python -m tests.gpu.simulated` wrote on one card, of each trial the
-last line. Two plans ran as the next larger ones before the budget's reserve became smaller; they are
-the chosen ones now, and stand there as such.
+`points_simulated.jsonl` is what `python -m tests.gpu.simulated` wrote on one card, of each trial
+the last line. Two plans ran as the next larger ones before the budget's reserve became smaller;
+they are the chosen ones now, and stand there as such.
 """
 
 from pathlib import Path
