@@ -16,8 +16,11 @@ from runner.rehearse.case import Case
 def case_of(values: Mapping[str, Any]) -> Case:
     """Return a case from its values in JSON."""
     profile = Profile(**values["profile"] | {"targets": tuple(values["profile"]["targets"])})
-    rows = tuple((tuple(ids), tuple(labels)) for ids, labels in values["rows"])
-    return Case(**{**values, "profile": profile, "rows": rows})
+    rows = {
+        name: tuple((tuple(ids), tuple(labels)) for ids, labels in values[name])
+        for name in ("rows", "held_out")
+    }
+    return Case(**{**values, "profile": profile, **rows})
 
 
 def main(job: Path) -> None:

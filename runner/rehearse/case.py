@@ -31,5 +31,7 @@ class Case:
     """Optimizer steps, at least 2: the optimizer's states exist from the second one on."""
     evaluate: bool = True
     """Whether an evaluation of one micro-batch follows."""
+    held_out: tuple[Row, ...] = ()
+    """Rows of that micro-batch; empty for those of training."""
     cap_bytes: int = 0
     """Memory of a smaller card to simulate, all that a process takes of it; 0 for the real one."""

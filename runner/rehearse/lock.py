@@ -5,7 +5,8 @@ from typing import Any
 
 from lockfiles.lock import Lock
 from planner.candidates import AUTOCAST
-from planner.data.corpus import Corpus
+from planner.data.corpus import Corpus, Part
+from planner.data.encode import Encoded
 from planner.data.order import epoch_order
 from planner.models import Architecture, ModelFacts
 from planner.profile import Profile
@@ -68,6 +69,13 @@ def _batches(orders: Iterable[Sequence[int]], size: int) -> Iterator[list[int]]:
             yield list(order[first : first + size])
 
 
+def _held_out(part: Part | None, lock: Lock) -> Sequence[Encoded]:
+    """Return the evaluation's longest micro-batch; its rows come in their own order."""
+    rows, size = part.encoded if part else (), lock.train.micro_batch
+    batches = (rows[first : first + size] for first in range(0, len(rows), size))
+    return max(batches, key=lambda b: len(b) * max(len(r.input_ids) for r in b), default=())
+
+
 def case_of(lock: Lock, config: dict[str, Any], rows: Corpus | None) -> Case:
     """Return the case of a lock: its longest micro-batch, or made-up rows of its longest length.
 
@@ -78,6 +86,7 @@ def case_of(lock: Lock, config: dict[str, Any], rows: Corpus | None) -> Case:
     longest = max(lengths, default=lock.stream.max_length_tokens)
     profile = profile_of(lock, longest, padded=lock.train.micro_batch > 1)
     picked = [train.encoded[row] for row in longest_batch(lengths, lock)] if train else []
+    held = rows.part("validation") if rows else None
     accumulation = min(ACCUMULATION, lock.train.accumulation)
     flops = 6.0 * lock.model.parameters * profile.tokens * accumulation
     return Case(
@@ -86,6 +95,7 @@ def case_of(lock: Lock, config: dict[str, Any], rows: Corpus | None) -> Case:
         profile=profile,
         accumulation=accumulation,
         rows=tuple((row.input_ids, row.labels) for row in picked),
+        held_out=tuple((row.input_ids, row.labels) for row in _held_out(held, lock)),
         steps=SHORT_STEPS if flops <= SHORT_FLOPS else STEPS,
         evaluate=any(part.split == "validation" for part in lock.data),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback, set_seed
 from transformers.trainer_utils import SaveStrategy
 from transformers.utils import logging
@@ -16,6 +17,7 @@ from planner.candidates import CUDA_CONTEXT_BYTES
 from planner.probes.visible import visible
 from runner.rehearse.case import Case, Measured
 from runner.rehearse.random_model import random_model
+from runner.rehearse.rows import columns, held_out
 from runner.rehearse.trainers import trainer_of
 
 
@@ -75,7 +77,7 @@ def _run(case: Case, model: Any, watch: "_Watch", work: Path) -> None:
     trainer.train()
     if case.evaluate:
         watch.enter("evaluation")
-        trainer.evaluate(trainer.train_dataset.select(range(case.profile.micro_batch)))
+        trainer.evaluate(Dataset.from_dict(columns(held_out(case))))
 
 
 class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no types mypy follows

@@ -20,6 +20,12 @@ def examples(case: Case) -> list[Example]:
     return list(islice(cycle(batch), count))
 
 
+def held_out(case: Case) -> list[Example]:
+    """Return the rows of the evaluation's micro-batch."""
+    own = [_finished(case.profile.objective, row) for row in case.held_out]
+    return own or examples(case)[: case.profile.micro_batch]
+
+
 def _text(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what a `config.json` says of the decoder; of several towers it is one."""
     inner: Mapping[str, Any] = config.get("text_config", config)

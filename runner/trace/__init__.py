@@ -56,6 +56,8 @@ def refusal(profile: Profile) -> str:
     """Return why a plan cannot be traced, as a sentence; empty where it can."""
     if profile.parallel != "single":
         return "Only a plan for one card can be traced so far."
+    if profile.quantised_bits == 8:
+        return "An LLM.int8 base cannot be traced: without values there are no outlier columns."
     return ""
 
 

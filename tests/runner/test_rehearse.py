@@ -123,8 +123,12 @@ def test_a_case_has_the_rows_of_the_lock_or_made_up_ones(lock: Lock, folder: Pat
     assert max(len(ids) for ids, _ in case.rows) == case.profile.length
     assert all(len(ids) == len(labels) for ids, labels in case.rows)
     assert case.evaluate and case.accumulation == min(2, lock.train.accumulation)
+    assert found.rows
+    held = found.rows.part("validation")
+    assert held and 0 < len(case.held_out) <= lock.train.micro_batch
+    assert {ids for ids, _ in case.held_out} <= {tuple(row.input_ids) for row in held.encoded}
     without = case_of(lock, found.config, None)
-    assert without == replace(case, rows=())
+    assert without == replace(case, rows=(), held_out=())
     assert read_case(json.loads(json.dumps(vars(case) | {"profile": vars(case.profile)}))) == case
 
 
