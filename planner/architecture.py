@@ -136,7 +136,10 @@ def _decoder(config: Mapping[str, Any], name: str) -> tuple[ConfigJson, str]:
     if family not in FAMILIES:
         raise found.refusal(f"is of the family `{family}`, {_NOT_YET}")
     said = {key: value for key, value in values.items() if value is not None}
-    return ConfigJson({**FAMILIES[family].defaults, **said}, name), family
+    usual = dict(FAMILIES[family].defaults)
+    if "sliding_window" in values:
+        usual.pop("sliding_window", None)  # null says that there is none
+    return ConfigJson(usual | said, name), family
 
 
 def _kv_heads(found: ConfigJson, family: str, heads: int) -> int:

@@ -131,13 +131,17 @@ def _accelerator_names() -> Mapping[str, Accelerator]:
 
 
 def _model(name: str, row: Mapping[str, Any]) -> CatalogueModel:
+    config = {
+        key: value or None if key == "sliding_window" else value
+        for key, value in row["config"].items()
+    }
     return CatalogueModel(
         name=name,
-        architecture=architecture(row["config"], name),
+        architecture=architecture(config, name),
         parameters=row["parameters"],
         licence=row["licence"],
         gated=row["gated"],
-        config=row["config"],
+        config=config,
         vision_parameters=row.get("vision", 0),
     )
 

@@ -127,7 +127,7 @@ FAMILIES: Mapping[str, Family] = {
     "llama": Family(mlp_bias="mlp_bias"),
     "ministral": _PLAIN,
     "ministral3": _PLAIN,
-    "mistral": _PLAIN,
+    "mistral": Family(bias=False, o_bias=False, defaults={"sliding_window": 4096}),
     "mixtral": Family(
         bias=False, o_bias=False, experts="num_local_experts", moe_width="intermediate_size"
     ),

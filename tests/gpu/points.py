@@ -48,8 +48,8 @@ def cases() -> Iterator[Case]:
 
 def _case(words: list[str], known: Mapping[str, Mapping[str, Any]]) -> Case:
     """Read `MODEL OBJECTIVE METHOD RANK LENGTH MICRO CHECKPOINTING OPTIMIZER DROPOUT ACCUMULATION`,
-    and after them any of `padded`, `attention`, `int8`, `untied` (a head of its own), `layers=N`
-    and `steps=N`."""
+    and after them any of `padded`, `attention`, `int8`, `untied` (a head of its own), `window=N`
+    (a sliding one), `layers=N` and `steps=N`."""
     model, objective, method, rank, length, micro, checkpointing, optimizer, dropout, every = words[
         :10
     ]
@@ -57,6 +57,8 @@ def _case(words: list[str], known: Mapping[str, Mapping[str, Any]]) -> Case:
     config = dict(known[model])
     if "layers" in extra:
         config[_depth(config)] = int(extra["layers"])
+    if "window" in extra:
+        config["sliding_window"] = int(extra["window"])
     if "untied" in extra:
         config["tie_word_embeddings"] = False
     shape = architecture(config, model)

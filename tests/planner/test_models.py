@@ -69,7 +69,7 @@ def test_a_multimodal_wrapper_is_read_as_its_decoder() -> None:
     ("family", "fields", "window", "every"),
     [
         ("mistral", {"sliding_window": 256}, 256, 0),
-        ("mistral", {"sliding_window": None}, 0, 0),
+        ("mistral", {}, 4096, 0),
         ("gemma2", {}, 4096, 2),
         ("gemma3_text", {"sliding_window_pattern": 4}, 4096, 4),
         ("exaone4", {"sliding_window": 256, "sliding_window_pattern": "LLLG"}, 256, 4),
@@ -85,6 +85,11 @@ def test_a_multimodal_wrapper_is_read_as_its_decoder() -> None:
 def test_sliding_windows(family: str, fields: dict[str, object], window: int, every: int) -> None:
     shape = read(family, **fields)
     assert (shape.sliding_window, shape.sliding_every) == (window, every)
+
+
+def test_a_window_that_is_null_is_none() -> None:
+    config = {"model_type": "mistral", **MINIMAL, "sliding_window": None}
+    assert architecture(config, "config.json").sliding_window == 0
 
 
 def test_defaults_of_families_stand_where_the_file_is_silent() -> None:
