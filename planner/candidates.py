@@ -11,6 +11,7 @@ from planner import targets
 from planner.interview.answers import Answers
 from planner.machine import MachineFacts
 from planner.memory import estimate
+from planner.memory.habits import habits
 from planner.models import ModelFacts
 from planner.profile import Profile
 
@@ -75,6 +76,21 @@ def budget(machine: MachineFacts, rehearsal: "Rehearsal | None" = None) -> int:
 def whole_card_bytes(peak_bytes: int) -> int:
     """Return what a process takes on a card, in bytes, whose allocator peaks at `peak_bytes`."""
     return int(peak_bytes * (1 + CUDA_RESERVE)) + CUDA_CONTEXT_BYTES
+
+
+def no_qlora(family: str, narrow: int) -> str:
+    """Return why a family has no QLoRA, as a sentence; empty where it has.
+
+    `narrow` is the width of a layer that 4-bit weights cannot hold, else 0.
+    """
+    if habits(family).own_linears:
+        return f"transformers leaves the layers of `{family}` unquantised, and QLoRA would be LoRA."
+    if narrow:
+        return (
+            f"QLoRA on CPU needs layers of {NF4_BLOCK} or wider, and this model's narrowest is "
+            f"{narrow}."
+        )
+    return ""
 
 
 @dataclass(frozen=True)
@@ -145,18 +161,22 @@ class Candidates:
         return least if self.machine.kind == "cpu" and least < NF4_BLOCK else 0
 
     @cached_property
+    def no_qlora(self) -> str:
+        """Why QLoRA cannot be done, as a sentence; empty where it can."""
+        return no_qlora(self.model.architecture.family, self.narrow)
+
+    @cached_property
     def kinds(self) -> tuple[Kind, ...]:
         """Methods to try, the best first. Raises UsageProblem where QLoRA is asked in vain."""
         given = self.answers.text("method.kind")
-        if given == "qlora" and self.narrow:
+        if given == "qlora" and self.no_qlora:
             raise UsageProblem(
-                f"QLoRA on CPU needs layers of {NF4_BLOCK} or wider, and this model's narrowest "
-                f"is {self.narrow}.",
+                self.no_qlora,
                 hint='write `kind = "lora"` under `[method]` in `run.toml`',
             )
         order: tuple[Kind, ...] = ("lora", "qlora", "full")
         if given == "auto":
-            return order[:1] if self.narrow else order[:2]
+            return order[:1] if self.no_qlora else order[:2]
         return tuple(kind for kind in order if kind == given)
 
     @cached_property

@@ -159,7 +159,7 @@ def rejected(candidates: Candidates, chosen: Profile) -> Iterator[Alternative]:
     if chosen.checkpointing and len(candidates.checkpointings) > 1:
         yield _alternative(candidates, _stored(candidates, chosen), chosen)
     for kind in _NAMES:
-        if kind != chosen.method and not (kind == "qlora" and candidates.narrow):
+        if kind != chosen.method and not (kind == "qlora" and candidates.no_qlora):
             least = candidates.micro_batches[-1]
             plan = candidates.profile(kind, least, checkpointing=True)
             yield _alternative(candidates, plan, chosen)
@@ -229,7 +229,7 @@ def _changes(candidates: Candidates, smallest: Profile) -> Iterator[tuple[str, P
     yield '`checkpointing = "on"` under `[method]`', replace(smallest, checkpointing=True)
     yield "`micro_batch = 1` under `[method]`", one
     for kind in ("lora", "qlora"):
-        if kind not in candidates.kinds and not (kind == "qlora" and candidates.narrow):
+        if kind not in candidates.kinds and not (kind == "qlora" and candidates.no_qlora):
             plan = candidates.profile(kind, smallest.micro_batch, smallest.checkpointing)
             yield f'`kind = "{kind}"` under `[method]`', plan
     length = 64 * (smallest.length // 128)

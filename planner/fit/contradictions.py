@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from lockfiles.errors import UsageProblem
-from planner.candidates import NF4_BLOCK
 from planner.fit.search import Search
 
 
@@ -27,9 +26,8 @@ def _machine(search: Search) -> Iterator[tuple[bool, str, str]]:
         "use `--optimizer adamw_torch`, or add `--gpu NAME`",
     )
     yield (
-        wish.method == "qlora" and search.too_narrow,
-        f"QLoRA on CPU needs layers of {NF4_BLOCK} or wider, and this model's narrowest is "
-        f"{search.narrowest}.",
+        wish.method == "qlora" and bool(search.no_qlora),
+        search.no_qlora,
         "use `--method lora`",
     )
 

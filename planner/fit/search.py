@@ -19,6 +19,7 @@ from planner.candidates import (
     RANKS,
     Kind,
     budget,
+    no_qlora,
 )
 from planner.catalogue import Accelerator
 from planner.fit.layouts import Layout, layouts, may_offload
@@ -79,17 +80,18 @@ class Search:
         """Width of the narrowest linear layer."""
         return min(min(p.inputs, p.outputs) for p in layers.linears(self.model.architecture))
 
-    @property
-    def too_narrow(self) -> bool:
-        """Whether 4-bit weights cannot hold the narrowest layer."""
-        return self.machine.kind == "cpu" and self.narrowest < NF4_BLOCK
+    @cached_property
+    def no_qlora(self) -> str:
+        """Why QLoRA cannot be done, as a sentence; empty where it can."""
+        narrow = self.machine.kind == "cpu" and self.narrowest < NF4_BLOCK
+        return no_qlora(self.model.architecture.family, self.narrowest if narrow else 0)
 
     @cached_property
     def methods(self) -> tuple[Kind, ...]:
         """Methods to try."""
         if self.wish.method:
             return (self.wish.method,)
-        return tuple(kind for kind in _METHODS if not (kind == "qlora" and self.too_narrow))
+        return tuple(kind for kind in _METHODS if not (kind == "qlora" and self.no_qlora))
 
     @cached_property
     def layouts(self) -> tuple[Layout, ...]:

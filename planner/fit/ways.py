@@ -70,7 +70,7 @@ def _length(search: Search, plan: Plan) -> list[str]:
 def _methods(search: Search) -> Iterator[_Change]:
     wish = search.wish
     for kind in ("lora", "qlora"):
-        if wish.method not in (None, kind) and not (kind == "qlora" and search.too_narrow):
+        if wish.method not in (None, kind) and not (kind == "qlora" and search.no_qlora):
             yield f"`--method {kind}`", replace(search, wish=replace(wish, method=kind)).best(kind)
 
 

@@ -13,7 +13,7 @@ from lockfiles.errors import UsageProblem
 from planner.candidates import CUDA_CONTEXT_BYTES, Kind
 from planner.catalogue import accelerators, find_accelerator
 from planner.choose import choose
-from planner.fit import machines, models
+from planner.fit import contradictions, machines, models
 from planner.fit.answers import Answer, answers, nothing_fits, record
 from planner.fit.models import FitModel
 from planner.fit.search import Search
@@ -363,3 +363,10 @@ def test_a_card_that_is_none_is_a_sentence(name: str) -> None:
     assert caught.value.hint
     if ":" not in name:
         assert "RTX 4090" in caught.value.message + caught.value.hint
+
+
+def test_a_family_whose_layers_stay_unquantised_has_no_qlora() -> None:
+    falcon = Search(models.find("tiiuae/falcon-7b"), machines.named("H100 SXM"), Wish())
+    assert falcon.methods == ("full", "lora")
+    with pytest.raises(UsageProblem, match="leaves the layers of `falcon` unquantised"):
+        contradictions.check(replace(falcon, wish=Wish(method="qlora")))
