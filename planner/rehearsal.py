@@ -1,12 +1,13 @@
 """What a rehearsal measured, as `rehearsal.json` keeps it and a plan reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from math import isfinite
 from pathlib import Path
 from statistics import median
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from lockfiles import text
 from lockfiles.errors import UsageProblem
@@ -19,6 +20,8 @@ ESTIMATOR = "rehearsal"
 """What the lock of a plan names whose peak a rehearsal measured."""
 PHASES = ("load", "forward", "backward", "optimizer", "evaluation")
 """The moments of a rehearsal, in their order."""
+MOST_BYTES = 1 << 50
+"""More than any machine has."""
 _AGAIN = "tunelock rehearse run.lock"
 
 
@@ -125,6 +128,28 @@ class Rehearsal(Table):
     case: Rehearsed
     measured: Measured
 
+    @model_validator(mode="after")
+    def _possible(self) -> "Rehearsal":
+        """Refuse figures that no rehearsal can have."""
+        for what, holds in self._checks():
+            if not holds:
+                raise ValueError(what)
+        return self
+
+    def _checks(self) -> Iterator[tuple[str, bool]]:
+        plan, found, lengths = self.case.profile, self.measured, self.case.lengths
+        phases = len(found.peaks) > 0 and set(found.peaks) <= set(PHASES)
+        yield "`measured.peaks` holds no phase, or one that there is not", phases
+        sizes = (*found.peaks.values(), found.reserved_bytes, found.process_bytes)
+        held = found.allocated_bytes > 0 and all(0 <= size <= MOST_BYTES for size in sizes)
+        yield "`measured` holds a size below 0 or beyond every machine", held
+        timed = all(isfinite(seconds) and seconds > 0 for seconds in found.step_seconds)
+        enough = len(found.step_seconds) > 1 or not self.fitted
+        yield "`measured.step_seconds` holds no time", timed and enough
+        rows = all(length > 0 for length in lengths) and len(lengths) <= plan.micro_batch
+        yield "`case.lengths` are not the rows of a micro-batch", rows
+        yield "`case.profile` is no plan", plan.length > 0 and plan.rank >= 0 <= plan.dropout < 1
+
     @property
     def where(self) -> str:
         """The device, by its name."""
@@ -166,5 +191,6 @@ def load(path: Path) -> Rehearsal:
     except ValidationError as problem:
         first = problem.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        what = f"`{key}`: {first['msg']}" if key else first["msg"]
+        said = str(first["msg"]).removeprefix("Value error, ")
+        what = f"`{key}`: {said}" if key else said
         raise UsageProblem(f"`{path}` is no rehearsal: {what}.", hint=_AGAIN) from None

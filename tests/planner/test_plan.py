@@ -17,7 +17,7 @@ from planner.interview.answers import Answers, check
 from planner.machine import Gpu, MachineFacts
 from planner.plan import plan
 from runner.demo import files
-from tests.planned import GIB, MACHINE
+from tests.planned import GIB, MACHINE, few_rows
 
 CARD = Gpu("NVIDIA L4", 22 * GIB, 21 * GIB, "8.9")
 GPU_MACHINE = MachineFacts("cuda", (CARD,), 8, 64 * GIB, 60 * GIB, 100 * GIB, "570.1")
@@ -26,12 +26,7 @@ GPU_MACHINE = MachineFacts("cuda", (CARD,), 8, 64 * GIB, 60 * GIB, 100 * GIB, "5
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's files, with fewer rows."""
-    made = tmp_path_factory.mktemp("plan")
-    files.write(made)
-    for name in ("train", "test"):
-        path = made / "rows" / f"{name}.jsonl"
-        path.write_text("".join(path.read_text("utf-8").splitlines(True)[::5]), "utf-8")
-    return made
+    return few_rows(tmp_path_factory.mktemp("plan"))
 
 
 def answers(**changes: object) -> Answers:

@@ -1,5 +1,6 @@
 """A plan with what a rehearsal measured, and rehearsals that are of something else."""
 
+import json
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,7 @@ from planner.machine import Gpu, MachineFacts
 from planner.plan import plan
 from planner.prediction import UNEXPLAINED
 from planner.rehearsal import Measured, Place, Rehearsal, Rehearsed, load
-from runner.demo import files
-from tests.planned import GIB, MACHINE, answers
+from tests.planned import GIB, MACHINE, answers, few_rows
 
 CARD = Gpu("NVIDIA L4", 22 * GIB, 21 * GIB, "8.9")
 GPU_MACHINE = MachineFacts("cuda", (CARD,), 8, 64 * GIB, 60 * GIB, 100 * GIB, "570.1")
@@ -27,12 +27,7 @@ ON_CARD: dict[str, Any] = {"machine__device": "cuda", "train__exact": False}
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's files, with fewer rows."""
-    made = tmp_path_factory.mktemp("rehearsed")
-    files.write(made)
-    for name in ("train", "test"):
-        path = made / "rows" / f"{name}.jsonl"
-        path.write_text("".join(path.read_text("utf-8").splitlines(True)[::5]), "utf-8")
-    return made
+    return few_rows(tmp_path_factory.mktemp("rehearsed"))
 
 
 @pytest.fixture(scope="module")
@@ -212,3 +207,26 @@ def test_what_is_no_rehearsal_is_a_sentence(text: str, said: str, tmp_path: Path
     with pytest.raises(UsageProblem, match=f"^`{path}` is no rehearsal: .*{said}") as refused:
         load(path)
     assert refused.value.hint == "tunelock rehearse run.lock"
+
+
+@pytest.mark.parametrize(
+    ("table", "lie", "said"),
+    [
+        ("measured", {"peaks": {}}, "holds no phase"),
+        ("measured", {"peaks": {"lunch": 1}}, "holds no phase, or one"),
+        ("measured", {"peaks": {"forward": -5}}, "size below 0"),
+        ("measured", {"peaks": {"forward": 10**30}}, "beyond every machine"),
+        ("measured", {"step_seconds": []}, "holds no time"),
+        ("measured", {"step_seconds": [1.0, -1.0]}, "holds no time"),
+        ("case", {"lengths": [0]}, "not the rows of a micro-batch"),
+        ("case", {"lengths": [5] * 1000}, "not the rows of a micro-batch"),
+    ],
+)
+def test_what_lies_about_itself_is_a_sentence(
+    table: str, lie: dict[str, Any], said: str, on_card: PlanFacts, tmp_path: Path
+) -> None:
+    found = rehearsal(chosen(answers(**ON_CARD), on_card), on_card).model_dump(mode="json")
+    path = tmp_path / "rehearsal.json"
+    path.write_text(json.dumps(found | {table: found[table] | lie}), "utf-8")
+    with pytest.raises(UsageProblem, match=f"is no rehearsal: .*{said}"):
+        load(path)

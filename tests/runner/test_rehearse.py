@@ -23,14 +23,13 @@ from planner.machine import Gpu, MachineFacts
 from planner.memory import estimate
 from planner.plan import plan
 from planner.rehearsal import Measured
-from runner.demo import files
 from runner.rehearse import inputs, rehearse
 from runner.rehearse.__main__ import case_of as read_case
 from runner.rehearse.case import Case
 from runner.rehearse.lock import case_of, longest_batch, model_of, profile_of
 from runner.rehearse.report import out_of_memory, report
 from tests.hub_server import HubServer
-from tests.planned import GIB, MACHINE, answers
+from tests.planned import GIB, MACHINE, answers, few_rows
 
 CARD = Gpu("NVIDIA L4", 22 * GIB, 21 * GIB, "8.9")
 GPU_MACHINE = MachineFacts("cuda", (CARD,), 8, 64 * GIB, 60 * GIB, 100 * GIB, "570.1")
@@ -51,12 +50,7 @@ print(json.dumps({"rows": len(rows), "missing": found.missing, "type": found.con
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's files, with fewer rows."""
-    made = tmp_path_factory.mktemp("rehearsed")
-    files.write(made)
-    for name in ("train", "test"):
-        path = made / "rows" / f"{name}.jsonl"
-        path.write_text("".join(path.read_text("utf-8").splitlines(True)[::5]), "utf-8")
-    return made
+    return few_rows(tmp_path_factory.mktemp("rehearsed"))
 
 
 @pytest.fixture(scope="module")

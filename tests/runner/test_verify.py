@@ -11,19 +11,13 @@ from lockfiles.lock import Lock
 from planner.gather import gather
 from planner.plan import plan
 from runner import places, verify
-from runner.demo import files
-from tests.planned import MACHINE, answers
+from tests.planned import MACHINE, answers, few_rows
 
 
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's files, with fewer rows."""
-    made = tmp_path_factory.mktemp("planned")
-    files.write(made)
-    for name in ("train", "test"):
-        path = made / "rows" / f"{name}.jsonl"
-        path.write_text("".join(path.read_text("utf-8").splitlines(True)[::5]), "utf-8")
-    return made
+    return few_rows(tmp_path_factory.mktemp("planned"))
 
 
 @pytest.fixture(scope="module")
