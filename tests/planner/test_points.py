@@ -85,7 +85,7 @@ def test_points_measured_after_the_last_change_are_met() -> None:
     assert max(map(abs, errors)) <= 0.01
 
 
-def test_families_that_nothing_was_mended_for_are_met() -> None:
+def test_families_without_a_term_mended_for_them_are_met() -> None:
     errors = [point.error for point in _blind()]
     assert len(errors) >= 80
     assert sum(map(abs, errors)) / len(errors) <= 0.01
