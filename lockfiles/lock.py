@@ -119,7 +119,9 @@ class Stream(Table):
     """The tokens that training sees, and their order."""
 
     max_length_tokens: int = Field(gt=0)
-    packing: Literal[False]
+    packing: bool
+    """Whether the rows of a step are joined into rows as long as the longest; the step reads the
+    same rows, in fewer passes than `train.accumulation`."""
     rows: int = Field(gt=0)
     tokens: int = Field(gt=0)
     scored_tokens: int = Field(gt=0)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
+from itertools import chain, product
 from typing import TYPE_CHECKING, Literal
 
 from lockfiles.errors import DoesNotFit, UsageProblem
@@ -122,14 +122,18 @@ class Candidates:
 
         Where the rehearsed plan ran out of memory, it and all that need as much are over budget.
         """
-        estimated = estimate(self.model, plan).peak.peak_bytes
+        estimated = self.estimated(plan)
         if not self.rehearsal:
             return estimated
         if self.rehearsal.fitted:
             measured = self.rehearsal.measured.allocated_bytes
             return measured if self.rehearsal.is_of(plan) else estimated
-        over = estimated >= estimate(self.model, self.rehearsal.case.profile).peak.peak_bytes
+        over = estimated >= self.estimated(self.rehearsal.case.profile)
         return max(estimated, self.budget_bytes + 1) if over else estimated
+
+    def estimated(self, plan: Profile) -> int:
+        """Return the peak of a plan by its estimate, in bytes."""
+        return estimate(self.model, plan).peak.peak_bytes
 
     def fits(self, plan: Profile) -> bool:
         """Return whether a plan keeps to the budget, or was rehearsed in the memory there is."""
@@ -145,9 +149,9 @@ class Candidates:
 
     def of(self, kind: Kind) -> Iterator[Profile]:
         """Yield the plans of a method, in the order of preference where no speed is known."""
-        for checkpointing in self.checkpointings:
+        for packing, checkpointing in product(self.packings, self.checkpointings):
             for micro_batch in self.micro_batches:
-                yield self.profile(kind, micro_batch, checkpointing)
+                yield self.profile(kind, micro_batch, checkpointing, packing)
 
     def __iter__(self) -> Iterator[Profile]:
         """Every plan, method by method."""
@@ -186,6 +190,28 @@ class Candidates:
         return (False, True) if given == "auto" else (given == "on",)
 
     @cached_property
+    def packings(self) -> tuple[bool, ...]:
+        """Whether to join rows: not where padding costs nothing, or as it was set.
+
+        Raises UsageProblem where it is asked of a family that cannot tell such rows apart.
+        """
+        given, packs = self.answers.text("method.packing"), self.packs
+        if given == "on" and not packs:
+            raise UsageProblem(
+                f"Packed rows of `{self.model.architecture.family}` would see each other.",
+                hint='write `packing = "off"` under `[method]` in `run.toml`',
+            )
+        if given != "auto":
+            return (given == "on",)
+        differ = bool(self.lengths) and min(self.lengths) < self.longest
+        return (False, True) if packs and differ and self.machine.kind == "cuda" else (False,)
+
+    @property
+    def packs(self) -> bool:
+        """Whether the model's family keeps packed rows apart."""
+        return habits(self.model.architecture.family).packs
+
+    @cached_property
     def micro_batches(self) -> tuple[int, ...]:
         """Divisors of the effective batch, falling, or the one that was set.
 
@@ -217,8 +243,11 @@ class Candidates:
         capable = all(gpu.computes_bfloat16 for gpu in self.machine.gpus)
         return "bfloat16" if self.machine.kind == "cuda" and capable else "float32"
 
-    def profile(self, kind: Kind, micro_batch: int, checkpointing: bool) -> Profile:
-        """Return the plan with these values and the answers' others."""
+    def profile(
+        self, kind: Kind, micro_batch: int, checkpointing: bool, packing: bool | None = None
+    ) -> Profile:
+        """Return the plan with these values and the answers' others; `packing` is the one that
+        was set, or off, where it is None."""
         answers, adapted = self.answers, kind != "full"
         rank = answers.integer("method.rank") or RANKS[answers.text("goal.change")]
         adapts = targets.chosen(answers, self.model.architecture) if adapted else ()
@@ -234,6 +263,7 @@ class Candidates:
             dtype=self.dtype,
             dropout=answers.number("method.dropout") if adapted else 0.0,
             padded=micro_batch > 1,
+            packing=self.packings[0] if packing is None else packing,
             autocast=AUTOCAST and self.dtype == "bfloat16",
             fused=self.machine.kind == "cuda",
             accumulates=micro_batch < answers.integer("train.effective_batch"),

@@ -59,6 +59,8 @@ class Accelerator:
     """Dense bf16 operations a second of the matrix units, without sparsity; 0 if not stated."""
     compute_capability: str
     """Such as `8.9`; the instruction set, such as `gfx942`, for AMD; empty for Apple."""
+    host: float = 1.0
+    """How long its host takes for a task, as a multiple of what `planner.speed` was fitted to."""
 
 
 def models() -> tuple[CatalogueModel, ...]:

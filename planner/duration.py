@@ -1,10 +1,11 @@
-"""How long the training of a run takes: by its real batches, each padded to its longest row."""
+"""How long the training of a run takes: by its real batches, padded or packed."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from planner import speed
+from planner import batches, speed
+from planner.batches import Batch
 from planner.data.order import epoch_order
 from planner.memory.facts import Sized
 from planner.profile import Profile
@@ -15,10 +16,8 @@ ORDERED_ROWS = 100_000
 LENGTHS = 16
 """Classes of lengths; batches of one class are counted by their mean."""
 
-Batch = tuple[int, int, bool]
-"""Rows of a micro-batch, tokens of its longest row, and whether another row is shorter."""
 Kind = tuple[int, int, bool]
-"""The same with the class of that length."""
+"""Rows of a micro-batch, the class of their length, and whether they are masked."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +57,18 @@ def duration(
     if not speed.known(profile, accelerator):
         return None
     assert accelerator
-    batches, share = _epochs(schedule, profile.micro_batch)
+    trained, share = _epochs(schedule, profile)
     passes = sum(
         count * speed.micro_seconds(model, plan, accelerator)
-        for plan, count in _counted(batches, profile)
+        for plan, count in _counted(trained, profile)
     )
-    steps = _steps(schedule, profile.micro_batch)
+    steps = _steps(schedule, profile)
     training = passes / share + steps * speed.around_seconds(model, profile, accelerator)
     evaluation = sum(
         count * speed.evaluation_seconds(model, plan, accelerator)
-        for plan, count in _counted(_batches(schedule.held_out, profile.micro_batch), profile)
+        for plan, count in _counted(_held_out(schedule, profile), profile)
     )
-    tokens = sum(rows * longest for rows, longest, _ in batches) / share
+    tokens = sum(batch.tokens for batch in trained) / share
     evaluations = -(-steps // schedule.evaluate_steps)
     return Duration(training / steps, training + evaluations * evaluation, tokens / steps)
 
@@ -79,23 +78,40 @@ def by_tokens(step_seconds: float, tokens: int, profile: Profile, schedule: Sche
 
     Time goes by tokens; an evaluation is one of the passes over them that a step makes.
     """
-    batches, share = _epochs(schedule, profile.micro_batch)
-    trained = sum(rows * longest for rows, longest, _ in batches) / share
-    held_out = _batches(schedule.held_out, profile.micro_batch)
-    evaluated = sum(rows * longest for rows, longest, _ in held_out)
-    steps, each = _steps(schedule, profile.micro_batch), step_seconds / tokens
+    found, share = _epochs(schedule, profile)
+    trained = sum(batch.tokens for batch in found) / share
+    evaluated = sum(batch.tokens for batch in _held_out(schedule, profile))
+    steps, each = _steps(schedule, profile), step_seconds / tokens
     passes = 4 if profile.checkpointing else 3
     evaluations = -(-steps // schedule.evaluate_steps)
     seconds = each * (trained + evaluations * evaluated / passes)
     return Duration(each * trained / steps, seconds, trained / steps)
 
 
-def _steps(schedule: Schedule, micro_batch: int) -> int:
-    batches = -(-len(schedule.lengths) // micro_batch)
-    return -(-batches // schedule.accumulation) * schedule.epochs
+def seconds_of_step(
+    model: Sized,
+    profile: Profile,
+    accelerator: Rated | None,
+    lengths: Sequence[int],
+    accumulation: int,
+) -> float | None:
+    """Return the seconds of one optimizer step with rows of these lengths; None as `speed.known`
+    says. Rows that are padded are those of one micro-batch, which comes `accumulation` times."""
+    if not speed.known(profile, accelerator):
+        return None
+    assert accelerator
+    rows = tuple(lengths) if profile.packing else tuple(lengths) * accumulation
+    found = batches.batches(rows, profile, accumulation)
+    passes = sum(speed.micro_seconds(model, batch.of(profile), accelerator) for batch in found)
+    return passes + speed.around_seconds(model, profile, accelerator)
 
 
-def _epochs(schedule: Schedule, micro_batch: int) -> tuple[list[Batch], float]:
+def _steps(schedule: Schedule, profile: Profile) -> int:
+    rows = profile.micro_batch * schedule.accumulation
+    return -(-len(schedule.lengths) // rows) * schedule.epochs
+
+
+def _epochs(schedule: Schedule, profile: Profile) -> tuple[list[Batch], float]:
     """Return the batches that are counted, and their share of the run.
 
     Long runs are counted by their first epoch, and long epochs by every so manieth row.
@@ -107,23 +123,21 @@ def _epochs(schedule: Schedule, micro_batch: int) -> tuple[list[Batch], float]:
     found: list[Batch] = []
     for epoch in range(epochs):
         order = epoch_order(len(lengths), schedule.seed, epoch)
-        found += _batches([lengths[row] for row in order], micro_batch)
+        ordered = [lengths[row] for row in order]
+        found += batches.batches(ordered, profile, schedule.accumulation)
     return found, len(lengths) * epochs / (len(schedule.lengths) * schedule.epochs)
 
 
-def _batches(lengths: Sequence[int], micro_batch: int) -> Iterator[Batch]:
-    for first in range(0, len(lengths), micro_batch):
-        batch = lengths[first : first + micro_batch]
-        longest = max(batch)
-        yield len(batch), longest, min(batch) < longest
+def _held_out(schedule: Schedule, profile: Profile) -> Iterator[Batch]:
+    return batches.padded(schedule.held_out, profile.micro_batch)
 
 
-def _counted(batches: Iterable[Batch], profile: Profile) -> Iterator[tuple[Profile, int]]:
+def _counted(found: Iterable[Batch], profile: Profile) -> Iterator[tuple[Profile, int]]:
     """Yield a plan for each kind of batch, and how many batches are of that kind."""
-    found: dict[Kind, list[int]] = defaultdict(list)
+    alike: dict[Kind, list[Batch]] = defaultdict(list)
     width = max(1, profile.length // LENGTHS)
-    for rows, longest, padded in batches:
-        found[rows, longest // width, padded].append(longest)
-    for (rows, _, padded), lengths in found.items():
-        mean = round(sum(lengths) / len(lengths))
-        yield replace(profile, micro_batch=rows, length=mean, padded=padded), len(lengths)
+    for batch in found:
+        alike[batch.rows, batch.longest // width, batch.masked].append(batch)
+    for some in alike.values():
+        mean = round(sum(batch.longest for batch in some) / len(some))
+        yield some[0].of(profile, mean), len(some)

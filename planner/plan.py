@@ -52,7 +52,7 @@ def plan(answers: Answers, facts: PlanFacts) -> Lock:
         "model": _model(facts.model),
         "template": _template(answers, facts),
         "data": [_data(part, answers) for part in facts.parts],
-        "stream": _stream(facts),
+        "stream": _stream(facts, packing=choice.profile.packing),
         "method": _method(choice),
         "train": _train(choice, answers, facts),
         "parallel": {"engine": "single", "processes": 1},
@@ -137,11 +137,11 @@ def _data(part: PartFacts, answers: Answers) -> dict[str, object]:
     }
 
 
-def _stream(facts: PlanFacts) -> dict[str, object]:
+def _stream(facts: PlanFacts, *, packing: bool) -> dict[str, object]:
     stream = facts.stream
     return {
         "max_length_tokens": stream.max_length,
-        "packing": False,
+        "packing": packing,
         "rows": stream.rows,
         "tokens": stream.tokens,
         "scored_tokens": stream.scored_tokens,

@@ -8,7 +8,7 @@ from planner.candidates import counted
 from planner.catalogue import Accelerator
 from planner.choose import Choice
 from planner.disk import disk_bytes
-from planner.duration import Duration, Schedule, by_tokens, duration
+from planner.duration import Duration, Schedule, by_tokens, duration, seconds_of_step
 from planner.fit.machines import accelerator
 from planner.gather import PlanFacts
 from planner.interview.answers import Answers
@@ -33,7 +33,7 @@ class Predicted:
 
 def predict(choice: Choice, answers: Answers, facts: PlanFacts, evaluate_steps: int) -> Predicted:
     """Return what a plan takes that is evaluated every `evaluate_steps` steps."""
-    card = accelerator(counted(answers, facts.machine))
+    card = accelerator(counted(answers, facts.machine), facts.rehearsal)
     schedule = _schedule(choice, answers, facts, evaluate_steps)
     found = duration(facts.model, choice.profile, card, schedule)
     rehearsed = _rehearsed(choice, facts)
@@ -72,7 +72,7 @@ def _measured_time(
     Where the card's rates are known they say by how much, and otherwise the tokens do.
     """
     case, measured = rehearsed.case, rehearsed.measured.warm_step_seconds
-    expected = speed.step_seconds(facts.model, case.batch, card, case.accumulation)
+    expected = seconds_of_step(facts.model, case.profile, card, case.lengths, case.accumulation)
     if not found or not expected:
         return by_tokens(measured, case.step_tokens, choice.profile, schedule)
     share = measured / expected

@@ -44,7 +44,8 @@ class Profile:
     )
     """The trainer's name of the optimizer; `fused` makes the first one the second."""
     packing: bool = False
-    """Whether rows are joined to exactly `length` tokens, so that none is padded."""
+    """Whether the rows of a step are joined into rows of at most `length` tokens, of which
+    `micro_batch` are computed at once."""
     parallel: Literal["single", "ddp", "zero1", "zero2", "zero3", "fsdp2"] = "single"
     """How the cards share the work."""
     ranks: int = 1
@@ -84,8 +85,8 @@ class Profile:
 
     @property
     def masked(self) -> bool:
-        """Whether padding gives attention a mask."""
-        return self.padded and not self.packing
+        """Whether attention gets a mask: some rows are padded, or several stand in one."""
+        return self.padded or self.packing
 
     @property
     def quantised_bits(self) -> int:

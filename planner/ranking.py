@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from planner.candidates import Candidates
+from planner.candidates import Candidates, Kind
 from planner.duration import Schedule, duration
 from planner.fit.machines import accelerator
 from planner.profile import Profile
@@ -22,10 +22,20 @@ def best(candidates: Candidates) -> Profile | None:
     device's speed is not known, it is the first that fits in the order of the candidates.
     """
     for kind in candidates.kinds:
-        fitting = filter(candidates.fits, candidates.of(kind))
-        if found := fastest(fitting, lambda plan: seconds(candidates, plan), candidates.need):
+        if found := fastest_of(candidates, kind):
             return found
     return None
+
+
+def fastest_of(candidates: Candidates, kind: Kind, packing: bool | None = None) -> Profile | None:
+    """Return the plan to choose of a method, or of those of its plans that pack or do not.
+
+    Plans of one speed are compared by their estimates: what was measured of one says nothing of
+    the others, and the rehearsed plan stays the chosen one.
+    """
+    wanted = (plan for plan in candidates.of(kind) if packing in (None, plan.packing))
+    fitting = filter(candidates.fits, wanted)
+    return fastest(fitting, lambda plan: seconds(candidates, plan), candidates.estimated)
 
 
 def fastest(
@@ -58,7 +68,7 @@ def slower(other: float | None, chosen: float | None) -> str:
 def seconds(candidates: Candidates, plan: Profile) -> float | None:
     """Return how long a sample of the rows takes; None where the device's speed is not known."""
     if plan not in candidates.timed:
-        card = accelerator(candidates.machine)
+        card = accelerator(candidates.machine, candidates.rehearsal)
         found = duration(candidates.model, plan, card, _sample(candidates, plan))
         candidates.timed[plan] = found.seconds if found else None
     return candidates.timed[plan]

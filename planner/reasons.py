@@ -8,7 +8,7 @@ from planner import targets
 from planner.busy import taken
 from planner.candidates import CPU_BATCH_TOKENS, Candidates, Kind
 from planner.profile import Profile
-from planner.ranking import seconds, slower
+from planner.ranking import fastest_of, seconds, slower
 
 _YOURS = "You set it."
 _NAMES: Mapping[Kind, str] = {"lora": "LoRA", "qlora": "QLoRA", "full": "full fine-tuning"}
@@ -36,6 +36,7 @@ def why(candidates: Candidates, chosen: Profile, threads: int) -> dict[str, str]
         "train.learning_rate": answers.number("train.learning_rate") > 0,
         "method.kind": answers.text("method.kind") != "auto",
         "train.checkpointing": answers.text("method.checkpointing") != "auto",
+        "stream.packing": answers.text("method.packing") != "auto",
     }
     reasons = {
         "method.kind": _kind(candidates, chosen),
@@ -43,6 +44,7 @@ def why(candidates: Candidates, chosen: Profile, threads: int) -> dict[str, str]
         "train.micro_batch": _micro_batch(candidates, chosen),
         "train.accumulation": _accumulation(candidates, chosen),
         "train.checkpointing": _checkpointing(candidates, chosen),
+        **_packing(candidates, chosen),
         "train.dtype": _dtype(candidates, chosen),
         "train.learning_rate": _rate(chosen),
         "exactness.threads": _threads(candidates, threads),
@@ -108,6 +110,8 @@ def _micro_batch(candidates: Candidates, chosen: Profile) -> str:
 def _accumulation(candidates: Candidates, chosen: Profile) -> str:
     effective = candidates.answers.integer("train.effective_batch")
     times = effective // chosen.micro_batch
+    if chosen.packing and times > 1:
+        return f"The {effective} rows of a step, joined, take at most {times} passes."
     return f"{times} times {chosen.micro_batch} make the effective batch of {effective}."
 
 
@@ -125,6 +129,20 @@ def _checkpointing(candidates: Candidates, chosen: Profile) -> str:
         f"Without it even {_rows(least.micro_batch)} at once would need "
         f"{gib(candidates.need(least))} of {gib(candidates.budget_bytes)}."
     )
+
+
+def _packing(candidates: Candidates, chosen: Profile) -> dict[str, str]:
+    """Return a sentence on packing, where there is a choice or it was set."""
+    if len(candidates.packings) < 2:
+        return {"stream.packing": _YOURS} if chosen.packing else {}
+    other = fastest_of(candidates, chosen.method, packing=not chosen.packing)
+    took, least = seconds(candidates, chosen), other and seconds(candidates, other)
+    if not took or not other or not least:
+        return {}
+    if chosen.packing:
+        rows = f"Rows of {min(candidates.lengths)} to {chosen.length} tokens"
+        return {"stream.packing": f"{rows}, padded, would take {least / took - 1:.0%} longer."}
+    return {"stream.packing": f"Joined rows would fit{slower(least, took)}"}
 
 
 def _dtype(candidates: Candidates, chosen: Profile) -> str:
@@ -167,14 +185,15 @@ def rejected(candidates: Candidates, chosen: Profile) -> Iterator[Alternative]:
 
 def _stored(candidates: Candidates, chosen: Profile) -> Profile:
     """Return the least plan without checkpointing."""
-    return candidates.profile(chosen.method, candidates.micro_batches[-1], checkpointing=False)
+    least = candidates.micro_batches[-1]
+    return candidates.profile(chosen.method, least, checkpointing=False, packing=chosen.packing)
 
 
 def _larger(candidates: Candidates, chosen: Profile) -> Profile | None:
     sizes = [size for size in candidates.micro_batches if size > chosen.micro_batch]
     if not sizes:
         return None
-    return candidates.profile(chosen.method, sizes[-1], chosen.checkpointing)
+    return candidates.profile(chosen.method, sizes[-1], chosen.checkpointing, chosen.packing)
 
 
 def _slower(candidates: Candidates, plan: Profile, chosen: Profile) -> str:
@@ -240,6 +259,7 @@ def _changes(candidates: Candidates, smallest: Profile) -> Iterator[tuple[str, P
 
 def _describe(plan: Profile) -> str:
     tail = ", checkpointing" if plan.checkpointing else ""
+    tail += ", packing" if plan.packing else ""
     return f"{_NAMES[plan.method]}, micro-batch {plan.micro_batch}{tail}"
 
 

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from lockfiles import text
 from lockfiles.errors import UsageProblem
 from lockfiles.lock import Sha256, Table
+from planner import batches
 from planner.machine import MachineFacts
 from planner.models import ModelFacts
 from planner.profile import Profile
@@ -46,6 +47,8 @@ class Measured:
     """The phase in which the card had no more memory; empty where it had enough."""
     card: str = ""
     """Name of the card; empty on CPU."""
+    host_seconds: float = 0.0
+    """A step of a model so small that only the host counts; 0 where it was not measured."""
 
     @property
     def allocated_bytes(self) -> int:
@@ -96,21 +99,24 @@ class Rehearsed(Table):
     rows: Literal["data", "made-up"]
     """Whether the rows were the longest micro-batch of the lock's, or stood for it."""
     lengths: tuple[int, ...] = Field(min_length=1)
-    """Tokens of each row of that micro-batch."""
+    """Tokens of each row of that micro-batch; of a whole step where rows are packed."""
     steps: int = Field(gt=1)
     evaluates: bool
     """Whether an evaluation followed."""
 
     @property
-    def batch(self) -> Profile:
-        """The plan for the rows that were run, by which time is counted."""
-        longest = max(self.lengths)
-        return replace(self.profile, length=longest, padded=min(self.lengths) < longest)
+    def rows_at_once(self) -> int:
+        """Rows that `lengths` has at most."""
+        plan = self.profile
+        return plan.micro_batch * (self.accumulation if plan.packing else 1)
 
     @property
     def step_tokens(self) -> int:
         """Tokens of a step, padding among them."""
-        return self.batch.tokens * self.accumulation
+        found = batches.batches(self.lengths, self.profile, self.accumulation)
+        times = 1 if self.profile.packing else self.accumulation
+        pairs = self.profile.rows // self.profile.micro_batch
+        return pairs * times * sum(batch.tokens for batch in found)
 
 
 class Rehearsal(Table):
@@ -141,13 +147,17 @@ class Rehearsal(Table):
         phases = len(found.peaks) > 0 and set(found.peaks) <= set(PHASES)
         yield "`measured.peaks` holds no phase, or one that there is not", phases
         sizes = (*found.peaks.values(), found.reserved_bytes, found.process_bytes)
+        host = isfinite(found.host_seconds) and found.host_seconds >= 0
+        yield "`measured.host_seconds` is no time", host
         held = found.allocated_bytes > 0 and all(0 <= size <= MOST_BYTES for size in sizes)
         yield "`measured` holds a size below 0 or beyond every machine", held
         timed = all(isfinite(seconds) and seconds > 0 for seconds in found.step_seconds)
         enough = len(found.step_seconds) > 1 or not self.fitted
         yield "`measured.step_seconds` holds no time", timed and enough
-        rows = all(length > 0 for length in lengths) and len(lengths) <= plan.micro_batch
+        rows = all(length > 0 for length in lengths) and len(lengths) <= self.case.rows_at_once
         yield "`case.lengths` are not the rows of a micro-batch", rows
+        fits = not plan.packing or max(lengths) <= plan.length
+        yield "`case.lengths` has a row that is longer than the plan's", fits
         yield "`case.profile` is no plan", plan.length > 0 and plan.rank >= 0 <= plan.dropout < 1
 
     @property

@@ -18,7 +18,7 @@ from runner import places
 from runner.folder import write_whole
 from tui import output, predicted
 from tui.folding import folded
-from tui.units import memory, size
+from tui.units import batch, memory, size
 
 _SHOWN_WHY = ("method.kind", "method.rank", "train.micro_batch")
 
@@ -76,16 +76,19 @@ def summary(lock: Lock) -> list[str]:
     """Return a plan in a few lines: the verdict, the method, the memory, each with its reason."""
     method, train, peak = lock.method, lock.train, lock.prediction
     kind = method.kind if method.kind == "full" else f"{method.kind}, rank {method.rank}"
-    batch = f"{train.micro_batch} x {train.accumulation}"
+    rows = batch(train.micro_batch, train.accumulation, lock.stream.packing)
     lines = [
         f"verdict   {lock.decision.verdict}",
         *(f"          {reason}" for reason in lock.decision.reasons),
         *(f"  against {reason}" for reason in lock.decision.against),
         f"method    {kind}",
         *_reasons(lock, "method.kind", "method.rank"),
-        f"batch     {batch}, {train.epochs} epochs of {lock.stream.rows} rows",
+        f"batch     {rows}, {train.epochs} epochs of {lock.stream.rows} rows",
         *_reasons(
-            lock, "train.micro_batch", *(["train.accumulation"] if train.accumulation > 1 else [])
+            lock,
+            "train.micro_batch",
+            *(["train.accumulation"] if train.accumulation > 1 else []),
+            "stream.packing",
         ),
         f"memory    {memory(peak.peak_bytes)} at its peak ({peak.phase}), "
         f"of {memory(lock.machine.memory_bytes)}",

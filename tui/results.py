@@ -7,7 +7,7 @@ from pathlib import Path
 from lockfiles import lock as locks
 from lockfiles import receipt as receipts
 from runner.road.context import place
-from tui.units import memory, size
+from tui.units import batch, memory, size
 
 _COLUMNS = 100
 _SENTENCES = ("verdict", "method", "batch")
@@ -19,10 +19,11 @@ def lines(folder: Path) -> list[str]:
     lock, receipt = locks.read(folder / "run.lock"), receipts.read(folder / "receipt.json")
     method, train, why = lock.method, lock.train, lock.why
     kind = method.kind if method.kind == "full" else f"{method.kind} of rank {method.rank}"
+    rows = batch(train.micro_batch, train.accumulation, lock.stream.packing)
     told = [
         ("verdict", f"{lock.decision.verdict}: {' '.join(lock.decision.reasons)}"),
         ("method", f"{kind}: {why['method.kind']} {why.get('method.rank', '')}".strip()),
-        ("batch", f"{train.micro_batch} x {train.accumulation}: {why['train.micro_batch']}"),
+        ("batch", f"{rows}: {why['train.micro_batch']}"),
         ("memory", _memory(lock.prediction.peak_bytes, receipt.measured.peak_bytes)),
     ]
     base, tuned = receipt.evaluation.base, receipt.evaluation.tuned

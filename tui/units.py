@@ -35,3 +35,8 @@ def size(count_bytes: int) -> str:
 
 def _decimals(number: float) -> str:
     return f"{number:.2f}" if number < 9.995 else f"{number:,.1f}"
+
+
+def batch(micro_batch: int, accumulation: int, packing: bool) -> str:
+    """Return how the rows of a step come: so many at once, so many times, joined or not."""
+    return f"{micro_batch} x {accumulation}{', packed' if packing else ''}"

@@ -202,7 +202,7 @@ class Search:
         accumulation = self.wish.accumulation or -(-self.share // micro_batch)
         several = micro_batch > 1 or self.wish.objective != "sft"
         changes |= {
-            "padded": several and not self.wish.packing,
+            "padded": several,
             "accumulates": accumulation > 1,
         }
         changed = replace(profile, **changes)  # type: ignore[arg-type]

@@ -52,6 +52,9 @@ class Habits:
     (`transformers/integrations/bitsandbytes.py`)."""
     dropouts: int = 0
     """Dropouts of width `hidden` in one layer that are on where nobody says otherwise."""
+    packs: bool = True
+    """Whether it tells rows apart that stand in one, by their positions
+    (`tests/runner/test_packing.py` holds every family to it)."""
 
 
 _GEMMA = Habits(scale_bytes=4)
@@ -60,10 +63,10 @@ _COHERE = Habits(norm_bytes=8, scale_bytes=4)
 _PARTIAL = Habits(copied_output=True)
 _GELU = Habits(product_tensors=4, autocast_bytes=14, dropouts=2)
 _HABITS: Mapping[str, Habits] = {
-    "bloom": Habits(score_bytes=6),
+    "bloom": Habits(score_bytes=6, packs=False),
     "cohere": _COHERE,
     "cohere2": _COHERE,
-    "falcon": Habits(own_linears=True),
+    "falcon": Habits(own_linears=True, packs=False),
     "gemma": _GEMMA,
     "gemma2": Habits(scale_bytes=4, post_norm=True, score_bytes=8, written_bytes=12),
     "gemma3_text": _POST_NORM,
@@ -74,7 +77,12 @@ _HABITS: Mapping[str, Habits] = {
     "gpt_bigcode": Habits(dropouts=2),
     "gpt_neox": Habits(fused_rotary=True, copied_output=True, side_by_side=True),
     "gpt_oss": Habits(
-        scale_bytes=4, score_bytes=2, passing_bytes=10, written_bytes=12, product_tensors=6
+        scale_bytes=4,
+        score_bytes=2,
+        passing_bytes=10,
+        written_bytes=12,
+        product_tensors=6,
+        packs=False,
     ),
     "gptj": Habits(product_tensors=4, autocast_bytes=14, copied_output=True, score_bytes=6),
     "mixtral": Habits(weighs_in_float=True),
@@ -82,7 +90,7 @@ _HABITS: Mapping[str, Habits] = {
     "olmo": Habits(norm_casts=True),
     "olmo2": _POST_NORM,
     "olmo3": _POST_NORM,
-    "opt": Habits(keeps_product=True, dropouts=2),
+    "opt": Habits(keeps_product=True, dropouts=2, packs=False),
     "phi": Habits(product_tensors=4, autocast_bytes=14, copied_output=True),
     "phi3": Habits(fused_rotary=True, copied_output=True),
     "stablelm": _PARTIAL,

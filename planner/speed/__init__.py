@@ -2,7 +2,8 @@
 
 What a pass asks of the card and its host is counted from the model's shape (`parts`, `passes`,
 `updates`); what a device makes of it is a handful of coefficients (`device`), none of which
-belongs to a model. Fused kernels (Liger) and `torch.compile` are not counted.
+belongs to a model, and a rehearsal measures how fast its host is (`host`). Fused kernels (Liger)
+and `torch.compile` are not counted.
 """
 
 from planner.speed.device import FITTED, MEASURED_CARDS, Coefficients, Rated, basis

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from planner.speed.work import Work
 
-MEASURED_CARDS = frozenset(["H200"])
+MEASURED_CARDS = frozenset(["H100 SXM", "H200"])
 """Cards, by their names in the catalogue, on which steps were measured."""
 
 
@@ -19,6 +19,10 @@ class Rated(Protocol):
     @property
     def bandwidth_bytes_per_second(self) -> float:
         """Of its memory."""
+
+    @property
+    def host(self) -> float:
+        """How long its host takes, as a multiple of the one that the coefficients belong to."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from planner.profile import Profile
 from planner.speed.parts import adapters, one_key, parts
 from planner.speed.work import Work
 
-NF4_LAUNCHES = 5
+NF4_LAUNCHES = 8
 """Operations that make one NF4 weight whole, with what bitsandbytes does in Python."""
 INT8_LAUNCHES = 14
 """Operations of LLM.int8 around one product: it looks for outliers, and rounds what it reads."""

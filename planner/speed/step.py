@@ -54,8 +54,10 @@ def micro_seconds(
     card += own.backward_seconds(back, accelerator)
     host_back = own.launch_seconds * again.launches + own.backward_launch_seconds * back.launches
     host_back += own.checkpoint_seconds * shape.layers * profile.checkpointing
-    host = host_back + own.launch_seconds * there.launches
-    trainer = own.micro_step_seconds * (2 if profile.objective == "dpo" else 1)
+    host_back *= accelerator.host
+    host = host_back + accelerator.host * own.launch_seconds * there.launches
+    trainer = accelerator.host * own.micro_step_seconds
+    trainer *= 2 if profile.objective == "dpo" else 1
     if profile.quantised_bits == 8:  # LLM.int8 asks the card for outliers in every layer
         return trainer + card + host
     return trainer + max(card, host, host_back + card_there)
@@ -67,8 +69,8 @@ def evaluation_seconds(
     """Return the seconds of one forward pass that nothing is learnt from."""
     there = forward(model.architecture, profile)
     card = coefficients.forward_seconds(there, accelerator)
-    host = coefficients.launch_seconds * there.launches
-    return coefficients.micro_step_seconds + max(card, host)
+    host = accelerator.host * coefficients.launch_seconds * there.launches
+    return accelerator.host * coefficients.micro_step_seconds + max(card, host)
 
 
 def around_seconds(
@@ -80,7 +82,7 @@ def around_seconds(
     each = coefficients.eight_bit_tensor_seconds if eight else coefficients.tensor_seconds
     host = coefficients.step_seconds + each * trained_tensors(model.architecture, profile)
     moved = updated_bytes(model, profile) / share
-    return host + moved / accelerator.bandwidth_bytes_per_second
+    return accelerator.host * host + moved / accelerator.bandwidth_bytes_per_second
 
 
 def flops(model: Sized, profile: Profile) -> float:

@@ -26,12 +26,15 @@ class Case:
     accumulation: int = 1
     """Micro-batches of an optimizer step, at least 1."""
     rows: tuple[Row, ...] = ()
-    """Rows of one micro-batch, repeated; empty for made-up ones of the profile's length."""
+    """Rows of one micro-batch, repeated, or of a whole step where the profile packs; empty for
+    made-up ones of the profile's length."""
     steps: int = 3
     """Optimizer steps, at least 2: the optimizer's states exist from the second one on."""
     evaluate: bool = True
     """Whether an evaluation of one micro-batch follows."""
     held_out: tuple[Row, ...] = ()
-    """Rows of that micro-batch; empty for those of training."""
+    """Rows of that micro-batch; empty for as many of those of training."""
     cap_bytes: int = 0
     """Memory of a smaller card to simulate, all that a process takes of it; 0 for the real one."""
+    times_host: bool = False
+    """Whether the speed of a card's host is measured too, afterwards."""

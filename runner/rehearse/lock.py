@@ -1,9 +1,10 @@
-"""From a lock to the case that a rehearsal runs: its plan, and its longest real micro-batch."""
+"""From a lock to the case that a rehearsal runs: its plan, and the rows that take most memory."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from lockfiles.lock import Lock
+from planner.batches import packed
 from planner.candidates import AUTOCAST
 from planner.data.corpus import Corpus, Part
 from planner.data.encode import Encoded
@@ -40,6 +41,7 @@ def profile_of(lock: Lock, longest: int, padded: bool) -> Profile:
         dtype=train.dtype,
         dropout=method.dropout,
         padded=padded,
+        packing=lock.stream.packing,
         autocast=AUTOCAST and train.dtype == "bfloat16",
         fused=train.optimizer == "adamw_torch_fused",
         accumulates=train.accumulation > 1,
@@ -56,11 +58,25 @@ def model_of(lock: Lock) -> ModelFacts:
 def longest_batch(lengths: Sequence[int], lock: Lock) -> list[int]:
     """Return the numbers of the rows that make the longest micro-batch of a run.
 
-    It is the one with most tokens, padding among them, in the lock's order over all epochs.
+    It is the one with most tokens, padding among them, in the lock's order over all epochs. Where
+    rows are packed, it is the whole step with the longest pass, and of those with most tokens.
     """
     orders = (epoch_order(len(lengths), lock.train.seed, e) for e in range(lock.train.epochs))
-    batches = _batches(orders, lock.train.micro_batch)
+    train = lock.train
+    if lock.stream.packing:
+        steps = _batches(orders, train.micro_batch * train.accumulation)
+        longest = max(lengths)
+        return max(steps, key=lambda rows: _tokens([lengths[r] for r in rows], lock, longest))
+    batches = _batches(orders, train.micro_batch)
     return max(batches, key=lambda rows: len(rows) * max(lengths[row] for row in rows))
+
+
+def _tokens(lengths: Sequence[int], lock: Lock, capacity: int) -> tuple[int, int]:
+    """Return the tokens of a packed step's longest pass, and those of all of them."""
+    train = lock.train
+    found = packed(lengths, train.micro_batch, train.accumulation, capacity)
+    tokens = [batch.tokens for batch in found]
+    return max(tokens), sum(tokens)
 
 
 def _batches(orders: Iterable[Sequence[int]], size: int) -> Iterator[list[int]]:
@@ -87,7 +103,8 @@ def case_of(lock: Lock, config: dict[str, Any], rows: Corpus | None) -> Case:
     profile = profile_of(lock, longest, padded=lock.train.micro_batch > 1)
     picked = [train.encoded[row] for row in longest_batch(lengths, lock)] if train else []
     held = rows.part("validation") if rows else None
-    accumulation = min(ACCUMULATION, lock.train.accumulation)
+    least = lock.train.accumulation if profile.packing else ACCUMULATION
+    accumulation = min(least, lock.train.accumulation)
     flops = 6.0 * lock.model.parameters * profile.tokens * accumulation
     return Case(
         name=lock.intent.name,
@@ -98,4 +115,5 @@ def case_of(lock: Lock, config: dict[str, Any], rows: Corpus | None) -> Case:
         held_out=tuple((row.input_ids, row.labels) for row in _held_out(held, lock)),
         steps=SHORT_STEPS if flops <= SHORT_FLOPS else STEPS,
         evaluate=any(part.split == "validation" for part in lock.data),
+        times_host=lock.machine.kind == "cuda",
     )

@@ -4,6 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from transformers.utils import logging
 from planner.candidates import CUDA_CONTEXT_BYTES
 from planner.probes.visible import visible
 from runner.rehearse.case import Case, Measured
+from runner.rehearse.host import HOST
 from runner.rehearse.random_model import random_model
 from runner.rehearse.rows import columns, held_out
 from runner.rehearse.trainers import trainer_of
@@ -26,6 +28,13 @@ def measure(case: Case) -> Measured:
 
     A card without enough memory is an answer (`Measured.out_of_memory`) and no error.
     """
+    found = _measured(case)
+    if not case.times_host or found.out_of_memory or not found.card:
+        return found
+    return replace(found, host_seconds=_measured(HOST).warm_step_seconds)
+
+
+def _measured(case: Case) -> Measured:
     began, before = time.monotonic(), _taken_bytes()
     if case.cap_bytes:
         _hold_to(case.cap_bytes)

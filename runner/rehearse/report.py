@@ -7,11 +7,11 @@ from itertools import cycle, islice
 from lockfiles.errors import DoesNotFit
 from lockfiles.lock import Lock, Machine
 from planner.candidates import whole_card_bytes
+from planner.duration import seconds_of_step
 from planner.fit.machines import accelerator
 from planner.machine import MachineFacts
 from planner.memory import estimate
 from planner.rehearsal import Measured, Place, Rehearsal, Rehearsed
-from planner.speed import step_seconds
 from runner import preflight
 from runner.rehearse.case import Case
 from runner.rehearse.lock import model_of
@@ -53,13 +53,14 @@ def report(lock: Lock, case: Case, measured: Measured, machine: MachineFacts) ->
     model = model_of(lock)
     found = _rehearsal(lock, case, measured, machine)
     ran = found.case
-    card = accelerator(machine) if lock.machine.kind == "cuda" else None
+    card = accelerator(machine, found) if lock.machine.kind == "cuda" else None
     phases = estimate(model, case.profile).phases
     return Report(
         found=found,
         phases={phase.name: phase.peak_bytes for phase in phases},
         peak_bytes=lock.prediction.peak_bytes,
-        step_seconds=step_seconds(model, ran.batch, card, ran.accumulation) or 0.0,
+        step_seconds=seconds_of_step(model, ran.profile, card, ran.lengths, ran.accumulation)
+        or 0.0,
         planned_for=lock.machine,
     )
 
@@ -78,12 +79,17 @@ def _rehearsal(lock: Lock, case: Case, measured: Measured, machine: MachineFacts
             profile=case.profile,
             accumulation=case.accumulation,
             rows="data" if case.rows else "made-up",
-            lengths=tuple(islice(cycle(lengths), case.profile.micro_batch)),
+            lengths=tuple(islice(cycle(lengths), _rows(case))),
             steps=case.steps,
             evaluates=case.evaluate,
         ),
         measured=measured,
     )
+
+
+def _rows(case: Case) -> int:
+    """Return how many rows tell what a step is: those of a micro-batch, or all if it packs."""
+    return case.profile.micro_batch * (case.accumulation if case.profile.packing else 1)
 
 
 def _place(lock: Lock, machine: MachineFacts) -> Place:

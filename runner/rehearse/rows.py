@@ -40,7 +40,7 @@ def made_up(case: Case, vocabulary: int) -> list[Row]:
     profile, source = case.profile, random.Random(1)
     found = []
     for place in range(profile.micro_batch):
-        length = profile.length - (1 if profile.masked and place else 0)
+        length = profile.length - (1 if profile.padded and place else 0)
         ids = tuple(source.randrange(3, vocabulary) for _ in range(length))
         ignored = length - max(1, round(profile.scored * length))
         found.append((ids, (IGNORED,) * ignored + ids[ignored:]))

@@ -35,6 +35,7 @@ def trainer_of(
         method=method_of(case.profile),
         train=train_of(case.profile, case.accumulation, str(case.config["model_type"])),
         work=work,
+        packing=case.profile.packing,
     )
     rows = columns(examples(case))
     if case.profile.objective == "sft":

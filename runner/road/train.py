@@ -28,6 +28,7 @@ def run(given: Context) -> dict[str, Any]:
         method=lock.method,
         train=lock.train,
         work=given.work,
+        packing=lock.stream.packing,
         predicted_bytes=lock.prediction.peak_bytes,
     )
     result = sft.train(job, given.line)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import LoraConfig, TaskType
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader, Sampler
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -28,6 +28,7 @@ from trl import SFTConfig, SFTTrainer
 
 from lockfiles.lock import Method, Train
 from runner.line import Line
+from runner.stages.packing import Packed, passes, tokens
 from runner.stages.watch import Watch, earlier_peak, is_whole
 
 
@@ -54,8 +55,15 @@ class SftJob:
     train: Train
     work: Path
     """Where checkpoints are kept; what stands there already is gone on from."""
+    packing: bool = False
+    """Whether the rows of a step are joined."""
     predicted_bytes: int = 0
     """The peak memory that the plan promised, told beside the measured one."""
+
+    @property
+    def capacity(self) -> int:
+        """Tokens of a joined row at most, which are the longest row's; 0 without packing."""
+        return max(map(len, self.rows.input_ids)) if self.packing else 0
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,7 @@ def trainer_of(
     """Return TRL's trainer of a job, around a model that `load` returned."""
     return _Trainer(
         order=job.order,
+        joins=(job.capacity, job.train.micro_batch),
         model=model,
         args=_sft_arguments(job),
         train_dataset=dataset(job.rows),
@@ -202,7 +211,7 @@ def arguments(job: SftJob) -> dict[str, Any]:
         "optim": settings.optimizer,
         "bf16": settings.dtype == "bfloat16",
         "seed": settings.seed,
-        "gradient_checkpointing": settings.checkpointing,
+        "activation_checkpointing": settings.checkpointing,
         "eval_strategy": "steps" if evaluated else "no",
         "eval_steps": settings.evaluate_steps,
         "save_strategy": "steps",
@@ -221,8 +230,12 @@ def arguments(job: SftJob) -> dict[str, Any]:
 
 
 def _sft_arguments(job: SftJob) -> SFTConfig:
-    finished = {"skip_prepare_dataset": True}
-    return SFTConfig(**arguments(job), max_length=None, packing=False, dataset_kwargs=finished)
+    """Return TRL's settings. Its own packing would join rows across steps: `_Trainer` packs."""
+    found = arguments(job) | {"dataset_kwargs": {"skip_prepare_dataset": True}}
+    if job.packing:
+        rows = job.train.micro_batch * job.train.accumulation
+        found |= {"per_device_train_batch_size": rows, "gradient_accumulation_steps": 1}
+    return SFTConfig(**found, max_length=None, packing=False)
 
 
 def dataset(rows: Encoded) -> Dataset:
@@ -253,14 +266,52 @@ class _Order(Sampler[int]):
 
 
 class _Trainer(SFTTrainer):  # type: ignore[misc]  # TRL ships no types that mypy follows
-    """TRL's trainer with the rows in our order."""
+    """TRL's trainer with the rows in our order and, where they are packed, a step as one batch of
+    its dataloader, which several passes read."""
 
-    def __init__(self, *, order: Callable[[int], Sequence[int]], **arguments: Any) -> None:
+    data_collator: Any
+    _total_train_tokens: float
+
+    def __init__(
+        self,
+        *,
+        order: Callable[[int], Sequence[int]],
+        joins: tuple[int, int],
+        **arguments: Any,
+    ) -> None:
         self._order = order
+        self._capacity, self._micro_batch = joins
         super().__init__(**arguments)
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> _Order:
         return _Order(self._order)
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Return the batches of training; evaluation's are padded."""
+        padding = self.data_collator
+        if self._capacity:
+            self.data_collator = Packed(padding.pad_token_id, self._capacity)
+        try:
+            found: DataLoader[Any] = super().get_train_dataloader()
+        finally:
+            self.data_collator = padding
+        return found
+
+    def training_step(
+        self, model: Any, inputs: Any, num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """Return the loss of a batch. The loss of a pass is its share of the whole step's, since
+        TRL divides by the step's scored tokens."""
+        if not self._capacity:
+            whole: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
+            return whole
+        told = self._total_train_tokens + tokens(inputs)
+        parts = list(passes(inputs, self._micro_batch))
+        self.current_gradient_accumulation_steps = len(parts)
+        losses = [super(_Trainer, self).training_step(model, p, num_items_in_batch) for p in parts]
+        self._total_train_tokens = told  # TRL counts the columns of each pass, padding and all
+        self._metrics["train"]["num_tokens"] = [told]
+        return torch.stack(losses).sum()
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Load a checkpoint and keep each parameter's dtype.

@@ -92,6 +92,15 @@ def as_gpu() -> Iterator[None]:
         yield
 
 
+def kernels() -> Mapping[Any, Callable[..., Any]]:
+    """Return, for each operation that takes other memory on a GPU, what allocates as it does."""
+    operations = torch.ops.aten
+    return {
+        operations._safe_softmax.default: _safe_softmax,
+        operations._softmax_backward_data.default: _softmax_backward,
+    }
+
+
 def recomputing() -> tuple[AbstractContextManager[None], AbstractContextManager[object]]:
     """Return what a checkpointed layer computes in, and computes in again.
 
@@ -119,6 +128,29 @@ def _dropout(
 ) -> torch.Tensor:
     """A GPU's kernel keeps a byte for each element, CPU's a factor."""
     return torch.native_dropout(input, p, True)[0] if training and p > 0 else input
+
+
+def _safe_softmax(scores: torch.Tensor, dim: int, dtype: torch.dtype | None = None) -> torch.Tensor:
+    """Look for rows of -inf with a byte for each score, and set them to 0 in place.
+
+    A fake tensor goes the way of `torch/_decomp`, whose passing tensors nobody sees; this is
+    `_safe_softmax` in PyTorch's `aten/src/ATen/native/transformers/attention.cpp`.
+    """
+    found = torch.empty_like(scores, dtype=dtype)
+    masked = torch.empty_like(scores, dtype=torch.bool)
+    del masked
+    return found
+
+
+def _softmax_backward(
+    gradient: torch.Tensor, output: torch.Tensor, dim: int, input_dtype: torch.dtype
+) -> torch.Tensor:
+    """Multiply gradient and output beside the result (`softmax_backward_cuda_out` in PyTorch's
+    `aten/src/ATen/native/cuda/SoftMax.cu`)."""
+    product = torch.empty_like(gradient)
+    found = torch.empty_like(output, dtype=input_dtype)
+    del product
+    return found
 
 
 def _float32(value: Any) -> Any:

@@ -10,6 +10,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from planner.profile import Profile
 from runner.trace import quantised
 from runner.trace.as_gpu import as_gpu, as_resident, changed, whole_rows
+from runner.trace.as_gpu import kernels as as_gpu_kernels
 from runner.trace.live import Live
 from runner.trace.losses import Loss
 from runner.trace.model import built, on_cpu, reference
@@ -27,9 +28,9 @@ def peaks(config: Mapping[str, Any], profile: Profile, depth: int) -> dict[str, 
     with contextlib.ExitStack() as entered:
         if eight := needs_bitsandbytes(profile):
             entered.enter_context(changed(quantised.changes(gpu)))
-        live = Live(
-            as_gpu=gpu, kernels=quantised.kernels() if eight else None, scored=profile.scored
-        )
+        kernels = dict(as_gpu_kernels() if gpu else {})
+        kernels |= quantised.kernels() if eight else {}
+        live = Live(as_gpu=gpu, kernels=kernels, scored=profile.scored)
         entered.enter_context(FakeTensorMode())
         entered.enter_context(whole_rows(profile.masked))
         entered.enter_context(as_gpu() if gpu else as_resident(config["vocab_size"]))

@@ -3,7 +3,7 @@
     python -m tests.gpu.exhaustive OUT.jsonl [--seconds BUDGET]
 
 A step takes the same 16 rows in each trial, of log-normal lengths, padded to the longest of their
-micro-batch; packed trials take 16 rows that are full. Tokens that only pad are not counted.
+micro-batch or packed. Tokens that only pad are not counted.
 Without OUT the trials are listed, with estimated seconds.
 """
 
@@ -27,10 +27,12 @@ from planner.ranking import best
 from runner.rehearse.case import Row
 from tests.gpu.lines import Line, ran
 from tests.gpu.script import main
-from tests.gpu.trials import CARD, Trial, config
+from tests.gpu.trials import Trial, config
 
+CARD = "H100 SXM"
+"""The card, by its rates."""
 GIB = 40
-"""Memory of the simulated card."""
+"""What the simulated card has of its memory."""
 MODELS: tuple[tuple[str, Kind], ...] = (
     ("Qwen2.5-0.5B", "lora"),
     ("Llama-3.1-8B", "lora"),
@@ -58,10 +60,10 @@ def lengths() -> tuple[int, ...]:
     return tuple(found)
 
 
-def rows(vocabulary: int, packed: bool) -> tuple[Row, ...]:
+def rows(vocabulary: int) -> tuple[Row, ...]:
     """Return a step's rows of random tokens, all scored."""
     source, found = random.Random(1), []
-    for length in (LENGTH,) * EFFECTIVE_BATCH if packed else lengths():
+    for length in lengths():
         ids = tuple(source.randrange(3, vocabulary) for _ in range(length))
         found.append((ids, ids))
     return tuple(found)
@@ -81,23 +83,19 @@ def machine() -> MachineFacts:
 
 
 @cache
-def chosen(model: str, method: Kind, packing: bool) -> Profile:
-    """Return what the tool chooses: for rows that are padded, `tunelock plan` by their lengths."""
-    search = search_of(model, method, packing)
-    usual = search.best(method).profile
-    if packing:
-        return usual
+def chosen(model: str, method: Kind) -> Profile:
+    """Return what `tunelock plan` chooses for many such rows."""
     asked = {
         "goal.name": "x", "data.train": "x", "model.source": "x", "method.kind": method,
         "method.targets": "all-linear", "train.effective_batch": EFFECTIVE_BATCH,
     }  # fmt: skip
     many = lengths() * REPEATS
-    model_facts = ModelFacts(model, (), search.model.architecture, search.model.parameters, "BF16")
+    found = models.find(model)
+    facts = ModelFacts(model, (), found.architecture, found.parameters, "BF16")
     counted = (len(many), LENGTH)
-    candidates = Candidates(check(asked, {}), model_facts, machine(), *counted, lengths=many)
-    found = best(candidates)
-    assert found is not None
-    return replace(usual, micro_batch=found.micro_batch, checkpointing=found.checkpointing)
+    plan = best(Candidates(check(asked, {}), facts, machine(), *counted, lengths=many))
+    assert plan is not None
+    return plan
 
 
 def trials() -> tuple[Trial, ...]:
@@ -107,31 +105,34 @@ def trials() -> tuple[Trial, ...]:
 
 
 def _trials(model: str, method: Kind) -> Iterator[Trial]:
+    picked = _three(chosen(model, method))
     for packing in (False, True):
         search = search_of(model, method, packing)
         usual = search.best(method).profile
-        picked = chosen(model, method, packing)
         for checkpointing, micro_batch in product((False, True), MICRO_BATCHES):
             changes = {"checkpointing": checkpointing, "micro_batch": micro_batch}
             plan = search.other(usual, **changes)
             if plan.allocated_bytes + CUDA_CONTEXT_BYTES <= GIB * machines.GIB:
-                same = (picked.checkpointing, picked.micro_batch) == (checkpointing, micro_batch)
-                yield _trial(search, plan, chosen=same)
+                yield _trial(search, plan, chosen=_three(plan.profile) == picked)
+
+
+def _three(profile: Profile) -> tuple[bool, bool, int]:
+    """Return the three values that a trial is of."""
+    return profile.packing, profile.checkpointing, profile.micro_batch
 
 
 def _trial(search: Search, plan: Plan, chosen: bool) -> Trial:
     profile = plan.profile
     facts = {
-        "method": profile.method, "packing": profile.packing,
-        "tokens": EFFECTIVE_BATCH * LENGTH if profile.packing else sum(lengths()),
+        "method": profile.method, "packing": profile.packing, "tokens": sum(lengths()),
         "chosen": chosen,
     }  # fmt: skip
     words = [search.model.name, profile.method, f"micro-batch {profile.micro_batch}"]
     words += ["checkpointing"] * profile.checkpointing + ["packing"] * profile.packing
     return Trial(
         ", ".join(words), search.model, plan, facts, cap_bytes=GIB * machines.GIB,
-        rows=rows(config(search.model.name)["vocab_size"], profile.packing),
-        accumulation=plan.accumulation, steps=STEPS, evaluate=False,
+        rows=rows(config(search.model.name)["vocab_size"]),
+        accumulation=plan.accumulation, steps=STEPS, evaluate=False, card=CARD,
     )  # fmt: skip
 
 
@@ -161,16 +162,12 @@ def summary(found: Sequence[Line]) -> Iterator[str]:
 
 
 def _shares(done: Sequence[Line]) -> Iterator[str]:
-    """Yield the shares of one model: within each kind of rows, and of all."""
-    for packing in (False, True):
-        alike = [line for line in done if line["packing"] == packing]
-        kind = "packed" if packing else "padded"
-        for line in (line for line in alike if line["chosen"]):
-            yield f"  chosen, {kind}: {ratio(alike, line):.1%} of the best {kind}"
-            yield f"  chosen, {kind}: {ratio(done, line):.1%} of the best of all"
-        if alike:
-            fastest = max(alike, key=predicted_speed)
-            yield f"  fastest by estimate, {kind}: {ratio(alike, fastest):.1%} of the best {kind}"
+    """Yield how fast the chosen plan of one model is, and the fastest by estimate."""
+    fastest = max(done, key=predicted_speed)
+    for line in done:
+        if line["chosen"]:
+            yield f"  chosen: {ratio(done, line):.1%} of the best"
+    yield f"  fastest by estimate: {ratio(done, fastest):.1%} of the best"
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Peaks and step times of many plans on this card, with random weights and the runner's settings.
 
     python -m tests.gpu.points OUT.jsonl [--seconds BUDGET] [--only PART] [--skip OTHER.jsonl ...]
+    python -m tests.gpu.points OUT.jsonl --table tests/gpu/times.txt --host
 
 One JSON line a point, written as it is measured; points that stand in OTHER are not run again.
-`tests/planner/test_points.py` holds the closed form and the step time to these lines.
+With `--host`, each point tells how fast its host was. `tests/planner/test_points.py` and
+`test_speed_points.py` hold the closed form and the step time to these lines.
 """
 
 import argparse
@@ -23,6 +25,8 @@ from runner.rehearse.case import Case, Measured
 from tests.gpu.forked import each
 
 TABLE = Path(__file__).with_name("points.txt")
+TIMES = Path(__file__).with_name("times.txt")
+"""Plans whose times were predicted before they were measured."""
 ROOM_BYTES = 134 << 30
 """Memory of an H200 that cases which share it may claim."""
 IN_A_ROW = 4
@@ -38,10 +42,10 @@ def configs() -> dict[str, Mapping[str, Any]]:
     return {model.name.rpartition("/")[2]: model.config for model in catalogue.models()}
 
 
-def cases() -> Iterator[Case]:
-    """Yield the table's cases, in its order."""
+def cases(table: Path = TABLE) -> Iterator[Case]:
+    """Yield a table's cases, in its order."""
     known = configs()
-    for line in TABLE.read_text("utf-8").splitlines():
+    for line in table.read_text("utf-8").splitlines():
         if line.strip() and not line.startswith("#"):
             yield _case(line.split(), known)
 
@@ -123,6 +127,7 @@ def line(case: Case, found: Measured, *, alone: bool) -> str:
         "reserved_bytes": found.reserved_bytes,
         "step_seconds": [round(seconds, 4) for seconds in found.step_seconds],
         "load_seconds": round(found.load_seconds, 2),
+        "host_seconds": round(found.host_seconds, 5),
         "out_of_memory": found.out_of_memory,
     }
     return json.dumps(told)
@@ -133,13 +138,16 @@ def main() -> None:
     given = argparse.ArgumentParser()
     given.add_argument("out", type=Path)
     given.add_argument("--seconds", type=float, default=1e9)
+    given.add_argument("--table", type=Path, default=TABLE)
+    given.add_argument("--host", action="store_true")
     given.add_argument("--only", default="")
     given.add_argument("--skip", type=Path, nargs="*", default=())
     given.add_argument("--at-once", type=int, default=1)
     given.add_argument("--cpu", action="store_true")
     asked = given.parse_args()
     done = {json.loads(row)["case"] for path in asked.skip for row in path.read_text().splitlines()}
-    wanted = [case for case in cases() if asked.only in case.name and case.name not in done]
+    every = (replace(case, times_host=asked.host) for case in cases(asked.table))
+    wanted = [case for case in every if asked.only in case.name and case.name not in done]
     wanted = wanted[::2] + wanted[1::2]  # spread over families, should the time be over
     if asked.cpu:
         wanted = [on_cpu(case) for case in wanted]

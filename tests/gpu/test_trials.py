@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from planner.batches import batches
 from planner.fit import models
 from planner.memory import Estimate
 from tests.gpu import exhaustive, seed_table, simulated
@@ -25,7 +26,7 @@ from tests.gpu.trials import Trial, shallow
 search = Search(models.find("pythia-70m"), machines.sized(8), Wish(method="lora", length=16))
 plan = search.other(search.best("lora").profile, micro_batch=2)
 whole = Trial("one", search.model, plan, {"which": "chosen"})
-run([shallow(whole, 1)], Path(sys.argv[1]), float(sys.argv[2]))
+run([shallow(whole, 1)], Path(sys.argv[1]), float(sys.argv[2]), 1)
 """
 """A script of one small trial."""
 
@@ -77,14 +78,29 @@ def test_a_step_of_every_micro_batch_takes_the_same_rows() -> None:
         profile = trial.plan.profile
         assert profile.micro_batch * trial.micro_steps == len(sizes) == len(trial.rows)
         assert sum(len(ids) for ids, _ in trial.rows) == trial.facts["tokens"]
-        assert profile.masked == (profile.micro_batch > 1 and not profile.packing)
+        assert profile.masked == (profile.micro_batch > 1 or profile.packing)
 
 
-def test_the_chosen_plans_are_tried_first_one_a_model_with_and_without_packing() -> None:
+def test_the_chosen_plans_are_tried_first_one_a_model() -> None:
     found = exhaustive.trials()
-    chosen = [(t.model.name, t.facts["packing"]) for t in found if t.facts["chosen"]]
-    assert len(set(chosen)) == len(chosen) == 2 * len(exhaustive.MODELS)
+    chosen = [trial.model.name for trial in found if trial.facts["chosen"]]
+    assert len(set(chosen)) == len(chosen) == len(exhaustive.MODELS)
     assert all(trial.facts["chosen"] for trial in found[: len(chosen)])
+
+
+def test_packing_is_tried_with_the_same_rows_in_no_more_tokens() -> None:
+    found = {trial.name: trial for trial in exhaustive.trials()}
+    packed = {name: trial for name, trial in found.items() if trial.facts["packing"]}
+    assert len(packed) > len(found) / 3
+    for name, trial in packed.items():
+        if padded := found.get(name.removesuffix(", packing")):
+            assert trial.rows == padded.rows
+            assert _tokens(trial) <= _tokens(padded)
+
+
+def _tokens(trial: Trial) -> int:
+    sizes = [len(ids) for ids, _ in trial.rows]
+    return sum(b.tokens for b in batches(sizes, trial.plan.profile, trial.micro_steps))
 
 
 @pytest.mark.parametrize("size", seed_table.TABLE, ids=lambda size: str(size.name))

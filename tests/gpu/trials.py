@@ -5,17 +5,18 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import cycle, islice
 from typing import Any
 
-from planner import catalogue
+from planner import batches, catalogue
 from planner.fit.models import FitModel
 from planner.fit.wish import Plan
 from planner.memory import estimate
 from planner.parameters import parameter_count
+from planner.profile import Profile
 from planner.speed import step_seconds
 from runner.rehearse.case import Case, Measured, Row
 from tests.gpu.lines import Line, told
 
 CARD = "H200"
-"""The card that running times are estimated for."""
+"""The card that running times are estimated for, unless a trial names another."""
 STEPS = 3
 """Optimizer steps of a trial, unless it says otherwise."""
 _START_SECONDS = 2.0
@@ -41,13 +42,15 @@ class Trial:
     layers: int = 0
     """Depth of a model that was made shallow; 0 for one of its own depth."""
     rows: tuple[Row, ...] = ()
-    """Rows, repeated; empty for made-up ones."""
+    """Rows, repeated, or those of a step where the plan packs; empty for made-up ones."""
     accumulation: int = 0
     """Micro-batches of a step; 0 for the plan's, but at most 2: gradients stand from then on."""
     steps: int = STEPS
     """Optimizer steps, at least 2."""
     evaluate: bool = True
     """Whether an evaluation follows."""
+    card: str = CARD
+    """The card that running times are estimated for."""
 
     @property
     def micro_steps(self) -> int:
@@ -71,8 +74,8 @@ class Trial:
 
     @property
     def seconds(self) -> float:
-        """Estimated running time on `CARD`; one micro-batch where memory runs out."""
-        work = self._micro_seconds(self.plan.profile.length)
+        """Estimated running time on `card`; one micro-batch where memory runs out."""
+        work = self._micro_seconds(self.plan.profile)
         if not self.cap_bytes or self.plan.total_bytes <= self.cap_bytes:
             work = self.steps * self.step_seconds + self.evaluate * work / 3
         made = self.model.parameters / _MADE_PER_SECOND[self.plan.profile.quantised_bits]
@@ -85,21 +88,20 @@ class Trial:
 
     @property
     def step_seconds(self) -> float:
-        """Estimated time of one step on `CARD`, by the lengths of its rows."""
-        longest = [self.plan.profile.length] * self.micro_steps
-        if self.rows:
-            sizes, each = [len(ids) for ids, _ in self.rows], self.plan.profile.micro_batch
-            batches = [sizes[first : first + each] for first in range(0, len(sizes), each)]
-            longest = [max(batch) for batch in islice(cycle(batches), self.micro_steps)]
-        around = self._step_seconds(1) - self._micro_seconds(self.plan.profile.length)
-        return around + sum(map(self._micro_seconds, longest))
+        """Estimated time of one step on `card`, by the lengths of its rows."""
+        profile = self.plan.profile
+        around = self._step_seconds(1, profile) - self._micro_seconds(profile)
+        if not self.rows:
+            return around + self.micro_steps * self._micro_seconds(profile)
+        found = batches.batches([len(ids) for ids, _ in self.rows], profile, self.micro_steps)
+        some = found if profile.packing else islice(cycle(found), self.micro_steps)
+        return around + sum(self._micro_seconds(batch.of(profile)) for batch in some)
 
-    def _micro_seconds(self, length: int) -> float:
-        return self._step_seconds(2, length=length) - self._step_seconds(1, length=length)
+    def _micro_seconds(self, profile: Profile) -> float:
+        return self._step_seconds(2, profile) - self._step_seconds(1, profile)
 
-    def _step_seconds(self, micro_steps: int, **changes: int) -> float:
-        card = catalogue.find_accelerator(CARD)
-        profile = replace(self.plan.profile, **changes)  # type: ignore[arg-type]
+    def _step_seconds(self, micro_steps: int, profile: Profile) -> float:
+        card = catalogue.find_accelerator(self.card)
         found = step_seconds(self.model, profile, card, micro_steps)
         assert found is not None, "a trial is of one card"
         return found

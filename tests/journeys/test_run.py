@@ -197,3 +197,24 @@ def test_a_new_gguf_level_does_not_train_again(folder: Path, whole: receipt.Rece
     assert made.digests.adapter == whole.digests.adapter
     trained = [e for e in read(run / "events.jsonl")[0] if (e.stage, e.kind) == ("train", "done")]
     assert len(trained) == 1
+
+
+def test_packed_rows_train_in_as_many_steps_of_fewer_tokens(
+    folder: Path, whole: receipt.Receipt
+) -> None:
+    packed = small(folder / "packed", method__packing="on", method__micro_batch=4)
+    planned = tunelock(packed, "plan")
+    assert planned.returncode == 0, planned.stderr
+    assert "batch     4 x 4, packed" in planned.stdout
+    done = tunelock(packed, "run", "--foreground", "--runs", "runs")
+    assert done.returncode == 0, done.stderr[-3000:]
+    made = receipt.read(run_at(packed / "runs") / "receipt.json")
+    assert made.digests.adapter and made.digests.adapter != whole.digests.adapter
+    assert made.evaluation.tuned and whole.evaluation.tuned
+    assert abs(made.evaluation.tuned.loss - whole.evaluation.tuned.loss) < 0.02
+    assert _steps(packed / "runs") == _steps(folder / "whole")
+
+
+def _steps(runs: Path) -> list[int]:
+    events = read(run_at(runs) / "events.jsonl")[0]
+    return sorted({int(str(e.fields["step"])) for e in events if e.kind == "step"})

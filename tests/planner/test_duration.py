@@ -37,6 +37,17 @@ def test_every_batch_of_the_order_is_padded_to_its_longest_row() -> None:
     assert found.seconds == pytest.approx(found.step_seconds * steps)
 
 
+def test_packed_rows_are_joined_within_their_step() -> None:
+    packed = _duration(SCHEDULE, micro_batch=4, packing=True)
+    tokens = 0
+    for epoch in range(2):
+        order = [LENGTHS[row] for row in epoch_order(403, 17, epoch)]
+        tokens += sum(order)
+    padded = _duration(SCHEDULE, micro_batch=4)
+    assert tokens / 52 <= packed.padded_tokens < 1.12 * tokens / 52 < padded.padded_tokens
+    assert packed.seconds < 0.9 * padded.seconds
+
+
 def test_rows_of_one_length_take_the_time_of_a_step() -> None:
     even = replace(SCHEDULE, lengths=(1024,) * 400)
     plan = replace(PLAN, length=1024, micro_batch=4)

@@ -111,9 +111,9 @@ def test_an_eight_bit_base_takes_a_byte_and_keeps_its_inputs_past_checkpoints() 
     assert kept == 2 * (3 * 4096 + 2 * 14336) * 32 * eight.tokens
 
 
-def test_packed_rows_need_no_mask() -> None:
+def test_packed_rows_need_the_mask_of_padded_ones() -> None:
     padded = replace(PLAN, padded=True)
-    assert _of(replace(padded, packing=True)) == _of(PLAN)
+    assert _of(replace(PLAN, packing=True)) == _of(padded)
     assert _peak(padded) > _peak(PLAN)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from lockfiles.errors import UsageProblem
 from planner.candidates import Candidates, Kind, counted
 from planner.choose import Choice, choose
 from planner.fit import machines
@@ -59,6 +60,46 @@ def test_rows_of_many_lengths_are_not_padded_more_than_it_pays() -> None:
     equal = replace(mixed, lengths=())
     assert _times(equal)[narrow] > 0.97 * _times(equal)[wide]
     assert best(mixed) != wide
+
+
+UNEVEN = tuple(20 + 37 * row % 900 for row in range(640))
+"""Lengths from 20 to 916 tokens, in no order."""
+
+
+def test_rows_are_packed_where_padding_costs_more() -> None:
+    mixed = _candidates("llama3.1-8b", lengths=UNEVEN)
+    chosen, times = best(mixed), _times(mixed)
+    assert chosen and chosen.packing
+    padded = min(time for plan, time in times.items() if not plan.packing)
+    assert times[chosen] < 0.8 * padded
+    assert mixed.estimated(chosen) <= mixed.budget_bytes
+
+
+def test_rows_of_one_length_are_not_packed() -> None:
+    assert _candidates("llama3.1-8b", lengths=(512,) * 640).packings == (False,)
+    assert _candidates("llama3.1-8b", lengths=()).packings == (False,)
+
+
+def test_packing_off_is_kept_and_padding_told_apart() -> None:
+    found = _chosen("llama3.1-8b", method__packing="off")
+    assert not found.profile.packing and "stream.packing" not in found.why
+    packed = _chosen("llama3.1-8b")
+    assert packed.profile.packing
+    assert "20 to 916 tokens, padded, would take" in packed.why["stream.packing"]
+
+
+def test_packing_is_refused_for_a_family_that_sees_across() -> None:
+    facts = MODELS["llama3.1-8b"]
+    shape = replace(facts.architecture, family="bloom")
+    candidates = _candidates("llama3.1-8b", lengths=UNEVEN, method__packing="on")
+    with pytest.raises(UsageProblem, match="would see each other") as caught:
+        best(replace(candidates, model=replace(facts, architecture=shape)))
+    assert caught.value.hint == 'write `packing = "off"` under `[method]` in `run.toml`'
+
+
+def _chosen(model: str, **changes: object) -> Choice:
+    rows = {"rows": len(UNEVEN), "longest": max(UNEVEN), "lengths": UNEVEN}
+    return choose(_answers(**changes), MODELS[model], machine=H100, **rows)  # type: ignore[arg-type]
 
 
 def test_without_known_speed_the_first_plan_that_fits_is_chosen() -> None:

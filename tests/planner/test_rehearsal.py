@@ -52,6 +52,9 @@ def chosen(asked: Answers, facts: PlanFacts) -> Choice:
 def rehearsal(choice: Choice, facts: PlanFacts, **measured: Any) -> Rehearsal:
     """Return what a rehearsal of a choice might have measured."""
     card = facts.machine.gpus[0] if choice.profile.device == "cuda" else None
+    plan = choice.profile
+    accumulation = choice.accumulation if plan.packing else min(2, choice.accumulation)
+    rows = plan.micro_batch * (accumulation if plan.packing else 1)
     found: dict[str, Any] = {
         "peaks": {"load": GIB, "forward": 2 * GIB, "backward": 3 * GIB, "optimizer": GIB},
         "reserved_bytes": int(3.3 * GIB) if card else 0,
@@ -74,10 +77,10 @@ def rehearsal(choice: Choice, facts: PlanFacts, **measured: Any) -> Rehearsal:
         ),
         packages={"torch": "2.13.0"},
         case=Rehearsed(
-            profile=choice.profile,
-            accumulation=min(2, choice.accumulation),
+            profile=plan,
+            accumulation=accumulation,
             rows="data",
-            lengths=(choice.profile.length, *[8] * (choice.profile.micro_batch - 1)),
+            lengths=(plan.length, *[8] * (rows - 1)),
             steps=4,
             evaluates=False,
         ),

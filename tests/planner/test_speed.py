@@ -45,6 +45,7 @@ class Card:
 
     bf16_flops: float
     bandwidth_bytes_per_second: float
+    host: float = 1.0
 
 
 H200 = Card(bf16_flops=989e12, bandwidth_bytes_per_second=4.8e12)

@@ -30,6 +30,7 @@ source = random.Random(5)
 ids = [[source.randrange(3, 64) for _ in range(source.randrange(6, 20))] for _ in range(32)]
 labels = [[-100, -100, *row[2:]] for row in ids]
 rows = Encoded(ids, labels)
+kind, packing = kind.removesuffix(" packed"), kind.endswith(" packed")
 targets = ["q_proj", "v_proj"] if kind != "full" else []
 method = Method(objective="sft", kind=kind, rank=4, alpha=8, dropout=0.1, targets=targets)
 settings = Train(
@@ -46,7 +47,7 @@ def order(epoch):
     return random.Random(epoch).sample(range(32), 32)
 
 validation = Encoded(ids[:4], labels[:4])
-job = SftJob(base, rows, validation, order, method, settings, work)
+job = SftJob(base, rows, validation, order, method, settings, work, packing)
 result = train(job, Slow(int(sys.argv[5])))
 raise SystemExit(75 if result.stopped else 0)
 """
@@ -99,7 +100,7 @@ def _train(base: Path, work: Path, kind: str) -> str:
     return digest.of_tensors((work / "result").glob("*.safetensors"))
 
 
-@pytest.mark.parametrize("kind", ["lora", "qlora", "full"])
+@pytest.mark.parametrize("kind", ["lora", "qlora", "full", "lora packed"])
 def test_run_twice_and_killed_in_the_middle_end_in_equal_bits(
     base: Path, tmp_path: Path, kind: str
 ) -> None:

@@ -15,8 +15,8 @@ from tests.gpu.points import read
 FILE = Path(__file__).parents[1] / "planner" / "points_h200.jsonl"
 EVERY = 7
 """One point in this many is traced: each takes seconds."""
-MISSED = ("falcon", "bloom")
-"""Families that the trace misses by more than 3%; see LOG.md."""
+WRITTEN = ("falcon", "bloom")
+"""Families whose scores are written: all of their points are traced."""
 
 
 def _job(case: Case) -> Job:
@@ -29,8 +29,8 @@ def _job(case: Case) -> Job:
 def test_the_trace_meets_measured_peaks() -> None:
     pytest.importorskip("trl")
     points = [(_job(case), max(told["peaks"].values())) for case, told in read(FILE)]
-    known = [p for p in points if not refusal(p[0].profile) and p[0].shape.family not in MISSED]
-    some = known[::EVERY]
+    known = [p for p in points if not refusal(p[0].profile)]
+    some = known[::EVERY] + [p for p in known if p[0].shape.family in WRITTEN]
     found = trace([job for job, _ in some])
     errors = [one.allocated_bytes / peak - 1 for one, (_, peak) in zip(found, some, strict=True)]
     print([f"{error:+.2%}" for error in errors])

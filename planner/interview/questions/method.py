@@ -94,4 +94,13 @@ QUESTIONS: tuple[Question, ...] = (
         "auto",
         ("auto", "on", "off"),
     ),
+    Question(
+        "method.packing",
+        "method",
+        "choice",
+        "Packing",
+        "Joins the rows of a step, so that little is padded; what is learnt stays the same.",
+        "auto",
+        ("auto", "on", "off"),
+    ),
 )

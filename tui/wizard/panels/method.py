@@ -16,11 +16,12 @@ _NAMED = 4
 
 def text(choice: "Choice") -> str:
     """Return the plan, its memory, why each value is what it is, and what was not taken."""
+    packing, checkpointing = choice.profile.packing, choice.checkpointing
     adapter = f", rank {choice.rank}, alpha {choice.alpha}" if choice.rank else ""
     lines = [
         f"{METHODS[choice.kind]}{adapter} · {choice.dtype} · rate {choice.learning_rate:g}",
         f"{choice.micro_batch} examples at once x {choice.accumulation} for each step · "
-        f"checkpointing {'on' if choice.checkpointing else 'off'}",
+        f"checkpointing {_switch(checkpointing)} · packing {_switch(packing)}",
         *memory(choice),
         "",
         "Why:",
@@ -33,6 +34,10 @@ def text(choice: "Choice") -> str:
             for other in choice.rejected
         ]
     return "\n".join(lines)
+
+
+def _switch(on: bool) -> str:
+    return "on" if on else "off"
 
 
 def memory(choice: "Choice") -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tui import predicted
-from tui.units import memory, size
+from tui.units import batch, memory, size
 from tui.wizard.lines import bar
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def _plan(lock: "Lock", values: Mapping[str, object]) -> list[str]:
         f"Model    {values['model.source']} · {lock.model.parameters:,} parameters",
         f"Machine  {lock.machine.accelerator or lock.machine.kind}"
         f" · {memory(lock.machine.memory_bytes)} counted on",
-        f"Method   {method.kind}{rank} · batch {train.micro_batch} x {train.accumulation}"
+        f"Method   {method.kind}{rank} · batch "
+        f"{batch(train.micro_batch, train.accumulation, lock.stream.packing)}"
         f" · {train.epochs} passes · rate {train.learning_rate:g}",
         f"Memory   {bar([peak], lock.machine.memory_bytes, _BAR_CELLS)} {memory(peak)}",
         *([f"Time     {hours}"] if (hours := predicted.time(lock.prediction)) else []),

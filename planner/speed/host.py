@@ -1,0 +1,61 @@
+"""How fast a card's host is, by steps of a model that asks next to nothing of the card.
+
+Python, autograd and the trainer start every operation of a step. Where the card is done with them
+sooner, the host's speed is the step's, and hosts of one kind of card differ by a third.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from planner.architecture import architecture
+from planner.models import Architecture
+from planner.parameters import parameter_count
+from planner.profile import Profile
+from planner.speed.device import Rated
+from planner.speed.step import step_seconds
+
+CONFIG: Mapping[str, Any] = {
+    "model_type": "llama",
+    "hidden_size": 256,
+    "intermediate_size": 512,
+    "num_hidden_layers": 8,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+    "vocab_size": 512,
+    "max_position_embeddings": 64,
+    "tie_word_embeddings": True,
+}
+"""The model's `config.json`."""
+PROFILE = Profile(
+    device="cuda",
+    method="lora",
+    rank=8,
+    targets=("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
+    length=32,
+    micro_batch=1,
+    checkpointing=True,
+    dtype="bfloat16",
+    dropout=0.05,
+    padded=False,
+    autocast=True,
+    fused=True,
+    accumulates=False,
+)
+"""What it is trained with, one micro-batch a step."""
+
+
+@dataclass(frozen=True)
+class _Model:
+    architecture: Architecture
+    parameters: int
+
+
+def slowness(measured_seconds: float, card: Rated) -> float:
+    """Return how long a host takes, as a multiple of the one that the coefficients were fitted to.
+
+    `measured_seconds` is what a step of this model took there, on a card from the catalogue.
+    """
+    shape = architecture(CONFIG, "host")
+    expected = step_seconds(_Model(shape, parameter_count(shape)), PROFILE, card, 1)
+    return measured_seconds / expected if expected else 1.0
