@@ -83,7 +83,8 @@ class Model(Table):
 class Template(Table):
     """How messages become text, and which tokens are scored."""
 
-    source: Literal["model", "local:template"]
+    source: Literal["model", "local:template", "training"]
+    """`training` is the variant of the model's own that training needs; the model keeps its own."""
     sha256: Sha256
     date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
     """What a template that prints today's date prints, on every day."""

@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from tokenizers import Tokenizer
+
 from lockfiles.errors import UsageProblem
 from planner import machine as machines
 from planner import models
 from planner.data import corpus
 from planner.data.corpus import Corpus, Part, Recipe, SplitName
-from planner.data.encode import load_tokenizer
+from planner.data.encode import TurnsRewritten, load_tokenizer
 from planner.data.order import epoch_order, order_sha256
 from planner.data.template import ChatTemplate, load_template
+from planner.data.training import variant
 from planner.interview.answers import Answers
 from planner.machine import MachineFacts
 from planner.models import ModelFacts
@@ -69,6 +72,8 @@ class TemplateFacts:
     sha256: str
     golden_sha256: str
     special: SpecialTokens
+    trains: bool = False
+    """Whether it is the training variant of the model's own."""
 
 
 @dataclass(frozen=True)
@@ -100,14 +105,9 @@ def gather(
     """
     told("reading the model")
     model, place = model_facts(answers, folder)
-    template, tokenizer = _template(answers, folder, place), load_tokenizer(place)
+    own, tokenizer = _template(answers, folder, place), load_tokenizer(place)
     told("reading and encoding the data")
-    rows = corpus.build(
-        recipe(answers, model.architecture.context),
-        data_files(answers, folder),
-        template,
-        tokenizer,
-    )
+    rows, template = _corpus(answers, folder, model, own, tokenizer)
     train = rows.part("train")
     assert train is not None
     special = special_tokens(place, tokenizer, train.encoded)
@@ -115,7 +115,9 @@ def gather(
     return PlanFacts(
         model=model,
         machine=machine or machine_facts(answers, folder),
-        template=TemplateFacts(template.sha256, template.golden_sha256(), special),
+        template=TemplateFacts(
+            template.sha256, template.golden_sha256(), special, trains=template is not own
+        ),
         parts=tuple(_part(part) for part in rows.parts),
         stream=_stream(rows, answers),
         examples=sum(len(part.rows) for part in rows.parts if part.source == "train"),
@@ -192,6 +194,23 @@ def recipe(answers: Answers, context: int) -> Recipe:
 def _template(answers: Answers, folder: Path, model: Path) -> ChatTemplate:
     own = answers.text("model.template")
     return load_template(model, file=folder / Path(own).expanduser() if own else None)
+
+
+def _corpus(
+    answers: Answers, folder: Path, model: ModelFacts, template: ChatTemplate, tokenizer: Tokenizer
+) -> tuple[Corpus, ChatTemplate]:
+    """Return the rows, and the template that they were rendered with.
+
+    Where the model's own rewrites earlier turns, that is its training variant, if it has one.
+    """
+    how, files = recipe(answers, model.architecture.context), data_files(answers, folder)
+    try:
+        return corpus.build(how, files, template, tokenizer), template
+    except TurnsRewritten:
+        other = None if answers.text("model.template") else variant(template)
+        if not other:
+            raise
+        return corpus.build(how, files, other, tokenizer), other
 
 
 def _part(part: corpus.Part) -> PartFacts:

@@ -11,7 +11,8 @@ _LOCAL = {
 }
 _DETECTED = frozenset(
     ["data.format", "machine.device", "method.kind", "method.rank", "method.alpha",
-     "method.micro_batch", "method.checkpointing", "train.max_length", "train.learning_rate"]
+     "method.micro_batch", "method.checkpointing",
+     "method.packing", "train.max_length", "train.learning_rate"]
 )  # fmt: skip
 """Answers that leave the value to the plan, where they are not given."""
 

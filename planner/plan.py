@@ -110,7 +110,7 @@ def _model(model: ModelFacts) -> dict[str, object]:
 
 def _template(answers: Answers, facts: PlanFacts) -> dict[str, object]:
     return {
-        "source": "local:template" if answers.text("model.template") else "model",
+        "source": _template_source(answers, facts),
         "sha256": facts.template.sha256,
         "date": f"{FIXED_NOW:%Y-%m-%d}",
         "pad_id": facts.template.special.pad_id,
@@ -118,6 +118,12 @@ def _template(answers: Answers, facts: PlanFacts) -> dict[str, object]:
         "loss_mask": "assistant-turns-with-end",
         "golden_sha256": facts.template.golden_sha256,
     }
+
+
+def _template_source(answers: Answers, facts: PlanFacts) -> str:
+    if facts.template.trains:
+        return "training"
+    return "local:template" if answers.text("model.template") else "model"
 
 
 def _data(part: PartFacts, answers: Answers) -> dict[str, object]:
@@ -203,13 +209,23 @@ def _machine(machine: MachineFacts) -> dict[str, object]:
     }
 
 
+_VARIANT = (
+    "The model's own template changes earlier text with each turn; its training variant does not."
+)
+
+
 def _why(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, str]:
     stream = facts.stream
     total = steps(choice, answers, facts)
-    return dict(choice.why) | {
-        "stream.max_length_tokens": _length(stream, answers),
-        "train.evaluate_steps": f"About five evaluations in {total} steps, at most 500 apart.",
-    }
+    trains = {"template.source": _VARIANT} if facts.template.trains else {}
+    return (
+        dict(choice.why)
+        | trains
+        | {
+            "stream.max_length_tokens": _length(stream, answers),
+            "train.evaluate_steps": f"About five evaluations in {total} steps, at most 500 apart.",
+        }
+    )
 
 
 def _length(stream: StreamFacts, answers: Answers) -> str:

@@ -17,6 +17,7 @@ from planner.data.corpus import Corpus, Recipe, SplitName
 from planner.data.encode import load_tokenizer
 from planner.data.order import epoch_order, order_sha256
 from planner.data.template import ChatTemplate, load_template
+from planner.data.training import variant
 from planner.integrity import integrity
 
 Told = Callable[[str, int, int, str], None]
@@ -117,6 +118,8 @@ def template_of(lock: Lock, model: Path, places: Mapping[str, Path]) -> ChatTemp
     """Return the lock's chat template. Raises DigestDiffers where it is another one."""
     date = datetime.fromisoformat(lock.template.date)
     template = load_template(model, file=places.get("template"), now=lambda: date)
+    if lock.template.source == "training":
+        template = variant(template) or template
     refuse(
         _differing(
             ("template.sha256", lock.template.sha256, template.sha256),

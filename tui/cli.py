@@ -10,6 +10,7 @@ from tui import output
 _VERBS = {
     "doctor": "See what is installed, and the command for what is missing.",
     "demo": "Try the whole road on a small built-in model, on any CPU.",
+    "data": "See what is in the rows, what is wrong, and what training will see.",
     "fit": "See which methods fit on this machine, or on a card that is not here.",
     "plan": "Turn run.toml into run.lock: every value resolved and explained.",
     "check": "See whether a lock holds on this machine; writes nothing.",

@@ -90,6 +90,7 @@ def summary(lock: Lock) -> list[str]:
             *(["train.accumulation"] if train.accumulation > 1 else []),
             "stream.packing",
         ),
+        *_template(lock),
         f"memory    {memory(peak.peak_bytes)} at its peak ({peak.phase}), "
         f"of {memory(lock.machine.memory_bytes)}",
         *(f"          {memory(value):>9} {name}" for name, value in _largest(peak.components)),
@@ -108,6 +109,11 @@ def page(lock: Lock) -> str:
 def _time(lock: Lock) -> list[str]:
     told = predicted.time(lock.prediction)
     return [f"time      {told}", *_reasons(lock, "prediction.seconds")] if told else []
+
+
+def _template(lock: Lock) -> list[str]:
+    variant = lock.template.source == "training"
+    return ["template  its training variant", *_reasons(lock, "template.source")] * variant
 
 
 def _reasons(lock: Lock, *keys: str) -> list[str]:

@@ -17,6 +17,7 @@ from planner.data.formats import Table, load_table
 from planner.data.rows import Row, rows_sha256
 from planner.data.split import split_rows
 from planner.data.template import ChatTemplate
+from planner.data.trainable import check_trainable
 
 SplitName = Literal["train", "validation", "test"]
 _NAMED = 3
@@ -116,10 +117,11 @@ def _read(
 ) -> Part:
     table = load_table(path, columns=recipe.columns, system=recipe.system)
     _check_format(table, recipe.format, path)
+    check_trainable(table, path)
     try:
         encoded = tuple(encode_all(table.rows, template, tokenizer))
     except DataRefused as problem:
-        raise DataRefused(f"`{path}`: {problem.message}", hint=problem.hint) from None
+        raise type(problem)(f"`{path}`: {problem.message}", hint=problem.hint) from None
     numbers = tuple(range(1, len(encoded) + 1))
     part = Part(name, name, table.format, table.rows, encoded, numbers)
     _check_scored(part, f"`{path}` has no assistant's answer to learn from")

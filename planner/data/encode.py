@@ -1,7 +1,8 @@
 """From rows to token ids and labels, and encoded rows on disk.
 
 Only what the assistant says is scored, its end-of-turn text included. Spans come from the
-rendering of the conversation's beginnings, so a template needs no `{% generation %}` marks.
+template's `{% generation %}` marks or, as few have any, from the rendering of the conversation's
+beginnings.
 """
 
 import hashlib
@@ -23,6 +24,10 @@ IGNORED = -100
 FORMAT_VERSION = 1
 _OTHER_TEMPLATE = 'in run.toml: [model] template = "…", a Jinja file that prints each turn as it is'
 _AGAIN = "remove the `prepare` folder that holds them from the run, and run the lock again"
+
+
+class TurnsRewritten(DataRefused):
+    """A chat template changes earlier text when a turn is added."""
 
 
 @dataclass(frozen=True)
@@ -60,18 +65,22 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 
 def assistant_spans(template: ChatTemplate, row: Row) -> tuple[str, list[tuple[int, int]]]:
-    """The rendered row and the character spans that are scored.
+    """The rendered row and the character spans that are scored: those that the template marks
+    or, where it has no marks, each assistant's turn with what ends it.
 
     Raises DataRefused if a conversation's beginning does not render to the text's beginning.
     """
-    text, spans = template.render(row.messages), []
+    tools = row.tools
+    if template.marks:
+        return template.marked(row.messages, tools=tools)
+    text, spans = template.render(row.messages, tools=tools), []
     for index, message in enumerate(row.messages):
         if message.role != "assistant":
             continue
-        before = template.render(row.messages[:index], add_generation_prompt=True)
-        after = template.render(row.messages[: index + 1])
+        before = template.render(row.messages[:index], tools=tools, add_generation_prompt=True)
+        after = template.render(row.messages[: index + 1], tools=tools)
         if not (text.startswith(after) and after.startswith(before)):
-            raise DataRefused(
+            raise TurnsRewritten(
                 f"The chat template changes earlier text when message `{index + 1}` is added, "
                 "so what the assistant says cannot be found.",
                 hint=_OTHER_TEMPLATE,
@@ -101,13 +110,20 @@ def encode(row: Row, template: ChatTemplate, tokenizer: Tokenizer) -> Encoded:
 
     A token that reaches over the edge of a span is scored, as in transformers.
     """
+    return encoded(row, template, tokenizer)[2]
+
+
+def encoded(
+    row: Row, template: ChatTemplate, tokenizer: Tokenizer
+) -> tuple[str, list[tuple[int, int]], Encoded]:
+    """The rendered text of one row, where each token stands in it, and its tokens and labels."""
     text, spans = assistant_spans(template, row)
     encoding = tokenizer.encode(text, add_special_tokens=False)
     labels = tuple(
         token if any(first < end and last > start for start, end in spans) else IGNORED
         for token, (first, last) in zip(encoding.ids, encoding.offsets, strict=True)
     )
-    return Encoded(tuple(encoding.ids), labels)
+    return text, encoding.offsets, Encoded(tuple(encoding.ids), labels)
 
 
 def encode_all(
@@ -118,7 +134,7 @@ def encode_all(
         try:
             yield encode(row, template, tokenizer)
         except DataRefused as error:
-            raise DataRefused(f"Row {number}: {error.message}", hint=error.hint) from error
+            raise type(error)(f"Row {number}: {error.message}", hint=error.hint) from error
 
 
 def stream_sha256(encoded: Iterable[Encoded]) -> str:

@@ -10,15 +10,14 @@ from typing import Any
 
 import jinja2
 from jinja2.exceptions import SecurityError
-from jinja2.ext import Extension, loopcontrols
-from jinja2.nodes import Node, Scope
-from jinja2.parser import Parser
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.ext import loopcontrols
 from jinja2.utils import Namespace
 
 from lockfiles import text
 from lockfiles.errors import DataRefused
-from planner.data.rows import Message
+from planner.data.marks import Generation, Span, has_marks
+from planner.data.rows import Message, turn
+from planner.data.sandbox import REFUSALS, Sandbox
 
 GOLDEN = (
     Message("user", "What is 2 + 3?"),
@@ -33,17 +32,6 @@ It is the one that Llama 3.1's own template falls back to.
 """
 _OTHER = 'in run.toml: [model] template = "…", a Jinja file that takes these turns'
 SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
-
-
-class _Generation(Extension):
-    """Accept `{% generation %}` blocks, which training templates have, as plain text."""
-
-    tags = {"generation"}  # noqa: RUF012
-
-    def parse(self, parser: Parser) -> Node:
-        line = next(parser.stream).lineno
-        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
-        return Scope(body, lineno=line)
 
 
 class _Namespace(Namespace):
@@ -75,24 +63,53 @@ class ChatTemplate:
     """The same, ready to render."""
     special_tokens: dict[str, str]
     """`bos_token` and the like to their text."""
+    now: Callable[[], datetime] = lambda: FIXED_NOW
+    """What templates that print the date are told."""
+
+    def like(self, source: str) -> "ChatTemplate":
+        """Return another template with the same special tokens and date."""
+        return compile_template(source, self.special_tokens, now=self.now)
 
     @property
     def sha256(self) -> str:
         """SHA-256 (hex) of the Jinja text."""
         return hashlib.sha256(self.source.encode()).hexdigest()
 
-    def render(self, messages: Sequence[Message], *, add_generation_prompt: bool = False) -> str:
-        """The conversation as text; raises DataRefused if the template refuses it."""
-        turns = [{"role": m.role, "content": m.content} for m in messages]
+    def render(
+        self, messages: Sequence[Message], *, tools: str = "", add_generation_prompt: bool = False
+    ) -> str:
+        """The conversation as text; raises DataRefused if the template refuses it.
+
+        `tools` is what may be called, as in `Row`.
+        """
+        return self.marked(messages, tools=tools, add_generation_prompt=add_generation_prompt)[0]
+
+    @property
+    def marks(self) -> bool:
+        """Whether it marks itself what the assistant says."""
+        return has_marks(self.source)
+
+    def marked(
+        self, messages: Sequence[Message], *, tools: str = "", add_generation_prompt: bool = False
+    ) -> tuple[str, list[Span]]:
+        """The conversation as text, and the parts that the template marks as the assistant's.
+
+        Raises DataRefused if the template refuses it.
+        """
+        values = {
+            "messages": [turn(message) for message in messages],
+            "tools": json.loads(tools) if tools else None,
+            "documents": None,
+            "add_generation_prompt": add_generation_prompt,
+        }
+        (generation,) = (
+            found
+            for found in self.compiled.environment.extensions.values()
+            if isinstance(found, Generation)
+        )
         try:
-            return self.compiled.render(
-                messages=turns,
-                tools=None,
-                documents=None,
-                add_generation_prompt=add_generation_prompt,
-                **self.special_tokens,
-            )
-        except (jinja2.TemplateError, TypeError, ValueError) as error:
+            return generation.rendered(self.compiled, **values, **self.special_tokens)
+        except REFUSALS as error:
             raise DataRefused(
                 f"The chat template refuses the conversation: {error}.", hint=_OTHER
             ) from error
@@ -129,8 +146,8 @@ def compile_template(
     now: Callable[[], datetime] = lambda: FIXED_NOW,
 ) -> ChatTemplate:
     """Compile Jinja text in a sandbox with the names that transformers gives templates."""
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
+    environment = Sandbox(
+        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
     )
     environment.filters["tojson"] = _tojson
     environment.globals["namespace"] = _Namespace
@@ -138,9 +155,9 @@ def compile_template(
     environment.globals["strftime_now"] = lambda form: now().strftime(form)
     try:
         compiled = environment.from_string(source)
-    except jinja2.TemplateError as error:
+    except REFUSALS as error:
         raise DataRefused(f"The chat template is not valid Jinja: {error}.", hint=_OTHER) from error
-    return ChatTemplate(source, compiled, special_tokens)
+    return ChatTemplate(source, compiled, special_tokens, now)
 
 
 def _json_file(path: Path) -> dict[str, Any]:

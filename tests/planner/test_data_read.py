@@ -64,7 +64,7 @@ BAD = [
     (
         "a.jsonl",
         b'{"messages": [{"role": "bot", "content": "a"}]}\n',
-        "`a.jsonl` line 1 message 1 has the role `bot`, not `system`, `user` or `assistant`.",
+        "`a.jsonl` line 1 message 1 has the role `bot`, not `system`, `user`, `assistant` ",
     ),
     (
         "a.jsonl",

@@ -37,7 +37,17 @@ QUESTIONS: tuple[Question, ...] = (
         "Format of the rows",
         "Recognised by itself; `columns` maps two columns by hand.",
         "auto",
-        ("auto", "messages", "alpaca", "prompt-completion", "columns"),
+        (
+            "auto",
+            "messages",
+            "sharegpt",
+            "alpaca",
+            "prompt-completion",
+            "text",
+            "preference",
+            "feedback",
+            "columns",
+        ),
     ),
     Question(
         "data.prompt_column",

@@ -1,0 +1,144 @@
+"""Whether answers were cut off before their end."""
+
+import re
+from array import array
+from collections.abc import Iterator, Sequence
+
+from planner.data.checks.finding import Finding
+from planner.data.checks.groups import Groups
+from planner.data.checks.wording import rows_have
+from planner.data.rows import Row
+
+NEARLY_ALL, ENDED_ROWS = 0.95, 50
+"""Share and number of answers that end alike, at least, before it is a fault not to."""
+FEWEST_WORDS = 5
+"""In the last line, before it counts as a sentence: fewer are a name, a title or a label."""
+FEWEST_SAME, FEWEST_CHARS = 3, 100
+"""Answers of one length, and that length, before it looks like a limit."""
+LINE_CHARS, MOST_BEGINS = 3, 1_000
+"""Characters that the last lines of answers have in common; and different ones that are kept."""
+_OPEN_ENDS = ",-\u2013\u2014=+*/<([{\u201c\xab\u2018&"
+"""Characters that something follows; a letter is one too."""
+_PAIRS = (("(", ")"), ("[", "]"), ("{", "}"), ("\u201c", "\u201d"), ("\xab", "\xbb"))
+_OPEN_QUOTE = re.compile(r'(?:^|[\s(])"[^\s"][^"]*\Z')
+_UNSPACED_CHARS = 20
+"""In the last line, for as many words in scripts that put no spaces between them."""
+
+
+class Truncated:
+    """`truncated`: answers that stop in the middle, a warning.
+
+    Four signs: no end of a sentence (or figure, or closing mark) where nearly all others have
+    one; no last line that begins as those of nearly all others, such as `#### 72`; a code fence,
+    bracket or quotation left open; several answers of the same greatest length, a power of two or
+    a multiple of 100 characters.
+    """
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._ended = 0
+        self._unended = array("I")
+        self._open = array("I")
+        self._last_lines: Groups[str] = Groups()
+        self._longest = array("I")
+        self._longest_text = ""
+        self._differ = False
+
+    def see(self, number: int, row: Row) -> None:
+        """Look at the end and the length of the last answer, of a preference's both."""
+        self._seen = number + 1
+        self._see_answer(number, row.answer)
+        if row.rejected:
+            self._see_answer(number, row.rejected[-1].content)
+
+    def _see_answer(self, number: int, answer: str) -> None:
+        self._see_length(number, answer)
+        text = answer.rstrip()
+        if not text:
+            return
+        self._see_last_line(number, text)
+        if _is_open(text):
+            self._open.append(number)
+        if not (text[-1].isalpha() or text[-1] in _OPEN_ENDS):
+            self._ended += 1
+        elif _is_sentence(text[text.rfind("\n") + 1 :]):
+            self._unended.append(number)
+
+    def _see_last_line(self, number: int, text: str) -> None:
+        at = text.rfind("\n")
+        begin = text[at + 1 : at + 1 + LINE_CHARS] if at >= 0 else ""
+        told = len(self._last_lines) < MOST_BEGINS or begin in self._last_lines
+        self._last_lines.add(begin if told else "", number)
+
+    def _see_length(self, number: int, text: str) -> None:
+        if len(text) < max(len(self._longest_text), FEWEST_CHARS):
+            return
+        if len(text) > len(self._longest_text):
+            self._longest, self._longest_text, self._differ = array("I"), text, False
+        self._longest.append(number)
+        self._differ = self._differ or text != self._longest_text
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield one finding where answers seem cut off."""
+        begin = self._last_lines.sizes()[0][0] if self._last_lines else ""
+        length = f"{len(self._longest_text):,}"
+        signs = {
+            "the last sentence has no end": set(self._unended_rows()),
+            f"the last line does not begin with `{begin}` as in the others": set(
+                self._other_last_lines()
+            ),
+            "a code fence, bracket or quotation stays open": set(self._open),
+            f"the length is the greatest, {length} characters": set(self._limited_rows()),
+        }
+        rows = sorted(set().union(*signs.values()))
+        if rows:
+            told = ", ".join(f"in {len(found):,} {sign}" for sign, found in signs.items() if found)
+            yield Finding(
+                id="truncated",
+                severity="warning",
+                rows=array("I", rows),
+                said=f"{rows_have(len(rows), self._seen)} an answer that seems cut off: {told}.",
+                fix="complete those answers, or take those rows out",
+            )
+
+    def _unended_rows(self) -> Sequence[int]:
+        all_ = self._ended + len(self._unended)
+        usual = self._ended >= max(ENDED_ROWS, NEARLY_ALL * all_)
+        return self._unended if usual else ()
+
+    def _other_last_lines(self) -> Sequence[int]:
+        sizes = self._last_lines.sizes()
+        all_ = sum(size for _, size in sizes)
+        usual = sizes and sizes[0][0] and sizes[0][1] >= max(ENDED_ROWS, NEARLY_ALL * all_)
+        return self._last_lines.others() if usual else ()
+
+    def _limited_rows(self) -> Sequence[int]:
+        length = len(self._longest_text)
+        round_ = length % 100 == 0 or length & (length - 1) == 0
+        same = self._differ and len(self._longest) >= FEWEST_SAME
+        return self._longest if round_ and same else ()
+
+
+def _is_sentence(line: str) -> bool:
+    """Whether a line has words enough, and is no item of a list."""
+    unspaced = len(line) >= _UNSPACED_CHARS and line[-1] >= "\u3040"
+    return (unspaced or line.count(" ") >= FEWEST_WORDS - 1) and line.lstrip()[0].isalpha()
+
+
+def _is_open(text: str) -> bool:
+    """Whether something that was opened in a text, or in its last line, is still open."""
+    if "```" in text and text.count("```") % 2:
+        return True
+    if text[0] in "{[" and _unclosed(text, text[0]):
+        return True
+    if not (text[-1].isalnum() or text[-1] in _OPEN_ENDS):
+        return False
+    line = text[text.rfind("\n") + 1 :]
+    if any(line.count(opening, 0, -1) > line.count(closing) for opening, closing in _PAIRS):
+        return True
+    return line.count('"') % 2 == 1 and _OPEN_QUOTE.search(line) is not None
+
+
+def _unclosed(text: str, opening: str) -> bool:
+    closing = "}" if opening == "{" else "]"
+    return text[-1] not in "}]" and text.count(opening) > text.count(closing)

@@ -1,0 +1,79 @@
+"""Strict JSON: what Python would take and others read otherwise is an error.
+
+RFC 8259 has no NaN, and leaves it open which of two equal keys counts.
+"""
+
+import json
+from typing import Any
+
+from planner.data.files.raw import RawRow, doubled, fault
+
+MAX_DEPTH = 100
+"""Lists and objects inside each other. Python's own limit changes with its version, and with how
+deep the caller stands, so the plan and the runner could disagree."""
+
+
+class NotStrict(ValueError):
+    """JSON that Python would take."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = doubled(name for name, _ in pairs)
+        raise NotStrict(f"the key `{twice}` stands twice in one object")
+    return found
+
+
+def _constant(name: str) -> None:
+    raise NotStrict(f"`{name}` is no JSON value")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+
+
+def decode(text: str) -> Any:
+    """Return the one value in `text`. Raises ValueError or RecursionError: see `why`."""
+    value = _DECODER.decode(text)
+    _check_depth(value, text.count("[") + text.count("{"))
+    return value
+
+
+def decode_at(text: str, at: int) -> tuple[Any, int]:
+    """Return the value that begins at character `at`, and where it ends; raises as `decode`."""
+    value, end = _DECODER.raw_decode(text, at)
+    _check_depth(value, text.count("[", at, end) + text.count("{", at, end))
+    return value, end
+
+
+def decode_inside(raw: RawRow, text: str, where: str) -> Any:
+    """Return the value of JSON text in a row. Raises UsageProblem that names `where`."""
+    try:
+        return decode(text)
+    except (ValueError, RecursionError) as error:
+        raise fault(raw, f"has no valid JSON in {where}: {why(error)}") from None
+
+
+def why(error: Exception) -> str:
+    """Return why a text is no JSON, as the end of a sentence."""
+    if isinstance(error, json.JSONDecodeError):
+        return error.msg
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return str(error) if isinstance(error, NotStrict) else "a number is too long"
+
+
+def _check_depth(value: Any, opened: int) -> None:
+    """Raise RecursionError for a value that is too deep; `opened` is at least its depth."""
+    if opened <= MAX_DEPTH or not isinstance(value, dict | list):
+        return
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [one for holder in level for one in _inside(holder)]
+    if level:
+        raise RecursionError
+
+
+def _inside(holder: dict[str, Any] | list[Any]) -> list[dict[str, Any] | list[Any]]:
+    values = holder.values() if isinstance(holder, dict) else holder
+    return [one for one in values if isinstance(one, dict | list)]

@@ -1,0 +1,48 @@
+"""The lines of a text file, one at a time: UTF-8, and none longer than memory is for."""
+
+import codecs
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from lockfiles.errors import UsageProblem
+from planner.data.files.raw import look
+
+MAX_ROW_BYTES = 16 * 2**20
+"""A longer row is refused while it is read. It holds 4 million tokens of English, at 4 bytes a
+token; and whatever stands in it, Python's objects of it stay below 1 GB."""
+
+
+def lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield each line with its number, from 1. Raises UsageProblem, naming the line."""
+    with path.open("rb") as file:
+        number = 0
+        while line := file.readline(MAX_ROW_BYTES + 1):
+            number += 1
+            if len(line) > MAX_ROW_BYTES:
+                raise too_long(path, f"line {number}")
+            try:
+                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError:
+                raise not_text(path, number, line) from None
+
+
+def too_long(path: Path, place: str) -> UsageProblem:
+    """Return the error of a row that is longer than a row may be."""
+    return UsageProblem(
+        f"`{path}` {place} is longer than {MAX_ROW_BYTES // 2**20} MiB, the most for one row.",
+        hint=f"{look(path, place)} | head -c 1000",
+    )
+
+
+def not_text(path: Path, number: int, found: bytes) -> UsageProblem:
+    """Return the error of a line that is not UTF-8, with the way on that its bytes suggest."""
+    name, out = shlex.quote(str(path)), shlex.quote(f"{path.stem}.utf8{path.suffix}")
+    utf16 = number == 1 and found.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if b"\0" in found and not utf16:
+        return UsageProblem(f"`{path}` line {number} is binary, not text.", hint=f"file {name}")
+    encoding = "UTF-16" if utf16 else "WINDOWS-1252"
+    return UsageProblem(
+        f"`{path}` line {number} is not UTF-8.",
+        hint=f"iconv -f {encoding} -t UTF-8 {name} > {out}",
+    )

@@ -1,0 +1,42 @@
+"""Numbers of a data file as bars."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+BARS = 20
+"""About how many bars lengths are told in."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of a plot."""
+
+    name: str
+    rows: int
+    """Its length."""
+
+
+def histogram(lengths: Sequence[int]) -> tuple[Bar, ...]:
+    """Return the rows by their length, in steps of 1, 2 or 5 times a power of ten."""
+    if not lengths:
+        return ()
+    step = _step(max(lengths) - min(lengths) + 1)
+    counted = Counter(length // step for length in lengths)
+    places = range(min(counted), max(counted) + 1)
+    return tuple(
+        Bar(f"{place * step:,} to {(place + 1) * step - 1:,}", counted[place]) for place in places
+    )
+
+
+def _step(span: int) -> int:
+    """Return the least step that makes at most about `BARS` of a span."""
+    step = 1
+    while step * BARS < span:
+        step = step * 5 // 2 if str(step)[0] == "2" else step * 2
+    return step
+
+
+def bars(counted: Iterable[tuple[str, int]]) -> tuple[Bar, ...]:
+    """Return names and their rows as bars, in their order."""
+    return tuple(Bar(name, rows) for name, rows in counted)

@@ -1,0 +1,127 @@
+"""One pass over a data file: every row is seen by every check, and none is kept."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from tokenizers import Tokenizer
+
+from lockfiles.errors import DataRefused
+from planner.data.checks.balance import Imbalance
+from planner.data.checks.finding import ORDER, Check, Finding
+from planner.data.checks.lengths import OverLength
+from planner.data.checks.masks import Masks
+from planner.data.formats import KINDS, Kind, Read
+from planner.data.plots import bars, histogram
+from planner.data.report import Report
+from planner.data.rows import Row
+from planner.data.template import ChatTemplate
+
+BATCH = 1000
+"""Rows between two reports of progress, which are tokenised together."""
+WHOLE = 2000
+"""First rows of which every loss mask is looked at."""
+EVERY = 100
+"""One row in this many has its loss mask looked at, behind those."""
+
+
+@dataclass(frozen=True)
+class Chat:
+    """How a model sees rows."""
+
+    template: ChatTemplate
+    tokenizer: Tokenizer
+    context: int
+    """Tokens that the model can see."""
+    max_length: int = 0
+    """Tokens that rows are cut to; 0 for the context."""
+
+
+def scan(
+    rows: Iterable[Read],
+    checks: Callable[[Kind], Sequence[Check]],
+    *,
+    mapping: Mapping[str, str],
+    chat: Chat | None = None,
+    told: Callable[[int], None] = lambda rows: None,
+) -> Report:
+    """Return what all checks find in rows; at least one.
+
+    `checks` makes them for a kind of rows; `told` is called with the rows that were seen so far.
+    """
+    looked = _Looked(chat)
+    formats: Counter[str] = Counter()
+    running: Sequence[Check] = ()
+    for batch in _batches(rows):
+        running = running or checks(KINDS[batch[0].format])
+        first = formats.total()
+        for number, read in enumerate(batch, first):
+            formats[read.format] += 1
+            for check in running:
+                check.see(number, read.row)
+        looked.see(first, [read.row for read in batch])
+        told(formats.total())
+    found = [finding for check in running for finding in check.findings()] + looked.findings()
+    return Report(
+        format=formats.most_common(1)[0][0],
+        formats=dict(formats.most_common()),
+        rows=formats.total(),
+        mapping=dict(mapping),
+        lengths=looked.lengths.summary(),
+        unit="tokens" if chat else "characters",
+        findings=tuple(sorted(found, key=lambda finding: ORDER.index(finding.severity))),
+        looked_at=looked.rows,
+        histogram=histogram(looked.lengths.each()),
+        labels=bars(size for check in running for size in _labels(check)),
+    )
+
+
+def _labels(check: Check) -> list[tuple[str, int]]:
+    return check.sizes() if isinstance(check, Imbalance) else []
+
+
+def _batches(rows: Iterable[Read]) -> Iterator[list[Read]]:
+    rest = iter(rows)
+    while batch := list(islice(rest, BATCH)):
+        yield batch
+
+
+class _Looked:
+    """The rows as a model sees them, or without one their characters."""
+
+    def __init__(self, chat: Chat | None) -> None:
+        self._chat = chat
+        self._masks = Masks(chat.template, chat.tokenizer) if chat else None
+        self.lengths = OverLength(chat.context, chat.max_length) if chat else OverLength(0)
+        self.rows = 0
+
+    def see(self, first: int, rows: Sequence[Row]) -> None:
+        """Look at rows whose numbers begin with `first`."""
+        for number, length in enumerate(self._lengths(rows), first):
+            self.lengths.see_length(number, length)
+        for number, row in enumerate(rows, first):
+            if self._masks and (number < WHOLE or number % EVERY == 0):
+                self._masks.see(number, row)
+                self.rows += 1
+
+    def _lengths(self, rows: Sequence[Row]) -> list[int]:
+        if not self._chat:
+            return [sum(len(m.content) for m in row.messages) for row in rows]
+        texts = [_rendered(row, self._chat.template) for row in rows]
+        found = self._chat.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        return [len(one) for one in found]
+
+    def findings(self) -> list[Finding]:
+        """Return what was found."""
+        found = list(self._masks.findings()) if self._masks else []
+        return found + (list(self.lengths.findings()) if self._chat else [])
+
+
+def _rendered(row: Row, template: ChatTemplate) -> str:
+    """Return a row as text; where the template refuses it, what is said in it."""
+    try:
+        text = template.render(row.messages, tools=row.tools)
+    except DataRefused:
+        text = "\n".join(message.content for message in row.messages)
+    return text.encode(errors="replace").decode()  # half a character has no tokens

@@ -1,0 +1,71 @@
+"""One row as training will see it: the text that the template makes, its tokens, which are scored.
+
+What is shown is what `encode` gives, and the digest of that is in the lock.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from tokenizers import Tokenizer
+
+from planner.data.encode import IGNORED, encoded
+from planner.data.rows import Row
+from planner.data.template import ChatTemplate
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token of a row."""
+
+    id: int
+    text: str
+    """The characters that it stands for; a part of a character shows the whole one."""
+    scored: bool
+    """Whether the loss counts it."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Tokens in a row that are all scored, or all not."""
+
+    text: str
+    tokens: int
+    scored: bool
+
+
+@dataclass(frozen=True)
+class XRay:
+    """One row, seen through."""
+
+    text: str
+    """What the template makes of it."""
+    tokens: tuple[Token, ...]
+    pieces: tuple[Piece, ...]
+    """The text again, in parts that are scored or not."""
+
+    @property
+    def scored(self) -> int:
+        """How many tokens are scored."""
+        return sum(token.scored for token in self.tokens)
+
+
+def xray(row: Row, template: ChatTemplate, tokenizer: Tokenizer) -> XRay:
+    """Return what training sees of a row. Raises DataRefused as `encode` does."""
+    text, offsets, found = encoded(row, template, tokenizer)
+    scored = [label != IGNORED for label in found.labels]
+    tokens = tuple(
+        Token(number, text[first:last], counts)
+        for number, (first, last), counts in zip(found.input_ids, offsets, scored, strict=True)
+    )
+    return XRay(text, tokens, tuple(_pieces(text, offsets, scored)))
+
+
+def _pieces(text: str, offsets: list[tuple[int, int]], scored: list[bool]) -> Iterator[Piece]:
+    """Yield the parts of a text; what no token covers belongs to the part before it."""
+    places = list(zip(offsets, scored, strict=True))
+    groups = [(counts, list(group)) for counts, group in groupby(places, key=lambda one: one[1])]
+    starts = [group[0][0][0] for _, group in groups]
+    starts[:1] = [0] if starts else []
+    for (counts, group), start, end in zip(groups, starts, [*starts[1:], len(text)], strict=True):
+        yield Piece(text[start:end], len(group), counts)

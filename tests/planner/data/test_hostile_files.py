@@ -1,0 +1,244 @@
+"""Files that are broken on purpose: one sentence each, in little memory."""
+
+import gzip
+import json
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from lockfiles.errors import UsageProblem
+from planner.data.files.json_rows import CHUNK_BYTES
+from planner.data.files.lines import MAX_ROW_BYTES
+from planner.data.formats import load_table
+from planner.data.read import read_raw
+
+GOOD = b'{"prompt": "a", "completion": "b"}'
+LONGER = GOOD.replace(b'"b"', b'"' + b"b" * 1000 + b'"')
+MIB = 2**20
+MEMORY = 300 * MIB
+"""Address space of a reading process; a third of the largest file here."""
+READS = """
+import resource, sys
+from pathlib import Path
+from lockfiles.errors import UsageProblem
+from planner.data.formats import rows_of
+resource.setrlimit(resource.RLIMIT_AS, ({memory}, {memory}))
+try:
+    print(sum(1 for _ in rows_of(Path(sys.argv[1]))))
+except UsageProblem as problem:
+    print(problem.message)
+"""
+
+
+def nested(deep: int) -> bytes:
+    """Return a row in which lists and objects stand this deep in each other."""
+    return GOOD[:-1] + b', "x": ' + b"[" * (deep - 1) + b"]" * (deep - 1) + b"}"
+
+
+HOSTILE = [
+    ("cut.jsonl", GOOD + b"\n" + GOOD[:20], "line 2 is not valid JSON: Unterminated string"),
+    ("cut.json", b"[" + GOOD + b",\n" + GOOD[:20], "line 2 is not valid JSON: Unterminated"),
+    ("cut.json", b"[" + GOOD + b",\n", "line 2 is not valid JSON: Expecting value."),
+    ("cut.json", b"[" + GOOD, "line 1 is not valid JSON: Expecting ',' delimiter."),
+    ("more.json", b"[" + GOOD + b"]\n]", "line 2 is not valid JSON: Extra data."),
+    (
+        "late.json",
+        b"[" + GOOD + b"," + b" " * CHUNK_BYTES + b"\nx]",
+        "line 2 is not valid JSON: Exp",
+    ),
+    (
+        "cut.csv",
+        b'prompt,completion\na,b\n"a\n\n,b\n',
+        "lines 3-5 is not valid CSV: unexpected end",
+    ),
+    ("image.jsonl", b"\x89PNG\r\n\x1a\n\0\0", "line 1 is not UTF-8."),
+    ("zip.jsonl", b"PK\x03\x04\x14\0\x08\0\x9c\xe1", "line 1 is binary, not text."),
+    ("bomb.jsonl", gzip.compress(bytes(10 * MIB)), "line 1 is binary, not text."),
+    ("bomb.jsonl.gz", gzip.compress(bytes(10 * MIB)), "has the ending `.gz`"),
+    ("nul.jsonl", bytes(100), "line 1 is not valid JSON: Expecting value."),
+    ("windows.csv", b"prompt,completion\n\xe4,b\n", "line 2 is not UTF-8."),
+    ("windows.json", b"[" + GOOD + b",\n\n" + b'{"prompt": "\xe4"}]', "line 3 is not UTF-8."),
+    ("windows.json", b"[" + b" " * CHUNK_BYTES + b"\n\xe4", "line 2 is not UTF-8."),
+    ("cut.json", b'["\xc3', "line 1 is not UTF-8."),
+    ("wide.jsonl", GOOD.decode().encode("utf-16"), "line 1 is not UTF-8."),
+    (
+        "nan.jsonl",
+        GOOD.replace(b'"b"', b"NaN"),
+        "line 1 is not valid JSON: `NaN` is no JSON value.",
+    ),
+    (
+        "nan.json",
+        b"[" + GOOD.replace(b'"b"', b"-Infinity") + b"]",
+        "line 1 is not valid JSON: `-Inf",
+    ),
+    ("deep.jsonl", GOOD + b"\n" + nested(1000), "line 2 is not valid JSON: nested too deeply."),
+    ("deep.jsonl", nested(101), "line 1 is not valid JSON: nested too deeply."),
+    ("deep.json", b"[" + nested(1000) + b"]", "line 1 is not valid JSON: nested too deeply."),
+    ("deep.json", b"[" + nested(101) + b"]", "line 1 is not valid JSON: nested too deeply."),
+    (
+        "twice.jsonl",
+        b'{"prompt": "a", "completion": "b", "prompt": "c"}',
+        "line 1 is not valid JSON: the key `prompt` stands twice in one object.",
+    ),
+    (
+        "twice.json",
+        b'[{"messages": [{"role": "user", "content": "a", "content": "b"}]}]',
+        "line 1 is not valid JSON: the key `content` stands twice in one object.",
+    ),
+    ("twice.csv", b"prompt,completion,prompt\na,b,c\n", "line 1 has the column `prompt` twice."),
+    (
+        "wide.jsonl",
+        json.dumps(dict.fromkeys(["x" * 500, *map(str, range(500))])).encode(),
+        f"line 1 has the columns `{'x' * 40}`, "
+        + ", ".join(f"`{n}`" for n in range(9))
+        + ", 491 more",
+    ),
+    ("long.jsonl", GOOD + b"\n" + b" " * MAX_ROW_BYTES + GOOD, "line 2 is longer than 16 MiB"),
+    (
+        "long.json",
+        b"[" + GOOD + b', {"prompt": "' + b"x" * (MAX_ROW_BYTES + 2 * MIB) + b'"}]',
+        "row 2 is longer than 16 MiB",
+    ),
+    (
+        "long.csv",
+        b'prompt,completion\na,b\na,"' + (b"x" * MIB + b"\n") * 17 + b'"\n',
+        "line 3 is longer than 16 MiB",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"), HOSTILE, ids=[f"{n}-{s}" for n, _, s in HOSTILE]
+)
+def test_each_is_one_sentence_with_a_way_on(
+    name: str, content: bytes, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(UsageProblem) as caught:
+        load_table(path)
+    assert caught.value.message.startswith(f"`{path}` {said}")
+    assert caught.value.hint
+
+
+def test_what_is_near_the_limits_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    text = "[{" * 200
+    long = GOOD.replace(b'"b"', b'"' + b"x" * (MAX_ROW_BYTES - 100) + b'"')
+    path.write_bytes(
+        b"\n".join([nested(100), GOOD.replace(b'"b"', json.dumps(text).encode()), long])
+    )
+    rows = load_table(path).rows
+    assert [rows[0].answer, rows[1].answer, len(rows[2].answer)] == ["b", text, MAX_ROW_BYTES - 100]
+
+
+def test_text_between_quotes_may_hold_line_ends(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(
+        b'prompt,completion\r\n"one\n\ntwo","say ""hi"",\r\nplease"\r\n\r\na,b\r\na\r\n'
+    )
+    read = read_raw(path)
+    assert [next(read).place, next(read).place] == ["lines 2-5", "line 7"]
+    with pytest.raises(UsageProblem, match="line 8 has 1 fields, the header has 2"):
+        next(read)
+    path.write_bytes(b'prompt,completion\na,"b\nc",d\n')
+    with pytest.raises(UsageProblem, match="lines 2-3 has 3 fields") as caught:
+        load_table(path)
+    shown = subprocess.run(["bash", "-c", caught.value.hint], capture_output=True, text=True)
+    assert shown.stdout == 'a,"b\nc",d\n'
+
+
+def sparse(path: Path, before: bytes) -> None:
+    """Write 1 GiB without a line end; the disk holds only its beginning."""
+    with path.open("wb") as file:
+        file.write(before)
+        file.truncate(1024 * MIB)
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "said"),
+    [
+        ("a.jsonl", GOOD + b"\n", "line 2 is longer than 16 MiB"),
+        ("a.json", b"[" + GOOD + b",", "line 1 is not valid JSON: Expecting value."),
+        ("a.csv", b'prompt,completion\n"', "line 2 is longer than 16 MiB"),
+    ],
+    ids=["jsonl", "json", "csv"],
+)
+def test_a_line_of_a_gigabyte_is_never_whole_in_memory(
+    name: str, before: bytes, said: str, tmp_path: Path
+) -> None:
+    sparse(tmp_path / name, before)
+    code = READS.format(memory=MEMORY)
+    command = [sys.executable, "-c", code, str(tmp_path / name)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert said in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "row", "end"),
+    [
+        ("a.jsonl", b"", LONGER + b"\n", b""),
+        ("a.json", b"[", LONGER + b",", LONGER + b"]"),
+        ("a.csv", b"prompt,completion\n", b'"a\n",' + b"b" * 1000 + b"\n", b""),
+    ],
+    ids=["jsonl", "json", "csv"],
+)
+def test_a_file_is_read_in_less_memory_than_it_is_long(
+    name: str, start: bytes, row: bytes, end: bytes, tmp_path: Path
+) -> None:
+    path, count = tmp_path / name, 12 * MIB // len(row)
+    path.write_bytes(start + row * count + end)
+    read = read_raw(path)
+    next(read)
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in read) == count - 1 + (end != b"")
+        assert tracemalloc.get_traced_memory()[1] < 6 * MIB
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_folder_whose_parquet_files_differ(tmp_path: Path) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pq.write_table(pa.table({"prompt": ["a"], "completion": ["b"]}), tmp_path / "a.parquet")
+    for columns, said in [
+        ({"question": ["a"], "answer": ["b"]}, "no column `prompt`; it has `question`, `answer`."),
+        ({"prompt": ["a"], "completion": [5]}, "no text in `completion`."),
+        ({"prompt": ["a"], "completion": [None]}, "no text in `completion`."),
+    ]:
+        pq.write_table(pa.table(columns), tmp_path / "b.parquet")
+        with pytest.raises(UsageProblem) as caught:
+            load_table(tmp_path)
+        assert caught.value.message == f"`{tmp_path / 'b.parquet'}` row 1 has {said}"
+
+
+def test_a_parquet_file_that_is_cut_or_has_a_column_twice(tmp_path: Path) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table([["a"], ["b"], ["c"]], ["prompt", "completion", "prompt"]), path)
+    with pytest.raises(UsageProblem, match="has the column `prompt` twice"):
+        load_table(path)
+    rows = {"prompt": [str(n) for n in range(10_000)], "completion": ["b"] * 10_000}
+    pq.write_table(pa.table(rows), path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UsageProblem, match="after row 0 is not valid Parquet"):
+        load_table(path)
+    path.write_bytes(whole[:1000] + bytes(8000) + whole[9000:])
+    with pytest.raises(UsageProblem, match="is not valid Parquet"):
+        load_table(path)
+
+
+def test_a_file_that_nobody_may_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(GOOD)
+    monkeypatch.setattr(Path, "open", _denied)
+    with pytest.raises(UsageProblem, match="cannot be read: Permission denied"):
+        load_table(path)
+
+
+def _denied(path: Path, mode: str) -> None:
+    raise PermissionError(13, "Permission denied", str(path))

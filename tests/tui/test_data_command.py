@@ -1,0 +1,153 @@
+"""`tunelock data`: the report, its JSON, a row seen through, and what is refused."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.demo import files
+from tests.journeys.demo_folder import ENVIRONMENT, command, tunelock
+
+SAMPLES = Path(__file__).parents[1] / "data"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's files."""
+    made = tmp_path_factory.mktemp("data")
+    files.write(made)
+    return made
+
+
+def report(folder: Path, *arguments: str, code: int = 0) -> dict[str, Any]:
+    """Return the JSON of a report that ends with an exit code."""
+    done = tunelock(folder, "data", *arguments, "--json")
+    assert done.returncode == code, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_good_rows_are_described_in_tokens(folder: Path) -> None:
+    found = report(folder, "rows/train.jsonl", "--model", "base")
+    assert (found["format"], found["rows"], found["mapping"]) == ("messages", 750, {})
+    lengths = found["lengths"]
+    assert lengths["unit"] == "tokens" and lengths["rows"] == 750
+    assert lengths["minimum"] <= lengths["median"] <= lengths["maximum"] <= 128
+    assert [one["id"] for one in found["checks"]] == ["too-few", "one-word"]
+    assert set(found["checks"][0]) == {"id", "severity", "count", "rows", "said", "fix"}
+
+
+def test_planted_faults_are_found_by_their_rows(folder: Path, tmp_path: Path) -> None:
+    rows = (folder / "rows" / "train.jsonl").read_text("utf-8").splitlines()
+    rows[5] = rows[5].replace('"content": "', '"content": "Ã©t', 1)
+    answerless = json.loads(rows[9])
+    answerless["messages"][-1]["content"] = " "
+    rows[9] = json.dumps(answerless)
+    path = tmp_path / "planted.jsonl"
+    path.write_text("\n".join(rows), "utf-8")
+    found = {one["id"]: one for one in report(tmp_path, path.name)["checks"]}
+    assert found["empty"]["rows"] == [9] and found["empty"]["count"] == 1
+    assert found["encoding"]["rows"] == [5]
+
+
+def test_too_few_rows_are_refused_with_exit_code_6(tmp_path: Path) -> None:
+    done = tunelock(tmp_path, "data", str(SAMPLES / "clinc150.messages.jsonl"))
+    assert done.returncode == 6
+    assert done.stdout.splitlines()[1] == "rows      12"
+    assert "refused   too-few: " in done.stdout
+    assert "should not be trained on as it is." in done.stderr
+
+
+def test_columns_are_mapped_by_hand(tmp_path: Path) -> None:
+    mapped = ["--prompt-column", "question", "--completion-column", "answer"]
+    found = report(tmp_path, str(SAMPLES / "gsm8k.jsonl"), *mapped, code=6)
+    assert found["mapping"] == {"prompt": "question", "completion": "answer"}
+    done = tunelock(tmp_path, "data", str(SAMPLES / "gsm8k.jsonl"), "--prompt-column", "question")
+    assert done.returncode == 2
+    assert "hint: name both: `--prompt-column NAME --completion-column NAME`" in done.stderr
+
+
+def test_a_row_is_shown_as_training_sees_it(folder: Path) -> None:
+    shown = tunelock(folder, "data", "rows/train.jsonl", "--model", "base", "--row", "3")
+    assert shown.returncode == 0, shown.stderr
+    lines = shown.stdout.splitlines()
+    assert lines[0].startswith("row 3 (train.jsonl, line 4): 48 tokens, 9 of them scored")
+    assert "  SCORED │ lost_luggage<|im_end|>" in lines
+    found = json.loads(
+        tunelock(
+            folder, "data", "rows/train.jsonl", "--model", "base", "--row", "3", "--json"
+        ).stdout
+    )
+    said = "".join(token["text"] for token in found["tokens"] if token["scored"])
+    assert said == "lost_luggage<|im_end|>"
+    assert "".join(token["text"] for token in found["tokens"]) == found["text"]
+    assert found["scored_tokens"] == 9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--row", "0"], "add `--model MODEL`, a folder or a Hub id"),
+        (["--row", "9999", "--model", "base"], "has no row 9999"),
+        (["--model", "nowhere/model"], "hint: "),
+    ],
+)
+def test_what_is_asked_for_wrongly_is_one_error(
+    folder: Path, arguments: list[str], said: str
+) -> None:
+    done = tunelock(folder, "data", "rows/train.jsonl", *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_template_that_masks_everything_is_refused(folder: Path, tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    for path in (folder / "base").iterdir():
+        (base / path.name).write_bytes(path.read_bytes())
+    source = (base / "chat_template.jinja").read_text("utf-8")
+    marked = source + "{% generation %}{% endgeneration %}"
+    (base / "chat_template.jinja").write_text(marked, "utf-8")
+    rows = str(folder / "rows" / "train.jsonl")
+    found = {one["id"]: one for one in report(tmp_path, rows, "--model", "base", code=6)["checks"]}
+    assert found["no-scored-token"]["severity"] == "refused"
+    assert found["no-scored-token"]["count"] == 750
+
+
+def test_it_can_be_interrupted(tmp_path: Path) -> None:
+    line = (SAMPLES / "clinc150.messages.jsonl").read_text("utf-8").splitlines()[0] + "\n"
+    path = tmp_path / "long.jsonl"
+    path.write_text(line * 400_000, "utf-8")
+    process = subprocess.Popen(
+        command("data", str(path)), env=ENVIRONMENT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    with process:
+        assert process.stderr
+        assert process.stderr.readline() == "… 100,000 rows\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read().splitlines()[-1] == "interrupted"
+    assert process.returncode == 130
+
+
+def test_the_report_fits_eighty_columns(tmp_path: Path) -> None:
+    main, other = pty.openpty()
+    arguments = command("data", str(SAMPLES / "self-instruct.alpaca.jsonl"))
+    environment = os.environ | {"COLUMNS": "80"}
+    process = subprocess.Popen(arguments, stdout=other, stderr=subprocess.DEVNULL, env=environment)
+    os.close(other)
+    shown = b""
+    while True:
+        try:
+            more = os.read(main, 65536)
+        except OSError:
+            break
+        shown += more
+    process.wait()
+    lines = shown.decode().splitlines()
+    assert lines and max(map(len, lines)) < 80

@@ -1,0 +1,160 @@
+"""`tunelock data FILE`: what the rows are, what is wrong with them, and what training sees."""
+
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lockfiles.errors import DataRefused, UsageProblem
+from tui import output
+
+if TYPE_CHECKING:
+    from planner.data.formats import Read
+    from planner.data.report import Report
+    from planner.data.scan import Chat
+
+_EVERY = 100_000
+"""Rows between two lines of progress."""
+
+
+@click.command(name="data")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--model", metavar="MODEL",
+    help="Whose tokens to count: a folder or a Hub id, of which only the tokenizer is fetched.",
+)  # fmt: skip
+@click.option("--row", type=click.IntRange(min=0), help="Show one row as training sees it, from 0.")
+@click.option("--prompt-column", metavar="NAME", help="The column of the prompt, by hand.")
+@click.option("--completion-column", metavar="NAME", help="The column of the answer, by hand.")
+@click.option("--system", default="", help="Put before each row that has no system message.")
+@click.option(
+    "--max-length", type=click.IntRange(min=1),
+    help="Tokens that rows are cut to.  [default: the model's context]",
+)  # fmt: skip
+@click.option(
+    "--html", type=click.Path(path_type=Path), metavar="FILE",
+    help="Also write the report as a page with plots.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def command(
+    file: Path,
+    model: str | None,
+    row: int | None,
+    prompt_column: str | None,
+    completion_column: str | None,
+    system: str,
+    max_length: int | None,
+    html: Path | None,
+    as_json: bool,
+) -> None:
+    """Say what the rows of FILE are and what is wrong with them; FILE stays as it is.
+
+    FILE is JSONL, JSON, CSV or Parquet, or a folder of such files. With `--model`, lengths are
+    counted in its tokens, and `--row N` shows the text, the tokens and which of them are scored.
+    """
+    from planner.data.formats import rows_of
+
+    columns = _columns(prompt_column, completion_column)
+    rows = rows_of(file, columns=columns, system=system)
+    if row is not None:
+        _show(file, rows, row, model, as_json)
+        return
+    report = _report(rows, columns or {}, _chat(model, max_length or 0))
+    if html:
+        _write(report, file, html)
+    from tui import data_page
+
+    if as_json:
+        output.data_json(data_page.record(report))
+    else:
+        output.data(data_page.page(report, str(file)))
+    if report.refused:
+        raise DataRefused(
+            f"`{file}` should not be trained on as it is.",
+            hint="mend what is marked `refused` above",
+        )
+
+
+def _columns(prompt: str | None, completion: str | None) -> dict[str, str] | None:
+    if not prompt and not completion:
+        return None
+    if not prompt or not completion:
+        raise UsageProblem(
+            "A row needs a prompt and an answer.",
+            hint="name both: `--prompt-column NAME --completion-column NAME`",
+        )
+    return {"prompt": prompt, "completion": completion}
+
+
+def _chat(model: str | None, max_length: int = 0) -> "Chat | None":
+    """Return how a model sees rows; None without one."""
+    if not model:
+        return None
+    from planner.data.encode import load_tokenizer
+    from planner.data.scan import Chat
+    from planner.data.template import load_template
+    from planner.gather import model_facts
+    from planner.interview.answers import check
+
+    named = {"goal.name": "data", "data.train": "rows", "model.source": model}
+    facts, folder = model_facts(check(named, {}), Path.cwd())
+    template, tokenizer = load_template(folder), load_tokenizer(folder)
+    return Chat(template, tokenizer, facts.architecture.context, max_length)
+
+
+def _report(rows: "Iterable[Read]", mapping: dict[str, str], chat: "Chat | None") -> "Report":
+    """Look at every row, and tell meanwhile how far it is."""
+    from planner.data.checks.registry import every
+    from planner.data.scan import scan
+
+    def told(done: int) -> None:
+        if done % _EVERY == 0:
+            output.note(f"… {done:,} rows")
+
+    return scan(rows, every, mapping=mapping, chat=chat, told=told)
+
+
+def _write(report: "Report", file: Path, to: Path) -> None:
+    from tui import data_html
+
+    try:
+        to.write_text(data_html.page(report, str(file)), "utf-8")
+    except OSError as problem:
+        raise UsageProblem(
+            f"`{to}` cannot be written: {problem.strerror}.", hint="add `--html FILE` elsewhere"
+        ) from None
+    output.note(f"wrote {to}")
+
+
+def _show(
+    file: Path, rows: "Iterable[Read]", number: int, model: str | None, as_json: bool
+) -> None:
+    """Print one row as training sees it."""
+    from planner.data.encode import TurnsRewritten
+    from planner.data.training import variant
+    from planner.data.xray import xray
+    from tui import xray_page
+
+    chat = _chat(model)
+    if not chat:
+        raise UsageProblem(
+            "Tokens are those of a model.", hint="add `--model MODEL`, a folder or a Hub id"
+        )
+    found = next(islice(rows, number, None), None)
+    if not found:
+        raise UsageProblem(f"`{file}` has no row {number}.", hint="rows are counted from 0")
+    template = chat.template
+    try:
+        seen = xray(found.row, template, chat.tokenizer)
+    except TurnsRewritten:
+        other = variant(template)
+        if not other:
+            raise
+        output.note("the model's own template changes earlier text: shown is its training variant")
+        seen = xray(found.row, other, chat.tokenizer)
+    if as_json:
+        output.data_json(xray_page.record(seen, number))
+    else:
+        output.data(xray_page.page(seen, f"row {number} ({found.path.name}, {found.place})"))
