@@ -9,6 +9,7 @@ from planner.data.report import Report
 
 _WIDTH, _ROW = 640, 22
 _LABEL_WIDTH = 200
+_NAME_CHARS = 28
 _MOST_BARS = 40
 _NAMED = 200
 """Rows that a fault names."""
@@ -96,6 +97,7 @@ def _bars(bars: Iterable[Bar], most: int) -> Iterator[str]:
     for place, bar in enumerate(bars):
         top, width = place * _ROW, max(1, round(room * bar.rows / most))
         base = top + 15
-        yield f'<text x="{_LABEL_WIDTH - 8}" y="{base}" text-anchor="end">{escape(bar.name)}</text>'
+        name = bar.name if len(bar.name) <= _NAME_CHARS else f"{bar.name[: _NAME_CHARS - 1]}…"
+        yield f'<text x="{_LABEL_WIDTH - 8}" y="{base}" text-anchor="end">{escape(name)}</text>'
         yield f'<rect x="{_LABEL_WIDTH}" y="{top + 3}" width="{width}" height="{_ROW - 6}"/>'
         yield f'<text x="{_LABEL_WIDTH + width + 6}" y="{base}">{bar.rows:,}</text>'

@@ -2,14 +2,16 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+from types import MappingProxyType
 
 from tokenizers import Tokenizer
 
 from lockfiles.errors import DataRefused
 from planner.data.checks.balance import Imbalance
 from planner.data.checks.finding import ORDER, Check, Finding
+from planner.data.checks.leak import Leak, TrainingRows
 from planner.data.checks.lengths import OverLength
 from planner.data.checks.masks import Masks
 from planner.data.formats import KINDS, Kind, Read
@@ -44,17 +46,20 @@ def scan(
     *,
     mapping: Mapping[str, str],
     chat: Chat | None = None,
+    held_out: Mapping[str, Iterable[Read]] = MappingProxyType({}),
     told: Callable[[int], None] = lambda rows: None,
 ) -> Report:
     """Return what all checks find in rows; at least one.
 
-    `checks` makes them for a kind of rows; `told` is called with the rows that were seen so far.
+    `checks` makes them for a kind of rows; `held_out` are other files' rows by their
+    names, which should not be among these; `told` is called with the rows that were seen so far.
     """
     looked = _Looked(chat)
     formats: Counter[str] = Counter()
     running: Sequence[Check] = ()
+    training = TrainingRows()
     for batch in _batches(rows):
-        running = running or checks(KINDS[batch[0].format])
+        running = running or (*checks(KINDS[batch[0].format]), *([training] if held_out else []))
         first = formats.total()
         for number, read in enumerate(batch, first):
             formats[read.format] += 1
@@ -63,6 +68,7 @@ def scan(
         looked.see(first, [read.row for read in batch])
         told(formats.total())
     found = [finding for check in running for finding in check.findings()] + looked.findings()
+    found += [leak for name, other in held_out.items() for leak in _leaks(name, other, training)]
     return Report(
         format=formats.most_common(1)[0][0],
         formats=dict(formats.most_common()),
@@ -75,6 +81,15 @@ def scan(
         histogram=histogram(looked.lengths.each()),
         labels=bars(size for check in running for size in _labels(check)),
     )
+
+
+def _leaks(name: str, held_out: Iterable[Read], training: TrainingRows) -> Iterator[Finding]:
+    """Yield what rows of another file, of which a sentence begins with the name, are here too."""
+    leak = Leak(training)
+    for number, read in enumerate(held_out):
+        leak.see(number, read.row)
+    for found in leak.findings():
+        yield replace(found, said=f"`{name}`: {found.said}")
 
 
 def _labels(check: Check) -> list[tuple[str, int]]:

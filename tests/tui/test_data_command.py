@@ -38,7 +38,7 @@ def test_good_rows_are_described_in_tokens(folder: Path) -> None:
     lengths = found["lengths"]
     assert lengths["unit"] == "tokens" and lengths["rows"] == 750
     assert lengths["minimum"] <= lengths["median"] <= lengths["maximum"] <= 128
-    assert [one["id"] for one in found["checks"]] == ["too-few", "one-word"]
+    assert [one["id"] for one in found["checks"]] == ["near-duplicates", "too-few", "one-word"]
     assert set(found["checks"][0]) == {"id", "severity", "count", "rows", "said", "fix"}
 
 
@@ -151,3 +151,16 @@ def test_the_report_fits_eighty_columns(tmp_path: Path) -> None:
     process.wait()
     lines = shown.decode().splitlines()
     assert lines and max(map(len, lines)) < 80
+
+
+def test_held_out_rows_that_are_training_rows_are_found(folder: Path, tmp_path: Path) -> None:
+    rows = (folder / "rows" / "train.jsonl").read_text("utf-8").splitlines(keepends=True)
+    held = (folder / "rows" / "test.jsonl").read_text("utf-8").splitlines(keepends=True)[:20]
+    (tmp_path / "test.jsonl").write_text("".join([*held[:7], rows[40], *held[7:]]), "utf-8")
+    doubled = [*rows[:30], rows[3], *rows[30:]]
+    (tmp_path / "train.jsonl").write_text("".join(doubled), "utf-8")
+    found = report(tmp_path, "train.jsonl", "--held-out", "test.jsonl")
+    checks = {one["id"]: one for one in found["checks"]}
+    assert 7 in checks["leak"]["rows"]
+    assert checks["leak"]["said"].startswith("`test.jsonl`: ")
+    assert checks["exact-duplicates"]["rows"] == [30]

@@ -1,6 +1,6 @@
 """`tunelock data FILE`: what the rows are, what is wrong with them, and what training sees."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,10 @@ _EVERY = 100_000
     help="Tokens that rows are cut to.  [default: the model's context]",
 )  # fmt: skip
 @click.option(
+    "--held-out", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
+    help="Validation or test rows, to see whether FILE has them too; may come twice.",
+)  # fmt: skip
+@click.option(
     "--html", type=click.Path(path_type=Path), metavar="FILE",
     help="Also write the report as a page with plots.",
 )  # fmt: skip
@@ -46,6 +50,7 @@ def command(
     completion_column: str | None,
     system: str,
     max_length: int | None,
+    held_out: tuple[Path, ...],
     html: Path | None,
     as_json: bool,
 ) -> None:
@@ -61,7 +66,8 @@ def command(
     if row is not None:
         _show(file, rows, row, model, as_json)
         return
-    report = _report(rows, columns or {}, _chat(model, max_length or 0))
+    others = {str(other): rows_of(other, columns=columns, system=system) for other in held_out}
+    report = _report(rows, columns or {}, _chat(model, max_length or 0), others)
     if html:
         _write(report, file, html)
     from tui import data_page
@@ -104,7 +110,12 @@ def _chat(model: str | None, max_length: int = 0) -> "Chat | None":
     return Chat(template, tokenizer, facts.architecture.context, max_length)
 
 
-def _report(rows: "Iterable[Read]", mapping: dict[str, str], chat: "Chat | None") -> "Report":
+def _report(
+    rows: "Iterable[Read]",
+    mapping: dict[str, str],
+    chat: "Chat | None",
+    held_out: "dict[str, Iterator[Read]]",
+) -> "Report":
     """Look at every row, and tell meanwhile how far it is."""
     from planner.data.checks.registry import every
     from planner.data.scan import scan
@@ -113,7 +124,7 @@ def _report(rows: "Iterable[Read]", mapping: dict[str, str], chat: "Chat | None"
         if done % _EVERY == 0:
             output.note(f"… {done:,} rows")
 
-    return scan(rows, every, mapping=mapping, chat=chat, told=told)
+    return scan(rows, every, mapping=mapping, chat=chat, held_out=held_out, told=told)
 
 
 def _write(report: "Report", file: Path, to: Path) -> None:

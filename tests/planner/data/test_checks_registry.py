@@ -9,7 +9,7 @@ from planner.data.rows import Message, Row
 from tests.planner.data.checks_made import INTENTS, MATHS, TASKS, varied
 
 KINDS = ["conversation", "text", "preference", "feedback"]
-FROM_FEW_PATTERNS = {"TooFew", "Diversity"}
+FROM_FEW_PATTERNS = {"TooFew", "Diversity", "Duplicates", "ConflictingAnswers"}
 """Checks that rightly find something in six rows repeated with other figures."""
 
 
@@ -52,6 +52,7 @@ def test_checks_are_new_each_time() -> None:
 def test_plain_text_has_no_turns_to_check() -> None:
     kinds = {kind: {type(check).__name__ for check in every(kind)} for kind in KINDS}
     turns = {"RoleOrder", "SystemPrompts", "OneWord", "Truncated"}
-    assert kinds["conversation"] - kinds["text"] == turns | {"Imbalance"}
-    assert kinds["preference"] == kinds["conversation"] - {"Imbalance"}
+    answers = {"Imbalance", "ConflictingAnswers"}
+    assert kinds["conversation"] - kinds["text"] == turns | answers
+    assert kinds["preference"] == kinds["conversation"] - answers
     assert kinds["feedback"] == kinds["conversation"]

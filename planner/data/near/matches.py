@@ -1,0 +1,37 @@
+"""Rows of one file that are near rows of another."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from planner.data.near.groups import TRIES
+from planner.data.near.index import Index
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A row that stands in another file too."""
+
+    row: int
+    """Its number."""
+    there: int
+    """The number of the other file's row."""
+    same: bool
+    """Whether they are the same word for word, but for case and punctuation."""
+
+
+def matches(asked: Index, known: Index) -> list[Match]:
+    """Return a match for each asked row that is near a known one, by ascending row."""
+    found: dict[int, Match] = {}
+    for asked_column, known_column in zip(asked.columns(), known.columns(), strict=True):
+        waiting: dict[int, list[int]] = {}
+        for row, number in enumerate(asked_column):
+            if row not in found:
+                waiting.setdefault(number, []).append(row)
+        tried: Counter[int] = Counter()
+        for there, number in enumerate(known_column):
+            for row in waiting.get(number, ()):
+                if row not in found and tried[row] <= TRIES:
+                    tried[row] += 1
+                    if asked.are_near(row, known, there):
+                        found[row] = Match(row, there, asked.are_same(row, known, there))
+    return [found[row] for row in sorted(found)]

@@ -1,0 +1,53 @@
+"""A row as two sets of shingles, runs of three words: its prompt's and its answer's."""
+
+import re
+import unicodedata
+from itertools import repeat
+from zlib import crc32
+
+from planner.data.rows import Row
+
+WORDS = 3
+"""Words in a shingle. Web pages are compared by five or more, but rows are shorter: changing one
+word of gsm8k's leaves a Jaccard index of at least 0.8 in 100% with three, in 94% with five."""
+Sides = tuple[set[int], set[int]]
+"""The shingles of a prompt and of its answer; 32 bits each, never the same in both."""
+_QUOTES = "'\"`«»\u2018\u2019\u201a\u201c\u201d\u201e\u2039\u203a「」『』"
+_MARKS = ".,:;!?()[]{}¡¿、。" + _QUOTES
+_TO_BLANKS = {ord(mark): " " for mark in _MARKS}
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]"
+)
+"""Letters of scripts that put no spaces between words, each of which counts as a word."""
+_PROMPT, _ANSWER, _BAD_ANSWER = range(3)
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text without its case and punctuation.
+
+    Signs that mean something, as in `-5` or `x > 0`, stay.
+    """
+    if text.isascii():
+        return text.casefold().translate(_TO_BLANKS).split()
+    plain = unicodedata.normalize("NFKC", text).casefold().translate(_TO_BLANKS)
+    return _UNSPACED.sub(r" \g<0> ", plain).split()
+
+
+def sides(row: Row) -> Sides:
+    """Return the shingles of a row, without its system turn, which all rows may share.
+
+    The answer has what was rejected beside it. Shingles of a bad answer are none of a good one.
+    """
+    last = row.messages[-1]
+    answer = " ".join([row.answer, last.more, *(turn.content for turn in row.rejected[-1:])])
+    mark = _BAD_ANSWER if row.liked is False else _ANSWER
+    return _shingles(row.prompt, _PROMPT), _shingles(answer, mark)
+
+
+def _shingles(text: str, mark: int) -> set[int]:
+    """Return the CRC-32 of each run of words; a text of fewer words is one run."""
+    found = " ".join(words(text)).encode("utf-8", "surrogatepass").split()
+    if len(found) < WORDS:
+        return {crc32(b" ".join(found), mark)} if found else set()
+    runs = zip(*(found[start:] for start in range(WORDS)), strict=False)
+    return set(map(crc32, map(b" ".join, runs), repeat(mark)))

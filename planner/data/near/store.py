@@ -1,0 +1,54 @@
+"""The shingles of all rows in a temporary file, since a million rows' do not fit in memory."""
+
+import os
+import tempfile
+import weakref
+from array import array
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import IO
+
+from lockfiles.errors import UsageProblem
+from planner.data.near.shingles import Sides
+
+_BYTES = array("I").itemsize
+
+
+class Store:
+    """Shingles by row number: 12 bytes a row in memory, 4 bytes a shingle on disk."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  closed by the finalizer
+        weakref.finalize(self, _close, self._file)
+        self._ends = array("Q", [0])
+        self._prompts = array("I")
+
+    def add(self, batch: Sequence[Sides]) -> None:
+        """Append rows. Raises UsageProblem where the disk is full."""
+        shingles, before = array("I"), self._ends[-1]
+        for prompt, answer in batch:
+            shingles.extend(prompt)
+            shingles.extend(answer)
+            self._ends.append(before + len(shingles))
+            self._prompts.append(len(prompt))
+        try:
+            self._file.write(shingles.tobytes())
+            self._file.flush()
+        except OSError as error:
+            raise UsageProblem(
+                f"`{tempfile.gettempdir()}` has no room to compare the rows: {error.strerror}.",
+                hint="export TMPDIR=…, a folder of a larger disk",
+            ) from None
+
+    def __getitem__(self, number: int) -> Sides:
+        start, end = self._ends[number], self._ends[number + 1]
+        read = os.pread(self._file.fileno(), (end - start) * _BYTES, start * _BYTES)
+        shingles = array("I", read)
+        prompt = self._prompts[number]
+        return set(shingles[:prompt]), set(shingles[prompt:])
+
+
+def _close(file: IO[bytes]) -> None:
+    """Close a file; on a full disk that fails as the last write did, which was told."""
+    with suppress(OSError):
+        file.close()

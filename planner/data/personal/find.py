@@ -1,0 +1,70 @@
+"""Find personal data in a text, and write a word in its place."""
+
+import re
+from collections.abc import Iterator
+
+from planner.data.personal.bank import cards, ibans
+from planner.data.personal.mail import emails
+from planner.data.personal.national import capital_ids, digit_ids
+from planner.data.personal.network import addresses, mac_addresses
+from planner.data.personal.phone import phones
+from planner.data.personal.secrets import secrets
+from planner.data.personal.span import KINDS, Span
+
+_DIGIT = re.compile("[0-9]")
+_CAPITAL_CODE = re.compile("[A-Z][ -]?[0-9]")
+_LONG_NUMBER = re.compile(r"[0-9](?:[ ()./+-]{0,2}[0-9]){5,}")
+"""Cards, telephones and most national numbers have six digits or more close together."""
+_BEFORE, _AFTER = 3, 16
+"""Characters around those that may belong to the number, such as `+1 (`, or tell that it goes on.
+
+What starts behind the number is left to the next one, for here it may be cut in two.
+"""
+_RANK = {kind: rank for rank, kind in enumerate(KINDS)}
+
+
+def found(text: str) -> list[Span]:
+    """Return the personal data in `text`, in order, none overlapping another."""
+    spans = sorted(_all(text), key=lambda span: (_RANK[span.kind], span.start, -span.end))
+    taken = bytearray(len(text) if spans else 0)
+    kept = [span for span in spans if _take(taken, span)]
+    return sorted(kept, key=lambda span: span.start)
+
+
+def redacted(text: str) -> str:
+    """Return `text` with `[EMAIL]`, `[PHONE]` and so on in place of what `found` finds.
+
+    Done again until nothing is found, so that redacting twice changes nothing more.
+    """
+    while spans := found(text):
+        starts = [0, *(span.end for span in spans)]
+        ends = [*(span.start for span in spans), len(text)]
+        words = [*(f"[{span.kind}]" for span in spans), ""]
+        parts = zip(starts, ends, words, strict=True)
+        text = "".join(text[start:end] + word for start, end, word in parts)
+    return text
+
+
+def _take(taken: bytearray, span: Span) -> bool:
+    """Mark the span's characters, and return whether all were free."""
+    free = taken.find(1, span.start, span.end) < 0
+    if free:
+        taken[span.start : span.end] = b"\1" * (span.end - span.start)
+    return free
+
+
+def _all(text: str) -> Iterator[Span]:
+    yield from secrets(text)
+    yield from emails(text)
+    if not _DIGIT.search(text):
+        return
+    if _CAPITAL_CODE.search(text):
+        yield from ibans(text)
+        yield from capital_ids(text)
+    yield from addresses(text)
+    yield from mac_addresses(text)
+    for number in _LONG_NUMBER.finditer(text):
+        start, end = max(0, number.start() - _BEFORE), number.end()
+        for numbers in (cards, digit_ids, phones):
+            spans = numbers(text, start, end + _AFTER)
+            yield from (span for span in spans if span.start < end)
