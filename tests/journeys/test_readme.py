@@ -24,9 +24,11 @@ MACHINE = MachineFacts("cuda", (_CARD,), 16, 64 << 30, 51 << 30, 412 << 30, "580
 
 
 def masked(text: str) -> str:
-    """Return text without what differs between machines: numbers, digests, widths."""
+    """Return text without what differs between machines: numbers, digests, widths, and whether
+    something took seconds or minutes."""
     text = re.sub(r"[0-9a-f]{8,}", "DIGEST", text)
-    return re.sub(r"[+-]?\d[\d.,]*|[ ]+", lambda found: " " if found[0][0] == " " else "N", text)
+    text = re.sub(r"[+-]?\d[\d.,]*|[ ]+", lambda found: " " if found[0][0] == " " else "N", text)
+    return re.sub(r"\bN (?:min|h)\b", "N s", text)
 
 
 def said(command: str, folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from itertools import compress
 
 from planner.data.near.index import Index
 from planner.data.near.likeness import Boilerplate
@@ -43,16 +44,25 @@ def first_of_group(index: Index, known: Iterable[tuple[int, int]] = ()) -> Seque
             return True
         return False
 
-    for column in index.columns():
-        _visit(column, together)
+    columns = index.columns()
+    alone = _alone(next(columns), together)
+    for column in columns:
+        _visit(compress(enumerate(column), alone), together)
     return array("I", map(groups.first, range(len(index))))
 
 
-def _visit(column: Sequence[int], together: Callable[[int, int], bool]) -> None:
-    """Try each row with earlier ones of the same number."""
+def _alone(signatures: Sequence[int], together: Callable[[int, int], bool]) -> bytearray:
+    """Join rows with the first of the same signature; return a 1 for each that has no such."""
+    firsts: dict[int, int] = {}
+    earlier = (firsts.setdefault(number, row) for row, number in enumerate(signatures))
+    return bytearray(first == row or not together(first, row) for row, first in enumerate(earlier))
+
+
+def _visit(rows: Iterable[tuple[int, int]], together: Callable[[int, int], bool]) -> None:
+    """Try each row with earlier ones of the same number in this band."""
     firsts: dict[int, int] = {}
     others: dict[int, list[int]] = {}
-    for row, number in enumerate(column):
+    for row, number in rows:
         first = firsts.setdefault(number, row)
         if first == row:
             continue

@@ -27,12 +27,12 @@ class Index:
         boilerplate: Boilerplate | None = None,
     ) -> None:
         """Compare rows by their `telling` shingles; `boilerplate` is another index's to share."""
-        self.boilerplate = boilerplate or Boilerplate()
+        self.boilerplate = shared = boilerplate or Boilerplate()
         self._telling = telling
         self._batch: list[Sides] = []
         self._signatures = Signatures()
-        self._store = Store()
-        self._sides = lru_cache(_READ)(self._read)
+        self._store = store = Store()
+        self._sides = lru_cache(_READ)(lambda number: telling(shared, store[number]))
 
     def see(self, row: Row) -> None:
         """Add a row; its number is that of the rows before it."""
@@ -65,6 +65,3 @@ class Index:
     def are_same(self, one: int, other: "Index", of_other: int) -> bool:
         """Whether they have the same shingles, so differ in case and punctuation at most."""
         return self._sides(one) == other._sides(of_other)
-
-    def _read(self, number: int) -> Sides:
-        return self._telling(self.boilerplate, self._store[number])

@@ -29,9 +29,12 @@ def matches(asked: Index, known: Index) -> list[Match]:
                 waiting.setdefault(number, []).append(row)
         tried: Counter[int] = Counter()
         for there, number in enumerate(known_column):
-            for row in waiting.get(number, ()):
-                if row not in found and tried[row] <= TRIES:
-                    tried[row] += 1
-                    if asked.are_near(row, known, there):
-                        found[row] = Match(row, there, asked.are_same(row, known, there))
+            if number in waiting:
+                rows = waiting.pop(number)
+                near = [row for row in rows if asked.are_near(row, known, there)]
+                for row in near:
+                    found[row] = Match(row, there, asked.are_same(row, known, there))
+                tried[number] += 1
+                if len(near) < len(rows) and tried[number] <= TRIES:
+                    waiting[number] = [row for row in rows if row not in found]
     return [found[row] for row in sorted(found)]

@@ -8,13 +8,14 @@ from zlib import crc32
 from planner.data.rows import Row
 
 WORDS = 3
-"""Words in a shingle. Web pages are compared by five or more, but rows are shorter: changing one
-word of gsm8k's leaves a Jaccard index of at least 0.8 in 100% with three, in 94% with five."""
+"""Words in a shingle. Web pages are compared by five or more, but rows are shorter: one changed
+word leaves gsm8k's rows a Jaccard index of 0.8 in 998 of 1,000 with three, in 940 with five."""
 Sides = tuple[set[int], set[int]]
 """The shingles of a prompt and of its answer; 32 bits each, never the same in both."""
-_QUOTES = "'\"`«»\u2018\u2019\u201a\u201c\u201d\u201e\u2039\u203a「」『』"
-_MARKS = ".,:;!?()[]{}¡¿、。" + _QUOTES
-_TO_BLANKS = {ord(mark): " " for mark in _MARKS}
+_MARKS = b".,:;!?()[]{}'\"`"
+_OTHER_MARKS = "¡¿«»\u2018\u2019\u201a\u201c\u201d\u201e\u2039\u203a、。「」『』"
+_PLAIN = bytes(range(256)).lower().translate(bytes.maketrans(_MARKS, b" " * len(_MARKS)))
+_TO_BLANKS = {ord(mark): " " for mark in _OTHER_MARKS}
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]"
 )
@@ -22,15 +23,15 @@ _UNSPACED = re.compile(
 _PROMPT, _ANSWER, _BAD_ANSWER = range(3)
 
 
-def words(text: str) -> list[str]:
-    """Return the words of a text without its case and punctuation.
+def words(text: str) -> list[bytes]:
+    """Return the words of a text, as UTF-8, without its case and punctuation.
 
     Signs that mean something, as in `-5` or `x > 0`, stay.
     """
-    if text.isascii():
-        return text.casefold().translate(_TO_BLANKS).split()
-    plain = unicodedata.normalize("NFKC", text).casefold().translate(_TO_BLANKS)
-    return _UNSPACED.sub(r" \g<0> ", plain).split()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).casefold().translate(_TO_BLANKS)
+        text = _UNSPACED.sub(r" \g<0> ", text)
+    return text.encode("utf-8", "surrogatepass").translate(_PLAIN).split()
 
 
 def sides(row: Row) -> Sides:
@@ -46,7 +47,7 @@ def sides(row: Row) -> Sides:
 
 def _shingles(text: str, mark: int) -> set[int]:
     """Return the CRC-32 of each run of words; a text of fewer words is one run."""
-    found = " ".join(words(text)).encode("utf-8", "surrogatepass").split()
+    found = words(text)
     if len(found) < WORDS:
         return {crc32(b" ".join(found), mark)} if found else set()
     runs = zip(*(found[start:] for start in range(WORDS)), strict=False)

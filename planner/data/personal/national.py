@@ -63,7 +63,7 @@ RULES = (
     _rule("AAAA999999AAAAAAX9", check.mx_curp),
     _rule("9999999999999,999999 9999 999", check.za_id, "(?-i:ID)|identity"),
 )
-"""The rules of 24 numbers of 22 countries; those with a bare form stand twice."""
+"""25 numbers of 22 countries; those that need a word only in some forms stand twice."""
 
 
 def _compiled(first: str, forms: list[str]) -> re.Pattern[str]:

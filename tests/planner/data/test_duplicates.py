@@ -5,7 +5,7 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from io import BytesIO
 from itertools import combinations
@@ -14,6 +14,7 @@ import pytest
 
 from lockfiles.errors import UsageProblem
 from planner.data.checks.duplicates import Duplicates
+from planner.data.near.folding import digest
 from planner.data.near.groups import KIN, TRIES, first_of_group
 from planner.data.near.index import BATCH, Index
 from planner.data.near.likeness import Boilerplate, are_near
@@ -115,6 +116,17 @@ def test_another_answer_is_no_duplicate(other: Row) -> None:
     assert _behind(other) == {}
 
 
+def test_calls_of_tools_are_compared() -> None:
+    asked = Message("user", "Pay what I owe")
+    to_another = replace(CALL, more=CALL.more.replace("1", "2"))
+    rows = [Row((asked, call)) for call in (CALL, to_another, CALL)]
+    assert _found(rows) == {"exact-duplicates": [2]}
+
+
+def test_what_stands_in_other_turns_is_no_copy() -> None:
+    assert len({digest(parts) for parts in (["ab", "c"], ["a", "bc"], ["abc"], ["a b c"])}) == 4
+
+
 EDITS: dict[str, Callable[[str], str]] = {
     "another word": lambda text: " ".join([*text.split()[:5], "perhaps", *text.split()[6:]]),
     "a word less": lambda text: " ".join(text.split()[:7] + text.split()[8:]),
@@ -166,8 +178,8 @@ def test_in_short_prompts_each_word_counts(one: str, other: str, near: bool) -> 
 
 
 def test_signs_are_no_punctuation() -> None:
-    assert words("Is -5 > 3, really? (No!)") == ["is", "-5", ">", "3", "really", "no"]
-    assert words("\uff21\uff22\u3000c\u2019est") == ["ab", "c", "est"]
+    assert words("Is -5 > 3, really? (No!)") == [b"is", b"-5", b">", b"3", b"really", b"no"]
+    assert words("\uff21\uff22\u3000c\u2019est") == [b"ab", b"c", b"est"]
 
 
 def test_scripts_without_spaces_are_compared_by_letters() -> None:
@@ -288,6 +300,24 @@ def test_no_row_is_compared_with_more_than_a_few() -> None:
         index.see(MATHS[0])
     assert list(first_of_group(index)) == list(range(200))
     assert 100 * KIN * BANDS < index.asked <= 200 * (1 + TRIES) * (1 + BANDS)
+
+
+class _Chain(Index):
+    """Rows that share one band and are near the next one only."""
+
+    def columns(self) -> Iterator[Sequence[int]]:
+        yield range(len(self))
+        yield [0] * len(self)
+
+    def are_near(self, one: int, other: Index, of_other: int) -> bool:
+        return abs(one - of_other) == 1
+
+
+def test_a_group_grows_through_rows_that_joined_it() -> None:
+    index = _Chain()
+    for _ in range(6):
+        index.see(MATHS[0])
+    assert list(first_of_group(index)) == [0] * 6
 
 
 PRINTED = """

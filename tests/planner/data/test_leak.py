@@ -9,6 +9,9 @@ import pytest
 from planner.data.checks.finding import Finding
 from planner.data.checks.leak import Leak, TrainingRows
 from planner.data.near.groups import TRIES, groups_of
+from planner.data.near.index import Index
+from planner.data.near.matches import matches
+from planner.data.near.signatures import BANDS
 from planner.data.rows import Message, Row
 from tests.planner.data.checks_made import (
     INTENTS,
@@ -119,14 +122,35 @@ def test_a_leak_among_many_training_rows_alike_is_found() -> None:
     assert _found(training, [*HELD_OUT, training[33]]) == [len(HELD_OUT)]
 
 
+class _Strangers(Index):
+    """Rows that share all their bands with all others and are near none."""
+
+    asked = 0
+
+    def are_near(self, one: int, other: Index, of_other: int) -> bool:
+        self.asked += 1
+        return False
+
+
+def test_no_row_is_compared_with_more_than_a_few() -> None:
+    asked, known = _Strangers(), Index()
+    for _ in range(100):
+        asked.see(MATHS[0])
+        known.see(MATHS[0])
+    assert matches(asked, known) == []
+    assert asked.asked == 100 * (1 + TRIES) * (1 + BANDS)
+
+
 def test_splits_by_groups_have_no_leak() -> None:
-    rows = [*REAL, *(with_prompt(row, f"Please: {row.prompt}") for row in MATHS), *REAL[::-1]]
-    groups = groups_of(rows)
-    assert list(groups[: len(REAL)]) == list(range(len(REAL)))
-    assert list(groups[len(REAL) : len(REAL) + 6]) == list(range(6))
-    assert list(groups[-len(REAL) :]) == list(range(len(REAL)))[::-1]
-    sides = [
-        [row for row, group in zip(rows, groups, strict=True) if group % 2 == side]
-        for side in (0, 1)
+    edited = [
+        with_answer(with_prompt(row, f"Please: {row.prompt}"), f"{number}")
+        for number, row in enumerate(MATHS)
     ]
-    assert all(sides) and _found(*sides) == []
+    groups = groups_of([*REAL, *edited, *REAL[::-1]])
+    own = list(range(len(REAL)))
+    assert list(groups) == [*own, *range(len(MATHS)), *own[::-1]]
+    rows = zip([*REAL, *edited, *REAL[::-1]], groups, strict=True)
+    halves: tuple[list[Row], list[Row]] = ([], [])
+    for row, group in rows:
+        halves[group % 2].append(row)
+    assert all(halves) and _found(*halves) == []
