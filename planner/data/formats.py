@@ -37,7 +37,10 @@ KINDS: dict[Format, Kind] = {
 }
 MIXED = "mixed"
 _CONVERSATIONS = ("messages", "conversations", "conversation")
-MAP_HINT = 'in run.toml: [data] format = "columns", prompt_column = "…", completion_column = "…"'
+MAP_HINT = (
+    'in run.toml: [data] format = "columns", prompt_column = "…", completion_column = "…"; '
+    "`tunelock data` takes `--prompt-column` and `--completion-column`"
+)
 
 
 class Read(NamedTuple):

@@ -116,7 +116,7 @@ class _Looked:
         for number, length in enumerate(self._lengths(rows), first):
             self.lengths.see_length(number, length)
         for number, row in enumerate(rows, first):
-            if self._masks and (number < WHOLE or number % EVERY == 0):
+            if self._masks and _is_chat(row) and (number < WHOLE or number % EVERY == 0):
                 self._masks.see(number, row)
                 self.rows += 1
 
@@ -133,8 +133,15 @@ class _Looked:
         return found + (list(self.lengths.findings()) if self._chat else [])
 
 
+def _is_chat(row: Row) -> bool:
+    """Return whether supervised fine-tuning would take the row; no trainer takes others yet."""
+    return not row.rejected and row.liked is None and row.messages[0].role != "text"
+
+
 def _rendered(row: Row, template: ChatTemplate) -> str:
     """Return a row as text; where the template refuses it, what is said in it."""
+    if row.messages[0].role == "text":
+        return row.messages[0].content.encode(errors="replace").decode()
     try:
         text = template.render(row.messages, tools=row.tools)
     except DataRefused:

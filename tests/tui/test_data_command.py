@@ -164,3 +164,37 @@ def test_held_out_rows_that_are_training_rows_are_found(folder: Path, tmp_path: 
     assert 7 in checks["leak"]["rows"]
     assert checks["leak"]["said"].startswith("`test.jsonl`: ")
     assert checks["exact-duplicates"]["rows"] == [30]
+
+
+def test_a_wrong_name_is_told_before_the_rows_are_read(folder: Path) -> None:
+    for asked in (["--held-out", "gone.jsonl"], ["--html", "nowhere/page.html"]):
+        done = tunelock(folder, "data", "rows/train.jsonl", *asked)
+        assert done.returncode == 2 and not done.stdout
+        assert asked[1].partition("/")[0] in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_preference_is_not_shown_as_if_it_were_trained_on(folder: Path, tmp_path: Path) -> None:
+    row = {"prompt": "Why?", "chosen": "So that.", "rejected": "No."}
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
+    base = str(folder / "base")
+    done = tunelock(tmp_path, "data", "pairs.jsonl", "--model", base, "--row", "0")
+    assert done.returncode == 2 and "which no trainer takes yet" in done.stderr
+    ids = {one["id"] for one in report(tmp_path, "pairs.jsonl", "--model", base, code=6)["checks"]}
+    assert "no-scored-token" not in ids and "template" not in ids
+
+
+def test_a_template_that_rewrites_turns_is_checked_by_its_variant(
+    folder: Path, tmp_path: Path
+) -> None:
+    trl = pytest.importorskip("trl")
+    base = tmp_path / "base"
+    base.mkdir()
+    for path in (folder / "base").iterdir():
+        (base / path.name).write_bytes(path.read_bytes())
+    own = Path(trl.__file__).parent / "chat_templates" / "qwen3.jinja"
+    (base / "chat_template.jinja").write_bytes(own.read_bytes())
+    said = [{"role": role, "content": f"{role} says so"} for role in ("user", "assistant")] * 2
+    rows = "".join(json.dumps({"messages": said}) + "\n" for _ in range(120))
+    (tmp_path / "rows.jsonl").write_text(rows, "utf-8")
+    checks = report(tmp_path, "rows.jsonl", "--model", "base")["checks"]
+    assert "template" not in {one["id"] for one in checks}

@@ -60,6 +60,7 @@ def command(
     counted in its tokens, and `--row N` shows the text, the tokens and which of them are scored.
     """
     from planner.data.formats import rows_of
+    from tui.planning import writable
 
     columns = _columns(prompt_column, completion_column)
     rows = rows_of(file, columns=columns, system=system)
@@ -67,6 +68,10 @@ def command(
         _show(file, rows, row, model, as_json)
         return
     others = {str(other): rows_of(other, columns=columns, system=system) for other in held_out}
+    for other in held_out:  # a wrong name is told before the long work
+        next(rows_of(other, columns=columns, system=system))
+    if html:
+        writable(html)
     report = _report(rows, columns or {}, _chat(model, max_length or 0), others)
     if html:
         _write(report, file, html)
@@ -144,6 +149,7 @@ def _show(
 ) -> None:
     """Print one row as training sees it."""
     from planner.data.encode import TurnsRewritten
+    from planner.data.formats import KINDS
     from planner.data.training import variant
     from planner.data.xray import xray
     from tui import xray_page
@@ -156,6 +162,11 @@ def _show(
     found = next(islice(rows, number, None), None)
     if not found:
         raise UsageProblem(f"`{file}` has no row {number}.", hint="rows are counted from 0")
+    if KINDS[found.format] != "conversation":
+        raise UsageProblem(
+            f"Row {number} of `{file}` is `{found.format}`, which no trainer takes yet.",
+            hint="only conversations can be shown as training sees them",
+        )
     template = chat.template
     try:
         seen = xray(found.row, template, chat.tokenizer)

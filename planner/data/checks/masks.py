@@ -10,8 +10,10 @@ from tokenizers import Tokenizer
 
 from lockfiles.errors import DataRefused
 from planner.data.checks.finding import Finding
+from planner.data.encode import TurnsRewritten
 from planner.data.rows import Row
 from planner.data.template import ChatTemplate
+from planner.data.training import variant
 from planner.data.xray import XRay, xray
 
 NAMED = 40
@@ -33,7 +35,7 @@ class Masks:
         """Look at one row."""
         self._seen += 1
         try:
-            found = xray(row, self._template, self._tokenizer)
+            found = self._seen_through(row)
         except DataRefused as problem:
             self._refused[number] = problem.message
             return
@@ -42,6 +44,17 @@ class Masks:
         elif row.answer.strip():
             self._answered.append(number)
             self._ends += _scores_end(found, row)
+
+    def _seen_through(self, row: Row) -> XRay:
+        """Return what training sees: where the template rewrites turns, with its variant."""
+        try:
+            return xray(row, self._template, self._tokenizer)
+        except TurnsRewritten:
+            other = variant(self._template)
+            if not other:
+                raise
+            self._template = other
+            return xray(row, other, self._tokenizer)
 
     def findings(self) -> Iterator[Finding]:
         """Yield what would go wrong."""
