@@ -195,16 +195,41 @@ def test_a_real_shape_ends_in_the_same_bits(base: Path, tmp_path: Path, kind: st
     same_bits(f"0.5B {kind} exact", folder)
 
 
+def rehearsed(name: str, folder: Path, made: receipt.Receipt) -> float:
+    """Print what a rehearsal of the folder's lock measured; return its error against the run."""
+    found = json.loads((folder / "rehearsal.json").read_text("utf-8"))["measured"]
+    assert not found["out_of_memory"] and made.measured.peak_bytes and made.measured.step_seconds
+    error = max(found["peaks"].values()) / made.measured.peak_bytes - 1
+    steps = found["step_seconds"][1:]
+    tell(
+        name,
+        peaks=found["peaks"],
+        measured=made.measured.peak_bytes,
+        error=f"{error:+.2%}",
+        step_seconds=sum(steps) / len(steps),
+        run_step_seconds=made.measured.step_seconds,
+        seconds=found["seconds"],
+    )
+    return error
+
+
+PLANS = [(1, "on", "off"), (4, "off", "off"), (4, "on", "off"), (4, "on", "on")]
+
+
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("micro_batch", "checkpointing"), [(1, "on"), (4, "off"), (4, "on")])
-def test_the_predicted_peak_is_met(
-    base: Path, tmp_path: Path, kind: str, micro_batch: int, checkpointing: str
+@pytest.mark.parametrize(("micro_batch", "checkpointing", "packing"), PLANS)
+def test_the_predicted_and_the_rehearsed_peak_are_met(
+    base: Path, tmp_path: Path, kind: str, micro_batch: int, checkpointing: str, packing: str
 ) -> None:
     folder = write_intent(
         tmp_path / "shape", base, 40, method__kind=kind, method__micro_batch=micro_batch,
-        method__checkpointing=checkpointing,
+        method__checkpointing=checkpointing, method__packing=packing,
+        train__effective_batch=8,
     )  # fmt: skip
     done(folder, "plan")
+    done(folder, "rehearse")
     made = carried_out(folder, "runs")
-    error = compare_memory(f"0.5B {kind}", folder, made)
-    assert abs(error) <= 0.05
+    predicted = compare_memory(f"0.5B {kind}{' packed' * (packing == 'on')}", folder, made)
+    assert abs(rehearsed(f"0.5B {kind} rehearsed", folder, made)) <= 0.02
+    # A packed plan counts a full pass; these rows may leave it less than full.
+    assert predicted >= -0.02 and (predicted <= 0.05 or packing == "on")
