@@ -1,5 +1,6 @@
 """The symbolic step against peaks of whole steps on one NVIDIA H200 (`tests/gpu/points.py`)."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from runner.trace import Job, refusal, trace
 from tests.gpu.points import read
 
 FILE = Path(__file__).parents[1] / "planner" / "points_h200.jsonl"
-EVERY = 7
+EVERY = int(os.environ.get("TRACE_EVERY", "7"))
 """One point in this many is traced: each takes seconds."""
 WRITTEN = ("falcon", "bloom")
 """Families whose scores are written: all of their points are traced."""
