@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from planner.data.checks.finding import Finding
 from planner.data.checks.wording import rows_have
-from planner.data.personal.find import found
+from planner.data.personal.rows import kinds_in
 from planner.data.personal.span import KINDS, Kind
 from planner.data.rows import Row
 
@@ -31,14 +31,12 @@ class PersonalData:
         self._counts: Counter[Kind] = Counter()
 
     def see(self, number: int, row: Row) -> None:
-        """Look at the text of every turn and at what it calls, at equal texts once."""
+        """Look at the text of every turn, at what it calls and may call, at equal texts once."""
         self._seen = number + 1
-        turns = (*row.messages, *row.rejected)
-        texts = dict.fromkeys(text for turn in turns for text in (turn.content, turn.more) if text)
-        spans = [span for text in texts for span in found(text)]
-        if spans:
+        kinds = kinds_in(row)
+        if kinds:
             self._rows.append(number)
-            self._counts.update(span.kind for span in spans)
+            self._counts.update(kinds)
 
     def findings(self) -> Iterator[Finding]:
         """Yield one finding over all kinds, with how many there are of each."""

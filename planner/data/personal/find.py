@@ -23,26 +23,42 @@ What starts behind the number is left to the next one, for here it may be cut in
 _RANK = {kind: rank for rank, kind in enumerate(KINDS)}
 
 
-def found(text: str) -> list[Span]:
-    """Return the personal data in `text`, in order, none overlapping another."""
+def found(text: str, *, key: str = "") -> list[Span]:
+    """Return the personal data in `text`, in order, none overlapping another.
+
+    `key` is what JSON calls the text, such as `password`, which tells what it is.
+    """
+    if key:
+        return _found_under(key, text)
     spans = sorted(_all(text), key=lambda span: (_RANK[span.kind], span.start, -span.end))
     taken = bytearray(len(text) if spans else 0)
     kept = [span for span in spans if _take(taken, span)]
     return sorted(kept, key=lambda span: span.start)
 
 
-def redacted(text: str) -> str:
+def redacted(text: str, *, key: str = "") -> str:
     """Return `text` with `[EMAIL]`, `[PHONE]` and so on in place of what `found` finds.
 
     Done again until nothing is found, so that redacting twice changes nothing more.
     """
-    while spans := found(text):
+    while spans := found(text, key=key):
         starts = [0, *(span.end for span in spans)]
         ends = [*(span.start for span in spans), len(text)]
         words = [*(f"[{span.kind}]" for span in spans), ""]
         parts = zip(starts, ends, words, strict=True)
         text = "".join(text[start:end] + word for start, end, word in parts)
     return text
+
+
+def _found_under(key: str, text: str) -> list[Span]:
+    """Return what is found where `text` stands behind its key; the key's own is left."""
+    before = f'"{key}": "'
+    start, end = len(before), len(before) + len(text)
+    return [
+        Span(span.kind, span.start - start, span.end - start)
+        for span in found(f'{before}{text}"')
+        if span.start >= start and span.end <= end
+    ]
 
 
 def _take(taken: bytearray, span: Span) -> bool:

@@ -1,27 +1,23 @@
 """What personal data is found, what is left, and what the check says of it."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
 from planner.data.checks.personal import PersonalData
-from planner.data.formats import load_table
 from planner.data.personal import national_checks
 from planner.data.personal.checksums import luhn, mod_11_10, verhoeff
 from planner.data.personal.find import found, redacted
+from planner.data.personal.span import KINDS
 from planner.data.rows import Message, Row
-from tests.planner.data.personal_made import Piece, made_rows
+from tests.planner.data.checks_made import INTENTS, MATHS, TASKS
+from tests.planner.data.checks_made import found as findings
+from tests.planner.data.personal_scores import ALL, BY_HAND, HALVES, labelled, scores, table
 
-SAMPLES = Path(__file__).parents[2] / "data"
-BY_HAND: list[list[Piece]] = [
-    json.loads(line) for line in (SAMPLES / "personal.jsonl").read_text("utf-8").splitlines()
-]
-HALVES = {"by hand": BY_HAND, "made": made_rows()}
+ROWS = (*MATHS, *INTENTS, *TASKS)
 LEAST = 0.95
 ENOUGH_SPANS = 15
 HOSTILE = """0 9|9 |1(|(1|+1|01 |DE89 |AB12 |a|a@|a.|@a.|1.1.1.1 |1.2.3.|2001:|aa:|aaaa.|password=
@@ -68,17 +64,6 @@ LEFT = [
 """Texts with nothing personal in them."""
 
 
-def labelled(row: list[Piece]) -> tuple[str, set[tuple[str, int, int]]]:
-    """Return the row's text and the kind, start and end of each value that is personal."""
-    text, spans = "", set()
-    for piece in row:
-        value = piece if isinstance(piece, str) else "".join(piece[1:])
-        if not isinstance(piece, str) and piece[0] != "-":
-            spans.add((piece[0], len(text), len(text) + len(value)))
-        text += value
-    return text, spans
-
-
 def test_the_labelled_set_is_large_enough() -> None:
     pieces = [piece for half in HALVES.values() for row in half for piece in row]
     kinds = Counter(piece[0] for piece in pieces if not isinstance(piece, str))
@@ -90,23 +75,16 @@ def test_the_labelled_set_is_large_enough() -> None:
 
 @pytest.mark.parametrize("half", HALVES)
 def test_precision_and_recall_on_the_labelled_set(half: str) -> None:
-    right: Counter[str] = Counter()
-    wrong: Counter[str] = Counter()
-    missed: Counter[str] = Counter()
-    for row in HALVES[half]:
-        text, wanted = labelled(row)
-        got = {(span.kind, span.start, span.end) for span in found(text)}
-        right.update(kind for kind, _, _ in got & wanted)
-        wrong.update(kind for kind, _, _ in got - wanted)
-        missed.update(kind for kind, _, _ in wanted - got)
-    kinds = [kind for kind in right | missed if right[kind] + missed[kind] >= ENOUGH_SPANS]
-    assert len(kinds) == 8
-    for true, false, absent in [
-        (right.total(), wrong.total(), missed.total()),
-        *((right[kind], wrong[kind], missed[kind]) for kind in kinds),
-    ]:
-        assert true / (true + false) >= LEAST, (right, wrong)
-        assert true / (true + absent) >= LEAST, (right, missed)
+    told = {kind: one for kind, one in scores(HALVES[half]).items() if one.spans >= ENOUGH_SPANS}
+    assert told.keys() == {*KINDS, ALL}
+    for kind, one in told.items():
+        assert one.precision >= LEAST and one.recall >= LEAST, (kind, one)
+
+
+def test_the_table_tells_each_kind_of_each_half() -> None:
+    lines = list(table())
+    assert len(lines) == 3 * (2 + len(KINDS) + 1)
+    assert [line.split()[0] for line in lines[2:11]] == [*KINDS, ALL]
 
 
 @pytest.mark.parametrize("half", HALVES)
@@ -172,28 +150,12 @@ def test_no_number_with_one_wrong_digit_passes(check: Callable[[str], bool], dig
             assert not check(digits[:at] + other + digits[at + 1 :])
 
 
-def _rows() -> list[Row]:
-    columns = {"prompt": "question", "completion": "answer"}
-    return [
-        *load_table(SAMPLES / "gsm8k.jsonl", columns=columns).rows,
-        *load_table(SAMPLES / "clinc150.messages.jsonl").rows,
-        *load_table(SAMPLES / "self-instruct.alpaca.jsonl").rows,
-    ]
-
-
-def _check(rows: list[Row]) -> PersonalData:
-    check = PersonalData()
-    for number, row in enumerate(rows):
-        check.see(number, row)
-    return check
-
-
 def test_real_rows_without_personal_data_raise_no_alarm() -> None:
-    assert list(_check(_rows()).findings()) == []
+    assert findings(PersonalData(), ROWS) == []
 
 
 def test_planted_values_are_found_where_they_are() -> None:
-    rows = _rows()
+    rows = list(ROWS)
     for number, said in {
         3: "My mail is jo@example.com and my card 4242 4242 4242 4242.",
         8: "ring (212) 555-0187 or jo@example.org",
@@ -201,7 +163,7 @@ def test_planted_values_are_found_where_they_are() -> None:
     }.items():
         first, *rest = rows[number].messages
         rows[number] = Row((Message(first.role, f"{first.content}\n{said}"), *rest))
-    (finding,) = _check(rows).findings()
+    (finding,) = findings(PersonalData(), rows)
     assert (finding.id, finding.severity) == ("personal-data", "warning")
     assert list(finding.rows) == [3, 8, 20]
     assert finding.said == (
@@ -215,7 +177,7 @@ def test_calls_and_rejected_answers_are_looked_at_and_equal_texts_counted_once()
     prompt = Message("user", "Write to jo@example.com")
     call = Message("assistant", "", more='{"tool_calls": [{"to": "192.0.2.7"}]}')
     rejected = (prompt, Message("assistant", "No, ring 555-0123."))
-    (finding,) = _check([Row((prompt, call), rejected=rejected)]).findings()
+    (finding,) = findings(PersonalData(), [Row((prompt, call), rejected=rejected)])
     assert finding.said == (
         "1 of 1 rows has personal data or secrets: 1 e-mail address, 1 phone number, 1 IP address."
     )
