@@ -12,6 +12,7 @@ _CONSEQUENCES: tuple[tuple[str, Consequence], ...] = (
     ("model", "changes weights"),
     ("template", "changes weights"),
     ("data", "changes weights"),
+    ("fix", "changes weights"),
     ("stream", "changes weights"),
     ("method", "changes weights"),
     ("train", "changes weights"),

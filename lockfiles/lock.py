@@ -99,7 +99,8 @@ class Template(Table):
 class Data(Table):
     """One split of the rows."""
 
-    split: Literal["train", "validation", "test"]
+    split: Literal["train", "validation", "test", "general"]
+    """`general` rows stand at the end of those of `train`, and here once more by themselves."""
     source: Source
     format: str
     prompt_column: str
@@ -107,13 +108,29 @@ class Data(Table):
     system: str
     """Put before each row that has no system message of its own; empty adds none."""
     fraction: float = Field(ge=0, lt=1)
-    """The validation share that was split off the source; 0 where the split is a whole file."""
+    """The validation share that was split off the source; 0 where the split is a whole file.
+    Of general rows the share of the training rows that they were to be."""
     split_seed: int = Field(ge=0)
+    """Chooses which rows are split off, or which general ones are taken."""
+    split_by: Literal["rows", "groups", "groups-and-labels"] = "rows"
+    """What is split off: single rows, groups of rows that ask nearly the same, or those of each
+    label; locks from before it was asked drew single rows."""
     rows: int = Field(ge=0)
     sha256: Sha256
     """Of the canonical rows of this split, in their order."""
     tokens_sha256: Sha256
     """Of its token ids and loss masks: cut as training sees them, test rows whole."""
+
+
+class Fix(Table):
+    """One step that mends the rows of a file before they are trained on; the file stays."""
+
+    source: Literal["train", "validation", "test", "general"]
+    step: Literal["drop", "redact", "dedupe", "truncate", "split"]
+    what: Name
+    """The finding that it mends."""
+    rows: int = Field(ge=0)
+    """Rows that it leaves out or changes."""
 
 
 class Stream(Table):
@@ -240,6 +257,8 @@ class Lock(Table):
     model: Model
     template: Template
     data: list[Data]
+    fix: list[Fix] = Field(default_factory=list)
+    """In the order in which it is done; locks from before it was asked mend nothing."""
     stream: Stream
     method: Method
     train: Train

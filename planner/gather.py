@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 from tokenizers import Tokenizer
@@ -17,9 +17,13 @@ from lockfiles.errors import UsageProblem
 from planner import machine as machines
 from planner import models
 from planner.data import corpus
-from planner.data.corpus import Corpus, Part, Recipe, SplitName
+from planner.data.corpus import Corpus
 from planner.data.encode import TurnsRewritten, load_tokenizer
+from planner.data.mend.steps import Dedupe, Long, Mending, Step
+from planner.data.names import FILES, SplitName
 from planner.data.order import epoch_order, order_sha256
+from planner.data.part import Part, Recipe
+from planner.data.split import SplitBy
 from planner.data.template import ChatTemplate, load_template
 from planner.data.training import variant
 from planner.interview.answers import Answers
@@ -86,7 +90,11 @@ class PlanFacts:
     parts: tuple[PartFacts, ...]
     stream: StreamFacts
     examples: int
-    """Rows of the training file, before some are split off."""
+    """Rows of the task, before some are split off."""
+    steps: tuple[Step, ...] = ()
+    """What is mended in the files, in order."""
+    split_by: SplitBy = "rows"
+    """How validation rows are split off, if they are."""
     rehearsal: "Rehearsal | None" = None
     """What was measured beforehand of this model on this machine, if anything."""
 
@@ -118,9 +126,11 @@ def gather(
         template=TemplateFacts(
             template.sha256, template.golden_sha256(), special, trains=template is not own
         ),
-        parts=tuple(_part(part) for part in rows.parts),
+        parts=tuple(map(_part, (*rows.parts, *([rows.general] if rows.general else [])))),
         stream=_stream(rows, answers),
-        examples=sum(len(part.rows) for part in rows.parts if part.source == "train"),
+        examples=rows.examples,
+        steps=rows.steps,
+        split_by=rows.split_by,
     )
 
 
@@ -158,10 +168,9 @@ def machine_facts(answers: Answers, folder: Path) -> MachineFacts:
 
 def data_files(answers: Answers, folder: Path) -> dict[SplitName, Path]:
     """Return the data files that the answers name."""
-    names: tuple[SplitName, ...] = ("train", "validation", "test")
     return {
         name: folder / Path(answers.text(f"data.{name}")).expanduser()
-        for name in names
+        for name in FILES
         if answers.text(f"data.{name}")
     }
 
@@ -188,6 +197,18 @@ def recipe(answers: Answers, context: int) -> Recipe:
         seed=answers.integer("train.seed"),
         max_length=length,
         context=context,
+        mending=mending(answers),
+        general_share=answers.number("data.general_share"),
+    )
+
+
+def mending(answers: Answers) -> Mending:
+    """Return what the answers leave out of the files and change in them."""
+    return Mending(
+        drop=answers.chosen("data.drop"),
+        redact=answers.flag("data.redact"),
+        dedupe=cast(Dedupe, answers.text("data.dedupe")),
+        long=cast(Long, answers.text("data.long")),
     )
 
 
@@ -213,7 +234,7 @@ def _corpus(
         return corpus.build(how, files, other, tokenizer), other
 
 
-def _part(part: corpus.Part) -> PartFacts:
+def _part(part: Part) -> PartFacts:
     return PartFacts(
         part.split, part.source, part.format, len(part.rows), part.sha256, part.tokens_sha256
     )

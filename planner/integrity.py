@@ -20,9 +20,9 @@ _INPUTS = {
 }
 """The stages whose results each stage reads."""
 STAGE_TABLES = {
-    "prepare": ("template", "data", "stream"),
+    "prepare": ("template", "data", "fix", "stream"),
     "train": (
-        "model", "template", "data", "stream", "method", "train",
+        "model", "template", "data", "fix", "stream", "method", "train",
         "parallel", "exactness", "packages",
     ),
 }  # fmt: skip
@@ -46,7 +46,9 @@ def integrity(tables: Mapping[str, Any]) -> dict[str, str]:
         found[name] = digest.of_value(
             {
                 "settings": stage["settings"],
-                "tables": {table: _counted(name, table, tables[table]) for table in read},
+                "tables": {
+                    table: _counted(name, table, tables[table]) for table in read if table in tables
+                },
                 "inputs": {one: found[one] for one in _INPUTS[name] if one in found},
             }
         )
@@ -58,4 +60,6 @@ def _counted(stage: str, name: str, table: Any) -> Any:
         return {key: value for key, value in table.items() if key not in _LABELS}
     if stage == "train" and name == "data":
         return [part for part in table if part["split"] != "test"]
+    if stage == "train" and name == "fix":
+        return [step for step in table if step["source"] != "test"]
     return table

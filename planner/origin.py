@@ -7,6 +7,7 @@ _LOCAL = {
     "data.train": "local:train",
     "data.validation": "local:validation",
     "data.test": "local:test",
+    "data.general": "local:general",
     "model.template": "local:template",
 }
 _DETECTED = frozenset(

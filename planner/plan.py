@@ -8,6 +8,7 @@ from lockfiles.lock import Lock
 from planner import exactness, origin, pins, prediction
 from planner.candidates import counted
 from planner.choose import Choice, choose
+from planner.data.mend.steps import Step
 from planner.data.template import FIXED_NOW
 from planner.decide import Decision, decide
 from planner.gather import PartFacts, PlanFacts, StreamFacts
@@ -51,7 +52,8 @@ def plan(answers: Answers, facts: PlanFacts) -> Lock:
         "decision": _decision(decision, answers),
         "model": _model(facts.model),
         "template": _template(answers, facts),
-        "data": [_data(part, answers) for part in facts.parts],
+        "data": [_data(part, answers, facts) for part in facts.parts],
+        "fix": [_fix(step) for step in facts.steps],
         "stream": _stream(facts, packing=choice.profile.packing),
         "method": _method(choice),
         "train": _train(choice, answers, facts),
@@ -126,8 +128,8 @@ def _template_source(answers: Answers, facts: PlanFacts) -> str:
     return "local:template" if answers.text("model.template") else "model"
 
 
-def _data(part: PartFacts, answers: Answers) -> dict[str, object]:
-    split_off = not answers.text("data.validation") and part.source == "train"
+def _data(part: PartFacts, answers: Answers, facts: PlanFacts) -> dict[str, object]:
+    split_off, drawn = _is_split_off(part, answers), part.split == "general"
     return {
         "split": part.split,
         "source": f"local:{part.source}",
@@ -135,12 +137,27 @@ def _data(part: PartFacts, answers: Answers) -> dict[str, object]:
         "prompt_column": answers.text("data.prompt_column"),
         "completion_column": answers.text("data.completion_column"),
         "system": answers.text("data.system"),
-        "fraction": answers.number("data.validation_fraction") if split_off else 0.0,
-        "split_seed": answers.integer("train.seed") if split_off else 0,
+        "fraction": _fraction(part, answers),
+        "split_seed": answers.integer("train.seed") if split_off or drawn else 0,
+        "split_by": facts.split_by if split_off else "rows",
         "rows": part.rows,
         "sha256": part.sha256,
         "tokens_sha256": part.tokens_sha256,
     }
+
+
+def _is_split_off(part: PartFacts, answers: Answers) -> bool:
+    return not answers.text("data.validation") and part.source == "train"
+
+
+def _fraction(part: PartFacts, answers: Answers) -> float:
+    if part.split == "general":
+        return answers.number("data.general_share")
+    return answers.number("data.validation_fraction") if _is_split_off(part, answers) else 0.0
+
+
+def _fix(step: Step) -> dict[str, object]:
+    return {"source": step.file, "step": step.step, "what": step.what, "rows": step.rows}
 
 
 def _stream(facts: PlanFacts, *, packing: bool) -> dict[str, object]:
@@ -221,11 +238,32 @@ def _why(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, str]:
     return (
         dict(choice.why)
         | trains
+        | _why_data(facts, answers)
         | {
             "stream.max_length_tokens": _length(stream, answers),
             "train.evaluate_steps": f"About five evaluations in {total} steps, at most 500 apart.",
         }
     )
+
+
+_SPLITS = {
+    "groups": "Rows that ask nearly the same stay on one side of the split.",
+    "groups-and-labels": "Rows that ask nearly the same stay on one side of the split, and each "
+    "label has its share of both.",
+}
+
+
+def _why_data(facts: PlanFacts, answers: Answers) -> dict[str, str]:
+    why = {"data.split_by": _SPLITS[facts.split_by]} if facts.split_by in _SPLITS else {}
+    general = next((part.rows for part in facts.parts if part.split == "general"), 0)
+    if general:
+        share = general / facts.stream.rows
+        few = ", all that fit" if share < 0.9 * answers.number("data.general_share") else ""
+        why["data.fraction"] = (
+            f"{general} general rows are {share:.1%} of the training rows{few}; they keep the "
+            "model from forgetting."
+        )
+    return why
 
 
 def _length(stream: StreamFacts, answers: Answers) -> str:

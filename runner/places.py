@@ -17,6 +17,7 @@ _KEYS = {
     "train": "data.train",
     "validation": "data.validation",
     "test": "data.test",
+    "general": "data.general",
 }
 """Logical name to the key of `run.toml` that gives its path."""
 

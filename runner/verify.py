@@ -6,6 +6,7 @@ Nothing here writes or needs torch: `tunelock check` and the prepare stage both 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import zip_longest
 from pathlib import Path
 
 from lockfiles import digest
@@ -13,9 +14,12 @@ from lockfiles.compare import Difference, consequence
 from lockfiles.errors import DigestDiffers, UsageProblem
 from lockfiles.lock import Lock
 from planner.data import corpus
-from planner.data.corpus import Corpus, Recipe, SplitName
+from planner.data.corpus import Corpus
 from planner.data.encode import load_tokenizer
+from planner.data.mend.steps import mending
+from planner.data.names import FILES, SplitName
 from planner.data.order import epoch_order, order_sha256
+from planner.data.part import Recipe
 from planner.data.template import ChatTemplate, load_template
 from planner.data.training import variant
 from planner.integrity import integrity
@@ -151,16 +155,20 @@ def corpus_of(lock: Lock, model: Path, places: Mapping[str, Path], told: Told = 
 def recipe_of(lock: Lock) -> Recipe:
     """Return how the lock turns files into a corpus."""
     first = lock.data[0]
-    split_off = next((part for part in lock.data if part.fraction), None)
+    split_off = next((part for part in lock.data if part.split == "validation"), first)
+    general = next((part for part in lock.data if part.split == "general"), None)
     columns = {"prompt": first.prompt_column, "completion": first.completion_column}
     return Recipe(
         format=first.format if first.format == "columns" else "auto",
         columns=columns if first.format == "columns" else None,
         system=first.system,
-        fraction=split_off.fraction if split_off else 0.0,
-        seed=split_off.split_seed if split_off else 0,
+        fraction=split_off.fraction,
+        seed=general.split_seed if general else split_off.split_seed,
         max_length=lock.stream.max_length_tokens,
         context=lock.model.context_tokens,
+        mending=mending({(fix.step, fix.what) for fix in lock.fix}),
+        split_by=split_off.split_by,
+        general_share=general.fraction if general else 0.0,
     )
 
 
@@ -181,8 +189,7 @@ def refuse(found: list[Difference], what: str) -> None:
 
 
 def _sources(lock: Lock) -> list[SplitName]:
-    names: tuple[SplitName, ...] = ("train", "validation", "test")
-    return [name for name in names if any(part.source == f"local:{name}" for part in lock.data)]
+    return [name for name in FILES if any(part.source == f"local:{name}" for part in lock.data)]
 
 
 def _check_parts(lock: Lock, rows: Corpus) -> None:
@@ -195,7 +202,15 @@ def _check_parts(lock: Lock, rows: Corpus) -> None:
             (f"{key}.sha256", locked.sha256, part.sha256 if part else ""),
             (f"{key}.tokens_sha256", locked.tokens_sha256, part.tokens_sha256 if part else ""),
         )
+    wanted = [_step(fix.source, fix.step, fix.what, fix.rows) for fix in lock.fix]
+    made = [_step(step.file, step.step, step.what, step.rows) for step in rows.steps]
+    for index, (one, other) in enumerate(zip_longest(wanted, made, fillvalue="none")):
+        found += _differing((f"fix.{index}", one, other))
     refuse(found, "the data")
+
+
+def _step(file: str, step: str, what: str, rows: int) -> str:
+    return f"{step} {what} in {file}: {rows}"
 
 
 def _check_orders(lock: Lock) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from planner.data.checks.finding import Finding
+from planner.data.mend.offers import Offer, offer
 from planner.data.report import Report
 from tui.folding import folded
 
@@ -47,6 +48,18 @@ def _finding(finding: Finding) -> Iterator[str]:
         yield f"          rows {numbers}{more}"
     if finding.fix:
         yield f"          fix: {finding.fix}"
+    if mend := offered(finding):
+        yield f"          or in run.toml, [data]: {mend.line} ({mend.said})"
+
+
+def offered(finding: Finding) -> Offer | None:
+    """Return the answer that mends a finding; None for a note that asks nothing."""
+    return offer(finding.id) if finding.fix else None
+
+
+def _mend(finding: Finding) -> dict[str, object] | None:
+    mend = offered(finding)
+    return {"key": mend.key, "value": mend.value} if mend else None
 
 
 def record(report: Report) -> dict[str, object]:
@@ -65,6 +78,7 @@ def record(report: Report) -> dict[str, object]:
                 "rows": list(finding.rows),
                 "said": finding.said,
                 "fix": finding.fix,
+                "mend": _mend(finding),
             }
             for finding in report.findings
         ],

@@ -1,71 +1,24 @@
-"""The rows of a run as it will see them: read, split, rendered, encoded, cut, and digested.
+"""The rows of a run as it will see them: read, mended, split, encoded, cut, and digested.
 
 The plan builds a corpus to lock its digests; the runner's prepare stage builds it again from the
 lock and compares. One way to make it, so the two cannot drift apart.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from tokenizers import Tokenizer
 
-from lockfiles.errors import DataRefused, UsageProblem
-from planner.data.encode import Encoded, encode_all, stream_sha256
-from planner.data.formats import Table, load_table
-from planner.data.rows import Row, rows_sha256
-from planner.data.split import split_rows
+from planner.data.making import Maker
+from planner.data.mend.steps import Step
+from planner.data.names import FILES, SPLITS, SplitName
+from planner.data.part import Part, Recipe
+from planner.data.split import SplitBy, best_way, divide
 from planner.data.template import ChatTemplate
-from planner.data.trainable import check_trainable
 
-SplitName = Literal["train", "validation", "test"]
-_NAMED = 3
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How rows become a corpus."""
-
-    format: str
-    """A format by name, or `auto` to recognise it."""
-    columns: dict[str, str] | None
-    """The `prompt` and `completion` columns where they are mapped by hand."""
-    system: str
-    """Put before each row without a system message; empty adds none."""
-    fraction: float
-    """Share of the training file split off where no validation file is given, 0 to 0.5."""
-    seed: int
-    """Chooses which rows are split off."""
-    max_length: int
-    """Tokens that a training row is cut to; 0 takes the longest row, at most the context."""
-    context: int
-    """Tokens that the model can see."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One split: its rows, and the same rows as tokens."""
-
-    split: SplitName
-    source: SplitName
-    """The file that they came from: `validation` may come from `train`."""
-    format: str
-    rows: tuple[Row, ...]
-    encoded: tuple[Encoded, ...]
-    """Cut to the length where training sees them; test rows are whole."""
-    numbers: tuple[int, ...]
-    """Of each row in its file, from 1."""
-
-    @property
-    def sha256(self) -> str:
-        """Of the canonical rows."""
-        return rows_sha256(self.rows)
-
-    @property
-    def tokens_sha256(self) -> str:
-        """Of the token ids and loss masks."""
-        return stream_sha256(self.encoded)
+GENERAL_TOKENS = 1024
+"""General rows of so many tokens are taken, also where the task's own are shorter."""
 
 
 @dataclass(frozen=True)
@@ -73,117 +26,102 @@ class Corpus:
     """All splits of a run."""
 
     parts: tuple[Part, ...]
-    """Train first; then validation and test where there are any."""
+    """Train first, general rows at its end; then validation and test where there are any."""
     max_length: int
     """Tokens that training rows are cut to."""
     cut_rows: int
     """Training rows that were longer."""
+    steps: tuple[Step, ...]
+    """What was mended, file by file."""
+    split_by: SplitBy
+    """How validation rows were split off, if they were."""
+    general: Part | None
+    """The general rows among those of `train`."""
 
     def part(self, split: SplitName) -> Part | None:
         """Return one split, or None where the run has none of that name."""
+        if split == "general":
+            return self.general
         return next((part for part in self.parts if part.split == split), None)
+
+    @property
+    def examples(self) -> int:
+        """Rows of the task, before some are split off."""
+        rows = sum(len(part.rows) for part in self.parts if part.source == "train")
+        return rows - (len(self.general.rows) if self.general else 0)
 
 
 def build(
     recipe: Recipe,
-    files: dict[SplitName, Path],
+    files: Mapping[SplitName, Path],
     template: ChatTemplate,
     tokenizer: Tokenizer,
     told: Callable[[str, int], None] = lambda split, rows: None,
 ) -> Corpus:
-    """Read and encode the files of a run.
+    """Read, mend and encode the files of a run.
 
     `told` is called with a file's name and its rows once it is encoded. Raises UsageProblem
     for files that are missing or not understood, DataRefused for rows that cannot be trained
-    on: nothing to score, or nothing left to score after the cut.
+    on: no answer, nothing to score, or nothing left to score after the cut.
     """
-    read = {name: _read(name, path, recipe, template, tokenizer) for name, path in files.items()}
-    for name, part in read.items():
-        told(name, len(part.rows))
-    parts = _split(read, recipe)
+    maker = Maker(recipe, template, tokenizer)
+    read = {name: maker.read(name, files[name]) for name in FILES if name in files}
+    if "leak" in recipe.mending.drop:
+        held_out = [read[name].kept.rows for name in SPLITS[1:] if name in read]
+        read["train"] = maker.unleaked(read["train"], held_out)
+    whole: dict[SplitName, Part] = {}
+    for name in SPLITS:
+        if name in read:
+            whole[name] = maker.encoded(read[name])
+            told(name, len(whole[name].rows))
+    parts, way = _split(whole, recipe)
     longest = max(len(row.input_ids) for row in parts["train"].encoded)
     length = min(recipe.max_length or longest, recipe.context)
-    cut_rows = sum(len(row.input_ids) > length for row in parts["train"].encoded)
-    for name in ("train", "validation"):
-        if name in parts:
-            parts[name] = _cut(parts[name], length)
+    parts["train"], cut_rows = maker.cut(parts["train"], length)
+    if "validation" in parts:
+        parts["validation"], _ = maker.cut(parts["validation"], length)
     if "test" in parts:
-        _check_whole(parts["test"], recipe.context)
-    return Corpus(tuple(parts.values()), length, cut_rows)
+        parts["test"] = maker.seen_whole(parts["test"])
+    maker.check_ends(parts["train"])
+    general = None
+    if "general" in read:
+        limit = length if recipe.max_length else min(recipe.context, max(length, GENERAL_TOKENS))
+        general = maker.general(read["general"], len(parts["train"].rows), limit)
+        length = max(length, *(len(row.input_ids) for row in general.encoded))
+        told("general", len(general.rows))
+        parts["train"] = _joined(parts["train"], general)
+    return Corpus(tuple(parts.values()), length, cut_rows, maker.steps, way, general)
 
 
-def _read(
-    name: SplitName, path: Path, recipe: Recipe, template: ChatTemplate, tokenizer: Tokenizer
-) -> Part:
-    table = load_table(path, columns=recipe.columns, system=recipe.system)
-    _check_format(table, recipe.format, path)
-    check_trainable(table, path)
-    try:
-        encoded = tuple(encode_all(table.rows, template, tokenizer))
-    except DataRefused as problem:
-        raise type(problem)(f"`{path}`: {problem.message}", hint=problem.hint) from None
-    numbers = tuple(range(1, len(encoded) + 1))
-    part = Part(name, name, table.format, table.rows, encoded, numbers)
-    _check_scored(part, f"`{path}` has no assistant's answer to learn from")
-    return part
-
-
-def _split(read: dict[SplitName, Part], recipe: Recipe) -> dict[SplitName, Part]:
-    if "validation" in read or not recipe.fraction:
-        return {name: read[name] for name in ("train", "validation", "test") if name in read}
-    whole = read["train"]
-    halves = split_rows(len(whole.rows), recipe.fraction, recipe.seed)
+def _split(
+    whole: Mapping[SplitName, Part], recipe: Recipe
+) -> tuple[dict[SplitName, Part], SplitBy]:
+    if "validation" in whole or not recipe.fraction:
+        return dict(whole), "rows"
+    rows = whole["train"].rows
+    way = recipe.split_by or best_way(rows)
+    halves = divide(rows, recipe.fraction, recipe.seed, way)
     parts: dict[SplitName, Part] = {
-        "train": _some(whole, "train", halves.train),
-        "validation": _some(whole, "validation", halves.validation),
+        "train": _some(whole["train"], "train", halves.train),
+        "validation": _some(whole["train"], "validation", halves.validation),
     }
-    return parts | {name: part for name, part in read.items() if name == "test"}
+    return parts | {name: part for name, part in whole.items() if name == "test"}, way
 
 
-def _some(part: Part, name: SplitName, numbers: Sequence[int]) -> Part:
-    rows = tuple(part.rows[number] for number in numbers)
-    encoded = tuple(part.encoded[number] for number in numbers)
-    places = tuple(part.numbers[number] for number in numbers)
-    return Part(name, part.source, part.format, rows, encoded, places)
-
-
-def _cut(part: Part, length: int) -> Part:
-    encoded = tuple(Encoded(row.input_ids[:length], row.labels[:length]) for row in part.encoded)
-    cut = replace(part, encoded=encoded)
-    _check_scored(
-        cut, f"Cut to {length} tokens, the {part.source} file has no answer left to score"
+def _some(part: Part, name: SplitName, places: Sequence[int]) -> Part:
+    return replace(
+        part,
+        split=name,
+        rows=tuple(part.rows[place] for place in places),
+        encoded=tuple(part.encoded[place] for place in places),
+        numbers=tuple(part.numbers[place] for place in places),
     )
-    return cut
 
 
-def _check_format(table: Table, wanted: str, path: Path) -> None:
-    if wanted not in ("auto", table.format):
-        raise UsageProblem(
-            f"`{path}` has the format `{table.format}`, not `{wanted}`.",
-            hint='write `format = "auto"` under `[data]` in `run.toml`',
-        )
-
-
-def _check_scored(part: Part, fault: str) -> None:
-    rows = zip(part.numbers, part.encoded, strict=True)
-    empty = [number for number, row in rows if row.scored == 0]
-    if empty:
-        raise DataRefused(
-            f"{fault} in {len(empty)} of {len(part.rows)} rows (row {_named(empty)}).",
-            hint="take those rows out, or raise `train.max_length` in `run.toml`",
-        )
-
-
-def _named(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers[:_NAMED])) + (" and others" if numbers[_NAMED:] else "")
-
-
-def _check_whole(part: Part, context: int) -> None:
-    rows = zip(part.numbers, part.encoded, strict=True)
-    long = [number for number, row in rows if len(row.input_ids) > context]
-    if long:
-        raise DataRefused(
-            f"{len(long)} of {len(part.rows)} test rows are longer than the {context} tokens that "
-            f"the model can see (row {_named(long)}).",
-            hint="take those rows out of the test file",
-        )
+def _joined(train: Part, general: Part) -> Part:
+    return replace(
+        train,
+        rows=train.rows + general.rows,
+        encoded=train.encoded + general.encoded,
+        numbers=train.numbers + general.numbers,
+    )

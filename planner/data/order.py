@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 WORD = 2**64
 GAMMA = 0x9E3779B97F4A7C15
-SPLIT_STREAM, EPOCH_STREAM = 1, 2
+SPLIT_STREAM, EPOCH_STREAM, GENERAL_STREAM = 1, 2, 3
 
 
 def _mix(value: int) -> int:

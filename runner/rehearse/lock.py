@@ -6,9 +6,10 @@ from typing import Any
 from lockfiles.lock import Lock
 from planner.batches import packed
 from planner.candidates import AUTOCAST
-from planner.data.corpus import Corpus, Part
+from planner.data.corpus import Corpus
 from planner.data.encode import Encoded
 from planner.data.order import epoch_order
+from planner.data.part import Part
 from planner.models import Architecture, ModelFacts
 from planner.profile import Profile
 from runner.rehearse.case import Case

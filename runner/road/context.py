@@ -8,7 +8,7 @@ from typing import Any
 from lockfiles import lock
 from lockfiles.errors import UsageProblem
 from lockfiles.lock import Lock
-from planner.data.corpus import SplitName
+from planner.data.names import SplitName
 from runner.folder import StagePlace
 from runner.line import Line
 

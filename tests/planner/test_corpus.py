@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import DataRefused, UsageProblem
-from planner.data.corpus import Corpus, Part, Recipe, SplitName, build
+from planner.data.corpus import Corpus, build
 from planner.data.encode import load_tokenizer
+from planner.data.names import SplitName
+from planner.data.part import Part, Recipe
 from planner.data.template import compile_template, load_template
 from runner.demo import files
 
@@ -112,7 +114,7 @@ def test_rows_without_an_answer_are_refused_by_their_numbers(tmp_path: Path) -> 
     with pytest.raises(DataRefused) as refused:
         made(RECIPE, train=path)
     assert refused.value.exit_code == 6
-    assert "4 of 5 rows (row 1, 2, 4 and others)" in refused.value.message
+    assert "(row 0, 1, 3 and others): 4 of 5 rows have no assistant" in refused.value.message
     assert refused.value.hint
 
 
@@ -124,20 +126,20 @@ def test_rows_whose_answer_is_cut_away_are_refused_by_their_numbers_in_the_file(
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps({"messages": asked}) + "\n")
     for seed in range(4):
-        with pytest.raises(DataRefused, match=r"no answer left to score in 1 of .* \(row 10\)"):
+        with pytest.raises(DataRefused, match=r"no answer left to score in 1 of .* \(row 9\)"):
             made(replace(RECIPE, max_length=40, seed=seed), train=path)
 
 
 def test_a_row_that_the_template_refuses_is_named_with_its_file(tmp_path: Path) -> None:
     path = write(tmp_path / "train.jsonl", ["yes", "no"])
     template = compile_template("{{ raise_exception('no system please') }}", {})
-    with pytest.raises(DataRefused, match=r"train\.jsonl`: Row 1: .*no system please"):
+    with pytest.raises(DataRefused, match=r"train\.jsonl`, row 0: .*no system please"):
         build(RECIPE, {"train": path}, template, load_tokenizer(BASE))
 
 
 def test_a_test_row_longer_than_the_context_is_refused(train: Path, tmp_path: Path) -> None:
     long = write(tmp_path / "test.jsonl", ["well " * 30])
-    with pytest.raises(DataRefused, match=r"1 of 1 test rows .* 40 tokens .* \(row 1\)"):
+    with pytest.raises(DataRefused, match=r"1 of 1 test rows .* 40 tokens .* \(row 0\)"):
         made(replace(RECIPE, context=40), train=train, test=long)
 
 

@@ -31,23 +31,23 @@ def test_order_digest_is_of_u32_little_endian() -> None:
 
 
 def test_split_covers_all_rows_once() -> None:
-    split = split_rows(103, 0.1, 7)
+    split = split_rows(range(103), 0.1, 7)
     assert len(split.validation) == 10
     assert sorted(split.train + split.validation) == list(range(103))
-    assert split == split_rows(103, 0.1, 7) != split_rows(103, 0.1, 8)
-    assert split_rows(5, 0, 7).validation == ()
+    assert split == split_rows(range(103), 0.1, 7) != split_rows(range(103), 0.1, 8)
+    assert split_rows(range(5), 0, 7).validation == ()
 
 
 def test_split_refusals() -> None:
     with pytest.raises(UsageProblem, match=r"`1\.5`"):
-        split_rows(10, 1.5, 0)
+        split_rows(range(10), 1.5, 0)
     with pytest.raises(DataRefused, match="`1` rows are too few"):
-        split_rows(1, 0.1, 0)
+        split_rows(range(1), 0.1, 0)
 
 
 def test_pinned_orders() -> None:
     assert epoch_order(8, 42, 0) == PINNED_ORDER
-    assert split_rows(10, 0.3, 42).validation == PINNED_SPLIT
+    assert split_rows(range(10), 0.3, 42).validation == PINNED_SPLIT
 
 
 PINNED_ORDER = [6, 0, 2, 7, 5, 1, 3, 4]

@@ -1,17 +1,22 @@
 """One byte, row or template that is another one is named and refused."""
 
+import csv
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from lockfiles import lock as locks
 from lockfiles.errors import DigestDiffers, UsageProblem
 from lockfiles.lock import Lock
 from planner.gather import gather
 from planner.plan import plan
 from runner import places, verify
 from tests.planned import MACHINE, answers, few_rows
+
+GENERAL = Path(__file__).parents[1] / "data" / "self-instruct.alpaca.jsonl"
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +118,10 @@ def _all(folder: Path) -> dict[str, Path]:
 
 def test_mapped_columns_are_built_again(planned: Path, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
-    path.write_text("asked,told\n" + "one,1\ntwo,2\n" * 60, encoding="utf-8")
+    rows = (json.loads(line)["messages"] for line in _lines(planned / "rows" / "train.jsonl"))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerow(("asked", "told"))
+        csv.writer(file).writerows((row[1]["content"], row[2]["content"]) for row in rows)
     asked = answers(
         data__train=str(path),
         data__test="",
@@ -123,7 +131,65 @@ def test_mapped_columns_are_built_again(planned: Path, tmp_path: Path) -> None:
     )
     made = plan(asked, gather(asked, planned, machine=MACHINE))
     rows = verify.corpus_of(made, planned / "base", {"train": path})
-    assert [len(part.rows) for part in rows.parts] == [108, 12]
+    assert [len(part.rows) for part in rows.parts] == [135, 15]
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text("utf-8").splitlines()
+
+
+@pytest.fixture
+def faulty(folder: Path) -> Path:
+    """A folder whose training file has faults to mend."""
+    path = folder / "rows" / "train.jsonl"
+    rows = [json.loads(line) for line in _lines(path)]
+    rows[3]["messages"][-1]["content"] = " "
+    rows[5]["messages"][1]["content"] += ", my mail is anna@posteo.de"
+    rows[7] = rows[8]
+    rows[9] = json.loads(_lines(folder / "rows" / "test.jsonl")[0])
+    rows[11]["messages"] += [turn for row in rows[20:45] for turn in row["messages"][1:]]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return folder
+
+
+MENDED = {
+    "data__drop": ["empty", "leak", "no-scored-token"], "data__dedupe": "near",
+    "data__redact": True, "data__long": "split",
+    "data__general": str(GENERAL), "data__general_share": 0.02,
+}  # fmt: skip
+
+
+def test_what_was_mended_is_mended_again_by_the_lock_alone(faulty: Path) -> None:
+    asked = answers(**MENDED)
+    made = plan(asked, gather(asked, faulty, machine=MACHINE))
+    assert locks.parse(locks.write(made)) == made
+    steps = {(fix.source, fix.step, fix.what): fix.rows for fix in made.fix}
+    assert steps[("train", "drop", "empty")] == 1
+    assert steps[("train", "drop", "leak")] >= 1
+    assert steps[("train", "redact", "personal-data")] == 1
+    assert steps[("train", "dedupe", "exact-duplicates")] >= 1
+    assert steps[("train", "split", "over-length")] == 1
+    where = found(made, faulty) | {"general": GENERAL}
+    rows = verify.corpus_of(made, faulty / "base", where)
+    part = rows.part("train")
+    assert part and "[EMAIL]" in "".join(row.prompt for row in part.rows)
+    assert made.data[-1].split == "general" and made.data[-1].rows == 3
+    assert made.stream.rows == len(part.rows)
+
+
+def test_a_step_that_no_longer_comes_to_the_same_is_named(faulty: Path) -> None:
+    asked = answers(**MENDED)
+    made = plan(asked, gather(asked, faulty, machine=MACHINE))
+    other = made.fix[0].model_copy(update={"rows": 2})
+    edited = made.model_copy(update={"fix": [other, *made.fix[1:]]})
+    where = found(made, faulty) | {"general": GENERAL}
+    with pytest.raises(DigestDiffers, match=r"fix\.0  drop empty in train: 2 → drop empty"):
+        verify.corpus_of(edited, faulty / "base", where)
+    without = made.model_copy(update={"fix": []})
+    with pytest.raises(DigestDiffers, match=r"data\.0\.rows"):
+        verify.corpus_of(without, faulty / "base", where)
+    with pytest.raises(DigestDiffers, match="`prepare`, `train`"):
+        verify.check_whole(edited)
 
 
 def test_an_own_template_is_compared(planned: Path, tmp_path: Path) -> None:

@@ -90,7 +90,9 @@ class Facts:
         from planner.gather import gather
 
         answers, machine = check(values, {}), self.machine(values)
-        names = ("data.train", "data.validation", "data.test", "model.template")
+        names = (
+            "data.train", "data.validation", "data.test", "data.general", "model.template",
+        )  # fmt: skip
         key = (
             tuple(answers[name] for name in answers if _encodes(name)),
             tuple(_stamp(self._path(values[name])) for name in names),

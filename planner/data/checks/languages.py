@@ -111,13 +111,14 @@ def _by_words(text: str) -> str:
 class Languages:
     """`languages`: a warning where few rows are in another language than the rest, else a note.
 
-    It looks at the answer, and at the prompt where that tells nothing, of all rows up to 20,000
-    and of some that are spread evenly over a longer file.
+    It looks at the answer, and at the prompt where that tells nothing, of all rows up to 20,000,
+    or to another number, and of some that are spread evenly over a longer file.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = SAMPLE_ROWS) -> None:
+        """Look at `most` rows."""
         self._seen = 0
-        self._sample: EvenSample[str] = EvenSample(SAMPLE_ROWS)
+        self._sample: EvenSample[str] = EvenSample(most)
 
     def see(self, number: int, row: Row) -> None:
         """Tell the row's language, if it is one of the sample."""

@@ -1,5 +1,6 @@
 """The examples: files, their format and what is split off."""
 
+from planner.data.mend.steps import DROPPED
 from planner.interview.question import Between, Question, When
 
 _COLUMNS = When("data.format", ("columns",))
@@ -86,5 +87,58 @@ QUESTIONS: tuple[Question, ...] = (
         0.1,
         applies=When("data.validation", ("",)),
         validate=Between(0, 0.5),
+    ),
+    Question(
+        "data.drop",
+        "data",
+        "choices",
+        "Leave out rows with these faults",
+        "What `tunelock data` finds, by its names; the file stays as it is.",
+        (),
+        DROPPED,
+    ),
+    Question(
+        "data.dedupe",
+        "data",
+        "choice",
+        "Leave out duplicates",
+        "Of rows that say the same, or nearly the same, the first stays.",
+        "off",
+        ("off", "exact", "near"),
+    ),
+    Question(
+        "data.redact",
+        "data",
+        "boolean",
+        "Redact personal data?",
+        "Writes `[EMAIL]`, `[PHONE]` and so on in place of what is found, keys and passwords too.",
+        False,
+    ),
+    Question(
+        "data.long",
+        "data",
+        "choice",
+        "Rows that are too long",
+        "Cut at the limit, drop, or split long conversations into several.",
+        "cut",
+        ("cut", "drop", "split"),
+    ),
+    Question(
+        "data.general",
+        "data",
+        "path",
+        "General examples",
+        "A file of general-purpose examples to mix in against forgetting; empty mixes none in.",
+        "",
+    ),
+    Question(
+        "data.general_share",
+        "data",
+        "number",
+        "Share of general examples",
+        "0.05 to 0.1 of the training examples is usual.",
+        0.05,
+        applies=When("data.general", ("",), unless=True),
+        validate=Between(0.01, 0.5),
     ),
 )

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from lockfiles.errors import DataRefused, UsageProblem
-from planner.data.corpus import Recipe, build
+from planner.data.corpus import build
 from planner.data.encode import load_tokenizer
+from planner.data.part import Recipe
 from planner.data.template import compile_template
 from runner.demo import files
 from tests.planner.data.formats_made import ANSWER, CALL, SAID, USER, written
@@ -66,5 +67,5 @@ def test_supervised_training_refuses_text_that_no_tokenizer_reads(tmp_path: Path
     half = {"role": "assistant", "content": "72 \ud83d"}
     rows = [{"messages": [USER, SAID]}, {"messages": [USER, half]}]
     path = written(tmp_path / "a.jsonl", rows)
-    with pytest.raises(DataRefused, match=r"half a character, such as .* in row 2"):
+    with pytest.raises(DataRefused, match=r"half a character, such as .* in row 1"):
         build(RECIPE, {"train": path}, compile_template(CHATML, {}), load_tokenizer(BASE))
