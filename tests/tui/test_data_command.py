@@ -39,7 +39,7 @@ def test_good_rows_are_described_in_tokens(folder: Path) -> None:
     assert lengths["unit"] == "tokens" and lengths["rows"] == 750
     assert lengths["minimum"] <= lengths["median"] <= lengths["maximum"] <= 128
     assert [one["id"] for one in found["checks"]] == ["near-duplicates", "too-few", "one-word"]
-    assert set(found["checks"][0]) == {"id", "severity", "count", "rows", "said", "fix"}
+    assert set(found["checks"][0]) == {"id", "severity", "count", "rows", "said", "fix", "mend"}
 
 
 def test_planted_faults_are_found_by_their_rows(folder: Path, tmp_path: Path) -> None:
