@@ -131,6 +131,8 @@ def test_a_template_that_nobody_knows_has_no_variant() -> None:
 
 
 TRAINED = ["qwen2_5", "qwen3", "llama3", "gemma3", "phi3", "cohere", "glm4moe", "deepseekv3"]
+REWRITES_THE_PROMPT = "deepseekv3"
+"""Its own template asks for an answer with `<think>`, and leaves that out where the answer is."""
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -143,6 +145,27 @@ def test_ids_and_labels_are_those_of_trls_trainer(name: str, tmp_path: Path) -> 
     trained = _labels(_theirs(made, SOURCES[name]), data, tmp_path, assistant_only_loss=True)
     chat, own = template(source), ours(made)
     assert [_both(row, chat, own) for row in rows] == trained
+
+
+@pytest.mark.parametrize("name", [name for name in TRAINED if name != REWRITES_THE_PROMPT])
+def test_prompts_and_completions_are_those_of_trl_but_for_white_space_behind_the_end(
+    name: str, tmp_path: Path
+) -> None:
+    """TRL scores a completion to the end of the text, and we any answer to the end of its turn."""
+    made, rows = tokenizer(SOURCES[name]), conversations()["one"]
+    data = [{"prompt": [asked], "completion": [told]} for asked, told in map(_turns, rows)]
+    trained = _labels(_theirs(made, SOURCES[name]), data, tmp_path, completion_only_loss=True)
+    chat, own = template(SOURCES[name]), ours(made)
+    for row, (ids, theirs) in zip(rows, trained, strict=True):
+        found, labels = _both(row, chat, own)
+        end = len(labels) - next(at for at, label in enumerate(labels[::-1]) if label != IGNORED)
+        assert found == ids
+        assert labels[:end] == theirs[:end]
+        assert not own.decode(ids[end:], skip_special_tokens=False).strip()
+
+
+def _turns(row: Row) -> list[dict[str, object]]:
+    return list(map(turn, row.messages))
 
 
 def _both(row: Row, chat: Any, own: Any) -> tuple[list[int], list[int]]:
