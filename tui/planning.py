@@ -9,6 +9,7 @@ from lockfiles import lock as locks
 from lockfiles.compare import differences
 from lockfiles.errors import UsageProblem
 from lockfiles.lock import Lock
+from planner.data.checks.wording import several
 from planner.gather import gather
 from planner.interview.answers import check
 from planner.machine import Gpu, MachineFacts
@@ -20,6 +21,13 @@ from tui import output, predicted
 from tui.folding import folded
 from tui.units import batch, memory, size
 
+_DONE = {
+    "drop": "left out",
+    "redact": "redacted",
+    "dedupe": "left out",
+    "truncate": "cut",
+    "split": "split",
+}
 _SHOWN_WHY = ("method.kind", "method.rank", "train.micro_batch")
 
 
@@ -81,6 +89,7 @@ def summary(lock: Lock) -> list[str]:
         f"verdict   {lock.decision.verdict}",
         *(f"          {reason}" for reason in lock.decision.reasons),
         *(f"  against {reason}" for reason in lock.decision.against),
+        *_data(lock),
         f"method    {kind}",
         *_reasons(lock, "method.kind", "method.rank"),
         f"batch     {rows}, {train.epochs} epochs of {lock.stream.rows} rows",
@@ -104,6 +113,19 @@ def summary(lock: Lock) -> list[str]:
 def page(lock: Lock) -> str:
     """Return a plan's summary as one text that fits the terminal."""
     return folded("\n".join(summary(lock)))
+
+
+def _data(lock: Lock) -> list[str]:
+    """Return the rows of each split, how they were split off, and what is mended in them."""
+    rows = ", ".join(f"{part.rows:,} {part.split}" for part in lock.data)
+    steps = [
+        f"          {_DONE[fix.step]} in {fix.source}: {several(fix.rows, 'row')} ({fix.what})"
+        for fix in lock.fix
+        if fix.rows
+    ]
+    if lock.fix and not steps:
+        steps = ["          Nothing was found to mend."]
+    return [f"rows      {rows}", *_reasons(lock, "data.split_by", "data.fraction"), *steps]
 
 
 def _time(lock: Lock) -> list[str]:

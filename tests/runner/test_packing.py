@@ -105,6 +105,22 @@ def test_a_step_is_all_of_its_rows_and_nothing_else() -> None:
     assert sum(int((part["labels"] != IGNORED).sum()) for part in parts) == int(scored.sum())
 
 
+@pytest.mark.parametrize("packs", [False, True])
+def test_an_end_of_turn_that_is_also_the_padding_stays_scored(packs: bool) -> None:
+    """Labels come with the rows, so nothing is masked for being equal to what pads."""
+    from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+    end = 7
+    rows = [
+        {"input_ids": [5, *words, end], "labels": [IGNORED, *words, end]}
+        for words in ([3], [3, 4], [4] * 6)
+    ]
+    collator = DataCollatorForLanguageModeling(pad_token_id=end)
+    step = Packed(pad_id=end, capacity=9)(rows) if packs else collator(rows)
+    assert int((step["labels"] == end).sum()) == len(rows)
+    assert int((step["input_ids"] == end).sum()) > len(rows)
+
+
 SETTINGS = Train(
     micro_batch=2, accumulation=4, epochs=2, learning_rate=1e-2, schedule="cosine",
     warmup_ratio=0.1, weight_decay=0.01, gradient_clip=1.0, optimizer="adamw_torch",

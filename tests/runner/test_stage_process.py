@@ -112,7 +112,7 @@ def test_data_that_teaches_nothing_ends_with_its_exit_code(folder: Path) -> None
     path.write_text(alone + path.read_text("utf-8"), "utf-8")
     code, events = Stage(folder).start()
     assert (code, events[-1].kind) == (6, "failed")
-    assert "in 1 of 751 rows (row 1)" in events[-1].fields["message"]
+    assert "(row 0): 1 of 751 rows has no assistant turn" in events[-1].fields["message"]
 
 
 def test_what_nobody_expected_is_a_sentence_and_its_traceback_is_in_the_log(folder: Path) -> None:

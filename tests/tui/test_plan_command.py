@@ -62,7 +62,7 @@ def test_rows_that_teach_nothing_end_with_their_exit_code(folder: Path) -> None:
     path.write_text(path.read_text("utf-8") + alone, "utf-8")
     done = tunelock(folder, "plan")
     assert done.returncode == 6
-    assert "(row 151)" in done.stderr
+    assert "(row 150)" in done.stderr
     assert "run.lock" not in names(folder)
 
 
