@@ -6,6 +6,7 @@ from html import escape
 from planner.data.checks.finding import Finding
 from planner.data.plots import Bar
 from planner.data.report import Report
+from tui.data_page import offered
 
 _WIDTH, _ROW = 640, 22
 _LABEL_WIDTH = 200
@@ -73,9 +74,17 @@ def _fault(finding: Finding) -> str:
     return (
         f'<div class="fault {finding.severity}"><p><b>{finding.severity}</b> '
         f"<code>{escape(finding.id)}</code> {escape(finding.said)}</p>"
-        f"{f'<p>Fix: {escape(finding.fix)}.</p>' if finding.fix else ''}"
+        f"{f'<p>Fix: {escape(finding.fix)}.</p>' if finding.fix else ''}{_mend(finding)}"
         f"{shown if finding.rows else ''}</div>"
     )
+
+
+def _mend(finding: Finding) -> str:
+    mend = offered(finding)
+    if not mend:
+        return ""
+    line = f"<code>{escape(mend.line)}</code>"
+    return f"<p>Or in run.toml, under [data]: {line} ({escape(mend.said)}).</p>"
 
 
 def _plot(title: str, bars: Sequence[Bar]) -> Iterator[str]:

@@ -75,7 +75,12 @@ def build(
             whole[name] = maker.encoded(read[name])
             told(name, len(whole[name].rows))
     parts, way = _split(whole, recipe)
-    longest = max(len(row.input_ids) for row in parts["train"].encoded)
+    longest = max(
+        len(row.input_ids)
+        for part in parts.values()
+        if part.source == "train"
+        for row in part.encoded
+    )
     length = min(recipe.max_length or longest, recipe.context)
     parts["train"], cut_rows = maker.cut(parts["train"], length)
     if "validation" in parts:

@@ -24,7 +24,8 @@ class Recipe:
     seed: int
     """Chooses which rows are split off, and which general ones are mixed in."""
     max_length: int
-    """Tokens that a training row is cut to; 0 takes the longest row, at most the context."""
+    """Tokens that a training row is cut to; 0 takes the longest row of the training file, at most
+    the context."""
     context: int
     """Tokens that the model can see."""
     mending: Mending = field(default_factory=Mending)

@@ -29,7 +29,8 @@ def test_the_demo_is_gathered_step_by_step(folder: Path) -> None:
         ("test", "test", 450),
     ]
     stream = facts.stream
-    assert (stream.rows, stream.longest, stream.cut_rows) == (675, stream.max_length, 0)
+    assert (stream.rows, stream.cut_rows) == (675, 0)
+    assert stream.max_length - 8 < stream.longest <= stream.max_length
     assert 0 < stream.scored_tokens < stream.tokens <= 675 * stream.longest
     assert len(set(stream.order_sha256)) == 4
     assert facts.template.special.end_ids == (2,)
