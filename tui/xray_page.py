@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from planner.data.xray import Piece, XRay
+from planner.data.xray import XRay
 
 _NAMES = {True: "SCORED", False: "-"}
 _NEWLINE = "⏎"
@@ -14,7 +14,7 @@ def page(found: XRay, name: str) -> str:
         [
             f"{name}: {len(found.tokens):,} tokens, {found.scored:,} of them scored",
             "",
-            *(line for piece in found.pieces for line in _piece(piece)),
+            *(f"  {mark:<6} │ {line}" for mark, line in lines(found)),
             "",
             f"{'at':>6}  {'id':>7}  {'':6}  text",
             *_tokens(found),
@@ -22,12 +22,12 @@ def page(found: XRay, name: str) -> str:
     )
 
 
-def _piece(piece: Piece) -> Iterator[str]:
-    """Yield a part of the text, its line ends shown, each line behind whether it is scored."""
-    for line in piece.text.splitlines(keepends=True):
-        shown = line.rstrip("\r\n")
-        ended = _NEWLINE if shown != line else ""
-        yield f"  {_NAMES[piece.scored]:<6} │ {shown}{ended}"
+def lines(found: XRay) -> Iterator[tuple[str, str]]:
+    """Yield the text line by line, its line ends shown, each with whether it is scored."""
+    for piece in found.pieces:
+        for line in piece.text.splitlines(keepends=True):
+            shown = line.rstrip("\r\n")
+            yield _NAMES[piece.scored], shown + (_NEWLINE if shown != line else "")
 
 
 def _tokens(found: XRay) -> Iterator[str]:

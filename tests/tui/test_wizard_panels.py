@@ -6,7 +6,9 @@ from planner.decide import decide
 from planner.machine import Gpu, Holder, MachineFacts
 from tests.tui.wizard_samples import against, answered, facts
 from tui.wizard import pages
-from tui.wizard.draft import answer, going, passing
+from tui.wizard.asked import ask
+from tui.wizard.children.report import look
+from tui.wizard.draft import answer, fresh, going, passing
 from tui.wizard.panels import data, goal, machine, model
 
 _GPU = Gpu("NVIDIA RTX 4090", 24 << 30, 23 << 30, "8.9")
@@ -33,13 +35,26 @@ def test_advice_is_a_file_that_stands_alone() -> None:
     assert "- 40 examples are fewer than 100." in text
 
 
-def test_data_shows_format_rows_and_the_first_row(tmp_path: Path) -> None:
-    table = facts(tmp_path).table(answered().values, "train")
-    text = data.text({"train": table}, {"test": "`x` is not a file."})
-    assert "train       750 rows · format messages" in text
-    assert "validation  split off the training file" in text
-    assert "test        `x` is not a file." in text
-    assert "  assistant: lost_luggage" in text
+def test_data_shows_the_files_and_the_findings_with_symbol_word_and_count(tmp_path: Path) -> None:
+    values, read = answered(data__validation="none.jsonl").values, facts(tmp_path)
+    found = look(ask(values, read.folder), [].append)
+    text = data.text(values, found, 0)
+    assert "train       750 rows · format messages\nlengths     28 to 76 tokens, median" in text
+    assert "validation  `" in text and "none.jsonl` is not a file. Hint: ls" in text
+    assert "test        450 rows · format messages" in text
+    assert "! warning  near-duplicates       7 rows\n  7 of 750 rows say nearly" in text
+    assert "\n  Fix: take those rows out" in text
+    assert "! warning  leak                  1 row\n  `rows/test.jsonl`: 1 of 450" in text
+    assert text.index("! warning") < text.index("· note")
+    assert text.endswith("  assistant: lost_luggage")
+    assert data.tally(found.findings) == "2 warnings, 2 notes"
+
+
+def test_data_says_how_far_it_is_while_it_looks() -> None:
+    text = data.text(answered().values, None, 12_000)
+    assert "train       rows/train.jsonl" in text
+    assert "looking     12,000 rows looked through so far ..." in text
+    assert "looking" not in data.text(fresh().values, None, 0)
 
 
 def test_model_shows_parameters_context_and_template(tmp_path: Path) -> None:

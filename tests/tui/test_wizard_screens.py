@@ -19,7 +19,7 @@ _UPDATE = "UPDATE_SCREENS" in os.environ
     [
         ("first", 80, 24, "Because:"),
         ("goal", 120, 40, "750 good examples"),
-        ("data", 80, 24, "lost_luggage"),
+        ("data", 80, 24, "Look closer at what was found"),
         ("model", 120, 40, "Template"),
     ],
 )

@@ -148,11 +148,7 @@ def _show(
     file: Path, rows: "Iterable[Read]", number: int, model: str | None, as_json: bool
 ) -> None:
     """Print one row as training sees it."""
-    from planner.data.encode import TurnsRewritten
-    from planner.data.formats import KINDS
-    from planner.data.training import variant
-    from planner.data.xray import xray
-    from tui import xray_page
+    from tui import seen, xray_page
 
     chat = _chat(model)
     if not chat:
@@ -162,21 +158,10 @@ def _show(
     found = next(islice(rows, number, None), None)
     if not found:
         raise UsageProblem(f"`{file}` has no row {number}.", hint="rows are counted from 0")
-    if KINDS[found.format] != "conversation":
-        raise UsageProblem(
-            f"Row {number} of `{file}` is `{found.format}`, which no trainer takes yet.",
-            hint="only conversations can be shown as training sees them",
-        )
-    template = chat.template
-    try:
-        seen = xray(found.row, template, chat.tokenizer)
-    except TurnsRewritten:
-        other = variant(template)
-        if not other:
-            raise
-        output.note("the model's own template changes earlier text: shown is its training variant")
-        seen = xray(found.row, other, chat.tokenizer)
+    shown, varied = seen.seen(found, chat.template, chat.tokenizer)
+    if varied:
+        output.note(seen.VARIANT)
     if as_json:
-        output.data_json(xray_page.record(seen, number))
+        output.data_json(xray_page.record(shown, number))
     else:
-        output.data(xray_page.page(seen, f"row {number} ({found.path.name}, {found.place})"))
+        output.data(xray_page.page(shown, f"row {number} ({found.path.name}, {found.place})"))

@@ -6,13 +6,13 @@ and the thread ends at its next result.
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import TypeVar
 
 Result = TypeVar("Result")
 
 
-async def each(work: Callable[[], Iterable[Result]]) -> AsyncIterator[Result]:
+async def each(work: Callable[[], Iterable[Result]]) -> AsyncGenerator[Result, None]:
     """Yield what `work` yields, as it comes. Raises what it raises."""
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[tuple[Result, ...] | BaseException]()
     unwanted = threading.Event()

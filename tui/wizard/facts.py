@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 from threading import Lock as Mutex
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from lockfiles.errors import UsageProblem
 from planner.interview.answers import check
+from tui.wizard.asked import columns, located, stamp, stamp_of
+from tui.wizard.reports import Part, Reports
 
 if TYPE_CHECKING:
     from lockfiles.lock import Lock
     from planner.choose import Choice
+    from planner.data.files.raw import RawRow
     from planner.data.formats import Table
     from planner.gather import PlanFacts
     from planner.machine import MachineFacts
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 Read = TypeVar("Read")
 Values = Mapping[str, object]
 
+_FIRST = 3
+"""Rows that a mapping of columns is shown on."""
 _STREAM = ("train.max_length", "train.seed", "train.epochs")
 """Answers outside their tables that the encoded data depends on."""
 
@@ -35,6 +40,7 @@ class Facts:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.reports = Reports(folder)
         self._kept: dict[str, tuple[object, object]] = {}
         self._mutexes: defaultdict[str, Mutex] = defaultdict(Mutex)
 
@@ -47,22 +53,49 @@ class Facts:
         from planner.data.formats import load_table
 
         path = self._path(values[f"data.{split}"])
-        columns = _columns(values)
+        mapped = columns(values)
         system = str(values["data.system"])
-        key = (path, _stamp(path), tuple((columns or {}).items()), system)
+        key = (path, stamp(path), tuple((mapped or {}).items()), system)
         return self._once(
-            f"rows of {split}", key, lambda: load_table(path, columns=columns, system=system)
+            f"rows of {split}", key, lambda: load_table(path, columns=mapped, system=system)
         )
+
+    def part(self, values: Values, split: str) -> Part:
+        """Return what one split's file is. Raises UsageProblem where it is wrong."""
+        found = self.reports.part(values, split)
+        if found:
+            return found
+        table = self.table(values, split)
+        return Part(len(table.rows), table.format)
 
     def examples(self, values: Values) -> int | None:
         """Return how many training rows were counted; None where nobody has yet."""
         from planner.data.formats import Table
 
+        if found := self.reports.part(values, "train"):
+            return found.rows
         key, table = self._kept.get("rows of train", (None, None))
         path = self._path(values["data.train"])
-        if isinstance(table, Table) and isinstance(key, tuple) and key[:2] == (path, _stamp(path)):
+        if isinstance(table, Table) and isinstance(key, tuple) and key[:2] == (path, stamp(path)):
             return len(table.rows)
         return None
+
+    def first_rows(self, values: Values) -> tuple[RawRow, ...]:
+        """Return the first rows of the training file. Raises UsageProblem where it is wrong."""
+        from planner.data.read import read_raw
+
+        path = self._path(values["data.train"])
+        key = (path, stamp(path))
+        return self._once("first rows", key, lambda: tuple(islice(read_raw(path), _FIRST)))
+
+    def column_names(self, values: Values) -> tuple[str, ...]:
+        """Return the columns of the first rows, where those were read; it reads nothing."""
+        key, rows = self._kept.get("first rows", (None, ()))
+        path = self._path(values["data.train"])
+        if key != (path, stamp(path)):
+            return ()
+        read = cast("tuple[RawRow, ...]", rows)
+        return tuple(dict.fromkeys(name for raw in read for name in raw.values if name.strip()))
 
     def model(self, values: Values) -> ModelFacts:
         """Return the base model's facts. Raises UsageProblem where it is none."""
@@ -80,7 +113,7 @@ class Facts:
         from planner import machine
 
         saved = self._path(values["machine.facts"]) if values["machine.facts"] else None
-        key = (saved, saved and _stamp(saved))
+        key = (saved, saved and stamp(saved))
         return self._once(
             "machine", key, lambda: machine.load(saved) if saved else machine.probe(self.folder)
         )
@@ -95,7 +128,7 @@ class Facts:
         )  # fmt: skip
         key = (
             tuple(answers[name] for name in answers if _encodes(name)),
-            tuple(_stamp(self._path(values[name])) for name in names),
+            tuple(stamp_of(values[name], self.folder) for name in names),
         )
         return self._once("plan", key, lambda: gather(answers, self.folder, machine=machine))
 
@@ -128,11 +161,11 @@ class Facts:
 
         answers = check(values, {})
         folder = self._path(values["model.source"])
-        key = (folder, values["model.revision"], _stamp(folder / "config.json"))
+        key = (folder, values["model.revision"], stamp(folder / "config.json"))
         return self._once("model", key, lambda: model_facts(answers, self.folder))
 
     def _path(self, value: object) -> Path:
-        return self.folder / Path(str(value)).expanduser()
+        return located(self.folder, value)
 
     def _once(self, what: str, key: object, read: Callable[[], Read]) -> Read:
         with self._mutexes[what]:
@@ -145,23 +178,3 @@ class Facts:
 
 def _encodes(key: str) -> bool:
     return key.partition(".")[0] in ("data", "model", "machine") or key in _STREAM
-
-
-def _columns(values: Values) -> dict[str, str] | None:
-    if values["data.format"] != "columns":
-        return None
-    prompt, completion = str(values["data.prompt_column"]), str(values["data.completion_column"])
-    if not (prompt and completion):
-        raise UsageProblem(
-            "The format `columns` needs the column of the prompt and the column of the answer.",
-            hint="answer `Column of the prompt` and `Column of the answer`, or choose `auto`",
-        )
-    return {"prompt": prompt, "completion": completion}
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size

@@ -13,10 +13,10 @@ from tui.wizard import apart, keys, pages, store
 from tui.wizard import draft as drafts
 from tui.wizard.draft import Draft
 from tui.wizard.facts import Facts
-from tui.wizard.pages import Page
+from tui.wizard.pages import Noticed, Page
 from tui.wizard.result import WizardResult
 from tui.wizard.steps import ALL, Problem, problems, said
-from tui.wizard.widgets.view import Shown, View
+from tui.wizard.widgets.view import Panel, Shown, View
 
 _SLOW_SECONDS = 0.3
 """After this long without facts, the page says that they are being read."""
@@ -81,7 +81,12 @@ class Moving(App[WizardResult]):
 
     def look(self) -> None:
         """Read the facts of the page anew, in place of a reading that still runs."""
-        self.run_worker(self._read(self.shown.page), group="facts", exclusive=True)
+        row = self.shown.page.rows[self.shown.cursor]
+        if isinstance(row, Noticed):
+            self.workers.cancel_group(self, "facts")
+            self.view.tell(row.text)
+        else:
+            self.run_worker(self._read(self.shown.page), group="facts", exclusive=True)
 
     async def _read(self, page: Page) -> None:
         slow = self.set_timer(_SLOW_SECONDS, lambda: self.view.tell("Reading ..."))
@@ -91,6 +96,17 @@ class Moving(App[WizardResult]):
                 self.view.tell(text)
         finally:
             slow.stop()
+        self.renew()
+
+    def renew(self) -> None:
+        """Show the rows of a step that its facts have brought, with the cursor where it is."""
+        if not self._on_step:
+            return
+        page = pages.of_step(self.draft, self.facts, self.out)
+        if page.rows != self.shown.page.rows:
+            cursor = min(self.shown.cursor, len(page.rows) - 1)
+            self.shown = replace(self.shown, page=page, cursor=cursor)
+            self.view.redraw(self.shown)
 
     def _keep(self) -> None:
         try:
@@ -108,20 +124,23 @@ class Moving(App[WizardResult]):
         last = len(self.shown.page.rows) - 1
         self.shown = replace(self.shown, cursor=max(0, min(last, self.shown.cursor + by)))
         self.view.show(self.shown)
+        if isinstance(self.shown.page.rows[self.shown.cursor], Noticed):
+            self.look()
 
     def action_facts(self) -> None:
         """Give the facts the whole page, or take it back."""
-        self.shown = replace(self.shown, reading=not self.shown.reading)
+        self.shown = replace(self.shown, reading=not self.shown.reading, panel=None)
         self.view.show(self.shown)
         if not self.shown.reading:
             self.look()
 
-    def read_only(self, text: str) -> None:
+    def read_only(self, panel: Panel) -> None:
         """Show a text in place of the page until the person closes it."""
-        self.workers.cancel_group(self, "facts")
-        self.shown = replace(self.shown, reading=True)
+        for group in ("facts", "rows"):
+            self.workers.cancel_group(self, group)
+        self.shown = replace(self.shown, reading=True, panel=panel)
         self.view.show(self.shown)
-        self.view.tell(text)
+        self.view.tell(panel.text)
         self.view.scroll(None)
 
     async def action_back(self) -> None:

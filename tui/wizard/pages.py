@@ -1,7 +1,7 @@
 """What the screen shows at one moment: rows to choose from, and the facts above them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lockfiles.errors import TunelockError
@@ -12,10 +12,14 @@ from tui.wizard.steps import ALL, Values, missing, said, verdict
 
 if TYPE_CHECKING:
     from planner.choose import Choice
+    from planner.data.checks.finding import Finding
     from planner.models import ModelFacts
 
 START = "Start?"
 """The title of the page that asks before starting."""
+FINDINGS = "What was found"
+"""The title of the page that lists what is wrong with the data."""
+_ENTER = "Enter shows the first rows that have it; Esc goes back to the step."
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,18 @@ class Action:
     """The application's action."""
     title: str
     """What it does, in words."""
+    about: str = ""
+    """What the note below the page says of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noticed(Action):
+    """A row that shows what is wrong with the data."""
+
+    finding: "Finding"
+    """What is wrong."""
+    text: str
+    """Its sentence and its fix, shown in place of the facts."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +60,10 @@ def of_step(draft: Draft, facts: Facts, out: str) -> Page:
     """Return the page of the draft's current step."""
     step = ALL[draft.current]
     rows: tuple[Question | Action, ...] = step.applying(draft.values)
+    if draft.current == "data":
+        rows = tuple(_data_rows(draft.values, facts))
+    if draft.current == "model":
+        rows += _x_ray(draft.values)
     if draft.current == "review":
         rows = (
             Action("write", f"Write {out} and its lock"),
@@ -79,6 +99,47 @@ def of_start(draft: Draft, facts: Facts) -> Page:
     return Page(START, rows, lambda: _guarded(text()))
 
 
+def of_findings(draft: Draft, facts: Facts) -> Page:
+    """Return the page that lists the findings on the data; the draft's report has some."""
+    from tui.wizard.panels import data
+
+    looked = facts.reports.looked(draft.values)
+    rows = tuple(
+        Noticed(
+            "rows_of",
+            data.finding_line(finding),
+            _ENTER if finding.rows else "",
+            finding=finding,
+            text=data.finding_text(finding),
+        )
+        for finding in (looked.findings if looked else ())
+    )
+    return Page(FINDINGS, rows, lambda: iter(()))
+
+
+def _data_rows(values: Values, facts: Facts) -> Iterator[Question | Action]:
+    """Yield the questions, columns that the file has offered as choices, and what else to do."""
+    names = facts.column_names(values)
+    for question in ALL["data"].applying(values):
+        if names and question.key.endswith("_column"):
+            yield replace(question, kind="choice", choices=names)
+        else:
+            yield question
+    looked = facts.reports.looked(values)
+    if looked and looked.findings:
+        from tui.wizard.panels import data
+
+        yield Action("findings", f"Look closer at what was found: {data.tally(looked.findings)}")
+    yield from _x_ray(values)
+
+
+def _x_ray(values: Values) -> tuple[Action, ...]:
+    """Return the row that shows training rows as training sees them, once that can be."""
+    if not (values["data.train"] and values["model.source"]):
+        return ()
+    return (Action("x_ray", "See a row as training sees it (x)"),)
+
+
 def _guarded(lines: Iterator[str]) -> Iterator[str]:
     shown = ""
     try:
@@ -100,14 +161,8 @@ def _goal(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
 def _data(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
     from tui.wizard.panels import data
 
-    tables, problems = {}, {}
-    for split in ("train", "validation", "test"):
-        if draft.values[f"data.{split}"]:
-            try:
-                tables[split] = facts.table(draft.values, split)
-            except TunelockError as problem:
-                problems[split] = said(problem)
-    yield data.text(tables, problems)
+    values, reports = draft.values, facts.reports
+    yield data.text(values, reports.looked(values), reports.seen)
 
 
 def _model(draft: Draft, facts: Facts, out: str) -> Iterator[str]:

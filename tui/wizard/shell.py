@@ -10,12 +10,13 @@ from planner.interview.questions import BY_KEY
 from tui.wizard import apart, finish, keys, pages
 from tui.wizard import draft as drafts
 from tui.wizard.draft import STEPS
-from tui.wizard.moving import Moving
+from tui.wizard.looking import Looking
 from tui.wizard.steps import said
 from tui.wizard.widgets.edit_line import EditLine
+from tui.wizard.widgets.view import Panel
 
 
-class Wizard(Moving):
+class Wizard(Looking):
     """Turns keys into answers, and the answers into files."""
 
     problem: TunelockError | None = None
@@ -30,6 +31,8 @@ class Wizard(Moving):
         """Leave the keys to the line that is typed in, and the rows alone while hidden."""
         if self._editing:
             return action in ("close", "leave", "quit", "help_quit")
+        if action == "cycle" and self.seeing_through:
+            return True
         return not (self.shown.reading and action in ("choose", "cycle"))
 
     # Answering
@@ -45,7 +48,10 @@ class Wizard(Moving):
             await self._edit(row)
 
     def action_cycle(self, by: int) -> None:
-        """Take another of the possible answers."""
+        """Take another of the possible answers, or show another row."""
+        if self.seeing_through:
+            self.turn_row(self.row + by)
+            return
         row = self.shown.page.rows[self.shown.cursor]
         if not isinstance(row, Question) or row.kind not in ("boolean", "choice"):
             return
@@ -53,8 +59,9 @@ class Wizard(Moving):
         if isinstance(value, bool):
             self._answer(row, not value)
         else:
-            place = row.choices.index(str(value)) + by
-            self._answer(row, row.choices[place % len(row.choices)])
+            before = -1 if by > 0 else 0
+            place = row.choices.index(str(value)) if value in row.choices else before
+            self._answer(row, row.choices[(place + by) % len(row.choices)])
 
     def _answer(self, question: Question, value: object) -> None:
         self.go(drafts.answer(self.draft, question.key, value), question.key)
@@ -78,9 +85,10 @@ class Wizard(Moving):
         return bool(self.query(EditLine))
 
     def on_edit_line_typed(self, event: EditLine.Typed) -> None:
-        """Take an answer or a command, or say what is wrong with it."""
-        if event.about == ":":
-            self._command(event.text)
+        """Take an answer, a command or a row's number, or say what is wrong with it."""
+        others = {":": self._command, "row": self._go_to_row}
+        if event.about in others:
+            others[event.about](event.text)
             return
         question = BY_KEY[event.about]
         try:
@@ -109,6 +117,22 @@ class Wizard(Moving):
         self._untype()
         self.call_after_refresh(self.run_action, key.action)
 
+    async def action_row(self) -> None:
+        """Ask for the number of the row to see as training sees it."""
+        if self.seeing_through:
+            await self._type("row", "row, from 0", "")
+        else:
+            self.view.say("g asks for a row's number while a row is seen as training sees it: x.")
+
+    def _go_to_row(self, text: str) -> None:
+        number = text.strip().replace(",", "")
+        if not number.isascii() or not number.isdigit():
+            self.view.say("A row's number is a whole number from 0.")
+            return
+        self._untype()
+        if self.seeing_through:
+            self.turn_row(int(number[:9]))
+
     def _untype(self) -> None:
         """Close the line at the bottom."""
         self.query(EditLine).remove()
@@ -118,7 +142,8 @@ class Wizard(Moving):
         """Explain the question under the cursor, and the keys."""
         row = self.shown.page.rows[self.shown.cursor]
         about = keys.question_lines(row) if isinstance(row, Question) else []
-        self.read_only("\n".join([*about, "Keys:", *keys.help_lines()]))
+        text = "\n".join([*about, "Keys:", *keys.help_lines()])
+        self.read_only(Panel("Help", text))
 
     def action_close(self) -> None:
         """Close the line, the facts or the page that is open."""
@@ -127,8 +152,8 @@ class Wizard(Moving):
             self.view.say("")
         elif self.shown.reading:
             self.action_facts()
-        elif self.shown.page.title == pages.START:
-            self.go(self.draft)
+        elif self.shown.page.title in (pages.START, pages.FINDINGS):
+            self.go(self.draft, "findings")
 
     # Ending
 

@@ -57,7 +57,7 @@ def verdict(values: Values, facts: Facts, *, read: bool = True) -> tuple[Decisio
     fine-tuning asks for are assumed.
     """
     if read and values["data.train"]:
-        _tried(lambda: facts.table(values, "train"), "")
+        _tried(lambda: facts.part(values, "train"), "")
     counted = facts.examples(values)
     return decide(values, ENOUGH_EXAMPLES if counted is None else counted), counted is not None
 
@@ -93,7 +93,7 @@ def _data(values: Values, facts: Facts) -> tuple[Problem, ...]:
     found: list[Problem] = []
     for split in ("train", "validation", "test"):
         if values[f"data.{split}"]:
-            found += _table(values, facts, split)
+            found += _part(values, facts, split)
     if found or not _goal(values, facts):
         return tuple(found)
     decision, _ = verdict(values, facts)
@@ -103,10 +103,10 @@ def _data(values: Values, facts: Facts) -> tuple[Problem, ...]:
     )
 
 
-def _table(values: Values, facts: Facts, split: str) -> tuple[Problem, ...]:
-    if problem := _tried(lambda: facts.table(values, split), f"data.{split}"):
+def _part(values: Values, facts: Facts, split: str) -> tuple[Problem, ...]:
+    if problem := _tried(lambda: facts.part(values, split), f"data.{split}"):
         return problem
-    wanted, found = values["data.format"], facts.table(values, split).format
+    wanted, found = values["data.format"], facts.part(values, split).format
     if wanted in ("auto", found):
         return ()
     return (Problem(f"The rows are `{found}`, not `{wanted}`: choose `auto`.", "data.format"),)

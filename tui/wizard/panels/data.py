@@ -1,31 +1,97 @@
-"""What the data files were recognised as, and one row of them."""
+"""What the data files were recognised as, what is wrong with them, and one row of them."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from planner.data.formats import Table
+from tui.wizard.reports import Looked
+
+if TYPE_CHECKING:
+    from planner.data.checks.finding import Finding, Severity
+    from planner.data.report import Report
 
 _NO_FILE = {
+    "train": "name a file below",
     "validation": "split off the training file",
     "test": "no file; validation is used",
 }
+_SYMBOLS: dict["Severity", str] = {"refused": "✗", "warning": "!", "note": "·"}
 
 
-def text(tables: Mapping[str, Table], problems: Mapping[str, str]) -> str:
-    """Return format and rows of each split, what is wrong with any, and the first row.
+def text(values: Mapping[str, object], looked: Looked | None, seen: int) -> str:
+    """Return what each split's file is, the findings, and the first row.
 
-    A split is in `tables` where it could be read, and in `problems` where it could not.
+    Without a report, `seen` rows were looked through so far.
     """
-    lines = [_split(split, tables, problems) for split in ("train", "validation", "test")]
-    if "train" in tables:
+    if not looked:
+        return "\n".join(_waiting(values, seen))
+    lines = list(_files(values, looked))
+    if looked.report:
+        lines += ["", *_findings(looked.findings)]
+    if looked.first:
         lines += ["", "The first training row:"]
-        lines += [f"  {turn.role}: {turn.content}" for turn in tables["train"].rows[0].messages]
+        lines += [f"  {role}: {said}" for role, said in looked.first]
     return "\n".join(lines)
 
 
-def _split(split: str, tables: Mapping[str, Table], problems: Mapping[str, str]) -> str:
-    if split in problems:
-        return f"{split:<11} {problems[split]}"
-    if split not in tables:
-        return f"{split:<11} {_NO_FILE.get(split, 'name a file below')}"
-    table = tables[split]
-    return f"{split:<11} {len(table.rows):,} rows · format {table.format}"
+def finding_line(finding: "Finding") -> str:
+    """Return a finding in short: symbol, word, id and how many rows have it."""
+    rows = finding.rows_found
+    count = f"{rows:,} {'row' if rows == 1 else 'rows'}" if rows else "whole file"
+    return f"{_SYMBOLS[finding.severity]} {finding.severity:<7}  {finding.id:<20}  {count}"
+
+
+def finding_text(finding: "Finding") -> str:
+    """Return a finding's sentence, and what to do about it."""
+    return f"{finding.said}\nFix: {finding.fix}." if finding.fix else finding.said
+
+
+def tally(findings: Sequence["Finding"]) -> str:
+    """Return how many findings there are of each severity, in words."""
+    counts = Counter(finding.severity for finding in findings)
+    words: dict[Severity, str] = {"refused": "refused", "warning": "warnings", "note": "notes"}
+    return ", ".join(
+        f"{count} {word if count == 1 else words[word]}"
+        for word in _SYMBOLS
+        if (count := counts[word])
+    )
+
+
+def lengths(report: "Report") -> str:
+    """Return how long rows are."""
+    found = report.lengths
+    return (
+        f"{found.minimum:,} to {found.maximum:,} {report.unit}, median {found.median:,}, "
+        f"95% up to {found.percentile_95:,}"
+    )
+
+
+def _waiting(values: Mapping[str, object], seen: int) -> Iterator[str]:
+    for split, no_file in _NO_FILE.items():
+        named = values[f"data.{split}"]
+        yield f"{split:<11} {named or no_file}"
+    if values["data.train"]:
+        yield f"looking     {seen:,} rows looked through so far ..."
+
+
+def _files(values: Mapping[str, object], looked: Looked) -> Iterator[str]:
+    for split, no_file in _NO_FILE.items():
+        part = looked.parts.get(split)
+        if split in looked.problems:
+            yield f"{split:<11} {looked.problems[split]}"
+        elif part:
+            yield f"{split:<11} {part.rows:,} rows · format {part.format}"
+        else:
+            yield f"{split:<11} {no_file}"
+        if split == "train" and looked.report and looked.report.lengths.rows:
+            yield f"lengths     {lengths(looked.report)}"
+    if "model" in looked.problems:
+        yield f"model       {looked.problems['model']}"
+
+
+def _findings(findings: Sequence["Finding"]) -> Iterator[str]:
+    for finding in findings:
+        yield finding_line(finding)
+        yield from (f"  {line}" for line in finding_text(finding).splitlines())
+    if not findings:
+        yield "✓ No check found anything."

@@ -23,6 +23,20 @@ _BESIDE_FACTS = 23
 """The same, with the margins of the facts."""
 _NOTE_SLACK = 16
 """Cells that wrapping two lines may lose."""
+_CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"}
+_CONTROLS |= {code: 0xFFFD for code in range(0x7F, 0xA0)}
+"""What stands for characters of a file that would steer the terminal."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A text that has the whole page for a while."""
+
+    title: str
+    """What stands in the frame."""
+    text: str
+    keys: str = "Esc goes back"
+    """What the frame says about keys."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +50,9 @@ class Shown:
     cursor: int = 0
     """The row under the cursor, from 0."""
     reading: bool = False
-    """True while the facts have the whole page."""
+    """True while the facts, or a panel, have the whole page."""
+    panel: Panel | None = None
+    """What is read in place of the facts; None for those."""
 
 
 class View(Vertical):
@@ -85,13 +101,17 @@ class View(Vertical):
 
     def show(self, shown: Shown) -> None:
         """Draw everything but the facts, which come later through `tell`."""
+        self.redraw(shown)
+        self.say("")
+
+    def redraw(self, shown: Shown) -> None:
+        """Draw as `show` does, and leave the sentence below the page."""
         self._shown = shown
         self._frame(self.query_one("#page"))
         rows = self.query_one(Rows)
         if rows.display == shown.reading:
             rows.display = not shown.reading
         self._draw()
-        self.say("")
 
     def _draw(self) -> None:
         self._text("header", self._header())
@@ -102,7 +122,9 @@ class View(Vertical):
 
     def _frame(self, page: Widget) -> None:
         """Name the page; a frame drawn anew is sent with all that it holds, so only then."""
-        words = (self._shown.page.title, "f goes back" if self._shown.reading else "f reads all")
+        panel = self._shown.panel
+        way = "f goes back" if self._shown.reading else "f reads all"
+        words = (panel.title, panel.keys) if panel else (self._shown.page.title, way)
         if words != self._words:
             self._words = words
             page.border_title, page.border_subtitle = words
@@ -110,8 +132,13 @@ class View(Vertical):
     def tell(self, facts: str) -> None:
         """Show the facts of the page."""
         self._facts = facts
-        text = wrapped(facts, max(1, self.app.size.width - _BESIDE_FACTS))
+        text = wrapped(facts.translate(_CONTROLS), self.facts_width)
         self.query_one("#facts", Lined).show([(f" {line}", "") for line in text.splitlines()])
+
+    @property
+    def facts_width(self) -> int:
+        """Cells of a line of the facts."""
+        return max(1, self.app.size.width - _BESIDE_FACTS)
 
     def say(self, sentence: str) -> None:
         """Say a sentence below the page; an empty one explains the row under the cursor."""
@@ -132,8 +159,10 @@ class View(Vertical):
     def _about(self) -> str:
         """Return what the row under the cursor asks, as far as the row does not say it."""
         row = self._shown.page.rows[self._shown.cursor]
-        if not isinstance(row, Question):
+        if self._shown.panel:
             return ""
+        if not isinstance(row, Question):
+            return row.about
         text = f"{row.title}: {row.help}" if "…" in self._row(self._shown.cursor)[0] else row.help
         choices = f"[{' · '.join(row.choices)}] " if row.kind == "choice" else ""
         room = 2 * self.app.size.width - _NOTE_SLACK
@@ -149,7 +178,9 @@ class View(Vertical):
     def _row(self, index: int) -> tuple[str, str]:
         row, here = self._shown.page.rows[index], index == self._shown.cursor
         if not isinstance(row, Question):
-            return f"{'▸' if here else ' '} {row.title}", "bold" if here else ""
+            beside = any(isinstance(other, Question) for other in self._shown.page.rows)
+            mark = f"{'▸' if here else ' '} {'  ' if beside else ''}"
+            return mark + row.title, "bold" if here else ""
         values = self._shown.draft.values
         style = "bold" if here else "dim" if values[row.key] == row.default else ""
         width = max(12, self.app.size.width - _BESIDE_ROWS)
@@ -161,6 +192,7 @@ class View(Vertical):
 
     def _text(self, where: str, text: str) -> None:
         """Change one part; what is there already costs nothing on the wire."""
+        text = text.translate(_CONTROLS)
         if self._texts[where] != text:
             self._texts[where] = text
             self.query_one(f"#{where}", Static).update(text, layout=False)

@@ -1,0 +1,179 @@
+"""The data looked at beside the screen: the report, the rows behind it, and the X-ray."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.tui.wizard_pilot import Run, until, until_text
+from tests.tui.wizard_samples import answered, lay_out
+from tui.wizard.children import child as children
+from tui.wizard.draft import Draft, passing
+from tui.wizard.shell import Wizard
+
+_SIZE = (80, 24)
+_CLOSER = "Look closer at what was found"
+
+
+def at_data(**changed: object) -> Draft:
+    """Return the demo's answers at the Data step."""
+    return passing(answered(**changed))
+
+
+def wizard(folder: Path, draft: Draft) -> Wizard:
+    return Wizard(folder, "run.toml", draft, None)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the names of the processes that are started from now on."""
+    names: list[str] = []
+    start = children.Child.__init__
+
+    def noted(self: children.Child, work: str, first: object) -> None:
+        names.append(work)
+        start(self, work, first)
+
+    monkeypatch.setattr(children.Child, "__init__", noted)
+    return names
+
+
+async def move_to(run: Run, beginning: str) -> None:
+    """Move the cursor down to the row that begins so."""
+    for _ in range(20):
+        if any("▸" in line and beginning in line for line in screen(run).splitlines()):
+            return
+        await run.press("down")
+    raise AssertionError(screen(run))
+
+
+def screen(run: Run) -> str:
+    from tests.tui.wizard_pilot import painted
+
+    assert isinstance(run.app, Wizard)
+    return painted(run.app)
+
+
+async def test_findings_are_told_one_by_one_and_their_rows_shown(tmp_path: Path) -> None:
+    async with wizard(lay_out(tmp_path), at_data()).run_test(size=_SIZE) as run:
+        await until_text(run, _CLOSER)
+        await move_to(run, _CLOSER)
+        await run.press("enter")
+        shown = await until_text(run, "│ 7 of 750 rows say nearly the same")
+        assert "▸ ! warning  near-duplicates       7 rows" in shown
+        assert "  · note     too-few               whole file" in shown
+        await run.press("enter")
+        shown = await until_text(run, "row 111 (train.jsonl, line 112)")
+        assert "7 of 7 rows, counted from 0:" in shown and "user      │ " in shown
+        assert "Rows: near-duplicates" in shown
+        await run.press("escape", "down")
+        await until_text(run, "│ `rows/test.jsonl`: 1 of 450 rows stands in the training")
+        await run.press("enter")
+        shown = await until_text(run, "row 20 (test.jsonl, line 21)")
+        await run.press("escape", "down", "enter")
+        await until_text(run, "no single row has it")
+        await run.press("escape")
+        await until_text(run, f"▸   {_CLOSER}")
+
+
+async def test_a_report_is_made_once_for_equal_answers_and_an_unchanged_file(
+    tmp_path: Path, started: list[str]
+) -> None:
+    app = wizard(lay_out(tmp_path), at_data())
+    async with app.run_test(size=_SIZE) as run:
+        await until_text(run, _CLOSER)
+        await run.press("b")
+        await until_text(run, "1 of 7 · Goal")
+        await run.press("2")
+        await until_text(run, _CLOSER)
+        assert started == ["report"]
+        file = tmp_path / "rows" / "train.jsonl"
+        file.write_text("".join(file.read_text().splitlines(keepends=True)[:300]))
+        await run.press("b", "2")
+        await until_text(run, "300 rows · format messages")
+        assert started == ["report"] * 2
+
+
+async def test_a_changed_answer_makes_the_report_anew_and_a_left_step_ends_it(
+    tmp_path: Path, started: list[str]
+) -> None:
+    app = wizard(lay_out(tmp_path), at_data(data__test=""))
+    async with app.run_test(size=_SIZE) as run:
+        await until_text(run, _CLOSER)
+        await run.press("down", "down", "enter", *"rows/test.jsonl", "enter")
+        await until_text(run, "test        450 rows")
+        assert started == ["report"] * 2
+        await run.press("down", "enter", "b")
+        await until_text(run, "1 of 7 · Goal")
+        assert not [worker for worker in app.workers if worker.group == "report"]
+
+
+async def test_an_unreadable_file_says_its_one_error_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (lay_out(tmp_path) / "broken.jsonl").write_text('{"messages": [}\n')
+    draft = at_data(data__train="broken.jsonl", data__test="")
+    async with wizard(tmp_path, draft).run_test(size=_SIZE) as run:
+        shown = await until_text(run, "`broken.jsonl` line 1 is not valid JSON")
+        assert shown.count("Hint:") == 1 and _CLOSER not in shown
+
+
+async def test_a_row_is_seen_as_training_sees_it_and_the_next_and_any(tmp_path: Path) -> None:
+    app = wizard(lay_out(tmp_path), at_data())
+    async with app.run_test(size=_SIZE) as run:
+        await run.press("x")
+        shown = await until_text(run, "SCORED │ lost_luggage<|im_end|>")
+        assert "row 0 (train.jsonl, line 1): " in shown and " of them scored" in shown
+        assert "-      │ <|im_start|>system⏎" in shown
+        await run.press("right")
+        await until_text(run, "row 1 (train.jsonl")
+        await run.press("left", "left")
+        await until_text(run, "row 0 (train.jsonl")
+        await run.press("g", *"749", "enter")
+        await until_text(run, "row 749 (train.jsonl")
+        await run.press("right")
+        await until_text(run, "There is no row 750; the last one is 749.")
+        await until_text(run, "row 749 (train.jsonl")
+        await run.press("g", *"1x", "enter")
+        await until_text(run, "A row's number is a whole number from 0.")
+        await run.press("escape", "escape")
+        await until_text(run, "▸ • Training examples")
+        await until(run, lambda screen: app._rows is None)
+
+
+async def test_without_a_model_there_is_no_x_ray_and_the_reason_is_said(tmp_path: Path) -> None:
+    async with wizard(lay_out(tmp_path), at_data(model__source="")).run_test(size=_SIZE) as run:
+        shown = await until_text(run, _CLOSER)
+        assert "characters, median" in shown and "as training sees it" not in shown
+        await run.press("x")
+        await until_text(run, "Tokens are those of a model")
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("{{ messages[0].nothing.more }}", "Hint:"),
+        ("{% for m in messages %}{% endfor %}", "Hint:"),
+    ],
+)
+async def test_a_row_that_training_refuses_says_one_sentence_and_a_hint(
+    tmp_path: Path, template: str, words: str
+) -> None:
+    (lay_out(tmp_path) / "own.jinja").write_text(template)
+    draft = at_data(model__template="own.jinja")
+    async with wizard(tmp_path, draft).run_test(size=_SIZE) as run:
+        await run.press("x")
+        shown = await until_text(run, words)
+        assert "row 0" in shown and "SCORED" not in shown
+
+
+async def test_what_would_steer_the_terminal_is_shown_and_not_sent(tmp_path: Path) -> None:
+    said = [{"role": "user", "content": "a\x1b[2Jb"}, {"role": "assistant", "content": "c"}]
+    (lay_out(tmp_path) / "odd.jsonl").write_text(json.dumps({"messages": said}) + "\n")
+    draft = at_data(data__train="odd.jsonl", data__test="")
+    async with wizard(tmp_path, draft).run_test(size=_SIZE) as run:
+        await until_text(run, _CLOSER)
+        await run.press("x")
+        shown = await until_text(run, "a␛[2Jb")
+        assert "\x1b" not in shown

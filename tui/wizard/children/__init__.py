@@ -1,0 +1,1 @@
+"""Processes of their own that read the data beside the screen, so that keys never wait."""

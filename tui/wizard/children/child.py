@@ -1,0 +1,56 @@
+"""A process that works for the screen, seen from the screen: asked, heard, and ended."""
+
+import contextlib
+import pickle
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Iterator
+
+from tui.wizard import apart
+
+
+class Child:
+    """One process; what it is asked and what it answers are pickled values."""
+
+    def __init__(self, work: str, first: object) -> None:
+        """Start the module `work` of this folder and ask it the first thing."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", f"tui.wizard.children.{work}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self.ask(first)
+
+    def ask(self, what: object) -> None:
+        """Ask something; of a process that ended, the answers end too."""
+        assert self._process.stdin
+        with contextlib.suppress(OSError, ValueError):
+            pickle.dump(what, self._process.stdin)
+            self._process.stdin.flush()
+
+    async def answers(self) -> AsyncGenerator[object, None]:
+        """Yield what the process answers, until it ends; it is ended when this is left."""
+        try:
+            async with contextlib.aclosing(apart.each(self._heard)) as heard:
+                async for answer in heard:
+                    yield answer
+        finally:
+            self.end()
+
+    def end(self) -> None:
+        """End the process, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+    def _heard(self) -> Iterator[object]:
+        assert self._process.stdout
+        while True:
+            try:
+                yield pickle.load(self._process.stdout)
+            except (EOFError, pickle.UnpicklingError, ValueError):
+                return

@@ -1,0 +1,120 @@
+"""Shows rows of a data file one by one, as they were read or as training sees them."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from lockfiles.errors import TunelockError
+from planner.data.formats import Read, rows_of
+from planner.data.rows import Row
+from tui import seen, xray_page
+from tui.wizard.asked import columns
+from tui.wizard.children import parent
+from tui.wizard.children.chat import chat_of
+from tui.wizard.rows import NoRow, Opening, RowText
+from tui.wizard.steps import said
+
+_KEPT = 1000
+"""Rows behind the last one that are there to go back to, without reading the file anew."""
+_MOST_CHARS = 20_000
+"""Characters of a row that the screen is told."""
+
+Parts = tuple[tuple[str, str], ...]
+
+
+def work(asked: Iterator[object], tell: Callable[[object], None]) -> None:
+    """Answer each number with its RowText, or with NoRow behind the end."""
+    opening = next(asked)
+    assert isinstance(opening, Opening)
+    rows, show = _Rows(opening), None
+    for number in asked:
+        assert isinstance(number, int)
+        try:
+            show = show or (_as_trained(opening) if opening.as_trained else _as_read)
+            found = rows.at(number)
+            tell(show(number, found) if found else NoRow(number, rows.count))
+        except TunelockError as problem:
+            tell(RowText(number, f"row {number:,}", note=said(problem)))
+
+
+class _Rows:
+    """The rows of a file by their numbers; going on is quick, going far back reads it anew."""
+
+    def __init__(self, opening: Opening) -> None:
+        self._opening = opening
+        self._kept: deque[Read] = deque(maxlen=_KEPT)
+        self._rest: Iterator[Read] | None = None
+        self.count = 0
+        """Rows read so far; at the end of the file, all."""
+
+    def at(self, number: int) -> Read | None:
+        """Return the row, or None behind the end. Raises UsageProblem for a broken file."""
+        if not self._rest or number < self.count - len(self._kept):
+            self._rest = self._opened()
+        try:
+            while self.count <= number:
+                if not (read := next(self._rest, None)):
+                    return None
+                self._kept.append(read)
+                self.count += 1
+        except TunelockError:
+            self._rest = None
+            raise
+        return self._kept[number - self.count]
+
+    def _opened(self) -> Iterator[Read]:
+        self._kept.clear()
+        self.count = 0
+        asked, values = self._opening.asked, self._opening.asked.values
+        path, system = asked.path(self._opening.split), str(values["data.system"])
+        return rows_of(path, columns=columns(values), system=system)
+
+
+def _as_trained(opening: Opening) -> Callable[[int, Read], RowText]:
+    """Return what shows a row as training sees it. Raises the TunelockError of the model."""
+    chat = chat_of(opening.asked)
+    assert chat, "no model is named"
+
+    def show(number: int, found: Read) -> RowText:
+        x_ray, varied = seen.seen(found, chat.template, chat.tokenizer)
+        return RowText(
+            number,
+            f"{_name(number, found)}: {len(x_ray.tokens):,} tokens, {x_ray.scored:,} of them "
+            "scored",
+            _cut(xray_page.lines(x_ray)),
+            f"Note: {seen.VARIANT}." if varied else "",
+        )
+
+    return show
+
+
+def _as_read(number: int, found: Read) -> RowText:
+    return RowText(number, _name(number, found), _cut(_said(found.row)))
+
+
+def _said(row: Row) -> Iterator[tuple[str, str]]:
+    for turn in row.messages:
+        yield turn.role, f"{turn.content} {turn.more}".strip() if turn.more else turn.content
+    for turn in row.rejected[-1:]:
+        yield "rejected", turn.content
+    if row.liked is not None:
+        yield "label", "good" if row.liked else "bad"
+
+
+def _name(number: int, found: Read) -> str:
+    return f"row {number:,} ({found.path.name}, {found.place})"
+
+
+def _cut(parts: Iterator[tuple[str, str]]) -> Parts:
+    """Return as many characters as a screen is good for, and say what was left out."""
+    kept: list[tuple[str, str]] = []
+    room, more = _MOST_CHARS, 0
+    for mark, text in parts:
+        if room > 0:
+            kept.append((mark, text[:room]))
+        more += len(text) - len(text[: max(0, room)])
+        room -= len(text)
+    return (*kept, ("…", f"{more:,} more characters")) if more else tuple(kept)
+
+
+if __name__ == "__main__":
+    parent.serve(work)

@@ -1,0 +1,174 @@
+"""The data beside the screen: looked through while a person answers, and its rows shown."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tui.wizard import pages
+from tui.wizard.asked import SPLITS, Asked, ask
+from tui.wizard.moving import Moving
+from tui.wizard.pages import FINDINGS, Noticed
+from tui.wizard.reports import Looked
+from tui.wizard.steps import ALL
+from tui.wizard.widgets.view import Panel
+
+if TYPE_CHECKING:
+    from planner.data.checks.finding import Finding
+    from tui.wizard.children.child import Child
+    from tui.wizard.rows import NoRow, RowText
+
+_SHOWN = 20
+"""Rows of a finding that are shown."""
+_X_RAY_KEYS = "←→ row · g row number · Esc goes back"
+_ENDED = "Looking through it ended by a fault of its own. Hint: tunelock data {}."
+
+
+class Looking(Moving):
+    """Has processes look at the data, and shows what they tell."""
+
+    row = 0
+    """The training row that is seen through, or was last."""
+    _rows: Child | None = None
+    """Who sees rows through, while that is shown."""
+
+    def look(self) -> None:
+        """Read the facts of the page anew, and look the data through where that is due."""
+        if not self.shown.panel:
+            self.workers.cancel_group(self, "rows")
+        super().look()
+        if self.shown.page.title not in (ALL["data"].title, FINDINGS):
+            self.workers.cancel_group(self, "report")
+            self.facts.reports.stop()
+        elif asked := self.facts.reports.wanted(self.draft.values):
+            self.run_worker(self._look_through(asked), group="report", exclusive=True)
+
+    async def _look_through(self, asked: Asked) -> None:
+        from tui.wizard.children.child import Child
+
+        reports, whole = self.facts.reports, False
+        async with aclosing(Child("report", asked).answers()) as answers:
+            async for found in answers:
+                assert isinstance(found, Looked | int)
+                whole = isinstance(found, Looked)
+                reports.take(asked, found)
+                self._told()
+        if not whole:
+            reports.take(asked, Looked(problems={"train": _ENDED.format(asked.named("train"))}))
+            self._told()
+
+    def _told(self) -> None:
+        """Show what is known of the data now, where that is what is shown."""
+        if self._on_step and self.draft.current == "data" and not self.shown.panel:
+            super().look()
+
+    # The rows behind a finding
+
+    async def action_findings(self) -> None:
+        """List what is wrong with the data."""
+        self.turn(pages.of_findings(self.draft, self.facts))
+
+    async def action_rows_of(self) -> None:
+        """Show the first rows that have what the cursor is on."""
+        row = self.shown.page.rows[self.shown.cursor]
+        assert isinstance(row, Noticed)
+        if not row.finding.rows:
+            self.view.say("This is about the file as a whole; no single row has it.")
+            return
+        self.read_only(Panel(f"Rows: {row.finding.id}", "Reading ..."))
+        self.run_worker(self._read_rows(row.finding), group="rows", exclusive=True)
+
+    async def _read_rows(self, finding: Finding) -> None:
+        from tui.wizard.children.child import Child
+        from tui.wizard.panels import row as panel
+        from tui.wizard.rows import Opening, RowText
+
+        asked, numbers = ask(self.draft.values, self.facts.folder), finding.rows[:_SHOWN]
+        child = Child("rows", Opening(asked, _split(finding, asked), as_trained=False))
+        for number in numbers:
+            child.ask(number)
+        texts = [f"{len(numbers):,} of {finding.rows_found:,} rows, counted from 0:"]
+        async with aclosing(child.answers()) as answers:
+            async for found in answers:
+                if isinstance(found, RowText):
+                    texts.append(panel.text(found, self.view.facts_width))
+                    self._fill("\n\n".join(texts))
+                if len(texts) > len(numbers):
+                    return
+
+    def _fill(self, text: str, title: str = "") -> None:
+        """Show a text in the panel that is open."""
+        if panel := self.shown.panel:
+            panel = replace(panel, text=text, title=title or panel.title)
+            self.shown = replace(self.shown, panel=panel)
+            self.view.redraw(self.shown)
+            self.view.tell(text)
+
+    # A row as training sees it
+
+    @property
+    def seeing_through(self) -> bool:
+        """Whether a row is shown as training sees it."""
+        return bool(self._rows and self.shown.panel)
+
+    async def action_x_ray(self) -> None:
+        """Show a training row as training sees it."""
+        values = self.draft.values
+        for key in ("data.train", "model.source"):
+            if not values[key]:
+                step = key.partition(".")[0].capitalize()
+                self.view.say(f"Tokens are those of a model and a row: {step} has none yet.")
+                return
+        row = self.shown.page.rows[self.shown.cursor]
+        if isinstance(row, Noticed) and row.finding.rows:
+            self.row = row.finding.rows[0]
+        self.read_only(Panel("As training sees it", "Reading the model ...", _X_RAY_KEYS))
+        self.run_worker(self._see_through(), group="rows", exclusive=True)
+
+    def turn_row(self, to: int) -> None:
+        """Show another row as training sees it, from 0."""
+        self.view.say("")
+        self._ask(max(0, to))
+
+    def _ask(self, row: int) -> None:
+        assert self._rows
+        self.row = row
+        self._rows.ask(row)
+
+    async def _see_through(self) -> None:
+        from tui.wizard.children.child import Child
+        from tui.wizard.rows import NoRow, Opening, RowText
+
+        asked = ask(self.draft.values, self.facts.folder)
+        child = self._rows = Child("rows", Opening(asked, "train", as_trained=True))
+        child.ask(self.row)
+        try:
+            async with aclosing(child.answers()) as answers:
+                async for found in answers:
+                    assert isinstance(found, RowText | NoRow)
+                    if found.number == self.row:
+                        self._see(found)
+        finally:
+            if self._rows is child:
+                self._rows = None
+        self._fill(_ENDED.format(asked.named("train")))
+
+    def _see(self, found: RowText | NoRow) -> None:
+        from tui.wizard.panels import row as panel
+        from tui.wizard.rows import NoRow
+
+        if isinstance(found, NoRow):
+            self.view.say(f"There is no row {found.number:,}; the last one is {found.rows - 1:,}.")
+            self._ask(found.rows - 1)
+            return
+        self._fill(panel.text(found, self.view.facts_width))
+        self.view.scroll(None)
+
+
+def _split(finding: Finding, asked: Asked) -> str:
+    """Return whose rows a finding counts: those of the training file, or of one that leaks."""
+    for split in SPLITS[1:]:
+        if finding.id == "leak" and finding.said.startswith(f"`{asked.named(split)}`: "):
+            return split
+    return "train"
