@@ -177,3 +177,27 @@ async def test_what_would_steer_the_terminal_is_shown_and_not_sent(tmp_path: Pat
         await run.press("x")
         shown = await until_text(run, "a␛[2Jb")
         assert "\x1b" not in shown
+
+
+async def test_columns_are_chosen_from_those_of_the_file_with_the_rows_beside(
+    tmp_path: Path,
+) -> None:
+    rows = "".join(f"{number},why {number}?,as {number}\n" for number in range(5))
+    (lay_out(tmp_path) / "asked.csv").write_text("id,question,reply\n" + rows)
+    app = wizard(tmp_path, at_data(data__train="asked.csv", data__test=""))
+    async with app.run_test(size=_SIZE) as run:
+        shown = await until_text(run, "no known format. Hint: answer")
+        assert "--prompt-column" not in shown
+        await run.press("down", "down", "down", "left")
+        await until_text(run, "row 0  prompt  choose its column below")
+        await run.press("down")
+        await until_text(run, "[id · question · reply]")
+        await run.press("right", "right")
+        await until_text(run, "row 2  prompt  why 2?")
+        await run.press("down", "left")
+        shown = await until_text(run, "answer  as 2")
+        assert app.draft.values["data.prompt_column"] == "question"
+        assert app.draft.values["data.completion_column"] == "reply"
+        await run.press("f")
+        shown = await until_text(run, "train       5 rows · format columns")
+        assert "✗ refused  too-few" in shown

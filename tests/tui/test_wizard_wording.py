@@ -2,6 +2,7 @@
 
 import pytest
 
+from planner.data.formats import MAP_HINT
 from tui.wizard.wording import by_title
 
 
@@ -24,6 +25,12 @@ from tui.wizard.wording import by_title
             'in run.toml: [data] format = "columns", prompt_column = "…"',
             "answer `Format of the rows` with `columns` (step Data), "
             "answer `Column of the prompt` (step Data)",
+        ),
+        (
+            MAP_HINT,
+            "answer `Format of the rows` with `columns` (step Data), "
+            "answer `Column of the prompt` (step Data), "
+            "answer `Column of the answer` (step Data)",
         ),
         (
             "raise `train.max_length` in `run.toml`",

@@ -1,6 +1,7 @@
 """What the screen shows at one moment: rows to choose from, and the facts above them."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -162,7 +163,13 @@ def _data(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
     from tui.wizard.panels import data
 
     values, reports = draft.values, facts.reports
-    yield data.text(values, reports.looked(values), reports.seen)
+    found = data.text(values, reports.looked(values), reports.seen)
+    yield found
+    if values["data.format"] == "columns" and values["data.train"]:
+        from tui.wizard.panels import mapping
+
+        with suppress(TunelockError):  # the report says what is wrong with the file
+            yield f"{mapping.text(facts.first_rows(values), values)}\n\n{found}"
 
 
 def _model(draft: Draft, facts: Facts, out: str) -> Iterator[str]:

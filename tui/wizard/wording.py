@@ -8,6 +8,7 @@ _WRITE = re.compile(r"write `(\w+) = ([^`]*)` under `\[(\w+)\]` in `run\.toml`")
 _TABLE = re.compile(r'in run\.toml: \[(\w+)\] (\w+ = "[^"]*"(?:, \w+ = "[^"]*")*)')
 _PAIR = re.compile(r'(\w+) = ("[^"]*")')
 _KEY = re.compile(r"`(\w+\.\w+)`(?: in `run\.toml`)?")
+_FLAGS = re.compile(r"; `tunelock \w+` takes `--[\w-]+`(?: and `--[\w-]+`)*")
 _BLANK = ("", "…", "...")
 
 
@@ -15,8 +16,10 @@ def by_title(text: str) -> str:
     """Return a text with each key and each line of `run.toml` named by its question's title.
 
     ``write `merge = true` under `[results]` in `run.toml` `` becomes
-    ``answer `Merge the adapter into the model?` with `yes` (step Results)``.
+    ``answer `Merge the adapter into the model?` with `yes` (step Results)``. Flags of a command
+    that would do the same are left out.
     """
+    text = _FLAGS.sub("", text)
     text = _WRITE.sub(lambda m: _known(m, f"{m[3]}.{m[1]}", _answer(m[3], m[1], m[2])), text)
     text = _TABLE.sub(_answers, text)
     return _KEY.sub(lambda m: _known(m, m[1], _title(m[1])), text)
