@@ -11,29 +11,41 @@ from tui.wizard.draft import fresh, passing
 from tui.wizard.shell import Wizard
 
 _SCREENS = Path(__file__).parent / "wizard_screens"
+_CLOSER = "Look closer at what was found"
+_TO_FINDINGS = "down " * 6 + "enter"
 _UPDATE = "UPDATE_SCREENS" in os.environ
 
 
 @pytest.mark.parametrize(
-    ("name", "columns", "rows", "seen"),
+    ("name", "columns", "rows", "step", "keys"),
     [
-        ("first", 80, 24, "Because:"),
-        ("goal", 120, 40, "750 good examples"),
-        ("data", 80, 24, "Look closer at what was found"),
-        ("model", 120, 40, "Template"),
+        ("first", 80, 24, "goal", {"": "Because:"}),
+        ("goal", 120, 40, "goal", {"": "750 good examples"}),
+        ("data", 80, 24, "data", {"": _CLOSER}),
+        ("findings", 80, 24, "data", {"": _CLOSER, _TO_FINDINGS: "Fix: take"}),
+        ("x-ray", 80, 24, "data", {"": _CLOSER, "x": "SCORED"}),
+        ("model", 120, 40, "model", {"": "Template"}),
     ],
 )
 async def test_a_screen_is_drawn_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, columns: int, rows: int, seen: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    columns: int,
+    rows: int,
+    step: str,
+    keys: dict[str, str],
 ) -> None:
     monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
     draft = fresh() if name == "first" else answered()
-    while name in ("data", "model") and draft.current != name:
+    while draft.current != step:
         draft = passing(draft)
     monkeypatch.chdir(lay_out(tmp_path))
     app = Wizard(Path(), "run.toml", draft, None)
     async with app.run_test(size=(columns, rows)) as run:
-        await until_text(run, seen)
+        for pressed, seen in keys.items():
+            await run.press(*pressed.split())
+            await until_text(run, seen)
         await run.pause()
         screen = painted(app) + "\n"
     kept = _SCREENS / f"{name}-{columns}x{rows}.txt"

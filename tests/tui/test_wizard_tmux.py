@@ -14,6 +14,7 @@ from planner.interview.answers import check, given
 from tests.tui.wizard_drive import SECONDS, Tmux, drive, strokes, wizard_command
 from tests.tui.wizard_samples import ANSWERS, answered, lay_out
 from tui.wizard import store
+from tui.wizard.draft import passing
 from tui.wizard.facts import Facts
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
@@ -112,3 +113,24 @@ def test_the_demo_s_answers_by_keys_are_the_bytes_of_the_answers(
     planned = Facts(tmp_path).lock(answered().values)
     assert (tmp_path / "run.lock").read_text() == lock.write(planned)
     assert not store.place(tmp_path, "run.toml").exists()
+
+
+def test_the_data_is_looked_through_and_seen_as_training_sees_it(tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    store.save(passing(answered()), tmp_path, "run.toml")
+    session = Tmux(tmp_path, wizard_command())
+    try:
+        session.wait_for("Go on where I was")
+        session.press("enter")
+        session.wait_for("Look closer at what was found: 2 warnings, 2 notes")
+        session.press(*["down"] * 6, "enter")
+        session.wait_for("▸ ! warning  near-duplicates       7 rows")
+        session.press("enter")
+        session.wait_for("row 111 (train.jsonl, line 112)")
+        session.press("x")
+        session.wait_for("row 61 (train.jsonl, line 62): ")
+        session.wait_for("SCORED │ ")
+        session.press("q")
+        session.wait_for("ENDED 0")
+    finally:
+        session.close()

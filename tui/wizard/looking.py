@@ -60,7 +60,8 @@ class Looking(Moving):
 
     def _told(self) -> None:
         """Show what is known of the data now, where that is what is shown."""
-        if self._on_step and self.draft.current == "data" and not self.shown.panel:
+        on_data = self._on_step and self.draft.current == "data" and not self.shown.panel
+        if on_data and self.is_running:
             super().look()
 
     # The rows behind a finding
@@ -99,7 +100,7 @@ class Looking(Moving):
 
     def _fill(self, text: str, title: str = "") -> None:
         """Show a text in the panel that is open."""
-        if panel := self.shown.panel:
+        if (panel := self.shown.panel) and self.is_running:
             panel = replace(panel, text=text, title=title or panel.title)
             self.shown = replace(self.shown, panel=panel)
             self.view.redraw(self.shown)
@@ -147,7 +148,7 @@ class Looking(Moving):
             async with aclosing(child.answers()) as answers:
                 async for found in answers:
                     assert isinstance(found, RowText | NoRow)
-                    if found.number == self.row:
+                    if found.number == self.row and self.is_running:
                         self._see(found)
         finally:
             if self._rows is child:

@@ -89,18 +89,23 @@ class Moving(App[WizardResult]):
             self.run_worker(self._read(self.shown.page), group="facts", exclusive=True)
 
     async def _read(self, page: Page) -> None:
-        slow = self.set_timer(_SLOW_SECONDS, lambda: self.view.tell("Reading ..."))
+        slow = self.set_timer(_SLOW_SECONDS, lambda: self.tell("Reading ..."))
         try:
             async for text in apart.each(page.facts):
                 slow.stop()
-                self.view.tell(text)
+                self.tell(text)
         finally:
             slow.stop()
         self.renew()
 
+    def tell(self, text: str) -> None:
+        """Show a text as the facts; where the application ends, there is nobody to tell."""
+        if self.is_running:
+            self.view.tell(text)
+
     def renew(self) -> None:
         """Show the rows of a step that its facts have brought, with the cursor where it is."""
-        if not self._on_step:
+        if not (self._on_step and self.is_running):
             return
         page = pages.of_step(self.draft, self.facts, self.out)
         if page.rows != self.shown.page.rows:

@@ -21,8 +21,8 @@ _EVERY_SECONDS = 0.5
 """Between two words on how far it is."""
 _NAMED = 100
 """Rows of a finding that the screen is told."""
-_FIRST_CHARS = 2000
-"""Characters of a turn in the first row that the screen is told."""
+_FIRST_TURNS, _FIRST_CHARS = 8, 2000
+"""Turns of the first row that the screen is told, and characters of each."""
 
 Tell = Callable[[object], None]
 
@@ -136,7 +136,7 @@ def _now_and_then(tell: Tell) -> Callable[[int], None]:
 
 
 def _texts(row: Row) -> tuple[tuple[str, str], ...]:
-    return tuple((turn.role, turn.content[:_FIRST_CHARS]) for turn in row.messages)
+    return tuple((turn.role, turn.content[:_FIRST_CHARS]) for turn in row.messages[:_FIRST_TURNS])
 
 
 if __name__ == "__main__":

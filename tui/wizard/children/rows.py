@@ -15,8 +15,8 @@ from tui.wizard.steps import said
 
 _KEPT = 1000
 """Rows behind the last one that are there to go back to, without reading the file anew."""
-_MOST_CHARS = 20_000
-"""Characters of a row that the screen is told."""
+_MOST_CHARS, _FEW_CHARS = 20_000, 2000
+"""Characters that the screen is told of a row alone, and of one among others."""
 
 Parts = tuple[tuple[str, str], ...]
 
@@ -80,7 +80,7 @@ def _as_trained(opening: Opening) -> Callable[[int, Read], RowText]:
             number,
             f"{_name(number, found)}: {len(x_ray.tokens):,} tokens, {x_ray.scored:,} of them "
             "scored",
-            _cut(xray_page.lines(x_ray)),
+            _cut(xray_page.lines(x_ray), _MOST_CHARS),
             f"Note: {seen.VARIANT}." if varied else "",
         )
 
@@ -88,7 +88,7 @@ def _as_trained(opening: Opening) -> Callable[[int, Read], RowText]:
 
 
 def _as_read(number: int, found: Read) -> RowText:
-    return RowText(number, _name(number, found), _cut(_said(found.row)))
+    return RowText(number, _name(number, found), _cut(_said(found.row), _FEW_CHARS))
 
 
 def _said(row: Row) -> Iterator[tuple[str, str]]:
@@ -104,10 +104,10 @@ def _name(number: int, found: Read) -> str:
     return f"row {number:,} ({found.path.name}, {found.place})"
 
 
-def _cut(parts: Iterator[tuple[str, str]]) -> Parts:
-    """Return as many characters as a screen is good for, and say what was left out."""
+def _cut(parts: Iterator[tuple[str, str]], room: int) -> Parts:
+    """Return no more than `room` characters, and say how many are left out."""
     kept: list[tuple[str, str]] = []
-    room, more = _MOST_CHARS, 0
+    more = 0
     for mark, text in parts:
         if room > 0:
             kept.append((mark, text[:room]))
