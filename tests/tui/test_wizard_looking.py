@@ -7,6 +7,7 @@ import pytest
 
 from tests.tui.wizard_pilot import Run, until, until_text
 from tests.tui.wizard_samples import answered, lay_out
+from tui.wizard import store
 from tui.wizard.children import child as children
 from tui.wizard.draft import Draft, passing
 from tui.wizard.shell import Wizard
@@ -39,11 +40,11 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 async def move_to(run: Run, beginning: str) -> None:
-    """Move the cursor down to the row that begins so."""
+    """Move the cursor up to the row that begins so."""
     for _ in range(20):
         if any("▸" in line and beginning in line for line in screen(run).splitlines()):
             return
-        await run.press("down")
+        await run.press("up")
     raise AssertionError(screen(run))
 
 
@@ -74,6 +75,35 @@ async def test_findings_are_told_one_by_one_and_their_rows_shown(tmp_path: Path)
         await until_text(run, "no single row has it")
         await run.press("escape")
         await until_text(run, f"▸   {_CLOSER}")
+
+
+async def test_a_finding_is_mended_by_an_answer_and_left_again(
+    tmp_path: Path, started: list[str]
+) -> None:
+    app = wizard(lay_out(tmp_path), at_data())
+    async with app.run_test(size=_SIZE) as run:
+        await until_text(run, _CLOSER)
+        await move_to(run, _CLOSER)
+        await run.press("enter")
+        await until_text(run, "f mends it: copies and near copies")
+        await run.press("f")
+        shown = await until_text(run, "▸ ✓ mended   near-duplicates       7 rows")
+        assert "Will be mended: copies and near copies are left out." in shown
+        assert app.draft.values["data.dedupe"] == "near"
+        await run.press("down", "f")
+        await until_text(run, "▸ ✓ mended   leak")
+        assert app.draft.values["data.drop"] == ("leak",)
+        await run.press("f")
+        await until_text(run, "▸ ! warning  leak")
+        assert app.draft.values["data.drop"] == ()
+        await run.press("down", "down", "f")
+        await until_text(run, "No answer mends this")
+        await run.press("escape")
+        await until_text(run, "✓ mended   near-duplicates")
+        await until_text(run, f"▸   {_CLOSER}")
+        assert started == ["report"]
+    kept = store.restore(tmp_path, "run.toml")
+    assert kept is not None and kept.values["data.dedupe"] == "near"
 
 
 async def test_a_report_is_made_once_for_equal_answers_and_an_unchanged_file(

@@ -9,6 +9,7 @@ from tui.wizard import pages
 from tui.wizard.asked import ask
 from tui.wizard.children.report import look
 from tui.wizard.draft import answer, fresh, going, passing
+from tui.wizard.page import Action
 from tui.wizard.panels import data, goal, machine, model
 
 _GPU = Gpu("NVIDIA RTX 4090", 24 << 30, 23 << 30, "8.9")
@@ -91,7 +92,7 @@ def test_a_page_says_the_error_where_something_cannot_be_read(tmp_path: Path) ->
 def test_the_page_of_a_return_offers_both_ways() -> None:
     draft = answer(passing(passing(answered())), "data.system", "Be brief.")
     page = pages.of_return(draft)
-    assert [row.id for row in page.rows if isinstance(row, pages.Action)] == [
+    assert [row.id for row in page.rows if isinstance(row, Action)] == [
         "go_on",
         "start_over",
     ]

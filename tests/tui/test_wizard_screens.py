@@ -12,7 +12,7 @@ from tui.wizard.shell import Wizard
 
 _SCREENS = Path(__file__).parent / "wizard_screens"
 _CLOSER = "Look closer at what was found"
-_TO_FINDINGS = "down " * 6 + "enter"
+_TO_FINDINGS = "up up enter"
 _UPDATE = "UPDATE_SCREENS" in os.environ
 
 

@@ -35,6 +35,7 @@ KEYS = (
     Key("next", "n", "n", "next", "Check this step and go on.", "forward"),
     Key("back", "b", "b", "back", "Go one step back; nothing is checked.", "back"),
     Key("facts", "f", "f", "", "Read the facts above in full, and come back.", "facts"),
+    Key("mend", "f", "f", "", "On a finding: mend it by an answer, or take that back.", "mend"),
     Key("x_ray", "x", "x", "", "See a row as training sees it: its text, and what is scored.",
         "x_ray"),
     Key("row", "g", "g", "", "Go to a row by its number, where one is seen so.", "row"),

@@ -6,13 +6,15 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tui.wizard import pages
+from tui.wizard import data_pages
 from tui.wizard.asked import SPLITS, Asked, ask
+from tui.wizard.data_pages import FINDINGS
+from tui.wizard.draft import Draft
 from tui.wizard.moving import Moving
-from tui.wizard.pages import FINDINGS, Noticed
+from tui.wizard.page import Noticed
 from tui.wizard.reports import Looked
 from tui.wizard.steps import ALL
-from tui.wizard.widgets.view import Panel
+from tui.wizard.widgets.view import Panel, Shown
 
 if TYPE_CHECKING:
     from planner.data.checks.finding import Finding
@@ -68,7 +70,18 @@ class Looking(Moving):
 
     async def action_findings(self) -> None:
         """List what is wrong with the data."""
-        self.turn(pages.of_findings(self.draft, self.facts))
+        self._list(self.draft, 0)
+
+    def _list(self, draft: Draft, cursor: int) -> None:
+        """List the findings, or show the step where a file has changed meanwhile."""
+        page = data_pages.of_findings(draft, self.facts)
+        if not page.rows:
+            self.go(draft)
+            return
+        self.shown = Shown(draft, page, cursor)
+        self.view.show(self.shown)
+        self.view.scroll(None)
+        self.look()
 
     async def action_rows_of(self) -> None:
         """Show the first rows that have what the cursor is on."""
@@ -79,6 +92,19 @@ class Looking(Moving):
             return
         self.read_only(Panel(f"Rows: {row.finding.id}", "Reading ..."))
         self.run_worker(self._read_rows(row.finding), group="rows", exclusive=True)
+
+    async def action_mend(self) -> None:
+        """Answer what mends the finding under the cursor, or take that answer back."""
+        from tui.data_page import offered
+        from tui.wizard.mending import toggled
+
+        row = self.shown.page.rows[self.shown.cursor]
+        assert isinstance(row, Noticed)
+        if not (mend := offered(row.finding)):
+            self.view.say("No answer mends this; what it says is for a person to do.")
+            return
+        self._list(toggled(self.draft, mend), self.shown.cursor)
+        self.keep()
 
     async def _read_rows(self, finding: Finding) -> None:
         from tui.wizard.children.child import Child

@@ -13,7 +13,7 @@ from tui.wizard import apart, keys, pages, store
 from tui.wizard import draft as drafts
 from tui.wizard.draft import Draft
 from tui.wizard.facts import Facts
-from tui.wizard.pages import Noticed, Page
+from tui.wizard.page import Action, Noticed, Page
 from tui.wizard.result import WizardResult
 from tui.wizard.steps import ALL, Problem, problems, said
 from tui.wizard.widgets.view import Panel, Shown, View
@@ -39,7 +39,7 @@ class Moving(App[WizardResult]):
         self.out, self.start = out, start
         self.facts = Facts(folder)
         page = pages.of_return(kept) if kept else pages.of_step(start, self.facts, out)
-        self.shown = Shown(kept or start, page)
+        self.shown = Shown(kept or start, page, _first(page))
 
     def compose(self) -> ComposeResult:
         yield View(self.shown)
@@ -64,9 +64,9 @@ class Moving(App[WizardResult]):
     # What is shown
 
     def turn(self, page: Page, draft: Draft | None = None, key: str = "") -> None:
-        """Show a page, with the cursor on the question `key`, else on its first row."""
-        places = [row.key if isinstance(row, Question) else row.id for row in page.rows]
-        cursor = places.index(key) if key in places else 0
+        """Show a page, with the cursor on the row `key`, else on its first question or row."""
+        place = _place(page, key)
+        cursor = _first(page) if place is None else place
         if page.title != self.shown.page.title:
             self.view.tell("")
             self.view.scroll(None)
@@ -77,7 +77,7 @@ class Moving(App[WizardResult]):
     def go(self, draft: Draft, key: str = "") -> None:
         """Show the current step of a draft and keep it."""
         self.turn(pages.of_step(draft, self.facts, self.out), draft, key)
-        self._keep()
+        self.keep()
 
     def look(self) -> None:
         """Read the facts of the page anew, in place of a reading that still runs."""
@@ -109,11 +109,12 @@ class Moving(App[WizardResult]):
             return
         page = pages.of_step(self.draft, self.facts, self.out)
         if page.rows != self.shown.page.rows:
-            cursor = min(self.shown.cursor, len(page.rows) - 1)
-            self.shown = replace(self.shown, page=page, cursor=cursor)
+            here = _key(self.shown.page.rows[self.shown.cursor])
+            self.shown = replace(self.shown, page=page, cursor=_place(page, here) or 0)
             self.view.redraw(self.shown)
 
-    def _keep(self) -> None:
+    def keep(self) -> None:
+        """Save the answers, or say why that cannot be."""
         try:
             store.keep(self.draft, self.facts.folder, self.out)
         except TunelockError as problem:
@@ -182,3 +183,18 @@ class Moving(App[WizardResult]):
         if problem.key in BY_KEY and BY_KEY[problem.key].step == self.draft.current:
             self.turn(self.shown.page, key=problem.key)
         self.view.say(problem.sentence)
+
+
+def _first(page: Page) -> int:
+    """Return the place of the first question, or of the first row where nothing is asked."""
+    asks = (place for place, row in enumerate(page.rows) if isinstance(row, Question))
+    return next(asks, 0)
+
+
+def _key(row: Question | Action) -> str:
+    return row.key if isinstance(row, Question) else row.id
+
+
+def _place(page: Page, key: str) -> int | None:
+    """Return the place of a row by its key; None where the page has none."""
+    return next((place for place, row in enumerate(page.rows) if _key(row) == key), None)

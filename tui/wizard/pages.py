@@ -1,60 +1,22 @@
 """What the screen shows at one moment: rows to choose from, and the facts above them."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lockfiles.errors import TunelockError
 from planner.interview.question import Question
+from tui.wizard import data_pages
 from tui.wizard.draft import STEPS, Draft
 from tui.wizard.facts import Facts
+from tui.wizard.page import Action, Page
 from tui.wizard.steps import ALL, Values, missing, said, verdict
 
 if TYPE_CHECKING:
     from planner.choose import Choice
-    from planner.data.checks.finding import Finding
     from planner.models import ModelFacts
 
 START = "Start?"
 """The title of the page that asks before starting."""
-FINDINGS = "What was found"
-"""The title of the page that lists what is wrong with the data."""
-_ENTER = "Enter shows the first rows that have it; Esc goes back to the step."
-
-
-@dataclass(frozen=True)
-class Action:
-    """A row that does something in place of asking."""
-
-    id: str
-    """The application's action."""
-    title: str
-    """What it does, in words."""
-    about: str = ""
-    """What the note below the page says of it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Noticed(Action):
-    """A row that shows what is wrong with the data."""
-
-    finding: "Finding"
-    """What is wrong."""
-    text: str
-    """Its sentence and its fix, shown in place of the facts."""
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page: a step, or a question about the wizard itself."""
-
-    title: str
-    """What stands in the frame."""
-    rows: tuple[Question | Action, ...]
-    """What the cursor moves over."""
-    facts: Callable[[], Iterator[str]]
-    """The text above, which grows as more is read; it takes its time, so workers run it."""
 
 
 def of_step(draft: Draft, facts: Facts, out: str) -> Page:
@@ -62,9 +24,9 @@ def of_step(draft: Draft, facts: Facts, out: str) -> Page:
     step = ALL[draft.current]
     rows: tuple[Question | Action, ...] = step.applying(draft.values)
     if draft.current == "data":
-        rows = tuple(_data_rows(draft.values, facts))
+        rows = tuple(data_pages.rows(draft.values, facts))
     if draft.current == "model":
-        rows += _x_ray(draft.values)
+        rows += data_pages.x_ray(draft.values)
     if draft.current == "review":
         rows = (
             Action("write", f"Write {out} and its lock"),
@@ -100,47 +62,6 @@ def of_start(draft: Draft, facts: Facts) -> Page:
     return Page(START, rows, lambda: _guarded(text()))
 
 
-def of_findings(draft: Draft, facts: Facts) -> Page:
-    """Return the page that lists the findings on the data; the draft's report has some."""
-    from tui.wizard.panels import data
-
-    looked = facts.reports.looked(draft.values)
-    rows = tuple(
-        Noticed(
-            "rows_of",
-            data.finding_line(finding),
-            _ENTER if finding.rows else "",
-            finding=finding,
-            text=data.finding_text(finding),
-        )
-        for finding in (looked.findings if looked else ())
-    )
-    return Page(FINDINGS, rows, lambda: iter(()))
-
-
-def _data_rows(values: Values, facts: Facts) -> Iterator[Question | Action]:
-    """Yield the questions, columns that the file has offered as choices, and what else to do."""
-    names = facts.column_names(values)
-    for question in ALL["data"].applying(values):
-        if names and question.key.endswith("_column"):
-            yield replace(question, kind="choice", choices=names)
-        else:
-            yield question
-    looked = facts.reports.looked(values)
-    if looked and looked.findings:
-        from tui.wizard.panels import data
-
-        yield Action("findings", f"Look closer at what was found: {data.tally(looked.findings)}")
-    yield from _x_ray(values)
-
-
-def _x_ray(values: Values) -> tuple[Action, ...]:
-    """Return the row that shows training rows as training sees them, once that can be."""
-    if not (values["data.train"] and values["model.source"]):
-        return ()
-    return (Action("x_ray", "See a row as training sees it (x)"),)
-
-
 def _guarded(lines: Iterator[str]) -> Iterator[str]:
     shown = ""
     try:
@@ -157,19 +78,6 @@ def _goal(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
     for read in (False, True):
         decision, counted = verdict(draft.values, facts, read=read)
         yield goal.text(decision, counted=counted, override=override)
-
-
-def _data(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
-    from tui.wizard.panels import data
-
-    values, reports = draft.values, facts.reports
-    found = data.text(values, reports.looked(values), reports.seen)
-    yield found
-    if values["data.format"] == "columns" and values["data.train"]:
-        from tui.wizard.panels import mapping
-
-        with suppress(TunelockError):  # the report says what is wrong with the file
-            yield f"{mapping.text(facts.first_rows(values), values)}\n\n{found}"
 
 
 def _model(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
@@ -237,7 +145,7 @@ def _review(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
 
 _FACTS: dict[str, Callable[[Draft, Facts, str], Iterator[str]]] = {
     "goal": _goal,
-    "data": _data,
+    "data": data_pages.facts_of,
     "model": _model,
     "machine": _machine,
     "method": _method,

@@ -9,6 +9,7 @@ from planner.interview.question import Question, from_text
 from planner.interview.questions import BY_KEY
 from tui.wizard import apart, finish, keys, pages
 from tui.wizard import draft as drafts
+from tui.wizard.data_pages import FINDINGS
 from tui.wizard.draft import STEPS
 from tui.wizard.looking import Looking
 from tui.wizard.steps import said
@@ -33,6 +34,9 @@ class Wizard(Looking):
             return action in ("close", "leave", "quit", "help_quit")
         if action == "cycle" and self.seeing_through:
             return True
+        if action in ("mend", "facts"):
+            mends = self.shown.page.title == FINDINGS and not self.shown.panel
+            return mends == (action == "mend")
         return not (self.shown.reading and action in ("choose", "cycle"))
 
     # Answering
@@ -152,7 +156,7 @@ class Wizard(Looking):
             self.view.say("")
         elif self.shown.reading:
             self.action_facts()
-        elif self.shown.page.title in (pages.START, pages.FINDINGS):
+        elif self.shown.page.title in (pages.START, FINDINGS):
             self.go(self.draft, "findings")
 
     # Ending

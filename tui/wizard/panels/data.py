@@ -4,10 +4,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from tui.data_page import offered
+from tui.wizard.mending import mends
 from tui.wizard.reports import Looked
 
 if TYPE_CHECKING:
     from planner.data.checks.finding import Finding, Severity
+    from planner.data.mend.offers import Offer
     from planner.data.report import Report
 
 _NO_FILE = {
@@ -27,23 +30,34 @@ def text(values: Mapping[str, object], looked: Looked | None, seen: int) -> str:
         return "\n".join(_waiting(values, seen))
     lines = list(_files(values, looked))
     if looked.report:
-        lines += ["", *_findings(looked.findings)]
+        lines += ["", *_findings(looked.findings, values)]
     if looked.first:
         lines += ["", "The first training row:"]
         lines += [f"  {role}: {said}" for role, said in looked.first]
     return "\n".join(lines)
 
 
-def finding_line(finding: "Finding") -> str:
+def finding_line(finding: "Finding", values: Mapping[str, object]) -> str:
     """Return a finding in short: symbol, word, id and how many rows have it."""
     rows = finding.rows_found
     count = f"{rows:,} {'row' if rows == 1 else 'rows'}" if rows else "whole file"
-    return f"{_SYMBOLS[finding.severity]} {finding.severity:<7}  {finding.id:<20}  {count}"
+    symbol, word = _SYMBOLS[finding.severity], str(finding.severity)
+    if _mend(finding, values):
+        symbol, word = "✓", "mended"
+    return f"{symbol} {word:<7}  {finding.id:<20}  {count}"
 
 
-def finding_text(finding: "Finding") -> str:
-    """Return a finding's sentence, and what to do about it."""
+def finding_text(finding: "Finding", values: Mapping[str, object]) -> str:
+    """Return a finding's sentence, and what to do about it or what will be done."""
+    if mend := _mend(finding, values):
+        return f"{finding.said}\nWill be mended: {mend.said}."
     return f"{finding.said}\nFix: {finding.fix}." if finding.fix else finding.said
+
+
+def _mend(finding: "Finding", values: Mapping[str, object]) -> "Offer | None":
+    """Return what the answers do about a finding; None where they do nothing."""
+    mend = offered(finding)
+    return mend if mend and mends(values, mend) else None
 
 
 def tally(findings: Sequence["Finding"]) -> str:
@@ -89,9 +103,9 @@ def _files(values: Mapping[str, object], looked: Looked) -> Iterator[str]:
         yield f"model       {looked.problems['model']}"
 
 
-def _findings(findings: Sequence["Finding"]) -> Iterator[str]:
+def _findings(findings: Sequence["Finding"], values: Mapping[str, object]) -> Iterator[str]:
     for finding in findings:
-        yield finding_line(finding)
-        yield from (f"  {line}" for line in finding_text(finding).splitlines())
+        yield finding_line(finding, values)
+        yield from (f"  {line}" for line in finding_text(finding, values).splitlines())
     if not findings:
         yield "✓ No check found anything."

@@ -14,7 +14,7 @@ from tui.folding import wrapped
 from tui.wizard import lines
 from tui.wizard.draft import Draft
 from tui.wizard.keys import TYPING, footer
-from tui.wizard.pages import Page
+from tui.wizard.page import Page
 from tui.wizard.widgets.lined import Lined, Rows
 
 _BESIDE_ROWS = 22
@@ -122,9 +122,9 @@ class View(Vertical):
 
     def _frame(self, page: Widget) -> None:
         """Name the page; a frame drawn anew is sent with all that it holds, so only then."""
-        panel = self._shown.panel
+        panel, shown = self._shown.panel, self._shown.page
         way = "f goes back" if self._shown.reading else "f reads all"
-        words = (panel.title, panel.keys) if panel else (self._shown.page.title, way)
+        words = (panel.title, panel.keys) if panel else (shown.title, shown.keys or way)
         if words != self._words:
             self._words = words
             page.border_title, page.border_subtitle = words
