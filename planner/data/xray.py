@@ -23,6 +23,8 @@ class Token:
     """The characters that it stands for; a part of a character shows the whole one."""
     scored: bool
     """Whether the loss counts it."""
+    end: int
+    """Characters of the row's text up to its end."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,20 @@ def xray(row: Row, template: ChatTemplate, tokenizer: Tokenizer) -> XRay:
     text, offsets, found = encoded(row, template, tokenizer)
     scored = [label != IGNORED for label in found.labels]
     tokens = tuple(
-        Token(number, text[first:last], counts)
+        Token(number, text[first:last], counts, last)
         for number, (first, last), counts in zip(found.input_ids, offsets, scored, strict=True)
     )
     return XRay(text, tokens, tuple(_pieces(text, offsets, scored)))
+
+
+def cut(found: XRay, length: int) -> XRay:
+    """Return what training sees of a row that is cut to `length` tokens."""
+    pieces, start = list[Piece](), 0
+    for scored, group in groupby(found.tokens[:length], key=lambda token: token.scored):
+        tokens = list(group)
+        pieces.append(Piece(found.text[start : tokens[-1].end], len(tokens), scored))
+        start = tokens[-1].end
+    return XRay(found.text[:start], found.tokens[:length], tuple(pieces))
 
 
 def _pieces(text: str, offsets: list[tuple[int, int]], scored: list[bool]) -> Iterator[Piece]:

@@ -180,6 +180,26 @@ async def test_without_a_model_there_is_no_x_ray_and_the_reason_is_said(tmp_path
         await until_text(run, "Tokens are those of a model")
 
 
+async def test_redacted_and_cut_rows_are_seen_as_training_sees_them(tmp_path: Path) -> None:
+    said = [
+        {"role": "user", "content": "I am ann.smith@example.com, 我的行李丢了" + "怎么办呢" * 9},
+        {"role": "assistant", "content": "lost_luggage"},
+    ]
+    (lay_out(tmp_path) / "one.jsonl").write_text(json.dumps({"messages": said}) + "\n")
+    one = {"data__train": "one.jsonl", "data__test": "", "data__redact": True}
+    async with wizard(tmp_path, at_data(**one)).run_test(size=_SIZE) as run:
+        await run.press("x")
+        shown = await until_text(run, "SCORED │ lost_luggage<|im_end|>")
+        assert "[EMAIL]" in shown and "ann.smith" not in shown
+        assert shown.count("办") == 9
+    draft = at_data(**one, train__max_length=32)
+    async with wizard(tmp_path, draft).run_test(size=_SIZE) as run:
+        await run.press("x")
+        shown = await until_text(run, "and training sees the first 32.")
+        assert "32 tokens, 0 of them" in shown and "SCORED" not in shown
+        assert "[EMAIL]" in shown and shown.count("的") == 1
+
+
 @pytest.mark.parametrize(
     ("template", "words"),
     [

@@ -44,7 +44,7 @@ class Looking(Moving):
             self.workers.cancel_group(self, "report")
             self.facts.reports.stop()
         elif asked := self.facts.reports.wanted(self.draft.values):
-            self.run_worker(self._look_through(asked), group="report", exclusive=True)
+            self.beside("report", self._look_through, asked)
 
     async def _look_through(self, asked: Asked) -> None:
         from tui.wizard.children.child import Child
@@ -91,7 +91,7 @@ class Looking(Moving):
             self.view.say("This is about the file as a whole; no single row has it.")
             return
         self.read_only(Panel(f"Rows: {row.finding.id}", "Reading ..."))
-        self.run_worker(self._read_rows(row.finding), group="rows", exclusive=True)
+        self.beside("rows", self._read_rows, row.finding)
 
     async def action_mend(self) -> None:
         """Answer what mends the finding under the cursor, or take that answer back."""
@@ -151,7 +151,7 @@ class Looking(Moving):
         if isinstance(row, Noticed) and row.finding.rows:
             self.row = row.finding.rows[0]
         self.read_only(Panel("As training sees it", "Reading the model ...", _X_RAY_KEYS))
-        self.run_worker(self._see_through(), group="rows", exclusive=True)
+        self.beside("rows", self._see_through)
 
     def turn_row(self, to: int) -> None:
         """Show another row as training sees it, from 0."""
@@ -167,8 +167,10 @@ class Looking(Moving):
         from tui.wizard.children.child import Child
         from tui.wizard.rows import NoRow, Opening, RowText
 
-        asked = ask(self.draft.values, self.facts.folder)
-        child = self._rows = Child("rows", Opening(asked, "train", as_trained=True))
+        values = self.draft.values
+        asked = ask(values, self.facts.folder)
+        redact, long = bool(values["data.redact"]), str(values["data.long"])
+        child = self._rows = Child("rows", Opening(asked, "train", True, redact, long))
         child.ask(self.row)
         try:
             async with aclosing(child.answers()) as answers:

@@ -1,10 +1,14 @@
 """The application below the wizard: what is shown, and moving about in it."""
 
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding
+from textual.worker import WorkType
 
 from lockfiles.errors import TunelockError
 from planner.interview.question import Question
@@ -79,6 +83,16 @@ class Moving(App[WizardResult]):
         self.turn(pages.of_step(draft, self.facts, self.out), draft, key)
         self.keep()
 
+    def beside(
+        self, group: str, work: Callable[..., Coroutine[Any, Any, None]], *given: object
+    ) -> None:
+        """Run work beside the screen, in place of work of its group that still runs.
+
+        It is called when it starts, so work that is cancelled before leaves nothing behind.
+        """
+        started: WorkType[None] = partial(work, *given)
+        self.run_worker(started, group=group, exclusive=True)
+
     def look(self) -> None:
         """Read the facts of the page anew, in place of a reading that still runs."""
         row = self.shown.page.rows[self.shown.cursor]
@@ -86,7 +100,7 @@ class Moving(App[WizardResult]):
             self.workers.cancel_group(self, "facts")
             self.view.tell(row.text)
         else:
-            self.run_worker(self._read(self.shown.page), group="facts", exclusive=True)
+            self.beside("facts", self._read, self.shown.page)
 
     async def _read(self, page: Page) -> None:
         slow = self.set_timer(_SLOW_SECONDS, lambda: self.tell("Reading ..."))
@@ -166,7 +180,7 @@ class Moving(App[WizardResult]):
             self.view.say("Choose a line and press Enter.")
             return
         self.view.say("Checking ...")
-        self.run_worker(self._forward(self.draft), group="go", exclusive=True)
+        self.beside("go", self._forward, self.draft)
 
     async def _forward(self, draft: Draft) -> None:
         step = ALL[draft.current]

@@ -15,6 +15,10 @@ class Opening:
     """Whose file they stand in."""
     as_trained: bool
     """Whether they are shown as training sees them, or as they were read."""
+    redact: bool = False
+    """Whether training sees them without personal data."""
+    long: str = "cut"
+    """What becomes of those that are too long: `cut`, `drop` or `split`."""
 
 
 @dataclass(frozen=True)

@@ -195,7 +195,7 @@ class Wizard(Looking):
     def _finish(self, kind: Literal["written", "start"]) -> None:
         if not self._stale():
             self.view.say("Reading everything once more, and writing ...")
-            self.run_worker(self._write(kind), group="write", exclusive=True)
+            self.beside("write", self._write, kind)
 
     async def _write(self, kind: Literal["written", "start"]) -> None:
         values = self.draft.values

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 
 from lockfiles.errors import TunelockError
 from planner.data.formats import Read, rows_of
+from planner.data.personal.rows import redacted_row
 from planner.data.rows import Row
+from planner.data.xray import cut
 from tui import seen, xray_page
 from tui.wizard.asked import columns
 from tui.wizard.children import parent
@@ -17,6 +19,12 @@ _KEPT = 1000
 """Rows behind the last one that are there to go back to, without reading the file anew."""
 _MOST_CHARS, _FEW_CHARS = 20_000, 2000
 """Characters that the screen is told of a row alone, and of one among others."""
+
+_LONG = {
+    "cut": "Cut: it has {:,} tokens, and training sees the first {:,}.",
+    "drop": "Left out: it has {:,} tokens, more than the {:,} of the limit.",
+    "split": "Split into several: it has {:,} tokens, more than the {:,} of the limit.",
+}
 
 Parts = tuple[tuple[str, str], ...]
 
@@ -74,15 +82,21 @@ def _as_trained(opening: Opening) -> Callable[[int, Read], RowText]:
     chat = chat_of(opening.asked)
     assert chat, "no model is named"
 
+    limit = min(chat.max_length or chat.context, chat.context)
+
     def show(number: int, found: Read) -> RowText:
+        if opening.redact:
+            found = found._replace(row=redacted_row(found.row))
         x_ray, varied = seen.seen(found, chat.template, chat.tokenizer)
-        return RowText(
-            number,
-            f"{_name(number, found)}: {len(x_ray.tokens):,} tokens, {x_ray.scored:,} of them "
-            "scored",
-            _cut(xray_page.lines(x_ray), _MOST_CHARS),
-            f"Note: {seen.VARIANT}." if varied else "",
-        )
+        shown, tokens = x_ray, len(x_ray.tokens)
+        notes = [f"Note: {seen.VARIANT}."] if varied else []
+        if tokens > limit:
+            notes.append(_LONG[opening.long].format(tokens, limit))
+            if opening.long == "cut":
+                shown = cut(x_ray, limit)
+        head = f"{_name(number, found)}: {len(shown.tokens):,} tokens, {shown.scored:,} of them "
+        parts = _cut(xray_page.lines(shown), _MOST_CHARS)
+        return RowText(number, f"{head}scored", parts, "\n".join(notes))
 
     return show
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from rich.cells import cell_len, chop_cells
-
+from tui.wizard.cells import folded
 from tui.wizard.rows import RowText
 
 _TAB = "⇥"
@@ -18,15 +17,4 @@ def text(row: RowText, width: int) -> str:
 
 def _part(mark: str, said: str, width: int) -> Iterator[str]:
     for line in said.replace("\t", _TAB).splitlines() or [""]:
-        yield from (mark + piece for piece in _folded(line, max(10, width - len(mark))))
-
-
-def _folded(line: str, cells: int) -> Iterator[str]:
-    """Yield a line in pieces that fit, broken behind a space where one is near; none is lost."""
-    while len(line) > cells or cell_len(line) > cells:
-        piece = chop_cells(line[:cells], cells)[0]
-        space = piece.rfind(" ") + 1
-        piece = piece[: space if space > len(piece) // 2 else None]
-        yield piece
-        line = line[len(piece) :]
-    yield line
+        yield from (mark + piece for piece in folded(line, max(10, width - len(mark))))

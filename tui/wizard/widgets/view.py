@@ -12,6 +12,7 @@ from textual.widgets import Static
 from planner.interview.question import Question
 from tui.folding import wrapped
 from tui.wizard import lines
+from tui.wizard.cells import folded
 from tui.wizard.draft import Draft
 from tui.wizard.keys import TYPING, footer
 from tui.wizard.page import Page
@@ -133,7 +134,8 @@ class View(Vertical):
         """Show the facts of the page."""
         self._facts = facts
         text = wrapped(facts.translate(_CONTROLS), self.facts_width)
-        self.query_one("#facts", Lined).show([(f" {line}", "") for line in text.splitlines()])
+        lines = (line for long in text.splitlines() for line in folded(long, self.facts_width))
+        self.query_one("#facts", Lined).show([(f" {line}", "") for line in lines])
 
     @property
     def facts_width(self) -> int:
