@@ -221,12 +221,12 @@ async def test_a_row_that_training_refuses_says_one_sentence_and_a_hint(
 async def test_what_would_steer_the_terminal_is_shown_and_not_sent(tmp_path: Path) -> None:
     said = [{"role": "user", "content": "a\x1b[2Jb"}, {"role": "assistant", "content": "c"}]
     (lay_out(tmp_path) / "odd.jsonl").write_text(json.dumps({"messages": said}) + "\n")
-    draft = at_data(data__train="odd.jsonl", data__test="")
+    draft = at_data(data__train="odd.jsonl", data__test="", data__system="Be brief.")
     async with wizard(tmp_path, draft).run_test(size=_SIZE) as run:
         await until_text(run, _CLOSER)
         await run.press("x")
         shown = await until_text(run, "a␛[2Jb")
-        assert "\x1b" not in shown
+        assert "\x1b" not in shown and "Be brief." in shown
 
 
 async def test_columns_are_chosen_from_those_of_the_file_with_the_rows_beside(
@@ -251,3 +251,31 @@ async def test_columns_are_chosen_from_those_of_the_file_with_the_rows_beside(
         await run.press("f")
         shown = await until_text(run, "train       5 rows · format columns")
         assert "✗ refused  too-few" in shown
+
+
+async def test_the_model_step_offers_a_row_as_training_sees_it(tmp_path: Path) -> None:
+    app = wizard(lay_out(tmp_path), passing(at_data()))
+    async with app.run_test(size=_SIZE) as run:
+        await until_text(run, "Template    ")
+        await run.press("up", "down", "down", "down", "enter")
+        await until_text(run, "SCORED │ lost_luggage<|im_end|>")
+        await run.press("escape")
+        await until_text(run, "3 of 7 · Model")
+
+
+async def test_a_process_that_dies_is_told_with_the_command_that_does_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[children.Child] = []
+    start = children.Child.__init__
+
+    def dying(self: children.Child, work: str, first: object) -> None:
+        start(self, work, first)
+        self.end()
+        ended.append(self)
+
+    monkeypatch.setattr(children.Child, "__init__", dying)
+    async with wizard(lay_out(tmp_path), at_data()).run_test(size=_SIZE) as run:
+        shown = await until_text(run, "ended by a fault of its")
+        assert "Hint: tunelock data rows/train.jsonl." in shown and ended
+        assert "test        rows/test.jsonl" in shown

@@ -96,7 +96,7 @@ def _files(values: Mapping[str, object], looked: Looked) -> Iterator[str]:
         elif part:
             yield f"{split:<11} {part.rows:,} rows · format {part.format}"
         else:
-            yield f"{split:<11} {no_file}"
+            yield f"{split:<11} {values[f'data.{split}'] or no_file}"
         if split == "train" and looked.report and looked.report.lengths.rows:
             yield f"lengths     {lengths(looked.report)}"
     if "model" in looked.problems:

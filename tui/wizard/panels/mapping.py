@@ -9,6 +9,8 @@ from tui.wizard.lines import WIDTH, clip
 _PARTS = {"prompt": "data.prompt_column", "answer": "data.completion_column"}
 _ROOM = WIDTH - 23 - len("row 0  prompt  ")
 """Characters of a value at the design size."""
+_LOOKED_AT = 1000
+"""Characters of a value that are looked at for those."""
 
 
 def text(rows: Sequence[RawRow], values: Mapping[str, object]) -> str:
@@ -29,4 +31,4 @@ def _value(row: RawRow, column: str) -> str:
         return f"has no column `{column}`"
     value = row.values[column]
     said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return " ".join(said.split())
+    return " ".join(said[:_LOOKED_AT].split())
