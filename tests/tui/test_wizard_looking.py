@@ -8,6 +8,7 @@ import pytest
 from tests.tui.wizard_pilot import Run, until, until_text
 from tests.tui.wizard_samples import answered, lay_out
 from tui.wizard import store
+from tui.wizard.asked import ask
 from tui.wizard.children import child as children
 from tui.wizard.draft import Draft, passing
 from tui.wizard.shell import Wizard
@@ -279,3 +280,11 @@ async def test_a_process_that_dies_is_told_with_the_command_that_does_the_same(
         shown = await until_text(run, "ended by a fault of its")
         assert "Hint: tunelock data rows/train.jsonl." in shown and ended
         assert "test        rows/test.jsonl" in shown
+
+
+def test_a_process_ends_in_the_middle_of_its_work_when_the_screen_is_gone(tmp_path: Path) -> None:
+    child = children.Child("report", ask(at_data().values, lay_out(tmp_path)))
+    assert child._process.stdin
+    child._process.stdin.close()
+    assert child._process.wait(20) == 1
+    child.end()

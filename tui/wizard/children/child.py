@@ -8,6 +8,9 @@ from collections.abc import AsyncGenerator, Iterator
 
 from tui.wizard import apart
 
+_END_SECONDS = 1.0
+"""The most that ending a process may hold the screen."""
+
 
 class Child:
     """One process; what it is asked and what it answers are pickled values."""
@@ -41,7 +44,10 @@ class Child:
     def end(self) -> None:
         """End the process, whatever it does."""
         self._process.kill()
-        self._process.wait()
+        try:
+            self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:  # it waits for a disk that does not answer
+            return
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe
             with contextlib.suppress(OSError):
