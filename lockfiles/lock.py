@@ -4,6 +4,7 @@ Tables stand in the order of the fields here, and keys in the order of theirs. N
 is a time, a host, an absolute path or a secret; a local file stands in it under a logical name.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -24,6 +25,10 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 FileName = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$")
 ]
+_PART = r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]*"
+_DATA_FILE_NAME = rf"^{_PART}(/{_PART})*$"
+DataFileName = Annotated[str, Field(pattern=_DATA_FILE_NAME)]
+"""Of a file in a dataset, which may be called as it likes, but for what leads out of a folder."""
 Source = Annotated[str, Field(pattern=r"^(local:[a-z]+|hf:[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?)$")]
 
 
@@ -273,6 +278,11 @@ class Lock(Table):
     stage: list[Stage]
     integrity: dict[str, Sha256]
     """One digest for each stage, over its settings and its inputs' digests."""
+
+
+def is_data_file_name(name: str) -> bool:
+    """Return whether a lock can hold the name of a dataset's file."""
+    return re.fullmatch(_DATA_FILE_NAME, name) is not None
 
 
 def write(lock: Lock) -> str:

@@ -4,7 +4,6 @@ This is the planner's edge: it reads files and asks the driver. What it returns 
 and from there on planning is a pure function.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from tokenizers import Tokenizer
 from lockfiles.errors import UsageProblem
 from planner import machine as machines
 from planner import models
+from planner.cache import cache_folder
 from planner.data import corpus
 from planner.data.corpus import Corpus
 from planner.data.encode import TurnsRewritten, load_tokenizer
@@ -156,8 +156,7 @@ def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
 
 def hub_folder(repo: str, revision: str) -> Path:
     """Return where the small files of a Hub model are kept between plans."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "tunelock" / "models" / repo / quote(revision, safe="")
+    return cache_folder() / "models" / repo / quote(revision, safe="")
 
 
 def machine_facts(answers: Answers, folder: Path) -> MachineFacts:

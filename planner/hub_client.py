@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from lockfiles.errors import UsageProblem
 
@@ -13,9 +13,17 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
+Kind = Literal["model", "dataset"]
+"""What a repository holds."""
+_CALLED: dict[Kind, str] = {"model": "repository", "dataset": "dataset"}
+
 
 def client() -> "HfApi":
-    """Return the client of the Hub: it draws and logs nothing, and tells nothing of the machine."""
+    """Return the client of the Hub: it draws and logs nothing, and tells nothing of the machine.
+
+    It is to be called before anything else of huggingface_hub is imported, which reads its
+    variables then.
+    """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub import HfApi
     from huggingface_hub.utils.tqdm import disable_progress_bars
@@ -26,7 +34,7 @@ def client() -> "HfApi":
 
 
 @contextmanager
-def sentences(repo: str, revision: str = "") -> Iterator[None]:
+def sentences(repo: str, revision: str = "", *, kind: Kind = "model") -> Iterator[None]:
     """Turn what the client of the Hub raises into one UsageProblem with a hint."""
     import httpx2
     from huggingface_hub.errors import (
@@ -53,16 +61,16 @@ def sentences(repo: str, revision: str = "") -> Iterator[None]:
     except LocalTokenNotFoundError:
         raise UsageProblem(f"`{repo}` needs a login to the Hub.", hint="hf auth login") from None
     except httpx2.HTTPError as problem:
-        raise _sentence(problem, repo, revision) from None
+        raise _sentence(problem, repo, revision, kind) from None
     except (OSError, RuntimeError) as problem:
-        raise _sentence(problem.__cause__ or problem, repo, revision) from None
+        raise _sentence(problem.__cause__ or problem, repo, revision, kind) from None
 
 
-def _sentence(problem: BaseException, repo: str, revision: str) -> UsageProblem:
+def _sentence(problem: BaseException, repo: str, revision: str, kind: Kind) -> UsageProblem:
     import httpx2
     from huggingface_hub import constants, errors
 
-    page = f"{constants.ENDPOINT}/{repo}"
+    page = f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{repo}"
     if isinstance(problem, errors.OfflineModeIsEnabled):
         return UsageProblem(
             f"`HF_HUB_OFFLINE` is set, so the Hub cannot be asked for `{repo}`.",
@@ -75,7 +83,7 @@ def _sentence(problem: BaseException, repo: str, revision: str) -> UsageProblem:
         )
     if isinstance(problem, errors.RepositoryNotFoundError):
         return UsageProblem(
-            f"The Hub has no repository `{repo}` that you can read.",
+            f"The Hub has no {_CALLED[kind]} `{repo}` that you can read.",
             hint="check the name; for a private one, `hf auth login`",
         )
     if isinstance(problem, errors.RevisionNotFoundError):

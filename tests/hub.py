@@ -13,11 +13,13 @@ from typing import Any
 from urllib.parse import unquote
 
 Files = Mapping[str, bytes]
+PAGE = 1000
+"""Entries of a tree in one answer, as the Hub has it."""
 
 
 @dataclass
 class Repository:
-    """One model repository."""
+    """One repository; the name of a dataset begins with `datasets/`."""
 
     commits: dict[str, Files] = field(default_factory=dict)
     """The files of each commit, by its 40 hex digits, oldest first."""
@@ -30,12 +32,12 @@ class Repository:
     """Whether its files are refused to everybody; its description stays public."""
     licence: str = ""
 
-    def commit(self, files: Files, message: str) -> str:
-        """Put a commit on `main` and return it."""
+    def commit(self, files: Files, message: str, branch: str = "main") -> str:
+        """Put a commit on a branch and return it."""
         seed = [message, len(self.commits), *sorted((n, blob_id(d)) for n, d in files.items())]
         oid = hashlib.sha1(json.dumps(seed).encode()).hexdigest()
         self.commits[oid] = dict(files)
-        self.branches["main"] = oid
+        self.branches[branch] = oid
         self.messages.append(message)
         return oid
 
@@ -48,6 +50,8 @@ class Request:
     path: str
     headers: dict[str, str]
     """By lower-case name."""
+    query: dict[str, str] = field(default_factory=dict)
+    """What stands behind the path's question mark."""
 
 
 class Refusal(Exception):
@@ -77,7 +81,7 @@ def _json(value: object, status: int = 200) -> Answer:
 
 
 def _is_large(name: str) -> bool:
-    return name.endswith((".safetensors", ".gguf", ".bin"))
+    return name.endswith((".safetensors", ".gguf", ".bin", ".parquet", ".gz"))
 
 
 def _sha256(data: bytes) -> str:
@@ -147,7 +151,12 @@ class Hub:
         oid, files = self._snapshot(request, name, revision)
         repository = self.repositories[name]
         card = {"license": repository.licence} if repository.licence else {}
-        about = {"id": name, "sha": oid, "private": repository.private, "cardData": card}
+        about = {
+            "id": name.removeprefix("datasets/"),
+            "sha": oid,
+            "private": repository.private,
+            "cardData": card,
+        }
         gated = "manual" if repository.gated else False
         siblings = [{"rfilename": path, **_facts(path, data)} for path, data in files.items()]
         return _json({**about, "gated": gated, "siblings": siblings})
@@ -155,12 +164,19 @@ class Hub:
     def tree(self, request: Request, _: bytes, name: str, revision: str) -> Answer:
         files = self._snapshot(request, name, revision)[1]
         facts = ((path, _facts(path, data)) for path, data in files.items())
-        return _json([{"type": "file", "path": p, "oid": f["blobId"], **f} for p, f in facts])
+        listed = [{"type": "file", "path": p, "oid": f["blobId"], **f} for p, f in facts]
+        listed += [{"type": "directory", "path": p, "oid": "0" * 40} for p in _folders(files)]
+        begin = int(request.query.get("cursor", 0))
+        answer = _json(listed[begin : begin + PAGE])
+        if listed[begin + PAGE :]:
+            here = f"{self.url}{request.path}?recursive=true&cursor={begin + PAGE}"
+            answer.headers["Link"] = f'<{here}>; rel="next"'
+        return answer
 
     def file(self, request: Request, _: bytes, name: str, revision: str, path: str) -> Answer:
         oid, files = self._snapshot(request, name, revision)
         if self.repositories[name].gated:
-            raise Refusal(403, f"Access to model {name} is restricted", code="GatedRepo")
+            raise Refusal(403, f"Access to {name} is restricted", code="GatedRepo")
         if path not in files:
             raise Refusal(404, "Entry not found", code="EntryNotFound")
         data = files[path]
@@ -244,6 +260,12 @@ class Hub:
         return _json({"commitOid": oid, "commitUrl": f"{self.url}/{name}/commit/{oid}"})
 
 
+def _folders(files: Files) -> list[str]:
+    """Return the folders that the files lie in."""
+    parts = (name.split("/")[:-1] for name in files)
+    return sorted({"/".join(part[:depth]) for part in parts for depth in range(1, len(part) + 1)})
+
+
 def _facts(name: str, data: bytes) -> dict[str, object]:
     facts: dict[str, object] = {"size": len(data), "blobId": _oid(name, data)}
     if _is_large(name):
@@ -278,12 +300,18 @@ def _part(data: bytes, wanted: str, headers: dict[str, str]) -> Answer:
 
 _Route = tuple[str, str, Callable[..., Answer]]
 _REPOSITORY = r"([\w.-]+/[\w.-]+)"
+_DATASET = r"(datasets/[\w.-]+/[\w.-]+)"
 _ROUTES: tuple[_Route, ...] = (
     ("GET", r"/api/whoami-v2", Hub.who),
     ("GET", rf"/api/models/{_REPOSITORY}", Hub.info),
     ("GET", rf"/api/models/{_REPOSITORY}/auth-check/write", Hub.check),
     ("GET", rf"/api/models/{_REPOSITORY}/revision/([^/]+)", Hub.info),
     ("GET", rf"/api/models/{_REPOSITORY}/tree/([^/]+)", Hub.tree),
+    ("GET", rf"/api/{_DATASET}", Hub.info),
+    ("GET", rf"/api/{_DATASET}/revision/([^/]+)", Hub.info),
+    ("GET", rf"/api/{_DATASET}/tree/([^/]+)", Hub.tree),
+    ("HEAD", rf"/{_DATASET}/resolve/([^/]+)/(.+)", Hub.file),
+    ("GET", rf"/{_DATASET}/resolve/([^/]+)/(.+)", Hub.file),
     ("HEAD", rf"/{_REPOSITORY}/resolve/([^/]+)/(.+)", Hub.file),
     ("GET", rf"/{_REPOSITORY}/resolve/([^/]+)/(.+)", Hub.file),
     ("POST", r"/api/repos/create", Hub.create),

@@ -18,7 +18,7 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from tests.hub import Answer, Files, Hub, Refusal, Repository, Request
 
@@ -51,12 +51,12 @@ class HubServer(Hub):
         self._thread.join()
         self._server.server_close()
 
-    def add(self, name: str, files: Files | Path, **facts: Any) -> str:
+    def add(self, name: str, files: Files | Path, *, branch: str = "main", **facts: Any) -> str:
         """Add files, or those of a folder, as one commit, and return it."""
         if isinstance(files, Path):
             files = {p.name: p.read_bytes() for p in files.iterdir() if p.is_file()}
         repository = self.repositories.setdefault(name, Repository(**facts))
-        return repository.commit(files, "add")
+        return repository.commit(files, "add", branch)
 
     def fail(self, request: str, status: int, *, times: int = 1_000_000) -> None:
         """Answer the next requests that match `METHOD /path`, a pattern, with an error.
@@ -131,15 +131,16 @@ def _handler(hub: HubServer) -> type[BaseHTTPRequestHandler]:
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            path = urlsplit(self.path).path
-            answer = hub.answer(Request(self.command, path, headers), body)
+            asked = urlsplit(self.path)
+            query = dict(parse_qsl(asked.query))
+            answer = hub.answer(Request(self.command, asked.path, headers, query), body)
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(hub.sent(path, answer.body))
+                self.wfile.write(hub.sent(asked.path, answer.body))
 
         do_GET = do_HEAD = do_POST = do_PUT = _serve
 

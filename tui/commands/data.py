@@ -20,7 +20,7 @@ _EVERY = 100_000
 
 
 @click.command(name="data")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @click.option(
     "--model", metavar="MODEL",
     help="Whose tokens to count: a folder or a Hub id, of which only the tokenizer is fetched.",
@@ -34,7 +34,7 @@ _EVERY = 100_000
     help="Tokens that rows are cut to.  [default: the model's context]",
 )  # fmt: skip
 @click.option(
-    "--held-out", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
+    "--held-out", multiple=True, metavar="FILE",
     help="Validation or test rows, to see whether FILE has them too; may come twice.",
 )  # fmt: skip
 @click.option(
@@ -43,33 +43,36 @@ _EVERY = 100_000
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(
-    file: Path,
+    file: str,
     model: str | None,
     row: int | None,
     prompt_column: str | None,
     completion_column: str | None,
     system: str,
     max_length: int | None,
-    held_out: tuple[Path, ...],
+    held_out: tuple[str, ...],
     html: Path | None,
     as_json: bool,
 ) -> None:
     """Say what the rows of FILE are and what is wrong with them; FILE stays as it is.
 
-    FILE is JSONL, JSON, CSV or Parquet, or a folder of such files. With `--model`, lengths are
-    counted in its tokens, and `--row N` shows the text, the tokens and which of them are scored.
+    FILE is JSONL, JSON, CSV or Parquet, or a folder of such files, or a dataset on the Hub as
+    `hf:owner/name:config:split`. With `--model`, lengths are counted in its tokens, and `--row N`
+    shows the text, the tokens and which of them are scored.
     """
     from planner.data.formats import rows_of
     from tui.planning import writable
 
     columns = _columns(prompt_column, completion_column)
-    rows = rows_of(file, columns=columns, system=system)
+    file, place = _placed(file, "train")
+    rows = rows_of(place, columns=columns, system=system)
     if row is not None:
         _show(file, rows, row, model, as_json)
         return
-    others = {str(other): rows_of(other, columns=columns, system=system) for other in held_out}
-    for other in held_out:  # a wrong name is told before the long work
-        next(rows_of(other, columns=columns, system=system))
+    places = dict(_placed(other, "test") for other in held_out)
+    others = {name: rows_of(at, columns=columns, system=system) for name, at in places.items()}
+    for at in places.values():  # a wrong name is told before the long work
+        next(rows_of(at, columns=columns, system=system))
     if html:
         writable(html)
     report = _report(rows, columns or {}, _chat(model, max_length or 0), others)
@@ -80,12 +83,26 @@ def command(
     if as_json:
         output.data_json(data_page.record(report))
     else:
-        output.data(data_page.page(report, str(file)))
+        output.data(data_page.page(report, file))
     if report.refused:
         raise DataRefused(
             f"`{file}` should not be trained on as it is.",
             hint="mend what is marked `refused` above",
         )
+
+
+def _placed(name: str, use: str) -> tuple[str, Path]:
+    """Return what is named in full, and where it lies; a dataset on the Hub is fetched.
+
+    `use` is as for `local`.
+    """
+    from planner.hub_data.local import local
+    from planner.hub_data.reference import is_reference
+
+    if not is_reference(name):
+        return name, Path(name)
+    found, place = local(name, use, output.note)
+    return str(found), place
 
 
 def _columns(prompt: str | None, completion: str | None) -> dict[str, str] | None:
@@ -132,11 +149,11 @@ def _report(
     return scan(rows, every, mapping=mapping, chat=chat, held_out=held_out, told=told)
 
 
-def _write(report: "Report", file: Path, to: Path) -> None:
+def _write(report: "Report", file: str, to: Path) -> None:
     from tui import data_html
 
     try:
-        to.write_text(data_html.page(report, str(file)), "utf-8")
+        to.write_text(data_html.page(report, file), "utf-8")
     except OSError as problem:
         raise UsageProblem(
             f"`{to}` cannot be written: {problem.strerror}.", hint="add `--html FILE` elsewhere"
@@ -144,9 +161,7 @@ def _write(report: "Report", file: Path, to: Path) -> None:
     output.note(f"wrote {to}")
 
 
-def _show(
-    file: Path, rows: "Iterable[Read]", number: int, model: str | None, as_json: bool
-) -> None:
+def _show(file: str, rows: "Iterable[Read]", number: int, model: str | None, as_json: bool) -> None:
     """Print one row as training sees it."""
     from tui import seen, xray_page
 

@@ -1,0 +1,134 @@
+"""What a dataset's repository holds at a revision, asked once and kept for work without network.
+
+Of a revision that is a commit nothing changes, so the Hub is not asked for it again.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from lockfiles import text
+from lockfiles.errors import UsageProblem
+from planner.cache import cache_folder
+from planner.hub_client import client, sentences
+from planner.models import FileFact
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+CONVERTED = "refs/convert/parquet"
+"""The branch on which the Hub keeps what it has converted of a dataset's `main`."""
+_CARD = "README.md"
+_CARD_LIMIT_BYTES = 10 << 20
+"""What is larger is no card, and is not read."""
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_TIMEOUT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The files of one commit of a dataset, and what its card says of them."""
+
+    repo: str
+    revision: str
+    """As asked for."""
+    commit: str
+    """40 hex digits."""
+    files: tuple[FileFact, ...]
+    """All of them; the digest is empty where the Hub states none, as for small files."""
+    card: Any = None
+    """What stands under `configs` in its card."""
+
+
+def contents(
+    repo: str, revision: str, told: Callable[[str], None] = lambda sentence: None
+) -> Contents | None:
+    """Return what a repository holds; None where it has no converted branch and that is asked for.
+
+    `told` gets a sentence before the Hub is asked. Raises UsageProblem for a repository or a
+    revision that is unknown or closed, and where the Hub cannot be reached; with
+    `HF_HUB_OFFLINE`, where it was never asked before.
+    """
+    api = client()
+    from huggingface_hub import is_offline_mode
+
+    place = folder(repo) / f"{quote(revision, safe='')}.json"
+    kept = _kept(repo, revision, place)
+    if kept and (is_offline_mode() or _COMMIT.fullmatch(revision)):
+        return kept
+    if is_offline_mode():
+        raise UsageProblem(
+            f"`HF_HUB_OFFLINE` is set, and the dataset `{repo}` at `{revision}` is not in the "
+            "cache.",
+            hint="export HF_HUB_OFFLINE=0, or name a local file",
+        )
+    told(f"asking the Hub for `{repo}`")
+    found = _asked(api, repo, revision, kept)
+    if found and found is not kept:
+        _keep(found, place)
+    return found
+
+
+def folder(repo: str) -> Path:
+    """Return where a dataset is kept between plans."""
+    return cache_folder() / "datasets" / repo
+
+
+def _asked(api: "HfApi", repo: str, revision: str, kept: Contents | None) -> Contents | None:
+    from huggingface_hub import RepoFile, metadata_load
+    from huggingface_hub.errors import RevisionNotFoundError
+
+    with sentences(repo, revision, kind="dataset"):
+        try:
+            info = api.dataset_info(repo, revision=revision, timeout=_TIMEOUT_SECONDS)
+        except RevisionNotFoundError:
+            if revision != CONVERTED:
+                raise
+            return None
+        assert info.sha is not None, "the Hub names the commit of every revision"
+        if kept and kept.commit == info.sha:
+            return kept
+        tree = api.list_repo_tree(repo, recursive=True, revision=info.sha, repo_type="dataset")
+        files = [file for file in tree if isinstance(file, RepoFile)]
+        card = None
+        if any(file.path == _CARD and file.size <= _CARD_LIMIT_BYTES for file in files):
+            path = api.hf_hub_download(repo, _CARD, revision=info.sha, repo_type="dataset")
+            card = _configs(metadata_load, path)
+    facts = (FileFact(f.path, f.size, f.lfs.sha256 if f.lfs else "") for f in files)
+    ordered = tuple(sorted(facts, key=lambda file: file.name))
+    return Contents(repo, revision, info.sha, ordered, card)
+
+
+def _configs(load: Callable[[str], dict[str, Any] | None], path: str) -> Any:
+    """Return what stands under `configs` in a card, as JSON has it; a card may be no YAML."""
+    import yaml
+
+    try:
+        found = (load(path) or {}).get("configs")
+    except (ValueError, yaml.YAMLError, RecursionError) as problem:
+        return f"no YAML: {str(problem).partition(chr(10))[0]}"
+    return json.loads(json.dumps(found, default=str))
+
+
+def _kept(repo: str, revision: str, place: Path) -> Contents | None:
+    if not place.is_file():
+        return None
+    found = text.read_json_object(place)
+    try:
+        files = tuple(FileFact(**file) for file in found["files"])
+        return Contents(repo, revision, str(found["commit"]), files, found["card"])
+    except (KeyError, TypeError):
+        return None
+
+
+def _keep(found: Contents, place: Path) -> None:
+    kept = {"commit": found.commit, "files": list(map(asdict, found.files)), "card": found.card}
+    place.parent.mkdir(parents=True, exist_ok=True)
+    whole = place.with_name(f".{place.name}.{os.getpid()}")
+    whole.write_text(json.dumps(kept), encoding="utf-8")
+    whole.replace(place)

@@ -1,0 +1,39 @@
+"""Rows by the name that a person gives them: where they lie here, fetched where they did not."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from planner.hub_data.fetch import fetch
+from planner.hub_data.reference import parse
+from planner.hub_data.resolve import HubSplit, resolve
+from planner.hub_files import Told, size
+
+Say = Callable[[str], None]
+"""Gets a sentence before and during slow work."""
+_PARTS = 10
+"""How often the progress of a download is told, at most."""
+
+
+def local(name: str, use: str, say: Say = lambda sentence: None) -> tuple[HubSplit, Path]:
+    """Return the split that `name` is on the Hub, every digest known, and its folder here.
+
+    `use` is the split that is meant where the name has none. Raises what `parse`, `resolve` and
+    `fetch` raise.
+    """
+    found = resolve(parse(name), use, say)
+    return fetch(found, telling(str(found), say))
+
+
+def telling(what: str, say: Say) -> Told:
+    """Return what tells of a download in sentences, and says nothing where all is there."""
+    next_part = 0
+
+    def told(done: int, total: int) -> None:
+        nonlocal next_part
+        part = done * _PARTS // max(total, 1)
+        if done < total and part >= next_part:
+            far = f"… {size(done)} of {size(total)}"
+            say(far if next_part else f"fetching {size(total - done)} of `{what}`")
+            next_part = part + 1
+
+    return told

@@ -1,0 +1,53 @@
+"""`hf:owner/name@revision:config:split`, as people write it."""
+
+import re
+from dataclasses import dataclass
+
+from lockfiles.errors import UsageProblem
+
+PREFIX = "hf:"
+MAIN = "main"
+_FORM = "hf:owner/name:config:split"
+_REFERENCE = re.compile(
+    r"hf:(?P<repo>[\w-][\w.-]*/[\w-][\w.-]*)"
+    r"(?:@(?P<revision>[^:@\s]+))?"
+    r"(?::(?P<config>[^:]*))?"
+    r"(?::(?P<split>[^:]*))?",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a person names of the Hub's datasets."""
+
+    repo: str
+    """`owner/name`."""
+    revision: str = MAIN
+    """A branch, a tag or a commit."""
+    config: str = ""
+    """Empty for the only or the default one."""
+    split: str = ""
+    """Empty for the one that its use suggests."""
+
+    def __str__(self) -> str:
+        at = "" if self.revision == MAIN else f"@{self.revision}"
+        parts = f":{self.config}:{self.split}" if self.split else f":{self.config}"
+        return f"{PREFIX}{self.repo}{at}{parts}".removesuffix(":")
+
+
+def is_reference(text: str) -> bool:
+    """Return whether a text names a dataset on the Hub, and not a local file."""
+    return text.startswith(PREFIX)
+
+
+def parse(text: str) -> Reference:
+    """Return what a text names. Raises UsageProblem where it is no name of a dataset."""
+    found = _REFERENCE.fullmatch(text)
+    if not found:
+        raise UsageProblem(
+            f"`{text}` is no name of a dataset on the Hub.",
+            hint=f"write `{_FORM}`, a revision as `hf:owner/name@revision:config:split`",
+        )
+    named = {part: value.strip() for part, value in found.groupdict(default="").items()}
+    return Reference(named["repo"], named["revision"] or MAIN, named["config"], named["split"])
