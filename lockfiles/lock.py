@@ -101,12 +101,28 @@ class Template(Table):
     """Of the rendering of a fixed conversation."""
 
 
+class DataFile(Table):
+    """One file of a dataset on the Hub."""
+
+    name: DataFileName
+    size_bytes: int = Field(ge=0)
+    sha256: Sha256
+
+
 class Data(Table):
     """One split of the rows."""
 
     split: Literal["train", "validation", "test", "general"]
     """`general` rows stand at the end of those of `train`, and here once more by themselves."""
     source: Source
+    revision: str = ""
+    """The branch, tag or commit where the dataset was found; empty for a local file."""
+    commit: str = Field(default="", pattern=r"^([0-9a-f]{40})?$")
+    """As resolved: 40 hex digits; empty for a local file."""
+    config: str = ""
+    """Of the dataset; empty for a local file."""
+    hub_split: str = ""
+    """As the dataset calls it; empty for a local file."""
     format: str
     prompt_column: str
     completion_column: str
@@ -125,6 +141,8 @@ class Data(Table):
     """Of the canonical rows of this split, in their order."""
     tokens_sha256: Sha256
     """Of its token ids and loss masks: cut as training sees them, test rows whole."""
+    files: list[DataFile] = []
+    """Those of the dataset that hold the rows of its split; none for a local file."""
 
 
 class Fix(Table):

@@ -4,9 +4,10 @@ This is the planner's edge: it reads files and asks the driver. What it returns 
 and from there on planning is a pure function.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
@@ -26,6 +27,9 @@ from planner.data.part import Part, Recipe
 from planner.data.split import SplitBy
 from planner.data.template import ChatTemplate, load_template
 from planner.data.training import variant
+from planner.hub_data.local import local
+from planner.hub_data.reference import is_reference
+from planner.hub_data.resolve import HubSplit
 from planner.interview.answers import Answers
 from planner.machine import MachineFacts
 from planner.models import ModelFacts
@@ -46,6 +50,8 @@ class PartFacts:
     rows: int
     sha256: str
     tokens_sha256: str
+    hub: HubSplit | None = None
+    """The dataset on the Hub that the file is, if it is one."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +120,9 @@ def gather(
     told("reading the model")
     model, place = model_facts(answers, folder)
     own, tokenizer = _template(answers, folder, place), load_tokenizer(place)
+    hub = hub_splits(answers, told)
     told("reading and encoding the data")
-    rows, template = _corpus(answers, folder, model, own, tokenizer)
+    rows, template = _corpus(answers, folder, model, own, tokenizer, hub)
     train = rows.part("train")
     assert train is not None
     special = special_tokens(place, tokenizer, train.encoded)
@@ -126,7 +133,7 @@ def gather(
         template=TemplateFacts(
             template.sha256, template.golden_sha256(), special, trains=template is not own
         ),
-        parts=tuple(map(_part, (*rows.parts, *([rows.general] if rows.general else [])))),
+        parts=tuple(_part(part, hub) for part in _parts(rows)),
         stream=_stream(rows, answers),
         examples=rows.examples,
         steps=rows.steps,
@@ -165,10 +172,29 @@ def machine_facts(answers: Answers, folder: Path) -> MachineFacts:
     return machines.load(folder / Path(saved).expanduser()) if saved else machines.probe(folder)
 
 
-def data_files(answers: Answers, folder: Path) -> dict[SplitName, Path]:
-    """Return the data files that the answers name."""
+Fetched = Mapping[SplitName, tuple[HubSplit, Path]]
+"""Datasets on the Hub by the file that they stand for, each with its folder here."""
+_NOTHING: Fetched = MappingProxyType({})
+_USES: Mapping[SplitName, str] = MappingProxyType({"general": "train"})
+"""The split that is meant of a dataset, where that is not called as the file."""
+
+
+def hub_splits(answers: Answers, told: Callable[[str], None]) -> Fetched:
+    """Return the datasets on the Hub that the answers name, fetched; as `local`."""
+    asked = {name: answers.text(f"data.{name}") for name in FILES}
     return {
-        name: folder / Path(answers.text(f"data.{name}")).expanduser()
+        name: local(one, _USES.get(name, name), told)
+        for name, one in asked.items()
+        if is_reference(one)
+    }
+
+
+def data_files(answers: Answers, folder: Path, hub: Fetched = _NOTHING) -> dict[SplitName, Path]:
+    """Return the data files that the answers name; a folder of `hub` for what is there."""
+    return {
+        name: hub[name][1]
+        if name in hub
+        else folder / Path(answers.text(f"data.{name}")).expanduser()
         for name in FILES
         if answers.text(f"data.{name}")
     }
@@ -217,13 +243,18 @@ def _template(answers: Answers, folder: Path, model: Path) -> ChatTemplate:
 
 
 def _corpus(
-    answers: Answers, folder: Path, model: ModelFacts, template: ChatTemplate, tokenizer: Tokenizer
+    answers: Answers,
+    folder: Path,
+    model: ModelFacts,
+    template: ChatTemplate,
+    tokenizer: Tokenizer,
+    hub: Fetched,
 ) -> tuple[Corpus, ChatTemplate]:
     """Return the rows, and the template that they were rendered with.
 
     Where the model's own rewrites earlier turns, that is its training variant, if it has one.
     """
-    how, files = recipe(answers, model.architecture.context), data_files(answers, folder)
+    how, files = recipe(answers, model.architecture.context), data_files(answers, folder, hub)
     try:
         return corpus.build(how, files, template, tokenizer), template
     except TurnsRewritten:
@@ -233,9 +264,19 @@ def _corpus(
         return corpus.build(how, files, other, tokenizer), other
 
 
-def _part(part: Part) -> PartFacts:
+def _parts(rows: Corpus) -> list[Part]:
+    return [*rows.parts, *([rows.general] if rows.general else [])]
+
+
+def _part(part: Part, hub: Fetched) -> PartFacts:
     return PartFacts(
-        part.split, part.source, part.format, len(part.rows), part.sha256, part.tokens_sha256
+        split=part.split,
+        source=part.source,
+        format=part.format,
+        rows=len(part.rows),
+        sha256=part.sha256,
+        tokens_sha256=part.tokens_sha256,
+        hub=hub[part.source][0] if part.source in hub else None,
     )
 
 

@@ -1,6 +1,7 @@
 """What a lock was planned from: a digest of the answers, and where each of them came from."""
 
 from lockfiles import digest
+from planner.hub_data.reference import is_reference
 from planner.interview.answers import Answers, given
 
 _LOCAL = {
@@ -35,9 +36,14 @@ def table(answers: Answers, *, local_model: bool) -> dict[str, object]:
 def intent_digest(answers: Answers, *, local_model: bool) -> str:
     """Return the digest of the normalised answers: local paths by their logical names.
 
+    What is named on the Hub stays as it is.
+
     Where the machine's facts came from is not part of it; the facts are, in the lock itself.
     """
-    named = {key: _LOCAL.get(key, value) for key, value in _named(answers).items()}
+    named = {
+        key: value if is_reference(str(value)) else _LOCAL.get(key, value)
+        for key, value in _named(answers).items()
+    }
     named.pop("machine.facts", None)
     if local_model:
         named["model.source"] = "local:model"

@@ -132,7 +132,7 @@ def _data(part: PartFacts, answers: Answers, facts: PlanFacts) -> dict[str, obje
     split_off, drawn = _is_split_off(part, answers), part.split == "general"
     return {
         "split": part.split,
-        "source": f"local:{part.source}",
+        **_place(part),
         "format": part.format,
         "prompt_column": answers.text("data.prompt_column"),
         "completion_column": answers.text("data.completion_column"),
@@ -143,6 +143,19 @@ def _data(part: PartFacts, answers: Answers, facts: PlanFacts) -> dict[str, obje
         "rows": part.rows,
         "sha256": part.sha256,
         "tokens_sha256": part.tokens_sha256,
+        "files": [asdict(file) for file in part.hub.files] if part.hub else [],
+    }
+
+
+def _place(part: PartFacts) -> dict[str, object]:
+    """Return where the rows of a split are from."""
+    hub = part.hub
+    return {
+        "source": f"hf:{hub.repo}" if hub else f"local:{part.source}",
+        "revision": hub.revision if hub else "",
+        "commit": hub.commit if hub else "",
+        "config": hub.config if hub else "",
+        "hub_split": hub.split if hub else "",
     }
 
 

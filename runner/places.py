@@ -1,11 +1,14 @@
-"""Where the local inputs of a lock lie on this machine: the lock itself never says."""
+"""Where the local inputs of a lock lie on this machine: the lock itself never says.
+
+What lies on the Hub has a place too where somebody names one: a copy of it.
+"""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lockfiles import intent, text
 from lockfiles.errors import StaleLock, UsageProblem
-from lockfiles.lock import Lock
+from lockfiles.lock import Data, Lock
 from planner.interview.answers import Answers, check
 from planner.origin import intent_digest
 
@@ -29,11 +32,25 @@ def wanted(lock: Lock) -> list[str]:
     return list(dict.fromkeys(local))
 
 
+def name_of(part: Data) -> str:
+    """Return the logical name of the file that a split of the rows came from."""
+    if part.source.startswith("local:"):
+        return part.source.removeprefix("local:")
+    return "train" if part.split == "validation" and part.fraction else part.split
+
+
+def on_hub(lock: Lock) -> list[str]:
+    """Return the logical names of the rows that a lock has on the Hub."""
+    parts = [part for part in lock.data if part.source.startswith("hf:")]
+    return list(dict.fromkeys(name_of(part) for part in parts))
+
+
 def find(lock: Lock, at: Path, located: Mapping[str, Path]) -> dict[str, Path]:
     """Return where each local input lies: absolute paths by logical name.
 
     `at` is the lock's file. `located` wins, then `locations.toml` beside it, then its intent:
-    `NAME.toml` beside `NAME.lock`, else a `run.toml` there that it was planned from. Raises
+    `NAME.toml` beside `NAME.lock`, else a `run.toml` there that it was planned from. What the
+    lock has on the Hub is among them only where `located` or the locations name it. Raises
     StaleLock where its `NAME.toml` is no longer the one that was locked, and UsageProblem for
     a name that is unknown or has no path.
     """
@@ -54,10 +71,10 @@ def check_named(missing: Iterable[str]) -> None:
 
 def known(lock: Lock, at: Path, located: Mapping[str, Path]) -> dict[str, Path]:
     """Return where those local inputs lie of which anything says it; see `find`."""
-    names, folder = wanted(lock), at.absolute().parent
+    names, others, folder = wanted(lock), on_hub(lock), at.absolute().parent
     for name in located:
-        if name not in names:
-            named = ", ".join(f"`{one}`" for one in names) or "none"
+        if name not in (*names, *others):
+            named = ", ".join(f"`{one}`" for one in (*names, *others)) or "none"
             raise UsageProblem(
                 f"`{name}` is no local input of this lock; its inputs are {named}.",
                 hint="add `--locate NAME=PATH` with one of those names, or leave it out",
@@ -66,7 +83,7 @@ def known(lock: Lock, at: Path, located: Mapping[str, Path]) -> dict[str, Path]:
     beside = _locations(folder / LOCATIONS)
     found = {
         name: located.get(name) or beside.get(name) or _answered(answers, name) for name in names
-    }
+    } | {name: located.get(name) or beside.get(name) for name in others}
     return {name: (folder / place.expanduser()).resolve() for name, place in found.items() if place}
 
 

@@ -23,6 +23,7 @@ from planner.data.part import Recipe
 from planner.data.template import ChatTemplate, load_template
 from planner.data.training import variant
 from planner.integrity import integrity
+from runner import places as inputs
 
 Told = Callable[[str, int, int, str], None]
 """Called with what is done, how much of it, out of how much, and the unit."""
@@ -189,7 +190,7 @@ def refuse(found: list[Difference], what: str) -> None:
 
 
 def _sources(lock: Lock) -> list[SplitName]:
-    return [name for name in FILES if any(part.source == f"local:{name}" for part in lock.data)]
+    return [name for name in FILES if any(inputs.name_of(part) == name for part in lock.data)]
 
 
 def _check_parts(lock: Lock, rows: Corpus) -> None:

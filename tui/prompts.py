@@ -7,6 +7,7 @@ from pathlib import Path
 import questionary
 
 from lockfiles.errors import Interrupted, UsageProblem
+from planner.hub_data.reference import is_reference
 from planner.interview.question import Question, from_text
 from tui.folding import folded
 
@@ -70,7 +71,8 @@ def _validator(question: Question, folder: Path) -> Callable[[str], bool | str]:
             value = from_text(question, text)
         except ValueError as problem:
             return f"It {problem}."
-        if question.kind == "path" and value and not (folder / str(value)).exists():
+        named = question.kind == "path" and value and not is_reference(str(value))
+        if named and not (folder / str(value)).exists():
             return f"`{value}` does not exist."
         return True
 

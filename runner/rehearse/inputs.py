@@ -8,7 +8,7 @@ from typing import Any
 from lockfiles import text
 from lockfiles.lock import Lock
 from planner.data.corpus import Corpus
-from runner import places, verify
+from runner import hub_rows, places, verify
 from runner.download import download
 from runner.verify import Told, silent
 
@@ -38,7 +38,9 @@ def read(lock: Lock, at: Path, located: Mapping[str, Path], told: Told = silent)
     if "model" in missing:
         places.check_named(missing)
     folder = _small_files(lock, found.get("model"), told)
-    rows = None if missing else verify.corpus_of(lock, folder, found, told)
+    rows = None
+    if not missing:
+        rows = verify.corpus_of(lock, folder, hub_rows.fetched(lock, found, told), told)
     return Inputs(text.read_json_object(folder / _CONFIG), rows, tuple(missing))
 
 

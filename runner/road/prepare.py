@@ -3,7 +3,7 @@
 from typing import Any
 
 from planner.data.encode import write_encoded
-from runner import verify
+from runner import hub_rows, verify
 from runner.road.context import Context
 from runner.road.rows import picked, write_shown
 
@@ -23,7 +23,8 @@ def run(given: Context) -> dict[str, Any]:
     else:
         model = given.places["model"]
         verify.check_model(given.lock, model, told)
-    rows = verify.corpus_of(given.lock, model, given.places, told)
+    places = hub_rows.fetched(given.lock, given.places, told)
+    rows = verify.corpus_of(given.lock, model, places, told)
     for part in rows.parts:
         write_encoded(given.work / "rows" / part.split, part.encoded)
     held = rows.part(given.held) if given.held else None

@@ -81,3 +81,28 @@ def test_what_is_wrong_is_told_with_the_ways_on(hub: HubServer, tmp_path: Path) 
     few = data(hub, tmp_path, "hf:ana/rows:other")
     assert few.returncode == 6
     assert "error: `hf:ana/rows:other:train` should not be trained on" in few.stderr
+
+
+WIZARD = """
+import json, sys
+from pathlib import Path
+from planner.interview.answers import check
+from tui.prompts import _validator
+from planner.interview.questions import BY_KEY
+from tui.wizard.facts import Facts
+from tui.wizard.steps import ALL, problems
+
+(folder, name), = json.loads(sys.argv[1])
+given = {"goal.name": "x", "data.train": name, "model.source": "base", "goal.override": "so"}
+values, facts = check(given, {}), Facts(Path(folder))
+found = [one.sentence for one in problems(ALL["data"], values, facts)]
+typed = _validator(BY_KEY["data.train"], Path(folder))(name)
+print(json.dumps([found, facts.examples(values), facts.exists(name), typed]))
+"""
+
+
+def test_the_wizard_and_the_prompts_take_it_too(hub: HubServer, tmp_path: Path) -> None:
+    cache = {"home": tmp_path / "home", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    assert hub.run(WIZARD, (str(tmp_path), "hf:ana/rows:intents"), **cache) == [[], 750, True, True]
+    (problem,), counted, *_ = hub.run(WIZARD, (str(tmp_path), "hf:ana/rows:none"), **cache)
+    assert "has no config `none`; it has `intents`, `other`" in problem and counted is None

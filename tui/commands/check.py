@@ -15,7 +15,8 @@ from tui.options import locate
 def command(lock: Path, located: dict[str, Path], as_json: bool) -> None:
     """Compare what LOCK names (default: run.lock) with what is here: model, rows, tokens, room."""
     from lockfiles import lock as locks
-    from runner import places, preflight, verify
+    from runner import hub_rows, places, preflight, verify
+    from tui.transfer import noting
 
     held = locks.read(lock)
     found = places.find(held, lock, located)
@@ -23,7 +24,8 @@ def command(lock: Path, located: dict[str, Path], as_json: bool) -> None:
     compared = ["model", "template", "rows", "tokens"] if "model" in found else []
     if compared:
         verify.check_model(held, found["model"])
-        verify.corpus_of(held, found["model"], found)
+        rows = hub_rows.fetched(held, found, noting())
+        verify.corpus_of(held, found["model"], rows)
     versions = preflight.packages_found(held)
     others = preflight.package_differences(held, versions)
     preflight.check_device(held)

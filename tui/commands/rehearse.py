@@ -58,12 +58,13 @@ def _rehearsed(at: Path, located: dict[str, Path]) -> "tuple[Lock, Report]":
     from runner.rehearse import inputs, rehearse
     from runner.rehearse.lock import case_of
     from runner.rehearse.report import report
+    from tui.transfer import noting
 
     held = locks.read(at)
     verify.check_whole(held)
     machine = _machine(held)
     output.note("reading the model's configuration and the rows …")
-    found = inputs.read(held, at, located)
+    found = inputs.read(held, at, located, noting())
     if found.missing:
         output.note(_made_up(held, found.missing))
     case = case_of(held, found.config, found.rows)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lockfiles.errors import UsageProblem
+from planner.hub_data.reference import is_reference
 
 Values = Mapping[str, object]
 SPLITS = ("train", "validation", "test")
@@ -42,7 +43,14 @@ class Asked:
         return str(self.values[f"data.{split}"])
 
     def path(self, split: str) -> Path:
-        """Return the path of a split that has one, as short as it was typed where that leads."""
+        """Return the path of a split that has one, as short as it was typed where that leads.
+
+        Rows on the Hub are fetched first, and lie in a folder.
+        """
+        if is_reference(self.named(split)):
+            from planner.hub_data.local import local
+
+            return local(self.named(split), split)[1]
         here = self.folder == Path.cwd()
         return located(Path() if here else self.folder, self.named(split))
 

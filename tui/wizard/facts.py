@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Lock as Mutex
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from planner.hub_data.reference import is_reference
 from planner.interview.answers import check
 from tui.wizard.asked import columns, located, stamp, stamp_of
 from tui.wizard.reports import Part, Reports
@@ -46,18 +47,20 @@ class Facts:
 
     def exists(self, path: str) -> bool:
         """Return whether a path as typed leads to something."""
-        return self._path(path).exists()
+        return is_reference(path) or self._path(path).exists()
 
     def table(self, values: Values, split: str) -> Table:
         """Return the rows of one split's file. Raises UsageProblem where it is wrong."""
         from planner.data.formats import load_table
 
-        path = self._path(values[f"data.{split}"])
-        mapped = columns(values)
+        name = str(values[f"data.{split}"])
+        path, mapped = self._path(name), columns(values)
         system = str(values["data.system"])
         key = (path, stamp(path), tuple((mapped or {}).items()), system)
         return self._once(
-            f"rows of {split}", key, lambda: load_table(path, columns=mapped, system=system)
+            f"rows of {split}",
+            key,
+            lambda: load_table(self._rows(name, split), columns=mapped, system=system),
         )
 
     def part(self, values: Values, split: str) -> Part:
@@ -84,9 +87,13 @@ class Facts:
         """Return the first rows of the training file. Raises UsageProblem where it is wrong."""
         from planner.data.read import read_raw
 
-        path = self._path(values["data.train"])
-        key = (path, stamp(path))
-        return self._once("first rows", key, lambda: tuple(islice(read_raw(path), _FIRST)))
+        name = str(values["data.train"])
+        path = self._path(name)
+        return self._once(
+            "first rows",
+            (path, stamp(path)),
+            lambda: tuple(islice(read_raw(self._rows(name, "train")), _FIRST)),
+        )
 
     def column_names(self, values: Values) -> tuple[str, ...]:
         """Return the columns of the first rows, where those were read; it reads nothing."""
@@ -163,6 +170,11 @@ class Facts:
         folder = self._path(values["model.source"])
         key = (folder, values["model.revision"], stamp(folder / "config.json"))
         return self._once("model", key, lambda: model_facts(answers, self.folder))
+
+    def _rows(self, name: str, split: str) -> Path:
+        from planner.hub_data.local import local
+
+        return local(name, split)[1] if is_reference(name) else self._path(name)
 
     def _path(self, value: object) -> Path:
         return located(self.folder, value)

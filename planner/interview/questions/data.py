@@ -11,7 +11,8 @@ QUESTIONS: tuple[Question, ...] = (
         "data",
         "path",
         "Training examples",
-        "A JSONL, JSON, CSV or Parquet file; at least 500 examples, better 1000 or more.",
+        "A JSONL, JSON, CSV or Parquet file, or a Hub dataset as `hf:owner/name:config:split`; at "
+        "least 500 examples, better 1000 or more.",
         "",
         required=True,
     ),
@@ -20,7 +21,8 @@ QUESTIONS: tuple[Question, ...] = (
         "data",
         "path",
         "Validation examples",
-        "A file held back to choose the best checkpoint; empty splits some off the training file.",
+        "A file or `hf:owner/name:config:split` held back to choose the best checkpoint; empty "
+        "splits some off the training examples.",
         "",
     ),
     Question(
@@ -28,7 +30,8 @@ QUESTIONS: tuple[Question, ...] = (
         "data",
         "path",
         "Test examples",
-        "A file that training never sees, for accuracy before and after; empty uses validation.",
+        "A file or `hf:owner/name:config:split` that training never sees, for accuracy before and "
+        "after; empty uses validation.",
         "",
     ),
     Question(
