@@ -27,6 +27,7 @@ from planner.data.part import Part, Recipe
 from planner.data.split import SplitBy
 from planner.data.template import ChatTemplate, load_template
 from planner.data.training import variant
+from planner.hub_data.contents import looking
 from planner.hub_data.local import local
 from planner.hub_data.reference import is_reference
 from planner.hub_data.resolve import HubSplit
@@ -181,9 +182,9 @@ _USES: Mapping[SplitName, str] = MappingProxyType({"general": "train"})
 
 def hub_splits(answers: Answers, told: Callable[[str], None]) -> Fetched:
     """Return the datasets on the Hub that the answers name, fetched; as `local`."""
-    asked = {name: answers.text(f"data.{name}") for name in FILES}
+    asked, look = {name: answers.text(f"data.{name}") for name in FILES}, looking(told)
     return {
-        name: local(one, _USES.get(name, name), told)
+        name: local(one, _USES.get(name, name), told, look)
         for name, one in asked.items()
         if is_reference(one)
     }

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from planner.hub_data.globs import NoPattern, is_pattern
 from planner.hub_data.kinds import Unreadable
-from planner.hub_data.names import MAGIC, NoPattern, matching, splits_by_name
+from planner.hub_data.names import matching, splits_by_name
 
 DEFAULT = "default"
 _SPLIT = re.compile(r"\w+(\.\w+)*")
@@ -132,6 +133,6 @@ def _list(path: Any) -> list[str]:
 def _files(patterns: Sequence[str], folder: str, names: Sequence[str]) -> tuple[str, ...]:
     placed = [f"{folder}/{one}" if folder else one for one in patterns]
     for one in placed:
-        if not MAGIC.search(one) and not matching([one], names):
+        if not is_pattern(one) and not matching([one], names):
             raise NoPattern(one)
     return matching(placed, names)

@@ -8,13 +8,14 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from lockfiles import text
 from lockfiles.errors import UsageProblem
-from planner.cache import cache_folder
+from planner.cache import cache_folder, writing
 from planner.hub_client import client, sentences
 from planner.models import FileFact
 
@@ -28,6 +29,9 @@ _CARD_LIMIT_BYTES = 10 << 20
 """What is larger is no card, and is not read."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _TIMEOUT_SECONDS = 30.0
+
+Say = Callable[[str], None]
+"""Gets a sentence before and during slow work."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,19 @@ class Contents:
     """What stands under `configs` in its card."""
 
 
-def contents(
-    repo: str, revision: str, told: Callable[[str], None] = lambda sentence: None
-) -> Contents | None:
+Look = Callable[[str, str], Contents | None]
+"""Called with a repository and a revision; see `contents`."""
+
+
+def looking(say: Say) -> Look:
+    """Return what looks at each revision once: a branch that moves meanwhile stays one commit."""
+    return cache(lambda repo, revision: contents(repo, revision, say))
+
+
+def contents(repo: str, revision: str, say: Say) -> Contents | None:
     """Return what a repository holds; None where it has no converted branch and that is asked for.
 
-    `told` gets a sentence before the Hub is asked. Raises UsageProblem for a repository or a
+    Raises UsageProblem for a repository or a
     revision that is unknown or closed, and where the Hub cannot be reached; with
     `HF_HUB_OFFLINE`, where it was never asked before.
     """
@@ -67,7 +78,7 @@ def contents(
             "cache.",
             hint="export HF_HUB_OFFLINE=0, or name a local file",
         )
-    told(f"asking the Hub for `{repo}`")
+    say(f"asking the Hub for `{repo}`")
     found = _asked(api, repo, revision, kept)
     if found and found is not kept:
         _keep(found, place)
@@ -118,17 +129,18 @@ def _configs(load: Callable[[str], dict[str, Any] | None], path: str) -> Any:
 def _kept(repo: str, revision: str, place: Path) -> Contents | None:
     if not place.is_file():
         return None
-    found = text.read_json_object(place)
     try:
+        found = text.read_json_object(place)
         files = tuple(FileFact(**file) for file in found["files"])
         return Contents(repo, revision, str(found["commit"]), files, found["card"])
-    except (KeyError, TypeError):
-        return None
+    except (UsageProblem, KeyError, TypeError):
+        return None  # what is broken is asked for again
 
 
 def _keep(found: Contents, place: Path) -> None:
     kept = {"commit": found.commit, "files": list(map(asdict, found.files)), "card": found.card}
-    place.parent.mkdir(parents=True, exist_ok=True)
-    whole = place.with_name(f".{place.name}.{os.getpid()}")
-    whole.write_text(json.dumps(kept), encoding="utf-8")
-    whole.replace(place)
+    with writing(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        whole = place.with_name(f".{place.name}.{os.getpid()}")
+        whole.write_text(json.dumps(kept), encoding="utf-8")
+        whole.replace(place)

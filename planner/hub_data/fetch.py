@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from lockfiles import digest
 from planner import hub_files
+from planner.cache import writing
 from planner.hub_data.contents import folder
 from planner.hub_data.resolve import HubSplit
 from planner.hub_files import Pinned, Told
@@ -51,11 +52,13 @@ def _flat(names: Iterable[str]) -> list[str]:
 
 def _link(place: Path, wanted: Mapping[str, Path]) -> None:
     """Let a folder hold links of these names to these files, and nothing else."""
-    place.mkdir(parents=True, exist_ok=True)
-    for path in place.iterdir():
-        if path.name not in wanted and not path.name.startswith("."):
-            path.unlink()
-    for name, target in wanted.items():
-        new = place / f".{name}.{os.getpid()}"
-        new.symlink_to(target.absolute())
-        new.replace(place / name)
+    with writing(place):
+        place.mkdir(parents=True, exist_ok=True)
+        for path in place.iterdir():
+            if path.name not in wanted and not path.name.startswith("."):
+                path.unlink()
+        for name, target in wanted.items():
+            new = place / f".{name}.{os.getpid()}"
+            new.unlink(missing_ok=True)
+            new.symlink_to(target.absolute())
+            new.replace(place / name)

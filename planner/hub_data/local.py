@@ -1,26 +1,27 @@
 """Rows by the name that a person gives them: where they lie here, fetched where they did not."""
 
-from collections.abc import Callable
 from pathlib import Path
 
+from planner.hub_data.contents import Look, Say, looking
 from planner.hub_data.fetch import fetch
 from planner.hub_data.reference import parse
 from planner.hub_data.resolve import HubSplit, resolve
 from planner.hub_files import Told, size
 
-Say = Callable[[str], None]
-"""Gets a sentence before and during slow work."""
 _PARTS = 10
 """How often the progress of a download is told, at most."""
 
 
-def local(name: str, use: str, say: Say = lambda sentence: None) -> tuple[HubSplit, Path]:
+def local(
+    name: str, use: str, say: Say = lambda sentence: None, look: Look | None = None
+) -> tuple[HubSplit, Path]:
     """Return the split that `name` is on the Hub, every digest known, and its folder here.
 
-    `use` is the split that is meant where the name has none. Raises what `parse`, `resolve` and
+    `use` is the split that is meant where the name has none. `look` is `looking(say)` where
+    several names are to be of the same commit. Raises what `parse`, `resolve` and
     `fetch` raise.
     """
-    found = resolve(parse(name), use, say)
+    found = resolve(parse(name), use, look or looking(say))
     return fetch(found, telling(str(found), say))
 
 

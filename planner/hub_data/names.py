@@ -1,15 +1,15 @@
 """Which files of a repository are which split, by their names alone.
 
 The rules are those of the library `datasets` (5.2, `data_files.py`), so that the same name gives
-the same rows there and here; of patterns that its globbing (fsspec's) takes, all.
+the same rows there and here.
 """
 
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
 
-MAGIC = re.compile(r"[*?[]")
-"""What makes a pattern of a name."""
+from planner.hub_data.globs import matcher
+
 _KEYWORDS = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "dev", "val"),
@@ -31,10 +31,6 @@ _NO_DATA = frozenset(
     ["README.md", "config.json", "dataset_info.json", "dataset_infos.json", "dummy_data.zip",
      "dataset_dict.json"]
 )  # fmt: skip
-
-
-class NoPattern(ValueError):
-    """A pattern that can match no file of the repository."""
 
 
 def splits_by_name(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -69,30 +65,16 @@ def matching(patterns: Iterable[str], names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _matching(pattern: str, names: Sequence[str]) -> list[str]:
-    if "://" in pattern or "::" in pattern or pattern.startswith(("/", "..")):
-        raise NoPattern(pattern)
-    pattern = posixpath.normpath(pattern)
-    expression = _expression(pattern)
-    ignored = _NO_DATA - {posixpath.basename(pattern)}
+    matches, wanted = matcher(pattern), posixpath.normpath(pattern)
+    ignored = _NO_DATA - {posixpath.basename(wanted)}
     return [
         name
         for name in names
-        if expression.match(name)
+        if matches(name)
         and posixpath.basename(name) not in ignored
-        and _hidden(name) == _hidden(pattern)
-        and _special(name) == _special(pattern)
+        and _hidden(name) == _hidden(wanted)
+        and _special(name) == _special(wanted)
     ]
-
-
-def _expression(pattern: str) -> re.Pattern[str]:
-    from fsspec.utils import glob_translate
-
-    if not MAGIC.search(pattern):
-        return re.compile(rf"{re.escape(pattern)}\Z")
-    try:
-        return re.compile(glob_translate(pattern))
-    except (ValueError, re.error):
-        raise NoPattern(pattern) from None
 
 
 def _hidden(name: str) -> int:

@@ -1,12 +1,12 @@
 """From a reference to the exact files of one split at one commit."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from lockfiles.errors import UsageProblem
 from lockfiles.lock import is_data_file_name
 from planner.hub_data.configs import DEFAULT, Config, configs, converted, in_folder
-from planner.hub_data.contents import CONVERTED, Contents, contents
+from planner.hub_data.contents import CONVERTED, Contents, Look
 from planner.hub_data.kinds import Unreadable, row_files
 from planner.hub_data.reference import MAIN, Reference
 from planner.models import FileFact
@@ -33,23 +33,21 @@ class HubSplit:
         return str(Reference(self.repo, self.revision, self.config, self.split))
 
 
-def resolve(
-    reference: Reference, use: str, told: Callable[[str], None] = lambda sentence: None
-) -> HubSplit:
+def resolve(reference: Reference, use: str, look: Look) -> HubSplit:
     """Return the files that a reference names.
 
     `use` is the split that is meant where it names none. Its files are those that the dataset's
     card states, or that are called by it; what is not read here is taken as the Hub has converted
-    it to Parquet. `told` is as for `contents`. Raises UsageProblem as `contents` does, for a
+    it to Parquet. Raises UsageProblem as `contents` does, for a
     config or split that is not there, with those that are, and for files that are not read here.
     """
-    found = contents(reference.repo, reference.revision, told)
+    found = look(reference.repo, reference.revision)
     try:
         if found is None:
             raise Unreadable("the Hub has not converted it to Parquet")
         return _chosen(found, reference, use)
     except Unreadable as problem:
-        return _converted(reference, use, str(problem), told)
+        return _converted(reference, use, str(problem), look)
 
 
 def _chosen(found: Contents, reference: Reference, use: str) -> HubSplit:
@@ -70,12 +68,10 @@ def _chosen(found: Contents, reference: Reference, use: str) -> HubSplit:
     return HubSplit(found.repo, found.revision, found.commit, config.name, split, files)
 
 
-def _converted(
-    reference: Reference, use: str, trouble: str, told: Callable[[str], None]
-) -> HubSplit:
+def _converted(reference: Reference, use: str, trouble: str, look: Look) -> HubSplit:
     """Return the split as the Hub has converted it, which it does of `main` only."""
     try:
-        found = contents(reference.repo, CONVERTED, told) if reference.revision == MAIN else None
+        found = look(reference.repo, CONVERTED) if reference.revision == MAIN else None
         if found:
             return _chosen(found, reference, use)
     except Unreadable:

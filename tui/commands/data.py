@@ -1,6 +1,6 @@
 """`tunelock data FILE`: what the rows are, what is wrong with them, and what training sees."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,12 +64,13 @@ def command(
     from tui.planning import writable
 
     columns = _columns(prompt_column, completion_column)
-    file, place = _placed(file, "train")
+    placed = _placing()
+    file, place = placed(file, "train")
     rows = rows_of(place, columns=columns, system=system)
     if row is not None:
         _show(file, rows, row, model, as_json)
         return
-    places = dict(_placed(other, "test") for other in held_out)
+    places = dict(placed(other, "test") for other in held_out)
     others = {name: rows_of(at, columns=columns, system=system) for name, at in places.items()}
     for at in places.values():  # a wrong name is told before the long work
         next(rows_of(at, columns=columns, system=system))
@@ -91,18 +92,24 @@ def command(
         )
 
 
-def _placed(name: str, use: str) -> tuple[str, Path]:
-    """Return what is named in full, and where it lies; a dataset on the Hub is fetched.
+def _placing() -> Callable[[str, str], tuple[str, Path]]:
+    """Return what returns a name in full and where its rows lie; those on the Hub are fetched.
 
-    `use` is as for `local`.
+    Its second argument is the split that a name means that has none.
     """
+    from planner.hub_data.contents import looking
     from planner.hub_data.local import local
     from planner.hub_data.reference import is_reference
 
-    if not is_reference(name):
-        return name, Path(name)
-    found, place = local(name, use, output.note)
-    return str(found), place
+    look = looking(output.note)
+
+    def placed(name: str, use: str) -> tuple[str, Path]:
+        if not is_reference(name):
+            return name, Path(name)
+        found, place = local(name, use, output.note, look)
+        return str(found), place
+
+    return placed
 
 
 def _columns(prompt: str | None, completion: str | None) -> dict[str, str] | None:

@@ -131,7 +131,8 @@ QUESTIONS: tuple[Question, ...] = (
         "data",
         "path",
         "General examples",
-        "A file of general-purpose examples to mix in against forgetting; empty mixes none in.",
+        "A file or `hf:owner/name:config:split` of general-purpose examples to mix in against "
+        "forgetting; empty mixes none in.",
         "",
     ),
     Question(

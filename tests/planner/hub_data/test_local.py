@@ -326,3 +326,16 @@ def test_the_token_is_kept_nowhere(hub: HubServer, tmp_path: Path) -> None:
     assert any(hub.token in request.headers.get("authorization", "") for request in hub.requests)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files and not [path for path in files if hub.token.encode() in path.read_bytes()]
+
+
+def test_a_cache_that_is_broken_or_closed(hub: HubServer, tmp_path: Path) -> None:
+    two_configs(hub)
+    local(hub, tmp_path, "hf:ana/maths:socratic")
+    record = tmp_path / "cache" / "tunelock" / "datasets" / "ana" / "maths" / "main.json"
+    record.write_text(record.read_text("utf-8")[:40], "utf-8")
+    (found,) = local(hub, tmp_path, "hf:ana/maths:socratic")
+    assert found["rows"] == ["s"]
+    (tmp_path / "file").touch()
+    (closed,) = local(hub, tmp_path, "hf:ana/maths:socratic", XDG_CACHE_HOME=str(tmp_path / "file"))
+    assert "cannot be written: Not a directory" in closed["message"]
+    assert "XDG_CACHE_HOME" in closed["hint"] and closed["code"] == 2
