@@ -41,6 +41,7 @@ class Person:
             home / "run",
             data__train="hf:ana/rows:intents",
             data__test="hf:ana/rows:intents:test",
+            data__general="hf:ana/rows:other",
             train__epochs=1,
             results__gguf=[],
         )
@@ -51,8 +52,9 @@ class Person:
             "intents/train-0.jsonl": b"".join(lines[:100]),
             "intents/train-1.jsonl": b"".join(lines[100:]),
             "intents/test.jsonl": rows["test"],
-            "other.jsonl": lines[0],
+            "other.jsonl": b"".join(lines[:40]),
         })  # fmt: skip
+        (self.folder / "rows" / "other.jsonl").write_bytes(b"".join(lines[:40]))
 
     def tunelock(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         cache = {"XDG_CACHE_HOME": str(self.home / "cache")} | variables
@@ -78,17 +80,20 @@ def test_the_lock_pins_the_split_and_nothing_of_this_machine(
     ana = Person(hub, tmp_path)
     locked = ana.planned()
     assert {part.split: part.source for part in locked.data} == dict.fromkeys(
-        ("train", "validation", "test"), "hf:ana/rows"
+        ("train", "validation", "test", "general"), "hf:ana/rows"
     )
     for part in locked.data:
-        assert (part.commit, part.revision, part.config) == (ana.commit, "main", "intents")
+        assert (part.commit, part.revision) == (ana.commit, "main")
+        assert part.config == ("other" if part.split == "general" else "intents")
         assert part.hub_split == ("test" if part.split == "test" else "train")
     names = [file.name for file in locked.data[0].files]
     assert names == ["intents/train-0.jsonl", "intents/train-1.jsonl"]
     text = (ana.folder / "run.lock").read_text("utf-8")
     assert str(tmp_path) not in text and hub.token not in text and hub.url not in text
     assert ana.tunelock("plan", "--check").returncode == 0
-    same = small(tmp_path / "local", train__epochs=1, results__gguf=[])
+    changes = {"train__epochs": 1, "results__gguf": [], "data__general": "rows/other.jsonl"}
+    same = small(tmp_path / "local", **changes)
+    shutil.copy(ana.folder / "rows" / "other.jsonl", same / "rows")
     local = subprocess.run(command("plan"), cwd=same, capture_output=True, text=True)
     assert local.returncode == 0, local.stderr
     here = lock.read(same / "run.lock")
@@ -130,14 +135,15 @@ def test_a_copy_stands_for_the_dataset_where_its_rows_are_the_same(
     ana.planned()
     ana.forget()
     asked = len(hub.requests)
-    copies = ("--locate", "train=rows/train.jsonl", "--locate", "test=rows/test.jsonl")
+    copies = [f"--locate={name}=rows/{name}.jsonl" for name in ("train", "test")]
+    copies.append("--locate=general=rows/other.jsonl")
     same = ana.tunelock("check", *copies)
     assert same.returncode == 0, same.stderr
-    other = ana.tunelock("check", *copies[:3], "test=rows/train.jsonl")
+    other = ana.tunelock("check", *copies, "--locate", "test=rows/train.jsonl")
     assert other.returncode == 5 and "does not match the data" in other.stderr
     assert len(hub.requests) == asked
     unknown = ana.tunelock("check", "--locate", "validation=rows/train.jsonl")
-    assert "its inputs are `model`, `train`, `test`" in unknown.stderr
+    assert "its inputs are `model`, `train`, `test`, `general`" in unknown.stderr
 
 
 def test_an_edited_pin_is_refused(hub: HubServer, tmp_path: Path) -> None:
@@ -170,7 +176,7 @@ def test_a_run_fetches_what_was_locked(hub: HubServer, tmp_path: Path) -> None:
     done = ana.tunelock(*RUN)
     assert done.returncode == 0, done.stderr[-3000:]
     sent = {name for name, size in hub.sent_bytes.items() if name.endswith(".jsonl") and size}
-    assert sent == {"train-0.jsonl", "train-1.jsonl", "test.jsonl"}
+    assert sent == {"train-0.jsonl", "train-1.jsonl", "test.jsonl", "other.jsonl"}
     (run,) = (ana.folder / "runs").iterdir()
     assert str(tmp_path) not in (run / "run.lock").read_text("utf-8")
     assert hub.token not in "".join(
