@@ -32,6 +32,12 @@ BAD = [
     ("a.jsonl", GOOD.encode() + b"[1]\n", "`a.jsonl` line 2 is not a JSON object."),
     ("a.jsonl", GOOD.encode() + b'{"prompt": "caf\xe9"}\n', "`a.jsonl` line 2 is not UTF-8."),
     ("a.json", b'{"prompt": "a"}', "`a.json` is JSON but not a list of rows."),
+    (
+        "a.json",
+        GOOD.encode() + b"{]\n",
+        "`a.json` line 2 is not valid JSON: Expecting property name",
+    ),
+    ("a.json", GOOD.encode() + b"[]\n", "`a.json` is JSON but not a list of rows."),
     ("a.json", b"[\n{]", "`a.json` line 2 is not valid JSON: Expecting property name"),
     ("a.json", b"[1]", "`a.json` row 1 is not a JSON object."),
     (
@@ -124,6 +130,14 @@ def test_real_rows_of_each_format() -> None:
     columns = {"prompt": "question", "completion": "answer"}
     gsm = load_table(SAMPLES / "gsm8k.jsonl", columns=columns)
     assert gsm.format == "columns" and gsm.rows[0].messages[1].content.endswith("#### 72")
+
+
+def test_a_json_file_may_have_a_row_on_each_line(tmp_path: Path) -> None:
+    for name in ("a.json", "a.jsonl"):
+        (tmp_path / name).write_text("\n" + GOOD * 3, "utf-8")
+    found = [list(read_raw(tmp_path / name)) for name in ("a.json", "a.jsonl")]
+    there, wanted = ([(raw.place, raw.values) for raw in rows] for rows in found)
+    assert there == wanted and len(there) == 3
 
 
 def test_same_rows_same_digest_whatever_the_file(tmp_path: Path) -> None:

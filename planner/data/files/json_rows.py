@@ -32,13 +32,16 @@ def jsonl(path: Path) -> Iterator[RawRow]:
 
 
 def json_list(path: Path) -> Iterator[RawRow]:
-    """Yield the objects of a file that is one list."""
+    """Yield the objects of a file that is one list; or, as on the Hub, has one on each line."""
     with path.open("rb") as file:
         window = _Window(path, file)
         if not window.next():
             return
         if window.next() != "[":
-            window.value("row 1")
+            first = window.value("row 1")
+            if isinstance(first, dict) and window.next() == "{":
+                yield from jsonl(path)
+                return
             raise UsageProblem(
                 f"`{path}` is JSON but not a list of rows.", hint=f"head {shlex.quote(str(path))}"
             )
