@@ -1,7 +1,9 @@
 """Rows by the name that a person gives them: where they lie here, fetched where they did not."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
+from planner.data.files.parquet_rows import unreadable
 from planner.hub_data.contents import Look, Say, looking
 from planner.hub_data.fetch import fetch
 from planner.hub_data.reference import parse
@@ -19,9 +21,11 @@ def local(
 
     `use` is the split that is meant where the name has none. `look` is `looking(say)` where
     several names are to be of the same commit. Raises what `parse`, `resolve` and
-    `fetch` raise.
+    `fetch` raise, and UsageProblem before it fetches what nothing installed here reads.
     """
     found = resolve(parse(name), use, look or looking(say))
+    if found.files[0].name.endswith(".parquet") and not find_spec("pyarrow"):
+        raise unreadable(found)
     return fetch(found, telling(str(found), say))
 
 

@@ -17,10 +17,7 @@ def parquet_rows(path: Path) -> Iterator[RawRow]:
         import pyarrow
         import pyarrow.parquet as parquet
     except ImportError:
-        raise UsageProblem(
-            f"`{path}` is Parquet, and `pyarrow` is not installed.",
-            hint="pip install 'tunelock[parquet]'",
-        ) from None
+        raise unreadable(path) from None
     if path.stat().st_size == 0:
         return
     number = 0
@@ -37,6 +34,14 @@ def parquet_rows(path: Path) -> Iterator[RawRow]:
             f"`{path}` after row {number} is not valid Parquet: {said}",
             hint=f"copy or download `{path.name}` again",
         ) from None
+
+
+def unreadable(name: object) -> UsageProblem:
+    """Return the error of a Parquet file where nothing is installed that reads it."""
+    return UsageProblem(
+        f"`{name}` is Parquet, and `pyarrow` is not installed.",
+        hint="pip install 'tunelock[parquet]'",
+    )
 
 
 def _check_names(path: Path, names: list[str]) -> None:

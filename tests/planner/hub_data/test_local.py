@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.hub_server import HubServer
-from tests.planner.hub_data.hub_calls import card, jsonl, local, parquet
+from tests.planner.hub_data.hub_calls import LOCAL, card, jsonl, local, parquet
 
 pytest.importorskip("pyarrow")
 
@@ -318,6 +318,18 @@ def test_many_files_are_listed_page_by_page(hub: HubServer, tmp_path: Path) -> N
     assert found["rows"] == ["a"]
     pages = [one for one in hub.requests if one.path.endswith(f"/tree/{found['commit']}")]
     assert len(pages) >= 3
+
+
+def test_parquet_that_nothing_here_reads_is_not_fetched(hub: HubServer, tmp_path: Path) -> None:
+    two_configs(hub)
+    code = LOCAL.replace("found = []", "found = []; sys.modules['pyarrow'] = None", 1)
+    cache = {"home": tmp_path / "hub", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    _, found = hub.run(code, ("hf:ana/maths:main", "train"), **cache)
+    assert found["message"] == (
+        "`hf:ana/maths:main:train` is Parquet, and `pyarrow` is not installed."
+    )
+    assert "tunelock[parquet]" in found["hint"]
+    assert not any(name.endswith(".parquet") for name in hub.sent_bytes)
 
 
 def test_the_token_is_kept_nowhere(hub: HubServer, tmp_path: Path) -> None:
