@@ -106,3 +106,29 @@ def test_the_wizard_and_the_prompts_take_it_too(hub: HubServer, tmp_path: Path) 
     assert hub.run(WIZARD, (str(tmp_path), "hf:ana/rows:intents"), **cache) == [[], 750, True, True]
     (problem,), counted, *_ = hub.run(WIZARD, (str(tmp_path), "hf:ana/rows:none"), **cache)
     assert "has no config `none`; it has `intents`, `other`" in problem and counted is None
+
+
+LOOK = """
+import json, sys
+from pathlib import Path
+from planner.interview.answers import check
+from tui.wizard.asked import ask
+from tui.wizard.children.report import look
+from tui.wizard.facts import Facts
+
+(folder, name), = json.loads(sys.argv[1])
+given = {"goal.name": "x", "data.train": name, "data.test": name, "model.source": "base"}
+values = check(given, {})
+found = look(ask(values, Path(folder)), [].append)
+columns = [list(raw.values) for raw in Facts(Path(folder)).first_rows(values)]
+rows = {split: part.rows for split, part in found.parts.items()}
+print(json.dumps([rows, found.problems, [one.id for one in found.findings], columns]))
+"""
+
+
+def test_the_wizard_looks_it_through_beside_the_screen(hub: HubServer, tmp_path: Path) -> None:
+    cache = {"home": tmp_path / "home", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    rows, problems, found, columns = hub.run(LOOK, (str(tmp_path), "hf:ana/rows:intents"), **cache)
+    assert (rows, problems) == ({"train": 750, "test": 451}, {})
+    assert "leak" in found
+    assert columns == [["messages"]] * 3
