@@ -42,6 +42,7 @@ def page(report: Report, name: str) -> str:
             *([] if report.findings else ["<p>No check found anything.</p>"]),
             *_plot(f"Lengths, in {report.unit}", report.histogram),
             *_plot("Rows of each label", report.labels),
+            *_plot("Rows by how often nearly the same is said", report.repeats),
             "</body></html>",
             "",
         ]

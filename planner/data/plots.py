@@ -37,6 +37,25 @@ def _step(span: int) -> int:
     return step
 
 
+def repeats(groups: Iterable[int]) -> tuple[Bar, ...]:
+    """Return the rows that stand in groups of each size, in words; nothing where all are alone."""
+    counted: Counter[str] = Counter()
+    for size in groups:
+        counted[next(name for most, name in _SAID if size <= most)] += size
+    names = [name for _, name in _SAID if counted[name]]
+    return tuple(Bar(name, counted[name]) for name in names if names != ["once"])
+
+
+_SAID = (
+    (1, "once"),
+    (2, "twice"),
+    (4, "3 or 4 times"),
+    (10, "5 to 10 times"),
+    (100, "11 to 100 times"),
+    (float("inf"), "over 100 times"),
+)
+
+
 def bars(counted: Iterable[tuple[str, int]]) -> tuple[Bar, ...]:
     """Return names and their rows as bars, in their order."""
     return tuple(Bar(name, rows) for name, rows in counted)

@@ -31,6 +31,9 @@ class Report:
     labels: tuple[Bar, ...]
     """Rows by their label, the most first; empty where answers are no labels."""
 
+    repeats: tuple[Bar, ...] = ()
+    """Rows by how often nearly the same is said; empty where all rows differ."""
+
     @property
     def refused(self) -> bool:
         """Whether the rows may not be trained on as they are."""

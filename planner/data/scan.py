@@ -10,12 +10,13 @@ from tokenizers import Tokenizer
 
 from lockfiles.errors import DataRefused
 from planner.data.checks.balance import Imbalance
+from planner.data.checks.duplicates import Duplicates
 from planner.data.checks.finding import ORDER, Check, Finding
 from planner.data.checks.leak import Leak, TrainingRows
 from planner.data.checks.lengths import OverLength
 from planner.data.checks.masks import Masks
 from planner.data.formats import KINDS, Kind, Read
-from planner.data.plots import bars, histogram
+from planner.data.plots import bars, histogram, repeats
 from planner.data.report import Report
 from planner.data.rows import Row
 from planner.data.template import ChatTemplate
@@ -80,6 +81,7 @@ def scan(
         looked_at=looked.rows,
         histogram=histogram(looked.lengths.each()),
         labels=bars(size for check in running for size in _labels(check)),
+        repeats=repeats(size for check in running for size in _groups(check)),
     )
 
 
@@ -90,6 +92,10 @@ def _leaks(name: str, held_out: Iterable[Read], training: TrainingRows) -> Itera
         leak.see(number, read.row)
     for found in leak.findings():
         yield replace(found, said=f"`{name}`: {found.said}")
+
+
+def _groups(check: Check) -> Iterable[int]:
+    return check.groups() if isinstance(check, Duplicates) else ()
 
 
 def _labels(check: Check) -> list[tuple[str, int]]:

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 from planner.data.checks.finding import Finding
 from planner.data.checks.lengths import OverLength
-from planner.data.plots import Bar, bars, histogram
+from planner.data.plots import Bar, bars, histogram, repeats
 from planner.data.report import Report
 from tui.data_html import page
 
@@ -24,6 +24,7 @@ REPORT = Report(
     ),
     looked_at=5,
     histogram=histogram(LENGTHS.each()),
+    repeats=repeats([1, 2]),
     labels=bars([("<script>alert(1)</script>", 3), ("x" * 90, 2)]),
 )
 

@@ -1,7 +1,8 @@
 """Rows that say the same as an earlier row, to the letter or nearly."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 from planner.data.checks.finding import Finding
 from planner.data.checks.wording import several
@@ -21,6 +22,7 @@ class Duplicates:
 
     def __init__(self) -> None:
         self._digests = array("Q")
+        self._group: Sequence[int] = ()
         self._index = Index()
 
     def see(self, number: int, row: Row) -> None:
@@ -42,7 +44,7 @@ class Duplicates:
                 f"{several(copied, 'earlier row')}.",
                 fix="take the copies out, so that the first of each stays",
             )
-        group = first_of_group(self._index, ((row, same[row]) for row in copies))
+        self._group = group = first_of_group(self._index, ((row, same[row]) for row in copies))
         later = (row for row, first in enumerate(group) if row != first)
         near = array("I", (row for row in later if row == same[row]))
         if near:
@@ -55,6 +57,10 @@ class Duplicates:
                 f"{several(told, 'earlier row')}.",
                 fix="take those rows out, so that the first of each kind stays",
             )
+
+    def groups(self) -> Iterable[int]:
+        """Return how many rows each group has that says nearly the same, after `findings`."""
+        return Counter(self._group).values()
 
 
 def _rows(found: int, seen: int, one: str, more: str) -> str:

@@ -20,6 +20,7 @@ from planner.data.near.index import BATCH, Index
 from planner.data.near.likeness import Boilerplate, are_near
 from planner.data.near.shingles import sides, words
 from planner.data.near.signatures import BANDS, Signatures
+from planner.data.plots import Bar, repeats
 from planner.data.rows import Message, Row
 from tests.planner.data.checks_made import (
     INTENTS,
@@ -359,3 +360,12 @@ def test_boilerplate_is_what_a_fifth_of_the_rows_share() -> None:
     assert shared.asked_by(({1, 5}, {7})) == ({5}, set())
     assert shared.asked_by(({1}, {7})) == ({1}, {7})
     assert shared.asked_by((set(), {7})) == (set(), {7})
+
+
+def test_how_often_the_same_is_said_is_told_by_size() -> None:
+    assert repeats([1, 1, 2, 2, 3, 7, 150]) == (
+        Bar("once", 2), Bar("twice", 4), Bar("3 or 4 times", 3), Bar("5 to 10 times", 7),
+        Bar("over 100 times", 150),
+    )  # fmt: skip
+    assert repeats([1, 1, 1]) == ()
+    assert repeats([2, 2]) == (Bar("twice", 4),)
