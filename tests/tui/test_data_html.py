@@ -59,8 +59,8 @@ def test_every_figure_stands_in_the_page_and_every_tag_is_closed() -> None:
     assert not found.open
     for told in ("rows.jsonl", "2 of 5 rows have an empty answer.", "1, 3", "Fix: take them out."):
         assert told in found.text
-    assert found.opened.count("svg") == 2
-    assert found.opened.count("rect") == len(REPORT.histogram) + 2
+    assert found.opened.count("svg") == 3
+    assert found.opened.count("rect") == len(REPORT.histogram) + 4
 
 
 def test_rows_are_no_markup_and_long_names_are_cut() -> None:
@@ -71,7 +71,7 @@ def test_rows_are_no_markup_and_long_names_are_cut() -> None:
 
 
 def test_without_findings_and_labels_there_is_no_plot_of_them() -> None:
-    text = page(replace(REPORT, findings=(), labels=()), "rows.jsonl")
+    text = page(replace(REPORT, findings=(), labels=(), repeats=()), "rows.jsonl")
     assert "No check found anything." in text
     assert text.count("<svg") == 1
 
