@@ -21,6 +21,8 @@ _OPEN_ENDS = ",-\u2013\u2014=+*/<([{\u201c\xab\u2018&"
 """Characters that something follows; a letter is one too."""
 _PAIRS = (("(", ")"), ("[", "]"), ("{", "}"), ("\u201c", "\u201d"), ("\xab", "\xbb"))
 _OPEN_QUOTE = re.compile(r'(?:^|[\s(])"[^\s"][^"]*\Z')
+_SAYS = re.compile(r"\w")
+"""What a line of marks has not: `####` alone is told apart from `#### 72`."""
 _UNSPACED_CHARS = 20
 """In the last line, for as many words in scripts that put no spaces between them."""
 
@@ -67,6 +69,8 @@ class Truncated:
     def _see_last_line(self, number: int, text: str) -> None:
         at = text.rfind("\n")
         begin = text[at + 1 : at + 1 + LINE_CHARS] if at >= 0 else ""
+        if begin and not _SAYS.search(text, at):
+            begin += "\n"
         told = len(self._last_lines) < MOST_BEGINS or begin in self._last_lines
         self._last_lines.add(begin if told else "", number)
 
@@ -80,7 +84,7 @@ class Truncated:
 
     def findings(self) -> Iterator[Finding]:
         """Yield one finding where answers seem cut off."""
-        begin = self._last_lines.sizes()[0][0] if self._last_lines else ""
+        begin = self._last_lines.sizes()[0][0].rstrip() if self._last_lines else ""
         length = f"{len(self._longest_text):,}"
         signs = {
             "the last sentence has no end": set(self._unended_rows()),

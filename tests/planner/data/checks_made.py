@@ -18,6 +18,7 @@ MATHS = load_table(
 ).rows
 INTENTS = load_table(SAMPLES / "clinc150.messages.jsonl").rows
 TASKS = load_table(SAMPLES / "self-instruct.alpaca.jsonl").rows
+REAL = (*MATHS, *INTENTS, *TASKS)
 
 
 def found(check: Check, rows: Iterable[Row]) -> list[Finding]:

@@ -7,8 +7,8 @@ import pytest
 from planner.data.checks.cut_off import Truncated
 from planner.data.rows import Message, Row
 from tests.planner.data.checks_made import (
-    INTENTS,
     MATHS,
+    REAL,
     TASKS,
     found,
     varied,
@@ -49,10 +49,22 @@ def test_sentences_without_end_where_nearly_all_have_one() -> None:
 
 def test_other_last_lines_where_nearly_all_begin_alike() -> None:
     rows = varied(MATHS, 100)
-    planted = {8: rows[8].answer.rpartition("\n")[0], 60: "About 12.", 61: "12\n###"}
+    planted = {
+        8: rows[8].answer.rpartition("\n")[0],
+        60: "About 12.",
+        61: "12\n###",
+        62: "12\n#### 5",
+    }
     (finding,) = found(Truncated(), with_answers(rows, planted))
-    assert list(finding.rows) == [8, 60]
-    assert finding.said.endswith("in 2 the last line does not begin with `###` as in the others.")
+    assert list(finding.rows) == [8, 60, 61]
+    assert finding.said.endswith("in 3 the last line does not begin with `###` as in the others.")
+
+
+def test_other_last_lines_where_nearly_all_are_marks() -> None:
+    rows = [with_answer(row, f"```\n{row.answer}\n```") for row in varied(MATHS, 100)]
+    (finding,) = found(Truncated(), with_answers(rows, {8: "Sum:\n```\n12\n```\n#### 12"}))
+    assert list(finding.rows) == [8]
+    assert "in 1 the last line does not begin with" in finding.said
 
 
 def test_answers_that_end_in_many_ways_say_nothing() -> None:
@@ -149,4 +161,4 @@ def test_the_rejected_answer_too() -> None:
 
 
 def test_clean_rows_say_nothing() -> None:
-    assert not found(Truncated(), varied([*MATHS, *INTENTS, *TASKS], 130))
+    assert not found(Truncated(), varied(REAL, 130))

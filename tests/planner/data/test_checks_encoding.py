@@ -8,36 +8,15 @@ from planner.data.checks.encoding import Encoding
 from planner.data.checks.mojibake import is_mojibake
 from planner.data.rows import Message, Row
 from tests.planner.data.checks_made import (
-    INTENTS,
     MATHS,
-    TASKS,
+    REAL,
     found,
     varied,
     with_answers,
     with_prompt,
 )
+from tests.planner.data.faults_made import WORDS, misread
 
-WORDS = [
-    "café",
-    "L’été à Paris",
-    "“Well”, she said",
-    "naïve – or not…",
-    "10 °C and 5 € or £3",
-    "a\u00a0b",
-    "Größe",
-    "mañana",
-    "São Paulo",
-    "Łódź",
-    "gęś idzie",
-    "obișnuit",
-    "Привет, мир",
-    "Γειά σου",
-    "你好，世界",
-    "こんにちは",
-    "안녕하세요",
-    "नमस्ते",
-    "🙂",
-]
 NATURAL = [
     "«\u00a0Il était à l’été\u00a0», dit-il — déjà\u00a0: «\u00a0là\u00a0».",
     "„Schluß“, sagte Ö… Das Café–Ü» war „zu“ — CAFÉ» und TOUCHÉ”!",
@@ -49,21 +28,14 @@ NATURAL = [
 ]
 
 
-def _misread(text: str, encoding: str) -> str:
-    """Read UTF-8 as a web page's browser does: what the encoding has not stays as it is."""
-    return "".join(
-        bytes([byte]).decode(encoding, errors="ignore") or chr(byte) for byte in text.encode()
-    )
-
-
 @pytest.mark.parametrize("word", WORDS)
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
 def test_utf8_read_as_something_else(word: str, encoding: str) -> None:
-    assert is_mojibake(_misread(word, encoding))
+    assert is_mojibake(misread(word, encoding))
 
 
 def test_cyrillic_read_as_windows_1251() -> None:
-    assert is_mojibake(_misread("Привет, мир", "cp1251"))
+    assert is_mojibake(misread("Привет, мир", "cp1251"))
 
 
 @pytest.mark.parametrize("text", [*WORDS, *NATURAL])
@@ -108,5 +80,5 @@ def test_half_a_character_is_refused() -> None:
 
 
 def test_clean_rows_say_nothing() -> None:
-    assert not found(Encoding(), [*MATHS, *INTENTS, *TASKS])
+    assert not found(Encoding(), REAL)
     assert not found(Encoding(), with_answers(MATHS, dict(enumerate([*NATURAL[:5], "a\r\n\tb"]))))

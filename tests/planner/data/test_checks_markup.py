@@ -5,9 +5,8 @@ import pytest
 from planner.data.checks.markup import Markup, TemplateTokens
 from planner.data.rows import Message, Row
 from tests.planner.data.checks_made import (
-    INTENTS,
     MATHS,
-    TASKS,
+    REAL,
     found,
     said,
     varied,
@@ -15,22 +14,8 @@ from tests.planner.data.checks_made import (
     with_answers,
     with_prompt,
 )
+from tests.planner.data.faults_made import HTML, TOKENS
 
-HTML = [
-    "<p>First.</p>",
-    "one<br/>two",
-    "one<BR>two",
-    "10&nbsp;kg",
-    "Tom &amp; Jerry",
-    "it&#39;s",
-    "it&#x27;s",
-    'see <a href="https://example.org">here</a>',
-    "a <b>bold</b> word",
-    '<div class="x">text</div>',
-    "<li>one</li>",
-    'look: <img src="a.png">',
-    "caf&eacute;",
-]
 NOT_HTML = [
     "a < b and b > c",
     "if a<b: p>q",
@@ -85,25 +70,6 @@ def test_html_in_most_answers_is_still_found() -> None:
     assert finding.rows_found == 40
 
 
-TOKENS = [
-    "Hi<|im_end|>",
-    "<|eot_id|>",
-    "<|start_header_id|>user",
-    "[INST] Hi [/INST]",
-    "Yes.</s>",
-    "<s>Yes",
-    "<<SYS>>",
-    "<start_of_turn>model",
-    "<\uff5cUser\uff5c>hello",
-    "<|endoftext|>",
-    "[TOOL_CALLS]",
-    "<|START_OF_TURN_TOKEN|>",
-    "<unk>",
-    "<|turn>user",
-    "so<turn|>",
-    "<end_of_utterance>",
-    "[gMASK]",
-]
 NO_TOKENS = [
     "a <| b |> c",
     "f <|> g",
@@ -149,4 +115,4 @@ def test_tokens_in_the_rejected_answer() -> None:
 
 def test_clean_rows_say_nothing() -> None:
     for check in (Markup(), TemplateTokens()):
-        assert not found(check, [*MATHS, *INTENTS, *TASKS])
+        assert not found(check, REAL)

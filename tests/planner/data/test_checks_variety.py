@@ -1,7 +1,5 @@
 """Prompts and answers of few patterns, and rows in other languages."""
 
-# ruff: noqa: RUF001  letters of other scripts look alike
-
 import random
 import re
 from itertools import pairwise
@@ -14,8 +12,8 @@ from planner.data.checks.languages import Languages, language
 from planner.data.checks.sample import EvenSample
 from planner.data.rows import Message, Row
 from tests.planner.data.checks_made import (
-    INTENTS,
     MATHS,
+    REAL,
     TASKS,
     found,
     said,
@@ -23,12 +21,13 @@ from tests.planner.data.checks_made import (
     with_answer,
     with_prompt,
 )
+from tests.planner.data.faults_made import TRANSLATED
 
 
 def _mixed(count: int) -> list[Row]:
     """Rows whose words are those of the shipped rows, in any order."""
     source = random.Random(5)
-    words = " ".join(f"{row.prompt} {row.answer}" for row in (*MATHS, *INTENTS, *TASKS)).split()
+    words = " ".join(f"{row.prompt} {row.answer}" for row in REAL).split()
     return [
         said(*(f"{who}: {' '.join(source.choices(words, k=20))}" for who in ("user", "assistant")))
         for _ in range(count)
@@ -89,38 +88,6 @@ def test_plain_text_and_few_rows() -> None:
     texts = [Row((Message("text", f"The same text, number {n % 5}."),)) for n in range(300)]
     assert _low(texts) == [("warning", "texts")]
     assert not _found(texts[:99])
-
-
-TRANSLATED = {
-    "German": "Wie viele Clips hat Natalia im April und im Mai zusammen verkauft, wenn es im Mai "
-    "nur halb so viele waren?",
-    "French": "Combien de pinces Natalia a-t-elle vendues en tout en avril et en mai, si elle en "
-    "a vendu la moitié en mai ?",
-    "Spanish": "¿Cuántos clips vendió Natalia en total en abril y mayo si en mayo vendió la mitad "
-    "de los que vendió en abril?",
-    "Portuguese": "Quantos clipes a Natália vendeu ao todo em abril e maio, se em maio ela vendeu "
-    "a metade do que vendeu em abril?",
-    "Italian": "Quante mollette ha venduto Natalia in tutto tra aprile e maggio, se a maggio ne "
-    "ha vendute la metà di quelle vendute ad aprile?",
-    "Dutch": "Hoeveel clips heeft Natalia in april en mei in totaal verkocht als ze in mei de "
-    "helft van die van april verkocht?",
-    "Polish": "Ile spinek Natalia sprzedała w sumie w kwietniu i maju, jeśli w maju sprzedała ich "
-    "o połowę mniej niż w kwietniu?",
-    "Turkish": "Natalia Nisan ve Mayıs aylarında toplam kaç toka sattı, eğer Mayıs ayında Nisan "
-    "ayının yarısı kadar sattıysa?",
-    "Russian": "Сколько заколок Наталья продала всего в апреле и в мае, если в мае она продала "
-    "в два раза меньше, чем в апреле?",
-    "Ukrainian": "Скільки заколок Наталя продала загалом у квітні та травні, якщо в травні вона "
-    "продала вдвічі менше, ніж у квітні?",
-    "Arabic": "كم عدد المشابك التي باعتها ناتاليا في أبريل ومايو إذا كان ما باعته في مايو هو "
-    "نصف ما باعته في أبريل؟",
-    "Hindi or another in Devanagari": "नतालिया ने अप्रैल और मई में कुल कितने क्लिप बेचे?",
-    "Chinese": "娜塔莉亚在四月和五月一共卖了多少个发夹？",
-    "Japanese": "ナタリアは四月と五月に合わせていくつのクリップを売りましたか。",
-    "Korean": "나탈리아는 사월과 오월에 모두 몇 개의 클립을 팔았습니까?",
-    "Greek": "Πόσα κλιπ πούλησε συνολικά η Ναταλία τον Απρίλιο και τον Μάιο;",
-    "Thai": "นาตาเลียขายคลิปได้ทั้งหมดกี่ตัวในเดือนเมษายนและพฤษภาคม",
-}
 
 
 @pytest.mark.parametrize("name", TRANSLATED)
@@ -200,7 +167,7 @@ def test_two_languages_in_turn_are_seen_in_a_sample_that_says_so() -> None:
 
 
 def test_shipped_rows_are_in_one_language() -> None:
-    assert not found(Languages(), varied([*MATHS, *INTENTS, *TASKS], 130))
+    assert not found(Languages(), varied(REAL, 130))
 
 
 @pytest.mark.parametrize("count", [1, 63, 64, 65, 100, 128, 129, 1000, 10_000])

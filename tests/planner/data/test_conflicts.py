@@ -11,14 +11,12 @@ from planner.data.rows import Message, Row
 from tests.planner.data.checks_made import (
     INTENTS,
     MATHS,
-    TASKS,
+    REAL,
     found,
     said,
     with_answer,
     with_prompt,
 )
-
-REAL = (*MATHS, *INTENTS, *TASKS)
 
 
 def _found(rows: Sequence[Row]) -> list[int]:

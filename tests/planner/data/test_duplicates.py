@@ -25,6 +25,7 @@ from planner.data.rows import Message, Row
 from tests.planner.data.checks_made import (
     INTENTS,
     MATHS,
+    REAL,
     TASKS,
     found,
     said,
@@ -32,8 +33,8 @@ from tests.planner.data.checks_made import (
     with_answer,
     with_prompt,
 )
+from tests.planner.data.faults_made import EDITS
 
-REAL = (*MATHS, *INTENTS, *TASKS)
 LONG = (*MATHS, *[row for row in TASKS if len(row.prompt.split()) > 50])
 
 
@@ -126,15 +127,6 @@ def test_calls_of_tools_are_compared() -> None:
 
 def test_what_stands_in_other_turns_is_no_copy() -> None:
     assert len({digest(parts) for parts in (["ab", "c"], ["a", "bc"], ["abc"], ["a b c"])}) == 4
-
-
-EDITS: dict[str, Callable[[str], str]] = {
-    "another word": lambda text: " ".join([*text.split()[:5], "perhaps", *text.split()[6:]]),
-    "a word less": lambda text: " ".join(text.split()[:7] + text.split()[8:]),
-    "case and punctuation": lambda text: text.upper().replace(", ", " ").replace(". ", "!! "),
-    "a sentence more": lambda text: f"{text} Explain how you found that out.",
-    "a prefix": lambda text: f"Please answer this question: {text}",
-}
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
@@ -324,9 +316,9 @@ def test_a_group_grows_through_rows_that_joined_it() -> None:
 PRINTED = """
 from planner.data.near.signatures import Signatures
 from planner.data.near.shingles import sides
-from tests.planner.data.checks_made import INTENTS, MATHS, TASKS
+from tests.planner.data.checks_made import REAL
 signatures = Signatures()
-signatures.add([sides(row) for row in (*MATHS, *INTENTS, *TASKS)])
+signatures.add([sides(row) for row in REAL])
 print([list(column) for column in signatures.columns()])
 """
 SIGNED = "5095c5e1ba0058dc013406926a354722fcca6fdbb66df0b304ab5fa7527e69db"

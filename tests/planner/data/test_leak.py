@@ -16,6 +16,7 @@ from planner.data.rows import Message, Row
 from tests.planner.data.checks_made import (
     INTENTS,
     MATHS,
+    REAL,
     TASKS,
     found,
     said,
@@ -24,7 +25,6 @@ from tests.planner.data.checks_made import (
     with_prompt,
 )
 
-REAL = (*MATHS, *INTENTS, *TASKS)
 TRAINING = (*MATHS[:3], *INTENTS[:6], *TASKS[:4])
 HELD_OUT = (*MATHS[3:], *INTENTS[6:], *TASKS[4:])
 

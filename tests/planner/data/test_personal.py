@@ -13,11 +13,10 @@ from planner.data.personal.checksums import luhn, mod_11_10, verhoeff
 from planner.data.personal.find import found, redacted
 from planner.data.personal.span import KINDS
 from planner.data.rows import Message, Row
-from tests.planner.data.checks_made import INTENTS, MATHS, TASKS
+from tests.planner.data.checks_made import REAL
 from tests.planner.data.checks_made import found as findings
 from tests.planner.data.personal_scores import ALL, BY_HAND, HALVES, labelled, scores, table
 
-ROWS = (*MATHS, *INTENTS, *TASKS)
 LEAST = 0.95
 ENOUGH_SPANS = 15
 HOSTILE = """0 9|9 |1(|(1|+1|01 |DE89 |AB12 |a|a@|a.|@a.|1.1.1.1 |1.2.3.|2001:|aa:|aaaa.|password=
@@ -151,11 +150,11 @@ def test_no_number_with_one_wrong_digit_passes(check: Callable[[str], bool], dig
 
 
 def test_real_rows_without_personal_data_raise_no_alarm() -> None:
-    assert findings(PersonalData(), ROWS) == []
+    assert findings(PersonalData(), REAL) == []
 
 
 def test_planted_values_are_found_where_they_are() -> None:
-    rows = list(ROWS)
+    rows = list(REAL)
     for number, said in {
         3: "My mail is jo@example.com and my card 4242 4242 4242 4242.",
         8: "ring (212) 555-0187 or jo@example.org",

@@ -7,7 +7,7 @@ import pytest
 from planner.data.personal.json_values import replaced, values
 from planner.data.personal.rows import kinds_in, redacted_row
 from planner.data.rows import Message, Row
-from tests.planner.data.checks_made import INTENTS, MATHS, TASKS
+from tests.planner.data.checks_made import MATHS, REAL
 from tests.planner.data.personal_scores import HALVES, labelled
 
 ASKED = Message("user", "Write to jo@example.com")
@@ -81,7 +81,7 @@ def test_equal_texts_count_once() -> None:
 
 
 def test_rows_without_personal_data_stay_as_they_are() -> None:
-    for row in (*MATHS, *INTENTS, *TASKS):
+    for row in REAL:
         assert kinds_in(row) == [] and redacted_row(row) == row
 
 

@@ -1,0 +1,47 @@
+"""Every kind of fault planted in real rows: the whole scan finds it, and nothing else."""
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+
+from tests.planner.data.planted.file import File
+from tests.planner.data.planted.score import PLANTS, SEED, score, table
+from tests.planner.data.planted.shipped import SHIPPED
+
+FILES = {name: File(rows) for name, rows in SHIPPED.items()}
+IMPOSSIBLE = [("clinc150", "one-word"), ("clinc150", "truncated")]
+"""Its answers are one word each."""
+FLOORS = {("self-instruct", "truncated"): (0, 0)}
+"""Rows found at least, and false alarms at most, where not all is found or something else too.
+
+Answers of self-instruct end in all ways, so that one was cut does not show.
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tables() -> Iterator[None]:
+    """Print what was found, once all was looked for; `pytest -s` shows it."""
+    yield
+    for name, file in FILES.items():
+        print("", *table(name, file, SEED), sep="\n")
+
+
+@pytest.mark.parametrize("fault", PLANTS)
+@pytest.mark.parametrize("name", FILES)
+def test_planted_faults_are_found_and_nothing_else(name: str, fault: str) -> None:
+    told = score(fault, FILES[name], SEED)
+    if (name, fault) in IMPOSSIBLE:
+        assert told is None
+        return
+    assert told is not None and told.planted >= 1
+    found, false = FLOORS.get((name, fault), (told.planted, 0))
+    assert told.found >= found and told.false <= false, told
+
+
+@pytest.mark.parametrize("fault", ["too-few", "role-order", "leak", "markup", "imbalance"])
+def test_a_seed_chooses_the_places(fault: str) -> None:
+    first, again, other = (PLANTS[fault](FILES["gsm8k"], Random(seed)) for seed in (1, 1, 2))
+    assert first and again and other
+    assert (first.at, first.faulty.rows) == (again.at, again.faulty.rows)
+    assert first.at != other.at or len(first.at) == 1
