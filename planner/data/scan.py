@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from types import MappingProxyType
@@ -49,27 +50,33 @@ def scan(
     chat: Chat | None = None,
     held_out: Mapping[str, Iterable[Read]] = MappingProxyType({}),
     told: Callable[[int], None] = lambda rows: None,
+    doing: Callable[[str], None] = lambda what: None,
 ) -> Report:
     """Return what all checks find in rows; at least one.
 
     `checks` makes them for a kind of rows; `held_out` are other files' rows by their
-    names, which should not be among these; `told` is called with the rows that were seen so far.
+    names, which should not be among these; `told` is called with the rows that were seen so far,
+    and `doing` with what is done once all were seen, such as `comparing rows`.
     """
-    looked = _Looked(chat)
     formats: Counter[str] = Counter()
-    running: Sequence[Check] = ()
+    running: list[Check] = []
     training = TrainingRows()
-    for batch in _batches(rows):
-        running = running or (*checks(KINDS[batch[0].format]), *([training] if held_out else []))
-        first = formats.total()
-        for number, read in enumerate(batch, first):
-            formats[read.format] += 1
-            for check in running:
-                check.see(number, read.row)
-        looked.see(first, [read.row for read in batch])
-        told(formats.total())
+    more = [training] if held_out else []
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        looked = _Looked(chat, beside)
+        for batch in _batches(rows):
+            running = running or [*checks(KINDS[batch[0].format]), *more]
+            first = formats.total()
+            formats.update(read.format for read in batch)
+            _see(running, first, batch)
+            looked.see(first, [read.row for read in batch])
+            told(formats.total())
+        looked.end()
+    doing("comparing rows")
     found = [finding for check in running for finding in check.findings()] + looked.findings()
-    found += [leak for name, other in held_out.items() for leak in _leaks(name, other, training)]
+    for name, other in held_out.items():
+        doing(f"comparing with the rows of `{name}`")
+        found += _leaks(name, other, training)
     return Report(
         format=formats.most_common(1)[0][0],
         formats=dict(formats.most_common()),
@@ -83,6 +90,13 @@ def scan(
         labels=bars(size for check in running for size in _labels(check)),
         repeats=repeats(size for check in running for size in _groups(check)),
     )
+
+
+def _see(checks: Iterable[Check], first: int, batch: Sequence[Read]) -> None:
+    """Show each check rows whose numbers begin with `first`."""
+    for check in checks:
+        for number, read in enumerate(batch, first):
+            check.see(number, read.row)
 
 
 def _leaks(name: str, held_out: Iterable[Read], training: TrainingRows) -> Iterator[Finding]:
@@ -111,32 +125,45 @@ def _batches(rows: Iterable[Read]) -> Iterator[list[Read]]:
 class _Looked:
     """The rows as a model sees them, or without one their characters."""
 
-    def __init__(self, chat: Chat | None) -> None:
-        self._chat = chat
+    def __init__(self, chat: Chat | None, beside: Executor) -> None:
+        """Count tokens `beside` all else: the tokenizer lets other threads of Python go on."""
+        self._chat, self._beside = chat, beside
+        self._counting: Future[list[int]] | None = None
         self._masks = Masks(chat.template, chat.tokenizer) if chat else None
         self.lengths = OverLength(chat.context, chat.max_length) if chat else OverLength(0)
         self.rows = 0
 
     def see(self, first: int, rows: Sequence[Row]) -> None:
         """Look at rows whose numbers begin with `first`."""
-        for number, length in enumerate(self._lengths(rows), first):
-            self.lengths.see_length(number, length)
+        if self._chat:
+            texts = [_rendered(row, self._chat.template) for row in rows]
+            self.end()
+            self._counting = self._beside.submit(_tokens, self._chat.tokenizer, texts)
+        else:
+            self._keep([sum(len(m.content) for m in row.messages) for row in rows])
         for number, row in enumerate(rows, first):
             if self._masks and _is_chat(row) and (number < WHOLE or number % EVERY == 0):
                 self._masks.see(number, row)
                 self.rows += 1
 
-    def _lengths(self, rows: Sequence[Row]) -> list[int]:
-        if not self._chat:
-            return [sum(len(m.content) for m in row.messages) for row in rows]
-        texts = [_rendered(row, self._chat.template) for row in rows]
-        found = self._chat.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        return [len(one) for one in found]
+    def end(self) -> None:
+        """Wait for the tokens of the rows seen last."""
+        if self._counting:
+            self._keep(self._counting.result())
+            self._counting = None
+
+    def _keep(self, lengths: Iterable[int]) -> None:
+        for number, length in enumerate(lengths, len(self.lengths.each())):
+            self.lengths.see_length(number, length)
 
     def findings(self) -> list[Finding]:
         """Return what was found."""
         found = list(self._masks.findings()) if self._masks else []
         return found + (list(self.lengths.findings()) if self._chat else [])
+
+
+def _tokens(tokenizer: Tokenizer, texts: list[str]) -> list[int]:
+    return [len(one) for one in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
 
 def _is_chat(row: Row) -> bool:

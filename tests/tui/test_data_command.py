@@ -3,8 +3,10 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -119,20 +121,26 @@ def test_a_template_that_masks_everything_is_refused(folder: Path, tmp_path: Pat
     assert found["no-scored-token"]["count"] == 750
 
 
-def test_it_can_be_interrupted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [[], ["--model", "base"]], ids=["rows", "tokens"])
+def test_it_tells_how_far_it_is_and_can_be_interrupted(
+    more: list[str], folder: Path, tmp_path: Path
+) -> None:
     line = (SAMPLES / "clinc150.messages.jsonl").read_text("utf-8").splitlines()[0] + "\n"
-    path = tmp_path / "long.jsonl"
-    path.write_text(line * 400_000, "utf-8")
+    path, page = tmp_path / "long.jsonl", tmp_path / "page.html"
+    path.write_text(line * 600_000, "utf-8")
     process = subprocess.Popen(
-        command("data", str(path)), env=ENVIRONMENT, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        command("data", str(path), "--html", str(page), *more), env=ENVIRONMENT, text=True,
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     with process:
-        assert process.stderr
-        assert process.stderr.readline() == "… 100,000 rows\n"
+        assert process.stdout and process.stderr
+        assert re.fullmatch(r"… [\d,]+000 rows\n", process.stderr.readline())
+        start = time.monotonic()
         process.send_signal(signal.SIGINT)
-        assert process.stderr.read().splitlines()[-1] == "interrupted"
-    assert process.returncode == 130
+        assert process.stderr.read().split() == ["interrupted"]
+        assert process.stdout.read() == ""
+    assert process.returncode == 130 and time.monotonic() - start < 5
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_the_report_fits_eighty_columns(tmp_path: Path) -> None:

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from planner.data.report import Report
     from planner.data.scan import Chat
 
-_EVERY = 100_000
-"""Rows between two lines of progress."""
-
 
 @click.command(name="data")
 @click.argument("file")
@@ -148,12 +145,18 @@ def _report(
     """Look at every row, and tell meanwhile how far it is."""
     from planner.data.checks.registry import every
     from planner.data.scan import scan
+    from tui.telling import Telling
 
-    def told(done: int) -> None:
-        if done % _EVERY == 0:
-            output.note(f"… {done:,} rows")
-
-    return scan(rows, every, mapping=mapping, chat=chat, held_out=held_out, told=told)
+    with Telling("reading rows") as telling:
+        return scan(
+            rows,
+            every,
+            mapping=mapping,
+            chat=chat,
+            held_out=held_out,
+            told=lambda done: telling.tell(f"{done:,} rows"),
+            doing=telling.tell,
+        )
 
 
 def _write(report: "Report", file: str, to: Path) -> None:

@@ -4,7 +4,9 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from planner.data.formats import load_table
 from planner.data.rows import Message, Row
 
 OTHER = 0.35
@@ -54,6 +56,15 @@ def many(
     for number in range(count):
         row = rows[number % len(rows)]
         yield row if number < len(rows) else reworder.reworded(row)
+
+
+def real(path: Path) -> tuple[Row, ...]:
+    """Return the rows of a file; one with the columns `question` and `answer` too."""
+    with path.open(encoding="utf-8") as file:
+        asked = '"question"' in file.readline()
+    return load_table(
+        path, columns={"prompt": "question", "completion": "answer"} if asked else None
+    ).rows
 
 
 def _is_prose(turn: Message) -> bool:
