@@ -1,4 +1,4 @@
-"""Where chat templates run: as in transformers, and for so long only."""
+"""Where chat templates run: as in transformers, and for so long and in so much memory only."""
 
 from collections.abc import Iterable, Iterator
 from time import monotonic
@@ -29,6 +29,10 @@ REFUSALS = (
 _WATCHED = "_watched"
 
 
+class TooLong(SecurityError):
+    """A template takes more time than `RENDER_SECONDS`."""
+
+
 class _Context(Context):
     """The values of one rendering, and when it has to be done."""
 
@@ -55,8 +59,8 @@ class _WatchedLoops(CodeGenerator):
 class Sandbox(ImmutableSandboxedEnvironment):
     """A sandbox in which loops, calls and single operations have an end.
 
-    Jinja has no other way to go round. What a template joins together may still grow with each
-    step.
+    Jinja has no other way to go round. What a template joins together may grow with each step:
+    memory is bounded around the whole rendering.
     """
 
     context_class = _Context
@@ -93,4 +97,4 @@ def _watched(context: Context, values: Iterable[Any]) -> Iterator[Any]:
 def _look_at_the_clock(context: Context) -> None:
     assert isinstance(context, _Context)
     if monotonic() > context.ends:
-        raise SecurityError(f"it takes longer than {RENDER_SECONDS} seconds")
+        raise TooLong(f"it takes longer than {RENDER_SECONDS} seconds")

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
 from types import MappingProxyType
 
 from tokenizers import Tokenizer
 
 from lockfiles.errors import DataRefused
+from planner.data.bounded_memory import bounded_memory
 from planner.data.checks.balance import Imbalance
 from planner.data.checks.duplicates import Duplicates
 from planner.data.checks.finding import ORDER, Check, Finding
@@ -20,10 +20,10 @@ from planner.data.formats import KINDS, Kind, Read
 from planner.data.plots import bars, histogram, repeats
 from planner.data.report import Report
 from planner.data.rows import Row
-from planner.data.template import ChatTemplate
+from planner.data.template import ChatTemplate, TemplateRunsAway
 
-BATCH = 1000
-"""Rows between two reports of progress, which are tokenised together."""
+BATCH, BATCH_CHARS = 1000, 4_000_000
+"""Rows between two reports of progress, which are tokenised together; fewer where they are long."""
 WHOLE = 2000
 """First rows of which every loss mask is looked at."""
 EVERY = 100
@@ -117,8 +117,15 @@ def _labels(check: Check) -> list[tuple[str, int]]:
 
 
 def _batches(rows: Iterable[Read]) -> Iterator[list[Read]]:
-    rest = iter(rows)
-    while batch := list(islice(rest, BATCH)):
+    batch: list[Read] = []
+    chars = 0
+    for read in rows:
+        batch.append(read)
+        chars += sum([len(turn.content) for turn in read.row.messages])
+        if len(batch) == BATCH or chars >= BATCH_CHARS:
+            yield batch
+            batch, chars = [], 0
+    if batch:
         yield batch
 
 
@@ -135,16 +142,17 @@ class _Looked:
 
     def see(self, first: int, rows: Sequence[Row]) -> None:
         """Look at rows whose numbers begin with `first`."""
-        if self._chat:
-            texts = [_rendered(row, self._chat.template) for row in rows]
-            self.end()
-            self._counting = self._beside.submit(_tokens, self._chat.tokenizer, texts)
-        else:
-            self._keep([sum(len(m.content) for m in row.messages) for row in rows])
+        self.end()  # a tokenizer without memory ends the process; it rests while that is bounded
         for number, row in enumerate(rows, first):
             if self._masks and _is_chat(row) and (number < WHOLE or number % EVERY == 0):
                 self._masks.see(number, row)
                 self.rows += 1
+        if self._chat:
+            with bounded_memory():
+                texts = [_rendered(row, self._chat.template) for row in rows]
+            self._counting = self._beside.submit(_tokens, self._chat.tokenizer, texts)
+        else:
+            self._keep([sum(len(m.content) for m in row.messages) for row in rows])
 
     def end(self) -> None:
         """Wait for the tokens of the rows seen last."""
@@ -177,6 +185,8 @@ def _rendered(row: Row, template: ChatTemplate) -> str:
         return row.messages[0].content.encode(errors="replace").decode()
     try:
         text = template.render(row.messages, tools=row.tools)
+    except TemplateRunsAway:
+        raise
     except DataRefused:
         text = "\n".join(message.content for message in row.messages)
     return text.encode(errors="replace").decode()  # half a character has no tokens

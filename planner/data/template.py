@@ -15,9 +15,10 @@ from jinja2.utils import Namespace
 
 from lockfiles import text
 from lockfiles.errors import DataRefused
+from planner.data.bounded_memory import MORE_BYTES, bounded_memory
 from planner.data.marks import Generation, Span, has_marks
 from planner.data.rows import Message, turn
-from planner.data.sandbox import REFUSALS, Sandbox
+from planner.data.sandbox import REFUSALS, Sandbox, TooLong
 
 GOLDEN = (
     Message("user", "What is 2 + 3?"),
@@ -31,7 +32,12 @@ FIXED_NOW = datetime(2024, 7, 26)
 It is the one that Llama 3.1's own template falls back to.
 """
 _OTHER = 'in run.toml: [model] template = "…", a Jinja file that takes these turns'
+_REFUSES = "The chat template refuses the conversation"
 SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
+
+
+class TemplateRunsAway(DataRefused):
+    """A chat template takes more time or memory than it may, so no other row is tried with it."""
 
 
 class _Namespace(Namespace):
@@ -78,7 +84,8 @@ class ChatTemplate:
     def render(
         self, messages: Sequence[Message], *, tools: str = "", add_generation_prompt: bool = False
     ) -> str:
-        """The conversation as text; raises DataRefused if the template refuses it.
+        """The conversation as text; raises DataRefused if the template refuses it, and
+        TemplateRunsAway where that takes too long or too much memory.
 
         `tools` is what may be called, as in `Row`.
         """
@@ -94,7 +101,7 @@ class ChatTemplate:
     ) -> tuple[str, list[Span]]:
         """The conversation as text, and the parts that the template marks as the assistant's.
 
-        Raises DataRefused if the template refuses it.
+        Raises as `render`.
         """
         values = {
             "messages": [turn(message) for message in messages],
@@ -108,11 +115,13 @@ class ChatTemplate:
             if isinstance(found, Generation)
         )
         try:
-            return generation.rendered(self.compiled, **values, **self.special_tokens)
+            with bounded_memory():
+                return generation.rendered(self.compiled, **values, **self.special_tokens)
+        except (TooLong, MemoryError) as error:
+            why = f"{error}" or f"it takes more than {MORE_BYTES // 2**20:,} MiB of memory"
+            raise TemplateRunsAway(f"{_REFUSES}: {why}.", hint=_OTHER) from None
         except REFUSALS as error:
-            raise DataRefused(
-                f"The chat template refuses the conversation: {error}.", hint=_OTHER
-            ) from error
+            raise DataRefused(f"{_REFUSES}: {error}.", hint=_OTHER) from error
 
     def golden_sha256(self) -> str:
         """SHA-256 (hex) of a fixed conversation, rendered: changes if the rendering changes."""
@@ -154,7 +163,8 @@ def compile_template(
     environment.globals["raise_exception"] = _raise
     environment.globals["strftime_now"] = lambda form: now().strftime(form)
     try:
-        compiled = environment.from_string(source)
+        with bounded_memory():  # Jinja makes what is constant of it at once
+            compiled = environment.from_string(source)
     except REFUSALS as error:
         raise DataRefused(f"The chat template is not valid Jinja: {error}.", hint=_OTHER) from error
     return ChatTemplate(source, compiled, special_tokens, now)

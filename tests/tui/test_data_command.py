@@ -4,8 +4,10 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -108,17 +110,39 @@ def test_what_is_asked_for_wrongly_is_one_error(
 
 
 def test_a_template_that_masks_everything_is_refused(folder: Path, tmp_path: Path) -> None:
-    base = tmp_path / "base"
-    base.mkdir()
-    for path in (folder / "base").iterdir():
-        (base / path.name).write_bytes(path.read_bytes())
-    source = (base / "chat_template.jinja").read_text("utf-8")
-    marked = source + "{% generation %}{% endgeneration %}"
-    (base / "chat_template.jinja").write_text(marked, "utf-8")
+    source = (folder / "base" / "chat_template.jinja").read_text("utf-8")
+    _with_template(folder, tmp_path, source + "{% generation %}{% endgeneration %}")
     rows = str(folder / "rows" / "train.jsonl")
     found = {one["id"]: one for one in report(tmp_path, rows, "--model", "base", code=6)["checks"]}
     assert found["no-scored-token"]["severity"] == "refused"
     assert found["no-scored-token"]["count"] == 750
+
+
+def _with_template(folder: Path, into: Path, source: str) -> None:
+    """Copy the demo's model with another chat template."""
+    shutil.copytree(folder / "base", into / "base")
+    (into / "base" / "chat_template.jinja").write_text(source, "utf-8")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a process's memory")
+def test_a_template_that_grows_is_one_error_and_takes_no_more_than_two_gigabytes(
+    folder: Path, tmp_path: Path
+) -> None:
+    doubled = "{% for a in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}"
+    _with_template(folder, tmp_path, "{% set n = namespace(x='grow') %}" + doubled)
+    process = subprocess.Popen(
+        command("data", str(folder / "rows" / "train.jsonl"), "--model", "base"), env=ENVIRONMENT,
+        cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    with process:
+        assert process.stdout and process.stderr
+        said, out = process.stderr.read().splitlines(), process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert (process.returncode, out, len(said)) == (6, "", 2)
+    assert said[0].endswith("it takes more than 1,024 MiB of memory.")
+    assert said[1].startswith("hint: in run.toml: [model] template")
+    assert used.ru_maxrss * 1024 < 2e9
 
 
 @pytest.mark.parametrize("more", [[], ["--model", "base"]], ids=["rows", "tokens"])

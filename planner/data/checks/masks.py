@@ -12,7 +12,7 @@ from lockfiles.errors import DataRefused
 from planner.data.checks.finding import Finding
 from planner.data.encode import TurnsRewritten
 from planner.data.rows import Row
-from planner.data.template import ChatTemplate
+from planner.data.template import ChatTemplate, TemplateRunsAway
 from planner.data.training import variant
 from planner.data.xray import XRay, xray
 
@@ -32,10 +32,12 @@ class Masks:
         self._ends = 0
 
     def see(self, number: int, row: Row) -> None:
-        """Look at one row."""
+        """Look at one row. Raises TemplateRunsAway, which every other row would too."""
         self._seen += 1
         try:
             found = self._seen_through(row)
+        except TemplateRunsAway:
+            raise
         except DataRefused as problem:
             self._refused[number] = problem.message
             return

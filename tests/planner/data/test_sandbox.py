@@ -1,13 +1,21 @@
 """Templates that do what they should not are stopped; the others render as ever."""
 
+import resource
+import sys
+import time
 from collections.abc import Callable
 
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
 
 from lockfiles.errors import DataRefused
-from planner.data import sandbox
-from planner.data.rows import Message
-from planner.data.template import compile_template
+from planner.data import bounded_memory, sandbox
+from planner.data.report import Report
+from planner.data.rows import Message, Row
+from planner.data.scan import Chat
+from planner.data.template import TemplateRunsAway, compile_template
+from tests.planner.data.planted.file import File
 
 FOREVER = [
     "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
@@ -44,6 +52,66 @@ def test_a_template_that_reaches_too_far_is_refused(source: str, said: str) -> N
     with pytest.raises(DataRefused, match=said) as refused:
         compile_template(source, {}).render([Message("user", "a")])
     assert HINT in refused.value.hint
+
+
+_AGAIN = "{% for a in range(99) %}SET{% endfor %}"
+_GROWS = "{% set n = namespace(x=FIRST) %}" + _AGAIN.replace("SET", "{% set n.x = MORE %}")
+
+
+def _growing(first: str, more: str) -> str:
+    return _GROWS.replace("FIRST", first).replace("MORE", more)
+
+
+GROWING = {
+    "joined": _growing("'aaaa'", "n.x ~ n.x"),
+    "added": _growing("'aaaa'", "n.x + n.x"),
+    "lists": _growing("[1]", "n.x + n.x"),
+    "blocks": _growing("'aaaa'", "n.x").replace("= n.x %}", "%}{{ n.x }}{{ n.x }}{% endset %}"),
+    "printed": _growing("'a'", "[n.x, n.x]") + "{{ n.x }}",
+    "as JSON": _growing("'a'", "[n.x, n.x]") + "{{ n.x | tojson }}",
+    "replaced": "{{ ('a' * 99999) | replace('a', 'b' * 99999) }}",
+    "list joined": "{{ (['a' * 99999] * 99999) | join }}",
+    "width": "{{ 'a' | center(9999999999) }}",
+    "form": "{{ '%9999999999d' | format(1) }}",
+    "output": "{% for a in range(99999) %}{{ 'a' * 99999 }}{{ loop.index }}{% endfor %}",
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a process's memory")
+@pytest.mark.parametrize("source", GROWING.values(), ids=GROWING)
+def test_a_template_that_grows_is_stopped(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded_memory, "MORE_BYTES", 2**26)
+    with pytest.raises(TemplateRunsAway, match="MiB of memory") as refused:
+        compile_template(source, {}).render([Message("user", "a")])
+    assert HINT in refused.value.hint
+    with pytest.raises(TemplateRunsAway):
+        _chat_report(source)
+
+
+def _chat_report(source: str) -> Report:
+    rows = [Row((Message("user", "a"), Message("assistant", "b")))] * 100
+    chat = Chat(compile_template(source, {}), Tokenizer(BPE()), context=100)
+    return File(rows, chat=chat).report()
+
+
+def test_a_template_that_goes_on_ends_the_scan_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "RENDER_SECONDS", 0.05)
+    start = time.monotonic()
+    with pytest.raises(TemplateRunsAway, match="it takes longer than"):
+        _chat_report(FOREVER[0])
+    assert time.monotonic() - start < 2
+
+
+def test_memory_is_bounded_inside_only() -> None:
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    with pytest.raises(KeyError), bounded_memory.bounded_memory():
+        bound = resource.getrlimit(resource.RLIMIT_DATA)
+        with bounded_memory.bounded_memory():
+            assert resource.getrlimit(resource.RLIMIT_DATA) == bound
+        assert resource.getrlimit(resource.RLIMIT_DATA) == bound
+        raise KeyError
+    assert (bound != before) == (sys.platform == "linux")
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
 
 
 LOOPS: list[tuple[str, Callable[[int], str]]] = [
