@@ -34,6 +34,7 @@ from tests.planner.data.checks_made import (
     with_prompt,
 )
 from tests.planner.data.faults_made import EDITS
+from tests.planner.data.near_made import Strangers
 
 LONG = (*MATHS, *[row for row in TASKS if len(row.prompt.split()) > 50])
 
@@ -277,18 +278,8 @@ def test_a_group_goes_by_its_first_row_even_through_others() -> None:
     assert list(first_of_group(index)) == [0, 1, 2, 3, 3, 3]
 
 
-class _Strangers(Index):
-    """Rows that share all their bands and are like no other."""
-
-    asked = 0
-
-    def are_near(self, one: int, other: Index, of_other: int) -> bool:
-        self.asked += 1
-        return False
-
-
 def test_no_row_is_compared_with_more_than_a_few() -> None:
-    index = _Strangers()
+    index = Strangers()
     for _ in range(200):
         index.see(MATHS[0])
     assert list(first_of_group(index)) == list(range(200))

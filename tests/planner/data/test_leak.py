@@ -24,6 +24,7 @@ from tests.planner.data.checks_made import (
     with_answer,
     with_prompt,
 )
+from tests.planner.data.near_made import Strangers
 
 TRAINING = (*MATHS[:3], *INTENTS[:6], *TASKS[:4])
 HELD_OUT = (*MATHS[3:], *INTENTS[6:], *TASKS[4:])
@@ -122,18 +123,8 @@ def test_a_leak_among_many_training_rows_alike_is_found() -> None:
     assert _found(training, [*HELD_OUT, training[33]]) == [len(HELD_OUT)]
 
 
-class _Strangers(Index):
-    """Rows that share all their bands with all others and are near none."""
-
-    asked = 0
-
-    def are_near(self, one: int, other: Index, of_other: int) -> bool:
-        self.asked += 1
-        return False
-
-
 def test_no_row_is_compared_with_more_than_a_few() -> None:
-    asked, known = _Strangers(), Index()
+    asked, known = Strangers(), Index()
     for _ in range(100):
         asked.see(MATHS[0])
         known.see(MATHS[0])
