@@ -17,6 +17,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from lockfiles.errors import DataRefused, DigestDiffers, UsageProblem
+from planner.data.bounded_memory import bounded_memory
 from planner.data.rows import Message, Row
 from planner.data.template import ChatTemplate
 
@@ -64,6 +65,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         ) from error
 
 
+@bounded_memory()  # once for all renderings of a row
 def assistant_spans(template: ChatTemplate, row: Row) -> tuple[str, list[tuple[int, int]]]:
     """The rendered row and the character spans that are scored: those that the template marks
     or, where it has no marks, each assistant's turn with what ends it.

@@ -80,7 +80,7 @@ GROWING = {
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a process's memory")
 @pytest.mark.parametrize("source", GROWING.values(), ids=GROWING)
 def test_a_template_that_grows_is_stopped(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounded_memory, "MORE_BYTES", 2**26)
+    monkeypatch.setattr(bounded_memory, "MORE_BYTES", 2**25)
     with pytest.raises(TemplateRunsAway, match="MiB of memory") as refused:
         compile_template(source, {}).render([Message("user", "a")])
     assert HINT in refused.value.hint
