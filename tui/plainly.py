@@ -9,6 +9,7 @@ from planner.interview.questions import BY_KEY
 from tui import output, planning
 from tui.folding import folded
 from tui.prompts import ask
+from tui.telling import Telling
 from tui.wizard import finish, pages, store
 from tui.wizard.app import first_draft
 from tui.wizard.draft import STEPS
@@ -75,6 +76,8 @@ class _Interview:
             if step.key == "goal":
                 return
             output.note("\nReading ...")
+            if step.key == "data":
+                self._look()
             found = [one for one in problems(step, values, self.facts) if one.key]
             if not found:
                 break
@@ -84,6 +87,15 @@ class _Interview:
             draft = replace(self.draft, current=step.key)
             *_, read = pages.of_step(draft, self.facts, self.out).facts()
             output.note(folded(read))
+
+    def _look(self) -> None:
+        """Look the data through, where that was not done for these answers."""
+        from tui.wizard.children.report import look
+
+        reports = self.facts.reports
+        if asked := reports.wanted(self.draft.values):
+            with Telling("reading rows") as telling:
+                reports.take(asked, look(asked, lambda seen: telling.tell(f"{seen:,} rows")))
 
     def _goes_on(self, *, show: bool) -> bool:
         """Say the verdict where it is due; against fine-tuning, return whether a reason came."""

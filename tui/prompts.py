@@ -8,7 +8,7 @@ import questionary
 
 from lockfiles.errors import Interrupted, UsageProblem
 from planner.hub_data.reference import is_reference
-from planner.interview.question import Question, from_text
+from planner.interview.question import Question, from_text, normal
 from tui.folding import folded
 
 
@@ -44,7 +44,7 @@ def _ask_one(question: Question, value: object, folder: Path) -> object:
     answer: object = _prompt(question, value, folder).unsafe_ask()
     if isinstance(answer, str):
         return from_text(question, answer)
-    return answer
+    return normal(question, answer)
 
 
 def _prompt(question: Question, value: object, folder: Path) -> questionary.Question:

@@ -74,6 +74,7 @@ def no_folder(folder: Path) -> None:
 
 
 ROW = '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n'
+FEW = "".join(ROW.replace('"a"', f'"{word} {word}ly"') for word in "abcdefghijklmnopqrst")
 ASKED = '{"messages": [{"role": "user", "content": "a"}]}\n'
 PLAN, RUN, CHECK = ("plan",), ("run", "--foreground"), ("check",)
 CASES = (
@@ -104,7 +105,8 @@ CASES = (
         "a row without an answer",
         write("rows/train.jsonl", ROW * 120 + ASKED), PLAN, 6, "row",
     ),
-    Case("too few rows", write("rows/train.jsonl", ROW * 20), PLAN, 2, "fewer than 100"),
+    Case("too few rows", write("rows/train.jsonl", FEW), PLAN, 2, "fewer than 100"),
+    Case("one row many times", write("rows/train.jsonl", ROW * 20), PLAN, 6, "too much alike"),
     Case("model without safetensors", pickled, PLAN, 2, "no `.safetensors` weights"),
     Case("torn weights", write("base/model.safetensors", "torn"), PLAN, 2, "safetensors"),
     Case("no chat template", remove("base/chat_template.jinja"), PLAN, 6, "no chat template"),

@@ -61,6 +61,7 @@ def _job(config: Mapping[str, Any], plan: Profile) -> Job:
     return Job(dict(config), facts.architecture, plan, estimate(facts, plan))
 
 
+@pytest.mark.slow
 def test_layer_norm_families_are_met_by_the_real_classes() -> None:
     for package in ("trl", "peft", "bitsandbytes"):
         pytest.importorskip(package)

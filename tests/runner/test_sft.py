@@ -100,7 +100,14 @@ def _train(base: Path, work: Path, kind: str) -> str:
     return digest.of_tensors((work / "result").glob("*.safetensors"))
 
 
-@pytest.mark.parametrize("kind", ["lora", "qlora", "full", "lora packed"])
+SLOW = pytest.mark.slow
+"""Each takes a minute; a whole run of LoRA is killed and gone on with in `tests/journeys`."""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["qlora", "full", pytest.param("lora", marks=SLOW), pytest.param("lora packed", marks=SLOW)],
+)
 def test_run_twice_and_killed_in_the_middle_end_in_equal_bits(
     base: Path, tmp_path: Path, kind: str
 ) -> None:

@@ -122,12 +122,14 @@ def seen() -> tuple[Traced, ...]:
     return trace([*(job_of(model, plan) for model, plan, _ in SOME), few, many])
 
 
+@pytest.mark.slow
 def test_peaks_measured_on_gpus_are_met(seen: tuple[Traced, ...]) -> None:
     errors = _errors(SOME, seen[:-2])
     print([f"{error:+.2%}" for error in errors])
     assert max(map(abs, errors)) < 0.005
 
 
+@pytest.mark.slow
 def test_depth_is_linear(seen: tuple[Traced, ...]) -> None:
     assert seen[-2].moment == seen[-1].moment
     assert seen[-2].allocated_bytes == pytest.approx(seen[-1].allocated_bytes, rel=0.005)

@@ -33,7 +33,7 @@ async def draw(folder: Path) -> str:
         draft = passing(draft)
     app = Wizard(Path(), "run.toml", draft, None)
     async with app.run_test(size=(80, 24)) as run:
-        await until_text(run, "fits")
+        await until_text(run, "tokens:")
         await run.pause()
         return app.export_screenshot(title="tunelock")
 
