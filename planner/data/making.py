@@ -59,7 +59,7 @@ class Maker:
         if own:
             _check_format(table, self._recipe.format, path)
         check_kind(table, path)
-        kept, steps = mended(table.rows, self._recipe.mending)
+        kept, steps = mended(table.rows, self._recipe.mending.of(name))
         for step, what, rows in steps:
             self._note(name, step, what, rows)
         _check_left(kept, path)

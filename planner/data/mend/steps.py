@@ -1,7 +1,7 @@
 """What a person wants mended, and what that came to."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from planner.data.names import SplitName
@@ -25,6 +25,8 @@ CHECKED = (
 """Findings by which rows can be left out before they become tokens."""
 DROPPED = (*CHECKED, "leak", "template", "no-scored-token")
 """All findings by which rows can be left out, in the order in which that is done."""
+UNMEASURABLE = ("role-order", "encoding", "template", "no-scored-token")
+"""Findings whose rows have no answer that a model could be compared with."""
 OVER_LENGTH = "over-length"
 
 
@@ -40,6 +42,16 @@ class Mending:
     """Whether a row after the first that says the same, or nearly the same, is left out."""
     long: Long = "cut"
     """What becomes of rows with more tokens than the limit."""
+
+    def of(self, file: SplitName) -> "Mending":
+        """Return what is to be mended in one file: of test rows what cannot be measured, no more.
+
+        What else is wrong with those is left, so that they stay the measure that they were.
+        """
+        if file != "test":
+            return self
+        drop = tuple(what for what in self.drop if what in UNMEASURABLE)
+        return replace(self, drop=drop, dedupe="off")
 
 
 @dataclass(frozen=True)

@@ -129,6 +129,15 @@ def test_training_rows_that_the_test_file_asks_are_left_out(train: Path, tmp_pat
     assert len(corpus.parts[1].rows) == 5
 
 
+def test_test_rows_stay_the_measure_that_they_were(train: Path) -> None:
+    wanted = Mending(drop=("empty", "one-word", "role-order"), dedupe="near", redact=True)
+    corpus = mended(wanted, train=train, test=train)
+    assert [step[1:3] for step in told(corpus) if step[0] == "test"] == [
+        ("drop", "role-order"), ("redact", "personal-data"),
+    ]  # fmt: skip
+    assert len(corpus.parts[1].rows) == 60 > len(corpus.parts[0].rows)
+
+
 def test_rows_with_nothing_to_score_are_refused_or_left_out(tmp_path: Path) -> None:
     faulty = [{"messages": _turns(row)} for row in rows()]
     faulty[UNSCORED] = {"messages": _turns(rows()[UNSCORED])[:1]}
