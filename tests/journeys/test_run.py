@@ -199,6 +199,7 @@ def test_a_new_gguf_level_does_not_train_again(folder: Path, whole: receipt.Rece
     assert len(trained) == 1
 
 
+@pytest.mark.slow
 def test_packed_rows_train_in_as_many_steps_of_fewer_tokens(
     folder: Path, whole: receipt.Receipt
 ) -> None:

@@ -105,8 +105,7 @@ SLOW = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    "kind",
-    ["qlora", "full", pytest.param("lora", marks=SLOW), pytest.param("lora packed", marks=SLOW)],
+    "kind", ["full", *(pytest.param(kind, marks=SLOW) for kind in ("lora", "qlora", "lora packed"))]
 )
 def test_run_twice_and_killed_in_the_middle_end_in_equal_bits(
     base: Path, tmp_path: Path, kind: str
@@ -127,6 +126,7 @@ def test_run_twice_and_killed_in_the_middle_end_in_equal_bits(
     assert _train(base, work, kind) == first
 
 
+@pytest.mark.slow
 def test_a_stop_leaves_a_checkpoint_to_go_on_from(base: Path, tmp_path: Path) -> None:
     work = tmp_path / "stopped"
     process = _start(base, work, "lora", 0.3)

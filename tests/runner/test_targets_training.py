@@ -56,6 +56,7 @@ def _train(base: Path, work: Path) -> str:
     return digest.of_tensors((work / "result").glob("*.safetensors"))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
 def test_biases_are_kept_merged_and_resumed(base: Path, tmp_path: Path) -> None:
     whole = _train(base, tmp_path / "whole")

@@ -58,6 +58,7 @@ PLANS: list[Profile] = [
 ]
 
 
+@pytest.mark.slow
 def test_fake_tensors_live_as_real_ones_do() -> None:
     config = json.loads((BASE / "config.json").read_text("utf-8"))
     done = subprocess.run(

@@ -152,10 +152,13 @@ def test_it_tells_how_far_it_is_and_can_be_interrupted(
     line = (SAMPLES / "clinc150.messages.jsonl").read_text("utf-8").splitlines()[0] + "\n"
     path, page = tmp_path / "long.jsonl", tmp_path / "page.html"
     path.write_text(line * 600_000, "utf-8")
+    # Tests that run in the background ignore interrupts, and so would what they start.
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         command("data", str(path), "--html", str(page), *more), env=ENVIRONMENT, text=True,
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
+    signal.signal(signal.SIGINT, ours)
     with process:
         assert process.stdout and process.stderr
         assert re.fullmatch(r"… [\d,]+000 rows\n", process.stderr.readline())
