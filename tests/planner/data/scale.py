@@ -5,12 +5,10 @@
 
 import argparse
 import json
-import os
 import random
 import subprocess
 import sys
 import tempfile
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +22,19 @@ SIZES = (10_000, 100_000, 1_000_000)
 COPIED, NEARLY = 0.01, 0.05
 """Shares of the rows that are copies, and nearly copies, of one of the last `_RECENT`."""
 _RECENT, _LITTLE = 1_000, 0.03
+_STARTER = """
+import json, os, subprocess, sys, time
+
+start = time.monotonic()
+child = subprocess.Popen(sys.argv[2:])
+_, status, used = os.wait4(child.pid, 0)
+child.returncode = os.waitstatus_to_exitcode(status)
+with open(sys.argv[1], "w") as told:
+    cpu = used.ru_utime + used.ru_stime
+    json.dump([child.returncode, time.monotonic() - start, cpu, used.ru_maxrss * 1024], told)
+"""
+"""A small process that starts another and tells what it took: the most memory of a process counts
+what its parent had when it was forked."""
 _DONE = (0, 6)
 """Exit codes of a check that came to its end: good rows, and rows that are refused."""
 
@@ -73,18 +84,17 @@ def check(path: Path, rows: int, model: Path | None = None) -> Taken:
     """Look through a file in a process of its own, as `tunelock data` does."""
     command = [sys.executable, "-c", "from tui.cli import main; main()", "data", str(path)]
     command += ["--json", *(["--model", str(model)] if model else [])]
-    with tempfile.TemporaryFile() as out:
-        start = time.monotonic()
-        child = subprocess.Popen(command, stdout=out)
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        wall = time.monotonic() - start
-        assert child.returncode in _DONE, child.returncode
+    with tempfile.TemporaryFile() as out, tempfile.NamedTemporaryFile() as told:
+        subprocess.run(
+            [sys.executable, "-c", _STARTER, told.name, *command], stdout=out, check=True
+        )
+        code, wall, cpu, peak = json.load(told)
+        assert code in _DONE, code
         out.seek(0)
         report = json.load(out)
     assert report["rows"] == rows
     found = {one["id"]: one["count"] for one in report["checks"]}
-    return Taken(rows, wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, found)
+    return Taken(rows, wall, cpu, peak, found)
 
 
 def main() -> None:
