@@ -23,7 +23,28 @@ _KEY = re.compile(r"^\s*([A-Za-z0-9_.\"'-]+)\s*=")
 def write(table: Mapping[str, object], *, header: str = "") -> str:
     """Return `table` as canonical TOML, below `header` as comment lines."""
     comment = "".join(f"# {line}\n" for line in header.splitlines())
-    return comment + ("\n" if comment else "") + tomli_w.dumps(table)
+    plain = {key: value for key, value in table.items() if not _is_table(value)}
+    parts = [tomli_w.dumps(plain)] if plain else []
+    for key, value in table.items():
+        if isinstance(value, list) and _is_table(value):
+            parts += _blocks(key, value)
+        elif _is_table(value):
+            parts.append(tomli_w.dumps({key: value}))
+    return comment + ("\n" if comment else "") + "\n".join(parts)
+
+
+def _is_table(value: object) -> bool:
+    """Return whether a value is a table, or a list of them."""
+    return isinstance(value, Mapping) or (
+        isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) for one in value)
+    )
+
+
+def _blocks(key: str, tables: list[Mapping[str, object]]) -> Iterator[str]:
+    """Yield each table below a header of its own, where tomli-w puts short ones on one line."""
+    for one in tables:
+        inner = re.sub(r"^\[(\[?)", rf"[\1{key}.", tomli_w.dumps(one), flags=re.MULTILINE)
+        yield f"[[{key}]]\n{inner}"
 
 
 def parse(text: str, *, name: str) -> dict[str, object]:

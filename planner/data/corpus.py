@@ -68,7 +68,8 @@ def build(
     read = {name: maker.read(name, files[name]) for name in FILES if name in files}
     if "leak" in recipe.mending.drop:
         held_out = [read[name].kept.rows for name in SPLITS[1:] if name in read]
-        read["train"] = maker.unleaked(read["train"], held_out)
+        learnt: tuple[SplitName, ...] = ("train", "general")
+        read |= {name: maker.unleaked(read[name], held_out) for name in learnt if name in read}
     whole: dict[SplitName, Part] = {}
     for name in SPLITS:
         if name in read:

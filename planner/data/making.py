@@ -66,12 +66,12 @@ class Maker:
         check_rows(kept.rows, kept.numbers, path)
         return Read(name, path, table.format, kept)
 
-    def unleaked(self, train: Read, held_out: Sequence[Sequence[Row]]) -> Read:
-        """Return the training rows but those that ask what held-out rows ask."""
-        kept = unleaked(train.kept, held_out)
-        self._note("train", "drop", "leak", len(train.kept.rows) - len(kept.rows))
-        _check_left(kept, train.path)
-        return replace(train, kept=kept)
+    def unleaked(self, learnt: Read, held_out: Sequence[Sequence[Row]]) -> Read:
+        """Return the rows that are learnt from but those that ask what held-out rows ask."""
+        kept = unleaked(learnt.kept, held_out)
+        self._note(learnt.name, "drop", "leak", len(learnt.kept.rows) - len(kept.rows))
+        _check_left(kept, learnt.path)
+        return replace(learnt, kept=kept)
 
     def encoded(self, read: Read) -> Part:
         """Return a file's rows as tokens, whole."""

@@ -3,6 +3,7 @@
 import pytest
 
 from lockfiles import lock
+from lockfiles import text as toml
 from lockfiles.errors import UsageProblem
 from tests.lockfiles.samples import LOCK
 
@@ -47,3 +48,17 @@ def test_bad_locks_are_one_sentence(old: str, new: str, message: str) -> None:
     assert message.format(line=line) in caught.value.message
     assert "\n" not in caught.value.message
     assert caught.value.exit_code == 2
+
+
+def test_short_tables_of_a_list_have_headers_of_their_own() -> None:
+    table = {
+        "version": 1,
+        "none": [],
+        "one": {"a": [1]},
+        "fix": [{"step": "drop", "rows": 3}, {"step": "cut", "inner": {"more": "[x]"}}],
+    }
+    written = toml.write(table, header="h")
+    assert '[[fix]]\nstep = "drop"\nrows = 3\n\n[[fix]]\nstep = "cut"\n\n[fix.inner]\n' in written
+    assert toml.parse(written, name="x") == table
+    assert toml.write(toml.parse(written, name="x"), header="h") == written
+    assert written.index("[one]") < written.index("[[fix]]")

@@ -269,6 +269,15 @@ def test_general_rows_are_mixed_in_by_their_share(train: Path) -> None:
     assert made(locked, train=train, general=GENERAL) == corpus
 
 
+def test_general_rows_that_the_test_file_asks_are_left_out(train: Path, tmp_path: Path) -> None:
+    test = written(tmp_path / "test.jsonl", rows()[40:45])
+    general = written(tmp_path / "general.jsonl", [*rows()[40:45], *rows()[50:55]])
+    recipe = replace(RECIPE, general_share=0.3, mending=Mending(drop=("leak",)))
+    corpus = made(recipe, train=train, test=test, general=general)
+    assert ("general", "drop", "leak", 5) in told(corpus)
+    assert corpus.general and len(corpus.general.rows) == 5
+
+
 def test_general_rows_are_never_cut_and_never_validate(train: Path) -> None:
     recipe = replace(RECIPE, general_share=0.3, fraction=0.2, max_length=120)
     corpus = made(recipe, train=train, general=GENERAL)
