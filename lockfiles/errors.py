@@ -4,16 +4,21 @@ A message is one sentence with literals in backticks; a hint names the command t
 The exit codes are an interface: scripts and schedulers branch on them.
 """
 
+from collections.abc import Sequence
+
 
 class TunelockError(Exception):
     """Base of every error that ends a command with a sentence instead of a traceback."""
 
     exit_code = 1
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", details: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.message = message
+        """One line: a newline in it came from a file, and is shown as its escape."""
         self.hint = hint
+        self.details = tuple(details)
+        """Lines below the message, such as the fields that differ."""
 
 
 class RunFailed(TunelockError):

@@ -1,10 +1,10 @@
 """`receipt.json`: what came out of a run. The only one of the three files with measured values."""
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from lockfiles import files
 from lockfiles import text as toml
 from lockfiles.errors import UsageProblem
 
@@ -67,13 +67,7 @@ class Receipt:
 
 def write(receipt: Receipt, path: Path) -> None:
     """Write a receipt whole: to a temporary name, flushed, then renamed."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        json.dump(asdict(receipt), file, indent=2)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    files.write_whole(path, (json.dumps(asdict(receipt), indent=2) + "\n").encode())
 
 
 def read(path: Path) -> Receipt:

@@ -14,8 +14,11 @@ from typing import Any
 
 import tomli_w
 
+from lockfiles import files
 from lockfiles.errors import UsageProblem
 
+MOST_DIGITS = 4300
+"""Python's own limit for a number in text (`sys.int_info.default_max_str_digits`)."""
 _HEADER = re.compile(r"^\s*\[(\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"^\s*([A-Za-z0-9_.\"'-]+)\s*=")
 
@@ -62,22 +65,26 @@ def parse(text: str, *, name: str) -> dict[str, object]:
         raise UsageProblem(
             f"`{name}` is nested too deeply.", hint=f"edit `{name}`: tables hold plain values"
         ) from None
+    except ValueError:  # Python reads no number of more digits than sys.int_info allows
+        raise UsageProblem(
+            f"`{name}` has a number or a date that is out of range.",
+            hint=f"edit `{name}`: numbers have at most {MOST_DIGITS} digits",
+        ) from None
 
 
-def read(path: Path) -> str:
+def read(path: Path, *, limit_bytes: int = files.TEXT_LIMIT_BYTES) -> str:
     """Return the text of a file, or raise one UsageProblem that says why it has none."""
     try:
-        return path.read_bytes().decode("utf-8")
+        return files.read_bounded(path, limit_bytes).decode("utf-8")
     except FileNotFoundError:
         raise UsageProblem(f"`{path}` does not exist.", hint=f"ls {path.parent}") from None
     except UnicodeDecodeError as problem:
         raise UsageProblem(
             f"`{path}` is not UTF-8 text (byte {problem.start}).", hint=f"save `{path}` as UTF-8"
         ) from None
-    except OSError as problem:
-        raise UsageProblem(
-            f"`{path}` cannot be read: {problem.strerror}.", hint=f"ls -ld {path}"
-        ) from None
+    except (OSError, ValueError) as problem:  # ValueError: a path with a NUL
+        reason = getattr(problem, "strerror", None) or problem
+        raise UsageProblem(f"`{path}` cannot be read: {reason}.", hint=f"ls -ld {path}") from None
 
 
 def read_json_object(path: Path) -> dict[str, Any]:

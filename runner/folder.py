@@ -11,36 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import UsageProblem
+from lockfiles.files import sync, write_whole
 
 INUSE = ".inuse"
 """The file of a run folder that its supervisor holds."""
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file to a temporary name, flush it to disk and rename it into place.
-
-    Where that fails, what stood at `path` stands unchanged, and nothing else is left.
-    """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    sync(path.parent)
-
-
-def sync(path: Path) -> None:
-    """Flush a file, or a folder's own entries, so that a write or rename outlives a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @dataclass(frozen=True)

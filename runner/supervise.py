@@ -17,11 +17,12 @@ from typing import Any
 from lockfiles import lock as locks
 from lockfiles import text
 from lockfiles.errors import Interrupted, RunFailed, Stopped, TunelockError
+from lockfiles.files import write_whole
 from lockfiles.lock import Lock
 from runner import launch, places, preflight, verify
 from runner.environment import environment
 from runner.events import Writer, read
-from runner.folder import Held, StagePlace, write_whole
+from runner.folder import Held, StagePlace
 from runner.road.context import place
 
 _PUBLISHED = ("receipt.json", "report.html")

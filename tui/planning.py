@@ -8,6 +8,7 @@ from lockfiles import intent
 from lockfiles import lock as locks
 from lockfiles.compare import differences
 from lockfiles.errors import UsageProblem
+from lockfiles.files import write_whole
 from lockfiles.lock import Lock
 from planner.data.checks.wording import several
 from planner.gather import gather
@@ -16,7 +17,6 @@ from planner.machine import Gpu, MachineFacts
 from planner.plan import plan
 from planner.rehearsal import ESTIMATOR, Rehearsal, load
 from runner import places
-from runner.folder import write_whole
 from tui import output, predicted
 from tui.folding import folded
 from tui.units import batch, memory, size

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from lockfiles import intent
 from lockfiles.errors import UsageProblem
+from lockfiles.files import write_whole
 from planner.interview.answers import check, given
-from runner.folder import write_whole
 
 ANSWERS: dict[str, object] = {
     "goal.name": "demo",

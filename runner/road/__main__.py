@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 
 from lockfiles.errors import RunFailed, Stopped, TunelockError
-from runner.folder import write_whole
+from lockfiles.files import write_whole
 from runner.road import context
 
 REPORT = "report.json"

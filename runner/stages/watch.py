@@ -14,7 +14,7 @@ import torch
 from transformers import TrainerCallback
 
 from lockfiles.errors import RunFailed
-from runner.folder import write_whole
+from lockfiles.files import write_whole
 from runner.line import Line
 
 WHOLE = "whole.json"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from runner.folder import Held, StagePlace, holder, holder_alive, write_whole
+from lockfiles.files import write_whole
+from runner.folder import Held, StagePlace, holder, holder_alive
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:

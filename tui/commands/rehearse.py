@@ -34,7 +34,7 @@ def command(
     compares memory and time with what the lock predicts. The lock stays as it is; `tunelock plan
     --facts rehearsal.json` plans with what was measured.
     """
-    from runner.folder import write_whole
+    from lockfiles.files import write_whole
     from runner.rehearse.report import out_of_memory
     from tui import planning, rehearsed
 

@@ -1,0 +1,98 @@
+"""Files, read with a bound and written whole.
+
+A path can name what is no plain file: a pipe that nobody writes to, a device without an end, a
+link to somewhere else. Here each is one sentence before a byte is read.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from lockfiles.errors import UsageProblem
+
+MIB = 1 << 20
+TEXT_LIMIT_BYTES = 64 * MIB
+"""The most that is read of a text file of ours: a lock, an intent, a receipt, a `config.json`."""
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISLNK, "a link"),
+)
+
+
+def open_regular(path: Path | str, *, folder: int | None = None, follow: bool = True) -> int:
+    """Open a plain file for reading and return its descriptor.
+
+    `folder` is the descriptor of the folder that `path` is relative to. With `follow` False a link
+    is refused. Never waits for a writer. Raises UsageProblem for anything but a plain file, and
+    OSError where the file is missing or may not be read.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    found = os.stat(path, dir_fd=folder, follow_symlinks=follow)
+    _check_plain(found, path)
+    descriptor = os.open(path, flags | (0 if follow else os.O_NOFOLLOW), dir_fd=folder)
+    try:
+        _check_plain(os.fstat(descriptor), path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def read_bounded(
+    path: Path | str, limit_bytes: int, *, folder: int | None = None, follow: bool = True
+) -> bytes:
+    """Return the bytes of a plain file that has at most `limit_bytes`; as `open_regular`."""
+    with os.fdopen(open_regular(path, folder=folder, follow=follow), "rb") as file:
+        content = file.read(limit_bytes + 1)
+    if len(content) > limit_bytes:
+        raise UsageProblem(
+            f"`{path}` has more than {size_text(limit_bytes)}.",
+            hint=f"give a file of that kind that is smaller: ls -l {path}",
+        )
+    return content
+
+
+def size_text(size_bytes: int) -> str:
+    """Return a limit in words: `64 MiB`."""
+    return f"{size_bytes // MIB} MiB" if size_bytes >= MIB else f"{size_bytes // 1024} KiB"
+
+
+def _check_plain(found: os.stat_result, path: Path | str) -> None:
+    if stat.S_ISREG(found.st_mode):
+        return
+    kind = next((name for test, name in _KINDS if test(found.st_mode)), "a special file")
+    raise UsageProblem(f"`{path}` is {kind}, not a plain file.", hint=f"ls -ld {path}")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file to a temporary name, flush it to disk and rename it into place.
+
+    Where that fails, what was at `path` is unchanged, and nothing else is left. A link at the
+    temporary name is removed, never written through.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        partial.unlink(missing_ok=True)
+        with os.fdopen(os.open(partial, flags, 0o666), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Flush a file, or a folder's own entries, so that a write or rename outlives a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
