@@ -1,0 +1,44 @@
+"""Whether a lock's changes are shown: each changed field must stand in `tunelock diff`."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from lockfiles import lock as locks
+
+_FIELD = re.compile(r"^  [~+-] (\S.*?)  ", re.MULTILINE)
+
+
+def hidden(before: str, after: str, told: str) -> str:
+    """Return the first field that differs between two locks and that `told` does not name.
+
+    `told` is what `tunelock diff` printed. Values are compared with their types, and empty lists
+    and tables count, since a stage may read any of them.
+    """
+    one, other = (dict(_flat(locks.parse(text).model_dump())) for text in (before, after))
+    fields = set(_FIELD.findall(told))
+    for path in dict.fromkeys((*one, *other)):
+        if one.get(path) != other.get(path) and not _named(path, fields):
+            name = ".".join(path)
+            return f"`{name}`: {one.get(path)!s:.60} → {other.get(path)!s:.60}"
+    return ""
+
+
+def _named(path: tuple[str, ...], fields: set[str]) -> bool:
+    """Return whether a field, or a table that it is in, is named."""
+    return any(".".join(path[:length]) in fields for length in range(1, len(path) + 1))
+
+
+def _flat(value: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield each value that holds no other, with its type; an empty list or table is one."""
+    inside: Any = ()
+    if isinstance(value, dict):
+        inside = value.items()
+    elif isinstance(value, list):
+        inside = enumerate(value)
+    if not inside or not value:
+        yield at, f"{type(value).__name__} {json.dumps(value, default=str)}"
+        return
+    for key, item in inside:
+        yield from _flat(item, (*at, str(key)))
