@@ -10,7 +10,7 @@ from lockfiles.harmless import is_harmless
 
 KNOWN_CODES = frozenset([0, 1, 2, 3, 4, 5, 6, 75, 130])
 _SIGNS = ("Traceback (most recent call last)", "panicked at", "Fatal Python error")
-_MOST_BYTES = 1 << 20
+_MOST_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class Ended:
     err: str
     escaped: str
     """The traceback of what no handler caught; empty where nothing escaped."""
+    follows: bool = False
+    """Whether the exit code is that of a run which the command only shows."""
 
     @property
     def traceback(self) -> str:
@@ -36,6 +38,8 @@ class Ended:
             return f"the exit code {self.code} is not one of the interface"
         lines = self.err.splitlines()
         errors = sum(line.startswith("error: ") for line in lines)
+        if self.follows:
+            return ""
         if self.code in (0, 75, 130):
             return "an error, and no exit code" if errors else ""
         if errors != 1:
@@ -71,7 +75,8 @@ def run(folder: Path, *arguments: str) -> Ended:
         code, escaped = 1, traceback.format_exc()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    return Ended(code, *(_text(file) for file in shown), escaped)
+    out, err = (_text(file) for file in shown)
+    return Ended(code, out, err, escaped, follows=arguments[0] == "watch")
 
 
 def _text(file: int) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 LIMIT_SECONDS = 20.0
 """A case that takes longer is killed, and counted as one without an end."""
-LIMIT_BYTES = 12 << 30
+LIMIT_BYTES = 4 << 30
 _MIB = 1 << 20
 
 

@@ -1,1 +1,1 @@
-"""What is spoiled, one module a kind: `COUNT` cases, `prepare(home)` and then `case(number, place)`."""
+"""What is spoiled, one module a kind: its `COUNT`, and `Kind`, whose `case` tries one."""

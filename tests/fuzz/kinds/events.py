@@ -1,4 +1,4 @@
-"""Event files with lines spoiled, given to `status`, to the plain face, and to a run that resumes."""
+"""Spoiled event files, given to `status`, to the plain face, and to a run that resumes."""
 
 import json
 from pathlib import Path
@@ -25,6 +25,8 @@ _WHOLE = (
 class Kind:
     """The cases of this kind."""
 
+    FOLDER = "events"
+
     def __init__(self, home: Path, bases: list[Base], seed: int) -> None:
         self._home, self._base, self._seed = home, bases[0], seed
         self._lines = (run_folder.RECORDS / "events.jsonl").read_text("utf-8").splitlines()
@@ -34,6 +36,10 @@ class Kind:
         """Return the verdict of one case."""
         random = Random(f"events {self._seed} {number}")
         content, what = self._changed(random, number)
+        return self.judged(number, content, what, place)
+
+    def judged(self, number: int | str, content: bytes, what: str, place: int) -> Verdict:
+        """Return the verdict of one file; every other one is followed too."""
         folder = self._home / str(place)
         run = run_folder.write(folder, self._base)
         (run / "events.jsonl").write_bytes(content)
@@ -42,7 +48,7 @@ class Kind:
         with Meter() as meter:
             ended = [commands.run(folder, "status", str(run))]
         ended.append(commands.run(folder, "status", str(run), "--json"))
-        if number % 2:
+        if hash(number) % 2:
             ended.append(commands.run(folder, "watch", str(run), "--plain"))
         ended.append(commands.run(folder, "run", "--foreground"))
         return together(ended, meter, f"events: {what}", content)

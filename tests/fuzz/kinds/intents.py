@@ -22,9 +22,11 @@ _NAMED = ("data.train", "data.validation", "data.test", "data.general", "model.s
 class Kind:
     """The cases of this kind."""
 
+    FOLDER = "intents"
+
     def __init__(self, home: Path, bases: list[Base], seed: int) -> None:
         self._home, self._seed = home, seed
-        demo = bases[0].places["model"].parent
+        self._demo = demo = bases[0].places["model"].parent
         self._texts = [_absolute(planned_text(more), demo) for more in INTENTS.values()]
         self._known = [
             *(choice for question in QUESTIONS for choice in question.choices),
@@ -35,6 +37,11 @@ class Kind:
         """Return the verdict of one case."""
         random = Random(f"intents {self._seed} {number}")
         content, what = self._changed(random, number)
+        return self.judged("", content, what, place)
+
+    def judged(self, name: str, content: bytes, what: str, place: int) -> Verdict:
+        """Return the verdict of one file, in which `DEMO` stands for the demo's folder."""
+        content = content.replace(b"DEMO", str(self._demo).encode())
         folder = self._home / str(place)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "run.toml").write_bytes(content)

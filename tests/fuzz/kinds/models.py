@@ -5,6 +5,7 @@ import os
 import shutil
 import tomllib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -49,7 +50,8 @@ class Kind:
         shutil.copytree(self._base.places["model"], folder / "base", symlinks=True)
         what = random.choice(_SPOILS)(random, folder / "base")
         if random.random() < 0.2:
-            what = f"{what}; {random.choice(_SPOILS)(random, folder / 'base')}"
+            with suppress(OSError, ValueError, AttributeError):  # of what was spoiled already
+                what = f"{what}; {random.choice(_SPOILS)(random, folder / 'base')}"
         self._write_intent(folder)
         pool.begin(f"model: {what}", b"")
         with Meter() as meter:

@@ -30,6 +30,8 @@ FILES: dict[str, tuple[str, ...]] = {
 class Kind:
     """The cases of this kind."""
 
+    FOLDER = "records"
+
     def __init__(self, home: Path, bases: list[Base], seed: int) -> None:
         self._home, self._base, self._seed = home, bases[0], seed
         self._demo = bases[0].places["model"].parent
@@ -37,17 +39,31 @@ class Kind:
     def case(self, number: int, place: int) -> Verdict:
         """Return the verdict of one case."""
         random = Random(f"records {self._seed} {number}")
-        folder, name = self._home / str(place), [*FILES][number % len(FILES)]
+        name = [*FILES][number % len(FILES)]
+        path = self._written(random, name, place)
+        content, what = _changed(random, path.read_bytes(), path.suffix == ".toml")
+        return self._judged(path, name, content, what, place)
+
+    def judged(self, name: str, content: bytes, what: str, place: int) -> Verdict:
+        """Return the verdict of one file, whose kind its name begins with."""
+        kind = next(one for one in FILES if name.startswith(one))
+        path = self._written(Random(name), kind, place)
+        return self._judged(path, kind, content, what, place)
+
+    def _written(self, random: Random, name: str, place: int) -> Path:
+        """Write what the file lies among, and return where it does."""
+        folder = self._home / str(place)
         run = run_folder.write(folder, self._base)
         if FILES[name][0] == "plan":
             self._write_intent(folder)
-        path = self._path(random, folder, run, name)
-        content, what = _changed(random, path.read_bytes(), path.suffix == ".toml")
+        return self._path(random, folder, run, name)
+
+    def _judged(self, path: Path, name: str, content: bytes, what: str, place: int) -> Verdict:
         path.write_bytes(content)
         run_folder.start_no_stage()
         pool.begin(f"{path.name}: {what}", content)
         with Meter() as meter:
-            ended = commands.run(folder, *FILES[name])
+            ended = commands.run(self._home / str(place), *FILES[name])
         return together([ended], meter, f"{path.name}: {what}", content)
 
     def _write_intent(self, folder: Path) -> None:
