@@ -209,7 +209,7 @@ def _module_beside(place: Place) -> None:
 
 TRICKS: Mapping[str, Trick] = {
     "warnings that open a browser": _variables(
-        PYTHONWARNINGS="error::antigravity.Flying", BROWSER="touch {outside}/ran"
+        PYTHONWARNINGS="error::antigravity.Flying", BROWSER="touch {outside}/ran %s"
     ),
     "code by PYTHONPATH": _variables(PYTHONPATH="{outside}"),
     "a library by LD_PRELOAD": _variables(LD_PRELOAD="{outside}/private.txt"),

@@ -108,11 +108,11 @@ def _faults(trace: strace.Trace, place: Place, folder: Path) -> Iterator[str]:
         str(folder / "case" / "rows"),
     }
     own = tuple(str(folder / name) for name in ("case/runs", "home/.cache", "tmp"))
-    for path in sorted(opened):
-        if not (path in allowed or _below(path, own) or _of_the_system(path)):
-            yield f"opened: {path}"
     may_change = ("rehearsal.json", ".rehearsal.json.partial")
     ours = {str(place.case / name) for name in may_change} | set(may_change)
+    for path in sorted(opened - ours):
+        if not (path in allowed or _below(path, own) or _of_the_system(path)):
+            yield f"opened: {path}"
     for path in sorted(set(trace.changed)):
         bytecode = "/__pycache__" in path and _below(path, LIBRARIES)
         if not (path in ours or bytecode or _below(path, own) or OF_THE_SYSTEM.fullmatch(path)):
