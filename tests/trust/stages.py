@@ -48,6 +48,16 @@ def carried(lock: Lock, base: Base, folder: Path) -> list[str]:
     return [*found, "nothing was trained"]
 
 
+def lose(key: str) -> None:
+    """Let an argument of the trainer be lost on its way."""
+    whole = sft.arguments
+
+    def lacking(job: sft.SftJob) -> dict[str, Any]:
+        return {name: value for name, value in whole(job).items() if name != key}
+
+    sft.arguments = lacking
+
+
 def _compared(lock: Lock, job: sft.SftJob) -> list[str]:
     model = sft.load(job.base, job.method, job.train)
     plain = model

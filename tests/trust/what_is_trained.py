@@ -84,6 +84,26 @@ class Kind:
             base, text, what = self._bases[number], self._bases[number].text, "unchanged"
         else:
             base, text, what = self._changes.changed(number - len(self._bases))
+        return self._judged(base, text, what, place)
+
+    def test_itself(self) -> None:
+        """Raise AssertionError where a key ends nowhere, or an argument can be lost unseen."""
+        from tests.trust import reached, stages
+
+        lock = locks.parse(self._bases[0].text)
+        assert not reached.forgotten(lock)
+        assert not list(said_otherwise(lock, "method    lora of rank 16: Rank 16 is usual."))
+        assert len(list(said_otherwise(lock, "method    lora of rank 8: Rank 8 is usual."))) == 2
+
+        def lacking(number: int, place: int) -> Verdict:
+            stages.lose(LACKING[number])
+            return self.case(0, place)
+
+        verdicts = list(pool.run(lacking, range(len(LACKING)), 2, limit_bytes=64 << 30))
+        missed = [LACKING[one.number] for one in verdicts if one.traceback or not one.hidden]
+        assert not missed, [one for one in verdicts if LACKING[one.number] in missed]
+
+    def _judged(self, base: bases.Base, text: str, what: str, place: int) -> Verdict:
         folder = self._home / str(place)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "locations.toml").write_text(base.locations, "utf-8")
@@ -99,6 +119,10 @@ class Kind:
             ended.code, ended.traceback, hidden="; ".join(differing), what=f"{base.name}: {what}",
             file=text, seconds=meter.seconds,
         )  # fmt: skip
+
+
+LACKING = ("weight_decay", "lr_scheduler_type", "eval_steps", "seed", "optim")
+"""Arguments that are left out, to see whether that is noticed."""
 
 
 def _said(lock: Lock, checked: str, folder: Path) -> Iterator[str]:
@@ -124,10 +148,14 @@ def _differing(lock: Lock, base: bases.Base, folder: Path) -> list[str]:
 @click.option("--count", default=5_000, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 @click.option("--at-once", default=os.cpu_count() or 1, show_default=True)
-def main(count: int, seed: int, at_once: int) -> None:
+@click.option("--self-test", is_flag=True, help="Also look whether differences are noticed.")
+def main(count: int, seed: int, at_once: int, self_test: bool) -> None:
     """Print how many value changes were tried, how many were taken, and how many differ."""
     with tempfile.TemporaryDirectory(prefix="trained-") as home:
-        found = tried(Path(home), count, seed, at_once)
+        kind = made(Path(home), seed)
+        if self_test:
+            kind.test_itself()
+        found = tried(kind, count, at_once)
     click.echo("\n".join(table([found])))
     click.echo(
         f"\ntried {found.tried}, accepted {found.accepted}, differ {found.number('not shown')}"
@@ -135,8 +163,8 @@ def main(count: int, seed: int, at_once: int) -> None:
     raise SystemExit(bool(found.faults))
 
 
-def tried(home: Path, count: int, seed: int = 1, at_once: int = 2) -> Count:
-    """Return what came of some value changes; `not shown` counts those that differ."""
+def made(home: Path, seed: int) -> Kind:
+    """Return the cases, after importing all that they need."""
     bases.quiet(home / "home")  # before anything of the Hub is imported
     import tests.trust.stages  # so that each case need not import torch
     import tui.planning
@@ -144,8 +172,12 @@ def tried(home: Path, count: int, seed: int = 1, at_once: int = 2) -> Count:
 
     assert tests.trust.stages and tui.planning and tui.results
     found = [base for base in bases.made(home / "demo") if base.name != "hub"]
-    kind = Kind(home / "trained", found, seed)
     warm()
+    return Kind(home / "trained", found, seed)
+
+
+def tried(kind: Kind, count: int, at_once: int = 2) -> Count:
+    """Return what came of some value changes; `not shown` counts those that differ."""
     begun, counted = time.monotonic(), Count("trained")
     for verdict in pool.run(kind.case, range(count), at_once, limit_bytes=64 << 30):
         counted.add(verdict)
