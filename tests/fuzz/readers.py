@@ -263,7 +263,7 @@ READERS: Mapping[str, Reader] = {
     "tokenizer-config": Reader(
         _tokenizer_config,
         _texts(
-            '{"chat_template": "{{ messages }}", "eos_token": {"content": "</s>"}, "bos_token": "a"}'
+            '{"chat_template": "{{ messages }}", "eos_token": {"content": "b"}, "pad_token": "a"}'
         ),
     ),
     "template": Reader(_template, _of("base/chat_template.jinja")),
