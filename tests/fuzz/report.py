@@ -99,8 +99,9 @@ def table(counts: Sequence[Count]) -> Iterator[str]:
     )
     rows = [
         (
-            one.kind, one.tried, one.accepted, one.refused, *(one.number(f) for f in FAULTS),
-            f"{one.most_seconds:.2f}", f"{one.most_waited:.2f}", one.most_bytes // 10**6, f"{one.seconds / 60:.1f}",
+            one.kind, one.tried, one.accepted, one.refused, *map(one.number, FAULTS),
+            f"{one.most_seconds:.2f}", f"{one.most_waited:.2f}", one.most_bytes // 10**6,
+            f"{one.seconds / 60:.1f}",
         )
         for one in counts
     ]  # fmt: skip
