@@ -131,7 +131,8 @@ def _said(lock: Lock, checked: str, folder: Path) -> Iterator[str]:
     from tui.results import lines
 
     yield from said_otherwise(lock, checked)
-    yield from said_otherwise(lock, planning.page(lock))
+    page = planning.page(lock)
+    yield from said_otherwise(lock, page if isinstance(page, str) else "\n".join(page))
     base = bases.Base("case", (folder / "case.lock").read_text("utf-8"), {})
     run = run_folder.write(folder / "shown", base)
     yield from said_otherwise(lock, "\n".join(lines(run)))
