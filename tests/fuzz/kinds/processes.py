@@ -15,7 +15,7 @@ from tests.fuzz.spoiled import spoiled
 from tests.journeys.demo_folder import command
 
 COUNT = 300
-SHORT = 4
+SHORT = 2
 
 
 class Kind:
