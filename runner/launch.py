@@ -30,7 +30,7 @@ class Program:
     arguments: tuple[str, ...]
     """After `python -P`: `("-m", "runner.road.train", "job.json")`."""
     environment: dict[str, str]
-    """Added to this process's own."""
+    """All of its variables; of this process's own it gets no others."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def launch(program: Program, supervision: Supervision) -> int:
         try:
             child = subprocess.Popen(
                 [sys.executable, "-P", *program.arguments],
-                env=os.environ | program.environment | {DESCRIPTOR_VARIABLE: str(sender)},
+                env=program.environment | {DESCRIPTOR_VARIABLE: str(sender)},
                 pass_fds=[sender, supervision.held],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -34,8 +34,8 @@ def lock(tmp_path_factory: pytest.TempPathFactory) -> Lock:
 def changed(lock: Lock, table: str, **values: object) -> Lock:
     """Return the lock with some keys of a table changed."""
     old = getattr(lock, table)
-    fields = dict(old) if isinstance(old, Mapping) else old.model_dump()
-    return Lock.model_validate(lock.model_dump() | {table: fields | values})
+    new = {**old, **values} if isinstance(old, Mapping) else old.model_copy(update=values)
+    return lock.model_copy(update={table: new})
 
 
 def without_push(lock: Lock) -> list[str]:

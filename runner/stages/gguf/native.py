@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import RunFailed, UsageProblem
+from runner.environment import child_environment
 
 TAIL_LINES = 12
 
@@ -37,7 +37,7 @@ def run_child(job: Mapping[str, Any]) -> Any:
         path.write_text(json.dumps({**job, "result": str(result)}), encoding="utf-8")
         command = [sys.executable, "-P", "-m", "runner.stages.gguf", str(path)]
         # A backtrace would push the failed assertion out of the log's end.
-        environment = {**os.environ, "GGML_NO_BACKTRACE": "1"}
+        environment = child_environment() | {"GGML_NO_BACKTRACE": "1"}
         with log.open("wb") as stream:
             code = subprocess.run(
                 command, stdout=stream, stderr=stream, env=environment, check=False
