@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lockfiles import text
 from lockfiles.lock import Lock
+from planner import config_json
 from planner.data.corpus import Corpus
 from runner import hub_rows, places, verify
 from runner.download import download
@@ -41,7 +41,7 @@ def read(lock: Lock, at: Path, located: Mapping[str, Path], told: Told = silent)
     rows = None
     if not missing:
         rows = verify.corpus_of(lock, folder, hub_rows.fetched(lock, found, told), told)
-    return Inputs(text.read_json_object(folder / _CONFIG), rows, tuple(missing))
+    return Inputs(config_json.read(folder / _CONFIG), rows, tuple(missing))
 
 
 def _small_files(lock: Lock, here: Path | None, told: Told) -> Path:

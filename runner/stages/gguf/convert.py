@@ -13,8 +13,8 @@ import gguf
 import numpy as np
 from numpy.typing import NDArray
 
-from lockfiles import text
 from lockfiles.errors import UsageProblem
+from planner import config_json
 from runner.stages.gguf import families
 from runner.stages.gguf.checkpoint import stored_tensors
 from runner.stages.gguf.facts import LEVEL_TYPES, GgufFacts, facts_of
@@ -106,7 +106,7 @@ def _config(model_dir: Path) -> Config:
     path = model_dir / "config.json"
     if not path.is_file():
         raise UsageProblem(f"`{model_dir}` holds no `config.json`.", hint=f"ls {model_dir}")
-    return text.read_json_object(path)
+    return config_json.read(path)
 
 
 def _write_tensors(writer: gguf.GGUFWriter, planned: list[Planned]) -> None:
