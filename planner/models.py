@@ -75,7 +75,8 @@ def from_folder(path: Path) -> ModelFacts:
     small = sorted(name for name in listed & SMALL if name != INDEX or weights != [SINGLE])
     for name in small:
         _check_small(path, name)
-    read = read_shape(path, weights, str(path / CONFIG))
+    places = {name: model_folder.real_place(path, name) or path / name for name in weights}
+    read = read_shape(path, places, str(path / CONFIG))
     facts = tuple(_fact(path, name) for name in sorted((*weights, *small)))
     return ModelFacts(
         str(path), facts, read.architecture, read.parameters, read.dtype, licence=_licence(path)

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from lockfiles import bounded_json, digest, files
 from lockfiles.errors import UsageProblem
 from lockfiles.harmless import one_line
-from planner import config_json, model_folder
+from planner import config_json
 from planner.architecture import Architecture, architecture
 from planner.model_folder import CONFIG, INDEX, SINGLE, shards
 
@@ -32,17 +32,18 @@ class Shape:
     """The commonest stored type; of equally common ones the first by name."""
 
 
-def read_shape(folder: Path, weights: Iterable[str], name: str) -> Shape:
+def read_shape(folder: Path, weights: Mapping[str, Path], name: str) -> Shape:
     """Read the shape of the model in a folder; `name` is what errors call its `config.json`.
+
+    `weights` are the places of its weights by their names in the folder.
 
     Raises UsageProblem for what is no safetensors, a tensor that two files hold, files that do
     not hold what their index says, and quantized weights that training cannot load.
     """
     sizes, tensors = Counter[str](), dict[str, set[str]]()
     bytes_left = HEADERS_LIMIT_BYTES
-    for file in weights:
-        place = model_folder.real_place(folder, file)
-        start, header = digest.safetensors_header(place or folder / file)
+    for file, place in weights.items():
+        start, header = digest.safetensors_header(place)
         bytes_left -= start
         if bytes_left < 0:
             raise UsageProblem(
@@ -89,6 +90,11 @@ def _check_spread(folder: Path, tensors: Mapping[str, set[str]]) -> None:
     if set(tensors) == {SINGLE}:
         return
     spread = shards(index_of(folder), str(folder / INDEX), frozenset(tensors))
+    if unnamed := tensors.keys() - spread:
+        raise UsageProblem(
+            f"`{folder / INDEX}` does not name `{min(unnamed)}`, which is listed as weights.",
+            hint="copy or download the model again",
+        )
     for file, named in spread.items():
         if named - tensors[file]:
             raise UsageProblem(
