@@ -165,9 +165,10 @@ def _private(source: Path, into: Path | None) -> Iterator[Path]:
 
     Errors raised meanwhile name the files in `source` instead of those in it.
     """
+    own = f"{PREFIX}{os.getpid()}-"
     if into is not None:
-        _sweep(into)
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=into))
+        _sweep(into, own)
+    folder = Path(tempfile.mkdtemp(prefix=own, dir=into))
     try:
         yield folder
     except TunelockError as problem:
@@ -178,10 +179,10 @@ def _private(source: Path, into: Path | None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _sweep(into: Path) -> None:
+def _sweep(into: Path, own: str) -> None:
     """Remove the views that a killed process left in a folder."""
     for old in into.glob(f"{PREFIX}*"):
-        if old.is_dir() and not old.is_symlink():
+        if not old.name.startswith(own) and old.is_dir() and not old.is_symlink():
             shutil.rmtree(old, ignore_errors=True)
 
 
