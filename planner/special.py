@@ -8,8 +8,8 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from lockfiles import text
 from lockfiles.errors import UsageProblem
+from planner import config_json
 from planner.data.encode import IGNORED, Encoded
 
 
@@ -41,7 +41,7 @@ def special_tokens(folder: Path, tokenizer: Tokenizer, rows: Iterable[Encoded]) 
 
 
 def _object(path: Path) -> Mapping[str, Any]:
-    return text.read_json_object(path) if path.is_file() else {}
+    return config_json.read(path) if path.is_file() else {}
 
 
 def _ends(path: Path) -> set[int]:

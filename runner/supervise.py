@@ -69,7 +69,8 @@ def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since:
     waiting = [one.name for one in lock.stage if order.fresh or not _done(lock, run_at, one.name)]
     held = Held(run_at) if run_at.exists() else None
     try:
-        preflight.check(lock, order.runs, order.allowed, waiting)
+        asked = preflight.Asked(order.runs, order.allowed, waiting, located)
+        preflight.check_all(lock, asked)
         held = held or Held(run_at)
         if order.fresh:
             shutil.rmtree(run_at / "stages", ignore_errors=True)
@@ -129,7 +130,7 @@ class _Run:
             for name in names:
                 self._stage(name)
         except TunelockError as problem:
-            told = {"message": problem.message, "hint": problem.hint}
+            told = {"message": problem.sentence, "hint": problem.hint}
             self.writer.append("run", "failed", told | {"exit_code": problem.exit_code})
             raise
         seconds = round(time.monotonic() - begun, 3)

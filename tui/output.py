@@ -78,5 +78,7 @@ def hush() -> None:
 
 def _tell(problem: TunelockError) -> None:
     note(f"error: {problem.message}")
+    for detail in problem.details:
+        note(f"  {detail}")
     if problem.hint:
         note(f"hint: {problem.hint}")

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lockfiles import text
 from lockfiles.errors import UsageProblem
-from planner import catalogue
+from planner import catalogue, config_json
 from planner.fit.answers import Answer
 from planner.fit.models import FitModel
 from planner.fit.reasons import NAMES
@@ -62,12 +61,12 @@ def _sentence(answer: Answer, seen: Traced | None) -> str:
 def _config(model: FitModel) -> Mapping[str, Any]:
     """Return the model's `config.json`, or what the catalogue has of it."""
     if model.source == "file":
-        return text.read_json_object(Path(model.name))
+        return config_json.read(Path(model.name))
     if model.source == "hub":
         from planner.hub_client import client
 
         path = Path(client().hf_hub_download(model.name, "config.json"))
-        return text.read_json_object(path)
+        return config_json.read(path)
     known = catalogue.find_model(model.name)
     assert known
     return known.config

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig, TaskType
+from peft import LoraConfig, PeftModel, TaskType
 from torch.utils.data import DataLoader, Sampler
 from transformers import (
     AutoModelForCausalLM,
@@ -30,6 +30,11 @@ from lockfiles.lock import Method, Train
 from runner.line import Line
 from runner.stages.packing import Packed, passes, tokens
 from runner.stages.watch import Watch, earlier_peak, is_whole
+
+HERE = {"trust_remote_code": False, "local_files_only": True}
+"""How anything is loaded: no code of a model's folder is run, and nothing is fetched."""
+SAFE = HERE | {"use_safetensors": True}
+"""How weights are loaded: pickled ones can run code."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,7 @@ def trainer_of(
         args=_sft_arguments(job),
         train_dataset=dataset(job.rows),
         eval_dataset=dataset(job.validation) if job.validation else None,
-        processing_class=AutoTokenizer.from_pretrained(job.base),
+        processing_class=AutoTokenizer.from_pretrained(job.base, **HERE),
         peft_config=lora(job.method, model),
         callbacks=list(callbacks),
     )
@@ -118,7 +123,7 @@ def trainer_of(
 def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:
     """Return the base model in the lock's dtype, in NF4 where the method is QLoRA."""
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        base, use_safetensors=True, trust_remote_code=False, **loaded_as(method, settings)
+        base, **SAFE, **loaded_as(method, settings)
     )
     keep_quantised_form(model)
     return model
@@ -183,6 +188,15 @@ def lora(method: Method, model: PreTrainedModel | None = None) -> LoraConfig | N
         exclude_modules=_beside_decoder(model) if model else None,
         bias=method.bias,
     )
+
+
+def adapted(model: PreTrainedModel, folder: Path, method: Method) -> PeftModel:
+    """Return a base model with the adapter whose tensors are in a folder.
+
+    The adapter's form is the lock's: no configuration beside the tensors is read.
+    """
+    found: PeftModel = PeftModel.from_pretrained(model, folder, config=lora(method, model))
+    return found
 
 
 def _beside_decoder(model: PreTrainedModel) -> str | None:

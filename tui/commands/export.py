@@ -39,9 +39,12 @@ def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
             hint="pip install 'tunelock[gguf]'",
         ) from None
 
+    from runner import view
+
     path = out or Path(f"{model.resolve().name}-{level}.gguf")
     try:
-        facts = convert(model, path, level)
+        with view.own(model) as seen:
+            facts = convert(seen.folder, path, level)
     except OSError as problem:
         raise UsageProblem(
             f"`{path}` cannot be made: {problem.strerror}.",

@@ -1,0 +1,30 @@
+"""What an earlier stage of the run left, as a later one loads it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from lockfiles import digest
+from lockfiles.errors import DigestDiffers
+from runner import view
+from runner.road.context import Context
+from runner.verify import TENSORS
+from runner.view import View
+
+
+@contextmanager
+def left(given: Context, stage: Literal["train", "merge"]) -> Iterator[View]:
+    """Yield a view of the tensors that a stage left, and of the files that belong to them.
+
+    Raises DigestDiffers where the tensors are not those that it reported.
+    """
+    folder = given.result(stage) / TENSORS[stage]
+    with view.own(folder, given.work) as found:
+        sums = given.report(stage).get("digests")
+        tensors = digest.of_tensors(sorted(found.folder.glob("*.safetensors")))
+        if not isinstance(sums, dict) or tensors not in sums.values():
+            raise DigestDiffers(
+                f"The tensors in `{folder}` are no longer those that their stage left.",
+                hint="put them back, or train again with `tunelock run run.lock --fresh`",
+            )
+        yield found

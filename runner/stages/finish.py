@@ -1,0 +1,76 @@
+"""What turns saved weights into a folder that can be given away: tokenizer, template, no traces.
+
+Libraries leave more than a model beside their weights: a pickle of the trainer's arguments, a
+model card of their own, and paths of this machine in their configurations.
+"""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lockfiles.files import write_whole
+from lockfiles.lock import Model
+from planner import config_json
+
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "generation_config.json",
+)
+"""Taken from the base as they are: saving a tokenizer again can lose some of them."""
+_TRACES = ("training_args.bin", "README.md")
+ADAPTER_CONFIG = "adapter_config.json"
+
+
+def cleaned(folder: Path, model: Model) -> None:
+    """Remove from a folder that a trainer saved what no loader needs, and the paths in it."""
+    for name in _TRACES:
+        (folder / name).unlink(missing_ok=True)
+    on_hub = model.source.startswith("hf:")
+    base = {
+        "base_model_name_or_path": model.source.removeprefix("hf:") if on_hub else "",
+        "revision": model.commit or None,
+    }
+    _edit(folder / ADAPTER_CONFIG, base)
+    _edit(folder / "config.json", {}, without=("_name_or_path", "auto_map"))
+
+
+def _edit(path: Path, values: dict[str, Any], without: Sequence[str] = ()) -> None:
+    """Change fields of a JSON file, where it is there and has others."""
+    if not path.is_file():
+        return
+    before = config_json.read(path)
+    after = {key: value for key, value in before.items() if key not in without} | values
+    if after != before:
+        write_whole(path, (json.dumps(after, indent=2) + "\n").encode())
+
+
+def complete(folder: Path, base: Path, template: Path | None, end_ids: Sequence[int] = ()) -> None:
+    """Add the tokenizer of the base to a folder of weights, and the run's own chat template.
+
+    `end_ids` are the tokens that end an answer: a base model that was taught to chat would go
+    on after its answer where `generation_config.json` names only the base's own.
+    """
+    for name in _TOKENIZER_FILES:
+        if (base / name).exists():
+            shutil.copyfile(base / name, folder / name)
+    if template is not None:
+        shutil.copyfile(template, folder / "chat_template.jinja")
+    for name in ("config.json", "tokenizer_config.json"):
+        _edit(folder / name, {}, without=("_name_or_path", "auto_map"))
+    if end_ids:
+        _end_at(folder / "generation_config.json", end_ids)
+
+
+def _end_at(path: Path, end_ids: Sequence[int]) -> None:
+    values = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    ends = end_ids[0] if len(end_ids) == 1 else list(end_ids)
+    if values.get("eos_token_id") != ends:
+        text = json.dumps(values | {"eos_token_id": ends}, indent=2) + "\n"
+        path.write_text(text, encoding="utf-8")
