@@ -129,7 +129,7 @@ class _Run:
             for name in names:
                 self._stage(name)
         except TunelockError as problem:
-            told = {"message": problem.message, "hint": problem.hint}
+            told = {"message": problem.sentence, "hint": problem.hint}
             self.writer.append("run", "failed", told | {"exit_code": problem.exit_code})
             raise
         seconds = round(time.monotonic() - begun, 3)

@@ -178,13 +178,14 @@ def refuse(found: list[Difference], what: str) -> None:
     if not found:
         return
     lines = [
-        f"\n  ~ {one.field}  {_short(one.locked)} → {_short(one.found)}  {one.consequence}"
+        f"~ {one.field}  {_short(one.locked)} → {_short(one.found)}  {one.consequence}"
         for one in found[:SHOWN]
     ]
-    more = f"\n  and {len(found) - SHOWN} more" if found[SHOWN:] else ""
+    more = [f"and {len(found) - SHOWN} more"] if found[SHOWN:] else []
     count = "1 field differs" if len(found) == 1 else f"{len(found)} fields differ"
     raise DigestDiffers(
-        f"`run.lock` does not match {what}: {count}{''.join(lines)}{more}",
+        f"`run.lock` does not match {what}: {count}",
+        details=lines + more,
         hint="put the locked files back, or plan again with `tunelock plan run.toml`",
     )
 

@@ -18,7 +18,7 @@ from planner.plan import plan
 from planner.rehearsal import ESTIMATOR, Rehearsal, load
 from runner import places
 from tui import output, predicted
-from tui.folding import folded
+from tui.folding import all_folded
 from tui.units import batch, memory, size
 
 _DONE = {
@@ -110,9 +110,9 @@ def summary(lock: Lock) -> list[str]:
     return lines
 
 
-def page(lock: Lock) -> str:
-    """Return a plan's summary as one text that fits the terminal."""
-    return folded("\n".join(summary(lock)))
+def page(lock: Lock) -> list[str]:
+    """Return a plan's summary in lines that fit the terminal."""
+    return all_folded(summary(lock))
 
 
 def _data(lock: Lock) -> list[str]:

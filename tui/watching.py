@@ -1,14 +1,14 @@
 """Following a run until it ends: by its events alone, and without writing in its folder."""
 
-import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from lockfiles.errors import Interrupted, UsageProblem
+from lockfiles.errors import Interrupted, TunelockError, UsageProblem
 from runner.events import Event, read
 from runner.folder import is_held
 from tui import output
@@ -160,8 +160,8 @@ def _json(reader: Reader, since: int) -> int:
             head = {
                 "seq": event.seq, "time": event.time, "stage": event.stage, "kind": event.kind
             }  # fmt: skip
-            output.data(json.dumps(head | event.fields, ensure_ascii=False))
-        sys.stdout.flush()
+            output.data_json(head | event.fields, indent=None)
+        output.flush()
         if code is not None:
             return code
         time.sleep(_POLL_SECONDS)
@@ -175,6 +175,12 @@ def _dashboard(reader: Reader, since: int) -> int | None:
     code = dashboard.run(mouse=False)
     if dashboard.problem is not None:
         raise dashboard.problem
+    if dashboard.fault is not None:
+        raise TunelockError(
+            "The dashboard ended by a fault of its own; the run goes on.",
+            hint=f"tunelock watch {shlex.quote(str(reader.run))} --plain",
+            details=[output.said(dashboard.fault)],
+        )
     if code is None:
         return dashboard.return_code or None
     failure = dashboard.snapshot.failure

@@ -42,7 +42,7 @@ def main(job: Path) -> int:
 
 def _failed(given: context.Context, problem: TunelockError) -> int:
     given.line.send(
-        "failed", message=problem.message, hint=problem.hint, exit_code=problem.exit_code
+        "failed", message=problem.sentence, hint=problem.hint, exit_code=problem.exit_code
     )
     return problem.exit_code
 

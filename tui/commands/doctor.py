@@ -41,9 +41,8 @@ def command(machine: Path | None, as_json: bool) -> None:
     if as_json:
         output.data_json([asdict(finding) for finding in findings])
         return
-    output.data(table(findings))
-    for hint in hints(findings):
-        output.note(f"hint: {hint}")
+    output.lines(table(findings))
+    output.notes(f"hint: {hint}" for hint in hints(findings))
 
 
 def save_machine(path: Path) -> None:

@@ -73,8 +73,8 @@ def command(
     if as_json:
         output.data_json(made.model_dump())
     else:
-        output.data(planning.page(made))
+        output.lines(planning.page(made))
     if dry_run:
-        output.note("\n".join(planning.changes(before, made)))
+        output.notes(planning.changes(before, made))
     else:
         output.note(f"wrote {target}; carry it out with `tunelock run {shlex.quote(str(target))}`")
