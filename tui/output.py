@@ -22,8 +22,11 @@ TRACEBACK = "TUNELOCK_TRACEBACK"
 _NOTE_CHARS = 20_000
 """What is written of one line for people at most; data is written whole."""
 _SAID_CHARS = 500
+_OF_WRITING = (errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC)
 _unwritten: list[OSError] = []
 """Why data was lost, where it was."""
+_told_of: set[str] = set()
+"""The errors that were told; each is told once."""
 
 
 def data(line: str) -> None:
@@ -59,13 +62,15 @@ def notes(lines_of_text: Iterable[str]) -> None:
 
 
 def flush() -> None:
-    """Hand what was written to whoever reads it. Raises TunelockError where that fails."""
+    """Hand what was written to whoever reads it. Raises TunelockError where data was lost."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         raise
     except OSError as problem:
-        raise _lost(problem) from None
+        _lose(problem)
+    if _unwritten:
+        raise _of_system(_unwritten[0])
 
 
 def guarded(command: Callable[[], object]) -> NoReturn:
@@ -78,7 +83,6 @@ def guarded(command: Callable[[], object]) -> NoReturn:
         streams.prepare(note)
         try:
             command()
-            flush()
         except KeyboardInterrupt:
             code = 130
             note("interrupted")
@@ -90,14 +94,17 @@ def guarded(command: Callable[[], object]) -> NoReturn:
             problem = fault if isinstance(fault, TunelockError) else _sentence(fault)
             code = problem.exit_code
             _tell(problem)
-        _flush_at_end()
+        flush()
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError as fault:
         if not hush():
             code = code or 1
             _tell(_sentence(fault))
-    raise SystemExit(code or (1 if _unwritten else 0))
+    except TunelockError as lost:
+        code = code or lost.exit_code
+        _tell(lost)
+    raise SystemExit(code)
 
 
 def hush() -> bool:
@@ -113,27 +120,18 @@ def hush() -> bool:
 
 
 def _write_data(text: str) -> None:
+    """Write to stdout; what cannot be written is noticed by `flush`, at the latest at the end."""
     try:
         sys.stdout.write(text)
     except BrokenPipeError:
         raise
     except OSError as problem:
-        raise _lost(problem) from None
+        _lose(problem)
 
 
-def _lost(problem: OSError) -> TunelockError:
-    """Return the error for output that cannot be written; what follows it leads nowhere."""
+def _lose(problem: OSError) -> None:
     streams.to_nowhere(sys.stdout)
     _unwritten.append(problem)
-    why = "stdout is closed" if problem.errno == errno.EBADF else problem.strerror
-    return TunelockError(f"The output cannot be written: {why}.", hint="df -h .")
-
-
-def _flush_at_end() -> None:
-    try:
-        flush()
-    except TunelockError as problem:
-        _tell(problem)
 
 
 def _told(code: object) -> object:
@@ -145,6 +143,9 @@ def _told(code: object) -> object:
 
 
 def _tell(problem: TunelockError) -> None:
+    if problem.message in _told_of:
+        return
+    _told_of.add(problem.message)
     note(f"error: {problem.message}")
     notes(f"  {detail}" for detail in problem.details)
     if problem.hint:
@@ -156,8 +157,6 @@ def _sentence(fault: BaseException) -> TunelockError:
     if os.environ.get(TRACEBACK):
         notes("".join(traceback.format_exception(fault)).rstrip("\n").split("\n"))
     if isinstance(fault, OSError) and fault.strerror:
-        if _stdout_fails():
-            return _lost(fault)
         return _of_system(fault)
     if isinstance(fault, MemoryError):
         return TunelockError("Memory ran out.", hint="free -h; a smaller input needs less")
@@ -168,22 +167,17 @@ def _sentence(fault: BaseException) -> TunelockError:
 
 
 def _of_system(fault: OSError) -> TunelockError:
+    if fault.errno == errno.EBADF:
+        return TunelockError("The output cannot be written: it is closed.", hint="add `> FILE`")
     if fault.filename is None:
-        return TunelockError(f"The system refused something: {fault.strerror}.", hint="df -h .")
+        writing = fault.errno in _OF_WRITING
+        what = "The output cannot be written" if writing else "The system refused something"
+        return TunelockError(f"{what}: {fault.strerror}.", hint="df -h .")
     place = os.fsdecode(fault.filename) if isinstance(fault.filename, bytes) else fault.filename
-    look = "df -h" if fault.errno in (errno.ENOSPC, errno.EDQUOT) else "ls -ld"
+    look = "df -h" if fault.errno in _OF_WRITING else "ls -ld"
     return TunelockError(
         f"`{place}` cannot be used: {fault.strerror}.", hint=f"{look} {shlex.quote(str(place))}"
     )
-
-
-def _stdout_fails() -> bool:
-    """Return whether what was written before cannot be handed over; help is written by click."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        return True
-    return False
 
 
 def said(fault: BaseException) -> str:

@@ -1,6 +1,7 @@
 """From a `run.toml` on disk to a lock, and a plan in words, for every face that shows one."""
 
 import os
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -160,7 +161,9 @@ def writable(path: Path) -> None:
     """Raise UsageProblem where a file cannot be written."""
     folder = path.absolute().parent
     if not folder.is_dir():
-        raise UsageProblem(f"`{folder}` is not a folder.", hint=f"mkdir -p {folder}")
+        raise UsageProblem(
+            f"`{folder}` is not a folder.", hint=f"mkdir -p {shlex.quote(str(folder))}"
+        )
     if not os.access(folder, os.W_OK) or path.is_dir():
         raise UsageProblem(f"`{path}` cannot be written.", hint="add `--out FILE`")
 

@@ -67,7 +67,8 @@ class Reader:
             events, self._offset = read(self._path, offset=self._offset)
         except (OSError, ValueError, KeyError, AttributeError) as problem:
             raise UsageProblem(
-                f"`{self._path}` cannot be read as events: {problem}.", hint=f"less {self._path}"
+                f"`{self._path}` cannot be read as events: {problem}.",
+                hint=f"less {shlex.quote(str(self._path))}",
             ) from None
         return held + events
 
@@ -83,7 +84,9 @@ def follow(run: Path, *, face: Face, ended: Ended, since: int = 0) -> int:
     except KeyboardInterrupt:
         code = None
     if code is None:
-        output.note(f"left; the run goes on. To see it again: tunelock watch {run}")
+        output.note(
+            f"left; the run goes on. To see it again: tunelock watch {shlex.quote(str(run))}"
+        )
         return Interrupted.exit_code
     return code
 
@@ -108,7 +111,7 @@ def find(run: Path | None, runs: Path = Path("runs")) -> Path:
             raise UsageProblem(f"There is no run in `{runs}`.", hint="tunelock run run.lock")
         return max(found, key=_changed)
     if not run.is_dir():
-        raise UsageProblem(f"`{run}` is not a folder.", hint=f"ls {run.parent}")
+        raise UsageProblem(f"`{run}` is not a folder.", hint=f"ls {shlex.quote(str(run.parent))}")
     if not _is_run(run):
         raise UsageProblem(
             f"`{run}` holds neither `run.lock` nor `{EVENTS}`, so it is no run folder.",

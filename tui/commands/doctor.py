@@ -1,6 +1,7 @@
 """`tunelock doctor`: this machine, what is installed, and the command for what is not."""
 
 import platform
+import shlex
 import shutil
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -51,9 +52,10 @@ def save_machine(path: Path) -> None:
         probe(path.absolute().parent).save(path)
     except OSError as problem:
         raise UsageProblem(
-            f"`{path}` cannot be written: {problem.strerror}.", hint=f"ls -ld {path.parent}"
+            f"`{path}` cannot be written: {problem.strerror}.",
+            hint=f"ls -ld {shlex.quote(str(path.parent))}",
         ) from None
-    output.note(f"wrote {path}; elsewhere: tunelock plan --machine {path}")
+    output.note(f"wrote {path}; elsewhere: tunelock plan --machine {shlex.quote(str(path))}")
 
 
 def _python() -> Finding:

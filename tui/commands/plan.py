@@ -64,7 +64,8 @@ def command(
     if only_check:
         if before != made:
             raise StaleLock(
-                f"`{target}` no longer matches `{intent}`.", hint=f"tunelock plan {intent}"
+                f"`{target}` no longer matches `{intent}`.",
+                hint=f"tunelock plan {shlex.quote(str(intent))}",
             )
         output.note(f"`{target}` is up to date")
         return
