@@ -5,6 +5,7 @@ link to somewhere else. Here each is one sentence before a byte is read.
 """
 
 import os
+import shlex
 import stat
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def read_bounded(
     if len(content) > limit_bytes:
         raise UsageProblem(
             f"`{path}` has more than {size_text(limit_bytes)}.",
-            hint=f"give a file of that kind that is smaller: ls -l {path}",
+            hint=f"give a file of that kind that is smaller: ls -l {shlex.quote(str(path))}",
         )
     return content
 
@@ -65,7 +66,9 @@ def _check_plain(found: os.stat_result, path: Path | str) -> None:
     if stat.S_ISREG(found.st_mode):
         return
     kind = next((name for test, name in _KINDS if test(found.st_mode)), "a special file")
-    raise UsageProblem(f"`{path}` is {kind}, not a plain file.", hint=f"ls -ld {path}")
+    raise UsageProblem(
+        f"`{path}` is {kind}, not a plain file.", hint=f"ls -ld {shlex.quote(str(path))}"
+    )
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -31,7 +31,7 @@ def here(order: Order, face: Face) -> Path:
             except BrokenPipeError:
                 output.hush()
             except TunelockError as problem:
-                output.note(f"warning: the run goes on and is not shown: {problem.message}")
+                output.note(f"warning: the run goes on and is not shown: {problem.sentence}")
 
         followers.append(threading.Thread(target=follow))
         followers[0].start()
@@ -62,7 +62,8 @@ def detached(order: Order, face: Face) -> int:
         told = json.loads(line.readline() or '{"error": "The run could not be started."}')
     if "run" not in told:
         supervisor.wait()
-        problem = TunelockError(told["error"], hint=told.get("hint", ""))
+        more = told.get("details", ())
+        problem = TunelockError(told["error"], hint=told.get("hint", ""), details=more)
         problem.exit_code = told.get("exit_code", 1)
         raise problem
     folder = Path(told["run"])

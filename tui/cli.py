@@ -89,16 +89,23 @@ def main() -> None:
     def command() -> None:
         stdout = sys.stdout
         try:
-            app(standalone_mode=False)
+            app(prog_name="tunelock", standalone_mode=False)
         except click.exceptions.Abort:
             raise KeyboardInterrupt from None
         except click.ClickException as problem:
-            problem.show()
-            raise SystemExit(2) from None
+            raise _usage(problem) from None
         except SystemExit:
             if sys.stdout is not stdout:  # click wraps it, and fails, where the reader is gone
                 raise BrokenPipeError from None
             raise
 
-    output.take_any_text()
     output.guarded(command)
+
+
+def _usage(problem: click.ClickException) -> Exception:
+    """Return what click found wrong with the command line as an error of ours."""
+    from lockfiles.errors import UsageProblem
+
+    context = problem.ctx if isinstance(problem, click.UsageError) else None
+    name = context.command_path if context else "tunelock"
+    return UsageProblem(problem.format_message(), hint=f"{name} --help")

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 
+from lockfiles.harmless import one_line
 from runner.events import Event
 from tui.snapshot import RUN, Snapshot, fold
 from tui.units import memories, size
@@ -59,9 +60,8 @@ def lines(event: Event, snapshot: Snapshot) -> list[str]:
 
 
 def clean(text: object, limit: int = _SHOWN_CHARACTERS) -> str:
-    """Return text on one line without control characters, cut at `limit` characters."""
-    shown = "".join(letter if letter.isprintable() else " " for letter in str(text))
-    return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
+    """Return text on one line in which every character can be seen, cut at `limit` characters."""
+    return one_line(one_line(text, most=limit), most=limit)
 
 
 def duration(seconds: float) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lockfiles import lock as locks
 from lockfiles import receipt as receipts
+from lockfiles.harmless import escaped
 from runner.road.context import place
 from tui.units import batch, memory, size
 
@@ -45,7 +46,7 @@ def _wrapped(name: str, text: str) -> list[str]:
     if name not in _SENTENCES:
         return [f"{name:<10}{text}"]
     return textwrap.wrap(
-        text, _COLUMNS, initial_indent=f"{name:<10}", subsequent_indent=" " * 10,
+        escaped(text), _COLUMNS, initial_indent=f"{name:<10}", subsequent_indent=" " * 10,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
 

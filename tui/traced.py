@@ -12,7 +12,7 @@ from planner.fit.reasons import NAMES
 from planner.fit.search import Search
 from runner.trace import Job, Traced, refusal, trace
 from tui import output
-from tui.folding import folded
+from tui.folding import all_folded
 from tui.units import memory
 
 DIFFERS = 0.03
@@ -39,10 +39,10 @@ def traced(search: Search, found: Sequence[Answer]) -> list[Traced | None]:
     return [None if why else next(seen) for why in refused]
 
 
-def lines(found: Sequence[Answer], seen: Sequence[Traced | None]) -> str:
+def lines(found: Sequence[Answer], seen: Sequence[Traced | None]) -> list[str]:
     """Return a sentence for each plan, to stand below the table."""
     said = [_sentence(answer, one) for answer, one in zip(found, seen, strict=True)]
-    return "\n".join(["", "Trace of one step:", *(folded(f"  {each}") for each in said)])
+    return ["", "Trace of one step:", *all_folded(f"  {each}" for each in said)]
 
 
 def _sentence(answer: Answer, seen: Traced | None) -> str:

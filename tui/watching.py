@@ -1,14 +1,14 @@
 """Following a run until it ends: by its events alone, and without writing in its folder."""
 
-import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from lockfiles.errors import Interrupted, UsageProblem
+from lockfiles.errors import Interrupted, TunelockError, UsageProblem
 from runner.events import Event, read
 from runner.folder import is_held
 from tui import output
@@ -67,7 +67,8 @@ class Reader:
             events, self._offset = read(self._path, offset=self._offset)
         except (OSError, ValueError, KeyError, AttributeError) as problem:
             raise UsageProblem(
-                f"`{self._path}` cannot be read as events: {problem}.", hint=f"less {self._path}"
+                f"`{self._path}` cannot be read as events: {problem}.",
+                hint=f"less {shlex.quote(str(self._path))}",
             ) from None
         return held + events
 
@@ -83,7 +84,9 @@ def follow(run: Path, *, face: Face, ended: Ended, since: int = 0) -> int:
     except KeyboardInterrupt:
         code = None
     if code is None:
-        output.note(f"left; the run goes on. To see it again: tunelock watch {run}")
+        output.note(
+            f"left; the run goes on. To see it again: tunelock watch {shlex.quote(str(run))}"
+        )
         return Interrupted.exit_code
     return code
 
@@ -108,7 +111,7 @@ def find(run: Path | None, runs: Path = Path("runs")) -> Path:
             raise UsageProblem(f"There is no run in `{runs}`.", hint="tunelock run run.lock")
         return max(found, key=_changed)
     if not run.is_dir():
-        raise UsageProblem(f"`{run}` is not a folder.", hint=f"ls {run.parent}")
+        raise UsageProblem(f"`{run}` is not a folder.", hint=f"ls {shlex.quote(str(run.parent))}")
     if not _is_run(run):
         raise UsageProblem(
             f"`{run}` holds neither `run.lock` nor `{EVENTS}`, so it is no run folder.",
@@ -160,8 +163,8 @@ def _json(reader: Reader, since: int) -> int:
             head = {
                 "seq": event.seq, "time": event.time, "stage": event.stage, "kind": event.kind
             }  # fmt: skip
-            output.data(json.dumps(head | event.fields, ensure_ascii=False))
-        sys.stdout.flush()
+            output.data_json(head | event.fields, indent=None)
+        output.flush()
         if code is not None:
             return code
         time.sleep(_POLL_SECONDS)
@@ -175,6 +178,12 @@ def _dashboard(reader: Reader, since: int) -> int | None:
     code = dashboard.run(mouse=False)
     if dashboard.problem is not None:
         raise dashboard.problem
+    if dashboard.fault is not None:
+        raise TunelockError(
+            "The dashboard ended by a fault of its own; the run goes on.",
+            hint=f"tunelock watch {shlex.quote(str(reader.run))} --plain",
+            details=[output.said(dashboard.fault)],
+        )
     if code is None:
         return dashboard.return_code or None
     failure = dashboard.snapshot.failure

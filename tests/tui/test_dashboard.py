@@ -123,7 +123,7 @@ async def test_keys_change_the_log_and_show_help() -> None:
         await shown.shows("warning: slow")
         await shown.pilot.press("l")
         text = await shown.shows("q8_0: [b]hi")
-        assert "answer: x [2J" in text
+        assert r"answer: x\x1b[2J" in text
         await shown.pilot.press("l")
         await shown.shows("warning: slow")
         await shown.pilot.press("question_mark")

@@ -81,7 +81,7 @@ def command(
     if as_json:
         output.data_json(data_page.record(report))
     else:
-        output.data(data_page.page(report, file))
+        output.lines(data_page.page(report, file))
     if report.refused:
         raise DataRefused(
             f"`{file}` should not be trained on as it is.",
@@ -189,4 +189,4 @@ def _show(file: str, rows: "Iterable[Read]", number: int, model: str | None, as_
     if as_json:
         output.data_json(xray_page.record(shown, number))
     else:
-        output.data(xray_page.page(shown, f"row {number} ({found.path.name}, {found.place})"))
+        output.lines(xray_page.page(shown, f"row {number} ({found.path.name}, {found.place})"))

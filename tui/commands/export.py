@@ -1,5 +1,6 @@
 """`tunelock export FOLDER`: a GGUF file from a model folder, from anywhere."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -30,7 +31,9 @@ def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
     MODEL holds config.json, safetensors and tokenizer.json, such as the merged model of a run.
     """
     if not model.is_dir():
-        raise UsageProblem(f"`{model}` is not a folder.", hint=f"ls {model.parent}")
+        raise UsageProblem(
+            f"`{model}` is not a folder.", hint=f"ls {shlex.quote(str(model.parent))}"
+        )
     try:
         from runner.stages.gguf.convert import convert
     except ModuleNotFoundError as problem:

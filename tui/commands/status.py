@@ -28,7 +28,7 @@ def command(run: Path | None, as_json: bool) -> None:
         output.data_json({"run": str(folder), **facts(snapshot, held=held)})
     else:
         now = state(snapshot, held=held)
-        output.data("\n".join(summary(snapshot, now, now=time.time())))
+        output.lines(summary(snapshot, now, now=time.time()))
 
 
 def state(snapshot: Snapshot, *, held: bool) -> State:

@@ -1,6 +1,7 @@
 """`tunelock stop RUN`: ask a run to leave a checkpoint and end at the next step."""
 
 import os
+import shlex
 import signal
 from pathlib import Path
 
@@ -20,4 +21,5 @@ def command(run: Path) -> None:
     if number is None or not holder_alive(run):
         raise UsageProblem(f"No run is going on in `{run}`.", hint="tunelock status")
     os.kill(number, signal.SIGTERM)
-    output.note(f"asked {run.name} to stop at its next step; `tunelock watch {run}` shows it")
+    again = f"tunelock watch {shlex.quote(str(run))}"
+    output.note(f"asked {run.name} to stop at its next step; `{again}` shows it")
