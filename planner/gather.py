@@ -11,21 +11,20 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
-from tokenizers import Tokenizer
-
 from lockfiles.errors import UsageProblem
 from planner import machine as machines
 from planner import models
 from planner.cache import cache_folder
 from planner.data import corpus
 from planner.data.corpus import Corpus
-from planner.data.encode import TurnsRewritten, load_tokenizer
+from planner.data.encode import TurnsRewritten
 from planner.data.mend.steps import Dedupe, Long, Mending, Step
 from planner.data.names import FILES, SplitName
 from planner.data.order import epoch_order, order_sha256
 from planner.data.part import Part, Recipe
 from planner.data.split import SplitBy
 from planner.data.template import ChatTemplate, load_template
+from planner.data.tokenizer import Tokenizer, load_tokenizer
 from planner.data.training import variant
 from planner.hub_data.contents import looking
 from planner.hub_data.local import local

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
-
 from lockfiles.errors import UsageProblem
 from planner import config_json
 from planner.data.encode import IGNORED, Encoded
+from planner.data.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,8 @@ def _turn_end(tokenizer: Tokenizer, rows: Iterable[Encoded]) -> set[int]:
     A template may put white space after it, which is not scored, and a row that was cut ends
     anywhere.
     """
-    special = {
-        number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special
-    }
     last = (next((one for one in reversed(row.labels) if one != IGNORED), None) for row in rows)
-    ends = Counter(token for token in last if token in special)
+    ends = Counter(token for token in last if token in tokenizer.special_ids)
     return {token for token, _ in ends.most_common(1) if token is not None}
 
 
@@ -68,7 +64,6 @@ def _pad(folder: Path, tokenizer: Tokenizer) -> int | None:
     value = _object(folder / "tokenizer_config.json").get("pad_token")
     name = value.get("content") if isinstance(value, dict) else value
     if isinstance(name, str):
-        found: int | None = tokenizer.token_to_id(name)
-        return found
+        return tokenizer.token_to_id(name)
     configured = _object(folder / "config.json").get("pad_token_id")
     return configured if type(configured) is int and configured >= 0 else None
