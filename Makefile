@@ -10,7 +10,7 @@ export CMAKE_ARGS := -DLLAVA_BUILD=OFF -DGGML_NATIVE=OFF -DLLAMA_OPENSSL=OFF
 export HF_HUB_OFFLINE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test test-all check format clean
+.PHONY: demo test test-all fuzz check format clean
 
 $(VENV)/installed: pyproject.toml planner/constraints.txt
 	@echo "making $(VENV): the training stack is about 2 GB, minutes on a first run"
@@ -28,6 +28,9 @@ test: $(VENV)/installed  ## the tests, without the long journeys
 
 test-all: $(VENV)/installed  ## every test
 	$(BIN)/python -m pytest
+
+fuzz: $(VENV)/installed  ## spoiled files of every kind, in minutes; a table of what came of them
+	$(BIN)/python -m tests.fuzz
 
 check: $(VENV)/installed  ## lint, format, types, import contracts
 	$(BIN)/ruff check .

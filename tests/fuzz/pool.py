@@ -1,0 +1,176 @@
+"""Each case in a process of its own: its seconds, its peak memory, and how it ended.
+
+A warm parent forks, so a case costs milliseconds; what one case spoils no other sees. A case that
+does not end is killed with all that it started.
+"""
+
+import gc
+import json
+import os
+import resource
+import select
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+LIMIT_SECONDS = 20.0
+"""A case that takes longer is killed, and counted as one without an end."""
+LIMIT_BYTES = 4 << 30
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one case did."""
+
+    code: int
+    """Of the command that reads the spoiled file."""
+    traceback: str = ""
+    unsaid: str = ""
+    """What is missing of the sentence, the hint or the exit code."""
+    steering: str = ""
+    hidden: str = ""
+    """An accepted change that neither `check` nor `diff` shows."""
+    what: str = ""
+    """The change, in words."""
+    file: str = ""
+    """The text of the spoiled file."""
+    seconds: float = 0.0
+    """Of that command, without the interpreter's start."""
+    peak_bytes: int = 0
+    """Most resident bytes of the process, or of one that it started."""
+    number: int = -1
+
+
+_NONE = Verdict(-1)
+
+
+def run(
+    case: Callable[[int, int], Verdict], numbers: Iterable[int], at_once: int
+) -> Iterator[Verdict]:
+    """Yield the verdict of each number, in the order in which they end.
+
+    `case` gets the number and its place, below `at_once`, for files that no other case uses.
+    """
+    gc.collect()
+    gc.freeze()  # so that a child's collector does not copy the parent's pages
+    waiting, running = iter(numbers), dict[int, _Child]()
+    free = list(range(at_once))
+    exhausted = False
+    while running or not exhausted:
+        while free and not exhausted:
+            number = next(waiting, None)
+            if number is None:
+                exhausted = True
+                break
+            child = _Child(case, number, free.pop())
+            running[child.reader] = child
+        for reader in select.select([*running], [], [], 0.5)[0]:
+            child = running[reader]
+            if child.read():
+                yield child.verdict()
+                free.append(running.pop(reader).place)
+        for child in running.values():
+            child.end_if_late()
+
+
+class _Child:
+    """One case that runs."""
+
+    def __init__(self, case: Callable[[int, int], Verdict], number: int, place: int) -> None:
+        self.number, self.place, self._told = number, place, b""
+        self._late = False
+        self.reader, sender = os.pipe()
+        self._begun = time.monotonic()
+        self._pid = os.fork()
+        if self._pid == 0:
+            os.close(self.reader)
+            _carry_out(case, number, place, sender)
+        os.close(sender)
+
+    def read(self) -> bool:
+        """Return whether it has ended."""
+        block = os.read(self.reader, 1 << 20)
+        self._told += block
+        return not block
+
+    def end_if_late(self) -> None:
+        if time.monotonic() - self._begun > LIMIT_SECONDS:
+            self._late = True
+            _end_group(self._pid)
+
+    def verdict(self) -> Verdict:
+        seconds = time.monotonic() - self._begun
+        os.close(self.reader)
+        _, status = os.waitpid(self._pid, 0)
+        _end_group(self._pid)
+        code = os.waitstatus_to_exitcode(status)
+        lines = self._told.splitlines()
+        found = replace(Verdict(**json.loads(lines[-1])) if lines else _NONE, number=self.number)
+        if self._late:
+            return replace(found, unsaid="no end", seconds=seconds)
+        if code != 0:
+            name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+            return replace(found, code=code, traceback=f"ended by {name}", seconds=seconds)
+        return found
+
+
+def _end_group(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _carry_out(case: Callable[[int, int], Verdict], number: int, place: int, sender: int) -> None:
+    global _SENDER
+    _SENDER = sender
+    os.setpgid(0, 0)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (LIMIT_BYTES, LIMIT_BYTES))
+    devnull = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(devnull, 0)
+    try:
+        found = case(number, place)
+    except BaseException:
+        found = Verdict(-2, traceback="the fuzzer itself: " + traceback.format_exc())
+    _tell(found)
+    os._exit(0)
+
+
+_SENDER = -1
+"""In a case's process, its pipe."""
+
+
+def begin(what: str, content: bytes) -> None:
+    """Say what is tried, before it is: of a case without an end nothing else is known."""
+    found = Verdict(-1, what=what, file=content[: 1 << 18].decode("utf-8", "replace"))
+    _tell(found)
+
+
+def _tell(found: Verdict) -> None:
+    told = (json.dumps(asdict(found)) + "\n").encode()
+    while told and _SENDER >= 0:
+        told = told[os.write(_SENDER, told) :]
+
+
+class Meter:
+    """Seconds and peak memory of a block: `with Meter() as meter`."""
+
+    seconds: float
+    peak_bytes: int
+
+    def __enter__(self) -> "Meter":
+        Path("/proc/self/clear_refs").write_text("5", "ascii")  # the peak begins here (proc(5))
+        self._begun = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds = time.monotonic() - self._begun
+        status = Path("/proc/self/status").read_text("ascii")
+        own = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+        started = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        self.peak_bytes = max(int(own.split()[1]), started) * 1024
