@@ -12,8 +12,6 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import zip_longest
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from lockfiles import digest
 from lockfiles.compare import Difference
 from lockfiles.errors import DigestDiffers, UsageProblem
@@ -28,6 +26,7 @@ from planner.data.names import FILES, SplitName
 from planner.data.order import epoch_order, order_sha256
 from planner.data.part import Recipe
 from planner.data.template import ChatTemplate, load_template
+from planner.data.tokenizer import Tokenizer
 from planner.data.training import variant
 from planner.integrity import integrity
 from planner.model_folder import CONFIG, is_weights

@@ -4,11 +4,11 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from lockfiles.receipt import Score
 from planner.data.encode import Encoded, load_tokenizer
+from planner.data.tokenizer import Tokenizer
 from runner import verify
 from runner.road.context import Context
 from runner.road.made import left
