@@ -14,6 +14,7 @@ from urllib.parse import quote
 from tokenizers import Tokenizer
 
 from lockfiles.errors import UsageProblem
+from lockfiles.files import at_home
 from planner import machine as machines
 from planner import models
 from planner.cache import cache_folder
@@ -149,7 +150,7 @@ def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
     is a Hub repository, of which only configuration and tokenizer are fetched.
     """
     source, revision = answers.text("model.source"), answers.text("model.revision")
-    place = folder / Path(source).expanduser()
+    place = folder / at_home(source)
     if place.is_dir() or source[:1] in (".", "/", "~"):
         return models.from_folder(place), place
     from planner import hub
@@ -170,7 +171,7 @@ def hub_folder(repo: str, revision: str) -> Path:
 def machine_facts(answers: Answers, folder: Path) -> MachineFacts:
     """Return the machine to plan for: saved facts where the answers name some, else this one."""
     saved = answers.text("machine.facts")
-    return machines.load(folder / Path(saved).expanduser()) if saved else machines.probe(folder)
+    return machines.load(folder / at_home(saved)) if saved else machines.probe(folder)
 
 
 Fetched = Mapping[SplitName, tuple[HubSplit, Path]]
@@ -193,9 +194,7 @@ def hub_splits(answers: Answers, told: Callable[[str], None]) -> Fetched:
 def data_files(answers: Answers, folder: Path, hub: Fetched = _NOTHING) -> dict[SplitName, Path]:
     """Return the data files that the answers name; a folder of `hub` for what is there."""
     return {
-        name: hub[name][1]
-        if name in hub
-        else folder / Path(answers.text(f"data.{name}")).expanduser()
+        name: hub[name][1] if name in hub else folder / at_home(answers.text(f"data.{name}"))
         for name in FILES
         if answers.text(f"data.{name}")
     }
@@ -240,7 +239,7 @@ def mending(answers: Answers) -> Mending:
 
 def _template(answers: Answers, folder: Path, model: Path) -> ChatTemplate:
     own = answers.text("model.template")
-    return load_template(model, file=folder / Path(own).expanduser() if own else None)
+    return load_template(model, file=folder / at_home(own) if own else None)
 
 
 def _corpus(
