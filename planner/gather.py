@@ -13,12 +13,13 @@ from urllib.parse import quote
 
 from tokenizers import Tokenizer
 
+from lockfiles import limits
 from lockfiles.errors import UsageProblem
 from lockfiles.files import at_home
 from planner import machine as machines
 from planner import models
 from planner.cache import cache_folder
-from planner.data import corpus
+from planner.data import corpus, held_out
 from planner.data.corpus import Corpus
 from planner.data.encode import TurnsRewritten, load_tokenizer
 from planner.data.mend.steps import Dedupe, Long, Mending, Step
@@ -103,6 +104,8 @@ class PlanFacts:
     """What is mended in the files, in order."""
     split_by: SplitBy = "rows"
     """How validation rows are split off, if they are."""
+    learnt: tuple[str, ...] = ()
+    """A sentence for each held-out split that has rows of the training's."""
     rehearsal: "Rehearsal | None" = None
     """What was measured beforehand of this model on this machine, if anything."""
 
@@ -125,6 +128,7 @@ def gather(
     hub = hub_splits(answers, told)
     told("reading and encoding the data")
     rows, template = _corpus(answers, folder, model, own, tokenizer, hub)
+    held_out.check(rows)
     train = rows.part("train")
     assert train is not None
     special = special_tokens(place, tokenizer, train.encoded)
@@ -140,6 +144,7 @@ def gather(
         examples=rows.examples,
         steps=rows.steps,
         split_by=rows.split_by,
+        learnt=tuple(held_out.sentences(rows)),
     )
 
 
@@ -286,6 +291,12 @@ def _stream(rows: Corpus, answers: Answers) -> StreamFacts:
     lengths = _lengths(train)
     seed, count = answers.integer("train.seed"), len(lengths)
     epochs = range(answers.integer("train.epochs"))
+    if count * len(epochs) > limits.MOST_ORDERED_ROWS:
+        raise UsageProblem(
+            f"`train.epochs` is {len(epochs)}, and {count:,} rows so often are more than the "
+            f"{limits.MOST_ORDERED_ROWS:,} that are put in order.",
+            hint="write a smaller `epochs` under `[train]` in `run.toml`",
+        )
     return StreamFacts(
         max_length=rows.max_length,
         rows=count,

@@ -13,7 +13,7 @@ from lockfiles import digest
 from lockfiles.compare import Difference, consequence
 from lockfiles.errors import DigestDiffers, UsageProblem
 from lockfiles.lock import Lock
-from planner.data import corpus
+from planner.data import corpus, held_out
 from planner.data.corpus import Corpus
 from planner.data.encode import load_tokenizer
 from planner.data.mend.steps import mending
@@ -138,7 +138,8 @@ def template_of(lock: Lock, model: Path, places: Mapping[str, Path]) -> ChatTemp
 def corpus_of(lock: Lock, model: Path, places: Mapping[str, Path], told: Told = silent) -> Corpus:
     """Return the rows and tokens of a lock, every digest compared.
 
-    Raises DigestDiffers for rows, tokens or an order that are not those of the lock.
+    Raises DigestDiffers for rows, tokens or an order that are not those of the lock, and
+    DataRefused where what is held out is all trained on.
     """
     template = template_of(lock, model, places)
     rows = corpus.build(
@@ -149,6 +150,7 @@ def corpus_of(lock: Lock, model: Path, places: Mapping[str, Path], told: Told = 
         lambda split, count: told(f"encoding {split}", count, count, "rows"),
     )
     _check_parts(lock, rows)
+    held_out.check(rows)
     _check_orders(lock)
     return rows
 
@@ -215,14 +217,10 @@ def _step(file: str, step: str, what: str, rows: int) -> str:
 
 
 def _check_orders(lock: Lock) -> None:
-    orders = [
-        order_sha256(epoch_order(lock.stream.rows, lock.train.seed, epoch))
-        for epoch in range(lock.train.epochs)
-    ]
-    refuse(
-        _differing(("stream.order_sha256", lock.stream.order_sha256, orders)),
-        "the order of the rows",
-    )
+    """Compare the orders one by one: the first that differs ends it."""
+    for epoch, locked in enumerate(lock.stream.order_sha256):
+        made = order_sha256(epoch_order(lock.stream.rows, lock.train.seed, epoch))
+        refuse(_differing((f"stream.order_sha256.{epoch}", locked, made)), "the order of the rows")
 
 
 def _differing(*fields: tuple[str, object, object]) -> list[Difference]:

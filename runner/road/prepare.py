@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from planner.data import held_out
 from planner.data.encode import write_encoded
 from runner import hub_rows, verify
 from runner.road.context import Context
@@ -25,6 +26,8 @@ def run(given: Context) -> dict[str, Any]:
         verify.check_model(given.lock, model, told)
     places = hub_rows.fetched(given.lock, given.places, told)
     rows = verify.corpus_of(given.lock, model, places, told)
+    for sentence in held_out.sentences(rows):
+        given.line.send("warning", text=sentence)
     for part in rows.parts:
         write_encoded(given.work / "rows" / part.split, part.encoded)
     held = rows.part(given.held) if given.held else None
