@@ -9,7 +9,9 @@ import shlex
 import stat
 from pathlib import Path
 
+from lockfiles import limits
 from lockfiles.errors import UsageProblem
+from lockfiles.harmless import is_harmless
 
 MIB = 1 << 20
 TEXT_LIMIT_BYTES = 64 * MIB
@@ -60,6 +62,25 @@ def read_bounded(
 def size_text(size_bytes: int) -> str:
     """Return a limit in words: `64 MiB`."""
     return f"{size_bytes // MIB} MiB" if size_bytes >= MIB else f"{size_bytes // 1024} KiB"
+
+
+def at_home(path: Path | str) -> Path:
+    """Return a path with its `~` as a home folder; unchanged where there is no such home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
+def path_problem(path: str) -> str | None:
+    """Return why no file can have a path, in words that follow its name; None where one can."""
+    if not is_harmless(path):
+        return "must be a path without control characters"
+    if len(os.fsencode(path)) > limits.MOST_PATH_BYTES:
+        return f"must be a path of at most {limits.MOST_PATH_BYTES:,} bytes"
+    if any(len(os.fsencode(part)) > limits.MOST_PATH_PART_BYTES for part in path.split("/")):
+        return f"must be a path of names of at most {limits.MOST_PATH_PART_BYTES} bytes"
+    return None
 
 
 def _check_plain(found: os.stat_result, path: Path | str) -> None:

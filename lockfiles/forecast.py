@@ -16,7 +16,7 @@ class Machine(Table):
     kind: Literal["cpu", "cuda"]
     accelerator: Label
     """The card's name by its driver; empty on a CPU."""
-    capability: str = Field(pattern=r"^([0-9]{1,2}\.[0-9]{1,2}|gfx[0-9a-f]{3,5})?$")
+    capability: str = Field(pattern=limits.CAPABILITY)
     """Such as `9.0`; empty on a CPU."""
     count: Literal[0, 1]
     memory_bytes: int = Field(gt=0, le=limits.MOST_BYTES, multiple_of=HALF_GIB)

@@ -40,6 +40,11 @@ MOST_BYTES = 1 << 50
 """More than any machine, any disk and any file has."""
 MOST_SECONDS = 1e10
 MOST_MONEY = 1e12
+CAPABILITY = r"^([0-9]{1,2}\.[0-9]{1,2}|gfx[0-9a-f]{3,5})?$"
+"""The pattern of a card's compute capability or instruction set; empty where it has none."""
+MOST_CARDS = 1024
+MOST_HOLDERS = 10_000
+"""Processes that hold memory of one card."""
 MOST_NAME_CHARS = 100
 MOST_LABEL_CHARS = 200
 """Of a short text such as a column's name, a revision or a license."""

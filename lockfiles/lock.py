@@ -162,7 +162,9 @@ def _check_version(table: Mapping[str, object], name: str) -> None:
 
 
 def _refuse(fault: refusal.Fault, source: str, name: str) -> NoReturn:
-    line = toml.key_lines(source).get(fault.place)
+    lines = toml.key_lines(source)
+    outer, _, item = fault.place.rpartition(".")
+    line = lines.get(fault.place) or (lines.get(outer) if item.isdecimal() else None)
     where = f"`{fault.key}` on line {line} of `{name}`" if line else f"`{fault.key}` of `{name}`"
     if fault.key.startswith("exactness.environment") and "unknown key" in fault.words:
         raise UsageProblem(

@@ -15,8 +15,13 @@ MOST_SHOWN_CHARS = 100
 """What is shown at most of a key or a value that is wrong."""
 CONTRADICTION = "contradiction"
 """The type of an error between fields; its context has `field` and `words`."""
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+"""The types of an error for a key that a table does not know."""
 _OF_KEY = "[key]"
 """What pydantic puts at the end of the place of a dictionary's key that is wrong."""
+
+_Location = tuple[str | int, ...]
+"""Where pydantic says that an error is: keys, and the numbers of list items."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,13 @@ class Fault:
     """To follow the key: `must be a whole number`."""
 
 
-def fault(problem: ValidationError, table: type[BaseModel]) -> Fault:
-    """Return the first fault of a `table`: an unknown key before anything else."""
+def fault(problem: ValidationError, table: type[BaseModel] | None = None) -> Fault:
+    """Return the first fault: an unknown key before anything else.
+
+    With the `table` that was read, an unknown key is told with the nearest known one.
+    """
     found = problem.errors(include_url=False, include_input=False)
-    first = next((error for error in found if error["type"] == "extra_forbidden"), found[0])
+    first = next((error for error in found if error["type"] in _UNKNOWN), found[0])
     if first["type"] == CONTRADICTION:
         field, words = first["ctx"]["field"], first["ctx"]["words"]
         return Fault(_named(field.split(".")), field, words)
@@ -42,7 +50,8 @@ def fault(problem: ValidationError, table: type[BaseModel]) -> Fault:
     if first["type"].startswith("union_tag"):
         location = (*location, "name")
     place = ".".join(str(part) for part in location if part != _OF_KEY)
-    return Fault(_named(location), place, _words(first, table, location))
+    words = _words(first, table, location)
+    return Fault(_named(location), place, words if place else words.removeprefix("is wrong: "))
 
 
 def _named(location: Iterable[str | int]) -> str:
@@ -50,10 +59,10 @@ def _named(location: Iterable[str | int]) -> str:
     return one_line(".".join(p for p in parts if not p.isdecimal()), most=MOST_SHOWN_CHARS)
 
 
-def _within(table: type[BaseModel], location: tuple[str | int, ...]) -> tuple[str | int, ...]:
+def _within(table: type[BaseModel] | None, location: _Location) -> _Location:
     """Leave out of a location what pydantic puts in for the kind of a table, such as a stage's."""
     kept: list[str | int] = []
-    tables: list[type[BaseModel]] = [table]
+    tables = [table] if table else []
     for part in location:
         fields = [one.model_fields[part] for one in tables if part in one.model_fields]
         if len(tables) > 1 and isinstance(part, str) and isinstance((kept or [""])[-1], int):
@@ -70,21 +79,24 @@ def _tags(table: type[BaseModel]) -> tuple[object, ...]:
     return getattr(field.annotation, "__args__", ()) if field else ()
 
 
-def _words(error: ErrorDetails, table: type[BaseModel], location: tuple[str | int, ...]) -> str:
+def _words(error: ErrorDetails, table: type[BaseModel] | None, location: _Location) -> str:
     kind, context = error["type"], error.get("ctx", {})
-    if kind == "extra_forbidden":
+    if kind in _UNKNOWN:
         like = nearest(str(location[-1]), _known(table, location[:-1]))
         return "is an unknown key" + (f"; the nearest known one is `{like}`" if like else "")
-    if kind == "missing":
+    if kind in ("missing", "missing_argument"):
         return "is missing"
+    if kind == "value_error":
+        said = error["msg"].removeprefix("Value error, ")
+        return one_line(f"is wrong: {said}", most=2 * MOST_SHOWN_CHARS)
     if location and location[-1] == _OF_KEY:
         return "is an unknown key"
     return f"is wrong: it {_wanted(kind, context, error['msg'])}"
 
 
-def _known(table: type[BaseModel], location: Iterable[str | int]) -> list[str]:
+def _known(table: type[BaseModel] | None, location: Iterable[str | int]) -> list[str]:
     """Return the keys that stand beside the one below `location`."""
-    tables: list[type[BaseModel]] = [table]
+    tables = [table] if table else []
     for part in location:
         if isinstance(part, str):
             fields = [one.model_fields[part] for one in tables if part in one.model_fields]
@@ -109,6 +121,7 @@ _KINDS: Mapping[str, str] = {
     "dataclass_exact_type": "must be a table",
     "string_pattern_mismatch": "does not have the form of such a value",
     "union_tag_not_found": "is missing",
+    "json_invalid": "must be JSON",
 }
 _BOUNDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "greater_than": lambda c: f"must be more than {c['gt']:g}",
@@ -129,7 +142,7 @@ _BOUNDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 def _wanted(kind: str, context: Mapping[str, Any], said: str) -> str:
     if kind in _BOUNDS:
         return _BOUNDS[kind](context)
-    words = _KINDS.get(kind) or said.removeprefix("Value error, ")
+    words = _KINDS.get(kind) or said
     return one_line(words, most=2 * MOST_SHOWN_CHARS)
 
 

@@ -274,6 +274,8 @@ _SPLITS = {
 
 def _why_data(facts: PlanFacts, answers: Answers) -> dict[str, str]:
     why = {"data.split_by": _SPLITS[facts.split_by]} if facts.split_by in _SPLITS else {}
+    if facts.learnt:
+        why["data.rows"] = " ".join(facts.learnt)
     general = next((part.rows for part in facts.parts if part.split == "general"), 0)
     if general:
         share = general / facts.stream.rows

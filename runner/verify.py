@@ -18,7 +18,7 @@ from lockfiles.errors import DigestDiffers, UsageProblem
 from lockfiles.lock import Lock, Model
 from planner import config_json, stored
 from planner.architecture import architecture
-from planner.data import corpus
+from planner.data import corpus, held_out
 from planner.data.corpus import Corpus
 from planner.data.encode import load_tokenizer
 from planner.data.mend.steps import mending
@@ -185,7 +185,8 @@ def template_of(lock: Lock, model: Path, places: Mapping[str, Path]) -> ChatTemp
 def corpus_of(lock: Lock, model: Path, places: Mapping[str, Path], told: Told = silent) -> Corpus:
     """Return the rows and tokens of a lock, every digest compared.
 
-    Raises DigestDiffers for rows, tokens or an order that are not those of the lock.
+    Raises DigestDiffers for rows, tokens or an order that are not those of the lock, and
+    DataRefused where what is held out is all trained on.
     """
     template, tokenizer = template_of(lock, model, places), load_tokenizer(model)
     rows = corpus.build(
@@ -198,6 +199,7 @@ def corpus_of(lock: Lock, model: Path, places: Mapping[str, Path], told: Told = 
     _check_parts(lock, rows)
     _check_stream(lock, rows)
     _check_special(lock, model, tokenizer, rows)
+    held_out.check(rows)
     _check_orders(lock)
     return rows
 
@@ -284,13 +286,7 @@ def _check_special(lock: Lock, model: Path, tokenizer: Tokenizer, rows: Corpus) 
 
 
 def _check_orders(lock: Lock) -> None:
-    locked, epochs = lock.stream.order_sha256, lock.train.epochs
-    refuse(
-        differing(("train.epochs", epochs, len(locked))),
-        "its own list of the epochs' orders",
-    )
-    orders = [
-        order_sha256(epoch_order(lock.stream.rows, lock.train.seed, epoch))
-        for epoch in range(epochs)
-    ]
-    refuse(differing(("stream.order_sha256", locked, orders)), "the order of the rows")
+    """Compare the orders one by one: the first that differs ends it."""
+    for epoch, locked in enumerate(lock.stream.order_sha256):
+        made = order_sha256(epoch_order(lock.stream.rows, lock.train.seed, epoch))
+        refuse(differing((f"stream.order_sha256.{epoch}", locked, made)), "the order of the rows")

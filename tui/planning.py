@@ -126,7 +126,11 @@ def _data(lock: Lock) -> list[str]:
     ]
     if lock.fix and not steps:
         steps = ["          Nothing was found to mend."]
-    return [f"rows      {rows}", *_reasons(lock, "data.split_by", "data.fraction"), *steps]
+    return [
+        f"rows      {rows}",
+        *_reasons(lock, "data.split_by", "data.fraction", "data.rows"),
+        *steps,
+    ]
 
 
 def _time(lock: Lock) -> list[str]:

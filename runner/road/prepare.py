@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from planner.data import held_out
 from planner.data.encode import write_encoded
 from runner import hub_rows, preflight, verify
 from runner.road.context import Context
@@ -27,6 +28,8 @@ def run(given: Context) -> dict[str, Any]:
     with verify.model_of(given.lock, model, given.work, told, hashes=not fetched) as base:
         preflight.check_exports(given.lock, base.folder)
         rows = verify.corpus_of(given.lock, base.folder, places, told)
+    for sentence in held_out.sentences(rows):
+        given.line.send("warning", text=sentence)
     for part in rows.parts:
         write_encoded(given.work / "rows" / part.split, part.encoded)
     held = rows.part(given.held) if given.held else None
