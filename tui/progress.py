@@ -147,6 +147,9 @@ def _started(event: Event, snapshot: Snapshot) -> list[str]:
 
 
 def _progress(event: Event, snapshot: Snapshot) -> list[str]:
+    within = event.fields.get("stop_within_seconds")
+    if isinstance(within, int | float):
+        return [f"stopping at its next step, within {duration(within)}"]
     words = progress_words(snapshot)
     return [words] if words else []
 
