@@ -8,7 +8,7 @@ import json
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 LIMIT_BYTES = 16 << 20
 """The most that is read of a report."""
@@ -34,7 +34,7 @@ class Trained(_Report):
     """sha256 of the tensors it left: `adapter`, or `merged` where all weights were trained."""
     steps: Count
     peak_bytes: Count
-    step_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    step_seconds: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 
 class Scored(_Report):
@@ -115,11 +115,9 @@ def parse(stage: str, content: bytes) -> dict[str, Any] | None:
     """Return the report in some bytes; None where they are no report of that stage."""
     try:
         value = json.loads(content.decode("utf-8"))
-        KINDS.get(stage, _Report).model_validate(value)
-    except (ValueError, RecursionError, ValidationError):
+        return KINDS.get(stage, _Report).model_validate(value).model_dump()
+    except (ValueError, RecursionError):  # pydantic's ValidationError is a ValueError
         return None
-    found: dict[str, Any] = value
-    return found
 
 
 def files_in(report: dict[str, Any], folder: str) -> bool:
