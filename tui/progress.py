@@ -147,6 +147,9 @@ def _started(event: Event, snapshot: Snapshot) -> list[str]:
 
 
 def _progress(event: Event, snapshot: Snapshot) -> list[str]:
+    within = event.fields.get("stop_within_seconds")
+    if isinstance(within, int | float):
+        return [f"stopping at its next step, within {duration(within)}"]
     words = progress_words(snapshot)
     return [words] if words else []
 
@@ -158,7 +161,8 @@ def _done(event: Event, snapshot: Snapshot) -> list[str]:
 
 def _failed(event: Event, snapshot: Snapshot) -> list[str]:
     failure = snapshot.failure
-    assert failure is not None, "a failed event leaves a failure"
+    if failure is None:  # of a stage that the run does not have
+        return []
     told = [f"{failure.state}: {clean(failure.message) or 'no reason was given'}"]
     return told + ([f"hint: {clean(failure.hint)}"] if failure.hint else [])
 
@@ -181,6 +185,8 @@ def _checkpoint(event: Event, snapshot: Snapshot) -> list[str]:
 
 
 def _sample(event: Event, snapshot: Snapshot) -> list[str]:
+    if not snapshot.samples:
+        return []
     sample = snapshot.samples[-1]
     return [
         f"sample ({clean(sample.source)}): {clean(sample.prompt)}",
@@ -194,6 +200,8 @@ def _warning(event: Event, snapshot: Snapshot) -> list[str]:
 
 
 def _artifact(event: Event, snapshot: Snapshot) -> list[str]:
+    if not snapshot.artifacts:
+        return []
     artifact = snapshot.artifacts[-1]
     told = f"  {size(artifact.size_bytes)}" if artifact.size_bytes else ""
     return [f"{clean(artifact.what)}: {clean(artifact.path)}{told}"]

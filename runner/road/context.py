@@ -1,6 +1,7 @@
 """What a stage process is given: its lock, where things lie, its folder, and its line out."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,13 @@ from lockfiles import lock
 from lockfiles.errors import UsageProblem
 from lockfiles.lock import Lock
 from planner.data.names import SplitName
-from runner.folder import StagePlace
+from runner.download import cached
+from runner.folder import LOCK, STAGES, StagePlace
+from runner.heartbeat import BEAT_SECONDS
 from runner.line import Line
+from runner.safe_folder import OwnFolder
+
+_MOST_JOB_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,8 @@ class Context:
     places: dict[str, Path]
     """Local inputs by logical name."""
     line: Line
+    beat_seconds: float = BEAT_SECONDS
+    """Between two heartbeats of this process."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -47,8 +55,14 @@ class Context:
         return max(count for count in counts if isinstance(count, int))
 
     def result(self, stage: str) -> Path:
-        """Return the folder of a stage that is done."""
-        return place(self.lock, self.run, stage).final
+        """Return the folder of a stage that is done, which holds folders and plain files only.
+
+        Raises UsageProblem where it holds a link, or what is not this user's.
+        """
+        at = place(self.lock, self.run, stage)
+        with suppress(FileNotFoundError):  # the folder of this stage itself, where it will stand
+            at.check()
+        return at.final
 
     def report(self, stage: str) -> dict[str, Any]:
         """Return what a done stage reported; empty where the lock has no such stage."""
@@ -58,8 +72,11 @@ class Context:
 
     @property
     def model(self) -> Path:
-        """The folder of the base model."""
-        place = self.places.get("model") or Path(str(self.report("prepare")["model"]))
+        """The folder of the base model: where the person or the Hub's cache has it.
+
+        No file of the run folder says so, which may be a stranger's.
+        """
+        place = self.places.get("model") or cached(self.lock.model)
         if not place.is_dir():
             raise UsageProblem(
                 f"The base model is no longer in `{place}`.",
@@ -75,21 +92,23 @@ class Context:
         return self.result("train") / "result"
 
 
-def place(run_lock: Lock, run: Path, stage: str) -> StagePlace:
-    """Return where a stage of a run works and stands."""
-    names = [one.name for one in run_lock.stage]
-    return StagePlace(list(names).index(stage) + 1, stage, run / "stages")  # type: ignore[arg-type]
+def place(run_lock: Lock, run: Path, stage: str, held: OwnFolder | None = None) -> StagePlace:
+    """Return where a stage of a run works and stands; `held` is the run's folder, open."""
+    names = [str(one.name) for one in run_lock.stage]
+    return StagePlace(names.index(stage) + 1, stage, run / STAGES, held)
 
 
 def read(job: Path) -> Context:
     """Read the job that the supervisor wrote."""
-    values = json.loads(job.read_text(encoding="utf-8"))
+    with OwnFolder.open(job.parent) as work:
+        values = json.loads(work.read(job.name, _MOST_JOB_BYTES))
     run = Path(values["run"])
     return Context(
-        lock=lock.read(run / "run.lock"),
+        lock=lock.read(run / LOCK),
         stage=values["stage"],
         run=run,
         work=Path(values["work"]),
         places={name: Path(path) for name, path in values["places"].items()},
         line=Line.from_environment(),
+        beat_seconds=values.get("beat_seconds", BEAT_SECONDS),
     )

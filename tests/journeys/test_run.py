@@ -12,7 +12,7 @@ import pytest
 
 from lockfiles import receipt
 from runner.events import read
-from runner.folder import holder
+from runner.holders import holder
 from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock
 
 for package in ("trl", "gguf"):

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from lockfiles.errors import UsageProblem
-from runner.folder import is_held
+from runner.folder import EVENTS
+from runner.holders import is_held
 from tui import watching
 
 
@@ -21,7 +22,7 @@ def command(run: Path | None, plain: bool, as_json: bool) -> None:
     own, 75 where it was stopped and can go on, or 130 where you left.
     """
     folder = watching.find(run)
-    if not (folder / watching.EVENTS).exists() and not is_held(folder):
+    if not (folder / EVENTS).exists() and not is_held(folder):
         raise UsageProblem(
             f"`{folder}` was never started.",
             hint=f"tunelock run {shlex.quote(str(folder / 'run.lock'))}",

@@ -192,5 +192,6 @@ class Dashboard(Sentenced[int]):
         elif self.snapshot.finished:
             state = "done"
         elif self.snapshot.stage:
-            state = f"running · {clean(self.snapshot.stage, 20)}"
+            word = "running" if self.snapshot.stalled_seconds is None else "stalled"
+            state = f"{word} · {clean(self.snapshot.stage, 20)}"
         return f" tunelock · {clean(self.snapshot.name, 40)} · {state}"

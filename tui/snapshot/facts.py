@@ -128,6 +128,8 @@ class Snapshot:
     """The last few."""
     warnings: tuple[str, ...] = ()
     """The last few."""
+    stalled_seconds: float | None = None
+    """How long the stage process has sent no heartbeat; None while it is heard."""
     artifacts: tuple[Artifact, ...] = ()
     failure: Failure | None = None
     finished: bool = False
