@@ -25,6 +25,7 @@ _TOKENIZER_FILES = (
 )
 """Taken from the base as they are: saving a tokenizer again can lose some of them."""
 _TRACES = ("training_args.bin", "README.md")
+_LOCAL = ("_name_or_path", "name_or_path", "auto_map", "is_local", "local_files_only")
 ADAPTER_CONFIG = "adapter_config.json"
 
 
@@ -38,7 +39,13 @@ def cleaned(folder: Path, model: Model) -> None:
         "revision": model.commit or None,
     }
     _edit(folder / ADAPTER_CONFIG, base)
-    _edit(folder / "config.json", {}, without=("_name_or_path", "auto_map"))
+    _forget(folder)
+
+
+def _forget(folder: Path) -> None:
+    """Remove from configurations the paths of this machine, and what names code to run."""
+    for name in ("config.json", "tokenizer_config.json"):
+        _edit(folder / name, {}, without=_LOCAL)
 
 
 def _edit(path: Path, values: dict[str, Any], without: Sequence[str] = ()) -> None:
@@ -62,8 +69,7 @@ def complete(folder: Path, base: Path, template: Path | None, end_ids: Sequence[
             shutil.copyfile(base / name, folder / name)
     if template is not None:
         shutil.copyfile(template, folder / "chat_template.jinja")
-    for name in ("config.json", "tokenizer_config.json"):
-        _edit(folder / name, {}, without=("_name_or_path", "auto_map"))
+    _forget(folder)
     if end_ids:
         _end_at(folder / "generation_config.json", end_ids)
 
