@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lockfiles import intent, text
 from lockfiles.errors import StaleLock, UsageProblem
+from lockfiles.harmless import one_line
 from lockfiles.lock import Data, Lock
 from planner.interview.answers import Answers, check
 from planner.origin import intent_digest
@@ -84,7 +85,23 @@ def known(lock: Lock, at: Path, located: Mapping[str, Path]) -> dict[str, Path]:
     found = {
         name: located.get(name) or beside.get(name) or _answered(answers, name) for name in names
     } | {name: located.get(name) or beside.get(name) for name in others}
-    return {name: (folder / place.expanduser()).resolve() for name, place in found.items() if place}
+    return {name: _absolute(folder, name, place) for name, place in found.items() if place}
+
+
+def _absolute(folder: Path, name: str, place: Path) -> Path:
+    """Return a path without `~` and links. Raises UsageProblem for what can be no path."""
+    try:
+        path = (folder / place.expanduser()).resolve()
+        path.exists()
+    except (OSError, RuntimeError, ValueError) as problem:
+        # RuntimeError: an unknown user or a loop of links; ValueError: a NUL
+        reason = getattr(problem, "strerror", None) or problem
+        shown = one_line(place, most=200)
+        raise UsageProblem(
+            f"`{shown}` for `{one_line(name, most=40)}` is no path: {one_line(reason, most=100)}.",
+            hint=f"add `--locate {one_line(name, most=40)}=PATH`",
+        ) from None
+    return path
 
 
 def check_fresh(lock: Lock, answers: Answers, *, at: Path, intent: Path) -> None:
@@ -115,25 +132,34 @@ def _planned_from(lock: Lock, at: Path) -> Answers | None:
 
 
 def _answers(path: Path) -> Answers | None:
-    if not path.exists():
+    if not _is_there(path):
         return None
     raw = intent.read(path)
     return check(raw.values, raw.lines, name=raw.name)
 
 
 def _answered(answers: Answers | None, name: str) -> Path | None:
-    value = answers.text(_KEYS[name]) if answers else ""
+    value = answers.text(_KEYS[name]) if answers and name in _KEYS else ""
     return Path(value) if value else None
 
 
+def _is_there(path: Path) -> bool:
+    """Return whether something is at a path; also where it cannot be looked at, which its reader
+    says in a sentence."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
+
+
 def _locations(path: Path) -> dict[str, Path]:
-    if not path.exists():
+    if not _is_there(path):
         return {}
     table = text.parse(text.read(path), name=str(path))
     for name, value in table.items():
         if name not in _KEYS:
             raise UsageProblem(
-                f"`{name}` in `{path}` is no local input.",
+                f"`{one_line(name, most=40)}` in `{path}` is no local input.",
                 hint=f"name one of {', '.join(f'`{one}`' for one in _KEYS)}",
             )
         if not isinstance(value, str):
