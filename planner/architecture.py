@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lockfiles.harmless import one_line
-from planner.config_json import ConfigJson
+from planner.config_json import MOST_OTHERWISE, ConfigJson
 from planner.families import FAMILIES, TEXT_FAMILIES, Family
 
 
@@ -204,11 +204,14 @@ def _mixture(found: ConfigJson, kind: Family, layers: int) -> dict[str, int]:
     if routed > experts:
         raise found.refusal(f"sends a token through {routed} of {experts} experts")
     shared = found.integer(kind.shared) if found.values.get(kind.shared) else 0
+    shared = shared * width if kind.shared == "n_shared_experts" else shared
+    if shared > MOST_OTHERWISE:
+        raise found.refusal("has a shared expert wider than any")
     return {
         "experts": experts,
         "experts_per_token": routed,
         "moe_intermediate": width,
-        "shared_intermediate": shared * width if kind.shared == "n_shared_experts" else shared,
+        "shared_intermediate": shared,
         "dense_layers": min(_dense_layers(found, kind.dense), layers),
     }
 

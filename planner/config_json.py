@@ -39,7 +39,7 @@ MOST: Mapping[str, int] = {
     "sliding_window_pattern": 4096,
 }
 """The greatest value of a field: far above any published model's, and small enough to loop over."""
-MOST_OTHERWISE = (1 << 31) - 1
+MOST_OTHERWISE = 1 << 24
 _MOST_CHARS = 100
 """Of a text that names something, such as a family."""
 _MOST_NUMBER = 1e300

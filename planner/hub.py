@@ -15,7 +15,7 @@ from planner import config_json
 from planner.hub_client import client, sentences
 from planner.model_folder import CONFIG, INDEX, SINGLE, SMALL, SMALL_LIMIT_BYTES, shards
 from planner.models import FileFact, ModelFacts, architecture
-from planner.stored import check_unquantized, index_of
+from planner.stored import check_complete, check_unquantized, index_of
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -47,10 +47,12 @@ def from_hub(repo: str, revision: str = "main", *, folder: Path) -> ModelFacts:
         sizes = _elements(api, repo, commit, weights)
     config = config_json.read(folder / CONFIG)
     check_unquantized(config, f"{repo}/{CONFIG}")
+    shape = architecture(config, f"{repo}/{CONFIG}")
+    check_complete(config, shape, sizes.total(), f"{repo}/{CONFIG}")
     return ModelFacts(
         source=repo,
         files=tuple(sorted((*small, *weights), key=lambda file: file.name)),
-        architecture=architecture(config, f"{repo}/{CONFIG}"),
+        architecture=shape,
         parameters=sizes.total(),
         dtype=sizes.most_common(1)[0][0] if sizes else "",
         revision=revision,

@@ -13,12 +13,17 @@ from lockfiles.harmless import one_line
 from planner import config_json
 from planner.architecture import Architecture, architecture
 from planner.model_folder import CONFIG, INDEX, SINGLE, shards
+from planner.parameters import parameter_count
 
 HEADERS_LIMIT_BYTES = 64 * files.MIB
 """Of all files of one model together."""
 INDEX_LIMIT_BYTES = 32 * files.MIB
 LOADABLE = ("mxfp4",)
 """Forms of quantized weights that transformers loads by itself."""
+MOST_ELEMENTS = 10**13
+LEAST_SHARE = 0.99
+"""Of the parameters that must be stored; small tensors may follow from others."""
+_ANOTHER = "give the folder of one model, with its own `config.json`"
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,29 @@ def read_shape(folder: Path, weights: Mapping[str, Path], name: str) -> Shape:
     config = config_json.read(folder / CONFIG)
     check_unquantized(config, name)
     common = min(sizes, key=lambda kind: (-sizes[kind], kind), default="")
-    return Shape(architecture(config, name), sizes.total(), common)
+    found = architecture(config, name)
+    check_complete(config, found, sizes.total(), name)
+    return Shape(found, sizes.total(), common)
+
+
+def check_complete(
+    config: Mapping[str, Any], shape: Architecture, elements: int, name: str
+) -> None:
+    """Raise UsageProblem where the weights have fewer elements than the model of a configuration.
+
+    What is missing a loader would fill with random numbers. `elements` are those of all stored
+    tensors, packed ones of quantized weights apart.
+    """
+    wanted = parameter_count(shape)
+    if elements > MOST_ELEMENTS or wanted > MOST_ELEMENTS:
+        raise UsageProblem(f"The model of `{name}` is larger than any.", hint=_ANOTHER)
+    if elements < LEAST_SHARE * wanted and config.get("quantization_config") is None:
+        raise UsageProblem(
+            f"`{name}` describes a model of {wanted:,} parameters, and its weights hold "
+            f"{elements:,}.",
+            hint="copy or download the model again: tensors are missing, or it is another's "
+            "configuration",
+        )
 
 
 def check_unquantized(config: Mapping[str, Any], name: str) -> None:

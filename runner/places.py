@@ -88,15 +88,23 @@ def known(lock: Lock, at: Path, located: Mapping[str, Path]) -> dict[str, Path]:
     found = {
         name: located.get(name) or beside.get(name) or _answered(answers, name) for name in names
     } | {name: located.get(name) or beside.get(name) for name in others}
-    return {name: _resolved(folder, place) for name, place in found.items() if place}
+    return {name: _absolute(folder, name, place) for name, place in found.items() if place}
 
 
-def _resolved(folder: Path, place: Path) -> Path:
+def _absolute(folder: Path, name: str, place: Path) -> Path:
+    """Return a path without `~` and links. Raises UsageProblem for what can be no path."""
     try:
-        return (folder / at_home(place)).resolve()
-    except (OSError, RuntimeError, ValueError) as problem:  # RuntimeError: links in a circle
+        path = (folder / at_home(place)).resolve()
+        path.exists()
+    except (OSError, RuntimeError, ValueError) as problem:
+        # RuntimeError: an unknown user or a loop of links; ValueError: a NUL
         reason = getattr(problem, "strerror", None) or problem
-        raise UsageProblem(f"`{place}` is no place: {reason}.", hint=f"ls -ld {place}") from None
+        shown = one_line(place, most=200)
+        raise UsageProblem(
+            f"`{shown}` for `{one_line(name, most=40)}` is no path: {one_line(reason, most=100)}.",
+            hint=f"add `--locate {one_line(name, most=40)}=PATH`",
+        ) from None
+    return path
 
 
 def check_fresh(lock: Lock, answers: Answers, *, at: Path, intent: Path) -> None:
@@ -127,19 +135,28 @@ def _planned_from(lock: Lock, at: Path) -> Answers | None:
 
 
 def _answers(path: Path) -> Answers | None:
-    if not path.exists():
+    if not _is_there(path):
         return None
     raw = intent.read(path)
     return check(raw.values, raw.lines, name=raw.name)
 
 
 def _answered(answers: Answers | None, name: str) -> Path | None:
-    value = answers.text(_KEYS[name]) if answers else ""
+    value = answers.text(_KEYS[name]) if answers and name in _KEYS else ""
     return Path(value) if value else None
 
 
+def _is_there(path: Path) -> bool:
+    """Return whether something is at a path; also where it cannot be looked at, which its reader
+    says in a sentence."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
+
+
 def _locations(path: Path) -> dict[str, Path]:
-    if not path.exists():
+    if not _is_there(path):
         return {}
     table = text.parse(text.read(path), name=str(path))
     for name, value in table.items():

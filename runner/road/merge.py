@@ -6,7 +6,7 @@ from typing import Any
 from lockfiles import digest
 from runner import verify
 from runner.road.context import Context
-from runner.road.made import left
+from runner.road.made import left, own_template
 from runner.road.train import use_threads
 from runner.stages.merge import merge
 
@@ -26,7 +26,7 @@ def run(given: Context) -> dict[str, Any]:
             adapter.folder,
             out,
             given.lock.method,
-            given.places.get("template"),
+            own_template(given),
             given.lock.template.end_ids,
         )
     files = sorted(out.glob("*.safetensors"))

@@ -10,9 +10,10 @@ from planner.data.encode import Encoded, stream_sha256
 from planner.data.order import epoch_order
 from runner import verify
 from runner.road.context import Context
+from runner.road.made import own_template
 from runner.road.rows import prepared
 from runner.stages import sft
-from runner.stages.finish import cleaned, complete
+from runner.stages.finish import cleaned, complete, with_tokenizer
 
 
 def run(given: Context) -> dict[str, Any]:
@@ -37,9 +38,11 @@ def run(given: Context) -> dict[str, Any]:
         if result.stopped:
             raise Stopped("the run was stopped and a checkpoint left")
         cleaned(result.folder, lock.model)
+        template = own_template(given)
         if lock.method.kind == "full":
-            template = given.places.get("template")
             complete(result.folder, base.folder, template, lock.template.end_ids)
+        else:
+            with_tokenizer(result.folder, base.folder, template)
     trained = "merged" if lock.method.kind == "full" else "adapter"
     return {
         "digests": {trained: digest.of_tensors(sorted(result.folder.glob("*.safetensors")))},

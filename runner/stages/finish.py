@@ -21,10 +21,15 @@ _TOKENIZER_FILES = (
     "special_tokens_map.json",
     "added_tokens.json",
     "chat_template.jinja",
-    "generation_config.json",
+    "chat_template.json",
+    "vocab.json",
+    "spiece.model",
+    "sentencepiece.bpe.model",
 )
 """Taken from the base as they are: saving a tokenizer again can lose some of them."""
+_GENERATION = "generation_config.json"
 _TRACES = ("training_args.bin", "README.md")
+_LOCAL = ("_name_or_path", "name_or_path", "auto_map", "is_local", "local_files_only")
 ADAPTER_CONFIG = "adapter_config.json"
 
 
@@ -38,7 +43,25 @@ def cleaned(folder: Path, model: Model) -> None:
         "revision": model.commit or None,
     }
     _edit(folder / ADAPTER_CONFIG, base)
-    _edit(folder / "config.json", {}, without=("_name_or_path", "auto_map"))
+    _forget(folder)
+
+
+def with_tokenizer(folder: Path, base: Path, template: str | None) -> None:
+    """Put the base's tokenizer into a folder, in place of one that was saved again, and the text of
+    the run's own chat template."""
+    for name in _TOKENIZER_FILES:
+        (folder / name).unlink(missing_ok=True)
+        if (base / name).exists():
+            shutil.copyfile(base / name, folder / name)
+    if template is not None:
+        (folder / "chat_template.jinja").write_text(template, encoding="utf-8", newline="")
+    _forget(folder)
+
+
+def _forget(folder: Path) -> None:
+    """Remove from configurations the paths of this machine, and what names code to run."""
+    for name in ("config.json", "tokenizer_config.json"):
+        _edit(folder / name, {}, without=_LOCAL)
 
 
 def _edit(path: Path, values: dict[str, Any], without: Sequence[str] = ()) -> None:
@@ -51,21 +74,17 @@ def _edit(path: Path, values: dict[str, Any], without: Sequence[str] = ()) -> No
         write_whole(path, (json.dumps(after, indent=2) + "\n").encode())
 
 
-def complete(folder: Path, base: Path, template: Path | None, end_ids: Sequence[int] = ()) -> None:
+def complete(folder: Path, base: Path, template: str | None, end_ids: Sequence[int] = ()) -> None:
     """Add the tokenizer of the base to a folder of weights, and the run's own chat template.
 
     `end_ids` are the tokens that end an answer: a base model that was taught to chat would go
     on after its answer where `generation_config.json` names only the base's own.
     """
-    for name in _TOKENIZER_FILES:
-        if (base / name).exists():
-            shutil.copyfile(base / name, folder / name)
-    if template is not None:
-        shutil.copyfile(template, folder / "chat_template.jinja")
-    for name in ("config.json", "tokenizer_config.json"):
-        _edit(folder / name, {}, without=("_name_or_path", "auto_map"))
+    with_tokenizer(folder, base, template)
+    if (base / _GENERATION).exists():
+        shutil.copyfile(base / _GENERATION, folder / _GENERATION)
     if end_ids:
-        _end_at(folder / "generation_config.json", end_ids)
+        _end_at(folder / _GENERATION, end_ids)
 
 
 def _end_at(path: Path, end_ids: Sequence[int]) -> None:

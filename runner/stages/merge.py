@@ -16,7 +16,7 @@ def merge(
     adapter: Path,
     out: Path,
     method: Method,
-    template: Path | None = None,
+    template: str | None = None,
     end_ids: Sequence[int] = (),
 ) -> Path:
     """Write the merged model to `out`, in the base's own dtype, and return that folder.

@@ -18,9 +18,9 @@ from peft import LoraConfig, PeftModel, TaskType
 from torch.utils.data import DataLoader, Sampler
 from transformers import (
     AutoModelForCausalLM,
-    AutoTokenizer,
     BitsAndBytesConfig,
     PreTrainedModel,
+    PreTrainedTokenizerFast,
     TrainerCallback,
     set_seed,
 )
@@ -114,10 +114,18 @@ def trainer_of(
         args=_sft_arguments(job),
         train_dataset=dataset(job.rows),
         eval_dataset=dataset(job.validation) if job.validation else None,
-        processing_class=AutoTokenizer.from_pretrained(job.base, **HERE),
+        processing_class=padding_of(job.base),
         peft_config=lora(job.method, model),
         callbacks=list(callbacks),
     )
+
+
+def padding_of(base: Path) -> PreTrainedTokenizerFast:
+    """Return the tokenizer that a trainer pads with: rows come as tokens.
+
+    It is `tokenizer.json` as it is, whatever class a `tokenizer_config.json` names.
+    """
+    return PreTrainedTokenizerFast.from_pretrained(base, **HERE)
 
 
 def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:

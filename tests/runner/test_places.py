@@ -125,3 +125,21 @@ def test_an_unknown_location_is_refused(lock: Lock, folder: Path) -> None:
     (folder / places.LOCATIONS).write_text('trian = "rows.jsonl"\n')
     with pytest.raises(UsageProblem, match="`trian`"):
         places.find(lock, folder / "run.lock", {})
+
+
+@pytest.mark.parametrize(
+    "path", ["~nobody-of-that-name/base", "a\0b", "x" * 5000, "x/" * 3000, "\x1b[2J\0"]
+)
+def test_what_can_be_no_path_is_one_sentence(lock: Lock, folder: Path, path: str) -> None:
+    with pytest.raises(UsageProblem) as refused:
+        places.find(lock, folder / "run.lock", {"train": Path(path)})
+    assert "for `train` is no path" in refused.value.message
+    assert "\x1b" not in refused.value.message and len(refused.value.message) < 500
+    assert refused.value.hint == "add `--locate train=PATH`"
+
+
+def test_a_name_that_no_plan_writes_needs_a_path(lock: Lock, folder: Path) -> None:
+    model = lock.model.model_copy(update={"source": "local:UNKNOWN"})
+    other = lock.model_copy(update={"model": model})
+    with pytest.raises(UsageProblem, match="`UNKNOWN`"):
+        places.find(other, folder / "run.lock", {})
