@@ -4,12 +4,13 @@ import math
 import time
 from collections.abc import Callable, Iterable
 
-from lockfiles.harmless import one_line
+from lockfiles.harmless import named, one_line
 from runner.events import Event
 from tui.snapshot import RUN, Snapshot, fold
 from tui.units import memories, size
 
 _SHOWN_CHARACTERS = 200
+_STAGE_CHARS = 24
 _EVERY_SECONDS = 1.0
 _OWN_UNITS = ("bytes", "seconds")
 """Units whose amounts are written with a unit of their own: `4.1 MB`, `2 min`."""
@@ -54,7 +55,7 @@ class Narrator:
 def lines(event: Event, snapshot: Snapshot) -> list[str]:
     """Return the lines that tell one event; `snapshot` is the run after it."""
     body = _BODIES.get(event.kind, _nothing)(event, snapshot)
-    stage = clean(event.stage)
+    stage = named(clean(event.stage, _STAGE_CHARS))
     first = [f"{stage}  {line}" for line in body[:1]]
     return first + [f"{' ' * len(stage)}  {line}" for line in body[1:]]
 
@@ -158,7 +159,8 @@ def _done(event: Event, snapshot: Snapshot) -> list[str]:
 
 def _failed(event: Event, snapshot: Snapshot) -> list[str]:
     failure = snapshot.failure
-    assert failure is not None, "a failed event leaves a failure"
+    if failure is None:
+        return []
     told = [f"{failure.state}: {clean(failure.message) or 'no reason was given'}"]
     return told + ([f"hint: {clean(failure.hint)}"] if failure.hint else [])
 
@@ -181,6 +183,8 @@ def _checkpoint(event: Event, snapshot: Snapshot) -> list[str]:
 
 
 def _sample(event: Event, snapshot: Snapshot) -> list[str]:
+    if not snapshot.samples:  # one that the supervisor sends itself is nobody's
+        return []
     sample = snapshot.samples[-1]
     return [
         f"sample ({clean(sample.source)}): {clean(sample.prompt)}",
@@ -194,6 +198,8 @@ def _warning(event: Event, snapshot: Snapshot) -> list[str]:
 
 
 def _artifact(event: Event, snapshot: Snapshot) -> list[str]:
+    if not snapshot.artifacts:
+        return []
     artifact = snapshot.artifacts[-1]
     told = f"  {size(artifact.size_bytes)}" if artifact.size_bytes else ""
     return [f"{clean(artifact.what)}: {clean(artifact.path)}{told}"]
