@@ -20,6 +20,8 @@ _LETTERS = (
 _ACTING = re.compile(f"[\x00-\x1f{_LETTERS}]")
 _ACTING_IN_JSON = re.compile(f"[{_LETTERS}]")
 """What `json.dumps` leaves: all below a space is its line ends, or escaped already."""
+_WORD = re.compile(r"\s*(error|hint|warning|note)\b", re.IGNORECASE)
+"""How lines of ours begin."""
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 MOST_CHARS = 4000
 """What is shown of one value at most."""
@@ -39,6 +41,11 @@ def one_line(value: object, *, most: int = MOST_CHARS) -> str:
 def escaped(text: str) -> str:
     """Return text of any length with the characters that act as their escapes."""
     return text if text.isascii() and text.isprintable() else _ACTING.sub(_escape, text)
+
+
+def named(text: str) -> str:
+    """Return a name that begins a line; in backticks where the line could pass for another."""
+    return f"`{one_line(text)}`" if ": " in text or _WORD.match(text) else one_line(text)
 
 
 def joined(lines: Iterable[object]) -> str:

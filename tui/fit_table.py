@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lockfiles.harmless import named
 from planner.fit import layouts
 from planner.fit.answers import Answer
 from planner.fit.reasons import NAMES
@@ -27,7 +28,7 @@ def _model(search: Search) -> str:
     model = search.model
     licence = f", licence {model.licence}" if model.licence else ""
     gated = ", gated on the Hub" if model.gated else ""
-    return f"{model.name}: {_count(model.parameters)} parameters{licence}{gated}"
+    return f"{named(model.name)}: {_count(model.parameters)} parameters{licence}{gated}"
 
 
 def _count(number: int) -> str:
@@ -45,7 +46,7 @@ def _machine(search: Search) -> list[str]:
     least = min(machine.gpus, key=lambda gpu: gpu.free_bytes)
     each = " each" if several else ""
     free = "" if least.free_bytes == least.memory_bytes else f", {memory(least.free_bytes)} free"
-    return [f"{several}{least.name}: {memory(least.memory_bytes)}{each}{free}"]
+    return [f"{several}{named(least.name)}: {memory(least.memory_bytes)}{each}{free}"]
 
 
 def _without_cards(machine: MachineFacts) -> list[str]:

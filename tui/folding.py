@@ -15,7 +15,9 @@ _ENDLESS = 1 << 20
 def folded(line: str) -> list[str]:
     """Return a line wrapped to the terminal's width, or whole where there is no terminal."""
     columns = shutil.get_terminal_size((_ENDLESS, 24)).columns
-    return [escaped(line)] if columns == _ENDLESS else wrapped(line, min(columns, _WIDEST) - 1)
+    if columns == _ENDLESS:
+        return [escaped(line)]
+    return wrapped(line, min(columns, _WIDEST) - 1, least=2)
 
 
 def all_folded(lines: Iterable[str]) -> list[str]:
@@ -23,15 +25,16 @@ def all_folded(lines: Iterable[str]) -> list[str]:
     return [piece for line in lines for piece in folded(line)]
 
 
-def wrapped(line: str, width: int) -> list[str]:
+def wrapped(line: str, width: int, *, least: int = 0) -> list[str]:
     """Return a line wrapped to a width, what follows indented below where the line began.
 
+    What follows is indented by at least `least` columns, so that it passes for no line of its own.
     A newline in it came from a file, and is shown as its escape before it could break the line.
     """
     line = escaped(line)
     start = re.match(r"\s*([+-] |\S+ {2,}|)", line)
     assert start
     follows = start.end() if start[1] or not start.end() else start.end() + 2
-    indent = " " * follows
+    indent = " " * max(follows, least)
     wide = max(width, len(indent) + 10)
     return textwrap.wrap(line, wide, subsequent_indent=indent, break_on_hyphens=False) or [""]

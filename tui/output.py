@@ -79,6 +79,8 @@ def guarded(command: Callable[[], object]) -> NoReturn:
     A reader that closed its end (`| head -1`) ends the command quietly, and is no failure.
     """
     code: object = 0
+    _unwritten.clear()
+    _told_of.clear()
     try:
         streams.prepare(note)
         try:

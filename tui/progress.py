@@ -4,12 +4,13 @@ import math
 import time
 from collections.abc import Callable, Iterable
 
-from lockfiles.harmless import one_line
+from lockfiles.harmless import named, one_line
 from runner.events import Event
 from tui.snapshot import RUN, Snapshot, fold
 from tui.units import memories, size
 
 _SHOWN_CHARACTERS = 200
+_STAGE_CHARS = 24
 _EVERY_SECONDS = 1.0
 _OWN_UNITS = ("bytes", "seconds")
 """Units whose amounts are written with a unit of their own: `4.1 MB`, `2 min`."""
@@ -54,7 +55,7 @@ class Narrator:
 def lines(event: Event, snapshot: Snapshot) -> list[str]:
     """Return the lines that tell one event; `snapshot` is the run after it."""
     body = _BODIES.get(event.kind, _nothing)(event, snapshot)
-    stage = clean(event.stage)
+    stage = named(clean(event.stage, _STAGE_CHARS))
     first = [f"{stage}  {line}" for line in body[:1]]
     return first + [f"{' ' * len(stage)}  {line}" for line in body[1:]]
 

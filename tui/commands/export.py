@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from lockfiles.errors import UsageProblem
+from lockfiles.harmless import named
 from tui import output
 from tui.units import size
 
@@ -57,7 +58,7 @@ def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
         output.data_json(vars(facts) | {"path": str(facts.path)})
         return
     counted = ", ".join(f"{count} {kind}" for kind, count in sorted(facts.tensor_types.items()))
-    output.data(f"{facts.path}  {size(facts.size_bytes)}  ({counted})")
+    output.data(f"{named(str(facts.path))}  {size(facts.size_bytes)}  ({counted})")
     if facts.fallbacks:
         output.note(
             f"warning: {len(facts.fallbacks)} tensors have rows that {level} cannot hold, "
