@@ -29,6 +29,8 @@ _CHUNK_BYTES = 2**20
 _SECOND_LOOK_MS = 500
 """How long a call that is late is waited for once more: the machine may have been asleep."""
 _END_SECONDS = 5.0
+_ENDINGS = {int(signal.SIGABRT): "SIGABRT (out of memory)"}
+"""A tokenizer that gets no memory aborts."""
 _START_SECONDS = 30.0
 """More for the first call: a busy disk may hold up the start of Python."""
 
@@ -148,7 +150,7 @@ class Process:
             code = self._process.wait(_END_SECONDS)
             if code < 0:
                 with contextlib.suppress(ValueError):
-                    return signal.Signals(-code).name
+                    return _ENDINGS.get(-code) or signal.Signals(-code).name
             return f"exit code {code}"
         return "a closed pipe"
 
