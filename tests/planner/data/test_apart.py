@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from lockfiles.errors import DataRefused, TunelockError
-from planner.data.apart import frames, limits, process
+from planner.data.apart import frames, limiting, limits, process
 from planner.data.apart.client import Fault, Loaded, load
 from planner.data.encode import encode, encode_rows
 from planner.data.rows import Message, Row
@@ -122,7 +122,7 @@ def test_it_has_no_secrets_no_files_and_cannot_write(
     values = {line[:26].strip(): line[26:].split()[:2] for line in bounds.splitlines()}
     assert values["Max file size"] == values["Max core file size"] == ["0", "0"]
     assert int(values["Max open files"][1]) < 100
-    assert int(values["Max data size"][1]) <= limits.HARD_BYTES
+    assert int(values["Max data size"][1]) <= limiting.HARD_BYTES
 
 
 _PARENT = """
