@@ -18,6 +18,7 @@ from planner import machine as machines
 from planner import models
 from planner.cache import cache_folder
 from planner.data import corpus, held_out
+from planner.data.apart import process
 from planner.data.corpus import Corpus
 from planner.data.encode import TurnsRewritten
 from planner.data.mend.steps import Dedupe, Long, Mending, Step
@@ -121,9 +122,11 @@ def gather(
     `told` gets a sentence before each slow step. Raises the TunelockError of whatever is
     missing, broken or refused.
     """
+    process.start()  # it is ready by the time that the model is read
     told("reading the model")
     model, place = model_facts(answers, folder)
-    own, tokenizer = _template(answers, folder, place), load_tokenizer(place)
+    own = _template(answers, folder, place)
+    tokenizer = load_tokenizer(place, vocabulary=model.architecture.vocabulary)
     hub = hub_splits(answers, told)
     told("reading and encoding the data")
     rows, template = _corpus(answers, folder, model, own, tokenizer, hub)

@@ -7,6 +7,7 @@ beginnings.
 
 import hashlib
 import json
+import os
 import struct
 import sys
 from array import array
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lockfiles import files, text
 from lockfiles.errors import DataRefused, DigestDiffers, UsageProblem
 from planner.data.apart import client
 from planner.data.apart.client import Fault, Tokens
@@ -140,6 +142,9 @@ def _tokens(
         found = list(client.token_rows(head, raw, len(rows), whole=whole))
     except Fault as fault:
         raise tokenizer.failure(fault) from None
+    for one in found:
+        if isinstance(one, Tokens):
+            tokenizer.check(one.ids)
     return [_refused(Fault(*one)) if isinstance(one, tuple) else one for one in found]
 
 
@@ -234,14 +239,15 @@ def read_encoded(folder: Path) -> list[Encoded]:
     path = folder / "header.json"
     if not path.is_file():
         raise UsageProblem(f"`{folder}` has no encoded rows.", hint=f"ls {folder}")
-    header = json.loads(path.read_text("utf-8"))
+    header = text.read_json_object(path)
     if header.get("version") != FORMAT_VERSION:
         raise UsageProblem(
             f"`{path}` has the version `{header.get('version')}`, not `{FORMAT_VERSION}`.",
             hint=_AGAIN,
         )
     rows = _read_rows(folder)
-    if len(rows) != header["rows"] or stream_sha256(rows) != header["stream_sha256"]:
+    found = {"rows": len(rows), "stream_sha256": stream_sha256(rows)}
+    if any(header.get(name) != value for name, value in found.items()):
         raise DigestDiffers(
             f"The encoded rows in `{folder}` are not those in its header.", hint=_AGAIN
         )
@@ -249,9 +255,9 @@ def read_encoded(folder: Path) -> list[Encoded]:
 
 
 def _read_rows(folder: Path) -> list[Encoded]:
-    lengths = _from_bytes((folder / "lengths.u32").read_bytes())
-    ids = _from_bytes((folder / "ids.u32").read_bytes())
-    mask, rows, at = (folder / "mask.u8").read_bytes(), [], 0
+    lengths = _from_bytes(_content(folder / "lengths.u32"))
+    ids = _from_bytes(_content(folder / "ids.u32"))
+    mask, rows, at = _content(folder / "mask.u8"), [], 0
     if not sum(lengths) == len(ids) == len(mask):
         raise DigestDiffers(f"The encoded rows in `{folder}` are cut short.", hint=_AGAIN)
     for length in lengths:
@@ -260,6 +266,14 @@ def _read_rows(folder: Path) -> list[Encoded]:
         rows.append(Encoded(part, labels))
         at += length
     return rows
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with os.fdopen(files.open_regular(path, follow=False), "rb") as file:
+            return file.read()
+    except OSError as problem:
+        raise UsageProblem(f"`{path}` cannot be read: {problem.strerror}.", hint=_AGAIN) from None
 
 
 def _mask(row: Encoded) -> bytes:

@@ -118,14 +118,14 @@ class ChatTemplate:
 
 def refusal(fault: Fault) -> DataRefused:
     """Return the error of a template that did not render a conversation."""
-    if fault.kind in ("refused", "broken"):
-        return DataRefused(f"{_REFUSES}: {fault.said}.", hint=OTHER)
     why = {
         "late": f"it takes longer than {limits.RENDER_SECONDS:g} seconds",
         "memory": f"it takes more than {limits.MORE_BYTES // 2**20:,} MiB of memory",
         "size": f"it prints more than {fault.said} characters",
         "ended": f"its process ended with {fault.said}",
     }
+    if fault.kind not in why:
+        return DataRefused(f"{_REFUSES}: {fault.said.rstrip('.')}.", hint=OTHER)
     runs_away = TemplateRunsAway(f"{_REFUSES}: {why[fault.kind]}.", hint=OTHER)
     runs_away.place = fault.place
     return runs_away
@@ -176,7 +176,7 @@ def compile_template(
 
 
 def _invalid(why: str) -> DataRefused:
-    return DataRefused(f"The chat template is not valid Jinja: {why}.", hint=OTHER)
+    return DataRefused(f"The chat template is not valid Jinja: {why.rstrip('.')}.", hint=OTHER)
 
 
 def _is_text(value: str) -> bool:

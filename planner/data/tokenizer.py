@@ -24,9 +24,14 @@ class Tokenizer:
     itself, and trim white space from the offsets.
     """
 
-    def __init__(self, content: bytes, name: str = "tokenizer.json") -> None:
-        """Read the text of a `tokenizer.json`; raises Fault where it is none."""
-        self._content, self._name = content, name
+    def __init__(
+        self, content: bytes, name: str = "tokenizer.json", *, vocabulary: int = 0
+    ) -> None:
+        """Read the text of a `tokenizer.json`; raises Fault where it is none.
+
+        `vocabulary` is the number of tokens that the model has; 0 where nothing is said of it.
+        """
+        self._content, self._name, self._vocabulary = content, name, vocabulary
         self._special = frozenset(client.numbers(client.load(self.loaded)))
 
     @cached_property
@@ -61,6 +66,12 @@ class Tokenizer:
         number = found.get("id")
         return number if type(number) is int and number >= 0 else None
 
+    def check(self, ids: "array[int]") -> None:
+        """Raise TokenizerFails where the model has no such tokens."""
+        if self._vocabulary and ids and max(ids) >= self._vocabulary:
+            said = f"the token {max(ids):,}, and the model has {self._vocabulary:,} tokens"
+            raise self.failure(Fault("tokens", said))
+
     def failure(self, fault: Fault) -> TokenizerFails:
         """Return the error of a tokenizer that made no tokens."""
         why = {
@@ -69,7 +80,7 @@ class Tokenizer:
             "ended": f"ended its process with {fault.said}",
             "tokens": f"makes {fault.said}",
         }
-        said = why.get(fault.kind, f"makes no tokens: {fault.said}")
+        said = why.get(fault.kind, f"makes no tokens: {fault.said.rstrip('.')}")
         return TokenizerFails(f"The tokenizer `{self._name}` {said}.", hint=_again(self._name))
 
     def _asked(
@@ -81,11 +92,15 @@ class Tokenizer:
             raise self.failure(fault) from None
 
 
-def load_tokenizer(folder: Path) -> Tokenizer:
-    """Return the tokenizer of the model in `folder`. Raises UsageProblem."""
+def load_tokenizer(folder: Path, *, vocabulary: int = 0) -> Tokenizer:
+    """Return the tokenizer of the model in `folder`; `vocabulary` as for Tokenizer.
+
+    Raises UsageProblem.
+    """
     path = folder / "tokenizer.json"
     try:
-        return Tokenizer(files.read_bounded(path, limits.TOKENIZER_BYTES), str(path))
+        content = files.read_bounded(path, limits.TOKENIZER_BYTES)
+        return Tokenizer(content, str(path), vocabulary=vocabulary)
     except FileNotFoundError:
         raise UsageProblem(f"`{path}` is not a file.", hint=f"ls {folder}") from None
     except OSError as problem:

@@ -92,7 +92,9 @@ def _is_model_file(path: Path) -> bool:
 
 def _gguf(given: Context) -> Iterator[tuple[str, Path]]:
     """Yield the GGUF file of each level of the lock."""
-    levels = next((s.settings["levels"] for s in given.lock.stage if s.name == "gguf"), [])
-    for level in levels if isinstance(levels, list) else []:
+    levels: list[str] = next(
+        (s.settings["levels"] for s in given.lock.stage if s.name == "gguf"), []
+    )
+    for level in levels:
         name = f"{given.lock.intent.name}-{level}.gguf"
         yield name, given.result("gguf") / name

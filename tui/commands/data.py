@@ -124,15 +124,18 @@ def _chat(model: str | None, max_length: int = 0) -> "Chat | None":
     """Return how a model sees rows; None without one."""
     if not model:
         return None
+    from planner.data.apart import process
     from planner.data.encode import load_tokenizer
     from planner.data.scan import Chat
     from planner.data.template import load_template
     from planner.gather import model_facts
     from planner.interview.answers import check
 
+    process.start()  # it is ready by the time that the model is read
     named = {"goal.name": "data", "data.train": "rows", "model.source": model}
     facts, folder = model_facts(check(named, {}), Path.cwd())
-    template, tokenizer = load_template(folder), load_tokenizer(folder)
+    template = load_template(folder)
+    tokenizer = load_tokenizer(folder, vocabulary=facts.architecture.vocabulary)
     return Chat(template, tokenizer, facts.architecture.context, max_length)
 
 

@@ -1,19 +1,16 @@
 """Requests to the child process, and their answers as checked values."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from planner.data.apart import limits, process
+from planner.data.apart import frames, limits, process
 from planner.data.rows import Row
 from planner.data.spans import Span
 
 _TRIES = 3
 """A child that was ended has forgotten a template and a tokenizer."""
-_KINDS = frozenset(
-    ["refused", "rewritten", "left-out", "memory", "size", "tokens", "broken", "missing"]
-)
 Refusal = tuple[str, str]
 """Why a template does not render a row: `refused`, `rewritten` or `left-out`, and its text."""
 
@@ -95,7 +92,7 @@ def _once(
     except process.Ended as ended:
         raise Fault("late" if ended.late else "ended", ended.how, ended.place) from None
     if "fault" in head:
-        raise Fault(*_refusal(head), place=_whole(head.get("place", 0)))
+        raise Fault(*_refusal(head, frames.FAULTS), place=_whole(head.get("place", 0)))
     return head, raw
 
 
@@ -125,10 +122,7 @@ def text_and_spans(head: dict[str, Any], raw: memoryview) -> tuple[str, list[Spa
     spans = head.get("spans")
     if not isinstance(spans, list):
         raise Fault("broken", "spans that are none")
-    found = [(_whole(start), _whole(end)) for start, end in map(_pair, spans)]
-    if any(end > len(text) for _, end in found):
-        raise Fault("broken", "spans outside the text")
-    return text, found
+    return text, [(_whole(start), _whole(end)) for start, end in map(_pair, spans)]
 
 
 def numbers(raw: memoryview) -> "array[int]":
@@ -160,7 +154,7 @@ def token_rows(
         if not isinstance(row, dict):
             raise Fault("broken", "rows that are none")
         if "fault" in row:
-            yield _refusal(row)
+            yield _refusal(row, frames.OF_A_ROW)
             continue
         tokens = _whole(row.get("tokens"))
         ids, scored = numbers(taken(4 * tokens)), bytes(taken(tokens))
@@ -171,9 +165,9 @@ def token_rows(
         yield Tokens(ids, scored, offsets, text)
 
 
-def _refusal(row: dict[str, Any]) -> Refusal:
+def _refusal(row: dict[str, Any], kinds: Collection[str]) -> Refusal:
     kind, said = row.get("fault"), row.get("said", "")
-    if kind not in _KINDS or not isinstance(said, str):
+    if not isinstance(kind, str) or kind not in kinds or not isinstance(said, str):
         raise Fault("broken", "a fault that is none")
     return kind, said[: limits.SAID_CHARS]
 

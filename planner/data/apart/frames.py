@@ -11,6 +11,11 @@ START = struct.Struct("<BII")
 """Kind, bytes of JSON, raw bytes; of `AT` the row's place and 0."""
 ANSWER, AT = 0, 1
 
+OF_A_ROW = frozenset(["refused", "rewritten", "left-out"])
+"""Faults of one row, behind which the others are still answered."""
+FAULTS = OF_A_ROW | {"memory", "size", "tokens", "broken", "missing"}
+"""All that a child says of a request without an answer."""
+
 
 def packed(head: dict[str, Any], raw: bytes = b"") -> bytes:
     """Return a frame. Half characters are kept as they are."""

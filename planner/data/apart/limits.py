@@ -18,8 +18,6 @@ MORE_BYTES = 2**30
 """Memory that a call may take besides what the process has; Linux only."""
 BYTES_PER_BYTE = 256
 """Memory besides that for each byte of a request: a tokenizer keeps the place of every byte."""
-HARD_BYTES = 2**35
-"""Memory that the process may never exceed, whatever is asked."""
 TEMPLATE_CHARS = 2**20
 """The longest chat template; those in use have at most 30,000 characters."""
 TOKENIZER_BYTES = 128 * 2**20
@@ -33,6 +31,12 @@ SAID_CHARS = 1000
 """What is kept of an error's text."""
 ANSWER_BYTES = 2**29
 """The longest answer of the child process."""
+PARQUET_SECONDS = 120.0
+"""The most for the next few rows of a Parquet file."""
+PARQUET_BYTES, PARQUET_TIMES = 2**31, 4
+"""Memory that they may take: so many bytes, and so many times the size of the file."""
+UNPACKED_BYTES, UNPACKED_TIMES = 2**28, 1000
+"""The most text of a Parquet file: so many bytes, and so many times the size of the file."""
 GRACE_SECONDS = 1.0
 """How much later than the parent's deadline a child without a parent ends by itself."""
 

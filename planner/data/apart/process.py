@@ -19,7 +19,7 @@ from typing import Any
 
 from planner.data.apart import frames, limits
 
-_CODE = "import sys; sys.path[:] = sys.argv[1:]; from planner.data.apart.child import main; main()"
+_CODE = "import sys; sys.path[:] = sys.argv[1:]; from planner.data.apart.{} import main; main()"
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 """What Python's own libraries may be found by."""
 _THREADS = 8
@@ -29,6 +29,8 @@ _CHUNK_BYTES = 2**20
 _SECOND_LOOK_MS = 500
 """How long a call that is late is waited for once more: the machine may have been asleep."""
 _END_SECONDS = 5.0
+_ENDINGS = {int(signal.SIGABRT): "SIGABRT (out of memory)"}
+"""A tokenizer that gets no memory aborts."""
 _START_SECONDS = 30.0
 """More for the first call: a busy disk may hold up the start of Python."""
 
@@ -46,6 +48,50 @@ class Ended(Exception):
         """How it ended by itself, such as `SIGABRT`."""
 
 
+def started(module: str, given: int) -> subprocess.Popen[bytes]:
+    """Start a module of this package with a standard input, and a pipe as its output.
+
+    It finds modules where this process does, but for the folder that a person stands in.
+    """
+    kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    own = {
+        "RAYON_NUM_THREADS": str(min(_THREADS, os.cpu_count() or 1)),
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+        "LC_CTYPE": "C.UTF-8",
+    }
+    paths = [path for path in sys.path if os.path.isabs(path)]
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _CODE.format(module), *paths],
+        stdin=given,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=os.path.abspath(os.sep),
+        env=kept | own,
+        process_group=0,  # a Ctrl-C is its parent's
+    )
+
+
+def ending(process: subprocess.Popen[bytes]) -> str:
+    """Return how a process that closed its pipe ended, such as `SIGABRT`."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        code = process.wait(_END_SECONDS)
+        if code < 0:
+            with contextlib.suppress(ValueError):
+                return _ENDINGS.get(-code) or signal.Signals(-code).name
+        return f"exit code {code}"
+    return "a closed pipe"
+
+
+def ended(process: subprocess.Popen[bytes]) -> None:
+    """End a process, whatever it does."""
+    for pipe in filter(None, (process.stdin, process.stdout)):
+        with contextlib.suppress(OSError):
+            pipe.close()
+    process.kill()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_END_SECONDS)
+
+
 class Process:
     """One child process."""
 
@@ -53,18 +99,7 @@ class Process:
         """Start it, and do not wait until it is ready."""
         self.owner = os.getpid()
         self._first = True
-        kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-        threads = str(min(_THREADS, os.cpu_count() or 1))
-        paths = [path for path in sys.path if os.path.isabs(path)]
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _CODE, *paths],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=os.path.abspath(os.sep),
-            env=kept | {"RAYON_NUM_THREADS": threads, "LC_CTYPE": "C.UTF-8"},
-            process_group=0,  # a Ctrl-C is its parent's
-        )
+        self._process = started("child", subprocess.PIPE)
         assert self._process.stdin and self._process.stdout
         self._to, self._from = self._process.stdin.fileno(), self._process.stdout.fileno()
         os.set_blocking(self._to, False)
@@ -105,7 +140,7 @@ class Process:
                     poll.unregister(self._to)
             if self._from in events:
                 if not (chunk := os.read(self._from, _CHUNK_BYTES)):
-                    raise Ended(place, how=self._how())
+                    raise Ended(place, how=ending(self._process))
                 heard += chunk
                 while len(heard) >= frames.START.size:
                     kind, first, second = frames.START.unpack_from(heard)
@@ -142,16 +177,6 @@ class Process:
             raise Ended(place, how="an answer that is no answer")
         return head, memoryview(heard)[start + first :]
 
-    def _how(self) -> str:
-        """Return how a process that closed its pipe ended."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            code = self._process.wait(_END_SECONDS)
-            if code < 0:
-                with contextlib.suppress(ValueError):
-                    return signal.Signals(-code).name
-            return f"exit code {code}"
-        return "a closed pipe"
-
     @property
     def alive(self) -> bool:
         """Whether it can be asked."""
@@ -159,13 +184,7 @@ class Process:
 
     def end(self) -> None:
         """End it, whatever it does."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe
-            with contextlib.suppress(OSError):
-                pipe.close()
-        self._process.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_END_SECONDS)
+        ended(self._process)
 
 
 _LOCK = threading.RLock()

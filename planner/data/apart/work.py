@@ -13,6 +13,7 @@ import jinja2
 from tokenizers import Tokenizer
 
 from planner.data.apart import limits
+from planner.data.apart.frames import OF_A_ROW
 from planner.data.marks import Generation, TooLong
 from planner.data.rows import Message, turn
 from planner.data.sandbox import compiled
@@ -62,11 +63,13 @@ class Work:
         return {}, b""
 
     def _load(self, asked: dict[str, Any], raw: bytes) -> Answer:
-        """Read a `tokenizer.json`, without what it would add to a text or cut from it."""
+        """Read a `tokenizer.json`, without what it would add to a text, cut from it or draw."""
         made: Any = Tokenizer.from_str(raw.decode("utf-8"))
         made.post_processor = None
         made.no_truncation()
         made.no_padding()
+        if getattr(made.model, "dropout", None):
+            made.model.dropout = None
         _keep(self._tokenizers, asked["tokenizer"], made, _KEPT_TOKENIZERS)
         added = made.get_added_tokens_decoder()
         special = sorted(number for number, token in added.items() if token.special)
@@ -95,7 +98,7 @@ class Work:
             except UnicodeEncodeError:
                 found.append({"fault": "refused", "said": "it prints half a character"})
             except Refused as refused:
-                if refused.kind in ("memory", "size"):
+                if refused.kind not in OF_A_ROW:
                     raise
                 found.append({"fault": refused.kind, "said": refused.said})
             else:
@@ -138,7 +141,7 @@ class Work:
         try:
             return row.marked(len(row.messages), False)[0]
         except Refused as refused:
-            if refused.kind in ("memory", "size"):
+            if refused.kind not in OF_A_ROW:
                 raise
             return "\n".join(message.content for message in row.messages)
 

@@ -22,13 +22,10 @@ FOREVER = [
     "{% set many = range(99999) %}{% for a in many %}{% for b in many %}{% endfor %}{% endfor %}",
     "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
     "{% for a in [1] recursive %}{{ loop([1, 2]) if loop.depth < 60 }}{% endfor %}",
-    "{{ lipsum(n=10**8) }}".replace("10**8", "100000000"),
+    "{{ lipsum(n=100000000) }}",
     "{{ lipsum(n=1, min=99999999, max=999999999) }}",
     "{{ range(99999) | map('center', 99999) | map('replace', ' ', '') | list | length }}",
-    "{{ ([messages] * 99999) | map('tojson') | map('length') | sum }}",
     "{{ ('a ' * 50000) | wordwrap(1) | indent(1) | replace('a', 'b' * 999) | title | striptags }}",
-    "{{ ('<' * 99999) | striptags }}{{ ('<!--' * 49999) | striptags }}",
-    "{{ ('(' * 99999) | urlize }}{{ ('a.' * 49999 ~ '@') | urlize }}",
 ]
 TOO_MUCH = [
     ("{% for a in range(10**9) %}{% endfor %}", "powers are not allowed"),
@@ -81,7 +78,6 @@ GROWING = {
     "list joined": "{{ (['a' * 99999] * 99999) | join }}",
     "width": "{{ 'a' | center(9999999999) }}",
     "form": "{{ '%9999999999d' | format(1) }}",
-    "output": "{% for a in range(99999) %}{{ 'a' * 99999 }}{{ loop.index }}{% endfor %}",
 }
 
 
