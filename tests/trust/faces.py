@@ -10,7 +10,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from lockfiles import lock as locks
 from lockfiles.errors import TunelockError
-from lockfiles.lock import Lock, Stage
+from lockfiles.lock import Lock
 from planner.data.checks.finding import Finding
 from planner.data.plots import Bar
 from planner.data.xray import Piece, Token, XRay
@@ -75,7 +75,9 @@ def _hooks() -> Iterator[None]:
     kept = warnings.showwarning, threading.excepthook, sys.unraisablehook
     factory = logging.getLogRecordFactory()
     try:
-        yield
+        with warnings.catch_warnings():  # no lock that was read has such values
+            warnings.filterwarnings("ignore", message="Pydantic serializer warnings")
+            yield
     finally:
         warnings.showwarning, threading.excepthook, sys.unraisablehook = kept
         logging.setLogRecordFactory(factory)
@@ -84,7 +86,7 @@ def _hooks() -> Iterator[None]:
 def spoiled(value: Any, text: str) -> Any:
     """Return a value in which every text is another; a stage keeps its name."""
     if isinstance(value, BaseModel):
-        kept = {"name"} if isinstance(value, Stage) else set()
+        kept = {"name"} if hasattr(value, "settings") else set()
         names = type(value).model_fields
         found = {name: getattr(value, name) for name in names}
         changed = {name: v if name in kept else spoiled(v, text) for name, v in found.items()}
@@ -366,7 +368,7 @@ def _report(text: str, folder: Path) -> Shown:
     lock = cast(Lock, spoiled(LOCK, text))
     told = cast("dict[str, dict[str, Any]]", spoiled(REPORTS, text))
     told["gguf"]["gguf"] = {text: told["gguf"]["gguf"]["q8_0"]}
-    given = _Given(lock, "report", folder, folder, {}, Line(-1), told)
+    given = _Given(lock, "report", folder, folder, {}, Line(-1), told=told)
     (folder / "run.lock").write_text("x")
     yield "report.html", html_text(report.page(given, report.receipt_of(given)))
     (folder / "run.lock").unlink()
@@ -374,7 +376,7 @@ def _report(text: str, folder: Path) -> Shown:
 
 @dataclass(frozen=True)
 class _Given(Context):
-    told: dict[str, dict[str, Any]]
+    told: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def report(self, stage: str) -> dict[str, Any]:
         return self.told[stage]
