@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lockfiles import intent, text
 from lockfiles.errors import StaleLock, UsageProblem
-from lockfiles.files import at_home, path_problem
+from lockfiles.files import at_home, length_problem, path_problem
 from lockfiles.harmless import one_line
 from lockfiles.lock import Data, Lock
 from planner.interview.answers import Answers, check
@@ -92,11 +92,15 @@ def known(lock: Lock, at: Path, located: Mapping[str, Path]) -> dict[str, Path]:
 
 
 def _resolved(folder: Path, place: Path) -> Path:
+    shown = one_line(place, most=MOST_SHOWN_CHARS)
+    whole = folder / at_home(place)
+    if wrong := path_problem(str(place)) or length_problem(str(whole)):
+        raise UsageProblem(f"`{shown}` {wrong}.", hint="add `--locate NAME=PATH`")
     try:
-        return (folder / at_home(place)).resolve()
-    except (OSError, RuntimeError, ValueError) as problem:  # RuntimeError: links in a circle
-        reason = getattr(problem, "strerror", None) or problem
-        raise UsageProblem(f"`{place}` is no place: {reason}.", hint=f"ls -ld {place}") from None
+        return whole.resolve()
+    except (OSError, RuntimeError) as problem:  # RuntimeError: links in a circle
+        reason = getattr(problem, "strerror", None) or "its links go in a circle"
+        raise UsageProblem(f"`{shown}` is no place: {reason}.", hint=f"ls -ld {shown}") from None
 
 
 def check_fresh(lock: Lock, answers: Answers, *, at: Path, intent: Path) -> None:
