@@ -76,6 +76,11 @@ def path_problem(path: str) -> str | None:
     """Return why no file can have a path, in words that follow its name; None where one can."""
     if not is_harmless(path):
         return "must be a path without control characters"
+    return length_problem(path)
+
+
+def length_problem(path: str) -> str | None:
+    """Return why a path is longer than a file's can be, as `path_problem` does."""
     if len(os.fsencode(path)) > limits.MOST_PATH_BYTES:
         return f"must be a path of at most {limits.MOST_PATH_BYTES:,} bytes"
     if any(len(os.fsencode(part)) > limits.MOST_PATH_PART_BYTES for part in path.split("/")):

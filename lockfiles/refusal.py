@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -45,7 +45,8 @@ def fault(problem: ValidationError, table: type[BaseModel] | None = None) -> Fau
     first = next((error for error in found if error["type"] in _UNKNOWN), found[0])
     if first["type"] == CONTRADICTION:
         field, words = first["ctx"]["field"], first["ctx"]["words"]
-        return Fault(_named(field.split(".")), field, words)
+        parts = (int(part) if part.isdecimal() else part for part in field.split("."))
+        return Fault(_named(parts), field, words)
     location = _within(table, first["loc"])
     if first["type"].startswith("union_tag"):
         location = (*location, "name")
@@ -55,8 +56,8 @@ def fault(problem: ValidationError, table: type[BaseModel] | None = None) -> Fau
 
 
 def _named(location: Iterable[str | int]) -> str:
-    parts = (str(part) for part in location if part != _OF_KEY)
-    return one_line(".".join(p for p in parts if not p.isdecimal()), most=MOST_SHOWN_CHARS)
+    parts = (part for part in location if isinstance(part, str) and part != _OF_KEY)
+    return one_line(".".join(parts), most=MOST_SHOWN_CHARS)
 
 
 def _within(table: type[BaseModel] | None, location: _Location) -> _Location:
@@ -64,19 +65,26 @@ def _within(table: type[BaseModel] | None, location: _Location) -> _Location:
     kept: list[str | int] = []
     tables = [table] if table else []
     for part in location:
-        fields = [one.model_fields[part] for one in tables if part in one.model_fields]
-        if len(tables) > 1 and isinstance(part, str) and isinstance((kept or [""])[-1], int):
-            tables = [one for one in tables if part in _tags(one)] or tables
+        tagged = [one for one in tables if part in _tags(one)]
+        if tagged and len(tables) > 1 and kept and isinstance(kept[-1], int):
+            tables = tagged
             continue
         kept.append(part)
         if isinstance(part, str):
-            tables = [inner for field in fields for inner in tables_in(field.annotation)]
+            tables = _inside(tables, part)
     return tuple(kept)
 
 
+def _inside(tables: Iterable[type[BaseModel]], name: str) -> list[type[BaseModel]]:
+    """Return the tables that a field of this name holds, in any of some tables."""
+    fields = [one.model_fields[name] for one in tables if name in one.model_fields]
+    return [inner for field in fields for inner in tables_in(field.annotation)]
+
+
 def _tags(table: type[BaseModel]) -> tuple[object, ...]:
+    """Return the names that tell a table from others in its place."""
     field = table.model_fields.get("name")
-    return getattr(field.annotation, "__args__", ()) if field else ()
+    return get_args(field.annotation) if field else ()
 
 
 def _words(error: ErrorDetails, table: type[BaseModel] | None, location: _Location) -> str:
@@ -99,8 +107,7 @@ def _known(table: type[BaseModel] | None, location: Iterable[str | int]) -> list
     tables = [table] if table else []
     for part in location:
         if isinstance(part, str):
-            fields = [one.model_fields[part] for one in tables if part in one.model_fields]
-            tables = [inner for field in fields for inner in tables_in(field.annotation)]
+            tables = _inside(tables, part)
     return list(dict.fromkeys(name for one in tables for name in one.model_fields))
 
 

@@ -77,7 +77,30 @@ def _data(lock: "Lock") -> Iterator[Contradiction]:
         yield "data", f"must have its splits in the order {_shown(_SPLITS)}"
     for index, part in enumerate(lock.data):
         yield from _part(f"data.{index}", part)
+    yield from _alike(lock.data)
+    yield from _split_off(lock.data)
     yield from _held_out(lock.data)
+
+
+def _alike(data: list["Data"]) -> Iterator[Contradiction]:
+    """All files of a run are read one way: what a lock says of one holds for all."""
+    for index, part in enumerate(data):
+        for name in ("prompt_column", "completion_column", "system"):
+            if getattr(part, name) != getattr(data[0], name):
+                yield f"data.{index}.{name}", "is not that of the training rows"
+
+
+def _split_off(data: list["Data"]) -> Iterator[Contradiction]:
+    """Validation rows that are split off, and the training rows that are left, say one split."""
+    train = data[0]
+    split = next((part.fraction for part in data if part.split == "validation"), 0.0)
+    for index, part in enumerate(data):
+        half = part.split in ("train", "validation")
+        if part.split != "general" and part.fraction != (split if half else 0.0):
+            yield f"data.{index}.fraction", "is a share of rows that are not split off"
+        other = part.split_seed != train.split_seed or (half and part.split_by != train.split_by)
+        if split and part.split != "test" and other:
+            yield f"data.{index}.split_seed", "is of another split than the training rows"
 
 
 def _part(key: str, part: "Data") -> Iterator[Contradiction]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lockfiles import intent, text
 from lockfiles.errors import StaleLock, UsageProblem
-from lockfiles.files import at_home, path_problem
+from lockfiles.files import at_home, length_problem, path_problem
 from lockfiles.harmless import one_line
 from lockfiles.lock import Data, Lock
 from planner.interview.answers import Answers, check
@@ -88,23 +88,19 @@ def known(lock: Lock, at: Path, located: Mapping[str, Path]) -> dict[str, Path]:
     found = {
         name: located.get(name) or beside.get(name) or _answered(answers, name) for name in names
     } | {name: located.get(name) or beside.get(name) for name in others}
-    return {name: _absolute(folder, name, place) for name, place in found.items() if place}
+    return {name: _resolved(folder, place) for name, place in found.items() if place}
 
 
-def _absolute(folder: Path, name: str, place: Path) -> Path:
-    """Return a path without `~` and links. Raises UsageProblem for what can be no path."""
+def _resolved(folder: Path, place: Path) -> Path:
+    shown = one_line(place, most=MOST_SHOWN_CHARS)
+    whole = folder / at_home(place)
+    if wrong := path_problem(str(place)) or length_problem(str(whole)):
+        raise UsageProblem(f"`{shown}` {wrong}.", hint="add `--locate NAME=PATH`")
     try:
-        path = (folder / at_home(place)).resolve()
-        path.exists()
-    except (OSError, RuntimeError, ValueError) as problem:
-        # RuntimeError: an unknown user or a loop of links; ValueError: a NUL
-        reason = getattr(problem, "strerror", None) or problem
-        shown = one_line(place, most=200)
-        raise UsageProblem(
-            f"`{shown}` for `{one_line(name, most=40)}` is no path: {one_line(reason, most=100)}.",
-            hint=f"add `--locate {one_line(name, most=40)}=PATH`",
-        ) from None
-    return path
+        return whole.resolve()
+    except (OSError, RuntimeError) as problem:  # RuntimeError: links in a circle
+        reason = getattr(problem, "strerror", None) or "its links go in a circle"
+        raise UsageProblem(f"`{shown}` is no place: {reason}.", hint=f"ls -ld {shown}") from None
 
 
 def check_fresh(lock: Lock, answers: Answers, *, at: Path, intent: Path) -> None:

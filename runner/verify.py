@@ -235,6 +235,7 @@ def _check_parts(lock: Lock, rows: Corpus) -> None:
         part = rows.part(locked.split)
         key = f"data.{index}"
         found += differing(
+            (f"{key}.format", locked.format, part.format if part else ""),
             (f"{key}.rows", locked.rows, len(part.rows) if part else 0),
             (f"{key}.sha256", locked.sha256, part.sha256 if part else ""),
             (f"{key}.tokens_sha256", locked.tokens_sha256, part.tokens_sha256 if part else ""),

@@ -66,7 +66,7 @@ LOCK = Lock.model_validate(
                 "prompt_column": "",
                 "completion_column": "",
                 "system": "",
-                "fraction": 0.1,
+                "fraction": 0.0,
                 "split_seed": 17,
                 "rows": 675,
                 "sha256": SHA,

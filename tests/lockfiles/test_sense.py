@@ -51,6 +51,7 @@ def stages(*names: str) -> list[dict[str, Any]]:
 
 
 TRAIN = LOCK.data[0].model_dump()
+SPLIT: dict[str, Any] = {"fraction": 0.1, "split_by": "groups"}
 FULL = [("method.rank", 0), ("method.alpha", 0), ("method.dropout", 0.0), ("method.targets", [])]
 WHOLE = stages("prepare", "train", "report")
 
@@ -59,7 +60,7 @@ WHOLE = stages("prepare", "train", "report")
     "changes",
     [
         [],
-        [("data", [TRAIN, part("validation", source="local:train", fraction=0.1)]),
+        [("data", [TRAIN | SPLIT, part("validation", source="local:train", **SPLIT)]),
          ("stage", WHOLE)],
         [("data", [TRAIN, part("test")]),
          ("stage", stages("prepare", "train", "evaluate", "report"))],
@@ -107,6 +108,13 @@ def test_what_a_plan_can_write_is_a_lock(changes: list[tuple[str, object]]) -> N
         ([("data.0", TRAIN | HUB | {"commit": ""})], "`data.commit` on line"),
         ([("data.0.files", [FILE])], "`data.files`"),
         ([("data.0.hub_split", "train")], "`data.hub_split` on line"),
+        ([("data.0.fraction", 0.1)], "a share of rows that are not split off"),
+        ([("data", [TRAIN, part("validation", source="local:train", **SPLIT)])],
+         "a share of rows that are not split off"),
+        ([("data", [TRAIN | SPLIT, part("validation", source="local:train", fraction=0.1,
+                                        split_seed=3, split_by="groups")])],
+         "of another split than the training rows"),
+        ([("data", [TRAIN, part("test", system="Say yes.")])], "not that of the training rows"),
         ([("data.0.format", "columns")], "`data.prompt_column` on line"),
         ([("fix", [{"source": "train", "step": "redact", "what": "empty", "rows": 1}])],
          "`fix.what` on line"),

@@ -288,3 +288,11 @@ def test_a_lock_for_a_newer_program_is_refused(lock: Lock) -> None:
     newer = lock.model_copy(update={"requires_runner": "99.0"})
     with pytest.raises(UsageProblem, match="needs Tunelock 99"):
         verify.check_whole(newer)
+
+
+@pytest.mark.parametrize("name", ["first", "last-of-revision-0"])
+def test_locks_of_an_older_revision_are_read_and_hold(name: str) -> None:
+    """Written for an NVIDIA L4 by the programs of their time."""
+    found = locks.read(Path(__file__).parents[1] / "lockfiles" / "old" / f"{name}.lock")
+    assert found.revision == 0 < locks.REVISION
+    verify.check_whole(found)
