@@ -50,7 +50,7 @@ def main(text: str) -> int:
     except TunelockError as problem:
         if not told:
             error = {"error": problem.message, "hint": problem.hint}
-            _tell(error | {"exit_code": problem.exit_code})
+            _tell(error | {"details": problem.details, "exit_code": problem.exit_code})
         return problem.exit_code
     return 0
 
