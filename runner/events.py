@@ -6,6 +6,8 @@ and its own fields. Fields that are the same for every stage:
 - `warning`: `text`; `stalled_seconds` where a stage process has sent no heartbeat for so long
   (0: it is heard again); `quiet_seconds` where it lives but reports no progress; `damaged_lines`
   where lines of the file were passed over.
+- `failed`: `message`, `hint`, `exit_code`, and `details`: further lines, such as the fields that
+  differ.
 - `progress`: `what`, `done`, `total`, `unit`; `stop_within_seconds` once a stop was asked for:
   the stage is ended after so long.
 
@@ -25,7 +27,7 @@ from typing import Any, Literal, Self, get_args
 
 from lockfiles.errors import RunFailed
 from lockfiles.files import open_regular
-from runner.safe_folder import OwnFolder
+from runner.safe_folder import OwnFolder, not_ours
 
 Kind = Literal[
     "started", "progress", "done", "failed", "step", "evaluation",
@@ -40,6 +42,8 @@ BLOCK_BYTES = 4 << 20
 """What is read at once: at least one whole line."""
 MOST_BYTES = 1 << 30
 """Of a larger file its end is read."""
+_MOST_TAIL_BYTES = 16 << 20
+"""A longer end without a newline is no event that was torn."""
 _MOMENT_BYTES = 1 << 16
 _CUT_CHARS = 4000
 _MOST_SEQ = 1 << 53
@@ -131,7 +135,8 @@ class Tail:
         if self._skipping:
             self._skipping = False
             del lines[0]
-        found = [event for line in lines if (event := parsed(line)) is not None]
+        objects = (line for line in lines if line[:1] == b"{")
+        found = [event for line in objects if (event := parsed(line)) is not None]
         self.damaged += len(lines) - len(found)
         return found
 
@@ -201,8 +206,12 @@ class Writer:
         finally:
             if within is None:
                 folder.close()
-        _cut_tail(self._descriptor)
-        self._seq, self.damaged = _numbered(path)
+        try:
+            _cut_tail(self._descriptor, path)
+            self._seq, self.damaged = _numbered(path)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -260,10 +269,12 @@ def _cut(fields: dict[str, Any]) -> dict[str, Any]:
     return short if len(json.dumps(short)) < LINE_BYTES // 2 else {"text": "an event too long"}
 
 
-def _cut_tail(descriptor: int) -> None:
-    """Cut what follows the last newline."""
-    end = os.fstat(descriptor).st_size
+def _cut_tail(descriptor: int, path: Path) -> None:
+    """Cut what follows the last newline. Raises UsageProblem where that is no torn event."""
+    end = size = os.fstat(descriptor).st_size
     while end > 0:
+        if size - end > _MOST_TAIL_BYTES:
+            raise not_ours(path, "has no line at its end")
         begin = max(0, end - BLOCK_BYTES)
         place = os.pread(descriptor, end - begin, begin).rfind(b"\n")
         if place >= 0:

@@ -196,7 +196,8 @@ class _Run:
                 for name in names:
                     self._stage(name)
         except TunelockError as problem:
-            told = {"message": problem.sentence, "hint": problem.hint}
+            told: dict[str, Any] = {"message": problem.message, "hint": problem.hint}
+            told["details"] = list(problem.details)
             with suppress(RunFailed):  # no room for it: what came before says why
                 self.writer.append("run", "failed", told | {"exit_code": problem.exit_code})
             raise
@@ -278,7 +279,8 @@ class _Run:
         told = _last_failure(self.folder / EVENTS, name, since)
         kind = _ERRORS.get(code, RunFailed)
         message = told.get("message") or f"The stage `{name}` ended with exit code {code}."
-        return kind(message, hint=told.get("hint") or f"see {self.folder / LOG}")
+        hint = told.get("hint") or f"see {self.folder / LOG}"
+        return kind(message, hint=hint, details=told.get("details") or ())
 
     def _stopped(self) -> TunelockError:
         if self.stop.signal == signal.SIGINT:

@@ -165,6 +165,7 @@ def _failed(event: Event, snapshot: Snapshot) -> list[str]:
     if failure is None:  # of a stage that the run does not have
         return []
     told = [f"{failure.state}: {clean(failure.message) or 'no reason was given'}"]
+    told += [f"  {clean(line)}" for line in failure.details]
     return told + ([f"hint: {clean(failure.hint)}"] if failure.hint else [])
 
 

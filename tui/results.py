@@ -1,6 +1,5 @@
 """What a finished run has to show, in a few lines."""
 
-import json
 import textwrap
 from pathlib import Path
 
@@ -61,8 +60,9 @@ def _memory(predicted_bytes: int, measured_bytes: int | None) -> str:
 def _files(folder: Path, lock: locks.Lock) -> list[tuple[str, str]]:
     if "gguf" not in lock.integrity:
         return []
-    done = place(lock, folder, "gguf").final / "done.json"
-    made = json.loads(done.read_text(encoding="utf-8"))
+    made = place(lock, folder, "gguf").done(lock.integrity["gguf"])
+    if made is None:
+        return []
     files = [
         ("gguf", f"{folder / file['path']}  {size(file['size_bytes'])}")
         for file in made["gguf"].values()

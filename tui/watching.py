@@ -81,12 +81,14 @@ class Reader:
 
     def _next(self, until: int | None = None) -> list[Event]:
         try:
-            return self._tail.next(until=until)
+            events = self._tail.next(until=until)
         except OSError as problem:
             raise UsageProblem(
                 f"`{self._tail.path}` cannot be read: {problem.strerror}.",
                 hint=f"ls -l {shlex.quote(str(self._tail.path))}",
             ) from None
+        self._damage_told |= any("damaged_lines" in event.fields for event in events)
+        return events
 
     def _notes(self) -> list[Event]:
         told: list[dict[str, object]] = []

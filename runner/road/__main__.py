@@ -61,7 +61,11 @@ def _carry_out(given: context.Context) -> int:
 
 def _failed(given: context.Context, problem: TunelockError) -> int:
     given.line.send(
-        "failed", message=problem.sentence, hint=problem.hint, exit_code=problem.exit_code
+        "failed",
+        message=problem.message,
+        hint=problem.hint,
+        details=list(problem.details),
+        exit_code=problem.exit_code,
     )
     return problem.exit_code
 

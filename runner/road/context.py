@@ -1,7 +1,6 @@
 """What a stage process is given: its lock, where things lie, its folder, and its line out."""
 
 import json
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,7 @@ class Context:
         Raises UsageProblem where it holds a link, or what is not this user's.
         """
         at = place(self.lock, self.run, stage)
-        with suppress(FileNotFoundError):  # the folder of this stage itself, where it will stand
+        if stage != self.stage:  # this stage's own is where its result will stand
             at.check()
         return at.final
 

@@ -1,6 +1,7 @@
 """Damaged event files: what is no event is passed over and said, and a run goes on after it."""
 
 import json
+import os
 import random
 import resource
 import signal
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lockfiles.errors import RunFailed, TunelockError
+from lockfiles.errors import RunFailed, TunelockError, UsageProblem
 from runner.events import BLOCK_BYTES, LINE_BYTES, Event, Tail, Writer, read
 from tests.tui.test_snapshot import BEGUN
 from tui import watching
@@ -63,6 +64,18 @@ def test_a_torn_tail_is_cut_and_nothing_else(tail: bytes, tmp_path: Path) -> Non
     with Writer(path) as writer:
         assert writer.append("train", "done", {}).seq == 5
     assert path.read_bytes().startswith(GOOD % 4 + b"\n{")
+
+
+def test_a_file_without_lines_is_not_cut(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.touch()
+    os.truncate(path, 900 << 30)
+    begun = time.monotonic()
+    with pytest.raises(UsageProblem, match="has no line at its end"):
+        Writer(path)
+    assert watching.snapshot_of(tmp_path).stages == ()
+    assert time.monotonic() - begun < 20
+    assert path.stat().st_size == 900 << 30
 
 
 def test_a_large_file_is_read_block_by_block(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A run folder that was there before: nothing in it is read, written or removed through a link."""
+"""A run folder that stood there before: nothing in it is used through a link."""
 
 import json
 import os

@@ -25,6 +25,7 @@ def summary(snapshot: Snapshot, state: str, *, now: float | None = None) -> list
     if snapshot.failure is not None and state != "running":
         failure = snapshot.failure
         lines.append(f"  {clean(failure.stage)}: {clean(failure.message) or 'no reason was given'}")
+        lines += [f"    {clean(line)}" for line in failure.details]
         lines += [f"  hint: {clean(failure.hint)}"] if failure.hint else []
     return lines
 

@@ -85,6 +85,8 @@ class Failure:
     message: str
     hint: str
     exit_code: int
+    details: tuple[str, ...] = ()
+    """Further lines below the message."""
 
     @property
     def state(self) -> StageState:

@@ -13,6 +13,7 @@ _KEPT_SAMPLES = 6
 _KEPT_WARNINGS = 20
 _MOST_STAGES = 64
 _KEPT_ARTIFACTS = 64
+_KEPT_DETAILS = 20
 _MOST_CHARS = 4000
 _MOST_WHOLE = 1 << 62
 _MOST_EXIT_CODE = 255
@@ -70,7 +71,7 @@ def _run_failed(snapshot: Snapshot, event: Event) -> Snapshot:
     if before is not None:
         failure = replace(
             failure, stage=before.stage, message=failure.message or before.message,
-            hint=failure.hint or before.hint,
+            hint=failure.hint or before.hint, details=failure.details or before.details,
         )  # fmt: skip
     stages = tuple(
         replace(stage, state=failure.state) if stage.state == "running" else stage
@@ -119,7 +120,14 @@ def _failed(snapshot: Snapshot, event: Event) -> Snapshot:
 
 def _failure(event: Event) -> Failure:
     exit_code = min(_whole(event.fields, "exit_code") or 1, _MOST_EXIT_CODE)
-    return Failure(event.stage, _text(event, "message"), _text(event, "hint"), exit_code)
+    told = event.fields.get("details")
+    texts = (
+        [one[:_MOST_CHARS] for one in told if isinstance(one, str)]
+        if isinstance(told, list)
+        else []
+    )
+    details = tuple(texts[:_KEPT_DETAILS])
+    return Failure(event.stage, _text(event, "message"), _text(event, "hint"), exit_code, details)
 
 
 def _progress(snapshot: Snapshot, event: Event) -> Snapshot:
