@@ -1,4 +1,4 @@
-"""A whole run beside planted files: every stage, and the rehearsal, does as if they were not there."""
+"""A whole run beside planted files: no stage, and no rehearsal, takes notice of them."""
 
 import json
 import shutil

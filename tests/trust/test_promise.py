@@ -167,7 +167,8 @@ QUICK: tuple[tuple[Spoil, int], ...] = (
 SLOW: tuple[tuple[Spoil, int], ...] = (
     (other_package, 4), (weights, 5), (no_held_out_rows, 2), (memory, 4), (little_memory, 5),
     (disk, 4), (card, 4), (family, 5), (parameters, 5), (pad_id, 5), (tokens, 5), (scored, 5),
-    (row_format, 5), (order, 5), (longer, 5), (link, 2), (no_weights, 2), (rope, 2), (quantized, 2), (row, 5),
+    (row_format, 5), (order, 5), (longer, 5), (link, 2),
+    (no_weights, 2), (rope, 2), (quantized, 2), (row, 5),
 )  # fmt: skip
 
 
