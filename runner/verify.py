@@ -29,11 +29,14 @@ from planner.data.template import ChatTemplate, load_template
 from planner.data.tokenizer import Tokenizer
 from planner.data.training import variant
 from planner.integrity import integrity
+from planner.memory import ESTIMATOR, estimate
 from planner.model_folder import CONFIG, is_weights
 from planner.special import special_tokens
 from runner import places as inputs
 from runner import view
 from runner.differing import SHOWN, differing, refuse
+from runner.rehearse.lock import model_of as shape_of
+from runner.rehearse.lock import profile_of
 from runner.view import View
 
 __all__ = ["SHOWN", "Told", "check_model", "corpus_of", "model_of", "refuse", "template_of"]
@@ -41,6 +44,8 @@ __all__ = ["SHOWN", "Told", "check_model", "corpus_of", "model_of", "refuse", "t
 Told = Callable[[str, int, int, str], None]
 """Called with what is done, how much of it, out of how much, and the unit."""
 
+LEAST_PREDICTED = 0.9
+"""The share of the closed form's memory that a lock must predict."""
 TENSORS = {"train": "result", "merge": "model"}
 """The stages that leave tensors, and the folder in which each does."""
 
@@ -202,6 +207,7 @@ def corpus_of(lock: Lock, model: Path, places: Mapping[str, Path], told: Told = 
     _check_special(lock, model, tokenizer, rows)
     held_out.check(rows)
     _check_orders(lock)
+    _check_prediction(lock, rows)
     return rows
 
 
@@ -285,6 +291,22 @@ def _check_special(lock: Lock, model: Path, tokenizer: Tokenizer, rows: Corpus) 
         ),
         "the special tokens",
     )
+
+
+def _check_prediction(lock: Lock, rows: Corpus) -> None:
+    """Compare the predicted memory with what the closed form gives for these rows.
+
+    Only where it predicts less is that a danger: a run that does not fit would pass for one that
+    does. A rehearsed prediction is a measurement, and cannot be made again here.
+    """
+    train, locked = rows.part("train"), lock.prediction.peak_bytes
+    if lock.prediction.estimator != ESTIMATOR or train is None:
+        return
+    longest = max(len(row.input_ids) for row in train.encoded)
+    plan = profile_of(lock, longest, padded=lock.train.micro_batch > 1)
+    found = estimate(shape_of(lock), plan).peak.peak_bytes
+    if locked < LEAST_PREDICTED * found:
+        refuse(differing(("prediction.peak_bytes", locked, found)), "the memory of its own plan")
 
 
 def _check_orders(lock: Lock) -> None:
