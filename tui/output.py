@@ -9,7 +9,6 @@ import os
 import select
 import shlex
 import sys
-import traceback
 from collections.abc import Callable, Iterable
 from typing import NoReturn
 
@@ -157,6 +156,8 @@ def _tell(problem: TunelockError) -> None:
 def _sentence(fault: BaseException) -> TunelockError:
     """Return what a person reads of an exception that nobody expected."""
     if os.environ.get(TRACEBACK):
+        import traceback
+
         notes("".join(traceback.format_exception(fault)).rstrip("\n").split("\n"))
     if isinstance(fault, OSError) and fault.strerror:
         return _of_system(fault)
