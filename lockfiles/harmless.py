@@ -9,6 +9,7 @@ Arabic number sign), the two joiners that spelling needs, and the selectors of a
 """
 
 import json
+import math
 import re
 from collections.abc import Iterable
 
@@ -64,14 +65,28 @@ def masked(text: str) -> str:
 
 
 def json_text(value: object, *, indent: int | None = None) -> str:
-    """Return a value as JSON that reads back the same, with what acts as JSON's own escapes."""
-    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    """Return a value as JSON that reads back the same, with what acts as JSON's own escapes.
+
+    A number that is not finite, which JSON lacks, becomes null.
+    """
+    try:
+        text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
     return _ACTING_IN_JSON.sub(_escape_in_json, text)
 
 
 def is_harmless(text: str) -> bool:
     """Return whether a text is shown as it is."""
     return _ACTING.search(text) is None
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -52,6 +52,12 @@ def main(text: str) -> int:
             error = {"error": problem.message, "hint": problem.hint}
             _tell(error | {"details": problem.details, "exit_code": problem.exit_code})
         return problem.exit_code
+    except Exception as problem:
+        if told:  # the traceback goes to the run's log
+            raise
+        words = " ".join(f"{type(problem).__name__}: {problem}".split())
+        _tell({"error": f"The run could not be started: {words}.", "exit_code": 1})
+        return 1
     return 0
 
 

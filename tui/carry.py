@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from lockfiles.errors import Stopped, TunelockError
 from runner.__main__ import order_text
@@ -50,16 +51,20 @@ def detached(order: Order, face: Face) -> int:
 
     Raises the error that kept it from beginning.
     """
-    supervisor = subprocess.Popen(
-        [sys.executable, "-P", "-m", "runner", order_text(order)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-        text=True,
-    )
-    assert supervisor.stdout is not None
-    with supervisor.stdout as line:
-        told = json.loads(line.readline() or '{"error": "The run could not be started."}')
+    with TemporaryFile() as said:  # libraries may speak before the run has its log
+        supervisor = subprocess.Popen(
+            [sys.executable, "-P", "-m", "runner", order_text(order)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            start_new_session=True,
+            text=True,
+        )
+        assert supervisor.stdout is not None
+        with supervisor.stdout as line:
+            told = json.loads(line.readline() or '{"error": "The run could not be started."}')
+        said.seek(0)
+        output.notes(said.read().decode("utf-8", "replace").splitlines())
     if "run" not in told:
         supervisor.wait()
         hint, details = told.get("hint", ""), told.get("details", ())

@@ -9,11 +9,10 @@ import os
 import select
 import shlex
 import sys
-import traceback
 from collections.abc import Callable, Iterable
 from typing import NoReturn
 
-from lockfiles.errors import TunelockError
+from lockfiles.errors import TunelockError, UsageProblem
 from lockfiles.harmless import escaped, json_text, one_line
 from tui import streams
 
@@ -157,6 +156,8 @@ def _tell(problem: TunelockError) -> None:
 def _sentence(fault: BaseException) -> TunelockError:
     """Return what a person reads of an exception that nobody expected."""
     if os.environ.get(TRACEBACK):
+        import traceback
+
         notes("".join(traceback.format_exception(fault)).rstrip("\n").split("\n"))
     if isinstance(fault, OSError) and fault.strerror:
         return _of_system(fault)
@@ -175,11 +176,13 @@ def _of_system(fault: OSError) -> TunelockError:
         writing = fault.errno in _OF_WRITING
         what = "The output cannot be written" if writing else "The system refused something"
         return TunelockError(f"{what}: {fault.strerror}.", hint="df -h .")
-    place = os.fsdecode(fault.filename) if isinstance(fault.filename, bytes) else fault.filename
-    look = "df -h" if fault.errno in _OF_WRITING else "ls -ld"
-    return TunelockError(
-        f"`{place}` cannot be used: {fault.strerror}.", hint=f"{look} {shlex.quote(str(place))}"
-    )
+    name = fault.filename
+    place = os.fsdecode(name) if isinstance(name, bytes) else str(name)
+    message = f"`{one_line(place, most=_SAID_CHARS)}` cannot be used: {fault.strerror}."
+    if fault.errno in _OF_WRITING:
+        return TunelockError(message, hint="df -h .")
+    short = len(place) <= _SAID_CHARS
+    return UsageProblem(message, hint=f"ls -ld {shlex.quote(place)}" if short else "ls -l .")
 
 
 def said(fault: BaseException) -> str:

@@ -12,6 +12,9 @@ from planner.hub_data.reference import is_reference
 from planner.interview.question import Question, from_text, normal
 from tui.folding import folded
 
+_KEPT_CHARS = 200
+"""What is shown at most of an answer that cannot be edited."""
+
 
 def ask(
     questions: Sequence[Question],
@@ -69,9 +72,9 @@ def _prompt(question: Question, value: object, folder: Path) -> questionary.Ques
     shown = _in_words(value)
     validate = _validator(question, folder, empty_keeps=not is_harmless(shown))
     if not is_harmless(shown):  # a line to edit would give it to the terminal as it is
-        title, shown = f"{title} (Enter keeps `{one_line(shown)}`)", ""
+        title, shown = f"{title} (Enter keeps `{one_line(shown, most=_KEPT_CHARS)}`)", ""
     if question.kind == "path":
-        return questionary.path(title, default=shown, validate=validate)
+        return questionary.path(title, default=shown, validate=validate, file_filter=is_harmless)
     return questionary.text(title, default=shown, validate=validate)
 
 

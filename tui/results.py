@@ -22,8 +22,8 @@ def lines(folder: Path) -> list[str]:
     rows = batch(train.micro_batch, train.accumulation, lock.stream.packing)
     told = [
         ("verdict", f"{lock.decision.verdict}: {' '.join(lock.decision.reasons)}"),
-        ("method", f"{kind}: {why['method.kind']} {why.get('method.rank', '')}".strip()),
-        ("batch", f"{rows}: {why['train.micro_batch']}"),
+        ("method", f"{kind}: {why.get('method.kind', '')} {why.get('method.rank', '')}".strip()),
+        ("batch", f"{rows}: {why.get('train.micro_batch', '')}".strip()),
         ("memory", _memory(lock.prediction.peak_bytes, receipt.measured.peak_bytes)),
     ]
     base, tuned = receipt.evaluation.base, receipt.evaluation.tuned

@@ -3,6 +3,7 @@
 import os
 from typing import TypeVar
 
+from rich.console import RenderableType
 from textual.app import App
 
 from tui import output
@@ -17,6 +18,10 @@ class Sentenced(App[Result]):
     def fault(self) -> Exception | None:
         """What ended the screen before its time."""
         return self._exception
+
+    def panic(self, *renderables: RenderableType) -> None:
+        """Close without what Textual prints of an error."""
+        self._fatal_error()
 
     def _fatal_error(self) -> None:
         """Close without the traceback that Textual prints, which shows local values."""

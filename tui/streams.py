@@ -9,7 +9,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
-from typing import TextIO
+from typing import Any, TextIO
 
 from lockfiles.harmless import escaped, one_line
 
@@ -65,7 +65,11 @@ def _escape_lacking(problem: UnicodeError) -> tuple[str, int]:
 
 
 class _Record(logging.LogRecord):
-    """A log line of any library; it may quote a file or a server."""
+    """A log line of any library, without its traceback; it may quote a file or a server."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.exc_info = self.stack_info = None
 
     def getMessage(self) -> str:
         return escaped(super().getMessage())

@@ -5,12 +5,12 @@ Nothing in it is markup, style or link, every character can be seen, and a line 
 
 from collections.abc import Iterable
 
-from rich.cells import chop_cells
 from rich.text import Text
 from textual.content import Content
 from textual.widgets import Input, Static
 
 from lockfiles.harmless import escaped, joined, masked
+from tui.wizard.cells import beginning
 
 
 def content(lines: Iterable[str]) -> Content:
@@ -21,7 +21,7 @@ def content(lines: Iterable[str]) -> Content:
 def fitting(line: str, cells: int) -> str:
     """Return a line cut to a width in cells."""
     line = escaped(line)
-    return chop_cells(line, cells)[0] if line and cells > 0 else ""
+    return beginning(line, cells) if line and cells > 0 else ""
 
 
 class Words(Static):

@@ -60,6 +60,7 @@ def test_json_reads_back_the_same_and_nothing_in_it_acts() -> None:
         assert json.loads(text) == value
         assert is_harmless(text.replace("\n", ""))
     assert json_text("é日本") == '"é日本"'
+    assert json_text({"a": [1.5, float("nan"), (float("-inf"),)]}) == '{"a": [1.5, null, [null]]}'
 
 
 def test_a_masked_text_keeps_its_length() -> None:

@@ -120,6 +120,10 @@ def _own_errors(text: str, folder: Path) -> Shown:
         handler = logging.StreamHandler()
         log.addHandler(handler)
         log.warning("a%s", text)
+        try:
+            raise ValueError(text)
+        except ValueError:
+            log.exception("b")
         log.removeHandler(handler)
 
     with warnings.catch_warnings():

@@ -96,23 +96,25 @@ def test_no_style_is_written_where_there_is_no_terminal_and_no_utf_8(folder: Pat
 
 FAULTS = {
     "OSError(28, 'No space left on device', '/a b/c')": (
-        "`/a b/c` cannot be used: No space left on device.", "df -h '/a b/c'",
+        1, "`/a b/c` cannot be used: No space left on device.", "df -h .",
     ),
     "OSError(36, 'File name too long', 'x')": (
-        "`x` cannot be used: File name too long.", "ls -ld x",
+        2, "`x` cannot be used: File name too long.", "ls -ld x",
     ),
     "OSError(5, 'Input/output error')": (
-        "The output cannot be written: Input/output error.", "df -h .",
+        1, "The output cannot be written: Input/output error.", "df -h .",
     ),
-    "MemoryError()": ("Memory ran out.", "free -h; a smaller input needs less"),
-    "BrokenPipeError(32, 'Broken pipe')": ("The system refused something: Broken pipe.", "df -h ."),
+    "MemoryError()": (1, "Memory ran out.", "free -h; a smaller input needs less"),
+    "BrokenPipeError(32, 'Broken pipe')": (
+        1, "The system refused something: Broken pipe.", "df -h .",
+    ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_of_the_system_is_one_sentence(fault: str) -> None:
-    message, hint = FAULTS[fault]
-    assert raising(fault) == (1, f"error: {message}\nhint: {hint}\n")
+    code, message, hint = FAULTS[fault]
+    assert raising(fault) == (code, f"error: {message}\nhint: {hint}\n")
 
 
 @pytest.mark.parametrize(
