@@ -84,11 +84,8 @@ def ask(
 def _once(
     request: dict[str, Any], content: bytes, waits: Sequence[float]
 ) -> tuple[dict[str, Any], memoryview]:
-    rows = request.get("rows") or [request.get("row")]
-    size = len(content) + sum(map(_chars, filter(None, rows)))
-    more = {"bytes": limits.MORE_BYTES + limits.BYTES_PER_BYTE * size}
     try:
-        head, raw = process.call(request | more, content, waits)
+        head, raw = process.call(request | {"bytes": limits.MORE_BYTES}, content, waits)
     except process.Ended as ended:
         raise Fault("late" if ended.late else "ended", ended.how, ended.place) from None
     if "fault" in head:

@@ -7,6 +7,7 @@ format takes for text.
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,8 +53,8 @@ def _batches(file: int, size: int) -> Iterator[list[dict[str, Any]]]:
     more = limits.PARQUET_BYTES + limits.PARQUET_TIMES * size
     with limiting.bounded(limits.PARQUET_SECONDS, more):
         opened = parquet.ParquetFile(os.fdopen(file, "rb"))
-        names = opened.schema_arrow.names
-        if twice := next((name for at, name in enumerate(names) if name in names[:at]), None):
+        counts = Counter(opened.schema_arrow.names)
+        if twice := next((name for name, count in counts.items() if count > 1), None):
             raise _Twice(twice)
         batches = opened.iter_batches(batch_size=BATCH_ROWS, use_threads=False)
     while True:
