@@ -12,6 +12,9 @@ from lockfiles.errors import UsageProblem
 from planner.data.apart import client, limits
 from planner.data.apart.client import Fault, Loaded
 
+_MOST_TOKENS = 2**32
+"""Tokenizers count in 32 bits."""
+
 
 class TokenizerFails(UsageProblem):
     """A tokenizer takes more time or memory than it may, or ends its process."""
@@ -71,6 +74,10 @@ class Tokenizer:
         if self._vocabulary and ids and max(ids) >= self._vocabulary:
             said = f"the token {max(ids):,}, and the model has {self._vocabulary:,} tokens"
             raise self.failure(Fault("tokens", said))
+
+    def knows(self, token: int) -> bool:
+        """Return whether the model may have such a token."""
+        return token < (self._vocabulary or _MOST_TOKENS)
 
     def failure(self, fault: Fault) -> TokenizerFails:
         """Return the error of a tokenizer that made no tokens."""

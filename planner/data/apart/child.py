@@ -20,6 +20,7 @@ def main() -> None:
     while start := requests.read(frames.START.size):
         _, head, raw = frames.START.unpack(start)
         asked = frames.unpacked(requests.read(head))
+        asked["bytes"] += limits.BYTES_PER_BYTE * (head + raw)
         send(answers, _answer(work, asked, _raw(requests, raw)))
 
 

@@ -84,11 +84,8 @@ def ask(
 def _once(
     request: dict[str, Any], content: bytes, waits: Sequence[float]
 ) -> tuple[dict[str, Any], memoryview]:
-    rows = request.get("rows") or [request.get("row")]
-    size = len(content) + sum(map(_chars, filter(None, rows)))
-    more = {"bytes": limits.MORE_BYTES + limits.BYTES_PER_BYTE * size}
     try:
-        head, raw = process.call(request | more, content, waits)
+        head, raw = process.call(request | {"bytes": limits.MORE_BYTES}, content, waits)
     except process.Ended as ended:
         raise Fault("late" if ended.late else "ended", ended.how, ended.place) from None
     if "fault" in head:
@@ -104,15 +101,14 @@ def written(row: Row) -> dict[str, Any]:
     }
 
 
-def _chars(row: dict[str, Any]) -> int:
-    said = sum(len(content) + len(more) for _, content, more in row["messages"])
-    return said + len(row["tools"])
+def _chars(row: Row) -> int:
+    return sum(len(one.content) + len(one.more) for one in row.messages) + len(row.tools)
 
 
 def row_waits(rows: Sequence[Row]) -> list[float]:
     """Return the seconds that each row has to be rendered, and last all their tokens."""
     turns = [len(row.messages) for row in rows]
-    chars = sum(_chars(written(row)) for row in rows)
+    chars = sum(map(_chars, rows))
     return [*map(limits.row_seconds, turns), limits.token_seconds(chars, turns)]
 
 

@@ -13,7 +13,7 @@ ANSWER, AT = 0, 1
 
 OF_A_ROW = frozenset(["refused", "rewritten", "left-out"])
 """Faults of one row, behind which the others are still answered."""
-FAULTS = OF_A_ROW | {"memory", "size", "tokens", "broken", "missing"}
+FAULTS = OF_A_ROW | {"memory", "size", "tokens", "broken", "missing", "unreadable"}
 """All that a child says of a request without an answer."""
 
 

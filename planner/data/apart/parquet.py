@@ -7,6 +7,7 @@ format takes for text.
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from pyarrow import parquet
 
 from planner.data.apart import frames, limiting, limits
 from planner.data.apart.child import send
+from planner.data.files.lines import MAX_ROW_BYTES
 
 BATCH_ROWS = 256
 """Rows in memory at once."""
@@ -39,7 +41,7 @@ def main() -> None:
         send(answers, frames.packed({"fault": "its rows take too much memory", "row": row}))
     except BaseException as problem:
         said = (str(problem).splitlines() or [type(problem).__name__])[0][: limits.SAID_CHARS]
-        kind = "twice" if isinstance(problem, _Twice) else "fault"
+        kind = _KINDS.get(type(problem), "fault")
         send(answers, frames.packed({kind: said, "row": row}))
 
 
@@ -47,13 +49,20 @@ class _Twice(ValueError):
     """Holds the name of a column that stands more than once."""
 
 
+class _TooLong(ValueError):
+    """The next row is longer than a row may be."""
+
+
+_KINDS: dict[type[BaseException], str] = {_Twice: "twice", _TooLong: "long"}
+
+
 def _batches(file: int, size: int) -> Iterator[list[dict[str, Any]]]:
     pyarrow.set_cpu_count(1)
     more = limits.PARQUET_BYTES + limits.PARQUET_TIMES * size
     with limiting.bounded(limits.PARQUET_SECONDS, more):
         opened = parquet.ParquetFile(os.fdopen(file, "rb"))
-        names = opened.schema_arrow.names
-        if twice := next((name for at, name in enumerate(names) if name in names[:at]), None):
+        counts = Counter(opened.schema_arrow.names)
+        if twice := next((name for name, count in counts.items() if count > 1), None):
             raise _Twice(twice)
         batches = opened.iter_batches(batch_size=BATCH_ROWS, use_threads=False)
     while True:
@@ -71,8 +80,12 @@ def _framed(rows: list[dict[str, Any]]) -> Iterator[list[bytes]]:
     chars = 0
     for row in rows:
         text = json.dumps(row, ensure_ascii=False, separators=(",", ":"), default=_unheld)
-        listed.append(text.encode("utf-8", "surrogatepass"))
-        chars += len(listed[-1])
+        content = text.encode("utf-8", "surrogatepass")
+        if len(content) > MAX_ROW_BYTES:
+            yield listed
+            raise _TooLong
+        listed.append(content)
+        chars += len(content)
         if chars > _FRAME_BYTES:
             yield listed
             listed, chars = [], 0

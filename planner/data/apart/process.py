@@ -26,7 +26,7 @@ _THREADS = 8
 """The most threads of a tokenizer."""
 _PIPE_BYTES = 2**20
 _CHUNK_BYTES = 2**20
-_SECOND_LOOK_MS = 500
+_SECOND_LOOK_MS = 250
 """How long a call that is late is waited for once more: the machine may have been asleep."""
 _END_SECONDS = 5.0
 _ENDINGS = {int(signal.SIGABRT): "SIGABRT (out of memory)"}

@@ -44,7 +44,7 @@ class Work:
 
     def do(self, asked: dict[str, Any], raw: bytes) -> Answer:
         """Answer one request. Raises Refused, and anything that a tokenizer raises."""
-        self.place = 0
+        self._begin(0)  # from here on the time of the request runs, and not that of the start
         answer: Answer = getattr(self, f"_{asked['do']}")(asked, raw)
         return answer
 
@@ -158,6 +158,21 @@ class Work:
 
     def _id(self, asked: dict[str, Any], raw: bytes) -> Answer:
         return {"id": self._tokenizer(asked).token_to_id(raw.decode())}, b""
+
+    def _card(self, asked: dict[str, Any], raw: bytes) -> Answer:
+        """Return what stands under `configs` in a dataset's card, as JSON has it."""
+        from planner.data.apart import card
+
+        return {}, card.configs(raw)
+
+    def _configs(self, asked: dict[str, Any], raw: bytes) -> Answer:
+        """Return the configs of a dataset with these files, as its card states them."""
+        from planner.data.apart import card
+
+        try:
+            return {"configs": card.offered(json.loads(raw), asked["names"])}, b""
+        except card.Unreadable as problem:
+            raise Refused("unreadable", problem) from None
 
     def _tokenizer(self, asked: dict[str, Any]) -> Any:
         return _kept(self._tokenizers, asked["tokenizer"])

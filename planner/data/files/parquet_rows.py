@@ -37,10 +37,6 @@ class _Broken(Exception):
     """Holds why no further rows come."""
 
 
-class _TooLong(Exception):
-    """The next row is longer than a row may be."""
-
-
 def _rows(path: Path, child: subprocess.Popen[bytes], most: int) -> Iterator[RawRow]:
     number = 0
     try:
@@ -54,8 +50,6 @@ def _rows(path: Path, child: subprocess.Popen[bytes], most: int) -> Iterator[Raw
                     raise _Broken("a row that is none")
                 number += 1
                 yield RawRow(path, f"row {number}", _present(values))
-    except _TooLong:
-        raise too_long(path, f"row {number + 1}") from None
     except _Broken as broken:
         raise UsageProblem(
             f"`{path}` after row {number} is not valid Parquet: {f'{broken}'.rstrip('.')}.",
@@ -70,6 +64,8 @@ def _check_end(path: Path, head: dict[str, Any], number: int) -> None:
             f"`{path}` has the column `{head['twice']!s:.40}` twice.",
             hint="write it again with one of them",
         )
+    if "long" in head:
+        raise too_long(path, f"row {number + 1}")
     if head.get("end") != number:
         raise _Broken(f"{head.get('fault')!s:.{limits.SAID_CHARS}}")
 
@@ -82,7 +78,7 @@ def _answers(path: Path, child: subprocess.Popen[bytes], most: int) -> Iterator[
             heard += _read(child)
         _, size, _ = frames.START.unpack_from(heard)
         if size > 2 * MAX_ROW_BYTES:
-            raise _TooLong
+            raise _Broken("rows that are too long")
         while len(heard) < frames.START.size + size:
             heard += _read(child)
         total += size

@@ -1,17 +1,22 @@
 """Files that are broken on purpose: one sentence each, in little memory."""
 
+import contextlib
 import gzip
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
 import tracemalloc
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from lockfiles.errors import UsageProblem
+from planner.data.apart import limits
 from planner.data.files import lines
 from planner.data.files.json_rows import CHUNK_BYTES
 from planner.data.files.lines import MAX_ROW_BYTES
@@ -311,3 +316,55 @@ def test_a_conversation_of_too_many_turns_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps({"messages": turns * MOST_TURNS}))
     with pytest.raises(UsageProblem, match="line 1 has 4,096 turns, more than the 2,048"):
         load_table(path)
+
+
+def test_a_parquet_file_that_unpacks_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"prompt": ["a" * 1000] * 20_000, "completion": ["b"] * 20_000}), path)
+    assert path.stat().st_size < 20_000
+    monkeypatch.setattr(limits, "UNPACKED_BYTES", 2 * MIB)
+    monkeypatch.setattr(limits, "UNPACKED_TIMES", 1)
+    with pytest.raises(UsageProblem, match="unpacks to more than 2 MiB, far more than its size"):
+        load_table(path)
+    monkeypatch.undo()
+    long = "a" * (MAX_ROW_BYTES + 1)
+    pq.write_table(pa.table({"prompt": ["a", "b", long], "completion": ["b"] * 3}), path)
+    with pytest.raises(UsageProblem, match="row 3 is longer than 16 MiB"):
+        load_table(path)
+
+
+@pytest.mark.slow
+def test_a_parquet_file_whose_rows_take_all_memory(tmp_path: Path) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "a.parquet"
+    same = pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int32()), ["a" * 10**7])
+    pq.write_table(pa.table({"prompt": same, "completion": same}), path)
+    with pytest.raises(UsageProblem, match="its rows take too much memory"):
+        load_table(path)
+
+
+def test_parquet_values_that_are_no_text(tmp_path: Path) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "a.parquet"
+    for value in (b"\xff", date(2020, 1, 1), Decimal(1), 7, True):
+        pq.write_table(pa.table({"prompt": ["a"], "completion": [value]}), path)
+        with pytest.raises(UsageProblem, match="row 1 has no text in `completion`"):
+            load_table(path)
+
+
+def test_a_damaged_parquet_file_is_one_sentence(tmp_path: Path) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path, source = tmp_path / "a.parquet", random.Random(3)
+    table = {"prompt": [str(n) for n in range(300)], "completion": ["b"] * 300}
+    pq.write_table(pa.table(table), path)
+    whole = path.read_bytes()
+    for _ in range(6):
+        changed = bytearray(whole)
+        for _ in range(source.choice([1, 5, 30])):
+            changed[source.randrange(len(whole))] = source.randrange(256)
+        path.write_bytes(changed)
+        with contextlib.suppress(UsageProblem):
+            load_table(path)
