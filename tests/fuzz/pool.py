@@ -49,7 +49,10 @@ _NONE = Verdict(-1)
 
 
 def run(
-    case: Callable[[int, int], Verdict], numbers: Iterable[int], at_once: int
+    case: Callable[[int, int], Verdict],
+    numbers: Iterable[int],
+    at_once: int,
+    limit_bytes: int = LIMIT_BYTES,
 ) -> Iterator[Verdict]:
     """Yield the verdict of each number, in the order in which they end.
 
@@ -66,7 +69,7 @@ def run(
             if number is None:
                 exhausted = True
                 break
-            child = _Child(case, number, free.pop())
+            child = _Child(case, number, free.pop(), limit_bytes)
             running[child.reader] = child
         for reader in select.select([*running], [], [], 0.5)[0]:
             child = running[reader]
@@ -80,7 +83,9 @@ def run(
 class _Child:
     """One case that runs."""
 
-    def __init__(self, case: Callable[[int, int], Verdict], number: int, place: int) -> None:
+    def __init__(
+        self, case: Callable[[int, int], Verdict], number: int, place: int, limit_bytes: int
+    ) -> None:
         self.number, self.place, self._told = number, place, b""
         self._late = False
         self.reader, sender = os.pipe()
@@ -88,6 +93,7 @@ class _Child:
         self._pid = os.fork()
         if self._pid == 0:
             os.close(self.reader)
+            resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
             _carry_out(case, number, place, sender)
         os.close(sender)
 
@@ -130,7 +136,6 @@ def _carry_out(case: Callable[[int, int], Verdict], number: int, place: int, sen
     _SENDER = sender
     os.setpgid(0, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (LIMIT_BYTES, LIMIT_BYTES))
     devnull = os.open(os.devnull, os.O_RDONLY)
     os.dup2(devnull, 0)
     try:

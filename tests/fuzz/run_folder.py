@@ -32,7 +32,7 @@ def write(folder: Path, base: Base) -> Path:
     for number, stage in enumerate(lock.stage, start=1):
         at = run / "stages" / f"{number:02d}-{stage.name}"
         at.mkdir(parents=True)
-        report = json.loads((RECORDS / f"{at.name}.done.json").read_text("utf-8"))
+        report = json.loads((RECORDS / f"{stage.name}.done.json").read_text("utf-8"))
         text = json.dumps(report | {"digest": lock.integrity[stage.name]}, indent=1)
         (at / "done.json").write_text(text, "utf-8")
     shutil.copyfile(RECORDS / "receipt.json", at / "receipt.json")

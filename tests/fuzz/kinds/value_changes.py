@@ -20,8 +20,8 @@ SHORT = 60
 
 def literals() -> list[Any]:
     """Return the values of every closed set that a lock knows."""
-    source = Path(str(locks.__file__)).read_text("utf-8")
-    return sorted(set(re.findall(r'"([a-z0-9_-]{2,40})"', source)))
+    texts = (path.read_text("utf-8") for path in Path(str(locks.__file__)).parent.glob("*.py"))
+    return sorted({word for text in texts for word in re.findall(r'"([a-z0-9_-]{2,40})"', text)})
 
 
 class Kind:

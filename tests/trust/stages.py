@@ -1,0 +1,72 @@
+"""The stages `prepare` and `train` of a lock in this process, up to the trainer's first step."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lockfiles.errors import Stopped, TunelockError
+from lockfiles.lock import Lock
+from runner import places
+from runner.line import Line
+from runner.road import prepare, train
+from runner.road.context import Context, place
+from runner.stages import sft
+from tests.fuzz.bases import Base
+from tests.trust.reached import Reached, differing, other_tensors
+
+
+def carried(lock: Lock, base: Base, folder: Path) -> list[str]:
+    """Return each way in which what would be trained is not what the lock says.
+
+    A refusal of a lock that `check` took is one.
+    """
+    found: list[str] = []
+    run = folder / "run"
+    shutil.rmtree(run, ignore_errors=True)
+    line = Line(os.open(os.devnull, os.O_WRONLY))
+    here = places.find(lock, folder / "case.lock", {})
+
+    def instead(job: sft.SftJob, _: Any) -> Any:
+        found.extend(_compared(lock, job))
+        raise Stopped("compared")
+
+    sft.train = instead
+    try:
+        for stage in (prepare, train):
+            name = stage.__name__.rpartition(".")[2]
+            at, digest = place(lock, run, name), lock.integrity[name]
+            work = at.begin(digest)
+            report = stage.run(Context(lock, name, run, work, here, line))
+            at.finish(digest, report)
+    except Stopped:
+        return found
+    except TunelockError as problem:
+        return [*found, f"late: {problem.message}"]
+    return [*found, "nothing was trained"]
+
+
+def lose(key: str) -> None:
+    """Let an argument of the trainer be lost on its way."""
+    whole = sft.arguments
+
+    def lacking(job: sft.SftJob) -> dict[str, Any]:
+        return {name: value for name, value in whole(job).items() if name != key}
+
+    sft.arguments = lacking
+
+
+def _compared(lock: Lock, job: sft.SftJob) -> list[str]:
+    model = sft.load(job.base, job.method, job.train)
+    plain = model
+    if job.method.kind == "qlora":  # its tensors are packed; the same files, unpacked
+        plain = sft.load(job.base, job.method.model_copy(update={"kind": "lora"}), job.train)
+    dtype = getattr(torch, job.train.dtype)
+    wrong = [f"tensor: {name}" for name in other_tensors(lock, job.base, plain, dtype)]
+    trainer = sft.trainer_of(job, model, [])
+    loaded = sft.loaded_as(job.method, job.train)
+    threads = torch.get_num_threads()
+    exact = torch.are_deterministic_algorithms_enabled()
+    return [*wrong, *differing(lock, Reached(job, trainer, loaded, threads, exact))]
