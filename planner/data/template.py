@@ -120,6 +120,7 @@ def refusal(fault: Fault) -> DataRefused:
     """Return the error of a template that did not render a conversation."""
     why = {
         "late": f"it takes longer than {limits.RENDER_SECONDS:g} seconds",
+        "slow": f"it takes longer than {limits.TURN_SECONDS:g} seconds for each turn",
         "memory": f"it takes more than {limits.MORE_BYTES // 2**20:,} MiB of memory",
         "size": f"it prints more than {fault.said} characters",
         "ended": f"its process ended with {fault.said}",

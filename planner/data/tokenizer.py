@@ -83,6 +83,7 @@ class Tokenizer:
         """Return the error of a tokenizer that made no tokens."""
         why = {
             "late": "takes longer than its text allows",
+            "slow": "takes longer than its text allows",
             "memory": f"takes more than {limits.MORE_BYTES // 2**20:,} MiB of memory",
             "ended": f"ended its process with {fault.said}",
             "tokens": f"makes {fault.said}",

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 
 RENDER_SECONDS = 10.0
 """The most for one rendering of one conversation."""
-TURN_SECONDS = 0.1
-"""More for each turn of a conversation: its beginnings are rendered too."""
+TURN_SECONDS = 0.05
+"""More for each turn of a conversation, of which the beginnings are rendered too; and the most that
+a turn may take on average where many conversations are rendered together."""
 CHARS_PER_SECOND = 50_000
 """Characters of a request that give a tokenizer one second more."""
 LOAD_SECONDS = 60.0

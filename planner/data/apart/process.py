@@ -7,6 +7,7 @@ another.
 
 import atexit
 import contextlib
+import math
 import os
 import select
 import signal
@@ -26,7 +27,7 @@ _THREADS = 8
 """The most threads of a tokenizer."""
 _PIPE_BYTES = 2**20
 _CHUNK_BYTES = 2**20
-_SECOND_LOOK_MS = 250
+_SECOND_LOOK_SECONDS = 0.25
 """How long a call that is late is waited for once more: the machine may have been asleep."""
 _END_SECONDS = 5.0
 _ENDINGS = {int(signal.SIGABRT): "SIGABRT (out of memory)"}
@@ -38,12 +39,12 @@ _START_SECONDS = 30.0
 class Ended(Exception):
     """The child process did not answer; it is gone."""
 
-    def __init__(self, place: int, *, late: bool = False, how: str = "") -> None:
+    def __init__(self, place: int, *, late: str = "", how: str = "") -> None:
         super().__init__(place, late, how)
         self.place = place
         """The row that it was at; behind the last one, all of them."""
         self.late = late
-        """Whether it was ended because its time was up."""
+        """`late` where the time of a row was up, `slow` where that of all was."""
         self.how = how
         """How it ended by itself, such as `SIGABRT`."""
 
@@ -110,50 +111,58 @@ class Process:
     ) -> tuple[dict[str, Any], memoryview]:
         """Return the answer to one request. Raises Ended.
 
-        `waits` are the seconds for each row, and last for what follows all rows.
+        `waits` are the seconds for each row, and last for what follows all rows. Rows that are
+        asked for together have no more in all than the last of them, and one row's.
         """
-        more = _START_SECONDS if self._first else 0.0
+        start = _START_SECONDS if self._first else 0.0
         self._first = False
-        seconds = {"seconds": sum(waits) + more + limits.GRACE_SECONDS}
+        most = waits[-1] + (limits.RENDER_SECONDS if waits[1:] else 0.0)
+        seconds = {"seconds": most + start + limits.GRACE_SECONDS}
         try:
-            return self._exchange(frames.packed(head | seconds, raw), waits, more)
+            return self._exchange(frames.packed(head | seconds, raw), waits, most, start)
         except BaseException:
             self.end()
             raise
 
     def _exchange(
-        self, request: bytes, waits: Sequence[float], more: float
+        self, request: bytes, waits: Sequence[float], most: float, start: float
     ) -> tuple[dict[str, Any], memoryview]:
-        place, deadline = 0, time.monotonic() + more + waits[0]
+        place, begun = -1, time.monotonic()
+        deadline, end, looked = begun + start + waits[0], begun + start + most, 0.0
         rest, heard = memoryview(request), bytearray()
         poll = select.poll()
         poll.register(self._from, select.POLLIN)
         poll.register(self._to, select.POLLOUT)
         while True:
-            left = max(0.0, deadline - time.monotonic())
-            events = dict(poll.poll(left * 1000) or poll.poll(_SECOND_LOOK_MS))
-            if not events:
-                raise Ended(place, late=True)
+            now, due = time.monotonic(), min(deadline, end)
+            if now >= due:
+                looked = looked or now + _SECOND_LOOK_SECONDS
+                due = looked
+            events = dict(poll.poll(max(0.0, due - now) * 1000)) if now < due else {}
+            if not events and time.monotonic() >= (looked or math.inf):
+                raise Ended(max(place, 0), late="slow" if end < deadline else "late")
             if self._to in events:
                 rest = self._send(rest)
                 if not rest:
                     poll.unregister(self._to)
             if self._from in events:
                 if not (chunk := os.read(self._from, _CHUNK_BYTES)):
-                    raise Ended(place, how=ending(self._process))
+                    raise Ended(max(place, 0), how=ending(self._process))
                 heard += chunk
                 while len(heard) >= frames.START.size:
                     kind, first, second = frames.START.unpack_from(heard)
                     if kind != frames.AT:
                         break
-                    if not place <= first < len(waits):
-                        raise Ended(place, how="an answer out of turn")
-                    place, deadline = first, time.monotonic() + waits[first]
+                    if first >= len(waits):
+                        raise Ended(max(place, 0), how="an answer out of turn")
+                    if first > place:
+                        place, looked = first, 0.0
+                        deadline = time.monotonic() + waits[first]
                     del heard[: frames.START.size]
                 else:
                     continue
                 if kind != frames.ANSWER or first + second > limits.ANSWER_BYTES:
-                    raise Ended(place, how="an answer that is too long")
+                    raise Ended(max(place, 0), how="an answer that is too long")
                 if len(heard) >= frames.START.size + first + second:
                     return self._answer(heard, first, second, place)
 
@@ -174,7 +183,7 @@ class Process:
         except (ValueError, RecursionError):
             head = None
         if not isinstance(head, dict) or len(heard) != whole:
-            raise Ended(place, how="an answer that is no answer")
+            raise Ended(max(place, 0), how="an answer that is no answer")
         return head, memoryview(heard)[start + first :]
 
     @property

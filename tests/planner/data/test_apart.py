@@ -45,10 +45,10 @@ def child() -> Any:
 def test_a_call_after_one_that_was_ended_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     template, tokenizer = load_template(BASE), load_tokenizer(BASE)
     before = encode(ROW, template, tokenizer)
-    first = child().pid
+    first, forever = child().pid, compile_template(FOREVER, {})
     monkeypatch.setattr(limits, "RENDER_SECONDS", 0.05)
     with pytest.raises(TemplateRunsAway):
-        compile_template(FOREVER, {}).render([Message("user", "x")])
+        forever.render([Message("user", "x")])
     monkeypatch.undo()
     assert encode(ROW, template, tokenizer) == before
     assert child().pid != first
@@ -81,6 +81,28 @@ def test_the_row_that_runs_away_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(TemplateRunsAway) as refused:
         encode_rows(rows, template, tokenizer)
     assert refused.value.place == 2
+
+
+def test_a_template_that_is_slow_for_each_row_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = "{% for a in range(99999) %}{% for b in range(3) %}{% endfor %}{% endfor %}"
+    template, tokenizer = compile_template(slow, {}), load_tokenizer(BASE)
+    monkeypatch.setattr(limits, "RENDER_SECONDS", 2.0)
+    monkeypatch.setattr(limits, "TURN_SECONDS", 0.001)
+    with pytest.raises(TemplateRunsAway, match="seconds for each turn"):
+        encode_rows([ROW] * 1000, template, tokenizer)
+
+
+def test_a_child_that_goes_on_with_one_row_is_ended(
+    alone: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template, tokenizer = load_template(BASE), load_tokenizer(BASE)
+    process.end()
+    loop = "import os\nwhile True: os.write(1, bytes.fromhex({!r}))"
+    monkeypatch.setattr(process, "_CODE", loop.format(frames.at(0).hex()))
+    monkeypatch.setattr(process, "_START_SECONDS", 0.5)
+    monkeypatch.setattr(limits, "RENDER_SECONDS", 0.2)
+    with pytest.raises(TemplateRunsAway):
+        encode(ROW, template, tokenizer)
 
 
 def test_threads_share_it() -> None:
