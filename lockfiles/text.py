@@ -87,10 +87,10 @@ def read(path: Path, *, limit_bytes: int = files.TEXT_LIMIT_BYTES) -> str:
         raise UsageProblem(f"`{path}` cannot be read: {reason}.", hint=f"ls -ld {path}") from None
 
 
-def read_json_object(path: Path) -> dict[str, Any]:
+def read_json_object(path: Path, *, limit_bytes: int = files.TEXT_LIMIT_BYTES) -> dict[str, Any]:
     """Return the JSON object in a file, or raise one UsageProblem that says why it is none."""
     try:
-        value = json.loads(read(path))
+        value = json.loads(read(path, limit_bytes=limit_bytes))
     except (ValueError, RecursionError) as problem:
         raise UsageProblem(f"`{path}` is not valid JSON: {problem}.", hint=_again(path)) from None
     if not isinstance(value, dict):

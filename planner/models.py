@@ -77,13 +77,9 @@ def from_folder(path: Path) -> ModelFacts:
         FileFact(file.name, file.stat().st_size, digest.of_file(file)) for file in sorted(names)
     )
     dtype = sizes.most_common(1)[0][0] if sizes else ""
-    return ModelFacts(str(path), files, shape(path), sizes.total(), dtype, licence=_licence(path))
-
-
-def shape(path: Path) -> Architecture:
-    """Return the shape of the model in a folder; raises UsageProblem as `from_folder`."""
     config = path / "config.json"
-    return architecture(text.read_json_object(config), str(config))
+    shape = architecture(text.read_json_object(config), str(config))
+    return ModelFacts(str(path), files, shape, sizes.total(), dtype, licence=_licence(path))
 
 
 def _weights(path: Path) -> list[Path]:

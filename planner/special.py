@@ -29,16 +29,14 @@ def special_tokens(folder: Path, tokenizer: Tokenizer, rows: Iterable[Encoded]) 
     template puts after it: a base model that is taught to chat knows only the first.
     """
     ends = {*_ends(folder / "config.json"), *_ends(folder / "generation_config.json")}
-    ends = {token for token in ends | _turn_end(tokenizer, rows) if tokenizer.knows(token)}
+    ends |= _turn_end(tokenizer, rows)
     if not ends:
         raise UsageProblem(
             f"The model in `{folder}` has no token that ends an answer.",
             hint=f"set `eos_token_id` in `{folder / 'config.json'}`",
         )
     pad = _pad(folder, tokenizer)
-    if pad is None or not tokenizer.knows(pad):
-        pad = min(ends)
-    return SpecialTokens(pad, tuple(sorted(ends)))
+    return SpecialTokens(min(ends) if pad is None else pad, tuple(sorted(ends)))
 
 
 def _object(path: Path) -> Mapping[str, Any]:

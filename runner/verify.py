@@ -13,7 +13,6 @@ from lockfiles import digest
 from lockfiles.compare import Difference, consequence
 from lockfiles.errors import DigestDiffers, UsageProblem
 from lockfiles.lock import Lock
-from planner import models
 from planner.data import corpus
 from planner.data.corpus import Corpus
 from planner.data.encode import load_tokenizer
@@ -146,7 +145,7 @@ def corpus_of(lock: Lock, model: Path, places: Mapping[str, Path], told: Told = 
         recipe_of(lock),
         {part: places[part] for part in _sources(lock)},
         template,
-        load_tokenizer(model, vocabulary=models.shape(model).vocabulary),
+        load_tokenizer(model),
         lambda split, count: told(f"encoding {split}", count, count, "rows"),
     )
     _check_parts(lock, rows)

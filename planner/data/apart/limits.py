@@ -21,6 +21,8 @@ BYTES_PER_BYTE = 256
 """Memory besides that for each byte of a request: a tokenizer keeps the place of every byte."""
 TEMPLATE_CHARS = 2**20
 """The longest chat template; those in use have at most 30,000 characters."""
+CONFIG_BYTES = 16 * 2**20
+"""The longest `tokenizer_config.json`; one that lists thousands of added tokens has 2 MiB."""
 TOKENIZER_BYTES = 128 * 2**20
 """The longest `tokenizer.json`; those of 260,000 tokens have 40 MiB."""
 PRINTED_CHARS, PRINTED_TIMES = 2**16, 8

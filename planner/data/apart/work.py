@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import jinja2
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models
 
 from planner.data.apart import limits
 from planner.data.apart.frames import OF_A_ROW
@@ -238,6 +238,11 @@ class _Row:
             raise Refused("size", self._most) from None
         except Exception as problem:
             raise Refused("refused", problem) from None
+
+
+def start_threads() -> None:
+    """Start the threads of tokenizers, which no later request can."""
+    Tokenizer(models.BPE()).encode_batch(["a", "b"])
 
 
 def _check_tokens(count: int, chars: int) -> None:

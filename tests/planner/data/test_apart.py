@@ -143,6 +143,7 @@ def test_it_has_no_secrets_no_files_and_cannot_write(
     bounds = (place / "limits").read_text("utf-8")
     values = {line[:26].strip(): line[26:].split()[:2] for line in bounds.splitlines()}
     assert values["Max file size"] == values["Max core file size"] == ["0", "0"]
+    assert values["Max processes"] == ["0", "0"]
     assert int(values["Max open files"][1]) < 100
     assert int(values["Max data size"][1]) <= limiting.HARD_BYTES
 
