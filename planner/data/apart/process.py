@@ -99,7 +99,7 @@ class Process:
     def __init__(self) -> None:
         """Start it, and do not wait until it is ready."""
         self.owner = os.getpid()
-        self._first = True
+        self._first, self._killed = True, False
         self._process = started("child", subprocess.PIPE)
         assert self._process.stdin and self._process.stdout
         self._to, self._from = self._process.stdin.fileno(), self._process.stdout.fileno()
@@ -189,7 +189,12 @@ class Process:
     @property
     def alive(self) -> bool:
         """Whether it can be asked."""
-        return self._process.poll() is None
+        return not self._killed and self._process.poll() is None
+
+    def kill(self) -> None:
+        """Let whoever waits for it see that it ended."""
+        self._killed = True
+        self._process.kill()
 
     def end(self) -> None:
         """End it, whatever it does."""
@@ -219,6 +224,12 @@ def call(
         start()
         assert _PROCESS
         return _PROCESS.call(head, raw, waits)
+
+
+def interrupt() -> None:
+    """End the child process, if there is one, also while another thread waits for its answer."""
+    if _PROCESS and _PROCESS.owner == os.getpid():
+        _PROCESS.kill()
 
 
 def end() -> None:

@@ -2,16 +2,18 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from lockfiles.errors import DataRefused
 from planner.data.apart import limits
+from planner.data.checks.registry import every
+from planner.data.formats import Read
 from planner.data.report import Report
 from planner.data.rows import Message, Row
-from planner.data.scan import Chat
+from planner.data.scan import BATCH, Chat, scan
 from planner.data.template import ChatTemplate, TemplateRunsAway, compile_template
 from planner.data.tokenizer import load_tokenizer
 from runner.demo import files
@@ -104,6 +106,23 @@ def test_a_template_that_goes_on_ends_the_scan_at_once(monkeypatch: pytest.Monke
     start = time.monotonic()
     with pytest.raises(TemplateRunsAway, match="it takes longer than"):
         _chat_report(template)
+    assert time.monotonic() - start < 5
+
+
+def test_a_scan_that_is_interrupted_does_not_wait_for_its_template() -> None:
+    slow = "{% for a in range(99999) %}{% for b in range(200) %}{% endfor %}{% endfor %}"
+    chat = Chat(compile_template(slow, {}), load_tokenizer(BASE), context=100)
+
+    def rows() -> Iterator[Read]:
+        row = Row((Message("user", "a"), Message("assistant", "b")))
+        for number in range(BATCH + 1):
+            yield Read(Path("a.jsonl"), f"line {number}", "messages", row)
+        time.sleep(0.1)
+        raise KeyboardInterrupt
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        scan(rows(), every, mapping={}, chat=chat)
     assert time.monotonic() - start < 5
 
 
