@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import UsageProblem
-from planner.data.apart import frames, limits, process
+from planner.data.apart import frames, limits, starting
 from planner.data.files.lines import MAX_ROW_BYTES, too_long
 from planner.data.files.opening import opened
 from planner.data.files.raw import RawRow
@@ -26,11 +26,11 @@ def parquet_rows(path: Path) -> Iterator[RawRow]:
         size = os.fstat(file.fileno()).st_size
         if not size:
             return
-        child = process.started("parquet", file.fileno())
+        child = starting.started("parquet", file.fileno())
     try:
         yield from _rows(path, child, limits.UNPACKED_BYTES + limits.UNPACKED_TIMES * size)
     finally:
-        process.ended(child)
+        starting.ended(child)
 
 
 class _Broken(Exception):
@@ -107,7 +107,7 @@ def _read(child: subprocess.Popen[bytes]) -> bytes:
         raise _Broken(f"its rows take longer than {limits.PARQUET_SECONDS:g} seconds")
     if found := os.read(child.stdout.fileno(), _CHUNK_BYTES):
         return found
-    raise _Broken(f"the process that reads it ended with {process.ending(child)}")
+    raise _Broken(f"the process that reads it ended with {starting.ending(child)}")
 
 
 def unreadable(name: object) -> UsageProblem:

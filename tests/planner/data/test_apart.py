@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from lockfiles.errors import DataRefused, TunelockError
-from planner.data.apart import frames, limiting, limits, process
+from planner.data.apart import frames, limiting, limits, process, starting
 from planner.data.apart.client import Fault, Loaded, load
 from planner.data.encode import encode, encode_rows
 from planner.data.rows import Message, Row
@@ -98,7 +98,7 @@ def test_a_child_that_goes_on_with_one_row_is_ended(
     template, tokenizer = load_template(BASE), load_tokenizer(BASE)
     process.end()
     loop = "import os\nwhile True: os.write(1, bytes.fromhex({!r}))"
-    monkeypatch.setattr(process, "_CODE", loop.format(frames.at(0).hex()))
+    monkeypatch.setattr(starting, "_CODE", loop.format(frames.at(0).hex()))
     monkeypatch.setattr(process, "_START_SECONDS", 0.5)
     monkeypatch.setattr(limits, "RENDER_SECONDS", 0.2)
     with pytest.raises(TemplateRunsAway):
@@ -150,7 +150,7 @@ def test_it_has_no_secrets_no_files_and_cannot_write(
 
 _PARENT = """
 import sys
-from planner.data.apart import limits, process
+from planner.data.apart import limits, process, starting
 from planner.data.rows import Message
 from planner.data.template import compile_template
 limits.RENDER_SECONDS = 1.0
@@ -213,7 +213,7 @@ def test_an_answer_that_cannot_be_is_one_sentence(
 ) -> None:
     template, tokenizer = load_template(BASE), load_tokenizer(BASE)
     process.end()
-    monkeypatch.setattr(process, "_CODE", _LIAR.format(lie.hex()))
+    monkeypatch.setattr(starting, "_CODE", _LIAR.format(lie.hex()))
     monkeypatch.setattr(process, "_START_SECONDS", 1.0)
     monkeypatch.setattr(limits, "RENDER_SECONDS", 0.1)
     for call in (
@@ -229,7 +229,7 @@ def test_an_answer_that_cannot_be_is_one_sentence(
 def test_a_child_that_never_starts_is_one_sentence(
     alone: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "_CODE", "import missing_module")
+    monkeypatch.setattr(starting, "_CODE", "import missing_module")
     with pytest.raises(DataRefused, match="ended with exit code 1"):
         compile_template("a", {})
 
