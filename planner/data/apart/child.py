@@ -8,7 +8,8 @@ import os
 from typing import Any, BinaryIO
 
 from planner.data.apart import frames, limiting, limits
-from planner.data.apart.work import Refused, Work, start_threads
+from planner.data.apart.rendering import Refused
+from planner.data.apart.work import Work, start_threads
 
 
 def main() -> None:
