@@ -125,8 +125,7 @@ def gather(
     process.start()  # it is ready by the time that the model is read
     told("reading the model")
     model, place = model_facts(answers, folder)
-    own = _template(answers, folder, place)
-    tokenizer = load_tokenizer(place, vocabulary=model.architecture.vocabulary)
+    own, tokenizer = _template(answers, folder, place), load_tokenizer(place)
     hub = hub_splits(answers, told)
     told("reading and encoding the data")
     rows, template = _corpus(answers, folder, model, own, tokenizer, hub)

@@ -9,7 +9,7 @@ from pathlib import Path
 from lockfiles import files
 from lockfiles.errors import UsageProblem
 from lockfiles.harmless import is_harmless
-from planner import config_json, model_folder
+from planner import model_folder
 from planner.architecture import Architecture, architecture
 from planner.model_folder import CONFIG, INDEX, SINGLE, SMALL, shards
 from planner.parameters import parameter_count
@@ -81,12 +81,6 @@ def from_folder(path: Path) -> ModelFacts:
     return ModelFacts(
         str(path), facts, read.architecture, read.parameters, read.dtype, licence=_licence(path)
     )
-
-
-def shape(path: Path) -> Architecture:
-    """Return the shape of the model in a folder; raises UsageProblem as `from_folder`."""
-    config = path / CONFIG
-    return architecture(config_json.read(config), str(config))
 
 
 def _weights(path: Path, listed: frozenset[str]) -> list[str]:

@@ -1,13 +1,14 @@
 """The special tokens that a run needs: the one that pads, and those that end an answer."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import UsageProblem
 from planner import config_json
+from planner.config_json import MOST
 from planner.data.encode import IGNORED, Encoded
 from planner.data.tokenizer import Tokenizer
 
@@ -28,17 +29,46 @@ def special_tokens(folder: Path, tokenizer: Tokenizer, rows: Iterable[Encoded]) 
     An answer ends where the configuration says, and also at the special token that the
     template puts after it: a base model that is taught to chat knows only the first.
     """
+    rows = list(rows)
+    vocabulary = _vocabulary(folder)
+    _check_ids(rows, vocabulary, folder)
     ends = {*_ends(folder / "config.json"), *_ends(folder / "generation_config.json")}
-    ends = {token for token in ends | _turn_end(tokenizer, rows) if tokenizer.knows(token)}
+    ends = {end for end in ends | _turn_end(tokenizer, rows) if end < vocabulary}
     if not ends:
         raise UsageProblem(
             f"The model in `{folder}` has no token that ends an answer.",
             hint=f"set `eos_token_id` in `{folder / 'config.json'}`",
         )
     pad = _pad(folder, tokenizer)
-    if pad is None or not tokenizer.knows(pad):
+    if pad is None or pad >= vocabulary:
         pad = min(ends)
     return SpecialTokens(pad, tuple(sorted(ends)))
+
+
+def _vocabulary(folder: Path) -> int:
+    """Return the rows of the model's embedding."""
+    config = _object(folder / "config.json")
+    inner = config.get("text_config")
+    for values in (inner if isinstance(inner, dict) else {}, config):
+        size = values.get("vocab_size")
+        if type(size) is int:
+            return size
+    return MOST["vocab_size"]
+
+
+def _check_ids(rows: Sequence[Encoded], vocabulary: int, folder: Path) -> None:
+    """Raise UsageProblem for tokens that the model's embedding has no row for."""
+    greatest = max((max(row.input_ids, default=0) for row in rows), default=0)
+    if greatest >= vocabulary:
+        raise _beyond(folder, greatest, vocabulary)
+
+
+def _beyond(folder: Path, token: int, vocabulary: int) -> UsageProblem:
+    return UsageProblem(
+        f"The tokenizer in `{folder}` makes the token {token}, and `vocab_size` in its "
+        f"`config.json` is {vocabulary}.",
+        hint="copy `tokenizer.json` and `config.json` from one and the same model",
+    )
 
 
 def _object(path: Path) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from lockfiles import digest
 from lockfiles.compare import Difference
 from lockfiles.errors import DigestDiffers, UsageProblem
 from lockfiles.lock import Lock, Model
-from planner import config_json, models, stored
+from planner import config_json, stored
 from planner.architecture import architecture
 from planner.data import corpus, held_out
 from planner.data.corpus import Corpus
@@ -194,7 +194,7 @@ def corpus_of(lock: Lock, model: Path, places: Mapping[str, Path], told: Told = 
     DataRefused where what is held out is all trained on.
     """
     template = template_of(lock, model, places)
-    tokenizer = load_tokenizer(model, vocabulary=models.shape(model).vocabulary)
+    tokenizer = load_tokenizer(model)
     rows = corpus.build(
         recipe_of(lock),
         {part: places[part] for part in _sources(lock)},

@@ -6,6 +6,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from planner.data.apart import process
 from planner.data.checks.balance import Imbalance
 from planner.data.checks.duplicates import Duplicates
 from planner.data.checks.finding import ORDER, Check, Finding
@@ -62,14 +63,18 @@ def scan(
     more = [training] if held_out else []
     with ThreadPoolExecutor(max_workers=1) as beside:
         looked = _Looked(chat, beside)
-        for batch in _batches(rows):
-            running = running or [*checks(KINDS[batch[0].format]), *more]
-            first = formats.total()
-            formats.update(read.format for read in batch)
-            _see(running, first, batch)
-            looked.see(first, [read.row for read in batch])
-            told(formats.total())
-        looked.end()
+        try:
+            for batch in _batches(rows):
+                running = running or [*checks(KINDS[batch[0].format]), *more]
+                first = formats.total()
+                formats.update(read.format for read in batch)
+                _see(running, first, batch)
+                looked.see(first, [read.row for read in batch])
+                told(formats.total())
+            looked.end()
+        except BaseException:
+            process.interrupt()  # else leaving waits for the tokens of a batch
+            raise
     doing("comparing rows")
     found = [finding for check in running for finding in check.findings()] + looked.findings()
     for name, other in held_out.items():

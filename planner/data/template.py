@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -120,6 +121,7 @@ def refusal(fault: Fault) -> DataRefused:
     """Return the error of a template that did not render a conversation."""
     why = {
         "late": f"it takes longer than {limits.RENDER_SECONDS:g} seconds",
+        "slow": f"it takes longer than {limits.TURN_SECONDS:g} seconds for each turn",
         "memory": f"it takes more than {limits.MORE_BYTES // 2**20:,} MiB of memory",
         "size": f"it prints more than {fault.said} characters",
         "ended": f"its process ended with {fault.said}",
@@ -142,7 +144,7 @@ def load_template(
     config = _json_file(folder / "tokenizer_config.json")
     own = file or folder / "chat_template.jinja"
     named = _named(config.get("chat_template"))
-    source = text.read(own) if file or own.is_file() else named
+    source = _jinja(own) if file or os.path.lexists(own) else named
     if not source:
         raise DataRefused(
             f"`{folder}` has no chat template, so its rows cannot be rendered.",
@@ -188,7 +190,14 @@ def _is_text(value: str) -> bool:
 
 
 def _json_file(path: Path) -> dict[str, Any]:
-    return text.read_json_object(path) if path.is_file() else {}
+    """Return a JSON object; what is no plain file is refused, and not passed over."""
+    if not os.path.lexists(path):
+        return {}
+    return text.read_json_object(path, limit_bytes=limits.CONFIG_BYTES)
+
+
+def _jinja(path: Path) -> str:
+    return text.read(path, limit_bytes=4 * limits.TEMPLATE_CHARS)
 
 
 def _named(value: object) -> str:

@@ -12,9 +12,6 @@ from lockfiles.errors import UsageProblem
 from planner.data.apart import client, limits
 from planner.data.apart.client import Fault, Loaded
 
-_MOST_TOKENS = 2**32
-"""Tokenizers count in 32 bits."""
-
 
 class TokenizerFails(UsageProblem):
     """A tokenizer takes more time or memory than it may, or ends its process."""
@@ -27,14 +24,9 @@ class Tokenizer:
     itself, and trim white space from the offsets.
     """
 
-    def __init__(
-        self, content: bytes, name: str = "tokenizer.json", *, vocabulary: int = 0
-    ) -> None:
-        """Read the text of a `tokenizer.json`; raises Fault where it is none.
-
-        `vocabulary` is the number of tokens that the model has; 0 where nothing is said of it.
-        """
-        self._content, self._name, self._vocabulary = content, name, vocabulary
+    def __init__(self, content: bytes, name: str = "tokenizer.json") -> None:
+        """Read the text of a `tokenizer.json`; raises Fault where it is none."""
+        self._content, self._name = content, name
         self._special = frozenset(client.numbers(client.load(self.loaded)))
 
     @cached_property
@@ -69,20 +61,11 @@ class Tokenizer:
         number = found.get("id")
         return number if type(number) is int and number >= 0 else None
 
-    def check(self, ids: "array[int]") -> None:
-        """Raise TokenizerFails where the model has no such tokens."""
-        if self._vocabulary and ids and max(ids) >= self._vocabulary:
-            said = f"the token {max(ids):,}, and the model has {self._vocabulary:,} tokens"
-            raise self.failure(Fault("tokens", said))
-
-    def knows(self, token: int) -> bool:
-        """Return whether the model may have such a token."""
-        return token < (self._vocabulary or _MOST_TOKENS)
-
     def failure(self, fault: Fault) -> TokenizerFails:
         """Return the error of a tokenizer that made no tokens."""
         why = {
             "late": "takes longer than its text allows",
+            "slow": "takes longer than its text allows",
             "memory": f"takes more than {limits.MORE_BYTES // 2**20:,} MiB of memory",
             "ended": f"ended its process with {fault.said}",
             "tokens": f"makes {fault.said}",
@@ -99,15 +82,12 @@ class Tokenizer:
             raise self.failure(fault) from None
 
 
-def load_tokenizer(folder: Path, *, vocabulary: int = 0) -> Tokenizer:
-    """Return the tokenizer of the model in `folder`; `vocabulary` as for Tokenizer.
-
-    Raises UsageProblem.
-    """
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """Return the tokenizer of the model in `folder`. Raises UsageProblem."""
     path = folder / "tokenizer.json"
     try:
         content = files.read_bounded(path, limits.TOKENIZER_BYTES)
-        return Tokenizer(content, str(path), vocabulary=vocabulary)
+        return Tokenizer(content, str(path))
     except FileNotFoundError:
         raise UsageProblem(f"`{path}` is not a file.", hint=f"ls {folder}") from None
     except OSError as problem:

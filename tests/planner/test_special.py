@@ -97,11 +97,3 @@ def test_a_model_without_any_end_is_refused(folder: Path, tokenizer: Tokenizer) 
     with pytest.raises(UsageProblem, match="no token that ends an answer") as refused:
         special_tokens(folder, tokenizer, [])
     assert "eos_token_id" in refused.value.hint
-
-
-def test_tokens_that_the_model_does_not_have_are_passed_over(folder: Path) -> None:
-    change(folder / "config.json", eos_token_id=[10**30, 7])
-    change(folder / "tokenizer_config.json", pad_token=None)
-    change(folder / "config.json", pad_token_id=10**9)
-    special = special_tokens(folder, load_tokenizer(folder, vocabulary=600), [])
-    assert (special.pad_id, special.end_ids) == (END, (END, 7))

@@ -134,8 +134,7 @@ def _chat(model: str | None, max_length: int = 0) -> "Chat | None":
     process.start()  # it is ready by the time that the model is read
     named = {"goal.name": "data", "data.train": "rows", "model.source": model}
     facts, folder = model_facts(check(named, {}), Path.cwd())
-    template = load_template(folder)
-    tokenizer = load_tokenizer(folder, vocabulary=facts.architecture.vocabulary)
+    template, tokenizer = load_template(folder), load_tokenizer(folder)
     return Chat(template, tokenizer, facts.architecture.context, max_length)
 
 

@@ -8,7 +8,8 @@ import os
 from typing import Any, BinaryIO
 
 from planner.data.apart import frames, limiting, limits
-from planner.data.apart.work import Refused, Work
+from planner.data.apart.rendering import Refused
+from planner.data.apart.work import Work, start_threads
 
 
 def main() -> None:
@@ -16,6 +17,8 @@ def main() -> None:
     requests, answers = os.fdopen(os.dup(0), "rb"), os.dup(1)
     limiting.close_all_but()
     limiting.limit()
+    start_threads()
+    limiting.no_more_processes()
     work = Work(lambda place: send(answers, frames.at(place)))
     while start := requests.read(frames.START.size):
         _, head, raw = frames.START.unpack(start)

@@ -22,7 +22,7 @@ class Fault(Exception):
         super().__init__(kind, said, place)
         self.kind = kind
         """What the child says: `refused` and the like, `memory`, `size`, `tokens`, `broken`; and
-        `late` or `ended` where it says nothing."""
+        `late`, `slow` or `ended` where it says nothing."""
         self.said = said
         self.place = place
         """The row that it was at; behind the last one, all of them."""
@@ -87,7 +87,7 @@ def _once(
     try:
         head, raw = process.call(request | {"bytes": limits.MORE_BYTES}, content, waits)
     except process.Ended as ended:
-        raise Fault("late" if ended.late else "ended", ended.how, ended.place) from None
+        raise Fault(ended.late or "ended", ended.how, ended.place) from None
     if "fault" in head:
         raise Fault(*_refusal(head, frames.FAULTS), place=_whole(head.get("place", 0)))
     return head, raw

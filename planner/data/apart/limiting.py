@@ -40,6 +40,12 @@ def limit() -> None:
         resource.setrlimit(kind, (most, most))
 
 
+def no_more_processes() -> None:
+    """Take away starting programs and threads, which the system does for all but its first user."""
+    if resource is not None:
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+
+
 @contextmanager
 def bounded(seconds: float, more_bytes: int) -> Iterator[None]:
     """End the process where a block takes longer, and let memory end in it that takes more.

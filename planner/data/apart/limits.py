@@ -8,8 +8,9 @@ from collections.abc import Iterable
 
 RENDER_SECONDS = 10.0
 """The most for one rendering of one conversation."""
-TURN_SECONDS = 0.1
-"""More for each turn of a conversation: its beginnings are rendered too."""
+TURN_SECONDS = 0.05
+"""More for each turn of a conversation, of which the beginnings are rendered too; and the most that
+a turn may take on average where many conversations are rendered together."""
 CHARS_PER_SECOND = 50_000
 """Characters of a request that give a tokenizer one second more."""
 LOAD_SECONDS = 60.0
@@ -20,6 +21,8 @@ BYTES_PER_BYTE = 256
 """Memory besides that for each byte of a request: a tokenizer keeps the place of every byte."""
 TEMPLATE_CHARS = 2**20
 """The longest chat template; those in use have at most 30,000 characters."""
+CONFIG_BYTES = 16 * 2**20
+"""The longest `tokenizer_config.json`; one that lists thousands of added tokens has 2 MiB."""
 TOKENIZER_BYTES = 128 * 2**20
 """The longest `tokenizer.json`; those of 260,000 tokens have 40 MiB."""
 PRINTED_CHARS, PRINTED_TIMES = 2**16, 8

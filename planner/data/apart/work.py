@@ -9,26 +9,15 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-import jinja2
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models
 
 from planner.data.apart import limits
 from planner.data.apart.frames import OF_A_ROW
-from planner.data.marks import Generation, TooLong
-from planner.data.rows import Message, turn
-from planner.data.sandbox import compiled
-from planner.data.spans import LeftOut, Render, Rewritten, Span, assistant_spans, scored
+from planner.data.apart.rendering import Conversation, Refused, Template
+from planner.data.spans import Span, scored
 
 _KEPT_TEMPLATES, _KEPT_TOKENIZERS = 16, 2
 Answer = tuple[dict[str, Any], bytes]
-
-
-class Refused(Exception):
-    """A request that has no answer, and why."""
-
-    def __init__(self, kind: str, said: object = "") -> None:
-        super().__init__(kind)
-        self.kind, self.said = kind, str(said)[: limits.SAID_CHARS]
 
 
 class Work:
@@ -39,7 +28,7 @@ class Work:
         self._told = begin
         self.place = 0
         """The row of the request that it is at; behind the last one, all of them."""
-        self._templates: dict[str, _Template] = {}
+        self._templates: dict[str, Template] = {}
         self._tokenizers: dict[str, Tokenizer] = {}
 
     def do(self, asked: dict[str, Any], raw: bytes) -> Answer:
@@ -57,7 +46,7 @@ class Work:
         _keep(
             self._templates,
             asked["template"],
-            _Template(source, asked["special"], asked["marks"]),
+            Template(source, asked["special"], asked["marks"]),
             _KEPT_TEMPLATES,
         )
         return {}, b""
@@ -86,39 +75,25 @@ class Work:
 
     def _encode(self, asked: dict[str, Any], raw: bytes) -> Answer:
         """Make tokens of rows; `whole` asks for their texts and the places of tokens too."""
-        tokenizer = self._tokenizer(asked)
-        found: list[dict[str, Any]] = []
-        texts: list[str] = []
-        spans: list[list[Span]] = []
+        tokenizer, heads = self._tokenizer(asked), list[dict[str, Any]]()
+        rendered: list[tuple[dict[str, Any], str, list[Span]]] = []
         for place, one in enumerate(asked["rows"]):
             self._begin(place)
+            head = dict[str, Any]()
+            heads.append(head)
             try:
-                text, marked = self._row(asked, one).spans()
-                text.encode()
-            except UnicodeEncodeError:
-                found.append({"fault": "refused", "said": "it prints half a character"})
+                text, spans = self._row(asked, one).spans()
+                rendered.append((head, _checked(text), spans))
             except Refused as refused:
                 if refused.kind not in OF_A_ROW:
                     raise
-                found.append({"fault": refused.kind, "said": refused.said})
-            else:
-                found.append({})
-                texts.append(text)
-                spans.append(marked)
-        self._begin(len(found))
-        made = tokenizer.encode_batch(texts, add_special_tokens=False)
+                head |= {"fault": refused.kind, "said": refused.said}
+        self._begin(len(heads))
+        made = tokenizer.encode_batch([text for _, text, _ in rendered], add_special_tokens=False)
         parts: list[bytes] = []
-        good = (one for one in found if not one)
-        for head, text, marked, encoding in zip(good, texts, spans, made, strict=True):
-            ids, offsets = encoding.ids, encoding.offsets
-            _check_tokens(len(ids), len(text))
-            head["tokens"] = len(ids)
-            parts += [array("I", ids).tobytes(), scored(offsets, marked)]
-            if asked["whole"]:
-                said = text.encode()
-                head["bytes"] = len(said)
-                parts += [array("I", [at for two in offsets for at in two]).tobytes(), said]
-        return {"rows": found}, b"".join(parts)
+        for (head, text, spans), encoding in zip(rendered, made, strict=True):
+            parts += _tokens(head, text, spans, encoding, whole=asked["whole"])
+        return {"rows": heads}, b"".join(parts)
 
     def _count(self, asked: dict[str, Any], raw: bytes) -> Answer:
         """Count the tokens of rows; where the template refuses one, of what is said in it."""
@@ -177,67 +152,39 @@ class Work:
     def _tokenizer(self, asked: dict[str, Any]) -> Any:
         return _kept(self._tokenizers, asked["tokenizer"])
 
-    def _row(self, asked: dict[str, Any], one: dict[str, Any]) -> "_Row":
-        template: _Template = _kept(self._templates, asked["template"])
+    def _row(self, asked: dict[str, Any], one: dict[str, Any]) -> Conversation:
+        template: Template = _kept(self._templates, asked["template"])
         template.now = datetime.fromisoformat(asked["now"])
-        return _Row(template, one)
+        return Conversation(template, one)
 
 
-class _Template:
-    """A compiled template."""
-
-    def __init__(self, source: str, special: dict[str, str], marks: bool) -> None:
-        self.special, self.marks, self.chars = special, marks, len(source)
-        self.now = datetime.min
-        self.template: jinja2.Template
-        self.generation: Generation
-        try:
-            self.template, self.generation = compiled(source, lambda form: self.now.strftime(form))
-        except MemoryError:
-            raise
-        except Exception as problem:
-            raise Refused("refused", problem) from None
+def start_threads() -> None:
+    """Start the threads of tokenizers, which no later request can."""
+    Tokenizer(models.BPE()).encode_batch(["a", "b"])
 
 
-class _Row:
-    """One conversation, rendered by one template."""
+def _checked(text: str) -> str:
+    """Return a text that has tokens. Raises Refused for one with half a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Refused("refused", "it prints half a character, such as `\\ud83d` alone") from None
+    return text
 
-    def __init__(self, template: _Template, one: dict[str, Any]) -> None:
-        self._template = template
-        self.messages = [Message(*said) for said in one["messages"]]
-        self._turns = list(map(turn, self.messages))
-        self._tools = json.loads(one["tools"]) if one["tools"] else None
-        chars = sum(len(m.content) + len(m.more) for m in self.messages) + len(one["tools"])
-        self._most = limits.printed_chars(template.chars, chars)
 
-    def spans(self) -> tuple[str, list[Span]]:
-        """Return the text and what is scored of it: what is marked, or found by beginnings."""
-        if self._template.marks:
-            return self.marked(len(self.messages), False)
-        render: Render = lambda count, prompt: self.marked(count, prompt)[0]  # noqa: E731
-        try:
-            return assistant_spans(self.messages, render)
-        except Rewritten as where:
-            raise Refused("rewritten", where) from None
-        except LeftOut as said:
-            raise Refused("left-out", said) from None
-
-    def marked(self, count: int, prompt: bool) -> tuple[str, list[Span]]:
-        """Return the text of the first turns, and what the template marks in it."""
-        values = {
-            "messages": self._turns[:count],
-            "tools": self._tools,
-            "documents": None,
-            "add_generation_prompt": prompt,
-        } | self._template.special
-        try:
-            return self._template.generation.rendered(self._template.template, self._most, values)
-        except MemoryError:
-            raise Refused("memory") from None
-        except TooLong:
-            raise Refused("size", self._most) from None
-        except Exception as problem:
-            raise Refused("refused", problem) from None
+def _tokens(
+    head: dict[str, Any], text: str, spans: list[Span], encoding: Any, *, whole: bool
+) -> list[bytes]:
+    """Return the raw bytes of one row's tokens, and note in its `head` how many there are."""
+    ids, offsets = encoding.ids, encoding.offsets
+    _check_tokens(len(ids), len(text))
+    head["tokens"] = len(ids)
+    parts = [array("I", ids).tobytes(), scored(offsets, spans)]
+    if whole:
+        said = text.encode()
+        head["bytes"] = len(said)
+        parts += [array("I", [at for two in offsets for at in two]).tobytes(), said]
+    return parts
 
 
 def _check_tokens(count: int, chars: int) -> None:

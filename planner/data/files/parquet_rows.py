@@ -4,13 +4,14 @@ import os
 import select
 import shlex
 import subprocess
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import UsageProblem
-from planner.data.apart import frames, limits, process
+from planner.data.apart import frames, limits, starting
 from planner.data.files.lines import MAX_ROW_BYTES, too_long
 from planner.data.files.opening import opened
 from planner.data.files.raw import RawRow
@@ -26,11 +27,11 @@ def parquet_rows(path: Path) -> Iterator[RawRow]:
         size = os.fstat(file.fileno()).st_size
         if not size:
             return
-        child = process.started("parquet", file.fileno())
+        child = starting.started("parquet", file.fileno())
     try:
         yield from _rows(path, child, limits.UNPACKED_BYTES + limits.UNPACKED_TIMES * size)
     finally:
-        process.ended(child)
+        starting.ended(child)
 
 
 class _Broken(Exception):
@@ -74,13 +75,14 @@ def _answers(path: Path, child: subprocess.Popen[bytes], most: int) -> Iterator[
     """Yield the JSON of each frame; the last one is not of rows."""
     heard, total = bytearray(), 0
     while True:
+        ends = time.monotonic() + limits.PARQUET_SECONDS + limits.GRACE_SECONDS
         while len(heard) < frames.START.size:
-            heard += _read(child)
+            heard += _read(child, ends)
         _, size, _ = frames.START.unpack_from(heard)
         if size > 2 * MAX_ROW_BYTES:
             raise _Broken("rows that are too long")
         while len(heard) < frames.START.size + size:
-            heard += _read(child)
+            heard += _read(child, ends)
         total += size
         if total > most:
             raise UsageProblem(
@@ -98,16 +100,16 @@ def _answers(path: Path, child: subprocess.Popen[bytes], most: int) -> Iterator[
         yield head
 
 
-def _read(child: subprocess.Popen[bytes]) -> bytes:
+def _read(child: subprocess.Popen[bytes], ends: float) -> bytes:
     """Return what the child sends next. Raises _Broken where that is nothing, or late."""
     assert child.stdout
     waiting = select.poll()
     waiting.register(child.stdout, select.POLLIN)
-    if not waiting.poll((limits.PARQUET_SECONDS + limits.GRACE_SECONDS) * 1000):
+    if not waiting.poll(max(0.0, ends - time.monotonic()) * 1000):
         raise _Broken(f"its rows take longer than {limits.PARQUET_SECONDS:g} seconds")
     if found := os.read(child.stdout.fileno(), _CHUNK_BYTES):
         return found
-    raise _Broken(f"the process that reads it ended with {process.ending(child)}")
+    raise _Broken(f"the process that reads it ended with {starting.ending(child)}")
 
 
 def unreadable(name: object) -> UsageProblem:

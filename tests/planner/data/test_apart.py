@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from lockfiles.errors import DataRefused, TunelockError
-from planner.data.apart import frames, limiting, limits, process
+from planner.data.apart import frames, limiting, limits, process, starting
 from planner.data.apart.client import Fault, Loaded, load
 from planner.data.encode import encode, encode_rows
 from planner.data.rows import Message, Row
@@ -45,10 +45,10 @@ def child() -> Any:
 def test_a_call_after_one_that_was_ended_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     template, tokenizer = load_template(BASE), load_tokenizer(BASE)
     before = encode(ROW, template, tokenizer)
-    first = child().pid
+    first, forever = child().pid, compile_template(FOREVER, {})
     monkeypatch.setattr(limits, "RENDER_SECONDS", 0.05)
     with pytest.raises(TemplateRunsAway):
-        compile_template(FOREVER, {}).render([Message("user", "x")])
+        forever.render([Message("user", "x")])
     monkeypatch.undo()
     assert encode(ROW, template, tokenizer) == before
     assert child().pid != first
@@ -81,6 +81,28 @@ def test_the_row_that_runs_away_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(TemplateRunsAway) as refused:
         encode_rows(rows, template, tokenizer)
     assert refused.value.place == 2
+
+
+def test_a_template_that_is_slow_for_each_row_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = "{% for a in range(99999) %}{% for b in range(3) %}{% endfor %}{% endfor %}"
+    template, tokenizer = compile_template(slow, {}), load_tokenizer(BASE)
+    monkeypatch.setattr(limits, "RENDER_SECONDS", 2.0)
+    monkeypatch.setattr(limits, "TURN_SECONDS", 0.001)
+    with pytest.raises(TemplateRunsAway, match="seconds for each turn"):
+        encode_rows([ROW] * 1000, template, tokenizer)
+
+
+def test_a_child_that_goes_on_with_one_row_is_ended(
+    alone: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template, tokenizer = load_template(BASE), load_tokenizer(BASE)
+    process.end()
+    loop = "import os\nwhile True: os.write(1, bytes.fromhex({!r}))"
+    monkeypatch.setattr(starting, "_CODE", loop.format(frames.at(0).hex()))
+    monkeypatch.setattr(process, "_START_SECONDS", 0.5)
+    monkeypatch.setattr(limits, "RENDER_SECONDS", 0.2)
+    with pytest.raises(TemplateRunsAway):
+        encode(ROW, template, tokenizer)
 
 
 def test_threads_share_it() -> None:
@@ -121,13 +143,14 @@ def test_it_has_no_secrets_no_files_and_cannot_write(
     bounds = (place / "limits").read_text("utf-8")
     values = {line[:26].strip(): line[26:].split()[:2] for line in bounds.splitlines()}
     assert values["Max file size"] == values["Max core file size"] == ["0", "0"]
+    assert values["Max processes"] == ["0", "0"]
     assert int(values["Max open files"][1]) < 100
     assert int(values["Max data size"][1]) <= limiting.HARD_BYTES
 
 
 _PARENT = """
 import sys
-from planner.data.apart import limits, process
+from planner.data.apart import limits, process, starting
 from planner.data.rows import Message
 from planner.data.template import compile_template
 limits.RENDER_SECONDS = 1.0
@@ -190,7 +213,7 @@ def test_an_answer_that_cannot_be_is_one_sentence(
 ) -> None:
     template, tokenizer = load_template(BASE), load_tokenizer(BASE)
     process.end()
-    monkeypatch.setattr(process, "_CODE", _LIAR.format(lie.hex()))
+    monkeypatch.setattr(starting, "_CODE", _LIAR.format(lie.hex()))
     monkeypatch.setattr(process, "_START_SECONDS", 1.0)
     monkeypatch.setattr(limits, "RENDER_SECONDS", 0.1)
     for call in (
@@ -206,7 +229,7 @@ def test_an_answer_that_cannot_be_is_one_sentence(
 def test_a_child_that_never_starts_is_one_sentence(
     alone: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "_CODE", "import missing_module")
+    monkeypatch.setattr(starting, "_CODE", "import missing_module")
     with pytest.raises(DataRefused, match="ended with exit code 1"):
         compile_template("a", {})
 

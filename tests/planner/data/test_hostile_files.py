@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.data.apart import limits
+from planner.data.apart import limits, starting
 from planner.data.files import lines
 from planner.data.files.json_rows import CHUNK_BYTES
 from planner.data.files.lines import MAX_ROW_BYTES
@@ -368,3 +368,27 @@ def test_a_damaged_parquet_file_is_one_sentence(tmp_path: Path) -> None:
         path.write_bytes(changed)
         with contextlib.suppress(UsageProblem):
             load_table(path)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import os; os.abort()", "after row 0 is not valid Parquet: the process that reads it"),
+        ("import time; time.sleep(60)", "its rows take longer than 0.2 seconds"),
+        ("import os; os.write(1, bytes(9))", "nested too deeply, or no text"),
+        ("import os; os.write(1, b'\\0\\2' + bytes(7) + b'[]')", "no rows"),
+        ("import os; os.write(1, b'\\0' + b'\\xff' * 8)", "rows that are too long"),
+    ],
+    ids=["aborts", "waits", "nothing", "a list", "long"],
+)
+def test_whatever_becomes_of_the_process_that_reads_parquet(
+    code: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"PAR1")
+    monkeypatch.setattr(starting, "_CODE", code)
+    if "longer than" in said:
+        monkeypatch.setattr(limits, "PARQUET_SECONDS", 0.2)
+    with pytest.raises(UsageProblem, match=said):
+        load_table(path)

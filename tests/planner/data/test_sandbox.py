@@ -2,17 +2,19 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from lockfiles.errors import DataRefused
 from planner.data.apart import limits
+from planner.data.checks.registry import every
+from planner.data.formats import Read
 from planner.data.report import Report
 from planner.data.rows import Message, Row
-from planner.data.scan import Chat
-from planner.data.template import TemplateRunsAway, compile_template
+from planner.data.scan import BATCH, Chat, scan
+from planner.data.template import ChatTemplate, TemplateRunsAway, compile_template
 from planner.data.tokenizer import load_tokenizer
 from runner.demo import files
 from tests.planner.data.planted.file import File
@@ -89,21 +91,39 @@ def test_a_template_that_grows_is_stopped(source: str, monkeypatch: pytest.Monke
         compile_template(source, {}).render([Message("user", "a")])
     assert HINT in refused.value.hint
     with pytest.raises(TemplateRunsAway):
-        _chat_report(source)
+        _chat_report(compile_template(source, {}))
 
 
-def _chat_report(source: str) -> Report:
+def _chat_report(template: ChatTemplate) -> Report:
     rows = [Row((Message("user", "a"), Message("assistant", "b")))] * 100
-    chat = Chat(compile_template(source, {}), load_tokenizer(BASE), context=100)
+    chat = Chat(template, load_tokenizer(BASE), context=100)
     return File(rows, chat=chat).report()
 
 
 def test_a_template_that_goes_on_ends_the_scan_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    template = compile_template(FOREVER[0], {})
     monkeypatch.setattr(limits, "RENDER_SECONDS", 0.05)
     start = time.monotonic()
     with pytest.raises(TemplateRunsAway, match="it takes longer than"):
-        _chat_report(FOREVER[0])
-    assert time.monotonic() - start < 2
+        _chat_report(template)
+    assert time.monotonic() - start < 5
+
+
+def test_a_scan_that_is_interrupted_does_not_wait_for_its_template() -> None:
+    slow = "{% for a in range(99999) %}{% for b in range(200) %}{% endfor %}{% endfor %}"
+    chat = Chat(compile_template(slow, {}), load_tokenizer(BASE), context=100)
+
+    def rows() -> Iterator[Read]:
+        row = Row((Message("user", "a"), Message("assistant", "b")))
+        for number in range(BATCH + 1):
+            yield Read(Path("a.jsonl"), f"line {number}", "messages", row)
+        time.sleep(0.1)
+        raise KeyboardInterrupt
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        scan(rows(), every, mapping={}, chat=chat)
+    assert time.monotonic() - start < 5
 
 
 LOOPS: list[tuple[str, Callable[[int], str]]] = [

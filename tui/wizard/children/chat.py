@@ -20,7 +20,7 @@ def chat_of(asked: Asked) -> Chat | None:
     own = values["model.template"]
     return Chat(
         load_template(folder, file=located(asked.folder, own) if own else None),
-        load_tokenizer(folder, vocabulary=facts.architecture.vocabulary),
+        load_tokenizer(folder),
         facts.architecture.context,
         int(str(values["train.max_length"])),
     )
