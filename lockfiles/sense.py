@@ -66,6 +66,8 @@ def _model(lock: "Lock") -> Iterator[Contradiction]:
 
 def _template(lock: "Lock") -> Iterator[Contradiction]:
     yield from _unique("template.end_ids", lock.template.end_ids)
+    if lock.template.pad_id >= lock.model.architecture.vocabulary:
+        yield "template.pad_id", "is beyond the model's vocabulary"
 
 
 def _data(lock: "Lock") -> Iterator[Contradiction]:

@@ -130,7 +130,7 @@ CASES = (
     Case("a changed weight, checked", flip("base/model.safetensors"), CHECK, 5, "model.files"),
     Case("a runs folder that cannot be written", no_folder, RUN, 2, "cannot be written"),
     Case(
-        "a lock edited by hand", replace("run.lock", "\npeak_bytes = ", "\npeak_bytes = 9"), RUN, 5,
+        "a lock edited by hand", replace("run.lock", "\ndisk_bytes = ", "\ndisk_bytes = 9"), RUN, 5,
         "was changed after it was planned",
     ),
     Case(
