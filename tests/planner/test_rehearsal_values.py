@@ -19,7 +19,7 @@ from tests.planner import recorded
 from tests.planner.test_rehearsal import GPU_MACHINE, ON_CARD, chosen
 from tests.planner.test_rehearsal import rehearsal as made
 
-DRAWS = 400
+DRAWS = 200
 
 
 def spoiled(value: dict[str, Any], draw: random.Random) -> str:
