@@ -18,7 +18,7 @@ class Machine(Table):
     """The card's name by its driver; empty on a CPU."""
     capability: str = Field(pattern=limits.CAPABILITY)
     """Such as `9.0`; empty on a CPU."""
-    count: Literal[0, 1]
+    count: int = Field(ge=0, le=1)
     memory_bytes: int = Field(gt=0, le=limits.MOST_BYTES, multiple_of=HALF_GIB)
     """Rounded down to 0.5 GiB."""
 

@@ -101,7 +101,7 @@ class Model(Table):
     """As resolved: 40 hex digits; empty for a local folder."""
     licence: Label
     gated: bool
-    family: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    family: Annotated[str, one_of(known.FAMILIES)]
     """`model_type` of its decoder."""
     parameters: int = Field(gt=0, le=limits.MOST_PARAMETERS)
     dtype: str = Field(pattern=r"^[A-Z0-9_]{2,12}$")

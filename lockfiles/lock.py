@@ -156,7 +156,8 @@ def _check_version(table: Mapping[str, object], name: str) -> None:
         stated = table.get(what)
         if isinstance(stated, int) and not isinstance(stated, bool) and most < stated < 1_000_000:
             raise UsageProblem(
-                f"`{name}` is a lock of {what} {stated}, and this program reads {what} {most}.",
+                f"`{name}` is a lock of {what} {stated}, and this program reads up to {what} "
+                f"{most}.",
                 hint="pip install --upgrade tunelock",
             )
 

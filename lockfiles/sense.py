@@ -3,19 +3,16 @@
 Every rule here holds for whatever `plan` writes, and for what it wrote before.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from lockfiles import known, limits
+from lockfiles import known, limits, sense_of_rows
+from lockfiles.sense_of_rows import Contradiction, pinned, shown, unique
 from lockfiles.stages import ORDER
 
 if TYPE_CHECKING:
-    from lockfiles.inputs import Data
     from lockfiles.lock import Lock
 
-Contradiction = tuple[str, str]
-"""The field that is wrong, dotted, and words to follow it."""
-_SPLITS = ("train", "validation", "test", "general")
 _NEEDED_FILES = ("config.json", "tokenizer.json")
 _MOST_PER_BYTE = 2
 """Elements in a byte of the narrowest type that safetensors stores (4 bits)."""
@@ -33,20 +30,11 @@ def _decision(lock: "Lock") -> Iterator[Contradiction]:
         yield "decision.overridden", "is empty, and the verdict is against fine-tuning"
 
 
-def _pinned(key: str, source: str, revision: str, commit: str) -> Iterator[Contradiction]:
-    """What is on the Hub is pinned by a commit; what is local by its digests alone."""
-    on_hub = source.startswith("hf:")
-    for name, value in (("revision", revision), ("commit", commit)):
-        if bool(value) != on_hub:
-            state = "missing: what is on the Hub is pinned" if on_hub else "set for local files"
-            yield f"{key}.{name}", f"is {state}"
-
-
 def _model(lock: "Lock") -> Iterator[Contradiction]:
     model = lock.model
-    yield from _pinned("model", model.source, model.revision, model.commit)
+    yield from pinned("model", model.source, model.revision, model.commit)
     names = [file.name for file in model.files]
-    yield from _unique("model.files", names)
+    yield from unique("model.files", names)
     for name in _NEEDED_FILES:
         if name not in names:
             yield "model.files", f"has no `{name}`"
@@ -65,84 +53,9 @@ def _model(lock: "Lock") -> Iterator[Contradiction]:
 
 
 def _template(lock: "Lock") -> Iterator[Contradiction]:
-    yield from _unique("template.end_ids", lock.template.end_ids)
-
-
-def _data(lock: "Lock") -> Iterator[Contradiction]:
-    splits = [part.split for part in lock.data]
-    yield from _unique("data", splits)
-    if splits[:1] != ["train"]:
-        yield "data", "must begin with the split `train`"
-    if splits != [name for name in _SPLITS if name in splits]:
-        yield "data", f"must have its splits in the order {_shown(_SPLITS)}"
-    for index, part in enumerate(lock.data):
-        yield from _part(f"data.{index}", part)
-    yield from _alike(lock.data)
-    yield from _split_off(lock.data)
-    yield from _held_out(lock.data)
-
-
-def _alike(data: list["Data"]) -> Iterator[Contradiction]:
-    """All files of a run are read one way: what a lock says of one holds for all."""
-    for index, part in enumerate(data):
-        for name in ("prompt_column", "completion_column", "system"):
-            if getattr(part, name) != getattr(data[0], name):
-                yield f"data.{index}.{name}", "is not that of the training rows"
-
-
-def _split_off(data: list["Data"]) -> Iterator[Contradiction]:
-    """Validation rows that are split off, and the training rows that are left, say one split."""
-    train = data[0]
-    split = next((part.fraction for part in data if part.split == "validation"), 0.0)
-    for index, part in enumerate(data):
-        half = part.split in ("train", "validation")
-        if part.split != "general" and part.fraction != (split if half else 0.0):
-            yield f"data.{index}.fraction", "is a share of rows that are not split off"
-        other = part.split_seed != train.split_seed or (half and part.split_by != train.split_by)
-        if split and part.split != "test" and other:
-            yield f"data.{index}.split_seed", "is of another split than the training rows"
-
-
-def _part(key: str, part: "Data") -> Iterator[Contradiction]:
-    yield from _pinned(key, part.source, part.revision, part.commit)
-    local = part.source.startswith("local:")
-    if local == bool(part.files):
-        yield f"{key}.files", "is for rows on the Hub" if local else "names no file of the dataset"
-    if local and (part.config or part.hub_split):
-        yield f"{key}.hub_split", "is for rows on the Hub"
-    yield from _unique(f"{key}.files", [file.name for file in part.files])
-    if sum(file.size_bytes for file in part.files) > limits.MOST_BYTES:
-        yield f"{key}.files", "is larger than any disk"
-    if local and part.source.removeprefix("local:") not in _sources(part):
-        yield f"{key}.source", f"must be {_shown(f'local:{name}' for name in _sources(part))}"
-    columns = bool(part.prompt_column), bool(part.completion_column)
-    if part.format == "columns" and columns != (True, True):
-        yield f"{key}.prompt_column", "is missing: rows of the format `columns` name two"
-
-
-def _sources(part: "Data") -> tuple[str, ...]:
-    """Return the files that rows of a split can come from: validation may be split off."""
-    return ("train",) if part.split == "validation" and part.fraction else (part.split,)
-
-
-def _held_out(data: list["Data"]) -> Iterator[Contradiction]:
-    """What is measured is never what was trained on, under whatever name."""
-    train = data[0]
-    for index, part in enumerate(data):
-        if part.split in ("validation", "test") and (
-            part.sha256 == train.sha256 or part.tokens_sha256 == train.tokens_sha256
-        ):
-            yield (
-                f"data.{index}.sha256",
-                (f"is that of the training rows: the `{part.split}` rows are not held out"),
-            )
-
-
-def _fix(lock: "Lock") -> Iterator[Contradiction]:
-    yield from _unique("fix", [(fix.source, fix.step, fix.what) for fix in lock.fix])
-    for index, fix in enumerate(lock.fix):
-        if fix.what not in known.FIXES[fix.step]:
-            yield f"fix.{index}.what", f"must be {_shown(sorted(known.FIXES[fix.step]))}"
+    yield from unique("template.end_ids", lock.template.end_ids)
+    if lock.template.pad_id >= lock.model.architecture.vocabulary:
+        yield "template.pad_id", "is beyond the model's vocabulary"
 
 
 def _stream(lock: "Lock") -> Iterator[Contradiction]:
@@ -168,7 +81,7 @@ def _stream(lock: "Lock") -> Iterator[Contradiction]:
 
 def _method(lock: "Lock") -> Iterator[Contradiction]:
     method = lock.method
-    yield from _unique("method.targets", method.targets)
+    yield from unique("method.targets", method.targets)
     if method.kind == "full":
         if method.rank or method.alpha or method.dropout or method.targets:
             yield "method.rank", "is of an adapter, and full fine-tuning has none"
@@ -205,7 +118,7 @@ def _machine(lock: "Lock") -> Iterator[Contradiction]:
 
 def _packages(lock: "Lock") -> Iterator[Contradiction]:
     if set(lock.packages) != known.PACKAGES:
-        yield "packages", f"must have exactly {_shown(sorted(known.PACKAGES))}"
+        yield "packages", f"must have exactly {shown(sorted(known.PACKAGES))}"
 
 
 def _prediction(lock: "Lock") -> Iterator[Contradiction]:
@@ -218,9 +131,9 @@ def _prediction(lock: "Lock") -> Iterator[Contradiction]:
 
 def _stages(lock: "Lock") -> Iterator[Contradiction]:
     names = [stage.name for stage in lock.stage]
-    yield from _unique("stage", names)
+    yield from unique("stage", names)
     if names != [name for name in ORDER if name in names]:
-        yield "stage", f"must have its stages in the order {_shown(ORDER)}"
+        yield "stage", f"must have its stages in the order {shown(ORDER)}"
     for name in ("prepare", "train", "report"):
         if name not in names:
             yield "stage", f"has no `{name}`"
@@ -246,7 +159,7 @@ def _measured(lock: "Lock") -> Iterator[Contradiction]:
             yield f"{key}.rows", f"{wanted}: only held-out rows are measured"
         elif stage.settings["samples"] and not held:
             yield f"{key}.samples", "needs held-out rows, and there are none"
-        yield from _unique(f"{key}.levels", stage.settings.get("levels", ()))
+        yield from unique(f"{key}.levels", stage.settings.get("levels", ()))
 
 
 def _why(lock: "Lock") -> Iterator[Contradiction]:
@@ -257,17 +170,7 @@ def _why(lock: "Lock") -> Iterator[Contradiction]:
         yield f"why.{min(unknown)}", "is the reason of a value that a lock does not have"
 
 
-def _unique(key: str, values: Iterable[object]) -> Iterator[Contradiction]:
-    listed = list(values)
-    if len(set(listed)) != len(listed):
-        yield key, "names one thing twice"
-
-
-def _shown(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
-
-
 _CHECKS: tuple[Callable[["Lock"], Iterator[Contradiction]], ...] = (
-    _decision, _data, _model, _template, _fix, _stream, _method, _train, _machine, _packages,
-    _prediction, _stages, _why,
+    _decision, sense_of_rows.data, sense_of_rows.fix, _model, _template, _stream, _method, _train,
+    _machine, _packages, _prediction, _stages, _why,
 )  # fmt: skip

@@ -50,7 +50,7 @@ class Train(Table):
     schedule: Literal["cosine"]
     warmup_ratio: float = Field(ge=0, le=limits.MOST_WARMUP_RATIO)
     weight_decay: float = Field(ge=0, le=limits.MOST_WEIGHT_DECAY)
-    gradient_clip: float = Field(gt=0, le=1000)
+    gradient_clip: float = Field(ge=0.01, le=100)
     """The greatest norm of the gradients."""
     optimizer: Literal["adamw_torch", "adamw_torch_fused"]
     dtype: Literal["float32", "bfloat16"]
@@ -66,7 +66,7 @@ class Parallel(Table):
     """How the work is spread."""
 
     engine: Literal["single"]
-    processes: Literal[1]
+    processes: int = Field(ge=1, le=1)
 
 
 class Environment(Table):

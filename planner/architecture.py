@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lockfiles.harmless import one_line
 from planner.config_json import MOST_OTHERWISE, ConfigJson
 from planner.families import FAMILIES, TEXT_FAMILIES, Family
+
+if TYPE_CHECKING:
+    from lockfiles.lock import Model
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,12 @@ def architecture(config: Mapping[str, Any], name: str) -> Architecture:
         head_bias=found.flag(kind.head_bias),
         **(_mixture(found, kind, layers) if kind.experts else {}),
     )
+
+
+def of_lock(model: "Model") -> Architecture:
+    """Return the shape that a lock counts with."""
+    facts: dict[str, Any] = dict(model.architecture)
+    return Architecture(family=model.family, context=model.context_tokens, **facts)
 
 
 def _decoder(config: Mapping[str, Any], name: str) -> tuple[ConfigJson, str]:

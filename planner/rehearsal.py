@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from math import isfinite
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Literal
@@ -24,6 +23,7 @@ PHASES = ("load", "forward", "backward", "optimizer", "evaluation")
 """The moments of a rehearsal, in their order."""
 MOST_BYTES = limits.MOST_BYTES
 """More than any machine has."""
+MOST_SECONDS = limits.MOST_SECONDS
 LIMIT_BYTES = 4 * files.MIB
 """The most that a rehearsal's file has."""
 _AGAIN = "tunelock rehearse run.lock"
@@ -150,21 +150,22 @@ class Rehearsal(Table):
         phases = len(found.peaks) > 0 and set(found.peaks) <= set(PHASES)
         yield "`measured.peaks` holds no phase, or one that there is not", phases
         sizes = (*found.peaks.values(), found.reserved_bytes, found.process_bytes)
-        host = isfinite(found.host_seconds) and found.host_seconds >= 0
-        yield "`measured.host_seconds` is no time", host
+        for name in ("host_seconds", "load_seconds", "seconds"):
+            yield f"`measured.{name}` is no time", 0 <= getattr(found, name) <= MOST_SECONDS
         held = found.allocated_bytes > 0 and all(0 <= size <= MOST_BYTES for size in sizes)
         yield "`measured` holds a size below 0 or beyond every machine", held
-        timed = all(isfinite(seconds) and seconds > 0 for seconds in found.step_seconds)
+        timed = all(0 < seconds <= MOST_SECONDS for seconds in found.step_seconds)
         enough = len(found.step_seconds) > 1 or not self.fitted
         yield "`measured.step_seconds` holds no time", timed and enough
-        rows = all(length > 0 for length in lengths) and len(lengths) <= self.case.rows_at_once
+        seen = all(0 < length <= limits.MOST_CONTEXT_TOKENS for length in lengths)
+        rows = seen and len(lengths) <= self.case.rows_at_once
         yield "`case.lengths` are not the rows of a micro-batch", rows
         fits = not plan.packing or max(lengths) <= plan.length
         yield "`case.lengths` has a row that is longer than the plan's", fits
         yield "`case.profile` is no plan", _is_plan(plan)
         words = (found.out_of_memory, found.card, *plan.targets)
-        seen = all(len(one) <= limits.MOST_LABEL_CHARS and is_harmless(one) for one in words)
-        yield "`measured` or `case.profile` holds text that cannot be seen", seen
+        shown = all(len(one) <= limits.MOST_LABEL_CHARS and is_harmless(one) for one in words)
+        yield "`measured` or `case.profile` holds text that cannot be seen", shown
 
     @property
     def where(self) -> str:
@@ -208,6 +209,9 @@ def _is_plan(plan: Profile) -> bool:
         and 0 <= plan.rank <= limits.MOST_RANK
         and 0 <= plan.dropout <= limits.MOST_DROPOUT
         and len(plan.targets) <= limits.MOST_TARGETS
+        and 0 < plan.ranks <= limits.MOST_CARDS
+        and 0 < plan.bucket <= MOST_BYTES
+        and 0 <= plan.scored <= 1
     )
 
 

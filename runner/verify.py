@@ -16,8 +16,8 @@ from lockfiles import digest
 from lockfiles.compare import Difference
 from lockfiles.errors import DigestDiffers, UsageProblem
 from lockfiles.lock import Lock, Model
-from planner import config_json, stored
-from planner.architecture import architecture
+from planner import config_json, stored, targets
+from planner.architecture import architecture, of_lock
 from planner.data import corpus, held_out
 from planner.data.corpus import Corpus
 from planner.data.encode import load_tokenizer
@@ -57,8 +57,8 @@ def silent(what: str, done: int, total: int, unit: str) -> None:
 def check_whole(lock: Lock) -> None:
     """Compare a lock with itself and with this program.
 
-    Raises UsageProblem where it needs a newer Tunelock, DigestDiffers where it was edited by
-    hand: results are kept by its digests.
+    Raises UsageProblem where it needs a newer Tunelock or adapts layers that the model does not
+    have, DigestDiffers where it was edited by hand: results are kept by its digests.
     """
     here = _version_here()
     if here and _numbers(lock.requires_runner) > _numbers(here):
@@ -66,6 +66,7 @@ def check_whole(lock: Lock) -> None:
             f"The lock needs Tunelock {lock.requires_runner} or newer, and this is {here}.",
             hint="pip install --upgrade tunelock",
         )
+    _check_targets(lock)
     stated = lock.model_dump(exclude_unset=True)
     made = integrity(stated)
     others = [
@@ -79,6 +80,18 @@ def check_whole(lock: Lock) -> None:
             "are not those of its values.",
             hint="change `run.toml` instead, then run `tunelock plan run.toml`",
         )
+
+
+def _check_targets(lock: Lock) -> None:
+    """An adapter for a layer that is not there would fail once the model is loaded."""
+    known = targets.preset(of_lock(lock.model), "all-linear")
+    for name in lock.method.targets:
+        if name not in known:
+            raise UsageProblem(
+                f"`method.targets` names `{name}`, which is no linear layer of "
+                f"`{lock.model.family}`.",
+                hint="tunelock plan run.toml",
+            )
 
 
 def _version_here() -> str:

@@ -94,6 +94,8 @@ def test_what_a_plan_can_write_is_a_lock(changes: list[tuple[str, object]]) -> N
         ([("model.parameters", 10**12)], "more than the files can hold"),
         ([("model.architecture.layers", 10**6)], "makes more elements"),
         ([("template.end_ids", [2, 2])], "`template.end_ids` on line"),
+        ([("template.pad_id", 1024)], "beyond the model's vocabulary"),
+        ([("model.family", "mamba")], "`model.family` on line"),
         ([("template.date", "2024-13-26")], "`template.date` on line"),
         ([("data", [])], "`data` on line"),
         ([("data", [part("test")])], "must begin with the split `train`"),

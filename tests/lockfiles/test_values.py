@@ -30,7 +30,7 @@ HOSTILE: tuple[object, ...] = (
     datetime.date(2024, 7, 26), datetime.time(1, 2), datetime.datetime(2024, 7, 26, 1, 2),
 )  # fmt: skip
 MOST_SECONDS = 2.0
-DRAWS = 1200
+DRAWS = 900
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from planner.interview.answers import check, given
 from planner.interview.question import from_text, normal
 from planner.interview.questions import BY_KEY, QUESTIONS
 from planner.interview.schema import SHIPPED, schema, text
+from tests.lockfiles.test_values import HOSTILE
 
 NEEDED = {"data.train": "train.jsonl", "model.source": "base"}
 SAMPLE = """\
@@ -236,3 +237,15 @@ def test_a_system_message_may_have_lines() -> None:
 def test_a_home_that_there_is_not_is_a_path_like_any_other() -> None:
     assert at_home("~no-such-user/rows.jsonl") == Path("~no-such-user/rows.jsonl")
     assert at_home("~/rows.jsonl") == Path.home() / "rows.jsonl"
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.key)
+def test_whatever_an_intent_says_is_an_answer_or_one_sentence(question: Any) -> None:
+    for value in (*HOSTILE, int("f" * 5000, 16), "\ud800", "~nobody/x", "x/" * 3000):
+        try:
+            answers = check({**NEEDED, question.key: value}, {question.key: 9})
+        except UsageProblem as problem:
+            assert is_harmless(problem.message) and len(problem.message) < 600
+            assert is_harmless(problem.hint)
+        else:
+            assert is_harmless(str(answers[question.key]).replace("\n", ""))

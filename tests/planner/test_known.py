@@ -16,6 +16,7 @@ from planner.architecture import Architecture
 from planner.data.formats import MIXED, Format
 from planner.data.mend.steps import DROPPED, OVER_LENGTH, StepName
 from planner.data.template import FIXED_NOW
+from planner.families import FAMILIES
 from planner.interview.questions import BY_KEY
 from planner.memory import ESTIMATOR, estimate
 from planner.models import FileFact, ModelFacts
@@ -30,6 +31,7 @@ MODEL = ModelFacts("base", FILES, SHAPE, 2_000_000, "BF16")
 
 def test_the_closed_lists_are_those_of_the_planner() -> None:
     assert set(BY_KEY) == known.ANSWERS
+    assert set(FAMILIES) == known.FAMILIES
     assert set(packages()) == known.PACKAGES
     assert known.FIXES["drop"] == {*DROPPED, OVER_LENGTH}
     assert set(known.FIXES) == set(get_args(StepName))

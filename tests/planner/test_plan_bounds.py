@@ -22,7 +22,7 @@ CARD = MachineFacts(
 )
 TEXTS = ("x", "a b", "ä" * 50, "x" * 200, "s" * 1000, "1" * 16_000, "a\nb")
 FIXED = ("data.", "model.", "machine.facts", "train.epochs", "goal.prompting")
-DRAWS = 50
+DRAWS = 30
 
 
 @pytest.fixture(scope="module")

@@ -296,3 +296,10 @@ def test_locks_of_an_older_revision_are_read_and_hold(name: str) -> None:
     found = locks.read(Path(__file__).parents[1] / "lockfiles" / "old" / f"{name}.lock")
     assert found.revision == 0 < locks.REVISION
     verify.check_whole(found)
+
+
+@pytest.mark.parametrize("name", ["ZZZ", "lm_head", "embed_tokens", "q_proj.x"])
+def test_layers_that_the_model_does_not_have_are_named(lock: Lock, name: str) -> None:
+    method = lock.method.model_copy(update={"targets": ["q_proj", name]})
+    with pytest.raises(UsageProblem, match=f"names `{name}`, which is no linear layer of `llama`"):
+        verify.check_whole(lock.model_copy(update={"method": method}))
