@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import stat
 import sys
 import time
@@ -85,7 +86,7 @@ class Reader:
         except OSError as problem:
             raise UsageProblem(
                 f"`{self._tail.path}` cannot be read: {problem.strerror}.",
-                hint=f"ls -l {self._tail.path}",
+                hint=f"ls -l {shlex.quote(str(self._tail.path))}",
             ) from None
         self._damage_told |= any("damaged_lines" in event.fields for event in events)
         return events
@@ -123,7 +124,9 @@ def follow(run: Path, *, face: Face, ended: Ended, since: int = 0) -> int:
     except KeyboardInterrupt:
         code = None
     if code is None:
-        output.note(f"left; the run goes on. To see it again: tunelock watch {run}")
+        output.note(
+            f"left; the run goes on. To see it again: tunelock watch {shlex.quote(str(run))}"
+        )
         return Interrupted.exit_code
     return code
 
@@ -149,10 +152,11 @@ def find(run: Path | None, runs: Path = Path("runs")) -> Path:
         return found[0]
     if run.is_symlink():
         raise UsageProblem(
-            f"`{run}` is a link, not a run folder.", hint=f"give the folder it names: ls -l {run}"
+            f"`{run}` is a link, not a run folder.",
+            hint=f"give the folder it names: ls -l {shlex.quote(str(run))}",
         )
     if not run.is_dir():
-        raise UsageProblem(f"`{run}` is not a folder.", hint=f"ls {run.parent}")
+        raise UsageProblem(f"`{run}` is not a folder.", hint=f"ls {shlex.quote(str(run.parent))}")
     if not _is_run(run):
         raise UsageProblem(
             f"`{run}` holds neither `{LOCK}` nor `{EVENTS}`, so it is no run folder.",

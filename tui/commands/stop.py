@@ -1,5 +1,6 @@
 """`tunelock stop [RUN]`: let a run leave a checkpoint and end, in a stated time."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -28,7 +29,8 @@ def command(run: Path | None, no_wait: bool) -> None:
 
     stop.ask(folder, tell)
     if no_wait:
-        tell(f"asked to stop at its next step; `tunelock watch {folder}` shows it")
+        again = f"tunelock watch {shlex.quote(str(folder))}"
+        tell(f"asked to stop at its next step; `{again}` shows it")
         return
     tell(f"asked to stop at its next step, within {stop.PATIENCE.grace_seconds:.0f} s or so")
     try:
@@ -36,7 +38,7 @@ def command(run: Path | None, no_wait: bool) -> None:
     except KeyboardInterrupt:
         raise Interrupted(
             f"The run in `{folder}` was asked to stop, and still stops.",
-            hint=f"tunelock status {folder}",
+            hint=f"tunelock status {shlex.quote(str(folder))}",
         ) from None
     ended = watching.snapshot_of(folder)
     done = ended.finished and ended.failure is None

@@ -1,5 +1,6 @@
 """`tunelock watch [RUN]`: see a run that some process works on, from any terminal."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -23,7 +24,8 @@ def command(run: Path | None, plain: bool, as_json: bool) -> None:
     folder = watching.find(run)
     if not (folder / EVENTS).exists() and not is_held(folder):
         raise UsageProblem(
-            f"`{folder}` was never started.", hint=f"tunelock run {folder / 'run.lock'}"
+            f"`{folder}` was never started.",
+            hint=f"tunelock run {shlex.quote(str(folder / 'run.lock'))}",
         )
     face = watching.face_for(plain=plain, as_json=as_json)
     code = watching.follow(folder, face=face, ended=watching.ended_by_lock(folder))

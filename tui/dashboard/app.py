@@ -40,6 +40,10 @@ _KEYS = (
 class Source(Protocol):
     """Where events come from."""
 
+    @property
+    def more(self) -> bool:
+        """Whether more events are there already than the last poll returned."""
+
     def poll(self) -> tuple[list[Event], int | None]:
         """Return the new events, and the exit code once there will be no more."""
 
@@ -134,7 +138,8 @@ class Dashboard(App[int]):
             if code is not None:
                 self.post_message(Ended(code))
                 return
-            self._wait(self._leaving)
+            if not self._source.more:
+                self._wait(self._leaving)
 
     def on_changed(self, message: Changed) -> None:
         """Hand the snapshot to every panel."""
