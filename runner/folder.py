@@ -60,7 +60,7 @@ class StagePlace:
         """
         try:
             content = self.read(_DONE, reports.LIMIT_BYTES)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         report = reports.parse(self.name, content)
         if report is None or report.get("digest") != digest:
