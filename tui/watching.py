@@ -5,6 +5,7 @@ import os
 import shlex
 import stat
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -242,9 +243,12 @@ def _json(reader: Reader, since: int) -> int:
 
 def _dashboard(reader: Reader, since: int) -> int | None:
     output.note(f"tunelock: {reader.run} …")
-    from tui.dashboard.app import Dashboard
+    from tui.dashboard.app import REDRAW_SECONDS, Dashboard
 
-    dashboard = Dashboard(reader, _before(reader, since))
+    def wait(leaving: threading.Event) -> None:
+        leaving.wait(0 if reader.more else REDRAW_SECONDS)
+
+    dashboard = Dashboard(reader, _before(reader, since), wait=wait)
     code = dashboard.run(mouse=False)
     if dashboard.problem is not None:
         raise dashboard.problem

@@ -35,8 +35,6 @@ TRAINING: list[Told] = [
 class Source:
     """Hands out what the test puts in, and waits no longer than it must."""
 
-    more = False
-
     def __init__(self) -> None:
         self.polls = 0
         self._given: Queue[tuple[list[Event], int | None] | UsageProblem] = Queue()

@@ -26,7 +26,7 @@ from tui.dashboard.stages import Stages
 from tui.progress import FREQUENT, clean, lines
 from tui.snapshot import Snapshot, fold
 
-_REDRAW_SECONDS = 1.0
+REDRAW_SECONDS = 1.0
 _LEAST = (60, 16)
 _ROOMY_HEIGHT = 22
 """Below so many lines there is no room for the curve and the log at once."""
@@ -39,10 +39,6 @@ _KEYS = (
 
 class Source(Protocol):
     """Where events come from."""
-
-    @property
-    def more(self) -> bool:
-        """Whether more events are there already than the last poll returned."""
 
     def poll(self) -> tuple[list[Event], int | None]:
         """Return the new events, and the exit code once there will be no more."""
@@ -86,7 +82,7 @@ class Dashboard(App[int]):
         source: Source,
         snapshot: Snapshot,
         *,
-        wait: Callable[[Flag], object] = lambda leaving: leaving.wait(_REDRAW_SECONDS),
+        wait: Callable[[Flag], object] = lambda leaving: leaving.wait(REDRAW_SECONDS),
     ) -> None:
         super().__init__(ansi_color=True)  # before the theme: NO_COLOR's filter is chosen by it
         self.theme = "ansi-dark"
@@ -138,8 +134,7 @@ class Dashboard(App[int]):
             if code is not None:
                 self.post_message(Ended(code))
                 return
-            if not self._source.more:
-                self._wait(self._leaving)
+            self._wait(self._leaving)
 
     def on_changed(self, message: Changed) -> None:
         """Hand the snapshot to every panel."""
