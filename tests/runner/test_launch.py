@@ -231,6 +231,7 @@ def test_a_loop_in_native_code_is_noticed_and_ended(run: Callable[..., Result]) 
     code, events = run(loop, limits=limits, meanwhile=lambda: time.monotonic() > until)
     assert code == -signal.SIGKILL
     told = since_started(events)
-    assert [kind for kind, _ in told] == ["started", "warning", "progress", "warning"]
+    assert [kind for kind, _ in told[:3]] == ["started", "warning", "progress"]
+    assert "step" not in [kind for kind, _ in told]
     assert float(str(told[1][1]["stalled_seconds"])) >= 0.5
     assert "did not stop in time" in str(events[-1][1]["text"])
