@@ -49,8 +49,8 @@ def main(text: str) -> int:
         run(order, begun)
     except TunelockError as problem:
         if not told:
-            error = {"error": problem.message, "hint": problem.hint}
-            _tell(error | {"details": problem.details, "exit_code": problem.exit_code})
+            error = {"error": problem.message, "hint": problem.hint, "details": problem.details}
+            _tell(error | {"exit_code": problem.exit_code})
         return problem.exit_code
     except Exception as problem:
         if told:  # the traceback goes to the run's log

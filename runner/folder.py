@@ -7,6 +7,7 @@ link is followed; reports are checked by `reports`.
 import fcntl
 import json
 import os
+import shlex
 import stat
 import time
 from collections.abc import Mapping
@@ -59,7 +60,7 @@ class StagePlace:
         """
         try:
             content = self.read(_DONE, reports.LIMIT_BYTES)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         report = reports.parse(self.name, content)
         if report is None or report.get("digest") != digest:
@@ -175,9 +176,10 @@ class Held:
         while not self._try():
             if holder_alive(path) or time.monotonic() > until:
                 self.release()
+                named = shlex.quote(str(path))
                 raise UsageProblem(
                     f"`{path}` is in use by another run of this lock.",
-                    hint=f"tunelock watch {path}, or tunelock stop {path}",
+                    hint=f"tunelock watch {named}; or, to end it, tunelock stop {named}",
                 )
             time.sleep(0.2)
         try:

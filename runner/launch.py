@@ -126,6 +126,12 @@ def ask_to_end(child: subprocess.Popen[bytes]) -> None:
     """Send SIGTERM to a stage, and wake its group where it was stopped."""
     if child.poll() is None:
         child.send_signal(signal.SIGTERM)
+        wake(child)
+
+
+def wake(child: subprocess.Popen[bytes]) -> None:
+    """Let a stage and its group go on, where they were stopped."""
+    if child.poll() is None:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGCONT)
 
@@ -201,6 +207,8 @@ class _Follower:
             self._kill(f"`{self._stage}` was ended at once")
         elif self._until is not None and time.monotonic() > self._until:
             self._kill(f"`{self._stage}` did not stop in time, and was ended")
+        elif self._until is not None:
+            wake(self._child)  # it may be stopped again, or only now
         elif self._supervision.stopping() and self._until is None:
             grace = self._limits.grace_seconds + 2 * self._sent.longest_seconds
             self._until = time.monotonic() + grace

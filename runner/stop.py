@@ -5,6 +5,7 @@ leaves a checkpoint at its next step, and ends it where that takes too long. Whe
 itself does not answer, it and its stage are killed: the run resumes from its last checkpoint.
 """
 
+import shlex
 import signal
 import time
 from collections.abc import Callable
@@ -116,8 +117,9 @@ def _elsewhere(run: Path, found: Holding) -> UsageProblem:
         machine = one_line(found.host.partition(" ")[0], most=_MOST_NAME_CHARS)
         return UsageProblem(
             f"The run in `{run}` works on another machine: `{machine}`.",
-            hint=f"tunelock stop {run}, typed there",
+            hint=f"tunelock stop {shlex.quote(str(run))}, typed there",
         )
     return UsageProblem(
-        f"The run in `{run}` is another user's.", hint=f"ask who runs it: ls -l {run}"
+        f"The run in `{run}` is another user's.",
+        hint=f"ask who runs it: ls -l {shlex.quote(str(run))}",
     )

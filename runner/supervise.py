@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,20 +72,24 @@ def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since:
     located = places.find(lock, order.lock, order.located)
     verify.check_whole(lock)
     run_at = run_folder(lock, order.runs).absolute()
-    with _sentences(run_at), _closed_to_others():
+    with _sentences(run_at), _closed_to_others(), ExitStack() as stack:
         waiting = [
             one.name for one in lock.stage if order.fresh or not _done(lock, run_at, one.name)
         ]
-        held = Held(run_at) if os.path.lexists(run_at) else None
-        try:
-            asked = preflight.Asked(order.runs, order.allowed, waiting, located)
-            preflight.check_all(lock, asked)
-            held = held or Held(run_at)
-            _carry_out(order, lock, source, located, held, begun)
-        finally:
-            if held:
-                held.release()
+        held = _hold(run_at, order, stack) if os.path.lexists(run_at) else None
+        asked = preflight.Asked(order.runs, order.allowed, waiting, located)
+        preflight.check_all(lock, asked)
+        held = held or _hold(run_at, order, stack)
+        _carry_out(order, lock, source, located, held, begun)
     return run_at
+
+
+def _hold(run_at: Path, order: Order, stack: ExitStack) -> Held:
+    """Hold a run folder, with a heartbeat, until the stack is left."""
+    held = Held(run_at)
+    stack.callback(held.release)
+    stack.enter_context(heartbeat(held.beat, order.limits.beat_seconds))
+    return held
 
 
 def _carry_out(
@@ -100,11 +104,7 @@ def _carry_out(
     if order.fresh:
         folder.remove(STAGES)
     folder.write_whole(LOCK, source.encode())
-    with (
-        heartbeat(held.beat, order.limits.beat_seconds),
-        Writer(folder.path / EVENTS, within=folder) as writer,
-        _stops() as stop,
-    ):
+    with Writer(folder.path / EVENTS, within=folder) as writer, _stops() as stop:
         begun(folder.path, writer.size)
         _Run(lock, folder.path, located, writer, held, stop, order.limits).carry_out()
 
@@ -307,7 +307,10 @@ class _Run:
 
 
 def _done(lock: Lock, folder: Path, name: str) -> bool:
-    return place(lock, folder, name).done(lock.integrity[name]) is not None
+    try:
+        return place(lock, folder, name).done(lock.integrity[name]) is not None
+    except OSError:  # a folder that cannot be opened is told of where it is held
+        return False
 
 
 def _last_failure(events: Path, stage: str, since: int) -> dict[str, Any]:

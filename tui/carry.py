@@ -67,8 +67,8 @@ def detached(order: Order, face: Face) -> int:
         output.notes(said.read().decode("utf-8", "replace").splitlines())
     if "run" not in told:
         supervisor.wait()
-        hint, details = told.get("hint", ""), told.get("details", ())
-        problem = TunelockError(told["error"], hint=hint, details=details)
+        more = told.get("details", ())
+        problem = TunelockError(told["error"], hint=told.get("hint", ""), details=more)
         problem.exit_code = told.get("exit_code", 1)
         raise problem
     folder = Path(told["run"])

@@ -162,7 +162,7 @@ def _done(event: Event, snapshot: Snapshot) -> list[str]:
 
 def _failed(event: Event, snapshot: Snapshot) -> list[str]:
     failure = snapshot.failure
-    if failure is None:  # of a stage that the run does not have
+    if failure is None:
         return []
     told = [f"{failure.state}: {clean(failure.message) or 'no reason was given'}"]
     told += [f"  {clean(line)}" for line in failure.details]
@@ -187,7 +187,7 @@ def _checkpoint(event: Event, snapshot: Snapshot) -> list[str]:
 
 
 def _sample(event: Event, snapshot: Snapshot) -> list[str]:
-    if not snapshot.samples:
+    if not snapshot.samples:  # one that the supervisor sends itself is nobody's
         return []
     sample = snapshot.samples[-1]
     return [

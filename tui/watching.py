@@ -4,6 +4,7 @@ import os
 import shlex
 import stat
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -151,7 +152,8 @@ def find(run: Path | None, runs: Path = Path("runs")) -> Path:
         return found[0]
     if run.is_symlink():
         raise UsageProblem(
-            f"`{run}` is a link, not a run folder.", hint=f"give the folder it names: ls -l {run}"
+            f"`{run}` is a link, not a run folder.",
+            hint=f"give the folder it names: ls -l {shlex.quote(str(run))}",
         )
     if not run.is_dir():
         raise UsageProblem(f"`{run}` is not a folder.", hint=f"ls {shlex.quote(str(run.parent))}")
@@ -240,9 +242,12 @@ def _json(reader: Reader, since: int) -> int:
 
 def _dashboard(reader: Reader, since: int) -> int | None:
     output.note(f"tunelock: {reader.run} …")
-    from tui.dashboard.app import Dashboard
+    from tui.dashboard.app import REDRAW_SECONDS, Dashboard
 
-    dashboard = Dashboard(reader, _before(reader, since))
+    def wait(leaving: threading.Event) -> None:
+        leaving.wait(0 if reader.more else REDRAW_SECONDS)
+
+    dashboard = Dashboard(reader, _before(reader, since), wait=wait)
     code = dashboard.run(mouse=False)
     if dashboard.problem is not None:
         raise dashboard.problem

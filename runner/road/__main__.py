@@ -28,7 +28,7 @@ REPORT = "report.json"
 def main(job: Path) -> int:
     """Carry out the stage of a job and return the exit code."""
     given = context.read(job)
-    with heartbeat(lambda: _beat(given.line), given.beat_seconds):
+    with heartbeat(lambda: _beat(given.line), context.beat_seconds(job)):
         return _carry_out(given)
 
 

@@ -31,8 +31,6 @@ class Context:
     places: dict[str, Path]
     """Local inputs by logical name."""
     line: Line
-    beat_seconds: float = BEAT_SECONDS
-    """Between two heartbeats of this process."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -99,8 +97,7 @@ def place(run_lock: Lock, run: Path, stage: str, held: OwnFolder | None = None) 
 
 def read(job: Path) -> Context:
     """Read the job that the supervisor wrote."""
-    with OwnFolder.open(job.parent) as work:
-        values = json.loads(work.read(job.name, _MOST_JOB_BYTES))
+    values = _values(job)
     run = Path(values["run"])
     return Context(
         lock=lock.read(run / LOCK),
@@ -109,5 +106,15 @@ def read(job: Path) -> Context:
         work=Path(values["work"]),
         places={name: Path(path) for name, path in values["places"].items()},
         line=Line.from_environment(),
-        beat_seconds=values.get("beat_seconds", BEAT_SECONDS),
     )
+
+
+def beat_seconds(job: Path) -> float:
+    """Return how long there is between two heartbeats of the stage process of a job."""
+    return float(_values(job).get("beat_seconds", BEAT_SECONDS))
+
+
+def _values(job: Path) -> dict[str, Any]:
+    with OwnFolder.open(job.parent) as work:
+        values: dict[str, Any] = json.loads(work.read(job.name, _MOST_JOB_BYTES))
+    return values

@@ -15,7 +15,8 @@ from runner.events import Writer, read
 from runner.folder import Held
 from runner.launch import LIMITS, Limits, Program, Supervision, launch
 
-Result = tuple[int, list[tuple[str, dict[str, object]]]]
+Told = list[tuple[str, dict[str, object]]]
+Result = tuple[int, Told]
 
 STAGE = "from runner.line import Line\nline = Line.from_environment()\n"
 UNTIL_STOPPED = (
@@ -100,10 +101,16 @@ BEATING = STAGE + (
 )
 
 
+def since_started(events: Told) -> Told:
+    """Leave out the silence of a process that has not begun yet."""
+    return events[[kind for kind, _ in events].index("started") :]
+
+
 def test_a_heartbeat_is_no_event_and_a_live_stage_is_only_quiet(run: Callable[..., Result]) -> None:
     limits = Limits(stall_seconds=0.6, quiet_seconds=0.4)
     code, events = run(BEATING.format(1.5), limits=limits)
     assert code == 0
+    events = since_started(events)
     assert [kind for kind, _ in events] == ["started", "warning", "step"]
     assert "stalled_seconds" not in events[1][1] and events[1][1]["quiet_seconds"]
 
@@ -113,15 +120,18 @@ def test_a_stopped_stage_is_noticed_and_heard_again(
 ) -> None:
     def meanwhile() -> None:
         told = read(tmp_path / "events.jsonl")[0]
-        if not told:
+        numbers = [event.fields["process"] for event in told if event.kind == "started"]
+        if not numbers:
             return
-        number = int(told[0].fields["process"])
-        warned = any(event.kind == "warning" for event in told)
+        number = int(numbers[0])
+        kinds = [event.kind for event in told]
+        warned = "started" in kinds and "warning" in kinds[kinds.index("started") :]
         os.kill(number, signal.SIGCONT if warned else signal.SIGSTOP)
 
     limits = Limits(stall_seconds=0.5)
     code, events = run(BEATING.format(0.2), limits=limits, meanwhile=meanwhile)
     assert code == 0
+    events = since_started(events)
     assert [kind for kind, _ in events] == ["started", "warning", "warning", "step"]
     assert float(str(events[1][1]["stalled_seconds"])) >= 0.5
     assert events[2][1]["stalled_seconds"] == 0
@@ -212,3 +222,16 @@ def _wait(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_loop_in_native_code_is_noticed_and_ended(run: Callable[..., Result]) -> None:
+    native = "import re, signal; signal.signal(15, lambda *_: 0); re.match('(a|a)*b', 'a' * 99)"
+    loop = BEATING.format(0.1).replace("time.sleep(0.1)", native)
+    limits, until = Limits(stall_seconds=0.5, grace_seconds=0.5), time.monotonic() + 2
+    code, events = run(loop, limits=limits, meanwhile=lambda: time.monotonic() > until)
+    assert code == -signal.SIGKILL
+    told = since_started(events)
+    assert [kind for kind, _ in told[:3]] == ["started", "warning", "progress"]
+    assert "step" not in [kind for kind, _ in told]
+    assert float(str(told[1][1]["stalled_seconds"])) >= 0.5
+    assert "did not stop in time" in str(events[-1][1]["text"])

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from lockfiles.errors import TunelockError, UsageProblem
+from lockfiles import lock as locks
+from lockfiles.errors import UsageProblem
 from runner import reports
 from runner.events import Writer
 from runner.folder import Held, StagePlace
-from runner.stages.watch import earlier_peak, is_whole, mark_whole
+from runner.line import Line
+from runner.road.context import Context, place
+from runner.supervise import run_folder
+from tests.journeys.demo_folder import small, tunelock
 
 SECRET = b"-----BEGIN PRIVATE KEY-----"
 FILES = (".inuse", "log.txt", "events.jsonl", "run.lock", "receipt.json", "report.html")
@@ -267,39 +271,6 @@ def test_a_report_that_is_too_large_is_not_read(tmp_path: Path) -> None:
         place.done("a")
 
 
-@pytest.mark.parametrize(
-    "mark",
-    [
-        b"", b"[]", b"null", b"{", b'{"sizes_bytes": []}', b'{"sizes_bytes": {"a": "b"}}',
-        b'{"sizes_bytes": {}}', b'{"peak_bytes": 1e400, "sizes_bytes": {"a": 1}}',
-        b'{"sizes_bytes": {"../private": 27}}', b"[" * 100_000, b'{"sizes_bytes": {"linked": 27}}',
-    ],
-    ids=range(11),
-)  # fmt: skip
-def test_a_checkpoint_of_another_shape_is_passed_over(
-    mark: bytes, private: Path, tmp_path: Path
-) -> None:
-    checkpoint = tmp_path / "checkpoint-3"
-    checkpoint.mkdir()
-    (checkpoint / "linked").symlink_to(private)
-    (checkpoint / "whole.json").write_bytes(mark)
-    assert not is_whole(checkpoint)
-    assert earlier_peak(str(checkpoint)) == 0
-
-
-def test_a_checkpoint_in_a_link_is_none(tmp_path: Path) -> None:
-    real = tmp_path / "real"
-    real.mkdir()
-    (real / "weights").write_bytes(b"1")
-    mark_whole(real, 7)
-    assert is_whole(real)
-    (tmp_path / "checkpoint-3").symlink_to(real)
-    assert not is_whole(tmp_path / "checkpoint-3")
-    (real / "whole.json").rename(tmp_path / "mark")
-    (real / "whole.json").symlink_to(tmp_path / "mark")
-    assert not is_whole(real)
-
-
 def test_what_is_named_as_a_checkpoint_and_is_none_is_removed(tmp_path: Path) -> None:
     place = StagePlace(1, "train", tmp_path / "demo" / "stages")
     work = place.begin("a")
@@ -311,8 +282,41 @@ def test_what_is_named_as_a_checkpoint_and_is_none_is_removed(tmp_path: Path) ->
     assert sorted(path.name for path in work.glob("checkpoint*")) == ["checkpoint-5"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_may_not_be_written_is_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "demo").mkdir(mode=0o500)
-    with pytest.raises(TunelockError):
-        Held(tmp_path / "demo")
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = small(tmp_path_factory.mktemp("planned"), results__gguf=[])
+    assert tunelock(made, "plan").returncode == 0
+    return made
+
+
+def test_a_run_over_a_strangers_folder_touches_nothing(
+    planned: Path, private: Path, tmp_path: Path
+) -> None:
+    lock = locks.read(planned / "run.lock")
+    for name in ("log.txt", "events.jsonl", ".inuse", "stages", "."):
+        runs = tmp_path / f"runs{name}"
+        run = run_folder(lock, runs)
+        run.parent.mkdir()
+        if name == ".":
+            run.symlink_to(tmp_path)
+        else:
+            run.mkdir()
+            (run / name).symlink_to(private)
+        done = tunelock(planned, "run", "--foreground", "--runs", str(runs))
+        error, hint = done.stderr.splitlines()
+        assert (done.returncode, done.stdout) == (2, "")
+        assert error.startswith(f"error: `{run / name}` is a link, not a ")
+        assert hint.startswith("hint: move it away: mv -- ")
+        assert untouched(private)
+
+
+def test_no_report_says_where_the_base_model_is(planned: Path, tmp_path: Path) -> None:
+    lock = locks.read(planned / "run.lock")
+    hub = lock.model.model_copy(update={"source": "hf:owner/name", "commit": "1" * 40})
+    lock = lock.model_copy(update={"model": hub})
+    at = place(lock, tmp_path, "prepare")
+    at.begin(lock.integrity["prepare"])
+    at.finish(lock.integrity["prepare"], {"model": str(tmp_path), "rows": {}})
+    given = Context(lock, "train", tmp_path, tmp_path, {}, Line(-1))
+    with pytest.raises(UsageProblem, match="models--owner--name/snapshots/1111"):
+        _ = given.model

@@ -28,7 +28,7 @@ from tui.screen import Sentenced
 from tui.snapshot import Snapshot, fold
 from tui.words import Words
 
-_REDRAW_SECONDS = 1.0
+REDRAW_SECONDS = 1.0
 _LEAST = (60, 16)
 _ROOMY_HEIGHT = 22
 """Below so many lines there is no room for the curve and the log at once."""
@@ -84,7 +84,7 @@ class Dashboard(Sentenced[int]):
         source: Source,
         snapshot: Snapshot,
         *,
-        wait: Callable[[Flag], object] = lambda leaving: leaving.wait(_REDRAW_SECONDS),
+        wait: Callable[[Flag], object] = lambda leaving: leaving.wait(REDRAW_SECONDS),
     ) -> None:
         super().__init__(ansi_color=True)  # before the theme: NO_COLOR's filter is chosen by it
         self.theme = "ansi-dark"
