@@ -30,6 +30,7 @@ from planner.data.part import Recipe
 from planner.data.template import ChatTemplate, load_template
 from planner.data.training import variant
 from planner.integrity import integrity
+from planner.loadable import check_loadable
 from planner.memory import ESTIMATOR, estimate
 from planner.model_folder import CONFIG, is_weights
 from planner.special import special_tokens
@@ -138,6 +139,7 @@ def model_of(
         told("checking the model", done, total, "bytes")
 
     with view.locked(lock.model, folder, into, compared, weights=weights, hashes=hashes) as found:
+        check_loadable(found.folder)
         refuse(_differing_facts(lock.model, found.folder, weights=weights), f"`{folder}`")
         yield found
 
