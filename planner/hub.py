@@ -13,6 +13,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.harmless import is_harmless
 from planner import config_json
 from planner.hub_client import client, sentences
+from planner.loadable import check_loadable
 from planner.model_folder import CONFIG, INDEX, SINGLE, SMALL, SMALL_LIMIT_BYTES, shards
 from planner.models import FileFact, ModelFacts, architecture
 from planner.stored import check_complete, check_unquantized, index_of
@@ -46,6 +47,7 @@ def from_hub(repo: str, revision: str = "main", *, folder: Path) -> ModelFacts:
         weights = _weights(folder, listed, repo)
         sizes = _elements(api, repo, commit, weights)
     config = config_json.read(folder / CONFIG)
+    check_loadable(folder)
     check_unquantized(config, f"{repo}/{CONFIG}")
     shape = architecture(config, f"{repo}/{CONFIG}")
     check_complete(config, shape, sizes.total(), f"{repo}/{CONFIG}")

@@ -11,6 +11,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.harmless import is_harmless
 from planner import model_folder
 from planner.architecture import Architecture, architecture
+from planner.loadable import check_loadable
 from planner.model_folder import CONFIG, INDEX, SINGLE, SMALL, shards
 from planner.parameters import parameter_count
 from planner.stored import index_of, read_shape
@@ -75,6 +76,7 @@ def from_folder(path: Path) -> ModelFacts:
     small = sorted(name for name in listed & SMALL if name != INDEX or weights != [SINGLE])
     for name in small:
         _check_small(path, name)
+    check_loadable(path)
     places = {name: model_folder.real_place(path, name) or path / name for name in weights}
     read = read_shape(path, places, str(path / CONFIG))
     facts = tuple(_fact(path, name) for name in sorted((*weights, *small)))

@@ -5,8 +5,6 @@ Nothing here writes or needs torch: `tunelock check` and the prepare stage both 
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
-from dataclasses import fields as dataclass_fields
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from itertools import zip_longest
@@ -15,9 +13,9 @@ from pathlib import Path
 from lockfiles import digest
 from lockfiles.compare import Difference
 from lockfiles.errors import DigestDiffers, UsageProblem
-from lockfiles.lock import Lock, Model
-from planner import config_json, stored, targets
-from planner.architecture import architecture, of_lock
+from lockfiles.lock import Lock
+from planner import targets
+from planner.architecture import of_lock
 from planner.data import corpus, held_out
 from planner.data.corpus import Corpus
 from planner.data.encode import load_tokenizer
@@ -29,12 +27,13 @@ from planner.data.template import ChatTemplate, load_template
 from planner.data.tokenizer import Tokenizer
 from planner.data.training import variant
 from planner.integrity import integrity
+from planner.loadable import check_loadable
 from planner.memory import ESTIMATOR, estimate
-from planner.model_folder import CONFIG, is_weights
 from planner.special import special_tokens
 from runner import places as inputs
 from runner import view
 from runner.differing import SHOWN, differing, refuse
+from runner.model_facts import differing_facts
 from runner.rehearse.lock import model_of as shape_of
 from runner.rehearse.lock import profile_of
 from runner.view import View
@@ -150,38 +149,9 @@ def model_of(
         told("checking the model", done, total, "bytes")
 
     with view.locked(lock.model, folder, into, compared, weights=weights, hashes=hashes) as found:
-        refuse(_differing_facts(lock.model, found.folder, weights=weights), f"`{folder}`")
+        check_loadable(found.folder)
+        refuse(differing_facts(lock.model, found.folder, weights=weights), f"`{folder}`")
         yield found
-
-
-def _differing_facts(model: Model, folder: Path, *, weights: bool) -> list[Difference]:
-    """Return the fields of `[model]` that the files of a model contradict."""
-    name = str(folder / CONFIG)
-    fields: list[tuple[str, object, object]] = []
-    if weights:
-        names = [file.name for file in model.files if is_weights(file.name)]
-        listed = {name: folder / name for name in names}
-        shape = stored.read_shape(folder, listed, name)
-        found = shape.architecture
-        fields += [
-            ("model.parameters", model.parameters, shape.parameters),
-            ("model.dtype", model.dtype, shape.dtype),
-        ]
-    else:
-        config = config_json.read(folder / CONFIG)
-        stored.check_unquantized(config, name)
-        found = architecture(config, name)
-    facts = asdict(found)
-    fields += [
-        ("model.family", model.family, facts.pop("family")),
-        ("model.context_tokens", model.context_tokens, facts.pop("context")),
-    ]
-    usual = {one.name: one.default for one in dataclass_fields(found)}
-    locked = dict(model.architecture)
-    for key in dict.fromkeys((*facts, *locked)):
-        stated = locked.get(key, usual.get(key))  # locks from before a field was counted lack it
-        fields.append((f"model.architecture.{key}", stated, facts.get(key)))
-    return differing(*fields)
 
 
 def template_of(lock: Lock, model: Path, places: Mapping[str, Path]) -> ChatTemplate:

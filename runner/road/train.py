@@ -33,6 +33,7 @@ def run(given: Context) -> dict[str, Any]:
             work=given.work,
             packing=lock.stream.packing,
             predicted_bytes=lock.prediction.peak_bytes,
+            pad_id=lock.template.pad_id,
         )
         result = sft.train(job, given.line)
         if result.stopped:

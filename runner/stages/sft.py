@@ -27,6 +27,8 @@ from transformers import (
 from trl import SFTConfig, SFTTrainer
 
 from lockfiles.lock import Method, Train
+from planner import config_json
+from planner.data.template import SPECIAL
 from runner.line import Line
 from runner.stages.packing import Packed, passes, tokens
 from runner.stages.watch import Watch, earlier_peak, is_whole
@@ -64,6 +66,8 @@ class SftJob:
     """Whether the rows of a step are joined."""
     predicted_bytes: int = 0
     """The peak memory that the plan promised, told beside the measured one."""
+    pad_id: int | None = None
+    """The token that pads; None for the tokenizer's own."""
 
     @property
     def capacity(self) -> int:
@@ -114,18 +118,29 @@ def trainer_of(
         args=_sft_arguments(job),
         train_dataset=dataset(job.rows),
         eval_dataset=dataset(job.validation) if job.validation else None,
-        processing_class=padding_of(job.base),
+        processing_class=padding_of(job.base, job.pad_id),
         peft_config=lora(job.method, model),
         callbacks=list(callbacks),
     )
 
 
-def padding_of(base: Path) -> PreTrainedTokenizerFast:
+def padding_of(base: Path, pad_id: int | None = None) -> PreTrainedTokenizerFast:
     """Return the tokenizer that a trainer pads with: rows come as tokens.
 
-    It is `tokenizer.json` as it is, whatever class a `tokenizer_config.json` names.
+    It is `tokenizer.json` as it is, with the special tokens of `tokenizer_config.json` that it
+    has, whatever class and other settings are named there. `pad_id` pads where it is given.
     """
-    return PreTrainedTokenizerFast.from_pretrained(base, **HERE)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(base / "tokenizer.json"))
+    path, known = base / "tokenizer_config.json", tokenizer.get_vocab()
+    named = config_json.read(path) if path.is_file() else {}
+    for name in SPECIAL:
+        value = named.get(name)
+        text = value.get("content") if isinstance(value, dict) else value
+        if isinstance(text, str) and text in known:
+            setattr(tokenizer, name, text)
+    if pad_id is not None:
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad_id)
+    return tokenizer
 
 
 def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:

@@ -142,6 +142,33 @@ def test_a_configuration_that_is_wrong_is_one_sentence(
     one_line(refused.value)
 
 
+KINDS: dict[str, dict[str, Any]] = {
+    "config.json": {
+        "dtype": "int8", "torch_dtype": 5, "rms_norm_eps": "x", "tie_word_embeddings": 1,
+        "pad_token_id": "0", "eos_token_id": [2, "x"], "hidden_act": ["silu"],
+        "rope_parameters": [], "architectures": "LlamaForCausalLM",
+    },
+    "generation_config.json": {"eos_token_id": {}, "temperature": "hot", "do_sample": "no"},
+    "tokenizer_config.json": {
+        "pad_token": 5, "eos_token": {"content": ["x"]}, "padding_side": "up",
+        "model_max_length": "long",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "key"), [(file, key) for file, values in KINDS.items() for key in values]
+)
+def test_a_value_of_another_kind_is_refused_before_anything_is_loaded(
+    base: Path, file: str, key: str
+) -> None:
+    path = base / file
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: KINDS[file][key]}))
+    with pytest.raises(UsageProblem, match=f"`{key}` in `") as refused:
+        from_folder(base)
+    one_line(refused.value)
+
+
 TEXTS = {
     "many values": b'{"a":[' + b"[]," * 1_000_000 + b"1]}",
     "long": b'{"a":"' + b"x" * (8 << 20) + b'"}',
