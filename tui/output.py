@@ -22,6 +22,7 @@ _NOTE_CHARS = 20_000
 """What is written of one line for people at most; data is written whole."""
 _SAID_CHARS = 500
 _OF_WRITING = (errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC)
+"""What a disk, or what stdout leads to, answers to writing."""
 _unwritten: list[OSError] = []
 """Why data was lost, where it was."""
 _told_of: set[str] = set()

@@ -15,6 +15,7 @@ from lockfiles.harmless import escaped, one_line
 
 Note = Callable[[str], None]
 _MODES = {0: os.O_RDONLY, 1: os.O_WRONLY, 2: os.O_WRONLY}
+"""How each is opened where it is closed."""
 
 
 def prepare(note: Note) -> None:
@@ -50,6 +51,7 @@ def _open_closed() -> None:
         except OSError:
             opened = os.open(os.devnull, mode)
             os.dup2(opened, number)
+            os.set_inheritable(number, True)
             if opened != number:
                 os.close(opened)
     sys.stdin = sys.stdin or os.fdopen(0, closefd=False, encoding="utf-8")
