@@ -39,7 +39,9 @@ class Verdict:
     file: str = ""
     """The text of the spoiled file."""
     seconds: float = 0.0
-    """Of that command, without the interpreter's start."""
+    """Of the processor, for that command, without the interpreter's start."""
+    waited_seconds: float = 0.0
+    """By the clock; on a busy machine much more."""
     peak_bytes: int = 0
     """Most resident bytes of the process, or of one that it started."""
     number: int = -1
@@ -117,10 +119,10 @@ class _Child:
         lines = self._told.splitlines()
         found = replace(Verdict(**json.loads(lines[-1])) if lines else _NONE, number=self.number)
         if self._late:
-            return replace(found, unsaid="no end", seconds=seconds)
+            return replace(found, unsaid="no end", waited_seconds=seconds)
         if code != 0:
             name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-            return replace(found, code=code, traceback=f"ended by {name}", seconds=seconds)
+            return replace(found, code=code, traceback=f"ended by {name}", waited_seconds=seconds)
         return found
 
 
@@ -162,19 +164,27 @@ def _tell(found: Verdict) -> None:
         told = told[os.write(_SENDER, told) :]
 
 
+def _spent() -> float:
+    """Return the processor's seconds of this process and of those that it has ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
 class Meter:
     """Seconds and peak memory of a block: `with Meter() as meter`."""
 
     seconds: float
+    waited_seconds: float
     peak_bytes: int
 
     def __enter__(self) -> "Meter":
         Path("/proc/self/clear_refs").write_text("5", "ascii")  # the peak begins here (proc(5))
-        self._begun = time.monotonic()
+        self._begun, self._spent = time.monotonic(), _spent()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.seconds = time.monotonic() - self._begun
+        self.waited_seconds = time.monotonic() - self._begun
+        self.seconds = _spent() - self._spent
         status = Path("/proc/self/status").read_text("ascii")
         own = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
         started = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from tests.fuzz.pool import Verdict
 
 MOST_SECONDS = 2.0
+"""Of the processor: the clock says more of how busy the machine is."""
+MOST_WAIT_SECONDS = 10.0
 MOST_BYTES = 300 * 10**6
 _SHOWN = 12
 
@@ -20,6 +22,7 @@ class Count:
     accepted: int = 0
     refused: int = 0
     most_seconds: float = 0.0
+    most_waited: float = 0.0
     most_bytes: int = 0
     seconds: float = 0.0
     found: dict[str, dict[str, list[Verdict]]] = field(default_factory=dict)
@@ -30,6 +33,7 @@ class Count:
         self.accepted += verdict.code == 0
         self.refused += verdict.code != 0 and not verdict.traceback
         self.most_seconds = max(self.most_seconds, verdict.seconds)
+        self.most_waited = max(self.most_waited, verdict.waited_seconds)
         self.most_bytes = max(self.most_bytes, verdict.peak_bytes)
         for fault, cause in _faults(verdict):
             self.found.setdefault(fault, {}).setdefault(cause, []).append(verdict)
@@ -52,7 +56,7 @@ FAULTS = ("traceback", "over 2 s", "over 300 MB", "not shown", "no sentence", "s
 def _faults(verdict: Verdict) -> Iterator[tuple[str, str]]:
     if verdict.traceback:
         yield "traceback", _cause(verdict.traceback)
-    if verdict.seconds > MOST_SECONDS:
+    if verdict.seconds > MOST_SECONDS or verdict.waited_seconds > MOST_WAIT_SECONDS:
         yield "over 2 s", _where(verdict)
     if verdict.peak_bytes > MOST_BYTES:
         yield "over 300 MB", _where(verdict)
@@ -82,11 +86,22 @@ def _where(verdict: Verdict) -> str:
 
 def table(counts: Sequence[Count]) -> Iterator[str]:
     """Yield the table, and below it each fault with one case."""
-    heads = ("kind", "tried", "accepted", "refused", *FAULTS, "most s", "most MB", "minutes")
+    heads = (
+        "kind",
+        "tried",
+        "accepted",
+        "refused",
+        *FAULTS,
+        "most s",
+        "waited",
+        "most MB",
+        "minutes",
+    )
     rows = [
         (
-            one.kind, one.tried, one.accepted, one.refused, *(one.number(f) for f in FAULTS),
-            f"{one.most_seconds:.2f}", one.most_bytes // 10**6, f"{one.seconds / 60:.1f}",
+            one.kind, one.tried, one.accepted, one.refused, *map(one.number, FAULTS),
+            f"{one.most_seconds:.2f}", f"{one.most_waited:.2f}", one.most_bytes // 10**6,
+            f"{one.seconds / 60:.1f}",
         )
         for one in counts
     ]  # fmt: skip

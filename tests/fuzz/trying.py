@@ -19,6 +19,7 @@ KINDS = {
     "events": "events",
     "records": "records",
     "models": "models",
+    "processes": "processes",
 }
 _VERBS = ("check", "diff", "plan", "status", "watch", "run", "fit")
 _IMPORTED_LATE = (

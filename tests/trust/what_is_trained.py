@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import click
@@ -22,6 +23,7 @@ from tests.fuzz.kinds import value_changes
 from tests.fuzz.pool import Meter, Verdict
 from tests.fuzz.report import Count, table
 from tests.fuzz.trying import warm
+from tests.trust import nearby
 
 CLAIMS: tuple[tuple[str, str], ...] = (
     (r"method\s+(?:full|\w+(?: of|,) rank (\d+))", "method.rank"),
@@ -77,13 +79,18 @@ class Kind:
         self._home = home
         self._changes = value_changes.Kind(home, found, seed)
         self._bases = found
+        planned = [(base, base.text, "unchanged") for base in found]
+        near = [(base, *change) for base in found for change in nearby.changes(base)]
+        Random(seed).shuffle(near)
+        self._first = [*planned, *near]
 
     def case(self, number: int, place: int) -> Verdict:
-        """Return the verdict of one case; the first are the locks as they were planned."""
-        if number < len(self._bases):
-            base, text, what = self._bases[number], self._bases[number].text, "unchanged"
+        """Return the verdict of one case; the first are the locks as they were planned, and
+        those with one setting changed a little."""
+        if number < len(self._first):
+            base, text, what = self._first[number]
         else:
-            base, text, what = self._changes.changed(number - len(self._bases))
+            base, text, what = self._changes.changed(number - len(self._first))
         return self._judged(base, text, what, place)
 
     def test_itself(self) -> None:
@@ -131,7 +138,8 @@ def _said(lock: Lock, checked: str, folder: Path) -> Iterator[str]:
     from tui.results import lines
 
     yield from said_otherwise(lock, checked)
-    yield from said_otherwise(lock, planning.page(lock))
+    page = planning.page(lock)
+    yield from said_otherwise(lock, page if isinstance(page, str) else "\n".join(page))
     base = bases.Base("case", (folder / "case.lock").read_text("utf-8"), {})
     run = run_folder.write(folder / "shown", base)
     yield from said_otherwise(lock, "\n".join(lines(run)))

@@ -9,7 +9,7 @@ from tests.fuzz.pool import Verdict
 from tests.fuzz.spoiled import spoiled
 
 COUNT = 20_000
-SHORT = 60
+SHORT = 40
 
 
 class Kind:

@@ -20,5 +20,6 @@ def together(ended: Sequence[Ended], meter: Meter, what: str, file: bytes) -> Ve
         what=what,
         file=file[: 1 << 18].decode("utf-8", "replace"),
         seconds=meter.seconds,
+        waited_seconds=meter.waited_seconds,
         peak_bytes=meter.peak_bytes,
     )

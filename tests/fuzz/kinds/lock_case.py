@@ -24,7 +24,8 @@ def judged(folder: Path, base: Base, content: bytes, what: str) -> Verdict:
         hidden = _hidden(base.text, content, told.out)
     return Verdict(
         ended.code, traceback, ended.unsaid, steering, hidden, f"{base.name}: {what}",
-        content.decode("utf-8", "replace"), meter.seconds, meter.peak_bytes,
+        content.decode("utf-8", "replace"), meter.seconds, meter.waited_seconds,
+        meter.peak_bytes,
     )  # fmt: skip
 
 
