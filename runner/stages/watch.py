@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import signal
 import stat
 import statistics
@@ -25,6 +26,7 @@ lacks it or differs from it, and is passed over."""
 DIVERGED = 3.0
 """A loss of this many times the first one is named a divergence."""
 _MOST_MARK_BYTES = 4 << 20
+_CHECKPOINT = re.compile(r"checkpoint-\d+", re.ASCII)
 _NAMES = {"loss": "loss", "learning_rate": "learning_rate", "grad_norm": "gradient_norm"}
 
 
@@ -87,6 +89,12 @@ def _mark(folder: Path) -> _Mark | None:
         return None
 
 
+def _is_own(checkpoint: Path, work: Path) -> bool:
+    """Return whether a path names a checkpoint of a working folder itself."""
+    named = _CHECKPOINT.fullmatch(checkpoint.name) is not None
+    return named and checkpoint.absolute().parent == work.absolute()
+
+
 def _is_plain(path: Path) -> bool:
     return stat.S_ISREG(path.lstat().st_mode)
 
@@ -117,6 +125,12 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
 
     def _stop(self, *_: object) -> None:
         self.stopping = True
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Take the best checkpoint from this run's own folder, whatever a checkpoint names."""
+        best = state.best_model_checkpoint
+        if best is not None and not _is_own(Path(best), Path(args.output_dir)):
+            state.best_model_checkpoint = None
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Start the clock of a step."""

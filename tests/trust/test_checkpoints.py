@@ -1,12 +1,15 @@
 """Checkpoints that a stranger left: passed over, and nothing outside of them is looked at."""
 
+import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("trl")
 
-from runner.stages.watch import earlier_peak, is_whole, mark_whole
+from runner.line import Line
+from runner.stages.watch import Watch, earlier_peak, is_whole, mark_whole
 
 
 @pytest.fixture
@@ -47,3 +50,15 @@ def test_a_checkpoint_in_a_link_is_none(tmp_path: Path) -> None:
     (real / "whole.json").rename(tmp_path / "mark")
     (real / "whole.json").symlink_to(tmp_path / "mark")
     assert not is_whole(real)
+
+
+@pytest.mark.parametrize("best", ["/etc", "checkpoint-1", "{}/..", "{}/checkpoint-1/..", "{}/a"])
+def test_the_best_checkpoint_is_one_of_the_run(best: str, tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    watch = Watch(Line(-1), 0, 0)
+    signal.signal(signal.SIGTERM, before)
+    arguments = SimpleNamespace(output_dir=str(tmp_path))
+    for named, kept in ((best.format(tmp_path), None), (f"{tmp_path}/checkpoint-1", 1)):
+        state = SimpleNamespace(best_model_checkpoint=named)
+        watch.on_train_begin(arguments, state, None)
+        assert state.best_model_checkpoint == (named if kept else None)
