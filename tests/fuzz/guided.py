@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -34,6 +35,8 @@ def main(
     if child:
         _search(names[0], seconds, child, keep)
         return
+    if find_spec("atheris") is None:
+        raise click.ClickException("atheris is not installed: pip install 'tunelock[fuzz]'")
     wanted = list(READERS) if not names or "all" in names else list(names)
     keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="guided-") as made:

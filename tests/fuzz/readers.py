@@ -188,19 +188,28 @@ def _rows(path: Path) -> None:
 
 
 def _card(folder: Path) -> Read:
-    from huggingface_hub import metadata_load
-
-    from planner.hub_data import contents
-    from planner.hub_data.configs import configs
+    from planner.hub_data import apart
     from planner.hub_data.kinds import Unreadable
 
-    path = folder / "README.md"
     names = ["data/train-00000-of-00001.parquet", "test.jsonl", "a/b/validation.csv"]
 
     def read(content: bytes) -> None:
-        path.write_bytes(content)
         with suppress(Unreadable):
-            configs(contents._configs(metadata_load, str(path)), names)
+            apart.configs(apart.card_configs(content), names)
+
+    return read
+
+
+def _card_inside(folder: Path) -> Read:
+    """Read a card as the child process does, in which what is reached can be seen."""
+    from planner.data.apart import card
+    from planner.hub_data.kinds import Unreadable
+
+    names = ["data/train-00000-of-00001.parquet", "test.jsonl", "a/b/validation.csv"]
+
+    def read(content: bytes) -> None:
+        with suppress(Unreadable):
+            card.offered(json.loads(card.configs(content)), names)
 
     return read
 
@@ -273,6 +282,7 @@ READERS: Mapping[str, Reader] = {
     "json": Reader(_file("x.json", _rows), _texts('[{"prompt": "a", "completion": "b"}]', "[]")),
     "csv": Reader(_file("x.csv", _rows), _texts('prompt,completion\na,"b\n""c"""\n', "text\nx\n")),
     "card": Reader(_card, _texts(*_CARDS)),
+    "card-inside": Reader(_card_inside, _texts(*_CARDS)),
     "reference": Reader(_reference, _texts("hf:a/b@main:c:d", "hf:a/b", "hf:a/b::train")),
 }
 """Every reader by its name on the command line."""
