@@ -8,22 +8,35 @@ from lockfiles.lock import Lock
 
 Consequence = Literal["changes weights", "changes speed", "changes exports", "informational"]
 
-_CONSEQUENCES: tuple[tuple[str, Consequence], ...] = (
-    ("model", "changes weights"),
-    ("template", "changes weights"),
-    ("data", "changes weights"),
-    ("fix", "changes weights"),
-    ("stream", "changes weights"),
-    ("method", "changes weights"),
-    ("train", "changes weights"),
-    ("exactness", "changes weights"),
-    ("parallel", "changes speed"),
-    ("packages", "changes weights"),
-    ("machine", "changes speed"),
-    ("stage", "changes exports"),
-)
-_SPEED_ONLY = ("train.checkpointing",)
-_LABELS = ("model.licence", "model.gated", "model.source")
+_CONSEQUENCES: Mapping[str, Consequence] = {
+    "version": "informational",
+    "revision": "informational",
+    "requires_runner": "informational",
+    "intent": "informational",
+    "decision": "informational",
+    "model": "changes weights",
+    "model.licence": "informational",
+    "model.gated": "informational",
+    "model.source": "informational",
+    "template": "changes weights",
+    "data": "changes weights",
+    "fix": "changes weights",
+    "stream": "changes weights",
+    "method": "changes weights",
+    "train": "changes weights",
+    "train.checkpointing": "changes speed",
+    "parallel": "changes speed",
+    "exactness": "changes weights",
+    "exactness.environment": "changes speed",
+    "packages": "changes weights",
+    "machine": "changes speed",
+    "prediction": "informational",
+    "why": "informational",
+    "rejected": "informational",
+    "stage": "changes exports",
+    "integrity": "informational",
+}
+"""What a change of a table does, or of one field of it where that does something else."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +53,17 @@ class Difference:
 
 
 def consequence(field: str) -> Consequence:
-    """Return what a change of a field does to the run's results."""
-    if field in _LABELS:
-        return "informational"
-    if field in _SPEED_ONLY:
-        return "changes speed"
-    table = field.split(".")[0]
-    return next((result for name, result in _CONSEQUENCES if name == table), "informational")
+    """Return what a change of a field does to the run's results.
+
+    Raises LookupError for a field of a table that has no consequence here: none is
+    informational by default.
+    """
+    parts = field.split(".")
+    for length in range(len(parts), 0, -1):
+        found = _CONSEQUENCES.get(".".join(parts[:length]))
+        if found:
+            return found
+    raise LookupError(field)
 
 
 def differences(locked: Lock, found: Lock) -> tuple[Difference, ...]:

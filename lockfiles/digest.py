@@ -6,14 +6,29 @@ so what is compared between runs is a digest of tensors, never of their containe
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from lockfiles import bounded_json, files
 from lockfiles.errors import UsageProblem
+from lockfiles.harmless import one_line
 
+HEADER_LIMIT_BYTES = 16 * files.MIB
+"""Of one file: the headers of published models have less than 1 MiB."""
+MOST_DIMENSIONS = 8
+MOST_BYTES = 1 << 50
+DTYPE_BITS = {
+    "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
+    "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8,
+    "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
+    "U16": 16, "I16": 16, "F16": 16, "BF16": 16, "U32": 32, "I32": 32, "F32": 32,
+    "U64": 64, "I64": 64, "F64": 64, "C64": 64,
+}  # fmt: skip
+"""Bits of an element of each type that safetensors knows."""
 _BLOCK_BYTES = 1 << 20
-_HEADER_LIMIT_BYTES = 100 << 20
 
 
 def of_value(value: object) -> str:
@@ -23,8 +38,8 @@ def of_value(value: object) -> str:
 
 
 def of_file(path: Path) -> str:
-    """Return the sha256 of a file's bytes."""
-    with path.open("rb") as file:
+    """Return the sha256 of a plain file's bytes; as `files.open_regular`."""
+    with os.fdopen(files.open_regular(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -60,37 +75,84 @@ def of_tensors(paths: Iterable[Path]) -> str:
 def safetensors_header(path: Path) -> tuple[int, dict[str, Any]]:
     """Return where the tensors' bytes begin, and the header of one safetensors file.
 
-    Every entry but `__metadata__` has a `dtype`, a `shape` and `data_offsets`. Raises
-    UsageProblem for a file that is torn or no safetensors. Source: the safetensors format,
-    8 bytes of length (little endian), a JSON header, then the tensors.
+    Every entry but `__metadata__` has a `dtype`, a `shape` and `data_offsets`, and together they
+    cover the rest of the file, byte for byte and without overlap. Raises UsageProblem for a file
+    that is torn or no safetensors. Source: the safetensors format, 8 bytes of length (little
+    endian), a JSON header, then the tensors.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    try:
+        descriptor = files.open_regular(path)
+    except OSError as problem:
+        reason = problem.strerror or type(problem).__name__
+        raise UsageProblem(f"`{path}` cannot be read: {reason}.", hint=f"ls -ld {path}") from None
+    with os.fdopen(descriptor, "rb") as file:
+        size = os.fstat(descriptor).st_size
         length = int.from_bytes(file.read(8), "little")
-        if not 2 <= length <= min(size - 8, _HEADER_LIMIT_BYTES):
+        if not 2 <= length <= size - 8:
             raise UsageProblem(f"`{path}` is not a whole safetensors file.", hint=_again(path))
-        try:
-            header = json.loads(file.read(length))
-        except (ValueError, RecursionError):
-            header = None
-    if not isinstance(header, dict) or not all(map(_is_entry, header.items())):
-        raise UsageProblem(f"`{path}` has a broken safetensors header.", hint=_again(path))
-    tensors = [tensor for name, tensor in header.items() if name != "__metadata__"]
-    if 8 + length + max((tensor["data_offsets"][1] for tensor in tensors), default=0) != size:
+        if length > HEADER_LIMIT_BYTES:
+            raise _broken(path, f"it has more than {files.size_text(HEADER_LIMIT_BYTES)}")
+        content = file.read(length)
+    try:
+        header = bounded_json.parse(content)
+    except ValueError as problem:
+        raise _broken(path, str(problem)) from None
+    if not isinstance(header, dict):
+        raise _broken(path, "it is no JSON object")
+    end = _end_of_tensors(path, header)
+    if 8 + length + end != size:
         raise UsageProblem(
             f"`{path}` is torn: its size is not what its header says.", hint=_again(path)
         )
     return 8 + length, header
 
 
-def _is_entry(item: tuple[str, Any]) -> bool:
-    """Whether one entry of a header has the fields of a tensor, or is `__metadata__`."""
-    match item:
-        case ("__metadata__", _):
-            return True
-        case (_, {"dtype": str(), "shape": [*sizes], "data_offsets": [int(begin), int(end)]}):
-            return 0 <= begin <= end and all(isinstance(n, int) and n >= 0 for n in sizes)
-    return False
+def _end_of_tensors(path: Path, header: Mapping[str, Any]) -> int:
+    """Return where the last tensor ends; raises UsageProblem for an entry that is wrong."""
+    places = []
+    for name, entry in header.items():
+        if name == "__metadata__":
+            if not _is_metadata(entry):
+                raise _broken(path, "its `__metadata__` is no table of texts")
+            continue
+        why = _fault(entry)
+        if why:
+            raise _broken(path, f"the tensor `{one_line(name, most=100)}` {why}")
+        places.append(tuple(entry["data_offsets"]))
+    at = 0
+    for begin, end in sorted(places):
+        if begin != at:
+            raise _broken(path, "its tensors overlap or leave gaps")
+        at = end
+    return at
+
+
+def _is_metadata(entry: Any) -> bool:
+    return isinstance(entry, dict) and all(isinstance(value, str) for value in entry.values())
+
+
+def _fault(entry: Any) -> str:
+    """Return what is wrong with an entry of a header; empty where nothing is."""
+    match entry:
+        case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [begin, end], **more}:
+            sizes = (*shape, begin, end)
+        case _:
+            return "has no dtype, shape and offsets"
+    if more:
+        return "has other fields than dtype, shape and offsets"
+    if dtype not in DTYPE_BITS:
+        return f"has the unknown dtype `{one_line(dtype, most=20)}`"
+    if len(shape) > MOST_DIMENSIONS:
+        return f"has {len(shape):,} dimensions, and {MOST_DIMENSIONS} are the most"
+    if not all(type(size) is int and 0 <= size < MOST_BYTES for size in sizes) or begin > end:
+        return "has sizes or offsets that are no numbers of elements or bytes"
+    if math.prod(shape) * DTYPE_BITS[dtype] != (end - begin) * 8:
+        return "is not as long as its shape says"
+    return ""
+
+
+def _broken(path: Path, why: str) -> UsageProblem:
+    return UsageProblem(f"`{path}` has a broken safetensors header: {why}.", hint=_again(path))
 
 
 def _again(path: Path) -> str:
@@ -98,7 +160,7 @@ def _again(path: Path) -> str:
 
 
 def _blocks(path: Path, begin: int, length: int) -> Iterator[bytes]:
-    with path.open("rb") as file:
+    with os.fdopen(files.open_regular(path), "rb") as file:
         file.seek(begin)
         while length > 0 and (block := file.read(min(length, _BLOCK_BYTES))):
             length -= len(block)

@@ -20,6 +20,11 @@ class TunelockError(Exception):
         self.details = tuple(details)
         """Lines below the message, such as the fields that differ."""
 
+    @property
+    def sentence(self) -> str:
+        """The message with its details, where there is one line for both."""
+        return "; ".join((self.message, *self.details))
+
 
 class RunFailed(TunelockError):
     """A stage of a run failed."""

@@ -5,10 +5,13 @@ link to somewhere else. Here each is one sentence before a byte is read.
 """
 
 import os
+import shlex
 import stat
 from pathlib import Path
 
+from lockfiles import limits
 from lockfiles.errors import UsageProblem
+from lockfiles.harmless import is_harmless
 
 MIB = 1 << 20
 TEXT_LIMIT_BYTES = 64 * MIB
@@ -51,7 +54,7 @@ def read_bounded(
     if len(content) > limit_bytes:
         raise UsageProblem(
             f"`{path}` has more than {size_text(limit_bytes)}.",
-            hint=f"give a file of that kind that is smaller: ls -l {path}",
+            hint=f"give a file of that kind that is smaller: ls -l {shlex.quote(str(path))}",
         )
     return content
 
@@ -61,11 +64,37 @@ def size_text(size_bytes: int) -> str:
     return f"{size_bytes // MIB} MiB" if size_bytes >= MIB else f"{size_bytes // 1024} KiB"
 
 
+def at_home(path: Path | str) -> Path:
+    """Return a path with its `~` as a home folder; unchanged where there is no such home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
+def path_problem(path: str) -> str | None:
+    """Return why no file can have a path, in words that follow its name; None where one can."""
+    if not is_harmless(path):
+        return "must be a path without control characters"
+    return length_problem(path)
+
+
+def length_problem(path: str) -> str | None:
+    """Return why a path is longer than a file's can be, as `path_problem` does."""
+    if len(os.fsencode(path)) > limits.MOST_PATH_BYTES:
+        return f"must be a path of at most {limits.MOST_PATH_BYTES:,} bytes"
+    if any(len(os.fsencode(part)) > limits.MOST_PATH_PART_BYTES for part in path.split("/")):
+        return f"must be a path of names of at most {limits.MOST_PATH_PART_BYTES} bytes"
+    return None
+
+
 def _check_plain(found: os.stat_result, path: Path | str) -> None:
     if stat.S_ISREG(found.st_mode):
         return
     kind = next((name for test, name in _KINDS if test(found.st_mode)), "a special file")
-    raise UsageProblem(f"`{path}` is {kind}, not a plain file.", hint=f"ls -ld {path}")
+    raise UsageProblem(
+        f"`{path}` is {kind}, not a plain file.", hint=f"ls -ld {shlex.quote(str(path))}"
+    )
 
 
 def write_whole(path: Path, content: bytes) -> None:

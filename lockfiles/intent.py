@@ -10,9 +10,13 @@ from pathlib import Path
 
 from lockfiles import text as toml
 from lockfiles.errors import UsageProblem
+from lockfiles.harmless import one_line
 
 TABLES = ("goal", "data", "model", "machine", "method", "train", "results")
 """The tables of `run.toml`, in the wizard's order."""
+
+MOST_SHOWN_CHARS = 100
+"""What is shown at most of a key that is wrong."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ def parse(source: str, *, name: str = "run.toml") -> RawIntent:
         if not isinstance(content, dict):
             line = lines.get(table, 1)
             raise UsageProblem(
-                f"`{table}` on line {line} of `{name}` stands outside a table.",
+                f"`{one_line(table, most=MOST_SHOWN_CHARS)}` on line {line} of `{name}` stands "
+                "outside a table.",
                 hint=f"put it under one of {', '.join(f'[{known}]' for known in TABLES)}",
             )
         values.update({f"{table}.{key}": value for key, value in content.items()})

@@ -3,31 +3,45 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Annotated, ClassVar
 
-from lockfiles import files
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from lockfiles import files, limits, refusal
 from lockfiles import text as toml
 from lockfiles.errors import UsageProblem
+from lockfiles.fields import FEW_KEYS, Label, Rows, Sha256, SizeBytes
+
+VERSION = 1
+"""The version that this program writes and reads; a newer one is refused."""
+LIMIT_BYTES = 4 * files.MIB
+_CLOSED = ConfigDict(extra="forbid", strict=True)
+_AGAIN = "run the lock again: `tunelock run` writes the receipt anew from what is done"
 
 
 @dataclass(frozen=True)
 class Digests:
     """Digests of what a run left, named by what they cover."""
 
-    adapter: str | None = None
-    """sha256 of the adapter's tensors; None where no adapter was trained."""
-    merged: str | None = None
-    """sha256 of the merged model's tensors."""
-    gguf: dict[str, str] = field(default_factory=dict)
-    """sha256 of the tensors in each GGUF, by level such as `q8_0`."""
+    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+
+    adapter: Sha256 | None = None
+    """Of the adapter's tensors; None where no adapter was trained."""
+    merged: Sha256 | None = None
+    """Of the merged model's tensors."""
+    gguf: Annotated[dict[Label, Sha256], FEW_KEYS] = field(default_factory=dict)
+    """Of the tensors in each GGUF, by level such as `q8_0`."""
 
 
 @dataclass(frozen=True)
 class Measured:
     """What the training stage really took."""
 
-    peak_bytes: int | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+
+    peak_bytes: SizeBytes | None = None
     """Peak memory: of the process on CPU, of torch's allocator on an accelerator."""
-    step_seconds: float | None = None
+    step_seconds: Annotated[float, Field(ge=0, le=limits.MOST_SECONDS)] | None = None
     """Median seconds of one optimizer step."""
 
 
@@ -35,34 +49,61 @@ class Measured:
 class Score:
     """One model on the held-out rows."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+
     loss: float
-    """Mean cross-entropy of the scored tokens, in nats."""
-    accuracy: float
+    """Mean cross-entropy of the scored tokens, in nats; not finite where training diverged."""
+    accuracy: Annotated[float, Field(ge=0, le=1)]
     """Share of rows whose greedy answer equals the row's, 0 to 1."""
-    rows: int
+    rows: Rows
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """The base against the tuned model, on the same rows."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+
     base: Score | None = None
     tuned: Score | None = None
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One file that left the machine."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+
+    name: Annotated[Label, Field(min_length=1)]
+    """As the repository calls it."""
+    size_bytes: SizeBytes
+    sha256: Sha256
 
 
 @dataclass(frozen=True)
 class Receipt:
     """What a finished run has to show."""
 
-    lock_sha256: str
+    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+
+    lock_sha256: Sha256
     """Of the bytes of `run.lock`."""
     digests: Digests = Digests()
     measured: Measured = Measured()
     evaluation: Evaluation = Evaluation()
-    packages: dict[str, str] = field(default_factory=dict)
+    packages: Annotated[dict[Label, Label], FEW_KEYS] = field(default_factory=dict)
     """The installed version of each package that the lock names; empty where there is none."""
-    machine: str = ""
+    machine: Label = ""
     """The processor's architecture and the accelerator that trained."""
+    version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
+    """A receipt from before it was written has the first one's fields."""
+    sent_to: Label = ""
+    """The repository on the Hub that `sent` was sent to; empty where nothing was."""
+    sent: list[Sent] = field(default_factory=list)
+    """Every file that the push stage sent."""
+
+
+_READER = TypeAdapter(Receipt)
 
 
 def write(receipt: Receipt, path: Path) -> None:
@@ -71,22 +112,11 @@ def write(receipt: Receipt, path: Path) -> None:
 
 
 def read(path: Path) -> Receipt:
-    """Read a receipt. Raises UsageProblem where the file is not one."""
+    """Read a receipt. Raises UsageProblem where the file is not one, or of a newer version."""
     try:
-        value = json.loads(toml.read(path))
-        scores = {
-            name: Score(**score) if score else None for name, score in value["evaluation"].items()
-        }
-        return Receipt(
-            lock_sha256=value["lock_sha256"],
-            digests=Digests(**value["digests"]),
-            measured=Measured(**value["measured"]),
-            evaluation=Evaluation(**scores),
-            packages=value["packages"],
-            machine=value["machine"],
-        )
-    except (KeyError, TypeError, AttributeError, ValueError) as problem:
-        raise UsageProblem(
-            f"`{path}` is no receipt of this version: {problem}.",
-            hint="run the lock again: `tunelock run` writes the receipt anew from what is done",
-        ) from None
+        return _READER.validate_json(toml.read(path, limit_bytes=LIMIT_BYTES))
+    except ValidationError as problem:
+        found = refusal.fault(problem)
+    what = f"`{found.key}` {found.words}" if found.key else found.words
+    hint = "pip install --upgrade tunelock" if found.key == "version" else _AGAIN
+    raise UsageProblem(f"`{path}` is no receipt of version {VERSION}: {what}.", hint=hint)

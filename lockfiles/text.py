@@ -19,8 +19,22 @@ from lockfiles.errors import UsageProblem
 
 MOST_DIGITS = 4300
 """Python's own limit for a number in text (`sys.int_info.default_max_str_digits`)."""
-_HEADER = re.compile(r"^\s*\[(\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
-_KEY = re.compile(r"^\s*([A-Za-z0-9_.\"'-]+)\s*=")
+LIMIT_BYTES = 2 * files.MIB
+"""The most that is read of TOML, where nothing else is said."""
+_PLAIN_LIMIT_CHARS = files.MIB
+"""The most of it that may stand outside strings and comments, where each character costs most."""
+_MOST_DOTS = 64
+"""Dots on one line outside strings: a dotted key takes time by the square of its parts."""
+_QUOTED = re.compile(
+    r'"""(?:[^\\"]|\\.|"(?!""))*+(?:"""|\Z)'
+    r"|'''(?:[^']|'(?!''))*+(?:'''|\Z)"
+    r'|"(?:[^"\\\n]|\\[^\n])*+"?'
+    r"|'[^'\n]*+'?"
+    r"|#[^\n]*",
+    re.DOTALL,
+)
+"""A string of any kind, to its end or where it should have one, or a comment."""
+_KEY = re.compile(r"""[A-Za-z0-9_."'-]+""")
 
 
 def write(table: Mapping[str, object], *, header: str = "") -> str:
@@ -50,11 +64,13 @@ def _blocks(key: str, tables: list[Mapping[str, object]]) -> Iterator[str]:
         yield f"[[{key}]]\n{inner}"
 
 
-def parse(text: str, *, name: str) -> dict[str, object]:
+def parse(text: str, *, name: str, limit_bytes: int = LIMIT_BYTES) -> dict[str, object]:
     """Return the tables in `text`.
 
-    Raises UsageProblem, naming the file and the line, where `text` is no TOML.
+    Raises UsageProblem, naming the file and the line, where `text` is no TOML, and where reading
+    it would take out of proportion to what a file of ours holds.
     """
+    _check_cost(text, name, limit_bytes)
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
@@ -72,6 +88,21 @@ def parse(text: str, *, name: str) -> dict[str, object]:
         ) from None
 
 
+def _check_cost(text: str, name: str, limit_bytes: int) -> None:
+    if len(text) > limit_bytes:
+        raise UsageProblem(
+            f"`{name}` has more than {files.size_text(limit_bytes)}.", hint=f"ls -l {name}"
+        )
+    plain = _QUOTED.sub("", text)
+    if len(plain) > _PLAIN_LIMIT_CHARS or any(
+        line.count(".") > _MOST_DOTS for line in plain.split("\n")
+    ):
+        raise UsageProblem(
+            f"`{name}` holds more tables and keys than any file of its kind.",
+            hint=f"edit `{name}`: tables hold plain values",
+        )
+
+
 def read(path: Path, *, limit_bytes: int = files.TEXT_LIMIT_BYTES) -> str:
     """Return the text of a file, or raise one UsageProblem that says why it has none."""
     try:
@@ -87,10 +118,10 @@ def read(path: Path, *, limit_bytes: int = files.TEXT_LIMIT_BYTES) -> str:
         raise UsageProblem(f"`{path}` cannot be read: {reason}.", hint=f"ls -ld {path}") from None
 
 
-def read_json_object(path: Path) -> dict[str, Any]:
+def read_json_object(path: Path, *, limit_bytes: int = files.TEXT_LIMIT_BYTES) -> dict[str, Any]:
     """Return the JSON object in a file, or raise one UsageProblem that says why it is none."""
     try:
-        value = json.loads(read(path))
+        value = json.loads(read(path, limit_bytes=limit_bytes))
     except (ValueError, RecursionError) as problem:
         raise UsageProblem(f"`{path}` is not valid JSON: {problem}.", hint=_again(path)) from None
     if not isinstance(value, dict):
@@ -113,13 +144,40 @@ def key_lines(text: str) -> dict[str, int]:
 
 def _keys(text: str) -> Iterator[tuple[str, int]]:
     table, counts = "", Counter[str]()
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := _HEADER.match(line):
-            table = header[2].replace('"', "")
-            if header[1]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if header := _table(line):
+            name, listed = header
+            table = _placed(name, counts)
+            if listed:
                 counts[table] += 1
                 table = f"{table}.{counts[table] - 1}"
             yield table, number
-        elif key := _KEY.match(line):
-            name = key[1].strip("\"'")
-            yield (f"{table}.{name}" if table else name), number
+        elif key := _key(line):
+            yield (f"{table}.{key}" if table else key), number
+
+
+def _placed(name: str, counts: Counter[str]) -> str:
+    """Return the name of a header with the number of each list's item that it stands in."""
+    *outer, last = name.split(".")
+    place = ""
+    for part in outer:
+        place = f"{place}.{part}" if place else part
+        if place in counts:
+            place = f"{place}.{counts[place] - 1}"
+    return f"{place}.{last}" if place else last
+
+
+def _table(line: str) -> tuple[str, bool] | None:
+    """Return the table whose header a line is, and whether it is one of a list."""
+    head = line.partition("#")[0].strip()
+    if not (head.startswith("[") and head.endswith("]")):
+        return None
+    name = head.strip("[]").strip().replace('"', "")
+    return (name, head.startswith("[[")) if name and not set(name) & set("[],") else None
+
+
+def _key(line: str) -> str:
+    """Return the key that a line gives a value; empty where it gives none."""
+    name, equals, _ = line.partition("=")
+    found = _KEY.fullmatch(name.strip()) if equals else None
+    return found[0].strip("\"'") if found else ""

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from planner.config_json import ConfigJson
+from lockfiles.harmless import one_line
+from planner.config_json import MOST_OTHERWISE, ConfigJson
 from planner.families import FAMILIES, TEXT_FAMILIES, Family
+
+if TYPE_CHECKING:
+    from lockfiles.lock import Model
 
 
 @dataclass(frozen=True)
@@ -94,12 +98,15 @@ def architecture(config: Mapping[str, Any], name: str) -> Architecture:
     layers, kind = found.integer("num_hidden_layers"), FAMILIES[family]
     wide = 4 * hidden if family in FOUR_TIMES else None
     window, every = _sliding(found, kind, layers)
+    kv_heads = _kv_heads(found, family, heads)
+    if heads % kv_heads:
+        raise found.refusal(f"has {heads} attention heads for {kv_heads} of keys and values")
     return Architecture(
         family=family,
         hidden=hidden,
         layers=layers,
         heads=heads,
-        kv_heads=_kv_heads(found, family, heads),
+        kv_heads=kv_heads,
         head_dim=found.integer("head_dim", hidden // heads),
         intermediate=found.integer("intermediate_size", wide),
         vocabulary=found.integer("vocab_size"),
@@ -119,6 +126,12 @@ def architecture(config: Mapping[str, Any], name: str) -> Architecture:
     )
 
 
+def of_lock(model: "Model") -> Architecture:
+    """Return the shape that a lock counts with."""
+    facts: dict[str, Any] = dict(model.architecture)
+    return Architecture(family=model.family, context=model.context_tokens, **facts)
+
+
 def _decoder(config: Mapping[str, Any], name: str) -> tuple[ConfigJson, str]:
     """Return the text decoder's fields, with the family's defaults, and its family."""
     inner = config.get("text_config")
@@ -134,7 +147,7 @@ def _decoder(config: Mapping[str, Any], name: str) -> tuple[ConfigJson, str]:
     if values.get("word_embed_proj_dim", values.get("hidden_size")) != values.get("hidden_size"):
         raise found.refusal(f"has an embedding of another width than its layers, {_NOT_YET}")
     if family not in FAMILIES:
-        raise found.refusal(f"is of the family `{family}`, {_NOT_YET}")
+        raise found.refusal(f"is of the family `{one_line(family)}`, {_NOT_YET}")
     said = {key: value for key, value in values.items() if value is not None}
     usual = dict(FAMILIES[family].defaults)
     if "sliding_window" in values:
@@ -173,7 +186,7 @@ def _sliding(found: ConfigJson, kind: Family, layers: int) -> tuple[int, int]:
     if values.get("use_sliding_window") and "max_window_layers" in values:
         return _windowed(window, found.integer("max_window_layers"), layers)
     pattern = values.get("sliding_window_pattern") or kind.sliding_every
-    if isinstance(pattern, str):
+    if isinstance(pattern, str) and len(pattern) <= layers:
         return window, len(pattern)
     return window, found.integer("sliding_window_pattern", pattern) if pattern else 0
 
@@ -186,7 +199,8 @@ def _windowed(window: int, full: int, layers: int) -> tuple[int, int]:
 
 def _full_layers(found: ConfigJson, types: list[Any]) -> int:
     if others := set(map(str, types)) - {"sliding_attention", "full_attention"}:
-        raise found.refusal(f"has layers of the kind `{min(others)}`, {_NOT_YET}")
+        other = one_line(min(others), most=40)
+        raise found.refusal(f"has layers of the kind `{other}`, {_NOT_YET}")
     return types.count("full_attention")
 
 
@@ -194,13 +208,19 @@ def _mixture(found: ConfigJson, kind: Family, layers: int) -> dict[str, int]:
     """Return the fields of a mixture of experts."""
     if found.values.get("decoder_sparse_step", 1) != 1:
         raise found.refusal(f"has experts in some layers only, {_NOT_YET}")
-    width = found.integer(kind.moe_width)
+    width, experts = found.integer(kind.moe_width), found.integer(kind.experts)
+    routed = found.integer("num_experts_per_tok")
+    if routed > experts:
+        raise found.refusal(f"sends a token through {routed} of {experts} experts")
     shared = found.integer(kind.shared) if found.values.get(kind.shared) else 0
+    shared = shared * width if kind.shared == "n_shared_experts" else shared
+    if shared > MOST_OTHERWISE:
+        raise found.refusal("has a shared expert wider than any")
     return {
-        "experts": found.integer(kind.experts),
-        "experts_per_token": found.integer("num_experts_per_tok"),
+        "experts": experts,
+        "experts_per_token": routed,
         "moe_intermediate": width,
-        "shared_intermediate": shared * width if kind.shared == "n_shared_experts" else shared,
+        "shared_intermediate": shared,
         "dense_layers": min(_dense_layers(found, kind.dense), layers),
     }
 

@@ -11,21 +11,23 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
-from tokenizers import Tokenizer
-
+from lockfiles import limits
 from lockfiles.errors import UsageProblem
+from lockfiles.files import at_home
 from planner import machine as machines
 from planner import models
 from planner.cache import cache_folder
-from planner.data import corpus
+from planner.data import corpus, held_out
+from planner.data.apart import process
 from planner.data.corpus import Corpus
-from planner.data.encode import TurnsRewritten, load_tokenizer
+from planner.data.encode import TurnsRewritten
 from planner.data.mend.steps import Dedupe, Long, Mending, Step
 from planner.data.names import FILES, SplitName
 from planner.data.order import epoch_order, order_sha256
 from planner.data.part import Part, Recipe
 from planner.data.split import SplitBy
 from planner.data.template import ChatTemplate, load_template
+from planner.data.tokenizer import Tokenizer, load_tokenizer
 from planner.data.training import variant
 from planner.hub_data.contents import looking
 from planner.hub_data.local import local
@@ -102,6 +104,8 @@ class PlanFacts:
     """What is mended in the files, in order."""
     split_by: SplitBy = "rows"
     """How validation rows are split off, if they are."""
+    learnt: tuple[str, ...] = ()
+    """A sentence for each held-out split that has rows of the training's."""
     rehearsal: "Rehearsal | None" = None
     """What was measured beforehand of this model on this machine, if anything."""
 
@@ -118,12 +122,14 @@ def gather(
     `told` gets a sentence before each slow step. Raises the TunelockError of whatever is
     missing, broken or refused.
     """
+    process.start()  # it is ready by the time that the model is read
     told("reading the model")
     model, place = model_facts(answers, folder)
     own, tokenizer = _template(answers, folder, place), load_tokenizer(place)
     hub = hub_splits(answers, told)
     told("reading and encoding the data")
     rows, template = _corpus(answers, folder, model, own, tokenizer, hub)
+    held_out.check(rows)
     train = rows.part("train")
     assert train is not None
     special = special_tokens(place, tokenizer, train.encoded)
@@ -139,6 +145,7 @@ def gather(
         examples=rows.examples,
         steps=rows.steps,
         split_by=rows.split_by,
+        learnt=tuple(held_out.sentences(rows)),
     )
 
 
@@ -149,7 +156,7 @@ def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
     is a Hub repository, of which only configuration and tokenizer are fetched.
     """
     source, revision = answers.text("model.source"), answers.text("model.revision")
-    place = folder / Path(source).expanduser()
+    place = folder / at_home(source)
     if place.is_dir() or source[:1] in (".", "/", "~"):
         return models.from_folder(place), place
     from planner import hub
@@ -170,7 +177,7 @@ def hub_folder(repo: str, revision: str) -> Path:
 def machine_facts(answers: Answers, folder: Path) -> MachineFacts:
     """Return the machine to plan for: saved facts where the answers name some, else this one."""
     saved = answers.text("machine.facts")
-    return machines.load(folder / Path(saved).expanduser()) if saved else machines.probe(folder)
+    return machines.load(folder / at_home(saved)) if saved else machines.probe(folder)
 
 
 Fetched = Mapping[SplitName, tuple[HubSplit, Path]]
@@ -193,9 +200,7 @@ def hub_splits(answers: Answers, told: Callable[[str], None]) -> Fetched:
 def data_files(answers: Answers, folder: Path, hub: Fetched = _NOTHING) -> dict[SplitName, Path]:
     """Return the data files that the answers name; a folder of `hub` for what is there."""
     return {
-        name: hub[name][1]
-        if name in hub
-        else folder / Path(answers.text(f"data.{name}")).expanduser()
+        name: hub[name][1] if name in hub else folder / at_home(answers.text(f"data.{name}"))
         for name in FILES
         if answers.text(f"data.{name}")
     }
@@ -240,7 +245,7 @@ def mending(answers: Answers) -> Mending:
 
 def _template(answers: Answers, folder: Path, model: Path) -> ChatTemplate:
     own = answers.text("model.template")
-    return load_template(model, file=folder / Path(own).expanduser() if own else None)
+    return load_template(model, file=folder / at_home(own) if own else None)
 
 
 def _corpus(
@@ -287,6 +292,12 @@ def _stream(rows: Corpus, answers: Answers) -> StreamFacts:
     lengths = _lengths(train)
     seed, count = answers.integer("train.seed"), len(lengths)
     epochs = range(answers.integer("train.epochs"))
+    if count * len(epochs) > limits.MOST_ORDERED_ROWS:
+        raise UsageProblem(
+            f"`train.epochs` is {len(epochs)}, and {count:,} rows so often are more than the "
+            f"{limits.MOST_ORDERED_ROWS:,} that are put in order.",
+            hint="write a smaller `epochs` under `[train]` in `run.toml`",
+        )
     return StreamFacts(
         max_length=rows.max_length,
         rows=count,

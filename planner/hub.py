@@ -8,22 +8,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockfiles import digest, text
+from lockfiles import digest
 from lockfiles.errors import UsageProblem
+from lockfiles.harmless import is_harmless
+from planner import config_json
 from planner.hub_client import client, sentences
+from planner.loadable import check_loadable
+from planner.model_folder import CONFIG, INDEX, SINGLE, SMALL, SMALL_LIMIT_BYTES, shards
 from planner.models import FileFact, ModelFacts, architecture
+from planner.stored import check_complete, check_unquantized, index_of
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import ModelInfo, RepoSibling
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_SMALL = (".json", ".jinja", ".model")
-_SMALL_LIMIT_BYTES = 100 << 20
-"""What is larger is no configuration, and is left alone."""
-_CONFIG = "config.json"
-_SINGLE = "model.safetensors"
-_INDEX = "model.safetensors.index.json"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _TIMEOUT_SECONDS = 30.0
 _CONNECTIONS = 8
 
@@ -47,11 +46,15 @@ def from_hub(repo: str, revision: str = "main", *, folder: Path) -> ModelFacts:
         small = _fetch(api, repo, commit, listed, folder)
         weights = _weights(folder, listed, repo)
         sizes = _elements(api, repo, commit, weights)
-    config = text.read_json_object(folder / _CONFIG)
+    config = config_json.read(folder / CONFIG)
+    check_loadable(folder)
+    check_unquantized(config, f"{repo}/{CONFIG}")
+    shape = architecture(config, f"{repo}/{CONFIG}")
+    check_complete(config, shape, sizes.total(), f"{repo}/{CONFIG}")
     return ModelFacts(
         source=repo,
         files=tuple(sorted((*small, *weights), key=lambda file: file.name)),
-        architecture=architecture(config, f"{repo}/{_CONFIG}"),
+        architecture=shape,
         parameters=sizes.total(),
         dtype=sizes.most_common(1)[0][0] if sizes else "",
         revision=revision,
@@ -65,13 +68,13 @@ def _listed(info: "ModelInfo", repo: str) -> tuple[str, dict[str, "RepoSibling"]
     """Return the commit and its files by name, where they are a model that can be trained."""
     assert info.sha is not None, "the Hub names the commit of every revision"
     listed = {file.rfilename: file for file in info.siblings or ()}
-    if _SINGLE not in listed and _INDEX not in listed:
+    if SINGLE not in listed and INDEX not in listed:
         raise UsageProblem(
             f"`{repo}` holds no `.safetensors` weights, and pickled weights can run code.",
             hint="choose another model, or one whose owner has converted it",
         )
-    if _CONFIG not in listed:
-        raise UsageProblem(f"`{repo}` holds no `{_CONFIG}`.", hint="choose another model")
+    if CONFIG not in listed:
+        raise UsageProblem(f"`{repo}` holds no `{CONFIG}`.", hint="choose another model")
     return info.sha, listed
 
 
@@ -81,12 +84,11 @@ def _fetch(
     """Copy the small files of a commit to `folder`, in place of those of another, and hash them."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
-        if path.name.endswith(_SMALL) and path.name not in listed:
+        if path.is_file() and (path.name not in listed or path.name not in SMALL):
             path.unlink()
     facts = []
     for name, file in listed.items():
-        is_small = name.endswith(_SMALL) and (file.size or 0) <= _SMALL_LIMIT_BYTES
-        if not (is_small and _NAME.fullmatch(name)):
+        if name not in SMALL or (file.size or 0) > SMALL_LIMIT_BYTES:
             continue
         path = folder / name
         shutil.copyfile(api.hf_hub_download(repo, name, revision=commit), path)
@@ -96,25 +98,17 @@ def _fetch(
 
 def _weights(folder: Path, listed: Mapping[str, "RepoSibling"], repo: str) -> list[FileFact]:
     """Return the weights' files with the digests that the Hub states."""
-    names = {_SINGLE}
-    if _SINGLE not in listed:
-        index = text.read_json_object(folder / _INDEX).get("weight_map")
-        names = set(index.values()) if isinstance(index, dict) else set()
+    names = {SINGLE}
+    if SINGLE not in listed:
+        names = set(shards(index_of(folder), f"{repo}/{INDEX}", frozenset(listed)))
     facts = []
-    for name in sorted(map(str, names)):
-        file = listed.get(name)
-        if file is None or not (_NAME.fullmatch(name) and name.endswith(".safetensors")):
-            raise UsageProblem(
-                f"`{_INDEX}` of `{repo}` names `{name}`, which is not there.",
-                hint="choose another model",
-            )
-        if file.lfs is None:
+    for name in sorted(names):
+        lfs = listed[name].lfs
+        if lfs is None or not _SHA256.fullmatch(lfs.sha256):
             raise UsageProblem(
                 f"The Hub states no digest for `{name}` of `{repo}`.", hint="choose another model"
             )
-        facts.append(FileFact(name, file.lfs.size, file.lfs.sha256))
-    if not facts:
-        raise UsageProblem(f"`{_INDEX}` of `{repo}` names no file.", hint="choose another model")
+        facts.append(FileFact(name, lfs.size, lfs.sha256))
     return facts
 
 
@@ -138,4 +132,5 @@ def _licence(info: "ModelInfo") -> str:
     stated = card.get("license") if card else None
     if stated == "other":
         stated = card.get("license_name") or stated if card else stated
-    return stated if isinstance(stated, str) else ""
+    said = stated if isinstance(stated, str) and len(stated) <= 100 else ""
+    return said if is_harmless(said) else ""

@@ -1,18 +1,22 @@
 """What this machine has: cards, memory and disk, read without a training stack."""
 
 import json
+import re
 import shutil
 from dataclasses import MISSING, Field, asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from lockfiles import text
+from lockfiles import files, limits, text
 from lockfiles.errors import UsageProblem
+from lockfiles.harmless import is_harmless
 
 if TYPE_CHECKING:
     from planner.probes.host import Host
 
 HALF_GIB = 1 << 29
+LIMIT_BYTES = 4 * files.MIB
+"""The most that the facts of a machine have."""
 _AGAIN = "write the facts again on that machine, or leave `--machine` and `machine.facts` out"
 
 
@@ -108,10 +112,14 @@ def load(path: Path) -> MachineFacts:
 
     Raises UsageProblem for a key or a value that is none of a machine's facts.
     """
-    raw = text.read_json_object(path)
+    raw = text.read_json_object(path, limit_bytes=LIMIT_BYTES)
     _check(raw, MachineFacts, path)
     if raw["kind"] not in ("cpu", "cuda"):
         raise UsageProblem(f"`kind` in `{path}` must be `cpu` or `cuda`.", hint=_AGAIN)
+    if (raw["kind"] == "cuda") != bool(raw["gpus"]):
+        raise UsageProblem(
+            f"`kind` in `{path}` is `{raw['kind']}`, which does not fit its `gpus`.", hint=_AGAIN
+        )
     return MachineFacts(**{**raw, "gpus": tuple(_gpu(gpu, path) for gpu in raw["gpus"])})
 
 
@@ -136,6 +144,23 @@ def _check(raw: Any, kind: type[Any], path: Path) -> None:
             raise UsageProblem(
                 f"`{name}` in `{path}` must be of type `{wanted.__name__}`.", hint=_AGAIN
             )
+        if problem := _problem(name, value):
+            raise UsageProblem(f"`{name}` in `{path}` {problem}.", hint=_AGAIN)
+
+
+def _problem(name: str, value: Any) -> str | None:
+    """Return why a value of the right type is none of a machine's facts, to follow its name."""
+    if name == "compute_capability" and not re.match(limits.CAPABILITY, value):
+        return "must be such as `9.0` or `gfx942`"
+    if isinstance(value, list):
+        most = limits.MOST_CARDS if name == "gpus" else limits.MOST_HOLDERS
+        return f"has more than {most:,} items" if len(value) > most else None
+    if isinstance(value, str):
+        most = limits.MOST_SENTENCE_CHARS if name == "problem" else limits.MOST_LABEL_CHARS
+        shown = len(value) <= most and is_harmless(value)
+        return None if shown else f"must be at most {most:,} characters that can be seen"
+    least, most = (1, limits.MOST_THREADS) if name == "cpu_cores" else (0, limits.MOST_BYTES)
+    return None if least <= value <= most else f"must be from {least} to {most:,}"
 
 
 def _type(field: Field[Any]) -> type:

@@ -1,15 +1,20 @@
 """What a base model is, read from its files without a training stack."""
 
-import math
+import hashlib
+import os
 import re
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from lockfiles import digest, text
+from lockfiles import files
 from lockfiles.errors import UsageProblem
+from lockfiles.harmless import is_harmless
+from planner import model_folder
 from planner.architecture import Architecture, architecture
+from planner.loadable import check_loadable
+from planner.model_folder import CONFIG, INDEX, SINGLE, SMALL, shards
 from planner.parameters import parameter_count
+from planner.stored import index_of, read_shape
 
 __all__ = [
     "Architecture",
@@ -19,6 +24,8 @@ __all__ = [
     "from_folder",
     "parameter_count",
 ]
+
+CARD_LIMIT_BYTES = 4 * files.MIB
 
 
 @dataclass(frozen=True)
@@ -61,53 +68,65 @@ def from_folder(path: Path) -> ModelFacts:
     """Read and hash the model in a folder.
 
     Raises UsageProblem for a missing folder, weights that are missing or no safetensors
-    (pickled weights can run code when they are loaded, so they are refused) and a
-    `config.json` without the needed fields.
+    (pickled weights can run code when they are loaded, so they are refused), a link that leads
+    out of the folder and a `config.json` without the needed fields.
     """
-    if not path.is_dir():
-        raise UsageProblem(f"The model folder `{path}` does not exist.", hint=f"ls {path.parent}")
-    weights = _weights(path)
-    sizes = Counter[str]()
-    for file in weights:
-        for name, tensor in digest.safetensors_header(file)[1].items():
-            if name != "__metadata__":
-                sizes[tensor["dtype"]] += math.prod(tensor["shape"])
-    names = {*weights, *path.glob("*.json"), *path.glob("*.jinja"), *path.glob("*.model")}
-    files = tuple(
-        FileFact(file.name, file.stat().st_size, digest.of_file(file)) for file in sorted(names)
+    listed = frozenset(model_folder.names(path))
+    weights = _weights(path, listed)
+    small = sorted(name for name in listed & SMALL if name != INDEX or weights != [SINGLE])
+    for name in small:
+        _check_small(path, name)
+    check_loadable(path)
+    places = {name: model_folder.real_place(path, name) or path / name for name in weights}
+    read = read_shape(path, places, str(path / CONFIG))
+    facts = tuple(_fact(path, name) for name in sorted((*weights, *small)))
+    return ModelFacts(
+        str(path), facts, read.architecture, read.parameters, read.dtype, licence=_licence(path)
     )
-    dtype = sizes.most_common(1)[0][0] if sizes else ""
-    config = path / "config.json"
-    shape = architecture(text.read_json_object(config), str(config))
-    return ModelFacts(str(path), files, shape, sizes.total(), dtype, licence=_licence(path))
 
 
-def _weights(path: Path) -> list[Path]:
+def _weights(path: Path, listed: frozenset[str]) -> list[str]:
     """Return the files that training will load: the single one, else those that the index names.
 
     Others, such as `consolidated.safetensors`, hold the same weights for other programs.
     """
-    single, index = path / "model.safetensors", path / "model.safetensors.index.json"
-    if single.is_file():
-        return [single]
-    if not index.is_file():
+    if SINGLE in listed:
+        return [SINGLE]
+    if INDEX not in listed:
         raise UsageProblem(
             f"`{path}` holds no `.safetensors` weights under the usual names.",
             hint="save the model again with `save_pretrained`, which writes safetensors",
         )
-    places = text.read_json_object(index).get("weight_map")
-    names = sorted({str(name) for name in places.values()}) if isinstance(places, dict) else []
-    missing = [name for name in names if name != Path(name).name or not (path / name).is_file()]
-    if missing or not names:
-        wanted = f"names `{missing[0]}`, which is not there" if missing else "names no file"
-        raise UsageProblem(f"`{index}` {wanted}.", hint="copy or download the model again")
-    return [path / name for name in names]
+    _check_small(path, INDEX)
+    return sorted(shards(index_of(path), str(path / INDEX), listed))
+
+
+def _check_small(path: Path, name: str) -> None:
+    place = model_folder.real_place(path, name)
+    if place is not None and place.stat().st_size > model_folder.SMALL_LIMIT_BYTES:
+        raise UsageProblem(
+            f"`{path / name}` is larger than {files.size_text(model_folder.SMALL_LIMIT_BYTES)}.",
+            hint="give the folder of one model",
+        )
+
+
+def _fact(path: Path, name: str) -> FileFact:
+    _, descriptor = model_folder.opened(path, name)
+    with os.fdopen(descriptor, "rb") as file:
+        size = os.fstat(descriptor).st_size
+        return FileFact(name, size, hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def _licence(path: Path) -> str:
-    """Return `license` of the front matter of the folder's model card."""
-    card = path / "README.md"
-    source = text.read(card) if card.is_file() else ""
+    """Return `license` of the front matter of the folder's model card; empty where a card is no
+    plain text of a usual size."""
+    try:
+        source = files.read_bounded(path / "README.md", CARD_LIMIT_BYTES).decode("utf-8")
+    except (OSError, ValueError, UsageProblem):
+        return ""
     front = re.match(r"---\r?\n(.*?)\n---", source, re.DOTALL)
-    found = re.search(r"^license:[ \t]*(\S+)", front[1], re.MULTILINE) if front else None
-    return found[1].strip("\"'") if found else ""
+    found = (
+        re.search(r"^license:[ \t]*(\S{1,100})[ \t\r]*$", front[1], re.MULTILINE) if front else None
+    )
+    licence = found[1].strip("\"'") if found else ""
+    return licence if is_harmless(licence) else ""

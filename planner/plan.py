@@ -2,12 +2,13 @@
 
 from dataclasses import asdict
 
-from lockfiles import lock
+from lockfiles import limits, lock
 from lockfiles.errors import UsageProblem
+from lockfiles.harmless import one_line
 from lockfiles.lock import Lock
 from planner import exactness, origin, pins, prediction
 from planner.candidates import counted
-from planner.choose import Choice, choose
+from planner.choose import Alternative, Choice, choose
 from planner.data.mend.steps import Step
 from planner.data.template import FIXED_NOW
 from planner.decide import Decision, decide
@@ -27,8 +28,8 @@ def plan(answers: Answers, facts: PlanFacts) -> Lock:
     """Return the lock of a run.
 
     Raises UsageProblem where the checklist advises against fine-tuning and nobody said why to
-    go on, where the answers contradict each other, and where a rehearsal was of another model or
-    device; DoesNotFit where no plan fits.
+    go on, where the answers contradict each other, where a rehearsal was of another model or
+    device, and where a fact has no place in a lock; DoesNotFit where no plan fits.
     """
     decision = decide(answers, facts.examples)
     check_verdict(decision, answers.text("goal.override"))
@@ -46,7 +47,7 @@ def plan(answers: Answers, facts: PlanFacts) -> Lock:
     predicted = prediction.predict(choice, answers, facts, _evaluate_steps(choice, answers, facts))
     tables = {
         "version": lock.VERSION,
-        "revision": 0,
+        "revision": lock.REVISION,
         "requires_runner": REQUIRES_RUNNER,
         "intent": origin.table(answers, local_model=not facts.model.commit),
         "decision": _decision(decision, answers),
@@ -63,7 +64,7 @@ def plan(answers: Answers, facts: PlanFacts) -> Lock:
         "machine": _machine(counted(answers, facts.machine)),
         "prediction": predicted.table,
         "why": _why(choice, answers, facts) | predicted.why,
-        "rejected": [asdict(alternative) for alternative in choice.rejected],
+        "rejected": [_rejected(alternative) for alternative in choice.rejected],
         "stage": stages(
             answers,
             choice,
@@ -71,7 +72,7 @@ def plan(answers: Answers, facts: PlanFacts) -> Lock:
             facts.model.architecture.family,
         ),
     }
-    return Lock.model_validate(tables | {"integrity": integrity(tables)})
+    return lock.of_tables(tables | {"integrity": integrity(tables)})
 
 
 def check_verdict(decision: Decision, override: str) -> None:
@@ -99,7 +100,7 @@ def _model(model: ModelFacts) -> dict[str, object]:
         "source": f"hf:{model.source}" if model.commit else "local:model",
         "revision": model.revision,
         "commit": model.commit,
-        "licence": model.licence,
+        "licence": one_line(model.licence, most=limits.MOST_NAME_CHARS),
         "gated": model.gated,
         "family": shape.pop("family"),
         "parameters": model.parameters,
@@ -239,6 +240,11 @@ def _machine(machine: MachineFacts) -> dict[str, object]:
     }
 
 
+def _rejected(alternative: Alternative) -> dict[str, object]:
+    needed = min(alternative.needed_bytes, limits.MOST_BYTES)
+    return asdict(alternative) | {"needed_bytes": needed}
+
+
 _VARIANT = (
     "The model's own template changes earlier text with each turn; its training variant does not."
 )
@@ -268,6 +274,8 @@ _SPLITS = {
 
 def _why_data(facts: PlanFacts, answers: Answers) -> dict[str, str]:
     why = {"data.split_by": _SPLITS[facts.split_by]} if facts.split_by in _SPLITS else {}
+    if facts.learnt:
+        why["data.rows"] = " ".join(facts.learnt)
     general = next((part.rows for part in facts.parts if part.split == "general"), 0)
     if general:
         share = general / facts.stream.rows

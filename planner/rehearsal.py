@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from math import isfinite
 from pathlib import Path
 from statistics import median
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from lockfiles import text
+from lockfiles import files, limits, refusal, text
 from lockfiles.errors import UsageProblem
-from lockfiles.lock import Sha256, Table
+from lockfiles.fields import FEW_KEYS, Label, Name, Sha256, Table
+from lockfiles.harmless import is_harmless
 from planner import batches
 from planner.machine import MachineFacts
 from planner.models import ModelFacts
@@ -21,8 +21,11 @@ ESTIMATOR = "rehearsal"
 """What the lock of a plan names whose peak a rehearsal measured."""
 PHASES = ("load", "forward", "backward", "optimizer", "evaluation")
 """The moments of a rehearsal, in their order."""
-MOST_BYTES = 1 << 50
+MOST_BYTES = limits.MOST_BYTES
 """More than any machine has."""
+MOST_SECONDS = limits.MOST_SECONDS
+LIMIT_BYTES = 4 * files.MIB
+"""The most that a rehearsal's file has."""
 _AGAIN = "tunelock rehearse run.lock"
 
 
@@ -80,12 +83,12 @@ class Place(Table):
     """Where it was rehearsed."""
 
     kind: Literal["cpu", "cuda"]
-    card: str
+    card: Label
     """The card's name by its driver; empty on CPU."""
-    memory_bytes: int = Field(gt=0)
+    memory_bytes: int = Field(gt=0, le=MOST_BYTES)
     """Of that card, or main memory."""
-    driver: str
-    processor: str
+    driver: Label
+    processor: Label
     """The processor's name; empty where it is not known."""
 
 
@@ -94,13 +97,13 @@ class Rehearsed(Table):
 
     profile: Profile
     """The plan, as far as memory depends on it."""
-    accumulation: int = Field(gt=0)
+    accumulation: int = Field(gt=0, le=limits.MOST_EFFECTIVE_BATCH)
     """Micro-batches of a step; of a plan with more only two were run."""
     rows: Literal["data", "made-up"]
     """Whether the rows were the longest micro-batch of the lock's, or stood for it."""
-    lengths: tuple[int, ...] = Field(min_length=1)
+    lengths: tuple[int, ...] = Field(min_length=1, max_length=limits.MOST_EFFECTIVE_BATCH)
     """Tokens of each row of that micro-batch; of a whole step where rows are packed."""
-    steps: int = Field(gt=1)
+    steps: int = Field(gt=1, le=1000)
     evaluates: bool
     """Whether an evaluation followed."""
 
@@ -125,11 +128,11 @@ class Rehearsal(Table):
     version: Literal[1]
     train_sha256: Sha256
     """The lock's digest of its training, which names the plan."""
-    model: dict[str, int | bool | str]
+    model: Annotated[dict[Name, int | bool | Label], FEW_KEYS]
     """The model's shape."""
-    parameters: int = Field(gt=0)
+    parameters: int = Field(gt=0, le=limits.MOST_PARAMETERS)
     machine: Place
-    packages: dict[str, str]
+    packages: Annotated[dict[Name, Label], FEW_KEYS]
     """Installed versions of the packages that the lock names; empty where one is missing."""
     case: Rehearsed
     measured: Measured
@@ -147,18 +150,22 @@ class Rehearsal(Table):
         phases = len(found.peaks) > 0 and set(found.peaks) <= set(PHASES)
         yield "`measured.peaks` holds no phase, or one that there is not", phases
         sizes = (*found.peaks.values(), found.reserved_bytes, found.process_bytes)
-        host = isfinite(found.host_seconds) and found.host_seconds >= 0
-        yield "`measured.host_seconds` is no time", host
+        for name in ("host_seconds", "load_seconds", "seconds"):
+            yield f"`measured.{name}` is no time", 0 <= getattr(found, name) <= MOST_SECONDS
         held = found.allocated_bytes > 0 and all(0 <= size <= MOST_BYTES for size in sizes)
         yield "`measured` holds a size below 0 or beyond every machine", held
-        timed = all(isfinite(seconds) and seconds > 0 for seconds in found.step_seconds)
+        timed = all(0 < seconds <= MOST_SECONDS for seconds in found.step_seconds)
         enough = len(found.step_seconds) > 1 or not self.fitted
         yield "`measured.step_seconds` holds no time", timed and enough
-        rows = all(length > 0 for length in lengths) and len(lengths) <= self.case.rows_at_once
+        seen = all(0 < length <= limits.MOST_CONTEXT_TOKENS for length in lengths)
+        rows = seen and len(lengths) <= self.case.rows_at_once
         yield "`case.lengths` are not the rows of a micro-batch", rows
         fits = not plan.packing or max(lengths) <= plan.length
         yield "`case.lengths` has a row that is longer than the plan's", fits
-        yield "`case.profile` is no plan", plan.length > 0 and plan.rank >= 0 <= plan.dropout < 1
+        yield "`case.profile` is no plan", _is_plan(plan)
+        words = (found.out_of_memory, found.card, *plan.targets)
+        shown = all(len(one) <= limits.MOST_LABEL_CHARS and is_harmless(one) for one in words)
+        yield "`measured` or `case.profile` holds text that cannot be seen", shown
 
     @property
     def where(self) -> str:
@@ -194,13 +201,25 @@ class Rehearsal(Table):
             )
 
 
+def _is_plan(plan: Profile) -> bool:
+    """Return whether a profile has the bounds of a lock."""
+    return (
+        0 < plan.length <= limits.MOST_CONTEXT_TOKENS
+        and 0 < plan.micro_batch <= limits.MOST_EFFECTIVE_BATCH
+        and 0 <= plan.rank <= limits.MOST_RANK
+        and 0 <= plan.dropout <= limits.MOST_DROPOUT
+        and len(plan.targets) <= limits.MOST_TARGETS
+        and 0 < plan.ranks <= limits.MOST_CARDS
+        and 0 < plan.bucket <= MOST_BYTES
+        and 0 <= plan.scored <= 1
+    )
+
+
 def load(path: Path) -> Rehearsal:
     """Read what `tunelock rehearse` wrote. Raises UsageProblem where it is something else."""
     try:
-        return Rehearsal.model_validate_json(text.read(path))
+        return Rehearsal.model_validate_json(text.read(path, limit_bytes=LIMIT_BYTES))
     except ValidationError as problem:
-        first = problem.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        said = str(first["msg"]).removeprefix("Value error, ")
-        what = f"`{key}`: {said}" if key else said
+        found = refusal.fault(problem, Rehearsal)
+        what = f"`{found.key}` {found.words}" if found.key else found.words
         raise UsageProblem(f"`{path}` is no rehearsal: {what}.", hint=_AGAIN) from None

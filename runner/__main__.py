@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import TunelockError
+from runner.folder import LOG
+from runner.safe_folder import OwnFolder
 from runner.supervise import Order, run
 
 
@@ -41,15 +43,21 @@ def main(text: str) -> int:
     def begun(folder: Path, since: int) -> None:
         told.append(folder)
         _tell({"run": str(folder), "since": since})
-        _let_go(folder / "log.txt")
+        _let_go(folder / LOG)
 
     try:
         run(order, begun)
     except TunelockError as problem:
         if not told:
-            error = {"error": problem.message, "hint": problem.hint}
+            error = {"error": problem.message, "hint": problem.hint, "details": problem.details}
             _tell(error | {"exit_code": problem.exit_code})
         return problem.exit_code
+    except Exception as problem:
+        if told:  # the traceback goes to the run's log
+            raise
+        words = " ".join(f"{type(problem).__name__}: {problem}".split())
+        _tell({"error": f"The run could not be started: {words}.", "exit_code": 1})
+        return 1
     return 0
 
 
@@ -60,7 +68,8 @@ def _tell(line: dict[str, Any]) -> None:
 
 def _let_go(log: Path) -> None:
     """Send what this process still writes to the run's log."""
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    with OwnFolder.open(log.parent) as folder:
+        descriptor = folder.open_file(log.name, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for standard in (1, 2):
         os.dup2(descriptor, standard)
     os.close(descriptor)

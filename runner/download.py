@@ -12,3 +12,12 @@ def download(model: Model, cache: Path | None, told: Told) -> Path:
     assert model.source.startswith("hf:"), model.source
     files = [FileFact(file.name, file.size_bytes, file.sha256) for file in model.files]
     return fetch(Pinned(model.source.removeprefix("hf:"), model.commit, files), cache, told)
+
+
+def cached(model: Model) -> Path:
+    """Return where the Hub's cache of this machine has a model, there or not; asks no Hub."""
+    from huggingface_hub import constants
+
+    owner, _, name = model.source.removeprefix("hf:").rpartition("/")
+    folder = "--".join(part for part in ("models", owner, name) if part)
+    return Path(constants.HF_HUB_CACHE) / folder / "snapshots" / model.commit

@@ -1,30 +1,91 @@
-"""The variables of the processes that compute: what a lock promises, and one card of several."""
+"""The whole environment of the processes that compute: what they need of the person's, and ours.
+
+Nothing is inherited that is not named here. A variable can point at code, at a host or at a
+credential, so those come from the person alone, and only where they are needed: a process that
+may not speak to the Hub gets no token, no endpoint and no proxy. A lock sets no variable of its
+own; the ones that follow from it have their values here.
+
+Not passed on, with the reason:
+
+- `PYTHONWARNINGS`, `PYTHONSTARTUP`, `PYTHONBREAKPOINT`, `BROWSER` and others that name what to
+  import or to start: nothing here is interactive.
+- `LD_PRELOAD`: a preloaded allocator makes memory estimates and exact bits untrue.
+- settings of libraries (`ACCELERATE_*`, `TRANSFORMERS_*`, `WANDB_*`, `TORCH_*`): what reaches the
+  trainer stands in the lock.
+
+`PYTHONPATH`, `PYTHONHOME` and `LD_LIBRARY_PATH` are passed on: on a cluster they say where the
+packages are that this process runs from.
+"""
 
 import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from lockfiles.lock import Lock
+if TYPE_CHECKING:
+    from lockfiles.lock import Lock
+
+_PASSED = frozenset(
+    [
+        "PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TZ", "LANG", "LANGUAGE",
+        "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH",
+        "CUDA_HOME", "CUDA_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER",
+        "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES",
+        "ROCM_PATH", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "HSA_OVERRIDE_GFX_VERSION",
+        "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME",
+        "OMP_NUM_THREADS",
+    ]
+)  # fmt: skip
+"""What every process gets of the person's variables, and besides them `LC_*`."""
+_PASSED_ONLINE = frozenset(
+    [
+        "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_ENDPOINT", "HF_HUB_OFFLINE",
+        "HF_HUB_DISABLE_XET", "HF_XET_CACHE", "HF_XET_HIGH_PERFORMANCE",
+        "HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_ETAG_TIMEOUT",
+        "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+        "http_proxy", "https_proxy", "all_proxy", "no_proxy",
+        "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+    ]
+)  # fmt: skip
+"""What one gets besides that may speak to the Hub."""
+_OURS = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "DO_NOT_TRACK": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONHASHSEED": "0",
+    "PYTHONUNBUFFERED": "1",
+}
+_OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}
+_DETERMINISTIC = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+"""Without it cuBLAS is not deterministic
+(https://docs.pytorch.org/docs/stable/notes/randomness.html)."""
 
 
-def environment(lock: Lock, *, online: bool) -> dict[str, str]:
-    """Return what such a process gets beside this one's variables.
-
-    Only where it is `online` may it speak to the Hub.
-    """
+def environment(lock: "Lock", *, online: bool) -> dict[str, str]:
+    """Return the whole environment of a stage of a lock; only `online` may it speak to the Hub."""
     threads = lock.exactness.threads
-    quiet = {
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        "DO_NOT_TRACK": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "PYTHONHASHSEED": "0",
-        "PYTHONUNBUFFERED": "1",
-    }
     counted = {"OMP_NUM_THREADS": str(threads)} if threads else {}
-    alone = {} if online else {"HF_HUB_OFFLINE": "1"}
-    return quiet | alone | counted | _cards(lock) | dict(lock.exactness.environment)
+    exact = _DETERMINISTIC if lock.exactness.exact and lock.machine.kind == "cuda" else {}
+    set_by_lock: dict[str, str] = lock.exactness.environment.model_dump()
+    return child_environment(online=online) | counted | _cards(lock) | exact | set_by_lock
 
 
-def _cards(lock: Lock) -> dict[str, str]:
+def child_environment(
+    *, online: bool = False, given: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the whole environment of a process of ours that no lock is about.
+
+    `given` is the person's environment, by default this process's.
+    """
+    own = os.environ if given is None else given
+    wanted = _PASSED | _PASSED_ONLINE if online else _PASSED
+    passed = {
+        name: value for name, value in own.items() if name in wanted or name.startswith("LC_")
+    }
+    return passed | _OURS | ({} if online else _OFFLINE)
+
+
+def _cards(lock: "Lock") -> dict[str, str]:
     """Show a process one card, or none: of several the trainer would use all at once."""
     if lock.machine.kind == "cpu":
         return {"CUDA_VISIBLE_DEVICES": ""}

@@ -1,20 +1,34 @@
-"""The run folder: held by one supervisor, and stages that come into place whole or not at all."""
+"""The run folder: held by one supervisor, and stages that come into place whole or not at all.
+
+What stands in it may be a stranger's. Every name is reached through `safe_folder`, so that no
+link is followed; reports are checked by `reports`.
+"""
 
 import fcntl
 import json
 import os
-import shutil
+import shlex
+import stat
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lockfiles.errors import UsageProblem
-from lockfiles.files import sync, write_whole
+from lockfiles.errors import RunFailed, UsageProblem
+from runner import reports
+from runner.holders import INUSE, holder_alive, identity
+from runner.safe_folder import OwnFolder, not_ours
 
-INUSE = ".inuse"
-"""The file of a run folder that its supervisor holds."""
+STAGES = "stages"
+"""The folder of a run that holds a folder for each stage."""
+EVENTS, LOG, LOCK = "events.jsonl", "log.txt", "run.lock"
+PUBLISHED = ("receipt.json", "report.html")
+"""What the last stage leaves, copied to the run folder."""
+_FILES = (INUSE, EVENTS, LOG, LOCK, *PUBLISHED)
+_BEGUN, _DONE = "begun.json", "done.json"
+_CHECKPOINT = "checkpoint-"
+_MARK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -26,6 +40,8 @@ class StagePlace:
     name: str
     root: Path
     """The folder `stages/` of the run."""
+    run: OwnFolder | None = field(default=None, compare=False, repr=False)
+    """The run's folder where it is held; else it is opened by its path each time."""
 
     @property
     def final(self) -> Path:
@@ -38,52 +54,119 @@ class StagePlace:
         return self.root / f"{self.number:02d}-{self.name}.partial"
 
     def done(self, digest: str) -> dict[str, Any] | None:
-        """Return what a finished stage reported, or None where it is not done for `digest`."""
+        """Return what a finished stage reported, or None where it is not done for `digest`.
+
+        Raises UsageProblem where something stands there that no run of ours left.
+        """
         try:
-            report = json.loads((self.final / "done.json").read_bytes())
-        except (FileNotFoundError, NotADirectoryError, ValueError):
+            content = self.read(_DONE, reports.LIMIT_BYTES)
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        matches = isinstance(report, dict) and report.get("digest") == digest
-        return report if matches else None
+        report = reports.parse(self.name, content)
+        if report is None or report.get("digest") != digest:
+            return None
+        return report if reports.files_in(report, self.final.name) else None
+
+    def read(self, name: str, limit_bytes: int) -> bytes:
+        """Return a file of the finished stage. Raises UsageProblem as `done`, and OSError."""
+        with self._stages() as stages, stages.inside(self.final.name) as folder:
+            return folder.read(name, limit_bytes)
+
+    def check(self) -> None:
+        """Raise UsageProblem where a finished stage holds anything but folders and plain files."""
+        with self._stages() as stages, stages.inside(self.final.name) as folder:
+            folder.check_tree()
 
     def begin(self, digest: str) -> Path:
-        """Return the working folder, emptied where it was begun for another digest."""
-        mark = self.partial / "begun.json"
-        try:
-            same = json.loads(mark.read_bytes())["digest"] == digest
-        except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
-            same = False
-        if not same:
-            shutil.rmtree(self.partial, ignore_errors=True)
-            self.partial.mkdir(parents=True)
-            write_whole(mark, json.dumps({"digest": digest}).encode())
+        """Return the working folder, emptied where it was begun for another digest.
+
+        Links that the stage left there are removed. Raises UsageProblem as `done`.
+        """
+        with self._stages(make=True) as stages:
+            if not self._begun(stages, digest):
+                stages.remove(self.partial.name)
+            with stages.inside(self.partial.name, make=True) as work:
+                work.drop_links()
+                work.check_tree()
+                if work.found(_BEGUN) is None:
+                    work.write_whole(_BEGUN, json.dumps({"digest": digest}).encode())
+                _drop_torn(work)
         return self.partial
+
+    def write(self, name: str, content: bytes) -> Path:
+        """Write a file whole into the working folder and return its path."""
+        with self._stages() as stages, stages.inside(self.partial.name) as work:
+            work.write_whole(name, content)
+        return self.partial / name
+
+    def reported(self, name: str) -> dict[str, Any]:
+        """Return what the stage wrote into its working folder. Raises RunFailed for none."""
+        with self._stages() as stages, stages.inside(self.partial.name) as work:
+            report = reports.parse(self.name, work.read(name, reports.LIMIT_BYTES))
+        if report is None:
+            raise RunFailed(
+                f"The stage `{self.name}` left no report of its kind.",
+                hint=f"see {self.partial / name}",
+            )
+        return report
 
     def finish(self, digest: str, report: Mapping[str, Any]) -> None:
         """Flush the results to disk, write `done.json` and rename the folder into place."""
-        for path in self.partial.rglob("*"):
-            if path.is_file() or path.is_dir():
-                sync(path)
         content = json.dumps({"digest": digest, **report}, indent=2) + "\n"
-        write_whole(self.partial / "done.json", content.encode())
-        if self.final.exists():
-            shutil.rmtree(self.final)
-        self.partial.rename(self.final)
-        sync(self.root)
+        with self._stages() as stages:
+            with stages.inside(self.partial.name) as work:
+                work.drop_links()
+                work.sync_tree()
+                work.write_whole(_DONE, content.encode())
+            stages.remove(self.final.name)
+            stages.rename(self.partial.name, self.final.name)
+            os.fsync(stages.descriptor)
+
+    def drop_checkpoints(self) -> None:
+        """Remove the checkpoints of the finished stage."""
+        with self._stages() as stages, stages.inside(self.final.name) as folder:
+            for name in folder.names():
+                if name.startswith(_CHECKPOINT):
+                    folder.remove(name)
+
+    def _stages(self, *, make: bool = False) -> OwnFolder:
+        if self.run is not None:
+            return self.run.inside(self.root.name, make=make)
+        with OwnFolder.open(self.root.parent, make=make) as run:
+            return run.inside(self.root.name, make=make)
+
+    def _begun(self, stages: OwnFolder, digest: str) -> bool:
+        """Return whether the stage was begun for a digest. Raises where it is not ours to empty."""
+        try:
+            with stages.inside(self.partial.name) as work:
+                mark = json.loads(work.read(_BEGUN, _MARK_BYTES))
+        except (FileNotFoundError, ValueError, RecursionError):
+            return False
+        return isinstance(mark, dict) and mark.get("digest") == digest
+
+
+def _drop_torn(work: OwnFolder) -> None:
+    """Remove what is named as a checkpoint and can be none."""
+    for name in work.names():
+        number = name.removeprefix(_CHECKPOINT)
+        plain = number.isascii() and number.isdigit() and len(number) < 12
+        found = work.found(name)
+        if name != number and found and not (plain and stat.S_ISDIR(found.st_mode)):
+            work.remove(name)
 
 
 class Held:
     """A run folder held by this process, and by every child that inherits the descriptor.
 
-    The lock is `flock`'s on `.inuse`, which holds the supervisor's process id: a stage process
+    The lock is `flock`'s on `.inuse`, which names the supervisor's process: a stage process
     that outlives a killed supervisor still holds the folder, so that no second run writes
     beside it. Such an orphan leaves a checkpoint and ends, and is waited for.
     """
 
     def __init__(self, path: Path, *, orphan_seconds: float = 60.0) -> None:
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            self.descriptor = os.open(path / INUSE, os.O_RDWR | os.O_CREAT, 0o644)
+            self.folder = _opened(path)
+            self.descriptor = self.folder.open_file(INUSE, os.O_RDWR | os.O_CREAT)
         except OSError as problem:
             raise UsageProblem(
                 f"`{path}` cannot be written: {problem.strerror}.",
@@ -92,15 +175,27 @@ class Held:
         until = time.monotonic() + orphan_seconds
         while not self._try():
             if holder_alive(path) or time.monotonic() > until:
-                os.close(self.descriptor)
+                self.release()
+                named = shlex.quote(str(path))
                 raise UsageProblem(
                     f"`{path}` is in use by another run of this lock.",
-                    hint=f"tunelock watch {path}",
+                    hint=f"tunelock watch {named}; or, to end it, tunelock stop {named}",
                 )
             time.sleep(0.2)
-        os.ftruncate(self.descriptor, 0)
-        os.pwrite(self.descriptor, str(os.getpid()).encode(), 0)
+        try:
+            os.ftruncate(self.descriptor, 0)
+            os.pwrite(self.descriptor, identity().encode(), 0)
+        except OSError as problem:
+            self.release()
+            raise RunFailed(
+                f"`{path / INUSE}` cannot be written: {problem.strerror}.",
+                hint="make room, then run the same command again",
+            ) from None
         os.set_inheritable(self.descriptor, True)
+
+    def beat(self) -> None:
+        """Tell whoever looks that the supervisor lives."""
+        os.utime(self.descriptor)
 
     def _try(self) -> bool:
         try:
@@ -112,40 +207,19 @@ class Held:
     def release(self) -> None:
         """Let go; children that still live go on holding it."""
         os.close(self.descriptor)
+        self.folder.close()
 
 
-def holder(path: Path) -> int | None:
-    """Return the process id of the supervisor that last held a run folder, if it says one."""
+def _opened(path: Path) -> OwnFolder:
+    """Open a run folder in which everything that a run writes is missing or ours."""
+    folder = OwnFolder.open(path, make=True)
     try:
-        return int((path / INUSE).read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None
-
-
-def holder_alive(path: Path) -> bool:
-    """Return whether the supervisor that last held a run folder still lives, and holds it."""
-    number = holder(path)
-    if number is None or not is_held(path):
-        return False
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def is_held(path: Path) -> bool:
-    """Return whether a supervisor or a stage of it holds a run folder; nothing is created."""
-    try:
-        descriptor = os.open(path / INUSE, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+        for name in _FILES:
+            folder.check(name)
+        found = folder.found(STAGES)
+        if found is not None and not stat.S_ISDIR(found.st_mode):
+            raise not_ours(path / STAGES, "is no folder")
+    except BaseException:
+        folder.close()
+        raise
+    return folder

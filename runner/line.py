@@ -2,12 +2,15 @@
 
 import json
 import os
+import threading
 from typing import Any
 
 from runner.events import Kind
 
 DESCRIPTOR_VARIABLE = "TUNELOCK_EVENTS_FD"
 """The environment variable that tells a stage process which descriptor the pipe is."""
+HEARTBEAT = "heartbeat"
+"""The kind of a line that only says that the stage process lives; it is no event."""
 
 
 class Line:
@@ -15,6 +18,7 @@ class Line:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._sending = threading.Lock()
         self.broken = False
         """True once the supervisor is gone: the stage leaves a checkpoint and exits."""
 
@@ -25,11 +29,17 @@ class Line:
 
     def send(self, kind: Kind, **fields: Any) -> None:
         """Send one event; `fields` must be JSON values with units in their names."""
-        if self.broken:
-            return
-        rest = memoryview(json.dumps({**fields, "kind": kind}).encode() + b"\n")
-        try:
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
-        except BrokenPipeError:
-            self.broken = True
+        self._send({**fields, "kind": kind})
+
+    def beat(self) -> None:
+        """Tell that this process lives."""
+        self._send({"kind": HEARTBEAT})
+
+    def _send(self, value: dict[str, Any]) -> None:
+        rest = memoryview(json.dumps(value).encode() + b"\n")
+        with self._sending:  # a heartbeat never lands inside an event
+            try:
+                while rest and not self.broken:
+                    rest = rest[os.write(self._descriptor, rest) :]
+            except BrokenPipeError:
+                self.broken = True

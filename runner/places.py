@@ -8,12 +8,16 @@ from pathlib import Path
 
 from lockfiles import intent, text
 from lockfiles.errors import StaleLock, UsageProblem
+from lockfiles.files import at_home, length_problem, path_problem
+from lockfiles.harmless import one_line
 from lockfiles.lock import Data, Lock
 from planner.interview.answers import Answers, check
 from planner.origin import intent_digest
 
 LOCATIONS = "locations.toml"
 """Beside the lock, untracked: `name = "path"` for each logical name."""
+MOST_SHOWN_CHARS = 100
+"""What is shown at most of a name that is wrong."""
 _KEYS = {
     "model": "model.source",
     "template": "model.template",
@@ -84,7 +88,19 @@ def known(lock: Lock, at: Path, located: Mapping[str, Path]) -> dict[str, Path]:
     found = {
         name: located.get(name) or beside.get(name) or _answered(answers, name) for name in names
     } | {name: located.get(name) or beside.get(name) for name in others}
-    return {name: (folder / place.expanduser()).resolve() for name, place in found.items() if place}
+    return {name: _resolved(folder, place) for name, place in found.items() if place}
+
+
+def _resolved(folder: Path, place: Path) -> Path:
+    shown = one_line(place, most=MOST_SHOWN_CHARS)
+    whole = folder / at_home(place)
+    if wrong := path_problem(str(place)) or length_problem(str(whole)):
+        raise UsageProblem(f"`{shown}` {wrong}.", hint="add `--locate NAME=PATH`")
+    try:
+        return whole.resolve()
+    except (OSError, RuntimeError) as problem:  # RuntimeError: links in a circle
+        reason = getattr(problem, "strerror", None) or "its links go in a circle"
+        raise UsageProblem(f"`{shown}` is no place: {reason}.", hint=f"ls -ld {shown}") from None
 
 
 def check_fresh(lock: Lock, answers: Answers, *, at: Path, intent: Path) -> None:
@@ -115,30 +131,39 @@ def _planned_from(lock: Lock, at: Path) -> Answers | None:
 
 
 def _answers(path: Path) -> Answers | None:
-    if not path.exists():
+    if not _is_there(path):
         return None
     raw = intent.read(path)
     return check(raw.values, raw.lines, name=raw.name)
 
 
 def _answered(answers: Answers | None, name: str) -> Path | None:
-    value = answers.text(_KEYS[name]) if answers else ""
+    value = answers.text(_KEYS[name]) if answers and name in _KEYS else ""
     return Path(value) if value else None
 
 
+def _is_there(path: Path) -> bool:
+    """Return whether something is at a path; also where it cannot be looked at, which its reader
+    says in a sentence."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
+
+
 def _locations(path: Path) -> dict[str, Path]:
-    if not path.exists():
+    if not _is_there(path):
         return {}
     table = text.parse(text.read(path), name=str(path))
     for name, value in table.items():
         if name not in _KEYS:
             raise UsageProblem(
-                f"`{name}` in `{path}` is no local input.",
+                f"`{one_line(name, most=MOST_SHOWN_CHARS)}` in `{path}` is no local input.",
                 hint=f"name one of {', '.join(f'`{one}`' for one in _KEYS)}",
             )
-        if not isinstance(value, str):
+        wrong = path_problem(value) if isinstance(value, str) else "must be a path in quotes"
+        if wrong:
             raise UsageProblem(
-                f"`{name}` in `{path}` must be a path in quotes.",
-                hint=f'write `{name} = "PATH"` in `{path}`',
+                f"`{name}` in `{path}` {wrong}.", hint=f'write `{name} = "PATH"` in `{path}`'
             )
     return {name: Path(str(value)) for name, value in table.items()}

@@ -5,18 +5,23 @@ Light: no torch, and of the stages' packages only their metadata.
 
 import shutil
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
 from lockfiles.compare import Difference
 from lockfiles.errors import DoesNotFit, UsageProblem
+from lockfiles.harmless import one_line
 from lockfiles.lock import Lock, Stage
 from planner import machine
 from planner.busy import taken
 from planner.candidates import whole_card_bytes
+from runner.verify import model_of
 
 TRAINING = ("accelerate", "datasets", "peft", "torch", "transformers", "trl")
+HELD_OUT = ("test", "validation")
+"""The splits that training never saw."""
 _GIB = 1 << 30
 _GB = 1e9
 
@@ -35,25 +40,70 @@ def package_differences(lock: Lock, found: Mapping[str, str]) -> list[Difference
     ]
 
 
-def check(lock: Lock, runs: Path, allowed: Collection[str], waiting: Collection[str]) -> None:
-    """Refuse a run that would fail later.
+@dataclass(frozen=True)
+class Asked:
+    """What a run is asked to do, beside its lock."""
 
-    `runs` is where its folder will be, `allowed` the Hub repositories that the person allows a
-    push to, and `waiting` the stages that are still to do; where there are none, nothing can
-    fail. Raises UsageProblem, DoesNotFit.
+    runs: Path
+    """Where its folder will be."""
+    allowed: Collection[str]
+    """Hub repositories that the person allows a push to."""
+    waiting: Collection[str]
+    """The stages that are still to do."""
+    places: Mapping[str, Path]
+    """Local inputs by logical name, the model's folder among them where it is here."""
+
+
+def check_all(lock: Lock, asked: Asked) -> None:
+    """Refuse a run that would fail later, as far as that can be known before the first stage.
+
+    `tunelock check` and `tunelock run` both ask this first, in the same order. Where nothing is
+    left to do, nothing can fail. Raises UsageProblem, DoesNotFit, DigestDiffers.
     """
-    stages = {stage.name: stage for stage in lock.stage if stage.name in waiting}
+    stages = {stage.name: stage for stage in lock.stage if stage.name in asked.waiting}
     if not stages:
         return
+    for stage in stages.values():
+        check_rows(lock, stage)
     if {"train", "evaluate", "merge"} & set(stages):
         check_training_packages(lock)
         check_device(lock)
     if "gguf" in stages:
         _check_gguf(stages["gguf"], lock.model.family)
     if "push" in stages:
-        _check_push(str(stages["push"].settings["to"]), allowed)
+        check_push(lock, asked.allowed)
     _check_exact(lock)
-    check_disk(lock, runs)
+    check_disk(lock, asked.runs)
+    if "model" in asked.places and {"prepare", "train", "evaluate", "merge"} & set(stages):
+        with model_of(lock, asked.places["model"], weights=False) as base:
+            check_exports(lock, base.folder)
+
+
+def check_rows(lock: Lock, stage: Stage) -> None:
+    """Raise UsageProblem where a stage reads held-out rows that the lock does not have."""
+    wanted = stage.settings.get("rows", "")
+    there = {part.split for part in lock.data if part.rows and part.split in HELD_OUT}
+    reads = stage.name == "evaluate" or wanted or stage.settings.get("samples")
+    if reads and wanted not in there:
+        named = one_line(wanted, most=40)
+        raise UsageProblem(
+            f"The stage `{stage.name}` reads the rows `{named}`, which are no held-out rows of "
+            "this lock.",
+            hint="plan again with `tunelock plan run.toml`",
+        )
+
+
+def check_exports(lock: Lock, model: Path) -> None:
+    """Raise UsageProblem where the base model in a folder has what no GGUF file can hold.
+
+    The folder's files are those of the lock. Its configuration and tokenizer are read as the
+    export will read them of the tuned model.
+    """
+    if not any(stage.name == "gguf" for stage in lock.stage):
+        return
+    from runner.stages.gguf.convert import check_convertible
+
+    check_convertible(model)
 
 
 def check_disk(lock: Lock, runs: Path) -> None:
@@ -129,27 +179,44 @@ def _check_gguf(stage: Stage, family: str) -> None:
             hint="pip install 'tunelock[gguf]'",
         )
     from runner.stages.gguf.families import FAMILIES
+    from runner.stages.gguf.levels import check_level
 
     names = sorted({one.name for one in FAMILIES.values()})
     if family not in names:
         known = ", ".join(f"`{name}`" for name in names)
         raise UsageProblem(
-            f"GGUF export does not know the family `{family}` yet; it knows {known}.",
+            f"GGUF export does not know the family `{one_line(family, most=40)}` yet; it knows "
+            f"{known}.",
             hint="write `gguf = []` under `[results]` in `run.toml` and plan again",
         )
     levels = stage.settings["levels"]
-    if isinstance(levels, list) and "q4_k_m" in levels and not gguf_can_answer():
+    if not isinstance(levels, list) or not levels:
+        raise UsageProblem(
+            "The stage `gguf` names no levels.", hint="plan again with `tunelock plan run.toml`"
+        )
+    for level in levels:
+        check_level(level)
+    if "q4_k_m" in levels and not gguf_can_answer():
         raise UsageProblem(
             "The GGUF level `q4_k_m` needs `llama-cpp-python`, which is not installed.",
             hint="pip install 'tunelock[gguf]', or plan `gguf = [\"q8_0\"]`",
         )
 
 
-def _check_push(repo: str, allowed: Collection[str]) -> None:
+def pushes_to(lock: Lock) -> str:
+    """Return the Hub repository that a lock pushes to; empty where it pushes nothing."""
+    found = (stage.settings["to"] for stage in lock.stage if stage.name == "push")
+    return str(next(found, ""))
+
+
+def check_push(lock: Lock, allowed: Collection[str]) -> None:
+    """Raise UsageProblem where the person does not allow a lock's push, or the Hub does not."""
+    repo = pushes_to(lock)
     if repo not in allowed:
+        named = one_line(repo, most=200)
         raise UsageProblem(
-            f"The lock pushes to `{repo}`, and a lock alone is no consent.",
-            hint=f"add `--allow {repo}`",
+            f"The lock pushes to `{named}`, and a lock alone is no consent.",
+            hint=f"add `--allow {named}`",
         )
     from runner.stages.push import check_access
 

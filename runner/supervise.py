@@ -5,11 +5,11 @@ its own, and renames what a stage left into place. A stage that is done is not d
 """
 
 import json
-import shutil
+import os
 import signal
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,20 @@ from typing import Any
 from lockfiles import lock as locks
 from lockfiles import text
 from lockfiles.errors import Interrupted, RunFailed, Stopped, TunelockError
-from lockfiles.files import write_whole
 from lockfiles.lock import Lock
 from runner import launch, places, preflight, verify
 from runner.environment import environment
 from runner.events import Writer, read
-from runner.folder import Held, StagePlace
+from runner.folder import EVENTS, LOCK, LOG, PUBLISHED, STAGES, Held, StagePlace
+from runner.heartbeat import heartbeat
+from runner.launch import LIMITS, Limits
 from runner.road.context import place
 
-_PUBLISHED = ("receipt.json", "report.html")
+_REPORT = "report.json"
+_MOST_PUBLISHED_BYTES = 64 << 20
+_SAME_SECONDS = 0.5
+"""A second Ctrl-C so soon is the first one, passed on by a program around this one."""
+_RESUMES = "run the same command again: it goes on from there"
 _ONLINE = ("prepare", "push")
 """The stages that may speak to the Hub."""
 _ERRORS: dict[int, type[TunelockError]] = {
@@ -46,6 +51,7 @@ class Order:
     """Hub repositories that may be pushed to."""
     fresh: bool = False
     """True: done stages are done again."""
+    limits: Limits = LIMITS
 
 
 def run_folder(lock: Lock, runs: Path) -> Path:
@@ -66,21 +72,64 @@ def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since:
     located = places.find(lock, order.lock, order.located)
     verify.check_whole(lock)
     run_at = run_folder(lock, order.runs).absolute()
-    waiting = [one.name for one in lock.stage if order.fresh or not _done(lock, run_at, one.name)]
-    held = Held(run_at) if run_at.exists() else None
-    try:
-        preflight.check(lock, order.runs, order.allowed, waiting)
-        held = held or Held(run_at)
-        if order.fresh:
-            shutil.rmtree(run_at / "stages", ignore_errors=True)
-        write_whole(run_at / "run.lock", source.encode())
-        with Writer(run_at / "events.jsonl") as writer, _stops() as stop:
-            begun(run_at, writer.size)
-            _Run(lock, run_at, located, writer, held, stop).carry_out()
-    finally:
-        if held:
-            held.release()
+    with _sentences(run_at), _closed_to_others(), ExitStack() as stack:
+        waiting = [
+            one.name for one in lock.stage if order.fresh or not _done(lock, run_at, one.name)
+        ]
+        held = _hold(run_at, order, stack) if os.path.lexists(run_at) else None
+        asked = preflight.Asked(order.runs, order.allowed, waiting, located)
+        preflight.check_all(lock, asked)
+        held = held or _hold(run_at, order, stack)
+        _carry_out(order, lock, source, located, held, begun)
     return run_at
+
+
+def _hold(run_at: Path, order: Order, stack: ExitStack) -> Held:
+    """Hold a run folder, with a heartbeat, until the stack is left."""
+    held = Held(run_at)
+    stack.callback(held.release)
+    stack.enter_context(heartbeat(held.beat, order.limits.beat_seconds))
+    return held
+
+
+def _carry_out(
+    order: Order,
+    lock: Lock,
+    source: str,
+    located: Mapping[str, Path],
+    held: Held,
+    begun: Callable[[Path, int], None],
+) -> None:
+    folder = held.folder
+    if order.fresh:
+        folder.remove(STAGES)
+    folder.write_whole(LOCK, source.encode())
+    with Writer(folder.path / EVENTS, within=folder) as writer, _stops() as stop:
+        begun(folder.path, writer.size)
+        _Run(lock, folder.path, located, writer, held, stop, order.limits).carry_out()
+
+
+@contextmanager
+def _sentences(run_at: Path) -> Iterator[None]:
+    """Turn what a disk or its rights refuse into one sentence."""
+    try:
+        yield
+    except OSError as problem:
+        raise RunFailed(
+            f"`{problem.filename or run_at}` cannot be used: {problem.strerror or problem}.",
+            hint="make room or set the rights, then run the same command again",
+        ) from None
+
+
+@contextmanager
+def _closed_to_others() -> Iterator[None]:
+    """Let this process and its stages make no file that everybody may write."""
+    before = os.umask(0o022)
+    os.umask(before | 0o002)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 @dataclass
@@ -88,9 +137,24 @@ class _Stop:
     """Whether, and how, somebody asked the run to stop."""
 
     signal: int | None = None
+    at_once: bool = False
+    """True once Ctrl-C came again: the stage is ended without a checkpoint."""
+    asked_at: float = 0.0
+    in_stage: bool = False
+    """True while a stage runs, which is ended first."""
 
     def asked(self) -> bool:
         return self.signal is not None
+
+    def ask(self, number: int) -> None:
+        """Take a signal; one Ctrl-C may arrive twice, from the terminal and from a wrapper."""
+        now = time.monotonic()
+        if self.signal is None:
+            self.signal, self.asked_at = number, now
+        elif number == signal.SIGINT and now - self.asked_at > _SAME_SECONDS:
+            self.signal, self.at_once = number, True
+            if not self.in_stage:
+                raise Interrupted("The run was interrupted.", hint=_RESUMES)
 
 
 @contextmanager
@@ -99,7 +163,7 @@ def _stops() -> Iterator[_Stop]:
     stop = _Stop()
 
     def ask(number: int, _: object) -> None:
-        stop.signal = stop.signal or number
+        stop.ask(number)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -119,18 +183,23 @@ class _Run:
     writer: Writer
     held: Held
     stop: _Stop
+    limits: Limits
 
     def carry_out(self) -> None:
         names = [one.name for one in self.lock.stage]
         begun = time.monotonic()
         self.writer.append("run", "started", {"stages": names})
         self._note_packages()
+        self._note_damage()
         try:
-            for name in names:
-                self._stage(name)
+            with _sentences(self.folder):
+                for name in names:
+                    self._stage(name)
         except TunelockError as problem:
-            told = {"message": problem.message, "hint": problem.hint}
-            self.writer.append("run", "failed", told | {"exit_code": problem.exit_code})
+            told: dict[str, Any] = {"message": problem.message, "hint": problem.hint}
+            told["details"] = list(problem.details)
+            with suppress(RunFailed):  # no room for it: what came before says why
+                self.writer.append("run", "failed", told | {"exit_code": problem.exit_code})
             raise
         seconds = round(time.monotonic() - begun, 3)
         self.writer.append("run", "done", {"seconds": seconds})
@@ -138,48 +207,68 @@ class _Run:
     def _stage(self, name: str) -> None:
         if self.stop.asked():
             raise self._stopped()
-        at, digest = place(self.lock, self.folder, name), self.lock.integrity[name]
+        at, digest = self._place(name), self.lock.integrity[name]
         kept = at.done(digest)
         if kept is not None:
             self._check_kept(name, at, kept)
         else:
-            work = at.begin(digest)
-            self._launch(name, work)
-            at.finish(digest, json.loads((work / "report.json").read_bytes()))
-            for checkpoint in at.final.glob("checkpoint-*"):
-                shutil.rmtree(checkpoint)
+            at.begin(digest)
+            self._launch(name, at)
+            at.finish(digest, at.reported(_REPORT))
+            at.drop_checkpoints()
         if name == "report":
             self._publish(at)
 
+    def _place(self, name: str) -> StagePlace:
+        return place(self.lock, self.folder, name, self.held.folder)
+
     def _check_kept(self, name: str, at: StagePlace, report: Mapping[str, Any]) -> None:
         """Compare what a stage left with what it reported, where others are still to read it."""
+        at.check()
         waiting = [
-            one.name for one in self.lock.stage if not _done(self.lock, self.folder, one.name)
+            one.name
+            for one in self.lock.stage
+            if self._place(one.name).done(self.lock.integrity[one.name]) is None
         ]
         if waiting and name in verify.TENSORS:
             verify.check_kept(at.final / verify.TENSORS[name], report["digests"])
 
-    def _launch(self, name: str, work: Path) -> None:
+    def _launch(self, name: str, at: StagePlace) -> None:
         job = {
             "stage": name,
             "run": str(self.folder),
-            "work": str(work),
+            "work": str(at.partial),
             "places": {one: str(path) for one, path in self.places.items()},
+            "beat_seconds": self.limits.beat_seconds,
         }
-        path = work / "job.json"
-        write_whole(path, json.dumps(job, indent=2).encode())
+        path = at.write("job.json", json.dumps(job, indent=2).encode())
         variables = environment(self.lock, online=name in _ONLINE)
         program = launch.Program(name, ("-m", "runner.road", str(path)), variables)
         supervision = launch.Supervision(
-            self.writer, self.folder / "log.txt", self.held.descriptor, self.stop.asked
+            writer=self.writer,
+            log=self.folder / LOG,
+            held=self.held.descriptor,
+            stopping=self.stop.asked,
+            ending=lambda: self.stop.at_once,
+            limits=self.limits,
+            folder=self.held.folder,
         )
-        code = launch.launch(program, supervision)
+        since = self.writer.size
+        self.stop.in_stage = True
+        try:
+            code = launch.launch(program, supervision)
+        finally:
+            self.stop.in_stage = False
         if code != 0:
-            raise self._problem(name, code)
+            raise self._problem(name, code, since)
 
-    def _problem(self, name: str, code: int) -> TunelockError:
-        """Return what a stage's exit code means, in its own words where it had some."""
-        if code == Stopped.exit_code or (self.stop.asked() and code == -signal.SIGTERM):
+    def _problem(self, name: str, code: int, since: int) -> TunelockError:
+        """Return what a stage's exit code means, in its own words where it had some.
+
+        `since` is the byte of the events file where those of the stage begin.
+        """
+        ended = (-signal.SIGTERM, -signal.SIGKILL)
+        if code == Stopped.exit_code or (self.stop.asked() and code in ended):
             return self._stopped()
         if code < 0:
             return RunFailed(
@@ -187,20 +276,27 @@ class _Run:
                 f"{', as by the system when memory is short' if code == -signal.SIGKILL else ''}.",
                 hint="run the same command again: it goes on from the last checkpoint",
             )
-        told = _last_failure(self.folder / "events.jsonl", name)
+        told = _last_failure(self.folder / EVENTS, name, since)
         kind = _ERRORS.get(code, RunFailed)
         message = told.get("message") or f"The stage `{name}` ended with exit code {code}."
-        return kind(message, hint=told.get("hint") or f"see {self.folder / 'log.txt'}")
+        hint = told.get("hint") or f"see {self.folder / LOG}"
+        return kind(message, hint=hint, details=told.get("details") or ())
 
     def _stopped(self) -> TunelockError:
-        hint = "run the same command again: it goes on from there"
         if self.stop.signal == signal.SIGINT:
-            return Interrupted("The run was interrupted, and goes on from here.", hint=hint)
-        return Stopped("The run was stopped, and goes on from here.", hint=hint)
+            return Interrupted("The run was interrupted, and goes on from here.", hint=_RESUMES)
+        return Stopped("The run was stopped, and goes on from here.", hint=_RESUMES)
 
     def _publish(self, at: StagePlace) -> None:
-        for name in _PUBLISHED:
-            write_whole(self.folder / name, (at.final / name).read_bytes())
+        for name in PUBLISHED:
+            self.held.folder.write_whole(name, at.read(name, _MOST_PUBLISHED_BYTES))
+
+    def _note_damage(self) -> None:
+        count = self.writer.damaged
+        if count:
+            lines = "1 damaged line" if count == 1 else f"{count} damaged lines"
+            told = {"text": f"{lines} of `{EVENTS}` passed over", "damaged_lines": count}
+            self.writer.append("run", "warning", told)
 
     def _note_packages(self) -> None:
         found = preflight.packages_found(self.lock)
@@ -211,9 +307,13 @@ class _Run:
 
 
 def _done(lock: Lock, folder: Path, name: str) -> bool:
-    return place(lock, folder, name).done(lock.integrity[name]) is not None
+    try:
+        return place(lock, folder, name).done(lock.integrity[name]) is not None
+    except OSError:  # a folder that cannot be opened is told of where it is held
+        return False
 
 
-def _last_failure(events: Path, stage: str) -> dict[str, Any]:
-    failures = [e.fields for e in read(events)[0] if e.kind == "failed" and e.stage == stage]
+def _last_failure(events: Path, stage: str, since: int) -> dict[str, Any]:
+    told = read(events, offset=since)[0]
+    failures = [e.fields for e in told if e.kind == "failed" and e.stage == stage]
     return failures[-1] if failures else {}

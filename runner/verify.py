@@ -3,17 +3,20 @@
 Nothing here writes or needs torch: `tunelock check` and the prepare stage both call it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from itertools import zip_longest
 from pathlib import Path
 
 from lockfiles import digest
-from lockfiles.compare import Difference, consequence
+from lockfiles.compare import Difference
 from lockfiles.errors import DigestDiffers, UsageProblem
 from lockfiles.lock import Lock
-from planner.data import corpus
+from planner import targets
+from planner.architecture import of_lock
+from planner.data import corpus, held_out
 from planner.data.corpus import Corpus
 from planner.data.encode import load_tokenizer
 from planner.data.mend.steps import mending
@@ -21,14 +24,27 @@ from planner.data.names import FILES, SplitName
 from planner.data.order import epoch_order, order_sha256
 from planner.data.part import Recipe
 from planner.data.template import ChatTemplate, load_template
+from planner.data.tokenizer import Tokenizer
 from planner.data.training import variant
 from planner.integrity import integrity
+from planner.loadable import check_loadable
+from planner.memory import ESTIMATOR, estimate
+from planner.special import special_tokens
 from runner import places as inputs
+from runner import view
+from runner.differing import SHOWN, differing, refuse
+from runner.model_facts import differing_facts
+from runner.rehearse.lock import model_of as shape_of
+from runner.rehearse.lock import profile_of
+from runner.view import View
+
+__all__ = ["SHOWN", "Told", "check_model", "corpus_of", "model_of", "refuse", "template_of"]
 
 Told = Callable[[str, int, int, str], None]
 """Called with what is done, how much of it, out of how much, and the unit."""
 
-SHOWN = 3
+LEAST_PREDICTED = 0.9
+"""The share of the closed form's memory that a lock must predict."""
 TENSORS = {"train": "result", "merge": "model"}
 """The stages that leave tensors, and the folder in which each does."""
 
@@ -40,8 +56,8 @@ def silent(what: str, done: int, total: int, unit: str) -> None:
 def check_whole(lock: Lock) -> None:
     """Compare a lock with itself and with this program.
 
-    Raises UsageProblem where it needs a newer Tunelock, DigestDiffers where it was edited by
-    hand: results are kept by its digests.
+    Raises UsageProblem where it needs a newer Tunelock or adapts layers that the model does not
+    have, DigestDiffers where it was edited by hand: results are kept by its digests.
     """
     here = _version_here()
     if here and _numbers(lock.requires_runner) > _numbers(here):
@@ -49,6 +65,7 @@ def check_whole(lock: Lock) -> None:
             f"The lock needs Tunelock {lock.requires_runner} or newer, and this is {here}.",
             hint="pip install --upgrade tunelock",
         )
+    _check_targets(lock)
     stated = lock.model_dump(exclude_unset=True)
     made = integrity(stated)
     others = [
@@ -62,6 +79,18 @@ def check_whole(lock: Lock) -> None:
             "are not those of its values.",
             hint="change `run.toml` instead, then run `tunelock plan run.toml`",
         )
+
+
+def _check_targets(lock: Lock) -> None:
+    """An adapter for a layer that is not there would fail once the model is loaded."""
+    known = targets.preset(of_lock(lock.model), "all-linear")
+    for name in lock.method.targets:
+        if name not in known:
+            raise UsageProblem(
+                f"`method.targets` names `{name}`, which is no linear layer of "
+                f"`{lock.model.family}`.",
+                hint="tunelock plan run.toml",
+            )
 
 
 def _version_here() -> str:
@@ -93,30 +122,36 @@ def check_kept(folder: Path, digests: Mapping[str, str]) -> None:
 
 
 def check_model(lock: Lock, folder: Path, told: Told = silent) -> None:
-    """Compare every file of the base model with the lock.
+    """Compare every file of the base model, and what the lock says of it, with the lock.
 
     Raises UsageProblem where the folder or a file is missing, DigestDiffers where one changed.
     """
-    if not folder.is_dir():
-        raise UsageProblem(
-            f"The model folder `{folder}` does not exist.", hint="add `--locate model=PATH`"
-        )
-    total = sum(file.size_bytes for file in lock.model.files)
-    done, found, changed = 0, list[Difference](), list[str]()
-    for index, file in enumerate(lock.model.files):
-        path = folder / file.name
-        if not path.is_file():
-            raise UsageProblem(
-                f"`{path}` is missing, and the lock names it.", hint="add `--locate model=PATH`"
-            )
-        sha256 = digest.of_file(path)
-        if sha256 != file.sha256:
-            field = f"model.files.{index}.sha256"
-            found.append(Difference(field, file.sha256, sha256, consequence(field)))
-            changed.append(f"`{path}`")
-        done += path.stat().st_size
+    with model_of(lock, folder, told=told):
+        pass
+
+
+@contextmanager
+def model_of(
+    lock: Lock,
+    folder: Path,
+    into: Path | None = None,
+    told: Told = silent,
+    *,
+    weights: bool = True,
+    hashes: bool = True,
+) -> Iterator[View]:
+    """Yield a view of the base model, which is what every loader gets; as `view.locked`.
+
+    Raises DigestDiffers too where the lock says other things of the model than its files do.
+    """
+
+    def compared(done: int, total: int) -> None:
         told("checking the model", done, total, "bytes")
-    refuse(found, ", ".join(changed[:SHOWN]))
+
+    with view.locked(lock.model, folder, into, compared, weights=weights, hashes=hashes) as found:
+        check_loadable(found.folder)
+        refuse(differing_facts(lock.model, found.folder, weights=weights), f"`{folder}`")
+        yield found
 
 
 def template_of(lock: Lock, model: Path, places: Mapping[str, Path]) -> ChatTemplate:
@@ -126,7 +161,7 @@ def template_of(lock: Lock, model: Path, places: Mapping[str, Path]) -> ChatTemp
     if lock.template.source == "training":
         template = variant(template) or template
     refuse(
-        _differing(
+        differing(
             ("template.sha256", lock.template.sha256, template.sha256),
             ("template.golden_sha256", lock.template.golden_sha256, template.golden_sha256()),
         ),
@@ -138,18 +173,24 @@ def template_of(lock: Lock, model: Path, places: Mapping[str, Path]) -> ChatTemp
 def corpus_of(lock: Lock, model: Path, places: Mapping[str, Path], told: Told = silent) -> Corpus:
     """Return the rows and tokens of a lock, every digest compared.
 
-    Raises DigestDiffers for rows, tokens or an order that are not those of the lock.
+    Raises DigestDiffers for rows, tokens or an order that are not those of the lock, and
+    DataRefused where what is held out is all trained on.
     """
     template = template_of(lock, model, places)
+    tokenizer = load_tokenizer(model)
     rows = corpus.build(
         recipe_of(lock),
         {part: places[part] for part in _sources(lock)},
         template,
-        load_tokenizer(model),
+        tokenizer,
         lambda split, count: told(f"encoding {split}", count, count, "rows"),
     )
     _check_parts(lock, rows)
+    _check_stream(lock, rows)
+    _check_special(lock, model, tokenizer, rows)
+    held_out.check(rows)
     _check_orders(lock)
+    _check_prediction(lock, rows)
     return rows
 
 
@@ -173,40 +214,32 @@ def recipe_of(lock: Lock) -> Recipe:
     )
 
 
-def refuse(found: list[Difference], what: str) -> None:
-    """Raise DigestDiffers with the first differences, where there are any."""
-    if not found:
-        return
-    lines = [
-        f"\n  ~ {one.field}  {_short(one.locked)} → {_short(one.found)}  {one.consequence}"
-        for one in found[:SHOWN]
-    ]
-    more = f"\n  and {len(found) - SHOWN} more" if found[SHOWN:] else ""
-    count = "1 field differs" if len(found) == 1 else f"{len(found)} fields differ"
-    raise DigestDiffers(
-        f"`run.lock` does not match {what}: {count}{''.join(lines)}{more}",
-        hint="put the locked files back, or plan again with `tunelock plan run.toml`",
-    )
-
-
 def _sources(lock: Lock) -> list[SplitName]:
     return [name for name in FILES if any(inputs.name_of(part) == name for part in lock.data)]
 
 
 def _check_parts(lock: Lock, rows: Corpus) -> None:
-    found: list[Difference] = []
+    first, found = lock.data[0], list[Difference]()
     for index, locked in enumerate(lock.data):
         part = rows.part(locked.split)
         key = f"data.{index}"
-        found += _differing(
+        found += differing(
+            (f"{key}.format", locked.format, part.format if part else ""),
             (f"{key}.rows", locked.rows, len(part.rows) if part else 0),
             (f"{key}.sha256", locked.sha256, part.sha256 if part else ""),
             (f"{key}.tokens_sha256", locked.tokens_sha256, part.tokens_sha256 if part else ""),
+            (f"{key}.format", locked.format, part.format if part else ""),
+            (f"{key}.source", inputs.name_of(locked), part.source if part else ""),
+            (f"{key}.prompt_column", locked.prompt_column, first.prompt_column),
+            (f"{key}.completion_column", locked.completion_column, first.completion_column),
+            (f"{key}.system", locked.system, first.system),
         )
     wanted = [_step(fix.source, fix.step, fix.what, fix.rows) for fix in lock.fix]
     made = [_step(step.file, step.step, step.what, step.rows) for step in rows.steps]
     for index, (one, other) in enumerate(zip_longest(wanted, made, fillvalue="none")):
-        found += _differing((f"fix.{index}", one, other))
+        found += differing((f"fix.{index}", one, other))
+    unlocked = [part.split for part in rows.parts if all(part.split != d.split for d in lock.data)]
+    found += differing(("data", [], unlocked))
     refuse(found, "the data")
 
 
@@ -214,25 +247,53 @@ def _step(file: str, step: str, what: str, rows: int) -> str:
     return f"{step} {what} in {file}: {rows}"
 
 
-def _check_orders(lock: Lock) -> None:
-    orders = [
-        order_sha256(epoch_order(lock.stream.rows, lock.train.seed, epoch))
-        for epoch in range(lock.train.epochs)
-    ]
+def _check_stream(lock: Lock, rows: Corpus) -> None:
+    """Compare what the lock says of the tokens that training sees with those tokens."""
+    train, stream = rows.part("train"), lock.stream
+    encoded = train.encoded if train else ()
     refuse(
-        _differing(("stream.order_sha256", lock.stream.order_sha256, orders)),
-        "the order of the rows",
+        differing(
+            ("stream.max_length_tokens", stream.max_length_tokens, rows.max_length),
+            ("stream.rows", stream.rows, len(encoded)),
+            ("stream.tokens", stream.tokens, sum(len(row.input_ids) for row in encoded)),
+            ("stream.scored_tokens", stream.scored_tokens, sum(row.scored for row in encoded)),
+            ("stream.sha256", stream.sha256, train.tokens_sha256 if train else ""),
+        ),
+        "the tokens",
     )
 
 
-def _differing(*fields: tuple[str, object, object]) -> list[Difference]:
-    return [
-        Difference(field, locked, found, consequence(field))
-        for field, locked, found in fields
-        if locked != found
-    ]
+def _check_special(lock: Lock, model: Path, tokenizer: Tokenizer, rows: Corpus) -> None:
+    """Compare the tokens that pad and that end an answer with those of the model and its rows."""
+    train = rows.part("train")
+    found = special_tokens(model, tokenizer, train.encoded if train else ())
+    refuse(
+        differing(
+            ("template.pad_id", lock.template.pad_id, found.pad_id),
+            ("template.end_ids", lock.template.end_ids, list(found.end_ids)),
+        ),
+        "the special tokens",
+    )
 
 
-def _short(value: object) -> str:
-    text = str(value)
-    return f"{text[:12]}…" if len(text) >= 64 else text
+def _check_prediction(lock: Lock, rows: Corpus) -> None:
+    """Compare the predicted memory with what the closed form gives for these rows.
+
+    Only where it predicts less is that a danger: a run that does not fit would pass for one that
+    does. A rehearsed prediction is a measurement, and cannot be made again here.
+    """
+    train, locked = rows.part("train"), lock.prediction.peak_bytes
+    if lock.prediction.estimator != ESTIMATOR or train is None:
+        return
+    longest = max(len(row.input_ids) for row in train.encoded)
+    plan = profile_of(lock, longest, padded=lock.train.micro_batch > 1)
+    found = estimate(shape_of(lock), plan).peak.peak_bytes
+    if locked < LEAST_PREDICTED * found:
+        refuse(differing(("prediction.peak_bytes", locked, found)), "the memory of its own plan")
+
+
+def _check_orders(lock: Lock) -> None:
+    """Compare the orders one by one: the first that differs ends it."""
+    for epoch, locked in enumerate(lock.stream.order_sha256):
+        made = order_sha256(epoch_order(lock.stream.rows, lock.train.seed, epoch))
+        refuse(differing((f"stream.order_sha256.{epoch}", locked, made)), "the order of the rows")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from lockfiles.errors import Stopped, TunelockError
 from runner.__main__ import order_text
@@ -31,7 +32,7 @@ def here(order: Order, face: Face) -> Path:
             except BrokenPipeError:
                 output.hush()
             except TunelockError as problem:
-                output.note(f"warning: the run goes on and is not shown: {problem.message}")
+                output.note(f"warning: the run goes on and is not shown: {problem.sentence}")
 
         followers.append(threading.Thread(target=follow))
         followers[0].start()
@@ -50,19 +51,24 @@ def detached(order: Order, face: Face) -> int:
 
     Raises the error that kept it from beginning.
     """
-    supervisor = subprocess.Popen(
-        [sys.executable, "-P", "-m", "runner", order_text(order)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-        text=True,
-    )
-    assert supervisor.stdout is not None
-    with supervisor.stdout as line:
-        told = json.loads(line.readline() or '{"error": "The run could not be started."}')
+    with TemporaryFile() as said:  # libraries may speak before the run has its log
+        supervisor = subprocess.Popen(
+            [sys.executable, "-P", "-m", "runner", order_text(order)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            start_new_session=True,
+            text=True,
+        )
+        assert supervisor.stdout is not None
+        with supervisor.stdout as line:
+            told = json.loads(line.readline() or '{"error": "The run could not be started."}')
+        said.seek(0)
+        output.notes(said.read().decode("utf-8", "replace").splitlines())
     if "run" not in told:
         supervisor.wait()
-        problem = TunelockError(told["error"], hint=told.get("hint", ""))
+        more = told.get("details", ())
+        problem = TunelockError(told["error"], hint=told.get("hint", ""), details=more)
         problem.exit_code = told.get("exit_code", 1)
         raise problem
     folder = Path(told["run"])

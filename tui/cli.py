@@ -1,6 +1,7 @@
 """The command line. Verbs are listed here by name and imported only when one is run."""
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 
 import click
@@ -85,20 +86,28 @@ def app(context: click.Context, plain: bool) -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
-
-    def command() -> None:
-        stdout = sys.stdout
-        try:
-            app(standalone_mode=False)
-        except click.exceptions.Abort:
-            raise KeyboardInterrupt from None
-        except click.ClickException as problem:
-            problem.show()
-            raise SystemExit(2) from None
-        except SystemExit:
-            if sys.stdout is not stdout:  # click wraps it, and fails, where the reader is gone
-                raise BrokenPipeError from None
-            raise
-
-    output.take_any_text()
     output.guarded(command)
+
+
+def command(arguments: Sequence[str] | None = None) -> None:
+    """Carry out a command line, by default this process's own. Raises TunelockError."""
+    stdout = sys.stdout
+    try:
+        app(arguments, prog_name="tunelock", standalone_mode=False)
+    except click.exceptions.Abort:
+        raise KeyboardInterrupt from None
+    except click.ClickException as problem:
+        raise _usage(problem) from None
+    except SystemExit:
+        if sys.stdout is not stdout:  # click wraps it, and fails, where the reader is gone
+            raise BrokenPipeError from None
+        raise
+
+
+def _usage(problem: click.ClickException) -> Exception:
+    """Return what click found wrong with the command line as an error of ours."""
+    from lockfiles.errors import UsageProblem
+
+    context = problem.ctx if isinstance(problem, click.UsageError) else None
+    name = context.command_path if context else "tunelock"
+    return UsageProblem(problem.format_message(), hint=f"{name} --help")

@@ -1,8 +1,9 @@
 """The report of a data file as one HTML page, with its plots drawn in it: nothing is fetched."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from html import escape
+from html import escape as escape_html
 
+from lockfiles.harmless import one_line
 from planner.data.checks.finding import Finding
 from planner.data.plots import Bar
 from planner.data.report import Report
@@ -28,14 +29,19 @@ rect { fill: var(--bar); }
 """
 
 
+def _shown(text: object) -> str:
+    """Return text as HTML shows it: no markup, and every character can be seen."""
+    return escape_html(one_line(text))
+
+
 def page(report: Report, name: str) -> str:
     """Return the page."""
     return "\n".join(
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width">',
-            f"<title>{escape(name)}</title><style>{_STYLE}</style></head><body>",
-            f"<h1>{escape(name)}</h1>",
+            f"<title>{_shown(name)}</title><style>{_STYLE}</style></head><body>",
+            f"<h1>{_shown(name)}</h1>",
             *_facts(report),
             "<h2>What was found</h2>",
             *(_fault(finding) for finding in report.findings),
@@ -64,7 +70,7 @@ def _facts(report: Report) -> Iterator[str]:
     yield "<table>"
     for what, said in facts.items():
         if said:
-            yield f"<tr><th>{what}</th><td>{escape(said)}</td></tr>"
+            yield f"<tr><th>{_shown(what)}</th><td>{_shown(said)}</td></tr>"
     yield "</table>"
 
 
@@ -73,9 +79,9 @@ def _fault(finding: Finding) -> str:
     more = " …" if len(finding.rows) > _NAMED else ""
     shown = f"<details><summary>{finding.rows_found:,} rows</summary><p>{rows}{more}</p></details>"
     return (
-        f'<div class="fault {finding.severity}"><p><b>{finding.severity}</b> '
-        f"<code>{escape(finding.id)}</code> {escape(finding.said)}</p>"
-        f"{f'<p>Fix: {escape(finding.fix)}.</p>' if finding.fix else ''}{_mend(finding)}"
+        f'<div class="fault {_shown(finding.severity)}"><p><b>{_shown(finding.severity)}</b> '
+        f"<code>{_shown(finding.id)}</code> {_shown(finding.said)}</p>"
+        f"{f'<p>Fix: {_shown(finding.fix)}.</p>' if finding.fix else ''}{_mend(finding)}"
         f"{shown if finding.rows else ''}</div>"
     )
 
@@ -84,8 +90,8 @@ def _mend(finding: Finding) -> str:
     mend = offered(finding)
     if not mend:
         return ""
-    line = f"<code>{escape(mend.line)}</code>"
-    return f"<p>Or in run.toml, under [data]: {line} ({escape(mend.said)}).</p>"
+    line = f"<code>{_shown(mend.line)}</code>"
+    return f"<p>Or in run.toml, under [data]: {line} ({_shown(mend.said)}).</p>"
 
 
 def _plot(title: str, bars: Sequence[Bar]) -> Iterator[str]:
@@ -96,8 +102,8 @@ def _plot(title: str, bars: Sequence[Bar]) -> Iterator[str]:
     shown = bars[:_MOST_BARS]
     left = f" (the first {_MOST_BARS} of {len(bars):,})" if len(bars) > _MOST_BARS else ""
     height = _ROW * len(shown)
-    yield f"<h2>{escape(title)}{left}</h2>"
-    yield f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(title)}">'
+    yield f"<h2>{_shown(title)}{left}</h2>"
+    yield f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{_shown(title)}">'
     yield from _bars(shown, most)
     yield "</svg>"
 
@@ -108,6 +114,6 @@ def _bars(bars: Iterable[Bar], most: int) -> Iterator[str]:
         top, width = place * _ROW, max(1, round(room * bar.rows / most))
         base = top + 15
         name = bar.name if len(bar.name) <= _NAME_CHARS else f"{bar.name[: _NAME_CHARS - 1]}…"
-        yield f'<text x="{_LABEL_WIDTH - 8}" y="{base}" text-anchor="end">{escape(name)}</text>'
+        yield f'<text x="{_LABEL_WIDTH - 8}" y="{base}" text-anchor="end">{_shown(name)}</text>'
         yield f'<rect x="{_LABEL_WIDTH}" y="{top + 3}" width="{width}" height="{_ROW - 6}"/>'
         yield f'<text x="{_LABEL_WIDTH + width + 6}" y="{base}">{bar.rows:,}</text>'

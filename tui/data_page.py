@@ -5,20 +5,20 @@ from collections.abc import Iterator
 from planner.data.checks.finding import Finding
 from planner.data.mend.offers import Offer, offer
 from planner.data.report import Report
-from tui.folding import folded
+from tui.folding import all_folded
 
 _NAMED = 5
 """Rows that a line names."""
 
 
-def page(report: Report, name: str) -> str:
+def page(report: Report, name: str) -> list[str]:
     """Return what the file is, and what is wrong with it, the gravest first."""
     told = [*_file(report, name), ""]
     for finding in report.findings:
         told += _finding(finding)
     if not report.findings:
         told.append("No check found anything.")
-    return folded("\n".join(told))
+    return all_folded(told)
 
 
 def _file(report: Report, name: str) -> Iterator[str]:

@@ -16,11 +16,11 @@ class Finding:
     """The command that adds or renews it; empty where nothing is wrong."""
 
 
-def table(findings: Iterable[Finding]) -> str:
+def table(findings: Iterable[Finding]) -> list[str]:
     """Return one line for each finding, its name and what was found in columns."""
     listed = list(findings)
     width = max(len(finding.what) for finding in listed)
-    return "\n".join(f"{item.what:<{width}}  {item.found or 'missing'}" for item in listed)
+    return [f"{item.what:<{width}}  {item.found or 'missing'}" for item in listed]
 
 
 def hints(findings: Iterable[Finding]) -> list[str]:

@@ -2,32 +2,33 @@
 
 from collections.abc import Sequence
 
+from lockfiles.harmless import named
 from planner.fit import layouts
 from planner.fit.answers import Answer
 from planner.fit.reasons import NAMES
 from planner.fit.search import Search
 from planner.machine import MachineFacts
-from tui.folding import folded
+from tui.folding import all_folded, folded
 from tui.units import memory
 
 _HEAD = ("method", "fits", "peak", "budget", "batch", "checkpointing", "step")
 
 
-def page(search: Search, found: Sequence[Answer]) -> str:
+def page(search: Search, found: Sequence[Answer]) -> list[str]:
     """Return model and machine, a line for each method, and the reasons below."""
-    lines = [_model(search), _machine(search), "", *_table(found)]
+    lines = [_model(search), *_machine(search), "", *_table(found)]
     for answer in found:
         name = NAMES[answer.plan.profile.method]
-        lines += ["", folded(f"{name[0].upper()}{name[1:]}, {_setting(answer)}:")]
-        lines += [folded(f"  {reason}") for reason in answer.reasons]
-    return "\n".join(lines)
+        lines += ["", *folded(f"{name[0].upper()}{name[1:]}, {_setting(answer)}:")]
+        lines += all_folded(f"  {reason}" for reason in answer.reasons)
+    return lines
 
 
 def _model(search: Search) -> str:
     model = search.model
     licence = f", licence {model.licence}" if model.licence else ""
     gated = ", gated on the Hub" if model.gated else ""
-    return f"{model.name}: {_count(model.parameters)} parameters{licence}{gated}"
+    return f"{named(model.name)}: {_count(model.parameters)} parameters{licence}{gated}"
 
 
 def _count(number: int) -> str:
@@ -37,7 +38,7 @@ def _count(number: int) -> str:
     return f"{number / unit:.2f} {name}"
 
 
-def _machine(search: Search) -> str:
+def _machine(search: Search) -> list[str]:
     machine = search.machine
     if not machine.gpus:
         return _without_cards(machine)
@@ -45,14 +46,14 @@ def _machine(search: Search) -> str:
     least = min(machine.gpus, key=lambda gpu: gpu.free_bytes)
     each = " each" if several else ""
     free = "" if least.free_bytes == least.memory_bytes else f", {memory(least.free_bytes)} free"
-    return f"{several}{least.name}: {memory(least.memory_bytes)}{each}{free}"
+    return [f"{several}{named(least.name)}: {memory(least.memory_bytes)}{each}{free}"]
 
 
-def _without_cards(machine: MachineFacts) -> str:
+def _without_cards(machine: MachineFacts) -> list[str]:
     """Return the processor that trains, and why cards that are there do not."""
     where = f"the processor of {machine.processor}" if machine.metal_bytes else "without a GPU"
     told = f"this machine, {where}: {memory(machine.ram_bytes)} of main memory"
-    return "\n".join([told, *([folded(machine.problem)] if machine.problem else [])])
+    return [told, *(folded(machine.problem) if machine.problem else [])]
 
 
 def _setting(answer: Answer) -> str:

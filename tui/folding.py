@@ -1,28 +1,40 @@
-"""Text in lines that fit the terminal, broken between words."""
+"""Lines that fit the terminal, broken between words."""
 
 import re
 import shutil
 import textwrap
+from collections.abc import Iterable
+
+from lockfiles.harmless import escaped
 
 _WIDEST = 100
 """Columns above which lines of text are hard to read."""
 _ENDLESS = 1 << 20
 
 
-def folded(text: str) -> str:
-    """Return text wrapped to the terminal's width, or as it is where there is no terminal."""
+def folded(line: str) -> list[str]:
+    """Return a line wrapped to the terminal's width, or whole where there is no terminal."""
     columns = shutil.get_terminal_size((_ENDLESS, 24)).columns
-    return text if columns == _ENDLESS else wrapped(text, min(columns, _WIDEST) - 1)
+    if columns == _ENDLESS:
+        return [escaped(line)]
+    return wrapped(line, min(columns, _WIDEST) - 1, least=2)
 
 
-def wrapped(text: str, width: int) -> str:
-    """Return text wrapped to a width, what follows indented below where its line began."""
-    found: list[str] = []
-    for line in text.splitlines():
-        start = re.match(r"\s*([+-] |\S+ {2,}|)", line)
-        assert start
-        follows = start.end() if start[1] or not start.end() else start.end() + 2
-        indent = " " * follows
-        wide = max(width, len(indent) + 10)
-        found += textwrap.wrap(line, wide, subsequent_indent=indent, break_on_hyphens=False) or [""]
-    return "\n".join(found)
+def all_folded(lines: Iterable[str]) -> list[str]:
+    """Return lines wrapped to the terminal's width, each for itself."""
+    return [piece for line in lines for piece in folded(line)]
+
+
+def wrapped(line: str, width: int, *, least: int = 0) -> list[str]:
+    """Return a line wrapped to a width, what follows indented below where the line began.
+
+    What follows is indented by at least `least` columns, so that it passes for no line of its own.
+    A newline in it came from a file, and is shown as its escape before it could break the line.
+    """
+    line = escaped(line)
+    start = re.match(r"\s*([+-] |\S+ {2,}|)", line)
+    assert start
+    follows = start.end() if start[1] or not start.end() else start.end() + 2
+    indent = " " * max(follows, least)
+    wide = max(width, len(indent) + 10)
+    return textwrap.wrap(line, wide, subsequent_indent=indent, break_on_hyphens=False) or [""]

@@ -7,7 +7,7 @@ from lockfiles import lock as locks
 from lockfiles.errors import TunelockError
 from planner.interview.questions import BY_KEY
 from tui import output, planning
-from tui.folding import folded
+from tui.folding import all_folded
 from tui.prompts import ask
 from tui.telling import Telling
 from tui.wizard import finish, pages, store
@@ -25,9 +25,9 @@ _SHOWN = ("data", "model", "machine")
 """Steps that end with what was read."""
 _WELCOME = (
     f"These questions lead to `run.toml`, what you want, and `run.lock`, the whole plan, in "
-    f"{len(_ASKED)} steps: {', '.join(step.capitalize() for step in _ASKED)}.\n"
+    f"{len(_ASKED)} steps: {', '.join(step.capitalize() for step in _ASKED)}.",
     "Nothing is trained before you say `tunelock run`. Enter takes the answer that is shown; "
-    "Ctrl-C leaves and keeps your answers."
+    "Ctrl-C leaves and keeps your answers.",
 )
 
 
@@ -52,12 +52,12 @@ class _Interview:
 
     def whole(self) -> WizardResult:
         """Ask step by step and write what comes of it."""
-        output.note(folded(_WELCOME))
+        output.notes(all_folded(_WELCOME))
         if self.draft.touched:
             output.note("Your earlier answers are offered.")
         try:
             for number, key in enumerate(_ASKED, start=1):
-                output.note(f"\n== Step {number} of {len(_ASKED)}: {key.capitalize()} ==")
+                output.notes(["", f"== Step {number} of {len(_ASKED)}: {key.capitalize()} =="])
                 self._step(ALL[key])
                 if key in ("goal", "data") and not self._goes_on(show=key == "data"):
                     output.note("Wrote `advice.md` with what to do instead. Your answers are kept.")
@@ -75,18 +75,18 @@ class _Interview:
             self.draft = replace(self.draft, values=values)
             if step.key == "goal":
                 return
-            output.note("\nReading ...")
+            output.notes(["", "Reading ..."])
             if step.key == "data":
                 self._look()
             found = [one for one in problems(step, values, self.facts) if one.key]
             if not found:
                 break
-            output.note("\n".join(folded(f"! {one.sentence}") for one in found))
+            output.notes(all_folded(f"! {one.sentence}" for one in found))
             output.note("The step's questions once more; Enter keeps an answer.")
         if step.key in _SHOWN:
             draft = replace(self.draft, current=step.key)
             *_, read = pages.of_step(draft, self.facts, self.out).facts()
-            output.note(folded(read))
+            output.notes(all_folded(read.split("\n")))
 
     def _look(self) -> None:
         """Look the data through, where that was not done for these answers."""
@@ -104,7 +104,7 @@ class _Interview:
         override = str(values[_OVERRIDE.key])
         if show or not (decision.tunes or override):
             told = goal.text(decision, counted=counted, override=override)
-            output.note(f"\n{folded(told)}")
+            output.notes(["", *all_folded(told.split("\n"))])
         if decision.tunes or override:
             return True
         values = ask([_OVERRIDE], values, folder=self.folder)
@@ -112,8 +112,8 @@ class _Interview:
         return bool(values[_OVERRIDE.key])
 
     def _written(self) -> WizardResult:
-        output.note("\n== The plan ==")
+        output.notes(["", "== The plan =="])
         result = finish.write(self.draft.values, self.facts, self.out, "written")
         assert result.run_lock is not None
-        output.note(planning.page(locks.read(result.run_lock)))
+        output.notes(planning.page(locks.read(result.run_lock)))
         return result

@@ -1,6 +1,7 @@
 """From a `run.toml` on disk to a lock, and a plan in words, for every face that shows one."""
 
 import os
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from planner.plan import plan
 from planner.rehearsal import ESTIMATOR, Rehearsal, load
 from runner import places
 from tui import output, predicted
-from tui.folding import folded
+from tui.folding import all_folded
 from tui.units import batch, memory, size
 
 _DONE = {
@@ -110,9 +111,9 @@ def summary(lock: Lock) -> list[str]:
     return lines
 
 
-def page(lock: Lock) -> str:
-    """Return a plan's summary as one text that fits the terminal."""
-    return folded("\n".join(summary(lock)))
+def page(lock: Lock) -> list[str]:
+    """Return a plan's summary in lines that fit the terminal."""
+    return all_folded(summary(lock))
 
 
 def _data(lock: Lock) -> list[str]:
@@ -125,7 +126,11 @@ def _data(lock: Lock) -> list[str]:
     ]
     if lock.fix and not steps:
         steps = ["          Nothing was found to mend."]
-    return [f"rows      {rows}", *_reasons(lock, "data.split_by", "data.fraction"), *steps]
+    return [
+        f"rows      {rows}",
+        *_reasons(lock, "data.split_by", "data.fraction", "data.rows"),
+        *steps,
+    ]
 
 
 def _time(lock: Lock) -> list[str]:
@@ -160,7 +165,9 @@ def writable(path: Path) -> None:
     """Raise UsageProblem where a file cannot be written."""
     folder = path.absolute().parent
     if not folder.is_dir():
-        raise UsageProblem(f"`{folder}` is not a folder.", hint=f"mkdir -p {folder}")
+        raise UsageProblem(
+            f"`{folder}` is not a folder.", hint=f"mkdir -p {shlex.quote(str(folder))}"
+        )
     if not os.access(folder, os.W_OK) or path.is_dir():
         raise UsageProblem(f"`{path}` cannot be written.", hint="add `--out FILE`")
 

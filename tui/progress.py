@@ -4,11 +4,13 @@ import math
 import time
 from collections.abc import Callable, Iterable
 
+from lockfiles.harmless import named, one_line
 from runner.events import Event
 from tui.snapshot import RUN, Snapshot, fold
 from tui.units import memories, size
 
 _SHOWN_CHARACTERS = 200
+_STAGE_CHARS = 24
 _EVERY_SECONDS = 1.0
 _OWN_UNITS = ("bytes", "seconds")
 """Units whose amounts are written with a unit of their own: `4.1 MB`, `2 min`."""
@@ -53,15 +55,14 @@ class Narrator:
 def lines(event: Event, snapshot: Snapshot) -> list[str]:
     """Return the lines that tell one event; `snapshot` is the run after it."""
     body = _BODIES.get(event.kind, _nothing)(event, snapshot)
-    stage = clean(event.stage)
+    stage = named(clean(event.stage, _STAGE_CHARS))
     first = [f"{stage}  {line}" for line in body[:1]]
     return first + [f"{' ' * len(stage)}  {line}" for line in body[1:]]
 
 
 def clean(text: object, limit: int = _SHOWN_CHARACTERS) -> str:
-    """Return text on one line without control characters, cut at `limit` characters."""
-    shown = "".join(letter if letter.isprintable() else " " for letter in str(text))
-    return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
+    """Return text on one line in which every character can be seen, cut at `limit` characters."""
+    return one_line(one_line(text, most=limit), most=limit)
 
 
 def duration(seconds: float) -> str:
@@ -147,6 +148,9 @@ def _started(event: Event, snapshot: Snapshot) -> list[str]:
 
 
 def _progress(event: Event, snapshot: Snapshot) -> list[str]:
+    within = event.fields.get("stop_within_seconds")
+    if isinstance(within, int | float):
+        return [f"stopping at its next step, within {duration(within)}"]
     words = progress_words(snapshot)
     return [words] if words else []
 
@@ -158,8 +162,10 @@ def _done(event: Event, snapshot: Snapshot) -> list[str]:
 
 def _failed(event: Event, snapshot: Snapshot) -> list[str]:
     failure = snapshot.failure
-    assert failure is not None, "a failed event leaves a failure"
+    if failure is None:
+        return []
     told = [f"{failure.state}: {clean(failure.message) or 'no reason was given'}"]
+    told += [f"  {clean(line)}" for line in failure.details]
     return told + ([f"hint: {clean(failure.hint)}"] if failure.hint else [])
 
 
@@ -181,6 +187,8 @@ def _checkpoint(event: Event, snapshot: Snapshot) -> list[str]:
 
 
 def _sample(event: Event, snapshot: Snapshot) -> list[str]:
+    if not snapshot.samples:  # one that the supervisor sends itself is nobody's
+        return []
     sample = snapshot.samples[-1]
     return [
         f"sample ({clean(sample.source)}): {clean(sample.prompt)}",
@@ -194,6 +202,8 @@ def _warning(event: Event, snapshot: Snapshot) -> list[str]:
 
 
 def _artifact(event: Event, snapshot: Snapshot) -> list[str]:
+    if not snapshot.artifacts:
+        return []
     artifact = snapshot.artifacts[-1]
     told = f"  {size(artifact.size_bytes)}" if artifact.size_bytes else ""
     return [f"{clean(artifact.what)}: {clean(artifact.path)}{told}"]

@@ -7,9 +7,13 @@ from pathlib import Path
 import questionary
 
 from lockfiles.errors import Interrupted, UsageProblem
+from lockfiles.harmless import is_harmless, joined, one_line
 from planner.hub_data.reference import is_reference
 from planner.interview.question import Question, from_text, normal
 from tui.folding import folded
+
+_KEPT_CHARS = 200
+"""What is shown at most of an answer that cannot be edited."""
 
 
 def ask(
@@ -40,11 +44,19 @@ def ask(
 
 
 def _ask_one(question: Question, value: object, folder: Path) -> object:
-    questionary.print(f"\n{folded(question.help)}")
+    questionary.print(joined(["", *folded(question.help)]))
     answer: object = _prompt(question, value, folder).unsafe_ask()
+    if answer == "" and not is_harmless(_in_words(value)):
+        return value
     if isinstance(answer, str):
         return from_text(question, answer)
     return normal(question, answer)
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return repr(value) if isinstance(value, float) else str(value)
 
 
 def _prompt(question: Question, value: object, folder: Path) -> questionary.Question:
@@ -57,23 +69,28 @@ def _prompt(question: Question, value: object, folder: Path) -> questionary.Ques
         picked = value if isinstance(value, (list, tuple)) else ()
         boxes = [questionary.Choice(item, checked=item in picked) for item in question.choices]
         return questionary.checkbox(title, boxes)
-    validate = _validator(question, folder)
-    shown = ", ".join(value) if isinstance(value, tuple) else str(value)
-    shown = repr(value) if isinstance(value, float) else shown
+    shown = _in_words(value)
+    validate = _validator(question, folder, empty_keeps=not is_harmless(shown))
+    if not is_harmless(shown):  # a line to edit would give it to the terminal as it is
+        title, shown = f"{title} (Enter keeps `{one_line(shown, most=_KEPT_CHARS)}`)", ""
     if question.kind == "path":
-        return questionary.path(title, default=shown, validate=validate)
+        return questionary.path(title, default=shown, validate=validate, file_filter=is_harmless)
     return questionary.text(title, default=shown, validate=validate)
 
 
-def _validator(question: Question, folder: Path) -> Callable[[str], bool | str]:
+def _validator(
+    question: Question, folder: Path, *, empty_keeps: bool
+) -> Callable[[str], bool | str]:
     def validate(text: str) -> bool | str:
+        if empty_keeps and not text:
+            return True
         try:
             value = from_text(question, text)
         except ValueError as problem:
-            return f"It {problem}."
+            return one_line(f"It {problem}.")
         named = question.kind == "path" and value and not is_reference(str(value))
         if named and not (folder / str(value)).exists():
-            return f"`{value}` does not exist."
+            return one_line(f"`{value}` does not exist.")
         return True
 
     return validate

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from planner.rehearsal import PHASES, Rehearsal
 from runner.rehearse.report import DIFFERS, Report
-from tui.folding import folded
+from tui.folding import all_folded, folded
 from tui.progress import duration
 from tui.units import memory
 
@@ -12,17 +12,15 @@ _HEAD = ("", "predicted", "measured", "difference")
 _NAMES = {"lora": "LoRA", "qlora": "QLoRA", "full": "full fine-tuning"}
 
 
-def page(report: Report) -> str:
+def page(report: Report) -> list[str]:
     """Return what was run, a line for each figure, and the verdict."""
-    return "\n".join(
-        [
-            folded(f"{_what(report.found)}, random weights"),
-            "",
-            *_table(report),
-            "",
-            *(folded(sentence) for sentence in _sentences(report)),
-        ]
-    )
+    return [
+        *folded(f"{_what(report.found)}, random weights"),
+        "",
+        *_table(report),
+        "",
+        *all_folded(_sentences(report)),
+    ]
 
 
 def _what(found: Rehearsal) -> str:

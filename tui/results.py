@@ -1,11 +1,11 @@
 """What a finished run has to show, in a few lines."""
 
-import json
 import textwrap
 from pathlib import Path
 
 from lockfiles import lock as locks
 from lockfiles import receipt as receipts
+from lockfiles.harmless import escaped
 from runner.road.context import place
 from tui.units import batch, memory, size
 
@@ -22,8 +22,8 @@ def lines(folder: Path) -> list[str]:
     rows = batch(train.micro_batch, train.accumulation, lock.stream.packing)
     told = [
         ("verdict", f"{lock.decision.verdict}: {' '.join(lock.decision.reasons)}"),
-        ("method", f"{kind}: {why['method.kind']} {why.get('method.rank', '')}".strip()),
-        ("batch", f"{rows}: {why['train.micro_batch']}"),
+        ("method", f"{kind}: {why.get('method.kind', '')} {why.get('method.rank', '')}".strip()),
+        ("batch", f"{rows}: {why.get('train.micro_batch', '')}".strip()),
         ("memory", _memory(lock.prediction.peak_bytes, receipt.measured.peak_bytes)),
     ]
     base, tuned = receipt.evaluation.base, receipt.evaluation.tuned
@@ -45,7 +45,7 @@ def _wrapped(name: str, text: str) -> list[str]:
     if name not in _SENTENCES:
         return [f"{name:<10}{text}"]
     return textwrap.wrap(
-        text, _COLUMNS, initial_indent=f"{name:<10}", subsequent_indent=" " * 10,
+        escaped(text), _COLUMNS, initial_indent=f"{name:<10}", subsequent_indent=" " * 10,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
 
@@ -60,8 +60,9 @@ def _memory(predicted_bytes: int, measured_bytes: int | None) -> str:
 def _files(folder: Path, lock: locks.Lock) -> list[tuple[str, str]]:
     if "gguf" not in lock.integrity:
         return []
-    done = place(lock, folder, "gguf").final / "done.json"
-    made = json.loads(done.read_text(encoding="utf-8"))
+    made = place(lock, folder, "gguf").done(lock.integrity["gguf"])
+    if made is None:
+        return []
     files = [
         ("gguf", f"{folder / file['path']}  {size(file['size_bytes'])}")
         for file in made["gguf"].values()

@@ -1,11 +1,10 @@
 """A row of a file as training sees it, whichever face shows it."""
 
-from tokenizers import Tokenizer
-
 from lockfiles.errors import UsageProblem
 from planner.data.encode import TurnsRewritten
 from planner.data.formats import KINDS, Read
 from planner.data.template import ChatTemplate
+from planner.data.tokenizer import Tokenizer
 from planner.data.training import variant
 from planner.data.xray import XRay, xray
 

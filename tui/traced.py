@@ -4,16 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lockfiles import text
 from lockfiles.errors import UsageProblem
-from planner import catalogue
+from planner import catalogue, config_json
 from planner.fit.answers import Answer
 from planner.fit.models import FitModel
 from planner.fit.reasons import NAMES
 from planner.fit.search import Search
 from runner.trace import Job, Traced, refusal, trace
 from tui import output
-from tui.folding import folded
+from tui.folding import all_folded
 from tui.units import memory
 
 DIFFERS = 0.03
@@ -40,10 +39,10 @@ def traced(search: Search, found: Sequence[Answer]) -> list[Traced | None]:
     return [None if why else next(seen) for why in refused]
 
 
-def lines(found: Sequence[Answer], seen: Sequence[Traced | None]) -> str:
+def lines(found: Sequence[Answer], seen: Sequence[Traced | None]) -> list[str]:
     """Return a sentence for each plan, to stand below the table."""
     said = [_sentence(answer, one) for answer, one in zip(found, seen, strict=True)]
-    return "\n".join(["", "Trace of one step:", *(folded(f"  {each}") for each in said)])
+    return ["", "Trace of one step:", *all_folded(f"  {each}" for each in said)]
 
 
 def _sentence(answer: Answer, seen: Traced | None) -> str:
@@ -62,12 +61,12 @@ def _sentence(answer: Answer, seen: Traced | None) -> str:
 def _config(model: FitModel) -> Mapping[str, Any]:
     """Return the model's `config.json`, or what the catalogue has of it."""
     if model.source == "file":
-        return text.read_json_object(Path(model.name))
+        return config_json.read(Path(model.name))
     if model.source == "hub":
         from planner.hub_client import client
 
         path = Path(client().hf_hub_download(model.name, "config.json"))
-        return text.read_json_object(path)
+        return config_json.read(path)
     known = catalogue.find_model(model.name)
     assert known
     return known.config

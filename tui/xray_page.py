@@ -2,32 +2,38 @@
 
 from collections.abc import Iterator
 
+from lockfiles.harmless import escaped
 from planner.data.xray import XRay
 
 _NAMES = {True: "SCORED", False: "-"}
 _NEWLINE = "⏎"
+_TAB = "⇥"
 
 
-def page(found: XRay, name: str) -> str:
+def page(found: XRay, name: str) -> list[str]:
     """Return the text of a row in its scored and other parts, and its tokens one a line."""
-    return "\n".join(
-        [
-            f"{name}: {len(found.tokens):,} tokens, {found.scored:,} of them scored",
-            "",
-            *(f"  {mark:<6} │ {line}" for mark, line in lines(found)),
-            "",
-            f"{'at':>6}  {'id':>7}  {'':6}  text",
-            *_tokens(found),
-        ]
-    )
+    return [
+        f"{name}: {len(found.tokens):,} tokens, {found.scored:,} of them scored",
+        "",
+        *(f"  {mark:<6} │ {line}" for mark, line in lines(found)),
+        "",
+        f"{'at':>6}  {'id':>7}  {'':6}  text",
+        *_tokens(found),
+    ]
 
 
 def lines(found: XRay) -> Iterator[tuple[str, str]]:
     """Yield the text line by line, its line ends shown, each with whether it is scored."""
     for piece in found.pieces:
-        for line in piece.text.splitlines(keepends=True):
-            shown = line.rstrip("\r\n")
-            yield _NAMES[piece.scored], shown + (_NEWLINE if shown != line else "")
+        *whole, rest = piece.text.split("\n")
+        for line in whole:
+            yield _NAMES[piece.scored], _seen(line) + _NEWLINE
+        if rest:
+            yield _NAMES[piece.scored], _seen(rest)
+
+
+def _seen(line: str) -> str:
+    return escaped(line.replace("\t", _TAB))
 
 
 def _tokens(found: XRay) -> Iterator[str]:

@@ -8,14 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from planner.data.making import Maker
 from planner.data.mend.steps import Step
 from planner.data.names import FILES, SPLITS, SplitName
 from planner.data.part import Part, Recipe
 from planner.data.split import SplitBy, best_way, divide
 from planner.data.template import ChatTemplate
+from planner.data.tokenizer import Tokenizer
 
 GENERAL_TOKENS = 1024
 """General rows of so many tokens are taken, also where the task's own are shorter."""

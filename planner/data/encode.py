@@ -7,6 +7,7 @@ beginnings.
 
 import hashlib
 import json
+import os
 import struct
 import sys
 from array import array
@@ -14,13 +15,31 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
+from lockfiles import files, text
 from lockfiles.errors import DataRefused, DigestDiffers, UsageProblem
-from planner.data.bounded_memory import bounded_memory
-from planner.data.rows import Message, Row
-from planner.data.template import ChatTemplate
+from planner.data.apart import client
+from planner.data.apart.client import Fault, Tokens
+from planner.data.rows import Row
+from planner.data.spans import Span
+from planner.data.template import ChatTemplate, refusal
+from planner.data.tokenizer import Tokenizer, load_tokenizer
 
+__all__ = [
+    "Encoded",
+    "Tokenizer",
+    "TurnsRewritten",
+    "assistant_spans",
+    "encode",
+    "encode_all",
+    "encode_rows",
+    "load_tokenizer",
+    "read_encoded",
+    "stream_sha256",
+    "write_encoded",
+]
+
+BATCH, BATCH_CHARS = 256, 2_000_000
+"""Rows that are encoded together, and their characters; a longer row is encoded alone."""
 IGNORED = -100
 FORMAT_VERSION = 1
 _OTHER_TEMPLATE = 'in run.toml: [model] template = "…", a Jinja file that prints each turn as it is'
@@ -46,65 +65,19 @@ class Encoded:
         return sum(label != IGNORED for label in self.labels)
 
 
-def load_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer of the model in `folder`, with exact character offsets.
-
-    The post-processor is left out: it would only add special tokens, which the template
-    prints itself, and trim white space from the offsets. Raises UsageProblem.
-    """
-    path = folder / "tokenizer.json"
-    if not path.is_file():
-        raise UsageProblem(f"`{path}` is not a file.", hint=f"ls {folder}")
-    try:
-        content = json.loads(path.read_text("utf-8"))
-        content.update(post_processor=None, truncation=None, padding=None)
-        return Tokenizer.from_str(json.dumps(content))
-    except Exception as error:  # tokenizers raises bare Exception
-        raise UsageProblem(
-            f"`{path}` is not a tokenizer: {error}.", hint=f"copy or download `{path}` again"
-        ) from error
-
-
-@bounded_memory()  # once for all renderings of a row
-def assistant_spans(template: ChatTemplate, row: Row) -> tuple[str, list[tuple[int, int]]]:
+def assistant_spans(template: ChatTemplate, row: Row) -> tuple[str, list[Span]]:
     """The rendered row and the character spans that are scored: those that the template marks
     or, where it has no marks, each assistant's turn with what ends it.
 
     Raises DataRefused if a conversation's beginning does not render to the text's beginning.
     """
-    tools = row.tools
-    if template.marks:
-        return template.marked(row.messages, tools=tools)
-    text, spans = template.render(row.messages, tools=tools), []
-    for index, message in enumerate(row.messages):
-        if message.role != "assistant":
-            continue
-        before = template.render(row.messages[:index], tools=tools, add_generation_prompt=True)
-        after = template.render(row.messages[: index + 1], tools=tools)
-        if not (text.startswith(after) and after.startswith(before)):
-            raise TurnsRewritten(
-                f"The chat template changes earlier text when message `{index + 1}` is added, "
-                "so what the assistant says cannot be found.",
-                hint=_OTHER_TEMPLATE,
-            )
-        spans.append((len(before), _end(text, len(before), len(after), message)))
-    return text, spans
-
-
-def _end(text: str, start: int, end: int, message: Message) -> int:
-    # White space after an end-of-turn text is layout; alone, it is what ends the turn.
-    said = message.content.strip()
-    found = text.find(said, start, end)
-    if found < 0:  # a template may rewrite thinking; what comes last must still be there
-        said = said.splitlines()[-1].strip()
-        found = text.find(said, start, end)
-    if found < 0:
-        raise DataRefused(
-            f"The chat template leaves out what the assistant says: `{said[:40]}`.",
-            hint=_OTHER_TEMPLATE,
+    asked = {"do": "spans", "row": client.written(row)} | template.date
+    try:
+        return client.text_and_spans(
+            *client.ask([template.loaded], asked, waits=client.row_waits([row])[:1])
         )
-    visible = max(start, len(text[:end].rstrip()))
-    return end if found + len(said) == visible else visible
+    except Fault as fault:
+        raise _refused(fault) from None
 
 
 def encode(row: Row, template: ChatTemplate, tokenizer: Tokenizer) -> Encoded:
@@ -112,31 +85,125 @@ def encode(row: Row, template: ChatTemplate, tokenizer: Tokenizer) -> Encoded:
 
     A token that reaches over the edge of a span is scored, as in transformers.
     """
-    return encoded(row, template, tokenizer)[2]
+    (found,) = encode_rows([row], template, tokenizer)
+    if isinstance(found, DataRefused):
+        raise found
+    return found
+
+
+def encode_rows(
+    rows: Sequence[Row], template: ChatTemplate, tokenizer: Tokenizer
+) -> list[Encoded | DataRefused]:
+    """Tokens and labels of rows, or why a row has none; as `encode`.
+
+    Raises TemplateRunsAway and TokenizerFails.
+    """
+    found = _tokens(rows, template, tokenizer, whole=False)
+    return [one if isinstance(one, DataRefused) else _encoded(one) for one in found]
+
+
+def whole_rows(
+    rows: Sequence[Row], template: ChatTemplate, tokenizer: Tokenizer
+) -> list[Tokens | DataRefused]:
+    """The rendered text of rows and where each token stands in it; as `encode_rows`."""
+    return _tokens(rows, template, tokenizer, whole=True)
 
 
 def encoded(
     row: Row, template: ChatTemplate, tokenizer: Tokenizer
-) -> tuple[str, list[tuple[int, int]], Encoded]:
+) -> tuple[str, list[Span], Encoded]:
     """The rendered text of one row, where each token stands in it, and its tokens and labels."""
-    text, spans = assistant_spans(template, row)
-    encoding = tokenizer.encode(text, add_special_tokens=False)
-    labels = tuple(
-        token if any(first < end and last > start for start, end in spans) else IGNORED
-        for token, (first, last) in zip(encoding.ids, encoding.offsets, strict=True)
+    (found,) = whole_rows([row], template, tokenizer)
+    if isinstance(found, DataRefused):
+        raise found
+    places = list(zip(found.offsets[::2], found.offsets[1::2], strict=True))
+    return found.text, places, _encoded(found)
+
+
+def count_tokens(
+    rows: Sequence[Row], template: ChatTemplate, tokenizer: Tokenizer
+) -> Sequence[int]:
+    """How many tokens rows have; where the template refuses one, what is said in it.
+
+    Raises TemplateRunsAway and TokenizerFails.
+    """
+    _, raw = _asked("count", rows, template, tokenizer)
+    counts = client.numbers(raw)
+    if len(counts) != len(rows):
+        raise tokenizer.failure(Fault("broken", "other rows than were asked for"))
+    return counts
+
+
+def _tokens(
+    rows: Sequence[Row], template: ChatTemplate, tokenizer: Tokenizer, *, whole: bool
+) -> list[Tokens | DataRefused]:
+    head, raw = _asked("encode", rows, template, tokenizer, whole=whole)
+    try:
+        found = list(client.token_rows(head, raw, len(rows), whole=whole))
+    except Fault as fault:
+        raise tokenizer.failure(fault) from None
+    return [_refused(Fault(*one)) if isinstance(one, tuple) else one for one in found]
+
+
+def _asked(
+    do: str, rows: Sequence[Row], template: ChatTemplate, tokenizer: Tokenizer, **how: object
+) -> tuple[dict[str, object], memoryview]:
+    asked = {"do": do, "rows": [client.written(row) for row in rows]} | how | template.date
+    try:
+        return client.ask([template.loaded, tokenizer.loaded], asked, waits=client.row_waits(rows))
+    except Fault as fault:
+        if fault.place == len(rows) or fault.kind in ("tokens", "broken"):
+            raise tokenizer.failure(fault) from None
+        raise _refused(fault) from None
+
+
+def _refused(fault: Fault) -> DataRefused:
+    """Return the error of a row that the template does not render as it should."""
+    if fault.kind == "rewritten":
+        return TurnsRewritten(
+            f"The chat template changes earlier text when message `{fault.said}` is added, "
+            "so what the assistant says cannot be found.",
+            hint=_OTHER_TEMPLATE,
+        )
+    if fault.kind == "left-out":
+        return DataRefused(
+            f"The chat template leaves out what the assistant says: `{fault.said}`.",
+            hint=_OTHER_TEMPLATE,
+        )
+    return refusal(fault)
+
+
+def _encoded(found: Tokens) -> Encoded:
+    labels = (
+        token if counts else IGNORED for token, counts in zip(found.ids, found.scored, strict=True)
     )
-    return text, encoding.offsets, Encoded(tuple(encoding.ids), labels)
+    return Encoded(tuple(found.ids), tuple(labels))
+
+
+def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Yield rows in lists that are encoded together."""
+    batch: list[Row] = []
+    chars = 0
+    for row in rows:
+        size = sum(len(turn.content) for turn in row.messages)
+        if batch and (len(batch) == BATCH or chars + size > BATCH_CHARS):
+            yield batch
+            batch, chars = [], 0
+        batch.append(row)
+        chars += size
+    if batch:
+        yield batch
 
 
 def encode_all(
     rows: Iterable[Row], template: ChatTemplate, tokenizer: Tokenizer
 ) -> Iterator[Encoded]:
-    """Encode rows one by one; a DataRefused names the row, counted from 1."""
-    for number, row in enumerate(rows, 1):
-        try:
-            yield encode(row, template, tokenizer)
-        except DataRefused as error:
-            raise type(error)(f"Row {number}: {error.message}", hint=error.hint) from error
+    """Encode rows; a DataRefused names the row, counted from 1."""
+    made = (one for batch in batches(rows) for one in encode_rows(batch, template, tokenizer))
+    for number, found in enumerate(made, 1):
+        if isinstance(found, DataRefused):
+            raise type(found)(f"Row {number}: {found.message}", hint=found.hint)
+        yield found
 
 
 def stream_sha256(encoded: Iterable[Encoded]) -> str:
@@ -169,14 +236,15 @@ def read_encoded(folder: Path) -> list[Encoded]:
     path = folder / "header.json"
     if not path.is_file():
         raise UsageProblem(f"`{folder}` has no encoded rows.", hint=f"ls {folder}")
-    header = json.loads(path.read_text("utf-8"))
+    header = text.read_json_object(path)
     if header.get("version") != FORMAT_VERSION:
         raise UsageProblem(
             f"`{path}` has the version `{header.get('version')}`, not `{FORMAT_VERSION}`.",
             hint=_AGAIN,
         )
     rows = _read_rows(folder)
-    if len(rows) != header["rows"] or stream_sha256(rows) != header["stream_sha256"]:
+    found = {"rows": len(rows), "stream_sha256": stream_sha256(rows)}
+    if any(header.get(name) != value for name, value in found.items()):
         raise DigestDiffers(
             f"The encoded rows in `{folder}` are not those in its header.", hint=_AGAIN
         )
@@ -184,9 +252,9 @@ def read_encoded(folder: Path) -> list[Encoded]:
 
 
 def _read_rows(folder: Path) -> list[Encoded]:
-    lengths = _from_bytes((folder / "lengths.u32").read_bytes())
-    ids = _from_bytes((folder / "ids.u32").read_bytes())
-    mask, rows, at = (folder / "mask.u8").read_bytes(), [], 0
+    lengths = _from_bytes(_content(folder / "lengths.u32"))
+    ids = _from_bytes(_content(folder / "ids.u32"))
+    mask, rows, at = _content(folder / "mask.u8"), [], 0
     if not sum(lengths) == len(ids) == len(mask):
         raise DigestDiffers(f"The encoded rows in `{folder}` are cut short.", hint=_AGAIN)
     for length in lengths:
@@ -195,6 +263,14 @@ def _read_rows(folder: Path) -> list[Encoded]:
         rows.append(Encoded(part, labels))
         at += length
     return rows
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with os.fdopen(files.open_regular(path, follow=False), "rb") as file:
+            return file.read()
+    except OSError as problem:
+        raise UsageProblem(f"`{path}` cannot be read: {problem.strerror}.", hint=_AGAIN) from None
 
 
 def _mask(row: Encoded) -> bytes:

@@ -4,11 +4,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from lockfiles.errors import DataRefused, UsageProblem
 from planner.data.checks.masks import Masks
-from planner.data.encode import Encoded, TurnsRewritten, encode
+from planner.data.encode import Encoded, TurnsRewritten, batches, encode, encode_rows
 from planner.data.formats import Table, load_table
 from planner.data.mend.content import Kept, mended, unleaked
 from planner.data.mend.long import pieces
@@ -17,7 +15,8 @@ from planner.data.names import FILES, SplitName
 from planner.data.order import GENERAL_STREAM, shuffled
 from planner.data.part import Part, Recipe
 from planner.data.rows import Row
-from planner.data.template import ChatTemplate
+from planner.data.template import ChatTemplate, TemplateRunsAway
+from planner.data.tokenizer import Tokenizer
 from planner.data.trainable import check_kind, check_rows, named
 
 _LOOKED_AT = 100
@@ -77,22 +76,30 @@ class Maker:
         """Return a file's rows as tokens, whole."""
         drop = self._recipe.mending.drop
         kept, encoded, refused = read.kept, list[Encoded](), set[int]()
-        for place, row in enumerate(kept.rows):
-            try:
-                encoded.append(encode(row, self._template, self._tokenizer))
-            except DataRefused as problem:
-                if "template" not in drop or isinstance(problem, TurnsRewritten):
-                    raise type(problem)(
-                        f"`{read.path}`, row {kept.numbers[place]}: {problem.message}",
-                        hint=problem.hint,
-                    ) from None
+        for place, found in enumerate(self._made(kept.rows)):
+            if isinstance(found, Encoded):
+                encoded.append(found)
+            elif "template" in drop and not isinstance(found, TurnsRewritten | TemplateRunsAway):
                 refused.add(place)
+            else:
+                raise type(found)(
+                    f"`{read.path}`, row {kept.numbers[place]}: {found.message}", hint=found.hint
+                )
         if "template" in drop:
             self._note(read.name, "drop", "template", len(refused))
             kept = kept.without(refused)
             _check_left(kept, read.path)
         part = Part(read.name, read.name, read.format, kept.rows, tuple(encoded), kept.numbers)
         return self._scored(part, f"`{read.path}` has no assistant's answer to learn from", "")
+
+    def _made(self, rows: Sequence[Row]) -> Iterator[Encoded | DataRefused]:
+        """Yield the tokens of each row, or why it has none; a template that runs away ends them."""
+        for batch in batches(rows):
+            try:
+                yield from encode_rows(batch, self._template, self._tokenizer)
+            except TemplateRunsAway as problem:
+                yield from encode_rows(batch[: problem.place], self._template, self._tokenizer)
+                yield problem
 
     def cut(self, part: Part, length: int) -> tuple[Part, int]:
         """Return a split with no row over `length` tokens, and how many were cut."""
@@ -138,8 +145,8 @@ class Maker:
     def check_ends(self, train: Part) -> None:
         """Raise DataRefused where no row scores what ends an answer: no model learns to stop."""
         looked = Masks(self._template, self._tokenizer)
-        for number, row in enumerate(train.rows[:_LOOKED_AT]):
-            looked.see(number, row)
+        rows = train.rows[:_LOOKED_AT]
+        looked.see_rows(range(len(rows)), rows)
         for found in looked.findings():
             raise DataRefused(found.said, hint=found.fix)
 
@@ -152,12 +159,13 @@ class Maker:
         share = self._recipe.general_share
         wanted = max(1, round(rows * share / (1 - share)))
         found: dict[int, Encoded] = {}
-        for place in shuffled(len(read.kept.rows), GENERAL_STREAM, self._recipe.seed):
-            if len(found) == wanted:
-                break
-            one = self._perhaps(read.kept.rows[place])
+        order = shuffled(len(read.kept.rows), GENERAL_STREAM, self._recipe.seed)
+        made = self._perhaps([read.kept.rows[place] for place in order])
+        for place, one in zip(order, made, strict=True):
             if one and one.scored and len(one.input_ids) <= length:
                 found[place] = one
+                if len(found) == wanted:
+                    break
         if not found:
             raise DataRefused(
                 f"`{read.path}` has no row of at most {length} tokens with an answer.",
@@ -173,13 +181,12 @@ class Maker:
             tuple(read.kept.numbers[place] for place in places),
         )
 
-    def _perhaps(self, row: Row) -> Encoded | None:
-        try:
-            return encode(row, self._template, self._tokenizer)
-        except TurnsRewritten:
-            raise
-        except DataRefused:
-            return None
+    def _perhaps(self, rows: Sequence[Row]) -> Iterator[Encoded | None]:
+        """Yield the tokens of each row; None where the template refuses it."""
+        for one in self._made(rows):
+            if isinstance(one, TurnsRewritten | TemplateRunsAway):
+                raise one
+            yield one if isinstance(one, Encoded) else None
 
     def _in_pieces(self, part: Part, length: int) -> Part:
         def fits(row: Row) -> bool:

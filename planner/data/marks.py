@@ -4,7 +4,6 @@ Training templates have such marks, and transformers makes its assistant mask of
 (`AssistantTracker` in `transformers/utils/chat_template_utils.py`); here as there.
 """
 
-import re
 from collections.abc import Callable
 
 import jinja2
@@ -14,12 +13,10 @@ from jinja2.parser import Parser
 
 Span = tuple[int, int]
 """The first character of a part of the text, and the one behind its last."""
-_MARK = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 
-def has_marks(source: str) -> bool:
-    """Return whether a template marks what the assistant says."""
-    return _MARK.search(source) is not None
+class TooLong(Exception):
+    """A template prints more characters than it may."""
 
 
 class Generation(Extension):
@@ -30,6 +27,7 @@ class Generation(Extension):
     def __init__(self, environment: jinja2.Environment) -> None:
         super().__init__(environment)
         self._blocks: list[str] = []
+        self._chars = 0
         self._spans: list[Span] = []
 
     def parse(self, parser: Parser) -> Node:
@@ -40,13 +38,20 @@ class Generation(Extension):
 
     def _said(self, caller: Callable[[], str]) -> str:
         text = caller()
-        start = sum(map(len, self._blocks))
-        self._spans.append((start, start + len(text)))
+        self._spans.append((self._chars, self._chars + len(text)))
         return text
 
-    def rendered(self, template: jinja2.Template, **values: object) -> tuple[str, list[Span]]:
-        """Return what a template renders, and its marked parts in their order."""
-        self._blocks, self._spans = [], []
-        for block in template.generate(**values):
+    def rendered(
+        self, template: jinja2.Template, most: int, values: dict[str, object]
+    ) -> tuple[str, list[Span]]:
+        """Return what a template renders, and its marked parts in their order.
+
+        Raises TooLong where that is more than `most` characters.
+        """
+        self._blocks, self._spans, self._chars = [], [], 0
+        for block in template.generate(values):
             self._blocks.append(block)
+            self._chars += len(block)
+            if self._chars > most:
+                raise TooLong
         return "".join(self._blocks), self._spans

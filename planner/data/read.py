@@ -7,6 +7,7 @@ from pathlib import Path
 from lockfiles.errors import UsageProblem
 from planner.data.files.csv_rows import csv_rows
 from planner.data.files.json_rows import json_list, jsonl
+from planner.data.files.opening import check_link
 from planner.data.files.parquet_rows import parquet_rows
 from planner.data.files.raw import RawRow
 
@@ -36,8 +37,13 @@ def data_files(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    inside = (one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
+    try:
+        inside = [one for one in path.iterdir() if not one.name.startswith(".") and one.is_file()]
+    except OSError as problem:
+        raise _unreadable(path, problem) from None
     files = sorted(one for one in inside if one.suffix.lower() in READERS)
+    for file in files:
+        check_link(path, file)
     endings = sorted({file.suffix.lower() for file in files})
     listed = f"ls {shlex.quote(str(path))}"
     if not files:
@@ -59,17 +65,23 @@ def _rows(path: Path) -> Iterator[RawRow]:
             f"`{path}` has the ending `{path.suffix}`, which is not a data format here.",
             hint=unpack or "use `.jsonl`, `.json`, `.csv` or `.parquet`",
         )
-    if not path.is_file():
-        raise UsageProblem(f"`{path}` is not a file.", hint=f"ls {shlex.quote(str(path.parent))}")
     found = False
     try:
         for row in READERS[ending](path):
             found = True
             yield row
-    except OSError as problem:
+    except FileNotFoundError:
         raise UsageProblem(
-            f"`{path}` cannot be read: {problem.strerror}.",
-            hint=f"ls -l {shlex.quote(str(path))}",
+            f"`{path}` is not a file.", hint=f"ls {shlex.quote(str(path.parent))}"
         ) from None
+    except (OSError, ValueError) as problem:  # ValueError: a path with a NUL
+        raise _unreadable(path, problem) from None
     if not found:
         raise UsageProblem(f"`{path}` has no rows.", hint=f"head {shlex.quote(str(path))}")
+
+
+def _unreadable(path: Path, problem: Exception) -> UsageProblem:
+    reason = getattr(problem, "strerror", None) or problem
+    return UsageProblem(
+        f"`{path}` cannot be read: {reason}.", hint=f"ls -l {shlex.quote(str(path))}"
+    )

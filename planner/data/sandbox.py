@@ -1,80 +1,31 @@
-"""Where chat templates run: as in transformers, and for so long and in so much memory only."""
+"""The Jinja environment of chat templates: as in transformers, with nothing to reach out by.
 
-from collections.abc import Iterable, Iterator
-from time import monotonic
+It is used in the child process only, which bounds the time and memory of each call.
+"""
+
+import json
+from collections.abc import Callable
 from typing import Any
 
-from jinja2 import pass_context
-from jinja2.compiler import CodeGenerator, Frame
-from jinja2.exceptions import SecurityError, TemplateError
-from jinja2.nodes import Filter, For, Template
+import jinja2
+from jinja2.exceptions import SecurityError
+from jinja2.ext import loopcontrols
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace
 
-RENDER_SECONDS = 10
-"""The most for one conversation. Templates in use need milliseconds, also for a thousand turns."""
+from planner.data.marks import Generation
+
 MAX_ITEMS = 100_000
 """The most that `*` may repeat; jinja2's own limit for `range` (`MAX_RANGE`)."""
 MAX_NUMBER = 2**63
 """The most that `*` may make of numbers."""
-REFUSALS = (
-    TemplateError,
-    ArithmeticError,
-    MemoryError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
-"""What comes out of it for a template that is wrong; too large a `range` is an OverflowError."""
-_WATCHED = "_watched"
-
-
-class TooLong(SecurityError):
-    """A template takes more time than `RENDER_SECONDS`."""
-
-
-class _Context(Context):
-    """The values of one rendering, and when it has to be done."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.ends = monotonic() + RENDER_SECONDS
-
-    def derived(self, locals: dict[str, Any] | None = None) -> "_Context":
-        inner = super().derived(locals)
-        assert isinstance(inner, _Context)
-        inner.ends = self.ends
-        return inner
-
-
-class _WatchedLoops(CodeGenerator):
-    """Compile each loop so that its steps look at the clock."""
-
-    def visit_Template(self, node: Template, frame: Frame | None = None) -> None:
-        for loop in list(node.find_all(For)):
-            loop.iter = Filter(loop.iter, _WATCHED, [], [], None, None).set_lineno(loop.lineno)
-        super().visit_Template(node, frame)
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """A sandbox in which loops, calls and single operations have an end.
+    """A sandbox in which single operations make nothing large, so that a mistake has a sentence."""
 
-    Jinja has no other way to go round. What a template joins together may grow with each step:
-    memory is bounded around the whole rendering.
-    """
-
-    context_class = _Context
-    code_generator_class = _WatchedLoops
     intercepted_binops = frozenset(["*", "**"])
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.filters[_WATCHED] = _watched
-
-    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
-        """Call what a template calls, macros among them."""
-        _look_at_the_clock(__context)
-        return super().call(__context, __obj, *args, **kwargs)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Multiply; raises SecurityError for powers, and for what would be too large."""
@@ -87,14 +38,58 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
 
-@pass_context
-def _watched(context: Context, values: Iterable[Any]) -> Iterator[Any]:
-    for value in values:
-        _look_at_the_clock(context)
-        yield value
+class _Namespace(Namespace):
+    """Jinja's `namespace` without underscore names, which could reach Python's internals."""
+
+    def __init__(self, /, *args: Any, **values: Any) -> None:
+        attributes = dict(*args, **values)
+        for name in attributes:
+            _Namespace._check(name)
+        super().__init__(attributes)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        _Namespace._check(name)
+        super().__setitem__(name, value)
+
+    @staticmethod
+    def _check(name: object) -> None:
+        if isinstance(name, str) and name.startswith("_"):
+            raise SecurityError(f"a namespace cannot have the attribute `{name}`")
 
 
-def _look_at_the_clock(context: Context) -> None:
-    assert isinstance(context, _Context)
-    if monotonic() > context.ends:
-        raise TooLong(f"it takes longer than {RENDER_SECONDS} seconds")
+def compiled(source: str, strftime: Callable[[str], str]) -> tuple[jinja2.Template, Generation]:
+    """Compile Jinja text with the names that transformers gives templates.
+
+    The second value renders it. Raises whatever Jinja raises for text that is no template.
+    """
+    environment = Sandbox(
+        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
+    )
+    environment.filters["tojson"] = _tojson
+    environment.globals["namespace"] = _Namespace
+    environment.globals["raise_exception"] = _raise
+    environment.globals["strftime_now"] = strftime
+    (generation,) = (
+        found for found in environment.extensions.values() if isinstance(found, Generation)
+    )
+    return environment.from_string(source), generation
+
+
+def _raise(message: str) -> None:
+    raise jinja2.TemplateError(message)
+
+
+def _tojson(
+    value: object,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    return json.dumps(
+        value,
+        ensure_ascii=ensure_ascii,
+        indent=indent,
+        separators=separators,
+        sort_keys=sort_keys,
+    )

@@ -6,21 +6,20 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from tokenizers import Tokenizer
-
-from lockfiles.errors import DataRefused
-from planner.data.bounded_memory import bounded_memory
+from planner.data.apart import process
 from planner.data.checks.balance import Imbalance
 from planner.data.checks.duplicates import Duplicates
 from planner.data.checks.finding import ORDER, Check, Finding
 from planner.data.checks.leak import Leak, TrainingRows
 from planner.data.checks.lengths import OverLength
 from planner.data.checks.masks import Masks
+from planner.data.encode import count_tokens
 from planner.data.formats import KINDS, Kind, Read
 from planner.data.plots import bars, histogram, repeats
 from planner.data.report import Report
 from planner.data.rows import Row
-from planner.data.template import ChatTemplate, TemplateRunsAway
+from planner.data.template import ChatTemplate
+from planner.data.tokenizer import Tokenizer
 
 BATCH, BATCH_CHARS = 1000, 4_000_000
 """Rows between two reports of progress, which are tokenised together; fewer where they are long."""
@@ -64,14 +63,18 @@ def scan(
     more = [training] if held_out else []
     with ThreadPoolExecutor(max_workers=1) as beside:
         looked = _Looked(chat, beside)
-        for batch in _batches(rows):
-            running = running or [*checks(KINDS[batch[0].format]), *more]
-            first = formats.total()
-            formats.update(read.format for read in batch)
-            _see(running, first, batch)
-            looked.see(first, [read.row for read in batch])
-            told(formats.total())
-        looked.end()
+        try:
+            for batch in _batches(rows):
+                running = running or [*checks(KINDS[batch[0].format]), *more]
+                first = formats.total()
+                formats.update(read.format for read in batch)
+                _see(running, first, batch)
+                looked.see(first, [read.row for read in batch])
+                told(formats.total())
+            looked.end()
+        except BaseException:
+            process.interrupt()  # else leaving waits for the tokens of a batch
+            raise
     doing("comparing rows")
     found = [finding for check in running for finding in check.findings()] + looked.findings()
     for name, other in held_out.items():
@@ -133,24 +136,18 @@ class _Looked:
     """The rows as a model sees them, or without one their characters."""
 
     def __init__(self, chat: Chat | None, beside: Executor) -> None:
-        """Count tokens `beside` all else: the tokenizer lets other threads of Python go on."""
+        """Look at tokens `beside` all else: another process makes them."""
         self._chat, self._beside = chat, beside
-        self._counting: Future[list[int]] | None = None
+        self._counting: Future[Sequence[int]] | None = None
         self._masks = Masks(chat.template, chat.tokenizer) if chat else None
         self.lengths = OverLength(chat.context, chat.max_length) if chat else OverLength(0)
         self.rows = 0
 
     def see(self, first: int, rows: Sequence[Row]) -> None:
         """Look at rows whose numbers begin with `first`."""
-        self.end()  # a tokenizer without memory ends the process; it rests while that is bounded
-        for number, row in enumerate(rows, first):
-            if self._masks and _is_chat(row) and (number < WHOLE or number % EVERY == 0):
-                self._masks.see(number, row)
-                self.rows += 1
+        self.end()
         if self._chat:
-            with bounded_memory():
-                texts = [_rendered(row, self._chat.template) for row in rows]
-            self._counting = self._beside.submit(_tokens, self._chat.tokenizer, texts)
+            self._counting = self._beside.submit(self._tokens, self._chat, first, rows)
         else:
             self._keep([sum(len(m.content) for m in row.messages) for row in rows])
 
@@ -159,6 +156,26 @@ class _Looked:
         if self._counting:
             self._keep(self._counting.result())
             self._counting = None
+
+    def _tokens(self, chat: Chat, first: int, rows: Sequence[Row]) -> list[int]:
+        """Look at the loss masks of some rows, and return how many tokens each row has."""
+        assert self._masks
+        counts = dict[int, int]()
+        seen = {
+            number: row
+            for number, row in enumerate(rows, first)
+            if _is_chat(row) and (number < WHOLE or number % EVERY == 0)
+        }
+        self.rows += len(seen)
+        if seen:
+            lengths = self._masks.see_rows(list(seen), list(seen.values()))
+            found = zip(seen, lengths, strict=True)
+            counts = {number: length for number, length in found if length is not None}
+        others = {n: row for n, row in enumerate(rows, first) if n not in counts}
+        if others:
+            made = count_tokens(list(others.values()), chat.template, chat.tokenizer)
+            counts.update(zip(others, made, strict=True))
+        return [counts[number] for number in range(first, first + len(rows))]
 
     def _keep(self, lengths: Iterable[int]) -> None:
         for number, length in enumerate(lengths, len(self.lengths.each())):
@@ -170,23 +187,6 @@ class _Looked:
         return found + (list(self.lengths.findings()) if self._chat else [])
 
 
-def _tokens(tokenizer: Tokenizer, texts: list[str]) -> list[int]:
-    return [len(one) for one in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
-
-
 def _is_chat(row: Row) -> bool:
     """Return whether supervised fine-tuning would take the row; no trainer takes others yet."""
     return not row.rejected and row.liked is None and row.messages[0].role != "text"
-
-
-def _rendered(row: Row, template: ChatTemplate) -> str:
-    """Return a row as text; where the template refuses it, what is said in it."""
-    if row.messages[0].role == "text":
-        return row.messages[0].content.encode(errors="replace").decode()
-    try:
-        text = template.render(row.messages, tools=row.tools)
-    except TemplateRunsAway:
-        raise
-    except DataRefused:
-        text = "\n".join(message.content for message in row.messages)
-    return text.encode(errors="replace").decode()  # half a character has no tokens

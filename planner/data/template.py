@@ -2,23 +2,20 @@
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from jinja2.exceptions import SecurityError
-from jinja2.ext import loopcontrols
-from jinja2.utils import Namespace
-
 from lockfiles import text
 from lockfiles.errors import DataRefused
-from planner.data.bounded_memory import MORE_BYTES, bounded_memory
-from planner.data.marks import Generation, Span, has_marks
-from planner.data.rows import Message, turn
-from planner.data.sandbox import REFUSALS, Sandbox, TooLong
+from planner.data.apart import client, limits
+from planner.data.apart.client import Fault, Loaded
+from planner.data.rows import Message, Row
+from planner.data.spans import Span
 
 GOLDEN = (
     Message("user", "What is 2 + 3?"),
@@ -31,42 +28,27 @@ FIXED_NOW = datetime(2024, 7, 26)
 
 It is the one that Llama 3.1's own template falls back to.
 """
-_OTHER = 'in run.toml: [model] template = "…", a Jinja file that takes these turns'
+OTHER = 'in run.toml: [model] template = "…", a Jinja file that takes these turns'
 _REFUSES = "The chat template refuses the conversation"
 SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
+_SPECIAL_CHARS = 1000
+"""The longest special token; those in use have at most 40 characters."""
+_MARK = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 
 class TemplateRunsAway(DataRefused):
     """A chat template takes more time or memory than it may, so no other row is tried with it."""
 
-
-class _Namespace(Namespace):
-    """Jinja's `namespace` without underscore names, which could reach Python's internals."""
-
-    def __init__(self, /, *args: Any, **values: Any) -> None:
-        attributes = dict(*args, **values)
-        for name in attributes:
-            _Namespace._check(name)
-        super().__init__(attributes)
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        _Namespace._check(name)
-        super().__setitem__(name, value)
-
-    @staticmethod
-    def _check(name: object) -> None:
-        if isinstance(name, str) and name.startswith("_"):
-            raise SecurityError(f"a namespace cannot have the attribute `{name}`")
+    place = 0
+    """The row that it was at, of those that it was given together."""
 
 
 @dataclass(frozen=True)
 class ChatTemplate:
-    """A compiled chat template with the special tokens that it may print."""
+    """A chat template with the special tokens that it may print; it is run in a child process."""
 
     source: str
     """The Jinja text."""
-    compiled: jinja2.Template
-    """The same, ready to render."""
     special_tokens: dict[str, str]
     """`bos_token` and the like to their text."""
     now: Callable[[], datetime] = lambda: FIXED_NOW
@@ -94,7 +76,7 @@ class ChatTemplate:
     @property
     def marks(self) -> bool:
         """Whether it marks itself what the assistant says."""
-        return has_marks(self.source)
+        return _MARK.search(self.source) is not None
 
     def marked(
         self, messages: Sequence[Message], *, tools: str = "", add_generation_prompt: bool = False
@@ -103,29 +85,52 @@ class ChatTemplate:
 
         Raises as `render`.
         """
-        values = {
-            "messages": [turn(message) for message in messages],
-            "tools": json.loads(tools) if tools else None,
-            "documents": None,
-            "add_generation_prompt": add_generation_prompt,
-        }
-        (generation,) = (
-            found
-            for found in self.compiled.environment.extensions.values()
-            if isinstance(found, Generation)
-        )
+        row = Row(tuple(messages), tools=tools)
+        asked = {"do": "render", "row": client.written(row), "prompt": add_generation_prompt}
         try:
-            with bounded_memory():
-                return generation.rendered(self.compiled, **values, **self.special_tokens)
-        except (TooLong, MemoryError) as error:
-            why = f"{error}" or f"it takes more than {MORE_BYTES // 2**20:,} MiB of memory"
-            raise TemplateRunsAway(f"{_REFUSES}: {why}.", hint=_OTHER) from None
-        except REFUSALS as error:
-            raise DataRefused(f"{_REFUSES}: {error}.", hint=_OTHER) from error
+            return client.text_and_spans(
+                *client.ask([self.loaded], asked | self.date, waits=client.row_waits([row])[:1])
+            )
+        except Fault as fault:
+            raise refusal(fault) from None
 
     def golden_sha256(self) -> str:
         """SHA-256 (hex) of a fixed conversation, rendered: changes if the rendering changes."""
         return hashlib.sha256(self.render(GOLDEN).encode()).hexdigest()
+
+    @property
+    def loaded(self) -> Loaded:
+        """What the child process is given of it."""
+        special = json.dumps(self.special_tokens)
+        key = f"{self.sha256} {hashlib.sha256(special.encode()).hexdigest()}"
+        request = {
+            "do": "compile",
+            "template": key,
+            "special": self.special_tokens,
+            "marks": self.marks,
+        }
+        return Loaded(key, request, self.source.encode(), limits.RENDER_SECONDS)
+
+    @property
+    def date(self) -> dict[str, str]:
+        """The part of a request that says which day it is."""
+        return {"now": self.now().isoformat()}
+
+
+def refusal(fault: Fault) -> DataRefused:
+    """Return the error of a template that did not render a conversation."""
+    why = {
+        "late": f"it takes longer than {limits.RENDER_SECONDS:g} seconds",
+        "slow": f"it takes longer than {limits.TURN_SECONDS:g} seconds for each turn",
+        "memory": f"it takes more than {limits.MORE_BYTES // 2**20:,} MiB of memory",
+        "size": f"it prints more than {fault.said} characters",
+        "ended": f"its process ended with {fault.said}",
+    }
+    if fault.kind not in why:
+        return DataRefused(f"{_REFUSES}: {fault.said.rstrip('.')}.", hint=OTHER)
+    runs_away = TemplateRunsAway(f"{_REFUSES}: {why[fault.kind]}.", hint=OTHER)
+    runs_away.place = fault.place
+    return runs_away
 
 
 def load_template(
@@ -139,7 +144,7 @@ def load_template(
     config = _json_file(folder / "tokenizer_config.json")
     own = file or folder / "chat_template.jinja"
     named = _named(config.get("chat_template"))
-    source = text.read(own) if file or own.is_file() else named
+    source = _jinja(own) if file or os.path.lexists(own) else named
     if not source:
         raise DataRefused(
             f"`{folder}` has no chat template, so its rows cannot be rendered.",
@@ -154,31 +159,52 @@ def compile_template(
     *,
     now: Callable[[], datetime] = lambda: FIXED_NOW,
 ) -> ChatTemplate:
-    """Compile Jinja text in a sandbox with the names that transformers gives templates."""
-    environment = Sandbox(
-        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
-    )
-    environment.filters["tojson"] = _tojson
-    environment.globals["namespace"] = _Namespace
-    environment.globals["raise_exception"] = _raise
-    environment.globals["strftime_now"] = lambda form: now().strftime(form)
+    """Return a template of Jinja text. Raises DataRefused where that is not valid."""
+    if len(source) > limits.TEMPLATE_CHARS:
+        raise _invalid(f"it has more than {limits.TEMPLATE_CHARS:,} characters")
+    if not _is_text(source):
+        raise _invalid("it has half a character, such as `\\ud83d` alone")
+    template = ChatTemplate(source, special_tokens, now)
     try:
-        with bounded_memory():  # Jinja makes what is constant of it at once
-            compiled = environment.from_string(source)
-    except REFUSALS as error:
-        raise DataRefused(f"The chat template is not valid Jinja: {error}.", hint=_OTHER) from error
-    return ChatTemplate(source, compiled, special_tokens, now)
+        client.load(template.loaded)
+    except Fault as fault:
+        said = {
+            "late": f"it takes longer than {limits.RENDER_SECONDS:g} seconds to compile",
+            "memory": f"it takes more than {limits.MORE_BYTES // 2**20:,} MiB to compile",
+            "ended": f"the process that compiles it ended with {fault.said}",
+        }
+        raise _invalid(said.get(fault.kind, fault.said)) from None
+    return template
+
+
+def _invalid(why: str) -> DataRefused:
+    return DataRefused(f"The chat template is not valid Jinja: {why.rstrip('.')}.", hint=OTHER)
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _json_file(path: Path) -> dict[str, Any]:
-    return text.read_json_object(path) if path.is_file() else {}
+    """Return a JSON object; what is no plain file is refused, and not passed over."""
+    if not os.path.lexists(path):
+        return {}
+    return text.read_json_object(path, limit_bytes=limits.CONFIG_BYTES)
+
+
+def _jinja(path: Path) -> str:
+    return text.read(path, limit_bytes=4 * limits.TEMPLATE_CHARS)
 
 
 def _named(value: object) -> str:
     if isinstance(value, list):
-        named = (item for item in value if isinstance(item, dict))
-        found = {item.get("name"): item.get("template") for item in named}
-        value = found.get("default")
+        named = [item for item in value if isinstance(item, dict)]
+        found = [item.get("template") for item in named if item.get("name") == "default"]
+        value = found[-1] if found else ""
     return value if isinstance(value, str) else ""
 
 
@@ -187,26 +213,6 @@ def _special(config: dict[str, Any]) -> dict[str, str]:
     for name in SPECIAL:
         value = config.get(name)
         value = value.get("content") if isinstance(value, dict) else value
-        if isinstance(value, str):
+        if isinstance(value, str) and len(value) <= _SPECIAL_CHARS:
             tokens[name] = value
     return tokens
-
-
-def _raise(message: str) -> None:
-    raise jinja2.TemplateError(message)
-
-
-def _tojson(
-    value: object,
-    ensure_ascii: bool = False,
-    indent: int | None = None,
-    separators: tuple[str, str] | None = None,
-    sort_keys: bool = False,
-) -> str:
-    return json.dumps(
-        value,
-        ensure_ascii=ensure_ascii,
-        indent=indent,
-        separators=separators,
-        sort_keys=sort_keys,
-    )

@@ -15,6 +15,10 @@ KEPT = frozenset(
 )  # fmt: skip
 """Keys of a turn that chat templates read: those of TRL 1.16's `chat_templates`, and Cohere's."""
 
+MOST_TURNS = 2048
+"""The longest conversation. Each beginning of one is rendered, so its time grows with the square
+of its turns."""
+
 
 def said(raw: RawRow, column: str, role: str) -> list[Message]:
     """Return what a column says: its list of turns, or its text as one turn of `role`."""
@@ -38,6 +42,8 @@ def turns(raw: RawRow, column: str) -> list[Message]:
     found = raw.values.get(column)
     if not isinstance(found, list) or not found:
         raise fault(raw, f"has no list of turns in `{column}`")
+    if len(found) > MOST_TURNS:
+        raise fault(raw, f"has {len(found):,} turns, more than the {MOST_TURNS:,} of the limit")
     return [_turn(raw, number, turn) for number, turn in enumerate(found, 1)]
 
 

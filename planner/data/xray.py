@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from tokenizers import Tokenizer
-
+from planner.data.apart.client import Tokens
 from planner.data.encode import IGNORED, encoded
 from planner.data.rows import Row
 from planner.data.template import ChatTemplate
+from planner.data.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,16 @@ def xray(row: Row, template: ChatTemplate, tokenizer: Tokenizer) -> XRay:
         for number, (first, last), counts in zip(found.input_ids, offsets, scored, strict=True)
     )
     return XRay(text, tokens, tuple(_pieces(text, offsets, scored)))
+
+
+def last_scored(found: Tokens) -> str:
+    """Return the text of the last piece that is scored; empty without any."""
+    end = found.scored.rfind(1) + 1
+    if not end:
+        return ""
+    begin = found.scored.rfind(0, 0, end) + 1
+    start = found.offsets[2 * begin] if begin else 0
+    return found.text[start : found.offsets[2 * end] if end < len(found.ids) else len(found.text)]
 
 
 def cut(found: XRay, length: int) -> XRay:

@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from lockfiles import text
 from lockfiles.errors import UsageProblem
+from planner import config_json
 from planner.architecture import Architecture, architecture
 from planner.catalogue import find_model, nearest_models
 from planner.parameters import parameter_count
@@ -60,7 +60,7 @@ def find(name: str) -> FitModel:
 def _from_file(path: Path) -> FitModel:
     if path.suffix != ".json":
         raise UsageProblem(f"`{path}` is no `{_CONFIG}`.", hint=_WAYS)
-    shape = architecture(text.read_json_object(path), str(path))
+    shape = architecture(config_json.read(path), str(path))
     return FitModel(str(path), "file", shape, parameter_count(shape))
 
 
@@ -74,7 +74,7 @@ def _from_hub(repo: str) -> FitModel:
     except UsageProblem as problem:
         sentence = f"{problem.message.removesuffix('.')}{_like(repo)}."
         raise UsageProblem(sentence, hint=problem.hint) from None
-    shape = architecture(text.read_json_object(path), f"{repo}/{_CONFIG}")
+    shape = architecture(config_json.read(path), f"{repo}/{_CONFIG}")
     return FitModel(repo, "hub", shape, parameter_count(shape))
 
 

@@ -55,16 +55,20 @@ def in_folder(folder: str, names: Sequence[str]) -> Config | None:
 
 def converted(names: Sequence[str]) -> tuple[Config, ...]:
     """Return what the Hub has converted to Parquet: it writes `config/split/0000.parquet`."""
-    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    found: dict[str, dict[str, list[str]]] = {}
     for name in sorted(names):
         match name.split("/"):
             case [config, split, file] if file.endswith(".parquet"):
-                splits = found.setdefault(config, {})
-                splits[split] = (*splits.get(split, ()), name)
+                found.setdefault(config, {}).setdefault(split, []).append(name)
     if not found:
         raise Unreadable("it holds no data files")
     return tuple(
-        Config(name, len(found) == 1 or name == DEFAULT, splits) for name, splits in found.items()
+        Config(
+            name,
+            len(found) == 1 or name == DEFAULT,
+            {split: tuple(files) for split, files in splits.items()},
+        )
+        for name, splits in found.items()
     )
 
 

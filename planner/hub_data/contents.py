@@ -9,14 +9,16 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from lockfiles import text
+from lockfiles import files, text
 from lockfiles.errors import UsageProblem
 from planner.cache import cache_folder, writing
 from planner.hub_client import client, sentences
+from planner.hub_data.apart import card_configs
 from planner.models import FileFact
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ CONVERTED = "refs/convert/parquet"
 _CARD = "README.md"
 _CARD_LIMIT_BYTES = 10 << 20
 """What is larger is no card, and is not read."""
+_MOST_FILES = 200_000
+"""What is looked at of a repository; the Hub advises 100,000 files at most."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _TIMEOUT_SECONDS = 30.0
 
@@ -91,7 +95,7 @@ def folder(repo: str) -> Path:
 
 
 def _asked(api: "HfApi", repo: str, revision: str, kept: Contents | None) -> Contents | None:
-    from huggingface_hub import RepoFile, metadata_load
+    from huggingface_hub import RepoFile
     from huggingface_hub.errors import RevisionNotFoundError
 
     with sentences(repo, revision, kind="dataset"):
@@ -105,25 +109,20 @@ def _asked(api: "HfApi", repo: str, revision: str, kept: Contents | None) -> Con
         if kept and kept.commit == info.sha:
             return kept
         tree = api.list_repo_tree(repo, recursive=True, revision=info.sha, repo_type="dataset")
-        files = [file for file in tree if isinstance(file, RepoFile)]
+        entries = list(islice(tree, _MOST_FILES + 1))
+        if len(entries) > _MOST_FILES:
+            raise UsageProblem(
+                f"The dataset `{repo}` has more than {_MOST_FILES:,} files and folders.",
+                hint="fetch the files that you need with `hf download`, and name one of them",
+            )
+        found = [file for file in entries if isinstance(file, RepoFile)]
         card = None
-        if any(file.path == _CARD and file.size <= _CARD_LIMIT_BYTES for file in files):
+        if any(file.path == _CARD and file.size <= _CARD_LIMIT_BYTES for file in found):
             path = api.hf_hub_download(repo, _CARD, revision=info.sha, repo_type="dataset")
-            card = _configs(metadata_load, path)
-    facts = (FileFact(f.path, f.size, f.lfs.sha256 if f.lfs else "") for f in files)
+            card = card_configs(files.read_bounded(path, _CARD_LIMIT_BYTES))
+    facts = (FileFact(f.path, f.size, f.lfs.sha256 if f.lfs else "") for f in found)
     ordered = tuple(sorted(facts, key=lambda file: file.name))
     return Contents(repo, revision, info.sha, ordered, card)
-
-
-def _configs(load: Callable[[str], dict[str, Any] | None], path: str) -> Any:
-    """Return what stands under `configs` in a card, as JSON has it; a card may be no YAML."""
-    import yaml
-
-    try:
-        found = (load(path) or {}).get("configs")
-    except (ValueError, yaml.YAMLError, RecursionError) as problem:
-        return f"no YAML: {str(problem).partition(chr(10))[0]}"
-    return json.loads(json.dumps(found, default=str))
 
 
 def _kept(repo: str, revision: str, place: Path) -> Contents | None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from lockfiles.errors import UsageProblem
 from lockfiles.lock import is_data_file_name
-from planner.hub_data.configs import DEFAULT, Config, configs, converted, in_folder
+from planner.hub_data.apart import configs
+from planner.hub_data.configs import DEFAULT, Config, converted, in_folder
 from planner.hub_data.contents import CONVERTED, Contents, Look
 from planner.hub_data.kinds import Unreadable, row_files
 from planner.hub_data.reference import MAIN, Reference

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from lockfiles.errors import UsageProblem
+from lockfiles.harmless import one_line
+from lockfiles.intent import MOST_SHOWN_CHARS
 from lockfiles.nearest import nearest
 from planner.interview.question import Both, Question, When, normal
 from planner.interview.questions import BY_KEY, QUESTIONS
@@ -66,10 +68,11 @@ class _File:
 
     def place(self, key: str) -> str:
         """Return a key with its line."""
+        shown = one_line(key, most=MOST_SHOWN_CHARS)
         return (
-            f"`{key}` on line {self.lines[key]} of `{self.name}`"
+            f"`{shown}` on line {self.lines[key]} of `{self.name}`"
             if key in self.lines
-            else f"`{key}`"
+            else f"`{shown}`"
         )
 
     def example(self, question: Question) -> str:

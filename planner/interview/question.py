@@ -2,9 +2,13 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from lockfiles import limits
+from lockfiles.files import path_problem
+from lockfiles.harmless import is_harmless, one_line
 
 Kind = Literal["text", "path", "integer", "number", "boolean", "choice", "choices", "names"]
 
@@ -130,6 +134,12 @@ class Question:
     """What is wrong with a value of the right type, to follow the key, or None."""
     required: bool = False
     """True where an empty answer is none, when the question applies."""
+    most_chars: int = limits.MOST_LABEL_CHARS
+    """Characters that a text has at most."""
+    has_lines: bool = False
+    """True where a text may have several lines."""
+    is_place: bool = False
+    """True where a text may be a path, too."""
 
     @property
     def table(self) -> str:
@@ -152,15 +162,17 @@ def normal(question: Question, value: object) -> object:
     if question.choices:
         value = _chosen(question, value)
     elif isinstance(value, (list, tuple)):
-        value = tuple(sorted({name.strip() for name in value} - {""}))
+        value = _names(value)
     elif question.kind == "number":
-        value = float(str(value))
+        value = _float(value)
     elif isinstance(value, str):
         value = value.strip()
         if not value and question.required:
             raise ValueError("must not be empty")
         if not value:
             return value
+        if problem := _text_problem(question, value):
+            raise ValueError(problem)
     if problem := question.validate(value):
         raise ValueError(problem)
     return value
@@ -184,6 +196,35 @@ def from_text(question: Question, text: str) -> object:
     return normal(question, typed)
 
 
+def _names(given: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(sorted({name.strip() for name in given} - {""}))
+    most = limits.MOST_NAME_CHARS
+    if len(names) > limits.MOST_TARGETS:
+        raise ValueError(f"must be at most {limits.MOST_TARGETS} names")
+    if not all(len(name) <= most and is_harmless(name) for name in names):
+        raise ValueError(f"must be names of at most {most} characters, without control characters")
+    return names
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number beyond every range
+        return math.inf if value > 0 else -math.inf
+
+
+def _text_problem(question: Question, text: str) -> str | None:
+    """Return why a text has no place in a lock, or names no file; to follow the key."""
+    if question.kind == "path" or question.is_place:
+        return path_problem(text)
+    if len(text) > question.most_chars:
+        return f"must have at most {question.most_chars:,} characters"
+    if not is_harmless(text.replace("\n", "").replace("\t", "") if question.has_lines else text):
+        lines = "" if question.has_lines else " on one line,"
+        return f"must be text{lines} without control characters"
+    return None
+
+
 def _has_type(kind: Kind, value: object) -> bool:
     if kind == "boolean":
         return isinstance(value, bool)
@@ -203,7 +244,8 @@ def _chosen(question: Question, value: object) -> object:
     for item in picked:
         if item not in question.choices:
             known = ", ".join(f"`{choice}`" for choice in question.choices)
-            raise ValueError(f"must be one of {known}, not `{item}`")
+            shown = one_line(item, most=limits.MOST_NAME_CHARS)
+            raise ValueError(f"must be one of {known}, not `{shown}`")
     if question.kind == "choice":
         return value
     return tuple(choice for choice in question.choices if choice in picked)

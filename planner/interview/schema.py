@@ -73,6 +73,8 @@ def _property(question: Question) -> dict[str, object]:
     if question.kind == "names":
         result["items"] = {"type": "string"}
         result["uniqueItems"] = True
+    if question.kind == "text" and not question.is_place:
+        result["maxLength"] = question.most_chars
     return result | _range(question)
 
 

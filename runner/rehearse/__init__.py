@@ -69,7 +69,7 @@ def _run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | variables,
+        env=variables,
     ) as child:
         while True:
             try:

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lockfiles import text
 from lockfiles.lock import Lock
+from planner import config_json
 from planner.data.corpus import Corpus
+from planner.model_folder import CONFIG, is_weights
 from runner import hub_rows, places, verify
 from runner.download import download
 from runner.verify import Told, silent
-
-_CONFIG = "config.json"
 
 
 @dataclass(frozen=True)
@@ -37,18 +36,17 @@ def read(lock: Lock, at: Path, located: Mapping[str, Path], told: Told = silent)
     missing = [name for name in places.wanted(lock) if name not in found]
     if "model" in missing:
         places.check_named(missing)
-    folder = _small_files(lock, found.get("model"), told)
-    rows = None
-    if not missing:
-        rows = verify.corpus_of(lock, folder, hub_rows.fetched(lock, found, told), told)
-    return Inputs(text.read_json_object(folder / _CONFIG), rows, tuple(missing))
+    folder = found.get("model") or _small_files(lock, told)
+    with verify.model_of(lock, folder, told=told, weights=False) as base:
+        config, rows = config_json.read(base.folder / CONFIG), None
+        if not missing:
+            here = hub_rows.fetched(lock, found, told)
+            rows = verify.corpus_of(lock, base.folder, here, told)
+    return Inputs(config, rows, tuple(missing))
 
 
-def _small_files(lock: Lock, here: Path | None, told: Told) -> Path:
-    """Return the folder of the model's configuration and tokenizer, compared with the lock."""
-    small = [file for file in lock.model.files if not file.name.endswith(".safetensors")]
+def _small_files(lock: Lock, told: Told) -> Path:
+    """Return the folder of a Hub model's configuration and tokenizer, fetched and compared."""
+    small = [file for file in lock.model.files if not is_weights(file.name)]
     model = lock.model.model_copy(update={"files": small})
-    if here is None:
-        return download(model, None, lambda done, total: told("downloading", done, total, "bytes"))
-    verify.check_model(lock.model_copy(update={"model": model}), here, told)
-    return here
+    return download(model, None, lambda done, total: told("downloading", done, total, "bytes"))

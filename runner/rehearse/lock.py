@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from lockfiles.lock import Lock
+from planner.architecture import of_lock
 from planner.batches import packed
 from planner.candidates import AUTOCAST
 from planner.data.corpus import Corpus
 from planner.data.encode import Encoded
 from planner.data.order import epoch_order
 from planner.data.part import Part
-from planner.models import Architecture, ModelFacts
+from planner.models import ModelFacts
 from planner.profile import Profile
 from runner.rehearse.case import Case
 
@@ -51,9 +52,8 @@ def profile_of(lock: Lock, longest: int, padded: bool) -> Profile:
 
 def model_of(lock: Lock) -> ModelFacts:
     """Return what a lock knows of its model, without its files."""
-    fields: dict[str, Any] = dict(lock.model.architecture)
-    shape = Architecture(family=lock.model.family, context=lock.model.context_tokens, **fields)
-    return ModelFacts(lock.model.source, (), shape, lock.model.parameters, lock.model.dtype)
+    model = lock.model
+    return ModelFacts(model.source, (), of_lock(model), model.parameters, model.dtype)
 
 
 def longest_batch(lengths: Sequence[int], lock: Lock) -> list[int]:

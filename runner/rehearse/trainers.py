@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from transformers import AutoTokenizer, PreTrainedModel, TrainerCallback
+from transformers import PreTrainedModel, TrainerCallback
 from trl import DPOConfig, DPOTrainer, RewardConfig, RewardTrainer
 
 from runner.demo import files
@@ -46,7 +46,7 @@ def trainer_of(
     shared = {
         "model": model,
         "train_dataset": Dataset.from_dict(rows),
-        "processing_class": AutoTokenizer.from_pretrained(TOKENIZER),
+        "processing_class": sft.padding_of(TOKENIZER),
         "peft_config": adapter,
         "callbacks": list(callbacks),
     }

@@ -6,14 +6,19 @@ a `failed` event. What is unexpected has its traceback in the run's `log.txt`.
 """
 
 import json
+import os
+import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
 from lockfiles.errors import RunFailed, Stopped, TunelockError
 from lockfiles.files import write_whole
+from runner.heartbeat import heartbeat
+from runner.line import Line
 from runner.road import context
 
 REPORT = "report.json"
@@ -23,6 +28,19 @@ REPORT = "report.json"
 def main(job: Path) -> int:
     """Carry out the stage of a job and return the exit code."""
     given = context.read(job)
+    with heartbeat(lambda: _beat(given.line), context.beat_seconds(job)):
+        return _carry_out(given)
+
+
+def _beat(line: Line) -> None:
+    """Tell the supervisor that this process lives; where it is gone, stop as it would ask."""
+    line.beat()
+    if line.broken:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise BrokenPipeError("the supervisor is gone")
+
+
+def _carry_out(given: context.Context) -> int:
     begun = time.monotonic()
     given.line.send("started")
     try:
@@ -34,7 +52,8 @@ def main(job: Path) -> int:
     except TunelockError as problem:
         return _failed(given, problem)
     except Exception as problem:
-        traceback.print_exc()
+        with suppress(OSError):  # the log's disk may be what is full
+            traceback.print_exc()
         return _failed(given, _unexpected(given, problem))
     given.line.send("done", seconds=round(time.monotonic() - begun, 3))
     return 0
@@ -42,7 +61,11 @@ def main(job: Path) -> int:
 
 def _failed(given: context.Context, problem: TunelockError) -> int:
     given.line.send(
-        "failed", message=problem.message, hint=problem.hint, exit_code=problem.exit_code
+        "failed",
+        message=problem.message,
+        hint=problem.hint,
+        details=list(problem.details),
+        exit_code=problem.exit_code,
     )
     return problem.exit_code
 

@@ -9,8 +9,13 @@ from lockfiles import lock
 from lockfiles.errors import UsageProblem
 from lockfiles.lock import Lock
 from planner.data.names import SplitName
-from runner.folder import StagePlace
+from runner.download import cached
+from runner.folder import LOCK, STAGES, StagePlace
+from runner.heartbeat import BEAT_SECONDS
 from runner.line import Line
+from runner.safe_folder import OwnFolder
+
+_MOST_JOB_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,14 @@ class Context:
         return max(count for count in counts if isinstance(count, int))
 
     def result(self, stage: str) -> Path:
-        """Return the folder of a stage that is done."""
-        return place(self.lock, self.run, stage).final
+        """Return the folder of a stage that is done, which holds folders and plain files only.
+
+        Raises UsageProblem where it holds a link, or what is not this user's.
+        """
+        at = place(self.lock, self.run, stage)
+        if stage != self.stage:  # this stage's own is where its result will stand
+            at.check()
+        return at.final
 
     def report(self, stage: str) -> dict[str, Any]:
         """Return what a done stage reported; empty where the lock has no such stage."""
@@ -58,8 +69,11 @@ class Context:
 
     @property
     def model(self) -> Path:
-        """The folder of the base model."""
-        place = self.places.get("model") or Path(str(self.report("prepare")["model"]))
+        """The folder of the base model: where the person or the Hub's cache has it.
+
+        No file of the run folder says so, which may be a stranger's.
+        """
+        place = self.places.get("model") or cached(self.lock.model)
         if not place.is_dir():
             raise UsageProblem(
                 f"The base model is no longer in `{place}`.",
@@ -75,21 +89,32 @@ class Context:
         return self.result("train") / "result"
 
 
-def place(run_lock: Lock, run: Path, stage: str) -> StagePlace:
-    """Return where a stage of a run works and stands."""
-    names = [one.name for one in run_lock.stage]
-    return StagePlace(list(names).index(stage) + 1, stage, run / "stages")  # type: ignore[arg-type]
+def place(run_lock: Lock, run: Path, stage: str, held: OwnFolder | None = None) -> StagePlace:
+    """Return where a stage of a run works and stands; `held` is the run's folder, open."""
+    names = [str(one.name) for one in run_lock.stage]
+    return StagePlace(names.index(stage) + 1, stage, run / STAGES, held)
 
 
 def read(job: Path) -> Context:
     """Read the job that the supervisor wrote."""
-    values = json.loads(job.read_text(encoding="utf-8"))
+    values = _values(job)
     run = Path(values["run"])
     return Context(
-        lock=lock.read(run / "run.lock"),
+        lock=lock.read(run / LOCK),
         stage=values["stage"],
         run=run,
         work=Path(values["work"]),
         places={name: Path(path) for name, path in values["places"].items()},
         line=Line.from_environment(),
     )
+
+
+def beat_seconds(job: Path) -> float:
+    """Return how long there is between two heartbeats of the stage process of a job."""
+    return float(_values(job).get("beat_seconds", BEAT_SECONDS))
+
+
+def _values(job: Path) -> dict[str, Any]:
+    with OwnFolder.open(job.parent) as work:
+        values: dict[str, Any] = json.loads(work.read(job.name, _MOST_JOB_BYTES))
+    return values

@@ -1,40 +1,46 @@
 """Evaluate: the base against the tuned model, on rows that training never saw."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from lockfiles.receipt import Score
 from planner.data.encode import Encoded, load_tokenizer
+from planner.data.tokenizer import Tokenizer
+from runner import verify
 from runner.road.context import Context
+from runner.road.made import left
 from runner.road.rows import picked, prepared, shown, wanted
 from runner.road.train import use_threads
+from runner.stages import sft
 from runner.stages.evaluate import Question, evaluate
+from runner.view import View
 
 
 def run(given: Context) -> dict[str, Any]:
     """Score both models, send an event for each, and show some of the tuned one's answers."""
     use_threads(given.lock.exactness.threads)
     rows = prepared(given, given.settings["rows"])
-    base = _load(given.model, given.lock.train.dtype)
-    scores = {"base": _score(given, base, rows, "base")}
-    if given.lock.method.kind == "full":
-        tuned = _load(given.result("train") / "result", given.lock.train.dtype)
-    else:
-        tuned = PeftModel.from_pretrained(base, given.result("train") / "result")
-    scores["tuned"] = _score(given, tuned, rows, "tuned")
-    _show(given, tuned, rows)
+    with verify.model_of(given.lock, given.model, given.work) as view:
+        base = _load(view, given.lock.train.dtype)
+        scores = {"base": _score(given, base, rows, "base")}
+        with left(given, "train") as trained:
+            if given.lock.method.kind == "full":
+                tuned = _load(trained, given.lock.train.dtype)
+            else:
+                tuned = sft.adapted(base, trained.folder, given.lock.method)
+        scores["tuned"] = _score(given, tuned, rows, "tuned")
+        _show(given, tuned, rows, load_tokenizer(view.folder))
     return {name: asdict(score) for name, score in scores.items()}
 
 
-def _load(folder: Path, dtype: str) -> PreTrainedModel:
+def _load(view: View, dtype: str) -> PreTrainedModel:
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=False
+        view.folder, dtype=getattr(torch, dtype), **sft.SAFE
     )
+    view.check()
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -56,9 +62,11 @@ def _score(given: Context, model: PreTrainedModel, rows: list[Encoded], name: st
     return score
 
 
-def _show(given: Context, model: PreTrainedModel, rows: list[Encoded]) -> None:
+def _show(
+    given: Context, model: PreTrainedModel, rows: list[Encoded], tokenizer: Tokenizer
+) -> None:
     """Send the tuned model's greedy answers to a few held-out rows."""
-    template, tokenizer = given.lock.template, load_tokenizer(given.model)
+    template = given.lock.template
     for row, turns in zip(picked(rows, given.samples), shown(given), strict=True):
         question = Question(row.input_ids, row.labels)
         prompt = list(row.input_ids[: question.answer_begins])

@@ -1,10 +1,12 @@
 """GGUF: a file for each level, made from the tuned model, and its answers to held-out rows."""
 
+from pathlib import Path
 from typing import Any
 
 from runner import verify
 from runner.preflight import gguf_can_answer
 from runner.road.context import Context
+from runner.road.made import left
 from runner.road.rows import picked, prepared, shown, wanted
 from runner.stages.gguf.convert import convert
 from runner.stages.gguf.native import sample
@@ -15,6 +17,11 @@ SPARE_TOKENS = 8
 
 def run(given: Context) -> dict[str, Any]:
     """Write `NAME-LEVEL.gguf` for each level of the lock, each under its name only when whole."""
+    with left(given, "merge" if "merge" in given.lock.integrity else "train") as tuned:
+        return _written(given, tuned.folder)
+
+
+def _written(given: Context, tuned: Path) -> dict[str, Any]:
     levels = given.settings["levels"]
     made: dict[str, dict[str, Any]] = {}
     for number, level in enumerate(levels):
@@ -22,7 +29,7 @@ def run(given: Context) -> dict[str, Any]:
             "progress", what=f"writing {level}", done=number, total=len(levels), unit="files"
         )
         path = given.work / f"{given.lock.intent.name}-{level}.gguf"
-        facts = convert(given.tuned, path, level)
+        facts = convert(tuned, path, level)
         if facts.fallbacks:
             given.line.send("warning", text=_fallback(level, facts.fallbacks))
         where = (given.result("gguf") / path.name).relative_to(given.run)

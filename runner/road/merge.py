@@ -4,7 +4,9 @@ import shutil
 from typing import Any
 
 from lockfiles import digest
+from runner import verify
 from runner.road.context import Context
+from runner.road.made import left, own_template
 from runner.road.train import use_threads
 from runner.stages.merge import merge
 
@@ -15,13 +17,18 @@ def run(given: Context) -> dict[str, Any]:
     given.line.send("progress", what="merging", done=0, total=1, unit="models")
     out = given.work / "model"
     shutil.rmtree(out, ignore_errors=True)
-    merge(
-        given.model,
-        given.result("train") / "result",
-        out,
-        given.places.get("template"),
-        given.lock.template.end_ids,
-    )
+    with (
+        verify.model_of(given.lock, given.model, given.work) as base,
+        left(given, "train") as adapter,
+    ):
+        merge(
+            base.folder,
+            adapter.folder,
+            out,
+            given.lock.method,
+            own_template(given),
+            given.lock.template.end_ids,
+        )
     files = sorted(out.glob("*.safetensors"))
     size = sum(file.stat().st_size for file in files)
     where = given.result("merge") / "model"

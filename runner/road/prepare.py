@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from planner.data import held_out
 from planner.data.encode import write_encoded
-from runner import hub_rows, verify
+from runner import hub_rows, preflight, verify
 from runner.road.context import Context
 from runner.road.rows import picked, write_shown
 
@@ -22,9 +23,13 @@ def run(given: Context) -> dict[str, Any]:
         )
     else:
         model = given.places["model"]
-        verify.check_model(given.lock, model, told)
     places = hub_rows.fetched(given.lock, given.places, told)
-    rows = verify.corpus_of(given.lock, model, places, told)
+    fetched = given.lock.model.source.startswith("hf:")  # its weights were hashed a moment ago
+    with verify.model_of(given.lock, model, given.work, told, hashes=not fetched) as base:
+        preflight.check_exports(given.lock, base.folder)
+        rows = verify.corpus_of(given.lock, base.folder, places, told)
+    for sentence in held_out.sentences(rows):
+        given.line.send("warning", text=sentence)
     for part in rows.parts:
         write_encoded(given.work / "rows" / part.split, part.encoded)
     held = rows.part(given.held) if given.held else None

@@ -1,29 +1,44 @@
-"""Push: the adapter, the merged model and the GGUF files to one Hub repository, in one commit."""
+"""Push: the adapter, the merged model and the GGUF files to one Hub repository, in one commit.
 
-import os
-import shutil
+What leaves the machine is a closed list: files of known names that a stage of this run made, the
+lock, and a model card of ours. No pickle is among them, no path of this machine and no row.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lockfiles.errors import RunFailed, UsageProblem
+from lockfiles import digest
+from lockfiles.errors import DigestDiffers, RunFailed, UsageProblem
+from lockfiles.files import write_whole
+from planner.model_folder import SMALL
 from runner.road.context import Context
+from runner.stages import card
+from runner.stages.finish import ADAPTER_CONFIG
 from runner.stages.push import push
+
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+_KNOWN = SMALL | {ADAPTER_CONFIG, ADAPTER_WEIGHTS, "model.safetensors"}
+"""What a stage leaves of a model, besides shards of its weights."""
+_SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 
 
 def run(given: Context) -> dict[str, Any]:
-    """Push what the run made, and report the commit. Done again, it changes nothing.
+    """Push what the run made, and report the commit and each file that was sent.
 
-    Raises RunFailed where the Hub refuses: what was trained stands, and only the push is done
-    again.
+    Done again, it changes nothing. Raises RunFailed where the Hub refuses: what was trained
+    stands, and only the push is done again.
     """
-    folder = _collected(given)
+    files = collected(given)
 
     def told(done: int, total: int) -> None:
         given.line.send("progress", what="pushing", done=done, total=total, unit="bytes")
 
     try:
         pushed = push(
-            folder,
+            files,
             given.settings["to"],
             private=given.settings["private"],
             message=f"Tuned with Tunelock ({given.lock.integrity['train'][:8]})",
@@ -32,25 +47,54 @@ def run(given: Context) -> dict[str, Any]:
     except UsageProblem as problem:
         raise RunFailed(problem.message, hint=problem.hint) from problem
     given.line.send("artifact", what="Hub repository", path=pushed.url)
-    return {"url": pushed.url, "commit": pushed.commit}
+    return {
+        "url": pushed.url,
+        "commit": pushed.commit,
+        "repo": given.settings["to"],
+        "sent": [asdict(one) for one in pushed.sent],
+    }
 
 
-def _collected(given: Context) -> Path:
-    """Return a folder of links to what is pushed: the model, its adapter beside it, the files."""
-    folder = given.work / "repository"
-    shutil.rmtree(folder, ignore_errors=True)
-    _link(given.tuned, folder)
-    if given.lock.method.kind != "full" and "merge" in given.lock.integrity:
-        _link(given.result("train") / "result", folder / "adapter")
-    if "gguf" in given.lock.integrity:
-        for file in given.result("gguf").glob("*.gguf"):
-            os.symlink(file.resolve(), folder / file.name)
-    os.symlink((given.run / "run.lock").resolve(), folder / "run.lock")
-    return folder
+def collected(given: Context) -> dict[str, Path]:
+    """Return what is pushed, by its names in the repository.
+
+    Raises DigestDiffers where tensors are not those that their stage reported.
+    """
+    lock, merged = given.lock, "merge" in given.lock.integrity
+    found = dict(_model(given, "merge" if merged else "train"))
+    if merged:
+        found |= {f"adapter/{name}": path for name, path in _model(given, "train")}
+    found |= dict(_gguf(given))
+    found["run.lock"] = given.run / "run.lock"
+    readme = given.work / card.NAME
+    write_whole(readme, card.card(lock, given.report("evaluate")).encode())
+    return found | {card.NAME: readme}
 
 
-def _link(source: Path, target: Path) -> None:
-    target.mkdir(parents=True)
-    for file in source.iterdir():
-        if file.is_file():
-            os.symlink(file.resolve(), target / file.name)
+def _model(given: Context, stage: str) -> Iterator[tuple[str, Path]]:
+    """Yield the files of a model that a stage left, its tensors compared with its report."""
+    folder = given.result(stage) / ("model" if stage == "merge" else "result")
+    here = {path.name: path for path in sorted(folder.iterdir()) if _is_model_file(path)}
+    weights = [path for name, path in here.items() if name.endswith(".safetensors")]
+    reported = given.report(stage).get("digests")
+    if not isinstance(reported, dict) or digest.of_tensors(weights) not in reported.values():
+        raise DigestDiffers(
+            f"The tensors in `{folder}` are no longer those that their stage left.",
+            hint="put them back, or train again with `tunelock run run.lock --fresh`",
+        )
+    yield from here.items()
+
+
+def _is_model_file(path: Path) -> bool:
+    plain = path.is_file() and not path.is_symlink()
+    return plain and (path.name in _KNOWN or _SHARD.fullmatch(path.name) is not None)
+
+
+def _gguf(given: Context) -> Iterator[tuple[str, Path]]:
+    """Yield the GGUF file of each level of the lock."""
+    levels: list[str] = next(
+        (s.settings["levels"] for s in given.lock.stage if s.name == "gguf"), []
+    )
+    for level in levels:
+        name = f"{given.lock.intent.name}-{level}.gguf"
+        yield name, given.result("gguf") / name

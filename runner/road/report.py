@@ -7,6 +7,7 @@ from typing import Any
 import jinja2
 
 from lockfiles import digest, receipt
+from lockfiles.harmless import one_line
 from lockfiles.receipt import Digests, Evaluation, Measured, Receipt, Score
 from runner import preflight
 from runner.road.context import Context
@@ -45,10 +46,17 @@ def receipt_of(given: Context) -> Receipt:
 def page(given: Context, made: Receipt) -> str:
     """Return the report as one HTML page that needs nothing else."""
     source = (Path(__file__).parent / "report.html.jinja").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, finalize=_shown
+    )
     return environment.from_string(source).render(
         lock=given.lock,
         receipt=made,
         files=given.report("gguf").get("gguf", {}),
         samples=given.report("gguf").get("samples", []),
     )
+
+
+def _shown(value: object) -> object:
+    """Return a value with every character visible; what it has of HTML is escaped after this."""
+    return one_line(value) if isinstance(value, str) else value

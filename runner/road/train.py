@@ -8,10 +8,12 @@ from lockfiles import digest
 from lockfiles.errors import DigestDiffers, RunFailed, Stopped
 from planner.data.encode import Encoded, stream_sha256
 from planner.data.order import epoch_order
+from runner import verify
 from runner.road.context import Context
+from runner.road.made import own_template
 from runner.road.rows import prepared
 from runner.stages import sft
-from runner.stages.merge import complete
+from runner.stages.finish import cleaned, complete, with_tokenizer
 
 
 def run(given: Context) -> dict[str, Any]:
@@ -20,23 +22,28 @@ def run(given: Context) -> dict[str, Any]:
     keep_to(lock.exactness.threads, exact=lock.exactness.exact)
     rows, validation = prepared(given, "train"), prepared(given, "validation")
     check_rows(rows, lock.stream.sha256)
-    job = sft.SftJob(
-        base=given.model,
-        rows=columns(rows),
-        validation=columns(validation) if validation else None,
-        order=lambda epoch: epoch_order(len(rows), lock.train.seed, epoch),
-        method=lock.method,
-        train=lock.train,
-        work=given.work,
-        packing=lock.stream.packing,
-        predicted_bytes=lock.prediction.peak_bytes,
-    )
-    result = sft.train(job, given.line)
-    if result.stopped:
-        raise Stopped("the run was stopped and a checkpoint left")
-    if lock.method.kind == "full":
-        template = given.places.get("template")
-        complete(result.folder, given.model, template, lock.template.end_ids)
+    with verify.model_of(lock, given.model, given.work) as base:
+        job = sft.SftJob(
+            base=base.folder,
+            rows=columns(rows),
+            validation=columns(validation) if validation else None,
+            order=lambda epoch: epoch_order(len(rows), lock.train.seed, epoch),
+            method=lock.method,
+            train=lock.train,
+            work=given.work,
+            packing=lock.stream.packing,
+            predicted_bytes=lock.prediction.peak_bytes,
+            pad_id=lock.template.pad_id,
+        )
+        result = sft.train(job, given.line)
+        if result.stopped:
+            raise Stopped("the run was stopped and a checkpoint left")
+        cleaned(result.folder, lock.model)
+        template = own_template(given)
+        if lock.method.kind == "full":
+            complete(result.folder, base.folder, template, lock.template.end_ids)
+        else:
+            with_tokenizer(result.folder, base.folder, template)
     trained = "merged" if lock.method.kind == "full" else "adapter"
     return {
         "digests": {trained: digest.of_tensors(sorted(result.folder.glob("*.safetensors")))},

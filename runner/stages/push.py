@@ -1,7 +1,8 @@
-"""A model folder on the Hub: one commit, that can be tried again."""
+"""Files of a run on the Hub: one commit, that can be tried again."""
 
 import re
-from collections.abc import Callable, Iterator
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,16 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)/[A-Za-z0-9._-]+")
 _TOKENS_PAGE = "https://huggingface.co/settings/tokens"
-_UNFINISHED = (".tmp", ".part", ".incomplete", "~")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One file that left the machine."""
+
+    name: str
+    """In the repository."""
+    size_bytes: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -25,7 +35,8 @@ class Pushed:
     url: str
     """The repository's page."""
     commit: str
-    """The commit that holds the folder, 40 hex digits."""
+    """The commit that holds the files, 40 hex digits."""
+    sent: tuple[Sent, ...]
 
 
 def check_access(repo: str) -> str:
@@ -51,20 +62,25 @@ def check_access(repo: str) -> str:
 
 
 def push(
-    folder: Path, repo: str, *, private: bool, message: str, told: Callable[[int, int], None]
+    files: Mapping[str, Path],
+    repo: str,
+    *,
+    private: bool,
+    message: str,
+    told: Callable[[int, int], None],
 ) -> Pushed:
-    """Put the files of `folder` into `owner/name` as one commit; create it where it is missing.
+    """Put files into `owner/name` under their names as one commit; create it where it is missing.
 
     Large files go first, one by one, and the commit names them at the end: a push that fails
     leaves the branch as it was, and the next one sends only what is missing. Equal files make
-    no commit. Hidden and unfinished files stay here; what only the repository has stays there.
-    `told` gets the bytes done and the bytes in all. Raises UsageProblem for a folder without
-    files, a public repository where a private one is wanted, and what the Hub refuses.
+    no commit. What only the repository has stays there. `told` gets the bytes done and the bytes
+    in all. Raises UsageProblem for no files, for one that is no plain file with one name, a public
+    repository where a private one is wanted, and what the Hub refuses.
     """
     from huggingface_hub import CommitOperationAdd
 
     _owner(repo)
-    files = _files(folder)
+    _check_plain(files)
     total, done = sum(path.stat().st_size for path in files.values()), 0
     operations = [CommitOperationAdd(name, path) for name, path in files.items()]
     api = client()
@@ -81,7 +97,29 @@ def push(
             done += operation.upload_info.size
         commit = api.create_commit(repo, operations, commit_message=message)
     told(total, total)
-    return Pushed(url, commit.oid)
+    sent = [
+        Sent(one.path_in_repo, one.upload_info.size, one.upload_info.sha256.hex())
+        for one in operations
+    ]
+    return Pushed(url, commit.oid, tuple(sent))
+
+
+def _check_plain(files: Mapping[str, Path]) -> None:
+    """Raise UsageProblem for a link, or a file that has another name elsewhere too."""
+    for path in files.values():
+        try:
+            found = path.lstat()
+        except OSError as problem:
+            raise UsageProblem(
+                f"`{path}` cannot be read: {problem.strerror}.", hint=f"ls -l {path.parent}"
+            ) from None
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            raise UsageProblem(
+                f"`{path}` is no plain file of this run, and only those are pushed.",
+                hint=f"ls -l {path.parent}",
+            )
+    if not files:
+        raise UsageProblem("There are no files to push.", hint="tunelock run run.lock --fresh")
 
 
 @contextmanager
@@ -135,22 +173,6 @@ def _may_create(user: dict[str, Any], token: dict[str, Any], owner: str) -> bool
         grant["entity"].get("name") == owner and "repo.write" in grant["permissions"]
         for grant in grants
     )
-
-
-def _files(folder: Path) -> dict[str, Path]:
-    """Return the files to push by their names there."""
-    found = {
-        path.relative_to(folder).as_posix(): path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not any(map(_stays, path.relative_to(folder).parts))
-    }
-    if not found:
-        raise UsageProblem(f"`{folder}` holds no files to push.", hint=f"ls -A {folder}")
-    return found
-
-
-def _stays(part: str) -> bool:
-    return part.startswith(".") or part.endswith(_UNFINISHED) or part == "__pycache__"
 
 
 def _no_rights(repo: str, user: str) -> UsageProblem:

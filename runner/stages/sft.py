@@ -14,22 +14,29 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig, TaskType
+from peft import LoraConfig, PeftModel, TaskType
 from torch.utils.data import DataLoader, Sampler
 from transformers import (
     AutoModelForCausalLM,
-    AutoTokenizer,
     BitsAndBytesConfig,
     PreTrainedModel,
+    PreTrainedTokenizerFast,
     TrainerCallback,
     set_seed,
 )
 from trl import SFTConfig, SFTTrainer
 
 from lockfiles.lock import Method, Train
+from planner import config_json
+from planner.data.template import SPECIAL
 from runner.line import Line
 from runner.stages.packing import Packed, passes, tokens
 from runner.stages.watch import Watch, earlier_peak, is_whole
+
+HERE = {"trust_remote_code": False, "local_files_only": True}
+"""How anything is loaded: no code of a model's folder is run, and nothing is fetched."""
+SAFE = HERE | {"use_safetensors": True}
+"""How weights are loaded: pickled ones can run code."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,8 @@ class SftJob:
     """Whether the rows of a step are joined."""
     predicted_bytes: int = 0
     """The peak memory that the plan promised, told beside the measured one."""
+    pad_id: int | None = None
+    """The token that pads; None for the tokenizer's own."""
 
     @property
     def capacity(self) -> int:
@@ -109,16 +118,35 @@ def trainer_of(
         args=_sft_arguments(job),
         train_dataset=dataset(job.rows),
         eval_dataset=dataset(job.validation) if job.validation else None,
-        processing_class=AutoTokenizer.from_pretrained(job.base),
+        processing_class=padding_of(job.base, job.pad_id),
         peft_config=lora(job.method, model),
         callbacks=list(callbacks),
     )
 
 
+def padding_of(base: Path, pad_id: int | None = None) -> PreTrainedTokenizerFast:
+    """Return the tokenizer that a trainer pads with: rows come as tokens.
+
+    It is `tokenizer.json` as it is, with the special tokens of `tokenizer_config.json` that it
+    has, whatever class and other settings are named there. `pad_id` pads where it is given.
+    """
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(base / "tokenizer.json"))
+    path, known = base / "tokenizer_config.json", tokenizer.get_vocab()
+    named = config_json.read(path) if path.is_file() else {}
+    for name in SPECIAL:
+        value = named.get(name)
+        text = value.get("content") if isinstance(value, dict) else value
+        if isinstance(text, str) and text in known:
+            setattr(tokenizer, name, text)
+    if pad_id is not None:
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad_id)
+    return tokenizer
+
+
 def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:
     """Return the base model in the lock's dtype, in NF4 where the method is QLoRA."""
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        base, use_safetensors=True, trust_remote_code=False, **loaded_as(method, settings)
+        base, **SAFE, **loaded_as(method, settings)
     )
     keep_quantised_form(model)
     return model
@@ -183,6 +211,15 @@ def lora(method: Method, model: PreTrainedModel | None = None) -> LoraConfig | N
         exclude_modules=_beside_decoder(model) if model else None,
         bias=method.bias,
     )
+
+
+def adapted(model: PreTrainedModel, folder: Path, method: Method) -> PeftModel:
+    """Return a base model with the adapter whose tensors are in a folder.
+
+    The adapter's form is the lock's: no configuration beside the tensors is read.
+    """
+    found: PeftModel = PeftModel.from_pretrained(model, folder, config=lora(method, model))
+    return found
 
 
 def _beside_decoder(model: PreTrainedModel) -> str | None:

@@ -3,18 +3,21 @@
 import json
 import math
 import os
+import re
 import signal
+import stat
 import statistics
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field
 from transformers import TrainerCallback
 
-from lockfiles.errors import RunFailed
-from lockfiles.files import write_whole
+from lockfiles.errors import RunFailed, UsageProblem
+from lockfiles.files import read_bounded, write_whole
 from runner.line import Line
 
 WHOLE = "whole.json"
@@ -22,6 +25,8 @@ WHOLE = "whole.json"
 lacks it or differs from it, and is passed over."""
 DIVERGED = 3.0
 """A loss of this many times the first one is named a divergence."""
+_MOST_MARK_BYTES = 4 << 20
+_CHECKPOINT = re.compile(r"checkpoint-\d+", re.ASCII)
 _NAMES = {"loss": "loss", "learning_rate": "learning_rate", "grad_norm": "gradient_norm"}
 
 
@@ -36,9 +41,8 @@ def memory_bytes() -> tuple[int, int]:
 
 def earlier_peak(checkpoint: str | None) -> int:
     """Return the peak memory up to a checkpoint, in bytes; 0 without one."""
-    if checkpoint is None:
-        return 0
-    return int(json.loads((Path(checkpoint) / WHOLE).read_text("utf-8")).get("peak_bytes", 0))
+    mark = None if checkpoint is None else _mark(Path(checkpoint))
+    return 0 if mark is None else mark.peak_bytes
 
 
 def mark_whole(folder: Path, peak_bytes: int) -> None:
@@ -54,12 +58,45 @@ def mark_whole(folder: Path, peak_bytes: int) -> None:
 
 
 def is_whole(folder: Path) -> bool:
-    """Return whether a checkpoint was marked as whole and its files have the sizes they had."""
-    try:
-        sizes = json.loads((folder / WHOLE).read_text("utf-8")).get("sizes_bytes", {})
-        return all((folder / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError):
+    """Return whether a checkpoint was marked as whole and its files have the sizes they had.
+
+    What it names is looked for in its own folder alone, and no link is followed.
+    """
+    mark = _mark(folder)
+    if mark is None or not mark.sizes_bytes:
         return False
+    sizes = {path.name: path.lstat().st_size for path in folder.iterdir() if _is_plain(path)}
+    return all(sizes.get(name) == size for name, size in mark.sizes_bytes.items())
+
+
+class _Mark(BaseModel):
+    """What `whole.json` says."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    peak_bytes: Annotated[int, Field(ge=0, lt=1 << 60)] = 0
+    sizes_bytes: dict[str, int] = Field(default_factory=dict)
+
+
+def _mark(folder: Path) -> _Mark | None:
+    if folder.is_symlink() or not folder.is_dir():
+        return None
+    try:
+        return _Mark.model_validate_json(
+            read_bounded(folder / WHOLE, _MOST_MARK_BYTES, follow=False)
+        )
+    except (OSError, UsageProblem, ValueError):
+        return None
+
+
+def _is_own(checkpoint: Path, work: Path) -> bool:
+    """Return whether a path names a checkpoint of a working folder itself."""
+    named = _CHECKPOINT.fullmatch(checkpoint.name) is not None
+    return named and checkpoint.absolute().parent == work.absolute()
+
+
+def _is_plain(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)
 
 
 class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no types mypy follows
@@ -69,7 +106,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         self._line = line
         self._predicted_bytes = predicted_bytes
         self._peak_bytes = earlier_peak_bytes
-        self._step_began = 0.0
+        self._step_began = self._step_ended = 0.0
         self._seconds: list[float] = []
         self._tokens = 0
         self._first_loss: float | None = None
@@ -89,6 +126,12 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
     def _stop(self, *_: object) -> None:
         self.stopping = True
 
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Take the best checkpoint from this run's own folder, whatever a checkpoint names."""
+        best = state.best_model_checkpoint
+        if best is not None and not _is_own(Path(best), Path(args.output_dir)):
+            state.best_model_checkpoint = None
+
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Start the clock of a step."""
         self._step_began = time.monotonic()
@@ -97,7 +140,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         """Stop the clock, and stop the training where that was asked for."""
         if torch.cuda.is_available():
             torch.cuda.synchronize()  # a GPU's backward pass and optimizer may still be running
-        self._seconds.append(time.monotonic() - self._step_began)
+        self._step_ended = time.monotonic()
+        self._seconds.append(self._step_ended - self._step_began)
         self.stopping = self.stopping or self._line.broken
         if self.stopping:
             control.should_training_stop = control.should_save = True
@@ -128,7 +172,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         """Mark a checkpoint as whole."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         mark_whole(folder, self.peak_bytes())
-        self._line.send("checkpoint", step=state.global_step)
+        seconds = round(time.monotonic() - self._step_ended, 3)
+        self._line.send("checkpoint", step=state.global_step, seconds=seconds)
 
     def _measured(self, state: Any, logs: Mapping[str, float]) -> dict[str, float]:
         now, _ = memory_bytes()

@@ -6,7 +6,6 @@ runner.trace`).
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from lockfiles.errors import RunFailed, UsageProblem
 from planner.memory import Estimate
 from planner.models import Architecture
 from planner.profile import Profile
+from runner.environment import child_environment
 
 _NEEDED = ("torch", "transformers", "trl", "peft", "bitsandbytes")
 _MORE = 6
@@ -99,7 +99,7 @@ def _run(asked: object) -> list[list[dict[str, int]]]:
             [sys.executable, "-P", "-m", "runner.trace", str(job)],
             capture_output=True,
             text=True,
-            env=os.environ | {"CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"},
+            env=child_environment() | {"CUDA_VISIBLE_DEVICES": ""},
         )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]

@@ -119,7 +119,7 @@ CASES = (
     ),
     Case(
         "a newer lock", replace("run.lock", "version = 1", "version = 2"), RUN, 2,
-        "is a lock of version 2, and this program reads version 1",
+        "is a lock of version 2, and this program reads up to version 1",
     ),
     Case(
         "run.toml edited after locking", replace("run.toml", "epochs = 2", "epochs = 3"), RUN, 3,
@@ -130,7 +130,7 @@ CASES = (
     Case("a changed weight, checked", flip("base/model.safetensors"), CHECK, 5, "model.files"),
     Case("a runs folder that cannot be written", no_folder, RUN, 2, "cannot be written"),
     Case(
-        "a lock edited by hand", replace("run.lock", "\npeak_bytes = ", "\npeak_bytes = 9"), RUN, 5,
+        "a lock edited by hand", replace("run.lock", "\ndisk_bytes = ", "\ndisk_bytes = 9"), RUN, 5,
         "was changed after it was planned",
     ),
     Case(

@@ -1,5 +1,6 @@
 """From the Hub and back: a base that is pinned and downloaded, a push that fails and is mended."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,3 +64,14 @@ def test_a_base_from_the_hub_is_tuned_and_pushed(hub: HubServer, tmp_path: Path)
     wanted = {"model.safetensors", "tokenizer.json", "chat_template.jinja", "demo-q8_0.gguf"}
     assert wanted | {"run.lock", "adapter/adapter_model.safetensors"} <= pushed
     assert repository.private
+    sent = repository.commits[repository.branches["main"]]
+    assert not [name for name in pushed if name.endswith((".bin", ".pt", ".jsonl"))]
+    for name, content in sent.items():
+        assert str(tmp_path).encode() not in content, name
+    assert json.loads(sent["adapter/adapter_config.json"])["base_model_name_or_path"] == (
+        "maker/base"
+    )
+    card = sent["README.md"].decode()
+    assert 'base_model: "maker/base"' in card and "held-out rows" in card
+    report = json.loads((run / "stages" / "06-push" / "done.json").read_bytes())
+    assert {one["name"] for one in report["sent"]} == pushed

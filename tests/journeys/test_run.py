@@ -12,8 +12,9 @@ import pytest
 
 from lockfiles import receipt
 from runner.events import read
-from runner.folder import holder
+from runner.holders import holder
 from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock
+from tests.trust.models_made import plant
 
 for package in ("trl", "gguf"):
     pytest.importorskip(package)
@@ -99,13 +100,25 @@ def resident_peak_bytes(process: int) -> int:
     return found
 
 
-def test_the_same_lock_twice_leaves_the_same_tensors(folder: Path, whole: receipt.Receipt) -> None:
+def test_the_same_lock_twice_leaves_the_same_tensors_whatever_lies_beside_its_model(
+    folder: Path, whole: receipt.Receipt
+) -> None:
+    (folder / "secret").write_text("private")
+    plant(folder / "base", folder / "secret")
     done = tunelock(folder, "run", "run.lock", "--foreground", "--runs", "again")
     assert done.returncode == 0, done.stderr[-3000:]
     again = receipt.read(run_at(folder / "again") / "receipt.json")
     assert again.digests == whole.digests
     assert again.digests.adapter and again.digests.merged and again.digests.gguf["q8_0"]
     assert again.evaluation == whole.evaluation
+    for stage, model in (("02-train", "result"), ("04-merge", "model")):
+        first, second = (
+            sorted(
+                path.name for path in (run_at(folder / runs) / "stages" / stage / model).iterdir()
+            )
+            for runs in ("whole", "again")
+        )
+        assert first == second and "tokenizer.model" not in second
 
 
 def test_a_finished_lock_is_not_done_again(folder: Path, whole: receipt.Receipt) -> None:

@@ -1,5 +1,6 @@
 """A whole lock with made-up but possible values, for the tests of this floor."""
 
+from lockfiles.known import PACKAGES
 from lockfiles.lock import Lock
 
 SHA = "0123456789abcdef" * 4
@@ -28,10 +29,25 @@ LOCK = Lock.model_validate(
             "gated": False,
             "family": "llama",
             "parameters": 1_900_000,
-            "dtype": "bfloat16",
+            "dtype": "BF16",
             "context_tokens": 256,
-            "architecture": {"hidden": 256, "layers": 3, "tied": True},
-            "files": [{"name": "model.safetensors", "size_bytes": 3_800_000, "sha256": SHA}],
+            "architecture": {
+                "hidden": 256,
+                "layers": 3,
+                "heads": 8,
+                "kv_heads": 2,
+                "head_dim": 32,
+                "intermediate": 512,
+                "vocabulary": 1024,
+                "tied": True,
+                "qk_norm": False,
+                "bias": False,
+            },
+            "files": [
+                {"name": "config.json", "size_bytes": 719, "sha256": SHA},
+                {"name": "model.safetensors", "size_bytes": 3_800_000, "sha256": SHA},
+                {"name": "tokenizer.json", "size_bytes": 21_014, "sha256": SHA},
+            ],
         },
         "template": {
             "source": "model",
@@ -50,7 +66,7 @@ LOCK = Lock.model_validate(
                 "prompt_column": "",
                 "completion_column": "",
                 "system": "",
-                "fraction": 0.1,
+                "fraction": 0.0,
                 "split_seed": 17,
                 "rows": 675,
                 "sha256": SHA,
@@ -93,7 +109,7 @@ LOCK = Lock.model_validate(
         },
         "parallel": {"engine": "single", "processes": 1},
         "exactness": {"exact": False, "threads": 1, "environment": {}},
-        "packages": {"torch": "2.13.0"},
+        "packages": dict.fromkeys(sorted(PACKAGES), "1.0.0") | {"torch": "2.13.0"},
         "machine": {
             "kind": "cpu",
             "accelerator": "",
@@ -104,7 +120,7 @@ LOCK = Lock.model_validate(
         "prediction": {
             "estimator": "closed-form-1",
             "phase": "backward",
-            "peak_bytes": 800_000_000,
+            "peak_bytes": 757_600_000,
             "components": {"process": 750_000_000, "weights": 7_600_000},
             "disk_bytes": 20_000_000,
         },
@@ -112,8 +128,11 @@ LOCK = Lock.model_validate(
         "rejected": [{"what": "full", "needed_bytes": 0, "reason": "LoRA reaches the goal"}],
         "stage": [
             {"name": "prepare", "settings": {}},
-            {"name": "gguf", "settings": {"levels": ["q8_0"]}},
+            {"name": "train", "settings": {}},
+            {"name": "merge", "settings": {}},
+            {"name": "gguf", "settings": {"levels": ["q8_0"], "rows": "", "samples": 0}},
+            {"name": "report", "settings": {}},
         ],
-        "integrity": {"prepare": SHA, "gguf": SHA},
+        "integrity": dict.fromkeys(("prepare", "train", "merge", "gguf", "report"), SHA),
     }
 )

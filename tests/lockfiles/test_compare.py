@@ -1,6 +1,11 @@
 """Differences between locks, and what each changes."""
 
-from lockfiles.compare import Difference, differences
+from typing import get_args
+
+import pytest
+
+from lockfiles.compare import Consequence, Difference, consequence, differences
+from lockfiles.lock import Environment, Lock, field_names
 from tests.lockfiles.samples import LOCK
 
 
@@ -13,12 +18,40 @@ def test_each_difference_names_field_values_and_consequence() -> None:
         update={
             "train": LOCK.train.model_copy(update={"learning_rate": 1e-4}),
             "machine": LOCK.machine.model_copy(update={"count": 1}),
-            "stage": LOCK.stage[:1],
+            "stage": [*LOCK.stage[:3], LOCK.stage[4]],
         }
     )
     assert differences(LOCK, changed) == (
         Difference("train.learning_rate", 2e-4, 1e-4, "changes weights"),
         Difference("machine.count", 0, 1, "changes speed"),
-        Difference("stage.1.name", "gguf", None, "changes exports"),
-        Difference("stage.1.settings.levels.0", "q8_0", None, "changes exports"),
+        Difference("stage.3.name", "gguf", "report", "changes exports"),
+        Difference("stage.3.settings.levels.0", "q8_0", None, "changes exports"),
+        Difference("stage.3.settings.rows", "", None, "changes exports"),
+        Difference("stage.3.settings.samples", 0, None, "changes exports"),
+        Difference("stage.4.name", "report", None, "changes exports"),
+    )
+
+
+def test_every_field_of_a_lock_has_a_consequence_that_somebody_chose() -> None:
+    assert {field.partition(".")[0] for field in field_names()} == set(Lock.model_fields)
+    assert {consequence(field) for field in field_names()} == set(get_args(Consequence))
+
+
+@pytest.mark.parametrize("field", ["surprise", "surprise.rank", ""])
+def test_a_table_without_a_consequence_is_no_information(field: str) -> None:
+    with pytest.raises(LookupError):
+        consequence(field)
+
+
+def test_a_variable_that_a_lock_sets_is_a_difference() -> None:
+    one = LOCK.exactness.model_copy(
+        update={"environment": Environment(PYTORCH_ALLOC_CONF="expandable_segments:True")}
+    )
+    assert differences(LOCK, LOCK.model_copy(update={"exactness": one})) == (
+        Difference(
+            "exactness.environment.PYTORCH_ALLOC_CONF",
+            None,
+            "expandable_segments:True",
+            "changes speed",
+        ),
     )

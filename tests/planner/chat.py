@@ -1,16 +1,17 @@
 """Conversations and a tokenizer for tests of chat templates."""
 
-import json
 import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer as Library
+from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 
 from planner.data.formats import load_table
 from planner.data.rows import Message, Row
 from planner.data.template import ChatTemplate, compile_template
+from planner.data.tokenizer import Tokenizer
 
 SAMPLES = Path(__file__).parents[1] / "data"
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
@@ -40,7 +41,7 @@ def conversations() -> dict[str, list[Row]]:
 
 def tokenizer(source: str) -> Any:
     """Return a byte-level BPE of the rows, with what a template prints as special tokens."""
-    made: Any = Tokenizer(models.BPE())
+    made: Any = Library(models.BPE())
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
     made.post_processor = processors.ByteLevel(trim_offsets=False)
@@ -55,9 +56,9 @@ def tokenizer(source: str) -> Any:
     return made
 
 
-def ours(made: Any) -> Any:
+def ours(made: Any) -> Tokenizer:
     """Return the same tokenizer as `load_tokenizer` reads it."""
-    return Tokenizer.from_str(json.dumps(json.loads(made.to_str()) | {"post_processor": None}))
+    return Tokenizer(made.to_str().encode())
 
 
 def template(source: str, **how: Any) -> ChatTemplate:

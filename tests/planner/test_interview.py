@@ -1,16 +1,20 @@
 """The interview: the list of questions, checking answers, writing them back, the schema."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lockfiles import intent
 from lockfiles.errors import UsageProblem
+from lockfiles.files import at_home
+from lockfiles.harmless import is_harmless
 from planner.interview.answers import check, given
 from planner.interview.question import from_text, normal
 from planner.interview.questions import BY_KEY, QUESTIONS
 from planner.interview.schema import SHIPPED, schema, text
+from tests.lockfiles.test_values import HOSTILE
 
 NEEDED = {"data.train": "train.jsonl", "model.source": "base"}
 SAMPLE = """\
@@ -185,3 +189,63 @@ def test_the_schema_has_every_question_and_closes_every_table() -> None:
 
 def test_the_shipped_schema_is_that_of_the_questions() -> None:
     assert SHIPPED.read_text("utf-8") == text(), "write it: python -m planner.interview.schema"
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({"train.learning_rate": int("f" * 5000, 16)}, "or 0 to let the plan choose"),
+        ({"train.seed": int("f" * 5000, 16)}, "must be from 0 to 4.29497e+09"),
+        ({"train.seed": -int("f" * 5000, 16)}, "must be from 0 to"),
+        ({"data.train": "x" * 10_000}, "must be a path of at most 4,095 bytes"),
+        ({"data.train": "x" * 300}, "must be a path of names of at most 255 bytes"),
+        ({"data.train": "a\0b"}, "must be a path without control characters"),
+        ({"model.source": "x/" * 5000}, "must be a path of at most"),
+        ({"model.source": "a\x1b[2Jb"}, "must be a path without control characters"),
+        ({"model.revision": "ma in"}, "must be a branch, tag or commit"),
+        ({"model.revision": "x" * 201}, "must have at most 200 characters"),
+        ({"data.system": "x" * 16_001}, "must have at most 16,000 characters"),
+        ({"data.system": "a\x1bb"}, "must be text without control characters"),
+        ({"goal.override": "a\nb"}, "must be text on one line, without control characters"),
+        ({"goal.override": "\u202eabc"}, "must be text on one line"),
+        ({"goal.override": "x" * 1001}, "must have at most 1,000 characters"),
+        ({"method.modules": [f"m{n}" for n in range(65)], "method.targets": "by-hand"},
+         "must be at most 64 names"),
+        ({"method.modules": ["x" * 101], "method.targets": "by-hand"}, "at most 100 characters"),
+        ({"method.modules": ["a\nb"], "method.targets": "by-hand"}, "without control characters"),
+        ({"method.kind": "x" * 10_000}, "must be one of `auto`"),
+        ({"method.kind": "a\nb"}, r"not `a\nb`"),
+        ({"results.push_to": "tuned"}, "must be a Hub repository such as `name/model`"),
+        ({"results.push_to": "ana/x--y"}, "must be a Hub repository"),
+        ({"results.push_to": "ana/" + "x" * 97}, "must be a Hub repository"),
+        ({"a.b\n\x1b[2J": 1}, "is an unknown key"),
+        ({"data." + "x" * 100_000: 1}, "is an unknown key"),
+    ],
+)  # fmt: skip
+def test_no_answer_goes_beyond_what_a_lock_holds(extra: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageProblem) as caught:
+        check({**NEEDED, **extra}, dict.fromkeys(extra, 9))
+    assert message in caught.value.message
+    assert is_harmless(caught.value.message) and len(caught.value.message) < 400
+    assert is_harmless(caught.value.hint)
+
+
+def test_a_system_message_may_have_lines() -> None:
+    assert check({**NEEDED, "data.system": "One.\n\tTwo."}, {})["data.system"] == "One.\n\tTwo."
+
+
+def test_a_home_that_there_is_not_is_a_path_like_any_other() -> None:
+    assert at_home("~no-such-user/rows.jsonl") == Path("~no-such-user/rows.jsonl")
+    assert at_home("~/rows.jsonl") == Path.home() / "rows.jsonl"
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.key)
+def test_whatever_an_intent_says_is_an_answer_or_one_sentence(question: Any) -> None:
+    for value in (*HOSTILE, int("f" * 5000, 16), "\ud800", "~nobody/x", "x/" * 3000):
+        try:
+            answers = check({**NEEDED, question.key: value}, {question.key: 9})
+        except UsageProblem as problem:
+            assert is_harmless(problem.message) and len(problem.message) < 600
+            assert is_harmless(problem.hint)
+        else:
+            assert is_harmless(str(answers[question.key]).replace("\n", ""))

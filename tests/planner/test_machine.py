@@ -45,6 +45,14 @@ def test_counted_memory_does_not_change_with_what_is_free(tmp_path: Path) -> Non
         (('"pid": 4711', '"pid": true'), "`pid` in `"),
         (('"pid": 4711', '"dip": 4711'), "exactly the keys `pid`, `name`, `memory_bytes`."),
         (("{", ""), "is not valid JSON"),
+        (('"cpu_cores": ', '"cpu_cores": -'), "`cpu_cores` in `"),
+        (('"ram_bytes": ', f'"ram_bytes": {"9" * 400}'), "`ram_bytes` in `"),
+        (('"ram_bytes": ', '"ram_bytes": 1e'), "`ram_bytes` in `"),
+        (('"name": "', '"name": "\\u001b[2J'), "characters that can be seen"),
+        (('"name": "', '"name": "\\u202e'), "characters that can be seen"),
+        (('"name": "', f'"name": "{"x" * 201}'), "must be at most 200 characters"),
+        (('"compute_capability": "', '"compute_capability": "x'), "must be such as `9.0`"),
+        (('"kind": "cuda"', '"kind": "cpu"'), "does not fit its `gpus`"),
     ],
 )
 def test_broken_facts_are_refused(tmp_path: Path, change: tuple[str, str], told: str) -> None:

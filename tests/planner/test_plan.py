@@ -140,7 +140,7 @@ def test_evaluation_without_held_out_rows_is_refused(folder: Path) -> None:
     assert "evaluate = false" in refused.value.hint
     made = planned(folder, **nothing, results__evaluate=False)
     assert [one.name for one in made.stage] == ["prepare", "train", "merge", "gguf", "report"]
-    assert made.stage[3].settings == {"levels": ["q8_0"], "rows": "", "samples": 0}
+    assert made.stage[3].settings.model_dump() == {"levels": ["q8_0"], "rows": "", "samples": 0}
 
 
 def test_gguf_without_a_merged_model_is_refused(folder: Path) -> None:
@@ -157,7 +157,7 @@ def test_the_stages_follow_the_answers(folder: Path) -> None:
         "prepare", "train", "evaluate", "merge", "gguf", "push", "report",
     ]  # fmt: skip
     assert most.stage[2].settings["rows"] == "validation"
-    assert most.stage[5].settings == {"to": "someone/tuned", "private": True}
+    assert most.stage[5].settings.model_dump() == {"to": "someone/tuned", "private": True}
     assert set(most.integrity) == {one.name for one in most.stage}
 
 

@@ -198,10 +198,10 @@ def test_it_is_read_as_it_was_written(on_card: PlanFacts, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "Invalid JSON"),
-        ("[]", "should be an object"),
-        ('{"version": 2}', "`version`: Input should be 1"),
-        ("{}", "`version`: Field required"),
+        ("{", "it must be JSON"),
+        ("[]", "it must be a table"),
+        ('{"version": 2}', "`version` is wrong: it must be 1"),
+        ("{}", "`version` is missing"),
     ],
 )
 def test_what_is_no_rehearsal_is_a_sentence(text: str, said: str, tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tokenizers import Tokenizer
 
 from lockfiles.errors import UsageProblem
 from planner.data.encode import Encoded, encode_all, load_tokenizer
 from planner.data.rows import Message, Row
 from planner.data.template import load_template
+from planner.data.tokenizer import Tokenizer
 from planner.special import special_tokens
 from runner.demo import files
 

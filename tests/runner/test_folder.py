@@ -11,7 +11,11 @@ import pytest
 
 from lockfiles.errors import UsageProblem
 from lockfiles.files import write_whole
-from runner.folder import Held, StagePlace, holder, holder_alive
+from runner.folder import Held, StagePlace
+from runner.holders import holder, holder_alive
+
+TRAINED = {"digests": {"adapter": "0" * 64}, "steps": 1, "peak_bytes": 7, "step_seconds": 0.5}
+PREPARED = {"rows": {"train": 3}}
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
@@ -43,9 +47,9 @@ def test_a_stage_is_done_only_for_its_digest(tmp_path: Path) -> None:
     assert place.begin("a") == work
     assert (work / "checkpoint").exists()
     assert place.done("a") is None
-    place.finish("a", {"peak_bytes": 7})
+    place.finish("a", TRAINED)
     assert place.final.name == "02-train"
-    assert place.done("a") == {"digest": "a", "peak_bytes": 7}
+    assert place.done("a") == {"digest": "a", **TRAINED}
     assert place.done("b") is None
 
 
@@ -58,10 +62,10 @@ def test_work_begun_for_another_digest_is_not_taken_up(tmp_path: Path) -> None:
 def test_a_done_stage_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
     place = StagePlace(1, "prepare", tmp_path)
     place.begin("a")
-    place.finish("a", {})
+    place.finish("a", PREPARED)
     place.begin("b")
     assert place.done("a") is not None
-    place.finish("b", {})
+    place.finish("b", PREPARED)
     assert place.done("a") is None
     assert place.done("b") is not None
 
@@ -123,7 +127,7 @@ def test_results_are_on_disk_before_a_stage_is_done(
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", noted)
-    place.finish("a", {})
+    place.finish("a", TRAINED)
     wanted = {(place.final / name).stat().st_ino for name in ("result", "result/adapter")}
     done = (place.final / "done.json").stat().st_ino
     assert wanted <= set(flushed[: flushed.index(done)])

@@ -124,15 +124,19 @@ def test_a_broken_file_ends_the_child_only(tmp_path: Path) -> None:
 BROKEN = [
     ("model.safetensors.index.json", '{"weight_map": {"a', "is not valid JSON"),
     ("model.safetensors.index.json", "[]", "is not a JSON object"),
-    ("model.safetensors.index.json", "{}", "has no `weight_map`"),
-    ("model.safetensors.index.json", '{"weight_map": {"a": "../b"}}', "has no `weight_map`"),
-    ("model.safetensors.index.json", '{"weight_map": {"a": "gone"}}', "holds no `gone`"),
+    ("model.safetensors.index.json", "{}", "names no file"),
+    ("model.safetensors.index.json", '{"weight_map": {"a": "../b"}}', "names `../b`, which is not"),
+    (
+        "model.safetensors.index.json",
+        '{"weight_map": {"a": "gone"}}',
+        "names `gone`, which is not there",
+    ),
     ("model.safetensors", "torn", "is not a whole safetensors file"),
     ("tokenizer.json", '{"version": "1.0", "mod', "is not valid JSON"),
     ("tokenizer.json", "{}", "has not the fields of a tokenizer: KeyError('model')"),
     ("tokenizer_config.json", '{"eos_token"', "is not valid JSON"),
     ("config.json", "", "is not valid JSON"),
-    ("config.json", '{"architectures": ["LlamaForCausalLM"]}', "has no number `vocab_size`"),
+    ("config.json", '{"architectures": ["LlamaForCausalLM"]}', "has no field `vocab_size`"),
 ]
 
 
@@ -143,6 +147,8 @@ def test_a_broken_file_is_one_sentence(
     folder = tmp_path / "model"
     shutil.copytree(BASE, folder)
     (folder / name).write_text(content)
+    if name.endswith(".index.json"):
+        (folder / "model.safetensors").unlink()
     with pytest.raises(UsageProblem) as caught:
         convert(folder, tmp_path / "m.gguf", "f16")
     assert message in caught.value.message and "\n" not in caught.value.message

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from lockfiles.errors import UsageProblem
 from runner.events import Writer, read
 from runner.folder import Held
-from runner.launch import Program, Supervision, launch
+from runner.launch import LIMITS, Limits, Program, Supervision, launch
 
-Result = tuple[int, list[tuple[str, dict[str, object]]]]
+Told = list[tuple[str, dict[str, object]]]
+Result = tuple[int, Told]
 
 STAGE = "from runner.line import Line\nline = Line.from_environment()\n"
 UNTIL_STOPPED = (
@@ -28,15 +30,21 @@ UNTIL_STOPPED = (
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Result]:
-    def run(code: str, *, stop: bool = False, stall_seconds: float = 60.0) -> Result:
+    def run(
+        code: str,
+        *,
+        stop: bool = False,
+        limits: Limits = LIMITS,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> Result:
         events, held = tmp_path / "events.jsonl", Held(tmp_path / "run")
         with Writer(events) as writer:
             supervision = Supervision(
                 writer=writer,
                 log=tmp_path / "log.txt",
                 held=held.descriptor,
-                stopping=lambda: stop and bool(read(events)[0]),
-                stall_seconds=stall_seconds,
+                stopping=lambda: bool(meanwhile()) or (stop and bool(read(events)[0])),
+                limits=limits,
             )
             code_of_exit = launch(Program("train", ("-c", code), {}), supervision)
         held.release()
@@ -54,7 +62,12 @@ def test_events_arrive_in_order(run: Callable[..., Result]) -> None:
 def test_a_stop_is_passed_on_once(run: Callable[..., Result]) -> None:
     code, events = run(UNTIL_STOPPED, stop=True)
     assert code == 75
-    assert events == [("started", {}), ("checkpoint", {"step": 3})]
+    stopping = {"what": "stopping", "done": 0, "total": 120, "unit": "seconds"}
+    assert events == [
+        ("started", {}),
+        ("progress", stopping | {"stop_within_seconds": 120}),
+        ("checkpoint", {"step": 3}),
+    ]
 
 
 def test_a_crash_is_an_exit_code_and_its_text_is_in_the_log(
@@ -75,8 +88,102 @@ def test_what_is_no_event_is_a_warning(run: Callable[..., Result]) -> None:
 
 
 def test_silence_is_told_once(run: Callable[..., Result]) -> None:
-    _, events = run(STAGE + "import time\ntime.sleep(1.2)", stall_seconds=0.3)
+    _, events = run(STAGE + "import time\ntime.sleep(1.2)", limits=Limits(stall_seconds=0.3))
     assert [kind for kind, _ in events] == ["warning"]
+    assert 0.3 <= float(str(events[0][1]["stalled_seconds"])) < 1.2
+
+
+BEATING = STAGE + (
+    "import os, time\nfrom runner.heartbeat import heartbeat\n"
+    "with heartbeat(line.beat, 0.05):\n"
+    "    line.send('started', process=os.getpid())\n    time.sleep({})\n"
+    "    line.send('step', step=1)\n"
+)
+
+
+def since_started(events: Told) -> Told:
+    """Leave out the silence of a process that has not begun yet."""
+    return events[[kind for kind, _ in events].index("started") :]
+
+
+def test_a_heartbeat_is_no_event_and_a_live_stage_is_only_quiet(run: Callable[..., Result]) -> None:
+    limits = Limits(stall_seconds=0.6, quiet_seconds=0.4)
+    code, events = run(BEATING.format(1.5), limits=limits)
+    assert code == 0
+    events = since_started(events)
+    assert [kind for kind, _ in events] == ["started", "warning", "step"]
+    assert "stalled_seconds" not in events[1][1] and events[1][1]["quiet_seconds"]
+
+
+def test_a_stopped_stage_is_noticed_and_heard_again(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    def meanwhile() -> None:
+        told = read(tmp_path / "events.jsonl")[0]
+        numbers = [event.fields["process"] for event in told if event.kind == "started"]
+        if not numbers:
+            return
+        number = int(numbers[0])
+        kinds = [event.kind for event in told]
+        warned = "started" in kinds and "warning" in kinds[kinds.index("started") :]
+        os.kill(number, signal.SIGCONT if warned else signal.SIGSTOP)
+
+    limits = Limits(stall_seconds=0.5)
+    code, events = run(BEATING.format(0.2), limits=limits, meanwhile=meanwhile)
+    assert code == 0
+    events = since_started(events)
+    assert [kind for kind, _ in events] == ["started", "warning", "warning", "step"]
+    assert float(str(events[1][1]["stalled_seconds"])) >= 0.5
+    assert events[2][1]["stalled_seconds"] == 0
+    assert "heard again" in str(events[2][1]["text"])
+
+
+def test_a_stopped_stage_is_woken_to_stop(run: Callable[..., Result], tmp_path: Path) -> None:
+    code, events = run(
+        UNTIL_STOPPED.replace("while", "import os\nos.kill(os.getpid(), signal.SIGSTOP)\nwhile"),
+        stop=True,
+    )
+    assert code == 75
+    assert events[-1] == ("checkpoint", {"step": 3})
+
+
+def test_a_stage_that_does_not_stop_is_ended_in_time(run: Callable[..., Result]) -> None:
+    deaf = STAGE + (
+        "import signal, subprocess, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child = subprocess.Popen(['sleep', '60'])\nline.send('started', child=child.pid)\n"
+        "line.send('step', step=1, step_seconds=0.2)\ntime.sleep(60)"
+    )
+    begun = time.monotonic()
+    code, events = run(deaf, stop=True, limits=Limits(grace_seconds=0.5))
+    assert code == -signal.SIGKILL
+    assert 0.5 <= time.monotonic() - begun < 10
+    assert "did not stop in time" in str(events[-1][1]["text"])
+    _wait(lambda: not _lives(int(str(events[0][1]["child"]))))
+
+
+def _lives(number: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+
+
+def test_an_event_without_end_is_left_out(run: Callable[..., Result]) -> None:
+    code, events = run(
+        STAGE + "import os\n"
+        "for _ in range(40): os.write(line._descriptor, b'x' * (1 << 18))\n"
+        "os.write(line._descriptor, b'\\n')\nline.send('step', step=1)"
+    )
+    assert code == 0
+    assert {kind for kind, _ in events} == {"warning", "step"} and len(events) < 5
+
+
+def test_a_log_that_is_a_link_is_refused(run: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "private").write_text("kept")
+    (tmp_path / "log.txt").symlink_to("private")
+    with pytest.raises(UsageProblem, match=r"log.txt` is a link"):
+        run("print('overwritten')")
+    assert (tmp_path / "private").read_text() == "kept"
 
 
 def test_a_folder_of_traps_is_not_imported(
@@ -97,7 +204,7 @@ def test_a_stage_notices_that_its_supervisor_was_killed(tmp_path: Path) -> None:
     supervisor = (
         "from pathlib import Path\nfrom runner.events import Writer\n"
         "from runner.folder import Held\n"
-        "from runner.launch import Program, Supervision, launch\n"
+        "from runner.launch import LIMITS, Limits, Program, Supervision, launch\n"
         f"folder = Path({str(tmp_path)!r})\nwriter = Writer(folder / 'events.jsonl')\n"
         "held = Held(folder).descriptor\n"
         "supervision = Supervision(writer, folder / 'log', held, lambda: False)\n"
@@ -115,3 +222,16 @@ def _wait(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_loop_in_native_code_is_noticed_and_ended(run: Callable[..., Result]) -> None:
+    native = "import re, signal; signal.signal(15, lambda *_: 0); re.match('(a|a)*b', 'a' * 99)"
+    loop = BEATING.format(0.1).replace("time.sleep(0.1)", native)
+    limits, until = Limits(stall_seconds=0.5, grace_seconds=0.5), time.monotonic() + 2
+    code, events = run(loop, limits=limits, meanwhile=lambda: time.monotonic() > until)
+    assert code == -signal.SIGKILL
+    told = since_started(events)
+    assert [kind for kind, _ in told[:3]] == ["started", "warning", "progress"]
+    assert "step" not in [kind for kind, _ in told]
+    assert float(str(told[1][1]["stalled_seconds"])) >= 0.5
+    assert "did not stop in time" in " ".join(str(fields.get("text")) for _, fields in told)

@@ -6,6 +6,7 @@ import pytest
 
 from lockfiles import intent
 from lockfiles.errors import StaleLock, UsageProblem
+from lockfiles.harmless import is_harmless
 from lockfiles.lock import Lock
 from planner.gather import gather
 from planner.interview.answers import given
@@ -125,3 +126,45 @@ def test_an_unknown_location_is_refused(lock: Lock, folder: Path) -> None:
     (folder / places.LOCATIONS).write_text('trian = "rows.jsonl"\n')
     with pytest.raises(UsageProblem, match="`trian`"):
         places.find(lock, folder / "run.lock", {})
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("x" * 5000, "must be a path of at most 4,095 bytes"),
+        ("x/" * 2040, "must be a path of at most 4,095 bytes"),
+        ("x" * 300, "must be a path of names of at most 255 bytes"),
+        ("a\nerror: forged", "must be a path without control characters"),
+        ("circle", "is no place"),
+    ],
+)
+def test_a_path_that_no_file_can_have_is_one_sentence(
+    lock: Lock, folder: Path, path: str, said: str
+) -> None:
+    deep = folder.joinpath(*["d" * 100] * 2)
+    deep.mkdir(parents=True)
+    (deep / "circle").symlink_to("circle")
+    with pytest.raises(UsageProblem) as wrong:
+        places.find(lock, deep / "run.lock", {"model": Path(path)})
+    assert said in wrong.value.message and len(wrong.value.message) < 400
+    assert "\n" not in wrong.value.message
+
+
+def test_a_home_that_there_is_not_is_no_place_but_no_error_here(lock: Lock, folder: Path) -> None:
+    found = places.find(lock, folder / "run.lock", {"model": Path("~no-such-user/base")})
+    assert found["model"] == folder / "~no-such-user" / "base"
+
+
+@pytest.mark.parametrize("text", ['"a\\nb" = "x"', 'model = "a\\u0000"', "model = 2024-01-01"])
+def test_locations_are_held_to_paths(lock: Lock, folder: Path, text: str) -> None:
+    (folder / places.LOCATIONS).write_text(text)
+    with pytest.raises(UsageProblem) as wrong:
+        places.find(lock, folder / "run.lock", {})
+    assert is_harmless(wrong.value.message.replace(str(folder), ""))
+
+
+def test_a_name_that_no_plan_writes_needs_a_path(lock: Lock, folder: Path) -> None:
+    model = lock.model.model_copy(update={"source": "local:UNKNOWN"})
+    other = lock.model_copy(update={"model": model})
+    with pytest.raises(UsageProblem, match="`UNKNOWN`"):
+        places.find(other, folder / "run.lock", {})

@@ -1,7 +1,7 @@
 """What would fail late is refused before the first step, each with what to type."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
@@ -34,8 +34,13 @@ def lock(tmp_path_factory: pytest.TempPathFactory) -> Lock:
 def changed(lock: Lock, table: str, **values: object) -> Lock:
     """Return the lock with some keys of a table changed."""
     old = getattr(lock, table)
-    fields = dict(old) if isinstance(old, Mapping) else old.model_dump()
-    return Lock.model_validate(lock.model_dump() | {table: fields | values})
+    new = {**old, **values} if isinstance(old, Mapping) else old.model_copy(update=values)
+    return lock.model_copy(update={table: new})
+
+
+def check_all(lock: Lock, runs: Path, allowed: Collection[str], waiting: Collection[str]) -> None:
+    """Ask what a run asks first, of a model that lies elsewhere."""
+    preflight.check_all(lock, preflight.Asked(runs, allowed, waiting, {}))
 
 
 def without_push(lock: Lock) -> list[str]:
@@ -44,30 +49,30 @@ def without_push(lock: Lock) -> list[str]:
 
 
 def test_what_fits_passes_and_writes_nothing(lock: Lock, tmp_path: Path) -> None:
-    preflight.check(lock, tmp_path / "runs" / "deeper", (), without_push(lock))
+    check_all(lock, tmp_path / "runs" / "deeper", (), without_push(lock))
     assert not list(tmp_path.iterdir())
 
 
 def test_too_little_disk_is_refused(lock: Lock, tmp_path: Path) -> None:
     huge = changed(lock, "prediction", disk_bytes=1 << 60)
     with pytest.raises(DoesNotFit, match=r"takes 1152921504\.61 GB of disk") as refused:
-        preflight.check(huge, tmp_path, (), without_push(lock))
+        check_all(huge, tmp_path, (), without_push(lock))
     assert (refused.value.exit_code, "--runs" in refused.value.hint) == (4, True)
 
 
 def test_too_little_memory_is_refused(lock: Lock, tmp_path: Path) -> None:
     huge = changed(lock, "prediction", peak_bytes=1 << 60)
     with pytest.raises(DoesNotFit, match="GiB of memory, and this machine has") as refused:
-        preflight.check(huge, tmp_path, (), ["train"])
+        check_all(huge, tmp_path, (), ["train"])
     assert refused.value.hint
-    preflight.check(huge, tmp_path, (), ["gguf", "report"])
+    check_all(huge, tmp_path, (), ["gguf", "report"])
 
 
 @pytest.mark.skipif(bool(machine.probe(Path("/")).gpus), reason="there is a GPU here")
 def test_a_lock_for_a_card_is_refused_where_there_is_none(lock: Lock, tmp_path: Path) -> None:
     card = changed(lock, "machine", kind="cuda", accelerator="NVIDIA L4", count=1)
     with pytest.raises(DoesNotFit, match="planned for `NVIDIA L4`, and there is no GPU") as no:
-        preflight.check(card, tmp_path, (), ["train"])
+        check_all(card, tmp_path, (), ["train"])
     assert no.value.exit_code == 4
     assert 'device = "cpu"' in no.value.hint
 
@@ -77,7 +82,7 @@ def test_a_lock_alone_is_no_consent_to_push(
     lock: Lock, tmp_path: Path, allowed: tuple[str, ...]
 ) -> None:
     with pytest.raises(UsageProblem, match="pushes to `someone/tuned`") as refused:
-        preflight.check(lock, tmp_path, allowed, ["push"])
+        check_all(lock, tmp_path, allowed, ["push"])
     assert (refused.value.exit_code, refused.value.hint) == (2, "add `--allow someone/tuned`")
 
 
@@ -86,11 +91,11 @@ def test_other_packages_are_refused_under_exact_and_named_elsewhere(
 ) -> None:
     other = changed(lock, "packages", torch="1.0.0")
     with pytest.raises(DoesNotFit, match=r"exact bits with `torch` 1\.0\.0") as refused:
-        preflight.check(other, tmp_path, (), ["train"])
+        check_all(other, tmp_path, (), ["train"])
     assert refused.value.hint == "pip install torch==1.0.0"
 
     loose = changed(other, "exactness", exact=False)
-    preflight.check(loose, tmp_path, (), ["train"])
+    check_all(loose, tmp_path, (), ["train"])
     (one,) = preflight.package_differences(loose, preflight.packages_found(loose))
     assert (one.field, one.locked, one.consequence) == (
         "packages.torch", "1.0.0", "changes weights",
@@ -107,7 +112,7 @@ def test_a_package_that_is_missing_is_no_difference(lock: Lock) -> None:
 def test_a_family_without_gguf_is_refused(lock: Lock, tmp_path: Path) -> None:
     other = changed(lock, "model", family="mamba")
     with pytest.raises(UsageProblem, match="does not know the family `mamba`") as refused:
-        preflight.check(other, tmp_path, (), ["gguf"])
+        check_all(other, tmp_path, (), ["gguf"])
     assert "`llama`" in refused.value.message
     assert "gguf = []" in refused.value.hint
 
@@ -120,18 +125,18 @@ def test_q4_k_m_needs_llama_cpp(
         if one["name"] == "gguf":
             one["settings"]["levels"] = ["q4_k_m"]
     smaller = Lock.model_validate(lock.model_dump() | {"stage": stages})
-    preflight.check(smaller, tmp_path, (), ["gguf"])
+    check_all(smaller, tmp_path, (), ["gguf"])
 
     monkeypatch.setitem(sys.modules, "llama_cpp", None)
     with pytest.raises(UsageProblem, match="`q4_k_m` needs `llama-cpp-python`") as refused:
-        preflight.check(smaller, tmp_path, (), ["gguf"])
+        check_all(smaller, tmp_path, (), ["gguf"])
     assert "pip install" in refused.value.hint
-    preflight.check(lock, tmp_path, (), ["gguf"])
+    check_all(lock, tmp_path, (), ["gguf"])
 
 
 def test_a_run_that_is_done_needs_nothing(lock: Lock, tmp_path: Path) -> None:
     done = changed(changed(lock, "packages", torch="1.0.0"), "prediction", disk_bytes=1 << 60)
-    preflight.check(done, tmp_path, (), [])
+    check_all(done, tmp_path, (), [])
 
 
 def test_the_plan_knows_the_families_that_gguf_does() -> None:

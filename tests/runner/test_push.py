@@ -1,5 +1,6 @@
 """Pushing a folder: the real client, against a local server."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,14 @@ found = []
 for folder, repo, private in json.loads(sys.argv[1]):
     told = []
     try:
+        at = Path(folder)
+        files = {p.relative_to(at).as_posix(): p for p in at.rglob("*") if not p.is_dir()}
         pushed = push(
-            Path(folder), repo, private=private, message="tuned",
+            files, repo, private=private, message="tuned",
             told=lambda done, total: told.append([done, total]),
         )
-        found.append({"url": pushed.url, "commit": pushed.commit, "told": told})
+        found.append({"url": pushed.url, "commit": pushed.commit, "told": told,
+                      "sent": [vars(one) for one in pushed.sent]})
     except UsageProblem as problem:
         found.append({"message": problem.message, "hint": problem.hint, "told": told})
 print(json.dumps(found))
@@ -58,8 +62,7 @@ def folder(tmp_path: Path) -> Path:
     (folder / "config.json").write_text('{"a": 1}')
     (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\nTuned.\n")
     (folder / "model.safetensors").write_bytes(LARGE)
-    (tmp_path / "elsewhere.gguf").write_bytes(LARGE[::-1])
-    (folder / "gguf" / "q8_0.gguf").symlink_to(tmp_path / "elsewhere.gguf")
+    (folder / "gguf" / "q8_0.gguf").write_bytes(LARGE[::-1])
     return folder
 
 
@@ -72,10 +75,6 @@ def writes(hub: HubServer) -> list[str]:
 
 
 def test_a_folder_becomes_one_commit(hub: HubServer, folder: Path) -> None:
-    for name in (".cache", "gguf/q8_0.gguf.tmp", "gguf/.hidden", "model.safetensors.incomplete"):
-        (folder / name).write_text("stays here")
-    (folder / ".git").mkdir()
-    (folder / ".git" / "config").write_text("stays here")
     pushed = push(hub, folder, private=True)
     repository = hub.repositories["ana/tuned"]
     assert repository.private
@@ -86,6 +85,20 @@ def test_a_folder_becomes_one_commit(hub: HubServer, folder: Path) -> None:
         name: (folder / name).read_bytes()
         for name in ("config.json", "README.md", "model.safetensors", "gguf/q8_0.gguf")
     }
+    assert {one["name"]: (one["size_bytes"], one["sha256"]) for one in pushed["sent"]} == {
+        name: (len(content), hashlib.sha256(content).hexdigest())
+        for name, content in repository.commits[pushed["commit"]].items()
+    }
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_a_link_is_never_pushed(hub: HubServer, folder: Path, hard: bool) -> None:
+    secret = folder.parent / "id_rsa"
+    secret.write_text("private")
+    target = folder / "tokenizer.model"
+    target.hardlink_to(secret) if hard else target.symlink_to(secret)
+    assert "is no plain file of this run" in push(hub, folder)["message"]
+    assert hub.repositories == {}
 
 
 def test_bytes_are_told_up_to_the_end(hub: HubServer, folder: Path) -> None:
@@ -146,7 +159,7 @@ def test_what_cannot_be_pushed(hub: HubServer, folder: Path) -> None:
         (str(folder), "other/tuned", False),
     ]
     found = hub.run(PUSH, *cases, home=folder.parent / "home")
-    wanted = ["holds no files", "holds no files", "is no name", "refuses access to `other/tuned`"]
+    wanted = ["are no files", "are no files", "is no name", "refuses access to `other/tuned`"]
     assert all(text in problem["message"] for problem, text in zip(found, wanted, strict=True))
     assert all(problem["hint"] for problem in found)
     assert hub.repositories == {}

@@ -144,7 +144,8 @@ def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:
     for number in (5, 10, 15):
         (tmp_path / f"checkpoint-{number}").mkdir()
     for number in (5, 10):
-        (tmp_path / f"checkpoint-{number}" / WHOLE).write_text("{}")
+        (tmp_path / f"checkpoint-{number}" / "optimizer.pt").touch()
+        mark_whole(tmp_path / f"checkpoint-{number}", peak_bytes=7)
     assert last_whole_checkpoint(tmp_path) == str(tmp_path / "checkpoint-10")
     assert not (tmp_path / "checkpoint-15").exists()
     assert last_whole_checkpoint(tmp_path / "nowhere") is None

@@ -150,7 +150,7 @@ def test_a_finished_model_ends_its_answers_where_its_rows_ended(
     folder: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("peft")
-    from runner.stages.merge import complete
+    from runner.stages.finish import complete
 
     base, out = folder / "base", tmp_path / "out"
     out.mkdir()

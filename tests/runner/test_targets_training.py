@@ -18,6 +18,7 @@ from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from lockfiles import digest
+from lockfiles.lock import Method
 from runner.stages.merge import merge
 from runner.stages.watch import WHOLE
 from tests.runner.test_sft import PROGRAM, ROOT
@@ -61,8 +62,13 @@ def _train(base: Path, work: Path) -> str:
 def test_biases_are_kept_merged_and_resumed(base: Path, tmp_path: Path) -> None:
     whole = _train(base, tmp_path / "whole")
     result = tmp_path / "whole" / "result"
-    assert json.loads((result / "adapter_config.json").read_text())["bias"] == "all"
-    merged = load_file(merge(base, result, tmp_path / "merged") / "model.safetensors")
+    saved = json.loads((result / "adapter_config.json").read_text())
+    assert saved["bias"] == "all"
+    method = Method.model_construct(
+        kind="lora", rank=saved["r"], alpha=saved["lora_alpha"], dropout=saved["lora_dropout"],
+        targets=saved["target_modules"], bias="all",
+    )  # fmt: skip
+    merged = load_file(merge(base, result, tmp_path / "merged", method) / "model.safetensors")
     first = load_file(base / "model.safetensors")
     biases = [name for name in first if name.endswith(".bias")]
     assert len(biases) == 6

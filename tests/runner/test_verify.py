@@ -183,11 +183,13 @@ def test_a_step_that_no_longer_comes_to_the_same_is_named(faulty: Path) -> None:
     other = made.fix[0].model_copy(update={"rows": 2})
     edited = made.model_copy(update={"fix": [other, *made.fix[1:]]})
     where = found(made, faulty) | {"general": GENERAL}
-    with pytest.raises(DigestDiffers, match=r"fix\.0  drop empty in train: 2 → drop empty"):
+    with pytest.raises(DigestDiffers) as differs:
         verify.corpus_of(edited, faulty / "base", where)
+    assert "fix.0  drop empty in train: 2 → drop empty" in differs.value.sentence
     without = made.model_copy(update={"fix": []})
-    with pytest.raises(DigestDiffers, match=r"data\.0\.rows"):
+    with pytest.raises(DigestDiffers) as differs:
         verify.corpus_of(without, faulty / "base", where)
+    assert "data.0.rows" in differs.value.sentence
     with pytest.raises(DigestDiffers, match="`prepare`, `train`"):
         verify.check_whole(edited)
 
@@ -199,8 +201,9 @@ def test_an_own_template_is_compared(planned: Path, tmp_path: Path) -> None:
     where = found(made, planned) | {"template": own}
     verify.corpus_of(made, planned / "base", where)
     edit(own, "{% for", "\n{% for")
-    with pytest.raises(DigestDiffers, match=r"template\.sha256"):
+    with pytest.raises(DigestDiffers) as differs:
         verify.corpus_of(made, planned / "base", where)
+    assert "template.sha256" in differs.value.sentence
 
 
 def test_one_changed_byte_of_the_weights_is_named(lock: Lock, folder: Path) -> None:
@@ -211,10 +214,10 @@ def test_one_changed_byte_of_the_weights_is_named(lock: Lock, folder: Path) -> N
     with pytest.raises(DigestDiffers) as differs:
         verify.check_model(lock, folder / "base")
     assert differs.value.exit_code == 5
-    assert "1 field differs" in differs.value.message
+    assert "1 field differs" in differs.value.sentence
     index = [file.name for file in lock.model.files].index("model.safetensors")
-    assert f"model.files.{index}.sha256" in differs.value.message
-    assert "model.safetensors" in differs.value.message
+    assert f"model.files.{index}.sha256" in differs.value.sentence
+    assert "model.safetensors" in differs.value.sentence
     assert differs.value.hint
 
 
@@ -253,15 +256,16 @@ def test_another_row_or_template_is_named(
     with pytest.raises(DigestDiffers) as differs:
         corpus(lock, folder)
     assert differs.value.exit_code == 5
-    assert field in differs.value.message
-    assert "changes weights" in differs.value.message
+    assert field in differs.value.sentence
+    assert "changes weights" in differs.value.sentence
     assert differs.value.hint
 
 
 def test_another_order_of_the_rows_is_refused(lock: Lock, folder: Path) -> None:
     other = lock.model_copy(update={"train": lock.train.model_copy(update={"seed": 18})})
-    with pytest.raises(DigestDiffers, match=r"stream\.order_sha256"):
+    with pytest.raises(DigestDiffers) as differs:
         corpus(other, folder)
+    assert "stream.order_sha256" in differs.value.sentence
 
 
 def test_a_missing_model_folder_or_file_is_wrong_usage(lock: Lock, folder: Path) -> None:
@@ -284,3 +288,18 @@ def test_a_lock_for_a_newer_program_is_refused(lock: Lock) -> None:
     newer = lock.model_copy(update={"requires_runner": "99.0"})
     with pytest.raises(UsageProblem, match="needs Tunelock 99"):
         verify.check_whole(newer)
+
+
+@pytest.mark.parametrize("name", ["first", "last-of-revision-0"])
+def test_locks_of_an_older_revision_are_read_and_hold(name: str) -> None:
+    """Written for an NVIDIA L4 by the programs of their time."""
+    found = locks.read(Path(__file__).parents[1] / "lockfiles" / "old" / f"{name}.lock")
+    assert found.revision == 0 < locks.REVISION
+    verify.check_whole(found)
+
+
+@pytest.mark.parametrize("name", ["ZZZ", "lm_head", "embed_tokens", "q_proj.x"])
+def test_layers_that_the_model_does_not_have_are_named(lock: Lock, name: str) -> None:
+    method = lock.method.model_copy(update={"targets": ["q_proj", name]})
+    with pytest.raises(UsageProblem, match=f"names `{name}`, which is no linear layer of `llama`"):
+        verify.check_whole(lock.model_copy(update={"method": method}))

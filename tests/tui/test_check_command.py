@@ -85,13 +85,19 @@ def test_an_edited_intent_is_stale(folder: Path) -> None:
     assert "no longer matches" in done.stderr
 
 
-def test_another_package_is_named_and_still_holds(folder: Path) -> None:
+def test_another_package_is_refused_under_exact_and_named_otherwise(folder: Path) -> None:
     made = lock.read(folder / "run.lock")
-    other = {"packages": made.packages | {"pydantic": "0.0.1"}}
+    other: dict[str, object] = {"packages": made.packages | {"tokenizers": "0.0.1"}}
+    (folder / "run.lock").write_text(lock.write(resealed(made, other)), "utf-8")
+    exact = tunelock(folder, "check")
+    assert exact.returncode == tunelock(folder, "run", "--foreground").returncode == 4
+    assert "promises exact bits with `tokenizers` 0.0.1" in exact.stderr
+
+    other["exactness"] = made.exactness.model_copy(update={"exact": False})
     (folder / "run.lock").write_text(lock.write(resealed(made, other)), "utf-8")
     done = tunelock(folder, "check")
     assert done.returncode == 0
-    assert "warning: packages.pydantic 0.0.1 was planned for" in done.stderr
+    assert "warning: packages.tokenizers 0.0.1 was planned for" in done.stderr
 
 
 def test_a_lock_edited_by_hand_does_not_hold(folder: Path) -> None:

@@ -14,7 +14,7 @@ from lockfiles.errors import UsageProblem
 from runner.events import Event
 from tests.tui.test_snapshot import BEGUN, Told, events, step
 from tui.dashboard.app import Dashboard
-from tui.dashboard.numbers import memory_line
+from tui.dashboard.numbers import how_far, memory_line
 from tui.dashboard.panel import Panel
 from tui.dashboard.plot import plot
 from tui.snapshot import empty, fold
@@ -123,7 +123,7 @@ async def test_keys_change_the_log_and_show_help() -> None:
         await shown.shows("warning: slow")
         await shown.pilot.press("l")
         text = await shown.shows("q8_0: [b]hi")
-        assert "answer: x [2J" in text
+        assert r"answer: x\x1b[2J" in text
         await shown.pilot.press("l")
         await shown.shows("warning: slow")
         await shown.pilot.press("question_mark")
@@ -230,3 +230,10 @@ def test_memory_over_the_prediction_is_said_in_words() -> None:
     over = fold(empty("demo"), events(step(1, peak_bytes=8 * 10**8, predicted_bytes=7 * 10**8)))
     assert memory_line(over, 76).endswith("0.75 peak, 0.65 predicted (GiB), over the prediction")
     assert memory_line(empty("demo"), 76) == "memory  not measured yet"
+
+
+def test_a_stage_that_is_not_heard_is_stalled() -> None:
+    told: Told = ("train", "warning", {"text": "nothing heard", "stalled_seconds": 61.0})
+    snapshot = fold(empty("demo"), events(*BEGUN, step(3), told))
+    assert how_far(snapshot, 20) == "train  stalled: nothing heard for 61 s or more"
+    assert "stalled · train" in Dashboard(Source(), snapshot)._headline()

@@ -6,9 +6,9 @@ from tui.folding import folded, wrapped
 
 
 def test_what_is_wrapped_stands_below_where_it_began() -> None:
-    assert wrapped("Data     one two three", 19) == "Data     one two\n         three"
-    assert wrapped("  + one two three", 14) == "  + one two\n    three"
-    assert wrapped("one two-thirds", 11) == "one\ntwo-thirds"
+    assert wrapped("Data     one two three", 19) == ["Data     one two", "         three"]
+    assert wrapped("  + one two three", 14) == ["  + one two", "    three"]
+    assert wrapped("one two-thirds", 11) == ["one", "two-thirds"]
 
 
 def test_text_is_folded_at_the_terminal_s_width_and_not_without_one(
@@ -16,7 +16,12 @@ def test_text_is_folded_at_the_terminal_s_width_and_not_without_one(
 ) -> None:
     text = "word " * 60
     monkeypatch.delenv("COLUMNS", raising=False)
-    assert folded(text) == text
+    assert folded(text) == [text]
     for columns, widest in (("40", 39), ("300", 99)):
         monkeypatch.setenv("COLUMNS", columns)
-        assert widest - 5 < max(map(len, folded(text).splitlines())) <= widest
+        assert widest - 5 < max(map(len, folded(text))) <= widest
+
+
+@pytest.mark.parametrize("breaks", ["\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_a_line_is_broken_nowhere_but_at_its_width(breaks: str) -> None:
+    assert len(wrapped(f"a{breaks}error: b", 99)) == 1

@@ -56,7 +56,7 @@ def test_a_step_says_all_that_is_known() -> None:
             "evaluate  evaluation  tuned model  accuracy 92.5 %  loss 0.200  300 rows",
         ),
         ("train", "checkpoint", {"step": 40}, "train  checkpoint at step 40"),
-        ("train", "warning", {"text": "slow\r\x1b[2J"}, "train  warning: slow  [2J"),
+        ("train", "warning", {"text": "slow\r\x1b[2J"}, "train  warning: slow\\r\\x1b[2J"),
         (
             "gguf", "artifact", {"what": "q8_0", "path": "m.gguf", "size_bytes": 4_123_456},
             "gguf  q8_0: m.gguf  4.1 MB",
@@ -112,5 +112,5 @@ def test_units() -> None:
 
 
 def test_text_from_a_model_cannot_steer_the_terminal() -> None:
-    assert clean("a\x1b]0;x\x07b\nc\u202ed") == "a ]0;x b c d"
+    assert clean("a\x1b]0;x\x07b\nc\u202ed") == r"a\x1b]0;x\x07b\nc\u202ed"
     assert len(clean("é" * 1000)) == 200

@@ -17,7 +17,7 @@ from planner.machine import Gpu, Holder, MachineFacts
 from planner.plan import plan
 from planner.rehearsal import PHASES, Measured, load
 from runner.rehearse.lock import case_of
-from runner.rehearse.report import report
+from runner.rehearse.report import Report, report
 from tests.journeys.demo_folder import small, tunelock
 from tests.planned import GIB, answers
 from tui import rehearsed
@@ -164,12 +164,16 @@ def test_a_lock_that_is_edited_or_missing_and_a_place_that_is_none(folder: Path)
     assert "was changed after it was planned" in edited.stderr
 
 
+def told(found: Report) -> str:
+    return "\n".join(rehearsed.page(found))
+
+
 def test_on_a_card_every_phase_is_told(folder: Path) -> None:
     made = on_card(folder)
     peaks = {"load": GIB // 4, "forward": GIB, "backward": 2 * GIB, "optimizer": GIB}
     measured = Measured(peaks, 3 * GIB, 4 * GIB, (9.0, 1.5, 1.7), 1.0, 1.0)
     case = replace(case_of(made, {}, None), evaluate=False)
-    page = rehearsed.page(report(made, case, measured, GPU_MACHINE))
+    page = told(report(made, case, measured, GPU_MACHINE))
     rows = {line.split("  ")[0]: line.split() for line in page.splitlines() if "  " in line}
     assert set(rows) >= {*peaks, "peak", "reserved", "whole process", "step"}
     assert rows["backward"][3:5] == ["2.00", "GiB"]
@@ -180,11 +184,11 @@ def test_on_a_card_every_phase_is_told(folder: Path) -> None:
 
     assert "The lock counts on" not in page
     elsewhere = replace(GPU_MACHINE, gpus=(replace(CARD, name="NVIDIA H200"),))
-    page = rehearsed.page(report(made, case, measured, elsewhere))
+    page = told(report(made, case, measured, elsewhere))
     assert "The lock counts on `NVIDIA L4` and 21.0 GiB of it, which is enough" in page
 
     small_card = replace(measured, out_of_memory="backward")
-    page = rehearsed.page(report(made, case, small_card, GPU_MACHINE))
+    page = told(report(made, case, small_card, GPU_MACHINE))
     assert page.endswith("It does not fit `NVIDIA L4`: memory ran out in `backward`.")
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from lockfiles.errors import UsageProblem
 from runner.events import Writer
-from runner.folder import Held, is_held
+from runner.folder import Held
+from runner.holders import is_held
 from tests.tui.test_cli import tunelock
 from tests.tui.test_snapshot import BEGUN, Told, step
 from tui import watching
@@ -108,14 +109,17 @@ def test_what_is_no_run_is_a_sentence_and_a_hint(tmp_path: Path) -> None:
     (tmp_path / "begun").mkdir()
     (tmp_path / "begun" / "run.lock").touch()
     broken = write(tmp_path / "broken", BEGUN)
-    (broken / "events.jsonl").write_text("{\n")
+    (broken / "events.jsonl").unlink()
+    os.mkfifo(broken / "events.jsonl")
+    (tmp_path / "linked").symlink_to("begun")
     for verb, arguments, message in (
         ("status", [], "There is no run in `runs`."),
         ("status", ["nowhere"], "`nowhere` is not a folder."),
         ("watch", ["empty"], "`empty` holds neither"),
         ("watch", ["begun"], "`begun` was never started."),
-        ("status", ["broken"], "`broken/events.jsonl` cannot be read as events"),
-        ("watch", ["broken"], "`broken/events.jsonl` cannot be read as events"),
+        ("status", ["broken"], "`broken/events.jsonl` is a pipe, not a plain file."),
+        ("watch", ["broken"], "`broken/events.jsonl` is a pipe, not a plain file."),
+        ("status", ["linked"], "`linked` is a link, not a run folder."),
     ):
         done = tunelock(verb, *arguments, folder=tmp_path)
         error, hint = done.stderr.splitlines()
@@ -156,7 +160,7 @@ def test_what_was_passed_over_is_known_and_what_came_since_is_new(tmp_path: Path
     since = (run / "events.jsonl").stat().st_size
     write(run, DONE)
     reader = watching.Reader(run, lambda: None)
-    assert len(reader.pass_over(since)) == len(FAILED)
+    assert len(list(reader.pass_over(since))) == len(FAILED)
     assert [event.kind for event in reader.poll()[0]] == [kind for _, kind, _ in DONE]
     assert reader.poll() == ([], None)
 
@@ -174,6 +178,42 @@ def test_an_end_is_asked_for_before_the_last_reading(tmp_path: Path) -> None:
 
 def test_events_that_cannot_be_read_end_following(tmp_path: Path) -> None:
     run = write(tmp_path / "demo", BEGUN)
-    (run / "events.jsonl").write_text('{"seq": 0}\n')
-    with pytest.raises(UsageProblem, match=r"cannot be read as events"):
+    (run / "events.jsonl").unlink()
+    (run / "events.jsonl").symlink_to("/dev/zero")
+    with pytest.raises(UsageProblem, match=r"is a link, not a plain file"):
         watching.follow(run, face="plain", ended=lambda: None)
+
+
+def test_damaged_lines_are_passed_over_and_said_once(tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", DONE)
+    whole = (run / "events.jsonl").read_bytes().split(b"\n")
+    (run / "events.jsonl").write_bytes(b"\n".join([*whole[:2], b"{", b"\0\xff", *whole[2:]]))
+    plain, as_json = (tunelock("watch", str(run), face) for face in ("--plain", "--json"))
+    assert (plain.returncode, as_json.returncode) == (0, 0)
+    assert plain.stderr.count("2 damaged lines of `events.jsonl` passed over") == 1
+    assert as_json.stderr == "warning: 2 damaged lines of `events.jsonl` passed over\n"
+    assert len(as_json.stdout.splitlines()) == len(DONE)
+    assert "2 damaged lines" in tunelock("status", str(run)).stdout
+
+
+def test_a_run_that_nobody_works_on_promises_no_time_left(tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", [*BEGUN, step(3, eta_seconds=42.0)])
+    status = tunelock("status", str(run)).stdout
+    assert status.startswith("demo  stopped") and "left" not in status
+    found = json.loads(tunelock("status", str(run), "--json").stdout)
+    assert (found["state"], found["eta_seconds"], found["stages"][1]["state"]) == (
+        "stopped", None, "stopped",
+    )  # fmt: skip
+
+
+def test_a_stage_that_is_not_heard_is_stalled_until_it_is(tmp_path: Path) -> None:
+    told: Told = ("train", "warning", {"text": "nothing heard", "stalled_seconds": 61.0})
+    run = write(tmp_path / "demo", [*BEGUN, step(3, eta_seconds=42.0), told])
+    with held(run):
+        status = tunelock("status", str(run)).stdout
+        found = json.loads(tunelock("status", str(run), "--json").stdout)
+        write(run, [("train", "warning", {"text": "heard again", "stalled_seconds": 0})])
+        again = json.loads(tunelock("status", str(run), "--json").stdout)
+    assert status.startswith("demo  stalled") and "left" not in status
+    assert (found["state"], found["stalled_seconds"]) == ("stalled", 61.0)
+    assert (again["state"], again["stalled_seconds"]) == ("running", None)

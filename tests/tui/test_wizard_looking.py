@@ -226,7 +226,7 @@ async def test_what_would_steer_the_terminal_is_shown_and_not_sent(tmp_path: Pat
     async with wizard(tmp_path, draft).run_test(size=_SIZE) as run:
         await until_text(run, _CLOSER)
         await run.press("x")
-        shown = await until_text(run, "a␛[2Jb")
+        shown = await until_text(run, r"a\x1b[2Jb")
         assert "\x1b" not in shown and "Be brief." in shown
 
 

@@ -76,14 +76,14 @@ def test_header_steps_and_footer_fit_the_design_size() -> None:
     assert len(header) == 80
     assert header.startswith(" tunelock · support-bot  ")
     assert header.endswith("  5 of 7 · Method  ssh ")
-    assert lines.steps(draft).splitlines()[:4] == [" ✓ Goal", " ✓ Data", " ✓ Model", " ▸ Machine"]
+    assert lines.steps(draft)[:4] == [" ✓ Goal", " ✓ Data", " ✓ Model", " ▸ Machine"]
     assert len(keys.footer()) <= 80
 
 
 def test_a_stale_step_is_marked_in_words() -> None:
     draft = passing(passing(passing(passing(answered()))))
     listed = lines.steps(answer(draft, "data.system", "Be brief."))
-    assert " ! Machine stale" in listed.splitlines()
+    assert " ! Machine stale" in listed
 
 
 @pytest.mark.parametrize("width", [1, 12, 40, 58, 98])

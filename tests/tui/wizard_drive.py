@@ -117,6 +117,10 @@ class Tmux:
         """Return the process that runs in the pane."""
         return int(self._run("display-message", "-p", "#{pane_pid}"))
 
+    def title(self) -> str:
+        """Return the title that the terminal has."""
+        return self._run("display-message", "-p", "#{pane_title}").strip()
+
     def wait(self, seen: Callable[[str], bool]) -> str:
         """Return the screen once it shows something."""
         end = time.monotonic() + SECONDS

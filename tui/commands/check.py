@@ -11,9 +11,23 @@ from tui.options import locate
 @click.command(name="check")
 @click.argument("lock", type=click.Path(path_type=Path), default=Path("run.lock"))
 @locate
+@click.option(
+    "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
+    help="The folder in which the run would have its own.",
+)  # fmt: skip
+@click.option(
+    "--allow", "allowed", multiple=True, metavar="TARGET",
+    help="Ask as `tunelock run` with the same option: whether this Hub repository takes a push.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
-def command(lock: Path, located: dict[str, Path], as_json: bool) -> None:
-    """Compare what LOCK names (default: run.lock) with what is here: model, rows, tokens, room."""
+def command(
+    lock: Path, located: dict[str, Path], runs: Path, allowed: tuple[str, ...], as_json: bool
+) -> None:
+    """Compare what LOCK names (default: run.lock) with what is here: model, rows, tokens, room.
+
+    It asks what `tunelock run` asks before the first stage, in the same order. A push needs a
+    consent that no lock can give: without `--allow` it is named, and no reason to fail.
+    """
     from lockfiles import lock as locks
     from runner import hub_rows, places, preflight, verify
     from tui.transfer import noting
@@ -21,18 +35,20 @@ def command(lock: Path, located: dict[str, Path], as_json: bool) -> None:
     held = locks.read(lock)
     found = places.find(held, lock, located)
     verify.check_whole(held)
+    target = preflight.pushes_to(held)
+    stages = [one.name for one in held.stage if allowed or one.name != "push"]
+    preflight.check_all(held, preflight.Asked(runs, allowed, stages, found))
     compared = ["model", "template", "rows", "tokens"] if "model" in found else []
     if compared:
-        verify.check_model(held, found["model"])
-        rows = hub_rows.fetched(held, found, noting())
-        verify.corpus_of(held, found["model"], rows)
+        with verify.model_of(held, found["model"]) as base:
+            rows = hub_rows.fetched(held, found, noting())
+            verify.corpus_of(held, base.folder, rows)
     versions = preflight.packages_found(held)
     others = preflight.package_differences(held, versions)
-    preflight.check_device(held)
-    preflight.check_disk(held, Path("runs"))
+    needs = [target] if target and target not in allowed else []
     if as_json:
         told = {"holds": True, "compared": compared, "packages": [vars(one) for one in others]}
-        output.data_json(told)
+        output.data_json(told | {"allow": needs})
         return
     if compared:
         output.data(f"`{lock}` holds here: model, template, rows and tokens are those of the lock")
@@ -43,3 +59,5 @@ def command(lock: Path, located: dict[str, Path], as_json: bool) -> None:
         )
     for one in others:
         output.note(f"warning: {one.field} {one.locked} was planned for, {one.found} is installed")
+    for repo in needs:
+        output.note(f"note: the lock pushes to `{repo}`; `tunelock run` needs `--allow {repo}`")

@@ -81,7 +81,7 @@ def command(
     if as_json:
         output.data_json(data_page.record(report))
     else:
-        output.data(data_page.page(report, file))
+        output.lines(data_page.page(report, file))
     if report.refused:
         raise DataRefused(
             f"`{file}` should not be trained on as it is.",
@@ -124,12 +124,14 @@ def _chat(model: str | None, max_length: int = 0) -> "Chat | None":
     """Return how a model sees rows; None without one."""
     if not model:
         return None
+    from planner.data.apart import process
     from planner.data.encode import load_tokenizer
     from planner.data.scan import Chat
     from planner.data.template import load_template
     from planner.gather import model_facts
     from planner.interview.answers import check
 
+    process.start()  # it is ready by the time that the model is read
     named = {"goal.name": "data", "data.train": "rows", "model.source": model}
     facts, folder = model_facts(check(named, {}), Path.cwd())
     template, tokenizer = load_template(folder), load_tokenizer(folder)
@@ -189,4 +191,4 @@ def _show(file: str, rows: "Iterable[Read]", number: int, model: str | None, as_
     if as_json:
         output.data_json(xray_page.record(shown, number))
     else:
-        output.data(xray_page.page(shown, f"row {number} ({found.path.name}, {found.place})"))
+        output.lines(xray_page.page(shown, f"row {number} ({found.path.name}, {found.place})"))

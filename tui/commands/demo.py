@@ -36,6 +36,6 @@ def command(into: Path, files_only: bool, fresh: bool) -> None:
     lock = planning.from_file(intent)
     target = into / "run.lock"
     planning.write(lock, target)
-    output.note(planning.page(lock))
+    output.notes(planning.page(lock))
     order = Order(target.absolute(), (into / "runs").absolute(), fresh=fresh)
-    output.data("\n".join(lines(carry.here(order, "plain"))))
+    output.lines(lines(carry.here(order, "plain")))

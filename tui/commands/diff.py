@@ -26,7 +26,7 @@ def command(a: Path, b: Path, as_json: bool) -> None:
     elif not found:
         output.data("the locks are equal")
     else:
-        output.data("\n".join(_lines(found)))
+        output.lines(_lines(found))
 
 
 def _lines(found: list[Difference]) -> list[str]:

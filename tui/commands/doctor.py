@@ -1,6 +1,7 @@
 """`tunelock doctor`: this machine, what is installed, and the command for what is not."""
 
 import platform
+import shlex
 import shutil
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -41,9 +42,8 @@ def command(machine: Path | None, as_json: bool) -> None:
     if as_json:
         output.data_json([asdict(finding) for finding in findings])
         return
-    output.data(table(findings))
-    for hint in hints(findings):
-        output.note(f"hint: {hint}")
+    output.lines(table(findings))
+    output.notes(f"hint: {hint}" for hint in hints(findings))
 
 
 def save_machine(path: Path) -> None:
@@ -52,9 +52,10 @@ def save_machine(path: Path) -> None:
         probe(path.absolute().parent).save(path)
     except OSError as problem:
         raise UsageProblem(
-            f"`{path}` cannot be written: {problem.strerror}.", hint=f"ls -ld {path.parent}"
+            f"`{path}` cannot be written: {problem.strerror}.",
+            hint=f"ls -ld {shlex.quote(str(path.parent))}",
         ) from None
-    output.note(f"wrote {path}; elsewhere: tunelock plan --machine {path}")
+    output.note(f"wrote {path}; elsewhere: tunelock plan --machine {shlex.quote(str(path))}")
 
 
 def _python() -> Finding:

@@ -1,10 +1,12 @@
 """`tunelock export FOLDER`: a GGUF file from a model folder, from anywhere."""
 
+import shlex
 from pathlib import Path
 
 import click
 
 from lockfiles.errors import UsageProblem
+from lockfiles.harmless import named
 from tui import output
 from tui.units import size
 
@@ -30,7 +32,9 @@ def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
     MODEL holds config.json, safetensors and tokenizer.json, such as the merged model of a run.
     """
     if not model.is_dir():
-        raise UsageProblem(f"`{model}` is not a folder.", hint=f"ls {model.parent}")
+        raise UsageProblem(
+            f"`{model}` is not a folder.", hint=f"ls {shlex.quote(str(model.parent))}"
+        )
     try:
         from runner.stages.gguf.convert import convert
     except ModuleNotFoundError as problem:
@@ -39,9 +43,12 @@ def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
             hint="pip install 'tunelock[gguf]'",
         ) from None
 
+    from runner import view
+
     path = out or Path(f"{model.resolve().name}-{level}.gguf")
     try:
-        facts = convert(model, path, level)
+        with view.own(model) as seen:
+            facts = convert(seen.folder, path, level)
     except OSError as problem:
         raise UsageProblem(
             f"`{path}` cannot be made: {problem.strerror}.",
@@ -51,7 +58,7 @@ def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
         output.data_json(vars(facts) | {"path": str(facts.path)})
         return
     counted = ", ".join(f"{count} {kind}" for kind, count in sorted(facts.tensor_types.items()))
-    output.data(f"{facts.path}  {size(facts.size_bytes)}  ({counted})")
+    output.data(f"{named(str(facts.path))}  {size(facts.size_bytes)}  ({counted})")
     if facts.fallbacks:
         output.note(
             f"warning: {len(facts.fallbacks)} tensors have rows that {level} cannot hold, "

@@ -80,9 +80,9 @@ def command(
     else:
         from tui import fit_table
 
-        output.data(fit_table.page(search, found))
+        output.lines(fit_table.page(search, found))
         if seen:
-            output.data(traced.lines(found, seen))
+            output.lines(traced.lines(found, seen))
     if not any(answer.plan.fits for answer in found):
         raise answers.nothing_fits(search, found)
 

@@ -64,7 +64,8 @@ def command(
     if only_check:
         if before != made:
             raise StaleLock(
-                f"`{target}` no longer matches `{intent}`.", hint=f"tunelock plan {intent}"
+                f"`{target}` no longer matches `{intent}`.",
+                hint=f"tunelock plan {shlex.quote(str(intent))}",
             )
         output.note(f"`{target}` is up to date")
         return
@@ -73,8 +74,8 @@ def command(
     if as_json:
         output.data_json(made.model_dump())
     else:
-        output.data(planning.page(made))
+        output.lines(planning.page(made))
     if dry_run:
-        output.note("\n".join(planning.changes(before, made)))
+        output.notes(planning.changes(before, made))
     else:
         output.note(f"wrote {target}; carry it out with `tunelock run {shlex.quote(str(target))}`")

@@ -45,7 +45,7 @@ def command(
     if as_json:
         output.data_json(_record(report))
     else:
-        output.data(rehearsed.page(report))
+        output.lines(rehearsed.page(report))
     output.note(f"wrote {target}")
     if not report.found.fitted:
         raise out_of_memory(held, report.found)

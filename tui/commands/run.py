@@ -58,4 +58,4 @@ def _finished(folder: Path, as_json: bool) -> None:
     if not as_json:
         from tui.results import lines
 
-        output.data("\n".join(lines(folder)))
+        output.lines(lines(folder))

@@ -2,18 +2,20 @@
 
 import math
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
 import click
 
-from runner.folder import is_held
+from runner.holders import Supervision, look
 from tui import output, watching
 from tui.dashboard.summary import summary
 from tui.snapshot import Snapshot
 
-State = Literal["waiting", "running", "stopped", "failed", "done"]
+State = Literal["waiting", "running", "stalled", "ending", "stopped", "failed", "done"]
+"""`stalled`: a process of the run is stopped or hung; `ending`: its supervisor was killed, and
+its stage leaves a checkpoint and ends."""
 
 
 @click.command(name="status")
@@ -22,19 +24,27 @@ State = Literal["waiting", "running", "stopped", "failed", "done"]
 def command(run: Path | None, as_json: bool) -> None:
     """Say how RUN stands, a run folder (by default the newest in ./runs)."""
     folder = watching.find(run)
-    held = is_held(folder)
+    found = look(folder)
+    supervision = found.supervision if found.held else "heard"
     snapshot = watching.snapshot_of(folder)
     if as_json:
-        output.data_json({"run": str(folder), **facts(snapshot, held=held)})
+        told = facts(snapshot, held=found.held, supervision=supervision)
+        output.data_json({"run": str(folder), **told})
     else:
-        now = state(snapshot, held=held)
-        output.data("\n".join(summary(snapshot, now, now=time.time())))
+        now = state(snapshot, held=found.held, supervision=supervision)
+        snapshot = as_it_stands(snapshot, now)
+        output.lines(summary(snapshot, now, now=time.time()))
+        if words := watching.SUPERVISOR_WORDS[supervision]:
+            output.data(f"  warning: {words}")
 
 
-def state(snapshot: Snapshot, *, held: bool) -> State:
+def state(snapshot: Snapshot, *, held: bool, supervision: Supervision = "heard") -> State:
     """Return how a run stands; `held` says whether a process works on it."""
     if held:
-        return "running"
+        if supervision == "gone":
+            return "ending"
+        stalled = supervision == "silent" or snapshot.stalled_seconds is not None
+        return "stalled" if stalled else "running"
     if snapshot.failure is not None:
         return "stopped" if snapshot.failure.state == "stopped" else "failed"
     if snapshot.finished:
@@ -42,10 +52,28 @@ def state(snapshot: Snapshot, *, held: bool) -> State:
     return "waiting" if snapshot.last_time is None else "stopped"
 
 
-def facts(snapshot: Snapshot, *, held: bool) -> dict[str, object]:
+def as_it_stands(snapshot: Snapshot, now: State) -> Snapshot:
+    """Return a run without what its last events promised, where nobody works on it any more."""
+    if now == "running":
+        return snapshot
+    stages = snapshot.stages
+    if now == "stopped" or now == "failed":
+        stages = tuple(
+            replace(stage, state=now) if stage.state == "running" else stage for stage in stages
+        )
+    return replace(snapshot, stages=stages, eta_seconds=None)
+
+
+def facts(
+    snapshot: Snapshot, *, held: bool, supervision: Supervision = "heard"
+) -> dict[str, object]:
     """Return the run's state as JSON values; a number that is not finite becomes null."""
+    now = state(snapshot, held=held, supervision=supervision)
+    snapshot = as_it_stands(snapshot, now)
     return {
-        "state": state(snapshot, held=held),
+        "state": now,
+        "supervisor": supervision if held else None,
+        "stalled_seconds": _finite(snapshot.stalled_seconds) if held else None,
         "stage": snapshot.stage or None,
         "stages": [asdict(stage) for stage in snapshot.stages],
         "step": snapshot.step,

@@ -1,23 +1,56 @@
-"""`tunelock stop RUN`: ask a run to leave a checkpoint and end at the next step."""
+"""`tunelock stop [RUN]`: let a run leave a checkpoint and end, in a stated time."""
 
-import os
-import signal
+import shlex
 from pathlib import Path
 
 import click
 
-from lockfiles.errors import UsageProblem
-from tui import output
+from lockfiles.errors import Interrupted, UsageProblem
+from tui import output, watching
 
 
 @click.command(name="stop")
-@click.argument("run", type=click.Path(path_type=Path))
-def command(run: Path) -> None:
-    """Stop the run in the folder RUN at its next step; `tunelock run` goes on from there."""
-    from runner.folder import holder, holder_alive
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.option("--no-wait", is_flag=True, help="Ask the run to stop, and do not wait for its end.")
+def command(run: Path | None, no_wait: bool) -> None:
+    """Stop RUN (by default the newest running one in ./runs); `tunelock run` resumes it.
 
-    number = holder(run)
-    if number is None or not holder_alive(run):
-        raise UsageProblem(f"No run is going on in `{run}`.", hint="tunelock status")
-    os.kill(number, signal.SIGTERM)
-    output.note(f"asked {run.name} to stop at its next step; `tunelock watch {run}` shows it")
+    The run leaves a checkpoint at its next step. It has 120 seconds, or more where its last
+    step and checkpoint took long (twice their time is added); then its stage is ended without
+    a new checkpoint. Where the supervisor itself is stopped it is woken, and where it does not
+    answer within 30 more seconds, it is ended too.
+    """
+    from runner import stop
+
+    folder = _running(run)
+
+    def tell(words: str) -> None:
+        output.note(f"{folder.name}: {words}")
+
+    stop.ask(folder, tell)
+    if no_wait:
+        again = f"tunelock watch {shlex.quote(str(folder))}"
+        tell(f"asked to stop at its next step; `{again}` shows it")
+        return
+    tell(f"asked to stop at its next step, within {stop.PATIENCE.grace_seconds:.0f} s or so")
+    try:
+        stop.wait(folder, tell)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"The run in `{folder}` was asked to stop, and still stops.",
+            hint=f"tunelock status {shlex.quote(str(folder))}",
+        ) from None
+    ended = watching.snapshot_of(folder)
+    done = ended.finished and ended.failure is None
+    tell("done before it could stop" if done else "stopped; the same `tunelock run` resumes it")
+
+
+def _running(run: Path | None) -> Path:
+    from runner.holders import is_held
+
+    if run is not None:
+        return watching.find(run)
+    for folder in watching.runs_in(Path("runs")):
+        if is_held(folder):
+            return folder
+    raise UsageProblem("Nothing runs in `runs`.", hint="tunelock stop RUN, or tunelock status")

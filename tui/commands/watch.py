@@ -1,11 +1,13 @@
 """`tunelock watch [RUN]`: see a run that some process works on, from any terminal."""
 
+import shlex
 from pathlib import Path
 
 import click
 
 from lockfiles.errors import UsageProblem
-from runner.folder import is_held
+from runner.folder import EVENTS
+from runner.holders import is_held
 from tui import watching
 
 
@@ -20,9 +22,10 @@ def command(run: Path | None, plain: bool, as_json: bool) -> None:
     own, 75 where it was stopped and can go on, or 130 where you left.
     """
     folder = watching.find(run)
-    if not (folder / watching.EVENTS).exists() and not is_held(folder):
+    if not (folder / EVENTS).exists() and not is_held(folder):
         raise UsageProblem(
-            f"`{folder}` was never started.", hint=f"tunelock run {folder / 'run.lock'}"
+            f"`{folder}` was never started.",
+            hint=f"tunelock run {shlex.quote(str(folder / 'run.lock'))}",
         )
     face = watching.face_for(plain=plain, as_json=as_json)
     code = watching.follow(folder, face=face, ended=watching.ended_by_lock(folder))

@@ -9,12 +9,12 @@ from threading import Event as Flag
 from typing import ClassVar, Protocol
 
 from textual import work
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 from textual.message import Message
-from textual.widgets import Footer, Static
+from textual.widgets import Footer
 
 from lockfiles.errors import TunelockError
 from runner.events import Event
@@ -24,9 +24,11 @@ from tui.dashboard.numbers import Numbers
 from tui.dashboard.panel import Panel
 from tui.dashboard.stages import Stages
 from tui.progress import FREQUENT, clean, lines
+from tui.screen import Sentenced
 from tui.snapshot import Snapshot, fold
+from tui.words import Words
 
-_REDRAW_SECONDS = 1.0
+REDRAW_SECONDS = 1.0
 _LEAST = (60, 16)
 _ROOMY_HEIGHT = 22
 """Below so many lines there is no room for the curve and the log at once."""
@@ -67,7 +69,7 @@ class Broken(Message):
     problem: TunelockError
 
 
-class Dashboard(App[int]):
+class Dashboard(Sentenced[int]):
     """Ends with the run's exit code, or with None where the person left."""
 
     CSS_PATH = "dashboard.tcss"
@@ -82,7 +84,7 @@ class Dashboard(App[int]):
         source: Source,
         snapshot: Snapshot,
         *,
-        wait: Callable[[Flag], object] = lambda leaving: leaving.wait(_REDRAW_SECONDS),
+        wait: Callable[[Flag], object] = lambda leaving: leaving.wait(REDRAW_SECONDS),
     ) -> None:
         super().__init__(ansi_color=True)  # before the theme: NO_COLOR's filter is chosen by it
         self.theme = "ansi-dark"
@@ -95,8 +97,8 @@ class Dashboard(App[int]):
         self._leaving = Flag()
 
     def compose(self) -> ComposeResult:
-        yield Static(id="small", markup=False)
-        yield Static(self._headline(), id="headline", markup=False)
+        yield Words(id="small")
+        yield Words(self._headline(), id="headline")
         with Vertical(id="body"):
             with Horizontal(id="upper"):
                 yield Stages(id="stages", title="Stages")
@@ -140,7 +142,7 @@ class Dashboard(App[int]):
         """Hand the snapshot to every panel."""
         self.snapshot = message.snapshot
         self.query_one(Journal).add(message.news)
-        self.query_one("#headline", Static).update(self._headline())
+        self.query_one("#headline", Words).tell(self._headline())
         for panel in self.query(Panel):
             panel.show(self.snapshot)
 
@@ -159,7 +161,7 @@ class Dashboard(App[int]):
         self.set_class(width < _LEAST[0] or height < _LEAST[1], "-small")
         self.set_class(height < _ROOMY_HEIGHT, "-low")
         need = f"{_LEAST[0]} by {_LEAST[1]}"
-        self.query_one("#small", Static).update(
+        self.query_one("#small", Words).tell(
             f"This terminal is {width} by {height}; the dashboard needs {need}. "
             "Make it larger, or q to leave (the run goes on)."
         )
@@ -190,5 +192,6 @@ class Dashboard(App[int]):
         elif self.snapshot.finished:
             state = "done"
         elif self.snapshot.stage:
-            state = f"running · {clean(self.snapshot.stage, 20)}"
+            word = "running" if self.snapshot.stalled_seconds is None else "stalled"
+            state = f"{word} · {clean(self.snapshot.stage, 20)}"
         return f" tunelock · {clean(self.snapshot.name, 40)} · {state}"

@@ -6,18 +6,20 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
-_TEXT = """\
-This screen reads the run's events and nothing else: leaving it, or
-losing the connection, lets the run go on.
+from tui.words import Words
 
-loss       line: training; o: evaluation. It should fall and flatten.
-           Evaluation loss that rises while training loss falls means
-           the model learns the rows by heart.
-memory     █ now, ▓ peak, ░ up to what the lock predicted
-left       time to the end of the stage
-"""
+_TEXT = (
+    "This screen reads the run's events and nothing else: leaving it, or",
+    "losing the connection, lets the run go on.",
+    "",
+    "loss       line: training; o: evaluation. It should fall and flatten.",
+    "           Evaluation loss that rises while training loss falls means",
+    "           the model learns the rows by heart.",
+    "memory     █ now, ▓ peak, ░ up to what the lock predicted",
+    "left       time to the end of the stage",
+    "",
+)
 
 
 class Help(ModalScreen[None]):
@@ -39,7 +41,7 @@ class Help(ModalScreen[None]):
         ]
 
     def compose(self) -> ComposeResult:
-        box = Static("\n".join([_TEXT, *self._keys]), markup=False)
+        box = Words(*_TEXT, *self._keys)
         box.border_title = "Help"
         box.border_subtitle = "Esc close"
         yield box

@@ -34,6 +34,8 @@ def how_far(snapshot: Snapshot, bar: int) -> str:
     if stage is None:
         return "done" if snapshot.finished else "waiting for the first stage"
     name, progress = clean(stage.name, 12), snapshot.progress
+    if snapshot.stalled_seconds is not None:
+        return f"{name}  stalled: nothing heard for {duration(snapshot.stalled_seconds)} or more"
     if progress is not None and progress.total:
         return f"{name}  {_bar(progress.done / progress.total, bar)}  {progress_words(snapshot)}"
     if progress is not None:

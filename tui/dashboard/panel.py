@@ -4,6 +4,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from tui.snapshot import Snapshot, empty
+from tui.words import content, fitting
 
 
 class Panel(Widget):
@@ -28,8 +29,8 @@ class Panel(Widget):
     def render(self) -> Content:
         """Draw what there is room for."""
         self._shown = self._lines()
-        return Content("\n".join(self._shown))
+        return content(self._shown)
 
     def _lines(self) -> list[str]:
         width, height = self.content_size
-        return [line[:width] for line in self.lines(self.snapshot, width, height)[:height]]
+        return [fitting(line, width) for line in self.lines(self.snapshot, width, height)[:height]]

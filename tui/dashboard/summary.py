@@ -1,5 +1,6 @@
 """A run in a few lines: what `tunelock status` says, and what stays when the dashboard closes."""
 
+from lockfiles.harmless import named
 from tui.progress import clean, duration, memory, percent, progress_words, step_words
 from tui.snapshot import Snapshot, Stage
 from tui.units import size
@@ -12,7 +13,7 @@ def summary(snapshot: Snapshot, state: str, *, now: float | None = None) -> list
 
     `now` (seconds since the epoch) adds how long ago the last event was.
     """
-    lines = [f"{clean(snapshot.name)}  {state}{_heard(snapshot, state, now)}"]
+    lines = [f"{named(clean(snapshot.name))}  {state}{_heard(snapshot, state, now)}"]
     lines += [
         f"  {stage_line(snapshot, stage)}{_detail(snapshot, stage)}" for stage in snapshot.stages
     ]
@@ -24,6 +25,7 @@ def summary(snapshot: Snapshot, state: str, *, now: float | None = None) -> list
     if snapshot.failure is not None and state != "running":
         failure = snapshot.failure
         lines.append(f"  {clean(failure.stage)}: {clean(failure.message) or 'no reason was given'}")
+        lines += [f"    {clean(line)}" for line in failure.details]
         lines += [f"  hint: {clean(failure.hint)}"] if failure.hint else []
     return lines
 

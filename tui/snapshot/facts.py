@@ -85,6 +85,8 @@ class Failure:
     message: str
     hint: str
     exit_code: int
+    details: tuple[str, ...] = ()
+    """Further lines below the message."""
 
     @property
     def state(self) -> StageState:
@@ -128,6 +130,8 @@ class Snapshot:
     """The last few."""
     warnings: tuple[str, ...] = ()
     """The last few."""
+    stalled_seconds: float | None = None
+    """How long the stage process has sent no heartbeat; None while it is heard."""
     artifacts: tuple[Artifact, ...] = ()
     failure: Failure | None = None
     finished: bool = False

@@ -1,6 +1,5 @@
 """From events to a snapshot, one event at a time; events that say nothing known change nothing."""
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,14 +11,29 @@ RUN = "run"
 """The name under which the supervisor itself writes events."""
 _KEPT_SAMPLES = 6
 _KEPT_WARNINGS = 20
+_MOST_STAGES = 64
+_KEPT_ARTIFACTS = 64
+_KEPT_DETAILS = 20
+_MOST_CHARS = 4000
+_MOST_WHOLE = 1 << 62
+_MOST_EXIT_CODE = 255
 
 
 def fold(snapshot: Snapshot, events: Iterable[Event]) -> Snapshot:
     """Return the snapshot after some more events."""
     for event in events:
-        handle = (_OF_RUN if event.stage == RUN else _OF_STAGE).get(event.kind, _ignore)
-        snapshot = replace(handle(snapshot, event), last_time=event.time)
+        snapshot = replace(_handler(snapshot, event)(snapshot, event), last_time=event.time)
     return snapshot
+
+
+def _handler(snapshot: Snapshot, event: Event) -> "_Handler":
+    """Return what takes an event; one of a stage beyond the most that are kept is left out."""
+    if event.stage == RUN:
+        return _OF_RUN.get(event.kind, _ignore)
+    full = len(snapshot.stages) >= _MOST_STAGES
+    if full and all(stage.name != event.stage for stage in snapshot.stages):
+        return _ignore
+    return _OF_STAGE.get(event.kind, _ignore)
 
 
 def _ignore(snapshot: Snapshot, event: Event) -> Snapshot:
@@ -29,7 +43,8 @@ def _ignore(snapshot: Snapshot, event: Event) -> Snapshot:
 def _run_started(snapshot: Snapshot, event: Event) -> Snapshot:
     """A new try: what is done stays done, everything else waits again."""
     named = event.fields.get("stages")
-    names = [str(name) for name in named] if isinstance(named, list) else []
+    texts = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+    names = list(dict.fromkeys(name[:_MOST_CHARS] for name in texts[:_MOST_STAGES]))
     known = {stage.name: stage for stage in snapshot.stages}
     stages = tuple(
         known[name] if name in known and known[name].state == "done" else Stage(name)
@@ -37,7 +52,7 @@ def _run_started(snapshot: Snapshot, event: Event) -> Snapshot:
     )
     return replace(
         snapshot, stages=stages, stage="", progress=None, failure=None, finished=False,
-        eta_seconds=None,
+        eta_seconds=None, stalled_seconds=None,
     )  # fmt: skip
 
 
@@ -45,8 +60,9 @@ def _run_done(snapshot: Snapshot, event: Event) -> Snapshot:
     """Every stage is done, those too that were skipped because they had been done before."""
     stages = tuple(replace(stage, state="done") for stage in snapshot.stages)
     return replace(
-        snapshot, stages=stages, finished=True, failure=None, progress=None, eta_seconds=None
-    )
+        snapshot, stages=stages, finished=True, failure=None, progress=None, eta_seconds=None,
+        stalled_seconds=None,
+    )  # fmt: skip
 
 
 def _run_failed(snapshot: Snapshot, event: Event) -> Snapshot:
@@ -55,15 +71,16 @@ def _run_failed(snapshot: Snapshot, event: Event) -> Snapshot:
     if before is not None:
         failure = replace(
             failure, stage=before.stage, message=failure.message or before.message,
-            hint=failure.hint or before.hint,
+            hint=failure.hint or before.hint, details=failure.details or before.details,
         )  # fmt: skip
     stages = tuple(
         replace(stage, state=failure.state) if stage.state == "running" else stage
         for stage in snapshot.stages
     )
     return replace(
-        snapshot, stages=stages, failure=failure, finished=True, progress=None, eta_seconds=None
-    )
+        snapshot, stages=stages, failure=failure, finished=True, progress=None, eta_seconds=None,
+        stalled_seconds=None,
+    )  # fmt: skip
 
 
 def _started(snapshot: Snapshot, event: Event) -> Snapshot:
@@ -75,7 +92,7 @@ def _started(snapshot: Snapshot, event: Event) -> Snapshot:
     later = tuple(Stage(name) for name in names[place + 1 :])
     return replace(
         snapshot, stages=(*snapshot.stages[:place], begun, *later), stage=event.stage,
-        progress=None, eta_seconds=None, failure=None,
+        progress=None, eta_seconds=None, failure=None, stalled_seconds=None,
     )  # fmt: skip
 
 
@@ -102,8 +119,15 @@ def _failed(snapshot: Snapshot, event: Event) -> Snapshot:
 
 
 def _failure(event: Event) -> Failure:
-    exit_code = _whole(event.fields, "exit_code") or 1
-    return Failure(event.stage, _text(event, "message"), _text(event, "hint"), exit_code)
+    exit_code = min(_whole(event.fields, "exit_code") or 1, _MOST_EXIT_CODE)
+    told = event.fields.get("details")
+    texts = (
+        [one[:_MOST_CHARS] for one in told if isinstance(one, str)]
+        if isinstance(told, list)
+        else []
+    )
+    details = tuple(texts[:_KEPT_DETAILS])
+    return Failure(event.stage, _text(event, "message"), _text(event, "hint"), exit_code, details)
 
 
 def _progress(snapshot: Snapshot, event: Event) -> Snapshot:
@@ -157,14 +181,21 @@ def _sample(snapshot: Snapshot, event: Event) -> Snapshot:
 
 def _warning(snapshot: Snapshot, event: Event) -> Snapshot:
     warnings = (*snapshot.warnings, _text(event, "text"))
-    return replace(snapshot, warnings=warnings[-_KEPT_WARNINGS:])
+    stalled = _number(event.fields, "stalled_seconds")
+    if stalled is None:
+        stalled = snapshot.stalled_seconds
+    return replace(
+        snapshot,
+        warnings=warnings[-_KEPT_WARNINGS:],
+        stalled_seconds=stalled if (stalled or 0.0) > 0 else None,
+    )
 
 
 def _artifact(snapshot: Snapshot, event: Event) -> Snapshot:
     path = _text(event, "path")
     artifact = Artifact(_text(event, "what"), path, _whole(event.fields, "size_bytes"))
     others = (other for other in snapshot.artifacts if other.path != path)
-    return replace(snapshot, artifacts=(*others, artifact))
+    return replace(snapshot, artifacts=(*others, artifact)[-_KEPT_ARTIFACTS:])
 
 
 def _stage(snapshot: Snapshot, name: str) -> Stage:
@@ -188,12 +219,12 @@ def _number(fields: Mapping[str, Any], name: str) -> float | None:
 
 def _whole(fields: Mapping[str, Any], name: str) -> int | None:
     value = _number(fields, name)
-    return int(value) if value is not None and math.isfinite(value) else None
+    return int(value) if value is not None and 0 <= value <= _MOST_WHOLE else None
 
 
 def _text(event: Event, name: str) -> str:
     value = event.fields.get(name)
-    return value if isinstance(value, str) else ""
+    return value[:_MOST_CHARS] if isinstance(value, str) else ""
 
 
 _Handler = Callable[[Snapshot, Event], Snapshot]

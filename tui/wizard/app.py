@@ -6,6 +6,7 @@ from pathlib import Path
 from lockfiles.errors import TunelockError
 from planner.interview.answers import check
 from planner.interview.questions import QUESTIONS
+from tui import output
 from tui.wizard import store
 from tui.wizard.draft import Draft, fresh
 from tui.wizard.result import WizardResult
@@ -37,7 +38,9 @@ def run_wizard(folder: Path, *, out: str = "run.toml") -> WizardResult:
         raise wizard.problem
     if wizard.return_value is None:
         raise TunelockError(
-            "The wizard ended by a fault of its own; the answers are kept.", hint="tunelock"
+            "The wizard ended by a fault of its own; the answers are kept.",
+            hint="tunelock",
+            details=[output.said(wizard.fault)] if wizard.fault else [],
         )
     return wizard.return_value
 

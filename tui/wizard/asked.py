@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lockfiles.errors import UsageProblem
+from lockfiles.files import at_home
 from planner.hub_data.reference import is_reference
 
 Values = Mapping[str, object]
@@ -76,7 +77,7 @@ def ask(values: Values, folder: Path) -> Asked:
 
 def located(folder: Path, value: object) -> Path:
     """Return the path that an answer names."""
-    return folder / Path(str(value)).expanduser()
+    return folder / at_home(str(value))
 
 
 def columns(values: Values) -> dict[str, str] | None:

@@ -8,9 +8,18 @@ from rich.cells import cell_len, chop_cells
 def folded(line: str, cells: int) -> Iterator[str]:
     """Yield a line in pieces that fit, broken behind a space where one is near; none is lost."""
     while len(line) > cells or cell_len(line) > cells:
-        piece = chop_cells(line[:cells], cells)[0]
+        piece = beginning(line[:cells], cells)
         space = piece.rfind(" ") + 1
         piece = piece[: space if space > len(piece) // 2 else None]
         yield piece
         line = line[len(piece) :]
     yield line
+
+
+def beginning(line: str, cells: int) -> str:
+    """Return the beginning of a line that fits; at least one character, however wide.
+
+    Marks that take no cell, alone or before others, are kept with what follows them.
+    """
+    piece = next((piece for piece in chop_cells(line, cells) if piece), line)
+    return piece if line.startswith(piece) else line[:1]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lockfiles.errors import TunelockError
+from lockfiles.harmless import paragraphs
 from planner.interview.question import Question
 from tui.wizard.draft import Draft
 from tui.wizard.facts import Facts
@@ -55,7 +56,7 @@ def facts_of(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
         from tui.wizard.panels import mapping
 
         with suppress(TunelockError):  # the report says what is wrong with the file
-            yield f"{mapping.text(facts.first_rows(values), values)}\n\n{found}"
+            yield paragraphs(mapping.text(facts.first_rows(values), values), found)
 
 
 def of_findings(draft: Draft, facts: Facts) -> Page:

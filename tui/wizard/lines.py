@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from lockfiles.harmless import one_line
 from planner.interview.question import Question
 from tui.wizard.draft import STEPS, Draft
 
@@ -23,9 +24,9 @@ def header(draft: Draft, width: int, *, ssh: bool) -> str:
     return f"{left:<{max(0, width - len(right))}}{right}"
 
 
-def steps(draft: Draft) -> str:
+def steps(draft: Draft) -> list[str]:
     """Return the list of steps with their marks: ▸ here, ✓ in order, `stale` in words."""
-    return "\n".join(_step(draft, step) for step in STEPS)
+    return [_step(draft, step) for step in STEPS]
 
 
 def _step(draft: Draft, step: str) -> str:
@@ -71,9 +72,11 @@ def bar(parts: Sequence[int], total: int, cells: int) -> str:
 
 def clip(text: str, width: int) -> str:
     """Return text cut at its end to a width."""
+    text = one_line(text)
     return text if len(text) <= width else text[: max(0, width - 1)] + "…"[: max(0, width)]
 
 
 def clip_left(text: str, width: int) -> str:
     """Return text cut at its beginning to a width, as suits a path."""
+    text = one_line(text)
     return text if len(text) <= width else "…" + text[len(text) - width + 1 :]

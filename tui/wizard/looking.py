@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lockfiles.harmless import escaped, paragraphs
 from tui.wizard import data_pages
 from tui.wizard.asked import SPLITS, Asked, ask
 from tui.wizard.data_pages import FINDINGS
@@ -120,7 +121,7 @@ class Looking(Moving):
             async for found in answers:
                 if isinstance(found, RowText):
                     texts.append(panel.text(found, self.view.facts_width))
-                    self._fill("\n\n".join(texts))
+                    self._fill(paragraphs(*texts))
                 if len(texts) > len(numbers):
                     return
 
@@ -181,7 +182,7 @@ class Looking(Moving):
         finally:
             if self._rows is child:
                 self._rows = None
-        self._fill(_ENDED.format(asked.named("train")))
+        self._fill(escaped(_ENDED.format(asked.named("train"))))
 
     def _see(self, found: RowText | NoRow) -> None:
         from tui.wizard.panels import row as panel

@@ -6,13 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.worker import WorkType
 
 from lockfiles.errors import TunelockError
 from planner.interview.question import Question
 from planner.interview.questions import BY_KEY
+from tui.screen import Sentenced
 from tui.wizard import apart, keys, pages, store
 from tui.wizard import draft as drafts
 from tui.wizard.draft import Draft
@@ -26,7 +27,7 @@ _SLOW_SECONDS = 0.3
 """After this long without facts, the page says that they are being read."""
 
 
-class Moving(App[WizardResult]):
+class Moving(Sentenced[WizardResult]):
     """Holds what is shown, reads the facts beside it, and goes from step to step."""
 
     CSS = "Screen { background: transparent; }"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from lockfiles.errors import TunelockError
+from lockfiles.harmless import escaped, joined, paragraphs
 from planner.interview.question import Question
 from tui.wizard import data_pages
 from tui.wizard.draft import STEPS, Draft
@@ -38,9 +39,11 @@ def of_step(draft: Draft, facts: Facts, out: str) -> Page:
 def of_return(kept: Draft) -> Page:
     """Return the page that asks whether to go on with a draft."""
     number = STEPS.index(kept.current) + 1
-    text = (
-        f"Answers from an earlier visit are here, for `{kept.values['goal.name']}`.\n"
-        f"You were at step {number} of {len(STEPS)}, {kept.current.capitalize()}."
+    text = joined(
+        (
+            f"Answers from an earlier visit are here, for `{kept.values['goal.name']}`.",
+            f"You were at step {number} of {len(STEPS)}, {kept.current.capitalize()}.",
+        )
     )
     rows = (Action("go_on", "Go on where I was"), Action("start_over", "Start over"))
     return Page("Welcome back", rows, lambda: iter([text]))
@@ -68,7 +71,7 @@ def _guarded(lines: Iterator[str]) -> Iterator[str]:
         for shown in lines:
             yield shown
     except TunelockError as problem:
-        yield f"{shown}\n\n{said(problem)}".strip()
+        yield paragraphs(*([shown] if shown else []), escaped(said(problem)))
 
 
 def _goal(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
@@ -99,17 +102,17 @@ def _machine(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
 
     values = draft.values
     probed = machine.text(facts.machine(values), saved=bool(values["machine.facts"]))
-    yield f"{probed}\n\nReading the model and the data for what fits ..."
+    yield paragraphs(probed, "Reading the model and the data for what fits ...")
     longest = facts.gathered(values).stream.longest
     found = {kind: _choice(values, facts, kind) for kind in machine.METHODS}
-    yield f"{probed}\n\n{machine.fits(found, str(values['model.source']), longest)}"
+    yield paragraphs(probed, machine.fits(found, str(values["model.source"]), longest))
 
 
 def _choice(values: Values, facts: Facts, kind: str) -> "Choice | str":
     try:
         return facts.choice({**values, "method.kind": kind})
     except TunelockError as problem:
-        return problem.message
+        return problem.sentence
 
 
 def _method(draft: Draft, facts: Facts, out: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ import signal
 from typing import Literal
 
 from lockfiles.errors import TunelockError
+from lockfiles.harmless import joined
 from planner.interview.question import Question, from_text
 from planner.interview.questions import BY_KEY
 from tui.wizard import apart, finish, keys, pages
@@ -146,7 +147,7 @@ class Wizard(Looking):
         """Explain the question under the cursor, and the keys."""
         row = self.shown.page.rows[self.shown.cursor]
         about = keys.question_lines(row) if isinstance(row, Question) else []
-        text = "\n".join([*about, "Keys:", *keys.help_lines()])
+        text = joined([*about, "Keys:", *keys.help_lines()])
         self.read_only(Panel("Help", text))
 
     def action_close(self) -> None:

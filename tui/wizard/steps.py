@@ -144,7 +144,7 @@ def _tried(read: Callable[[], object], key: str) -> tuple[Problem, ...]:
 
 def said(problem: TunelockError) -> str:
     """Return an error's sentence and its hint as one text, in the words of the questions."""
-    text = f"{problem.message} Hint: {problem.hint}." if problem.hint else problem.message
+    text = f"{problem.sentence} Hint: {problem.hint}." if problem.hint else problem.sentence
     return by_title(text)
 
 

@@ -4,17 +4,17 @@ A run whose labels are all masked ends without an error and teaches nothing; one
 turn is scored teaches a model that never stops.
 """
 
-from collections.abc import Iterator
-
-from tokenizers import Tokenizer
+from collections.abc import Iterator, Sequence
 
 from lockfiles.errors import DataRefused
+from planner.data.apart.client import Tokens
 from planner.data.checks.finding import Finding
-from planner.data.encode import TurnsRewritten
+from planner.data.encode import TurnsRewritten, whole_rows
 from planner.data.rows import Row
-from planner.data.template import ChatTemplate, TemplateRunsAway
+from planner.data.template import ChatTemplate
+from planner.data.tokenizer import Tokenizer
 from planner.data.training import variant
-from planner.data.xray import XRay, xray
+from planner.data.xray import last_scored
 
 NAMED = 40
 """Characters of a template's own words that a sentence repeats."""
@@ -24,7 +24,7 @@ class Masks:
     """Looks at rows as tokens; a `Check`, and slower than the others."""
 
     def __init__(self, template: ChatTemplate, tokenizer: Tokenizer) -> None:
-        self._template, self._tokenizer = template, tokenizer
+        self._own, self._template, self._tokenizer = template, template, tokenizer
         self._seen = 0
         self._refused: dict[int, str] = {}
         self._unscored: list[int] = []
@@ -33,30 +33,39 @@ class Masks:
 
     def see(self, number: int, row: Row) -> None:
         """Look at one row. Raises TemplateRunsAway, which every other row would too."""
+        self.see_rows([number], [row])
+
+    def see_rows(self, numbers: Sequence[int], rows: Sequence[Row]) -> list[int | None]:
+        """Look at rows, and return how many tokens each has; None for one that is refused, and
+        where only the training variant of the template renders them.
+
+        Raises as `see`.
+        """
+        found = self._seen_through(rows)
+        for number, row, one in zip(numbers, rows, found, strict=True):
+            self._keep(number, row, one)
+        own = self._template is self._own
+        return [len(one.ids) if own and isinstance(one, Tokens) else None for one in found]
+
+    def _keep(self, number: int, row: Row, found: Tokens | DataRefused) -> None:
         self._seen += 1
-        try:
-            found = self._seen_through(row)
-        except TemplateRunsAway:
-            raise
-        except DataRefused as problem:
-            self._refused[number] = problem.message
-            return
-        if not found.scored:
+        if isinstance(found, DataRefused):
+            self._refused[number] = found.message
+        elif not any(found.scored):
             self._unscored.append(number)
         elif row.answer.strip():
             self._answered.append(number)
             self._ends += _scores_end(found, row)
 
-    def _seen_through(self, row: Row) -> XRay:
+    def _seen_through(self, rows: Sequence[Row]) -> list[Tokens | DataRefused]:
         """Return what training sees: where the template rewrites turns, with its variant."""
-        try:
-            return xray(row, self._template, self._tokenizer)
-        except TurnsRewritten:
-            other = variant(self._template)
-            if not other:
-                raise
-            self._template = other
-            return xray(row, other, self._tokenizer)
+        found = whole_rows(rows, self._template, self._tokenizer)
+        first = next((n for n, one in enumerate(found) if isinstance(one, TurnsRewritten)), None)
+        other = variant(self._template) if first is not None else None
+        if first is None or not other:
+            return found
+        self._template = other
+        return found[:first] + whole_rows(rows[first:], other, self._tokenizer)
 
     def findings(self) -> Iterator[Finding]:
         """Yield what would go wrong."""
@@ -84,7 +93,6 @@ class Masks:
             )  # fmt: skip
 
 
-def _scores_end(found: XRay, row: Row) -> bool:
+def _scores_end(found: Tokens, row: Row) -> bool:
     """Return whether the last scored token stands behind what the last answer says."""
-    last = next(piece for piece in reversed(found.pieces) if piece.scored)
-    return not last.text.rstrip().endswith(row.answer.rstrip())
+    return not last_scored(found).rstrip().endswith(row.answer.rstrip())

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from lockfiles.errors import UsageProblem
 from planner.data.files.json_text import decode, decode_at, why
 from planner.data.files.lines import MAX_ROW_BYTES, lines, not_text, too_long
+from planner.data.files.opening import opened
 from planner.data.files.raw import RawRow, look
 
 CHUNK_BYTES = 2**20
@@ -33,7 +34,7 @@ def jsonl(path: Path) -> Iterator[RawRow]:
 
 def json_list(path: Path) -> Iterator[RawRow]:
     """Yield the objects of a file that is one list; or, as on the Hub, has one on each line."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         window = _Window(path, file)
         if not window.next():
             return

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lockfiles.errors import UsageProblem
+from planner.data.files.opening import opened
 from planner.data.files.raw import look
 
 MAX_ROW_BYTES = 16 * 2**20
@@ -15,7 +16,7 @@ token; and whatever stands in it, Python's objects of it stay below 1 GB."""
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield each line with its number, from 1. Raises UsageProblem, naming the line."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         number = 0
         while line := file.readline(MAX_ROW_BYTES + 1):
             number += 1

@@ -1,39 +1,115 @@
-"""Rows of Parquet."""
+"""Rows of Parquet, read in a child process: a crafted file can end whoever reads it."""
 
+import os
+import select
+import shlex
+import subprocess
+import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import UsageProblem
-from planner.data.files.raw import RawRow, doubled
+from planner.data.apart import frames, limits, starting
+from planner.data.files.lines import MAX_ROW_BYTES, too_long
+from planner.data.files.opening import opened
+from planner.data.files.raw import RawRow
 
-BATCH_ROWS = 256
-"""Rows in memory at once."""
+_CHUNK_BYTES = 2**20
 
 
 def parquet_rows(path: Path) -> Iterator[RawRow]:
     """Yield the rows of a file. Needs `pyarrow`, and says so where it is missing."""
+    if not find_spec("pyarrow"):
+        raise unreadable(path)
+    with opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if not size:
+            return
+        child = starting.started("parquet", file.fileno())
     try:
-        import pyarrow
-        import pyarrow.parquet as parquet
-    except ImportError:
-        raise unreadable(path) from None
-    if path.stat().st_size == 0:
-        return
+        yield from _rows(path, child, limits.UNPACKED_BYTES + limits.UNPACKED_TIMES * size)
+    finally:
+        starting.ended(child)
+
+
+class _Broken(Exception):
+    """Holds why no further rows come."""
+
+
+def _rows(path: Path, child: subprocess.Popen[bytes], most: int) -> Iterator[RawRow]:
     number = 0
     try:
-        with parquet.ParquetFile(path) as file:
-            _check_names(path, file.schema_arrow.names)
-            for batch in file.iter_batches(batch_size=BATCH_ROWS):
-                for values in batch.to_pylist():
-                    number += 1
-                    yield RawRow(path, f"row {number}", _present(values))
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        said = str(error).splitlines()[0]
+        for head in _answers(path, child, most):
+            rows = head.get("rows")
+            if not isinstance(rows, list):
+                _check_end(path, head, number)
+                return
+            for values in rows:
+                if not isinstance(values, dict):
+                    raise _Broken("a row that is none")
+                number += 1
+                yield RawRow(path, f"row {number}", _present(values))
+    except _Broken as broken:
         raise UsageProblem(
-            f"`{path}` after row {number} is not valid Parquet: {said}",
+            f"`{path}` after row {number} is not valid Parquet: {f'{broken}'.rstrip('.')}.",
             hint=f"copy or download `{path.name}` again",
         ) from None
+
+
+def _check_end(path: Path, head: dict[str, Any], number: int) -> None:
+    """Raise UsageProblem where the last answer is not that all rows were sent."""
+    if "twice" in head:
+        raise UsageProblem(
+            f"`{path}` has the column `{head['twice']!s:.40}` twice.",
+            hint="write it again with one of them",
+        )
+    if "long" in head:
+        raise too_long(path, f"row {number + 1}")
+    if head.get("end") != number:
+        raise _Broken(f"{head.get('fault')!s:.{limits.SAID_CHARS}}")
+
+
+def _answers(path: Path, child: subprocess.Popen[bytes], most: int) -> Iterator[dict[str, Any]]:
+    """Yield the JSON of each frame; the last one is not of rows."""
+    heard, total = bytearray(), 0
+    while True:
+        ends = time.monotonic() + limits.PARQUET_SECONDS + limits.GRACE_SECONDS
+        while len(heard) < frames.START.size:
+            heard += _read(child, ends)
+        _, size, _ = frames.START.unpack_from(heard)
+        if size > 2 * MAX_ROW_BYTES:
+            raise _Broken("rows that are too long")
+        while len(heard) < frames.START.size + size:
+            heard += _read(child, ends)
+        total += size
+        if total > most:
+            raise UsageProblem(
+                f"`{path}` unpacks to more than {most // 2**20:,} MiB, far more than its size.",
+                hint=f"ls -l {shlex.quote(str(path))}",
+            )
+        content = bytes(heard[frames.START.size : frames.START.size + size])
+        del heard[: frames.START.size + size]
+        try:
+            head = frames.unpacked(content)
+        except (ValueError, RecursionError):
+            raise _Broken("nested too deeply, or no text") from None
+        if not isinstance(head, dict):
+            raise _Broken("no rows")
+        yield head
+
+
+def _read(child: subprocess.Popen[bytes], ends: float) -> bytes:
+    """Return what the child sends next. Raises _Broken where that is nothing, or late."""
+    assert child.stdout
+    waiting = select.poll()
+    waiting.register(child.stdout, select.POLLIN)
+    if not waiting.poll(max(0.0, ends - time.monotonic()) * 1000):
+        raise _Broken(f"its rows take longer than {limits.PARQUET_SECONDS:g} seconds")
+    if found := os.read(child.stdout.fileno(), _CHUNK_BYTES):
+        return found
+    raise _Broken(f"the process that reads it ended with {starting.ending(child)}")
 
 
 def unreadable(name: object) -> UsageProblem:
@@ -42,14 +118,6 @@ def unreadable(name: object) -> UsageProblem:
         f"`{name}` is Parquet, and `pyarrow` is not installed.",
         hint="pip install 'tunelock[parquet]'",
     )
-
-
-def _check_names(path: Path, names: list[str]) -> None:
-    twice = doubled(names)
-    if twice is not None:
-        raise UsageProblem(
-            f"`{path}` has the column `{twice}` twice.", hint="write it again with one of them"
-        )
 
 
 def _present(values: dict[str, Any]) -> dict[str, Any]:

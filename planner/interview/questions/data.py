@@ -1,5 +1,6 @@
 """The examples: files, their format and what is split off."""
 
+from lockfiles import limits
 from planner.data.mend.steps import DROPPED
 from planner.interview.question import Between, Question, When
 
@@ -80,6 +81,8 @@ QUESTIONS: tuple[Question, ...] = (
         "System message",
         "Put before each example that has none; empty adds none.",
         "",
+        most_chars=limits.MOST_SYSTEM_CHARS,
+        has_lines=True,
     ),
     Question(
         "data.validation_fraction",
@@ -89,7 +92,7 @@ QUESTIONS: tuple[Question, ...] = (
         "0.1 or 0.2 is usual (90/10 or 80/20); used where no validation file is given.",
         0.1,
         applies=When("data.validation", ("",)),
-        validate=Between(0, 0.5),
+        validate=Between(0, limits.MOST_FRACTION),
     ),
     Question(
         "data.drop",
@@ -143,6 +146,6 @@ QUESTIONS: tuple[Question, ...] = (
         "0.05 to 0.1 of the training examples is usual.",
         0.05,
         applies=When("data.general", ("",), unless=True),
-        validate=Between(0.01, 0.5),
+        validate=Between(0.01, limits.MOST_FRACTION),
     ),
 )

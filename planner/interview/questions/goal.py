@@ -1,5 +1,6 @@
 """What the tuning is for: the answers that the verdict is made of."""
 
+from lockfiles.limits import MOST_SENTENCE_CHARS
 from planner.interview.question import Matches, Question
 
 _NAME = Matches(
@@ -92,5 +93,6 @@ QUESTIONS: tuple[Question, ...] = (
         "Why go on, if the verdict is against fine-tuning",
         "Leave it empty unless the verdict is against; the reason is kept in the lock.",
         "",
+        most_chars=MOST_SENTENCE_CHARS,
     ),
 )

@@ -1,5 +1,6 @@
 """How the weights are trained: the method, its adapter and what fits on the device."""
 
+from lockfiles import limits
 from planner.interview.question import Between, Both, Question, When
 
 ADAPTER = When("method.kind", ("full",), unless=True)
@@ -25,7 +26,7 @@ QUESTIONS: tuple[Question, ...] = (
         "full fine-tuning; 0 chooses.",
         0,
         applies=ADAPTER,
-        validate=Between(0, 1024),
+        validate=Between(0, limits.MOST_RANK),
     ),
     Question(
         "method.alpha",
@@ -35,7 +36,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Scales the adapter, usually twice the rank; 0 makes it so.",
         0,
         applies=ADAPTER,
-        validate=Between(0, 4096),
+        validate=Between(0, limits.MOST_ALPHA),
     ),
     Question(
         "method.dropout",
@@ -45,7 +46,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Regularises the adapter; 0.05 is usual.",
         0.05,
         applies=ADAPTER,
-        validate=Between(0, 0.9),
+        validate=Between(0, limits.MOST_DROPOUT),
     ),
     Question(
         "method.targets",
@@ -83,7 +84,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Examples on the device at once",
         "More is faster and needs more memory, with equal results; 0 chooses what fits.",
         0,
-        validate=Between(0, 1024),
+        validate=Between(0, limits.MOST_MICRO_BATCH),
     ),
     Question(
         "method.checkpointing",

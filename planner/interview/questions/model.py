@@ -1,6 +1,8 @@
 """The base model, pinned by its revision."""
 
-from planner.interview.question import Question
+from planner.interview.question import Matches, Question
+
+_REVISION = Matches(r"[!-~]{1,200}", "a branch, tag or commit of at most 200 letters and signs")
 
 QUESTIONS: tuple[Question, ...] = (
     Question(
@@ -11,6 +13,7 @@ QUESTIONS: tuple[Question, ...] = (
         "A Hub repository such as `name/model`, or a local folder with safetensors.",
         "",
         required=True,
+        is_place=True,
     ),
     Question(
         "model.revision",
@@ -19,6 +22,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Revision of the base model",
         "A branch, tag or commit on the Hub; the lock pins the commit.",
         "main",
+        validate=_REVISION,
         required=True,
     ),
     Question(

@@ -1,10 +1,12 @@
 """What comes out: the comparison, the merged model, GGUF files, samples, the Hub."""
 
+from lockfiles import limits
 from planner.interview.question import Between, Matches, Question, When
 from planner.interview.questions.method import ADAPTER
 
 _HUB_NAME = Matches(
-    r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?",
+    r"(?!.*(--|\.\.))(?!.*(\.git|[.-])$)"
+    r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}/[A-Za-z0-9_][A-Za-z0-9._-]{0,95}",
     "a Hub repository such as `name/model`",
 )
 
@@ -42,7 +44,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Held-out examples to answer at the end",
         "Shows what the tuned model says to this many; 0 shows none.",
         3,
-        validate=Between(0, 1000),
+        validate=Between(0, limits.MOST_SAMPLES),
     ),
     Question(
         "results.push_to",

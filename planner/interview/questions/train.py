@@ -1,5 +1,6 @@
 """How long and how fast training goes, and what it keeps."""
 
+from lockfiles import limits
 from planner.interview.question import Between, Question
 
 QUESTIONS: tuple[Question, ...] = (
@@ -10,7 +11,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Longest example in tokens",
         "512-4096 is usual, and longer needs more memory; 0 takes it from the data.",
         0,
-        validate=Between(8, 1048576, or_zero=True),
+        validate=Between(8, limits.MOST_LENGTH_TOKENS, or_zero=True),
     ),
     Question(
         "train.epochs",
@@ -19,7 +20,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Passes over the data",
         "1-5 is usual; more risk overfitting, so watch the validation loss.",
         3,
-        validate=Between(1, 1000),
+        validate=Between(1, limits.MOST_EPOCHS),
     ),
     Question(
         "train.learning_rate",
@@ -28,7 +29,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Learning rate",
         "1e-5 to 3e-4 is usual; 0 takes 2e-4 for LoRA and QLoRA and 1e-5 for full.",
         0.0,
-        validate=Between(1e-8, 0.1, or_zero=True),
+        validate=Between(limits.LEAST_LEARNING_RATE, limits.MOST_LEARNING_RATE, or_zero=True),
     ),
     Question(
         "train.effective_batch",
@@ -37,7 +38,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Examples in each step",
         "8-64 is usual; larger is more stable, and accumulation reaches it on a small device.",
         16,
-        validate=Between(1, 65536),
+        validate=Between(1, limits.MOST_EFFECTIVE_BATCH),
     ),
     Question(
         "train.warmup_ratio",
@@ -46,7 +47,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Share of the steps for warm-up",
         "0.03-0.1 keeps the first steps stable.",
         0.03,
-        validate=Between(0, 0.9),
+        validate=Between(0, limits.MOST_WARMUP_RATIO),
     ),
     Question(
         "train.weight_decay",
@@ -55,7 +56,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Weight decay",
         "0.01-0.1 regularises; 0.01 is safe.",
         0.01,
-        validate=Between(0, 1),
+        validate=Between(0, limits.MOST_WEIGHT_DECAY),
     ),
     Question(
         "train.seed",
@@ -64,7 +65,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Seed",
         "Fixes the order of the examples and the first weights of the adapter.",
         17,
-        validate=Between(0, 2**32 - 1),
+        validate=Between(0, limits.MOST_SEED),
     ),
     Question(
         "train.keep",

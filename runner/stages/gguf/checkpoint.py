@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lockfiles import digest, text
+from lockfiles import digest
 from lockfiles.errors import UsageProblem
+from planner.model_folder import INDEX, SINGLE, shards
+from planner.stored import index_of
 
 DTYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16, "F64": np.float64}
 
@@ -50,25 +52,15 @@ def stored_tensors(model_dir: Path) -> list[Stored]:
 
 def _files(model_dir: Path) -> list[Path]:
     """The weight files: those the index names, or the single one."""
-    index = model_dir / "model.safetensors.index.json"
-    names = _indexed(index) if index.is_file() else {"model.safetensors"}
+    index, names = model_dir / INDEX, {SINGLE}
+    if not (model_dir / SINGLE).exists() and index.is_file():
+        there = frozenset(file.name for file in model_dir.glob("*.safetensors"))
+        names = set(shards(index_of(model_dir), str(index), there))
     files = [model_dir / name for name in sorted(names)]
     for file in files:
         if not file.is_file():
             raise UsageProblem(f"`{model_dir}` holds no `{file.name}`.", hint=f"ls {model_dir}")
     return files
-
-
-def _indexed(index: Path) -> set[str]:
-    """The files that an index spreads the tensors over."""
-    places = text.read_json_object(index).get("weight_map")
-    names = list(places.values()) if isinstance(places, dict) else []
-    if not names or not all(isinstance(name, str) and name == Path(name).name for name in names):
-        raise UsageProblem(
-            f"`{index}` has no `weight_map` from tensors to files beside it.",
-            hint="save the model again with `save_pretrained`, which writes the index",
-        )
-    return set(names)
 
 
 def _tensors(file: Path) -> Iterator[Stored]:

@@ -3,6 +3,7 @@
 Tensors are read, rearranged and written one at a time, so memory stays near the largest tensor.
 """
 
+import struct
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,12 +14,14 @@ import gguf
 import numpy as np
 from numpy.typing import NDArray
 
-from lockfiles import text
 from lockfiles.errors import UsageProblem
+from lockfiles.harmless import one_line
+from planner import config_json
 from runner.stages.gguf import families
 from runner.stages.gguf.checkpoint import stored_tensors
-from runner.stages.gguf.facts import LEVEL_TYPES, GgufFacts, facts_of
+from runner.stages.gguf.facts import GgufFacts, facts_of
 from runner.stages.gguf.families import Config, Family
+from runner.stages.gguf.levels import check_level
 from runner.stages.gguf.native import quantize_file, require_llama_cpp
 from runner.stages.gguf.vocabulary import vocabulary_of
 
@@ -63,12 +66,7 @@ def convert(model_dir: Path, out: Path, level: str) -> GgufFacts:
     The file appears under its name only when it is complete. Raises UsageProblem for an
     architecture, tokenizer or level that is not supported.
     """
-    if level not in LEVEL_TYPES:
-        names = ", ".join(f"`{name}`" for name in LEVEL_TYPES)
-        raise UsageProblem(
-            f"The GGUF level `{level}` is unknown; the levels are {names}.",
-            hint="tunelock export --help",
-        )
+    check_level(level)
     if level == "q4_k_m":
         require_llama_cpp()
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +88,10 @@ def write_packed(model_dir: Path, out: Path, level: str) -> None:
     family = families.family_of(config)
     vocabulary = vocabulary_of(model_dir, int(config["vocab_size"]))
     file_type, kind = PACKED[level]
-    planned = _planned(model_dir, config, family, kind)
+    try:
+        planned = _planned(model_dir, config, family, kind)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as problem:
+        raise _unwritable(problem) from problem
     writer = gguf.GGUFWriter(out, family.name)
     try:
         _add_hyperparameters(writer, config, family)
@@ -98,15 +99,37 @@ def write_packed(model_dir: Path, out: Path, level: str) -> None:
         writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
         vocabulary.write(writer)
         _write_tensors(writer, planned)
+    except (ArithmeticError, LookupError, TypeError, ValueError, struct.error) as problem:
+        raise _unwritable(problem) from problem
     finally:
         writer.close()
+
+
+def check_convertible(model_dir: Path) -> None:
+    """Raise UsageProblem where a model cannot be converted once it is trained and saved.
+
+    Its configuration and tokenizer are looked at, not its weights. It is saved as the causal
+    language model of its family, whatever architecture its configuration names before.
+    """
+    config = _config(model_dir)
+    saved = families.saved_as(config)
+    families.family_of(saved)
+    families.rope_factors(saved)
+    vocabulary_of(model_dir, int(saved["vocab_size"]))
+
+
+def _unwritable(problem: Exception) -> UsageProblem:
+    reason = one_line(f"{type(problem).__name__}: {problem}".rstrip(". "), most=200)
+    return UsageProblem(
+        f"The model cannot be written as a GGUF file: {reason}.", hint=families.ELSEWHERE
+    )
 
 
 def _config(model_dir: Path) -> Config:
     path = model_dir / "config.json"
     if not path.is_file():
         raise UsageProblem(f"`{model_dir}` holds no `config.json`.", hint=f"ls {model_dir}")
-    return text.read_json_object(path)
+    return config_json.read(path)
 
 
 def _write_tensors(writer: gguf.GGUFWriter, planned: list[Planned]) -> None:

@@ -8,11 +8,7 @@ from pathlib import Path
 
 import gguf
 
-LEVEL_TYPES = {
-    "f16": ("F32", "F16"),
-    "q8_0": ("F32", "Q8_0"),
-    "q4_k_m": ("F32", "Q4_K", "Q6_K"),
-}
+from runner.stages.gguf.levels import LEVEL_TYPES
 
 
 @dataclass(frozen=True)

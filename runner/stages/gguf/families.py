@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockfiles.errors import UsageProblem
+from lockfiles.harmless import one_line
+from planner.config_json import ConfigJson
 
 Config = Mapping[str, Any]
 ELSEWHERE = (
@@ -27,9 +29,8 @@ NEEDED = (
     "num_hidden_layers",
     "num_attention_heads",
     "max_position_embeddings",
-    "rms_norm_eps",
 )
-"""The numbers of config.json that every family has."""
+"""The whole numbers of config.json that every family has."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,24 @@ FAMILIES = {
 }
 
 
+def saved_as(config: Config) -> dict[str, Any]:
+    """Return a base model's config.json with the architecture that it is saved under.
+
+    Raises UsageProblem for a family that is not converted.
+    """
+    family = config.get("model_type")
+    found = next((name for name, one in FAMILIES.items() if one.name == family), "")
+    return {**config, "architectures": [found or f"that of {family}"]}
+
+
 def family_of(config: Config) -> Family:
     """The family of a config.json; raises UsageProblem for one that cannot be converted."""
-    names = config.get("architectures") or ["(none)"]
-    family = FAMILIES.get(names[0])
+    names = config.get("architectures")
+    name = names[0] if isinstance(names, list) and names else "(none)"
+    family = FAMILIES.get(name) if isinstance(name, str) else None
     if family is None:
         raise UsageProblem(
-            f"The architecture `{names[0]}` is not converted to GGUF; "
+            f"The architecture `{one_line(name, most=60)}` is not converted to GGUF; "
             f"the supported ones are {', '.join(f'`{name}`' for name in FAMILIES)}.",
             hint=ELSEWHERE,
         )
@@ -66,8 +78,27 @@ def family_of(config: Config) -> Family:
 
 def _require_numbers(config: Config) -> None:
     """Raises UsageProblem for a config.json that a saved model would not have."""
+    checked = ConfigJson(config, "config.json")
     for key in NEEDED:
-        if not isinstance(config.get(key), int | float):
+        checked.integer(key)
+    for key in ("head_dim", "num_key_value_heads"):
+        checked.integer(key, 1)
+    heads, kv = checked.integer("num_attention_heads"), kv_heads(config)
+    if heads % kv or head_dim(config) % 2:
+        raise UsageProblem(
+            f"A model with {heads} attention heads of width {head_dim(config)}, and {kv} of keys "
+            "and values, is not converted to GGUF.",
+            hint=ELSEWHERE,
+        )
+    _require_positive(config, "rms_norm_eps")
+
+
+def _require_positive(values: Config, *keys: str) -> None:
+    """Raises UsageProblem for settings that are no finite numbers above 0."""
+    for key in keys:
+        value = values.get(key)
+        number = value if isinstance(value, int | float) and not isinstance(value, bool) else 0
+        if not 0 < number < 1e15:
             raise UsageProblem(
                 f"The model's `config.json` has no number `{key}`.",
                 hint="save the model again with `save_pretrained`",
@@ -77,7 +108,7 @@ def _require_numbers(config: Config) -> None:
 def _refuse_variants(config: Config) -> None:
     """Raises UsageProblem for a setting that the GGUF file could not carry."""
     rope = rope_of(config)
-    wanted = {
+    wanted: dict[str, tuple[object, tuple[object, ...]]] = {
         "hidden_act": (config.get("hidden_act", "silu"), ("silu",)),
         "use_sliding_window": (bool(config.get("use_sliding_window")), (False,)),
         "rope_type": (rope["rope_type"], ROPE_KINDS),
@@ -87,13 +118,34 @@ def _refuse_variants(config: Config) -> None:
     for key, (value, allowed) in wanted.items():
         if value not in allowed:
             raise UsageProblem(
-                f"A model with `{key}` = `{value}` is not converted to GGUF.", hint=ELSEWHERE
+                f"A model with `{key}` = `{one_line(value, most=60)}` is not converted to GGUF.",
+                hint=ELSEWHERE,
             )
+    _require_positive(rope, "rope_theta")
+    if rope["rope_type"] != "default":
+        _require_positive(rope, "factor")
+    if rope["rope_type"] == "llama3":
+        _require_positive(
+            rope, "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"
+        )
+        if rope["low_freq_factor"] == rope["high_freq_factor"]:
+            raise UsageProblem(
+                "A model with `low_freq_factor` = `high_freq_factor` is not converted to GGUF.",
+                hint=ELSEWHERE,
+            )
+    if rope.get("original_max_position_embeddings") is not None:
+        _require_positive(rope, "original_max_position_embeddings")
 
 
 def rope_of(config: Config) -> dict[str, Any]:
     """Rotary settings, from `rope_parameters` or from the older `rope_scaling` and `rope_theta`."""
-    rope = dict(config.get("rope_parameters") or config.get("rope_scaling") or {})
+    given = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    if not isinstance(given, Mapping):
+        raise UsageProblem(
+            "The rotary settings in the model's `config.json` are no table.",
+            hint="save the model again with `save_pretrained`",
+        )
+    rope = dict(given)
     rope.setdefault("rope_theta", config.get("rope_theta", 10000.0))
     rope.setdefault("rope_type", rope.get("type", "default"))
     return rope

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import RunFailed, UsageProblem
+from runner.environment import child_environment
 
 TAIL_LINES = 12
 
@@ -37,26 +37,25 @@ def run_child(job: Mapping[str, Any]) -> Any:
         path.write_text(json.dumps({**job, "result": str(result)}), encoding="utf-8")
         command = [sys.executable, "-P", "-m", "runner.stages.gguf", str(path)]
         # A backtrace would push the failed assertion out of the log's end.
-        environment = {**os.environ, "GGML_NO_BACKTRACE": "1"}
+        environment = child_environment() | {"GGML_NO_BACKTRACE": "1"}
         with log.open("wb") as stream:
             code = subprocess.run(
                 command, stdout=stream, stderr=stream, env=environment, check=False
             ).returncode
         if code != 0 or not result.is_file():
             raise RunFailed(
-                _failure(str(job["action"]), code, log),
+                _failure(str(job["action"]), code),
+                details=log.read_text("utf-8", "replace").strip().split("\n")[-TAIL_LINES:],
                 hint="free memory and disk and begin again; GGUF levels `f16` and `q8_0` are "
                 "written without llama.cpp",
             )
         return json.loads(result.read_text(encoding="utf-8"))
 
 
-def _failure(action: str, code: int, log: Path) -> str:
-    """One sentence with the way the child ended and the end of its log."""
+def _failure(action: str, code: int) -> str:
+    """One sentence with the way the child ended; the end of its log follows."""
     how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    tail = "\n".join(lines[-TAIL_LINES:])
-    return f"The GGUF step `{action}` {how}; its log ends with:\n{tail}"
+    return f"The GGUF step `{action}` {how}; its log ends with:"
 
 
 def quantize_file(source: Path, out: Path, level: str) -> None:

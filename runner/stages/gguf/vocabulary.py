@@ -12,8 +12,11 @@ from typing import Any
 
 import gguf
 
-from lockfiles import text
+from lockfiles import bounded_json
 from lockfiles.errors import UsageProblem
+from lockfiles.harmless import one_line
+from planner import config_json
+from planner.model_folder import SMALL_LIMIT_BYTES
 from runner.stages.gguf.families import ELSEWHERE
 
 _WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
@@ -23,6 +26,10 @@ SPLITS = {
     _WORDS + r"\p{N}" + _REST: "qwen2",
 }
 NORMALIZERS = (None, "NFC")
+MOST_VALUES = 3_000_000
+"""Of `tokenizer.json`: a vocabulary of 256,000 tokens and its merges have about two million."""
+MOST_PADDING = 1 << 18
+"""Rows of an embedding without a token, at most."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +66,16 @@ def vocabulary_of(model_dir: Path, size: int) -> Vocabulary:
             f"`{model_dir}` holds no `tokenizer.json`; SentencePiece models are not converted yet.",
             hint=f"ls {model_dir}",
         )
-    tokenizer = text.read_json_object(path)
+    tokenizer = bounded_json.read_object(
+        path, limit_bytes=SMALL_LIMIT_BYTES, most_values=MOST_VALUES
+    )
     if config.is_file():
-        text.read_json_object(config)
+        config_json.read(config)
     try:
         return _vocabulary(model_dir, tokenizer, size)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as problem:
         raise UsageProblem(
-            f"`{path}` has not the fields of a tokenizer: {problem!r}.",
+            f"`{path}` has not the fields of a tokenizer: {one_line(repr(problem), most=200)}.",
             hint="save the tokenizer again with `save_pretrained`",
         ) from problem
 
@@ -95,7 +104,8 @@ def pre_tokenizer_of(tokenizer: Mapping[str, Any]) -> str:
     if name is None or last.get("add_prefix_space") or kind not in NORMALIZERS:
         shown = json.dumps([normalizer, *steps], ensure_ascii=False)
         raise UsageProblem(
-            f"llama.cpp has no name for this tokenizer's splitting: `{shown}`.", hint=ELSEWHERE
+            f"llama.cpp has no name for this tokenizer's splitting: `{one_line(shown, most=300)}`.",
+            hint=ELSEWHERE,
         )
     return name
 
@@ -125,6 +135,12 @@ def _split_name(steps: list[Mapping[str, Any]]) -> str | None:
 def _tokens(tokenizer: Mapping[str, Any], size: int) -> tuple[list[str], list[int]]:
     """Token texts and types for ids 0 to size - 1."""
     kinds = gguf.TokenType
+    known = len(tokenizer["model"]["vocab"]) + len(tokenizer.get("added_tokens", []))
+    if size > known + MOST_PADDING:
+        raise UsageProblem(
+            f"The model's `vocab_size` is {size:,}, and its tokenizer has {known:,} tokens.",
+            hint="copy `tokenizer.json` and `config.json` from one and the same model",
+        )
     texts = [f"[PAD{index}]" for index in range(size)]
     types = [int(kinds.UNUSED)] * size
     entries = [(text, index, kinds.NORMAL) for text, index in tokenizer["model"]["vocab"].items()]
@@ -134,9 +150,10 @@ def _tokens(tokenizer: Mapping[str, Any], size: int) -> tuple[list[str], list[in
         kind = kinds.CONTROL if control else kinds.USER_DEFINED
         entries.append((text, added["id"], kind))
     for text, index, kind in entries:
-        if index >= size:
+        if not 0 <= index < size:
             raise UsageProblem(
-                f"The token `{text}` has id {index}, beyond the `vocab_size` of {size}.",
+                f"The token `{one_line(text, most=40)}` has id {index}, outside the "
+                f"`vocab_size` of {size}.",
                 hint="copy `tokenizer.json` and `config.json` from one and the same model",
             )
         texts[index], types[index] = text, int(kind)

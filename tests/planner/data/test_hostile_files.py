@@ -1,19 +1,28 @@
 """Files that are broken on purpose: one sentence each, in little memory."""
 
+import contextlib
 import gzip
 import json
+import os
+import random
+import socket
 import subprocess
 import sys
 import tracemalloc
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from lockfiles.errors import UsageProblem
+from planner.data.apart import limits, starting
+from planner.data.files import lines
 from planner.data.files.json_rows import CHUNK_BYTES
 from planner.data.files.lines import MAX_ROW_BYTES
 from planner.data.formats import load_table
 from planner.data.read import read_raw
+from planner.data.turns import MOST_TURNS
 
 GOOD = b'{"prompt": "a", "completion": "b"}'
 LONGER = GOOD.replace(b'"b"', b'"' + b"b" * 1000 + b'"')
@@ -235,10 +244,151 @@ def test_a_parquet_file_that_is_cut_or_has_a_column_twice(tmp_path: Path) -> Non
 def test_a_file_that_nobody_may_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(GOOD)
-    monkeypatch.setattr(Path, "open", _denied)
+    monkeypatch.setattr(lines, "opened", _denied)
     with pytest.raises(UsageProblem, match="cannot be read: Permission denied"):
         load_table(path)
 
 
-def _denied(path: Path, mode: str) -> None:
+def _denied(path: Path) -> None:
     raise PermissionError(13, "Permission denied", str(path))
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "json", "csv", "parquet"])
+def test_what_is_no_plain_file_is_refused_before_it_is_opened(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{ending}"
+    os.mkfifo(path)
+    with pytest.raises(UsageProblem, match="is a pipe, not a plain file"):
+        load_table(path)
+    for target, said in [("/dev/zero", "is a device"), ("/proc/kmsg", "is in `/proc`")]:
+        path.unlink()
+        path.symlink_to(target)
+        with pytest.raises(UsageProblem, match=said):
+            load_table(path)
+    path.unlink()
+    path.symlink_to(path)
+    with pytest.raises(UsageProblem, match="cannot be read: Too many levels of symbolic links"):
+        load_table(path)
+    path.unlink()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        with pytest.raises(UsageProblem, match="is a socket"):
+            load_table(path)
+
+
+def test_a_folder_with_a_link_out_of_it_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private, folder = tmp_path / "private.jsonl", tmp_path / "rows"
+    private.write_bytes(GOOD)
+    folder.mkdir()
+    link = folder / "a.jsonl"
+    link.symlink_to(private)
+    with pytest.raises(UsageProblem, match="is a link out of its folder"):
+        load_table(folder)
+    link.unlink()
+    (folder / "b.jsonl").write_bytes(GOOD)
+    link.symlink_to("b.jsonl")
+    (folder / "loop.jsonl").symlink_to("loop.jsonl")
+    (folder / "folder.jsonl").mkdir()
+    os.mkfifo(folder / "pipe.jsonl")
+    assert len(load_table(folder).rows) == 2
+    cached = tmp_path / "cache" / "tunelock" / "rows"
+    cached.mkdir(parents=True)
+    (cached / "a.jsonl").symlink_to(private)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert len(load_table(cached).rows) == 1
+
+
+def test_a_snapshot_of_the_hub_has_links_to_its_blobs(tmp_path: Path) -> None:
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "abc" / "data"
+    for folder in (blobs, snapshot):
+        folder.mkdir(parents=True)
+    (blobs / "0123").write_bytes(GOOD)
+    (snapshot / "a.jsonl").symlink_to("../../../blobs/0123")
+    assert len(load_table(snapshot).rows) == 1
+
+
+def test_a_conversation_of_too_many_turns_is_refused(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"messages": turns * (MOST_TURNS // 2)}))
+    assert len(load_table(path).rows[0].messages) == MOST_TURNS
+    path.write_text(json.dumps({"messages": turns * MOST_TURNS}))
+    with pytest.raises(UsageProblem, match="line 1 has 4,096 turns, more than the 2,048"):
+        load_table(path)
+
+
+def test_a_parquet_file_that_unpacks_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"prompt": ["a" * 1000] * 20_000, "completion": ["b"] * 20_000}), path)
+    assert path.stat().st_size < 20_000
+    monkeypatch.setattr(limits, "UNPACKED_BYTES", 2 * MIB)
+    monkeypatch.setattr(limits, "UNPACKED_TIMES", 1)
+    with pytest.raises(UsageProblem, match="unpacks to more than 2 MiB, far more than its size"):
+        load_table(path)
+    monkeypatch.undo()
+    long = "a" * (MAX_ROW_BYTES + 1)
+    pq.write_table(pa.table({"prompt": ["a", "b", long], "completion": ["b"] * 3}), path)
+    with pytest.raises(UsageProblem, match="row 3 is longer than 16 MiB"):
+        load_table(path)
+
+
+@pytest.mark.slow
+def test_a_parquet_file_whose_rows_take_all_memory(tmp_path: Path) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "a.parquet"
+    same = pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int32()), ["a" * 10**7])
+    pq.write_table(pa.table({"prompt": same, "completion": same}), path)
+    with pytest.raises(UsageProblem, match="its rows take too much memory"):
+        load_table(path)
+
+
+def test_parquet_values_that_are_no_text(tmp_path: Path) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "a.parquet"
+    for value in (b"\xff", date(2020, 1, 1), Decimal(1), 7, True):
+        pq.write_table(pa.table({"prompt": ["a"], "completion": [value]}), path)
+        with pytest.raises(UsageProblem, match="row 1 has no text in `completion`"):
+            load_table(path)
+
+
+def test_a_damaged_parquet_file_is_one_sentence(tmp_path: Path) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path, source = tmp_path / "a.parquet", random.Random(3)
+    table = {"prompt": [str(n) for n in range(300)], "completion": ["b"] * 300}
+    pq.write_table(pa.table(table), path)
+    whole = path.read_bytes()
+    for _ in range(6):
+        changed = bytearray(whole)
+        for _ in range(source.choice([1, 5, 30])):
+            changed[source.randrange(len(whole))] = source.randrange(256)
+        path.write_bytes(changed)
+        with contextlib.suppress(UsageProblem):
+            load_table(path)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import os; os.abort()", "after row 0 is not valid Parquet: the process that reads it"),
+        ("import time; time.sleep(60)", "its rows take longer than 0.2 seconds"),
+        ("import os; os.write(1, bytes(9))", "nested too deeply, or no text"),
+        ("import os; os.write(1, b'\\0\\2' + bytes(7) + b'[]')", "no rows"),
+        ("import os; os.write(1, b'\\0' + b'\\xff' * 8)", "rows that are too long"),
+    ],
+    ids=["aborts", "waits", "nothing", "a list", "long"],
+)
+def test_whatever_becomes_of_the_process_that_reads_parquet(
+    code: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"PAR1")
+    monkeypatch.setattr(starting, "_CODE", code)
+    if "longer than" in said:
+        monkeypatch.setattr(limits, "PARQUET_SECONDS", 0.2)
+    with pytest.raises(UsageProblem, match=said):
+        load_table(path)

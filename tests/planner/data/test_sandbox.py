@@ -1,20 +1,22 @@
 """Templates that do what they should not are stopped; the others render as ever."""
 
-import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from tokenizers import Tokenizer
-from tokenizers.models import BPE
 
 from lockfiles.errors import DataRefused
-from planner.data import bounded_memory, sandbox
+from planner.data.apart import limits
+from planner.data.checks.registry import every
+from planner.data.formats import Read
 from planner.data.report import Report
 from planner.data.rows import Message, Row
-from planner.data.scan import Chat
-from planner.data.template import TemplateRunsAway, compile_template
+from planner.data.scan import BATCH, Chat, scan
+from planner.data.template import ChatTemplate, TemplateRunsAway, compile_template
+from planner.data.tokenizer import load_tokenizer
+from runner.demo import files
 from tests.planner.data.planted.file import File
 
 FOREVER = [
@@ -22,6 +24,10 @@ FOREVER = [
     "{% set many = range(99999) %}{% for a in many %}{% for b in many %}{% endfor %}{% endfor %}",
     "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
     "{% for a in [1] recursive %}{{ loop([1, 2]) if loop.depth < 60 }}{% endfor %}",
+    "{{ lipsum(n=100000000) }}",
+    "{{ lipsum(n=1, min=99999999, max=999999999) }}",
+    "{{ range(99999) | map('center', 99999) | map('replace', ' ', '') | list | length }}",
+    "{{ ('a ' * 50000) | wordwrap(1) | indent(1) | replace('a', 'b' * 999) | title | striptags }}",
 ]
 TOO_MUCH = [
     ("{% for a in range(10**9) %}{% endfor %}", "powers are not allowed"),
@@ -37,11 +43,12 @@ TOO_MUCH = [
     ("{% import 'os' as os %}", "no loader"),
 ]
 HINT = "[model] template"
+BASE = Path(files.__file__).parent / "base"
 
 
 @pytest.mark.parametrize("source", FOREVER)
 def test_a_template_that_goes_on_is_stopped(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "RENDER_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "RENDER_SECONDS", 0.1)
     with pytest.raises(DataRefused, match="it takes longer than") as refused:
         compile_template(source, {}).render([Message("user", "a")])
     assert HINT in refused.value.hint
@@ -73,45 +80,50 @@ GROWING = {
     "list joined": "{{ (['a' * 99999] * 99999) | join }}",
     "width": "{{ 'a' | center(9999999999) }}",
     "form": "{{ '%9999999999d' | format(1) }}",
-    "output": "{% for a in range(99999) %}{{ 'a' * 99999 }}{{ loop.index }}{% endfor %}",
 }
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a process's memory")
 @pytest.mark.parametrize("source", GROWING.values(), ids=GROWING)
 def test_a_template_that_grows_is_stopped(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounded_memory, "MORE_BYTES", 2**25)
+    monkeypatch.setattr(limits, "MORE_BYTES", 2**25)
     with pytest.raises(TemplateRunsAway, match="MiB of memory") as refused:
         compile_template(source, {}).render([Message("user", "a")])
     assert HINT in refused.value.hint
     with pytest.raises(TemplateRunsAway):
-        _chat_report(source)
+        _chat_report(compile_template(source, {}))
 
 
-def _chat_report(source: str) -> Report:
+def _chat_report(template: ChatTemplate) -> Report:
     rows = [Row((Message("user", "a"), Message("assistant", "b")))] * 100
-    chat = Chat(compile_template(source, {}), Tokenizer(BPE()), context=100)
+    chat = Chat(template, load_tokenizer(BASE), context=100)
     return File(rows, chat=chat).report()
 
 
 def test_a_template_that_goes_on_ends_the_scan_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "RENDER_SECONDS", 0.05)
+    template = compile_template(FOREVER[0], {})
+    monkeypatch.setattr(limits, "RENDER_SECONDS", 0.05)
     start = time.monotonic()
     with pytest.raises(TemplateRunsAway, match="it takes longer than"):
-        _chat_report(FOREVER[0])
-    assert time.monotonic() - start < 2
+        _chat_report(template)
+    assert time.monotonic() - start < 5
 
 
-def test_memory_is_bounded_inside_only() -> None:
-    before = resource.getrlimit(resource.RLIMIT_DATA)
-    with pytest.raises(KeyError), bounded_memory.bounded_memory():
-        bound = resource.getrlimit(resource.RLIMIT_DATA)
-        with bounded_memory.bounded_memory():
-            assert resource.getrlimit(resource.RLIMIT_DATA) == bound
-        assert resource.getrlimit(resource.RLIMIT_DATA) == bound
-        raise KeyError
-    assert (bound != before) == (sys.platform == "linux")
-    assert resource.getrlimit(resource.RLIMIT_DATA) == before
+def test_a_scan_that_is_interrupted_does_not_wait_for_its_template() -> None:
+    slow = "{% for a in range(99999) %}{% for b in range(200) %}{% endfor %}{% endfor %}"
+    chat = Chat(compile_template(slow, {}), load_tokenizer(BASE), context=100)
+
+    def rows() -> Iterator[Read]:
+        row = Row((Message("user", "a"), Message("assistant", "b")))
+        for number in range(BATCH + 1):
+            yield Read(Path("a.jsonl"), f"line {number}", "messages", row)
+        time.sleep(0.1)
+        raise KeyboardInterrupt
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        scan(rows(), every, mapping={}, chat=chat)
+    assert time.monotonic() - start < 5
 
 
 LOOPS: list[tuple[str, Callable[[int], str]]] = [

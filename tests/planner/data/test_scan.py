@@ -45,7 +45,7 @@ def test_tokens_counted_beside_are_those_of_each_row(
 ) -> None:
     whole = _report(chat)
     texts = [chat.template.render(row.messages) for row in ROWS]
-    tokens = [len(chat.tokenizer.encode(text, add_special_tokens=False)) for text in texts]
+    tokens = [len(chat.tokenizer.encode(text)) for text in texts]
     assert (whole.lengths.total, whole.lengths.maximum) == (sum(tokens), max(tokens))
     found = {finding.id: list(finding.rows) for finding in whole.findings}
     assert found["over-length"] == [n for n, count in enumerate(tokens) if count > chat.context]

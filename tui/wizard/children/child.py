@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Iterator
 
+from runner.environment import child_environment
 from tui.wizard import apart
 
 _END_SECONDS = 1.0
@@ -22,6 +23,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env=child_environment(online=True),
         )
         self.ask(first)
 

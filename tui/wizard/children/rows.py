@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from lockfiles.errors import TunelockError
+from lockfiles.harmless import escaped, joined
 from planner.data.formats import Read, rows_of
 from planner.data.personal.rows import redacted_row
 from planner.data.rows import Row
@@ -41,7 +42,7 @@ def work(asked: Iterator[object], tell: Callable[[object], None]) -> None:
             found = rows.at(number)
             tell(show(number, found) if found else NoRow(number, rows.count))
         except TunelockError as problem:
-            tell(RowText(number, f"row {number:,}", note=said(problem)))
+            tell(RowText(number, f"row {number:,}", note=escaped(said(problem))))
 
 
 class _Rows:
@@ -96,7 +97,7 @@ def _as_trained(opening: Opening) -> Callable[[int, Read], RowText]:
                 shown = cut(x_ray, limit)
         head = f"{_name(number, found)}: {len(shown.tokens):,} tokens, {shown.scored:,} of them "
         parts = _cut(xray_page.lines(shown), _MOST_CHARS)
-        return RowText(number, f"{head}scored", parts, "\n".join(notes))
+        return RowText(number, f"{head}scored", parts, joined(notes))
 
     return show
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from lockfiles.harmless import joined
 from tui.data_page import offered
 from tui.wizard.mending import mends
 from tui.wizard.reports import Looked
@@ -18,6 +19,7 @@ _NO_FILE = {
     "validation": "split off the training file",
     "test": "no file; validation is used",
 }
+_NEWLINE = "⏎ "
 _SYMBOLS: dict["Severity", str] = {"refused": "✗", "warning": "!", "note": "·"}
 
 
@@ -27,14 +29,14 @@ def text(values: Mapping[str, object], looked: Looked | None, seen: int) -> str:
     Without a report, `seen` rows were looked through so far.
     """
     if not looked:
-        return "\n".join(_waiting(values, seen))
+        return joined(_waiting(values, seen))
     lines = list(_files(values, looked))
     if looked.report:
         lines += ["", *_findings(looked.findings, values)]
     if looked.first:
         lines += ["", "The first training row:"]
-        lines += [f"  {role}: {said}" for role, said in looked.first]
-    return "\n".join(lines)
+        lines += [f"  {role}: {said.replace(chr(10), _NEWLINE)}" for role, said in looked.first]
+    return joined(lines)
 
 
 def finding_line(finding: "Finding", values: Mapping[str, object]) -> str:
@@ -49,9 +51,12 @@ def finding_line(finding: "Finding", values: Mapping[str, object]) -> str:
 
 def finding_text(finding: "Finding", values: Mapping[str, object]) -> str:
     """Return a finding's sentence, and what to do about it or what will be done."""
+    lines = [finding.said]
     if mend := _mend(finding, values):
-        return f"{finding.said}\nWill be mended: {mend.said}."
-    return f"{finding.said}\nFix: {finding.fix}." if finding.fix else finding.said
+        lines.append(f"Will be mended: {mend.said}.")
+    elif finding.fix:
+        lines.append(f"Fix: {finding.fix}.")
+    return joined(lines)
 
 
 def _mend(finding: "Finding", values: Mapping[str, object]) -> "Offer | None":
@@ -106,6 +111,6 @@ def _files(values: Mapping[str, object], looked: Looked) -> Iterator[str]:
 def _findings(findings: Sequence["Finding"], values: Mapping[str, object]) -> Iterator[str]:
     for finding in findings:
         yield finding_line(finding, values)
-        yield from (f"  {line}" for line in finding_text(finding, values).splitlines())
+        yield from (f"  {line}" for line in finding_text(finding, values).split("\n"))
     if not findings:
         yield "✓ No check found anything."

@@ -1,5 +1,6 @@
 """The verdict on whether to fine-tune, and why."""
 
+from lockfiles.harmless import escaped, joined, paragraphs
 from planner.decide import ENOUGH_EXAMPLES, Decision
 
 _NAMES = {
@@ -28,15 +29,18 @@ def text(decision: Decision, *, counted: bool, override: str) -> str:
     lines.append(f"Cost {decision.cost} · works in {decision.time} · upkeep {decision.maintenance}")
     if not counted:
         lines.append(f"({ENOUGH_EXAMPLES} examples are assumed until the Data step counts them.)")
-    return "\n".join(lines)
+    return joined(lines)
 
 
 def advice(decision: Decision, name: str) -> str:
     """Return `advice.md`: what to do in place of fine-tuning."""
-    reasons = "\n".join(f"- {reason}" for reason in decision.reasons)
-    against = "\n".join(f"- {reason}" for reason in decision.against) or "- nothing"
-    return (
-        f"# {name}: {_NAMES[decision.verdict]}\n\n{decision.advice}\n\n"
-        f"Because:\n\n{reasons}\n\nWhat speaks for fine-tuning:\n\n{against}\n\n"
-        f"Cost: {decision.cost}. Works in: {decision.time}. Upkeep: {decision.maintenance}.\n"
+    text = paragraphs(
+        escaped(f"# {name}: {_NAMES[decision.verdict]}"),
+        decision.advice,
+        "Because:",
+        joined(f"- {reason}" for reason in decision.reasons),
+        "What speaks for fine-tuning:",
+        joined(f"- {reason}" for reason in decision.against) or "- nothing",
+        f"Cost: {decision.cost}. Works in: {decision.time}. Upkeep: {decision.maintenance}.",
     )
+    return text + "\n"

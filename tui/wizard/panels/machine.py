@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from lockfiles.harmless import joined
 from planner.busy import taken
 from planner.machine import Gpu, MachineFacts
 from tui.units import memory, size
@@ -21,8 +22,8 @@ _TIGHT = 0.9
 def text(machine: MachineFacts, *, saved: bool) -> str:
     """Return the cards, memory and disk; `saved` says that it is another machine's file."""
     where = "Planned for the machine in the file" if saved else "This machine"
-    cards = [_card(index, gpu) for index, gpu in enumerate(machine.gpus)]
-    return "\n".join(
+    cards = [line for index, gpu in enumerate(machine.gpus) for line in _card(index, gpu)]
+    return joined(
         (
             f"{where}{f' · driver {machine.driver}' if machine.driver else ''}",
             *(cards or ["No NVIDIA GPU: training runs on the processor."]),
@@ -39,7 +40,7 @@ def fits(found: Mapping[str, "Choice | str"], name: str, longest: int) -> str:
     lines = [f"{name} on it, rows up to {longest:,} tokens:"]
     for kind, choice in found.items():
         lines.append(f"  {METHODS[kind]:<7}{_fit(choice)}")
-    return "\n".join(lines)
+    return joined(lines)
 
 
 def _fit(choice: "Choice | str") -> str:
@@ -51,11 +52,11 @@ def _fit(choice: "Choice | str") -> str:
     return f"{bars} {memory(needed):>10} of {memory(choice.budget_bytes)}  {word}"
 
 
-def _card(index: int, gpu: Gpu) -> str:
+def _card(index: int, gpu: Gpu) -> list[str]:
     kind = "" if gpu.vendor == "AMD" else "cc "
     line = (
         f"GPU {index}  {clip(gpu.name, 24)}  {memory(gpu.memory_bytes)}  "
         f"{memory(gpu.free_bytes)} free  {kind}{gpu.compute_capability}"
     )
     busy = taken(gpu)
-    return f"{line}\n  {busy}" if busy else line
+    return [line, f"  {busy}"] if busy else [line]

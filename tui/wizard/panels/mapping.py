@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
+from lockfiles.harmless import joined
 from planner.data.files.raw import RawRow
 from tui.wizard.lines import WIDTH, clip
 
@@ -15,7 +16,7 @@ _LOOKED_AT = 1000
 
 def text(rows: Sequence[RawRow], values: Mapping[str, object]) -> str:
     """Return prompt and answer of each row, a line each, as far as columns are chosen."""
-    return "\n".join(line for number, row in enumerate(rows) for line in _row(number, row, values))
+    return joined(line for number, row in enumerate(rows) for line in _row(number, row, values))
 
 
 def _row(number: int, row: RawRow, values: Mapping[str, object]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from lockfiles.harmless import joined
 from tui import units
 from tui.wizard.lines import bar
 from tui.wizard.panels.machine import METHODS
@@ -33,7 +34,7 @@ def text(choice: "Choice") -> str:
             f"  {other.what}: {units.memory(other.needed_bytes)}. {other.reason}"
             for other in choice.rejected
         ]
-    return "\n".join(lines)
+    return joined(lines)
 
 
 def _switch(on: bool) -> str:

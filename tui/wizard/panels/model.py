@@ -1,5 +1,6 @@
 """What the base model is."""
 
+from lockfiles.harmless import joined
 from planner.models import ModelFacts
 from tui.units import size
 
@@ -18,7 +19,7 @@ def text(model: ModelFacts, template: str) -> str:
     ]
     if model.licence or model.gated:
         lines.append(f"Licence     {model.licence or 'not named'}{_gate(model.gated)}")
-    return "\n".join(lines)
+    return joined(lines)
 
 
 def _gate(gated: bool) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from lockfiles.harmless import joined
 from tui.units import size
 
 if TYPE_CHECKING:
@@ -32,4 +33,4 @@ def text(lock: "Lock", sizes: Mapping[str, int]) -> str:
     levels_sizes = " · ".join(f"{level} {size(count)}" for level, count in sizes.items())
     lines.append(f"A GGUF file would take: {levels_sizes}")
     lines.append(f"Disk for all of it: {size(lock.prediction.disk_bytes)}")
-    return "\n".join(lines)
+    return joined(lines)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from lockfiles.harmless import joined
 from tui import predicted
 from tui.units import batch, memory, size
 from tui.wizard.lines import bar
@@ -28,7 +29,7 @@ def text(
     """
     lines = [f"STALE, look at again: {', '.join(stale)}"] if stale else []
     given = ["", f"Your answers, as they stand in {out}:", *(f"  {line}" for line in answers)]
-    return "\n".join((*lines, *_plan(lock, values), *commands(out), *given))
+    return joined((*lines, *_plan(lock, values), *commands(out), *given))
 
 
 def commands(out: str) -> list[str]:
@@ -39,12 +40,14 @@ def commands(out: str) -> list[str]:
 
 def start(lock: "Lock", free_bytes: int) -> str:
     """Return what starting means, before the yes: time and disk."""
-    return (
-        f"Start {lock.intent.name}: {lock.stream.rows:,} rows x {lock.train.epochs} passes, "
-        f"{lock.stream.tokens * lock.train.epochs:,} tokens in all.\n"
-        f"Hours: {predicted.time(lock.prediction) or _NOT_KNOWN}.\n"
-        f"Disk: {size(lock.prediction.disk_bytes)} of {size(free_bytes)} free.\n"
-        "Nothing starts before you choose yes."
+    return joined(
+        (
+            f"Start {lock.intent.name}: {lock.stream.rows:,} rows x {lock.train.epochs} passes, "
+            f"{lock.stream.tokens * lock.train.epochs:,} tokens in all.",
+            f"Hours: {predicted.time(lock.prediction) or _NOT_KNOWN}.",
+            f"Disk: {size(lock.prediction.disk_bytes)} of {size(free_bytes)} free.",
+            "Nothing starts before you choose yes.",
+        )
     )
 
 

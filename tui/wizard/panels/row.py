@@ -2,19 +2,22 @@
 
 from collections.abc import Iterator
 
+from lockfiles.harmless import escaped, joined, one_line
 from tui.wizard.cells import folded
 from tui.wizard.rows import RowText
 
 _TAB = "⇥"
+_MARK_CHARS = 20
 
 
 def text(row: RowText, width: int) -> str:
     """Return a row in lines of at most `width` cells."""
-    marks = max((len(mark) for mark, _ in row.parts), default=0)
-    lines = [line for mark, said in row.parts for line in _part(f"{mark:<{marks}} │ ", said, width)]
-    return "\n".join([row.head, *lines, *([row.note] if row.note else [])])
+    parts = [(one_line(mark, most=_MARK_CHARS), said) for mark, said in row.parts]
+    marks = max((len(mark) for mark, _ in parts), default=0)
+    lines = [line for mark, said in parts for line in _part(f"{mark:<{marks}} │ ", said, width)]
+    return joined([row.head, *lines, *(row.note.split("\n") if row.note else [])])
 
 
 def _part(mark: str, said: str, width: int) -> Iterator[str]:
-    for line in said.replace("\t", _TAB).splitlines() or [""]:
-        yield from (mark + piece for piece in folded(line, max(10, width - len(mark))))
+    for line in said.replace("\t", _TAB).removesuffix("\n").split("\n"):
+        yield from (mark + piece for piece in folded(escaped(line), max(10, width - len(mark))))

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Input
+
+from tui.words import Line, Words
 
 
 class EditLine(Horizontal):
@@ -29,11 +31,11 @@ class EditLine(Horizontal):
     def __init__(self, about: str, label: str, text: str) -> None:
         super().__init__()
         self.about, self._label = about, label
-        self.input = Input(text, compact=True)
+        self.input = Line(text, compact=True)
         self.input.cursor_blink = False
 
     def compose(self) -> ComposeResult:
-        yield Static(f" {self._label} > ", markup=False)
+        yield Words(f" {self._label} > ")
         yield self.input
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

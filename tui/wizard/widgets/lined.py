@@ -8,8 +8,14 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from lockfiles.harmless import escaped
+
 Line = tuple[str, str]
 """A line, and its style in Rich's words."""
+
+
+def _harmless(lines: Sequence[Line]) -> list[Line]:
+    return [(escaped(text), style) for text, style in lines]
 
 
 class Lined(ScrollView, can_focus=False):
@@ -25,11 +31,12 @@ class Lined(ScrollView, can_focus=False):
 
     def __init__(self, lines: Sequence[Line] = (), *, id: str) -> None:
         super().__init__(id=id)
-        self._lines = lines
+        self._lines = _harmless(lines)
         self.virtual_size = Size(1, len(lines))
 
     def show(self, lines: Sequence[Line]) -> None:
         """Show some lines in place of those before."""
+        lines = _harmless(lines)
         before, self._lines = self._lines, lines
         if len(before) != len(lines):
             self.virtual_size = Size(1, len(lines))

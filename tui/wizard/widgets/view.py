@@ -7,7 +7,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
-from textual.widgets import Static
 
 from planner.interview.question import Question
 from tui.folding import wrapped
@@ -17,6 +16,7 @@ from tui.wizard.draft import Draft
 from tui.wizard.keys import TYPING, footer
 from tui.wizard.page import Page
 from tui.wizard.widgets.lined import Lined, Rows
+from tui.words import Words, content
 
 _BESIDE_ROWS = 22
 """Columns that the list of steps, the frame and the scroll bar take from a row."""
@@ -24,9 +24,6 @@ _BESIDE_FACTS = 23
 """The same, with the margins of the facts."""
 _NOTE_SLACK = 16
 """Cells that wrapping two lines may lose."""
-_CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"}
-_CONTROLS |= {code: 0xFFFD for code in range(0x7F, 0xA0)}
-"""What stands for characters of a file that would steer the terminal."""
 
 
 @dataclass(frozen=True)
@@ -76,23 +73,23 @@ class View(Vertical):
     def __init__(self, shown: Shown) -> None:
         super().__init__()
         self._shown = shown
-        self._texts: dict[str, str] = {}
+        self._texts: dict[str, tuple[str, ...]] = {}
         self._facts = ""
         self._words = ("", "")
 
     def compose(self) -> ComposeResult:
-        yield Static(lines.TOO_SMALL, id="too-small", markup=False)
-        yield self._static("header", self._header())
+        yield Words(lines.TOO_SMALL, id="too-small")
+        yield self._part("header", self._header())
         with Horizontal(id="middle"):
-            steps = self._static("steps", lines.steps(self._shown.draft))
+            steps = self._part("steps", *lines.steps(self._shown.draft))
             steps.border_title = "Steps"
             yield steps
             with Vertical(id="page") as page:
                 self._frame(page)
                 yield Lined(id="facts")
                 yield Rows(self._rows(), id="rows")
-        yield self._static("note", self._about())
-        yield self._static("footer", footer())
+        yield self._part("note", self._about())
+        yield self._part("footer", footer())
 
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size
@@ -116,7 +113,7 @@ class View(Vertical):
 
     def _draw(self) -> None:
         self._text("header", self._header())
-        self._text("steps", lines.steps(self._shown.draft))
+        self._text("steps", *lines.steps(self._shown.draft))
         rows = self.query_one(Rows)
         rows.show(self._rows())
         self.call_after_refresh(rows.follow, self._shown.cursor)
@@ -128,14 +125,15 @@ class View(Vertical):
         words = (panel.title, panel.keys) if panel else (shown.title, shown.keys or way)
         if words != self._words:
             self._words = words
-            page.border_title, page.border_subtitle = words
+            page.border_title, page.border_subtitle = (content([text]) for text in words)
 
     def tell(self, facts: str) -> None:
         """Show the facts of the page."""
         self._facts = facts
-        text = wrapped(facts.translate(_CONTROLS), self.facts_width)
-        lines = (line for long in text.splitlines() for line in folded(long, self.facts_width))
-        self.query_one("#facts", Lined).show([(f" {line}", "") for line in lines])
+        width = self.facts_width
+        lines = [line for whole in facts.split("\n") for line in wrapped(whole, width)]
+        pieces = (piece for line in lines for piece in folded(line, width))
+        self.query_one("#facts", Lined).show([(f" {piece}", "") for piece in pieces])
 
     @property
     def facts_width(self) -> int:
@@ -188,13 +186,12 @@ class View(Vertical):
         width = max(12, self.app.size.width - _BESIDE_ROWS)
         return lines.row(row, values, width, here=here), style
 
-    def _static(self, where: str, text: str) -> Static:
-        self._texts[where] = text
-        return Static(text, id=where, markup=False)
+    def _part(self, where: str, *lines: str) -> Words:
+        self._texts[where] = lines
+        return Words(*lines, id=where)
 
-    def _text(self, where: str, text: str) -> None:
+    def _text(self, where: str, *lines: str) -> None:
         """Change one part; what is there already costs nothing on the wire."""
-        text = text.translate(_CONTROLS)
-        if self._texts[where] != text:
-            self._texts[where] = text
-            self.query_one(f"#{where}", Static).update(text, layout=False)
+        if self._texts[where] != lines:
+            self._texts[where] = lines
+            self.query_one(f"#{where}", Words).tell(*lines, layout=False)

@@ -1,0 +1,72 @@
+"""JSON from somebody else's file, parsed with a bound on the memory and the time that it takes.
+
+A few megabytes of `[],[],[],` become gigabytes of Python objects, so the number of values is
+counted in the bytes before they are parsed.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from lockfiles import files
+from lockfiles.errors import UsageProblem
+
+MOST_VALUES = 1_000_000
+"""The values of one text at most: about 200 MB of memory while they are parsed."""
+
+
+def parse(content: bytes, *, most_values: int = MOST_VALUES) -> Any:
+    """Return the value of a JSON text in UTF-8.
+
+    Raises ValueError, with the reason in words, for what is no JSON, nested too deeply or of more
+    than `most_values` values, for an object with the same key twice (readers differ in which one
+    they take) and for halves of surrogate pairs, which no UTF-8 can write.
+    """
+    if sum(map(content.count, (b",", b"[", b"{"))) > most_values:
+        raise ValueError(f"more than {most_values:,} values")
+    try:
+        value = json.loads(content.decode("utf-8"), object_pairs_hook=_object)
+    except UnicodeDecodeError as problem:
+        raise ValueError(f"no UTF-8 at byte {problem.start}") from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if b"\\ud" in content or b"\\uD" in content:
+        _check_unicode(value)
+    return value
+
+
+def read_object(
+    path: Path, *, limit_bytes: int = 4 * files.MIB, most_values: int = 200_000
+) -> dict[str, Any]:
+    """Return the JSON object in a plain file. Raises UsageProblem where it holds none."""
+    hint = f"copy or download `{path.name}` again"
+    try:
+        value = parse(files.read_bounded(path, limit_bytes), most_values=most_values)
+    except FileNotFoundError:
+        raise UsageProblem(f"`{path}` does not exist.", hint=f"ls {path.parent}") from None
+    except OSError as problem:
+        reason = problem.strerror or type(problem).__name__
+        raise UsageProblem(f"`{path}` cannot be read: {reason}.", hint=f"ls -ld {path}") from None
+    except ValueError as problem:
+        raise UsageProblem(f"`{path}` is not valid JSON: {problem}.", hint=hint) from None
+    if not isinstance(value, dict):
+        raise UsageProblem(f"`{path}` is not a JSON object.", hint=hint)
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise ValueError(f"the key {json.dumps(twice[:100])} stands twice in one object")
+    return found
+
+
+def _check_unicode(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("half a character, such as `\\ud83d` alone") from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None

@@ -1,0 +1,68 @@
+"""Names that a lock may hold and that floors above define; tests hold both lists equal."""
+
+ANSWERS = frozenset(
+    [
+        "goal.name", "goal.change", "goal.prompting", "goal.retrieval_too_costly",
+        "goal.consistent_behaviour", "goal.repetitive_task", "goal.shorter_prompts",
+        "goal.domain_terms", "goal.knowledge_changes", "goal.external_information",
+        "goal.examples_quality", "goal.override",
+        "data.train", "data.validation", "data.test", "data.format", "data.prompt_column",
+        "data.completion_column", "data.system", "data.validation_fraction", "data.drop",
+        "data.dedupe", "data.redact", "data.long", "data.general", "data.general_share",
+        "model.source", "model.revision", "model.template",
+        "machine.device", "machine.facts", "machine.price_per_hour",
+        "method.kind", "method.rank", "method.alpha", "method.dropout", "method.targets",
+        "method.modules", "method.bias", "method.micro_batch", "method.checkpointing",
+        "method.packing",
+        "train.max_length", "train.epochs", "train.learning_rate", "train.effective_batch",
+        "train.warmup_ratio", "train.weight_decay", "train.seed", "train.keep", "train.exact",
+        "results.evaluate", "results.merge", "results.gguf", "results.samples",
+        "results.push_to", "results.private",
+    ]
+)  # fmt: skip
+"""The questions of the interview (`planner.interview.questions`)."""
+
+PACKAGES = frozenset(
+    ["accelerate", "bitsandbytes", "datasets", "gguf", "llama-cpp-python", "peft", "tokenizers",
+     "torch", "transformers", "trl"]
+)  # fmt: skip
+"""The packages that can change a run's numbers (`planner.pins`)."""
+
+FAMILIES = frozenset(
+    [
+        "apertus", "arcee", "bloom", "cohere", "cohere2", "ernie4_5", "exaone4", "falcon",
+        "gemma", "gemma2", "gemma3_text", "glm", "glm4", "glm4_moe", "gpt2", "gpt_bigcode",
+        "gpt_neox", "gpt_oss", "gptj", "granite", "granitemoe", "hunyuan_v1_dense", "llama",
+        "ministral", "ministral3", "mistral", "mixtral", "nemotron", "olmo", "olmo2",
+        "olmo3", "olmoe", "opt", "phi", "phi3", "phimoe", "qwen2", "qwen2_moe", "qwen3",
+        "qwen3_moe", "seed_oss", "smollm3", "stablelm", "starcoder2",
+    ]
+)  # fmt: skip
+"""The families of decoders whose memory is counted (`planner.families`)."""
+
+_FINDINGS = frozenset(
+    ["empty", "one-word", "role-order", "encoding", "markup", "template-tokens", "truncated",
+     "languages", "conflicting-answers", "personal-data", "leak", "template", "no-scored-token"]
+)  # fmt: skip
+FIXES = {
+    "drop": _FINDINGS | {"over-length"},
+    "redact": frozenset(["personal-data"]),
+    "dedupe": frozenset(["exact-duplicates", "near-duplicates"]),
+    "truncate": frozenset(["over-length"]),
+    "split": frozenset(["over-length"]),
+}
+"""What each step mends (`planner.data.mend.steps`)."""
+
+UNEXPLAINED = "beside the estimate"
+"""What a measured peak has beyond the estimated components (`planner.prediction`); the only one
+that may be below 0."""
+COMPONENTS = frozenset(
+    [
+        "process", "workspace", "weights", "reference weights", "adapter", "gradients",
+        "optimizer states", "communication buckets", "gathered weights", "gathered gradients",
+        "model files", "activations", "dropout masks", "layer inputs", "inputs of 8-bit layers",
+        "attention mask", "adapter in bfloat16", "loss head", "head gradient",
+        "recomputed layer", "scratch", "heap", UNEXPLAINED,
+    ]
+)  # fmt: skip
+"""The components of a peak (`planner.memory`)."""

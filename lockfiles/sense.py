@@ -1,0 +1,176 @@
+"""Whether the tables of a lock agree with each other: what no single value can say.
+
+Every rule here holds for whatever `plan` writes, and for what it wrote before.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from lockfiles import known, limits, sense_of_rows
+from lockfiles.sense_of_rows import Contradiction, pinned, shown, unique
+from lockfiles.stages import ORDER
+
+if TYPE_CHECKING:
+    from lockfiles.lock import Lock
+
+_NEEDED_FILES = ("config.json", "tokenizer.json")
+_MOST_PER_BYTE = 2
+"""Elements in a byte of the narrowest type that safetensors stores (4 bits)."""
+
+
+def contradictions(lock: "Lock") -> Iterator[Contradiction]:
+    """Yield what does not agree in a lock whose values are right one by one."""
+    for check in _CHECKS:
+        yield from check(lock)
+
+
+def _decision(lock: "Lock") -> Iterator[Contradiction]:
+    found = lock.decision
+    if "fine-tuning" not in found.verdict and not found.overridden.strip():
+        yield "decision.overridden", "is empty, and the verdict is against fine-tuning"
+
+
+def _model(lock: "Lock") -> Iterator[Contradiction]:
+    model = lock.model
+    yield from pinned("model", model.source, model.revision, model.commit)
+    names = [file.name for file in model.files]
+    yield from unique("model.files", names)
+    for name in _NEEDED_FILES:
+        if name not in names:
+            yield "model.files", f"has no `{name}`"
+    weights = [file.size_bytes for file in model.files if file.name.endswith(".safetensors")]
+    if not weights or not all(weights):
+        yield "model.files", "has no weights: a `.safetensors` file with a size"
+    if sum(file.size_bytes for file in model.files) > limits.MOST_BYTES:
+        yield "model.files", "is larger than any disk"
+    if model.parameters > _MOST_PER_BYTE * sum(weights):
+        yield "model.parameters", "is more than the files can hold"
+    shape = model.architecture
+    for width in (shape.vocabulary, shape.layers):
+        if width * shape.hidden > model.parameters:
+            yield "model.architecture.hidden", "makes more elements than `model.parameters`"
+            return
+
+
+def _template(lock: "Lock") -> Iterator[Contradiction]:
+    yield from unique("template.end_ids", lock.template.end_ids)
+    if lock.template.pad_id >= lock.model.architecture.vocabulary:
+        yield "template.pad_id", "is beyond the model's vocabulary"
+
+
+def _stream(lock: "Lock") -> Iterator[Contradiction]:
+    stream, train = lock.stream, lock.data[0]
+    if stream.rows != train.rows:
+        yield "stream.rows", "is not the number of the training rows"
+    if stream.sha256 != train.tokens_sha256:
+        yield "stream.sha256", "is not the digest of the training rows' tokens"
+    if len(stream.order_sha256) != lock.train.epochs:
+        yield "stream.order_sha256", "must have one digest for each of `train.epochs`"
+    if stream.rows * lock.train.epochs > limits.MOST_ORDERED_ROWS:
+        yield (
+            "train.epochs",
+            (f"makes more than {limits.MOST_ORDERED_ROWS:,} rows to be put in order"),
+        )
+    if stream.max_length_tokens > lock.model.context_tokens:
+        yield "stream.max_length_tokens", "is more than the model sees (`model.context_tokens`)"
+    if stream.tokens > stream.rows * stream.max_length_tokens:
+        yield "stream.tokens", "is more than the rows can have"
+    if stream.scored_tokens > stream.tokens:
+        yield "stream.scored_tokens", "is more than `stream.tokens`"
+
+
+def _method(lock: "Lock") -> Iterator[Contradiction]:
+    method = lock.method
+    yield from unique("method.targets", method.targets)
+    if method.kind == "full":
+        if method.rank or method.alpha or method.dropout or method.targets:
+            yield "method.rank", "is of an adapter, and full fine-tuning has none"
+        if method.bias != "none":
+            yield "method.bias", "is of an adapter, and full fine-tuning has none"
+        return
+    for name in ("rank", "alpha", "targets"):
+        if not getattr(method, name):
+            yield f"method.{name}", f"is empty, and `{method.kind}` needs one"
+
+
+def _train(lock: "Lock") -> Iterator[Contradiction]:
+    train, machine = lock.train, lock.machine
+    if train.micro_batch * train.accumulation > limits.MOST_EFFECTIVE_BATCH:
+        yield (
+            "train.accumulation",
+            (f"makes a step of more than {limits.MOST_EFFECTIVE_BATCH:,} rows"),
+        )
+    if machine.kind == "cpu" and train.optimizer != "adamw_torch":
+        yield "train.optimizer", "is for a card, and the machine has none"
+    if machine.kind == "cpu" and train.dtype != "float32":
+        yield "train.dtype", "is for a card, and the machine has none"
+
+
+def _machine(lock: "Lock") -> Iterator[Contradiction]:
+    machine, named = lock.machine, bool(lock.machine.accelerator or lock.machine.capability)
+    if machine.kind == "cpu" and (named or machine.count):
+        yield "machine.kind", "is `cpu`, and a card is named"
+    if machine.kind == "cuda" and not (machine.accelerator and machine.count):
+        yield "machine.kind", "is `cuda`, and no card is named"
+    if machine.kind == "cpu" and lock.exactness.environment.PYTORCH_ALLOC_CONF:
+        yield "exactness.environment.PYTORCH_ALLOC_CONF", "is for a card, and the machine has none"
+
+
+def _packages(lock: "Lock") -> Iterator[Contradiction]:
+    if set(lock.packages) != known.PACKAGES:
+        yield "packages", f"must have exactly {shown(sorted(known.PACKAGES))}"
+
+
+def _prediction(lock: "Lock") -> Iterator[Contradiction]:
+    parts = lock.prediction.components
+    if any(size < 0 for name, size in parts.items() if name != known.UNEXPLAINED):
+        yield "prediction.components", "has a size below 0"
+    if sum(parts.values()) != lock.prediction.peak_bytes:
+        yield "prediction.components", "does not add up to `prediction.peak_bytes`"
+
+
+def _stages(lock: "Lock") -> Iterator[Contradiction]:
+    names = [stage.name for stage in lock.stage]
+    yield from unique("stage", names)
+    if names != [name for name in ORDER if name in names]:
+        yield "stage", f"must have its stages in the order {shown(ORDER)}"
+    for name in ("prepare", "train", "report"):
+        if name not in names:
+            yield "stage", f"has no `{name}`"
+    if "merge" in names and lock.method.kind == "full":
+        yield "stage", "has a `merge`, and full fine-tuning has no adapter to merge"
+    if "gguf" in names and "merge" not in names and lock.method.kind != "full":
+        yield "stage", "has a `gguf` without a `merge`, from which it is made"
+    if set(lock.integrity) != set(names):
+        yield "integrity", "must have one digest for each stage"
+    yield from _measured(lock)
+
+
+def _measured(lock: "Lock") -> Iterator[Contradiction]:
+    """Every stage that shows held-out rows reads those of one split, the test's where it is."""
+    splits = {part.split for part in lock.data}
+    held = next((name for name in ("test", "validation") if name in splits), "")
+    for index, stage in enumerate(lock.stage):
+        rows, key = stage.settings.get("rows"), f"stage.{index}.settings"
+        if rows is None:
+            continue
+        if rows != held:
+            wanted = f"must be `{held}`" if held else "needs held-out rows, and there are none"
+            yield f"{key}.rows", f"{wanted}: only held-out rows are measured"
+        elif stage.settings["samples"] and not held:
+            yield f"{key}.samples", "needs held-out rows, and there are none"
+        yield from unique(f"{key}.levels", stage.settings.get("levels", ()))
+
+
+def _why(lock: "Lock") -> Iterator[Contradiction]:
+    from lockfiles.lock import field_names
+
+    unknown = set(lock.why) - field_names()
+    if unknown:
+        yield f"why.{min(unknown)}", "is the reason of a value that a lock does not have"
+
+
+_CHECKS: tuple[Callable[["Lock"], Iterator[Contradiction]], ...] = (
+    _decision, sense_of_rows.data, sense_of_rows.fix, _model, _template, _stream, _method, _train,
+    _machine, _packages, _prediction, _stages, _why,
+)  # fmt: skip

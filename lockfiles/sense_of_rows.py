@@ -1,0 +1,114 @@
+"""Whether what a lock says of its rows agrees; a part of `lockfiles.sense`."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from lockfiles import known, limits
+
+if TYPE_CHECKING:
+    from lockfiles.inputs import Data
+    from lockfiles.lock import Lock
+
+Contradiction = tuple[str, str]
+"""The field that is wrong, dotted, and words to follow it."""
+_SPLITS = ("train", "validation", "test", "general")
+
+
+def data(lock: "Lock") -> Iterator[Contradiction]:
+    """Yield what does not agree in the splits."""
+    splits = [part.split for part in lock.data]
+    yield from unique("data", splits)
+    if splits[:1] != ["train"]:
+        yield "data", "must begin with the split `train`"
+    if splits != [name for name in _SPLITS if name in splits]:
+        yield "data", f"must have its splits in the order {shown(_SPLITS)}"
+    for index, part in enumerate(lock.data):
+        yield from _part(f"data.{index}", part)
+    yield from _alike(lock.data)
+    yield from _split_off(lock.data)
+    yield from _held_out(lock.data)
+
+
+def _alike(data: list["Data"]) -> Iterator[Contradiction]:
+    """All files of a run are read one way: what a lock says of one holds for all."""
+    for index, part in enumerate(data):
+        for name in ("prompt_column", "completion_column", "system"):
+            if getattr(part, name) != getattr(data[0], name):
+                yield f"data.{index}.{name}", "is not that of the training rows"
+
+
+def _split_off(data: list["Data"]) -> Iterator[Contradiction]:
+    """Validation rows that are split off, and the training rows that are left, say one split."""
+    train = data[0]
+    split = next((part.fraction for part in data if part.split == "validation"), 0.0)
+    for index, part in enumerate(data):
+        half = part.split in ("train", "validation")
+        if part.split != "general" and part.fraction != (split if half else 0.0):
+            yield f"data.{index}.fraction", "is a share of rows that are not split off"
+        other = part.split_seed != train.split_seed or (half and part.split_by != train.split_by)
+        if split and part.split != "test" and other:
+            yield f"data.{index}.split_seed", "is of another split than the training rows"
+
+
+def _part(key: str, part: "Data") -> Iterator[Contradiction]:
+    yield from pinned(key, part.source, part.revision, part.commit)
+    local = part.source.startswith("local:")
+    if local == bool(part.files):
+        yield f"{key}.files", "is for rows on the Hub" if local else "names no file of the dataset"
+    if local and (part.config or part.hub_split):
+        yield f"{key}.hub_split", "is for rows on the Hub"
+    yield from unique(f"{key}.files", [file.name for file in part.files])
+    if sum(file.size_bytes for file in part.files) > limits.MOST_BYTES:
+        yield f"{key}.files", "is larger than any disk"
+    if local and part.source.removeprefix("local:") not in _sources(part):
+        yield f"{key}.source", f"must be {shown(f'local:{name}' for name in _sources(part))}"
+    columns = bool(part.prompt_column), bool(part.completion_column)
+    if part.format == "columns" and columns != (True, True):
+        yield f"{key}.prompt_column", "is missing: rows of the format `columns` name two"
+
+
+def _sources(part: "Data") -> tuple[str, ...]:
+    """Return the files that rows of a split can come from: validation may be split off."""
+    return ("train",) if part.split == "validation" and part.fraction else (part.split,)
+
+
+def _held_out(data: list["Data"]) -> Iterator[Contradiction]:
+    """What is measured is never what was trained on, under whatever name."""
+    train = data[0]
+    for index, part in enumerate(data):
+        if part.split in ("validation", "test") and (
+            part.sha256 == train.sha256 or part.tokens_sha256 == train.tokens_sha256
+        ):
+            yield (
+                f"data.{index}.sha256",
+                (f"is that of the training rows: the `{part.split}` rows are not held out"),
+            )
+
+
+def fix(lock: "Lock") -> Iterator[Contradiction]:
+    """Yield what does not agree in the steps that mend them."""
+    yield from unique("fix", [(step.source, step.step, step.what) for step in lock.fix])
+    for index, step in enumerate(lock.fix):
+        if step.what not in known.FIXES[step.step]:
+            yield f"fix.{index}.what", f"must be {shown(sorted(known.FIXES[step.step]))}"
+
+
+def pinned(key: str, source: str, revision: str, commit: str) -> Iterator[Contradiction]:
+    """Yield what is pinned wrongly: the Hub's by a commit, what is local by digests alone."""
+    on_hub = source.startswith("hf:")
+    for name, value in (("revision", revision), ("commit", commit)):
+        if bool(value) != on_hub:
+            state = "missing: what is on the Hub is pinned" if on_hub else "set for local files"
+            yield f"{key}.{name}", f"is {state}"
+
+
+def unique(key: str, values: Iterable[object]) -> Iterator[Contradiction]:
+    """Yield a contradiction where a value is there twice."""
+    listed = list(values)
+    if len(set(listed)) != len(listed):
+        yield key, "names one thing twice"
+
+
+def shown(names: Iterable[str]) -> str:
+    """Return names in words."""
+    return ", ".join(f"`{name}`" for name in names)

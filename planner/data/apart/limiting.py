@@ -1,0 +1,76 @@
+"""What a child process takes away from itself before it touches a stranger's bytes."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+try:
+    import resource
+except ImportError:  # Windows has no such limits
+    resource = None  # type: ignore[assignment]
+
+HARD_BYTES = 2**35
+"""Memory that such a process may never exceed, whatever is asked."""
+_OPEN_FILES = 32
+_STATM = Path("/proc/self/statm")
+_DATA_PAGES = 5
+"""The place of `data` in `/proc/self/statm`: pages of data and stack (proc_pid_statm(5))."""
+
+
+def close_all_but(*kept: int) -> None:
+    """Let standard input, output and errors lead nowhere, but for those that are kept."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in {0, 1, 2} - set(kept):
+        os.dup2(nothing, descriptor)
+    os.close(nothing)
+
+
+def limit() -> None:
+    """Take away writing files, dumping core and opening many files."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    if resource is None:
+        return
+    for kind, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+    ):
+        resource.setrlimit(kind, (most, most))
+
+
+def no_more_processes() -> None:
+    """Take away starting programs and threads, which the system does for all but its first user."""
+    if resource is not None:
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+
+
+@contextmanager
+def bounded(seconds: float, more_bytes: int) -> Iterator[None]:
+    """End the process where a block takes longer, and let memory end in it that takes more.
+
+    The time holds on every system, the memory on Linux.
+    """
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    _set_data(_data_bytes() + more_bytes)
+    try:
+        yield
+    finally:
+        _set_data(HARD_BYTES)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _data_bytes() -> int:
+    if resource is None or not _STATM.exists():
+        return HARD_BYTES
+    return int(_STATM.read_bytes().split()[_DATA_PAGES]) * resource.getpagesize()
+
+
+def _set_data(soft: int) -> None:
+    """Set the soft limit; a hard one that the parent lives under stays."""
+    if resource is None or not _STATM.exists():
+        return
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    most = HARD_BYTES if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_DATA, (min(soft, most), most))

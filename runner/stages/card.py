@@ -1,0 +1,88 @@
+"""The model card of a push: what was tuned, from what, on how many rows, and how well it does.
+
+It says nothing of this machine, shows no row, and names nothing but what the lock names. Each
+value is put into it as text: no value can add markup, a link or a field to the front matter.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from lockfiles.harmless import one_line
+from lockfiles.lock import Data, Lock
+
+NAME = "README.md"
+_MARKUP = re.compile(r"([\\`*_{}\[\]()<>#|~$&@:]|(?<=www)\.)", re.IGNORECASE)
+_LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,59}")
+
+
+def card(lock: Lock, scores: Mapping[str, Any]) -> str:
+    """Return the model card of a lock's results; `scores` are what the evaluation reported."""
+    source = Path(__file__).with_name("card.md.jinja").read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, keep_trailing_newline=True, finalize=_finalized
+    )
+    merged = "merge" in lock.integrity or lock.method.kind == "full"
+    return environment.from_string(source).render(
+        front=_Made(_front(lock, merged=merged)),
+        name=lock.intent.name,
+        kind="A model" if merged else "An adapter",
+        base=_base(lock),
+        method=_method(lock),
+        family=lock.model.family,
+        parameters=f"{lock.model.parameters:,}",
+        epochs=lock.train.epochs,
+        data=[_part(part) for part in lock.data],
+        scores=[_score(name, scores[name]) for name in ("base", "tuned") if name in scores],
+    )
+
+
+class _Made(str):
+    """Text of the card that is no value."""
+
+
+def _finalized(value: object) -> object:
+    return value if isinstance(value, _Made) else plain(value)
+
+
+def plain(value: object) -> str:
+    """Return a value as Markdown that shows it as it is, on one line."""
+    return _MARKUP.sub(r"\\\1", one_line(value, most=200))
+
+
+def _base(lock: Lock) -> str:
+    """Return the base model's name on the Hub; empty for a local folder, which has no name."""
+    source = lock.model.source
+    return source.removeprefix("hf:") if source.startswith("hf:") else ""
+
+
+def _front(lock: Lock, *, merged: bool) -> str:
+    """Return the front matter; values in JSON, which is YAML too."""
+    fields: dict[str, object] = {"library_name": "transformers" if merged else "peft"}
+    if base := _base(lock):
+        fields["base_model"] = base
+        if _LICENCE.fullmatch(lock.model.licence):
+            fields["license"] = lock.model.licence
+    fields["tags"] = ["tunelock"]
+    return "\n".join(f"{key}: {json.dumps(value)}" for key, value in fields.items())
+
+
+def _method(lock: Lock) -> str:
+    method = lock.method
+    return "full fine-tuning" if method.kind == "full" else f"{method.kind}, rank {method.rank}"
+
+
+def _part(part: Data) -> dict[str, object]:
+    on_hub = part.source.startswith("hf:")
+    name = part.source.removeprefix("hf:") if on_hub else "a local file"
+    return {"split": part.split, "rows": f"{part.rows:,}", "source": name}
+
+
+def _score(name: str, score: Mapping[str, Any]) -> dict[str, object]:
+    accuracy, loss, rows = (float(score[key]) for key in ("accuracy", "loss", "rows"))
+    text = f"accuracy {accuracy:.1%}, loss {loss:.3f}, on {rows:,.0f} held-out rows"
+    return {"what": f"{name} model", "text": text}

@@ -1,0 +1,204 @@
+"""Tables that do not agree with each other, each named with its field."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from lockfiles import lock
+from lockfiles import text as toml
+from lockfiles.errors import UsageProblem
+from lockfiles.lock import Lock
+from tests.lockfiles.samples import LOCK, SHA
+
+OTHER, THIRD = SHA[::-1], SHA[1:] + "0"
+COMMIT = "0" * 40
+FILE = {"name": "data/train.parquet", "size_bytes": 9, "sha256": SHA}
+HUB = {"source": "hf:ana/rows", "revision": "main", "commit": COMMIT, "files": [FILE]}
+CARD = {"kind": "cuda", "accelerator": "NVIDIA L4", "capability": "8.9", "count": 1}
+EVALUATE = {"name": "evaluate", "settings": {"rows": "test", "samples": 3}}
+PUSH = {"name": "push", "settings": {"to": "ana/tuned", "private": True}}
+
+
+def part(split: str, **changes: object) -> dict[str, Any]:
+    """Return a split with rows of its own."""
+    own = {"split": split, "source": f"local:{split}", "fraction": 0.0}
+    own |= {"sha256": OTHER, "tokens_sha256": OTHER}
+    return LOCK.data[0].model_dump() | own | changes
+
+
+def tables(*changes: tuple[str, object]) -> dict[str, Any]:
+    """Return a lock's tables with some values changed, each by its dotted name."""
+    made = copy.deepcopy(LOCK.model_dump())
+    for place, value in changes:
+        within: Any = made
+        *outer, last = place.split(".")
+        for key in outer:
+            within = within[int(key)] if isinstance(within, list) else within[key]
+        if isinstance(within, list):
+            within[int(last)] = value
+        else:
+            within[last] = value
+    made["integrity"] = {one["name"]: SHA for one in made["stage"]}
+    return made
+
+
+def stages(*names: str) -> list[dict[str, Any]]:
+    """Return stages by name, with settings that such a stage can have."""
+    known = {one.name: one.model_dump() for one in LOCK.stage}
+    known |= {"evaluate": EVALUATE, "push": PUSH}
+    return [known[name] for name in names]
+
+
+TRAIN = LOCK.data[0].model_dump()
+SPLIT: dict[str, Any] = {"fraction": 0.1, "split_by": "groups"}
+FULL = [("method.rank", 0), ("method.alpha", 0), ("method.dropout", 0.0), ("method.targets", [])]
+WHOLE = stages("prepare", "train", "report")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [],
+        [("data", [TRAIN | SPLIT, part("validation", source="local:train", **SPLIT)]),
+         ("stage", WHOLE)],
+        [("data", [TRAIN, part("test")]),
+         ("stage", stages("prepare", "train", "evaluate", "report"))],
+        [("data.0", TRAIN | HUB)],
+        [("stage", stages("prepare", "train", "push", "report"))],
+        [("method.kind", "full"), *FULL, ("stage", WHOLE)],
+        [("machine", CARD | {"memory_bytes": 1 << 30}), ("train.dtype", "bfloat16"),
+         ("train.optimizer", "adamw_torch_fused"),
+         ("exactness.environment.PYTORCH_ALLOC_CONF", "expandable_segments:True")],
+        [("fix", [{"source": "train", "step": "drop", "what": "empty", "rows": 3}])],
+        [("why", {"method.rank": "Because.", "prediction.peak_bytes": "Measured."})],
+        [("prediction.components", {"weights": 757_600_001, "beside the estimate": -1})],
+    ],
+)  # fmt: skip
+def test_what_a_plan_can_write_is_a_lock(changes: list[tuple[str, object]]) -> None:
+    made = Lock.model_validate(tables(*changes))
+    assert lock.parse(lock.write(made)) == made
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ([("decision.verdict", "rag")], "`decision.overridden` on line"),
+        ([("model.commit", COMMIT)], "`model.commit` on line"),
+        ([("model.source", "hf:ana/base")], "`model.revision` on line"),
+        ([("model.files", LOCK.model_dump()["model"]["files"][:2])], "has no `tokenizer.json`"),
+        ([("model.files.1.size_bytes", 0)], "has no weights"),
+        ([("model.files.0.name", "tokenizer.json")], "`model.files` of `run.lock` names one thing"),
+        ([("model.files.0.name", "setup.py")], "`model.files.name` on line"),
+        ([("model.files.0.name", "a/config.json")], "`model.files.name` on line"),
+        ([("model.parameters", 10**12)], "more than the files can hold"),
+        ([("model.architecture.layers", 10**6)], "makes more elements"),
+        ([("template.end_ids", [2, 2])], "`template.end_ids` on line"),
+        ([("template.pad_id", 1024)], "beyond the model's vocabulary"),
+        ([("model.family", "mamba")], "`model.family` on line"),
+        ([("template.date", "2024-13-26")], "`template.date` on line"),
+        ([("data", [])], "`data` on line"),
+        ([("data", [part("test")])], "must begin with the split `train`"),
+        ([("data", [TRAIN, part("test"), part("test", sha256=THIRD)])], "names one thing twice"),
+        ([("data", [TRAIN, part("test"), part("validation")])], "in the order `train`"),
+        ([("data", [TRAIN, part("test", source="local:train")])], "must be `local:test`"),
+        ([("data.0.source", "local:UNKNOWN")], "`data.source` on line"),
+        ([("data", [TRAIN, part("test", rows=0)])], "it must be at least 1"),
+        ([("data", [TRAIN, part("test", sha256=SHA)])], "the `test` rows are not held out"),
+        ([("data", [TRAIN, part("validation", tokens_sha256=SHA)])], "rows are not held out"),
+        ([("data.0", TRAIN | HUB | {"files": []})], "names no file of the dataset"),
+        ([("data.0", TRAIN | HUB | {"commit": ""})], "`data.commit` on line"),
+        ([("data.0.files", [FILE])], "`data.files`"),
+        ([("data.0.hub_split", "train")], "`data.hub_split` on line"),
+        ([("data.0.fraction", 0.1)], "a share of rows that are not split off"),
+        ([("data", [TRAIN, part("validation", source="local:train", **SPLIT)])],
+         "a share of rows that are not split off"),
+        ([("data", [TRAIN | SPLIT, part("validation", source="local:train", fraction=0.1,
+                                        split_seed=3, split_by="groups")])],
+         "of another split than the training rows"),
+        ([("data", [TRAIN, part("test", system="Say yes.")])], "not that of the training rows"),
+        ([("data.0.format", "columns")], "`data.prompt_column` on line"),
+        ([("fix", [{"source": "train", "step": "redact", "what": "empty", "rows": 1}])],
+         "`fix.what` on line"),
+        ([("stream.rows", 674)], "`stream.rows` on line"),
+        ([("stream.sha256", OTHER)], "`stream.sha256` on line"),
+        ([("train.epochs", 2)], "must have one digest for each of `train.epochs`"),
+        ([("train.epochs", 10**12)], "`train.epochs` on line"),
+        ([("stream.order_sha256", [SHA] * 1000), ("train.epochs", 1000),
+          ("stream.rows", 10**7), ("data.0.rows", 10**7), ("stream.tokens", 10**7)],
+         "to be put in order"),
+        ([("stream.max_length_tokens", 257)], "more than the model sees"),
+        ([("stream.tokens", 675 * 64 + 1)], "more than the rows can have"),
+        ([("stream.scored_tokens", 27_001)], "more than `stream.tokens`"),
+        ([("method.rank", 0)], "`method.rank` on line"),
+        ([("method.kind", "qlora"), ("method.targets", [])], "`qlora` needs one"),
+        ([("method.targets", ["q_proj", "q_proj"])], "names one thing twice"),
+        ([("method.kind", "full"), ("stage", WHOLE)], "full fine-tuning has none"),
+        ([("method.kind", "full"), *FULL], "no adapter to merge"),
+        ([("train.micro_batch", 65536)], "makes a step of more than 65,536 rows"),
+        ([("train.optimizer", "adamw_torch_fused")], "the machine has none"),
+        ([("train.dtype", "bfloat16")], "the machine has none"),
+        ([("machine.accelerator", "NVIDIA L4")], "is `cpu`, and a card is named"),
+        ([("machine.kind", "cuda")], "is `cuda`, and no card is named"),
+        ([("machine.memory_bytes", 1)], "must be a multiple of 536,870,912"),
+        ([("exactness.environment.PYTORCH_ALLOC_CONF", "expandable_segments:True")],
+         "is for a card"),
+        ([("exactness.environment.BROWSER", "sh -c id")], "no variable that a lock can set"),
+        ([("exactness.environment.PYTORCH_ALLOC_CONF", "backend:x")], "it must be"),
+        ([("packages", {"torch": "2.13.0"})], "must have exactly `accelerate`"),
+        ([("packages.torch", "2.13.0+cpu")], "`packages.torch` on line"),
+        ([("prediction.peak_bytes", 1)], "does not add up"),
+        ([("prediction.components.shell", 1)], "is an unknown key"),
+        ([("why", {"method.rnk": "x"})], "a value that a lock does not have"),
+        ([("intent.origin", {"data.trian": "given"})], "is an unknown key"),
+        ([("stage", [])], "`stage` on line"),
+        ([("stage", stages("train", "report"))], "has no `prepare`"),
+        ([("stage", stages("prepare", "report", "train"))], "in the order `prepare`"),
+        ([("stage", stages("prepare", "train", "train", "report"))], "names one thing twice"),
+        ([("stage", stages("prepare", "train", "gguf", "report"))], "without a `merge`"),
+        ([("stage", stages("prepare", "train", "evaluate", "report"))],
+         "needs held-out rows, and there are none"),
+        ([("data", [TRAIN, part("test"), part("general", sha256=THIRD)]),
+          ("stage", [*WHOLE[:2], EVALUATE | {"settings": {"rows": "train", "samples": 0}},
+                     WHOLE[2]])], "must be held-out rows"),
+        ([("stage.3.settings.levels", [])], "it has fewer than 1 items"),
+        ([("stage.3.settings.levels", ["q9"])], "`stage.settings.levels` on line"),
+        ([("stage.3.settings.levels", ["f16", "f16"])], "names one thing twice"),
+        ([("stage.3.settings.to", "ana/x")], "`stage.settings.to` on line"),
+        ([("stage", [*WHOLE[:2], PUSH | {"settings": {"to": "tuned", "private": True}},
+                     WHOLE[2]])], "`stage.settings.to` on line"),
+        ([("stage", [*WHOLE[:2], PUSH | {"settings": {"to": "../x", "private": True}},
+                     WHOLE[2]])], "`stage.settings.to` on line"),
+    ],
+)  # fmt: skip
+def test_what_does_not_agree_is_one_sentence(changes: list[tuple[str, object]], said: str) -> None:
+    with pytest.raises(UsageProblem) as caught:
+        lock.parse(toml.write(tables(*changes)))
+    assert said in caught.value.message
+    assert "\n" not in caught.value.message
+    assert (caught.value.exit_code, bool(caught.value.hint)) == (2, True)
+
+
+def test_each_stage_has_its_own_digest() -> None:
+    made = tables()
+    del made["integrity"]["merge"]
+    with pytest.raises(UsageProblem, match="must have one digest for each stage"):
+        lock.parse(toml.write(made))
+
+
+@pytest.mark.parametrize("revision", [2, 7, 999_999])
+def test_a_newer_revision_is_refused_by_its_number(revision: int) -> None:
+    with pytest.raises(UsageProblem, match=f"of revision {revision}, and this program reads") as no:
+        lock.parse(toml.write(tables(("revision", revision))))
+    assert no.value.hint == "pip install --upgrade tunelock"
+
+
+@pytest.mark.parametrize("environment", [{}, {"PYTORCH_ALLOC_CONF": "expandable_segments:True"}])
+def test_a_lock_of_an_older_revision_keeps_its_digests(environment: dict[str, str]) -> None:
+    """What an old lock does not say is not in its digests, and reading it adds nothing."""
+    old = tables(("machine", CARD | {"memory_bytes": 1 << 30}), ("revision", 0))
+    old["exactness"]["environment"] = environment
+    for key in ("split_by", "revision", "commit", "config", "hub_split", "files"):
+        del old["data"][0][key]
+    del old["method"]["bias"], old["fix"], old["model"]["architecture"]["head_bias"]
+    assert lock.parse(toml.write(old)).model_dump(exclude_unset=True) == old
