@@ -3,6 +3,7 @@
 import re
 import site
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -131,10 +132,8 @@ def _is_ours(words: str) -> bool:
 
 def _inputs(place: Place) -> set[str]:
     """Return the files that the lock, and its locations, name."""
-    from lockfiles import lock as locks
-
-    lock = locks.read(place.lock)
-    listed = {place.model / file.name for file in lock.model.files}
+    files = tomllib.loads(place.lock.read_text("utf-8"))["model"]["files"]
+    listed = {place.model / file["name"] for file in files}
     rows = {place.case / "rows" / f"{name}.jsonl" for name in ("train", "test")}
     beside = {place.case / name for name in ("run.lock", "locations.toml", "run.toml")}
     return {str(path) for path in listed | rows | beside}
