@@ -11,6 +11,7 @@ from typing import Any
 
 from lockfiles import files
 from lockfiles.errors import UsageProblem
+from lockfiles.shell import typed
 
 MOST_VALUES = 1_000_000
 """The values of one text at most: about 200 MB of memory while they are parsed."""
@@ -44,10 +45,12 @@ def read_object(
     try:
         value = parse(files.read_bounded(path, limit_bytes), most_values=most_values)
     except FileNotFoundError:
-        raise UsageProblem(f"`{path}` does not exist.", hint=f"ls {path.parent}") from None
+        raise UsageProblem(f"`{path}` does not exist.", hint=f"ls {typed(path.parent)}") from None
     except OSError as problem:
         reason = problem.strerror or type(problem).__name__
-        raise UsageProblem(f"`{path}` cannot be read: {reason}.", hint=f"ls -ld {path}") from None
+        raise UsageProblem(
+            f"`{path}` cannot be read: {reason}.", hint=f"ls -ld {typed(path)}"
+        ) from None
     except ValueError as problem:
         raise UsageProblem(f"`{path}` is not valid JSON: {problem}.", hint=hint) from None
     if not isinstance(value, dict):

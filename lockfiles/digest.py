@@ -15,6 +15,7 @@ from typing import Any
 from lockfiles import bounded_json, files
 from lockfiles.errors import UsageProblem
 from lockfiles.harmless import one_line
+from lockfiles.shell import typed
 
 HEADER_LIMIT_BYTES = 16 * files.MIB
 """Of one file: the headers of published models have less than 1 MiB."""
@@ -59,7 +60,7 @@ def of_tensors(paths: Iterable[Path]) -> str:
             if name in places:
                 raise UsageProblem(
                     f"`{path}` holds `{name}`, and so does `{places[name][0]}`.",
-                    hint=f"remove the file that does not belong to the model: ls {path.parent}",
+                    hint=f"remove the one that is no part of the model: ls {typed(path.parent)}",
                 )
             begin, end = tensor["data_offsets"]
             places[name] = (path, start, tensor["dtype"], tensor["shape"], begin, end)
@@ -84,7 +85,9 @@ def safetensors_header(path: Path) -> tuple[int, dict[str, Any]]:
         descriptor = files.open_regular(path)
     except OSError as problem:
         reason = problem.strerror or type(problem).__name__
-        raise UsageProblem(f"`{path}` cannot be read: {reason}.", hint=f"ls -ld {path}") from None
+        raise UsageProblem(
+            f"`{path}` cannot be read: {reason}.", hint=f"ls -ld {typed(path)}"
+        ) from None
     with os.fdopen(descriptor, "rb") as file:
         size = os.fstat(descriptor).st_size
         length = int.from_bytes(file.read(8), "little")

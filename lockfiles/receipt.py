@@ -66,6 +66,8 @@ class Evaluation:
 
     base: Score | None = None
     tuned: Score | None = None
+    learnt_rows: Rows = 0
+    """Of those rows the ones that are training rows too, word for word."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,13 @@ class Receipt:
 
 
 _READER = TypeAdapter(Receipt)
+
+
+def measured_on(rows: int, learnt_rows: int) -> str:
+    """Return the rows of an evaluation by their right name; none but held-out ones is called so."""
+    if not learnt_rows:
+        return f"{rows:,} held-out rows"
+    return f"{rows:,} rows, {learnt_rows:,} of them training rows too"
 
 
 def write(receipt: Receipt, path: Path) -> None:

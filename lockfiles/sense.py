@@ -6,7 +6,7 @@ Every rule here holds for whatever `plan` writes, and for what it wrote before.
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from lockfiles import known, limits, sense_of_rows
+from lockfiles import known, limits, sense_of_reasons, sense_of_rows
 from lockfiles.sense_of_rows import Contradiction, pinned, shown, unique
 from lockfiles.stages import ORDER
 
@@ -172,5 +172,5 @@ def _why(lock: "Lock") -> Iterator[Contradiction]:
 
 _CHECKS: tuple[Callable[["Lock"], Iterator[Contradiction]], ...] = (
     _decision, sense_of_rows.data, sense_of_rows.fix, _model, _template, _stream, _method, _train,
-    _machine, _packages, _prediction, _stages, _why,
+    _machine, _packages, _prediction, _stages, _why, sense_of_reasons.reasons,
 )  # fmt: skip

@@ -16,6 +16,7 @@ import tomli_w
 
 from lockfiles import files
 from lockfiles.errors import UsageProblem
+from lockfiles.shell import typed
 
 MOST_DIGITS = 4300
 """Python's own limit for a number in text (`sys.int_info.default_max_str_digits`)."""
@@ -91,7 +92,7 @@ def parse(text: str, *, name: str, limit_bytes: int = LIMIT_BYTES) -> dict[str, 
 def _check_cost(text: str, name: str, limit_bytes: int) -> None:
     if len(text) > limit_bytes:
         raise UsageProblem(
-            f"`{name}` has more than {files.size_text(limit_bytes)}.", hint=f"ls -l {name}"
+            f"`{name}` has more than {files.size_text(limit_bytes)}.", hint=f"ls -l {typed(name)}"
         )
     plain = _QUOTED.sub("", text)
     if len(plain) > _PLAIN_LIMIT_CHARS or any(
@@ -108,14 +109,16 @@ def read(path: Path, *, limit_bytes: int = files.TEXT_LIMIT_BYTES) -> str:
     try:
         return files.read_bounded(path, limit_bytes).decode("utf-8")
     except FileNotFoundError:
-        raise UsageProblem(f"`{path}` does not exist.", hint=f"ls {path.parent}") from None
+        raise UsageProblem(f"`{path}` does not exist.", hint=f"ls {typed(path.parent)}") from None
     except UnicodeDecodeError as problem:
         raise UsageProblem(
             f"`{path}` is not UTF-8 text (byte {problem.start}).", hint=f"save `{path}` as UTF-8"
         ) from None
     except (OSError, ValueError) as problem:  # ValueError: a path with a NUL
         reason = getattr(problem, "strerror", None) or problem
-        raise UsageProblem(f"`{path}` cannot be read: {reason}.", hint=f"ls -ld {path}") from None
+        raise UsageProblem(
+            f"`{path}` cannot be read: {reason}.", hint=f"ls -ld {typed(path)}"
+        ) from None
 
 
 def read_json_object(path: Path, *, limit_bytes: int = files.TEXT_LIMIT_BYTES) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from lockfiles import files
 from lockfiles.errors import UsageProblem
 from lockfiles.harmless import one_line
+from lockfiles.shell import typed
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -54,7 +55,7 @@ def names(folder: Path) -> list[str]:
                     )
     except (OSError, ValueError):
         raise UsageProblem(
-            f"The model folder `{folder}` does not exist.", hint=f"ls {folder.parent}"
+            f"The model folder `{folder}` does not exist.", hint=f"ls {typed(folder.parent)}"
         ) from None
     return sorted(found)
 
@@ -76,11 +77,13 @@ def real_place(folder: Path, name: str) -> Path | None:
         return None
     except (OSError, RuntimeError) as problem:  # a loop of links is a RuntimeError
         reason = getattr(problem, "strerror", None) or "its links go round in a circle"
-        raise UsageProblem(f"`{path}` cannot be read: {reason}.", hint=f"ls -l {folder}") from None
+        raise UsageProblem(
+            f"`{path}` cannot be read: {reason}.", hint=f"ls -l {typed(folder)}"
+        ) from None
     if not any(place.is_relative_to(root) for root in _roots(folder)):
         raise UsageProblem(
             f"`{path}` is a link to a file outside of the model's folder.",
-            hint=f"put the file itself there, or remove the link: ls -l {folder}",
+            hint=f"put the file itself there, or remove the link: ls -l {typed(folder)}",
         )
     _check_plain(path, found)
     return place
@@ -98,9 +101,9 @@ def opened(folder: Path, name: str) -> tuple[Path, int]:
     except OSError as problem:
         reason = problem.strerror or type(problem).__name__
         raise UsageProblem(
-            f"`{folder / name}` cannot be read: {reason}.", hint=f"ls -l {folder}"
+            f"`{folder / name}` cannot be read: {reason}.", hint=f"ls -l {typed(folder)}"
         ) from None
-    raise UsageProblem(f"`{folder / name}` is missing.", hint=f"ls {folder}")
+    raise UsageProblem(f"`{folder / name}` is missing.", hint=f"ls {typed(folder)}")
 
 
 def shards(index: object, place: str, there: frozenset[str]) -> dict[str, set[str]]:
@@ -134,5 +137,6 @@ def _roots(folder: Path) -> list[Path]:
 def _check_plain(path: Path, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise UsageProblem(
-            f"`{path}` is not a plain file.", hint=f"put a plain file there: ls -l {path.parent}"
+            f"`{path}` is not a plain file.",
+            hint=f"put a plain file there: ls -l {typed(path.parent)}",
         )

@@ -10,6 +10,7 @@ from typing import Any
 from lockfiles import bounded_json, digest, files
 from lockfiles.errors import UsageProblem
 from lockfiles.harmless import one_line
+from lockfiles.shell import typed
 from planner import config_json
 from planner.architecture import Architecture, architecture
 from planner.model_folder import CONFIG, INDEX, SINGLE, shards
@@ -113,7 +114,9 @@ def _check_spread(folder: Path, tensors: Mapping[str, set[str]]) -> None:
             )
         seen |= held
     if not seen:
-        raise UsageProblem(f"The weights in `{folder}` hold no tensor.", hint=f"ls -l {folder}")
+        raise UsageProblem(
+            f"The weights in `{folder}` hold no tensor.", hint=f"ls -l {typed(folder)}"
+        )
     if set(tensors) == {SINGLE}:
         return
     spread = shards(index_of(folder), str(folder / INDEX), frozenset(tensors))

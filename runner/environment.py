@@ -32,10 +32,12 @@ _PASSED = frozenset(
         "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES",
         "ROCM_PATH", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "HSA_OVERRIDE_GFX_VERSION",
         "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME",
-        "OMP_NUM_THREADS",
+        "OMP_NUM_THREADS", "BNB_CUDA_VERSION", "TORCH_SYMM_MEM_DISABLE_MULTICAST",
     ]
 )  # fmt: skip
-"""What every process gets of the person's variables, and besides them `LC_*`."""
+"""What every process gets of the person's variables."""
+_PASSED_KINDS = ("LC_", "NCCL_", "NVSHMEM_")
+"""How the names of others begin: the language, and what a host's network between cards needs."""
 _PASSED_ONLINE = frozenset(
     [
         "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_ENDPOINT", "HF_HUB_OFFLINE",
@@ -80,7 +82,9 @@ def child_environment(
     own = os.environ if given is None else given
     wanted = _PASSED | _PASSED_ONLINE if online else _PASSED
     passed = {
-        name: value for name, value in own.items() if name in wanted or name.startswith("LC_")
+        name: value
+        for name, value in own.items()
+        if name in wanted or name.startswith(_PASSED_KINDS)
     }
     return passed | _OURS | ({} if online else _OFFLINE)
 

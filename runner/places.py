@@ -11,6 +11,7 @@ from lockfiles.errors import StaleLock, UsageProblem
 from lockfiles.files import at_home, length_problem, path_problem
 from lockfiles.harmless import one_line
 from lockfiles.lock import Data, Lock
+from lockfiles.shell import typed
 from planner.interview.answers import Answers, check
 from planner.origin import intent_digest
 
@@ -100,7 +101,9 @@ def _resolved(folder: Path, place: Path) -> Path:
         return whole.resolve()
     except (OSError, RuntimeError) as problem:  # RuntimeError: links in a circle
         reason = getattr(problem, "strerror", None) or "its links go in a circle"
-        raise UsageProblem(f"`{shown}` is no place: {reason}.", hint=f"ls -ld {shown}") from None
+        raise UsageProblem(
+            f"`{shown}` is no place: {reason}.", hint=f"ls -ld {typed(shown)}"
+        ) from None
 
 
 def check_fresh(lock: Lock, answers: Answers, *, at: Path, intent: Path) -> None:

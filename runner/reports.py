@@ -25,6 +25,8 @@ class Prepared(_Report):
 
     rows: Annotated[dict[str, Count], Field(max_length=16)]
     """Rows by split."""
+    learnt: Annotated[dict[str, Count], Field(max_length=16)] = Field(default_factory=dict)
+    """By held-out split the rows that are training rows too, where there are any."""
 
 
 class Trained(_Report):
@@ -94,11 +96,23 @@ class Converted(_Report):
     samples: Annotated[list[Sample], Field(max_length=1000)]
 
 
+class SentFile(_Report):
+    """One file that left the machine."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    size_bytes: Count
+    sha256: Sha256
+
+
 class Pushed(_Report):
     """What `push` reports."""
 
     url: str
     commit: Annotated[str, Field(max_length=100)]
+    repo: Annotated[str, Field(max_length=200)] = ""
+    """`owner/name`; results from before it was reported lack it."""
+    sent: Annotated[list[SentFile], Field(max_length=100_000)] = Field(default_factory=list)
+    """Every file that was sent."""
 
 
 class Reported(_Report):

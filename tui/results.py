@@ -19,17 +19,18 @@ def lines(folder: Path) -> list[str]:
     lock, receipt = locks.read(folder / "run.lock"), receipts.read(folder / "receipt.json")
     method, train, why = lock.method, lock.train, lock.why
     kind = method.kind if method.kind == "full" else f"{method.kind} of rank {method.rank}"
-    rows = batch(train.micro_batch, train.accumulation, lock.stream.packing)
+    split = batch(train.micro_batch, train.accumulation, lock.stream.packing)
     told = [
         ("verdict", f"{lock.decision.verdict}: {' '.join(lock.decision.reasons)}"),
         ("method", f"{kind}: {why.get('method.kind', '')} {why.get('method.rank', '')}".strip()),
-        ("batch", f"{rows}: {why.get('train.micro_batch', '')}".strip()),
+        ("batch", f"{split}: {why.get('train.micro_batch', '')}".strip()),
         ("memory", _memory(lock.prediction.peak_bytes, receipt.measured.peak_bytes)),
     ]
     base, tuned = receipt.evaluation.base, receipt.evaluation.tuned
     if base and tuned:
         scores = f"{base.accuracy:.1%} before, {tuned.accuracy:.1%} after"
-        told.append(("accuracy", f"{scores}, on {tuned.rows} held-out rows"))
+        rows = receipts.measured_on(tuned.rows, receipt.evaluation.learnt_rows)
+        told.append(("accuracy", f"{scores}, on {rows}"))
     here = near(folder)
     told += [*_files(here, lock), ("run", str(here))]
     return [line for name, text in told for line in _wrapped(name, text)]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from lockfiles import files, text
 from lockfiles.errors import DataRefused, DigestDiffers, UsageProblem
+from lockfiles.shell import typed
 from planner.data.apart import client
 from planner.data.apart.client import Fault, Tokens
 from planner.data.rows import Row
@@ -235,7 +236,7 @@ def read_encoded(folder: Path) -> list[Encoded]:
     """Read rows that `write_encoded` wrote; raises UsageProblem or DigestDiffers."""
     path = folder / "header.json"
     if not path.is_file():
-        raise UsageProblem(f"`{folder}` has no encoded rows.", hint=f"ls {folder}")
+        raise UsageProblem(f"`{folder}` has no encoded rows.", hint=f"ls {typed(folder)}")
     header = text.read_json_object(path)
     if header.get("version") != FORMAT_VERSION:
         raise UsageProblem(

@@ -12,6 +12,7 @@ from typing import Any
 
 from lockfiles import text
 from lockfiles.errors import DataRefused
+from lockfiles.shell import typed
 from planner.data.apart import client, limits
 from planner.data.apart.client import Fault, Loaded
 from planner.data.rows import Message, Row
@@ -148,7 +149,7 @@ def load_template(
     if not source:
         raise DataRefused(
             f"`{folder}` has no chat template, so its rows cannot be rendered.",
-            hint=f"ls {folder}/chat_template.jinja {folder}/tokenizer_config.json",
+            hint=f"put a `chat_template.jinja` there: ls {typed(folder)}",
         )
     return compile_template(source, _special(config), now=now)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from lockfiles import files
 from lockfiles.errors import UsageProblem
+from lockfiles.shell import typed
 from planner.data.apart import client, limits
 from planner.data.apart.client import Fault, Loaded
 
@@ -89,10 +90,10 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         content = files.read_bounded(path, limits.TOKENIZER_BYTES)
         return Tokenizer(content, str(path))
     except FileNotFoundError:
-        raise UsageProblem(f"`{path}` is not a file.", hint=f"ls {folder}") from None
+        raise UsageProblem(f"`{path}` is not a file.", hint=f"ls {typed(folder)}") from None
     except OSError as problem:
         raise UsageProblem(
-            f"`{path}` cannot be read: {problem.strerror}.", hint=f"ls -l {path}"
+            f"`{path}` cannot be read: {problem.strerror}.", hint=f"ls -l {typed(path)}"
         ) from None
     except Fault as fault:
         why = {

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lockfiles.errors import UsageProblem
+from lockfiles.shell import typed
 from planner import config_json
 from planner.architecture import Architecture, architecture
 from planner.catalogue import find_model, nearest_models
@@ -51,7 +52,7 @@ def find(name: str) -> FitModel:
         size = known.architecture, known.parameters
         return FitModel(known.name, "catalogue", *size, known.licence, known.gated)
     if repo.startswith((".", "/", "~")) or repo.endswith(".json") or repo.count("/") > 1:
-        raise UsageProblem(f"`{name}` does not exist.", hint=f"ls {Path(name).parent}")
+        raise UsageProblem(f"`{name}` does not exist.", hint=f"ls {typed(Path(name).parent)}")
     if "/" in repo:
         return _from_hub(repo)
     raise UsageProblem(f"`{name}` is no folder and no known model{_like(name)}.", hint=_WAYS)

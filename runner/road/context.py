@@ -46,6 +46,12 @@ class Context:
         return None
 
     @property
+    def learnt_rows(self) -> int:
+        """The rows of `held` that are training rows too, as prepare counted them."""
+        counts: dict[str, int] = self.report("prepare").get("learnt", {})
+        return counts.get(self.held or "", 0)
+
+    @property
     def samples(self) -> int:
         """The greatest number of rows that a later stage shows."""
         counts = [one.settings.get("samples", 0) for one in self.lock.stage]

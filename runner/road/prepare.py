@@ -35,4 +35,7 @@ def run(given: Context) -> dict[str, Any]:
     held = rows.part(given.held) if given.held else None
     if held is not None:
         write_shown(given.work, picked(held.rows, given.samples))
-    return {"model": str(model), "rows": {part.split: len(part.rows) for part in rows.parts}}
+    return {
+        "rows": {part.split: len(part.rows) for part in rows.parts},
+        "learnt": held_out.learnt(rows),
+    }

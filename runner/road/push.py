@@ -67,7 +67,7 @@ def collected(given: Context) -> dict[str, Path]:
     found |= dict(_gguf(given))
     found["run.lock"] = given.run / "run.lock"
     readme = given.work / card.NAME
-    write_whole(readme, card.card(lock, given.report("evaluate")).encode())
+    write_whole(readme, card.card(lock, given.report("evaluate"), given.learnt_rows).encode())
     return found | {card.NAME: readme}
 
 

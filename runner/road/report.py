@@ -8,7 +8,7 @@ import jinja2
 
 from lockfiles import digest, receipt
 from lockfiles.harmless import one_line
-from lockfiles.receipt import Digests, Evaluation, Measured, Receipt, Score
+from lockfiles.receipt import Digests, Evaluation, Measured, Receipt, Score, Sent, measured_on
 from runner import preflight
 from runner.road.context import Context
 
@@ -25,6 +25,7 @@ def receipt_of(given: Context) -> Receipt:
     """Return the receipt of a run whose stages are done."""
     trained, merged = given.report("train"), given.report("merge")
     scored, files = given.report("evaluate"), given.report("gguf").get("gguf", {})
+    pushed = given.report("push")
     digests = trained["digests"] | merged.get("digests", {})
     return Receipt(
         lock_sha256=digest.of_file(given.run / "run.lock"),
@@ -37,9 +38,14 @@ def receipt_of(given: Context) -> Receipt:
         evaluation=Evaluation(
             base=Score(**scored["base"]) if scored else None,
             tuned=Score(**scored["tuned"]) if scored else None,
+            learnt_rows=given.learnt_rows if scored else 0,
         ),
         packages=preflight.packages_found(given.lock),
         machine=f"{platform.machine()} {given.lock.machine.accelerator or 'cpu'}",
+        sent_to=pushed.get("repo", ""),
+        sent=[
+            Sent(one["name"], one["size_bytes"], one["sha256"]) for one in pushed.get("sent", ())
+        ],
     )
 
 
@@ -49,9 +55,11 @@ def page(given: Context, made: Receipt) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, finalize=_shown
     )
+    tuned = made.evaluation.tuned
     return environment.from_string(source).render(
         lock=given.lock,
         receipt=made,
+        on=measured_on(tuned.rows, made.evaluation.learnt_rows) if tuned else "",
         files=given.report("gguf").get("gguf", {}),
         samples=given.report("gguf").get("samples", []),
     )

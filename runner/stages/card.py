@@ -14,14 +14,18 @@ import jinja2
 
 from lockfiles.harmless import one_line
 from lockfiles.lock import Data, Lock
+from lockfiles.receipt import measured_on
 
 NAME = "README.md"
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#|~$&@:]|(?<=www)\.)", re.IGNORECASE)
 _LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,59}")
 
 
-def card(lock: Lock, scores: Mapping[str, Any]) -> str:
-    """Return the model card of a lock's results; `scores` are what the evaluation reported."""
+def card(lock: Lock, scores: Mapping[str, Any], learnt_rows: int = 0) -> str:
+    """Return the model card of a lock's results; `scores` are what the evaluation reported.
+
+    `learnt_rows` of the measured rows are training rows too.
+    """
     source = Path(__file__).with_name("card.md.jinja").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True, finalize=_finalized
@@ -37,7 +41,9 @@ def card(lock: Lock, scores: Mapping[str, Any]) -> str:
         parameters=f"{lock.model.parameters:,}",
         epochs=lock.train.epochs,
         data=[_part(part) for part in lock.data],
-        scores=[_score(name, scores[name]) for name in ("base", "tuned") if name in scores],
+        scores=[
+            _score(name, scores[name], learnt_rows) for name in ("base", "tuned") if name in scores
+        ],
     )
 
 
@@ -82,7 +88,8 @@ def _part(part: Data) -> dict[str, object]:
     return {"split": part.split, "rows": f"{part.rows:,}", "source": name}
 
 
-def _score(name: str, score: Mapping[str, Any]) -> dict[str, object]:
-    accuracy, loss, rows = (float(score[key]) for key in ("accuracy", "loss", "rows"))
-    text = f"accuracy {accuracy:.1%}, loss {loss:.3f}, on {rows:,.0f} held-out rows"
+def _score(name: str, score: Mapping[str, Any], learnt_rows: int) -> dict[str, object]:
+    accuracy, loss = float(score["accuracy"]), float(score["loss"])
+    rows = measured_on(int(score["rows"]), learnt_rows)
+    text = f"accuracy {accuracy:.1%}, loss {loss:.3f}, on {rows}"
     return {"what": f"{name} model", "text": text}

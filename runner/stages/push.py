@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lockfiles.errors import UsageProblem
+from lockfiles.shell import typed
 from planner.hub_client import client, sentences
 
 if TYPE_CHECKING:
@@ -111,12 +112,12 @@ def _check_plain(files: Mapping[str, Path]) -> None:
             found = path.lstat()
         except OSError as problem:
             raise UsageProblem(
-                f"`{path}` cannot be read: {problem.strerror}.", hint=f"ls -l {path.parent}"
+                f"`{path}` cannot be read: {problem.strerror}.", hint=f"ls -l {typed(path.parent)}"
             ) from None
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
             raise UsageProblem(
                 f"`{path}` is no plain file of this run, and only those are pushed.",
-                hint=f"ls -l {path.parent}",
+                hint=f"ls -l {typed(path.parent)}",
             )
     if not files:
         raise UsageProblem("There are no files to push.", hint="tunelock run run.lock --fresh")

@@ -8,7 +8,7 @@ import pytest
 from lockfiles import receipt
 from lockfiles.errors import UsageProblem
 from lockfiles.harmless import is_harmless
-from lockfiles.receipt import Digests, Evaluation, Measured, Receipt, Score, Sent
+from lockfiles.receipt import Digests, Evaluation, Measured, Receipt, Score, Sent, measured_on
 
 
 def test_read_back(tmp_path: Path) -> None:
@@ -78,3 +78,8 @@ def test_what_was_sent_and_a_loss_that_is_no_number_are_kept(tmp_path: Path) -> 
     written = Receipt("0" * 64, evaluation=diverged, sent_to="ana/tuned", sent=sent)
     receipt.write(written, path)
     assert receipt.read(path) == written
+
+
+def test_rows_that_were_trained_on_are_never_called_held_out() -> None:
+    assert measured_on(450, 0) == "450 held-out rows"
+    assert measured_on(450, 8) == "450 rows, 8 of them training rows too"

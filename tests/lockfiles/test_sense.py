@@ -72,6 +72,7 @@ WHOLE = stages("prepare", "train", "report")
          ("exactness.environment.PYTORCH_ALLOC_CONF", "expandable_segments:True")],
         [("fix", [{"source": "train", "step": "drop", "what": "empty", "rows": 3}])],
         [("why", {"method.rank": "Because.", "prediction.peak_bytes": "Measured."})],
+        [("why", {"method.rank": "You set it."}), ("method.rank", 17)],
         [("prediction.components", {"weights": 757_600_001, "beside the estimate": -1})],
     ],
 )  # fmt: skip
@@ -83,6 +84,15 @@ def test_what_a_plan_can_write_is_a_lock(changes: list[tuple[str, object]]) -> N
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        ([("why", {"method.rank": "Rank 999 is usual."})], "`why.method.rank` on line"),
+        ([("why", {"method.alpha": "Twice the rank of 999."})], "says `Twice the rank of 999.`"),
+        ([("why", {"method.kind": "QLoRA fits with less."})], "`method.kind` is another value"),
+        ([("why", {"train.micro_batch": "With 999 rows at once"})], "another value"),
+        ([("why", {"train.micro_batch": "The whole effective batch of 9 fits."})], "another value"),
+        ([("why", {"train.accumulation": "3 times 999 make the batch."})], "another value"),
+        ([("why", {"train.learning_rate": "9e-4 is a safe rate for LoRA."})], "another value"),
+        ([("why", {"train.dtype": "Compute capability 9.0 computes bfloat16."})], "another value"),
+        ([("why", {"stream.max_length_tokens": "999 tokens: you set it."})], "another value"),
         ([("decision.verdict", "rag")], "`decision.overridden` on line"),
         ([("model.commit", COMMIT)], "`model.commit` on line"),
         ([("model.source", "hf:ana/base")], "`model.revision` on line"),

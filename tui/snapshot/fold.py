@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from lockfiles.errors import RunFailed, TunelockError
 from runner.events import Event
 from tui.snapshot.facts import Artifact, Failure, Progress, Sample, Snapshot, Stage, empty
 
@@ -16,7 +17,7 @@ _KEPT_ARTIFACTS = 64
 _KEPT_DETAILS = 20
 _MOST_CHARS = 4000
 _MOST_WHOLE = 1 << 62
-_MOST_EXIT_CODE = 255
+_EXIT_CODES = frozenset(kind.exit_code for kind in TunelockError.__subclasses__())
 
 
 def fold(snapshot: Snapshot, events: Iterable[Event]) -> Snapshot:
@@ -119,7 +120,8 @@ def _failed(snapshot: Snapshot, event: Event) -> Snapshot:
 
 
 def _failure(event: Event) -> Failure:
-    exit_code = min(_whole(event.fields, "exit_code") or 1, _MOST_EXIT_CODE)
+    stated = _whole(event.fields, "exit_code")
+    exit_code = stated if stated in _EXIT_CODES else RunFailed.exit_code
     told = event.fields.get("details")
     texts = (
         [one[:_MOST_CHARS] for one in told if isinstance(one, str)]

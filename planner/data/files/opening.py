@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from lockfiles.errors import UsageProblem
 from lockfiles.files import open_regular
+from lockfiles.shell import typed
 from planner.cache import cache_folder
 
 _NOT_DATA = (Path("/proc"), Path("/sys"))
@@ -18,7 +19,7 @@ def opened(path: Path) -> BinaryIO:
     for root in _NOT_DATA:
         if real.is_relative_to(root):
             raise UsageProblem(
-                f"`{path}` is in `{root}`, which holds no data files.", hint=f"ls -ld {path}"
+                f"`{path}` is in `{root}`, which holds no data files.", hint=f"ls -ld {typed(path)}"
             )
     return os.fdopen(open_regular(path), "rb")
 

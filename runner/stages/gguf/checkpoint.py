@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lockfiles import digest
 from lockfiles.errors import UsageProblem
+from lockfiles.shell import typed
 from planner.model_folder import INDEX, SINGLE, shards
 from planner.stored import index_of
 
@@ -59,7 +60,9 @@ def _files(model_dir: Path) -> list[Path]:
     files = [model_dir / name for name in sorted(names)]
     for file in files:
         if not file.is_file():
-            raise UsageProblem(f"`{model_dir}` holds no `{file.name}`.", hint=f"ls {model_dir}")
+            raise UsageProblem(
+                f"`{model_dir}` holds no `{file.name}`.", hint=f"ls {typed(model_dir)}"
+            )
     return files
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lockfiles.errors import UsageProblem
 from lockfiles.harmless import one_line
+from lockfiles.shell import typed
 from planner import config_json
 from runner.stages.gguf import families
 from runner.stages.gguf.checkpoint import stored_tensors
@@ -128,7 +129,7 @@ def _unwritable(problem: Exception) -> UsageProblem:
 def _config(model_dir: Path) -> Config:
     path = model_dir / "config.json"
     if not path.is_file():
-        raise UsageProblem(f"`{model_dir}` holds no `config.json`.", hint=f"ls {model_dir}")
+        raise UsageProblem(f"`{model_dir}` holds no `config.json`.", hint=f"ls {typed(model_dir)}")
     return config_json.read(path)
 
 

@@ -15,6 +15,7 @@ import gguf
 from lockfiles import bounded_json
 from lockfiles.errors import UsageProblem
 from lockfiles.harmless import one_line
+from lockfiles.shell import typed
 from planner import config_json
 from planner.model_folder import SMALL_LIMIT_BYTES
 from runner.stages.gguf.families import ELSEWHERE
@@ -64,7 +65,7 @@ def vocabulary_of(model_dir: Path, size: int) -> Vocabulary:
     if not path.is_file():
         raise UsageProblem(
             f"`{model_dir}` holds no `tokenizer.json`; SentencePiece models are not converted yet.",
-            hint=f"ls {model_dir}",
+            hint=f"ls {typed(model_dir)}",
         )
     tokenizer = bounded_json.read_object(
         path, limit_bytes=SMALL_LIMIT_BYTES, most_values=MOST_VALUES

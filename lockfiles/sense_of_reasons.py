@@ -1,0 +1,83 @@
+"""Whether the reasons of a lock speak of its values; a part of `lockfiles.sense`.
+
+A reason is a sentence of the planner's, printed next to its value. In a lock that somebody changed
+it must not say another value than the lock has.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lockfiles.lock import Lock
+
+Contradiction = tuple[str, str]
+"""The field that is wrong, dotted, and words to follow it."""
+Said = Callable[["Lock"], object]
+"""What the groups of a pattern must say, as text; one value, or several as a tuple."""
+
+
+_METHODS = {"lora": "LoRA", "qlora": "QLoRA", "full": "Full fine-tuning"}
+
+
+def steps(lock: "Lock") -> int:
+    """Return the optimizer steps of the whole run."""
+    batches = -(-lock.stream.rows // lock.train.micro_batch)
+    return -(-batches // lock.train.accumulation) * lock.train.epochs
+
+
+def _rate(lock: "Lock") -> str:
+    """Return the learning rate as reasons write it: `2e-4`."""
+    number, _, power = f"{lock.train.learning_rate:e}".partition("e")
+    return f"{float(number):g}e{int(power)}"
+
+
+_FORMS: tuple[tuple[str, str, Said], ...] = (
+    ("method.kind", r"(LoRA|QLoRA) fits with", lambda lock: _METHODS[lock.method.kind]),
+    ("method.kind", r"LoRA needs .*; (QLoRA) needs", lambda lock: _METHODS[lock.method.kind]),
+    ("method.rank", r"Rank (\d+) ", lambda lock: lock.method.rank),
+    ("method.rank", r"(Full fine-tuning) adds no adapter", lambda lock: _METHODS[lock.method.kind]),
+    ("method.alpha", r"Twice the rank of (\d+)\.", lambda lock: lock.method.rank),
+    ("train.micro_batch", r"The whole effective batch of (\d+) fits", lambda lock: _batch(lock)),
+    ("train.micro_batch", r"With (\d+) rows? at once", lambda lock: lock.train.micro_batch),
+    ("train.micro_batch", r"(\d+) rows? of up to", lambda lock: lock.train.micro_batch),
+    (
+        "train.accumulation",
+        r"(\d+) times (\d+) make",
+        lambda lock: (lock.train.accumulation, lock.train.micro_batch),
+    ),
+    ("train.checkpointing", r"(It fits without)", lambda lock: _off(lock.train.checkpointing)),
+    (
+        "train.checkpointing",
+        r"It leaves room for (\d+) rows?",
+        lambda lock: lock.train.checkpointing and lock.train.micro_batch,
+    ),
+    ("train.dtype", r"A CPU computes (float32)", lambda lock: lock.train.dtype),
+    ("train.dtype", r".* computes (bfloat16)\.", lambda lock: lock.train.dtype),
+    ("train.learning_rate", r"(\S+) is (?:a safe|the usual) rate", _rate),
+    ("train.evaluate_steps", r"About five evaluations in (\d+) steps", steps),
+    ("stream.max_length_tokens", r"(\d+) tokens:", lambda lock: lock.stream.max_length_tokens),
+    ("exactness.threads", r"One for each of the (\d+) cores", lambda lock: lock.exactness.threads),
+)
+"""The sentences of `planner.reasons` and `planner.plan` that name a value: the key of the reason,
+how the sentence begins, and what it must say. A sentence of another form names none."""
+
+
+def _batch(lock: "Lock") -> object:
+    return lock.train.micro_batch if lock.train.accumulation == 1 else None
+
+
+def _off(checkpointing: bool) -> object:
+    return None if checkpointing else "It fits without"
+
+
+def reasons(lock: "Lock") -> Iterator[Contradiction]:
+    """Yield the reasons that say another value than the lock has."""
+    for key, pattern, wanted in _FORMS:
+        found = re.match(pattern, lock.why.get(key, ""))
+        if not found:
+            continue
+        values = wanted(lock)
+        listed = values if isinstance(values, tuple) else (values,)
+        if tuple(map(str, listed)) != found.groups():
+            yield f"why.{key}", f"says `{found[0]}`, and `{key}` is another value"
