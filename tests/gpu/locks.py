@@ -23,5 +23,6 @@ def rewrite(path: Path, **tables: Mapping[str, object]) -> Lock:
 def promise(path: Path) -> Lock:
     """Make a planned lock demand deterministic kernels of this machine's packages; return it."""
     deterministic = {"exact": True}
-    found = preflight.packages_found(locks.read(path))
+    locked = locks.read(path)
+    found = {k: v or locked.packages[k] for k, v in preflight.packages_found(locked).items()}
     return rewrite(path, exactness=deterministic, packages=found)

@@ -146,7 +146,8 @@ def test_the_demo_is_planned_checked_and_run(tmp_path: Path, kind: str) -> None:
 def test_a_lock_that_needs_more_than_the_card_has_is_refused(tmp_path: Path) -> None:
     folder = small(tmp_path, machine__device="cuda", train__exact=False)
     done(folder, "plan")
-    rewrite(folder / "run.lock", prediction={"peak_bytes": 1 << 50})
+    needed = {"peak_bytes": 1 << 50, "components": {"weights": 1 << 50}}
+    rewrite(folder / "run.lock", prediction=needed)
     refused = tunelock(folder, "run", "run.lock", "--foreground")
     assert refused.returncode != 0
     assert f"GiB of memory, and `{CARDS[0].name}` has" in refused.stderr
