@@ -55,7 +55,7 @@ def _check_names(values: Mapping[str, Any], path: Path) -> None:
 def _check_together(values: Mapping[str, Any], path: Path) -> None:
     """Refuse a token that pads and has no row in the embedding, and other layers than there are."""
     pad, vocabulary = values.get("pad_token_id"), values.get("vocab_size")
-    beyond = type(pad) is int and type(vocabulary) is int and pad >= vocabulary
+    beyond = type(pad) is int and type(vocabulary) is int and pad >= vocabulary > 0
     beyond = beyond and values.get("model_type") not in NO_PADDING_ROW
     if isinstance(pad, list) or beyond:
         raise _wrong("pad_token_id", pad, path, "must be one token of its `vocab_size`")

@@ -127,6 +127,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "quantized by code": {"quantization_config": "auto_map"},
     "encoder": {"is_encoder_decoder": True},
     "layer types": {"layer_types": ["x" * 100_000] * 3, "sliding_window": 4},
+    "no window": {"layer_types": ["sliding_attention"] * 3},
     "inner": {"text_config": {"model_type": "llama", "hidden_size": 10**30}},
 }
 
