@@ -178,6 +178,8 @@ def _sliding(found: ConfigJson, kind: Family, layers: int) -> tuple[int, int]:
     """Return the window, in tokens, and in how many layers one is full."""
     values, types = found.values, found.values.get("layer_types")
     full = _full_layers(found, types) if isinstance(types, list) else None
+    if isinstance(types, list) and full != len(types) and not values.get("sliding_window"):
+        raise found.refusal("has layers that see a window, and no `sliding_window`")
     if not values.get("sliding_window") or values.get("use_sliding_window") is False:
         return 0, 0
     window = found.integer("sliding_window")

@@ -22,6 +22,9 @@ from runner.verify import model_of
 TRAINING = ("accelerate", "datasets", "peft", "torch", "transformers", "trl")
 HELD_OUT = ("test", "validation")
 """The splits that training never saw."""
+MOST_THREADS, MOST_THREADS_PER_CORE = 256, 16
+"""Of one operation, on a machine of few cores and for each core of a larger one. Thousands on a few
+cores wait for each other, and training does not go on."""
 _GIB = 1 << 30
 _GB = 1e9
 
@@ -154,9 +157,11 @@ def check_kind(lock: Lock, facts: machine.MachineFacts) -> None:
 
 
 def check_device(lock: Lock) -> None:
-    """Raise DoesNotFit where the machine has no such device, or too little free memory."""
+    """Raise DoesNotFit where the machine has no such device, or too little for the run: cores for
+    its threads, free memory."""
     facts = machine.probe(Path("/"))
     check_kind(lock, facts)
+    _check_threads(lock, facts)
     if lock.machine.kind == "cuda":
         free, where = facts.gpus[0].free_bytes, f"`{facts.gpus[0].name}`"
         needed = whole_card_bytes(lock.prediction.peak_bytes)
@@ -169,6 +174,16 @@ def check_device(lock: Lock) -> None:
             f"The run needs {needed / _GIB:.2f} GiB of memory, and {where} "
             f"has {free / _GIB:.2f} GiB free{f': {busy}' if busy else ''}.",
             hint="stop what else uses it, or plan again with `tunelock plan run.toml`",
+        )
+
+
+def _check_threads(lock: Lock, facts: machine.MachineFacts) -> None:
+    threads, cores = lock.exactness.threads, facts.cpu_cores
+    if threads > max(MOST_THREADS, MOST_THREADS_PER_CORE * cores):
+        raise DoesNotFit(
+            f"The lock computes with {threads:,} threads, and this machine has "
+            f"{cores} core{'s' if cores > 1 else ''}.",
+            hint="plan again with `tunelock plan run.toml`",
         )
 
 

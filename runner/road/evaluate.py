@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from lockfiles.lock import Train
 from lockfiles.receipt import Score
 from planner.data.encode import Encoded, load_tokenizer
 from planner.data.tokenizer import Tokenizer
@@ -24,11 +25,11 @@ def run(given: Context) -> dict[str, Any]:
     use_threads(given.lock.exactness.threads)
     rows = prepared(given, given.settings["rows"])
     with verify.model_of(given.lock, given.model, given.work) as view:
-        base = _load(view, given.lock.train.dtype)
+        base = _load(view, given.lock.train)
         scores = {"base": _score(given, base, rows, "base")}
         with left(given, "train") as trained:
             if given.lock.method.kind == "full":
-                tuned = _load(trained, given.lock.train.dtype)
+                tuned = _load(trained, given.lock.train)
             else:
                 tuned = sft.adapted(base, trained.folder, given.lock.method)
         scores["tuned"] = _score(given, tuned, rows, "tuned")
@@ -36,9 +37,12 @@ def run(given: Context) -> dict[str, Any]:
     return {name: asdict(score) for name, score in scores.items()}
 
 
-def _load(view: View, dtype: str) -> PreTrainedModel:
+def _load(view: View, settings: Train) -> PreTrainedModel:
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        view.folder, dtype=getattr(torch, dtype), **sft.SAFE
+        view.folder,
+        dtype=getattr(torch, settings.dtype),
+        attn_implementation=settings.attention,
+        **sft.SAFE,
     )
     view.check()
     return model.to("cuda" if torch.cuda.is_available() else "cpu")

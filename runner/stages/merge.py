@@ -25,7 +25,9 @@ def merge(
     stays 4-bit; the sum is rounded once. Source: PEFT's `merge_and_unload`.
     """
     dtype = AutoConfig.from_pretrained(base, **sft.HERE).dtype or torch.float32
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, **sft.SAFE)
+    model = AutoModelForCausalLM.from_pretrained(
+        base, dtype=torch.float32, attn_implementation="eager", **sft.SAFE
+    )
     merged = sft.adapted(model, adapter, method).merge_and_unload(safe_merge=True)
     merged.to(dtype).save_pretrained(out)
     complete(out, base, template, end_ids)

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Sampler
 from transformers import (
     AutoModelForCausalLM,
     BitsAndBytesConfig,
+    GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
     TrainerCallback,
@@ -35,8 +36,9 @@ from runner.stages.watch import Watch, earlier_peak, is_whole
 
 HERE = {"trust_remote_code": False, "local_files_only": True}
 """How anything is loaded: no code of a model's folder is run, and nothing is fetched."""
-SAFE = HERE | {"use_safetensors": True}
-"""How weights are loaded: pickled ones can run code."""
+SAFE = HERE | {"use_safetensors": True, "generation_config": GenerationConfig()}
+"""How weights are loaded: pickled ones can run code. How a model answers is ours to say: the
+`generation_config.json` of its folder can make greedy answers others, and ones that never end."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Evaluation on the shipped base, against the plain computation row by row."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import runner.demo
 from planner.data.encode import encode, load_tokenizer
 from planner.data.formats import load_table
 from planner.data.template import load_template
+from runner.stages import sft
 from runner.stages.evaluate import Question, evaluate
 
 DEMO = Path(runner.demo.__file__).parent
@@ -43,6 +46,29 @@ def test_batches_give_what_single_rows_give(questions: list[Question]) -> None:
     assert score.loss == pytest.approx(loss / tokens, rel=1e-4)
     assert score.accuracy == right / len(questions)
     assert score.rows == len(questions) == 15
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"return_dict_in_generate": True},
+        {"max_time": 1e-4, "no_repeat_ngram_size": 1, "suppress_tokens": [2]},
+        {"num_return_sequences": 3},
+        {"watermarking_config": 5},
+        {"cache_implementation": "evil"},
+    ],
+)
+def test_answers_are_greedy_whatever_a_model_says(
+    questions: list[Question], settings: dict[str, object], tmp_path: Path
+) -> None:
+    base = Path(shutil.copytree(DEMO / "base", tmp_path / "base"))
+    (base / "generation_config.json").write_text(json.dumps(settings))
+
+    def right(folder: Path) -> float:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **sft.SAFE)
+        return evaluate(model, questions, pad_id=0, end_ids=[2]).accuracy
+
+    assert right(base) == right(DEMO / "base")
 
 
 def test_the_answer_is_the_last_scored_stretch() -> None:

@@ -68,6 +68,14 @@ def test_too_little_memory_is_refused(lock: Lock, tmp_path: Path) -> None:
     check_all(huge, tmp_path, (), ["gguf", "report"])
 
 
+def test_more_threads_than_cores_can_serve_are_refused(lock: Lock, tmp_path: Path) -> None:
+    cores = machine.probe(Path("/")).cpu_cores
+    most = max(preflight.MOST_THREADS, preflight.MOST_THREADS_PER_CORE * cores)
+    check_all(changed(lock, "exactness", threads=most), tmp_path, (), ["train"])
+    with pytest.raises(DoesNotFit, match=f"with {most + 1:,} threads, and this machine has"):
+        check_all(changed(lock, "exactness", threads=most + 1), tmp_path, (), ["train"])
+
+
 @pytest.mark.skipif(bool(machine.probe(Path("/")).gpus), reason="there is a GPU here")
 def test_a_lock_for_a_card_is_refused_where_there_is_none(lock: Lock, tmp_path: Path) -> None:
     card = changed(lock, "machine", kind="cuda", accelerator="NVIDIA L4", count=1)

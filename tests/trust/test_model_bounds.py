@@ -127,6 +127,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "quantized by code": {"quantization_config": "auto_map"},
     "encoder": {"is_encoder_decoder": True},
     "layer types": {"layer_types": ["x" * 100_000] * 3, "sliding_window": 4},
+    "no window": {"layer_types": ["sliding_attention"] * 3},
     "inner": {"text_config": {"model_type": "llama", "hidden_size": 10**30}},
 }
 
@@ -146,7 +147,12 @@ KINDS: dict[str, dict[str, Any]] = {
     "config.json": {
         "dtype": "int8", "torch_dtype": 5, "rms_norm_eps": "x", "tie_word_embeddings": 1,
         "pad_token_id": "0", "eos_token_id": [2, "x"], "hidden_act": ["silu"],
-        "rope_parameters": [], "architectures": "LlamaForCausalLM",
+        "rope_parameters": {"rope_type": "evil"}, "architectures": "LlamaForCausalLM",
+        "rope_scaling": {"type": "linear", "factor": 0}, "rope_theta": -1.0,
+        "hidden_activation": "evil", "num_labels": 10**7, "id2label": {"x": "y"},
+        "is_causal": False, "return_dict": False, "output_attentions": True,
+        "experts_implementation": "kernels-community/evil", "initializer_range": 0,
+        "attention_dropout": 5.0, "pretraining_tp": "x", "layer_types": ["full_attention"],
     },
     "generation_config.json": {"eos_token_id": {}, "temperature": "hot", "do_sample": "no"},
     "tokenizer_config.json": {
@@ -167,6 +173,26 @@ def test_a_value_of_another_kind_is_refused_before_anything_is_loaded(
     with pytest.raises(UsageProblem, match=f"`{key}` in `") as refused:
         from_folder(base)
     one_line(refused.value)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("key", ["__class__", "to_dict", "per_layer_config", "_auto_class"])
+def test_no_field_takes_the_place_of_a_method(base: Path, key: str, inside: bool) -> None:
+    path = base / "config.json"
+    values = json.loads(path.read_text())
+    fields = values | {key: 5}
+    path.write_text(json.dumps(values | {"text_config": fields} if inside else fields))
+    with pytest.raises(UsageProblem, match=f"has the field `{key}`") as refused:
+        from_folder(base)
+    one_line(refused.value)
+
+
+@pytest.mark.parametrize("pad", [[1, 2], 1024])
+def test_padding_has_a_row_in_the_embedding(base: Path, pad: object) -> None:
+    path = base / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"pad_token_id": pad}))
+    with pytest.raises(UsageProblem, match="must be one token of its `vocab_size`"):
+        from_folder(base)
 
 
 TEXTS = {
