@@ -14,9 +14,14 @@ T = TypeVar("T")
 
 
 def prepared(given: Context, split: str) -> list[Encoded]:
-    """Return the prepared rows of a split; none where the run has no such split."""
-    folder = given.result("prepare") / "rows" / split
-    return read_encoded(folder) if folder.is_dir() else []
+    """Return the prepared rows of a split; none where the lock has no such split.
+
+    Raises DigestDiffers where they are not those of the lock, and UsageProblem for none.
+    """
+    locked = next((part for part in given.lock.data if part.split == split), None)
+    if locked is None:
+        return []
+    return read_encoded(given.result("prepare") / "rows" / split, locked.tokens_sha256)
 
 
 def picked(rows: Sequence[T], count: int) -> list[T]:

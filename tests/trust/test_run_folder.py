@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from lockfiles import lock as locks
-from lockfiles.errors import UsageProblem
+from lockfiles.errors import DigestDiffers, UsageProblem
+from planner.data.encode import Encoded, write_encoded
 from runner import reports
 from runner.events import Writer
 from runner.folder import Held, StagePlace
 from runner.line import Line
 from runner.road.context import Context, place
+from runner.road.rows import prepared
 from runner.supervise import run_folder
 from tests.journeys.demo_folder import small, tunelock
 
@@ -308,6 +310,21 @@ def test_a_run_over_a_strangers_folder_touches_nothing(
         assert error.startswith(f"error: `{run / name}` is a link, not a ")
         assert hint.startswith("hint: move it away: mv -- ")
         assert untouched(private)
+
+
+def test_prepared_rows_are_those_of_the_lock(planned: Path, tmp_path: Path) -> None:
+    lock = locks.read(planned / "run.lock")
+    at = place(lock, tmp_path, "prepare")
+    at.begin(lock.integrity["prepare"])
+    for split in ("train", "test"):
+        write_encoded(at.partial / "rows" / split, [Encoded((1, 2), (-100, 2))])
+    at.finish(lock.integrity["prepare"], {"rows": {}})
+    given = Context(lock, "evaluate", tmp_path, tmp_path, {}, Line(-1))
+    for split in ("train", "test"):
+        with pytest.raises(DigestDiffers, match=f"rows/{split}` are not those of the lock"):
+            prepared(given, split)
+    with pytest.raises(UsageProblem, match="rows/validation` has no encoded rows"):
+        prepared(given, "validation")
 
 
 def test_no_report_says_where_the_base_model_is(planned: Path, tmp_path: Path) -> None:
