@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from lockfiles.errors import DigestDiffers, UsageProblem
+from lockfiles.files import TEXT_LIMIT_BYTES, read_bounded
 from planner.data.encode import IGNORED, Encoded, read_encoded
 from planner.data.rows import Row, canonical_json
 from runner.road.context import Context
 
 SHOWN_FILE = "shown.jsonl"
+_AGAIN = "remove the `prepare` folder that holds it from the run, and run the lock again"
 T = TypeVar("T")
 
 
@@ -48,6 +51,22 @@ def write_shown(folder: Path, rows: Sequence[Row]) -> None:
 
 
 def shown(given: Context) -> list[list[dict[str, str]]]:
-    """Return the messages of the rows to show."""
-    text = (given.result("prepare") / SHOWN_FILE).read_text(encoding="utf-8")
-    return [json.loads(line)["messages"] for line in text.splitlines()]
+    """Return the messages of the rows to show. Raises DigestDiffers where they are no such rows."""
+    path = given.result("prepare") / SHOWN_FILE
+    try:
+        content = read_bounded(path, TEXT_LIMIT_BYTES, follow=False)
+        return [_turns(json.loads(line)) for line in content.split(b"\n")[:-1]]
+    except (OSError, UsageProblem, ValueError, RecursionError):
+        raise DigestDiffers(
+            f"`{path}` does not hold the rows that were prepared to be shown.", hint=_AGAIN
+        ) from None
+
+
+def _turns(row: object) -> list[dict[str, str]]:
+    """Return the messages of a row. Raises ValueError where it has none."""
+    turns = row.get("messages") if isinstance(row, dict) else None
+    if not isinstance(turns, list) or not turns:
+        raise ValueError("no row")
+    if not all(isinstance(turn, dict) and isinstance(turn.get("content"), str) for turn in turns):
+        raise ValueError("no messages")
+    return turns

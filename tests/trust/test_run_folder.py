@@ -11,12 +11,13 @@ import pytest
 from lockfiles import lock as locks
 from lockfiles.errors import DigestDiffers, UsageProblem
 from planner.data.encode import Encoded, write_encoded
+from planner.data.rows import Message, Row
 from runner import reports
 from runner.events import Writer
 from runner.folder import Held, StagePlace
 from runner.line import Line
 from runner.road.context import Context, place
-from runner.road.rows import prepared
+from runner.road.rows import prepared, shown, write_shown
 from runner.supervise import run_folder
 from tests.journeys.demo_folder import small, tunelock
 
@@ -325,6 +326,21 @@ def test_prepared_rows_are_those_of_the_lock(planned: Path, tmp_path: Path) -> N
             prepared(given, split)
     with pytest.raises(UsageProblem, match="rows/validation` has no encoded rows"):
         prepared(given, "validation")
+
+
+def test_rows_that_are_shown_come_back_whatever_is_in_them(planned: Path, tmp_path: Path) -> None:
+    lock = locks.read(planned / "run.lock")
+    at = place(lock, tmp_path, "prepare")
+    at.begin(lock.integrity["prepare"])
+    texts = ["a\u2028b\u2029c\x85d\x0b\x1ce\r\nf", "\ud800", ""]
+    write_shown(at.partial, [Row((Message("user", text),)) for text in texts])
+    at.finish(lock.integrity["prepare"], {"rows": {}})
+    given = Context(lock, "evaluate", tmp_path, tmp_path, {}, Line(-1))
+    assert [turns[-1]["content"] for turns in shown(given)] == texts
+    for spoiled in ("{", "[]", '{"messages": []}', '{"messages": [{"content": 1}]}', "[" * 99999):
+        (at.final / "shown.jsonl").write_text(spoiled + "\n")
+        with pytest.raises(DigestDiffers, match=r"shown.jsonl` does not hold the rows"):
+            shown(given)
 
 
 def test_no_report_says_where_the_base_model_is(planned: Path, tmp_path: Path) -> None:
