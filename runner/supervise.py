@@ -21,10 +21,21 @@ from lockfiles.lock import Lock
 from runner import launch, places, preflight, verify
 from runner.environment import environment
 from runner.events import Writer, read
-from runner.folder import EVENTS, LOCK, LOG, PUBLISHED, STAGES, Held, StagePlace
+from runner.folder import (
+    EVENTS,
+    LOCK,
+    LOG,
+    PUBLISHED,
+    STAGES,
+    Held,
+    StagePlace,
+    check_names,
+    looked_at,
+)
 from runner.heartbeat import heartbeat
 from runner.launch import LIMITS, Limits
 from runner.road.context import place
+from runner.safe_folder import OwnFolder
 
 _REPORT = "report.json"
 _MOST_PUBLISHED_BYTES = 64 << 20
@@ -57,6 +68,17 @@ class Order:
 def run_folder(lock: Lock, runs: Path) -> Path:
     """Return the folder of a lock's run."""
     return runs / f"{lock.intent.name}-{lock.integrity['train'][:8]}"
+
+
+def check_folder(lock: Lock, runs: Path) -> None:
+    """Raise UsageProblem as `run` would where the run's folder cannot be used; changes nothing."""
+    run_at = run_folder(lock, runs).absolute()
+    with looked_at(run_at) as folder:
+        if folder is None:
+            return
+        for one in lock.stage:
+            _done(lock, run_at, one.name, folder)
+        check_names(folder)
 
 
 def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since: None) -> Path:
@@ -306,9 +328,9 @@ class _Run:
             self.writer.append("run", "warning", {"text": sentence})
 
 
-def _done(lock: Lock, folder: Path, name: str) -> bool:
+def _done(lock: Lock, folder: Path, name: str, held: OwnFolder | None = None) -> bool:
     try:
-        return place(lock, folder, name).done(lock.integrity[name]) is not None
+        return place(lock, folder, name, held).done(lock.integrity[name]) is not None
     except OSError:  # a folder that cannot be opened is told of where it is held
         return False
 

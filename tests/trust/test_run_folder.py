@@ -313,6 +313,57 @@ def test_a_run_over_a_strangers_folder_touches_nothing(
         assert untouched(private)
 
 
+def no_folder(run: Path, private: Path) -> None:
+    run.rmdir()
+    run.parent.rmdir()
+    run.parent.touch()
+
+
+def events_link(run: Path, private: Path) -> None:
+    (run / "events.jsonl").symlink_to(private)
+
+
+def inuse_folder(run: Path, private: Path) -> None:
+    (run / ".inuse").mkdir()
+
+
+def done_link(run: Path, private: Path) -> None:
+    (run / "stages" / "01-prepare").mkdir(parents=True)
+    (run / "stages" / "01-prepare" / "done.json").symlink_to(private)
+
+
+@pytest.mark.parametrize(
+    "plant",
+    (no_folder, stages_link, events_link, inuse_folder, done_link),
+    ids=lambda plant: plant.__name__,
+)
+def test_check_refuses_the_folder_that_run_refuses(
+    plant: Plant, planned: Path, private: Path, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    run = run_folder(locks.read(planned / "run.lock"), runs)
+    run.mkdir(parents=True)
+    plant(run, private)
+    told = [
+        tunelock(planned, *command, "--runs", str(runs))
+        for command in (("check",), ("run", "--foreground"))
+    ]
+    assert [one.returncode for one in told] == [2, 2]
+    assert told[0].stderr == told[1].stderr
+    assert untouched(private)
+
+
+def test_check_changes_no_run_folder(planned: Path, tmp_path: Path) -> None:
+    run = run_folder(locks.read(planned / "run.lock"), tmp_path / "runs")
+    (run / "stages" / "01-prepare").mkdir(parents=True)
+    for folder in (run, run / "stages", run / "stages" / "01-prepare"):
+        folder.chmod(0o777)
+    for runs in (run.parent, tmp_path / "none"):
+        assert tunelock(planned, "check", "--runs", str(runs)).returncode == 0
+    assert stat.S_IMODE((run / "stages").stat().st_mode) == 0o777
+    assert not (tmp_path / "none").exists() and not (run / ".inuse").exists()
+
+
 def test_prepared_rows_are_those_of_the_lock(planned: Path, tmp_path: Path) -> None:
     lock = locks.read(planned / "run.lock")
     at = place(lock, tmp_path, "prepare")
