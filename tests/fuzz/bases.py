@@ -17,6 +17,7 @@ from runner.demo import files
 from tests.fuzz.hostile import deepened
 from tests.journeys.demo_folder import small, tunelock
 
+FACTS = Path(__file__).parent / "corpus" / "run" / "machine.json"
 INTENTS: Mapping[str, Mapping[str, object]] = {
     "demo": {},
     "mended": {
@@ -40,8 +41,9 @@ INTENTS: Mapping[str, Mapping[str, object]] = {
         "results.gguf": [],
         "results.samples": 0,
     },
+    "card": {"machine.device": "cuda", "machine.facts": str(FACTS), "train.exact": False},
 }
-"""Answers that make each lock, beside the demo's."""
+"""Answers that make each lock, beside the demo's; `card` is planned for a card of elsewhere."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ does not end is killed with all that it started.
 import gc
 import json
 import os
+import re
 import resource
 import select
 import signal
@@ -170,6 +171,28 @@ def _spent() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
+def _below(pid: int) -> Iterator[int]:
+    """Yield the processes below a process that still live."""
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, path.read_text("ascii").split()):
+            yield child
+            yield from _below(child)
+
+
+def _peak_bytes(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text("ascii", errors="replace")
+    peak = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+    return int(peak[1]) * 1024 if peak else 0
+
+
+def _seconds(pid: int) -> float:
+    """Return the processor's seconds of a process (proc_pid_stat(5), fields 14 and 15)."""
+    fields = (
+        Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace").rpartition(")")[2].split()
+    )
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Meter:
     """Seconds and peak memory of a block: `with Meter() as meter`."""
 
@@ -184,8 +207,7 @@ class Meter:
 
     def __exit__(self, *_: object) -> None:
         self.waited_seconds = time.monotonic() - self._begun
-        self.seconds = _spent() - self._spent
-        status = Path("/proc/self/status").read_text("ascii")
-        own = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
-        started = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        self.peak_bytes = max(int(own.split()[1]), started) * 1024
+        living = list(_below(os.getpid()))
+        self.seconds = _spent() - self._spent + sum(map(_seconds, living))
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+        self.peak_bytes = max(ended, *map(_peak_bytes, [os.getpid(), *living]))

@@ -203,6 +203,7 @@ def _card(folder: Path) -> Read:
 def _card_inside(folder: Path) -> Read:
     """Read a card as the child process does, in which what is reached can be seen."""
     from planner.data.apart import card
+
     from planner.hub_data.kinds import Unreadable
 
     names = ["data/train-00000-of-00001.parquet", "test.jsonl", "a/b/validation.csv"]

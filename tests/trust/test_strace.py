@@ -3,6 +3,7 @@
 import re
 import site
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +35,10 @@ OF_THE_SYSTEM = re.compile(
     r"/dev/(null|urandom|random|shm/.*|nvidia.*)|/dev/shm|/proc/\d+|memfd:.*|(anon_inode|pipe|socket):.*"
 )
 """What the C library, Python and torch read to begin with; nobody's private files."""
-OURS = re.compile(r'^"([^"]+)", \["([^"]+)", "-P", ("-m", "(runner|planner|tui)|"-c", "from tui)')
+OURS = re.compile(
+    r'"([^"]+)", \["[^"]+", (?:"-P", (?:"-m", "(?:runner|planner|tui)[."]|"-c", "from tui\.cli )|'
+    r'"-I", "-S", "-c", "import sys; sys\.path\[:\] = sys\.argv\[1:\]; from planner\.)'
+)
 """Our Python with our modules, never with the folder where somebody stands among its paths."""
 SECONDS = {"check": 60, "rehearse": 200, "run": 500}
 SHORT = ("weights beside the shards", "a private file as a tokenizer", "modules where one stands")
@@ -117,16 +121,19 @@ def _faults(trace: strace.Trace, place: Place, folder: Path) -> Iterator[str]:
         bytecode = "/__pycache__" in path and _below(path, LIBRARIES)
         if not (path in ours or bytecode or _below(path, own) or OF_THE_SYSTEM.fullmatch(path)):
             yield f"changed: {path}"
-    yield from (f"started: {one[:200]}" for one in trace.started if not OURS.match(one))
+    yield from (f"started: {one[:200]}" for one in trace.started if not _is_ours(one))
     yield from (f"sockets: {one[:200]}" for one in trace.internet)
+
+
+def _is_ours(words: str) -> bool:
+    found = OURS.match(words)
+    return found is not None and found[1] == sys.executable
 
 
 def _inputs(place: Place) -> set[str]:
     """Return the files that the lock, and its locations, name."""
-    from lockfiles import lock as locks
-
-    lock = locks.read(place.lock)
-    listed = {place.model / file.name for file in lock.model.files}
+    files = tomllib.loads(place.lock.read_text("utf-8"))["model"]["files"]
+    listed = {place.model / file["name"] for file in files}
     rows = {place.case / "rows" / f"{name}.jsonl" for name in ("train", "test")}
     beside = {place.case / name for name in ("run.lock", "locations.toml", "run.toml")}
     return {str(path) for path in listed | rows | beside}

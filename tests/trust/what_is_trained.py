@@ -179,7 +179,7 @@ def made(home: Path, seed: int) -> Kind:
     import tui.results
 
     assert tests.trust.stages and tui.planning and tui.results
-    found = [base for base in bases.made(home / "demo") if base.name != "hub"]
+    found = [base for base in bases.made(home / "demo") if base.name not in ("hub", "card")]
     warm()
     return Kind(home / "trained", found, seed)
 
