@@ -16,7 +16,7 @@ from typing import Any
 
 from lockfiles import lock as locks
 from lockfiles import text
-from lockfiles.errors import Interrupted, RunFailed, Stopped, TunelockError
+from lockfiles.errors import Interrupted, RunFailed, Stopped, TunelockError, UsageProblem
 from lockfiles.lock import Lock
 from runner import launch, places, preflight, verify
 from runner.environment import environment
@@ -72,7 +72,7 @@ def run_folder(lock: Lock, runs: Path) -> Path:
 
 def check_folder(lock: Lock, runs: Path) -> None:
     """Raise UsageProblem as `run` would where the run's folder cannot be used; changes nothing."""
-    run_at = run_folder(lock, runs).absolute()
+    run_at = _placed(lock, runs)
     with looked_at(run_at) as folder:
         if folder is None:
             return
@@ -93,7 +93,7 @@ def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since:
     lock = locks.parse(source, name=str(order.lock))
     located = places.find(lock, order.lock, order.located)
     verify.check_whole(lock)
-    run_at = run_folder(lock, order.runs).absolute()
+    run_at = _placed(lock, order.runs)
     with _sentences(run_at), _closed_to_others(), ExitStack() as stack:
         waiting = [
             one.name for one in lock.stage if order.fresh or not _done(lock, run_at, one.name)
@@ -103,6 +103,19 @@ def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since:
         preflight.check_all(lock, asked)
         held = held or _hold(run_at, order, stack)
         _carry_out(order, lock, source, located, held, begun)
+    return run_at
+
+
+def _placed(lock: Lock, runs: Path) -> Path:
+    """Return the absolute path of a lock's run folder. Raises UsageProblem for one not in UTF-8."""
+    run_at = run_folder(lock, runs).absolute()
+    try:
+        os.fsencode(run_at).decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageProblem(
+            f"`{run_at}` is no path in UTF-8, and safetensors opens no other.",
+            hint="tunelock run run.lock --runs DIR, with a folder of another name",
+        ) from None
     return run_at
 
 

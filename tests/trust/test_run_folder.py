@@ -353,6 +353,15 @@ def test_check_refuses_the_folder_that_run_refuses(
     assert untouched(private)
 
 
+def test_a_path_that_no_loader_opens_is_refused_at_once(planned: Path, tmp_path: Path) -> None:
+    runs = os.fsdecode(os.fsencode(tmp_path) + b"/\xff")
+    for command in (("check",), ("run", "--foreground")):
+        done = tunelock(planned, *command, "--runs", runs)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "is no path in UTF-8" in done.stderr and len(done.stderr.splitlines()) == 2
+    assert not os.path.lexists(runs)
+
+
 def test_check_changes_no_run_folder(planned: Path, tmp_path: Path) -> None:
     run = run_folder(locks.read(planned / "run.lock"), tmp_path / "runs")
     (run / "stages" / "01-prepare").mkdir(parents=True)
