@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles import lock as locks
-from lockfiles import text
+from lockfiles import receipt, text
 from lockfiles.errors import Interrupted, RunFailed, Stopped, TunelockError, UsageProblem
 from lockfiles.lock import Lock
 from runner import launch, places, preflight, verify
@@ -246,7 +246,7 @@ class _Run:
         kept = at.done(digest)
         if kept is not None:
             self._check_kept(name, at, kept)
-        else:
+        if kept is None or (name == "report" and not _can_publish(at)):
             at.begin(digest)
             self._launch(name, at)
             at.finish(digest, at.reported(_REPORT))
@@ -346,6 +346,17 @@ def _done(lock: Lock, folder: Path, name: str, held: OwnFolder | None = None) ->
         return place(lock, folder, name, held).done(lock.integrity[name]) is not None
     except OSError:  # a folder that cannot be opened is told of where it is held
         return False
+
+
+def _can_publish(at: StagePlace) -> bool:
+    """Return whether a finished report has a page and a receipt that can be read."""
+    try:
+        for name in PUBLISHED:
+            at.read(name, _MOST_PUBLISHED_BYTES)
+        receipt.read(at.final / PUBLISHED[0])
+    except (OSError, UsageProblem):
+        return False
+    return True
 
 
 def _last_failure(events: Path, stage: str, since: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles import lock as locks
+from lockfiles import receipt
 from lockfiles.errors import DigestDiffers, UsageProblem
 from planner.data.encode import Encoded, write_encoded
 from planner.data.rows import Message, Row
@@ -18,7 +19,7 @@ from runner.folder import Held, StagePlace
 from runner.line import Line
 from runner.road.context import Context, place
 from runner.road.rows import prepared, shown, write_shown
-from runner.supervise import run_folder
+from runner.supervise import _can_publish, run_folder
 from tests.journeys.demo_folder import small, tunelock
 
 SECRET = b"-----BEGIN PRIVATE KEY-----"
@@ -371,6 +372,21 @@ def test_check_changes_no_run_folder(planned: Path, tmp_path: Path) -> None:
         assert tunelock(planned, "check", "--runs", str(runs)).returncode == 0
     assert stat.S_IMODE((run / "stages").stat().st_mode) == 0o777
     assert not (tmp_path / "none").exists() and not (run / ".inuse").exists()
+
+
+def test_a_report_that_cannot_be_published_is_made_again(tmp_path: Path) -> None:
+    at = StagePlace(1, "report", tmp_path / "demo" / "stages")
+    at.begin("a")
+    receipt.write(receipt.Receipt(lock_sha256=SHA), at.partial / "receipt.json")
+    (at.partial / "report.html").touch()
+    at.finish("a", {})
+    assert _can_publish(at)
+    for content in (b"", b"null", b"{", b'{"version": 1}', b"\xff", b"[" * 99999):
+        (at.final / "receipt.json").write_bytes(content)
+        assert not _can_publish(at)
+    receipt.write(receipt.Receipt(lock_sha256=SHA), at.final / "receipt.json")
+    (at.final / "report.html").unlink()
+    assert not _can_publish(at)
 
 
 def test_prepared_rows_are_those_of_the_lock(planned: Path, tmp_path: Path) -> None:
