@@ -47,6 +47,8 @@ _MOST_TAIL_BYTES = 16 << 20
 _MOMENT_BYTES = 1 << 16
 _CUT_CHARS = 4000
 _MOST_SEQ = 1 << 53
+_MOST_COUNTED_SEQ = 1 << 52
+"""A greater number is not counted on from: those after it have to be readable too."""
 _MOST_TIME = 1e11
 _MOST_NAME = 100
 _MOST_DIGITS = 20
@@ -288,5 +290,6 @@ def _numbered(path: Path) -> tuple[int, int]:
     """Return the next number of a file, and how many of its lines are damaged."""
     tail, greatest = Tail(path), -1
     for block in tail.blocks():
-        greatest = max([greatest, *(event.seq for event in block)])
+        counted = (event.seq for event in block if event.seq <= _MOST_COUNTED_SEQ)
+        greatest = max([greatest, *counted])
     return greatest + 1, tail.damaged

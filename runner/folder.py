@@ -4,13 +4,15 @@ What stands in it may be a stranger's. Every name is reached through `safe_folde
 link is followed; reports are checked by `reports`.
 """
 
+import errno
 import fcntl
 import json
 import os
 import shlex
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -168,10 +170,7 @@ class Held:
             self.folder = _opened(path)
             self.descriptor = self.folder.open_file(INUSE, os.O_RDWR | os.O_CREAT)
         except OSError as problem:
-            raise UsageProblem(
-                f"`{path}` cannot be written: {problem.strerror}.",
-                hint="tunelock run run.lock --runs DIR, with a folder of your own",
-            ) from None
+            raise _unusable(path, problem) from None
         until = time.monotonic() + orphan_seconds
         while not self._try():
             if holder_alive(path) or time.monotonic() > until:
@@ -210,16 +209,58 @@ class Held:
         self.folder.close()
 
 
+@contextmanager
+def looked_at(path: Path) -> Iterator[OwnFolder | None]:
+    """Yield a run folder that is there, or None where it could be made; nothing is changed.
+
+    Raises UsageProblem as `Held`.
+    """
+    folder = None
+    try:
+        if os.path.lexists(path):
+            folder = OwnFolder.open(path, closes=False)
+        else:
+            _check_makeable(path)
+    except OSError as problem:
+        raise _unusable(path, problem) from None
+    try:
+        yield folder
+    finally:
+        if folder is not None:
+            folder.close()
+
+
+def _check_makeable(path: Path) -> None:
+    above = next(one for one in path.parents if os.path.lexists(one))
+    if not above.is_dir():
+        code = errno.EEXIST if above == path.parent else errno.ENOTDIR
+        raise OSError(code, os.strerror(code))
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _unusable(path: Path, problem: OSError) -> UsageProblem:
+    return UsageProblem(
+        f"`{path}` cannot be written: {problem.strerror}.",
+        hint="tunelock run run.lock --runs DIR, with a folder of your own",
+    )
+
+
 def _opened(path: Path) -> OwnFolder:
     """Open a run folder in which everything that a run writes is missing or ours."""
     folder = OwnFolder.open(path, make=True)
     try:
-        for name in _FILES:
-            folder.check(name)
-        found = folder.found(STAGES)
-        if found is not None and not stat.S_ISDIR(found.st_mode):
-            raise not_ours(path / STAGES, "is no folder")
+        check_names(folder)
     except BaseException:
         folder.close()
         raise
     return folder
+
+
+def check_names(folder: OwnFolder) -> None:
+    """Raise UsageProblem where a run folder has something else under a name that a run writes."""
+    for name in _FILES:
+        folder.check(name)
+    found = folder.found(STAGES)
+    if found is not None and not stat.S_ISDIR(found.st_mode):
+        raise not_ours(folder.path / STAGES, "is no folder")

@@ -36,16 +36,24 @@ _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
 
 
 class OwnFolder:
-    """An open folder. With `ours` False it is only read: whose it is does not matter then."""
+    """An open folder. With `ours` False it is only read: whose it is does not matter then.
 
-    def __init__(self, descriptor: int, path: Path, *, ours: bool = True) -> None:
+    With `closes` False no rights are changed: it is only asked whether it could be used.
+    """
+
+    def __init__(
+        self, descriptor: int, path: Path, *, ours: bool = True, closes: bool = True
+    ) -> None:
+        self.closes = closes
         self.descriptor = descriptor
         self.path = path
         """Where it was opened, for messages."""
         self.ours = ours
 
     @classmethod
-    def open(cls, path: Path, *, ours: bool = True, make: bool = False) -> Self:
+    def open(
+        cls, path: Path, *, ours: bool = True, make: bool = False, closes: bool = True
+    ) -> Self:
         """Open a folder; the path above its name is the person's choice, links included.
 
         With `make` it is made where it is missing. Raises UsageProblem where it is no folder or
@@ -54,7 +62,7 @@ class OwnFolder:
         if make:
             path.parent.mkdir(parents=True, exist_ok=True)
             _make(str(path), None)
-        folder = cls(_open_folder(str(path), None, path), path, ours=ours)
+        folder = cls(_open_folder(str(path), None, path), path, ours=ours, closes=closes)
         return folder._checked()
 
     def inside(self, name: str, *, make: bool = False) -> "OwnFolder":
@@ -62,7 +70,8 @@ class OwnFolder:
         if make:
             _make(name, self.descriptor)
         path = self.path / name
-        folder = OwnFolder(_open_folder(name, self.descriptor, path), path, ours=self.ours)
+        descriptor = _open_folder(name, self.descriptor, path)
+        folder = OwnFolder(descriptor, path, ours=self.ours, closes=self.closes)
         return folder._checked()
 
     def __enter__(self) -> Self:
@@ -222,7 +231,7 @@ class OwnFolder:
 
     def _close_to_others(self, descriptor: int, found: os.stat_result) -> None:
         """Take away everybody's right to write; some file systems have no rights to take."""
-        if self.ours and found.st_mode & stat.S_IWOTH:
+        if self.ours and self.closes and found.st_mode & stat.S_IWOTH:
             os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & ~stat.S_IWOTH)
 
     def _not_ours(self, name: str, why: str) -> UsageProblem:

@@ -15,16 +15,27 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles import lock as locks
-from lockfiles import text
-from lockfiles.errors import Interrupted, RunFailed, Stopped, TunelockError
+from lockfiles import receipt, text
+from lockfiles.errors import Interrupted, RunFailed, Stopped, TunelockError, UsageProblem
 from lockfiles.lock import Lock
 from runner import launch, places, preflight, verify
 from runner.environment import environment
 from runner.events import Writer, read
-from runner.folder import EVENTS, LOCK, LOG, PUBLISHED, STAGES, Held, StagePlace
+from runner.folder import (
+    EVENTS,
+    LOCK,
+    LOG,
+    PUBLISHED,
+    STAGES,
+    Held,
+    StagePlace,
+    check_names,
+    looked_at,
+)
 from runner.heartbeat import heartbeat
 from runner.launch import LIMITS, Limits
 from runner.road.context import place
+from runner.safe_folder import OwnFolder
 
 _REPORT = "report.json"
 _MOST_PUBLISHED_BYTES = 64 << 20
@@ -59,6 +70,17 @@ def run_folder(lock: Lock, runs: Path) -> Path:
     return runs / f"{lock.intent.name}-{lock.integrity['train'][:8]}"
 
 
+def check_folder(lock: Lock, runs: Path) -> None:
+    """Raise UsageProblem as `run` would where the run's folder cannot be used; changes nothing."""
+    run_at = _placed(lock, runs)
+    with looked_at(run_at) as folder:
+        if folder is None:
+            return
+        for one in lock.stage:
+            _done(lock, run_at, one.name, folder)
+        check_names(folder)
+
+
 def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since: None) -> Path:
     """Carry out a lock to its end and return the run's folder.
 
@@ -71,7 +93,7 @@ def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since:
     lock = locks.parse(source, name=str(order.lock))
     located = places.find(lock, order.lock, order.located)
     verify.check_whole(lock)
-    run_at = run_folder(lock, order.runs).absolute()
+    run_at = _placed(lock, order.runs)
     with _sentences(run_at), _closed_to_others(), ExitStack() as stack:
         waiting = [
             one.name for one in lock.stage if order.fresh or not _done(lock, run_at, one.name)
@@ -81,6 +103,19 @@ def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since:
         preflight.check_all(lock, asked)
         held = held or _hold(run_at, order, stack)
         _carry_out(order, lock, source, located, held, begun)
+    return run_at
+
+
+def _placed(lock: Lock, runs: Path) -> Path:
+    """Return the absolute path of a lock's run folder. Raises UsageProblem for one not in UTF-8."""
+    run_at = run_folder(lock, runs).absolute()
+    try:
+        os.fsencode(run_at).decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageProblem(
+            f"`{run_at}` is no path in UTF-8, and safetensors opens no other.",
+            hint="tunelock run run.lock --runs DIR, with a folder of another name",
+        ) from None
     return run_at
 
 
@@ -211,7 +246,7 @@ class _Run:
         kept = at.done(digest)
         if kept is not None:
             self._check_kept(name, at, kept)
-        else:
+        if kept is None or (name == "report" and not _can_publish(at)):
             at.begin(digest)
             self._launch(name, at)
             at.finish(digest, at.reported(_REPORT))
@@ -306,11 +341,22 @@ class _Run:
             self.writer.append("run", "warning", {"text": sentence})
 
 
-def _done(lock: Lock, folder: Path, name: str) -> bool:
+def _done(lock: Lock, folder: Path, name: str, held: OwnFolder | None = None) -> bool:
     try:
-        return place(lock, folder, name).done(lock.integrity[name]) is not None
+        return place(lock, folder, name, held).done(lock.integrity[name]) is not None
     except OSError:  # a folder that cannot be opened is told of where it is held
         return False
+
+
+def _can_publish(at: StagePlace) -> bool:
+    """Return whether a finished report has a page and a receipt that can be read."""
+    try:
+        for name in PUBLISHED:
+            at.read(name, _MOST_PUBLISHED_BYTES)
+        receipt.read(at.final / PUBLISHED[0])
+    except (OSError, UsageProblem):
+        return False
+    return True
 
 
 def _last_failure(events: Path, stage: str, since: int) -> dict[str, Any]:

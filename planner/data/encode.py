@@ -17,7 +17,6 @@ from pathlib import Path
 
 from lockfiles import files, text
 from lockfiles.errors import DataRefused, DigestDiffers, UsageProblem
-from lockfiles.shell import typed
 from planner.data.apart import client
 from planner.data.apart.client import Fault, Tokens
 from planner.data.rows import Row
@@ -232,12 +231,18 @@ def write_encoded(folder: Path, encoded: Sequence[Encoded]) -> str:
     return digest
 
 
-def read_encoded(folder: Path) -> list[Encoded]:
-    """Read rows that `write_encoded` wrote; raises UsageProblem or DigestDiffers."""
+def read_encoded(folder: Path, locked_sha256: str | None = None) -> list[Encoded]:
+    """Read rows that `write_encoded` wrote; raises UsageProblem or DigestDiffers.
+
+    `locked_sha256` is the stream digest that a lock has of them.
+    """
     path = folder / "header.json"
     if not path.is_file():
-        raise UsageProblem(f"`{folder}` has no encoded rows.", hint=f"ls {typed(folder)}")
-    header = text.read_json_object(path)
+        raise UsageProblem(f"`{folder}` has no encoded rows.", hint=_AGAIN)
+    try:
+        header = text.read_json_object(path)
+    except UsageProblem as problem:
+        raise UsageProblem(problem.message, hint=_AGAIN) from None
     if header.get("version") != FORMAT_VERSION:
         raise UsageProblem(
             f"`{path}` has the version `{header.get('version')}`, not `{FORMAT_VERSION}`.",
@@ -248,6 +253,10 @@ def read_encoded(folder: Path) -> list[Encoded]:
     if any(header.get(name) != value for name, value in found.items()):
         raise DigestDiffers(
             f"The encoded rows in `{folder}` are not those in its header.", hint=_AGAIN
+        )
+    if locked_sha256 not in (None, found["stream_sha256"]):
+        raise DigestDiffers(
+            f"The encoded rows in `{folder}` are not those of the lock.", hint=_AGAIN
         )
     return rows
 

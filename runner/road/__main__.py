@@ -76,6 +76,8 @@ def _unexpected(given: context.Context, problem: Exception) -> TunelockError:
             f"The stage `{given.stage}` ran out of the accelerator's memory.",
             hint='plan again with a smaller `method.micro_batch`, or with `checkpointing = "on"`',
         )
+    if isinstance(problem, MemoryError):
+        return RunFailed(f"The stage `{given.stage}` ran out of main memory.", hint="free -h")
     if isinstance(problem, OSError) and problem.errno is not None:
         place = problem.filename or given.work
         return RunFailed(

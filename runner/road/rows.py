@@ -5,18 +5,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from lockfiles.errors import DigestDiffers, UsageProblem
+from lockfiles.files import TEXT_LIMIT_BYTES, read_bounded
 from planner.data.encode import IGNORED, Encoded, read_encoded
 from planner.data.rows import Row, canonical_json
 from runner.road.context import Context
 
 SHOWN_FILE = "shown.jsonl"
+_AGAIN = "remove the `prepare` folder that holds it from the run, and run the lock again"
 T = TypeVar("T")
 
 
 def prepared(given: Context, split: str) -> list[Encoded]:
-    """Return the prepared rows of a split; none where the run has no such split."""
-    folder = given.result("prepare") / "rows" / split
-    return read_encoded(folder) if folder.is_dir() else []
+    """Return the prepared rows of a split; none where the lock has no such split.
+
+    Raises DigestDiffers where they are not those of the lock, and UsageProblem for none.
+    """
+    locked = next((part for part in given.lock.data if part.split == split), None)
+    if locked is None:
+        return []
+    return read_encoded(given.result("prepare") / "rows" / split, locked.tokens_sha256)
 
 
 def picked(rows: Sequence[T], count: int) -> list[T]:
@@ -43,6 +51,22 @@ def write_shown(folder: Path, rows: Sequence[Row]) -> None:
 
 
 def shown(given: Context) -> list[list[dict[str, str]]]:
-    """Return the messages of the rows to show."""
-    text = (given.result("prepare") / SHOWN_FILE).read_text(encoding="utf-8")
-    return [json.loads(line)["messages"] for line in text.splitlines()]
+    """Return the messages of the rows to show. Raises DigestDiffers where they are no such rows."""
+    path = given.result("prepare") / SHOWN_FILE
+    try:
+        content = read_bounded(path, TEXT_LIMIT_BYTES, follow=False)
+        return [_turns(json.loads(line)) for line in content.split(b"\n")[:-1]]
+    except (OSError, UsageProblem, ValueError, RecursionError):
+        raise DigestDiffers(
+            f"`{path}` does not hold the rows that were prepared to be shown.", hint=_AGAIN
+        ) from None
+
+
+def _turns(row: object) -> list[dict[str, str]]:
+    """Return the messages of a row. Raises ValueError where it has none."""
+    turns = row.get("messages") if isinstance(row, dict) else None
+    if not isinstance(turns, list) or not turns:
+        raise ValueError("no row")
+    if not all(isinstance(turn, dict) and isinstance(turn.get("content"), str) for turn in turns):
+        raise ValueError("no messages")
+    return turns

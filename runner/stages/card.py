@@ -44,6 +44,7 @@ def card(lock: Lock, scores: Mapping[str, Any], learnt_rows: int = 0) -> str:
         scores=[
             _score(name, scores[name], learnt_rows) for name in ("base", "tuned") if name in scores
         ],
+        trained_on=_trained_on(learnt_rows),
     )
 
 
@@ -86,6 +87,12 @@ def _part(part: Data) -> dict[str, object]:
     on_hub = part.source.startswith("hf:")
     name = part.source.removeprefix("hf:") if on_hub else "a local file"
     return {"split": part.split, "rows": f"{part.rows:,}", "source": name}
+
+
+def _trained_on(learnt_rows: int) -> str:
+    if not learnt_rows:
+        return "The evaluation rows were not trained on."
+    return f"Of the evaluation rows {learnt_rows:,} were trained on too."
 
 
 def _score(name: str, score: Mapping[str, Any], learnt_rows: int) -> dict[str, object]:

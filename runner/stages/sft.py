@@ -7,7 +7,9 @@ events, mark each checkpoint as whole, and go on from the last whole one.
 
 import re
 import shutil
+import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,9 @@ from transformers import (
 )
 from trl import SFTConfig, SFTTrainer
 
+from lockfiles.errors import RunFailed, TunelockError
 from lockfiles.lock import Method, Train
+from lockfiles.shell import typed
 from planner import config_json
 from planner.data.template import SPECIAL
 from runner.line import Line
@@ -99,7 +103,8 @@ def train(job: SftJob, line: Line) -> SftResult:
     checkpoint = last_whole_checkpoint(job.work)
     watch = Watch(line, job.predicted_bytes, earlier_peak(checkpoint))
     trainer = trainer_of(job, load(job.base, job.method, job.train), [watch])
-    trainer.train(resume_from_checkpoint=checkpoint)
+    with _resuming(checkpoint, watch):
+        trainer.train(resume_from_checkpoint=checkpoint)
     steps = int(trainer.state.global_step)
     measured = watch.peak_bytes(), watch.median_step_seconds()
     if watch.stopping and steps < trainer.state.max_steps:
@@ -107,6 +112,23 @@ def train(job: SftJob, line: Line) -> SftResult:
     result = job.work / "result"
     trainer.save_model(str(result))
     return SftResult(result, steps, False, *measured)
+
+
+@contextmanager
+def _resuming(checkpoint: str | None, watch: Watch) -> Iterator[None]:
+    """Name the checkpoint where it cannot be loaded: else each resumption would fail on it."""
+    try:
+        yield
+    except (TunelockError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as problem:
+        if checkpoint is None or watch.begun:
+            raise
+        traceback.print_exc()
+        raise RunFailed(
+            f"The checkpoint `{checkpoint}` cannot be loaded ({type(problem).__name__}).",
+            hint=f"rm -r -- {typed(checkpoint)}; the same command then resumes from the one before",
+        ) from None
 
 
 def trainer_of(

@@ -114,6 +114,11 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         self.stopping = False
         signal.signal(signal.SIGTERM, self._stop)
 
+    @property
+    def begun(self) -> bool:
+        """Whether this process began a step."""
+        return self._step_began > 0
+
     def peak_bytes(self) -> int:
         """Return the peak memory so far, in bytes."""
         self._peak_bytes = max(self._peak_bytes, memory_bytes()[1])

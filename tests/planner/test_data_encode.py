@@ -169,6 +169,9 @@ def test_encoded_rows_come_back(folder: Path, tmp_path: Path) -> None:
     encoded = list(encode_all(rows(), load_template(folder), load_tokenizer(folder)))
     assert write_encoded(tmp_path / "e", encoded) == stream_sha256(encoded)
     assert read_encoded(tmp_path / "e") == encoded
+    assert read_encoded(tmp_path / "e", stream_sha256(encoded)) == encoded
+    with pytest.raises(DigestDiffers, match="are not those of the lock"):
+        read_encoded(tmp_path / "e", stream_sha256(encoded[:1]))
     (tmp_path / "e" / "mask.u8").write_bytes(b"\1" * sum(len(r.labels) for r in encoded))
     with pytest.raises(DigestDiffers):
         read_encoded(tmp_path / "e")

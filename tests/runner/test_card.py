@@ -36,6 +36,13 @@ def test_a_local_base_is_not_named(lock: Lock) -> None:
     assert "was not evaluated" in card(lock, {})
 
 
+def test_rows_that_were_trained_on_are_called_so(lock: Lock) -> None:
+    assert "The evaluation rows were not trained on." in card(lock, SCORES)
+    made = card(lock, SCORES, learnt_rows=5)
+    assert "on 90 rows, 5 of them training rows too |" in made
+    assert "Of the evaluation rows 5 were trained on too." in made and "not trained on" not in made
+
+
 def test_a_base_from_the_hub_has_its_license(lock: Lock) -> None:
     fields = {"source": "hf:maker/base", "commit": "0" * 40, "licence": "apache-2.0"}
     made = card(lock.model_copy(update={"model": lock.model.model_copy(update=fields)}), {})

@@ -1,6 +1,7 @@
 """Training, for real, on a small random model: equal bits run twice, and after a SIGKILL."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -149,6 +150,28 @@ def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:
     assert last_whole_checkpoint(tmp_path) == str(tmp_path / "checkpoint-10")
     assert not (tmp_path / "checkpoint-15").exists()
     assert last_whole_checkpoint(tmp_path / "nowhere") is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["trainer_state.json", "optimizer.pt", "model.safetensors"])
+def test_a_checkpoint_that_cannot_be_loaded_is_named(
+    base: Path, tmp_path: Path, name: str, trained: Path
+) -> None:
+    work = shutil.copytree(trained, tmp_path / "work")
+    newest = work / f"checkpoint-{STEPS}"
+    (newest / name).write_bytes(bytes((newest / name).stat().st_size))
+    assert _start(base, work, "full", 0.0).wait() == 1
+    told = (work / "log.txt").read_text().splitlines()[-1]
+    assert f"RunFailed: The checkpoint `{newest}` cannot be loaded (" in told
+    shutil.rmtree(newest)
+    assert _train(base, work, "full") == digest.of_tensors((trained / "result").glob("*.sa*"))
+
+
+@pytest.fixture(scope="module")
+def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    work = tmp_path_factory.mktemp("trained")
+    _train(base, work, "full")
+    return work
 
 
 @pytest.mark.parametrize("size", [0, 99, None])

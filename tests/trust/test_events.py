@@ -57,6 +57,14 @@ def test_damaged_lines_are_counted_and_a_run_goes_on(place: str, tmp_path: Path)
     assert [event.seq for event in read(path)[0]] == [0, 7, 3, 8]
 
 
+def test_the_greatest_number_that_is_read_leaves_room_for_those_after_it(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(GOOD % 6 + b"\n" + GOOD % (1 << 53) + b"\n")
+    with Writer(path) as writer:
+        assert [writer.append("train", "done", {}).seq for _ in range(2)] == [7, 8]
+    assert [event.seq for event in read(path)[0]] == [6, 1 << 53, 7, 8]
+
+
 @pytest.mark.parametrize("tail", [b"", b"{", b"\0" * 9, b"y" * (BLOCK_BYTES + 5)])
 def test_a_torn_tail_is_cut_and_nothing_else(tail: bytes, tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"

@@ -9,13 +9,17 @@ from pathlib import Path
 import pytest
 
 from lockfiles import lock as locks
-from lockfiles.errors import UsageProblem
+from lockfiles import receipt
+from lockfiles.errors import DigestDiffers, UsageProblem
+from planner.data.encode import Encoded, write_encoded
+from planner.data.rows import Message, Row
 from runner import reports
 from runner.events import Writer
 from runner.folder import Held, StagePlace
 from runner.line import Line
 from runner.road.context import Context, place
-from runner.supervise import run_folder
+from runner.road.rows import prepared, shown, write_shown
+from runner.supervise import _can_publish, run_folder
 from tests.journeys.demo_folder import small, tunelock
 
 SECRET = b"-----BEGIN PRIVATE KEY-----"
@@ -308,6 +312,111 @@ def test_a_run_over_a_strangers_folder_touches_nothing(
         assert error.startswith(f"error: `{run / name}` is a link, not a ")
         assert hint.startswith("hint: move it away: mv -- ")
         assert untouched(private)
+
+
+def no_folder(run: Path, private: Path) -> None:
+    run.rmdir()
+    run.parent.rmdir()
+    run.parent.touch()
+
+
+def events_link(run: Path, private: Path) -> None:
+    (run / "events.jsonl").symlink_to(private)
+
+
+def inuse_folder(run: Path, private: Path) -> None:
+    (run / ".inuse").mkdir()
+
+
+def done_link(run: Path, private: Path) -> None:
+    (run / "stages" / "01-prepare").mkdir(parents=True)
+    (run / "stages" / "01-prepare" / "done.json").symlink_to(private)
+
+
+@pytest.mark.parametrize(
+    "plant",
+    (no_folder, stages_link, events_link, inuse_folder, done_link),
+    ids=lambda plant: plant.__name__,
+)
+def test_check_refuses_the_folder_that_run_refuses(
+    plant: Plant, planned: Path, private: Path, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    run = run_folder(locks.read(planned / "run.lock"), runs)
+    run.mkdir(parents=True)
+    plant(run, private)
+    told = [
+        tunelock(planned, *command, "--runs", str(runs))
+        for command in (("check",), ("run", "--foreground"))
+    ]
+    assert [one.returncode for one in told] == [2, 2]
+    assert told[0].stderr == told[1].stderr
+    assert untouched(private)
+
+
+def test_a_path_that_no_loader_opens_is_refused_at_once(planned: Path, tmp_path: Path) -> None:
+    runs = os.fsdecode(os.fsencode(tmp_path) + b"/\xff")
+    for command in (("check",), ("run", "--foreground")):
+        done = tunelock(planned, *command, "--runs", runs)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "is no path in UTF-8" in done.stderr and len(done.stderr.splitlines()) == 2
+    assert not os.path.lexists(runs)
+
+
+def test_check_changes_no_run_folder(planned: Path, tmp_path: Path) -> None:
+    run = run_folder(locks.read(planned / "run.lock"), tmp_path / "runs")
+    (run / "stages" / "01-prepare").mkdir(parents=True)
+    for folder in (run, run / "stages", run / "stages" / "01-prepare"):
+        folder.chmod(0o777)
+    for runs in (run.parent, tmp_path / "none"):
+        assert tunelock(planned, "check", "--runs", str(runs)).returncode == 0
+    assert stat.S_IMODE((run / "stages").stat().st_mode) == 0o777
+    assert not (tmp_path / "none").exists() and not (run / ".inuse").exists()
+
+
+def test_a_report_that_cannot_be_published_is_made_again(tmp_path: Path) -> None:
+    at = StagePlace(1, "report", tmp_path / "demo" / "stages")
+    at.begin("a")
+    receipt.write(receipt.Receipt(lock_sha256=SHA), at.partial / "receipt.json")
+    (at.partial / "report.html").touch()
+    at.finish("a", {})
+    assert _can_publish(at)
+    for content in (b"", b"null", b"{", b'{"version": 1}', b"\xff", b"[" * 99999):
+        (at.final / "receipt.json").write_bytes(content)
+        assert not _can_publish(at)
+    receipt.write(receipt.Receipt(lock_sha256=SHA), at.final / "receipt.json")
+    (at.final / "report.html").unlink()
+    assert not _can_publish(at)
+
+
+def test_prepared_rows_are_those_of_the_lock(planned: Path, tmp_path: Path) -> None:
+    lock = locks.read(planned / "run.lock")
+    at = place(lock, tmp_path, "prepare")
+    at.begin(lock.integrity["prepare"])
+    for split in ("train", "test"):
+        write_encoded(at.partial / "rows" / split, [Encoded((1, 2), (-100, 2))])
+    at.finish(lock.integrity["prepare"], {"rows": {}})
+    given = Context(lock, "evaluate", tmp_path, tmp_path, {}, Line(-1))
+    for split in ("train", "test"):
+        with pytest.raises(DigestDiffers, match=f"rows/{split}` are not those of the lock"):
+            prepared(given, split)
+    with pytest.raises(UsageProblem, match="rows/validation` has no encoded rows"):
+        prepared(given, "validation")
+
+
+def test_rows_that_are_shown_come_back_whatever_is_in_them(planned: Path, tmp_path: Path) -> None:
+    lock = locks.read(planned / "run.lock")
+    at = place(lock, tmp_path, "prepare")
+    at.begin(lock.integrity["prepare"])
+    texts = ["a\u2028b\u2029c\x85d\x0b\x1ce\r\nf", "\ud800", ""]
+    write_shown(at.partial, [Row((Message("user", text),)) for text in texts])
+    at.finish(lock.integrity["prepare"], {"rows": {}})
+    given = Context(lock, "evaluate", tmp_path, tmp_path, {}, Line(-1))
+    assert [turns[-1]["content"] for turns in shown(given)] == texts
+    for spoiled in ("{", "[]", '{"messages": []}', '{"messages": [{"content": 1}]}', "[" * 99999):
+        (at.final / "shown.jsonl").write_text(spoiled + "\n")
+        with pytest.raises(DigestDiffers, match=r"shown.jsonl` does not hold the rows"):
+            shown(given)
 
 
 def test_no_report_says_where_the_base_model_is(planned: Path, tmp_path: Path) -> None:

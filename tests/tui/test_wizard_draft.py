@@ -1,5 +1,6 @@
 """A draft's transitions, and the file it is kept in."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -49,6 +50,24 @@ def test_a_draft_comes_back_as_it_was_kept(tmp_path: Path) -> None:
     mode = store.place(tmp_path, "run.toml").stat().st_mode
     assert stat.S_IMODE(mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == [".run.toml.draft"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "large", "another's"])
+def test_what_a_stranger_left_in_place_of_a_draft_is_none(kind: str, tmp_path: Path) -> None:
+    at, target = store.place(tmp_path, "run.toml"), tmp_path / "target"
+    target.write_text("theirs")
+    if kind == "pipe":
+        os.mkfifo(at)
+    elif kind == "large":
+        at.touch()
+        os.truncate(at, 1 << 40)
+    else:
+        at.symlink_to("/dev/zero" if kind == "device" else target)
+    assert store.restore(tmp_path, "run.toml") is None
+    at.with_name(f".{at.name}.{os.getpid()}.tmp").symlink_to(target)
+    store.keep(answered(), tmp_path, "run.toml")
+    assert store.restore(tmp_path, "run.toml") == answered()
+    assert target.read_text() == "theirs"
 
 
 def test_nothing_answered_keeps_no_draft(tmp_path: Path) -> None:

@@ -29,12 +29,13 @@ def command(
     consent that no lock can give: without `--allow` it is named, and no reason to fail.
     """
     from lockfiles import lock as locks
-    from runner import hub_rows, places, preflight, verify
+    from runner import hub_rows, places, preflight, supervise, verify
     from tui.transfer import noting
 
     held = locks.read(lock)
     found = places.find(held, lock, located)
     verify.check_whole(held)
+    supervise.check_folder(held, runs)
     target = preflight.pushes_to(held)
     stages = [one.name for one in held.stage if allowed or one.name != "push"]
     preflight.check_all(held, preflight.Asked(runs, allowed, stages, found))

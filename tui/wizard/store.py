@@ -5,12 +5,14 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from lockfiles import files
 from lockfiles.errors import UsageProblem
 from planner.interview.question import normal
 from planner.interview.questions import BY_KEY, QUESTIONS
 from tui.wizard.draft import STEPS, Draft, fresh
 
 _VERSION = 1
+_MOST_BYTES = 4 * files.MIB
 
 
 def place(folder: Path, out: str) -> Path:
@@ -46,15 +48,18 @@ def save(draft: Draft, folder: Path, out: str) -> None:
 def restore(folder: Path, out: str) -> Draft | None:
     """Return the draft kept for `out`, or None where there is none that can be read.
 
-    An answer that today's questions do not take falls back to its default.
+    An answer that today's questions do not take falls back to its default. What is no plain file,
+    or too large, is none.
     """
     try:
-        state = json.loads(place(folder, out).read_text(encoding="utf-8"))
+        state = json.loads(files.read_bounded(place(folder, out), _MOST_BYTES, follow=False))
         if state["version"] != _VERSION or state["current"] not in STEPS:
             return None
         passed, stale = (frozenset(state[key]) & frozenset(STEPS) for key in ("passed", "stale"))
         return Draft(fresh(_known(state["values"])).values, state["current"], passed, stale)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (
+        OSError, UsageProblem, ValueError, KeyError, TypeError, AttributeError, RecursionError
+    ):  # fmt: skip
         return None
 
 
@@ -94,7 +99,8 @@ def put(texts: Mapping[Path, str], *, mode: int = 0o666, durable: bool = True) -
 
 
 def _write(path: Path, text: str, mode: int, durable: bool) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    path.unlink(missing_ok=True)  # never written through a link
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     with open(handle, "w", encoding="utf-8", newline="") as file:
         file.write(text)
         if durable:
