@@ -85,8 +85,8 @@ def test_a_stage_that_ends_well_leaves_a_report(folder: Path) -> None:
     assert [events[0].kind, events[-1].kind] == ["started", "done"]
     assert {event.kind for event in events[1:-1]} == {"progress"}
     assert json.loads((stage.work / "report.json").read_bytes()) == {
-        "model": str(folder / "base"),
         "rows": {"train": 675, "validation": 75, "test": 450},
+        "learnt": {},
     }
     assert len(read_encoded(stage.work / "rows" / "test")) == 450
     shown = (stage.work / "shown.jsonl").read_text("utf-8").splitlines()
@@ -99,7 +99,7 @@ def test_data_that_changed_ends_with_its_exit_code_and_sentence(folder: Path) ->
     stage = Stage(folder)
     code, events = stage.start()
     assert (code, events[-1].kind, events[-1].fields["exit_code"]) == (5, "failed", 5)
-    assert "data.2.rows  450 → 449" in events[-1].fields["message"]
+    assert "data.2.rows  450 → 449" in events[-1].fields["details"][0]
     assert events[-1].fields["hint"]
     assert not (stage.work / "report.json").exists()
     assert not (stage.work / "rows").exists()

@@ -96,7 +96,7 @@ from tui.wizard.steps import ALL, problems
 given = {"goal.name": "x", "data.train": name, "model.source": "base", "goal.override": "so"}
 values, facts = check(given, {}), Facts(Path(folder))
 found = [one.sentence for one in problems(ALL["data"], values, facts)]
-typed = _validator(BY_KEY["data.train"], Path(folder))(name)
+typed = _validator(BY_KEY["data.train"], Path(folder), empty_keeps=False)(name)
 print(json.dumps([found, facts.examples(values), facts.exists(name), typed]))
 """
 
