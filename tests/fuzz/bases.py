@@ -3,6 +3,7 @@
 import os
 import tomllib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,9 @@ def made(folder: Path) -> list[Base]:
     small(folder)
     rows = folder / "rows" / "test.jsonl"
     (folder / "rows" / "general.jsonl").write_bytes(rows.read_bytes())
-    return [*(_planned(folder, name, more) for name, more in INTENTS.items()), _on_hub(folder)]
+    with ThreadPoolExecutor(2) as at_once:
+        found = list(at_once.map(lambda item: _planned(folder, *item), INTENTS.items()))
+    return [*found, _on_hub(found[0])]
 
 
 def planned_text(more: Mapping[str, object]) -> str:
@@ -109,9 +112,8 @@ def _places(folder: Path, more: Mapping[str, object]) -> dict[str, Path]:
     return {"model": folder / "base", **found}
 
 
-def _on_hub(folder: Path) -> Base:
+def _on_hub(demo: Base) -> Base:
     """Return the demo's lock as if its model and test rows came from the Hub, with copies here."""
-    demo = _planned(folder, "demo", {})
     tables = demo.tables
     tables["model"] |= {"source": "hf:maker/base", "revision": "main", "commit": "0a" * 20}
     test = next(part for part in tables["data"] if part["split"] == "test")

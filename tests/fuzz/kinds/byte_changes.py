@@ -9,7 +9,7 @@ from tests.fuzz.pool import Verdict
 from tests.fuzz.spoiled import spoiled
 
 COUNT = 20_000
-SHORT = 40
+SHORT = 20
 
 
 class Kind:

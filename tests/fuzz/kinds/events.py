@@ -13,7 +13,7 @@ from tests.fuzz.pool import Meter, Verdict
 from tests.fuzz.spoiled import spoiled
 
 COUNT = 2_000
-SHORT = 20
+SHORT = 12
 _WHOLE = (
     b"", b"\n", b"[]\n", b"null\n", b"7\n", b'"x"\n', b"{}\n", b"[" * 100_000 + b"\n",
     bytes(300) + b"\n", b'{"seq": 0, "time": 0, "stage": "train", "kind": "step"}\n',

@@ -15,7 +15,7 @@ from tests.fuzz.pool import Meter, Verdict
 from tests.fuzz.spoiled import spoiled
 
 COUNT = 2_000
-SHORT = 20
+SHORT = 12
 _NAMED = ("data.train", "data.validation", "data.test", "data.general", "model.source")
 
 

@@ -20,7 +20,7 @@ from tests.fuzz.pool import Meter, Verdict
 from tests.fuzz.spoiled import spoiled
 
 COUNT = 500
-SHORT = 8
+SHORT = 5
 _JSON = ("config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json")
 _INDEX = "model.safetensors.index.json"
 _TEMPLATES = (

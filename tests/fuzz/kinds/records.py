@@ -15,7 +15,7 @@ from tests.fuzz.pool import Meter, Verdict
 from tests.fuzz.spoiled import spoiled
 
 COUNT = 2_000
-SHORT = 20
+SHORT = 12
 PLAN = ("plan", "--dry-run")
 FILES: dict[str, tuple[str, ...]] = {
     "receipt.json": ("run", "--foreground"),

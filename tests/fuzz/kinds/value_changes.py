@@ -15,7 +15,7 @@ from tests.fuzz.kinds.lock_case import judged
 from tests.fuzz.pool import Verdict
 
 COUNT = 5_000
-SHORT = 40
+SHORT = 30
 
 
 def literals() -> list[Any]:
