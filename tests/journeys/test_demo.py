@@ -13,6 +13,7 @@ for package in ("trl", "gguf", "llama_cpp"):
     pytest.importorskip(package)
 
 
+@pytest.mark.slow
 def test_the_demo_tunes_the_base_and_its_gguf_answers(
     demo: tuple[Path, CompletedProcess[str]],
 ) -> None:

@@ -27,6 +27,7 @@ def until(happened: Callable[[], bool], seconds: float = 180) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_run_outlives_its_terminal(tmp_path: Path) -> None:
     folder = small(tmp_path, results__gguf=[])
     assert tunelock(folder, "plan").returncode == 0

@@ -149,6 +149,7 @@ def test_a_killed_training_goes_on_to_the_same_tensors(
     assert steps.count(1) == 1, "it began again from the first step"
 
 
+@pytest.mark.slow
 def test_a_killed_supervisor_leaves_an_orphan_that_is_waited_for(
     folder: Path, whole: receipt.Receipt, start: Start
 ) -> None:

@@ -185,7 +185,7 @@ print(json.dumps({"peak": int(peak[1]) * 1024, "longest": len(rows[0].input_ids)
 """
 
 
-@pytest.mark.parametrize("kind", ["lora", "full"])
+@pytest.mark.parametrize("kind", ["lora", pytest.param("full", marks=pytest.mark.slow)])
 def test_the_resident_memory_of_a_training_on_cpu_is_met(tmp_path: Path, kind: str) -> None:
     pytest.importorskip("trl")
     adapted = kind == "lora"

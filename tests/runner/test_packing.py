@@ -171,6 +171,7 @@ def test_packing_changes_neither_steps_nor_losses(base: Path, tmp_path: Path) ->
         assert ours["tokens"] == theirs["tokens"]
 
 
+@pytest.mark.slow
 def test_rows_at_once_change_nothing_but_rounding(base: Path, tmp_path: Path) -> None:
     one = _trained(base, tmp_path / "one", packing=True, micro_batch=1, accumulation=8)
     all_of_them = _trained(base, tmp_path / "all", packing=True, micro_batch=8, accumulation=1)

@@ -106,7 +106,7 @@ SLOW = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    "kind", ["full", *(pytest.param(kind, marks=SLOW) for kind in ("lora", "qlora", "lora packed"))]
+    "kind", [pytest.param(kind, marks=SLOW) for kind in ("full", "lora", "qlora", "lora packed")]
 )
 def test_run_twice_and_killed_in_the_middle_end_in_equal_bits(
     base: Path, tmp_path: Path, kind: str

@@ -105,6 +105,7 @@ def test_fit_tells_the_trace_beside_the_closed_form() -> None:
     assert "one card can be traced" in refused.stderr
 
 
+@pytest.mark.slow
 def test_fit_traces_a_model_of_the_catalogue() -> None:
     pins = ("--memory", "24", "--method", "qlora", "--length", "256", "--micro-batch", "1")
     told = tunelock("fit", "HuggingFaceTB/SmolLM2-135M", *pins, "--trace")
