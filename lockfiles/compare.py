@@ -72,7 +72,7 @@ def differences(locked: Lock, found: Lock) -> tuple[Difference, ...]:
     return tuple(
         Difference(field, left.get(field), right.get(field), consequence(field))
         for field in dict.fromkeys((*left, *right))
-        if left.get(field) != right.get(field)
+        if repr(left.get(field)) != repr(right.get(field))  # -0.0 equals 0.0, and is another text
     )
 
 

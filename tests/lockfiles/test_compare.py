@@ -55,3 +55,10 @@ def test_a_variable_that_a_lock_sets_is_a_difference() -> None:
             "changes speed",
         ),
     )
+
+
+def test_a_sign_of_zero_is_shown() -> None:
+    other = LOCK.model_copy(
+        update={"prediction": LOCK.prediction.model_copy(update={"cost": -0.0})}
+    )
+    assert [one.field for one in differences(LOCK, other)] == ["prediction.cost"]
