@@ -121,7 +121,7 @@ class ChatTemplate:
 def refusal(fault: Fault) -> DataRefused:
     """Return the error of a template that did not render a conversation."""
     why = {
-        "late": f"it takes longer than {limits.RENDER_SECONDS:g} seconds",
+        "late": "it takes too long",
         "slow": f"it takes longer than {limits.TURN_SECONDS:g} seconds for each turn",
         "memory": f"it takes more than {limits.MORE_BYTES // 2**20:,} MiB of memory",
         "size": f"it prints more than {fault.said} characters",
@@ -170,7 +170,7 @@ def compile_template(
         client.load(template.loaded)
     except Fault as fault:
         said = {
-            "late": f"it takes longer than {limits.RENDER_SECONDS:g} seconds to compile",
+            "late": "it takes too long to compile",
             "memory": f"it takes more than {limits.MORE_BYTES // 2**20:,} MiB to compile",
             "ended": f"the process that compiles it ended with {fault.said}",
         }

@@ -19,10 +19,17 @@ def main() -> None:
     limiting.limit()
     start_threads()
     limiting.no_more_processes()
-    work = Work(lambda place: send(answers, frames.at(place)))
+    allowed = [0.0]
+
+    def begin(place: int) -> None:
+        limiting.processor(allowed[min(place, len(allowed) - 1)])
+        send(answers, frames.at(place))
+
+    work = Work(begin)
     while start := requests.read(frames.START.size):
         _, head, raw = frames.START.unpack(start)
         asked = frames.unpacked(requests.read(head))
+        allowed = asked["processor_seconds"]
         asked["bytes"] += limits.BYTES_PER_BYTE * (head + raw)
         send(answers, _answer(work, asked, _raw(requests, raw)))
 

@@ -29,7 +29,8 @@ def close_all_but(*kept: int) -> None:
 
 def limit() -> None:
     """Take away writing files, dumping core and opening many files."""
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for number in (signal.SIGALRM, signal.SIGPROF):
+        signal.signal(number, signal.SIG_DFL)
     if resource is None:
         return
     for kind, most in (
@@ -46,6 +47,11 @@ def no_more_processes() -> None:
         resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
 
 
+def processor(seconds: float) -> None:
+    """End the process by SIGPROF once it computed for so long from here on; 0 is no limit."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
 @contextmanager
 def bounded(seconds: float, more_bytes: int) -> Iterator[None]:
     """End the process where a block takes longer, and let memory end in it that takes more.
@@ -57,6 +63,7 @@ def bounded(seconds: float, more_bytes: int) -> Iterator[None]:
     try:
         yield
     finally:
+        processor(0)
         _set_data(HARD_BYTES)
         signal.setitimer(signal.ITIMER_REAL, 0)
 

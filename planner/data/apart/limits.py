@@ -4,10 +4,12 @@ Times and sizes grow with what is asked only. Templates in use need milliseconds
 tokenizers in use read a million characters a second.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 RENDER_SECONDS = 10.0
 """The most for one rendering of one conversation."""
+PROCESSOR_SECONDS = 1.0
+"""The same in seconds of the processor, which a busy machine does not make longer."""
 TURN_SECONDS = 0.05
 """More for each turn of a conversation, of which the beginnings are rendered too; and the most that
 a turn may take on average where many conversations are rendered together."""
@@ -47,6 +49,16 @@ GRACE_SECONDS = 1.0
 def row_seconds(turns: int) -> float:
     """Return the most seconds for all renderings of a conversation."""
     return RENDER_SECONDS + TURN_SECONDS * turns
+
+
+def processor_seconds(waits: Sequence[float]) -> list[float]:
+    """Return the seconds of the processor for each wait of a request; 0 is no limit.
+
+    The last of several is that of all tokens, which threads make together.
+    """
+    more = [max(0.0, wait - RENDER_SECONDS) for wait in waits]
+    found = [min(wait, one + PROCESSOR_SECONDS) for wait, one in zip(waits, more, strict=True)]
+    return [*found[:-1], 0.0] if len(found) > 1 else found
 
 
 def token_seconds(chars: int, turns: Iterable[int]) -> float:

@@ -6,6 +6,7 @@ Whoever raises in the middle of an answer ends the child, and the next call star
 import atexit
 import contextlib
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Sequence
@@ -42,13 +43,17 @@ class Process:
         start = _START_SECONDS if self._first else 0.0
         self._first = False
         most = waits[-1] + limits.RENDER_SECONDS
-        seconds = {"seconds": most + start + limits.GRACE_SECONDS}
+        seconds = {
+            "seconds": most + start + limits.GRACE_SECONDS,
+            "processor_seconds": limits.processor_seconds(waits),
+        }
         try:
             request = frames.packed(head | seconds, raw)
             return Exchange(self._pipes, request, waits, most).answer(start)
         except Ended as ended:
             if not ended.late and not ended.how:
                 ended.how = starting.ending(self._process)
+                ended.late = "late" if ended.how == signal.SIGPROF.name else ""
             self.end()
             raise
         except BaseException:

@@ -69,7 +69,7 @@ def test_a_child_that_is_stopped_is_ended_in_time(
     monkeypatch.setattr(limits, "RENDER_SECONDS", 0.05)
     os.kill(child().pid, signal.SIGSTOP)
     start = time.monotonic()
-    with pytest.raises(TemplateRunsAway, match="it takes longer than"):
+    with pytest.raises(TemplateRunsAway, match="it takes too long"):
         template.render([Message("user", "a" * 3_000_000)])
     assert time.monotonic() - start < 3
 

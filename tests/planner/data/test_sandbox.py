@@ -49,7 +49,7 @@ BASE = Path(files.__file__).parent / "base"
 @pytest.mark.parametrize("source", FOREVER)
 def test_a_template_that_goes_on_is_stopped(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "RENDER_SECONDS", 0.1)
-    with pytest.raises(DataRefused, match="it takes longer than") as refused:
+    with pytest.raises(DataRefused, match="it takes too long") as refused:
         compile_template(source, {}).render([Message("user", "a")])
     assert HINT in refused.value.hint
 
@@ -104,7 +104,7 @@ def test_a_template_that_goes_on_ends_the_scan_at_once(monkeypatch: pytest.Monke
     template = compile_template(FOREVER[0], {})
     monkeypatch.setattr(limits, "RENDER_SECONDS", 0.05)
     start = time.monotonic()
-    with pytest.raises(TemplateRunsAway, match="it takes longer than"):
+    with pytest.raises(TemplateRunsAway, match="it takes too long"):
         _chat_report(template)
     assert time.monotonic() - start < 5
 
