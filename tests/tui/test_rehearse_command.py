@@ -158,7 +158,8 @@ def test_a_lock_that_is_edited_or_missing_and_a_place_that_is_none(folder: Path)
     assert unwritable.returncode == 2
     assert unwritable.stderr.startswith("error: `")
     path = folder / "run.lock"
-    path.write_text(path.read_text("utf-8").replace("rank = 16", "rank = 15"), "utf-8")
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("weight_decay = 0.0", "weight_decay = 0.1"), "utf-8")
     edited = tunelock(folder, "rehearse")
     assert edited.returncode == 5
     assert "was changed after it was planned" in edited.stderr
