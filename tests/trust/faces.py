@@ -282,7 +282,7 @@ class _Given(Context):
     told: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def report(self, stage: str) -> dict[str, Any]:
-        return self.told[stage]
+        return self.told.get(stage, {})
 
 
 FACES: tuple[Face, ...] = (
