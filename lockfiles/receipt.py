@@ -16,7 +16,7 @@ VERSION = 1
 """The version that this program writes and reads; a newer one is refused."""
 LIMIT_BYTES = 4 * files.MIB
 _CLOSED = ConfigDict(extra="forbid", strict=True)
-_AGAIN = "run the lock again: `tunelock run` writes the receipt anew from what is done"
+_AGAIN = "run the lock again: `tunelock run` writes the receipt again from the finished stages"
 
 
 @dataclass(frozen=True)

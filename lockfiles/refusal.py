@@ -39,7 +39,7 @@ class Fault:
 def fault(problem: ValidationError, table: type[BaseModel] | None = None) -> Fault:
     """Return the first fault: an unknown key before anything else.
 
-    With the `table` that was read, an unknown key is told with the nearest known one.
+    With the `table` that was read, an unknown key is named with the nearest known one.
     """
     found = problem.errors(include_url=False, include_input=False)
     first = next((error for error in found if error["type"] in _UNKNOWN), found[0])

@@ -1,4 +1,4 @@
-"""Paths in commands that a person is told to type."""
+"""Paths in commands for a person to type."""
 
 import shlex
 from pathlib import Path

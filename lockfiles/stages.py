@@ -27,7 +27,7 @@ _Samples = Annotated[int, Field(ge=0, le=limits.MOST_SAMPLES)]
 
 
 class Settings(Table):
-    """What one kind of stage can be told; read by name where the kind does not matter."""
+    """The settings of one kind of stage; read by name where the kind does not matter."""
 
     def __getitem__(self, name: str) -> Any:
         """Return a setting. Raises KeyError for one that this kind of stage does not have."""

@@ -41,7 +41,7 @@ _REPORT = "report.json"
 _MOST_PUBLISHED_BYTES = 64 << 20
 _SAME_SECONDS = 0.5
 """A second Ctrl-C so soon is the first one, passed on by a program around this one."""
-_RESUMES = "run the same command again: it goes on from there"
+_RESUMES = "run the same command again to resume"
 _ONLINE = ("prepare", "push")
 """The stages that may speak to the Hub."""
 _ERRORS: dict[int, type[TunelockError]] = {
@@ -319,8 +319,8 @@ class _Run:
 
     def _stopped(self) -> TunelockError:
         if self.stop.signal == signal.SIGINT:
-            return Interrupted("The run was interrupted, and goes on from here.", hint=_RESUMES)
-        return Stopped("The run was stopped, and goes on from here.", hint=_RESUMES)
+            return Interrupted("The run was interrupted. It can be resumed.", hint=_RESUMES)
+        return Stopped("The run was stopped. It can be resumed.", hint=_RESUMES)
 
     def _publish(self, at: StagePlace) -> None:
         for name in PUBLISHED:
@@ -344,7 +344,7 @@ class _Run:
 def _done(lock: Lock, folder: Path, name: str, held: OwnFolder | None = None) -> bool:
     try:
         return place(lock, folder, name, held).done(lock.integrity[name]) is not None
-    except OSError:  # a folder that cannot be opened is told of where it is held
+    except OSError:  # a folder that cannot be opened is reported where it is held
         return False
 
 

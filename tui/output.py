@@ -26,7 +26,7 @@ _OF_WRITING = (errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC)
 _unwritten: list[OSError] = []
 """Why data was lost, where it was."""
 _told_of: set[str] = set()
-"""The errors that were told; each is told once."""
+"""The errors that were printed; each is printed once."""
 
 
 def data(line: str) -> None:
@@ -137,7 +137,7 @@ def _lose(problem: OSError) -> None:
 
 
 def _told(code: object) -> object:
-    """Return an exit code; a text in place of one is told here, not by the interpreter."""
+    """Return an exit code; a text in place of one is printed here, not by the interpreter."""
     if code is None or isinstance(code, int):
         return code
     note(f"error: {code}")

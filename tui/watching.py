@@ -32,9 +32,9 @@ SUPERVISOR_WORDS: dict[Supervision, str] = {
 
 
 class Reader:
-    """Reads a run's events as they come; starts over when the file was begun anew.
+    """Reads a run's events as they come; starts over when the file was replaced.
 
-    What no supervisor can write is told too, as warnings with a negative `seq`: damaged lines,
+    What no supervisor can write is reported too, as warnings with a negative `seq`: damaged lines,
     once with their number, and a supervisor that is stopped, hung or gone.
     """
 

@@ -1,7 +1,7 @@
 """`python -m tests.fuzz.guided READER ...`: inputs that follow what they reach (atheris).
 
 A crash is an exception of a reader that is no TunelockError. Each is kept once, by its place, in
-the folder of `--keep`, and the search goes on. Needs `pip install atheris` (the extra `fuzz`).
+the folder of `--keep`, and the search continues. Needs `pip install atheris` (the extra `fuzz`).
 """
 
 import hashlib

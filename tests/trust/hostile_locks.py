@@ -42,7 +42,7 @@ class Place:
         return run_folder(locks.read(self.lock), self.case / "runs")
 
     def change(self, change: Callable[[dict[str, Any]], object]) -> None:
-        """Change the lock's tables and make its digests anew."""
+        """Change the lock's tables and recompute its digests."""
         tables = tomllib.loads(self.lock.read_text("utf-8"))
         change(tables)
         self.lock.write_text(text_of(tables), "utf-8")

@@ -1,4 +1,4 @@
-"""Damaged event files: what is no event is passed over and said, and a run goes on after it."""
+"""Damaged event files: what is no event is skipped and reported, and a run resumes after it."""
 
 import json
 import os

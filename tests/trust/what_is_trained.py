@@ -1,6 +1,6 @@
 """`python -m tests.trust.what_is_trained`: what is trained is what is read.
 
-For each value change of a lock that `check` takes, digests made anew: what the stages prepare and
+For each value change of a lock that `check` takes, digests recomputed: what the stages prepare and
 load, the settings that the trainer gets, and the sentences that a person reads, each compared with
 the lock. Nothing is trained.
 """

@@ -1,4 +1,4 @@
-"""A valid lock with values changed and its digests made anew, as a stranger would write it.
+"""A valid lock with values changed and its digests recomputed, as a stranger would write it.
 
 The cases go over every key of every lock, tables and lists among them.
 """
