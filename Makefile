@@ -10,6 +10,9 @@ export CMAKE_ARGS := -DLLAVA_BUILD=OFF -DGGML_NATIVE=OFF -DLLAMA_OPENSSL=OFF
 export HF_HUB_OFFLINE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
+# Two processes, each with whole files of tests; in the order that tests/conftest.py gives them.
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
+
 .PHONY: demo test test-all fuzz check format clean
 
 $(VENV)/installed: pyproject.toml planner/constraints.txt
@@ -24,10 +27,10 @@ demo: $(VENV)/installed  ## the whole road on the built-in model, into build/dem
 	$(BIN)/tunelock demo --into build/demo --fresh
 
 test: $(VENV)/installed  ## the tests, without the long journeys
-	$(BIN)/python -m pytest -m "not slow or gpu"
+	$(BIN)/python -m pytest -m "not slow or gpu" $(SIDE_BY_SIDE)
 
 test-all: $(VENV)/installed  ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 fuzz: $(VENV)/installed  ## spoiled files of every kind, in minutes; a table of what came of them
 	$(BIN)/python -m tests.fuzz

@@ -9,6 +9,9 @@ from collections.abc import Generator
 
 import pytest
 
+for _name in ("COLUMNS", "LINES"):  # set by the readline of pytest-xdist's parent process
+    os.environ.pop(_name, None)
+
 GPU = re.compile(r"\bGPUs?\b|\bcards?\b|\bCUDA\b|\bnvidia", re.IGNORECASE)
 """In the reasons of tests that need a GPU, or a machine without one."""
 
@@ -17,6 +20,11 @@ def _must_run(longrepr: object) -> str:
     """Return the reason of a skip that is none of a GPU's; empty for those."""
     reason = str(longrepr[2] if isinstance(longrepr, tuple) else longrepr)
     return "" if GPU.search(reason) else reason
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the journeys first: they are the longest, and no process should end with one alone."""
+    items.sort(key=lambda item: "journeys" not in item.path.parts)
 
 
 @pytest.hookimpl(wrapper=True)
