@@ -8,26 +8,16 @@ not know is a refusal.
 """
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from lockfiles import files, refusal, sense
 from lockfiles import text as toml
 from lockfiles.errors import UsageProblem
-from lockfiles.fields import (
-    FEW_KEYS,
-    Name,
-    Sentence,
-    Sha256,
-    Table,
-    Version,
-    is_data_file_name,
-    keys,
-)
+from lockfiles.fields import Sha256, Table, is_data_file_name
 from lockfiles.forecast import Machine, Prediction, Rejected
 from lockfiles.inputs import (
     Architecture,
@@ -41,24 +31,39 @@ from lockfiles.inputs import (
     Template,
 )
 from lockfiles.stages import Stage
+from lockfiles.tables import REVISION, VERSION, field_names
+from lockfiles.tables import Tables as Tables
 from lockfiles.training import Environment, Exactness, Method, Parallel, Stream, Train
 
 __all__ = [
-    "Architecture", "Data", "DataFile", "Decision", "Environment", "Exactness", "Fix", "Intent",
-    "Lock", "Machine", "Method", "Model", "ModelFile", "Parallel", "Prediction", "Rejected",
-    "Sha256", "Stage", "Stream", "Table", "Template", "Train", "is_data_file_name",
+    "REVISION",
+    "VERSION",
+    "Architecture",
+    "Data",
+    "DataFile",
+    "Decision",
+    "Environment",
+    "Exactness",
+    "Fix",
+    "Intent",
+    "Lock",
+    "Machine",
+    "Method",
+    "Model",
+    "ModelFile",
+    "Parallel",
+    "Prediction",
+    "Rejected",
+    "Sha256",
+    "Stage",
+    "Stream",
+    "Table",
+    "Template",
+    "Train",
+    "field_names",
+    "is_data_file_name",
 ]  # fmt: skip
 
-VERSION = 1
-"""The version that this program writes and reads; a newer one is refused."""
-REVISION = 1
-"""The revision that this program writes; it reads every one up to it.
-
-A revision adds to a version and takes nothing away: a lock of an older one means what it meant.
-One of a newer revision may hold what this program does not know, and is refused. Revision 1
-closes the tables: `exactness.environment` and the settings of each stage hold named keys alone,
-and every text, list and number has bounds.
-"""
 LIMIT_BYTES = 4 * files.MIB
 """The most that a lock has: 10,000 files of a dataset take half of it."""
 
@@ -66,34 +71,8 @@ HEADER = "Written by `tunelock plan run.toml`, which also writes it again. Do no
 _AGAIN = "tunelock plan run.toml"
 
 
-class Lock(Table):
-    """A whole run, in words."""
-
-    version: Annotated[int, Field(ge=1, le=VERSION)]
-    revision: Annotated[int, Field(ge=0, le=REVISION)]
-    requires_runner: str = Field(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4}){1,2}$")
-    """The oldest Tunelock that carries it out."""
-    intent: Intent
-    decision: Decision
-    model: Model
-    template: Template
-    data: list[Data] = Field(min_length=1, max_length=4, fail_fast=True)
-    fix: list[Fix] = Field(default_factory=list, max_length=100, fail_fast=True)
-    """In the order in which it is done; locks from before it was asked mend nothing."""
-    stream: Stream
-    method: Method
-    train: Train
-    parallel: Parallel
-    exactness: Exactness
-    packages: Annotated[dict[Name, Version], FEW_KEYS]
-    machine: Machine
-    prediction: Prediction
-    why: Annotated[dict[Name, Sentence], FEW_KEYS]
-    """The reason of each value that the plan chose, by its dotted name."""
-    rejected: list[Rejected] = Field(max_length=20, fail_fast=True)
-    stage: list[Stage] = Field(min_length=1, max_length=20, fail_fast=True)
-    integrity: Annotated[dict[Name, Sha256], FEW_KEYS]
-    """One digest for each stage, over its settings and its inputs' digests."""
+class Lock(Tables):
+    """A whole run, in words, that agrees with itself."""
 
     @model_validator(mode="after")
     def _agrees(self) -> "Lock":
@@ -102,12 +81,6 @@ class Lock(Table):
                 refusal.CONTRADICTION, "{words}", {"field": field, "words": words}
             )
         return self
-
-
-@cache
-def field_names() -> frozenset[str]:
-    """Return the dotted names of all values of a lock; list items have no index in them."""
-    return frozenset(keys(Lock))
 
 
 def write(lock: Lock) -> str:

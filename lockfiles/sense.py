@@ -4,33 +4,30 @@ Every rule here holds for whatever `plan` writes, and for what it wrote before.
 """
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from lockfiles import known, limits, sense_of_reasons, sense_of_rows
 from lockfiles.sense_of_rows import Contradiction, pinned, shown, unique
 from lockfiles.stages import ORDER
-
-if TYPE_CHECKING:
-    from lockfiles.lock import Lock
+from lockfiles.tables import Tables, field_names
 
 _NEEDED_FILES = ("config.json", "tokenizer.json")
 _MOST_PER_BYTE = 2
 """Elements in a byte of the narrowest type that safetensors stores (4 bits)."""
 
 
-def contradictions(lock: "Lock") -> Iterator[Contradiction]:
+def contradictions(lock: Tables) -> Iterator[Contradiction]:
     """Yield what does not agree in a lock whose values are right one by one."""
     for check in _CHECKS:
         yield from check(lock)
 
 
-def _decision(lock: "Lock") -> Iterator[Contradiction]:
+def _decision(lock: Tables) -> Iterator[Contradiction]:
     found = lock.decision
     if "fine-tuning" not in found.verdict and not found.overridden.strip():
         yield "decision.overridden", "is empty, and the verdict is against fine-tuning"
 
 
-def _model(lock: "Lock") -> Iterator[Contradiction]:
+def _model(lock: Tables) -> Iterator[Contradiction]:
     model = lock.model
     yield from pinned("model", model.source, model.revision, model.commit)
     names = [file.name for file in model.files]
@@ -52,13 +49,13 @@ def _model(lock: "Lock") -> Iterator[Contradiction]:
             return
 
 
-def _template(lock: "Lock") -> Iterator[Contradiction]:
+def _template(lock: Tables) -> Iterator[Contradiction]:
     yield from unique("template.end_ids", lock.template.end_ids)
     if lock.template.pad_id >= lock.model.architecture.vocabulary:
         yield "template.pad_id", "is beyond the model's vocabulary"
 
 
-def _stream(lock: "Lock") -> Iterator[Contradiction]:
+def _stream(lock: Tables) -> Iterator[Contradiction]:
     stream, train = lock.stream, lock.data[0]
     if stream.rows != train.rows:
         yield "stream.rows", "is not the number of the training rows"
@@ -79,7 +76,7 @@ def _stream(lock: "Lock") -> Iterator[Contradiction]:
         yield "stream.scored_tokens", "is more than `stream.tokens`"
 
 
-def _method(lock: "Lock") -> Iterator[Contradiction]:
+def _method(lock: Tables) -> Iterator[Contradiction]:
     method = lock.method
     yield from unique("method.targets", method.targets)
     if method.kind == "full":
@@ -93,7 +90,7 @@ def _method(lock: "Lock") -> Iterator[Contradiction]:
             yield f"method.{name}", f"is empty, and `{method.kind}` needs one"
 
 
-def _train(lock: "Lock") -> Iterator[Contradiction]:
+def _train(lock: Tables) -> Iterator[Contradiction]:
     train, machine = lock.train, lock.machine
     if train.micro_batch * train.accumulation > limits.MOST_EFFECTIVE_BATCH:
         yield (
@@ -106,7 +103,7 @@ def _train(lock: "Lock") -> Iterator[Contradiction]:
         yield "train.dtype", "is for a card, and the machine has none"
 
 
-def _machine(lock: "Lock") -> Iterator[Contradiction]:
+def _machine(lock: Tables) -> Iterator[Contradiction]:
     machine, named = lock.machine, bool(lock.machine.accelerator or lock.machine.capability)
     if machine.kind == "cpu" and (named or machine.count):
         yield "machine.kind", "is `cpu`, and a card is named"
@@ -116,12 +113,12 @@ def _machine(lock: "Lock") -> Iterator[Contradiction]:
         yield "exactness.environment.PYTORCH_ALLOC_CONF", "is for a card, and the machine has none"
 
 
-def _packages(lock: "Lock") -> Iterator[Contradiction]:
+def _packages(lock: Tables) -> Iterator[Contradiction]:
     if set(lock.packages) != known.PACKAGES:
         yield "packages", f"must have exactly {shown(sorted(known.PACKAGES))}"
 
 
-def _prediction(lock: "Lock") -> Iterator[Contradiction]:
+def _prediction(lock: Tables) -> Iterator[Contradiction]:
     parts = lock.prediction.components
     if any(size < 0 for name, size in parts.items() if name != known.UNEXPLAINED):
         yield "prediction.components", "has a size below 0"
@@ -129,7 +126,7 @@ def _prediction(lock: "Lock") -> Iterator[Contradiction]:
         yield "prediction.components", "does not add up to `prediction.peak_bytes`"
 
 
-def _stages(lock: "Lock") -> Iterator[Contradiction]:
+def _stages(lock: Tables) -> Iterator[Contradiction]:
     names = [stage.name for stage in lock.stage]
     yield from unique("stage", names)
     if names != [name for name in ORDER if name in names]:
@@ -146,7 +143,7 @@ def _stages(lock: "Lock") -> Iterator[Contradiction]:
     yield from _measured(lock)
 
 
-def _measured(lock: "Lock") -> Iterator[Contradiction]:
+def _measured(lock: Tables) -> Iterator[Contradiction]:
     """Every stage that shows held-out rows reads those of one split, the test's where it is."""
     splits = {part.split for part in lock.data}
     held = next((name for name in ("test", "validation") if name in splits), "")
@@ -162,15 +159,13 @@ def _measured(lock: "Lock") -> Iterator[Contradiction]:
         yield from unique(f"{key}.levels", stage.settings.get("levels", ()))
 
 
-def _why(lock: "Lock") -> Iterator[Contradiction]:
-    from lockfiles.lock import field_names
-
+def _why(lock: Tables) -> Iterator[Contradiction]:
     unknown = set(lock.why) - field_names()
     if unknown:
         yield f"why.{min(unknown)}", "is the reason of a value that a lock does not have"
 
 
-_CHECKS: tuple[Callable[["Lock"], Iterator[Contradiction]], ...] = (
+_CHECKS: tuple[Callable[[Tables], Iterator[Contradiction]], ...] = (
     _decision, sense_of_rows.data, sense_of_rows.fix, _model, _template, _stream, _method, _train,
     _machine, _packages, _prediction, _stages, _why, sense_of_reasons.reasons,
 )  # fmt: skip

@@ -6,27 +6,25 @@ it must not say another value than the lock has.
 
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from lockfiles.lock import Lock
+from lockfiles.tables import Tables
 
 Contradiction = tuple[str, str]
 """The field that is wrong, dotted, and words to follow it."""
-Said = Callable[["Lock"], object]
+Said = Callable[[Tables], object]
 """What the groups of a pattern must say, as text; one value, or several as a tuple."""
 
 
 _METHODS = {"lora": "LoRA", "qlora": "QLoRA", "full": "Full fine-tuning"}
 
 
-def steps(lock: "Lock") -> int:
+def steps(lock: Tables) -> int:
     """Return the optimizer steps of the whole run."""
     batches = -(-lock.stream.rows // lock.train.micro_batch)
     return -(-batches // lock.train.accumulation) * lock.train.epochs
 
 
-def _rate(lock: "Lock") -> str:
+def _rate(lock: Tables) -> str:
     """Return the learning rate as reasons write it: `2e-4`."""
     number, _, power = f"{lock.train.learning_rate:e}".partition("e")
     return f"{float(number):g}e{int(power)}"
@@ -63,7 +61,7 @@ _FORMS: tuple[tuple[str, str, Said], ...] = (
 how the sentence begins, and what it must say. A sentence of another form names none."""
 
 
-def _batch(lock: "Lock") -> object:
+def _batch(lock: Tables) -> object:
     return lock.train.micro_batch if lock.train.accumulation == 1 else None
 
 
@@ -71,7 +69,7 @@ def _off(checkpointing: bool) -> object:
     return None if checkpointing else "It fits without"
 
 
-def reasons(lock: "Lock") -> Iterator[Contradiction]:
+def reasons(lock: Tables) -> Iterator[Contradiction]:
     """Yield the reasons that say another value than the lock has."""
     for key, pattern, wanted in _FORMS:
         found = re.match(pattern, lock.why.get(key, ""))

@@ -1,20 +1,17 @@
 """Whether what a lock says of its rows agrees; a part of `lockfiles.sense`."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from lockfiles import known, limits
-
-if TYPE_CHECKING:
-    from lockfiles.inputs import Data
-    from lockfiles.lock import Lock
+from lockfiles.inputs import Data
+from lockfiles.tables import Tables
 
 Contradiction = tuple[str, str]
 """The field that is wrong, dotted, and words to follow it."""
 _SPLITS = ("train", "validation", "test", "general")
 
 
-def data(lock: "Lock") -> Iterator[Contradiction]:
+def data(lock: Tables) -> Iterator[Contradiction]:
     """Yield what does not agree in the splits."""
     splits = [part.split for part in lock.data]
     yield from unique("data", splits)
@@ -85,7 +82,7 @@ def _held_out(data: list["Data"]) -> Iterator[Contradiction]:
             )
 
 
-def fix(lock: "Lock") -> Iterator[Contradiction]:
+def fix(lock: Tables) -> Iterator[Contradiction]:
     """Yield what does not agree in the steps that mend them."""
     yield from unique("fix", [(step.source, step.step, step.what) for step in lock.fix])
     for index, step in enumerate(lock.fix):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, product
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from lockfiles.errors import DoesNotFit, UsageProblem
 from planner import targets
@@ -13,12 +13,8 @@ from planner.machine import MachineFacts
 from planner.memory import estimate
 from planner.memory.habits import habits
 from planner.models import ModelFacts
-from planner.profile import Profile
-
-if TYPE_CHECKING:
-    from planner.rehearsal import Rehearsal
-
-Kind = Literal["lora", "qlora", "full"]
+from planner.profile import Kind, Profile
+from planner.rehearsal import Rehearsal
 
 AUTOCAST = True
 """Whether the trainer computes float32 adapters in bfloat16 (its `bf16`)."""

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from planner import ranking
-from planner.candidates import Candidates, Kind, counted
+from planner.candidates import Candidates, counted
 from planner.interview.answers import Answers
 from planner.machine import MachineFacts
 from planner.memory import Estimate, estimate
 from planner.models import ModelFacts
-from planner.profile import Profile
+from planner.profile import Kind, Profile
 from planner.reasons import Alternative, nothing_fits, rejected, why
 
 if TYPE_CHECKING:

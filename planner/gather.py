@@ -36,6 +36,7 @@ from planner.hub_data.resolve import HubSplit
 from planner.interview.answers import Answers
 from planner.machine import MachineFacts
 from planner.models import ModelFacts
+from planner.probes.probe import probe
 from planner.special import SpecialTokens, special_tokens
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def hub_folder(repo: str, revision: str) -> Path:
 def machine_facts(answers: Answers, folder: Path) -> MachineFacts:
     """Return the machine to plan for: saved facts where the answers name some, else this one."""
     saved = answers.text("machine.facts")
-    return machines.load(folder / at_home(saved)) if saved else machines.probe(folder)
+    return machines.load(folder / at_home(saved)) if saved else probe(folder)
 
 
 Fetched = Mapping[SplitName, tuple[HubSplit, Path]]

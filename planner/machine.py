@@ -1,18 +1,14 @@
-"""What this machine has: cards, memory and disk, read without a training stack."""
+"""What a machine has: cards, memory and disk, as values that can be saved and read again."""
 
 import json
 import re
-import shutil
 from dataclasses import MISSING, Field, asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from lockfiles import files, limits, text
 from lockfiles.errors import UsageProblem
 from lockfiles.harmless import is_harmless
-
-if TYPE_CHECKING:
-    from planner.probes.host import Host
 
 HALF_GIB = 1 << 29
 LIMIT_BYTES = 4 * files.MIB
@@ -165,34 +161,3 @@ def _problem(name: str, value: Any) -> str | None:
 
 def _type(field: Field[Any]) -> type:
     return list if field.name in ("gpus", "holders") else int if field.type is int else str
-
-
-def probe(disk: Path, host: "Host | None" = None) -> MachineFacts:
-    """Read this machine, or the one that `host` shows; without a driver it has no cards.
-
-    `disk` is a folder on the disk whose free space counts. Raises UsageProblem where the main
-    memory cannot be read.
-    """
-    from planner.probes import amd, apple, cgroups, memory, nvidia, processor
-    from planner.probes.found import Found
-    from planner.probes.host import Host
-
-    host = host or Host()
-    found = nvidia.cards(host)
-    if not found.gpus:
-        other = amd.cards(host)
-        problem = " ".join(filter(None, (found.problem, other.problem)))
-        found = Found(other.gpus, other.driver or found.driver, problem)
-    total, free = memory.usable(host)
-    return MachineFacts(
-        kind="cuda" if found.gpus else "cpu",
-        gpus=found.gpus,
-        cpu_cores=cgroups.cores(host),
-        ram_bytes=total,
-        ram_free_bytes=free,
-        disk_free_bytes=shutil.disk_usage(disk).free,
-        driver=found.driver,
-        processor=processor.name(host),
-        metal_bytes=apple.metal_bytes(host, total),
-        problem=found.problem,
-    )

@@ -9,12 +9,12 @@ from planner.catalogue import Accelerator
 from planner.choose import Choice
 from planner.disk import disk_bytes
 from planner.duration import Duration, Schedule, by_tokens, duration, seconds_of_step
-from planner.fit.machines import accelerator
 from planner.gather import PlanFacts
 from planner.interview.answers import Answers
 from planner.memory import ESTIMATOR
 from planner.rehearsal import ESTIMATOR as MEASURED
-from planner.rehearsal import Rehearsal
+from planner.rehearsal import Rehearsal, host_seconds
+from planner.speed.host import accelerator
 
 HOUR = 3600
 UNEXPLAINED = "beside the estimate"
@@ -33,7 +33,7 @@ class Predicted:
 
 def predict(choice: Choice, answers: Answers, facts: PlanFacts, evaluate_steps: int) -> Predicted:
     """Return what a plan takes that is evaluated every `evaluate_steps` steps."""
-    card = accelerator(counted(answers, facts.machine), facts.rehearsal)
+    card = accelerator(counted(answers, facts.machine), host_seconds(facts.rehearsal))
     schedule = _schedule(choice, answers, facts, evaluate_steps)
     found = duration(facts.model, choice.profile, card, schedule)
     rehearsed = _rehearsed(choice, facts)

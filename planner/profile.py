@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+Kind = Literal["lora", "qlora", "full"]
+"""What is trained: adapters, adapters on 4-bit weights, or all weights."""
 Bias = Literal["none", "lora_only", "all"]
 """Biases trained beside adapters: none, those of the adapted layers, or the whole model's."""
 
@@ -13,7 +15,7 @@ class Profile:
 
     device: Literal["cpu", "cuda"]
     """Where training runs."""
-    method: Literal["lora", "qlora", "full"]
+    method: Kind
     """What is trained."""
     rank: int
     """Adapter rank; 0 for full."""

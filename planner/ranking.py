@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from planner.candidates import Candidates, Kind
+from planner.candidates import Candidates
 from planner.duration import Schedule, duration
-from planner.fit.machines import accelerator
-from planner.profile import Profile
+from planner.profile import Kind, Profile
+from planner.rehearsal import host_seconds
+from planner.speed.host import accelerator
 
 SAMPLE_ROWS = 512
 """Rows by which plans are compared."""
@@ -68,7 +69,7 @@ def slower(other: float | None, chosen: float | None) -> str:
 def seconds(candidates: Candidates, plan: Profile) -> float | None:
     """Return how long a sample of the rows takes; None where the device's speed is not known."""
     if plan not in candidates.timed:
-        card = accelerator(candidates.machine, candidates.rehearsal)
+        card = accelerator(candidates.machine, host_seconds(candidates.rehearsal))
         found = duration(candidates.model, plan, card, _sample(candidates, plan))
         candidates.timed[plan] = found.seconds if found else None
     return candidates.timed[plan]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from lockfiles.errors import DoesNotFit
 from planner import targets
 from planner.busy import taken
-from planner.candidates import CPU_BATCH_TOKENS, Candidates, Kind
-from planner.profile import Profile
+from planner.candidates import CPU_BATCH_TOKENS, Candidates
+from planner.profile import Kind, Profile
 from planner.ranking import fastest_of, seconds, slower
 
 _YOURS = "You set it."

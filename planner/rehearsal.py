@@ -223,3 +223,8 @@ def load(path: Path) -> Rehearsal:
         found = refusal.fault(problem, Rehearsal)
         what = f"`{found.key}` {found.words}" if found.key else found.words
         raise UsageProblem(f"`{path}` is no rehearsal: {what}.", hint=_AGAIN) from None
+
+
+def host_seconds(rehearsal: Rehearsal | None) -> float:
+    """Return what a step of the host's model took on the machine; 0 where it was not measured."""
+    return rehearsal.measured.host_seconds if rehearsal else 0.0

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import RunFailed, UsageProblem
+from lockfiles.lock import Lock
 from runner import reports
 from runner.holders import INUSE, holder_alive, identity
 from runner.safe_folder import OwnFolder, not_ours
@@ -264,3 +265,9 @@ def check_names(folder: OwnFolder) -> None:
     found = folder.found(STAGES)
     if found is not None and not stat.S_ISDIR(found.st_mode):
         raise not_ours(folder.path / STAGES, "is no folder")
+
+
+def place(lock: Lock, run: Path, stage: str, held: OwnFolder | None = None) -> StagePlace:
+    """Return where a stage of a run works and stands; `held` is the run's folder, open."""
+    names = [str(one.name) for one in lock.stage]
+    return StagePlace(names.index(stage) + 1, stage, run / STAGES, held)

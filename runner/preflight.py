@@ -6,20 +6,25 @@ Light: no torch, and of the stages' packages only their metadata.
 import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from lockfiles.compare import Difference
 from lockfiles.errors import DoesNotFit, UsageProblem
 from lockfiles.harmless import one_line
 from lockfiles.lock import Lock, Stage
 from planner import machine
 from planner.busy import taken
 from planner.candidates import whole_card_bytes
+from planner.probes.probe import probe
+from runner.packages import (
+    check_training_packages,
+    gguf_can_answer,
+    package_differences,
+    packages_found,
+)
+from runner.stages.convertible import check_exports
 from runner.verify import model_of
 
-TRAINING = ("accelerate", "datasets", "peft", "torch", "transformers", "trl")
 HELD_OUT = ("test", "validation")
 """The splits that training never saw."""
 MOST_THREADS, MOST_THREADS_PER_CORE = 256, 16
@@ -27,20 +32,6 @@ MOST_THREADS, MOST_THREADS_PER_CORE = 256, 16
 cores wait for each other, and training does not go on."""
 _GIB = 1 << 30
 _GB = 1e9
-
-
-def packages_found(lock: Lock) -> dict[str, str]:
-    """Return the installed version of each package that the lock names; empty where missing."""
-    return {name: _installed(name) for name in lock.packages}
-
-
-def package_differences(lock: Lock, found: Mapping[str, str]) -> list[Difference]:
-    """Return the packages that are installed in another version than was locked."""
-    return [
-        Difference(f"packages.{name}", locked, found[name], "changes weights")
-        for name, locked in lock.packages.items()
-        if found[name] and found[name] != locked
-    ]
 
 
 @dataclass(frozen=True)
@@ -96,19 +87,6 @@ def check_rows(lock: Lock, stage: Stage) -> None:
         )
 
 
-def check_exports(lock: Lock, model: Path) -> None:
-    """Raise UsageProblem where the base model in a folder has what no GGUF file can hold.
-
-    The folder's files are those of the lock. Its configuration and tokenizer are read as the
-    export will read them of the tuned model.
-    """
-    if not any(stage.name == "gguf" for stage in lock.stage):
-        return
-    from runner.stages.gguf.convert import check_convertible
-
-    check_convertible(model)
-
-
 def check_disk(lock: Lock, runs: Path) -> None:
     """Raise DoesNotFit where the disk has less room than the run will take."""
     place = next(
@@ -120,29 +98,6 @@ def check_disk(lock: Lock, runs: Path) -> None:
             f"The run takes {lock.prediction.disk_bytes / _GB:.2f} GB of disk, and `{place}` has "
             f"{free / _GB:.2f} GB free.",
             hint="tunelock run run.lock --runs DIR, on a disk with room",
-        )
-
-
-def gguf_can_answer() -> bool:
-    """Return whether llama.cpp is here, to quantise below q8_0 and to run the files."""
-    return find_spec("llama_cpp") is not None
-
-
-def _installed(name: str) -> str:
-    try:
-        return version(name).partition("+")[0]
-    except PackageNotFoundError:
-        return ""
-
-
-def check_training_packages(lock: Lock) -> None:
-    """Raise UsageProblem where a package is missing that the training of a lock needs."""
-    needed = (*TRAINING, *(["bitsandbytes"] if lock.method.kind == "qlora" else []))
-    missing = [name for name in needed if not _installed(name)]
-    if missing:
-        raise UsageProblem(
-            f"Training needs {', '.join(f'`{name}`' for name in missing)}, not installed here.",
-            hint="pip install 'tunelock[train]'; `tunelock doctor` names the right torch",
         )
 
 
@@ -159,7 +114,7 @@ def check_kind(lock: Lock, facts: machine.MachineFacts) -> None:
 def check_device(lock: Lock) -> None:
     """Raise DoesNotFit where the machine has no such device, or too little for the run: cores for
     its threads, free memory."""
-    facts = machine.probe(Path("/"))
+    facts = probe(Path("/"))
     check_kind(lock, facts)
     _check_threads(lock, facts)
     if lock.machine.kind == "cuda":

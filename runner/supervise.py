@@ -18,7 +18,7 @@ from lockfiles import lock as locks
 from lockfiles import receipt, text
 from lockfiles.errors import Interrupted, RunFailed, Stopped, TunelockError, UsageProblem
 from lockfiles.lock import Lock
-from runner import launch, places, preflight, verify
+from runner import launch, packages, places, preflight, verify
 from runner.environment import environment
 from runner.events import Writer, read
 from runner.folder import (
@@ -31,10 +31,10 @@ from runner.folder import (
     StagePlace,
     check_names,
     looked_at,
+    place,
 )
 from runner.heartbeat import heartbeat
 from runner.launch import LIMITS, Limits
-from runner.road.context import place
 from runner.safe_folder import OwnFolder
 
 _REPORT = "report.json"
@@ -334,8 +334,8 @@ class _Run:
             self.writer.append("run", "warning", told)
 
     def _note_packages(self) -> None:
-        found = preflight.packages_found(self.lock)
-        for one in preflight.package_differences(self.lock, found):
+        found = packages.packages_found(self.lock)
+        for one in packages.package_differences(self.lock, found):
             name = one.field.partition(".")[2]
             sentence = f"`{name}` {one.found} is installed, and {one.locked} was planned for"
             self.writer.append("run", "warning", {"text": sentence})

@@ -34,8 +34,8 @@ from runner import places as inputs
 from runner import view
 from runner.differing import SHOWN, differing, refuse
 from runner.model_facts import differing_facts
-from runner.rehearse.lock import model_of as shape_of
-from runner.rehearse.lock import profile_of
+from runner.setup_of_lock import model_of as shape_of
+from runner.setup_of_lock import profile_of
 from runner.view import View
 
 __all__ = ["SHOWN", "Told", "check_model", "corpus_of", "model_of", "refuse", "template_of"]

@@ -6,12 +6,11 @@ from pathlib import Path
 from lockfiles import lock as locks
 from lockfiles.errors import TunelockError
 from planner.interview.questions import BY_KEY
-from tui import output, planning
+from tui import output, plan_text
 from tui.folding import all_folded
 from tui.prompts import ask
 from tui.telling import Telling
 from tui.wizard import finish, pages, store
-from tui.wizard.app import first_draft
 from tui.wizard.draft import STEPS
 from tui.wizard.facts import Facts
 from tui.wizard.panels import goal
@@ -48,7 +47,7 @@ class _Interview:
 
     def __init__(self, folder: Path, out: str) -> None:
         self.folder, self.out, self.facts = folder, out, Facts(folder)
-        self.draft = store.restore(folder, out) or first_draft(folder, out)
+        self.draft = store.restore(folder, out) or store.first_draft(folder, out)
 
     def whole(self) -> WizardResult:
         """Ask step by step and write what comes of it."""
@@ -115,5 +114,5 @@ class _Interview:
         output.notes(["", "== The plan =="])
         result = finish.write(self.draft.values, self.facts, self.out, "written")
         assert result.run_lock is not None
-        output.notes(planning.page(locks.read(result.run_lock)))
+        output.notes(plan_text.page(locks.read(result.run_lock)))
         return result

@@ -6,7 +6,7 @@ from pathlib import Path
 from lockfiles import lock as locks
 from lockfiles import receipt as receipts
 from lockfiles.harmless import escaped
-from runner.road.context import place
+from runner.folder import place
 from tui.units import batch, memory, size
 
 _COLUMNS = 100

@@ -5,10 +5,12 @@ lies in main memory travels slowest (DeepSpeed's documentation of ZeRO and of of
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
-from planner.candidates import Kind
-from planner.fit.wish import ZERO_STAGES, Offload, Parallel, Wish
+from planner.profile import Kind
 
+Parallel = Literal["single", "ddp", "zero1", "zero2", "zero3", "fsdp2"]
+Offload = Literal["none", "optimizer", "all"]
 Layout = tuple[Parallel, Offload]
 
 NAMES: Mapping[Parallel, str] = {
@@ -16,32 +18,37 @@ NAMES: Mapping[Parallel, str] = {
     "zero3": "ZeRO stage 3", "fsdp2": "FSDP2",
 }  # fmt: skip
 """Each way to share the work in words."""
+ZERO_STAGES: Mapping[Parallel, int] = {"zero1": 1, "zero2": 2, "zero3": 3, "fsdp2": 3}
+"""What cards share: the optimizer's states; from 2 on gradients too; from 3 on weights too."""
 
 _SEVERAL: tuple[Parallel, ...] = ("ddp", "zero1", "zero2", "zero3")
 _OFFLOADED_FROM: Mapping[Offload, int] = {"none": 0, "optimizer": 1, "all": 3}
 """Least stage of ZeRO that can keep this in main memory."""
 
 
-def layouts(wish: Wish, ranks: int) -> tuple[Layout, ...]:
-    """Return the layouts of `ranks` cards that a wish allows, what costs least time first."""
-    offloads: tuple[Offload, ...] = ("none", "optimizer", "all")
-    offloads = (wish.offload,) if wish.offload else offloads
+def layouts(
+    ranks: int, parallel: Parallel | None = None, offload: Offload | None = None
+) -> tuple[Layout, ...]:
+    """Return the layouts of `ranks` cards, what costs least time first; all, or those asked for."""
+    offloads: tuple[Offload, ...] = (offload,) if offload else ("none", "optimizer", "all")
     return tuple(
-        (parallel, offload)
-        for offload in offloads
-        for parallel in _parallels(wish, ranks)
-        if ZERO_STAGES.get(parallel, 0) >= _OFFLOADED_FROM[offload]
+        (shared, kept)
+        for kept in offloads
+        for shared in _parallels(ranks, parallel, offload)
+        if ZERO_STAGES.get(shared, 0) >= _OFFLOADED_FROM[kept]
     )
 
 
-def _parallels(wish: Wish, ranks: int) -> tuple[Parallel, ...]:
-    if wish.parallel:
-        return ("single" if wish.parallel == "ddp" and ranks == 1 else wish.parallel,)
+def _parallels(
+    ranks: int, parallel: Parallel | None, offload: Offload | None
+) -> tuple[Parallel, ...]:
+    if parallel:
+        return ("single" if parallel == "ddp" and ranks == 1 else parallel,)
     if ranks > 1:
         return _SEVERAL
-    return ("single",) if wish.offload in (None, "none") else ("zero2", "zero3")
+    return ("single",) if offload in (None, "none") else ("zero2", "zero3")
 
 
-def may_offload(method: Kind, offload: Offload, wish: Wish) -> bool:
-    """Return whether a method may keep this in main memory: 4-bit weights only where it is set."""
-    return method != "qlora" or offload != "all" or wish.offload == "all"
+def may_offload(method: Kind, offload: Offload, asked: Offload | None) -> bool:
+    """Return whether a method may keep this in main memory: 4-bit weights only where asked for."""
+    return method != "qlora" or offload != "all" or asked == "all"

@@ -1,17 +1,12 @@
 """The machine of `tunelock fit`: this one, a card by its name, or a card of some memory."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lockfiles.errors import UsageProblem
 from planner.catalogue import Accelerator, find_accelerator
-from planner.machine import Gpu, MachineFacts, probe
+from planner.machine import Gpu, MachineFacts
 from planner.probes.apple import working_set
-from planner.speed import host
-
-if TYPE_CHECKING:
-    from planner.rehearsal import Rehearsal
+from planner.probes.probe import probe
 
 GIB = 1 << 30
 
@@ -68,16 +63,3 @@ def sized(gib: float) -> MachineFacts:
 def _elsewhere(gpus: tuple[Gpu, ...]) -> MachineFacts:
     """Return a machine of which only the cards are known."""
     return MachineFacts("cuda", gpus, 1, 0, 0, 0, "")
-
-
-def accelerator(machine: MachineFacts, rehearsal: "Rehearsal | None" = None) -> Accelerator | None:
-    """Return what the catalogue knows of a machine's cards, or None.
-
-    How fast their host is, a rehearsal on the machine tells.
-    """
-    try:
-        found = find_accelerator(machine.gpus[0].name) if machine.gpus else None
-    except UsageProblem:
-        return None
-    seconds = rehearsal.measured.host_seconds if rehearsal else 0.0
-    return replace(found, host=host.slowness(seconds, found)) if found and seconds else found

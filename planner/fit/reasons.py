@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping
 
 from planner.busy import taken
-from planner.candidates import Kind
 from planner.fit import layouts
 from planner.fit.search import Search
 from planner.fit.ways import MEASURED, longest_row, way_out
 from planner.fit.wish import Plan
-from planner.profile import Profile
+from planner.profile import Kind, Profile
 from planner.ranking import slower
 from planner.reasons import gib
 from planner.speed import MEASURED_CARDS, basis

@@ -17,20 +17,19 @@ from planner.candidates import (
     CPU_MARGIN,
     NF4_BLOCK,
     RANKS,
-    Kind,
     budget,
     no_qlora,
 )
 from planner.catalogue import Accelerator
-from planner.fit.layouts import Layout, layouts, may_offload
-from planner.fit.machines import accelerator
+from planner.fit.layouts import Layout, Offload, Parallel, layouts, may_offload
 from planner.fit.models import FitModel
-from planner.fit.wish import Offload, Optimizer, Parallel, Plan, Wish
+from planner.fit.wish import Optimizer, Plan, Wish
 from planner.machine import MachineFacts
 from planner.memory import estimate
-from planner.profile import Profile
+from planner.profile import Kind, Profile
 from planner.ranking import fastest
 from planner.speed import step_seconds
+from planner.speed.host import accelerator
 from planner.targets import preset
 
 LENGTH = 2048
@@ -97,11 +96,11 @@ class Search:
     def layouts(self) -> tuple[Layout, ...]:
         """How the cards may share the work, what costs least time first; empty where no way
         does what is set."""
-        return layouts(self.wish, self.ranks)
+        return layouts(self.ranks, self.wish.parallel, self.wish.offload)
 
     def layouts_of(self, method: Kind) -> tuple[Layout, ...]:
         """Return those of the layouts that a method may choose."""
-        return tuple(at for at in self.layouts if may_offload(method, at[1], self.wish))
+        return tuple(at for at in self.layouts if may_offload(method, at[1], self.wish.offload))
 
     @cached_property
     def checkpointings(self) -> tuple[bool, ...]:

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
-from planner.candidates import Kind
 from planner.catalogue import Accelerator, accelerators
-from planner.fit.layouts import may_offload
-from planner.fit.machines import accelerator, cards
+from planner.fit.layouts import Offload, may_offload
+from planner.fit.machines import cards
 from planner.fit.search import Search
-from planner.fit.wish import Offload, Plan
+from planner.fit.wish import Plan
+from planner.profile import Kind
 from planner.reasons import gib
+from planner.speed.host import accelerator
 
 MEASURED = "NVIDIA"
 """The maker of the cards that the estimate was measured on."""
@@ -77,7 +78,7 @@ def _methods(search: Search) -> Iterator[_Change]:
 def _offloads(search: Search, plan: Plan) -> Iterator[_Change]:
     for offload in () if search.wish.offload or not search.machine.gpus else _OFFLOADS:
         elsewhere = replace(search, wish=replace(search.wish, offload=offload))
-        if elsewhere.layouts and may_offload(plan.profile.method, offload, search.wish):
+        if elsewhere.layouts and may_offload(plan.profile.method, offload, search.wish.offload):
             found = elsewhere.best(plan.profile.method)
             room = gib(search.ranks * found.estimate.host_bytes)
             yield f"`--offload {offload}` in {room} of main memory", found

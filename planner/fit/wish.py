@@ -3,17 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from planner.candidates import CUDA_CONTEXT_BYTES, CUDA_RESERVE, Kind
+from planner.candidates import CUDA_CONTEXT_BYTES, CUDA_RESERVE
+from planner.fit.layouts import ZERO_STAGES, Offload, Parallel
 from planner.memory import Estimate
-from planner.profile import Profile
+from planner.profile import Kind, Profile
 
 Objective = Literal["sft", "dpo", "reward"]
 Optimizer = Literal["adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit"]
-Parallel = Literal["single", "ddp", "zero1", "zero2", "zero3", "fsdp2"]
-Offload = Literal["none", "optimizer", "all"]
-
-ZERO_STAGES: dict[Parallel, int] = {"zero1": 1, "zero2": 2, "zero3": 3, "fsdp2": 3}
-"""What cards share: the optimizer's states; from 2 on gradients too; from 3 on weights too."""
 
 
 @dataclass(frozen=True)

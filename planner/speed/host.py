@@ -5,10 +5,13 @@ sooner, the host's speed is the step's, and hosts of one kind of card differ by 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from lockfiles.errors import UsageProblem
 from planner.architecture import architecture
+from planner.catalogue import Accelerator, find_accelerator
+from planner.machine import MachineFacts
 from planner.models import Architecture
 from planner.parameters import parameter_count
 from planner.profile import Profile
@@ -59,3 +62,16 @@ def slowness(measured_seconds: float, card: Rated) -> float:
     shape = architecture(CONFIG, "host")
     expected = step_seconds(_Model(shape, parameter_count(shape)), PROFILE, card, 1)
     return measured_seconds / expected if expected else 1.0
+
+
+def accelerator(machine: MachineFacts, host_seconds: float = 0.0) -> Accelerator | None:
+    """Return what the catalogue knows of a machine's cards, or None.
+
+    `host_seconds` is what a rehearsal on the machine measured of its host; 0 where there is none.
+    """
+    try:
+        found = find_accelerator(machine.gpus[0].name) if machine.gpus else None
+    except UsageProblem:
+        return None
+    known = found and host_seconds
+    return replace(found, host=slowness(host_seconds, found)) if found and known else found

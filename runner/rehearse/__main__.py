@@ -27,7 +27,7 @@ def main(job: Path) -> None:
     """Print what was measured, as JSON."""
     warnings.simplefilter("ignore")
     from runner.rehearse.measure import measure
-    from runner.road.train import keep_to
+    from runner.stages.determinism import keep_to
 
     asked = json.loads(job.read_text(encoding="utf-8"))
     keep_to(asked["exactness"]["threads"], exact=asked["exactness"]["exact"])

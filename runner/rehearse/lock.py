@@ -4,16 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from lockfiles.lock import Lock
-from planner.architecture import of_lock
 from planner.batches import packed
-from planner.candidates import AUTOCAST
 from planner.data.corpus import Corpus
 from planner.data.encode import Encoded
 from planner.data.order import epoch_order
 from planner.data.part import Part
-from planner.models import ModelFacts
-from planner.profile import Profile
 from runner.rehearse.case import Case
+from runner.setup_of_lock import profile_of
 
 ACCUMULATION = 2
 """Micro-batches of a rehearsed step, at most: from the second one on gradients stand."""
@@ -23,37 +20,6 @@ SHORT_STEPS = 4
 """The same where a step is short, so that the median is of more of them."""
 SHORT_FLOPS = 1e13
 """Floating-point operations up to which a step is short: at most seconds on any device."""
-
-
-def profile_of(lock: Lock, longest: int, padded: bool) -> Profile:
-    """Return a lock's plan for rows of at most `longest` tokens.
-
-    `padded` says whether rows of a micro-batch differ in length.
-    """
-    method, train = lock.method, lock.train
-    return Profile(
-        device=lock.machine.kind,
-        method=method.kind,
-        rank=method.rank,
-        targets=tuple(method.targets),
-        bias=method.bias,
-        length=longest,
-        micro_batch=train.micro_batch,
-        checkpointing=train.checkpointing,
-        dtype=train.dtype,
-        dropout=method.dropout,
-        padded=padded,
-        packing=lock.stream.packing,
-        autocast=AUTOCAST and train.dtype == "bfloat16",
-        fused=train.optimizer == "adamw_torch_fused",
-        accumulates=train.accumulation > 1,
-    )
-
-
-def model_of(lock: Lock) -> ModelFacts:
-    """Return what a lock knows of its model, without its files."""
-    model = lock.model
-    return ModelFacts(model.source, (), of_lock(model), model.parameters, model.dtype)
 
 
 def longest_batch(lengths: Sequence[int], lock: Lock) -> list[int]:

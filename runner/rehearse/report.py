@@ -8,14 +8,14 @@ from lockfiles.errors import DoesNotFit
 from lockfiles.lock import Lock, Machine
 from planner.candidates import whole_card_bytes
 from planner.duration import seconds_of_step
-from planner.fit.machines import accelerator
 from planner.machine import MachineFacts
 from planner.memory import estimate
-from planner.rehearsal import Measured, Place, Rehearsal, Rehearsed
-from runner import preflight
+from planner.rehearsal import Measured, Place, Rehearsal, Rehearsed, host_seconds
+from planner.speed.host import accelerator
+from runner import packages
 from runner.rehearse.case import Case
-from runner.rehearse.lock import model_of
 from runner.rehearse.rows import made_up
+from runner.setup_of_lock import model_of
 
 DIFFERS = 0.03
 """The difference from which on a report says that measured and predicted disagree."""
@@ -53,7 +53,7 @@ def report(lock: Lock, case: Case, measured: Measured, machine: MachineFacts) ->
     model = model_of(lock)
     found = _rehearsal(lock, case, measured, machine)
     ran = found.case
-    card = accelerator(machine, found) if lock.machine.kind == "cuda" else None
+    card = accelerator(machine, host_seconds(found)) if lock.machine.kind == "cuda" else None
     phases = estimate(model, case.profile).phases
     return Report(
         found=found,
@@ -74,7 +74,7 @@ def _rehearsal(lock: Lock, case: Case, measured: Measured, machine: MachineFacts
         model=asdict(shape),
         parameters=lock.model.parameters,
         machine=_place(lock, machine),
-        packages=preflight.packages_found(lock),
+        packages=packages.packages_found(lock),
         case=Rehearsed(
             profile=case.profile,
             accumulation=case.accumulation,

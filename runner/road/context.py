@@ -10,7 +10,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.lock import Lock
 from planner.data.names import SplitName
 from runner.download import cached
-from runner.folder import LOCK, STAGES, StagePlace
+from runner.folder import LOCK, place
 from runner.heartbeat import BEAT_SECONDS
 from runner.line import Line
 from runner.safe_folder import OwnFolder
@@ -93,12 +93,6 @@ class Context:
         if "merge" in self.lock.integrity:
             return self.result("merge") / "model"
         return self.result("train") / "result"
-
-
-def place(run_lock: Lock, run: Path, stage: str, held: OwnFolder | None = None) -> StagePlace:
-    """Return where a stage of a run works and stands; `held` is the run's folder, open."""
-    names = [str(one.name) for one in run_lock.stage]
-    return StagePlace(names.index(stage) + 1, stage, run / STAGES, held)
 
 
 def read(job: Path) -> Context:

@@ -14,8 +14,8 @@ from runner import verify
 from runner.road.context import Context
 from runner.road.made import left
 from runner.road.rows import picked, prepared, shown, wanted
-from runner.road.train import use_threads
 from runner.stages import sft
+from runner.stages.determinism import use_threads
 from runner.stages.evaluate import Question, evaluate
 from runner.view import View
 

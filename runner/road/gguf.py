@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import verify
-from runner.preflight import gguf_can_answer
+from runner.packages import gguf_can_answer
 from runner.road.context import Context
 from runner.road.made import left
 from runner.road.rows import picked, prepared, shown, wanted

@@ -7,7 +7,7 @@ from lockfiles import digest
 from runner import verify
 from runner.road.context import Context
 from runner.road.made import left, own_template
-from runner.road.train import use_threads
+from runner.stages.determinism import use_threads
 from runner.stages.merge import merge
 
 

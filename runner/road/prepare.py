@@ -4,9 +4,10 @@ from typing import Any
 
 from planner.data import held_out
 from planner.data.encode import write_encoded
-from runner import hub_rows, preflight, verify
+from runner import hub_rows, verify
 from runner.road.context import Context
 from runner.road.rows import picked, write_shown
+from runner.stages.convertible import check_exports
 
 
 def run(given: Context) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def run(given: Context) -> dict[str, Any]:
     places = hub_rows.fetched(given.lock, given.places, told)
     fetched = given.lock.model.source.startswith("hf:")  # its weights were hashed a moment ago
     with verify.model_of(given.lock, model, given.work, told, hashes=not fetched) as base:
-        preflight.check_exports(given.lock, base.folder)
+        check_exports(given.lock, base.folder)
         rows = verify.corpus_of(given.lock, base.folder, places, told)
     for sentence in held_out.sentences(rows):
         given.line.send("warning", text=sentence)

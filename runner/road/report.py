@@ -9,7 +9,7 @@ import jinja2
 from lockfiles import digest, receipt
 from lockfiles.harmless import one_line
 from lockfiles.receipt import Digests, Evaluation, Measured, Receipt, Score, Sent, measured_on
-from runner import preflight
+from runner import packages
 from runner.road.context import Context
 
 
@@ -40,7 +40,7 @@ def receipt_of(given: Context) -> Receipt:
             tuned=Score(**scored["tuned"]) if scored else None,
             learnt_rows=given.learnt_rows if scored else 0,
         ),
-        packages=preflight.packages_found(given.lock),
+        packages=packages.packages_found(given.lock),
         machine=f"{platform.machine()} {given.lock.machine.accelerator or 'cpu'}",
         sent_to=pushed.get("repo", ""),
         sent=[

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import torch
-
 from lockfiles import digest
 from lockfiles.errors import DigestDiffers, RunFailed, Stopped
 from planner.data.encode import Encoded, stream_sha256
@@ -13,6 +11,7 @@ from runner.road.context import Context
 from runner.road.made import own_template
 from runner.road.rows import prepared
 from runner.stages import sft
+from runner.stages.determinism import keep_to
 from runner.stages.finish import cleaned, complete, with_tokenizer
 
 
@@ -70,19 +69,3 @@ def check_rows(rows: list[Encoded], locked: str) -> None:
 def columns(rows: list[Encoded]) -> sft.Encoded:
     """Return rows in the shape that the training takes."""
     return sft.Encoded([row.input_ids for row in rows], [row.labels for row in rows])
-
-
-def keep_to(threads: int, *, exact: bool) -> None:
-    """Let torch compute as a lock promises; see `use_threads` for the number of threads."""
-    use_threads(threads)
-    if exact:
-        torch.use_deterministic_algorithms(True)
-        # Filling each new tensor first costs a third of the speed and a tenth of the memory on
-        # CPU, and changes no result: nothing here reads memory that it has not written.
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-
-
-def use_threads(threads: int) -> None:
-    """Keep torch's operations to the lock's number of threads; 0 leaves its own."""
-    if threads:
-        torch.set_num_threads(threads)

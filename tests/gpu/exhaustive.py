@@ -15,14 +15,14 @@ from functools import cache
 from itertools import product
 from statistics import NormalDist, median
 
-from planner.candidates import CUDA_CONTEXT_BYTES, Candidates, Kind
+from planner.candidates import CUDA_CONTEXT_BYTES, Candidates
 from planner.fit import machines, models
 from planner.fit.search import EFFECTIVE_BATCH, Search
 from planner.fit.wish import Plan, Wish
 from planner.interview.answers import check
 from planner.machine import MachineFacts
 from planner.models import ModelFacts
-from planner.profile import Profile
+from planner.profile import Kind, Profile
 from planner.ranking import best
 from runner.rehearse.case import Row
 from tests.gpu.lines import Line, ran

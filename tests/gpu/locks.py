@@ -6,7 +6,7 @@ from pathlib import Path
 from lockfiles import lock as locks
 from lockfiles.lock import Lock
 from planner.integrity import integrity
-from runner import preflight
+from runner import packages
 
 
 def rewrite(path: Path, **tables: Mapping[str, object]) -> Lock:
@@ -24,5 +24,5 @@ def promise(path: Path) -> Lock:
     """Make a planned lock demand deterministic kernels of this machine's packages; return it."""
     deterministic = {"exact": True}
     locked = locks.read(path)
-    found = {k: v or locked.packages[k] for k, v in preflight.packages_found(locked).items()}
+    found = {k: v or locked.packages[k] for k, v in packages.packages_found(locked).items()}
     return rewrite(path, exactness=deterministic, packages=found)

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from planner import catalogue
-from planner.candidates import Kind
 from planner.fit import machines, models
 from planner.fit.search import Search
 from planner.fit.wish import Plan, Wish
+from planner.profile import Kind
 from tests.gpu.lines import Line, gib, ran
 from tests.gpu.script import main
 from tests.gpu.trials import CARD, Trial, shallow

@@ -11,16 +11,17 @@ import pytest
 
 from lockfiles import digest
 from lockfiles import lock as locks
-from planner import machine
-from planner.candidates import Kind, whole_card_bytes
+from planner.candidates import whole_card_bytes
 from planner.fit import models
 from planner.memory import estimate
-from runner.rehearse.lock import model_of, profile_of
+from planner.probes.probe import probe
+from planner.profile import Kind
+from runner.setup_of_lock import model_of, profile_of
 from tests.gpu.locks import rewrite
 from tests.gpu.trials import config
 from tests.journeys.demo_folder import small, tunelock
 
-CARDS = machine.probe(Path("/")).gpus
+CARDS = probe(Path("/")).gpus
 pytestmark = [pytest.mark.gpu, pytest.mark.slow]
 needs_card = pytest.mark.skipif(not CARDS, reason="there is no NVIDIA GPU here")
 LENGTH = 2048

@@ -16,15 +16,15 @@ import pytest
 
 from lockfiles import lock as locks
 from lockfiles import receipt
-from planner import machine
 from planner.layers import TILE_COLUMNS, TILE_TOKENS
+from planner.probes.probe import probe
 from runner.events import read
 from tests.gpu.locks import promise, rewrite
 from tests.gpu.shapes import write_intent
 from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock
 from tests.journeys.test_run import checkpoints, run_at, stage_process, until
 
-CARDS = machine.probe(Path("/")).gpus
+CARDS = probe(Path("/")).gpus
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.slow,
@@ -107,7 +107,7 @@ def killed_and_gone_on(folder: Path) -> receipt.Receipt:
 
 
 def test_the_probe_reads_what_torch_reads() -> None:
-    facts = machine.probe(Path("/"))
+    facts = probe(Path("/"))
     shown = subprocess.run([sys.executable, "-c", CARD], capture_output=True, check=True)
     name, total, capability = json.loads(shown.stdout)
     card = facts.gpus[0]

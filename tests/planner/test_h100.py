@@ -1,4 +1,4 @@
-"""Plans for a real card, read by `planner.machine.probe`, and peaks that runs on it had.
+"""Plans for a real card, read by `planner.probes.probe`, and peaks that runs on it had.
 
 `h100.json` is what `MachineFacts.save` wrote there. The peaks are those of receipts: `tunelock
 plan` and `tunelock run` with `tests/gpu/shapes.py`, that is a Qwen2.5-0.5B of random weights and

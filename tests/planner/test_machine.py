@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.machine import HALF_GIB, Gpu, load, probe
+from planner.machine import HALF_GIB, Gpu, load
+from planner.probes.probe import probe
 from tests.planner import recorded
 
 _OLD = Path(__file__).with_name("h100.json")

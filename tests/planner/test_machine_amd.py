@@ -6,8 +6,8 @@ import pytest
 
 from planner.busy import taken
 from planner.catalogue import find_accelerator
-from planner.machine import probe
 from planner.probes.amd import _name, _node
+from planner.probes.probe import probe
 from tests.planner import recorded
 
 

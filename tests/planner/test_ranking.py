@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.candidates import Candidates, Kind, counted
+from planner.candidates import Candidates, counted
 from planner.choose import Choice, choose
 from planner.fit import machines
 from planner.fit.models import find
 from planner.fit.search import Search
 from planner.fit.wish import Wish
 from planner.interview.answers import Answers, check
-from planner.profile import Profile
+from planner.profile import Kind, Profile
 from planner.ranking import TIE, best, seconds
 from tests.planner.test_h100 import H100
 from tests.planner.test_memory import MODELS

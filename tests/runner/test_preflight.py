@@ -8,12 +8,12 @@ import pytest
 
 from lockfiles.errors import DoesNotFit, UsageProblem
 from lockfiles.lock import Lock
-from planner import machine
 from planner.gather import gather
 from planner.interview.answers import check
 from planner.plan import plan
+from planner.probes.probe import probe
 from planner.stages import GGUF_FAMILIES
-from runner import preflight
+from runner import packages, preflight
 from runner.demo import files
 from tests.planned import MACHINE
 
@@ -28,7 +28,7 @@ def lock(tmp_path_factory: pytest.TempPathFactory) -> Lock:
     files.write(made)
     answers = check(files.ANSWERS | {"results.push_to": "someone/tuned"}, {})
     planned = plan(answers, gather(answers, made, machine=MACHINE))
-    return changed(planned, "packages", **preflight.packages_found(planned))
+    return changed(planned, "packages", **packages.packages_found(planned))
 
 
 def changed(lock: Lock, table: str, **values: object) -> Lock:
@@ -69,14 +69,14 @@ def test_too_little_memory_is_refused(lock: Lock, tmp_path: Path) -> None:
 
 
 def test_more_threads_than_cores_can_serve_are_refused(lock: Lock, tmp_path: Path) -> None:
-    cores = machine.probe(Path("/")).cpu_cores
+    cores = probe(Path("/")).cpu_cores
     most = max(preflight.MOST_THREADS, preflight.MOST_THREADS_PER_CORE * cores)
     check_all(changed(lock, "exactness", threads=most), tmp_path, (), ["train"])
     with pytest.raises(DoesNotFit, match=f"with {most + 1:,} threads, and this machine has"):
         check_all(changed(lock, "exactness", threads=most + 1), tmp_path, (), ["train"])
 
 
-@pytest.mark.skipif(bool(machine.probe(Path("/")).gpus), reason="there is a GPU here")
+@pytest.mark.skipif(bool(probe(Path("/")).gpus), reason="there is a GPU here")
 def test_a_lock_for_a_card_is_refused_where_there_is_none(lock: Lock, tmp_path: Path) -> None:
     card = changed(lock, "machine", kind="cuda", accelerator="NVIDIA L4", count=1)
     with pytest.raises(DoesNotFit, match="planned for `NVIDIA L4`, and there is no GPU") as no:
@@ -104,7 +104,7 @@ def test_other_packages_are_refused_under_exact_and_named_elsewhere(
 
     loose = changed(other, "exactness", exact=False)
     check_all(loose, tmp_path, (), ["train"])
-    (one,) = preflight.package_differences(loose, preflight.packages_found(loose))
+    (one,) = packages.package_differences(loose, packages.packages_found(loose))
     assert (one.field, one.locked, one.consequence) == (
         "packages.torch", "1.0.0", "changes weights",
     )  # fmt: skip
@@ -112,9 +112,9 @@ def test_other_packages_are_refused_under_exact_and_named_elsewhere(
 
 def test_a_package_that_is_missing_is_no_difference(lock: Lock) -> None:
     missing = changed(lock, "packages", **{"no-such-package": "1.0"})
-    found = preflight.packages_found(missing)
+    found = packages.packages_found(missing)
     assert found["no-such-package"] == ""
-    assert preflight.package_differences(missing, found) == []
+    assert packages.package_differences(missing, found) == []
 
 
 def test_a_family_without_gguf_is_refused(lock: Lock, tmp_path: Path) -> None:

@@ -26,8 +26,9 @@ from planner.rehearsal import Measured
 from runner.rehearse import inputs, rehearse
 from runner.rehearse.__main__ import case_of as read_case
 from runner.rehearse.case import Case
-from runner.rehearse.lock import case_of, longest_batch, model_of, profile_of
+from runner.rehearse.lock import case_of, longest_batch
 from runner.rehearse.report import out_of_memory, report
+from runner.setup_of_lock import model_of, profile_of
 from tests.hub_server import HubServer
 from tests.planned import GIB, MACHINE, answers, few_rows
 

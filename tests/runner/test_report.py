@@ -13,9 +13,10 @@ from planner.gather import gather
 from planner.interview.answers import check
 from planner.plan import plan
 from runner.demo import files
+from runner.folder import place
 from runner.line import Line
 from runner.road import report
-from runner.road.context import Context, place
+from runner.road.context import Context
 from tests.planned import MACHINE
 from tui import results
 

@@ -27,7 +27,7 @@ from tests.runner.test_report import REPORTS
 from tests.trust.hostile import UNEXPECTED
 from tests.trust.shown import html_text, shown, spoiled, written
 from tests.tui.test_data_html import REPORT
-from tui import data_html, data_page, hardware, output, planning, xray_page
+from tui import data_html, data_page, hardware, output, plan_text, xray_page
 from tui.findings import table
 from tui.wizard.panels import goal, machine, review
 
@@ -90,8 +90,8 @@ def _arguments(text: str, folder: Path) -> Shown:
 def _lock(text: str, folder: Path) -> Shown:
     lock = cast(Lock, spoiled(LOCK, text))
     other = cast(Lock, spoiled(LOCK, f"{text}2"))
-    yield "plan", written(lambda: output.lines(planning.page(lock)))
-    yield "plan, what changes", written(lambda: output.notes(planning.changes(lock, other)))
+    yield "plan", written(lambda: output.lines(plan_text.page(lock)))
+    yield "plan, what changes", written(lambda: output.notes(plan_text.changes(lock, other)))
     yield "plan --json", written(lambda: output.data_json(lock.model_dump()))
     values: dict[str, object] = {"data.train": text, "model.source": text}
     yield "wizard's review", review.text(lock, values, answers=[text], stale=[text], out="x.toml")

@@ -10,9 +10,10 @@ import torch
 from lockfiles.errors import Stopped, TunelockError
 from lockfiles.lock import Lock
 from runner import places
+from runner.folder import place
 from runner.line import Line
 from runner.road import prepare, train
-from runner.road.context import Context, place
+from runner.road.context import Context
 from runner.stages import sft
 from tests.fuzz.bases import Base
 from tests.trust.reached import Reached, differing, other_tensors

@@ -15,9 +15,9 @@ from planner.data.encode import Encoded, write_encoded
 from planner.data.rows import Message, Row
 from runner import reports
 from runner.events import Writer
-from runner.folder import Held, StagePlace
+from runner.folder import Held, StagePlace, place
 from runner.line import Line
-from runner.road.context import Context, place
+from runner.road.context import Context
 from runner.road.rows import prepared, shown, write_shown
 from runner.supervise import _can_publish, run_folder
 from tests.journeys.demo_folder import small, tunelock

@@ -134,11 +134,11 @@ LACKING = ("weight_decay", "lr_scheduler_type", "eval_steps", "seed", "optim")
 
 def _said(lock: Lock, checked: str, folder: Path) -> Iterator[str]:
     """Yield what the faces say otherwise: `check`, `plan`'s page and a finished run's results."""
-    from tui import planning
+    from tui import plan_text
     from tui.results import lines
 
     yield from said_otherwise(lock, checked)
-    page = planning.page(lock)
+    page = plan_text.page(lock)
     yield from said_otherwise(lock, page if isinstance(page, str) else "\n".join(page))
     base = bases.Base("case", (folder / "case.lock").read_text("utf-8"), {})
     run = run_folder.write(folder / "shown", base)

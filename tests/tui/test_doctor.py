@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from planner.machine import load, probe
+from planner.machine import load
+from planner.probes.probe import probe
 from tests.planner import recorded
 from tests.tui.test_cli import tunelock
 from tui.findings import Finding, hints, table

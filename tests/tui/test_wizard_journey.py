@@ -11,7 +11,6 @@ from planner.interview.answers import check, given
 from tests.tui.wizard_drive import strokes
 from tests.tui.wizard_pilot import Run, until, until_text
 from tests.tui.wizard_samples import ANSWERS, answered, lay_out
-from tui.wizard import app as entry
 from tui.wizard import store
 from tui.wizard.draft import Draft, fresh, passing
 from tui.wizard.result import WizardResult
@@ -191,9 +190,9 @@ async def test_any_size_is_survived(tmp_path: Path, step: str) -> None:
 
 def test_the_answers_of_a_run_toml_are_where_it_starts(tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text('[goal]\nname = "again"\n[data]\ntrain = "x.jsonl"\n')
-    start = entry.first_draft(tmp_path, "run.toml")
+    start = store.first_draft(tmp_path, "run.toml")
     assert start == fresh({"goal.name": "again", "data.train": "x.jsonl"})
-    assert entry.first_draft(tmp_path, "other.toml") == fresh()
+    assert store.first_draft(tmp_path, "other.toml") == fresh()
     (tmp_path / "run.toml").write_text('[goal]\nnome = "again"\n')
     with pytest.raises(UsageProblem, match="unknown key"):
-        entry.first_draft(tmp_path, "run.toml")
+        store.first_draft(tmp_path, "run.toml")

@@ -29,7 +29,7 @@ def command(
     consent that no lock can give: without `--allow` it is named, and no reason to fail.
     """
     from lockfiles import lock as locks
-    from runner import hub_rows, places, preflight, supervise, verify
+    from runner import hub_rows, packages, places, preflight, supervise, verify
     from tui.transfer import noting
 
     held = locks.read(lock)
@@ -44,8 +44,8 @@ def command(
         with verify.model_of(held, found["model"]) as base:
             rows = hub_rows.fetched(held, found, noting())
             verify.corpus_of(held, base.folder, rows)
-    versions = preflight.packages_found(held)
-    others = preflight.package_differences(held, versions)
+    versions = packages.packages_found(held)
+    others = packages.package_differences(held, versions)
     needs = [target] if target and target not in allowed else []
     if as_json:
         told = {"holds": True, "compared": compared, "packages": [vars(one) for one in others]}

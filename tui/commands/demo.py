@@ -30,12 +30,12 @@ def command(into: Path, files_only: bool, fresh: bool) -> None:
         )
         return
     from runner.supervise import Order
-    from tui import carry, planning
+    from tui import carry, plan_text, planning
     from tui.results import lines
 
     lock = planning.from_file(intent)
     target = into / "run.lock"
     planning.write(lock, target)
-    output.notes(planning.page(lock))
+    output.notes(plan_text.page(lock))
     order = Order(target.absolute(), (into / "runs").absolute(), fresh=fresh)
     output.lines(lines(carry.here(order, "plain")))

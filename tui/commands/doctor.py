@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from lockfiles.errors import UsageProblem
-from planner.machine import MachineFacts, probe
+from planner.machine import MachineFacts
+from planner.probes.probe import probe
 from tui import output
 from tui.findings import Finding, hints, table
 from tui.hardware import driver_cuda, hardware, torch_command

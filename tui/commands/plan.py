@@ -43,7 +43,7 @@ def command(
     from lockfiles import lock as locks
     from planner import machine as machines
     from planner.rehearsal import ESTIMATOR
-    from tui import planning
+    from tui import plan_text, planning
 
     target = out or intent.with_suffix(".lock")
     if not only_check and not dry_run:
@@ -74,8 +74,8 @@ def command(
     if as_json:
         output.data_json(made.model_dump())
     else:
-        output.lines(planning.page(made))
+        output.lines(plan_text.page(made))
     if dry_run:
-        output.notes(planning.changes(before, made))
+        output.notes(plan_text.changes(before, made))
     else:
         output.note(f"wrote {target}; carry it out with `tunelock run {shlex.quote(str(target))}`")

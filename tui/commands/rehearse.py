@@ -75,14 +75,14 @@ def _rehearsed(at: Path, located: dict[str, Path]) -> "tuple[Lock, Report]":
 
 def _machine(lock: "Lock") -> "MachineFacts":
     """Return this machine, where the lock can be rehearsed on it."""
-    from planner import machine as machines
     from planner.busy import taken
-    from runner import preflight
+    from planner.probes.probe import probe
+    from runner import packages, preflight
 
-    preflight.check_training_packages(lock)
-    for one in preflight.package_differences(lock, preflight.packages_found(lock)):
+    packages.check_training_packages(lock)
+    for one in packages.package_differences(lock, packages.packages_found(lock)):
         output.note(f"warning: {one.field} {one.locked} was planned for, {one.found} is installed")
-    machine = machines.probe(Path("/"))
+    machine = probe(Path("/"))
     preflight.check_kind(lock, machine)
     if lock.machine.kind == "cuda" and (busy := taken(machine.gpus[0])):
         preflight.check_device(lock)

@@ -4,15 +4,9 @@ import gc
 from pathlib import Path
 
 from lockfiles.errors import TunelockError
-from planner.interview.answers import check
-from planner.interview.questions import QUESTIONS
 from tui import output
 from tui.wizard import store
-from tui.wizard.draft import Draft, fresh
 from tui.wizard.result import WizardResult
-
-_NEEDED = {question.key for question in QUESTIONS if question.required and not question.default}
-"""Answers that a run cannot do without; the wizard asks for those that a file lacks."""
 
 
 def run_wizard(folder: Path, *, out: str = "run.toml") -> WizardResult:
@@ -23,7 +17,7 @@ def run_wizard(folder: Path, *, out: str = "run.toml") -> WizardResult:
     written.
     """
     store.check_writable(folder)
-    start = first_draft(folder, out)
+    start = store.first_draft(folder, out)
     kept = store.restore(folder, out)
     from tui.wizard.shell import Wizard
 
@@ -43,16 +37,3 @@ def run_wizard(folder: Path, *, out: str = "run.toml") -> WizardResult:
             details=[output.said(wizard.fault)] if wizard.fault else [],
         )
     return wizard.return_value
-
-
-def first_draft(folder: Path, out: str) -> Draft:
-    """Return a draft with the answers of `out`, or with none where there is no such file."""
-    path = folder / out
-    if not path.exists():
-        return fresh()
-    from lockfiles import intent
-
-    raw = intent.read(path)
-    unanswered = dict.fromkeys(_NEEDED - set(raw.values), "-")
-    answers = check(unanswered | dict(raw.values), raw.lines)
-    return fresh(dict(answers) | dict.fromkeys(unanswered, ""))

@@ -118,11 +118,12 @@ class Facts:
     def machine(self, values: Values) -> MachineFacts:
         """Return the machine to plan for. Raises UsageProblem for broken saved facts."""
         from planner import machine
+        from planner.probes.probe import probe
 
         saved = self._path(values["machine.facts"]) if values["machine.facts"] else None
         key = (saved, saved and stamp(saved))
         return self._once(
-            "machine", key, lambda: machine.load(saved) if saved else machine.probe(self.folder)
+            "machine", key, lambda: machine.load(saved) if saved else probe(self.folder)
         )
 
     def gathered(self, values: Values) -> PlanFacts:

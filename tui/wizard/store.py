@@ -7,9 +7,13 @@ from pathlib import Path
 
 from lockfiles import files
 from lockfiles.errors import UsageProblem
+from planner.interview.answers import check
 from planner.interview.question import normal
 from planner.interview.questions import BY_KEY, QUESTIONS
 from tui.wizard.draft import STEPS, Draft, fresh
+
+_NEEDED = {question.key for question in QUESTIONS if question.required and not question.default}
+"""Answers that a run cannot do without; the wizard asks for those that a file lacks."""
 
 _VERSION = 1
 _MOST_BYTES = 4 * files.MIB
@@ -116,3 +120,16 @@ def _known(values: Mapping[str, object]) -> dict[str, object]:
         except (KeyError, ValueError):
             continue
     return known
+
+
+def first_draft(folder: Path, out: str) -> Draft:
+    """Return a draft with the answers of `out`, or with none where there is no such file."""
+    path = folder / out
+    if not path.exists():
+        return fresh()
+    from lockfiles import intent
+
+    raw = intent.read(path)
+    unanswered = dict.fromkeys(_NEEDED - set(raw.values), "-")
+    answers = check(unanswered | dict(raw.values), raw.lines)
+    return fresh(dict(answers) | dict.fromkeys(unanswered, ""))

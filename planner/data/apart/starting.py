@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-_CODE = "import sys; sys.path[:] = sys.argv[1:]; from planner.data.apart.{} import main; main()"
+_CODE = "import sys; sys.path[:] = sys.argv[1:]; from planner.data.worker.{} import main; main()"
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 """What Python's own libraries may be found by."""
 _THREADS = 8
