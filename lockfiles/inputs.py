@@ -64,7 +64,7 @@ class ModelFile(Table):
 
 
 class Architecture(Table):
-    """The facts of its `config.json` that the plan counted with; see `planner.architecture`."""
+    """The facts of its `config.json` that the plan counted with (`planner.models.architecture`)."""
 
     hidden: SomeWidth
     layers: SomeWidth

@@ -26,7 +26,7 @@ PACKAGES = frozenset(
     ["accelerate", "bitsandbytes", "datasets", "gguf", "llama-cpp-python", "peft", "tokenizers",
      "torch", "transformers", "trl"]
 )  # fmt: skip
-"""The packages that can change a run's numbers (`planner.pins`)."""
+"""The packages that can change a run's numbers (`planner.plan.packages`)."""
 
 FAMILIES = frozenset(
     [
@@ -38,7 +38,7 @@ FAMILIES = frozenset(
         "qwen3_moe", "seed_oss", "smollm3", "stablelm", "starcoder2",
     ]
 )  # fmt: skip
-"""The families of decoders whose memory is counted (`planner.families`)."""
+"""The families of decoders whose memory is counted (`planner.models.families`)."""
 
 _FINDINGS = frozenset(
     ["empty", "one-word", "role-order", "encoding", "markup", "template-tokens", "truncated",
@@ -54,8 +54,8 @@ FIXES = {
 """What each step mends (`planner.data.mend.steps`)."""
 
 UNEXPLAINED = "beside the estimate"
-"""What a measured peak has beyond the estimated components (`planner.prediction`); the only one
-that may be below 0."""
+"""What a measured peak has beyond the estimated components (`planner.plan.prediction`); the only
+one that may be below 0."""
 COMPONENTS = frozenset(
     [
         "process", "workspace", "weights", "reference weights", "adapter", "gradients",

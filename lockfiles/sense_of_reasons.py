@@ -57,8 +57,8 @@ _FORMS: tuple[tuple[str, str, Said], ...] = (
     ("stream.max_length_tokens", r"(\d+) tokens:", lambda lock: lock.stream.max_length_tokens),
     ("exactness.threads", r"One for each of the (\d+) cores", lambda lock: lock.exactness.threads),
 )
-"""The sentences of `planner.reasons` and `planner.plan` that name a value: the key of the reason,
-how the sentence begins, and what it must say. A sentence of another form names none."""
+"""The sentences of `planner.search.reasons` and `planner.plan.plan` that name a value: the key of
+the reason, how the sentence begins, and what it must say. Other sentences name none."""
 
 
 def _batch(lock: Tables) -> object:

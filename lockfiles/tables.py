@@ -8,24 +8,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lockfiles.fields import (
-    FEW_KEYS,
-    Name,
-    Sentence,
-    Sha256,
-    Table,
-    Version,
-    keys,
-)
+from lockfiles.fields import FEW_KEYS, Name, Sentence, Sha256, Table, Version, keys
 from lockfiles.forecast import Machine, Prediction, Rejected
-from lockfiles.inputs import (
-    Data,
-    Decision,
-    Fix,
-    Intent,
-    Model,
-    Template,
-)
+from lockfiles.inputs import Data, Decision, Fix, Intent, Model, Template
 from lockfiles.stages import Stage
 from lockfiles.training import Exactness, Method, Parallel, Stream, Train
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import TunelockError
-from runner.folder import LOG
-from runner.safe_folder import OwnFolder
-from runner.supervise import Order, run
+from runner.runs.folder import LOG
+from runner.runs.safe_folder import OwnFolder
+from runner.supervisor.supervise import Order, run
 
 
 def order_text(order: Order) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from planner.interview.answers import Answers, check
-from planner.machine import MachineFacts
+from planner.machines.facts import MachineFacts
 from runner.demo import files
 
 GIB = 1 << 30

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import click
 
-from tui import output
+from tui.terminal import output
 
 _VERBS = {
     "doctor": "See what is installed, and the command for what is missing.",
@@ -79,7 +79,7 @@ def app(context: click.Context, plain: bool) -> None:
     run.lock (the whole plan), and starts the run if you say so.
     """
     if context.invoked_subcommand is None:
-        from tui.face import begin
+        from tui.commands.shared.face import begin
 
         begin(plain=plain)
 

@@ -1,0 +1,1 @@
+"""Data: from files to the rows, tokens and findings of a run."""

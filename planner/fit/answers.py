@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lockfiles.errors import DoesNotFit
-from planner.busy import taken
+from planner.fit.alternatives import way_out
 from planner.fit.contradictions import check
 from planner.fit.reasons import describe, lack, where, why
+from planner.fit.request import Plan
 from planner.fit.search import Search
-from planner.fit.ways import way_out
-from planner.fit.wish import Plan
+from planner.machines.occupancy import taken
 from planner.speed import step_seconds
 
 

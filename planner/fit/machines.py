@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from lockfiles.errors import UsageProblem
-from planner.catalogue import Accelerator, find_accelerator
-from planner.machine import Gpu, MachineFacts
-from planner.probes.apple import working_set
-from planner.probes.probe import probe
+from planner.catalogue.lookup import Accelerator, find_accelerator
+from planner.machines.facts import Gpu, MachineFacts
+from planner.machines.probes.apple import working_set
+from planner.machines.probes.probe import probe
 
 GIB = 1 << 30
 

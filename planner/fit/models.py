@@ -6,10 +6,10 @@ from pathlib import Path
 
 from lockfiles.errors import UsageProblem
 from lockfiles.shell import typed
-from planner import config_json
-from planner.architecture import Architecture, architecture
-from planner.catalogue import find_model, nearest_models
-from planner.parameters import parameter_count
+from planner.catalogue.lookup import find_model, nearest_models
+from planner.models import config_json
+from planner.models.architecture import Architecture, architecture
+from planner.models.parameters import parameter_count
 
 _CONFIG = "config.json"
 _HUB = "hf:"
@@ -67,7 +67,7 @@ def _from_file(path: Path) -> FitModel:
 
 def _from_hub(repo: str) -> FitModel:
     """Fetch `config.json` alone, into the Hub's cache."""
-    from planner.hub_client import client, sentences
+    from planner.hub.client import client, sentences
 
     try:
         with sentences(repo):

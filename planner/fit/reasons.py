@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 
-from planner.busy import taken
-from planner.fit import layouts
+from planner.fit.alternatives import MEASURED, longest_row, way_out
+from planner.fit.request import Plan
 from planner.fit.search import Search
-from planner.fit.ways import MEASURED, longest_row, way_out
-from planner.fit.wish import Plan
-from planner.profile import Kind, Profile
-from planner.ranking import slower
-from planner.reasons import gib
+from planner.machines.occupancy import taken
+from planner.parallelism import layouts
+from planner.search.ranking import slower
+from planner.search.reasons import gib
+from planner.setup.setup import Kind, Profile
 from planner.speed import MEASURED_CARDS, basis
 
 NAMES: Mapping[Kind, str] = {"full": "full fine-tuning", "lora": "LoRA", "qlora": "QLoRA"}
@@ -47,7 +47,7 @@ def why(search: Search, plan: Plan) -> Iterator[str]:
 def lack(plan: Plan, share_of: str = "", busy: str = "") -> str:
     """Return what a plan needs too much of, from the verb on.
 
-    `share_of` names the memory, `busy` is `planner.busy.taken` of it.
+    `share_of` names the memory, `busy` is `planner.machines.occupancy.taken` of it.
     """
     if plan.allocated_bytes > plan.budget_bytes or not plan.host_budget_bytes:
         of, who = f" of {share_of}" if share_of else "", f": {busy}" if busy else ""

@@ -1,8 +1,8 @@
 """The plans of a wish in the order of preference, scored by `planner.memory`'s closed form.
 
-The order is that of `planner.candidates` and `planner.ranking`: the fastest, and where speed is
-not known without checkpointing before with it, and a larger micro-batch before a smaller one; of
-several cards the ways to share come before all.
+The order is that of `planner.search.candidates` and `planner.search.ranking`: the fastest,
+and where speed is not known without checkpointing before with it, and a larger micro-batch before
+a smaller one; of several cards the ways to share come before all.
 """
 
 from collections.abc import Iterator
@@ -10,8 +10,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from planner import layers
-from planner.candidates import (
+from planner.catalogue.lookup import Accelerator
+from planner.fit.models import FitModel
+from planner.fit.request import Optimizer, Plan, Wish
+from planner.machines.facts import MachineFacts
+from planner.memory import estimate
+from planner.models import layers
+from planner.parallelism.layouts import Layout, Offload, Parallel, layouts, may_offload
+from planner.search.candidates import (
     AUTOCAST,
     CPU_BATCH_TOKENS,
     CPU_MARGIN,
@@ -20,17 +26,11 @@ from planner.candidates import (
     budget,
     no_qlora,
 )
-from planner.catalogue import Accelerator
-from planner.fit.layouts import Layout, Offload, Parallel, layouts, may_offload
-from planner.fit.models import FitModel
-from planner.fit.wish import Optimizer, Plan, Wish
-from planner.machine import MachineFacts
-from planner.memory import estimate
-from planner.profile import Kind, Profile
-from planner.ranking import fastest
+from planner.search.lora_targets import preset
+from planner.search.ranking import fastest
+from planner.setup.setup import Kind, Profile
 from planner.speed import step_seconds
 from planner.speed.host import accelerator
-from planner.targets import preset
 
 LENGTH = 2048
 """Tokens of the longest row where nothing says so, unless the model's context is shorter."""

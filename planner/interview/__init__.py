@@ -1,0 +1,1 @@
+"""The interview: questions, their answers, and the decision that they lead to."""

@@ -6,8 +6,8 @@
 import json
 from pathlib import Path
 
-from planner.interview.question import Between, Matches, Question, always
 from planner.interview.questions import QUESTIONS
+from planner.interview.questions.question import Between, Matches, Question, always
 
 _TYPES = {
     "text": "string",

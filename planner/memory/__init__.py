@@ -8,8 +8,8 @@ training process. What was measured belongs to the stack, and no term is fitted 
 
 from planner.memory.facts import Estimate, Phase, Sized
 from planner.memory.phases import ESTIMATOR, estimate
-from planner.memory.trained import trained_parameters
-from planner.profile import Profile
+from planner.memory.trainable import trained_parameters
+from planner.setup.setup import Profile
 
 __all__ = [
     "ESTIMATOR",

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from planner.layers import Block
-from planner.memory import kept, scratch
-from planner.models import Architecture
-from planner.profile import Profile
+from planner.memory import saved_activations, transient
+from planner.models.facts import Architecture
+from planner.models.layers import Block
+from planner.setup.setup import Profile
 
 
 def moments(
@@ -39,7 +39,7 @@ def _layer(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]) -> 
         (
             {
                 "recomputed layer": _recomputed(shape, profile, block),
-                "scratch": scratch.backward(shape, profile, block),
+                "scratch": transient.backward(shape, profile, block),
             }
             for block in blocks
         ),
@@ -50,9 +50,9 @@ def _layer(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]) -> 
 def _recomputed(shape: Architecture, profile: Profile, block: Block) -> int:
     if not profile.checkpointing:
         return 0
-    again = sum(kept.activations(shape, profile, block).values())
-    if kept.masked_layers(shape, profile):
-        again += kept.mask_extra(shape, profile)
+    again = sum(saved_activations.activations(shape, profile, block).values())
+    if saved_activations.masked_layers(shape, profile):
+        again += saved_activations.mask_extra(shape, profile)
     return again * profile.tokens
 
 

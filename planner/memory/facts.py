@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from planner.models import Architecture
+from planner.models.facts import Architecture
 
 MIB = 1 << 20
 

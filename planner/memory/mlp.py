@@ -1,10 +1,10 @@
 """What the product inside an MLP keeps, and its gradients, in bytes a token unless named."""
 
-from planner.layers import Block
-from planner.memory.habits import habits
+from planner.memory.family_quirks import habits
 from planner.memory.widths import widens
-from planner.models import Architecture
-from planner.profile import Profile
+from planner.models.facts import Architecture
+from planner.models.layers import Block
+from planner.setup.setup import Profile
 
 
 def product(shape: Architecture, profile: Profile, block: Block) -> int:

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
-from planner import layers
-from planner.layers import Block
-from planner.memory import backward, head, kept, scratch
+from planner.memory import backward, loss_head, saved_activations, transient
 from planner.memory.facts import MIB, Estimate, Phase, Sized
-from planner.memory.standing import Standing, standing
-from planner.memory.trained import trained_parameters
+from planner.memory.resident import Standing, standing
+from planner.memory.trainable import trained_parameters
 from planner.memory.widths import stream_width
-from planner.models import Architecture, ModelFacts
-from planner.profile import Profile
+from planner.models import layers
+from planner.models.facts import Architecture, ModelFacts
+from planner.models.layers import Block
+from planner.setup.setup import Profile
 
 ESTIMATOR = "closed-form-3"
 """The name of these formulas in a lock; it changes when their results do."""
@@ -54,7 +54,7 @@ def _left(
     found = _all_layers(shape, profile, blocks)
     cast = profile.autocast and profile.method != "full" and profile.adapter_width == 4
     return found | {
-        "attention mask": kept.mask(shape, profile),
+        "attention mask": saved_activations.mask(shape, profile),
         "adapter in bfloat16": stands.trained // 2 if cast else 0,
     }
 
@@ -63,15 +63,16 @@ def _all_layers(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]
     """What all layers leave: everything, or with checkpointing their inputs alone."""
     tokens = profile.tokens
     if profile.checkpointing:
-        past = sum(b.count * kept.past_checkpoints(shape, profile, b) for b in blocks)
+        past = sum(b.count * saved_activations.past_checkpoints(shape, profile, b) for b in blocks)
         inputs = stream_width(shape, profile) * shape.hidden * shape.layers
         return {"layer inputs": inputs * tokens, "inputs of 8-bit layers": past * tokens}
     total = {"activations": 0, "dropout masks": 0}
     for block in blocks:
-        for what, each in kept.activations(shape, profile, block).items():
+        for what, each in saved_activations.activations(shape, profile, block).items():
             total[what] += each * block.count * tokens
-    masked = kept.masked_layers(shape, profile)
-    total["activations"] += masked * kept.mask_extra(shape, profile) * tokens if masked else 0
+    masked = saved_activations.masked_layers(shape, profile)
+    if masked:
+        total["activations"] += masked * saved_activations.mask_extra(shape, profile) * tokens
     return total
 
 
@@ -84,9 +85,9 @@ def _forward(
 ) -> dict[str, int]:
     """At the loss head, where the backward pass begins, or in a checkpointed layer before it."""
     summed = {} if profile.accumulates else {"gradients": 0}
-    found = {"loss head": head.loss_head(shape, profile)}
+    found = {"loss head": loss_head.loss_head(shape, profile)}
     if profile.checkpointing:
-        inside = max(scratch.forward(shape, profile, block) for block in blocks)
+        inside = max(transient.forward(shape, profile, block) for block in blocks)
         found = found if found["loss head"] >= inside else {"scratch": inside}
     return {**held, **summed, **_heap(shape, profile, {**left, **found})}
 
@@ -113,12 +114,12 @@ def _reference(
     if profile.objective != "dpo":
         return {}
     quiet = _quiet(shape, profile, blocks)
-    return {**held, "loss head": head.kept_by_head(shape, profile), "scratch": quiet}
+    return {**held, "loss head": loss_head.kept_by_head(shape, profile), "scratch": quiet}
 
 
 def _quiet(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]) -> int:
     """The widest moment of a pass without gradients."""
-    return max(scratch.without_gradient(shape, profile, block) for block in blocks)
+    return max(transient.without_gradient(shape, profile, block) for block in blocks)
 
 
 def _optimizer_scratch(model: Sized, profile: Profile) -> int:
@@ -161,7 +162,7 @@ def _heap(shape: Architecture, profile: Profile, held: Mapping[str, int]) -> Map
     """
     if profile.device == "cuda":
         return held
-    tile = 4 * head.tile_elements(shape, profile)
+    tile = 4 * loss_head.tile_elements(shape, profile)
     stream = profile.tokens * shape.hidden * profile.width
     small = sum(size for what, size in held.items() if what != "loss head")
     small = small if stream < HEAP_TENSOR_BYTES else 0

@@ -6,10 +6,10 @@ bfloat16, but bitsandbytes' layers return the type of what they read (`bitsandby
 the MLP and the sum that layers add to are float32 with them.
 """
 
-from planner.families import FAMILIES
-from planner.memory.habits import habits
-from planner.models import Architecture
-from planner.profile import Profile
+from planner.memory.family_quirks import habits
+from planner.models.facts import Architecture
+from planner.models.families import FAMILIES
+from planner.setup.setup import Profile
 
 
 def floats_norms(shape: Architecture, profile: Profile) -> bool:

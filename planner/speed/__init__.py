@@ -6,7 +6,7 @@ belongs to a model, and a rehearsal measures how fast its host is (`host`). Fuse
 and `torch.compile` are not counted.
 """
 
-from planner.speed.device import FITTED, MEASURED_CARDS, Coefficients, Rated, basis
+from planner.speed.accelerator import FITTED, MEASURED_CARDS, Coefficients, Rated, basis
 from planner.speed.step import (
     around_seconds,
     evaluation_seconds,

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lockfiles.errors import UsageProblem
-from planner.architecture import architecture
-from planner.catalogue import Accelerator, find_accelerator
-from planner.machine import MachineFacts
-from planner.models import Architecture
-from planner.parameters import parameter_count
-from planner.profile import Profile
-from planner.speed.device import Rated
+from planner.catalogue.lookup import Accelerator, find_accelerator
+from planner.machines.facts import MachineFacts
+from planner.models.architecture import architecture
+from planner.models.facts import Architecture
+from planner.models.parameters import parameter_count
+from planner.setup.setup import Profile
+from planner.speed.accelerator import Rated
 from planner.speed.step import step_seconds
 
 CONFIG: Mapping[str, Any] = {

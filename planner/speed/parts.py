@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from planner.layers import Block
-from planner.memory.habits import habits, has_layer_norm, writes_scores
-from planner.memory.kept import masked_layers
-from planner.models import Architecture
-from planner.profile import Profile
+from planner.memory.family_quirks import habits, has_layer_norm, writes_scores
+from planner.memory.saved_activations import masked_layers
+from planner.models.facts import Architecture
+from planner.models.layers import Block
+from planner.setup.setup import Profile
 
 UNROTATED = frozenset(["bloom", "gpt2", "gpt_bigcode", "opt"])
 """Families whose queries and keys are not rotated."""

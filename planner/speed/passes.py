@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from planner import layers
-from planner.layers import TILE_COLUMNS, TILE_TOKENS, Block
-from planner.memory.habits import has_layer_norm, writes_scores
-from planner.memory.kept import masked_layers
-from planner.models import Architecture
-from planner.profile import Profile
+from planner.memory.family_quirks import has_layer_norm, writes_scores
+from planner.memory.saved_activations import masked_layers
+from planner.models import layers
+from planner.models.facts import Architecture
+from planner.models.layers import TILE_COLUMNS, TILE_TOKENS, Block
+from planner.setup.setup import Profile
 from planner.speed.parts import adapters, one_key, parts
 from planner.speed.work import Work
 

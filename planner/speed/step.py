@@ -6,8 +6,8 @@ started them: the time is that of the longest way through both.
 """
 
 from planner.memory.facts import Sized
-from planner.profile import Profile
-from planner.speed.device import FITTED, Coefficients, Rated
+from planner.setup.setup import Profile
+from planner.speed.accelerator import FITTED, Coefficients, Rated
 from planner.speed.passes import backward, forward, recomputed
 from planner.speed.updates import trained_tensors, updated_bytes
 

@@ -2,11 +2,11 @@
 
 from functools import lru_cache
 
-from planner import layers
 from planner.memory.facts import Sized
-from planner.memory.trained import trained_parameters
-from planner.models import Architecture
-from planner.profile import Profile
+from planner.memory.trainable import trained_parameters
+from planner.models import layers
+from planner.models.facts import Architecture
+from planner.setup.setup import Profile
 
 
 def updated_bytes(model: Sized, profile: Profile) -> float:

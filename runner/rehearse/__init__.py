@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lockfiles.errors import DoesNotFit, RunFailed
 from lockfiles.lock import Lock
-from runner.environment import environment
+from runner.environments.variables import environment
 from runner.rehearse.case import Case, Measured
 
 HEARD_SECONDS = 10.0

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from planner.profile import Profile
+from planner.setup.setup import Profile
 from runner.rehearse.case import Case
 
 
@@ -27,7 +27,7 @@ def main(job: Path) -> None:
     """Print what was measured, as JSON."""
     warnings.simplefilter("ignore")
     from runner.rehearse.measure import measure
-    from runner.stages.determinism import keep_to
+    from runner.training.determinism import keep_to
 
     asked = json.loads(job.read_text(encoding="utf-8"))
     keep_to(asked["exactness"]["threads"], exact=asked["exactness"]["exact"])

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from planner.profile import Profile
-from planner.rehearsal import PHASES, Measured
+from planner.search.rehearsal import PHASES, Measured
+from planner.setup.setup import Profile
 
 __all__ = ["PHASES", "Case", "Measured", "Row"]
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.lock import Lock
-from planner import config_json
-from planner.data.corpus import Corpus
-from planner.model_folder import CONFIG, is_weights
-from runner import hub_rows, places, verify
-from runner.download import download
-from runner.verify import Told, silent
+from planner.data.corpus.corpus import Corpus
+from planner.models import config_json
+from planner.models.folder import CONFIG, is_weights
+from runner.inputs import locations, verify
+from runner.inputs import rows as hub_rows
+from runner.inputs.model import download
+from runner.inputs.verify import Told, silent
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,10 @@ def read(lock: Lock, at: Path, located: Mapping[str, Path], told: Told = silent)
     `at` and `located` are as `places.find` takes them. Raises UsageProblem where the model has
     no path or its files are missing, StaleLock and DigestDiffers as a run does.
     """
-    found = places.known(lock, at, located)
-    missing = [name for name in places.wanted(lock) if name not in found]
+    found = locations.known(lock, at, located)
+    missing = [name for name in locations.wanted(lock) if name not in found]
     if "model" in missing:
-        places.check_named(missing)
+        locations.check_named(missing)
     folder = found.get("model") or _small_files(lock, told)
     with verify.model_of(lock, folder, told=told, weights=False) as base:
         config, rows = config_json.read(base.folder / CONFIG), None

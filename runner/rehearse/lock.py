@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from lockfiles.lock import Lock
-from planner.batches import packed
-from planner.data.corpus import Corpus
-from planner.data.encode import Encoded
-from planner.data.order import epoch_order
-from planner.data.part import Part
+from planner.data.corpus.corpus import Corpus
+from planner.data.corpus.part import Part
+from planner.data.tokens.encode import Encoded
+from planner.data.tokens.order import epoch_order
+from planner.setup.batches import packed
+from runner.inputs.setup import profile_of
 from runner.rehearse.case import Case
-from runner.setup_of_lock import profile_of
 
 ACCUMULATION = 2
 """Micro-batches of a rehearsed step, at most: from the second one on gradients stand."""

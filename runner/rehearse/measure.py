@@ -14,8 +14,8 @@ from transformers import PrinterCallback, TrainerCallback, set_seed
 from transformers.trainer_utils import SaveStrategy
 from transformers.utils import logging
 
-from planner.candidates import CUDA_CONTEXT_BYTES
-from planner.probes.visible import visible
+from planner.machines.probes.visible import visible
+from planner.search.candidates import CUDA_CONTEXT_BYTES
 from runner.rehearse.case import Case, Measured
 from runner.rehearse.host import HOST
 from runner.rehearse.random_model import random_model

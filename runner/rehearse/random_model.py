@@ -18,9 +18,9 @@ from transformers import (
     PreTrainedModel,
 )
 
-from planner.profile import Profile
+from planner.setup.setup import Profile
 from runner.rehearse.settings import method_of, train_of
-from runner.stages import sft
+from runner.training import sft
 
 SPREAD = 0.02
 """Standard deviation of the weights: transformers' own for most families."""

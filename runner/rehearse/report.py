@@ -6,16 +6,16 @@ from itertools import cycle, islice
 
 from lockfiles.errors import DoesNotFit
 from lockfiles.lock import Lock, Machine
-from planner.candidates import whole_card_bytes
-from planner.duration import seconds_of_step
-from planner.machine import MachineFacts
+from planner.machines.facts import MachineFacts
 from planner.memory import estimate
-from planner.rehearsal import Measured, Place, Rehearsal, Rehearsed, host_seconds
+from planner.search.candidates import whole_card_bytes
+from planner.search.rehearsal import Measured, Place, Rehearsal, Rehearsed, host_seconds
+from planner.speed.duration import seconds_of_step
 from planner.speed.host import accelerator
-from runner import packages
+from runner.environments import packages
+from runner.inputs.setup import model_of
 from runner.rehearse.case import Case
 from runner.rehearse.rows import made_up
-from runner.setup_of_lock import model_of
 
 DIFFERS = 0.03
 """The difference from which on a report says that measured and predicted disagree."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 from typing import Any
 
-from planner.data.encode import IGNORED
+from planner.data.tokens.encode import IGNORED
 from runner.rehearse.case import Case, Row
 
 Example = Mapping[str, Sequence[int]]

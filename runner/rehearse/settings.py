@@ -1,8 +1,8 @@
 """A plan's profile, in the tables that the training stage takes."""
 
 from lockfiles.lock import Method, Train
-from planner.memory.habits import writes_scores
-from planner.profile import Profile
+from planner.memory.family_quirks import writes_scores
+from planner.setup.setup import Profile
 
 
 def method_of(profile: Profile) -> Method:

@@ -13,7 +13,7 @@ from runner.demo import files
 from runner.rehearse.case import Case
 from runner.rehearse.rows import columns, examples
 from runner.rehearse.settings import method_of, train_of
-from runner.stages import sft
+from runner.training import sft
 
 TOKENIZER = Path(files.__file__).parent / "base"
 """Any tokenizer does: rows come as tokens, and it only pads them."""

@@ -1,1 +1,1 @@
-"""What the stages of a run call: training, scoring, merging, GGUF, pushing."""
+"""The stages of a run, one file each by its name: what it reads, does and leaves."""

@@ -1,103 +1,95 @@
-"""Held-out rows: mean loss of the scored tokens, and exact match of the greedy answer."""
+"""Evaluate: the base against the tuned model, on rows that training never saw."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
+from typing import Any
 
 import torch
-from transformers import PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from lockfiles.lock import Train
 from lockfiles.receipt import Score
-
-_UNSCORED = -100
-
-
-@dataclass(frozen=True)
-class Question:
-    """One held-out row, encoded."""
-
-    input_ids: Sequence[int]
-    labels: Sequence[int]
-    """-100 where a token is not scored; the last scored stretch is the answer."""
-
-    @property
-    def answer_begins(self) -> int:
-        """The index of the answer's first token: where the last scored stretch begins."""
-        last = max(n for n, label in enumerate(self.labels) if label != _UNSCORED)
-        while last > 0 and self.labels[last - 1] != _UNSCORED:
-            last -= 1
-        return last
+from planner.data.tokens.encode import Encoded, load_tokenizer
+from planner.data.tokens.tokenizer import Tokenizer
+from runner.evaluation.score import Question, evaluate
+from runner.inputs import verify
+from runner.inputs.view import View
+from runner.stages.context import Context
+from runner.stages.made import left
+from runner.stages.rows import picked, prepared, shown, wanted
+from runner.training import sft
+from runner.training.determinism import use_threads
 
 
-@torch.inference_mode()
-def evaluate(
-    model: PreTrainedModel,
-    questions: Sequence[Question],
-    *,
-    pad_id: int,
-    end_ids: Sequence[int],
-    batch: int = 32,
-    told: Callable[[int], None] = lambda done: None,
-) -> Score:
-    """Score a model on held-out rows.
-
-    An answer is right where the greedy tokens up to the first of `end_ids` equal the row's.
-    `told` is called with the number of rows done after each batch. Raises ValueError for no rows.
-    """
-    if not questions:
-        raise ValueError("there are no held-out rows to evaluate on")
-    model.eval()
-    by_length = sorted(questions, key=lambda question: len(question.input_ids))
-    loss = tokens = right = 0.0
-    for begin in range(0, len(by_length), batch):
-        rows = by_length[begin : begin + batch]
-        batch_loss, batch_tokens = _loss(model, rows, pad_id)
-        loss, tokens = loss + batch_loss, tokens + batch_tokens
-        right += _right(model, rows, pad_id, end_ids)
-        told(begin + len(rows))
-    return Score(loss=loss / tokens, accuracy=right / len(by_length), rows=len(by_length))
+def run(given: Context) -> dict[str, Any]:
+    """Score both models, send an event for each, and show some of the tuned one's answers."""
+    use_threads(given.lock.exactness.threads)
+    rows = prepared(given, given.settings["rows"])
+    with verify.model_of(given.lock, given.model, given.work) as view:
+        base = _load(view, given.lock.train)
+        scores = {"base": _score(given, base, rows, "base")}
+        with left(given, "train") as trained:
+            if given.lock.method.kind == "full":
+                tuned = _load(trained, given.lock.train)
+            else:
+                tuned = sft.adapted(base, trained.folder, given.lock.method)
+        scores["tuned"] = _score(given, tuned, rows, "tuned")
+        _show(given, tuned, rows, load_tokenizer(view.folder))
+    return {name: asdict(score) for name, score in scores.items()}
 
 
-def _loss(model: PreTrainedModel, rows: Sequence[Question], pad_id: int) -> tuple[float, float]:
-    """Return the summed cross-entropy in nats and the number of scored tokens."""
-    ids = _padded([row.input_ids for row in rows], pad_id, left=False)
-    labels = _padded([row.labels for row in rows], _UNSCORED, left=False)
-    mask = _padded([[1] * len(row.input_ids) for row in rows], 0, left=False)
-    logits = model(
-        input_ids=ids.to(model.device), attention_mask=mask.to(model.device)
-    ).logits.float()
-    target = labels[:, 1:].to(model.device)
-    losses = torch.nn.functional.cross_entropy(
-        logits[:, :-1].flatten(0, 1), target.flatten(), ignore_index=_UNSCORED, reduction="sum"
+def _load(view: View, settings: Train) -> PreTrainedModel:
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        view.folder,
+        dtype=getattr(torch, settings.dtype),
+        attn_implementation=settings.attention,
+        **sft.SAFE,
     )
-    return float(losses), float((target != _UNSCORED).sum())
+    view.check()
+    return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _right(
-    model: PreTrainedModel, rows: Sequence[Question], pad_id: int, end_ids: Sequence[int]
-) -> int:
-    prompts = [list(row.input_ids[: row.answer_begins]) for row in rows]
-    answers = [_until_end(row.input_ids[row.answer_begins :], end_ids) for row in rows]
-    ids = _padded(prompts, pad_id, left=True).to(model.device)
-    mask = _padded([[1] * len(prompt) for prompt in prompts], 0, left=True).to(model.device)
-    output = model.generate(
-        input_ids=ids,
-        attention_mask=mask,
-        max_new_tokens=max(map(len, answers)) + 1,
-        do_sample=False,
-        pad_token_id=pad_id,
-        eos_token_id=list(end_ids),
+def _questions(rows: list[Encoded]) -> list[Question]:
+    return [Question(row.input_ids, row.labels) for row in rows]
+
+
+def _score(given: Context, model: PreTrainedModel, rows: list[Encoded], name: str) -> Score:
+    def told(done: int) -> None:
+        given.line.send(
+            "progress", what=f"answering with {name}", done=done, total=len(rows), unit="rows"
+        )
+
+    template = given.lock.template
+    score = evaluate(
+        model, _questions(rows), pad_id=template.pad_id, end_ids=template.end_ids, told=told
     )
-    told = [_until_end(row, end_ids) for row in output[:, ids.shape[1] :].tolist()]
-    return sum(mine == right for mine, right in zip(told, answers, strict=True))
+    given.line.send("evaluation", model=name, **asdict(score))
+    return score
 
 
-def _until_end(ids: Sequence[int], end_ids: Sequence[int]) -> list[int]:
-    end = next((n for n, token in enumerate(ids) if token in end_ids), len(ids))
-    return list(ids[:end])
-
-
-def _padded(rows: Sequence[Sequence[int]], fill: int, *, left: bool) -> torch.Tensor:
-    width = max(map(len, rows))
-    filled = [[fill] * (width - len(row)) for row in rows]
-    pairs = zip(filled, rows, strict=True)
-    return torch.tensor([[*pad, *row] if left else [*row, *pad] for pad, row in pairs])
+def _show(
+    given: Context, model: PreTrainedModel, rows: list[Encoded], tokenizer: Tokenizer
+) -> None:
+    """Send the tuned model's greedy answers to a few held-out rows."""
+    template = given.lock.template
+    for row, turns in zip(picked(rows, given.samples), shown(given), strict=True):
+        question = Question(row.input_ids, row.labels)
+        prompt = list(row.input_ids[: question.answer_begins])
+        right = wanted(row)
+        ids = torch.tensor([prompt], device=model.device)
+        with torch.inference_mode():
+            output = model.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=len(right) + 8,
+                do_sample=False,
+                pad_token_id=template.pad_id,
+                eos_token_id=list(template.end_ids),
+            )
+        told = output[0, len(prompt) :].tolist()
+        given.line.send(
+            "sample",
+            source="tuned",
+            prompt=turns[-2]["content"] if len(turns) > 1 else "",
+            answer=tokenizer.decode(told, skip_special_tokens=True).strip(),
+            wanted=tokenizer.decode(right, skip_special_tokens=True).strip(),
+        )

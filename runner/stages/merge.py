@@ -1,34 +1,38 @@
-"""An adapter merged into its base: a model folder that stands on its own."""
+"""Merge: the adapter into its base, as a model folder that stands on its own."""
 
-from collections.abc import Sequence
-from pathlib import Path
+import shutil
+from typing import Any
 
-import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from lockfiles import digest
+from runner.export.merge import merge
+from runner.inputs import verify
+from runner.stages.context import Context
+from runner.stages.made import left, own_template
+from runner.training.determinism import use_threads
 
-from lockfiles.lock import Method
-from runner.stages import sft
-from runner.stages.finish import complete
 
-
-def merge(
-    base: Path,
-    adapter: Path,
-    out: Path,
-    method: Method,
-    template: str | None = None,
-    end_ids: Sequence[int] = (),
-) -> Path:
-    """Write the merged model to `out`, in the base's own dtype, and return that folder.
-
-    The base is loaded in 32 bits whatever the training used, since merging into a 4-bit model
-    stays 4-bit; the sum is rounded once. Source: PEFT's `merge_and_unload`.
-    """
-    dtype = AutoConfig.from_pretrained(base, **sft.HERE).dtype or torch.float32
-    model = AutoModelForCausalLM.from_pretrained(
-        base, dtype=torch.float32, attn_implementation="eager", **sft.SAFE
+def run(given: Context) -> dict[str, Any]:
+    """Write `model/` with the merged weights, the tokenizer and the lock's chat template."""
+    use_threads(given.lock.exactness.threads)
+    given.line.send("progress", what="merging", done=0, total=1, unit="models")
+    out = given.work / "model"
+    shutil.rmtree(out, ignore_errors=True)
+    with (
+        verify.model_of(given.lock, given.model, given.work) as base,
+        left(given, "train") as adapter,
+    ):
+        merge(
+            base.folder,
+            adapter.folder,
+            out,
+            given.lock.method,
+            own_template(given),
+            given.lock.template.end_ids,
+        )
+    files = sorted(out.glob("*.safetensors"))
+    size = sum(file.stat().st_size for file in files)
+    where = given.result("merge") / "model"
+    given.line.send(
+        "artifact", what="merged model", path=str(where.relative_to(given.run)), size_bytes=size
     )
-    merged = sft.adapted(model, adapter, method).merge_and_unload(safe_merge=True)
-    merged.to(dtype).save_pretrained(out)
-    complete(out, base, template, end_ids)
-    return out
+    return {"digests": {"merged": digest.of_tensors(files)}, "size_bytes": size}

@@ -17,9 +17,9 @@ from typing import Any
 
 from lockfiles.errors import RunFailed, UsageProblem
 from planner.memory import Estimate
-from planner.models import Architecture
-from planner.profile import Profile
-from runner.environment import child_environment
+from planner.models.facts import Architecture
+from planner.setup.setup import Profile
+from runner.environments.variables import child_environment
 
 _NEEDED = ("torch", "transformers", "trl", "peft", "bitsandbytes")
 _MORE = 6

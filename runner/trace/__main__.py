@@ -6,7 +6,7 @@ import traceback
 import warnings
 from pathlib import Path
 
-from planner.profile import Profile
+from planner.setup.setup import Profile
 
 
 def main(job: Path) -> None:

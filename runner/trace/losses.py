@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from planner.profile import Profile
+from planner.setup.setup import Profile
 from runner.trace.model import checkpointing
 
 

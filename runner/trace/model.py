@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from planner.memory.habits import writes_scores
-from planner.profile import Profile
+from planner.memory.family_quirks import writes_scores
+from planner.setup.setup import Profile
 from runner.trace import quantised
 from runner.trace.as_gpu import recomputing
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from planner.profile import Profile
+from planner.setup.setup import Profile
 
 
 def optimizer(model: torch.nn.Module, profile: Profile) -> Any:

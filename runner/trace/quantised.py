@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from planner.profile import Profile
+from planner.setup.setup import Profile
 
 _NF4, _INT8 = "Linear4bit", "Linear8bitLt"
 """bitsandbytes' layers; named here, since a plan without them does not import it."""

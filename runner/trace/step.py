@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from planner.profile import Profile
+from planner.setup.setup import Profile
 from runner.trace import quantised
 from runner.trace.as_gpu import as_gpu, as_resident, changed, whole_rows
 from runner.trace.as_gpu import kernels as as_gpu_kernels

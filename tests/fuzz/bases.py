@@ -12,8 +12,8 @@ import tomli_w
 
 from lockfiles import intent
 from lockfiles import lock as locks
-from planner.integrity import integrity
 from planner.interview.answers import check, given
+from planner.plan.integrity import integrity
 from runner.demo import files
 from tests.fuzz.hostile import deepened
 from tests.journeys.demo_folder import small, tunelock

@@ -44,7 +44,7 @@ def _file(name: str, read: Callable[[Path], object]) -> Callable[[Path], Read]:
 def _lock(folder: Path) -> Read:
     from lockfiles import lock
     from lockfiles.compare import differences
-    from runner import verify
+    from runner.inputs import verify
 
     base = lock.parse((folder.parent / "demo" / "run.lock").read_text("utf-8"))
 
@@ -71,10 +71,10 @@ def _intent(folder: Path) -> Read:
 
 
 def _events(path: Path) -> None:
-    from runner.events import Writer, read
-    from tui.progress import Narrator
+    from runner.runs.events import Writer, read
+    from tui.follow.follow import snapshot_of
     from tui.snapshot import empty, fold
-    from tui.watching import snapshot_of
+    from tui.snapshot.narrator import Narrator
 
     events, _ = read(path)
     fold(empty("x"), events)
@@ -91,40 +91,40 @@ def _receipt(path: Path) -> None:
 
 
 def _done(path: Path) -> None:
-    from runner.folder import StagePlace
+    from runner.runs.folder import StagePlace
 
     StagePlace(1, "train", path.parent.parent).done("0" * 64)
 
 
 def _machine(path: Path) -> None:
-    from planner.machine import load
+    from planner.machines.facts import load
 
     load(path).save(path)
 
 
 def _rehearsal(path: Path) -> None:
-    from planner.rehearsal import load
+    from planner.search.rehearsal import load
 
     load(path)
 
 
 def _locations(folder: Path) -> Read:
     from lockfiles import lock
-    from runner import places
+    from runner.inputs import locations
 
     held = lock.parse((folder.parent / "demo" / "run.lock").read_text("utf-8"))
     path = folder / "locations.toml"
 
     def read(content: bytes) -> None:
         path.write_bytes(content)
-        places.known(held, folder / "x.lock", {})
+        locations.known(held, folder / "x.lock", {})
 
     return read
 
 
 def _config(path: Path) -> None:
     from lockfiles import text
-    from planner.architecture import architecture
+    from planner.models.architecture import architecture
 
     architecture(text.read_json_object(path), str(path))
 
@@ -138,7 +138,7 @@ def _header(path: Path) -> None:
 def _index(folder: Path) -> Read:
     import shutil
 
-    from planner import models
+    from planner.models import facts
 
     base = folder.parent / "demo" / "base"
     for name in ("config.json", "tokenizer.json"):
@@ -149,7 +149,7 @@ def _index(folder: Path) -> Read:
 
     def read(content: bytes) -> None:
         (folder / "model.safetensors.index.json").write_bytes(content)
-        models.from_folder(folder)
+        facts.from_folder(folder)
 
     return read
 
@@ -157,8 +157,8 @@ def _index(folder: Path) -> Read:
 def _tokenizer_config(folder: Path) -> Read:
     import shutil
 
-    from planner.data.rows import Message
-    from planner.data.template import load_template
+    from planner.data.rows.rows import Message
+    from planner.data.tokens.template import load_template
 
     base = folder.parent / "demo" / "base"
     shutil.copyfile(base / "tokenizer.json", folder / "tokenizer.json")
@@ -171,8 +171,8 @@ def _tokenizer_config(folder: Path) -> Read:
 
 
 def _template(folder: Path) -> Read:
-    from planner.data.rows import Message
-    from planner.data.template import load_template
+    from planner.data.rows.rows import Message
+    from planner.data.tokens.template import load_template
 
     def read(content: bytes) -> None:
         (folder / "chat_template.jinja").write_bytes(content)
@@ -182,28 +182,28 @@ def _template(folder: Path) -> Read:
 
 
 def _rows(path: Path) -> None:
-    from planner.data.formats import load_table
+    from planner.data.reading.formats import load_table
 
     load_table(path)
 
 
 def _card(folder: Path) -> Read:
-    from planner.hub_data import apart
-    from planner.hub_data.kinds import Unreadable
+    from planner.hub.datasets import isolated
+    from planner.hub.datasets.kinds import Unreadable
 
     names = ["data/train-00000-of-00001.parquet", "test.jsonl", "a/b/validation.csv"]
 
     def read(content: bytes) -> None:
         with suppress(Unreadable):
-            apart.configs(apart.card_configs(content), names)
+            isolated.configs(isolated.card_configs(content), names)
 
     return read
 
 
 def _card_inside(folder: Path) -> Read:
     """Read a card as the child process does, in which what is reached can be seen."""
-    from planner.data.apart import card
-    from planner.hub_data.kinds import Unreadable
+    from planner.data.worker import card
+    from planner.hub.datasets.kinds import Unreadable
 
     names = ["data/train-00000-of-00001.parquet", "test.jsonl", "a/b/validation.csv"]
 
@@ -215,7 +215,7 @@ def _card_inside(folder: Path) -> Read:
 
 
 def _reference(folder: Path) -> Read:
-    from planner.hub_data.reference import parse
+    from planner.hub.datasets.reference import parse
 
     return lambda content: str(parse(content.decode("utf-8", "replace")))
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from lockfiles import lock as locks
 from lockfiles.errors import RunFailed
-from runner import launch
-from runner.supervise import run_folder
+from runner.supervisor import launch
+from runner.supervisor.supervise import run_folder
 from tests.fuzz.bases import Base
-from tui import watching
+from tui.follow import follow
 
 RECORDS = Path(__file__).parent / "corpus" / "run"
 
@@ -47,5 +47,5 @@ def start_no_stage() -> None:
         raise RunFailed("A stage would be started here.", hint="tunelock status")
 
     launch.launch = refused
-    watching._POLL_SECONDS = 0.01
+    follow._POLL_SECONDS = 0.01
     os.environ["CUDA_VISIBLE_DEVICES"] = ""

@@ -23,11 +23,23 @@ KINDS = {
 }
 _VERBS = ("check", "diff", "plan", "status", "watch", "run", "fit")
 _IMPORTED_LATE = (
-    "lockfiles.lock", "planner.data.corpus", "planner.plan", "planner.gather", "planner.rehearsal",
-    "planner.fit.answers", "planner.probes.nvidia", "planner.machine", "runner.hub_rows",
-    "runner.verify", "runner.preflight", "runner.supervise", "tui.planning", "tui.watching",
-    "tui.results", "tui.carry",
-)  # fmt: skip
+    "lockfiles.lock",
+    "planner.data.corpus.corpus",
+    "planner.plan.plan",
+    "planner.plan.gather",
+    "planner.search.rehearsal",
+    "planner.fit.answers",
+    "planner.machines.probes.nvidia",
+    "planner.machines.facts",
+    "runner.inputs.rows",
+    "runner.inputs.verify",
+    "runner.supervisor.preflight",
+    "runner.supervisor.supervise",
+    "tui.session.planning",
+    "tui.follow.follow",
+    "tui.text.run",
+    "tui.commands.shared.start",
+)
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,15 @@ from functools import cache
 from itertools import product
 from statistics import NormalDist, median
 
-from planner.candidates import CUDA_CONTEXT_BYTES, Candidates
 from planner.fit import machines, models
+from planner.fit.request import Plan, Wish
 from planner.fit.search import EFFECTIVE_BATCH, Search
-from planner.fit.wish import Plan, Wish
 from planner.interview.answers import check
-from planner.machine import MachineFacts
-from planner.models import ModelFacts
-from planner.profile import Kind, Profile
-from planner.ranking import best
+from planner.machines.facts import MachineFacts
+from planner.models.facts import ModelFacts
+from planner.search.candidates import CUDA_CONTEXT_BYTES, Candidates
+from planner.search.ranking import best
+from planner.setup.setup import Kind, Profile
 from runner.rehearse.case import Row
 from tests.gpu.lines import Line, ran
 from tests.gpu.script import main

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from planner.exactness import ON_CUDA
+from planner.plan.exactness import ON_CUDA
 from runner.rehearse.case import Case, Measured
 
 LONGEST_SECONDS = 150.0

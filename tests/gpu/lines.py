@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from planner.profile import Profile
+from planner.setup.setup import Profile
 
 Line = dict[str, Any]
 """Of a trial: its name and facts, `profile`, `predicted`, and `measured` or `error`."""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from lockfiles import lock as locks
 from lockfiles.lock import Lock
-from planner.integrity import integrity
-from runner import packages
+from planner.plan.integrity import integrity
+from runner.environments import packages
 
 
 def rewrite(path: Path, **tables: Mapping[str, object]) -> Lock:

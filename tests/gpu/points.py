@@ -15,12 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from planner import catalogue, targets
-from planner.architecture import architecture
-from planner.catalogue import CatalogueModel
+from planner.catalogue import lookup
+from planner.catalogue.lookup import CatalogueModel
 from planner.memory import Phase, estimate
-from planner.models import parameter_count
-from planner.profile import Profile
+from planner.models.architecture import architecture
+from planner.models.facts import parameter_count
+from planner.search import lora_targets
+from planner.setup.setup import Profile
 from runner.rehearse.case import Case, Measured
 from tests.gpu.forked import each
 
@@ -39,7 +40,7 @@ _OPTIMIZERS = {
 
 def configs() -> dict[str, Mapping[str, Any]]:
     """Return the `config.json` of each model of the catalogue, by the last part of its name."""
-    return {model.name.rpartition("/")[2]: model.config for model in catalogue.models()}
+    return {model.name.rpartition("/")[2]: model.config for model in lookup.models()}
 
 
 def cases(table: Path = TABLE) -> Iterator[Case]:
@@ -66,7 +67,7 @@ def _case(words: list[str], known: Mapping[str, Mapping[str, Any]]) -> Case:
     if "untied" in extra:
         config["tie_word_embeddings"] = False
     shape = architecture(config, model)
-    names = targets.preset(shape, "attention" if "attention" in extra else "all-linear")
+    names = lora_targets.preset(shape, "attention" if "attention" in extra else "all-linear")
     full = method == "full"
     name = _OPTIMIZERS[optimizer]
     profile = Profile(

@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from planner import catalogue
+from planner.catalogue import lookup
 from planner.fit import machines, models
+from planner.fit.request import Plan, Wish
 from planner.fit.search import Search
-from planner.fit.wish import Plan, Wish
-from planner.profile import Kind
+from planner.setup.setup import Kind
 from tests.gpu.lines import Line, gib, ran
 from tests.gpu.script import main
 from tests.gpu.trials import CARD, Trial, shallow
@@ -105,7 +105,7 @@ def _chosen(question: Question) -> Trial | None:
     plan = question.search.best(question.method)
     if not plan.fits or question.count > 1:
         return None
-    card = catalogue.find_accelerator(question.card)
+    card = lookup.find_accelerator(question.card)
     return _trial(question.size, plan, "chosen", question.card, card.memory_bytes)
 
 
@@ -126,7 +126,7 @@ def _trial(size: Size, plan: Plan, which: str, card: str, cap_bytes: int) -> Tri
 
 
 def _card_bytes() -> int:
-    return catalogue.find_accelerator(CARD).memory_bytes
+    return lookup.find_accelerator(CARD).memory_bytes
 
 
 def extrapolated(shallower: Line, deeper: Line, layers: int) -> int:

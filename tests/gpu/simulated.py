@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 
-from planner.candidates import CUDA_CONTEXT_BYTES
 from planner.fit import machines, models
+from planner.fit.request import Plan, Wish
 from planner.fit.search import Search
-from planner.fit.wish import Plan, Wish
-from planner.profile import Kind
+from planner.search.candidates import CUDA_CONTEXT_BYTES
+from planner.setup.setup import Kind
 from tests.gpu.lines import Line, ran, ran_out
 from tests.gpu.script import main
 from tests.gpu.trials import Trial

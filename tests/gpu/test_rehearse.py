@@ -11,12 +11,12 @@ import pytest
 
 from lockfiles import digest
 from lockfiles import lock as locks
-from planner.candidates import whole_card_bytes
 from planner.fit import models
+from planner.machines.probes.probe import probe
 from planner.memory import estimate
-from planner.probes.probe import probe
-from planner.profile import Kind
-from runner.setup_of_lock import model_of, profile_of
+from planner.search.candidates import whole_card_bytes
+from planner.setup.setup import Kind
+from runner.inputs.setup import model_of, profile_of
 from tests.gpu.locks import rewrite
 from tests.gpu.trials import config
 from tests.journeys.demo_folder import small, tunelock

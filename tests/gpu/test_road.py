@@ -2,7 +2,7 @@
 
     pytest -s -m gpu tests/gpu
 
-Nothing here certifies a GPU for exact bits: `planner/exactness.py` does, by device and method.
+Nothing here certifies a GPU for exact bits: `planner/plan/exactness.py` does, by device and method.
 """
 
 import json
@@ -16,9 +16,9 @@ import pytest
 
 from lockfiles import lock as locks
 from lockfiles import receipt
-from planner.layers import TILE_COLUMNS, TILE_TOKENS
-from planner.probes.probe import probe
-from runner.events import read
+from planner.machines.probes.probe import probe
+from planner.models.layers import TILE_COLUMNS, TILE_TOKENS
+from runner.runs.events import read
 from tests.gpu.locks import promise, rewrite
 from tests.gpu.shapes import write_intent
 from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from planner.batches import batches
 from planner.fit import models
 from planner.memory import Estimate
+from planner.setup.batches import batches
 from tests.gpu import exhaustive, seed_table, simulated
 from tests.gpu.lines import lines, profile_of, ran
 from tests.gpu.trials import Trial, shallow
@@ -20,7 +20,7 @@ from pathlib import Path
 import sys
 from planner.fit import machines, models
 from planner.fit.search import Search
-from planner.fit.wish import Wish
+from planner.fit.request import Wish
 from tests.gpu.script import run
 from tests.gpu.trials import Trial, shallow
 search = Search(models.find("pythia-70m"), machines.sized(8), Wish(method="lora", length=16))

@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import cycle, islice
 from typing import Any
 
-from planner import batches, catalogue
+from planner.catalogue import lookup
 from planner.fit.models import FitModel
-from planner.fit.wish import Plan
+from planner.fit.request import Plan
 from planner.memory import estimate
-from planner.parameters import parameter_count
-from planner.profile import Profile
+from planner.models.parameters import parameter_count
+from planner.setup import batches
+from planner.setup.setup import Profile
 from planner.speed import step_seconds
 from runner.rehearse.case import Case, Measured, Row
 from tests.gpu.lines import Line, told
@@ -101,7 +102,7 @@ class Trial:
         return self._step_seconds(2, profile) - self._step_seconds(1, profile)
 
     def _step_seconds(self, micro_steps: int, profile: Profile) -> float:
-        card = catalogue.find_accelerator(self.card)
+        card = lookup.find_accelerator(self.card)
         found = step_seconds(self.model, profile, card, micro_steps)
         assert found is not None, "a trial is of one card"
         return found
@@ -136,7 +137,7 @@ def _measured(found: Measured) -> Line:
 
 def config(name: str) -> dict[str, Any]:
     """Return the `config.json` of a model, as the catalogue has it."""
-    found = catalogue.find_model(name)
+    found = lookup.find_model(name)
     assert found is not None, name
     return dict(found.config)
 

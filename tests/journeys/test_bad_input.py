@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from planner.machine import MachineFacts
+from planner.machines.facts import MachineFacts
 from tests.journeys.demo_folder import small, tunelock
 
 Spoil = Callable[[Path], None]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.events import read
+from runner.runs.events import read
 from tests.journeys import loopback
 from tests.journeys.demo_folder import command, small, tunelock
 from tests.tui.wizard_drive import Tmux

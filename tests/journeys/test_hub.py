@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles import lock
-from runner.events import read
+from runner.runs.events import read
 from tests.hub_server import HubServer
 from tests.journeys.demo_folder import command, small
 

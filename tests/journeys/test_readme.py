@@ -10,7 +10,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from planner.machine import Gpu, MachineFacts
+from planner.machines.facts import Gpu, MachineFacts
 from tests.journeys.demo_folder import ENVIRONMENT
 
 for package in ("trl", "gguf", "llama_cpp"):

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from lockfiles import receipt
-from runner.events import read
-from runner.holders import holder
+from runner.runs.events import read
+from runner.runs.holders import holder
 from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock
 from tests.trust.models_made import plant
 
@@ -86,7 +86,7 @@ def stage_process(run: Path) -> int:
             words = (place / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"runner.road" in words and any(str(run).encode() in word for word in words):
+        if b"runner.stages" in words and any(str(run).encode() in word for word in words):
             return int(place.name)
     raise AssertionError("no stage runs")
 

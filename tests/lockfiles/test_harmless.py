@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from lockfiles.harmless import (
+from lockfiles.harmless import (  # fmt: skip
     escaped,
     is_harmless,
     joined,
@@ -14,7 +14,7 @@ from lockfiles.harmless import (
     named,
     one_line,
     paragraphs,
-)  # fmt: skip
+)
 
 JOINERS = "\u200c\u200d"
 VISIBLE_FORMATS = (0x0600, 0x06DD, 0x070F, 0x0890, 0x08E2, 0x110BD, 0x13430, 0x1BCA0)

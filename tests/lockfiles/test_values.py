@@ -13,9 +13,9 @@ import pytest
 from lockfiles import harmless, lock
 from lockfiles import text as toml
 from lockfiles.errors import UsageProblem
-from planner.gather import gather
-from planner.integrity import integrity
-from planner.plan import plan
+from planner.plan.gather import gather
+from planner.plan.integrity import integrity
+from planner.plan.plan import plan
 from tests.planned import MACHINE, answers, few_rows
 
 Place = tuple[str | int, ...]

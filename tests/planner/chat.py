@@ -8,10 +8,10 @@ from typing import Any
 from tokenizers import Tokenizer as Library
 from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 
-from planner.data.formats import load_table
-from planner.data.rows import Message, Row
-from planner.data.template import ChatTemplate, compile_template
-from planner.data.tokenizer import Tokenizer
+from planner.data.reading.formats import load_table
+from planner.data.rows.rows import Message, Row
+from planner.data.tokens.template import ChatTemplate, compile_template
+from planner.data.tokens.tokenizer import Tokenizer
 
 SAMPLES = Path(__file__).parents[1] / "data"
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}

@@ -9,9 +9,9 @@ from typing import Any
 
 import pynvml
 
-from planner.machine import MachineFacts
-from planner.probes.host import Host
-from planner.probes.probe import probe
+from planner.machines.facts import MachineFacts
+from planner.machines.probes.host import Host
+from planner.machines.probes.probe import probe
 
 _MACHINES = Path(__file__).parent / "machines"
 _MEMINFO = "MemTotal: 131072 kB\nMemFree: 1 kB\nMemAvailable: 65536 kB\n"

@@ -3,7 +3,7 @@
 from dataclasses import MISSING, fields
 
 from lockfiles.inputs import Architecture as Locked
-from planner.architecture import Architecture
+from planner.models.architecture import Architecture
 
 ELSEWHERE = {"family", "context"}
 """Fields that stand in `[model]` itself."""

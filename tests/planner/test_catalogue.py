@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner import catalogue
-from planner.catalogue import (
+from planner.catalogue import lookup
+from planner.catalogue.lookup import (
     Accelerator,
     CatalogueModel,
     accelerators,
@@ -16,7 +16,7 @@ from planner.catalogue import (
     models,
     nearest_models,
 )
-from planner.models import parameter_count
+from planner.models.facts import parameter_count
 
 GIB = 1 << 30
 
@@ -114,7 +114,7 @@ def test_facts_of_two_cards() -> None:
 
 
 def test_a_driver_shows_somewhat_less_memory_than_is_sold_and_groups_have_sources() -> None:
-    groups = tomllib.loads(Path(catalogue.__file__).with_name("gpus.toml").read_text("utf-8"))
+    groups = tomllib.loads(Path(lookup.__file__).with_name("gpus.toml").read_text("utf-8"))
     for group in groups["group"]:
         assert group["source"]
         for card in group["cards"]:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import DoesNotFit, UsageProblem
-from planner.candidates import counted
-from planner.choose import Choice, choose
 from planner.interview.answers import Answers, check
-from planner.machine import Gpu, Holder, MachineFacts
-from planner.models import from_folder
+from planner.machines.facts import Gpu, Holder, MachineFacts
+from planner.models.facts import from_folder
+from planner.search.candidates import counted
+from planner.search.choose import Choice, choose
 from tests.planner.test_memory import MODELS
 
 DEMO = from_folder(Path(__file__).parents[2] / "runner" / "demo" / "base")

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import DataRefused, UsageProblem
-from planner.data.corpus import Corpus, build
-from planner.data.encode import load_tokenizer
-from planner.data.names import SplitName
-from planner.data.part import Part, Recipe
-from planner.data.template import compile_template, load_template
+from planner.data.corpus.corpus import Corpus, build
+from planner.data.corpus.part import Part, Recipe
+from planner.data.rows.splits import SplitName
+from planner.data.tokens.encode import load_tokenizer
+from planner.data.tokens.template import compile_template, load_template
 from runner.demo import files
 
 BASE = Path(files.__file__).parent / "base"

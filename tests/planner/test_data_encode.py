@@ -9,7 +9,9 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from lockfiles.errors import DataRefused, DigestDiffers, UsageProblem
-from planner.data.encode import (
+from planner.data.reading.formats import load_table
+from planner.data.rows.rows import Message, Row
+from planner.data.tokens.encode import (
     IGNORED,
     Encoded,
     assistant_spans,
@@ -20,9 +22,7 @@ from planner.data.encode import (
     stream_sha256,
     write_encoded,
 )
-from planner.data.formats import load_table
-from planner.data.rows import Message, Row
-from planner.data.template import compile_template, load_template
+from planner.data.tokens.template import compile_template, load_template
 
 SAMPLES = Path(__file__).parents[1] / "data"
 MARKS = ["<|im_start|>", "<|im_end|>", "<|begin|>", "<|start_header_id|>"]

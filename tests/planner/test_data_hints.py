@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import TunelockError
-from planner.data.encode import (
+from planner.data.reading.formats import load_table
+from planner.data.rows.rows import Message, Row
+from planner.data.tokens.encode import (
     Encoded,
     assistant_spans,
     load_tokenizer,
     read_encoded,
     write_encoded,
 )
-from planner.data.formats import load_table
-from planner.data.rows import Message, Row
-from planner.data.template import compile_template
+from planner.data.tokens.template import compile_template
 
 GOOD = '{"prompt": "a", "completion": "b"}'
 ROW = Row((Message("user", "a"), Message("assistant", "said")))

@@ -3,8 +3,8 @@
 import pytest
 
 from lockfiles.errors import DataRefused, UsageProblem
-from planner.data.order import SplitMix64, epoch_order, order_sha256
-from planner.data.split import split_rows
+from planner.data.corpus.split import split_rows
+from planner.data.tokens.order import SplitMix64, epoch_order, order_sha256
 
 
 def test_splitmix64_reference_values() -> None:

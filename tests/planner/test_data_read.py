@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.data.formats import load_table
-from planner.data.read import read_raw
-from planner.data.rows import Message, rows_sha256
+from planner.data.reading.formats import load_table
+from planner.data.reading.read import read_raw
+from planner.data.rows.rows import Message, rows_sha256
 
 SAMPLES = Path(__file__).parents[1] / "data"
 GOOD = '{"prompt": "a", "completion": "b"}\n'

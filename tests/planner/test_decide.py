@@ -2,7 +2,7 @@
 
 import pytest
 
-from planner.decide import Verdict, decide
+from planner.interview.decision import Verdict, decide
 from planner.interview.questions import QUESTIONS
 
 DEFAULTS = {question.key: question.default for question in QUESTIONS if question.table == "goal"}

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from planner import models, pins
-from planner.disk import disk_bytes
+from planner.models import facts
+from planner.plan import packages
+from planner.plan.disk import disk_bytes
 from runner.demo import files
 
-BASE = models.from_folder(Path(files.__file__).parent / "base")
+BASE = facts.from_folder(Path(files.__file__).parent / "base")
 
 
 def need(*, trained: int = 0, merges: bool = False, levels: tuple[str, ...] = ()) -> int:
@@ -42,7 +43,7 @@ def test_the_demo_base_as_a_file_is_not_larger_than_counted() -> None:
 
 
 def test_every_package_that_changes_numbers_is_pinned() -> None:
-    found = pins.packages()
+    found = packages.packages()
     assert list(found) == sorted(found)
     assert {"torch", "transformers", "trl", "peft", "llama-cpp-python"} <= set(found)
     assert all(version[0].isdigit() and "+" not in version for version in found.values())

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from planner import speed
-from planner.data.order import epoch_order
-from planner.duration import ORDERED_ROWS, Duration, Schedule, duration
+from planner.data.tokens.order import epoch_order
 from planner.memory import Profile
+from planner.speed.duration import ORDERED_ROWS, Duration, Schedule, duration
 from tests.planner.test_memory import MODELS, PLAN
 from tests.planner.test_speed import H200
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import DoesNotFit
-from planner import exactness, models
-from planner.choose import Choice, choose
 from planner.interview.answers import Answers, check
-from planner.machine import Gpu, MachineFacts
+from planner.machines.facts import Gpu, MachineFacts
+from planner.models import facts
+from planner.plan import exactness
+from planner.search.choose import Choice, choose
 from runner.demo import files
 
 GIB = 1 << 30
@@ -21,7 +22,7 @@ BASE = Path(files.__file__).parent / "base"
 
 def chosen(answers: Answers, machine: MachineFacts) -> Choice:
     """Return the plan for the demo's base."""
-    return choose(answers, models.from_folder(BASE), rows=100, longest=64, machine=machine)
+    return choose(answers, facts.from_folder(BASE), rows=100, longest=64, machine=machine)
 
 
 def asked(**changes: object) -> Answers:

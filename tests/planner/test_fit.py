@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.candidates import CUDA_CONTEXT_BYTES
-from planner.catalogue import accelerators, find_accelerator
-from planner.choose import choose
+from planner.catalogue.lookup import accelerators, find_accelerator
 from planner.fit import contradictions, machines, models
 from planner.fit.answers import Answer, answers, nothing_fits, record
-from planner.fit.layouts import Parallel
 from planner.fit.models import FitModel
+from planner.fit.request import Wish
 from planner.fit.search import Search
-from planner.fit.wish import Wish
 from planner.interview.answers import check
-from planner.machine import Gpu, Holder, MachineFacts
-from planner.profile import Kind
+from planner.machines.facts import Gpu, Holder, MachineFacts
+from planner.parallelism.layouts import Parallel
+from planner.search.candidates import CUDA_CONTEXT_BYTES
+from planner.search.choose import choose
+from planner.setup.setup import Kind
 from tests.planner.test_memory import MODELS
 
 BASE = Path(__file__).parents[2] / "runner" / "demo" / "base"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import DataRefused, UsageProblem
-from planner.gather import data_files, gather, hub_folder, machine_facts, model_facts, recipe
+from planner.plan.gather import data_files, gather, hub_folder, machine_facts, model_facts, recipe
 from runner.demo import files
 from tests.planned import MACHINE, answers
 

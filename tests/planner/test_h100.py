@@ -1,4 +1,4 @@
-"""Plans for a real card, read by `planner.probes.probe`, and peaks that runs on it had.
+"""Plans for a real card, read by `planner.machines.probes.probe`, and peaks that runs on it had.
 
 `h100.json` is what `MachineFacts.save` wrote there. The peaks are those of receipts: `tunelock
 plan` and `tunelock run` with `tests/gpu/shapes.py`, that is a Qwen2.5-0.5B of random weights and
@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from planner import machine
-from planner.choose import Choice, choose
 from planner.interview.answers import check
+from planner.machines import facts
 from planner.memory import estimate
+from planner.search.choose import Choice, choose
 from tests.planner.test_memory import MODELS, PLAN
 
-H100 = machine.load(Path(__file__).parent / "h100.json")
+H100 = facts.load(Path(__file__).parent / "h100.json")
 
 # method, micro-batch of an effective batch of 4, checkpointing, bytes
 MEASURED = [

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from planner.models import from_folder
+from planner.models.facts import from_folder
 from tests.hub_server import HubServer
 
 BASE = Path(__file__).parents[2] / "runner" / "demo" / "base"
@@ -17,7 +17,7 @@ import json, sys
 from dataclasses import asdict
 from pathlib import Path
 from lockfiles.errors import UsageProblem
-from planner.hub import from_hub
+from planner.hub.models import from_hub
 
 found = []
 for repo, revision, folder in json.loads(sys.argv[1]):

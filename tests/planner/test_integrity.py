@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from lockfiles.lock import Lock
-from planner.gather import gather
-from planner.integrity import NEUTRAL, STAGE_TABLES, integrity
 from planner.interview.answers import check
-from planner.machine import MachineFacts
-from planner.plan import plan
+from planner.machines.facts import MachineFacts
+from planner.plan.gather import gather
+from planner.plan.integrity import NEUTRAL, STAGE_TABLES, integrity
+from planner.plan.plan import plan
 from runner.demo import files
 from tests.planned import GIB, MACHINE
 

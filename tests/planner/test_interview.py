@@ -11,8 +11,8 @@ from lockfiles.errors import UsageProblem
 from lockfiles.files import at_home
 from lockfiles.harmless import is_harmless
 from planner.interview.answers import check, given
-from planner.interview.question import from_text, normal
 from planner.interview.questions import BY_KEY, QUESTIONS
+from planner.interview.questions.question import from_text, normal
 from planner.interview.schema import SHIPPED, schema, text
 from tests.lockfiles.test_values import HOSTILE
 

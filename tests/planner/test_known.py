@@ -12,17 +12,17 @@ from lockfiles.fields import Date
 from lockfiles.forecast import Prediction
 from lockfiles.lock import Data
 from lockfiles.stages import Level
-from planner.architecture import Architecture
-from planner.data.formats import MIXED, Format
 from planner.data.mend.steps import DROPPED, OVER_LENGTH, StepName
-from planner.data.template import FIXED_NOW
-from planner.families import FAMILIES
+from planner.data.reading.formats import MIXED, Format
+from planner.data.tokens.template import FIXED_NOW
 from planner.interview.questions import BY_KEY
 from planner.memory import ESTIMATOR, estimate
-from planner.models import FileFact, ModelFacts
-from planner.pins import packages
-from planner.prediction import UNEXPLAINED
-from planner.profile import Profile
+from planner.models.architecture import Architecture
+from planner.models.facts import FileFact, ModelFacts
+from planner.models.families import FAMILIES
+from planner.plan.packages import packages
+from planner.plan.prediction import UNEXPLAINED
+from planner.setup.setup import Profile
 
 SHAPE = Architecture("llama", 256, 3, 8, 2, 32, 512, 1024, True, 256, False, False)
 FILES = (FileFact("model.safetensors", 4_000_000, "0" * 64),)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.machine import HALF_GIB, Gpu, load
-from planner.probes.probe import probe
+from planner.machines.facts import HALF_GIB, Gpu, load
+from planner.machines.probes.probe import probe
 from tests.planner import recorded
 
 _OLD = Path(__file__).with_name("h100.json")
@@ -93,7 +93,7 @@ def test_a_capability_tells_maker_and_bfloat16(
 
 def test_probes_and_nvml_are_imported_only_when_a_machine_is_read() -> None:
     code = (
-        "import sys, planner.machine; "
+        "import sys, planner.machines.facts; "
         "print([name for name in sys.modules if 'probe' in name or 'nvml' in name])"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from planner.busy import taken
-from planner.catalogue import find_accelerator
-from planner.probes.amd import _name, _node
-from planner.probes.probe import probe
+from planner.catalogue.lookup import find_accelerator
+from planner.machines.occupancy import taken
+from planner.machines.probes.amd import _name, _node
+from planner.machines.probes.probe import probe
 from tests.planner import recorded
 
 

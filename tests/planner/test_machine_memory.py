@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.probes import cgroups
-from planner.probes.apple import working_set
-from planner.probes.host import Host
+from planner.machines.probes import cgroups
+from planner.machines.probes.apple import working_set
+from planner.machines.probes.host import Host
 from tests.planner import recorded
 
 GIB = 1 << 30

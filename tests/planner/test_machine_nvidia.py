@@ -6,10 +6,10 @@ from typing import Any
 import pynvml
 import pytest
 
-from planner.busy import taken
-from planner.machine import Gpu, Holder
-from planner.probes import nvidia
-from planner.probes.visible import visible
+from planner.machines.facts import Gpu, Holder
+from planner.machines.occupancy import taken
+from planner.machines.probes import nvidia
+from planner.machines.probes.visible import visible
 from tests.planner import recorded
 
 GIB = 1 << 30

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from planner.memory import Profile, estimate, trained_parameters
-from planner.models import ModelFacts, architecture, from_folder
+from planner.models.facts import ModelFacts, architecture, from_folder
 
 BASE = Path(__file__).parents[2] / "runner" / "demo" / "base"
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
@@ -159,11 +159,11 @@ import torch
 torch.set_num_threads(1)
 import runner.demo
 from lockfiles.lock import Method, Train
-from planner.data.encode import encode, load_tokenizer
-from planner.data.formats import load_table
-from planner.data.template import load_template
-from runner.line import Line
-from runner.stages.sft import Encoded, SftJob, train
+from planner.data.tokens.encode import encode, load_tokenizer
+from planner.data.reading.formats import load_table
+from planner.data.tokens.template import load_template
+from runner.runs.pipe import Line
+from runner.training.sft import Encoded, SftJob, train
 
 demo, method = Path(runner.demo.__file__).parent, json.loads(sys.argv[2])
 base = demo / "base"

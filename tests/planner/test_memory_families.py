@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from planner import layers
-from planner.memory import Profile, estimate, kept
-from planner.memory.trained import trained_parameters
-from planner.models import Architecture, ModelFacts, architecture
+from planner.memory import Profile, estimate, saved_activations
+from planner.memory.trainable import trained_parameters
+from planner.models import layers
+from planner.models.facts import Architecture, ModelFacts, architecture
 from tests.planner.test_memory import PLAN
 
 LENGTH, RANK = 256, 8
@@ -153,8 +153,12 @@ def _counted(shape: Architecture, full: bool) -> float:
     """Bytes that one layer keeps, its adapters' bfloat16 copies among them."""
     profile = _profile(shape, full)
     kinds = layers.blocks(shape)
-    each = sum(b.count * sum(kept.activations(shape, profile, b).values()) for b in kinds)
-    each += kept.masked_layers(shape, profile) * kept.mask_extra(shape, profile)
+    each = sum(
+        b.count * sum(saved_activations.activations(shape, profile, b).values()) for b in kinds
+    )
+    each += saved_activations.masked_layers(shape, profile) * saved_activations.mask_extra(
+        shape, profile
+    )
     model = ModelFacts("", (), shape, 0, "")
     copies = 0 if full else 2 * trained_parameters(model, profile)
     return (each * LENGTH + copies) / shape.layers

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from planner import layers
 from planner.memory import Estimate, Profile, estimate, trained_parameters
-from planner.models import ModelFacts, architecture
+from planner.models import layers
+from planner.models.facts import ModelFacts, architecture
 from tests.planner.test_memory import MODELS, PLAN
 
 FULL = replace(PLAN, method="full", rank=0, targets=(), dropout=0.0)

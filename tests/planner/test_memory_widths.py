@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from planner import layers
-from planner.architecture import architecture
-from planner.memory import Profile, estimate, kept
-from planner.models import ModelFacts, parameter_count
+from planner.memory import Profile, estimate, saved_activations
+from planner.models import layers
+from planner.models.architecture import architecture
+from planner.models.facts import ModelFacts, parameter_count
 from runner.trace import Job, trace
 from tests.planner.test_memory import MODELS, PLAN
 
@@ -109,8 +109,8 @@ def test_one_key_for_all_queries_writes_scores_out() -> None:
 
 def test_a_window_as_long_as_a_row_needs_a_mask() -> None:
     shape = _facts(STARCODER | {"sliding_window": 1024}).architecture
-    assert kept.masked_layers(shape, STEP) == 30
-    assert kept.masked_layers(shape, replace(STEP, length=1023)) == 0
+    assert saved_activations.masked_layers(shape, STEP) == 30
+    assert saved_activations.masked_layers(shape, replace(STEP, length=1023)) == 0
 
 
 def test_gradients_and_layer_inputs_are_never_all_there_without_accumulation() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.models import Architecture, architecture, from_folder, parameter_count
+from planner.models.facts import Architecture, architecture, from_folder, parameter_count
 
 BASE = Path(__file__).parents[2] / "runner" / "demo" / "base"
 

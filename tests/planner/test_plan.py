@@ -12,10 +12,10 @@ import pytest
 from lockfiles import lock
 from lockfiles.errors import DoesNotFit, UsageProblem
 from lockfiles.lock import Lock
-from planner.gather import gather
 from planner.interview.answers import Answers, check
-from planner.machine import Gpu, MachineFacts
-from planner.plan import plan
+from planner.machines.facts import Gpu, MachineFacts
+from planner.plan.gather import gather
+from planner.plan.plan import plan
 from runner.demo import files
 from tests.planned import GIB, MACHINE, few_rows
 

@@ -8,12 +8,12 @@ import pytest
 
 from lockfiles import lock
 from lockfiles.errors import DoesNotFit, TunelockError, UsageProblem
-from planner.gather import PlanFacts, gather
 from planner.interview.answers import check
-from planner.interview.question import Between, Question, always, normal
 from planner.interview.questions import QUESTIONS
-from planner.machine import Gpu, MachineFacts
-from planner.plan import plan
+from planner.interview.questions.question import Between, Question, always, normal
+from planner.machines.facts import Gpu, MachineFacts
+from planner.plan.gather import PlanFacts, gather
+from planner.plan.plan import plan
 from runner.demo import files
 from tests.planned import GIB, MACHINE, answers, few_rows
 

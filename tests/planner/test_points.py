@@ -11,10 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from planner.architecture import architecture
-from planner.catalogue import CatalogueModel
+from planner.catalogue.lookup import CatalogueModel
 from planner.memory import estimate
-from planner.models import parameter_count
+from planner.models.architecture import architecture
+from planner.models.facts import parameter_count
 from runner.rehearse.case import Case
 from tests.gpu.points import read
 

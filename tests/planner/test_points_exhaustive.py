@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from planner.profile import Kind
+from planner.setup.setup import Kind
 from tests.gpu.exhaustive import MODELS, chosen, ratio, trials
 from tests.gpu.lines import Line, lines, profile_of, ran
 

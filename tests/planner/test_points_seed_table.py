@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from planner.candidates import CUDA_CONTEXT_BYTES
 from planner.fit import models
-from planner.profile import Kind
+from planner.search.candidates import CUDA_CONTEXT_BYTES
+from planner.setup.setup import Kind
 from tests.gpu.lines import lines, ran
 from tests.gpu.seed_table import LAYERS, TABLE, Question, Size, extrapolated, least, questions
 

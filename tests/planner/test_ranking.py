@@ -6,15 +6,15 @@ from dataclasses import replace
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.candidates import Candidates, counted
-from planner.choose import Choice, choose
 from planner.fit import machines
 from planner.fit.models import find
+from planner.fit.request import Wish
 from planner.fit.search import Search
-from planner.fit.wish import Wish
 from planner.interview.answers import Answers, check
-from planner.profile import Kind, Profile
-from planner.ranking import TIE, best, seconds
+from planner.search.candidates import Candidates, counted
+from planner.search.choose import Choice, choose
+from planner.search.ranking import TIE, best, seconds
+from planner.setup.setup import Kind, Profile
 from tests.planner.test_h100 import H100
 from tests.planner.test_memory import MODELS
 

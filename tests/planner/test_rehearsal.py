@@ -9,14 +9,14 @@ import pytest
 
 from lockfiles.errors import UsageProblem
 from lockfiles.lock import Lock
-from planner.candidates import CUDA_CONTEXT_BYTES, CUDA_RESERVE, budget, counted
-from planner.choose import Choice, choose
-from planner.gather import PlanFacts, gather
 from planner.interview.answers import Answers
-from planner.machine import Gpu, MachineFacts
-from planner.plan import plan
-from planner.prediction import UNEXPLAINED
-from planner.rehearsal import Measured, Place, Rehearsal, Rehearsed, load
+from planner.machines.facts import Gpu, MachineFacts
+from planner.plan.gather import PlanFacts, gather
+from planner.plan.plan import plan
+from planner.plan.prediction import UNEXPLAINED
+from planner.search.candidates import CUDA_CONTEXT_BYTES, CUDA_RESERVE, budget, counted
+from planner.search.choose import Choice, choose
+from planner.search.rehearsal import Measured, Place, Rehearsal, Rehearsed, load
 from tests.planned import GIB, MACHINE, answers, few_rows
 
 CARD = Gpu("NVIDIA L4", 22 * GIB, 21 * GIB, "8.9")

@@ -11,8 +11,9 @@ import pytest
 
 from lockfiles.errors import UsageProblem
 from lockfiles.harmless import is_harmless
-from planner import machine, rehearsal
-from planner.gather import gather
+from planner.machines import facts as machine
+from planner.plan.gather import gather
+from planner.search import rehearsal
 from tests.lockfiles.test_values import HOSTILE, places
 from tests.planned import answers, few_rows
 from tests.planner import recorded

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.data.encode import Encoded, encode_all, load_tokenizer
-from planner.data.rows import Message, Row
-from planner.data.template import load_template
-from planner.data.tokenizer import Tokenizer
-from planner.special import special_tokens
+from planner.data.rows.rows import Message, Row
+from planner.data.tokens.encode import Encoded, encode_all, load_tokenizer
+from planner.data.tokens.special_tokens import special_tokens
+from planner.data.tokens.template import load_template
+from planner.data.tokens.tokenizer import Tokenizer
 from runner.demo import files
 
 BASE = Path(files.__file__).parent / "base"

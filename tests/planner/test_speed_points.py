@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 from statistics import median
 
-from planner.architecture import Architecture, architecture
-from planner.catalogue import find_accelerator
-from planner.models import parameter_count
+from planner.catalogue.lookup import find_accelerator
+from planner.models.architecture import Architecture, architecture
+from planner.models.facts import parameter_count
 from planner.speed import MEASURED_CARDS, step_seconds
 from planner.speed.host import slowness
 from tests.gpu.points import TIMES, cases, read

@@ -8,21 +8,21 @@ import pytest
 from lockfiles import lock as locks
 from lockfiles import text as toml
 from lockfiles.errors import UsageProblem
-from planner import targets
-from planner.architecture import Architecture, architecture
-from planner.candidates import Candidates, counted
-from planner.choose import choose
-from planner.families import FAMILIES
-from planner.gather import gather
-from planner.integrity import integrity
 from planner.interview.answers import check, given
-from planner.interview.question import from_text
 from planner.interview.questions import BY_KEY
-from planner.memory.trained import trained_biases
-from planner.models import ModelFacts
-from planner.plan import plan
+from planner.interview.questions.question import from_text
+from planner.memory.trainable import trained_biases
+from planner.models.architecture import Architecture, architecture
+from planner.models.facts import ModelFacts
+from planner.models.families import FAMILIES
+from planner.plan.gather import gather
+from planner.plan.integrity import integrity
+from planner.plan.plan import plan
+from planner.search import lora_targets
+from planner.search.candidates import Candidates, counted
+from planner.search.choose import choose
 from runner.demo import files
-from runner.verify import check_whole
+from runner.inputs.verify import check_whole
 from tests.planned import MACHINE, answers
 from tests.planner.test_choose import DEMO
 from tests.planner.test_models import MINIMAL
@@ -56,14 +56,18 @@ def shape(family: str, **fields: object) -> Architecture:
 )
 def test_presets(family: str, attention: tuple[str, ...], every: tuple[str, ...]) -> None:
     model = shape(family)
-    assert targets.preset(model, "attention") == attention
-    assert targets.preset(model, "attention+mlp") == targets.preset(model, "all-linear") == every
+    assert lora_targets.preset(model, "attention") == attention
+    assert (
+        lora_targets.preset(model, "attention+mlp")
+        == lora_targets.preset(model, "all-linear")
+        == every
+    )
 
 
 def test_names_by_hand_come_in_forward_order_and_may_be_the_last_part() -> None:
-    assert targets.by_hand(shape("llama"), ("v_proj", "q_proj")) == ("q_proj", "v_proj")
-    assert targets.by_hand(shape("gpt2"), ("c_proj",)) == ("attn.c_proj", "mlp.c_proj")
-    assert targets.by_hand(shape("gpt2"), ("mlp.c_proj",)) == ("mlp.c_proj",)
+    assert lora_targets.by_hand(shape("llama"), ("v_proj", "q_proj")) == ("q_proj", "v_proj")
+    assert lora_targets.by_hand(shape("gpt2"), ("c_proj",)) == ("attn.c_proj", "mlp.c_proj")
+    assert lora_targets.by_hand(shape("gpt2"), ("mlp.c_proj",)) == ("mlp.c_proj",)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +87,7 @@ def test_a_wrong_name_is_one_error(
     family: str, names: tuple[str, ...], message: str, hint: str
 ) -> None:
     with pytest.raises(UsageProblem) as caught:
-        targets.by_hand(shape(family), names)
+        lora_targets.by_hand(shape(family), names)
     assert message in caught.value.message
     assert hint in caught.value.hint
 
@@ -91,10 +95,10 @@ def test_a_wrong_name_is_one_error(
 def test_every_family_has_names_of_its_own_blocks() -> None:
     for family in FAMILIES:
         model = shape(family)
-        every = targets.preset(model, "all-linear")
-        assert targets.preset(model, "attention")
-        assert targets.by_hand(model, every) == every
-        assert not set(every) & set(targets.left_out(model))
+        every = lora_targets.preset(model, "all-linear")
+        assert lora_targets.preset(model, "attention")
+        assert lora_targets.by_hand(model, every) == every
+        assert not set(every) & set(lora_targets.left_out(model))
 
 
 @pytest.mark.parametrize(

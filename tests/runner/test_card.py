@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from lockfiles.lock import Lock
-from planner.gather import gather
-from planner.plan import plan
-from runner.stages.card import card, plain
+from planner.plan.gather import gather
+from planner.plan.plan import plan
+from runner.export.card import card, plain
 from tests.planned import MACHINE, answers, few_rows
 
 SCORES = {

@@ -15,7 +15,7 @@ import json, sys
 from pathlib import Path
 from lockfiles.errors import TunelockError
 from lockfiles.lock import Model
-from runner.download import download
+from runner.inputs.model import download
 
 found = []
 for model, cache in json.loads(sys.argv[1]):

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from lockfiles.lock import Environment, Lock
-from runner.environment import child_environment, environment
+from runner.environments.variables import child_environment, environment
 from tests.lockfiles.samples import LOCK
 
 CANARY = "hf_canary"

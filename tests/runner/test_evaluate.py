@@ -12,11 +12,11 @@ import torch
 from transformers import AutoModelForCausalLM
 
 import runner.demo
-from planner.data.encode import encode, load_tokenizer
-from planner.data.formats import load_table
-from planner.data.template import load_template
-from runner.stages import sft
-from runner.stages.evaluate import Question, evaluate
+from planner.data.reading.formats import load_table
+from planner.data.tokens.encode import encode, load_tokenizer
+from planner.data.tokens.template import load_template
+from runner.evaluation.score import Question, evaluate
+from runner.training import sft
 
 DEMO = Path(runner.demo.__file__).parent
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.events import Writer, read
+from runner.runs.events import Writer, read
 
 
 def test_numbers_go_on_after_a_torn_tail(tmp_path: Path) -> None:

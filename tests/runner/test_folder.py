@@ -11,8 +11,8 @@ import pytest
 
 from lockfiles.errors import UsageProblem
 from lockfiles.files import write_whole
-from runner.folder import Held, StagePlace
-from runner.holders import holder, holder_alive
+from runner.runs.folder import Held, StagePlace
+from runner.runs.holders import holder, holder_alive
 
 TRAINED = {"digests": {"adapter": "0" * 64}, "steps": 1, "peak_bytes": 7, "step_seconds": 0.5}
 PREPARED = {"rows": {"train": 3}}
@@ -80,7 +80,8 @@ def test_a_second_holder_is_refused(tmp_path: Path) -> None:
 
 def test_an_orphan_still_holds_the_folder(tmp_path: Path) -> None:
     code = (
-        "import subprocess, sys, time\nfrom pathlib import Path\nfrom runner.folder import Held\n"
+        "import subprocess, sys, time\nfrom pathlib import Path\n"
+        "from runner.runs.folder import Held\n"
         f"held = Held(Path({str(tmp_path / 'run')!r}))\n"
         "child = subprocess.Popen(['sleep', '60'], pass_fds=[held.descriptor])\n"
         "print(child.pid, flush=True)\ntime.sleep(60)"

@@ -13,9 +13,9 @@ pytest.importorskip("llama_cpp")
 transformers = pytest.importorskip("transformers")
 
 from lockfiles.errors import RunFailed, UsageProblem  # noqa: E402
-from runner.stages.gguf import native  # noqa: E402
-from runner.stages.gguf.convert import convert  # noqa: E402
-from runner.stages.gguf.vocabulary import pre_tokenizer_of  # noqa: E402
+from runner.export.gguf import native  # noqa: E402
+from runner.export.gguf.convert import convert  # noqa: E402
+from runner.export.gguf.vocabulary import pre_tokenizer_of  # noqa: E402
 from tests.runner.gguf_models import CASES, TEXTS, VOCAB_SIZE, build, tokenizer  # noqa: E402
 
 BASE = Path(runner.demo.__file__).parent / "base"

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 
 import runner.demo
-from planner.data.encode import encode, load_tokenizer
-from planner.data.formats import load_table
-from planner.data.rows import Row
-from planner.data.template import compile_template, load_template
+from planner.data.reading.formats import load_table
+from planner.data.rows.rows import Row
+from planner.data.tokens.encode import encode, load_tokenizer
+from planner.data.tokens.template import compile_template, load_template
 
 torch = pytest.importorskip("torch")
 gguf = pytest.importorskip("gguf")
 transformers = pytest.importorskip("transformers")
 formats = pytest.importorskip("llama_cpp.llama_chat_format")
 
-from runner.stages.gguf import native  # noqa: E402
-from runner.stages.gguf.convert import convert  # noqa: E402
+from runner.export.gguf import native  # noqa: E402
+from runner.export.gguf.convert import convert  # noqa: E402
 
 DEMO = Path(runner.demo.__file__).parent
 BASE = DEMO / "base"

@@ -18,8 +18,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("gguf")
 pytest.importorskip("llama_cpp")
 
-from runner.stages.gguf import native  # noqa: E402
-from runner.stages.gguf.convert import write_packed  # noqa: E402
+from runner.export.gguf import native  # noqa: E402
+from runner.export.gguf.convert import write_packed  # noqa: E402
 from tests.runner.gguf_models import CASES, network, save  # noqa: E402
 
 Logits = NDArray[np.float32]

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from runner.events import Writer, read
-from runner.folder import Held
-from runner.launch import LIMITS, Limits, Program, Supervision, launch
+from runner.runs.events import Writer, read
+from runner.runs.folder import Held
+from runner.supervisor.launch import LIMITS, Limits, Program, Supervision, launch
 
 Told = list[tuple[str, dict[str, object]]]
 Result = tuple[int, Told]
 
-STAGE = "from runner.line import Line\nline = Line.from_environment()\n"
+STAGE = "from runner.runs.pipe import Line\nline = Line.from_environment()\n"
 UNTIL_STOPPED = (
     STAGE + "import signal, time\nstopped = []\n"
     "signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))\n"
@@ -94,7 +94,7 @@ def test_silence_is_told_once(run: Callable[..., Result]) -> None:
 
 
 BEATING = STAGE + (
-    "import os, time\nfrom runner.heartbeat import heartbeat\n"
+    "import os, time\nfrom runner.runs.heartbeat import heartbeat\n"
     "with heartbeat(line.beat, 0.05):\n"
     "    line.send('started', process=os.getpid())\n    time.sleep({})\n"
     "    line.send('step', step=1)\n"
@@ -202,9 +202,9 @@ def test_a_stage_notices_that_its_supervisor_was_killed(tmp_path: Path) -> None:
         f"Path({str(tmp_path / 'saved')!r}).write_text('checkpoint')"
     )
     supervisor = (
-        "from pathlib import Path\nfrom runner.events import Writer\n"
-        "from runner.folder import Held\n"
-        "from runner.launch import LIMITS, Limits, Program, Supervision, launch\n"
+        "from pathlib import Path\nfrom runner.runs.events import Writer\n"
+        "from runner.runs.folder import Held\n"
+        "from runner.supervisor.launch import LIMITS, Limits, Program, Supervision, launch\n"
         f"folder = Path({str(tmp_path)!r})\nwriter = Writer(folder / 'events.jsonl')\n"
         "held = Held(folder).descriptor\n"
         "supervision = Supervision(writer, folder / 'log', held, lambda: False)\n"

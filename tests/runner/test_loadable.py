@@ -12,8 +12,8 @@ from transformers.activations import ACT2FN
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 from lockfiles.known import FAMILIES
-from planner.loadable import check_loadable
-from planner.loadable_kinds import ACTIVATIONS, RESERVED, ROPE
+from planner.models.loadable import check_loadable
+from planner.models.loadable_kinds import ACTIVATIONS, RESERVED, ROPE
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))

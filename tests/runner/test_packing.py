@@ -14,12 +14,12 @@ pytest.importorskip("trl")
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
 from lockfiles.lock import Method, Train
-from planner.data.encode import IGNORED
-from planner.families import FAMILIES
-from planner.memory.habits import habits, writes_scores
-from runner.line import Line
-from runner.stages import sft
-from runner.stages.packing import Packed, passes, tokens
+from planner.data.tokens.encode import IGNORED
+from planner.memory.family_quirks import habits, writes_scores
+from planner.models.families import FAMILIES
+from runner.runs.pipe import Line
+from runner.training import sft
+from runner.training.packing import Packed, passes, tokens
 from tests.runner.test_parameter_count import tiny
 from tests.runner.test_sft import base as base
 

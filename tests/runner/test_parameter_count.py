@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from planner import catalogue
-from planner.families import FAMILIES
-from planner.models import architecture, parameter_count
+from planner.catalogue import lookup
+from planner.models.facts import architecture, parameter_count
+from planner.models.families import FAMILIES
 
 TINY: dict[str, Any] = {
     "vocab_size": 96, "hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 3,
@@ -63,7 +63,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("stablelm", {"qk_layernorm": True, "use_qkv_bias": True}),
     ("starcoder2", {"use_bias": False}),
 ]
-CATALOGUE = tomllib.loads(Path(catalogue.__file__).with_name("models.toml").read_text("utf-8"))
+CATALOGUE = tomllib.loads(Path(lookup.__file__).with_name("models.toml").read_text("utf-8"))
 
 
 def built(family: str, fields: dict[str, Any]) -> tuple[int, int]:

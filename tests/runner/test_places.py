@@ -8,11 +8,11 @@ from lockfiles import intent
 from lockfiles.errors import StaleLock, UsageProblem
 from lockfiles.harmless import is_harmless
 from lockfiles.lock import Lock
-from planner.gather import gather
 from planner.interview.answers import given
-from planner.plan import plan
-from runner import places
+from planner.plan.gather import gather
+from planner.plan.plan import plan
 from runner.demo import files
+from runner.inputs import locations
 from tests.planned import MACHINE, answers
 
 
@@ -36,11 +36,11 @@ def write(folder: Path, **changes: object) -> Path:
 
 
 def test_the_local_inputs_of_a_lock_have_logical_names(lock: Lock) -> None:
-    assert places.wanted(lock) == ["model", "train", "test"]
+    assert locations.wanted(lock) == ["model", "train", "test"]
 
 
 def test_the_intent_beside_the_lock_says_where_they_lie(lock: Lock, folder: Path) -> None:
-    found = places.find(lock, folder / "run.lock", {})
+    found = locations.find(lock, folder / "run.lock", {})
     assert found == {
         "model": folder / "base",
         "train": folder / "rows" / "train.jsonl",
@@ -49,8 +49,8 @@ def test_the_intent_beside_the_lock_says_where_they_lie(lock: Lock, folder: Path
 
 
 def test_the_command_line_wins_then_the_locations_then_the_intent(lock: Lock, folder: Path) -> None:
-    (folder / places.LOCATIONS).write_text('model = "/mnt/a"\ntrain = "far/train.jsonl"\n')
-    found = places.find(lock, folder / "run.lock", {"model": Path("/mnt/b")})
+    (folder / locations.LOCATIONS).write_text('model = "/mnt/a"\ntrain = "far/train.jsonl"\n')
+    found = locations.find(lock, folder / "run.lock", {"model": Path("/mnt/b")})
     assert found == {
         "model": Path("/mnt/b"),
         "train": folder / "far" / "train.jsonl",
@@ -62,13 +62,13 @@ def test_the_home_folder_may_be_named(
     lock: Lock, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", "/home/someone")
-    (folder / places.LOCATIONS).write_text('model = "~/base"\n')
-    assert places.find(lock, folder / "run.lock", {})["model"] == Path("/home/someone/base")
+    (folder / locations.LOCATIONS).write_text('model = "~/base"\n')
+    assert locations.find(lock, folder / "run.lock", {})["model"] == Path("/home/someone/base")
 
 
 def test_paths_may_change_without_making_the_lock_stale(lock: Lock, folder: Path) -> None:
     write(folder, data__train="/elsewhere/rows.jsonl", model__source="./moved")
-    found = places.find(lock, folder / "run.lock", {})
+    found = locations.find(lock, folder / "run.lock", {})
     assert (found["train"], found["model"]) == (Path("/elsewhere/rows.jsonl"), folder / "moved")
 
 
@@ -80,7 +80,7 @@ def test_an_intent_that_was_edited_makes_the_lock_stale(
 ) -> None:
     write(folder, **changes)
     with pytest.raises(StaleLock, match=r"run\.lock` no longer matches `.*run\.toml`") as stale:
-        places.find(lock, folder / "run.lock", {})
+        locations.find(lock, folder / "run.lock", {})
     assert stale.value.exit_code == 3
     assert f"tunelock plan {folder / 'run.toml'};" in stale.value.hint
 
@@ -88,44 +88,44 @@ def test_an_intent_that_was_edited_makes_the_lock_stale(
 def test_each_lock_has_the_intent_of_its_own_name(lock: Lock, folder: Path) -> None:
     (folder / "big.toml").write_text((folder / "run.toml").read_text("utf-8"), "utf-8")
     write(folder, train__epochs=5)
-    assert places.find(lock, folder / "big.lock", {})["model"] == folder / "base"
+    assert locations.find(lock, folder / "big.lock", {})["model"] == folder / "base"
     with pytest.raises(StaleLock):
-        places.find(lock, folder / "run.lock", {})
+        locations.find(lock, folder / "run.lock", {})
 
 
 def test_a_lock_of_another_name_is_found_by_what_it_was_planned_from(
     lock: Lock, folder: Path
 ) -> None:
-    assert places.find(lock, folder / "other.lock", {})["model"] == folder / "base"
+    assert locations.find(lock, folder / "other.lock", {})["model"] == folder / "base"
     write(folder, train__epochs=5)
     with pytest.raises(UsageProblem, match="nothing says where"):
-        places.find(lock, folder / "other.lock", {})
+        locations.find(lock, folder / "other.lock", {})
 
 
 def test_an_unknown_name_is_refused(lock: Lock, folder: Path) -> None:
     with pytest.raises(UsageProblem, match="its inputs are `model`, `train`, `test`") as unknown:
-        places.find(lock, folder / "run.lock", {"trian": Path("rows.jsonl")})
+        locations.find(lock, folder / "run.lock", {"trian": Path("rows.jsonl")})
     assert "`trian`" in unknown.value.message
     assert "--locate" in unknown.value.hint
 
 
 def test_a_name_that_nothing_places_is_refused(lock: Lock, tmp_path: Path) -> None:
     with pytest.raises(UsageProblem, match="needs `train`, `test`, and nothing says") as unplaced:
-        places.find(lock, tmp_path / "run.lock", {"model": Path("/base")})
+        locations.find(lock, tmp_path / "run.lock", {"model": Path("/base")})
     assert unplaced.value.hint == "add `--locate train=PATH --locate test=PATH`"
 
 
 def test_a_location_that_is_no_path_is_refused(lock: Lock, folder: Path) -> None:
-    (folder / places.LOCATIONS).write_text("model = 1\n")
+    (folder / locations.LOCATIONS).write_text("model = 1\n")
     with pytest.raises(UsageProblem, match="must be a path in quotes") as wrong:
-        places.find(lock, folder / "run.lock", {})
+        locations.find(lock, folder / "run.lock", {})
     assert wrong.value.hint
 
 
 def test_an_unknown_location_is_refused(lock: Lock, folder: Path) -> None:
-    (folder / places.LOCATIONS).write_text('trian = "rows.jsonl"\n')
+    (folder / locations.LOCATIONS).write_text('trian = "rows.jsonl"\n')
     with pytest.raises(UsageProblem, match="`trian`"):
-        places.find(lock, folder / "run.lock", {})
+        locations.find(lock, folder / "run.lock", {})
 
 
 @pytest.mark.parametrize(
@@ -145,21 +145,21 @@ def test_a_path_that_no_file_can_have_is_one_sentence(
     deep.mkdir(parents=True)
     (deep / "circle").symlink_to("circle")
     with pytest.raises(UsageProblem) as wrong:
-        places.find(lock, deep / "run.lock", {"model": Path(path)})
+        locations.find(lock, deep / "run.lock", {"model": Path(path)})
     assert said in wrong.value.message and len(wrong.value.message) < 400
     assert "\n" not in wrong.value.message
 
 
 def test_a_home_that_there_is_not_is_no_place_but_no_error_here(lock: Lock, folder: Path) -> None:
-    found = places.find(lock, folder / "run.lock", {"model": Path("~no-such-user/base")})
+    found = locations.find(lock, folder / "run.lock", {"model": Path("~no-such-user/base")})
     assert found["model"] == folder / "~no-such-user" / "base"
 
 
 @pytest.mark.parametrize("text", ['"a\\nb" = "x"', 'model = "a\\u0000"', "model = 2024-01-01"])
 def test_locations_are_held_to_paths(lock: Lock, folder: Path, text: str) -> None:
-    (folder / places.LOCATIONS).write_text(text)
+    (folder / locations.LOCATIONS).write_text(text)
     with pytest.raises(UsageProblem) as wrong:
-        places.find(lock, folder / "run.lock", {})
+        locations.find(lock, folder / "run.lock", {})
     assert is_harmless(wrong.value.message.replace(str(folder), ""))
 
 
@@ -167,4 +167,4 @@ def test_a_name_that_no_plan_writes_needs_a_path(lock: Lock, folder: Path) -> No
     model = lock.model.model_copy(update={"source": "local:UNKNOWN"})
     other = lock.model_copy(update={"model": model})
     with pytest.raises(UsageProblem, match="`UNKNOWN`"):
-        places.find(other, folder / "run.lock", {})
+        locations.find(other, folder / "run.lock", {})

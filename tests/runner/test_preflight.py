@@ -8,13 +8,14 @@ import pytest
 
 from lockfiles.errors import DoesNotFit, UsageProblem
 from lockfiles.lock import Lock
-from planner.gather import gather
 from planner.interview.answers import check
-from planner.plan import plan
-from planner.probes.probe import probe
-from planner.stages import GGUF_FAMILIES
-from runner import packages, preflight
+from planner.machines.probes.probe import probe
+from planner.pipeline.stages import GGUF_FAMILIES
+from planner.plan.gather import gather
+from planner.plan.plan import plan
 from runner.demo import files
+from runner.environments import packages
+from runner.supervisor import preflight
 from tests.planned import MACHINE
 
 for package in ("trl", "gguf", "llama_cpp"):
@@ -149,6 +150,6 @@ def test_a_run_that_is_done_needs_nothing(lock: Lock, tmp_path: Path) -> None:
 
 def test_the_plan_knows_the_families_that_gguf_does() -> None:
     pytest.importorskip("gguf")
-    from runner.stages.gguf.families import FAMILIES
+    from runner.export.gguf.families import FAMILIES
 
     assert set(GGUF_FAMILIES) == {family.name for family in FAMILIES.values()}

@@ -13,7 +13,7 @@ PUSH = """
 import json, sys
 from pathlib import Path
 from lockfiles.errors import UsageProblem
-from runner.stages.push import push
+from runner.export.push import push
 
 found = []
 for folder, repo, private in json.loads(sys.argv[1]):
@@ -35,7 +35,7 @@ print(json.dumps(found))
 CHECK = """
 import json, sys
 from lockfiles.errors import UsageProblem
-from runner.stages.push import check_access
+from runner.export.push import check_access
 
 found = []
 for (repo,) in json.loads(sys.argv[1]):

@@ -16,19 +16,19 @@ import pytest
 
 from lockfiles.errors import DigestDiffers, DoesNotFit, RunFailed, UsageProblem
 from lockfiles.lock import Lock
-from planner.choose import choose
-from planner.data.order import epoch_order
-from planner.gather import PlanFacts, gather
-from planner.machine import Gpu, MachineFacts
+from planner.data.tokens.order import epoch_order
+from planner.machines.facts import Gpu, MachineFacts
 from planner.memory import estimate
-from planner.plan import plan
-from planner.rehearsal import Measured
+from planner.plan.gather import PlanFacts, gather
+from planner.plan.plan import plan
+from planner.search.choose import choose
+from planner.search.rehearsal import Measured
+from runner.inputs.setup import model_of, profile_of
 from runner.rehearse import inputs, rehearse
 from runner.rehearse.__main__ import case_of as read_case
 from runner.rehearse.case import Case
 from runner.rehearse.lock import case_of, longest_batch
 from runner.rehearse.report import out_of_memory, report
-from runner.setup_of_lock import model_of, profile_of
 from tests.hub_server import HubServer
 from tests.planned import GIB, MACHINE, answers, few_rows
 

@@ -9,16 +9,16 @@ import pytest
 
 from lockfiles import digest, receipt
 from lockfiles import lock as locks
-from planner.gather import gather
 from planner.interview.answers import check
-from planner.plan import plan
+from planner.plan.gather import gather
+from planner.plan.plan import plan
 from runner.demo import files
-from runner.folder import place
-from runner.line import Line
-from runner.road import report
-from runner.road.context import Context
+from runner.runs.folder import place
+from runner.runs.pipe import Line
+from runner.stages import report
+from runner.stages.context import Context
 from tests.planned import MACHINE
-from tui import results
+from tui.text import run as results
 
 SHA = "0123456789abcdef" * 4
 REPORTS: dict[str, dict[str, object]] = {

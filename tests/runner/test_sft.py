@@ -13,8 +13,8 @@ import pytest
 pytest.importorskip("trl")
 
 from lockfiles import digest
-from runner.stages.sft import last_whole_checkpoint
-from runner.stages.watch import WHOLE, earlier_peak, mark_whole
+from runner.training.callback import WHOLE, earlier_peak, mark_whole
+from runner.training.sft import last_whole_checkpoint
 
 ROOT = Path(__file__).parents[2]
 STEPS = 24
@@ -23,8 +23,8 @@ PROGRAM = """
 import random, sys, time
 from pathlib import Path
 from lockfiles.lock import Method, Train
-from runner.line import Line
-from runner.stages.sft import Encoded, SftJob, train
+from runner.runs.pipe import Line
+from runner.training.sft import Encoded, SftJob, train
 
 base, work, kind, pause = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], float(sys.argv[4])
 source = random.Random(5)

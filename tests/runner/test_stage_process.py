@@ -1,4 +1,4 @@
-"""`python -P -m runner.road JOB`: how a stage ends, in its events and its exit code."""
+"""`python -P -m runner.stages JOB`: how a stage ends, in its events and its exit code."""
 
 import json
 import shutil
@@ -9,14 +9,14 @@ import pytest
 
 from lockfiles import lock as locks
 from lockfiles.lock import Lock
-from planner.data.encode import read_encoded
-from planner.gather import gather
+from planner.data.tokens.encode import read_encoded
 from planner.interview.answers import Answers, check
-from planner.plan import plan
+from planner.plan.gather import gather
+from planner.plan.plan import plan
 from runner.demo import files
-from runner.events import Event, Writer, read
-from runner.folder import Held
-from runner.launch import Program, Supervision, launch
+from runner.runs.events import Event, Writer, read
+from runner.runs.folder import Held
+from runner.supervisor.launch import Program, Supervision, launch
 from tests.planned import MACHINE
 
 
@@ -72,7 +72,7 @@ class Stage:
                 held=held.descriptor,
                 stopping=lambda: stop and bool(read(events)[0]),
             )
-            program = Program(self.name, ("-m", "runner.road", str(job)), {})
+            program = Program(self.name, ("-m", "runner.stages", str(job)), {})
             code = launch(program, supervision)
         held.release()
         return code, read(events)[0]
@@ -150,7 +150,7 @@ def test_a_finished_model_ends_its_answers_where_its_rows_ended(
     folder: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("peft")
-    from runner.stages.finish import complete
+    from runner.export.clean import complete
 
     base, out = folder / "base", tmp_path / "out"
     out.mkdir()

@@ -13,12 +13,12 @@ from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 from transformers.pytorch_utils import Conv1D
 
 from lockfiles.lock import Method
-from planner import targets
-from planner.families import FAMILIES
-from planner.memory.trained import trained_parameters
-from planner.models import ModelFacts, architecture
-from planner.profile import Bias
-from runner.stages.sft import lora
+from planner.memory.trainable import trained_parameters
+from planner.models.facts import ModelFacts, architecture
+from planner.models.families import FAMILIES
+from planner.search import lora_targets
+from planner.setup.setup import Bias
+from runner.training.sft import lora
 from tests.planner.test_memory import PLAN
 from tests.runner.test_parameter_count import VARIANTS, tiny
 
@@ -52,7 +52,7 @@ def _linears(family: str, model: Any) -> Iterator[tuple[str, bool]]:
     for name, module in model.named_modules():
         parent, _, last = name.rpartition(".")
         attends = "attn" in parent or "attention" in parent
-        taken = last in targets.TAKEN_FOR_EXPERTS.get(family, ()) and not attends
+        taken = last in lora_targets.TAKEN_FOR_EXPERTS.get(family, ()) and not attends
         linear = isinstance(module, (torch.nn.Linear, Conv1D)) and module is not head
         if linear and last not in NOT_ADAPTED and not taken:
             yield name, attends
@@ -80,10 +80,10 @@ def _counted(facts: ModelFacts, names: tuple[str, ...], bias: Bias) -> int:
     return trained_parameters(facts, plan)
 
 
-def _compare(family: str, changes: dict[str, Any], name: targets.Preset, bias: Bias) -> None:
+def _compare(family: str, changes: dict[str, Any], name: lora_targets.Preset, bias: Bias) -> None:
     facts, model = _built(family, tiny(family) | changes)
     wanted = {path for path, attends in _linears(family, model) if attends or name != "attention"}
-    names = targets.preset(facts.architecture, name)
+    names = lora_targets.preset(facts.architecture, name)
     wrapped, trained = _wrapped(model, names, bias)
     assert wrapped == wanted
     assert trained == _counted(facts, names, bias)
@@ -111,7 +111,7 @@ def test_other_shapes_of_a_family(family: str, changes: dict[str, Any], bias: Bi
     _compare(family, changes, "all-linear", bias)
 
 
-@pytest.mark.parametrize("family", sorted(targets.TAKEN_FOR_EXPERTS))
+@pytest.mark.parametrize("family", sorted(lora_targets.TAKEN_FOR_EXPERTS))
 def test_the_names_left_out_would_adapt_every_expert(family: str) -> None:
     _, model = _built(family, tiny(family))
     names = ("gate_proj", "up_proj", "down_proj")
@@ -123,7 +123,7 @@ def test_of_a_multimodal_wrapper_only_the_decoder_is_adapted() -> None:
     vision = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     fields = {"text_config": tiny("gemma3_text"), "vision_config": vision}
     facts, model = _built("gemma3", fields)
-    names = targets.preset(facts.architecture, "all-linear")
+    names = lora_targets.preset(facts.architecture, "all-linear")
     wrapped, trained = _wrapped(model, names, "none")
     assert all(name.startswith("model.language_model.layers.") for name in wrapped)
     assert len(wrapped) == facts.architecture.layers * len(names)

@@ -19,8 +19,8 @@ from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from lockfiles import digest
 from lockfiles.lock import Method
-from runner.stages.merge import merge
-from runner.stages.watch import WHOLE
+from runner.export.merge import merge
+from runner.training.callback import WHOLE
 from tests.runner.test_sft import PROGRAM, ROOT
 
 BIASED = PROGRAM.replace("targets=targets)", 'targets=targets, bias="all")')

@@ -18,13 +18,13 @@ import trl
 from transformers import PreTrainedTokenizerFast
 
 from lockfiles.errors import DataRefused
-from planner.data.encode import IGNORED, TurnsRewritten, encode
-from planner.data.formats import load_table
-from planner.data.rows import Message, Row, in_order, turn
-from planner.data.training import FOLDER, variant
-from planner.gather import gather
-from planner.plan import plan
-from runner import verify
+from planner.data.reading.formats import load_table
+from planner.data.rows.rows import Message, Row, in_order, turn
+from planner.data.tokens.encode import IGNORED, TurnsRewritten, encode
+from planner.data.tokens.training_template import FOLDER, variant
+from planner.plan.gather import gather
+from planner.plan.plan import plan
+from runner.inputs import verify
 from tests.planned import MACHINE, answers, few_rows
 from tests.planner.chat import SPECIAL, conversations, ours, template, tokenizer
 

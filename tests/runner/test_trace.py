@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from planner.memory import Profile, estimate
-from planner.models import architecture
+from planner.models.facts import architecture
 from runner.trace import Job, Traced, depths, trace
 from tests.planner import test_h100
 from tests.planner.test_memory import ALL_LINEAR, MEASURED, MEASURED_LATER, MODELS, PLAN

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from planner.architecture import architecture
-from planner.catalogue import CatalogueModel
+from planner.catalogue.lookup import CatalogueModel
 from planner.memory import estimate
-from planner.models import parameter_count
+from planner.models.architecture import architecture
+from planner.models.facts import parameter_count
 from runner.rehearse.case import Case
 from runner.trace import Job, refusal, trace
 from tests.gpu.points import read

@@ -19,7 +19,7 @@ REAL = """
 import json, sys, warnings
 warnings.simplefilter("ignore")
 import torch
-from planner.profile import Profile
+from planner.setup.setup import Profile
 from runner.trace import quantised, step
 torch.set_num_threads(1)
 

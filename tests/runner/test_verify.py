@@ -11,9 +11,9 @@ import pytest
 from lockfiles import lock as locks
 from lockfiles.errors import DigestDiffers, UsageProblem
 from lockfiles.lock import Lock
-from planner.gather import gather
-from planner.plan import plan
-from runner import places, verify
+from planner.plan.gather import gather
+from planner.plan.plan import plan
+from runner.inputs import locations, verify
 from tests.planned import MACHINE, answers, few_rows
 
 GENERAL = Path(__file__).parents[1] / "data" / "self-instruct.alpaca.jsonl"
@@ -102,7 +102,7 @@ def test_every_way_to_split_and_cut_is_built_again(
 ) -> None:
     asked = answers(**changes)
     made = plan(asked, gather(asked, planned, machine=MACHINE))
-    where = {name: path for name, path in _all(planned).items() if name in places.wanted(made)}
+    where = {name: path for name, path in _all(planned).items() if name in locations.wanted(made)}
     assert len(verify.corpus_of(made, planned / "base", where).parts) == len(made.data)
 
 

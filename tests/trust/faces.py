@@ -14,22 +14,24 @@ from lockfiles import lock as locks
 from lockfiles.errors import TunelockError
 from lockfiles.lock import Lock
 from planner.data.checks.finding import Finding
-from planner.data.plots import Bar
-from planner.data.xray import Piece, Token, XRay
-from planner.machine import Gpu, MachineFacts
-from runner.events import KINDS
-from runner.line import Line
-from runner.road import report
-from runner.road.context import Context
+from planner.data.checks.plots import Bar
+from planner.data.tokens.xray import Piece, Token, XRay
+from planner.machines.facts import Gpu, MachineFacts
+from runner.runs.events import KINDS
+from runner.runs.pipe import Line
+from runner.stages import report
+from runner.stages.context import Context
 from tests.lockfiles.samples import LOCK
 from tests.planned import GIB
 from tests.runner.test_report import REPORTS
 from tests.trust.hostile import UNEXPECTED
 from tests.trust.shown import html_text, shown, spoiled, written
 from tests.tui.test_data_html import REPORT
-from tui import data_html, data_page, hardware, output, plan_text, xray_page
-from tui.findings import table
-from tui.wizard.panels import goal, machine, review
+from tui.session.panels import goal, machine, review
+from tui.terminal import output
+from tui.text import data, data_html, hardware, plan
+from tui.text import row as xray_page
+from tui.text.findings import table
 
 Shown = Iterator[tuple[str, str]]
 """The name of a face, and what it showed."""
@@ -90,8 +92,8 @@ def _arguments(text: str, folder: Path) -> Shown:
 def _lock(text: str, folder: Path) -> Shown:
     lock = cast(Lock, spoiled(LOCK, text))
     other = cast(Lock, spoiled(LOCK, f"{text}2"))
-    yield "plan", written(lambda: output.lines(plan_text.page(lock)))
-    yield "plan, what changes", written(lambda: output.notes(plan_text.changes(lock, other)))
+    yield "plan", written(lambda: output.lines(plan.page(lock)))
+    yield "plan, what changes", written(lambda: output.notes(plan.changes(lock, other)))
     yield "plan --json", written(lambda: output.data_json(lock.model_dump()))
     values: dict[str, object] = {"data.train": text, "model.source": text}
     yield "wizard's review", review.text(lock, values, answers=[text], stale=[text], out="x.toml")
@@ -165,7 +167,7 @@ def _rows(text: str, folder: Path) -> Shown:
         REPORT, findings=(finding,), labels=(Bar(text, 3),), unit="tokens",
         mapping={"prompt": text}, formats={"columns": 1},
     )  # fmt: skip
-    yield "data, findings", written(lambda: output.lines(data_page.page(found, text)))
+    yield "data, findings", written(lambda: output.lines(data.page(found, text)))
     yield "data --html", html_text(data_html.page(found, text))
 
 
@@ -260,7 +262,7 @@ def _machine(text: str, folder: Path) -> Shown:
 
 
 def _wizard(text: str, folder: Path) -> Shown:
-    from planner.decide import decide
+    from planner.interview.decision import decide
     from tests.tui.wizard_samples import answered
 
     yield "wizard's goal", goal.text(decide(answered().values, 9), counted=False, override=text)

@@ -14,7 +14,7 @@ from typing import Any
 
 from lockfiles import digest
 from lockfiles import lock as locks
-from runner.supervise import run_folder
+from runner.supervisor.supervise import run_folder
 from tests.fuzz.bases import Base, text_of
 
 

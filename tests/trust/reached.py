@@ -14,9 +14,9 @@ import torch
 from safetensors.torch import load_file
 
 from lockfiles.lock import Lock
-from planner.data.encode import IGNORED
-from planner.data.order import order_sha256
-from runner.stages import sft
+from planner.data.tokens.encode import IGNORED
+from planner.data.tokens.order import order_sha256
+from runner.training import sft
 
 MOST_EPOCHS = 20
 """Orders that are drawn at most."""

@@ -9,15 +9,15 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from planner.data.checks.finding import Finding
-from runner.events import Event
+from runner.runs.events import Event
 from tests.trust.faces import events
 from tests.trust.hostile import acts
 from tests.tui.wizard_samples import answered
 from tui.dashboard.app import Changed, Dashboard
 from tui.dashboard.journal import Journal
-from tui.progress import lines
+from tui.session.pages.page import Action, Noticed, Page
 from tui.snapshot import empty, fold
-from tui.wizard.page import Action, Noticed, Page
+from tui.snapshot.narrator import lines
 from tui.wizard.shell import Wizard
 from tui.wizard.widgets.edit_line import EditLine
 from tui.wizard.widgets.view import Panel, Shown

@@ -18,7 +18,8 @@ from pydantic import BaseModel
 
 from runner.demo import files
 from tests.planned import MACHINE
-from tui import cli, output
+from tui import cli
+from tui.terminal import output
 
 
 def lay_out(folder: Path) -> Path:

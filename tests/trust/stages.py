@@ -9,12 +9,12 @@ import torch
 
 from lockfiles.errors import Stopped, TunelockError
 from lockfiles.lock import Lock
-from runner import places
-from runner.folder import place
-from runner.line import Line
-from runner.road import prepare, train
-from runner.road.context import Context
-from runner.stages import sft
+from runner.inputs import locations
+from runner.runs.folder import place
+from runner.runs.pipe import Line
+from runner.stages import prepare, train
+from runner.stages.context import Context
+from runner.training import sft
 from tests.fuzz.bases import Base
 from tests.trust.reached import Reached, differing, other_tensors
 
@@ -28,7 +28,7 @@ def carried(lock: Lock, base: Base, folder: Path) -> list[str]:
     run = folder / "run"
     shutil.rmtree(run, ignore_errors=True)
     line = Line(os.open(os.devnull, os.O_WRONLY))
-    here = places.find(lock, folder / "case.lock", {})
+    here = locations.find(lock, folder / "case.lock", {})
 
     def instead(job: sft.SftJob, _: Any) -> Any:
         found.extend(_compared(lock, job))

@@ -8,8 +8,8 @@ import pytest
 
 pytest.importorskip("trl")
 
-from runner.line import Line
-from runner.stages.watch import Watch, earlier_peak, is_whole, mark_whole
+from runner.runs.pipe import Line
+from runner.training.callback import Watch, earlier_peak, is_whole, mark_whole
 
 
 @pytest.fixture

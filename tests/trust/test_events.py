@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import RunFailed, TunelockError, UsageProblem
-from runner.events import BLOCK_BYTES, LINE_BYTES, Event, Tail, Writer, read
+from runner.runs.events import BLOCK_BYTES, LINE_BYTES, Event, Tail, Writer, read
 from tests.tui.test_snapshot import BEGUN
-from tui import watching
 from tui.commands.status import as_it_stands, facts, state
 from tui.dashboard.numbers import how_far, memory_line
-from tui.dashboard.summary import summary
-from tui.progress import Narrator
+from tui.follow import follow
 from tui.snapshot import empty, fold
+from tui.snapshot.narrator import Narrator
+from tui.snapshot.summary import summary
 
 GOOD = b'{"loss": 1.0, "seq": %d, "time": 5.0, "stage": "train", "kind": "step"}'
 DAMAGED = [
@@ -81,7 +81,7 @@ def test_a_file_without_lines_is_not_cut(tmp_path: Path) -> None:
     begun = time.monotonic()
     with pytest.raises(UsageProblem, match="has no line at its end"):
         Writer(path)
-    assert watching.snapshot_of(tmp_path).stages == ()
+    assert follow.snapshot_of(tmp_path).stages == ()
     assert time.monotonic() - begun < 20
     assert path.stat().st_size == 900 << 30
 
@@ -93,7 +93,7 @@ def test_a_large_file_is_read_block_by_block(tmp_path: Path) -> None:
     for block in tail.blocks():
         counts.append(len(block))
     assert sum(counts) == 20_000 and max(counts) < 5_000
-    watched = watching.Reader(tmp_path, lambda: 0)
+    watched = follow.Reader(tmp_path, lambda: 0)
     polls = [watched.poll()]
     while polls[-1][1] is None:
         polls.append(watched.poll())
@@ -218,4 +218,4 @@ def test_any_change_of_bytes_is_read_and_continued(spoil: Spoil, tmp_path: Path)
             raise AssertionError("a damaged file is no reason not to run") from None
         found = read(path)[0]
         assert found[-1].seq == last == max(event.seq for event in found)
-        assert watching.snapshot_of(tmp_path).last_time is not None
+        assert follow.snapshot_of(tmp_path).last_time is not None

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import RunFailed
-from runner.events import Writer, read
-from runner.folder import Held, StagePlace
+from runner.runs.events import Writer, read
+from runner.runs.folder import Held, StagePlace
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 
@@ -71,7 +71,7 @@ def test_a_run_folder_on_a_full_disk_is_one_sentence(disk: Path) -> None:
 
 STAGE = """
 import time
-from runner.line import Line
+from runner.runs.pipe import Line
 line = Line.from_environment()
 while not line.broken:
     line.send("step", step=1, text="a" * 999)
@@ -81,9 +81,9 @@ raise SystemExit(75)
 SUPERVISOR = """
 import sys
 from pathlib import Path
-from runner.events import Writer
-from runner.folder import Held
-from runner.launch import Program, Supervision, launch
+from runner.runs.events import Writer
+from runner.runs.folder import Held
+from runner.supervisor.launch import Program, Supervision, launch
 folder = Path(sys.argv[1])
 held = Held(folder)
 with Writer(folder / "events.jsonl") as writer:

@@ -9,11 +9,11 @@ import pytest
 from lockfiles import lock
 from lockfiles import text as toml
 from lockfiles.errors import DataRefused, UsageProblem
-from planner.data import held_out
-from planner.gather import gather
-from planner.integrity import integrity
-from planner.plan import plan
-from runner import verify
+from planner.data.corpus import held_out
+from planner.plan.gather import gather
+from planner.plan.integrity import integrity
+from planner.plan.plan import plan
+from runner.inputs import verify
 from tests.journeys.demo_folder import small
 from tests.planned import MACHINE, answers
 

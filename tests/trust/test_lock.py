@@ -14,7 +14,7 @@ import pytest
 from lockfiles import harmless, lock
 from lockfiles import text as toml
 from lockfiles.errors import UsageProblem
-from planner.integrity import integrity
+from planner.plan.integrity import integrity
 from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock
 
 VARIABLES: tuple[Mapping[str, str], ...] = (

@@ -12,9 +12,9 @@ import pytest
 
 from lockfiles import digest
 from lockfiles.errors import TunelockError, UsageProblem
-from planner.data.encode import Encoded, load_tokenizer
-from planner.models import from_folder
-from planner.special import special_tokens
+from planner.data.tokens.encode import Encoded, load_tokenizer
+from planner.data.tokens.special_tokens import special_tokens
+from planner.models.facts import from_folder
 from tests.trust.models_made import BASE, INDEX, read_safetensors, shard, write_safetensors
 
 SECONDS = 2.0

@@ -10,7 +10,7 @@ TUI = sorted((ROOT / "tui").rglob("*.py"))
 ELSEWHERE = sorted(
     path for floor in ("lockfiles", "planner", "runner") for path in (ROOT / floor).rglob("*.py")
 )
-WRITERS = {"tui/output.py", "tui/streams.py", "tui/wizard/children/parent.py"}
+WRITERS = {"tui/terminal/output.py", "tui/terminal/streams.py", "tui/session/children/parent.py"}
 """The last one speaks to the screen's process in pickled values, never to a terminal."""
 PROTOCOLS = {
     "runner/__main__.py", "runner/trace/__main__.py", "runner/rehearse/__main__.py",
@@ -45,7 +45,7 @@ def test_one_module_writes_to_the_terminal() -> None:
     for name, node in nodes(TUI + ELSEWHERE, but=WRITERS | PROTOCOLS):
         where = f"{name}: {ast.unparse(node)[:200]}" if isinstance(node, ast.Call) else name
         assert called(node) not in writing, where
-        assert called(node) != "questionary.print" or name == "tui/prompts.py", where
+        assert called(node) != "questionary.print" or name == "tui/prompts/ask.py", where
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute):
             stream = ast.unparse(node.value)
             if stream in ("sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__"):
@@ -54,7 +54,7 @@ def test_one_module_writes_to_the_terminal() -> None:
 
 def test_lines_become_text_at_one_place() -> None:
     """A newline beside a value, or lines joined by hand, would let the value make a line."""
-    for name, node in nodes(TUI, but={"tui/output.py", "tui/data_html.py"}):
+    for name, node in nodes(TUI, but={"tui/terminal/output.py", "tui/text/data_html.py"}):
         assert called(node) not in ("'\\n'.join", "'\\n\\n'.join"), f"{name}: {ast.unparse(node)}"
         if isinstance(node, ast.JoinedStr):
             parts = [part.value for part in node.values if isinstance(part, ast.Constant)]
@@ -63,7 +63,7 @@ def test_lines_become_text_at_one_place() -> None:
 
 
 def test_no_widget_makes_markup_of_a_text() -> None:
-    for name, node in nodes(TUI, but={"tui/words.py"}):
+    for name, node in nodes(TUI, but={"tui/terminal/words.py"}):
         if isinstance(node, ast.ImportFrom) and node.module == "textual.widgets":
             known = {"Footer", "Input"}
             assert {one.name for one in node.names} <= known, name

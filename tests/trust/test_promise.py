@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lockfiles import text
-from planner.integrity import integrity
+from planner.plan.integrity import integrity
 from tests.journeys.demo_folder import small, tunelock
 from tests.trust.models_made import plant
 

@@ -11,15 +11,15 @@ import pytest
 from lockfiles import lock as locks
 from lockfiles import receipt
 from lockfiles.errors import DigestDiffers, UsageProblem
-from planner.data.encode import Encoded, write_encoded
-from planner.data.rows import Message, Row
-from runner import reports
-from runner.events import Writer
-from runner.folder import Held, StagePlace, place
-from runner.line import Line
-from runner.road.context import Context
-from runner.road.rows import prepared, shown, write_shown
-from runner.supervise import _can_publish, run_folder
+from planner.data.rows.rows import Message, Row
+from planner.data.tokens.encode import Encoded, write_encoded
+from runner.runs import reports
+from runner.runs.events import Writer
+from runner.runs.folder import Held, StagePlace, place
+from runner.runs.pipe import Line
+from runner.stages.context import Context
+from runner.stages.rows import prepared, shown, write_shown
+from runner.supervisor.supervise import _can_publish, run_folder
 from tests.journeys.demo_folder import small, tunelock
 
 SECRET = b"-----BEGIN PRIVATE KEY-----"

@@ -12,20 +12,20 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from runner import stop
-from runner.events import read
-from runner.holders import INUSE, holder, is_held, look, workers
-from runner.stop import Patience
+from runner.runs.events import read
+from runner.runs.holders import INUSE, holder, is_held, look, workers
+from runner.supervisor import stop
+from runner.supervisor.stop import Patience
 from tests.tui.test_cli import tunelock
 
 SUPERVISOR = """
 import signal, sys
 from pathlib import Path
-from runner.events import Writer
-from runner.folder import Held
-from runner.heartbeat import heartbeat
-from runner.launch import Limits, Program, Supervision, launch
-from runner.supervise import _stops
+from runner.runs.events import Writer
+from runner.runs.folder import Held
+from runner.runs.heartbeat import heartbeat
+from runner.supervisor.launch import Limits, Program, Supervision, launch
+from runner.supervisor.supervise import _stops
 folder, stage = Path(sys.argv[1]), sys.argv[2]
 held = Held(folder)
 with heartbeat(held.beat, 0.1), Writer(folder / "events.jsonl") as writer, _stops() as asked:
@@ -41,8 +41,8 @@ sys.exit(75 if code in (75, -9, -15) else 1)
 DEAF = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
 STAGE = """
 import os, signal, time
-from runner.heartbeat import heartbeat
-from runner.line import Line
+from runner.runs.heartbeat import heartbeat
+from runner.runs.pipe import Line
 line, asked = Line.from_environment(), []
 signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
 line.send("started", process=os.getpid())

@@ -48,7 +48,7 @@ def test_2000_strings_neither_act_nor_forge() -> None:
 _PROMPTS = """
 import json, sys
 from planner.interview.questions import BY_KEY
-from tui.prompts import ask
+from tui.prompts.ask import ask
 initial = json.loads(sys.argv[1])
 values = ask([BY_KEY[key] for key in initial], initial)
 print("KEPT" if values.items() >= initial.items() else "CHANGED")

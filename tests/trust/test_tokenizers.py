@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.data.apart import limits
-from planner.data.encode import count_tokens, encode
-from planner.data.rows import Message, Row
-from planner.data.template import load_template
-from planner.data.tokenizer import load_tokenizer
+from planner.data.isolation import limits
+from planner.data.rows.rows import Message, Row
+from planner.data.tokens.encode import count_tokens, encode
+from planner.data.tokens.template import load_template
+from planner.data.tokens.tokenizer import load_tokenizer
 from runner.demo import files
 
 BASE = Path(files.__file__).parent / "base"

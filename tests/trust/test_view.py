@@ -12,9 +12,9 @@ import pytest
 from lockfiles import digest
 from lockfiles.errors import DigestDiffers, TunelockError, UsageProblem
 from lockfiles.lock import Lock
-from planner.gather import gather
-from planner.plan import plan
-from runner import verify, view
+from planner.plan.gather import gather
+from planner.plan.plan import plan
+from runner.inputs import verify, view
 from tests.planned import MACHINE, answers, few_rows
 from tests.trust.models_made import INDEX, plant, read_safetensors, shard, write_safetensors
 

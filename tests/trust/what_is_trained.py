@@ -134,11 +134,11 @@ LACKING = ("weight_decay", "lr_scheduler_type", "eval_steps", "seed", "optim")
 
 def _said(lock: Lock, checked: str, folder: Path) -> Iterator[str]:
     """Yield what the faces say otherwise: `check`, `plan`'s page and a finished run's results."""
-    from tui import plan_text
-    from tui.results import lines
+    from tui.text import plan
+    from tui.text.run import lines
 
     yield from said_otherwise(lock, checked)
-    page = plan_text.page(lock)
+    page = plan.page(lock)
     yield from said_otherwise(lock, page if isinstance(page, str) else "\n".join(page))
     base = bases.Base("case", (folder / "case.lock").read_text("utf-8"), {})
     run = run_folder.write(folder / "shown", base)
@@ -175,10 +175,10 @@ def made(home: Path, seed: int) -> Kind:
     """Return the cases, after importing all that they need."""
     bases.quiet(home / "home")  # before anything of the Hub is imported
     import tests.trust.stages  # so that each case need not import torch
-    import tui.planning
-    import tui.results
+    import tui.session.planning
+    import tui.text.run
 
-    assert tests.trust.stages and tui.planning and tui.results
+    assert tests.trust.stages and tui.session.planning and tui.text.run
     found = [base for base in bases.made(home / "demo") if base.name not in ("hub", "card")]
     warm()
     return Kind(home / "trained", found, seed)

@@ -6,10 +6,10 @@ import re
 import tempfile
 from pathlib import Path
 
-from planner.machine import MachineFacts
+from planner.machines.facts import MachineFacts
 from tests.tui.wizard_pilot import until_text
 from tests.tui.wizard_samples import answered, lay_out
-from tui.wizard.draft import passing
+from tui.session.draft import passing
 from tui.wizard.shell import Wizard
 
 PICTURE = Path(__file__).parent / "wizard.svg"

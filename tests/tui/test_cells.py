@@ -5,8 +5,8 @@ from rich.cells import cell_len
 
 from lockfiles.harmless import escaped
 from tests.trust.hostile import strings
-from tui.wizard.cells import folded
-from tui.words import fitting
+from tui.terminal.cells import folded
+from tui.terminal.words import fitting
 
 
 @pytest.mark.parametrize("cells", [1, 2, 3, 20])

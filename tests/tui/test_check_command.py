@@ -9,7 +9,7 @@ import pytest
 
 from lockfiles import lock
 from lockfiles.lock import Lock
-from planner.integrity import integrity
+from planner.plan.integrity import integrity
 from tests.journeys.demo_folder import small, tunelock
 
 

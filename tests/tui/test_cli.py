@@ -9,7 +9,7 @@ import pytest
 
 from lockfiles import lock
 from tests.lockfiles.samples import LOCK
-from tui.hardware import torch_command
+from tui.text.hardware import torch_command
 
 FORBIDDEN_IN_HELP = ("textual", "pydantic", "huggingface_hub", "torch")
 

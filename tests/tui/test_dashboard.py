@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from lockfiles.errors import UsageProblem
-from runner.events import Event
+from runner.runs.events import Event
 from tests.tui.test_snapshot import BEGUN, Told, events, step
 from tui.dashboard.app import Dashboard
 from tui.dashboard.numbers import how_far, memory_line

@@ -5,9 +5,9 @@ from html.parser import HTMLParser
 
 from planner.data.checks.finding import Finding
 from planner.data.checks.lengths import OverLength
-from planner.data.plots import Bar, bars, histogram, repeats
-from planner.data.report import Report
-from tui.data_html import page
+from planner.data.checks.plots import Bar, bars, histogram, repeats
+from planner.data.checks.report import Report
+from tui.text.data_html import page
 
 LENGTHS = OverLength(0)
 for number, length in enumerate([3, 4, 4, 17, 40]):

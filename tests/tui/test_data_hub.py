@@ -87,10 +87,10 @@ WIZARD = """
 import json, sys
 from pathlib import Path
 from planner.interview.answers import check
-from tui.prompts import _validator
+from tui.prompts.ask import _validator
 from planner.interview.questions import BY_KEY
-from tui.wizard.facts import Facts
-from tui.wizard.steps import ALL, problems
+from tui.session.facts import Facts
+from tui.session.steps import ALL, problems
 
 (folder, name), = json.loads(sys.argv[1])
 given = {"goal.name": "x", "data.train": name, "model.source": "base", "goal.override": "so"}
@@ -112,9 +112,9 @@ LOOK = """
 import json, sys
 from pathlib import Path
 from planner.interview.answers import check
-from tui.wizard.asked import ask
-from tui.wizard.children.report import look
-from tui.wizard.facts import Facts
+from tui.session.request import ask
+from tui.session.children.report import look
+from tui.session.facts import Facts
 
 (folder, name), = json.loads(sys.argv[1])
 given = {"goal.name": "x", "data.train": name, "data.test": name, "model.source": "base"}

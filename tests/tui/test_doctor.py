@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from planner.machine import load
-from planner.probes.probe import probe
+from planner.machines.facts import load
+from planner.machines.probes.probe import probe
 from tests.planner import recorded
 from tests.tui.test_cli import tunelock
-from tui.findings import Finding, hints, table
-from tui.hardware import driver, hardware, torch_command
+from tui.text.findings import Finding, hints, table
+from tui.text.hardware import driver, hardware, torch_command
 
 MISSING = "pip install 'tunelock[train]'"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tui.folding import folded, wrapped
+from tui.terminal.wrap import folded, wrapped
 
 
 def test_what_is_wrapped_stands_below_where_it_began() -> None:

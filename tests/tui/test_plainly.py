@@ -8,8 +8,8 @@ import pytest
 
 from tests.tui.wizard_drive import Tmux
 from tests.tui.wizard_samples import answered, lay_out
-from tui.wizard import store
-from tui.wizard.steps import ALL
+from tui.session import store
+from tui.session.steps import ALL
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
 

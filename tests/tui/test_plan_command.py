@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles import lock
-from planner.machine import Gpu, MachineFacts
+from planner.machines.facts import Gpu, MachineFacts
 from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock
 
 GIB = 1 << 30

@@ -6,8 +6,8 @@ import pytest
 
 from lockfiles.lock import Lock
 from tests.lockfiles.samples import LOCK
-from tui import plan_text, predicted
-from tui.wizard.panels import review
+from tui.session.panels import review
+from tui.text import plan, predicted
 
 
 def timed(**known: float) -> Lock:
@@ -36,10 +36,10 @@ def test_what_is_known_is_said(known: dict[str, float], words: str) -> None:
 
 def test_a_plan_and_the_yes_to_start_name_the_hours() -> None:
     lock = timed(seconds=12_960.0, step_seconds=2.07)
-    assert any(line.startswith("time      about 3.6 h of") for line in plan_text.page(lock))
+    assert any(line.startswith("time      about 3.6 h of") for line in plan.page(lock))
     assert "Hours: about 3.6 h of training; 2.1 s a step.\n" in review.start(lock, 10**12)
 
 
 def test_without_a_prediction_no_hours_are_made_up() -> None:
-    assert not any(line.startswith("time ") for line in plan_text.page(LOCK))
+    assert not any(line.startswith("time ") for line in plan.page(LOCK))
     assert "Hours: not predicted;" in review.start(LOCK, 10**12)

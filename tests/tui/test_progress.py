@@ -3,8 +3,8 @@
 import pytest
 
 from tests.tui.test_snapshot import BEGUN, Told, events, step
-from tui.progress import Narrator, clean, duration, lines, rate
 from tui.snapshot import empty, fold
+from tui.snapshot.narrator import Narrator, clean, duration, lines, rate
 
 FIGURES = {
     "loss": 0.4123, "learning_rate": 1.6e-3, "tokens_per_second": 1234.4,

@@ -17,7 +17,7 @@ from lockfiles import intent
 from lockfiles.errors import UsageProblem
 from planner.interview.answers import check, given
 from planner.interview.questions import BY_KEY, QUESTIONS
-from tui.prompts import ask
+from tui.prompts.ask import ask
 
 _SCRIPT = """
 import sys
@@ -25,7 +25,7 @@ from lockfiles import intent
 from lockfiles.errors import TunelockError
 from planner.interview.answers import check, given
 from planner.interview.questions import BY_KEY, QUESTIONS
-from tui.prompts import ask
+from tui.prompts.ask import ask
 keys = sys.argv[1:]
 questions = [BY_KEY[key] for key in keys] if keys else QUESTIONS
 initial = {"data.train": "rows.jsonl", "model.source": "base"}

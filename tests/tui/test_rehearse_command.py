@@ -11,17 +11,17 @@ import pytest
 
 from lockfiles import lock
 from lockfiles.errors import DoesNotFit
-from planner import machine as machines
-from planner.gather import gather
-from planner.machine import Gpu, Holder, MachineFacts
-from planner.plan import plan
-from planner.rehearsal import PHASES, Measured, load
+from planner.machines.facts import Gpu, Holder, MachineFacts
+from planner.machines.probes import probe as probing
+from planner.plan.gather import gather
+from planner.plan.plan import plan
+from planner.search.rehearsal import PHASES, Measured, load
 from runner.rehearse.lock import case_of
 from runner.rehearse.report import Report, report
 from tests.journeys.demo_folder import small, tunelock
 from tests.planned import GIB, answers
-from tui import rehearsed
 from tui.commands.rehearse import _machine
+from tui.text import rehearsal
 
 for package in ("trl", "peft"):
     pytest.importorskip(package)
@@ -137,7 +137,7 @@ def test_a_plan_that_was_not_rehearsed_says_so(folder: Path) -> None:
 
 
 def test_a_lock_for_a_card_is_refused_as_run_refuses_it(folder: Path) -> None:
-    if machines.probe(Path("/")).gpus:
+    if probing.probe(Path("/")).gpus:
         pytest.skip("needs a machine without a GPU")
     (folder / "run.lock").write_text(lock.write(on_card(folder)), "utf-8")
     (folder / "run.toml").unlink()
@@ -166,7 +166,7 @@ def test_a_lock_that_is_edited_or_missing_and_a_place_that_is_none(folder: Path)
 
 
 def told(found: Report) -> str:
-    return "\n".join(rehearsed.page(found))
+    return "\n".join(rehearsal.page(found))
 
 
 def test_on_a_card_every_phase_is_told(folder: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_busy_card_is_named(
 
     def here(free_bytes: int) -> None:
         card = replace(CARD, free_bytes=free_bytes, holders=holder)
-        monkeypatch.setattr(machines, "probe", lambda _: replace(GPU_MACHINE, gpus=(card,)))
+        monkeypatch.setattr(probing, "probe", lambda _: replace(GPU_MACHINE, gpus=(card,)))
 
     here(17 * GIB)
     assert _machine(made).gpus[0].free_bytes == 17 * GIB

@@ -5,8 +5,8 @@ import sys
 
 _BREAKS = """
 from lockfiles.errors import TunelockError
-from tui import output
-from tui.screen import Sentenced
+from tui.terminal import output
+from tui.terminal.screen import Sentenced
 
 class Screen(Sentenced[int]):
     def on_mount(self):

@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
-from runner.events import Event
+from runner.runs.events import Event
 from tui.snapshot import CURVE_POINTS, Curve, Snapshot, empty, fold
 
 Told = tuple[str, str, dict[str, Any]]

@@ -67,7 +67,7 @@ def test_notes_that_nobody_can_read_change_nothing(way: str, folder: Path) -> No
 
 def test_no_file_of_ours_gets_the_number_of_a_closed_stream(folder: Path) -> None:
     code = (
-        "import os, sys; from tui import output; import tui.streams as s;"
+        "import os, sys; from tui.terminal import output; import tui.terminal.streams as s;"
         "output.guarded(lambda: os.write(3, str(os.open('run.lock', os.O_RDONLY)).encode()))"
     )
     line = f"'{sys.executable}' -P -c \"{code}\" <&- >&- 2>&- 3> number"
@@ -133,7 +133,7 @@ def test_a_fault_of_ours_names_itself_and_where_its_traceback_is(fault: str) -> 
 def raising(fault: str, **environment: str) -> tuple[int, str]:
     """Return how a command ends that raises something, and what it says."""
     code = (
-        "from tui import output\n"
+        "from tui.terminal import output\n"
         "def command():\n"
         f"    raise {fault}\n"
         "output.guarded(command)"

@@ -7,7 +7,7 @@ from io import StringIO
 
 import pytest
 
-from tui.telling import Telling
+from tui.terminal.heartbeat import Telling
 
 OFTEN = 0.02
 """Seconds."""

@@ -1,6 +1,6 @@
 """Amounts in words: binary for memory, decimal for files."""
 
-from tui.units import memories, memory, size
+from tui.terminal.units import memories, memory, size
 
 
 def test_memory_is_told_in_gib_and_in_mib_below_a_tenth() -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from runner.events import Writer
-from runner.folder import Held
-from runner.holders import is_held
+from runner.runs.events import Writer
+from runner.runs.folder import Held
+from runner.runs.holders import is_held
 from tests.tui.test_cli import tunelock
 from tests.tui.test_snapshot import BEGUN, Told, step
-from tui import watching
 from tui.commands.status import facts, state
+from tui.follow import follow
 
 DONE: list[Told] = [*BEGUN, step(10), ("train", "done", {"seconds": 2}), ("run", "done", {})]
 FAILED: list[Told] = [
@@ -91,7 +91,7 @@ def test_status_of_a_run_that_is_worked_on(tmp_path: Path) -> None:
 
 def test_a_loss_that_is_no_number_is_null_in_json(tmp_path: Path) -> None:
     run = write(tmp_path / "demo", [*BEGUN, step(3, loss=float("nan"))])
-    snapshot = watching.snapshot_of(run)
+    snapshot = follow.snapshot_of(run)
     assert facts(snapshot, held=False)["loss"] is None
     assert state(snapshot, held=True) == "running"
 
@@ -101,7 +101,7 @@ def test_the_newest_run_is_the_one_that_is_meant(tmp_path: Path) -> None:
     newer = write(tmp_path / "runs" / "a", FAILED)
     os.utime(older / "events.jsonl", (1, 1))
     (tmp_path / "runs" / "none").mkdir()
-    assert watching.find(None, tmp_path / "runs") == newer
+    assert follow.find(None, tmp_path / "runs") == newer
 
 
 def test_what_is_no_run_is_a_sentence_and_a_hint(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_events_that_come_while_following_are_told(
     since = (run / "events.jsonl").stat().st_size
     late = threading.Timer(0.6, write, (run, DONE))
     late.start()
-    code = watching.follow(
+    code = follow.follow(
         run, face="plain", ended=lambda: None if late.is_alive() else 0, since=since
     )
     told = capsys.readouterr().err.splitlines()
@@ -147,7 +147,7 @@ def test_events_that_come_while_following_are_told(
 
 def test_a_reader_starts_over_with_a_file_begun_anew(tmp_path: Path) -> None:
     run = write(tmp_path / "demo", DONE)
-    reader = watching.Reader(run, lambda: None)
+    reader = follow.Reader(run, lambda: None)
     assert len(reader.poll()[0]) == len(DONE)
     (run / "events.jsonl").unlink()
     write(run, BEGUN)
@@ -159,7 +159,7 @@ def test_what_was_passed_over_is_known_and_what_came_since_is_new(tmp_path: Path
     run = write(tmp_path / "demo", FAILED)
     since = (run / "events.jsonl").stat().st_size
     write(run, DONE)
-    reader = watching.Reader(run, lambda: None)
+    reader = follow.Reader(run, lambda: None)
     assert len(list(reader.pass_over(since))) == len(FAILED)
     assert [event.kind for event in reader.poll()[0]] == [kind for _, kind, _ in DONE]
     assert reader.poll() == ([], None)
@@ -172,7 +172,7 @@ def test_an_end_is_asked_for_before_the_last_reading(tmp_path: Path) -> None:
         write(run, [("run", "done", {})])
         return 0
 
-    events, code = watching.Reader(run, ended).poll()
+    events, code = follow.Reader(run, ended).poll()
     assert (events[-1].kind, code) == ("done", 0)
 
 
@@ -181,7 +181,7 @@ def test_events_that_cannot_be_read_end_following(tmp_path: Path) -> None:
     (run / "events.jsonl").unlink()
     (run / "events.jsonl").symlink_to("/dev/zero")
     with pytest.raises(UsageProblem, match=r"is a link, not a plain file"):
-        watching.follow(run, face="plain", ended=lambda: None)
+        follow.follow(run, face="plain", ended=lambda: None)
 
 
 def test_damaged_lines_are_passed_over_and_said_once(tmp_path: Path) -> None:

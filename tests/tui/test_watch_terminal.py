@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.holders import is_held
+from runner.runs.holders import is_held
 from tests.tui.test_snapshot import BEGUN, Told, step
 from tests.tui.test_watch import DONE, FAILED, held, write
 

@@ -8,8 +8,8 @@ import pytest
 
 from lockfiles.errors import UsageProblem
 from tests.tui.wizard_samples import answered
-from tui.wizard import store
-from tui.wizard.draft import STEPS, answer, back, fresh, going, passing, reachable
+from tui.session import store
+from tui.session.draft import STEPS, answer, back, fresh, going, passing, reachable
 
 
 def test_going_on_passes_the_step_and_going_back_keeps_that() -> None:

@@ -11,9 +11,9 @@ from planner.interview.answers import check, given
 from tests.tui.wizard_drive import strokes
 from tests.tui.wizard_pilot import Run, until, until_text
 from tests.tui.wizard_samples import ANSWERS, answered, lay_out
-from tui.wizard import store
-from tui.wizard.draft import Draft, fresh, passing
-from tui.wizard.result import WizardResult
+from tui.session import store
+from tui.session.draft import Draft, fresh, passing
+from tui.session.result import WizardResult
 from tui.wizard.shell import Wizard
 
 _SIZE = (80, 24)

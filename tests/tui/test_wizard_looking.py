@@ -7,10 +7,10 @@ import pytest
 
 from tests.tui.wizard_pilot import Run, until, until_text
 from tests.tui.wizard_samples import answered, lay_out
-from tui.wizard import store
-from tui.wizard.asked import ask
-from tui.wizard.children import child as children
-from tui.wizard.draft import Draft, passing
+from tui.session import store
+from tui.session.draft import Draft, passing
+from tui.session.request import ask
+from tui.wizard import child as children
 from tui.wizard.shell import Wizard
 
 _SIZE = (80, 24)

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from planner.decide import decide
-from planner.machine import Gpu, Holder, MachineFacts
+from planner.interview.decision import decide
+from planner.machines.facts import Gpu, Holder, MachineFacts
 from tests.tui.wizard_samples import against, answered, facts
-from tui.wizard import pages
-from tui.wizard.asked import ask
-from tui.wizard.children.report import look
-from tui.wizard.draft import answer, fresh, going, passing
-from tui.wizard.page import Action
-from tui.wizard.panels import data, goal, machine, model
+from tui.session.children.report import look
+from tui.session.draft import answer, fresh, going, passing
+from tui.session.pages import step
+from tui.session.pages.page import Action
+from tui.session.panels import data, goal, machine, model
+from tui.session.request import ask
 
 _GPU = Gpu("NVIDIA RTX 4090", 24 << 30, 23 << 30, "8.9")
 
@@ -85,13 +85,13 @@ def test_machine_shows_who_holds_a_card_and_why_there_is_none() -> None:
 
 def test_a_page_says_the_error_where_something_cannot_be_read(tmp_path: Path) -> None:
     draft = going(passing(passing(answered(model__source="./rows"))), "model")
-    shown = list(pages.of_step(draft, facts(tmp_path), "run.toml").facts())
+    shown = list(step.of_step(draft, facts(tmp_path), "run.toml").facts())
     assert "safetensors" in shown[-1]
 
 
 def test_the_page_of_a_return_offers_both_ways() -> None:
     draft = answer(passing(passing(answered())), "data.system", "Be brief.")
-    page = pages.of_return(draft)
+    page = step.of_return(draft)
     assert [row.id for row in page.rows if isinstance(row, Action)] == [
         "go_on",
         "start_over",

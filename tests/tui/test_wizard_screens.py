@@ -7,7 +7,7 @@ import pytest
 
 from tests.tui.wizard_pilot import painted, until_text
 from tests.tui.wizard_samples import answered, lay_out
-from tui.wizard.draft import fresh, passing
+from tui.session.draft import fresh, passing
 from tui.wizard.shell import Wizard
 
 _SCREENS = Path(__file__).parent / "wizard_screens"

@@ -6,9 +6,10 @@ import pytest
 
 from planner.interview.questions import BY_KEY, QUESTIONS
 from tests.tui.wizard_samples import answered, facts
-from tui.wizard import keys, lines
-from tui.wizard.draft import STEPS, answer, fresh, passing
-from tui.wizard.steps import ALL, problems
+from tui.session import lines
+from tui.session.draft import STEPS, answer, fresh, passing
+from tui.session.steps import ALL, problems
+from tui.wizard.widgets import keys
 
 
 def test_every_question_is_asked_by_exactly_one_step() -> None:

@@ -13,9 +13,9 @@ from lockfiles import intent, lock
 from planner.interview.answers import check, given
 from tests.tui.wizard_drive import SECONDS, Tmux, drive, strokes, wizard_command
 from tests.tui.wizard_samples import ANSWERS, answered, lay_out
-from tui.wizard import store
-from tui.wizard.draft import passing
-from tui.wizard.facts import Facts
+from tui.session import store
+from tui.session.draft import passing
+from tui.session.facts import Facts
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
 

@@ -92,7 +92,7 @@ def test_the_entry_imports_no_textual_and_the_first_screen_no_planning() -> None
     check = (
         "import sys; import tui.wizard.app; assert 'textual' not in sys.modules;"
         "import tui.wizard.shell; late = {'pydantic', 'tokenizers', 'jinja2', 'torch',"
-        "'huggingface_hub', 'planner.gather', 'planner.plan'};"
+        "'huggingface_hub', 'planner.plan.gather', 'planner.plan.plan'};"
         "assert not late & set(sys.modules), late & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", check], check=True, cwd=ROOT)

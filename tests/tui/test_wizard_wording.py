@@ -2,8 +2,8 @@
 
 import pytest
 
-from planner.data.formats import MAP_HINT
-from tui.wizard.wording import by_title
+from planner.data.reading.formats import MAP_HINT
+from tui.session.wording import by_title
 
 
 @pytest.mark.parametrize(

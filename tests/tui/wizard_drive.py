@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from planner.interview.question import Question
-from tui.wizard.draft import STEPS, fresh
-from tui.wizard.lines import shown
-from tui.wizard.steps import ALL, Step
+from planner.interview.questions.question import Question
+from tui.session.draft import STEPS, fresh
+from tui.session.lines import shown
+from tui.session.steps import ALL, Step
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 30.0

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from textual.pilot import Pilot
 
-from tui.wizard.result import WizardResult
+from tui.session.result import WizardResult
 from tui.wizard.shell import Wizard
 
 Run = Pilot[WizardResult]

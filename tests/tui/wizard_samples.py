@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
-from planner.decide import Decision, decide
-from tui.wizard.draft import Draft, fresh
-from tui.wizard.facts import Facts
+from planner.interview.decision import Decision, decide
+from tui.session.draft import Draft, fresh
+from tui.session.facts import Facts
 
 DEMO = Path(__file__).parents[2] / "runner" / "demo"
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from tui import output
-from tui.options import locate
+from tui.commands.shared.options import locate
+from tui.terminal import output
 
 
 @click.command(name="check")
@@ -29,11 +29,14 @@ def command(
     consent that no lock can give: without `--allow` it is named, and no reason to fail.
     """
     from lockfiles import lock as locks
-    from runner import hub_rows, packages, places, preflight, supervise, verify
-    from tui.transfer import noting
+    from runner.environments import packages
+    from runner.inputs import locations, verify
+    from runner.inputs import rows as hub_rows
+    from runner.supervisor import preflight, supervise
+    from tui.text.transfer import noting
 
     held = locks.read(lock)
-    found = places.find(held, lock, located)
+    found = locations.find(held, lock, located)
     verify.check_whole(held)
     supervise.check_folder(held, runs)
     target = preflight.pushes_to(held)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from lockfiles.errors import DataRefused, UsageProblem
-from tui import output
+from tui.terminal import output
 
 if TYPE_CHECKING:
-    from planner.data.formats import Read
-    from planner.data.report import Report
-    from planner.data.scan import Chat
+    from planner.data.checks.report import Report
+    from planner.data.checks.scan import Chat
+    from planner.data.reading.formats import Read
 
 
 @click.command(name="data")
@@ -57,8 +57,8 @@ def command(
     `hf:owner/name:config:split`. With `--model`, lengths are counted in its tokens, and `--row N`
     shows the text, the tokens and which of them are scored.
     """
-    from planner.data.formats import rows_of
-    from tui.planning import writable
+    from planner.data.reading.formats import rows_of
+    from tui.session.planning import writable
 
     columns = _columns(prompt_column, completion_column)
     placed = _placing()
@@ -76,12 +76,12 @@ def command(
     report = _report(rows, columns or {}, _chat(model, max_length or 0), others)
     if html:
         _write(report, file, html)
-    from tui import data_page
+    from tui.text import data
 
     if as_json:
-        output.data_json(data_page.record(report))
+        output.data_json(data.record(report))
     else:
-        output.lines(data_page.page(report, file))
+        output.lines(data.page(report, file))
     if report.refused:
         raise DataRefused(
             f"`{file}` should not be trained on as it is.",
@@ -94,9 +94,9 @@ def _placing() -> Callable[[str, str], tuple[str, Path]]:
 
     Its second argument is the split that a name means that has none.
     """
-    from planner.hub_data.contents import looking
-    from planner.hub_data.local import local
-    from planner.hub_data.reference import is_reference
+    from planner.hub.datasets.contents import looking
+    from planner.hub.datasets.local import local
+    from planner.hub.datasets.reference import is_reference
 
     look = looking(output.note)
 
@@ -124,12 +124,12 @@ def _chat(model: str | None, max_length: int = 0) -> "Chat | None":
     """Return how a model sees rows; None without one."""
     if not model:
         return None
-    from planner.data.apart import process
-    from planner.data.encode import load_tokenizer
-    from planner.data.scan import Chat
-    from planner.data.template import load_template
-    from planner.gather import model_facts
+    from planner.data.checks.scan import Chat
+    from planner.data.isolation import process
+    from planner.data.tokens.encode import load_tokenizer
+    from planner.data.tokens.template import load_template
     from planner.interview.answers import check
+    from planner.plan.gather import model_facts
 
     process.start()  # it is ready by the time that the model is read
     named = {"goal.name": "data", "data.train": "rows", "model.source": model}
@@ -146,8 +146,8 @@ def _report(
 ) -> "Report":
     """Look at every row, and tell meanwhile how far it is."""
     from planner.data.checks.registry import every
-    from planner.data.scan import scan
-    from tui.telling import Telling
+    from planner.data.checks.scan import scan
+    from tui.terminal.heartbeat import Telling
 
     with Telling("reading rows") as telling:
         return scan(
@@ -162,7 +162,7 @@ def _report(
 
 
 def _write(report: "Report", file: str, to: Path) -> None:
-    from tui import data_html
+    from tui.text import data_html
 
     try:
         to.write_text(data_html.page(report, file), "utf-8")
@@ -175,7 +175,8 @@ def _write(report: "Report", file: str, to: Path) -> None:
 
 def _show(file: str, rows: "Iterable[Read]", number: int, model: str | None, as_json: bool) -> None:
     """Print one row as training sees it."""
-    from tui import seen, xray_page
+    from tui.session import trained_row
+    from tui.text import row as xray_page
 
     chat = _chat(model)
     if not chat:
@@ -185,9 +186,9 @@ def _show(file: str, rows: "Iterable[Read]", number: int, model: str | None, as_
     found = next(islice(rows, number, None), None)
     if not found:
         raise UsageProblem(f"`{file}` has no row {number}.", hint="rows are counted from 0")
-    shown, varied = seen.seen(found, chat.template, chat.tokenizer)
+    shown, varied = trained_row.seen(found, chat.template, chat.tokenizer)
     if varied:
-        output.note(seen.VARIANT)
+        output.note(trained_row.VARIANT)
     if as_json:
         output.data_json(xray_page.record(shown, number))
     else:

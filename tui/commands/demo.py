@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from tui import output
+from tui.terminal import output
 
 
 @click.command(name="demo")
@@ -29,13 +29,15 @@ def command(into: Path, files_only: bool, fresh: bool) -> None:
             f"go on with: cd {shlex.quote(str(into))} && tunelock plan && tunelock run --foreground"
         )
         return
-    from runner.supervise import Order
-    from tui import carry, plan_text, planning
-    from tui.results import lines
+    from runner.supervisor.supervise import Order
+    from tui.commands.shared import start
+    from tui.session import planning
+    from tui.text import plan
+    from tui.text.run import lines
 
     lock = planning.from_file(intent)
     target = into / "run.lock"
     planning.write(lock, target)
-    output.notes(plan_text.page(lock))
+    output.notes(plan.page(lock))
     order = Order(target.absolute(), (into / "runs").absolute(), fresh=fresh)
-    output.lines(lines(carry.here(order, "plain")))
+    output.lines(lines(start.here(order, "plain")))

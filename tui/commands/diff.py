@@ -7,7 +7,7 @@ import click
 
 from lockfiles import lock
 from lockfiles.compare import Difference, differences
-from tui import output
+from tui.terminal import output
 
 _ORDER = ("changes weights", "changes speed", "changes exports", "informational")
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import click
 
 from lockfiles.errors import UsageProblem
-from planner.machine import MachineFacts
-from planner.probes.probe import probe
-from tui import output
-from tui.findings import Finding, hints, table
-from tui.hardware import driver_cuda, hardware, torch_command
+from planner.machines.facts import MachineFacts
+from planner.machines.probes.probe import probe
+from tui.terminal import output
+from tui.text.findings import Finding, hints, table
+from tui.text.hardware import driver_cuda, hardware, torch_command
 
 _EXTRAS = {
     "train": ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "bitsandbytes"),

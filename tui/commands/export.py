@@ -7,8 +7,8 @@ import click
 
 from lockfiles.errors import UsageProblem
 from lockfiles.harmless import named
-from tui import output
-from tui.units import size
+from tui.terminal import output
+from tui.terminal.units import size
 
 _LEVELS = ("f16", "q8_0", "q4_k_m")
 
@@ -36,14 +36,14 @@ def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
             f"`{model}` is not a folder.", hint=f"ls {shlex.quote(str(model.parent))}"
         )
     try:
-        from runner.stages.gguf.convert import convert
+        from runner.export.gguf.convert import convert
     except ModuleNotFoundError as problem:
         raise UsageProblem(
             f"GGUF export needs the package `{problem.name}`, which is not installed.",
             hint="pip install 'tunelock[gguf]'",
         ) from None
 
-    from runner import view
+    from runner.inputs import view
 
     path = out or Path(f"{model.resolve().name}-{level}.gguf")
     try:

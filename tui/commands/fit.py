@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tui import output
+from tui.terminal import output
 
 if TYPE_CHECKING:
     from planner.fit.answers import Answer
@@ -64,23 +64,23 @@ def command(
     for each method the largest micro-batch that fits.
     """
     from planner.fit import answers, machines, models
+    from planner.fit.request import Wish
     from planner.fit.search import Search
-    from planner.fit.wish import Wish
 
     machine = machines.chosen(gpu, memory)
     search = Search(models.find(model), machine, Wish(**wished))  # type: ignore[arg-type]
     found = answers.answers(search)
     seen = None
     if trace:
-        from tui import traced
+        from tui.text import trace as traced
 
         seen = traced.traced(search, found)
     if as_json:
         output.data_json(_record(search, found, seen))
     else:
-        from tui import fit_table
+        from tui.text import fit
 
-        output.lines(fit_table.page(search, found))
+        output.lines(fit.page(search, found))
         if seen:
             output.lines(traced.lines(found, seen))
     if not any(answer.plan.fits for answer in found):

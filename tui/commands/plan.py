@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from lockfiles.errors import StaleLock, UsageProblem
-from tui import output
+from tui.terminal import output
 
 
 @click.command(name="plan")
@@ -41,9 +41,10 @@ def command(
     need, and digests of model and data. With --check or --dry-run nothing is written.
     """
     from lockfiles import lock as locks
-    from planner import machine as machines
-    from planner.rehearsal import ESTIMATOR
-    from tui import plan_text, planning
+    from planner.machines import facts as machines
+    from planner.search.rehearsal import ESTIMATOR
+    from tui.session import planning
+    from tui.text import plan
 
     target = out or intent.with_suffix(".lock")
     if not only_check and not dry_run:
@@ -74,8 +75,8 @@ def command(
     if as_json:
         output.data_json(made.model_dump())
     else:
-        output.lines(plan_text.page(made))
+        output.lines(plan.page(made))
     if dry_run:
-        output.notes(plan_text.changes(before, made))
+        output.notes(plan.changes(before, made))
     else:
         output.note(f"wrote {target}; carry it out with `tunelock run {shlex.quote(str(target))}`")

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tui import output
-from tui.options import locate
+from tui.commands.shared.options import locate
+from tui.terminal import output
 
 if TYPE_CHECKING:
     from lockfiles.lock import Lock
-    from planner.machine import MachineFacts
-    from planner.rehearsal import Rehearsal
+    from planner.machines.facts import MachineFacts
+    from planner.search.rehearsal import Rehearsal
     from runner.rehearse.report import Report
 
 
@@ -36,7 +36,8 @@ def command(
     """
     from lockfiles.files import write_whole
     from runner.rehearse.report import out_of_memory
-    from tui import planning, rehearsed
+    from tui.session import planning
+    from tui.text import rehearsal
 
     target = out or lock.with_name("rehearsal.json")
     planning.writable(target)
@@ -45,7 +46,7 @@ def command(
     if as_json:
         output.data_json(_record(report))
     else:
-        output.lines(rehearsed.page(report))
+        output.lines(rehearsal.page(report))
     output.note(f"wrote {target}")
     if not report.found.fitted:
         raise out_of_memory(held, report.found)
@@ -54,11 +55,11 @@ def command(
 def _rehearsed(at: Path, located: dict[str, Path]) -> "tuple[Lock, Report]":
     """Carry out the rehearsal of a lock, and tell meanwhile how far it is."""
     from lockfiles import lock as locks
-    from runner import verify
+    from runner.inputs import verify
     from runner.rehearse import inputs, rehearse
     from runner.rehearse.lock import case_of
     from runner.rehearse.report import report
-    from tui.transfer import noting
+    from tui.text.transfer import noting
 
     held = locks.read(at)
     verify.check_whole(held)
@@ -75,9 +76,10 @@ def _rehearsed(at: Path, located: dict[str, Path]) -> "tuple[Lock, Report]":
 
 def _machine(lock: "Lock") -> "MachineFacts":
     """Return this machine, where the lock can be rehearsed on it."""
-    from planner.busy import taken
-    from planner.probes.probe import probe
-    from runner import packages, preflight
+    from planner.machines.occupancy import taken
+    from planner.machines.probes.probe import probe
+    from runner.environments import packages
+    from runner.supervisor import preflight
 
     packages.check_training_packages(lock)
     for one in packages.package_differences(lock, packages.packages_found(lock)):

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from lockfiles.errors import UsageProblem
-from tui import output
-from tui.options import locate
+from tui.commands.shared.options import locate
+from tui.terminal import output
 
 
 @click.command(name="run")
@@ -41,21 +41,21 @@ def command(
     terminal, it runs in the background and is shown here: leaving, or losing the connection,
     does not end it; `tunelock watch` shows it again and `tunelock stop` stops it.
     """
-    from runner.supervise import Order
-    from tui import carry
-    from tui.watching import face_for
+    from runner.supervisor.supervise import Order
+    from tui.commands.shared import start
+    from tui.follow.follow import face_for
 
     if not lock.exists():
         raise UsageProblem(f"`{lock}` does not exist.", hint="tunelock plan run.toml")
     order = Order(lock, runs, located, allowed, fresh)
     if foreground or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        _finished(carry.here(order, "json" if as_json else "plain"), as_json)
+        _finished(start.here(order, "json" if as_json else "plain"), as_json)
         return
-    raise SystemExit(carry.detached(order, face_for(plain=plain, as_json=as_json)))
+    raise SystemExit(start.detached(order, face_for(plain=plain, as_json=as_json)))
 
 
 def _finished(folder: Path, as_json: bool) -> None:
     if not as_json:
-        from tui.results import lines
+        from tui.text.run import lines
 
         output.lines(lines(folder))

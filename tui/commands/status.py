@@ -8,10 +8,11 @@ from typing import Literal
 
 import click
 
-from runner.holders import Supervision, look
-from tui import output, watching
-from tui.dashboard.summary import summary
+from runner.runs.holders import Supervision, look
+from tui.follow import follow
 from tui.snapshot import Snapshot
+from tui.snapshot.summary import summary
+from tui.terminal import output
 
 State = Literal["waiting", "running", "stalled", "ending", "stopped", "failed", "done"]
 """`stalled`: a process of the run is stopped or hung; `ending`: its supervisor was killed, and
@@ -23,10 +24,10 @@ its stage leaves a checkpoint and ends."""
 @click.option("--json", "as_json", is_flag=True, help="Print the state as JSON.")
 def command(run: Path | None, as_json: bool) -> None:
     """Say how RUN stands, a run folder (by default the newest in ./runs)."""
-    folder = watching.find(run)
+    folder = follow.find(run)
     found = look(folder)
     supervision = found.supervision if found.held else "heard"
-    snapshot = watching.snapshot_of(folder)
+    snapshot = follow.snapshot_of(folder)
     if as_json:
         told = facts(snapshot, held=found.held, supervision=supervision)
         output.data_json({"run": str(folder), **told})
@@ -34,7 +35,7 @@ def command(run: Path | None, as_json: bool) -> None:
         now = state(snapshot, held=found.held, supervision=supervision)
         snapshot = as_it_stands(snapshot, now)
         output.lines(summary(snapshot, now, now=time.time()))
-        if words := watching.SUPERVISOR_WORDS[supervision]:
+        if words := follow.SUPERVISOR_WORDS[supervision]:
             output.data(f"  warning: {words}")
 
 

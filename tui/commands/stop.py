@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from lockfiles.errors import Interrupted, UsageProblem
-from tui import output, watching
+from tui.follow import follow
+from tui.terminal import output
 
 
 @click.command(name="stop")
@@ -20,7 +21,7 @@ def command(run: Path | None, no_wait: bool) -> None:
     a new checkpoint. Where the supervisor itself is stopped it is woken, and where it does not
     answer within 30 more seconds, it is ended too.
     """
-    from runner import stop
+    from runner.supervisor import stop
 
     folder = _running(run)
 
@@ -40,17 +41,17 @@ def command(run: Path | None, no_wait: bool) -> None:
             f"The run in `{folder}` was asked to stop, and still stops.",
             hint=f"tunelock status {shlex.quote(str(folder))}",
         ) from None
-    ended = watching.snapshot_of(folder)
+    ended = follow.snapshot_of(folder)
     done = ended.finished and ended.failure is None
     tell("done before it could stop" if done else "stopped; the same `tunelock run` resumes it")
 
 
 def _running(run: Path | None) -> Path:
-    from runner.holders import is_held
+    from runner.runs.holders import is_held
 
     if run is not None:
-        return watching.find(run)
-    for folder in watching.runs_in(Path("runs")):
+        return follow.find(run)
+    for folder in follow.runs_in(Path("runs")):
         if is_held(folder):
             return folder
     raise UsageProblem("Nothing runs in `runs`.", hint="tunelock stop RUN, or tunelock status")

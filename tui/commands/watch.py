@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from lockfiles.errors import UsageProblem
-from runner.folder import EVENTS
-from runner.holders import is_held
-from tui import watching
+from runner.runs.folder import EVENTS
+from runner.runs.holders import is_held
+from tui.follow import follow
 
 
 @click.command(name="watch")
@@ -21,12 +21,12 @@ def command(run: Path | None, plain: bool, as_json: bool) -> None:
     Watching never touches the run, and leaving (q) lets it go on. The exit code is the run's
     own, 75 where it was stopped and can go on, or 130 where you left.
     """
-    folder = watching.find(run)
+    folder = follow.find(run)
     if not (folder / EVENTS).exists() and not is_held(folder):
         raise UsageProblem(
             f"`{folder}` was never started.",
             hint=f"tunelock run {shlex.quote(str(folder / 'run.lock'))}",
         )
-    face = watching.face_for(plain=plain, as_json=as_json)
-    code = watching.follow(folder, face=face, ended=watching.ended_by_lock(folder))
+    face = follow.face_for(plain=plain, as_json=as_json)
+    code = follow.follow(folder, face=face, ended=follow.ended_by_lock(folder))
     raise SystemExit(code)

@@ -17,16 +17,16 @@ from textual.message import Message
 from textual.widgets import Footer
 
 from lockfiles.errors import TunelockError
-from runner.events import Event
+from runner.runs.events import Event
 from tui.dashboard.curve import LossCurve
 from tui.dashboard.journal import Journal
 from tui.dashboard.numbers import Numbers
 from tui.dashboard.panel import Panel
 from tui.dashboard.stages import Stages
-from tui.progress import FREQUENT, clean, lines
-from tui.screen import Sentenced
 from tui.snapshot import Snapshot, fold
-from tui.words import Words
+from tui.snapshot.narrator import FREQUENT, clean, lines
+from tui.terminal.screen import Sentenced
+from tui.terminal.words import Words
 
 REDRAW_SECONDS = 1.0
 _LEAST = (60, 16)

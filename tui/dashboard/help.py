@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
-from tui.words import Words
+from tui.terminal.words import Words
 
 _TEXT = (
     "This screen reads the run's events and nothing else: leaving it, or",

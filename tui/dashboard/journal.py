@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Iterable
 
 from tui.dashboard.panel import Panel
-from tui.progress import clean
 from tui.snapshot import Sample, Snapshot
+from tui.snapshot.narrator import clean
 
 _KEPT_LINES = 200
 

@@ -1,10 +1,10 @@
 """The figures of now: how far, how fast, how much memory, how long still."""
 
 from tui.dashboard.panel import Panel
-from tui.dashboard.summary import accuracy
-from tui.progress import clean, duration, percent, progress_words, rate
 from tui.snapshot import Snapshot
-from tui.units import memories
+from tui.snapshot.narrator import clean, duration, percent, progress_words, rate
+from tui.snapshot.summary import accuracy
+from tui.terminal.units import memories
 
 _GAP = "   "
 

@@ -4,7 +4,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from tui.snapshot import Snapshot, empty
-from tui.words import content, fitting
+from tui.terminal.words import content, fitting
 
 
 class Panel(Widget):

@@ -1,9 +1,9 @@
 """The list of stages: a symbol, the name and the state in words."""
 
 from tui.dashboard.panel import Panel
-from tui.dashboard.summary import SYMBOLS
-from tui.progress import clean, duration
 from tui.snapshot import Snapshot, Stage
+from tui.snapshot.narrator import clean, duration
+from tui.snapshot.summary import SYMBOLS
 
 
 class Stages(Panel):

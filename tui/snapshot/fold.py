@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from lockfiles.errors import RunFailed, TunelockError
-from runner.events import Event
+from runner.runs.events import Event
 from tui.snapshot.facts import Artifact, Failure, Progress, Sample, Snapshot, Stage, empty
 
 RUN = "run"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tui import output
+from tui.terminal import output
 
 
 def main() -> None:

@@ -4,9 +4,9 @@ import gc
 from pathlib import Path
 
 from lockfiles.errors import TunelockError
-from tui import output
-from tui.wizard import store
-from tui.wizard.result import WizardResult
+from tui.session import store
+from tui.session.result import WizardResult
+from tui.terminal import output
 
 
 def run_wizard(folder: Path, *, out: str = "run.toml") -> WizardResult:

@@ -7,20 +7,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lockfiles.harmless import escaped, paragraphs
-from tui.wizard import data_pages
-from tui.wizard.asked import SPLITS, Asked, ask
-from tui.wizard.data_pages import FINDINGS
-from tui.wizard.draft import Draft
+from tui.session.draft import Draft
+from tui.session.pages import data
+from tui.session.pages.data import FINDINGS
+from tui.session.pages.page import Noticed
+from tui.session.reports import Looked
+from tui.session.request import SPLITS, Asked, ask
+from tui.session.steps import ALL
 from tui.wizard.moving import Moving
-from tui.wizard.page import Noticed
-from tui.wizard.reports import Looked
-from tui.wizard.steps import ALL
 from tui.wizard.widgets.view import Panel, Shown
 
 if TYPE_CHECKING:
     from planner.data.checks.finding import Finding
-    from tui.wizard.children.child import Child
-    from tui.wizard.rows import NoRow, RowText
+    from tui.session.row_request import NoRow, RowText
+    from tui.wizard.child import Child
 
 _SHOWN = 20
 """Rows of a finding that are shown."""
@@ -48,7 +48,7 @@ class Looking(Moving):
             self.beside("report", self._look_through, asked)
 
     async def _look_through(self, asked: Asked) -> None:
-        from tui.wizard.children.child import Child
+        from tui.wizard.child import Child
 
         reports, whole = self.facts.reports, False
         async with aclosing(Child("report", asked).answers()) as answers:
@@ -75,7 +75,7 @@ class Looking(Moving):
 
     def _list(self, draft: Draft, cursor: int) -> None:
         """List the findings, or show the step where a file has changed meanwhile."""
-        page = data_pages.of_findings(draft, self.facts)
+        page = data.of_findings(draft, self.facts)
         if not page.rows:
             self.go(draft)
             return
@@ -96,8 +96,8 @@ class Looking(Moving):
 
     async def action_mend(self) -> None:
         """Answer what mends the finding under the cursor, or take that answer back."""
-        from tui.data_page import offered
-        from tui.wizard.mending import toggled
+        from tui.session.mending import toggled
+        from tui.text.data import offered
 
         row = self.shown.page.rows[self.shown.cursor]
         assert isinstance(row, Noticed)
@@ -108,9 +108,9 @@ class Looking(Moving):
         self.keep()
 
     async def _read_rows(self, finding: Finding) -> None:
-        from tui.wizard.children.child import Child
-        from tui.wizard.panels import row as panel
-        from tui.wizard.rows import Opening, RowText
+        from tui.session.panels import row as panel
+        from tui.session.row_request import Opening, RowText
+        from tui.wizard.child import Child
 
         asked, numbers = ask(self.draft.values, self.facts.folder), finding.rows[:_SHOWN]
         child = Child("rows", Opening(asked, _split(finding, asked), as_trained=False))
@@ -165,8 +165,8 @@ class Looking(Moving):
         self._rows.ask(row)
 
     async def _see_through(self) -> None:
-        from tui.wizard.children.child import Child
-        from tui.wizard.rows import NoRow, Opening, RowText
+        from tui.session.row_request import NoRow, Opening, RowText
+        from tui.wizard.child import Child
 
         values = self.draft.values
         asked = ask(values, self.facts.folder)
@@ -185,8 +185,8 @@ class Looking(Moving):
         self._fill(escaped(_ENDED.format(asked.named("train"))))
 
     def _see(self, found: RowText | NoRow) -> None:
-        from tui.wizard.panels import row as panel
-        from tui.wizard.rows import NoRow
+        from tui.session.panels import row as panel
+        from tui.session.row_request import NoRow
 
         if isinstance(found, NoRow):
             self.view.say(f"There is no row {found.number:,}; the last one is {found.rows - 1:,}.")

@@ -11,16 +11,18 @@ from textual.binding import Binding
 from textual.worker import WorkType
 
 from lockfiles.errors import TunelockError
-from planner.interview.question import Question
 from planner.interview.questions import BY_KEY
-from tui.screen import Sentenced
-from tui.wizard import apart, keys, pages, store
-from tui.wizard import draft as drafts
-from tui.wizard.draft import Draft
-from tui.wizard.facts import Facts
-from tui.wizard.page import Action, Noticed, Page
-from tui.wizard.result import WizardResult
-from tui.wizard.steps import ALL, Problem, problems, said
+from planner.interview.questions.question import Question
+from tui.session import background, store
+from tui.session import draft as drafts
+from tui.session.draft import Draft
+from tui.session.facts import Facts
+from tui.session.pages import step as pages
+from tui.session.pages.page import Action, Noticed, Page
+from tui.session.result import WizardResult
+from tui.session.steps import ALL, Problem, problems, said
+from tui.terminal.screen import Sentenced
+from tui.wizard.widgets import keys
 from tui.wizard.widgets.view import Panel, Shown, View
 
 _SLOW_SECONDS = 0.3
@@ -106,7 +108,7 @@ class Moving(Sentenced[WizardResult]):
     async def _read(self, page: Page) -> None:
         slow = self.set_timer(_SLOW_SECONDS, lambda: self.tell("Reading ..."))
         try:
-            async for text in apart.each(page.facts):
+            async for text in background.each(page.facts):
                 slow.stop()
                 self.tell(text)
         finally:
@@ -185,7 +187,7 @@ class Moving(Sentenced[WizardResult]):
 
     async def _forward(self, draft: Draft) -> None:
         step = ALL[draft.current]
-        found = await apart.one(lambda: problems(step, draft.values, self.facts))
+        found = await background.one(lambda: problems(step, draft.values, self.facts))
         if draft is not self.draft:
             return
         if found:

@@ -6,14 +6,17 @@ from typing import Literal
 
 from lockfiles.errors import TunelockError
 from lockfiles.harmless import joined
-from planner.interview.question import Question, from_text
 from planner.interview.questions import BY_KEY
-from tui.wizard import apart, finish, keys, pages
-from tui.wizard import draft as drafts
-from tui.wizard.data_pages import FINDINGS
-from tui.wizard.draft import STEPS
+from planner.interview.questions.question import Question, from_text
+from tui.session import background
+from tui.session import draft as drafts
+from tui.session.draft import STEPS
+from tui.session.pages import finish
+from tui.session.pages import step as pages
+from tui.session.pages.data import FINDINGS
+from tui.session.steps import said
 from tui.wizard.looking import Looking
-from tui.wizard.steps import said
+from tui.wizard.widgets import keys
 from tui.wizard.widgets.edit_line import EditLine
 from tui.wizard.widgets.view import Panel
 
@@ -201,7 +204,7 @@ class Wizard(Looking):
     async def _write(self, kind: Literal["written", "start"]) -> None:
         values = self.draft.values
         try:
-            ended = await apart.one(lambda: finish.write(values, self.facts, self.out, kind))
+            ended = await background.one(lambda: finish.write(values, self.facts, self.out, kind))
         except TunelockError as problem:
             self.view.say(said(problem))
         else:

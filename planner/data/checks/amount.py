@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from planner.data.checks.finding import Finding, Severity
 from planner.data.checks.wording import several
-from planner.data.rows import Row
+from planner.data.rows.rows import Row
 
 REFUSED_UNDER, WARNED_UNDER, NOTED_UNDER = 100, 500, 1000
 """Rows; the project's rule of the field: at least 500, better 1,000 and more."""

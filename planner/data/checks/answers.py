@@ -7,7 +7,7 @@ from itertools import chain
 
 from planner.data.checks.finding import Finding
 from planner.data.checks.wording import rows_have
-from planner.data.rows import Message, Row
+from planner.data.rows.rows import Message, Row
 
 FEW = 0.05
 """One-word answers are unusual up to this share of the rows; 14% of self-instruct's seed tasks,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from planner.data.checks.finding import Finding
 from planner.data.checks.groups import Groups
 from planner.data.checks.wording import rows_have, share
-from planner.data.rows import Row
+from planner.data.rows.rows import Row
 
 LABEL_CHARS = 100
 """Longer answers are no labels."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from planner.data.checks.finding import Finding
 from planner.data.checks.wording import several
 from planner.data.near.folding import digest
-from planner.data.rows import Message, Row
+from planner.data.rows.rows import Message, Row
 
 
 class ConflictingAnswers:

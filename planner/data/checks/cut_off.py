@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from planner.data.checks.finding import Finding
 from planner.data.checks.groups import Groups
 from planner.data.checks.wording import rows_have
-from planner.data.rows import Row
+from planner.data.rows.rows import Row
 
 NEARLY_ALL, ENDED_ROWS = 0.95, 50
 """Share and number of answers that end alike, at least, before it is a fault not to."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from planner.data.checks.finding import Finding
 from planner.data.checks.sample import EvenSample
-from planner.data.rows import Row
+from planner.data.rows.rows import Row
 
 SAMPLE_ROWS = 1_000
 """The measures hold for about so many texts; some that are evenly spread stand

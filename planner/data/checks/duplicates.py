@@ -9,7 +9,7 @@ from planner.data.checks.wording import several
 from planner.data.near.folding import digest
 from planner.data.near.groups import first_of_group
 from planner.data.near.index import Index
-from planner.data.rows import Row
+from planner.data.rows.rows import Row
 
 
 class Duplicates:

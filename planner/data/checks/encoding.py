@@ -9,7 +9,7 @@ from itertools import chain
 from planner.data.checks.finding import Finding
 from planner.data.checks.mojibake import is_mojibake
 from planner.data.checks.wording import rows_have
-from planner.data.rows import Row
+from planner.data.rows.rows import Row
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from planner.data.rows import Row
+from planner.data.rows.rows import Row
 
 Severity = Literal["refused", "warning", "note"]
 """`refused` rows are not trained on without an override; a `note` asks nothing of a person."""

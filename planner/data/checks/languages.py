@@ -8,7 +8,7 @@ from pathlib import Path
 from planner.data.checks.finding import Finding
 from planner.data.checks.groups import Groups
 from planner.data.checks.sample import EvenSample
-from planner.data.rows import Row
+from planner.data.rows.rows import Row
 
 SAMPLE_ROWS = 20_000
 STRAY = 0.10

@@ -6,7 +6,7 @@ from planner.data.checks.finding import Finding
 from planner.data.near.index import Index
 from planner.data.near.likeness import Boilerplate
 from planner.data.near.matches import Match, matches
-from planner.data.rows import Row
+from planner.data.rows.rows import Row
 
 NAMED = 3
 """Rows that the sentence names with their training rows."""

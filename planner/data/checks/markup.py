@@ -9,7 +9,7 @@ from itertools import chain
 from planner.data.checks.finding import Finding
 from planner.data.checks.groups import Groups
 from planner.data.checks.wording import rows_have
-from planner.data.rows import Message, Row
+from planner.data.rows.rows import Message, Row
 
 MOST = 0.5
 """A tag in the prompts of more rows than this share belongs to the prompts' form."""

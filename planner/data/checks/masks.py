@@ -7,14 +7,14 @@ turn is scored teaches a model that never stops.
 from collections.abc import Iterator, Sequence
 
 from lockfiles.errors import DataRefused
-from planner.data.apart.client import Tokens
 from planner.data.checks.finding import Finding
-from planner.data.encode import TurnsRewritten, whole_rows
-from planner.data.rows import Row
-from planner.data.template import ChatTemplate
-from planner.data.tokenizer import Tokenizer
-from planner.data.training import variant
-from planner.data.xray import last_scored
+from planner.data.isolation.client import Tokens
+from planner.data.rows.rows import Row
+from planner.data.tokens.encode import TurnsRewritten, whole_rows
+from planner.data.tokens.template import ChatTemplate
+from planner.data.tokens.tokenizer import Tokenizer
+from planner.data.tokens.training_template import variant
+from planner.data.tokens.xray import last_scored
 
 NAMED = 40
 """Characters of a template's own words that a sentence repeats."""

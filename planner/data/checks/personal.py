@@ -8,7 +8,7 @@ from planner.data.checks.finding import Finding
 from planner.data.checks.wording import rows_have
 from planner.data.personal.rows import kinds_in
 from planner.data.personal.span import KINDS, Kind
-from planner.data.rows import Row
+from planner.data.rows.rows import Row
 
 _NAMES: dict[Kind, tuple[str, str]] = {
     "SECRET": ("key or password", "keys or passwords"),

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from planner.data.checks.finding import Finding
 from planner.data.checks.wording import rows_have
-from planner.data.rows import Message, Row
+from planner.data.rows.rows import Message, Row
 
 MAY_FOLLOW = {
     "": ("system", "user"),

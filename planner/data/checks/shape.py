@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from planner.data.checks.finding import Finding
 from planner.data.checks.groups import Groups
 from planner.data.checks.wording import rows_have, several
-from planner.data.rows import Row
+from planner.data.rows.rows import Row
 
 SLIP = 0.05
 """Rows that differ are taken for a mistake up to this share; more of them look meant."""

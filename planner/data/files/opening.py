@@ -7,7 +7,7 @@ from typing import BinaryIO
 from lockfiles.errors import UsageProblem
 from lockfiles.files import open_regular
 from lockfiles.shell import typed
-from planner.cache import cache_folder
+from planner.hub.cache import cache_folder
 
 _NOT_DATA = (Path("/proc"), Path("/sys"))
 """What looks like files there is made while it is read, and may have no end."""

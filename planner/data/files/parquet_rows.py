@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import UsageProblem
-from planner.data.apart import frames, limits, starting
 from planner.data.files.lines import MAX_ROW_BYTES, too_long
 from planner.data.files.opening import opened
 from planner.data.files.raw import RawRow
+from planner.data.isolation import frames, limits, starting
 
 _CHUNK_BYTES = 2**20
 

@@ -16,7 +16,7 @@ from planner.data.checks.personal import PersonalData
 from planner.data.checks.role_order import RoleOrder
 from planner.data.mend.steps import CHECKED, Mending, StepName
 from planner.data.personal.rows import redacted_row
-from planner.data.rows import Row
+from planner.data.rows.rows import Row
 
 _CHECKS: dict[str, Callable[[int], Check]] = {
     "empty": lambda rows: Empty(),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from planner.data.rows import Message, Row
+from planner.data.rows.rows import Message, Row
 
 
 def pieces(row: Row, fits: Callable[[Row], bool]) -> Iterator[Row]:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from planner.data.names import SplitName
+from planner.data.rows.splits import SplitName
 
 Dedupe = Literal["off", "exact", "near"]
 Long = Literal["cut", "drop", "split"]

@@ -6,7 +6,7 @@ from itertools import compress
 
 from planner.data.near.index import Index
 from planner.data.near.likeness import Boilerplate
-from planner.data.rows import Row
+from planner.data.rows.rows import Row
 
 TRIES = 8
 """Rows of a band that a row is compared with at most, beside its first; so time stays linear."""

@@ -7,7 +7,7 @@ from planner.data.near.likeness import Boilerplate, are_near
 from planner.data.near.shingles import Sides, sides
 from planner.data.near.signatures import Signatures
 from planner.data.near.store import Store
-from planner.data.rows import Row
+from planner.data.rows.rows import Row
 
 BATCH = 1024
 """Rows that are signed together."""

@@ -5,7 +5,7 @@ import unicodedata
 from itertools import repeat
 from zlib import crc32
 
-from planner.data.rows import Row
+from planner.data.rows.rows import Row
 
 WORDS = 3
 """Words in a shingle. Web pages are compared by five or more, but rows are shorter: one changed

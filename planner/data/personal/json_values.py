@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 
-from planner.data.rows import in_order
+from planner.data.rows.rows import in_order
 
 _STRING = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:\s*)?', re.DOTALL)
 """A string, and the colon behind it where it is a key."""

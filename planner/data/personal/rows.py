@@ -6,7 +6,7 @@ from dataclasses import replace
 from planner.data.personal import json_values
 from planner.data.personal.find import found, redacted
 from planner.data.personal.span import Kind
-from planner.data.rows import Message, Row
+from planner.data.rows.rows import Message, Row
 
 
 def kinds_in(row: Row) -> list[Kind]:

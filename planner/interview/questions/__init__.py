@@ -6,8 +6,8 @@ usual values and ranges of the fine-tuning guide that this program follows.
 
 from collections.abc import Mapping
 
-from planner.interview.question import Question
 from planner.interview.questions import data, goal, machine, method, model, results, train
+from planner.interview.questions.question import Question
 
 QUESTIONS: tuple[Question, ...] = (
     *goal.QUESTIONS,

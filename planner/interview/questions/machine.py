@@ -1,6 +1,6 @@
 """The machine that will train."""
 
-from planner.interview.question import Between, Question, When
+from planner.interview.questions.question import Between, Question, When
 
 QUESTIONS: tuple[Question, ...] = (
     Question(

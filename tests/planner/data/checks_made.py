@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from planner.data.checks.finding import Check, Finding
-from planner.data.formats import load_table
-from planner.data.rows import Message, Row
+from planner.data.reading.formats import load_table
+from planner.data.rows.rows import Message, Row
 
 SAMPLES = Path(__file__).parents[2] / "data"
 _NUMBER = re.compile(r"\d+")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.data.formats import load_table
-from planner.data.rows import Message, Row
+from planner.data.reading.formats import load_table
+from planner.data.rows.rows import Message, Row
 
 SAMPLES = Path(__file__).parents[2] / "data"
 ASKED = [json.loads(line) for line in (SAMPLES / "gsm8k.jsonl").read_text("utf-8").splitlines()]

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from planner.data.formats import load_table
-from planner.data.rows import Message, Row
+from planner.data.reading.formats import load_table
+from planner.data.rows.rows import Message, Row
 
 OTHER = 0.35
 """Share of the words and figures that are others: two rows made of one are no near duplicates."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from planner.data.rows import Row, canonical_json
+from planner.data.rows.rows import Row, canonical_json
 from tests.planner.data.checks_made import REAL
 from tests.planner.data.rows_made import Reworder, real
 

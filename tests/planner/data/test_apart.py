@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from lockfiles.errors import DataRefused, TunelockError
-from planner.data.apart import frames, limiting, limits, process, starting
-from planner.data.apart.client import Fault, Loaded, load
-from planner.data.encode import encode, encode_rows
-from planner.data.rows import Message, Row
-from planner.data.template import TemplateRunsAway, compile_template, load_template
-from planner.data.tokenizer import load_tokenizer
+from planner.data.isolation import frames, limiting, limits, process, starting
+from planner.data.isolation.client import Fault, Loaded, load
+from planner.data.rows.rows import Message, Row
+from planner.data.tokens.encode import encode, encode_rows
+from planner.data.tokens.template import TemplateRunsAway, compile_template, load_template
+from planner.data.tokens.tokenizer import load_tokenizer
 from runner.demo import files
 
 BASE = Path(files.__file__).parent / "base"
@@ -150,9 +150,9 @@ def test_it_has_no_secrets_no_files_and_cannot_write(
 
 _PARENT = """
 import sys
-from planner.data.apart import limits, process, starting
-from planner.data.rows import Message
-from planner.data.template import compile_template
+from planner.data.isolation import limits, process, starting
+from planner.data.rows.rows import Message
+from planner.data.tokens.template import compile_template
 limits.RENDER_SECONDS = 1.0
 template = compile_template({source!r}, {{}})
 print(process._PROCESS._process.pid, flush=True)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from planner.data.checks.answers import Empty, OneWord
 from planner.data.checks.balance import Imbalance
-from planner.data.rows import Message, Row
+from planner.data.rows.rows import Message, Row
 from tests.planner.data.checks_made import (
     INTENTS,
     MATHS,

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from planner.data.checks.cut_off import Truncated
-from planner.data.rows import Message, Row
+from planner.data.rows.rows import Message, Row
 from tests.planner.data.checks_made import (
     MATHS,
     REAL,

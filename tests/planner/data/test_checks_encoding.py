@@ -6,7 +6,7 @@ import pytest
 
 from planner.data.checks.encoding import Encoding
 from planner.data.checks.mojibake import is_mojibake
-from planner.data.rows import Message, Row
+from planner.data.rows.rows import Message, Row
 from tests.planner.data.checks_made import (
     MATHS,
     REAL,

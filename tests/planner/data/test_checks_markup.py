@@ -3,7 +3,7 @@
 import pytest
 
 from planner.data.checks.markup import Markup, TemplateTokens
-from planner.data.rows import Message, Row
+from planner.data.rows.rows import Message, Row
 from tests.planner.data.checks_made import (
     MATHS,
     REAL,

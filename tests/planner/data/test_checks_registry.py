@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from planner.data.checks.registry import every
-from planner.data.rows import Message, Row
+from planner.data.rows.rows import Message, Row
 from tests.planner.data.checks_made import INTENTS, MATHS, TASKS, varied
 
 KINDS = ["conversation", "text", "preference", "feedback"]

@@ -8,7 +8,7 @@ from planner.data.checks.amount import TooFew
 from planner.data.checks.finding import Finding
 from planner.data.checks.role_order import RoleOrder
 from planner.data.checks.shape import Shape, SystemPrompts
-from planner.data.rows import Message, Row
+from planner.data.rows.rows import Message, Row
 from tests.planner.data.checks_made import INTENTS, MATHS, TASKS, found, said, varied
 
 ASKED = Message("user", "Which is it?")

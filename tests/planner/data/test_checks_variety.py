@@ -10,7 +10,7 @@ from planner.data.checks.diversity import Diversity
 from planner.data.checks.finding import Finding
 from planner.data.checks.languages import Languages, language
 from planner.data.checks.sample import EvenSample
-from planner.data.rows import Message, Row
+from planner.data.rows.rows import Message, Row
 from tests.planner.data.checks_made import (
     MATHS,
     REAL,

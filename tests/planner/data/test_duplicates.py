@@ -14,14 +14,14 @@ import pytest
 
 from lockfiles.errors import UsageProblem
 from planner.data.checks.duplicates import Duplicates
+from planner.data.checks.plots import Bar, repeats
 from planner.data.near.folding import digest
 from planner.data.near.groups import KIN, TRIES, first_of_group
 from planner.data.near.index import BATCH, Index
 from planner.data.near.likeness import Boilerplate, are_near
 from planner.data.near.shingles import sides, words
 from planner.data.near.signatures import BANDS, Signatures
-from planner.data.plots import Bar, repeats
-from planner.data.rows import Message, Row
+from planner.data.rows.rows import Message, Row
 from tests.planner.data.checks_made import (
     INTENTS,
     MATHS,

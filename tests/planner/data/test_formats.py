@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.data.formats import KINDS, load_table, recognise
-from planner.data.rows import Message, Row
+from planner.data.reading.formats import KINDS, load_table, recognise
+from planner.data.rows.rows import Message, Row
 from planner.interview.questions import QUESTIONS
 from tests.planner.data.formats_made import (
     ANSWER,

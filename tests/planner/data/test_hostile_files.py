@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.data.apart import limits, starting
 from planner.data.files import lines
 from planner.data.files.json_rows import CHUNK_BYTES
 from planner.data.files.lines import MAX_ROW_BYTES
-from planner.data.formats import load_table
-from planner.data.read import read_raw
-from planner.data.turns import MOST_TURNS
+from planner.data.isolation import limits, starting
+from planner.data.reading.formats import load_table
+from planner.data.reading.read import read_raw
+from planner.data.reading.turns import MOST_TURNS
 
 GOOD = b'{"prompt": "a", "completion": "b"}'
 LONGER = GOOD.replace(b'"b"', b'"' + b"b" * 1000 + b'"')
@@ -33,7 +33,7 @@ READS = """
 import resource, sys
 from pathlib import Path
 from lockfiles.errors import UsageProblem
-from planner.data.formats import rows_of
+from planner.data.reading.formats import rows_of
 resource.setrlimit(resource.RLIMIT_AS, ({memory}, {memory}))
 try:
     print(sum(1 for _ in rows_of(Path(sys.argv[1]))))

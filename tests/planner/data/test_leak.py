@@ -12,7 +12,7 @@ from planner.data.near.groups import TRIES, groups_of
 from planner.data.near.index import Index
 from planner.data.near.matches import matches
 from planner.data.near.signatures import BANDS
-from planner.data.rows import Message, Row
+from planner.data.rows.rows import Message, Row
 from tests.planner.data.checks_made import (
     INTENTS,
     MATHS,

@@ -9,15 +9,15 @@ import pytest
 
 from lockfiles.errors import DataRefused
 from planner.data.checks.registry import every
-from planner.data.corpus import Corpus, build
-from planner.data.encode import load_tokenizer
-from planner.data.formats import rows_of
+from planner.data.checks.scan import scan
+from planner.data.corpus.corpus import Corpus, build
+from planner.data.corpus.part import Recipe
 from planner.data.mend.offers import offer
 from planner.data.mend.steps import CHECKED, DROPPED, Mending, mending
-from planner.data.names import SplitName
-from planner.data.part import Recipe
-from planner.data.scan import scan
-from planner.data.template import compile_template, load_template
+from planner.data.reading.formats import rows_of
+from planner.data.rows.splits import SplitName
+from planner.data.tokens.encode import load_tokenizer
+from planner.data.tokens.template import compile_template, load_template
 from runner.demo import files
 from tests.planner.data.formats_made import SAMPLES, written
 
@@ -286,7 +286,7 @@ def test_general_rows_are_never_cut_and_never_validate(train: Path) -> None:
     assert all(len(row.input_ids) <= 120 for row in general.encoded)
     assert not set(general.rows) & set(held.rows)
     template, tokenizer = load_template(BASE), load_tokenizer(BASE)
-    from planner.data.encode import encode
+    from planner.data.tokens.encode import encode
 
     assert [encode(row, template, tokenizer) for row in general.rows] == list(general.encoded)
 

@@ -6,7 +6,7 @@ import pytest
 
 from planner.data.personal.json_values import replaced, values
 from planner.data.personal.rows import kinds_in, redacted_row
-from planner.data.rows import Message, Row
+from planner.data.rows.rows import Message, Row
 from tests.planner.data.checks_made import MATHS, REAL
 from tests.planner.data.personal_scores import HALVES, labelled
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import DataRefused
-from planner.data.apart import limits
 from planner.data.checks.registry import every
-from planner.data.formats import Read
-from planner.data.report import Report
-from planner.data.rows import Message, Row
-from planner.data.scan import BATCH, Chat, scan
-from planner.data.template import ChatTemplate, TemplateRunsAway, compile_template
-from planner.data.tokenizer import load_tokenizer
+from planner.data.checks.report import Report
+from planner.data.checks.scan import BATCH, Chat, scan
+from planner.data.isolation import limits
+from planner.data.reading.formats import Read
+from planner.data.rows.rows import Message, Row
+from planner.data.tokens.template import ChatTemplate, TemplateRunsAway, compile_template
+from planner.data.tokens.tokenizer import load_tokenizer
 from runner.demo import files
 from tests.planner.data.planted.file import File
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from planner.data.formats import load_table
+from planner.data.reading.formats import load_table
 from runner.demo import files
 from tests.planner.data.scale import check, made, write
 

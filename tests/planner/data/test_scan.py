@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from planner.data import scan as scans
+from planner.data.checks import scan as scans
 from planner.data.checks.registry import every
-from planner.data.formats import Read
-from planner.data.report import Report
-from planner.data.rows import Row
-from planner.data.scan import Chat, scan
+from planner.data.checks.report import Report
+from planner.data.checks.scan import Chat, scan
+from planner.data.reading.formats import Read
+from planner.data.rows.rows import Row
 from tests.planner.chat import ours, template, tokenizer
 from tests.planner.data.checks_made import REAL, SAMPLES, varied
 from tests.planner.data.planted.masks import CHATML

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import DataRefused
-from planner.data.formats import load_table
+from planner.data.corpus.split import best_way, divide, labels_of, split_rows
 from planner.data.near.groups import groups_of
-from planner.data.rows import Message, Row
-from planner.data.split import best_way, divide, labels_of, split_rows
+from planner.data.reading.formats import load_table
+from planner.data.rows.rows import Message, Row
 from runner.demo import files
 
 ROWS = Path(files.__file__).parent / "rows" / "train.jsonl"

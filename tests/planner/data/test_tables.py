@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.data.formats import load_table, rows_of
-from planner.data.rows import Message, Row, rows_sha256
+from planner.data.reading.formats import load_table, rows_of
+from planner.data.rows.rows import Message, Row, rows_sha256
 from tests.planner.data.formats_made import ANSWER, QUESTION, ROW, SAID, USER, problem, written
 
 

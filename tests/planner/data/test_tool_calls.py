@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from planner.data.formats import load_table
-from planner.data.rows import Message, canonical_json
+from planner.data.reading.formats import load_table
+from planner.data.rows.rows import Message, canonical_json
 from tests.planner.data.formats_made import (
     ANSWER,
     CALL,

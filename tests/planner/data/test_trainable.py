@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from lockfiles.errors import DataRefused, UsageProblem
-from planner.data.corpus import build
-from planner.data.encode import load_tokenizer
-from planner.data.part import Recipe
-from planner.data.template import compile_template
+from planner.data.corpus.corpus import build
+from planner.data.corpus.part import Recipe
+from planner.data.tokens.encode import load_tokenizer
+from planner.data.tokens.template import compile_template
 from runner.demo import files
 from tests.planner.data.formats_made import ANSWER, CALL, SAID, USER, written
 

@@ -11,8 +11,8 @@ LOCAL = """
 import json, sys
 from dataclasses import asdict
 from lockfiles.errors import TunelockError
-from planner.data.formats import load_table
-from planner.hub_data.local import local
+from planner.data.reading.formats import load_table
+from planner.hub.datasets.local import local
 
 found = []
 for name, use in json.loads(sys.argv[1]):

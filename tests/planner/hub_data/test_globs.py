@@ -7,7 +7,7 @@ import time
 import pytest
 from fsspec.utils import glob_translate
 
-from planner.hub_data.globs import NoPattern, matcher
+from planner.hub.datasets.globs import NoPattern, matcher
 
 _PIECES = ("a", "b", "-", "*", "?", "[ab]", "/", "/", "/**/", ".", "[", "]", "!", "[0-9]", "1")
 

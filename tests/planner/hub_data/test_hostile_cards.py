@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from planner.hub_data import apart
-from planner.hub_data.configs import Config
-from planner.hub_data.kinds import Unreadable
+from planner.hub.datasets import isolated
+from planner.hub.datasets.configs import Config
+from planner.hub.datasets.kinds import Unreadable
 
 
 def _card(front: str) -> bytes:
@@ -40,26 +40,26 @@ BOMBS = {
 
 @pytest.mark.parametrize("front", BOMBS.values(), ids=BOMBS)
 def test_a_card_is_read_in_bounds(front: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "_SECONDS", 1.0)
+    monkeypatch.setattr(isolated, "_SECONDS", 1.0)
     begun = time.monotonic()
-    found = apart.card_configs(_card(front))
+    found = isolated.card_configs(_card(front))
     assert time.monotonic() - begun < 20
     with pytest.raises(Unreadable):
-        apart.configs(found if found is not None else 5, ["a.jsonl"])
+        isolated.configs(found if found is not None else 5, ["a.jsonl"])
 
 
 def test_patterns_without_end_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "_SECONDS", 0.5)
+    monkeypatch.setattr(isolated, "_SECONDS", 0.5)
     names = [f"{'a/' * 30}{'a' * 100}{n}.jsonl" for n in range(5000)]
     card = [{"config_name": f"c{n}", "data_files": "**/*a*/" * 10 + "*b*a*"} for n in range(500)]
     with pytest.raises(Unreadable, match="takes longer than"):
-        apart.configs(card, names)
+        isolated.configs(card, names)
 
 
 def test_a_card_in_use_is_read() -> None:
     front = "configs:\n- config_name: a\n  data_files: '*.jsonl'\n- &b\n  config_name: b"
-    card = apart.card_configs(_card(front))
+    card = isolated.card_configs(_card(front))
     assert card == [{"config_name": "a", "data_files": "*.jsonl"}, {"config_name": "b"}]
-    found = apart.configs(card[:1], ["x.jsonl", "README.md"])
+    found = isolated.configs(card[:1], ["x.jsonl", "README.md"])
     assert found == (Config("a", True, {"train": ("x.jsonl",)}),)
-    assert apart.card_configs(b"# No front matter") is None
+    assert isolated.card_configs(b"# No front matter") is None

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from planner.hub_data.configs import configs
-from planner.hub_data.kinds import Unreadable, row_files
+from planner.hub.datasets.configs import configs
+from planner.hub.datasets.kinds import Unreadable, row_files
 
 datasets = pytest.importorskip("datasets")
 

@@ -7,7 +7,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input
 
-from tui.words import Line, Words
+from tui.terminal.words import Line, Words
 
 
 class EditLine(Horizontal):

@@ -8,15 +8,15 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
-from planner.interview.question import Question
-from tui.folding import wrapped
-from tui.wizard import lines
-from tui.wizard.cells import folded
-from tui.wizard.draft import Draft
-from tui.wizard.keys import TYPING, footer
-from tui.wizard.page import Page
+from planner.interview.questions.question import Question
+from tui.session import lines
+from tui.session.draft import Draft
+from tui.session.pages.page import Page
+from tui.terminal.cells import folded
+from tui.terminal.words import Words, content
+from tui.terminal.wrap import wrapped
+from tui.wizard.widgets.keys import TYPING, footer
 from tui.wizard.widgets.lined import Lined, Rows
-from tui.words import Words, content
 
 _BESIDE_ROWS = 22
 """Columns that the list of steps, the frame and the scroll bar take from a row."""

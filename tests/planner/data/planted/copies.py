@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
-from planner.data.rows import Row
+from planner.data.rows.rows import Row
 from tests.planner.data.checks_made import with_answer
 from tests.planner.data.faults_made import EDITS
 from tests.planner.data.planted.file import File, Plant, Planted, changed, places

@@ -6,10 +6,10 @@ from pathlib import Path
 from random import Random
 
 from planner.data.checks.registry import every
-from planner.data.formats import Read
-from planner.data.report import Report
-from planner.data.rows import Row
-from planner.data.scan import Chat, scan
+from planner.data.checks.report import Report
+from planner.data.checks.scan import Chat, scan
+from planner.data.reading.formats import Read
+from planner.data.rows.rows import Row
 
 WHOLE_FILE = frozenset([-1])
 """The place of a fault that the file has as a whole."""

@@ -4,8 +4,8 @@ from dataclasses import replace
 from functools import cache
 from random import Random
 
-from planner.data.rows import Row
-from planner.data.scan import Chat
+from planner.data.checks.scan import Chat
+from planner.data.rows.rows import Row
 from tests.planner.chat import ours, template, tokenizer
 from tests.planner.data.checks_made import with_answer
 from tests.planner.data.planted.file import WHOLE_FILE, File, Plant, Planted, in_some

@@ -7,7 +7,7 @@ from itertools import cycle
 from random import Random
 
 from planner.data.personal.span import KINDS
-from planner.data.rows import Message, Row
+from planner.data.rows.rows import Message, Row
 from tests.planner.data.checks_made import with_answer, with_prompt
 from tests.planner.data.faults_made import HTML, TOKENS, TRANSLATED, WORDS, misread
 from tests.planner.data.personal_scores import HALVES, labelled

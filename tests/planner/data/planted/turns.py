@@ -3,7 +3,7 @@
 from dataclasses import replace
 from random import Random
 
-from planner.data.rows import Message, Row
+from planner.data.rows.rows import Message, Row
 from tests.planner.data.checks_made import with_answer, with_prompt
 from tests.planner.data.planted.file import File, Plant, Planted, in_some
 

@@ -1,0 +1,1 @@
+"""Models and cards by name."""

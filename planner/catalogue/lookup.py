@@ -1,0 +1,201 @@
+"""Models and accelerators that are known by name, without network.
+
+The facts are in `models.toml` and `gpus.toml`, each with its sources.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lockfiles.errors import UsageProblem
+from planner.models.architecture import Architecture, architecture
+
+_FOLDER = Path(__file__).parent
+_MIB, _GIB = 1 << 20, 1 << 30
+_MAKERS = re.compile(r"nvidia|geforce|tesla|amd|radeon|instinct|apple|[^a-z0-9]")
+"""What driver and shop add to the name of a card, and people leave out."""
+
+_NUMBERED = re.compile(r"([a-z]*)([0-9]+)")
+"""A series and the number that tells its cards apart."""
+
+
+@dataclass(frozen=True)
+class CatalogueModel:
+    """One open model, by its name on the Hub."""
+
+    name: str
+    """Its Hub id, such as `Qwen/Qwen3-8B`."""
+    architecture: Architecture
+    """The shape of its decoder."""
+    parameters: int
+    """Elements of all tensors that are loaded; a shared head counts once."""
+    licence: str
+    """What the model card states, such as `apache-2.0`."""
+    gated: bool
+    """Whether the Hub has asked for an agreement before the download."""
+    config: Mapping[str, Any] = field(repr=False, hash=False)
+    """What its `config.json` says of the decoder."""
+    vision_parameters: int = 0
+    """Those of a vision tower, which `architecture` does not describe."""
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """One graphics card or chip."""
+
+    name: str
+    """Such as `RTX 4090`."""
+    vendor: str
+    """`NVIDIA`, `AMD` or `Apple`."""
+    memory_bytes: int
+    """What the driver shows of its memory, in bytes; what is sold, where that is not known."""
+    bandwidth_bytes_per_second: float
+    """Memory bandwidth."""
+    bf16_flops: float
+    """Dense bf16 operations a second of the matrix units, without sparsity; 0 if not stated."""
+    compute_capability: str
+    """Such as `8.9`; the instruction set, such as `gfx942`, for AMD; empty for Apple."""
+    host: float = 1.0
+    """How long its host takes for a task, as a multiple of what `planner.speed` was fitted to."""
+
+
+def models() -> tuple[CatalogueModel, ...]:
+    """Return every model of the catalogue, in the order of its file."""
+    return tuple(
+        _model(name, row) for row in _rows("models.toml")["model"] for name in row["names"]
+    )
+
+
+def find_model(name: str) -> CatalogueModel | None:
+    """Return the model with this Hub id, or with this last part of one; case does not matter."""
+    found = _model_rows().get(name.strip().lower())
+    return _model(*found) if found else None
+
+
+def nearest_models(name: str) -> tuple[str, ...]:
+    """Return up to three Hub ids that look like `name`, the nearest first."""
+    known = {key: found[0] for key, found in _model_rows().items()}
+    return _nearest(name.strip().lower(), known)
+
+
+def accelerators() -> tuple[Accelerator, ...]:
+    """Return every accelerator of the catalogue, in the order of its file."""
+    return tuple(
+        _accelerator(group, card)
+        for group in _rows("gpus.toml")["group"]
+        for card in group["cards"]
+    )
+
+
+def find_accelerator(name: str) -> Accelerator:
+    """Return the accelerator with this name; case, spaces and the maker's name do not matter.
+
+    Raises UsageProblem for a name that is not known, with the nearest ones.
+    """
+    known = _accelerator_names()
+    key = _plain(name)
+    if found := known.get(key) or known.get(f"rtx{key}"):
+        return found
+    near = _nearest_cards(key, {plain: card.name for plain, card in known.items()})
+    said = ", ".join(f"`{one}`" for one in near)
+    raise UsageProblem(
+        f"The GPU `{name}` is not known" + (f"; the nearest known are {said}." if near else "."),
+        hint=f"--gpu '{near[0]}'" if near else "--memory GIB   # for a GPU that is not listed",
+    )
+
+
+@cache
+def _rows(file: str) -> Mapping[str, Any]:
+    return tomllib.loads((_FOLDER / file).read_text(encoding="utf-8"))
+
+
+@cache
+def _model_rows() -> Mapping[str, tuple[str, Mapping[str, Any]]]:
+    """Return each model's name and row, by its id and by its last part, in lower case."""
+    found = [(name, row) for row in _rows("models.toml")["model"] for name in row["names"]]
+    parts = {name.lower().rpartition("/")[2]: (name, row) for name, row in found}
+    return parts | {name.lower(): (name, row) for name, row in found}
+
+
+@cache
+def _accelerator_names() -> Mapping[str, Accelerator]:
+    """Return each accelerator by all of its names, without what `_plain` drops."""
+    return {
+        _plain(name): _accelerator(group, card)
+        for group in _rows("gpus.toml")["group"]
+        for card in group["cards"]
+        for name in (card["name"], *card.get("also", ()))
+    }
+
+
+def _model(name: str, row: Mapping[str, Any]) -> CatalogueModel:
+    config = {
+        key: value or None if key == "sliding_window" else value
+        for key, value in row["config"].items()
+    }
+    return CatalogueModel(
+        name=name,
+        architecture=architecture(config, name),
+        parameters=row["parameters"],
+        licence=row["licence"],
+        gated=row["gated"],
+        config=config,
+        vision_parameters=row.get("vision", 0),
+    )
+
+
+def _accelerator(group: Mapping[str, Any], card: Mapping[str, Any]) -> Accelerator:
+    visible = card.get("visible_mib", 0) * _MIB
+    return Accelerator(
+        name=card["name"],
+        vendor=group["vendor"],
+        memory_bytes=visible or card["memory_gib"] * _GIB,
+        bandwidth_bytes_per_second=card["gb_per_second"] * 1e9,
+        bf16_flops=card["bf16_tflops"] * 1e12,
+        compute_capability=group["compute_capability"],
+    )
+
+
+def _plain(name: str) -> str:
+    return _MAKERS.sub("", name.lower())
+
+
+def _nearest(key: str, known: Mapping[str, str]) -> tuple[str, ...]:
+    """Return up to three of the values whose keys look like `key`, each once."""
+    from difflib import get_close_matches
+
+    return _once(known[match] for match in get_close_matches(key, known, n=6, cutoff=0.5))[:3]
+
+
+def _nearest_cards(key: str, known: Mapping[str, str]) -> tuple[str, ...]:
+    """Return up to three of the values whose number is the key's or differs in one digit; those
+    of `_nearest` where there are none."""
+    from difflib import SequenceMatcher
+
+    def unlike(name: str) -> tuple[int, float]:
+        return _digits_apart(key, name), -SequenceMatcher(None, key, name).ratio()
+
+    numbered = sorted((name for name in known if _digits_apart(key, name) <= 1), key=unlike)
+    return _once(known[name] for name in numbered)[:3] or _nearest(key, known)
+
+
+def _digits_apart(one: str, other: str) -> int:
+    """Return in how many digits the numbers of two names differ, two that are swapped as one.
+
+    Many for numbers of other lengths, and for a single digit of another series.
+    """
+    mine, others = _NUMBERED.match(one), _NUMBERED.match(other)
+    if not mine or not others or len(mine[2]) != len(others[2]):
+        return len(one) + len(other)
+    if len(mine[2]) == 1 and mine[1] != others[1]:
+        return len(one) + len(other)
+    apart = sum(a != b for a, b in zip(mine[2], others[2], strict=True))
+    return 1 if apart == 2 and sorted(mine[2]) == sorted(others[2]) else apart
+
+
+def _once(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,1 @@
+"""The splits of a run: read, mended, split off, tokenized and held apart."""

@@ -1,0 +1,132 @@
+"""The rows of a run as it will see them: read, mended, split, encoded, cut, and digested.
+
+The plan builds a corpus to lock its digests; the runner's prepare stage builds it again from the
+lock and compares. One way to make it, so the two cannot drift apart.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from planner.data.corpus.builder import Maker
+from planner.data.corpus.part import Part, Recipe
+from planner.data.corpus.split import SplitBy, best_way, divide
+from planner.data.mend.steps import Step
+from planner.data.rows.splits import FILES, SPLITS, SplitName
+from planner.data.tokens.template import ChatTemplate
+from planner.data.tokens.tokenizer import Tokenizer
+
+GENERAL_TOKENS = 1024
+"""General rows of so many tokens are taken, also where the task's own are shorter."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All splits of a run."""
+
+    parts: tuple[Part, ...]
+    """Train first, general rows at its end; then validation and test where there are any."""
+    max_length: int
+    """Tokens that training rows are cut to."""
+    cut_rows: int
+    """Training rows that were longer."""
+    steps: tuple[Step, ...]
+    """What was mended, file by file."""
+    split_by: SplitBy
+    """How validation rows were split off, if they were."""
+    general: Part | None
+    """The general rows among those of `train`."""
+
+    def part(self, split: SplitName) -> Part | None:
+        """Return one split, or None where the run has none of that name."""
+        if split == "general":
+            return self.general
+        return next((part for part in self.parts if part.split == split), None)
+
+    @property
+    def examples(self) -> int:
+        """Rows of the task, before some are split off."""
+        rows = sum(len(part.rows) for part in self.parts if part.source == "train")
+        return rows - (len(self.general.rows) if self.general else 0)
+
+
+def build(
+    recipe: Recipe,
+    files: Mapping[SplitName, Path],
+    template: ChatTemplate,
+    tokenizer: Tokenizer,
+    told: Callable[[str, int], None] = lambda split, rows: None,
+) -> Corpus:
+    """Read, mend and encode the files of a run.
+
+    `told` is called with a file's name and its rows once it is encoded. Raises UsageProblem
+    for files that are missing or not understood, DataRefused for rows that cannot be trained
+    on: no answer, nothing to score, or nothing left to score after the cut.
+    """
+    maker = Maker(recipe, template, tokenizer)
+    read = {name: maker.read(name, files[name]) for name in FILES if name in files}
+    if "leak" in recipe.mending.drop:
+        held_out = [read[name].kept.rows for name in SPLITS[1:] if name in read]
+        learnt: tuple[SplitName, ...] = ("train", "general")
+        read |= {name: maker.unleaked(read[name], held_out) for name in learnt if name in read}
+    whole: dict[SplitName, Part] = {}
+    for name in SPLITS:
+        if name in read:
+            whole[name] = maker.encoded(read[name])
+            told(name, len(whole[name].rows))
+    parts, way = _split(whole, recipe)
+    longest = max(
+        len(row.input_ids)
+        for part in parts.values()
+        if part.source == "train"
+        for row in part.encoded
+    )
+    length = min(recipe.max_length or longest, recipe.context)
+    parts["train"], cut_rows = maker.cut(parts["train"], length)
+    if "validation" in parts:
+        parts["validation"], _ = maker.cut(parts["validation"], length)
+    if "test" in parts:
+        parts["test"] = maker.seen_whole(parts["test"])
+    maker.check_ends(parts["train"])
+    general = None
+    if "general" in read:
+        limit = length if recipe.max_length else min(recipe.context, max(length, GENERAL_TOKENS))
+        general = maker.general(read["general"], len(parts["train"].rows), limit)
+        length = max(length, *(len(row.input_ids) for row in general.encoded))
+        told("general", len(general.rows))
+        parts["train"] = _joined(parts["train"], general)
+    return Corpus(tuple(parts.values()), length, cut_rows, maker.steps, way, general)
+
+
+def _split(
+    whole: Mapping[SplitName, Part], recipe: Recipe
+) -> tuple[dict[SplitName, Part], SplitBy]:
+    if "validation" in whole or not recipe.fraction:
+        return dict(whole), "rows"
+    rows = whole["train"].rows
+    way = recipe.split_by or best_way(rows)
+    halves = divide(rows, recipe.fraction, recipe.seed, way)
+    parts: dict[SplitName, Part] = {
+        "train": _some(whole["train"], "train", halves.train),
+        "validation": _some(whole["train"], "validation", halves.validation),
+    }
+    return parts | {name: part for name, part in whole.items() if name == "test"}, way
+
+
+def _some(part: Part, name: SplitName, places: Sequence[int]) -> Part:
+    return replace(
+        part,
+        split=name,
+        rows=tuple(part.rows[place] for place in places),
+        encoded=tuple(part.encoded[place] for place in places),
+        numbers=tuple(part.numbers[place] for place in places),
+    )
+
+
+def _joined(train: Part, general: Part) -> Part:
+    return replace(
+        train,
+        rows=train.rows + general.rows,
+        encoded=train.encoded + general.encoded,
+        numbers=train.numbers + general.numbers,
+    )

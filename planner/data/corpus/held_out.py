@@ -1,0 +1,45 @@
+"""Whether rows that are measured are held out: training rows tell nothing of new ones.
+
+Only rows that are the same, word for word, are counted here; `tunelock data` finds those that are
+nearly the same.
+"""
+
+from collections.abc import Iterator
+
+from lockfiles.errors import DataRefused
+from planner.data.corpus.corpus import Corpus
+from planner.data.rows.splits import SPLITS, SplitName
+
+
+def learnt(rows: Corpus) -> dict[SplitName, int]:
+    """Return how many rows of each held-out split are training rows too, where any are."""
+    found: dict[SplitName, int] = {}
+    train = rows.part("train")
+    for name in SPLITS[1:]:
+        part = rows.part(name)
+        if part and train:
+            same = set(part.rows).intersection(train.rows)
+            found[name] = sum(row in same for row in part.rows)
+    return {name: count for name, count in found.items() if count}
+
+
+def check(rows: Corpus) -> None:
+    """Raise DataRefused where every row of a held-out split is a training row."""
+    for name, count in learnt(rows).items():
+        part = rows.part(name)
+        if part and count == len(part.rows):
+            raise DataRefused(
+                f"All {count} {name} rows are training rows too, so none of them is held out.",
+                hint=f"give other rows as `{name}` under `[data]` in `run.toml`",
+            )
+
+
+def sentences(rows: Corpus) -> Iterator[str]:
+    """Yield a sentence for each held-out split that has some training rows."""
+    for name, count in learnt(rows).items():
+        part = rows.part(name)
+        total = len(part.rows) if part else 0
+        yield (
+            f"{count} of the {total} {name} rows are training rows too, word for word: what is "
+            "measured on them was learnt."
+        )

@@ -1,0 +1,132 @@
+"""The child process of templates and tokenizers as its parent sees it: one, shared by all threads.
+
+Whoever raises in the middle of an answer ends the child, and the next call starts another.
+"""
+
+import atexit
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from planner.data.isolation import frames, limits, starting
+from planner.data.isolation.exchange import Answer, Ended, Exchange
+
+__all__ = ["Ended", "Process", "call", "end", "interrupt", "start"]
+
+_PIPE_BYTES = 2**20
+_START_SECONDS = 30.0
+"""More for the first call: a busy disk may hold up the start of Python."""
+
+
+class Process:
+    """One child process."""
+
+    def __init__(self) -> None:
+        """Start it, and do not wait until it is ready."""
+        self._first, self._killed = True, False
+        self._process = starting.started("child", subprocess.PIPE)
+        assert self._process.stdin and self._process.stdout
+        self._pipes = self._process.stdin.fileno(), self._process.stdout.fileno()
+        os.set_blocking(self._pipes[0], False)
+        _widen(self._pipes[0])
+
+    def call(self, head: dict[str, Any], raw: bytes, waits: Sequence[float]) -> Answer:
+        """Return the answer to one request. Raises Ended.
+
+        `waits` are the seconds for each row, and last for what follows all rows. Rows that are
+        asked for together have no more in all than the last of them, and one row's.
+        """
+        start = _START_SECONDS if self._first else 0.0
+        self._first = False
+        most = waits[-1] + limits.RENDER_SECONDS
+        seconds = {
+            "seconds": most + start + limits.GRACE_SECONDS,
+            "processor_seconds": limits.processor_seconds(waits),
+        }
+        try:
+            request = frames.packed(head | seconds, raw)
+            return Exchange(self._pipes, request, waits, most).answer(start)
+        except Ended as ended:
+            if not ended.late and not ended.how:
+                ended.how = starting.ending(self._process)
+                ended.late = "late" if ended.how == signal.SIGPROF.name else ""
+            self.end()
+            raise
+        except BaseException:
+            self.end()
+            raise
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked."""
+        return not self._killed and self._process.poll() is None
+
+    def kill(self) -> None:
+        """Let whoever waits for it see that it ended."""
+        self._killed = True
+        self._process.kill()
+
+    def end(self) -> None:
+        """End it, whatever it does."""
+        starting.ended(self._process)
+
+
+_LOCK = threading.RLock()
+_PROCESS: Process | None = None
+_OTHERS: list[Process | None] = []
+"""Child processes of the process that forked this one: not to be waited for here."""
+
+
+def start() -> None:
+    """Start the child process of this one, if there is none, and do not wait for it."""
+    global _PROCESS
+    with _LOCK:
+        if not _PROCESS or not _PROCESS.alive:
+            end()
+            _PROCESS = Process()
+
+
+def call(head: dict[str, Any], raw: bytes, waits: Sequence[float]) -> Answer:
+    """Ask the child process of this one, which is started where there is none; as Process."""
+    with _LOCK:
+        start()
+        assert _PROCESS
+        return _PROCESS.call(head, raw, waits)
+
+
+def interrupt() -> None:
+    """End the child process, if there is one, also while another thread waits for its answer."""
+    if running := _PROCESS:
+        running.kill()
+
+
+def end() -> None:
+    """End the child process of this one, if there is one."""
+    global _PROCESS
+    with _LOCK:
+        if _PROCESS:
+            _PROCESS.end()
+        _PROCESS = None
+
+
+def _forked() -> None:
+    """Begin without a child process in a process that was forked."""
+    global _LOCK, _PROCESS
+    _OTHERS.append(_PROCESS)
+    _LOCK, _PROCESS = threading.RLock(), None
+
+
+def _widen(pipe: int) -> None:
+    """Make room in a pipe for whole requests, where the system has such a call."""
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+
+atexit.register(end)
+os.register_at_fork(after_in_child=_forked)

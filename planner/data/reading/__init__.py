@@ -1,0 +1,1 @@
+"""From the rows of a file to conversations and pairs, whatever format they are in."""

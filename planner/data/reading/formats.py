@@ -1,0 +1,191 @@
+"""Recognise each row's format from its content and make canonical rows of them."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from lockfiles.errors import UsageProblem
+from planner.data.files.raw import RawRow, look, named
+from planner.data.reading.preference import exchange, feedback, is_preference, liked, preference
+from planner.data.reading.read import read_raw
+from planner.data.reading.turns import text, tools, turns
+from planner.data.rows.rows import Message, Row
+
+Format = Literal[
+    "messages",
+    "sharegpt",
+    "alpaca",
+    "prompt-completion",
+    "columns",
+    "text",
+    "preference",
+    "feedback",
+]
+Kind = Literal["conversation", "text", "preference", "feedback"]
+"""What a row is good for: all rows of a file must be of one kind."""
+KINDS: dict[Format, Kind] = {
+    "messages": "conversation",
+    "sharegpt": "conversation",
+    "alpaca": "conversation",
+    "prompt-completion": "conversation",
+    "columns": "conversation",
+    "text": "text",
+    "preference": "preference",
+    "feedback": "feedback",
+}
+MIXED = "mixed"
+_CONVERSATIONS = ("messages", "conversations", "conversation")
+MAP_HINT = (
+    'in run.toml: [data] format = "columns", prompt_column = "…", completion_column = "…"; '
+    "`tunelock data` takes `--prompt-column` and `--completion-column`"
+)
+
+
+class Read(NamedTuple):
+    """One row, understood, and where it was read."""
+
+    path: Path
+    """The file: of a folder, one of those in it."""
+    place: str
+    """As in RawRow."""
+    format: Format
+    row: Row
+
+
+@dataclass(frozen=True)
+class Table:
+    """A data file or a folder of them, understood."""
+
+    rows: tuple[Row, ...]
+    """Its rows in file order; at least one."""
+    formats: Mapping[Format, int]
+    """How many rows have each format, the most first; all are of one kind."""
+
+    @property
+    def format(self) -> str:
+        """The format of all rows, or `mixed`."""
+        return next(iter(self.formats)) if len(self.formats) == 1 else MIXED
+
+    @property
+    def kind(self) -> Kind:
+        """What the rows are good for."""
+        return KINDS[next(iter(self.formats))]
+
+
+def load_table(path: Path, *, columns: Mapping[str, str] | None = None, system: str = "") -> Table:
+    """Read a file or folder into canonical rows; as `rows_of`."""
+    rows: list[Row] = []
+    formats: Counter[Format] = Counter()
+    for read in rows_of(path, columns=columns, system=system):
+        rows.append(read.row)
+        formats[read.format] += 1
+    return Table(tuple(rows), dict(formats.most_common()))
+
+
+def rows_of(
+    path: Path, *, columns: Mapping[str, str] | None = None, system: str = ""
+) -> Iterator[Read]:
+    """Yield the rows of a file or folder one by one; no more than a few are in memory at once.
+
+    `columns` names the `prompt` and `completion` columns, and wins over content. `system` is put
+    in front of every row that has no system turn of its own, and no text in a column `system`.
+    Raises UsageProblem, naming the line or row.
+    """
+    if columns is not None and set(columns) != {"prompt", "completion"}:
+        raise UsageProblem("`columns` must name `prompt` and `completion`.", hint=MAP_HINT)
+    first: Read | None = None
+    for raw in read_raw(path):
+        # A row that is nothing by itself is read as the first one, to say what it lacks.
+        found = "columns" if columns else recognise(raw.values) or (first and first.format)
+        if found is None:
+            raise _unknown(raw)
+        if first and KINDS[found] != KINDS[first.format]:
+            raise _of_two_kinds(raw, found, first)
+        read = Read(raw.path, raw.place, found, _row(raw, found, columns, system))
+        first = first or read
+        yield read
+
+
+def recognise(values: Mapping[str, Any]) -> Format | None:
+    """Return the format of a row with these columns and values, or None."""
+    for name in _CONVERSATIONS:
+        if isinstance(values.get(name), list):
+            return "sharegpt" if _is_sharegpt(values[name]) else "messages"
+    if is_preference(values):
+        return "preference"
+    if "instruction" in values and "output" in values:
+        return "alpaca"
+    if "prompt" in values and "completion" in values:
+        return "prompt-completion" if liked(values) is None else "feedback"
+    if "messages" in values:
+        return "messages"
+    return "text" if isinstance(values.get("text"), str) else None
+
+
+def _is_sharegpt(found: list[Any]) -> bool:
+    first = found[0] if found else None
+    return isinstance(first, dict) and "from" in first and "role" not in first
+
+
+def _row(raw: RawRow, format_: Format, columns: Mapping[str, str] | None, system: str) -> Row:
+    if columns:
+        return _with_system(exchange(raw, columns["prompt"], columns["completion"]), system)
+    own = raw.values.get("system")
+    return _with_system(_MAKERS[format_](raw), own if isinstance(own, str) and own else system)
+
+
+def _with_system(row: Row, system: str) -> Row:
+    if not system or row.messages[0].role in ("system", "text"):
+        return row
+    said = (Message("system", system),)
+    return replace(row, messages=said + row.messages, rejected=row.rejected and said + row.rejected)
+
+
+def _conversation(raw: RawRow) -> Row:
+    named = (name for name in _CONVERSATIONS if isinstance(raw.values.get(name), list))
+    return Row(tuple(turns(raw, next(named, "messages"))), tools=tools(raw))
+
+
+def _alpaca(raw: RawRow) -> Row:
+    prompt = text(raw, "instruction")
+    extra = text(raw, "input") if raw.values.get("input") else ""
+    asked = Message("user", f"{prompt}\n\n{extra}" if extra else prompt)
+    return Row((asked, Message("assistant", text(raw, "output"))))
+
+
+def _exchange(raw: RawRow) -> Row:
+    return exchange(raw, "prompt", "completion")
+
+
+def _text(raw: RawRow) -> Row:
+    return Row((Message("text", text(raw, "text")),))
+
+
+_MAKERS: dict[Format, Callable[[RawRow], Row]] = {
+    "messages": _conversation,
+    "sharegpt": _conversation,
+    "alpaca": _alpaca,
+    "prompt-completion": _exchange,
+    "text": _text,
+    "preference": preference,
+    "feedback": feedback,
+}
+
+
+def _unknown(raw: RawRow) -> UsageProblem:
+    said = (
+        f"`{raw.path}` {raw.place} has the columns {named(raw.values)}, which are no known format."
+    )
+    paired = "chosen" in raw.values and "rejected" in raw.values
+    return UsageProblem(said, hint="name the column of the prompt `prompt`" if paired else MAP_HINT)
+
+
+def _of_two_kinds(raw: RawRow, found: Format, first: Read) -> UsageProblem:
+    there = f"{first.place}" if first.path == raw.path else f"`{first.path}` {first.place}"
+    return UsageProblem(
+        f"`{raw.path}` {raw.place} has the format `{found}` and {there} `{first.format}`, "
+        "which cannot train together.",
+        hint=f"keep one of them: {look(raw.path, raw.place)}",
+    )

@@ -1,0 +1,88 @@
+"""Rows that say which answers people like: pairs of them, or single ones with a label.
+
+The forms are TRL 1.16's `preference`, with a prompt or without, and `unpaired preference`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from planner.data.files.raw import RawRow, fault
+from planner.data.reading.turns import said, text, tools, turns
+from planner.data.rows.rows import Message, Row
+
+_LABELS = {"true": True, "false": False, "1": True, "0": False}
+_OTHER_PROMPTS = ("question", "instruction", "query", "input")
+
+
+def is_preference(values: Mapping[str, Any]) -> bool:
+    """Return whether a row is a pair of answers.
+
+    Texts without a `prompt` count only where no other column could be the prompt: TRL reads none
+    but `prompt`, and would train without it.
+    """
+    if "chosen" not in values or "rejected" not in values:
+        return False
+    told = "prompt" in values or not isinstance(values["chosen"], str)
+    return told or not any(name in values for name in _OTHER_PROMPTS)
+
+
+def liked(values: Mapping[str, Any]) -> bool | None:
+    """Return the row's `label`: true, false, 1 or 0, also as text; None for any other."""
+    label = values.get("label")
+    return None if label is None else _LABELS.get(str(label).lower())
+
+
+def feedback(raw: RawRow) -> Row:
+    """Return the row of an answer and whether it is liked."""
+    good = liked(raw.values)
+    if good is None:
+        raise fault(raw, "has no true or false in `label`")
+    answered = exchange(raw, "prompt", "completion")
+    return Row(answered.messages, liked=good, tools=answered.tools)
+
+
+def exchange(raw: RawRow, prompt: str, completion: str) -> Row:
+    """Return the row of two columns, each a text or a list of turns."""
+    messages = said(raw, prompt, "user") + said(raw, completion, "assistant")
+    return Row(tuple(messages), tools=_tools(raw, prompt, completion))
+
+
+def preference(raw: RawRow) -> Row:
+    """Return the row of a prompt and two answers.
+
+    Without a prompt, or where `prompt` is only a text beside whole conversations, what both
+    begin with is the prompt.
+    """
+    chosen, rejected = _conversation(raw, "chosen"), _conversation(raw, "rejected")
+    if not _begin_alike(chosen[0], rejected[0]):
+        raise fault(raw, "has no prompt: `chosen` and `rejected` begin differently")
+    return Row(tuple(chosen), tuple(rejected), tools=_tools(raw, "chosen", "rejected"))
+
+
+def _conversation(raw: RawRow, column: str) -> list[Message]:
+    """Return the prompt and the answer in a column."""
+    value, prompt = raw.values.get(column), raw.values.get("prompt")
+    if prompt is None:
+        return turns(raw, column) if isinstance(value, list) else [_nobody(raw, column)]
+    asked, answer = said(raw, "prompt", "user"), said(raw, column, "assistant")
+    begun = answer[0].role != "assistant"
+    if begun and (isinstance(prompt, str) or answer[: len(asked)] == asked):
+        return answer
+    return asked + answer
+
+
+def _begin_alike(chosen: Message, rejected: Message) -> bool:
+    if chosen.role == rejected.role == "text":
+        return chosen.content[:1] == rejected.content[:1]
+    return chosen == rejected
+
+
+def _nobody(raw: RawRow, column: str) -> Message:
+    return Message("text", text(raw, column))
+
+
+def _tools(raw: RawRow, *columns: str) -> str:
+    """Return the row's tools; none where its columns are texts, as in TRL."""
+    if "tools" not in raw.values:
+        return ""
+    return tools(raw) if any(isinstance(raw.values[one], list) for one in columns) else ""

@@ -1,0 +1,101 @@
+"""The special tokens that a run needs: the one that pads, and those that end an answer."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lockfiles.errors import UsageProblem
+from planner.data.tokens.encode import IGNORED, Encoded
+from planner.data.tokens.tokenizer import Tokenizer
+from planner.models import config_json
+from planner.models.config_json import MOST
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """Token ids with a meaning of their own."""
+
+    pad_id: int
+    """Fills short rows of a batch; never scored."""
+    end_ids: tuple[int, ...]
+    """Any of these ends an answer; at least one, ascending."""
+
+
+def special_tokens(folder: Path, tokenizer: Tokenizer, rows: Iterable[Encoded]) -> SpecialTokens:
+    """Return the special tokens of the model in `folder`, as its training rows use them.
+
+    An answer ends where the configuration says, and also at the special token that the
+    template puts after it: a base model that is taught to chat knows only the first.
+    """
+    rows = list(rows)
+    vocabulary = _vocabulary(folder)
+    _check_ids(rows, vocabulary, folder)
+    ends = {*_ends(folder / "config.json"), *_ends(folder / "generation_config.json")}
+    ends = {end for end in ends | _turn_end(tokenizer, rows) if end < vocabulary}
+    if not ends:
+        raise UsageProblem(
+            f"The model in `{folder}` has no token that ends an answer.",
+            hint=f"set `eos_token_id` in `{folder / 'config.json'}`",
+        )
+    pad = _pad(folder, tokenizer)
+    if pad is None or pad >= vocabulary:
+        pad = min(ends)
+    return SpecialTokens(pad, tuple(sorted(ends)))
+
+
+def _vocabulary(folder: Path) -> int:
+    """Return the rows of the model's embedding."""
+    config = _object(folder / "config.json")
+    inner = config.get("text_config")
+    for values in (inner if isinstance(inner, dict) else {}, config):
+        size = values.get("vocab_size")
+        if type(size) is int:
+            return size
+    return MOST["vocab_size"]
+
+
+def _check_ids(rows: Sequence[Encoded], vocabulary: int, folder: Path) -> None:
+    """Raise UsageProblem for tokens that the model's embedding has no row for."""
+    greatest = max((max(row.input_ids, default=0) for row in rows), default=0)
+    if greatest >= vocabulary:
+        raise _beyond(folder, greatest, vocabulary)
+
+
+def _beyond(folder: Path, token: int, vocabulary: int) -> UsageProblem:
+    return UsageProblem(
+        f"The tokenizer in `{folder}` makes the token {token}, and `vocab_size` in its "
+        f"`config.json` is {vocabulary}.",
+        hint="copy `tokenizer.json` and `config.json` from one and the same model",
+    )
+
+
+def _object(path: Path) -> Mapping[str, Any]:
+    return config_json.read(path) if path.is_file() else {}
+
+
+def _ends(path: Path) -> set[int]:
+    value = _object(path).get("eos_token_id")
+    values = value if isinstance(value, list) else [value]
+    return {item for item in values if type(item) is int and item >= 0}
+
+
+def _turn_end(tokenizer: Tokenizer, rows: Iterable[Encoded]) -> set[int]:
+    """Return the special token that most rows end their last answer with, if one does.
+
+    A template may put white space after it, which is not scored, and a row that was cut ends
+    anywhere.
+    """
+    last = (next((one for one in reversed(row.labels) if one != IGNORED), None) for row in rows)
+    ends = Counter(token for token in last if token in tokenizer.special_ids)
+    return {token for token, _ in ends.most_common(1) if token is not None}
+
+
+def _pad(folder: Path, tokenizer: Tokenizer) -> int | None:
+    value = _object(folder / "tokenizer_config.json").get("pad_token")
+    name = value.get("content") if isinstance(value, dict) else value
+    if isinstance(name, str):
+        return tokenizer.token_to_id(name)
+    configured = _object(folder / "config.json").get("pad_token_id")
+    return configured if type(configured) is int and configured >= 0 else None

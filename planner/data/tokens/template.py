@@ -1,0 +1,219 @@
+"""Load a model's chat template and render conversations as transformers does."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from lockfiles import text
+from lockfiles.errors import DataRefused
+from lockfiles.shell import typed
+from planner.data.isolation import client, limits
+from planner.data.isolation.client import Fault, Loaded
+from planner.data.rendering.spans import Span
+from planner.data.rows.rows import Message, Row
+
+GOLDEN = (
+    Message("user", "What is 2 + 3?"),
+    Message("assistant", "5"),
+    Message("user", "Größer als 4? <b>&</b>"),
+    Message("assistant", "Ja."),
+)
+FIXED_NOW = datetime(2024, 7, 26)
+"""The date that templates print, whatever the day: else equal locks would give other tokens.
+
+It is the one that Llama 3.1's own template falls back to.
+"""
+OTHER = 'in run.toml: [model] template = "…", a Jinja file that takes these turns'
+_REFUSES = "The chat template refuses the conversation"
+SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
+_SPECIAL_CHARS = 1000
+"""The longest special token; those in use have at most 40 characters."""
+_MARK = re.compile(r"\{%-?\s*generation\s*-?%\}")
+
+
+class TemplateRunsAway(DataRefused):
+    """A chat template takes more time or memory than it may, so no other row is tried with it."""
+
+    place = 0
+    """The row that it was at, of those that it was given together."""
+
+
+@dataclass(frozen=True)
+class ChatTemplate:
+    """A chat template with the special tokens that it may print; it is run in a child process."""
+
+    source: str
+    """The Jinja text."""
+    special_tokens: dict[str, str]
+    """`bos_token` and the like to their text."""
+    now: Callable[[], datetime] = lambda: FIXED_NOW
+    """What templates that print the date are told."""
+
+    def like(self, source: str) -> "ChatTemplate":
+        """Return another template with the same special tokens and date."""
+        return compile_template(source, self.special_tokens, now=self.now)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 (hex) of the Jinja text."""
+        return hashlib.sha256(self.source.encode()).hexdigest()
+
+    def render(
+        self, messages: Sequence[Message], *, tools: str = "", add_generation_prompt: bool = False
+    ) -> str:
+        """The conversation as text; raises DataRefused if the template refuses it, and
+        TemplateRunsAway where that takes too long or too much memory.
+
+        `tools` is what may be called, as in `Row`.
+        """
+        return self.marked(messages, tools=tools, add_generation_prompt=add_generation_prompt)[0]
+
+    @property
+    def marks(self) -> bool:
+        """Whether it marks itself what the assistant says."""
+        return _MARK.search(self.source) is not None
+
+    def marked(
+        self, messages: Sequence[Message], *, tools: str = "", add_generation_prompt: bool = False
+    ) -> tuple[str, list[Span]]:
+        """The conversation as text, and the parts that the template marks as the assistant's.
+
+        Raises as `render`.
+        """
+        row = Row(tuple(messages), tools=tools)
+        asked = {"do": "render", "row": client.written(row), "prompt": add_generation_prompt}
+        try:
+            return client.text_and_spans(
+                *client.ask([self.loaded], asked | self.date, waits=client.row_waits([row])[:1])
+            )
+        except Fault as fault:
+            raise refusal(fault) from None
+
+    def golden_sha256(self) -> str:
+        """SHA-256 (hex) of a fixed conversation, rendered: changes if the rendering changes."""
+        return hashlib.sha256(self.render(GOLDEN).encode()).hexdigest()
+
+    @property
+    def loaded(self) -> Loaded:
+        """What the child process is given of it."""
+        special = json.dumps(self.special_tokens)
+        key = f"{self.sha256} {hashlib.sha256(special.encode()).hexdigest()}"
+        request = {
+            "do": "compile",
+            "template": key,
+            "special": self.special_tokens,
+            "marks": self.marks,
+        }
+        return Loaded(key, request, self.source.encode(), limits.RENDER_SECONDS)
+
+    @property
+    def date(self) -> dict[str, str]:
+        """The part of a request that says which day it is."""
+        return {"now": self.now().isoformat()}
+
+
+def refusal(fault: Fault) -> DataRefused:
+    """Return the error of a template that did not render a conversation."""
+    why = {
+        "late": "it takes too long",
+        "slow": f"it takes longer than {limits.TURN_SECONDS:g} seconds for each turn",
+        "memory": f"it takes more than {limits.MORE_BYTES // 2**20:,} MiB of memory",
+        "size": f"it prints more than {fault.said} characters",
+        "ended": f"its process ended with {fault.said}",
+    }
+    if fault.kind not in why:
+        return DataRefused(f"{_REFUSES}: {fault.said.rstrip('.')}.", hint=OTHER)
+    runs_away = TemplateRunsAway(f"{_REFUSES}: {why[fault.kind]}.", hint=OTHER)
+    runs_away.place = fault.place
+    return runs_away
+
+
+def load_template(
+    folder: Path, *, file: Path | None = None, now: Callable[[], datetime] = lambda: FIXED_NOW
+) -> ChatTemplate:
+    """The chat template of the model in `folder`, or the one in `file` with its special tokens.
+
+    `now` answers templates that print the date. Raises DataRefused if there is no template or
+    it is not valid Jinja, UsageProblem where a file cannot be read.
+    """
+    config = _json_file(folder / "tokenizer_config.json")
+    own = file or folder / "chat_template.jinja"
+    named = _named(config.get("chat_template"))
+    source = _jinja(own) if file or os.path.lexists(own) else named
+    if not source:
+        raise DataRefused(
+            f"`{folder}` has no chat template, so its rows cannot be rendered.",
+            hint=f"put a `chat_template.jinja` there: ls {typed(folder)}",
+        )
+    return compile_template(source, _special(config), now=now)
+
+
+def compile_template(
+    source: str,
+    special_tokens: dict[str, str],
+    *,
+    now: Callable[[], datetime] = lambda: FIXED_NOW,
+) -> ChatTemplate:
+    """Return a template of Jinja text. Raises DataRefused where that is not valid."""
+    if len(source) > limits.TEMPLATE_CHARS:
+        raise _invalid(f"it has more than {limits.TEMPLATE_CHARS:,} characters")
+    if not _is_text(source):
+        raise _invalid("it has half a character, such as `\\ud83d` alone")
+    template = ChatTemplate(source, special_tokens, now)
+    try:
+        client.load(template.loaded)
+    except Fault as fault:
+        said = {
+            "late": "it takes too long to compile",
+            "memory": f"it takes more than {limits.MORE_BYTES // 2**20:,} MiB to compile",
+            "ended": f"the process that compiles it ended with {fault.said}",
+        }
+        raise _invalid(said.get(fault.kind, fault.said)) from None
+    return template
+
+
+def _invalid(why: str) -> DataRefused:
+    return DataRefused(f"The chat template is not valid Jinja: {why.rstrip('.')}.", hint=OTHER)
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _json_file(path: Path) -> dict[str, Any]:
+    """Return a JSON object; what is no plain file is refused, and not passed over."""
+    if not os.path.lexists(path):
+        return {}
+    return text.read_json_object(path, limit_bytes=limits.CONFIG_BYTES)
+
+
+def _jinja(path: Path) -> str:
+    return text.read(path, limit_bytes=4 * limits.TEMPLATE_CHARS)
+
+
+def _named(value: object) -> str:
+    if isinstance(value, list):
+        named = [item for item in value if isinstance(item, dict)]
+        found = [item.get("template") for item in named if item.get("name") == "default"]
+        value = found[-1] if found else ""
+    return value if isinstance(value, str) else ""
+
+
+def _special(config: dict[str, Any]) -> dict[str, str]:
+    tokens = {}
+    for name in SPECIAL:
+        value = config.get(name)
+        value = value.get("content") if isinstance(value, dict) else value
+        if isinstance(value, str) and len(value) <= _SPECIAL_CHARS:
+            tokens[name] = value
+    return tokens

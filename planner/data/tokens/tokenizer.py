@@ -1,0 +1,110 @@
+"""A model's tokenizer, which is run in a child process."""
+
+import hashlib
+from array import array
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from lockfiles import files
+from lockfiles.errors import UsageProblem
+from lockfiles.shell import typed
+from planner.data.isolation import client, limits
+from planner.data.isolation.client import Fault, Loaded
+
+
+class TokenizerFails(UsageProblem):
+    """A tokenizer takes more time or memory than it may, or ends its process."""
+
+
+class Tokenizer:
+    """The tokens of a `tokenizer.json`, with exact character offsets.
+
+    Its post-processor is left out: it would only add special tokens, which the template prints
+    itself, and trim white space from the offsets.
+    """
+
+    def __init__(self, content: bytes, name: str = "tokenizer.json") -> None:
+        """Read the text of a `tokenizer.json`; raises Fault where it is none."""
+        self._content, self._name = content, name
+        self._special = frozenset(client.numbers(client.load(self.loaded)))
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """What the child process is given of it."""
+        key = hashlib.sha256(self._content).hexdigest()
+        request = {"do": "load", "tokenizer": key}
+        return Loaded(key, request, self._content, limits.LOAD_SECONDS)
+
+    @property
+    def special_ids(self) -> frozenset[int]:
+        """The ids of special tokens, such as those around turns."""
+        return self._special
+
+    def encode(self, text: str) -> "array[int]":
+        """Return the ids of a text as it is. Raises TokenizerFails."""
+        wait = limits.token_seconds(len(text), [])
+        return client.numbers(self._asked({"do": "tokens"}, text.encode(), wait)[1])
+
+    def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
+        """Return the text of tokens. Raises TokenizerFails."""
+        asked = {"do": "decode", "skip": skip_special_tokens}
+        wait = limits.token_seconds(len(ids), [])
+        return bytes(self._asked(asked, array("I", ids).tobytes(), wait)[1]).decode(
+            "utf-8", "replace"
+        )
+
+    def token_to_id(self, token: str) -> int | None:
+        """Return the id of a token, or None where it is none. Raises TokenizerFails."""
+        asked = {"do": "id"}
+        found = self._asked(asked, token.encode("utf-8", "replace"), limits.RENDER_SECONDS)[0]
+        number = found.get("id")
+        return number if type(number) is int and number >= 0 else None
+
+    def failure(self, fault: Fault) -> TokenizerFails:
+        """Return the error of a tokenizer that made no tokens."""
+        why = {
+            "late": "takes longer than its text allows",
+            "slow": "takes longer than its text allows",
+            "memory": f"takes more than {limits.MORE_BYTES // 2**20:,} MiB of memory",
+            "ended": f"ended its process with {fault.said}",
+            "tokens": f"makes {fault.said}",
+        }
+        said = why.get(fault.kind, f"makes no tokens: {fault.said.rstrip('.')}")
+        return TokenizerFails(f"The tokenizer `{self._name}` {said}.", hint=_again(self._name))
+
+    def _asked(
+        self, asked: dict[str, Any], content: bytes, wait: float
+    ) -> tuple[dict[str, Any], memoryview]:
+        try:
+            return client.ask([self.loaded], asked, content, (wait,))
+        except Fault as fault:
+            raise self.failure(fault) from None
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """Return the tokenizer of the model in `folder`. Raises UsageProblem."""
+    path = folder / "tokenizer.json"
+    try:
+        content = files.read_bounded(path, limits.TOKENIZER_BYTES)
+        return Tokenizer(content, str(path))
+    except FileNotFoundError:
+        raise UsageProblem(f"`{path}` is not a file.", hint=f"ls {typed(folder)}") from None
+    except OSError as problem:
+        raise UsageProblem(
+            f"`{path}` cannot be read: {problem.strerror}.", hint=f"ls -l {typed(path)}"
+        ) from None
+    except Fault as fault:
+        why = {
+            "late": f"it takes longer than {limits.LOAD_SECONDS:g} seconds to read",
+            "memory": "it takes too much memory to read",
+            "ended": f"the process that reads it ended with {fault.said}",
+        }
+        raise UsageProblem(
+            f"`{path}` is not a tokenizer: {why.get(fault.kind, fault.said)}.", hint=_again(path)
+        ) from None
+
+
+def _again(path: object) -> str:
+    return f"copy or download `{path}` again"

@@ -1,0 +1,1 @@
+"""What runs inside the limited process: templates, tokenizers, Parquet files, dataset cards."""

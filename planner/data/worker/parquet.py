@@ -1,0 +1,102 @@
+"""The child process that reads a Parquet file: its rows go out as JSON, a frame for a few of them.
+
+The file is standard input. What JSON cannot hold, such as a date, goes out as `NaN`, which no
+format takes for text.
+"""
+
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow
+from pyarrow import parquet
+
+from planner.data.files.lines import MAX_ROW_BYTES
+from planner.data.isolation import frames, limiting, limits
+from planner.data.worker.child import send
+
+BATCH_ROWS = 256
+"""Rows in memory at once."""
+_FRAME_BYTES = 2**18
+"""How much goes out together, but for a single row."""
+
+
+def main() -> None:
+    """Send all rows, or what is wrong with the file; then end."""
+    file, answers = os.dup(0), os.dup(1)
+    limiting.close_all_but()
+    limiting.limit()
+    size = os.fstat(file).st_size
+    row = 0
+    try:
+        for batch in _batches(file, size):
+            for rows in _framed(batch):
+                send(answers, _frame(b"[" + b",".join(rows) + b"]"))
+                row += len(rows)
+        send(answers, frames.packed({"end": row}))
+    except MemoryError:
+        send(answers, frames.packed({"fault": "its rows take too much memory", "row": row}))
+    except BaseException as problem:
+        said = (str(problem).splitlines() or [type(problem).__name__])[0][: limits.SAID_CHARS]
+        kind = _KINDS.get(type(problem), "fault")
+        send(answers, frames.packed({kind: said, "row": row}))
+
+
+class _Twice(ValueError):
+    """Holds the name of a column that stands more than once."""
+
+
+class _TooLong(ValueError):
+    """The next row is longer than a row may be."""
+
+
+_KINDS: dict[type[BaseException], str] = {_Twice: "twice", _TooLong: "long"}
+
+
+def _batches(file: int, size: int) -> Iterator[list[dict[str, Any]]]:
+    pyarrow.set_cpu_count(1)
+    more = limits.PARQUET_BYTES + limits.PARQUET_TIMES * size
+    with limiting.bounded(limits.PARQUET_SECONDS, more):
+        opened = parquet.ParquetFile(os.fdopen(file, "rb"))
+        counts = Counter(opened.schema_arrow.names)
+        if twice := next((name for name, count in counts.items() if count > 1), None):
+            raise _Twice(twice)
+        batches = opened.iter_batches(batch_size=BATCH_ROWS, use_threads=False)
+    while True:
+        with limiting.bounded(limits.PARQUET_SECONDS, more):
+            batch = next(batches, None)
+            if batch is None:
+                return
+            rows = batch.to_pylist()
+        yield rows
+
+
+def _framed(rows: list[dict[str, Any]]) -> Iterator[list[bytes]]:
+    """Yield rows as JSON, in lists of about the size of a frame."""
+    listed: list[bytes] = []
+    chars = 0
+    for row in rows:
+        text = json.dumps(row, ensure_ascii=False, separators=(",", ":"), default=_unheld)
+        content = text.encode("utf-8", "surrogatepass")
+        if len(content) > MAX_ROW_BYTES:
+            yield listed
+            raise _TooLong
+        listed.append(content)
+        chars += len(content)
+        if chars > _FRAME_BYTES:
+            yield listed
+            listed, chars = [], 0
+    if listed:
+        yield listed
+
+
+def _unheld(value: object) -> float:
+    return math.nan
+
+
+def _frame(rows: bytes) -> bytes:
+    head = b'{"rows":' + rows + b"}"
+    return frames.START.pack(frames.ANSWER, len(head), 0) + head

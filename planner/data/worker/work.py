@@ -1,0 +1,206 @@
+"""What the child process does: compile, render, find what is scored, and make tokens.
+
+Templates and tokenizers are kept by a key of the parent's; the few used last.
+"""
+
+import json
+from array import array
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from tokenizers import Tokenizer, models
+
+from planner.data.isolation import limits
+from planner.data.isolation.frames import OF_A_ROW
+from planner.data.rendering.spans import Span, scored
+from planner.data.worker.conversation import Conversation, Refused, Template
+
+_KEPT_TEMPLATES, _KEPT_TOKENIZERS = 16, 2
+Answer = tuple[dict[str, Any], bytes]
+
+
+class Work:
+    """The templates and tokenizers of this process, and what is done with them."""
+
+    def __init__(self, begin: Callable[[int], None]) -> None:
+        """`begin` is called with the place of each row before it is rendered."""
+        self._told = begin
+        self.place = 0
+        """The row of the request that it is at; behind the last one, all of them."""
+        self._templates: dict[str, Template] = {}
+        self._tokenizers: dict[str, Tokenizer] = {}
+
+    def do(self, asked: dict[str, Any], raw: bytes) -> Answer:
+        """Answer one request. Raises Refused, and anything that a tokenizer raises."""
+        self._begin(0)  # from here on the time of the request runs, and not that of the start
+        answer: Answer = getattr(self, f"_{asked['do']}")(asked, raw)
+        return answer
+
+    def _begin(self, place: int) -> None:
+        self.place = place
+        self._told(place)
+
+    def _compile(self, asked: dict[str, Any], raw: bytes) -> Answer:
+        source = raw.decode("utf-8", "surrogatepass")
+        _keep(
+            self._templates,
+            asked["template"],
+            Template(source, asked["special"], asked["marks"]),
+            _KEPT_TEMPLATES,
+        )
+        return {}, b""
+
+    def _load(self, asked: dict[str, Any], raw: bytes) -> Answer:
+        """Read a `tokenizer.json`, without what it would add to a text, cut from it or draw."""
+        made: Any = Tokenizer.from_str(raw.decode("utf-8"))
+        made.post_processor = None
+        made.no_truncation()
+        made.no_padding()
+        if getattr(made.model, "dropout", None):
+            made.model.dropout = None
+        _keep(self._tokenizers, asked["tokenizer"], made, _KEPT_TOKENIZERS)
+        added = made.get_added_tokens_decoder()
+        special = sorted(number for number, token in added.items() if token.special)
+        return {}, array("I", special).tobytes()
+
+    def _render(self, asked: dict[str, Any], raw: bytes) -> Answer:
+        row = self._row(asked, asked["row"])
+        text, spans = row.marked(len(row.messages), asked["prompt"])
+        return {"spans": spans}, text.encode("utf-8", "surrogatepass")
+
+    def _spans(self, asked: dict[str, Any], raw: bytes) -> Answer:
+        text, spans = self._row(asked, asked["row"]).spans()
+        return {"spans": spans}, text.encode("utf-8", "surrogatepass")
+
+    def _encode(self, asked: dict[str, Any], raw: bytes) -> Answer:
+        """Make tokens of rows; `whole` asks for their texts and the places of tokens too."""
+        tokenizer, heads = self._tokenizer(asked), list[dict[str, Any]]()
+        rendered: list[tuple[dict[str, Any], str, list[Span]]] = []
+        for place, one in enumerate(asked["rows"]):
+            self._begin(place)
+            head = dict[str, Any]()
+            heads.append(head)
+            try:
+                text, spans = self._row(asked, one).spans()
+                rendered.append((head, _checked(text), spans))
+            except Refused as refused:
+                if refused.kind not in OF_A_ROW:
+                    raise
+                head |= {"fault": refused.kind, "said": refused.said}
+        self._begin(len(heads))
+        made = tokenizer.encode_batch([text for _, text, _ in rendered], add_special_tokens=False)
+        parts: list[bytes] = []
+        for (head, text, spans), encoding in zip(rendered, made, strict=True):
+            parts += _tokens(head, text, spans, encoding, whole=asked["whole"])
+        return {"rows": heads}, b"".join(parts)
+
+    def _count(self, asked: dict[str, Any], raw: bytes) -> Answer:
+        """Count the tokens of rows; where the template refuses one, of what is said in it."""
+        tokenizer, texts = self._tokenizer(asked), list[str]()
+        for place, one in enumerate(asked["rows"]):
+            self._begin(place)
+            text = self._text(asked, one)
+            texts.append(text.encode(errors="replace").decode())  # half a character has no tokens
+        self._begin(len(texts))
+        made = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        counts = [len(one) for one in made]
+        for count, text in zip(counts, texts, strict=True):
+            _check_tokens(count, len(text))
+        return {}, array("I", counts).tobytes()
+
+    def _text(self, asked: dict[str, Any], one: dict[str, Any]) -> str:
+        row = self._row(asked, one)
+        if row.messages[0].role == "text":
+            return row.messages[0].content
+        try:
+            return row.marked(len(row.messages), False)[0]
+        except Refused as refused:
+            if refused.kind not in OF_A_ROW:
+                raise
+            return "\n".join(message.content for message in row.messages)
+
+    def _decode(self, asked: dict[str, Any], raw: bytes) -> Answer:
+        ids = array("I")
+        ids.frombytes(raw)
+        text = self._tokenizer(asked).decode(list(ids), skip_special_tokens=asked["skip"])
+        return {}, text.encode("utf-8", "surrogatepass")
+
+    def _tokens(self, asked: dict[str, Any], raw: bytes) -> Answer:
+        """Make tokens of a text as it is."""
+        encoding = self._tokenizer(asked).encode(raw.decode(), add_special_tokens=False)
+        return {}, array("I", encoding.ids).tobytes()
+
+    def _id(self, asked: dict[str, Any], raw: bytes) -> Answer:
+        return {"id": self._tokenizer(asked).token_to_id(raw.decode())}, b""
+
+    def _card(self, asked: dict[str, Any], raw: bytes) -> Answer:
+        """Return what stands under `configs` in a dataset's card, as JSON has it."""
+        from planner.data.worker import card
+
+        return {}, card.configs(raw)
+
+    def _configs(self, asked: dict[str, Any], raw: bytes) -> Answer:
+        """Return the configs of a dataset with these files, as its card states them."""
+        from planner.data.worker import card
+
+        try:
+            return {"configs": card.offered(json.loads(raw), asked["names"])}, b""
+        except card.Unreadable as problem:
+            raise Refused("unreadable", problem) from None
+
+    def _tokenizer(self, asked: dict[str, Any]) -> Any:
+        return _kept(self._tokenizers, asked["tokenizer"])
+
+    def _row(self, asked: dict[str, Any], one: dict[str, Any]) -> Conversation:
+        template: Template = _kept(self._templates, asked["template"])
+        template.now = datetime.fromisoformat(asked["now"])
+        return Conversation(template, one)
+
+
+def start_threads() -> None:
+    """Start the threads of tokenizers, which no later request can."""
+    Tokenizer(models.BPE()).encode_batch(["a", "b"])
+
+
+def _checked(text: str) -> str:
+    """Return a text that has tokens. Raises Refused for one with half a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Refused("refused", "it prints half a character, such as `\\ud83d` alone") from None
+    return text
+
+
+def _tokens(
+    head: dict[str, Any], text: str, spans: list[Span], encoding: Any, *, whole: bool
+) -> list[bytes]:
+    """Return the raw bytes of one row's tokens, and note in its `head` how many there are."""
+    ids, offsets = encoding.ids, encoding.offsets
+    _check_tokens(len(ids), len(text))
+    head["tokens"] = len(ids)
+    parts = [array("I", ids).tobytes(), scored(offsets, spans)]
+    if whole:
+        said = text.encode()
+        head["bytes"] = len(said)
+        parts += [array("I", [at for two in offsets for at in two]).tobytes(), said]
+    return parts
+
+
+def _check_tokens(count: int, chars: int) -> None:
+    if count > limits.tokens(chars):
+        raise Refused("tokens", f"{count:,} tokens of {chars:,} characters")
+
+
+def _keep(kept: dict[str, Any], key: str, value: object, most: int) -> None:
+    kept.pop(key, None)
+    kept[key] = value
+    for old in list(kept)[:-most]:
+        del kept[old]
+
+
+def _kept(kept: dict[str, Any], key: str) -> Any:
+    if key not in kept:
+        raise Refused("missing", key)
+    value = kept[key] = kept.pop(key)
+    return value

@@ -1,0 +1,136 @@
+"""Model facts of a repository on the Hub, pinned to a commit, without downloading weights."""
+
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockfiles import digest
+from lockfiles.errors import UsageProblem
+from lockfiles.harmless import is_harmless
+from planner.hub.client import client, sentences
+from planner.models import config_json
+from planner.models.facts import FileFact, ModelFacts, architecture
+from planner.models.folder import CONFIG, INDEX, SINGLE, SMALL, SMALL_LIMIT_BYTES, shards
+from planner.models.loadable import check_loadable
+from planner.models.stored import check_complete, check_unquantized, index_of
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import ModelInfo, RepoSibling
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_TIMEOUT_SECONDS = 30.0
+_CONNECTIONS = 8
+
+
+def from_hub(repo: str, revision: str = "main", *, folder: Path) -> ModelFacts:
+    """Read the model in a repository at a branch, a tag or a commit.
+
+    The configuration and the tokenizer are fetched and copied to `folder`, in place of those of
+    another commit. Of the weights only the safetensors headers are read; their digests are those
+    that the Hub states. Weights are chosen as transformers chooses them: `model.safetensors`, or
+    the shards of its index.
+    Raises UsageProblem for a repository or revision that is unknown or closed, one without
+    safetensors weights, and a Hub that cannot be reached.
+    """
+    api = client()
+    with sentences(repo, revision):
+        info = api.model_info(
+            repo, revision=revision, files_metadata=True, timeout=_TIMEOUT_SECONDS
+        )
+        commit, listed = _listed(info, repo)
+        small = _fetch(api, repo, commit, listed, folder)
+        weights = _weights(folder, listed, repo)
+        sizes = _elements(api, repo, commit, weights)
+    config = config_json.read(folder / CONFIG)
+    check_loadable(folder)
+    check_unquantized(config, f"{repo}/{CONFIG}")
+    shape = architecture(config, f"{repo}/{CONFIG}")
+    check_complete(config, shape, sizes.total(), f"{repo}/{CONFIG}")
+    return ModelFacts(
+        source=repo,
+        files=tuple(sorted((*small, *weights), key=lambda file: file.name)),
+        architecture=shape,
+        parameters=sizes.total(),
+        dtype=sizes.most_common(1)[0][0] if sizes else "",
+        revision=revision,
+        commit=commit,
+        licence=_licence(info),
+        gated=bool(info.gated),
+    )
+
+
+def _listed(info: "ModelInfo", repo: str) -> tuple[str, dict[str, "RepoSibling"]]:
+    """Return the commit and its files by name, where they are a model that can be trained."""
+    assert info.sha is not None, "the Hub names the commit of every revision"
+    listed = {file.rfilename: file for file in info.siblings or ()}
+    if SINGLE not in listed and INDEX not in listed:
+        raise UsageProblem(
+            f"`{repo}` holds no `.safetensors` weights, and pickled weights can run code.",
+            hint="choose another model, or one whose owner has converted it",
+        )
+    if CONFIG not in listed:
+        raise UsageProblem(f"`{repo}` holds no `{CONFIG}`.", hint="choose another model")
+    return info.sha, listed
+
+
+def _fetch(
+    api: "HfApi", repo: str, commit: str, listed: Mapping[str, "RepoSibling"], folder: Path
+) -> list[FileFact]:
+    """Copy the small files of a commit to `folder`, in place of those of another, and hash them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.is_file() and (path.name not in listed or path.name not in SMALL):
+            path.unlink()
+    facts = []
+    for name, file in listed.items():
+        if name not in SMALL or (file.size or 0) > SMALL_LIMIT_BYTES:
+            continue
+        path = folder / name
+        shutil.copyfile(api.hf_hub_download(repo, name, revision=commit), path)
+        facts.append(FileFact(name, path.stat().st_size, digest.of_file(path)))
+    return facts
+
+
+def _weights(folder: Path, listed: Mapping[str, "RepoSibling"], repo: str) -> list[FileFact]:
+    """Return the weights' files with the digests that the Hub states."""
+    names = {SINGLE}
+    if SINGLE not in listed:
+        names = set(shards(index_of(folder), f"{repo}/{INDEX}", frozenset(listed)))
+    facts = []
+    for name in sorted(names):
+        lfs = listed[name].lfs
+        if lfs is None or not _SHA256.fullmatch(lfs.sha256):
+            raise UsageProblem(
+                f"The Hub states no digest for `{name}` of `{repo}`.", hint="choose another model"
+            )
+        facts.append(FileFact(name, lfs.size, lfs.sha256))
+    return facts
+
+
+def _elements(api: "HfApi", repo: str, commit: str, weights: Iterable[FileFact]) -> Counter[str]:
+    """Return the number of elements of each stored type, from the headers of the weights."""
+
+    def read(file: FileFact) -> dict[str, int]:
+        header = api.parse_safetensors_file_metadata(repo, file.name, revision=commit)
+        return {str(dtype): count for dtype, count in header.parameter_count.items()}
+
+    sizes = Counter[str]()
+    with ThreadPoolExecutor(_CONNECTIONS) as pool:
+        for counts in pool.map(read, weights):
+            sizes.update(counts)
+    return sizes
+
+
+def _licence(info: "ModelInfo") -> str:
+    """Return what the card states; a licence of its own goes by its own name."""
+    card = info.card_data
+    stated = card.get("license") if card else None
+    if stated == "other":
+        stated = card.get("license_name") or stated if card else stated
+    said = stated if isinstance(stated, str) and len(stated) <= 100 else ""
+    return said if is_harmless(said) else ""

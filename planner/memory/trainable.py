@@ -1,0 +1,121 @@
+"""The trained parameters, and the optimizer's states for them."""
+
+from functools import lru_cache
+
+from planner.memory.facts import Sized
+from planner.models import layers
+from planner.models.facts import Architecture
+from planner.models.families import FAMILIES
+from planner.setup.setup import Bias, Profile
+
+EIGHT_BIT_LEAST = 4096
+"""Elements from which bitsandbytes quantises a tensor's states (`min_8bit_size`)."""
+PAGED_LEAST = 100_000
+"""Elements from which it pages them (`get_state_buffer`)."""
+SCALE_BYTES = 2 * 4 / 256
+"""Scales of both 8-bit states for each element: a float32 for each block of 256."""
+
+
+def trained_parameters(model: Sized, profile: Profile) -> int:
+    """Return how many parameters the optimizer holds: of adapters, and of biases beside them."""
+    if profile.method == "full":
+        return stored_parameters(model, profile)
+    shape = model.architecture
+    added = profile.rank * _adapted_widths(shape, profile.targets)
+    return added + trained_biases(shape, profile.targets, profile.bias)
+
+
+@lru_cache(maxsize=4096)
+def trained_biases(shape: Architecture, names: tuple[str, ...], bias: Bias) -> int:
+    """Return the elements of the biases that PEFT trains beside adapters on the layers `names`.
+
+    `lora_only` trains those of the adapted layers, `all` every parameter whose name ends with
+    `.bias` (`peft/tuners/tuners_utils.py`, `_mark_only_adapters_as_trainable`).
+    """
+    if bias == "none":
+        return 0
+    found = sum(
+        block.count * part.outputs
+        for block in layers.blocks(shape)
+        for part in block.linears
+        if part.biased and (bias == "all" or part.name in names)
+    )
+    return found + (_biases_beside_linears(shape) if bias == "all" else 0)
+
+
+def _biases_beside_linears(shape: Architecture) -> int:
+    """Elements of the biases of norms, routers and head."""
+    kind = FAMILIES[shape.family]
+    norms = shape.layers * shape.norms_per_layer + (2 if kind.embedding_norm else 1)
+    heads = 2 * shape.layers * shape.qk_norm
+    mixtures = shape.layers - shape.dense_layers if shape.experts and shape.mlp_bias else 0
+    return (
+        norms * shape.hidden * (kind.norm_vectors == 2)
+        + heads * shape.head_dim * (kind.qk_vectors == 2)
+        + mixtures * shape.experts
+        + shape.vocabulary * shape.head_bias
+    )
+
+
+def stored_parameters(model: Sized, profile: Profile) -> int:
+    """Return the model's parameters; a reward model has one output where the head was."""
+    shape = model.architecture
+    dropped = profile.objective == "reward" and not shape.tied
+    return model.parameters - (shape.vocabulary * shape.hidden if dropped else 0)
+
+
+def states(model: Sized, profile: Profile) -> tuple[int, int]:
+    """Return the bytes of AdamW's two states, in torch's allocator and paged.
+
+    torch's have the parameter's type. bitsandbytes has a byte and a scale for each state, but
+    float32 for small tensors and, as transformers' trainer asks it to, for embeddings
+    (`bitsandbytes/optim/optimizer.py`).
+    """
+    elements = trained_parameters(model, profile)
+    if profile.optimizer not in ("adamw_8bit", "paged_adamw_8bit"):
+        return 2 * elements * profile.adapter_width, 0
+    small, medium, table = _kinds(model, profile)
+    large = elements - small - medium - table
+    scales = int(SCALE_BYTES * (medium + large))
+    if profile.optimizer == "adamw_8bit":
+        return 8 * (small + table) + 2 * (medium + large) + scales, 0
+    return 8 * small + 2 * medium + scales, 8 * table + 2 * large
+
+
+def _kinds(model: Sized, profile: Profile) -> tuple[int, int, int]:
+    """Return the elements of tensors too small for 8 bits, too small for pages, and embeddings.
+
+    Biases are counted as small, though some of a wide model are not.
+    """
+    shape = model.architecture
+    if profile.method == "full":
+        blocks = layers.blocks(shape)
+        weights = sum(b.count * (b.linear_elements + b.experts) for b in blocks)
+        table = shape.vocabulary * shape.hidden
+        head = 0 if shape.tied or profile.objective == "reward" else table
+        return max(0, trained_parameters(model, profile) - weights - table - head), 0, table
+    small, medium = _adapter_kinds(shape, profile.targets, profile.rank)
+    return small + trained_biases(shape, profile.targets, profile.bias), medium, 0
+
+
+@lru_cache(maxsize=4096)
+def _adapter_kinds(shape: Architecture, names: tuple[str, ...], rank: int) -> tuple[int, int]:
+    small = medium = 0
+    for block in layers.blocks(shape):
+        for part in block.linears:
+            for width in (part.inputs, part.outputs):
+                size = rank * width * block.count * (part.name in names)
+                small += size if rank * width < EIGHT_BIT_LEAST else 0
+                medium += size if EIGHT_BIT_LEAST <= rank * width < PAGED_LEAST else 0
+    return small, medium
+
+
+@lru_cache(maxsize=4096)
+def _adapted_widths(shape: Architecture, names: tuple[str, ...]) -> int:
+    """Inputs and outputs of all adapted layers together: an adapter has `rank` times as many."""
+    return sum(
+        block.count * (part.inputs + part.outputs)
+        for block in layers.blocks(shape)
+        for part in block.linears
+        if part.name in names
+    )

@@ -1,0 +1,120 @@
+"""Fields of a model's `config.json`, under the names that its family gives them."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lockfiles import bounded_json
+from lockfiles.errors import UsageProblem
+from lockfiles.harmless import one_line
+from planner.models.families import Flag
+
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "hidden_size": ("n_embd", "n_embed", "d_model"),
+    "num_hidden_layers": ("n_layer", "n_layers"),
+    "num_attention_heads": ("n_head", "n_heads"),
+    "num_key_value_heads": ("num_kv_heads",),
+    "intermediate_size": ("ffn_hidden_size", "ffn_dim", "n_inner"),
+    "max_position_embeddings": ("n_positions", "seq_length"),
+    "num_experts": ("num_local_experts",),
+}
+"""Other names under which families have the same field."""
+MOST: Mapping[str, int] = {
+    "hidden_size": 1 << 20,
+    "num_hidden_layers": 4096,
+    "num_attention_heads": 1 << 14,
+    "num_key_value_heads": 1 << 14,
+    "head_dim": 1 << 14,
+    "intermediate_size": 1 << 22,
+    "vocab_size": 1 << 24,
+    "moe_intermediate_size": 1 << 22,
+    "shared_expert_intermediate_size": 1 << 22,
+    "num_experts": 1 << 14,
+    "num_local_experts": 1 << 14,
+    "n_routed_experts": 1 << 14,
+    "num_experts_per_tok": 1 << 14,
+    "n_shared_experts": 1 << 10,
+    "sliding_window_pattern": 4096,
+}
+"""The greatest value of a field: far above any published model's, and small enough to loop over."""
+MOST_OTHERWISE = 1 << 24
+_MOST_CHARS = 100
+"""Of a text that names something, such as a family."""
+_MOST_NUMBER = 1e300
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return the fields of a model's `config.json`, or another of its small JSON files.
+
+    Raises UsageProblem where it is no JSON object, larger than such a file is, or has a number
+    that is not finite.
+    """
+    values = bounded_json.read_object(path)
+    if wrong := _not_finite(values):
+        raise UsageProblem(
+            f"`{one_line(wrong, most=_MOST_CHARS)}` in `{path}` is not a finite number.",
+            hint=f"copy or download `{path.name}` again",
+        )
+    return values
+
+
+def _not_finite(values: Any, name: str = "") -> str:
+    """Return the name of the first number that is too large or none; empty where all are finite."""
+    if isinstance(values, Mapping):
+        return next((found for k, v in values.items() if (found := _not_finite(v, k))), "")
+    if isinstance(values, list):
+        return next((found for value in values if (found := _not_finite(value, name))), "")
+    if isinstance(values, float) and not math.isfinite(values):
+        return name or "?"
+    return (name or "?") if isinstance(values, int) and abs(values) > _MOST_NUMBER else ""
+
+
+@dataclass(frozen=True)
+class ConfigJson:
+    """A `config.json`, with one sentence for each way in which a field can be wrong."""
+
+    values: Mapping[str, Any]
+    """Its fields."""
+    name: str
+    """What errors call it, such as its path."""
+
+    def integer(self, field: str, default: int | None = None) -> int:
+        """Return a whole number from 1 to what `MOST` says; raises UsageProblem for all else."""
+        value = self._value(field, default)
+        if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+            raise self._wrong(f"`{field}` in `{self.name}` is not a whole number above 0.")
+        most = MOST.get(field, MOST_OTHERWISE)
+        if value > most:
+            raise self._wrong(f"`{field}` in `{self.name}` is larger than {most:,}.")
+        return value
+
+    def text(self, field: str) -> str:
+        """Return a text; raises UsageProblem for anything else."""
+        value = self._value(field, None)
+        if not isinstance(value, str) or len(value) > _MOST_CHARS:
+            raise self._wrong(f"`{field}` in `{self.name}` is not a text of a few words.")
+        return value
+
+    def flag(self, flag: Flag) -> bool:
+        """Return whether a family, or the field that it names, says yes."""
+        return flag if isinstance(flag, bool) else self.values.get(flag) is True
+
+    def refusal(self, why: str) -> UsageProblem:
+        """Return the error for a model that is not understood; `why` completes the sentence."""
+        return UsageProblem(
+            f"The model of `{self.name}` {why}.",
+            hint="choose a model of another family, such as `llama`, `qwen3` or `mixtral`",
+        )
+
+    def _value(self, field: str, default: object) -> Any:
+        for key in (field, *NAMES.get(field, ())):
+            if self.values.get(key) is not None:
+                return self.values[key]
+        if default is None:
+            raise self._wrong(f"`{self.name}` has no field `{field}`.")
+        return default
+
+    def _wrong(self, sentence: str) -> UsageProblem:
+        return UsageProblem(sentence, hint=f"get `{self.name}` again, of a causal language model")

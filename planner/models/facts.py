@@ -1,0 +1,132 @@
+"""What a base model is, read from its files without a training stack."""
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from lockfiles import files
+from lockfiles.errors import UsageProblem
+from lockfiles.harmless import is_harmless
+from planner.models import folder
+from planner.models.architecture import Architecture, architecture
+from planner.models.folder import CONFIG, INDEX, SINGLE, SMALL, shards
+from planner.models.loadable import check_loadable
+from planner.models.parameters import parameter_count
+from planner.models.stored import index_of, read_shape
+
+__all__ = [
+    "Architecture",
+    "FileFact",
+    "ModelFacts",
+    "architecture",
+    "from_folder",
+    "parameter_count",
+]
+
+CARD_LIMIT_BYTES = 4 * files.MIB
+
+
+@dataclass(frozen=True)
+class FileFact:
+    """One file."""
+
+    name: str
+    """Its name in the folder."""
+    size_bytes: int
+    """Its size in bytes."""
+    sha256: str
+    """Its digest, 64 hex digits."""
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """One model, in a folder or on the Hub."""
+
+    source: str
+    """The folder, or the name of the repository."""
+    files: tuple[FileFact, ...]
+    """Weights, configuration and tokenizer, by name."""
+    architecture: Architecture
+    """Its shape."""
+    parameters: int
+    """Elements of all stored tensors."""
+    dtype: str
+    """The commonest stored type, such as `BF16`."""
+    revision: str = ""
+    """The branch, tag or commit that was asked for; empty for a folder."""
+    commit: str = ""
+    """The commit that it resolved to, 40 hex digits; empty for a folder."""
+    licence: str = ""
+    """What the model card states, such as `apache-2.0`; empty where it states none."""
+    gated: bool = False
+    """Whether the Hub asks for an agreement before the download."""
+
+
+def from_folder(path: Path) -> ModelFacts:
+    """Read and hash the model in a folder.
+
+    Raises UsageProblem for a missing folder, weights that are missing or no safetensors
+    (pickled weights can run code when they are loaded, so they are refused), a link that leads
+    out of the folder and a `config.json` without the needed fields.
+    """
+    listed = frozenset(folder.names(path))
+    weights = _weights(path, listed)
+    small = sorted(name for name in listed & SMALL if name != INDEX or weights != [SINGLE])
+    for name in small:
+        _check_small(path, name)
+    check_loadable(path)
+    places = {name: folder.real_place(path, name) or path / name for name in weights}
+    read = read_shape(path, places, str(path / CONFIG))
+    facts = tuple(_fact(path, name) for name in sorted((*weights, *small)))
+    return ModelFacts(
+        str(path), facts, read.architecture, read.parameters, read.dtype, licence=_licence(path)
+    )
+
+
+def _weights(path: Path, listed: frozenset[str]) -> list[str]:
+    """Return the files that training will load: the single one, else those that the index names.
+
+    Others, such as `consolidated.safetensors`, hold the same weights for other programs.
+    """
+    if SINGLE in listed:
+        return [SINGLE]
+    if INDEX not in listed:
+        raise UsageProblem(
+            f"`{path}` holds no `.safetensors` weights under the usual names.",
+            hint="save the model again with `save_pretrained`, which writes safetensors",
+        )
+    _check_small(path, INDEX)
+    return sorted(shards(index_of(path), str(path / INDEX), listed))
+
+
+def _check_small(path: Path, name: str) -> None:
+    place = folder.real_place(path, name)
+    if place is not None and place.stat().st_size > folder.SMALL_LIMIT_BYTES:
+        raise UsageProblem(
+            f"`{path / name}` is larger than {files.size_text(folder.SMALL_LIMIT_BYTES)}.",
+            hint="give the folder of one model",
+        )
+
+
+def _fact(path: Path, name: str) -> FileFact:
+    _, descriptor = folder.opened(path, name)
+    with os.fdopen(descriptor, "rb") as file:
+        size = os.fstat(descriptor).st_size
+        return FileFact(name, size, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def _licence(path: Path) -> str:
+    """Return `license` of the front matter of the folder's model card; empty where a card is no
+    plain text of a usual size."""
+    try:
+        source = files.read_bounded(path / "README.md", CARD_LIMIT_BYTES).decode("utf-8")
+    except (OSError, ValueError, UsageProblem):
+        return ""
+    front = re.match(r"---\r?\n(.*?)\n---", source, re.DOTALL)
+    found = (
+        re.search(r"^license:[ \t]*(\S{1,100})[ \t\r]*$", front[1], re.MULTILINE) if front else None
+    )
+    licence = found[1].strip("\"'") if found else ""
+    return licence if is_harmless(licence) else ""

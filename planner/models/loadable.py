@@ -1,0 +1,71 @@
+"""Whether the small files of a model have values of the kinds that transformers loads.
+
+Its configuration classes check the kinds of their fields, its tokenizers those of a few. What they
+would refuse when training begins, and what would fail after it, is refused here, in one sentence.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lockfiles.errors import UsageProblem
+from lockfiles.harmless import one_line
+from planner.models import config_json
+from planner.models.folder import CONFIG
+from planner.models.loadable_kinds import FILES, NO_PADDING_ROW, RESERVED, Is
+
+
+def check_loadable(folder: Path) -> None:
+    """Raise UsageProblem where a field in a model's small files is of another kind; null is none's.
+
+    Files that are not there have nothing wrong.
+    """
+    for name, kinds in FILES.items():
+        path = folder / name
+        if not path.is_file():
+            continue
+        values = config_json.read(path)
+        inner = values.get("text_config") if name == CONFIG else None
+        for one in (values, *([inner] if isinstance(inner, Mapping) else [])):
+            _check_kinds(one, kinds, path)
+            if name == CONFIG:
+                _check_names(one, path)
+                _check_together(one, path)
+
+
+def _check_kinds(
+    values: Mapping[str, Any], kinds: Mapping[str, tuple[Is, str]], path: Path
+) -> None:
+    for key, (fits, kind) in kinds.items():
+        value = values.get(key)
+        if value is not None and not fits(value):
+            raise _wrong(key, value, path, f"must be {kind}")
+
+
+def _check_names(values: Mapping[str, Any], path: Path) -> None:
+    """Refuse fields that would replace the methods of the class that holds them."""
+    for key in values:
+        if key in RESERVED or key.startswith("__"):
+            raise UsageProblem(
+                f"`{path}` has the field `{one_line(key, most=60)}`, which no model's has.",
+                hint=f"copy or download `{path.name}` again",
+            )
+
+
+def _check_together(values: Mapping[str, Any], path: Path) -> None:
+    """Refuse a token that pads and has no row in the embedding, and other layers than there are."""
+    pad, vocabulary = values.get("pad_token_id"), values.get("vocab_size")
+    beyond = type(pad) is int and type(vocabulary) is int and pad >= vocabulary > 0
+    beyond = beyond and values.get("model_type") not in NO_PADDING_ROW
+    if isinstance(pad, list) or beyond:
+        raise _wrong("pad_token_id", pad, path, "must be one token of its `vocab_size`")
+    types, layers = values.get("layer_types"), values.get("num_hidden_layers")
+    if isinstance(types, list) and type(layers) is int and len(types) != layers:
+        raise _wrong("layer_types", types, path, f"must name {layers:,} layers")
+
+
+def _wrong(key: str, value: Any, path: Path, what: str) -> UsageProblem:
+    return UsageProblem(
+        f"`{key}` in `{path}` is `{one_line(value, most=60)}`, and {what}.",
+        hint=f"copy or download `{path.name}` again",
+    )

@@ -1,0 +1,1 @@
+"""The ways in which several cards share a training."""

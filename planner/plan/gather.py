@@ -1,0 +1,317 @@
+"""Facts for a plan, read from disk, the Hub and the machine: everything that `plan` needs.
+
+This is the planner's edge: it reads files and asks the driver. What it returns are frozen values,
+and from there on planning is a pure function.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
+
+from lockfiles import limits
+from lockfiles.errors import UsageProblem
+from lockfiles.files import at_home
+from planner.data.corpus import corpus, held_out
+from planner.data.corpus.corpus import Corpus
+from planner.data.corpus.part import Part, Recipe
+from planner.data.corpus.split import SplitBy
+from planner.data.isolation import process
+from planner.data.mend.steps import Dedupe, Long, Mending, Step
+from planner.data.rows.splits import FILES, SplitName
+from planner.data.tokens.encode import TurnsRewritten
+from planner.data.tokens.order import epoch_order, order_sha256
+from planner.data.tokens.special_tokens import SpecialTokens, special_tokens
+from planner.data.tokens.template import ChatTemplate, load_template
+from planner.data.tokens.tokenizer import Tokenizer, load_tokenizer
+from planner.data.tokens.training_template import variant
+from planner.hub.cache import cache_folder
+from planner.hub.datasets.contents import looking
+from planner.hub.datasets.local import local
+from planner.hub.datasets.reference import is_reference
+from planner.hub.datasets.resolve import HubSplit
+from planner.interview.answers import Answers
+from planner.machines import facts as machines
+from planner.machines.facts import MachineFacts
+from planner.machines.probes.probe import probe
+from planner.models import facts
+from planner.models.facts import ModelFacts
+
+if TYPE_CHECKING:
+    from planner.search.rehearsal import Rehearsal
+
+
+@dataclass(frozen=True)
+class PartFacts:
+    """One split of the rows, without the rows."""
+
+    split: SplitName
+    source: SplitName
+    """The file that they came from."""
+    format: str
+    rows: int
+    sha256: str
+    tokens_sha256: str
+    hub: HubSplit | None = None
+    """The dataset on the Hub that the file is, if it is one."""
+
+
+@dataclass(frozen=True)
+class StreamFacts:
+    """The tokens that training sees."""
+
+    max_length: int
+    """Tokens that rows are cut to."""
+    rows: int
+    longest: int
+    """Tokens of the longest row after the cut."""
+    tokens: int
+    scored_tokens: int
+    cut_rows: int
+    sha256: str
+    order_sha256: tuple[str, ...]
+    """Of the row order, one for each epoch."""
+    lengths: tuple[int, ...]
+    """Tokens of each row after the cut, in the order of the rows."""
+    held_out: tuple[int, ...]
+    """The same of the validation rows; empty without any."""
+
+
+@dataclass(frozen=True)
+class TemplateFacts:
+    """The chat template and the special tokens."""
+
+    sha256: str
+    golden_sha256: str
+    special: SpecialTokens
+    trains: bool = False
+    """Whether it is the training variant of the model's own."""
+
+
+@dataclass(frozen=True)
+class PlanFacts:
+    """Everything that a plan is made from, beside the answers."""
+
+    model: ModelFacts
+    machine: MachineFacts
+    template: TemplateFacts
+    parts: tuple[PartFacts, ...]
+    stream: StreamFacts
+    examples: int
+    """Rows of the task, before some are split off."""
+    steps: tuple[Step, ...] = ()
+    """What is mended in the files, in order."""
+    split_by: SplitBy = "rows"
+    """How validation rows are split off, if they are."""
+    learnt: tuple[str, ...] = ()
+    """A sentence for each held-out split that has rows of the training's."""
+    rehearsal: "Rehearsal | None" = None
+    """What was measured beforehand of this model on this machine, if anything."""
+
+
+def gather(
+    answers: Answers,
+    folder: Path,
+    *,
+    machine: MachineFacts | None = None,
+    told: Callable[[str], None] = lambda sentence: None,
+) -> PlanFacts:
+    """Read the facts that the answers name; their relative paths begin at `folder`.
+
+    `told` gets a sentence before each slow step. Raises the TunelockError of whatever is
+    missing, broken or refused.
+    """
+    process.start()  # it is ready by the time that the model is read
+    told("reading the model")
+    model, place = model_facts(answers, folder)
+    own, tokenizer = _template(answers, folder, place), load_tokenizer(place)
+    hub = hub_splits(answers, told)
+    told("reading and encoding the data")
+    rows, template = _corpus(answers, folder, model, own, tokenizer, hub)
+    held_out.check(rows)
+    train = rows.part("train")
+    assert train is not None
+    special = special_tokens(place, tokenizer, train.encoded)
+    told("looking at the machine")
+    return PlanFacts(
+        model=model,
+        machine=machine or machine_facts(answers, folder),
+        template=TemplateFacts(
+            template.sha256, template.golden_sha256(), special, trains=template is not own
+        ),
+        parts=tuple(_part(part, hub) for part in _parts(rows)),
+        stream=_stream(rows, answers),
+        examples=rows.examples,
+        steps=rows.steps,
+        split_by=rows.split_by,
+        learnt=tuple(held_out.sentences(rows)),
+    )
+
+
+def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
+    """Return the facts of the model that the answers name, and where its small files lie.
+
+    A name that is a folder here is one, and so is what begins with `.`, `/` or `~`; any other
+    is a Hub repository, of which only configuration and tokenizer are fetched.
+    """
+    source, revision = answers.text("model.source"), answers.text("model.revision")
+    place = folder / at_home(source)
+    if place.is_dir() or source[:1] in (".", "/", "~"):
+        return facts.from_folder(place), place
+    from planner.hub import models as hub
+
+    cached = hub_folder(source, revision)
+    try:
+        return hub.from_hub(source, revision, folder=cached), cached
+    except UsageProblem as problem:
+        hint = f"{problem.hint}; `{source}` is no folder here either"
+        raise UsageProblem(problem.message, hint=hint) from None
+
+
+def hub_folder(repo: str, revision: str) -> Path:
+    """Return where the small files of a Hub model are kept between plans."""
+    return cache_folder() / "models" / repo / quote(revision, safe="")
+
+
+def machine_facts(answers: Answers, folder: Path) -> MachineFacts:
+    """Return the machine to plan for: saved facts where the answers name some, else this one."""
+    saved = answers.text("machine.facts")
+    return machines.load(folder / at_home(saved)) if saved else probe(folder)
+
+
+Fetched = Mapping[SplitName, tuple[HubSplit, Path]]
+"""Datasets on the Hub by the file that they stand for, each with its folder here."""
+_NOTHING: Fetched = MappingProxyType({})
+_USES: Mapping[SplitName, str] = MappingProxyType({"general": "train"})
+"""The split that is meant of a dataset, where that is not called as the file."""
+
+
+def hub_splits(answers: Answers, told: Callable[[str], None]) -> Fetched:
+    """Return the datasets on the Hub that the answers name, fetched; as `local`."""
+    asked, look = {name: answers.text(f"data.{name}") for name in FILES}, looking(told)
+    return {
+        name: local(one, _USES.get(name, name), told, look)
+        for name, one in asked.items()
+        if is_reference(one)
+    }
+
+
+def data_files(answers: Answers, folder: Path, hub: Fetched = _NOTHING) -> dict[SplitName, Path]:
+    """Return the data files that the answers name; a folder of `hub` for what is there."""
+    return {
+        name: hub[name][1] if name in hub else folder / at_home(answers.text(f"data.{name}"))
+        for name in FILES
+        if answers.text(f"data.{name}")
+    }
+
+
+def recipe(answers: Answers, context: int) -> Recipe:
+    """Return how the answers turn files into a corpus, for a model with this context."""
+    length = answers.integer("train.max_length")
+    if length > context:
+        raise UsageProblem(
+            f"`train.max_length` is {length}, and the model sees {context} tokens.",
+            hint=f"write `max_length = {context}` under `[train]` in `run.toml`",
+        )
+    columns = None
+    if answers.text("data.format") == "columns":
+        columns = {
+            "prompt": answers.text("data.prompt_column"),
+            "completion": answers.text("data.completion_column"),
+        }
+    return Recipe(
+        format=answers.text("data.format"),
+        columns=columns,
+        system=answers.text("data.system"),
+        fraction=answers.number("data.validation_fraction"),
+        seed=answers.integer("train.seed"),
+        max_length=length,
+        context=context,
+        mending=mending(answers),
+        general_share=answers.number("data.general_share"),
+    )
+
+
+def mending(answers: Answers) -> Mending:
+    """Return what the answers leave out of the files and change in them."""
+    return Mending(
+        drop=answers.chosen("data.drop"),
+        redact=answers.flag("data.redact"),
+        dedupe=cast(Dedupe, answers.text("data.dedupe")),
+        long=cast(Long, answers.text("data.long")),
+    )
+
+
+def _template(answers: Answers, folder: Path, model: Path) -> ChatTemplate:
+    own = answers.text("model.template")
+    return load_template(model, file=folder / at_home(own) if own else None)
+
+
+def _corpus(
+    answers: Answers,
+    folder: Path,
+    model: ModelFacts,
+    template: ChatTemplate,
+    tokenizer: Tokenizer,
+    hub: Fetched,
+) -> tuple[Corpus, ChatTemplate]:
+    """Return the rows, and the template that they were rendered with.
+
+    Where the model's own rewrites earlier turns, that is its training variant, if it has one.
+    """
+    how, files = recipe(answers, model.architecture.context), data_files(answers, folder, hub)
+    try:
+        return corpus.build(how, files, template, tokenizer), template
+    except TurnsRewritten:
+        other = None if answers.text("model.template") else variant(template)
+        if not other:
+            raise
+        return corpus.build(how, files, other, tokenizer), other
+
+
+def _parts(rows: Corpus) -> list[Part]:
+    return [*rows.parts, *([rows.general] if rows.general else [])]
+
+
+def _part(part: Part, hub: Fetched) -> PartFacts:
+    return PartFacts(
+        split=part.split,
+        source=part.source,
+        format=part.format,
+        rows=len(part.rows),
+        sha256=part.sha256,
+        tokens_sha256=part.tokens_sha256,
+        hub=hub[part.source][0] if part.source in hub else None,
+    )
+
+
+def _stream(rows: Corpus, answers: Answers) -> StreamFacts:
+    train = rows.part("train")
+    assert train is not None
+    lengths = _lengths(train)
+    seed, count = answers.integer("train.seed"), len(lengths)
+    epochs = range(answers.integer("train.epochs"))
+    if count * len(epochs) > limits.MOST_ORDERED_ROWS:
+        raise UsageProblem(
+            f"`train.epochs` is {len(epochs)}, and {count:,} rows so often are more than the "
+            f"{limits.MOST_ORDERED_ROWS:,} that are put in order.",
+            hint="write a smaller `epochs` under `[train]` in `run.toml`",
+        )
+    return StreamFacts(
+        max_length=rows.max_length,
+        rows=count,
+        longest=max(lengths),
+        tokens=sum(lengths),
+        scored_tokens=sum(row.scored for row in train.encoded),
+        cut_rows=rows.cut_rows,
+        sha256=train.tokens_sha256,
+        order_sha256=tuple(order_sha256(epoch_order(count, seed, epoch)) for epoch in epochs),
+        lengths=lengths,
+        held_out=_lengths(rows.part("validation")),
+    )
+
+
+def _lengths(part: Part | None) -> tuple[int, ...]:
+    return tuple(len(row.input_ids) for row in part.encoded) if part else ()

@@ -1,0 +1,20 @@
+"""The package versions that a plan counts on: those of the shipped constraints.
+
+Never the planner's own environment: a laptop without a training stack plans the same lock.
+"""
+
+from pathlib import Path
+
+_NUMBERS = (
+    "accelerate", "bitsandbytes", "datasets", "gguf", "llama-cpp-python",
+    "peft", "tokenizers", "torch", "transformers", "trl",
+)  # fmt: skip
+"""The packages that can change a run's numbers."""
+
+
+def packages() -> dict[str, str]:
+    """Return name to version of every package that can change numbers, by name."""
+    text = (Path(__file__).parents[1] / "constraints.txt").read_text(encoding="utf-8")
+    pairs = (line.strip().split("==", 1) for line in text.splitlines() if "==" in line)
+    pinned = {name.lower().replace("_", "-"): version for name, version in pairs}
+    return {name: pinned[name] for name in _NUMBERS}

@@ -1,0 +1,296 @@
+"""From answers and facts to a lock: a pure function, the same bytes for the same input."""
+
+from dataclasses import asdict
+
+from lockfiles import limits, lock
+from lockfiles.errors import UsageProblem
+from lockfiles.harmless import one_line
+from lockfiles.lock import Lock
+from planner.data.mend.steps import Step
+from planner.data.tokens.template import FIXED_NOW
+from planner.interview.answers import Answers
+from planner.interview.decision import Decision, decide
+from planner.machines.facts import MachineFacts
+from planner.memory.family_quirks import writes_scores
+from planner.models.facts import ModelFacts
+from planner.pipeline.stages import stages
+from planner.plan import exactness, packages, prediction, provenance
+from planner.plan.gather import PartFacts, PlanFacts, StreamFacts
+from planner.plan.integrity import integrity
+from planner.search.candidates import counted
+from planner.search.choose import Alternative, Choice, choose
+
+REQUIRES_RUNNER = "0.1"
+"""The oldest Tunelock that carries out what this one plans."""
+
+
+def plan(answers: Answers, facts: PlanFacts) -> Lock:
+    """Return the lock of a run.
+
+    Raises UsageProblem where the checklist advises against fine-tuning and nobody said why to
+    go on, where the answers contradict each other, where a rehearsal was of another model or
+    device, and where a fact has no place in a lock; DoesNotFit where no plan fits.
+    """
+    decision = decide(answers, facts.examples)
+    check_verdict(decision, answers.text("goal.override"))
+    if facts.rehearsal:
+        facts.rehearsal.check(facts.model, counted(answers, facts.machine))
+    choice = choose(
+        answers,
+        facts.model,
+        rows=facts.stream.rows,
+        longest=facts.stream.longest,
+        machine=facts.machine,
+        lengths=facts.stream.lengths,
+        rehearsal=facts.rehearsal,
+    )
+    predicted = prediction.predict(choice, answers, facts, _evaluate_steps(choice, answers, facts))
+    tables = {
+        "version": lock.VERSION,
+        "revision": lock.REVISION,
+        "requires_runner": REQUIRES_RUNNER,
+        "intent": provenance.table(answers, local_model=not facts.model.commit),
+        "decision": _decision(decision, answers),
+        "model": _model(facts.model),
+        "template": _template(answers, facts),
+        "data": [_data(part, answers, facts) for part in facts.parts],
+        "fix": [_fix(step) for step in facts.steps],
+        "stream": _stream(facts, packing=choice.profile.packing),
+        "method": _method(choice),
+        "train": _train(choice, answers, facts),
+        "parallel": {"engine": "single", "processes": 1},
+        "exactness": exactness.table(answers, choice, facts.machine),
+        "packages": packages.packages(),
+        "machine": _machine(counted(answers, facts.machine)),
+        "prediction": predicted.table,
+        "why": _why(choice, answers, facts) | predicted.why,
+        "rejected": [_rejected(alternative) for alternative in choice.rejected],
+        "stage": stages(
+            answers,
+            choice,
+            {part.split for part in facts.parts},
+            facts.model.architecture.family,
+        ),
+    }
+    return lock.of_tables(tables | {"integrity": integrity(tables)})
+
+
+def check_verdict(decision: Decision, override: str) -> None:
+    """Raise UsageProblem where the verdict is against fine-tuning and there is no override."""
+    if not decision.tunes and not override:
+        raise UsageProblem(
+            f"The checklist advises `{decision.verdict}` and not fine-tuning: "
+            f"{' '.join(decision.reasons)} {decision.advice}",
+            hint='to go on, write `override = "why"` under `[goal]` in `run.toml`',
+        )
+
+
+def _decision(decision: Decision, answers: Answers) -> dict[str, object]:
+    return {
+        "verdict": decision.verdict,
+        "reasons": list(decision.reasons),
+        "against": list(decision.against),
+        "overridden": "" if decision.tunes else answers.text("goal.override"),
+    }
+
+
+def _model(model: ModelFacts) -> dict[str, object]:
+    shape = asdict(model.architecture)
+    return {
+        "source": f"hf:{model.source}" if model.commit else "local:model",
+        "revision": model.revision,
+        "commit": model.commit,
+        "licence": one_line(model.licence, most=limits.MOST_NAME_CHARS),
+        "gated": model.gated,
+        "family": shape.pop("family"),
+        "parameters": model.parameters,
+        "dtype": model.dtype,
+        "context_tokens": shape.pop("context"),
+        "architecture": shape,
+        "files": [asdict(file) for file in model.files],
+    }
+
+
+def _template(answers: Answers, facts: PlanFacts) -> dict[str, object]:
+    return {
+        "source": _template_source(answers, facts),
+        "sha256": facts.template.sha256,
+        "date": f"{FIXED_NOW:%Y-%m-%d}",
+        "pad_id": facts.template.special.pad_id,
+        "end_ids": list(facts.template.special.end_ids),
+        "loss_mask": "assistant-turns-with-end",
+        "golden_sha256": facts.template.golden_sha256,
+    }
+
+
+def _template_source(answers: Answers, facts: PlanFacts) -> str:
+    if facts.template.trains:
+        return "training"
+    return "local:template" if answers.text("model.template") else "model"
+
+
+def _data(part: PartFacts, answers: Answers, facts: PlanFacts) -> dict[str, object]:
+    split_off, drawn = _is_split_off(part, answers), part.split == "general"
+    return {
+        "split": part.split,
+        **_place(part),
+        "format": part.format,
+        "prompt_column": answers.text("data.prompt_column"),
+        "completion_column": answers.text("data.completion_column"),
+        "system": answers.text("data.system"),
+        "fraction": _fraction(part, answers),
+        "split_seed": answers.integer("train.seed") if split_off or drawn else 0,
+        "split_by": facts.split_by if split_off else "rows",
+        "rows": part.rows,
+        "sha256": part.sha256,
+        "tokens_sha256": part.tokens_sha256,
+        "files": [asdict(file) for file in part.hub.files] if part.hub else [],
+    }
+
+
+def _place(part: PartFacts) -> dict[str, object]:
+    """Return where the rows of a split are from."""
+    hub = part.hub
+    return {
+        "source": f"hf:{hub.repo}" if hub else f"local:{part.source}",
+        "revision": hub.revision if hub else "",
+        "commit": hub.commit if hub else "",
+        "config": hub.config if hub else "",
+        "hub_split": hub.split if hub else "",
+    }
+
+
+def _is_split_off(part: PartFacts, answers: Answers) -> bool:
+    return not answers.text("data.validation") and part.source == "train"
+
+
+def _fraction(part: PartFacts, answers: Answers) -> float:
+    if part.split == "general":
+        return answers.number("data.general_share")
+    return answers.number("data.validation_fraction") if _is_split_off(part, answers) else 0.0
+
+
+def _fix(step: Step) -> dict[str, object]:
+    return {"source": step.file, "step": step.step, "what": step.what, "rows": step.rows}
+
+
+def _stream(facts: PlanFacts, *, packing: bool) -> dict[str, object]:
+    stream = facts.stream
+    return {
+        "max_length_tokens": stream.max_length,
+        "packing": packing,
+        "rows": stream.rows,
+        "tokens": stream.tokens,
+        "scored_tokens": stream.scored_tokens,
+        "sha256": stream.sha256,
+        "order_sha256": list(stream.order_sha256),
+    }
+
+
+def _method(choice: Choice) -> dict[str, object]:
+    return {
+        "objective": "sft",
+        "kind": choice.kind,
+        "rank": choice.rank,
+        "alpha": choice.alpha,
+        "dropout": choice.dropout,
+        "targets": list(choice.targets),
+        "bias": choice.profile.bias,
+    }
+
+
+def _train(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, object]:
+    return {
+        "micro_batch": choice.micro_batch,
+        "accumulation": choice.accumulation,
+        "epochs": answers.integer("train.epochs"),
+        "learning_rate": choice.learning_rate,
+        "schedule": "cosine",
+        "warmup_ratio": answers.number("train.warmup_ratio"),
+        "weight_decay": answers.number("train.weight_decay"),
+        "gradient_clip": 1.0,
+        "optimizer": "adamw_torch_fused" if counted(answers, facts.machine).gpus else "adamw_torch",
+        "dtype": choice.dtype,
+        "attention": "eager" if writes_scores(facts.model.architecture.family) else "sdpa",
+        "checkpointing": choice.checkpointing,
+        "keep": answers.text("train.keep"),
+        "evaluate_steps": _evaluate_steps(choice, answers, facts),
+        "seed": answers.integer("train.seed"),
+    }
+
+
+def steps(choice: Choice, answers: Answers, facts: PlanFacts) -> int:
+    """Return the optimizer steps of the whole run."""
+    batches = -(-facts.stream.rows // choice.micro_batch)
+    return -(-batches // choice.accumulation) * answers.integer("train.epochs")
+
+
+def _evaluate_steps(choice: Choice, answers: Answers, facts: PlanFacts) -> int:
+    return max(1, min(500, steps(choice, answers, facts) // 5))
+
+
+def _machine(machine: MachineFacts) -> dict[str, object]:
+    card = machine.gpus[0] if machine.gpus else None
+    return {
+        "kind": machine.kind,
+        "accelerator": card.name if card else "",
+        "capability": card.compute_capability if card else "",
+        "count": 1 if card else 0,
+        "memory_bytes": machine.counted_memory_bytes,
+    }
+
+
+def _rejected(alternative: Alternative) -> dict[str, object]:
+    needed = min(alternative.needed_bytes, limits.MOST_BYTES)
+    return asdict(alternative) | {"needed_bytes": needed}
+
+
+_VARIANT = (
+    "The model's own template changes earlier text with each turn; its training variant does not."
+)
+
+
+def _why(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, str]:
+    stream = facts.stream
+    total = steps(choice, answers, facts)
+    trains = {"template.source": _VARIANT} if facts.template.trains else {}
+    return (
+        dict(choice.why)
+        | trains
+        | _why_data(facts, answers)
+        | {
+            "stream.max_length_tokens": _length(stream, answers),
+            "train.evaluate_steps": f"About five evaluations in {total} steps, at most 500 apart.",
+        }
+    )
+
+
+_SPLITS = {
+    "groups": "Rows that ask nearly the same stay on one side of the split.",
+    "groups-and-labels": "Rows that ask nearly the same stay on one side of the split, and each "
+    "label has its share of both.",
+}
+
+
+def _why_data(facts: PlanFacts, answers: Answers) -> dict[str, str]:
+    why = {"data.split_by": _SPLITS[facts.split_by]} if facts.split_by in _SPLITS else {}
+    if facts.learnt:
+        why["data.rows"] = " ".join(facts.learnt)
+    general = next((part.rows for part in facts.parts if part.split == "general"), 0)
+    if general:
+        share = general / facts.stream.rows
+        few = ", all that fit" if share < 0.9 * answers.number("data.general_share") else ""
+        why["data.fraction"] = (
+            f"{general} general rows are {share:.1%} of the training rows{few}; they keep the "
+            "model from forgetting."
+        )
+    return why
+
+
+def _length(stream: StreamFacts, answers: Answers) -> str:
+    cut = f", and rows that are longer are cut ({stream.cut_rows})" if stream.cut_rows else ""
+    if answers.integer("train.max_length"):
+        chosen = "you set it"
+    else:
+        chosen = "what the model sees" if cut else "the longest row"
+    return f"{stream.max_length} tokens: {chosen}{cut}."

@@ -1,0 +1,58 @@
+"""What a lock was planned from: a digest of the answers, and where each of them came from."""
+
+from lockfiles import digest
+from planner.hub.datasets.reference import is_reference
+from planner.interview.answers import Answers, given
+
+_LOCAL = {
+    "data.train": "local:train",
+    "data.validation": "local:validation",
+    "data.test": "local:test",
+    "data.general": "local:general",
+    "model.template": "local:template",
+}
+_DETECTED = frozenset(
+    ["data.format", "machine.device", "method.kind", "method.rank", "method.alpha",
+     "method.micro_batch", "method.checkpointing",
+     "method.packing", "train.max_length", "train.learning_rate"]
+)  # fmt: skip
+"""Answers that leave the value to the plan, where they are not given."""
+
+
+def table(answers: Answers, *, local_model: bool) -> dict[str, object]:
+    """Return the `[intent]` table. `local_model` is True where the model is no Hub repository."""
+    named = _named(answers)
+    origin = {
+        key: "given" if key in named else "detected" if key in _DETECTED else "default"
+        for key in answers
+    }
+    return {
+        "digest": intent_digest(answers, local_model=local_model),
+        "name": answers.text("goal.name"),
+        "origin": origin,
+    }
+
+
+def intent_digest(answers: Answers, *, local_model: bool) -> str:
+    """Return the digest of the normalised answers: local paths by their logical names.
+
+    What is named on the Hub stays as it is.
+
+    Where the machine's facts came from is not part of it; the facts are, in the lock itself.
+    """
+    named = {
+        key: value if is_reference(str(value)) else _LOCAL.get(key, value)
+        for key, value in _named(answers).items()
+    }
+    named.pop("machine.facts", None)
+    if local_model:
+        named["model.source"] = "local:model"
+    return digest.of_value(named)
+
+
+def _named(answers: Answers) -> dict[str, object]:
+    return {
+        f"{table}.{name}": value
+        for table, values in given(answers).items()
+        for name, value in values.items()
+    }

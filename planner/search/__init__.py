@@ -1,0 +1,1 @@
+"""The setups that are possible, the one that is chosen, and the reasons in words."""

@@ -1,0 +1,140 @@
+"""The layers that LoRA adapts, by the names of transformers' classes, and the biases it trains.
+
+PEFT wraps every module whose dotted name is one of these or ends with `.` and one of them. The
+head and a mixture's routers, gates and fused experts are never among them.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Literal
+
+from lockfiles.errors import UsageProblem
+from lockfiles.nearest import nearest
+from planner.interview.answers import Answers
+from planner.memory.trainable import trained_biases
+from planner.models import layers
+from planner.models.architecture import Architecture
+from planner.setup.setup import Bias, Profile
+
+Preset = Literal["all-linear", "attention+mlp", "attention"]
+
+PLACES: Mapping[Preset, tuple[layers.Place, ...]] = {
+    "all-linear": ("attention", "output", "mlp", "down"),
+    "attention+mlp": ("attention", "output", "mlp", "down"),
+    "attention": ("attention", "output"),
+}
+"""Places of the layers of each preset; no family's block has linear layers in other places."""
+TAKEN_FOR_EXPERTS: Mapping[str, frozenset[str]] = dict.fromkeys(
+    ("glm4_moe", "olmoe", "qwen3_moe"), frozenset(["gate_proj", "up_proj", "down_proj"])
+)
+"""Names that PEFT 0.21 takes for a family's fused experts, whatever else has them.
+
+It turns them into `target_parameters`, which adapt every expert, leave the dense layers and
+shared experts out and refuse dropout (`peft/utils/transformers_weight_conversion.py`).
+"""
+_WORDS = {
+    "attention": "attention alone",
+    "attention+mlp": "attention and MLP",
+    "by-hand": "by hand",
+}
+
+
+@cache
+def preset(shape: Architecture, name: Preset) -> tuple[str, ...]:
+    """Return the names of a preset's layers, in forward order."""
+    places, taken = PLACES[name], left_out(shape)
+    parts = layers.linears(shape)
+    return tuple(p.name for p in parts if p.place in places and p.name not in taken)
+
+
+@cache
+def left_out(shape: Architecture) -> tuple[str, ...]:
+    """Return the linear layers that PEFT cannot adapt, in forward order."""
+    taken = TAKEN_FOR_EXPERTS.get(shape.family, frozenset())
+    return tuple(part.name for part in layers.linears(shape) if part.name in taken)
+
+
+@cache
+def by_hand(shape: Architecture, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the layers that a person's names mean, in forward order.
+
+    As for PEFT a name may be the last part of several. Raises UsageProblem for none at all and
+    for one that the family's blocks do not have.
+    """
+    known = preset(shape, "all-linear")
+    for name in wanted:
+        if not any(_means(name, layer) for layer in known):
+            raise _unknown(shape, name, wanted)
+    if not wanted:
+        raise UsageProblem(
+            "`method.targets` is `by-hand`, and `method.modules` names no layer.",
+            hint=_line(known, known),
+        )
+    return tuple(layer for layer in known if any(_means(name, layer) for name in wanted))
+
+
+def chosen(answers: Answers, shape: Architecture) -> tuple[str, ...]:
+    """Return the layers that a person's answers say. Raises UsageProblem as `by_hand` does."""
+    given = answers.text("method.targets")
+    for name in PLACES:
+        if given == name:
+            return preset(shape, name)
+    return by_hand(shape, answers.chosen("method.modules"))
+
+
+def bias(answers: Answers) -> Bias:
+    """Return which biases a person's answers train."""
+    given = answers.text("method.bias")
+    return "all" if given == "all" else "lora_only" if given == "lora_only" else "none"
+
+
+def why(answers: Answers, shape: Architecture, plan: Profile) -> dict[str, str]:
+    """Return a sentence for a plan's layers and, where it trains any, for its biases."""
+    return {"method.targets": f"{_which(answers, plan)}{_stays(shape)}", **_biases(shape, plan)}
+
+
+def _which(answers: Answers, plan: Profile) -> str:
+    given, names = answers.text("method.targets"), ", ".join(plan.targets)
+    if given == "all-linear":
+        return f"All {len(plan.targets)} linear layers of each block learn best: {names}."
+    return f"You set it: {_WORDS[given]}, {names}."
+
+
+def _stays(shape: Architecture) -> str:
+    if lost := left_out(shape):
+        return f" PEFT takes {', '.join(lost)} for the fused experts, so they stay as they are."
+    return " Routers and fused experts stay as they are." if shape.experts else ""
+
+
+def _biases(shape: Architecture, plan: Profile) -> dict[str, str]:
+    if plan.bias == "none":
+        return {}
+    where = "the adapted layers" if plan.bias == "lora_only" else "all layers"
+    count = trained_biases(shape, plan.targets, plan.bias)
+    if not count:
+        return {"method.bias": f"You set it, and {where} have no bias."}
+    return {"method.bias": f"You set it: {count} elements in biases of {where} are trained too."}
+
+
+def _means(name: str, layer: str) -> bool:
+    return name == layer or layer.endswith(f".{name}")
+
+
+def _unknown(shape: Architecture, name: str, wanted: tuple[str, ...]) -> UsageProblem:
+    known = preset(shape, "all-linear")
+    if name in left_out(shape):
+        why = f"which PEFT takes for the fused experts of `{shape.family}`"
+        return UsageProblem(f"`method.modules` names `{name}`, {why}.", hint=_line(known, known))
+    near = nearest(name, known)
+    like = f"; the nearest is `{near}`" if near else ""
+    mended = tuple(near if one == name else one for one in wanted) if near else known
+    return UsageProblem(
+        f"`method.modules` names `{name}`, which is no linear layer of `{shape.family}`{like}.",
+        hint=_line(mended, known),
+    )
+
+
+def _line(names: tuple[str, ...], known: tuple[str, ...]) -> str:
+    written = ", ".join(f'"{name}"' for name in names)
+    every = f"; it has {', '.join(f'`{name}`' for name in known)}" if names != known else ""
+    return f"write `modules = [{written}]` under `[method]` in `run.toml`{every}"

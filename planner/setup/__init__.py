@@ -1,0 +1,1 @@
+"""One training setup: the values that memory and speed depend on."""

@@ -1,0 +1,1 @@
+"""The variables and packages that stages run with."""

@@ -1,0 +1,103 @@
+"""Held-out rows: mean loss of the scored tokens, and exact match of the greedy answer."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from transformers import PreTrainedModel
+
+from lockfiles.receipt import Score
+
+_UNSCORED = -100
+
+
+@dataclass(frozen=True)
+class Question:
+    """One held-out row, encoded."""
+
+    input_ids: Sequence[int]
+    labels: Sequence[int]
+    """-100 where a token is not scored; the last scored stretch is the answer."""
+
+    @property
+    def answer_begins(self) -> int:
+        """The index of the answer's first token: where the last scored stretch begins."""
+        last = max(n for n, label in enumerate(self.labels) if label != _UNSCORED)
+        while last > 0 and self.labels[last - 1] != _UNSCORED:
+            last -= 1
+        return last
+
+
+@torch.inference_mode()
+def evaluate(
+    model: PreTrainedModel,
+    questions: Sequence[Question],
+    *,
+    pad_id: int,
+    end_ids: Sequence[int],
+    batch: int = 32,
+    told: Callable[[int], None] = lambda done: None,
+) -> Score:
+    """Score a model on held-out rows.
+
+    An answer is right where the greedy tokens up to the first of `end_ids` equal the row's.
+    `told` is called with the number of rows done after each batch. Raises ValueError for no rows.
+    """
+    if not questions:
+        raise ValueError("there are no held-out rows to evaluate on")
+    model.eval()
+    by_length = sorted(questions, key=lambda question: len(question.input_ids))
+    loss = tokens = right = 0.0
+    for begin in range(0, len(by_length), batch):
+        rows = by_length[begin : begin + batch]
+        batch_loss, batch_tokens = _loss(model, rows, pad_id)
+        loss, tokens = loss + batch_loss, tokens + batch_tokens
+        right += _right(model, rows, pad_id, end_ids)
+        told(begin + len(rows))
+    return Score(loss=loss / tokens, accuracy=right / len(by_length), rows=len(by_length))
+
+
+def _loss(model: PreTrainedModel, rows: Sequence[Question], pad_id: int) -> tuple[float, float]:
+    """Return the summed cross-entropy in nats and the number of scored tokens."""
+    ids = _padded([row.input_ids for row in rows], pad_id, left=False)
+    labels = _padded([row.labels for row in rows], _UNSCORED, left=False)
+    mask = _padded([[1] * len(row.input_ids) for row in rows], 0, left=False)
+    logits = model(
+        input_ids=ids.to(model.device), attention_mask=mask.to(model.device)
+    ).logits.float()
+    target = labels[:, 1:].to(model.device)
+    losses = torch.nn.functional.cross_entropy(
+        logits[:, :-1].flatten(0, 1), target.flatten(), ignore_index=_UNSCORED, reduction="sum"
+    )
+    return float(losses), float((target != _UNSCORED).sum())
+
+
+def _right(
+    model: PreTrainedModel, rows: Sequence[Question], pad_id: int, end_ids: Sequence[int]
+) -> int:
+    prompts = [list(row.input_ids[: row.answer_begins]) for row in rows]
+    answers = [_until_end(row.input_ids[row.answer_begins :], end_ids) for row in rows]
+    ids = _padded(prompts, pad_id, left=True).to(model.device)
+    mask = _padded([[1] * len(prompt) for prompt in prompts], 0, left=True).to(model.device)
+    output = model.generate(
+        input_ids=ids,
+        attention_mask=mask,
+        max_new_tokens=max(map(len, answers)) + 1,
+        do_sample=False,
+        pad_token_id=pad_id,
+        eos_token_id=list(end_ids),
+    )
+    told = [_until_end(row, end_ids) for row in output[:, ids.shape[1] :].tolist()]
+    return sum(mine == right for mine, right in zip(told, answers, strict=True))
+
+
+def _until_end(ids: Sequence[int], end_ids: Sequence[int]) -> list[int]:
+    end = next((n for n, token in enumerate(ids) if token in end_ids), len(ids))
+    return list(ids[:end])
+
+
+def _padded(rows: Sequence[Sequence[int]], fill: int, *, left: bool) -> torch.Tensor:
+    width = max(map(len, rows))
+    filled = [[fill] * (width - len(row)) for row in rows]
+    pairs = zip(filled, rows, strict=True)
+    return torch.tensor([[*pad, *row] if left else [*row, *pad] for pad, row in pairs])

@@ -1,0 +1,182 @@
+"""What differs between the model families, as tables and plain functions over config.json.
+
+The rules follow llama.cpp's own converter; the frequency factors follow the `llama3` rope
+scaling in transformers (`modeling_rope_utils`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lockfiles.errors import UsageProblem
+from lockfiles.harmless import one_line
+from planner.models.config_json import ConfigJson
+
+Config = Mapping[str, Any]
+ELSEWHERE = (
+    "write `gguf = []` under `[results]` in `run.toml` and plan again; "
+    "llama.cpp's own `convert_hf_to_gguf.py` may know the merged model"
+)
+"""The hint for a model that is not converted here."""
+ROPE_KINDS = ("default", "linear", "llama3", "yarn")
+NEEDED = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "max_position_embeddings",
+)
+"""The whole numbers of config.json that every family has."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """One dense decoder family that llama.cpp runs."""
+
+    name: str
+    """Architecture name inside the GGUF file."""
+    permutes: bool
+    """Whether query and key rows are reordered from halves to interleaved pairs."""
+
+
+FAMILIES = {
+    "LlamaForCausalLM": Family("llama", permutes=True),
+    "Qwen2ForCausalLM": Family("qwen2", permutes=False),
+    "Qwen3ForCausalLM": Family("qwen3", permutes=False),
+}
+
+
+def saved_as(config: Config) -> dict[str, Any]:
+    """Return a base model's config.json with the architecture that it is saved under.
+
+    Raises UsageProblem for a family that is not converted.
+    """
+    family = config.get("model_type")
+    found = next((name for name, one in FAMILIES.items() if one.name == family), "")
+    return {**config, "architectures": [found or f"that of {family}"]}
+
+
+def family_of(config: Config) -> Family:
+    """The family of a config.json; raises UsageProblem for one that cannot be converted."""
+    names = config.get("architectures")
+    name = names[0] if isinstance(names, list) and names else "(none)"
+    family = FAMILIES.get(name) if isinstance(name, str) else None
+    if family is None:
+        raise UsageProblem(
+            f"The architecture `{one_line(name, most=60)}` is not converted to GGUF; "
+            f"the supported ones are {', '.join(f'`{name}`' for name in FAMILIES)}.",
+            hint=ELSEWHERE,
+        )
+    _require_numbers(config)
+    _refuse_variants(config)
+    return family
+
+
+def _require_numbers(config: Config) -> None:
+    """Raises UsageProblem for a config.json that a saved model would not have."""
+    checked = ConfigJson(config, "config.json")
+    for key in NEEDED:
+        checked.integer(key)
+    for key in ("head_dim", "num_key_value_heads"):
+        checked.integer(key, 1)
+    heads, kv = checked.integer("num_attention_heads"), kv_heads(config)
+    if heads % kv or head_dim(config) % 2:
+        raise UsageProblem(
+            f"A model with {heads} attention heads of width {head_dim(config)}, and {kv} of keys "
+            "and values, is not converted to GGUF.",
+            hint=ELSEWHERE,
+        )
+    _require_positive(config, "rms_norm_eps")
+
+
+def _require_positive(values: Config, *keys: str) -> None:
+    """Raises UsageProblem for settings that are no finite numbers above 0."""
+    for key in keys:
+        value = values.get(key)
+        number = value if isinstance(value, int | float) and not isinstance(value, bool) else 0
+        if not 0 < number < 1e15:
+            raise UsageProblem(
+                f"The model's `config.json` has no number `{key}`.",
+                hint="save the model again with `save_pretrained`",
+            )
+
+
+def _refuse_variants(config: Config) -> None:
+    """Raises UsageProblem for a setting that the GGUF file could not carry."""
+    rope = rope_of(config)
+    wanted: dict[str, tuple[object, tuple[object, ...]]] = {
+        "hidden_act": (config.get("hidden_act", "silu"), ("silu",)),
+        "use_sliding_window": (bool(config.get("use_sliding_window")), (False,)),
+        "rope_type": (rope["rope_type"], ROPE_KINDS),
+        "partial_rotary_factor": (rope.get("partial_rotary_factor", 1.0), (1.0,)),
+        "quantization_config": ("quantization_config" in config, (False,)),
+    }
+    for key, (value, allowed) in wanted.items():
+        if value not in allowed:
+            raise UsageProblem(
+                f"A model with `{key}` = `{one_line(value, most=60)}` is not converted to GGUF.",
+                hint=ELSEWHERE,
+            )
+    _require_positive(rope, "rope_theta")
+    if rope["rope_type"] != "default":
+        _require_positive(rope, "factor")
+    if rope["rope_type"] == "llama3":
+        _require_positive(
+            rope, "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"
+        )
+        if rope["low_freq_factor"] == rope["high_freq_factor"]:
+            raise UsageProblem(
+                "A model with `low_freq_factor` = `high_freq_factor` is not converted to GGUF.",
+                hint=ELSEWHERE,
+            )
+    if rope.get("original_max_position_embeddings") is not None:
+        _require_positive(rope, "original_max_position_embeddings")
+
+
+def rope_of(config: Config) -> dict[str, Any]:
+    """Rotary settings, from `rope_parameters` or from the older `rope_scaling` and `rope_theta`."""
+    given = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    if not isinstance(given, Mapping):
+        raise UsageProblem(
+            "The rotary settings in the model's `config.json` are no table.",
+            hint="save the model again with `save_pretrained`",
+        )
+    rope = dict(given)
+    rope.setdefault("rope_theta", config.get("rope_theta", 10000.0))
+    rope.setdefault("rope_type", rope.get("type", "default"))
+    return rope
+
+
+def head_dim(config: Config) -> int:
+    """Width of one attention head, in elements."""
+    return int(config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"])
+
+
+def kv_heads(config: Config) -> int:
+    """Number of key and value heads."""
+    return int(config.get("num_key_value_heads") or config["num_attention_heads"])
+
+
+def permuted(rows: NDArray[Any], heads: int) -> NDArray[Any]:
+    """Query or key rows (weight or bias) reordered from halves to interleaved pairs per head."""
+    halves = rows.reshape(heads, 2, rows.shape[0] // heads // 2, *rows.shape[1:])
+    return halves.swapaxes(1, 2).reshape(rows.shape)
+
+
+def rope_factors(config: Config) -> NDArray[np.float32] | None:
+    """Frequency divisors of the `llama3` rope scaling, head_dim / 2 of them; else None."""
+    rope = rope_of(config)
+    if rope["rope_type"] != "llama3":
+        return None
+    factor, low, high = (
+        float(rope[key]) for key in ("factor", "low_freq_factor", "high_freq_factor")
+    )
+    context = float(rope["original_max_position_embeddings"])
+    width = head_dim(config)
+    wavelengths = 2 * np.pi * float(rope["rope_theta"]) ** (np.arange(0, width, 2) / width)
+    smooth = np.clip((context / wavelengths - low) / (high - low), 0.0, 1.0)
+    return (1.0 / ((1.0 - smooth) / factor + smooth)).astype(np.float32)

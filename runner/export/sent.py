@@ -1,0 +1,59 @@
+"""What a stage process sends over its pipe, as events: lines of JSON, checked and bounded."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from runner.runs.events import KINDS
+from runner.runs.pipe import HEARTBEAT
+
+_MOST_LINE_BYTES = 8 << 20
+_LONGEST_SECONDS = 3600.0
+_SECONDS = {"step": "step_seconds", "checkpoint": "seconds"}
+"""The kinds of events that say how long it takes until a stage can stop, with their field."""
+
+
+class Sent:
+    """Puts the blocks that come out of a pipe together to events; heartbeats are none."""
+
+    def __init__(self) -> None:
+        self._held = b""
+        self._skipping = False
+        self._seconds = dict.fromkeys(_SECONDS, 0.0)
+
+    @property
+    def longest_seconds(self) -> float:
+        """How long the last step and the last checkpoint took together; an hour each at most."""
+        return sum(self._seconds.values())
+
+    def events(self, block: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the kind and the fields of each event that ends in a block."""
+        *lines, self._held = (self._held + block).split(b"\n")
+        if self._skipping and lines:
+            self._skipping = False
+            del lines[0]
+        if len(self._held) > _MOST_LINE_BYTES:
+            self._held, self._skipping = b"", True
+            yield "warning", {"text": "an event that was too long is left out"}
+        for line in lines:
+            kind, fields = _event(line)
+            if kind == HEARTBEAT:
+                continue
+            self._note(kind, fields)
+            yield kind, fields
+
+    def _note(self, kind: str, fields: dict[str, Any]) -> None:
+        seconds = fields.get(_SECONDS.get(kind, ""))
+        if isinstance(seconds, int | float):
+            self._seconds[kind] = float(min(max(0.0, seconds), _LONGEST_SECONDS))
+
+
+def _event(line: bytes) -> tuple[str, dict[str, Any]]:
+    try:
+        fields = json.loads(line)
+        kind = str(fields.pop("kind"))
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
+        return "warning", {"text": f"not an event: {line[:200]!r}"}
+    if kind not in KINDS and kind != HEARTBEAT:
+        return "warning", {"text": f"an event of unknown kind `{kind[:100]}`"}
+    return kind, fields

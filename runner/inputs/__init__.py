@@ -1,0 +1,1 @@
+"""What a lock names, found on this machine and checked against it."""

@@ -1,0 +1,172 @@
+"""Where the local inputs of a lock lie on this machine: the lock itself never says.
+
+What lies on the Hub has a place too where somebody names one: a copy of it.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from lockfiles import intent, text
+from lockfiles.errors import StaleLock, UsageProblem
+from lockfiles.files import at_home, length_problem, path_problem
+from lockfiles.harmless import one_line
+from lockfiles.lock import Data, Lock
+from lockfiles.shell import typed
+from planner.interview.answers import Answers, check
+from planner.plan.provenance import intent_digest
+
+LOCATIONS = "locations.toml"
+"""Beside the lock, untracked: `name = "path"` for each logical name."""
+MOST_SHOWN_CHARS = 100
+"""What is shown at most of a name that is wrong."""
+_KEYS = {
+    "model": "model.source",
+    "template": "model.template",
+    "train": "data.train",
+    "validation": "data.validation",
+    "test": "data.test",
+    "general": "data.general",
+}
+"""Logical name to the key of `run.toml` that gives its path."""
+
+
+def wanted(lock: Lock) -> list[str]:
+    """Return the logical names of the local inputs that a lock has."""
+    sources = [lock.model.source, lock.template.source, *(part.source for part in lock.data)]
+    local = [source.removeprefix("local:") for source in sources if source.startswith("local:")]
+    return list(dict.fromkeys(local))
+
+
+def name_of(part: Data) -> str:
+    """Return the logical name of the file that a split of the rows came from."""
+    if part.source.startswith("local:"):
+        return part.source.removeprefix("local:")
+    return "train" if part.split == "validation" and part.fraction else part.split
+
+
+def on_hub(lock: Lock) -> list[str]:
+    """Return the logical names of the rows that a lock has on the Hub."""
+    parts = [part for part in lock.data if part.source.startswith("hf:")]
+    return list(dict.fromkeys(name_of(part) for part in parts))
+
+
+def find(lock: Lock, at: Path, located: Mapping[str, Path]) -> dict[str, Path]:
+    """Return where each local input lies: absolute paths by logical name.
+
+    `at` is the lock's file. `located` wins, then `locations.toml` beside it, then its intent:
+    `NAME.toml` beside `NAME.lock`, else a `run.toml` there that it was planned from. What the
+    lock has on the Hub is among them only where `located` or the locations name it. Raises
+    StaleLock where its `NAME.toml` is no longer the one that was locked, and UsageProblem for
+    a name that is unknown or has no path.
+    """
+    found = known(lock, at, located)
+    check_named(name for name in wanted(lock) if name not in found)
+    return found
+
+
+def check_named(missing: Iterable[str]) -> None:
+    """Raise UsageProblem where there are names of local inputs that have no path."""
+    if names := list(missing):
+        raise UsageProblem(
+            f"The lock needs {', '.join(f'`{name}`' for name in names)}, and nothing says where "
+            "to find it.",
+            hint=f"add `{' '.join(f'--locate {name}=PATH' for name in names)}`",
+        )
+
+
+def known(lock: Lock, at: Path, located: Mapping[str, Path]) -> dict[str, Path]:
+    """Return where those local inputs lie of which anything says it; see `find`."""
+    names, others, folder = wanted(lock), on_hub(lock), at.absolute().parent
+    for name in located:
+        if name not in (*names, *others):
+            named = ", ".join(f"`{one}`" for one in (*names, *others)) or "none"
+            raise UsageProblem(
+                f"`{name}` is no local input of this lock; its inputs are {named}.",
+                hint="add `--locate NAME=PATH` with one of those names, or leave it out",
+            )
+    answers = _planned_from(lock, at)
+    beside = _locations(folder / LOCATIONS)
+    found = {
+        name: located.get(name) or beside.get(name) or _answered(answers, name) for name in names
+    } | {name: located.get(name) or beside.get(name) for name in others}
+    return {name: _resolved(folder, place) for name, place in found.items() if place}
+
+
+def _resolved(folder: Path, place: Path) -> Path:
+    shown = one_line(place, most=MOST_SHOWN_CHARS)
+    whole = folder / at_home(place)
+    if wrong := path_problem(str(place)) or length_problem(str(whole)):
+        raise UsageProblem(f"`{shown}` {wrong}.", hint="add `--locate NAME=PATH`")
+    try:
+        return whole.resolve()
+    except (OSError, RuntimeError) as problem:  # RuntimeError: links in a circle
+        reason = getattr(problem, "strerror", None) or "its links go in a circle"
+        raise UsageProblem(
+            f"`{shown}` is no place: {reason}.", hint=f"ls -ld {typed(shown)}"
+        ) from None
+
+
+def check_fresh(lock: Lock, answers: Answers, *, at: Path, intent: Path) -> None:
+    """Raise StaleLock where the answers are not those that the lock was planned from.
+
+    `at` and `intent` are the files of both, to name them.
+    """
+    if not _is_fresh(lock, answers):
+        out = f" --out {at}" if at != intent.with_suffix(".lock") else ""
+        raise StaleLock(
+            f"`{at}` no longer matches `{intent}`.",
+            hint=f"tunelock plan {intent}{out}; with `--dry-run` it shows what would change",
+        )
+
+
+def _is_fresh(lock: Lock, answers: Answers) -> bool:
+    return intent_digest(answers, local_model=not lock.model.commit) == lock.intent.digest
+
+
+def _planned_from(lock: Lock, at: Path) -> Answers | None:
+    own = at.with_suffix(".toml")
+    answers = _answers(own)
+    if answers is not None:
+        check_fresh(lock, answers, at=at, intent=own)
+        return answers
+    answers = _answers(at.with_name("run.toml"))
+    return answers if answers is not None and _is_fresh(lock, answers) else None
+
+
+def _answers(path: Path) -> Answers | None:
+    if not _is_there(path):
+        return None
+    raw = intent.read(path)
+    return check(raw.values, raw.lines, name=raw.name)
+
+
+def _answered(answers: Answers | None, name: str) -> Path | None:
+    value = answers.text(_KEYS[name]) if answers and name in _KEYS else ""
+    return Path(value) if value else None
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether something is at a path; also where it cannot be looked at, which its reader
+    says in a sentence."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
+
+
+def _locations(path: Path) -> dict[str, Path]:
+    if not _is_there(path):
+        return {}
+    table = text.parse(text.read(path), name=str(path))
+    for name, value in table.items():
+        if name not in _KEYS:
+            raise UsageProblem(
+                f"`{one_line(name, most=MOST_SHOWN_CHARS)}` in `{path}` is no local input.",
+                hint=f"name one of {', '.join(f'`{one}`' for one in _KEYS)}",
+            )
+        wrong = path_problem(value) if isinstance(value, str) else "must be a path in quotes"
+        if wrong:
+            raise UsageProblem(
+                f"`{name}` in `{path}` {wrong}.", hint=f'write `{name} = "PATH"` in `{path}`'
+            )
+    return {name: Path(str(value)) for name, value in table.items()}

@@ -1,0 +1,23 @@
+"""The locked base model on this machine: exactly its files, at its commit, checked."""
+
+from pathlib import Path
+
+from lockfiles.lock import Model
+from planner.hub.files import Pinned, Told, fetch
+from planner.models.facts import FileFact
+
+
+def download(model: Model, cache: Path | None, told: Told) -> Path:
+    """Return the folder that holds the files of a model from the Hub; as `hub_files.fetch`."""
+    assert model.source.startswith("hf:"), model.source
+    files = [FileFact(file.name, file.size_bytes, file.sha256) for file in model.files]
+    return fetch(Pinned(model.source.removeprefix("hf:"), model.commit, files), cache, told)
+
+
+def cached(model: Model) -> Path:
+    """Return where the Hub's cache of this machine has a model, there or not; asks no Hub."""
+    from huggingface_hub import constants
+
+    owner, _, name = model.source.removeprefix("hf:").rpartition("/")
+    folder = "--".join(part for part in ("models", owner, name) if part)
+    return Path(constants.HF_HUB_CACHE) / folder / "snapshots" / model.commit

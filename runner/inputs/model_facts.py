@@ -1,0 +1,41 @@
+"""What a lock says of its model, beside what the model's files say."""
+
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from lockfiles.compare import Difference
+from lockfiles.lock import Model
+from planner.models import config_json, stored
+from planner.models.architecture import architecture
+from planner.models.folder import CONFIG, is_weights
+from runner.inputs.differing import differing
+
+
+def differing_facts(model: Model, folder: Path, *, weights: bool) -> list[Difference]:
+    """Return the fields of `[model]` that the files of a model contradict."""
+    name = str(folder / CONFIG)
+    pairs: list[tuple[str, object, object]] = []
+    if weights:
+        names = [file.name for file in model.files if is_weights(file.name)]
+        listed = {name: folder / name for name in names}
+        shape = stored.read_shape(folder, listed, name)
+        found = shape.architecture
+        pairs += [
+            ("model.parameters", model.parameters, shape.parameters),
+            ("model.dtype", model.dtype, shape.dtype),
+        ]
+    else:
+        config = config_json.read(folder / CONFIG)
+        stored.check_unquantized(config, name)
+        found = architecture(config, name)
+    facts = asdict(found)
+    pairs += [
+        ("model.family", model.family, facts.pop("family")),
+        ("model.context_tokens", model.context_tokens, facts.pop("context")),
+    ]
+    usual = {one.name: one.default for one in fields(found)}
+    locked = dict(model.architecture)
+    for key in dict.fromkeys((*facts, *locked)):
+        stated = locked.get(key, usual.get(key))  # locks from before a field was counted lack it
+        pairs.append((f"model.architecture.{key}", stated, facts.get(key)))
+    return differing(*pairs)

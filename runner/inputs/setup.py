@@ -1,0 +1,38 @@
+"""The training setup and the model that a lock describes, as memory and speed count them."""
+
+from lockfiles.lock import Lock
+from planner.models.architecture import of_lock
+from planner.models.facts import ModelFacts
+from planner.search.candidates import AUTOCAST
+from planner.setup.setup import Profile
+
+
+def profile_of(lock: Lock, longest: int, padded: bool) -> Profile:
+    """Return a lock's plan for rows of at most `longest` tokens.
+
+    `padded` says whether rows of a micro-batch differ in length.
+    """
+    method, train = lock.method, lock.train
+    return Profile(
+        device=lock.machine.kind,
+        method=method.kind,
+        rank=method.rank,
+        targets=tuple(method.targets),
+        bias=method.bias,
+        length=longest,
+        micro_batch=train.micro_batch,
+        checkpointing=train.checkpointing,
+        dtype=train.dtype,
+        dropout=method.dropout,
+        padded=padded,
+        packing=lock.stream.packing,
+        autocast=AUTOCAST and train.dtype == "bfloat16",
+        fused=train.optimizer == "adamw_torch_fused",
+        accumulates=train.accumulation > 1,
+    )
+
+
+def model_of(lock: Lock) -> ModelFacts:
+    """Return what a lock knows of its model, without its files."""
+    model = lock.model
+    return ModelFacts(model.source, (), of_lock(model), model.parameters, model.dtype)

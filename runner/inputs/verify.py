@@ -1,0 +1,303 @@
+"""Whether the things that a lock names are here, and are the same: model, template, rows, tokens.
+
+Nothing here writes or needs torch: `tunelock check` and the prepare stage both call it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from itertools import zip_longest
+from pathlib import Path
+
+from lockfiles import digest
+from lockfiles.compare import Difference
+from lockfiles.errors import DigestDiffers, UsageProblem
+from lockfiles.lock import Lock
+from planner.data.corpus import corpus, held_out
+from planner.data.corpus.corpus import Corpus
+from planner.data.corpus.part import Recipe
+from planner.data.mend.steps import mending
+from planner.data.rows.splits import FILES, SplitName
+from planner.data.tokens.encode import load_tokenizer
+from planner.data.tokens.order import epoch_order, order_sha256
+from planner.data.tokens.special_tokens import special_tokens
+from planner.data.tokens.template import ChatTemplate, load_template
+from planner.data.tokens.tokenizer import Tokenizer
+from planner.data.tokens.training_template import variant
+from planner.memory import ESTIMATOR, estimate
+from planner.models.architecture import of_lock
+from planner.models.loadable import check_loadable
+from planner.plan.integrity import integrity
+from planner.search import lora_targets
+from runner.inputs import locations as inputs
+from runner.inputs import view
+from runner.inputs.differing import SHOWN, differing, refuse
+from runner.inputs.model_facts import differing_facts
+from runner.inputs.setup import model_of as shape_of
+from runner.inputs.setup import profile_of
+from runner.inputs.view import View
+
+__all__ = ["SHOWN", "Told", "check_model", "corpus_of", "model_of", "refuse", "template_of"]
+
+Told = Callable[[str, int, int, str], None]
+"""Called with what is done, how much of it, out of how much, and the unit."""
+
+LEAST_PREDICTED = 0.9
+"""The share of the closed form's memory that a lock must predict."""
+LEAST_PREDICTED_BY_ANOTHER = 0.5
+"""The same for a lock of another version of the closed form, which counted otherwise."""
+TENSORS = {"train": "result", "merge": "model"}
+"""The stages that leave tensors, and the folder in which each does."""
+
+
+def silent(what: str, done: int, total: int, unit: str) -> None:
+    """Tell nobody."""
+
+
+def check_whole(lock: Lock) -> None:
+    """Compare a lock with itself and with this program.
+
+    Raises UsageProblem where it needs a newer Tunelock or adapts layers that the model does not
+    have, DigestDiffers where it was edited by hand: results are kept by its digests.
+    """
+    here = _version_here()
+    if here and _numbers(lock.requires_runner) > _numbers(here):
+        raise UsageProblem(
+            f"The lock needs Tunelock {lock.requires_runner} or newer, and this is {here}.",
+            hint="pip install --upgrade tunelock",
+        )
+    _check_targets(lock)
+    stated = lock.model_dump(exclude_unset=True)
+    made = integrity(stated)
+    others = [
+        f"`{name}`"
+        for name in dict.fromkeys((*made, *lock.integrity))
+        if lock.integrity.get(name) != made.get(name)
+    ]
+    if others:
+        raise DigestDiffers(
+            f"The lock was changed after it was planned: its digests of {', '.join(others)} "
+            "are not those of its values.",
+            hint="change `run.toml` instead, then run `tunelock plan run.toml`",
+        )
+
+
+def _check_targets(lock: Lock) -> None:
+    """An adapter for a layer that is not there would fail once the model is loaded."""
+    known = lora_targets.preset(of_lock(lock.model), "all-linear")
+    for name in lock.method.targets:
+        if name not in known:
+            raise UsageProblem(
+                f"`method.targets` names `{name}`, which is no linear layer of "
+                f"`{lock.model.family}`.",
+                hint="tunelock plan run.toml",
+            )
+
+
+def _version_here() -> str:
+    """Return this program's version; empty in a checkout that was never installed."""
+    try:
+        return version("tunelock")
+    except PackageNotFoundError:
+        return ""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+
+
+def check_kept(folder: Path, digests: Mapping[str, str]) -> None:
+    """Compare the tensors that a done stage left with the digest that it reported.
+
+    Raises DigestDiffers where they are damaged or gone.
+    """
+    try:
+        found = digest.of_tensors(sorted(folder.glob("*.safetensors")))
+    except UsageProblem as problem:
+        found = problem.message
+    if found not in digests.values():
+        raise DigestDiffers(
+            f"The tensors in `{folder}` are no longer those that their stage left.",
+            hint="put them back, or train again with `tunelock run run.lock --fresh`",
+        )
+
+
+def check_model(lock: Lock, folder: Path, told: Told = silent) -> None:
+    """Compare every file of the base model, and what the lock says of it, with the lock.
+
+    Raises UsageProblem where the folder or a file is missing, DigestDiffers where one changed.
+    """
+    with model_of(lock, folder, told=told):
+        pass
+
+
+@contextmanager
+def model_of(
+    lock: Lock,
+    folder: Path,
+    into: Path | None = None,
+    told: Told = silent,
+    *,
+    weights: bool = True,
+    hashes: bool = True,
+) -> Iterator[View]:
+    """Yield a view of the base model, which is what every loader gets; as `view.locked`.
+
+    Raises DigestDiffers too where the lock says other things of the model than its files do.
+    """
+
+    def compared(done: int, total: int) -> None:
+        told("checking the model", done, total, "bytes")
+
+    with view.locked(lock.model, folder, into, compared, weights=weights, hashes=hashes) as found:
+        check_loadable(found.folder)
+        refuse(differing_facts(lock.model, found.folder, weights=weights), f"`{folder}`")
+        yield found
+
+
+def template_of(lock: Lock, model: Path, places: Mapping[str, Path]) -> ChatTemplate:
+    """Return the lock's chat template. Raises DigestDiffers where it is another one."""
+    date = datetime.fromisoformat(lock.template.date)
+    template = load_template(model, file=places.get("template"), now=lambda: date)
+    if lock.template.source == "training":
+        template = variant(template) or template
+    refuse(
+        differing(
+            ("template.sha256", lock.template.sha256, template.sha256),
+            ("template.golden_sha256", lock.template.golden_sha256, template.golden_sha256()),
+        ),
+        "the chat template",
+    )
+    return template
+
+
+def corpus_of(lock: Lock, model: Path, places: Mapping[str, Path], told: Told = silent) -> Corpus:
+    """Return the rows and tokens of a lock, every digest compared.
+
+    Raises DigestDiffers for rows, tokens or an order that are not those of the lock, and
+    DataRefused where what is held out is all trained on.
+    """
+    template = template_of(lock, model, places)
+    tokenizer = load_tokenizer(model)
+    rows = corpus.build(
+        recipe_of(lock),
+        {part: places[part] for part in _sources(lock)},
+        template,
+        tokenizer,
+        lambda split, count: told(f"encoding {split}", count, count, "rows"),
+    )
+    _check_parts(lock, rows)
+    _check_stream(lock, rows)
+    _check_special(lock, model, tokenizer, rows)
+    held_out.check(rows)
+    _check_orders(lock)
+    _check_prediction(lock, rows)
+    return rows
+
+
+def recipe_of(lock: Lock) -> Recipe:
+    """Return how the lock turns files into a corpus."""
+    first = lock.data[0]
+    split_off = next((part for part in lock.data if part.split == "validation"), first)
+    general = next((part for part in lock.data if part.split == "general"), None)
+    columns = {"prompt": first.prompt_column, "completion": first.completion_column}
+    return Recipe(
+        format=first.format if first.format == "columns" else "auto",
+        columns=columns if first.format == "columns" else None,
+        system=first.system,
+        fraction=split_off.fraction,
+        seed=general.split_seed if general else split_off.split_seed,
+        max_length=lock.stream.max_length_tokens,
+        context=lock.model.context_tokens,
+        mending=mending({(fix.step, fix.what) for fix in lock.fix}),
+        split_by=split_off.split_by,
+        general_share=general.fraction if general else 0.0,
+    )
+
+
+def _sources(lock: Lock) -> list[SplitName]:
+    return [name for name in FILES if any(inputs.name_of(part) == name for part in lock.data)]
+
+
+def _check_parts(lock: Lock, rows: Corpus) -> None:
+    first, found = lock.data[0], list[Difference]()
+    for index, locked in enumerate(lock.data):
+        part = rows.part(locked.split)
+        key = f"data.{index}"
+        found += differing(
+            (f"{key}.format", locked.format, part.format if part else ""),
+            (f"{key}.rows", locked.rows, len(part.rows) if part else 0),
+            (f"{key}.sha256", locked.sha256, part.sha256 if part else ""),
+            (f"{key}.tokens_sha256", locked.tokens_sha256, part.tokens_sha256 if part else ""),
+            (f"{key}.format", locked.format, part.format if part else ""),
+            (f"{key}.source", inputs.name_of(locked), part.source if part else ""),
+            (f"{key}.prompt_column", locked.prompt_column, first.prompt_column),
+            (f"{key}.completion_column", locked.completion_column, first.completion_column),
+            (f"{key}.system", locked.system, first.system),
+        )
+    wanted = [_step(fix.source, fix.step, fix.what, fix.rows) for fix in lock.fix]
+    made = [_step(step.file, step.step, step.what, step.rows) for step in rows.steps]
+    for index, (one, other) in enumerate(zip_longest(wanted, made, fillvalue="none")):
+        found += differing((f"fix.{index}", one, other))
+    unlocked = [part.split for part in rows.parts if all(part.split != d.split for d in lock.data)]
+    found += differing(("data", [], unlocked))
+    refuse(found, "the data")
+
+
+def _step(file: str, step: str, what: str, rows: int) -> str:
+    return f"{step} {what} in {file}: {rows}"
+
+
+def _check_stream(lock: Lock, rows: Corpus) -> None:
+    """Compare what the lock says of the tokens that training sees with those tokens."""
+    train, stream = rows.part("train"), lock.stream
+    encoded = train.encoded if train else ()
+    refuse(
+        differing(
+            ("stream.max_length_tokens", stream.max_length_tokens, rows.max_length),
+            ("stream.rows", stream.rows, len(encoded)),
+            ("stream.tokens", stream.tokens, sum(len(row.input_ids) for row in encoded)),
+            ("stream.scored_tokens", stream.scored_tokens, sum(row.scored for row in encoded)),
+            ("stream.sha256", stream.sha256, train.tokens_sha256 if train else ""),
+        ),
+        "the tokens",
+    )
+
+
+def _check_special(lock: Lock, model: Path, tokenizer: Tokenizer, rows: Corpus) -> None:
+    """Compare the tokens that pad and that end an answer with those of the model and its rows."""
+    train = rows.part("train")
+    found = special_tokens(model, tokenizer, train.encoded if train else ())
+    refuse(
+        differing(
+            ("template.pad_id", lock.template.pad_id, found.pad_id),
+            ("template.end_ids", lock.template.end_ids, list(found.end_ids)),
+        ),
+        "the special tokens",
+    )
+
+
+def _check_prediction(lock: Lock, rows: Corpus) -> None:
+    """Compare the predicted memory with what the closed form gives for these rows.
+
+    Only where it predicts less is that a danger: a run that does not fit would pass for one that
+    does. A rehearsed prediction is a measurement, and cannot be made again here.
+    """
+    train, locked = rows.part("train"), lock.prediction.peak_bytes
+    if lock.prediction.estimator == "rehearsal" or train is None:
+        return
+    same = lock.prediction.estimator == ESTIMATOR
+    least = LEAST_PREDICTED if same else LEAST_PREDICTED_BY_ANOTHER
+    longest = max(len(row.input_ids) for row in train.encoded)
+    plan = profile_of(lock, longest, padded=lock.train.micro_batch > 1)
+    found = estimate(shape_of(lock), plan).peak.peak_bytes
+    if locked < least * found:
+        refuse(differing(("prediction.peak_bytes", locked, found)), "the memory of its own plan")
+
+
+def _check_orders(lock: Lock) -> None:
+    """Compare the orders one by one: the first that differs ends it."""
+    for epoch, locked in enumerate(lock.stream.order_sha256):
+        made = order_sha256(epoch_order(lock.stream.rows, lock.train.seed, epoch))
+        refuse(differing((f"stream.order_sha256.{epoch}", locked, made)), "the order of the rows")

@@ -1,0 +1,120 @@
+"""What a stage process is given: its lock, where things lie, its folder, and its line out."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lockfiles import lock
+from lockfiles.errors import UsageProblem
+from lockfiles.lock import Lock
+from planner.data.rows.splits import SplitName
+from runner.inputs.model import cached
+from runner.runs.folder import LOCK, place
+from runner.runs.heartbeat import BEAT_SECONDS
+from runner.runs.pipe import Line
+from runner.runs.safe_folder import OwnFolder
+
+_MOST_JOB_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Context:
+    """One stage of one run."""
+
+    lock: Lock
+    stage: str
+    run: Path
+    """The run's folder."""
+    work: Path
+    """Where this stage works; renamed into place when it is done."""
+    places: dict[str, Path]
+    """Local inputs by logical name."""
+    line: Line
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The lock's settings of this stage."""
+        return next(dict(one.settings) for one in self.lock.stage if one.name == self.stage)
+
+    @property
+    def held(self) -> SplitName | None:
+        """The split that the later stages evaluate on and show rows of, if there is one."""
+        for name in ("test", "validation"):
+            if any(part.split == name for part in self.lock.data):
+                return name
+        return None
+
+    @property
+    def learnt_rows(self) -> int:
+        """The rows of `held` that are training rows too, as prepare counted them."""
+        counts: dict[str, int] = self.report("prepare").get("learnt", {})
+        return counts.get(self.held or "", 0)
+
+    @property
+    def samples(self) -> int:
+        """The greatest number of rows that a later stage shows."""
+        counts = [one.settings.get("samples", 0) for one in self.lock.stage]
+        return max(count for count in counts if isinstance(count, int))
+
+    def result(self, stage: str) -> Path:
+        """Return the folder of a stage that is done, which holds folders and plain files only.
+
+        Raises UsageProblem where it holds a link, or what is not this user's.
+        """
+        at = place(self.lock, self.run, stage)
+        if stage != self.stage:  # this stage's own is where its result will stand
+            at.check()
+        return at.final
+
+    def report(self, stage: str) -> dict[str, Any]:
+        """Return what a done stage reported; empty where the lock has no such stage."""
+        if stage not in self.lock.integrity:
+            return {}
+        return place(self.lock, self.run, stage).done(self.lock.integrity[stage]) or {}
+
+    @property
+    def model(self) -> Path:
+        """The folder of the base model: where the person or the Hub's cache has it.
+
+        No file of the run folder says so, which may be a stranger's.
+        """
+        place = self.places.get("model") or cached(self.lock.model)
+        if not place.is_dir():
+            raise UsageProblem(
+                f"The base model is no longer in `{place}`.",
+                hint="put it back, or add `--locate model=PATH`, and run the same command again",
+            )
+        return place
+
+    @property
+    def tuned(self) -> Path:
+        """The folder of the model that stands on its own: merged, or trained whole."""
+        if "merge" in self.lock.integrity:
+            return self.result("merge") / "model"
+        return self.result("train") / "result"
+
+
+def read(job: Path) -> Context:
+    """Read the job that the supervisor wrote."""
+    values = _values(job)
+    run = Path(values["run"])
+    return Context(
+        lock=lock.read(run / LOCK),
+        stage=values["stage"],
+        run=run,
+        work=Path(values["work"]),
+        places={name: Path(path) for name, path in values["places"].items()},
+        line=Line.from_environment(),
+    )
+
+
+def beat_seconds(job: Path) -> float:
+    """Return how long there is between two heartbeats of the stage process of a job."""
+    return float(_values(job).get("beat_seconds", BEAT_SECONDS))
+
+
+def _values(job: Path) -> dict[str, Any]:
+    with OwnFolder.open(job.parent) as work:
+        values: dict[str, Any] = json.loads(work.read(job.name, _MOST_JOB_BYTES))
+    return values

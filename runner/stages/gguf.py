@@ -1,0 +1,83 @@
+"""GGUF: a file for each level, made from the tuned model, and its answers to held-out rows."""
+
+from pathlib import Path
+from typing import Any
+
+from runner.environments.packages import gguf_can_answer
+from runner.export.gguf.convert import convert
+from runner.export.gguf.native import sample
+from runner.inputs import verify
+from runner.stages.context import Context
+from runner.stages.made import left
+from runner.stages.rows import picked, prepared, shown, wanted
+
+SPARE_TOKENS = 8
+"""What an answer may be longer than the wanted one."""
+
+
+def run(given: Context) -> dict[str, Any]:
+    """Write `NAME-LEVEL.gguf` for each level of the lock, each under its name only when whole."""
+    with left(given, "merge" if "merge" in given.lock.integrity else "train") as tuned:
+        return _written(given, tuned.folder)
+
+
+def _written(given: Context, tuned: Path) -> dict[str, Any]:
+    levels = given.settings["levels"]
+    made: dict[str, dict[str, Any]] = {}
+    for number, level in enumerate(levels):
+        given.line.send(
+            "progress", what=f"writing {level}", done=number, total=len(levels), unit="files"
+        )
+        path = given.work / f"{given.lock.intent.name}-{level}.gguf"
+        facts = convert(tuned, path, level)
+        if facts.fallbacks:
+            given.line.send("warning", text=_fallback(level, facts.fallbacks))
+        where = (given.result("gguf") / path.name).relative_to(given.run)
+        given.line.send(
+            "artifact", what=f"GGUF {level}", path=str(where), size_bytes=facts.size_bytes
+        )
+        made[level] = {
+            "path": str(where),
+            "size_bytes": facts.size_bytes,
+            "tensors_sha256": facts.tensors_sha256,
+            "tensor_types": dict(facts.tensor_types),
+        }
+    return {"gguf": made, "samples": _answers(given, levels)}
+
+
+def _answers(given: Context, levels: list[str]) -> list[dict[str, str]]:
+    """Ask the last file, the smallest, as a chat program would."""
+    rows = shown(given) if given.settings["samples"] else []
+    if not rows:
+        return []
+    if not gguf_can_answer():
+        given.line.send(
+            "warning",
+            text="the GGUF was not asked: `llama-cpp-python` is not installed; "
+            "pip install 'tunelock[gguf]' adds it",
+        )
+        return []
+    encoded = picked(prepared(given, given.settings["rows"]), len(rows))
+    longest = max(len(wanted(row)) for row in encoded)
+    path = given.work / f"{given.lock.intent.name}-{levels[-1]}.gguf"
+    told = sample(
+        path, [row[:-1] for row in rows], longest + SPARE_TOKENS, given.lock.model.context_tokens
+    )
+    answers = []
+    for row, answer in zip(rows, told, strict=True):
+        fields = {
+            "source": levels[-1],
+            "prompt": row[-2]["content"] if len(row) > 1 else "",
+            "answer": answer.strip(),
+            "wanted": row[-1]["content"].strip(),
+        }
+        given.line.send("sample", **fields)
+        answers.append(fields)
+    return answers
+
+
+def _fallback(level: str, names: tuple[str, ...]) -> str:
+    return (
+        f"{len(names)} tensors have rows that {level} cannot hold, and were kept in more bits: "
+        f"{', '.join(names[: verify.SHOWN])}"
+    )

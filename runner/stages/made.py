@@ -1,0 +1,47 @@
+"""What an earlier stage of the run left, as a later one loads it."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from lockfiles import digest, text
+from lockfiles.errors import DigestDiffers
+from runner.inputs import view
+from runner.inputs.verify import TENSORS
+from runner.inputs.view import View
+from runner.stages.context import Context
+
+
+def own_template(given: Context) -> str | None:
+    """Return the text of the run's own chat template; None where the model's is used.
+
+    Raises DigestDiffers where the file is no longer the locked one.
+    """
+    if given.lock.template.source != "local:template":
+        return None
+    source = text.read(given.places["template"])
+    if hashlib.sha256(source.encode()).hexdigest() != given.lock.template.sha256:
+        raise DigestDiffers(
+            f"`{given.places['template']}` is no longer the chat template of the lock.",
+            hint="put it back, and run the same command again",
+        )
+    return source
+
+
+@contextmanager
+def left(given: Context, stage: Literal["train", "merge"]) -> Iterator[View]:
+    """Yield a view of the tensors that a stage left, and of the files that belong to them.
+
+    Raises DigestDiffers where the tensors are not those that it reported.
+    """
+    folder = given.result(stage) / TENSORS[stage]
+    with view.own(folder, given.work) as found:
+        sums = given.report(stage).get("digests")
+        tensors = digest.of_tensors(sorted(found.folder.glob("*.safetensors")))
+        if not isinstance(sums, dict) or tensors not in sums.values():
+            raise DigestDiffers(
+                f"The tensors in `{folder}` are no longer those that their stage left.",
+                hint="put them back, or train again with `tunelock run run.lock --fresh`",
+            )
+        yield found

@@ -1,0 +1,43 @@
+"""Prepare: the model and the rows are those of the lock, and the rows stand as tokens on disk."""
+
+from typing import Any
+
+from planner.data.corpus import held_out
+from planner.data.tokens.encode import write_encoded
+from runner.export.convertible import check_exports
+from runner.inputs import rows as hub_rows
+from runner.inputs import verify
+from runner.stages.context import Context
+from runner.stages.rows import picked, write_shown
+
+
+def run(given: Context) -> dict[str, Any]:
+    """Check every digest, write the encoded splits to `rows/`, and report where the model is."""
+
+    def told(what: str, done: int, total: int, unit: str) -> None:
+        given.line.send("progress", what=what, done=done, total=total, unit=unit)
+
+    if given.lock.model.source.startswith("hf:"):
+        from runner.inputs.model import download
+
+        model = download(
+            given.lock.model, None, lambda done, total: told("downloading", done, total, "bytes")
+        )
+    else:
+        model = given.places["model"]
+    places = hub_rows.fetched(given.lock, given.places, told)
+    fetched = given.lock.model.source.startswith("hf:")  # its weights were hashed a moment ago
+    with verify.model_of(given.lock, model, given.work, told, hashes=not fetched) as base:
+        check_exports(given.lock, base.folder)
+        rows = verify.corpus_of(given.lock, base.folder, places, told)
+    for sentence in held_out.sentences(rows):
+        given.line.send("warning", text=sentence)
+    for part in rows.parts:
+        write_encoded(given.work / "rows" / part.split, part.encoded)
+    held = rows.part(given.held) if given.held else None
+    if held is not None:
+        write_shown(given.work, picked(held.rows, given.samples))
+    return {
+        "rows": {part.split: len(part.rows) for part in rows.parts},
+        "learnt": held_out.learnt(rows),
+    }

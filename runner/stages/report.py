@@ -1,0 +1,70 @@
+"""Report: `receipt.json` with digests and measured values, and a page for people."""
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from lockfiles import digest, receipt
+from lockfiles.harmless import one_line
+from lockfiles.receipt import Digests, Evaluation, Measured, Receipt, Score, Sent, measured_on
+from runner.environments import packages
+from runner.stages.context import Context
+
+
+def run(given: Context) -> dict[str, Any]:
+    """Write `receipt.json` and `report.html`, from what the stages before reported."""
+    made = receipt_of(given)
+    receipt.write(made, given.work / "receipt.json")
+    (given.work / "report.html").write_text(page(given, made), encoding="utf-8")
+    return {}
+
+
+def receipt_of(given: Context) -> Receipt:
+    """Return the receipt of a run whose stages are done."""
+    trained, merged = given.report("train"), given.report("merge")
+    scored, files = given.report("evaluate"), given.report("gguf").get("gguf", {})
+    pushed = given.report("push")
+    digests = trained["digests"] | merged.get("digests", {})
+    return Receipt(
+        lock_sha256=digest.of_file(given.run / "run.lock"),
+        digests=Digests(
+            adapter=digests.get("adapter"),
+            merged=digests.get("merged"),
+            gguf={level: file["tensors_sha256"] for level, file in files.items()},
+        ),
+        measured=Measured(peak_bytes=trained["peak_bytes"], step_seconds=trained["step_seconds"]),
+        evaluation=Evaluation(
+            base=Score(**scored["base"]) if scored else None,
+            tuned=Score(**scored["tuned"]) if scored else None,
+            learnt_rows=given.learnt_rows if scored else 0,
+        ),
+        packages=packages.packages_found(given.lock),
+        machine=f"{platform.machine()} {given.lock.machine.accelerator or 'cpu'}",
+        sent_to=pushed.get("repo", ""),
+        sent=[
+            Sent(one["name"], one["size_bytes"], one["sha256"]) for one in pushed.get("sent", ())
+        ],
+    )
+
+
+def page(given: Context, made: Receipt) -> str:
+    """Return the report as one HTML page that needs nothing else."""
+    source = (Path(__file__).parent / "report.html.jinja").read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, finalize=_shown
+    )
+    tuned = made.evaluation.tuned
+    return environment.from_string(source).render(
+        lock=given.lock,
+        receipt=made,
+        on=measured_on(tuned.rows, made.evaluation.learnt_rows) if tuned else "",
+        files=given.report("gguf").get("gguf", {}),
+        samples=given.report("gguf").get("samples", []),
+    )
+
+
+def _shown(value: object) -> object:
+    """Return a value with every character visible; what it has of HTML is escaped after this."""
+    return one_line(value) if isinstance(value, str) else value

@@ -1,0 +1,72 @@
+"""The prepared rows of a run, and those held-out ones that are shown with their answers."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from lockfiles.errors import DigestDiffers, UsageProblem
+from lockfiles.files import TEXT_LIMIT_BYTES, read_bounded
+from planner.data.rows.rows import Row, canonical_json
+from planner.data.tokens.encode import IGNORED, Encoded, read_encoded
+from runner.stages.context import Context
+
+SHOWN_FILE = "shown.jsonl"
+_AGAIN = "remove the `prepare` folder that holds it from the run, and run the lock again"
+T = TypeVar("T")
+
+
+def prepared(given: Context, split: str) -> list[Encoded]:
+    """Return the prepared rows of a split; none where the lock has no such split.
+
+    Raises DigestDiffers where they are not those of the lock, and UsageProblem for none.
+    """
+    locked = next((part for part in given.lock.data if part.split == split), None)
+    if locked is None:
+        return []
+    return read_encoded(given.result("prepare") / "rows" / split, locked.tokens_sha256)
+
+
+def picked(rows: Sequence[T], count: int) -> list[T]:
+    """Return `count` rows (or all, where there are fewer): the middle one of each equal share."""
+    if count <= 0:
+        return []
+    share = max(1, len(rows) // count)
+    return list(rows[share // 2 :: share])[:count]
+
+
+def wanted(row: Encoded) -> list[int]:
+    """Return the token ids of a row's last answer, its end included."""
+    end = max(n for n, label in enumerate(row.labels) if label != IGNORED) + 1
+    begin = end
+    while begin > 0 and row.labels[begin - 1] != IGNORED:
+        begin -= 1
+    return list(row.labels[begin:end])
+
+
+def write_shown(folder: Path, rows: Sequence[Row]) -> None:
+    """Write the rows that the later stages show, as canonical JSON lines."""
+    content = b"".join(canonical_json(row) + b"\n" for row in rows)
+    (folder / SHOWN_FILE).write_bytes(content)
+
+
+def shown(given: Context) -> list[list[dict[str, str]]]:
+    """Return the messages of the rows to show. Raises DigestDiffers where they are no such rows."""
+    path = given.result("prepare") / SHOWN_FILE
+    try:
+        content = read_bounded(path, TEXT_LIMIT_BYTES, follow=False)
+        return [_turns(json.loads(line)) for line in content.split(b"\n")[:-1]]
+    except (OSError, UsageProblem, ValueError, RecursionError):
+        raise DigestDiffers(
+            f"`{path}` does not hold the rows that were prepared to be shown.", hint=_AGAIN
+        ) from None
+
+
+def _turns(row: object) -> list[dict[str, str]]:
+    """Return the messages of a row. Raises ValueError where it has none."""
+    turns = row.get("messages") if isinstance(row, dict) else None
+    if not isinstance(turns, list) or not turns:
+        raise ValueError("no row")
+    if not all(isinstance(turn, dict) and isinstance(turn.get("content"), str) for turn in turns):
+        raise ValueError("no messages")
+    return turns

@@ -1,0 +1,71 @@
+"""Train: from the prepared rows to an adapter, or to full weights."""
+
+from typing import Any
+
+from lockfiles import digest
+from lockfiles.errors import DigestDiffers, RunFailed, Stopped
+from planner.data.tokens.encode import Encoded, stream_sha256
+from planner.data.tokens.order import epoch_order
+from runner.export.clean import cleaned, complete, with_tokenizer
+from runner.inputs import verify
+from runner.stages.context import Context
+from runner.stages.made import own_template
+from runner.stages.rows import prepared
+from runner.training import sft
+from runner.training.determinism import keep_to
+
+
+def run(given: Context) -> dict[str, Any]:
+    """Train to the end. Raises Stopped where a checkpoint was left instead."""
+    lock = given.lock
+    keep_to(lock.exactness.threads, exact=lock.exactness.exact)
+    rows, validation = prepared(given, "train"), prepared(given, "validation")
+    check_rows(rows, lock.stream.sha256)
+    with verify.model_of(lock, given.model, given.work) as base:
+        job = sft.SftJob(
+            base=base.folder,
+            rows=columns(rows),
+            validation=columns(validation) if validation else None,
+            order=lambda epoch: epoch_order(len(rows), lock.train.seed, epoch),
+            method=lock.method,
+            train=lock.train,
+            work=given.work,
+            packing=lock.stream.packing,
+            predicted_bytes=lock.prediction.peak_bytes,
+            pad_id=lock.template.pad_id,
+        )
+        result = sft.train(job, given.line)
+        if result.stopped:
+            raise Stopped("the run was stopped and a checkpoint left")
+        cleaned(result.folder, lock.model)
+        template = own_template(given)
+        if lock.method.kind == "full":
+            complete(result.folder, base.folder, template, lock.template.end_ids)
+        else:
+            with_tokenizer(result.folder, base.folder, template)
+    trained = "merged" if lock.method.kind == "full" else "adapter"
+    return {
+        "digests": {trained: digest.of_tensors(sorted(result.folder.glob("*.safetensors")))},
+        "steps": result.steps,
+        "peak_bytes": result.peak_bytes,
+        "step_seconds": result.step_seconds,
+    }
+
+
+def check_rows(rows: list[Encoded], locked: str) -> None:
+    """Refuse to train on nothing, or on other tokens than were locked."""
+    if stream_sha256(rows) != locked:
+        raise DigestDiffers(
+            "The prepared tokens are not those of the lock.", hint="tunelock run run.lock --fresh"
+        )
+    empty = sum(row.scored == 0 for row in rows)
+    if empty:
+        raise RunFailed(
+            f"{empty} of {len(rows)} rows have every label masked.",
+            hint="take those rows out, or raise `train.max_length` in `run.toml`",
+        )
+
+
+def columns(rows: list[Encoded]) -> sft.Encoded:
+    """Return rows in the shape that the training takes."""
+    return sft.Encoded([row.input_ids for row in rows], [row.labels for row in rows])

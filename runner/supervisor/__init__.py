@@ -1,0 +1,1 @@
+"""Starts the stages of a run, watches them and stops them; loads none of them."""

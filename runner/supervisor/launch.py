@@ -1,0 +1,227 @@
+"""One stage in a process of its own: its events into the file, a stop passed on to it.
+
+The process is started with `python -P`, so that a `torch.py` in the folder where someone stands
+is never imported, and in a process group of its own, so that a Ctrl-C reaches the supervisor
+alone and the stage is always stopped the same way: by SIGTERM, and SIGKILL to its whole group
+once its time is up.
+"""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.export.sent import Sent
+from runner.runs.events import Writer
+from runner.runs.heartbeat import BEAT_SECONDS
+from runner.runs.pipe import DESCRIPTOR_VARIABLE
+from runner.runs.safe_folder import OwnFolder
+
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a stage process runs."""
+
+    stage: str
+    arguments: tuple[str, ...]
+    """After `python -P`: `("-m", "runner.stages.train", "job.json")`."""
+    environment: dict[str, str]
+    """All of its variables; of this process's own it gets no others."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a supervisor waits for a stage process, in seconds."""
+
+    beat_seconds: float = BEAT_SECONDS
+    """Between two heartbeats of the stage."""
+    stall_seconds: float = 60.0
+    """Without a heartbeat: the process is stopped or hung, and a warning says so."""
+    quiet_seconds: float = 600.0
+    """Without an event from a process that lives: a warning; the stage is left to go on."""
+    grace_seconds: float = 120.0
+    """From asking a stage to stop to ending it, beyond twice its last step and checkpoint."""
+
+
+LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Supervision:
+    """What the supervisor lends to every stage."""
+
+    writer: Writer
+    log: Path
+    """Where stdout and stderr of the stages are appended."""
+    held: int
+    """The descriptor that holds the run folder; inherited, so that an orphan holds it too."""
+    stopping: Callable[[], bool]
+    """True once somebody asked the run to stop."""
+    ending: Callable[[], bool] = lambda: False
+    """True once somebody wants the run to end without a checkpoint."""
+    limits: Limits = LIMITS
+    folder: OwnFolder | None = None
+    """The run's folder where it is held; else that of `log` is opened by its path."""
+
+
+def launch(program: Program, supervision: Supervision) -> int:
+    """Run one stage to its end and return its exit code (negative: killed by that signal).
+
+    Raises RunFailed where the events cannot be written; the stage is ended before.
+    """
+    reader, sender = os.pipe()
+    log = _log(supervision)
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-P", *program.arguments],
+            env=program.environment | {DESCRIPTOR_VARIABLE: str(sender)},
+            pass_fds=[sender, supervision.held],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            process_group=0,
+        )
+    except BaseException:
+        os.close(reader)
+        raise
+    finally:
+        os.close(sender)
+        os.close(log)
+    try:
+        _Follower(child, reader, program.stage, supervision).follow()
+    finally:
+        os.close(reader)  # a stage that still lives meets a broken pipe
+        _end(child, supervision.limits.grace_seconds)
+    return child.wait()
+
+
+def _log(supervision: Supervision) -> int:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    if supervision.folder is not None:
+        return supervision.folder.open_file(supervision.log.name, flags)
+    with OwnFolder.open(supervision.log.parent) as folder:
+        return folder.open_file(supervision.log.name, flags)
+
+
+def _end(child: subprocess.Popen[bytes], grace_seconds: float) -> None:
+    """End a stage that nobody follows any more; one that has ended is left as it is."""
+    if child.poll() is not None:
+        return
+    ask_to_end(child)
+    try:
+        child.wait(grace_seconds)
+    except subprocess.TimeoutExpired:
+        kill(child)
+
+
+def ask_to_end(child: subprocess.Popen[bytes]) -> None:
+    """Send SIGTERM to a stage, and wake its group where it was stopped."""
+    if child.poll() is None:
+        child.send_signal(signal.SIGTERM)
+        wake(child)
+
+
+def wake(child: subprocess.Popen[bytes]) -> None:
+    """Let a stage and its group go on, where they were stopped."""
+    if child.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGCONT)
+
+
+def kill(child: subprocess.Popen[bytes]) -> None:
+    """End a stage that was not waited for yet, and all processes of its group, at once."""
+    if child.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+
+
+class _Follower:
+    """Copies the events of one stage until it ends, and passes a stop on to it."""
+
+    def __init__(
+        self, child: subprocess.Popen[bytes], reader: int, stage: str, supervision: Supervision
+    ) -> None:
+        self._child, self._reader, self._stage = child, reader, stage
+        self._writer, self._limits = supervision.writer, supervision.limits
+        self._supervision = supervision
+        self._sent = Sent()
+        self._open = True
+        self._heard = self._progressed = time.monotonic()
+        self._stalled = self._quiet = self._killed = False
+        self._until: float | None = None
+
+    def follow(self) -> None:
+        while self._open or self._child.poll() is None:
+            self._pass_on_a_stop()
+            self._note_silence()
+            if self._open:
+                ended = self._child.poll() is not None  # asked first: then the pipe holds the rest
+                self._take(ended)
+            else:
+                with suppress(subprocess.TimeoutExpired):
+                    self._child.wait(_POLL_SECONDS)
+
+    def _take(self, ended: bool) -> None:
+        if not select.select([self._reader], [], [], 0 if ended else _POLL_SECONDS)[0]:
+            self._open = not ended
+            return
+        block = os.read(self._reader, 1 << 16)
+        if not block:
+            self._open = False
+            return
+        self._hear()
+        for kind, fields in self._sent.events(block):
+            self._progressed, self._quiet = self._heard, False
+            self._writer.append(self._stage, kind, fields)
+
+    def _hear(self) -> None:
+        now = time.monotonic()
+        if self._stalled:
+            self._stalled = False
+            words = f"`{self._stage}` is heard again after {now - self._heard:.0f} s"
+            self._warn(words, stalled_seconds=0)
+        self._heard = now
+
+    def _note_silence(self) -> None:
+        now = time.monotonic()
+        silent, quiet = now - self._heard, now - self._progressed
+        if silent > self._limits.stall_seconds and not self._stalled:
+            self._stalled = self._quiet = True
+            words = f"nothing heard from `{self._stage}` for {silent:.0f} s: stopped, or hung"
+            self._warn(words, stalled_seconds=round(silent, 1))
+        elif quiet > self._limits.quiet_seconds and not self._quiet:
+            self._quiet = True
+            words = f"`{self._stage}` lives, and reports no progress for {quiet:.0f} s"
+            self._warn(words, quiet_seconds=round(quiet, 1))
+
+    def _pass_on_a_stop(self) -> None:
+        if self._supervision.ending():
+            self._kill(f"`{self._stage}` was ended at once")
+        elif self._until is not None and time.monotonic() > self._until:
+            self._kill(f"`{self._stage}` did not stop in time, and was ended")
+        elif self._until is not None:
+            wake(self._child)  # it may be stopped again, or only now
+        elif self._supervision.stopping() and self._until is None:
+            grace = self._limits.grace_seconds + 2 * self._sent.longest_seconds
+            self._until = time.monotonic() + grace
+            ask_to_end(self._child)
+            told = {"what": "stopping", "done": 0, "total": round(grace), "unit": "seconds"}
+            told["stop_within_seconds"] = round(grace)
+            self._writer.append(self._stage, "progress", told)
+
+    def _kill(self, words: str) -> None:
+        if not self._killed and self._child.poll() is None:
+            self._killed = True
+            kill(self._child)
+            self._warn(f"{words}; the run resumes from its last checkpoint")
+
+    def _warn(self, words: str, **fields: float) -> None:
+        self._writer.append(self._stage, "warning", {"text": words, **fields})

@@ -1,0 +1,1 @@
+"""Trainers, and what they are held to."""

@@ -1,0 +1,216 @@
+"""What a trainer tells: its calls become events, a stop becomes a checkpoint, a NaN an end."""
+
+import json
+import math
+import os
+import re
+import signal
+import stat
+import statistics
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from transformers import TrainerCallback
+
+from lockfiles.errors import RunFailed, UsageProblem
+from lockfiles.files import read_bounded, write_whole
+from runner.runs.pipe import Line
+
+WHOLE = "whole.json"
+"""Written last into a checkpoint, with the size of each file: what a kill or a power cut tore
+lacks it or differs from it, and is passed over."""
+DIVERGED = 3.0
+"""A loss of this many times the first one is named a divergence."""
+_MOST_MARK_BYTES = 4 << 20
+_CHECKPOINT = re.compile(r"checkpoint-\d+", re.ASCII)
+_NAMES = {"loss": "loss", "learning_rate": "learning_rate", "grad_norm": "gradient_norm"}
+
+
+def memory_bytes() -> tuple[int, int]:
+    """Return memory now and at its peak: torch's allocator on a GPU, else this process's own."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.memory_allocated()), int(torch.cuda.max_memory_allocated())
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    kib = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
+    return int(kib["VmRSS"]) * 1024, int(kib["VmHWM"]) * 1024
+
+
+def earlier_peak(checkpoint: str | None) -> int:
+    """Return the peak memory up to a checkpoint, in bytes; 0 without one."""
+    mark = None if checkpoint is None else _mark(Path(checkpoint))
+    return 0 if mark is None else mark.peak_bytes
+
+
+def mark_whole(folder: Path, peak_bytes: int) -> None:
+    """Flush the files of a checkpoint to disk, then mark it as whole."""
+    sizes = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.name != WHOLE:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+            sizes[path.name] = path.stat().st_size
+    told = {"peak_bytes": peak_bytes, "sizes_bytes": sizes}
+    write_whole(folder / WHOLE, json.dumps(told).encode())
+
+
+def is_whole(folder: Path) -> bool:
+    """Return whether a checkpoint was marked as whole and its files have the sizes they had.
+
+    What it names is looked for in its own folder alone, and no link is followed.
+    """
+    mark = _mark(folder)
+    if mark is None or not mark.sizes_bytes:
+        return False
+    sizes = {path.name: path.lstat().st_size for path in folder.iterdir() if _is_plain(path)}
+    return all(sizes.get(name) == size for name, size in mark.sizes_bytes.items())
+
+
+class _Mark(BaseModel):
+    """What `whole.json` says."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    peak_bytes: Annotated[int, Field(ge=0, lt=1 << 60)] = 0
+    sizes_bytes: dict[str, int] = Field(default_factory=dict)
+
+
+def _mark(folder: Path) -> _Mark | None:
+    if folder.is_symlink() or not folder.is_dir():
+        return None
+    try:
+        return _Mark.model_validate_json(
+            read_bounded(folder / WHOLE, _MOST_MARK_BYTES, follow=False)
+        )
+    except (OSError, UsageProblem, ValueError):
+        return None
+
+
+def _is_own(checkpoint: Path, work: Path) -> bool:
+    """Return whether a path names a checkpoint of a working folder itself."""
+    named = _CHECKPOINT.fullmatch(checkpoint.name) is not None
+    return named and checkpoint.absolute().parent == work.absolute()
+
+
+def _is_plain(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)
+
+
+class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no types mypy follows
+    """Watches one training: SIGTERM or a lost supervisor asks it to stop at the next step."""
+
+    def __init__(self, line: Line, predicted_bytes: int, earlier_peak_bytes: int) -> None:
+        self._line = line
+        self._predicted_bytes = predicted_bytes
+        self._peak_bytes = earlier_peak_bytes
+        self._step_began = self._step_ended = 0.0
+        self._seconds: list[float] = []
+        self._tokens = 0
+        self._first_loss: float | None = None
+        self._warned = False
+        self.stopping = False
+        signal.signal(signal.SIGTERM, self._stop)
+
+    @property
+    def begun(self) -> bool:
+        """Whether this process began a step."""
+        return self._step_began > 0
+
+    def peak_bytes(self) -> int:
+        """Return the peak memory so far, in bytes."""
+        self._peak_bytes = max(self._peak_bytes, memory_bytes()[1])
+        return self._peak_bytes
+
+    def median_step_seconds(self) -> float:
+        """Return the median seconds of a step; the first of several is left out as warm-up."""
+        return statistics.median(self._seconds[1:] or self._seconds or [0.0])
+
+    def _stop(self, *_: object) -> None:
+        self.stopping = True
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Take the best checkpoint from this run's own folder, whatever a checkpoint names."""
+        best = state.best_model_checkpoint
+        if best is not None and not _is_own(Path(best), Path(args.output_dir)):
+            state.best_model_checkpoint = None
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Start the clock of a step."""
+        self._step_began = time.monotonic()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Stop the clock, and stop the training where that was asked for."""
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()  # a GPU's backward pass and optimizer may still be running
+        self._step_ended = time.monotonic()
+        self._seconds.append(self._step_ended - self._step_began)
+        self.stopping = self.stopping or self._line.broken
+        if self.stopping:
+            control.should_training_stop = control.should_save = True
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: Mapping[str, float], **_: Any
+    ) -> None:
+        """Send a step. Raises RunFailed for a loss that is no number."""
+        fields = {ours: logs[theirs] for theirs, ours in _NAMES.items() if theirs in logs}
+        if "loss" not in fields:
+            return
+        self._check(state.global_step, fields["loss"])
+        self._line.send(
+            "step",
+            step=state.global_step,
+            steps=state.max_steps,
+            **fields,
+            **self._measured(state, logs),
+        )
+
+    def on_evaluate(
+        self, args: Any, state: Any, control: Any, metrics: Mapping[str, float], **_: Any
+    ) -> None:
+        """Send an evaluation loss."""
+        self._line.send("evaluation", step=state.global_step, loss=metrics["eval_loss"])
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Mark a checkpoint as whole."""
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        mark_whole(folder, self.peak_bytes())
+        seconds = round(time.monotonic() - self._step_ended, 3)
+        self._line.send("checkpoint", step=state.global_step, seconds=seconds)
+
+    def _measured(self, state: Any, logs: Mapping[str, float]) -> dict[str, float]:
+        now, _ = memory_bytes()
+        seconds = self._seconds[-1]
+        tokens, self._tokens = (
+            int(logs.get("num_tokens", 0)) - self._tokens,
+            int(logs.get("num_tokens", 0)),
+        )
+        return {
+            "tokens": tokens,
+            "tokens_per_second": round(tokens / seconds, 1) if seconds else 0.0,
+            "step_seconds": round(seconds, 4),
+            "memory_bytes": now,
+            "peak_bytes": self.peak_bytes(),
+            "predicted_bytes": self._predicted_bytes,
+            "eta_seconds": round(
+                (state.max_steps - state.global_step) * self.median_step_seconds(), 1
+            ),
+        }
+
+    def _check(self, step: int, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise RunFailed(
+                f"The loss is no number at step {step}.",
+                hint="plan again with a smaller `learning_rate` under `[train]` in `run.toml`",
+            )
+        if self._first_loss is None:
+            self._first_loss = loss
+        if loss > DIVERGED * self._first_loss and not self._warned:
+            self._warned = True
+            self._line.send(
+                "warning",
+                text=f"the loss rose from {self._first_loss:.3f} to {loss:.3f} by step {step}: "
+                "training diverges; stop it and plan with a smaller `train.learning_rate`",
+            )

@@ -1,0 +1,386 @@
+"""Supervised fine-tuning, from finished rows to an adapter (or full weights), top to bottom.
+
+Thin over TRL's SFTTrainer. What is done here that TRL does not do: seed before PEFT wraps the
+model (else an adapter's first values are unseeded), take the rows in the order of the lock, tell
+events, mark each checkpoint as whole, and go on from the last whole one.
+"""
+
+import re
+import shutil
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig, PeftModel, TaskType
+from torch.utils.data import DataLoader, Sampler
+from transformers import (
+    AutoModelForCausalLM,
+    BitsAndBytesConfig,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    TrainerCallback,
+    set_seed,
+)
+from trl import SFTConfig, SFTTrainer
+
+from lockfiles.errors import RunFailed, TunelockError
+from lockfiles.lock import Method, Train
+from lockfiles.shell import typed
+from planner.data.tokens.template import SPECIAL
+from planner.models import config_json
+from runner.runs.pipe import Line
+from runner.training.callback import Watch, earlier_peak, is_whole
+from runner.training.packing import Packed, passes, tokens
+
+HERE = {"trust_remote_code": False, "local_files_only": True}
+"""How anything is loaded: no code of a model's folder is run, and nothing is fetched."""
+SAFE = HERE | {"use_safetensors": True, "generation_config": GenerationConfig()}
+"""How weights are loaded: pickled ones can run code. How a model answers is ours to say: the
+`generation_config.json` of its folder can make greedy answers others, and ones that never end."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Finished rows: what the model sees and what is scored."""
+
+    input_ids: Sequence[Sequence[int]]
+    labels: Sequence[Sequence[int]]
+    """-100 where a token is not scored; as long as `input_ids`."""
+
+
+@dataclass(frozen=True)
+class SftJob:
+    """Everything that the training of one lock needs."""
+
+    base: Path
+    """Folder of the base model."""
+    rows: Encoded
+    validation: Encoded | None
+    order: Callable[[int], Sequence[int]]
+    """Epoch (from 0) to the order of the row numbers."""
+    method: Method
+    train: Train
+    work: Path
+    """Where checkpoints are kept; what stands there already is gone on from."""
+    packing: bool = False
+    """Whether the rows of a step are joined."""
+    predicted_bytes: int = 0
+    """The peak memory that the plan promised, told beside the measured one."""
+    pad_id: int | None = None
+    """The token that pads; None for the tokenizer's own."""
+
+    @property
+    def capacity(self) -> int:
+        """Tokens of a joined row at most, which are the longest row's; 0 without packing."""
+        return max(map(len, self.rows.input_ids)) if self.packing else 0
+
+
+@dataclass(frozen=True)
+class SftResult:
+    """What training left."""
+
+    folder: Path
+    """The adapter's folder, or the full model's."""
+    steps: int
+    stopped: bool
+    """True where a stop was asked for before the end; a checkpoint was left."""
+    peak_bytes: int
+    """Peak memory of the training, over all the processes that it was spread over."""
+    step_seconds: float
+    """Median seconds of an optimizer step of this process; 0 where it made none."""
+
+
+def train(job: SftJob, line: Line) -> SftResult:
+    """Train to the end, or to a checkpoint where SIGTERM or a lost supervisor asks for it."""
+    line.send("progress", what="loading the model", done=0, total=1, unit="models")
+    set_seed(job.train.seed)
+    checkpoint = last_whole_checkpoint(job.work)
+    watch = Watch(line, job.predicted_bytes, earlier_peak(checkpoint))
+    trainer = trainer_of(job, load(job.base, job.method, job.train), [watch])
+    with _resuming(checkpoint, watch):
+        trainer.train(resume_from_checkpoint=checkpoint)
+    steps = int(trainer.state.global_step)
+    measured = watch.peak_bytes(), watch.median_step_seconds()
+    if watch.stopping and steps < trainer.state.max_steps:
+        return SftResult(job.work, steps, True, *measured)
+    result = job.work / "result"
+    trainer.save_model(str(result))
+    return SftResult(result, steps, False, *measured)
+
+
+@contextmanager
+def _resuming(checkpoint: str | None, watch: Watch) -> Iterator[None]:
+    """Name the checkpoint where it cannot be loaded: else each resumption would fail on it."""
+    try:
+        yield
+    except (TunelockError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as problem:
+        if checkpoint is None or watch.begun:
+            raise
+        traceback.print_exc()
+        raise RunFailed(
+            f"The checkpoint `{checkpoint}` cannot be loaded ({type(problem).__name__}).",
+            hint=f"rm -r -- {typed(checkpoint)}; the same command then resumes from the one before",
+        ) from None
+
+
+def trainer_of(
+    job: SftJob, model: PreTrainedModel, callbacks: Sequence[TrainerCallback]
+) -> SFTTrainer:
+    """Return TRL's trainer of a job, around a model that `load` returned."""
+    return _Trainer(
+        order=job.order,
+        joins=(job.capacity, job.train.micro_batch),
+        model=model,
+        args=_sft_arguments(job),
+        train_dataset=dataset(job.rows),
+        eval_dataset=dataset(job.validation) if job.validation else None,
+        processing_class=padding_of(job.base, job.pad_id),
+        peft_config=lora(job.method, model),
+        callbacks=list(callbacks),
+    )
+
+
+def padding_of(base: Path, pad_id: int | None = None) -> PreTrainedTokenizerFast:
+    """Return the tokenizer that a trainer pads with: rows come as tokens.
+
+    It is `tokenizer.json` as it is, with the special tokens of `tokenizer_config.json` that it
+    has, whatever class and other settings are named there. `pad_id` pads where it is given.
+    """
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(base / "tokenizer.json"))
+    path, known = base / "tokenizer_config.json", tokenizer.get_vocab()
+    named = config_json.read(path) if path.is_file() else {}
+    for name in SPECIAL:
+        value = named.get(name)
+        text = value.get("content") if isinstance(value, dict) else value
+        if isinstance(text, str) and text in known:
+            setattr(tokenizer, name, text)
+    if pad_id is not None:
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad_id)
+    return tokenizer
+
+
+def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:
+    """Return the base model in the lock's dtype, in NF4 where the method is QLoRA."""
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        base, **SAFE, **loaded_as(method, settings)
+    )
+    keep_quantised_form(model)
+    return model
+
+
+def loaded_as(method: Method, settings: Train) -> dict[str, Any]:
+    """Return the form that the base model is loaded in, as `from_pretrained` takes it.
+
+    On a GPU each tensor goes straight to the card: main memory never holds the whole model.
+    """
+    quantisation = None
+    if method.kind == "qlora":
+        quantisation = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=getattr(torch, settings.dtype),
+        )
+    return {
+        "dtype": getattr(torch, settings.dtype),
+        "quantization_config": quantisation,
+        "attn_implementation": settings.attention,
+        "device_map": {"": torch.cuda.current_device()} if torch.cuda.is_available() else None,
+    }
+
+
+def keep_quantised_form(model: PreTrainedModel) -> None:
+    """Keep 4-bit weights on CPU as they were loaded.
+
+    bitsandbytes repacks them in the first evaluation, and the way back is not exact: a run that
+    was resumed after an evaluation would go on from other base weights than one that was not.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
+def last_whole_checkpoint(work: Path) -> str | None:
+    """Return the newest checkpoint that was written to its end; remove those that were not."""
+    numbers: dict[int, Path] = {}
+    for folder in work.glob("checkpoint-*"):
+        if is_whole(folder):
+            numbers[int(folder.name.removeprefix("checkpoint-"))] = folder
+        else:
+            shutil.rmtree(folder)
+    return str(numbers[max(numbers)]) if numbers else None
+
+
+def lora(method: Method, model: PreTrainedModel | None = None) -> LoraConfig | None:
+    """Return the adapter of a lock, as PEFT takes it; None for full weights.
+
+    Where `model` wraps a decoder for other inputs too, nothing outside the decoder is adapted.
+    """
+    if method.kind == "full":
+        return None
+    return LoraConfig(
+        task_type=TaskType.CAUSAL_LM,
+        r=method.rank,
+        lora_alpha=method.alpha,
+        lora_dropout=method.dropout,
+        target_modules=list(method.targets),
+        exclude_modules=_beside_decoder(model) if model else None,
+        bias=method.bias,
+    )
+
+
+def adapted(model: PreTrainedModel, folder: Path, method: Method) -> PeftModel:
+    """Return a base model with the adapter whose tensors are in a folder.
+
+    The adapter's form is the lock's: no configuration beside the tensors is read.
+    """
+    found: PeftModel = PeftModel.from_pretrained(model, folder, config=lora(method, model))
+    return found
+
+
+def _beside_decoder(model: PreTrainedModel) -> str | None:
+    """Return what matches the modules outside a wrapped decoder; None where it is not wrapped."""
+    if model.config.get_text_config() is model.config:
+        return None
+    decoder = model.get_decoder()
+    name = next(name for name, module in model.named_modules() if module is decoder)
+    return rf"(?!{re.escape(name)}\.).*"
+
+
+def arguments(job: SftJob) -> dict[str, Any]:
+    """Return what a lock says to any trainer, as fields of `transformers.TrainingArguments`."""
+    settings, evaluated = job.train, job.validation is not None
+    return {
+        "output_dir": str(job.work),
+        "per_device_train_batch_size": settings.micro_batch,
+        "per_device_eval_batch_size": settings.micro_batch,
+        "gradient_accumulation_steps": settings.accumulation,
+        "num_train_epochs": settings.epochs,
+        "learning_rate": settings.learning_rate,
+        "lr_scheduler_type": settings.schedule,
+        "warmup_steps": settings.warmup_ratio,
+        "weight_decay": settings.weight_decay,
+        "max_grad_norm": settings.gradient_clip,
+        "optim": settings.optimizer,
+        "bf16": settings.dtype == "bfloat16",
+        "seed": settings.seed,
+        "activation_checkpointing": settings.checkpointing,
+        "eval_strategy": "steps" if evaluated else "no",
+        "eval_steps": settings.evaluate_steps,
+        "save_strategy": "steps",
+        "save_steps": settings.evaluate_steps,
+        "save_total_limit": 2,
+        "load_best_model_at_end": evaluated and settings.keep == "best",
+        "metric_for_best_model": "eval_loss" if evaluated else None,
+        "greater_is_better": False if evaluated else None,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "dataloader_num_workers": 0,
+        "use_cpu": not torch.cuda.is_available(),
+    }
+
+
+def _sft_arguments(job: SftJob) -> SFTConfig:
+    """Return TRL's settings. Its own packing would join rows across steps: `_Trainer` packs."""
+    found = arguments(job) | {"dataset_kwargs": {"skip_prepare_dataset": True}}
+    if job.packing:
+        rows = job.train.micro_batch * job.train.accumulation
+        found |= {"per_device_train_batch_size": rows, "gradient_accumulation_steps": 1}
+    return SFTConfig(**found, max_length=None, packing=False)
+
+
+def dataset(rows: Encoded) -> Dataset:
+    """Return finished rows as the trainer takes them."""
+    return Dataset.from_dict(
+        {
+            "input_ids": [list(ids) for ids in rows.input_ids],
+            "labels": [list(labels) for labels in rows.labels],
+        }
+    )
+
+
+class _Order(Sampler[int]):
+    """The lock's order of the rows, epoch by epoch."""
+
+    def __init__(self, order: Callable[[int], Sequence[int]]) -> None:
+        self._order = order
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._order(self._epoch))
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._order(self._epoch))
+
+
+class _Trainer(SFTTrainer):  # type: ignore[misc]  # TRL ships no types that mypy follows
+    """TRL's trainer with the rows in our order and, where they are packed, a step as one batch of
+    its dataloader, which several passes read."""
+
+    data_collator: Any
+    _total_train_tokens: float
+
+    def __init__(
+        self,
+        *,
+        order: Callable[[int], Sequence[int]],
+        joins: tuple[int, int],
+        **arguments: Any,
+    ) -> None:
+        self._order = order
+        self._capacity, self._micro_batch = joins
+        super().__init__(**arguments)
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> _Order:
+        return _Order(self._order)
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Return the batches of training; evaluation's are padded."""
+        padding = self.data_collator
+        if self._capacity:
+            self.data_collator = Packed(padding.pad_token_id, self._capacity)
+        try:
+            found: DataLoader[Any] = super().get_train_dataloader()
+        finally:
+            self.data_collator = padding
+        return found
+
+    def training_step(
+        self, model: Any, inputs: Any, num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """Return the loss of a batch. The loss of a pass is its share of the whole step's, since
+        TRL divides by the step's scored tokens."""
+        if not self._capacity:
+            whole: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
+            return whole
+        told = self._total_train_tokens + tokens(inputs)
+        parts = list(passes(inputs, self._micro_batch))
+        self.current_gradient_accumulation_steps = len(parts)
+        losses = [super(_Trainer, self).training_step(model, p, num_items_in_batch) for p in parts]
+        self._total_train_tokens = told  # TRL counts the columns of each pass, padding and all
+        self._metrics["train"]["num_tokens"] = [told]
+        return torch.stack(losses).sum()
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Load a checkpoint and keep each parameter's dtype.
+
+        TRL trains a QLoRA adapter in bf16; PEFT's `load_adapter` turns what it loads into fp32,
+        and a resumed run would round differently from an uninterrupted one.
+        """
+        kept = {name: value.dtype for name, value in self.model.named_parameters()}
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        for name, value in self.model.named_parameters():
+            value.data = value.data.to(kept[name])

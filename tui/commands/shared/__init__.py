@@ -1,0 +1,1 @@
+"""What several commands need: options, starting a run, choosing a face."""

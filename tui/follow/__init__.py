@@ -1,0 +1,1 @@
+"""A run followed from its events."""

@@ -1,0 +1,271 @@
+"""Following a run until it ends: by its events alone, and without writing in its folder."""
+
+import os
+import shlex
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+from lockfiles.errors import Interrupted, TunelockError, UsageProblem
+from runner.runs.events import Event, Tail
+from runner.runs.folder import EVENTS, LOCK
+from runner.runs.holders import Supervision, is_held, look
+from tui.snapshot import RUN, Snapshot, empty, fold
+from tui.snapshot.narrator import Narrator
+from tui.snapshot.summary import summary
+from tui.terminal import output
+
+Face = Literal["dashboard", "plain", "json"]
+Ended = Callable[[], int | None]
+"""Returns the run's exit code once nobody works on it any more, before that None."""
+
+_POLL_SECONDS = 0.5
+SUPERVISOR_WORDS: dict[Supervision, str] = {
+    "heard": "",
+    "silent": "the supervisor is stopped or hung; `tunelock stop` wakes it and ends the run",
+    "gone": "the supervisor was killed; its stage process leaves a checkpoint and ends",
+}
+
+
+class Reader:
+    """Reads a run's events as they come; starts over when the file was replaced.
+
+    What no supervisor can write is reported too, as warnings with a negative `seq`: damaged lines,
+    once with their number, and a supervisor that is stopped, hung or gone.
+    """
+
+    def __init__(self, run: Path, ended: Ended) -> None:
+        self.run = run
+        self._ended = ended
+        self._tail = Tail(run / EVENTS)
+        self._quiet = True
+        self._damage_told = False
+        self._supervision: Supervision = "heard"
+
+    @property
+    def more(self) -> bool:
+        """Whether more events are there already than the last poll returned."""
+        return self._tail.more
+
+    def poll(self) -> tuple[list[Event], int | None]:
+        """Return the new events, and the exit code once there will be no more.
+
+        The end is asked for before the reading, so that the last events are never missed, and
+        only when the poll before brought nothing. Raises UsageProblem where it cannot be read.
+        """
+        code = self._ended() if self._quiet else None
+        before = self._tail.offset
+        events = self._next()
+        self._quiet = self._tail.offset == before
+        if self.more:
+            return events, None
+        return events + self._notes(), code
+
+    def pass_over(self, since: int) -> Iterator[Event]:
+        """Yield the events in the first `since` bytes; the next poll begins after them.
+
+        Raises UsageProblem where they cannot be read.
+        """
+        while self._tail.offset < since:
+            before = self._tail.offset
+            yield from self._next(until=since)
+            if self._tail.offset == before:
+                return
+
+    def skip(self, since: int) -> None:
+        """Leave out the first `since` bytes."""
+        self._tail.offset = since
+
+    def _next(self, until: int | None = None) -> list[Event]:
+        try:
+            events = self._tail.next(until=until)
+        except OSError as problem:
+            raise UsageProblem(
+                f"`{self._tail.path}` cannot be read: {problem.strerror}.",
+                hint=f"ls -l {shlex.quote(str(self._tail.path))}",
+            ) from None
+        self._damage_told |= any("damaged_lines" in event.fields for event in events)
+        return events
+
+    def _notes(self) -> list[Event]:
+        told: list[dict[str, object]] = []
+        count = self._tail.damaged
+        if count and not self._damage_told:
+            self._damage_told = True
+            lines = "1 damaged line" if count == 1 else f"{count} damaged lines"
+            told.append({"text": f"{lines} of `{EVENTS}` passed over", "damaged_lines": count})
+        if self._quiet:
+            told += self._supervisor_notes()
+        return [Event(-1, time.time(), RUN, "warning", fields) for fields in told]
+
+    def _supervisor_notes(self) -> list[dict[str, object]]:
+        found = look(self.run)
+        before, self._supervision = self._supervision, found.supervision if found.held else "heard"
+        if self._supervision == before:
+            return []
+        if self._supervision == "heard":
+            return [{"text": "the supervisor is heard again", "stalled_seconds": 0}] * found.held
+        silent = round(max(1.0, found.silent_seconds), 1)
+        return [{"text": SUPERVISOR_WORDS[self._supervision], "stalled_seconds": silent}]
+
+
+def follow(run: Path, *, face: Face, ended: Ended, since: int = 0) -> int:
+    """Show a run until it ends and return its exit code, or 130 where the person left it.
+
+    Events before the byte `since` of the events file are known but not told again. The run is
+    never touched: leaving lets it go on. Raises UsageProblem where the events cannot be read.
+    """
+    try:
+        code = _SHOWN[face](Reader(run, ended), since)
+    except KeyboardInterrupt:
+        code = None
+    if code is None:
+        output.note(
+            f"left; the run goes on. To see it again: tunelock watch {shlex.quote(str(run))}"
+        )
+        return Interrupted.exit_code
+    return code
+
+
+def face_for(*, plain: bool, as_json: bool) -> Face:
+    """Return the face that was asked for, or the dashboard where this terminal can draw it."""
+    if as_json:
+        return "json"
+    terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    dumb = os.environ.get("TERM", "dumb") == "dumb" or os.environ.get("ACCESSIBLE", "0") != "0"
+    return "plain" if plain or dumb or not terminal else "dashboard"
+
+
+def find(run: Path | None, runs: Path = Path("runs")) -> Path:
+    """Return the run folder that is meant: the given one, or the newest in `runs`.
+
+    Raises UsageProblem where there is none.
+    """
+    if run is None:
+        found = runs_in(runs)
+        if not found:
+            raise UsageProblem(f"There is no run in `{runs}`.", hint="tunelock run run.lock")
+        return found[0]
+    if run.is_symlink():
+        raise UsageProblem(
+            f"`{run}` is a link, not a run folder.",
+            hint=f"give the folder it names: ls -l {shlex.quote(str(run))}",
+        )
+    if not run.is_dir():
+        raise UsageProblem(f"`{run}` is not a folder.", hint=f"ls {shlex.quote(str(run.parent))}")
+    if not _is_run(run):
+        raise UsageProblem(
+            f"`{run}` holds neither `{LOCK}` nor `{EVENTS}`, so it is no run folder.",
+            hint="tunelock status runs/NAME, or tunelock run run.lock to begin one",
+        )
+    return run
+
+
+def runs_in(runs: Path) -> list[Path]:
+    """Return the run folders in a folder, the newest first; a link is none."""
+    try:
+        found = [path for path in runs.iterdir() if not path.is_symlink() and _is_run(path)]
+    except OSError:
+        return []
+    return sorted(found, key=_changed, reverse=True)
+
+
+def snapshot_of(run: Path) -> Snapshot:
+    """Return the run as its events tell it now. Raises UsageProblem where they cannot be read."""
+    reader, snapshot = Reader(run, lambda: None), empty(run.resolve().name)
+    while True:
+        snapshot = fold(snapshot, reader.poll()[0])
+        if not reader.more:
+            return snapshot
+
+
+def ended_by_lock(run: Path) -> Ended:
+    """Return the `ended` of a run that some other process works on."""
+    return lambda: None if is_held(run) else snapshot_of(run).exit_code
+
+
+def _is_run(folder: Path) -> bool:
+    return any(_seconds(folder / name) is not None for name in (EVENTS, LOCK))
+
+
+def _changed(folder: Path) -> float:
+    return _seconds(folder / EVENTS) or _seconds(folder / LOCK) or 0.0
+
+
+def _seconds(path: Path) -> float | None:
+    """Return when a file was changed; None where there is none, links included."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return None if stat.S_ISLNK(found.st_mode) else found.st_mtime
+
+
+def _before(reader: Reader, since: int) -> Snapshot:
+    return fold(empty(reader.run.resolve().name), reader.pass_over(since))
+
+
+def _plain(reader: Reader, since: int) -> int:
+    narrator = Narrator(_before(reader, since))
+    while True:
+        events, code = reader.poll()
+        for line in narrator.tell(events) + (narrator.rest() if code is not None else []):
+            output.note(line)
+        if code is not None:
+            return code
+        if not reader.more:
+            time.sleep(_POLL_SECONDS)
+
+
+def _json(reader: Reader, since: int) -> int:
+    reader.skip(since)
+    while True:
+        events, code = reader.poll()
+        for event in events:
+            if event.seq < 0:
+                output.note(f"warning: {event.fields['text']}")
+                continue
+            head = {
+                "seq": event.seq, "time": event.time, "stage": event.stage, "kind": event.kind
+            }  # fmt: skip
+            output.data_json(head | event.fields, indent=None)
+        output.flush()
+        if code is not None:
+            return code
+        if not reader.more:
+            time.sleep(_POLL_SECONDS)
+
+
+def _dashboard(reader: Reader, since: int) -> int | None:
+    output.note(f"tunelock: {reader.run} …")
+    from tui.dashboard.app import REDRAW_SECONDS, Dashboard
+
+    def wait(leaving: threading.Event) -> None:
+        leaving.wait(0 if reader.more else REDRAW_SECONDS)
+
+    dashboard = Dashboard(reader, _before(reader, since), wait=wait)
+    code = dashboard.run(mouse=False)
+    if dashboard.problem is not None:
+        raise dashboard.problem
+    if dashboard.fault is not None:
+        raise TunelockError(
+            "The dashboard ended by a fault of its own; the run goes on.",
+            hint=f"tunelock watch {shlex.quote(str(reader.run))} --plain",
+            details=[output.said(dashboard.fault)],
+        )
+    if code is None:
+        return dashboard.return_code or None
+    failure = dashboard.snapshot.failure
+    word = "done" if code == 0 else failure.state if failure is not None else "stopped"
+    for line in summary(dashboard.snapshot, word):
+        output.note(line)
+    return code
+
+
+_SHOWN: dict[Face, Callable[[Reader, int], int | None]] = {
+    "dashboard": _dashboard, "plain": _plain, "json": _json
+}  # fmt: skip

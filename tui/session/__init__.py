@@ -1,0 +1,1 @@
+"""The interview without a screen, shared by the wizard and the prompts."""

@@ -1,0 +1,32 @@
+"""How the model that is named sees rows."""
+
+from planner.data.checks.scan import Chat
+from planner.data.tokens.encode import load_tokenizer
+from planner.data.tokens.template import load_template
+from planner.interview.answers import check
+from planner.plan.gather import model_facts
+from tui.session.request import Asked, located
+
+
+def chat_of(asked: Asked) -> Chat | None:
+    """Return template and tokenizer of the model; None where none is named.
+
+    Raises the TunelockError of whatever is wrong with it.
+    """
+    values = asked.values
+    if not values["model.source"]:
+        return None
+    facts, folder = model_facts(check({"goal.name": "data"} | _whole(values), {}), asked.folder)
+    own = values["model.template"]
+    return Chat(
+        load_template(folder, file=located(asked.folder, own) if own else None),
+        load_tokenizer(folder),
+        facts.architecture.context,
+        int(str(values["train.max_length"])),
+    )
+
+
+def _whole(values: dict[str, object]) -> dict[str, object]:
+    """Return the answers without those on data that may not be whole yet."""
+    kept = {key: value for key, value in values.items() if not key.startswith("data.")}
+    return kept | {"data.train": "rows"}

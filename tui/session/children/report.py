@@ -1,0 +1,143 @@
+"""Looks the data files through: rows seen so far, then the report."""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from lockfiles.errors import TunelockError
+from planner.data.checks.registry import every
+from planner.data.checks.report import Report
+from planner.data.checks.scan import Chat, scan
+from planner.data.reading.formats import MIXED, Read, rows_of
+from planner.data.rows.rows import Row
+from tui.session.children import parent
+from tui.session.children.chat import chat_of
+from tui.session.reports import Looked, Part
+from tui.session.request import SPLITS, Asked, columns
+from tui.session.steps import said
+
+_EVERY_SECONDS = 0.5
+"""Between two words on how far it is."""
+_NAMED = 100
+"""Rows of a finding that the screen is told."""
+_FIRST_TURNS, _FIRST_CHARS = 8, 2000
+"""Turns of the first row that the screen is told, and characters of each."""
+
+Tell = Callable[[object], None]
+
+
+def work(asked: Iterator[object], tell: Tell) -> None:
+    """Answer what is asked first: an `int` now and then, and a `Looked` at the end."""
+    what = next(asked)
+    assert isinstance(what, Asked)
+    tell(look(what, tell))
+
+
+def look(asked: Asked, tell: Tell) -> Looked:
+    """Return what the files are and what is wrong with them; `tell` how many rows were seen."""
+    problems: dict[str, str] = {}
+    train = _Rows(asked, "train")
+    held_out = {split: _HeldOut(asked, split) for split in SPLITS[1:] if asked.named(split)}
+    report = None
+    try:
+        report = _report(asked, train, held_out, _chat(asked, problems), tell)
+    except TunelockError as problem:
+        problems["train"] = said(problem)
+    for split, rows in held_out.items():
+        deque(rows, 0)
+        if rows.problem:
+            problems[split] = rows.problem
+    read: dict[str, _Rows] = {"train": train} | held_out
+    return Looked(
+        report,
+        {split: rows.part for split, rows in read.items() if split not in problems},
+        problems,
+        _texts(train.first) if train.first else (),
+    )
+
+
+class _Rows:
+    """The rows of one split's file, counted as they are read."""
+
+    def __init__(self, asked: Asked, split: str) -> None:
+        self._asked, self._split = asked, split
+        self._read = self._rows()
+        self._formats: Counter[str] = Counter()
+        self.first: Row | None = None
+
+    def __iter__(self) -> Iterator[Read]:
+        return self._read
+
+    def _rows(self) -> Iterator[Read]:
+        values = self._asked.values
+        mapped, system = columns(values), str(values["data.system"])
+        for read in rows_of(self._asked.path(self._split), columns=mapped, system=system):
+            self._formats[read.format] += 1
+            self.first = self.first or read.row
+            yield read
+
+    @property
+    def part(self) -> Part:
+        """What the rows that were read are."""
+        names = list(self._formats)
+        return Part(self._formats.total(), names[0] if len(names) == 1 else MIXED)
+
+
+class _HeldOut(_Rows):
+    """Rows whose fault ends them, and nothing else."""
+
+    problem = ""
+
+    def _rows(self) -> Iterator[Read]:
+        try:
+            yield from super()._rows()
+        except TunelockError as problem:
+            self.problem = said(problem)
+
+
+def _report(
+    asked: Asked, train: _Rows, held_out: dict[str, _HeldOut], chat: Chat | None, tell: Tell
+) -> Report:
+    report = scan(
+        train,
+        every,
+        mapping=columns(asked.values) or {},
+        chat=chat,
+        held_out={asked.named(split): rows for split, rows in held_out.items()},
+        told=_now_and_then(tell),
+    )
+    findings = (
+        replace(finding, rows=tuple(finding.rows[:_NAMED]), count=finding.rows_found)
+        for finding in report.findings
+    )
+    return replace(report, findings=tuple(findings))
+
+
+def _chat(asked: Asked, problems: dict[str, str]) -> Chat | None:
+    """Return how the model sees rows; without one that works, they are looked at as text."""
+    try:
+        return chat_of(asked)
+    except TunelockError as problem:
+        problems["model"] = said(problem)
+        return None
+
+
+def _now_and_then(tell: Tell) -> Callable[[int], None]:
+    due = time.monotonic()
+
+    def told(rows: int) -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + _EVERY_SECONDS
+            tell(rows)
+
+    return told
+
+
+def _texts(row: Row) -> tuple[tuple[str, str], ...]:
+    return tuple((turn.role, turn.content[:_FIRST_CHARS]) for turn in row.messages[:_FIRST_TURNS])
+
+
+if __name__ == "__main__":
+    parent.serve(work)

@@ -1,0 +1,136 @@
+"""Shows rows of a data file one by one, as they were read or as training sees them."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from lockfiles.errors import TunelockError
+from lockfiles.harmless import escaped, joined
+from planner.data.personal.rows import redacted_row
+from planner.data.reading.formats import Read, rows_of
+from planner.data.rows.rows import Row
+from planner.data.tokens.xray import cut
+from tui.session import trained_row
+from tui.session.children import parent
+from tui.session.children.chat import chat_of
+from tui.session.request import columns
+from tui.session.row_request import NoRow, Opening, RowText
+from tui.session.steps import said
+from tui.text import row as xray_page
+
+_KEPT = 1000
+"""Rows behind the last one that are there to go back to, without reading the file anew."""
+_MOST_CHARS, _FEW_CHARS = 20_000, 2000
+"""Characters that the screen is told of a row alone, and of one among others."""
+
+_LONG = {
+    "cut": "Cut: it has {:,} tokens, and training sees the first {:,}.",
+    "drop": "Left out: it has {:,} tokens, more than the {:,} of the limit.",
+    "split": "Split into several: it has {:,} tokens, more than the {:,} of the limit.",
+}
+
+Parts = tuple[tuple[str, str], ...]
+
+
+def work(asked: Iterator[object], tell: Callable[[object], None]) -> None:
+    """Answer each number with its RowText, or with NoRow behind the end."""
+    opening = next(asked)
+    assert isinstance(opening, Opening)
+    rows, show = _Rows(opening), None
+    for number in asked:
+        assert isinstance(number, int)
+        try:
+            show = show or (_as_trained(opening) if opening.as_trained else _as_read)
+            found = rows.at(number)
+            tell(show(number, found) if found else NoRow(number, rows.count))
+        except TunelockError as problem:
+            tell(RowText(number, f"row {number:,}", note=escaped(said(problem))))
+
+
+class _Rows:
+    """The rows of a file by their numbers; going on is quick, going far back reads it anew."""
+
+    def __init__(self, opening: Opening) -> None:
+        self._opening = opening
+        self._kept: deque[Read] = deque(maxlen=_KEPT)
+        self._rest: Iterator[Read] | None = None
+        self.count = 0
+        """Rows read so far; at the end of the file, all."""
+
+    def at(self, number: int) -> Read | None:
+        """Return the row, or None behind the end. Raises UsageProblem for a broken file."""
+        if not self._rest or number < self.count - len(self._kept):
+            self._rest = self._opened()
+        try:
+            while self.count <= number:
+                if not (read := next(self._rest, None)):
+                    return None
+                self._kept.append(read)
+                self.count += 1
+        except TunelockError:
+            self._rest = None
+            raise
+        return self._kept[number - self.count]
+
+    def _opened(self) -> Iterator[Read]:
+        self._kept.clear()
+        self.count = 0
+        asked, values = self._opening.asked, self._opening.asked.values
+        path, system = asked.path(self._opening.split), str(values["data.system"])
+        return rows_of(path, columns=columns(values), system=system)
+
+
+def _as_trained(opening: Opening) -> Callable[[int, Read], RowText]:
+    """Return what shows a row as training sees it. Raises the TunelockError of the model."""
+    chat = chat_of(opening.asked)
+    assert chat, "no model is named"
+
+    limit = min(chat.max_length or chat.context, chat.context)
+
+    def show(number: int, found: Read) -> RowText:
+        if opening.redact:
+            found = found._replace(row=redacted_row(found.row))
+        x_ray, varied = trained_row.seen(found, chat.template, chat.tokenizer)
+        shown, tokens = x_ray, len(x_ray.tokens)
+        notes = [f"Note: {trained_row.VARIANT}."] if varied else []
+        if tokens > limit:
+            notes.append(_LONG[opening.long].format(tokens, limit))
+            if opening.long == "cut":
+                shown = cut(x_ray, limit)
+        head = f"{_name(number, found)}: {len(shown.tokens):,} tokens, {shown.scored:,} of them "
+        parts = _cut(xray_page.lines(shown), _MOST_CHARS)
+        return RowText(number, f"{head}scored", parts, joined(notes))
+
+    return show
+
+
+def _as_read(number: int, found: Read) -> RowText:
+    return RowText(number, _name(number, found), _cut(_said(found.row), _FEW_CHARS))
+
+
+def _said(row: Row) -> Iterator[tuple[str, str]]:
+    for turn in row.messages:
+        yield turn.role, f"{turn.content} {turn.more}".strip() if turn.more else turn.content
+    for turn in row.rejected[-1:]:
+        yield "rejected", turn.content
+    if row.liked is not None:
+        yield "label", "good" if row.liked else "bad"
+
+
+def _name(number: int, found: Read) -> str:
+    return f"row {number:,} ({found.path.name}, {found.place})"
+
+
+def _cut(parts: Iterator[tuple[str, str]], room: int) -> Parts:
+    """Return no more than `room` characters, and say how many are left out."""
+    kept: list[tuple[str, str]] = []
+    more = 0
+    for mark, text in parts:
+        if room > 0:
+            kept.append((mark, text[:room]))
+        more += len(text) - len(text[: max(0, room)])
+        room -= len(text)
+    return (*kept, ("…", f"{more:,} more characters")) if more else tuple(kept)
+
+
+if __name__ == "__main__":
+    parent.serve(work)

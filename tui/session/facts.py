@@ -1,0 +1,193 @@
+"""What the steps read from outside: data files, the model, the machine, and the plan from them.
+
+Reading can take seconds, so it happens in workers, and each reading is kept until the answers
+or the files behind it change.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from itertools import islice
+from pathlib import Path
+from threading import Lock as Mutex
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from planner.hub.datasets.reference import is_reference
+from planner.interview.answers import check
+from tui.session.reports import Part, Reports
+from tui.session.request import columns, located, stamp, stamp_of
+
+if TYPE_CHECKING:
+    from lockfiles.lock import Lock
+    from planner.data.files.raw import RawRow
+    from planner.data.reading.formats import Table
+    from planner.machines.facts import MachineFacts
+    from planner.models.facts import ModelFacts
+    from planner.plan.gather import PlanFacts
+    from planner.search.choose import Choice
+
+Read = TypeVar("Read")
+Values = Mapping[str, object]
+
+_FIRST = 3
+"""Rows that a mapping of columns is shown on."""
+_STREAM = ("train.max_length", "train.seed", "train.epochs")
+"""Answers outside their tables that the encoded data depends on."""
+
+
+class Facts:
+    """The outside world of one folder, read when it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.reports = Reports(folder)
+        self._kept: dict[str, tuple[object, object]] = {}
+        self._mutexes: defaultdict[str, Mutex] = defaultdict(Mutex)
+
+    def exists(self, path: str) -> bool:
+        """Return whether a path as typed leads to something."""
+        return is_reference(path) or self._path(path).exists()
+
+    def table(self, values: Values, split: str) -> Table:
+        """Return the rows of one split's file. Raises UsageProblem where it is wrong."""
+        from planner.data.reading.formats import load_table
+
+        name = str(values[f"data.{split}"])
+        path, mapped = self._path(name), columns(values)
+        system = str(values["data.system"])
+        key = (path, stamp(path), tuple((mapped or {}).items()), system)
+        return self._once(
+            f"rows of {split}",
+            key,
+            lambda: load_table(self._rows(name, split), columns=mapped, system=system),
+        )
+
+    def part(self, values: Values, split: str) -> Part:
+        """Return what one split's file is. Raises UsageProblem where it is wrong."""
+        found = self.reports.part(values, split)
+        if found:
+            return found
+        table = self.table(values, split)
+        return Part(len(table.rows), table.format)
+
+    def examples(self, values: Values) -> int | None:
+        """Return how many training rows were counted; None where nobody has yet."""
+        from planner.data.reading.formats import Table
+
+        if found := self.reports.part(values, "train"):
+            return found.rows
+        key, table = self._kept.get("rows of train", (None, None))
+        path = self._path(values["data.train"])
+        if isinstance(table, Table) and isinstance(key, tuple) and key[:2] == (path, stamp(path)):
+            return len(table.rows)
+        return None
+
+    def first_rows(self, values: Values) -> tuple[RawRow, ...]:
+        """Return the first rows of the training file. Raises UsageProblem where it is wrong."""
+        from planner.data.reading.read import read_raw
+
+        name = str(values["data.train"])
+        path = self._path(name)
+        return self._once(
+            "first rows",
+            (path, stamp(path)),
+            lambda: tuple(islice(read_raw(self._rows(name, "train")), _FIRST)),
+        )
+
+    def column_names(self, values: Values) -> tuple[str, ...]:
+        """Return the columns of the first rows, where those were read; it reads nothing."""
+        key, rows = self._kept.get("first rows", (None, ()))
+        path = self._path(values["data.train"])
+        if key != (path, stamp(path)):
+            return ()
+        read = cast("tuple[RawRow, ...]", rows)
+        return tuple(dict.fromkeys(name for raw in read for name in raw.values if name.strip()))
+
+    def model(self, values: Values) -> ModelFacts:
+        """Return the base model's facts. Raises UsageProblem where it is none."""
+        return self._model(values)[0]
+
+    def template(self, values: Values) -> None:
+        """Load the chat template. Raises UsageProblem where there is none that works."""
+        from planner.data.tokens.template import load_template
+
+        own = values["model.template"]
+        load_template(self._model(values)[1], file=self._path(own) if own else None)
+
+    def machine(self, values: Values) -> MachineFacts:
+        """Return the machine to plan for. Raises UsageProblem for broken saved facts."""
+        from planner.machines import facts as machine
+        from planner.machines.probes.probe import probe
+
+        saved = self._path(values["machine.facts"]) if values["machine.facts"] else None
+        key = (saved, saved and stamp(saved))
+        return self._once(
+            "machine", key, lambda: machine.load(saved) if saved else probe(self.folder)
+        )
+
+    def gathered(self, values: Values) -> PlanFacts:
+        """Return everything that a plan is made from. Raises any TunelockError of its parts."""
+        from planner.plan.gather import gather
+
+        answers, machine = check(values, {}), self.machine(values)
+        names = (
+            "data.train", "data.validation", "data.test", "data.general", "model.template",
+        )  # fmt: skip
+        key = (
+            tuple(answers[name] for name in answers if _encodes(name)),
+            tuple(stamp_of(values[name], self.folder) for name in names),
+        )
+        return self._once("plan", key, lambda: gather(answers, self.folder, machine=machine))
+
+    def choice(self, values: Values) -> Choice:
+        """Return the method that the plan takes. Raises DoesNotFit or UsageProblem."""
+        from planner.search.choose import choose
+
+        facts = self.gathered(values)
+        stream = facts.stream
+        return choose(
+            check(values, {}),
+            facts.model,
+            rows=stream.rows,
+            longest=stream.longest,
+            machine=facts.machine,
+            lengths=stream.lengths,
+        )
+
+    def lock(self, values: Values, *, again: bool = False) -> Lock:
+        """Return the lock of the answers; `again` reads all facts anew, as for writing."""
+        from planner.plan.gather import gather
+        from planner.plan.plan import plan
+
+        answers = check(values, {})
+        facts = gather(answers, self.folder) if again else self.gathered(values)
+        return plan(answers, facts)
+
+    def _model(self, values: Values) -> tuple[ModelFacts, Path]:
+        from planner.plan.gather import model_facts
+
+        answers = check(values, {})
+        folder = self._path(values["model.source"])
+        key = (folder, values["model.revision"], stamp(folder / "config.json"))
+        return self._once("model", key, lambda: model_facts(answers, self.folder))
+
+    def _rows(self, name: str, split: str) -> Path:
+        from planner.hub.datasets.local import local
+
+        return local(name, split)[1] if is_reference(name) else self._path(name)
+
+    def _path(self, value: object) -> Path:
+        return located(self.folder, value)
+
+    def _once(self, what: str, key: object, read: Callable[[], Read]) -> Read:
+        with self._mutexes[what]:
+            if what in self._kept and self._kept[what][0] == key:
+                return cast(Read, self._kept[what][1])
+            found = read()
+            self._kept[what] = (key, found)
+            return found
+
+
+def _encodes(key: str) -> bool:
+    return key.partition(".")[0] in ("data", "model", "machine") or key in _STREAM

@@ -1,0 +1,1 @@
+"""What each step of the interview shows, and how it ends."""

@@ -1,0 +1,63 @@
+"""How a visit ends: the two files written, or the answers kept, and the advice where due."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from planner.interview.answers import check, given
+from tui.session import store
+from tui.session.draft import Draft
+from tui.session.facts import Facts
+from tui.session.result import WizardResult
+from tui.session.steps import ALL, verdict
+
+__all__ = ["advice", "advised", "leave", "verdict", "write"]
+
+
+def write(
+    values: Mapping[str, object], facts: Facts, out: str, kind: Literal["written", "start"]
+) -> WizardResult:
+    """Write the intent and the lock that is planned from it, both or neither.
+
+    Raises the TunelockError of whatever is missing, refused or does not fit.
+    """
+    from lockfiles import intent, lock
+
+    intent_path = facts.folder / out
+    lock_path = intent_path.with_suffix(".lock")
+    answers = check(values, {})
+    texts = {
+        intent_path: intent.write(given(answers)),
+        lock_path: lock.write(facts.lock(values, again=True)),
+    }
+    store.put(texts | advice(values, facts))
+    store.forget(facts.folder, out)
+    return WizardResult(kind, intent_path, lock_path)
+
+
+def leave(draft: Draft, facts: Facts, out: str) -> WizardResult:
+    """Keep the answers, where there are any, and write the advice where it is due."""
+    store.keep(draft, facts.folder, out)
+    asked = (question for question in ALL["goal"].questions if question.key != "goal.name")
+    if "goal" in draft.passed or any(draft.values[q.key] != q.default for q in asked):
+        return advised(draft.values, facts, read=False)
+    return WizardResult("left")
+
+
+def advised(values: Mapping[str, object], facts: Facts, *, read: bool = True) -> WizardResult:
+    """Write the advice where it is due; the person goes no further."""
+    store.put(advice(values, facts, read=read))
+    return WizardResult("left")
+
+
+def advice(values: Mapping[str, object], facts: Facts, *, read: bool = True) -> dict[Path, str]:
+    """Return `advice.md` and its text where the verdict is against fine-tuning.
+
+    Without `read` the verdict stands on what was counted before.
+    """
+    from tui.session.panels import goal
+
+    decision, _ = verdict(values, facts, read=read)
+    if decision.tunes:
+        return {}
+    return {facts.folder / "advice.md": goal.advice(decision, str(values["goal.name"]))}

@@ -1,0 +1,56 @@
+"""The chosen method: its memory by component, the reason of each value, the alternatives."""
+
+from typing import TYPE_CHECKING
+
+from lockfiles.harmless import joined
+from tui.session.lines import bar
+from tui.session.panels.machine import METHODS
+from tui.terminal import units
+
+if TYPE_CHECKING:
+    from planner.search.choose import Choice
+
+_BAR_CELLS = 40
+_NAMED = 4
+"""Components that the legend names, the largest first."""
+
+
+def text(choice: "Choice") -> str:
+    """Return the plan, its memory, why each value is what it is, and what was not taken."""
+    packing, checkpointing = choice.profile.packing, choice.checkpointing
+    adapter = f", rank {choice.rank}, alpha {choice.alpha}" if choice.rank else ""
+    lines = [
+        f"{METHODS[choice.kind]}{adapter} · {choice.dtype} · rate {choice.learning_rate:g}",
+        f"{choice.micro_batch} examples at once x {choice.accumulation} for each step · "
+        f"checkpointing {_switch(checkpointing)} · packing {_switch(packing)}",
+        *memory(choice),
+        "",
+        "Why:",
+        *(f"  {key}: {sentence}" for key, sentence in choice.why.items()),
+    ]
+    if choice.rejected:
+        lines += ["", "Not taken (press Enter on Method to take another):"]
+        lines += [
+            f"  {other.what}: {units.memory(other.needed_bytes)}. {other.reason}"
+            for other in choice.rejected
+        ]
+    return joined(lines)
+
+
+def _switch(on: bool) -> str:
+    return "on" if on else "off"
+
+
+def memory(choice: "Choice") -> list[str]:
+    """Return the peak against the budget, a bar of its components and the largest of them."""
+    peak = choice.estimate.peak
+    parts = sorted(peak.components.items(), key=lambda part: -part[1])
+    named, rest = parts[:_NAMED], sum(size for _, size in parts[_NAMED:])
+    legend = [f"{part} {units.memory(size)}" for part, size in named]
+    sizes = [size for _, size in named] + [rest]
+    return [
+        f"Memory {units.memory(peak.peak_bytes)} of {units.memory(choice.budget_bytes)} "
+        f"at its peak ({peak.name})",
+        f"  {bar(sizes, choice.budget_bytes, _BAR_CELLS)}",
+        f"  {' · '.join((*legend, f'the rest {units.memory(rest)}'))}",
+    ]

@@ -1,0 +1,36 @@
+"""What the run will leave behind."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from lockfiles.harmless import joined
+from tui.terminal.units import size
+
+if TYPE_CHECKING:
+    from lockfiles.lock import Lock
+
+_STAGES = {
+    "prepare": "prepare     the rows as tokens",
+    "train": "train       the tuned weights",
+    "evaluate": "evaluate    loss and accuracy, base against tuned",
+    "merge": "merge       a model folder without an adapter",
+    "gguf": "gguf        files for llama.cpp",
+    "push": "push        to the Hub, with its own login",
+    "report": "report      report.html and receipt.json",
+}
+
+
+def text(lock: "Lock", sizes: Mapping[str, int]) -> str:
+    """Return the stages with what each leaves, and the disk that they take.
+
+    `sizes` holds the bytes of a GGUF file at each level.
+    """
+    lines = ["The run's stages:"]
+    for stage in lock.stage:
+        levels = stage.settings.get("levels")
+        names = f": {', '.join(levels)}" if isinstance(levels, Sequence) and levels else ""
+        lines.append(f"  {_STAGES[stage.name]}{names}")
+    levels_sizes = " · ".join(f"{level} {size(count)}" for level, count in sizes.items())
+    lines.append(f"A GGUF file would take: {levels_sizes}")
+    lines.append(f"Disk for all of it: {size(lock.prediction.disk_bytes)}")
+    return joined(lines)

@@ -1,0 +1,75 @@
+"""The whole plan on one page."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from lockfiles.harmless import joined
+from tui.session.lines import bar
+from tui.terminal.units import batch, memory, size
+from tui.text import predicted
+
+if TYPE_CHECKING:
+    from lockfiles.lock import Lock
+
+_BAR_CELLS = 20
+_NOT_KNOWN = "not predicted; the first steps show the speed and the end"
+
+
+def text(
+    lock: "Lock",
+    values: Mapping[str, object],
+    *,
+    answers: Sequence[str],
+    stale: Sequence[str],
+    out: str,
+) -> str:
+    """Return everything that will be locked.
+
+    `answers` holds a line for each that was given, and `stale` the steps to look at again.
+    """
+    lines = [f"STALE, look at again: {', '.join(stale)}"] if stale else []
+    given = ["", f"Your answers, as they stand in {out}:", *(f"  {line}" for line in answers)]
+    return joined((*lines, *_plan(lock, values), *commands(out), *given))
+
+
+def commands(out: str) -> list[str]:
+    """Return the commands that do what this page does."""
+    lock = f"{out.removesuffix('.toml')}.lock"
+    return ["The same without this screen:", f"  tunelock plan {out}", f"  tunelock run {lock}"]
+
+
+def start(lock: "Lock", free_bytes: int) -> str:
+    """Return what starting means, before the yes: time and disk."""
+    return joined(
+        (
+            f"Start {lock.intent.name}: {lock.stream.rows:,} rows x {lock.train.epochs} passes, "
+            f"{lock.stream.tokens * lock.train.epochs:,} tokens in all.",
+            f"Hours: {predicted.time(lock.prediction) or _NOT_KNOWN}.",
+            f"Disk: {size(lock.prediction.disk_bytes)} of {size(free_bytes)} free.",
+            "Nothing starts before you choose yes.",
+        )
+    )
+
+
+def _plan(lock: "Lock", values: Mapping[str, object]) -> list[str]:
+    method, train, peak = lock.method, lock.train, lock.prediction.peak_bytes
+    decision = lock.decision
+    rank = f" rank {method.rank}, alpha {method.alpha}" if method.rank else ""
+    rows = " · ".join(f"{part.split} {part.rows:,}" for part in lock.data)
+    against = f" AGAINST fine-tuning; you said: {decision.overridden}"
+    return [
+        f"Goal     {lock.intent.name} · verdict {decision.verdict}"
+        f"{against if decision.overridden else ''}",
+        f"Data     {values['data.train']} · {lock.data[0].format}",
+        f"Rows     {rows}",
+        f"Model    {values['model.source']} · {lock.model.parameters:,} parameters",
+        f"Machine  {lock.machine.accelerator or lock.machine.kind}"
+        f" · {memory(lock.machine.memory_bytes)} counted on",
+        f"Method   {method.kind}{rank} · batch "
+        f"{batch(train.micro_batch, train.accumulation, lock.stream.packing)}"
+        f" · {train.epochs} passes · rate {train.learning_rate:g}",
+        f"Memory   {bar([peak], lock.machine.memory_bytes, _BAR_CELLS)} {memory(peak)}",
+        *([f"Time     {hours}"] if (hours := predicted.time(lock.prediction)) else []),
+        f"Results  {', '.join(stage.name for stage in lock.stage)}",
+        f"Disk     {size(lock.prediction.disk_bytes)}",
+    ]

@@ -1,0 +1,90 @@
+"""From a `run.toml` on disk to a lock, for every face that plans."""
+
+import os
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+from lockfiles import intent
+from lockfiles import lock as locks
+from lockfiles.errors import UsageProblem
+from lockfiles.files import write_whole
+from lockfiles.lock import Lock
+from planner.interview.answers import check
+from planner.machines.facts import Gpu, MachineFacts
+from planner.plan.gather import gather
+from planner.plan.plan import plan
+from planner.search.rehearsal import ESTIMATOR, Rehearsal, load
+from runner.inputs import locations
+from tui.terminal import output
+
+
+def from_file(
+    path: Path,
+    *,
+    machine: MachineFacts | None = None,
+    kept: Lock | None = None,
+    kept_at: Path | None = None,
+    rehearsal: Path | None = None,
+) -> Lock:
+    """Return the plan of a `run.toml`, with what the file `rehearsal` says was measured.
+
+    `kept`, in the file `kept_at`, is a lock to check: its machine is counted on again instead of
+    probing this one, so that a check does not fail because other memory is free. Raises
+    StaleLock where the answers are no longer those that it was planned from.
+    """
+    if not path.exists():
+        raise UsageProblem(f"`{path}` does not exist.", hint="`tunelock`, whose wizard writes one")
+    raw = intent.read(path)
+    answers = check(raw.values, raw.lines, name=raw.name)
+    if kept is not None:
+        at = kept_at or path.with_suffix(".lock")
+        locations.check_fresh(kept, answers, at=at, intent=path)
+        machine = machine if machine or answers.text("machine.facts") else counted_on(kept)
+    measured = load(rehearsal) if rehearsal else None
+    facts = gather(answers, path.parent, machine=machine, told=output.note)
+    made = plan(answers, replace(facts, rehearsal=measured))
+    if measured and made.prediction.estimator != ESTIMATOR:
+        output.note(_unused(measured))
+    return made
+
+
+def _unused(measured: Rehearsal) -> str:
+    """Return why the peak of a plan is not the measured one."""
+    if not measured.fitted:
+        return "the rehearsed plan ran out of memory, so this one needs less by the estimate"
+    return (
+        "note: the plan is not the one that was rehearsed, so its peak is estimated; "
+        "`tunelock rehearse` measures this one"
+    )
+
+
+def counted_on(lock: Lock) -> MachineFacts:
+    """Return the machine that a lock counts on, as far as a plan depends on it."""
+    counted, threads = lock.machine, max(1, lock.exactness.threads)
+    memory = counted.memory_bytes
+    card = Gpu(counted.accelerator, memory, memory, counted.capability)
+    gpus = (card,) if counted.kind == "cuda" else ()
+    return MachineFacts(counted.kind, gpus, threads, memory, memory, 0, "")
+
+
+def writable(path: Path) -> None:
+    """Raise UsageProblem where a file cannot be written."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise UsageProblem(
+            f"`{folder}` is not a folder.", hint=f"mkdir -p {shlex.quote(str(folder))}"
+        )
+    if not os.access(folder, os.W_OK) or path.is_dir():
+        raise UsageProblem(f"`{path}` cannot be written.", hint="add `--out FILE`")
+
+
+def write(lock: Lock, path: Path) -> None:
+    """Write a lock, whole or not at all. Raises UsageProblem where it cannot be written."""
+    writable(path)
+    try:
+        write_whole(path, locks.write(lock).encode())
+    except OSError as problem:
+        raise UsageProblem(
+            f"`{path}` cannot be written: {problem.strerror}.", hint="add `--out FILE`"
+        ) from None

@@ -1,0 +1,167 @@
+"""The seven steps as plain descriptions: what each asks, when it is in order, and its summary."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from lockfiles.errors import TunelockError
+from planner.interview.decision import ENOUGH_EXAMPLES, Decision, decide
+from planner.interview.questions import QUESTIONS
+from planner.interview.questions.question import Question
+from tui.session.facts import Facts
+from tui.session.lines import shown
+from tui.session.wording import by_title
+
+Values = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What keeps a person from going on, and what to do about it."""
+
+    sentence: str
+    """One or two sentences, for the person."""
+    key: str = ""
+    """The question to answer; empty where it is another step's."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the wizard."""
+
+    key: str
+    """Its name in the questions."""
+    title: str
+    """Its name on the screen."""
+    questions: tuple[Question, ...]
+    """What it asks, in order."""
+    validate: Callable[[Values, Facts], tuple[Problem, ...]]
+    """What stands in the way of going on; it may read files, so it takes its time."""
+
+    def applying(self, values: Values) -> tuple[Question, ...]:
+        """Return the questions that apply beside the other answers."""
+        return tuple(question for question in self.questions if question.applies(values))
+
+    def summarise(self, values: Values) -> tuple[str, ...]:
+        """Return the given answers, a line each."""
+        return tuple(
+            f"{question.key} = {shown(question, values[question.key])}"
+            for question in self.applying(values)
+            if values[question.key] != question.default
+        )
+
+
+def verdict(values: Values, facts: Facts, *, read: bool = True) -> tuple[Decision, bool]:
+    """Return the checklist's verdict, and whether it stands on counted examples.
+
+    With `read` the training file is counted where it can be. Until it was, as many examples as
+    fine-tuning asks for are assumed.
+    """
+    if read and values["data.train"]:
+        _tried(lambda: facts.part(values, "train"), "")
+    counted = facts.examples(values)
+    return decide(values, ENOUGH_EXAMPLES if counted is None else counted), counted is not None
+
+
+def missing(step: Step, values: Values) -> tuple[Problem, ...]:
+    """Return a problem for each question of the step that needs an answer and has none."""
+    return tuple(
+        Problem(f"`{question.title}` needs an answer: press Enter on it.", question.key)
+        for question in step.applying(values)
+        if question.required and values[question.key] == ""
+    )
+
+
+def problems(step: Step, values: Values, facts: Facts) -> tuple[Problem, ...]:
+    """Return everything that stands in the way of going on from the step."""
+    return missing(step, values) or step.validate(values, facts)
+
+
+def _goal(values: Values, facts: Facts) -> tuple[Problem, ...]:
+    decision, _ = verdict(values, facts)
+    if decision.tunes or values["goal.override"]:
+        return ()
+    return (
+        Problem(
+            f"The verdict is `{decision.verdict}`. To fine-tune all the same, say why in this "
+            "line; q leaves, and the advice is in `advice.md`.",
+            "goal.override",
+        ),
+    )
+
+
+def _data(values: Values, facts: Facts) -> tuple[Problem, ...]:
+    found: list[Problem] = []
+    for split in ("train", "validation", "test"):
+        if values[f"data.{split}"]:
+            found += _part(values, facts, split)
+    if found or not _goal(values, facts):
+        return tuple(found)
+    decision, _ = verdict(values, facts)
+    why = " ".join(decision.reasons)
+    return (
+        Problem(f"With these rows the verdict is `{decision.verdict}`: {why} Press 1 and say why."),
+    )
+
+
+def _part(values: Values, facts: Facts, split: str) -> tuple[Problem, ...]:
+    if problem := _tried(lambda: facts.part(values, split), f"data.{split}"):
+        return problem
+    wanted, found = values["data.format"], facts.part(values, split).format
+    if wanted in ("auto", found):
+        return ()
+    return (Problem(f"The rows are `{found}`, not `{wanted}`: choose `auto`.", "data.format"),)
+
+
+def _model(values: Values, facts: Facts) -> tuple[Problem, ...]:
+    return _tried(lambda: facts.model(values), "model.source")
+
+
+def _machine(values: Values, facts: Facts) -> tuple[Problem, ...]:
+    if problem := _tried(lambda: facts.machine(values), "machine.facts"):
+        return problem
+    if values["machine.device"] == "cuda" and not facts.machine(values).gpus:
+        return (
+            Problem("This machine has no NVIDIA GPU: choose `auto` or `cpu`.", "machine.device"),
+        )
+    return ()
+
+
+def _method(values: Values, facts: Facts) -> tuple[Problem, ...]:
+    return _tried(lambda: facts.choice(values), "method.kind")
+
+
+def _results(values: Values, facts: Facts) -> tuple[Problem, ...]:
+    return _goal(values, facts) or _tried(lambda: facts.lock(values), "results.gguf")
+
+
+def _tried(read: Callable[[], object], key: str) -> tuple[Problem, ...]:
+    try:
+        read()
+    except TunelockError as problem:
+        return (Problem(said(problem), key),)
+    return ()
+
+
+def said(problem: TunelockError) -> str:
+    """Return an error's sentence and its hint as one text, in the words of the questions."""
+    text = f"{problem.sentence} Hint: {problem.hint}." if problem.hint else problem.sentence
+    return by_title(text)
+
+
+def _step(key: str, validate: Callable[[Values, Facts], tuple[Problem, ...]]) -> Step:
+    asked = tuple(question for question in QUESTIONS if question.step == key)
+    return Step(key, key.capitalize(), asked, validate)
+
+
+def _all() -> Iterable[Step]:
+    yield _step("goal", _goal)
+    yield _step("data", _data)
+    yield _step("model", _model)
+    yield _step("machine", _machine)
+    yield _step("method", _method)
+    yield _step("results", _results)
+    yield _step("review", _results)
+
+
+ALL: Mapping[str, Step] = {step.key: step for step in _all()}
+"""Every step by its key, in order."""

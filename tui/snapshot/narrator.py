@@ -1,0 +1,216 @@
+"""A run as whole lines for people: for logs, screen readers and dumb terminals."""
+
+import math
+import time
+from collections.abc import Callable, Iterable
+
+from lockfiles.harmless import named, one_line
+from runner.runs.events import Event
+from tui.snapshot import RUN, Snapshot, fold
+from tui.terminal.units import memories, size
+
+_SHOWN_CHARACTERS = 200
+_STAGE_CHARS = 24
+_EVERY_SECONDS = 1.0
+_OWN_UNITS = ("bytes", "seconds")
+"""Units whose amounts are written with a unit of their own: `4.1 MB`, `2 min`."""
+FREQUENT = ("step", "progress")
+"""Kinds that come many times a second."""
+
+
+class Narrator:
+    """Tells events as lines, in order.
+
+    Of the steps and progress between two other events, at most one a second and always the last.
+    """
+
+    def __init__(self, snapshot: Snapshot, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.snapshot = snapshot
+        """The run after the events that were told."""
+        self._clock = clock
+        self._told_at = -math.inf
+        self._held: list[str] = []
+
+    def tell(self, events: Iterable[Event]) -> list[str]:
+        """Return the lines for some events; without any, a step that was held back."""
+        told: list[str] = []
+        for event in events:
+            self.snapshot = fold(self.snapshot, [event])
+            if event.kind in FREQUENT:
+                self._held = lines(event, self.snapshot) or self._held
+                continue
+            told += self.rest() + lines(event, self.snapshot)
+        if self._clock() - self._told_at >= _EVERY_SECONDS:
+            told += self.rest()
+        return told
+
+    def rest(self) -> list[str]:
+        """Return what was held back, at once."""
+        held, self._held = self._held, []
+        if held:
+            self._told_at = self._clock()
+        return held
+
+
+def lines(event: Event, snapshot: Snapshot) -> list[str]:
+    """Return the lines that tell one event; `snapshot` is the run after it."""
+    body = _BODIES.get(event.kind, _nothing)(event, snapshot)
+    stage = named(clean(event.stage, _STAGE_CHARS))
+    first = [f"{stage}  {line}" for line in body[:1]]
+    return first + [f"{' ' * len(stage)}  {line}" for line in body[1:]]
+
+
+def clean(text: object, limit: int = _SHOWN_CHARACTERS) -> str:
+    """Return text on one line in which every character can be seen, cut at `limit` characters."""
+    return one_line(one_line(text, most=limit), most=limit)
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in one unit: `45 s`, `2 min`, `3.1 h`, `2.4 d`."""
+    if not math.isfinite(seconds) or seconds < 0:
+        return "?"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    if seconds < 99.5 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 47.95 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} d"
+
+
+def percent(share: float) -> str:
+    """Return a share from 0 to 1 as `92.5 %`."""
+    return f"{100 * share:.1f} %"
+
+
+def memory(snapshot: Snapshot) -> str:
+    """Return `peak 0.71 of 0.74 GiB`, or what of it is known."""
+    if snapshot.peak_bytes is None:
+        return ""
+    known = [snapshot.peak_bytes]
+    known += [] if snapshot.predicted_bytes is None else [snapshot.predicted_bytes]
+    numbers, unit = memories(*known)
+    return f"peak {' of '.join(numbers)} {unit}"
+
+
+def rate(learning_rate: float) -> str:
+    """Return a learning rate as `1.6e-3`."""
+    mantissa, _, exponent = f"{learning_rate:.1e}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if exponent and learning_rate else "0"
+
+
+def step_words(snapshot: Snapshot) -> str:
+    """Return what is known of the last step: its number, loss, rate, speed, memory, time left."""
+    of = f"/{snapshot.steps}" if snapshot.steps is not None else ""
+    words = [f"step {snapshot.step}{of}"]
+    if snapshot.loss is not None:
+        words.append(f"loss {snapshot.loss:.3f}")
+    if snapshot.learning_rate is not None:
+        words.append(f"lr {rate(snapshot.learning_rate)}")
+    if snapshot.tokens_per_second is not None:
+        words.append(f"{snapshot.tokens_per_second:,.0f} tok/s")
+    words.append(memory(snapshot))
+    if snapshot.eta_seconds is not None:
+        words.append(f"{duration(snapshot.eta_seconds)} left")
+    return "  ".join(word for word in words if word)
+
+
+def progress_words(snapshot: Snapshot) -> str:
+    """Return `downloading 0.71 GB of 3.09 GB`, or nothing where there is no such progress."""
+    progress = snapshot.progress
+    if progress is None:
+        return ""
+    total = "" if progress.total is None else f" of {_amount(progress.total, progress.unit)}"
+    unit = "" if progress.unit in _OWN_UNITS else clean(progress.unit, 20)
+    what = clean(progress.what, 60)
+    return f"{what} {_amount(progress.done, progress.unit)}{total} {unit}".strip()
+
+
+def _amount(value: float, unit: str) -> str:
+    if not math.isfinite(value):
+        return "?"
+    if unit == "bytes":
+        return size(int(value))
+    return duration(value) if unit == "seconds" else f"{value:,.0f}"
+
+
+def _nothing(event: Event, snapshot: Snapshot) -> list[str]:
+    return []
+
+
+def _started(event: Event, snapshot: Snapshot) -> list[str]:
+    if event.stage == RUN:
+        return [f"stages: {', '.join(clean(stage.name) for stage in snapshot.stages)}"]
+    what = event.fields.get("what")
+    return [f"started: {clean(what)}" if what else "started"]
+
+
+def _progress(event: Event, snapshot: Snapshot) -> list[str]:
+    within = event.fields.get("stop_within_seconds")
+    if isinstance(within, int | float):
+        return [f"stopping at its next step, within {duration(within)}"]
+    words = progress_words(snapshot)
+    return [words] if words else []
+
+
+def _done(event: Event, snapshot: Snapshot) -> list[str]:
+    seconds = event.fields.get("seconds")
+    return [f"done in {duration(seconds)}" if isinstance(seconds, int | float) else "done"]
+
+
+def _failed(event: Event, snapshot: Snapshot) -> list[str]:
+    failure = snapshot.failure
+    if failure is None:
+        return []
+    told = [f"{failure.state}: {clean(failure.message) or 'no reason was given'}"]
+    told += [f"  {clean(line)}" for line in failure.details]
+    return told + ([f"hint: {clean(failure.hint)}"] if failure.hint else [])
+
+
+def _step(event: Event, snapshot: Snapshot) -> list[str]:
+    return [step_words(snapshot)] if snapshot.step is not None else []
+
+
+def _evaluation(event: Event, snapshot: Snapshot) -> list[str]:
+    words = [f"{clean(event.fields['model'])} model"] if "model" in event.fields else []
+    for name, form in (("accuracy", percent), ("loss", "{:.3f}".format), ("rows", "{:,}".format)):
+        value = event.fields.get(name)
+        if isinstance(value, int | float):
+            words.append(f"{form(value)} rows" if name == "rows" else f"{name} {form(value)}")
+    return [f"evaluation  {'  '.join(words)}"]
+
+
+def _checkpoint(event: Event, snapshot: Snapshot) -> list[str]:
+    return [f"checkpoint at step {clean(event.fields.get('step', '?'))}"]
+
+
+def _sample(event: Event, snapshot: Snapshot) -> list[str]:
+    if not snapshot.samples:  # one that the supervisor sends itself is nobody's
+        return []
+    sample = snapshot.samples[-1]
+    return [
+        f"sample ({clean(sample.source)}): {clean(sample.prompt)}",
+        f"  answer: {clean(sample.answer)}",
+        f"  wanted: {clean(sample.wanted)}",
+    ]
+
+
+def _warning(event: Event, snapshot: Snapshot) -> list[str]:
+    return [f"warning: {clean(event.fields.get('text', ''))}"]
+
+
+def _artifact(event: Event, snapshot: Snapshot) -> list[str]:
+    if not snapshot.artifacts:
+        return []
+    artifact = snapshot.artifacts[-1]
+    told = f"  {size(artifact.size_bytes)}" if artifact.size_bytes else ""
+    return [f"{clean(artifact.what)}: {clean(artifact.path)}{told}"]
+
+
+_BODIES: dict[str, Callable[[Event, Snapshot], list[str]]] = {
+    "started": _started, "progress": _progress, "done": _done, "failed": _failed, "step": _step,
+    "evaluation": _evaluation, "checkpoint": _checkpoint, "sample": _sample,
+    "warning": _warning, "artifact": _artifact,
+}  # fmt: skip

@@ -1,0 +1,62 @@
+"""A run in a few lines: what `tunelock status` says, and what stays when the dashboard closes."""
+
+from lockfiles.harmless import named
+from tui.snapshot import Snapshot, Stage
+from tui.snapshot.narrator import clean, duration, memory, percent, progress_words, step_words
+from tui.terminal.units import size
+
+SYMBOLS = {"waiting": " ", "running": "▸", "done": "✓", "failed": "✗", "stopped": "‖"}
+
+
+def summary(snapshot: Snapshot, state: str, *, now: float | None = None) -> list[str]:
+    """Return the run's state, its stages, what was measured and what it left.
+
+    `now` (seconds since the epoch) adds how long ago the last event was.
+    """
+    lines = [f"{named(clean(snapshot.name))}  {state}{_heard(snapshot, state, now)}"]
+    lines += [
+        f"  {stage_line(snapshot, stage)}{_detail(snapshot, stage)}" for stage in snapshot.stages
+    ]
+    lines += [f"  {words}" for words in (memory(snapshot), accuracy(snapshot)) if words]
+    for artifact in snapshot.artifacts:
+        told = f"  {size(artifact.size_bytes)}" if artifact.size_bytes else ""
+        lines.append(f"  {clean(artifact.what)}: {clean(artifact.path)}{told}")
+    lines += [f"  warning: {clean(text)}" for text in snapshot.warnings[-3:]]
+    if snapshot.failure is not None and state != "running":
+        failure = snapshot.failure
+        lines.append(f"  {clean(failure.stage)}: {clean(failure.message) or 'no reason was given'}")
+        lines += [f"    {clean(line)}" for line in failure.details]
+        lines += [f"  hint: {clean(failure.hint)}"] if failure.hint else []
+    return lines
+
+
+def stage_line(snapshot: Snapshot, stage: Stage) -> str:
+    """Return a stage's symbol, name and state in words, and its time."""
+    seconds = snapshot.seconds(stage)
+    told = f"  {duration(seconds)}" if seconds is not None else ""
+    return f"{SYMBOLS[stage.state]} {clean(stage.name, 12):<9} {stage.state:<7}{told}".rstrip()
+
+
+def accuracy(snapshot: Snapshot) -> str:
+    """Return `accuracy 41.0 % → 92.5 %`, or what of it is known."""
+    base, tuned = snapshot.accuracy_base, snapshot.accuracy_tuned
+    if base is not None and tuned is not None:
+        return f"accuracy {percent(base)} → {percent(tuned)}"
+    if base is not None:
+        return f"accuracy of the base model {percent(base)}"
+    return f"accuracy of the tuned model {percent(tuned)}" if tuned is not None else ""
+
+
+def _detail(snapshot: Snapshot, stage: Stage) -> str:
+    if stage.name != snapshot.stage or stage.state == "done":
+        return ""
+    words = progress_words(snapshot)
+    if not words and snapshot.step is not None and stage.name == "train":
+        words = step_words(snapshot)
+    return f"  {words}" if words else ""
+
+
+def _heard(snapshot: Snapshot, state: str, now: float | None) -> str:
+    if now is None or snapshot.last_time is None or state in ("done", "failed"):
+        return ""
+    return f"  (last event {duration(max(0.0, now - snapshot.last_time))} ago)"

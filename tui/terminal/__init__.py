@@ -1,0 +1,1 @@
+"""Everything that reaches a terminal goes through here: streams, width, units."""

@@ -1,0 +1,85 @@
+"""What `tunelock data` found, as text for people and as JSON."""
+
+from collections.abc import Iterator
+
+from planner.data.checks.finding import Finding
+from planner.data.checks.report import Report
+from planner.data.mend.offers import Offer, offer
+from tui.terminal.wrap import all_folded
+
+_NAMED = 5
+"""Rows that a line names."""
+
+
+def page(report: Report, name: str) -> list[str]:
+    """Return what the file is, and what is wrong with it, the gravest first."""
+    told = [*_file(report, name), ""]
+    for finding in report.findings:
+        told += _finding(finding)
+    if not report.findings:
+        told.append("No check found anything.")
+    return all_folded(told)
+
+
+def _file(report: Report, name: str) -> Iterator[str]:
+    formats = ", ".join(
+        f"{found}" if len(report.formats) == 1 else f"{found} ({rows:,})"
+        for found, rows in report.formats.items()
+    )
+    mapped = ", ".join(f"{part} is `{column}`" for part, column in report.mapping.items())
+    yield f"file      {name}"
+    yield f"rows      {report.rows:,}"
+    yield f"format    {formats}{f': {mapped}' if mapped else ''}"
+    found = report.lengths
+    if found.rows:
+        yield (
+            f"length    {found.minimum:,} to {found.maximum:,} {report.unit}, median "
+            f"{found.median:,}, 95 of 100 up to {found.percentile_95:,}; {found.total:,} in all"
+        )
+    if report.looked_at:
+        yield f"masks     of {report.looked_at:,} rows looked at"
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    yield f"{finding.severity:<9} {finding.id}: {finding.said}"
+    if finding.rows:
+        more = " …" if finding.rows_found > _NAMED else ""
+        numbers = ", ".join(f"{row:,}" for row in finding.rows[:_NAMED])
+        yield f"          rows {numbers}{more}"
+    if finding.fix:
+        yield f"          fix: {finding.fix}"
+    if mend := offered(finding):
+        yield f"          or in run.toml, [data]: {mend.line} ({mend.said})"
+
+
+def offered(finding: Finding) -> Offer | None:
+    """Return the answer that mends a finding; None for a note that asks nothing."""
+    return offer(finding.id) if finding.fix else None
+
+
+def _mend(finding: Finding) -> dict[str, object] | None:
+    mend = offered(finding)
+    return {"key": mend.key, "value": mend.value} if mend else None
+
+
+def record(report: Report) -> dict[str, object]:
+    """Return the report as JSON has it; rows are counted from 0."""
+    return {
+        "format": report.format,
+        "formats": dict(report.formats),
+        "rows": report.rows,
+        "mapping": dict(report.mapping),
+        "lengths": report.lengths.record() | {"unit": report.unit},
+        "checks": [
+            {
+                "id": finding.id,
+                "severity": finding.severity,
+                "count": finding.rows_found,
+                "rows": list(finding.rows),
+                "said": finding.said,
+                "fix": finding.fix,
+                "mend": _mend(finding),
+            }
+            for finding in report.findings
+        ],
+    }

@@ -1,0 +1,95 @@
+"""What `tunelock fit` found, as a table for people."""
+
+from collections.abc import Sequence
+
+from lockfiles.harmless import named
+from planner.fit.answers import Answer
+from planner.fit.reasons import NAMES
+from planner.fit.search import Search
+from planner.machines.facts import MachineFacts
+from planner.parallelism import layouts
+from tui.terminal.units import memory
+from tui.terminal.wrap import all_folded, folded
+
+_HEAD = ("method", "fits", "peak", "budget", "batch", "checkpointing", "step")
+
+
+def page(search: Search, found: Sequence[Answer]) -> list[str]:
+    """Return model and machine, a line for each method, and the reasons below."""
+    lines = [_model(search), *_machine(search), "", *_table(found)]
+    for answer in found:
+        name = NAMES[answer.plan.profile.method]
+        lines += ["", *folded(f"{name[0].upper()}{name[1:]}, {_setting(answer)}:")]
+        lines += all_folded(f"  {reason}" for reason in answer.reasons)
+    return lines
+
+
+def _model(search: Search) -> str:
+    model = search.model
+    licence = f", licence {model.licence}" if model.licence else ""
+    gated = ", gated on the Hub" if model.gated else ""
+    return f"{named(model.name)}: {_count(model.parameters)} parameters{licence}{gated}"
+
+
+def _count(number: int) -> str:
+    if number < 10**6:
+        return f"{number:,}"
+    unit, name = (10**9, "billion") if number >= 10**9 else (10**6, "million")
+    return f"{number / unit:.2f} {name}"
+
+
+def _machine(search: Search) -> list[str]:
+    machine = search.machine
+    if not machine.gpus:
+        return _without_cards(machine)
+    several = f"{search.ranks} x " if search.ranks > 1 else ""
+    least = min(machine.gpus, key=lambda gpu: gpu.free_bytes)
+    each = " each" if several else ""
+    free = "" if least.free_bytes == least.memory_bytes else f", {memory(least.free_bytes)} free"
+    return [f"{several}{named(least.name)}: {memory(least.memory_bytes)}{each}{free}"]
+
+
+def _without_cards(machine: MachineFacts) -> list[str]:
+    """Return the processor that trains, and why cards that are there do not."""
+    where = f"the processor of {machine.processor}" if machine.metal_bytes else "without a GPU"
+    told = f"this machine, {where}: {memory(machine.ram_bytes)} of main memory"
+    return [told, *(folded(machine.problem) if machine.problem else [])]
+
+
+def _setting(answer: Answer) -> str:
+    profile = answer.plan.profile
+    parts = [f"rank {profile.rank}"] if profile.rank else []
+    parts += [f"rows of {profile.length:,} tokens", f"`{profile.optimizer}`"]
+    parts += [layouts.NAMES[profile.parallel]] if profile.parallel != "single" else []
+    parts += [f"{profile.offload} offloaded"] if profile.offload != "none" else []
+    parts += [_rate(answer.tokens_per_second)] if answer.tokens_per_second else []
+    return ", ".join(parts)
+
+
+def _table(found: Sequence[Answer]) -> list[str]:
+    rows = [_HEAD, *map(_row, found)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _row(answer: Answer) -> tuple[str, ...]:
+    plan, profile = answer.plan, answer.plan.profile
+    seconds = answer.step_seconds if plan.fits else None
+    batch = (profile.micro_batch, plan.accumulation, *([profile.ranks] * (profile.ranks > 1)))
+    return (
+        NAMES[profile.method],
+        "yes" if plan.fits else "no",
+        memory(plan.allocated_bytes),
+        memory(plan.budget_bytes),
+        " x ".join(map(str, batch)),
+        "on" if profile.checkpointing else "off",
+        "-" if seconds is None else f"~{seconds:.{0 if seconds >= 10 else 1}f} s",
+    )
+
+
+def _rate(tokens: float) -> str:
+    """Return tokens a second in two digits, which is as good as they are known."""
+    return f"~{float(f'{tokens:.2g}'):,.0f} tokens/s"

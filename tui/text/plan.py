@@ -1,0 +1,97 @@
+"""A plan in words, and what a new one changes."""
+
+from lockfiles.compare import differences
+from lockfiles.lock import Lock
+from planner.data.checks.wording import several
+from tui.terminal.units import batch, memory, size
+from tui.terminal.wrap import all_folded
+from tui.text import predicted
+
+_DONE = {
+    "drop": "left out",
+    "redact": "redacted",
+    "dedupe": "left out",
+    "truncate": "cut",
+    "split": "split",
+}
+_SHOWN_WHY = ("method.kind", "method.rank", "train.micro_batch")
+
+
+def summary(lock: Lock) -> list[str]:
+    """Return a plan in a few lines: the verdict, the method, the memory, each with its reason."""
+    method, train, peak = lock.method, lock.train, lock.prediction
+    kind = method.kind if method.kind == "full" else f"{method.kind}, rank {method.rank}"
+    rows = batch(train.micro_batch, train.accumulation, lock.stream.packing)
+    lines = [
+        f"verdict   {lock.decision.verdict}",
+        *(f"          {reason}" for reason in lock.decision.reasons),
+        *(f"  against {reason}" for reason in lock.decision.against),
+        *_data(lock),
+        f"method    {kind}",
+        *_reasons(lock, "method.kind", "method.rank"),
+        f"batch     {rows}, {train.epochs} epochs of {lock.stream.rows} rows",
+        *_reasons(
+            lock,
+            "train.micro_batch",
+            *(["train.accumulation"] if train.accumulation > 1 else []),
+            "stream.packing",
+        ),
+        *_template(lock),
+        f"memory    {memory(peak.peak_bytes)} at its peak ({peak.phase}), "
+        f"of {memory(lock.machine.memory_bytes)}",
+        *(f"          {memory(value):>9} {name}" for name, value in _largest(peak.components)),
+        *_time(lock),
+        f"disk      {size(peak.disk_bytes)}",
+        f"stages    {' → '.join(stage.name for stage in lock.stage)}",
+    ]
+    return lines
+
+
+def page(lock: Lock) -> list[str]:
+    """Return a plan's summary in lines that fit the terminal."""
+    return all_folded(summary(lock))
+
+
+def _data(lock: Lock) -> list[str]:
+    """Return the rows of each split, how they were split off, and what is mended in them."""
+    rows = ", ".join(f"{part.rows:,} {part.split}" for part in lock.data)
+    steps = [
+        f"          {_DONE[fix.step]} in {fix.source}: {several(fix.rows, 'row')} ({fix.what})"
+        for fix in lock.fix
+        if fix.rows
+    ]
+    if lock.fix and not steps:
+        steps = ["          Nothing was found to mend."]
+    return [
+        f"rows      {rows}",
+        *_reasons(lock, "data.split_by", "data.fraction", "data.rows"),
+        *steps,
+    ]
+
+
+def _time(lock: Lock) -> list[str]:
+    told = predicted.time(lock.prediction)
+    return [f"time      {told}", *_reasons(lock, "prediction.seconds")] if told else []
+
+
+def _template(lock: Lock) -> list[str]:
+    variant = lock.template.source == "training"
+    return ["template  its training variant", *_reasons(lock, "template.source")] * variant
+
+
+def _reasons(lock: Lock, *keys: str) -> list[str]:
+    return [f"          {lock.why[key]}" for key in keys if key in lock.why]
+
+
+def _largest(components: dict[str, int]) -> list[tuple[str, int]]:
+    return sorted(components.items(), key=lambda item: -item[1])[:4]
+
+
+def changes(before: Lock | None, after: Lock) -> list[str]:
+    """Return what a new plan changes against the lock that stands there."""
+    if before is None:
+        return ["there is no lock yet"]
+    found = differences(before, after)
+    if not found:
+        return ["the lock would not change"]
+    return [f"  ~ {one.field}  {one.locked} → {one.found}  {one.consequence}" for one in found]

@@ -1,0 +1,17 @@
+"""The predicted time and cost of a run, in words."""
+
+from typing import TYPE_CHECKING
+
+from tui.snapshot.narrator import duration
+
+if TYPE_CHECKING:
+    from lockfiles.lock import Prediction
+
+
+def time(found: "Prediction") -> str:
+    """Return how long training takes and what it costs; empty where that is not known."""
+    if not found.seconds:
+        return ""
+    cost = f", about {found.cost:,.2f} at your price per hour" if found.cost else ""
+    step = f"{found.step_seconds:.2g} s" if found.step_seconds < 1 else duration(found.step_seconds)
+    return f"about {duration(found.seconds)} of training{cost}; {step} a step"

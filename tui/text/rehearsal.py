@@ -1,0 +1,102 @@
+"""What `tunelock rehearse` found, as a table for people."""
+
+from collections.abc import Iterator
+
+from planner.search.rehearsal import PHASES, Rehearsal
+from runner.rehearse.report import DIFFERS, Report
+from tui.snapshot.narrator import duration
+from tui.terminal.units import memory
+from tui.terminal.wrap import all_folded, folded
+
+_HEAD = ("", "predicted", "measured", "difference")
+_NAMES = {"lora": "LoRA", "qlora": "QLoRA", "full": "full fine-tuning"}
+
+
+def page(report: Report) -> list[str]:
+    """Return what was run, a line for each figure, and the verdict."""
+    return [
+        *folded(f"{_what(report.found)}, random weights"),
+        "",
+        *_table(report),
+        "",
+        *all_folded(_sentences(report)),
+    ]
+
+
+def _what(found: Rehearsal) -> str:
+    """Return what was run, as a clause."""
+    case = found.case
+    profile = case.profile
+    method = _NAMES[profile.method] + (f" of rank {profile.rank}" if profile.rank else "")
+    rows = f"{profile.micro_batch} rows" if profile.micro_batch > 1 else "1 row"
+    several = f"{case.accumulation} x " if case.accumulation > 1 else ""
+    upto = f"{max(case.lengths)} tokens"
+    return f"{method}, {case.steps} steps of {several}{rows} of up to {upto} on {_device(found)}"
+
+
+def _table(report: Report) -> list[str]:
+    rows = [_HEAD, *_rows(report)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            [row[0].ljust(widths[0])]
+            + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _rows(report: Report) -> Iterator[tuple[str, str, str, str]]:
+    measured = report.found.measured
+    on_card = report.found.machine.kind == "cuda"
+    for name in PHASES if on_card else ():  # resident memory does not fall after its peak
+        if name in measured.peaks:
+            yield _bytes(name, report.phases.get(name, 0), measured.peaks[name])
+    yield _bytes("peak", report.peak_bytes, measured.allocated_bytes)
+    if measured.reserved_bytes:
+        yield _bytes("reserved", 0, measured.reserved_bytes)
+    if measured.process_bytes:
+        yield _bytes("whole process", report.process_bytes, measured.process_bytes)
+    if seconds := measured.warm_step_seconds:
+        expected = duration(report.step_seconds) if report.step_seconds else "-"
+        yield ("step", expected, duration(seconds), _difference(report.step_seconds, seconds))
+
+
+def _bytes(name: str, predicted: int, measured: int) -> tuple[str, str, str, str]:
+    expected = memory(predicted) if predicted else "-"
+    return name, expected, memory(measured), _difference(predicted, measured)
+
+
+def _difference(predicted: float, measured: float) -> str:
+    return f"{measured / predicted - 1:+.1%}" if predicted else "-"
+
+
+def _sentences(report: Report) -> Iterator[str]:
+    found = report.found
+    measured = found.measured
+    if not found.fitted:
+        yield f"It does not fit {_device(found)}: memory ran out in `{measured.out_of_memory}`."
+        return
+    taken = measured.process_bytes or measured.allocated_bytes
+    yield f"It fits {_device(found)}: {memory(taken)} of {memory(found.machine.memory_bytes)}."
+    yield from _elsewhere(report)
+    if abs(report.error) > DIFFERS:
+        yield (
+            f"The measured peak differs from the predicted one by {report.error:+.1%}, more than "
+            f"{DIFFERS:.0%}: `tunelock plan --facts rehearsal.json` plans with the measured one."
+        )
+
+
+def _elsewhere(report: Report) -> Iterator[str]:
+    """Yield a sentence where the lock counts on another card than this one."""
+    planned, found = report.planned_for, report.found
+    if planned.accelerator != found.machine.card:
+        there = found.measured.process_bytes <= planned.memory_bytes
+        yield (
+            f"The lock counts on `{planned.accelerator}` and {memory(planned.memory_bytes)} of it, "
+            f"which {'is enough' if there else 'is not enough'} for as much."
+        )
+
+
+def _device(found: Rehearsal) -> str:
+    return found.where if found.machine.card else "this machine"

@@ -1,0 +1,76 @@
+"""What a finished run has to show, in a few lines."""
+
+import textwrap
+from pathlib import Path
+
+from lockfiles import lock as locks
+from lockfiles import receipt as receipts
+from lockfiles.harmless import escaped
+from runner.runs.folder import place
+from tui.terminal.units import batch, memory, size
+
+_COLUMNS = 100
+_SENTENCES = ("verdict", "method", "batch")
+"""What is folded; a path stays whole, to be copied."""
+
+
+def lines(folder: Path) -> list[str]:
+    """Return verdict, plan, memory, accuracy, files and answers of the run in a folder."""
+    lock, receipt = locks.read(folder / "run.lock"), receipts.read(folder / "receipt.json")
+    method, train, why = lock.method, lock.train, lock.why
+    kind = method.kind if method.kind == "full" else f"{method.kind} of rank {method.rank}"
+    split = batch(train.micro_batch, train.accumulation, lock.stream.packing)
+    told = [
+        ("verdict", f"{lock.decision.verdict}: {' '.join(lock.decision.reasons)}"),
+        ("method", f"{kind}: {why.get('method.kind', '')} {why.get('method.rank', '')}".strip()),
+        ("batch", f"{split}: {why.get('train.micro_batch', '')}".strip()),
+        ("memory", _memory(lock.prediction.peak_bytes, receipt.measured.peak_bytes)),
+    ]
+    base, tuned = receipt.evaluation.base, receipt.evaluation.tuned
+    if base and tuned:
+        scores = f"{base.accuracy:.1%} before, {tuned.accuracy:.1%} after"
+        rows = receipts.measured_on(tuned.rows, receipt.evaluation.learnt_rows)
+        told.append(("accuracy", f"{scores}, on {rows}"))
+    here = near(folder)
+    told += [*_files(here, lock), ("run", str(here))]
+    return [line for name, text in told for line in _wrapped(name, text)]
+
+
+def near(path: Path) -> Path:
+    """Return a path as a person here would type it."""
+    there = Path.cwd()
+    return path.relative_to(there) if path.is_relative_to(there) else path
+
+
+def _wrapped(name: str, text: str) -> list[str]:
+    if name not in _SENTENCES:
+        return [f"{name:<10}{text}"]
+    return textwrap.wrap(
+        escaped(text), _COLUMNS, initial_indent=f"{name:<10}", subsequent_indent=" " * 10,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _memory(predicted_bytes: int, measured_bytes: int | None) -> str:
+    told = f"predicted {memory(predicted_bytes)}, "
+    if not measured_bytes:
+        return told + "not measured"
+    return f"{told}measured {memory(measured_bytes)} ({predicted_bytes / measured_bytes - 1:+.1%})"
+
+
+def _files(folder: Path, lock: locks.Lock) -> list[tuple[str, str]]:
+    if "gguf" not in lock.integrity:
+        return []
+    made = place(lock, folder, "gguf").done(lock.integrity["gguf"])
+    if made is None:
+        return []
+    files = [
+        ("gguf", f"{folder / file['path']}  {size(file['size_bytes'])}")
+        for file in made["gguf"].values()
+    ]
+    return files + [("answer", _answer(one)) for one in made["samples"]]
+
+
+def _answer(one: dict[str, str]) -> str:
+    verdict = "right" if one["answer"] == one["wanted"] else f"wanted {one['wanted']}"
+    return " ".join(f"{one['prompt']} → {one['answer']} ({verdict})".split())

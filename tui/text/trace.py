@@ -1,0 +1,77 @@
+"""What `tunelock fit --trace` adds: the symbolic step's peak beside the closed form's."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lockfiles.errors import UsageProblem
+from planner.catalogue import lookup
+from planner.fit.answers import Answer
+from planner.fit.models import FitModel
+from planner.fit.reasons import NAMES
+from planner.fit.search import Search
+from planner.models import config_json
+from runner.trace import Job, Traced, refusal, trace
+from tui.terminal import output
+from tui.terminal.units import memory
+from tui.terminal.wrap import all_folded
+
+DIFFERS = 0.03
+"""The difference from which on a report says that trace and closed form disagree."""
+
+
+def traced(search: Search, found: Sequence[Answer]) -> list[Traced | None]:
+    """Trace the plans that can be traced, and say meanwhile that it does.
+
+    Raises UsageProblem where none can be traced, and as `trace` does.
+    """
+    plans = [answer.plan for answer in found]
+    refused = [refusal(plan.profile) for plan in plans]
+    if all(refused):
+        raise UsageProblem(refused[0], hint="leave `--trace` out")
+    config, shape = _config(search.model), search.model.architecture
+    jobs = [
+        Job(config, shape, plan.profile, plan.estimate)
+        for plan, why in zip(plans, refused, strict=True)
+        if not why
+    ]
+    output.note(f"tracing one step of {_plans(len(jobs))} …")
+    seen = iter(trace(jobs))
+    return [None if why else next(seen) for why in refused]
+
+
+def lines(found: Sequence[Answer], seen: Sequence[Traced | None]) -> list[str]:
+    """Return a sentence for each plan, to stand below the table."""
+    said = [_sentence(answer, one) for answer, one in zip(found, seen, strict=True)]
+    return ["", "Trace of one step:", *all_folded(f"  {each}" for each in said)]
+
+
+def _sentence(answer: Answer, seen: Traced | None) -> str:
+    name = NAMES[answer.plan.profile.method]
+    name = f"{name[0].upper()}{name[1:]}"
+    if seen is None:
+        return f"{name}: {refusal(answer.plan.profile)}"
+    closed = answer.plan.allocated_bytes
+    error = seen.allocated_bytes / closed - 1
+    said = f"{name}: traced {memory(seen.allocated_bytes)}, closed form {memory(closed)}"
+    if abs(error) <= DIFFERS:
+        return f"{said} ({error:+.1%})."
+    return f"{said}: they differ by {error:+.1%}, more than {DIFFERS:.0%}; count on the greater."
+
+
+def _config(model: FitModel) -> Mapping[str, Any]:
+    """Return the model's `config.json`, or what the catalogue has of it."""
+    if model.source == "file":
+        return config_json.read(Path(model.name))
+    if model.source == "hub":
+        from planner.hub.client import client
+
+        path = Path(client().hf_hub_download(model.name, "config.json"))
+        return config_json.read(path)
+    known = lookup.find_model(model.name)
+    assert known
+    return known.config
+
+
+def _plans(count: int) -> str:
+    return "1 plan" if count == 1 else f"{count} plans"
