@@ -1,7 +1,7 @@
 """What the layers of some families keep otherwise than Llama's do.
 
 Read from `transformers/models/<family>/modeling_<family>.py`, and compared with the tensors that
-autograd saves in those classes (`tests/planner/test_memory_families.py`).
+autograd saves in those classes (`tests/planner/memory/test_families.py`).
 """
 
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ class Habits:
     """Dropouts of width `hidden` in one layer that are on where nobody says otherwise."""
     packs: bool = True
     """Whether it tells rows apart that stand in one, by their positions
-    (`tests/runner/test_packing.py` holds every family to it)."""
+    (`tests/runner/training/test_packing.py` holds every family to it)."""
 
 
 _GEMMA = Habits(scale_bytes=4)

@@ -8,7 +8,7 @@ from planner.search.choose import Choice
 _CERTIFIED = frozenset([("cpu", "lora"), ("cpu", "qlora"), ("cpu", "full")])
 """Device and method that end with the same bits, run twice and killed and resumed.
 
-Shown by `tests/runner/test_sft.py`. A GPU comes in by its model, driver and packages.
+Shown by `tests/runner/training/test_sft.py`. A GPU comes in by its model, driver and packages.
 """
 
 ON_CUDA = {"PYTORCH_ALLOC_CONF": "expandable_segments:True"}

@@ -77,7 +77,7 @@ class Coefficients:
 
 
 FITTED = Coefficients()
-"""Fitted to steps of one NVIDIA H200 and its host (`tests/planner/test_speed_points.py`)."""
+"""Fitted to steps of one NVIDIA H200 and its host (`tests/planner/speed/test_points.py`)."""
 
 
 def basis(card: str) -> str:

@@ -2,7 +2,7 @@
 
 A row is told from its neighbours by its positions, which begin at 0 with each: transformers makes a
 mask of them (`find_packed_sequence_indices` in its `masking_utils.py`) under which no row sees
-another. `tests/runner/test_packing.py` holds every family to that.
+another. `tests/runner/training/test_packing.py` holds every family to that.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -4,7 +4,7 @@
     python -m tests.gpu.points OUT.jsonl --table tests/gpu/times.txt --host
 
 One JSON line a point, written as it is measured; points that stand in OTHER are not run again.
-With `--host`, each point tells how fast its host was. `tests/planner/test_points.py` and
+With `--host`, each point tells how fast its host was. `tests/planner/memory/test_points.py` and
 `test_speed_points.py` hold the closed form and the step time to these lines.
 """
 

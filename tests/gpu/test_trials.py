@@ -21,8 +21,8 @@ import sys
 from planner.fit import machines, models
 from planner.fit.search import Search
 from planner.fit.request import Wish
-from tests.gpu.script import run
-from tests.gpu.trials import Trial, shallow
+from tests.gpu.script import (run)
+from tests.gpu.trials import (Trial, shallow)
 search = Search(models.find("pythia-70m"), machines.sized(8), Wish(method="lora", length=16))
 plan = search.other(search.best("lora").profile, micro_batch=2)
 whole = Trial("one", search.model, plan, {"which": "chosen"})

@@ -13,7 +13,7 @@ import pytest
 from runner.runs.events import read
 from tests.journeys import loopback
 from tests.journeys.demo_folder import command, small, tunelock
-from tests.tui.wizard_drive import Tmux
+from tests.tui.wizard.drive import Tmux
 
 pytest.importorskip("trl")
 if shutil.which("tmux") is None:

@@ -12,7 +12,7 @@ from planner.interview.questions import QUESTIONS
 from planner.interview.questions.question import Question
 from runner.demo import files
 from tests.journeys.demo_folder import command, tunelock
-from tests.tui.wizard_drive import Tmux, drive
+from tests.tui.wizard.drive import Tmux, drive
 
 if shutil.which("tmux") is None:
     pytest.skip("tmux is not installed", allow_module_level=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.demo_folder import small, tunelock
-from tests.tui.test_watch import DONE, write
+from tests.tui.follow.test_follow import DONE, write
 
 CONTENTS = {
     "empty": b"",

@@ -11,7 +11,7 @@ from lockfiles import lock
 from lockfiles.lock import Lock
 from tests.hub_server import HubServer
 from tests.journeys.demo_folder import command, small
-from tests.planner.hub_data.hub_calls import card
+from tests.planner.hub.datasets.hub_calls import card
 
 for package in ("trl", "pyarrow"):
     pytest.importorskip(package)

@@ -23,10 +23,10 @@ from runner.stages import report
 from runner.stages.context import Context
 from tests.lockfiles.samples import LOCK
 from tests.planned import GIB
-from tests.runner.test_report import REPORTS
+from tests.runner.stages.test_report import REPORTS
 from tests.trust.hostile import UNEXPECTED
 from tests.trust.shown import html_text, shown, spoiled, written
-from tests.tui.test_data_html import REPORT
+from tests.tui.text.test_data_html import REPORT
 from tui.session.panels import goal, machine, review
 from tui.terminal import output
 from tui.text import data, data_html, hardware, plan
@@ -263,7 +263,7 @@ def _machine(text: str, folder: Path) -> Shown:
 
 def _wizard(text: str, folder: Path) -> Shown:
     from planner.interview.decision import decide
-    from tests.tui.wizard_samples import answered
+    from tests.tui.wizard.samples import answered
 
     yield "wizard's goal", goal.text(decide(answered().values, 9), counted=False, override=text)
     yield "advice.md", goal.advice(decide(answered().values, 9), text)

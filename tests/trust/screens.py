@@ -12,7 +12,7 @@ from planner.data.checks.finding import Finding
 from runner.runs.events import Event
 from tests.trust.faces import events
 from tests.trust.hostile import acts
-from tests.tui.wizard_samples import answered
+from tests.tui.wizard.samples import answered
 from tui.dashboard.app import Changed, Dashboard
 from tui.dashboard.journal import Journal
 from tui.session.pages.page import Action, Noticed, Page

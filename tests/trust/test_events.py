@@ -13,7 +13,7 @@ import pytest
 
 from lockfiles.errors import RunFailed, TunelockError, UsageProblem
 from runner.runs.events import BLOCK_BYTES, LINE_BYTES, Event, Tail, Writer, read
-from tests.tui.test_snapshot import BEGUN
+from tests.tui.snapshot.test_snapshot import BEGUN
 from tui.commands.status import as_it_stands, facts, state
 from tui.dashboard.numbers import how_far, memory_line
 from tui.follow import follow

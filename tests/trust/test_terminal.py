@@ -19,8 +19,8 @@ from tests.trust.hostile import FORGED, strings
 from tests.trust.screens import dashboard_faults, wizard_faults
 from tests.trust.shown import inside
 from tests.trust.terminal import main, tried
-from tests.tui.wizard_drive import Tmux, wizard_command
-from tests.tui.wizard_samples import ANSWERS, lay_out
+from tests.tui.wizard.drive import Tmux, wizard_command
+from tests.tui.wizard.samples import ANSWERS, lay_out
 
 ROOT = Path(__file__).parents[2]
 EVIL = f"a\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\nerror: {FORGED}\u2028b"

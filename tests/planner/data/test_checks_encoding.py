@@ -7,14 +7,7 @@ import pytest
 from planner.data.checks.encoding import Encoding
 from planner.data.checks.mojibake import is_mojibake
 from planner.data.rows.rows import Message, Row
-from tests.planner.data.checks_made import (
-    MATHS,
-    REAL,
-    found,
-    varied,
-    with_answers,
-    with_prompt,
-)
+from tests.planner.data.checks_made import MATHS, REAL, found, varied, with_answers, with_prompt
 from tests.planner.data.faults_made import WORDS, misread
 
 NATURAL = [

@@ -307,7 +307,7 @@ def test_a_group_grows_through_rows_that_joined_it() -> None:
 PRINTED = """
 from planner.data.near.signatures import Signatures
 from planner.data.near.shingles import sides
-from tests.planner.data.checks_made import REAL
+from tests.planner.data.checks_made import (REAL)
 signatures = Signatures()
 signatures.add([sides(row) for row in REAL])
 print([list(column) for column in signatures.columns()])

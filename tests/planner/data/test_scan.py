@@ -10,7 +10,7 @@ from planner.data.checks.report import Report
 from planner.data.checks.scan import Chat, scan
 from planner.data.reading.formats import Read
 from planner.data.rows.rows import Row
-from tests.planner.chat import ours, template, tokenizer
+from tests.planner.data.chat import ours, template, tokenizer
 from tests.planner.data.checks_made import REAL, SAMPLES, varied
 from tests.planner.data.planted.masks import CHATML
 

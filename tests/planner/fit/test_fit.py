@@ -1,0 +1,374 @@
+"""What fits: the plans of `tunelock fit`, why they are so, and what would fit where they do not."""
+
+import json
+import re
+import statistics
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lockfiles.errors import UsageProblem
+from planner.catalogue.lookup import accelerators, find_accelerator
+from planner.fit import contradictions, machines, models
+from planner.fit.answers import Answer, answers, nothing_fits, record
+from planner.fit.models import FitModel
+from planner.fit.request import Wish
+from planner.fit.search import Search
+from planner.interview.answers import check
+from planner.machines.facts import Gpu, Holder, MachineFacts
+from planner.parallelism.layouts import Parallel
+from planner.search.candidates import CUDA_CONTEXT_BYTES
+from planner.search.choose import choose
+from planner.setup.setup import Kind
+from tests.planner.memory.test_memory import MODELS
+
+BASE = Path(__file__).parents[3] / "runner" / "demo" / "base"
+GIB = 1 << 30
+CPU = MachineFacts("cpu", (), 8, 16 * GIB, 12 * GIB, 1 << 40, "")
+METHODS: tuple[Kind, ...] = ("full", "lora", "qlora")
+
+
+def _model(name: str) -> FitModel:
+    facts = MODELS[name]
+    return FitModel(name, "file", facts.architecture, facts.parameters)
+
+
+def _cards(count: int, size_gib: float, free_gib: float = 0) -> MachineFacts:
+    free = int((free_gib or size_gib) * GIB)
+    gpu = Gpu("NVIDIA Card", int(size_gib * GIB), free, "8.9")
+    return MachineFacts("cuda", (gpu,) * count, 8, 64 * GIB, 60 * GIB, 1 << 40, "570.1")
+
+
+def _search(machine: MachineFacts, model: str = "llama3.1-8b", **wished: object) -> Search:
+    return Search(_model(model), machine, Wish(**wished))  # type: ignore[arg-type]
+
+
+def _only(machine: MachineFacts, model: str = "llama3.1-8b", **wished: object) -> Answer:
+    (found,) = answers(_search(machine, model, **wished))
+    return found
+
+
+@pytest.mark.parametrize("size", [8, 12, 16, 24, 40, 48, 80])
+@pytest.mark.parametrize("model", MODELS)
+def test_what_is_chosen_fits_and_the_next_larger_micro_batch_does_not(
+    model: str, size: int
+) -> None:
+    search = _search(_cards(1, size), model)
+    found = answers(search)
+    assert [answer.plan.profile.method for answer in found] == list(METHODS)
+    for plan in (answer.plan for answer in found):
+        assert plan.fits == (plan.allocated_bytes <= plan.budget_bytes)
+        assert plan.fits == (plan.total_bytes <= size * GIB)
+        assert plan.profile.micro_batch * plan.accumulation == 16
+        larger = [n for n in search.micro_batches if n > plan.profile.micro_batch]
+        if plan.fits and larger:
+            assert not search.other(plan.profile, micro_batch=larger[-1]).fits
+        if not plan.fits:
+            assert not search.other(plan.profile, micro_batch=1, checkpointing=True).fits
+
+
+@pytest.mark.parametrize("size", [8, 16, 24, 80])
+def test_the_plan_of_a_lock_and_of_fit_are_one(size: int) -> None:
+    machine, given = _cards(1, size), {"goal.name": "x", "data.train": "x", "model.source": "x"}
+    chosen = choose(
+        check(given, {}), MODELS["llama3.1-8b"], rows=1000, longest=2048, machine=machine
+    )
+    plan = _only(machine, method=chosen.kind).plan
+    assert (plan.profile.micro_batch, plan.profile.checkpointing, plan.profile.rank) == (
+        chosen.micro_batch, chosen.checkpointing, chosen.rank
+    )  # fmt: skip
+    assert plan.allocated_bytes == chosen.estimate.peak.peak_bytes
+    assert plan.budget_bytes == chosen.budget_bytes
+
+
+def test_what_is_set_stays() -> None:
+    wished: dict[str, object] = {
+        "objective": "dpo", "method": "lora", "rank": 24, "length": 700, "micro_batch": 3,
+        "checkpointing": True, "optimizer": "adamw_8bit", "dropout": 0.0, "accumulation": 5,
+        "parallel": "zero3", "offload": "all",
+    }  # fmt: skip
+    found = _only(_cards(2, 48), **wished)
+    made = {**vars(found.plan.profile), "accumulation": found.plan.accumulation}
+    assert {key: made[key] for key in wished} == wished
+    assert found.plan.zero_stage == 3
+
+
+def test_an_adapters_values_are_none_of_full_fine_tuning() -> None:
+    plan = _only(_cards(1, 80), method="full", rank=64, dropout=0.1).plan
+    assert (plan.profile.rank, plan.profile.dropout, plan.profile.targets) == (0, 0.0, ())
+
+
+def test_rows_are_no_longer_than_the_context_unless_it_is_set() -> None:
+    assert models.find(str(BASE)).architecture.context < 2048
+    search = Search(models.find(str(BASE)), _cards(1, 24), Wish())
+    assert search.length == search.model.architecture.context
+    longer = replace(search, wish=Wish(method="lora", length=4096))
+    assert any("longer than the" in reason for reason in answers(longer)[0].reasons)
+
+
+def test_every_reason_is_a_sentence() -> None:
+    for machine in (_cards(1, 6), _cards(1, 24), _cards(4, 40), CPU):
+        for answer in answers(_search(machine)):
+            assert answer.reasons
+            assert all(re.fullmatch(r"[A-Z].*\.", reason) for reason in answer.reasons)
+
+
+@pytest.mark.parametrize("count", [2, 4, 8])
+@pytest.mark.parametrize("size", [24, 40, 80])
+def test_several_cards_share_no_more_than_they_must(count: int, size: int) -> None:
+    roomy = replace(_cards(count, size), ram_bytes=1024 * GIB)
+    search = _search(roomy, method="full")
+    plan = answers(search)[0].plan
+    assert plan.fits
+    at = search.layouts.index((plan.profile.parallel, plan.profile.offload))
+    for layout in search.layouts[:at]:
+        assert not search.plan("full", 1, True, *layout).fits
+
+
+def test_eight_cards_train_whole_what_one_cannot() -> None:
+    alone, together = _cards(1, 24), _cards(8, 24)
+    assert not _only(alone, method="full", offload="none").plan.fits
+    plan = _only(together, method="full", offload="none").plan
+    assert plan.fits and plan.zero_stage > 0
+    assert plan.profile.ranks == 8
+    assert plan.profile.micro_batch * plan.accumulation == 2
+
+
+def test_what_is_offloaded_must_fit_in_main_memory() -> None:
+    wished: dict[str, object] = {"method": "full", "offload": "optimizer"}
+    roomy = replace(_cards(2, 80), ram_bytes=256 * GIB)
+    plan = _only(roomy, **wished).plan
+    assert plan.fits
+    assert plan.estimate.host_bytes > 64 * GIB / 2
+    found = _only(_cards(2, 80), **wished)
+    assert not found.plan.fits
+    assert "of main memory" in found.reasons[0]
+    short = _search(_cards(2, 80), **wished)
+    assert "would offload" in nothing_fits(short, [found]).message
+
+
+STAGES: list[tuple[Parallel, int]] = [
+    ("ddp", 0), ("zero1", 1), ("zero2", 2), ("zero3", 3), ("fsdp2", 3)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("parallel", "stage"), STAGES)
+def test_the_stage_of_each_way_to_share(parallel: Parallel, stage: int) -> None:
+    assert _only(_cards(4, 80), method="lora", parallel=parallel).plan.zero_stage == stage
+
+
+def test_one_card_alone_shares_with_nobody() -> None:
+    alone, ddp = (_only(_cards(1, 80), method="lora", parallel=one).plan for one in (None, "ddp"))
+    assert alone.profile == ddp.profile
+    assert alone.profile.parallel == "single"
+
+
+def test_four_bit_weights_go_to_main_memory_only_where_it_is_set() -> None:
+    search = _search(replace(_cards(2, 3), ram_bytes=1024 * GIB), method="qlora")
+    assert ("zero3", "all") in search.layouts
+    assert ("zero3", "all") not in search.layouts_of("qlora")
+    assert ("zero3", "all") in search.layouts_of("lora")
+    wished = replace(search, wish=replace(search.wish, offload="all"))
+    assert wished.layouts_of("qlora") == (("zero3", "all"),)
+
+
+def test_a_busy_card_counts_with_what_is_free() -> None:
+    idle, busy = _cards(1, 80), _cards(1, 80, free_gib=20)
+    assert _only(busy, method="qlora").plan.budget_bytes < 20 * GIB - CUDA_CONTEXT_BYTES
+    told = [_only(machine, method="qlora").reasons for machine in (idle, busy)]
+    assert not any("taken" in reason for reason in told[0])
+    assert (
+        "Of `NVIDIA Card`, 60.0 GiB of 80.0 GiB are taken by programs that the driver does not "
+        "name, and are not counted."
+    ) in told[1]
+
+
+def test_nothing_fits_names_who_holds_the_card() -> None:
+    gpu = Gpu("NVIDIA Card", 80 * GIB, 2 * GIB, "9.0", (Holder(4711, "python", 78 * GIB),))
+    search = _search(replace(_cards(1, 80), gpus=(gpu,)))
+    problem = nothing_fits(search, answers(search))
+    assert problem.message.endswith(
+        "of `NVIDIA Card` may be used: 78.0 GiB of 80.0 GiB are taken by process 4711 (python)."
+    )
+
+
+def test_a_chip_that_trains_on_its_processor_is_named() -> None:
+    mac = replace(CPU, processor="Apple M3 Max", metal_bytes=12 * GIB)
+    assert record(_search(mac), ())["machine"]["name"] == "Apple M3 Max"  # type: ignore[index]
+
+
+def test_a_card_of_amd_computes_bfloat16_and_is_called_not_measured() -> None:
+    gpu = Gpu("MI300X", 192 * GIB, 192 * GIB, "gfx942")
+    found = _only(replace(_cards(1, 80), gpus=(gpu,)), method="lora")
+    assert found.plan.profile.dtype == "bfloat16"
+    assert any("on cards of AMD it was not measured" in reason for reason in found.reasons)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("method", METHODS)
+def test_a_length_that_is_named_fits_and_a_longer_one_does_not(model: str, method: Kind) -> None:
+    wished: dict[str, object] = {"method": method, "micro_batch": 1, "checkpointing": True}
+    need = _only(_cards(1, 80), model, **wished, length=4096).plan.total_bytes
+    tight = _cards(1, need / GIB + 0.5)
+    told = " ".join(_only(tight, model, **wished, length=32768).reasons)
+    named = re.search(r"--length (\d+)", told)
+    assert named, told
+    assert int(named[1]) >= 4096
+    assert _only(tight, model, **wished, length=int(named[1])).plan.fits
+    assert not _only(tight, model, **wished, length=int(named[1]) + 256).plan.fits
+
+
+def test_a_card_that_is_named_is_the_smallest_that_fits() -> None:
+    search = _search(_cards(1, 24), method="full")
+    told = " ".join(answers(search)[0].reasons)
+    named = re.search(r"--gpu ([^:`]+)`", told)
+    assert named
+    card = find_accelerator(named[1])
+    assert _only(machines.cards(card, 1), method="full").plan.fits
+    smaller = [c for c in accelerators() if c.memory_bytes < card.memory_bytes]
+    for other in (c for c in smaller if c.vendor == "NVIDIA"):
+        assert not _only(machines.cards(other, 1), method="full", offload="none").plan.fits
+
+
+def test_nothing_fits_is_one_sentence_and_what_would() -> None:
+    search = _search(_cards(1, 4))
+    found = answers(search)
+    assert not any(answer.plan.fits for answer in found)
+    problem = nothing_fits(search, found)
+    assert problem.exit_code == 4
+    assert re.fullmatch(
+        r"No plan fits: the smallest \(QLoRA, micro-batch 1, checkpointing\) needs \d\.\d GiB, and "
+        r"\d\.\d GiB of `NVIDIA Card` may be used\.",
+        problem.message,
+    )
+    assert "`--gpu " in problem.hint
+
+
+def test_a_milder_way_goes_before_a_larger_card() -> None:
+    found = _only(_cards(1, 24), method="lora", micro_batch=8, checkpointing=False)
+    assert found.reasons[1].startswith("It would fit with `--")
+    assert "checkpointing" in found.reasons[1]
+
+
+def test_a_cpu_has_its_own_limits() -> None:
+    plans = {a.plan.profile.method: a.plan for a in answers(_search(CPU, "qwen2.5-0.5b"))}
+    lora = plans["lora"]
+    assert (lora.profile.device, lora.profile.dtype) == ("cpu", "float32")
+    assert lora.profile.optimizer == "adamw_torch"
+    assert lora.total_bytes == lora.allocated_bytes
+    assert lora.profile.micro_batch == 1, "2048 tokens at once are as many as help"
+
+
+@pytest.mark.parametrize(
+    ("machine", "wished", "named"),
+    [
+        (CPU, {"parallel": "zero2"}, "--parallel"),
+        (CPU, {"offload": "all"}, "--offload"),
+        (CPU, {"optimizer": "adamw_8bit"}, "adamw_8bit"),
+        (_cards(2, 24), {"parallel": "ddp", "offload": "optimizer"}, "--offload optimizer"),
+        (_cards(2, 24), {"parallel": "zero2", "offload": "all"}, "--offload all"),
+        (_cards(1, 24), {"objective": "dpo", "packing": True}, "--packing"),
+    ],
+)
+def test_a_contradiction_is_a_sentence(
+    machine: MachineFacts, wished: dict[str, object], named: str
+) -> None:
+    with pytest.raises(UsageProblem) as caught:
+        answers(_search(machine, **wished))
+    assert named in caught.value.message
+    assert caught.value.hint
+
+
+def test_four_bits_need_wider_layers_on_a_cpu() -> None:
+    narrow = models.find(str(BASE))
+    thin = replace(narrow, architecture=replace(narrow.architecture, kv_heads=1, head_dim=16))
+    search = Search(thin, CPU, Wish())
+    assert [answer.plan.profile.method for answer in answers(search)] == ["full", "lora"]
+    with pytest.raises(UsageProblem, match="needs layers of 64 or wider"):
+        answers(replace(search, wish=Wish(method="qlora")))
+
+
+@pytest.mark.slow
+def test_ten_thousand_plans_a_second() -> None:
+    search = _search(_cards(1, 24))
+    profile = search.plan("lora", 4, True, "single", "none").profile
+
+    def seconds(count: int) -> float:
+        begun = time.perf_counter()
+        for length in range(count):
+            search.other(profile, length=length + 1)
+        return time.perf_counter() - begun
+
+    assert statistics.median(seconds(500) for _ in range(11)) <= 500 / 10_000
+
+
+def test_a_model_is_found_by_folder_file_and_name(tmp_path: Path) -> None:
+    folder, file = models.find(str(BASE)), models.find(str(BASE / "config.json"))
+    assert folder == file
+    assert folder.source == "file"
+    known = models.find("qwen3-8b")
+    assert (known.name, known.source) == ("Qwen/Qwen3-8B", "catalogue")
+    assert models.find("hf:Qwen/Qwen3-8B") == known
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("qwen3-8bb", "the nearest of the catalogue is `Qwen/Qwen3-8B`"),
+        ("./nowhere", "`./nowhere` does not exist"),
+        ("a/b/c", "`a/b/c` does not exist"),
+        ("none.json", "`none.json` does not exist"),
+        ("zzzzzzzzzz", "is no folder and no known model."),
+        (str(BASE / "model.safetensors"), "is no `config.json`"),
+        ("x" * 5000, "is no folder and no known model."),
+    ],
+)
+def test_an_unknown_model_is_a_sentence(name: str, told: str) -> None:
+    with pytest.raises(UsageProblem) as caught:
+        models.find(name)
+    assert told in caught.value.message
+    assert caught.value.hint
+
+
+def test_a_config_without_a_field_names_it(tmp_path: Path) -> None:
+    config = json.loads((BASE / "config.json").read_text("utf-8"))
+    del config["hidden_size"]
+    (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
+    with pytest.raises(UsageProblem, match="has no field `hidden_size`"):
+        models.find(str(tmp_path))
+
+
+def test_cards_by_name_and_by_size() -> None:
+    several = machines.named("RTX 4090:4")
+    assert len(several.gpus) == 4 and several.kind == "cuda"
+    assert "4090" in several.gpus[0].name
+    assert machines.sized(24).counted_memory_bytes == 24 * GIB
+    assert machines.chosen(None, 12).counted_memory_bytes == 12 * GIB
+    assert machines.chosen("H200", None).gpus[0].name == find_accelerator("H200").name
+    assert machines.chosen(None, None).cpu_cores >= 1
+
+
+def test_an_apple_chip_has_what_metal_recommends_of_its_memory() -> None:
+    chip = find_accelerator("M3 Max")
+    (gpu,) = machines.named("M3 Max").gpus
+    assert gpu.memory_bytes == gpu.free_bytes == chip.memory_bytes * 3 // 4
+    with pytest.raises(UsageProblem, match="of which there is one"):
+        machines.named("M3 Max:2")
+
+
+@pytest.mark.parametrize("name", ["RTX 4909", "RTX 4090:0", "RTX 4090:x", "RTX 4090:"])
+def test_a_card_that_is_none_is_a_sentence(name: str) -> None:
+    with pytest.raises(UsageProblem) as caught:
+        machines.named(name)
+    assert caught.value.hint
+    if ":" not in name:
+        assert "RTX 4090" in caught.value.message + caught.value.hint
+
+
+def test_a_family_whose_layers_stay_unquantised_has_no_qlora() -> None:
+    falcon = Search(models.find("tiiuae/falcon-7b"), machines.named("H100 SXM"), Wish())
+    assert falcon.methods == ("full", "lora")
+    with pytest.raises(UsageProblem, match="leaves the layers of `falcon` unquantised"):
+        contradictions.check(replace(falcon, wish=Wish(method="qlora")))

@@ -1,0 +1,159 @@
+"""Model facts from a Hub: the real client, against a local server."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from planner.models.facts import from_folder
+from tests.hub_server import HubServer
+
+BASE = Path(__file__).parents[3] / "runner" / "demo" / "base"
+
+PLAN = """
+import json, sys
+from dataclasses import asdict
+from pathlib import Path
+from lockfiles.errors import UsageProblem
+from planner.hub.models import from_hub
+
+found = []
+for repo, revision, folder in json.loads(sys.argv[1]):
+    try:
+        found.append(asdict(from_hub(repo, revision, folder=Path(folder))))
+    except UsageProblem as problem:
+        found.append({"message": problem.message, "hint": problem.hint})
+heavy = sorted({"torch", "transformers", "datasets"} & set(sys.modules))
+print(json.dumps([heavy, *found]))
+"""
+
+
+@pytest.fixture
+def hub() -> Iterator[HubServer]:
+    with HubServer() as hub:
+        yield hub
+
+
+def plan(hub: HubServer, tmp_path: Path, *asked: tuple[str, str], **switches: Any) -> list[Any]:
+    folder = str(tmp_path / "folder")
+    cases = [(*case, folder) for case in asked]
+    heavy, *found = hub.run(PLAN, *cases, home=tmp_path / "home", **switches)
+    assert heavy == []
+    return list(found)
+
+
+def sharded() -> dict[str, bytes]:
+    """Return the shipped base as a repository of two shards and what else lies in one."""
+    whole = {path.name: path.read_bytes() for path in BASE.iterdir() if path.is_file()}
+    weights = whole.pop("model.safetensors")
+    names = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
+    index = {"weight_map": {"a": names[0], "b": names[1]}}
+    extra = {"consolidated.safetensors": weights, "original/params.json": b"{}", ".x.json": b"{}"}
+    return {
+        **whole,
+        **dict.fromkeys(names, weights),
+        "model.safetensors.index.json": json.dumps(index).encode(),
+        **extra,
+    }
+
+
+def test_facts_equal_those_of_the_folder(hub: HubServer, tmp_path: Path) -> None:
+    first = hub.add("ana/base", BASE, licence="apache-2.0")
+    hub.add("ana/base", {"README.md": b"all else is gone"})
+    hub.repositories["ana/base"].branches["v1"] = first
+    (facts,) = plan(hub, tmp_path, ("ana/base", "v1"))
+    local = from_folder(BASE)
+    assert facts["commit"] == first
+    assert (facts["revision"], facts["licence"], facts["gated"]) == ("v1", "apache-2.0", False)
+    assert [tuple(file.values()) for file in facts["files"]] == [
+        (file.name, file.size_bytes, file.sha256) for file in local.files
+    ]
+    assert (facts["parameters"], facts["dtype"]) == (local.parameters, local.dtype)
+    assert facts["architecture"]["hidden"] == local.architecture.hidden
+
+
+def test_weights_are_never_downloaded(hub: HubServer, tmp_path: Path) -> None:
+    hub.add("ana/base", BASE)
+    plan(hub, tmp_path, ("ana/base", "main"))
+    assert (BASE / "model.safetensors").stat().st_size > 1_000_000
+    assert 0 < hub.sent_bytes["model.safetensors"] <= 100_001
+    fetched = {path.name for path in (tmp_path / "folder").iterdir()}
+    assert {"config.json", "tokenizer.json"} <= fetched
+    assert not {name for name in fetched if name.endswith(".safetensors")}
+
+
+def test_a_newer_commit_leaves_nothing_of_the_older(hub: HubServer, tmp_path: Path) -> None:
+    base = {path.name: path.read_bytes() for path in BASE.iterdir() if path.is_file()}
+    hub.add("ana/base", base | {"chat_template.jinja": b"older"})
+    plan(hub, tmp_path, ("ana/base", "main"))
+    newer = hub.add("ana/base", {n: data for n, data in base.items() if not n.endswith(".jinja")})
+    (facts,) = plan(hub, tmp_path, ("ana/base", "main"))
+    assert facts["commit"] == newer
+    assert "chat_template.jinja" not in {file["name"] for file in facts["files"]}
+    assert not (tmp_path / "folder" / "chat_template.jinja").exists()
+
+
+def test_the_client_says_nothing_about_the_machine(hub: HubServer, tmp_path: Path) -> None:
+    hub.add("ana/base", BASE)
+    plan(hub, tmp_path, ("ana/base", "main"))
+    agents = {request.headers["user-agent"] for request in hub.requests}
+    assert all("tunelock/" in agent for agent in agents)
+    assert not any("torch/" in agent or "agent/" in agent for agent in agents)
+    asked = ("/api/models/ana/base/revision/main", "/ana/base/resolve/")
+    assert all(request.path.startswith(asked) for request in hub.requests)
+
+
+def test_shards_are_those_of_the_index(hub: HubServer, tmp_path: Path) -> None:
+    hub.add("ana/sharded", sharded())
+    (facts,) = plan(hub, tmp_path, ("ana/sharded", "main"))
+    names = {file["name"] for file in facts["files"]}
+    assert {name for name in names if name.endswith(".safetensors")} == {
+        "model-00001-of-00002.safetensors",
+        "model-00002-of-00002.safetensors",
+    }
+    assert not names & {".x.json", "original/params.json", "README.md"}
+    assert facts["parameters"] == 2 * from_folder(BASE).parameters
+
+
+def test_what_can_be_wrong_is_one_sentence_with_a_hint(hub: HubServer, tmp_path: Path) -> None:
+    base = {path.name: path.read_bytes() for path in BASE.iterdir() if path.is_file()}
+    hub.add("ana/base", base)
+    hub.add("ana/gated", base, gated=True)
+    hub.add("ana/pickled", {"config.json": b"{}", "pytorch_model.bin": b"x"})
+    hub.add("ana/torn", base | {"model.safetensors": b"\xff" * 64})
+    outside = {"weight_map": {"a": "../../escape.safetensors"}}
+    index = {"model.safetensors.index.json": json.dumps(outside).encode()}
+    hub.add("ana/outside", index | {"config.json": b"{}"})
+    hub.add("ana/bare", {"model.safetensors": base["model.safetensors"]})
+    hub.add("ana/broken", base)
+    hub.fail("/api/models/ana/broken", 500)
+    wanted = {
+        ("ana/nowhere", "main"): "no repository `ana/nowhere`",
+        ("ana/base", "v9"): "has no revision `v9`",
+        ("ana/gated", "main"): "`ana/gated` is gated",
+        ("ana/pickled", "main"): "holds no `.safetensors`",
+        ("ana/torn", "main"): "broken safetensors header",
+        ("ana/bare", "main"): "holds no `config.json`",
+        ("ana/outside", "main"): "which is not there",
+        ("ana/broken", "main"): "answered with status 500",
+        ("a/b/c", "main"): "is no name of a repository",
+    }
+    found = plan(hub, tmp_path, *wanted)
+    for problem, message in zip(found, wanted.values(), strict=True):
+        assert message in problem["message"]
+        assert "\n" not in problem["message"]
+    assert "hf auth login" in found[2]["hint"]
+    assert f"{hub.url}/ana/gated" in found[2]["hint"]
+    assert all(problem["hint"] for problem in found)
+
+
+def test_no_network_and_offline(tmp_path: Path) -> None:
+    with HubServer() as hub:
+        (offline,) = plan(hub, tmp_path, ("ana/base", "main"), HF_HUB_OFFLINE="1")
+    (unreachable,) = plan(hub, tmp_path, ("ana/base", "main"))
+    assert "`HF_HUB_OFFLINE` is set" in offline["message"]
+    assert "HF_HUB_OFFLINE=0" in offline["hint"]
+    assert "cannot be reached" in unreachable["message"]
+    assert hub.requests == []

@@ -1,0 +1,100 @@
+"""This machine's facts, read, saved and refused."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lockfiles.errors import UsageProblem
+from planner.machines.facts import HALF_GIB, Gpu, load
+from planner.machines.probes.probe import probe
+from tests.planner.machines import recorded
+
+_OLD = Path(__file__).with_name("h100.json")
+
+
+@pytest.mark.parametrize("name", ["", "h100-busy", "m3-max"])
+def test_probed_facts_are_saved_and_loaded(tmp_path: Path, name: str) -> None:
+    facts = recorded.facts(tmp_path, name) if name else probe(tmp_path)
+    facts.save(tmp_path / "m.json")
+    assert load(tmp_path / "m.json") == facts
+    assert facts.counted_memory_bytes % HALF_GIB == 0 < facts.ram_bytes
+
+
+def test_facts_from_before_a_field_was_added_are_loaded() -> None:
+    assert "holders" not in _OLD.read_text()
+    facts = load(_OLD)
+    assert (facts.gpus[0].holders, facts.processor, facts.problem) == ((), "", "")
+
+
+def test_counted_memory_does_not_change_with_what_is_free(tmp_path: Path) -> None:
+    facts = replace(probe(tmp_path), gpus=(), ram_bytes=5 * HALF_GIB + 1, ram_free_bytes=HALF_GIB)
+    assert facts.counted_memory_bytes == 5 * HALF_GIB
+    gpu = Gpu("card", 8 * HALF_GIB, 3 * HALF_GIB + 1, "9.0")
+    assert replace(facts, gpus=(gpu,)).counted_memory_bytes == 3 * HALF_GIB
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (('"cpu_cores"', '"cpu_coers"'), "exactly the keys `kind`, `gpus`, `cpu_cores`"),
+        (('"processor"', '"procesor"'), "and may have `processor`, `metal_bytes`, `problem`"),
+        ((': "cuda"', ': "tpu"'), "`kind` in `"),
+        (('"pid": 4711', '"pid": true'), "`pid` in `"),
+        (('"pid": 4711', '"dip": 4711'), "exactly the keys `pid`, `name`, `memory_bytes`."),
+        (("{", ""), "is not valid JSON"),
+        (('"cpu_cores": ', '"cpu_cores": -'), "`cpu_cores` in `"),
+        (('"ram_bytes": ', f'"ram_bytes": {"9" * 400}'), "`ram_bytes` in `"),
+        (('"ram_bytes": ', '"ram_bytes": 1e'), "`ram_bytes` in `"),
+        (('"name": "', '"name": "\\u001b[2J'), "characters that can be seen"),
+        (('"name": "', '"name": "\\u202e'), "characters that can be seen"),
+        (('"name": "', f'"name": "{"x" * 201}'), "must be at most 200 characters"),
+        (('"compute_capability": "', '"compute_capability": "x'), "must be such as `9.0`"),
+        (('"kind": "cuda"', '"kind": "cpu"'), "does not fit its `gpus`"),
+    ],
+)
+def test_broken_facts_are_refused(tmp_path: Path, change: tuple[str, str], told: str) -> None:
+    path = tmp_path / "m.json"
+    recorded.facts(tmp_path, "h100-busy").save(path)
+    assert change[0] in path.read_text()
+    path.write_text(path.read_text().replace(*change, 1))
+    with pytest.raises(UsageProblem) as caught:
+        load(path)
+    assert told in caught.value.message
+    assert caught.value.hint
+
+
+def test_the_facts_that_are_saved_name_every_holder(tmp_path: Path) -> None:
+    recorded.facts(tmp_path, "h100-busy").save(tmp_path / "m.json")
+    saved = json.loads((tmp_path / "m.json").read_text())
+    assert [holder["name"] for holder in saved["gpus"][0]["holders"]] == ["python", "ollama"]
+
+
+@pytest.mark.parametrize(
+    ("capability", "vendor", "bfloat16"),
+    [
+        ("7.5", "NVIDIA", False),
+        ("8.0", "NVIDIA", True),
+        ("12.1", "NVIDIA", True),
+        ("gfx90a", "AMD", True),
+        ("", "Apple", True),
+        ("odd", "NVIDIA", False),
+    ],
+)
+def test_a_capability_tells_maker_and_bfloat16(
+    capability: str, vendor: str, bfloat16: bool
+) -> None:
+    gpu = Gpu("card", 1, 1, capability)
+    assert (gpu.vendor, gpu.computes_bfloat16) == (vendor, bfloat16)
+
+
+def test_probes_and_nvml_are_imported_only_when_a_machine_is_read() -> None:
+    code = (
+        "import sys, planner.machines.facts; "
+        "print([name for name in sys.modules if 'probe' in name or 'nvml' in name])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "[]\n"

@@ -1,0 +1,220 @@
+"""What layers keep and hold at most, against the tensors that live in transformers' classes."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from planner.memory import Profile, estimate, saved_activations
+from planner.memory.trainable import trained_parameters
+from planner.models import layers
+from planner.models.facts import Architecture, ModelFacts, architecture
+from tests.planner.memory.test_memory import PLAN
+
+LENGTH, RANK = 256, 8
+SHAPE = {
+    "hidden_size": 256, "num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": 32,
+    "intermediate_size": 512, "vocab_size": 512, "max_position_embeddings": 2048,
+    "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
+}  # fmt: skip
+EQUAL = {"num_key_value_heads": 8}
+MIXTURE = {"num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 128}
+# family, changes of its shape, layers of one period
+FAMILIES: list[tuple[str, dict[str, int], int]] = [
+    ("llama", {}, 1),
+    ("qwen3", {}, 1),
+    ("gemma", {}, 1),
+    ("gemma2", {}, 2),
+    ("gemma3_text", {}, 6),
+    ("gemma3_text", {"sliding_window": 64}, 6),
+    ("olmo2", {}, 1),
+    ("cohere", {}, 1),
+    ("phi", EQUAL, 1),
+    ("phi3", {}, 1),
+    ("starcoder2", {}, 1),
+    ("glm4", {}, 1),
+    ("qwen3_moe", MIXTURE, 1),
+    ("qwen2_moe", MIXTURE | {"shared_expert_intermediate_size": 256}, 1),
+    ("mixtral", {"num_local_experts": 8, "num_experts_per_tok": 2}, 1),
+    ("gpt_oss", {"num_local_experts": 8, "num_experts_per_tok": 2}, 2),
+]
+TRACE = """
+import json, sys, weakref
+import torch
+from peft import LoraConfig, get_peft_model
+from torch.utils._python_dispatch import TorchDispatchMode
+from transformers import AutoConfig, AutoModel
+
+torch.set_num_threads(1)
+rank, length = int(sys.argv[1]), int(sys.argv[2])
+
+
+def built(family, config, count, names):
+    made = AutoConfig.for_model(family, **config, num_hidden_layers=count)
+    made._attn_implementation = "eager" if family in ("gemma2", "gpt_oss") else "sdpa"
+    model = AutoModel.from_config(made, dtype=torch.bfloat16).train()
+    if names:
+        adapter = LoraConfig(r=rank, target_modules=names, lora_dropout=0.0)
+        model = get_peft_model(model, adapter)
+        model.enable_input_require_grads()
+    return model
+
+
+def forward(model):
+    ids = torch.randint(3, 500, (1, length))
+    with torch.autocast("cpu", torch.bfloat16):
+        return model(input_ids=ids, use_cache=False).last_hidden_state
+
+
+def standing(model):
+    gradients = (p.grad for p in model.parameters() if p.grad is not None)
+    return (*model.parameters(), *model.buffers(), *gradients)
+
+
+def kept(*what):
+    model, held = built(*what), {}
+    fixed = {t.untyped_storage().data_ptr() for t in standing(model)}
+
+    def pack(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in fixed:
+            held[storage.data_ptr()] = (storage.nbytes(), tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        forward(model)
+    return sum(size for size, _ in held.values())
+
+
+class Peak(TorchDispatchMode):
+    def __init__(self, model):
+        super().__init__()
+        self.live, self.peak = 0, 0
+        self.known = {t.untyped_storage()._cdata for t in standing(model)}
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        made = operation(*args, **(kwargs or {}))
+        for tensor in made if isinstance(made, (tuple, list)) else (made,):
+            if isinstance(tensor, torch.Tensor):
+                self.see(tensor.untyped_storage())
+        return made
+
+    def see(self, storage):
+        key, size = storage._cdata, storage.nbytes()
+        if key in self.known:
+            return
+        self.known.add(key)
+        self.live += size
+        self.peak = max(self.peak, self.live)
+        weakref.finalize(storage, self.forget, key, size)
+
+    def forget(self, key, size):
+        self.known.discard(key)
+        self.live -= size
+
+
+def peak(*what):
+    model = built(*what)
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.grad = torch.zeros_like(parameter)
+    with Peak(model) as seen:
+        forward(model).float().mean().backward()
+    return seen.peak
+
+
+for family, config, period, names in json.load(sys.stdin):
+    for targets in (names, []):
+        few, many = (kept(family, config, n * period, targets) for n in (1, 2))
+        most = peak(family, config, 4, targets) if period < 3 else 0
+        print("KEPT", (many - few) / period, most)
+"""
+
+
+def _shape(family: str, changes: dict[str, int], period: int) -> Architecture:
+    config = SHAPE | changes | {"model_type": family, "num_hidden_layers": period}
+    return architecture(config, "config.json")
+
+
+def _profile(shape: Architecture, full: bool) -> Profile:
+    names = tuple(part.name for part in layers.linears(shape))
+    return replace(
+        PLAN, device="cpu", method="full" if full else "lora", rank=0 if full else RANK,
+        targets=() if full else names, length=LENGTH, micro_batch=1, dropout=0.0, autocast=True,
+    )  # fmt: skip
+
+
+def _counted(shape: Architecture, full: bool) -> float:
+    """Bytes that one layer keeps, its adapters' bfloat16 copies among them."""
+    profile = _profile(shape, full)
+    kinds = layers.blocks(shape)
+    each = sum(
+        b.count * sum(saved_activations.activations(shape, profile, b).values()) for b in kinds
+    )
+    each += saved_activations.masked_layers(shape, profile) * saved_activations.mask_extra(
+        shape, profile
+    )
+    model = ModelFacts("", (), shape, 0, "")
+    copies = 0 if full else 2 * trained_parameters(model, profile)
+    return (each * LENGTH + copies) / shape.layers
+
+
+def _held_at_most(family: str, changes: dict[str, int], full: bool) -> int:
+    """Bytes beside what stands, in the backward pass through four checkpointed layers."""
+    shape = _shape(family, changes, 4)
+    plan = replace(_profile(shape, full), checkpointing=True)
+    backward = estimate(ModelFacts("", (), shape, 0, ""), plan).phases[2].components
+    stands = (
+        "process", "weights", "adapter", "gradients", "head gradient", "optimizer states", "heap",
+    )  # fmt: skip
+    return sum(size for what, size in backward.items() if what not in stands)
+
+
+@pytest.fixture(scope="module")
+def seen() -> list[tuple[float, float]]:
+    """Bytes that each family's layer keeps, and that four hold at most, under LoRA and full."""
+    pytest.importorskip("peft")
+    asked = [
+        (family, SHAPE | changes, period, [p.name for p in layers.linears(shape)])
+        for family, changes, period in FAMILIES
+        for shape in [_shape(family, changes, period)]
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", TRACE, str(RANK), str(LENGTH)],
+        input=json.dumps(asked), capture_output=True, text=True,
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = (line.split() for line in done.stdout.splitlines())
+    return [(float(w[1]), float(w[2])) for w in lines if w[:1] == ["KEPT"]]
+
+
+def _cases() -> Iterator[tuple[int, str, bool]]:
+    for number in range(2 * len(FAMILIES)):
+        family, changes, _ = FAMILIES[number // 2]
+        yield number, f"{family} {sorted(changes)} {('lora', 'full')[number % 2]}", number % 2 > 0
+
+
+def test_a_layer_keeps_what_autograd_saves(seen: list[tuple[float, float]]) -> None:
+    errors = {}
+    for number, name, full in _cases():
+        shape = _shape(*FAMILIES[number // 2])
+        errors[name] = _counted(shape, full) / seen[number][0] - 1
+    print({name: f"{error:+.2%}" for name, error in errors.items()})
+    assert {name: error for name, error in errors.items() if abs(error) > 0.01} == {}
+
+
+def test_checkpointed_layers_hold_what_lives(seen: list[tuple[float, float]]) -> None:
+    errors = {}
+    for number, name, full in _cases():
+        family, changes, _ = FAMILIES[number // 2]
+        if most := seen[number][1]:
+            errors[name] = _held_at_most(family, changes, full) / most - 1
+    print({name: f"{error:+.1%}" for name, error in errors.items()})
+    wrong = {name for name, error in errors.items() if not -0.03 < error < 0.12}
+    assert not [name for name in wrong if not name.startswith("gpt_oss")]

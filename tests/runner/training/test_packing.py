@@ -1,0 +1,194 @@
+"""Packed rows against rows of their own: logits of every family, losses, steps and bits."""
+
+import random
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+pytest.importorskip("trl")
+
+from transformers import CONFIG_MAPPING, AutoModelForCausalLM
+
+from lockfiles.lock import Method, Train
+from planner.data.tokens.encode import IGNORED
+from planner.memory.family_quirks import habits, writes_scores
+from planner.models.families import FAMILIES
+from runner.runs.pipe import Line
+from runner.training import sft
+from runner.training.packing import Packed, passes, tokens
+from tests.runner.inputs.test_parameter_count import tiny
+from tests.runner.training.test_sft import base as base
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
+LENGTHS = (9, 14, 5, 1, 11)
+WINDOW = 4
+OWN = {"moe_intermediate_size": 8, "shared_expert_intermediate_size": 8, "sliding_window": WINDOW}
+"""Experts as wide as the grouped product wants them, and a window shorter than most rows."""
+
+
+def _model(family: str) -> Any:
+    torch.manual_seed(0)
+    fields = tiny(family)
+    known = CONFIG_MAPPING[family]().to_dict()
+    fields |= {name: value for name, value in OWN.items() if name in known}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        attention = "eager" if writes_scores(family) else "sdpa"
+        made = AutoModelForCausalLM.from_config(
+            CONFIG_MAPPING[family](**fields), attn_implementation=attention
+        )
+    made = made.float().eval()
+    for parameter in made.parameters():
+        if parameter.dim() > 1:
+            torch.nn.init.normal_(parameter, 0.0, 0.08)
+    return made
+
+
+def _rows() -> list[dict[str, list[int]]]:
+    source = random.Random(3)
+    found = []
+    for length in LENGTHS:
+        ids = [source.randrange(3, 64) for _ in range(length)]
+        found.append({"input_ids": ids, "labels": ids})
+    return found
+
+
+@torch.no_grad()
+def _difference(family: str) -> float:
+    """Return the greatest difference between packed logits and single ones, of the greatest."""
+    model, rows = _model(family), _rows()
+    step = Packed(pad_id=0, capacity=16)(rows)
+    ids, positions = step["input_ids"], step["position_ids"]
+    together = model(input_ids=ids, position_ids=positions, use_cache=False).logits
+    worst, greatest = 0.0, 0.0
+    for row in rows:
+        alone = model(input_ids=torch.tensor([row["input_ids"]]), use_cache=False).logits[0]
+        at, first = _place(step, row["input_ids"])
+        found = together[at, first : first + len(row["input_ids"])]
+        worst = max(worst, float((found - alone).abs().max()))
+        greatest = max(greatest, float(alone.abs().max()))
+    return worst / greatest
+
+
+def _place(step: dict[str, torch.Tensor], ids: list[int]) -> tuple[int, int]:
+    for at, row in enumerate(step["input_ids"].tolist()):
+        for first in range(len(row)):
+            if row[first : first + len(ids)] == ids and step["position_ids"][at, first] == 0:
+                return at, first
+    raise AssertionError("a row is in no joined one")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_packed_row_sees_another(family: str) -> None:
+    if habits(family).packs:
+        assert _difference(family) < 1e-5
+    else:
+        assert _difference(family) > 1e-2, "it could be packed"
+
+
+def test_a_step_is_all_of_its_rows_and_nothing_else() -> None:
+    rows = _rows()
+    step = Packed(pad_id=7, capacity=16)(rows)
+    assert step["input_ids"].shape == step["labels"].shape == (3, 16)
+    assert tokens(step) == sum(length for length in LENGTHS if length > 1)
+    starts = step["position_ids"] == 0
+    assert bool((step["labels"][starts] == IGNORED).all())
+    scored = step["labels"] != IGNORED
+    assert int(scored.sum()) == sum(LENGTHS) - len(LENGTHS)
+    assert bool((step["labels"][scored] == step["input_ids"][scored]).all())
+    parts = list(passes(step, 2))
+    assert [part["labels"].shape for part in parts] == [(2, 16), (1, 9)]
+    assert sum(int((part["labels"] != IGNORED).sum()) for part in parts) == int(scored.sum())
+
+
+@pytest.mark.parametrize("packs", [False, True])
+def test_an_end_of_turn_that_is_also_the_padding_stays_scored(packs: bool) -> None:
+    """Labels come with the rows, so nothing is masked for being equal to what pads."""
+    from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+    end = 7
+    rows = [
+        {"input_ids": [5, *words, end], "labels": [IGNORED, *words, end]}
+        for words in ([3], [3, 4], [4] * 6)
+    ]
+    collator = DataCollatorForLanguageModeling(pad_token_id=end)
+    step = Packed(pad_id=end, capacity=9)(rows) if packs else collator(rows)
+    assert int((step["labels"] == end).sum()) == len(rows)
+    assert int((step["input_ids"] == end).sum()) > len(rows)
+
+
+SETTINGS = Train(
+    micro_batch=2, accumulation=4, epochs=2, learning_rate=1e-2, schedule="cosine",
+    warmup_ratio=0.1, weight_decay=0.01, gradient_clip=1.0, optimizer="adamw_torch",
+    dtype="float32", attention="sdpa", checkpointing=False, keep="last", evaluate_steps=100,
+    seed=17,
+)  # fmt: skip
+
+
+class _Heard(Line):
+    """Keeps what is told."""
+
+    def __init__(self) -> None:
+        super().__init__(-1)
+        self.told: list[dict[str, Any]] = []
+
+    def send(self, kind: str, **fields: object) -> None:
+        if kind == "step":
+            self.told.append(fields)
+
+
+def _trained(base: Path, work: Path, *, packing: bool, **changes: Any) -> list[dict[str, Any]]:
+    source = random.Random(5)
+    ids = [[source.randrange(3, 64) for _ in range(source.randrange(6, 20))] for _ in range(20)]
+    labels = [[IGNORED, IGNORED, *row[2:]] for row in ids]
+    rows = sft.Encoded(ids, labels)
+    method = Method(
+        objective="sft", kind="lora", rank=4, alpha=8, dropout=0.0, targets=["q_proj", "v_proj"]
+    )
+    job = sft.SftJob(
+        base, rows, sft.Encoded(ids[:5], labels[:5]),
+        lambda epoch: random.Random(epoch).sample(range(20), 20), method,
+        SETTINGS.model_copy(update=changes), work, packing=packing,
+    )  # fmt: skip
+    line = _Heard()
+    result = sft.train(job, line)
+    assert result.steps == len(line.told)
+    return line.told
+
+
+def test_packing_changes_neither_steps_nor_losses(base: Path, tmp_path: Path) -> None:
+    padded = _trained(base, tmp_path / "padded", packing=False)
+    packed = _trained(base, tmp_path / "packed", packing=True)
+    assert len(packed) == len(padded) == 6, "20 rows, 8 a step, twice"
+    for ours, theirs in zip(packed, padded, strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
+        assert ours["gradient_norm"] == pytest.approx(theirs["gradient_norm"], rel=1e-4)
+        assert ours["learning_rate"] == theirs["learning_rate"]
+        assert ours["tokens"] == theirs["tokens"]
+
+
+@pytest.mark.slow
+def test_rows_at_once_change_nothing_but_rounding(base: Path, tmp_path: Path) -> None:
+    one = _trained(base, tmp_path / "one", packing=True, micro_batch=1, accumulation=8)
+    all_of_them = _trained(base, tmp_path / "all", packing=True, micro_batch=8, accumulation=1)
+    for ours, theirs in zip(one, all_of_them, strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
+
+
+def test_an_evaluation_is_padded_and_tells_the_same(base: Path, tmp_path: Path) -> None:
+    source = random.Random(5)
+    ids = [[source.randrange(3, 64) for _ in range(n)] for n in (6, 20, 9, 13, 7)]
+    method = Method(objective="sft", kind="full", rank=0, alpha=0, dropout=0.0, targets=[])
+    rows = sft.Encoded(ids, ids)
+    job = sft.SftJob(
+        base, rows, rows, lambda _: range(5), method, SETTINGS, tmp_path / "work", packing=True
+    )
+    found = []
+    for each in (job, replace(job, packing=False)):
+        model = sft.load(base, method, SETTINGS)
+        found.append(sft.trainer_of(each, model, []).evaluate()["eval_loss"])
+    assert found[0] == found[1]

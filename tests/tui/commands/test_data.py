@@ -1,0 +1,247 @@
+"""`tunelock data`: the report, its JSON, a row seen through, and what is refused."""
+
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.demo import files
+from tests.journeys.demo_folder import ENVIRONMENT, command, tunelock
+
+SAMPLES = Path(__file__).parents[2] / "data"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's files."""
+    made = tmp_path_factory.mktemp("data")
+    files.write(made)
+    return made
+
+
+def report(folder: Path, *arguments: str, code: int = 0) -> dict[str, Any]:
+    """Return the JSON of a report that ends with an exit code."""
+    done = tunelock(folder, "data", *arguments, "--json")
+    assert done.returncode == code, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_good_rows_are_described_in_tokens(folder: Path) -> None:
+    found = report(folder, "rows/train.jsonl", "--model", "base")
+    assert (found["format"], found["rows"], found["mapping"]) == ("messages", 750, {})
+    lengths = found["lengths"]
+    assert lengths["unit"] == "tokens" and lengths["rows"] == 750
+    assert lengths["minimum"] <= lengths["median"] <= lengths["maximum"] <= 128
+    assert [one["id"] for one in found["checks"]] == ["near-duplicates", "too-few", "one-word"]
+    assert set(found["checks"][0]) == {"id", "severity", "count", "rows", "said", "fix", "mend"}
+
+
+def test_planted_faults_are_found_by_their_rows(folder: Path, tmp_path: Path) -> None:
+    rows = (folder / "rows" / "train.jsonl").read_text("utf-8").splitlines()
+    rows[5] = rows[5].replace('"content": "', '"content": "Ã©t', 1)
+    answerless = json.loads(rows[9])
+    answerless["messages"][-1]["content"] = " "
+    rows[9] = json.dumps(answerless)
+    path = tmp_path / "planted.jsonl"
+    path.write_text("\n".join(rows), "utf-8")
+    found = {one["id"]: one for one in report(tmp_path, path.name)["checks"]}
+    assert found["empty"]["rows"] == [9] and found["empty"]["count"] == 1
+    assert found["encoding"]["rows"] == [5]
+
+
+def test_too_few_rows_are_refused_with_exit_code_6(tmp_path: Path) -> None:
+    done = tunelock(tmp_path, "data", str(SAMPLES / "clinc150.messages.jsonl"))
+    assert done.returncode == 6
+    assert done.stdout.splitlines()[1] == "rows      12"
+    assert "refused   too-few: " in done.stdout
+    assert "should not be trained on as it is." in done.stderr
+
+
+def test_columns_are_mapped_by_hand(tmp_path: Path) -> None:
+    mapped = ["--prompt-column", "question", "--completion-column", "answer"]
+    found = report(tmp_path, str(SAMPLES / "gsm8k.jsonl"), *mapped, code=6)
+    assert found["mapping"] == {"prompt": "question", "completion": "answer"}
+    done = tunelock(tmp_path, "data", str(SAMPLES / "gsm8k.jsonl"), "--prompt-column", "question")
+    assert done.returncode == 2
+    assert "hint: name both: `--prompt-column NAME --completion-column NAME`" in done.stderr
+
+
+def test_a_row_is_shown_as_training_sees_it(folder: Path) -> None:
+    shown = tunelock(folder, "data", "rows/train.jsonl", "--model", "base", "--row", "3")
+    assert shown.returncode == 0, shown.stderr
+    lines = shown.stdout.splitlines()
+    assert lines[0].startswith("row 3 (train.jsonl, line 4): 48 tokens, 9 of them scored")
+    assert "  SCORED │ lost_luggage<|im_end|>" in lines
+    found = json.loads(
+        tunelock(
+            folder, "data", "rows/train.jsonl", "--model", "base", "--row", "3", "--json"
+        ).stdout
+    )
+    said = "".join(token["text"] for token in found["tokens"] if token["scored"])
+    assert said == "lost_luggage<|im_end|>"
+    assert "".join(token["text"] for token in found["tokens"]) == found["text"]
+    assert found["scored_tokens"] == 9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--row", "0"], "add `--model MODEL`, a folder or a Hub id"),
+        (["--row", "9999", "--model", "base"], "has no row 9999"),
+        (["--model", "nowhere/model"], "hint: "),
+    ],
+)
+def test_what_is_asked_for_wrongly_is_one_error(
+    folder: Path, arguments: list[str], said: str
+) -> None:
+    done = tunelock(folder, "data", "rows/train.jsonl", *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_template_that_masks_everything_is_refused(folder: Path, tmp_path: Path) -> None:
+    source = (folder / "base" / "chat_template.jinja").read_text("utf-8")
+    _with_template(folder, tmp_path, source + "{% generation %}{% endgeneration %}")
+    rows = str(folder / "rows" / "train.jsonl")
+    found = {one["id"]: one for one in report(tmp_path, rows, "--model", "base", code=6)["checks"]}
+    assert found["no-scored-token"]["severity"] == "refused"
+    assert found["no-scored-token"]["count"] == 750
+
+
+def _with_template(folder: Path, into: Path, source: str) -> None:
+    """Copy the demo's model with another chat template."""
+    shutil.copytree(folder / "base", into / "base")
+    (into / "base" / "chat_template.jinja").write_text(source, "utf-8")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a process's memory")
+@pytest.mark.parametrize(
+    ("grown", "causes"),
+    [
+        # One allocation: the limit of memory is met before any other.
+        ("{{ ([n.x * 20000] * 20000) | join }}", ("it takes more than 1,024 MiB of memory.",)),
+        # Copy upon copy: on a machine whose memory is slow, the limit of time is met first.
+        (
+            "{% for a in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
+            ("it takes more than 1,024 MiB of memory.", "it takes too long."),
+        ),
+    ],
+    ids=["at once", "doubled"],
+)
+def test_a_template_that_grows_is_one_error_and_takes_no_more_than_two_gigabytes(
+    grown: str, causes: tuple[str, ...], folder: Path, tmp_path: Path
+) -> None:
+    _with_template(folder, tmp_path, "{% set n = namespace(x='grow') %}" + grown)
+    process = subprocess.Popen(
+        command("data", str(folder / "rows" / "train.jsonl"), "--model", "base"), env=ENVIRONMENT,
+        cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    with process:
+        assert process.stdout and process.stderr
+        said, out = process.stderr.read().splitlines(), process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert (process.returncode, out, len(said)) == (6, "", 2)
+    assert said[0].endswith(causes)
+    assert said[1].startswith("hint: in run.toml: [model] template")
+    assert used.ru_maxrss * 1024 < 2e9
+
+
+@pytest.mark.parametrize("more", [[], ["--model", "base"]], ids=["rows", "tokens"])
+def test_it_tells_how_far_it_is_and_can_be_interrupted(
+    more: list[str], folder: Path, tmp_path: Path
+) -> None:
+    line = (SAMPLES / "clinc150.messages.jsonl").read_text("utf-8").splitlines()[0] + "\n"
+    path, page = tmp_path / "long.jsonl", tmp_path / "page.html"
+    path.write_text(line * 600_000, "utf-8")
+    # Tests that run in the background ignore interrupts, and so would what they start.
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(
+        command("data", str(path), "--html", str(page), *more), env=ENVIRONMENT, text=True,
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    signal.signal(signal.SIGINT, ours)
+    with process:
+        assert process.stdout and process.stderr
+        assert re.fullmatch(r"… [\d,]+000 rows\n", process.stderr.readline())
+        start = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read().split() == ["interrupted"]
+        assert process.stdout.read() == ""
+    assert process.returncode == 130 and time.monotonic() - start < 5
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_report_fits_eighty_columns(tmp_path: Path) -> None:
+    main, other = pty.openpty()
+    arguments = command("data", str(SAMPLES / "self-instruct.alpaca.jsonl"))
+    environment = os.environ | {"COLUMNS": "80"}
+    process = subprocess.Popen(arguments, stdout=other, stderr=subprocess.DEVNULL, env=environment)
+    os.close(other)
+    shown = b""
+    while True:
+        try:
+            more = os.read(main, 65536)
+        except OSError:
+            break
+        shown += more
+    process.wait()
+    lines = shown.decode().splitlines()
+    assert lines and max(map(len, lines)) < 80
+
+
+def test_held_out_rows_that_are_training_rows_are_found(folder: Path, tmp_path: Path) -> None:
+    rows = (folder / "rows" / "train.jsonl").read_text("utf-8").splitlines(keepends=True)
+    held = (folder / "rows" / "test.jsonl").read_text("utf-8").splitlines(keepends=True)[:20]
+    (tmp_path / "test.jsonl").write_text("".join([*held[:7], rows[40], *held[7:]]), "utf-8")
+    doubled = [*rows[:30], rows[3], *rows[30:]]
+    (tmp_path / "train.jsonl").write_text("".join(doubled), "utf-8")
+    found = report(tmp_path, "train.jsonl", "--held-out", "test.jsonl")
+    checks = {one["id"]: one for one in found["checks"]}
+    assert 7 in checks["leak"]["rows"]
+    assert checks["leak"]["said"].startswith("`test.jsonl`: ")
+    assert checks["exact-duplicates"]["rows"] == [30]
+
+
+def test_a_wrong_name_is_told_before_the_rows_are_read(folder: Path) -> None:
+    for asked in (["--held-out", "gone.jsonl"], ["--html", "nowhere/page.html"]):
+        done = tunelock(folder, "data", "rows/train.jsonl", *asked)
+        assert done.returncode == 2 and not done.stdout
+        assert asked[1].partition("/")[0] in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_preference_is_not_shown_as_if_it_were_trained_on(folder: Path, tmp_path: Path) -> None:
+    row = {"prompt": "Why?", "chosen": "So that.", "rejected": "No."}
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
+    base = str(folder / "base")
+    done = tunelock(tmp_path, "data", "pairs.jsonl", "--model", base, "--row", "0")
+    assert done.returncode == 2 and "which no trainer takes yet" in done.stderr
+    ids = {one["id"] for one in report(tmp_path, "pairs.jsonl", "--model", base, code=6)["checks"]}
+    assert "no-scored-token" not in ids and "template" not in ids
+
+
+def test_a_template_that_rewrites_turns_is_checked_by_its_variant(
+    folder: Path, tmp_path: Path
+) -> None:
+    trl = pytest.importorskip("trl")
+    base = tmp_path / "base"
+    base.mkdir()
+    for path in (folder / "base").iterdir():
+        (base / path.name).write_bytes(path.read_bytes())
+    own = Path(trl.__file__).parent / "chat_templates" / "qwen3.jinja"
+    (base / "chat_template.jinja").write_bytes(own.read_bytes())
+    said = [{"role": role, "content": f"{role} says so"} for role in ("user", "assistant")] * 2
+    rows = "".join(json.dumps({"messages": said}) + "\n" for _ in range(120))
+    (tmp_path / "rows.jsonl").write_text(rows, "utf-8")
+    checks = report(tmp_path, "rows.jsonl", "--model", "base")["checks"]
+    assert "template" not in {one["id"] for one in checks}

@@ -1,0 +1,154 @@
+"""`tunelock fit` as a person types it: its table, its JSON, how it ends and how soon."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hub_server import HubServer
+from tests.journeys.demo_folder import command
+from tests.tui.commands.speed import paired, whole
+from tests.tui.test_cli import tunelock
+
+BASE = Path(__file__).parents[3] / "runner" / "demo" / "base"
+PLAN_KEYS = [
+    "objective", "method", "rank", "length", "micro_batch", "accumulation", "checkpointing",
+    "optimizer", "dropout", "zero_stage", "offload", "peak_allocated_bytes", "peak_total_bytes",
+    "components", "phase", "budget_bytes", "fits", "step_seconds", "reasons",
+    "traced_allocated_bytes",
+]  # fmt: skip
+PINNED = (
+    "--objective", "dpo", "--method", "lora", "--rank", "8", "--length", "512", "--micro-batch",
+    "2", "--checkpointing", "--optimizer", "paged_adamw_8bit", "--dropout", "0.1",
+    "--accumulation", "3", "--parallel", "zero2", "--offload", "optimizer",
+)  # fmt: skip
+HEAVY = ("textual", "pydantic", "huggingface_hub", "torch", "transformers", "rich")
+
+
+@pytest.fixture
+def hub() -> Iterator[HubServer]:
+    with HubServer() as hub:
+        yield hub
+
+
+def test_the_table_has_a_line_for_each_method() -> None:
+    done = tunelock("fit", "Qwen/Qwen3-8B", "--gpu", "RTX 4090")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("Qwen/Qwen3-8B: 8.19 billion parameters")
+    assert "4090" in lines[1]
+    assert lines[3].split() == [
+        "method",
+        "fits",
+        "peak",
+        "budget",
+        "batch",
+        "checkpointing",
+        "step",
+    ]
+    assert [line.split("  ")[0] for line in lines[4:7]] == ["full fine-tuning", "LoRA", "QLoRA"]
+    assert all(len(line) <= 80 for line in lines[3:7])
+    assert "GiB may be used." in done.stdout
+    assert done.stderr == ""
+
+
+def test_json_has_exactly_the_keys() -> None:
+    done = tunelock("fit", str(BASE), "--memory", "24", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert list(told) == ["model", "machine", "plans"]
+    assert [plan["method"] for plan in told["plans"]] == ["full", "lora", "qlora"]
+    for plan in told["plans"]:
+        assert list(plan) == PLAN_KEYS
+        assert sum(plan["components"].values()) == plan["peak_allocated_bytes"]
+        assert plan["peak_allocated_bytes"] < plan["peak_total_bytes"] < plan["budget_bytes"]
+        assert plan["fits"] and plan["reasons"]
+
+
+def test_every_value_set_is_exactly_one_plan() -> None:
+    done = tunelock("fit", "Qwen/Qwen3-8B", "--gpu", "H200:2", *PINNED, "--json")
+    assert done.returncode == 0, done.stderr
+    (plan,) = json.loads(done.stdout)["plans"]
+    assert {key: plan[key] for key in PLAN_KEYS[:11]} == {
+        "objective": "dpo", "method": "lora", "rank": 8, "length": 512, "micro_batch": 2,
+        "accumulation": 3, "checkpointing": True, "optimizer": "paged_adamw_8bit",
+        "dropout": 0.1, "zero_stage": 2, "offload": "optimizer",
+    }  # fmt: skip
+
+
+def test_nothing_fits_ends_with_4_and_what_would_fit() -> None:
+    done = tunelock("fit", "Qwen/Qwen3-8B", "--memory", "4", "--json")
+    assert done.returncode == 4
+    assert not any(plan["fits"] for plan in json.loads(done.stdout)["plans"])
+    told, hint = done.stderr.splitlines()
+    assert told.startswith("error: No plan fits: the smallest (QLoRA, ")
+    assert hint.startswith("hint: it would fit with `--")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("Qwen/Qwen3-8B", "--gpu", "RTX 4009"), "4090"),
+        (("qwen3-8", "--memory", "24"), "`Qwen/Qwen3-8B`"),
+        ((str(BASE), "--memory", "24", "--gpu", "H200"), "--memory"),
+        ((str(BASE), "--rank", "0"), "--rank"),
+        ((str(BASE), "--method", "loar"), "--method"),
+        (("./nowhere",), "`./nowhere` does not exist"),
+    ],
+)
+def test_bad_input_ends_with_2_and_names_it(arguments: tuple[str, ...], told: str) -> None:
+    done = tunelock("fit", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_config_without_the_needed_fields_ends_with_2(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}', "utf-8")
+    done = tunelock("fit", str(tmp_path))
+    assert done.returncode == 2
+    assert "has no field `" in done.stderr
+
+
+def test_only_what_is_needed_is_imported() -> None:
+    code = (
+        "import sys\nfrom click.testing import CliRunner\nfrom tui.cli import app\n"
+        f"done = CliRunner().invoke(app, ['fit', {str(BASE)!r}, '--memory', '24'])\n"
+        f"print(done.exit_code, [name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "0 []\n", done.stderr
+
+
+def test_a_model_of_the_hub_needs_its_config_alone(hub: HubServer, tmp_path: Path) -> None:
+    hub.add("maker/base", BASE)
+    environment = hub.environment(tmp_path / "home")
+
+    def fit(name: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command("fit", name, "--memory", "24", "--json"),
+            cwd=tmp_path, env=environment, capture_output=True, text=True,
+        )  # fmt: skip
+
+    done = fit("maker/base")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["model"]["name"] == "maker/base"
+    assert list(hub.sent_bytes) == ["config.json"]
+
+    unknown = fit("Qwen/Qwen3-8")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "the nearest of the catalogue is `Qwen/Qwen3-8B`" in unknown.stderr
+
+
+@pytest.mark.slow
+def test_an_answer_takes_at_most_three_times_the_imports() -> None:
+    program = "from tui.cli import main; main()"
+    found = paired(
+        lambda: whole(["-P", "-c", program, "fit", "Qwen/Qwen3-8B", "--gpu", "RTX 4090"]),
+        lambda: whole(["-c", "import click, pydantic"]),
+        pairs=11,
+    )
+    assert found.ratio <= 3

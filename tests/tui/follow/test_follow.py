@@ -1,0 +1,219 @@
+"""`tunelock watch` and `tunelock status` on real run folders, and the one follower behind them."""
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from lockfiles.errors import UsageProblem
+from runner.runs.events import Writer
+from runner.runs.folder import Held
+from runner.runs.holders import is_held
+from tests.tui.snapshot.test_snapshot import BEGUN, Told, step
+from tests.tui.test_cli import tunelock
+from tui.commands.status import facts, state
+from tui.follow import follow
+
+DONE: list[Told] = [*BEGUN, step(10), ("train", "done", {"seconds": 2}), ("run", "done", {})]
+FAILED: list[Told] = [
+    *BEGUN,
+    step(3),
+    ("run", "failed", {"message": "no room", "hint": "df -h", "exit_code": 4}),
+]
+
+
+def write(run: Path, told: list[Told]) -> Path:
+    run.mkdir(parents=True, exist_ok=True)
+    with Writer(run / "events.jsonl") as writer:
+        for one in told:
+            writer.append(*one)
+    return run
+
+
+def contents(run: Path) -> dict[str, tuple[bytes, int]]:
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in run.iterdir()}
+
+
+@contextmanager
+def held(run: Path) -> Iterator[None]:
+    holder = Held(run)
+    try:
+        yield
+    finally:
+        holder.release()
+
+
+@pytest.mark.parametrize(
+    ("told", "named", "code"),
+    [(DONE, "done", 0), (FAILED, "failed", 4), ([*BEGUN, step(3)], "stopped", 75)],
+)
+def test_a_run_that_ended_ends_watching_with_its_code(
+    told: list[Told], named: str, code: int, tmp_path: Path
+) -> None:
+    run = write(tmp_path / "runs" / "demo", told)
+    before = contents(run)
+    watched = tunelock("watch", folder=tmp_path)
+    assert (watched.returncode, watched.stdout) == (code, "")
+    assert "train  step " in watched.stderr
+    status = tunelock("status", "--json", folder=tmp_path)
+    found = json.loads(status.stdout)
+    assert (status.returncode, found["state"], found["run"]) == (0, named, "runs/demo")
+    assert contents(run) == before
+
+
+def test_json_is_the_events_as_they_stand(tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", DONE)
+    watched = tunelock("watch", str(run), "--json")
+    assert watched.stderr == ""
+    shown = [json.loads(line) for line in watched.stdout.splitlines()]
+    wanted = (run / "events.jsonl").read_text().splitlines()
+    assert shown == [json.loads(line) for line in wanted]
+
+
+def test_status_of_a_run_that_is_worked_on(tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", [*BEGUN, step(3, peak_bytes=71 * 10**7, eta_seconds=60.0)])
+    assert not is_held(run)
+    assert not (run / ".inuse").exists()
+    with held(run):
+        found = json.loads(tunelock("status", str(run), "--json").stdout)
+        lines = tunelock("status", str(run)).stdout.splitlines()
+    assert found["state"] == "running"
+    assert (found["stage"], found["step"], found["steps"]) == ("train", 3, 10)
+    assert (found["peak_bytes"], found["eta_seconds"], found["failure"]) == (71 * 10**7, 60, None)
+    assert lines[0].startswith("demo  running  (last event ")
+    assert lines[2].startswith("  ▸ train     running")
+    assert lines[2].endswith("step 3/10  loss 0.333  peak 0.66 GiB  60 s left")
+
+
+def test_a_loss_that_is_no_number_is_null_in_json(tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", [*BEGUN, step(3, loss=float("nan"))])
+    snapshot = follow.snapshot_of(run)
+    assert facts(snapshot, held=False)["loss"] is None
+    assert state(snapshot, held=True) == "running"
+
+
+def test_the_newest_run_is_the_one_that_is_meant(tmp_path: Path) -> None:
+    older = write(tmp_path / "runs" / "b", DONE)
+    newer = write(tmp_path / "runs" / "a", FAILED)
+    os.utime(older / "events.jsonl", (1, 1))
+    (tmp_path / "runs" / "none").mkdir()
+    assert follow.find(None, tmp_path / "runs") == newer
+
+
+def test_what_is_no_run_is_a_sentence_and_a_hint(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "run.lock").touch()
+    broken = write(tmp_path / "broken", BEGUN)
+    (broken / "events.jsonl").unlink()
+    os.mkfifo(broken / "events.jsonl")
+    (tmp_path / "linked").symlink_to("begun")
+    for verb, arguments, message in (
+        ("status", [], "There is no run in `runs`."),
+        ("status", ["nowhere"], "`nowhere` is not a folder."),
+        ("watch", ["empty"], "`empty` holds neither"),
+        ("watch", ["begun"], "`begun` was never started."),
+        ("status", ["broken"], "`broken/events.jsonl` is a pipe, not a plain file."),
+        ("watch", ["broken"], "`broken/events.jsonl` is a pipe, not a plain file."),
+        ("status", ["linked"], "`linked` is a link, not a run folder."),
+    ):
+        done = tunelock(verb, *arguments, folder=tmp_path)
+        error, hint = done.stderr.splitlines()
+        assert (done.returncode, done.stdout) == (2, "")
+        assert error.startswith(f"error: {message}")
+        assert hint.startswith("hint: ")
+    waiting = json.loads(tunelock("status", "begun", "--json", folder=tmp_path).stdout)
+    assert waiting["state"] == "waiting"
+
+
+def test_events_that_come_while_following_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write(tmp_path / "demo", FAILED)
+    since = (run / "events.jsonl").stat().st_size
+    late = threading.Timer(0.6, write, (run, DONE))
+    late.start()
+    code = follow.follow(
+        run, face="plain", ended=lambda: None if late.is_alive() else 0, since=since
+    )
+    told = capsys.readouterr().err.splitlines()
+    assert (code, told[0], told[-1]) == (0, "run  stages: prepare, train, evaluate", "run  done")
+    assert not [line for line in told if "failed" in line]
+
+
+def test_a_reader_starts_over_with_a_file_begun_anew(tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", DONE)
+    reader = follow.Reader(run, lambda: None)
+    assert len(reader.poll()[0]) == len(DONE)
+    (run / "events.jsonl").unlink()
+    write(run, BEGUN)
+    assert len(reader.poll()[0]) == len(BEGUN)
+    assert reader.poll() == ([], None)
+
+
+def test_what_was_passed_over_is_known_and_what_came_since_is_new(tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", FAILED)
+    since = (run / "events.jsonl").stat().st_size
+    write(run, DONE)
+    reader = follow.Reader(run, lambda: None)
+    assert len(list(reader.pass_over(since))) == len(FAILED)
+    assert [event.kind for event in reader.poll()[0]] == [kind for _, kind, _ in DONE]
+    assert reader.poll() == ([], None)
+
+
+def test_an_end_is_asked_for_before_the_last_reading(tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", BEGUN)
+
+    def ended() -> int:
+        write(run, [("run", "done", {})])
+        return 0
+
+    events, code = follow.Reader(run, ended).poll()
+    assert (events[-1].kind, code) == ("done", 0)
+
+
+def test_events_that_cannot_be_read_end_following(tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", BEGUN)
+    (run / "events.jsonl").unlink()
+    (run / "events.jsonl").symlink_to("/dev/zero")
+    with pytest.raises(UsageProblem, match=r"is a link, not a plain file"):
+        follow.follow(run, face="plain", ended=lambda: None)
+
+
+def test_damaged_lines_are_passed_over_and_said_once(tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", DONE)
+    whole = (run / "events.jsonl").read_bytes().split(b"\n")
+    (run / "events.jsonl").write_bytes(b"\n".join([*whole[:2], b"{", b"\0\xff", *whole[2:]]))
+    plain, as_json = (tunelock("watch", str(run), face) for face in ("--plain", "--json"))
+    assert (plain.returncode, as_json.returncode) == (0, 0)
+    assert plain.stderr.count("2 damaged lines of `events.jsonl` passed over") == 1
+    assert as_json.stderr == "warning: 2 damaged lines of `events.jsonl` passed over\n"
+    assert len(as_json.stdout.splitlines()) == len(DONE)
+    assert "2 damaged lines" in tunelock("status", str(run)).stdout
+
+
+def test_a_run_that_nobody_works_on_promises_no_time_left(tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", [*BEGUN, step(3, eta_seconds=42.0)])
+    status = tunelock("status", str(run)).stdout
+    assert status.startswith("demo  stopped") and "left" not in status
+    found = json.loads(tunelock("status", str(run), "--json").stdout)
+    assert (found["state"], found["eta_seconds"], found["stages"][1]["state"]) == (
+        "stopped", None, "stopped",
+    )  # fmt: skip
+
+
+def test_a_stage_that_is_not_heard_is_stalled_until_it_is(tmp_path: Path) -> None:
+    told: Told = ("train", "warning", {"text": "nothing heard", "stalled_seconds": 61.0})
+    run = write(tmp_path / "demo", [*BEGUN, step(3, eta_seconds=42.0), told])
+    with held(run):
+        status = tunelock("status", str(run)).stdout
+        found = json.loads(tunelock("status", str(run), "--json").stdout)
+        write(run, [("train", "warning", {"text": "heard again", "stalled_seconds": 0})])
+        again = json.loads(tunelock("status", str(run), "--json").stdout)
+    assert status.startswith("demo  stalled") and "left" not in status
+    assert (found["state"], found["stalled_seconds"]) == ("stalled", 61.0)
+    assert (again["state"], again["stalled_seconds"]) == ("running", None)
