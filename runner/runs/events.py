@@ -1,0 +1,295 @@
+"""`events.jsonl`: the only way to watch a run. One JSON object a line, one writer.
+
+Each event has `seq` (from 0, without gaps), `time` (seconds since the epoch), `stage`, `kind`,
+and its own fields. Fields that are the same for every stage:
+
+- `warning`: `text`; `stalled_seconds` where a stage process has sent no heartbeat for so long
+  (0: it is heard again); `quiet_seconds` where it lives but reports no progress; `damaged_lines`
+  where lines of the file were passed over.
+- `failed`: `message`, `hint`, `exit_code`, and `details`: further lines, such as the fields that
+  differ.
+- `progress`: `what`, `done`, `total`, `unit`; `stop_within_seconds` once a stop was asked for:
+  the stage is ended after so long.
+
+A line that is only half written is "not yet". A line that is no event (no JSON, other types, too
+long) is damaged: it is passed over and counted, and never an error.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, get_args
+
+from lockfiles.errors import RunFailed
+from lockfiles.files import open_regular
+from runner.runs.safe_folder import OwnFolder, not_ours
+
+Kind = Literal[
+    "started", "progress", "done", "failed", "step", "evaluation",
+    "checkpoint", "sample", "warning", "artifact",
+]  # fmt: skip
+KINDS = frozenset(get_args(Kind))
+"""What a stage may send; the supervisor drops no event but refuses an unknown kind."""
+
+LINE_BYTES = 1 << 20
+"""The longest line; texts of a longer event are cut when it is written."""
+BLOCK_BYTES = 4 << 20
+"""What is read at once: at least one whole line."""
+MOST_BYTES = 1 << 30
+"""Of a larger file its end is read."""
+_MOST_TAIL_BYTES = 16 << 20
+"""A longer end without a newline is no event that was torn."""
+_MOMENT_BYTES = 1 << 16
+_CUT_CHARS = 4000
+_MOST_SEQ = 1 << 53
+_MOST_COUNTED_SEQ = 1 << 52
+"""A greater number is not counted on from: those after it have to be readable too."""
+_MOST_TIME = 1e11
+_MOST_NAME = 100
+_MOST_DIGITS = 20
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of `events.jsonl`."""
+
+    seq: int
+    time: float
+    """Seconds since the epoch, by the supervisor's clock."""
+    stage: str
+    kind: str
+    fields: dict[str, Any]
+    """What this kind carries, with units in the names: `step_seconds`, `peak_bytes`."""
+
+
+class Tail:
+    """Reads a file of events block by block, as it grows; holds no more than one block.
+
+    A link at the path is not followed.
+    """
+
+    def __init__(self, path: Path, *, offset: int = 0) -> None:
+        self.path = path
+        self.offset = offset
+        """The byte after the last whole line that was read."""
+        self.damaged = 0
+        """Lines passed over so far."""
+        self.more = False
+        """Whether the last block ended before the file did."""
+        self._skipping = False
+        """True inside a line that is too long."""
+
+    def next(self, *, until: int | None = None) -> list[Event]:
+        """Return the events of the next block, which may be none though the offset moved.
+
+        Reads up to the byte `until`, where one is given. A file that does not exist has none.
+        Raises UsageProblem where the path is no plain file, and OSError.
+        """
+        try:
+            descriptor = open_regular(self.path, follow=False)
+        except FileNotFoundError:
+            return []
+        try:
+            end = os.fstat(descriptor).st_size
+            self._place(end)
+            most = BLOCK_BYTES if until is None else min(BLOCK_BYTES, until - self.offset)
+            block = os.pread(descriptor, max(0, most), self.offset)
+        finally:
+            os.close(descriptor)
+        self.more = len(block) == BLOCK_BYTES and self.offset + len(block) < end
+        return self._taken(block)
+
+    def blocks(self, *, until: int | None = None) -> Iterator[list[Event]]:
+        """Yield the events that are there now, block by block."""
+        yield self.next(until=until)
+        while self.more:
+            yield self.next(until=until)
+
+    def to_end(self) -> None:
+        """Pass over what is there now, but what was written in the last moment."""
+        with suppress(OSError):
+            size = os.stat(self.path, follow_symlinks=False).st_size
+            self.offset = max(0, size - _MOMENT_BYTES)
+            self._skipping = self.offset > 0
+
+    def _place(self, size: int) -> None:
+        if size < self.offset:
+            self.offset, self._skipping = 0, False
+        if self.offset == 0 and size > MOST_BYTES:
+            self.offset, self._skipping = size - MOST_BYTES, True
+
+    def _taken(self, block: bytes) -> list[Event]:
+        whole, newline, rest = block.rpartition(b"\n")
+        if not newline and len(rest) > LINE_BYTES:
+            self.damaged += not self._skipping
+            self._skipping = True
+            self.offset += len(rest)
+            return []
+        if not newline:
+            return []
+        self.offset += len(whole) + 1
+        lines = whole.split(b"\n")
+        if self._skipping:
+            self._skipping = False
+            del lines[0]
+        objects = (line for line in lines if line[:1] == b"{")
+        found = [event for line in objects if (event := parsed(line)) is not None]
+        self.damaged += len(lines) - len(found)
+        return found
+
+
+def read(path: Path, *, offset: int = 0) -> tuple[list[Event], int]:
+    """Return the whole events from a byte offset on, and the offset after them.
+
+    A file that does not exist yet has none. Damaged lines are passed over. Raises as `Tail.next`.
+    """
+    tail = Tail(path, offset=offset)
+    return [event for block in tail.blocks() for event in block], tail.offset
+
+
+def parsed(line: bytes) -> Event | None:
+    """Return the event in a line; None where it holds none."""
+    if len(line) > LINE_BYTES:
+        return None
+    try:
+        fields = json.loads(line.decode("utf-8"), parse_int=_integer)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(fields, dict):
+        return None
+    seq, moment, stage, kind = (fields.pop(name, None) for name in ("seq", "time", "stage", "kind"))
+    if not _is_number(seq) or not isinstance(seq, int) or seq > _MOST_SEQ:
+        return None
+    if not _is_number(moment) or moment > _MOST_TIME:
+        return None
+    if not all(isinstance(name, str) and len(name) <= _MOST_NAME for name in (stage, kind)):
+        return None
+    return Event(seq, float(moment), stage, kind, fields)
+
+
+def _integer(text: str) -> int:
+    """Return an integer of at most 64 bits; a longer one is no event's."""
+    value = int(text) if len(text) <= _MOST_DIGITS else 1 << 64
+    if abs(value) >= 1 << 63:
+        raise ValueError("an integer of more than 64 bits")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    """Return whether a value is a number from 0 on; one that is no number is not."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+
+
+class Writer:
+    """Appends events; the only object that writes `events.jsonl`.
+
+    Opening cuts a torn tail that a killed writer left, and continues after the greatest number
+    of the file. A link, a second name or another user's file is refused with a UsageProblem.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        within: OwnFolder | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
+        self._path = path
+        folder = within or OwnFolder.open(path.parent)
+        try:
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
+            self._descriptor = folder.open_file(path.name, flags)
+        finally:
+            if within is None:
+                folder.close()
+        try:
+            _cut_tail(self._descriptor, path)
+            self._seq, self.damaged = _numbered(path)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        os.close(self._descriptor)
+
+    @property
+    def size(self) -> int:
+        """The bytes in the file."""
+        return os.fstat(self._descriptor).st_size
+
+    def append(self, stage: str, kind: str, fields: dict[str, Any]) -> Event:
+        """Write one event and hand it to the system.
+
+        Raises ValueError for an unknown kind, and RunFailed where there is no room: then nothing
+        of it is left in the file.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"`{kind}` is no kind of event")
+        event = Event(self._seq, self._clock(), stage, kind, fields)
+        head = {"seq": event.seq, "time": event.time, "stage": stage, "kind": kind}
+        line = json.dumps({**fields, **head}).encode() + b"\n"
+        if len(line) > LINE_BYTES:
+            line = json.dumps({**_cut(fields), **head}).encode() + b"\n"
+        self._write(line)
+        self._seq += 1
+        return event
+
+    def _write(self, line: bytes) -> None:
+        size, rest = self.size, memoryview(line)
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError as problem:
+            os.ftruncate(self._descriptor, size)
+            raise RunFailed(
+                f"`{self._path}` cannot be written: {problem.strerror}.",
+                hint="make room, then run the same command again",
+            ) from None
+
+
+def _cut(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of an event that is too long: texts cut, and nothing that is nested."""
+    short = {
+        name: f"{value[:_CUT_CHARS]}…" if isinstance(value, str) else value
+        for name, value in fields.items()
+        if isinstance(value, str | int | float | None)
+    }
+    return short if len(json.dumps(short)) < LINE_BYTES // 2 else {"text": "an event too long"}
+
+
+def _cut_tail(descriptor: int, path: Path) -> None:
+    """Cut what follows the last newline. Raises UsageProblem where that is no torn event."""
+    end = size = os.fstat(descriptor).st_size
+    while end > 0:
+        if size - end > _MOST_TAIL_BYTES:
+            raise not_ours(path, "has no line at its end")
+        begin = max(0, end - BLOCK_BYTES)
+        place = os.pread(descriptor, end - begin, begin).rfind(b"\n")
+        if place >= 0:
+            end = begin + place + 1
+            break
+        end = begin
+    os.ftruncate(descriptor, end)
+
+
+def _numbered(path: Path) -> tuple[int, int]:
+    """Return the next number of a file, and how many of its lines are damaged."""
+    tail, greatest = Tail(path), -1
+    for block in tail.blocks():
+        counted = (event.seq for event in block if event.seq <= _MOST_COUNTED_SEQ)
+        greatest = max([greatest, *counted])
+    return greatest + 1, tail.damaged

@@ -1,0 +1,273 @@
+"""The run folder: held by one supervisor, and stages that come into place whole or not at all.
+
+What stands in it may be a stranger's. Every name is reached through `safe_folder`, so that no
+link is followed; reports are checked by `reports`.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import shlex
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lockfiles.errors import RunFailed, UsageProblem
+from lockfiles.lock import Lock
+from runner.runs import reports
+from runner.runs.holders import INUSE, holder_alive, identity
+from runner.runs.safe_folder import OwnFolder, not_ours
+
+STAGES = "stages"
+"""The folder of a run that holds a folder for each stage."""
+EVENTS, LOG, LOCK = "events.jsonl", "log.txt", "run.lock"
+PUBLISHED = ("receipt.json", "report.html")
+"""What the last stage leaves, copied to the run folder."""
+_FILES = (INUSE, EVENTS, LOG, LOCK, *PUBLISHED)
+_BEGUN, _DONE = "begun.json", "done.json"
+_CHECKPOINT = "checkpoint-"
+_MARK_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class StagePlace:
+    """Where one stage works and where its result stands."""
+
+    number: int
+    """From 1, in the lock's order."""
+    name: str
+    root: Path
+    """The folder `stages/` of the run."""
+    run: OwnFolder | None = field(default=None, compare=False, repr=False)
+    """The run's folder where it is held; else it is opened by its path each time."""
+
+    @property
+    def final(self) -> Path:
+        """Where the finished stage stands."""
+        return self.root / f"{self.number:02d}-{self.name}"
+
+    @property
+    def partial(self) -> Path:
+        """Where the stage works; kept over a kill, so that training goes on from it."""
+        return self.root / f"{self.number:02d}-{self.name}.partial"
+
+    def done(self, digest: str) -> dict[str, Any] | None:
+        """Return what a finished stage reported, or None where it is not done for `digest`.
+
+        Raises UsageProblem where something stands there that no run of ours left.
+        """
+        try:
+            content = self.read(_DONE, reports.LIMIT_BYTES)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        report = reports.parse(self.name, content)
+        if report is None or report.get("digest") != digest:
+            return None
+        return report if reports.files_in(report, self.final.name) else None
+
+    def read(self, name: str, limit_bytes: int) -> bytes:
+        """Return a file of the finished stage. Raises UsageProblem as `done`, and OSError."""
+        with self._stages() as stages, stages.inside(self.final.name) as folder:
+            return folder.read(name, limit_bytes)
+
+    def check(self) -> None:
+        """Raise UsageProblem where a finished stage holds anything but folders and plain files."""
+        with self._stages() as stages, stages.inside(self.final.name) as folder:
+            folder.check_tree()
+
+    def begin(self, digest: str) -> Path:
+        """Return the working folder, emptied where it was begun for another digest.
+
+        Links that the stage left there are removed. Raises UsageProblem as `done`.
+        """
+        with self._stages(make=True) as stages:
+            if not self._begun(stages, digest):
+                stages.remove(self.partial.name)
+            with stages.inside(self.partial.name, make=True) as work:
+                work.drop_links()
+                work.check_tree()
+                if work.found(_BEGUN) is None:
+                    work.write_whole(_BEGUN, json.dumps({"digest": digest}).encode())
+                _drop_torn(work)
+        return self.partial
+
+    def write(self, name: str, content: bytes) -> Path:
+        """Write a file whole into the working folder and return its path."""
+        with self._stages() as stages, stages.inside(self.partial.name) as work:
+            work.write_whole(name, content)
+        return self.partial / name
+
+    def reported(self, name: str) -> dict[str, Any]:
+        """Return what the stage wrote into its working folder. Raises RunFailed for none."""
+        with self._stages() as stages, stages.inside(self.partial.name) as work:
+            report = reports.parse(self.name, work.read(name, reports.LIMIT_BYTES))
+        if report is None:
+            raise RunFailed(
+                f"The stage `{self.name}` left no report of its kind.",
+                hint=f"see {self.partial / name}",
+            )
+        return report
+
+    def finish(self, digest: str, report: Mapping[str, Any]) -> None:
+        """Flush the results to disk, write `done.json` and rename the folder into place."""
+        content = json.dumps({"digest": digest, **report}, indent=2) + "\n"
+        with self._stages() as stages:
+            with stages.inside(self.partial.name) as work:
+                work.drop_links()
+                work.sync_tree()
+                work.write_whole(_DONE, content.encode())
+            stages.remove(self.final.name)
+            stages.rename(self.partial.name, self.final.name)
+            os.fsync(stages.descriptor)
+
+    def drop_checkpoints(self) -> None:
+        """Remove the checkpoints of the finished stage."""
+        with self._stages() as stages, stages.inside(self.final.name) as folder:
+            for name in folder.names():
+                if name.startswith(_CHECKPOINT):
+                    folder.remove(name)
+
+    def _stages(self, *, make: bool = False) -> OwnFolder:
+        if self.run is not None:
+            return self.run.inside(self.root.name, make=make)
+        with OwnFolder.open(self.root.parent, make=make) as run:
+            return run.inside(self.root.name, make=make)
+
+    def _begun(self, stages: OwnFolder, digest: str) -> bool:
+        """Return whether the stage was begun for a digest. Raises where it is not ours to empty."""
+        try:
+            with stages.inside(self.partial.name) as work:
+                mark = json.loads(work.read(_BEGUN, _MARK_BYTES))
+        except (FileNotFoundError, ValueError, RecursionError):
+            return False
+        return isinstance(mark, dict) and mark.get("digest") == digest
+
+
+def _drop_torn(work: OwnFolder) -> None:
+    """Remove what is named as a checkpoint and can be none."""
+    for name in work.names():
+        number = name.removeprefix(_CHECKPOINT)
+        plain = number.isascii() and number.isdigit() and len(number) < 12
+        found = work.found(name)
+        if name != number and found and not (plain and stat.S_ISDIR(found.st_mode)):
+            work.remove(name)
+
+
+class Held:
+    """A run folder held by this process, and by every child that inherits the descriptor.
+
+    The lock is `flock`'s on `.inuse`, which names the supervisor's process: a stage process
+    that outlives a killed supervisor still holds the folder, so that no second run writes
+    beside it. Such an orphan leaves a checkpoint and ends, and is waited for.
+    """
+
+    def __init__(self, path: Path, *, orphan_seconds: float = 60.0) -> None:
+        try:
+            self.folder = _opened(path)
+            self.descriptor = self.folder.open_file(INUSE, os.O_RDWR | os.O_CREAT)
+        except OSError as problem:
+            raise _unusable(path, problem) from None
+        until = time.monotonic() + orphan_seconds
+        while not self._try():
+            if holder_alive(path) or time.monotonic() > until:
+                self.release()
+                named = shlex.quote(str(path))
+                raise UsageProblem(
+                    f"`{path}` is in use by another run of this lock.",
+                    hint=f"tunelock watch {named}; or, to end it, tunelock stop {named}",
+                )
+            time.sleep(0.2)
+        try:
+            os.ftruncate(self.descriptor, 0)
+            os.pwrite(self.descriptor, identity().encode(), 0)
+        except OSError as problem:
+            self.release()
+            raise RunFailed(
+                f"`{path / INUSE}` cannot be written: {problem.strerror}.",
+                hint="make room, then run the same command again",
+            ) from None
+        os.set_inheritable(self.descriptor, True)
+
+    def beat(self) -> None:
+        """Tell whoever looks that the supervisor lives."""
+        os.utime(self.descriptor)
+
+    def _try(self) -> bool:
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def release(self) -> None:
+        """Let go; children that still live go on holding it."""
+        os.close(self.descriptor)
+        self.folder.close()
+
+
+@contextmanager
+def looked_at(path: Path) -> Iterator[OwnFolder | None]:
+    """Yield a run folder that is there, or None where it could be made; nothing is changed.
+
+    Raises UsageProblem as `Held`.
+    """
+    folder = None
+    try:
+        if os.path.lexists(path):
+            folder = OwnFolder.open(path, closes=False)
+        else:
+            _check_makeable(path)
+    except OSError as problem:
+        raise _unusable(path, problem) from None
+    try:
+        yield folder
+    finally:
+        if folder is not None:
+            folder.close()
+
+
+def _check_makeable(path: Path) -> None:
+    above = next(one for one in path.parents if os.path.lexists(one))
+    if not above.is_dir():
+        code = errno.EEXIST if above == path.parent else errno.ENOTDIR
+        raise OSError(code, os.strerror(code))
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _unusable(path: Path, problem: OSError) -> UsageProblem:
+    return UsageProblem(
+        f"`{path}` cannot be written: {problem.strerror}.",
+        hint="tunelock run run.lock --runs DIR, with a folder of your own",
+    )
+
+
+def _opened(path: Path) -> OwnFolder:
+    """Open a run folder in which everything that a run writes is missing or ours."""
+    folder = OwnFolder.open(path, make=True)
+    try:
+        check_names(folder)
+    except BaseException:
+        folder.close()
+        raise
+    return folder
+
+
+def check_names(folder: OwnFolder) -> None:
+    """Raise UsageProblem where a run folder has something else under a name that a run writes."""
+    for name in _FILES:
+        folder.check(name)
+    found = folder.found(STAGES)
+    if found is not None and not stat.S_ISDIR(found.st_mode):
+        raise not_ours(folder.path / STAGES, "is no folder")
+
+
+def place(lock: Lock, run: Path, stage: str, held: OwnFolder | None = None) -> StagePlace:
+    """Return where a stage of a run works and stands; `held` is the run's folder, open."""
+    names = [str(one.name) for one in lock.stage]
+    return StagePlace(names.index(stage) + 1, stage, run / STAGES, held)

@@ -1,0 +1,224 @@
+"""Who works on a run folder: the processes that hold the lock on its `.inuse`.
+
+The file names a process, but anybody could have written that name. A process is believed to hold
+the folder only where the kernel says so: one of its open files is this `.inuse`, with the lock on
+it (`/proc/PID/fdinfo`). Nothing else is ever signaled.
+"""
+
+import fcntl
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lockfiles.errors import UsageProblem
+from lockfiles.files import open_regular
+
+INUSE = ".inuse"
+"""The file of a run folder that its supervisor holds, and touches as its heartbeat."""
+SILENT_SECONDS = 60.0
+"""A supervisor that has not touched `.inuse` for so long is stalled."""
+_PROC = Path("/proc")
+_TEXT_BYTES = 512
+_STOPPED = ("T", "t")
+
+Supervision = Literal["heard", "silent", "gone"]
+"""`silent`: stopped or hung; `gone`: killed, and a stage process of it still ends."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that holds a run folder."""
+
+    number: int
+    state: str
+    """The kernel's letter: `T` is stopped, `D` waits for a device."""
+    group: int
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it is stopped by SIGSTOP or a debugger."""
+        return self.state in _STOPPED
+
+
+@dataclass(frozen=True)
+class Holding:
+    """Who works on a run folder at one moment."""
+
+    held: bool
+    """Whether some process, here or on another machine, holds the folder."""
+    named: int = 0
+    """The process that `.inuse` names; 0 where it names none."""
+    host: str = ""
+    """The machine that `.inuse` names; empty for this one."""
+    supervisor: Process | None = None
+    """The named process, where it was seen to hold the folder and is this user's."""
+    silent_seconds: float = 0.0
+    """Since the supervisor's last heartbeat."""
+
+    @property
+    def supervision(self) -> Supervision:
+        """How the supervisor of a held folder is."""
+        if self.supervisor is None and not self.host and not _alive(self.named):
+            return "gone"
+        stopped = self.supervisor is not None and self.supervisor.stopped
+        return "silent" if stopped or self.silent_seconds > SILENT_SECONDS else "heard"
+
+
+def identity() -> str:
+    """Return what `.inuse` says of this process: its number, and where that number counts."""
+    return f"{os.getpid()} {_machine()}"
+
+
+def look(run: Path) -> Holding:
+    """Return who works on a run folder; nothing is created or changed."""
+    try:
+        descriptor = open_regular(run / INUSE, follow=False)
+    except (OSError, UsageProblem):
+        return Holding(held=False)
+    try:
+        if not _locked(descriptor):
+            return Holding(held=False)
+        found = os.fstat(descriptor)
+        named, host = _parsed(os.pread(descriptor, _TEXT_BYTES, 0))
+    finally:
+        os.close(descriptor)
+    supervisor = None if host or not named else _holding(named, found)
+    silent = max(0.0, time.time() - found.st_mtime)
+    return Holding(True, named, host, supervisor, silent)
+
+
+def workers(run: Path) -> list[Process]:
+    """Return this user's processes that hold a run folder: its supervisor and stage processes."""
+    try:
+        found = os.stat(run / INUSE, follow_symlinks=False)
+    except OSError:
+        return []
+    numbers = (int(place.name) for place in _PROC.glob("[0-9]*"))
+    return [one for number in numbers if (one := _holding(number, found)) is not None]
+
+
+def send(run: Path, process: Process, number: int, *, group: bool = False) -> bool:
+    """Send a signal to a process that still holds a run folder, and say whether it was sent.
+
+    With `group` it goes to the whole group that the process leads.
+    """
+    try:
+        found = os.stat(run / INUSE, follow_symlinks=False)
+        handle = os.pidfd_open(process.number) if hasattr(os, "pidfd_open") else None
+    except OSError:
+        return False
+    try:
+        if _holding(process.number, found) is None:
+            return False
+        if group and process.group == process.number:
+            os.killpg(process.group, number)
+        elif handle is not None:
+            signal.pidfd_send_signal(handle, number)
+        else:
+            os.kill(process.number, number)
+    except OSError:
+        return False
+    finally:
+        if handle is not None:
+            os.close(handle)
+    return True
+
+
+def holder(run: Path) -> int | None:
+    """Return the process id of the supervisor that holds a run folder, if there is one."""
+    supervisor = look(run).supervisor
+    return supervisor.number if supervisor else None
+
+
+def holder_alive(run: Path) -> bool:
+    """Return whether a supervisor holds a run folder, here or on another machine."""
+    found = look(run)
+    return found.held and (found.supervisor is not None or _beats_elsewhere(found))
+
+
+def is_held(run: Path) -> bool:
+    """Return whether a supervisor or a stage of it holds a run folder; nothing is created."""
+    return look(run).held
+
+
+def _beats_elsewhere(found: Holding) -> bool:
+    return bool(found.host) and found.silent_seconds <= SILENT_SECONDS
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return False
+
+
+def _parsed(content: bytes) -> tuple[int, str]:
+    """Return the process that `.inuse` names (0: none), and its machine where it is another."""
+    words = content.decode("ascii", "replace").split(" ", 1)
+    plain = words[0].isascii() and words[0].isdigit() and len(words[0]) < 10
+    number = int(words[0]) if plain else 0
+    machine = words[1].strip() if len(words) > 1 else _machine()
+    return number, ("" if machine == _machine() else machine)
+
+
+def _machine() -> str:
+    """Return where the numbers of processes count: this machine, and this container on it."""
+    try:
+        space = os.readlink(_PROC / "self" / "ns" / "pid")
+    except OSError:
+        space = sys.platform
+    return f"{socket.gethostname()} {space}"
+
+
+def _alive(number: int) -> bool:
+    """Return whether there is such a process, whoever's it is."""
+    if number < 1:
+        return False
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return not _PROC.is_dir()  # one of this user's would have been seen to hold the folder
+
+
+def _holding(number: int, inuse: os.stat_result) -> Process | None:
+    """Return a process of this user that holds `.inuse`; None where it does not."""
+    if number < 1:
+        return None
+    if not _PROC.is_dir():  # no kernel that says who holds a lock: the name has to do
+        return Process(number, "", 0) if number > 1 and _own(number) else None
+    place = _PROC / str(number)
+    with suppress(OSError, ValueError, IndexError):
+        if place.stat().st_uid != os.geteuid() or not any(_locks(place, inuse)):
+            return None
+        words = (place / "stat").read_text("ascii", "replace").rpartition(")")[2].split()
+        return Process(number, words[0], int(words[2]))
+    return None
+
+
+def _own(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except OSError:
+        return False
+    return True
+
+
+def _locks(place: Path, inuse: os.stat_result) -> Iterator[bool]:
+    for link in (place / "fd").iterdir():
+        with suppress(OSError):
+            found = link.stat()
+            if (found.st_dev, found.st_ino) == (inuse.st_dev, inuse.st_ino):
+                told = (place / "fdinfo" / link.name).read_text("ascii", "replace")
+                yield "FLOCK" in told and "WRITE" in told
