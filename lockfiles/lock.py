@@ -9,7 +9,7 @@ not know is a refusal.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pydantic import ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -30,7 +30,7 @@ from lockfiles.inputs import (
     ModelFile,
     Template,
 )
-from lockfiles.stages import Stage
+from lockfiles.stages import Stage, from_names
 from lockfiles.tables import REVISION, VERSION, field_names
 from lockfiles.tables import Tables as Tables
 from lockfiles.training import Environment, Exactness, Method, Parallel, Stream, Train
@@ -73,6 +73,12 @@ _AGAIN = "tunelock plan run.toml"
 
 class Lock(Tables):
     """A whole run, in words, that agrees with itself."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_earlier_revisions(cls, tables: Any) -> Any:
+        old = isinstance(tables, dict) and tables.get("revision") in (0, 1)
+        return from_names(tables) if old else tables
 
     @model_validator(mode="after")
     def _agrees(self) -> "Lock":

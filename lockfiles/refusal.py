@@ -49,7 +49,7 @@ def fault(problem: ValidationError, table: type[BaseModel] | None = None) -> Fau
         return Fault(_named(parts), field, words)
     location = _within(table, first["loc"])
     if first["type"].startswith("union_tag"):
-        location = (*location, "name")
+        location = (*location, "kind")
     place = ".".join(str(part) for part in location if part != _OF_KEY)
     words = _words(first, table, location)
     return Fault(_named(location), place, words if place else words.removeprefix("is wrong: "))
@@ -83,7 +83,7 @@ def _inside(tables: Iterable[type[BaseModel]], name: str) -> list[type[BaseModel
 
 def _tags(table: type[BaseModel]) -> tuple[object, ...]:
     """Return the names that tell a table from others in its place."""
-    field = table.model_fields.get("name")
+    field = table.model_fields.get("kind")
     return get_args(field.annotation) if field else ()
 
 

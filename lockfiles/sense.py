@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from lockfiles import known, limits, sense_of_reasons, sense_of_rows
 from lockfiles.sense_of_rows import Contradiction, pinned, shown, unique
+from lockfiles.stage_kinds import KINDS
 from lockfiles.stages import ORDER
 from lockfiles.tables import Tables, field_names
 
@@ -127,20 +128,42 @@ def _prediction(lock: Tables) -> Iterator[Contradiction]:
 
 
 def _stages(lock: Tables) -> Iterator[Contradiction]:
-    names = [stage.name for stage in lock.stage]
-    yield from unique("stage", names)
-    if names != [name for name in ORDER if name in names]:
+    ids, kinds = [stage.id for stage in lock.stage], [stage.kind for stage in lock.stage]
+    yield from unique("stage", ids)
+    if kinds != sorted(kinds, key=ORDER.index):
         yield "stage", f"must have its stages in the order {shown(ORDER)}"
     for name in ("prepare", "train", "report"):
-        if name not in names:
+        if name not in kinds:
             yield "stage", f"has no `{name}`"
-    if "merge" in names and lock.method.kind == "full":
-        yield "stage", "has a `merge`, and full fine-tuning has no adapter to merge"
-    if "gguf" in names and "merge" not in names and lock.method.kind != "full":
-        yield "stage", "has a `gguf` without a `merge`, from which it is made"
-    if set(lock.integrity) != set(names):
+    for index, stage in enumerate(lock.stage):
+        if stage.kind in kinds[:index] and not KINDS[stage.kind].repeats:
+            yield f"stage.{index}.kind", f"is a second `{stage.kind}`, and a lock has one at most"
+        yield from _inputs(lock, index)
+    if set(lock.integrity) != set(ids):
         yield "integrity", "must have one digest for each stage"
     yield from _measured(lock)
+
+
+def _inputs(lock: Tables, index: int) -> Iterator[Contradiction]:
+    """A stage reads earlier ones, of the kinds that its own can use, and all that it needs."""
+    stage, field = lock.stage[index], f"stage.{index}.inputs"
+    kind, earlier = KINDS[stage.kind], {one.id: one.kind for one in lock.stage[:index]}
+    yield from unique(field, stage.inputs)
+    for name in stage.inputs:
+        if earlier.get(name) not in kind.reads:
+            yield field, f"names `{name}`, which is no earlier stage that a `{kind.name}` reads"
+            return
+    found = {earlier[name] for name in stage.inputs}
+    for needed in kind.needs:
+        if not needed & found:
+            yield field, f"has no {' or '.join(f'`{name}`' for name in sorted(needed))}"
+    if kind.reads_all and len(stage.inputs) < len(earlier):
+        yield field, "must name every stage before it"
+    full = lock.method.kind == "full"
+    if kind.model == "adapter" and full:
+        yield field, f"has no adapter, and a `{kind.name}` works on one: all weights were trained"
+    if kind.model == "whole" and not full and "merge" not in found:
+        yield field, f"has no `merge`, from which a `{kind.name}` is made"
 
 
 def _measured(lock: Tables) -> Iterator[Contradiction]:
@@ -156,7 +179,8 @@ def _measured(lock: Tables) -> Iterator[Contradiction]:
             yield f"{key}.rows", f"{wanted}: only held-out rows are measured"
         elif stage.settings["samples"] and not held:
             yield f"{key}.samples", "needs held-out rows, and there are none"
-        yield from unique(f"{key}.levels", stage.settings.get("levels", ()))
+    levels = [level for stage in lock.of_kind("gguf") for level in stage.settings["levels"]]
+    yield from unique("stage.settings.levels", levels)
 
 
 def _why(lock: Tables) -> Iterator[Contradiction]:

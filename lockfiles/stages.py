@@ -1,96 +1,62 @@
 """The stages of a lock: each kind has the settings that it knows, and no others."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import BeforeValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field, create_model
 
-from lockfiles import limits
-from lockfiles.fields import HubName, Table
+from lockfiles.fields import Table
+from lockfiles.stage_kinds import KINDS, Settings
 
-ORDER = ("prepare", "train", "evaluate", "merge", "gguf", "push", "report")
-"""The one order of stages; `prepare`, `train` and `report` are in every lock."""
-Level = Literal["f16", "q8_0", "q4_k_m"]
-
-
-def _held_out(split: object) -> object:
-    if split in ("train", "general"):
-        raise PydanticCustomError(
-            "held_out", "must be held-out rows, `test` or `validation`: training reads the others"
-        )
-    return split
+ORDER = tuple(KINDS)
+"""The one order of kinds; a `prepare`, a `train` and a `report` are in every lock."""
+StageId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+"""Names a stage in its lock, in the run's folder and in the events."""
 
 
-HeldOut = Annotated[Literal["test", "validation"], BeforeValidator(_held_out)]
-"""The splits that training never reads: no other one is measured or shown."""
-_Samples = Annotated[int, Field(ge=0, le=limits.MOST_SAMPLES)]
+class StageTable(Table):
+    """One step of the run with its settings."""
 
-
-class Settings(Table):
-    """The settings of one kind of stage; read by name where the kind does not matter."""
-
-    def __getitem__(self, name: str) -> Any:
-        """Return a setting. Raises KeyError for one that this kind of stage does not have."""
-        if name not in type(self).model_fields:
-            raise KeyError(name)
-        return getattr(self, name)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return a setting, or `default` where this kind of stage does not have it."""
-        return getattr(self, name) if name in type(self).model_fields else default
-
-
-class EvaluateSettings(Settings):
-    """Which held-out rows both models answer."""
-
-    rows: HeldOut
-    samples: _Samples
-    """Rows whose answers are shown."""
-
-
-class GgufSettings(Settings):
-    """Which GGUF files are made."""
-
-    levels: list[Level] = Field(min_length=1, max_length=3)
-    rows: Annotated[Literal["", "test", "validation"], BeforeValidator(_held_out)]
-    """Held-out rows that the last file answers; empty without any."""
-    samples: _Samples
-
-
-class PushSettings(Settings):
-    """Where the results are sent, with the consent of the person who runs the lock."""
-
-    to: HubName
-    private: bool
-
-
-class PlainStage(Table):
-    """A stage that follows from the lock's other tables alone."""
-
-    name: Literal["prepare", "train", "merge", "report"]
+    id: StageId
+    kind: str
+    inputs: Annotated[list[StageId], Field(max_length=40, fail_fast=True)]
+    """The ids of the earlier stages whose results it reads."""
     settings: Settings
 
 
-class EvaluateStage(Table):
-    """The base model against the tuned one."""
-
-    name: Literal["evaluate"]
-    settings: EvaluateSettings
-
-
-class GgufStage(Table):
-    """Files for llama.cpp."""
-
-    name: Literal["gguf"]
-    settings: GgufSettings
-
-
-class PushStage(Table):
-    """Results that leave the machine."""
-
-    name: Literal["push"]
-    settings: PushSettings
+if TYPE_CHECKING:
+    Stage = StageTable
+else:
+    _TABLES = tuple(
+        create_model(
+            f"{name.title()}Stage",
+            __base__=StageTable,
+            __doc__=StageTable.__doc__,
+            kind=(Literal[name], ...),
+            settings=(kind.settings, ...),
+        )
+        for name, kind in KINDS.items()
+    )
+    Stage = Annotated[Union[_TABLES], Field(discriminator="kind")]  # noqa: UP007
 
 
-Stage = Annotated[PlainStage | EvaluateStage | GgufStage | PushStage, Field(discriminator="name")]
-"""One step of the run with its settings."""
+def from_names(tables: dict[str, Any]) -> dict[str, Any]:
+    """Return the tables of a lock of revision 0 or 1 with its stages as later ones write them.
+
+    There a stage was named by its kind, and its inputs followed from its name. The digests of
+    such a lock stay what they are.
+    """
+    stages = tables.get("stage")
+    if not isinstance(stages, list) or not all(isinstance(one, dict) for one in stages):
+        return tables
+    before: list[str] = []
+    made = []
+    for one in stages:
+        name = one.get("name")
+        if not isinstance(name, str) or "kind" in one or "id" in one:
+            return tables
+        reads = KINDS[name].reads if name in KINDS else frozenset()
+        rest = {key: value for key, value in one.items() if key != "name"}
+        inputs = [earlier for earlier in before if earlier in reads]
+        made.append({"id": name, "kind": name, "inputs": inputs, **rest})
+        before.append(name)
+    return {**tables, "stage": made}

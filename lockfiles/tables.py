@@ -11,18 +11,19 @@ from pydantic import Field
 from lockfiles.fields import FEW_KEYS, Name, Sentence, Sha256, Table, Version, keys
 from lockfiles.forecast import Machine, Prediction, Rejected
 from lockfiles.inputs import Data, Decision, Fix, Intent, Model, Template
-from lockfiles.stages import Stage
+from lockfiles.stages import Stage, StageTable
 from lockfiles.training import Exactness, Method, Parallel, Stream, Train
 
 VERSION = 1
 """The version that this program writes and reads; a newer one is refused."""
-REVISION = 1
+REVISION = 2
 """The revision that this program writes; it reads every one up to it.
 
 A revision adds to a version and takes nothing away: a lock of an older one means what it meant.
 One of a newer revision may hold what this program does not know, and is refused. Revision 1
 closes the tables: `exactness.environment` and the settings of each stage hold named keys alone,
-and every text, list and number has bounds.
+and every text, list and number has bounds. Revision 2 gives each stage an `id`, a `kind` and its
+`inputs`; before, a stage had a `name` that said all three.
 """
 
 
@@ -53,7 +54,15 @@ class Tables(Table):
     rejected: list[Rejected] = Field(max_length=20, fail_fast=True)
     stage: list[Stage] = Field(min_length=1, max_length=20, fail_fast=True)
     integrity: Annotated[dict[Name, Sha256], FEW_KEYS]
-    """One digest for each stage, over its settings and its inputs' digests."""
+    """By the id of each stage one digest, over its settings and its inputs' digests."""
+
+    def of_kind(self, kind: str) -> list[StageTable]:
+        """Return the stages of a kind, in order."""
+        return [stage for stage in self.stage if stage.kind == kind]
+
+    def first(self, kind: str) -> str:
+        """Return the id of the first stage of a kind; empty where there is none."""
+        return next((stage.id for stage in self.of_kind(kind)), "")
 
 
 @cache

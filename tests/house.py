@@ -47,10 +47,15 @@ def _imports(path: Path, known: Mapping[str, Path]) -> Iterable[str]:
 
 
 def folders() -> Graph:
-    """Return which folders of its floor each folder imports from; a subfolder is one of its own."""
+    """Return which folders of its floor each folder imports from; a subfolder is one of its own.
+
+    But for `lockfiles`, which is one room with the closed tables inside it.
+    """
     known, found = modules(), defaultdict[str, set[str]](set)
 
     def folder(name: str) -> str:
+        if name.split(".")[0] not in LOOSE:
+            return name.split(".")[0]
         return name if known[name].name == "__init__.py" else name.rpartition(".")[0]
 
     for name, imported in files().items():

@@ -8,25 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lockfiles import digest
+from planner.pipeline.kind import of_kind
 
-_INPUTS = {
-    "prepare": (),
-    "train": (),
-    "evaluate": ("prepare", "train"),
-    "merge": ("train",),
-    "gguf": ("prepare", "train", "merge"),
-    "push": ("train", "merge", "gguf"),
-    "report": ("prepare", "train", "evaluate", "merge", "gguf", "push"),
-}
-"""The stages whose results each stage reads."""
-STAGE_TABLES = {
-    "prepare": ("template", "data", "fix", "stream"),
-    "train": (
-        "model", "template", "data", "fix", "stream", "method", "train",
-        "parallel", "exactness", "packages",
-    ),
-}  # fmt: skip
-"""The tables of the lock that each stage reads, beside its own settings."""
 NEUTRAL = frozenset(
     ["version", "revision", "requires_runner", "intent", "decision", "machine", "prediction",
      "why", "rejected", "stage", "integrity"]
@@ -38,20 +21,20 @@ _LABELS = ("revision", "licence", "gated")
 
 
 def integrity(tables: Mapping[str, Any]) -> dict[str, str]:
-    """Return stage name to digest for the stages of a lock that is still plain tables."""
+    """Return stage id to digest for the stages of a lock that is still plain tables."""
     found: dict[str, str] = {}
     for stage in tables["stage"]:
-        name = stage["name"]
-        read = _REPORTED if name == "report" else STAGE_TABLES.get(name, ())
-        found[name] = digest.of_value(
-            {
-                "settings": stage["settings"],
-                "tables": {
-                    table: _counted(name, table, tables[table]) for table in read if table in tables
-                },
-                "inputs": {one: found[one] for one in _INPUTS[name] if one in found},
-            }
-        )
+        name, kind = stage["id"], stage["kind"]
+        read = _REPORTED if kind == "report" else of_kind(kind).tables
+        counted = {
+            "settings": stage["settings"],
+            "tables": {
+                table: _counted(kind, table, tables[table]) for table in read if table in tables
+            },
+            "inputs": {one: found[one] for one in stage["inputs"]},
+        }
+        # A stage that is named by its kind has the digest that locks of revision 1 gave it.
+        found[name] = digest.of_value(counted if name == kind else {**counted, "kind": kind})
     return found
 
 

@@ -30,7 +30,7 @@ def card(lock: Lock, scores: Mapping[str, Any], learnt_rows: int = 0) -> str:
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True, finalize=_finalized
     )
-    merged = "merge" in lock.integrity or lock.method.kind == "full"
+    merged = bool(lock.first("merge")) or lock.method.kind == "full"
     return environment.from_string(source).render(
         front=_Made(_front(lock, merged=merged)),
         name=lock.intent.name,

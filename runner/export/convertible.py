@@ -11,7 +11,7 @@ def check_exports(lock: Lock, model: Path) -> None:
     The folder's files are those of the lock. Its configuration and tokenizer are read as the
     export will read them of the tuned model.
     """
-    if not any(stage.name == "gguf" for stage in lock.stage):
+    if not lock.first("gguf"):
         return
     from runner.export.gguf.convert import check_convertible
 

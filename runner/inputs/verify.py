@@ -47,8 +47,6 @@ LEAST_PREDICTED = 0.9
 """The share of the closed form's memory that a lock must predict."""
 LEAST_PREDICTED_BY_ANOTHER = 0.5
 """The same for a lock of another version of the closed form, which counted otherwise."""
-TENSORS = {"train": "result", "merge": "model"}
-"""The stages that leave tensors, and the folder in which each does."""
 
 
 def silent(what: str, done: int, total: int, unit: str) -> None:

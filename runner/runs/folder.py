@@ -41,6 +41,8 @@ class StagePlace:
     number: int
     """From 1, in the lock's order."""
     name: str
+    """The stage's id in the lock."""
+    kind: str
     root: Path
     """The folder `stages/` of the run."""
     run: OwnFolder | None = field(default=None, compare=False, repr=False)
@@ -65,7 +67,7 @@ class StagePlace:
             content = self.read(_DONE, reports.LIMIT_BYTES)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        report = reports.parse(self.name, content)
+        report = reports.parse(self.kind, content)
         if report is None or report.get("digest") != digest:
             return None
         return report if reports.files_in(report, self.final.name) else None
@@ -105,7 +107,7 @@ class StagePlace:
     def reported(self, name: str) -> dict[str, Any]:
         """Return what the stage wrote into its working folder. Raises RunFailed for none."""
         with self._stages() as stages, stages.inside(self.partial.name) as work:
-            report = reports.parse(self.name, work.read(name, reports.LIMIT_BYTES))
+            report = reports.parse(self.kind, work.read(name, reports.LIMIT_BYTES))
         if report is None:
             raise RunFailed(
                 f"The stage `{self.name}` left no report of its kind.",
@@ -269,5 +271,6 @@ def check_names(folder: OwnFolder) -> None:
 
 def place(lock: Lock, run: Path, stage: str, held: OwnFolder | None = None) -> StagePlace:
     """Return where a stage of a run works and stands; `held` is the run's folder, open."""
-    names = [str(one.name) for one in lock.stage]
-    return StagePlace(names.index(stage) + 1, stage, run / STAGES, held)
+    ids = [one.id for one in lock.stage]
+    number = ids.index(stage)
+    return StagePlace(number + 1, stage, lock.stage[number].kind, run / STAGES, held)

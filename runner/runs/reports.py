@@ -1,135 +1,23 @@
-"""What each stage reports in its `done.json`, checked where it is read.
+"""The reports of stages, read back from a run folder that may come from a stranger.
 
-A run folder may come from a stranger: a report that is not of its stage's shape counts as none,
-and the stage is done again. Keys that are not named here are kept, and nothing reads them.
+A report that is not of its kind's shape counts as none, and the stage is done again.
 """
 
 import json
 from pathlib import PurePosixPath
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from runner.runs.kind import of_kind
 
 LIMIT_BYTES = 16 << 20
 """The most that is read of a report."""
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Count = Annotated[int, Field(ge=0, le=1 << 60)]
 
 
-class _Report(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="allow")
-
-
-class Prepared(_Report):
-    """What `prepare` reports."""
-
-    rows: Annotated[dict[str, Count], Field(max_length=16)]
-    """Rows by split."""
-    learnt: Annotated[dict[str, Count], Field(max_length=16)] = Field(default_factory=dict)
-    """By held-out split the rows that are training rows too, where there are any."""
-
-
-class Trained(_Report):
-    """What `train` reports."""
-
-    digests: Annotated[dict[str, Sha256], Field(min_length=1, max_length=4)]
-    """sha256 of the tensors it left: `adapter`, or `merged` where all weights were trained."""
-    steps: Count
-    peak_bytes: Count
-    step_seconds: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-
-
-class Scored(_Report):
-    """One model on the held-out rows."""
-
-    loss: float
-    """NaN is possible."""
-    accuracy: Annotated[float, Field(ge=0, le=1)]
-    rows: Count
-
-
-class Evaluated(_Report):
-    """What `evaluate` reports."""
-
-    base: Scored
-    tuned: Scored
-
-
-class Merged(_Report):
-    """What `merge` reports."""
-
-    digests: Annotated[dict[str, Sha256], Field(min_length=1, max_length=4)]
-    size_bytes: Count
-
-
-class File(_Report):
-    """One GGUF file."""
-
-    path: Annotated[str, Field(max_length=1024)]
-    """Relative to the run folder, and inside the stage's own."""
-    size_bytes: Count
-    tensors_sha256: Sha256
-    tensor_types: dict[str, Any]
-
-    @model_validator(mode="after")
-    def _inside(self) -> "File":
-        parts = PurePosixPath(self.path).parts
-        if len(parts) != 3 or parts[0] != "stages" or ".." in parts or "\0" in self.path:
-            raise ValueError("a file of another folder")
-        return self
-
-
-class Sample(_Report):
-    """An answer, besides the wanted one."""
-
-    source: str
-    prompt: str
-    answer: str
-    wanted: str
-
-
-class Converted(_Report):
-    """What `gguf` reports."""
-
-    gguf: Annotated[dict[str, File], Field(max_length=64)]
-    """By level."""
-    samples: Annotated[list[Sample], Field(max_length=1000)]
-
-
-class SentFile(_Report):
-    """One file that left the machine."""
-
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    size_bytes: Count
-    sha256: Sha256
-
-
-class Pushed(_Report):
-    """What `push` reports."""
-
-    url: str
-    commit: Annotated[str, Field(max_length=100)]
-    repo: Annotated[str, Field(max_length=200)] = ""
-    """`owner/name`; results from before it was reported lack it."""
-    sent: Annotated[list[SentFile], Field(max_length=100_000)] = Field(default_factory=list)
-    """Every file that was sent."""
-
-
-class Reported(_Report):
-    """What `report` reports: nothing, its files say it."""
-
-
-KINDS: dict[str, type[_Report]] = {
-    "prepare": Prepared, "train": Trained, "evaluate": Evaluated, "merge": Merged,
-    "gguf": Converted, "push": Pushed, "report": Reported,
-}  # fmt: skip
-
-
-def parse(stage: str, content: bytes) -> dict[str, Any] | None:
-    """Return the report in some bytes; None where they are no report of that stage."""
+def parse(kind: str, content: bytes) -> dict[str, Any] | None:
+    """Return the report in some bytes; None where they are no report of that kind of stage."""
     try:
         value = json.loads(content.decode("utf-8"))
-        return KINDS.get(stage, _Report).model_validate(value).model_dump()
+        return of_kind(kind).report.model_validate(value).model_dump()
     except (ValueError, RecursionError):  # pydantic's ValidationError is a ValueError
         return None
 

@@ -44,7 +44,7 @@ def _carry_out(given: context.Context) -> int:
     begun = time.monotonic()
     given.line.send("started")
     try:
-        module = import_module(f"runner.stages.{given.stage}")
+        module = import_module(f"runner.stages.{given.kind}")
         report = module.run(given)
         write_whole(given.work / REPORT, json.dumps(report, indent=2).encode() + b"\n")
     except Stopped:

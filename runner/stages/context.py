@@ -8,6 +8,7 @@ from typing import Any
 from lockfiles import lock
 from lockfiles.errors import UsageProblem
 from lockfiles.lock import Lock
+from lockfiles.stages import StageTable
 from planner.data.rows.splits import SplitName
 from runner.inputs.model import cached
 from runner.runs.folder import LOCK, place
@@ -24,6 +25,7 @@ class Context:
 
     lock: Lock
     stage: str
+    """Its id in the lock."""
     run: Path
     """The run's folder."""
     work: Path
@@ -35,7 +37,20 @@ class Context:
     @property
     def settings(self) -> dict[str, Any]:
         """The lock's settings of this stage."""
-        return next(dict(one.settings) for one in self.lock.stage if one.name == self.stage)
+        return dict(self._table.settings)
+
+    @property
+    def kind(self) -> str:
+        """The kind of this stage."""
+        return self._table.kind
+
+    def inputs(self, kind: str) -> list[str]:
+        """Return the ids of this stage's inputs that are of a kind, in the lock's order."""
+        return [one.id for one in self.lock.of_kind(kind) if one.id in self._table.inputs]
+
+    @property
+    def _table(self) -> StageTable:
+        return next(one for one in self.lock.stage if one.id == self.stage)
 
     @property
     def held(self) -> SplitName | None:
@@ -48,7 +63,7 @@ class Context:
     @property
     def learnt_rows(self) -> int:
         """The rows of `held` that are training rows too, as prepare counted them."""
-        counts: dict[str, int] = self.report("prepare").get("learnt", {})
+        counts: dict[str, int] = self.report(self.lock.first("prepare")).get("learnt", {})
         return counts.get(self.held or "", 0)
 
     @property
@@ -90,9 +105,9 @@ class Context:
     @property
     def tuned(self) -> Path:
         """The folder of the model that stands on its own: merged, or trained whole."""
-        if "merge" in self.lock.integrity:
-            return self.result("merge") / "model"
-        return self.result("train") / "result"
+        if merged := self.lock.first("merge"):
+            return self.result(merged) / "model"
+        return self.result(self.lock.first("train")) / "result"
 
 
 def read(job: Path) -> Context:

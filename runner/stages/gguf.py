@@ -17,7 +17,7 @@ SPARE_TOKENS = 8
 
 def run(given: Context) -> dict[str, Any]:
     """Write `NAME-LEVEL.gguf` for each level of the lock, each under its name only when whole."""
-    with left(given, "merge" if "merge" in given.lock.integrity else "train") as tuned:
+    with left(given, "merge" if given.inputs("merge") else "train") as tuned:
         return _written(given, tuned.folder)
 
 
@@ -32,7 +32,7 @@ def _written(given: Context, tuned: Path) -> dict[str, Any]:
         facts = convert(tuned, path, level)
         if facts.fallbacks:
             given.line.send("warning", text=_fallback(level, facts.fallbacks))
-        where = (given.result("gguf") / path.name).relative_to(given.run)
+        where = (given.result(given.stage) / path.name).relative_to(given.run)
         given.line.send(
             "artifact", what=f"GGUF {level}", path=str(where), size_bytes=facts.size_bytes
         )

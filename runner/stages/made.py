@@ -3,13 +3,12 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
 from lockfiles import digest, text
 from lockfiles.errors import DigestDiffers
 from runner.inputs import view
-from runner.inputs.verify import TENSORS
 from runner.inputs.view import View
+from runner.runs.kind import of_kind
 from runner.stages.context import Context
 
 
@@ -30,12 +29,13 @@ def own_template(given: Context) -> str | None:
 
 
 @contextmanager
-def left(given: Context, stage: Literal["train", "merge"]) -> Iterator[View]:
-    """Yield a view of the tensors that a stage left, and of the files that belong to them.
+def left(given: Context, kind: str) -> Iterator[View]:
+    """Yield a view of the tensors that the stage of a kind left, and of their other files.
 
     Raises DigestDiffers where the tensors are not those that it reported.
     """
-    folder = given.result(stage) / TENSORS[stage]
+    stage = given.inputs(kind)[0]
+    folder = given.result(stage) / of_kind(kind).tensors
     with view.own(folder, given.work) as found:
         sums = given.report(stage).get("digests")
         tensors = digest.of_tensors(sorted(found.folder.glob("*.safetensors")))

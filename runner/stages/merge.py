@@ -31,7 +31,7 @@ def run(given: Context) -> dict[str, Any]:
         )
     files = sorted(out.glob("*.safetensors"))
     size = sum(file.stat().st_size for file in files)
-    where = given.result("merge") / "model"
+    where = given.result(given.stage) / "model"
     given.line.send(
         "artifact", what="merged model", path=str(where.relative_to(given.run)), size_bytes=size
     )

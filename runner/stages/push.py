@@ -17,6 +17,7 @@ from planner.models.folder import SMALL
 from runner.export import card
 from runner.export.clean import ADAPTER_CONFIG
 from runner.export.push import push
+from runner.runs.kind import of_kind
 from runner.stages.context import Context
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -41,7 +42,7 @@ def run(given: Context) -> dict[str, Any]:
             files,
             given.settings["to"],
             private=given.settings["private"],
-            message=f"Tuned with Tunelock ({given.lock.integrity['train'][:8]})",
+            message=f"Tuned with Tunelock ({given.lock.integrity[given.lock.first('train')][:8]})",
             told=told,
         )
     except UsageProblem as problem:
@@ -60,20 +61,24 @@ def collected(given: Context) -> dict[str, Path]:
 
     Raises DigestDiffers where tensors are not those that their stage reported.
     """
-    lock, merged = given.lock, "merge" in given.lock.integrity
-    found = dict(_model(given, "merge" if merged else "train"))
+    merged, trained = given.inputs("merge"), given.inputs("train")
+    found: dict[str, Path] = {}
     if merged:
-        found |= {f"adapter/{name}": path for name, path in _model(given, "train")}
+        found |= _model(given, merged[0], "merge")
+    for stage in trained:
+        model = _model(given, stage, "train")
+        found |= {f"adapter/{name}" if merged else name: path for name, path in model}
     found |= dict(_gguf(given))
     found["run.lock"] = given.run / "run.lock"
     readme = given.work / card.NAME
-    write_whole(readme, card.card(lock, given.report("evaluate"), given.learnt_rows).encode())
+    scores = given.report(given.lock.first("evaluate"))
+    write_whole(readme, card.card(given.lock, scores, given.learnt_rows).encode())
     return found | {card.NAME: readme}
 
 
-def _model(given: Context, stage: str) -> Iterator[tuple[str, Path]]:
+def _model(given: Context, stage: str, kind: str) -> Iterator[tuple[str, Path]]:
     """Yield the files of a model that a stage left, its tensors compared with its report."""
-    folder = given.result(stage) / ("model" if stage == "merge" else "result")
+    folder = given.result(stage) / of_kind(kind).tensors
     here = {path.name: path for path in sorted(folder.iterdir()) if _is_model_file(path)}
     weights = [path for name, path in here.items() if name.endswith(".safetensors")]
     reported = given.report(stage).get("digests")
@@ -92,9 +97,7 @@ def _is_model_file(path: Path) -> bool:
 
 def _gguf(given: Context) -> Iterator[tuple[str, Path]]:
     """Yield the GGUF file of each level of the lock."""
-    levels: list[str] = next(
-        (s.settings["levels"] for s in given.lock.stage if s.name == "gguf"), []
-    )
-    for level in levels:
-        name = f"{given.lock.intent.name}-{level}.gguf"
-        yield name, given.result("gguf") / name
+    for stage in given.lock.of_kind("gguf"):
+        for level in stage.settings["levels"] if stage.id in given.inputs("gguf") else ():
+            name = f"{given.lock.intent.name}-{level}.gguf"
+            yield name, given.result(stage.id) / name

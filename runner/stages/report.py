@@ -23,9 +23,9 @@ def run(given: Context) -> dict[str, Any]:
 
 def receipt_of(given: Context) -> Receipt:
     """Return the receipt of a run whose stages are done."""
-    trained, merged = given.report("train"), given.report("merge")
-    scored, files = given.report("evaluate"), given.report("gguf").get("gguf", {})
-    pushed = given.report("push")
+    trained, merged = _reported(given, "train"), _reported(given, "merge")
+    scored, pushed = _reported(given, "evaluate"), _reported(given, "push")
+    files = _files(given)
     digests = trained["digests"] | merged.get("digests", {})
     return Receipt(
         lock_sha256=digest.of_file(given.run / "run.lock"),
@@ -49,6 +49,17 @@ def receipt_of(given: Context) -> Receipt:
     )
 
 
+def _reported(given: Context, kind: str) -> dict[str, Any]:
+    """Return what the stage of a kind reported; empty where the lock has none."""
+    return next((given.report(stage) for stage in given.inputs(kind)), {})
+
+
+def _files(given: Context) -> dict[str, Any]:
+    """Return the GGUF files of all stages, by level."""
+    reports = [given.report(stage)["gguf"] for stage in given.inputs("gguf")]
+    return {level: file for report in reports for level, file in report.items()}
+
+
 def page(given: Context, made: Receipt) -> str:
     """Return the report as one HTML page that needs nothing else."""
     source = (Path(__file__).parent / "report.html.jinja").read_text(encoding="utf-8")
@@ -60,8 +71,8 @@ def page(given: Context, made: Receipt) -> str:
         lock=given.lock,
         receipt=made,
         on=measured_on(tuned.rows, made.evaluation.learnt_rows) if tuned else "",
-        files=given.report("gguf").get("gguf", {}),
-        samples=given.report("gguf").get("samples", []),
+        files=_files(given),
+        samples=[one for stage in given.inputs("gguf") for one in given.report(stage)["samples"]],
     )
 
 

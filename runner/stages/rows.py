@@ -24,7 +24,8 @@ def prepared(given: Context, split: str) -> list[Encoded]:
     locked = next((part for part in given.lock.data if part.split == split), None)
     if locked is None:
         return []
-    return read_encoded(given.result("prepare") / "rows" / split, locked.tokens_sha256)
+    rows = given.result(given.lock.first("prepare")) / "rows" / split
+    return read_encoded(rows, locked.tokens_sha256)
 
 
 def picked(rows: Sequence[T], count: int) -> list[T]:
@@ -52,7 +53,7 @@ def write_shown(folder: Path, rows: Sequence[Row]) -> None:
 
 def shown(given: Context) -> list[list[dict[str, str]]]:
     """Return the messages of the rows to show. Raises DigestDiffers where they are no such rows."""
-    path = given.result("prepare") / SHOWN_FILE
+    path = given.result(given.lock.first("prepare")) / SHOWN_FILE
     try:
         content = read_bounded(path, TEXT_LIMIT_BYTES, follow=False)
         return [_turns(json.loads(line)) for line in content.split(b"\n")[:-1]]

@@ -4,9 +4,6 @@ Light: no torch, and of the stages' packages only their metadata.
 """
 
 import shutil
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from lockfiles.errors import DoesNotFit, UsageProblem
@@ -18,12 +15,12 @@ from planner.machines.probes.probe import probe
 from planner.search.candidates import whole_card_bytes
 from runner.environments.packages import (
     check_training_packages,
-    gguf_can_answer,
     package_differences,
     packages_found,
 )
 from runner.export.convertible import check_exports
 from runner.inputs.verify import model_of
+from runner.runs.kind import Asked, of_kind
 
 HELD_OUT = ("test", "validation")
 """The splits that training never saw."""
@@ -34,41 +31,26 @@ _GIB = 1 << 30
 _GB = 1e9
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What a run is asked to do, beside its lock."""
-
-    runs: Path
-    """Where its folder will be."""
-    allowed: Collection[str]
-    """Hub repositories that the person allows a push to."""
-    waiting: Collection[str]
-    """The stages that are still to do."""
-    places: Mapping[str, Path]
-    """Local inputs by logical name, the model's folder among them where it is here."""
-
-
 def check_all(lock: Lock, asked: Asked) -> None:
     """Refuse a run that would fail later, as far as that can be known before the first stage.
 
     `tunelock check` and `tunelock run` both ask this first, in the same order. Where nothing is
     left to do, nothing can fail. Raises UsageProblem, DoesNotFit, DigestDiffers.
     """
-    stages = {stage.name: stage for stage in lock.stage if stage.name in asked.waiting}
+    stages = [stage for stage in lock.stage if stage.id in asked.waiting]
     if not stages:
         return
-    for stage in stages.values():
+    for stage in stages:
         check_rows(lock, stage)
-    if {"train", "evaluate", "merge"} & set(stages):
+    kinds = [of_kind(stage.kind) for stage in stages]
+    if any(kind.trains for kind in kinds):
         check_training_packages(lock)
         check_device(lock)
-    if "gguf" in stages:
-        _check_gguf(stages["gguf"], lock.model.family)
-    if "push" in stages:
-        check_push(lock, asked.allowed)
+    for stage, kind in zip(stages, kinds, strict=True):
+        kind.check(lock, stage, asked)
     _check_exact(lock)
     check_disk(lock, asked.runs)
-    if "model" in asked.places and {"prepare", "train", "evaluate", "merge"} & set(stages):
+    if "model" in asked.places and any(kind.reads_base for kind in kinds):
         with model_of(lock, asked.places["model"], weights=False) as base:
             check_exports(lock, base.folder)
 
@@ -77,11 +59,11 @@ def check_rows(lock: Lock, stage: Stage) -> None:
     """Raise UsageProblem where a stage reads held-out rows that the lock does not have."""
     wanted = stage.settings.get("rows", "")
     there = {part.split for part in lock.data if part.rows and part.split in HELD_OUT}
-    reads = stage.name == "evaluate" or wanted or stage.settings.get("samples")
+    reads = stage.kind == "evaluate" or wanted or stage.settings.get("samples")
     if reads and wanted not in there:
         named = one_line(wanted, most=40)
         raise UsageProblem(
-            f"The stage `{stage.name}` reads the rows `{named}`, which are no held-out rows of "
+            f"The stage `{stage.id}` reads the rows `{named}`, which are no held-out rows of "
             "this lock.",
             hint="plan again with `tunelock plan run.toml`",
         )
@@ -142,55 +124,10 @@ def _check_threads(lock: Lock, facts: machine.MachineFacts) -> None:
         )
 
 
-def _check_gguf(stage: Stage, family: str) -> None:
-    if find_spec("gguf") is None:
-        raise UsageProblem(
-            "GGUF export needs the package `gguf`, which is not installed.",
-            hint="pip install 'tunelock[gguf]'",
-        )
-    from runner.export.gguf.families import FAMILIES
-    from runner.export.gguf.levels import check_level
-
-    names = sorted({one.name for one in FAMILIES.values()})
-    if family not in names:
-        known = ", ".join(f"`{name}`" for name in names)
-        raise UsageProblem(
-            f"GGUF export does not know the family `{one_line(family, most=40)}` yet; it knows "
-            f"{known}.",
-            hint="write `gguf = []` under `[results]` in `run.toml` and plan again",
-        )
-    levels = stage.settings["levels"]
-    if not isinstance(levels, list) or not levels:
-        raise UsageProblem(
-            "The stage `gguf` names no levels.", hint="plan again with `tunelock plan run.toml`"
-        )
-    for level in levels:
-        check_level(level)
-    if "q4_k_m" in levels and not gguf_can_answer():
-        raise UsageProblem(
-            "The GGUF level `q4_k_m` needs `llama-cpp-python`, which is not installed.",
-            hint="pip install 'tunelock[gguf]', or plan `gguf = [\"q8_0\"]`",
-        )
-
-
 def pushes_to(lock: Lock) -> str:
     """Return the Hub repository that a lock pushes to; empty where it pushes nothing."""
-    found = (stage.settings["to"] for stage in lock.stage if stage.name == "push")
+    found = (stage.settings["to"] for stage in lock.of_kind("push"))
     return str(next(found, ""))
-
-
-def check_push(lock: Lock, allowed: Collection[str]) -> None:
-    """Raise UsageProblem where the person does not allow a lock's push, or the Hub does not."""
-    repo = pushes_to(lock)
-    if repo not in allowed:
-        named = one_line(repo, most=200)
-        raise UsageProblem(
-            f"The lock pushes to `{named}`, and a lock alone is no consent.",
-            hint=f"add `--allow {named}`",
-        )
-    from runner.export.push import check_access
-
-    check_access(repo)
 
 
 def _check_exact(lock: Lock) -> None:

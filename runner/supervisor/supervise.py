@@ -35,6 +35,7 @@ from runner.runs.folder import (
     place,
 )
 from runner.runs.heartbeat import heartbeat
+from runner.runs.kind import Asked, of_kind
 from runner.runs.safe_folder import OwnFolder
 from runner.supervisor import launch, preflight
 from runner.supervisor.launch import LIMITS, Limits
@@ -44,7 +45,6 @@ _MOST_PUBLISHED_BYTES = 64 << 20
 _SAME_SECONDS = 0.5
 """A second Ctrl-C so soon is the first one, passed on by a program around this one."""
 _RESUMES = "run the same command again to resume"
-_ONLINE = ("prepare", "push")
 """The stages that may speak to the Hub."""
 _ERRORS: dict[int, type[TunelockError]] = {
     kind.exit_code: kind for kind in TunelockError.__subclasses__()
@@ -69,7 +69,7 @@ class Order:
 
 def run_folder(lock: Lock, runs: Path) -> Path:
     """Return the folder of a lock's run."""
-    return runs / f"{lock.intent.name}-{lock.integrity['train'][:8]}"
+    return runs / f"{lock.intent.name}-{lock.integrity[lock.first('train')][:8]}"
 
 
 def check_folder(lock: Lock, runs: Path) -> None:
@@ -79,7 +79,7 @@ def check_folder(lock: Lock, runs: Path) -> None:
         if folder is None:
             return
         for one in lock.stage:
-            _done(lock, run_at, one.name, folder)
+            _done(lock, run_at, one.id, folder)
         check_names(folder)
 
 
@@ -97,11 +97,9 @@ def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since:
     verify.check_whole(lock)
     run_at = _placed(lock, order.runs)
     with _sentences(run_at), _closed_to_others(), ExitStack() as stack:
-        waiting = [
-            one.name for one in lock.stage if order.fresh or not _done(lock, run_at, one.name)
-        ]
+        waiting = [one.id for one in lock.stage if order.fresh or not _done(lock, run_at, one.id)]
         held = _hold(run_at, order, stack) if os.path.lexists(run_at) else None
-        asked = preflight.Asked(order.runs, order.allowed, waiting, located)
+        asked = Asked(order.runs, order.allowed, waiting, located)
         preflight.check_all(lock, asked)
         held = held or _hold(run_at, order, stack)
         _carry_out(order, lock, source, located, held, begun)
@@ -223,9 +221,10 @@ class _Run:
     limits: Limits
 
     def carry_out(self) -> None:
-        names = [one.name for one in self.lock.stage]
+        names = [one.id for one in self.lock.stage]
+        kinds = [one.kind for one in self.lock.stage]
         begun = time.monotonic()
-        self.writer.append("run", "started", {"stages": names})
+        self.writer.append("run", "started", {"stages": names, "kinds": kinds})
         self._note_packages()
         self._note_damage()
         try:
@@ -245,30 +244,32 @@ class _Run:
         if self.stop.asked():
             raise self._stopped()
         at, digest = self._place(name), self.lock.integrity[name]
+        reports = at.kind == "report"
         kept = at.done(digest)
         if kept is not None:
-            self._check_kept(name, at, kept)
-        if kept is None or (name == "report" and not _can_publish(at)):
+            self._check_kept(at, kept)
+        if kept is None or (reports and not _can_publish(at)):
             at.begin(digest)
             self._launch(name, at)
             at.finish(digest, at.reported(_REPORT))
             at.drop_checkpoints()
-        if name == "report":
+        if reports:
             self._publish(at)
 
     def _place(self, name: str) -> StagePlace:
         return place(self.lock, self.folder, name, self.held.folder)
 
-    def _check_kept(self, name: str, at: StagePlace, report: Mapping[str, Any]) -> None:
+    def _check_kept(self, at: StagePlace, report: Mapping[str, Any]) -> None:
         """Compare what a stage left with what it reported, where others are still to read it."""
         at.check()
         waiting = [
-            one.name
+            one.id
             for one in self.lock.stage
-            if self._place(one.name).done(self.lock.integrity[one.name]) is None
+            if self._place(one.id).done(self.lock.integrity[one.id]) is None
         ]
-        if waiting and name in verify.TENSORS:
-            verify.check_kept(at.final / verify.TENSORS[name], report["digests"])
+        tensors = of_kind(at.kind).tensors
+        if waiting and tensors:
+            verify.check_kept(at.final / tensors, report["digests"])
 
     def _launch(self, name: str, at: StagePlace) -> None:
         job = {
@@ -279,7 +280,7 @@ class _Run:
             "beat_seconds": self.limits.beat_seconds,
         }
         path = at.write("job.json", json.dumps(job, indent=2).encode())
-        variables = environment(self.lock, online=name in _ONLINE)
+        variables = environment(self.lock, online=of_kind(at.kind).online)
         program = launch.Program(name, ("-m", "runner.stages", str(path)), variables)
         supervision = launch.Supervision(
             writer=self.writer,

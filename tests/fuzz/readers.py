@@ -93,7 +93,7 @@ def _receipt(path: Path) -> None:
 def _done(path: Path) -> None:
     from runner.runs.folder import StagePlace
 
-    StagePlace(1, "train", path.parent.parent).done("0" * 64)
+    StagePlace(1, "train", "train", path.parent.parent).done("0" * 64)
 
 
 def _machine(path: Path) -> None:

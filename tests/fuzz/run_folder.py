@@ -30,10 +30,10 @@ def write(folder: Path, base: Base) -> Path:
         shutil.copyfile(RECORDS / name, run / name)
     (run / ".inuse").write_text("1", "ascii")
     for number, stage in enumerate(lock.stage, start=1):
-        at = run / "stages" / f"{number:02d}-{stage.name}"
+        at = run / "stages" / f"{number:02d}-{stage.id}"
         at.mkdir(parents=True)
-        report = json.loads((RECORDS / f"{stage.name}.done.json").read_text("utf-8"))
-        text = json.dumps(report | {"digest": lock.integrity[stage.name]}, indent=1)
+        report = json.loads((RECORDS / f"{stage.kind}.done.json").read_text("utf-8"))
+        text = json.dumps(report | {"digest": lock.integrity[stage.id]}, indent=1)
         (at / "done.json").write_text(text, "utf-8")
     shutil.copyfile(RECORDS / "receipt.json", at / "receipt.json")
     (at / "report.html").write_text("<p>", "utf-8")

@@ -1,14 +1,22 @@
 """A whole lock with made-up but possible values, for the tests of this floor."""
 
+from typing import Any
+
 from lockfiles.known import PACKAGES
 from lockfiles.lock import Lock
 
 SHA = "0123456789abcdef" * 4
 
+
+def stage(kind: str, *inputs: str, **settings: object) -> dict[str, Any]:
+    """Return the table of a stage that is called by its kind."""
+    return {"id": kind, "kind": kind, "inputs": list(inputs), "settings": settings}
+
+
 LOCK = Lock.model_validate(
     {
         "version": 1,
-        "revision": 0,
+        "revision": 2,
         "requires_runner": "0.1",
         "intent": {
             "digest": SHA,
@@ -127,11 +135,11 @@ LOCK = Lock.model_validate(
         "why": {"method.rank": "16-32 suits most tasks"},
         "rejected": [{"what": "full", "needed_bytes": 0, "reason": "LoRA reaches the goal"}],
         "stage": [
-            {"name": "prepare", "settings": {}},
-            {"name": "train", "settings": {}},
-            {"name": "merge", "settings": {}},
-            {"name": "gguf", "settings": {"levels": ["q8_0"], "rows": "", "samples": 0}},
-            {"name": "report", "settings": {}},
+            stage("prepare"),
+            stage("train"),
+            stage("merge", "train"),
+            stage("gguf", "prepare", "train", "merge", levels=["q8_0"], rows="", samples=0),
+            stage("report", "prepare", "train", "merge", "gguf"),
         ],
         "integrity": dict.fromkeys(("prepare", "train", "merge", "gguf", "report"), SHA),
     }

@@ -31,7 +31,7 @@ def test_list_items_stand_on_lines_of_their_own() -> None:
         ("rank = 16", "rank = ", "is not valid TOML"),
         ('source = "local:train"', 'source = "/etc/passwd"', "`data.source`"),
         ('name = "model.safetensors"', 'name = "../../x"', "`model.files.name`"),
-        ('name = "gguf"', 'name = "shell"', "`stage.name`"),
+        ('kind = "gguf"', 'kind = "shell"', "`stage.kind`"),
     ],
 )
 def test_bad_locks_are_one_sentence(old: str, new: str, message: str) -> None:

@@ -9,15 +9,16 @@ from lockfiles import lock
 from lockfiles import text as toml
 from lockfiles.errors import UsageProblem
 from lockfiles.lock import Lock
-from tests.lockfiles.samples import LOCK, SHA
+from lockfiles.stage_kinds import KINDS
+from tests.lockfiles.samples import LOCK, SHA, stage
 
 OTHER, THIRD = SHA[::-1], SHA[1:] + "0"
 COMMIT = "0" * 40
 FILE = {"name": "data/train.parquet", "size_bytes": 9, "sha256": SHA}
 HUB = {"source": "hf:ana/rows", "revision": "main", "commit": COMMIT, "files": [FILE]}
 CARD = {"kind": "cuda", "accelerator": "NVIDIA L4", "capability": "8.9", "count": 1}
-EVALUATE = {"name": "evaluate", "settings": {"rows": "test", "samples": 3}}
-PUSH = {"name": "push", "settings": {"to": "ana/tuned", "private": True}}
+EVALUATE = stage("evaluate", "prepare", "train", rows="test", samples=3)
+PUSH = stage("push", to="ana/tuned", private=True)
 
 
 def part(split: str, **changes: object) -> dict[str, Any]:
@@ -39,15 +40,18 @@ def tables(*changes: tuple[str, object]) -> dict[str, Any]:
             within[int(last)] = value
         else:
             within[last] = value
-    made["integrity"] = {one["name"]: SHA for one in made["stage"]}
+    made["integrity"] = {one["id"]: SHA for one in made["stage"]}
     return made
 
 
 def stages(*names: str) -> list[dict[str, Any]]:
-    """Return stages by name, with settings that such a stage can have."""
-    known = {one.name: one.model_dump() for one in LOCK.stage}
+    """Return stages by name, with settings and inputs that such a stage can have."""
+    known = {one.id: one.model_dump() for one in LOCK.stage}
     known |= {"evaluate": EVALUATE, "push": PUSH}
-    return [known[name] for name in names]
+    return [
+        known[name] | {"inputs": [one for one in names[:at] if one in KINDS[name].reads]}
+        for at, name in enumerate(names)
+    ]
 
 
 TRAIN = LOCK.data[0].model_dump()
@@ -144,7 +148,7 @@ def test_what_a_plan_can_write_is_a_lock(changes: list[tuple[str, object]]) -> N
         ([("method.kind", "qlora"), ("method.targets", [])], "`qlora` needs one"),
         ([("method.targets", ["q_proj", "q_proj"])], "names one thing twice"),
         ([("method.kind", "full"), ("stage", WHOLE)], "full fine-tuning has none"),
-        ([("method.kind", "full"), *FULL], "no adapter to merge"),
+        ([("method.kind", "full"), *FULL], "has no adapter, and a `merge` works on one"),
         ([("train.micro_batch", 65536)], "makes a step of more than 65,536 rows"),
         ([("train.optimizer", "adamw_torch_fused")], "the machine has none"),
         ([("train.dtype", "bfloat16")], "the machine has none"),
@@ -165,7 +169,20 @@ def test_what_a_plan_can_write_is_a_lock(changes: list[tuple[str, object]]) -> N
         ([("stage", stages("train", "report"))], "has no `prepare`"),
         ([("stage", stages("prepare", "report", "train"))], "in the order `prepare`"),
         ([("stage", stages("prepare", "train", "train", "report"))], "names one thing twice"),
-        ([("stage", stages("prepare", "train", "gguf", "report"))], "without a `merge`"),
+        ([("stage", stages("prepare", "train", "gguf", "report"))],
+         "has no `merge`, from which a `gguf` is made"),
+        ([("stage.3.inputs", ["prepare", "train"])], "has no `merge`"),
+        ([("stage.3.inputs", ["merge", "merge"])], "names one thing twice"),
+        ([("stage.3.inputs", ["gguf"])], "names `gguf`, which is no earlier stage"),
+        ([("stage.3.inputs", ["report"])], "which is no earlier stage that a `gguf` reads"),
+        ([("stage.2.inputs", ["prepare", "train"])], "names `prepare`, which is no earlier stage"),
+        ([("stage.2.inputs", [])], "has no `train`"),
+        ([("stage.4.inputs", ["prepare", "train", "merge"])], "must name every stage before it"),
+        ([("stage.3.id", "../gguf")], "`stage.id` on line"),
+        ([("stage.3.kind", "shell")], "`stage.kind` on line"),
+        ([("stage", [*stages("prepare", "train", "merge"),
+                     stages("prepare", "train", "merge")[2] | {"id": "merge-2"},
+                     WHOLE[2]])], "is a second `merge`"),
         ([("stage", stages("prepare", "train", "evaluate", "report"))],
          "needs held-out rows, and there are none"),
         ([("data", [TRAIN, part("test"), part("general", sha256=THIRD)]),
@@ -196,7 +213,7 @@ def test_each_stage_has_its_own_digest() -> None:
         lock.parse(toml.write(made))
 
 
-@pytest.mark.parametrize("revision", [2, 7, 999_999])
+@pytest.mark.parametrize("revision", [3, 7, 999_999])
 def test_a_newer_revision_is_refused_by_its_number(revision: int) -> None:
     with pytest.raises(UsageProblem, match=f"of revision {revision}, and this program reads") as no:
         lock.parse(toml.write(tables(("revision", revision))))

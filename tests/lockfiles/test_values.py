@@ -63,7 +63,7 @@ def changed(tables: dict[str, Any], at: Place, value: object, *, key: str = "") 
     else:
         within[at[-1]] = value
     with suppress(Exception):  # of tables that are no lock's there are no digests
-        other["integrity"] = integrity(other)
+        other["integrity"] = {str(name): one for name, one in integrity(other).items()}
     return toml.write(other)
 
 

@@ -97,7 +97,8 @@ def _named(tables: dict[str, Any], source: Mapping[str, str], stranger: HubServe
     for path, value in source.items():
         told = value.format(url=stranger.url, host=host)
         if path == "push":
-            push = {"name": "push", "settings": {"to": told, "private": True}}
+            push = {"id": "push", "kind": "push", "inputs": ["train"]}
+            push["settings"] = {"to": told, "private": True}
             tables["stage"].insert(-1, push)
             continue
         *inner, last = path.split("/")

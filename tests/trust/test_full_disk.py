@@ -51,7 +51,7 @@ def test_events_on_a_full_disk_stay_whole_lines(disk: Path) -> None:
 
 
 def test_a_stage_that_cannot_be_finished_is_not_done(disk: Path) -> None:
-    place = StagePlace(1, "prepare", disk / "demo" / "stages")
+    place = StagePlace(1, "prepare", "prepare", disk / "demo" / "stages")
     place.begin("a")
     fill(disk)
     report = {"rows": {"train": 3}, "text": "a" * 200_000}

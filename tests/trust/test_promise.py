@@ -32,12 +32,18 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def stage(tables: Tables, name: str) -> Tables:
     """Return the settings of a stage."""
-    found: Tables = next(one["settings"] for one in tables["stage"] if one["name"] == name)
+    found: Tables = next(one["settings"] for one in tables["stage"] if one["id"] == name)
     return found
 
 
+PUSH = {
+    "id": "push", "kind": "push", "inputs": ["train", "merge", "gguf"],
+    "settings": {"to": "a/b", "private": True},
+}  # fmt: skip
+
+
 def pushing(tables: Tables, folder: Path) -> None:
-    tables["stage"].insert(-1, {"name": "push", "settings": {"to": "a/b", "private": True}})
+    tables["stage"].insert(-1, PUSH)
 
 
 def level(tables: Tables, folder: Path) -> None:

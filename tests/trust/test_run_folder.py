@@ -121,7 +121,7 @@ def test_the_right_of_everybody_to_write_is_taken_away(tmp_path: Path) -> None:
     for path in (run, run / "stages", run / ".inuse"):
         path.chmod(0o777)
     held = Held(run)
-    place = StagePlace(1, "prepare", run / "stages", held.folder)
+    place = StagePlace(1, "prepare", "prepare", run / "stages", held.folder)
     place.begin("a")
     held.release()
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (run, run / "stages", run / ".inuse")]
@@ -166,7 +166,7 @@ def test_no_stage_begins_or_is_done_through_a_link(
     (victim / "done.json").write_text('{"digest": "a"}')
     run.mkdir()
     plant(run, private)
-    place = StagePlace(1, "train", run / "stages")
+    place = StagePlace(1, "train", "train", run / "stages")
     for attempt in (place.begin, place.done, lambda digest: place.check()):
         with pytest.raises(UsageProblem):
             attempt("a")
@@ -181,13 +181,13 @@ def test_work_of_another_digest_is_emptied_without_following_links(
     (work / "checkpoint-1").mkdir(parents=True)
     (work / "checkpoint-1" / "all").symlink_to(tmp_path)
     (work / "private").hardlink_to(private)
-    place = StagePlace(1, "train", tmp_path / "demo" / "stages")
+    place = StagePlace(1, "train", "train", tmp_path / "demo" / "stages")
     assert [path.name for path in place.begin("a").iterdir()] == ["begun.json"]
     assert untouched(private)
 
 
 def test_a_link_deep_in_a_stage_is_never_part_of_its_result(private: Path, tmp_path: Path) -> None:
-    place = StagePlace(1, "train", tmp_path / "demo" / "stages")
+    place = StagePlace(1, "train", "train", tmp_path / "demo" / "stages")
     work = place.begin("a")
     (work / "result").mkdir()
     (work / "result" / "adapter.safetensors").symlink_to(private)
@@ -202,7 +202,7 @@ def test_a_link_deep_in_a_stage_is_never_part_of_its_result(private: Path, tmp_p
 
 
 def test_folders_without_end_are_one_sentence(tmp_path: Path) -> None:
-    place = StagePlace(1, "train", tmp_path / "demo" / "stages")
+    place = StagePlace(1, "train", "train", tmp_path / "demo" / "stages")
     at = place.begin("a")
     for _ in range(200):
         at = at / "a"
@@ -266,7 +266,7 @@ def test_a_report_of_another_shape_is_not_done(tmp_path: Path) -> None:
 
 
 def test_a_report_that_is_too_large_is_not_read(tmp_path: Path) -> None:
-    place = StagePlace(1, "train", tmp_path / "demo" / "stages")
+    place = StagePlace(1, "train", "train", tmp_path / "demo" / "stages")
     place.begin("a")
     place.finish("a", GOOD["train"])
     with (place.final / "done.json").open("r+b") as file:
@@ -276,7 +276,7 @@ def test_a_report_that_is_too_large_is_not_read(tmp_path: Path) -> None:
 
 
 def test_what_is_named_as_a_checkpoint_and_is_none_is_removed(tmp_path: Path) -> None:
-    place = StagePlace(1, "train", tmp_path / "demo" / "stages")
+    place = StagePlace(1, "train", "train", tmp_path / "demo" / "stages")
     work = place.begin("a")
     (work / "checkpoint-5").mkdir()
     (work / "checkpoint-x").mkdir()
@@ -375,7 +375,7 @@ def test_check_changes_no_run_folder(planned: Path, tmp_path: Path) -> None:
 
 
 def test_a_report_that_cannot_be_published_is_made_again(tmp_path: Path) -> None:
-    at = StagePlace(1, "report", tmp_path / "demo" / "stages")
+    at = StagePlace(1, "report", "report", tmp_path / "demo" / "stages")
     at.begin("a")
     receipt.write(receipt.Receipt(lock_sha256=SHA), at.partial / "receipt.json")
     (at.partial / "report.html").touch()

@@ -32,6 +32,7 @@ def command(
     from runner.environments import packages
     from runner.inputs import locations, verify
     from runner.inputs import rows as hub_rows
+    from runner.runs.kind import Asked
     from runner.supervisor import preflight, supervise
     from tui.text.transfer import noting
 
@@ -40,8 +41,8 @@ def command(
     verify.check_whole(held)
     supervise.check_folder(held, runs)
     target = preflight.pushes_to(held)
-    stages = [one.name for one in held.stage if allowed or one.name != "push"]
-    preflight.check_all(held, preflight.Asked(runs, allowed, stages, found))
+    stages = [one.id for one in held.stage if allowed or one.kind != "push"]
+    preflight.check_all(held, Asked(runs, allowed, stages, found))
     compared = ["model", "template", "rows", "tokens"] if "model" in found else []
     if compared:
         with verify.model_of(held, found["model"]) as base:

@@ -40,7 +40,7 @@ def how_far(snapshot: Snapshot, bar: int) -> str:
         return f"{name}  {_bar(progress.done / progress.total, bar)}  {progress_words(snapshot)}"
     if progress is not None:
         return f"{name}  {progress_words(snapshot)}"
-    if snapshot.step is not None and stage.name == "train" and snapshot.steps:
+    if snapshot.step is not None and stage.trains and snapshot.steps:
         share = snapshot.step / snapshot.steps
         return f"{name}  {_bar(share, bar)}  step {snapshot.step} of {snapshot.steps}"
     return f"{name}  {stage.state}"

@@ -20,6 +20,13 @@ class Stage:
     """When it was last started, in seconds since the epoch."""
     seconds: float | None = None
     """How long it took; None until it is done."""
+    kind: str = ""
+    """Its kind in the lock; empty in events from before it was written, where the name says it."""
+
+    @property
+    def trains(self) -> bool:
+        """Whether this is the stage that trains."""
+        return (self.kind or self.name) == "train"
 
 
 @dataclass(frozen=True)

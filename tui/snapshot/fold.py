@@ -1,6 +1,6 @@
 """From events to a snapshot, one event at a time; events that say nothing known change nothing."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,15 +46,25 @@ def _run_started(snapshot: Snapshot, event: Event) -> Snapshot:
     named = event.fields.get("stages")
     texts = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
     names = list(dict.fromkeys(name[:_MOST_CHARS] for name in texts[:_MOST_STAGES]))
+    kinds = _kinds(names, event.fields.get("kinds"))
     known = {stage.name: stage for stage in snapshot.stages}
     stages = tuple(
-        known[name] if name in known and known[name].state == "done" else Stage(name)
+        known[name]
+        if name in known and known[name].state == "done"
+        else Stage(name, kind=kinds.get(name, ""))
         for name in names or known
     )
     return replace(
         snapshot, stages=stages, stage="", progress=None, failure=None, finished=False,
         eta_seconds=None, stalled_seconds=None,
     )  # fmt: skip
+
+
+def _kinds(names: Sequence[str], kinds: object) -> dict[str, str]:
+    """Return the kind of each stage; events from before it was written have none."""
+    if not isinstance(kinds, list) or len(kinds) != len(names):
+        return {}
+    return {name: kind for name, kind in zip(names, kinds, strict=True) if isinstance(kind, str)}
 
 
 def _run_done(snapshot: Snapshot, event: Event) -> Snapshot:
@@ -89,8 +99,9 @@ def _started(snapshot: Snapshot, event: Event) -> Snapshot:
     snapshot = _without_what_training_told(snapshot, event.stage)
     names = [stage.name for stage in snapshot.stages]
     place = names.index(event.stage) if event.stage in names else len(names)
-    begun = Stage(event.stage, "running", event.time)
-    later = tuple(Stage(name) for name in names[place + 1 :])
+    known = _stage(snapshot, event.stage)
+    begun = Stage(event.stage, "running", event.time, kind=known.kind)
+    later = tuple(Stage(one.name, kind=one.kind) for one in snapshot.stages[place + 1 :])
     return replace(
         snapshot, stages=(*snapshot.stages[:place], begun, *later), stage=event.stage,
         progress=None, eta_seconds=None, failure=None, stalled_seconds=None,
@@ -102,7 +113,7 @@ def _without_what_training_told(snapshot: Snapshot, begun: str) -> Snapshot:
     stages = snapshot.stages
     place = next((at for at, stage in enumerate(stages) if stage.name == begun), len(stages))
     again = any(stage.state == "done" for stage in stages[place:])
-    if not again or all(stage.name != "train" for stage in stages[place:]):
+    if not again or not any(stage.trains for stage in stages[place:]):
         return snapshot
     return replace(empty(snapshot.name), stages=stages, predicted_bytes=snapshot.predicted_bytes)
 

@@ -51,7 +51,7 @@ def _detail(snapshot: Snapshot, stage: Stage) -> str:
     if stage.name != snapshot.stage or stage.state == "done":
         return ""
     words = progress_words(snapshot)
-    if not words and snapshot.step is not None and stage.name == "train":
+    if not words and snapshot.step is not None and stage.trains:
         words = step_words(snapshot)
     return f"  {words}" if words else ""
 

@@ -42,7 +42,7 @@ def summary(lock: Lock) -> list[str]:
         *(f"          {memory(value):>9} {name}" for name, value in _largest(peak.components)),
         *_time(lock),
         f"disk      {size(peak.disk_bytes)}",
-        f"stages    {' → '.join(stage.name for stage in lock.stage)}",
+        f"stages    {' → '.join(stage.id for stage in lock.stage)}",
     ]
     return lines
 

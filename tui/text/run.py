@@ -59,16 +59,16 @@ def _memory(predicted_bytes: int, measured_bytes: int | None) -> str:
 
 
 def _files(folder: Path, lock: locks.Lock) -> list[tuple[str, str]]:
-    if "gguf" not in lock.integrity:
-        return []
-    made = place(lock, folder, "gguf").done(lock.integrity["gguf"])
-    if made is None:
-        return []
+    names = [stage.id for stage in lock.of_kind("gguf")]
+    found = [place(lock, folder, name).done(lock.integrity[name]) for name in names]
+    reports = [report for report in found if report is not None]
     files = [
         ("gguf", f"{folder / file['path']}  {size(file['size_bytes'])}")
-        for file in made["gguf"].values()
+        for report in reports
+        for file in report["gguf"].values()
     ]
-    return files + [("answer", _answer(one)) for one in made["samples"]]
+    answers = [one for report in reports for one in report["samples"]]
+    return files + [("answer", _answer(one)) for one in answers]
 
 
 def _answer(one: dict[str, str]) -> str:

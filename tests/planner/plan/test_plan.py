@@ -139,7 +139,7 @@ def test_evaluation_without_held_out_rows_is_refused(folder: Path) -> None:
         planned(folder, **nothing)
     assert "evaluate = false" in refused.value.hint
     made = planned(folder, **nothing, results__evaluate=False)
-    assert [one.name for one in made.stage] == ["prepare", "train", "merge", "gguf", "report"]
+    assert [one.id for one in made.stage] == ["prepare", "train", "merge", "gguf", "report"]
     assert made.stage[3].settings.model_dump() == {"levels": ["q8_0"], "rows": "", "samples": 0}
 
 
@@ -151,14 +151,14 @@ def test_gguf_without_a_merged_model_is_refused(folder: Path) -> None:
 
 def test_the_stages_follow_the_answers(folder: Path) -> None:
     least = planned(folder, results__evaluate=False, results__merge=False, results__gguf=[])
-    assert [one.name for one in least.stage] == ["prepare", "train", "report"]
+    assert [one.id for one in least.stage] == ["prepare", "train", "report"]
     most = planned(folder, results__push_to="someone/tuned", data__test="")
-    assert [one.name for one in most.stage] == [
+    assert [one.id for one in most.stage] == [
         "prepare", "train", "evaluate", "merge", "gguf", "push", "report",
     ]  # fmt: skip
     assert most.stage[2].settings["rows"] == "validation"
     assert most.stage[5].settings.model_dump() == {"to": "someone/tuned", "private": True}
-    assert set(most.integrity) == {one.name for one in most.stage}
+    assert set(most.integrity) == {one.id for one in most.stage}
 
 
 def test_full_weights_need_no_merge(folder: Path) -> None:

@@ -41,7 +41,7 @@ def test_a_disk_that_is_full_leaves_the_old_file(tmp_path: Path) -> None:
 
 
 def test_a_stage_is_done_only_for_its_digest(tmp_path: Path) -> None:
-    place = StagePlace(2, "train", tmp_path)
+    place = StagePlace(2, "train", "train", tmp_path)
     work = place.begin("a")
     (work / "checkpoint").write_text("kept")
     assert place.begin("a") == work
@@ -54,13 +54,13 @@ def test_a_stage_is_done_only_for_its_digest(tmp_path: Path) -> None:
 
 
 def test_work_begun_for_another_digest_is_not_taken_up(tmp_path: Path) -> None:
-    place = StagePlace(1, "prepare", tmp_path)
+    place = StagePlace(1, "prepare", "prepare", tmp_path)
     (place.begin("a") / "rows").write_text("old")
     assert not (place.begin("b") / "rows").exists()
 
 
 def test_a_done_stage_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
-    place = StagePlace(1, "prepare", tmp_path)
+    place = StagePlace(1, "prepare", "prepare", tmp_path)
     place.begin("a")
     place.finish("a", PREPARED)
     place.begin("b")
@@ -115,7 +115,7 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
 def test_results_are_on_disk_before_a_stage_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = StagePlace(1, "train", tmp_path)
+    place = StagePlace(1, "train", "train", tmp_path)
     work = place.begin("a")
     (work / "result").mkdir()
     (work / "result" / "adapter").write_bytes(b"weights")

@@ -69,9 +69,9 @@ def finished(planned: Path, run: Path, line: Line, **changes: object) -> Context
     lock = plan(answers, gather(answers, planned, machine=MACHINE))
     (run / "run.lock").write_text(locks.write(lock), "utf-8")
     for one in lock.stage[:-1]:
-        at = place(lock, run, one.name)
-        at.begin(lock.integrity[one.name])
-        at.finish(lock.integrity[one.name], REPORTS[one.name])
+        at = place(lock, run, one.id)
+        at.begin(lock.integrity[one.id])
+        at.finish(lock.integrity[one.id], REPORTS[one.id])
     work = place(lock, run, "report").begin(lock.integrity["report"])
     return Context(lock, "report", run, work, {"model": planned / "base"}, line)
 

@@ -10,7 +10,7 @@ from lockfiles.errors import DoesNotFit, UsageProblem
 from lockfiles.lock import Lock
 from planner.interview.answers import check
 from planner.machines.probes.probe import probe
-from planner.pipeline.stages import GGUF_FAMILIES
+from planner.pipeline.gguf import FAMILIES as GGUF_FAMILIES
 from planner.plan.gather import gather
 from planner.plan.plan import plan
 from runner.demo import files
@@ -46,7 +46,7 @@ def check_all(lock: Lock, runs: Path, allowed: Collection[str], waiting: Collect
 
 def without_push(lock: Lock) -> list[str]:
     """Return the stages that need no Hub."""
-    return [one.name for one in lock.stage if one.name != "push"]
+    return [one.id for one in lock.stage if one.kind != "push"]
 
 
 def test_what_fits_passes_and_writes_nothing(lock: Lock, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_q4_k_m_needs_llama_cpp(
 ) -> None:
     stages = [one.model_dump() for one in lock.stage]
     for one in stages:
-        if one["name"] == "gguf":
+        if one["id"] == "gguf":
             one["settings"]["levels"] = ["q4_k_m"]
     smaller = Lock.model_validate(lock.model_dump() | {"stage": stages})
     check_all(smaller, tmp_path, (), ["gguf"])

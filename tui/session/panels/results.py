@@ -4,20 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lockfiles.harmless import joined
+from planner.pipeline.kind import of_kind
 from tui.terminal.units import size
 
 if TYPE_CHECKING:
     from lockfiles.lock import Lock
-
-_STAGES = {
-    "prepare": "prepare     the rows as tokens",
-    "train": "train       the tuned weights",
-    "evaluate": "evaluate    loss and accuracy, base against tuned",
-    "merge": "merge       a model folder without an adapter",
-    "gguf": "gguf        files for llama.cpp",
-    "push": "push        to the Hub, with its own login",
-    "report": "report      report.html and receipt.json",
-}
 
 
 def text(lock: "Lock", sizes: Mapping[str, int]) -> str:
@@ -29,7 +20,7 @@ def text(lock: "Lock", sizes: Mapping[str, int]) -> str:
     for stage in lock.stage:
         levels = stage.settings.get("levels")
         names = f": {', '.join(levels)}" if isinstance(levels, Sequence) and levels else ""
-        lines.append(f"  {_STAGES[stage.name]}{names}")
+        lines.append(f"  {stage.id:<12}{of_kind(stage.kind).leaves}{names}")
     levels_sizes = " · ".join(f"{level} {size(count)}" for level, count in sizes.items())
     lines.append(f"A GGUF file would take: {levels_sizes}")
     lines.append(f"Disk for all of it: {size(lock.prediction.disk_bytes)}")

@@ -70,6 +70,6 @@ def _plan(lock: "Lock", values: Mapping[str, object]) -> list[str]:
         f" · {train.epochs} passes · rate {train.learning_rate:g}",
         f"Memory   {bar([peak], lock.machine.memory_bytes, _BAR_CELLS)} {memory(peak)}",
         *([f"Time     {hours}"] if (hours := predicted.time(lock.prediction)) else []),
-        f"Results  {', '.join(stage.name for stage in lock.stage)}",
+        f"Results  {', '.join(stage.id for stage in lock.stage)}",
         f"Disk     {size(lock.prediction.disk_bytes)}",
     ]

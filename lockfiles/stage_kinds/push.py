@@ -1,0 +1,17 @@
+"""Push: results that leave the machine, with the consent of the person who runs the lock."""
+
+from lockfiles.fields import HubName
+from lockfiles.stage_kinds.kind import Settings as Base
+from lockfiles.stage_kinds.kind import StageKind, kinds
+
+
+class Settings(Base):
+    """Where the results are sent."""
+
+    to: HubName
+    private: bool
+
+
+KIND = StageKind(
+    "push", Settings, reads=kinds("train", "merge", "gguf"), needs=(kinds("train", "merge"),)
+)

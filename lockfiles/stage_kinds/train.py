@@ -1,0 +1,6 @@
+"""Train: the tuned weights."""
+
+from lockfiles.stage_kinds.kind import StageKind
+
+KIND = StageKind("train")
+"""The prepared rows are those of the lock's digests, so their stage is no input."""

@@ -1,0 +1,19 @@
+"""Evaluate: where `results.evaluate` asks for it."""
+
+from lockfiles.errors import UsageProblem
+from planner.pipeline.kind import PlannedKind, Settings, Wanted
+
+
+def _settings(wanted: Wanted) -> list[Settings]:
+    if not wanted.answers.flag("results.evaluate"):
+        return []
+    if not wanted.held:
+        raise UsageProblem(
+            "Comparing base and tuned model needs held-out rows, and there are none.",
+            hint="give `data.test` or `data.validation`, or write `evaluate = false` "
+            "under `[results]` in `run.toml`",
+        )
+    return [{"rows": wanted.held, "samples": wanted.answers.integer("results.samples")}]
+
+
+KIND = PlannedKind("loss and accuracy, base against tuned", _settings)

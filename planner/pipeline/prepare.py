@@ -1,0 +1,7 @@
+"""Prepare: in every plan."""
+
+from planner.pipeline.kind import PlannedKind
+
+KIND = PlannedKind(
+    "the rows as tokens", lambda _: [{}], tables=("template", "data", "fix", "stream")
+)

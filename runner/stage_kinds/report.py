@@ -1,0 +1,10 @@
+"""Report: its files say it."""
+
+from runner.runs.kind import Report, RunKind
+
+
+class Reported(Report):
+    """What `report` reports: nothing."""
+
+
+KIND = RunKind(Reported)
