@@ -150,7 +150,7 @@ def _inputs(lock: Tables, index: int) -> Iterator[Contradiction]:
     kind, earlier = KINDS[stage.kind], {one.id: one.kind for one in lock.stage[:index]}
     yield from unique(field, stage.inputs)
     for name in stage.inputs:
-        if earlier.get(name) not in kind.reads:
+        if name not in earlier or not kind.may_read(earlier[name]):
             yield field, f"names `{name}`, which is no earlier stage that a `{kind.name}` reads"
             return
     found = {earlier[name] for name in stage.inputs}

@@ -54,9 +54,8 @@ def from_names(tables: dict[str, Any]) -> dict[str, Any]:
         name = one.get("name")
         if not isinstance(name, str) or "kind" in one or "id" in one:
             return tables
-        reads = KINDS[name].reads if name in KINDS else frozenset()
         rest = {key: value for key, value in one.items() if key != "name"}
-        inputs = [earlier for earlier in before if earlier in reads]
+        inputs = [one for one in before if name in KINDS and KINDS[name].may_read(one)]
         made.append({"id": name, "kind": name, "inputs": inputs, **rest})
         before.append(name)
     return {**tables, "stage": made}

@@ -4,20 +4,21 @@ A kind has a module of its name here, in `planner.pipeline`, in `runner.stage_ki
 `runner.stages`. The order here is the order of stages in a lock.
 """
 
-from lockfiles.stage_kinds import evaluate, gguf, merge, prepare, push, report, train
+from importlib import import_module
+
 from lockfiles.stage_kinds.kind import Settings, StageKind
 
+_NAMES = (
+    "prepare",
+    "train",
+    "evaluate",
+    "merge",
+    "gguf",
+    "push",
+    "report",
+)
 KINDS: dict[str, StageKind] = {
-    module.KIND.name: module.KIND
-    for module in (
-        prepare,
-        train,
-        evaluate,
-        merge,
-        gguf,
-        push,
-        report,
-    )
+    name: import_module(f"lockfiles.stage_kinds.{name}").KIND for name in _NAMES
 }
 
 __all__ = ["KINDS", "Settings", "StageKind"]

@@ -38,9 +38,13 @@ class StageKind:
     model: Literal["", "adapter", "whole"] = ""
     """What it works on: a trained adapter, or a model that stands on its own."""
     reads_all: bool = False
-    """Whether every earlier stage must be among its inputs."""
+    """Whether it reads every kind, and every earlier stage must be among its inputs."""
     repeats: bool = False
     """Whether a lock may hold several stages of this kind."""
+
+    def may_read(self, kind: str) -> bool:
+        """Return whether the results of a stage of `kind` can be among its inputs."""
+        return self.reads_all or kind in self.reads
 
 
 def kinds(*names: str) -> frozenset[str]:

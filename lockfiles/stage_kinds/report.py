@@ -1,9 +1,5 @@
 """Report: the page and the receipt of a run."""
 
-from lockfiles.stage_kinds.kind import StageKind, kinds
+from lockfiles.stage_kinds.kind import StageKind
 
-KIND = StageKind(
-    "report",
-    reads=kinds("prepare", "train", "evaluate", "merge", "gguf", "push"),
-    reads_all=True,
-)
+KIND = StageKind("report", reads_all=True)

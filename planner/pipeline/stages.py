@@ -22,7 +22,7 @@ def stages(
     for name, kind in KINDS.items():
         for number, settings in enumerate(of_kind(name).settings(wanted), start=1):
             stage = name if number == 1 else f"{name}-{number}"
-            inputs = [one for one, earlier in kinds.items() if earlier in kind.reads]
+            inputs = [one for one, earlier in kinds.items() if kind.may_read(earlier)]
             found.append({"id": stage, "kind": name, "inputs": inputs, "settings": settings})
             kinds[stage] = name
     return found

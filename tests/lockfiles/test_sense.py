@@ -49,7 +49,7 @@ def stages(*names: str) -> list[dict[str, Any]]:
     known = {one.id: one.model_dump() for one in LOCK.stage}
     known |= {"evaluate": EVALUATE, "push": PUSH}
     return [
-        known[name] | {"inputs": [one for one in names[:at] if one in KINDS[name].reads]}
+        known[name] | {"inputs": [one for one in names[:at] if KINDS[name].may_read(one)]}
         for at, name in enumerate(names)
     ]
 
