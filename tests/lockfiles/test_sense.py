@@ -45,7 +45,7 @@ def tables(*changes: tuple[str, object]) -> dict[str, Any]:
 
 def stages(*names: str) -> list[dict[str, Any]]:
     """Return stages by name, with settings that such a stage can have."""
-    known = {one.name: one.model_dump() for one in LOCK.stage}
+    known: dict[str, dict[str, Any]] = {one.name: one.model_dump() for one in LOCK.stage}
     known |= {"evaluate": EVALUATE, "push": PUSH}
     return [known[name] for name in names]
 
