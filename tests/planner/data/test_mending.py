@@ -247,8 +247,9 @@ def test_every_offer_is_an_answer() -> None:
         assert one and one.said
         question = BY_KEY[one.key]
         assert question.kind == "boolean" or one.value in question.choices
-    assert offer("personal-data") and offer("personal-data").line == "redact = true"
-    assert offer("empty") and offer("empty").line == 'drop = ["empty"]'
+    redacted, dropped = offer("personal-data"), offer("empty")
+    assert redacted and redacted.line == "redact = true"
+    assert dropped and dropped.line == 'drop = ["empty"]'
     assert offer("too-few") is None
 
 
