@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,6 +87,7 @@ def test_what_is_wrong_is_told_with_the_ways_on(hub: HubServer, tmp_path: Path) 
 WIZARD = """
 import json, sys
 from pathlib import Path
+from typing import Any
 from planner.interview.answers import check
 from tui.prompts.ask import _validator
 from planner.interview.questions import BY_KEY
@@ -101,16 +103,23 @@ print(json.dumps([found, facts.examples(values), facts.exists(name), typed]))
 """
 
 
+def here(hub: HubServer, code: str, folder: Path, name: str) -> Any:
+    """Return what a program prints that is given a folder and the name of its rows."""
+    return hub.run(
+        code, (str(folder), name), home=folder / "home", XDG_CACHE_HOME=str(folder / "cache")
+    )
+
+
 def test_the_wizard_and_the_prompts_take_it_too(hub: HubServer, tmp_path: Path) -> None:
-    cache = {"home": tmp_path / "home", "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    assert hub.run(WIZARD, (str(tmp_path), "hf:ana/rows:intents"), **cache) == [[], 750, True, True]
-    (problem,), counted, *_ = hub.run(WIZARD, (str(tmp_path), "hf:ana/rows:none"), **cache)
+    assert here(hub, WIZARD, tmp_path, "hf:ana/rows:intents") == [[], 750, True, True]
+    (problem,), counted, *_ = here(hub, WIZARD, tmp_path, "hf:ana/rows:none")
     assert "has no config `none`; it has `intents`, `other`" in problem and counted is None
 
 
 LOOK = """
 import json, sys
 from pathlib import Path
+from typing import Any
 from planner.interview.answers import check
 from tui.session.request import ask
 from tui.session.children.report import look
@@ -127,8 +136,7 @@ print(json.dumps([rows, found.problems, [one.id for one in found.findings], colu
 
 
 def test_the_wizard_looks_it_through_beside_the_screen(hub: HubServer, tmp_path: Path) -> None:
-    cache = {"home": tmp_path / "home", "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    rows, problems, found, columns = hub.run(LOOK, (str(tmp_path), "hf:ana/rows:intents"), **cache)
+    rows, problems, found, columns = here(hub, LOOK, tmp_path, "hf:ana/rows:intents")
     assert (rows, problems) == ({"train": 750, "test": 451}, {})
     assert "leak" in found
     assert columns == [["messages"]] * 3
