@@ -30,7 +30,7 @@ def carried(lock: Lock, base: Base, folder: Path) -> list[str]:
     line = Line(os.open(os.devnull, os.O_WRONLY))
     here = locations.find(lock, folder / "case.lock", {})
 
-    def instead(job: sft.SftJob, _: Any) -> Any:
+    def instead(job: sft.SftJob, line: Line) -> sft.SftResult:
         found.extend(_compared(lock, job))
         raise Stopped("compared")
 
