@@ -3,6 +3,7 @@
 import subprocess
 from collections import Counter
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -18,8 +19,8 @@ SCRIPTS = {"simulated": simulated, "exhaustive": exhaustive, "seed_table": seed_
 
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
-def test_every_trial_can_be_run(script: object) -> None:
-    found: tuple[Trial, ...] = script.trials()  # type: ignore[attr-defined]
+def test_every_trial_can_be_run(script: ModuleType) -> None:
+    found: tuple[Trial, ...] = script.trials()
     assert len({trial.name for trial in found}) == len(found)
     for trial in found:
         case = trial.case

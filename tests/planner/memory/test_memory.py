@@ -10,6 +10,7 @@ import pytest
 
 from planner.memory import Profile, estimate, trained_parameters
 from planner.models.facts import ModelFacts, architecture, from_folder
+from planner.setup.setup import Kind
 from tests.programs import command
 
 BASE = Path(__file__).parents[3] / "runner" / "demo" / "base"
@@ -38,7 +39,7 @@ MODELS = {
 # Peaks of torch's allocator measured on one NVIDIA H200: torch 2.11, transformers 5.17, TRL 1.16,
 # PEFT 0.21, bitsandbytes 0.50; random weights, rows of one length, bf16 autocast, fused AdamW.
 # model, method, length, micro-batch, checkpointing, dropout, bytes
-MEASURED = [
+MEASURED: list[tuple[str, Kind, int, int, bool, float, int]] = [
     ("qwen2.5-0.5b", "lora", 1024, 1, True, 0.05, 1_386_315_264),
     ("qwen2.5-0.5b", "lora", 2048, 4, True, 0.05, 2_619_104_768),
     ("qwen2.5-0.5b", "qlora", 1024, 1, True, 0.05, 736_895_488),
@@ -55,7 +56,7 @@ MEASURED = [
 
 # The same on one NVIDIA H100 with unfused AdamW, measured after the formulas were written.
 # model, method, targets, length, micro-batch, checkpointing, dropout, autocast, padded, bytes
-MEASURED_LATER = [
+MEASURED_LATER: list[tuple[str, Kind, int, int, int, bool, float, bool, bool, int]] = [
     ("qwen2.5-0.5b", "lora", 7, 1024, 1, True, 0.05, False, False, 1_391_173_120),
     ("qwen2.5-0.5b", "lora", 7, 2048, 4, False, 0.05, False, False, 19_670_553_600),
     ("qwen2.5-0.5b", "lora", 7, 2048, 4, False, 0.05, True, False, 15_717_164_032),

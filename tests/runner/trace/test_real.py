@@ -15,8 +15,10 @@ from tests.programs import command
 from tests.runner.trace.test_trace import FULL, job_of
 from tests.tui.test_cli import tunelock
 
-ON_CPU = {"device": "cpu", "dtype": "float32", "length": 96, "micro_batch": 2}
-ADAPTED, WHOLE = (replace(plan, dropout=0.0, **ON_CPU) for plan in (PLAN, FULL))  # type: ignore[arg-type]
+ADAPTED, WHOLE = (
+    replace(plan, dropout=0.0, device="cpu", dtype="float32", length=96, micro_batch=2)
+    for plan in (PLAN, FULL)
+)
 PLANS: list[Profile] = [
     ADAPTED,
     replace(ADAPTED, checkpointing=True),
