@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from tests.fuzz.cases import KINDS, Amount, tried
 from tests.fuzz.report import table
-from tests.fuzz.trying import KINDS, Amount, tried
 
 
 @click.command()

@@ -2,7 +2,7 @@
 
 from planner.data.near.shingles import sides
 from planner.data.near.signatures import Signatures
-from tests.planner.data.checks_made import REAL
+from tests.planner.data.check_rows import REAL
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import pytest
 from lockfiles import text
 from planner.plan.integrity import integrity
 from tests.journeys.demo_folder import small, tunelock
-from tests.trust.models_made import plant
+from tests.trust.hostile_models import plant
 
 pytest.importorskip("gguf")
 

@@ -15,9 +15,9 @@ import pytest
 from lockfiles import intent
 from planner.interview.answers import check, given
 from tests.programs import command
+from tests.trust.captured import inside
 from tests.trust.hostile import FORGED, strings
 from tests.trust.screens import dashboard_faults, wizard_faults
-from tests.trust.shown import inside
 from tests.trust.terminal import main, tried
 from tests.tui.wizard.drive import Tmux, wizard_command
 from tests.tui.wizard.samples import ANSWERS, lay_out

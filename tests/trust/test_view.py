@@ -16,7 +16,7 @@ from planner.plan.gather import gather
 from planner.plan.plan import plan
 from runner.inputs import verify, view
 from tests.planned import MACHINE, answers, few_rows
-from tests.trust.models_made import INDEX, plant, read_safetensors, shard, write_safetensors
+from tests.trust.hostile_models import INDEX, plant, read_safetensors, shard, write_safetensors
 
 
 @pytest.fixture(scope="module", params=["one file", "shards"])

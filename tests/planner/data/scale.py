@@ -16,8 +16,8 @@ from pathlib import Path
 
 from planner.data.rows.rows import Row, canonical_json
 from tests import programs
-from tests.planner.data.checks_made import REAL
-from tests.planner.data.rows_made import Reworder, real
+from tests.planner.data.check_rows import REAL
+from tests.planner.data.reworded_rows import Reworder, real
 
 SIZES = (10_000, 100_000, 1_000_000)
 COPIED, NEARLY = 0.01, 0.05

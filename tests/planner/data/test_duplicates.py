@@ -21,7 +21,7 @@ from planner.data.near.likeness import Boilerplate, are_near
 from planner.data.near.shingles import sides, words
 from planner.data.near.signatures import BANDS, Signatures
 from planner.data.rows.rows import Message, Row
-from tests.planner.data.checks_made import (
+from tests.planner.data.check_rows import (
     INTENTS,
     MATHS,
     REAL,
@@ -32,8 +32,8 @@ from tests.planner.data.checks_made import (
     with_answer,
     with_prompt,
 )
-from tests.planner.data.faults_made import EDITS
-from tests.planner.data.near_made import Strangers
+from tests.planner.data.colliding_rows import Strangers
+from tests.planner.data.faults import EDITS
 from tests.programs import command
 
 LONG = (*MATHS, *[row for row in TASKS if len(row.prompt.split()) > 50])

@@ -19,7 +19,7 @@ from planner.data.rows.splits import SplitName
 from planner.data.tokens.encode import load_tokenizer
 from planner.data.tokens.template import compile_template, load_template
 from runner.demo import files
-from tests.planner.data.formats_made import SAMPLES, written
+from tests.planner.data.format_rows import SAMPLES, written
 
 BASE = Path(files.__file__).parent / "base"
 GENERAL = SAMPLES / "self-instruct.alpaca.jsonl"
