@@ -269,8 +269,10 @@ def _folders(files: Files) -> list[str]:
 def _facts(name: str, data: bytes) -> dict[str, object]:
     facts: dict[str, object] = {"size": len(data), "blobId": _oid(name, data)}
     if _is_large(name):
-        facts["lfs"] = {"size": len(data), "sha256": _sha256(data), "oid": _sha256(data)}
-        facts["lfs"] |= {"pointerSize": len(_pointer(data))}  # type: ignore[operator]
+        facts["lfs"] = {
+            "size": len(data), "sha256": _sha256(data), "oid": _sha256(data),
+            "pointerSize": len(_pointer(data)),
+        }  # fmt: skip
     return facts
 
 

@@ -21,6 +21,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.hub import Answer, Files, Hub, Refusal, Repository, Request
+from tests.programs import words
 
 _THEIR_WARNING = "Use 'content=<...>' to upload raw bytes/text content."
 """What huggingface_hub 2.4 provokes in its HTTP library with each upload of a large file."""
@@ -80,15 +81,15 @@ class HubServer(Hub):
         token = self.token if token is None else token
         return clean | wanted | ({"HF_TOKEN": token} if token else {}) | more
 
-    def run(self, code: str, *arguments: object, home: Path, **switches: Any) -> Any:
-        """Run Python code in a process of its own, and return the JSON that it prints.
+    def run(self, name: str, *arguments: object, home: Path, **switches: Any) -> Any:
+        """Run one of `tests/programs`, and return the JSON that it prints.
 
         The client reads its variables when it is imported, so each setting needs a process.
-        The code finds `arguments`, as JSON, in `sys.argv[1]`, and must write no line to stderr.
+        The program finds `arguments`, as JSON, in `sys.argv[1]`, and must write no line to stderr.
         """
         warnings = ("-W", "error", "-W", f"ignore:{_THEIR_WARNING}:DeprecationWarning")
         done = subprocess.run(
-            [sys.executable, *warnings, "-c", code, json.dumps(arguments)],
+            [sys.executable, *warnings, *words(name, json.dumps(arguments))],
             env=self.environment(home, **switches),
             capture_output=True,
             text=True,

@@ -8,14 +8,6 @@ from pathlib import Path
 
 import pytest
 
-CASES = """
-import pytest
-@pytest.mark.skip(reason="sshd is not installed")
-def test_lacks_a_program(): ...
-@pytest.mark.skip(reason="there is no NVIDIA GPU here")
-def test_lacks_a_card(): ...
-def test_runs(): ...
-"""
 FILE = 'import pytest\npytest.importorskip("no_such_package_at_all")\ndef test_none(): ...\n'
 
 
@@ -25,7 +17,8 @@ FILE = 'import pytest\npytest.importorskip("no_such_package_at_all")\ndef test_n
 )
 def test_a_skip_in_ci_is_a_failure(ci: str, counted: str, tmp_path: Path) -> None:
     shutil.copyfile(Path(__file__).with_name("conftest.py"), tmp_path / "conftest.py")
-    (tmp_path / "test_cases.py").write_text(CASES, "utf-8")
+    skipped = Path(__file__).with_name("programs") / "skipped_tests.py"
+    shutil.copyfile(skipped, tmp_path / "test_cases.py")
     (tmp_path / "test_file.py").write_text(FILE, "utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null",

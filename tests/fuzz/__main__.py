@@ -3,11 +3,12 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 
+from tests.fuzz.cases import KINDS, Amount, tried
 from tests.fuzz.report import table
-from tests.fuzz.trying import KINDS, Amount, tried
 
 
 @click.command()
@@ -18,11 +19,11 @@ from tests.fuzz.trying import KINDS, Amount, tried
 @click.option("--first", default=0, help="The number of the first case.")
 @click.option("--at-once", default=os.cpu_count() or 1, show_default=True)
 @click.option("--keep", type=click.Path(path_type=Path), help="A folder for what failed.")
-def main(only: tuple[str, ...], **amount: object) -> None:
+def main(only: tuple[str, ...], **amount: Any) -> None:
     """Print a table of cases and their faults; the exit code is 1 where there are any."""
     counts = []
     with tempfile.TemporaryDirectory(prefix="fuzz-") as home:
-        for count in tried(Path(home), only or tuple(KINDS), Amount(**amount)):  # type: ignore[arg-type]
+        for count in tried(Path(home), only or tuple(KINDS), Amount(**amount)):
             counts.append(count)
             click.echo(f"{count.kind}: {count.tried} in {count.seconds:.0f} s", err=True)
     click.echo("\n".join(table(counts)))

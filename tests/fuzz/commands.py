@@ -62,8 +62,8 @@ def run(folder: Path, *arguments: str) -> Ended:
 
     os.chdir(folder)
     shown = [os.memfd_create(name) for name in ("out", "err")]
-    for stream, file in zip((1, 2), shown, strict=True):
-        os.dup2(file, stream)
+    for number, file in zip((1, 2), shown, strict=True):
+        os.dup2(file, number)
     sys.stdout, sys.stderr = (os.fdopen(os.dup(n), "w", encoding="utf-8") for n in (1, 2))
     sys.argv = ["tunelock", *arguments]
     code, escaped = 0, ""

@@ -52,7 +52,7 @@ def main(
             ]
             for row in rows[-len(some) :]:
                 click.echo("  ".join(f"{value!s:>18}" for value in row))
-    crashes = sum(int(row[3]) for row in rows)
+    crashes = sum(row[3] for row in rows)
     click.echo(f"{len(rows)} readers, {seconds} s each, {crashes} crashes, kept in {keep}")
     raise SystemExit(bool(crashes))
 
@@ -75,7 +75,7 @@ def _start(name: str, seconds: int, home: Path, keep: Path) -> "subprocess.Popen
     )  # fmt: skip
 
 
-def _row(name: str, out: str, told: str, code: int, keep: Path) -> tuple[object, ...]:
+def _row(name: str, out: str, told: str, code: int, keep: Path) -> tuple[str, int, int, int]:
     """Return name, inputs, coverage and crashes of one search."""
     tried = max((int(one or other) for one, other in _DONE.findall(told)), default=0)
     reached = max((int(cover) for _, cover in _STATUS.findall(told)), default=0)

@@ -1,9 +1,9 @@
 """The scripts of trials without a card: their lists, and what they make of lines."""
 
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -13,27 +13,14 @@ from planner.setup.batches import batches
 from tests.gpu import exhaustive, seed_table, simulated
 from tests.gpu.lines import lines, profile_of, ran
 from tests.gpu.trials import Trial, shallow
+from tests.programs import command
 
 SCRIPTS = {"simulated": simulated, "exhaustive": exhaustive, "seed_table": seed_table}
-ONE = """
-from pathlib import Path
-import sys
-from planner.fit import machines, models
-from planner.fit.search import Search
-from planner.fit.request import Wish
-from tests.gpu.script import (run)
-from tests.gpu.trials import (Trial, shallow)
-search = Search(models.find("pythia-70m"), machines.sized(8), Wish(method="lora", length=16))
-plan = search.other(search.best("lora").profile, micro_batch=2)
-whole = Trial("one", search.model, plan, {"which": "chosen"})
-run([shallow(whole, 1)], Path(sys.argv[1]), float(sys.argv[2]), 1)
-"""
-"""A script of one small trial."""
 
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
-def test_every_trial_can_be_run(script: object) -> None:
-    found: tuple[Trial, ...] = script.trials()  # type: ignore[attr-defined]
+def test_every_trial_can_be_run(script: ModuleType) -> None:
+    found: tuple[Trial, ...] = script.trials()
     assert len({trial.name for trial in found}) == len(found)
     for trial in found:
         case = trial.case
@@ -137,9 +124,8 @@ def test_a_line_is_written_for_each_trial_and_none_for_what_is_done(tmp_path: Pa
 
     def run(seconds: str) -> None:
         subprocess.run(
-            [sys.executable, "-c", ONE, str(out), seconds],
-            check=True, cwd=Path(__file__).parents[2],
-        )  # fmt: skip
+            command("run_one_trial", out, seconds), check=True, cwd=Path(__file__).parents[2]
+        )
 
     run("0")
     assert lines(out) == []

@@ -12,7 +12,7 @@ from planner.interview.questions import QUESTIONS
 from planner.interview.questions.question import Question
 from runner.demo import files
 from tests.journeys.demo_folder import command, tunelock
-from tests.tui.wizard.drive import Tmux, drive
+from tests.tui.wizard.drive import Tmux, drive, showing
 
 if shutil.which("tmux") is None:
     pytest.skip("tmux is not installed", allow_module_level=True)
@@ -53,7 +53,7 @@ def answer_prompts(terminal: Tmux, answers: Answers) -> None:
     for question in QUESTIONS:
         if question.key == "goal.override" or not question.applies(answers):
             continue
-        terminal.wait(lambda screen, question=question: f"? {question.title[:50]}" in screen)  # type: ignore[misc]
+        terminal.wait(showing(f"? {question.title[:50]}"))
         for way, what in keys(question, answers[question.key]):
             getattr(terminal, way)(what)
 

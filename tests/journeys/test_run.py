@@ -14,7 +14,7 @@ from lockfiles import receipt
 from runner.runs.events import read
 from runner.runs.holders import holder
 from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock
-from tests.trust.models_made import plant
+from tests.trust.hostile_models import plant
 
 for package in ("trl", "gguf"):
     pytest.importorskip(package)

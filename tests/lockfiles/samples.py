@@ -13,6 +13,12 @@ def stage(kind: str, *inputs: str, **settings: object) -> dict[str, Any]:
     return {"id": kind, "kind": kind, "inputs": list(inputs), "settings": settings}
 
 
+def add_push(tables: dict[str, Any], to: str) -> None:
+    """Add a push of what is trained to the tables of a lock."""
+    tables["stage"].insert(-1, stage("push", "train", to=to, private=True))
+    tables["stage"][-1]["inputs"].append("push")
+
+
 LOCK = Lock.model_validate(
     {
         "version": 1,

@@ -52,10 +52,12 @@ def test_other_json_is_refused(tmp_path: Path, content: str) -> None:
         ({"surprise\n": 1}, r"`surprise\n` is an unknown key"),
     ],
 )
-def test_a_wrong_value_is_one_sentence(tmp_path: Path, change: object, said: str) -> None:
+def test_a_wrong_value_is_one_sentence(
+    tmp_path: Path, change: dict[str, object], said: str
+) -> None:
     path = tmp_path / "receipt.json"
     receipt.write(Receipt(lock_sha256="0" * 64), path)
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))  # type: ignore[operator]
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(UsageProblem) as caught:
         receipt.read(path)
     assert said in caught.value.message

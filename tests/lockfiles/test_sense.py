@@ -46,7 +46,7 @@ def tables(*changes: tuple[str, object]) -> dict[str, Any]:
 
 def stages(*names: str) -> list[dict[str, Any]]:
     """Return stages by name, with settings and inputs that such a stage can have."""
-    known = {one.id: one.model_dump() for one in LOCK.stage}
+    known: dict[str, dict[str, Any]] = {one.id: one.model_dump() for one in LOCK.stage}
     known |= {"evaluate": EVALUATE, "push": PUSH}
     return [
         known[name] | {"inputs": [one for one in names[:at] if KINDS[name].may_read(one)]}

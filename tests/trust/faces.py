@@ -24,8 +24,8 @@ from runner.stages.context import Context
 from tests.lockfiles.samples import LOCK
 from tests.planned import GIB
 from tests.runner.stages.test_report import REPORTS
+from tests.trust.captured import html_text, shown, spoiled, written
 from tests.trust.hostile import UNEXPECTED
-from tests.trust.shown import html_text, shown, spoiled, written
 from tests.tui.text.test_data_html import REPORT
 from tui.session.panels import goal, machine, review
 from tui.terminal import output

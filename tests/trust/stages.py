@@ -16,7 +16,7 @@ from runner.stages import prepare, train
 from runner.stages.context import Context
 from runner.training import sft
 from tests.fuzz.bases import Base
-from tests.trust.reached import Reached, differing, other_tensors
+from tests.trust.trainer_keys import Reached, differing, other_tensors
 
 
 def carried(lock: Lock, base: Base, folder: Path) -> list[str]:
@@ -30,7 +30,7 @@ def carried(lock: Lock, base: Base, folder: Path) -> list[str]:
     line = Line(os.open(os.devnull, os.O_WRONLY))
     here = locations.find(lock, folder / "case.lock", {})
 
-    def instead(job: sft.SftJob, _: Any) -> Any:
+    def instead(job: sft.SftJob, line: Line) -> sft.SftResult:
         found.extend(_compared(lock, job))
         raise Stopped("compared")
 

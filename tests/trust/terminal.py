@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from tests.trust.captured import inside
 from tests.trust.faces import FACES
 from tests.trust.hostile import faults, strings
 from tests.trust.screens import dashboard_faults, wizard_faults
-from tests.trust.shown import inside
 
 _SOME = 8
 """Of faces that plan or take many command lines, so many strings apart are shown."""

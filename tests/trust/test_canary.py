@@ -12,6 +12,7 @@ import pytest
 from tests.fuzz.bases import text_of
 from tests.hub_server import HubServer
 from tests.journeys.demo_folder import command, small
+from tests.lockfiles.samples import add_push
 
 CANARY = "hf_canary_9f2c1e77"
 ONLINE = ("01-prepare", "-push")
@@ -97,9 +98,7 @@ def _named(tables: dict[str, Any], source: Mapping[str, str], stranger: HubServe
     for path, value in source.items():
         told = value.format(url=stranger.url, host=host)
         if path == "push":
-            push = {"id": "push", "kind": "push", "inputs": ["train"]}
-            push["settings"] = {"to": told, "private": True}
-            tables["stage"].insert(-1, push)
+            add_push(tables, told)
             continue
         *inner, last = path.split("/")
         holder: Any = tables

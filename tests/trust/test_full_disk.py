@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from lockfiles.errors import RunFailed
 from runner.runs.events import Writer, read
 from runner.runs.folder import Held, StagePlace
+from tests.programs import command, words
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 
@@ -69,32 +69,9 @@ def test_a_run_folder_on_a_full_disk_is_one_sentence(disk: Path) -> None:
         Held(disk)
 
 
-STAGE = """
-import time
-from runner.runs.pipe import Line
-line = Line.from_environment()
-while not line.broken:
-    line.send("step", step=1, text="a" * 999)
-    time.sleep(0.005)
-raise SystemExit(75)
-"""
-SUPERVISOR = """
-import sys
-from pathlib import Path
-from runner.runs.events import Writer
-from runner.runs.folder import Held
-from runner.supervisor.launch import Program, Supervision, launch
-folder = Path(sys.argv[1])
-held = Held(folder)
-with Writer(folder / "events.jsonl") as writer:
-    stage = Program("train", ("-c", sys.argv[2]), {})
-    launch(stage, Supervision(writer, folder / "log.txt", held.descriptor, lambda: False))
-"""
-
-
 def test_a_stage_is_ended_where_its_events_have_no_room(disk: Path) -> None:
     process = subprocess.run(
-        [sys.executable, "-c", SUPERVISOR, str(disk), STAGE],
+        command("supervisor", disk, *words("stage", "filling_disk")),
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert "events.jsonl` cannot be written: No space left on device." in process.stderr

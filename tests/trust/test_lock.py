@@ -3,8 +3,8 @@
 A lock's digests are no signature: whoever writes a lock can make them.
 """
 
+import json
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from lockfiles import harmless, lock
 from lockfiles import text as toml
 from lockfiles.errors import UsageProblem
 from planner.plan.integrity import integrity
+from tests import programs
 from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock
 
 VARIABLES: tuple[Mapping[str, str], ...] = (
@@ -125,13 +126,8 @@ def test_what_makes_no_sense_is_one_sentence(
 def test_checking_a_lock_has_a_bound(tmp_path: Path, text: str) -> None:
     """Below 2 s of work and 300 MB, whatever the file holds."""
     (tmp_path / "run.lock").write_text(text, "utf-8")
-    own = [command("check"), str(tmp_path), dict(ENVIRONMENT)]
-    code = (
-        "import resource, subprocess, sys\n"
-        f"done = subprocess.run({own[0]!r}, cwd={own[1]!r}, env={own[2]!r}, capture_output=True)\n"
-        "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
-        "print(done.returncode, used.ru_maxrss, used.ru_utime + used.ru_stime)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    returncode, kib, seconds = done.stdout.split()
-    assert (returncode, int(kib) < 300_000, float(seconds) < 2) == ("2", True, True), done.stdout
+    used = tmp_path / "used.json"
+    measured = programs.command("measure", used, *command("check"))
+    subprocess.run(measured, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=True)
+    code, _, seconds, size = json.loads(used.read_text("utf-8"))
+    assert (code, size < 300_000 * 1024, seconds < 2) == (2, True, True), (code, size, seconds)

@@ -15,7 +15,7 @@ from lockfiles.errors import TunelockError, UsageProblem
 from planner.data.tokens.encode import Encoded, load_tokenizer
 from planner.data.tokens.special_tokens import special_tokens
 from planner.models.facts import from_folder
-from tests.trust.models_made import BASE, INDEX, read_safetensors, shard, write_safetensors
+from tests.trust.hostile_models import BASE, INDEX, read_safetensors, shard, write_safetensors
 
 SECONDS = 2.0
 MEMORY_BYTES = 300 << 20

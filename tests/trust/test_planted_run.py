@@ -8,7 +8,7 @@ import pytest
 
 from lockfiles import receipt
 from tests.journeys.demo_folder import small, tunelock
-from tests.trust.models_made import plant, shard
+from tests.trust.hostile_models import plant, shard
 
 for package in ("trl", "gguf"):
     pytest.importorskip(package)

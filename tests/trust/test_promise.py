@@ -14,7 +14,8 @@ import pytest
 from lockfiles import text
 from planner.plan.integrity import integrity
 from tests.journeys.demo_folder import small, tunelock
-from tests.trust.models_made import plant
+from tests.lockfiles.samples import add_push
+from tests.trust.hostile_models import plant
 
 pytest.importorskip("gguf")
 
@@ -36,14 +37,8 @@ def stage(tables: Tables, name: str) -> Tables:
     return found
 
 
-PUSH = {
-    "id": "push", "kind": "push", "inputs": ["train", "merge", "gguf"],
-    "settings": {"to": "a/b", "private": True},
-}  # fmt: skip
-
-
 def pushing(tables: Tables, folder: Path) -> None:
-    tables["stage"].insert(-1, PUSH)
+    add_push(tables, "a/b")
 
 
 def level(tables: Tables, folder: Path) -> None:

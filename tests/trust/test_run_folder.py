@@ -212,17 +212,13 @@ def test_folders_without_end_are_one_sentence(tmp_path: Path) -> None:
 
 
 SHA = "0" * 64
+GGUF: dict[str, object] = {
+    "path": "stages/01-gguf/a-q8_0.gguf", "size_bytes": 1, "tensors_sha256": SHA,
+    "tensor_types": {},
+}  # fmt: skip
 GOOD: dict[str, dict[str, object]] = {
     "train": {"digests": {"adapter": SHA}, "steps": 1, "peak_bytes": 7, "step_seconds": 0.5},
-    "gguf": {
-        "gguf": {
-            "q8_0": {
-                "path": "stages/01-gguf/a-q8_0.gguf", "size_bytes": 1, "tensors_sha256": SHA,
-                "tensor_types": {},
-            }
-        },
-        "samples": [],
-    },
+    "gguf": {"gguf": {"q8_0": GGUF}, "samples": []},
     "evaluate": {
         "base": {"loss": 1.0, "accuracy": 0.5, "rows": 3},
         "tuned": {"loss": 1.0, "accuracy": 0.5, "rows": 3},
@@ -240,27 +236,27 @@ def spoiled() -> list[tuple[str, bytes]]:
             b'{"digest": ' + b"9" * 5000 + b"}", bytes(100),
         )
     ]  # fmt: skip
+    values: tuple[object, ...] = (None, "x", -1, [], {}, 10**40, {"a": {"b": 1}}, True)
     for stage, good in GOOD.items():
         for key in good:
-            for value in (None, "x", -1, [], {}, 10**40, {"a": {"b": 1}}, True):
+            for value in values:
                 spoiled = {"digest": "a", **good, key: value}
                 if not (stage == "gguf" and key in ("gguf", "samples") and value in ([], {})):
                     found.append((stage, json.dumps(spoiled).encode()))
     for path in ("/etc/passwd", "../a", "stages/01-gguf/../../a", "stages/02-merge/a", "a", ""):
-        entry = {**GOOD["gguf"]["gguf"]["q8_0"], "path": path}  # type: ignore[index]
-        report = {"digest": "a", "gguf": {"q8_0": entry}, "samples": []}
+        report = {"digest": "a", "gguf": {"q8_0": GGUF | {"path": path}}, "samples": []}
         found.append(("gguf", json.dumps(report).encode()))
     return found
 
 
 def test_a_report_of_another_shape_is_not_done(tmp_path: Path) -> None:
     for stage, good in GOOD.items():
-        place = StagePlace(1, stage, tmp_path / "demo" / "stages")
+        place = StagePlace(1, stage, stage, tmp_path / "demo" / "stages")
         place.begin("a")
         place.finish("a", good)
         assert place.done("a") == {"digest": "a", **good}
     for stage, content in spoiled():
-        place = StagePlace(1, stage, tmp_path / "demo" / "stages")
+        place = StagePlace(1, stage, stage, tmp_path / "demo" / "stages")
         (place.final / "done.json").write_bytes(content)
         assert place.done("a") is None, (stage, content[:200])
 

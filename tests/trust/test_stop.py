@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,44 +15,9 @@ from runner.runs.events import read
 from runner.runs.holders import INUSE, holder, is_held, look, workers
 from runner.supervisor import stop
 from runner.supervisor.stop import Patience
+from tests.programs import command, words
 from tests.tui.test_cli import tunelock
 
-SUPERVISOR = """
-import signal, sys
-from pathlib import Path
-from runner.runs.events import Writer
-from runner.runs.folder import Held
-from runner.runs.heartbeat import heartbeat
-from runner.supervisor.launch import Limits, Program, Supervision, launch
-from runner.supervisor.supervise import _stops
-folder, stage = Path(sys.argv[1]), sys.argv[2]
-held = Held(folder)
-with heartbeat(held.beat, 0.1), Writer(folder / "events.jsonl") as writer, _stops() as asked:
-    {before}
-    asked.in_stage = True
-    writer.append("run", "started", dict(stages=["train"]))
-    code = launch(Program("train", ("-c", stage), {{}}), Supervision(
-        writer, folder / "log.txt", held.descriptor, asked.asked, lambda: asked.at_once,
-        Limits(grace_seconds=20), held.folder))
-    writer.append("run", "failed", dict(message="stopped", hint="", exit_code=75))
-sys.exit(75 if code in (75, -9, -15) else 1)
-"""
-DEAF = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
-STAGE = """
-import os, signal, time
-from runner.runs.heartbeat import heartbeat
-from runner.runs.pipe import Line
-line, asked = Line.from_environment(), []
-signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
-line.send("started", process=os.getpid())
-with heartbeat(line.beat, 0.1):
-    while not asked and not line.broken:
-        time.sleep(0.02)
-line.send("checkpoint", step=3)
-raise SystemExit(75)
-"""
-STUCK = STAGE.replace(" and not line.broken", "")
-DEAF_STAGE = STUCK.replace("lambda *_: asked.append(1)", "signal.SIG_IGN")
 HURRY = Patience(grace_seconds=0.6, margin_seconds=0.4)
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
@@ -69,9 +33,10 @@ def start(run: Path) -> Iterator[Start]:
     """Starts a supervisor with a stage that lives until it is asked to stop."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def begin(before: str = "pass", stage: str = STAGE) -> "subprocess.Popen[bytes]":
-        code = SUPERVISOR.format(before=before)
-        process = subprocess.Popen([sys.executable, "-c", code, str(run), stage])
+    def begin(hearing: str = "heeding", stage: str = "resumable") -> "subprocess.Popen[bytes]":
+        process = subprocess.Popen(
+            command("stoppable_supervisor", run, hearing, *words("stage", stage))
+        )
         started.append(process)
         until(lambda: bool(stage_of(run)))
         return process
@@ -89,6 +54,14 @@ def until(happened: Callable[[], bool], seconds: float = 60) -> None:
     while not happened():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.02)
+
+
+def is_gone(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 def stage_of(run: Path) -> int:
@@ -137,15 +110,14 @@ def test_a_stage_and_a_supervisor_that_were_stopped_are_woken(run: Path, start: 
 
 
 def test_a_supervisor_that_is_deaf_is_ended_with_its_stage(run: Path, start: Start) -> None:
-    process, begun = start(DEAF), time.monotonic()
+    process, begun = start("deaf"), time.monotonic()
     stage = stage_of(run)
     (told,) = ended(run, HURRY)
     assert 1.0 <= time.monotonic() - begun < 30
     assert "did not stop in time: killed" in told
     assert str(process.pid) in told and str(stage) in told
     assert process.wait(10) == -signal.SIGKILL
-    with pytest.raises(ProcessLookupError):
-        until(lambda: bool(os.kill(stage, 0)), 10)
+    until(lambda: is_gone(stage), 10)
 
 
 def test_a_stage_ends_after_its_supervisor_was_killed(run: Path, start: Start) -> None:
@@ -156,7 +128,7 @@ def test_a_stage_ends_after_its_supervisor_was_killed(run: Path, start: Start) -
 
 
 def test_a_stuck_stage_whose_supervisor_was_killed_is_asked_itself(run: Path, start: Start) -> None:
-    process = start(stage=STUCK)
+    process = start(stage="stuck")
     stage = stage_of(run)
     process.kill()
     process.wait()
@@ -170,7 +142,7 @@ def test_a_stuck_stage_whose_supervisor_was_killed_is_asked_itself(run: Path, st
 
 
 def test_a_second_ctrl_c_ends_a_stage_that_hangs_at_once(run: Path, start: Start) -> None:
-    process = start(stage=DEAF_STAGE)
+    process = start(stage="deaf")
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)  # the same Ctrl-C, passed on by a program around it
     time.sleep(0.7)

@@ -7,7 +7,6 @@ import re
 import select
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,9 +14,10 @@ import pytest
 
 from lockfiles import intent
 from planner.interview.answers import check, given
+from tests.programs import command
+from tests.trust.captured import inside
 from tests.trust.hostile import FORGED, strings
 from tests.trust.screens import dashboard_faults, wizard_faults
-from tests.trust.shown import inside
 from tests.trust.terminal import main, tried
 from tests.tui.wizard.drive import Tmux, wizard_command
 from tests.tui.wizard.samples import ANSWERS, lay_out
@@ -45,25 +45,15 @@ def test_2000_strings_neither_act_nor_forge() -> None:
     assert main(2000) == 0
 
 
-_PROMPTS = """
-import json, sys
-from planner.interview.questions import BY_KEY
-from tui.prompts.ask import ask
-initial = json.loads(sys.argv[1])
-values = ask([BY_KEY[key] for key in initial], initial)
-print("KEPT" if values.items() >= initial.items() else "CHANGED")
-"""
-
-
 def test_an_answer_that_acts_is_kept_by_enter_and_never_shown_raw() -> None:
     initial = {key: EVIL for key in ("goal.override", "data.system", "machine.facts")}
     master, slave = pty.openpty()
     environment = {
         **os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "PYTHONPATH": str(ROOT),
     }  # fmt: skip
-    command = [sys.executable, "-c", _PROMPTS, json.dumps(initial)]
+    program = command("ask_again", json.dumps(initial))
     with subprocess.Popen(
-        command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
+        program, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
     ) as child:
         os.close(slave)
         shown = _entered(master, len(initial))

@@ -20,21 +20,26 @@ BASE = Path(files.__file__).parent / "base"
 ROW = Row((Message("user", "a" * 200 + "!"), Message("assistant", "b" * 50)))
 
 
-def _replace(pattern: dict[str, str], content: str, times: int = 1) -> dict[str, Any]:
+Table = dict[str, Any]
+Change = Table | Callable[[Table], Table]
+"""What replaces tables of a `tokenizer.json`, or makes such of the whole of it."""
+
+
+def _replace(pattern: dict[str, str], content: str, times: int = 1) -> Table:
     one = {"type": "Replace", "pattern": pattern, "content": content}
     return {"normalizer": {"type": "Sequence", "normalizers": [one] * times}}
 
 
-def _split(pattern: str) -> dict[str, Any]:
+def _split(pattern: str) -> Table:
     split = {"type": "Split", "behavior": "Isolated", "invert": False}
     return {"pre_tokenizer": split | {"pattern": {"Regex": pattern}}}
 
 
-def _model(**changes: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def _model(**changes: object) -> Change:
     return lambda content: {"model": content["model"] | changes}
 
 
-FAIL: dict[str, tuple[Any, str]] = {
+FAIL: dict[str, tuple[Change, str]] = {
     "multiplies": (_replace({"String": "a"}, "a" * 16, 12), "SIGABRT|MiB of memory"),
     "multiplies a little": (_replace({"String": "a"}, "aa", 7), "tokens of"),
     "prepends": ({"normalizer": {"type": "Prepend", "prepend": "a" * 10**6}}, "tokens of|SIGABRT"),
@@ -52,7 +57,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def write(folder: Path, change: Any) -> None:
+def write(folder: Path, change: Change) -> None:
     content = json.loads((BASE / "tokenizer.json").read_text("utf-8"))
     content |= change(content) if callable(change) else change
     (folder / "tokenizer.json").write_text(json.dumps(content), "utf-8")
@@ -60,7 +65,7 @@ def write(folder: Path, change: Any) -> None:
 
 @pytest.mark.parametrize(("change", "said"), FAIL.values(), ids=FAIL)
 def test_each_is_one_sentence(
-    change: Any, said: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    change: Change, said: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "MORE_BYTES", 2**27)
     write(folder, change)
@@ -81,7 +86,7 @@ def test_one_without_end_is_stopped(folder: Path, monkeypatch: pytest.MonkeyPatc
         encode(row, template, tokenizer)
 
 
-BROKEN: dict[str, Any] = {
+BROKEN: dict[str, bytes | Change] = {
     "nothing": b"",
     "no object": b"5",
     "binary": b"\xff\xfe\x00",
@@ -100,7 +105,7 @@ BROKEN: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("change", BROKEN.values(), ids=BROKEN)
-def test_what_is_no_tokenizer_is_refused(change: Any, folder: Path) -> None:
+def test_what_is_no_tokenizer_is_refused(change: bytes | Change, folder: Path) -> None:
     if isinstance(change, bytes):
         (folder / "tokenizer.json").write_bytes(change)
     else:

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from planner.plan.gather import gather
 from planner.plan.plan import plan
 from runner.inputs import verify, view
 from tests.planned import MACHINE, answers, few_rows
-from tests.trust.models_made import INDEX, plant, read_safetensors, shard, write_safetensors
+from tests.trust.hostile_models import INDEX, plant, read_safetensors, shard, write_safetensors
 
 
 @pytest.fixture(scope="module", params=["one file", "shards"])
@@ -254,7 +254,7 @@ def test_an_index_that_names_other_shards_is_refused(tmp_path: Path) -> None:
     first, second = sorted(set(spread.values()))
     some = next(name for name, file in spread.items() if file == first)
 
-    def refused(where: dict[str, object]) -> str:
+    def refused(where: Mapping[str, object]) -> str:
         (folder / INDEX).write_text(json.dumps({"weight_map": where}))
         with pytest.raises(TunelockError) as caught:
             gather(answers(), folder.parent, machine=MACHINE)

@@ -19,11 +19,11 @@ import click
 from lockfiles import lock as locks
 from lockfiles.lock import Lock
 from tests.fuzz import bases, commands, pool, run_folder
+from tests.fuzz.cases import warm
 from tests.fuzz.kinds import value_changes
 from tests.fuzz.pool import Meter, Verdict
 from tests.fuzz.report import Count, table
-from tests.fuzz.trying import warm
-from tests.trust import nearby
+from tests.trust import small_changes
 
 CLAIMS: tuple[tuple[str, str], ...] = (
     (r"method\s+(?:full|\w+(?: of|,) rank (\d+))", "method.rank"),
@@ -66,7 +66,7 @@ def _value(lock: Lock, key: str) -> Any:
     if key == "steps":
         return -(-lock.stream.rows // rows) * lock.train.epochs
     if key == "held-out":
-        settings = [dict(one.settings) for one in lock.stage if one.name == "evaluate"]
+        settings = [dict(one.settings) for one in lock.stage if one.kind == "evaluate"]
         return "none" if settings and settings[0].get("rows") == "train" else None
     table_of, _, name = key.partition(".")
     return getattr(getattr(lock, table_of), name)
@@ -80,7 +80,7 @@ class Kind:
         self._changes = value_changes.Kind(home, found, seed)
         self._bases = found
         planned = [(base, base.text, "unchanged") for base in found]
-        near = [(base, *change) for base in found for change in nearby.changes(base)]
+        near = [(base, *change) for base in found for change in small_changes.changes(base)]
         Random(seed).shuffle(near)
         self._first = [*planned, *near]
 
@@ -95,10 +95,10 @@ class Kind:
 
     def test_itself(self) -> None:
         """Raise AssertionError where a key ends nowhere, or an argument can be lost unseen."""
-        from tests.trust import reached, stages
+        from tests.trust import stages, trainer_keys
 
         lock = locks.parse(self._bases[0].text)
-        assert not reached.forgotten(lock)
+        assert not trainer_keys.forgotten(lock)
         assert not list(said_otherwise(lock, "method    lora of rank 16: Rank 16 is usual."))
         assert len(list(said_otherwise(lock, "method    lora of rank 8: Rank 8 is usual."))) == 2
 

@@ -9,6 +9,7 @@ import pytest
 
 from lockfiles import lock
 from tests.lockfiles.samples import LOCK
+from tests.programs import command
 from tui.text.hardware import torch_command
 
 FORBIDDEN_IN_HELP = ("textual", "pydantic", "huggingface_hub", "torch")
@@ -20,26 +21,16 @@ def tunelock(*arguments: str, folder: Path | None = None) -> subprocess.Complete
 
 
 def test_help_imports_nothing_heavy() -> None:
-    code = (
-        "import sys\nfrom click.testing import CliRunner\nfrom tui.cli import app\n"
-        "print(CliRunner().invoke(app, ['--help']).output)\n"
-        f"print('loaded', [name for name in {FORBIDDEN_IN_HELP} if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "diff" in done.stdout
-    assert "loaded []" in done.stdout
+    program = command("loaded_by_command", ",".join(FORBIDDEN_IN_HELP), "--help")
+    done = subprocess.run(program, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert "diff" in found["output"]
+    assert found["loaded"] == []
 
 
 @pytest.mark.parametrize("floor", ["lockfiles", "planner"])
 def test_the_lower_floors_load_no_training_stack(floor: str) -> None:
-    code = (
-        f"import pkgutil, sys, importlib, {floor} as floor\n"
-        "for module in pkgutil.walk_packages(floor.__path__, floor.__name__ + '.'):\n"
-        "    importlib.import_module(module.name)\n"
-        "heavy = ('torch', 'transformers', 'datasets', 'textual', 'rich')\n"
-        "print([name for name in heavy if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run(command("loaded_by_floor", floor), capture_output=True, text=True)
     assert done.stdout == "[]\n", done.stderr
 
 

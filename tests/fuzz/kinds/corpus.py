@@ -51,7 +51,7 @@ class Kind:
 
         return tried
 
-    def _file(self, kind: Any, path: Path) -> _Case:
+    def _file(self, kind: events.Kind | records.Kind | intents.Kind, path: Path) -> _Case:
         return lambda place: kind.judged(path.name, path.read_bytes(), path.name, place)
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lockfiles.errors import TunelockError
-from tests.fuzz import commands, pool, shown
+from tests.fuzz import commands, diffs, pool
 from tests.fuzz.bases import Base
 from tests.fuzz.pool import Meter, Verdict
 
@@ -31,6 +31,6 @@ def judged(folder: Path, base: Base, content: bytes, what: str) -> Verdict:
 
 def _hidden(before: str, content: bytes, told: str) -> str:
     try:
-        return shown.hidden(before, content.decode("utf-8"), told)
+        return diffs.hidden(before, content.decode("utf-8"), told)
     except (TunelockError, UnicodeDecodeError) as problem:
         return f"accepted, and no lock: {problem}"

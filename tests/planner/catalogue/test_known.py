@@ -11,7 +11,7 @@ from lockfiles import known, lock
 from lockfiles.fields import Date
 from lockfiles.forecast import Prediction
 from lockfiles.lock import Data
-from lockfiles.stages import Level
+from lockfiles.stage_kinds.gguf import Level
 from planner.data.mend.steps import DROPPED, OVER_LENGTH, StepName
 from planner.data.reading.formats import MIXED, Format
 from planner.data.tokens.template import FIXED_NOW

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from planner.data.personal.find import found
 from planner.data.personal.span import KINDS
-from tests.planner.data.personal_made import Piece, made_rows
+from tests.planner.data.personal_sample import Piece, made_rows
 
 _FILE = Path(__file__).parents[2] / "data" / "personal.jsonl"
 BY_HAND: list[list[Piece]] = [json.loads(line) for line in _FILE.read_text("utf-8").splitlines()]

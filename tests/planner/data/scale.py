@@ -15,26 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planner.data.rows.rows import Row, canonical_json
-from tests.planner.data.checks_made import REAL
-from tests.planner.data.rows_made import Reworder, real
+from tests import programs
+from tests.planner.data.check_rows import REAL
+from tests.planner.data.reworded_rows import Reworder, real
 
 SIZES = (10_000, 100_000, 1_000_000)
 COPIED, NEARLY = 0.01, 0.05
 """Shares of the rows that are copies, and nearly copies, of one of the last `_RECENT`."""
 _RECENT, _LITTLE = 1_000, 0.03
-_STARTER = """
-import json, os, subprocess, sys, time
-
-start = time.monotonic()
-child = subprocess.Popen(sys.argv[2:])
-_, status, used = os.wait4(child.pid, 0)
-child.returncode = os.waitstatus_to_exitcode(status)
-with open(sys.argv[1], "w") as told:
-    cpu = used.ru_utime + used.ru_stime
-    json.dump([child.returncode, time.monotonic() - start, cpu, used.ru_maxrss * 1024], told)
-"""
-"""A small process that starts another and tells what it took: the most memory of a process counts
-what its parent had when it was forked."""
 _DONE = (0, 6)
 """Exit codes of a check that came to its end: good rows, and rows that are refused."""
 
@@ -85,9 +73,7 @@ def check(path: Path, rows: int, model: Path | None = None) -> Taken:
     command = [sys.executable, "-c", "from tui.cli import main; main()", "data", str(path)]
     command += ["--json", *(["--model", str(model)] if model else [])]
     with tempfile.TemporaryFile() as out, tempfile.NamedTemporaryFile() as told:
-        subprocess.run(
-            [sys.executable, "-c", _STARTER, told.name, *command], stdout=out, check=True
-        )
+        subprocess.run(programs.command("measure", told.name, *command), stdout=out, check=True)
         code, wall, cpu, peak = json.load(told)
         assert code in _DONE, code
         out.seek(0)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from planner.data.checks.answers import Empty, OneWord
 from planner.data.checks.balance import Imbalance
 from planner.data.rows.rows import Message, Row
-from tests.planner.data.checks_made import (
+from tests.planner.data.check_rows import (
     INTENTS,
     MATHS,
     REAL,

@@ -6,7 +6,7 @@ import pytest
 
 from planner.data.checks.cut_off import Truncated
 from planner.data.rows.rows import Message, Row
-from tests.planner.data.checks_made import (
+from tests.planner.data.check_rows import (
     MATHS,
     REAL,
     TASKS,

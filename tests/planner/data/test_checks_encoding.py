@@ -7,8 +7,8 @@ import pytest
 from planner.data.checks.encoding import Encoding
 from planner.data.checks.mojibake import is_mojibake
 from planner.data.rows.rows import Message, Row
-from tests.planner.data.checks_made import MATHS, REAL, found, varied, with_answers, with_prompt
-from tests.planner.data.faults_made import WORDS, misread
+from tests.planner.data.check_rows import MATHS, REAL, found, varied, with_answers, with_prompt
+from tests.planner.data.faults import WORDS, misread
 
 NATURAL = [
     "«\u00a0Il était à l’été\u00a0», dit-il — déjà\u00a0: «\u00a0là\u00a0».",

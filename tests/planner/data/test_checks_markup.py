@@ -4,7 +4,7 @@ import pytest
 
 from planner.data.checks.markup import Markup, TemplateTokens
 from planner.data.rows.rows import Message, Row
-from tests.planner.data.checks_made import (
+from tests.planner.data.check_rows import (
     MATHS,
     REAL,
     found,
@@ -14,7 +14,7 @@ from tests.planner.data.checks_made import (
     with_answers,
     with_prompt,
 )
-from tests.planner.data.faults_made import HTML, TOKENS
+from tests.planner.data.faults import HTML, TOKENS
 
 NOT_HTML = [
     "a < b and b > c",

@@ -6,7 +6,7 @@ import pytest
 
 from planner.data.checks.registry import every
 from planner.data.rows.rows import Message, Row
-from tests.planner.data.checks_made import INTENTS, MATHS, TASKS, varied
+from tests.planner.data.check_rows import INTENTS, MATHS, TASKS, varied
 
 KINDS = ["conversation", "text", "preference", "feedback"]
 FROM_FEW_PATTERNS = {"TooFew", "Diversity", "Duplicates", "ConflictingAnswers"}

@@ -9,7 +9,7 @@ from planner.data.checks.finding import Finding
 from planner.data.checks.role_order import RoleOrder
 from planner.data.checks.shape import Shape, SystemPrompts
 from planner.data.rows.rows import Message, Row
-from tests.planner.data.checks_made import INTENTS, MATHS, TASKS, found, said, varied
+from tests.planner.data.check_rows import INTENTS, MATHS, TASKS, found, said, varied
 
 ASKED = Message("user", "Which is it?")
 ANSWERED = Message("assistant", "That one.")

@@ -11,7 +11,7 @@ from planner.data.checks.finding import Finding
 from planner.data.checks.languages import Languages, language
 from planner.data.checks.sample import EvenSample
 from planner.data.rows.rows import Message, Row
-from tests.planner.data.checks_made import (
+from tests.planner.data.check_rows import (
     MATHS,
     REAL,
     TASKS,
@@ -21,7 +21,7 @@ from tests.planner.data.checks_made import (
     with_answer,
     with_prompt,
 )
-from tests.planner.data.faults_made import TRANSLATED
+from tests.planner.data.faults import TRANSLATED
 
 
 def _mixed(count: int) -> list[Row]:

@@ -8,7 +8,7 @@ import pytest
 from planner.data.checks.conflicts import ConflictingAnswers
 from planner.data.checks.finding import Finding
 from planner.data.rows.rows import Message, Row
-from tests.planner.data.checks_made import (
+from tests.planner.data.check_rows import (
     INTENTS,
     MATHS,
     REAL,

@@ -3,7 +3,6 @@
 import hashlib
 import random
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -22,7 +21,7 @@ from planner.data.near.likeness import Boilerplate, are_near
 from planner.data.near.shingles import sides, words
 from planner.data.near.signatures import BANDS, Signatures
 from planner.data.rows.rows import Message, Row
-from tests.planner.data.checks_made import (
+from tests.planner.data.check_rows import (
     INTENTS,
     MATHS,
     REAL,
@@ -33,8 +32,9 @@ from tests.planner.data.checks_made import (
     with_answer,
     with_prompt,
 )
-from tests.planner.data.faults_made import EDITS
-from tests.planner.data.near_made import Strangers
+from tests.planner.data.colliding_rows import Strangers
+from tests.planner.data.faults import EDITS
+from tests.programs import command
 
 LONG = (*MATHS, *[row for row in TASKS if len(row.prompt.split()) > 50])
 
@@ -304,14 +304,6 @@ def test_a_group_grows_through_rows_that_joined_it() -> None:
     assert list(first_of_group(index)) == [0] * 6
 
 
-PRINTED = """
-from planner.data.near.signatures import Signatures
-from planner.data.near.shingles import sides
-from tests.planner.data.checks_made import (REAL)
-signatures = Signatures()
-signatures.add([sides(row) for row in REAL])
-print([list(column) for column in signatures.columns()])
-"""
 SIGNED = "5095c5e1ba0058dc013406926a354722fcca6fdbb66df0b304ab5fa7527e69db"
 
 
@@ -319,8 +311,8 @@ def test_signatures_are_the_same_in_every_process() -> None:
     signatures = Signatures()
     signatures.add([sides(row) for row in REAL])
     mine = f"{[list(column) for column in signatures.columns()]}\n".encode()
-    command = [sys.executable, "-c", PRINTED]
-    assert subprocess.run(command, capture_output=True, check=True).stdout == mine
+    printed = subprocess.run(command("print_signatures"), capture_output=True, check=True)
+    assert printed.stdout == mine
     assert hashlib.sha256(mine).hexdigest() == SIGNED
 
 

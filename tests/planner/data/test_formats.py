@@ -9,7 +9,7 @@ from lockfiles.errors import UsageProblem
 from planner.data.reading.formats import KINDS, load_table, recognise
 from planner.data.rows.rows import Message, Row
 from planner.interview.questions import QUESTIONS
-from tests.planner.data.formats_made import (
+from tests.planner.data.format_rows import (
     ANSWER,
     PAIR,
     QUESTION,

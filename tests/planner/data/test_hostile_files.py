@@ -7,7 +7,6 @@ import os
 import random
 import socket
 import subprocess
-import sys
 import tracemalloc
 from datetime import date
 from decimal import Decimal
@@ -23,23 +22,13 @@ from planner.data.isolation import limits, starting
 from planner.data.reading.formats import load_table
 from planner.data.reading.read import read_raw
 from planner.data.reading.turns import MOST_TURNS
+from tests.programs import command
 
 GOOD = b'{"prompt": "a", "completion": "b"}'
 LONGER = GOOD.replace(b'"b"', b'"' + b"b" * 1000 + b'"')
 MIB = 2**20
 MEMORY = 300 * MIB
 """Address space of a reading process; a third of the largest file here."""
-READS = """
-import resource, sys
-from pathlib import Path
-from lockfiles.errors import UsageProblem
-from planner.data.reading.formats import rows_of
-resource.setrlimit(resource.RLIMIT_AS, ({memory}, {memory}))
-try:
-    print(sum(1 for _ in rows_of(Path(sys.argv[1]))))
-except UsageProblem as problem:
-    print(problem.message)
-"""
 
 
 def nested(deep: int) -> bytes:
@@ -180,9 +169,8 @@ def test_a_line_of_a_gigabyte_is_never_whole_in_memory(
     name: str, before: bytes, said: str, tmp_path: Path
 ) -> None:
     sparse(tmp_path / name, before)
-    code = READS.format(memory=MEMORY)
-    command = [sys.executable, "-c", code, str(tmp_path / name)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    program = command("count_rows", tmp_path / name, MEMORY)
+    done = subprocess.run(program, capture_output=True, text=True, timeout=60)
     assert said in done.stdout, done.stderr
 
 

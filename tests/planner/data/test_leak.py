@@ -13,7 +13,7 @@ from planner.data.near.index import Index
 from planner.data.near.matches import matches
 from planner.data.near.signatures import BANDS
 from planner.data.rows.rows import Message, Row
-from tests.planner.data.checks_made import (
+from tests.planner.data.check_rows import (
     INTENTS,
     MATHS,
     REAL,
@@ -24,7 +24,7 @@ from tests.planner.data.checks_made import (
     with_answer,
     with_prompt,
 )
-from tests.planner.data.near_made import Strangers
+from tests.planner.data.colliding_rows import Strangers
 
 TRAINING = (*MATHS[:3], *INTENTS[:6], *TASKS[:4])
 HELD_OUT = (*MATHS[3:], *INTENTS[6:], *TASKS[4:])

@@ -19,7 +19,7 @@ from planner.data.rows.splits import SplitName
 from planner.data.tokens.encode import load_tokenizer
 from planner.data.tokens.template import compile_template, load_template
 from runner.demo import files
-from tests.planner.data.formats_made import SAMPLES, written
+from tests.planner.data.format_rows import SAMPLES, written
 
 BASE = Path(files.__file__).parent / "base"
 GENERAL = SAMPLES / "self-instruct.alpaca.jsonl"
@@ -247,8 +247,9 @@ def test_every_offer_is_an_answer() -> None:
         assert one and one.said
         question = BY_KEY[one.key]
         assert question.kind == "boolean" or one.value in question.choices
-    assert offer("personal-data") and offer("personal-data").line == "redact = true"
-    assert offer("empty") and offer("empty").line == 'drop = ["empty"]'
+    redacted, dropped = offer("personal-data"), offer("empty")
+    assert redacted and redacted.line == "redact = true"
+    assert dropped and dropped.line == 'drop = ["empty"]'
     assert offer("too-few") is None
 
 

@@ -13,8 +13,8 @@ from planner.data.personal.checksums import luhn, mod_11_10, verhoeff
 from planner.data.personal.find import found, redacted
 from planner.data.personal.span import KINDS
 from planner.data.rows.rows import Message, Row
-from tests.planner.data.checks_made import REAL
-from tests.planner.data.checks_made import found as findings
+from tests.planner.data.check_rows import REAL
+from tests.planner.data.check_rows import found as findings
 from tests.planner.data.personal_scores import ALL, BY_HAND, HALVES, labelled, scores, table
 
 LEAST = 0.95

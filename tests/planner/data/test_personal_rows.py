@@ -7,7 +7,7 @@ import pytest
 from planner.data.personal.json_values import replaced, values
 from planner.data.personal.rows import kinds_in, redacted_row
 from planner.data.rows.rows import Message, Row
-from tests.planner.data.checks_made import MATHS, REAL
+from tests.planner.data.check_rows import MATHS, REAL
 from tests.planner.data.personal_scores import HALVES, labelled
 
 ASKED = Message("user", "Write to jo@example.com")

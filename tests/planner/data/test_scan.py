@@ -11,7 +11,7 @@ from planner.data.checks.scan import Chat, scan
 from planner.data.reading.formats import Read
 from planner.data.rows.rows import Row
 from tests.planner.data.chat import ours, template, tokenizer
-from tests.planner.data.checks_made import REAL, SAMPLES, varied
+from tests.planner.data.check_rows import REAL, SAMPLES, varied
 from tests.planner.data.planted.masks import CHATML
 
 ROWS = varied(REAL, 130)

@@ -8,7 +8,7 @@ import pytest
 from lockfiles.errors import UsageProblem
 from planner.data.reading.formats import load_table, rows_of
 from planner.data.rows.rows import Message, Row, rows_sha256
-from tests.planner.data.formats_made import ANSWER, QUESTION, ROW, SAID, USER, problem, written
+from tests.planner.data.format_rows import ANSWER, QUESTION, ROW, SAID, USER, problem, written
 
 
 def test_the_system_turn_is_the_rows_own_then_its_column_then_the_given_one(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from planner.data.reading.formats import load_table
 from planner.data.rows.rows import Message, canonical_json
-from tests.planner.data.formats_made import (
+from tests.planner.data.format_rows import (
     ANSWER,
     CALL,
     CALL_JSON,

@@ -11,7 +11,7 @@ from planner.data.corpus.part import Recipe
 from planner.data.tokens.encode import load_tokenizer
 from planner.data.tokens.template import compile_template
 from runner.demo import files
-from tests.planner.data.formats_made import ANSWER, CALL, SAID, USER, written
+from tests.planner.data.format_rows import ANSWER, CALL, SAID, USER, written
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}"

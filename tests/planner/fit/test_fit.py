@@ -6,6 +6,7 @@ import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,7 +85,7 @@ def test_the_plan_of_a_lock_and_of_fit_are_one(size: int) -> None:
 
 
 def test_what_is_set_stays() -> None:
-    wished: dict[str, object] = {
+    wished: dict[str, Any] = {
         "objective": "dpo", "method": "lora", "rank": 24, "length": 700, "micro_batch": 3,
         "checkpointing": True, "optimizer": "adamw_8bit", "dropout": 0.0, "accumulation": 5,
         "parallel": "zero3", "offload": "all",
@@ -137,7 +138,7 @@ def test_eight_cards_train_whole_what_one_cannot() -> None:
 
 
 def test_what_is_offloaded_must_fit_in_main_memory() -> None:
-    wished: dict[str, object] = {"method": "full", "offload": "optimizer"}
+    wished: dict[str, Any] = {"method": "full", "offload": "optimizer"}
     roomy = replace(_cards(2, 80), ram_bytes=256 * GIB)
     plan = _only(roomy, **wished).plan
     assert plan.fits
@@ -209,7 +210,7 @@ def test_a_card_of_amd_computes_bfloat16_and_is_called_not_measured() -> None:
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("method", METHODS)
 def test_a_length_that_is_named_fits_and_a_longer_one_does_not(model: str, method: Kind) -> None:
-    wished: dict[str, object] = {"method": method, "micro_batch": 1, "checkpointing": True}
+    wished: dict[str, Any] = {"method": method, "micro_batch": 1, "checkpointing": True}
     need = _only(_cards(1, 80), model, **wished, length=4096).plan.total_bytes
     tight = _cards(1, need / GIB + 0.5)
     told = " ".join(_only(tight, model, **wished, length=32768).reasons)
@@ -273,7 +274,7 @@ def test_a_cpu_has_its_own_limits() -> None:
     ],
 )
 def test_a_contradiction_is_a_sentence(
-    machine: MachineFacts, wished: dict[str, object], named: str
+    machine: MachineFacts, wished: dict[str, Any], named: str
 ) -> None:
     with pytest.raises(UsageProblem) as caught:
         answers(_search(machine, **wished))

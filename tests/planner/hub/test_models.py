@@ -12,23 +12,6 @@ from tests.hub_server import HubServer
 
 BASE = Path(__file__).parents[3] / "runner" / "demo" / "base"
 
-PLAN = """
-import json, sys
-from dataclasses import asdict
-from pathlib import Path
-from lockfiles.errors import UsageProblem
-from planner.hub.models import from_hub
-
-found = []
-for repo, revision, folder in json.loads(sys.argv[1]):
-    try:
-        found.append(asdict(from_hub(repo, revision, folder=Path(folder))))
-    except UsageProblem as problem:
-        found.append({"message": problem.message, "hint": problem.hint})
-heavy = sorted({"torch", "transformers", "datasets"} & set(sys.modules))
-print(json.dumps([heavy, *found]))
-"""
-
 
 @pytest.fixture
 def hub() -> Iterator[HubServer]:
@@ -39,7 +22,7 @@ def hub() -> Iterator[HubServer]:
 def plan(hub: HubServer, tmp_path: Path, *asked: tuple[str, str], **switches: Any) -> list[Any]:
     folder = str(tmp_path / "folder")
     cases = [(*case, folder) for case in asked]
-    heavy, *found = hub.run(PLAN, *cases, home=tmp_path / "home", **switches)
+    heavy, *found = hub.run("read_model_facts", *cases, home=tmp_path / "home", **switches)
     assert heavy == []
     return list(found)
 

@@ -12,7 +12,7 @@ from lockfiles.files import at_home
 from lockfiles.harmless import is_harmless
 from planner.interview.answers import check, given
 from planner.interview.questions import BY_KEY, QUESTIONS
-from planner.interview.questions.question import from_text, normal
+from planner.interview.questions.question import Question, from_text, normal
 from planner.interview.schema import SHIPPED, schema, text
 from tests.lockfiles.test_values import HOSTILE
 
@@ -54,7 +54,7 @@ def test_each_question_stands_once_in_its_table_in_order() -> None:
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.key)
-def test_each_default_is_an_answer_to_its_question(question: Any) -> None:
+def test_each_default_is_an_answer_to_its_question(question: Question) -> None:
     if question.required and question.default == "":
         with pytest.raises(ValueError, match="must not be empty"):
             normal(question, question.default)
@@ -240,7 +240,7 @@ def test_a_home_that_there_is_not_is_a_path_like_any_other() -> None:
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.key)
-def test_whatever_an_intent_says_is_an_answer_or_one_sentence(question: Any) -> None:
+def test_whatever_an_intent_says_is_an_answer_or_one_sentence(question: Question) -> None:
     for value in (*HOSTILE, int("f" * 5000, 16), "\ud800", "~nobody/x", "x/" * 3000):
         try:
             answers = check({**NEEDED, question.key: value}, {question.key: 9})

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from planner.memory.trainable import trained_parameters
 from planner.models import layers
 from planner.models.facts import Architecture, ModelFacts, architecture
 from tests.planner.memory.test_memory import PLAN
+from tests.programs import command
 
 LENGTH, RANK = 256, 8
 SHAPE = {
@@ -42,98 +42,6 @@ FAMILIES: list[tuple[str, dict[str, int], int]] = [
     ("mixtral", {"num_local_experts": 8, "num_experts_per_tok": 2}, 1),
     ("gpt_oss", {"num_local_experts": 8, "num_experts_per_tok": 2}, 2),
 ]
-TRACE = """
-import json, sys, weakref
-import torch
-from peft import LoraConfig, get_peft_model
-from torch.utils._python_dispatch import TorchDispatchMode
-from transformers import AutoConfig, AutoModel
-
-torch.set_num_threads(1)
-rank, length = int(sys.argv[1]), int(sys.argv[2])
-
-
-def built(family, config, count, names):
-    made = AutoConfig.for_model(family, **config, num_hidden_layers=count)
-    made._attn_implementation = "eager" if family in ("gemma2", "gpt_oss") else "sdpa"
-    model = AutoModel.from_config(made, dtype=torch.bfloat16).train()
-    if names:
-        adapter = LoraConfig(r=rank, target_modules=names, lora_dropout=0.0)
-        model = get_peft_model(model, adapter)
-        model.enable_input_require_grads()
-    return model
-
-
-def forward(model):
-    ids = torch.randint(3, 500, (1, length))
-    with torch.autocast("cpu", torch.bfloat16):
-        return model(input_ids=ids, use_cache=False).last_hidden_state
-
-
-def standing(model):
-    gradients = (p.grad for p in model.parameters() if p.grad is not None)
-    return (*model.parameters(), *model.buffers(), *gradients)
-
-
-def kept(*what):
-    model, held = built(*what), {}
-    fixed = {t.untyped_storage().data_ptr() for t in standing(model)}
-
-    def pack(tensor):
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in fixed:
-            held[storage.data_ptr()] = (storage.nbytes(), tensor)
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        forward(model)
-    return sum(size for size, _ in held.values())
-
-
-class Peak(TorchDispatchMode):
-    def __init__(self, model):
-        super().__init__()
-        self.live, self.peak = 0, 0
-        self.known = {t.untyped_storage()._cdata for t in standing(model)}
-
-    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        made = operation(*args, **(kwargs or {}))
-        for tensor in made if isinstance(made, (tuple, list)) else (made,):
-            if isinstance(tensor, torch.Tensor):
-                self.see(tensor.untyped_storage())
-        return made
-
-    def see(self, storage):
-        key, size = storage._cdata, storage.nbytes()
-        if key in self.known:
-            return
-        self.known.add(key)
-        self.live += size
-        self.peak = max(self.peak, self.live)
-        weakref.finalize(storage, self.forget, key, size)
-
-    def forget(self, key, size):
-        self.known.discard(key)
-        self.live -= size
-
-
-def peak(*what):
-    model = built(*what)
-    model.gradient_checkpointing_enable({"use_reentrant": False})
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.grad = torch.zeros_like(parameter)
-    with Peak(model) as seen:
-        forward(model).float().mean().backward()
-    return seen.peak
-
-
-for family, config, period, names in json.load(sys.stdin):
-    for targets in (names, []):
-        few, many = (kept(family, config, n * period, targets) for n in (1, 2))
-        most = peak(family, config, 4, targets) if period < 3 else 0
-        print("KEPT", (many - few) / period, most)
-"""
 
 
 def _shape(family: str, changes: dict[str, int], period: int) -> Architecture:
@@ -185,7 +93,7 @@ def seen() -> list[tuple[float, float]]:
         for shape in [_shape(family, changes, period)]
     ]
     done = subprocess.run(
-        [sys.executable, "-c", TRACE, str(RANK), str(LENGTH)],
+        command("saved_by_autograd", RANK, LENGTH),
         input=json.dumps(asked), capture_output=True, text=True,
         env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
     )  # fmt: skip

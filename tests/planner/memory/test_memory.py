@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +10,8 @@ import pytest
 
 from planner.memory import Profile, estimate, trained_parameters
 from planner.models.facts import ModelFacts, architecture, from_folder
+from planner.setup.setup import Kind
+from tests.programs import command
 
 BASE = Path(__file__).parents[3] / "runner" / "demo" / "base"
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
@@ -38,7 +39,7 @@ MODELS = {
 # Peaks of torch's allocator measured on one NVIDIA H200: torch 2.11, transformers 5.17, TRL 1.16,
 # PEFT 0.21, bitsandbytes 0.50; random weights, rows of one length, bf16 autocast, fused AdamW.
 # model, method, length, micro-batch, checkpointing, dropout, bytes
-MEASURED = [
+MEASURED: list[tuple[str, Kind, int, int, bool, float, int]] = [
     ("qwen2.5-0.5b", "lora", 1024, 1, True, 0.05, 1_386_315_264),
     ("qwen2.5-0.5b", "lora", 2048, 4, True, 0.05, 2_619_104_768),
     ("qwen2.5-0.5b", "qlora", 1024, 1, True, 0.05, 736_895_488),
@@ -55,7 +56,7 @@ MEASURED = [
 
 # The same on one NVIDIA H100 with unfused AdamW, measured after the formulas were written.
 # model, method, targets, length, micro-batch, checkpointing, dropout, autocast, padded, bytes
-MEASURED_LATER = [
+MEASURED_LATER: list[tuple[str, Kind, int, int, int, bool, float, bool, bool, int]] = [
     ("qwen2.5-0.5b", "lora", 7, 1024, 1, True, 0.05, False, False, 1_391_173_120),
     ("qwen2.5-0.5b", "lora", 7, 2048, 4, False, 0.05, False, False, 19_670_553_600),
     ("qwen2.5-0.5b", "lora", 7, 2048, 4, False, 0.05, True, False, 15_717_164_032),
@@ -152,39 +153,6 @@ def test_phases_stand_in_order_and_hold_no_empty_components() -> None:
     assert found.peak.peak_bytes == max(sum(p.components.values()) for p in found.phases)
 
 
-TRAINING = """
-import json, os, re, sys
-from pathlib import Path
-import torch
-torch.set_num_threads(1)
-import runner.demo
-from lockfiles.lock import Method, Train
-from planner.data.tokens.encode import encode, load_tokenizer
-from planner.data.reading.formats import load_table
-from planner.data.tokens.template import load_template
-from runner.runs.pipe import Line
-from runner.training.sft import Encoded, SftJob, train
-
-demo, method = Path(runner.demo.__file__).parent, json.loads(sys.argv[2])
-base = demo / "base"
-template, tokenizer = load_template(base), load_tokenizer(base)
-rows = [encode(row, template, tokenizer) for row in load_table(demo / "rows/train.jsonl").rows]
-rows = sorted(rows, key=lambda row: -len(row.input_ids))[:64]
-part = Encoded([row.input_ids for row in rows], [row.labels for row in rows])
-settings = Train(
-    micro_batch=16, accumulation=1, epochs=1, learning_rate=1e-4, schedule="cosine",
-    warmup_ratio=0.05, weight_decay=0.01, gradient_clip=1.0, optimizer="adamw_torch",
-    dtype="float32", attention="sdpa", checkpointing=False, keep="best", evaluate_steps=2, seed=17,
-)
-line = Line(os.open(os.devnull, os.O_WRONLY))
-order = lambda epoch: range(64)
-job = SftJob(base, part, part, order, Method(**method), settings, Path(sys.argv[1]) / "train")
-train(job, line)
-peak = re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())
-print(json.dumps({"peak": int(peak[1]) * 1024, "longest": len(rows[0].input_ids)}))
-"""
-
-
 @pytest.mark.parametrize("kind", ["lora", pytest.param("full", marks=pytest.mark.slow)])
 def test_the_resident_memory_of_a_training_on_cpu_is_met(tmp_path: Path, kind: str) -> None:
     pytest.importorskip("trl")
@@ -199,7 +167,7 @@ def test_the_resident_memory_of_a_training_on_cpu_is_met(tmp_path: Path, kind: s
         "dropout": plan.dropout, "targets": list(plan.targets),
     }  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-c", TRAINING, str(tmp_path), json.dumps(method)],
+        command("train_demo_rows", tmp_path, json.dumps(method)),
         capture_output=True,
         text=True,
         env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},

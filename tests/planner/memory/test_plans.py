@@ -137,7 +137,7 @@ def test_each_stage_of_zero_shares_out_more() -> None:
     one, two, three = (
         replace(FULL, parallel=stage, ranks=ranks, micro_batch=1, checkpointing=True)
         for stage in ("zero1", "zero2", "zero3")
-    )  # type: ignore[misc]
+    )
     parameters = MODELS["llama3.1-8b"].parameters
     assert _component(one, "optimizer states") == 12 * parameters // ranks
     assert _component(one, "gradients") == ranks * _component(two, "gradients")
@@ -189,7 +189,7 @@ def test_scores_that_are_written_out_grow_with_the_square() -> None:
 def test_ten_thousand_plans_take_less_than_a_second() -> None:
     plans = [
         replace(PLAN, micro_batch=1 + n % 8, length=64 * (1 + n % 128), checkpointing=n % 2 > 0,
-                method=("lora", "qlora")[n % 3 > 0])  # type: ignore[arg-type]
+                method=("lora", "qlora")[n % 3 > 0])
         for n in range(2000)
     ]  # fmt: skip
     model, took = MODELS["llama3.1-8b"], []

@@ -53,7 +53,8 @@ def _points(file: Path) -> Iterator[Point]:
 
 def _peak(told: dict[str, Any]) -> int:
     assert not told["out_of_memory"]
-    return max(told["peaks"].values())
+    peaks: dict[str, int] = told["peaks"]
+    return max(peaks.values())
 
 
 def _blind() -> list[Point]:

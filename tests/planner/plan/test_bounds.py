@@ -88,8 +88,10 @@ def test_no_answers_make_a_lock_that_cannot_be_read(facts: PlanFacts) -> None:
     ],
     ids=lambda one: one.key,
 )
-def test_each_number_at_its_bounds_has_a_lock(folder: Path, question: Any, high: bool) -> None:
-    value = question.validate.high if high else question.validate.low
+def test_each_number_at_its_bounds_has_a_lock(folder: Path, question: Question, high: bool) -> None:
+    bounds = question.validate
+    assert isinstance(bounds, Between)
+    value = bounds.high if high else bounds.low
     asked = files.ANSWERS | {question.key: int(value) if question.kind == "integer" else value}
     made = check(asked | {"train.exact": False}, {})
     try:

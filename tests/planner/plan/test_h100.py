@@ -14,12 +14,13 @@ from planner.interview.answers import check
 from planner.machines import facts
 from planner.memory import estimate
 from planner.search.choose import Choice, choose
+from planner.setup.setup import Kind
 from tests.planner.memory.test_memory import MODELS, PLAN
 
 H100 = facts.load(Path(__file__).parents[1] / "machines" / "h100.json")
 
 # method, micro-batch of an effective batch of 4, checkpointing, bytes
-MEASURED = [
+MEASURED: list[tuple[Kind, int, bool, int]] = [
     ("lora", 1, True, 1_386_364_416),
     ("qlora", 1, True, 737_010_176),
     ("full", 1, True, 5_033_862_656),
@@ -36,9 +37,11 @@ MEASURED = [
 
 
 def _choose(model: str, **changes: object) -> Choice:
-    answers = {"goal.name": "x", "data.train": "rows.jsonl", "model.source": "base"}
-    answers |= {key.replace("__", "."): value for key, value in changes.items()}  # type: ignore[misc]
-    return choose(check(answers, {}), MODELS[model], rows=1000, longest=1024, machine=H100)
+    required = {"goal.name": "x", "data.train": "rows.jsonl", "model.source": "base"}
+    changed = {key.replace("__", "."): value for key, value in changes.items()}
+    return choose(
+        check(required | changed, {}), MODELS[model], rows=1000, longest=1024, machine=H100
+    )
 
 
 @pytest.mark.parametrize(("method", "micro_batch", "checkpointing", "measured"), MEASURED)

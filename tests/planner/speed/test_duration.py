@@ -2,12 +2,12 @@
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from planner import speed
 from planner.data.tokens.order import epoch_order
-from planner.memory import Profile
 from planner.speed.duration import ORDERED_ROWS, Duration, Schedule, duration
 from tests.planner.memory.test_memory import MODELS, PLAN
 from tests.planner.speed.test_speed import H200
@@ -18,9 +18,8 @@ LENGTHS = tuple(RANDOM.randrange(20, 1024) for _ in range(403))
 SCHEDULE = Schedule(LENGTHS, (), seed=17, epochs=2, accumulation=4, evaluate_steps=10)
 
 
-def _duration(schedule: Schedule, **changes: object) -> Duration:
-    plan: Profile = replace(PLAN, length=1024, **changes)  # type: ignore[arg-type]
-    found = duration(MODEL, plan, H200, schedule)
+def _duration(schedule: Schedule, **changes: Any) -> Duration:
+    found = duration(MODEL, replace(PLAN, length=1024, **changes), H200, schedule)
     assert found
     return found
 

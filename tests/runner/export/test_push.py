@@ -9,43 +9,6 @@ import pytest
 
 from tests.hub_server import HubServer
 
-PUSH = """
-import json, sys
-from pathlib import Path
-from lockfiles.errors import UsageProblem
-from runner.export.push import push
-
-found = []
-for folder, repo, private in json.loads(sys.argv[1]):
-    told = []
-    try:
-        at = Path(folder)
-        files = {p.relative_to(at).as_posix(): p for p in at.rglob("*") if not p.is_dir()}
-        pushed = push(
-            files, repo, private=private, message="tuned",
-            told=lambda done, total: told.append([done, total]),
-        )
-        found.append({"url": pushed.url, "commit": pushed.commit, "told": told,
-                      "sent": [vars(one) for one in pushed.sent]})
-    except UsageProblem as problem:
-        found.append({"message": problem.message, "hint": problem.hint, "told": told})
-print(json.dumps(found))
-"""
-
-CHECK = """
-import json, sys
-from lockfiles.errors import UsageProblem
-from runner.export.push import check_access
-
-found = []
-for (repo,) in json.loads(sys.argv[1]):
-    try:
-        found.append(check_access(repo))
-    except UsageProblem as problem:
-        found.append([problem.message, problem.hint])
-print(json.dumps(found))
-"""
-
 LARGE = bytes(range(256)) * 4000
 
 
@@ -67,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def push(hub: HubServer, folder: Path, *, repo: str = "ana/tuned", private: bool = False) -> Any:
-    return hub.run(PUSH, (str(folder), repo, private), home=folder.parent / "home")[0]
+    return hub.run("push_folders", (str(folder), repo, private), home=folder.parent / "home")[0]
 
 
 def writes(hub: HubServer) -> list[str]:
@@ -113,7 +76,7 @@ def test_bytes_are_told_up_to_the_end(hub: HubServer, folder: Path) -> None:
 def test_a_push_is_repeated_after_a_failure(hub: HubServer, folder: Path) -> None:
     hub.fail("POST /api/models/ana/tuned/commit", 500, times=1)
     failed, pushed = hub.run(
-        PUSH, *[(str(folder), "ana/tuned", False)] * 2, home=folder.parent / "home"
+        "push_folders", *[(str(folder), "ana/tuned", False)] * 2, home=folder.parent / "home"
     )
     assert "status 500" in failed["message"]
     assert failed["hint"]
@@ -158,7 +121,7 @@ def test_what_cannot_be_pushed(hub: HubServer, folder: Path) -> None:
         (str(folder), "tuned", False),
         (str(folder), "other/tuned", False),
     ]
-    found = hub.run(PUSH, *cases, home=folder.parent / "home")
+    found = hub.run("push_folders", *cases, home=folder.parent / "home")
     wanted = ["are no files", "are no files", "is no name", "refuses access to `other/tuned`"]
     assert all(text in problem["message"] for problem, text in zip(found, wanted, strict=True))
     assert all(problem["hint"] for problem in found)
@@ -172,7 +135,7 @@ def test_a_model_card_that_is_not_valid(hub: HubServer, folder: Path) -> None:
 
 
 def check(hub: HubServer, home: Path, *repos: str, **switches: Any) -> list[Any]:
-    return list(hub.run(CHECK, *[(repo,) for repo in repos], home=home, **switches))
+    return list(hub.run("check_access", *repos, home=home, **switches))
 
 
 def test_who_may_write(hub: HubServer, tmp_path: Path) -> None:

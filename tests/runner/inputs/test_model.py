@@ -10,29 +10,6 @@ import pytest
 from tests.hub_server import HubServer
 from tests.lockfiles.samples import LOCK
 
-DOWNLOAD = """
-import json, sys
-from pathlib import Path
-from lockfiles.errors import TunelockError
-from lockfiles.lock import Model
-from runner.inputs.model import download
-
-found = []
-for model, cache in json.loads(sys.argv[1]):
-    told = []
-    try:
-        folder = download(
-            Model.model_validate(model), Path(cache) if cache else None,
-            lambda done, total: told.append([done, total]),
-        )
-        found.append({"folder": str(folder), "told": told})
-    except TunelockError as problem:
-        found.append(
-            {"code": problem.exit_code, "message": problem.message, "hint": problem.hint}
-        )
-print(json.dumps(found))
-"""
-
 WEIGHTS = bytes(range(256)) * 8000
 FILES = {
     "config.json": b'{"a": 1}',
@@ -60,7 +37,7 @@ def locked(commit: str, files: Mapping[str, bytes] = FILES) -> dict[str, Any]:
 
 def download(hub: HubServer, home: Path, *models: dict[str, Any], **switches: Any) -> list[Any]:
     cases = [(model, str(home / "cache")) for model in models]
-    return list(hub.run(DOWNLOAD, *cases, home=home, **switches))
+    return list(hub.run("download_models", *cases, home=home, **switches))
 
 
 def contents(folder: str) -> dict[str, bytes]:
@@ -95,7 +72,7 @@ def test_what_is_there_needs_no_hub(hub: HubServer, tmp_path: Path) -> None:
 
 def test_the_usual_cache_is_the_default(hub: HubServer, tmp_path: Path) -> None:
     commit = hub.add("ana/base", FILES)
-    (found,) = hub.run(DOWNLOAD, (locked(commit), None), home=tmp_path)
+    (found,) = hub.run("download_models", (locked(commit), None), home=tmp_path)
     assert Path(found["folder"]).is_relative_to(tmp_path / "hub")
 
 

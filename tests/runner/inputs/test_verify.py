@@ -130,8 +130,8 @@ def test_mapped_columns_are_built_again(planned: Path, tmp_path: Path) -> None:
         data__completion_column="told",
     )
     made = plan(asked, gather(asked, planned, machine=MACHINE))
-    rows = verify.corpus_of(made, planned / "base", {"train": path})
-    assert [len(part.rows) for part in rows.parts] == [135, 15]
+    corpus = verify.corpus_of(made, planned / "base", {"train": path})
+    assert [len(part.rows) for part in corpus.parts] == [135, 15]
 
 
 def _lines(path: Path) -> list[str]:

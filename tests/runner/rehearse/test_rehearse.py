@@ -35,17 +35,6 @@ from tests.planned import GIB, MACHINE, answers, few_rows
 CARD = Gpu("NVIDIA L4", 22 * GIB, 21 * GIB, "8.9")
 GPU_MACHINE = MachineFacts("cuda", (CARD,), 8, 64 * GIB, 60 * GIB, 100 * GIB, "570.1")
 ON_CARD: dict[str, Any] = {"machine__device": "cuda", "train__exact": False}
-READ = """
-import json, sys
-from pathlib import Path
-from lockfiles import lock
-from runner.rehearse.inputs import read
-
-at, located = json.loads(sys.argv[1])
-found = read(lock.read(Path(at)), Path(at), {name: Path(path) for name, path in located.items()})
-rows = found.rows.part("train").rows if found.rows else ()
-print(json.dumps({"rows": len(rows), "missing": found.missing, "type": found.config["model_type"]}))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +156,7 @@ def test_of_a_model_on_the_hub_no_weights_are_fetched(
     at = tmp_path / "run.lock"
     at.write_text(locks.write(lock.model_copy(update={"model": online})), "utf-8")
     rows = {name: str(path) for name, path in located(folder).items() if name != "model"}
-    found = hub.run(READ, str(at), rows, home=tmp_path / "home")
+    found = hub.run("read_for_rehearsal", str(at), rows, home=tmp_path / "home")
     assert found == {"rows": lock.stream.rows, "missing": [], "type": "llama"}
     assert hub.sent_bytes["config.json"] and not hub.sent_bytes["model.safetensors"]
 

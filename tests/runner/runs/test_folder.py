@@ -4,7 +4,6 @@ import os
 import resource
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.files import write_whole
 from runner.runs.folder import Held, StagePlace
 from runner.runs.holders import holder, holder_alive
+from tests.programs import command
 
 TRAINED = {"digests": {"adapter": "0" * 64}, "steps": 1, "peak_bytes": 7, "step_seconds": 0.5}
 PREPARED = {"rows": {"train": 3}}
@@ -79,14 +79,8 @@ def test_a_second_holder_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_orphan_still_holds_the_folder(tmp_path: Path) -> None:
-    code = (
-        "import subprocess, sys, time\nfrom pathlib import Path\n"
-        "from runner.runs.folder import Held\n"
-        f"held = Held(Path({str(tmp_path / 'run')!r}))\n"
-        "child = subprocess.Popen(['sleep', '60'], pass_fds=[held.descriptor])\n"
-        "print(child.pid, flush=True)\ntime.sleep(60)"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    orphaning = command("orphan_holder", tmp_path / "run")
+    parent = subprocess.Popen(orphaning, stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     orphan = int(parent.stdout.readline())
     parent.kill()

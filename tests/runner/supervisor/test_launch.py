@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,25 +13,18 @@ from lockfiles.errors import UsageProblem
 from runner.runs.events import Writer, read
 from runner.runs.folder import Held
 from runner.supervisor.launch import LIMITS, Limits, Program, Supervision, launch
+from tests.programs import command, words
 
 Told = list[tuple[str, dict[str, object]]]
 Result = tuple[int, Told]
 
 STAGE = "from runner.runs.pipe import Line\nline = Line.from_environment()\n"
-UNTIL_STOPPED = (
-    STAGE + "import signal, time\nstopped = []\n"
-    "signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))\n"
-    "line.send('started')\n"
-    "while not stopped: time.sleep(0.01)\n"
-    "line.send('checkpoint', step=3)\nraise SystemExit(75)"
-)
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Result]:
     def run(
-        code: str,
-        *,
+        *arguments: str,
         stop: bool = False,
         limits: Limits = LIMITS,
         meanwhile: Callable[[], object] = lambda: None,
@@ -46,7 +38,7 @@ def run(tmp_path: Path) -> Callable[..., Result]:
                 stopping=lambda: bool(meanwhile()) or (stop and bool(read(events)[0])),
                 limits=limits,
             )
-            code_of_exit = launch(Program("train", ("-c", code), {}), supervision)
+            code_of_exit = launch(Program("train", arguments, {}), supervision)
         held.release()
         return code_of_exit, [(event.kind, event.fields) for event in read(events)[0]]
 
@@ -54,13 +46,15 @@ def run(tmp_path: Path) -> Callable[..., Result]:
 
 
 def test_events_arrive_in_order(run: Callable[..., Result]) -> None:
-    code, events = run(STAGE + "for n in range(500): line.send('step', step=n, text='x' * 300)")
+    code, events = run(
+        "-c", STAGE + "for n in range(500): line.send('step', step=n, text='x' * 300)"
+    )
     assert code == 0
     assert events == [("step", {"step": n, "text": "x" * 300}) for n in range(500)]
 
 
 def test_a_stop_is_passed_on_once(run: Callable[..., Result]) -> None:
-    code, events = run(UNTIL_STOPPED, stop=True)
+    code, events = run(*words("stage", "until_stopped"), stop=True)
     assert code == 75
     stopping = {"what": "stopping", "done": 0, "total": 120, "unit": "seconds"}
     assert events == [
@@ -73,14 +67,14 @@ def test_a_stop_is_passed_on_once(run: Callable[..., Result]) -> None:
 def test_a_crash_is_an_exit_code_and_its_text_is_in_the_log(
     run: Callable[..., Result], tmp_path: Path
 ) -> None:
-    code, events = run("import os\nprint('last words', flush=True)\nos.abort()")
+    code, events = run("-c", "import os\nprint('last words', flush=True)\nos.abort()")
     assert (code, events) == (-signal.SIGABRT, [])
     assert "last words" in (tmp_path / "log.txt").read_text()
 
 
 def test_what_is_no_event_is_a_warning(run: Callable[..., Result]) -> None:
     code, events = run(
-        STAGE + "import os\nos.write(line._descriptor, b'[1]\\n{\\n{\"kind\": 3}\\n')"
+        "-c", STAGE + "import os\nos.write(line._descriptor, b'[1]\\n{\\n{\"kind\": 3}\\n')"
     )
     assert code == 0
     assert len(events) == 3
@@ -88,17 +82,9 @@ def test_what_is_no_event_is_a_warning(run: Callable[..., Result]) -> None:
 
 
 def test_silence_is_told_once(run: Callable[..., Result]) -> None:
-    _, events = run(STAGE + "import time\ntime.sleep(1.2)", limits=Limits(stall_seconds=0.3))
+    _, events = run("-c", STAGE + "import time\ntime.sleep(1.2)", limits=Limits(stall_seconds=0.3))
     assert [kind for kind, _ in events] == ["warning"]
     assert 0.3 <= float(str(events[0][1]["stalled_seconds"])) < 1.2
-
-
-BEATING = STAGE + (
-    "import os, time\nfrom runner.runs.heartbeat import heartbeat\n"
-    "with heartbeat(line.beat, 0.05):\n"
-    "    line.send('started', process=os.getpid())\n    time.sleep({})\n"
-    "    line.send('step', step=1)\n"
-)
 
 
 def since_started(events: Told) -> Told:
@@ -108,7 +94,7 @@ def since_started(events: Told) -> Told:
 
 def test_a_heartbeat_is_no_event_and_a_live_stage_is_only_quiet(run: Callable[..., Result]) -> None:
     limits = Limits(stall_seconds=0.6, quiet_seconds=0.4)
-    code, events = run(BEATING.format(1.5), limits=limits)
+    code, events = run(*words("stage", "beating", 1.5), limits=limits)
     assert code == 0
     events = since_started(events)
     assert [kind for kind, _ in events] == ["started", "warning", "step"]
@@ -129,7 +115,7 @@ def test_a_stopped_stage_is_noticed_and_heard_again(
         os.kill(number, signal.SIGCONT if warned else signal.SIGSTOP)
 
     limits = Limits(stall_seconds=0.5)
-    code, events = run(BEATING.format(0.2), limits=limits, meanwhile=meanwhile)
+    code, events = run(*words("stage", "beating", 0.2), limits=limits, meanwhile=meanwhile)
     assert code == 0
     events = since_started(events)
     assert [kind for kind, _ in events] == ["started", "warning", "warning", "step"]
@@ -139,22 +125,16 @@ def test_a_stopped_stage_is_noticed_and_heard_again(
 
 
 def test_a_stopped_stage_is_woken_to_stop(run: Callable[..., Result], tmp_path: Path) -> None:
-    code, events = run(
-        UNTIL_STOPPED.replace("while", "import os\nos.kill(os.getpid(), signal.SIGSTOP)\nwhile"),
-        stop=True,
-    )
+    code, events = run(*words("stage", "asleep"), stop=True)
     assert code == 75
     assert events[-1] == ("checkpoint", {"step": 3})
 
 
 def test_a_stage_that_does_not_stop_is_ended_in_time(run: Callable[..., Result]) -> None:
-    deaf = STAGE + (
-        "import signal, subprocess, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "child = subprocess.Popen(['sleep', '60'])\nline.send('started', child=child.pid)\n"
-        "line.send('step', step=1, step_seconds=0.2)\ntime.sleep(60)"
-    )
     begun = time.monotonic()
-    code, events = run(deaf, stop=True, limits=Limits(grace_seconds=0.5))
+    code, events = run(
+        *words("stage", "deaf_with_child"), stop=True, limits=Limits(grace_seconds=0.5)
+    )
     assert code == -signal.SIGKILL
     assert 0.5 <= time.monotonic() - begun < 10
     assert "did not stop in time" in str(events[-1][1]["text"])
@@ -169,11 +149,7 @@ def _lives(number: int) -> bool:
 
 
 def test_an_event_without_end_is_left_out(run: Callable[..., Result]) -> None:
-    code, events = run(
-        STAGE + "import os\n"
-        "for _ in range(40): os.write(line._descriptor, b'x' * (1 << 18))\n"
-        "os.write(line._descriptor, b'\\n')\nline.send('step', step=1)"
-    )
+    code, events = run(*words("stage", "long_event"))
     assert code == 0
     assert {kind for kind, _ in events} == {"warning", "step"} and len(events) < 5
 
@@ -182,7 +158,7 @@ def test_a_log_that_is_a_link_is_refused(run: Callable[..., Result], tmp_path: P
     (tmp_path / "private").write_text("kept")
     (tmp_path / "log.txt").symlink_to("private")
     with pytest.raises(UsageProblem, match=r"log.txt` is a link"):
-        run("print('overwritten')")
+        run("-c", "print('overwritten')")
     assert (tmp_path / "private").read_text() == "kept"
 
 
@@ -192,25 +168,12 @@ def test_a_folder_of_traps_is_not_imported(
     for name in ("runner", "json", "torch"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit(99)")
     monkeypatch.chdir(tmp_path)
-    assert run(STAGE + "line.send('done')") == (0, [("done", {})])
+    assert run("-c", STAGE + "line.send('done')") == (0, [("done", {})])
 
 
 def test_a_stage_notices_that_its_supervisor_was_killed(tmp_path: Path) -> None:
-    stage = (
-        STAGE + "import time\nfrom pathlib import Path\n"
-        "while not line.broken:\n    line.send('step', loss=1.0)\n    time.sleep(0.01)\n"
-        f"Path({str(tmp_path / 'saved')!r}).write_text('checkpoint')"
-    )
-    supervisor = (
-        "from pathlib import Path\nfrom runner.runs.events import Writer\n"
-        "from runner.runs.folder import Held\n"
-        "from runner.supervisor.launch import LIMITS, Limits, Program, Supervision, launch\n"
-        f"folder = Path({str(tmp_path)!r})\nwriter = Writer(folder / 'events.jsonl')\n"
-        "held = Held(folder).descriptor\n"
-        "supervision = Supervision(writer, folder / 'log', held, lambda: False)\n"
-        f"launch(Program('train', ('-c', {stage!r}), {{}}), supervision)"
-    )
-    process = subprocess.Popen([sys.executable, "-c", supervisor], cwd=os.getcwd())
+    stage = words("stage", "until_broken", tmp_path / "saved")
+    process = subprocess.Popen(command("supervisor", tmp_path, *stage), cwd=os.getcwd())
     _wait(lambda: bool(read(tmp_path / "events.jsonl")[0]))
     process.kill()
     process.wait()
@@ -225,10 +188,9 @@ def _wait(condition: Callable[[], bool]) -> None:
 
 
 def test_a_loop_in_native_code_is_noticed_and_ended(run: Callable[..., Result]) -> None:
-    native = "import re, signal; signal.signal(15, lambda *_: 0); re.match('(a|a)*b', 'a' * 99)"
-    loop = BEATING.format(0.1).replace("time.sleep(0.1)", native)
     limits, until = Limits(stall_seconds=0.5, grace_seconds=0.5), time.monotonic() + 2
-    code, events = run(loop, limits=limits, meanwhile=lambda: time.monotonic() > until)
+    loop = words("stage", "in_native_code")
+    code, events = run(*loop, limits=limits, meanwhile=lambda: time.monotonic() > until)
     assert code == -signal.SIGKILL
     told = since_started(events)
     assert [kind for kind, _ in told[:3]] == ["started", "warning", "progress"]

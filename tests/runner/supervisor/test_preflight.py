@@ -15,6 +15,7 @@ from planner.plan.gather import gather
 from planner.plan.plan import plan
 from runner.demo import files
 from runner.environments import packages
+from runner.runs.kind import Asked
 from runner.supervisor import preflight
 from tests.planned import MACHINE
 
@@ -41,7 +42,7 @@ def changed(lock: Lock, table: str, **values: object) -> Lock:
 
 def check_all(lock: Lock, runs: Path, allowed: Collection[str], waiting: Collection[str]) -> None:
     """Ask what a run asks first, of a model that lies elsewhere."""
-    preflight.check_all(lock, preflight.Asked(runs, allowed, waiting, {}))
+    preflight.check_all(lock, Asked(runs, allowed, waiting, {}))
 
 
 def without_push(lock: Lock) -> list[str]:

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from dataclasses import asdict, replace
 
 import pytest
@@ -12,39 +11,14 @@ from lockfiles.errors import RunFailed, UsageProblem
 from planner.memory import Profile
 from runner.trace import refusal, trace
 from tests.planner.memory.test_memory import BASE, PLAN
+from tests.programs import command
 from tests.runner.trace.test_trace import FULL, job_of
 from tests.tui.test_cli import tunelock
 
-REAL = """
-import json, sys, warnings
-warnings.simplefilter("ignore")
-import torch
-from planner.setup.setup import Profile
-from runner.trace import quantised, step
-torch.set_num_threads(1)
-
-
-def real(config, plan, depth):
-    model, second = step.built(config, plan, depth), step.reference(config, plan, depth)
-    live = step.Live(as_gpu=False, kernels=quantised.kernels())
-    for each in filter(None, (model, second)):
-        step.on_cpu(each)
-        with torch.no_grad():
-            for tensor in (*each.parameters(), *each.buffers()):
-                tensor.fill_(0.01)
-        live.see((*each.parameters(), *each.buffers(), *quantised.scales(each)))
-    with live, step.as_resident(config["vocab_size"]):
-        step.steps(model, second, plan, live)
-    return {name: size for name, size in live.peaks.items() if not name.startswith("first")}
-
-
-config, *profiles = json.load(sys.stdin)
-for profile in profiles:
-    plan = Profile(**profile | {"targets": tuple(profile["targets"])})
-    print("SEEN", json.dumps([real(config, plan, 2), step.peaks(config, plan, 2)]))
-"""
-ON_CPU = {"device": "cpu", "dtype": "float32", "length": 96, "micro_batch": 2}
-ADAPTED, WHOLE = (replace(plan, dropout=0.0, **ON_CPU) for plan in (PLAN, FULL))  # type: ignore[arg-type]
+ADAPTED, WHOLE = (
+    replace(plan, dropout=0.0, device="cpu", dtype="float32", length=96, micro_batch=2)
+    for plan in (PLAN, FULL)
+)
 PLANS: list[Profile] = [
     ADAPTED,
     replace(ADAPTED, checkpointing=True),
@@ -62,7 +36,7 @@ PLANS: list[Profile] = [
 def test_fake_tensors_live_as_real_ones_do() -> None:
     config = json.loads((BASE / "config.json").read_text("utf-8"))
     done = subprocess.run(
-        [sys.executable, "-c", REAL], input=json.dumps([config, *map(asdict, PLANS)]),
+        command("trace_real_tensors"), input=json.dumps([config, *map(asdict, PLANS)]),
         capture_output=True, text=True,
         env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
     )  # fmt: skip

@@ -8,6 +8,7 @@ import pytest
 
 from planner.memory import Profile, estimate
 from planner.models.facts import architecture
+from planner.setup.setup import Kind
 from runner.trace import Job, Traced, depths, trace
 from tests.planner.memory.test_memory import ALL_LINEAR, MEASURED, MEASURED_LATER, MODELS, PLAN
 from tests.planner.plan import test_h100
@@ -57,7 +58,7 @@ def job_of(model: str, profile: Profile) -> Job:
     return Job(config_of(model), facts.architecture, profile, estimate(facts, profile))
 
 
-def _by(method: Any, plan: Profile) -> Profile:
+def _by(method: Kind, plan: Profile) -> Profile:
     adapted = method != "full"
     return replace(
         plan,

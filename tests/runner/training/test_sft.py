@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,43 +14,10 @@ pytest.importorskip("trl")
 from lockfiles import digest
 from runner.training.callback import WHOLE, earlier_peak, mark_whole
 from runner.training.sft import last_whole_checkpoint
+from tests.programs import command
 
 ROOT = Path(__file__).parents[3]
 STEPS = 24
-
-PROGRAM = """
-import random, sys, time
-from pathlib import Path
-from lockfiles.lock import Method, Train
-from runner.runs.pipe import Line
-from runner.training.sft import Encoded, SftJob, train
-
-base, work, kind, pause = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], float(sys.argv[4])
-source = random.Random(5)
-ids = [[source.randrange(3, 64) for _ in range(source.randrange(6, 20))] for _ in range(32)]
-labels = [[-100, -100, *row[2:]] for row in ids]
-rows = Encoded(ids, labels)
-kind, packing = kind.removesuffix(" packed"), kind.endswith(" packed")
-targets = ["q_proj", "v_proj"] if kind != "full" else []
-method = Method(objective="sft", kind=kind, rank=4, alpha=8, dropout=0.1, targets=targets)
-settings = Train(
-    micro_batch=2, accumulation=2, epochs=3, learning_rate=1e-2, schedule="cosine",
-    warmup_ratio=0.1, weight_decay=0.01, gradient_clip=1.0, optimizer="adamw_torch",
-    dtype="float32", attention="sdpa", checkpointing=False, keep="best", evaluate_steps=5, seed=17,
-)
-class Slow(Line):
-    def send(self, kind, **fields):
-        time.sleep(pause if kind == "step" else 0)
-        super().send(kind, **fields)
-
-def order(epoch):
-    return random.Random(epoch).sample(range(32), 32)
-
-validation = Encoded(ids[:4], labels[:4])
-job = SftJob(base, rows, validation, order, method, settings, work, packing)
-result = train(job, Slow(int(sys.argv[5])))
-raise SystemExit(75 if result.stopped else 0)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +53,7 @@ def _start(base: Path, work: Path, kind: str, pause: float) -> subprocess.Popen[
     work.mkdir(exist_ok=True)
     with (work / "log.txt").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(base), str(work), kind, str(pause), str(quiet)],
+            command("train_random_rows", base, work, kind, pause, quiet),
             cwd=ROOT,
             pass_fds=[quiet],
             stdout=log,

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -21,9 +20,9 @@ from lockfiles import digest
 from lockfiles.lock import Method
 from runner.export.merge import merge
 from runner.training.callback import WHOLE
-from tests.runner.training.test_sft import PROGRAM, ROOT
+from tests.programs import command
+from tests.runner.training.test_sft import ROOT
 
-BIASED = PROGRAM.replace("targets=targets)", 'targets=targets, bias="all")')
 SIZES = {
     "vocab_size": 64, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2,
     "num_attention_heads": 4, "num_key_value_heads": 2, "pad_token_id": 0, "eos_token_id": 1,
@@ -46,7 +45,7 @@ def _start(base: Path, work: Path, pause: float) -> subprocess.Popen[bytes]:
     work.mkdir(exist_ok=True)
     with (work / "log.txt").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-c", BIASED, str(base), str(work), "lora", str(pause), str(quiet)],
+            command("train_random_rows", base, work, "lora", pause, quiet, "all"),
             cwd=ROOT, pass_fds=[quiet], stdout=log, stderr=log,
             env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
         )  # fmt: skip

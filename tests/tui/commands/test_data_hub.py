@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,52 +84,22 @@ def test_what_is_wrong_is_told_with_the_ways_on(hub: HubServer, tmp_path: Path) 
     assert "error: `hf:ana/rows:other:train` should not be trained on" in few.stderr
 
 
-WIZARD = """
-import json, sys
-from pathlib import Path
-from planner.interview.answers import check
-from tui.prompts.ask import _validator
-from planner.interview.questions import BY_KEY
-from tui.session.facts import Facts
-from tui.session.steps import ALL, problems
-
-(folder, name), = json.loads(sys.argv[1])
-given = {"goal.name": "x", "data.train": name, "model.source": "base", "goal.override": "so"}
-values, facts = check(given, {}), Facts(Path(folder))
-found = [one.sentence for one in problems(ALL["data"], values, facts)]
-typed = _validator(BY_KEY["data.train"], Path(folder), empty_keeps=False)(name)
-print(json.dumps([found, facts.examples(values), facts.exists(name), typed]))
-"""
+def here(hub: HubServer, program: str, folder: Path, dataset: str) -> Any:
+    """Return what a program prints that is given a folder and the name of a dataset."""
+    return hub.run(
+        program, str(folder), dataset, home=folder / "home", XDG_CACHE_HOME=str(folder / "cache")
+    )
 
 
 def test_the_wizard_and_the_prompts_take_it_too(hub: HubServer, tmp_path: Path) -> None:
-    cache = {"home": tmp_path / "home", "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    assert hub.run(WIZARD, (str(tmp_path), "hf:ana/rows:intents"), **cache) == [[], 750, True, True]
-    (problem,), counted, *_ = hub.run(WIZARD, (str(tmp_path), "hf:ana/rows:none"), **cache)
+    found = here(hub, "answer_dataset", tmp_path, "hf:ana/rows:intents")
+    assert found == [[], 750, True, True]
+    (problem,), counted, *_ = here(hub, "answer_dataset", tmp_path, "hf:ana/rows:none")
     assert "has no config `none`; it has `intents`, `other`" in problem and counted is None
 
 
-LOOK = """
-import json, sys
-from pathlib import Path
-from planner.interview.answers import check
-from tui.session.request import ask
-from tui.session.children.report import look
-from tui.session.facts import Facts
-
-(folder, name), = json.loads(sys.argv[1])
-given = {"goal.name": "x", "data.train": name, "data.test": name, "model.source": "base"}
-values = check(given, {})
-found = look(ask(values, Path(folder)), [].append)
-columns = [list(raw.values) for raw in Facts(Path(folder)).first_rows(values)]
-rows = {split: part.rows for split, part in found.parts.items()}
-print(json.dumps([rows, found.problems, [one.id for one in found.findings], columns]))
-"""
-
-
 def test_the_wizard_looks_it_through_beside_the_screen(hub: HubServer, tmp_path: Path) -> None:
-    cache = {"home": tmp_path / "home", "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    rows, problems, found, columns = hub.run(LOOK, (str(tmp_path), "hf:ana/rows:intents"), **cache)
+    rows, problems, found, columns = here(hub, "inspect_dataset", tmp_path, "hf:ana/rows:intents")
     assert (rows, problems) == ({"train": 750, "test": 451}, {})
     assert "leak" in found
     assert columns == [["messages"]] * 3

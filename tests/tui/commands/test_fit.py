@@ -2,12 +2,12 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import programs
 from tests.hub_server import HubServer
 from tests.journeys.demo_folder import command
 from tests.tui.commands.speed import paired, whole
@@ -114,13 +114,11 @@ def test_a_config_without_the_needed_fields_ends_with_2(tmp_path: Path) -> None:
 
 
 def test_only_what_is_needed_is_imported() -> None:
-    code = (
-        "import sys\nfrom click.testing import CliRunner\nfrom tui.cli import app\n"
-        f"done = CliRunner().invoke(app, ['fit', {str(BASE)!r}, '--memory', '24'])\n"
-        f"print(done.exit_code, [name for name in {HEAVY} if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout == "0 []\n", done.stderr
+    asked = ("fit", BASE, "--memory", 24)
+    program = programs.command("loaded_by_command", ",".join(HEAVY), *asked)
+    done = subprocess.run(program, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert (found["exit_code"], found["loaded"]) == (0, []), found["output"]
 
 
 def test_a_model_of_the_hub_needs_its_config_alone(hub: HubServer, tmp_path: Path) -> None:

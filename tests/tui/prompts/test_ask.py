@@ -17,25 +17,9 @@ from lockfiles import intent
 from lockfiles.errors import UsageProblem
 from planner.interview.answers import check, given
 from planner.interview.questions import BY_KEY, QUESTIONS
+from tests.programs import command
 from tui.prompts.ask import ask
 
-_SCRIPT = """
-import sys
-from lockfiles import intent
-from lockfiles.errors import TunelockError
-from planner.interview.answers import check, given
-from planner.interview.questions import BY_KEY, QUESTIONS
-from tui.prompts.ask import ask
-keys = sys.argv[1:]
-questions = [BY_KEY[key] for key in keys] if keys else QUESTIONS
-initial = {"data.train": "rows.jsonl", "model.source": "base"}
-try:
-    text = intent.write(given(check(ask(questions, initial), {})))
-except TunelockError as problem:
-    print("ENDED", problem.exit_code, problem.message)
-    sys.exit(problem.exit_code)
-open("run.toml", "w").write(text)
-"""
 _DOWN, _ENTER, _INTERRUPT = "\x1b[B", "\r", "\x03"
 _SECONDS = 20.0
 
@@ -72,10 +56,9 @@ def terminal(folder: Path, *keys: str) -> Iterator[Terminal]:
     master, slave = pty.openpty()
     root = str(Path(__file__).parents[3])
     environment = {**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "PYTHONPATH": root}
-    command = [sys.executable, "-c", _SCRIPT, *keys]
     with subprocess.Popen(
-        command, stdin=slave, stdout=slave, stderr=slave, cwd=folder, env=environment,
-        start_new_session=True,
+        command("ask_questions", *keys), stdin=slave, stdout=slave, stderr=slave, cwd=folder,
+        env=environment, start_new_session=True,
     ) as child:  # fmt: skip
         os.close(slave)
         try:

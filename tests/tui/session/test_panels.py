@@ -38,7 +38,8 @@ def test_advice_is_a_file_that_stands_alone() -> None:
 
 def test_data_shows_the_files_and_the_findings_with_symbol_word_and_count(tmp_path: Path) -> None:
     values, read = answered(data__validation="none.jsonl").values, facts(tmp_path)
-    found = look(ask(values, read.folder), [].append)
+    told: list[object] = []
+    found = look(ask(values, read.folder), told.append)
     text = data.text(values, found, 0)
     assert "train       750 rows · format messages\nlengths     28 to 76 tokens, median" in text
     assert "validation  `" in text and "none.jsonl` is not a file. Hint: ls" in text

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import programs
 from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock
 from tests.tui.follow.test_follow import DONE, write
 
@@ -132,15 +133,9 @@ def test_a_fault_of_ours_names_itself_and_where_its_traceback_is(fault: str) -> 
 
 def raising(fault: str, **environment: str) -> tuple[int, str]:
     """Return how a command ends that raises something, and what it says."""
-    code = (
-        "from tui.terminal import output\n"
-        "def command():\n"
-        f"    raise {fault}\n"
-        "output.guarded(command)"
-    )  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-P", "-c", code], env=os.environ | environment, capture_output=True,
-        text=True,
+        programs.command("failing_command", fault), env=os.environ | environment,
+        capture_output=True, text=True,
     )  # fmt: skip
     assert done.stdout == ""
     return done.returncode, done.stderr

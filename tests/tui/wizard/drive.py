@@ -44,7 +44,7 @@ def strokes(
     for key in STEPS[:-1]:
         yield from _step(ALL[key], values, answers)
         following = STEPS.index(key) + 2
-        yield Stroke(("n",), lambda screen, number=following: f"{number} of 7 ·" in screen)  # type: ignore[misc]
+        yield Stroke(("n",), showing(f"{following} of 7 ·"))
 
 
 def _step(step: Step, values: dict[str, object], answers: Mapping[str, object]) -> Iterator[Stroke]:
@@ -72,9 +72,14 @@ def _answer(question: Question, value: object, wanted: object) -> Iterator[Strok
         yield Stroke(("enter",) * distance, done)
     else:
         text = ", ".join(wanted) if isinstance(wanted, tuple) else str(wanted)
-        yield Stroke(("enter",), lambda screen: f" {question.name} >" in screen)
-        yield Stroke((), lambda screen: f"> {text}" in screen, text)
+        yield Stroke(("enter",), showing(f" {question.name} >"))
+        yield Stroke((), showing(f"> {text}"), text)
         yield Stroke(("enter",), done)
+
+
+def showing(text: str) -> Callable[[str], bool]:
+    """Return whether a screen shows some text, as a function of the screen's text."""
+    return lambda screen: text in screen
 
 
 def _cursor_on(question: Question, value: str = "") -> Callable[[str], bool]:

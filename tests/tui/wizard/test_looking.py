@@ -82,6 +82,10 @@ async def test_a_finding_is_mended_by_an_answer_and_left_again(
     tmp_path: Path, started: list[str]
 ) -> None:
     app = wizard(lay_out(tmp_path), at_data())
+
+    def dropped() -> object:
+        return app.draft.values["data.drop"]
+
     async with app.run_test(size=_SIZE) as run:
         await until_text(run, _CLOSER)
         await move_to(run, _CLOSER)
@@ -93,10 +97,10 @@ async def test_a_finding_is_mended_by_an_answer_and_left_again(
         assert app.draft.values["data.dedupe"] == "near"
         await run.press("down", "f")
         await until_text(run, "▸ ✓ mended   leak")
-        assert app.draft.values["data.drop"] == ("leak",)
+        assert dropped() == ("leak",)
         await run.press("f")
         await until_text(run, "▸ ! warning  leak")
-        assert app.draft.values["data.drop"] == ()
+        assert dropped() == ()
         await run.press("down", "down", "f")
         await until_text(run, "No answer mends this")
         await run.press("escape")

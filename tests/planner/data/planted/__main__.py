@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.planner.data.planted.file import File
 from tests.planner.data.planted.score import SEED, table
 from tests.planner.data.planted.shipped import SHIPPED
-from tests.planner.data.rows_made import real
+from tests.planner.data.reworded_rows import real
 
 
 def main() -> None:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from random import Random
 
 from planner.data.rows.rows import Row
-from tests.planner.data.checks_made import with_answer
-from tests.planner.data.faults_made import EDITS
+from tests.planner.data.check_rows import with_answer
+from tests.planner.data.faults import EDITS
 from tests.planner.data.planted.file import File, Plant, Planted, changed, places
 
 _LONG = 50

@@ -7,7 +7,7 @@ from random import Random
 from planner.data.checks.scan import Chat
 from planner.data.rows.rows import Row
 from tests.planner.data.chat import ours, template, tokenizer
-from tests.planner.data.checks_made import with_answer
+from tests.planner.data.check_rows import with_answer
 from tests.planner.data.planted.file import WHOLE_FILE, File, Plant, Planted, in_some
 
 _ROWS = 400

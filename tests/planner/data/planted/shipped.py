@@ -1,7 +1,7 @@
 """Files of many different rows, made of those that are shipped."""
 
-from tests.planner.data.checks_made import INTENTS, MATHS, REAL, TASKS
-from tests.planner.data.rows_made import many
+from tests.planner.data.check_rows import INTENTS, MATHS, REAL, TASKS
+from tests.planner.data.reworded_rows import many
 
 _ROWS = 1_000
 SHIPPED = {

@@ -8,8 +8,8 @@ from random import Random
 
 from planner.data.personal.span import KINDS
 from planner.data.rows.rows import Message, Row
-from tests.planner.data.checks_made import with_answer, with_prompt
-from tests.planner.data.faults_made import HTML, TOKENS, TRANSLATED, WORDS, misread
+from tests.planner.data.check_rows import with_answer, with_prompt
+from tests.planner.data.faults import HTML, TOKENS, TRANSLATED, WORDS, misread
 from tests.planner.data.personal_scores import HALVES, labelled
 from tests.planner.data.planted.file import File, Plant, Planted, in_some
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from random import Random
 
 from planner.data.rows.rows import Message, Row
-from tests.planner.data.checks_made import with_answer, with_prompt
+from tests.planner.data.check_rows import with_answer, with_prompt
 from tests.planner.data.planted.file import File, Plant, Planted, in_some
 
 _BLANKS = ("", " ", "\n\t", "\u00a0", "\u200b", "\u3000\n", "\ufeff")

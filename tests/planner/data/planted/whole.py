@@ -2,7 +2,7 @@
 
 from random import Random
 
-from tests.planner.data.checks_made import with_answer, with_prompt
+from tests.planner.data.check_rows import with_answer, with_prompt
 from tests.planner.data.planted.file import WHOLE_FILE, File, Plant, Planted
 
 _ROWS_EACH = 25

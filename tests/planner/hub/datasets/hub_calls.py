@@ -7,31 +7,6 @@ from typing import Any
 
 from tests.hub_server import HubServer
 
-LOCAL = """
-import json, sys
-from dataclasses import asdict
-from lockfiles.errors import TunelockError
-from planner.data.reading.formats import load_table
-from planner.hub.datasets.local import local
-
-found = []
-for name, use in json.loads(sys.argv[1]):
-    said = []
-    try:
-        split, folder = local(name, use, said.append)
-        rows = [row.answer for row in load_table(folder).rows]
-        inside = sorted(path.name for path in folder.iterdir())
-        found.append(asdict(split) | {
-            "name": str(split), "folder": str(folder), "inside": inside, "rows": rows, "said": said
-        })
-    except TunelockError as problem:
-        found.append(
-            {"code": problem.exit_code, "message": problem.message, "hint": problem.hint}
-        )
-heavy = sorted({"torch", "transformers", "datasets"} & set(sys.modules))
-print(json.dumps([heavy, *found]))
-"""
-
 
 def local(
     hub: HubServer, home: Path, *names: str | tuple[str, str], **switches: Any
@@ -39,7 +14,7 @@ def local(
     """Return what each name leads to, in a process of its own; used as `train` if not said."""
     cases = [(name, "train") if isinstance(name, str) else name for name in names]
     cache = {"XDG_CACHE_HOME": str(home / "cache")}
-    heavy, *found = hub.run(LOCAL, *cases, home=home / "hub", **(cache | switches))
+    heavy, *found = hub.run("fetch_datasets", [], *cases, home=home / "hub", **(cache | switches))
     assert heavy == []
     return list(found)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.hub_server import HubServer
-from tests.planner.hub.datasets.hub_calls import LOCAL, card, jsonl, local, parquet
+from tests.planner.hub.datasets.hub_calls import card, jsonl, local, parquet
 
 pytest.importorskip("pyarrow")
 
@@ -322,9 +322,10 @@ def test_many_files_are_listed_page_by_page(hub: HubServer, tmp_path: Path) -> N
 
 def test_parquet_that_nothing_here_reads_is_not_fetched(hub: HubServer, tmp_path: Path) -> None:
     two_configs(hub)
-    code = LOCAL.replace("found = []", "found = []; sys.modules['pyarrow'] = None", 1)
-    cache = {"home": tmp_path / "hub", "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    _, found = hub.run(code, ("hf:ana/maths:main", "train"), **cache)
+    _, found = hub.run(
+        "fetch_datasets", ["pyarrow"], ("hf:ana/maths:main", "train"),
+        home=tmp_path / "hub", XDG_CACHE_HOME=str(tmp_path / "cache"),
+    )  # fmt: skip
     assert found["message"] == (
         "`hf:ana/maths:main:train` is Parquet, and `pyarrow` is not installed."
     )

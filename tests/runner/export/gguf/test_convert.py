@@ -16,7 +16,7 @@ from lockfiles.errors import RunFailed, UsageProblem  # noqa: E402
 from runner.export.gguf import native  # noqa: E402
 from runner.export.gguf.convert import convert  # noqa: E402
 from runner.export.gguf.vocabulary import pre_tokenizer_of  # noqa: E402
-from tests.runner.export.gguf.models_made import (  # noqa: E402
+from tests.runner.export.gguf.random_models import (  # noqa: E402
     CASES,
     TEXTS,
     VOCAB_SIZE,

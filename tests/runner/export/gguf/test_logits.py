@@ -20,7 +20,7 @@ pytest.importorskip("llama_cpp")
 
 from runner.export.gguf import native  # noqa: E402
 from runner.export.gguf.convert import write_packed  # noqa: E402
-from tests.runner.export.gguf.models_made import (  # noqa: E402
+from tests.runner.export.gguf.random_models import (  # noqa: E402
     CASES,
     network,
     save,

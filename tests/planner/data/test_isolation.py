@@ -21,6 +21,7 @@ from planner.data.tokens.encode import encode, encode_rows
 from planner.data.tokens.template import TemplateRunsAway, compile_template, load_template
 from planner.data.tokens.tokenizer import load_tokenizer
 from runner.demo import files
+from tests.programs import command
 
 BASE = Path(files.__file__).parent / "base"
 ROW = Row((Message("user", "what if i lost my luggage"), Message("assistant", "lost_luggage")))
@@ -148,24 +149,12 @@ def test_it_has_no_secrets_no_files_and_cannot_write(
     assert int(values["Max data size"][1]) <= limiting.HARD_BYTES
 
 
-_PARENT = """
-import sys
-from planner.data.isolation import limits, process, starting
-from planner.data.rows.rows import Message
-from planner.data.tokens.template import compile_template
-limits.RENDER_SECONDS = 1.0
-template = compile_template({source!r}, {{}})
-print(process._PROCESS._process.pid, flush=True)
-template.render([Message("user", "x")])
-"""
-
-
 @pytest.mark.parametrize(
     "source", [FOREVER, "{{ (range(99999) | list) * 9000 | length }}" + FOREVER]
 )
 def test_it_does_not_outlive_its_parent(source: str) -> None:
-    code = _PARENT.format(source=source)
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    program = command("render_forever", source)
+    parent = subprocess.Popen(program, stdout=subprocess.PIPE, text=True)
     assert parent.stdout
     number = int(parent.stdout.readline())
     parent.kill()

@@ -200,11 +200,12 @@ def rehearsed(name: str, folder: Path, made: receipt.Receipt) -> float:
     """Print what a rehearsal of the folder's lock measured; return its error against the run."""
     found = json.loads((folder / "rehearsal.json").read_text("utf-8"))["measured"]
     assert not found["out_of_memory"] and made.measured.peak_bytes and made.measured.step_seconds
-    error = max(found["peaks"].values()) / made.measured.peak_bytes - 1
+    peaks: dict[str, int] = found["peaks"]
+    error = max(peaks.values()) / made.measured.peak_bytes - 1
     steps = found["step_seconds"][1:]
     tell(
         name,
-        peaks=found["peaks"],
+        peaks=peaks,
         measured=made.measured.peak_bytes,
         error=f"{error:+.2%}",
         step_seconds=sum(steps) / len(steps),

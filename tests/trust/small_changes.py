@@ -4,10 +4,12 @@ import copy
 from collections.abc import Iterator
 from typing import Any, get_args
 
+from pydantic import BaseModel
+
 from lockfiles import lock as locks
 from tests.fuzz.bases import Base, text_of
 
-TABLES = {
+TABLES: dict[str, type[BaseModel]] = {
     "method": locks.Method, "train": locks.Train, "stream": locks.Stream,
     "exactness": locks.Exactness,
 }  # fmt: skip

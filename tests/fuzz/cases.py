@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Protocol
 
 from tests.fuzz import bases, pool
 from tests.fuzz.report import Count
@@ -56,6 +57,13 @@ class Amount:
     """Where the cases with faults are written."""
 
 
+class Kind(Protocol):
+    """Cases of one kind; one that has a `count` says how many there are."""
+
+    def case(self, number: int, place: int) -> pool.Verdict:
+        """Return the verdict of one case."""
+
+
 def tried(home: Path, names: tuple[str, ...], amount: Amount) -> Iterator[Count]:
     """Yield what came of each kind. `home` is a folder for the files."""
     bases.quiet(home / "home")
@@ -66,7 +74,7 @@ def tried(home: Path, names: tuple[str, ...], amount: Amount) -> Iterator[Count]
         yield _counted(name, module, module.Kind(home / name, found, amount.seed), amount)
 
 
-def _counted(name: str, module: Any, kind: Any, amount: Amount) -> Count:
+def _counted(name: str, module: ModuleType, kind: Kind, amount: Amount) -> Count:
     wanted = getattr(kind, "count", 0) or amount.count
     wanted = wanted or (module.SHORT if amount.short else module.COUNT)
     begun, counted = time.monotonic(), Count(name)
