@@ -1,4 +1,4 @@
-"""The reference pages are what the code says today, and every link between papers leads somewhere."""
+"""The reference pages are what the code says, and every link between papers leads to a file."""
 
 import re
 from dataclasses import dataclass

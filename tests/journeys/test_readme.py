@@ -1,8 +1,9 @@
 """Every example of the README and of `docs/`, run as it stands in the demo's finished folder.
 
-Of each page, in order: a `toml` block with a title is written to the file of that name, and the
-commands of a `console` block are run and say what the block says. A command that fails is followed
-by `$ echo $?`, and shows what it writes to stderr. `UPDATE_README=1` writes the output again.
+A page that says `cd demo` begins in the folder around it. Of each page, in order: a `toml` block
+with a title is written to the file of that name, and the commands of a `console` block are run and
+say what the block says. A command that fails is followed by `$ echo $?`, and shows what it writes
+to stderr. `UPDATE_README=1` writes the output again.
 """
 
 import os
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -28,13 +30,14 @@ for package in ("trl", "gguf", "llama_cpp"):
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-SLOW = ("docs/first-fine-tune.md", "docs/resuming.md")
-"""Pages whose examples train."""
+SLOW = ("docs/does-it-fit.md", "docs/resuming.md")
+"""Pages with examples that train."""
 _BLOCK = re.compile(r'```(console|toml)(?: title="([\w./-]+)")?\n(.*?)```', re.DOTALL)
 _UPDATE = "UPDATE_README" in os.environ
 _CARD = Gpu("NVIDIA GeForce RTX 4090", 25_757_220_864, 24_910_000_000, "8.9")
 MACHINE = MachineFacts("cuda", (_CARD,), 16, 64 << 30, 51 << 30, 412 << 30, "580.95")
 CODE = "echo $?"
+INTO = "cd demo"
 
 
 def masked(text: str) -> str:
@@ -58,9 +61,12 @@ def ended(command: str, folder: Path) -> CompletedProcess[str]:
 def said(commands: list[str], folder: Path) -> Iterator[str]:
     """Yield each command with what it writes. A failure must be expected by the next command."""
     code = 0
-    for command, after in zip(commands, [*commands[1:], ""], strict=True):
+    for command, after in pairwise([*commands, ""]):
         if command == CODE:
             yield f"$ {CODE}\n{code}\n"
+            continue
+        if command == INTO:
+            yield f"$ {INTO}\n"
             continue
         done = ended(command, folder)
         code = done.returncode
@@ -85,15 +91,18 @@ def _blocks(page: Path) -> list[tuple[str, str, str]]:
 def test_every_example_says_what_the_page_says(
     demo: tuple[Path, CompletedProcess[str]], tmp_path: Path, page: Path
 ) -> None:
-    folder = tmp_path / "demo"
-    shutil.copytree(demo[0], folder)
-    MACHINE.save(folder / "rtx4090.json")
+    shutil.copytree(demo[0], tmp_path / "demo")
+    MACHINE.save(tmp_path / "demo" / "rtx4090.json")
     text = page.read_text("utf-8")
+    at = tmp_path if f"\n$ {INTO}\n" in text else tmp_path / "demo"
     for kind, title, block in _BLOCK.findall(text):
         if kind == "toml":
-            _write(title, block, folder)
+            _lay(title, block, at)
             continue
-        told = "".join(said(re.findall(r"^\$ (.*)$", block, re.MULTILINE), folder))
+        told = ""
+        for commands in block_parts(block):
+            at = at / "demo" if commands == [INTO] else at
+            told += "".join(said(commands, at))
         if _UPDATE:
             text = text.replace(block, told)
         else:
@@ -102,9 +111,21 @@ def test_every_example_says_what_the_page_says(
         page.write_text(text, "utf-8")
 
 
-def _write(title: str, block: str, folder: Path) -> None:
+def block_parts(block: str) -> Iterator[list[str]]:
+    """Yield the commands of a block, `cd demo` by itself: what follows is run in that folder."""
+    commands = re.findall(r"^\$ (.*)$", block, re.MULTILINE)
+    while INTO in commands:
+        place = commands.index(INTO)
+        yield from (commands[:place], [INTO])
+        commands = commands[place + 1 :]
+    yield commands
+
+
+def _lay(title: str, block: str, folder: Path) -> None:
     """Write a block with a title to its file; of one without, look at the keys alone."""
-    if title:
+    if title.startswith("examples/"):
+        assert block == (ROOT / title).read_text("utf-8")
+    elif title:
         (folder / title).write_text(block, "utf-8")
     else:
         assert set(intent.parse(block).values) <= set(BY_KEY)
