@@ -20,7 +20,8 @@ Every event has these fields:
 - `kind`: one of the kinds below
 
 A line without its end is not written yet: read it again later. A line that is no event is damaged:
-pass over it. New kinds and fields may come; pass over those that you do not know."""
+skip it. A field that is not known is missing. New kinds and fields may come; skip those that
+you do not know."""
 
 FIELDS: Mapping[str, Mapping[str, str]] = {
     "started": {"stages": "of `run` alone: the names of the stages, in their order"},
@@ -77,11 +78,11 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     },
     "artifact": {
         "what": "what was made",
-        "path": "where it stands, relative to the run folder, or its address on the Hub",
+        "path": "its place, relative to the run folder, or its address on the Hub",
         "size_bytes": "its size; missing where it is not known",
     },
 }
-"""What each kind carries beside the common fields. Most fields are missing where not known."""
+"""What each kind carries besides the common fields."""
 
 
 def page() -> str:

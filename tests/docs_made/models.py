@@ -96,7 +96,7 @@ def _meaning(table: type, name: str) -> str:
 
 @cache
 def _documented(table: type) -> dict[str, str]:
-    """Return the text that stands below each field of a class."""
+    """Return the text below each field of a class."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(table)))
     except (OSError, TypeError):  # a class of another library, without source

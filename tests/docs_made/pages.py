@@ -21,7 +21,7 @@ hold no control characters. Keys with a default were added after the first versi
 older lock without them means the default. Do not edit a lock: change `run.toml` and plan again."""
 
 _RECEIPT = """\
-`receipt.json` stands in the folder of a finished run. It holds what came out: digests, measured
+`receipt.json` is in the folder of a finished run. It holds what came out: digests, measured
 memory and time, scores, and the files that were sent. Digests are those of tensors, not of files,
 so two files that hold the same weights have the same digest."""
 

@@ -13,8 +13,8 @@ _INTRO = """\
 `tunelock --plain` write the same file. A key that is missing has its default; an unknown key is
 refused with its line number. Paths are relative to the folder of the file.
 
-Editors complete and check the file with the JSON Schema in `planner/run.schema.json`. Working files
-stand in the folder `examples` of the repository."""
+Editors complete and check the file with the JSON Schema in `planner/run.schema.json`. The folder
+`examples` of the repository has working files."""
 
 _KINDS = {
     "text": "text",

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from pydantic import Field, TypeAdapter
@@ -90,7 +90,7 @@ def test_a_model_is_described_with_types_meanings_and_inner_tables() -> None:
         (float | None, "number or nothing"),
     ],
 )
-def test_a_type_in_words(kind: object, said: str) -> None:
+def test_a_type_in_words(kind: Any, said: str) -> None:
     assert words(TypeAdapter(kind).json_schema(), {}) == said
 
 

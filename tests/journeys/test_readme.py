@@ -1,4 +1,4 @@
-"""Every example of the README and of `docs/`, run as it stands in the demo's finished folder.
+"""Every example of the README and of `docs/`, run in the folder of a finished demo.
 
 A page that says `cd demo` begins in the folder around it. Of each page, in order: a `toml` block
 with a title is written to the file of that name, and the commands of a `console` block are run and
@@ -99,14 +99,14 @@ def test_every_example_says_what_the_page_says(
         if kind == "toml":
             _lay(title, block, at)
             continue
-        told = ""
+        written = ""
         for commands in block_parts(block):
             at = at / "demo" if commands == [INTO] else at
-            told += "".join(said(commands, at))
+            written += "".join(said(commands, at))
         if _UPDATE:
-            text = text.replace(block, told)
+            text = text.replace(block, written)
         else:
-            assert masked(told) == masked(block)
+            assert masked(written) == masked(block)
     if _UPDATE:
         page.write_text(text, "utf-8")
 

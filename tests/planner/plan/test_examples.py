@@ -25,11 +25,11 @@ ROWS = {
     "data.test": ("test.jsonl", 0, 10),
     "data.general": ("train.jsonl", 2, 25),
 }
-"""The rows that stand in for those of an answer: the demo's file, the first row, each so many."""
+"""The rows that replace those of an answer: the demo's file, the first row, each so many."""
 
 
 def answered(path: Path) -> Answers:
-    """Return the answers of an example, as they stand."""
+    """Return the answers of an example, unchanged."""
     raw = intent.read(path)
     return check(raw.values, raw.lines, name=raw.name)
 
