@@ -48,7 +48,7 @@ check: $(VENV)/installed  ## lint, format, types, import contracts
 	$(BIN)/lint-imports
 
 docs: $(VENV)/docs-installed  ## the documentation as a site, into build/docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 format: $(VENV)/installed
 	$(BIN)/ruff check --fix .
