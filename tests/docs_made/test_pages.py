@@ -1,6 +1,7 @@
 """The reference pages are what the code says, and every link between papers leads to a file."""
 
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -10,6 +11,7 @@ from pydantic import Field, TypeAdapter
 
 from lockfiles.fields import Table
 from lockfiles.tables import field_names
+from planner.data.rows.rows import Message, Row
 from planner.interview.questions import QUESTIONS
 from runner.runs.events import Kind
 from tests.docs_made import events, exit_codes, models
@@ -19,7 +21,14 @@ from tui import cli
 
 ROOT = Path(__file__).parents[2]
 PAPERS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LIVING = [paper for paper in PAPERS if paper.name not in ("LOG.md", "CHANGELOG.md")]
+"""Those that speak of the code of today."""
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def named(path: Path) -> str:
+    """Return how a test of a paper is called."""
+    return str(path.relative_to(ROOT))
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -94,7 +103,36 @@ def test_a_type_in_words(kind: Any, said: str) -> None:
     assert words(TypeAdapter(kind).json_schema(), {}) == said
 
 
-@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: str(path.relative_to(ROOT)))
+_PLACE = re.compile(r"(?<![\w./-])(?:lockfiles|planner|runner|tui|tests|examples)(?:/[\w.-]+)+/?")
+_PROGRAM = re.compile(r"python -m ((?:planner|tests)[\w.]*)")
+
+
+@pytest.mark.parametrize("paper", LIVING, ids=named)
+def test_a_file_or_program_that_a_paper_names_is_there(paper: Path) -> None:
+    text = paper.read_text("utf-8")
+    places = [
+        place for place in _PLACE.findall(text) if "NAME" not in place and "TABLE" not in place
+    ]
+    places += [name.rstrip(".").replace(".", "/") for name in _PROGRAM.findall(text)]
+    there = (ROOT / place.rstrip(".") for place in places)
+    assert [one for one in there if not one.exists() and not one.with_suffix(".py").exists()] == []
+
+
+def test_the_documented_check_finds_what_it_says() -> None:
+    page = (ROOT / "docs" / "add-a-check.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(textwrap.dedent(code), names)
+    check = names["Shouting"]()
+    for number, answer in enumerate(("fine", "NO", "Not now")):
+        check.see(number, Row((Message("user", "well?"), Message("assistant", answer))))
+    (found,) = check.findings()
+    assert (found.id, list(found.rows), found.said) == (
+        "shouting", [1], "1 of 3 rows has an answer in capitals.",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=named)
 def test_a_link_between_papers_leads_to_a_file(paper: Path) -> None:
     links = [link for link in _LINK.findall(paper.read_text("utf-8")) if "://" not in link]
     ends = {link: paper.parent / link.partition("#")[0] for link in links}
