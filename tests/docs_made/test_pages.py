@@ -1,7 +1,9 @@
 """The reference pages are what the code says, and every link between papers leads to a file."""
 
+import ast
 import re
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -54,6 +56,23 @@ def test_every_question_and_command_has_a_heading() -> None:
 
 def test_every_kind_of_event_is_described() -> None:
     assert set(events.FIELDS) == set(get_args(Kind))
+
+
+def _sent() -> Iterator[tuple[str, str]]:
+    """Yield each kind and field that a stage sends by name, from the source of the runner."""
+    for path in (ROOT / "runner").rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(call, ast.Call) or not call.args:
+                continue
+            kind, named_send = call.args[0], getattr(call.func, "attr", "") == "send"
+            if named_send and isinstance(kind, ast.Constant) and kind.value in events.FIELDS:
+                yield from ((kind.value, one.arg) for one in call.keywords if one.arg)
+
+
+def test_every_field_that_a_stage_sends_is_described() -> None:
+    sent = set(_sent())
+    assert ("artifact", "size_bytes") in sent
+    assert {(kind, field) for kind, field in sent if field not in events.FIELDS[kind]} == set()
 
 
 def test_every_exit_code_has_a_row() -> None:
