@@ -66,7 +66,7 @@ def _sent() -> Iterator[tuple[str, str]]:
                 continue
             kind, named_send = call.args[0], getattr(call.func, "attr", "") == "send"
             if named_send and isinstance(kind, ast.Constant) and kind.value in events.FIELDS:
-                yield from ((kind.value, one.arg) for one in call.keywords if one.arg)
+                yield from ((str(kind.value), one.arg) for one in call.keywords if one.arg)
 
 
 def test_every_field_that_a_stage_sends_is_described() -> None:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -49,29 +50,40 @@ def masked(text: str) -> str:
     return re.sub(r"\bN (?:min|h)\b", "N s", text)
 
 
-def ended(command: str, folder: Path) -> CompletedProcess[str]:
-    """Run a command as a person at a shell would, to its end."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        ["bash", "-c", command], cwd=folder, env=ENVIRONMENT | {"PATH": path},
-        stdin=subprocess.DEVNULL, capture_output=True, text=True,
-    )  # fmt: skip
+@dataclass
+class Shell:
+    """Runs commands one after another, as a person at a shell would."""
 
+    folder: Path
+    """Where the next command runs; `cd demo` moves it."""
+    code: int = 0
+    """How the last command ended."""
 
-def said(commands: list[str], folder: Path) -> Iterator[str]:
-    """Yield each command with what it writes. A failure must be expected by the next command."""
-    code = 0
-    for command, after in pairwise([*commands, ""]):
+    def said(self, block: str) -> str:
+        """Return the commands of a block, each with what it writes.
+
+        A command that fails must be followed by `echo $?`, and its errors are shown.
+        """
+        commands = re.findall(r"^\$ (.*)$", block, re.MULTILINE)
+        return "".join(
+            f"$ {command}\n{self._run(command, may_fail=after == CODE)}"
+            for command, after in pairwise([*commands, ""])
+        )
+
+    def _run(self, command: str, *, may_fail: bool) -> str:
         if command == CODE:
-            yield f"$ {CODE}\n{code}\n"
-            continue
+            return f"{self.code}\n"
         if command == INTO:
-            yield f"$ {INTO}\n"
-            continue
-        done = ended(command, folder)
-        code = done.returncode
-        assert code == 0 or after == CODE, f"`{command}` ended with {code}: {done.stderr}"
-        yield f"$ {command}\n{done.stdout}{done.stderr if code else ''}"
+            self.folder /= "demo"
+            return ""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=self.folder, env=ENVIRONMENT | {"PATH": path},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        )  # fmt: skip
+        self.code = done.returncode
+        assert may_fail or not self.code, f"`{command}` ended with {self.code}: {done.stderr}"
+        return done.stdout + (done.stderr if self.code else "")
 
 
 def pages() -> Iterator[object]:
@@ -94,31 +106,20 @@ def test_every_example_says_what_the_page_says(
     shutil.copytree(demo[0], tmp_path / "demo")
     MACHINE.save(tmp_path / "demo" / "rtx4090.json")
     text = page.read_text("utf-8")
-    at = tmp_path if f"\n$ {INTO}\n" in text else tmp_path / "demo"
-    for kind, title, block in _BLOCK.findall(text):
+    shell = Shell(tmp_path if f"\n$ {INTO}\n" in text else tmp_path / "demo")
+
+    def again(found: re.Match[str]) -> str:
+        kind, title, block = found.groups()
         if kind == "toml":
-            _lay(title, block, at)
-            continue
-        written = ""
-        for commands in block_parts(block):
-            at = at / "demo" if commands == [INTO] else at
-            written += "".join(said(commands, at))
-        if _UPDATE:
-            text = text.replace(block, written)
-        else:
-            assert masked(written) == masked(block)
+            _lay(title or "", block, shell.folder)
+            return found[0]
+        written = shell.said(block)
+        assert _UPDATE or masked(written) == masked(block)
+        return f"```console\n{written}```"
+
+    made = _BLOCK.sub(again, text)
     if _UPDATE:
-        page.write_text(text, "utf-8")
-
-
-def block_parts(block: str) -> Iterator[list[str]]:
-    """Yield the commands of a block, `cd demo` by itself: what follows is run in that folder."""
-    commands = re.findall(r"^\$ (.*)$", block, re.MULTILINE)
-    while INTO in commands:
-        place = commands.index(INTO)
-        yield from (commands[:place], [INTO])
-        commands = commands[place + 1 :]
-    yield commands
+        page.write_text(made, "utf-8")
 
 
 def _lay(title: str, block: str, folder: Path) -> None:
@@ -142,7 +143,7 @@ def test_the_demo_sends_no_event_that_the_page_does_not_describe(
 @pytest.mark.parametrize("wrong", ["false", "true\n$ false"])
 def test_a_failure_that_no_page_expects_is_one(wrong: str, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="ended with 1"):
-        list(said(wrong.split("\n$ "), tmp_path))
+        Shell(tmp_path).said(f"$ {wrong}\n")
 
 
 def test_an_exit_code_is_compared() -> None:
