@@ -22,13 +22,13 @@ unexpected fault."""
 
 def page() -> str:
     """Return the page, its rows by ascending code."""
-    rows = sorted(
-        f"| {error.exit_code:>3} | `{error.__name__}` | {(error.__doc__ or '').splitlines()[0]} |"
-        for error in _errors(TunelockError)
-    )
-    return "\n".join(
-        [_INTRO, *(row.replace("|   ", "| ").replace("|  ", "| ") for row in rows)]
-    ) + (f"\n\n{_OUTRO}")
+    errors = sorted(_errors(TunelockError), key=lambda error: error.exit_code)
+    rows = [f"| {one.exit_code} | `{one.__name__}` | {_first_line(one)} |" for one in errors]
+    return "\n".join([_INTRO, *rows]) + f"\n\n{_OUTRO}"
+
+
+def _first_line(error: type[TunelockError]) -> str:
+    return (error.__doc__ or "").partition("\n")[0]
 
 
 def _errors(error: type[TunelockError]) -> Iterator[type[TunelockError]]:
