@@ -13,7 +13,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 # Two processes, each with whole files of tests; in the order that tests/conftest.py gives them.
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-all fuzz check format clean
+.PHONY: demo test test-all fuzz check docs format clean
 
 $(VENV)/installed: pyproject.toml planner/constraints.txt
 	@echo "making $(VENV): the training stack is about 2 GB, minutes on a first run"
@@ -21,6 +21,12 @@ $(VENV)/installed: pyproject.toml planner/constraints.txt
 	$(PIP) torch==2.13.0
 	$(PIP) --editable '.[train,parquet,dev]'
 	@$(PIP) --editable '.[gguf]' || echo "llama-cpp-python was not built (no C++ compiler?): its tests are skipped"
+	@touch $@
+
+# The pages need the base install alone, none of the training stack.
+$(VENV)/docs-installed: pyproject.toml planner/constraints.txt
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable '.[docs]'
 	@touch $@
 
 demo: $(VENV)/installed  ## the whole road on the built-in model, into build/demo
@@ -40,6 +46,9 @@ check: $(VENV)/installed  ## lint, format, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/docs-installed  ## the documentation as a site, into build/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 format: $(VENV)/installed
 	$(BIN)/ruff check --fix .

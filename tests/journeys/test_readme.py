@@ -1,64 +1,151 @@
-"""Every example of the README, run as it stands; `UPDATE_README=1` writes its output anew."""
+"""Every example of the README and of `docs/`, run in the folder of a finished demo.
+
+A page that says `cd demo` begins in the folder around it. Of each page, in order: a `toml` block
+with a title is written to the file of that name, and the commands of a `console` block are run and
+say what the block says. A command that fails is followed by `$ echo $?`, and shows what it writes
+to stderr. `UPDATE_README=1` writes the output again.
+"""
 
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
+from lockfiles import intent
+from planner.interview.questions import BY_KEY
 from planner.machines.facts import Gpu, MachineFacts
+from runner.runs.events import read
+from tests.docs_made.events import FIELDS
 from tests.journeys.demo_folder import ENVIRONMENT
 
 for package in ("trl", "gguf", "llama_cpp"):
     pytest.importorskip(package)
 
-README = Path(__file__).parents[2] / "README.md"
-_BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SLOW = ("docs/does-it-fit.md", "docs/resuming.md")
+"""Pages with examples that train."""
+_BLOCK = re.compile(r'```(console|toml)(?: title="([\w./-]+)")?\n(.*?)```', re.DOTALL)
 _UPDATE = "UPDATE_README" in os.environ
 _CARD = Gpu("NVIDIA GeForce RTX 4090", 25_757_220_864, 24_910_000_000, "8.9")
 MACHINE = MachineFacts("cuda", (_CARD,), 16, 64 << 30, 51 << 30, 412 << 30, "580.95")
+CODE = "echo $?"
+INTO = "cd demo"
 
 
 def masked(text: str) -> str:
     """Return text without what differs between machines: numbers, digests, widths, and whether
-    something took seconds or minutes."""
+    something took seconds or minutes. Exit codes stay."""
+    text = re.sub(r"(?<=\$ echo \$\?\n)\d+", lambda found: "x" * int(found[0]), text)
     text = re.sub(r"[0-9a-f]{8,}", "DIGEST", text)
     text = re.sub(r"[+-]?\d[\d.,]*|[ ]+", lambda found: " " if found[0][0] == " " else "N", text)
     return re.sub(r"\bN (?:min|h)\b", "N s", text)
 
 
-def said(command: str, folder: Path) -> str:
-    """Run a command as a person at a shell would, and return what it writes."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-c", f"{command}"], cwd=folder, env=ENVIRONMENT | {"PATH": path},
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{command} ended with {done.returncode}"
-    return done.stdout
+@dataclass
+class Shell:
+    """Runs commands one after another, as a person at a shell would."""
+
+    folder: Path
+    """Where the next command runs; `cd demo` moves it."""
+    code: int = 0
+    """How the last command ended."""
+
+    def said(self, block: str) -> str:
+        """Return the commands of a block, each with what it writes.
+
+        A command that fails must be followed by `echo $?`, and its errors are shown.
+        """
+        commands = re.findall(r"^\$ (.*)$", block, re.MULTILINE)
+        return "".join(
+            f"$ {command}\n{self._run(command, may_fail=after == CODE)}"
+            for command, after in pairwise([*commands, ""])
+        )
+
+    def _run(self, command: str, *, may_fail: bool) -> str:
+        if command == CODE:
+            return f"{self.code}\n"
+        if command == INTO:
+            self.folder /= "demo"
+            return ""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=self.folder, env=ENVIRONMENT | {"PATH": path},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        )  # fmt: skip
+        self.code = done.returncode
+        assert may_fail or not self.code, f"`{command}` ended with {self.code}: {done.stderr}"
+        return done.stdout + (done.stderr if self.code else "")
 
 
-def test_every_example_says_what_the_readme_says(
-    demo: tuple[Path, CompletedProcess[str]], tmp_path: Path
+def pages() -> Iterator[object]:
+    """Yield each page that has examples, marked slow where they train."""
+    for page in PAGES:
+        name = str(page.relative_to(ROOT))
+        if any(kind == "console" or title for kind, title, _ in _blocks(page)):
+            marks = [pytest.mark.slow] if name in SLOW else []
+            yield pytest.param(page, id=name, marks=marks)
+
+
+def _blocks(page: Path) -> list[tuple[str, str, str]]:
+    return _BLOCK.findall(page.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("page", pages())
+def test_every_example_says_what_the_page_says(
+    demo: tuple[Path, CompletedProcess[str]], tmp_path: Path, page: Path
 ) -> None:
     shutil.copytree(demo[0], tmp_path / "demo")
     MACHINE.save(tmp_path / "demo" / "rtx4090.json")
-    text, at = README.read_text("utf-8"), tmp_path
-    for block in _BLOCK.findall(text):
-        told = ""
-        for command in re.findall(r"^\$ (.*)$", block, re.MULTILINE):
-            told += f"$ {command}\n"
-            if command.startswith("cd "):
-                at /= command.removeprefix("cd ")
-            else:
-                told += said(command, at)
-        if _UPDATE:
-            text = text.replace(block, told)
-        else:
-            assert masked(told) == masked(block)
+    text = page.read_text("utf-8")
+    shell = Shell(tmp_path if f"\n$ {INTO}\n" in text else tmp_path / "demo")
+
+    def again(found: re.Match[str]) -> str:
+        kind, title, block = found.groups()
+        if kind == "toml":
+            _lay(title or "", block, shell.folder)
+            return found[0]
+        written = shell.said(block)
+        assert _UPDATE or masked(written) == masked(block)
+        return f"```console\n{written}```"
+
+    made = _BLOCK.sub(again, text)
     if _UPDATE:
-        README.write_text(text, "utf-8")
+        page.write_text(made, "utf-8")
+
+
+def _lay(title: str, block: str, folder: Path) -> None:
+    """Write a block with a title to its file; of one without, look at the keys alone."""
+    if title.startswith("examples/"):
+        assert block == (ROOT / title).read_text("utf-8")
+    elif title:
+        (folder / title).write_text(block, "utf-8")
+    else:
+        assert set(intent.parse(block).values) <= set(BY_KEY)
+
+
+def test_the_demo_sends_no_event_that_the_page_does_not_describe(
+    demo: tuple[Path, CompletedProcess[str]],
+) -> None:
+    (file,) = demo[0].glob("runs/*/events.jsonl")
+    for event in read(file)[0]:
+        assert set(event.fields) <= set(FIELDS[event.kind]), event
+
+
+@pytest.mark.parametrize("wrong", ["false", "true\n$ false"])
+def test_a_failure_that_no_page_expects_is_one(wrong: str, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="ended with 1"):
+        Shell(tmp_path).said(f"$ {wrong}\n")
+
+
+def test_an_exit_code_is_compared() -> None:
+    assert masked("$ echo $?\n3\n") != masked("$ echo $?\n2\n")
+    assert masked("took 3 s\n") == masked("took 20 min\n")
