@@ -9,7 +9,7 @@ from planner.interview.answers import Answers
 from planner.memory import ESTIMATOR
 from planner.plan.disk import disk_bytes
 from planner.plan.gather import PlanFacts
-from planner.search.candidates import counted
+from planner.search.answered import counted
 from planner.search.choose import Choice
 from planner.search.rehearsal import ESTIMATOR as MEASURED
 from planner.search.rehearsal import Rehearsal, host_seconds
@@ -138,9 +138,11 @@ def _space(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, obje
 
 
 def _schedule(choice: Choice, answers: Answers, facts: PlanFacts, evaluate_steps: int) -> Schedule:
+    """Return what one process goes through: every so many rows of those that all share."""
+    processes = choice.profile.ranks
     return Schedule(
-        lengths=facts.stream.lengths,
-        held_out=facts.stream.held_out,
+        lengths=facts.stream.lengths[::processes],
+        held_out=facts.stream.held_out[::processes],
         seed=answers.integer("train.seed"),
         epochs=answers.integer("train.epochs"),
         accumulation=choice.accumulation,

@@ -19,13 +19,13 @@ ONE = """
 from pathlib import Path
 import sys
 from planner.fit import machines, models
-from planner.fit.search import Search
-from planner.fit.request import Wish
+from planner.fit.request import FitRequest, Wish
 from tests.gpu.script import (run)
 from tests.gpu.trials import (Trial, shallow)
-search = Search(models.find("pythia-70m"), machines.sized(8), Wish(method="lora", length=16))
-plan = search.other(search.best("lora").profile, micro_batch=2)
-whole = Trial("one", search.model, plan, {"which": "chosen"})
+request = FitRequest(models.find("pythia-70m"), machines.sized(8), Wish(method="lora", length=16))
+tried = request.candidates
+plan = tried.plan(tried.other(request.best("lora").profile, micro_batch=2))
+whole = Trial("one", request.model, plan, {"which": "chosen"})
 run([shallow(whole, 1)], Path(sys.argv[1]), float(sys.argv[2]), 1)
 """
 """A script of one small trial."""
@@ -125,7 +125,7 @@ def test_every_row_of_the_table_is_asked_and_full_fine_tuning_finds_its_cards() 
     asked = list(seed_table.questions())
     assert {question.size.name for question in asked} == {"7-8B", "13B", "34B", "70B"}
     several = [question for question in asked if question.card == "A100 80GB"]
-    assert all(q.search.best("full").fits for q in several if q.count > 1)
+    assert all(q.request.best("full").fits for q in several if q.count > 1)
     said = "\n".join(seed_table.summary([]))
     assert said.count("does not fit") == said.count("measured below") > 0
     assert said.count("not measured") + said.count("measured below") == len(asked)

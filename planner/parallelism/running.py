@@ -1,0 +1,17 @@
+"""Which of the ways to train this version carries out; a plan can be made for all of them."""
+
+from planner.parallelism.layouts import NAMES, Offload, Parallel
+from planner.setup.setup import Device
+
+RUNS: frozenset[tuple[Parallel, Device]] = frozenset([("single", "cpu"), ("single", "cuda")])
+"""Engine and device of the plans that `tunelock run` carries out."""
+
+
+def cannot_run(device: Device, engine: Parallel, processes: int, offload: Offload) -> str:
+    """Return why this version does not run a plan, as a sentence; empty where it does."""
+    if offload == "none" and (engine, device) in RUNS:
+        return ""
+    cards = "a card" if processes == 1 else f"{processes} cards"
+    where = cards if device == "cuda" else f"{processes} processes"
+    tail = "" if offload == "none" else f" with {offload} offloaded"
+    return f"This version plans {NAMES[engine]} on {where}{tail}, and cannot run it yet."
