@@ -186,5 +186,5 @@ def _why(lock: Tables) -> Iterator[Contradiction]:
 
 _CHECKS: tuple[Callable[[Tables], Iterator[Contradiction]], ...] = (
     _decision, sense_of_rows.data, sense_of_rows.fix, _model, _template, _stream, _method, _train,
-    _parallel, _machine, _packages, _prediction, _stages, _why, sense_of_reasons.reasons,
+    _machine, _parallel, _packages, _prediction, _stages, _why, sense_of_reasons.reasons,
 )  # fmt: skip

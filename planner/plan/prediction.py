@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from planner import speed
 from planner.catalogue.lookup import Accelerator
 from planner.interview.answers import Answers
-from planner.memory import ESTIMATOR
+from planner.memory import ESTIMATOR, trained_parameters
 from planner.plan.disk import disk_bytes
 from planner.plan.gather import PlanFacts
 from planner.search.answered import counted
@@ -120,9 +120,9 @@ def _rounded(seconds: float) -> float:
 
 
 def _space(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, object]:
-    peak = choice.estimate.peak
+    peak, plan = choice.estimate.peak, choice.profile
     full = choice.kind == "full"
-    trained = facts.model.parameters * (4 if choice.dtype == "float32" else 2)
+    trained = facts.model.parameters if full else trained_parameters(facts.model, plan)
     return {
         "estimator": ESTIMATOR,
         "phase": peak.name,
@@ -130,7 +130,7 @@ def _space(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, obje
         "components": dict(peak.components),
         "disk_bytes": disk_bytes(
             facts.model,
-            trained_bytes=trained if full else peak.components["adapter"],
+            trained_bytes=trained * (plan.width if full else plan.adapter_width),
             merges=answers.flag("results.merge") and not full,
             levels=answers.chosen("results.gguf"),
         ),
