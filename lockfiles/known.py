@@ -10,7 +10,7 @@ ANSWERS = frozenset(
         "data.completion_column", "data.system", "data.validation_fraction", "data.drop",
         "data.dedupe", "data.redact", "data.long", "data.general", "data.general_share",
         "model.source", "model.revision", "model.template",
-        "machine.device", "machine.facts", "machine.price_per_hour",
+        "machine.device", "machine.facts", "machine.processes", "machine.price_per_hour",
         "method.kind", "method.rank", "method.alpha", "method.dropout", "method.targets",
         "method.modules", "method.bias", "method.micro_batch", "method.checkpointing",
         "method.packing",

@@ -92,7 +92,8 @@ def _method(lock: Tables) -> Iterator[Contradiction]:
 
 def _train(lock: Tables) -> Iterator[Contradiction]:
     train, machine = lock.train, lock.machine
-    if train.micro_batch * train.accumulation > limits.MOST_EFFECTIVE_BATCH:
+    rows = train.micro_batch * train.accumulation * lock.parallel.processes
+    if rows > limits.MOST_EFFECTIVE_BATCH:
         yield (
             "train.accumulation",
             (f"makes a step of more than {limits.MOST_EFFECTIVE_BATCH:,} rows"),
@@ -101,6 +102,18 @@ def _train(lock: Tables) -> Iterator[Contradiction]:
         yield "train.optimizer", "is for a card, and the machine has none"
     if machine.kind == "cpu" and train.dtype != "float32":
         yield "train.dtype", "is for a card, and the machine has none"
+
+
+def _parallel(lock: Tables) -> Iterator[Contradiction]:
+    several = lock.parallel.processes > 1
+    if several != (lock.parallel.engine == "ddp"):
+        yield "parallel.processes", f"is not a number that `{lock.parallel.engine}` has"
+    if several and lock.machine.kind != "cpu":
+        yield "parallel.engine", "is for the processor, and the machine has a card"
+    if several and lock.stream.packing:
+        yield "stream.packing", "is for one process, and `parallel.processes` has several"
+    if several and lock.exactness.exact:
+        yield "exactness.exact", "is promised for one process, and `parallel.processes` has several"
 
 
 def _machine(lock: Tables) -> Iterator[Contradiction]:
@@ -167,5 +180,5 @@ def _why(lock: Tables) -> Iterator[Contradiction]:
 
 _CHECKS: tuple[Callable[[Tables], Iterator[Contradiction]], ...] = (
     _decision, sense_of_rows.data, sense_of_rows.fix, _model, _template, _stream, _method, _train,
-    _machine, _packages, _prediction, _stages, _why, sense_of_reasons.reasons,
+    _parallel, _machine, _packages, _prediction, _stages, _why, sense_of_reasons.reasons,
 )  # fmt: skip

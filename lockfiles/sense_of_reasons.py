@@ -21,7 +21,8 @@ _METHODS = {"lora": "LoRA", "qlora": "QLoRA", "full": "Full fine-tuning"}
 def steps(lock: Tables) -> int:
     """Return the optimizer steps of the whole run."""
     batches = -(-lock.stream.rows // lock.train.micro_batch)
-    return -(-batches // lock.train.accumulation) * lock.train.epochs
+    in_step = lock.train.accumulation * lock.parallel.processes
+    return -(-batches // in_step) * lock.train.epochs
 
 
 def _rate(lock: Tables) -> str:
@@ -44,6 +45,15 @@ _FORMS: tuple[tuple[str, str, Said], ...] = (
         r"(\d+) times (\d+) make",
         lambda lock: (lock.train.accumulation, lock.train.micro_batch),
     ),
+    (
+        "train.accumulation",
+        r"(\d+) times (\d+) in each of (\d+) processes make",
+        lambda lock: (
+            lock.train.accumulation,
+            lock.train.micro_batch,
+            lock.parallel.processes,
+        ),
+    ),
     ("train.checkpointing", r"(It fits without)", lambda lock: _off(lock.train.checkpointing)),
     (
         "train.checkpointing",
@@ -62,7 +72,8 @@ the reason, how the sentence begins, and what it must say. Other sentences name 
 
 
 def _batch(lock: Tables) -> object:
-    return lock.train.micro_batch if lock.train.accumulation == 1 else None
+    alone = lock.train.accumulation == lock.parallel.processes == 1
+    return lock.train.micro_batch if alone else None
 
 
 def _off(checkpointing: bool) -> object:

@@ -16,13 +16,14 @@ from lockfiles.training import Exactness, Method, Parallel, Stream, Train
 
 VERSION = 1
 """The version that this program writes and reads; a newer one is refused."""
-REVISION = 1
+REVISION = 2
 """The revision that this program writes; it reads every one up to it.
 
 A revision adds to a version and takes nothing away: a lock of an older one means what it meant.
 One of a newer revision may hold what this program does not know, and is refused. Revision 1
 closes the tables: `exactness.environment` and the settings of each stage hold named keys alone,
-and every text, list and number has bounds.
+and every text, list and number has bounds. Revision 2 spreads training over several processes:
+`parallel.engine` may be `ddp`.
 """
 
 

@@ -65,8 +65,10 @@ class Train(Table):
 class Parallel(Table):
     """How the work is spread."""
 
-    engine: Literal["single"]
-    processes: int = Field(ge=1, le=1)
+    engine: Literal["single", "ddp"]
+    """`single`: one process; `ddp`: each process has a copy of the model and a share of a step."""
+    processes: int = Field(ge=1, le=limits.MOST_PROCESSES)
+    """A step has `train.micro_batch` x `train.accumulation` rows of each of them."""
 
 
 class Environment(Table):

@@ -58,7 +58,7 @@ def plan(answers: Answers, facts: PlanFacts) -> Lock:
         "stream": _stream(facts, packing=choice.profile.packing),
         "method": _method(choice),
         "train": _train(choice, answers, facts),
-        "parallel": {"engine": "single", "processes": 1},
+        "parallel": _parallel(choice),
         "exactness": exactness.table(answers, choice, facts.machine),
         "packages": packages.packages(),
         "machine": _machine(counted(answers, facts.machine)),
@@ -219,10 +219,15 @@ def _train(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, obje
     }
 
 
+def _parallel(choice: Choice) -> dict[str, object]:
+    return {"engine": choice.profile.parallel, "processes": choice.profile.ranks}
+
+
 def steps(choice: Choice, answers: Answers, facts: PlanFacts) -> int:
     """Return the optimizer steps of the whole run."""
     batches = -(-facts.stream.rows // choice.micro_batch)
-    return -(-batches // choice.accumulation) * answers.integer("train.epochs")
+    in_step = choice.accumulation * choice.profile.ranks
+    return -(-batches // in_step) * answers.integer("train.epochs")
 
 
 def _evaluate_steps(choice: Choice, answers: Answers, facts: PlanFacts) -> int:

@@ -112,8 +112,26 @@ class Candidates:
 
     @cached_property
     def budget_bytes(self) -> int:
-        """What a plan may need."""
-        return budget(self.machine, self.rehearsal)
+        """What each process of a plan may need."""
+        return budget(self.machine, self.rehearsal) // self.processes
+
+    @property
+    def processes(self) -> int:
+        """Processes that train together, on the processor."""
+        return self.answers.integer("machine.processes")
+
+    @cached_property
+    def share(self) -> int:
+        """Rows of a step in each process. Raises UsageProblem where they are not as many in all."""
+        effective = self.answers.integer("train.effective_batch")
+        if effective % self.processes:
+            near = -(-effective // self.processes) * self.processes
+            raise UsageProblem(
+                f"`train.effective_batch` is {effective}, which `machine.processes` = "
+                f"{self.processes} does not divide.",
+                hint=f"write `effective_batch = {near}` under `[train]` in `run.toml`",
+            )
+        return effective // self.processes
 
     def need(self, plan: Profile) -> int:
         """Return the peak of a plan, in bytes: measured where it was rehearsed.
@@ -199,6 +217,12 @@ class Candidates:
         Raises UsageProblem where it is asked of a family that cannot tell such rows apart.
         """
         given, packs = self.answers.text("method.packing"), self.packs
+        if given == "on" and self.processes > 1:
+            raise UsageProblem(
+                "Rows are packed in one process only, and `machine.processes` is "
+                f"{self.processes}.",
+                hint='write `packing = "off"` under `[method]` in `run.toml`',
+            )
         if given == "on" and not packs:
             raise UsageProblem(
                 f"Packed rows of `{self.model.architecture.family}` would see each other.",
@@ -216,11 +240,11 @@ class Candidates:
 
     @cached_property
     def micro_batches(self) -> tuple[int, ...]:
-        """Divisors of the effective batch, falling, or the one that was set.
+        """Divisors of a process's rows of a step, falling, or the one that was set.
 
         Raises UsageProblem for one that divides nothing.
         """
-        effective = self.answers.integer("train.effective_batch")
+        effective = self.share
         given = self.answers.integer("method.micro_batch")
         divisors = [n for n in range(effective, 0, -1) if effective % n == 0]
         if not given:
@@ -230,7 +254,7 @@ class Candidates:
         near = next((n for n in divisors if n <= given), 1)
         raise UsageProblem(
             f"`method.micro_batch` is {given}, which does not divide the {effective} of "
-            "`train.effective_batch`.",
+            f"`train.effective_batch`{' in each process' if self.processes > 1 else ''}.",
             hint=f"write `micro_batch = {near}` under `[method]` in `run.toml`",
         )
 
@@ -269,5 +293,7 @@ class Candidates:
             packing=self.packings[0] if packing is None else packing,
             autocast=AUTOCAST and self.dtype == "bfloat16",
             fused=self.machine.kind == "cuda",
-            accumulates=micro_batch < answers.integer("train.effective_batch"),
+            accumulates=micro_batch < self.share,
+            parallel="ddp" if self.processes > 1 else "single",
+            ranks=self.processes,
         )

@@ -46,7 +46,8 @@ class Choice:
     micro_batch: int
     """Rows at once, at least 1."""
     accumulation: int
-    """Micro-batches in a step; times `micro_batch` it is the effective batch."""
+    """Micro-batches of a step in each process; times `micro_batch` and the profile's `ranks` it
+    is the effective batch."""
     checkpointing: bool
     """Whether activations are computed again in the backward pass."""
     dtype: Literal["float32", "bfloat16"]
@@ -98,7 +99,7 @@ def choose(
         dropout=plan.dropout,
         targets=plan.targets,
         micro_batch=plan.micro_batch,
-        accumulation=answers.integer("train.effective_batch") // plan.micro_batch,
+        accumulation=answers.integer("train.effective_batch") // (plan.micro_batch * plan.ranks),
         checkpointing=plan.checkpointing,
         dtype=plan.dtype,
         learning_rate=answers.number("train.learning_rate") or _RATES[plan.method],

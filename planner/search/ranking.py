@@ -82,6 +82,6 @@ def _sample(candidates: Candidates, plan: Profile) -> Schedule:
         held_out=(),
         seed=answers.integer("train.seed"),
         epochs=1,
-        accumulation=answers.integer("train.effective_batch") // plan.micro_batch,
+        accumulation=answers.integer("train.effective_batch") // (plan.micro_batch * plan.ranks),
         evaluate_steps=1,
     )

@@ -88,7 +88,7 @@ def _measured(candidates: Candidates) -> dict[str, str]:
 
 
 def _micro_batch(candidates: Candidates, chosen: Profile) -> str:
-    micro, effective = chosen.micro_batch, candidates.answers.integer("train.effective_batch")
+    micro, effective = chosen.micro_batch, candidates.share
     larger = _larger(candidates, chosen)
     if larger:
         fits = candidates.fits(larger)
@@ -97,6 +97,8 @@ def _micro_batch(candidates: Candidates, chosen: Profile) -> str:
             f"{larger.micro_batch} would need {gib(candidates.need(larger))}"
             + (_slower(candidates, larger, chosen) if fits else _of_budget(candidates))
         )
+    if micro == effective and chosen.ranks > 1:
+        return f"Each process computes its {_rows(effective)} of a step at once."
     if micro == effective:
         return f"The whole effective batch of {effective} fits at once."
     if candidates.rows < CPU_BATCH_TOKENS // chosen.length or chosen.device == "cuda":
@@ -109,10 +111,11 @@ def _micro_batch(candidates: Candidates, chosen: Profile) -> str:
 
 def _accumulation(candidates: Candidates, chosen: Profile) -> str:
     effective = candidates.answers.integer("train.effective_batch")
-    times = effective // chosen.micro_batch
+    times = candidates.share // chosen.micro_batch
     if chosen.packing and times > 1:
         return f"The {effective} rows of a step, joined, take at most {times} passes."
-    return f"{times} times {chosen.micro_batch} make the effective batch of {effective}."
+    each = f" in each of {chosen.ranks} processes" if chosen.ranks > 1 else ""
+    return f"{times} times {chosen.micro_batch}{each} make the effective batch of {effective}."
 
 
 def _checkpointing(candidates: Candidates, chosen: Profile) -> str:

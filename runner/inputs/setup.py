@@ -29,6 +29,8 @@ def profile_of(lock: Lock, longest: int, padded: bool) -> Profile:
         autocast=AUTOCAST and train.dtype == "bfloat16",
         fused=train.optimizer == "adamw_torch_fused",
         accumulates=train.accumulation > 1,
+        parallel=lock.parallel.engine,
+        ranks=lock.parallel.processes,
     )
 
 

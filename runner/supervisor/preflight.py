@@ -123,7 +123,7 @@ def check_device(lock: Lock) -> None:
         busy = taken(facts.gpus[0])
     else:
         free, where, busy = facts.ram_free_bytes, "this machine", ""
-        needed = lock.prediction.peak_bytes
+        needed = lock.prediction.peak_bytes * lock.parallel.processes
     if free < needed:
         raise DoesNotFit(
             f"The run needs {needed / _GIB:.2f} GiB of memory, and {where} "

@@ -1,5 +1,6 @@
 """The machine that will train."""
 
+from lockfiles import limits
 from planner.interview.questions.question import Between, Question, When
 
 QUESTIONS: tuple[Question, ...] = (
@@ -19,6 +20,17 @@ QUESTIONS: tuple[Question, ...] = (
         "Saved facts of another machine",
         "A machine's JSON file, to plan for it from here; empty plans for this machine.",
         "",
+    ),
+    Question(
+        "machine.processes",
+        "machine",
+        "integer",
+        "Processes that train together",
+        "Each holds the whole model and computes its share of every step. 1 is usual; more use "
+        "the cores of a large machine.",
+        1,
+        applies=When("machine.device", ("cpu",)),
+        validate=Between(1, limits.MOST_PROCESSES),
     ),
     Question(
         "machine.price_per_hour",
