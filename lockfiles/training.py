@@ -69,7 +69,7 @@ class Parallel(Table):
     engine: Literal["single", "ddp", "zero1", "zero2", "zero3", "fsdp2"]
     """`single`: one process; `ddp`: each process has a copy of the model and a share of a step;
     `zero1` to `zero3`, the stages of ZeRO, and `fsdp2`: they share the model's states, too."""
-    processes: int = Field(ge=1, le=limits.MOST_CARDS)
+    processes: int = Field(ge=1, le=limits.MOST_PROCESSES)
     """A step has `train.micro_batch` x `train.accumulation` rows of each of them; on cards each
     has one of its own."""
     offload: Literal["none", "optimizer", "all"] = "none"

@@ -11,7 +11,13 @@ def cannot_run(device: Device, engine: Parallel, processes: int, offload: Offloa
     """Return why this version does not run a plan, as a sentence; empty where it does."""
     if offload == "none" and (engine, device) in RUNS:
         return ""
-    cards = "a card" if processes == 1 else f"{processes} cards"
-    where = cards if device == "cuda" else f"{processes} processes"
-    tail = "" if offload == "none" else f" with {offload} offloaded"
-    return f"This version plans {NAMES[engine]} on {where}{tail}, and cannot run it yet."
+    way = described(device, engine, processes, offload)
+    return f"This version plans {way}, and cannot run it yet."
+
+
+def described(device: Device, engine: Parallel, processes: int, offload: Offload) -> str:
+    """Return how processes share the work, where, and what they offload."""
+    cards = "one card" if processes == 1 else f"{processes} cards"
+    where = f"on {cards}" if device == "cuda" else f"in {processes} processes"
+    tail = {"none": "", "optimizer": ", its optimizer offloaded", "all": ", all offloaded"}
+    return f"{NAMES[engine]} {where}{tail[offload]}"

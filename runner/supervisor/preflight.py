@@ -15,6 +15,7 @@ from lockfiles.lock import Lock, Stage
 from planner.machines import facts as machine
 from planner.machines.occupancy import taken
 from planner.machines.probes.probe import probe
+from planner.parallelism.running import cannot_run
 from planner.search.budget import whole_card_bytes
 from runner.environments.packages import (
     check_training_packages,
@@ -59,6 +60,8 @@ def check_all(lock: Lock, asked: Asked) -> None:
         return
     for stage in stages.values():
         check_rows(lock, stage)
+    if "train" in stages:
+        check_engine(lock)
     if {"train", "evaluate", "merge"} & set(stages):
         check_training_packages(lock)
         check_device(lock)
@@ -101,6 +104,17 @@ def check_disk(lock: Lock, runs: Path) -> None:
         )
 
 
+def check_engine(lock: Lock) -> None:
+    """Raise DoesNotFit where this version has no engine for the way that a lock trains."""
+    asked = lock.parallel
+    sentence = cannot_run(lock.machine.kind, asked.engine, asked.processes, asked.offload)
+    if sentence:
+        line = "processes = 1" if asked.processes > 1 else 'offload = "none"'
+        raise DoesNotFit(
+            sentence, hint=f"write `{line}` under `[machine]` in `run.toml` and plan again"
+        )
+
+
 def check_kind(lock: Lock, facts: machine.MachineFacts) -> None:
     """Raise DoesNotFit where a lock counts on a card, and the machine has none."""
     if lock.machine.kind == "cuda" and not facts.gpus:
@@ -123,7 +137,7 @@ def check_device(lock: Lock) -> None:
         busy = taken(facts.gpus[0])
     else:
         free, where, busy = facts.ram_free_bytes, "this machine", ""
-        needed = lock.prediction.peak_bytes
+        needed = lock.prediction.peak_bytes * lock.parallel.processes
     if free < needed:
         raise DoesNotFit(
             f"The run needs {needed / _GIB:.2f} GiB of memory, and {where} "

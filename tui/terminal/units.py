@@ -37,6 +37,8 @@ def _decimals(number: float) -> str:
     return f"{number:.2f}" if number < 9.995 else f"{number:,.1f}"
 
 
-def batch(micro_batch: int, accumulation: int, packing: bool) -> str:
-    """Return how the rows of a step come: so many at once, so many times, joined or not."""
-    return f"{micro_batch} x {accumulation}{', packed' if packing else ''}"
+def batch(micro_batch: int, accumulation: int, packing: bool, processes: int = 1) -> str:
+    """Return how the rows of a step come: so many at once, so many times, in so many processes,
+    joined or not."""
+    several = f" x {processes}" if processes > 1 else ""
+    return f"{micro_batch} x {accumulation}{several}{', packed' if packing else ''}"

@@ -31,7 +31,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Each computes its share of every step; with GPUs, each has one of its own. 1 is usual; "
         "more use the cores of a large machine.",
         1,
-        validate=Between(1, limits.MOST_CARDS),
+        validate=Between(1, limits.MOST_PROCESSES),
     ),
     Question(
         "machine.parallel",

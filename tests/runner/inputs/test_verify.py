@@ -290,11 +290,13 @@ def test_a_lock_for_a_newer_program_is_refused(lock: Lock) -> None:
         verify.check_whole(newer)
 
 
-@pytest.mark.parametrize("name", ["first", "last-of-revision-0"])
-def test_locks_of_an_older_revision_are_read_and_hold(name: str) -> None:
-    """Written for an NVIDIA L4 by the programs of their time."""
+@pytest.mark.parametrize(
+    ("name", "revision"), [("first", 0), ("last-of-revision-0", 0), ("last-of-revision-1", 1)]
+)
+def test_locks_of_an_older_revision_are_read_and_hold(name: str, revision: int) -> None:
+    """Written by the programs of their time, those of revision 0 for an NVIDIA L4."""
     found = locks.read(Path(__file__).parents[2] / "lockfiles" / "old" / f"{name}.lock")
-    assert found.revision == 0 < locks.REVISION
+    assert found.revision == revision < locks.REVISION
     verify.check_whole(found)
 
 

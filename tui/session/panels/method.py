@@ -21,7 +21,8 @@ def text(choice: "Choice") -> str:
     adapter = f", rank {choice.rank}, alpha {choice.alpha}" if choice.rank else ""
     lines = [
         f"{METHODS[choice.kind]}{adapter} · {choice.dtype} · rate {choice.learning_rate:g}",
-        f"{choice.micro_batch} examples at once x {choice.accumulation} for each step · "
+        f"{choice.micro_batch} examples at once x {choice.accumulation} for each step"
+        f"{_processes(choice.profile.ranks)} · "
         f"checkpointing {_switch(checkpointing)} · packing {_switch(packing)}",
         *memory(choice),
         "",
@@ -35,6 +36,10 @@ def text(choice: "Choice") -> str:
             for other in choice.rejected
         ]
     return joined(lines)
+
+
+def _processes(count: int) -> str:
+    return f" in each of {count} processes" if count > 1 else ""
 
 
 def _switch(on: bool) -> str:
