@@ -61,7 +61,7 @@ def _cards(request: FitRequest, method: Kind) -> Iterator[str]:
     single = [card.name for card in by_size if _holds(request, card, 1, method)][:1]
     yield from map(_typed, single)
     counted = request.candidates.card or (None if single else by_size[-1])
-    if counted:
+    if counted and counted.vendor != "Apple":  # a chip makes a whole machine
         here = request.candidates.request.processes
         more = (n for n in _COUNTS if n > here and _holds(request, counted, n, method))
         yield from (f"{_typed(counted.name)}:{count}" for count in islice(more, 1))

@@ -77,12 +77,12 @@ def candidates(
 def _request(
     answers: Answers, model: ModelFacts, rows: int, longest: int, lengths: Sequence[int]
 ) -> Request:
-    kind, full = answers.text("method.kind"), answers.text("method.kind") == "full"
+    kind = answers.text("method.kind")
     switch = {"auto": None, "on": True, "off": False}
     return Request(
         longest=longest,
         rank=answers.integer("method.rank") or RANKS[answers.text("goal.change")],
-        targets=() if full else lora_targets.chosen(answers, model.architecture),
+        targets=lora_targets.chosen(answers, model.architecture),
         dropout=answers.number("method.dropout"),
         bias=lora_targets.bias(answers),
         method=None if kind == "auto" else cast(Kind, kind),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import product
+from itertools import chain, product
 from typing import TYPE_CHECKING, Literal
 
 from planner.catalogue.lookup import Accelerator
@@ -116,23 +116,10 @@ class Candidates:
             for micro_batch in self.micro_batches:
                 yield self.profile(kind, micro_batch, checkpointing, packing, layout)
 
-    def __iter__(self) -> Iterator[Profile]:
-        """Every plan, method by method."""
-        for kind in self.kinds:
-            for layout in self.layouts_of(kind):
-                yield from self.of(kind, layout)
-
     def least(self, kind: Kind) -> Profile:
         """Return the plan of a method that needs least, without offloading unless that is set."""
-        micro_batch, checkpointing = self.micro_batches[-1], self.checkpointings[-1]
-        kept = self.request.offload or "none"
-        every = [
-            self.profile(kind, micro_batch, checkpointing, packing, layout)
-            for layout in self.layouts
-            if layout[1] == kept
-            for packing in self.packings
-        ]
-        return min(every, key=self.need)
+        every = chain.from_iterable(self.of(kind, layout) for layout in self.unmoved)
+        return min(every, key=lambda plan: (self.need(plan), plan.micro_batch))
 
     @cached_property
     def narrowest(self) -> int:
@@ -175,6 +162,12 @@ class Candidates:
         if self.machine.kind == "cpu":
             return ((("single" if asked.processes == 1 else "ddp"), "none"),)
         return layouts(asked.processes, asked.parallel, asked.offload)
+
+    @cached_property
+    def unmoved(self) -> tuple[Layout, ...]:
+        """Those of the layouts that offload nothing, unless that is set."""
+        kept = self.request.offload or "none"
+        return tuple(at for at in self.layouts if at[1] == kept)
 
     def layouts_of(self, kind: Kind) -> tuple[Layout, ...]:
         """Return those of the layouts that a method may choose."""

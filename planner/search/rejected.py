@@ -7,6 +7,7 @@ from itertools import chain
 from lockfiles.errors import DoesNotFit
 from planner.machines.facts import MachineFacts
 from planner.machines.occupancy import taken
+from planner.parallelism.running import cannot_run
 from planner.search import alternatives
 from planner.search.alternatives import Change
 from planner.search.candidates import METHODS, Candidates
@@ -40,8 +41,11 @@ def rejected(candidates: Candidates, chosen: Profile) -> Iterator[Alternative]:
 
 
 def _least(candidates: Candidates, kind: Kind) -> Profile:
-    """Return the plan of a method that needs least, checkpointing whether that was set or not."""
-    return candidates.other(candidates.least(kind), checkpointing=True)
+    """Return the plan of a method with the fewest rows at once, checkpointing whether that was
+    set or not."""
+    fewest = candidates.micro_batches[-1]
+    every = (candidates.profile(kind, fewest, True, layout=at) for at in candidates.unmoved)
+    return min(every, key=candidates.need)
 
 
 def _alternative(candidates: Candidates, plan: Profile, chosen: Profile) -> Alternative:
@@ -94,7 +98,7 @@ def nothing_fits(candidates: Candidates, smallest: Profile) -> str:
 
 def refusal(candidates: Candidates) -> DoesNotFit:
     """Return the error for a machine on which no plan fits, with the change that would help."""
-    smallest = min(candidates, key=lambda plan: (candidates.need(plan), plan.micro_batch))
+    smallest = min(map(candidates.least, candidates.kinds), key=candidates.need)
     return DoesNotFit(nothing_fits(candidates, smallest), hint=_way_out(candidates, smallest))
 
 
@@ -103,11 +107,15 @@ def _way_out(candidates: Candidates, smallest: Profile) -> str:
         alternatives.settings(candidates, smallest),
         alternatives.methods(candidates),
         alternatives.lengths(candidates, smallest),
-        alternatives.offloads(candidates, smallest),
+        (change for change in alternatives.offloads(candidates, smallest) if _runs(change.plan)),
     )
     if found := next((change for change in changes if change.fits), None):
         return f"write {_lines(found)} in `run.toml`"
     return "plan for a larger machine: `facts` under `[machine]` takes a file of its facts"
+
+
+def _runs(plan: Profile) -> bool:
+    return not cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload)
 
 
 def _lines(change: Change) -> str:

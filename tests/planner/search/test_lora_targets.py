@@ -153,7 +153,7 @@ def test_reasons_say_what_stays(family: str, bias: str, sentences: tuple[str, st
     assert sentences[0] in found.why["method.targets"]
     assert sentences[1] in found.why.get("method.bias", "")
     tried = answered.candidates(asked, model, counted(asked, MACHINE), rows=100, longest=76)
-    first = next(iter(tried))
+    first = next(tried.of("lora", tried.layouts[0]))
     assert first.bias == found.profile.bias == bias
 
 

@@ -114,7 +114,8 @@ def test_without_known_speed_the_first_plan_that_fits_is_chosen() -> None:
     candidates = _candidates("llama3.1-8b")
     card = replace(candidates.machine.gpus[0], name="a card of 80 GiB")
     unknown = replace(candidates, machine=replace(candidates.machine, gpus=(card,)))
-    assert best(unknown) == next(filter(unknown.fits, unknown))
+    (layout,) = unknown.layouts_of("lora")
+    assert best(unknown) == next(filter(unknown.fits, unknown.of("lora", layout)))
 
 
 @pytest.mark.parametrize("method", ["lora", "qlora", "full"])
