@@ -58,12 +58,13 @@ def _cards(request: FitRequest, method: Kind) -> Iterator[str]:
     where neither is known, the fewest of the largest card."""
     known = [card for card in accelerators() if card.vendor == MEASURED]
     by_size = sorted(known, key=lambda card: (card.memory_bytes, -card.bf16_flops))
-    single = [card.name for card in by_size if _holds(request, card, 1, method)][:1]
+    holds = _Holds(request, method)
+    single = list(islice((card.name for card in by_size if holds(card, 1)), 1))
     yield from map(_typed, single)
     counted = request.candidates.card or (None if single else by_size[-1])
     if counted and counted.vendor != "Apple":  # a chip makes a whole machine
         here = request.candidates.request.processes
-        more = (n for n in _COUNTS if n > here and _holds(request, counted, n, method))
+        more = (n for n in _COUNTS if n > here and holds(counted, n))
         yield from (f"{_typed(counted.name)}:{count}" for count in islice(more, 1))
 
 
@@ -72,6 +73,16 @@ def _typed(name: str) -> str:
     return name.lower().replace(" ", "-")
 
 
-def _holds(request: FitRequest, card: Accelerator, count: int, method: Kind) -> bool:
-    found = replace(request, machine=cards(card, count)).candidates
-    return bool(found.layouts) and found.fits(found.least(method))
+class _Holds:
+    """Whether cards hold a method: what it needs depends on their number and type alone."""
+
+    def __init__(self, request: FitRequest, method: Kind) -> None:
+        self._request, self._method = request, method
+        self._least: dict[tuple[int, str], Profile] = {}
+
+    def __call__(self, card: Accelerator, count: int) -> bool:
+        found = replace(self._request, machine=cards(card, count)).candidates
+        key = count, found.dtype
+        if found.layouts and key not in self._least:
+            self._least[key] = found.least(self._method)
+        return key in self._least and found.fits(self._least[key])

@@ -5,14 +5,14 @@ options and `plan` as answers.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
 
 from lockfiles.errors import DoesNotFit, UsageProblem
 from planner.catalogue import lookup
-from planner.fit.answers import Answer, answers, refusal
+from planner.fit.answers import Answer, answers
 from planner.fit.machines import cards
 from planner.fit.models import FitModel, find
 from planner.fit.reasons import SHOWN
@@ -22,6 +22,7 @@ from planner.machines.facts import MachineFacts
 from planner.models.facts import FileFact, ModelFacts
 from planner.search.choose import Choice, choose
 from planner.search.reasons import YOURS, measured
+from planner.search.rejected import nothing_fits
 from planner.setup.setup import Kind
 
 GIB = 1 << 30
@@ -57,8 +58,8 @@ def _machine(draw: random.Random) -> MachineFacts:
     return cards(card, count)
 
 
-def _case(draw: random.Random) -> Case:
-    model, machine = find(draw.choice(lookup.models()).name), _machine(draw)
+def _case(draw: random.Random, names: Sequence[str]) -> Case:
+    model, machine = find(draw.choice(names)), _machine(draw)
     on_card = bool(machine.gpus)
     wished: dict[str, object] = {
         "method": draw.choice((None, "lora", "qlora", "full")),
@@ -81,9 +82,9 @@ def _case(draw: random.Random) -> Case:
 
 
 def _cases(count: int) -> Iterator[Case]:
-    draw = random.Random(SEED)
+    draw, names = random.Random(SEED), [model.name for model in lookup.models()]
     for _ in range(count):
-        yield _case(draw)
+        yield _case(draw, names)
 
 
 def _chosen(case: Case, method: Kind | None) -> Choice:
@@ -118,7 +119,7 @@ def _check(case: Case, found: Answer) -> None:
     if not found.plan.fits:
         with pytest.raises(DoesNotFit) as refused:
             _chosen(case, method)
-        assert refused.value.message == refusal(request, [found]).message
+        assert refused.value.message == nothing_fits(request.candidates, found.plan.profile)
         return
     choice = _chosen(case, method)
     assert choice.profile == found.plan.profile
