@@ -1,4 +1,4 @@
-"""What `fit` can propose, `plan` can plan: a lock for each way in which processes share the work."""
+"""What `fit` can propose, `plan` can plan: a lock for each way to share the work."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -110,9 +110,10 @@ def test_what_a_refusal_advises_can_be_run(facts: PlanFacts) -> None:
 
 
 def test_several_processes_take_as_many_rows_and_less_time(facts: PlanFacts) -> None:
-    alone, four = (plan(answers(**_asked((n, ("ddp", "none")))), facts) for n in (1, 4))
+    asked = ({**_asked((n, ("ddp", "none"))), "method__micro_batch": 4} for n in (1, 4))
+    alone, four = (plan(answers(**one), facts) for one in asked)
     assert _rows_of_a_step(alone) == _rows_of_a_step(four) == 16
-    assert four.prediction.seconds < alone.prediction.seconds
+    assert 0.2 < four.prediction.seconds / alone.prediction.seconds < 0.4
     assert four.train.evaluate_steps == alone.train.evaluate_steps
     assert four.why["parallel.engine"] == YOURS
 
