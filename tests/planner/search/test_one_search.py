@@ -19,7 +19,7 @@ from planner.fit.reasons import SHOWN
 from planner.fit.request import FitRequest, Wish
 from planner.interview.answers import check
 from planner.machines.facts import MachineFacts
-from planner.models.facts import FileFact, ModelFacts
+from planner.models.facts import FileFact, ModelFacts, architecture
 from planner.search.choose import Choice, choose
 from planner.search.reasons import YOURS, measured
 from planner.search.rejected import nothing_fits
@@ -158,3 +158,23 @@ def test_fit_and_plan_say_the_same() -> None:
         fitting += found
         several += bool(found) and len(case.machine.gpus) > 1
     assert fitting > CASES / 2 and several > CASES / 10
+
+
+def test_a_model_of_one_key_head_has_no_narrow_layer() -> None:
+    """Its keys and values are rows of one wide matrix, which bitsandbytes quantizes as a whole."""
+    shape = architecture(
+        {
+            "model_type": "gpt_bigcode", "n_embd": 512, "n_layer": 2, "n_head": 16,
+            "multi_query": True, "vocab_size": 1024, "n_positions": 256, "n_inner": 2048,
+        },
+        "config.json",
+    )  # fmt: skip
+    assert shape.kv_heads * shape.head_dim == 32
+    memory = 32 * GIB
+    machine = MachineFacts("cpu", (), 8, memory, memory, 1 << 40, "")
+    case = Case(
+        FitModel("one-head", "file", shape, 10**7), machine, Wish(method="qlora", length=64)
+    )
+    assert case.request.candidates.narrowest == 512
+    assert _check_case(case) == 1
+    assert _chosen(case, "qlora").kind == "qlora"

@@ -108,6 +108,15 @@ def test_what_was_measured_is_what_is_predicted(on_card: PlanFacts) -> None:
     assert told.step_seconds <= 2.1, "the longest step was measured"
 
 
+def test_a_rehearsal_from_before_the_fused_name_is_of_its_plan(on_card: PlanFacts) -> None:
+    choice = chosen(answers(**ON_CARD), on_card)
+    assert choice.profile.optimizer == "adamw_torch_fused"
+    before = replace(choice.profile, optimizer="adamw_torch")
+    found = rehearsal(replace(choice, profile=before), on_card)
+    assert found.is_of(choice.profile)
+    assert not found.is_of(replace(choice.profile, optimizer="adamw_8bit", fused=False))
+
+
 def test_on_cpu_the_tokens_say_how_long_it_takes(folder: Path) -> None:
     asked = answers(data__validation_fraction=0)
     facts = gather(asked, folder, machine=MACHINE)
