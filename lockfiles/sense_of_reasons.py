@@ -69,6 +69,11 @@ _FORMS: tuple[tuple[str, str, Said], ...] = (
         r"(?:It|Checkpointing) leaves room for (\d+) rows?",
         lambda lock: lock.train.checkpointing and lock.train.micro_batch,
     ),
+    (
+        "parallel.engine",
+        r"(Each (?:card|process) holds the model), so",
+        lambda lock: _copies(lock),
+    ),
     ("train.dtype", r"A CPU computes (float32)", lambda lock: lock.train.dtype),
     ("train.dtype", r".* computes (bfloat16)\.", lambda lock: lock.train.dtype),
     ("train.learning_rate", r"(\S+) is (?:a safe|the usual) rate", _rate),
@@ -83,6 +88,11 @@ the reason, how the sentence begins, and what it must say. Other sentences name 
 def _batch(lock: Tables) -> object:
     alone = lock.train.accumulation == lock.parallel.processes == 1
     return lock.train.micro_batch if alone else None
+
+
+def _copies(lock: Tables) -> object:
+    each = "card" if lock.machine.kind == "cuda" else "process"
+    return f"Each {each} holds the model" if lock.parallel.engine == "ddp" else None
 
 
 def _off(checkpointing: bool) -> object:

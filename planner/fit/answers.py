@@ -8,7 +8,7 @@ from planner.fit.alternatives import way_out
 from planner.fit.contradictions import check
 from planner.fit.reasons import why
 from planner.fit.request import FitRequest
-from planner.search.planned import Plan
+from planner.search.plan import Plan
 from planner.search.ranking import step_seconds
 from planner.search.rejected import nothing_fits
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from planner.fit.alternatives import way_out
 from planner.fit.request import FitRequest
 from planner.machines.occupancy import taken
-from planner.parallelism.running import cannot_run
+from planner.parallelism.engines import cannot_run
 from planner.search import alternatives, reasons
 from planner.search.ranking import seconds
 from planner.search.reasons import YOURS, gib
@@ -37,6 +37,8 @@ def _chosen(request: FitRequest, plan: Profile) -> Iterator[str]:
     longest = 0 if request.wish.length else _longest_alone(request, plan)
     if longest > plan.length:
         yield f"One at a time, rows of up to {longest:,} tokens would fit."
+    if plan.ranks > 1:
+        yield f"To plan it, write `processes = {plan.ranks}` under `[machine]` in `run.toml`."
     if beyond := cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload):
         yield beyond
 

@@ -6,10 +6,10 @@ from functools import cached_property
 from planner.fit.models import FitModel
 from planner.machines.facts import MachineFacts
 from planner.parallelism.layouts import Offload, Parallel
-from planner.search.answered import RANKS
 from planner.search.candidates import Candidates
+from planner.search.from_answers import RANKS
 from planner.search.lora_targets import preset
-from planner.search.planned import Plan
+from planner.search.plan import Plan
 from planner.search.ranking import best_or_least
 from planner.search.request import EFFECTIVE_BATCH, Objective, Optimizer, Request
 from planner.setup.setup import Kind

@@ -17,8 +17,8 @@ from planner.pipeline.stages import stages
 from planner.plan import exactness, packages, prediction, provenance
 from planner.plan.gather import PartFacts, PlanFacts, StreamFacts
 from planner.plan.integrity import integrity
-from planner.search.answered import counted
 from planner.search.choose import Alternative, Choice, choose
+from planner.search.from_answers import counted
 
 REQUIRES_RUNNER = "0.1"
 """The oldest Tunelock that carries out what this one plans."""

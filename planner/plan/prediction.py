@@ -9,8 +9,8 @@ from planner.interview.answers import Answers
 from planner.memory import ESTIMATOR, trained_parameters
 from planner.plan.disk import disk_bytes
 from planner.plan.gather import PlanFacts
-from planner.search.answered import counted
 from planner.search.choose import Choice
+from planner.search.from_answers import counted
 from planner.search.rehearsal import ESTIMATOR as MEASURED
 from planner.search.rehearsal import Rehearsal, host_seconds
 from planner.speed.duration import Duration, Schedule, by_tokens, duration, seconds_of_step

@@ -19,7 +19,7 @@ def budget(machine: MachineFacts, rehearsal: "Rehearsal | None" = None, processe
     """Return the bytes that each process of a plan may need by its estimate.
 
     Each process has a card of its own, and without cards they share the main memory. `machine` is
-    one from `planner.search.answered.counted`. A rehearsal on it tells what a process holds
+    one from `planner.search.from_answers.counted`. A rehearsal on it tells what a process holds
     outside torch's allocator, and may only add to what the allocator is trusted to keep in
     reserve: that depends on the plan.
     """

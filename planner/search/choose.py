@@ -13,9 +13,9 @@ from planner.interview.answers import Answers
 from planner.machines.facts import MachineFacts
 from planner.memory import Estimate, estimate
 from planner.models.facts import ModelFacts
-from planner.search import answered, lora_targets, ranking, reasons
-from planner.search.answered import counted
+from planner.search import from_answers, lora_targets, ranking, reasons
 from planner.search.candidates import Candidates
+from planner.search.from_answers import counted
 from planner.search.rejected import Alternative, refusal, rejected
 from planner.setup.setup import Kind, Profile
 
@@ -86,7 +86,7 @@ def choose(
     Raises DoesNotFit where no plan fits the machine or it lacks the card that was asked for,
     and UsageProblem where two answers contradict each other.
     """
-    candidates = answered.candidates(
+    candidates = from_answers.candidates(
         answers, model, counted(answers, machine), rows=rows, longest=longest, lengths=lengths,
         rehearsal=rehearsal,
     )  # fmt: skip

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from planner.parallelism.layouts import NAMES as LAYOUTS
-from planner.search.candidates import CPU_BATCH_TOKENS, Candidates
+from planner.search.candidates import Candidates
 from planner.search.ranking import fastest_of, seconds, slower, slower_by
+from planner.search.space import CPU_BATCH_TOKENS
 from planner.setup.setup import Kind, Profile
 
 YOURS = "You set it."

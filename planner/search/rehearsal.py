@@ -187,7 +187,7 @@ class Rehearsal(Table):
     def check(self, model: ModelFacts, machine: MachineFacts) -> None:
         """Raise UsageProblem where another model, or another device, was rehearsed.
 
-        `machine` is one from `planner.search.answered.counted`.
+        `machine` is one from `planner.search.from_answers.counted`.
         """
         if self.model != asdict(model.architecture) or self.parameters != model.parameters:
             raise UsageProblem(

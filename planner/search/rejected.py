@@ -7,12 +7,13 @@ from itertools import chain
 from lockfiles.errors import DoesNotFit
 from planner.machines.facts import MachineFacts
 from planner.machines.occupancy import taken
-from planner.parallelism.running import cannot_run
+from planner.parallelism.engines import cannot_run
 from planner.search import alternatives
 from planner.search.alternatives import Change
-from planner.search.candidates import METHODS, Candidates
+from planner.search.candidates import Candidates
 from planner.search.ranking import slower
 from planner.search.reasons import describe, gib, next_larger, without_checkpointing
+from planner.search.space import METHODS
 from planner.setup.setup import Kind, Profile
 
 

@@ -3,7 +3,7 @@
 from lockfiles.lock import Lock
 from planner.models.architecture import of_lock
 from planner.models.facts import ModelFacts
-from planner.search.candidates import AUTOCAST
+from planner.search.space import AUTOCAST
 from planner.setup.setup import Profile
 
 

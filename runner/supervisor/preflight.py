@@ -15,7 +15,7 @@ from lockfiles.lock import Lock, Stage
 from planner.machines import facts as machine
 from planner.machines.occupancy import taken
 from planner.machines.probes.probe import probe
-from planner.parallelism.running import cannot_run
+from planner.parallelism.engines import cannot_run
 from planner.search.budget import whole_card_bytes
 from runner.environments.packages import (
     check_training_packages,

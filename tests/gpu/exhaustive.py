@@ -20,9 +20,9 @@ from planner.fit.request import FitRequest, Wish
 from planner.interview.answers import check
 from planner.machines.facts import MachineFacts
 from planner.models.facts import ModelFacts
-from planner.search import answered
+from planner.search import from_answers
 from planner.search.budget import CUDA_CONTEXT_BYTES
-from planner.search.planned import Plan
+from planner.search.plan import Plan
 from planner.search.ranking import best
 from planner.search.request import EFFECTIVE_BATCH
 from planner.setup.setup import Kind, Profile
@@ -95,7 +95,7 @@ def chosen(model: str, method: Kind) -> Profile:
     found = models.find(model)
     facts = ModelFacts(model, (), found.architecture, found.parameters, "BF16")
     plan = best(
-        answered.candidates(
+        from_answers.candidates(
             check(asked, {}), facts, machine(), rows=len(many), longest=LENGTH, lengths=many
         )
     )

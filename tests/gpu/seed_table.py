@@ -17,7 +17,7 @@ from itertools import takewhile
 from planner.catalogue import lookup
 from planner.fit import machines, models
 from planner.fit.request import FitRequest, Wish
-from planner.search.planned import Plan
+from planner.search.plan import Plan
 from planner.setup.setup import Kind
 from tests.gpu.lines import Line, gib, ran
 from tests.gpu.script import main

@@ -15,7 +15,7 @@ from itertools import chain, zip_longest
 from planner.fit import machines, models
 from planner.fit.request import FitRequest, Wish
 from planner.search.budget import CUDA_CONTEXT_BYTES
-from planner.search.planned import Plan
+from planner.search.plan import Plan
 from planner.setup.setup import Kind
 from tests.gpu.lines import Line, ran, ran_out
 from tests.gpu.script import main

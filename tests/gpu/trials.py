@@ -9,7 +9,7 @@ from planner.catalogue import lookup
 from planner.fit.models import FitModel
 from planner.memory import estimate
 from planner.models.parameters import parameter_count
-from planner.search.planned import Plan
+from planner.search.plan import Plan
 from planner.setup import batches
 from planner.setup.setup import Profile
 from planner.speed import step_seconds

@@ -3,7 +3,7 @@
 from lockfiles.compare import differences
 from lockfiles.lock import Lock
 from planner.data.checks.wording import several
-from planner.parallelism.running import cannot_run, described
+from planner.parallelism.engines import cannot_run, described
 from tui.terminal.units import batch, memory, size
 from tui.terminal.wrap import all_folded
 from tui.text import predicted

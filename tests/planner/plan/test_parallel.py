@@ -15,8 +15,8 @@ from planner.fit.models import find
 from planner.fit.reasons import SHOWN
 from planner.fit.request import FitRequest, Wish
 from planner.machines.facts import Gpu, MachineFacts
+from planner.parallelism.engines import RUNS, cannot_run
 from planner.parallelism.layouts import Layout, layouts
-from planner.parallelism.running import RUNS, cannot_run
 from planner.plan.gather import PlanFacts, gather
 from planner.plan.plan import plan
 from planner.search.reasons import YOURS
@@ -144,6 +144,19 @@ def test_what_contradicts_is_one_sentence(
         plan(answers(**ON_CARDS | changes), facts)
     assert said in refused.value.message
     assert refused.value.hint
+
+
+def test_on_a_cpu_both_count_the_files_that_are_there(facts: PlanFacts) -> None:
+    on_cpu = replace(CARDS, kind="cpu", gpus=())
+    asked = answers(machine__device="cpu", data__validation_fraction=0, method__kind="lora")
+    made = plan(asked, replace(facts, machine=on_cpu))
+    wish = Wish(method="lora", length=facts.stream.longest)
+    (found,) = fit_answers(FitRequest(find(facts.model.source), on_cpu, wish))
+    assert found.plan.estimate.phases[0].components["model files"] == facts.model.stored_bytes
+    assert found.plan.allocated_bytes == made.prediction.peak_bytes
+    assert (found.plan.profile.micro_batch, found.plan.accumulation) == (
+        made.train.micro_batch, made.train.accumulation
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

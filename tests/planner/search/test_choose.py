@@ -10,8 +10,8 @@ from lockfiles.errors import DoesNotFit, UsageProblem
 from planner.interview.answers import Answers, check
 from planner.machines.facts import Gpu, Holder, MachineFacts
 from planner.models.facts import from_folder
-from planner.search.answered import counted
 from planner.search.choose import Choice, choose
+from planner.search.from_answers import counted
 from tests.planner.memory.test_memory import MODELS
 
 DEMO = from_folder(Path(__file__).parents[3] / "runner" / "demo" / "base")

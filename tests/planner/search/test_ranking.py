@@ -10,10 +10,10 @@ from planner.fit import machines
 from planner.fit.models import find
 from planner.fit.request import FitRequest, Wish
 from planner.interview.answers import Answers, check
-from planner.search import answered
-from planner.search.answered import counted
+from planner.search import from_answers
 from planner.search.candidates import Candidates
 from planner.search.choose import Choice, choose
+from planner.search.from_answers import counted
 from planner.search.ranking import TIE, best, seconds
 from planner.setup.setup import Kind, Profile
 from tests.planner.memory.test_memory import MODELS
@@ -30,7 +30,7 @@ def _candidates(model: str, *, lengths: tuple[int, ...] = (), **changes: object)
     answers = _answers(**changes)
     longest = max(lengths, default=1024)
     machine = counted(answers, H100)
-    return answered.candidates(
+    return from_answers.candidates(
         answers, MODELS[model], machine, rows=len(lengths) or 1000, longest=longest,
         lengths=lengths,
     )  # fmt: skip
@@ -98,7 +98,7 @@ def test_packing_is_refused_for_a_family_that_sees_across() -> None:
     shape = replace(facts.architecture, family="bloom")
     bloom, machine = replace(facts, architecture=shape), counted(_answers(), H100)
     with pytest.raises(UsageProblem, match="would see each other") as caught:
-        answered.candidates(
+        from_answers.candidates(
             _answers(method__packing="on"), bloom, machine, rows=len(UNEVEN),
             longest=max(UNEVEN), lengths=UNEVEN,
         )  # fmt: skip

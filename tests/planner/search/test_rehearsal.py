@@ -14,9 +14,9 @@ from planner.machines.facts import Gpu, MachineFacts
 from planner.plan.gather import PlanFacts, gather
 from planner.plan.plan import plan
 from planner.plan.prediction import UNEXPLAINED
-from planner.search.answered import counted
 from planner.search.budget import CUDA_CONTEXT_BYTES, CUDA_RESERVE, budget
 from planner.search.choose import Choice, choose
+from planner.search.from_answers import counted
 from planner.search.rehearsal import Measured, Place, Rehearsal, Rehearsed, load
 from tests.planned import GIB, MACHINE, answers, few_rows
 
