@@ -23,6 +23,7 @@ def summary(lock: Lock) -> list[str]:
     method, train, peak = lock.method, lock.train, lock.prediction
     kind = method.kind if method.kind == "full" else f"{method.kind}, rank {method.rank}"
     processes = lock.parallel.processes
+    each = " in each process" if processes > 1 else ""
     rows = batch(train.micro_batch, train.accumulation, lock.stream.packing, processes)
     lines = [
         f"verdict   {lock.decision.verdict}",
@@ -40,7 +41,7 @@ def summary(lock: Lock) -> list[str]:
         ),
         *_parallel(lock),
         *_template(lock),
-        f"memory    {memory(peak.peak_bytes)} at its peak ({peak.phase}), "
+        f"memory    {memory(peak.peak_bytes)}{each} at its peak ({peak.phase}), "
         f"of {memory(lock.machine.memory_bytes)}",
         *(f"          {memory(value):>9} {name}" for name, value in _largest(peak.components)),
         *_time(lock),
