@@ -38,7 +38,6 @@ def _decimals(number: float) -> str:
 
 
 def batch(micro_batch: int, accumulation: int, packing: bool, processes: int = 1) -> str:
-    """Return how the rows of a step come: so many at once, so many times, in so many processes,
-    joined or not."""
-    several = f" x {processes}" if processes > 1 else ""
-    return f"{micro_batch} x {accumulation}{several}{', packed' if packing else ''}"
+    """Return how the rows of a step come: so many at once, so many times, joined or not."""
+    each = f" in each of {processes} processes" if processes > 1 else ""
+    return f"{micro_batch} x {accumulation}{each}{', packed' if packing else ''}"

@@ -22,9 +22,9 @@ def summary(lock: Lock) -> list[str]:
     """Return a plan in a few lines: the verdict, the method, the memory, each with its reason."""
     method, train, peak = lock.method, lock.train, lock.prediction
     kind = method.kind if method.kind == "full" else f"{method.kind}, rank {method.rank}"
-    processes = lock.parallel.processes
-    each = " in each process" if processes > 1 else ""
-    rows = batch(train.micro_batch, train.accumulation, lock.stream.packing, processes)
+    rows = batch(
+        train.micro_batch, train.accumulation, lock.stream.packing, lock.parallel.processes
+    )
     lines = [
         f"verdict   {lock.decision.verdict}",
         *(f"          {reason}" for reason in lock.decision.reasons),
@@ -41,7 +41,7 @@ def summary(lock: Lock) -> list[str]:
         ),
         *_parallel(lock),
         *_template(lock),
-        f"memory    {memory(peak.peak_bytes)}{each} at its peak ({peak.phase}), "
+        f"memory    {memory(peak.peak_bytes)}{_each(lock)} at its peak ({peak.phase}), "
         f"of {memory(lock.machine.memory_bytes)}",
         *(f"          {memory(value):>9} {name}" for name, value in _largest(peak.components)),
         *_time(lock),
@@ -71,6 +71,10 @@ def _data(lock: Lock) -> list[str]:
         *_reasons(lock, "data.split_by", "data.fraction", "data.rows"),
         *steps,
     ]
+
+
+def _each(lock: Lock) -> str:
+    return " in each process" if lock.parallel.processes > 1 else ""
 
 
 def _parallel(lock: Lock) -> list[str]:

@@ -18,11 +18,12 @@ _NAMED = 4
 def text(choice: "Choice") -> str:
     """Return the plan, its memory, why each value is what it is, and what was not taken."""
     packing, checkpointing = choice.profile.packing, choice.checkpointing
+    ranks = choice.profile.ranks
+    processes = f" in each of {ranks} processes" if ranks > 1 else ""
     adapter = f", rank {choice.rank}, alpha {choice.alpha}" if choice.rank else ""
     lines = [
         f"{METHODS[choice.kind]}{adapter} · {choice.dtype} · rate {choice.learning_rate:g}",
-        f"{choice.micro_batch} examples at once x {choice.accumulation} for each step"
-        f"{_processes(choice.profile.ranks)} · "
+        f"{choice.micro_batch} examples at once x {choice.accumulation} for each step{processes} · "
         f"checkpointing {_switch(checkpointing)} · packing {_switch(packing)}",
         *memory(choice),
         "",
@@ -36,10 +37,6 @@ def text(choice: "Choice") -> str:
             for other in choice.rejected
         ]
     return joined(lines)
-
-
-def _processes(count: int) -> str:
-    return f" in each of {count} processes" if count > 1 else ""
 
 
 def _switch(on: bool) -> str:

@@ -61,8 +61,7 @@ def _beyond(lock: "Lock") -> list[str]:
 
 def _plan(lock: "Lock", values: Mapping[str, object]) -> list[str]:
     method, train, peak = lock.method, lock.train, lock.prediction.peak_bytes
-    processes = lock.parallel.processes
-    decision = lock.decision
+    decision, processes = lock.decision, lock.parallel.processes
     rank = f" rank {method.rank}, alpha {method.alpha}" if method.rank else ""
     rows = " · ".join(f"{part.split} {part.rows:,}" for part in lock.data)
     against = f" AGAINST fine-tuning; you said: {decision.overridden}"
