@@ -25,7 +25,7 @@ _CONSEQUENCES: Mapping[str, Consequence] = {
     "method": "changes weights",
     "train": "changes weights",
     "train.checkpointing": "changes speed",
-    "parallel": "changes speed",
+    "parallel": "changes weights",
     "exactness": "changes weights",
     "exactness.environment": "changes speed",
     "packages": "changes weights",

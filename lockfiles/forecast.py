@@ -18,9 +18,10 @@ class Machine(Table):
     """The card's name by its driver; empty on a CPU."""
     capability: str = Field(pattern=limits.CAPABILITY)
     """Such as `9.0`; empty on a CPU."""
-    count: int = Field(ge=0, le=1)
+    count: int = Field(ge=0, le=limits.MOST_CARDS)
+    """Cards that train; 0 on a CPU."""
     memory_bytes: int = Field(gt=0, le=limits.MOST_BYTES, multiple_of=HALF_GIB)
-    """Rounded down to 0.5 GiB."""
+    """Of each card, or main memory. Rounded down to 0.5 GiB."""
 
 
 _Part = Annotated[int, Field(ge=-limits.MOST_BYTES, le=limits.MOST_BYTES)]

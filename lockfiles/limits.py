@@ -31,6 +31,8 @@ MOST_FRACTION = 0.5
 MOST_SAMPLES = 1000
 """Held-out rows whose answers are shown."""
 MOST_THREADS = 4096
+MOST_PROCESSES = 1024
+"""Of one training; on cards each of them has one of its own."""
 MOST_PARAMETERS = 10**13
 MOST_WIDTH = 1 << 24
 """Of any dimension of a model's shape."""

@@ -10,6 +10,7 @@ from lockfiles.sense_of_rows import Contradiction, pinned, shown, unique
 from lockfiles.stage_kinds import KINDS
 from lockfiles.stages import ORDER
 from lockfiles.tables import Tables, field_names
+from lockfiles.training import OFFLOADING
 
 _NEEDED_FILES = ("config.json", "tokenizer.json")
 _MOST_PER_BYTE = 2
@@ -93,7 +94,8 @@ def _method(lock: Tables) -> Iterator[Contradiction]:
 
 def _train(lock: Tables) -> Iterator[Contradiction]:
     train, machine = lock.train, lock.machine
-    if train.micro_batch * train.accumulation > limits.MOST_EFFECTIVE_BATCH:
+    rows = train.micro_batch * train.accumulation * lock.parallel.processes
+    if rows > limits.MOST_EFFECTIVE_BATCH:
         yield (
             "train.accumulation",
             (f"makes a step of more than {limits.MOST_EFFECTIVE_BATCH:,} rows"),
@@ -102,6 +104,23 @@ def _train(lock: Tables) -> Iterator[Contradiction]:
         yield "train.optimizer", "is for a card, and the machine has none"
     if machine.kind == "cpu" and train.dtype != "float32":
         yield "train.dtype", "is for a card, and the machine has none"
+
+
+def _parallel(lock: Tables) -> Iterator[Contradiction]:
+    parallel, on_card = lock.parallel, lock.machine.kind == "cuda"
+    several, offloads = parallel.processes > 1, parallel.offload != "none"
+    if (parallel.engine == "single" and several) or (parallel.engine == "ddp" and not several):
+        yield "parallel.processes", f"is not a number that `{parallel.engine}` has"
+    if offloads and parallel.engine not in OFFLOADING[parallel.offload]:
+        yield "parallel.offload", f"is not what `{parallel.engine}` can offload"
+    if not on_card and parallel.engine not in ("single", "ddp"):
+        yield "parallel.engine", "is for cards, and the machine has none"
+    if on_card and lock.machine.count != parallel.processes:
+        yield "machine.count", "is not `parallel.processes`, each of which has a card of its own"
+    if several and lock.stream.packing:
+        yield "stream.packing", "is for one process, and `parallel.processes` has several"
+    if (several or offloads) and lock.exactness.exact:
+        yield "exactness.exact", "is promised for one process that offloads nothing"
 
 
 def _machine(lock: Tables) -> Iterator[Contradiction]:
@@ -191,5 +210,5 @@ def _why(lock: Tables) -> Iterator[Contradiction]:
 
 _CHECKS: tuple[Callable[[Tables], Iterator[Contradiction]], ...] = (
     _decision, sense_of_rows.data, sense_of_rows.fix, _model, _template, _stream, _method, _train,
-    _machine, _packages, _prediction, _stages, _why, sense_of_reasons.reasons,
+    _machine, _parallel, _packages, _prediction, _stages, _why, sense_of_reasons.reasons,
 )  # fmt: skip

@@ -21,7 +21,8 @@ _METHODS = {"lora": "LoRA", "qlora": "QLoRA", "full": "Full fine-tuning"}
 def steps(lock: Tables) -> int:
     """Return the optimizer steps of the whole run."""
     batches = -(-lock.stream.rows // lock.train.micro_batch)
-    return -(-batches // lock.train.accumulation) * lock.train.epochs
+    in_step = lock.train.accumulation * lock.parallel.processes
+    return -(-batches // in_step) * lock.train.epochs
 
 
 def _rate(lock: Tables) -> str:
@@ -38,17 +39,40 @@ _FORMS: tuple[tuple[str, str, Said], ...] = (
     ("method.alpha", r"Twice the rank of (\d+)\.", lambda lock: lock.method.rank),
     ("train.micro_batch", r"The whole effective batch of (\d+) fits", lambda lock: _batch(lock)),
     ("train.micro_batch", r"With (\d+) rows? at once", lambda lock: lock.train.micro_batch),
-    ("train.micro_batch", r"(\d+) rows? of up to", lambda lock: lock.train.micro_batch),
+    (
+        "train.micro_batch",
+        r"(?:With more than )?(\d+) rows? of up to",
+        lambda lock: lock.train.micro_batch,
+    ),
     (
         "train.accumulation",
         r"(\d+) times (\d+) make",
         lambda lock: (lock.train.accumulation, lock.train.micro_batch),
     ),
+    (
+        "train.accumulation",
+        r"(\d+) times (\d+) in each of (\d+) processes make",
+        lambda lock: (
+            lock.train.accumulation,
+            lock.train.micro_batch,
+            lock.parallel.processes,
+        ),
+    ),
+    (
+        "train.micro_batch",
+        r"Each process computes its (\d+) rows? of a step at once",
+        lambda lock: lock.train.micro_batch if lock.train.accumulation == 1 else None,
+    ),
     ("train.checkpointing", r"(It fits without)", lambda lock: _off(lock.train.checkpointing)),
     (
         "train.checkpointing",
-        r"It leaves room for (\d+) rows?",
+        r"(?:It|Checkpointing) leaves room for (\d+) rows?",
         lambda lock: lock.train.checkpointing and lock.train.micro_batch,
+    ),
+    (
+        "parallel.engine",
+        r"(Each (?:card|process) holds the model), so",
+        lambda lock: _copies(lock),
     ),
     ("train.dtype", r"A CPU computes (float32)", lambda lock: lock.train.dtype),
     ("train.dtype", r".* computes (bfloat16)\.", lambda lock: lock.train.dtype),
@@ -62,7 +86,13 @@ the reason, how the sentence begins, and what it must say. Other sentences name 
 
 
 def _batch(lock: Tables) -> object:
-    return lock.train.micro_batch if lock.train.accumulation == 1 else None
+    alone = lock.train.accumulation == lock.parallel.processes == 1
+    return lock.train.micro_batch if alone else None
+
+
+def _copies(lock: Tables) -> object:
+    each = "card" if lock.machine.kind == "cuda" else "process"
+    return f"Each {each} holds the model" if lock.parallel.engine == "ddp" else None
 
 
 def _off(checkpointing: bool) -> object:

@@ -23,7 +23,8 @@ A revision adds to a version and takes nothing away: a lock of an older one mean
 One of a newer revision may hold what this program does not know, and is refused. Revision 1
 closes the tables: `exactness.environment` and the settings of each stage hold named keys alone,
 and every text, list and number has bounds. Revision 2 gives each stage an `id`, a `kind` and its
-`inputs`; before, a stage had a `name` that said all three.
+`inputs` (before, a stage had a `name` that said all three), and spreads training over several
+processes and offloads it: `parallel.engine`, `parallel.processes`, `parallel.offload`.
 """
 
 

@@ -1,5 +1,6 @@
 """The tables of a lock for the training itself."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
@@ -65,8 +66,28 @@ class Train(Table):
 class Parallel(Table):
     """How the work is spread."""
 
-    engine: Literal["single"]
-    processes: int = Field(ge=1, le=1)
+    engine: Literal["single", "ddp", "zero1", "zero2", "zero3", "fsdp2"]
+    """`single`: one process; `ddp`: each process has a copy of the model and a share of a step;
+    `zero1` to `zero3`, the stages of ZeRO, and `fsdp2`: they share the model's states, too."""
+    processes: int = Field(ge=1, le=limits.MOST_PROCESSES)
+    """A step has `train.micro_batch` x `train.accumulation` rows of each of them; on cards each
+    has one of its own."""
+    offload: Literal["none", "optimizer", "all"] = "none"
+    """What lies in main memory: the optimizer's states, or the weights too. Not written where
+    nothing does."""
+
+    @model_serializer(mode="wrap")
+    def _with_offload(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = dump(self)
+        return {key: value for key, value in found.items() if (key, value) != _NOTHING_OFFLOADED}
+
+
+_NOTHING_OFFLOADED = ("offload", "none")
+OFFLOADING: Mapping[str, tuple[str, ...]] = {
+    "optimizer": ("zero1", "zero2", "zero3", "fsdp2"),
+    "all": ("zero3", "fsdp2"),
+}
+"""What can be offloaded, and the engines that can do it (`planner.parallelism.layouts`)."""
 
 
 class Environment(Table):

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from lockfiles.errors import DoesNotFit
 from planner.fit.alternatives import way_out
 from planner.fit.contradictions import check
-from planner.fit.reasons import describe, lack, where, why
-from planner.fit.request import Plan
-from planner.fit.search import Search
-from planner.machines.occupancy import taken
-from planner.speed import step_seconds
+from planner.fit.reasons import why
+from planner.fit.request import FitRequest
+from planner.search.plan import Plan
+from planner.search.ranking import step_seconds
+from planner.search.rejected import nothing_fits
 
 
 @dataclass(frozen=True)
@@ -32,27 +32,28 @@ class Answer:
         return tokens / self.step_seconds if self.step_seconds and self.plan.fits else None
 
 
-def answers(search: Search) -> tuple[Answer, ...]:
+def answers(request: FitRequest) -> tuple[Answer, ...]:
     """Return an answer for each method. Raises UsageProblem as `contradictions.check` does."""
-    check(search)
-    found = []
-    for plan in map(search.best, search.methods):
-        seconds = step_seconds(search.model, plan.profile, search.card, plan.accumulation)
-        found.append(Answer(plan, seconds, tuple(why(search, plan))))
-    return tuple(found)
+    check(request)
+    return tuple(_answer(request, request.best(kind)) for kind in request.methods)
 
 
-def record(search: Search, found: Iterable[Answer]) -> dict[str, object]:
+def _answer(request: FitRequest, plan: Plan) -> Answer:
+    seconds = step_seconds(request.candidates, plan.profile)
+    return Answer(plan, seconds, tuple(why(request, plan.profile)))
+
+
+def record(request: FitRequest, found: Iterable[Answer]) -> dict[str, object]:
     """Return what `tunelock fit --json` prints."""
     return {
-        "model": _model(search),
-        "machine": _machine(search),
-        "plans": [_plan(search, answer) for answer in found],
+        "model": _model(request),
+        "machine": _machine(request),
+        "plans": [_plan(answer) for answer in found],
     }
 
 
-def _model(search: Search) -> dict[str, object]:
-    model = search.model
+def _model(request: FitRequest) -> dict[str, object]:
+    model = request.model
     return {
         "name": model.name,
         "source": model.source,
@@ -64,18 +65,18 @@ def _model(search: Search) -> dict[str, object]:
     }
 
 
-def _machine(search: Search) -> dict[str, object]:
-    machine = search.machine
+def _machine(request: FitRequest) -> dict[str, object]:
+    machine = request.machine
     return {
         "kind": machine.kind,
         "name": machine.gpus[0].name if machine.gpus else machine.processor or "cpu",
-        "count": search.ranks,
+        "count": request.candidates.request.processes,
         "memory_bytes": min((gpu.memory_bytes for gpu in machine.gpus), default=machine.ram_bytes),
         "counted_bytes": machine.counted_memory_bytes,
     }
 
 
-def _plan(search: Search, answer: Answer) -> dict[str, object]:
+def _plan(answer: Answer) -> dict[str, object]:
     plan, profile = answer.plan, answer.plan.profile
     return {
         "objective": profile.objective,
@@ -100,13 +101,11 @@ def _plan(search: Search, answer: Answer) -> dict[str, object]:
     }
 
 
-def nothing_fits(search: Search, found: Iterable[Answer]) -> DoesNotFit:
+def refusal(request: FitRequest, found: Iterable[Answer]) -> DoesNotFit:
     """Return the error for answers of which none fits, with what would fit."""
-    least = min((answer.plan for answer in found), key=lambda plan: plan.allocated_bytes)
-    ways = way_out(search, least)
-    card = search.machine.least_free
-    lacks = lack(least, where(search), taken(card) if card else "")
+    least = min((answer.plan for answer in found), key=lambda plan: plan.allocated_bytes).profile
+    ways = way_out(request, least)
     return DoesNotFit(
-        f"No plan fits: the smallest ({describe(least.profile)}) {lacks}",
+        nothing_fits(request.candidates, least),
         hint=f"it would fit with {ways}" if ways else "choose a smaller model",
     )

@@ -9,6 +9,8 @@ from lockfiles.shell import typed
 from planner.catalogue.lookup import find_model, nearest_models
 from planner.models import config_json
 from planner.models.architecture import Architecture, architecture
+from planner.models.facts import weights_in
+from planner.models.folder import names
 from planner.models.parameters import parameter_count
 
 _CONFIG = "config.json"
@@ -33,6 +35,13 @@ class FitModel:
     """As the catalogue has it; empty where it is not known."""
     gated: bool = False
     """Whether the Hub asks for an agreement before the download, as far as is known."""
+    here_bytes: int = 0
+    """Of its files of weights, where they are in its folder."""
+
+    @property
+    def stored_bytes(self) -> int:
+        """Of its files of weights; where they are not here, as many as in bfloat16."""
+        return self.here_bytes or 2 * self.parameters
 
 
 def find(name: str) -> FitModel:
@@ -62,7 +71,17 @@ def _from_file(path: Path) -> FitModel:
     if path.suffix != ".json":
         raise UsageProblem(f"`{path}` is no `{_CONFIG}`.", hint=_WAYS)
     shape = architecture(config_json.read(path), str(path))
-    return FitModel(str(path), "file", shape, parameter_count(shape))
+    here = _weights_bytes(path.parent)
+    return FitModel(str(path), "file", shape, parameter_count(shape), here_bytes=here)
+
+
+def _weights_bytes(folder: Path) -> int:
+    """Return the bytes of the weights in a folder; 0 where they are not here."""
+    try:
+        listed = weights_in(folder, frozenset(names(folder)))
+        return sum((folder / name).stat().st_size for name in listed)
+    except (OSError, UsageProblem):
+        return 0
 
 
 def _from_hub(repo: str) -> FitModel:

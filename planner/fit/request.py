@@ -1,15 +1,23 @@
-"""What a person may set for `tunelock fit`, and one plan that comes of it."""
+"""What a person may set for `tunelock fit`, and the plans that are possible for it."""
 
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
 
-from planner.memory import Estimate
-from planner.parallelism.layouts import ZERO_STAGES, Offload, Parallel
-from planner.search.candidates import CUDA_CONTEXT_BYTES, CUDA_RESERVE
-from planner.setup.setup import Kind, Profile
+from planner.fit.models import FitModel
+from planner.machines.facts import MachineFacts
+from planner.parallelism.layouts import Offload, Parallel
+from planner.search.candidates import Candidates
+from planner.search.from_answers import RANKS
+from planner.search.lora_targets import preset
+from planner.search.plan import Plan
+from planner.search.ranking import best_or_least
+from planner.search.request import EFFECTIVE_BATCH, Objective, Optimizer, Request
+from planner.setup.setup import Kind
 
-Objective = Literal["sft", "dpo", "reward"]
-Optimizer = Literal["adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit"]
+LENGTH = 2048
+"""Tokens of the longest row where nothing says so, unless the model's context is shorter."""
+DROPOUT = 0.05
+"""Of the adapters, as in the interview."""
 
 
 @dataclass(frozen=True)
@@ -43,43 +51,66 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One way to train a model on a machine, and what it needs on each card."""
+class FitRequest:
+    """What is asked of `tunelock fit`; `contradictions.check` it first."""
 
-    profile: Profile
-    """Its values."""
-    accumulation: int
-    """Micro-batches in a step, at least 1."""
-    estimate: Estimate
-    """What it holds, phase by phase."""
-    budget_bytes: int
-    """What torch's allocator, or a process on CPU, may hold."""
-    host_budget_bytes: int | None = None
-    """What each process may offload to main memory; None where it is not known."""
+    model: FitModel
+    """The base model."""
+    machine: MachineFacts
+    """The machine, here or elsewhere; all of its cards train together."""
+    wish: Wish
+    """What was set."""
 
-    @property
-    def allocated_bytes(self) -> int:
-        """What torch's allocator, or a process on CPU, holds at its peak."""
-        return self.estimate.peak.peak_bytes
+    @cached_property
+    def candidates(self) -> Candidates:
+        """The plans that are possible."""
+        return Candidates(self._request, self.model, self.machine)
 
-    @property
-    def total_bytes(self) -> int:
-        """The whole process at its peak: with the allocator's reserve and the context."""
-        if self.profile.device == "cpu":
-            return self.allocated_bytes
-        return int(self.allocated_bytes * (1 + CUDA_RESERVE)) + CUDA_CONTEXT_BYTES
+    @cached_property
+    def methods(self) -> tuple[Kind, ...]:
+        """Methods to answer for."""
+        if self.wish.method:
+            return (self.wish.method,)
+        return tuple(kind for kind in _SHOWN if kind in self.candidates.possible)
 
-    @property
-    def fits(self) -> bool:
-        """Whether it keeps to the budget, and so does what it offloads."""
-        return self.allocated_bytes <= self.budget_bytes and self.offload_fits
+    def best(self, method: Kind) -> Plan:
+        """Return the plan to choose of a method, or the one that needs least where none fits."""
+        return self.candidates.plan(best_or_least(self.candidates, method))
 
     @property
-    def offload_fits(self) -> bool:
-        """Whether main memory, as far as it is known, holds what is offloaded."""
-        return self.estimate.host_bytes <= (self.host_budget_bytes or self.estimate.host_bytes)
+    def _request(self) -> Request:
+        wish, context = self.wish, self.model.architecture.context
+        return Request(
+            longest=wish.length or min(LENGTH, context),
+            rank=wish.rank or RANKS["behaviour"],
+            targets=preset(self.model.architecture, "all-linear"),
+            dropout=DROPOUT if wish.dropout is None else wish.dropout,
+            objective=wish.objective,
+            method=wish.method,
+            optimizer=wish.optimizer,
+            effective_batch=self._processes * self._share,
+            micro_batch=wish.micro_batch,
+            accumulation=wish.accumulation,
+            checkpointing=wish.checkpointing,
+            packing=wish.packing,
+            processes=self._processes,
+            parallel=wish.parallel,
+            offload=wish.offload,
+        )
 
     @property
-    def zero_stage(self) -> int:
-        """What its cards share, as a stage of ZeRO, 0 to 3; FSDP2 shares all, as stage 3 does."""
-        return ZERO_STAGES.get(self.profile.parallel, 0)
+    def _processes(self) -> int:
+        return max(1, len(self.machine.gpus))
+
+    @property
+    def _share(self) -> int:
+        """Rows of a step in each process: as many as come near the usual number of all."""
+        wish = self.wish
+        if wish.accumulation:
+            return wish.accumulation * wish.micro_batch if wish.micro_batch else EFFECTIVE_BATCH
+        share = max(1, EFFECTIVE_BATCH // self._processes)
+        return -(-share // wish.micro_batch) * wish.micro_batch if wish.micro_batch else share
+
+
+_SHOWN: tuple[Kind, ...] = ("full", "lora", "qlora")
+"""Every method, in the order of the answers."""

@@ -21,6 +21,10 @@ class Sized(Protocol):
     def parameters(self) -> int:
         """Elements of all its tensors."""
 
+    @property
+    def stored_bytes(self) -> int:
+        """Of its files of weights."""
+
 
 @dataclass(frozen=True)
 class Phase:

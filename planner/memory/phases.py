@@ -8,7 +8,7 @@ from planner.memory.resident import Standing, standing
 from planner.memory.trainable import trained_parameters
 from planner.memory.widths import stream_width
 from planner.models import layers
-from planner.models.facts import Architecture, ModelFacts
+from planner.models.facts import Architecture
 from planner.models.layers import Block
 from planner.setup.setup import Profile
 
@@ -149,10 +149,7 @@ def _files(model: Sized, profile: Profile) -> dict[str, int]:
     """What weights are made from on CPU: the files, mapped into memory."""
     if profile.device != "cpu":
         return {}
-    if not isinstance(model, ModelFacts):
-        return {"model files": 2 * model.parameters}
-    files = (file.size_bytes for file in model.files if file.name.endswith(".safetensors"))
-    return {"model files": sum(files)}
+    return {"model files": model.stored_bytes}
 
 
 def _heap(shape: Architecture, profile: Profile, held: Mapping[str, int]) -> Mapping[str, int]:

@@ -11,7 +11,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.harmless import is_harmless
 from planner.models import folder
 from planner.models.architecture import Architecture, architecture
-from planner.models.folder import CONFIG, INDEX, SINGLE, SMALL, shards
+from planner.models.folder import CONFIG, INDEX, SINGLE, SMALL, is_weights, shards
 from planner.models.loadable import check_loadable
 from planner.models.parameters import parameter_count
 from planner.models.stored import index_of, read_shape
@@ -63,6 +63,11 @@ class ModelFacts:
     gated: bool = False
     """Whether the Hub asks for an agreement before the download."""
 
+    @property
+    def stored_bytes(self) -> int:
+        """Of its files of weights."""
+        return sum(file.size_bytes for file in self.files if is_weights(file.name))
+
 
 def from_folder(path: Path) -> ModelFacts:
     """Read and hash the model in a folder.
@@ -72,7 +77,7 @@ def from_folder(path: Path) -> ModelFacts:
     out of the folder and a `config.json` without the needed fields.
     """
     listed = frozenset(folder.names(path))
-    weights = _weights(path, listed)
+    weights = weights_in(path, listed)
     small = sorted(name for name in listed & SMALL if name != INDEX or weights != [SINGLE])
     for name in small:
         _check_small(path, name)
@@ -85,10 +90,11 @@ def from_folder(path: Path) -> ModelFacts:
     )
 
 
-def _weights(path: Path, listed: frozenset[str]) -> list[str]:
+def weights_in(path: Path, listed: frozenset[str]) -> list[str]:
     """Return the files that training will load: the single one, else those that the index names.
 
     Others, such as `consolidated.safetensors`, hold the same weights for other programs.
+    `listed` are the names in the folder. Raises UsageProblem for a folder without weights.
     """
     if SINGLE in listed:
         return [SINGLE]

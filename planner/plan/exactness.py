@@ -26,5 +26,10 @@ def table(answers: Answers, choice: Choice, machine: MachineFacts) -> dict[str, 
             f"Exact repetition of `{choice.kind}` was not certified on `{name}`.",
             hint="write `exact = false` under `[train]` in `run.toml`",
         )
+    if exact and choice.profile.ranks > 1:
+        raise DoesNotFit(
+            f"Exact repetition was not certified for {choice.profile.ranks} processes.",
+            hint="write `exact = false` under `[train]` in `run.toml`",
+        )
     environment = ON_CUDA if device == "cuda" else {}
     return {"exact": exact, "threads": choice.threads, "environment": environment}

@@ -17,8 +17,8 @@ from planner.pipeline.stages import stages
 from planner.plan import exactness, packages, prediction, provenance
 from planner.plan.gather import PartFacts, PlanFacts, StreamFacts
 from planner.plan.integrity import integrity
-from planner.search.candidates import counted
 from planner.search.choose import Alternative, Choice, choose
+from planner.search.from_answers import counted
 
 REQUIRES_RUNNER = "0.1"
 """The oldest Tunelock that carries out what this one plans."""
@@ -58,10 +58,10 @@ def plan(answers: Answers, facts: PlanFacts) -> Lock:
         "stream": _stream(facts, packing=choice.profile.packing),
         "method": _method(choice),
         "train": _train(choice, answers, facts),
-        "parallel": {"engine": "single", "processes": 1},
+        "parallel": _parallel(choice),
         "exactness": exactness.table(answers, choice, facts.machine),
         "packages": packages.packages(),
-        "machine": _machine(counted(answers, facts.machine)),
+        "machine": _machine(counted(answers, facts.machine), choice),
         "prediction": predicted.table,
         "why": _why(choice, answers, facts) | predicted.why,
         "rejected": [_rejected(alternative) for alternative in choice.rejected],
@@ -209,7 +209,7 @@ def _train(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, obje
         "warmup_ratio": answers.number("train.warmup_ratio"),
         "weight_decay": answers.number("train.weight_decay"),
         "gradient_clip": 1.0,
-        "optimizer": "adamw_torch_fused" if counted(answers, facts.machine).gpus else "adamw_torch",
+        "optimizer": choice.profile.optimizer,
         "dtype": choice.dtype,
         "attention": "eager" if writes_scores(facts.model.architecture.family) else "sdpa",
         "checkpointing": choice.checkpointing,
@@ -219,23 +219,30 @@ def _train(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, obje
     }
 
 
+def _parallel(choice: Choice) -> dict[str, object]:
+    plan = choice.profile
+    offload = {} if plan.offload == "none" else {"offload": plan.offload}
+    return {"engine": plan.parallel, "processes": plan.ranks, **offload}
+
+
 def steps(choice: Choice, answers: Answers, facts: PlanFacts) -> int:
     """Return the optimizer steps of the whole run."""
     batches = -(-facts.stream.rows // choice.micro_batch)
-    return -(-batches // choice.accumulation) * answers.integer("train.epochs")
+    in_step = choice.accumulation * choice.profile.ranks
+    return -(-batches // in_step) * answers.integer("train.epochs")
 
 
 def _evaluate_steps(choice: Choice, answers: Answers, facts: PlanFacts) -> int:
     return max(1, min(500, steps(choice, answers, facts) // 5))
 
 
-def _machine(machine: MachineFacts) -> dict[str, object]:
+def _machine(machine: MachineFacts, choice: Choice) -> dict[str, object]:
     card = machine.gpus[0] if machine.gpus else None
     return {
         "kind": machine.kind,
         "accelerator": card.name if card else "",
         "capability": card.compute_capability if card else "",
-        "count": 1 if card else 0,
+        "count": choice.profile.ranks if card else 0,
         "memory_bytes": machine.counted_memory_bytes,
     }
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from planner import speed
 from planner.catalogue.lookup import Accelerator
 from planner.interview.answers import Answers
-from planner.memory import ESTIMATOR
+from planner.memory import ESTIMATOR, trained_parameters
 from planner.plan.disk import disk_bytes
 from planner.plan.gather import PlanFacts
-from planner.search.candidates import counted
 from planner.search.choose import Choice
+from planner.search.from_answers import counted
 from planner.search.rehearsal import ESTIMATOR as MEASURED
 from planner.search.rehearsal import Rehearsal, host_seconds
 from planner.speed.duration import Duration, Schedule, by_tokens, duration, seconds_of_step
@@ -120,9 +120,9 @@ def _rounded(seconds: float) -> float:
 
 
 def _space(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, object]:
-    peak = choice.estimate.peak
+    peak, plan = choice.estimate.peak, choice.profile
     full = choice.kind == "full"
-    trained = facts.model.parameters * (4 if choice.dtype == "float32" else 2)
+    trained = facts.model.parameters if full else trained_parameters(facts.model, plan)
     return {
         "estimator": ESTIMATOR,
         "phase": peak.name,
@@ -130,7 +130,7 @@ def _space(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, obje
         "components": dict(peak.components),
         "disk_bytes": disk_bytes(
             facts.model,
-            trained_bytes=trained if full else peak.components["adapter"],
+            trained_bytes=trained * (plan.width if full else plan.adapter_width),
             merges=answers.flag("results.merge") and not full,
             levels=answers.chosen("results.gguf"),
         ),
@@ -138,9 +138,11 @@ def _space(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, obje
 
 
 def _schedule(choice: Choice, answers: Answers, facts: PlanFacts, evaluate_steps: int) -> Schedule:
+    """Return what one process goes through: every so many rows of those that all share."""
+    processes = choice.profile.ranks
     return Schedule(
-        lengths=facts.stream.lengths,
-        held_out=facts.stream.held_out,
+        lengths=facts.stream.lengths[::processes],
+        held_out=facts.stream.held_out[::processes],
         seed=answers.integer("train.seed"),
         epochs=answers.integer("train.epochs"),
         accumulation=choice.accumulation,

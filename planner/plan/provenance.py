@@ -12,8 +12,8 @@ _LOCAL = {
     "model.template": "local:template",
 }
 _DETECTED = frozenset(
-    ["data.format", "machine.device", "method.kind", "method.rank", "method.alpha",
-     "method.micro_batch", "method.checkpointing",
+    ["data.format", "machine.device", "machine.parallel", "machine.offload", "method.kind",
+     "method.rank", "method.alpha", "method.micro_batch", "method.checkpointing",
      "method.packing", "train.max_length", "train.learning_rate"]
 )  # fmt: skip
 """Answers that leave the value to the plan, where they are not given."""

@@ -13,9 +13,10 @@ from planner.interview.answers import Answers
 from planner.machines.facts import MachineFacts
 from planner.memory import Estimate, estimate
 from planner.models.facts import ModelFacts
-from planner.search import ranking
-from planner.search.candidates import Candidates, counted
-from planner.search.reasons import Alternative, nothing_fits, rejected, why
+from planner.search import from_answers, lora_targets, ranking, reasons
+from planner.search.candidates import Candidates
+from planner.search.from_answers import counted
+from planner.search.rejected import Alternative, refusal, rejected
 from planner.setup.setup import Kind, Profile
 
 if TYPE_CHECKING:
@@ -44,9 +45,9 @@ class Choice:
     targets: tuple[str, ...]
     """Adapted layers; empty for full."""
     micro_batch: int
-    """Rows at once, at least 1."""
+    """Rows at once in one process, at least 1."""
     accumulation: int
-    """Micro-batches in a step; times `micro_batch` it is the effective batch."""
+    """Micro-batches in a step of one process."""
     checkpointing: bool
     """Whether activations are computed again in the backward pass."""
     dtype: Literal["float32", "bfloat16"]
@@ -58,9 +59,9 @@ class Choice:
     profile: Profile
     """The plan as its memory and its speed are counted."""
     estimate: Estimate
-    """What it needs."""
+    """What each process needs."""
     budget_bytes: int
-    """What it may need: the counted memory less a margin."""
+    """What each may need: the counted memory less a margin."""
     why: Mapping[str, str]
     """The dotted key of the lock to the reason of its value."""
     rejected: tuple[Alternative, ...]
@@ -85,11 +86,13 @@ def choose(
     Raises DoesNotFit where no plan fits the machine or it lacks the card that was asked for,
     and UsageProblem where two answers contradict each other.
     """
-    counts = counted(answers, machine)
-    candidates = Candidates(answers, model, counts, rows, longest, lengths, rehearsal)
+    candidates = from_answers.candidates(
+        answers, model, counted(answers, machine), rows=rows, longest=longest, lengths=lengths,
+        rehearsal=rehearsal,
+    )  # fmt: skip
     plan = ranking.best(candidates)
     if plan is None:
-        raise nothing_fits(candidates)
+        raise refusal(candidates)
     threads = _threads(plan, candidates)
     return Choice(
         kind=plan.method,
@@ -98,7 +101,7 @@ def choose(
         dropout=plan.dropout,
         targets=plan.targets,
         micro_batch=plan.micro_batch,
-        accumulation=answers.integer("train.effective_batch") // plan.micro_batch,
+        accumulation=candidates.accumulation(plan.micro_batch),
         checkpointing=plan.checkpointing,
         dtype=plan.dtype,
         learning_rate=answers.number("train.learning_rate") or _RATES[plan.method],
@@ -106,7 +109,7 @@ def choose(
         profile=plan,
         estimate=estimate(model, plan),
         budget_bytes=candidates.budget_bytes,
-        why=why(candidates, plan, threads),
+        why=_why(answers, candidates, plan, threads),
         rejected=tuple(rejected(candidates, plan)),
     )
 
@@ -119,4 +122,49 @@ def _threads(plan: Profile, candidates: Candidates) -> int:
     if plan.device == "cuda":
         return 0
     narrow = candidates.model.architecture.hidden < NARROW
-    return 1 if narrow else candidates.machine.cpu_cores
+    return 1 if narrow else max(1, candidates.machine.cpu_cores // plan.ranks)
+
+
+def _why(answers: Answers, candidates: Candidates, plan: Profile, threads: int) -> dict[str, str]:
+    """Return a sentence for each value that the plan chose, by its dotted key in a lock."""
+    given = {
+        "method.rank": answers.integer("method.rank") > 0,
+        "method.alpha": answers.integer("method.alpha") > 0,
+        "train.learning_rate": answers.number("train.learning_rate") > 0,
+    }
+    found = {
+        "method.kind": reasons.kind(candidates, plan),
+        **_adapter(answers, candidates, plan),
+        **reasons.why(candidates, plan),
+        "train.learning_rate": _rate(plan),
+        "exactness.threads": _why_threads(candidates, threads),
+        **reasons.measured(candidates),
+    }
+    return {key: reasons.YOURS if given.get(key) else reason for key, reason in found.items()}
+
+
+def _adapter(answers: Answers, candidates: Candidates, plan: Profile) -> dict[str, str]:
+    if plan.method == "full":
+        nothing = "Full fine-tuning adds no adapter."
+        return dict.fromkeys(("method.rank", "method.alpha", "method.targets"), nothing)
+    change = answers.text("goal.change")
+    return {
+        "method.rank": f"Rank {plan.rank} is usual where {change} must change.",
+        "method.alpha": f"Twice the rank of {plan.rank}.",
+        **lora_targets.why(answers, candidates.model.architecture, plan),
+    }
+
+
+def _rate(plan: Profile) -> str:
+    if plan.method == "full":
+        return "1e-5 is the usual rate for full fine-tuning."
+    return f"2e-4 is a safe rate for {reasons.NAMES[plan.method]}."
+
+
+def _why_threads(candidates: Candidates, threads: int) -> str:
+    hidden = candidates.model.architecture.hidden
+    if not threads:
+        return "Training runs on the GPU."
+    if threads == 1:
+        return f"Matrices of width {hidden} are too small to share between threads."
+    return f"One for each of the {threads} cores: the model's width is {hidden}."

@@ -6,13 +6,12 @@ from typing import TypeVar
 from planner.search.candidates import Candidates
 from planner.setup.setup import Kind, Profile
 from planner.speed.duration import Schedule, duration
-from planner.speed.host import accelerator
 
 SAMPLE_ROWS = 512
 """Rows by which plans are compared."""
-Plan = TypeVar("Plan")
 TIE = 0.03
 """Share of the time within which one plan counts as fast as another."""
+Plan = TypeVar("Plan")
 
 
 def best(candidates: Candidates) -> Profile | None:
@@ -30,15 +29,24 @@ def best(candidates: Candidates) -> Profile | None:
 def fastest_of(candidates: Candidates, kind: Kind, packing: bool | None = None) -> Profile | None:
     """Return the plan to choose of a method, or of those of its plans that pack or do not.
 
-    Plans of one speed are compared by their estimates: what was measured of one says nothing of
-    the others, and the rehearsed plan stays the chosen one.
+    Of several ways to share the work it is of the first one in which a plan fits: what comes
+    later adds traffic between cards. Plans of one speed are compared by their estimates: what was
+    measured of one says nothing of the others, and the rehearsed plan stays the chosen one.
     """
-    wanted = (plan for plan in candidates.of(kind) if packing in (None, plan.packing))
-    fitting = filter(candidates.fits, wanted)
-    return fastest(fitting, lambda plan: seconds(candidates, plan), candidates.estimated)
+    for layout in candidates.layouts_of(kind):
+        wanted = (p for p in candidates.of(kind, layout) if packing in (None, p.packing))
+        fitting = filter(candidates.fits, wanted)
+        if found := _fastest(fitting, lambda p: seconds(candidates, p), candidates.estimated):
+            return found
+    return None
 
 
-def fastest(
+def best_or_least(candidates: Candidates, kind: Kind) -> Profile:
+    """Return the plan to choose of a method, or the one that needs least where none fits."""
+    return fastest_of(candidates, kind) or candidates.least(kind)
+
+
+def _fastest(
     plans: Iterable[Plan],
     seconds: Callable[[Plan], float | None],
     need: Callable[[Plan], int],
@@ -57,8 +65,13 @@ def fastest(
     return min((plan for time, plan in times if time <= (1 + TIE) * least), key=need)
 
 
-def slower(other: float | None, chosen: float | None) -> str:
-    """Return the end of a sentence on a plan that would fit, by its seconds and the chosen's."""
+def slower(candidates: Candidates, other: Profile, chosen: Profile) -> str:
+    """Return the end of a sentence on a plan that would fit: how much longer it would take."""
+    return slower_by(seconds(candidates, other), seconds(candidates, chosen))
+
+
+def slower_by(other: float | None, chosen: float | None) -> str:
+    """Return the same by the seconds of both."""
     if not other or not chosen:
         return "."
     more = other / chosen - 1
@@ -66,22 +79,30 @@ def slower(other: float | None, chosen: float | None) -> str:
 
 
 def seconds(candidates: Candidates, plan: Profile) -> float | None:
-    """Return how long a sample of the rows takes; None where the device's speed is not known."""
+    """Return how long a plan takes for each row; None where the device's speed is not known."""
     if plan not in candidates.timed:
-        card = accelerator(candidates.machine, candidates.host_seconds)
-        found = duration(candidates.model, plan, card, _sample(candidates, plan))
-        candidates.timed[plan] = found.seconds if found else None
+        schedule = _sample(candidates, plan)
+        found = duration(candidates.model, plan, candidates.card, schedule)
+        candidates.timed[plan] = found.seconds / len(schedule.lengths) if found else None
     return candidates.timed[plan]
 
 
+def step_seconds(candidates: Candidates, plan: Profile) -> float | None:
+    """Return how long a step takes; None where the device's speed is not known."""
+    found = duration(candidates.model, plan, candidates.card, _sample(candidates, plan))
+    return found.step_seconds if found else None
+
+
 def _sample(candidates: Candidates, plan: Profile) -> Schedule:
-    lengths, answers = candidates.lengths, candidates.answers
-    sample = lengths[:: -(-len(lengths) // SAMPLE_ROWS)] if lengths else ()
+    """Return a sample of the rows, or one step where they are all of one length."""
+    asked, accumulation = candidates.request, candidates.accumulation(plan.micro_batch)
+    step = (asked.longest,) * (plan.micro_batch * accumulation)
+    few = asked.lengths[:: -(-len(asked.lengths) // SAMPLE_ROWS)] if candidates.differ else step
     return Schedule(
-        lengths=sample or (candidates.longest,) * min(candidates.rows, SAMPLE_ROWS),
+        lengths=few,
         held_out=(),
-        seed=answers.integer("train.seed"),
+        seed=asked.seed,
         epochs=1,
-        accumulation=answers.integer("train.effective_batch") // plan.micro_batch,
+        accumulation=accumulation,
         evaluate_steps=1,
     )

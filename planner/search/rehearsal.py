@@ -178,13 +178,16 @@ class Rehearsal(Table):
         return not self.measured.out_of_memory
 
     def is_of(self, plan: Profile) -> bool:
-        """Return whether this plan was rehearsed."""
-        return replace(self.case.profile, padded=plan.padded) == plan
+        """Return whether this plan was rehearsed, whichever name AdamW has in it."""
+        ran = self.case.profile
+        if ran.optimizer == "adamw_torch" and ran.fused:
+            ran = replace(ran, optimizer="adamw_torch_fused")
+        return replace(ran, padded=plan.padded) == plan
 
     def check(self, model: ModelFacts, machine: MachineFacts) -> None:
         """Raise UsageProblem where another model, or another device, was rehearsed.
 
-        `machine` is one from `planner.search.candidates.counted`.
+        `machine` is one from `planner.search.from_answers.counted`.
         """
         if self.model != asdict(model.architecture) or self.parameters != model.parameters:
             raise UsageProblem(

@@ -24,10 +24,13 @@ class Batch:
         return self.rows * self.longest
 
     def of(self, profile: Profile, longest: int | None = None) -> Profile:
-        """Return a plan for nothing but such batches, or for ones of another length."""
+        """Return a plan for nothing but such batches, or for ones of another length.
+
+        The two rows of a pair differ in length, whatever else is known.
+        """
         return replace(
-            profile, micro_batch=self.rows, length=longest or self.longest, padded=self.masked,
-            packing=False,
+            profile, micro_batch=self.rows, length=longest or self.longest, packing=False,
+            padded=self.masked or profile.objective != "sft",
         )  # fmt: skip
 
 

@@ -5,6 +5,8 @@ from typing import Literal
 
 Kind = Literal["lora", "qlora", "full"]
 """What is trained: adapters, adapters on 4-bit weights, or all weights."""
+Device = Literal["cpu", "cuda"]
+"""Where training runs; `cuda` is torch's name for cards of AMD, too."""
 Bias = Literal["none", "lora_only", "all"]
 """Biases trained beside adapters: none, those of the adapted layers, or the whole model's."""
 
@@ -13,7 +15,7 @@ Bias = Literal["none", "lora_only", "all"]
 class Profile:
     """A plan, as far as memory depends on it."""
 
-    device: Literal["cpu", "cuda"]
+    device: Device
     """Where training runs."""
     method: Kind
     """What is trained."""

@@ -52,6 +52,7 @@ PROFILE = Profile(
 class _Model:
     architecture: Architecture
     parameters: int
+    stored_bytes: int = 0
 
 
 def slowness(measured_seconds: float, card: Rated) -> float:

@@ -3,7 +3,7 @@
 from lockfiles.lock import Lock
 from planner.models.architecture import of_lock
 from planner.models.facts import ModelFacts
-from planner.search.candidates import AUTOCAST
+from planner.search.space import AUTOCAST
 from planner.setup.setup import Profile
 
 
@@ -29,6 +29,10 @@ def profile_of(lock: Lock, longest: int, padded: bool) -> Profile:
         autocast=AUTOCAST and train.dtype == "bfloat16",
         fused=train.optimizer == "adamw_torch_fused",
         accumulates=train.accumulation > 1,
+        optimizer=train.optimizer,
+        parallel=lock.parallel.engine,
+        ranks=lock.parallel.processes,
+        offload=lock.parallel.offload,
     )
 
 

@@ -15,7 +15,7 @@ from transformers.trainer_utils import SaveStrategy
 from transformers.utils import logging
 
 from planner.machines.probes.visible import visible
-from planner.search.candidates import CUDA_CONTEXT_BYTES
+from planner.search.budget import CUDA_CONTEXT_BYTES
 from runner.rehearse.case import Case, Measured
 from runner.rehearse.host import HOST
 from runner.rehearse.random_model import random_model

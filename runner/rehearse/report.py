@@ -8,7 +8,7 @@ from lockfiles.errors import DoesNotFit
 from lockfiles.lock import Lock, Machine
 from planner.machines.facts import MachineFacts
 from planner.memory import estimate
-from planner.search.candidates import whole_card_bytes
+from planner.search.budget import whole_card_bytes
 from planner.search.rehearsal import Measured, Place, Rehearsal, Rehearsed, host_seconds
 from planner.speed.duration import seconds_of_step
 from planner.speed.host import accelerator

@@ -12,7 +12,8 @@ from lockfiles.lock import Lock, Stage
 from planner.machines import facts as machine
 from planner.machines.occupancy import taken
 from planner.machines.probes.probe import probe
-from planner.search.candidates import whole_card_bytes
+from planner.parallelism.engines import cannot_run
+from planner.search.budget import whole_card_bytes
 from runner.environments.packages import (
     check_training_packages,
     package_differences,
@@ -43,6 +44,8 @@ def check_all(lock: Lock, asked: Asked) -> None:
     for stage in stages:
         check_rows(lock, stage)
     kinds = [of_kind(stage.kind) for stage in stages]
+    if any(stage.kind == "train" for stage in stages):
+        check_engine(lock)
     if any(kind.trains for kind in kinds):
         check_training_packages(lock)
         check_device(lock)
@@ -83,6 +86,17 @@ def check_disk(lock: Lock, runs: Path) -> None:
         )
 
 
+def check_engine(lock: Lock) -> None:
+    """Raise DoesNotFit where this version has no engine for the way that a lock trains."""
+    asked = lock.parallel
+    sentence = cannot_run(lock.machine.kind, asked.engine, asked.processes, asked.offload)
+    if sentence:
+        line = "processes = 1" if asked.processes > 1 else 'offload = "none"'
+        raise DoesNotFit(
+            sentence, hint=f"write `{line}` under `[machine]` in `run.toml` and plan again"
+        )
+
+
 def check_kind(lock: Lock, facts: machine.MachineFacts) -> None:
     """Raise DoesNotFit where a lock counts on a card, and the machine has none."""
     if lock.machine.kind == "cuda" and not facts.gpus:
@@ -105,7 +119,7 @@ def check_device(lock: Lock) -> None:
         busy = taken(facts.gpus[0])
     else:
         free, where, busy = facts.ram_free_bytes, "this machine", ""
-        needed = lock.prediction.peak_bytes
+        needed = lock.prediction.peak_bytes * lock.parallel.processes
     if free < needed:
         raise DoesNotFit(
             f"The run needs {needed / _GIB:.2f} GiB of memory, and {where} "

@@ -16,13 +16,15 @@ from itertools import product
 from statistics import NormalDist, median
 
 from planner.fit import machines, models
-from planner.fit.request import Plan, Wish
-from planner.fit.search import EFFECTIVE_BATCH, Search
+from planner.fit.request import FitRequest, Wish
 from planner.interview.answers import check
 from planner.machines.facts import MachineFacts
 from planner.models.facts import ModelFacts
-from planner.search.candidates import CUDA_CONTEXT_BYTES, Candidates
+from planner.search import from_answers
+from planner.search.budget import CUDA_CONTEXT_BYTES
+from planner.search.plan import Plan
 from planner.search.ranking import best
+from planner.search.request import EFFECTIVE_BATCH
 from planner.setup.setup import Kind, Profile
 from runner.rehearse.case import Row
 from tests.gpu.lines import Line, ran
@@ -69,10 +71,10 @@ def rows(vocabulary: int) -> tuple[Row, ...]:
     return tuple(found)
 
 
-def search_of(model: str, method: Kind, packing: bool) -> Search:
+def request_of(model: str, method: Kind, packing: bool) -> FitRequest:
     """Return the plans that `tunelock fit` scores for rows of `LENGTH`."""
     wish = Wish(method=method, length=LENGTH, packing=packing)
-    return Search(models.find(model), machine(), wish)
+    return FitRequest(models.find(model), machine(), wish)
 
 
 def machine() -> MachineFacts:
@@ -92,8 +94,11 @@ def chosen(model: str, method: Kind) -> Profile:
     many = lengths() * REPEATS
     found = models.find(model)
     facts = ModelFacts(model, (), found.architecture, found.parameters, "BF16")
-    counted = (len(many), LENGTH)
-    plan = best(Candidates(check(asked, {}), facts, machine(), *counted, lengths=many))
+    plan = best(
+        from_answers.candidates(
+            check(asked, {}), facts, machine(), rows=len(many), longest=LENGTH, lengths=many
+        )
+    )
     assert plan is not None
     return plan
 
@@ -107,13 +112,13 @@ def trials() -> tuple[Trial, ...]:
 def _trials(model: str, method: Kind) -> Iterator[Trial]:
     picked = _three(chosen(model, method))
     for packing in (False, True):
-        search = search_of(model, method, packing)
-        usual = search.best(method).profile
+        request = request_of(model, method, packing)
+        usual, tried = request.best(method).profile, request.candidates
         for checkpointing, micro_batch in product((False, True), MICRO_BATCHES):
             changes = {"checkpointing": checkpointing, "micro_batch": micro_batch}
-            plan = search.other(usual, **changes)
+            plan = tried.plan(tried.other(usual, **changes))
             if plan.allocated_bytes + CUDA_CONTEXT_BYTES <= GIB * machines.GIB:
-                yield _trial(search, plan, chosen=_three(plan.profile) == picked)
+                yield _trial(request, plan, chosen=_three(plan.profile) == picked)
 
 
 def _three(profile: Profile) -> tuple[bool, bool, int]:
@@ -121,17 +126,17 @@ def _three(profile: Profile) -> tuple[bool, bool, int]:
     return profile.packing, profile.checkpointing, profile.micro_batch
 
 
-def _trial(search: Search, plan: Plan, chosen: bool) -> Trial:
+def _trial(request: FitRequest, plan: Plan, chosen: bool) -> Trial:
     profile = plan.profile
     facts = {
         "method": profile.method, "packing": profile.packing, "tokens": sum(lengths()),
         "chosen": chosen,
     }  # fmt: skip
-    words = [search.model.name, profile.method, f"micro-batch {profile.micro_batch}"]
+    words = [request.model.name, profile.method, f"micro-batch {profile.micro_batch}"]
     words += ["checkpointing"] * profile.checkpointing + ["packing"] * profile.packing
     return Trial(
-        ", ".join(words), search.model, plan, facts, cap_bytes=GIB * machines.GIB,
-        rows=rows(config(search.model.name)["vocab_size"]),
+        ", ".join(words), request.model, plan, facts, cap_bytes=GIB * machines.GIB,
+        rows=rows(config(request.model.name)["vocab_size"]),
         accumulation=plan.accumulation, steps=STEPS, evaluate=False, card=CARD,
     )  # fmt: skip
 

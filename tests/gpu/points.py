@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from planner.catalogue import lookup
-from planner.catalogue.lookup import CatalogueModel
 from planner.memory import Phase, estimate
 from planner.models.architecture import architecture
-from planner.models.facts import parameter_count
+from planner.models.facts import ModelFacts, parameter_count
 from planner.search import lora_targets
 from planner.setup.setup import Profile
 from runner.rehearse.case import Case, Measured
@@ -175,7 +174,7 @@ def main() -> None:
 
 def _expected(case: Case) -> Phase:
     shape = architecture(case.config, case.name)
-    sized = CatalogueModel(case.name, shape, parameter_count(shape), "", False, case.config)
+    sized = ModelFacts(case.name, (), shape, parameter_count(shape), "")
     return estimate(sized, case.profile).peak
 
 

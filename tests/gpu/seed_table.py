@@ -16,8 +16,8 @@ from itertools import takewhile
 
 from planner.catalogue import lookup
 from planner.fit import machines, models
-from planner.fit.request import Plan, Wish
-from planner.fit.search import Search
+from planner.fit.request import FitRequest, Wish
+from planner.search.plan import Plan
 from planner.setup.setup import Kind
 from tests.gpu.lines import Line, gib, ran
 from tests.gpu.script import main
@@ -73,11 +73,11 @@ class Question:
         return f"{self.size.name}, {self.method}, {self.count} x {self.card}"
 
     @property
-    def search(self) -> Search:
+    def request(self) -> FitRequest:
         """The plans that `tunelock fit` scores."""
         machine = machines.named(f"{self.card}:{self.count}")
         wish = Wish(method=self.method, offload="none")
-        return Search(models.find(self.size.model), machine, wish)
+        return FitRequest(models.find(self.size.model), machine, wish)
 
 
 def questions() -> Iterator[Question]:
@@ -86,7 +86,7 @@ def questions() -> Iterator[Question]:
         for method in size.said:
             yield from (Question(size, method, card) for card in size.cards)
         counts = [Question(size, "full", "A100 80GB", count) for count in COUNTS]
-        too_few = takewhile(lambda asked: not asked.search.best("full").fits, counts)
+        too_few = takewhile(lambda asked: not asked.request.best("full").fits, counts)
         yield counts[len(list(too_few))]
 
 
@@ -102,7 +102,7 @@ def trials() -> tuple[Trial, ...]:
 
 def _chosen(question: Question) -> Trial | None:
     """Return the trial of a plan that fits one card, else None."""
-    plan = question.search.best(question.method)
+    plan = question.request.best(question.method)
     if not plan.fits or question.count > 1:
         return None
     card = lookup.find_accelerator(question.card)
@@ -111,8 +111,8 @@ def _chosen(question: Question) -> Trial | None:
 
 def least(size: Size, method: Kind) -> Trial:
     """Return the trial of the plan that needs least: one row at once, checkpointing."""
-    search = Question(size, method, size.cards[0]).search
-    return _trial(size, search.least(method), "least", "", 0)
+    tried = Question(size, method, size.cards[0]).request.candidates
+    return _trial(size, tried.plan(tried.least(method)), "least", "", 0)
 
 
 def _trial(size: Size, plan: Plan, which: str, card: str, cap_bytes: int) -> Trial:
@@ -141,7 +141,7 @@ def extrapolated(shallower: Line, deeper: Line, layers: int) -> int:
 def summary(found: Sequence[Line]) -> Iterator[str]:
     """Yield the table: the tool's answers, and what was measured."""
     for question in questions():
-        plan = question.search.best(question.method)
+        plan = question.request.best(question.method)
         answer = "fits" if plan.fits else "does not fit"
         beside = f", {plan.profile.parallel}" if question.count > 1 else ""
         profile = plan.profile

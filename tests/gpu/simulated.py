@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 
 from planner.fit import machines, models
-from planner.fit.request import Plan, Wish
-from planner.fit.search import Search
-from planner.search.candidates import CUDA_CONTEXT_BYTES
+from planner.fit.request import FitRequest, Wish
+from planner.search.budget import CUDA_CONTEXT_BYTES
+from planner.search.plan import Plan
 from planner.setup.setup import Kind
 from tests.gpu.lines import Line, ran, ran_out
 from tests.gpu.script import main
@@ -41,10 +41,10 @@ class Question:
         return f"{self.gib} GiB, {self.model}, {self.method}, {self.length}"
 
     @property
-    def search(self) -> Search:
+    def request(self) -> FitRequest:
         """The plans that `tunelock fit` scores."""
         wish = Wish(method=self.method, length=self.length)
-        return Search(models.find(self.model), machines.sized(self.gib), wish)
+        return FitRequest(models.find(self.model), machines.sized(self.gib), wish)
 
 
 ASKED: dict[int, tuple[tuple[str, Kind, int], ...]] = {
@@ -131,16 +131,17 @@ def trials() -> tuple[Trial, ...]:
 
 
 def _trials(question: Question) -> Iterator[Trial]:
-    search = question.search
-    chosen = search.best(question.method)
+    chosen, tried = question.request.best(question.method), question.request.candidates
     assert chosen.fits, question.name
     micro_batch = chosen.profile.micro_batch
     yield _trial(question, "chosen", chosen)
-    larger = [size for size in search.micro_batches if size > micro_batch]
+    larger = [size for size in tried.micro_batches if size > micro_batch]
     if larger:
-        yield _trial(question, "next", search.other(chosen.profile, micro_batch=larger[-1]))
+        following = tried.other(chosen.profile, micro_batch=larger[-1])
+        yield _trial(question, "next", tried.plan(following))
     if larger and larger[-1] > micro_batch + 1:
-        yield _trial(question, "row", search.other(chosen.profile, micro_batch=micro_batch + 1))
+        row = tried.other(chosen.profile, micro_batch=micro_batch + 1)
+        yield _trial(question, "row", tried.plan(row))
 
 
 def _trial(question: Question, which: str, plan: Plan) -> Trial:

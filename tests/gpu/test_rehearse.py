@@ -14,7 +14,7 @@ from lockfiles import lock as locks
 from planner.fit import models
 from planner.machines.probes.probe import probe
 from planner.memory import estimate
-from planner.search.candidates import whole_card_bytes
+from planner.search.budget import whole_card_bytes
 from planner.setup.setup import Kind
 from runner.inputs.setup import model_of, profile_of
 from tests.gpu.locks import rewrite

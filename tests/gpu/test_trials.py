@@ -112,7 +112,7 @@ def test_every_row_of_the_table_is_asked_and_full_fine_tuning_finds_its_cards() 
     asked = list(seed_table.questions())
     assert {question.size.name for question in asked} == {"7-8B", "13B", "34B", "70B"}
     several = [question for question in asked if question.card == "A100 80GB"]
-    assert all(q.search.best("full").fits for q in several if q.count > 1)
+    assert all(q.request.best("full").fits for q in several if q.count > 1)
     said = "\n".join(seed_table.summary([]))
     assert said.count("does not fit") == said.count("measured below") > 0
     assert said.count("not measured") + said.count("measured below") == len(asked)

@@ -7,9 +7,9 @@ from typing import Any
 
 from planner.catalogue import lookup
 from planner.fit.models import FitModel
-from planner.fit.request import Plan
 from planner.memory import estimate
 from planner.models.parameters import parameter_count
+from planner.search.plan import Plan
 from planner.setup import batches
 from planner.setup.setup import Profile
 from planner.speed import step_seconds

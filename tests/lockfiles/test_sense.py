@@ -18,6 +18,9 @@ FILE = {"name": "data/train.parquet", "size_bytes": 9, "sha256": SHA}
 HUB = {"source": "hf:ana/rows", "revision": "main", "commit": COMMIT, "files": [FILE]}
 CARD = {"kind": "cuda", "accelerator": "NVIDIA L4", "capability": "8.9", "count": 1}
 EVALUATE = stage("evaluate", "prepare", "train", rows="test", samples=3)
+DDP = {"engine": "ddp", "processes": 2}
+ZERO = {"engine": "zero2", "processes": 2, "offload": "optimizer"}
+CARDS = CARD | {"count": 2, "memory_bytes": 1 << 30}
 PUSH = stage("push", to="ana/tuned", private=True)
 
 
@@ -77,7 +80,12 @@ WHOLE = stages("prepare", "train", "report")
         [("fix", [{"source": "train", "step": "drop", "what": "empty", "rows": 3}])],
         [("why", {"method.rank": "Because.", "prediction.peak_bytes": "Measured."})],
         [("why", {"method.rank": "You set it."}), ("method.rank", 17)],
+        [("parallel", DDP),
+         ("why", {"train.accumulation": "2 times 8 in each of 2 processes make 32."})],
         [("prediction.components", {"weights": 757_600_001, "beside the estimate": -1})],
+        [("parallel", ZERO), ("machine", CARDS)],
+        [("parallel", ZERO | {"processes": 1}), ("machine", CARD | {"memory_bytes": 1 << 30})],
+        [("parallel", DDP), ("machine", CARDS)],
     ],
 )  # fmt: skip
 def test_what_a_plan_can_write_is_a_lock(changes: list[tuple[str, object]]) -> None:
@@ -150,6 +158,28 @@ def test_what_a_plan_can_write_is_a_lock(changes: list[tuple[str, object]]) -> N
         ([("method.kind", "full"), ("stage", WHOLE)], "full fine-tuning has none"),
         ([("method.kind", "full"), *FULL], "has no adapter, and a `merge` works on one"),
         ([("train.micro_batch", 65536)], "makes a step of more than 65,536 rows"),
+        ([("train.micro_batch", 32768), ("parallel", DDP)], "makes a step of more than"),
+        ([("parallel.engine", "ddp")], "is not a number that `ddp` has"),
+        ([("parallel.processes", 2)], "is not a number that `single` has"),
+        ([("parallel.processes", 1025)], "`parallel.processes` on line"),
+        ([("parallel.offload", "disk")], "`parallel.offload` on line"),
+        ([("parallel.offload", "optimizer")], "is not what `single` can offload"),
+        ([("parallel", ZERO | {"offload": "all"}), ("machine", CARDS)],
+         "is not what `zero2` can offload"),
+        ([("parallel", ZERO)], "is for cards, and the machine has none"),
+        ([("parallel", ZERO), ("machine", CARDS | {"count": 1})], "is not `parallel.processes`"),
+        ([("parallel", {"engine": "zero3", "processes": 1, "offload": "all"}),
+          ("machine", CARD | {"memory_bytes": 1 << 30}), ("exactness.exact", True)],
+         "is promised for one process"),
+        ([("parallel.engine", "sh -c id")], "`parallel.engine` on line"),
+        ([("parallel", DDP), ("stream.packing", True)], "is for one process"),
+        ([("parallel", DDP), ("exactness.exact", True)], "is promised for one process"),
+        ([("parallel", DDP),
+          ("why", {"train.accumulation": "2 times 8 in each of 3 processes make 48."})],
+         "another value"),
+        ([("parallel", ZERO), ("machine", CARDS),
+          ("why", {"parallel.engine": "Each card holds the model, so that all is well."})],
+         "another value"),
         ([("train.optimizer", "adamw_torch_fused")], "the machine has none"),
         ([("train.dtype", "bfloat16")], "the machine has none"),
         ([("machine.accelerator", "NVIDIA L4")], "is `cpu`, and a card is named"),

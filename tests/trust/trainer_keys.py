@@ -128,8 +128,9 @@ TRAINED: Mapping[str, Found] = {
 ELSEWHERE: Mapping[str, str] = {
     "stream.sha256": "the train stage compares it with the prepared rows before it loads",
     "stream.max_length_tokens": "rows were cut to it in `stream.sha256`; see `_lengths`",
-    "parallel.engine": "there is one",
-    "parallel.processes": "there is one",
+    "parallel.engine": "of the processes, not of the trainer: see tests/runner/engines",
+    "parallel.offload": "of an engine that this version has none of: `check` and `run` end with 4",
+    "parallel.processes": "of the processes, not of the trainer: see tests/runner/engines",
     "exactness.environment": "of the processes, not of the trainer: see test_canary and apart",
 }
 """Keys of the training tables that end in no argument, and where they are held instead."""

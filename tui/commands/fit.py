@@ -9,7 +9,7 @@ from tui.terminal import output
 
 if TYPE_CHECKING:
     from planner.fit.answers import Answer
-    from planner.fit.search import Search
+    from planner.fit.request import FitRequest
     from runner.trace import Traced
 
 
@@ -64,36 +64,35 @@ def command(
     for each method the largest micro-batch that fits.
     """
     from planner.fit import answers, machines, models
-    from planner.fit.request import Wish
-    from planner.fit.search import Search
+    from planner.fit.request import FitRequest, Wish
 
     machine = machines.chosen(gpu, memory)
-    search = Search(models.find(model), machine, Wish(**wished))  # type: ignore[arg-type]
-    found = answers.answers(search)
+    request = FitRequest(models.find(model), machine, Wish(**wished))  # type: ignore[arg-type]
+    found = answers.answers(request)
     seen = None
     if trace:
         from tui.text import trace as traced
 
-        seen = traced.traced(search, found)
+        seen = traced.traced(request, found)
     if as_json:
-        output.data_json(_record(search, found, seen))
+        output.data_json(_record(request, found, seen))
     else:
         from tui.text import fit
 
-        output.lines(fit.page(search, found))
+        output.lines(fit.page(request, found))
         if seen:
             output.lines(traced.lines(found, seen))
     if not any(answer.plan.fits for answer in found):
-        raise answers.nothing_fits(search, found)
+        raise answers.refusal(request, found)
 
 
 def _record(
-    search: "Search", found: "Sequence[Answer]", seen: "Sequence[Traced | None] | None"
+    request: "FitRequest", found: "Sequence[Answer]", seen: "Sequence[Traced | None] | None"
 ) -> dict[str, object]:
     """Return what `--json` prints, with the trace's peak for each plan that was traced."""
     from planner.fit import answers
 
-    told = answers.record(search, found)
+    told = answers.record(request, found)
     plans = told["plans"]
     assert isinstance(plans, list)
     for plan, one in zip(plans, seen or [None] * len(plans), strict=True):

@@ -76,7 +76,14 @@ def command(
         output.data_json(made.model_dump())
     else:
         output.lines(plan.page(made))
+    if beyond := plan.beyond(made):
+        output.note(beyond)
     if dry_run:
         output.notes(plan.changes(before, made))
     else:
-        output.note(f"wrote {target}; carry it out with `tunelock run {shlex.quote(str(target))}`")
+        output.note(f"wrote {target}{_next(target, beyond)}")
+
+
+def _next(target: Path, beyond: str) -> str:
+    """Return how a lock is run, where this version can."""
+    return "" if beyond else f"; carry it out with `tunelock run {shlex.quote(str(target))}`"

@@ -64,8 +64,10 @@ def counted_on(lock: Lock) -> MachineFacts:
     counted, threads = lock.machine, max(1, lock.exactness.threads)
     memory = counted.memory_bytes
     card = Gpu(counted.accelerator, memory, memory, counted.capability)
-    gpus = (card,) if counted.kind == "cuda" else ()
-    return MachineFacts(counted.kind, gpus, threads, memory, memory, 0, "")
+    gpus = (card,) * counted.count
+    cores = threads * (lock.parallel.processes if counted.kind == "cpu" else 1)
+    main = 0 if gpus else memory  # a lock does not say how much main memory is beside its cards
+    return MachineFacts(counted.kind, gpus, cores, main, main, 0, "")
 
 
 def writable(path: Path) -> None:

@@ -4,19 +4,19 @@ from collections.abc import Sequence
 
 from lockfiles.harmless import named
 from planner.fit.answers import Answer
-from planner.fit.reasons import NAMES
-from planner.fit.search import Search
+from planner.fit.request import FitRequest
 from planner.machines.facts import MachineFacts
 from planner.parallelism import layouts
+from planner.search.reasons import NAMES
 from tui.terminal.units import memory
 from tui.terminal.wrap import all_folded, folded
 
 _HEAD = ("method", "fits", "peak", "budget", "batch", "checkpointing", "step")
 
 
-def page(search: Search, found: Sequence[Answer]) -> list[str]:
+def page(request: FitRequest, found: Sequence[Answer]) -> list[str]:
     """Return model and machine, a line for each method, and the reasons below."""
-    lines = [_model(search), *_machine(search), "", *_table(found)]
+    lines = [_model(request), *_machine(request), "", *_table(found)]
     for answer in found:
         name = NAMES[answer.plan.profile.method]
         lines += ["", *folded(f"{name[0].upper()}{name[1:]}, {_setting(answer)}:")]
@@ -24,8 +24,8 @@ def page(search: Search, found: Sequence[Answer]) -> list[str]:
     return lines
 
 
-def _model(search: Search) -> str:
-    model = search.model
+def _model(request: FitRequest) -> str:
+    model = request.model
     licence = f", licence {model.licence}" if model.licence else ""
     gated = ", gated on the Hub" if model.gated else ""
     return f"{named(model.name)}: {_count(model.parameters)} parameters{licence}{gated}"
@@ -38,11 +38,11 @@ def _count(number: int) -> str:
     return f"{number / unit:.2f} {name}"
 
 
-def _machine(search: Search) -> list[str]:
-    machine = search.machine
+def _machine(request: FitRequest) -> list[str]:
+    machine = request.machine
     if not machine.gpus:
         return _without_cards(machine)
-    several = f"{search.ranks} x " if search.ranks > 1 else ""
+    several = f"{len(machine.gpus)} x " if len(machine.gpus) > 1 else ""
     least = min(machine.gpus, key=lambda gpu: gpu.free_bytes)
     each = " each" if several else ""
     free = "" if least.free_bytes == least.memory_bytes else f", {memory(least.free_bytes)} free"

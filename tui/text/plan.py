@@ -3,6 +3,7 @@
 from lockfiles.compare import differences
 from lockfiles.lock import Lock
 from planner.data.checks.wording import several
+from planner.parallelism.engines import cannot_run, described
 from tui.terminal.units import batch, memory, size
 from tui.terminal.wrap import all_folded
 from tui.text import predicted
@@ -21,7 +22,9 @@ def summary(lock: Lock) -> list[str]:
     """Return a plan in a few lines: the verdict, the method, the memory, each with its reason."""
     method, train, peak = lock.method, lock.train, lock.prediction
     kind = method.kind if method.kind == "full" else f"{method.kind}, rank {method.rank}"
-    rows = batch(train.micro_batch, train.accumulation, lock.stream.packing)
+    rows = batch(
+        train.micro_batch, train.accumulation, lock.stream.packing, lock.parallel.processes
+    )
     lines = [
         f"verdict   {lock.decision.verdict}",
         *(f"          {reason}" for reason in lock.decision.reasons),
@@ -36,8 +39,9 @@ def summary(lock: Lock) -> list[str]:
             *(["train.accumulation"] if train.accumulation > 1 else []),
             "stream.packing",
         ),
+        *_parallel(lock),
         *_template(lock),
-        f"memory    {memory(peak.peak_bytes)} at its peak ({peak.phase}), "
+        f"memory    {memory(peak.peak_bytes)}{_each(lock)} at its peak ({peak.phase}), "
         f"of {memory(lock.machine.memory_bytes)}",
         *(f"          {memory(value):>9} {name}" for name, value in _largest(peak.components)),
         *_time(lock),
@@ -69,6 +73,19 @@ def _data(lock: Lock) -> list[str]:
     ]
 
 
+def _each(lock: Lock) -> str:
+    return " in each process" if lock.parallel.processes > 1 else ""
+
+
+def _parallel(lock: Lock) -> list[str]:
+    """Return how several processes share the work, and what is offloaded."""
+    parallel = lock.parallel
+    if parallel.engine == "single":
+        return []
+    way = described(lock.machine.kind, parallel.engine, parallel.processes, parallel.offload)
+    return [f"parallel  {way}", *_reasons(lock, "parallel.engine")]
+
+
 def _time(lock: Lock) -> list[str]:
     told = predicted.time(lock.prediction)
     return [f"time      {told}", *_reasons(lock, "prediction.seconds")] if told else []
@@ -85,6 +102,12 @@ def _reasons(lock: Lock, *keys: str) -> list[str]:
 
 def _largest(components: dict[str, int]) -> list[tuple[str, int]]:
     return sorted(components.items(), key=lambda item: -item[1])[:4]
+
+
+def beyond(lock: Lock) -> str:
+    """Return why this version cannot run a lock, as a sentence; empty where it can."""
+    parallel = lock.parallel
+    return cannot_run(lock.machine.kind, parallel.engine, parallel.processes, parallel.offload)
 
 
 def changes(before: Lock | None, after: Lock) -> list[str]:

@@ -8,9 +8,9 @@ from lockfiles.errors import UsageProblem
 from planner.catalogue import lookup
 from planner.fit.answers import Answer
 from planner.fit.models import FitModel
-from planner.fit.reasons import NAMES
-from planner.fit.search import Search
+from planner.fit.request import FitRequest
 from planner.models import config_json
+from planner.search.reasons import NAMES
 from runner.trace import Job, Traced, refusal, trace
 from tui.terminal import output
 from tui.terminal.units import memory
@@ -20,7 +20,7 @@ DIFFERS = 0.03
 """The difference from which on a report says that trace and closed form disagree."""
 
 
-def traced(search: Search, found: Sequence[Answer]) -> list[Traced | None]:
+def traced(request: FitRequest, found: Sequence[Answer]) -> list[Traced | None]:
     """Trace the plans that can be traced, and say meanwhile that it does.
 
     Raises UsageProblem where none can be traced, and as `trace` does.
@@ -29,7 +29,7 @@ def traced(search: Search, found: Sequence[Answer]) -> list[Traced | None]:
     refused = [refusal(plan.profile) for plan in plans]
     if all(refused):
         raise UsageProblem(refused[0], hint="leave `--trace` out")
-    config, shape = _config(search.model), search.model.architecture
+    config, shape = _config(request.model), request.model.architecture
     jobs = [
         Job(config, shape, plan.profile, plan.estimate)
         for plan, why in zip(plans, refused, strict=True)

@@ -13,14 +13,13 @@ import pytest
 from lockfiles.errors import UsageProblem
 from planner.catalogue.lookup import accelerators, find_accelerator
 from planner.fit import contradictions, machines, models
-from planner.fit.answers import Answer, answers, nothing_fits, record
+from planner.fit.answers import Answer, answers, record, refusal
 from planner.fit.models import FitModel
-from planner.fit.request import Wish
-from planner.fit.search import Search
+from planner.fit.request import FitRequest, Wish
 from planner.interview.answers import check
 from planner.machines.facts import Gpu, Holder, MachineFacts
 from planner.parallelism.layouts import Parallel
-from planner.search.candidates import CUDA_CONTEXT_BYTES
+from planner.search.budget import CUDA_CONTEXT_BYTES
 from planner.search.choose import choose
 from planner.setup.setup import Kind
 from tests.planner.memory.test_memory import MODELS
@@ -42,12 +41,12 @@ def _cards(count: int, size_gib: float, free_gib: float = 0) -> MachineFacts:
     return MachineFacts("cuda", (gpu,) * count, 8, 64 * GIB, 60 * GIB, 1 << 40, "570.1")
 
 
-def _search(machine: MachineFacts, model: str = "llama3.1-8b", **wished: object) -> Search:
-    return Search(_model(model), machine, Wish(**wished))  # type: ignore[arg-type]
+def _request(machine: MachineFacts, model: str = "llama3.1-8b", **wished: object) -> FitRequest:
+    return FitRequest(_model(model), machine, Wish(**wished))  # type: ignore[arg-type]
 
 
 def _only(machine: MachineFacts, model: str = "llama3.1-8b", **wished: object) -> Answer:
-    (found,) = answers(_search(machine, model, **wished))
+    (found,) = answers(_request(machine, model, **wished))
     return found
 
 
@@ -56,18 +55,20 @@ def _only(machine: MachineFacts, model: str = "llama3.1-8b", **wished: object) -
 def test_what_is_chosen_fits_and_the_next_larger_micro_batch_does_not(
     model: str, size: int
 ) -> None:
-    search = _search(_cards(1, size), model)
-    found = answers(search)
+    request = _request(_cards(1, size), model)
+    found = answers(request)
     assert [answer.plan.profile.method for answer in found] == list(METHODS)
     for plan in (answer.plan for answer in found):
         assert plan.fits == (plan.allocated_bytes <= plan.budget_bytes)
         assert plan.fits == (plan.total_bytes <= size * GIB)
         assert plan.profile.micro_batch * plan.accumulation == 16
-        larger = [n for n in search.micro_batches if n > plan.profile.micro_batch]
+        tried = request.candidates
+        larger = [n for n in tried.micro_batches if n > plan.profile.micro_batch]
         if plan.fits and larger:
-            assert not search.other(plan.profile, micro_batch=larger[-1]).fits
+            assert not tried.fits(tried.other(plan.profile, micro_batch=larger[-1]))
         if not plan.fits:
-            assert not search.other(plan.profile, micro_batch=1, checkpointing=True).fits
+            least = tried.other(plan.profile, micro_batch=1, checkpointing=True)
+            assert not tried.fits(least)
 
 
 @pytest.mark.parametrize("size", [8, 16, 24, 80])
@@ -103,15 +104,15 @@ def test_an_adapters_values_are_none_of_full_fine_tuning() -> None:
 
 def test_rows_are_no_longer_than_the_context_unless_it_is_set() -> None:
     assert models.find(str(BASE)).architecture.context < 2048
-    search = Search(models.find(str(BASE)), _cards(1, 24), Wish())
-    assert search.length == search.model.architecture.context
-    longer = replace(search, wish=Wish(method="lora", length=4096))
+    request = FitRequest(models.find(str(BASE)), _cards(1, 24), Wish())
+    assert request.candidates.request.longest == request.model.architecture.context
+    longer = replace(request, wish=Wish(method="lora", length=4096))
     assert any("longer than the" in reason for reason in answers(longer)[0].reasons)
 
 
 def test_every_reason_is_a_sentence() -> None:
     for machine in (_cards(1, 6), _cards(1, 24), _cards(4, 40), CPU):
-        for answer in answers(_search(machine)):
+        for answer in answers(_request(machine)):
             assert answer.reasons
             assert all(re.fullmatch(r"[A-Z].*\.", reason) for reason in answer.reasons)
 
@@ -120,12 +121,13 @@ def test_every_reason_is_a_sentence() -> None:
 @pytest.mark.parametrize("size", [24, 40, 80])
 def test_several_cards_share_no_more_than_they_must(count: int, size: int) -> None:
     roomy = replace(_cards(count, size), ram_bytes=1024 * GIB)
-    search = _search(roomy, method="full")
-    plan = answers(search)[0].plan
+    request = _request(roomy, method="full")
+    plan = answers(request)[0].plan
     assert plan.fits
-    at = search.layouts.index((plan.profile.parallel, plan.profile.offload))
-    for layout in search.layouts[:at]:
-        assert not search.plan("full", 1, True, *layout).fits
+    tried = request.candidates
+    at = tried.layouts.index((plan.profile.parallel, plan.profile.offload))
+    for layout in tried.layouts[:at]:
+        assert not tried.fits(tried.profile("full", 1, True, layout=layout))
 
 
 def test_eight_cards_train_whole_what_one_cannot() -> None:
@@ -146,8 +148,8 @@ def test_what_is_offloaded_must_fit_in_main_memory() -> None:
     found = _only(_cards(2, 80), **wished)
     assert not found.plan.fits
     assert "of main memory" in found.reasons[0]
-    short = _search(_cards(2, 80), **wished)
-    assert "would offload" in nothing_fits(short, [found]).message
+    short = _request(_cards(2, 80), **wished)
+    assert "would offload" in refusal(short, [found]).message
 
 
 STAGES: list[tuple[Parallel, int]] = [
@@ -167,12 +169,12 @@ def test_one_card_alone_shares_with_nobody() -> None:
 
 
 def test_four_bit_weights_go_to_main_memory_only_where_it_is_set() -> None:
-    search = _search(replace(_cards(2, 3), ram_bytes=1024 * GIB), method="qlora")
-    assert ("zero3", "all") in search.layouts
-    assert ("zero3", "all") not in search.layouts_of("qlora")
-    assert ("zero3", "all") in search.layouts_of("lora")
-    wished = replace(search, wish=replace(search.wish, offload="all"))
-    assert wished.layouts_of("qlora") == (("zero3", "all"),)
+    request = _request(replace(_cards(2, 3), ram_bytes=1024 * GIB), method="qlora")
+    assert ("zero3", "all") in request.candidates.layouts
+    assert ("zero3", "all") not in request.candidates.layouts_of("qlora")
+    assert ("zero3", "all") in request.candidates.layouts_of("lora")
+    wished = replace(request, wish=replace(request.wish, offload="all"))
+    assert wished.candidates.layouts_of("qlora") == (("zero3", "all"),)
 
 
 def test_a_busy_card_counts_with_what_is_free() -> None:
@@ -188,8 +190,8 @@ def test_a_busy_card_counts_with_what_is_free() -> None:
 
 def test_nothing_fits_names_who_holds_the_card() -> None:
     gpu = Gpu("NVIDIA Card", 80 * GIB, 2 * GIB, "9.0", (Holder(4711, "python", 78 * GIB),))
-    search = _search(replace(_cards(1, 80), gpus=(gpu,)))
-    problem = nothing_fits(search, answers(search))
+    request = _request(replace(_cards(1, 80), gpus=(gpu,)))
+    problem = refusal(request, answers(request))
     assert problem.message.endswith(
         "of `NVIDIA Card` may be used: 78.0 GiB of 80.0 GiB are taken by process 4711 (python)."
     )
@@ -197,14 +199,16 @@ def test_nothing_fits_names_who_holds_the_card() -> None:
 
 def test_a_chip_that_trains_on_its_processor_is_named() -> None:
     mac = replace(CPU, processor="Apple M3 Max", metal_bytes=12 * GIB)
-    assert record(_search(mac), ())["machine"]["name"] == "Apple M3 Max"  # type: ignore[index]
+    assert record(_request(mac), ())["machine"]["name"] == "Apple M3 Max"  # type: ignore[index]
 
 
 def test_a_card_of_amd_computes_bfloat16_and_is_called_not_measured() -> None:
     gpu = Gpu("MI300X", 192 * GIB, 192 * GIB, "gfx942")
     found = _only(replace(_cards(1, 80), gpus=(gpu,)), method="lora")
     assert found.plan.profile.dtype == "bfloat16"
-    assert any("on cards of AMD it was not measured" in reason for reason in found.reasons)
+    assert any(
+        "on cards of AMD neither it nor training was measured" in reason for reason in found.reasons
+    )
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -222,8 +226,8 @@ def test_a_length_that_is_named_fits_and_a_longer_one_does_not(model: str, metho
 
 
 def test_a_card_that_is_named_is_the_smallest_that_fits() -> None:
-    search = _search(_cards(1, 24), method="full")
-    told = " ".join(answers(search)[0].reasons)
+    request = _request(_cards(1, 24), method="full")
+    told = " ".join(answers(request)[0].reasons)
     named = re.search(r"--gpu ([^:`]+)`", told)
     assert named
     card = find_accelerator(named[1])
@@ -234,10 +238,10 @@ def test_a_card_that_is_named_is_the_smallest_that_fits() -> None:
 
 
 def test_nothing_fits_is_one_sentence_and_what_would() -> None:
-    search = _search(_cards(1, 4))
-    found = answers(search)
+    request = _request(_cards(1, 4))
+    found = answers(request)
     assert not any(answer.plan.fits for answer in found)
-    problem = nothing_fits(search, found)
+    problem = refusal(request, found)
     assert problem.exit_code == 4
     assert re.fullmatch(
         r"No plan fits: the smallest \(QLoRA, micro-batch 1, checkpointing\) needs \d\.\d GiB, and "
@@ -254,7 +258,7 @@ def test_a_milder_way_goes_before_a_larger_card() -> None:
 
 
 def test_a_cpu_has_its_own_limits() -> None:
-    plans = {a.plan.profile.method: a.plan for a in answers(_search(CPU, "qwen2.5-0.5b"))}
+    plans = {a.plan.profile.method: a.plan for a in answers(_request(CPU, "qwen2.5-0.5b"))}
     lora = plans["lora"]
     assert (lora.profile.device, lora.profile.dtype) == ("cpu", "float32")
     assert lora.profile.optimizer == "adamw_torch"
@@ -277,7 +281,7 @@ def test_a_contradiction_is_a_sentence(
     machine: MachineFacts, wished: dict[str, Any], named: str
 ) -> None:
     with pytest.raises(UsageProblem) as caught:
-        answers(_search(machine, **wished))
+        answers(_request(machine, **wished))
     assert named in caught.value.message
     assert caught.value.hint
 
@@ -285,21 +289,22 @@ def test_a_contradiction_is_a_sentence(
 def test_four_bits_need_wider_layers_on_a_cpu() -> None:
     narrow = models.find(str(BASE))
     thin = replace(narrow, architecture=replace(narrow.architecture, kv_heads=1, head_dim=16))
-    search = Search(thin, CPU, Wish())
-    assert [answer.plan.profile.method for answer in answers(search)] == ["full", "lora"]
+    request = FitRequest(thin, CPU, Wish())
+    assert [answer.plan.profile.method for answer in answers(request)] == ["full", "lora"]
     with pytest.raises(UsageProblem, match="needs layers of 64 or wider"):
-        answers(replace(search, wish=Wish(method="qlora")))
+        answers(replace(request, wish=Wish(method="qlora")))
 
 
 @pytest.mark.slow
 def test_ten_thousand_plans_a_second() -> None:
-    search = _search(_cards(1, 24))
-    profile = search.plan("lora", 4, True, "single", "none").profile
+    request = _request(_cards(1, 24))
+    candidates = request.candidates
+    profile = candidates.profile("lora", 4, True)
 
     def seconds(count: int) -> float:
         begun = time.perf_counter()
         for length in range(count):
-            search.other(profile, length=length + 1)
+            candidates.fits(candidates.other(profile, length=length + 1))
         return time.perf_counter() - begun
 
     assert statistics.median(seconds(500) for _ in range(11)) <= 500 / 10_000
@@ -369,7 +374,7 @@ def test_a_card_that_is_none_is_a_sentence(name: str) -> None:
 
 
 def test_a_family_whose_layers_stay_unquantised_has_no_qlora() -> None:
-    falcon = Search(models.find("tiiuae/falcon-7b"), machines.named("H100 SXM"), Wish())
+    falcon = FitRequest(models.find("tiiuae/falcon-7b"), machines.named("H100 SXM"), Wish())
     assert falcon.methods == ("full", "lora")
     with pytest.raises(UsageProblem, match="leaves the layers of `falcon` unquantised"):
         contradictions.check(replace(falcon, wish=Wish(method="qlora")))

@@ -11,10 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from planner.catalogue.lookup import CatalogueModel
 from planner.memory import estimate
 from planner.models.architecture import architecture
-from planner.models.facts import parameter_count
+from planner.models.facts import ModelFacts, parameter_count
 from runner.rehearse.case import Case
 from tests.gpu.points import read
 
@@ -46,7 +45,7 @@ def points() -> tuple[Point, ...]:
 def _points(file: Path) -> Iterator[Point]:
     for case, told in read(file):
         shape = architecture(case.config, case.name)
-        model = CatalogueModel(case.name, shape, parameter_count(shape), "", False, case.config)
+        model = ModelFacts(case.name, (), shape, parameter_count(shape), "")
         expected = estimate(model, case.profile).peak.peak_bytes
         yield Point(case, shape.family, expected / _peak(told) - 1)
 

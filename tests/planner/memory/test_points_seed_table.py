@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from planner.fit import models
-from planner.search.candidates import CUDA_CONTEXT_BYTES
+from planner.search.budget import CUDA_CONTEXT_BYTES
 from planner.setup.setup import Kind
 from tests.gpu.lines import lines, ran
 from tests.gpu.seed_table import LAYERS, TABLE, Question, Size, extrapolated, least, questions
@@ -45,9 +45,9 @@ def test_the_least_plan_is_met(row: tuple[Size, Kind]) -> None:
     "question", [one for one in questions() if one.count == 1], ids=lambda one: str(one.name)
 )
 def test_the_answer_for_a_card_is_right(question: Question) -> None:
-    search = question.search
-    memory = search.machine.counted_memory_bytes
-    if not search.best(question.method).fits:
+    request = question.request
+    memory = request.machine.counted_memory_bytes
+    if not request.best(question.method).fits:
         assert _extrapolated(question.size, question.method) + CUDA_CONTEXT_BYTES > memory
         return
     line = LINES[f"{question.size.name}, {question.method}, chosen, {question.card}"]

@@ -34,7 +34,7 @@ def test_every_chosen_plan_ran_and_the_process_kept_to_its_card() -> None:
 
 def test_what_is_chosen_today_ran() -> None:
     asked = {line["question"] for line in _which("chosen")}
-    todays = {q.name: q.search.best(q.method).profile for q in questions() if q.name in asked}
+    todays = {q.name: q.request.best(q.method).profile for q in questions() if q.name in asked}
     for name, profile in todays.items():
         measured = [line for line in LINES if line["question"] == name and ran(line)]
         assert profile in [profile_of(line) for line in measured], name

@@ -76,7 +76,7 @@ def test_an_example_is_planned(path: Path, tmp_path: Path) -> None:
     assert lock.intent.name == asked.text("goal.name")
     if asked.text("method.kind") != "auto":
         assert lock.method.kind == asked.text("method.kind")
-    stages = [one.name for one in lock.stage]
+    stages = [one.id for one in lock.stage]
     assert ("gguf" in stages) == bool(asked.chosen("results.gguf"))
     assert ("push" in stages) == bool(asked.text("results.push_to"))
     assert {one.split for one in lock.data} >= {key[5:] for key in ROWS if asked.text(key)}

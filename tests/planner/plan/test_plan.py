@@ -129,6 +129,37 @@ def test_a_verdict_against_needs_a_reason_to_go_on(folder: Path) -> None:
     assert made.decision.verdict == "prompt-engineering"
 
 
+SEVERAL: dict[str, Any] = {"machine__processes": 2, "train__exact": False}
+
+
+def test_several_processes_share_the_rows_of_a_step_and_the_memory(folder: Path) -> None:
+    alone, made = planned(folder, train__exact=False), planned(folder, **SEVERAL)
+    assert made.parallel.model_dump() == {"engine": "ddp", "processes": 2}
+    assert made.train.micro_batch * made.train.accumulation * 2 == 16
+    assert (made.stream, made.train.evaluate_steps) == (alone.stream, alone.train.evaluate_steps)
+    assert "communication buckets" in made.prediction.components
+    assert "2 processes" in made.why["train.accumulation"]
+    assert lock.parse(lock.write(made)) == made
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"train__exact": True}, "Exact repetition was not certified for 2 processes."),
+        ({"method__packing": "on"}, "Rows are packed in one process only"),
+        ({"train__effective_batch": 15}, "`machine.processes` = 2 does not divide"),
+        ({"method__micro_batch": 16}, "does not divide the 8"),
+        ({"machine__processes": 1025}, "must be from 1 to 1024"),
+    ],
+)
+def test_what_several_processes_cannot_do_is_one_sentence(
+    folder: Path, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises((UsageProblem, DoesNotFit), match=said) as refused:
+        planned(folder, **SEVERAL | changes)
+    assert refused.value.hint
+
+
 def test_an_override_that_was_not_needed_is_not_kept(folder: Path) -> None:
     assert planned(folder, goal__override="to be sure").decision.overridden == ""
 

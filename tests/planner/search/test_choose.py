@@ -10,8 +10,8 @@ from lockfiles.errors import DoesNotFit, UsageProblem
 from planner.interview.answers import Answers, check
 from planner.machines.facts import Gpu, Holder, MachineFacts
 from planner.models.facts import from_folder
-from planner.search.candidates import counted
 from planner.search.choose import Choice, choose
+from planner.search.from_answers import counted
 from tests.planner.memory.test_memory import MODELS
 
 DEMO = from_folder(Path(__file__).parents[3] / "runner" / "demo" / "base")
@@ -173,7 +173,10 @@ def test_what_does_not_fit_says_what_would(
 def test_a_shorter_length_is_the_way_out_for_long_rows() -> None:
     with pytest.raises(DoesNotFit, match="needs") as caught:
         _choose("llama3.1-8b", _machine(8), length=16384)
-    assert "`max_length = 2048` under `[train]`" in caught.value.hint
+    assert "`max_length = 2816` under `[train]`" in caught.value.hint
+    assert _choose("llama3.1-8b", _machine(8), length=2816).kind == "qlora"
+    with pytest.raises(DoesNotFit):
+        _choose("llama3.1-8b", _machine(8), length=2816 + 256)
 
 
 def test_a_micro_batch_that_divides_nothing_is_refused() -> None:

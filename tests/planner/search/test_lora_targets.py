@@ -18,9 +18,9 @@ from planner.models.families import FAMILIES
 from planner.plan.gather import gather
 from planner.plan.integrity import integrity
 from planner.plan.plan import plan
-from planner.search import lora_targets
-from planner.search.candidates import Candidates, counted
+from planner.search import from_answers, lora_targets
 from planner.search.choose import choose
+from planner.search.from_answers import counted
 from runner.demo import files
 from runner.inputs.verify import check_whole
 from tests.planned import MACHINE, answers
@@ -152,7 +152,8 @@ def test_reasons_say_what_stays(family: str, bias: str, sentences: tuple[str, st
     found = choose(asked, model, rows=100, longest=76, machine=MACHINE)
     assert sentences[0] in found.why["method.targets"]
     assert sentences[1] in found.why.get("method.bias", "")
-    first = next(iter(Candidates(asked, model, counted(asked, MACHINE), 100, 76)))
+    tried = from_answers.candidates(asked, model, counted(asked, MACHINE), rows=100, longest=76)
+    first = next(tried.of("lora", tried.layouts[0]))
     assert first.bias == found.profile.bias == bias
 
 

@@ -8,11 +8,12 @@ import pytest
 from lockfiles.errors import UsageProblem
 from planner.fit import machines
 from planner.fit.models import find
-from planner.fit.request import Wish
-from planner.fit.search import Search
+from planner.fit.request import FitRequest, Wish
 from planner.interview.answers import Answers, check
-from planner.search.candidates import Candidates, counted
+from planner.search import from_answers
+from planner.search.candidates import Candidates
 from planner.search.choose import Choice, choose
+from planner.search.from_answers import counted
 from planner.search.ranking import TIE, best, seconds
 from planner.setup.setup import Kind, Profile
 from tests.planner.memory.test_memory import MODELS
@@ -29,13 +30,17 @@ def _candidates(model: str, *, lengths: tuple[int, ...] = (), **changes: object)
     answers = _answers(**changes)
     longest = max(lengths, default=1024)
     machine = counted(answers, H100)
-    return Candidates(answers, MODELS[model], machine, len(lengths) or 1000, longest, lengths)
+    return from_answers.candidates(
+        answers, MODELS[model], machine, rows=len(lengths) or 1000, longest=longest,
+        lengths=lengths,
+    )  # fmt: skip
 
 
 def _times(candidates: Candidates) -> dict[Profile, float]:
     """Return the time of each plan of the chosen method that fits."""
     kind = candidates.kinds[0]
-    found = {plan: seconds(candidates, plan) for plan in candidates.of(kind)}
+    (layout,) = candidates.layouts_of(kind)
+    found = {plan: seconds(candidates, plan) for plan in candidates.of(kind, layout)}
     return {plan: time for plan, time in found.items() if time and candidates.fits(plan)}
 
 
@@ -57,7 +62,7 @@ def test_rows_of_many_lengths_are_not_padded_more_than_it_pays() -> None:
     narrow, wide = mixed.profile("lora", 8, True), mixed.profile("lora", 64, True)
     times = _times(mixed)
     assert times[narrow] < times[wide]
-    equal = replace(mixed, lengths=())
+    equal = replace(mixed, request=replace(mixed.request, lengths=()))
     assert _times(equal)[narrow] > 0.97 * _times(equal)[wide]
     assert best(mixed) != wide
 
@@ -91,9 +96,12 @@ def test_packing_off_is_kept_and_padding_told_apart() -> None:
 def test_packing_is_refused_for_a_family_that_sees_across() -> None:
     facts = MODELS["llama3.1-8b"]
     shape = replace(facts.architecture, family="bloom")
-    candidates = _candidates("llama3.1-8b", lengths=UNEVEN, method__packing="on")
+    bloom, machine = replace(facts, architecture=shape), counted(_answers(), H100)
     with pytest.raises(UsageProblem, match="would see each other") as caught:
-        best(replace(candidates, model=replace(facts, architecture=shape)))
+        from_answers.candidates(
+            _answers(method__packing="on"), bloom, machine, rows=len(UNEVEN),
+            longest=max(UNEVEN), lengths=UNEVEN,
+        )  # fmt: skip
     assert caught.value.hint == 'write `packing = "off"` under `[method]` in `run.toml`'
 
 
@@ -106,16 +114,18 @@ def test_without_known_speed_the_first_plan_that_fits_is_chosen() -> None:
     candidates = _candidates("llama3.1-8b")
     card = replace(candidates.machine.gpus[0], name="a card of 80 GiB")
     unknown = replace(candidates, machine=replace(candidates.machine, gpus=(card,)))
-    assert best(unknown) == next(filter(unknown.fits, unknown))
+    (layout,) = unknown.layouts_of("lora")
+    assert best(unknown) == next(filter(unknown.fits, unknown.of("lora", layout)))
 
 
 @pytest.mark.parametrize("method", ["lora", "qlora", "full"])
 def test_fit_prefers_the_fastest_plan_of_a_card_that_it_knows(method: Kind) -> None:
-    search = Search(find("Qwen/Qwen3-4B"), machines.named("h200"), Wish(method=method))
-    (layout,) = search.layouts_of(method)
-    fitting = [plan for plan in search.plans(method, layout) if plan.fits]
-    times = [search.row_seconds(plan) or 0.0 for plan in fitting]
-    chosen = search.row_seconds(search.best(method))
+    request = FitRequest(find("Qwen/Qwen3-4B"), machines.named("h200"), Wish(method=method))
+    candidates = request.candidates
+    (layout,) = candidates.layouts_of(method)
+    fitting = [plan for plan in candidates.of(method, layout) if candidates.fits(plan)]
+    times = [seconds(candidates, plan) or 0.0 for plan in fitting]
+    chosen = seconds(candidates, request.best(method).profile)
     assert len(fitting) > 2
     assert chosen and chosen <= (1 + TIE) * min(times) < max(times)
 

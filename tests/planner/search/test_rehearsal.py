@@ -14,8 +14,9 @@ from planner.machines.facts import Gpu, MachineFacts
 from planner.plan.gather import PlanFacts, gather
 from planner.plan.plan import plan
 from planner.plan.prediction import UNEXPLAINED
-from planner.search.candidates import CUDA_CONTEXT_BYTES, CUDA_RESERVE, budget, counted
+from planner.search.budget import CUDA_CONTEXT_BYTES, CUDA_RESERVE, budget
 from planner.search.choose import Choice, choose
+from planner.search.from_answers import counted
 from planner.search.rehearsal import Measured, Place, Rehearsal, Rehearsed, load
 from tests.planned import GIB, MACHINE, answers, few_rows
 
@@ -105,6 +106,15 @@ def test_what_was_measured_is_what_is_predicted(on_card: PlanFacts) -> None:
     longer = told.step_seconds / before.prediction.step_seconds
     assert told.seconds / before.prediction.seconds == pytest.approx(longer, rel=1e-3)
     assert told.step_seconds <= 2.1, "the longest step was measured"
+
+
+def test_a_rehearsal_from_before_the_fused_name_is_of_its_plan(on_card: PlanFacts) -> None:
+    choice = chosen(answers(**ON_CARD), on_card)
+    assert choice.profile.optimizer == "adamw_torch_fused"
+    before = replace(choice.profile, optimizer="adamw_torch")
+    found = rehearsal(replace(choice, profile=before), on_card)
+    assert found.is_of(choice.profile)
+    assert not found.is_of(replace(choice.profile, optimizer="adamw_8bit", fused=False))
 
 
 def test_on_cpu_the_tokens_say_how_long_it_takes(folder: Path) -> None:

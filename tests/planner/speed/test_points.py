@@ -30,6 +30,7 @@ class Model:
 
     architecture: Architecture
     parameters: int
+    stored_bytes: int = 0
 
 
 @dataclass(frozen=True)

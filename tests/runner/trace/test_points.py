@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from planner.catalogue.lookup import CatalogueModel
 from planner.memory import estimate
 from planner.models.architecture import architecture
-from planner.models.facts import parameter_count
+from planner.models.facts import ModelFacts, parameter_count
 from runner.rehearse.case import Case
 from runner.trace import Job, refusal, trace
 from tests.gpu.points import read
@@ -22,7 +21,7 @@ WRITTEN = ("falcon", "bloom")
 
 def _job(case: Case) -> Job:
     shape = architecture(case.config, case.name)
-    model = CatalogueModel(case.name, shape, parameter_count(shape), "", False, case.config)
+    model = ModelFacts(case.name, (), shape, parameter_count(shape), "")
     return Job(case.config, shape, case.profile, estimate(model, case.profile))
 
 

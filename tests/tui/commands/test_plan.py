@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock
 GIB = 1 << 30
 OTHER = MachineFacts("cpu", (), 2, 16 * GIB, 12 * GIB, 100 * GIB, "")
 CARD = Gpu("NVIDIA L4", 22 * GIB, 21 * GIB, "8.9")
+SEVERAL = 'device = "cuda"\nprocesses = 4\nparallel = "zero2"'
 GPU_MACHINE = MachineFacts("cuda", (CARD,), 8, 64 * GIB, 60 * GIB, 100 * GIB, "570.1")
 
 
@@ -186,3 +188,26 @@ def test_a_machine_that_is_no_machine_is_a_sentence(folder: Path) -> None:
     done = tunelock(folder, "plan", "--machine", "none.json")
     assert done.returncode == 2
     assert done.stderr == "error: `none.json` does not exist.\nhint: ls .\n"
+
+
+def test_a_plan_for_several_cards_is_written_and_not_run(folder: Path) -> None:
+    text = (folder / "run.toml").read_text("utf-8")
+    text = text.replace("exact = true\n", "").replace('device = "cpu"', SEVERAL)
+    (folder / "run.toml").write_text(text, "utf-8")
+    replace(GPU_MACHINE, gpus=(CARD,) * 4).save(folder / "cards.json")
+    sentence = "This version plans ZeRO stage 2 on 4 cards, and cannot run it yet."
+    done = tunelock(folder, "plan", "--machine", "cards.json")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-2:] == [sentence, "wrote run.lock"]
+    assert "\nparallel  ZeRO stage 2 on 4 cards\n" in done.stdout
+    made = lock.read(folder / "run.lock")
+    assert made.parallel.model_dump() == {"engine": "zero2", "processes": 4}
+    assert (made.machine.count, made.train.micro_batch * made.train.accumulation) == (4, 4)
+    again = tunelock(folder, "plan", "--check")
+    assert again.returncode == 0, again.stderr
+    for words in (("check",), ("run", "--foreground"), ("rehearse",)):
+        refused = tunelock(folder, *words)
+        assert refused.returncode == 4, (words, refused.stderr)
+        assert f"error: {sentence}" in refused.stderr
+        assert "hint: write `processes = 1` under `[machine]` in `run.toml`" in refused.stderr
+    assert names(folder) == {"base", "rows", "run.toml", "run.lock", "cards.json"}

@@ -46,14 +46,22 @@ def start(lock: "Lock", free_bytes: int) -> str:
             f"{lock.stream.tokens * lock.train.epochs:,} tokens in all.",
             f"Hours: {predicted.time(lock.prediction) or _NOT_KNOWN}.",
             f"Disk: {size(lock.prediction.disk_bytes)} of {size(free_bytes)} free.",
+            *_beyond(lock),
             "Nothing starts before you choose yes.",
         )
     )
 
 
+def _beyond(lock: "Lock") -> list[str]:
+    """Return why this version cannot run a lock, as a line; none where it can."""
+    from tui.text.plan import beyond
+
+    return [sentence] if (sentence := beyond(lock)) else []
+
+
 def _plan(lock: "Lock", values: Mapping[str, object]) -> list[str]:
     method, train, peak = lock.method, lock.train, lock.prediction.peak_bytes
-    decision = lock.decision
+    decision, processes = lock.decision, lock.parallel.processes
     rank = f" rank {method.rank}, alpha {method.alpha}" if method.rank else ""
     rows = " · ".join(f"{part.split} {part.rows:,}" for part in lock.data)
     against = f" AGAINST fine-tuning; you said: {decision.overridden}"
@@ -66,8 +74,9 @@ def _plan(lock: "Lock", values: Mapping[str, object]) -> list[str]:
         f"Machine  {lock.machine.accelerator or lock.machine.kind}"
         f" · {memory(lock.machine.memory_bytes)} counted on",
         f"Method   {method.kind}{rank} · batch "
-        f"{batch(train.micro_batch, train.accumulation, lock.stream.packing)}"
+        f"{batch(train.micro_batch, train.accumulation, lock.stream.packing, processes)}"
         f" · {train.epochs} passes · rate {train.learning_rate:g}",
+        *(f"Parallel {line}" for line in _beyond(lock)),
         f"Memory   {bar([peak], lock.machine.memory_bytes, _BAR_CELLS)} {memory(peak)}",
         *([f"Time     {hours}"] if (hours := predicted.time(lock.prediction)) else []),
         f"Results  {', '.join(stage.id for stage in lock.stage)}",

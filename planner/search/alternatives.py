@@ -1,0 +1,86 @@
+"""Settings with which something would fit where a plan does not, as answers of the interview."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from planner.parallelism.layouts import Offload, may_offload
+from planner.search.candidates import Candidates
+from planner.search.ranking import best_or_least
+from planner.setup.setup import Kind, Profile
+
+_STEP, _SMALL_STEP = 256, 64
+"""Tokens between the lengths that are tried, and between those below the first."""
+_OFFLOADS: tuple[Offload, ...] = ("optimizer", "all")
+
+
+@dataclass(frozen=True)
+class Change:
+    """Answers that differ from those that were asked for, and the plan that they lead to."""
+
+    answers: tuple[tuple[str, str | int], ...]
+    """Keys of `run.toml`, each with its value."""
+    candidates: Candidates
+    """The plans with those answers."""
+    plan: Profile
+    """The one that needs least, or the one to choose."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether the plan fits."""
+        return self.candidates.fits(self.plan)
+
+
+def settings(candidates: Candidates, plan: Profile) -> Iterator[Change]:
+    """Yield the mildest changes: the same results, with less memory."""
+    on = ("method.checkpointing", "on")
+    one = ("method.micro_batch", 1)
+    if not plan.checkpointing:
+        yield Change((on,), candidates, candidates.other(plan, checkpointing=True))
+    if plan.micro_batch > 1:
+        yield Change((one,), candidates, candidates.other(plan, micro_batch=1))
+        both = candidates.other(plan, micro_batch=1, checkpointing=True)
+        yield Change((one, on), candidates, both)
+
+
+def methods(candidates: Candidates) -> Iterator[Change]:
+    """Yield the methods that need less than the one that was set."""
+    kinds: tuple[Kind, ...] = ("lora", "qlora")
+    for kind in kinds:
+        if candidates.request.method in (None, kind) or kind not in candidates.possible:
+            continue
+        other = replace(candidates, request=replace(candidates.request, method=kind))
+        yield Change((("method.kind", kind),), other, best_or_least(other, kind))
+
+
+def lengths(candidates: Candidates, plan: Profile) -> Iterator[Change]:
+    """Yield the longest row that fits, if any does."""
+    if longest := longest_row(candidates, plan):
+        shorter = candidates.other(plan, length=longest)
+        yield Change((("train.max_length", longest),), candidates, shorter)
+
+
+def offloads(candidates: Candidates, plan: Profile) -> Iterator[Change]:
+    """Yield what may be offloaded from cards where nothing was said about it."""
+    asked = candidates.request
+    for offload in () if asked.offload or not candidates.machine.gpus else _OFFLOADS:
+        other = replace(candidates, request=replace(asked, offload=offload))
+        if other.layouts and may_offload(plan.method, offload, asked.offload):
+            found = best_or_least(other, plan.method)
+            yield Change((("machine.offload", offload),), other, found)
+
+
+def longest_row(candidates: Candidates, plan: Profile) -> int:
+    """Return the longest row that fits, within the model's context; 0 where none does."""
+    context = candidates.model.architecture.context
+
+    def fits(length: int) -> bool:
+        return candidates.fits(candidates.other(plan, length=length))
+
+    low, high = 0, context // _STEP + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(_STEP * middle) else (low, middle)
+    if low:
+        return low * _STEP
+    small = range(_STEP - _SMALL_STEP, 0, -_SMALL_STEP)
+    return next((length for length in small if length <= context and fits(length)), 0)

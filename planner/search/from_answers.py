@@ -1,0 +1,163 @@
+"""From a person's answers to the candidates of their plan, and what contradicts in them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from lockfiles.errors import DoesNotFit, UsageProblem
+from planner.interview.answers import Answers
+from planner.machines.facts import MachineFacts
+from planner.models.facts import ModelFacts
+from planner.parallelism.layouts import Offload, Parallel
+from planner.search import lora_targets
+from planner.search.candidates import Candidates
+from planner.search.request import Request
+from planner.setup.setup import Kind
+
+if TYPE_CHECKING:
+    from planner.search.rehearsal import Rehearsal
+
+RANKS: Mapping[str, int] = {"style": 8, "behaviour": 16, "domain": 64}
+"""Adapter rank by what must change, from the guide's table of ranks."""
+
+_Contradiction = tuple[bool, str, str]
+"""Whether it holds, its sentence, and the line of `run.toml` that ends it."""
+
+
+def counted(answers: Answers, machine: MachineFacts) -> MachineFacts:
+    """Return the machine as the plan counts it: without its cards where the answer is `cpu`.
+
+    Raises DoesNotFit where a card is asked for and there is none, or more than there are.
+    """
+    device, processes = answers.text("machine.device"), answers.integer("machine.processes")
+    if device == "cuda" and not machine.gpus:
+        if machine.problem:
+            raise DoesNotFit(
+                "`machine.device` is `cuda`, and this machine's cards cannot be used.",
+                hint=machine.problem,
+            )
+        raise DoesNotFit(
+            "`machine.device` is `cuda`, and this machine has no NVIDIA GPU.",
+            hint='write `device = "auto"` under `[machine]` in `run.toml`',
+        )
+    if device == "cpu" or not machine.gpus:
+        return replace(machine, kind="cpu", gpus=())
+    cards = len(machine.gpus)
+    if processes > cards:
+        here = "one card" if cards == 1 else f"{cards} cards"
+        raise DoesNotFit(
+            f"`machine.processes` is {processes}, each with a card of its own, and this machine "
+            f"has {here}.",
+            hint=f"write `processes = {cards}` under `[machine]` in `run.toml`",
+        )
+    return replace(machine, kind="cuda")
+
+
+def candidates(
+    answers: Answers,
+    model: ModelFacts,
+    machine: MachineFacts,
+    *,
+    rows: int,
+    longest: int,
+    lengths: Sequence[int] = (),
+    rehearsal: "Rehearsal | None" = None,
+) -> Candidates:
+    """Return the plans for a person's answers, on a machine from `counted`.
+
+    Raises UsageProblem where two answers contradict each other, the machine or the model.
+    """
+    found = Candidates(_request(answers, model, rows, longest, lengths), model, machine, rehearsal)
+    for contradicts, sentence, line in _contradictions(found):
+        if contradicts:
+            raise UsageProblem(sentence, hint=f"write {line} in `run.toml`")
+    return found
+
+
+def _request(
+    answers: Answers, model: ModelFacts, rows: int, longest: int, lengths: Sequence[int]
+) -> Request:
+    kind = answers.text("method.kind")
+    switch = {"auto": None, "on": True, "off": False}
+    return Request(
+        longest=longest,
+        rank=answers.integer("method.rank") or RANKS[answers.text("goal.change")],
+        targets=lora_targets.chosen(answers, model.architecture),
+        dropout=answers.number("method.dropout"),
+        bias=lora_targets.bias(answers),
+        method=None if kind == "auto" else cast(Kind, kind),
+        rows=rows,
+        lengths=lengths,
+        seed=answers.integer("train.seed"),
+        effective_batch=answers.integer("train.effective_batch"),
+        micro_batch=answers.integer("method.micro_batch") or None,
+        checkpointing=switch[answers.text("method.checkpointing")],
+        packing=switch[answers.text("method.packing")],
+        processes=answers.integer("machine.processes"),
+        parallel=cast("Parallel | None", _set(answers.text("machine.parallel"))),
+        offload=cast("Offload | None", _set(answers.text("machine.offload"))),
+    )
+
+
+def _set(value: str) -> str | None:
+    return None if value == "auto" else value
+
+
+def _contradictions(found: Candidates) -> Iterator[_Contradiction]:
+    asked, family = found.request, found.model.architecture.family
+    yield (
+        asked.method == "qlora" and bool(found.no_qlora),
+        found.no_qlora,
+        '`kind = "lora"` under `[method]`',
+    )
+    yield (
+        bool(asked.packing) and not found.packs,
+        f"Packed rows of `{family}` would see each other.",
+        '`packing = "off"` under `[method]`',
+    )
+    yield (
+        bool(asked.packing) and asked.processes > 1,
+        f"Rows are packed in one process only, and `machine.processes` is {asked.processes}.",
+        '`packing = "off"` under `[method]`',
+    )
+    yield from _spread(found)
+    yield from _batch(found)
+
+
+def _spread(found: Candidates) -> Iterator[_Contradiction]:
+    asked, on_cpu = found.request, found.machine.kind == "cpu"
+    yield (
+        on_cpu and asked.parallel not in (None, "ddp"),
+        f"`machine.parallel` is `{asked.parallel}`, which needs cards, and the plan is for a CPU.",
+        '`parallel = "auto"` under `[machine]`',
+    )
+    yield (
+        on_cpu and asked.offload not in (None, "none"),
+        f"`machine.offload` is `{asked.offload}`, which needs a card, and the plan is for a CPU.",
+        '`offload = "auto"` under `[machine]`',
+    )
+    yield (
+        not found.layouts,
+        f"`machine.offload` is `{asked.offload}`, which `{asked.parallel}` of `machine.parallel` "
+        "cannot do.",
+        '`parallel = "zero3"` under `[machine]`',
+    )
+
+
+def _batch(found: Candidates) -> Iterator[_Contradiction]:
+    asked = found.request
+    effective, processes, micro = asked.effective_batch, asked.processes, asked.micro_batch or 1
+    whole = -(-effective // processes) * processes
+    yield (
+        effective % processes > 0,
+        f"`train.effective_batch` is {effective}, which `machine.processes` = {processes} does "
+        "not divide.",
+        f"`effective_batch = {whole}` under `[train]`",
+    )
+    near = next(n for n in range(min(micro, found.share), 0, -1) if found.share % n == 0)
+    whose = f"`train.effective_batch`{' in each process' if processes > 1 else ''}"
+    yield (
+        found.share % micro > 0,
+        f"`method.micro_batch` is {micro}, which does not divide the {found.share} of {whose}.",
+        f"`micro_batch = {near}` under `[method]`",
+    )

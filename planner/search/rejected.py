@@ -1,0 +1,130 @@
+"""What was considered beside the chosen plan, and what to do where none fits."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from lockfiles.errors import DoesNotFit
+from planner.machines.facts import MachineFacts
+from planner.machines.occupancy import taken
+from planner.parallelism.engines import cannot_run
+from planner.search import alternatives
+from planner.search.alternatives import Change
+from planner.search.candidates import Candidates
+from planner.search.ranking import slower
+from planner.search.reasons import describe, gib, next_larger, without_checkpointing
+from planner.search.space import METHODS
+from planner.setup.setup import Kind, Profile
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A plan that was considered and not chosen."""
+
+    what: str
+    """Its method, micro-batch and checkpointing."""
+    needed_bytes: int
+    """Its peak, in bytes."""
+    reason: str
+    """Why it was not chosen, in one sentence."""
+
+
+def rejected(candidates: Candidates, chosen: Profile) -> Iterator[Alternative]:
+    """Yield the plans beside the chosen one: a larger micro-batch, without checkpointing, and
+    the other methods."""
+    if larger := next_larger(candidates, chosen):
+        yield _alternative(candidates, larger, chosen)
+    if chosen.checkpointing and len(candidates.checkpointings) > 1:
+        yield _alternative(candidates, without_checkpointing(candidates, chosen), chosen)
+    for kind in METHODS:
+        if kind != chosen.method and kind in candidates.possible:
+            yield _alternative(candidates, _least(candidates, kind), chosen)
+
+
+def _least(candidates: Candidates, kind: Kind) -> Profile:
+    """Return the plan of a method with the fewest rows at once, checkpointing whether that was
+    set or not."""
+    fewest = candidates.micro_batches[-1]
+    every = (candidates.profile(kind, fewest, True, layout=at) for at in candidates.unmoved)
+    return min(every, key=candidates.need)
+
+
+def _alternative(candidates: Candidates, plan: Profile, chosen: Profile) -> Alternative:
+    need = candidates.need(plan)
+    if need > candidates.budget_bytes:
+        reason = f"It needs {gib(need)}, and {gib(candidates.budget_bytes)} may be used."
+    elif plan.method == chosen.method:
+        reason = f"It would fit in {gib(need)}{slower(candidates, plan, chosen)}"
+    elif candidates.request.method:
+        reason = f"It would fit in {gib(need)}, but you set the method."
+    elif plan.method == "qlora":
+        reason = f"It would fit in {gib(need)}, but 4-bit weights cost quality, and LoRA fits."
+    else:
+        reason = f"It would fit in {gib(need)}, but adapters learn most tasks and forget less."
+    return Alternative(describe(plan), need, reason)
+
+
+def where(machine: MachineFacts, processes: int) -> str:
+    """Return what the budget of a plan is a share of."""
+    card = machine.least_free
+    if not card:
+        return "main memory"
+    return f"each of {processes} `{card.name}`" if processes > 1 else f"`{card.name}`"
+
+
+def lack(candidates: Candidates, profile: Profile, share_of: str = "", busy: str = "") -> str:
+    """Return what a plan needs too much of, from the verb on.
+
+    `share_of` names the memory, `busy` is `planner.machines.occupancy.taken` of it.
+    """
+    need, plan = candidates.need(profile), candidates.plan(profile)
+    if need > plan.budget_bytes or plan.offload_fits or not plan.host_budget_bytes:
+        of, who = f" of {share_of}" if share_of else "", f": {busy}" if busy else ""
+        return f"needs {gib(need)}, and {gib(plan.budget_bytes)}{of} may be used{who}."
+    return (
+        f"would offload {gib(plan.estimate.host_bytes)} in each process, and "
+        f"{gib(plan.host_budget_bytes)} of main memory may be used."
+    )
+
+
+def nothing_fits(candidates: Candidates, smallest: Profile) -> str:
+    """Return what the smallest plan lacks, as a sentence."""
+    card = candidates.machine.least_free
+    processes = candidates.request.processes
+    of, busy = where(candidates.machine, processes), taken(card) if card else ""
+    return (
+        f"No plan fits: the smallest ({describe(smallest)}) {lack(candidates, smallest, of, busy)}"
+    )
+
+
+def refusal(candidates: Candidates) -> DoesNotFit:
+    """Return the error for a machine on which no plan fits, with the change that would help."""
+    smallest = min(map(candidates.least, candidates.kinds), key=candidates.need)
+    return DoesNotFit(nothing_fits(candidates, smallest), hint=_way_out(candidates, smallest))
+
+
+def _way_out(candidates: Candidates, smallest: Profile) -> str:
+    changes = chain(
+        alternatives.settings(candidates, smallest),
+        alternatives.methods(candidates),
+        alternatives.lengths(candidates, smallest),
+        (change for change in alternatives.offloads(candidates, smallest) if _runs(change.plan)),
+    )
+    if found := next((change for change in changes if change.fits), None):
+        return f"write {_lines(found)} in `run.toml`"
+    return "plan for a larger machine: `facts` under `[machine]` takes a file of its facts"
+
+
+def _runs(plan: Profile) -> bool:
+    return not cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload)
+
+
+def _lines(change: Change) -> str:
+    """Return the lines of `run.toml` that make a change; they are all of one table."""
+    table = change.answers[0][0].partition(".")[0]
+    lines = (f"`{key.partition('.')[2]} = {_written(value)}`" for key, value in change.answers)
+    return f"{' and '.join(lines)} under `[{table}]`"
+
+
+def _written(value: str | int) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)

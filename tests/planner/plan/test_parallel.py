@@ -1,0 +1,186 @@
+"""What `fit` can propose, `plan` can plan: a lock for each way to share the work."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lockfiles import lock
+from lockfiles.errors import DoesNotFit, TunelockError, UsageProblem
+from lockfiles.lock import Lock
+from lockfiles.training import OFFLOADING
+from planner.fit.answers import answers as fit_answers
+from planner.fit.models import find
+from planner.fit.reasons import SHOWN
+from planner.fit.request import FitRequest, Wish
+from planner.machines.facts import Gpu, MachineFacts
+from planner.parallelism.engines import RUNS, cannot_run
+from planner.parallelism.layouts import Layout, layouts
+from planner.plan.gather import PlanFacts, gather
+from planner.plan.plan import plan
+from planner.search.reasons import YOURS
+from runner.inputs.setup import profile_of
+from runner.supervisor.preflight import check_engine
+from tests.planned import GIB, answers, few_rows
+from tui.session.planning import counted_on
+
+CARD = Gpu("NVIDIA L4", 22 * GIB, 21 * GIB, "8.9")
+CARDS = MachineFacts("cuda", (CARD,) * 4, 8, 64 * GIB, 60 * GIB, 100 * GIB, "570.1")
+ON_CARDS: dict[str, Any] = {"machine__device": "cuda", "train__exact": False}
+LAYOUTS = [
+    (count, layout)
+    for count in (1, 2, 4)
+    for engine in ("ddp", "zero1", "zero2", "zero3", "fsdp2")
+    for layout in layouts(count, engine)
+]
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory: pytest.TempPathFactory) -> PlanFacts:
+    """The demo's facts, with rows that are all of one length."""
+    folder = few_rows(tmp_path_factory.mktemp("parallel"))
+    found = gather(answers(**ON_CARDS, data__validation_fraction=0), folder, machine=CARDS)
+    rows, longest = found.stream.rows, found.stream.longest
+    return replace(found, stream=replace(found.stream, lengths=(longest,) * rows))
+
+
+def _named(case: tuple[int, Layout]) -> str:
+    count, (engine, offload) = case
+    return f"{count}-{engine}-{offload}"
+
+
+def _asked(case: tuple[int, Layout]) -> Mapping[str, Any]:
+    count, (engine, offload) = case
+    parallel = "auto" if engine == "single" else engine
+    return {
+        **ON_CARDS, "data__validation_fraction": 0, "method__kind": "lora",
+        "machine__processes": count, "machine__parallel": parallel, "machine__offload": offload,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LAYOUTS, ids=_named)
+def test_a_lock_holds_what_fit_proposes(facts: PlanFacts, case: tuple[int, Layout]) -> None:
+    count, (engine, offload) = case
+    asked = answers(**_asked(case))
+    made = plan(asked, facts)
+    assert lock.parse(lock.write(made)) == made
+    assert (made.parallel.engine, made.parallel.processes) == (engine, count)
+    assert (made.parallel.offload, made.machine.count) == (offload, count)
+    wish = Wish(
+        method="lora", length=facts.stream.longest, offload=offload,
+        parallel=None if engine == "single" else engine,
+    )  # fmt: skip
+    machine = replace(CARDS, gpus=(CARD,) * count)
+    (found,) = fit_answers(FitRequest(find(facts.model.source), machine, wish))
+    assert found.plan.profile == profile_of(made, facts.stream.longest, found.plan.profile.padded)
+    assert found.plan.accumulation == made.train.accumulation
+    assert found.plan.allocated_bytes == made.prediction.peak_bytes
+    assert dict(found.plan.estimate.peak.components) == made.prediction.components
+    said = [made.why[key] for key in SHOWN if made.why.get(key, YOURS) != YOURS]
+    assert list(found.reasons[: len(said)]) == said
+    if made.prediction.step_seconds or found.step_seconds:
+        assert made.prediction.step_seconds == pytest.approx(found.step_seconds, rel=0.05)
+    assert plan(asked, replace(facts, machine=counted_on(made))) == made
+
+
+@pytest.mark.parametrize("case", LAYOUTS, ids=_named)
+def test_what_this_version_cannot_run_is_refused(
+    facts: PlanFacts, case: tuple[int, Layout]
+) -> None:
+    count, (engine, offload) = case
+    made = plan(answers(**_asked(case)), facts)
+    sentence = cannot_run("cuda", engine, count, offload)
+    if engine == "single" and offload == "none":
+        assert sentence == ""
+        check_engine(made)
+        return
+    with pytest.raises(DoesNotFit) as refused:
+        check_engine(made)
+    assert refused.value.message == sentence
+    assert ("processes = 1" if count > 1 else "offload = ") in refused.value.hint
+
+
+def test_what_a_refusal_advises_can_be_run(facts: PlanFacts) -> None:
+    alone = plan(answers(**_asked((1, ("single", "none")))), facts)
+    assert (alone.parallel.engine, alone.parallel.model_dump()) == (
+        "single", {"engine": "single", "processes": 1}
+    )  # fmt: skip
+    assert (alone.parallel.engine, alone.machine.kind) in RUNS
+
+
+def test_several_processes_take_as_many_rows_and_less_time(facts: PlanFacts) -> None:
+    asked = ({**_asked((n, ("ddp", "none"))), "method__micro_batch": 4} for n in (1, 4))
+    alone, four = (plan(answers(**one), facts) for one in asked)
+    assert _rows_of_a_step(alone) == _rows_of_a_step(four) == 16
+    assert 0.2 < four.prediction.seconds / alone.prediction.seconds < 0.4
+    assert four.train.evaluate_steps == alone.train.evaluate_steps
+    assert four.why["parallel.engine"] == YOURS
+
+
+def _rows_of_a_step(made: Lock) -> int:
+    return made.train.micro_batch * made.train.accumulation * made.parallel.processes
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "said"),
+    [
+        ({"machine__processes": 8}, DoesNotFit, "this machine has 4 cards"),
+        ({"machine__processes": 3}, UsageProblem, "`machine.processes` = 3 does not divide"),
+        ({"machine__processes": 2, "machine__parallel": "ddp", "machine__offload": "optimizer"},
+         UsageProblem, "which `ddp` of `machine.parallel` cannot do"),
+        ({"machine__processes": 2, "machine__parallel": "zero2", "machine__offload": "all"},
+         UsageProblem, "which `zero2` of `machine.parallel` cannot do"),
+        ({"machine__processes": 2, "method__packing": "on"}, UsageProblem, "in one process only"),
+        ({"machine__processes": 2, "train__exact": True}, DoesNotFit, "was not certified"),
+        ({"machine__processes": 2, "method__micro_batch": 16}, UsageProblem,
+         "does not divide the 8 of `train.effective_batch` in each process"),
+    ],
+)  # fmt: skip
+def test_what_contradicts_is_one_sentence(
+    facts: PlanFacts, changes: dict[str, Any], error: type[TunelockError], said: str
+) -> None:
+    with pytest.raises(error) as refused:
+        plan(answers(**ON_CARDS | changes), facts)
+    assert said in refused.value.message
+    assert refused.value.hint
+
+
+def test_on_a_cpu_both_count_the_files_that_are_there(facts: PlanFacts) -> None:
+    on_cpu = replace(CARDS, kind="cpu", gpus=())
+    asked = answers(machine__device="cpu", data__validation_fraction=0, method__kind="lora")
+    made = plan(asked, replace(facts, machine=on_cpu))
+    wish = Wish(method="lora", length=facts.stream.longest)
+    (found,) = fit_answers(FitRequest(find(facts.model.source), on_cpu, wish))
+    assert found.plan.estimate.phases[0].components["model files"] == facts.model.stored_bytes
+    assert found.plan.allocated_bytes == made.prediction.peak_bytes
+    assert (found.plan.profile.micro_batch, found.plan.accumulation) == (
+        made.train.micro_batch, made.train.accumulation
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"machine__parallel": "zero2"}, "`machine.parallel` is `zero2`, which needs cards"),
+        ({"machine__offload": "all"}, "`machine.offload` is `all`, which needs a card"),
+    ],
+)
+def test_a_cpu_shares_no_model(facts: PlanFacts, changes: dict[str, Any], said: str) -> None:
+    on_cpu = replace(CARDS, kind="cpu", gpus=())
+    asked = answers(machine__device="auto", train__exact=False, **changes)
+    with pytest.raises(UsageProblem) as refused:
+        plan(asked, replace(facts, machine=on_cpu))
+    assert said in refused.value.message
+
+
+def test_the_lock_knows_which_engines_offload() -> None:
+    able = {
+        offload: tuple(
+            engine
+            for engine in ("single", "ddp", "zero1", "zero2", "zero3", "fsdp2")
+            if (engine, offload) in layouts(2, engine, offload)
+        )
+        for offload in ("optimizer", "all")
+    }
+    assert able == OFFLOADING

@@ -1,0 +1,180 @@
+"""`tunelock fit` and `tunelock plan` give one answer to one question.
+
+A question is drawn: a model and cards of the catalogue, or a CPU, and settings. `fit` gets it as
+options and `plan` as answers.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from lockfiles.errors import DoesNotFit, UsageProblem
+from planner.catalogue import lookup
+from planner.fit.answers import Answer, answers
+from planner.fit.machines import cards
+from planner.fit.models import FitModel, find
+from planner.fit.reasons import SHOWN
+from planner.fit.request import FitRequest, Wish
+from planner.interview.answers import check
+from planner.machines.facts import MachineFacts
+from planner.models.facts import FileFact, ModelFacts, architecture
+from planner.search.choose import Choice, choose
+from planner.search.reasons import YOURS, measured
+from planner.search.rejected import nothing_fits
+from planner.setup.setup import Kind
+
+GIB = 1 << 30
+CASES = 200
+SEED = 13
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question."""
+
+    model: FitModel
+    machine: MachineFacts
+    wish: Wish
+
+    @property
+    def request(self) -> FitRequest:
+        """The question as `fit` gets it."""
+        return FitRequest(self.model, self.machine, self.wish)
+
+    def __str__(self) -> str:
+        machine = self.machine
+        where = f"{len(machine.gpus)} x {machine.gpus[0].name}" if machine.gpus else "CPU"
+        return f"{self.model.name} on {where}: {self.wish}"
+
+
+def _machine(draw: random.Random) -> MachineFacts:
+    if draw.random() < 0.15:
+        memory = draw.choice((8, 32, 128, 512)) * GIB
+        return MachineFacts("cpu", (), 8, memory, memory // 2, 1 << 40, "")
+    card = draw.choice(lookup.accelerators())
+    count = 1 if card.vendor == "Apple" else draw.choice((1, 1, 1, 2, 3, 4, 8))
+    return cards(card, count)
+
+
+def _case(draw: random.Random, names: Sequence[str]) -> Case:
+    model, machine = find(draw.choice(names)), _machine(draw)
+    on_card = bool(machine.gpus)
+    wished: dict[str, object] = {
+        "method": draw.choice((None, "lora", "qlora", "full")),
+        "rank": draw.choice((None, 4, 64)),
+        "length": min(draw.choice((128, 512, 1024, 2048, 8192)), model.architecture.context),
+        "micro_batch": draw.choice((None, None, None, 1, 2, 3)),
+        "checkpointing": draw.choice((None, None, True, False)),
+        "dropout": draw.choice((None, 0.0)),
+        "packing": draw.random() < 0.1,
+    }
+    if on_card and draw.random() < 0.5:
+        parallels = ("ddp", "zero1", "zero2", "zero3", "fsdp2")
+        wished["parallel"] = draw.choice((None, *parallels))
+        wished["offload"] = draw.choice((None, "none", "optimizer", "all"))
+    elif draw.random() < 0.05:
+        wished["offload"] = "optimizer"
+    if wished["micro_batch"] and draw.random() < 0.3:
+        wished["accumulation"] = draw.choice((1, 4))
+    return Case(model, machine, Wish(**wished))  # type: ignore[arg-type]
+
+
+def _cases(count: int) -> Iterator[Case]:
+    draw, names = random.Random(SEED), [model.name for model in lookup.models()]
+    for _ in range(count):
+        yield _case(draw, names)
+
+
+def _chosen(case: Case, method: Kind | None) -> Choice:
+    """Return what a plan chooses for the same question, of one method or of all."""
+    wish, asked = case.wish, case.request.candidates.request
+    switch = {None: "auto", True: "on", False: "off"}
+    given = {
+        "goal.name": "x", "data.train": "x", "model.source": "x",
+        "method.kind": method or "auto",
+        "method.rank": wish.rank or 0,
+        "method.micro_batch": wish.micro_batch or 0,
+        "method.checkpointing": switch[wish.checkpointing],
+        "method.packing": "on" if wish.packing else "auto",
+        "method.dropout": 0.05 if wish.dropout is None else wish.dropout,
+        "train.effective_batch": asked.effective_batch,
+        "machine.processes": asked.processes,
+        "machine.parallel": wish.parallel or "auto",
+        "machine.offload": wish.offload or "auto",
+    }  # fmt: skip
+    model, rows = case.model, 16 * asked.effective_batch
+    files = (FileFact("model.safetensors", model.stored_bytes, "0" * 64),)
+    facts = ModelFacts(model.name, files, model.architecture, model.parameters, "BF16")
+    return choose(
+        check(given, {}), facts, rows=rows, longest=asked.longest, machine=case.machine,
+        lengths=(asked.longest,) * rows,
+    )  # fmt: skip
+
+
+def _check(case: Case, found: Answer) -> None:
+    """Compare what both say of one method."""
+    method, request = found.plan.profile.method, case.request
+    if not found.plan.fits:
+        with pytest.raises(DoesNotFit) as refused:
+            _chosen(case, method)
+        assert refused.value.message == nothing_fits(request.candidates, found.plan.profile)
+        return
+    choice = _chosen(case, method)
+    assert choice.profile == found.plan.profile
+    assert choice.accumulation == found.plan.accumulation
+    assert choice.estimate == found.plan.estimate
+    assert choice.budget_bytes == found.plan.budget_bytes
+    said = [choice.why[key] for key in SHOWN if choice.why.get(key, YOURS) != YOURS]
+    assert list(found.reasons[: len(said)]) == said
+    assert set(measured(request.candidates).items()) <= set(choice.why.items())
+    assert set(measured(request.candidates).values()) <= set(found.reasons)
+
+
+def _check_case(case: Case) -> int:
+    """Compare both on a question, and return how many methods of it fit."""
+    try:
+        told = answers(case.request)
+    except UsageProblem:
+        with pytest.raises(UsageProblem):
+            _chosen(case, case.wish.method)
+        return 0
+    for found in told:
+        _check(case, found)
+    fitting = [found.plan.profile.method for found in told if found.plan.fits]
+    if case.wish.method is None and (order := [k for k in ("lora", "qlora") if k in fitting]):
+        assert _chosen(case, None).kind == order[0]
+    return len(fitting)
+
+
+def test_fit_and_plan_say_the_same() -> None:
+    fitting, several = 0, 0
+    for case in _cases(CASES):
+        try:
+            found = _check_case(case)
+        except AssertionError as problem:
+            raise AssertionError(str(case)) from problem
+        fitting += found
+        several += bool(found) and len(case.machine.gpus) > 1
+    assert fitting > CASES / 2 and several > CASES / 10
+
+
+def test_a_model_of_one_key_head_has_no_narrow_layer() -> None:
+    """Its keys and values are rows of one wide matrix, which bitsandbytes quantizes as a whole."""
+    shape = architecture(
+        {
+            "model_type": "gpt_bigcode", "n_embd": 512, "n_layer": 2, "n_head": 16,
+            "multi_query": True, "vocab_size": 1024, "n_positions": 256, "n_inner": 2048,
+        },
+        "config.json",
+    )  # fmt: skip
+    assert shape.kv_heads * shape.head_dim == 32
+    memory = 32 * GIB
+    machine = MachineFacts("cpu", (), 8, memory, memory, 1 << 40, "")
+    case = Case(
+        FitModel("one-head", "file", shape, 10**7), machine, Wish(method="qlora", length=64)
+    )
+    assert case.request.candidates.narrowest == 512
+    assert _check_case(case) == 1
+    assert _chosen(case, "qlora").kind == "qlora"
