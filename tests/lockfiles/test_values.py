@@ -69,7 +69,7 @@ def changed(tables: dict[str, Any], at: Place, value: object, *, key: str = "") 
 
 def check(text: str) -> bool:
     """Return whether a text is a lock; where it is none, that must be said in one sentence."""
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         made = lock.parse(text)
     except UsageProblem as problem:
@@ -77,7 +77,7 @@ def check(text: str) -> bool:
         assert harmless.is_harmless(problem.message) or "not valid TOML" in problem.message
         return False
     finally:
-        assert time.perf_counter() - began < MOST_SECONDS
+        assert time.process_time() - began < MOST_SECONDS
     assert lock.parse(lock.write(made)) == made
     for shown in map(str, texts(made.model_dump())):
         assert harmless.is_harmless(shown.replace("\n", ""))
