@@ -284,11 +284,10 @@ class _Run:
         supervision = launch.Supervision(
             writer=self.writer,
             log=self.folder / LOG,
-            held=self.held.descriptor,
+            folder=self.held.folder,
             stopping=self.stop.asked,
             ending=lambda: self.stop.at_once,
             limits=self.limits,
-            folder=self.held.folder,
         )
         since = self.writer.size
         self.stop.in_stage = True

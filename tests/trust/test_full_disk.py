@@ -88,7 +88,7 @@ folder = Path(sys.argv[1])
 held = Held(folder)
 with Writer(folder / "events.jsonl") as writer:
     stage = Program("train", ("-c", sys.argv[2]), {})
-    launch(stage, Supervision(writer, folder / "log.txt", held.descriptor, lambda: False))
+    launch(stage, Supervision(writer, folder / "log.txt", held.folder, lambda: False))
 """
 
 

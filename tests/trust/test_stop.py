@@ -33,8 +33,8 @@ with heartbeat(held.beat, 0.1), Writer(folder / "events.jsonl") as writer, _stop
     asked.in_stage = True
     writer.append("run", "started", dict(stages=["train"]))
     code = launch(Program("train", ("-c", stage), {{}}), Supervision(
-        writer, folder / "log.txt", held.descriptor, asked.asked, lambda: asked.at_once,
-        Limits(grace_seconds=20), held.folder))
+        writer, folder / "log.txt", held.folder, asked.asked, lambda: asked.at_once,
+        Limits(grace_seconds=20)))
     writer.append("run", "failed", dict(message="stopped", hint="", exit_code=75))
 sys.exit(75 if code in (75, -9, -15) else 1)
 """
