@@ -18,6 +18,7 @@ from lockfiles import lock as locks
 from lockfiles import receipt, text
 from lockfiles.errors import Interrupted, RunFailed, Stopped, TunelockError, UsageProblem
 from lockfiles.lock import Lock
+from runner.engines.engine import engine_of
 from runner.environments import packages
 from runner.environments.variables import environment
 from runner.inputs import locations, verify
@@ -279,8 +280,13 @@ class _Run:
             "beat_seconds": self.limits.beat_seconds,
         }
         path = at.write("job.json", json.dumps(job, indent=2).encode())
-        variables = environment(self.lock, online=name in _ONLINE)
-        program = launch.Program(name, ("-m", "runner.stages", str(path)), variables)
+        engine = engine_of(self.lock, name)
+        program = launch.Program(
+            stage=name,
+            arguments=engine.arguments(path, self.lock.parallel.processes),
+            environment=environment(self.lock, online=name in _ONLINE) | dict(engine.variables),
+            starts_workers=engine.starts_workers,
+        )
         supervision = launch.Supervision(
             writer=self.writer,
             log=self.folder / LOG,
