@@ -38,7 +38,7 @@ from runner.engines.ranks import Alone, Ranks
 from runner.runs.pipe import Line
 from runner.training.callback import Watch, earlier_peak, is_whole
 from runner.training.packing import Packed, passes, tokens
-from runner.training.shares import Shares, is_blank, loader, whole, with_blank
+from runner.training.shares import Losses, Shares, is_blank, loader, with_blank
 
 HERE = {"trust_remote_code": False, "local_files_only": True}
 """How anything is loaded: no code of a model's folder is run, and nothing is fetched."""
@@ -383,9 +383,12 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # TRL ships no types that myp
         return found
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
-        """Return the batches of evaluation: each process reads all of them, and finds the same."""
+        """Return the batches of evaluation, or this process's share of them."""
         if self._ranks.count > 1:
-            return whole(self.eval_dataset, self._micro_batch, self.data_collator)
+            rows, padding = self.eval_dataset, self.data_collator
+            shares = Shares(lambda _: range(len(rows)), self._micro_batch, self._ranks)
+            self.gather_function = Losses(self.accelerator.gather, shares)
+            return loader(with_blank(rows, padding.pad_token_id), shares, padding)
         found: DataLoader[Any] = super().get_eval_dataloader(eval_dataset)
         return found
 

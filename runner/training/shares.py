@@ -8,6 +8,7 @@ of which nothing is scored, since every process has to take part in every exchan
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import torch
 from accelerate.data_loader import DataLoaderShard
 from datasets import Dataset, concatenate_datasets
 from torch.utils.data import DataLoader, Sampler
@@ -37,11 +38,19 @@ class Shares(Sampler[list[int]]):
         return -(-batches // self._count)
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Yield the row numbers of each micro-batch; one beyond the rows is `blank`."""
-        rows, each = self._order(self._epoch), self._micro_batch
+        """Yield the row numbers of each micro-batch; one beyond the rows is the blank one's."""
+        rows = self._order(self._epoch)
         for turn in range(len(self)):
-            first = (turn * self._count + self._rank) * each
-            yield list(rows[first : first + each]) or [len(rows)]
+            yield self._rows(rows, turn, self._rank) or [len(rows)]
+
+    def sizes(self, turn: int) -> list[int]:
+        """Return how many rows each process has in a turn, without blank ones."""
+        rows = self._order(self._epoch)
+        return [len(self._rows(rows, turn, rank)) for rank in range(self._count)]
+
+    def _rows(self, rows: Sequence[int], turn: int, rank: int) -> list[int]:
+        first = (turn * self._count + rank) * self._micro_batch
+        return list(rows[first : first + self._micro_batch])
 
 
 def with_blank(rows: Dataset, pad_id: int) -> Dataset:
@@ -66,9 +75,19 @@ def loader(rows: Dataset, shares: Shares, collate: Callable[[Any], Any]) -> Data
     return found
 
 
-def whole(rows: Dataset, micro_batch: int, collate: Callable[[Any], Any]) -> DataLoader[Any]:
-    """Return all rows in their own order, as each process evaluates them."""
-    found: DataLoader[Any] = DataLoaderShard(
-        rows, batch_size=micro_batch, collate_fn=collate, _drop_last=True
-    )
-    return found
+class Losses:
+    """Collects the losses of an evaluation from all processes; a trainer's `gather_function`."""
+
+    def __init__(self, gather: Callable[[torch.Tensor], torch.Tensor], shares: Shares) -> None:
+        self._gather, self._shares = gather, shares
+        self._turn = 0
+
+    def __call__(self, losses: torch.Tensor) -> torch.Tensor:
+        """Return a loss for each row of the micro-batches of a turn, in all processes the same.
+
+        `losses` has this process's, as often as a full micro-batch has rows.
+        """
+        sizes = self._shares.sizes(self._turn)
+        self._turn += 1
+        each = self._gather(losses).reshape(len(sizes), -1)
+        return torch.cat([own[:size] for own, size in zip(each, sizes, strict=True)])
