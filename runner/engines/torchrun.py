@@ -16,6 +16,7 @@ from pathlib import Path
 from torch.distributed import run as torchrun
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
+from lockfiles.errors import Stopped
 from runner.engines.ddp import MEETING_VARIABLE
 from runner.engines.ranks import PEER_LOST
 
@@ -31,8 +32,8 @@ def main(processes: int, job: str) -> int:
         codes = _ends(processes, job, Path(folder))
     code = cause(codes)
     for rank, end in codes.items():
-        if end == code:
-            print(f"process {rank} of {processes} ended first, with {end}", file=sys.stderr)
+        if end == code != Stopped.exit_code:
+            print(f"process {rank} of {processes} ended with {end}", file=sys.stderr)
     if code < 0:
         _end_by(-code)
     return code

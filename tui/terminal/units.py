@@ -37,6 +37,7 @@ def _decimals(number: float) -> str:
     return f"{number:.2f}" if number < 9.995 else f"{number:,.1f}"
 
 
-def batch(micro_batch: int, accumulation: int, packing: bool) -> str:
+def batch(micro_batch: int, accumulation: int, packing: bool, processes: int = 1) -> str:
     """Return how the rows of a step come: so many at once, so many times, joined or not."""
-    return f"{micro_batch} x {accumulation}{', packed' if packing else ''}"
+    each = f" in each of {processes} processes" if processes > 1 else ""
+    return f"{micro_batch} x {accumulation}{each}{', packed' if packing else ''}"

@@ -21,7 +21,9 @@ def summary(lock: Lock) -> list[str]:
     """Return a plan in a few lines: the verdict, the method, the memory, each with its reason."""
     method, train, peak = lock.method, lock.train, lock.prediction
     kind = method.kind if method.kind == "full" else f"{method.kind}, rank {method.rank}"
-    rows = batch(train.micro_batch, train.accumulation, lock.stream.packing)
+    rows = batch(
+        train.micro_batch, train.accumulation, lock.stream.packing, lock.parallel.processes
+    )
     lines = [
         f"verdict   {lock.decision.verdict}",
         *(f"          {reason}" for reason in lock.decision.reasons),

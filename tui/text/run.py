@@ -19,7 +19,9 @@ def lines(folder: Path) -> list[str]:
     lock, receipt = locks.read(folder / "run.lock"), receipts.read(folder / "receipt.json")
     method, train, why = lock.method, lock.train, lock.why
     kind = method.kind if method.kind == "full" else f"{method.kind} of rank {method.rank}"
-    split = batch(train.micro_batch, train.accumulation, lock.stream.packing)
+    split = batch(
+        train.micro_batch, train.accumulation, lock.stream.packing, lock.parallel.processes
+    )
     told = [
         ("verdict", f"{lock.decision.verdict}: {' '.join(lock.decision.reasons)}"),
         ("method", f"{kind}: {why.get('method.kind', '')} {why.get('method.rank', '')}".strip()),

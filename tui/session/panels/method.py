@@ -18,10 +18,12 @@ _NAMED = 4
 def text(choice: "Choice") -> str:
     """Return the plan, its memory, why each value is what it is, and what was not taken."""
     packing, checkpointing = choice.profile.packing, choice.checkpointing
+    ranks = choice.profile.ranks
+    processes = f" in each of {ranks} processes" if ranks > 1 else ""
     adapter = f", rank {choice.rank}, alpha {choice.alpha}" if choice.rank else ""
     lines = [
         f"{METHODS[choice.kind]}{adapter} · {choice.dtype} · rate {choice.learning_rate:g}",
-        f"{choice.micro_batch} examples at once x {choice.accumulation} for each step · "
+        f"{choice.micro_batch} examples at once x {choice.accumulation} for each step{processes} · "
         f"checkpointing {_switch(checkpointing)} · packing {_switch(packing)}",
         *memory(choice),
         "",

@@ -53,7 +53,7 @@ def start(lock: "Lock", free_bytes: int) -> str:
 
 def _plan(lock: "Lock", values: Mapping[str, object]) -> list[str]:
     method, train, peak = lock.method, lock.train, lock.prediction.peak_bytes
-    decision = lock.decision
+    decision, processes = lock.decision, lock.parallel.processes
     rank = f" rank {method.rank}, alpha {method.alpha}" if method.rank else ""
     rows = " · ".join(f"{part.split} {part.rows:,}" for part in lock.data)
     against = f" AGAINST fine-tuning; you said: {decision.overridden}"
@@ -66,7 +66,7 @@ def _plan(lock: "Lock", values: Mapping[str, object]) -> list[str]:
         f"Machine  {lock.machine.accelerator or lock.machine.kind}"
         f" · {memory(lock.machine.memory_bytes)} counted on",
         f"Method   {method.kind}{rank} · batch "
-        f"{batch(train.micro_batch, train.accumulation, lock.stream.packing)}"
+        f"{batch(train.micro_batch, train.accumulation, lock.stream.packing, processes)}"
         f" · {train.epochs} passes · rate {train.learning_rate:g}",
         f"Memory   {bar([peak], lock.machine.memory_bytes, _BAR_CELLS)} {memory(peak)}",
         *([f"Time     {hours}"] if (hours := predicted.time(lock.prediction)) else []),
