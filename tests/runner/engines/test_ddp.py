@@ -187,6 +187,22 @@ def test_a_stop_leaves_one_checkpoint_that_both_agree_on(
 
 
 @pytest.mark.slow
+def test_what_fails_in_another_process_is_told_once(tmp_path: Path) -> None:
+    planned(tmp_path, 2)
+    process = subprocess.Popen(
+        command("run", "run.lock", "--foreground"), cwd=tmp_path, env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    until(lambda: list(tmp_path.glob("runs/*/stages/02-train.partial/job.json")))
+    (run_of(tmp_path) / "stages" / "02-train.partial" / ".process-1").write_text("in the way")
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 1 and not is_held(run_of(tmp_path))
+    (failed,) = events(tmp_path, "failed")
+    assert ".process-1`: File exists." in failed.fields["message"]
+    assert f"error: {failed.fields['message']}" in told
+
+
+@pytest.mark.slow
 def test_a_second_runner_is_refused_while_a_worker_lives(
     running: "subprocess.Popen[bytes]", tmp_path: Path
 ) -> None:
