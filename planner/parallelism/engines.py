@@ -3,7 +3,9 @@
 from planner.parallelism.layouts import NAMES, Offload, Parallel
 from planner.setup.setup import Device
 
-RUNS: frozenset[tuple[Parallel, Device]] = frozenset([("single", "cpu"), ("single", "cuda")])
+RUNS: frozenset[tuple[Parallel, Device]] = frozenset(
+    [("single", "cpu"), ("single", "cuda"), ("ddp", "cpu")]
+)
 """Engine and device of the plans that `tunelock run` carries out."""
 
 

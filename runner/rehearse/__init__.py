@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from lockfiles.errors import DoesNotFit, RunFailed
+from lockfiles.errors import DoesNotFit, RunFailed, UsageProblem
 from lockfiles.lock import Lock
 from runner.environments.variables import environment
 from runner.rehearse.case import Case, Measured
@@ -30,8 +30,14 @@ def rehearse(
 
     `told` gets the seconds since the start, now and then. Raises DoesNotFit where the system
     ended the process for want of main memory, and RunFailed where it failed otherwise; a card
-    without enough memory is an answer (`Measured.out_of_memory`).
+    without enough memory is an answer (`Measured.out_of_memory`). Raises UsageProblem for a lock
+    of several processes.
     """
+    if lock.parallel.processes > 1:
+        raise UsageProblem(
+            f"A rehearsal is of one process, and the lock has {lock.parallel.processes}.",
+            hint="write `processes = 1` under `[machine]` in `run.toml` and plan again",
+        )
     asked = {"case": asdict(case), "exactness": lock.exactness.model_dump()}
     with tempfile.TemporaryDirectory() as folder:
         job = Path(folder) / "job.json"

@@ -1,5 +1,6 @@
 """`events.jsonl`: the only way to watch a run. One JSON object a line, one writer.
 
+Of several processes of a stage one sends; another sends `failed` where it was the first that did.
 Each event has `seq` (from 0, without gaps), `time` (seconds since the epoch), `stage`, `kind`,
 and its own fields. Fields that are the same for every stage:
 
@@ -8,6 +9,8 @@ and its own fields. Fields that are the same for every stage:
   where lines of the file were passed over.
 - `failed`: `message`, `hint`, `exit_code`, and `details`: further lines, such as the fields that
   differ.
+- `step`, of several processes that train together: `rank_peak_bytes`, the peak memory of each,
+  besides `peak_bytes`, the greatest.
 - `progress`: `what`, `done`, `total`, `unit`; `stop_within_seconds` once a stop was asked for:
   the stage is ended after so long.
 

@@ -161,11 +161,12 @@ def _drop_torn(work: OwnFolder) -> None:
 
 
 class Held:
-    """A run folder held by this process, and by every child that inherits the descriptor.
+    """A run folder held by this process.
 
-    The lock is `flock`'s on `.inuse`, which names the supervisor's process: a stage process
-    that outlives a killed supervisor still holds the folder, so that no second run writes
-    beside it. Such an orphan leaves a checkpoint and ends, and is waited for.
+    The lock is `flock`'s on `.inuse`, which names the supervisor's process. Each worker takes one
+    of its own (`holders.hold`): one that outlives a killed supervisor still holds the folder, so
+    that no second run writes beside it. Such an orphan leaves a checkpoint and ends, and is waited
+    for.
     """
 
     def __init__(self, path: Path, *, orphan_seconds: float = 60.0) -> None:
@@ -193,21 +194,25 @@ class Held:
                 f"`{path / INUSE}` cannot be written: {problem.strerror}.",
                 hint="make room, then run the same command again",
             ) from None
-        os.set_inheritable(self.descriptor, True)
 
     def beat(self) -> None:
         """Tell whoever looks that the supervisor lives."""
         os.utime(self.descriptor)
 
     def _try(self) -> bool:
+        """Take the folder where nobody has it, and share it with workers from then on.
+
+        Between the two locks another supervisor may take it: then the second one fails.
+        """
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self.descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
 
     def release(self) -> None:
-        """Let go; children that still live go on holding it."""
+        """Let go; workers that still live go on holding it."""
         os.close(self.descriptor)
         self.folder.close()
 

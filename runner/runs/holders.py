@@ -1,10 +1,14 @@
 """Who works on a run folder: the processes that hold the lock on its `.inuse`.
 
+The lock is `flock`'s, and shared: the supervisor and each worker have one of their own. Whoever
+takes or looks at a run folder tries for an exclusive one, which nobody keeps.
+
 The file names a process, but anybody could have written that name. A process is believed to hold
 the folder only where the kernel says so: one of its open files is this `.inuse`, with the lock on
 it (`/proc/PID/fdinfo`). Nothing else is ever signaled.
 """
 
+import errno
 import fcntl
 import os
 import signal
@@ -19,6 +23,7 @@ from typing import Literal
 
 from lockfiles.errors import UsageProblem
 from lockfiles.files import open_regular
+from runner.runs.safe_folder import OwnFolder
 
 INUSE = ".inuse"
 """The file of a run folder that its supervisor holds, and touches as its heartbeat."""
@@ -27,6 +32,8 @@ SILENT_SECONDS = 60.0
 _PROC = Path("/proc")
 _TEXT_BYTES = 512
 _STOPPED = ("T", "t")
+_LOOKS, _LOOK_SECONDS = 3, 0.002
+"""How often, and how far apart, a lock is tried: another process that looks has it for moments."""
 
 Supervision = Literal["heard", "silent", "gone"]
 """`silent`: stopped or hung; `gone`: killed, and a stage process of it still ends."""
@@ -74,6 +81,17 @@ class Holding:
 def identity() -> str:
     """Return what `.inuse` says of this process: its number, and where that number counts."""
     return f"{os.getpid()} {_machine()}"
+
+
+def hold(run: Path) -> int:
+    """Hold a run folder by this process until it ends, and return the descriptor.
+
+    Raises UsageProblem where `.inuse` is no plain file, and OSError.
+    """
+    with OwnFolder.open(run) as folder:
+        descriptor = folder.open_file(INUSE, os.O_RDWR)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return descriptor
 
 
 def look(run: Path) -> Holding:
@@ -153,12 +171,36 @@ def _beats_elsewhere(found: Holding) -> bool:
 
 
 def _locked(descriptor: int) -> bool:
+    """Return whether somebody holds a lock on an open file, and not only looks at it too."""
+    for _ in range(_LOOKS):
+        if _free(descriptor):
+            return False
+        time.sleep(_LOOK_SECONDS)
+    return True
+
+
+def _free(descriptor: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as problem:
+        return problem.errno == errno.EBADF and _free_to_write(descriptor)
     fcntl.flock(descriptor, fcntl.LOCK_UN)
-    return False
+    return True
+
+
+def _free_to_write(descriptor: int) -> bool:
+    """Return the same where only a file that is open for writing can be locked, as on NFS."""
+    try:
+        writable = os.open(f"/proc/self/fd/{descriptor}", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(writable, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(writable)
+    return True
 
 
 def _parsed(content: bytes) -> tuple[int, str]:
@@ -221,4 +263,4 @@ def _locks(place: Path, inuse: os.stat_result) -> Iterator[bool]:
             found = link.stat()
             if (found.st_dev, found.st_ino) == (inuse.st_dev, inuse.st_ino):
                 told = (place / "fdinfo" / link.name).read_text("ascii", "replace")
-                yield "FLOCK" in told and "WRITE" in told
+                yield "FLOCK" in told and "READ" in told

@@ -46,6 +46,8 @@ def _carry_out(given: context.Context) -> int:
     try:
         module = import_module(f"runner.stages.{given.kind}")
         report = module.run(given)
+        if given.rank:
+            return 0
         write_whole(given.work / REPORT, json.dumps(report, indent=2).encode() + b"\n")
     except Stopped:
         return Stopped.exit_code
@@ -60,6 +62,12 @@ def _carry_out(given: context.Context) -> int:
 
 
 def _failed(given: context.Context, problem: TunelockError) -> int:
+    if given.engine.tells():
+        _tell(given, problem)
+    return problem.exit_code
+
+
+def _tell(given: context.Context, problem: TunelockError) -> None:
     given.line.send(
         "failed",
         message=problem.message,
@@ -67,7 +75,6 @@ def _failed(given: context.Context, problem: TunelockError) -> int:
         details=list(problem.details),
         exit_code=problem.exit_code,
     )
-    return problem.exit_code
 
 
 def _unexpected(given: context.Context, problem: Exception) -> TunelockError:

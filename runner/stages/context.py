@@ -10,6 +10,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.lock import Lock
 from lockfiles.stages import StageTable
 from planner.data.rows.splits import SplitName
+from runner.engines.engine import Engine, engine_of
 from runner.inputs.model import cached
 from runner.runs.folder import LOCK, place
 from runner.runs.heartbeat import BEAT_SECONDS
@@ -33,6 +34,13 @@ class Context:
     places: dict[str, Path]
     """Local inputs by logical name."""
     line: Line
+    rank: int = 0
+    """This process among those that carry out the stage; the first one writes its results."""
+
+    @property
+    def engine(self) -> Engine:
+        """How the processes of this stage were started."""
+        return engine_of(self.lock, self.kind)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -114,13 +122,17 @@ def read(job: Path) -> Context:
     """Read the job that the supervisor wrote."""
     values = _values(job)
     run = Path(values["run"])
+    found = lock.read(run / LOCK)
+    kind = next(one.kind for one in found.stage if one.id == values["stage"])
+    rank = engine_of(found, kind).rank()
     return Context(
-        lock=lock.read(run / LOCK),
+        lock=found,
         stage=values["stage"],
         run=run,
         work=Path(values["work"]),
         places={name: Path(path) for name, path in values["places"].items()},
-        line=Line.from_environment(),
+        line=Line.from_environment(speaks=rank == 0),
+        rank=rank,
     )
 
 

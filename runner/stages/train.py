@@ -1,11 +1,16 @@
 """Train: from the prepared rows to an adapter, or to full weights."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from lockfiles import digest
 from lockfiles.errors import DigestDiffers, RunFailed, Stopped
 from planner.data.tokens.encode import Encoded, stream_sha256
 from planner.data.tokens.order import epoch_order
+from runner.engines.ranks import Ranks
 from runner.export.clean import cleaned, complete, with_tokenizer
 from runner.inputs import verify
 from runner.stages.context import Context
@@ -16,12 +21,34 @@ from runner.training.determinism import keep_to
 
 
 def run(given: Context) -> dict[str, Any]:
-    """Train to the end. Raises Stopped where a checkpoint was left instead."""
+    """Train to the end; the first of several processes reports.
+
+    Raises Stopped where a checkpoint was left instead.
+    """
+    with given.engine.joined() as ranks, _own_folder(given) as own:
+        return _trained(given, ranks, own)
+
+
+@contextmanager
+def _own_folder(given: Context) -> Iterator[Path]:
+    """Yield where this process makes its view of the model: each sweeps its own alone."""
+    if not given.rank:
+        yield given.work
+        return
+    own = given.work / f".process-{given.rank}"
+    own.mkdir(exist_ok=True)
+    try:
+        yield own
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _trained(given: Context, ranks: Ranks, own: Path) -> dict[str, Any]:
     lock = given.lock
     keep_to(lock.exactness.threads, exact=lock.exactness.exact)
     rows, validation = prepared(given, "train"), prepared(given, "validation")
     check_rows(rows, lock.stream.sha256)
-    with verify.model_of(lock, given.model, given.work) as base:
+    with verify.model_of(lock, given.model, own) as base:
         job = sft.SftJob(
             base=base.folder,
             rows=columns(rows),
@@ -33,10 +60,13 @@ def run(given: Context) -> dict[str, Any]:
             packing=lock.stream.packing,
             predicted_bytes=lock.prediction.peak_bytes,
             pad_id=lock.template.pad_id,
+            ranks=ranks,
         )
         result = sft.train(job, given.line)
         if result.stopped:
             raise Stopped("the run was stopped and a checkpoint left")
+        if ranks.rank:
+            return {}
         cleaned(result.folder, lock.model)
         template = own_template(given)
         if lock.method.kind == "full":

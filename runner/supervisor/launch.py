@@ -1,9 +1,10 @@
-"""One stage in a process of its own: its events into the file, a stop passed on to it.
+"""One stage in processes of its own: its events into the file, a stop passed on to them.
 
 The process is started with `python -P`, so that a `torch.py` in the folder where someone stands
 is never imported, and in a process group of its own, so that a Ctrl-C reaches the supervisor
 alone and the stage is always stopped the same way: by SIGTERM, and SIGKILL to its whole group
-once its time is up.
+once its time is up. Where it starts workers of its own, as torchrun does, in sessions of their own,
+each of those is asked and ended, by the lock that it has on the run folder.
 """
 
 import os
@@ -14,13 +15,13 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner.export.sent import Sent
+from runner.runs import holders, pipe
 from runner.runs.events import Writer
 from runner.runs.heartbeat import BEAT_SECONDS
-from runner.runs.pipe import DESCRIPTOR_VARIABLE
 from runner.runs.safe_folder import OwnFolder
 
 _POLL_SECONDS = 0.2
@@ -35,6 +36,8 @@ class Program:
     """After `python -P`: `("-m", "runner.stages.train", "job.json")`."""
     environment: dict[str, str]
     """All of its variables; of this process's own it gets no others."""
+    starts_workers: bool = False
+    """True where the process starts those that compute, in sessions of their own."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +63,14 @@ class Supervision:
 
     writer: Writer
     log: Path
-    """Where stdout and stderr of the stages are appended."""
-    held: int
-    """The descriptor that holds the run folder; inherited, so that an orphan holds it too."""
+    """Where stdout and stderr of the stages are appended; a file of the run's folder."""
+    folder: OwnFolder
+    """The run's folder, which is held; the log and the pipe of the events are in it."""
     stopping: Callable[[], bool]
     """True once somebody asked the run to stop."""
     ending: Callable[[], bool] = lambda: False
     """True once somebody wants the run to end without a checkpoint."""
     limits: Limits = LIMITS
-    folder: OwnFolder | None = None
-    """The run's folder where it is held; else that of `log` is opened by its path."""
 
 
 def launch(program: Program, supervision: Supervision) -> int:
@@ -77,79 +78,101 @@ def launch(program: Program, supervision: Supervision) -> int:
 
     Raises RunFailed where the events cannot be written; the stage is ended before.
     """
-    reader, sender = os.pipe()
-    log = _log(supervision)
+    with pipe.listening(supervision.folder) as inlet:
+        child = _started(program, supervision, inlet)
+        stage = _Stage(child, supervision.folder.path, program.starts_workers)
+        try:
+            _Follower(stage, inlet.descriptor, program.stage, supervision).follow()
+        finally:
+            inlet.close()  # a stage that still lives meets a broken pipe
+            stage.end(supervision.limits.grace_seconds)
+    return child.wait()
+
+
+def _started(
+    program: Program, supervision: Supervision, inlet: pipe.Inlet
+) -> subprocess.Popen[bytes]:
+    run = supervision.folder.path.absolute()
+    told = {pipe.PIPE_VARIABLE: str(inlet.path), pipe.RUN_VARIABLE: str(run)}
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    log = supervision.folder.open_file(supervision.log.name, flags)
     try:
-        child = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-P", *program.arguments],
-            env=program.environment | {DESCRIPTOR_VARIABLE: str(sender)},
-            pass_fds=[sender, supervision.held],
+            env=program.environment | told,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             process_group=0,
         )
-    except BaseException:
-        os.close(reader)
-        raise
     finally:
-        os.close(sender)
         os.close(log)
-    try:
-        _Follower(child, reader, program.stage, supervision).follow()
-    finally:
-        os.close(reader)  # a stage that still lives meets a broken pipe
-        _end(child, supervision.limits.grace_seconds)
-    return child.wait()
 
 
-def _log(supervision: Supervision) -> int:
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-    if supervision.folder is not None:
-        return supervision.folder.open_file(supervision.log.name, flags)
-    with OwnFolder.open(supervision.log.parent) as folder:
-        return folder.open_file(supervision.log.name, flags)
+@dataclass
+class _Stage:
+    """The process of a stage, and the workers that it started, if it starts any."""
 
+    child: subprocess.Popen[bytes]
+    run: Path
+    starts_workers: bool
+    asked: set[int] = field(default_factory=set)
+    """The workers that were asked to end."""
 
-def _end(child: subprocess.Popen[bytes], grace_seconds: float) -> None:
-    """End a stage that nobody follows any more; one that has ended is left as it is."""
-    if child.poll() is not None:
-        return
-    ask_to_end(child)
-    try:
-        child.wait(grace_seconds)
-    except subprocess.TimeoutExpired:
-        kill(child)
+    def alive(self) -> bool:
+        """Whether the process that was started lives."""
+        return self.child.poll() is None
 
+    def workers(self) -> list[holders.Process]:
+        """Return the workers that the process started and that live."""
+        if not self.starts_workers:
+            return []
+        return [one for one in holders.workers(self.run) if one.number != os.getpid()]
 
-def ask_to_end(child: subprocess.Popen[bytes]) -> None:
-    """Send SIGTERM to a stage, and wake its group where it was stopped."""
-    if child.poll() is None:
-        child.send_signal(signal.SIGTERM)
-        wake(child)
-
-
-def wake(child: subprocess.Popen[bytes]) -> None:
-    """Let a stage and its group go on, where they were stopped."""
-    if child.poll() is None:
+    def ask_to_end(self) -> None:
+        """Send SIGTERM to whatever computes and was not asked yet, and wake what was stopped."""
+        for worker in self.workers():
+            if worker.number not in self.asked:
+                self.asked.add(worker.number)
+                holders.send(self.run, worker, signal.SIGTERM)
+            holders.send(self.run, worker, signal.SIGCONT, group=True)
+        if not self.alive():
+            return
+        if not self.starts_workers and self.child.pid not in self.asked:
+            self.asked.add(self.child.pid)
+            self.child.send_signal(signal.SIGTERM)
         with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGCONT)
+            os.killpg(self.child.pid, signal.SIGCONT)
 
+    def kill(self) -> None:
+        """End the process, all of its group and the workers, at once."""
+        if self.alive():
+            with suppress(ProcessLookupError):
+                os.killpg(self.child.pid, signal.SIGKILL)
+        for worker in self.workers():
+            holders.send(self.run, worker, signal.SIGKILL, group=True)
 
-def kill(child: subprocess.Popen[bytes]) -> None:
-    """End a stage that was not waited for yet, and all processes of its group, at once."""
-    if child.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
+    def end(self, grace_seconds: float) -> None:
+        """End a stage that nobody follows any more; one that has ended is left as it is."""
+        until = time.monotonic() + grace_seconds
+        while self.alive() or self.workers():
+            if time.monotonic() > until:
+                self.kill()
+                return
+            self.ask_to_end()
+            with suppress(subprocess.TimeoutExpired):
+                self.child.wait(_POLL_SECONDS)
+            if not self.alive():
+                time.sleep(_POLL_SECONDS * bool(self.workers()))
 
 
 class _Follower:
     """Copies the events of one stage until it ends, and passes a stop on to it."""
 
     def __init__(
-        self, child: subprocess.Popen[bytes], reader: int, stage: str, supervision: Supervision
+        self, processes: _Stage, reader: int, stage: str, supervision: Supervision
     ) -> None:
-        self._child, self._reader, self._stage = child, reader, stage
+        self._processes, self._reader, self._stage = processes, reader, stage
         self._writer, self._limits = supervision.writer, supervision.limits
         self._supervision = supervision
         self._sent = Sent()
@@ -159,15 +182,15 @@ class _Follower:
         self._until: float | None = None
 
     def follow(self) -> None:
-        while self._open or self._child.poll() is None:
+        while self._open or self._processes.alive():
             self._pass_on_a_stop()
             self._note_silence()
             if self._open:
-                ended = self._child.poll() is not None  # asked first: then the pipe holds the rest
+                ended = not self._processes.alive()  # asked first: then the pipe holds the rest
                 self._take(ended)
             else:
                 with suppress(subprocess.TimeoutExpired):
-                    self._child.wait(_POLL_SECONDS)
+                    self._processes.child.wait(_POLL_SECONDS)
 
     def _take(self, ended: bool) -> None:
         if not select.select([self._reader], [], [], 0 if ended else _POLL_SECONDS)[0]:
@@ -208,19 +231,19 @@ class _Follower:
         elif self._until is not None and time.monotonic() > self._until:
             self._kill(f"`{self._stage}` did not stop in time, and was ended")
         elif self._until is not None:
-            wake(self._child)  # it may be stopped again, or only now
+            self._processes.ask_to_end()  # it may be stopped again, or begin only now
         elif self._supervision.stopping() and self._until is None:
             grace = self._limits.grace_seconds + 2 * self._sent.longest_seconds
             self._until = time.monotonic() + grace
-            ask_to_end(self._child)
+            self._processes.ask_to_end()
             told = {"what": "stopping", "done": 0, "total": round(grace), "unit": "seconds"}
             told["stop_within_seconds"] = round(grace)
             self._writer.append(self._stage, "progress", told)
 
     def _kill(self, words: str) -> None:
-        if not self._killed and self._child.poll() is None:
+        if not self._killed and self._processes.alive():
             self._killed = True
-            kill(self._child)
+            self._processes.kill()
             self._warn(f"{words}; the run resumes from its last checkpoint")
 
     def _warn(self, words: str, **fields: float) -> None:

@@ -18,6 +18,7 @@ from lockfiles import lock as locks
 from lockfiles import receipt, text
 from lockfiles.errors import Interrupted, RunFailed, Stopped, TunelockError, UsageProblem
 from lockfiles.lock import Lock
+from runner.engines.engine import engine_of
 from runner.environments import packages
 from runner.environments.variables import environment
 from runner.inputs import locations, verify
@@ -280,16 +281,21 @@ class _Run:
             "beat_seconds": self.limits.beat_seconds,
         }
         path = at.write("job.json", json.dumps(job, indent=2).encode())
-        variables = environment(self.lock, online=of_kind(at.kind).online)
-        program = launch.Program(name, ("-m", "runner.stages", str(path)), variables)
+        engine = engine_of(self.lock, at.kind)
+        program = launch.Program(
+            stage=name,
+            arguments=engine.arguments(path, self.lock.parallel.processes),
+            environment=environment(self.lock, online=of_kind(at.kind).online)
+            | dict(engine.variables),
+            starts_workers=engine.starts_workers,
+        )
         supervision = launch.Supervision(
             writer=self.writer,
             log=self.folder / LOG,
-            held=self.held.descriptor,
+            folder=self.held.folder,
             stopping=self.stop.asked,
             ending=lambda: self.stop.at_once,
             limits=self.limits,
-            folder=self.held.folder,
         )
         since = self.writer.size
         self.stop.in_stage = True

@@ -18,6 +18,7 @@ from transformers import TrainerCallback
 
 from lockfiles.errors import RunFailed, UsageProblem
 from lockfiles.files import read_bounded, write_whole
+from runner.engines.ranks import Alone, Ranks
 from runner.runs.pipe import Line
 
 WHOLE = "whole.json"
@@ -102,8 +103,16 @@ def _is_plain(path: Path) -> bool:
 class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no types mypy follows
     """Watches one training: SIGTERM or a lost supervisor asks it to stop at the next step."""
 
-    def __init__(self, line: Line, predicted_bytes: int, earlier_peak_bytes: int) -> None:
+    def __init__(
+        self,
+        line: Line,
+        predicted_bytes: int,
+        earlier_peak_bytes: int,
+        ranks: Ranks | None = None,
+    ) -> None:
         self._line = line
+        self._ranks = ranks or Alone()
+        self._peaks: list[int] = []
         self._predicted_bytes = predicted_bytes
         self._peak_bytes = earlier_peak_bytes
         self._step_began = self._step_ended = 0.0
@@ -121,8 +130,14 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
 
     def peak_bytes(self) -> int:
         """Return the peak memory so far, in bytes."""
-        self._peak_bytes = max(self._peak_bytes, memory_bytes()[1])
+        self._peak_bytes = max(self._peak_bytes, memory_bytes()[1], *self._peaks)
         return self._peak_bytes
+
+    def share(self) -> None:
+        """Agree with the other processes on a stop, and learn their peaks; all call it at once."""
+        told = self._ranks.gathered([int(self.stopping), memory_bytes()[1]])
+        self.stopping = any(stop for stop, _ in told)
+        self._peaks = [peak for _, peak in told]
 
     def median_step_seconds(self) -> float:
         """Return the median seconds of a step; the first of several is left out as warm-up."""
@@ -148,6 +163,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         self._step_ended = time.monotonic()
         self._seconds.append(self._step_ended - self._step_began)
         self.stopping = self.stopping or self._line.broken
+        self.share()
         if self.stopping:
             control.should_training_stop = control.should_save = True
 
@@ -174,13 +190,16 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         self._line.send("evaluation", step=state.global_step, loss=metrics["eval_loss"])
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Mark a checkpoint as whole."""
+        """Mark a checkpoint as whole, once each process has left its part in it."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        mark_whole(folder, self.peak_bytes())
+        self._ranks.wait()
+        if self._ranks.rank == 0:
+            mark_whole(folder, self.peak_bytes())
+        self._ranks.wait()
         seconds = round(time.monotonic() - self._step_ended, 3)
         self._line.send("checkpoint", step=state.global_step, seconds=seconds)
 
-    def _measured(self, state: Any, logs: Mapping[str, float]) -> dict[str, float]:
+    def _measured(self, state: Any, logs: Mapping[str, float]) -> dict[str, Any]:
         now, _ = memory_bytes()
         seconds = self._seconds[-1]
         tokens, self._tokens = (
@@ -193,6 +212,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
             "step_seconds": round(seconds, 4),
             "memory_bytes": now,
             "peak_bytes": self.peak_bytes(),
+            **({"rank_peak_bytes": self._peaks} if self._ranks.count > 1 else {}),
             "predicted_bytes": self._predicted_bytes,
             "eta_seconds": round(
                 (state.max_steps - state.global_step) * self.median_step_seconds(), 1

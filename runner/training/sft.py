@@ -10,7 +10,7 @@ import shutil
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,11 @@ from lockfiles.lock import Method, Train
 from lockfiles.shell import typed
 from planner.data.tokens.template import SPECIAL
 from planner.models import config_json
+from runner.engines.ranks import Alone, Ranks
 from runner.runs.pipe import Line
 from runner.training.callback import Watch, earlier_peak, is_whole
 from runner.training.packing import Packed, passes, tokens
+from runner.training.shares import Losses, Shares, is_blank, loader, with_blank
 
 HERE = {"trust_remote_code": False, "local_files_only": True}
 """How anything is loaded: no code of a model's folder is run, and nothing is fetched."""
@@ -74,6 +76,8 @@ class SftJob:
     """The peak memory that the plan promised, told beside the measured one."""
     pad_id: int | None = None
     """The token that pads; None for the tokenizer's own."""
+    ranks: Ranks = field(default_factory=Alone)
+    """This process among those that train together."""
 
     @property
     def capacity(self) -> int:
@@ -100,12 +104,15 @@ def train(job: SftJob, line: Line) -> SftResult:
     """Train to the end, or to a checkpoint where SIGTERM or a lost supervisor asks for it."""
     line.send("progress", what="loading the model", done=0, total=1, unit="models")
     set_seed(job.train.seed)
-    checkpoint = last_whole_checkpoint(job.work)
-    watch = Watch(line, job.predicted_bytes, earlier_peak(checkpoint))
+    checkpoint = agreed_checkpoint(job.work, job.ranks)
+    watch = Watch(line, job.predicted_bytes, earlier_peak(checkpoint), job.ranks)
     trainer = trainer_of(job, load(job.base, job.method, job.train), [watch])
+    if job.ranks.rank:  # the adapter began alike in each process; dropout is another in each
+        torch.manual_seed(job.train.seed + job.ranks.rank)
     with _resuming(checkpoint, watch):
         trainer.train(resume_from_checkpoint=checkpoint)
     steps = int(trainer.state.global_step)
+    watch.share()
     measured = watch.peak_bytes(), watch.median_step_seconds()
     if watch.stopping and steps < trainer.state.max_steps:
         return SftResult(job.work, steps, True, *measured)
@@ -138,6 +145,7 @@ def trainer_of(
     return _Trainer(
         order=job.order,
         joins=(job.capacity, job.train.micro_batch),
+        ranks=job.ranks,
         model=model,
         args=_sft_arguments(job),
         train_dataset=dataset(job.rows),
@@ -219,6 +227,16 @@ def last_whole_checkpoint(work: Path) -> str | None:
     return str(numbers[max(numbers)]) if numbers else None
 
 
+def agreed_checkpoint(work: Path, ranks: Ranks) -> str | None:
+    """Return the checkpoint that all processes resume from: the last whole one of the first."""
+    if ranks.count == 1:
+        return last_whole_checkpoint(work)
+    newest = last_whole_checkpoint(work) if ranks.rank == 0 else None
+    step = int(newest.rpartition("-")[2]) if newest else 0
+    first = ranks.gathered([step])[0][0]
+    return str(work / f"checkpoint-{first}") if first else None
+
+
 def lora(method: Method, model: PreTrainedModel | None = None) -> LoraConfig | None:
     """Return the adapter of a lock, as PEFT takes it; None for full weights.
 
@@ -293,6 +311,8 @@ def arguments(job: SftJob) -> dict[str, Any]:
 def _sft_arguments(job: SftJob) -> SFTConfig:
     """Return TRL's settings. Its own packing would join rows across steps: `_Trainer` packs."""
     found = arguments(job) | {"dataset_kwargs": {"skip_prepare_dataset": True}}
+    if job.ranks.count > 1:
+        found |= {"ddp_backend": "gloo", "ddp_find_unused_parameters": False}
     if job.packing:
         rows = job.train.micro_batch * job.train.accumulation
         found |= {"per_device_train_batch_size": rows, "gradient_accumulation_steps": 1}
@@ -338,9 +358,10 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # TRL ships no types that myp
         *,
         order: Callable[[int], Sequence[int]],
         joins: tuple[int, int],
+        ranks: Ranks,
         **arguments: Any,
     ) -> None:
-        self._order = order
+        self._order, self._ranks = order, ranks
         self._capacity, self._micro_batch = joins
         super().__init__(**arguments)
 
@@ -350,6 +371,9 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # TRL ships no types that myp
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Return the batches of training; evaluation's are padded."""
         padding = self.data_collator
+        if self._ranks.count > 1:
+            rows = with_blank(self.train_dataset, padding.pad_token_id)
+            return loader(rows, Shares(self._order, self._micro_batch, self._ranks), padding)
         if self._capacity:
             self.data_collator = Packed(padding.pad_token_id, self._capacity)
         try:
@@ -358,14 +382,28 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # TRL ships no types that myp
             self.data_collator = padding
         return found
 
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
+        """Return the batches of evaluation, or this process's share of them."""
+        if self._ranks.count > 1:
+            rows, padding = self.eval_dataset, self.data_collator
+            shares = Shares(lambda _: range(len(rows)), self._micro_batch, self._ranks)
+            self.gather_function = Losses(self.accelerator.gather, shares)
+            return loader(with_blank(rows, padding.pad_token_id), shares, padding)
+        found: DataLoader[Any] = super().get_eval_dataloader(eval_dataset)
+        return found
+
     def training_step(
         self, model: Any, inputs: Any, num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
         """Return the loss of a batch. The loss of a pass is its share of the whole step's, since
         TRL divides by the step's scored tokens."""
         if not self._capacity:
-            whole: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
-            return whole
+            blanks = self._ranks.gathered([int(is_blank(inputs))]) if self._ranks.count > 1 else []
+            loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
+            if blanks:
+                self._total_train_tokens -= sum(own for (own,) in blanks)
+                self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
+            return loss
         told = self._total_train_tokens + tokens(inputs)
         parts = list(passes(inputs, self._micro_batch))
         self.current_gradient_accumulation_steps = len(parts)

@@ -28,8 +28,8 @@ def main() -> int:
         asked.in_stage = True
         writer.append("run", "started", {"stages": ["train"]})
         supervision = Supervision(
-            writer, folder / "log.txt", held.descriptor, asked.asked, lambda: asked.at_once,
-            Limits(grace_seconds=20), held.folder,
+            writer, folder / "log.txt", held.folder, asked.asked, lambda: asked.at_once,
+            Limits(grace_seconds=20),
         )  # fmt: skip
         code = launch(Program("train", tuple(sys.argv[3:]), {}), supervision)
         writer.append("run", "failed", {"message": "stopped", "hint": "", "exit_code": 75})

@@ -16,7 +16,7 @@ def main() -> None:
     held = Held(folder)
     with Writer(folder / "events.jsonl") as writer:
         stage = Program("train", tuple(sys.argv[2:]), {})
-        launch(stage, Supervision(writer, folder / "log.txt", held.descriptor, lambda: False))
+        launch(stage, Supervision(writer, folder / "log.txt", held.folder, lambda: False))
 
 
 if __name__ == "__main__":

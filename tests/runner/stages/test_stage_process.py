@@ -69,7 +69,7 @@ class Stage:
             supervision = Supervision(
                 writer=writer,
                 log=self.run / "log.txt",
-                held=held.descriptor,
+                folder=held.folder,
                 stopping=lambda: stop and bool(read(events)[0]),
             )
             program = Program(self.name, ("-m", "runner.stages", str(job)), {})

@@ -33,8 +33,8 @@ def run(tmp_path: Path) -> Callable[..., Result]:
         with Writer(events) as writer:
             supervision = Supervision(
                 writer=writer,
-                log=tmp_path / "log.txt",
-                held=held.descriptor,
+                log=tmp_path / "run" / "log.txt",
+                folder=held.folder,
                 stopping=lambda: bool(meanwhile()) or (stop and bool(read(events)[0])),
                 limits=limits,
             )
@@ -69,7 +69,7 @@ def test_a_crash_is_an_exit_code_and_its_text_is_in_the_log(
 ) -> None:
     code, events = run("-c", "import os\nprint('last words', flush=True)\nos.abort()")
     assert (code, events) == (-signal.SIGABRT, [])
-    assert "last words" in (tmp_path / "log.txt").read_text()
+    assert "last words" in (tmp_path / "run" / "log.txt").read_text()
 
 
 def test_what_is_no_event_is_a_warning(run: Callable[..., Result]) -> None:
@@ -155,8 +155,9 @@ def test_an_event_without_end_is_left_out(run: Callable[..., Result]) -> None:
 
 
 def test_a_log_that_is_a_link_is_refused(run: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
     (tmp_path / "private").write_text("kept")
-    (tmp_path / "log.txt").symlink_to("private")
+    (tmp_path / "run" / "log.txt").symlink_to("../private")
     with pytest.raises(UsageProblem, match=r"log.txt` is a link"):
         run("-c", "print('overwritten')")
     assert (tmp_path / "private").read_text() == "kept"

@@ -1,0 +1,56 @@
+"""Data parallelism: each process has a copy of the model and computes its share of every step.
+
+torchrun starts them (`runner.engines.torchrun`). They meet through files in a private folder and
+exchange gradients over the loopback interface: nothing of a training listens to a network.
+"""
+
+import os
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from runner.engines.engine import Engine
+from runner.engines.ranks import Ranks
+
+MEETING_VARIABLE = "TUNELOCK_MEETING"
+"""The environment variable that tells the processes their private folder."""
+GROUP = "group"
+"""The file in it through which they find each other."""
+_TOLD = "told"
+_LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
+
+
+def _arguments(job: Path, processes: int) -> tuple[str, ...]:
+    return ("-m", "runner.engines.torchrun", str(processes), str(job))
+
+
+def _joined() -> AbstractContextManager[Ranks]:
+    from runner.engines.process_group import joined
+
+    return joined(Path(os.environ[MEETING_VARIABLE]) / GROUP)
+
+
+def _tells() -> bool:
+    """Return whether no other process has said why it failed: the first one makes a file."""
+    place = Path(os.environ[MEETING_VARIABLE]) / _TOLD
+    try:
+        os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return False
+    except OSError:  # the private folder's disk may be what is full
+        return True
+    return True
+
+
+ENGINE = Engine(
+    name="ddp",
+    arguments=_arguments,
+    variables={
+        "GLOO_SOCKET_IFNAME": _LOOPBACK,  # gloo's default is the interface of the host's name
+        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # torchrun's own store listens everywhere
+    },
+    starts_workers=True,
+    rank=lambda: int(os.environ["RANK"]),
+    joined=_joined,
+    tells=_tells,
+)

@@ -1,0 +1,43 @@
+"""What an engine is: how the supervisor starts its processes, and how each finds the others.
+
+Light: the supervisor reads it, and imports no torch.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from lockfiles.lock import Lock
+from runner.engines.ranks import Ranks
+
+TRAIN = "train"
+"""The kind of stage that a lock's engine carries out; every other one is a single process."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One way to carry out a stage; `runner/engines/NAME.py` holds one as `ENGINE`."""
+
+    name: str
+    """As a lock names it in `parallel.engine`."""
+    arguments: Callable[[Path, int], tuple[str, ...]]
+    """From a job's path and a number of processes to what follows `python -P`."""
+    variables: Mapping[str, str]
+    """What its processes get besides their environment variables."""
+    starts_workers: bool
+    """Whether the process that the supervisor starts is none of those that compute."""
+    rank: Callable[[], int]
+    """Returns the number of this process among those that compute, from 0."""
+    joined: Callable[[], AbstractContextManager[Ranks]]
+    """Finds the other processes, and leaves them together with them."""
+    tells: Callable[[], bool]
+    """Returns whether this process, which fails, is the one that says why."""
+
+
+def engine_of(lock: Lock, kind: str) -> Engine:
+    """Return the engine of the stages of a kind in a lock."""
+    name = lock.parallel.engine if kind == TRAIN else "single"
+    found: Engine = import_module(f"runner.engines.{name}").ENGINE
+    return found

@@ -1,0 +1,102 @@
+"""The processes of a training as a process group of torch, with gloo on the processor.
+
+Each watches the others: where one ends before they leave together, this one ends at once, in the
+middle of whatever it computes. torchrun alone would ask it, and wait for half a minute.
+"""
+
+import os
+import select
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch._C._distributed_c10d import FileStore
+
+from lockfiles.errors import Stopped, TunelockError
+from runner.engines.ranks import PEER_LOST, Ranks
+
+_PATIENCE = timedelta(days=7)
+"""How long a process waits for another that lives: it may be stopped, and woken."""
+_SETTLE_SECONDS = 2.0
+"""How long a process that failed waits for the news that another one had ended before."""
+
+
+@dataclass(frozen=True)
+class ProcessGroup:
+    """This process in a group that torch knows."""
+
+    rank: int
+    count: int
+
+    def gathered(self, values: Sequence[int]) -> list[list[int]]:
+        """Return the values of each process, by rank."""
+        own = torch.tensor(values, dtype=torch.int64)
+        found = [torch.empty_like(own) for _ in range(self.count)]
+        dist.all_gather(found, own)
+        return [one.tolist() for one in found]
+
+    def wait(self) -> None:
+        """Wait until every process has come here."""
+        dist.barrier()
+
+
+@contextmanager
+def joined(meeting: Path) -> Iterator[Ranks]:
+    """Join the group that meets at a file, and leave it together with the others."""
+    rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    store = FileStore(str(meeting), count)
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=count, timeout=_PATIENCE)
+    group = ProcessGroup(rank, count)
+    watch = _Watch([number for (number,) in group.gathered([os.getpid()])])
+    try:
+        yield group
+    except Stopped:
+        _leave(group, watch)
+        raise
+    except TunelockError:
+        raise
+    except Exception:
+        time.sleep(_SETTLE_SECONDS)
+        raise
+    _leave(group, watch)
+
+
+def _leave(group: ProcessGroup, watch: "_Watch") -> None:
+    """Part, once all have come so far, and nobody takes the end of another for an accident."""
+    group.wait()
+    watch.end()
+    group.wait()
+    dist.destroy_process_group()
+
+
+class _Watch:
+    """Ends this process when another of its group ends."""
+
+    def __init__(self, numbers: Sequence[int]) -> None:
+        self._mine, self._ours = os.pipe()
+        others = [number for number in numbers if number != os.getpid()]
+        if hasattr(os, "pidfd_open"):  # elsewhere the next exchange fails instead
+            peers = [os.pidfd_open(number) for number in others]
+            threading.Thread(target=self._run, args=(peers,), daemon=True, name="peers").start()
+
+    def end(self) -> None:
+        """Stop watching."""
+        os.close(self._ours)
+
+    def _run(self, peers: Sequence[int]) -> None:
+        ends = select.poll()
+        for descriptor in (self._mine, *peers):
+            ends.register(descriptor, select.POLLIN | select.POLLHUP)
+        found = [descriptor for descriptor, _ in ends.poll()]
+        if self._mine not in found:
+            print("another process of this training has ended", file=sys.stderr, flush=True)
+            os._exit(PEER_LOST)
+        for descriptor in (self._mine, *peers):
+            os.close(descriptor)

@@ -1,0 +1,28 @@
+"""One process that does everything."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from runner.engines.engine import Engine
+from runner.engines.ranks import Alone, Ranks
+
+
+def _arguments(job: Path, processes: int) -> tuple[str, ...]:
+    return ("-m", "runner.stages", str(job))
+
+
+@contextmanager
+def _joined() -> Iterator[Ranks]:
+    yield Alone()
+
+
+ENGINE = Engine(
+    name="single",
+    arguments=_arguments,
+    variables={},
+    starts_workers=False,
+    rank=lambda: 0,
+    joined=_joined,
+    tells=lambda: True,
+)

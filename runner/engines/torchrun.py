@@ -1,0 +1,79 @@
+"""Starts the processes of a training with torchrun, and ends as they end.
+
+`python -P -m runner.engines.torchrun PROCESSES JOB` starts `python -P -m runner.stages JOB` as
+many times. It exits with the code of the process whose end was the cause, by the same signal where
+it was one. A stop is none of its business: each process is asked by itself.
+"""
+
+import os
+import resource
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch.distributed import run as torchrun
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+from lockfiles.errors import Stopped
+from runner.engines.ddp import MEETING_VARIABLE
+from runner.engines.ranks import PEER_LOST
+
+_NEVER_SENT = "SIGUSR2"
+"""torchrun ends its workers within seconds of a signal that it handles, checkpoint or not."""
+
+
+def main(processes: int, job: str) -> int:
+    """Start the processes, wait for their end and return the exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: None)  # a worker's own handler is not this one
+    with tempfile.TemporaryDirectory(prefix="tunelock-") as folder:
+        os.environ[MEETING_VARIABLE] = folder
+        codes = _ends(processes, job, Path(folder))
+    code = cause(codes)
+    for rank, end in codes.items():
+        if end == code != Stopped.exit_code:
+            print(f"process {rank} of {processes} ended with {end}", file=sys.stderr)
+    if code < 0:
+        _end_by(-code)
+    return code
+
+
+def _ends(processes: int, job: str, folder: Path) -> Mapping[int, int]:
+    """Return how each process ended that did not end well: rank to exit code or minus signal."""
+    words = [
+        "--nnodes=1", f"--nproc-per-node={processes}", "--max-restarts=0",
+        "--rdzv-backend=c10d", "--rdzv-conf=store_type=file",
+        f"--rdzv-endpoint={folder / 'rendezvous'}", "--rdzv-id=tunelock",
+        "--local-addr=127.0.0.1", f"--signals-to-handle={_NEVER_SENT}", f"--log-dir={folder}",
+        "--no-python", sys.executable, "-P", "-m", "runner.stages", job,
+    ]  # fmt: skip
+    try:
+        torchrun.run(torchrun.parse_args(words))  # type: ignore[no-untyped-call]
+    except ChildFailedError as problem:
+        return {rank: int(one.exitcode) for rank, one in problem.failures.items()}
+    return {}
+
+
+def cause(codes: Mapping[int, int]) -> int:
+    """Return the exit code that explains the others; 0 where there is none.
+
+    A process that was killed explains those that lost it; torchrun ends the rest by SIGTERM.
+    """
+    own = [code for code in codes.values() if code not in (PEER_LOST, -signal.SIGTERM)]
+    killed = [code for code in own if code < 0]
+    if PEER_LOST in codes.values() and not own:
+        return 1
+    return next(iter(killed or own or codes.values()), 0)
+
+
+def _end_by(number: int) -> None:
+    """End this process by a signal, without a core of its own."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if number != signal.SIGKILL:
+        signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(int(sys.argv[1]), sys.argv[2]))

@@ -1,0 +1,1 @@
+"""Engines, by the processes that they start."""
