@@ -79,6 +79,10 @@ def test_a_lock_holds_what_fit_proposes(facts: PlanFacts, case: tuple[int, Layou
     assert dict(found.plan.estimate.peak.components) == made.prediction.components
     said = [made.why[key] for key in SHOWN if made.why.get(key, YOURS) != YOURS]
     assert list(found.reasons[: len(said)]) == said
+    line = f"To plan it, write `processes = {count}` under `[machine]` in `run.toml`."
+    assert (line in found.reasons) == (count > 1)
+    beyond = cannot_run("cuda", engine, count, offload)
+    assert beyond in ("", *found.reasons)
     if made.prediction.step_seconds or found.step_seconds:
         assert made.prediction.step_seconds == pytest.approx(found.step_seconds, rel=0.05)
     assert plan(asked, replace(facts, machine=counted_on(made))) == made
