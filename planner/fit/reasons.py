@@ -10,6 +10,7 @@ from planner.search import alternatives, reasons
 from planner.search.ranking import seconds
 from planner.search.reasons import YOURS, gib
 from planner.search.rejected import lack
+from planner.search.request import EFFECTIVE_BATCH
 from planner.setup.setup import Profile
 from planner.speed import MEASURED_CARDS, basis
 
@@ -37,10 +38,23 @@ def _chosen(request: FitRequest, plan: Profile) -> Iterator[str]:
     longest = 0 if request.wish.length else _longest_alone(request, plan)
     if longest > plan.length:
         yield f"One at a time, rows of up to {longest:,} tokens would fit."
-    if plan.ranks > 1:
-        yield f"To plan it, write `processes = {plan.ranks}` under `[machine]` in `run.toml`."
+    if lines := list(_lines(request, plan)):
+        yield f"To plan it, write {' and '.join(lines)} in `run.toml`."
     if beyond := cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload):
         yield beyond
+
+
+def _lines(request: FitRequest, plan: Profile) -> Iterator[str]:
+    """Yield the lines of `run.toml` without which a plan would count on other numbers."""
+    if request.wish.objective != "sft" or request.wish.optimizer:
+        return  # no plan is made of these
+    if plan.ranks > 1:
+        yield f"`processes = {plan.ranks}` under `[machine]`"
+    step = request.candidates.accumulation(plan.micro_batch) * plan.micro_batch * plan.ranks
+    if step != EFFECTIVE_BATCH:
+        yield f"`effective_batch = {step}` under `[train]`"
+    if request.wish.accumulation:
+        yield f"`micro_batch = {plan.micro_batch}` under `[method]`"
 
 
 def _longest_alone(request: FitRequest, plan: Profile) -> int:

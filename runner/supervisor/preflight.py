@@ -91,9 +91,10 @@ def check_engine(lock: Lock) -> None:
     asked = lock.parallel
     sentence = cannot_run(lock.machine.kind, asked.engine, asked.processes, asked.offload)
     if sentence:
-        line = "processes = 1" if asked.processes > 1 else 'offload = "none"'
         raise DoesNotFit(
-            sentence, hint=f"write `{line}` under `[machine]` in `run.toml` and plan again"
+            sentence,
+            hint="write `processes = 1` and neither `parallel` nor `offload` under `[machine]` in "
+            "`run.toml`, and plan again",
         )
 
 

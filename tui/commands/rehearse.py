@@ -82,7 +82,6 @@ def _machine(lock: "Lock") -> "MachineFacts":
     from runner.supervisor import preflight
 
     preflight.check_engine(lock)
-    _check_alone(lock)
     packages.check_training_packages(lock)
     for one in packages.package_differences(lock, packages.packages_found(lock)):
         output.note(f"warning: {one.field} {one.locked} was planned for, {one.found} is installed")
@@ -92,18 +91,6 @@ def _machine(lock: "Lock") -> "MachineFacts":
         preflight.check_device(lock)
         output.note(f"warning: `{machine.gpus[0].name}` is busy: {busy}; a step may take longer")
     return machine
-
-
-def _check_alone(lock: "Lock") -> None:
-    """Raise DoesNotFit where several processes share what one would rehearse."""
-    from lockfiles.errors import DoesNotFit
-
-    processes = lock.parallel.processes
-    if processes > 1:
-        raise DoesNotFit(
-            f"A rehearsal runs in one process, and the lock trains in {processes}.",
-            hint="write `processes = 1` under `[machine]` in `run.toml` and plan again",
-        )
 
 
 def _made_up(lock: "Lock", missing: tuple[str, ...]) -> str:

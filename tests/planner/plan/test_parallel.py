@@ -79,6 +79,10 @@ def test_a_lock_holds_what_fit_proposes(facts: PlanFacts, case: tuple[int, Layou
     assert dict(found.plan.estimate.peak.components) == made.prediction.components
     said = [made.why[key] for key in SHOWN if made.why.get(key, YOURS) != YOURS]
     assert list(found.reasons[: len(said)]) == said
+    line = f"To plan it, write `processes = {count}` under `[machine]` in `run.toml`."
+    assert (line in found.reasons) == (count > 1)
+    beyond = cannot_run("cuda", engine, count, offload)
+    assert beyond in ("", *found.reasons)
     if made.prediction.step_seconds or found.step_seconds:
         assert made.prediction.step_seconds == pytest.approx(found.step_seconds, rel=0.05)
     assert plan(asked, replace(facts, machine=counted_on(made))) == made
@@ -98,7 +102,7 @@ def test_what_this_version_cannot_run_is_refused(
     with pytest.raises(DoesNotFit) as refused:
         check_engine(made)
     assert refused.value.message == sentence
-    assert ("processes = 1" if count > 1 else "offload = ") in refused.value.hint
+    assert "processes = 1" in refused.value.hint
 
 
 def test_what_a_refusal_advises_can_be_run(facts: PlanFacts) -> None:

@@ -5,6 +5,7 @@ options and `plan` as answers.
 """
 
 import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -113,6 +114,21 @@ def _chosen(case: Case, method: Kind | None) -> Choice:
     )  # fmt: skip
 
 
+def _lines(found: Answer) -> dict[str, int]:
+    """Return the lines of `run.toml` that `fit` says a plan of its answer needs."""
+    told = next((one for one in found.reasons if one.startswith("To plan it, write ")), "")
+    return {key: int(value) for key, value in re.findall(r"`(\w+) = (\d+)`", told)}
+
+
+def _needed(choice: Choice, case: Case) -> dict[str, int]:
+    """Return the answers of a plan that are not those of a `run.toml` without them."""
+    processes, micro_batch = choice.profile.ranks, choice.micro_batch
+    step = micro_batch * choice.accumulation * processes
+    found = {"processes": processes} if processes > 1 else {}
+    found |= {"effective_batch": step} if step != 16 else {}
+    return found | ({"micro_batch": micro_batch} if case.wish.accumulation else {})
+
+
 def _check(case: Case, found: Answer) -> None:
     """Compare what both say of one method."""
     method, request = found.plan.profile.method, case.request
@@ -126,6 +142,7 @@ def _check(case: Case, found: Answer) -> None:
     assert choice.accumulation == found.plan.accumulation
     assert choice.estimate == found.plan.estimate
     assert choice.budget_bytes == found.plan.budget_bytes
+    assert _lines(found) == _needed(choice, case)
     said = [choice.why[key] for key in SHOWN if choice.why.get(key, YOURS) != YOURS]
     assert list(found.reasons[: len(said)]) == said
     assert set(measured(request.candidates).items()) <= set(choice.why.items())
