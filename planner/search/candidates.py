@@ -28,6 +28,8 @@ CPU_MARGIN = 0.1
 """Share of main memory left to the rest of the machine."""
 CPU_BATCH_TOKENS = 2048
 """Tokens from which a larger micro-batch on CPU takes memory and saves no time."""
+NARROW = 1024
+"""Hidden width below which one thread is faster than several."""
 NF4_BLOCK = 64
 """Narrowest layer that bitsandbytes quantises on CPU."""
 RANKS: Mapping[str, int] = {"style": 8, "behaviour": 16, "domain": 64}

@@ -14,7 +14,7 @@ from planner.machines.facts import MachineFacts
 from planner.memory import Estimate, estimate
 from planner.models.facts import ModelFacts
 from planner.search import ranking
-from planner.search.candidates import Candidates, counted
+from planner.search.candidates import NARROW, Candidates, counted
 from planner.search.reasons import Alternative, nothing_fits, rejected, why
 from planner.setup.setup import Kind, Profile
 
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from planner.search.rehearsal import Rehearsal
 
 __all__ = ["Alternative", "Choice", "choose"]
-
-NARROW = 1024
-"""Hidden width below which one thread is faster than several."""
 
 _RATES: Mapping[Kind, float] = {"lora": 2e-4, "qlora": 2e-4, "full": 1e-5}
 
@@ -55,7 +52,7 @@ class Choice:
     learning_rate: float
     """Greatest learning rate of the schedule."""
     threads: int
-    """Threads of one operation on CPU; 0 on a GPU."""
+    """Threads of one operation on CPU, in each process; 0 on a GPU."""
     profile: Profile
     """The plan as its memory and its speed are counted."""
     estimate: Estimate
@@ -120,4 +117,4 @@ def _threads(plan: Profile, candidates: Candidates) -> int:
     if plan.device == "cuda":
         return 0
     narrow = candidates.model.architecture.hidden < NARROW
-    return 1 if narrow else candidates.machine.cpu_cores
+    return 1 if narrow else max(1, candidates.machine.cpu_cores // plan.ranks)

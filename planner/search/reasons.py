@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from lockfiles.errors import DoesNotFit
 from planner.machines.occupancy import taken
 from planner.search import lora_targets
-from planner.search.candidates import CPU_BATCH_TOKENS, Candidates
+from planner.search.candidates import CPU_BATCH_TOKENS, NARROW, Candidates
 from planner.search.ranking import fastest_of, seconds, slower
 from planner.setup.setup import Kind, Profile
 
@@ -167,6 +167,9 @@ def _threads(candidates: Candidates, threads: int) -> str:
     hidden = candidates.model.architecture.hidden
     if not threads:
         return "Training runs on the GPU."
+    if candidates.processes > 1 and hidden >= NARROW:
+        cores = candidates.machine.cpu_cores
+        return f"{candidates.processes} processes share the {cores} cores."
     if threads == 1:
         return f"Matrices of width {hidden} are too small to share between threads."
     return f"One for each of the {threads} cores: the model's width is {hidden}."
