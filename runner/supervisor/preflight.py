@@ -28,6 +28,8 @@ HELD_OUT = ("test", "validation")
 MOST_THREADS, MOST_THREADS_PER_CORE = 256, 16
 """Of one operation, on a machine of few cores and for each core of a larger one. Thousands on a few
 cores wait for each other, and training does not go on."""
+LEAST_PROCESSES = 4
+"""How many may train together on a machine of fewer cores."""
 _GIB = 1 << 30
 _GB = 1e9
 
@@ -130,7 +132,14 @@ def check_device(lock: Lock) -> None:
 
 
 def _check_threads(lock: Lock, facts: machine.MachineFacts) -> None:
-    threads, cores = lock.exactness.threads, facts.cpu_cores
+    processes, cores = lock.parallel.processes, facts.cpu_cores
+    if processes > max(LEAST_PROCESSES, cores):
+        raise DoesNotFit(
+            f"The lock trains with {processes} processes, and this machine has "
+            f"{cores} core{'s' if cores > 1 else ''}.",
+            hint="plan again with a smaller `processes` under `[machine]` in `run.toml`",
+        )
+    threads = lock.exactness.threads * processes
     if threads > max(MOST_THREADS, MOST_THREADS_PER_CORE * cores):
         raise DoesNotFit(
             f"The lock computes with {threads:,} threads, and this machine has "

@@ -70,6 +70,26 @@ def test_too_little_memory_is_refused(lock: Lock, tmp_path: Path) -> None:
     check_all(huge, tmp_path, (), ["gguf", "report"])
 
 
+def spread(lock: Lock, processes: int) -> Lock:
+    return changed(lock, "parallel", engine="ddp", processes=processes)
+
+
+def test_each_process_of_a_training_needs_its_memory(lock: Lock, tmp_path: Path) -> None:
+    share = changed(lock, "prediction", peak_bytes=probe(Path("/")).ram_free_bytes * 2 // 5)
+    check_all(spread(share, 1), tmp_path, (), ["train"])
+    with pytest.raises(DoesNotFit, match="GiB of memory, and this machine has"):
+        check_all(spread(share, 4), tmp_path, (), ["train"])
+
+
+def test_more_processes_than_cores_can_serve_are_refused(lock: Lock, tmp_path: Path) -> None:
+    most = max(preflight.LEAST_PROCESSES, probe(Path("/")).cpu_cores)
+    with pytest.raises(DoesNotFit, match=f"with {most + 1} processes, and this machine has"):
+        check_all(spread(lock, most + 1), tmp_path, (), ["train"])
+    threads = max(preflight.MOST_THREADS, preflight.MOST_THREADS_PER_CORE * most) // 2 + 1
+    with pytest.raises(DoesNotFit, match=f"with {2 * threads:,} threads"):
+        check_all(spread(changed(lock, "exactness", threads=threads), 2), tmp_path, (), ["train"])
+
+
 def test_more_threads_than_cores_can_serve_are_refused(lock: Lock, tmp_path: Path) -> None:
     cores = probe(Path("/")).cpu_cores
     most = max(preflight.MOST_THREADS, preflight.MOST_THREADS_PER_CORE * cores)
