@@ -5,12 +5,12 @@ link to somewhere else. Here each is one sentence before a byte is read.
 """
 
 import os
-import shlex
 import stat
 from pathlib import Path
 
 from lockfiles import limits
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Command
 from lockfiles.harmless import is_harmless
 
 MIB = 1 << 20
@@ -54,7 +54,7 @@ def read_bounded(
     if len(content) > limit_bytes:
         raise UsageProblem(
             f"`{path}` has more than {size_text(limit_bytes)}.",
-            hint=f"give a file of that kind that is smaller: ls -l {shlex.quote(str(path))}",
+            fix=Command("ls -l {}", path, to="give a file of that kind that is smaller"),
         )
     return content
 
@@ -92,9 +92,7 @@ def _check_plain(found: os.stat_result, path: Path | str) -> None:
     if stat.S_ISREG(found.st_mode):
         return
     kind = next((name for test, name in _KINDS if test(found.st_mode)), "a special file")
-    raise UsageProblem(
-        f"`{path}` is {kind}, not a plain file.", hint=f"ls -ld {shlex.quote(str(path))}"
-    )
+    raise UsageProblem(f"`{path}` is {kind}, not a plain file.", fix=Command("ls -ld {}", path))
 
 
 def write_whole(path: Path, content: bytes) -> None:

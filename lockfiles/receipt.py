@@ -11,12 +11,13 @@ from lockfiles import files, limits, refusal
 from lockfiles import text as toml
 from lockfiles.errors import UsageProblem
 from lockfiles.fields import FEW_KEYS, Label, Rows, Sha256, SizeBytes
+from lockfiles.fixes import Command
 
 VERSION = 1
 """The version that this program writes and reads; a newer one is refused."""
 LIMIT_BYTES = 4 * files.MIB
 _CLOSED = ConfigDict(extra="forbid", strict=True)
-_AGAIN = "run the lock again: `tunelock run` writes the receipt again from the finished stages"
+_AGAIN = Command("tunelock run", to="write it again from the finished stages")
 
 
 @dataclass(frozen=True)
@@ -127,5 +128,6 @@ def read(path: Path) -> Receipt:
     except ValidationError as problem:
         found = refusal.fault(problem)
     what = f"`{found.key}` {found.words}" if found.key else found.words
-    hint = "pip install --upgrade tunelock" if found.key == "version" else _AGAIN
-    raise UsageProblem(f"`{path}` is no receipt of version {VERSION}: {what}.", hint=hint)
+    newer = Command("pip install --upgrade tunelock")
+    fix = newer if found.key == "version" else _AGAIN
+    raise UsageProblem(f"`{path}` is no receipt of version {VERSION}: {what}.", fix=fix)

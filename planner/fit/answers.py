@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lockfiles.errors import DoesNotFit
+from lockfiles.fixes import Advice
 from planner.fit.alternatives import way_out
 from planner.fit.contradictions import check
 from planner.fit.reasons import describe, lack, where, why
@@ -108,5 +109,5 @@ def nothing_fits(search: Search, found: Iterable[Answer]) -> DoesNotFit:
     lacks = lack(least, where(search), taken(card) if card else "")
     return DoesNotFit(
         f"No plan fits: the smallest ({describe(least.profile)}) {lacks}",
-        hint=f"it would fit with {ways}" if ways else "choose a smaller model",
+        fix=Advice(f"it would fit with {ways}" if ways else "choose a smaller model"),
     )

@@ -8,12 +8,17 @@ from typing import Any, Literal
 
 from lockfiles import files, limits, text
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Answer, Option
 from lockfiles.harmless import is_harmless
 
 HALF_GIB = 1 << 29
 LIMIT_BYTES = 4 * files.MIB
 """The most that the facts of a machine have."""
-_AGAIN = "write the facts again on that machine, or leave `--machine` and `machine.facts` out"
+_AGAIN = (
+    Advice("write the facts again on that machine"),
+    Option("--machine", to="leave out"),
+    Answer("machine.facts", ""),
+)
 
 
 @dataclass(frozen=True)
@@ -111,10 +116,10 @@ def load(path: Path) -> MachineFacts:
     raw = text.read_json_object(path, limit_bytes=LIMIT_BYTES)
     _check(raw, MachineFacts, path)
     if raw["kind"] not in ("cpu", "cuda"):
-        raise UsageProblem(f"`kind` in `{path}` must be `cpu` or `cuda`.", hint=_AGAIN)
+        raise UsageProblem(f"`kind` in `{path}` must be `cpu` or `cuda`.", fix=_AGAIN)
     if (raw["kind"] == "cuda") != bool(raw["gpus"]):
         raise UsageProblem(
-            f"`kind` in `{path}` is `{raw['kind']}`, which does not fit its `gpus`.", hint=_AGAIN
+            f"`kind` in `{path}` is `{raw['kind']}`, which does not fit its `gpus`.", fix=_AGAIN
         )
     return MachineFacts(**{**raw, "gpus": tuple(_gpu(gpu, path) for gpu in raw["gpus"])})
 
@@ -133,15 +138,15 @@ def _check(raw: Any, kind: type[Any], path: Path) -> None:
         keys = ", ".join(f"`{name}`" for name in known if name in needed)
         also = ", ".join(f"`{name}`" for name in known if name not in needed)
         tail = f", and may have {also}" if also else ""
-        raise UsageProblem(f"`{path}` must have exactly the keys {keys}{tail}.", hint=_AGAIN)
+        raise UsageProblem(f"`{path}` must have exactly the keys {keys}{tail}.", fix=_AGAIN)
     for name, value in raw.items():
         wanted = _type(known[name])
         if type(value) is not wanted:
             raise UsageProblem(
-                f"`{name}` in `{path}` must be of type `{wanted.__name__}`.", hint=_AGAIN
+                f"`{name}` in `{path}` must be of type `{wanted.__name__}`.", fix=_AGAIN
             )
         if problem := _problem(name, value):
-            raise UsageProblem(f"`{name}` in `{path}` {problem}.", hint=_AGAIN)
+            raise UsageProblem(f"`{name}` in `{path}` {problem}.", fix=_AGAIN)
 
 
 def _problem(name: str, value: Any) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Set
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Answer, Change, Key
 from planner.interview.answers import Answers
 from planner.search.choose import Choice
 
@@ -25,8 +26,11 @@ def stages(
         if held not in splits:
             raise UsageProblem(
                 "Comparing base and tuned model needs held-out rows, and there are none.",
-                hint="give `data.test` or `data.validation`, or write `evaluate = false` "
-                "under `[results]` in `run.toml`",
+                fix=(
+                    Change("data.test", "a file of rows"),
+                    Change("data.validation", "a file of rows"),
+                    Answer("results.evaluate", False),
+                ),
             )
         found.append(("evaluate", {"rows": held, "samples": samples}))
     if merges:
@@ -35,8 +39,10 @@ def stages(
         _check_family(family)
         if adapter and not merges:
             raise UsageProblem(
-                "GGUF files are made from a merged model, and `results.merge` is false.",
-                hint="write `merge = true` under `[results]` in `run.toml`",
+                "GGUF files are made from a merged model, and ",
+                Key("results.merge"),
+                " is false.",
+                fix=Answer("results.merge", True),
             )
         found.append(("gguf", _gguf(levels, samples, held if held in splits else "")))
     if repo := answers.text("results.push_to"):
@@ -50,7 +56,7 @@ def _check_family(family: str) -> None:
         known = ", ".join(f"`{name}`" for name in GGUF_FAMILIES)
         raise UsageProblem(
             f"GGUF export does not know the family `{family}` yet; it knows {known}.",
-            hint="write `gguf = []` under `[results]` in `run.toml`",
+            fix=Answer("results.gguf", ()),
         )
 
 

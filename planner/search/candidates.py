@@ -7,6 +7,7 @@ from itertools import chain, product
 from typing import TYPE_CHECKING, Literal
 
 from lockfiles.errors import DoesNotFit, UsageProblem
+from lockfiles.fixes import Advice, Answer, Key
 from planner.interview.answers import Answers
 from planner.machines.facts import MachineFacts
 from planner.memory import estimate
@@ -43,12 +44,14 @@ def counted(answers: Answers, machine: MachineFacts) -> MachineFacts:
     if device == "cuda" and not machine.gpus:
         if machine.problem:
             raise DoesNotFit(
-                "`machine.device` is `cuda`, and this machine's cards cannot be used.",
-                hint=machine.problem,
+                Key("machine.device"),
+                " is `cuda`, and this machine's cards cannot be used.",
+                fix=Advice(machine.problem),
             )
         raise DoesNotFit(
-            "`machine.device` is `cuda`, and this machine has no NVIDIA GPU.",
-            hint='write `device = "auto"` under `[machine]` in `run.toml`',
+            Key("machine.device"),
+            " is `cuda`, and this machine has no NVIDIA GPU.",
+            fix=Answer("machine.device", "auto"),
         )
     if device == "cpu" or not machine.gpus:
         return replace(machine, kind="cpu", gpus=())
@@ -179,7 +182,7 @@ class Candidates:
         if given == "qlora" and self.no_qlora:
             raise UsageProblem(
                 self.no_qlora,
-                hint='write `kind = "lora"` under `[method]` in `run.toml`',
+                fix=Answer("method.kind", "lora"),
             )
         order: tuple[Kind, ...] = ("lora", "qlora", "full")
         if given == "auto":
@@ -202,7 +205,7 @@ class Candidates:
         if given == "on" and not packs:
             raise UsageProblem(
                 f"Packed rows of `{self.model.architecture.family}` would see each other.",
-                hint='write `packing = "off"` under `[method]` in `run.toml`',
+                fix=Answer("method.packing", "off"),
             )
         if given != "auto":
             return (given == "on",)
@@ -229,9 +232,11 @@ class Candidates:
             return (given,)
         near = next((n for n in divisors if n <= given), 1)
         raise UsageProblem(
-            f"`method.micro_batch` is {given}, which does not divide the {effective} of "
-            "`train.effective_batch`.",
-            hint=f"write `micro_batch = {near}` under `[method]` in `run.toml`",
+            Key("method.micro_batch"),
+            f" is {given}, which does not divide the {effective} of ",
+            Key("train.effective_batch"),
+            ".",
+            fix=Answer("method.micro_batch", near),
         )
 
     @cached_property

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from lockfiles.errors import DoesNotFit
+from lockfiles.fixes import Answer, Change
 from planner.machines.occupancy import taken
 from planner.search import lora_targets
 from planner.search.candidates import CPU_BATCH_TOKENS, Candidates
@@ -231,29 +232,29 @@ def nothing_fits(candidates: Candidates) -> DoesNotFit:
         f"No plan fits: the smallest ({_describe(smallest)}) needs "
         f"{gib(candidates.need(smallest))}, and {gib(candidates.budget_bytes)} of {where} may be "
         f"used{f': {busy}' if busy else ''}.",
-        hint=_way_out(candidates, smallest),
+        fix=_way_out(candidates, smallest),
     )
 
 
-def _way_out(candidates: Candidates, smallest: Profile) -> str:
-    for line, plan in _changes(candidates, smallest):
+def _way_out(candidates: Candidates, smallest: Profile) -> Answer | Change:
+    for answer, plan in _changes(candidates, smallest):
         if candidates.fits(plan):
-            return f"write {line} in `run.toml`"
-    return "plan for a larger machine: `facts` under `[machine]` takes a file of its facts"
+            return answer
+    return Change("machine.facts", "a file with the facts of a larger machine")
 
 
-def _changes(candidates: Candidates, smallest: Profile) -> Iterator[tuple[str, Profile]]:
-    """Yield single lines of `run.toml` that need less, the mildest first."""
+def _changes(candidates: Candidates, smallest: Profile) -> Iterator[tuple[Answer, Profile]]:
+    """Yield single answers that need less, the mildest first."""
     one = candidates.profile(smallest.method, 1, smallest.checkpointing)
-    yield '`checkpointing = "on"` under `[method]`', replace(smallest, checkpointing=True)
-    yield "`micro_batch = 1` under `[method]`", one
+    yield Answer("method.checkpointing", "on"), replace(smallest, checkpointing=True)
+    yield Answer("method.micro_batch", 1), one
     for kind in ("lora", "qlora"):
         if kind not in candidates.kinds and not (kind == "qlora" and candidates.no_qlora):
             plan = candidates.profile(kind, smallest.micro_batch, smallest.checkpointing)
-            yield f'`kind = "{kind}"` under `[method]`', plan
+            yield Answer("method.kind", kind), plan
     length = 64 * (smallest.length // 128)
     while length:
-        yield f"`max_length = {length}` under `[train]`", replace(smallest, length=length)
+        yield Answer("train.max_length", length), replace(smallest, length=length)
         length = 64 * (length // 128)
 
 

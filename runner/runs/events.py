@@ -27,6 +27,7 @@ from typing import Any, Literal, Self, get_args
 
 from lockfiles.errors import RunFailed
 from lockfiles.files import open_regular
+from lockfiles.fixes import Advice
 from runner.runs.safe_folder import OwnFolder, not_ours
 
 Kind = Literal[
@@ -257,7 +258,7 @@ class Writer:
             os.ftruncate(self._descriptor, size)
             raise RunFailed(
                 f"`{self._path}` cannot be written: {problem.strerror}.",
-                hint="make room, then run the same command again",
+                fix=Advice("make room, then run the same command again"),
             ) from None
 
 

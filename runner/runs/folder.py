@@ -8,7 +8,6 @@ import errno
 import fcntl
 import json
 import os
-import shlex
 import stat
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import RunFailed, UsageProblem
+from lockfiles.fixes import Advice, Command
 from lockfiles.lock import Lock
 from runner.runs import reports
 from runner.runs.holders import INUSE, holder_alive, identity
@@ -109,7 +109,7 @@ class StagePlace:
         if report is None:
             raise RunFailed(
                 f"The stage `{self.name}` left no report of its kind.",
-                hint=f"see {self.partial / name}",
+                fix=Advice(f"see {self.partial / name}"),
             )
         return report
 
@@ -176,10 +176,12 @@ class Held:
         while not self._try():
             if holder_alive(path) or time.monotonic() > until:
                 self.release()
-                named = shlex.quote(str(path))
                 raise UsageProblem(
                     f"`{path}` is in use by another run of this lock.",
-                    hint=f"tunelock watch {named}; or, to end it, tunelock stop {named}",
+                    fix=(
+                        Command("tunelock watch {}", path),
+                        Command("tunelock stop {}", path, to="to end it"),
+                    ),
                 )
             time.sleep(0.2)
         try:
@@ -189,7 +191,7 @@ class Held:
             self.release()
             raise RunFailed(
                 f"`{path / INUSE}` cannot be written: {problem.strerror}.",
-                hint="make room, then run the same command again",
+                fix=Advice("make room, then run the same command again"),
             ) from None
         os.set_inheritable(self.descriptor, True)
 
@@ -243,7 +245,7 @@ def _check_makeable(path: Path) -> None:
 def _unusable(path: Path, problem: OSError) -> UsageProblem:
     return UsageProblem(
         f"`{path}` cannot be written: {problem.strerror}.",
-        hint="tunelock run run.lock --runs DIR, with a folder of your own",
+        fix=Command("tunelock run run.lock --runs DIR", note="a folder of your own"),
     )
 
 

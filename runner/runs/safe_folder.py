@@ -11,7 +11,6 @@ their place.
 """
 
 import os
-import shlex
 import shutil
 import stat
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from typing import Self
 
 from lockfiles.errors import UsageProblem
 from lockfiles.files import size_text
+from lockfiles.fixes import Command
 
 MOST_DEPTH = 32
 """How deep folders may be nested in a run folder."""
@@ -240,10 +240,9 @@ class OwnFolder:
 
 def not_ours(path: Path, why: str) -> UsageProblem:
     """Return the sentence about something in a run folder that no run of ours left there."""
-    quoted = shlex.quote(str(path))
     return UsageProblem(
         f"`{path}` {why}: it was not left there by this user's runs.",
-        hint=f"move it away: mv -- {quoted} {quoted}.away",
+        fix=Command("mv -- {} {}", path, f"{path}.away", to="move it away"),
     )
 
 

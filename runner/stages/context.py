@@ -7,6 +7,7 @@ from typing import Any
 
 from lockfiles import lock
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Option
 from lockfiles.lock import Lock
 from planner.data.rows.splits import SplitName
 from runner.inputs.model import cached
@@ -83,7 +84,10 @@ class Context:
         if not place.is_dir():
             raise UsageProblem(
                 f"The base model is no longer in `{place}`.",
-                hint="put it back, or add `--locate model=PATH`, and run the same command again",
+                fix=(
+                    Advice("put it back and run the same command again"),
+                    Option("--locate model=PATH"),
+                ),
             )
         return place
 

@@ -13,6 +13,7 @@ from typing import Any
 from lockfiles import digest
 from lockfiles.errors import DigestDiffers, RunFailed, UsageProblem
 from lockfiles.files import write_whole
+from lockfiles.fixes import Advice, Command
 from planner.models.folder import SMALL
 from runner.export import card
 from runner.export.clean import ADAPTER_CONFIG
@@ -45,7 +46,7 @@ def run(given: Context) -> dict[str, Any]:
             told=told,
         )
     except UsageProblem as problem:
-        raise RunFailed(problem.message, hint=problem.hint) from problem
+        raise RunFailed(problem.message, fix=problem.fix) from problem
     given.line.send("artifact", what="Hub repository", path=pushed.url)
     return {
         "url": pushed.url,
@@ -80,7 +81,10 @@ def _model(given: Context, stage: str) -> Iterator[tuple[str, Path]]:
     if not isinstance(reported, dict) or digest.of_tensors(weights) not in reported.values():
         raise DigestDiffers(
             f"The tensors in `{folder}` are no longer those that their stage left.",
-            hint="put them back, or train again with `tunelock run run.lock --fresh`",
+            fix=(
+                Advice("put them back"),
+                Command("tunelock run run.lock --fresh", to="train again"),
+            ),
         )
     yield from here.items()
 

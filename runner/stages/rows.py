@@ -7,12 +7,13 @@ from typing import TypeVar
 
 from lockfiles.errors import DigestDiffers, UsageProblem
 from lockfiles.files import TEXT_LIMIT_BYTES, read_bounded
+from lockfiles.fixes import Advice
 from planner.data.rows.rows import Row, canonical_json
 from planner.data.tokens.encode import IGNORED, Encoded, read_encoded
 from runner.stages.context import Context
 
 SHOWN_FILE = "shown.jsonl"
-_AGAIN = "remove the `prepare` folder that holds it from the run, and run the lock again"
+_AGAIN = Advice("remove the `prepare` folder that holds it from the run, and run the lock again")
 T = TypeVar("T")
 
 
@@ -58,7 +59,7 @@ def shown(given: Context) -> list[list[dict[str, str]]]:
         return [_turns(json.loads(line)) for line in content.split(b"\n")[:-1]]
     except (OSError, UsageProblem, ValueError, RecursionError):
         raise DigestDiffers(
-            f"`{path}` does not hold the rows that were prepared to be shown.", hint=_AGAIN
+            f"`{path}` does not hold the rows that were prepared to be shown.", fix=_AGAIN
         ) from None
 
 

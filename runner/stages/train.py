@@ -4,6 +4,7 @@ from typing import Any
 
 from lockfiles import digest
 from lockfiles.errors import DigestDiffers, RunFailed, Stopped
+from lockfiles.fixes import PLAN_AGAIN, Advice, Change, Command, Steps
 from planner.data.tokens.encode import Encoded, stream_sha256
 from planner.data.tokens.order import epoch_order
 from runner.export.clean import cleaned, complete, with_tokenizer
@@ -56,13 +57,17 @@ def check_rows(rows: list[Encoded], locked: str) -> None:
     """Refuse to train on nothing, or on other tokens than were locked."""
     if stream_sha256(rows) != locked:
         raise DigestDiffers(
-            "The prepared tokens are not those of the lock.", hint="tunelock run run.lock --fresh"
+            "The prepared tokens are not those of the lock.",
+            fix=Command("tunelock run run.lock --fresh"),
         )
     empty = sum(row.scored == 0 for row in rows)
     if empty:
         raise RunFailed(
             f"{empty} of {len(rows)} rows have every label masked.",
-            hint="take those rows out, or raise `train.max_length` in `run.toml`",
+            fix=(
+                Advice("take those rows out"),
+                Steps((Change("train.max_length", "a larger number"), PLAN_AGAIN)),
+            ),
         )
 
 

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lockfiles.errors import DoesNotFit, UsageProblem
+from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Command, Option, Steps
 from lockfiles.harmless import one_line
 from lockfiles.lock import Lock, Stage
 from planner.machines import facts as machine
@@ -83,7 +84,7 @@ def check_rows(lock: Lock, stage: Stage) -> None:
         raise UsageProblem(
             f"The stage `{stage.name}` reads the rows `{named}`, which are no held-out rows of "
             "this lock.",
-            hint="plan again with `tunelock plan run.toml`",
+            fix=PLAN_AGAIN,
         )
 
 
@@ -97,7 +98,7 @@ def check_disk(lock: Lock, runs: Path) -> None:
         raise DoesNotFit(
             f"The run takes {lock.prediction.disk_bytes / _GB:.2f} GB of disk, and `{place}` has "
             f"{free / _GB:.2f} GB free.",
-            hint="tunelock run run.lock --runs DIR, on a disk with room",
+            fix=Command("tunelock run run.lock --runs DIR", note="on a disk with room"),
         )
 
 
@@ -106,8 +107,9 @@ def check_kind(lock: Lock, facts: machine.MachineFacts) -> None:
     if lock.machine.kind == "cuda" and not facts.gpus:
         raise DoesNotFit(
             f"The lock was planned for `{lock.machine.accelerator}`, and there is no GPU here.",
-            hint=facts.problem
-            or 'plan again with `device = "cpu"` under `[machine]` in `run.toml`',
+            fix=Advice(facts.problem)
+            if facts.problem
+            else Steps((Answer("machine.device", "cpu"), PLAN_AGAIN)),
         )
 
 
@@ -128,7 +130,7 @@ def check_device(lock: Lock) -> None:
         raise DoesNotFit(
             f"The run needs {needed / _GIB:.2f} GiB of memory, and {where} "
             f"has {free / _GIB:.2f} GiB free{f': {busy}' if busy else ''}.",
-            hint="stop what else uses it, or plan again with `tunelock plan run.toml`",
+            fix=(Advice("stop what else uses it"), PLAN_AGAIN),
         )
 
 
@@ -138,7 +140,7 @@ def _check_threads(lock: Lock, facts: machine.MachineFacts) -> None:
         raise DoesNotFit(
             f"The lock computes with {threads:,} threads, and this machine has "
             f"{cores} core{'s' if cores > 1 else ''}.",
-            hint="plan again with `tunelock plan run.toml`",
+            fix=PLAN_AGAIN,
         )
 
 
@@ -146,7 +148,7 @@ def _check_gguf(stage: Stage, family: str) -> None:
     if find_spec("gguf") is None:
         raise UsageProblem(
             "GGUF export needs the package `gguf`, which is not installed.",
-            hint="pip install 'tunelock[gguf]'",
+            fix=Command("pip install 'tunelock[gguf]'"),
         )
     from runner.export.gguf.families import FAMILIES
     from runner.export.gguf.levels import check_level
@@ -157,19 +159,20 @@ def _check_gguf(stage: Stage, family: str) -> None:
         raise UsageProblem(
             f"GGUF export does not know the family `{one_line(family, most=40)}` yet; it knows "
             f"{known}.",
-            hint="write `gguf = []` under `[results]` in `run.toml` and plan again",
+            fix=Steps((Answer("results.gguf", ()), PLAN_AGAIN)),
         )
     levels = stage.settings["levels"]
     if not isinstance(levels, list) or not levels:
         raise UsageProblem(
-            "The stage `gguf` names no levels.", hint="plan again with `tunelock plan run.toml`"
+            "The stage `gguf` names no levels.",
+            fix=PLAN_AGAIN,
         )
     for level in levels:
         check_level(level)
     if "q4_k_m" in levels and not gguf_can_answer():
         raise UsageProblem(
             "The GGUF level `q4_k_m` needs `llama-cpp-python`, which is not installed.",
-            hint="pip install 'tunelock[gguf]', or plan `gguf = [\"q8_0\"]`",
+            fix=(Command("pip install 'tunelock[gguf]'"), Answer("results.gguf", ("q8_0",))),
         )
 
 
@@ -186,7 +189,7 @@ def check_push(lock: Lock, allowed: Collection[str]) -> None:
         named = one_line(repo, most=200)
         raise UsageProblem(
             f"The lock pushes to `{named}`, and a lock alone is no consent.",
-            hint=f"add `--allow {named}`",
+            fix=Option("--allow {}", named),
         )
     from runner.export.push import check_access
 
@@ -201,5 +204,5 @@ def _check_exact(lock: Lock) -> None:
         raise DoesNotFit(
             f"The lock promises exact bits with `{one.field.partition('.')[2]}` {one.locked}, and "
             f"{one.found} is installed.",
-            hint=f"pip install {one.field.partition('.')[2]}=={one.locked}",
+            fix=Command("pip install {}", f"{one.field.partition('.')[2]}=={one.locked}"),
         )

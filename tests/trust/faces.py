@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from lockfiles import lock as locks
 from lockfiles.errors import TunelockError
+from lockfiles.fixes import Advice
 from lockfiles.lock import Lock
 from planner.data.checks.finding import Finding
 from planner.data.checks.plots import Bar
@@ -40,7 +41,7 @@ Face = Callable[[str, Path], Shown]
 
 def _own_errors(text: str, folder: Path) -> Shown:
     def problem() -> None:
-        raise TunelockError(text, hint=text, details=[text])
+        raise TunelockError(text, fix=Advice(text), details=[text])
 
     def system() -> None:
         raise OSError(28, text, text)

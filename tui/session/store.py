@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lockfiles import files
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Command
 from planner.interview.answers import check
 from planner.interview.questions import BY_KEY, QUESTIONS
 from planner.interview.questions.question import normal
@@ -76,7 +77,8 @@ def check_writable(folder: Path) -> None:
     """Raise UsageProblem where files cannot be made in `folder`."""
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise UsageProblem(
-            f"`{folder}` is not a folder that can be written.", hint="cd into one of your own"
+            f"`{folder}` is not a folder that can be written.",
+            fix=Advice("go into a folder of your own with `cd`"),
         )
 
 
@@ -95,7 +97,8 @@ def put(texts: Mapping[Path, str], *, mode: int = 0o666, durable: bool = True) -
     except OSError as problem:
         names = ", ".join(f"`{path.name}`" for path in texts)
         raise UsageProblem(
-            f"{names} cannot be written: {problem.strerror}.", hint="df -h . && ls -ld ."
+            f"{names} cannot be written: {problem.strerror}.",
+            fix=Command("df -h . && ls -ld ."),
         ) from None
     finally:
         for temporary in ready:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from lockfiles import files, text
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Command, Steps
 from planner.hub.cache import cache_folder, writing
 from planner.hub.client import client, sentences
 from planner.hub.datasets.isolated import card_configs
@@ -80,7 +81,7 @@ def contents(repo: str, revision: str, say: Say) -> Contents | None:
         raise UsageProblem(
             f"`HF_HUB_OFFLINE` is set, and the dataset `{repo}` at `{revision}` is not in the "
             "cache.",
-            hint="export HF_HUB_OFFLINE=0, or name a local file",
+            fix=(Command("export HF_HUB_OFFLINE=0"), Advice("name a local file")),
         )
     say(f"asking the Hub for `{repo}`")
     found = _asked(api, repo, revision, kept)
@@ -113,7 +114,16 @@ def _asked(api: "HfApi", repo: str, revision: str, kept: Contents | None) -> Con
         if len(entries) > _MOST_FILES:
             raise UsageProblem(
                 f"The dataset `{repo}` has more than {_MOST_FILES:,} files and folders.",
-                hint="fetch the files that you need with `hf download`, and name one of them",
+                fix=Steps(
+                    (
+                        Command(
+                            "hf download --repo-type dataset {} FILE",
+                            repo,
+                            to="fetch the files that you need",
+                        ),
+                        Advice("name one of them"),
+                    )
+                ),
             )
         found = [file for file in entries if isinstance(file, RepoFile)]
         card = None
