@@ -127,7 +127,7 @@ def test_a_card_that_is_not_known_is_one_sentence_with_the_nearest_names() -> No
         find_accelerator("RTX 4091")
     assert "`RTX 4091` is not known" in caught.value.message
     assert "`RTX 4090`" in caught.value.message
-    assert caught.value.hint == "--gpu 'RTX 4090'"
+    assert caught.value.hint == "use `--gpu 'RTX 4090'`"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_card_that_is_not_known_is_one_sentence_with_the_nearest_names() -> No
 def test_a_name_with_one_wrong_digit_is_nearest_to_the_right_one(name: str, nearest: str) -> None:
     with pytest.raises(UsageProblem) as caught:
         find_accelerator(name)
-    assert caught.value.hint == f"--gpu '{nearest}'"
+    assert caught.value.hint == f"use `--gpu '{nearest}'`"
 
 
 def test_a_card_that_is_like_none_comes_without_a_name() -> None:

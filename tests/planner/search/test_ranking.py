@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Answer
 from planner.fit import machines
 from planner.fit.models import find
 from planner.fit.request import Wish
@@ -94,7 +95,7 @@ def test_packing_is_refused_for_a_family_that_sees_across() -> None:
     candidates = _candidates("llama3.1-8b", lengths=UNEVEN, method__packing="on")
     with pytest.raises(UsageProblem, match="would see each other") as caught:
         best(replace(candidates, model=replace(facts, architecture=shape)))
-    assert caught.value.hint == 'write `packing = "off"` under `[method]` in `run.toml`'
+    assert caught.value.fix == (Answer("method.packing", "off"),)
 
 
 def _chosen(model: str, **changes: object) -> Choice:

@@ -158,7 +158,7 @@ def test_a_missing_intent_is_a_sentence_and_a_hint(tmp_path: Path) -> None:
     assert done.returncode == 2
     told, hint = done.stderr.splitlines()
     assert told == "error: `run.toml` does not exist."
-    assert hint.startswith("hint: `tunelock`, ")
+    assert hint.startswith("hint: `tunelock` (")
     assert not list(tmp_path.iterdir())
 
 
