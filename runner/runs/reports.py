@@ -6,18 +6,46 @@ and the stage is done again. Keys that are not named here are kept, and nothing 
 
 import json
 from pathlib import PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from lockfiles import limits
+from lockfiles.fields import InnerPath, Label, Sha256, SizeBytes
 
 LIMIT_BYTES = 16 << 20
 """The most that is read of a report."""
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Tensors = Literal["adapter", "merged"]
 Count = Annotated[int, Field(ge=0, le=1 << 60)]
 
 
-class _Report(BaseModel):
+def _of_a_stage(path: str) -> str:
+    if len(PurePosixPath(path).parts) != 3 or not path.startswith("stages/"):
+        raise ValueError("a file of no stage")
+    return path
+
+
+class Made(BaseModel):
+    """A file or folder that a stage left."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    what: Annotated[Label, Field(min_length=1)]
+    path: Annotated[InnerPath, AfterValidator(_of_a_stage)]
+    """Relative to the run folder, and inside the stage's own."""
+    digest: Sha256
+    size: SizeBytes
+
+
+class _Table(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="allow")
+
+
+class _Report(_Table):
+    artifacts: Annotated[list[Made], Field(max_length=limits.MOST_ARTIFACTS)] = Field(
+        default_factory=list
+    )
+    """What the stage left; a report from before it was reported lacks them."""
 
 
 class Prepared(_Report):
@@ -32,14 +60,14 @@ class Prepared(_Report):
 class Trained(_Report):
     """What `train` reports."""
 
-    digests: Annotated[dict[str, Sha256], Field(min_length=1, max_length=4)]
+    digests: Annotated[dict[Tensors, Sha256], Field(min_length=1)]
     """sha256 of the tensors it left: `adapter`, or `merged` where all weights were trained."""
     steps: Count
     peak_bytes: Count
     step_seconds: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 
-class Scored(_Report):
+class Scored(_Table):
     """One model on the held-out rows."""
 
     loss: float
@@ -58,28 +86,21 @@ class Evaluated(_Report):
 class Merged(_Report):
     """What `merge` reports."""
 
-    digests: Annotated[dict[str, Sha256], Field(min_length=1, max_length=4)]
+    digests: Annotated[dict[Tensors, Sha256], Field(min_length=1)]
     size_bytes: Count
 
 
-class File(_Report):
+class File(_Table):
     """One GGUF file."""
 
-    path: Annotated[str, Field(max_length=1024)]
+    path: Annotated[InnerPath, AfterValidator(_of_a_stage)]
     """Relative to the run folder, and inside the stage's own."""
     size_bytes: Count
     tensors_sha256: Sha256
     tensor_types: dict[str, Any]
 
-    @model_validator(mode="after")
-    def _inside(self) -> "File":
-        parts = PurePosixPath(self.path).parts
-        if len(parts) != 3 or parts[0] != "stages" or ".." in parts or "\0" in self.path:
-            raise ValueError("a file of another folder")
-        return self
 
-
-class Sample(_Report):
+class Sample(_Table):
     """An answer, besides the wanted one."""
 
     source: str
@@ -96,7 +117,7 @@ class Converted(_Report):
     samples: Annotated[list[Sample], Field(max_length=1000)]
 
 
-class SentFile(_Report):
+class SentFile(_Table):
     """One file that left the machine."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
@@ -129,12 +150,12 @@ def parse(stage: str, content: bytes) -> dict[str, Any] | None:
     """Return the report in some bytes; None where they are no report of that stage."""
     try:
         value = json.loads(content.decode("utf-8"))
-        return KINDS.get(stage, _Report).model_validate(value).model_dump()
+        return KINDS.get(stage, _Report).model_validate(value).model_dump(exclude_unset=True)
     except (ValueError, RecursionError):  # pydantic's ValidationError is a ValueError
         return None
 
 
 def files_in(report: dict[str, Any], folder: str) -> bool:
-    """Return whether every GGUF file that a report names is in `stages/FOLDER`."""
-    named = (PurePosixPath(file["path"]).parts for file in report.get("gguf", {}).values())
-    return all(parts[:2] == ("stages", folder) for parts in named)
+    """Return whether every file and folder that a report names is in `stages/FOLDER`."""
+    named = [*report.get("artifacts", ()), *report.get("gguf", {}).values()]
+    return all(one["path"].startswith(f"stages/{folder}/") for one in named)

@@ -7,17 +7,20 @@ lock, and a model card of ours. No pickle is among them, no path of this machine
 import re
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lockfiles import digest
 from lockfiles.errors import DigestDiffers, RunFailed, UsageProblem
 from lockfiles.files import write_whole
 from lockfiles.fixes import Advice, Command
+from lockfiles.receipt import Artifact
 from planner.models.folder import SMALL
 from runner.export import card
 from runner.export.clean import ADAPTER_CONFIG
 from runner.export.push import push
+from runner.inputs.verify import TENSORS
+from runner.stages import artifacts
 from runner.stages.context import Context
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -61,24 +64,26 @@ def collected(given: Context) -> dict[str, Path]:
 
     Raises DigestDiffers where tensors are not those that their stage reported.
     """
-    lock, merged = given.lock, "merge" in given.lock.integrity
-    found = dict(_model(given, "merge" if merged else "train"))
-    if merged:
-        found |= {f"adapter/{name}": path for name, path in _model(given, "train")}
-    found |= dict(_gguf(given))
+    lock, left = given.lock, artifacts.of_run(given)
+    found: dict[str, Path] = {}
+    models = [one for one in left if one.stage in TENSORS]
+    for one in models:
+        below = "" if one is models[-1] else "adapter/"
+        found |= {f"{below}{name}": path for name, path in _model(given, one)}
+    found |= dict(_gguf(given, left))
     found["run.lock"] = given.run / "run.lock"
     readme = given.work / card.NAME
     write_whole(readme, card.card(lock, given.report("evaluate"), given.learnt_rows).encode())
     return found | {card.NAME: readme}
 
 
-def _model(given: Context, stage: str) -> Iterator[tuple[str, Path]]:
+def _model(given: Context, left: Artifact) -> Iterator[tuple[str, Path]]:
     """Yield the files of a model that a stage left, its tensors compared with its report."""
-    folder = given.result(stage) / ("model" if stage == "merge" else "result")
+    given.result(left.stage)  # refuses links
+    folder = given.run / left.path
     here = {path.name: path for path in sorted(folder.iterdir()) if _is_model_file(path)}
     weights = [path for name, path in here.items() if name.endswith(".safetensors")]
-    reported = given.report(stage).get("digests")
-    if not isinstance(reported, dict) or digest.of_tensors(weights) not in reported.values():
+    if digest.of_tensors(weights) != left.digest:
         raise DigestDiffers(
             f"The tensors in `{folder}` are no longer those that their stage left.",
             fix=(
@@ -94,11 +99,12 @@ def _is_model_file(path: Path) -> bool:
     return plain and (path.name in _KNOWN or _SHARD.fullmatch(path.name) is not None)
 
 
-def _gguf(given: Context) -> Iterator[tuple[str, Path]]:
+def _gguf(given: Context, left: list[Artifact]) -> Iterator[tuple[str, Path]]:
     """Yield the GGUF file of each level of the lock."""
     levels: list[str] = next(
         (s.settings["levels"] for s in given.lock.stage if s.name == "gguf"), []
     )
-    for level in levels:
-        name = f"{given.lock.intent.name}-{level}.gguf"
-        yield name, given.result("gguf") / name
+    wanted = {f"{given.lock.intent.name}-{level}.gguf" for level in levels}
+    for one in left:
+        if one.stage == "gguf" and (name := PurePosixPath(one.path).name) in wanted:
+            yield name, given.result("gguf") / name

@@ -10,6 +10,7 @@ from lockfiles import digest, receipt
 from lockfiles.harmless import one_line
 from lockfiles.receipt import Digests, Evaluation, Measured, Receipt, Score, Sent, measured_on
 from runner.environments import packages
+from runner.stages import artifacts
 from runner.stages.context import Context
 
 
@@ -46,6 +47,7 @@ def receipt_of(given: Context) -> Receipt:
         sent=[
             Sent(one["name"], one["size_bytes"], one["sha256"]) for one in pushed.get("sent", ())
         ],
+        artifacts=artifacts.of_run(given),
     )
 
 
@@ -60,7 +62,6 @@ def page(given: Context, made: Receipt) -> str:
         lock=given.lock,
         receipt=made,
         on=measured_on(tuned.rows, made.evaluation.learnt_rows) if tuned else "",
-        files=given.report("gguf").get("gguf", {}),
         samples=given.report("gguf").get("samples", []),
     )
 

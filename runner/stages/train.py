@@ -9,6 +9,7 @@ from planner.data.tokens.encode import Encoded, stream_sha256
 from planner.data.tokens.order import epoch_order
 from runner.export.clean import cleaned, complete, with_tokenizer
 from runner.inputs import verify
+from runner.stages import artifacts
 from runner.stages.context import Context
 from runner.stages.made import own_template
 from runner.stages.rows import prepared
@@ -45,8 +46,10 @@ def run(given: Context) -> dict[str, Any]:
         else:
             with_tokenizer(result.folder, base.folder, template)
     trained = "merged" if lock.method.kind == "full" else "adapter"
+    tensors = digest.of_tensors(sorted(result.folder.glob("*.safetensors")))
     return {
-        "digests": {trained: digest.of_tensors(sorted(result.folder.glob("*.safetensors")))},
+        "artifacts": [artifacts.made(given, artifacts.NAMES[trained], result.folder.name, tensors)],
+        "digests": {trained: tensors},
         "steps": result.steps,
         "peak_bytes": result.peak_bytes,
         "step_seconds": result.step_seconds,

@@ -213,7 +213,12 @@ def test_folders_without_end_are_one_sentence(tmp_path: Path) -> None:
 
 SHA = "0" * 64
 GOOD: dict[str, dict[str, object]] = {
-    "train": {"digests": {"adapter": SHA}, "steps": 1, "peak_bytes": 7, "step_seconds": 0.5},
+    "train": {
+        "digests": {"adapter": SHA}, "steps": 1, "peak_bytes": 7, "step_seconds": 0.5,
+        "artifacts": [
+            {"what": "adapter", "path": "stages/01-train/result", "digest": SHA, "size": 9}
+        ],
+    },
     "gguf": {
         "gguf": {
             "q8_0": {
@@ -244,12 +249,16 @@ def spoiled() -> list[tuple[str, bytes]]:
         for key in good:
             for value in (None, "x", -1, [], {}, 10**40, {"a": {"b": 1}}, True):
                 spoiled = {"digest": "a", **good, key: value}
-                if not (stage == "gguf" and key in ("gguf", "samples") and value in ([], {})):
+                empty = key in ("gguf", "samples", "artifacts") and value in ([], {})
+                if not empty or (key == "artifacts" and value == {}):
                     found.append((stage, json.dumps(spoiled).encode()))
     for path in ("/etc/passwd", "../a", "stages/01-gguf/../../a", "stages/02-merge/a", "a", ""):
         entry = {**GOOD["gguf"]["gguf"]["q8_0"], "path": path}  # type: ignore[index]
         report = {"digest": "a", "gguf": {"q8_0": entry}, "samples": []}
         found.append(("gguf", json.dumps(report).encode()))
+        (left,) = GOOD["train"]["artifacts"]  # type: ignore[misc]
+        report = {"digest": "a", **GOOD["train"], "artifacts": [{**left, "path": path}]}
+        found.append(("train", json.dumps(report).encode()))
     return found
 
 

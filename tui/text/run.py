@@ -1,7 +1,9 @@
 """What a finished run has to show, in a few lines."""
 
 import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from lockfiles import lock as locks
 from lockfiles import receipt as receipts
@@ -32,7 +34,8 @@ def lines(folder: Path) -> list[str]:
         rows = receipts.measured_on(tuned.rows, receipt.evaluation.learnt_rows)
         told.append(("accuracy", f"{scores}, on {rows}"))
     here = near(folder)
-    told += [*_files(here, lock), ("run", str(here))]
+    made = _converted(here, lock)
+    told += [*_files(here, receipt.artifacts, made), *_answers(made), ("run", str(here))]
     return [line for name, text in told for line in _wrapped(name, text)]
 
 
@@ -58,17 +61,25 @@ def _memory(predicted_bytes: int, measured_bytes: int | None) -> str:
     return f"{told}measured {memory(measured_bytes)} ({predicted_bytes / measured_bytes - 1:+.1%})"
 
 
-def _files(folder: Path, lock: locks.Lock) -> list[tuple[str, str]]:
+def _converted(folder: Path, lock: locks.Lock) -> Mapping[str, Any]:
+    """Return what the stage `gguf` reported; empty where there is none."""
     if "gguf" not in lock.integrity:
-        return []
-    made = place(lock, folder, "gguf").done(lock.integrity["gguf"])
-    if made is None:
-        return []
-    files = [
-        ("gguf", f"{folder / file['path']}  {size(file['size_bytes'])}")
-        for file in made["gguf"].values()
+        return {}
+    return place(lock, folder, "gguf").done(lock.integrity["gguf"]) or {}
+
+
+def _files(
+    folder: Path, left: Sequence[receipts.Artifact], made: Mapping[str, Any]
+) -> list[tuple[str, str]]:
+    """Return the GGUF files; a receipt of version 1 lists none, and the stage's report does."""
+    files = [(one.path, one.size) for one in left if one.stage == "gguf"] or [
+        (file["path"], file["size_bytes"]) for file in made.get("gguf", {}).values()
     ]
-    return files + [("answer", _answer(one)) for one in made["samples"]]
+    return [("gguf", f"{folder / path}  {size(size_bytes)}") for path, size_bytes in files]
+
+
+def _answers(made: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [("answer", _answer(one)) for one in made.get("samples", ())]
 
 
 def _answer(one: dict[str, str]) -> str:
