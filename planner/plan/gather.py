@@ -34,7 +34,7 @@ from planner.hub.datasets.local import local
 from planner.hub.datasets.reference import is_reference
 from planner.hub.datasets.resolve import HubSplit
 from planner.interview.answers import Answers
-from planner.machines import facts as machines
+from planner.machines import saved as machines
 from planner.machines.facts import MachineFacts
 from planner.machines.probes.probe import probe
 from planner.models import facts

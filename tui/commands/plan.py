@@ -42,7 +42,7 @@ def command(
     need, and digests of model and data. With --check or --dry-run nothing is written.
     """
     from lockfiles import lock as locks
-    from planner.machines import facts as machines
+    from planner.machines import saved as machines
     from planner.search.rehearsal import ESTIMATOR
     from tui.session import planning
     from tui.text import plan

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Option
 from planner.catalogue import lookup
 from planner.catalogue.lookup import (
     Accelerator,
@@ -149,7 +150,7 @@ def test_a_card_that_is_not_known_is_one_sentence_with_the_nearest_names() -> No
 def test_a_name_with_one_wrong_digit_is_nearest_to_the_right_one(name: str, nearest: str) -> None:
     with pytest.raises(UsageProblem) as caught:
         find_accelerator(name)
-    assert caught.value.hint == f"use `--gpu '{nearest}'`"
+    assert caught.value.fix == (Option("--gpu {}", nearest, to="use"),)
 
 
 def test_a_card_that_is_like_none_comes_without_a_name() -> None:

@@ -167,7 +167,7 @@ def test_a_verdict_against_is_a_sentence_with_the_way_on(folder: Path) -> None:
     done = tunelock(folder, "plan")
     assert done.returncode == 2
     assert "advises `prompt-engineering`" in done.stderr
-    assert 'override = "why"' in done.stderr
+    assert "hint: in run.toml: [goal] override = … (why" in done.stderr
     assert "run.lock" not in names(folder)
 
 
