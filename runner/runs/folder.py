@@ -142,10 +142,10 @@ class StagePlace:
         """Return whether the stage was begun for a digest. Raises where it is not ours to empty."""
         try:
             with stages.inside(self.partial.name) as work:
-                mark = json.loads(work.read(_BEGUN, _MARK_BYTES))
-        except (FileNotFoundError, ValueError, RecursionError):
+                mark = reports.Begun.model_validate_json(work.read(_BEGUN, _MARK_BYTES))
+        except (FileNotFoundError, ValueError):
             return False
-        return isinstance(mark, dict) and mark.get("digest") == digest
+        return mark.digest == digest
 
 
 def _drop_torn(work: OwnFolder) -> None:

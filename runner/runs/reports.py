@@ -48,6 +48,13 @@ class _Report(_Table):
     """What the stage left; a report from before it was reported lacks them."""
 
 
+class Begun(_Table):
+    """What is kept beside a stage that was begun."""
+
+    digest: str
+    """The lock's, of the stage."""
+
+
 class Prepared(_Report):
     """What `prepare` reports."""
 

@@ -1,9 +1,10 @@
 """The prepared rows of a run, and those held-out ones that are shown with their answers."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from lockfiles.errors import DigestDiffers, UsageProblem
 from lockfiles.files import TEXT_LIMIT_BYTES, read_bounded
@@ -56,18 +57,27 @@ def shown(given: Context) -> list[list[dict[str, str]]]:
     path = given.result("prepare") / SHOWN_FILE
     try:
         content = read_bounded(path, TEXT_LIMIT_BYTES, follow=False)
-        return [_turns(json.loads(line)) for line in content.split(b"\n")[:-1]]
-    except (OSError, UsageProblem, ValueError, RecursionError):
+        return [_turns(line) for line in content.split(b"\n")[:-1]]
+    except (OSError, UsageProblem, ValueError):
         raise DigestDiffers(
             f"`{path}` does not hold the rows that were prepared to be shown.", fix=_AGAIN
         ) from None
 
 
-def _turns(row: object) -> list[dict[str, str]]:
+class _Turn(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    content: str
+
+
+class _Shown(BaseModel):
+    """A row as canonical JSON has it, with a message at least."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    messages: list[_Turn] = Field(min_length=1)
+
+
+def _turns(line: bytes) -> list[dict[str, str]]:
     """Return the messages of a row. Raises ValueError where it has none."""
-    turns = row.get("messages") if isinstance(row, dict) else None
-    if not isinstance(turns, list) or not turns:
-        raise ValueError("no row")
-    if not all(isinstance(turn, dict) and isinstance(turn.get("content"), str) for turn in turns):
-        raise ValueError("no messages")
-    return turns
+    return [turn.model_dump() for turn in _Shown.model_validate_json(line).messages]

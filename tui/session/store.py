@@ -57,15 +57,19 @@ def restore(folder: Path, out: str) -> Draft | None:
     or too large, is none.
     """
     try:
-        state = json.loads(files.read_bounded(place(folder, out), _MOST_BYTES, follow=False))
-        if state["version"] != _VERSION or state["current"] not in STEPS:
-            return None
-        passed, stale = (frozenset(state[key]) & frozenset(STEPS) for key in ("passed", "stale"))
-        return Draft(fresh(_known(state["values"])).values, state["current"], passed, stale)
-    except (
-        OSError, UsageProblem, ValueError, KeyError, TypeError, AttributeError, RecursionError
-    ):  # fmt: skip
+        content = files.read_bounded(place(folder, out), _MOST_BYTES, follow=False)
+    except (OSError, UsageProblem):
         return None
+    from tui.session.kept import Kept
+
+    try:
+        kept = Kept.model_validate_json(content)
+    except ValueError:
+        return None
+    if kept.current not in STEPS:
+        return None
+    passed, stale = (frozenset(steps) & frozenset(STEPS) for steps in (kept.passed, kept.stale))
+    return Draft(fresh(_known(kept.values)).values, kept.current, passed, stale)
 
 
 def forget(folder: Path, out: str) -> None:
