@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from lockfiles.files import write_whole
+from lockfiles.files import write_out
 
 HALF_GIB = 1 << 29
 
@@ -94,4 +94,4 @@ class MachineFacts:
 
     def save(self, path: Path) -> None:
         """Write the facts as JSON."""
-        write_whole(path, (json.dumps(asdict(self), indent=2) + "\n").encode())
+        write_out(path, (json.dumps(asdict(self), indent=2) + "\n").encode())

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from lockfiles import files
 from lockfiles.errors import UsageProblem
 from lockfiles.files import size_text
 from lockfiles.fixes import Command
@@ -138,19 +139,9 @@ class OwnFolder:
 
         Where that fails, what was at `name` is unchanged, and nothing else is left.
         """
-        partial = f".{name}.partial"
         self.check(name)
-        self.remove(partial)
-        try:
-            with os.fdopen(self.open_file(partial, os.O_WRONLY | os.O_CREAT), "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            self.rename(partial, name)
-        except BaseException:
-            self.remove(partial)
-            raise
-        os.fsync(self.descriptor)
+        self.remove(files.partial_of(name))
+        files.write_whole(name, content, folder=self.descriptor, mode=0o644)
 
     def rename(self, old: str, new: str) -> None:
         """Rename within the folder."""

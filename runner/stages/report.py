@@ -7,6 +7,7 @@ from typing import Any
 import jinja2
 
 from lockfiles import digest, receipt
+from lockfiles.files import write_whole
 from lockfiles.harmless import one_line
 from lockfiles.receipt import Digests, Evaluation, Measured, Receipt, Score, Sent, measured_on
 from runner.environments import packages
@@ -18,7 +19,7 @@ def run(given: Context) -> dict[str, Any]:
     """Write `receipt.json` and `report.html`, from what the stages before reported."""
     made = receipt_of(given)
     receipt.write(made, given.work / "receipt.json")
-    (given.work / "report.html").write_text(page(given, made), encoding="utf-8")
+    write_whole(given.work / "report.html", page(given, made).encode())
     return {}
 
 

@@ -1,13 +1,12 @@
 """The prepared rows of a run, and those held-out ones that are shown with their answers."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from lockfiles.errors import DigestDiffers, UsageProblem
-from lockfiles.files import TEXT_LIMIT_BYTES, read_bounded
+from lockfiles.files import TEXT_LIMIT_BYTES, read_bounded, write_whole
 from lockfiles.fixes import Advice
 from planner.data.rows.rows import Row, canonical_json
 from planner.data.tokens.encode import IGNORED, Encoded, read_encoded
@@ -49,7 +48,7 @@ def wanted(row: Encoded) -> list[int]:
 def write_shown(folder: Path, rows: Sequence[Row]) -> None:
     """Write the rows that the later stages show, as canonical JSON lines."""
     content = b"".join(canonical_json(row) + b"\n" for row in rows)
-    (folder / SHOWN_FILE).write_bytes(content)
+    write_whole(folder / SHOWN_FILE, content)
 
 
 def shown(given: Context) -> list[list[dict[str, str]]]:
@@ -58,26 +57,21 @@ def shown(given: Context) -> list[list[dict[str, str]]]:
     try:
         content = read_bounded(path, TEXT_LIMIT_BYTES, follow=False)
         return [_turns(line) for line in content.split(b"\n")[:-1]]
-    except (OSError, UsageProblem, ValueError):
+    except (OSError, UsageProblem, ValueError, RecursionError):
         raise DigestDiffers(
             f"`{path}` does not hold the rows that were prepared to be shown.", fix=_AGAIN
         ) from None
 
 
-class _Turn(BaseModel):
-    model_config = ConfigDict(strict=True, extra="allow")
-
-    content: str
-
-
-class _Shown(BaseModel):
-    """A row as canonical JSON has it, with a message at least."""
-
-    model_config = ConfigDict(strict=True, extra="allow")
-
-    messages: list[_Turn] = Field(min_length=1)
-
-
 def _turns(line: bytes) -> list[dict[str, str]]:
-    """Return the messages of a row. Raises ValueError where it has none."""
-    return [turn.model_dump() for turn in _Shown.model_validate_json(line).messages]
+    """Return the messages of a row. Raises ValueError where it has none.
+
+    A text may have half a surrogate pair, which pydantic takes for no text.
+    """
+    row = json.loads(line)
+    turns = row.get("messages") if isinstance(row, dict) else None
+    if not isinstance(turns, list) or not turns:
+        raise ValueError("no row")
+    if not all(isinstance(turn, dict) and isinstance(turn.get("content"), str) for turn in turns):
+        raise ValueError("no messages")
+    return turns

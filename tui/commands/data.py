@@ -163,10 +163,11 @@ def _report(
 
 
 def _write(report: "Report", file: str, to: Path) -> None:
+    from lockfiles.files import write_out
     from tui.text import data_html
 
     try:
-        to.write_text(data_html.page(report, file), "utf-8")
+        write_out(to, data_html.page(report, file).encode())
     except OSError as problem:
         raise UsageProblem(
             f"`{to}` cannot be written: {problem.strerror}.",

@@ -7,7 +7,7 @@ from pathlib import Path
 from lockfiles import intent
 from lockfiles import lock as locks
 from lockfiles.errors import UsageProblem
-from lockfiles.files import write_whole
+from lockfiles.files import write_out
 from lockfiles.fixes import Command, Option
 from lockfiles.lock import Lock
 from planner.interview.answers import check
@@ -83,7 +83,7 @@ def write(lock: Lock, path: Path) -> None:
     """Write a lock, whole or not at all. Raises UsageProblem where it cannot be written."""
     writable(path)
     try:
-        write_whole(path, locks.write(lock).encode())
+        write_out(path, locks.write(lock).encode())
     except OSError as problem:
         raise UsageProblem(
             f"`{path}` cannot be written: {problem.strerror}.", fix=Option("--out FILE")

@@ -92,31 +92,19 @@ def put(texts: Mapping[Path, str], *, mode: int = 0o666, durable: bool = True) -
     `mode` is what the umask is taken from; `durable` waits until the disk has them. Raises
     UsageProblem where one cannot be written, and then the files that were there before still are.
     """
-    ready = {path.with_name(f".{path.name}.{os.getpid()}.tmp"): path for path in texts}
     try:
-        for temporary, path in ready.items():
-            _write(temporary, texts[path], mode, durable)
-        for temporary, path in ready.items():
-            temporary.replace(path)
+        files.write_together(
+            {path: text.encode() for path, text in texts.items()},
+            mode=mode,
+            durable=durable,
+            shared=True,
+        )
     except OSError as problem:
         names = ", ".join(f"`{path.name}`" for path in texts)
         raise UsageProblem(
             f"{names} cannot be written: {problem.strerror}.",
             fix=Command("df -h . && ls -ld ."),
         ) from None
-    finally:
-        for temporary in ready:
-            temporary.unlink(missing_ok=True)
-
-
-def _write(path: Path, text: str, mode: int, durable: bool) -> None:
-    path.unlink(missing_ok=True)  # never written through a link
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-    with open(handle, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
 
 
 def _known(values: Mapping[str, object]) -> dict[str, object]:

@@ -4,7 +4,6 @@ Of a revision that is a commit nothing changes, so the Hub is not asked for it a
 """
 
 import json
-import os
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -150,6 +149,4 @@ def _keep(found: Contents, place: Path) -> None:
     kept = {"commit": found.commit, "files": list(map(asdict, found.files)), "card": found.card}
     with writing(place):
         place.parent.mkdir(parents=True, exist_ok=True)
-        whole = place.with_name(f".{place.name}.{os.getpid()}")
-        whole.write_text(json.dumps(kept), encoding="utf-8")
-        whole.replace(place)
+        files.write_together({place: json.dumps(kept).encode()}, durable=False, shared=True)
