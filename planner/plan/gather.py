@@ -168,7 +168,7 @@ def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
         return hub.from_hub(source, revision, folder=cached), cached
     except UsageProblem as problem:
         fix = (*problem.fix, Advice(f"name a folder: `{source}` is none here"))
-        raise UsageProblem(problem.message, fix=fix) from None
+        raise UsageProblem(*problem.said, fix=fix) from None
 
 
 def hub_folder(repo: str, revision: str) -> Path:

@@ -49,7 +49,7 @@ def run(given: Context) -> dict[str, Any]:
             told=told,
         )
     except UsageProblem as problem:
-        raise RunFailed(problem.message, fix=problem.fix) from problem
+        raise RunFailed(*problem.said, fix=problem.fix) from problem
     given.line.send("artifact", what="Hub repository", path=pushed.url)
     return {
         "url": pushed.url,

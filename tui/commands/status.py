@@ -28,7 +28,7 @@ def command(run: Path | None, as_json: bool) -> None:
     folder = follow.find(run)
     found = look(folder)
     supervision = found.supervision if found.held else "heard"
-    snapshot = _with_receipt(folder, follow.snapshot_of(folder))
+    snapshot = with_receipt(folder, follow.snapshot_of(folder))
     if as_json:
         told = facts(snapshot, held=found.held, supervision=supervision)
         output.data_json({"run": str(folder), **told})
@@ -40,7 +40,7 @@ def command(run: Path | None, as_json: bool) -> None:
             output.data(f"  warning: {words}")
 
 
-def _with_receipt(folder: Path, snapshot: Snapshot) -> Snapshot:
+def with_receipt(folder: Path, snapshot: Snapshot) -> Snapshot:
     """Return a finished run with the artifacts that its receipt lists, and what else it sent."""
     if not snapshot.finished or snapshot.failure is not None:
         return snapshot
@@ -48,7 +48,7 @@ def _with_receipt(folder: Path, snapshot: Snapshot) -> Snapshot:
     from runner.runs.safe_folder import OwnFolder
 
     try:
-        with OwnFolder.open(folder) as own:
+        with OwnFolder.open(folder, ours=False) as own:
             content = own.read("receipt.json", receipt.LIMIT_BYTES)
         made = receipt.parse(content, folder / "receipt.json")
     except (OSError, UsageProblem):

@@ -83,9 +83,8 @@ class Maker:
             elif "template" in drop and not isinstance(found, TurnsRewritten | TemplateRunsAway):
                 refused.add(place)
             else:
-                raise type(found)(
-                    f"`{read.path}`, row {kept.numbers[place]}: {found.message}", fix=found.fix
-                )
+                at = f"`{read.path}`, row {kept.numbers[place]}: "
+                raise type(found)(at, *found.said, fix=found.fix)
         if "template" in drop:
             self._note(read.name, "drop", "template", len(refused))
             kept = kept.without(refused)
@@ -148,7 +147,7 @@ class Maker:
         rows = train.rows[:_LOOKED_AT]
         looked.see_rows(range(len(rows)), rows)
         for found in looked.findings():
-            raise DataRefused(found.said, fix=Advice(found.fix))
+            raise DataRefused(found.said, fix=found.ways)
 
     def general(self, read: Read, rows: int, length: int) -> Part:
         """Return general rows, drawn by the seed, for `rows` rows of the task.

@@ -203,7 +203,7 @@ def encode_all(
     made = (one for batch in batches(rows) for one in encode_rows(batch, template, tokenizer))
     for number, found in enumerate(made, 1):
         if isinstance(found, DataRefused):
-            raise type(found)(f"Row {number}: {found.message}", fix=found.fix)
+            raise type(found)(f"Row {number}: ", *found.said, fix=found.fix)
         yield found
 
 
@@ -243,7 +243,7 @@ def read_encoded(folder: Path, locked_sha256: str | None = None) -> list[Encoded
     try:
         header = text.read_json_object(path)
     except UsageProblem as problem:
-        raise UsageProblem(problem.message, fix=_AGAIN) from None
+        raise UsageProblem(*problem.said, fix=_AGAIN) from None
     if header.get("version") != FORMAT_VERSION:
         raise UsageProblem(
             f"`{path}` has the version `{header.get('version')}`, not `{FORMAT_VERSION}`.",
