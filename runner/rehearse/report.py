@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from itertools import cycle, islice
 
 from lockfiles.errors import DoesNotFit
-from lockfiles.fixes import Answer, Change, Command
+from lockfiles.fixes import PLAN_AGAIN, Answer, Change, Command, Steps
 from lockfiles.lock import Lock, Machine
 from planner.machines.facts import MachineFacts
 from planner.memory import estimate
@@ -110,7 +110,7 @@ def out_of_memory(lock: Lock, found: Rehearsal) -> DoesNotFit:
         f"The plan does not fit: {found.where} ran out of memory in the phase "
         f"`{found.measured.out_of_memory}`.",
         fix=(
-            _smaller(lock, found.measured.out_of_memory),
+            Steps((_smaller(lock, found.measured.out_of_memory), PLAN_AGAIN)),
             Command("tunelock plan run.toml --facts rehearsal.json", to="let the plan choose"),
         ),
     )

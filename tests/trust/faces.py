@@ -274,6 +274,8 @@ def _report(text: str, folder: Path) -> Shown:
     lock = cast(Lock, spoiled(LOCK, text))
     told = cast("dict[str, dict[str, Any]]", spoiled(REPORTS, text))
     told["gguf"]["gguf"] = {text: told["gguf"]["gguf"]["q8_0"]}
+    for stage in ("train", "merge", "gguf"):
+        told[stage]["artifacts"] = [{"what": text, "path": text, "digest": text, "size": 9}]
     given = _Given(lock, "report", folder, folder, {}, Line(-1), told=told)
     (folder / "run.lock").write_text("x")
     yield "report.html", html_text(report.page(given, report.receipt_of(given)))
