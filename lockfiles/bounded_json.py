@@ -11,7 +11,7 @@ from typing import Any
 
 from lockfiles import files
 from lockfiles.errors import UsageProblem
-from lockfiles.shell import typed
+from lockfiles.fixes import Advice, Command
 
 MOST_VALUES = 1_000_000
 """The values of one text at most: about 200 MB of memory while they are parsed."""
@@ -41,20 +41,20 @@ def read_object(
     path: Path, *, limit_bytes: int = 4 * files.MIB, most_values: int = 200_000
 ) -> dict[str, Any]:
     """Return the JSON object in a plain file. Raises UsageProblem where it holds none."""
-    hint = f"copy or download `{path.name}` again"
+    fix = Advice(f"copy or download `{path.name}` again")
     try:
         value = parse(files.read_bounded(path, limit_bytes), most_values=most_values)
     except FileNotFoundError:
-        raise UsageProblem(f"`{path}` does not exist.", hint=f"ls {typed(path.parent)}") from None
+        raise UsageProblem(f"`{path}` does not exist.", fix=Command("ls {}", path.parent)) from None
     except OSError as problem:
         reason = problem.strerror or type(problem).__name__
         raise UsageProblem(
-            f"`{path}` cannot be read: {reason}.", hint=f"ls -ld {typed(path)}"
+            f"`{path}` cannot be read: {reason}.", fix=Command("ls -ld {}", path)
         ) from None
     except ValueError as problem:
-        raise UsageProblem(f"`{path}` is not valid JSON: {problem}.", hint=hint) from None
+        raise UsageProblem(f"`{path}` is not valid JSON: {problem}.", fix=fix) from None
     if not isinstance(value, dict):
-        raise UsageProblem(f"`{path}` is not a JSON object.", hint=hint)
+        raise UsageProblem(f"`{path}` is not a JSON object.", fix=fix)
     return value
 
 

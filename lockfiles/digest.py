@@ -14,8 +14,8 @@ from typing import Any
 
 from lockfiles import bounded_json, files
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import one_line
-from lockfiles.shell import typed
 
 HEADER_LIMIT_BYTES = 16 * files.MIB
 """Of one file: the headers of published models have less than 1 MiB."""
@@ -60,7 +60,9 @@ def of_tensors(paths: Iterable[Path]) -> str:
             if name in places:
                 raise UsageProblem(
                     f"`{path}` holds `{name}`, and so does `{places[name][0]}`.",
-                    hint=f"remove the one that is no part of the model: ls {typed(path.parent)}",
+                    fix=Command(
+                        "ls {}", path.parent, to="remove the one that is no part of the model"
+                    ),
                 )
             begin, end = tensor["data_offsets"]
             places[name] = (path, start, tensor["dtype"], tensor["shape"], begin, end)
@@ -86,13 +88,13 @@ def safetensors_header(path: Path) -> tuple[int, dict[str, Any]]:
     except OSError as problem:
         reason = problem.strerror or type(problem).__name__
         raise UsageProblem(
-            f"`{path}` cannot be read: {reason}.", hint=f"ls -ld {typed(path)}"
+            f"`{path}` cannot be read: {reason}.", fix=Command("ls -ld {}", path)
         ) from None
     with os.fdopen(descriptor, "rb") as file:
         size = os.fstat(descriptor).st_size
         length = int.from_bytes(file.read(8), "little")
         if not 2 <= length <= size - 8:
-            raise UsageProblem(f"`{path}` is not a whole safetensors file.", hint=_again(path))
+            raise UsageProblem(f"`{path}` is not a whole safetensors file.", fix=_again(path))
         if length > HEADER_LIMIT_BYTES:
             raise _broken(path, f"it has more than {files.size_text(HEADER_LIMIT_BYTES)}")
         content = file.read(length)
@@ -105,7 +107,7 @@ def safetensors_header(path: Path) -> tuple[int, dict[str, Any]]:
     end = _end_of_tensors(path, header)
     if 8 + length + end != size:
         raise UsageProblem(
-            f"`{path}` is torn: its size is not what its header says.", hint=_again(path)
+            f"`{path}` is torn: its size is not what its header says.", fix=_again(path)
         )
     return 8 + length, header
 
@@ -155,11 +157,11 @@ def _fault(entry: Any) -> str:
 
 
 def _broken(path: Path, why: str) -> UsageProblem:
-    return UsageProblem(f"`{path}` has a broken safetensors header: {why}.", hint=_again(path))
+    return UsageProblem(f"`{path}` has a broken safetensors header: {why}.", fix=_again(path))
 
 
-def _again(path: Path) -> str:
-    return f"copy or download `{path.name}` again"
+def _again(path: Path) -> Advice:
+    return Advice(f"copy or download `{path.name}` again")
 
 
 def _blocks(path: Path, begin: int, length: int) -> Iterator[bytes]:

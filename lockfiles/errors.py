@@ -1,10 +1,14 @@
 """The errors that a person can meet, as one tree; each carries its exit code.
 
-A message is one sentence with literals in backticks; a hint names the command to type.
+A message is one sentence with literals in backticks; a fix says how to put it right, as data.
 The exit codes are an interface: scripts and schedulers branch on them.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
+
+from lockfiles import fixes
+from lockfiles.fixes import Fixes, Key
 
 
 class TunelockError(Exception):
@@ -12,18 +16,37 @@ class TunelockError(Exception):
 
     exit_code = 1
 
-    def __init__(self, message: str, *, hint: str = "", details: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.message = message
-        """One line: a newline in it came from a file, and is shown as its escape."""
-        self.hint = hint
+    def __init__(self, *said: str | Key, fix: Fixes = None, details: Sequence[str] = ()) -> None:
+        self.said = said
+        """The message in parts: a key of `run.toml` is named by each face in its own words."""
+        self.fix = fixes.alternatives(fix)
+        """Each of them will do."""
         self.details = tuple(details)
         """Lines below the message, such as the fields that differ."""
+        super().__init__(self.message)
+
+    @property
+    def message(self) -> str:
+        """One line: a newline in it came from a file, and is shown as its escape."""
+        return "".join(str(part) for part in self.said)
+
+    @property
+    def hint(self) -> str:
+        """The fix as a command line shows it; empty where there is none."""
+        return fixes.text(self.fix)
 
     @property
     def sentence(self) -> str:
         """The message with its details, where there is one line for both."""
         return "; ".join((self.message, *self.details))
+
+    def relocate(self, old: Path, new: Path) -> None:
+        """Name what is in the folder `old` as it is called in `new`."""
+        self.said = tuple(
+            part if isinstance(part, Key) else part.replace(str(old), str(new))
+            for part in self.said
+        )
+        self.fix = fixes.relocated(self.fix, old, new)
 
 
 class RunFailed(TunelockError):

@@ -94,11 +94,13 @@ ModelFileName = Annotated[
 """Of a file that a plan lists: in the model's own folder, and of a kind that is read."""
 _NAME_PART = r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]*"
 _DATA_FILE_NAME = rf"^{_NAME_PART}(/{_NAME_PART})*$"
-DataFileName = Annotated[
+InnerPath = Annotated[
     str,
     Field(pattern=_DATA_FILE_NAME, max_length=1000),
     AfterValidator(harmless),
 ]
+"""A path that leads out of no folder, with `/` between its parts."""
+DataFileName = InnerPath
 """Of a file in a dataset, which may be called as it likes, but for what leads out of a folder."""
 
 SizeBytes = Annotated[int, Field(ge=0, le=limits.MOST_BYTES)]

@@ -5,12 +5,14 @@ link to somewhere else. Here each is one sentence before a byte is read.
 """
 
 import os
-import shlex
 import stat
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from lockfiles import limits
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Command
 from lockfiles.harmless import is_harmless
 
 MIB = 1 << 20
@@ -54,7 +56,7 @@ def read_bounded(
     if len(content) > limit_bytes:
         raise UsageProblem(
             f"`{path}` has more than {size_text(limit_bytes)}.",
-            hint=f"give a file of that kind that is smaller: ls -l {shlex.quote(str(path))}",
+            fix=Command("ls -l {}", path, to="give a file of that kind that is smaller"),
         )
     return content
 
@@ -92,30 +94,78 @@ def _check_plain(found: os.stat_result, path: Path | str) -> None:
     if stat.S_ISREG(found.st_mode):
         return
     kind = next((name for test, name in _KINDS if test(found.st_mode)), "a special file")
-    raise UsageProblem(
-        f"`{path}` is {kind}, not a plain file.", hint=f"ls -ld {shlex.quote(str(path))}"
-    )
+    raise UsageProblem(f"`{path}` is {kind}, not a plain file.", fix=Command("ls -ld {}", path))
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(
+    path: Path | str, content: bytes, *, folder: int | None = None, mode: int = 0o666
+) -> None:
     """Write a file to a temporary name, flush it to disk and rename it into place.
 
-    Where that fails, what was at `path` is unchanged, and nothing else is left. A link at the
-    temporary name is removed, never written through.
+    `folder` is the descriptor of the folder that `path` is relative to, and `mode` what the umask
+    is taken from. Where that fails, what was at `path` is unchanged, and nothing else is left. A
+    link at either name is replaced, never written through. Raises OSError.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    write_together({path: content}, folder=folder, mode=mode)
+
+
+def write_out(path: Path, content: bytes) -> None:
+    """Write what a person asked for: a file whole, and into a device or a pipe as it is."""
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+    else:
+        write_whole(path, content)
+
+
+def write_together(
+    contents: Mapping[Path | str, bytes],
+    *,
+    folder: int | None = None,
+    mode: int = 0o666,
+    durable: bool = True,
+    shared: bool = False,
+) -> None:
+    """Write files as `write_whole`, all of them to temporary names before the first is renamed.
+
+    With `durable` False nothing waits for the disk. With `shared` other processes may write the
+    same files meanwhile: the temporary names are this process's own.
+    """
+    ready = {partial_of(path, shared=shared): path for path in contents}
     try:
-        partial.unlink(missing_ok=True)
-        with os.fdopen(os.open(partial, flags, 0o666), "wb") as file:
-            file.write(content)
+        for partial, path in ready.items():
+            _remove(partial, folder)
+            _create(partial, contents[path], folder, mode, durable)
+        for partial, path in ready.items():
+            os.rename(partial, path, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        for partial in ready:
+            _remove(partial, folder)
+        raise
+    if durable and folder is not None:
+        os.fsync(folder)
+    elif durable:
+        for parent in {Path(path).parent for path in contents}:
+            sync(parent)
+
+
+def partial_of(path: Path | str, *, shared: bool = False) -> str:
+    """Return the temporary name of a file that is written; see `write_together`."""
+    head, name = os.path.split(path)
+    return os.path.join(head, f".{name}.{os.getpid()}.tmp" if shared else f".{name}.partial")
+
+
+def _create(path: str, content: bytes, folder: int | None, mode: int, durable: bool) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    with os.fdopen(os.open(path, flags, mode, dir_fd=folder), "wb") as file:
+        file.write(content)
+        if durable:
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    sync(path.parent)
+
+
+def _remove(path: str, folder: int | None) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path, dir_fd=folder)
 
 
 def sync(path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lockfiles import text as toml
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice
 from lockfiles.harmless import one_line
 
 TABLES = ("goal", "data", "model", "machine", "method", "train", "results")
@@ -41,7 +42,7 @@ def parse(source: str, *, name: str = "run.toml") -> RawIntent:
             raise UsageProblem(
                 f"`{one_line(table, most=MOST_SHOWN_CHARS)}` on line {line} of `{name}` stands "
                 "outside a table.",
-                hint=f"put it under one of {', '.join(f'[{known}]' for known in TABLES)}",
+                fix=Advice(f"put it under one of {', '.join(f'[{known}]' for known in TABLES)}"),
             )
         values.update({f"{table}.{key}": value for key, value in content.items()})
     return RawIntent(values=values, lines=lines, name=name)

@@ -44,6 +44,8 @@ MOST_SECONDS = 1e10
 MOST_MONEY = 1e12
 CAPABILITY = r"^([0-9]{1,2}\.[0-9]{1,2}|gfx[0-9a-f]{3,5})?$"
 """The pattern of a card's compute capability or instruction set; empty where it has none."""
+MOST_ARTIFACTS = 1000
+"""Files and folders that a run leaves."""
 MOST_CARDS = 1024
 MOST_HOLDERS = 10_000
 """Processes that hold memory of one card."""

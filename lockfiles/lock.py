@@ -18,6 +18,7 @@ from lockfiles import files, refusal, sense
 from lockfiles import text as toml
 from lockfiles.errors import UsageProblem
 from lockfiles.fields import Sha256, Table, is_data_file_name
+from lockfiles.fixes import Advice, Command
 from lockfiles.forecast import Machine, Prediction, Rejected
 from lockfiles.inputs import (
     Architecture,
@@ -68,7 +69,7 @@ LIMIT_BYTES = 4 * files.MIB
 """The most that a lock has: 10,000 files of a dataset take half of it."""
 
 HEADER = "Written by `tunelock plan run.toml`, which also writes it again. Do not edit."
-_AGAIN = "tunelock plan run.toml"
+_AGAIN = Command("tunelock plan run.toml")
 
 
 class Lock(Tables):
@@ -106,7 +107,7 @@ def of_tables(tables: Mapping[str, object]) -> Lock:
         found = refusal.fault(problem, Lock)
     raise UsageProblem(
         f"No lock can be written of this plan: `{found.key}` {found.words}.",
-        hint="change what `run.toml` names, or the file that the value comes from",
+        fix=Advice("change what `run.toml` names, or the file that the value comes from"),
     )
 
 
@@ -137,7 +138,7 @@ def _check_version(table: Mapping[str, object], name: str) -> None:
             raise UsageProblem(
                 f"`{name}` is a lock of {what} {stated}, and this program reads up to {what} "
                 f"{most}.",
-                hint="pip install --upgrade tunelock",
+                fix=Command("pip install --upgrade tunelock"),
             )
 
 
@@ -150,6 +151,6 @@ def _refuse(fault: refusal.Fault, source: str, name: str) -> NoReturn:
         raise UsageProblem(
             f"{where} is no variable that a lock can set: those of the processes that compute "
             "come from Tunelock and from you.",
-            hint=_AGAIN,
+            fix=_AGAIN,
         )
-    raise UsageProblem(f"{where} {fault.words}.", hint=_AGAIN)
+    raise UsageProblem(f"{where} {fault.words}.", fix=_AGAIN)

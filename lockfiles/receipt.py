@@ -10,13 +10,17 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from lockfiles import files, limits, refusal
 from lockfiles import text as toml
 from lockfiles.errors import UsageProblem
-from lockfiles.fields import FEW_KEYS, Label, Rows, Sha256, SizeBytes
+from lockfiles.fields import FEW_KEYS, InnerPath, Label, Rows, Sha256, SizeBytes
+from lockfiles.fixes import Command
 
-VERSION = 1
-"""The version that this program writes and reads; a newer one is refused."""
+VERSION = 2
+"""The version that this program writes; older ones are read, and a newer one is refused.
+
+2 adds `artifacts`.
+"""
 LIMIT_BYTES = 4 * files.MIB
 _CLOSED = ConfigDict(extra="forbid", strict=True)
-_AGAIN = "run the lock again: `tunelock run` writes the receipt again from the finished stages"
+_AGAIN = Command("tunelock run", to="write it again from the finished stages")
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,24 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Artifact:
+    """A file or folder that a stage left in the run's folder."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+
+    stage: Annotated[Label, Field(min_length=1)]
+    """The stage's name in the lock."""
+    what: Annotated[Label, Field(min_length=1)]
+    """What it is, for people: `adapter`, `merged model`, `GGUF q8_0`."""
+    path: InnerPath
+    """Relative to the run's folder."""
+    digest: Sha256
+    """Of its tensors."""
+    size: SizeBytes
+    """Bytes of the file, or of all files in the folder."""
+
+
+@dataclass(frozen=True)
 class Sent:
     """One file that left the machine."""
 
@@ -98,11 +120,15 @@ class Receipt:
     machine: Label = ""
     """The processor's architecture and the accelerator that trained."""
     version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
-    """A receipt from before it was written has the first one's fields."""
+    """A receipt that states none has the first one's fields."""
     sent_to: Label = ""
     """The repository on the Hub that `sent` was sent to; empty where nothing was."""
     sent: list[Sent] = field(default_factory=list)
     """Every file that the push stage sent."""
+    artifacts: Annotated[list[Artifact], Field(max_length=limits.MOST_ARTIFACTS)] = field(
+        default_factory=list
+    )
+    """What each stage left, in the lock's order."""
 
 
 _READER = TypeAdapter(Receipt)
@@ -122,10 +148,16 @@ def write(receipt: Receipt, path: Path) -> None:
 
 def read(path: Path) -> Receipt:
     """Read a receipt. Raises UsageProblem where the file is not one, or of a newer version."""
+    return parse(toml.read(path, limit_bytes=LIMIT_BYTES), path)
+
+
+def parse(content: str | bytes, path: Path) -> Receipt:
+    """Return the receipt in the content of a file; raises as `read` does."""
     try:
-        return _READER.validate_json(toml.read(path, limit_bytes=LIMIT_BYTES))
+        return _READER.validate_json(content)
     except ValidationError as problem:
         found = refusal.fault(problem)
     what = f"`{found.key}` {found.words}" if found.key else found.words
-    hint = "pip install --upgrade tunelock" if found.key == "version" else _AGAIN
-    raise UsageProblem(f"`{path}` is no receipt of version {VERSION}: {what}.", hint=hint)
+    newer = Command("pip install --upgrade tunelock")
+    fix = newer if found.key == "version" else _AGAIN
+    raise UsageProblem(f"`{path}` is no receipt of version {VERSION}: {what}.", fix=fix)

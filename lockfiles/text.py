@@ -16,7 +16,7 @@ import tomli_w
 
 from lockfiles import files
 from lockfiles.errors import UsageProblem
-from lockfiles.shell import typed
+from lockfiles.fixes import Advice, Command
 
 MOST_DIGITS = 4300
 """Python's own limit for a number in text (`sys.int_info.default_max_str_digits`)."""
@@ -76,23 +76,24 @@ def parse(text: str, *, name: str, limit_bytes: int = LIMIT_BYTES) -> dict[str, 
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
         raise UsageProblem(
-            f"`{name}` is not valid TOML: {problem}.", hint=f"edit `{name}` at that line"
+            f"`{name}` is not valid TOML: {problem}.", fix=Advice(f"edit `{name}` at that line")
         ) from None
     except RecursionError:
         raise UsageProblem(
-            f"`{name}` is nested too deeply.", hint=f"edit `{name}`: tables hold plain values"
+            f"`{name}` is nested too deeply.",
+            fix=Advice(f"edit `{name}`: tables hold plain values"),
         ) from None
     except ValueError:  # Python reads no number of more digits than sys.int_info allows
         raise UsageProblem(
             f"`{name}` has a number or a date that is out of range.",
-            hint=f"edit `{name}`: numbers have at most {MOST_DIGITS} digits",
+            fix=Advice(f"edit `{name}`: numbers have at most {MOST_DIGITS} digits"),
         ) from None
 
 
 def _check_cost(text: str, name: str, limit_bytes: int) -> None:
     if len(text) > limit_bytes:
         raise UsageProblem(
-            f"`{name}` has more than {files.size_text(limit_bytes)}.", hint=f"ls -l {typed(name)}"
+            f"`{name}` has more than {files.size_text(limit_bytes)}.", fix=Command("ls -l {}", name)
         )
     plain = _QUOTED.sub("", text)
     if len(plain) > _PLAIN_LIMIT_CHARS or any(
@@ -100,7 +101,7 @@ def _check_cost(text: str, name: str, limit_bytes: int) -> None:
     ):
         raise UsageProblem(
             f"`{name}` holds more tables and keys than any file of its kind.",
-            hint=f"edit `{name}`: tables hold plain values",
+            fix=Advice(f"edit `{name}`: tables hold plain values"),
         )
 
 
@@ -109,15 +110,16 @@ def read(path: Path, *, limit_bytes: int = files.TEXT_LIMIT_BYTES) -> str:
     try:
         return files.read_bounded(path, limit_bytes).decode("utf-8")
     except FileNotFoundError:
-        raise UsageProblem(f"`{path}` does not exist.", hint=f"ls {typed(path.parent)}") from None
+        raise UsageProblem(f"`{path}` does not exist.", fix=Command("ls {}", path.parent)) from None
     except UnicodeDecodeError as problem:
         raise UsageProblem(
-            f"`{path}` is not UTF-8 text (byte {problem.start}).", hint=f"save `{path}` as UTF-8"
+            f"`{path}` is not UTF-8 text (byte {problem.start}).",
+            fix=Advice(f"save `{path}` as UTF-8"),
         ) from None
     except (OSError, ValueError) as problem:  # ValueError: a path with a NUL
         reason = getattr(problem, "strerror", None) or problem
         raise UsageProblem(
-            f"`{path}` cannot be read: {reason}.", hint=f"ls -ld {typed(path)}"
+            f"`{path}` cannot be read: {reason}.", fix=Command("ls -ld {}", path)
         ) from None
 
 
@@ -126,14 +128,14 @@ def read_json_object(path: Path, *, limit_bytes: int = files.TEXT_LIMIT_BYTES) -
     try:
         value = json.loads(read(path, limit_bytes=limit_bytes))
     except (ValueError, RecursionError) as problem:
-        raise UsageProblem(f"`{path}` is not valid JSON: {problem}.", hint=_again(path)) from None
+        raise UsageProblem(f"`{path}` is not valid JSON: {problem}.", fix=_again(path)) from None
     if not isinstance(value, dict):
-        raise UsageProblem(f"`{path}` is not a JSON object.", hint=_again(path))
+        raise UsageProblem(f"`{path}` is not a JSON object.", fix=_again(path))
     return value
 
 
-def _again(path: Path) -> str:
-    return f"copy or download `{path.name}` again"
+def _again(path: Path) -> Advice:
+    return Advice(f"copy or download `{path.name}` again")
 
 
 def key_lines(text: str) -> dict[str, int]:

@@ -53,12 +53,13 @@ class _Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _VERBS and not args[0].startswith("-"):
             from lockfiles.errors import UsageProblem
+            from lockfiles.fixes import Command
             from lockfiles.nearest import nearest
 
             like = nearest(args[0], _VERBS)
             known = f"; the nearest known one is `{like}`" if like else ""
             raise UsageProblem(
-                f"`{args[0]}` is no command of tunelock{known}.", hint="tunelock --help"
+                f"`{args[0]}` is no command of tunelock{known}.", fix=Command("tunelock --help")
             )
         return super().resolve_command(ctx, args)
 
@@ -107,7 +108,9 @@ def command(arguments: Sequence[str] | None = None) -> None:
 def _usage(problem: click.ClickException) -> Exception:
     """Return what click found wrong with the command line as an error of ours."""
     from lockfiles.errors import UsageProblem
+    from lockfiles.fixes import Command
 
     context = problem.ctx if isinstance(problem, click.UsageError) else None
-    name = context.command_path if context else "tunelock"
-    return UsageProblem(problem.format_message(), hint=f"{name} --help")
+    verb = context.info_name if context and context.parent else None
+    fix = Command("tunelock {} --help", verb) if verb else Command("tunelock --help")
+    return UsageProblem(problem.format_message(), fix=fix)

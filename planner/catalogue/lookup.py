@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Option
 from planner.models.architecture import Architecture, architecture
 
 _FOLDER = Path(__file__).parent
@@ -104,7 +105,9 @@ def find_accelerator(name: str) -> Accelerator:
     said = ", ".join(f"`{one}`" for one in near)
     raise UsageProblem(
         f"The GPU `{name}` is not known" + (f"; the nearest known are {said}." if near else "."),
-        hint=f"--gpu '{near[0]}'" if near else "--memory GIB   # for a GPU that is not listed",
+        fix=Option("--gpu {}", near[0], to="use")
+        if near
+        else Option("--memory GIB", to="use", note="for a GPU that is not listed"),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lockfiles.errors import DoesNotFit
+from lockfiles.fixes import Advice
 from planner.fit.alternatives import way_out
 from planner.fit.contradictions import check
 from planner.fit.reasons import why
@@ -107,5 +108,5 @@ def refusal(request: FitRequest, found: Iterable[Answer]) -> DoesNotFit:
     ways = way_out(request, least)
     return DoesNotFit(
         nothing_fits(request.candidates, least),
-        hint=f"it would fit with {ways}" if ways else "choose a smaller model",
+        fix=Advice(f"it would fit with {ways}" if ways else "choose a smaller model"),
     )

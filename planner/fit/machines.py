@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Option
 from planner.catalogue.lookup import Accelerator, find_accelerator
 from planner.machines.facts import Gpu, MachineFacts
 from planner.machines.probes.apple import working_set
@@ -17,7 +18,9 @@ def chosen(gpu: str | None, memory_gib: float | None) -> MachineFacts:
     Raises UsageProblem where both are given, and as `named` does.
     """
     if gpu and memory_gib:
-        raise UsageProblem("`--gpu` and `--memory` both name a card.", hint="leave one of them out")
+        raise UsageProblem(
+            "`--gpu` and `--memory` both name a card.", fix=Advice("leave one of them out")
+        )
     if gpu:
         return named(gpu)
     return sized(memory_gib) if memory_gib else probe(Path.cwd())
@@ -32,7 +35,8 @@ def named(text: str) -> MachineFacts:
     count = count if colon else "1"
     if not count.isdecimal() or not 1 <= int(count) <= 1024:
         raise UsageProblem(
-            f"`{count}` in `--gpu {text}` is no number of cards.", hint=f"--gpu '{name}:2'"
+            f"`{count}` in `--gpu {text}` is no number of cards.",
+            fix=Option("--gpu {}", f"{name}:2", to="use"),
         )
     return cards(find_accelerator(name), int(count))
 
@@ -49,7 +53,7 @@ def cards(card: Accelerator, count: int) -> MachineFacts:
         if count > 1:
             raise UsageProblem(
                 f"`{card.name}` is a whole machine's chip, of which there is one.",
-                hint=f"--gpu '{card.name}'",
+                fix=Option("--gpu {}", card.name, to="use"),
             )
     return _elsewhere((Gpu(card.name, size, size, card.compute_capability),) * count)
 

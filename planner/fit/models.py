@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lockfiles.errors import UsageProblem
-from lockfiles.shell import typed
+from lockfiles.fixes import Advice, Command
 from planner.catalogue.lookup import find_model, nearest_models
 from planner.models import config_json
 from planner.models.architecture import Architecture, architecture
@@ -16,7 +16,7 @@ from planner.models.parameters import parameter_count
 _CONFIG = "config.json"
 _HUB = "hf:"
 """What may stand before a Hub id, as in a lock."""
-_WAYS = "name a folder, a config.json, or a model on the Hub as `owner/name`"
+_WAYS = Advice("name a folder, a config.json, or a model on the Hub as `owner/name`")
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,15 @@ def find(name: str) -> FitModel:
         size = known.architecture, known.parameters
         return FitModel(known.name, "catalogue", *size, known.licence, known.gated)
     if repo.startswith((".", "/", "~")) or repo.endswith(".json") or repo.count("/") > 1:
-        raise UsageProblem(f"`{name}` does not exist.", hint=f"ls {typed(Path(name).parent)}")
+        raise UsageProblem(f"`{name}` does not exist.", fix=Command("ls {}", Path(name).parent))
     if "/" in repo:
         return _from_hub(repo)
-    raise UsageProblem(f"`{name}` is no folder and no known model{_like(name)}.", hint=_WAYS)
+    raise UsageProblem(f"`{name}` is no folder and no known model{_like(name)}.", fix=_WAYS)
 
 
 def _from_file(path: Path) -> FitModel:
     if path.suffix != ".json":
-        raise UsageProblem(f"`{path}` is no `{_CONFIG}`.", hint=_WAYS)
+        raise UsageProblem(f"`{path}` is no `{_CONFIG}`.", fix=_WAYS)
     shape = architecture(config_json.read(path), str(path))
     here = _weights_bytes(path.parent)
     return FitModel(str(path), "file", shape, parameter_count(shape), here_bytes=here)
@@ -93,7 +93,7 @@ def _from_hub(repo: str) -> FitModel:
             path = Path(client().hf_hub_download(repo, _CONFIG))
     except UsageProblem as problem:
         sentence = f"{problem.message.removesuffix('.')}{_like(repo)}."
-        raise UsageProblem(sentence, hint=problem.hint) from None
+        raise UsageProblem(sentence, fix=problem.fix) from None
     shape = architecture(config_json.read(path), f"{repo}/{_CONFIG}")
     return FitModel(repo, "hub", shape, parameter_count(shape))
 

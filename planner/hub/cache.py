@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Command
 
 
 def cache_folder() -> Path:
@@ -22,5 +23,5 @@ def writing(place: Path) -> Iterator[None]:
     except OSError as problem:
         raise UsageProblem(
             f"`{place}` cannot be written: {problem.strerror}.",
-            hint="export XDG_CACHE_HOME=/a/folder/that/you/can/write",
+            fix=Command("export XDG_CACHE_HOME=/a/folder/that/you/can/write"),
         ) from None

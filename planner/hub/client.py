@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Command, Steps
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -47,19 +48,21 @@ def sentences(repo: str, revision: str = "", *, kind: Kind = "model") -> Iterato
         yield
     except HFValidationError:
         raise UsageProblem(
-            f"`{repo}` is no name of a repository on the Hub.", hint="use `owner/name`"
+            f"`{repo}` is no name of a repository on the Hub.", fix=Advice("use `owner/name`")
         ) from None
     except SafetensorsParsingError:
         raise UsageProblem(
             f"The weights of `{repo}` have a broken safetensors header.",
-            hint="choose another model",
+            fix=Advice("choose another model"),
         ) from None
     except json.JSONDecodeError:
         raise UsageProblem(
-            f"What answered for `{repo}` is no Hub.", hint="check the variable HF_ENDPOINT"
+            f"What answered for `{repo}` is no Hub.", fix=Advice("check the variable HF_ENDPOINT")
         ) from None
     except LocalTokenNotFoundError:
-        raise UsageProblem(f"`{repo}` needs a login to the Hub.", hint="hf auth login") from None
+        raise UsageProblem(
+            f"`{repo}` needs a login to the Hub.", fix=Command("hf auth login")
+        ) from None
     except httpx2.HTTPError as problem:
         raise _sentence(problem, repo, revision, kind) from None
     except (OSError, RuntimeError) as problem:
@@ -74,21 +77,21 @@ def _sentence(problem: BaseException, repo: str, revision: str, kind: Kind) -> U
     if isinstance(problem, errors.OfflineModeIsEnabled):
         return UsageProblem(
             f"`HF_HUB_OFFLINE` is set, so the Hub cannot be asked for `{repo}`.",
-            hint="export HF_HUB_OFFLINE=0, or name a local folder",
+            fix=(Command("export HF_HUB_OFFLINE=0"), Advice("name a local folder")),
         )
     if isinstance(problem, errors.GatedRepoError):
         return UsageProblem(
             f"`{repo}` is gated, and you have no access to it.",
-            hint=f"ask for access at {page}, then `hf auth login`",
+            fix=Steps((Advice(f"ask for access at {page}"), Command("hf auth login"))),
         )
     if isinstance(problem, errors.RepositoryNotFoundError):
         return UsageProblem(
             f"The Hub has no {_CALLED[kind]} `{repo}` that you can read.",
-            hint="check the name; for a private one, `hf auth login`",
+            fix=(Advice("check the name"), Command("hf auth login", to="for a private one")),
         )
     if isinstance(problem, errors.RevisionNotFoundError):
         return UsageProblem(
-            f"`{repo}` has no revision `{revision}`.", hint=f"see {page}/commits/main"
+            f"`{repo}` has no revision `{revision}`.", fix=Advice(f"see {page}/commits/main")
         )
     if isinstance(problem, errors.HfHubHTTPError):
         return _status(problem, repo)
@@ -96,9 +99,9 @@ def _sentence(problem: BaseException, repo: str, revision: str, kind: Kind) -> U
     if isinstance(problem, httpx2.HTTPError):
         return UsageProblem(
             f"The Hub at `{constants.ENDPOINT}` cannot be reached: {reason}.",
-            hint="check the network and the variables HF_ENDPOINT and HTTPS_PROXY",
+            fix=Advice("check the network and the variables HF_ENDPOINT and HTTPS_PROXY"),
         )
-    return UsageProblem(f"The transfer for `{repo}` failed: {reason}.", hint="try again")
+    return UsageProblem(f"The transfer for `{repo}` failed: {reason}.", fix=Advice("try again"))
 
 
 def _status(problem: "HfHubHTTPError", repo: str) -> UsageProblem:
@@ -106,9 +109,11 @@ def _status(problem: "HfHubHTTPError", repo: str) -> UsageProblem:
     if status in (401, 403):
         return UsageProblem(
             f"The Hub refuses access to `{repo}` (status {status}).",
-            hint="hf auth login; a variable HF_TOKEN goes before it",
+            fix=Command("hf auth login", note="a variable HF_TOKEN goes before it"),
         )
     return UsageProblem(
         f"The Hub answered with status {status} for `{repo}`.",
-        hint="try again in a few minutes; https://status.huggingface.co says whether it is down",
+        fix=Advice(
+            "try again in a few minutes; https://status.huggingface.co says whether it is down"
+        ),
     )

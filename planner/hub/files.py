@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockfiles import digest
 from lockfiles.errors import DigestDiffers, UsageProblem
+from lockfiles.fixes import Advice, Command, Steps
 from planner.hub.client import Kind, client, sentences
 from planner.models.facts import FileFact
 
@@ -92,13 +93,18 @@ def _check(pinned: Pinned, cache: Path) -> Path:
         if path is None:
             raise DigestDiffers(
                 f"`{pinned.repo}` has no `{file.name}` at commit `{pinned.commit}`.",
-                hint="tunelock plan run.toml",
+                fix=Command("tunelock plan run.toml"),
             )
         same = path.stat().st_size == file.size_bytes
         if not same or (file.sha256 and digest.of_file(path) != file.sha256):
             raise DigestDiffers(
                 f"`{file.name}` of `{pinned.repo}` is not the file that was pinned.",
-                hint=f"rm {path.resolve()}, then run again to fetch it anew",
+                fix=Steps(
+                    (
+                        Command("rm {}", path.resolve()),
+                        Advice("run the same command again to fetch it"),
+                    )
+                ),
             )
         folder = path.parents[file.name.count("/")]
     return folder
@@ -110,7 +116,7 @@ def _check_disk(repo: str, cache: Path, needed_bytes: int) -> None:
     if needed_bytes > free_bytes:
         raise UsageProblem(
             f"`{repo}` needs {size(needed_bytes)} more, and `{cache}` has {size(free_bytes)}.",
-            hint="export HF_HOME=/a/folder/on/a/larger/disk",
+            fix=Command("export HF_HOME=/a/folder/on/a/larger/disk"),
         )
 
 

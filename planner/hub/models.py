@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lockfiles import digest
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice
 from lockfiles.harmless import is_harmless
 from planner.hub.client import client, sentences
 from planner.models import config_json
@@ -71,10 +72,10 @@ def _listed(info: "ModelInfo", repo: str) -> tuple[str, dict[str, "RepoSibling"]
     if SINGLE not in listed and INDEX not in listed:
         raise UsageProblem(
             f"`{repo}` holds no `.safetensors` weights, and pickled weights can run code.",
-            hint="choose another model, or one whose owner has converted it",
+            fix=Advice("choose another model, or one whose owner has converted it"),
         )
     if CONFIG not in listed:
-        raise UsageProblem(f"`{repo}` holds no `{CONFIG}`.", hint="choose another model")
+        raise UsageProblem(f"`{repo}` holds no `{CONFIG}`.", fix=Advice("choose another model"))
     return info.sha, listed
 
 
@@ -106,7 +107,8 @@ def _weights(folder: Path, listed: Mapping[str, "RepoSibling"], repo: str) -> li
         lfs = listed[name].lfs
         if lfs is None or not _SHA256.fullmatch(lfs.sha256):
             raise UsageProblem(
-                f"The Hub states no digest for `{name}` of `{repo}`.", hint="choose another model"
+                f"The Hub states no digest for `{name}` of `{repo}`.",
+                fix=Advice("choose another model"),
             )
         facts.append(FileFact(name, lfs.size, lfs.sha256))
     return facts

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Answer, Change, Key, Value
 from lockfiles.harmless import one_line
 from lockfiles.intent import MOST_SHOWN_CHARS
 from lockfiles.nearest import nearest
@@ -66,19 +67,17 @@ class _File:
     """The 1-based line of each key that came from it."""
     name: str
 
-    def place(self, key: str) -> str:
-        """Return a key with its line."""
-        shown = one_line(key, most=MOST_SHOWN_CHARS)
-        return (
-            f"`{shown}` on line {self.lines[key]} of `{self.name}`"
-            if key in self.lines
-            else f"`{shown}`"
-        )
+    def place(self, key: str) -> tuple[Key, str]:
+        """Return a key and its line, the parts that a sentence begins with."""
+        shown = Key(one_line(key, most=MOST_SHOWN_CHARS))
+        return shown, f" on line {self.lines[key]} of `{self.name}`" if key in self.lines else ""
 
-    def example(self, question: Question) -> str:
-        """Return the line that would answer a question."""
-        line = f"{question.name} = {_sample(question)}"
-        return f"write `{line}` under `[{question.table}]` in `{self.name}`"
+    def example(self, question: Question) -> Answer | Change:
+        """Return what would answer a question."""
+        sample = _sample(question)
+        if sample is None:
+            return Change(question.key, file=self.name)
+        return Answer(question.key, sample, file=self.name)
 
 
 def check(
@@ -125,7 +124,7 @@ def _normal(question: Question, value: object, file: _File) -> object:
         return normal(question, value)
     except ValueError as problem:
         raise UsageProblem(
-            f"{file.place(question.key)} {problem}.", hint=file.example(question)
+            *file.place(question.key), f" {problem}.", fix=file.example(question)
         ) from None
 
 
@@ -134,14 +133,14 @@ def _unknown(key: str, file: _File) -> UsageProblem:
     beside = [known for known in BY_KEY if known.startswith(f"{table}.")]
     like = nearest(key, beside or BY_KEY)
     known = f"; the nearest known one is `{like}`" if like else ""
-    hint = file.example(BY_KEY[like]) if like else f"take that line out of `{file.name}`"
-    return UsageProblem(f"{file.place(key)} is an unknown key{known}.", hint=hint)
+    fix = file.example(BY_KEY[like]) if like else Advice(f"take that line out of `{file.name}`")
+    return UsageProblem(*file.place(key), f" is an unknown key{known}.", fix=fix)
 
 
 def _check_present(question: Question, answers: Mapping[str, object], file: _File) -> None:
     if question.required and answers[question.key] == "":
         raise UsageProblem(
-            f"`{question.key}` has no answer, and a run needs one.", hint=file.example(question)
+            Key(question.key), " has no answer, and a run needs one.", fix=file.example(question)
         )
 
 
@@ -150,21 +149,19 @@ def _check_unused(question: Question, file: _File) -> None:
         rule = question.applies
         reason = f" {rule.opposite}" if isinstance(rule, (When, Both)) else " here"
         raise UsageProblem(
-            f"{file.place(question.key)} does not apply{reason}.",
-            hint=f"take that line out of `{file.name}`, or change the other answer",
+            *file.place(question.key),
+            f" does not apply{reason}.",
+            fix=(Advice(f"take that line out of `{file.name}`"), Advice("change the other answer")),
         )
 
 
-def _sample(question: Question) -> object:
-    """Return a value that would answer a question, as TOML writes it."""
-    value = question.default
-    if question.choices:
-        value = question.choices[0]
+def _sample(question: Question) -> Value | None:
+    """Return a value that would answer a question; None where only the person knows one."""
     if question.kind == "names":
-        value = "..."
-    shown = str(value).lower() if isinstance(value, bool) else value
-    if isinstance(value, str):
-        shown = f'"{value or "..."}"'
-    if question.kind in ("choices", "names"):
-        shown = f"[{shown}]"
-    return shown
+        return None
+    if question.choices:
+        first = question.choices[0]
+        return (first,) if question.kind == "choices" else first
+    value = question.default
+    assert isinstance(value, str | int | float | bool), question.key
+    return None if value == "" else value

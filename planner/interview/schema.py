@@ -6,6 +6,7 @@
 import json
 from pathlib import Path
 
+from lockfiles.files import write_whole
 from planner.interview.questions import QUESTIONS
 from planner.interview.questions.question import Between, Matches, Question, always
 
@@ -89,4 +90,4 @@ def _range(question: Question) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    SHIPPED.write_text(text(), encoding="utf-8")
+    write_whole(SHIPPED, text().encode())

@@ -1,19 +1,13 @@
 """What a machine has: cards, memory and disk, as values that can be saved and read again."""
 
 import json
-import re
-from dataclasses import MISSING, Field, asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from lockfiles import files, limits, text
-from lockfiles.errors import UsageProblem
-from lockfiles.harmless import is_harmless
+from lockfiles.files import write_out
 
 HALF_GIB = 1 << 29
-LIMIT_BYTES = 4 * files.MIB
-"""The most that the facts of a machine have."""
-_AGAIN = "write the facts again on that machine, or leave `--machine` and `machine.facts` out"
 
 
 @dataclass(frozen=True)
@@ -100,64 +94,4 @@ class MachineFacts:
 
     def save(self, path: Path) -> None:
         """Write the facts as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-
-
-def load(path: Path) -> MachineFacts:
-    """Read facts that `save` wrote, now or before a field was added.
-
-    Raises UsageProblem for a key or a value that is none of a machine's facts.
-    """
-    raw = text.read_json_object(path, limit_bytes=LIMIT_BYTES)
-    _check(raw, MachineFacts, path)
-    if raw["kind"] not in ("cpu", "cuda"):
-        raise UsageProblem(f"`kind` in `{path}` must be `cpu` or `cuda`.", hint=_AGAIN)
-    if (raw["kind"] == "cuda") != bool(raw["gpus"]):
-        raise UsageProblem(
-            f"`kind` in `{path}` is `{raw['kind']}`, which does not fit its `gpus`.", hint=_AGAIN
-        )
-    return MachineFacts(**{**raw, "gpus": tuple(_gpu(gpu, path) for gpu in raw["gpus"])})
-
-
-def _gpu(raw: Any, path: Path) -> Gpu:
-    _check(raw, Gpu, path)
-    for holder in raw.get("holders", ()):
-        _check(holder, Holder, path)
-    return Gpu(**{**raw, "holders": tuple(Holder(**one) for one in raw.get("holders", ()))})
-
-
-def _check(raw: Any, kind: type[Any], path: Path) -> None:
-    known = {field.name: field for field in fields(kind)}
-    needed = {name for name, field in known.items() if field.default is MISSING}
-    if not isinstance(raw, dict) or not needed <= raw.keys() <= known.keys():
-        keys = ", ".join(f"`{name}`" for name in known if name in needed)
-        also = ", ".join(f"`{name}`" for name in known if name not in needed)
-        tail = f", and may have {also}" if also else ""
-        raise UsageProblem(f"`{path}` must have exactly the keys {keys}{tail}.", hint=_AGAIN)
-    for name, value in raw.items():
-        wanted = _type(known[name])
-        if type(value) is not wanted:
-            raise UsageProblem(
-                f"`{name}` in `{path}` must be of type `{wanted.__name__}`.", hint=_AGAIN
-            )
-        if problem := _problem(name, value):
-            raise UsageProblem(f"`{name}` in `{path}` {problem}.", hint=_AGAIN)
-
-
-def _problem(name: str, value: Any) -> str | None:
-    """Return why a value of the right type is none of a machine's facts, to follow its name."""
-    if name == "compute_capability" and not re.match(limits.CAPABILITY, value):
-        return "must be such as `9.0` or `gfx942`"
-    if isinstance(value, list):
-        most = limits.MOST_CARDS if name == "gpus" else limits.MOST_HOLDERS
-        return f"has more than {most:,} items" if len(value) > most else None
-    if isinstance(value, str):
-        most = limits.MOST_SENTENCE_CHARS if name == "problem" else limits.MOST_LABEL_CHARS
-        shown = len(value) <= most and is_harmless(value)
-        return None if shown else f"must be at most {most:,} characters that can be seen"
-    least, most = (1, limits.MOST_THREADS) if name == "cpu_cores" else (0, limits.MOST_BYTES)
-    return None if least <= value <= most else f"must be from {least} to {most:,}"
-
-
-def _type(field: Field[Any]) -> type:
-    return list if field.name in ("gpus", "holders") else int if field.type is int else str
+        write_out(path, (json.dumps(asdict(self), indent=2) + "\n").encode())

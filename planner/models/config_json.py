@@ -8,6 +8,7 @@ from typing import Any
 
 from lockfiles import bounded_json
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice
 from lockfiles.harmless import one_line
 from planner.models.families import Flag
 
@@ -55,7 +56,7 @@ def read(path: Path) -> dict[str, Any]:
     if wrong := _not_finite(values):
         raise UsageProblem(
             f"`{one_line(wrong, most=_MOST_CHARS)}` in `{path}` is not a finite number.",
-            hint=f"copy or download `{path.name}` again",
+            fix=Advice(f"copy or download `{path.name}` again"),
         )
     return values
 
@@ -105,7 +106,7 @@ class ConfigJson:
         """Return the error for a model that is not understood; `why` completes the sentence."""
         return UsageProblem(
             f"The model of `{self.name}` {why}.",
-            hint="choose a model of another family, such as `llama`, `qwen3` or `mixtral`",
+            fix=Advice("choose a model of another family, such as `llama`, `qwen3` or `mixtral`"),
         )
 
     def _value(self, field: str, default: object) -> Any:
@@ -117,4 +118,6 @@ class ConfigJson:
         return default
 
     def _wrong(self, sentence: str) -> UsageProblem:
-        return UsageProblem(sentence, hint=f"get `{self.name}` again, of a causal language model")
+        return UsageProblem(
+            sentence, fix=Advice(f"get `{self.name}` again, of a causal language model")
+        )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lockfiles import files
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice
 from lockfiles.harmless import is_harmless
 from planner.models import folder
 from planner.models.architecture import Architecture, architecture
@@ -101,7 +102,7 @@ def weights_in(path: Path, listed: frozenset[str]) -> list[str]:
     if INDEX not in listed:
         raise UsageProblem(
             f"`{path}` holds no `.safetensors` weights under the usual names.",
-            hint="save the model again with `save_pretrained`, which writes safetensors",
+            fix=Advice("save the model again with `save_pretrained`, which writes safetensors"),
         )
     _check_small(path, INDEX)
     return sorted(shards(index_of(path), str(path / INDEX), listed))
@@ -112,7 +113,7 @@ def _check_small(path: Path, name: str) -> None:
     if place is not None and place.stat().st_size > folder.SMALL_LIMIT_BYTES:
         raise UsageProblem(
             f"`{path / name}` is larger than {files.size_text(folder.SMALL_LIMIT_BYTES)}.",
-            hint="give the folder of one model",
+            fix=Advice("give the folder of one model"),
         )
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from lockfiles import files
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import one_line
-from lockfiles.shell import typed
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -51,11 +51,11 @@ def names(folder: Path) -> list[str]:
                 if len(found) > MOST_ENTRIES:
                     raise UsageProblem(
                         f"`{folder}` holds more than {MOST_ENTRIES:,} files.",
-                        hint="give the folder of one model",
+                        fix=Advice("give the folder of one model"),
                     )
     except (OSError, ValueError):
         raise UsageProblem(
-            f"The model folder `{folder}` does not exist.", hint=f"ls {typed(folder.parent)}"
+            f"The model folder `{folder}` does not exist.", fix=Command("ls {}", folder.parent)
         ) from None
     return sorted(found)
 
@@ -78,12 +78,12 @@ def real_place(folder: Path, name: str) -> Path | None:
     except (OSError, RuntimeError) as problem:  # a loop of links is a RuntimeError
         reason = getattr(problem, "strerror", None) or "its links go round in a circle"
         raise UsageProblem(
-            f"`{path}` cannot be read: {reason}.", hint=f"ls -l {typed(folder)}"
+            f"`{path}` cannot be read: {reason}.", fix=Command("ls -l {}", folder)
         ) from None
     if not any(place.is_relative_to(root) for root in _roots(folder)):
         raise UsageProblem(
             f"`{path}` is a link to a file outside of the model's folder.",
-            hint=f"put the file itself there, or remove the link: ls -l {typed(folder)}",
+            fix=Command("ls -l {}", folder, to="put the file itself there, or remove the link"),
         )
     _check_plain(path, found)
     return place
@@ -101,9 +101,9 @@ def opened(folder: Path, name: str) -> tuple[Path, int]:
     except OSError as problem:
         reason = problem.strerror or type(problem).__name__
         raise UsageProblem(
-            f"`{folder / name}` cannot be read: {reason}.", hint=f"ls -l {typed(folder)}"
+            f"`{folder / name}` cannot be read: {reason}.", fix=Command("ls -l {}", folder)
         ) from None
-    raise UsageProblem(f"`{folder / name}` is missing.", hint=f"ls {typed(folder)}")
+    raise UsageProblem(f"`{folder / name}` is missing.", fix=Command("ls {}", folder))
 
 
 def shards(index: object, place: str, there: frozenset[str]) -> dict[str, set[str]]:
@@ -118,12 +118,14 @@ def shards(index: object, place: str, there: frozenset[str]) -> dict[str, set[st
         if not isinstance(name, str) or not is_weights(name) or name not in there:
             raise UsageProblem(
                 f"`{place}` names `{one_line(name, most=100)}`, which is not there.",
-                hint="copy or download the model again",
+                fix=Advice("copy or download the model again"),
             )
         found.setdefault(name, set()).add(tensor)
     if not found or len(found) > MOST_SHARDS:
         many = f"more than {MOST_SHARDS:,} files" if found else "no file"
-        raise UsageProblem(f"`{place}` names {many}.", hint="copy or download the model again")
+        raise UsageProblem(
+            f"`{place}` names {many}.", fix=Advice("copy or download the model again")
+        )
     return found
 
 
@@ -138,5 +140,5 @@ def _check_plain(path: Path, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise UsageProblem(
             f"`{path}` is not a plain file.",
-            hint=f"put a plain file there: ls -l {typed(path.parent)}",
+            fix=Command("ls -l {}", path.parent, to="put a plain file there"),
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice
 from lockfiles.harmless import one_line
 from planner.models import config_json
 from planner.models.folder import CONFIG
@@ -48,7 +49,7 @@ def _check_names(values: Mapping[str, Any], path: Path) -> None:
         if key in RESERVED or key.startswith("__"):
             raise UsageProblem(
                 f"`{path}` has the field `{one_line(key, most=60)}`, which no model's has.",
-                hint=f"copy or download `{path.name}` again",
+                fix=Advice(f"copy or download `{path.name}` again"),
             )
 
 
@@ -67,5 +68,5 @@ def _check_together(values: Mapping[str, Any], path: Path) -> None:
 def _wrong(key: str, value: Any, path: Path, what: str) -> UsageProblem:
     return UsageProblem(
         f"`{key}` in `{path}` is `{one_line(value, most=60)}`, and {what}.",
-        hint=f"copy or download `{path.name}` again",
+        fix=Advice(f"copy or download `{path.name}` again"),
     )

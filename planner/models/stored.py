@@ -9,8 +9,8 @@ from typing import Any
 
 from lockfiles import bounded_json, digest, files
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import one_line
-from lockfiles.shell import typed
 from planner.models import config_json
 from planner.models.architecture import Architecture, architecture
 from planner.models.folder import CONFIG, INDEX, SINGLE, shards
@@ -24,7 +24,7 @@ LOADABLE = ("mxfp4",)
 MOST_ELEMENTS = 10**13
 LEAST_SHARE = 0.99
 """Of the parameters that must be stored; small tensors may follow from others."""
-_ANOTHER = "give the folder of one model, with its own `config.json`"
+_ANOTHER = Advice("give the folder of one model, with its own `config.json`")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def read_shape(folder: Path, weights: Mapping[str, Path], name: str) -> Shape:
         if bytes_left < 0:
             raise UsageProblem(
                 f"The headers of the weights in `{folder}` are larger than any model's.",
-                hint="give the folder of one model",
+                fix=Advice("give the folder of one model"),
             )
         header.pop("__metadata__", None)
         tensors[file] = set(header)
@@ -79,13 +79,15 @@ def check_complete(
     """
     wanted = parameter_count(shape)
     if elements > MOST_ELEMENTS or wanted > MOST_ELEMENTS:
-        raise UsageProblem(f"The model of `{name}` is larger than any.", hint=_ANOTHER)
+        raise UsageProblem(f"The model of `{name}` is larger than any.", fix=_ANOTHER)
     if elements < LEAST_SHARE * wanted and config.get("quantization_config") is None:
         raise UsageProblem(
             f"`{name}` describes a model of {wanted:,} parameters, and its weights hold "
             f"{elements:,}.",
-            hint="copy or download the model again: tensors are missing, or it is another's "
-            "configuration",
+            fix=Advice(
+                "copy or download the model again: tensors are missing, or it is another's "
+                "configuration"
+            ),
         )
 
 
@@ -98,7 +100,7 @@ def check_unquantized(config: Mapping[str, Any], name: str) -> None:
         raise UsageProblem(
             f"The weights of `{name}` are stored quantized (`{one_line(method, most=40)}`), and "
             "training cannot load them.",
-            hint="choose the same model in 16 bits; `qlora` quantizes it when it is loaded",
+            fix=Advice("choose the same model in 16 bits; `qlora` quantizes it when it is loaded"),
         )
 
 
@@ -110,12 +112,12 @@ def _check_spread(folder: Path, tensors: Mapping[str, set[str]]) -> None:
             raise UsageProblem(
                 f"`{folder / file}` holds `{one_line(min(twice), most=100)}`, and so does another "
                 "file of the weights.",
-                hint="copy or download the model again",
+                fix=Advice("copy or download the model again"),
             )
         seen |= held
     if not seen:
         raise UsageProblem(
-            f"The weights in `{folder}` hold no tensor.", hint=f"ls -l {typed(folder)}"
+            f"The weights in `{folder}` hold no tensor.", fix=Command("ls -l {}", folder)
         )
     if set(tensors) == {SINGLE}:
         return
@@ -123,14 +125,14 @@ def _check_spread(folder: Path, tensors: Mapping[str, set[str]]) -> None:
     if unnamed := tensors.keys() - spread:
         raise UsageProblem(
             f"`{folder / INDEX}` does not name `{min(unnamed)}`, which is listed as weights.",
-            hint="copy or download the model again",
+            fix=Advice("copy or download the model again"),
         )
     for file, named in spread.items():
         if named - tensors[file]:
             raise UsageProblem(
                 f"`{folder / INDEX}` says that `{file}` holds "
                 f"`{one_line(min(named - tensors[file]), most=100)}`, and it does not.",
-                hint="copy or download the model again",
+                fix=Advice("copy or download the model again"),
             )
 
 

@@ -1,6 +1,7 @@
 """Evaluate: where `results.evaluate` asks for it."""
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Answer, Change
 from planner.pipeline.kind import PlannedKind, Settings, Wanted
 
 
@@ -10,8 +11,11 @@ def _settings(wanted: Wanted) -> list[Settings]:
     if not wanted.held:
         raise UsageProblem(
             "Comparing base and tuned model needs held-out rows, and there are none.",
-            hint="give `data.test` or `data.validation`, or write `evaluate = false` "
-            "under `[results]` in `run.toml`",
+            fix=(
+                Change("data.test", "a file of rows"),
+                Change("data.validation", "a file of rows"),
+                Answer("results.evaluate", False),
+            ),
         )
     return [{"rows": wanted.held, "samples": wanted.answers.integer("results.samples")}]
 

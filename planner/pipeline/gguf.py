@@ -1,6 +1,7 @@
 """GGUF: for each level that `results.gguf` names."""
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Answer, Key
 from planner.pipeline.kind import PlannedKind, Settings, Wanted
 
 FAMILIES = ("llama", "qwen2", "qwen3")
@@ -14,8 +15,10 @@ def _settings(wanted: Wanted) -> list[Settings]:
     _check_family(wanted.family)
     if wanted.adapter and not wanted.answers.flag("results.merge"):
         raise UsageProblem(
-            "GGUF files are made from a merged model, and `results.merge` is false.",
-            hint="write `merge = true` under `[results]` in `run.toml`",
+            "GGUF files are made from a merged model, and ",
+            Key("results.merge"),
+            " is false.",
+            fix=Answer("results.merge", True),
         )
     samples = wanted.answers.integer("results.samples") if wanted.held else 0
     return [{"levels": levels, "rows": wanted.held, "samples": samples}]
@@ -26,7 +29,7 @@ def _check_family(family: str) -> None:
         known = ", ".join(f"`{name}`" for name in FAMILIES)
         raise UsageProblem(
             f"GGUF export does not know the family `{family}` yet; it knows {known}.",
-            hint="write `gguf = []` under `[results]` in `run.toml`",
+            fix=Answer("results.gguf", ()),
         )
 
 

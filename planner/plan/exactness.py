@@ -1,6 +1,7 @@
 """What a plan promises about bits, and only where that was measured."""
 
 from lockfiles.errors import DoesNotFit
+from lockfiles.fixes import Answer
 from planner.interview.answers import Answers
 from planner.machines.facts import MachineFacts
 from planner.search.choose import Choice
@@ -24,12 +25,12 @@ def table(answers: Answers, choice: Choice, machine: MachineFacts) -> dict[str, 
         name = machine.gpus[0].name if machine.gpus else device
         raise DoesNotFit(
             f"Exact repetition of `{choice.kind}` was not certified on `{name}`.",
-            hint="write `exact = false` under `[train]` in `run.toml`",
+            fix=Answer("train.exact", False),
         )
     if exact and choice.profile.ranks > 1:
         raise DoesNotFit(
             f"Exact repetition was not certified for {choice.profile.ranks} processes.",
-            hint="write `exact = false` under `[train]` in `run.toml`",
+            fix=Answer("train.exact", False),
         )
     environment = ON_CUDA if device == "cuda" else {}
     return {"exact": exact, "threads": choice.threads, "environment": environment}

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from lockfiles import limits
 from lockfiles.errors import UsageProblem
 from lockfiles.files import at_home
+from lockfiles.fixes import Advice, Answer, Change, Key
 from planner.data.corpus import corpus, held_out
 from planner.data.corpus.corpus import Corpus
 from planner.data.corpus.part import Part, Recipe
@@ -33,7 +34,7 @@ from planner.hub.datasets.local import local
 from planner.hub.datasets.reference import is_reference
 from planner.hub.datasets.resolve import HubSplit
 from planner.interview.answers import Answers
-from planner.machines import facts as machines
+from planner.machines import saved as machines
 from planner.machines.facts import MachineFacts
 from planner.machines.probes.probe import probe
 from planner.models import facts
@@ -166,8 +167,8 @@ def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
     try:
         return hub.from_hub(source, revision, folder=cached), cached
     except UsageProblem as problem:
-        hint = f"{problem.hint}; `{source}` is no folder here either"
-        raise UsageProblem(problem.message, hint=hint) from None
+        fix = (*problem.fix, Advice(f"name a folder: `{source}` is none here"))
+        raise UsageProblem(*problem.said, fix=fix) from None
 
 
 def hub_folder(repo: str, revision: str) -> Path:
@@ -212,8 +213,9 @@ def recipe(answers: Answers, context: int) -> Recipe:
     length = answers.integer("train.max_length")
     if length > context:
         raise UsageProblem(
-            f"`train.max_length` is {length}, and the model sees {context} tokens.",
-            hint=f"write `max_length = {context}` under `[train]` in `run.toml`",
+            Key("train.max_length"),
+            f" is {length}, and the model sees {context} tokens.",
+            fix=Answer("train.max_length", context),
         )
     columns = None
     if answers.text("data.format") == "columns":
@@ -295,9 +297,10 @@ def _stream(rows: Corpus, answers: Answers) -> StreamFacts:
     epochs = range(answers.integer("train.epochs"))
     if count * len(epochs) > limits.MOST_ORDERED_ROWS:
         raise UsageProblem(
-            f"`train.epochs` is {len(epochs)}, and {count:,} rows so often are more than the "
+            Key("train.epochs"),
+            f" is {len(epochs)}, and {count:,} rows so often are more than the "
             f"{limits.MOST_ORDERED_ROWS:,} that are put in order.",
-            hint="write a smaller `epochs` under `[train]` in `run.toml`",
+            fix=Change("train.epochs", "a smaller number"),
         )
     return StreamFacts(
         max_length=rows.max_length,

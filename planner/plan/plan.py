@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 from lockfiles import limits, lock
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Change
 from lockfiles.harmless import one_line
 from lockfiles.lock import Lock
 from planner.data.mend.steps import Step
@@ -81,7 +82,7 @@ def check_verdict(decision: Decision, override: str) -> None:
         raise UsageProblem(
             f"The checklist advises `{decision.verdict}` and not fine-tuning: "
             f"{' '.join(decision.reasons)} {decision.advice}",
-            hint='to go on, write `override = "why"` under `[goal]` in `run.toml`',
+            fix=Change("goal.override", "why you fine-tune all the same"),
         )
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Alternative", "Choice", "choose"]
 
+NARROW = 1024
+"""Hidden width below which one thread is faster than several."""
 _RATES: Mapping[Kind, float] = {"lora": 2e-4, "qlora": 2e-4, "full": 1e-5}
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from lockfiles.errors import DoesNotFit, UsageProblem
+from lockfiles.fixes import Advice, Answer, Key
 from planner.interview.answers import Answers
 from planner.machines.facts import MachineFacts
 from planner.models.facts import ModelFacts
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 RANKS: Mapping[str, int] = {"style": 8, "behaviour": 16, "domain": 64}
 """Adapter rank by what must change, from the guide's table of ranks."""
 
-_Contradiction = tuple[bool, str, str]
+_Contradiction = tuple[bool, tuple[str | Key, ...], Answer]
 """Whether it holds, its sentence, and the line of `run.toml` that ends it."""
 
 
@@ -33,12 +34,14 @@ def counted(answers: Answers, machine: MachineFacts) -> MachineFacts:
     if device == "cuda" and not machine.gpus:
         if machine.problem:
             raise DoesNotFit(
-                "`machine.device` is `cuda`, and this machine's cards cannot be used.",
-                hint=machine.problem,
+                Key("machine.device"),
+                " is `cuda`, and this machine's cards cannot be used.",
+                fix=Advice(machine.problem),
             )
         raise DoesNotFit(
-            "`machine.device` is `cuda`, and this machine has no NVIDIA GPU.",
-            hint='write `device = "auto"` under `[machine]` in `run.toml`',
+            Key("machine.device"),
+            " is `cuda`, and this machine has no NVIDIA GPU.",
+            fix=Answer("machine.device", "auto"),
         )
     if device == "cpu" or not machine.gpus:
         return replace(machine, kind="cpu", gpus=())
@@ -46,9 +49,9 @@ def counted(answers: Answers, machine: MachineFacts) -> MachineFacts:
     if processes > cards:
         here = "one card" if cards == 1 else f"{cards} cards"
         raise DoesNotFit(
-            f"`machine.processes` is {processes}, each with a card of its own, and this machine "
-            f"has {here}.",
-            hint=f"write `processes = {cards}` under `[machine]` in `run.toml`",
+            Key("machine.processes"),
+            f" is {processes}, each with a card of its own, and this machine has {here}.",
+            fix=Answer("machine.processes", cards),
         )
     return replace(machine, kind="cuda")
 
@@ -68,9 +71,9 @@ def candidates(
     Raises UsageProblem where two answers contradict each other, the machine or the model.
     """
     found = Candidates(_request(answers, model, rows, longest, lengths), model, machine, rehearsal)
-    for contradicts, sentence, line in _contradictions(found):
+    for contradicts, sentence, fix in _contradictions(found):
         if contradicts:
-            raise UsageProblem(sentence, hint=f"write {line} in `run.toml`")
+            raise UsageProblem(*sentence, fix=fix)
     return found
 
 
@@ -107,18 +110,22 @@ def _contradictions(found: Candidates) -> Iterator[_Contradiction]:
     asked, family = found.request, found.model.architecture.family
     yield (
         asked.method == "qlora" and bool(found.no_qlora),
-        found.no_qlora,
-        '`kind = "lora"` under `[method]`',
+        (found.no_qlora,),
+        Answer("method.kind", "lora"),
     )
     yield (
         bool(asked.packing) and not found.packs,
-        f"Packed rows of `{family}` would see each other.",
-        '`packing = "off"` under `[method]`',
+        (f"Packed rows of `{family}` would see each other.",),
+        Answer("method.packing", "off"),
     )
     yield (
         bool(asked.packing) and asked.processes > 1,
-        f"Rows are packed in one process only, and `machine.processes` is {asked.processes}.",
-        '`packing = "off"` under `[method]`',
+        (
+            "Rows are packed in one process only, and ",
+            Key("machine.processes"),
+            f" is {asked.processes}.",
+        ),
+        Answer("method.packing", "off"),
     )
     yield from _spread(found)
     yield from _batch(found)
@@ -128,19 +135,29 @@ def _spread(found: Candidates) -> Iterator[_Contradiction]:
     asked, on_cpu = found.request, found.machine.kind == "cpu"
     yield (
         on_cpu and asked.parallel not in (None, "ddp"),
-        f"`machine.parallel` is `{asked.parallel}`, which needs cards, and the plan is for a CPU.",
-        '`parallel = "auto"` under `[machine]`',
+        (
+            Key("machine.parallel"),
+            f" is `{asked.parallel}`, which needs cards, and the plan is for a CPU.",
+        ),
+        Answer("machine.parallel", "auto"),
     )
     yield (
         on_cpu and asked.offload not in (None, "none"),
-        f"`machine.offload` is `{asked.offload}`, which needs a card, and the plan is for a CPU.",
-        '`offload = "auto"` under `[machine]`',
+        (
+            Key("machine.offload"),
+            f" is `{asked.offload}`, which needs a card, and the plan is for a CPU.",
+        ),
+        Answer("machine.offload", "auto"),
     )
     yield (
         not found.layouts,
-        f"`machine.offload` is `{asked.offload}`, which `{asked.parallel}` of `machine.parallel` "
-        "cannot do.",
-        '`parallel = "zero3"` under `[machine]`',
+        (
+            Key("machine.offload"),
+            f" is `{asked.offload}`, which `{asked.parallel}` of ",
+            Key("machine.parallel"),
+            " cannot do.",
+        ),
+        Answer("machine.parallel", "zero3"),
     )
 
 
@@ -150,14 +167,23 @@ def _batch(found: Candidates) -> Iterator[_Contradiction]:
     whole = -(-effective // processes) * processes
     yield (
         effective % processes > 0,
-        f"`train.effective_batch` is {effective}, which `machine.processes` = {processes} does "
-        "not divide.",
-        f"`effective_batch = {whole}` under `[train]`",
+        (
+            Key("train.effective_batch"),
+            f" is {effective}, which ",
+            Key("machine.processes"),
+            f" = {processes} does not divide.",
+        ),
+        Answer("train.effective_batch", whole),
     )
     near = next(n for n in range(min(micro, found.share), 0, -1) if found.share % n == 0)
-    whose = f"`train.effective_batch`{' in each process' if processes > 1 else ''}"
+    whose = " in each process." if processes > 1 else "."
     yield (
         found.share % micro > 0,
-        f"`method.micro_batch` is {micro}, which does not divide the {found.share} of {whose}.",
-        f"`micro_batch = {near}` under `[method]`",
+        (
+            Key("method.micro_batch"),
+            f" is {micro}, which does not divide the {found.share} of ",
+            Key("train.effective_batch"),
+            whose,
+        ),
+        Answer("method.micro_batch", near),
     )

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Literal
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Answer, Key
 from lockfiles.nearest import nearest
 from planner.interview.answers import Answers
 from planner.memory.trainable import trained_biases
@@ -67,8 +68,11 @@ def by_hand(shape: Architecture, wanted: tuple[str, ...]) -> tuple[str, ...]:
             raise _unknown(shape, name, wanted)
     if not wanted:
         raise UsageProblem(
-            "`method.targets` is `by-hand`, and `method.modules` names no layer.",
-            hint=_line(known, known),
+            Key("method.targets"),
+            " is `by-hand`, and ",
+            Key("method.modules"),
+            " names no layer.",
+            fix=_line(known, known),
         )
     return tuple(layer for layer in known if any(_means(name, layer) for name in wanted))
 
@@ -124,17 +128,19 @@ def _unknown(shape: Architecture, name: str, wanted: tuple[str, ...]) -> UsagePr
     known = preset(shape, "all-linear")
     if name in left_out(shape):
         why = f"which PEFT takes for the fused experts of `{shape.family}`"
-        return UsageProblem(f"`method.modules` names `{name}`, {why}.", hint=_line(known, known))
+        return UsageProblem(
+            Key("method.modules"), f" names `{name}`, {why}.", fix=_line(known, known)
+        )
     near = nearest(name, known)
     like = f"; the nearest is `{near}`" if near else ""
     mended = tuple(near if one == name else one for one in wanted) if near else known
     return UsageProblem(
-        f"`method.modules` names `{name}`, which is no linear layer of `{shape.family}`{like}.",
-        hint=_line(mended, known),
+        Key("method.modules"),
+        f" names `{name}`, which is no linear layer of `{shape.family}`{like}.",
+        fix=_line(mended, known),
     )
 
 
-def _line(names: tuple[str, ...], known: tuple[str, ...]) -> str:
-    written = ", ".join(f'"{name}"' for name in names)
-    every = f"; it has {', '.join(f'`{name}`' for name in known)}" if names != known else ""
-    return f"write `modules = [{written}]` under `[method]` in `run.toml`{every}"
+def _line(names: tuple[str, ...], known: tuple[str, ...]) -> Answer:
+    every = f"it has {', '.join(f'`{name}`' for name in known)}" if names != known else ""
+    return Answer("method.modules", names, note=every)

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from lockfiles import files, limits, refusal, text
 from lockfiles.errors import UsageProblem
 from lockfiles.fields import FEW_KEYS, Label, Name, Sha256, Table
+from lockfiles.fixes import Command
 from lockfiles.harmless import is_harmless
 from planner.machines.facts import MachineFacts
 from planner.models.facts import ModelFacts
@@ -26,7 +27,7 @@ MOST_BYTES = limits.MOST_BYTES
 MOST_SECONDS = limits.MOST_SECONDS
 LIMIT_BYTES = 4 * files.MIB
 """The most that a rehearsal's file has."""
-_AGAIN = "tunelock rehearse run.lock"
+_AGAIN = Command("tunelock rehearse run.lock")
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ class Rehearsal(Table):
         """
         if self.model != asdict(model.architecture) or self.parameters != model.parameters:
             raise UsageProblem(
-                f"The rehearsal was of another model than `{model.source}`.", hint=_AGAIN
+                f"The rehearsal was of another model than `{model.source}`.", fix=_AGAIN
             )
         card = machine.gpus[0].name if machine.gpus else ""
         own = self.machine
@@ -200,7 +201,7 @@ class Rehearsal(Table):
         if other or (machine.kind == "cpu" and len(processors) > 1):
             there = f"`{card or machine.processor or 'a processor'}`"
             raise UsageProblem(
-                f"The rehearsal was on {self.where}, and the plan is for {there}.", hint=_AGAIN
+                f"The rehearsal was on {self.where}, and the plan is for {there}.", fix=_AGAIN
             )
 
 
@@ -225,7 +226,7 @@ def load(path: Path) -> Rehearsal:
     except ValidationError as problem:
         found = refusal.fault(problem, Rehearsal)
         what = f"`{found.key}` {found.words}" if found.key else found.words
-        raise UsageProblem(f"`{path}` is no rehearsal: {what}.", hint=_AGAIN) from None
+        raise UsageProblem(f"`{path}` is no rehearsal: {what}.", fix=_AGAIN) from None
 
 
 def host_seconds(rehearsal: Rehearsal | None) -> float:

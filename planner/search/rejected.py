@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
+from lockfiles import fixes
 from lockfiles.errors import DoesNotFit
+from lockfiles.fixes import Answer, Answers, Fix
 from planner.machines.facts import MachineFacts
 from planner.machines.occupancy import taken
 from planner.parallelism.engines import cannot_run
 from planner.search import alternatives
-from planner.search.alternatives import Change
 from planner.search.candidates import Candidates
 from planner.search.ranking import slower
 from planner.search.reasons import describe, gib, next_larger, without_checkpointing
@@ -100,10 +101,10 @@ def nothing_fits(candidates: Candidates, smallest: Profile) -> str:
 def refusal(candidates: Candidates) -> DoesNotFit:
     """Return the error for a machine on which no plan fits, with the change that would help."""
     smallest = min(map(candidates.least, candidates.kinds), key=candidates.need)
-    return DoesNotFit(nothing_fits(candidates, smallest), hint=_way_out(candidates, smallest))
+    return DoesNotFit(nothing_fits(candidates, smallest), fix=_way_out(candidates, smallest))
 
 
-def _way_out(candidates: Candidates, smallest: Profile) -> str:
+def _way_out(candidates: Candidates, smallest: Profile) -> Fix:
     changes = chain(
         alternatives.settings(candidates, smallest),
         alternatives.methods(candidates),
@@ -111,20 +112,10 @@ def _way_out(candidates: Candidates, smallest: Profile) -> str:
         (change for change in alternatives.offloads(candidates, smallest) if _runs(change.plan)),
     )
     if found := next((change for change in changes if change.fits), None):
-        return f"write {_lines(found)} in `run.toml`"
-    return "plan for a larger machine: `facts` under `[machine]` takes a file of its facts"
+        parts = tuple(Answer(key, value) for key, value in found.answers)
+        return parts[0] if len(parts) == 1 else Answers(parts)
+    return fixes.Change("machine.facts", "a file with the facts of a larger machine")
 
 
 def _runs(plan: Profile) -> bool:
     return not cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload)
-
-
-def _lines(change: Change) -> str:
-    """Return the lines of `run.toml` that make a change; they are all of one table."""
-    table = change.answers[0][0].partition(".")[0]
-    lines = (f"`{key.partition('.')[2]} = {_written(value)}`" for key, value in change.answers)
-    return f"{' and '.join(lines)} under `[{table}]`"
-
-
-def _written(value: str | int) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)

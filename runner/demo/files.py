@@ -6,6 +6,7 @@ from pathlib import Path
 from lockfiles import intent
 from lockfiles.errors import UsageProblem
 from lockfiles.files import write_whole
+from lockfiles.fixes import Command
 from planner.interview.answers import check, given
 
 ANSWERS: dict[str, object] = {
@@ -39,6 +40,6 @@ def write(folder: Path) -> Path:
     except OSError as problem:
         raise UsageProblem(
             f"`{folder}` cannot be written: {problem.strerror}.",
-            hint="tunelock demo --into DIR, with a folder of your own",
+            fix=Command("tunelock demo --into DIR", note="a folder of your own"),
         ) from None
     return path

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 
 from lockfiles.compare import Difference
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Command
 from lockfiles.lock import Lock
 
 TRAINING = ("accelerate", "datasets", "peft", "torch", "transformers", "trl")
@@ -35,7 +36,9 @@ def check_training_packages(lock: Lock) -> None:
     if missing:
         raise UsageProblem(
             f"Training needs {', '.join(f'`{name}`' for name in missing)}, not installed here.",
-            hint="pip install 'tunelock[train]'; `tunelock doctor` names the right torch",
+            fix=Command(
+                "pip install 'tunelock[train]'", note="`tunelock doctor` names the right torch"
+            ),
         )
 
 

@@ -54,7 +54,7 @@ def with_tokenizer(folder: Path, base: Path, template: str | None) -> None:
         if (base / name).exists():
             shutil.copyfile(base / name, folder / name)
     if template is not None:
-        (folder / "chat_template.jinja").write_text(template, encoding="utf-8", newline="")
+        write_whole(folder / "chat_template.jinja", template.encode())
     _forget(folder)
 
 
@@ -92,4 +92,4 @@ def _end_at(path: Path, end_ids: Sequence[int]) -> None:
     ends = end_ids[0] if len(end_ids) == 1 else list(end_ids)
     if values.get("eos_token_id") != ends:
         text = json.dumps(values | {"eos_token_id": ends}, indent=2) + "\n"
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text.encode())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lockfiles.errors import UsageProblem
-from lockfiles.shell import typed
+from lockfiles.fixes import Advice, Command, Steps
 from planner.hub.client import client, sentences
 
 if TYPE_CHECKING:
@@ -54,7 +54,12 @@ def check_access(repo: str) -> str:
     if token.get("role") == "read":
         raise UsageProblem(
             f"The token of `{user['name']}` is for reading only.",
-            hint=f"make one that can write at {_TOKENS_PAGE}, then `hf auth login --force`",
+            fix=Steps(
+                (
+                    Advice(f"make one that can write at {_TOKENS_PAGE}"),
+                    Command("hf auth login --force"),
+                )
+            ),
         )
     refusal = _refusal(api, repo)
     if refusal == 403 or (refusal and not _may_create(user, token, owner)):
@@ -90,7 +95,7 @@ def push(
         if private and not api.model_info(repo).private:
             raise UsageProblem(
                 f"`{repo}` exists and is public, and a private one is wanted.",
-                hint=f"make it private at {url}/settings, or name another",
+                fix=(Advice(f"make it private at {url}/settings"), Advice("name another")),
             )
         for operation in operations:
             told(done, total)
@@ -112,15 +117,18 @@ def _check_plain(files: Mapping[str, Path]) -> None:
             found = path.lstat()
         except OSError as problem:
             raise UsageProblem(
-                f"`{path}` cannot be read: {problem.strerror}.", hint=f"ls -l {typed(path.parent)}"
+                f"`{path}` cannot be read: {problem.strerror}.",
+                fix=Command("ls -l {}", path.parent),
             ) from None
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
             raise UsageProblem(
                 f"`{path}` is no plain file of this run, and only those are pushed.",
-                hint=f"ls -l {typed(path.parent)}",
+                fix=Command("ls -l {}", path.parent),
             )
     if not files:
-        raise UsageProblem("There are no files to push.", hint="tunelock run run.lock --fresh")
+        raise UsageProblem(
+            "There are no files to push.", fix=Command("tunelock run run.lock --fresh")
+        )
 
 
 @contextmanager
@@ -132,7 +140,8 @@ def _sentences(repo: str) -> Iterator[None]:
     except ValueError as problem:
         reason = " ".join(str(problem).split())
         raise UsageProblem(
-            f"The Hub refuses the files for `{repo}`: {reason}", hint="edit them and push again"
+            f"The Hub refuses the files for `{repo}`: {reason}",
+            fix=Advice("edit them and push again"),
         ) from None
 
 
@@ -140,7 +149,7 @@ def _owner(repo: str) -> str:
     found = _NAME.fullmatch(repo)
     if not found:
         raise UsageProblem(
-            f"`{repo}` is no name of a repository on the Hub.", hint="use `owner/name`"
+            f"`{repo}` is no name of a repository on the Hub.", fix=Advice("use `owner/name`")
         )
     return found[1]
 
@@ -179,5 +188,8 @@ def _may_create(user: dict[str, Any], token: dict[str, Any], owner: str) -> bool
 def _no_rights(repo: str, user: str) -> UsageProblem:
     return UsageProblem(
         f"The token of `{user}` may neither write to `{repo}` nor create it.",
-        hint=f"see its grants at {_TOKENS_PAGE}, or name a repository `{user}/...`",
+        fix=(
+            Advice(f"see its grants at {_TOKENS_PAGE}"),
+            Advice(f"name a repository `{user}/...`"),
+        ),
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from lockfiles import files
 from lockfiles.compare import Difference, consequence
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Option
 from lockfiles.lock import ModelFile
 from planner.models import folder as model_folder
 from planner.models.folder import SMALL, is_weights
@@ -17,7 +18,7 @@ from runner.inputs.differing import SHOWN, refuse
 
 Told = Callable[[int, int], None]
 """Called with the bytes that were compared, and those in all."""
-ELSEWHERE = "add `--locate model=PATH`"
+ELSEWHERE = Option("--locate model=PATH")
 _BLOCK_BYTES = 1 << 20
 _HASHED_AT_ONCE = 4
 
@@ -83,7 +84,7 @@ def _opened(
                 continue
             if model_folder.real_place(source, file.name) is None:
                 raise UsageProblem(
-                    f"`{source / file.name}` is missing, and the lock names it.", hint=ELSEWHERE
+                    f"`{source / file.name}` is missing, and the lock names it.", fix=ELSEWHERE
                 )
             found.append(_Compared(index, file, *model_folder.opened(source, file.name)))
     except BaseException:
@@ -111,7 +112,7 @@ def check_small(place: Path, size: int) -> None:
     if size > model_folder.SMALL_LIMIT_BYTES:
         raise UsageProblem(
             f"`{place}` is larger than {files.size_text(model_folder.SMALL_LIMIT_BYTES)}.",
-            hint="give the folder of one model",
+            fix=Advice("give the folder of one model"),
         )
 
 

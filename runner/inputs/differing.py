@@ -2,6 +2,7 @@
 
 from lockfiles.compare import Difference, consequence
 from lockfiles.errors import DigestDiffers
+from lockfiles.fixes import PLAN_AGAIN, Advice
 from lockfiles.harmless import one_line
 
 SHOWN = 3
@@ -31,7 +32,7 @@ def refuse(found: list[Difference], what: str) -> None:
     raise DigestDiffers(
         f"`run.lock` does not match {what}: {count}",
         details=lines + more,
-        hint="put the locked files back, or plan again with `tunelock plan run.toml`",
+        fix=(Advice("put the locked files back"), PLAN_AGAIN),
     )
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from lockfiles import intent, text
 from lockfiles.errors import StaleLock, UsageProblem
 from lockfiles.files import at_home, length_problem, path_problem
+from lockfiles.fixes import Advice, Command, Option
 from lockfiles.harmless import one_line
 from lockfiles.lock import Data, Lock
-from lockfiles.shell import typed
 from planner.interview.answers import Answers, check
 from planner.plan.provenance import intent_digest
 
@@ -70,7 +70,7 @@ def check_named(missing: Iterable[str]) -> None:
         raise UsageProblem(
             f"The lock needs {', '.join(f'`{name}`' for name in names)}, and nothing says where "
             "to find it.",
-            hint=f"add `{' '.join(f'--locate {name}=PATH' for name in names)}`",
+            fix=Option(" ".join(["--locate {}"] * len(names)), *(f"{name}=PATH" for name in names)),
         )
 
 
@@ -82,7 +82,10 @@ def known(lock: Lock, at: Path, located: Mapping[str, Path]) -> dict[str, Path]:
             named = ", ".join(f"`{one}`" for one in (*names, *others)) or "none"
             raise UsageProblem(
                 f"`{name}` is no local input of this lock; its inputs are {named}.",
-                hint="add `--locate NAME=PATH` with one of those names, or leave it out",
+                fix=(
+                    Option("--locate NAME=PATH", note="with one of those names"),
+                    Advice("leave it out"),
+                ),
             )
     answers = _planned_from(lock, at)
     beside = _locations(folder / LOCATIONS)
@@ -96,13 +99,13 @@ def _resolved(folder: Path, place: Path) -> Path:
     shown = one_line(place, most=MOST_SHOWN_CHARS)
     whole = folder / at_home(place)
     if wrong := path_problem(str(place)) or length_problem(str(whole)):
-        raise UsageProblem(f"`{shown}` {wrong}.", hint="add `--locate NAME=PATH`")
+        raise UsageProblem(f"`{shown}` {wrong}.", fix=Option("--locate NAME=PATH"))
     try:
         return whole.resolve()
     except (OSError, RuntimeError) as problem:  # RuntimeError: links in a circle
         reason = getattr(problem, "strerror", None) or "its links go in a circle"
         raise UsageProblem(
-            f"`{shown}` is no place: {reason}.", hint=f"ls -ld {typed(shown)}"
+            f"`{shown}` is no place: {reason}.", fix=Command("ls -ld {}", shown)
         ) from None
 
 
@@ -112,10 +115,13 @@ def check_fresh(lock: Lock, answers: Answers, *, at: Path, intent: Path) -> None
     `at` and `intent` are the files of both, to name them.
     """
     if not _is_fresh(lock, answers):
-        out = f" --out {at}" if at != intent.with_suffix(".lock") else ""
+        again = (
+            "tunelock plan {}" if at == intent.with_suffix(".lock") else "tunelock plan {} --out {}"
+        )
+        files = (intent, at)[: again.count("{}")]
         raise StaleLock(
             f"`{at}` no longer matches `{intent}`.",
-            hint=f"tunelock plan {intent}{out}; with `--dry-run` it shows what would change",
+            fix=Command(again, *files, note="with `--dry-run` it shows what would change"),
         )
 
 
@@ -162,11 +168,11 @@ def _locations(path: Path) -> dict[str, Path]:
         if name not in _KEYS:
             raise UsageProblem(
                 f"`{one_line(name, most=MOST_SHOWN_CHARS)}` in `{path}` is no local input.",
-                hint=f"name one of {', '.join(f'`{one}`' for one in _KEYS)}",
+                fix=Advice(f"name one of {', '.join(f'`{one}`' for one in _KEYS)}"),
             )
         wrong = path_problem(value) if isinstance(value, str) else "must be a path in quotes"
         if wrong:
             raise UsageProblem(
-                f"`{name}` in `{path}` {wrong}.", hint=f'write `{name} = "PATH"` in `{path}`'
+                f"`{name}` in `{path}` {wrong}.", fix=Advice(f'write `{name} = "PATH"` in `{path}`')
             )
     return {name: Path(str(value)) for name, value in table.items()}

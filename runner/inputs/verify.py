@@ -13,6 +13,7 @@ from pathlib import Path
 from lockfiles import digest
 from lockfiles.compare import Difference
 from lockfiles.errors import DigestDiffers, UsageProblem
+from lockfiles.fixes import Advice, Command, Steps
 from lockfiles.lock import Lock
 from planner.data.corpus import corpus, held_out
 from planner.data.corpus.corpus import Corpus
@@ -63,7 +64,7 @@ def check_whole(lock: Lock) -> None:
     if here and _numbers(lock.requires_runner) > _numbers(here):
         raise UsageProblem(
             f"The lock needs Tunelock {lock.requires_runner} or newer, and this is {here}.",
-            hint="pip install --upgrade tunelock",
+            fix=Command("pip install --upgrade tunelock"),
         )
     _check_targets(lock)
     stated = lock.model_dump(exclude_unset=True)
@@ -77,7 +78,7 @@ def check_whole(lock: Lock) -> None:
         raise DigestDiffers(
             f"The lock was changed after it was planned: its digests of {', '.join(others)} "
             "are not those of its values.",
-            hint="change `run.toml` instead, then run `tunelock plan run.toml`",
+            fix=Steps((Advice("change `run.toml` instead"), Command("tunelock plan run.toml"))),
         )
 
 
@@ -89,7 +90,7 @@ def _check_targets(lock: Lock) -> None:
             raise UsageProblem(
                 f"`method.targets` names `{name}`, which is no linear layer of "
                 f"`{lock.model.family}`.",
-                hint="tunelock plan run.toml",
+                fix=Command("tunelock plan run.toml"),
             )
 
 
@@ -117,7 +118,10 @@ def check_kept(folder: Path, digests: Mapping[str, str]) -> None:
     if found not in digests.values():
         raise DigestDiffers(
             f"The tensors in `{folder}` are no longer those that their stage left.",
-            hint="put them back, or train again with `tunelock run run.lock --fresh`",
+            fix=(
+                Advice("put them back"),
+                Command("tunelock run run.lock --fresh", to="train again"),
+            ),
         )
 
 

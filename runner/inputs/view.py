@@ -27,6 +27,7 @@ from pathlib import Path
 
 from lockfiles import files
 from lockfiles.errors import DigestDiffers, TunelockError, UsageProblem
+from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import one_line
 from lockfiles.lock import Model, ModelFile
 from planner.models import folder as model_folder
@@ -61,7 +62,7 @@ class View:
 def _changed(one: Weights) -> DigestDiffers:
     return DigestDiffers(
         f"`{one.place}` was changed while it was in use.",
-        hint="put the locked file back, and run the same command again",
+        fix=Advice("put the locked file back, and run the same command again"),
     )
 
 
@@ -85,7 +86,7 @@ def locked(
     """
     check_listed(model.files)
     if not source.is_dir():
-        raise UsageProblem(f"The model folder `{source}` does not exist.", hint=ELSEWHERE)
+        raise UsageProblem(f"The model folder `{source}` does not exist.", fix=ELSEWHERE)
     wanted = [file for file in model.files if weights or not is_weights(file.name)]
     with _private(source, into) as folder:
         linked = filled(folder, source, model.files, wanted, told, hashes=hashes)
@@ -138,7 +139,7 @@ def check_listed(listed: Sequence[ModelFile]) -> None:
 
 def _no_model(why: str) -> UsageProblem:
     return UsageProblem(
-        f"The lock's list of the model's files {why}.", hint="tunelock plan run.toml"
+        f"The lock's list of the model's files {why}.", fix=Command("tunelock plan run.toml")
     )
 
 
@@ -155,8 +156,7 @@ def _private(source: Path, into: Path | None) -> Iterator[Path]:
     try:
         yield folder
     except TunelockError as problem:
-        problem.message = problem.message.replace(str(folder), str(source))
-        problem.hint = problem.hint.replace(str(folder), str(source))
+        problem.relocate(folder, source)
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)

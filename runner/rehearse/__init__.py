@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from lockfiles.errors import DoesNotFit, RunFailed, UsageProblem
+from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Change, Steps
 from lockfiles.lock import Lock
 from runner.environments.variables import environment
 from runner.rehearse.case import Case, Measured
@@ -36,7 +37,7 @@ def rehearse(
     if lock.parallel.processes > 1:
         raise UsageProblem(
             f"A rehearsal is of one process, and the lock has {lock.parallel.processes}.",
-            hint="write `processes = 1` under `[machine]` in `run.toml` and plan again",
+            fix=Steps((Answer("machine.processes", 1), PLAN_AGAIN)),
         )
     asked = {"case": asdict(case), "exactness": lock.exactness.model_dump()}
     with tempfile.TemporaryDirectory() as folder:
@@ -46,8 +47,10 @@ def rehearse(
     if code == -signal.SIGKILL:
         raise DoesNotFit(
             "The rehearsal was ended by SIGKILL, as by the system when main memory is short.",
-            hint="stop what else uses it, or write a smaller `micro_batch` under `[method]` in "
-            "`run.toml` and plan again",
+            fix=(
+                Advice("stop what else uses it"),
+                Steps((Change("method.micro_batch", "a smaller number"), PLAN_AGAIN)),
+            ),
         )
     if code:
         raise _failed(stderr)
@@ -61,7 +64,7 @@ def _failed(stderr: str) -> RunFailed:
     descriptor, log = tempfile.mkstemp(prefix="tunelock-rehearsal-", suffix=".log")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(stderr)
-    return RunFailed(f"The rehearsal failed: {last}", hint=f"see {log}")
+    return RunFailed(f"The rehearsal failed: {last}", fix=Advice(f"see {log}"))
 
 
 def _run(

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from itertools import cycle, islice
 
 from lockfiles.errors import DoesNotFit
+from lockfiles.fixes import PLAN_AGAIN, Answer, Change, Command, Steps
 from lockfiles.lock import Lock, Machine
 from planner.machines.facts import MachineFacts
 from planner.memory import estimate
@@ -108,21 +109,23 @@ def out_of_memory(lock: Lock, found: Rehearsal) -> DoesNotFit:
     return DoesNotFit(
         f"The plan does not fit: {found.where} ran out of memory in the phase "
         f"`{found.measured.out_of_memory}`.",
-        hint=f"write {_smaller(lock, found.measured.out_of_memory)} in `run.toml` and plan again, "
-        "or let `tunelock plan run.toml --facts rehearsal.json` choose",
+        fix=(
+            Steps((_smaller(lock, found.measured.out_of_memory), PLAN_AGAIN)),
+            Command("tunelock plan run.toml --facts rehearsal.json", to="let the plan choose"),
+        ),
     )
 
 
-def _smaller(lock: Lock, phase: str) -> str:
-    """Return the line of `run.toml` that needs less, the mildest that helps in that phase."""
+def _smaller(lock: Lock, phase: str) -> Answer | Change:
+    """Return the key of `run.toml` that needs less, the mildest that helps in that phase."""
     train, step = lock.train, lock.train.micro_batch * lock.train.accumulation
     if phase != "load" and train.micro_batch > 1:
         least = max(n for n in range(1, train.micro_batch) if step % n == 0)
-        return f"`micro_batch = {least}` under `[method]`"
+        return Answer("method.micro_batch", least)
     if phase != "load" and not train.checkpointing:
-        return '`checkpointing = "on"` under `[method]`'
+        return Answer("method.checkpointing", "on")
     if lock.method.kind != "qlora":
-        return '`kind = "qlora"` under `[method]`'
+        return Answer("method.kind", "qlora")
     if phase != "load":
-        return f"`max_length = {lock.stream.max_length_tokens // 2}` under `[train]`"
-    return "a smaller model as `source` under `[model]`"
+        return Answer("train.max_length", lock.stream.max_length_tokens // 2)
+    return Change("model.source", "a smaller model")

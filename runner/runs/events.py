@@ -26,10 +26,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lockfiles.errors import RunFailed
 from lockfiles.files import open_regular
+from lockfiles.fixes import Advice
 from runner.runs.safe_folder import OwnFolder, not_ours
 
 Kind = Literal[
@@ -68,6 +71,17 @@ class Event:
     kind: str
     fields: dict[str, Any]
     """What this kind carries, with units in the names: `step_seconds`, `peak_bytes`."""
+
+
+class _Line(BaseModel):
+    """The object of a line: what every event has, and the fields of its kind."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    seq: Annotated[int, Field(ge=0, le=_MOST_SEQ)]
+    time: Annotated[float, Field(ge=0, le=_MOST_TIME)]
+    stage: Annotated[str, Field(max_length=_MOST_NAME)]
+    kind: Annotated[str, Field(max_length=_MOST_NAME)]
 
 
 class Tail:
@@ -163,16 +177,11 @@ def parsed(line: bytes) -> Event | None:
         fields = json.loads(line.decode("utf-8"), parse_int=_integer)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(fields, dict):
+    try:
+        head = _Line.model_validate(fields)
+    except ValidationError:
         return None
-    seq, moment, stage, kind = (fields.pop(name, None) for name in ("seq", "time", "stage", "kind"))
-    if not _is_number(seq) or not isinstance(seq, int) or seq > _MOST_SEQ:
-        return None
-    if not _is_number(moment) or moment > _MOST_TIME:
-        return None
-    if not all(isinstance(name, str) and len(name) <= _MOST_NAME for name in (stage, kind)):
-        return None
-    return Event(seq, float(moment), stage, kind, fields)
+    return Event(head.seq, head.time, head.stage, head.kind, head.model_extra or {})
 
 
 def _integer(text: str) -> int:
@@ -181,11 +190,6 @@ def _integer(text: str) -> int:
     if abs(value) >= 1 << 63:
         raise ValueError("an integer of more than 64 bits")
     return value
-
-
-def _is_number(value: Any) -> bool:
-    """Return whether a value is a number from 0 on; one that is no number is not."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
 class Writer:
@@ -260,7 +264,7 @@ class Writer:
             os.ftruncate(self._descriptor, size)
             raise RunFailed(
                 f"`{self._path}` cannot be written: {problem.strerror}.",
-                hint="make room, then run the same command again",
+                fix=Advice("make room, then run the same command again"),
             ) from None
 
 

@@ -8,7 +8,6 @@ import errno
 import fcntl
 import json
 import os
-import shlex
 import stat
 import time
 from collections.abc import Iterator, Mapping
@@ -18,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import RunFailed, UsageProblem
+from lockfiles.fixes import Advice, Command
 from lockfiles.lock import Lock
 from runner.runs import reports
 from runner.runs.holders import INUSE, holder_alive, identity
+from runner.runs.kind import Begun
 from runner.runs.safe_folder import OwnFolder, not_ours
 
 STAGES = "stages"
@@ -111,7 +112,7 @@ class StagePlace:
         if report is None:
             raise RunFailed(
                 f"The stage `{self.name}` left no report of its kind.",
-                hint=f"see {self.partial / name}",
+                fix=Advice(f"see {self.partial / name}"),
             )
         return report
 
@@ -144,10 +145,10 @@ class StagePlace:
         """Return whether the stage was begun for a digest. Raises where it is not ours to empty."""
         try:
             with stages.inside(self.partial.name) as work:
-                mark = json.loads(work.read(_BEGUN, _MARK_BYTES))
-        except (FileNotFoundError, ValueError, RecursionError):
+                mark = Begun.model_validate_json(work.read(_BEGUN, _MARK_BYTES))
+        except (FileNotFoundError, ValueError):
             return False
-        return isinstance(mark, dict) and mark.get("digest") == digest
+        return mark.digest == digest
 
 
 def _drop_torn(work: OwnFolder) -> None:
@@ -179,10 +180,12 @@ class Held:
         while not self._try():
             if holder_alive(path) or time.monotonic() > until:
                 self.release()
-                named = shlex.quote(str(path))
                 raise UsageProblem(
                     f"`{path}` is in use by another run of this lock.",
-                    hint=f"tunelock watch {named}; or, to end it, tunelock stop {named}",
+                    fix=(
+                        Command("tunelock watch {}", path),
+                        Command("tunelock stop {}", path, to="to end it"),
+                    ),
                 )
             time.sleep(0.2)
         try:
@@ -192,7 +195,7 @@ class Held:
             self.release()
             raise RunFailed(
                 f"`{path / INUSE}` cannot be written: {problem.strerror}.",
-                hint="make room, then run the same command again",
+                fix=Advice("make room, then run the same command again"),
             ) from None
 
     def beat(self) -> None:
@@ -250,7 +253,7 @@ def _check_makeable(path: Path) -> None:
 def _unusable(path: Path, problem: OSError) -> UsageProblem:
     return UsageProblem(
         f"`{path}` cannot be written: {problem.strerror}.",
-        hint="tunelock run run.lock --runs DIR, with a folder of your own",
+        fix=Command("tunelock run run.lock --runs DIR", note="a folder of your own"),
     )
 
 

@@ -3,24 +3,60 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
-from typing import Annotated
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from lockfiles import limits
+from lockfiles.fields import InnerPath, Label, Sha256, SizeBytes
 from lockfiles.lock import Lock, Stage
 
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=1 << 60)]
+Tensors = Literal["adapter", "merged"]
 
 
-class Report(BaseModel):
-    """What a stage reports in its `done.json`, checked where it is read.
+def _of_a_stage(path: str) -> str:
+    if len(PurePosixPath(path).parts) != 3 or not path.startswith("stages/"):
+        raise ValueError("a file of no stage")
+    return path
 
-    Keys that are not named are kept, and nothing reads them.
-    """
+
+StagePath = Annotated[InnerPath, AfterValidator(_of_a_stage)]
+"""Of a file or folder that a stage left, relative to the run folder, and inside the stage's own."""
+
+
+class Made(BaseModel):
+    """A file or folder that a stage left."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    what: Annotated[Label, Field(min_length=1)]
+    path: StagePath
+    digest: Sha256
+    size: SizeBytes
+
+
+class ReportTable(BaseModel):
+    """A table of a report. Keys that are not named are kept, and nothing reads them."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="allow")
+
+
+class Report(ReportTable):
+    """What a stage reports in its `done.json`, checked where it is read."""
+
+    artifacts: Annotated[list[Made], Field(max_length=limits.MOST_ARTIFACTS)] = Field(
+        default_factory=list
+    )
+    """What the stage left; a report from before it was reported lacks them."""
+
+
+class Begun(ReportTable):
+    """What is kept beside a stage that was begun."""
+
+    digest: str
+    """The lock's, of the stage."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ A report that is not of its kind's shape counts as none, and the stage is done a
 """
 
 import json
-from pathlib import PurePosixPath
 from typing import Any
 
 from runner.runs.kind import of_kind
@@ -17,12 +16,12 @@ def parse(kind: str, content: bytes) -> dict[str, Any] | None:
     """Return the report in some bytes; None where they are no report of that kind of stage."""
     try:
         value = json.loads(content.decode("utf-8"))
-        return of_kind(kind).report.model_validate(value).model_dump()
+        return of_kind(kind).report.model_validate(value).model_dump(exclude_unset=True)
     except (ValueError, RecursionError):  # pydantic's ValidationError is a ValueError
         return None
 
 
 def files_in(report: dict[str, Any], folder: str) -> bool:
-    """Return whether every GGUF file that a report names is in `stages/FOLDER`."""
-    named = (PurePosixPath(file["path"]).parts for file in report.get("gguf", {}).values())
-    return all(parts[:2] == ("stages", folder) for parts in named)
+    """Return whether every file and folder that a report names is in `stages/FOLDER`."""
+    named = [*report.get("artifacts", ()), *report.get("gguf", {}).values()]
+    return all(one["path"].startswith(f"stages/{folder}/") for one in named)

@@ -11,7 +11,6 @@ their place.
 """
 
 import os
-import shlex
 import shutil
 import stat
 from collections.abc import Callable, Iterator
@@ -20,8 +19,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from lockfiles import files
 from lockfiles.errors import UsageProblem
 from lockfiles.files import size_text
+from lockfiles.fixes import Command
 
 MOST_DEPTH = 32
 """How deep folders may be nested in a run folder."""
@@ -138,19 +139,9 @@ class OwnFolder:
 
         Where that fails, what was at `name` is unchanged, and nothing else is left.
         """
-        partial = f".{name}.partial"
         self.check(name)
-        self.remove(partial)
-        try:
-            with os.fdopen(self.open_file(partial, os.O_WRONLY | os.O_CREAT), "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            self.rename(partial, name)
-        except BaseException:
-            self.remove(partial)
-            raise
-        os.fsync(self.descriptor)
+        self.remove(files.partial_of(name))
+        files.write_whole(name, content, folder=self.descriptor, mode=0o644)
 
     def rename(self, old: str, new: str) -> None:
         """Rename within the folder."""
@@ -240,10 +231,9 @@ class OwnFolder:
 
 def not_ours(path: Path, why: str) -> UsageProblem:
     """Return the sentence about something in a run folder that no run of ours left there."""
-    quoted = shlex.quote(str(path))
     return UsageProblem(
         f"`{path}` {why}: it was not left there by this user's runs.",
-        hint=f"move it away: mv -- {quoted} {quoted}.away",
+        fix=Command("mv -- {} {}", path, f"{path}.away", to="move it away"),
     )
 
 

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from runner.runs.kind import Count, Report, RunKind
+from runner.runs.kind import Count, Report, ReportTable, RunKind
 
 
-class Scored(Report):
+class Scored(ReportTable):
     """One model on the held-out rows."""
 
     loss: float

@@ -1,36 +1,29 @@
 """GGUF: for the families and levels that can be written here."""
 
 from importlib.util import find_spec
-from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fields import Sha256
+from lockfiles.fixes import PLAN_AGAIN, Answer, Command, Steps
 from lockfiles.harmless import one_line
 from lockfiles.lock import Lock, Stage
 from runner.environments.packages import gguf_can_answer
-from runner.runs.kind import Asked, Count, Digest, Report, RunKind
+from runner.runs.kind import Asked, Count, Report, ReportTable, RunKind, StagePath
 
 
-class File(Report):
+class File(ReportTable):
     """One GGUF file."""
 
-    path: Annotated[str, Field(max_length=1024)]
-    """Relative to the run folder, and inside the stage's own."""
+    path: StagePath
     size_bytes: Count
-    tensors_sha256: Digest
+    tensors_sha256: Sha256
     tensor_types: dict[str, Any]
 
-    @model_validator(mode="after")
-    def _inside(self) -> "File":
-        parts = PurePosixPath(self.path).parts
-        if len(parts) != 3 or parts[0] != "stages" or ".." in parts or "\0" in self.path:
-            raise ValueError("a file of another folder")
-        return self
 
-
-class Sample(Report):
+class Sample(ReportTable):
     """An answer, besides the wanted one."""
 
     source: str
@@ -53,7 +46,7 @@ def _check(lock: Lock, stage: Stage, asked: Asked) -> None:
     if find_spec("gguf") is None:
         raise UsageProblem(
             "GGUF export needs the package `gguf`, which is not installed.",
-            hint="pip install 'tunelock[gguf]'",
+            fix=Command("pip install 'tunelock[gguf]'"),
         )
     from runner.export.gguf.families import FAMILIES
     from runner.export.gguf.levels import check_level
@@ -64,19 +57,17 @@ def _check(lock: Lock, stage: Stage, asked: Asked) -> None:
         raise UsageProblem(
             f"GGUF export does not know the family `{one_line(family, most=40)}` yet; it knows "
             f"{known}.",
-            hint="write `gguf = []` under `[results]` in `run.toml` and plan again",
+            fix=Steps((Answer("results.gguf", ()), PLAN_AGAIN)),
         )
     levels = stage.settings["levels"]
     if not isinstance(levels, list) or not levels:
-        raise UsageProblem(
-            "The stage `gguf` names no levels.", hint="plan again with `tunelock plan run.toml`"
-        )
+        raise UsageProblem("The stage `gguf` names no levels.", fix=PLAN_AGAIN)
     for level in levels:
         check_level(level)
     if "q4_k_m" in levels and not gguf_can_answer():
         raise UsageProblem(
             "The GGUF level `q4_k_m` needs `llama-cpp-python`, which is not installed.",
-            hint="pip install 'tunelock[gguf]', or plan `gguf = [\"q8_0\"]`",
+            fix=(Command("pip install 'tunelock[gguf]'"), Answer("results.gguf", ("q8_0",))),
         )
 
 

@@ -4,13 +4,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from runner.runs.kind import Count, Digest, Report, RunKind
+from lockfiles.fields import Sha256
+from runner.runs.kind import Count, Report, RunKind, Tensors
 
 
 class Merged(Report):
     """What `merge` reports."""
 
-    digests: Annotated[dict[str, Digest], Field(min_length=1, max_length=4)]
+    digests: Annotated[dict[Tensors, Sha256], Field(min_length=1)]
     size_bytes: Count
 
 

@@ -5,17 +5,19 @@ from typing import Annotated
 from pydantic import Field
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fields import Sha256
+from lockfiles.fixes import Option
 from lockfiles.harmless import one_line
 from lockfiles.lock import Lock, Stage
-from runner.runs.kind import Asked, Count, Digest, Report, RunKind
+from runner.runs.kind import Asked, Count, Report, ReportTable, RunKind
 
 
-class SentFile(Report):
+class SentFile(ReportTable):
     """One file that left the machine."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     size_bytes: Count
-    sha256: Digest
+    sha256: Sha256
 
 
 class Pushed(Report):
@@ -36,7 +38,7 @@ def _check(lock: Lock, stage: Stage, asked: Asked) -> None:
         named = one_line(repo, most=200)
         raise UsageProblem(
             f"The lock pushes to `{named}`, and a lock alone is no consent.",
-            hint=f"add `--allow {named}`",
+            fix=Option("--allow {}", named),
         )
     from runner.export.push import check_access
 

@@ -4,13 +4,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from runner.runs.kind import Count, Digest, Report, RunKind
+from lockfiles.fields import Sha256
+from runner.runs.kind import Count, Report, RunKind, Tensors
 
 
 class Trained(Report):
     """What `train` reports."""
 
-    digests: Annotated[dict[str, Digest], Field(min_length=1, max_length=4)]
+    digests: Annotated[dict[Tensors, Sha256], Field(min_length=1)]
     """sha256 of the tensors it left: `adapter`, or `merged` where all weights were trained."""
     steps: Count
     peak_bytes: Count

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from lockfiles.errors import RunFailed, Stopped, TunelockError
 from lockfiles.files import write_whole
+from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Change, Command, Steps
 from runner.runs.heartbeat import heartbeat
 from runner.runs.pipe import Line
 from runner.stages import context
@@ -81,20 +82,25 @@ def _unexpected(given: context.Context, problem: Exception) -> TunelockError:
     if type(problem).__name__ == "OutOfMemoryError":
         return RunFailed(
             f"The stage `{given.stage}` ran out of the accelerator's memory.",
-            hint='plan again with a smaller `method.micro_batch`, or with `checkpointing = "on"`',
+            fix=(
+                Steps((Change("method.micro_batch", "a smaller number"), PLAN_AGAIN)),
+                Answer("method.checkpointing", "on"),
+            ),
         )
     if isinstance(problem, MemoryError):
-        return RunFailed(f"The stage `{given.stage}` ran out of main memory.", hint="free -h")
+        return RunFailed(
+            f"The stage `{given.stage}` ran out of main memory.", fix=Command("free -h")
+        )
     if isinstance(problem, OSError) and problem.errno is not None:
         place = problem.filename or given.work
         return RunFailed(
             f"The stage `{given.stage}` could not use `{place}`: {problem.strerror}.",
-            hint="make room or set the rights, then run the same command again",
+            fix=Advice("make room or set the rights, then run the same command again"),
         )
     words = " ".join(str(problem).split())[:300].rstrip(".")
     return RunFailed(
         f"The stage `{given.stage}` failed with {type(problem).__name__}: {words}.",
-        hint=f"see {given.run / 'log.txt'}",
+        fix=Advice(f"see {given.run / 'log.txt'}"),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from lockfiles import lock
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Option
 from lockfiles.lock import Lock
 from lockfiles.stages import StageTable
 from planner.data.rows.splits import SplitName
@@ -51,6 +52,11 @@ class Context:
     def kind(self) -> str:
         """The kind of this stage."""
         return self._table.kind
+
+    @property
+    def all_inputs(self) -> list[str]:
+        """The ids of the stages whose results this one reads."""
+        return list(self._table.inputs)
 
     def inputs(self, kind: str) -> list[str]:
         """Return the ids of this stage's inputs that are of a kind, in the lock's order."""
@@ -106,7 +112,10 @@ class Context:
         if not place.is_dir():
             raise UsageProblem(
                 f"The base model is no longer in `{place}`.",
-                hint="put it back, or add `--locate model=PATH`, and run the same command again",
+                fix=(
+                    Advice("put it back and run the same command again"),
+                    Option("--locate model=PATH"),
+                ),
             )
         return place
 

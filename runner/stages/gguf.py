@@ -7,6 +7,7 @@ from runner.environments.packages import gguf_can_answer
 from runner.export.gguf.convert import convert
 from runner.export.gguf.native import sample
 from runner.inputs import verify
+from runner.stages import artifacts
 from runner.stages.context import Context
 from runner.stages.made import left
 from runner.stages.rows import picked, prepared, shown, wanted
@@ -24,6 +25,7 @@ def run(given: Context) -> dict[str, Any]:
 def _written(given: Context, tuned: Path) -> dict[str, Any]:
     levels = given.settings["levels"]
     made: dict[str, dict[str, Any]] = {}
+    listed: list[dict[str, Any]] = []
     for number, level in enumerate(levels):
         given.line.send(
             "progress", what=f"writing {level}", done=number, total=len(levels), unit="files"
@@ -32,17 +34,14 @@ def _written(given: Context, tuned: Path) -> dict[str, Any]:
         facts = convert(tuned, path, level)
         if facts.fallbacks:
             given.line.send("warning", text=_fallback(level, facts.fallbacks))
-        where = (given.result(given.stage) / path.name).relative_to(given.run)
-        given.line.send(
-            "artifact", what=f"GGUF {level}", path=str(where), size_bytes=facts.size_bytes
-        )
+        listed.append(artifacts.made(given, f"GGUF {level}", path.name, facts.tensors_sha256))
         made[level] = {
-            "path": str(where),
+            "path": listed[-1]["path"],
             "size_bytes": facts.size_bytes,
             "tensors_sha256": facts.tensors_sha256,
             "tensor_types": dict(facts.tensor_types),
         }
-    return {"gguf": made, "samples": _answers(given, levels)}
+    return {"artifacts": listed, "gguf": made, "samples": _answers(given, levels)}
 
 
 def _answers(given: Context, levels: list[str]) -> list[dict[str, str]]:

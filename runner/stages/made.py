@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from lockfiles import digest, text
 from lockfiles.errors import DigestDiffers
+from lockfiles.fixes import Advice, Command
 from runner.inputs import view
 from runner.inputs.view import View
 from runner.runs.kind import of_kind
@@ -23,7 +24,7 @@ def own_template(given: Context) -> str | None:
     if hashlib.sha256(source.encode()).hexdigest() != given.lock.template.sha256:
         raise DigestDiffers(
             f"`{given.places['template']}` is no longer the chat template of the lock.",
-            hint="put it back, and run the same command again",
+            fix=Advice("put it back, and run the same command again"),
         )
     return source
 
@@ -42,6 +43,9 @@ def left(given: Context, kind: str) -> Iterator[View]:
         if not isinstance(sums, dict) or tensors not in sums.values():
             raise DigestDiffers(
                 f"The tensors in `{folder}` are no longer those that their stage left.",
-                hint="put them back, or train again with `tunelock run run.lock --fresh`",
+                fix=(
+                    Advice("put them back"),
+                    Command("tunelock run run.lock --fresh", to="train again"),
+                ),
             )
         yield found

@@ -6,6 +6,7 @@ from typing import Any
 from lockfiles import digest
 from runner.export.merge import merge
 from runner.inputs import verify
+from runner.stages import artifacts
 from runner.stages.context import Context
 from runner.stages.made import left, own_template
 from runner.training.determinism import use_threads
@@ -31,8 +32,6 @@ def run(given: Context) -> dict[str, Any]:
         )
     files = sorted(out.glob("*.safetensors"))
     size = sum(file.stat().st_size for file in files)
-    where = given.result(given.stage) / "model"
-    given.line.send(
-        "artifact", what="merged model", path=str(where.relative_to(given.run)), size_bytes=size
-    )
-    return {"digests": {"merged": digest.of_tensors(files)}, "size_bytes": size}
+    tensors = digest.of_tensors(files)
+    left_here = artifacts.made(given, artifacts.NAMES["merged"], out.name, tensors)
+    return {"artifacts": [left_here], "digests": {"merged": tensors}, "size_bytes": size}

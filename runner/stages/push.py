@@ -7,17 +7,20 @@ lock, and a model card of ours. No pickle is among them, no path of this machine
 import re
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lockfiles import digest
 from lockfiles.errors import DigestDiffers, RunFailed, UsageProblem
 from lockfiles.files import write_whole
+from lockfiles.fixes import Advice, Command
+from lockfiles.receipt import Artifact
 from planner.models.folder import SMALL
 from runner.export import card
 from runner.export.clean import ADAPTER_CONFIG
 from runner.export.push import push
 from runner.runs.kind import of_kind
+from runner.stages import artifacts
 from runner.stages.context import Context
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -46,7 +49,7 @@ def run(given: Context) -> dict[str, Any]:
             told=told,
         )
     except UsageProblem as problem:
-        raise RunFailed(problem.message, hint=problem.hint) from problem
+        raise RunFailed(*problem.said, fix=problem.fix) from problem
     given.line.send("artifact", what="Hub repository", path=pushed.url)
     return {
         "url": pushed.url,
@@ -61,14 +64,14 @@ def collected(given: Context) -> dict[str, Path]:
 
     Raises DigestDiffers where tensors are not those that their stage reported.
     """
-    merged, trained = given.inputs("merge"), given.inputs("train")
+    kinds = {stage.id: stage.kind for stage in given.lock.stage}
+    left = [one for one in artifacts.of_run(given) if one.stage in given.all_inputs]
     found: dict[str, Path] = {}
-    if merged:
-        found |= _model(given, merged[0], "merge")
-    for stage in trained:
-        model = _model(given, stage, "train")
-        found |= {f"adapter/{name}" if merged else name: path for name, path in model}
-    found |= dict(_gguf(given))
+    models = [one for one in left if of_kind(kinds[one.stage]).tensors]
+    for one in models:
+        below = "" if one is models[-1] else "adapter/"
+        found |= {f"{below}{name}": path for name, path in _model(given, one)}
+    found |= dict(_gguf(given, left))
     found["run.lock"] = given.run / "run.lock"
     readme = given.work / card.NAME
     scores = given.report(given.lock.first("evaluate"))
@@ -76,16 +79,19 @@ def collected(given: Context) -> dict[str, Path]:
     return found | {card.NAME: readme}
 
 
-def _model(given: Context, stage: str, kind: str) -> Iterator[tuple[str, Path]]:
+def _model(given: Context, left: Artifact) -> Iterator[tuple[str, Path]]:
     """Yield the files of a model that a stage left, its tensors compared with its report."""
-    folder = given.result(stage) / of_kind(kind).tensors
+    given.result(left.stage)  # refuses links
+    folder = given.run / left.path
     here = {path.name: path for path in sorted(folder.iterdir()) if _is_model_file(path)}
     weights = [path for name, path in here.items() if name.endswith(".safetensors")]
-    reported = given.report(stage).get("digests")
-    if not isinstance(reported, dict) or digest.of_tensors(weights) not in reported.values():
+    if digest.of_tensors(weights) != left.digest:
         raise DigestDiffers(
             f"The tensors in `{folder}` are no longer those that their stage left.",
-            hint="put them back, or train again with `tunelock run run.lock --fresh`",
+            fix=(
+                Advice("put them back"),
+                Command("tunelock run run.lock --fresh", to="train again"),
+            ),
         )
     yield from here.items()
 
@@ -95,9 +101,11 @@ def _is_model_file(path: Path) -> bool:
     return plain and (path.name in _KNOWN or _SHARD.fullmatch(path.name) is not None)
 
 
-def _gguf(given: Context) -> Iterator[tuple[str, Path]]:
+def _gguf(given: Context, left: list[Artifact]) -> Iterator[tuple[str, Path]]:
     """Yield the GGUF file of each level of the lock."""
     for stage in given.lock.of_kind("gguf"):
-        for level in stage.settings["levels"] if stage.id in given.inputs("gguf") else ():
-            name = f"{given.lock.intent.name}-{level}.gguf"
-            yield name, given.result(stage.id) / name
+        levels = stage.settings["levels"]
+        wanted = {f"{given.lock.intent.name}-{level}.gguf" for level in levels}
+        for one in left:
+            if one.stage == stage.id and (name := PurePosixPath(one.path).name) in wanted:
+                yield name, given.result(stage.id) / name

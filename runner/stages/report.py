@@ -7,9 +7,11 @@ from typing import Any
 import jinja2
 
 from lockfiles import digest, receipt
+from lockfiles.files import write_whole
 from lockfiles.harmless import one_line
 from lockfiles.receipt import Digests, Evaluation, Measured, Receipt, Score, Sent, measured_on
 from runner.environments import packages
+from runner.stages import artifacts
 from runner.stages.context import Context
 
 
@@ -17,7 +19,7 @@ def run(given: Context) -> dict[str, Any]:
     """Write `receipt.json` and `report.html`, from what the stages before reported."""
     made = receipt_of(given)
     receipt.write(made, given.work / "receipt.json")
-    (given.work / "report.html").write_text(page(given, made), encoding="utf-8")
+    write_whole(given.work / "report.html", page(given, made).encode())
     return {}
 
 
@@ -46,6 +48,7 @@ def receipt_of(given: Context) -> Receipt:
         sent=[
             Sent(one["name"], one["size_bytes"], one["sha256"]) for one in pushed.get("sent", ())
         ],
+        artifacts=artifacts.of_run(given),
     )
 
 
@@ -71,7 +74,6 @@ def page(given: Context, made: Receipt) -> str:
         lock=given.lock,
         receipt=made,
         on=measured_on(tuned.rows, made.evaluation.learnt_rows) if tuned else "",
-        files=_files(given),
         samples=[one for stage in given.inputs("gguf") for one in given.report(stage)["samples"]],
     )
 

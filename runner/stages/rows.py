@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from lockfiles.errors import DigestDiffers, UsageProblem
-from lockfiles.files import TEXT_LIMIT_BYTES, read_bounded
+from lockfiles.files import TEXT_LIMIT_BYTES, read_bounded, write_whole
+from lockfiles.fixes import Advice
 from planner.data.rows.rows import Row, canonical_json
 from planner.data.tokens.encode import IGNORED, Encoded, read_encoded
 from runner.stages.context import Context
 
 SHOWN_FILE = "shown.jsonl"
-_AGAIN = "remove the `prepare` folder that holds it from the run, and run the lock again"
+_AGAIN = Advice("remove the `prepare` folder that holds it from the run, and run the lock again")
 T = TypeVar("T")
 
 
@@ -48,7 +49,7 @@ def wanted(row: Encoded) -> list[int]:
 def write_shown(folder: Path, rows: Sequence[Row]) -> None:
     """Write the rows that the later stages show, as canonical JSON lines."""
     content = b"".join(canonical_json(row) + b"\n" for row in rows)
-    (folder / SHOWN_FILE).write_bytes(content)
+    write_whole(folder / SHOWN_FILE, content)
 
 
 def shown(given: Context) -> list[list[dict[str, str]]]:
@@ -56,15 +57,19 @@ def shown(given: Context) -> list[list[dict[str, str]]]:
     path = given.result(given.lock.first("prepare")) / SHOWN_FILE
     try:
         content = read_bounded(path, TEXT_LIMIT_BYTES, follow=False)
-        return [_turns(json.loads(line)) for line in content.split(b"\n")[:-1]]
+        return [_turns(line) for line in content.split(b"\n")[:-1]]
     except (OSError, UsageProblem, ValueError, RecursionError):
         raise DigestDiffers(
-            f"`{path}` does not hold the rows that were prepared to be shown.", hint=_AGAIN
+            f"`{path}` does not hold the rows that were prepared to be shown.", fix=_AGAIN
         ) from None
 
 
-def _turns(row: object) -> list[dict[str, str]]:
-    """Return the messages of a row. Raises ValueError where it has none."""
+def _turns(line: bytes) -> list[dict[str, str]]:
+    """Return the messages of a row. Raises ValueError where it has none.
+
+    A text may have half a surrogate pair, which pydantic takes for no text.
+    """
+    row = json.loads(line)
     turns = row.get("messages") if isinstance(row, dict) else None
     if not isinstance(turns, list) or not turns:
         raise ValueError("no row")

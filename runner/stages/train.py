@@ -8,11 +8,13 @@ from typing import Any
 
 from lockfiles import digest
 from lockfiles.errors import DigestDiffers, RunFailed, Stopped
+from lockfiles.fixes import PLAN_AGAIN, Advice, Change, Command, Steps
 from planner.data.tokens.encode import Encoded, stream_sha256
 from planner.data.tokens.order import epoch_order
 from runner.engines.ranks import Ranks
 from runner.export.clean import cleaned, complete, with_tokenizer
 from runner.inputs import verify
+from runner.stages import artifacts
 from runner.stages.context import Context
 from runner.stages.made import own_template
 from runner.stages.rows import prepared
@@ -74,8 +76,10 @@ def _trained(given: Context, ranks: Ranks, own: Path) -> dict[str, Any]:
         else:
             with_tokenizer(result.folder, base.folder, template)
     trained = "merged" if lock.method.kind == "full" else "adapter"
+    tensors = digest.of_tensors(sorted(result.folder.glob("*.safetensors")))
     return {
-        "digests": {trained: digest.of_tensors(sorted(result.folder.glob("*.safetensors")))},
+        "artifacts": [artifacts.made(given, artifacts.NAMES[trained], result.folder.name, tensors)],
+        "digests": {trained: tensors},
         "steps": result.steps,
         "peak_bytes": result.peak_bytes,
         "step_seconds": result.step_seconds,
@@ -86,13 +90,17 @@ def check_rows(rows: list[Encoded], locked: str) -> None:
     """Refuse to train on nothing, or on other tokens than were locked."""
     if stream_sha256(rows) != locked:
         raise DigestDiffers(
-            "The prepared tokens are not those of the lock.", hint="tunelock run run.lock --fresh"
+            "The prepared tokens are not those of the lock.",
+            fix=Command("tunelock run run.lock --fresh"),
         )
     empty = sum(row.scored == 0 for row in rows)
     if empty:
         raise RunFailed(
             f"{empty} of {len(rows)} rows have every label masked.",
-            hint="take those rows out, or raise `train.max_length` in `run.toml`",
+            fix=(
+                Advice("take those rows out"),
+                Steps((Change("train.max_length", "a larger number"), PLAN_AGAIN)),
+            ),
         )
 
 

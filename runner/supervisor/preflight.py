@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from lockfiles.errors import DoesNotFit, UsageProblem
+from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Answers, Change, Command, Steps
 from lockfiles.harmless import one_line
 from lockfiles.lock import Lock, Stage
 from planner.machines import facts as machine
@@ -28,6 +29,13 @@ HELD_OUT = ("test", "validation")
 MOST_THREADS, MOST_THREADS_PER_CORE = 256, 16
 """Of one operation, on a machine of few cores and for each core of a larger one. Thousands on a few
 cores wait for each other, and training does not go on."""
+_ONE_PROCESS = Answers(
+    (
+        Answer("machine.processes", 1),
+        Answer("machine.parallel", "auto"),
+        Answer("machine.offload", "auto"),
+    )
+)
 LEAST_PROCESSES = 4
 """How many may train together on a machine of fewer cores."""
 _GIB = 1 << 30
@@ -70,7 +78,7 @@ def check_rows(lock: Lock, stage: Stage) -> None:
         raise UsageProblem(
             f"The stage `{stage.id}` reads the rows `{named}`, which are no held-out rows of "
             "this lock.",
-            hint="plan again with `tunelock plan run.toml`",
+            fix=PLAN_AGAIN,
         )
 
 
@@ -84,7 +92,7 @@ def check_disk(lock: Lock, runs: Path) -> None:
         raise DoesNotFit(
             f"The run takes {lock.prediction.disk_bytes / _GB:.2f} GB of disk, and `{place}` has "
             f"{free / _GB:.2f} GB free.",
-            hint="tunelock run run.lock --runs DIR, on a disk with room",
+            fix=Command("tunelock run run.lock --runs DIR", note="on a disk with room"),
         )
 
 
@@ -95,8 +103,7 @@ def check_engine(lock: Lock) -> None:
     if sentence:
         raise DoesNotFit(
             sentence,
-            hint="write `processes = 1` and neither `parallel` nor `offload` under `[machine]` in "
-            "`run.toml`, and plan again",
+            fix=Steps((_ONE_PROCESS, PLAN_AGAIN)),
         )
 
 
@@ -105,8 +112,9 @@ def check_kind(lock: Lock, facts: machine.MachineFacts) -> None:
     if lock.machine.kind == "cuda" and not facts.gpus:
         raise DoesNotFit(
             f"The lock was planned for `{lock.machine.accelerator}`, and there is no GPU here.",
-            hint=facts.problem
-            or 'plan again with `device = "cpu"` under `[machine]` in `run.toml`',
+            fix=Advice(facts.problem)
+            if facts.problem
+            else Steps((Answer("machine.device", "cpu"), PLAN_AGAIN)),
         )
 
 
@@ -127,7 +135,7 @@ def check_device(lock: Lock) -> None:
         raise DoesNotFit(
             f"The run needs {needed / _GIB:.2f} GiB of memory, and {where} "
             f"has {free / _GIB:.2f} GiB free{f': {busy}' if busy else ''}.",
-            hint="stop what else uses it, or plan again with `tunelock plan run.toml`",
+            fix=(Advice("stop what else uses it"), PLAN_AGAIN),
         )
 
 
@@ -137,14 +145,14 @@ def _check_threads(lock: Lock, facts: machine.MachineFacts) -> None:
         raise DoesNotFit(
             f"The lock trains with {processes} processes, and this machine has "
             f"{cores} core{'s' if cores > 1 else ''}.",
-            hint="plan again with a smaller `processes` under `[machine]` in `run.toml`",
+            fix=Steps((Change("machine.processes", "a smaller number"), PLAN_AGAIN)),
         )
     threads = lock.exactness.threads * processes
     if threads > max(MOST_THREADS, MOST_THREADS_PER_CORE * cores):
         raise DoesNotFit(
             f"The lock computes with {threads:,} threads, and this machine has "
             f"{cores} core{'s' if cores > 1 else ''}.",
-            hint="plan again with `tunelock plan run.toml`",
+            fix=PLAN_AGAIN,
         )
 
 
@@ -162,5 +170,5 @@ def _check_exact(lock: Lock) -> None:
         raise DoesNotFit(
             f"The lock promises exact bits with `{one.field.partition('.')[2]}` {one.locked}, and "
             f"{one.found} is installed.",
-            hint=f"pip install {one.field.partition('.')[2]}=={one.locked}",
+            fix=Command("pip install {}", f"{one.field.partition('.')[2]}=={one.locked}"),
         )

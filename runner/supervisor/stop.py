@@ -5,7 +5,6 @@ leaves a checkpoint at its next step, and ends it where that takes too long. Whe
 itself does not answer, it and its stage are killed: the run resumes from its last checkpoint.
 """
 
-import shlex
 import signal
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lockfiles.errors import RunFailed, UsageProblem
+from lockfiles.fixes import Command
 from lockfiles.harmless import one_line
 from runner.runs.events import Tail
 from runner.runs.folder import EVENTS
@@ -45,7 +45,7 @@ def ask(run: Path, tell: Tell) -> None:
     """Ask a run to stop. Raises UsageProblem where nothing of this user works on it here."""
     found = look(run)
     if not found.held:
-        raise UsageProblem(f"Nothing runs in `{run}`.", hint="tunelock status")
+        raise UsageProblem(f"Nothing runs in `{run}`.", fix=Command("tunelock status"))
     asked = [found.supervisor] if found.supervisor else workers(run)
     if not asked:
         raise _elsewhere(run, found)
@@ -87,7 +87,7 @@ def _kill(run: Path, tell: Tell, patience: Patience) -> None:
         if time.monotonic() > until:
             raise RunFailed(
                 f"The processes {numbers} of `{run}` do not end, though they were killed.",
-                hint="a device or a network disk holds them: see `dmesg`",
+                fix=Command("dmesg", to="see which device or network disk holds them"),
             )
         time.sleep(_POLL_SECONDS)
 
@@ -117,9 +117,9 @@ def _elsewhere(run: Path, found: Holding) -> UsageProblem:
         machine = one_line(found.host.partition(" ")[0], most=_MOST_NAME_CHARS)
         return UsageProblem(
             f"The run in `{run}` works on another machine: `{machine}`.",
-            hint=f"tunelock stop {shlex.quote(str(run))}, typed there",
+            fix=Command("tunelock stop {}", run, note="typed there"),
         )
     return UsageProblem(
         f"The run in `{run}` is another user's.",
-        hint=f"ask who runs it: ls -l {shlex.quote(str(run))}",
+        fix=Command("ls -l {}", run, to="ask who runs it"),
     )

@@ -17,6 +17,7 @@ from typing import Any
 from lockfiles import lock as locks
 from lockfiles import receipt, text
 from lockfiles.errors import Interrupted, RunFailed, Stopped, TunelockError, UsageProblem
+from lockfiles.fixes import Advice, Command
 from lockfiles.lock import Lock
 from runner.engines.engine import engine_of
 from runner.environments import packages
@@ -45,7 +46,7 @@ _REPORT = "report.json"
 _MOST_PUBLISHED_BYTES = 64 << 20
 _SAME_SECONDS = 0.5
 """A second Ctrl-C so soon is the first one, passed on by a program around this one."""
-_RESUMES = "run the same command again to resume"
+_RESUMES = Advice("run the same command again to resume")
 """The stages that may speak to the Hub."""
 _ERRORS: dict[int, type[TunelockError]] = {
     kind.exit_code: kind for kind in TunelockError.__subclasses__()
@@ -115,7 +116,7 @@ def _placed(lock: Lock, runs: Path) -> Path:
     except UnicodeDecodeError:
         raise UsageProblem(
             f"`{run_at}` is no path in UTF-8, and safetensors opens no other.",
-            hint="tunelock run run.lock --runs DIR, with a folder of another name",
+            fix=Command("tunelock run run.lock --runs DIR", note="a folder of another name"),
         ) from None
     return run_at
 
@@ -153,7 +154,7 @@ def _sentences(run_at: Path) -> Iterator[None]:
     except OSError as problem:
         raise RunFailed(
             f"`{problem.filename or run_at}` cannot be used: {problem.strerror or problem}.",
-            hint="make room or set the rights, then run the same command again",
+            fix=Advice("make room or set the rights, then run the same command again"),
         ) from None
 
 
@@ -190,7 +191,7 @@ class _Stop:
         elif number == signal.SIGINT and now - self.asked_at > _SAME_SECONDS:
             self.signal, self.at_once = number, True
             if not self.in_stage:
-                raise Interrupted("The run was interrupted.", hint=_RESUMES)
+                raise Interrupted("The run was interrupted.", fix=_RESUMES)
 
 
 @contextmanager
@@ -318,18 +319,18 @@ class _Run:
             return RunFailed(
                 f"The stage `{name}` was ended by {signal.Signals(-code).name}"
                 f"{', as by the system when memory is short' if code == -signal.SIGKILL else ''}.",
-                hint="run the same command again: it goes on from the last checkpoint",
+                fix=Advice("run the same command again: it goes on from the last checkpoint"),
             )
         told = _last_failure(self.folder / EVENTS, name, since)
         kind = _ERRORS.get(code, RunFailed)
         message = told.get("message") or f"The stage `{name}` ended with exit code {code}."
-        hint = told.get("hint") or f"see {self.folder / LOG}"
-        return kind(message, hint=hint, details=told.get("details") or ())
+        fix = Advice(told.get("hint") or f"see {self.folder / LOG}")
+        return kind(message, fix=fix, details=told.get("details") or ())
 
     def _stopped(self) -> TunelockError:
         if self.stop.signal == signal.SIGINT:
-            return Interrupted("The run was interrupted. It can be resumed.", hint=_RESUMES)
-        return Stopped("The run was stopped. It can be resumed.", hint=_RESUMES)
+            return Interrupted("The run was interrupted. It can be resumed.", fix=_RESUMES)
+        return Stopped("The run was stopped. It can be resumed.", fix=_RESUMES)
 
     def _publish(self, at: StagePlace) -> None:
         for name in PUBLISHED:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import RunFailed, UsageProblem
+from lockfiles.fixes import Command, Option
 from planner.memory import Estimate
 from planner.models.facts import Architecture
 from planner.setup.setup import Profile
@@ -70,7 +71,7 @@ def trace(jobs: Sequence[Job]) -> tuple[Traced, ...]:
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise UsageProblem(
             f"`--trace` needs {', '.join(f'`{name}`' for name in missing)}, not installed here.",
-            hint="pip install 'tunelock[train]'",
+            fix=Command("pip install 'tunelock[train]'"),
         )
     asked = [
         {"config": job.config, "profile": asdict(job.profile), "depths": depths(job.shape)}
@@ -103,7 +104,7 @@ def _run(asked: object) -> list[list[dict[str, int]]]:
         )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise RunFailed(f"The trace failed: {last}", hint="leave `--trace` out")
+        raise RunFailed(f"The trace failed: {last}", fix=Option("--trace", to="leave out"))
     found: list[list[dict[str, int]]] = json.loads(done.stdout.splitlines()[-1])
     return found
 

@@ -18,6 +18,7 @@ from transformers import TrainerCallback
 
 from lockfiles.errors import RunFailed, UsageProblem
 from lockfiles.files import read_bounded, write_whole
+from lockfiles.fixes import PLAN_AGAIN, Change, Steps
 from runner.engines.ranks import Alone, Ranks
 from runner.runs.pipe import Line
 
@@ -223,7 +224,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         if not math.isfinite(loss):
             raise RunFailed(
                 f"The loss is no number at step {step}.",
-                hint="plan again with a smaller `learning_rate` under `[train]` in `run.toml`",
+                fix=Steps((Change("train.learning_rate", "a smaller number"), PLAN_AGAIN)),
             )
         if self._first_loss is None:
             self._first_loss = loss

@@ -30,8 +30,8 @@ from transformers import (
 from trl import SFTConfig, SFTTrainer
 
 from lockfiles.errors import RunFailed, TunelockError
+from lockfiles.fixes import Command
 from lockfiles.lock import Method, Train
-from lockfiles.shell import typed
 from planner.data.tokens.template import SPECIAL
 from planner.models import config_json
 from runner.engines.ranks import Alone, Ranks
@@ -134,7 +134,9 @@ def _resuming(checkpoint: str | None, watch: Watch) -> Iterator[None]:
         traceback.print_exc()
         raise RunFailed(
             f"The checkpoint `{checkpoint}` cannot be loaded ({type(problem).__name__}).",
-            hint=f"rm -r -- {typed(checkpoint)}; the same command then resumes from the one before",
+            fix=Command(
+                "rm -r -- {}", checkpoint, note="the same command then resumes from the one before"
+            ),
         ) from None
 
 

@@ -97,7 +97,7 @@ def _done(path: Path) -> None:
 
 
 def _machine(path: Path) -> None:
-    from planner.machines.facts import load
+    from planner.machines.saved import load
 
     load(path).save(path)
 

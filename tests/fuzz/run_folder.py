@@ -8,6 +8,7 @@ from typing import Any
 
 from lockfiles import lock as locks
 from lockfiles.errors import RunFailed
+from lockfiles.fixes import Command
 from runner.supervisor import launch
 from runner.supervisor.supervise import run_folder
 from tests.fuzz.bases import Base
@@ -44,7 +45,7 @@ def start_no_stage() -> None:
     """Let `run` fail where it would start a stage: what is judged is what it reads before."""
 
     def refused(*_: Any, **__: Any) -> int:
-        raise RunFailed("A stage would be started here.", hint="tunelock status")
+        raise RunFailed("A stage would be started here.", fix=Command("tunelock status"))
 
     launch.launch = refused
     follow._POLL_SECONDS = 0.01

@@ -207,6 +207,11 @@ def test_a_new_gguf_level_does_not_train_again(folder: Path, whole: receipt.Rece
     assert done.returncode == 0, done.stderr[-3000:]
     run = run_at(more / "whole")
     made = receipt.read(run / "receipt.json")
+    assert [one.what for one in made.artifacts][:2] == ["adapter", "merged model"]
+    assert [one.digest for one in made.artifacts[2:]] == list(made.digests.gguf.values())
+    for one in made.artifacts:
+        inside = [run / one.path] if (run / one.path).is_file() else (run / one.path).iterdir()
+        assert sum(path.stat().st_size for path in inside) == one.size > 0, one
     assert set(made.digests.gguf) == {"f16", "q8_0"}
     assert made.digests.adapter == whole.digests.adapter
     trained = [e for e in read(run / "events.jsonl")[0] if (e.stage, e.kind) == ("train", "done")]

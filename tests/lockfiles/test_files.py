@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from lockfiles.files import open_regular, read_bounded, write_whole
+from lockfiles.files import (
+    open_regular,
+    read_bounded,
+    write_out,
+    write_together,
+    write_whole,
+)
 
 
 def test_pipes_devices_folders_and_sockets_are_refused_at_once(tmp_path: Path) -> None:
@@ -46,3 +52,35 @@ def test_writing_whole_replaces_links_and_never_their_targets(tmp_path: Path) ->
     assert target.read_bytes() == b"private"
     assert not (tmp_path / "a").is_symlink() and (tmp_path / "a").read_bytes() == b"new"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "target"]
+
+
+def test_files_that_belong_together_are_all_written_or_none(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    (tmp_path / "b").mkdir()
+    (tmp_path / ".b.partial").mkdir()
+    with pytest.raises(OSError):
+        write_together({tmp_path / "a": b"new", tmp_path / "b": b"new"})
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.partial", "a", "b"]
+    write_together({tmp_path / "a": b"1", tmp_path / "c": b"2"}, mode=0o600, shared=True)
+    assert ((tmp_path / "a").read_bytes(), (tmp_path / "c").read_bytes()) == (b"1", b"2")
+    assert (tmp_path / "c").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_is_written_to_by_its_descriptor(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    descriptor = os.open(tmp_path / "here", os.O_RDONLY)
+    try:
+        (tmp_path / "here").rename(tmp_path / "there")
+        write_whole("a", b"x", folder=descriptor)
+    finally:
+        os.close(descriptor)
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["a"]
+
+
+def test_what_a_person_asked_for_goes_into_a_device_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "null").symlink_to(os.devnull)
+    write_out(tmp_path / "null", b"x")
+    assert (tmp_path / "null").is_symlink()
+    write_out(tmp_path / "a", b"x")
+    assert (tmp_path / "a").read_bytes() == b"x"

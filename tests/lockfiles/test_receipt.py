@@ -1,6 +1,7 @@
 """Receipts are written whole and read back."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,18 @@ import pytest
 from lockfiles import receipt
 from lockfiles.errors import UsageProblem
 from lockfiles.harmless import is_harmless
-from lockfiles.receipt import Digests, Evaluation, Measured, Receipt, Score, Sent, measured_on
+from lockfiles.receipt import (
+    Artifact,
+    Digests,
+    Evaluation,
+    Measured,
+    Receipt,
+    Score,
+    Sent,
+    measured_on,
+)
+
+ARTIFACT = asdict(Artifact("train", "adapter", "stages/02-train/result", "a" * 64, 9))
 
 
 def test_read_back(tmp_path: Path) -> None:
@@ -17,6 +29,7 @@ def test_read_back(tmp_path: Path) -> None:
         digests=Digests(adapter="a" * 64, merged="b" * 64, gguf={"q8_0": "c" * 64}),
         measured=Measured(peak_bytes=1, step_seconds=0.5),
         evaluation=Evaluation(base=Score(2.0, 0.0, 200), tuned=Score(0.1, 0.9, 200)),
+        artifacts=[Artifact(**ARTIFACT)],
     )
     receipt.write(written, tmp_path / "receipt.json")
     assert receipt.read(tmp_path / "receipt.json") == written
@@ -46,9 +59,14 @@ def test_other_json_is_refused(tmp_path: Path, content: str) -> None:
         ({"packages": {"torch": "\x1b[2J"}}, "`packages.torch` is wrong"),
         ({"machine": "x\nerror: forged"}, "`machine` is wrong"),
         ({"machine": "x" * 100_000}, "`machine` is wrong: it has more than 200 characters"),
-        ({"version": 2}, "`version` is wrong: it must be at most 1"),
+        ({"version": 3}, "`version` is wrong: it must be at most 2"),
         ({"version": True}, "`version` is wrong: it must be a whole number"),
         ({"sent": [{"name": "", "size_bytes": 1, "sha256": "0" * 64}]}, "`sent.name` is wrong"),
+        ({"artifacts": [ARTIFACT | {"path": "../x"}]}, "`artifacts.path` is wrong"),
+        ({"artifacts": [ARTIFACT | {"path": "/etc/passwd"}]}, "`artifacts.path` is wrong"),
+        ({"artifacts": [ARTIFACT | {"what": "a\nb"}]}, "`artifacts.what` is wrong"),
+        ({"artifacts": [ARTIFACT | {"size": -1}]}, "`artifacts.size` is wrong"),
+        ({"artifacts": [ARTIFACT] * 1001}, "`artifacts` is wrong: it has more than 1,000 items"),
         ({"surprise\n": 1}, r"`surprise\n` is an unknown key"),
     ],
 )
@@ -64,11 +82,20 @@ def test_a_wrong_value_is_one_sentence(
     assert is_harmless(caught.value.message) and len(caught.value.message) < 400
 
 
+def test_a_receipt_of_the_first_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "receipt.json"
+    receipt.write(Receipt(lock_sha256="0" * 64), path)
+    old = json.loads(path.read_text()) | {"version": 1}
+    del old["artifacts"]
+    path.write_text(json.dumps(old))
+    assert receipt.read(path) == Receipt(lock_sha256="0" * 64, version=1)
+
+
 def test_a_receipt_without_a_version_is_read(tmp_path: Path) -> None:
     path = tmp_path / "receipt.json"
     receipt.write(Receipt(lock_sha256="0" * 64), path)
     old = json.loads(path.read_text())
-    del old["version"], old["sent"], old["sent_to"]
+    del old["version"], old["sent"], old["sent_to"], old["artifacts"]
     path.write_text(json.dumps(old))
     assert receipt.read(path) == Receipt(lock_sha256="0" * 64)
 

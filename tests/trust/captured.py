@@ -63,9 +63,9 @@ def _hooks() -> Iterator[None]:
 
 
 def spoiled(value: Any, text: str) -> Any:
-    """Return a value in which every text is another; a stage keeps its name."""
+    """Return a value in which every text is another; a stage keeps what names it."""
     if isinstance(value, BaseModel):
-        kept = {"name"} if hasattr(value, "settings") else set()
+        kept = {"id", "kind", "inputs"} if hasattr(value, "settings") else set()
         names = type(value).model_fields
         found = {name: getattr(value, name) for name in names}
         changed = {name: v if name in kept else spoiled(v, text) for name, v in found.items()}

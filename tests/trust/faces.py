@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from lockfiles import lock as locks
 from lockfiles.errors import TunelockError
+from lockfiles.fixes import Advice
 from lockfiles.lock import Lock
 from planner.data.checks.finding import Finding
 from planner.data.checks.plots import Bar
@@ -40,7 +41,7 @@ Face = Callable[[str, Path], Shown]
 
 def _own_errors(text: str, folder: Path) -> Shown:
     def problem() -> None:
-        raise TunelockError(text, hint=text, details=[text])
+        raise TunelockError(text, fix=Advice(text), details=[text])
 
     def system() -> None:
         raise OSError(28, text, text)
@@ -273,6 +274,8 @@ def _report(text: str, folder: Path) -> Shown:
     lock = cast(Lock, spoiled(LOCK, text))
     told = cast("dict[str, dict[str, Any]]", spoiled(REPORTS, text))
     told["gguf"]["gguf"] = {text: told["gguf"]["gguf"]["q8_0"]}
+    for stage in ("train", "merge", "gguf"):
+        told[stage]["artifacts"] = [{"what": text, "path": text, "digest": text, "size": 9}]
     given = _Given(lock, "report", folder, folder, {}, Line(-1), told=told)
     (folder / "run.lock").write_text("x")
     yield "report.html", html_text(report.page(given, report.receipt_of(given)))

@@ -217,7 +217,12 @@ GGUF: dict[str, object] = {
     "tensor_types": {},
 }  # fmt: skip
 GOOD: dict[str, dict[str, object]] = {
-    "train": {"digests": {"adapter": SHA}, "steps": 1, "peak_bytes": 7, "step_seconds": 0.5},
+    "train": {
+        "digests": {"adapter": SHA}, "steps": 1, "peak_bytes": 7, "step_seconds": 0.5,
+        "artifacts": [
+            {"what": "adapter", "path": "stages/01-train/result", "digest": SHA, "size": 9}
+        ],
+    },
     "gguf": {"gguf": {"q8_0": GGUF}, "samples": []},
     "evaluate": {
         "base": {"loss": 1.0, "accuracy": 0.5, "rows": 3},
@@ -241,11 +246,15 @@ def spoiled() -> list[tuple[str, bytes]]:
         for key in good:
             for value in values:
                 spoiled = {"digest": "a", **good, key: value}
-                if not (stage == "gguf" and key in ("gguf", "samples") and value in ([], {})):
+                empty = key in ("gguf", "samples", "artifacts") and value in ([], {})
+                if not empty or (key == "artifacts" and value == {}):
                     found.append((stage, json.dumps(spoiled).encode()))
     for path in ("/etc/passwd", "../a", "stages/01-gguf/../../a", "stages/02-merge/a", "a", ""):
         report = {"digest": "a", "gguf": {"q8_0": GGUF | {"path": path}}, "samples": []}
         found.append(("gguf", json.dumps(report).encode()))
+        left = {"what": "adapter", "path": path, "digest": SHA, "size": 9}
+        trained = {"digest": "a", **GOOD["train"], "artifacts": [left]}
+        found.append(("train", json.dumps(trained).encode()))
     return found
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lockfiles.errors import DataRefused, UsageProblem
+from lockfiles.fixes import Advice, Option
 from tui.terminal import output
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def command(
     if report.refused:
         raise DataRefused(
             f"`{file}` should not be trained on as it is.",
-            hint="mend what is marked `refused` above",
+            fix=Advice("mend what is marked `refused` above"),
         )
 
 
@@ -115,7 +116,7 @@ def _columns(prompt: str | None, completion: str | None) -> dict[str, str] | Non
     if not prompt or not completion:
         raise UsageProblem(
             "A row needs a prompt and an answer.",
-            hint="name both: `--prompt-column NAME --completion-column NAME`",
+            fix=Option("--prompt-column NAME --completion-column NAME", to="name both:"),
         )
     return {"prompt": prompt, "completion": completion}
 
@@ -162,13 +163,15 @@ def _report(
 
 
 def _write(report: "Report", file: str, to: Path) -> None:
+    from lockfiles.files import write_out
     from tui.text import data_html
 
     try:
-        to.write_text(data_html.page(report, file), "utf-8")
+        write_out(to, data_html.page(report, file).encode())
     except OSError as problem:
         raise UsageProblem(
-            f"`{to}` cannot be written: {problem.strerror}.", hint="add `--html FILE` elsewhere"
+            f"`{to}` cannot be written: {problem.strerror}.",
+            fix=Option("--html FILE", note="in another folder"),
         ) from None
     output.note(f"wrote {to}")
 
@@ -181,11 +184,12 @@ def _show(file: str, rows: "Iterable[Read]", number: int, model: str | None, as_
     chat = _chat(model)
     if not chat:
         raise UsageProblem(
-            "Tokens are those of a model.", hint="add `--model MODEL`, a folder or a Hub id"
+            "Tokens are those of a model.",
+            fix=Option("--model MODEL", note="a folder or a Hub id"),
         )
     found = next(islice(rows, number, None), None)
     if not found:
-        raise UsageProblem(f"`{file}` has no row {number}.", hint="rows are counted from 0")
+        raise UsageProblem(f"`{file}` has no row {number}.", fix=Advice("rows are counted from 0"))
     shown, varied = trained_row.seen(found, chat.template, chat.tokenizer)
     if varied:
         output.note(trained_row.VARIANT)

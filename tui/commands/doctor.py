@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Command
 from planner.machines.facts import MachineFacts
 from planner.machines.probes.probe import probe
 from tui.terminal import output
@@ -54,7 +55,7 @@ def save_machine(path: Path) -> None:
     except OSError as problem:
         raise UsageProblem(
             f"`{path}` cannot be written: {problem.strerror}.",
-            hint=f"ls -ld {shlex.quote(str(path.parent))}",
+            fix=Command("ls -ld {}", path.parent),
         ) from None
     output.note(f"wrote {path}; elsewhere: tunelock plan --machine {shlex.quote(str(path))}")
 

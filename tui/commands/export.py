@@ -1,11 +1,11 @@
 """`tunelock export FOLDER`: a GGUF file from a model folder, from anywhere."""
 
-import shlex
 from pathlib import Path
 
 import click
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Command, Option
 from lockfiles.harmless import named
 from tui.terminal import output
 from tui.terminal.units import size
@@ -32,15 +32,13 @@ def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
     MODEL holds config.json, safetensors and tokenizer.json, such as the merged model of a run.
     """
     if not model.is_dir():
-        raise UsageProblem(
-            f"`{model}` is not a folder.", hint=f"ls {shlex.quote(str(model.parent))}"
-        )
+        raise UsageProblem(f"`{model}` is not a folder.", fix=Command("ls {}", model.parent))
     try:
         from runner.export.gguf.convert import convert
     except ModuleNotFoundError as problem:
         raise UsageProblem(
             f"GGUF export needs the package `{problem.name}`, which is not installed.",
-            hint="pip install 'tunelock[gguf]'",
+            fix=Command("pip install 'tunelock[gguf]'"),
         ) from None
 
     from runner.inputs import view
@@ -52,7 +50,7 @@ def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
     except OSError as problem:
         raise UsageProblem(
             f"`{path}` cannot be made: {problem.strerror}.",
-            hint="add `--out FILE`, in a folder of your own with room for it",
+            fix=Option("--out FILE", note="in a folder of your own with room for it"),
         ) from None
     if as_json:
         output.data_json(vars(facts) | {"path": str(facts.path)})

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from lockfiles.errors import StaleLock, UsageProblem
+from lockfiles.fixes import Command
 from tui.terminal import output
 
 
@@ -41,7 +42,7 @@ def command(
     need, and digests of model and data. With --check or --dry-run nothing is written.
     """
     from lockfiles import lock as locks
-    from planner.machines import facts as machines
+    from planner.machines import saved as machines
     from planner.search.rehearsal import ESTIMATOR
     from tui.session import planning
     from tui.text import plan
@@ -50,14 +51,12 @@ def command(
     if not only_check and not dry_run:
         planning.writable(target)
     if only_check and not target.exists():
-        raise StaleLock(
-            f"There is no `{target}` yet.", hint=f"tunelock plan {shlex.quote(str(intent))}"
-        )
+        raise StaleLock(f"There is no `{target}` yet.", fix=Command("tunelock plan {}", intent))
     before = locks.read(target) if target.exists() and (only_check or dry_run) else None
     if before and only_check and not facts and before.prediction.estimator == ESTIMATOR:
         raise UsageProblem(
             f"`{target}` was planned with what a rehearsal measured, and the check needs that too.",
-            hint=f"tunelock plan {shlex.quote(str(intent))} --check --facts rehearsal.json",
+            fix=Command("tunelock plan {} --check --facts rehearsal.json", intent),
         )
     other = machines.load(machine) if machine else None
     kept = before if only_check else None
@@ -66,7 +65,7 @@ def command(
         if before != made:
             raise StaleLock(
                 f"`{target}` no longer matches `{intent}`.",
-                hint=f"tunelock plan {shlex.quote(str(intent))}",
+                fix=Command("tunelock plan {}", intent),
             )
         output.note(f"`{target}` is up to date")
         return

@@ -34,7 +34,7 @@ def command(
     compares memory and time with what the lock predicts. The lock stays as it is; `tunelock plan
     --facts rehearsal.json` plans with what was measured.
     """
-    from lockfiles.files import write_whole
+    from lockfiles.files import write_out
     from runner.rehearse.report import out_of_memory
     from tui.session import planning
     from tui.text import rehearsal
@@ -42,7 +42,7 @@ def command(
     target = out or lock.with_name("rehearsal.json")
     planning.writable(target)
     held, report = _rehearsed(lock, located)
-    write_whole(target, _text(report.found).encode())
+    write_out(target, _text(report.found).encode())
     if as_json:
         output.data_json(_record(report))
     else:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Command
 from tui.commands.shared.options import locate
 from tui.terminal import output
 
@@ -46,7 +47,7 @@ def command(
     from tui.follow.follow import face_for
 
     if not lock.exists():
-        raise UsageProblem(f"`{lock}` does not exist.", hint="tunelock plan run.toml")
+        raise UsageProblem(f"`{lock}` does not exist.", fix=Command("tunelock plan run.toml"))
     order = Order(lock, runs, located, allowed, fresh)
     if foreground or not (sys.stdin.isatty() and sys.stdout.isatty()):
         _finished(start.here(order, "json" if as_json else "plain"), as_json)

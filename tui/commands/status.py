@@ -8,9 +8,10 @@ from typing import Literal
 
 import click
 
+from lockfiles.errors import UsageProblem
 from runner.runs.holders import Supervision, look
 from tui.follow import follow
-from tui.snapshot import Snapshot
+from tui.snapshot import Artifact, Snapshot
 from tui.snapshot.summary import summary
 from tui.terminal import output
 
@@ -27,7 +28,7 @@ def command(run: Path | None, as_json: bool) -> None:
     folder = follow.find(run)
     found = look(folder)
     supervision = found.supervision if found.held else "heard"
-    snapshot = follow.snapshot_of(folder)
+    snapshot = with_receipt(folder, follow.snapshot_of(folder))
     if as_json:
         told = facts(snapshot, held=found.held, supervision=supervision)
         output.data_json({"run": str(folder), **told})
@@ -37,6 +38,25 @@ def command(run: Path | None, as_json: bool) -> None:
         output.lines(summary(snapshot, now, now=time.time()))
         if words := follow.SUPERVISOR_WORDS[supervision]:
             output.data(f"  warning: {words}")
+
+
+def with_receipt(folder: Path, snapshot: Snapshot) -> Snapshot:
+    """Return a finished run with the artifacts that its receipt lists, and what else it sent."""
+    if not snapshot.finished or snapshot.failure is not None:
+        return snapshot
+    from lockfiles import receipt
+    from runner.runs.safe_folder import OwnFolder
+
+    try:
+        with OwnFolder.open(folder, ours=False) as own:
+            content = own.read("receipt.json", receipt.LIMIT_BYTES)
+        made = receipt.parse(content, folder / "receipt.json")
+    except (OSError, UsageProblem):
+        return snapshot
+    left = tuple(Artifact(one.what, one.path, one.size) for one in made.artifacts)
+    paths = {one.path for one in left}
+    others = tuple(one for one in snapshot.artifacts if one.path not in paths)
+    return replace(snapshot, artifacts=(*left, *others))
 
 
 def state(snapshot: Snapshot, *, held: bool, supervision: Supervision = "heard") -> State:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from lockfiles.errors import Interrupted, UsageProblem
+from lockfiles.fixes import Command
 from tui.follow import follow
 from tui.terminal import output
 
@@ -39,7 +40,7 @@ def command(run: Path | None, no_wait: bool) -> None:
     except KeyboardInterrupt:
         raise Interrupted(
             f"The run in `{folder}` was asked to stop, and still stops.",
-            hint=f"tunelock status {shlex.quote(str(folder))}",
+            fix=Command("tunelock status {}", folder),
         ) from None
     ended = follow.snapshot_of(folder)
     done = ended.finished and ended.failure is None
@@ -54,4 +55,7 @@ def _running(run: Path | None) -> Path:
     for folder in follow.runs_in(Path("runs")):
         if is_held(folder):
             return folder
-    raise UsageProblem("Nothing runs in `runs`.", hint="tunelock stop RUN, or tunelock status")
+    raise UsageProblem(
+        "Nothing runs in `runs`.",
+        fix=(Command("tunelock stop RUN"), Command("tunelock status")),
+    )

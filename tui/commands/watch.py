@@ -1,11 +1,11 @@
 """`tunelock watch [RUN]`: see a run that some process works on, from any terminal."""
 
-import shlex
 from pathlib import Path
 
 import click
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Command
 from runner.runs.folder import EVENTS
 from runner.runs.holders import is_held
 from tui.follow import follow
@@ -25,7 +25,7 @@ def command(run: Path | None, plain: bool, as_json: bool) -> None:
     if not (folder / EVENTS).exists() and not is_held(folder):
         raise UsageProblem(
             f"`{folder}` was never started.",
-            hint=f"tunelock run {shlex.quote(str(folder / 'run.lock'))}",
+            fix=Command("tunelock run {}", folder / "run.lock"),
         )
     face = follow.face_for(plain=plain, as_json=as_json)
     code = follow.follow(folder, face=face, ended=follow.ended_by_lock(folder))

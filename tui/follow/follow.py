@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from lockfiles.errors import Interrupted, TunelockError, UsageProblem
+from lockfiles.fixes import Command
 from runner.runs.events import Event, Tail
 from runner.runs.folder import EVENTS, LOCK
 from runner.runs.holders import Supervision, is_held, look
@@ -86,7 +87,7 @@ class Reader:
         except OSError as problem:
             raise UsageProblem(
                 f"`{self._tail.path}` cannot be read: {problem.strerror}.",
-                hint=f"ls -l {shlex.quote(str(self._tail.path))}",
+                fix=Command("ls -l {}", self._tail.path),
             ) from None
         self._damage_told |= any("damaged_lines" in event.fields for event in events)
         return events
@@ -148,19 +149,24 @@ def find(run: Path | None, runs: Path = Path("runs")) -> Path:
     if run is None:
         found = runs_in(runs)
         if not found:
-            raise UsageProblem(f"There is no run in `{runs}`.", hint="tunelock run run.lock")
+            raise UsageProblem(
+                f"There is no run in `{runs}`.", fix=Command("tunelock run run.lock")
+            )
         return found[0]
     if run.is_symlink():
         raise UsageProblem(
             f"`{run}` is a link, not a run folder.",
-            hint=f"give the folder it names: ls -l {shlex.quote(str(run))}",
+            fix=Command("ls -l {}", run, to="give the folder it names"),
         )
     if not run.is_dir():
-        raise UsageProblem(f"`{run}` is not a folder.", hint=f"ls {shlex.quote(str(run.parent))}")
+        raise UsageProblem(f"`{run}` is not a folder.", fix=Command("ls {}", run.parent))
     if not _is_run(run):
         raise UsageProblem(
             f"`{run}` holds neither `{LOCK}` nor `{EVENTS}`, so it is no run folder.",
-            hint="tunelock status runs/NAME, or tunelock run run.lock to begin one",
+            fix=(
+                Command("tunelock status runs/NAME"),
+                Command("tunelock run run.lock", to="to begin one"),
+            ),
         )
     return run
 
@@ -254,7 +260,7 @@ def _dashboard(reader: Reader, since: int) -> int | None:
     if dashboard.fault is not None:
         raise TunelockError(
             "The dashboard ended by a fault of its own; the run goes on.",
-            hint=f"tunelock watch {shlex.quote(str(reader.run))} --plain",
+            fix=Command("tunelock watch {} --plain", reader.run),
             details=[output.said(dashboard.fault)],
         )
     if code is None:

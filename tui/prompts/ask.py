@@ -7,6 +7,7 @@ from pathlib import Path
 import questionary
 
 from lockfiles.errors import Interrupted, UsageProblem
+from lockfiles.fixes import Advice, Command, Steps
 from lockfiles.harmless import is_harmless, joined, one_line
 from planner.hub.datasets.reference import is_reference
 from planner.interview.questions.question import Question, from_text, normal
@@ -31,7 +32,9 @@ def ask(
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageProblem(
             "These questions need a terminal, and nobody can answer here.",
-            hint="write the answers in `run.toml` and run `tunelock plan run.toml`",
+            fix=Steps(
+                (Advice("write the answers in `run.toml`"), Command("tunelock plan run.toml"))
+            ),
         )
     values = {question.key: question.default for question in questions} | dict(initial or {})
     try:
@@ -39,7 +42,9 @@ def ask(
             if question.applies(values):
                 values[question.key] = _ask_one(question, values[question.key], folder or Path())
     except (KeyboardInterrupt, EOFError):
-        raise Interrupted("The questions were interrupted.", hint="tunelock --plain") from None
+        raise Interrupted(
+            "The questions were interrupted.", fix=Command("tunelock --plain")
+        ) from None
     return values
 
 

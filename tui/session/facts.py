@@ -117,13 +117,13 @@ class Facts:
 
     def machine(self, values: Values) -> MachineFacts:
         """Return the machine to plan for. Raises UsageProblem for broken saved facts."""
-        from planner.machines import facts as machine
+        from planner.machines import saved as machine
         from planner.machines.probes.probe import probe
 
-        saved = self._path(values["machine.facts"]) if values["machine.facts"] else None
-        key = (saved, saved and stamp(saved))
+        named = self._path(values["machine.facts"]) if values["machine.facts"] else None
+        key = (named, named and stamp(named))
         return self._once(
-            "machine", key, lambda: machine.load(saved) if saved else probe(self.folder)
+            "machine", key, lambda: machine.load(named) if named else probe(self.folder)
         )
 
     def gathered(self, values: Values) -> PlanFacts:

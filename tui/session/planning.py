@@ -1,14 +1,14 @@
 """From a `run.toml` on disk to a lock, for every face that plans."""
 
 import os
-import shlex
 from dataclasses import replace
 from pathlib import Path
 
 from lockfiles import intent
 from lockfiles import lock as locks
 from lockfiles.errors import UsageProblem
-from lockfiles.files import write_whole
+from lockfiles.files import write_out
+from lockfiles.fixes import Command, Option
 from lockfiles.lock import Lock
 from planner.interview.answers import check
 from planner.machines.facts import Gpu, MachineFacts
@@ -34,7 +34,9 @@ def from_file(
     StaleLock where the answers are no longer those that it was planned from.
     """
     if not path.exists():
-        raise UsageProblem(f"`{path}` does not exist.", hint="`tunelock`, whose wizard writes one")
+        raise UsageProblem(
+            f"`{path}` does not exist.", fix=Command("tunelock", note="its wizard writes one")
+        )
     raw = intent.read(path)
     answers = check(raw.values, raw.lines, name=raw.name)
     if kept is not None:
@@ -74,19 +76,17 @@ def writable(path: Path) -> None:
     """Raise UsageProblem where a file cannot be written."""
     folder = path.absolute().parent
     if not folder.is_dir():
-        raise UsageProblem(
-            f"`{folder}` is not a folder.", hint=f"mkdir -p {shlex.quote(str(folder))}"
-        )
+        raise UsageProblem(f"`{folder}` is not a folder.", fix=Command("mkdir -p {}", folder))
     if not os.access(folder, os.W_OK) or path.is_dir():
-        raise UsageProblem(f"`{path}` cannot be written.", hint="add `--out FILE`")
+        raise UsageProblem(f"`{path}` cannot be written.", fix=Option("--out FILE"))
 
 
 def write(lock: Lock, path: Path) -> None:
     """Write a lock, whole or not at all. Raises UsageProblem where it cannot be written."""
     writable(path)
     try:
-        write_whole(path, locks.write(lock).encode())
+        write_out(path, locks.write(lock).encode())
     except OSError as problem:
         raise UsageProblem(
-            f"`{path}` cannot be written: {problem.strerror}.", hint="add `--out FILE`"
+            f"`{path}` cannot be written: {problem.strerror}.", fix=Option("--out FILE")
         ) from None

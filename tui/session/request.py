@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lockfiles.errors import UsageProblem
 from lockfiles.files import at_home
+from lockfiles.fixes import Answer, Answers, Change
 from planner.hub.datasets.reference import is_reference
 
 Values = Mapping[str, object]
@@ -91,7 +92,10 @@ def columns(values: Values) -> dict[str, str] | None:
     if not (prompt and completion):
         raise UsageProblem(
             "The format `columns` needs the column of the prompt and the column of the answer.",
-            hint="answer `Column of the prompt` and `Column of the answer`, or choose `auto`",
+            fix=(
+                Answers((Change("data.prompt_column"), Change("data.completion_column"))),
+                Answer("data.format", "auto"),
+            ),
         )
     return {"prompt": prompt, "completion": completion}
 

@@ -9,7 +9,7 @@ from planner.interview.questions import QUESTIONS
 from planner.interview.questions.question import Question
 from tui.session.facts import Facts
 from tui.session.lines import shown
-from tui.session.wording import by_title
+from tui.session.wording import said
 
 Values = Mapping[str, object]
 
@@ -140,12 +140,6 @@ def _tried(read: Callable[[], object], key: str) -> tuple[Problem, ...]:
     except TunelockError as problem:
         return (Problem(said(problem), key),)
     return ()
-
-
-def said(problem: TunelockError) -> str:
-    """Return an error's sentence and its hint as one text, in the words of the questions."""
-    text = f"{problem.sentence} Hint: {problem.hint}." if problem.hint else problem.sentence
-    return by_title(text)
 
 
 def _step(key: str, validate: Callable[[Values, Facts], tuple[Problem, ...]]) -> Step:

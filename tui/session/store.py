@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lockfiles import files
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Command
 from planner.interview.answers import check
 from planner.interview.questions import BY_KEY, QUESTIONS
 from planner.interview.questions.question import normal
@@ -56,15 +57,19 @@ def restore(folder: Path, out: str) -> Draft | None:
     or too large, is none.
     """
     try:
-        state = json.loads(files.read_bounded(place(folder, out), _MOST_BYTES, follow=False))
-        if state["version"] != _VERSION or state["current"] not in STEPS:
-            return None
-        passed, stale = (frozenset(state[key]) & frozenset(STEPS) for key in ("passed", "stale"))
-        return Draft(fresh(_known(state["values"])).values, state["current"], passed, stale)
-    except (
-        OSError, UsageProblem, ValueError, KeyError, TypeError, AttributeError, RecursionError
-    ):  # fmt: skip
+        content = files.read_bounded(place(folder, out), _MOST_BYTES, follow=False)
+    except (OSError, UsageProblem):
         return None
+    from tui.session.kept import Kept
+
+    try:
+        kept = Kept.model_validate_json(content)
+    except ValueError:
+        return None
+    if kept.current not in STEPS:
+        return None
+    passed, stale = (frozenset(steps) & frozenset(STEPS) for steps in (kept.passed, kept.stale))
+    return Draft(fresh(_known(kept.values)).values, kept.current, passed, stale)
 
 
 def forget(folder: Path, out: str) -> None:
@@ -76,7 +81,8 @@ def check_writable(folder: Path) -> None:
     """Raise UsageProblem where files cannot be made in `folder`."""
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise UsageProblem(
-            f"`{folder}` is not a folder that can be written.", hint="cd into one of your own"
+            f"`{folder}` is not a folder that can be written.",
+            fix=Advice("go into a folder of your own with `cd`"),
         )
 
 
@@ -86,30 +92,19 @@ def put(texts: Mapping[Path, str], *, mode: int = 0o666, durable: bool = True) -
     `mode` is what the umask is taken from; `durable` waits until the disk has them. Raises
     UsageProblem where one cannot be written, and then the files that were there before still are.
     """
-    ready = {path.with_name(f".{path.name}.{os.getpid()}.tmp"): path for path in texts}
     try:
-        for temporary, path in ready.items():
-            _write(temporary, texts[path], mode, durable)
-        for temporary, path in ready.items():
-            temporary.replace(path)
+        files.write_together(
+            {path: text.encode() for path, text in texts.items()},
+            mode=mode,
+            durable=durable,
+            shared=True,
+        )
     except OSError as problem:
         names = ", ".join(f"`{path.name}`" for path in texts)
         raise UsageProblem(
-            f"{names} cannot be written: {problem.strerror}.", hint="df -h . && ls -ld ."
+            f"{names} cannot be written: {problem.strerror}.",
+            fix=Command("df -h . && ls -ld ."),
         ) from None
-    finally:
-        for temporary in ready:
-            temporary.unlink(missing_ok=True)
-
-
-def _write(path: Path, text: str, mode: int, durable: bool) -> None:
-    path.unlink(missing_ok=True)  # never written through a link
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-    with open(handle, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
 
 
 def _known(values: Mapping[str, object]) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """A row of a file as training sees it, whichever face shows it."""
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice
 from planner.data.reading.formats import KINDS, Read
 from planner.data.tokens.encode import TurnsRewritten
 from planner.data.tokens.template import ChatTemplate
@@ -19,7 +20,7 @@ def seen(found: Read, template: ChatTemplate, tokenizer: Tokenizer) -> tuple[XRa
     if KINDS[found.format] != "conversation":
         raise UsageProblem(
             f"`{found.path}` {found.place} is `{found.format}`, which no trainer takes yet.",
-            hint="only conversations can be shown as training sees them",
+            fix=Advice("only conversations can be shown as training sees them"),
         )
     try:
         return xray(found.row, template, tokenizer), False

@@ -1,48 +1,68 @@
-"""Sentences that speak of `run.toml`, in the words of the questions that a person sees."""
+"""What is wrong, and how to put it right, in the words of the questions that a person sees."""
 
-import re
+from collections.abc import Sequence
 
+from lockfiles import fixes
+from lockfiles.errors import TunelockError
+from lockfiles.fixes import Advice, Answer, Answers, Change, Fix, Key, Option, Steps
 from planner.interview.questions import BY_KEY
 
-_WRITE = re.compile(r"write `(\w+) = ([^`]*)` under `\[(\w+)\]` in `run\.toml`")
-_TABLE = re.compile(r'in run\.toml: \[(\w+)\] (\w+ = "[^"]*"(?:, \w+ = "[^"]*")*)')
-_PAIR = re.compile(r'(\w+) = ("[^"]*")')
-_KEY = re.compile(r"`(\w+\.\w+)`(?: in `run\.toml`)?")
-_FLAGS = re.compile(r"; `tunelock \w+` takes `--[\w-]+`(?: and `--[\w-]+`)*")
-_BLANK = ("", "…", "...")
+
+def said(problem: TunelockError) -> str:
+    """Return an error's sentence and its fix as one text."""
+    message = "".join(_named(part) if isinstance(part, Key) else part for part in problem.said)
+    sentence = "; ".join((message, *problem.details))
+    way = fix(problem.fix)
+    return f"{sentence} Hint: {way}." if way else sentence
 
 
-def by_title(text: str) -> str:
-    """Return a text with each key and each line of `run.toml` named by its question's title.
+def fix(offered: Sequence[Fix]) -> str:
+    """Return what to do, a key of `run.toml` by its question's title; empty for nothing.
 
-    ``write `merge = true` under `[results]` in `run.toml` `` becomes
-    ``answer `Merge the adapter into the model?` with `yes` (step Results)``. Flags of a command
-    that would do the same are left out.
+    Options of a command are left out where something else will do.
     """
-    text = _FLAGS.sub("", text)
-    text = _WRITE.sub(lambda m: _known(m, f"{m[3]}.{m[1]}", _answer(m[3], m[1], m[2])), text)
-    text = _TABLE.sub(_answers, text)
-    return _KEY.sub(lambda m: _known(m, m[1], _title(m[1])), text)
+    here = [one for one in offered if not isinstance(one, Option)]
+    if any(isinstance(one, Answer | Change | Answers | Steps) for one in here) or len(here) > 1:
+        return ", or ".join(_shown(one) for one in here)
+    return fixes.text(here or offered)
 
 
-def _known(match: re.Match[str], key: str, wording: str) -> str:
-    return wording if key in BY_KEY else match[0]
+def _shown(one: Fix) -> str:
+    match one:
+        case Answer():
+            line = _answer(one)
+            line = f"{one.to}: {line}" if one.to else line
+            return f"{line}; {one.note}" if one.note else line
+        case Change():
+            return _answer(one)
+        case Answers():
+            return ", ".join(_answer(part) for part in one.parts)
+        case Steps():
+            return ", then ".join(_shown(part) for part in one.parts)
+        case Advice():
+            return one.text
+        case _:
+            return fixes.shown(one)
 
 
-def _title(key: str) -> str:
-    question = BY_KEY.get(key)
-    return f"`{question.title}` (step {question.step.capitalize()})" if question else ""
+def _answer(part: Answer | Change) -> str:
+    question = BY_KEY[part.key]
+    value = _value(part)
+    return f"answer `{question.title}`{value} (step {question.step.capitalize()})"
 
 
-def _answers(match: re.Match[str]) -> str:
-    pairs = _PAIR.findall(match[2])
-    if any(f"{match[1]}.{name}" not in BY_KEY for name, _ in pairs):
-        return match[0]
-    return ", ".join(_answer(match[1], name, value) for name, value in pairs)
+def _value(part: Answer | Change) -> str:
+    if isinstance(part, Change):
+        return f" with {part.value}" if part.value else ""
+    value = part.value
+    if value in ("", ()):
+        return " with nothing"
+    if isinstance(value, bool):
+        return " with `yes`" if value else " with `no`"
+    shown = ", ".join(value) if isinstance(value, tuple) else value
+    return f" with `{shown}`"
 
 
-def _answer(table: str, name: str, value: str) -> str:
-    shown = {"true": "yes", "false": "no"}.get(value, value.strip('"'))
-    said = "" if shown in _BLANK else " with nothing" if shown == "[]" else f" with `{shown}`"
-    title, _, step = _title(f"{table}.{name}").rpartition(" (")
-    return f"answer {title}{said} ({step}"
+def _named(key: Key) -> str:
+    question = BY_KEY.get(key.name)
+    return f"`{question.title}` (step {question.step.capitalize()})" if question else str(key)

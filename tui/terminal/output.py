@@ -7,12 +7,12 @@ line is written as one line, in which every character can be seen.
 import errno
 import os
 import select
-import shlex
 import sys
 from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from lockfiles.errors import TunelockError, UsageProblem
+from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import escaped, json_text, one_line
 from tui.terminal import streams
 
@@ -163,27 +163,31 @@ def _sentence(fault: BaseException) -> TunelockError:
     if isinstance(fault, OSError) and fault.strerror:
         return _of_system(fault)
     if isinstance(fault, MemoryError):
-        return TunelockError("Memory ran out.", hint="free -h; a smaller input needs less")
+        return TunelockError(
+            "Memory ran out.", fix=Command("free -h", note="a smaller input needs less")
+        )
     return TunelockError(
         f"Something unexpected happened: {said(fault)}.",
-        hint=f"set {TRACEBACK}=1, run the same command again, and report what it prints",
+        fix=Advice(f"set {TRACEBACK}=1, run the same command again, and report what it prints"),
     )
 
 
 def _of_system(fault: OSError) -> TunelockError:
     if fault.errno == errno.EBADF:
-        return TunelockError("The output cannot be written: it is closed.", hint="add `> FILE`")
+        return TunelockError(
+            "The output cannot be written: it is closed.", fix=Advice("add `> FILE`")
+        )
     if fault.filename is None:
         writing = fault.errno in _OF_WRITING
         what = "The output cannot be written" if writing else "The system refused something"
-        return TunelockError(f"{what}: {fault.strerror}.", hint="df -h .")
+        return TunelockError(f"{what}: {fault.strerror}.", fix=Command("df -h ."))
     name = fault.filename
     place = os.fsdecode(name) if isinstance(name, bytes) else str(name)
     message = f"`{one_line(place, most=_SAID_CHARS)}` cannot be used: {fault.strerror}."
     if fault.errno in _OF_WRITING:
-        return TunelockError(message, hint="df -h .")
+        return TunelockError(message, fix=Command("df -h ."))
     short = len(place) <= _SAID_CHARS
-    return UsageProblem(message, hint=f"ls -ld {shlex.quote(place)}" if short else "ls -l .")
+    return UsageProblem(message, fix=Command("ls -ld {}", place) if short else Command("ls -l ."))
 
 
 def said(fault: BaseException) -> str:

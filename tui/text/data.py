@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from lockfiles import fixes
 from planner.data.checks.finding import Finding
 from planner.data.checks.report import Report
 from planner.data.mend.offers import Offer, offer
@@ -47,7 +48,7 @@ def _finding(finding: Finding) -> Iterator[str]:
         numbers = ", ".join(f"{row:,}" for row in finding.rows[:_NAMED])
         yield f"          rows {numbers}{more}"
     if finding.fix:
-        yield f"          fix: {finding.fix}"
+        yield f"          fix: {fixes.text(finding.ways)}"
     if mend := offered(finding):
         yield f"          or in run.toml, [data]: {mend.line} ({mend.said})"
 
@@ -77,7 +78,7 @@ def record(report: Report) -> dict[str, object]:
                 "count": finding.rows_found,
                 "rows": list(finding.rows),
                 "said": finding.said,
-                "fix": finding.fix,
+                "fix": fixes.text(finding.ways),
                 "mend": _mend(finding),
             }
             for finding in report.findings

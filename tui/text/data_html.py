@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape as escape_html
 
+from lockfiles import fixes
 from lockfiles.harmless import one_line
 from planner.data.checks.finding import Finding
 from planner.data.checks.plots import Bar
@@ -78,10 +79,11 @@ def _fault(finding: Finding) -> str:
     rows = ", ".join(f"{row:,}" for row in finding.rows[:_NAMED])
     more = " …" if len(finding.rows) > _NAMED else ""
     shown = f"<details><summary>{finding.rows_found:,} rows</summary><p>{rows}{more}</p></details>"
+    fix = f"<p>Fix: {_shown(fixes.text(finding.ways))}.</p>" if finding.fix else ""
     return (
         f'<div class="fault {_shown(finding.severity)}"><p><b>{_shown(finding.severity)}</b> '
         f"<code>{_shown(finding.id)}</code> {_shown(finding.said)}</p>"
-        f"{f'<p>Fix: {_shown(finding.fix)}.</p>' if finding.fix else ''}{_mend(finding)}"
+        f"{fix}{_mend(finding)}"
         f"{shown if finding.rows else ''}</div>"
     )
 

@@ -1,7 +1,9 @@
 """What a finished run has to show, in a few lines."""
 
 import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from lockfiles import lock as locks
 from lockfiles import receipt as receipts
@@ -34,7 +36,8 @@ def lines(folder: Path) -> list[str]:
         rows = receipts.measured_on(tuned.rows, receipt.evaluation.learnt_rows)
         told.append(("accuracy", f"{scores}, on {rows}"))
     here = near(folder)
-    told += [*_files(here, lock), ("run", str(here))]
+    made = _converted(here, lock)
+    told += [*_files(here, receipt.artifacts, made), *_answers(made), ("run", str(here))]
     return [line for name, text in told for line in _wrapped(name, text)]
 
 
@@ -60,17 +63,27 @@ def _memory(predicted_bytes: int, measured_bytes: int | None) -> str:
     return f"{told}measured {memory(measured_bytes)} ({predicted_bytes / measured_bytes - 1:+.1%})"
 
 
-def _files(folder: Path, lock: locks.Lock) -> list[tuple[str, str]]:
+def _converted(folder: Path, lock: locks.Lock) -> dict[str, Mapping[str, Any]]:
+    """Return what each GGUF stage that is done reported, by its id."""
     names = [stage.id for stage in lock.of_kind("gguf")]
-    found = [place(lock, folder, name).done(lock.integrity[name]) for name in names]
-    reports = [report for report in found if report is not None]
-    files = [
-        ("gguf", f"{folder / file['path']}  {size(file['size_bytes'])}")
-        for report in reports
+    found = {name: place(lock, folder, name).done(lock.integrity[name]) for name in names}
+    return {name: report for name, report in found.items() if report is not None}
+
+
+def _files(
+    folder: Path, left: Sequence[receipts.Artifact], made: Mapping[str, Mapping[str, Any]]
+) -> list[tuple[str, str]]:
+    """Return the GGUF files; a receipt of version 1 lists none, and the stages' reports do."""
+    files = [(one.path, one.size) for one in left if one.stage in made] or [
+        (file["path"], file["size_bytes"])
+        for report in made.values()
         for file in report["gguf"].values()
     ]
-    answers = [one for report in reports for one in report["samples"]]
-    return files + [("answer", _answer(one)) for one in answers]
+    return [("gguf", f"{folder / path}  {size(size_bytes)}") for path, size_bytes in files]
+
+
+def _answers(made: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
+    return [("answer", _answer(one)) for report in made.values() for one in report["samples"]]
 
 
 def _answer(one: dict[str, str]) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Option
 from planner.catalogue import lookup
 from planner.fit.answers import Answer
 from planner.fit.models import FitModel
@@ -28,7 +29,7 @@ def traced(request: FitRequest, found: Sequence[Answer]) -> list[Traced | None]:
     plans = [answer.plan for answer in found]
     refused = [refusal(plan.profile) for plan in plans]
     if all(refused):
-        raise UsageProblem(refused[0], hint="leave `--trace` out")
+        raise UsageProblem(refused[0], fix=Option("--trace", to="leave out"))
     config, shape = _config(request.model), request.model.architecture
     jobs = [
         Job(config, shape, plan.profile, plan.estimate)

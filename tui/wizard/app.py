@@ -4,6 +4,7 @@ import gc
 from pathlib import Path
 
 from lockfiles.errors import TunelockError
+from lockfiles.fixes import Command
 from tui.session import store
 from tui.session.result import WizardResult
 from tui.terminal import output
@@ -33,7 +34,7 @@ def run_wizard(folder: Path, *, out: str = "run.toml") -> WizardResult:
     if wizard.return_value is None:
         raise TunelockError(
             "The wizard ended by a fault of its own; the answers are kept.",
-            hint="tunelock",
+            fix=Command("tunelock"),
             details=[output.said(wizard.fault)] if wizard.fault else [],
         )
     return wizard.return_value

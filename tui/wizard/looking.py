@@ -199,6 +199,6 @@ class Looking(Moving):
 def _split(finding: Finding, asked: Asked) -> str:
     """Return whose rows a finding counts: those of the training file, or of one that leaks."""
     for split in SPLITS[1:]:
-        if finding.id == "leak" and finding.said.startswith(f"`{asked.named(split)}`: "):
+        if finding.id == "leak" and finding.file == asked.named(split):
             return split
     return "train"

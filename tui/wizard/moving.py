@@ -20,7 +20,8 @@ from tui.session.facts import Facts
 from tui.session.pages import step as pages
 from tui.session.pages.page import Action, Noticed, Page
 from tui.session.result import WizardResult
-from tui.session.steps import ALL, Problem, problems, said
+from tui.session.steps import ALL, Problem, problems
+from tui.session.wording import said
 from tui.terminal.screen import Sentenced
 from tui.wizard.widgets import keys
 from tui.wizard.widgets.view import Panel, Shown, View

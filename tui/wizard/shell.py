@@ -14,7 +14,7 @@ from tui.session.draft import STEPS
 from tui.session.pages import finish
 from tui.session.pages import step as pages
 from tui.session.pages.data import FINDINGS
-from tui.session.steps import said
+from tui.session.wording import said
 from tui.wizard.looking import Looking
 from tui.wizard.widgets import keys
 from tui.wizard.widgets.edit_line import EditLine

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from lockfiles.fixes import Advice, Answer, Fix
 from planner.data.rows.rows import Row
 
 Severity = Literal["refused", "warning", "note"]
@@ -27,6 +28,16 @@ class Finding:
     """What to do about it, as a clause; empty for a note that asks nothing."""
     count: int = 0
     """Rows that have it, where they are more than `rows` names or none; else 0."""
+    answer: Answer | None = None
+    """An answer in `run.toml` that will do as well as `fix`."""
+    file: str = ""
+    """The file whose rows `rows` counts, where it is not the one that was checked."""
+
+    @property
+    def ways(self) -> tuple[Fix, ...]:
+        """What to do about it: each of them will do, and none where it asks nothing."""
+        clause = (Advice(self.fix),) if self.fix else ()
+        return (self.answer, *clause) if self.answer else clause
 
     @property
     def rows_found(self) -> int:

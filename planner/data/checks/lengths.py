@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
+from lockfiles.fixes import Answer
 from planner.data.checks.finding import Finding
 from planner.data.checks.wording import rows_have, several, share
 
@@ -80,13 +81,13 @@ class OverLength:
             rows=rows,
             said=f"{rows_have(len(rows), len(self._tokens))} more than {self._limit:,} tokens; "
             f"{several(cut, 'token')} ({share(cut, total)}) would be cut.",
-            fix=self._fix(longest),
+            fix="split those rows"
+            if self._limit < self._context
+            else "split those rows or take them out, or choose a model that sees more",
+            answer=Answer("train.max_length", min(longest, self._context))
+            if self._limit < self._context
+            else None,
         )
-
-    def _fix(self, longest: int) -> str:
-        if self._limit < self._context:
-            return f"raise `train.max_length` to {min(longest, self._context)}, or split those rows"
-        return "split those rows or take them out, or choose a model that sees more"
 
 
 def _percentile(ranked: list[int], percent: int) -> int:

@@ -103,12 +103,12 @@ def _see(checks: Iterable[Check], first: int, batch: Sequence[Read]) -> None:
 
 
 def _leaks(name: str, held_out: Iterable[Read], training: TrainingRows) -> Iterator[Finding]:
-    """Yield what rows of another file, of which a sentence begins with the name, are here too."""
+    """Yield what rows of another file are here too."""
     leak = Leak(training)
     for number, read in enumerate(held_out):
         leak.see(number, read.row)
     for found in leak.findings():
-        yield replace(found, said=f"`{name}`: {found.said}")
+        yield replace(found, said=f"`{name}`: {found.said}", file=name)
 
 
 def _groups(check: Check) -> Iterable[int]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lockfiles.errors import DataRefused, UsageProblem
+from lockfiles.fixes import Advice, Answer, Change
 from planner.data.checks.masks import Masks
 from planner.data.corpus.part import Part, Recipe
 from planner.data.corpus.trainable import check_kind, check_rows, named
@@ -21,7 +22,7 @@ from planner.data.tokens.tokenizer import Tokenizer
 
 _LOOKED_AT = 100
 """Rows of which it is looked whether their end is scored; one that is will do."""
-_UNSCORED = 'leave those rows out (`drop = ["no-scored-token"]` under `[data]` in `run.toml`)'
+_UNSCORED = Answer("data.drop", ("no-scored-token",), to="leave those rows out")
 
 
 @dataclass(frozen=True)
@@ -82,15 +83,14 @@ class Maker:
             elif "template" in drop and not isinstance(found, TurnsRewritten | TemplateRunsAway):
                 refused.add(place)
             else:
-                raise type(found)(
-                    f"`{read.path}`, row {kept.numbers[place]}: {found.message}", hint=found.hint
-                )
+                at = f"`{read.path}`, row {kept.numbers[place]}: "
+                raise type(found)(at, *found.said, fix=found.fix)
         if "template" in drop:
             self._note(read.name, "drop", "template", len(refused))
             kept = kept.without(refused)
             _check_left(kept, read.path)
         part = Part(read.name, read.name, read.format, kept.rows, tuple(encoded), kept.numbers)
-        return self._scored(part, f"`{read.path}` has no assistant's answer to learn from", "")
+        return self._scored(part, f"`{read.path}` has no assistant's answer to learn from")
 
     def _made(self, rows: Sequence[Row]) -> Iterator[Encoded | DataRefused]:
         """Yield the tokens of each row, or why it has none; a template that runs away ends them."""
@@ -118,7 +118,7 @@ class Maker:
             short = (Encoded(row.input_ids[:length], row.labels[:length]) for row in part.encoded)
             part = replace(part, encoded=tuple(short))
         fault = f"Cut to {length} tokens, the {part.source} file has no answer left to score"
-        return self._scored(part, fault, ", or raise `train.max_length` there"), cut
+        return self._scored(part, fault, Change("train.max_length", "a larger number")), cut
 
     def seen_whole(self, test: Part) -> Part:
         """Return test rows, which are never cut, that the model can see whole."""
@@ -137,8 +137,7 @@ class Maker:
             raise DataRefused(
                 f"{len(long)} of {len(test.rows)} test rows are longer than the {context} tokens "
                 f"that the model can see (row {named(long)}).",
-                hint='write `long = "drop"` under `[data]` in `run.toml`, or take those rows out '
-                "of the test file",
+                fix=(Answer("data.long", "drop"), Advice("take those rows out of the test file")),
             )
         return test
 
@@ -148,7 +147,7 @@ class Maker:
         rows = train.rows[:_LOOKED_AT]
         looked.see_rows(range(len(rows)), rows)
         for found in looked.findings():
-            raise DataRefused(found.said, hint=found.fix)
+            raise DataRefused(found.said, fix=found.ways)
 
     def general(self, read: Read, rows: int, length: int) -> Part:
         """Return general rows, drawn by the seed, for `rows` rows of the task.
@@ -169,7 +168,7 @@ class Maker:
         if not found:
             raise DataRefused(
                 f"`{read.path}` has no row of at most {length} tokens with an answer.",
-                hint="name another file as `general` under `[data]` in `run.toml`",
+                fix=Change("data.general", "another file"),
             )
         places = sorted(found)
         return Part(
@@ -203,7 +202,7 @@ class Maker:
         rows, encoded, numbers = zip(*made(), strict=True)
         return replace(part, rows=rows, encoded=encoded, numbers=numbers)
 
-    def _scored(self, part: Part, fault: str, also: str) -> Part:
+    def _scored(self, part: Part, fault: str, *also: Change) -> Part:
         """Return a split whose every row scores a token."""
         empty = [
             number for number, row in zip(part.numbers, part.encoded, strict=True) if not row.scored
@@ -215,7 +214,7 @@ class Maker:
         elif empty:
             raise DataRefused(
                 f"{fault} in {len(empty)} of {len(part.rows)} rows (row {named(empty)}).",
-                hint=_UNSCORED + also,
+                fix=(_UNSCORED, *also),
             )
         return part
 
@@ -239,7 +238,7 @@ def _check_format(table: Table, wanted: str, path: Path) -> None:
     if wanted not in ("auto", table.format):
         raise UsageProblem(
             f"`{path}` has the format `{table.format}`, not `{wanted}`.",
-            hint='write `format = "auto"` under `[data]` in `run.toml`',
+            fix=Answer("data.format", "auto"),
         )
 
 
@@ -247,10 +246,12 @@ def _check_left(kept: Kept, path: Path) -> None:
     if not kept.rows:
         raise DataRefused(
             f"No row of `{path}` is left after it was mended.",
-            hint="leave fewer rows out: `drop`, `dedupe` under `[data]` in `run.toml`",
+            fix=(Change("data.drop", "fewer findings"), Answer("data.dedupe", "off")),
         )
 
 
 def _check_some(part: Part, fault: str) -> None:
     if not part.rows:
-        raise DataRefused(f"{fault}.", hint="raise `train.max_length` in `run.toml`, or add rows")
+        raise DataRefused(
+            f"{fault}.", fix=(Change("train.max_length", "a larger number"), Advice("add rows"))
+        )

@@ -7,6 +7,7 @@ nearly the same.
 from collections.abc import Iterator
 
 from lockfiles.errors import DataRefused
+from lockfiles.fixes import Change
 from planner.data.corpus.corpus import Corpus
 from planner.data.rows.splits import SPLITS, SplitName
 
@@ -30,7 +31,7 @@ def check(rows: Corpus) -> None:
         if part and count == len(part.rows):
             raise DataRefused(
                 f"All {count} {name} rows are training rows too, so none of them is held out.",
-                hint=f"give other rows as `{name}` under `[data]` in `run.toml`",
+                fix=Change(f"data.{name}", "a file of other rows"),
             )
 
 

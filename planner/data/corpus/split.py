@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lockfiles.errors import DataRefused, UsageProblem
+from lockfiles.fixes import Advice, Answer
 from planner.data.checks.balance import Imbalance
 from planner.data.near.groups import groups_of
 from planner.data.rows.rows import Row
@@ -16,7 +17,7 @@ from planner.data.tokens.order import SPLIT_STREAM, shuffled
 
 SplitBy = Literal["rows", "groups", "groups-and-labels"]
 """What is drawn: single rows, groups of rows that ask nearly the same, or those of each label."""
-_FEWER = "add rows, or write `validation_fraction = 0.0` under `[data]` in `run.toml`"
+_FEWER = (Advice("add rows"), Answer("data.validation_fraction", 0.0))
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,13 @@ def split_rows(
     if not 0 <= fraction < 1:
         raise UsageProblem(
             f"The validation fraction `{fraction}` is not from 0 to below 1.",
-            hint="write `validation_fraction = 0.1` under `[data]` in `run.toml`",
+            fix=Answer("data.validation_fraction", 0.1),
         )
     rows = len(groups)
     held = max(1, int(rows * fraction)) if fraction else 0
     if held >= rows:
         raise DataRefused(
-            f"`{rows}` rows are too few to hold some back for validation.", hint=_FEWER
+            f"`{rows}` rows are too few to hold some back for validation.", fix=_FEWER
         )
     strata = _strata(groups, labels)
     sizes = [sum(map(len, units)) for units in strata]
@@ -88,7 +89,7 @@ def split_rows(
         raise DataRefused(
             "The rows are too much alike to hold some back for validation: what asks nearly the "
             "same stays together.",
-            hint='write `dedupe = "near"` under `[data]` in `run.toml`, or ' + _FEWER,
+            fix=(Answer("data.dedupe", "near"), *_FEWER),
         )
     everything = range(rows)
     return Split(tuple(row for row in everything if row not in taken), tuple(sorted(taken)))

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lockfiles.errors import DataRefused, UsageProblem
+from lockfiles.fixes import Advice, Answer
 from planner.data.checks.role_order import RoleOrder
-from planner.data.reading.formats import MAP_HINT, Table
+from planner.data.reading.formats import MAP_COLUMNS, Table
 from planner.data.rows.rows import Row
 
 _NAMED = 3
-_LEFT_OUT = 'leave such rows out (`drop = ["{}"]` under `[data]` in `run.toml`)'
 _NEEDED = (
-    "rows of `messages`, of `conversations`, of `instruction` and `output`, or of `prompt` and "
-    f"`completion`; or map two columns {MAP_HINT}"
+    "give rows of `messages`, of `conversations`, of `instruction` and `output`, or of `prompt` "
+    "and `completion`"
 )
 
 
@@ -22,7 +22,7 @@ def check_kind(table: Table, path: Path) -> None:
         raise UsageProblem(
             f"`{path}` has the format `{table.format}`, and supervised fine-tuning needs "
             "conversations.",
-            hint=f"give {_NEEDED}",
+            fix=(Advice(_NEEDED), MAP_COLUMNS),
         )
 
 
@@ -35,20 +35,24 @@ def check_rows(rows: Sequence[Row], numbers: Sequence[int], path: Path) -> None:
         if not _is_unicode(row):
             raise DataRefused(
                 f"`{path}` has half a character, such as `\\ud83d` alone, in row {numbers[place]}.",
-                hint=_LEFT_OUT.format("encoding") + ", or write its text again",
+                fix=(_left_out("encoding"), Advice("write their text again")),
             )
     for found in check.findings():
         if found.severity == "refused":
             at = named([numbers[place] for place in found.rows])
             raise DataRefused(
                 f"`{path}` (row {at}): {found.said}",
-                hint=_LEFT_OUT.format("role-order") + ", or end them with their last answer",
+                fix=(_left_out("role-order"), Advice("end them with their last answer")),
             )
 
 
 def named(numbers: Sequence[int]) -> str:
     """Return the first of some rows' numbers, for a sentence."""
     return ", ".join(map(str, numbers[:_NAMED])) + (" and others" if numbers[_NAMED:] else "")
+
+
+def _left_out(finding: str) -> Answer:
+    return Answer("data.drop", (finding,), to="leave such rows out")
 
 
 def _is_unicode(row: Row) -> bool:

@@ -19,7 +19,7 @@ def csv_rows(path: Path) -> Iterator[RawRow]:
         elif len(fields) != len(names):
             raise UsageProblem(
                 f"`{path}` {place} has {len(fields)} fields, the header has {len(names)}.",
-                hint=look(path, place),
+                fix=look(path, place),
             )
         else:
             yield RawRow(path, place, dict(zip(names, fields, strict=True)))
@@ -37,7 +37,7 @@ def _records(path: Path) -> Iterator[tuple[str, list[str]]]:
             source.begin()
     except csv.Error as error:
         raise UsageProblem(
-            f"`{path}` {source.place} is not valid CSV: {error}.", hint=look(path, source.place)
+            f"`{path}` {source.place} is not valid CSV: {error}.", fix=look(path, source.place)
         ) from None
 
 
@@ -73,5 +73,5 @@ def _check_names(path: Path, place: str, names: list[str]) -> None:
     twice = doubled(names)
     if twice is not None:
         raise UsageProblem(
-            f"`{path}` {place} has the column `{twice}` twice.", hint=look(path, place)
+            f"`{path}` {place} has the column `{twice}` twice.", fix=look(path, place)
         )

@@ -3,12 +3,12 @@
 import codecs
 import json
 import re
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Command
 from planner.data.files.json_text import decode, decode_at, why
 from planner.data.files.lines import MAX_ROW_BYTES, lines, not_text, too_long
 from planner.data.files.opening import opened
@@ -44,7 +44,7 @@ def json_list(path: Path) -> Iterator[RawRow]:
                 yield from jsonl(path)
                 return
             raise UsageProblem(
-                f"`{path}` is JSON but not a list of rows.", hint=f"head {shlex.quote(str(path))}"
+                f"`{path}` is JSON but not a list of rows.", fix=Command("head {}", path)
             )
         yield from _items(path, window)
         window.at += 1
@@ -136,9 +136,9 @@ class _Window:
 
 def _object(path: Path, place: str, value: object) -> RawRow:
     if not isinstance(value, dict):
-        raise UsageProblem(f"`{path}` {place} is not a JSON object.", hint=look(path, place))
+        raise UsageProblem(f"`{path}` {place} is not a JSON object.", fix=look(path, place))
     return RawRow(path, place, value)
 
 
 def _invalid(path: Path, place: str, said: str) -> UsageProblem:
-    return UsageProblem(f"`{path}` {place} is not valid JSON: {said}.", hint=look(path, place))
+    return UsageProblem(f"`{path}` {place} is not valid JSON: {said}.", fix=look(path, place))

@@ -1,11 +1,11 @@
 """The lines of a text file, one at a time: UTF-8, and none longer than memory is for."""
 
 import codecs
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Command
 from planner.data.files.opening import opened
 from planner.data.files.raw import look
 
@@ -30,20 +30,23 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def too_long(path: Path, place: str) -> UsageProblem:
     """Return the error of a row that is longer than a row may be."""
+    shown = look(path, place)
     return UsageProblem(
         f"`{path}` {place} is longer than {MAX_ROW_BYTES // 2**20} MiB, the most for one row.",
-        hint=f"{look(path, place)} | head -c 1000",
+        fix=Command(f"{shown.template} | head -c 1000", *shown.values),
     )
 
 
 def not_text(path: Path, number: int, found: bytes) -> UsageProblem:
     """Return the error of a line that is not UTF-8, with the way on that its bytes suggest."""
-    name, out = shlex.quote(str(path)), shlex.quote(f"{path.stem}.utf8{path.suffix}")
     utf16 = number == 1 and found.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if b"\0" in found and not utf16:
-        return UsageProblem(f"`{path}` line {number} is binary, not text.", hint=f"file {name}")
+        return UsageProblem(
+            f"`{path}` line {number} is binary, not text.", fix=Command("file {}", path)
+        )
+    out = f"{path.stem}.utf8{path.suffix}"
     encoding = "UTF-16" if utf16 else "WINDOWS-1252"
     return UsageProblem(
         f"`{path}` line {number} is not UTF-8.",
-        hint=f"iconv -f {encoding} -t UTF-8 {name} > {out}",
+        fix=Command("iconv -f {} -t UTF-8 {} > {}", encoding, path, out),
     )

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from lockfiles.errors import UsageProblem
 from lockfiles.files import open_regular
-from lockfiles.shell import typed
+from lockfiles.fixes import Advice, Command
 from planner.hub.cache import cache_folder
 
 _NOT_DATA = (Path("/proc"), Path("/sys"))
@@ -19,7 +19,8 @@ def opened(path: Path) -> BinaryIO:
     for root in _NOT_DATA:
         if real.is_relative_to(root):
             raise UsageProblem(
-                f"`{path}` is in `{root}`, which holds no data files.", hint=f"ls -ld {typed(path)}"
+                f"`{path}` is in `{root}`, which holds no data files.",
+                fix=Command("ls -ld {}", path),
             )
     return os.fdopen(open_regular(path), "rb")
 
@@ -38,7 +39,7 @@ def check_link(folder: Path, path: Path) -> None:
         return
     if not any(real.is_relative_to(root) for root in roots):
         raise UsageProblem(
-            f"`{path}` is a link out of its folder.", hint=f"name the file itself: `{real}`"
+            f"`{path}` is a link out of its folder.", fix=Advice(f"name the file itself: `{real}`")
         )
 
 

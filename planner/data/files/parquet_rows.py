@@ -2,7 +2,6 @@
 
 import os
 import select
-import shlex
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Command
 from planner.data.files.lines import MAX_ROW_BYTES, too_long
 from planner.data.files.opening import opened
 from planner.data.files.raw import RawRow
@@ -54,7 +54,7 @@ def _rows(path: Path, child: subprocess.Popen[bytes], most: int) -> Iterator[Raw
     except _Broken as broken:
         raise UsageProblem(
             f"`{path}` after row {number} is not valid Parquet: {f'{broken}'.rstrip('.')}.",
-            hint=f"copy or download `{path.name}` again",
+            fix=Advice(f"copy or download `{path.name}` again"),
         ) from None
 
 
@@ -63,7 +63,7 @@ def _check_end(path: Path, head: dict[str, Any], number: int) -> None:
     if "twice" in head:
         raise UsageProblem(
             f"`{path}` has the column `{head['twice']!s:.40}` twice.",
-            hint="write it again with one of them",
+            fix=Advice("write it again with one of them"),
         )
     if "long" in head:
         raise too_long(path, f"row {number + 1}")
@@ -87,7 +87,7 @@ def _answers(path: Path, child: subprocess.Popen[bytes], most: int) -> Iterator[
         if total > most:
             raise UsageProblem(
                 f"`{path}` unpacks to more than {most // 2**20:,} MiB, far more than its size.",
-                hint=f"ls -l {shlex.quote(str(path))}",
+                fix=Command("ls -l {}", path),
             )
         content = bytes(heard[frames.START.size : frames.START.size + size])
         del heard[: frames.START.size + size]
@@ -116,7 +116,7 @@ def unreadable(name: object) -> UsageProblem:
     """Return the error of a Parquet file where nothing is installed that reads it."""
     return UsageProblem(
         f"`{name}` is Parquet, and `pyarrow` is not installed.",
-        hint="pip install 'tunelock[parquet]'",
+        fix=Command("pip install 'tunelock[parquet]'"),
     )
 
 

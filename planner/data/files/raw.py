@@ -1,6 +1,5 @@
 """One row as a file has it, and what is said of a row that is wrong."""
 
-import shlex
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Command
 
 _SHOWN, _SHOWN_CHARS = 10, 40
 _PYTHON_SHOWS = {
@@ -29,19 +29,18 @@ class RawRow:
     """Column name to value."""
 
 
-def look(path: Path, place: str) -> str:
-    """Return the command that shows one row; `place` as in RawRow."""
+def look(path: Path, place: str, *, to: str = "") -> Command:
+    """Return the command that shows one row, `to` mend it; `place` as in RawRow."""
     unit, number = place.split()
-    name = shlex.quote(str(path))
     if unit.startswith("line"):
-        return f"sed -n {number.replace('-', ',')}p {name}"
+        return Command("sed -n {} {}", f"{number.replace('-', ',')}p", path, to=to)
     code = _PYTHON_SHOWS[path.suffix.lower()].format(at=int(number) - 1)
-    return f'python3 -c "{code}" {name}'
+    return Command("python3 -c {} {}", code, path, to=to)
 
 
 def fault(raw: RawRow, what: str) -> UsageProblem:
     """Return the error of a row; `what` goes on from its place, as `has no text in …`."""
-    return UsageProblem(f"`{raw.path}` {raw.place} {what}.", hint=look(raw.path, raw.place))
+    return UsageProblem(f"`{raw.path}` {raw.place} {what}.", fix=look(raw.path, raw.place))
 
 
 def named(columns: Iterable[str]) -> str:

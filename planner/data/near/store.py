@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import IO
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Command
 from planner.data.near.shingles import Sides
 
 _BYTES = array("I").itemsize
@@ -37,7 +38,7 @@ class Store:
         except OSError as error:
             raise UsageProblem(
                 f"`{tempfile.gettempdir()}` has no room to compare the rows: {error.strerror}.",
-                hint="export TMPDIR=…, a folder of a larger disk",
+                fix=Command("export TMPDIR=/a/folder/on/a/larger/disk"),
             ) from None
 
     def __getitem__(self, number: int) -> Sides:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Answer, Answers, Change
 from planner.data.files.raw import RawRow, look, named
 from planner.data.reading.preference import exchange, feedback, is_preference, liked, preference
 from planner.data.reading.read import read_raw
@@ -37,9 +38,14 @@ KINDS: dict[Format, Kind] = {
 }
 MIXED = "mixed"
 _CONVERSATIONS = ("messages", "conversations", "conversation")
-MAP_HINT = (
-    'in run.toml: [data] format = "columns", prompt_column = "…", completion_column = "…"; '
-    "`tunelock data` takes `--prompt-column` and `--completion-column`"
+MAP_COLUMNS = Answers(
+    (
+        Answer("data.format", "columns"),
+        Change("data.prompt_column"),
+        Change("data.completion_column"),
+    ),
+    command="tunelock data",
+    options=("--prompt-column", "--completion-column"),
 )
 
 
@@ -94,7 +100,7 @@ def rows_of(
     Raises UsageProblem, naming the line or row.
     """
     if columns is not None and set(columns) != {"prompt", "completion"}:
-        raise UsageProblem("`columns` must name `prompt` and `completion`.", hint=MAP_HINT)
+        raise UsageProblem("`columns` must name `prompt` and `completion`.", fix=MAP_COLUMNS)
     first: Read | None = None
     for raw in read_raw(path):
         # A row that is nothing by itself is read as the first one, to say what it lacks.
@@ -179,7 +185,9 @@ def _unknown(raw: RawRow) -> UsageProblem:
         f"`{raw.path}` {raw.place} has the columns {named(raw.values)}, which are no known format."
     )
     paired = "chosen" in raw.values and "rejected" in raw.values
-    return UsageProblem(said, hint="name the column of the prompt `prompt`" if paired else MAP_HINT)
+    return UsageProblem(
+        said, fix=Advice("name the column of the prompt `prompt`") if paired else MAP_COLUMNS
+    )
 
 
 def _of_two_kinds(raw: RawRow, found: Format, first: Read) -> UsageProblem:
@@ -187,5 +195,5 @@ def _of_two_kinds(raw: RawRow, found: Format, first: Read) -> UsageProblem:
     return UsageProblem(
         f"`{raw.path}` {raw.place} has the format `{found}` and {there} `{first.format}`, "
         "which cannot train together.",
-        hint=f"keep one of them: {look(raw.path, raw.place)}",
+        fix=look(raw.path, raw.place, to="keep one of them"),
     )

@@ -1,10 +1,10 @@
 """Read the rows of a JSONL, JSON, CSV or Parquet file, or of a folder of them."""
 
-import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Command
 from planner.data.files.csv_rows import csv_rows
 from planner.data.files.json_rows import json_list, jsonl
 from planner.data.files.opening import check_link
@@ -17,7 +17,7 @@ READERS: dict[str, Callable[[Path], Iterator[RawRow]]] = {
     ".csv": csv_rows,
     ".parquet": parquet_rows,
 }
-_UNPACK = {".gz": "gunzip --keep", ".zst": "unzstd", ".zip": "unzip"}
+_UNPACK = {".gz": "gunzip --keep {}", ".zst": "unzstd {}", ".zip": "unzip {}"}
 
 
 def read_raw(path: Path) -> Iterator[RawRow]:
@@ -45,14 +45,13 @@ def data_files(path: Path) -> list[Path]:
     for file in files:
         check_link(path, file)
     endings = sorted({file.suffix.lower() for file in files})
-    listed = f"ls {shlex.quote(str(path))}"
     if not files:
-        raise UsageProblem(f"The folder `{path}` has no data files.", hint=listed)
+        raise UsageProblem(f"The folder `{path}` has no data files.", fix=Command("ls {}", path))
     if len(endings) > 1:
         named = " and ".join(f"`{ending}`" for ending in endings)
         raise UsageProblem(
             f"The folder `{path}` has {named} files, which may hold the same rows twice.",
-            hint=f"keep one kind: {listed}",
+            fix=Command("ls {}", path, to="keep one kind"),
         )
     return files
 
@@ -60,10 +59,10 @@ def data_files(path: Path) -> list[Path]:
 def _rows(path: Path) -> Iterator[RawRow]:
     ending = path.suffix.lower()
     if ending not in READERS:
-        unpack = f"{_UNPACK[ending]} {shlex.quote(str(path))}" if ending in _UNPACK else ""
+        unpack = Command(_UNPACK[ending], path) if ending in _UNPACK else None
         raise UsageProblem(
             f"`{path}` has the ending `{path.suffix}`, which is not a data format here.",
-            hint=unpack or "use `.jsonl`, `.json`, `.csv` or `.parquet`",
+            fix=unpack or Advice("use `.jsonl`, `.json`, `.csv` or `.parquet`"),
         )
     found = False
     try:
@@ -71,17 +70,13 @@ def _rows(path: Path) -> Iterator[RawRow]:
             found = True
             yield row
     except FileNotFoundError:
-        raise UsageProblem(
-            f"`{path}` is not a file.", hint=f"ls {shlex.quote(str(path.parent))}"
-        ) from None
+        raise UsageProblem(f"`{path}` is not a file.", fix=Command("ls {}", path.parent)) from None
     except (OSError, ValueError) as problem:  # ValueError: a path with a NUL
         raise _unreadable(path, problem) from None
     if not found:
-        raise UsageProblem(f"`{path}` has no rows.", hint=f"head {shlex.quote(str(path))}")
+        raise UsageProblem(f"`{path}` has no rows.", fix=Command("head {}", path))
 
 
 def _unreadable(path: Path, problem: Exception) -> UsageProblem:
     reason = getattr(problem, "strerror", None) or problem
-    return UsageProblem(
-        f"`{path}` cannot be read: {reason}.", hint=f"ls -l {shlex.quote(str(path))}"
-    )
+    return UsageProblem(f"`{path}` cannot be read: {reason}.", fix=Command("ls -l {}", path))

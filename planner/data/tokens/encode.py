@@ -17,6 +17,7 @@ from pathlib import Path
 
 from lockfiles import files, text
 from lockfiles.errors import DataRefused, DigestDiffers, UsageProblem
+from lockfiles.fixes import Advice, Change
 from planner.data.isolation import client
 from planner.data.isolation.client import Fault, Tokens
 from planner.data.rendering.spans import Span
@@ -42,8 +43,8 @@ BATCH, BATCH_CHARS = 256, 2_000_000
 """Rows that are encoded together, and their characters; a longer row is encoded alone."""
 IGNORED = -100
 FORMAT_VERSION = 1
-_OTHER_TEMPLATE = 'in run.toml: [model] template = "…", a Jinja file that prints each turn as it is'
-_AGAIN = "remove the `prepare` folder that holds them from the run, and run the lock again"
+_OTHER_TEMPLATE = Change("model.template", "a Jinja file that prints each turn unchanged")
+_AGAIN = Advice("remove the `prepare` folder that holds them from the run, and run the lock again")
 
 
 class TurnsRewritten(DataRefused):
@@ -163,12 +164,12 @@ def _refused(fault: Fault) -> DataRefused:
         return TurnsRewritten(
             f"The chat template changes earlier text when message `{fault.said}` is added, "
             "so what the assistant says cannot be found.",
-            hint=_OTHER_TEMPLATE,
+            fix=_OTHER_TEMPLATE,
         )
     if fault.kind == "left-out":
         return DataRefused(
             f"The chat template leaves out what the assistant says: `{fault.said}`.",
-            hint=_OTHER_TEMPLATE,
+            fix=_OTHER_TEMPLATE,
         )
     return refusal(fault)
 
@@ -202,7 +203,7 @@ def encode_all(
     made = (one for batch in batches(rows) for one in encode_rows(batch, template, tokenizer))
     for number, found in enumerate(made, 1):
         if isinstance(found, DataRefused):
-            raise type(found)(f"Row {number}: {found.message}", hint=found.hint)
+            raise type(found)(f"Row {number}: ", *found.said, fix=found.fix)
         yield found
 
 
@@ -238,25 +239,25 @@ def read_encoded(folder: Path, locked_sha256: str | None = None) -> list[Encoded
     """
     path = folder / "header.json"
     if not path.is_file():
-        raise UsageProblem(f"`{folder}` has no encoded rows.", hint=_AGAIN)
+        raise UsageProblem(f"`{folder}` has no encoded rows.", fix=_AGAIN)
     try:
         header = text.read_json_object(path)
     except UsageProblem as problem:
-        raise UsageProblem(problem.message, hint=_AGAIN) from None
+        raise UsageProblem(*problem.said, fix=_AGAIN) from None
     if header.get("version") != FORMAT_VERSION:
         raise UsageProblem(
             f"`{path}` has the version `{header.get('version')}`, not `{FORMAT_VERSION}`.",
-            hint=_AGAIN,
+            fix=_AGAIN,
         )
     rows = _read_rows(folder)
     found = {"rows": len(rows), "stream_sha256": stream_sha256(rows)}
     if any(header.get(name) != value for name, value in found.items()):
         raise DigestDiffers(
-            f"The encoded rows in `{folder}` are not those in its header.", hint=_AGAIN
+            f"The encoded rows in `{folder}` are not those in its header.", fix=_AGAIN
         )
     if locked_sha256 not in (None, found["stream_sha256"]):
         raise DigestDiffers(
-            f"The encoded rows in `{folder}` are not those of the lock.", hint=_AGAIN
+            f"The encoded rows in `{folder}` are not those of the lock.", fix=_AGAIN
         )
     return rows
 
@@ -266,7 +267,7 @@ def _read_rows(folder: Path) -> list[Encoded]:
     ids = _from_bytes(_content(folder / "ids.u32"))
     mask, rows, at = _content(folder / "mask.u8"), [], 0
     if not sum(lengths) == len(ids) == len(mask):
-        raise DigestDiffers(f"The encoded rows in `{folder}` are cut short.", hint=_AGAIN)
+        raise DigestDiffers(f"The encoded rows in `{folder}` are cut short.", fix=_AGAIN)
     for length in lengths:
         part, marks = tuple(ids[at : at + length]), mask[at : at + length]
         labels = tuple(t if m else IGNORED for t, m in zip(part, marks, strict=True))
@@ -280,7 +281,7 @@ def _content(path: Path) -> bytes:
         with os.fdopen(files.open_regular(path, follow=False), "rb") as file:
             return file.read()
     except OSError as problem:
-        raise UsageProblem(f"`{path}` cannot be read: {problem.strerror}.", hint=_AGAIN) from None
+        raise UsageProblem(f"`{path}` cannot be read: {problem.strerror}.", fix=_AGAIN) from None
 
 
 def _mask(row: Encoded) -> bytes:

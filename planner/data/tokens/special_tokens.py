@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice
 from planner.data.tokens.encode import IGNORED, Encoded
 from planner.data.tokens.tokenizer import Tokenizer
 from planner.models import config_json
@@ -37,7 +38,7 @@ def special_tokens(folder: Path, tokenizer: Tokenizer, rows: Iterable[Encoded]) 
     if not ends:
         raise UsageProblem(
             f"The model in `{folder}` has no token that ends an answer.",
-            hint=f"set `eos_token_id` in `{folder / 'config.json'}`",
+            fix=Advice(f"set `eos_token_id` in `{folder / 'config.json'}`"),
         )
     pad = _pad(folder, tokenizer)
     if pad is None or pad >= vocabulary:
@@ -67,7 +68,7 @@ def _beyond(folder: Path, token: int, vocabulary: int) -> UsageProblem:
     return UsageProblem(
         f"The tokenizer in `{folder}` makes the token {token}, and `vocab_size` in its "
         f"`config.json` is {vocabulary}.",
-        hint="copy `tokenizer.json` and `config.json` from one and the same model",
+        fix=Advice("copy `tokenizer.json` and `config.json` from one and the same model"),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from lockfiles import text
 from lockfiles.errors import DataRefused
-from lockfiles.shell import typed
+from lockfiles.fixes import Change, Command
 from planner.data.isolation import client, limits
 from planner.data.isolation.client import Fault, Loaded
 from planner.data.rendering.spans import Span
@@ -29,7 +29,7 @@ FIXED_NOW = datetime(2024, 7, 26)
 
 It is the one that Llama 3.1's own template falls back to.
 """
-OTHER = 'in run.toml: [model] template = "…", a Jinja file that takes these turns'
+OTHER = Change("model.template", "a Jinja file that takes these turns")
 _REFUSES = "The chat template refuses the conversation"
 SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
 _SPECIAL_CHARS = 1000
@@ -128,8 +128,8 @@ def refusal(fault: Fault) -> DataRefused:
         "ended": f"its process ended with {fault.said}",
     }
     if fault.kind not in why:
-        return DataRefused(f"{_REFUSES}: {fault.said.rstrip('.')}.", hint=OTHER)
-    runs_away = TemplateRunsAway(f"{_REFUSES}: {why[fault.kind]}.", hint=OTHER)
+        return DataRefused(f"{_REFUSES}: {fault.said.rstrip('.')}.", fix=OTHER)
+    runs_away = TemplateRunsAway(f"{_REFUSES}: {why[fault.kind]}.", fix=OTHER)
     runs_away.place = fault.place
     return runs_away
 
@@ -149,7 +149,7 @@ def load_template(
     if not source:
         raise DataRefused(
             f"`{folder}` has no chat template, so its rows cannot be rendered.",
-            hint=f"put a `chat_template.jinja` there: ls {typed(folder)}",
+            fix=Command("ls {}", folder, to="put a `chat_template.jinja` there"),
         )
     return compile_template(source, _special(config), now=now)
 
@@ -179,7 +179,7 @@ def compile_template(
 
 
 def _invalid(why: str) -> DataRefused:
-    return DataRefused(f"The chat template is not valid Jinja: {why.rstrip('.')}.", hint=OTHER)
+    return DataRefused(f"The chat template is not valid Jinja: {why.rstrip('.')}.", fix=OTHER)
 
 
 def _is_text(value: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lockfiles import files
 from lockfiles.errors import UsageProblem
-from lockfiles.shell import typed
+from lockfiles.fixes import Advice, Command
 from planner.data.isolation import client, limits
 from planner.data.isolation.client import Fault, Loaded
 
@@ -72,7 +72,7 @@ class Tokenizer:
             "tokens": f"makes {fault.said}",
         }
         said = why.get(fault.kind, f"makes no tokens: {fault.said.rstrip('.')}")
-        return TokenizerFails(f"The tokenizer `{self._name}` {said}.", hint=_again(self._name))
+        return TokenizerFails(f"The tokenizer `{self._name}` {said}.", fix=_again(self._name))
 
     def _asked(
         self, asked: dict[str, Any], content: bytes, wait: float
@@ -90,10 +90,10 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         content = files.read_bounded(path, limits.TOKENIZER_BYTES)
         return Tokenizer(content, str(path))
     except FileNotFoundError:
-        raise UsageProblem(f"`{path}` is not a file.", hint=f"ls {typed(folder)}") from None
+        raise UsageProblem(f"`{path}` is not a file.", fix=Command("ls {}", folder)) from None
     except OSError as problem:
         raise UsageProblem(
-            f"`{path}` cannot be read: {problem.strerror}.", hint=f"ls -l {typed(path)}"
+            f"`{path}` cannot be read: {problem.strerror}.", fix=Command("ls -l {}", path)
         ) from None
     except Fault as fault:
         why = {
@@ -102,9 +102,9 @@ def load_tokenizer(folder: Path) -> Tokenizer:
             "ended": f"the process that reads it ended with {fault.said}",
         }
         raise UsageProblem(
-            f"`{path}` is not a tokenizer: {why.get(fault.kind, fault.said)}.", hint=_again(path)
+            f"`{path}` is not a tokenizer: {why.get(fault.kind, fault.said)}.", fix=_again(path)
         ) from None
 
 
-def _again(path: object) -> str:
-    return f"copy or download `{path}` again"
+def _again(path: object) -> Advice:
+    return Advice(f"copy or download `{path}` again")

@@ -4,7 +4,6 @@ Of a revision that is a commit nothing changes, so the Hub is not asked for it a
 """
 
 import json
-import os
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from urllib.parse import quote
 
 from lockfiles import files, text
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Command, Steps
 from planner.hub.cache import cache_folder, writing
 from planner.hub.client import client, sentences
 from planner.hub.datasets.isolated import card_configs
@@ -80,7 +80,7 @@ def contents(repo: str, revision: str, say: Say) -> Contents | None:
         raise UsageProblem(
             f"`HF_HUB_OFFLINE` is set, and the dataset `{repo}` at `{revision}` is not in the "
             "cache.",
-            hint="export HF_HUB_OFFLINE=0, or name a local file",
+            fix=(Command("export HF_HUB_OFFLINE=0"), Advice("name a local file")),
         )
     say(f"asking the Hub for `{repo}`")
     found = _asked(api, repo, revision, kept)
@@ -113,7 +113,16 @@ def _asked(api: "HfApi", repo: str, revision: str, kept: Contents | None) -> Con
         if len(entries) > _MOST_FILES:
             raise UsageProblem(
                 f"The dataset `{repo}` has more than {_MOST_FILES:,} files and folders.",
-                hint="fetch the files that you need with `hf download`, and name one of them",
+                fix=Steps(
+                    (
+                        Command(
+                            "hf download --repo-type dataset {} FILE",
+                            repo,
+                            to="fetch the files that you need",
+                        ),
+                        Advice("name one of them"),
+                    )
+                ),
             )
         found = [file for file in entries if isinstance(file, RepoFile)]
         card = None
@@ -140,6 +149,4 @@ def _keep(found: Contents, place: Path) -> None:
     kept = {"commit": found.commit, "files": list(map(asdict, found.files)), "card": found.card}
     with writing(place):
         place.parent.mkdir(parents=True, exist_ok=True)
-        whole = place.with_name(f".{place.name}.{os.getpid()}")
-        whole.write_text(json.dumps(kept), encoding="utf-8")
-        whole.replace(place)
+        files.write_together({place: json.dumps(kept).encode()}, durable=False, shared=True)

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice
 
 PREFIX = "hf:"
 MAIN = "main"
@@ -47,7 +48,7 @@ def parse(text: str) -> Reference:
     if not found:
         raise UsageProblem(
             f"`{text}` is no name of a dataset on the Hub.",
-            hint=f"write `{_FORM}`, a revision as `hf:owner/name@revision:config:split`",
+            fix=Advice(f"write `{_FORM}`, a revision as `hf:owner/name@revision:config:split`"),
         )
     named = {part: value.strip() for part, value in found.groupdict(default="").items()}
     return Reference(named["repo"], named["revision"] or MAIN, named["config"], named["split"])

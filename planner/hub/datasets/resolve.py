@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Command, Steps
 from lockfiles.lock import is_data_file_name
 from planner.hub.datasets.configs import DEFAULT, Config, converted, in_folder
 from planner.hub.datasets.contents import CONVERTED, Contents, Look
@@ -80,8 +81,13 @@ def _converted(reference: Reference, use: str, trouble: str, look: Look) -> HubS
     raise UsageProblem(
         f"`{reference}` cannot be read: {trouble}"
         + (", and the Hub has not converted it to Parquet." if reference.revision == MAIN else "."),
-        hint="fetch its files with `hf download --repo-type dataset "
-        f"{reference.repo}`, make JSONL of them, and name that file",
+        fix=Steps(
+            (
+                Command("hf download --repo-type dataset {}", reference.repo, to="fetch its files"),
+                Advice("make JSONL of them"),
+                Advice("name that file"),
+            )
+        ),
     )
 
 
@@ -107,17 +113,18 @@ def _config(offered: Sequence[Config], reference: Reference, names: list[str] | 
         fault = f"has no config `{reference.config}`; it has"
     raise UsageProblem(
         f"`{replace(reference, config='', split='')}` {fault} {_listed(o.name for o in offered)}.",
-        hint=_hint(offered, reference),
+        fix=_written(offered, reference),
     )
 
 
-def _hint(offered: Sequence[Config], reference: Reference) -> str:
+def _written(offered: Sequence[Config], reference: Reference) -> Advice:
     """Return how to write it; where a split stands in the place of a config, with its config."""
     for one in offered:
         if one.is_default and reference.config in one.splits and not reference.split:
             meant = replace(reference, config=one.name or DEFAULT, split=reference.config)
-            return f"write `{meant}`"
-    return f"write `{replace(reference, config=offered[0].name)}`, or with another of them"
+            return Advice(f"write `{meant}`")
+    first = replace(reference, config=offered[0].name)
+    return Advice(f"write `{first}`, or with another of them")
 
 
 def _split(config: Config, reference: Reference, use: str) -> str:
@@ -129,7 +136,9 @@ def _split(config: Config, reference: Reference, use: str) -> str:
         raise Unreadable(f"its config `{config.name}` holds no data files")
     raise UsageProblem(
         f"`{named}` has no split `{wanted}`; it has {_listed(config.splits)}.",
-        hint=f"write `{replace(named, split=next(iter(config.splits)))}`, or with another of them",
+        fix=Advice(
+            f"write `{replace(named, split=next(iter(config.splits)))}`, or with another of them"
+        ),
     )
 
 

@@ -1,6 +1,7 @@
 """Main memory: what is installed, and what of it this process may use."""
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Change, Command
 from planner.machines.probes import apple, cgroups
 from planner.machines.probes.host import Host
 
@@ -26,8 +27,11 @@ def installed(host: Host) -> tuple[int, int]:
     if not total:
         raise UsageProblem(
             f"The main memory of this machine cannot be read (system `{host.system}`).",
-            hint="on Linux: cat /proc/meminfo; on macOS: sysctl hw.memsize; elsewhere, name "
-            "another machine's facts with `facts` under `[machine]` in `run.toml`",
+            fix=(
+                Command("cat /proc/meminfo", to="on Linux"),
+                Command("sysctl hw.memsize", to="on macOS"),
+                Change("machine.facts", "a file with the facts of another machine"),
+            ),
         )
     return total, free
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lockfiles import digest
 from lockfiles.errors import UsageProblem
-from lockfiles.shell import typed
+from lockfiles.fixes import Advice, Command
 from planner.models.folder import INDEX, SINGLE, shards
 from planner.models.stored import index_of
 
@@ -61,7 +61,7 @@ def _files(model_dir: Path) -> list[Path]:
     for file in files:
         if not file.is_file():
             raise UsageProblem(
-                f"`{model_dir}` holds no `{file.name}`.", hint=f"ls {typed(model_dir)}"
+                f"`{model_dir}` holds no `{file.name}`.", fix=Command("ls {}", model_dir)
             )
     return files
 
@@ -77,11 +77,11 @@ def _tensors(file: Path) -> Iterator[Stored]:
             raise UsageProblem(
                 f"The tensor `{name}` in `{file.name}` is `{kind}`, "
                 "and only a merged model in 16 or 32 bits is converted.",
-                hint="merge into weights of 16 or 32 bits, and export that folder",
+                fix=Advice("merge into weights of 16 or 32 bits, and export that folder"),
             )
         if math.prod(shape) * np.dtype(DTYPES[kind]).itemsize != end - begin:
             raise UsageProblem(
                 f"`{file}` is torn: `{name}` is not as long as its shape says.",
-                hint=f"copy or download `{file.name}` again",
+                fix=Advice(f"copy or download `{file.name}` again"),
             )
         yield Stored(name, file, start + begin, kind, shape)

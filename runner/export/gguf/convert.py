@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Command
 from lockfiles.harmless import one_line
-from lockfiles.shell import typed
 from planner.models import config_json
 from runner.export.gguf import families
 from runner.export.gguf.checkpoint import stored_tensors
@@ -56,7 +56,7 @@ class Planned:
         if self.kind == Kind.F16 and not np.isfinite(stored).all():
             raise UsageProblem(
                 f"The tensor `{self.name}` has values that float16 cannot hold.",
-                hint=families.ELSEWHERE,
+                fix=families.ELSEWHERE,
             )
         return np.ascontiguousarray(stored)
 
@@ -122,14 +122,16 @@ def check_convertible(model_dir: Path) -> None:
 def _unwritable(problem: Exception) -> UsageProblem:
     reason = one_line(f"{type(problem).__name__}: {problem}".rstrip(". "), most=200)
     return UsageProblem(
-        f"The model cannot be written as a GGUF file: {reason}.", hint=families.ELSEWHERE
+        f"The model cannot be written as a GGUF file: {reason}.", fix=families.ELSEWHERE
     )
 
 
 def _config(model_dir: Path) -> Config:
     path = model_dir / "config.json"
     if not path.is_file():
-        raise UsageProblem(f"`{model_dir}` holds no `config.json`.", hint=f"ls {typed(model_dir)}")
+        raise UsageProblem(
+            f"`{model_dir}` holds no `config.json`.", fix=Command("ls {}", model_dir)
+        )
     return config_json.read(path)
 
 
@@ -165,7 +167,7 @@ def _planned(
         name = names.get_name(stored.name, try_suffixes=(".weight", ".bias"))
         if name is None:
             raise UsageProblem(
-                f"The tensor `{stored.name}` has no place in a GGUF file.", hint=families.ELSEWHERE
+                f"The tensor `{stored.name}` has no place in a GGUF file.", fix=families.ELSEWHERE
             )
         read = _rearranged(stored.name, stored.read, config, family)
         planned.append(Planned(name, _kind(stored.shape, kind), stored.shape, read))

@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Steps
 from lockfiles.harmless import one_line
 from planner.models.config_json import ConfigJson
 
 Config = Mapping[str, Any]
 ELSEWHERE = (
-    "write `gguf = []` under `[results]` in `run.toml` and plan again; "
-    "llama.cpp's own `convert_hf_to_gguf.py` may know the merged model"
+    Steps((Answer("results.gguf", ()), PLAN_AGAIN)),
+    Advice("try llama.cpp's own `convert_hf_to_gguf.py`, which may know the merged model"),
 )
-"""The hint for a model that is not converted here."""
+"""What to do with a model that is not converted here."""
 ROPE_KINDS = ("default", "linear", "llama3", "yarn")
 NEEDED = (
     "vocab_size",
@@ -69,7 +70,7 @@ def family_of(config: Config) -> Family:
         raise UsageProblem(
             f"The architecture `{one_line(name, most=60)}` is not converted to GGUF; "
             f"the supported ones are {', '.join(f'`{name}`' for name in FAMILIES)}.",
-            hint=ELSEWHERE,
+            fix=ELSEWHERE,
         )
     _require_numbers(config)
     _refuse_variants(config)
@@ -88,7 +89,7 @@ def _require_numbers(config: Config) -> None:
         raise UsageProblem(
             f"A model with {heads} attention heads of width {head_dim(config)}, and {kv} of keys "
             "and values, is not converted to GGUF.",
-            hint=ELSEWHERE,
+            fix=ELSEWHERE,
         )
     _require_positive(config, "rms_norm_eps")
 
@@ -101,7 +102,7 @@ def _require_positive(values: Config, *keys: str) -> None:
         if not 0 < number < 1e15:
             raise UsageProblem(
                 f"The model's `config.json` has no number `{key}`.",
-                hint="save the model again with `save_pretrained`",
+                fix=Advice("save the model again with `save_pretrained`"),
             )
 
 
@@ -119,7 +120,7 @@ def _refuse_variants(config: Config) -> None:
         if value not in allowed:
             raise UsageProblem(
                 f"A model with `{key}` = `{one_line(value, most=60)}` is not converted to GGUF.",
-                hint=ELSEWHERE,
+                fix=ELSEWHERE,
             )
     _require_positive(rope, "rope_theta")
     if rope["rope_type"] != "default":
@@ -131,7 +132,7 @@ def _refuse_variants(config: Config) -> None:
         if rope["low_freq_factor"] == rope["high_freq_factor"]:
             raise UsageProblem(
                 "A model with `low_freq_factor` = `high_freq_factor` is not converted to GGUF.",
-                hint=ELSEWHERE,
+                fix=ELSEWHERE,
             )
     if rope.get("original_max_position_embeddings") is not None:
         _require_positive(rope, "original_max_position_embeddings")
@@ -143,7 +144,7 @@ def rope_of(config: Config) -> dict[str, Any]:
     if not isinstance(given, Mapping):
         raise UsageProblem(
             "The rotary settings in the model's `config.json` are no table.",
-            hint="save the model again with `save_pretrained`",
+            fix=Advice("save the model again with `save_pretrained`"),
         )
     rope = dict(given)
     rope.setdefault("rope_theta", config.get("rope_theta", 10000.0))

@@ -1,6 +1,7 @@
 """The levels of a GGUF file."""
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Command
 from lockfiles.harmless import one_line
 
 LEVEL_TYPES = {
@@ -17,5 +18,5 @@ def check_level(level: str) -> None:
         names = ", ".join(f"`{name}`" for name in LEVEL_TYPES)
         raise UsageProblem(
             f"The GGUF level `{one_line(level, most=40)}` is unknown; the levels are {names}.",
-            hint="tunelock export --help",
+            fix=Command("tunelock export --help"),
         )

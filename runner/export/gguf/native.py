@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import RunFailed, UsageProblem
+from lockfiles.fixes import Advice, Command
 from runner.environments.variables import child_environment
 
 TAIL_LINES = 12
@@ -20,7 +21,7 @@ def require_llama_cpp() -> None:
     if importlib.util.find_spec("llama_cpp") is None:
         raise UsageProblem(
             "This needs `llama-cpp-python`, which is not installed.",
-            hint="pip install 'tunelock[gguf]'",
+            fix=Command("pip install 'tunelock[gguf]'"),
         )
 
 
@@ -46,8 +47,10 @@ def run_child(job: Mapping[str, Any]) -> Any:
             raise RunFailed(
                 _failure(str(job["action"]), code),
                 details=log.read_text("utf-8", "replace").strip().split("\n")[-TAIL_LINES:],
-                hint="free memory and disk and begin again; GGUF levels `f16` and `q8_0` are "
-                "written without llama.cpp",
+                fix=Advice(
+                    "free memory and disk and begin again; GGUF levels `f16` and `q8_0` are "
+                    "written without llama.cpp"
+                ),
             )
         return json.loads(result.read_text(encoding="utf-8"))
 

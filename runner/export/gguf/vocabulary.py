@@ -14,8 +14,8 @@ import gguf
 
 from lockfiles import bounded_json
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import one_line
-from lockfiles.shell import typed
 from planner.models import config_json
 from planner.models.folder import SMALL_LIMIT_BYTES
 from runner.export.gguf.families import ELSEWHERE
@@ -65,7 +65,7 @@ def vocabulary_of(model_dir: Path, size: int) -> Vocabulary:
     if not path.is_file():
         raise UsageProblem(
             f"`{model_dir}` holds no `tokenizer.json`; SentencePiece models are not converted yet.",
-            hint=f"ls {typed(model_dir)}",
+            fix=Command("ls {}", model_dir),
         )
     tokenizer = bounded_json.read_object(
         path, limit_bytes=SMALL_LIMIT_BYTES, most_values=MOST_VALUES
@@ -77,7 +77,7 @@ def vocabulary_of(model_dir: Path, size: int) -> Vocabulary:
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as problem:
         raise UsageProblem(
             f"`{path}` has not the fields of a tokenizer: {one_line(repr(problem), most=200)}.",
-            hint="save the tokenizer again with `save_pretrained`",
+            fix=Advice("save the tokenizer again with `save_pretrained`"),
         ) from problem
 
 
@@ -98,7 +98,7 @@ def pre_tokenizer_of(tokenizer: Mapping[str, Any]) -> str:
     if tokenizer["model"].get("type") != "BPE" or last.get("type") != "ByteLevel":
         raise UsageProblem(
             "The tokenizer is not byte-level BPE; SentencePiece models are not converted yet.",
-            hint=ELSEWHERE,
+            fix=ELSEWHERE,
         )
     name = _split_name(steps)
     kind = normalizer and normalizer.get("type")
@@ -106,7 +106,7 @@ def pre_tokenizer_of(tokenizer: Mapping[str, Any]) -> str:
         shown = json.dumps([normalizer, *steps], ensure_ascii=False)
         raise UsageProblem(
             f"llama.cpp has no name for this tokenizer's splitting: `{one_line(shown, most=300)}`.",
-            hint=ELSEWHERE,
+            fix=ELSEWHERE,
         )
     return name
 
@@ -140,7 +140,7 @@ def _tokens(tokenizer: Mapping[str, Any], size: int) -> tuple[list[str], list[in
     if size > known + MOST_PADDING:
         raise UsageProblem(
             f"The model's `vocab_size` is {size:,}, and its tokenizer has {known:,} tokens.",
-            hint="copy `tokenizer.json` and `config.json` from one and the same model",
+            fix=Advice("copy `tokenizer.json` and `config.json` from one and the same model"),
         )
     texts = [f"[PAD{index}]" for index in range(size)]
     types = [int(kinds.UNUSED)] * size
@@ -155,7 +155,7 @@ def _tokens(tokenizer: Mapping[str, Any], size: int) -> tuple[list[str], list[in
             raise UsageProblem(
                 f"The token `{one_line(text, most=40)}` has id {index}, outside the "
                 f"`vocab_size` of {size}.",
-                hint="copy `tokenizer.json` and `config.json` from one and the same model",
+                fix=Advice("copy `tokenizer.json` and `config.json` from one and the same model"),
             )
         texts[index], types[index] = text, int(kind)
     return texts, types

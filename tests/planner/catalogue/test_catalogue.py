@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Option
 from planner.catalogue import lookup
 from planner.catalogue.lookup import (
     Accelerator,
@@ -127,7 +128,7 @@ def test_a_card_that_is_not_known_is_one_sentence_with_the_nearest_names() -> No
         find_accelerator("RTX 4091")
     assert "`RTX 4091` is not known" in caught.value.message
     assert "`RTX 4090`" in caught.value.message
-    assert caught.value.hint == "--gpu 'RTX 4090'"
+    assert caught.value.hint == "use `--gpu 'RTX 4090'`"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +150,7 @@ def test_a_card_that_is_not_known_is_one_sentence_with_the_nearest_names() -> No
 def test_a_name_with_one_wrong_digit_is_nearest_to_the_right_one(name: str, nearest: str) -> None:
     with pytest.raises(UsageProblem) as caught:
         find_accelerator(name)
-    assert caught.value.hint == f"--gpu '{nearest}'"
+    assert caught.value.fix == (Option("--gpu {}", nearest, to="use"),)
 
 
 def test_a_card_that_is_like_none_comes_without_a_name() -> None:

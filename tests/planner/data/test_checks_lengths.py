@@ -5,6 +5,7 @@ from math import ceil
 
 import pytest
 
+from lockfiles.fixes import Advice, Answer
 from planner.data.checks.lengths import Lengths, OverLength
 
 
@@ -65,7 +66,7 @@ def test_rows_over_the_limit_are_found() -> None:
     assert finding.said == (
         "2 of 1,000 rows have more than 512 tokens; 89 tokens (0.088%) would be cut."
     )
-    assert finding.fix == "raise `train.max_length` to 600, or split those rows"
+    assert finding.ways == (Answer("train.max_length", 600), Advice("split those rows"))
 
 
 @pytest.mark.parametrize("limit", [0, 512, 8192])
@@ -73,7 +74,7 @@ def test_the_context_limits_too(limit: int) -> None:
     (finding,) = _seen([10, 600, 20], context=512, limit=limit).findings()
     assert list(finding.rows) == [1]
     assert "1 of 3 rows has more than 512 tokens; 88 tokens (14%)" in finding.said
-    assert "max_length" not in finding.fix
+    assert finding.answer is None
 
 
 def test_rows_at_the_limit_are_whole() -> None:

@@ -3,14 +3,16 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.machines.facts import HALF_GIB, Gpu, load
+from planner.machines import saved
+from planner.machines.facts import HALF_GIB, Gpu, Holder, MachineFacts
 from planner.machines.probes.probe import probe
+from planner.machines.saved import load
 from tests.planner.machines import recorded
 
 _OLD = Path(__file__).with_name("h100.json")
@@ -40,18 +42,18 @@ def test_counted_memory_does_not_change_with_what_is_free(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (('"cpu_cores"', '"cpu_coers"'), "exactly the keys `kind`, `gpus`, `cpu_cores`"),
-        (('"processor"', '"procesor"'), "and may have `processor`, `metal_bytes`, `problem`"),
+        (('"cpu_cores"', '"cpu_coers"'), "nearest known one is `cpu_cores`"),
+        (('"processor"', '"procesor"'), "nearest known one is `processor`"),
         ((': "cuda"', ': "tpu"'), "`kind` in `"),
-        (('"pid": 4711', '"pid": true'), "`pid` in `"),
-        (('"pid": 4711', '"dip": 4711'), "exactly the keys `pid`, `name`, `memory_bytes`."),
+        (('"pid": 4711', '"pid": true'), "`gpus.holders.pid` in `"),
+        (('"pid": 4711', '"dip": 4711'), "`gpus.holders.dip` in `"),
         (("{", ""), "is not valid JSON"),
         (('"cpu_cores": ', '"cpu_cores": -'), "`cpu_cores` in `"),
         (('"ram_bytes": ', f'"ram_bytes": {"9" * 400}'), "`ram_bytes` in `"),
         (('"ram_bytes": ', '"ram_bytes": 1e'), "`ram_bytes` in `"),
-        (('"name": "', '"name": "\\u001b[2J'), "characters that can be seen"),
-        (('"name": "', '"name": "\\u202e'), "characters that can be seen"),
-        (('"name": "', f'"name": "{"x" * 201}'), "must be at most 200 characters"),
+        (('"name": "', '"name": "\\u001b[2J'), "without control characters"),
+        (('"name": "', '"name": "\\u202e'), "without control characters"),
+        (('"name": "', f'"name": "{"x" * 201}'), "more than 200 characters"),
         (('"compute_capability": "', '"compute_capability": "x'), "must be such as `9.0`"),
         (('"kind": "cuda"', '"kind": "cpu"'), "does not fit its `gpus`"),
     ],
@@ -98,3 +100,10 @@ def test_probes_and_nvml_are_imported_only_when_a_machine_is_read() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout == "[]\n"
+
+
+def test_a_file_of_facts_has_every_field_of_a_machine_and_no_other() -> None:
+    for kept, kind in ((saved._Machine, MachineFacts), (saved._Gpu, Gpu), (saved._Holder, Holder)):
+        assert list(kept.model_fields) == [field.name for field in fields(kind)]
+        needed = {name for name, field in kept.model_fields.items() if field.is_required()}
+        assert needed == {field.name for field in fields(kind) if field.default is MISSING}

@@ -9,7 +9,7 @@ import pytest
 from lockfiles import intent
 from lockfiles.lock import Lock
 from planner.interview.answers import Answers, check
-from planner.machines import facts
+from planner.machines import saved as saved_facts
 from planner.plan.gather import gather
 from planner.plan.plan import plan
 from runner.demo import files
@@ -65,7 +65,7 @@ def planned(path: Path, folder: Path) -> Lock:
     """Return the plan of an example, for the machine that it names or a small CPU."""
     asked = answered(path)
     saved = asked.text("machine.facts")
-    machine = facts.load(EXAMPLES / saved) if saved else MACHINE
+    machine = saved_facts.load(EXAMPLES / saved) if saved else MACHINE
     stand_in = standing_in(asked, folder)
     return plan(stand_in, gather(stand_in, folder, machine=machine))
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from planner.interview.answers import check
-from planner.machines import facts
+from planner.machines import saved
 from planner.memory import estimate
 from planner.search.choose import Choice, choose
 from planner.setup.setup import Kind
 from tests.planner.memory.test_memory import MODELS, PLAN
 
-H100 = facts.load(Path(__file__).parents[1] / "machines" / "h100.json")
+H100 = saved.load(Path(__file__).parents[1] / "machines" / "h100.json")
 
 # method, micro-batch of an effective batch of 4, checkpointing, bytes
 MEASURED: list[tuple[Kind, int, bool, int]] = [

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import DoesNotFit, UsageProblem
+from lockfiles.fixes import Answer
 from planner.interview.answers import Answers, check
 from planner.machines.facts import Gpu, Holder, MachineFacts
 from planner.models.facts import from_folder
@@ -184,7 +185,7 @@ def test_what_does_not_fit_says_what_would(
 def test_a_shorter_length_is_the_way_out_for_long_rows() -> None:
     with pytest.raises(DoesNotFit, match="needs") as caught:
         _choose("llama3.1-8b", _machine(8), length=16384)
-    assert "`max_length = 2816` under `[train]`" in caught.value.hint
+    assert caught.value.fix == (Answer("train.max_length", 2816),)
     assert _choose("llama3.1-8b", _machine(8), length=2816).kind == "qlora"
     with pytest.raises(DoesNotFit):
         _choose("llama3.1-8b", _machine(8), length=2816 + 256)

@@ -74,13 +74,13 @@ def test_names_by_hand_come_in_forward_order_and_may_be_the_last_part() -> None:
     ("family", "names", "message", "hint"),
     [
         ("llama", ("q_prj", "v_proj"), "no linear layer of `llama`; the nearest is `q_proj`.",
-         'write `modules = ["q_proj", "v_proj"]` under `[method]` in `run.toml`; it has `q_'),
+         'in run.toml: [method] modules = ["q_proj", "v_proj"]; it has `q_'),
         ("gpt_neox", ("q_proj",), "`q_proj`, which is no linear layer of `gpt_neox`",
          '["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"]'),
         ("llama", ("lm_head", "q_proj"), "`lm_head`, which is no linear layer", '"down_proj"'),
         ("llama", (), "`method.modules` names no layer", '["q_proj", "k_proj"'),
         ("glm4_moe", ("up_proj",), "which PEFT takes for the fused experts of `glm4_moe`",
-         'write `modules = ["q_proj", "k_proj", "v_proj", "o_proj"]`'),
+         'in run.toml: [method] modules = ["q_proj", "k_proj", "v_proj", "o_proj"]'),
     ],
 )  # fmt: skip
 def test_a_wrong_name_is_one_error(

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Answer
 from planner.fit import machines
 from planner.fit.models import find
 from planner.fit.request import FitRequest, Wish
@@ -102,7 +103,7 @@ def test_packing_is_refused_for_a_family_that_sees_across() -> None:
             _answers(method__packing="on"), bloom, machine, rows=len(UNEVEN),
             longest=max(UNEVEN), lengths=UNEVEN,
         )  # fmt: skip
-    assert caught.value.hint == 'write `packing = "off"` under `[method]` in `run.toml`'
+    assert caught.value.fix == (Answer("method.packing", "off"),)
 
 
 def _chosen(model: str, **changes: object) -> Choice:

@@ -11,7 +11,7 @@ import pytest
 
 from lockfiles.errors import UsageProblem
 from lockfiles.harmless import is_harmless
-from planner.machines import facts as machine
+from planner.machines import saved as machine
 from planner.plan.gather import gather
 from planner.search import rehearsal
 from tests.lockfiles.test_values import HOSTILE, places

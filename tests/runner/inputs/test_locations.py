@@ -82,7 +82,7 @@ def test_an_intent_that_was_edited_makes_the_lock_stale(
     with pytest.raises(StaleLock, match=r"run\.lock` no longer matches `.*run\.toml`") as stale:
         locations.find(lock, folder / "run.lock", {})
     assert stale.value.exit_code == 3
-    assert f"tunelock plan {folder / 'run.toml'};" in stale.value.hint
+    assert f"`tunelock plan {folder / 'run.toml'}`" in stale.value.hint
 
 
 def test_each_lock_has_the_intent_of_its_own_name(lock: Lock, folder: Path) -> None:

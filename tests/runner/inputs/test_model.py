@@ -111,7 +111,7 @@ def test_the_hint_mends_a_damaged_cache(hub: HubServer, tmp_path: Path) -> None:
     blob.write_bytes(WEIGHTS[::-1])
     (problem,) = download(hub, tmp_path, locked(commit))
     assert problem["code"] == 5
-    assert problem["hint"].startswith(f"rm {blob},")
+    assert problem["hint"].startswith(f"`rm {blob}`, then ")
     blob.unlink()
     (mended,) = download(hub, tmp_path, locked(commit))
     assert contents(mended["folder"]) == FILES

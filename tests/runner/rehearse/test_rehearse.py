@@ -164,15 +164,15 @@ def test_of_a_model_on_the_hub_no_weights_are_fetched(
 @pytest.mark.parametrize(
     ("changes", "phase", "line"),
     [
-        ({}, "forward", "`micro_batch = 8` under `[method]`"),
-        ({"method__micro_batch": 1}, "backward", '`checkpointing = "on"` under `[method]`'),
-        ({"method__kind": "full"}, "load", '`kind = "qlora"` under `[method]`'),
+        ({}, "forward", "[method] micro_batch = 8"),
+        ({"method__micro_batch": 1}, "backward", '[method] checkpointing = "on"'),
+        ({"method__kind": "full"}, "load", '[method] kind = "qlora"'),
         (
             {"method__kind": "qlora", "method__micro_batch": 1, "method__checkpointing": "on"},
             "evaluation",
-            "`max_length = 33` under `[train]`",
+            "[train] max_length = 33",
         ),
-        ({"method__kind": "qlora"}, "load", "a smaller model as `source` under `[model]`"),
+        ({"method__kind": "qlora"}, "load", "[model] source = … (a smaller model)"),
     ],
 )
 def test_a_card_that_ran_out_is_an_error_with_what_to_write(
@@ -185,7 +185,9 @@ def test_a_card_that_ran_out_is_an_error_with_what_to_write(
     problem = out_of_memory(made, found)
     assert (problem.exit_code, found.fitted) == (4, False)
     assert f"`NVIDIA L4` ran out of memory in the phase `{phase}`" in problem.message
-    assert problem.hint.startswith(f"write {line} in `run.toml` and plan again")
+    assert problem.hint.startswith(
+        f"in run.toml: {line}, then plan again: `tunelock plan run.toml`"
+    )
 
 
 def test_a_report_compares_like_with_like(facts: PlanFacts) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from planner.plan.plan import plan
 from runner.demo import files
 from runner.runs.folder import place
 from runner.runs.pipe import Line
-from runner.stages import report
+from runner.stages import artifacts, report
 from runner.stages.context import Context
 from tests.planned import MACHINE
 from tui.text import run as results
@@ -89,10 +90,43 @@ def test_a_receipt_says_what_came_out(planned: Path, tmp_path: Path, line: Line)
     made = receipt.read(run / "receipt.json")
     assert made.lock_sha256 == digest.of_file(run / "run.lock")
     assert made.digests == receipt.Digests(SHA, SHA[::-1], {"q8_0": SHA})
+    assert [one.stage for one in made.artifacts] == ["train", "merge", "gguf"]
+    assert made.artifacts[1].path == "stages/04-merge/model"
+    assert made.artifacts[2] == receipt.Artifact(
+        "gguf", "GGUF q8_0", "stages/05-gguf/demo-q8_0.gguf", SHA, 2_090_432
+    )
     assert made.measured == receipt.Measured(800_000_000, 0.5)
     assert made.evaluation.tuned == receipt.Score(0.25, 0.9, 450)
     assert set(made.packages) == set(locks.read(run / "run.lock").packages)
     assert made.machine.endswith(" cpu")
+
+
+def test_what_a_stage_lists_is_in_the_receipt_as_it_lists_it(
+    planned: Path, tmp_path: Path, line: Line
+) -> None:
+    given = finished(planned, tmp_path, line)
+    work = given.result("train") / "result"
+    work.mkdir()
+    (work / "a.safetensors").write_bytes(bytes(7))
+    (work / "b.json").write_bytes(bytes(2))
+    training = replace(given, stage="train", work=given.result("train"))
+    listed = artifacts.made(training, "adapter", "result", SHA)
+    at = place(given.lock, tmp_path, "train")
+    digest_of = given.lock.integrity["train"]
+    at.begin(digest_of)
+    at.finish(digest_of, REPORTS["train"] | {"artifacts": [listed]})
+    made = receipt.read(published(given) / "receipt.json").artifacts[0]
+    assert made == receipt.Artifact("train", "adapter", "stages/02-train/result", SHA, 9)
+
+
+def test_a_run_of_a_receipt_of_version_1_still_shows_its_files(
+    planned: Path, tmp_path: Path, line: Line
+) -> None:
+    run = published(finished(planned, tmp_path, line))
+    path = run / "receipt.json"
+    made = replace(receipt.read(path), version=1, artifacts=[])
+    receipt.write(made, path)
+    assert "demo-q8_0.gguf  2.1 MB" in "\n".join(results.lines(run))
 
 
 def test_the_page_shows_it_and_escapes_what_a_model_says(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from planner.machines.facts import load
 from planner.machines.probes.probe import probe
+from planner.machines.saved import load
 from tests.planner.machines import recorded
 from tests.tui.test_cli import tunelock
 from tui.text.findings import Finding, hints, table

@@ -160,7 +160,7 @@ def test_a_missing_intent_is_a_sentence_and_a_hint(tmp_path: Path) -> None:
     assert done.returncode == 2
     told, hint = done.stderr.splitlines()
     assert told == "error: `run.toml` does not exist."
-    assert hint.startswith("hint: `tunelock`, ")
+    assert hint.startswith("hint: `tunelock` (")
     assert not list(tmp_path.iterdir())
 
 
@@ -169,7 +169,7 @@ def test_a_verdict_against_is_a_sentence_with_the_way_on(folder: Path) -> None:
     done = tunelock(folder, "plan")
     assert done.returncode == 2
     assert "advises `prompt-engineering`" in done.stderr
-    assert 'override = "why"' in done.stderr
+    assert "hint: in run.toml: [goal] override = … (why" in done.stderr
     assert "run.lock" not in names(folder)
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from lockfiles import receipt
 from lockfiles.errors import UsageProblem
 from runner.runs.events import Writer
 from runner.runs.folder import Held
 from runner.runs.holders import is_held
 from tests.tui.snapshot.test_snapshot import BEGUN, Told, step
 from tests.tui.test_cli import tunelock
-from tui.commands.status import facts, state
+from tui.commands.status import facts, state, with_receipt
 from tui.follow import follow
 
 DONE: list[Told] = [*BEGUN, step(10), ("train", "done", {"seconds": 2}), ("run", "done", {})]
@@ -217,3 +218,28 @@ def test_a_stage_that_is_not_heard_is_stalled_until_it_is(tmp_path: Path) -> Non
     assert status.startswith("demo  stalled") and "left" not in status
     assert (found["state"], found["stalled_seconds"]) == ("stalled", 61.0)
     assert (again["state"], again["stalled_seconds"]) == ("running", None)
+
+
+def test_a_finished_run_has_the_artifacts_of_its_receipt(tmp_path: Path) -> None:
+    sent = ("push", "artifact", {"what": "Hub repository", "path": "https://hub/ana/tuned"})
+    run = write(tmp_path / "demo", [*DONE[:-1], sent, DONE[-1]])
+    adapter = receipt.Artifact("train", "adapter", "stages/02-train/result", "a" * 64, 2_500_000)
+    receipt.write(receipt.Receipt("0" * 64, artifacts=[adapter]), run / "receipt.json")
+    shown = tunelock("status", str(run), folder=tmp_path).stdout.splitlines()
+    assert "  adapter: stages/02-train/result  2.5 MB" in shown
+    assert "  Hub repository: https://hub/ana/tuned" in shown
+
+
+@pytest.mark.parametrize("kind", ["broken", "link", "pipe"])
+def test_a_receipt_that_is_none_of_ours_is_passed_over(kind: str, tmp_path: Path) -> None:
+    run = write(tmp_path / "demo", DONE)
+    at, before = run / "receipt.json", follow.snapshot_of(run)
+    if kind == "broken":
+        at.write_text('{"artifacts": [{"path": "../x"}]}')
+    elif kind == "link":
+        adapter = receipt.Artifact("train", "adapter", "stages/02-train/result", "a" * 64, 9)
+        receipt.write(receipt.Receipt("0" * 64, artifacts=[adapter]), tmp_path / "other.json")
+        at.symlink_to(tmp_path / "other.json")
+    else:
+        os.mkfifo(at)
+    assert with_receipt(run, before) == before

@@ -1,44 +1,49 @@
-"""Hints about `run.toml`, told inside the wizard by the questions' titles."""
+"""Fixes, shown inside the wizard by the questions' titles."""
+
+from collections.abc import Sequence
 
 import pytest
 
-from planner.data.reading.formats import MAP_HINT
-from tui.session.wording import by_title
+from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Answer, Change, Command, Fix, Key, Option
+from planner.data.reading.formats import MAP_COLUMNS
+from tui.session import wording
+from tui.session.wording import said
 
 
 @pytest.mark.parametrize(
-    ("hint", "wanted"),
+    ("fixes", "wanted"),
     [
         (
-            "add rows, or write `evaluate = false` under `[results]` in `run.toml`",
+            [Advice("add rows"), Answer("results.evaluate", False)],
             "add rows, or answer `Compare base and tuned model?` with `no` (step Results)",
         ),
+        ([Answer("machine.device", "auto")], "answer `Where to train` with `auto` (step Machine)"),
+        ([Change("data.train")], "answer `Training examples` (step Data)"),
         (
-            'write `device = "auto"` under `[machine]` in `run.toml`',
-            "answer `Where to train` with `auto` (step Machine)",
+            [Answer("data.drop", ("encoding", "template"), to="leave such rows out")],
+            "leave such rows out: answer `Leave out rows with these faults` with "
+            "`encoding, template` (step Data)",
         ),
         (
-            'write `train = "..."` under `[data]` in `run.toml`',
-            "answer `Training examples` (step Data)",
-        ),
-        (
-            'in run.toml: [data] format = "columns", prompt_column = "…"',
-            "answer `Format of the rows` with `columns` (step Data), "
-            "answer `Column of the prompt` (step Data)",
-        ),
-        (
-            MAP_HINT,
+            [MAP_COLUMNS],
             "answer `Format of the rows` with `columns` (step Data), "
             "answer `Column of the prompt` (step Data), "
             "answer `Column of the answer` (step Data)",
         ),
         (
-            "raise `train.max_length` in `run.toml`",
-            "raise `Longest example in tokens` (step Method)",
+            [Change("train.max_length", "a larger number")],
+            "answer `Longest example in tokens` with a larger number (step Method)",
         ),
-        ("write `x = 1` under `[y]` in `run.toml`", "write `x = 1` under `[y]` in `run.toml`"),
-        ("ls `rows/train.jsonl` and `a.jsonl`", "ls `rows/train.jsonl` and `a.jsonl`"),
+        ([Command("ls {}", "a b"), Option("--out FILE")], "ls 'a b'"),
+        ([Option("--out FILE")], "add `--out FILE`"),
     ],
 )
-def test_a_line_of_run_toml_is_its_question(hint: str, wanted: str) -> None:
-    assert by_title(hint) == wanted
+def test_a_key_of_run_toml_is_its_question(fixes: Sequence[Fix], wanted: str) -> None:
+    assert wording.fix(fixes) == wanted
+
+
+def test_a_key_in_a_sentence_is_its_question_and_a_literal_is_left() -> None:
+    problem = UsageProblem(Key("train.epochs"), " is 9, says `data.train`.")
+    assert said(problem) == "`Passes over the data` (step Method) is 9, says `data.train`."
+    assert problem.message == "`train.epochs` is 9, says `data.train`."

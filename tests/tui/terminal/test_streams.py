@@ -105,7 +105,7 @@ FAULTS = {
     "OSError(5, 'Input/output error')": (
         1, "The output cannot be written: Input/output error.", "df -h .",
     ),
-    "MemoryError()": (1, "Memory ran out.", "free -h; a smaller input needs less"),
+    "MemoryError()": (1, "Memory ran out.", "`free -h` (a smaller input needs less)"),
     "BrokenPipeError(32, 'Broken pipe')": (
         1, "The system refused something: Broken pipe.", "df -h .",
     ),

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from lockfiles.errors import Stopped, TunelockError
+from lockfiles.fixes import Advice
 from runner.__main__ import order_text
 from runner.supervisor.supervise import Order, run
 from tui.follow import follow as watching
@@ -69,7 +70,9 @@ def detached(order: Order, face: Face) -> int:
     if "run" not in told:
         supervisor.wait()
         more = told.get("details", ())
-        problem = TunelockError(told["error"], hint=told.get("hint", ""), details=more)
+        problem = TunelockError(
+            told["error"], fix=Advice(told["hint"]) if told.get("hint") else None, details=more
+        )
         problem.exit_code = told.get("exit_code", 1)
         raise problem
     folder = Path(told["run"])

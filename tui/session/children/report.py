@@ -15,7 +15,7 @@ from tui.session.children import parent
 from tui.session.children.chat import chat_of
 from tui.session.reports import Looked, Part
 from tui.session.request import SPLITS, Asked, columns
-from tui.session.steps import said
+from tui.session.wording import said
 
 _EVERY_SECONDS = 0.5
 """Between two words on how far it is."""

@@ -14,7 +14,7 @@ from tui.session.children import parent
 from tui.session.children.chat import chat_of
 from tui.session.request import columns
 from tui.session.row_request import NoRow, Opening, RowText
-from tui.session.steps import said
+from tui.session.wording import said
 from tui.text import row as xray_page
 
 _KEPT = 1000

@@ -10,7 +10,8 @@ from tui.session.draft import STEPS, Draft
 from tui.session.facts import Facts
 from tui.session.pages import data
 from tui.session.pages.page import Action, Page
-from tui.session.steps import ALL, Values, missing, said, verdict
+from tui.session.steps import ALL, Values, missing, verdict
+from tui.session.wording import said
 
 if TYPE_CHECKING:
     from planner.models.facts import ModelFacts

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lockfiles.harmless import joined
+from tui.session import wording
 from tui.session.mending import mends
 from tui.session.reports import Looked
 from tui.text.data import offered
@@ -55,7 +56,7 @@ def finding_text(finding: "Finding", values: Mapping[str, object]) -> str:
     if mend := _mend(finding, values):
         lines.append(f"Will be mended: {mend.said}.")
     elif finding.fix:
-        lines.append(f"Fix: {finding.fix}.")
+        lines.append(f"Fix: {wording.fix(finding.ways)}.")
     return joined(lines)
 
 

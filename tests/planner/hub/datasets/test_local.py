@@ -288,7 +288,7 @@ def test_a_damaged_cache_is_told_and_the_hint_mends_it(hub: HubServer, tmp_path:
     assert (
         "`main/train-00001-of-00002.parquet` of `ana/maths` is not the file" in problem["message"]
     )
-    assert problem["hint"].startswith(f"rm {blob},")
+    assert problem["hint"].startswith(f"`rm {blob}`, then ")
     blob.unlink()
     (mended,) = local(hub, tmp_path, "hf:ana/maths:main:train")
     assert mended["rows"] == found["rows"]

@@ -1,0 +1,88 @@
+"""Facts of a machine in a file: what `tunelock doctor --machine FILE` writes, and a plan reads."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
+
+from lockfiles import files, limits, refusal, text
+from lockfiles.errors import UsageProblem
+from lockfiles.fields import Label, Sentence, SizeBytes, Table
+from lockfiles.fixes import Advice, Answer, Option
+from planner.machines.facts import Gpu, Holder, MachineFacts
+
+LIMIT_BYTES = 4 * files.MIB
+"""The most that the facts of a machine have."""
+_AGAIN = (
+    Advice("write the facts again on that machine"),
+    Option("--machine", to="leave out"),
+    Answer("machine.facts", ""),
+)
+
+
+def _capability(text: str) -> str:
+    if not re.match(limits.CAPABILITY, text):
+        raise PydanticCustomError("capability", "must be such as `9.0` or `gfx942`")
+    return text
+
+
+class _Holder(Table):
+    """`Holder`, as a file has it."""
+
+    pid: Annotated[int, Field(ge=0, le=limits.MOST_BYTES)]
+    name: Label
+    memory_bytes: SizeBytes
+
+
+class _Gpu(Table):
+    """`Gpu`, as a file has it."""
+
+    name: Label
+    memory_bytes: SizeBytes
+    free_bytes: SizeBytes
+    compute_capability: Annotated[str, AfterValidator(_capability)]
+    holders: list[_Holder] = Field(default_factory=list, max_length=limits.MOST_HOLDERS)
+
+    def facts(self) -> Gpu:
+        """Return the card that the file describes."""
+        holders = tuple(Holder(**dict(one)) for one in self.holders)
+        return Gpu(**dict(self) | {"holders": holders})
+
+
+class _Machine(Table):
+    """`MachineFacts`, as a file has it."""
+
+    kind: Literal["cpu", "cuda"]
+    gpus: Annotated[list[_Gpu], Field(max_length=limits.MOST_CARDS)]
+    cpu_cores: Annotated[int, Field(ge=1, le=limits.MOST_THREADS)]
+    ram_bytes: SizeBytes
+    ram_free_bytes: SizeBytes
+    disk_free_bytes: SizeBytes
+    driver: Label
+    processor: Label = ""
+    metal_bytes: SizeBytes = 0
+    problem: Sentence = ""
+
+    def facts(self) -> MachineFacts:
+        """Return the machine that the file describes."""
+        return MachineFacts(**dict(self) | {"gpus": tuple(gpu.facts() for gpu in self.gpus)})
+
+
+def load(path: Path) -> MachineFacts:
+    """Read facts that `MachineFacts.save` wrote, now or before a field was added.
+
+    Raises UsageProblem for a key or a value that is none of a machine's facts.
+    """
+    raw = text.read_json_object(path, limit_bytes=LIMIT_BYTES)
+    try:
+        saved = _Machine.model_validate(raw)
+    except ValidationError as problem:
+        found = refusal.fault(problem, _Machine)
+        raise UsageProblem(f"`{found.key}` in `{path}` {found.words}.", fix=_AGAIN) from None
+    if (saved.kind == "cuda") != bool(saved.gpus):
+        raise UsageProblem(
+            f"`kind` in `{path}` is `{saved.kind}`, which does not fit its `gpus`.", fix=_AGAIN
+        )
+    return saved.facts()
