@@ -55,7 +55,7 @@ class Choice:
     learning_rate: float
     """Greatest learning rate of the schedule."""
     threads: int
-    """Threads of one operation on CPU; 0 on a GPU."""
+    """Threads of one operation on CPU, in each process; 0 on a GPU."""
     profile: Profile
     """The plan as its memory and its speed are counted."""
     estimate: Estimate
@@ -165,6 +165,9 @@ def _why_threads(candidates: Candidates, threads: int) -> str:
     hidden = candidates.model.architecture.hidden
     if not threads:
         return "Training runs on the GPU."
+    processes = candidates.request.processes
+    if processes > 1 and hidden >= NARROW:  # said of the lock's values, so that a check agrees
+        return f"{processes} processes share the {processes * threads} cores."
     if threads == 1:
         return f"Matrices of width {hidden} are too small to share between threads."
     return f"One for each of the {threads} cores: the model's width is {hidden}."

@@ -105,6 +105,17 @@ def test_wide_models_get_all_cores_of_a_cpu() -> None:
     assert _choose("qwen3-4b", _machine(ram_gib=64), length=256).threads == 8
 
 
+def test_processes_share_the_cores_and_the_memory_of_a_machine() -> None:
+    alone = _choose("qwen3-4b", _machine(ram_gib=128), length=256, machine__device="cpu")
+    two = _choose(
+        "qwen3-4b", _machine(ram_gib=128), length=256, machine__device="cpu", machine__processes=2
+    )
+    assert (two.threads, two.budget_bytes) == (4, alone.budget_bytes // 2)
+    assert two.why["exactness.threads"] == "2 processes share the 8 cores."
+    assert two.micro_batch * two.accumulation == 8
+    assert (two.profile.parallel, two.profile.ranks) == ("ddp", 2)
+
+
 @pytest.mark.parametrize(("change", "rank"), [("style", 8), ("behaviour", 16), ("domain", 64)])
 def test_rank_follows_what_must_change(change: str, rank: int) -> None:
     found = _choose("qwen3-4b", _machine(24), goal__change=change)
