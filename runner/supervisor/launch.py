@@ -9,22 +9,20 @@ each of those is asked and ended, by the lock that it has on the run folder.
 
 import os
 import select
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from runner.export.sent import Sent
-from runner.runs import holders, pipe
+from runner.runs import pipe
 from runner.runs.events import Writer
 from runner.runs.heartbeat import BEAT_SECONDS
 from runner.runs.safe_folder import OwnFolder
-
-_POLL_SECONDS = 0.2
+from runner.supervisor.processes import POLL_SECONDS, Processes
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def launch(program: Program, supervision: Supervision) -> int:
     """
     with pipe.listening(supervision.folder) as inlet:
         child = _started(program, supervision, inlet)
-        stage = _Stage(child, supervision.folder.path, program.starts_workers)
+        stage = Processes(child, supervision.folder.path, program.starts_workers)
         try:
             _Follower(stage, inlet.descriptor, program.stage, supervision).follow()
         finally:
@@ -109,68 +107,11 @@ def _started(
         os.close(log)
 
 
-@dataclass
-class _Stage:
-    """The process of a stage, and the workers that it started, if it starts any."""
-
-    child: subprocess.Popen[bytes]
-    run: Path
-    starts_workers: bool
-    asked: set[int] = field(default_factory=set)
-    """The workers that were asked to end."""
-
-    def alive(self) -> bool:
-        """Whether the process that was started lives."""
-        return self.child.poll() is None
-
-    def workers(self) -> list[holders.Process]:
-        """Return the workers that the process started and that live."""
-        if not self.starts_workers:
-            return []
-        return [one for one in holders.workers(self.run) if one.number != os.getpid()]
-
-    def ask_to_end(self) -> None:
-        """Send SIGTERM to whatever computes and was not asked yet, and wake what was stopped."""
-        for worker in self.workers():
-            if worker.number not in self.asked:
-                self.asked.add(worker.number)
-                holders.send(self.run, worker, signal.SIGTERM)
-            holders.send(self.run, worker, signal.SIGCONT, group=True)
-        if not self.alive():
-            return
-        if not self.starts_workers and self.child.pid not in self.asked:
-            self.asked.add(self.child.pid)
-            self.child.send_signal(signal.SIGTERM)
-        with suppress(ProcessLookupError):
-            os.killpg(self.child.pid, signal.SIGCONT)
-
-    def kill(self) -> None:
-        """End the process, all of its group and the workers, at once."""
-        if self.alive():
-            with suppress(ProcessLookupError):
-                os.killpg(self.child.pid, signal.SIGKILL)
-        for worker in self.workers():
-            holders.send(self.run, worker, signal.SIGKILL, group=True)
-
-    def end(self, grace_seconds: float) -> None:
-        """End a stage that nobody follows any more; one that has ended is left as it is."""
-        until = time.monotonic() + grace_seconds
-        while self.alive() or self.workers():
-            if time.monotonic() > until:
-                self.kill()
-                return
-            self.ask_to_end()
-            with suppress(subprocess.TimeoutExpired):
-                self.child.wait(_POLL_SECONDS)
-            if not self.alive():
-                time.sleep(_POLL_SECONDS * bool(self.workers()))
-
-
 class _Follower:
     """Copies the events of one stage until it ends, and passes a stop on to it."""
 
     def __init__(
-        self, processes: _Stage, reader: int, stage: str, supervision: Supervision
+        self, processes: Processes, reader: int, stage: str, supervision: Supervision
     ) -> None:
         self._processes, self._reader, self._stage = processes, reader, stage
         self._writer, self._limits = supervision.writer, supervision.limits
@@ -190,10 +131,10 @@ class _Follower:
                 self._take(ended)
             else:
                 with suppress(subprocess.TimeoutExpired):
-                    self._processes.child.wait(_POLL_SECONDS)
+                    self._processes.child.wait(POLL_SECONDS)
 
     def _take(self, ended: bool) -> None:
-        if not select.select([self._reader], [], [], 0 if ended else _POLL_SECONDS)[0]:
+        if not select.select([self._reader], [], [], 0 if ended else POLL_SECONDS)[0]:
             self._open = not ended
             return
         block = os.read(self._reader, 1 << 16)

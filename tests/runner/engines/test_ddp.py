@@ -146,6 +146,11 @@ def trainers(folder: Path) -> dict[int, Process]:
     return found
 
 
+def parent(number: int) -> int:
+    words = Path(f"/proc/{number}/stat").read_text("ascii").rpartition(")")[2].split()
+    return int(words[1])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_killed_process_ends_the_run_and_it_resumes(
@@ -171,7 +176,9 @@ def test_a_killed_process_ends_the_run_and_it_resumes(
 def test_a_stop_leaves_one_checkpoint_that_both_agree_on(
     running: "subprocess.Popen[bytes]", alone: Path, tmp_path: Path
 ) -> None:
-    assert listening([one.number for one in workers(run_of(tmp_path))]) <= {"127.0.0.1"}
+    both = [one.number for one in trainers(tmp_path).values()]
+    assert listening(both) == {"127.0.0.1"}
+    assert not listening({parent(number) for number in both}), "torchrun meets through files"
     before = len(events(tmp_path, "checkpoint"))
     running.send_signal(signal.SIGTERM)
     assert running.wait(60) == 75
