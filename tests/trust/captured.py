@@ -16,6 +16,8 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
+from lockfiles.stages import StageTable
+from lockfiles.training import Parallel
 from runner.demo import files
 from tests.planned import MACHINE
 from tui import cli
@@ -62,10 +64,17 @@ def _hooks() -> Iterator[None]:
         logging.setLogRecordFactory(factory)
 
 
+_LOOKED_UP: dict[type, set[str]] = {
+    StageTable: {"id", "kind", "inputs"},
+    Parallel: {"engine", "offload"},
+}
+"""Fields of a closed set, by their table."""
+
+
 def spoiled(value: Any, text: str) -> Any:
-    """Return a value in which every text is another; a stage keeps what names it."""
+    """Return a value in which every text is another, but for those that the code looks up."""
     if isinstance(value, BaseModel):
-        kept = {"id", "kind", "inputs"} if hasattr(value, "settings") else set()
+        kept = _LOOKED_UP.get(type(value).__mro__[1 if isinstance(value, StageTable) else 0], set())
         names = type(value).model_fields
         found = {name: getattr(value, name) for name in names}
         changed = {name: v if name in kept else spoiled(v, text) for name, v in found.items()}
