@@ -7,6 +7,7 @@ and its own fields. Fields that are the same for every stage:
 - `warning`: `text`; `stalled_seconds` where a stage process has sent no heartbeat for so long
   (0: it is heard again); `quiet_seconds` where it lives but reports no progress; `damaged_lines`
   where lines of the file were passed over.
+- `started` of the run: `stages`, the ids of its stages, and `kinds`, the kind of each.
 - `failed`: `message`, `hint`, `exit_code`, and `details`: further lines, such as the fields that
   differ.
 - `step`, of several processes that train together: `rank_peak_bytes`, the peak memory of each,

@@ -24,7 +24,10 @@ skip it. A field that is not known is missing. New kinds and fields may come; sk
 you do not know."""
 
 FIELDS: Mapping[str, Mapping[str, str]] = {
-    "started": {"stages": "of `run` alone: the names of the stages, in their order"},
+    "started": {
+        "stages": "of `run` alone: the ids of the stages, in their order",
+        "kinds": "of `run` alone: the kind of each stage, in the same order",
+    },
     "progress": {
         "what": "what is being done",
         "done": "how much of it is done",

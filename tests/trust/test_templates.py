@@ -31,7 +31,7 @@ def refused(folder: Path, code: int, said: str) -> None:
 
 def test_a_template_that_spends_memory(folder: Path) -> None:
     (folder / "base" / "chat_template.jinja").write_text(_SPENDS)
-    refused(folder, 6, "it takes more than 1,024 MiB of memory")
+    refused(folder, 6, "it takes more than 128 MiB of memory")
 
 
 @pytest.mark.slow

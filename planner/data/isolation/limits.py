@@ -17,8 +17,9 @@ CHARS_PER_SECOND = 50_000
 """Characters of a request that give a tokenizer one second more."""
 LOAD_SECONDS = 60.0
 """The most for reading a `tokenizer.json`; one of 260,000 tokens takes a second or two."""
-MORE_BYTES = 2**30
-"""Memory that a call may take besides what the process has; Linux only."""
+MORE_BYTES = 2**27
+"""Memory that a call may take besides what the process has, and besides what its bytes add; Linux
+only. Templates in use need a few MiB."""
 BYTES_PER_BYTE = 256
 """Memory besides that for each byte of a request: a tokenizer keeps the place of every byte."""
 TEMPLATE_CHARS = 2**20

@@ -129,11 +129,11 @@ def _with_template(folder: Path, into: Path, source: str) -> None:
     ("grown", "causes"),
     [
         # One allocation: the limit of memory is met before any other.
-        ("{{ ([n.x * 20000] * 20000) | join }}", ("it takes more than 1,024 MiB of memory.",)),
+        ("{{ ([n.x * 20000] * 20000) | join }}", ("it takes more than 128 MiB of memory.",)),
         # Copy upon copy: on a machine whose memory is slow, the limit of time is met first.
         (
             "{% for a in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
-            ("it takes more than 1,024 MiB of memory.", "it takes too long."),
+            ("it takes more than 128 MiB of memory.", "it takes too long."),
         ),
     ],
     ids=["at once", "doubled"],

@@ -209,5 +209,5 @@ def test_a_plan_for_several_cards_is_written_and_not_run(folder: Path) -> None:
         refused = tunelock(folder, *words)
         assert refused.returncode == 4, (words, refused.stderr)
         assert f"error: {sentence}" in refused.stderr
-        assert "hint: write `processes = 1` and neither `parallel` nor" in refused.stderr
+        assert "hint: in run.toml: [machine] processes = 1, parallel = " in refused.stderr
     assert names(folder) == {"base", "rows", "run.toml", "run.lock", "cards.json"}

@@ -44,7 +44,7 @@ def test_the_goal_step_holds_until_a_reason_overrides_the_verdict(tmp_path: Path
             "`messages`, not `alpaca`",
         ),
         ({"model__source": "./rows"}, "model", "model.source", "safetensors"),
-        ({"machine__facts": "base/config.json"}, "machine", "machine.facts", "exactly the keys"),
+        ({"machine__facts": "base/config.json"}, "machine", "machine.facts", "is an unknown key"),
         ({"machine__device": "cuda"}, "machine", "machine.device", "no NVIDIA GPU"),
     ],
 )
