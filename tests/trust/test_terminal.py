@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from lockfiles import intent
-from planner.interview.answers import check, given
 from tests.programs import command
 from tests.trust.captured import inside
 from tests.trust.hostile import FORGED, strings
 from tests.trust.screens import dashboard_faults, wizard_faults
 from tests.trust.terminal import main, tried
 from tests.tui.wizard.drive import Tmux, wizard_command
-from tests.tui.wizard.samples import ANSWERS, lay_out
+from tests.tui.wizard.samples import answered, lay_out
+from tui.session import store
+from tui.session.draft import passing
 
 ROOT = Path(__file__).parents[2]
 EVIL = f"a\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\nerror: {FORGED}\u2028b"
@@ -81,19 +81,23 @@ def _entered(master: int, prompts: int) -> str:
     return shown
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
-def test_a_stranger_s_answers_leave_a_real_terminal_as_it_was(tmp_path: Path) -> None:
+def test_a_stranger_s_rows_leave_a_real_terminal_as_it_was(tmp_path: Path) -> None:
     lay_out(tmp_path)
-    hostile = {**ANSWERS, "goal.prompting": "works", "goal.override": EVIL, "data.system": EVIL}
-    (tmp_path / "run.toml").write_text(intent.write(given(check(hostile, {}))), "utf-8")
+    path = tmp_path / "rows" / "train.jsonl"
+    rows = path.read_text("utf-8").splitlines()
+    first = json.loads(rows[0])
+    first["messages"][1]["content"] = EVIL
+    path.write_text("\n".join([json.dumps(first), *rows[1:]]) + "\n", "utf-8")
+    store.save(passing(answered()), tmp_path, "run.toml")
     session = Tmux(tmp_path, wizard_command())
     try:
-        session.wait_for(r"a\x1b]0;owned\x07\x1b[2J")
+        session.wait_for("Go on where I was")
+        session.press("enter")
+        session.wait_for("Look closer at what was found")
         title = session.title()
-        for number in range(2, 6):
-            session.press("n")
-            session.wait_for(f"{number} of 7")
-            assert session.title() == title != "owned"
+        session.press("x")
+        session.wait_for(r"a\x1b]0;owned\x07\x1b[2J")
+        assert session.title() == title != "owned"
     finally:
         session.close()
