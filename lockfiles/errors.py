@@ -86,7 +86,7 @@ class DataRefused(TunelockError):
 
 
 class Stopped(TunelockError):
-    """A run was stopped cleanly and goes on with the same command."""
+    """A run was stopped cleanly; the same command resumes it."""
 
     exit_code = 75
 

@@ -9,25 +9,25 @@ import click
 from tui.terminal import output
 
 _VERBS = {
-    "doctor": "See what is installed, and the command for what is missing.",
-    "demo": "Try the whole road on a small built-in model, on any CPU.",
-    "data": "See what is in the rows, what is wrong, and what training will see.",
-    "fit": "See which methods fit on this machine, or on a card that is not here.",
+    "doctor": "Check what is installed, and how to install what is missing.",
+    "demo": "Run the full pipeline on a small built-in model (CPU only).",
+    "data": "Inspect a dataset: problems, tokens, and what training will see.",
+    "fit": "Show which methods fit on this machine or on a named GPU.",
     "plan": "Turn run.toml into run.lock: every value resolved and explained.",
-    "check": "See whether a lock holds on this machine; writes nothing.",
-    "diff": "See what differs between two locks, and what that changes.",
+    "check": "Check whether a lock can run on this machine. Writes nothing.",
+    "diff": "Show what differs between two locks, and what that changes.",
     "rehearse": "Measure memory and time with random weights, before any download.",
-    "run": "Carry out a lock; the same command again goes on.",
+    "run": "Run a lock. Run the same command again to resume.",
     "watch": "Follow a run from any terminal.",
-    "status": "See where a run stands.",
-    "stop": "Stop a run cleanly; `run` goes on from there.",
+    "status": "Show the state of a run.",
+    "stop": "Stop a run cleanly. `tunelock run` resumes it.",
     "export": "Make a GGUF file from a model folder.",
 }
-"""Each verb and what it does, in the order of the road."""
+"""Each verb and what it does, in the order of use."""
 _EXIT_CODES = (
     "Exit codes: 0 done; 1 a stage failed; 2 wrong usage or input; 3 the lock is out of date; "
     "4 it does not fit on this machine; 5 a file is not the one that was locked; 6 the data "
-    "cannot be trained on; 75 stopped, and the same command goes on; 130 interrupted."
+    "cannot be trained on; 75 stopped, rerun to resume; 130 interrupted."
 )
 
 
@@ -91,7 +91,7 @@ def main() -> None:
 
 
 def command(arguments: Sequence[str] | None = None) -> None:
-    """Carry out a command line, by default this process's own. Raises TunelockError."""
+    """Run a command line, by default this process's own. Raises TunelockError."""
     stdout = sys.stdout
     try:
         app(arguments, prog_name="tunelock", standalone_mode=False)

@@ -37,8 +37,8 @@ def _check(lock: Lock, stage: Stage, asked: Asked) -> None:
     if repo not in asked.allowed:
         named = one_line(repo, most=200)
         raise UsageProblem(
-            f"The lock pushes to `{named}`, and a lock alone is no consent.",
-            fix=Option("--allow {}", named),
+            f"This lock pushes to `{named}`, and only you can allow that.",
+            fix=Option("--allow {}", named, to="confirm with"),
         )
     from runner.export.push import check_access
 

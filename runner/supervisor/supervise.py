@@ -319,7 +319,7 @@ class _Run:
             return RunFailed(
                 f"The stage `{name}` was ended by {signal.Signals(-code).name}"
                 f"{', as by the system when memory is short' if code == -signal.SIGKILL else ''}.",
-                fix=Advice("run the same command again: it goes on from the last checkpoint"),
+                fix=Advice("run the same command again: it resumes from the last checkpoint"),
             )
         told = _last_failure(self.folder / EVENTS, name, since)
         kind = _ERRORS.get(code, RunFailed)

@@ -13,20 +13,20 @@ from tui.terminal import output
 @locate
 @click.option(
     "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
-    help="The folder in which the run would have its own.",
+    help="The folder that would hold the run's own folder.",
 )  # fmt: skip
 @click.option(
     "--allow", "allowed", multiple=True, metavar="TARGET",
-    help="Ask as `tunelock run` with the same option: whether this Hub repository takes a push.",
+    help="Also check that this Hub repository accepts a push, as `tunelock run --allow` does.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
 def command(
     lock: Path, located: dict[str, Path], runs: Path, allowed: tuple[str, ...], as_json: bool
 ) -> None:
-    """Compare what LOCK names (default: run.lock) with what is here: model, rows, tokens, room.
+    """Compare LOCK (default: run.lock) with this machine: model, rows, tokens, memory, disk.
 
-    It asks what `tunelock run` asks before the first stage, in the same order. A push needs a
-    consent that no lock can give: without `--allow` it is named, and no reason to fail.
+    It runs the checks of `tunelock run` before its first stage, in the same order. A push needs
+    your consent, which no lock can give: without `--allow` it is named, and does not fail.
     """
     from lockfiles import lock as locks
     from runner.environments import packages

@@ -21,23 +21,25 @@ if TYPE_CHECKING:
 @click.argument("file")
 @click.option(
     "--model", metavar="MODEL",
-    help="Whose tokens to count: a folder or a Hub id, of which only the tokenizer is fetched.",
+    help="Count tokens as this model does: a folder or a Hub id. Weights are not fetched.",
 )  # fmt: skip
-@click.option("--row", type=click.IntRange(min=0), help="Show one row as training sees it, from 0.")
-@click.option("--prompt-column", metavar="NAME", help="The column of the prompt, by hand.")
-@click.option("--completion-column", metavar="NAME", help="The column of the answer, by hand.")
-@click.option("--system", default="", help="Put before each row that has no system message.")
+@click.option(
+    "--row", type=click.IntRange(min=0), help="Show one row as training sees it; the first is 0."
+)
+@click.option("--prompt-column", metavar="NAME", help="The column that holds the prompt.")
+@click.option("--completion-column", metavar="NAME", help="The column that holds the answer.")
+@click.option("--system", default="", help="A system message for each row that has none.")
 @click.option(
     "--max-length", type=click.IntRange(min=1),
-    help="Tokens that rows are cut to.  [default: the model's context]",
+    help="Maximum tokens of a row.  [default: the model's context]",
 )  # fmt: skip
 @click.option(
     "--held-out", multiple=True, metavar="FILE",
-    help="Validation or test rows, to see whether FILE has them too; may come twice.",
+    help="Validation or test rows, to find those that FILE has too. May be given twice.",
 )  # fmt: skip
 @click.option(
     "--html", type=click.Path(path_type=Path), metavar="FILE",
-    help="Also write the report as a page with plots.",
+    help="Also write the report as an HTML page with plots.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(
@@ -52,9 +54,9 @@ def command(
     html: Path | None,
     as_json: bool,
 ) -> None:
-    """Say what the rows of FILE are and what is wrong with them; FILE stays as it is.
+    """Inspect a dataset and report problems. FILE is not modified.
 
-    FILE is JSONL, JSON, CSV or Parquet, or a folder of such files, or a dataset on the Hub as
+    FILE is JSONL, JSON, CSV or Parquet, a folder of such files, or a dataset on the Hub as
     `hf:owner/name:config:split`. With `--model`, lengths are counted in its tokens, and `--row N`
     shows the text, the tokens and which of them are scored.
     """

@@ -11,10 +11,10 @@ from tui.terminal import output
 @click.command(name="demo")
 @click.option(
     "--into", type=click.Path(path_type=Path), default=Path("tunelock-demo"), show_default=True,
-    help="The folder to make it in.",
+    help="The folder to create.",
 )  # fmt: skip
 @click.option("--files-only", is_flag=True, help="Write model, rows and run.toml, and stop.")
-@click.option("--fresh", is_flag=True, help="Begin anew, and do finished stages again.")
+@click.option("--fresh", is_flag=True, help="Start over: run finished stages again.")
 def command(into: Path, files_only: bool, fresh: bool) -> None:
     """Tune a small built-in model on real rows, in minutes and without a network.
 

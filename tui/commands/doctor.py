@@ -27,13 +27,13 @@ _EXTRAS = {
 @click.command(name="doctor")
 @click.option(
     "--machine", type=click.Path(path_type=Path), metavar="FILE",
-    help="Save this machine's facts in FILE, for `tunelock plan --machine FILE` elsewhere.",
+    help="Save the facts of this machine in FILE; `tunelock plan --machine` reads them elsewhere.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def command(machine: Path | None, as_json: bool) -> None:
-    """Look at Python, the driver, the cards, torch and the packages of each extra.
+    """Check Python, the driver, the GPUs, torch and the packages of each extra.
 
-    What is missing comes with the command that installs it.
+    For what is missing, the command that installs it is shown.
     """
     if machine is not None:
         save_machine(machine)

@@ -17,7 +17,7 @@ _LEVELS = ("f16", "q8_0", "q4_k_m")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option(
     "--gguf", "level", type=click.Choice(_LEVELS), default="q8_0", show_default=True,
-    help="16 bits a weight, about 8.5 or about 4.8: smaller and less exact.",
+    help="About 16, 8.5 or 4.8 bits per weight.",
 )  # fmt: skip
 @click.option(
     "--out",
@@ -27,7 +27,7 @@ _LEVELS = ("f16", "q8_0", "q4_k_m")
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
 def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
-    """Write a GGUF file, for llama.cpp and what builds on it, from the model folder MODEL.
+    """Convert the model folder MODEL to a GGUF file for llama.cpp.
 
     MODEL holds config.json, safetensors and tokenizer.json, such as the merged model of a run.
     """

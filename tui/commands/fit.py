@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 @click.command(name="fit")
 @click.argument("model")
-@click.option("--gpu", metavar="NAME[:COUNT]", help="Cards that are not here.")
+@click.option(
+    "--gpu", metavar="NAME[:COUNT]", help="Plan for these GPUs instead of this machine's."
+)
 @click.option(
     "--memory", type=click.FloatRange(min=1, max=4096), metavar="GIB",
-    help="A card of so much memory.",
+    help="Plan for one GPU with this much memory.",
 )  # fmt: skip
 @click.option(
     "--objective", type=click.Choice(["sft", "dpo", "reward"]), default="sft",
-    help="What the loss teaches.  [default: sft]",
+    help="Training objective.  [default: sft]",
 )  # fmt: skip
 @click.option("--method", type=click.Choice(["full", "lora", "qlora"]), help="[default: all]")
 @click.option("--rank", type=click.IntRange(1, 1024), help="Adapter rank.  [default: 16]")
@@ -30,23 +32,29 @@ if TYPE_CHECKING:
     "--length", type=click.IntRange(8, 1 << 20),
     help="Longest row in tokens.  [default: 2048]",
 )  # fmt: skip
-@click.option("--micro-batch", type=click.IntRange(1, 65536), help="Rows at once on a card.")
+@click.option("--micro-batch", type=click.IntRange(1, 65536), help="Rows at once on each GPU.")
 @click.option("--checkpointing/--no-checkpointing", default=None, help="Recompute activations.")
 @click.option(
     "--optimizer",
     type=click.Choice(["adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit"]),
-    help="By its name in transformers.  [default: adamw_torch_fused, or adamw_torch on CPU]",
+    help="Its name in transformers.  [default: adamw_torch_fused, or adamw_torch on CPU]",
 )
-@click.option("--dropout", type=click.FloatRange(0, 0.9), help="Of adapters.  [default: 0.05]")
-@click.option("--accumulation", type=click.IntRange(1, 65536), help="Micro-batches in a step.")
+@click.option(
+    "--dropout", type=click.FloatRange(0, 0.9), help="Dropout of the adapters.  [default: 0.05]"
+)
+@click.option(
+    "--accumulation",
+    type=click.IntRange(1, 65536),
+    help="Micro-batches in a step.",
+)
 @click.option("--packing", is_flag=True, help="Join rows up to the length.")
 @click.option(
     "--parallel", type=click.Choice(["ddp", "zero1", "zero2", "zero3", "fsdp2"]),
-    help="How several cards share the work.",
+    help="How several GPUs share the work.",
 )  # fmt: skip
 @click.option(
     "--offload", type=click.Choice(["none", "optimizer", "all"]),
-    help="What lies in main memory.",
+    help="What is offloaded to main memory.",
 )  # fmt: skip
 @click.option("--trace", is_flag=True, help="Also trace one step of the real model class.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plans as JSON.")
@@ -58,10 +66,10 @@ def command(
     as_json: bool,
     **wished: object,
 ) -> None:
-    """Say which methods fit for MODEL, with how much memory, and why.
+    """Show which methods fit for MODEL, how much memory they need, and why.
 
-    MODEL is a catalogue name, a Hub id, a folder or a config.json. What is not set is chosen:
-    for each method the largest micro-batch that fits.
+    MODEL is a name of the catalog, a Hub id, a folder or a config.json. What you do not set is
+    chosen.
     """
     from planner.fit import answers, machines, models
     from planner.fit.request import FitRequest, Wish

@@ -18,13 +18,13 @@ from tui.terminal import output
 )  # fmt: skip
 @click.option(
     "--machine", type=click.Path(path_type=Path), metavar="FILE",
-    help="Plan for another machine; there, `tunelock doctor --machine FILE` saves its facts.",
+    help="Plan for another machine, whose facts `tunelock doctor --machine FILE` saved there.",
 )  # fmt: skip
 @click.option(
     "--facts", type=click.Path(path_type=Path), metavar="FILE",
-    help="Plan with what `tunelock rehearse` measured: its rehearsal.json.",
+    help="Use what `tunelock rehearse` measured: its rehearsal.json.",
 )  # fmt: skip
-@click.option("--check", "only_check", is_flag=True, help="Say whether the lock is up to date.")
+@click.option("--check", "only_check", is_flag=True, help="Check whether the lock is up to date.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and what would change in the lock.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def command(
@@ -85,4 +85,4 @@ def command(
 
 def _next(target: Path, beyond: str) -> str:
     """Return how a lock is run, where this version can."""
-    return "" if beyond else f"; carry it out with `tunelock run {shlex.quote(str(target))}`"
+    return "" if beyond else f"; run it with `tunelock run {shlex.quote(str(target))}`"

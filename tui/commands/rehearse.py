@@ -18,21 +18,23 @@ if TYPE_CHECKING:
 
 @click.command(name="rehearse")
 @click.argument("lock", type=click.Path(path_type=Path), default=Path("run.lock"))
-@click.option("--memory", is_flag=True, help="Measure memory and step time: all there is so far.")
+@click.option(
+    "--memory", is_flag=True, help="Measure memory and step time (the only measure so far)."
+)
 @locate
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE",
-    help="What `plan --facts` reads.  [default: rehearsal.json beside LOCK]",
+    help="The file to write, for `plan --facts`.  [default: rehearsal.json next to LOCK]",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def command(
     lock: Path, memory: bool, located: dict[str, Path], out: Path | None, as_json: bool
 ) -> None:
-    """Measure what LOCK (default: run.lock) takes here, before its weights are downloaded.
+    """Measure memory and step time of LOCK (default: run.lock) before weights are downloaded.
 
     Trains a few steps on the longest micro-batch, with random weights of the real shapes, and
-    compares memory and time with what the lock predicts. The lock stays as it is; `tunelock plan
-    --facts rehearsal.json` plans with what was measured.
+    compares memory and time with what the lock predicts. The lock is not modified: `tunelock
+    plan --facts rehearsal.json` plans with what was measured.
     """
     from lockfiles.files import write_out
     from runner.rehearse.report import out_of_memory

@@ -15,17 +15,19 @@ from tui.terminal import output
 @click.argument("lock", type=click.Path(path_type=Path), default=Path("run.lock"))
 @click.option(
     "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
-    help="The folder in which each run has its own folder.",
+    help="The folder that holds the folders of runs.",
 )  # fmt: skip
-@click.option("--foreground", is_flag=True, help="Run in this process, as without a terminal.")
-@click.option("--fresh", is_flag=True, help="Begin anew, and do finished stages again.")
+@click.option(
+    "--foreground", is_flag=True, help="Run in this process, as is done without a terminal."
+)
+@click.option("--fresh", is_flag=True, help="Start over: run finished stages again.")
 @click.option(
     "--allow", "allowed", multiple=True, metavar="TARGET",
-    help="Let the run push to this Hub repository, which the lock names.",
+    help="Allow the run to push to this Hub repository, which the lock names.",
 )  # fmt: skip
 @locate
-@click.option("--json", "as_json", is_flag=True, help="Print the events as JSON, one a line.")
-@click.option("--plain", is_flag=True, help="Print plain lines in place of the dashboard.")
+@click.option("--json", "as_json", is_flag=True, help="Print the events as JSON, one per line.")
+@click.option("--plain", is_flag=True, help="Print plain lines instead of the dashboard.")
 def command(
     lock: Path,
     runs: Path,
@@ -36,11 +38,11 @@ def command(
     as_json: bool,
     plain: bool,
 ) -> None:
-    """Carry out LOCK (default: run.lock), stage by stage, in a folder of its own under runs.
+    """Run LOCK (default: run.lock), stage by stage, in a folder of its own under runs.
 
-    A run that was stopped, or that failed, goes on with the same command. Started at a
-    terminal, it runs in the background and is shown here: leaving, or losing the connection,
-    does not end it; `tunelock watch` shows it again and `tunelock stop` stops it.
+    To resume a run that was stopped or that failed, run the same command again. Started at a
+    terminal, it runs in the background and is shown here. Leaving, or losing the connection,
+    does not end it: `tunelock watch` shows it again and `tunelock stop` stops it.
     """
     from runner.supervisor.supervise import Order
     from tui.commands.shared import start

@@ -24,7 +24,7 @@ its stage leaves a checkpoint and ends."""
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the state as JSON.")
 def command(run: Path | None, as_json: bool) -> None:
-    """Say how RUN stands, a run folder (by default the newest in ./runs)."""
+    """Show the state of RUN, a run folder (default: the newest in ./runs)."""
     folder = follow.find(run)
     found = look(folder)
     supervision = found.supervision if found.held else "heard"

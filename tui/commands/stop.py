@@ -13,14 +13,13 @@ from tui.terminal import output
 
 @click.command(name="stop")
 @click.argument("run", required=False, type=click.Path(path_type=Path))
-@click.option("--no-wait", is_flag=True, help="Ask the run to stop, and do not wait for its end.")
+@click.option("--no-wait", is_flag=True, help="Ask the run to stop and do not wait.")
 def command(run: Path | None, no_wait: bool) -> None:
-    """Stop RUN (by default the newest running one in ./runs); `tunelock run` resumes it.
+    """Stop RUN (default: the newest running one in ./runs). `tunelock run` resumes it.
 
-    The run leaves a checkpoint at its next step. It has 120 seconds, or more where its last
-    step and checkpoint took long (twice their time is added); then its stage is ended without
-    a new checkpoint. Where the supervisor itself is stopped it is woken, and where it does not
-    answer within 30 more seconds, it is ended too.
+    The run saves a checkpoint at its next step. It has 120 seconds plus twice the time of its
+    last step and checkpoint. Then its stage is ended without a new checkpoint. A supervisor that
+    is suspended is woken; one that does not answer within 30 more seconds is ended too.
     """
     from runner.supervisor import stop
 

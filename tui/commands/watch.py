@@ -13,13 +13,13 @@ from tui.follow import follow
 
 @click.command(name="watch")
 @click.argument("run", required=False, type=click.Path(path_type=Path))
-@click.option("--plain", is_flag=True, help="Print plain lines in place of the dashboard.")
-@click.option("--json", "as_json", is_flag=True, help="Print the events as JSON, one a line.")
+@click.option("--plain", is_flag=True, help="Print plain lines instead of the dashboard.")
+@click.option("--json", "as_json", is_flag=True, help="Print the events as JSON, one per line.")
 def command(run: Path | None, plain: bool, as_json: bool) -> None:
-    """Follow RUN, a run folder (by default the newest in ./runs), until it ends.
+    """Follow RUN, a run folder (default: the newest in ./runs), until it ends.
 
-    Watching never touches the run, and leaving (q) lets it go on. The exit code is the run's
-    own, 75 where it was stopped and can go on, or 130 where you left.
+    Watching never changes the run, and leaving (q) does not end it. The exit code is the run's
+    own, 75 if it was stopped and can be resumed, or 130 if you left.
     """
     folder = follow.find(run)
     if not (folder / EVENTS).exists() and not is_held(folder):

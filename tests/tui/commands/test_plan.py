@@ -36,7 +36,7 @@ def test_a_plan_is_a_lock_beside_the_intent_and_a_summary(folder: Path) -> None:
     assert lock.write(made) == (folder / "run.lock").read_text("utf-8")
     for word in ("verdict", "method", "batch", "memory", "disk", "stages"):
         assert f"\n{word} " in f"\n{done.stdout}"
-    assert "wrote run.lock; carry it out with `tunelock run run.lock`" in done.stderr
+    assert "wrote run.lock; run it with `tunelock run run.lock`" in done.stderr
 
 
 def test_neither_the_environment_nor_the_way_there_changes_a_byte(

@@ -21,5 +21,5 @@ def locate(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--locate NAME=PATH`, which says where a local input of the lock lies."""
     return click.option(
         "--locate", "located", multiple=True, callback=_pairs, metavar="NAME=PATH",
-        help="Where a local input lies: model, template, train, validation, test.",
+        help="Path of a local input: model, template, train, validation, test.",
     )(command)  # fmt: skip
