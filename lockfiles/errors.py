@@ -5,10 +5,12 @@ The exit codes are an interface: scripts and schedulers branch on them.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lockfiles import fixes
-from lockfiles.fixes import Fixes, Key
+if TYPE_CHECKING:  # what makes and shows a fix imports it: a command without errors does not
+    from pathlib import Path
+
+    from lockfiles.fixes import Fix, Fixes, Key
 
 
 class TunelockError(Exception):
@@ -16,10 +18,13 @@ class TunelockError(Exception):
 
     exit_code = 1
 
-    def __init__(self, *said: str | Key, fix: Fixes = None, details: Sequence[str] = ()) -> None:
+    def __init__(
+        self, *said: "str | Key", fix: "Fixes" = None, details: Sequence[str] = ()
+    ) -> None:
         self.said = said
         """The message in parts: a key of `run.toml` is named by each face in its own words."""
-        self.fix = fixes.alternatives(fix)
+        fix = () if fix is None else fix
+        self.fix: tuple[Fix, ...] = tuple(fix) if isinstance(fix, Sequence) else (fix,)
         """Each of them will do."""
         self.details = tuple(details)
         """Lines below the message, such as the fields that differ."""
@@ -33,6 +38,8 @@ class TunelockError(Exception):
     @property
     def hint(self) -> str:
         """The fix as a command line shows it; empty where there is none."""
+        from lockfiles import fixes
+
         return fixes.text(self.fix)
 
     @property
@@ -40,10 +47,12 @@ class TunelockError(Exception):
         """The message with its details, where there is one line for both."""
         return "; ".join((self.message, *self.details))
 
-    def relocate(self, old: Path, new: Path) -> None:
+    def relocate(self, old: "Path", new: "Path") -> None:
         """Name what is in the folder `old` as it is called in `new`."""
+        from lockfiles import fixes
+
         self.said = tuple(
-            part if isinstance(part, Key) else part.replace(str(old), str(new))
+            part if isinstance(part, fixes.Key) else part.replace(str(old), str(new))
             for part in self.said
         )
         self.fix = fixes.relocated(self.fix, old, new)

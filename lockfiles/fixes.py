@@ -4,7 +4,6 @@ A fix is an answer in `run.toml`, a command, an option of the command that was t
 Here they are rendered for a command line; the wizard names the questions instead.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,13 +126,6 @@ class Key:
         return f"`{self.name}`"
 
 
-def alternatives(fix: Fixes) -> tuple[Fix, ...]:
-    """Return fixes as a tuple."""
-    if fix is None:
-        return ()
-    return tuple(fix) if isinstance(fix, Sequence) else (fix,)
-
-
 def text(fixes: Sequence[Fix]) -> str:
     """Return fixes as a command line shows them, without a full stop; empty for none."""
     if len(fixes) == 1:
@@ -152,7 +144,11 @@ def literal(value: Value) -> str:
         return f"[{', '.join(literal(one) for one in value)}]"
     if isinstance(value, bool):
         return str(value).lower()
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+    if not isinstance(value, str):
+        return str(value)
+    import json  # `tunelock --help` needs none
+
+    return json.dumps(value, ensure_ascii=False)
 
 
 def shown(fix: Fix, *, alone: bool = False) -> str:

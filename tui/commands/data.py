@@ -81,10 +81,14 @@ def command(
         _write(report, file, html)
     from tui.text import data
 
-    if as_json:
-        output.data_json(data.record(report))
-    else:
-        output.lines(data.page(report, file))
+    try:
+        if as_json:
+            output.data_json(data.record(report))
+        else:
+            output.lines(data.page(report, file))
+    except BrokenPipeError:  # a reader that left does not make refused rows good
+        if not report.refused:
+            raise
     if report.refused:
         raise DataRefused(
             f"`{file}` should not be trained on as it is.",
