@@ -46,7 +46,7 @@ def test_a_base_from_the_hub_is_tuned_and_pushed(hub: HubServer, tmp_path: Path)
 
     refused = tunelock(*RUN)
     assert refused.returncode == 2
-    assert f"add `--allow {target}`" in refused.stderr
+    assert f"confirm with `--allow {target}`" in refused.stderr
     assert not (folder / "runs").exists()
 
     hub.fail(r"POST /api/models/.*/commit/", 400, times=1)
