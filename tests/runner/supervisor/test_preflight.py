@@ -113,7 +113,8 @@ def test_a_lock_alone_is_no_consent_to_push(
 ) -> None:
     with pytest.raises(UsageProblem, match="pushes to `someone/tuned`") as refused:
         check_all(lock, tmp_path, allowed, ["push"])
-    assert (refused.value.exit_code, refused.value.hint) == (2, "confirm with `--allow someone/tuned`")
+    assert refused.value.exit_code == 2
+    assert refused.value.hint == "confirm with `--allow someone/tuned`"
 
 
 def test_other_packages_are_refused_under_exact_and_named_elsewhere(
