@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from lockfiles.errors import TunelockError, UsageProblem
-from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import escaped, json_text, one_line
 from tui.terminal import streams
 
@@ -156,6 +155,8 @@ def _tell(problem: TunelockError) -> None:
 
 def _sentence(fault: BaseException) -> TunelockError:
     """Return what a person reads of an exception that nobody expected."""
+    from lockfiles.fixes import Advice, Command
+
     if os.environ.get(TRACEBACK):
         import traceback
 
@@ -173,6 +174,8 @@ def _sentence(fault: BaseException) -> TunelockError:
 
 
 def _of_system(fault: OSError) -> TunelockError:
+    from lockfiles.fixes import Advice, Command
+
     if fault.errno == errno.EBADF:
         return TunelockError(
             "The output cannot be written: it is closed.", fix=Advice("add `> FILE`")
