@@ -90,7 +90,10 @@ def _tags(table: type[BaseModel]) -> tuple[object, ...]:
 def _words(error: ErrorDetails, table: type[BaseModel] | None, location: _Location) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind in _UNKNOWN:
-        like = nearest(str(location[-1]), _known(table, location[:-1]))
+        known = _known(table, location[:-1])
+        if location[-1] in known:  # of another kind of table that can stand in this place
+            return "does not belong here"
+        like = nearest(str(location[-1]), known)
         return "is an unknown key" + (f"; the nearest known one is `{like}`" if like else "")
     if kind in ("missing", "missing_argument"):
         return "is missing"

@@ -210,6 +210,7 @@ def test_what_a_plan_can_write_is_a_lock(changes: list[tuple[str, object]]) -> N
         ([("stage.4.inputs", ["prepare", "train", "merge"])], "must name every stage before it"),
         ([("stage.3.id", "../gguf")], "`stage.id` on line"),
         ([("stage.3.kind", "shell")], "`stage.kind` on line"),
+        ([("stage.3.kind", "push")], "does not belong here"),
         ([("stage", [*stages("prepare", "train", "merge"),
                      stages("prepare", "train", "merge")[2] | {"id": "merge-2"},
                      WHOLE[2]])], "is a second `merge`"),
