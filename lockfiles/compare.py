@@ -15,7 +15,7 @@ _CONSEQUENCES: Mapping[str, Consequence] = {
     "intent": "informational",
     "decision": "informational",
     "model": "changes weights",
-    "model.licence": "informational",
+    "model.license": "informational",
     "model.gated": "informational",
     "model.source": "informational",
     "template": "changes weights",

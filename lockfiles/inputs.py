@@ -99,7 +99,7 @@ class Model(Table):
     """As asked for; empty for a local folder."""
     commit: Commit
     """As resolved: 40 hex digits; empty for a local folder."""
-    licence: Label
+    license: Label
     gated: bool
     family: Annotated[str, one_of(known.FAMILIES)]
     """`model_type` of its decoder."""

@@ -31,7 +31,8 @@ from lockfiles.inputs import (
     ModelFile,
     Template,
 )
-from lockfiles.stages import Stage, from_names
+from lockfiles.revisions import migrated
+from lockfiles.stages import Stage
 from lockfiles.tables import REVISION, VERSION, field_names
 from lockfiles.tables import Tables as Tables
 from lockfiles.training import Environment, Exactness, Method, Parallel, Stream, Train
@@ -78,8 +79,7 @@ class Lock(Tables):
     @model_validator(mode="before")
     @classmethod
     def _of_earlier_revisions(cls, tables: Any) -> Any:
-        old = isinstance(tables, dict) and tables.get("revision") in (0, 1)
-        return from_names(tables) if old else tables
+        return migrated(tables) if isinstance(tables, dict) else tables
 
     @model_validator(mode="after")
     def _agrees(self) -> "Lock":

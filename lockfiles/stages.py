@@ -1,6 +1,6 @@
 """The stages of a lock: each kind has the settings that it knows, and no others."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Literal, Union
 
 from pydantic import Field, create_model
 
@@ -37,25 +37,3 @@ else:
         for name, kind in KINDS.items()
     )
     Stage = Annotated[Union[_TABLES], Field(discriminator="kind")]  # noqa: UP007
-
-
-def from_names(tables: dict[str, Any]) -> dict[str, Any]:
-    """Return the tables of a lock of revision 0 or 1 with its stages as later ones write them.
-
-    There a stage was named by its kind, and its inputs followed from its name. The digests of
-    such a lock stay what they are.
-    """
-    stages = tables.get("stage")
-    if not isinstance(stages, list) or not all(isinstance(one, dict) for one in stages):
-        return tables
-    before: list[str] = []
-    made = []
-    for one in stages:
-        name = one.get("name")
-        if not isinstance(name, str) or "kind" in one or "id" in one:
-            return tables
-        rest = {key: value for key, value in one.items() if key != "name"}
-        inputs = [one for one in before if name in KINDS and KINDS[name].may_read(one)]
-        made.append({"id": name, "kind": name, "inputs": inputs, **rest})
-        before.append(name)
-    return {**tables, "stage": made}

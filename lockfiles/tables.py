@@ -16,7 +16,7 @@ from lockfiles.training import Exactness, Method, Parallel, Stream, Train
 
 VERSION = 1
 """The version that this program writes and reads; a newer one is refused."""
-REVISION = 2
+REVISION = 3
 """The revision that this program writes; it reads every one up to it.
 
 A revision adds to a version and takes nothing away: a lock of an older one means what it meant.
@@ -24,7 +24,8 @@ One of a newer revision may hold what this program does not know, and is refused
 closes the tables: `exactness.environment` and the settings of each stage hold named keys alone,
 and every text, list and number has bounds. Revision 2 gives each stage an `id`, a `kind` and its
 `inputs` (before, a stage had a `name` that said all three), and spreads training over several
-processes and offloads it: `parallel.engine`, `parallel.processes`, `parallel.offload`.
+processes and offloads it: `parallel.engine`, `parallel.processes`, `parallel.offload`. Revision 3
+spells `model.license` so; `lockfiles.revisions` reads the earlier ones.
 """
 
 

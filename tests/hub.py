@@ -30,7 +30,7 @@ class Repository:
     private: bool = False
     gated: bool = False
     """Whether its files are refused to everybody; its description stays public."""
-    licence: str = ""
+    license: str = ""
 
     def commit(self, files: Files, message: str, branch: str = "main") -> str:
         """Put a commit on a branch and return it."""
@@ -150,7 +150,7 @@ class Hub:
     def info(self, request: Request, _: bytes, name: str, revision: str = "main") -> Answer:
         oid, files = self._snapshot(request, name, revision)
         repository = self.repositories[name]
-        card = {"license": repository.licence} if repository.licence else {}
+        card = {"license": repository.license} if repository.license else {}
         about = {
             "id": name.removeprefix("datasets/"),
             "sha": oid,

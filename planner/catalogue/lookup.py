@@ -34,7 +34,7 @@ class CatalogueModel:
     """The shape of its decoder."""
     parameters: int
     """Elements of all tensors that are loaded; a shared head counts once."""
-    licence: str
+    license: str
     """What the model card states, such as `apache-2.0`."""
     gated: bool
     """Whether the Hub has asked for an agreement before the download."""
@@ -144,7 +144,7 @@ def _model(name: str, row: Mapping[str, Any]) -> CatalogueModel:
         name=name,
         architecture=architecture(config, name),
         parameters=row["parameters"],
-        licence=row["licence"],
+        license=row["license"],
         gated=row["gated"],
         config=config,
         vision_parameters=row.get("vision", 0),

@@ -61,7 +61,7 @@ def _model(request: FitRequest) -> dict[str, object]:
         "family": model.architecture.family,
         "parameters": model.parameters,
         "context": model.architecture.context,
-        "licence": model.licence,
+        "license": model.license,
         "gated": model.gated,
     }
 

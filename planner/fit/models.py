@@ -31,7 +31,7 @@ class FitModel:
     """Its shape."""
     parameters: int
     """Elements of all its tensors."""
-    licence: str = ""
+    license: str = ""
     """As the catalogue has it; empty where it is not known."""
     gated: bool = False
     """Whether the Hub asks for an agreement before the download, as far as is known."""
@@ -59,7 +59,7 @@ def find(name: str) -> FitModel:
     repo = name.removeprefix(_HUB)
     if known := find_model(repo):
         size = known.architecture, known.parameters
-        return FitModel(known.name, "catalogue", *size, known.licence, known.gated)
+        return FitModel(known.name, "catalogue", *size, known.license, known.gated)
     if repo.startswith((".", "/", "~")) or repo.endswith(".json") or repo.count("/") > 1:
         raise UsageProblem(f"`{name}` does not exist.", fix=Command("ls {}", Path(name).parent))
     if "/" in repo:

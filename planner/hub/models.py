@@ -60,7 +60,7 @@ def from_hub(repo: str, revision: str = "main", *, folder: Path) -> ModelFacts:
         dtype=sizes.most_common(1)[0][0] if sizes else "",
         revision=revision,
         commit=commit,
-        licence=_licence(info),
+        license=_license(info),
         gated=bool(info.gated),
     )
 
@@ -128,8 +128,8 @@ def _elements(api: "HfApi", repo: str, commit: str, weights: Iterable[FileFact])
     return sizes
 
 
-def _licence(info: "ModelInfo") -> str:
-    """Return what the card states; a licence of its own goes by its own name."""
+def _license(info: "ModelInfo") -> str:
+    """Return what the card states; a license of its own goes by its own name."""
     card = info.card_data
     stated = card.get("license") if card else None
     if stated == "other":

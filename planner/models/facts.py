@@ -59,7 +59,7 @@ class ModelFacts:
     """The branch, tag or commit that was asked for; empty for a folder."""
     commit: str = ""
     """The commit that it resolved to, 40 hex digits; empty for a folder."""
-    licence: str = ""
+    license: str = ""
     """What the model card states, such as `apache-2.0`; empty where it states none."""
     gated: bool = False
     """Whether the Hub asks for an agreement before the download."""
@@ -87,7 +87,7 @@ def from_folder(path: Path) -> ModelFacts:
     read = read_shape(path, places, str(path / CONFIG))
     facts = tuple(_fact(path, name) for name in sorted((*weights, *small)))
     return ModelFacts(
-        str(path), facts, read.architecture, read.parameters, read.dtype, licence=_licence(path)
+        str(path), facts, read.architecture, read.parameters, read.dtype, license=_license(path)
     )
 
 
@@ -124,7 +124,7 @@ def _fact(path: Path, name: str) -> FileFact:
         return FileFact(name, size, hashlib.file_digest(file, "sha256").hexdigest())
 
 
-def _licence(path: Path) -> str:
+def _license(path: Path) -> str:
     """Return `license` of the front matter of the folder's model card; empty where a card is no
     plain text of a usual size."""
     try:
@@ -135,5 +135,5 @@ def _licence(path: Path) -> str:
     found = (
         re.search(r"^license:[ \t]*(\S{1,100})[ \t\r]*$", front[1], re.MULTILINE) if front else None
     )
-    licence = found[1].strip("\"'") if found else ""
-    return licence if is_harmless(licence) else ""
+    license = found[1].strip("\"'") if found else ""
+    return license if is_harmless(license) else ""

@@ -17,7 +17,7 @@ NEUTRAL = frozenset(
 """Tables that change no result but the report: what a run is for, where it fits, and why."""
 _REPORTED = tuple(sorted(NEUTRAL - {"stage", "integrity"}))
 """The receipt names the lock by its digest, so the report counts all that the others do not."""
-_LABELS = ("revision", "licence", "gated")
+_LABELS = ("revision", "license", "gated")
 
 
 def integrity(tables: Mapping[str, Any]) -> dict[str, str]:

@@ -101,7 +101,7 @@ def _model(model: ModelFacts) -> dict[str, object]:
         "source": f"hf:{model.source}" if model.commit else "local:model",
         "revision": model.revision,
         "commit": model.commit,
-        "licence": one_line(model.licence, most=limits.MOST_NAME_CHARS),
+        "license": one_line(model.license, most=limits.MOST_NAME_CHARS),
         "gated": model.gated,
         "family": shape.pop("family"),
         "parameters": model.parameters,

@@ -18,7 +18,7 @@ from lockfiles.receipt import measured_on
 
 NAME = "README.md"
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#|~$&@:]|(?<=www)\.)", re.IGNORECASE)
-_LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,59}")
+_LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,59}")
 
 
 def card(lock: Lock, scores: Mapping[str, Any], learnt_rows: int = 0) -> str:
@@ -72,8 +72,8 @@ def _front(lock: Lock, *, merged: bool) -> str:
     fields: dict[str, object] = {"library_name": "transformers" if merged else "peft"}
     if base := _base(lock):
         fields["base_model"] = base
-        if _LICENCE.fullmatch(lock.model.licence):
-            fields["license"] = lock.model.licence
+        if _LICENSE.fullmatch(lock.model.license):
+            fields["license"] = lock.model.license
     fields["tags"] = ["tunelock"]
     return "\n".join(f"{key}: {json.dumps(value)}" for key, value in fields.items())
 

@@ -29,7 +29,7 @@ def test_a_base_from_the_hub_is_tuned_and_pushed(hub: HubServer, tmp_path: Path)
     folder = small(
         tmp_path / "run", model__source="maker/base", results__push_to=target, train__epochs=1
     )
-    commit = hub.add("maker/base", folder / "base", licence="apache-2.0")
+    commit = hub.add("maker/base", folder / "base", license="apache-2.0")
     environment = hub.environment(tmp_path / "home", XDG_CACHE_HOME=str(tmp_path / "cache"))
 
     def tunelock(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -41,7 +41,7 @@ def test_a_base_from_the_hub_is_tuned_and_pushed(hub: HubServer, tmp_path: Path)
     assert planned.returncode == 0, planned.stderr
     locked = lock.read(folder / "run.lock")
     assert locked.model.source == "hf:maker/base"
-    assert (locked.model.commit, locked.model.licence) == (commit, "apache-2.0")
+    assert (locked.model.commit, locked.model.license) == (commit, "apache-2.0")
     assert hub.sent_bytes["model.safetensors"] < 200_000, "planning downloads no weights"
 
     refused = tunelock(*RUN)

@@ -39,7 +39,7 @@ LOCK = Lock.model_validate(
             "source": "local:model",
             "revision": "",
             "commit": "",
-            "licence": "apache-2.0",
+            "license": "apache-2.0",
             "gated": False,
             "family": "llama",
             "parameters": 1_900_000,

@@ -101,7 +101,7 @@ def _lock(text: str, folder: Path) -> Shown:
     yield "wizard's start", review.start(lock, 1)
     changed: dict[str, dict[str, object]] = {
         "decision": {"reasons": [text], "against": [text], "overridden": text},
-        "model": {"licence": text, "family": text, "dtype": text, "revision": text},
+        "model": {"license": text, "family": text, "dtype": text, "revision": text},
         "machine": {"accelerator": text, "capability": text},
         "prediction": {"estimator": text, "phase": text, "components": {text: 1}},
     }

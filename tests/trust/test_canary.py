@@ -137,7 +137,7 @@ def _planned(tmp_path: Path, person: HubServer, **more: object) -> tuple[Path, d
     folder = small(
         tmp_path / "run", train__epochs=1, results__gguf=[], results__evaluate=False, **more
     )
-    person.add("maker/base", folder / "base", licence="apache-2.0")
+    person.add("maker/base", folder / "base", license="apache-2.0")
     cache = str(tmp_path / "cache")
     environment = person.environment(tmp_path / "home", token=CANARY, XDG_CACHE_HOME=cache)
     done = subprocess.run(

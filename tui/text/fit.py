@@ -26,9 +26,9 @@ def page(request: FitRequest, found: Sequence[Answer]) -> list[str]:
 
 def _model(request: FitRequest) -> str:
     model = request.model
-    licence = f", licence {model.licence}" if model.licence else ""
+    license = f", license {model.license}" if model.license else ""
     gated = ", gated on the Hub" if model.gated else ""
-    return f"{named(model.name)}: {_count(model.parameters)} parameters{licence}{gated}"
+    return f"{named(model.name)}: {_count(model.parameters)} parameters{license}{gated}"
 
 
 def _count(number: int) -> str:

@@ -45,7 +45,7 @@ def test_the_catalogue_is_wide_and_no_name_stands_for_two_models() -> None:
 
 def test_facts_of_a_dense_model_and_of_a_mixture() -> None:
     dense = found("Qwen/Qwen3-8B")
-    assert (dense.parameters, dense.licence, dense.gated) == (8_190_735_360, "apache-2.0", False)
+    assert (dense.parameters, dense.license, dense.gated) == (8_190_735_360, "apache-2.0", False)
     assert (dense.architecture.qk_norm, dense.architecture.kv_heads) == (True, 8)
     shape = found("openai/gpt-oss-20b").architecture
     assert (shape.experts, shape.experts_per_token, shape.moe_intermediate) == (32, 4, 2880)

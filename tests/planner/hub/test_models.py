@@ -43,13 +43,13 @@ def sharded() -> dict[str, bytes]:
 
 
 def test_facts_equal_those_of_the_folder(hub: HubServer, tmp_path: Path) -> None:
-    first = hub.add("ana/base", BASE, licence="apache-2.0")
+    first = hub.add("ana/base", BASE, license="apache-2.0")
     hub.add("ana/base", {"README.md": b"all else is gone"})
     hub.repositories["ana/base"].branches["v1"] = first
     (facts,) = plan(hub, tmp_path, ("ana/base", "v1"))
     local = from_folder(BASE)
     assert facts["commit"] == first
-    assert (facts["revision"], facts["licence"], facts["gated"]) == ("v1", "apache-2.0", False)
+    assert (facts["revision"], facts["license"], facts["gated"]) == ("v1", "apache-2.0", False)
     assert [tuple(file.values()) for file in facts["files"]] == [
         (file.name, file.size_bytes, file.sha256) for file in local.files
     ]

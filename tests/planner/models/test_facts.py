@@ -26,7 +26,7 @@ def test_facts_of_the_shipped_base() -> None:
     )  # fmt: skip
     assert facts.parameters == parameter_count(facts.architecture) == 1_935_104
     assert facts.dtype == "BF16"
-    assert (facts.revision, facts.commit, facts.licence, facts.gated) == ("", "", "", False)
+    assert (facts.revision, facts.commit, facts.license, facts.gated) == ("", "", "", False)
     assert {"model.safetensors", "tokenizer.json", "config.json"} <= {f.name for f in facts.files}
 
 
@@ -139,7 +139,7 @@ def test_what_is_not_understood_is_refused_with_one_sentence(
 
 
 @pytest.mark.parametrize(
-    ("card", "licence"),
+    ("card", "license"),
     [
         ("---\nlanguage: en\nlicense: apache-2.0\n---\n# A model\n", "apache-2.0"),
         ('---\r\nlicense: "mit"\r\n---\r\n', "mit"),
@@ -147,9 +147,9 @@ def test_what_is_not_understood_is_refused_with_one_sentence(
         ("license: mit\n", ""),
     ],
 )
-def test_the_licence_is_read_from_the_model_card(copy: Path, card: str, licence: str) -> None:
+def test_the_license_is_read_from_the_model_card(copy: Path, card: str, license: str) -> None:
     (copy / "README.md").write_bytes(card.encode())
-    assert from_folder(copy).licence == licence
+    assert from_folder(copy).license == license
 
 
 @pytest.mark.parametrize(

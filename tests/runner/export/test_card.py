@@ -44,10 +44,10 @@ def test_rows_that_were_trained_on_are_called_so(lock: Lock) -> None:
 
 
 def test_a_base_from_the_hub_has_its_license(lock: Lock) -> None:
-    fields = {"source": "hf:maker/base", "commit": "0" * 40, "licence": "apache-2.0"}
+    fields = {"source": "hf:maker/base", "commit": "0" * 40, "license": "apache-2.0"}
     made = card(lock.model_copy(update={"model": lock.model.model_copy(update=fields)}), {})
     assert '\nbase_model: "maker/base"\nlicense: "apache-2.0"\n' in made
-    odd = lock.model.model_copy(update=fields | {"licence": "mit\nbase_model: x/y"})
+    odd = lock.model.model_copy(update=fields | {"license": "mit\nbase_model: x/y"})
     assert "license" not in card(lock.model_copy(update={"model": odd}), {})
 
 

@@ -291,7 +291,13 @@ def test_a_lock_for_a_newer_program_is_refused(lock: Lock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "revision"), [("first", 0), ("last-of-revision-0", 0), ("last-of-revision-1", 1)]
+    ("name", "revision"),
+    [
+        ("first", 0),
+        ("last-of-revision-0", 0),
+        ("last-of-revision-1", 1),
+        ("last-of-revision-2", 2),
+    ],
 )
 def test_locks_of_an_older_revision_are_read_and_hold(name: str, revision: int) -> None:
     """Written by the programs of their time, the first two for an NVIDIA L4."""

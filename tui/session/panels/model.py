@@ -17,8 +17,8 @@ def text(model: ModelFacts, template: str) -> str:
         f"Files       {len(model.files)} files, {size(size_bytes)}",
         f"Template    {template or 'present'}",
     ]
-    if model.licence or model.gated:
-        lines.append(f"Licence     {model.licence or 'not named'}{_gate(model.gated)}")
+    if model.license or model.gated:
+        lines.append(f"License     {model.license or 'not named'}{_gate(model.gated)}")
     return joined(lines)
 
 
