@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from lockfiles.errors import TunelockError
 from lockfiles.harmless import escaped, joined, paragraphs
-from planner.interview.questions.question import Question
+from planner.questions.question import Question
 from tui.session.draft import STEPS, Draft
 from tui.session.facts import Facts
 from tui.session.pages import data

@@ -1,8 +1,8 @@
 """What comes out: the comparison, the merged model, GGUF files, samples, the Hub."""
 
 from lockfiles import limits
-from planner.interview.questions.method import ADAPTER
-from planner.interview.questions.question import Between, Matches, Question, When
+from planner.questions.method import ADAPTER
+from planner.questions.question import Between, Matches, Question, When
 
 _HUB_NAME = Matches(
     r"(?!.*(--|\.\.))(?!.*(\.git|[.-])$)"
