@@ -7,7 +7,8 @@ usual values and ranges of the fine-tuning guide that this program follows.
 from collections.abc import Iterable, Mapping
 
 from lockfiles.intent import TABLES
-from planner.questions import data, goal, machine, method, model, results, train
+from planner.pipeline.questions import questions as of_stage_kinds
+from planner.questions import data, goal, machine, method, model, train
 from planner.questions.question import Question
 
 FIXED: tuple[Question, ...] = (
@@ -17,7 +18,6 @@ FIXED: tuple[Question, ...] = (
     *machine.QUESTIONS,
     *method.QUESTIONS,
     *train.QUESTIONS,
-    *results.QUESTIONS,
 )
 """The questions of every run."""
 
@@ -31,8 +31,8 @@ def gathered(*groups: Iterable[Question]) -> tuple[Question, ...]:
     return tuple(sorted(every, key=lambda question: TABLES.index(question.table)))
 
 
-QUESTIONS: tuple[Question, ...] = gathered(FIXED)
-"""Every question, in order."""
+QUESTIONS: tuple[Question, ...] = gathered(FIXED, of_stage_kinds())
+"""Every question, in order; a registry with questions of its own is one more group."""
 
 BY_KEY: Mapping[str, Question] = {question.key: question for question in QUESTIONS}
 """Every question by its key."""
