@@ -7,8 +7,8 @@ level never trains again. A new table of the lock must be given its place here; 
 from collections.abc import Mapping
 from typing import Any
 
-from lockfiles import digest
-from planner.pipeline.kind import PlannedKind, of_kind
+from lockfiles import digest, known
+from planner.pipeline.kind import of_kind
 
 NEUTRAL = frozenset(
     ["version", "revision", "requires_runner", "intent", "decision", "machine", "prediction",
@@ -30,7 +30,7 @@ def integrity(tables: Mapping[str, Any]) -> dict[str, str]:
         counted = {
             "settings": stage["settings"],
             "tables": {
-                table: _counted(planned, table, tables[table]) for table in read if table in tables
+                table: _counted(kind, table, tables[table]) for table in read if table in tables
             },
             "inputs": {one: found[one] for one in stage["inputs"]},
         }
@@ -39,11 +39,16 @@ def integrity(tables: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _counted(planned: PlannedKind, name: str, table: Any) -> Any:
+def _counted(kind: str, name: str, table: Any) -> Any:
+    """Return what of a table affects a stage: not the test rows of training, nor the packages
+    that only other kinds of stages need."""
+    planned = of_kind(kind)
     if name == "model":
         return {key: value for key, value in table.items() if key not in _LABELS}
     if name == "data" and not planned.reads_test:
         return [part for part in table if part["split"] != "test"]
     if name == "fix" and not planned.reads_test:
         return [step for step in table if step["source"] != "test"]
+    if name == "packages":
+        return {key: table[key] for key in table if key in known.packages([kind])}
     return table
