@@ -1,13 +1,13 @@
-"""The room that a run's folder takes on disk."""
+"""The disk space of a run's folder."""
 
 from collections.abc import Sequence
 
 from planner.models.facts import ModelFacts
 
 _KEPT_CHECKPOINTS = 3
-"""The last two, and a third while the newest is being written."""
+"""Two are kept, and a third exists while it is written."""
 _GGUF_BITS = {"f16": 16.0, "q8_0": 8.5, "q4_k_m": 4.9}
-"""Bits of a weight at each level; q4_k_m is the mean of its mixture, rounded up."""
+"""Bits per weight of each level; for q4_k_m, the mean over its tensors, rounded up."""
 _STORED_BYTES = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2}
 
 
@@ -16,8 +16,8 @@ def disk_bytes(
 ) -> int:
     """Return the bytes of checkpoints, the merged model and every export together.
 
-    `trained_bytes` is the size of the trained weights: a checkpoint holds them and two values
-    of the optimizer for each. A q4_k_m file is made from an f16 one that stands beside it.
+    `trained_bytes` is the size of the trained weights: a checkpoint holds them and two optimizer
+    states of the same size. A q4_k_m file is made from an f16 file, which needs space meanwhile.
     """
     checkpoints = _KEPT_CHECKPOINTS * 3 * trained_bytes + trained_bytes
     merged = model.parameters * _STORED_BYTES.get(model.dtype, 2) if merges else 0

@@ -1,6 +1,7 @@
-"""The package versions that a plan counts on: those of the shipped constraints.
+"""The package versions that a plan requires: those of the shipped constraints.
 
-Never the planner's own environment: a laptop without a training stack plans the same lock.
+They do not depend on the planner's own environment: a laptop without a training stack makes the
+same lock.
 """
 
 from pathlib import Path
@@ -13,7 +14,7 @@ _NUMBERS = (
 
 
 def packages() -> dict[str, str]:
-    """Return name to version of every package that can change numbers, by name."""
+    """Return the version of every package that can change a run's numbers, by name."""
     text = (Path(__file__).parents[1] / "constraints.txt").read_text(encoding="utf-8")
     pairs = (line.strip().split("==", 1) for line in text.splitlines() if "==" in line)
     pinned = {name.lower().replace("_", "-"): version for name, version in pairs}
