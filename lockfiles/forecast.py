@@ -34,7 +34,7 @@ class Prediction(Table):
     phase: Literal["load", "forward", "reference", "backward", "optimizer", "evaluation"]
     peak_bytes: int = Field(gt=0, le=limits.MOST_BYTES)
     components: Annotated[dict[Annotated[str, one_of(known.COMPONENTS)], _Part], FEW_KEYS]
-    """Bytes by component; what is beside the estimate may be below 0."""
+    """Bytes by component; what is not in the estimate may be negative."""
     disk_bytes: SizeBytes
     """Checkpoints, the merged model and every export together."""
     step_seconds: Seconds = 0.0

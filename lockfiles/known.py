@@ -1,4 +1,4 @@
-"""Names that a lock may hold and that floors above define; tests hold both lists equal."""
+"""Names that a lock may hold and higher floors define; tests keep both lists equal."""
 
 from collections.abc import Iterable
 
@@ -48,7 +48,7 @@ FAMILIES = frozenset(
         "qwen3_moe", "seed_oss", "smollm3", "stablelm", "starcoder2",
     ]
 )  # fmt: skip
-"""The families of decoders whose memory is counted (`planner.models.families`)."""
+"""The model families with a memory estimate (`planner.models.families`)."""
 
 _FINDINGS = frozenset(
     ["empty", "one-word", "role-order", "encoding", "markup", "template-tokens", "truncated",
@@ -61,18 +61,18 @@ FIXES = {
     "truncate": frozenset(["over-length"]),
     "split": frozenset(["over-length"]),
 }
-"""What each step mends (`planner.data.mend.steps`)."""
+"""The findings that each step can fix (`planner.data.mend.steps`)."""
 
-UNEXPLAINED = "beside the estimate"
-"""What a measured peak has beyond the estimated components (`planner.plan.prediction`); the only
-one that may be below 0."""
+UNEXPLAINED = frozenset(["not in the estimate", "beside the estimate"])
+"""Names of the component for what a measured peak has beyond the estimate; it may be negative.
+`planner.plan.prediction` writes the first; locks of revisions 0 to 2 have the second."""
 COMPONENTS = frozenset(
     [
         "process", "workspace", "weights", "reference weights", "adapter", "gradients",
         "optimizer states", "communication buckets", "gathered weights", "gathered gradients",
         "model files", "activations", "dropout masks", "layer inputs", "inputs of 8-bit layers",
         "attention mask", "adapter in bfloat16", "loss head", "head gradient",
-        "recomputed layer", "scratch", "heap", UNEXPLAINED,
+        "recomputed layer", "scratch", "heap", *UNEXPLAINED,
     ]
 )  # fmt: skip
-"""The components of a peak (`planner.memory`)."""
+"""The components of peak memory (`planner.memory`)."""

@@ -141,7 +141,7 @@ def _packages(lock: Tables) -> Iterator[Contradiction]:
 
 def _prediction(lock: Tables) -> Iterator[Contradiction]:
     parts = lock.prediction.components
-    if any(size < 0 for name, size in parts.items() if name != known.UNEXPLAINED):
+    if any(size < 0 for name, size in parts.items() if name not in known.UNEXPLAINED):
         yield "prediction.components", "has a size below 0"
     if sum(parts.values()) != lock.prediction.peak_bytes:
         yield "prediction.components", "does not add up to `prediction.peak_bytes`"

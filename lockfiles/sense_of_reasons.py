@@ -1,7 +1,7 @@
-"""Whether the reasons of a lock speak of its values; a part of `lockfiles.sense`.
+"""Checks that the reasons of a lock match its values; a part of `lockfiles.sense`.
 
-A reason is a sentence of the planner's, printed next to its value. In a lock that somebody changed
-it must not say another value than the lock has.
+A reason is a sentence that the planner wrote for a value and that is printed next to it. In an
+edited lock, it must not name a value other than the lock's.
 """
 
 import re
@@ -12,14 +12,14 @@ from lockfiles.tables import Tables
 Contradiction = tuple[str, str]
 """The field that is wrong, dotted, and words to follow it."""
 Said = Callable[[Tables], object]
-"""What the groups of a pattern must say, as text; one value, or several as a tuple."""
+"""Returns the values that the groups of a pattern must equal as text; a tuple where several."""
 
 
 _METHODS = {"lora": "LoRA", "qlora": "QLoRA", "full": "Full fine-tuning"}
 
 
 def steps(lock: Tables) -> int:
-    """Return the optimizer steps of the whole run."""
+    """Return the total optimizer steps of a run."""
     batches = -(-lock.stream.rows // lock.train.micro_batch)
     in_step = lock.train.accumulation * lock.parallel.processes
     return -(-batches // in_step) * lock.train.epochs
@@ -37,6 +37,34 @@ _FORMS: tuple[tuple[str, str, Said], ...] = (
     ("method.rank", r"Rank (\d+) ", lambda lock: lock.method.rank),
     ("method.rank", r"(Full fine-tuning) adds no adapter", lambda lock: _METHODS[lock.method.kind]),
     ("method.alpha", r"Twice the rank of (\d+)\.", lambda lock: lock.method.rank),
+    ("train.micro_batch", r"The full effective batch of (\d+) fits", lambda lock: _batch(lock)),
+    ("train.micro_batch", r"Micro-batch (\d+) needs", lambda lock: lock.train.micro_batch),
+    ("train.micro_batch", r"Above (\d+) rows? of up to", lambda lock: lock.train.micro_batch),
+    ("train.micro_batch", r"Each process computes its (\d+) rows? of", lambda lock: _own(lock)),
+    ("train.accumulation", r"(\d+) micro-batch(?:es)? of (\d+) make", lambda lock: _sums(lock)),
+    (
+        "train.accumulation",
+        r"(\d+) micro-batch(?:es)? of (\d+) in each of (\d+) processes make",
+        lambda lock: (*_sums(lock), lock.parallel.processes),
+    ),
+    ("train.checkpointing", r"(It fits without)", lambda lock: _off(lock.train.checkpointing)),
+    (
+        "train.checkpointing",
+        r"Checkpointing allows a micro-batch of (\d+)",
+        lambda lock: lock.train.checkpointing and lock.train.micro_batch,
+    ),
+    ("parallel.engine", r"(Each \w+) holds the (?:full )?model", lambda lock: _copies(lock)),
+    ("train.dtype", r"(float32) is the fastest", lambda lock: lock.train.dtype),
+    ("train.dtype", r".* supports (bfloat16)\.", lambda lock: lock.train.dtype),
+    ("train.learning_rate", r"(\S+) is (?:a safe|the usual) (?:learning )?rate", _rate),
+    ("train.evaluate_steps", r"About five evaluations in (\d+) steps", steps),
+    ("stream.max_length_tokens", r"(\d+) tokens:", lambda lock: lock.stream.max_length_tokens),
+    (
+        "exactness.threads",
+        r"One (?:thread )?for each of the (\d+) cores",
+        lambda lock: lock.exactness.threads,
+    ),
+    # As locks of revisions 0 to 2 have them.
     ("train.micro_batch", r"The whole effective batch of (\d+) fits", lambda lock: _batch(lock)),
     ("train.micro_batch", r"With (\d+) rows? at once", lambda lock: lock.train.micro_batch),
     (
@@ -44,45 +72,22 @@ _FORMS: tuple[tuple[str, str, Said], ...] = (
         r"(?:With more than )?(\d+) rows? of up to",
         lambda lock: lock.train.micro_batch,
     ),
-    (
-        "train.accumulation",
-        r"(\d+) times (\d+) make",
-        lambda lock: (lock.train.accumulation, lock.train.micro_batch),
-    ),
+    ("train.accumulation", r"(\d+) times (\d+) make", lambda lock: _sums(lock)),
     (
         "train.accumulation",
         r"(\d+) times (\d+) in each of (\d+) processes make",
-        lambda lock: (
-            lock.train.accumulation,
-            lock.train.micro_batch,
-            lock.parallel.processes,
-        ),
+        lambda lock: (*_sums(lock), lock.parallel.processes),
     ),
-    (
-        "train.micro_batch",
-        r"Each process computes its (\d+) rows? of a step at once",
-        lambda lock: lock.train.micro_batch if lock.train.accumulation == 1 else None,
-    ),
-    ("train.checkpointing", r"(It fits without)", lambda lock: _off(lock.train.checkpointing)),
     (
         "train.checkpointing",
         r"(?:It|Checkpointing) leaves room for (\d+) rows?",
         lambda lock: lock.train.checkpointing and lock.train.micro_batch,
     ),
-    (
-        "parallel.engine",
-        r"(Each (?:card|process) holds the model), so",
-        lambda lock: _copies(lock),
-    ),
     ("train.dtype", r"A CPU computes (float32)", lambda lock: lock.train.dtype),
     ("train.dtype", r".* computes (bfloat16)\.", lambda lock: lock.train.dtype),
-    ("train.learning_rate", r"(\S+) is (?:a safe|the usual) rate", _rate),
-    ("train.evaluate_steps", r"About five evaluations in (\d+) steps", steps),
-    ("stream.max_length_tokens", r"(\d+) tokens:", lambda lock: lock.stream.max_length_tokens),
-    ("exactness.threads", r"One for each of the (\d+) cores", lambda lock: lock.exactness.threads),
 )
 """The sentences of `planner.search.reasons` and `planner.plan.plan` that name a value: the key of
-the reason, how the sentence begins, and what it must say. Other sentences name none."""
+the reason, how the sentence begins, and the values that it must name."""
 
 
 def _batch(lock: Tables) -> object:
@@ -92,7 +97,15 @@ def _batch(lock: Tables) -> object:
 
 def _copies(lock: Tables) -> object:
     each = "card" if lock.machine.kind == "cuda" else "process"
-    return f"Each {each} holds the model" if lock.parallel.engine == "ddp" else None
+    return f"Each {each}" if lock.parallel.engine == "ddp" else None
+
+
+def _own(lock: Tables) -> object:
+    return lock.train.micro_batch if lock.train.accumulation == 1 else None
+
+
+def _sums(lock: Tables) -> tuple[int, int]:
+    return lock.train.accumulation, lock.train.micro_batch
 
 
 def _off(checkpointing: bool) -> object:
@@ -100,7 +113,7 @@ def _off(checkpointing: bool) -> object:
 
 
 def reasons(lock: Tables) -> Iterator[Contradiction]:
-    """Yield the reasons that say another value than the lock has."""
+    """Yield the reasons that name a value other than the lock's."""
     for key, pattern, wanted in _FORMS:
         found = re.match(pattern, lock.why.get(key, ""))
         if not found:
@@ -108,4 +121,4 @@ def reasons(lock: Tables) -> Iterator[Contradiction]:
         values = wanted(lock)
         listed = values if isinstance(values, tuple) else (values,)
         if tuple(map(str, listed)) != found.groups():
-            yield f"why.{key}", f"says `{found[0]}`, and `{key}` is another value"
+            yield f"why.{key}", f"says `{found[0]}`, but `{key}` has another value"

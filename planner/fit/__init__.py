@@ -1,1 +1,1 @@
-"""What of a model's training fits on a machine, here or named, before there is any data."""
+"""Which ways to train a model fit on a machine, before there is any data."""

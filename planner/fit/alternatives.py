@@ -1,4 +1,4 @@
-"""What would fit where a plan does not: other options, and other cards."""
+"""What would fit where a plan does not: other options, or other cards."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +13,7 @@ from planner.search.reasons import MEASURED, gib
 from planner.setup.setup import Kind, Profile
 
 _COUNTS = (2, 4, 8, 16)
-"""Numbers of cards that are tried."""
+"""Numbers of cards to try."""
 _OPTIONS = {
     "method.checkpointing": "--checkpointing",
     "method.micro_batch": "--micro-batch",
@@ -21,14 +21,14 @@ _OPTIONS = {
     "train.max_length": "--length",
     "machine.offload": "--offload",
 }
-"""The option of each answer that `planner.search.alternatives` may change."""
+"""The command-line option of each answer that `planner.search.alternatives` may change."""
 
 
 def way_out(request: FitRequest, plan: Profile) -> str:
-    """Return what to type so that something fits; empty where nothing of one model does.
+    """Return the options that would make the model fit; empty where none would.
 
-    These are the mildest of the settings, or a shorter row; another method; other cards; more
-    main memory.
+    In this order: the smallest change of settings or a shorter row, another method, other cards,
+    offloading to main memory.
     """
     found = request.candidates
     ways = _first(alternatives.settings(found, plan)) or _first(alternatives.lengths(found, plan))
@@ -50,31 +50,31 @@ def _options(change: Change) -> str:
         return f"`{' '.join(typed)}`"
     host = change.candidates.plan(change.plan).estimate.host_bytes
     room = gib(change.plan.ranks * host)
-    return f"`{' '.join(typed)}` in {room} of main memory"
+    return f"`{' '.join(typed)}` with {room} of main memory"
 
 
 def _cards(request: FitRequest, method: Kind) -> Iterator[str]:
-    """Yield the smallest single card that holds a method, and the fewest of the cards at hand;
-    where neither is known, the fewest of the largest card."""
+    """Yield the smallest single card on which a method fits, and the smallest number of the
+    machine's own cards; where neither exists, the smallest number of the largest card."""
     known = [card for card in accelerators() if card.vendor == MEASURED]
     by_size = sorted(known, key=lambda card: (card.memory_bytes, -card.bf16_flops))
     holds = _Holds(request, method)
     single = list(islice((card.name for card in by_size if holds(card, 1)), 1))
     yield from map(_typed, single)
     counted = request.candidates.card or (None if single else by_size[-1])
-    if counted and counted.vendor != "Apple":  # a chip makes a whole machine
+    if counted and counted.vendor != "Apple":  # its chip is built into the machine
         here = request.candidates.request.processes
         more = (n for n in _COUNTS if n > here and holds(counted, n))
         yield from (f"{_typed(counted.name)}:{count}" for count in islice(more, 1))
 
 
 def _typed(name: str) -> str:
-    """Return a card's name as `--gpu` takes it without quotes."""
+    """Return a card's name in the form that `--gpu` accepts without quotes."""
     return name.lower().replace(" ", "-")
 
 
 class _Holds:
-    """Whether cards hold a method: what it needs depends on their number and type alone."""
+    """Whether a method fits on some cards. Caches its need by their number and dtype."""
 
     def __init__(self, request: FitRequest, method: Kind) -> None:
         self._request, self._method = request, method

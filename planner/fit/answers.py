@@ -1,4 +1,4 @@
-"""The answer of `tunelock fit`: a plan for each method, with its reasons and its step time."""
+"""The result of `tunelock fit`: a plan for each method, with its reasons and step time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,15 +19,16 @@ class Answer:
     """The plan for one method."""
 
     plan: Plan
-    """The plan to prefer of those that fit, or the one that needs least."""
+    """The best plan that fits; where none does, the one that needs the least."""
     step_seconds: float | None
-    """An optimizer's step, in seconds; None where the device's speed is not known."""
+    """Seconds per optimizer step; None where the device's speed is unknown."""
     reasons: tuple[str, ...]
-    """Sentences: why it is as it is, or what would fit."""
+    """Sentences: why the plan was chosen, or what would fit."""
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Of all cards together, padding among them; None where the step's time is not known."""
+        """Over all cards, including padding; None where the plan does not fit or its speed is
+        unknown."""
         profile = self.plan.profile
         tokens = profile.tokens * profile.ranks * self.plan.accumulation
         return tokens / self.step_seconds if self.step_seconds and self.plan.fits else None
@@ -103,7 +104,7 @@ def _plan(answer: Answer) -> dict[str, object]:
 
 
 def refusal(request: FitRequest, found: Iterable[Answer]) -> DoesNotFit:
-    """Return the error for answers of which none fits, with what would fit."""
+    """Return the error for plans of which none fits, with what would fit."""
     least = min((answer.plan for answer in found), key=lambda plan: plan.allocated_bytes).profile
     ways = way_out(request, least)
     return DoesNotFit(

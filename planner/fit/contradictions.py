@@ -1,4 +1,4 @@
-"""What a person set for `tunelock fit` that contradicts itself, the machine or the model."""
+"""Finds options of `tunelock fit` that contradict each other, the machine or the model."""
 
 from collections.abc import Iterator
 
@@ -19,12 +19,12 @@ def _machine(request: FitRequest) -> Iterator[tuple[bool, str, Fixes]]:
     on_cpu = not request.machine.gpus
     yield (
         on_cpu and bool(wish.parallel or wish.offload not in (None, "none")),
-        "`--parallel` and `--offload` are about cards, and this machine has none.",
+        "`--parallel` and `--offload` need a GPU, but this machine has none.",
         Option("--gpu NAME:COUNT"),
     )
     yield (
         on_cpu and found.optimizer.endswith("8bit"),
-        f"`--optimizer {wish.optimizer}` needs a card, and this machine has none.",
+        f"`--optimizer {wish.optimizer}` needs a GPU, but this machine has none.",
         (Option("--optimizer adamw_torch", to="use"), Option("--gpu NAME")),
     )
     yield (
@@ -39,21 +39,21 @@ def _wish(request: FitRequest) -> Iterator[tuple[bool, str, Fixes]]:
     family, processes = request.model.architecture.family, found.request.processes
     yield (
         wish.packing and wish.objective != "sft",
-        f"`--packing` joins rows of text, and `--objective {wish.objective}` compares pairs.",
+        f"`--packing` does not work with `--objective {wish.objective}`, which compares pairs.",
         Option("--packing", to="leave out"),
     )
     yield (
         wish.packing and not found.packs,
-        f"Packed rows of `{family}` would see each other.",
+        f"Packing does not work with `{family}`: attention would cross row boundaries.",
         Option("--packing", to="leave out"),
     )
     yield (
         wish.packing and processes > 1,
-        f"Rows are packed in one process only, and {processes} cards are {processes} processes.",
+        f"`--packing` works in a single process only, but {processes} cards need {processes}.",
         Option("--packing", to="leave out"),
     )
     yield (
         not found.layouts,
-        f"`--offload {wish.offload}` does not go with `--parallel {wish.parallel}`.",
+        f"`--offload {wish.offload}` does not work with `--parallel {wish.parallel}`.",
         Option("--parallel zero3", to="use"),
     )

@@ -1,4 +1,4 @@
-"""The machine of `tunelock fit`: this one, a card by its name, or a card of some memory."""
+"""The machine of `tunelock fit`: this one, cards by name, or a card of some size."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ GIB = 1 << 30
 
 
 def chosen(gpu: str | None, memory_gib: float | None) -> MachineFacts:
-    """Return the named cards, or a card of some memory, or this machine where neither is given.
+    """Return a machine with the named cards or a card of that size; this machine without either.
 
     Raises UsageProblem where both are given, and as `named` does.
     """
     if gpu and memory_gib:
         raise UsageProblem(
-            "`--gpu` and `--memory` both name a card.", fix=Advice("leave one of them out")
+            "`--gpu` and `--memory` cannot be combined.", fix=Advice("remove one of them")
         )
     if gpu:
         return named(gpu)
@@ -29,13 +29,13 @@ def chosen(gpu: str | None, memory_gib: float | None) -> MachineFacts:
 def named(text: str) -> MachineFacts:
     """Return a machine with the cards of `NAME` or `NAME:COUNT`.
 
-    Raises UsageProblem for an unknown name, with the nearest, and for a count that is none.
+    Raises UsageProblem for an unknown name, with the nearest known one, and for a bad count.
     """
     name, colon, count = text.partition(":")
     count = count if colon else "1"
     if not count.isdecimal() or not 1 <= int(count) <= 1024:
         raise UsageProblem(
-            f"`{count}` in `--gpu {text}` is no number of cards.",
+            f"`{count}` in `--gpu {text}` is not a number of cards (1 to 1024).",
             fix=Option("--gpu {}", f"{name}:2", to="use"),
         )
     return cards(find_accelerator(name), int(count))
@@ -44,26 +44,26 @@ def named(text: str) -> MachineFacts:
 def cards(card: Accelerator, count: int) -> MachineFacts:
     """Return a machine with `count` free cards of one kind.
 
-    An Apple chip shares its memory with the processor: counted is what Metal recommends of it.
-    Raises UsageProblem for several of those, which make no one machine.
+    An Apple chip shares its memory with the processor; the share that Metal recommends is
+    available. Raises UsageProblem for several Apple chips: a machine has one.
     """
     size = card.memory_bytes
     if card.vendor == "Apple":
         size = working_set(size)
         if count > 1:
             raise UsageProblem(
-                f"`{card.name}` is a whole machine's chip, of which there is one.",
+                f"`{card.name}` is built into its machine, so there is only one.",
                 fix=Option("--gpu {}", card.name, to="use"),
             )
     return _elsewhere((Gpu(card.name, size, size, card.compute_capability),) * count)
 
 
 def sized(gib: float) -> MachineFacts:
-    """Return a machine with one card of `gib` GiB that computes bfloat16."""
+    """Return a machine with one card of `gib` GiB that supports bfloat16."""
     size = int(gib * GIB)
-    return _elsewhere((Gpu(f"a card of {gib:g} GiB", size, size, "8.0"),))
+    return _elsewhere((Gpu(f"{gib:g} GiB card", size, size, "8.0"),))
 
 
 def _elsewhere(gpus: tuple[Gpu, ...]) -> MachineFacts:
-    """Return a machine of which only the cards are known."""
+    """Return a machine that is known only by its cards."""
     return MachineFacts("cuda", gpus, 1, 0, 0, 0, "")

@@ -15,42 +15,42 @@ from planner.models.parameters import parameter_count
 
 _CONFIG = "config.json"
 _HUB = "hf:"
-"""What may stand before a Hub id, as in a lock."""
+"""Optional prefix of a Hub id, as in a lock."""
 _WAYS = Advice("name a folder, a config.json, or a model on the Hub as `owner/name`")
 
 
 @dataclass(frozen=True)
 class FitModel:
-    """A model, as far as memory and speed depend on it."""
+    """The facts of a model that memory and speed depend on."""
 
     name: str
-    """As it was found: a Hub id, or the path of a `config.json`."""
+    """A Hub id, or the path of a `config.json`."""
     source: str
-    """Where its facts are from: `catalogue`, `hub` or `file`."""
+    """Where the facts come from: `catalogue`, `hub` or `file`."""
     architecture: Architecture
     """Its shape."""
     parameters: int
-    """Elements of all its tensors."""
+    """Total elements of all tensors."""
     license: str = ""
-    """As the catalogue has it; empty where it is not known."""
+    """From the catalogue; empty where unknown."""
     gated: bool = False
-    """Whether the Hub asks for an agreement before the download, as far as is known."""
+    """Whether the Hub requires an agreement before the download; False where unknown."""
     here_bytes: int = 0
-    """Of its files of weights, where they are in its folder."""
+    """Size of the weight files in the model's folder; 0 where there are none."""
 
     @property
     def stored_bytes(self) -> int:
-        """Of its files of weights; where they are not here, as many as in bfloat16."""
+        """Size of the weight files; where they are not local, that of bfloat16 weights."""
         return self.here_bytes or 2 * self.parameters
 
 
 def find(name: str) -> FitModel:
     """Return the facts of a model.
 
-    A folder or file goes before the catalogue, and the catalogue before the Hub, which is asked
-    only for an `owner/name` that the catalogue lacks.
-    Raises UsageProblem for a name that is unknown, with the nearest of the catalogue, and for a
-    `config.json` without the needed fields.
+    A local folder or file is preferred to the catalogue, and the catalogue to the Hub, which is
+    asked only for an `owner/name` that the catalogue lacks.
+    Raises UsageProblem for an unknown name, with the nearest name in the catalogue, and for a
+    `config.json` without the required fields.
     """
     if os.path.isdir(name):
         return _from_file(Path(name) / _CONFIG)
@@ -64,19 +64,19 @@ def find(name: str) -> FitModel:
         raise UsageProblem(f"`{name}` does not exist.", fix=Command("ls {}", Path(name).parent))
     if "/" in repo:
         return _from_hub(repo)
-    raise UsageProblem(f"`{name}` is no folder and no known model{_like(name)}.", fix=_WAYS)
+    raise UsageProblem(f"`{name}` is neither a folder nor a known model{_like(name)}.", fix=_WAYS)
 
 
 def _from_file(path: Path) -> FitModel:
     if path.suffix != ".json":
-        raise UsageProblem(f"`{path}` is no `{_CONFIG}`.", fix=_WAYS)
+        raise UsageProblem(f"`{path}` is not a `{_CONFIG}`.", fix=_WAYS)
     shape = architecture(config_json.read(path), str(path))
     here = _weights_bytes(path.parent)
     return FitModel(str(path), "file", shape, parameter_count(shape), here_bytes=here)
 
 
 def _weights_bytes(folder: Path) -> int:
-    """Return the bytes of the weights in a folder; 0 where they are not here."""
+    """Return the bytes of the weight files in a folder; 0 where any is missing."""
     try:
         listed = weights_in(folder, frozenset(names(folder)))
         return sum((folder / name).stat().st_size for name in listed)
@@ -85,7 +85,7 @@ def _weights_bytes(folder: Path) -> int:
 
 
 def _from_hub(repo: str) -> FitModel:
-    """Fetch `config.json` alone, into the Hub's cache."""
+    """Return a model on the Hub; only its `config.json` is fetched, into the Hub's cache."""
     from planner.hub.client import client, sentences
 
     try:
@@ -99,6 +99,6 @@ def _from_hub(repo: str) -> FitModel:
 
 
 def _like(name: str) -> str:
-    """Return the nearest of the catalogue as the end of a sentence, or nothing."""
+    """Return the nearest name in the catalogue as the end of a sentence, or nothing."""
     near = nearest_models(name)
-    return f"; the nearest of the catalogue is `{near[0]}`" if near else ""
+    return f"; the nearest known model is `{near[0]}`" if near else ""

@@ -1,4 +1,4 @@
-"""Why a plan of `tunelock fit` is as it is: the search's reasons, and what else to know."""
+"""The sentences that `tunelock fit` prints for a plan: the search's reasons, and further notes."""
 
 from collections.abc import Iterator
 
@@ -15,11 +15,11 @@ from planner.setup.setup import Profile
 from planner.speed import MEASURED_CARDS, basis
 
 SHOWN = ("parallel.engine", "train.micro_batch", "train.checkpointing")
-"""The values whose reasons are shown, by their keys in a lock, where nobody set them."""
+"""The keys of a lock whose reasons are shown, unless a person set them."""
 
 
 def why(request: FitRequest, plan: Profile) -> Iterator[str]:
-    """Yield the sentences that belong to a plan."""
+    """Yield the sentences for a plan."""
     if request.candidates.fits(plan):
         yield from _chosen(request, plan)
     else:
@@ -37,17 +37,17 @@ def _chosen(request: FitRequest, plan: Profile) -> Iterator[str]:
         yield basis(found.card.name)
     longest = 0 if request.wish.length else _longest_alone(request, plan)
     if longest > plan.length:
-        yield f"One at a time, rows of up to {longest:,} tokens would fit."
+        yield f"With a micro-batch of 1, rows of up to {longest:,} tokens would fit."
     if lines := list(_lines(request, plan)):
-        yield f"To plan it, write {' and '.join(lines)} in `run.toml`."
+        yield f"To plan this, set {' and '.join(lines)} in `run.toml`."
     if beyond := cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload):
         yield beyond
 
 
 def _lines(request: FitRequest, plan: Profile) -> Iterator[str]:
-    """Yield the lines of `run.toml` without which a plan would count on other numbers."""
+    """Yield the lines of `run.toml` without which a plan would use other values."""
     if request.wish.objective != "sft" or request.wish.optimizer:
-        return  # no plan is made of these
+        return  # not supported by `plan`
     if plan.ranks > 1:
         yield f"`processes = {plan.ranks}` under `[machine]`"
     step = request.candidates.accumulation(plan.micro_batch) * plan.micro_batch * plan.ranks
@@ -63,16 +63,16 @@ def _longest_alone(request: FitRequest, plan: Profile) -> int:
 
 
 def _beside(request: FitRequest, profile: Profile) -> Iterator[str]:
-    """Yield what a person should know of a plan whether it fits or not."""
+    """Yield notes on a plan, whether it fits or not."""
     plan = request.candidates.plan(profile)
     if (host := plan.estimate.host_bytes) and plan.offload_fits:
-        yield f"Each process keeps {gib(host)} in main memory."
+        yield f"Each process offloads {gib(host)} to main memory."
     if paged := plan.estimate.paged_bytes:
-        yield f"{gib(paged)} of optimizer states go to main memory where the card is full."
+        yield f"Up to {gib(paged)} of optimizer states move to main memory if the card is full."
     context = request.model.architecture.context
     if profile.length > context:
-        yield f"Rows are longer than the {context:,} tokens of the model's context."
+        yield f"Rows are longer than the model's context of {context:,} tokens."
     gpu = request.machine.least_free
     if gpu and (busy := taken(gpu)):
-        yield f"Of `{gpu.name}`, {busy}, and are not counted."
+        yield f"On `{gpu.name}`, {busy}; they are not counted as available."
     yield from reasons.measured(request.candidates).values()

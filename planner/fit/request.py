@@ -1,4 +1,4 @@
-"""What a person may set for `tunelock fit`, and the plans that are possible for it."""
+"""The options of `tunelock fit`, and the plans that are possible for them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,14 +15,14 @@ from planner.search.request import EFFECTIVE_BATCH, Objective, Optimizer, Reques
 from planner.setup.setup import Kind
 
 LENGTH = 2048
-"""Tokens of the longest row where nothing says so, unless the model's context is shorter."""
+"""Default tokens of the longest row; a shorter context of the model limits it."""
 DROPOUT = 0.05
-"""Of the adapters, as in the interview."""
+"""Default dropout of adapters, as in the interview."""
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What a person set; None leaves a value to be chosen."""
+    """The options that were set; None leaves a value to the search."""
 
     objective: Objective = "sft"
     """What the loss teaches."""
@@ -33,33 +33,33 @@ class Wish:
     length: int | None = None
     """Longest row, in tokens."""
     micro_batch: int | None = None
-    """Rows at once on one card, at least 1; pairs for DPO and reward."""
+    """Rows per micro-batch on one card, at least 1; pairs for DPO and reward."""
     checkpointing: bool | None = None
-    """Whether activations are computed again in the backward pass."""
+    """Whether activations are recomputed in the backward pass."""
     optimizer: Optimizer | None = None
-    """The optimizer, by the name that transformers gives it."""
+    """The optimizer, by its name in transformers."""
     dropout: float | None = None
-    """Of the adapters, 0 to 1."""
+    """Dropout of adapters, 0 to 1."""
     accumulation: int | None = None
-    """Micro-batches in a step, at least 1."""
+    """Micro-batches per optimizer step, at least 1."""
     packing: bool = False
-    """Whether rows are joined up to `length`."""
+    """Whether rows are packed into rows of `length` tokens."""
     parallel: Parallel | None = None
     """How several cards share the work."""
     offload: Offload | None = None
-    """What lies in main memory: nothing, the optimizer's states, or the weights too."""
+    """What is offloaded to main memory: nothing, the optimizer states, or the weights too."""
 
 
 @dataclass(frozen=True)
 class FitRequest:
-    """What is asked of `tunelock fit`; `contradictions.check` it first."""
+    """A question to `tunelock fit`; call `contradictions.check` on it first."""
 
     model: FitModel
     """The base model."""
     machine: MachineFacts
-    """The machine, here or elsewhere; all of its cards train together."""
+    """The machine, local or not; all of its cards train together."""
     wish: Wish
-    """What was set."""
+    """The options."""
 
     @cached_property
     def candidates(self) -> Candidates:
@@ -68,13 +68,13 @@ class FitRequest:
 
     @cached_property
     def methods(self) -> tuple[Kind, ...]:
-        """Methods to answer for."""
+        """The methods that get an answer."""
         if self.wish.method:
             return (self.wish.method,)
         return tuple(kind for kind in _SHOWN if kind in self.candidates.possible)
 
     def best(self, method: Kind) -> Plan:
-        """Return the plan to choose of a method, or the one that needs least where none fits."""
+        """Return the best plan of a method; where none fits, the one that needs the least."""
         return self.candidates.plan(best_or_least(self.candidates, method))
 
     @property
@@ -104,7 +104,7 @@ class FitRequest:
 
     @property
     def _share(self) -> int:
-        """Rows of a step in each process: as many as come near the usual number of all."""
+        """Rows of a step per process, so that the total is near `EFFECTIVE_BATCH`."""
         wish = self.wish
         if wish.accumulation:
             return wish.accumulation * wish.micro_batch if wish.micro_batch else EFFECTIVE_BATCH
@@ -113,4 +113,4 @@ class FitRequest:
 
 
 _SHOWN: tuple[Kind, ...] = ("full", "lora", "qlora")
-"""Every method, in the order of the answers."""
+"""Every method, in the order of the output."""

@@ -1,4 +1,4 @@
-"""A person's answers: checked once, complete with defaults, and back to `run.toml`."""
+"""The answers of `run.toml`: checked, completed with defaults, and written back."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -61,19 +61,19 @@ class Answers(Mapping[str, object]):
 
 @dataclass(frozen=True)
 class _File:
-    """The file that answers stand in, as errors speak of it."""
+    """The file of the answers, as errors name it."""
 
     lines: Mapping[str, int]
-    """The 1-based line of each key that came from it."""
+    """The 1-based line of each key that the file contains."""
     name: str
 
     def place(self, key: str) -> tuple[Key, str]:
-        """Return a key and its line, the parts that a sentence begins with."""
+        """Return the first two parts of a sentence: the key and its line."""
         shown = Key(one_line(key, most=MOST_SHOWN_CHARS))
         return shown, f" on line {self.lines[key]} of `{self.name}`" if key in self.lines else ""
 
     def example(self, question: Question) -> Answer | Change:
-        """Return what would answer a question."""
+        """Return a fix that answers a question."""
         sample = _sample(question)
         if sample is None:
             return Change(question.key, file=self.name)
@@ -83,12 +83,12 @@ class _File:
 def check(
     values: Mapping[str, object], lines: Mapping[str, int], *, name: str = "run.toml"
 ) -> Answers:
-    """Return the answers that `values` give, the rest by default.
+    """Return the answers in `values`, completed with defaults.
 
-    `lines` holds the 1-based line in the file `name` of each key that came from it. Raises
-    UsageProblem for an unknown key (with the nearest known one), a value that is no answer,
-    a missing required answer, and a value with a line where its question does not apply. A
-    value without a line, from a screen, goes back to its default there.
+    `lines` holds the 1-based line of each key that comes from the file `name`. Raises UsageProblem
+    for an unknown key (with the nearest known one), an invalid value, a missing required answer,
+    and a key in the file whose question does not apply. A value that comes from a screen (it has
+    no line) is reset to its default where its question does not apply.
     """
     file = _File(lines, name)
     for key in values:
@@ -109,7 +109,7 @@ def check(
 
 
 def given(answers: Mapping[str, object]) -> dict[str, dict[str, object]]:
-    """Return the answers that differ from their defaults, by table, in the questions' order."""
+    """Return the answers that differ from their defaults, by table, in the order of questions."""
     tables: dict[str, dict[str, object]] = {}
     for question in QUESTIONS:
         value = answers[question.key]
@@ -133,14 +133,14 @@ def _unknown(key: str, file: _File) -> UsageProblem:
     beside = [known for known in BY_KEY if known.startswith(f"{table}.")]
     like = nearest(key, beside or BY_KEY)
     known = f"; the nearest known one is `{like}`" if like else ""
-    fix = file.example(BY_KEY[like]) if like else Advice(f"take that line out of `{file.name}`")
+    fix = file.example(BY_KEY[like]) if like else Advice(f"remove that line from `{file.name}`")
     return UsageProblem(*file.place(key), f" is an unknown key{known}.", fix=fix)
 
 
 def _check_present(question: Question, answers: Mapping[str, object], file: _File) -> None:
     if question.required and answers[question.key] == "":
         raise UsageProblem(
-            Key(question.key), " has no answer, and a run needs one.", fix=file.example(question)
+            Key(question.key), " is required but has no answer.", fix=file.example(question)
         )
 
 
@@ -151,12 +151,12 @@ def _check_unused(question: Question, file: _File) -> None:
         raise UsageProblem(
             *file.place(question.key),
             f" does not apply{reason}.",
-            fix=(Advice(f"take that line out of `{file.name}`"), Advice("change the other answer")),
+            fix=(Advice(f"remove that line from `{file.name}`"), Advice("change the other answer")),
         )
 
 
 def _sample(question: Question) -> Value | None:
-    """Return a value that would answer a question; None where only the person knows one."""
+    """Return a valid answer to a question; None where only the person knows one."""
     if question.kind == "names":
         return None
     if question.choices:

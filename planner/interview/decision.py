@@ -7,9 +7,9 @@ from typing import Literal
 Verdict = Literal["prompt-engineering", "rag", "fine-tuning", "fine-tuning-and-rag"]
 
 ENOUGH_EXAMPLES = 500
-"""Good examples from which fine-tuning is advised."""
+"""Recommended number of good examples."""
 TOO_FEW_EXAMPLES = 100
-"""Examples below which fine-tuning is advised against."""
+"""With fewer examples, the verdict is against fine-tuning."""
 
 
 @dataclass(frozen=True)
@@ -19,15 +19,15 @@ class Decision:
     verdict: Verdict
     """The approach that the answers lead to."""
     reasons: tuple[str, ...]
-    """The lines of the checklist that led to the verdict, a sentence each."""
+    """The points of the checklist that led to the verdict, a sentence each."""
     against: tuple[str, ...]
-    """The lines that speak against the verdict, a sentence each."""
+    """The points that speak against the verdict, a sentence each."""
     cost: str
-    """How dear the approach is, beside the other three."""
+    """The cost of the approach relative to the other three."""
     time: str
-    """How long until it works."""
+    """How long it takes to set up."""
     maintenance: str
-    """What keeping it up takes."""
+    """The effort of maintaining it."""
     advice: str
     """What to do next, in one or two sentences."""
 
@@ -38,21 +38,25 @@ class Decision:
 
 
 _NEEDS = (
-    ("goal.prompting", "falls-short", "Prompting cannot reach the wanted format or style."),
+    ("goal.prompting", "falls-short", "Prompting does not achieve the required format or style."),
     (
         "goal.consistent_behaviour",
         True,
-        "Behaviour must be more consistent than prompts guarantee.",
+        "Behavior must be more consistent than prompting can guarantee.",
     ),
     ("goal.repetitive_task", True, "The task is repetitive and well defined."),
-    ("goal.shorter_prompts", True, "Shorter prompts are wanted, to use fewer tokens."),
-    ("goal.domain_terms", True, "Domain terms or ways of reasoning are required."),
+    ("goal.shorter_prompts", True, "Shorter prompts are needed to save tokens."),
+    ("goal.domain_terms", True, "Domain-specific terms or reasoning are required."),
 )
 _COSTLY = (("goal.retrieval_too_costly", True, "Retrieval adds too much latency or cost."),)
 _WORKS = (("goal.prompting", "works", "Prompting already works well enough."),)
 _KNOWLEDGE = (
-    ("goal.knowledge_changes", True, "The knowledge changes often, so retraining would chase it."),
-    ("goal.external_information", True, "The model must reach information outside itself."),
+    (
+        "goal.knowledge_changes",
+        True,
+        "The knowledge changes often, faster than retraining.",
+    ),
+    ("goal.external_information", True, "The model needs information from outside."),
 )
 _COSTS: Mapping[Verdict, tuple[str, str, str]] = {
     "prompt-engineering": ("lowest", "minutes", "low"),
@@ -61,12 +65,12 @@ _COSTS: Mapping[Verdict, tuple[str, str, str]] = {
     "fine-tuning-and-rag": ("highest", "days", "highest"),
 }
 _ADVICE: Mapping[Verdict, str] = {
-    "prompt-engineering": "Don't fine-tune yet: write instructions and a few examples into the "
-    "prompt, and measure them on held-out examples first.",
+    "prompt-engineering": "Don't fine-tune yet: put instructions and a few examples into the "
+    "prompt, and measure that on held-out examples first.",
     "rag": "Don't fine-tune: keep the knowledge in an index or behind a tool, and give the model "
     "what it needs with each request.",
-    "fine-tuning": "Fine-tune, and compare with the base model on held-out examples.",
-    "fine-tuning-and-rag": "Fine-tune for the behaviour, and keep the knowledge in an index or "
+    "fine-tuning": "Fine-tune, and compare the result with the base model on held-out examples.",
+    "fine-tuning-and-rag": "Fine-tune for the behavior, and keep the knowledge in an index or "
     "behind a tool.",
 }
 
@@ -74,9 +78,9 @@ _ADVICE: Mapping[Verdict, str] = {
 def decide(answers: Mapping[str, object], examples: int) -> Decision:
     """Return the verdict on the `goal.` answers and a count of training examples.
 
-    Fine-tuning needs a reason and at least 100 examples that are not poor, and never follows
-    where prompting works. Changing knowledge or outside information asks for RAG; that
-    retrieval is costly is then no reason to put the knowledge into the weights.
+    Fine-tuning requires a reason and at least 100 examples that are not of poor quality, and is
+    never the verdict where prompting works. Changing knowledge or external information calls for
+    RAG; costly retrieval is then not a reason to put the knowledge into the weights.
     """
     needs, costly = _lines(answers, _NEEDS), _lines(answers, _COSTLY)
     works, knowledge = _lines(answers, _WORKS), _lines(answers, _KNOWLEDGE)
@@ -84,7 +88,7 @@ def decide(answers: Mapping[str, object], examples: int) -> Decision:
     tunable = not works and not unfit and bool(needs or (costly and not knowledge))
     if tunable:
         verdict: Verdict = "fine-tuning-and-rag" if knowledge else "fine-tuning"
-        # Beside RAG, costly retrieval speaks against; alone, for the weights.
+        # With RAG, costly retrieval speaks against the verdict; without it, for fine-tuning.
         reasons = (*needs, *(() if knowledge else costly), *enough, *knowledge)
         against = (*short, *(costly if knowledge else ()))
     else:
@@ -104,22 +108,23 @@ def _lines(
 def _nothing(*lines: tuple[str, ...]) -> tuple[str, ...]:
     if any(lines):
         return ()
-    return ("Prompting was not tried, and nothing on the checklist asks for fine-tuning.",)
+    return ("Prompting has not been tried, and nothing on the checklist calls for fine-tuning.",)
 
 
 def _examples(
     answers: Mapping[str, object], examples: int
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Return what rules fine-tuning out, what makes it doubtful, and what speaks for it."""
+    """Return what rules out fine-tuning, what speaks against it, and what speaks for it."""
     quality = answers["goal.examples_quality"]
     unfit, short = [], []
     if examples < TOO_FEW_EXAMPLES:
-        unfit.append(f"{examples} examples are fewer than {TOO_FEW_EXAMPLES}.")
+        unfit.append(f"{examples} examples are too few: at least {TOO_FEW_EXAMPLES} are needed.")
     elif examples < ENOUGH_EXAMPLES:
-        short.append(f"{examples} examples are fewer than the {ENOUGH_EXAMPLES} advised.")
+        short.append(f"{examples} examples are fewer than the recommended {ENOUGH_EXAMPLES}.")
     if quality == "poor":
-        unfit.append("The examples are poor, and a model learns their faults.")
+        unfit.append("The examples are of poor quality, and the model would learn their flaws.")
     elif quality == "mixed":
-        short.append("The examples are of mixed quality, and a model learns their faults.")
-    enough = () if unfit or short else (f"{examples} good examples are {ENOUGH_EXAMPLES} or more.",)
-    return tuple(unfit), tuple(short), enough
+        short.append("The examples are of mixed quality, and the model would learn their flaws.")
+    if unfit or short:
+        return tuple(unfit), tuple(short), ()
+    return (), (), (f"{examples} good examples meet the recommended {ENOUGH_EXAMPLES}.",)

@@ -1,4 +1,4 @@
-"""The JSON Schema of `run.toml`, for editors; made from the questions.
+"""The JSON Schema of `run.toml`, for editors, generated from the questions.
 
 `python -m planner.interview.schema` writes it to `planner/run.schema.json`, which is shipped.
 """
@@ -23,7 +23,7 @@ _TYPES = {
 
 
 SHIPPED = Path(__file__).parents[1] / "run.schema.json"
-"""The file that editors are pointed at."""
+"""The schema file for editors."""
 
 
 def text() -> str:
@@ -42,7 +42,7 @@ def schema() -> dict[str, object]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "run.toml",
-        "description": "What a person wants of a tunelock run.",
+        "description": "The settings of a Tunelock run.",
         "type": "object",
         "additionalProperties": False,
         "required": list(required),

@@ -1,1 +1,1 @@
-"""Facts in, lock out: what a run will do, take and promise."""
+"""Makes a lock from answers and facts."""

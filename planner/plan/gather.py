@@ -1,7 +1,7 @@
-"""Facts for a plan, read from disk, the Hub and the machine: everything that `plan` needs.
+"""Reads the facts for a plan from disk, the Hub and the machine.
 
-This is the planner's edge: it reads files and asks the driver. What it returns are frozen values,
-and from there on planning is a pure function.
+Only this module of `planner.plan` does I/O. It returns frozen values, and planning is a pure
+function of them.
 """
 
 from collections.abc import Callable, Mapping
@@ -50,34 +50,34 @@ class PartFacts:
 
     split: SplitName
     source: SplitName
-    """The file that they came from."""
+    """The file that the rows come from."""
     format: str
     rows: int
     sha256: str
     tokens_sha256: str
     hub: HubSplit | None = None
-    """The dataset on the Hub that the file is, if it is one."""
+    """The dataset on the Hub that the file stands for; None for a local file."""
 
 
 @dataclass(frozen=True)
 class StreamFacts:
-    """The tokens that training sees."""
+    """The tokens of the training rows."""
 
     max_length: int
-    """Tokens that rows are cut to."""
+    """Tokens to which rows are truncated."""
     rows: int
     longest: int
-    """Tokens of the longest row after the cut."""
+    """Tokens of the longest row after truncation."""
     tokens: int
     scored_tokens: int
     cut_rows: int
     sha256: str
     order_sha256: tuple[str, ...]
-    """Of the row order, one for each epoch."""
+    """Digest of the row order of each epoch."""
     lengths: tuple[int, ...]
-    """Tokens of each row after the cut, in the order of the rows."""
+    """Tokens of each row after truncation, in row order."""
     held_out: tuple[int, ...]
-    """The same of the validation rows; empty without any."""
+    """The same for the validation rows; empty where there are none."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,12 @@ class TemplateFacts:
     golden_sha256: str
     special: SpecialTokens
     trains: bool = False
-    """Whether it is the training variant of the model's own."""
+    """Whether it is the training variant of the model's own template."""
 
 
 @dataclass(frozen=True)
 class PlanFacts:
-    """Everything that a plan is made from, beside the answers."""
+    """Everything that a plan is made from, besides the answers."""
 
     model: ModelFacts
     machine: MachineFacts
@@ -101,15 +101,15 @@ class PlanFacts:
     parts: tuple[PartFacts, ...]
     stream: StreamFacts
     examples: int
-    """Rows of the task, before some are split off."""
+    """Rows of the task, before validation rows are split off."""
     steps: tuple[Step, ...] = ()
-    """What is mended in the files, in order."""
+    """The cleaning steps of the files, in order."""
     split_by: SplitBy = "rows"
-    """How validation rows are split off, if they are."""
+    """How validation rows are split off, if any are."""
     learnt: tuple[str, ...] = ()
-    """A sentence for each held-out split that has rows of the training's."""
+    """A sentence for each held-out split that shares rows with the training rows."""
     rehearsal: "Rehearsal | None" = None
-    """What was measured beforehand of this model on this machine, if anything."""
+    """A rehearsal of this model on this machine, if there is one."""
 
 
 def gather(
@@ -119,12 +119,12 @@ def gather(
     machine: MachineFacts | None = None,
     told: Callable[[str], None] = lambda sentence: None,
 ) -> PlanFacts:
-    """Read the facts that the answers name; their relative paths begin at `folder`.
+    """Read the facts that the answers name; relative paths start at `folder`.
 
-    `told` gets a sentence before each slow step. Raises the TunelockError of whatever is
-    missing, broken or refused.
+    `told` is called with a description of each slow step before it starts. Raises the
+    TunelockError of whatever is missing, broken or refused.
     """
-    process.start()  # it is ready by the time that the model is read
+    process.start()  # starts while the model is read
     told("reading the model")
     model, place = model_facts(answers, folder)
     own, tokenizer = _template(answers, folder, place), load_tokenizer(place)
@@ -135,7 +135,7 @@ def gather(
     train = rows.part("train")
     assert train is not None
     special = special_tokens(place, tokenizer, train.encoded)
-    told("looking at the machine")
+    told("inspecting the machine")
     return PlanFacts(
         model=model,
         machine=machine or machine_facts(answers, folder),
@@ -152,10 +152,10 @@ def gather(
 
 
 def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
-    """Return the facts of the model that the answers name, and where its small files lie.
+    """Return the facts of the model that the answers name, and the folder of its small files.
 
-    A name that is a folder here is one, and so is what begins with `.`, `/` or `~`; any other
-    is a Hub repository, of which only configuration and tokenizer are fetched.
+    A source that is a local folder, or begins with `.`, `/` or `~`, is a folder. Any other is a
+    Hub repository, from which only configuration and tokenizer are fetched.
     """
     source, revision = answers.text("model.source"), answers.text("model.revision")
     place = folder / at_home(source)
@@ -167,30 +167,30 @@ def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
     try:
         return hub.from_hub(source, revision, folder=cached), cached
     except UsageProblem as problem:
-        fix = (*problem.fix, Advice(f"name a folder: `{source}` is none here"))
+        fix = (*problem.fix, Advice(f"name a local folder (`{source}` is not one)"))
         raise UsageProblem(*problem.said, fix=fix) from None
 
 
 def hub_folder(repo: str, revision: str) -> Path:
-    """Return where the small files of a Hub model are kept between plans."""
+    """Return the cache folder for the small files of a Hub model."""
     return cache_folder() / "models" / repo / quote(revision, safe="")
 
 
 def machine_facts(answers: Answers, folder: Path) -> MachineFacts:
-    """Return the machine to plan for: saved facts where the answers name some, else this one."""
+    """Return the machine to plan for: from saved facts where the answers name them, else this."""
     saved = answers.text("machine.facts")
     return machines.load(folder / at_home(saved)) if saved else probe(folder)
 
 
 Fetched = Mapping[SplitName, tuple[HubSplit, Path]]
-"""Datasets on the Hub by the file that they stand for, each with its folder here."""
+"""Datasets on the Hub by the file that they stand for, each with its local folder."""
 _NOTHING: Fetched = MappingProxyType({})
 _USES: Mapping[SplitName, str] = MappingProxyType({"general": "train"})
-"""The split that is meant of a dataset, where that is not called as the file."""
+"""The split to use of a dataset, where it is not named like the file."""
 
 
 def hub_splits(answers: Answers, told: Callable[[str], None]) -> Fetched:
-    """Return the datasets on the Hub that the answers name, fetched; as `local`."""
+    """Fetch the datasets on the Hub that the answers name; raises as `local` does."""
     asked, look = {name: answers.text(f"data.{name}") for name in FILES}, looking(told)
     return {
         name: local(one, _USES.get(name, name), told, look)
@@ -200,7 +200,7 @@ def hub_splits(answers: Answers, told: Callable[[str], None]) -> Fetched:
 
 
 def data_files(answers: Answers, folder: Path, hub: Fetched = _NOTHING) -> dict[SplitName, Path]:
-    """Return the data files that the answers name; a folder of `hub` for what is there."""
+    """Return the data files that the answers name; for datasets of `hub`, their folders."""
     return {
         name: hub[name][1] if name in hub else folder / at_home(answers.text(f"data.{name}"))
         for name in FILES
@@ -209,12 +209,15 @@ def data_files(answers: Answers, folder: Path, hub: Fetched = _NOTHING) -> dict[
 
 
 def recipe(answers: Answers, context: int) -> Recipe:
-    """Return how the answers turn files into a corpus, for a model with this context."""
+    """Return how to make a corpus from the files, for a model with a context of that many tokens.
+
+    Raises UsageProblem where `train.max_length` exceeds the context.
+    """
     length = answers.integer("train.max_length")
     if length > context:
         raise UsageProblem(
             Key("train.max_length"),
-            f" is {length}, and the model sees {context} tokens.",
+            f" is {length}, but the model's context is {context} tokens.",
             fix=Answer("train.max_length", context),
         )
     columns = None
@@ -237,7 +240,7 @@ def recipe(answers: Answers, context: int) -> Recipe:
 
 
 def mending(answers: Answers) -> Mending:
-    """Return what the answers leave out of the files and change in them."""
+    """Return which rows the answers leave out or change."""
     return Mending(
         drop=answers.chosen("data.drop"),
         redact=answers.flag("data.redact"),
@@ -259,9 +262,10 @@ def _corpus(
     tokenizer: Tokenizer,
     hub: Fetched,
 ) -> tuple[Corpus, ChatTemplate]:
-    """Return the rows, and the template that they were rendered with.
+    """Return the rows and the template that rendered them.
 
-    Where the model's own rewrites earlier turns, that is its training variant, if it has one.
+    Where the model's own template rewrites earlier turns, its training variant is used, if there
+    is one.
     """
     how, files = recipe(answers, model.architecture.context), data_files(answers, folder, hub)
     try:
@@ -298,8 +302,8 @@ def _stream(rows: Corpus, answers: Answers) -> StreamFacts:
     if count * len(epochs) > limits.MOST_ORDERED_ROWS:
         raise UsageProblem(
             Key("train.epochs"),
-            f" is {len(epochs)}, and {count:,} rows so often are more than the "
-            f"{limits.MOST_ORDERED_ROWS:,} that are put in order.",
+            f" is {len(epochs)}, and that many epochs of {count:,} rows exceed the limit of "
+            f"{limits.MOST_ORDERED_ROWS:,} rows.",
             fix=Change("train.epochs", "a smaller number"),
         )
     return StreamFacts(

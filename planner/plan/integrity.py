@@ -1,7 +1,8 @@
-"""One digest for each stage: over the settings that affect it, and its inputs' digests.
+"""One digest for each stage, over the settings that affect it and the digests of its inputs.
 
-A stage whose digest still matches is not done again, so a corrected Hub name or one more GGUF
-level never trains again. A new table of the lock must be given its place here; a test holds that.
+A stage whose digest still matches is skipped, so a corrected Hub name or another GGUF level does
+not train again. Every table of the lock must be listed in `NEUTRAL` or in a stage kind's tables,
+which a test enforces.
 """
 
 from collections.abc import Mapping
@@ -14,14 +15,14 @@ NEUTRAL = frozenset(
     ["version", "revision", "requires_runner", "intent", "decision", "machine", "prediction",
      "why", "rejected", "stage", "integrity"]
 )  # fmt: skip
-"""Tables that change no result but the report: what a run is for, where it fits, and why."""
+"""Tables that affect no result but the report: what a run is for, where it fits, and why."""
 _REPORTED = tuple(sorted(NEUTRAL - {"stage", "integrity"}))
-"""The receipt names the lock by its digest, so the report counts all that the others do not."""
+"""The receipt contains the lock's digest, so the report depends on every other table."""
 _LABELS = ("revision", "license", "gated")
 
 
 def integrity(tables: Mapping[str, Any]) -> dict[str, str]:
-    """Return stage id to digest for the stages of a lock that is still plain tables."""
+    """Return the digest of each stage, by stage id, for a lock in plain tables."""
     found: dict[str, str] = {}
     for stage in tables["stage"]:
         name, kind = stage["id"], stage["kind"]
@@ -34,7 +35,7 @@ def integrity(tables: Mapping[str, Any]) -> dict[str, str]:
             },
             "inputs": {one: found[one] for one in stage["inputs"]},
         }
-        # A stage that is named by its kind has the digest that locks of revision 1 gave it.
+        # A stage named after its kind keeps the digest that locks of revision 1 gave it.
         found[name] = digest.of_value(counted if name == kind else {**counted, "kind": kind})
     return found
 

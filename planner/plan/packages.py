@@ -1,6 +1,7 @@
-"""The package versions that a plan counts on: those of the shipped constraints.
+"""The package versions that a plan requires: those of the shipped constraints.
 
-Never the planner's own environment: a laptop without a training stack plans the same lock.
+They do not depend on the planner's own environment: a laptop without a training stack makes the
+same lock.
 """
 
 from collections.abc import Iterable
@@ -10,7 +11,7 @@ from lockfiles import known
 
 
 def packages(kinds: Iterable[str]) -> dict[str, str]:
-    """Return name to version of every package that can change the numbers of a run with these
+    """Return the version of every package that can change the numbers of a run with these
     kinds of stages, by name."""
     text = (Path(__file__).parents[1] / "constraints.txt").read_text(encoding="utf-8")
     pairs = (line.strip().split("==", 1) for line in text.splitlines() if "==" in line)

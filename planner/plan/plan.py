@@ -1,4 +1,4 @@
-"""From answers and facts to a lock: a pure function, the same bytes for the same input."""
+"""Makes a lock from answers and facts: a pure function, the same bytes for the same input."""
 
 from dataclasses import asdict
 
@@ -23,15 +23,15 @@ from planner.search.choose import Alternative, Choice, choose
 from planner.search.from_answers import counted
 
 REQUIRES_RUNNER = "0.1"
-"""The oldest Tunelock that carries out what this one plans."""
+"""The oldest version of Tunelock that can run the locks of this one."""
 
 
 def plan(answers: Answers, facts: PlanFacts) -> Lock:
     """Return the lock of a run.
 
-    Raises UsageProblem where the checklist advises against fine-tuning and nobody said why to
-    go on, where the answers contradict each other, where a rehearsal was of another model or
-    device, and where a fact has no place in a lock; DoesNotFit where no plan fits.
+    Raises UsageProblem where the checklist advises against fine-tuning and `goal.override` is
+    empty, where answers contradict each other, where a rehearsal was of another model or device,
+    and where a fact is not allowed in a lock; DoesNotFit where no plan fits.
     """
     decision = decide(answers, facts.examples)
     check_verdict(decision, answers.text("goal.override"))
@@ -76,12 +76,12 @@ def plan(answers: Answers, facts: PlanFacts) -> Lock:
 
 
 def check_verdict(decision: Decision, override: str) -> None:
-    """Raise UsageProblem where the verdict is against fine-tuning and there is no override."""
+    """Raise UsageProblem where the verdict is against fine-tuning and is not overridden."""
     if not decision.tunes and not override:
         raise UsageProblem(
-            f"The checklist advises `{decision.verdict}` and not fine-tuning: "
+            f"The checklist advises `{decision.verdict}`, not fine-tuning: "
             f"{' '.join(decision.reasons)} {decision.advice}",
-            fix=Change("goal.override", "why you fine-tune all the same"),
+            fix=Change("goal.override", "why you fine-tune anyway"),
         )
 
 
@@ -158,7 +158,7 @@ def _data(part: PartFacts, answers: Answers, facts: PlanFacts) -> dict[str, obje
 
 
 def _place(part: PartFacts) -> dict[str, object]:
-    """Return where the rows of a split are from."""
+    """Return where the rows of a split come from."""
     hub = part.hub
     return {
         "source": f"hf:{hub.repo}" if hub else f"local:{part.source}",
@@ -235,7 +235,7 @@ def _parallel(choice: Choice) -> dict[str, object]:
 
 
 def steps(choice: Choice, answers: Answers, facts: PlanFacts) -> int:
-    """Return the optimizer steps of the whole run."""
+    """Return the total optimizer steps of a run."""
     batches = -(-facts.stream.rows // choice.micro_batch)
     in_step = choice.accumulation * choice.profile.ranks
     return -(-batches // in_step) * answers.integer("train.epochs")
@@ -262,7 +262,8 @@ def _rejected(alternative: Alternative) -> dict[str, object]:
 
 
 _VARIANT = (
-    "The model's own template changes earlier text with each turn; its training variant does not."
+    "The model's own template rewrites earlier turns as a conversation grows; its training variant "
+    "does not."
 )
 
 
@@ -282,9 +283,9 @@ def _why(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, str]:
 
 
 _SPLITS = {
-    "groups": "Rows that ask nearly the same stay on one side of the split.",
-    "groups-and-labels": "Rows that ask nearly the same stay on one side of the split, and each "
-    "label has its share of both.",
+    "groups": "Rows with nearly the same prompt stay on the same side of the split.",
+    "groups-and-labels": "Rows with nearly the same prompt stay on the same side of the split, and "
+    "both sides have the same share of each label.",
 }
 
 
@@ -295,18 +296,18 @@ def _why_data(facts: PlanFacts, answers: Answers) -> dict[str, str]:
     general = next((part.rows for part in facts.parts if part.split == "general"), 0)
     if general:
         share = general / facts.stream.rows
-        few = ", all that fit" if share < 0.9 * answers.number("data.general_share") else ""
+        few = " (no more are usable)" if share < 0.9 * answers.number("data.general_share") else ""
         why["data.fraction"] = (
-            f"{general} general rows are {share:.1%} of the training rows{few}; they keep the "
-            "model from forgetting."
+            f"{general} general rows are {share:.1%} of the training rows{few}; they reduce "
+            "forgetting."
         )
     return why
 
 
 def _length(stream: StreamFacts, answers: Answers) -> str:
-    cut = f", and rows that are longer are cut ({stream.cut_rows})" if stream.cut_rows else ""
+    cut = f"; longer rows are truncated ({stream.cut_rows})" if stream.cut_rows else ""
     if answers.integer("train.max_length"):
         chosen = "you set it"
     else:
-        chosen = "what the model sees" if cut else "the longest row"
+        chosen = "the model's context" if cut else "the longest row"
     return f"{stream.max_length} tokens: {chosen}{cut}."

@@ -1,4 +1,4 @@
-"""The `[prediction]` of a lock: the memory, the disk, the time and the money that a run takes."""
+"""The `[prediction]` of a lock: memory, disk space, time and cost of a run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,18 +19,18 @@ from planner.speed.duration import Duration, Schedule, by_tokens, duration, seco
 from planner.speed.host import accelerator
 
 HOUR = 3600
-UNEXPLAINED = "beside the estimate"
-"""The component by which a measured peak differs from the estimated ones; may be below 0."""
+UNEXPLAINED = "not in the estimate"
+"""The component for what a measured peak has beyond the estimate; may be negative."""
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a plan is predicted to take, as a lock says it."""
+    """A prediction, as a lock holds it."""
 
     table: dict[str, object]
     """The fields of `[prediction]`."""
     why: dict[str, str]
-    """A sentence for each of them that needs one, by its dotted key."""
+    """The reasons of its fields, by dotted key."""
 
 
 def predict(
@@ -40,7 +40,7 @@ def predict(
     evaluate_steps: int,
     stages: Sequence[Mapping[str, object]],
 ) -> Predicted:
-    """Return what a plan with these stages takes that is evaluated every `evaluate_steps` steps."""
+    """Return the prediction for a plan with these stages, evaluated every `evaluate_steps` steps."""
     card = accelerator(counted(answers, facts.machine), host_seconds(facts.rehearsal))
     schedule = _schedule(choice, answers, facts, evaluate_steps)
     found = duration(facts.model, choice.profile, card, schedule)
@@ -62,7 +62,7 @@ def predict(
 
 
 def _rehearsed(choice: Choice, facts: PlanFacts) -> Rehearsal | None:
-    """Return the rehearsal of the plan that was chosen, if it is one and had enough memory."""
+    """Return the rehearsal if it ran the chosen plan in enough memory, else None."""
     found = facts.rehearsal
     return found if found and found.fitted and found.is_of(choice.profile) else None
 
@@ -75,9 +75,9 @@ def _measured_time(
     card: Accelerator | None,
     schedule: Schedule,
 ) -> Duration:
-    """Return the duration by the step that was measured: the run's others are shorter.
+    """Return the duration, scaled from the measured step; other steps of the run are shorter.
 
-    Where the card's rates are known they say by how much, and otherwise the tokens do.
+    The scale is the ratio of estimated times where the card's speed is known, else that of tokens.
     """
     case, measured = rehearsed.case, rehearsed.measured.warm_step_seconds
     expected = seconds_of_step(facts.model, case.profile, card, case.lengths, case.accumulation)
@@ -90,7 +90,7 @@ def _measured_time(
 def _measured_space(
     space: Mapping[str, object], choice: Choice, rehearsed: Rehearsal
 ) -> dict[str, object]:
-    """Return the measured peak, and what the closed form does not explain of it."""
+    """Return the measured peak with its components, including the unexplained part."""
     measured = rehearsed.measured
     known = {phase.name: phase for phase in choice.estimate.phases}
     parts = dict(known[measured.phase].components)
@@ -103,23 +103,23 @@ def _measured_space(
 
 
 def _ran_out(rehearsal: Rehearsal | None) -> dict[str, str]:
-    """Return what a rehearsal says of the plans that its own is not among any more."""
+    """Return the reason for a rehearsal that ran out of memory."""
     if not rehearsal or rehearsal.fitted:
         return {}
     rows = rehearsal.case.profile.micro_batch
     return {
-        "prediction.peak_bytes": f"Estimated: a rehearsal with {rows} rows at once ran out of "
+        "prediction.peak_bytes": f"Estimated: a rehearsal with micro-batch {rows} ran out of "
         f"memory on {rehearsal.where}."
     }
 
 
 def _measured_why(found: Duration, rehearsed: Rehearsal) -> dict[str, str]:
-    step = f"A mean step has {found.padded_tokens:,.0f} tokens, padding among them."
+    step = f"An average step has {found.padded_tokens:,.0f} tokens, including padding."
     tokens, seconds = rehearsed.case.step_tokens, rehearsed.measured.warm_step_seconds
     return {
         "prediction.peak_bytes": f"Measured by a rehearsal on {rehearsed.where}.",
-        "prediction.seconds": f"{step} A rehearsed one of {tokens:,} took {seconds:.2g} s on "
-        f"{rehearsed.where}.",
+        "prediction.seconds": f"{step} A rehearsed step of {tokens:,} tokens took {seconds:.2g} s "
+        f"on {rehearsed.where}.",
     }
 
 
@@ -148,7 +148,7 @@ def _sizes(choice: Choice, model: ModelFacts) -> Sizes:
 
 
 def _schedule(choice: Choice, answers: Answers, facts: PlanFacts, evaluate_steps: int) -> Schedule:
-    """Return what one process goes through: every so many rows of those that all share."""
+    """Return the schedule of one process, with its share of the rows."""
     processes = choice.profile.ranks
     return Schedule(
         lengths=facts.stream.lengths[::processes],
@@ -161,5 +161,5 @@ def _schedule(choice: Choice, answers: Answers, facts: PlanFacts, evaluate_steps
 
 
 def _why(found: Duration, card: Accelerator) -> dict[str, str]:
-    step = f"A mean step has {found.padded_tokens:,.0f} tokens, padding among them."
+    step = f"An average step has {found.padded_tokens:,.0f} tokens, including padding."
     return {"prediction.seconds": f"{step} {speed.basis(card.name)}"}

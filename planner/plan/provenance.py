@@ -1,4 +1,4 @@
-"""What a lock was planned from: a digest of the answers, and where each of them came from."""
+"""The `[intent]` of a lock: a digest of the answers, and the origin of each."""
 
 from lockfiles import digest
 from planner.hub.datasets.reference import is_reference
@@ -16,11 +16,11 @@ _DETECTED = frozenset(
      "method.rank", "method.alpha", "method.micro_batch", "method.checkpointing",
      "method.packing", "train.max_length", "train.learning_rate"]
 )  # fmt: skip
-"""Answers that leave the value to the plan, where they are not given."""
+"""Answers whose value the planner chooses where they are not given."""
 
 
 def table(answers: Answers, *, local_model: bool) -> dict[str, object]:
-    """Return the `[intent]` table. `local_model` is True where the model is no Hub repository."""
+    """Return the `[intent]` table. `local_model` is True for a model that is not on the Hub."""
     named = _named(answers)
     origin = {
         key: "given" if key in named else "detected" if key in _DETECTED else "default"
@@ -34,7 +34,7 @@ def table(answers: Answers, *, local_model: bool) -> dict[str, object]:
 
 
 def intent_digest(answers: Answers, *, local_model: bool) -> str:
-    """Return the digest of the normalised answers: local paths by their logical names.
+    """Return the digest of the normalized answers, with local paths as logical names.
 
     What is named on the Hub stays as it is.
 

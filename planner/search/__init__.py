@@ -1,1 +1,1 @@
-"""The setups that are possible, the one that is chosen, and the reasons in words."""
+"""The search over training setups: the candidates, the choice, and its reasons."""

@@ -1,4 +1,4 @@
-"""Settings with which something would fit where a plan does not, as answers of the interview."""
+"""Changes of the answers that make a plan fit where it does not."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,20 +9,20 @@ from planner.search.ranking import best_or_least
 from planner.setup.setup import Kind, Profile
 
 _STEP, _SMALL_STEP = 256, 64
-"""Tokens between the lengths that are tried, and between those below the first."""
+"""Step in tokens between the lengths that are tried; the small one below `_STEP`."""
 _OFFLOADS: tuple[Offload, ...] = ("optimizer", "all")
 
 
 @dataclass(frozen=True)
 class Change:
-    """Answers that differ from those that were asked for, and the plan that they lead to."""
+    """Answers that differ from the given ones, and the plan that they lead to."""
 
     answers: tuple[tuple[str, str | int], ...]
-    """Keys of `run.toml`, each with its value."""
+    """Keys of `run.toml` with their values."""
     candidates: Candidates
     """The plans with those answers."""
     plan: Profile
-    """The one that needs least, or the one to choose."""
+    """The plan to choose; where none fits, the one that needs the least."""
 
     @property
     def fits(self) -> bool:
@@ -31,7 +31,7 @@ class Change:
 
 
 def settings(candidates: Candidates, plan: Profile) -> Iterator[Change]:
-    """Yield the mildest changes: the same results, with less memory."""
+    """Yield the changes that keep the results: checkpointing and a micro-batch of 1."""
     on = ("method.checkpointing", "on")
     one = ("method.micro_batch", 1)
     if not plan.checkpointing:
@@ -43,7 +43,7 @@ def settings(candidates: Candidates, plan: Profile) -> Iterator[Change]:
 
 
 def methods(candidates: Candidates) -> Iterator[Change]:
-    """Yield the methods that need less than the one that was set."""
+    """Yield the adapter methods other than the one that was set."""
     kinds: tuple[Kind, ...] = ("lora", "qlora")
     for kind in kinds:
         if candidates.request.method in (None, kind) or kind not in candidates.possible:
@@ -53,14 +53,14 @@ def methods(candidates: Candidates) -> Iterator[Change]:
 
 
 def lengths(candidates: Candidates, plan: Profile) -> Iterator[Change]:
-    """Yield the longest row that fits, if any does."""
+    """Yield the change to the longest row that fits, if any does."""
     if longest := longest_row(candidates, plan):
         shorter = candidates.other(plan, length=longest)
         yield Change((("train.max_length", longest),), candidates, shorter)
 
 
 def offloads(candidates: Candidates, plan: Profile) -> Iterator[Change]:
-    """Yield what may be offloaded from cards where nothing was said about it."""
+    """Yield what can be offloaded from cards where the request leaves that open."""
     asked = candidates.request
     for offload in () if asked.offload or not candidates.machine.gpus else _OFFLOADS:
         other = replace(candidates, request=replace(asked, offload=offload))
@@ -70,7 +70,7 @@ def offloads(candidates: Candidates, plan: Profile) -> Iterator[Change]:
 
 
 def longest_row(candidates: Candidates, plan: Profile) -> int:
-    """Return the longest row that fits, within the model's context; 0 where none does."""
+    """Return the most tokens of a row that fit, within the model's context; 0 where none do."""
     context = candidates.model.architecture.context
 
     def fits(length: int) -> bool:

@@ -1,4 +1,4 @@
-"""What a plan may need: the memory that is counted, less what the process and the rest take."""
+"""The memory available to a plan: what the machine has, less overheads and a reserve."""
 
 from typing import TYPE_CHECKING
 
@@ -8,20 +8,19 @@ if TYPE_CHECKING:
     from planner.search.rehearsal import Rehearsal
 
 CUDA_CONTEXT_BYTES = 600_000_000
-"""What a process holds on a card outside torch's allocator."""
+"""What a process uses on a card outside torch's allocator."""
 CUDA_RESERVE = 0.02
-"""What torch reserves beyond what it has allocated, as a share of it, with segments that grow."""
+"""What torch reserves beyond what is allocated, as a share of it, with expandable segments."""
 CPU_MARGIN = 0.1
-"""Share of main memory left to the rest of the machine."""
+"""Share of main memory that is left to other processes."""
 
 
 def budget(machine: MachineFacts, rehearsal: "Rehearsal | None" = None, processes: int = 1) -> int:
-    """Return the bytes that each process of a plan may need by its estimate.
+    """Return the bytes that the estimate of each process may reach.
 
-    Each process has a card of its own, and without cards they share the main memory. `machine` is
-    one from `planner.search.from_answers.counted`. A rehearsal on it tells what a process holds
-    outside torch's allocator, and may only add to what the allocator is trusted to keep in
-    reserve: that depends on the plan.
+    Each process has its own card; without cards, all share the main memory. `machine` comes from
+    `planner.search.from_answers.counted`. A rehearsal on it measured what a process uses outside
+    torch's allocator. It may only raise the allocator's reserve, which depends on the plan.
     """
     memory = machine.counted_memory_bytes
     if machine.kind == "cpu":
@@ -34,12 +33,12 @@ def budget(machine: MachineFacts, rehearsal: "Rehearsal | None" = None, processe
 
 
 def host_budget(machine: MachineFacts, processes: int) -> int | None:
-    """Return the bytes of main memory that each process may offload to; None where the machine's
-    main memory is not known."""
+    """Return the bytes of main memory that each process may offload to; None where the size of
+    main memory is unknown."""
     memory = machine.ram_bytes
     return int(memory * (1 - CPU_MARGIN)) // processes if memory else None
 
 
 def whole_card_bytes(peak_bytes: int) -> int:
-    """Return what a process takes on a card, in bytes, whose allocator peaks at `peak_bytes`."""
+    """Return the bytes of a card that a process takes if its allocator peaks at `peak_bytes`."""
     return int(peak_bytes * (1 + CUDA_RESERVE)) + CUDA_CONTEXT_BYTES

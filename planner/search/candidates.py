@@ -1,4 +1,4 @@
-"""The plans that are possible for what is asked, and what they need."""
+"""The possible plans for a request, and the memory they need."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,25 +19,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Candidates(Space):
-    """The plans for one request, with what each of them needs of the machine."""
+    """The plans for one request, with the memory that each of them needs."""
 
     rehearsal: "Rehearsal | None" = None
-    """What was measured of this model on this machine, if anything."""
+    """A rehearsal of this model on this machine, if there is one."""
 
     @cached_property
     def budget_bytes(self) -> int:
-        """What each process of a plan may need."""
+        """Bytes available to each process."""
         return budget(self.machine, self.rehearsal, self.request.processes)
 
     @cached_property
     def host_budget_bytes(self) -> int | None:
-        """What each process may offload; None for cards of which only the name is known."""
+        """Bytes that each process may offload; None for a machine known only by its card's name."""
         return host_budget(self.machine, self.request.processes)
 
     def need(self, plan: Profile) -> int:
         """Return the peak of a plan, in bytes: measured where it was rehearsed.
 
-        Where the rehearsed plan ran out of memory, it and all that need as much are over budget.
+        Where the rehearsed plan ran out of memory, it and every plan that needs as much are over
+        budget.
         """
         estimated = self.estimated(plan)
         if not self.rehearsal:
@@ -50,12 +51,12 @@ class Candidates(Space):
 
     @property
     def host_seconds(self) -> float:
-        """What a step of the host's model took on the machine; 0 where it was not measured."""
+        """Seconds of a step of the host's model; 0 where it was not measured."""
         return self.rehearsal.measured.host_seconds if self.rehearsal else 0.0
 
     @cached_property
     def card(self) -> Accelerator | None:
-        """What the catalogue knows of the cards, at the speed of their host."""
+        """The catalogue's entry for the cards, with the speed of their host."""
         return accelerator(self.machine, self.host_seconds)
 
     def estimated(self, plan: Profile) -> int:
@@ -63,7 +64,7 @@ class Candidates(Space):
         return estimate(self.model, plan).peak.peak_bytes
 
     def fits(self, plan: Profile) -> bool:
-        """Return whether a plan keeps to the budget, or was rehearsed in the memory there is."""
+        """Return whether a plan is within the budget, or ran in the free memory when rehearsed."""
         found, free = self.plan(plan), self.machine.least_free
         if not self.rehearsal:
             return found.fits
@@ -72,7 +73,7 @@ class Candidates(Space):
         return self.need(plan) <= self.budget_bytes and found.offload_fits
 
     def plan(self, profile: Profile) -> Plan:
-        """Return a profile with what it needs by its estimate."""
+        """Return a profile with its memory estimate."""
         return Plan(
             profile=profile,
             accumulation=self.accumulation(profile.micro_batch),
@@ -83,10 +84,10 @@ class Candidates(Space):
 
     @cached_property
     def timed(self) -> dict[Profile, float | None]:
-        """What `planner.search.ranking` has found out of plans' times."""
+        """A cache of `planner.search.ranking`: seconds per row of each plan."""
         return {}
 
     def least(self, kind: Kind) -> Profile:
-        """Return the plan of a method that needs least, without offloading unless that is set."""
+        """Return the plan of a method that needs the least, without offloading unless it is set."""
         every = chain.from_iterable(self.of(kind, layout) for layout in self.unmoved)
         return min(every, key=lambda plan: (self.need(plan), plan.micro_batch))

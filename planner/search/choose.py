@@ -1,8 +1,8 @@
-"""The first choice of every training setting: the best method that fits, and why.
+"""Chooses every training setting that a person left open, with a reason for each.
 
-The rules are the fine-tuning guide's: rank by what must change, alpha twice the rank, every
-linear layer, 2e-4 for adapters and 1e-5 for full weights. LoRA comes before QLoRA, and full
-fine-tuning is never chosen unasked. What a person set is never changed.
+The rules follow the fine-tuning guide: the rank by what must change, alpha twice the rank, every
+linear layer adapted, a learning rate of 2e-4 for adapters and of 1e-5 for full weights. LoRA is
+preferred to QLoRA, and full fine-tuning is chosen only on request. What a person set is kept.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,12 +26,14 @@ __all__ = ["Alternative", "Choice", "choose"]
 
 NARROW = 1024
 """Hidden width below which one thread is faster than several."""
+_CHANGES = {"style": "changing style", "behaviour": "changing behavior", "domain": "a new domain"}
+"""Each answer of `goal.change`, as a sentence names it."""
 _RATES: Mapping[Kind, float] = {"lora": 2e-4, "qlora": 2e-4, "full": 1e-5}
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Every setting that the plan chooses, with its reason."""
+    """Every setting that the plan chooses, with its reasons."""
 
     kind: Kind
     """The method."""
@@ -44,27 +46,27 @@ class Choice:
     targets: tuple[str, ...]
     """Adapted layers; empty for full."""
     micro_batch: int
-    """Rows at once in one process, at least 1."""
+    """Rows per micro-batch in one process, at least 1."""
     accumulation: int
-    """Micro-batches in a step of one process."""
+    """Micro-batches per optimizer step in one process."""
     checkpointing: bool
-    """Whether activations are computed again in the backward pass."""
+    """Whether activations are recomputed in the backward pass."""
     dtype: Literal["float32", "bfloat16"]
-    """What the weights are loaded in."""
+    """The type that the weights are loaded in."""
     learning_rate: float
-    """Greatest learning rate of the schedule."""
+    """Peak learning rate of the schedule."""
     threads: int
     """Threads of one operation on CPU, in each process; 0 on a GPU."""
     profile: Profile
-    """The plan as its memory and its speed are counted."""
+    """The setup from which memory and speed are estimated."""
     estimate: Estimate
-    """What each process needs."""
+    """The memory that each process needs."""
     budget_bytes: int
-    """What each may need: the counted memory less a margin."""
+    """Memory available to each process: that of the machine less a margin."""
     why: Mapping[str, str]
-    """The dotted key of the lock to the reason of its value."""
+    """The reason for each chosen value, by its dotted key in the lock."""
     rejected: tuple[Alternative, ...]
-    """What was considered beside it."""
+    """Other setups that were considered."""
 
 
 def choose(
@@ -79,11 +81,12 @@ def choose(
 ) -> Choice:
     """Return the settings for training `model` on `rows` rows of at most `longest` tokens.
 
-    `lengths` are the rows' own, by which plans are compared; without them all are `longest`.
-    A `rehearsal` is one of this model on this machine.
+    `lengths` are the tokens of each row, from which plan times are estimated; without them, every
+    row counts as `longest`.
+    A `rehearsal` must be of this model on this machine.
 
-    Raises DoesNotFit where no plan fits the machine or it lacks the card that was asked for,
-    and UsageProblem where two answers contradict each other.
+    Raises DoesNotFit where no plan fits the machine or it lacks the requested card, and
+    UsageProblem where two answers contradict each other.
     """
     candidates = from_answers.candidates(
         answers, model, counted(answers, machine), rows=rows, longest=longest, lengths=lengths,
@@ -125,7 +128,7 @@ def _threads(plan: Profile, candidates: Candidates) -> int:
 
 
 def _why(answers: Answers, candidates: Candidates, plan: Profile, threads: int) -> dict[str, str]:
-    """Return a sentence for each value that the plan chose, by its dotted key in a lock."""
+    """Return the reason for each value that the plan chose, by its dotted key in a lock."""
     given = {
         "method.rank": answers.integer("method.rank") > 0,
         "method.alpha": answers.integer("method.alpha") > 0,
@@ -148,7 +151,7 @@ def _adapter(answers: Answers, candidates: Candidates, plan: Profile) -> dict[st
         return dict.fromkeys(("method.rank", "method.alpha", "method.targets"), nothing)
     change = answers.text("goal.change")
     return {
-        "method.rank": f"Rank {plan.rank} is usual where {change} must change.",
+        "method.rank": f"Rank {plan.rank} is the usual choice for {_CHANGES[change]}.",
         "method.alpha": f"Twice the rank of {plan.rank}.",
         **lora_targets.why(answers, candidates.model.architecture, plan),
     }
@@ -156,8 +159,8 @@ def _adapter(answers: Answers, candidates: Candidates, plan: Profile) -> dict[st
 
 def _rate(plan: Profile) -> str:
     if plan.method == "full":
-        return "1e-5 is the usual rate for full fine-tuning."
-    return f"2e-4 is a safe rate for {reasons.NAMES[plan.method]}."
+        return "1e-5 is the usual learning rate for full fine-tuning."
+    return f"2e-4 is a safe learning rate for {reasons.NAMES[plan.method]}."
 
 
 def _why_threads(candidates: Candidates, threads: int) -> str:
@@ -165,8 +168,8 @@ def _why_threads(candidates: Candidates, threads: int) -> str:
     if not threads:
         return "Training runs on the GPU."
     processes = candidates.request.processes
-    if processes > 1 and hidden >= NARROW:  # said of the lock's values, so that a check agrees
+    if processes > 1 and hidden >= NARROW:  # from the lock's own values: a check compares them
         return f"{processes} processes share the {processes * threads} cores."
     if threads == 1:
-        return f"Matrices of width {hidden} are too small to share between threads."
-    return f"One for each of the {threads} cores: the model's width is {hidden}."
+        return f"Matrices of width {hidden} are too small to gain from several threads."
+    return f"One thread for each of the {threads} cores: width {hidden} gains from several."

@@ -1,4 +1,4 @@
-"""From a person's answers to the candidates of their plan, and what contradicts in them."""
+"""From answers to candidate plans, and which answers contradict each other."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from planner.search.rehearsal import Rehearsal
 
 RANKS: Mapping[str, int] = {"style": 8, "behaviour": 16, "domain": 64}
-"""Adapter rank by what must change, from the guide's table of ranks."""
+"""Adapter rank by `goal.change`, from the fine-tuning guide's table of ranks."""
 
 _Contradiction = tuple[bool, tuple[str | Key, ...], Answer]
-"""Whether it holds, its sentence, and the line of `run.toml` that ends it."""
+"""Whether it holds, its sentence, and the answer that resolves it."""
 
 
 def counted(answers: Answers, machine: MachineFacts) -> MachineFacts:
-    """Return the machine as the plan counts it: without its cards where the answer is `cpu`.
+    """Return the machine that a plan can use: without its cards where `machine.device` is `cpu`.
 
-    Raises DoesNotFit where a card is asked for and there is none, or more than there are.
+    Raises DoesNotFit where the answers ask for more cards than the machine has.
     """
     device, processes = answers.text("machine.device"), answers.integer("machine.processes")
     if device == "cuda" and not machine.gpus:
         if machine.problem:
             raise DoesNotFit(
                 Key("machine.device"),
-                " is `cuda`, and this machine's cards cannot be used.",
+                " is `cuda`, but this machine's cards cannot be used.",
                 fix=Advice(machine.problem),
             )
         raise DoesNotFit(
             Key("machine.device"),
-            " is `cuda`, and this machine has no NVIDIA GPU.",
+            " is `cuda`, but this machine has no NVIDIA GPU.",
             fix=Answer("machine.device", "auto"),
         )
     if device == "cpu" or not machine.gpus:
@@ -50,7 +50,7 @@ def counted(answers: Answers, machine: MachineFacts) -> MachineFacts:
         here = "one card" if cards == 1 else f"{cards} cards"
         raise DoesNotFit(
             Key("machine.processes"),
-            f" is {processes}, each with a card of its own, and this machine has {here}.",
+            f" is {processes}, and each process needs its own card, but this machine has {here}.",
             fix=Answer("machine.processes", cards),
         )
     return replace(machine, kind="cuda")
@@ -66,9 +66,9 @@ def candidates(
     lengths: Sequence[int] = (),
     rehearsal: "Rehearsal | None" = None,
 ) -> Candidates:
-    """Return the plans for a person's answers, on a machine from `counted`.
+    """Return the candidate plans for some answers, on a machine from `counted`.
 
-    Raises UsageProblem where two answers contradict each other, the machine or the model.
+    Raises UsageProblem where answers contradict each other, the machine or the model.
     """
     found = Candidates(_request(answers, model, rows, longest, lengths), model, machine, rehearsal)
     for contradicts, sentence, fix in _contradictions(found):
@@ -115,13 +115,13 @@ def _contradictions(found: Candidates) -> Iterator[_Contradiction]:
     )
     yield (
         bool(asked.packing) and not found.packs,
-        (f"Packed rows of `{family}` would see each other.",),
+        (f"Packing does not work with `{family}`: attention would cross row boundaries.",),
         Answer("method.packing", "off"),
     )
     yield (
         bool(asked.packing) and asked.processes > 1,
         (
-            "Rows are packed in one process only, and ",
+            "Packing works in a single process only, but ",
             Key("machine.processes"),
             f" is {asked.processes}.",
         ),
@@ -137,7 +137,7 @@ def _spread(found: Candidates) -> Iterator[_Contradiction]:
         on_cpu and asked.parallel not in (None, "ddp"),
         (
             Key("machine.parallel"),
-            f" is `{asked.parallel}`, which needs cards, and the plan is for a CPU.",
+            f" is `{asked.parallel}`, which needs GPUs, but the plan is for a CPU.",
         ),
         Answer("machine.parallel", "auto"),
     )
@@ -145,7 +145,7 @@ def _spread(found: Candidates) -> Iterator[_Contradiction]:
         on_cpu and asked.offload not in (None, "none"),
         (
             Key("machine.offload"),
-            f" is `{asked.offload}`, which needs a card, and the plan is for a CPU.",
+            f" is `{asked.offload}`, which needs a GPU, but the plan is for a CPU.",
         ),
         Answer("machine.offload", "auto"),
     )
@@ -153,9 +153,9 @@ def _spread(found: Candidates) -> Iterator[_Contradiction]:
         not found.layouts,
         (
             Key("machine.offload"),
-            f" is `{asked.offload}`, which `{asked.parallel}` of ",
+            f" is `{asked.offload}`, which ",
             Key("machine.parallel"),
-            " cannot do.",
+            f" = `{asked.parallel}` cannot do.",
         ),
         Answer("machine.parallel", "zero3"),
     )
@@ -169,21 +169,21 @@ def _batch(found: Candidates) -> Iterator[_Contradiction]:
         effective % processes > 0,
         (
             Key("train.effective_batch"),
-            f" is {effective}, which ",
+            f" is {effective}, which is not divisible by ",
             Key("machine.processes"),
-            f" = {processes} does not divide.",
+            f" = {processes}.",
         ),
         Answer("train.effective_batch", whole),
     )
     near = next(n for n in range(min(micro, found.share), 0, -1) if found.share % n == 0)
-    whose = " in each process." if processes > 1 else "."
+    each = " per process" if processes > 1 else ""
     yield (
         found.share % micro > 0,
         (
             Key("method.micro_batch"),
-            f" is {micro}, which does not divide the {found.share} of ",
+            f" is {micro}, which does not divide ",
             Key("train.effective_batch"),
-            whose,
+            f" ({found.share} rows{each}).",
         ),
         Answer("method.micro_batch", near),
     )

@@ -1,7 +1,7 @@
-"""The layers that LoRA adapts, by the names of transformers' classes, and the biases it trains.
+"""The layers that LoRA adapts, by their module names in transformers, and the biases it trains.
 
-PEFT wraps every module whose dotted name is one of these or ends with `.` and one of them. The
-head and a mixture's routers, gates and fused experts are never among them.
+PEFT wraps every module whose dotted name equals a target or ends with `.` and a target. The head
+and the routers, gates and fused experts of a mixture are never targets.
 """
 
 from collections.abc import Mapping
@@ -24,19 +24,19 @@ PLACES: Mapping[Preset, tuple[layers.Place, ...]] = {
     "attention+mlp": ("attention", "output", "mlp", "down"),
     "attention": ("attention", "output"),
 }
-"""Places of the layers of each preset; no family's block has linear layers in other places."""
+"""The places of each preset's layers; every linear layer of a block is in one of the four."""
 TAKEN_FOR_EXPERTS: Mapping[str, frozenset[str]] = dict.fromkeys(
     ("glm4_moe", "olmoe", "qwen3_moe"), frozenset(["gate_proj", "up_proj", "down_proj"])
 )
-"""Names that PEFT 0.21 takes for a family's fused experts, whatever else has them.
+"""Names that PEFT 0.21 takes for a family's fused experts, even where other layers have them too.
 
-It turns them into `target_parameters`, which adapt every expert, leave the dense layers and
-shared experts out and refuse dropout (`peft/utils/transformers_weight_conversion.py`).
+It turns them into `target_parameters`, which adapt every expert, skip the dense layers and the
+shared experts, and do not allow dropout (`peft/utils/transformers_weight_conversion.py`).
 """
 _WORDS = {
-    "attention": "attention alone",
+    "attention": "attention only",
     "attention+mlp": "attention and MLP",
-    "by-hand": "by hand",
+    "by-hand": "listed modules",
 }
 
 
@@ -57,10 +57,10 @@ def left_out(shape: Architecture) -> tuple[str, ...]:
 
 @cache
 def by_hand(shape: Architecture, wanted: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the layers that a person's names mean, in forward order.
+    """Return the layers that a person's names select, in forward order.
 
-    As for PEFT a name may be the last part of several. Raises UsageProblem for none at all and
-    for one that the family's blocks do not have.
+    As in PEFT, a name may be the last part of several layers' names. Raises UsageProblem for an
+    empty list and for a name that the family's blocks do not have.
     """
     known = preset(shape, "all-linear")
     for name in wanted:
@@ -69,7 +69,7 @@ def by_hand(shape: Architecture, wanted: tuple[str, ...]) -> tuple[str, ...]:
     if not wanted:
         raise UsageProblem(
             Key("method.targets"),
-            " is `by-hand`, and ",
+            " is `by-hand`, but ",
             Key("method.modules"),
             " names no layer.",
             fix=_line(known, known),
@@ -78,7 +78,7 @@ def by_hand(shape: Architecture, wanted: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def chosen(answers: Answers, shape: Architecture) -> tuple[str, ...]:
-    """Return the layers that a person's answers say. Raises UsageProblem as `by_hand` does."""
+    """Return the layers that the answers select. Raises UsageProblem as `by_hand` does."""
     given = answers.text("method.targets")
     for name in PLACES:
         if given == name:
@@ -87,27 +87,27 @@ def chosen(answers: Answers, shape: Architecture) -> tuple[str, ...]:
 
 
 def bias(answers: Answers) -> Bias:
-    """Return which biases a person's answers train."""
+    """Return which biases the answers train."""
     given = answers.text("method.bias")
     return "all" if given == "all" else "lora_only" if given == "lora_only" else "none"
 
 
 def why(answers: Answers, shape: Architecture, plan: Profile) -> dict[str, str]:
-    """Return a sentence for a plan's layers and, where it trains any, for its biases."""
+    """Return the reasons for a plan's layers and, where it trains any, for its biases."""
     return {"method.targets": f"{_which(answers, plan)}{_stays(shape)}", **_biases(shape, plan)}
 
 
 def _which(answers: Answers, plan: Profile) -> str:
     given, names = answers.text("method.targets"), ", ".join(plan.targets)
     if given == "all-linear":
-        return f"All {len(plan.targets)} linear layers of each block learn best: {names}."
-    return f"You set it: {_WORDS[given]}, {names}."
+        return f"Adapting all {len(plan.targets)} linear layers of each block learns best: {names}."
+    return f"You set it ({_WORDS[given]}): {names}."
 
 
 def _stays(shape: Architecture) -> str:
     if lost := left_out(shape):
-        return f" PEFT takes {', '.join(lost)} for the fused experts, so they stay as they are."
-    return " Routers and fused experts stay as they are." if shape.experts else ""
+        return f" PEFT takes {', '.join(lost)} for fused experts, so they are not adapted."
+    return " Routers and fused experts are not adapted." if shape.experts else ""
 
 
 def _biases(shape: Architecture, plan: Profile) -> dict[str, str]:
@@ -116,8 +116,8 @@ def _biases(shape: Architecture, plan: Profile) -> dict[str, str]:
     where = "the adapted layers" if plan.bias == "lora_only" else "all layers"
     count = trained_biases(shape, plan.targets, plan.bias)
     if not count:
-        return {"method.bias": f"You set it, and {where} have no bias."}
-    return {"method.bias": f"You set it: {count} elements in biases of {where} are trained too."}
+        return {"method.bias": f"You set it, but {where} have no biases."}
+    return {"method.bias": f"You set it: {count} bias parameters of {where} are trained too."}
 
 
 def _means(name: str, layer: str) -> bool:
@@ -127,7 +127,7 @@ def _means(name: str, layer: str) -> bool:
 def _unknown(shape: Architecture, name: str, wanted: tuple[str, ...]) -> UsageProblem:
     known = preset(shape, "all-linear")
     if name in left_out(shape):
-        why = f"which PEFT takes for the fused experts of `{shape.family}`"
+        why = f"which PEFT takes for fused experts of `{shape.family}`"
         return UsageProblem(
             Key("method.modules"), f" names `{name}`, {why}.", fix=_line(known, known)
         )
@@ -136,11 +136,11 @@ def _unknown(shape: Architecture, name: str, wanted: tuple[str, ...]) -> UsagePr
     mended = tuple(near if one == name else one for one in wanted) if near else known
     return UsageProblem(
         Key("method.modules"),
-        f" names `{name}`, which is no linear layer of `{shape.family}`{like}.",
+        f" names `{name}`, which is not a linear layer of `{shape.family}`{like}.",
         fix=_line(mended, known),
     )
 
 
 def _line(names: tuple[str, ...], known: tuple[str, ...]) -> Answer:
-    every = f"it has {', '.join(f'`{name}`' for name in known)}" if names != known else ""
+    every = f"known layers: {', '.join(f'`{name}`' for name in known)}" if names != known else ""
     return Answer("method.modules", names, note=every)

@@ -1,4 +1,4 @@
-"""One plan with what it needs, and whether that fits."""
+"""A candidate plan with its memory estimate, and whether it fits."""
 
 from dataclasses import dataclass
 
@@ -10,42 +10,42 @@ from planner.setup.setup import Profile
 
 @dataclass(frozen=True)
 class Plan:
-    """One way to train a model on a machine, and what it needs in each process."""
+    """One way to train a model on a machine, and the memory it needs per process."""
 
     profile: Profile
-    """Its values."""
+    """The training setup."""
     accumulation: int
-    """Micro-batches in a step, at least 1."""
+    """Micro-batches per optimizer step, at least 1."""
     estimate: Estimate
-    """What it holds, phase by phase."""
+    """Its memory, phase by phase."""
     budget_bytes: int
-    """What torch's allocator, or a process on CPU, may hold."""
+    """Bytes available to torch's allocator, or to a process on CPU."""
     host_budget_bytes: int | None = None
-    """What each process may offload to main memory; None where it is not known."""
+    """Bytes of main memory that each process may offload to; None where unknown."""
 
     @property
     def allocated_bytes(self) -> int:
-        """What torch's allocator, or a process on CPU, holds at its peak."""
+        """Peak bytes of torch's allocator, or of a process on CPU."""
         return self.estimate.peak.peak_bytes
 
     @property
     def total_bytes(self) -> int:
-        """The whole process at its peak: with the allocator's reserve and the context."""
+        """Peak bytes of the process, including the allocator's reserve and the CUDA context."""
         if self.profile.device == "cpu":
             return self.allocated_bytes
         return whole_card_bytes(self.allocated_bytes)
 
     @property
     def fits(self) -> bool:
-        """Whether it keeps to the budget, and so does what it offloads."""
+        """Whether the plan is within the budget of its device and of main memory."""
         return self.allocated_bytes <= self.budget_bytes and self.offload_fits
 
     @property
     def offload_fits(self) -> bool:
-        """Whether main memory, as far as it is known, holds what is offloaded."""
+        """Whether main memory holds what is offloaded; True where its size is unknown."""
         return self.estimate.host_bytes <= (self.host_budget_bytes or self.estimate.host_bytes)
 
     @property
     def zero_stage(self) -> int:
-        """What its cards share, as a stage of ZeRO, 0 to 3; FSDP2 shares all, as stage 3 does."""
+        """The ZeRO stage, 0 to 3; FSDP2 shards everything and counts as 3."""
         return ZERO_STAGES.get(self.profile.parallel, 0)

@@ -1,4 +1,4 @@
-"""Which of the plans that fit to choose: the fastest of the first method that fits."""
+"""Which plan to choose: the fastest that fits, of the first method that has one."""
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -8,17 +8,17 @@ from planner.setup.setup import Kind, Profile
 from planner.speed.duration import Schedule, duration
 
 SAMPLE_ROWS = 512
-"""Rows by which plans are compared."""
+"""Rows of the sample on which plans are compared."""
 TIE = 0.03
-"""Share of the time within which one plan counts as fast as another."""
+"""Plans whose times differ by less than this share count as equally fast."""
 Plan = TypeVar("Plan")
 
 
 def best(candidates: Candidates) -> Profile | None:
     """Return the plan to choose, or None where no plan fits.
 
-    Of plans that take as good as the same time it is the one that needs least memory. Where the
-    device's speed is not known, it is the first that fits in the order of the candidates.
+    Among plans that are equally fast, it is the one that needs the least memory. Where the
+    device's speed is unknown, it is the first candidate that fits.
     """
     for kind in candidates.kinds:
         if found := fastest_of(candidates, kind):
@@ -27,11 +27,11 @@ def best(candidates: Candidates) -> Profile | None:
 
 
 def fastest_of(candidates: Candidates, kind: Kind, packing: bool | None = None) -> Profile | None:
-    """Return the plan to choose of a method, or of those of its plans that pack or do not.
+    """Return the plan to choose of one method, with `packing` set or left open; None if none fits.
 
-    Of several ways to share the work it is of the first one in which a plan fits: what comes
-    later adds traffic between cards. Plans of one speed are compared by their estimates: what was
-    measured of one says nothing of the others, and the rehearsed plan stays the chosen one.
+    The first layout in which a plan fits is used: later ones add traffic between cards. Equally
+    fast plans are compared by their estimates, not by a rehearsal: what was measured for one says
+    nothing about the others, and the rehearsed plan stays the chosen one.
     """
     for layout in candidates.layouts_of(kind):
         wanted = (p for p in candidates.of(kind, layout) if packing in (None, p.packing))
@@ -42,7 +42,7 @@ def fastest_of(candidates: Candidates, kind: Kind, packing: bool | None = None) 
 
 
 def best_or_least(candidates: Candidates, kind: Kind) -> Profile:
-    """Return the plan to choose of a method, or the one that needs least where none fits."""
+    """Return the plan to choose of a method; where none fits, the one that needs the least."""
     return fastest_of(candidates, kind) or candidates.least(kind)
 
 
@@ -51,10 +51,10 @@ def _fastest(
     seconds: Callable[[Plan], float | None],
     need: Callable[[Plan], int],
 ) -> Plan | None:
-    """Return the fastest of some plans, or of those that are as fast the one that needs least.
+    """Return the fastest of some plans; among equally fast ones, the one that needs the least.
 
-    `seconds` tells how long a plan takes for the same work as the others, or None where that is
-    not known: then it is the first plan.
+    `seconds` returns how long a plan takes for the same work as the others. Where it returns None
+    for the first plan, that plan is the result.
     """
     rest = iter(plans)
     first = next(rest, None)
@@ -66,20 +66,20 @@ def _fastest(
 
 
 def slower(candidates: Candidates, other: Profile, chosen: Profile) -> str:
-    """Return the end of a sentence on a plan that would fit: how much longer it would take."""
+    """Return how much longer another plan would take, as the end of a sentence."""
     return slower_by(seconds(candidates, other), seconds(candidates, chosen))
 
 
 def slower_by(other: float | None, chosen: float | None) -> str:
-    """Return the same by the seconds of both."""
+    """Return the same for two durations in seconds, or None where one is unknown."""
     if not other or not chosen:
         return "."
     more = other / chosen - 1
-    return f", and take {more:.0%} longer." if more > TIE else ", and be no faster."
+    return f" but would take {more:.0%} longer." if more > TIE else " but would not be faster."
 
 
 def seconds(candidates: Candidates, plan: Profile) -> float | None:
-    """Return how long a plan takes for each row; None where the device's speed is not known."""
+    """Return the seconds that a plan takes per row; None where the device's speed is unknown."""
     if plan not in candidates.timed:
         schedule = _sample(candidates, plan)
         found = duration(candidates.model, plan, candidates.card, schedule)
@@ -88,13 +88,13 @@ def seconds(candidates: Candidates, plan: Profile) -> float | None:
 
 
 def step_seconds(candidates: Candidates, plan: Profile) -> float | None:
-    """Return how long a step takes; None where the device's speed is not known."""
+    """Return the seconds of an optimizer step; None where the device's speed is unknown."""
     found = duration(candidates.model, plan, candidates.card, _sample(candidates, plan))
     return found.step_seconds if found else None
 
 
 def _sample(candidates: Candidates, plan: Profile) -> Schedule:
-    """Return a sample of the rows, or one step where they are all of one length."""
+    """Return a sample of the rows; a single step where all rows are equally long."""
     asked, accumulation = candidates.request, candidates.accumulation(plan.micro_batch)
     step = (asked.longest,) * (plan.micro_batch * accumulation)
     few = asked.lengths[:: -(-len(asked.lengths) // SAMPLE_ROWS)] if candidates.differ else step

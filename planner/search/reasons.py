@@ -1,4 +1,4 @@
-"""Why a plan was chosen, in sentences: the same ones in a lock, in the wizard and in `fit`."""
+"""Why a plan was chosen, in sentences that locks, the wizard and `fit` share."""
 
 from collections.abc import Mapping
 
@@ -21,17 +21,18 @@ def kind(candidates: Candidates, chosen: Profile) -> str:
         return YOURS
     need, budget = gib(candidates.need(chosen)), gib(candidates.budget_bytes)
     if chosen.method == "lora":
-        return f"LoRA fits with unrounded weights: it needs {need}, and {budget} may be used."
+        share = f"{need.removesuffix(' GiB')} of {budget}"
+        return f"LoRA fits without quantization: needs {share} available."
     least = candidates.least("lora")
     return (
-        f"LoRA needs {gib(candidates.need(least))} or more, and {budget} may be used; QLoRA "
-        f"needs {need}."
+        f"LoRA needs at least {gib(candidates.need(least))}, but only {budget} is available; "
+        f"QLoRA needs {need}."
     )
 
 
 def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
-    """Return a sentence for each value that the search chose beside the method, by its dotted key
-    in a lock."""
+    """Return a sentence for each value that the search chose besides the method, by its dotted
+    key in a lock."""
     asked = candidates.request
     given = {
         "parallel.engine": asked.parallel is not None,
@@ -51,35 +52,35 @@ def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
 
 
 def measured(candidates: Candidates) -> dict[str, str]:
-    """Return a sentence for cards on which the estimate was not compared with a run."""
+    """Return a sentence for cards on which the estimate was never compared with a run."""
     card = candidates.machine.least_free
     if not card or card.vendor == MEASURED:
         return {}
     return {
-        "prediction.peak_bytes": f"The estimate is of CUDA's allocator; on cards of {card.vendor} "
-        "neither it nor training was measured."
+        "prediction.peak_bytes": "The estimate models CUDA's allocator; neither it nor training "
+        f"has been measured on {card.vendor} cards."
     }
 
 
 def _layout(candidates: Candidates, chosen: Profile) -> dict[str, str]:
-    """Return a sentence on how processes share the work, where there is something to share."""
+    """Return a sentence on how processes share the work; none for a single process."""
     if chosen.parallel == "single":
         return {}
     each = "card" if chosen.device == "cuda" else "process"
     if chosen.parallel == "ddp":
-        return {"parallel.engine": f"Each {each} holds the model, so that only gradients travel."}
+        return {"parallel.engine": f"Each {each} holds the full model and exchanges gradients."}
     allowed = candidates.layouts_of(chosen.method)
     before = allowed.index((chosen.parallel, chosen.offload)) - 1
     if before < 0:
-        return {"parallel.engine": f"{LAYOUTS[chosen.parallel]} is the least that offloads this."}
+        return {"parallel.engine": f"Offloading this needs at least {LAYOUTS[chosen.parallel]}."}
     parallel, offload = allowed[before]
     less = candidates.other(
         chosen, micro_batch=candidates.micro_batches[-1], parallel=parallel, offload=offload,
         checkpointing=candidates.checkpointings[-1],
     )  # fmt: skip
-    tail = "" if offload == "none" else f" with {offload} offloaded"
+    tail = {"none": "", "optimizer": " with the optimizer offloaded", "all": " with full offload"}
     need = gib(candidates.need(less))
-    return {"parallel.engine": f"{LAYOUTS[parallel]}{tail} would need {need} on each card."}
+    return {"parallel.engine": f"{LAYOUTS[parallel]}{tail[offload]} would need {need} per card."}
 
 
 def _micro_batch(candidates: Candidates, chosen: Profile) -> str:
@@ -87,52 +88,54 @@ def _micro_batch(candidates: Candidates, chosen: Profile) -> str:
     if larger := next_larger(candidates, chosen):
         fits = candidates.fits(larger)
         return (
-            f"With {rows(micro)} at once it needs {gib(candidates.need(chosen))}; "
+            f"Micro-batch {micro} needs {gib(candidates.need(chosen))}; "
             f"{larger.micro_batch} would need {gib(candidates.need(larger))}"
-            + (slower(candidates, larger, chosen) if fits else f" {_of_budget(candidates)}")
+            + (slower(candidates, larger, chosen) if fits else _of_budget(candidates))
         )
     if micro == share:
         return _whole(candidates, micro)
     known = candidates.request.rows
     if known is not None and (known < CPU_BATCH_TOKENS // chosen.length or chosen.device == "cuda"):
-        return f"No larger share of {share} is within the {rows(known)} there are."
+        return f"The data has only {rows(known)}, and the micro-batch must divide {share}."
     return (
-        f"With more than {rows(micro)} of up to {chosen.length} tokens at once, a CPU gains "
-        "nothing."
+        f"Above {rows(micro)} of up to {chosen.length} tokens, a larger micro-batch is no faster "
+        "on a CPU."
     )
 
 
 def _whole(candidates: Candidates, micro: int) -> str:
-    """Return that a micro-batch is as large as one can be."""
+    """Return why no larger micro-batch is possible."""
     if candidates.request.accumulation:
-        return f"More than {rows(micro)} at once are not tried."
+        return f"Micro-batches above {micro} are not tried."
     if candidates.request.processes == 1:
-        return f"The whole effective batch of {micro} fits at once."
-    return f"Each process computes its {rows(micro)} of a step at once."
+        return f"The full effective batch of {micro} fits in one micro-batch."
+    return f"Each process computes its {rows(micro)} of a step in one micro-batch."
 
 
 def _accumulation(candidates: Candidates, chosen: Profile) -> str:
     processes, times = chosen.ranks, candidates.accumulation(chosen.micro_batch)
     effective = times * chosen.micro_batch * processes
     if chosen.packing and times > 1:
-        return f"The {effective} rows of a step, joined, take at most {times} passes."
+        return f"The {effective} rows of a step, packed, take at most {times} passes."
     spread = f" in each of {processes} processes" if processes > 1 else ""
-    return f"{times} times {chosen.micro_batch}{spread} make the effective batch of {effective}."
+    count = "1 micro-batch" if times == 1 else f"{times} micro-batches"
+    make = "makes" if times == 1 else "make"
+    return f"{count} of {chosen.micro_batch}{spread} {make} an effective batch of {effective}."
 
 
 def _checkpointing(candidates: Candidates, chosen: Profile) -> str:
     if not chosen.checkpointing:
-        return "It fits without checkpointing, which costs about 20% of the speed."
+        return "It fits without gradient checkpointing, which would cost about 20% of the speed."
     least = without_checkpointing(candidates, chosen)
     if candidates.fits(least):
         return (
-            f"Checkpointing leaves room for {rows(chosen.micro_batch)} at once; without it "
-            f"{rows(least.micro_batch)} would need {gib(candidates.need(least))}"
+            f"Checkpointing allows a micro-batch of {chosen.micro_batch}; without it, "
+            f"{least.micro_batch} would need {gib(candidates.need(least))}"
             + slower(candidates, least, chosen)
         )
     return (
-        f"Without checkpointing even {rows(least.micro_batch)} at once would need "
-        f"{gib(candidates.need(least))} {_of_budget(candidates)}"
+        f"Without checkpointing, even a micro-batch of {least.micro_batch} would need "
+        f"{gib(candidates.need(least))}{_of_budget(candidates)}"
     )
 
 
@@ -145,16 +148,16 @@ def _packing(candidates: Candidates, chosen: Profile) -> dict[str, str]:
     if not took or not other or not least:
         return {}
     if chosen.packing:
-        between = f"Rows of {min(candidates.request.lengths)} to {chosen.length} tokens"
-        return {"stream.packing": f"{between}, padded, would take {least / took - 1:.0%} longer."}
-    return {"stream.packing": f"Joined rows would fit{slower_by(least, took)}"}
+        padding = f"Padding rows of {min(candidates.request.lengths)} to {chosen.length} tokens"
+        return {"stream.packing": f"{padding} instead would take {least / took - 1:.0%} longer."}
+    return {"stream.packing": f"Packing would fit{slower_by(least, took)}"}
 
 
 def _dtype(candidates: Candidates, chosen: Profile) -> str:
     if chosen.device == "cpu":
-        return "A CPU computes float32 fastest and exactly."
+        return "float32 is the fastest and most exact type on a CPU."
     least = min(candidates.machine.gpus, key=lambda gpu: gpu.computes_bfloat16)
-    able = "computes bfloat16" if chosen.dtype == "bfloat16" else "has no bfloat16, from 8.0 on"
+    able = "supports bfloat16" if chosen.dtype == "bfloat16" else "is below 8.0: no bfloat16"
     name = "Instruction set" if least.vendor == "AMD" else "Compute capability"
     return f"{name} {least.compute_capability} {able}."
 
@@ -166,13 +169,13 @@ def without_checkpointing(candidates: Candidates, chosen: Profile) -> Profile:
 
 
 def next_larger(candidates: Candidates, chosen: Profile) -> Profile | None:
-    """Return the same plan with the next larger micro-batch that is tried, if there is one."""
+    """Return the plan with the next larger micro-batch that is tried; None if there is none."""
     sizes = [size for size in candidates.micro_batches if size > chosen.micro_batch]
     return candidates.other(chosen, micro_batch=sizes[-1]) if sizes else None
 
 
 def _of_budget(candidates: Candidates) -> str:
-    return f"of {gib(candidates.budget_bytes)}."
+    return f", but only {gib(candidates.budget_bytes)} is available."
 
 
 def describe(plan: Profile) -> str:
@@ -185,10 +188,10 @@ def describe(plan: Profile) -> str:
 
 
 def rows(count: int) -> str:
-    """Return a number of rows in words."""
+    """Return a number of rows for a sentence, such as `1 row`."""
     return f"{count} row" if count == 1 else f"{count} rows"
 
 
 def gib(size: int) -> str:
-    """Return a size in words, such as `12.3 GiB`."""
+    """Return a size for a sentence, such as `12.3 GiB`."""
     return f"{size / (1 << 30):.1f} GiB"

@@ -1,4 +1,4 @@
-"""What a rehearsal measured, as `rehearsal.json` keeps it and a plan reads it."""
+"""What a rehearsal measured: the content of `rehearsal.json`, which a plan reads."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -19,40 +19,41 @@ from planner.setup import batches
 from planner.setup.setup import Profile
 
 ESTIMATOR = "rehearsal"
-"""What the lock of a plan names whose peak a rehearsal measured."""
+"""The estimator of a lock whose peak a rehearsal measured."""
 PHASES = ("load", "forward", "backward", "optimizer", "evaluation")
-"""The moments of a rehearsal, in their order."""
+"""The phases of a rehearsal, in order."""
 MOST_BYTES = limits.MOST_BYTES
-"""More than any machine has."""
+"""An upper bound: more than any machine has."""
 MOST_SECONDS = limits.MOST_SECONDS
 LIMIT_BYTES = 4 * files.MIB
-"""The most that a rehearsal's file has."""
+"""The largest `rehearsal.json` that is read."""
 _AGAIN = Command("tunelock rehearse run.lock")
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a rehearsal found."""
+    """The figures that a rehearsal measured."""
 
     peaks: Mapping[str, int]
-    """Most bytes that torch's allocator held in each of `PHASES` that was reached; on CPU the
-    most resident bytes of the process."""
+    """Peak bytes of torch's allocator in each of `PHASES` that was reached; on CPU, peak resident
+    bytes of the process."""
     reserved_bytes: int
-    """Most bytes that the allocator kept from the card; 0 on CPU."""
+    """Peak bytes that the allocator reserved on the card; 0 on CPU."""
     process_bytes: int
-    """What the card lost to this process, its context included; 0 on CPU."""
+    """Bytes of the card that the process used, including its CUDA context; 0 on CPU."""
     step_seconds: tuple[float, ...]
-    """Of each optimizer step; the first one warms up."""
+    """Of each optimizer step; the first one is a warm-up."""
     load_seconds: float
-    """Of making the weights."""
+    """Time to create the weights."""
     seconds: float
-    """Of all of it, without imports."""
+    """Total time, without imports."""
     out_of_memory: str = ""
-    """The phase in which the card had no more memory; empty where it had enough."""
+    """The phase in which the card ran out of memory; empty where it did not."""
     card: str = ""
     """Name of the card; empty on CPU."""
     host_seconds: float = 0.0
-    """A step of a model so small that only the host counts; 0 where it was not measured."""
+    """Seconds of a step of a model so small that only the host's speed matters; 0 where it was
+    not measured."""
 
     @property
     def allocated_bytes(self) -> int:
@@ -66,57 +67,57 @@ class Measured:
 
     @property
     def warm_step_seconds(self) -> float:
-        """Median of the steps behind the first one, which warms up; 0 where there is none."""
+        """Median seconds of a step, without the first (warm-up); 0 where there is no other."""
         return median(self.step_seconds[1:]) if len(self.step_seconds) > 1 else 0.0
 
     @property
     def context_bytes(self) -> int:
-        """What the process held on the card outside torch's allocator; 0 on CPU."""
+        """Bytes of the card that the process used outside torch's allocator; 0 on CPU."""
         return max(0, self.process_bytes - self.reserved_bytes)
 
     @property
     def reserve(self) -> float:
-        """What the allocator kept beyond its greatest peak, as a share of it; 0 on CPU."""
+        """What the allocator reserved beyond its peak, as a share of the peak; 0 on CPU."""
         return max(0.0, self.reserved_bytes / self.allocated_bytes - 1)
 
 
 class Place(Table):
-    """Where it was rehearsed."""
+    """The machine of a rehearsal."""
 
     kind: Literal["cpu", "cuda"]
     card: Label
     """The card's name by its driver; empty on CPU."""
     memory_bytes: int = Field(gt=0, le=MOST_BYTES)
-    """Of that card, or main memory."""
+    """Memory of that card, or main memory on CPU."""
     driver: Label
     processor: Label
-    """The processor's name; empty where it is not known."""
+    """The processor's name; empty where it is unknown."""
 
 
 class Rehearsed(Table):
-    """What was run."""
+    """The case that was run."""
 
     profile: Profile
-    """The plan, as far as memory depends on it."""
+    """The part of the plan that memory depends on."""
     accumulation: int = Field(gt=0, le=limits.MOST_EFFECTIVE_BATCH)
-    """Micro-batches of a step; of a plan with more only two were run."""
+    """Micro-batches of a step; at most two are run."""
     rows: Literal["data", "made-up"]
-    """Whether the rows were the longest micro-batch of the lock's, or stood for it."""
+    """Whether the rows were the longest micro-batch of the lock's data or made up in its shape."""
     lengths: tuple[int, ...] = Field(min_length=1, max_length=limits.MOST_EFFECTIVE_BATCH)
-    """Tokens of each row of that micro-batch; of a whole step where rows are packed."""
+    """Tokens of each row of that micro-batch; with packing, of all rows of the step."""
     steps: int = Field(gt=1, le=1000)
     evaluates: bool
-    """Whether an evaluation followed."""
+    """Whether an evaluation was run too."""
 
     @property
     def rows_at_once(self) -> int:
-        """Rows that `lengths` has at most."""
+        """The largest number of rows that `lengths` may have."""
         plan = self.profile
         return plan.micro_batch * (self.accumulation if plan.packing else 1)
 
     @property
     def step_tokens(self) -> int:
-        """Tokens of a step, padding among them."""
+        """Tokens of a step, including padding."""
         found = batches.batches(self.lengths, self.profile, self.accumulation)
         times = 1 if self.profile.packing else self.accumulation
         pairs = self.profile.rows // self.profile.micro_batch
@@ -124,23 +125,23 @@ class Rehearsed(Table):
 
 
 class Rehearsal(Table):
-    """One rehearsal."""
+    """The content of `rehearsal.json`."""
 
     version: Literal[1]
     train_sha256: Sha256
-    """The lock's digest of its training, which names the plan."""
+    """The lock's digest of its training stage, which identifies the plan."""
     model: Annotated[dict[Name, int | bool | Label], FEW_KEYS]
     """The model's shape."""
     parameters: int = Field(gt=0, le=limits.MOST_PARAMETERS)
     machine: Place
     packages: Annotated[dict[Name, Label], FEW_KEYS]
-    """Installed versions of the packages that the lock names; empty where one is missing."""
+    """Installed versions of the lock's packages; empty where one is not installed."""
     case: Rehearsed
     measured: Measured
 
     @model_validator(mode="after")
     def _possible(self) -> "Rehearsal":
-        """Refuse figures that no rehearsal can have."""
+        """Raise ValueError for figures that no rehearsal can produce."""
         for what, holds in self._checks():
             if not holds:
                 raise ValueError(what)
@@ -149,50 +150,50 @@ class Rehearsal(Table):
     def _checks(self) -> Iterator[tuple[str, bool]]:
         plan, found, lengths = self.case.profile, self.measured, self.case.lengths
         phases = len(found.peaks) > 0 and set(found.peaks) <= set(PHASES)
-        yield "`measured.peaks` holds no phase, or one that there is not", phases
+        yield "`measured.peaks` is empty or has an unknown phase", phases
         sizes = (*found.peaks.values(), found.reserved_bytes, found.process_bytes)
         for name in ("host_seconds", "load_seconds", "seconds"):
-            yield f"`measured.{name}` is no time", 0 <= getattr(found, name) <= MOST_SECONDS
+            yield f"`measured.{name}` is out of range", 0 <= getattr(found, name) <= MOST_SECONDS
         held = found.allocated_bytes > 0 and all(0 <= size <= MOST_BYTES for size in sizes)
-        yield "`measured` holds a size below 0 or beyond every machine", held
+        yield "`measured` has a size that is out of range", held
         timed = all(0 < seconds <= MOST_SECONDS for seconds in found.step_seconds)
         enough = len(found.step_seconds) > 1 or not self.fitted
-        yield "`measured.step_seconds` holds no time", timed and enough
+        yield "`measured.step_seconds` has too few times, or one out of range", timed and enough
         seen = all(0 < length <= limits.MOST_CONTEXT_TOKENS for length in lengths)
         rows = seen and len(lengths) <= self.case.rows_at_once
-        yield "`case.lengths` are not the rows of a micro-batch", rows
+        yield "`case.lengths` does not fit the micro-batch", rows
         fits = not plan.packing or max(lengths) <= plan.length
-        yield "`case.lengths` has a row that is longer than the plan's", fits
-        yield "`case.profile` is no plan", _is_plan(plan)
+        yield "`case.lengths` has a row longer than the plan's rows", fits
+        yield "`case.profile` is out of bounds", _is_plan(plan)
         words = (found.out_of_memory, found.card, *plan.targets)
         shown = all(len(one) <= limits.MOST_LABEL_CHARS and is_harmless(one) for one in words)
-        yield "`measured` or `case.profile` holds text that cannot be seen", shown
+        yield "`measured` or `case.profile` has invisible characters", shown
 
     @property
     def where(self) -> str:
-        """The device, by its name."""
+        """The device's name, for a sentence."""
         return f"`{self.machine.card or self.machine.processor or 'a processor'}`"
 
     @property
     def fitted(self) -> bool:
-        """Whether there was memory enough."""
+        """Whether the run had enough memory."""
         return not self.measured.out_of_memory
 
     def is_of(self, plan: Profile) -> bool:
-        """Return whether this plan was rehearsed, whichever name AdamW has in it."""
+        """Return whether `plan` was rehearsed; fused AdamW counts as one under either name."""
         ran = self.case.profile
         if ran.optimizer == "adamw_torch" and ran.fused:
             ran = replace(ran, optimizer="adamw_torch_fused")
         return replace(ran, padded=plan.padded) == plan
 
     def check(self, model: ModelFacts, machine: MachineFacts) -> None:
-        """Raise UsageProblem where another model, or another device, was rehearsed.
+        """Raise UsageProblem where the rehearsal was of another model or on another device.
 
         `machine` is one from `planner.search.from_answers.counted`.
         """
         if self.model != asdict(model.architecture) or self.parameters != model.parameters:
             raise UsageProblem(
-                f"The rehearsal was of another model than `{model.source}`.", fix=_AGAIN
+                f"The rehearsal was of a different model, not `{model.source}`.", fix=_AGAIN
             )
         card = machine.gpus[0].name if machine.gpus else ""
         own = self.machine
@@ -201,12 +202,12 @@ class Rehearsal(Table):
         if other or (machine.kind == "cpu" and len(processors) > 1):
             there = f"`{card or machine.processor or 'a processor'}`"
             raise UsageProblem(
-                f"The rehearsal was on {self.where}, and the plan is for {there}.", fix=_AGAIN
+                f"The rehearsal ran on {self.where}, but the plan is for {there}.", fix=_AGAIN
             )
 
 
 def _is_plan(plan: Profile) -> bool:
-    """Return whether a profile has the bounds of a lock."""
+    """Return whether a profile is within the bounds of a lock."""
     return (
         0 < plan.length <= limits.MOST_CONTEXT_TOKENS
         and 0 < plan.micro_batch <= limits.MOST_EFFECTIVE_BATCH
@@ -220,15 +221,15 @@ def _is_plan(plan: Profile) -> bool:
 
 
 def load(path: Path) -> Rehearsal:
-    """Read what `tunelock rehearse` wrote. Raises UsageProblem where it is something else."""
+    """Read the output of `tunelock rehearse`. Raises UsageProblem where it is not valid."""
     try:
         return Rehearsal.model_validate_json(text.read(path, limit_bytes=LIMIT_BYTES))
     except ValidationError as problem:
         found = refusal.fault(problem, Rehearsal)
         what = f"`{found.key}` {found.words}" if found.key else found.words
-        raise UsageProblem(f"`{path}` is no rehearsal: {what}.", fix=_AGAIN) from None
+        raise UsageProblem(f"`{path}` is not a valid rehearsal: {what}.", fix=_AGAIN) from None
 
 
 def host_seconds(rehearsal: Rehearsal | None) -> float:
-    """Return what a step of the host's model took on the machine; 0 where it was not measured."""
+    """Return `Measured.host_seconds` of a rehearsal; 0 where it was not measured."""
     return rehearsal.measured.host_seconds if rehearsal else 0.0

@@ -1,4 +1,4 @@
-"""What was considered beside the chosen plan, and what to do where none fits."""
+"""The plans that were not chosen, and what to do where none fits."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ class Alternative:
 
 
 def rejected(candidates: Candidates, chosen: Profile) -> Iterator[Alternative]:
-    """Yield the plans beside the chosen one: a larger micro-batch, without checkpointing, and
-    the other methods."""
+    """Yield the alternatives to the chosen plan: a larger micro-batch, no checkpointing, and the
+    other methods."""
     if larger := next_larger(candidates, chosen):
         yield _alternative(candidates, larger, chosen)
     if chosen.checkpointing and len(candidates.checkpointings) > 1:
@@ -43,8 +43,8 @@ def rejected(candidates: Candidates, chosen: Profile) -> Iterator[Alternative]:
 
 
 def _least(candidates: Candidates, kind: Kind) -> Profile:
-    """Return the plan of a method with the fewest rows at once, checkpointing whether that was
-    set or not."""
+    """Return the plan of a method that needs the least memory: the smallest micro-batch, with
+    checkpointing even where it was switched off."""
     fewest = candidates.micro_batches[-1]
     every = (candidates.profile(kind, fewest, True, layout=at) for at in candidates.unmoved)
     return min(every, key=candidates.need)
@@ -53,43 +53,45 @@ def _least(candidates: Candidates, kind: Kind) -> Profile:
 def _alternative(candidates: Candidates, plan: Profile, chosen: Profile) -> Alternative:
     need = candidates.need(plan)
     if need > candidates.budget_bytes:
-        reason = f"It needs {gib(need)}, and {gib(candidates.budget_bytes)} may be used."
+        reason = f"It needs {gib(need)}, but only {gib(candidates.budget_bytes)} is available."
     elif plan.method == chosen.method:
         reason = f"It would fit in {gib(need)}{slower(candidates, plan, chosen)}"
     elif candidates.request.method:
-        reason = f"It would fit in {gib(need)}, but you set the method."
+        reason = f"It would fit in {gib(need)}, but you set another method."
     elif plan.method == "qlora":
         reason = f"It would fit in {gib(need)}, but 4-bit weights cost quality, and LoRA fits."
     else:
-        reason = f"It would fit in {gib(need)}, but adapters learn most tasks and forget less."
+        reason = (
+            f"It would fit in {gib(need)}, but adapters suffice for most tasks and forget less."
+        )
     return Alternative(describe(plan), need, reason)
 
 
 def where(machine: MachineFacts, processes: int) -> str:
-    """Return what the budget of a plan is a share of."""
+    """Return the memory that a plan uses, for a sentence."""
     card = machine.least_free
     if not card:
         return "main memory"
-    return f"each of {processes} `{card.name}`" if processes > 1 else f"`{card.name}`"
+    return f"each of the {processes} `{card.name}`" if processes > 1 else f"`{card.name}`"
 
 
 def lack(candidates: Candidates, profile: Profile, share_of: str = "", busy: str = "") -> str:
-    """Return what a plan needs too much of, from the verb on.
+    """Return the part of a sentence, from its verb, that says which memory a plan lacks.
 
-    `share_of` names the memory, `busy` is `planner.machines.occupancy.taken` of it.
+    `share_of` names the memory, and `busy` says who uses it (`planner.machines.occupancy.taken`).
     """
     need, plan = candidates.need(profile), candidates.plan(profile)
     if need > plan.budget_bytes or plan.offload_fits or not plan.host_budget_bytes:
         of, who = f" of {share_of}" if share_of else "", f": {busy}" if busy else ""
-        return f"needs {gib(need)}, and {gib(plan.budget_bytes)}{of} may be used{who}."
+        return f"needs {gib(need)}, but only {gib(plan.budget_bytes)}{of} is available{who}."
     return (
-        f"would offload {gib(plan.estimate.host_bytes)} in each process, and "
-        f"{gib(plan.host_budget_bytes)} of main memory may be used."
+        f"would offload {gib(plan.estimate.host_bytes)} per process, but only "
+        f"{gib(plan.host_budget_bytes)} of main memory is available."
     )
 
 
 def nothing_fits(candidates: Candidates, smallest: Profile) -> str:
-    """Return what the smallest plan lacks, as a sentence."""
+    """Return a sentence that says which memory the smallest plan lacks."""
     card = candidates.machine.least_free
     processes = candidates.request.processes
     of, busy = where(candidates.machine, processes), taken(card) if card else ""
@@ -99,7 +101,7 @@ def nothing_fits(candidates: Candidates, smallest: Profile) -> str:
 
 
 def refusal(candidates: Candidates) -> DoesNotFit:
-    """Return the error for a machine on which no plan fits, with the change that would help."""
+    """Return the error for a machine on which no plan fits, with a change that would help."""
     smallest = min(map(candidates.least, candidates.kinds), key=candidates.need)
     return DoesNotFit(nothing_fits(candidates, smallest), fix=_way_out(candidates, smallest))
 

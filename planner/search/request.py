@@ -1,4 +1,4 @@
-"""What is asked of a plan, whichever face asks."""
+"""The settings that a plan must have: the input of the search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Objective = Literal["sft", "dpo", "reward"]
 Optimizer = Literal["adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit"]
 
 EFFECTIVE_BATCH = 16
-"""Rows of a step where nobody says otherwise, as in the interview."""
+"""Default rows per optimizer step, as in the interview."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Request:
     dropout: float
     """Of the adapters, 0 to 1."""
     bias: Bias = "none"
-    """Biases that are trained beside the adapters."""
+    """Biases that are trained besides the adapters."""
     objective: Objective = "sft"
     """What the loss teaches."""
     method: Kind | None = None
@@ -35,24 +35,24 @@ class Request:
     optimizer: Optimizer | None = None
     """The optimizer, by its name in transformers; None is AdamW, fused on a card."""
     rows: int | None = None
-    """Training rows; None where they are not known, and there are enough."""
+    """Training rows; None where they are unknown and assumed to be enough."""
     lengths: Sequence[int] = ()
-    """Tokens of each row; empty where all count as long as the longest."""
+    """Tokens of each row; empty where every row counts as `longest`."""
     seed: int = 0
-    """Of the order of the rows."""
+    """Seed of the row order."""
     effective_batch: int = EFFECTIVE_BATCH
-    """Rows of a step, of all processes together."""
+    """Rows per optimizer step, over all processes."""
     micro_batch: int | None = None
-    """Rows at once in one process; pairs for DPO and reward."""
+    """Rows per micro-batch in one process; pairs for DPO and reward."""
     accumulation: int | None = None
-    """Micro-batches in a step; None follows from the effective batch."""
+    """Micro-batches per optimizer step; None to derive it from the effective batch."""
     checkpointing: bool | None = None
-    """Whether activations are computed again in the backward pass."""
+    """Whether activations are recomputed in the backward pass."""
     packing: bool | None = None
-    """Whether rows are joined up to the longest."""
+    """Whether rows are packed into rows of `longest` tokens."""
     processes: int = 1
     """Processes that share the work, each with a card of its own."""
     parallel: Parallel | None = None
     """How they share it."""
     offload: Offload | None = None
-    """What lies in main memory: nothing, the optimizer's states, or the weights too."""
+    """What is offloaded to main memory: nothing, the optimizer states, or the weights too."""

@@ -1,4 +1,4 @@
-"""The values that are tried for what is asked, and the plans that they make."""
+"""The search space: which values are tried for a request, and the plans that they make."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,18 +17,18 @@ from planner.setup.setup import Kind, Profile
 AUTOCAST = True
 """Whether the trainer computes float32 adapters in bfloat16 (its `bf16`)."""
 CPU_BATCH_TOKENS = 2048
-"""Tokens from which a larger micro-batch on CPU takes memory and saves no time."""
+"""Tokens per micro-batch beyond which a CPU is no faster."""
 NF4_BLOCK = 64
-"""Narrowest layer that bitsandbytes quantises on CPU."""
+"""Width of the narrowest layer that bitsandbytes quantizes on CPU."""
 METHODS: tuple[Kind, ...] = ("lora", "qlora", "full")
-"""Every method, in the order of preference; full fine-tuning is never chosen unasked."""
+"""Every method, in order of preference; full fine-tuning is chosen only on request."""
 
 
 @dataclass(frozen=True)
 class Space:
     """The values that are tried for one request, one model and one machine.
 
-    The faces look for contradictions in a request first: nothing here raises for them.
+    Callers check a request for contradictions first; nothing here raises for them.
     """
 
     request: Request
@@ -39,8 +39,8 @@ class Space:
     """The machine, with the cards that count."""
 
     def of(self, kind: Kind, layout: Layout) -> Iterator[Profile]:
-        """Yield the plans of a method whose processes share the work in one way, in the order of
-        preference where no speed is known."""
+        """Yield the plans of a method in one layout, in the order of preference that applies where
+        the device's speed is unknown."""
         for packing, checkpointing in product(self.packings, self.checkpointings):
             for micro_batch in self.micro_batches:
                 yield self.profile(kind, micro_batch, checkpointing, packing, layout)
@@ -52,23 +52,23 @@ class Space:
 
     @cached_property
     def no_qlora(self) -> str:
-        """Why QLoRA cannot be done, as a sentence; empty where it can."""
+        """Why QLoRA is not possible, as a sentence; empty where it is."""
         family = self.model.architecture.family
         if habits(family).own_linears:
             return (
-                f"transformers leaves the layers of `{family}` unquantised, and QLoRA would be "
-                "LoRA."
+                f"transformers does not quantize the layers of `{family}`, so QLoRA would be "
+                "plain LoRA."
             )
         if self.machine.kind == "cpu" and self.narrowest < NF4_BLOCK:
             return (
-                f"QLoRA on CPU needs layers of {NF4_BLOCK} or wider, and this model's narrowest "
+                f"QLoRA on CPU needs layers at least {NF4_BLOCK} wide, but this model's narrowest "
                 f"is {self.narrowest}."
             )
         return ""
 
     @cached_property
     def possible(self) -> tuple[Kind, ...]:
-        """Every method that can be done, in the order of preference."""
+        """Every possible method, in order of preference."""
         return tuple(kind for kind in METHODS if not (kind == "qlora" and self.no_qlora))
 
     @cached_property
@@ -80,8 +80,8 @@ class Space:
 
     @cached_property
     def layouts(self) -> tuple[Layout, ...]:
-        """How the processes may share the work, what costs least time first; empty where no way
-        does what is set."""
+        """How the processes may share the work, the fastest first; empty where no layout satisfies
+        the request."""
         asked = self.request
         if self.machine.kind == "cpu":
             return ((("single" if asked.processes == 1 else "ddp"), "none"),)
@@ -89,24 +89,24 @@ class Space:
 
     @cached_property
     def unmoved(self) -> tuple[Layout, ...]:
-        """Those of the layouts that offload nothing, unless that is set."""
+        """The layouts that offload nothing, unless the request asks for it."""
         kept = self.request.offload or "none"
         return tuple(at for at in self.layouts if at[1] == kept)
 
     def layouts_of(self, kind: Kind) -> tuple[Layout, ...]:
-        """Return those of the layouts that a method may choose."""
+        """Return the layouts that a method may use."""
         asked = self.request.offload
         return tuple(at for at in self.layouts if may_offload(kind, at[1], asked))
 
     @cached_property
     def checkpointings(self) -> tuple[bool, ...]:
-        """Whether to compute activations again: not where it fits without, or as it was set."""
+        """The settings of checkpointing to try: off before on, or only what was set."""
         given = self.request.checkpointing
         return (False, True) if given is None else (given,)
 
     @cached_property
     def packings(self) -> tuple[bool, ...]:
-        """Whether to join rows: not where padding costs nothing, or as it was set."""
+        """The settings of packing to try: only off where there is no gain, or only what was set."""
         asked = self.request
         if asked.packing is not None:
             return (asked.packing,)
@@ -116,22 +116,22 @@ class Space:
 
     @property
     def packs(self) -> bool:
-        """Whether the model's family keeps packed rows apart."""
+        """Whether the model's family keeps packed rows separate."""
         return habits(self.model.architecture.family).packs
 
     @cached_property
     def differ(self) -> bool:
-        """Whether the rows are of several lengths."""
+        """Whether rows differ in length."""
         return bool(self.request.lengths) and min(self.request.lengths) < self.request.longest
 
     @cached_property
     def share(self) -> int:
-        """Rows that one process gets of a step, where accumulation is not set."""
+        """Rows of a step per process, where accumulation is not set."""
         return max(1, self.request.effective_batch // self.request.processes)
 
     @cached_property
     def micro_batches(self) -> tuple[int, ...]:
-        """Divisors of what one process gets of a step, falling, or the one that was set."""
+        """The micro-batches to try, largest first: divisors of `share`, or the one that was set."""
         if self.request.micro_batch:
             return (self.request.micro_batch,)
         most = min(self.share, self.most)
@@ -139,7 +139,7 @@ class Space:
 
     @cached_property
     def most(self) -> int:
-        """Most rows at once that make sense in one process."""
+        """The largest micro-batch worth trying."""
         asked = self.request
         rows = self.share if asked.rows is None else asked.rows // asked.processes
         on_cpu = self.machine.kind == "cpu"
@@ -151,13 +151,13 @@ class Space:
 
     @cached_property
     def dtype(self) -> Literal["float32", "bfloat16"]:
-        """bfloat16 where every card computes it, from compute capability 8.0."""
+        """bfloat16 where every card supports it (compute capability 8.0), else float32."""
         capable = [gpu.computes_bfloat16 for gpu in self.machine.gpus]
         return "bfloat16" if self.machine.kind == "cuda" and all(capable) else "float32"
 
     @cached_property
     def optimizer(self) -> Optimizer:
-        """The one that was set, or AdamW as the device computes it fastest."""
+        """The optimizer that was set, or the fastest AdamW on the device."""
         on_card = self.machine.kind == "cuda"
         return self.request.optimizer or ("adamw_torch_fused" if on_card else "adamw_torch")
 
@@ -169,9 +169,9 @@ class Space:
         packing: bool | None = None,
         layout: Layout | None = None,
     ) -> Profile:
-        """Return the plan with these values and the request's others.
+        """Return the plan with these values and those of the request.
 
-        `packing` and `layout` are the first of those to choose from, where they are None.
+        None is the first choice of `packings` or `layouts`.
         """
         asked, adapted = self.request, kind != "full"
         parallel, offload = layout or self.layouts[0]
@@ -199,7 +199,7 @@ class Space:
         )
 
     def other(self, profile: Profile, **changes: object) -> Profile:
-        """Return a plan with other values, and with what follows from them."""
+        """Return a plan with other values, and the values that depend on them updated."""
         micro_batch = changes.get("micro_batch", profile.micro_batch)
         assert isinstance(micro_batch, int)
         changes["padded"] = self._padded(micro_batch)
@@ -207,5 +207,5 @@ class Space:
         return replace(profile, **changes)  # type: ignore[arg-type]
 
     def _padded(self, micro_batch: int) -> bool:
-        """Return whether rows at once may differ in length, as the two of a pair do."""
+        """Return whether a micro-batch may hold rows of different lengths, as a pair does."""
         return micro_batch > 1 or self.request.objective != "sft"

@@ -183,8 +183,8 @@ def test_a_busy_card_counts_with_what_is_free() -> None:
     told = [_only(machine, method="qlora").reasons for machine in (idle, busy)]
     assert not any("taken" in reason for reason in told[0])
     assert (
-        "Of `NVIDIA Card`, 60.0 GiB of 80.0 GiB are taken by programs that the driver does not "
-        "name, and are not counted."
+        "On `NVIDIA Card`, 60.0 GiB of 80.0 GiB are taken by programs that the driver does not "
+        "name; they are not counted as available."
     ) in told[1]
 
 
@@ -193,7 +193,7 @@ def test_nothing_fits_names_who_holds_the_card() -> None:
     request = _request(replace(_cards(1, 80), gpus=(gpu,)))
     problem = refusal(request, answers(request))
     assert problem.message.endswith(
-        "of `NVIDIA Card` may be used: 78.0 GiB of 80.0 GiB are taken by process 4711 (python)."
+        "of `NVIDIA Card` is available: 78.0 GiB of 80.0 GiB are taken by process 4711 (python)."
     )
 
 
@@ -206,9 +206,8 @@ def test_a_card_of_amd_computes_bfloat16_and_is_called_not_measured() -> None:
     gpu = Gpu("MI300X", 192 * GIB, 192 * GIB, "gfx942")
     found = _only(replace(_cards(1, 80), gpus=(gpu,)), method="lora")
     assert found.plan.profile.dtype == "bfloat16"
-    assert any(
-        "on cards of AMD neither it nor training was measured" in reason for reason in found.reasons
-    )
+    unmeasured = "neither it nor training has been measured on AMD cards"
+    assert any(unmeasured in reason for reason in found.reasons)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -244,8 +243,8 @@ def test_nothing_fits_is_one_sentence_and_what_would() -> None:
     problem = refusal(request, found)
     assert problem.exit_code == 4
     assert re.fullmatch(
-        r"No plan fits: the smallest \(QLoRA, micro-batch 1, checkpointing\) needs \d\.\d GiB, and "
-        r"\d\.\d GiB of `NVIDIA Card` may be used\.",
+        r"No plan fits: the smallest \(QLoRA, micro-batch 1, checkpointing\) needs \d\.\d GiB, but "
+        r"only \d\.\d GiB of `NVIDIA Card` is available\.",
         problem.message,
     )
     assert "`--gpu " in problem.hint
@@ -291,7 +290,7 @@ def test_four_bits_need_wider_layers_on_a_cpu() -> None:
     thin = replace(narrow, architecture=replace(narrow.architecture, kv_heads=1, head_dim=16))
     request = FitRequest(thin, CPU, Wish())
     assert [answer.plan.profile.method for answer in answers(request)] == ["full", "lora"]
-    with pytest.raises(UsageProblem, match="needs layers of 64 or wider"):
+    with pytest.raises(UsageProblem, match="needs layers at least 64 wide"):
         answers(replace(request, wish=Wish(method="qlora")))
 
 
@@ -322,13 +321,13 @@ def test_a_model_is_found_by_folder_file_and_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("qwen3-8bb", "the nearest of the catalogue is `Qwen/Qwen3-8B`"),
+        ("qwen3-8bb", "the nearest known model is `Qwen/Qwen3-8B`"),
         ("./nowhere", "`./nowhere` does not exist"),
         ("a/b/c", "`a/b/c` does not exist"),
         ("none.json", "`none.json` does not exist"),
-        ("zzzzzzzzzz", "is no folder and no known model."),
-        (str(BASE / "model.safetensors"), "is no `config.json`"),
-        ("x" * 5000, "is no folder and no known model."),
+        ("zzzzzzzzzz", "is neither a folder nor a known model."),
+        (str(BASE / "model.safetensors"), "is not a `config.json`"),
+        ("x" * 5000, "is neither a folder nor a known model."),
     ],
 )
 def test_an_unknown_model_is_a_sentence(name: str, told: str) -> None:
@@ -360,7 +359,7 @@ def test_an_apple_chip_has_what_metal_recommends_of_its_memory() -> None:
     chip = find_accelerator("M3 Max")
     (gpu,) = machines.named("M3 Max").gpus
     assert gpu.memory_bytes == gpu.free_bytes == chip.memory_bytes * 3 // 4
-    with pytest.raises(UsageProblem, match="of which there is one"):
+    with pytest.raises(UsageProblem, match="so there is only one"):
         machines.named("M3 Max:2")
 
 
@@ -376,5 +375,5 @@ def test_a_card_that_is_none_is_a_sentence(name: str) -> None:
 def test_a_family_whose_layers_stay_unquantised_has_no_qlora() -> None:
     falcon = FitRequest(models.find("tiiuae/falcon-7b"), machines.named("H100 SXM"), Wish())
     assert falcon.methods == ("full", "lora")
-    with pytest.raises(UsageProblem, match="leaves the layers of `falcon` unquantised"):
+    with pytest.raises(UsageProblem, match="does not quantize the layers of `falcon`"):
         contradictions.check(replace(falcon, wish=Wish(method="qlora")))

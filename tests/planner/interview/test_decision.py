@@ -16,24 +16,29 @@ OUTSIDE = {"goal.external_information": True}
     [
         ({}, 600, "prompt-engineering", "nothing on the checklist"),
         # for
-        (FALLS_SHORT, 600, "fine-tuning", "Prompting cannot reach"),
-        (FALLS_SHORT, 500, "fine-tuning", "500 good examples are 500 or more"),
+        (FALLS_SHORT, 600, "fine-tuning", "Prompting does not achieve"),
+        (FALLS_SHORT, 500, "fine-tuning", "500 good examples meet the recommended 500"),
         ({"goal.retrieval_too_costly": True}, 600, "fine-tuning", "Retrieval adds too much"),
         ({"goal.consistent_behaviour": True}, 600, "fine-tuning", "more consistent"),
         ({"goal.repetitive_task": True}, 600, "fine-tuning", "repetitive and well defined"),
         ({"goal.shorter_prompts": True}, 600, "fine-tuning", "Shorter prompts"),
-        ({"goal.domain_terms": True}, 600, "fine-tuning", "Domain terms"),
-        (FALLS_SHORT, 100, "fine-tuning", "Prompting cannot reach"),
+        ({"goal.domain_terms": True}, 600, "fine-tuning", "Domain-specific terms"),
+        (FALLS_SHORT, 100, "fine-tuning", "Prompting does not achieve"),
         # against
         ({"goal.prompting": "works"}, 600, "prompt-engineering", "Prompting already works"),
-        (FALLS_SHORT, 99, "prompt-engineering", "99 examples are fewer than 100"),
-        (FALLS_SHORT | {"goal.examples_quality": "poor"}, 600, "prompt-engineering", "are poor"),
+        (FALLS_SHORT, 99, "prompt-engineering", "99 examples are too few: at least 100"),
+        (
+            FALLS_SHORT | {"goal.examples_quality": "poor"},
+            600,
+            "prompt-engineering",
+            "are of poor quality",
+        ),
         (CHANGES, 600, "rag", "knowledge changes often"),
-        (OUTSIDE, 600, "rag", "outside itself"),
+        (OUTSIDE, 600, "rag", "information from outside"),
         # together
         (FALLS_SHORT | CHANGES, 600, "fine-tuning-and-rag", "knowledge changes often"),
-        (FALLS_SHORT | OUTSIDE, 600, "fine-tuning-and-rag", "Prompting cannot reach"),
-        (FALLS_SHORT | CHANGES, 20, "rag", "20 examples are fewer"),
+        (FALLS_SHORT | OUTSIDE, 600, "fine-tuning-and-rag", "Prompting does not achieve"),
+        (FALLS_SHORT | CHANGES, 20, "rag", "20 examples are too few"),
         (CHANGES | {"goal.prompting": "works"}, 600, "rag", "Prompting already works"),
         (CHANGES | {"goal.retrieval_too_costly": True}, 600, "rag", "knowledge changes often"),
     ],
@@ -50,11 +55,11 @@ def test_the_verdict_follows_the_checklist(
 @pytest.mark.parametrize(
     ("given", "examples", "against"),
     [
-        (FALLS_SHORT, 312, "312 examples are fewer than the 500 advised"),
+        (FALLS_SHORT, 312, "312 examples are fewer than the recommended 500"),
         (FALLS_SHORT | {"goal.examples_quality": "mixed"}, 600, "mixed quality"),
         (FALLS_SHORT | CHANGES | {"goal.retrieval_too_costly": True}, 600, "Retrieval adds"),
         ({"goal.prompting": "works", "goal.shorter_prompts": True}, 600, "Shorter prompts"),
-        (FALLS_SHORT, 20, "Prompting cannot reach"),
+        (FALLS_SHORT, 20, "Prompting does not achieve"),
     ],
 )
 def test_what_speaks_against_the_verdict_is_said(

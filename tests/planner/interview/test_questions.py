@@ -121,12 +121,12 @@ def test_a_wrong_answer_is_named_with_its_line(extra: dict[str, object], message
 
 @pytest.mark.parametrize("missing", NEEDED)
 def test_a_missing_required_answer_is_named(missing: str) -> None:
-    with pytest.raises(UsageProblem, match=f"`{missing}` has no answer"):
+    with pytest.raises(UsageProblem, match=f"`{missing}` is required but has no answer"):
         check({key: value for key, value in NEEDED.items() if key != missing}, {})
 
 
 def test_mapped_columns_need_both_names() -> None:
-    with pytest.raises(UsageProblem, match=r"`data\.completion_column` has no answer"):
+    with pytest.raises(UsageProblem, match=r"`data\.completion_column` is required but has"):
         check({**NEEDED, "data.format": "columns", "data.prompt_column": "q"}, {})
 
 

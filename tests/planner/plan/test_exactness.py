@@ -40,7 +40,7 @@ def test_a_processor_is_certified(kind: str) -> None:
 
 def test_a_card_is_not_certified() -> None:
     answers = asked()
-    with pytest.raises(DoesNotFit, match=r"Exact repetition of `lora` .* `NVIDIA L4`") as refused:
+    with pytest.raises(DoesNotFit, match=r"Bit-exact .* with `lora` .* `NVIDIA L4`") as refused:
         exactness.table(answers, chosen(answers, CARD), CARD)
     assert refused.value.exit_code == 4
     assert refused.value.hint

@@ -20,7 +20,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_demo_is_gathered_step_by_step(folder: Path) -> None:
     told: list[str] = []
     facts = gather(answers(), folder, machine=MACHINE, told=told.append)
-    assert told == ["reading the model", "reading and encoding the data", "looking at the machine"]
+    assert told == ["reading the model", "reading and encoding the data", "inspecting the machine"]
     assert facts.machine is MACHINE
     assert facts.examples == 750
     assert [(one.split, one.source, one.rows) for one in facts.parts] == [

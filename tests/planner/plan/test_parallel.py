@@ -79,7 +79,7 @@ def test_a_lock_holds_what_fit_proposes(facts: PlanFacts, case: tuple[int, Layou
     assert dict(found.plan.estimate.peak.components) == made.prediction.components
     said = [made.why[key] for key in SHOWN if made.why.get(key, YOURS) != YOURS]
     assert list(found.reasons[: len(said)]) == said
-    line = f"To plan it, write `processes = {count}` under `[machine]` in `run.toml`."
+    line = f"To plan this, set `processes = {count}` under `[machine]` in `run.toml`."
     assert (line in found.reasons) == (count > 1)
     beyond = cannot_run("cuda", engine, count, offload)
     assert beyond in ("", *found.reasons)
@@ -130,15 +130,16 @@ def _rows_of_a_step(made: Lock) -> int:
     ("changes", "error", "said"),
     [
         ({"machine__processes": 8}, DoesNotFit, "this machine has 4 cards"),
-        ({"machine__processes": 3}, UsageProblem, "`machine.processes` = 3 does not divide"),
+        ({"machine__processes": 3}, UsageProblem, "not divisible by `machine.processes` = 3"),
         ({"machine__processes": 2, "machine__parallel": "ddp", "machine__offload": "optimizer"},
-         UsageProblem, "which `ddp` of `machine.parallel` cannot do"),
+         UsageProblem, "which `machine.parallel` = `ddp` cannot do"),
         ({"machine__processes": 2, "machine__parallel": "zero2", "machine__offload": "all"},
-         UsageProblem, "which `zero2` of `machine.parallel` cannot do"),
-        ({"machine__processes": 2, "method__packing": "on"}, UsageProblem, "in one process only"),
-        ({"machine__processes": 2, "train__exact": True}, DoesNotFit, "was not certified"),
+         UsageProblem, "which `machine.parallel` = `zero2` cannot do"),
+        ({"machine__processes": 2, "method__packing": "on"}, UsageProblem,
+         "in a single process only"),
+        ({"machine__processes": 2, "train__exact": True}, DoesNotFit, "is not verified"),
         ({"machine__processes": 2, "method__micro_batch": 16}, UsageProblem,
-         "does not divide the 8 of `train.effective_batch` in each process"),
+         "does not divide `train.effective_batch` (8 rows per process)"),
     ],
 )  # fmt: skip
 def test_what_contradicts_is_one_sentence(
@@ -166,8 +167,8 @@ def test_on_a_cpu_both_count_the_files_that_are_there(facts: PlanFacts) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"machine__parallel": "zero2"}, "`machine.parallel` is `zero2`, which needs cards"),
-        ({"machine__offload": "all"}, "`machine.offload` is `all`, which needs a card"),
+        ({"machine__parallel": "zero2"}, "`machine.parallel` is `zero2`, which needs GPUs"),
+        ({"machine__offload": "all"}, "`machine.offload` is `all`, which needs a GPU"),
     ],
 )
 def test_a_cpu_shares_no_model(facts: PlanFacts, changes: dict[str, Any], said: str) -> None:

@@ -115,7 +115,7 @@ def test_a_length_that_the_model_limits_is_not_called_the_longest_row(folder: Pa
     (narrow / "base" / "config.json").write_text(json.dumps(config), "utf-8")
     reason = planned(narrow, data__test="").why["stream.max_length_tokens"]
     assert "longest row" not in reason
-    assert "the model sees" in reason
+    assert "the model's context" in reason
 
 
 def test_a_verdict_against_needs_a_reason_to_go_on(folder: Path) -> None:
@@ -145,10 +145,10 @@ def test_several_processes_share_the_rows_of_a_step_and_the_memory(folder: Path)
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"train__exact": True}, "Exact repetition was not certified for 2 processes."),
-        ({"method__packing": "on"}, "Rows are packed in one process only"),
-        ({"train__effective_batch": 15}, "`machine.processes` = 2 does not divide"),
-        ({"method__micro_batch": 16}, "does not divide the 8"),
+        ({"train__exact": True}, "Bit-exact training is not verified for 2 processes."),
+        ({"method__packing": "on"}, "Packing works in a single process only"),
+        ({"train__effective_batch": 15}, "not divisible by `machine.processes` = 2"),
+        ({"method__micro_batch": 16}, r"which does not divide .* \(8 rows per process\)"),
         ({"machine__processes": 1025}, "must be from 1 to 1024"),
     ],
 )
@@ -233,13 +233,13 @@ def test_a_card_is_not_counted_where_the_processor_trains(folder: Path) -> None:
 
 
 def test_exact_bits_on_a_card_are_refused(folder: Path) -> None:
-    with pytest.raises(DoesNotFit, match="not certified on `NVIDIA L4`") as refused:
+    with pytest.raises(DoesNotFit, match="not verified on `NVIDIA L4`") as refused:
         planned(folder, machine=GPU_MACHINE, machine__device="auto")
     assert refused.value.exit_code == 4
     assert "exact = false" in refused.value.hint
 
 
 def test_a_length_beyond_the_context_is_refused(folder: Path) -> None:
-    with pytest.raises(UsageProblem, match="is 300, and the model sees 256 tokens") as refused:
+    with pytest.raises(UsageProblem, match="is 300, but the model's context is 256") as refused:
         planned(folder, train__max_length=300)
     assert "max_length = 256" in refused.value.hint

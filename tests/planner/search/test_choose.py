@@ -55,7 +55,8 @@ def test_nothing_fits_names_who_holds_the_card() -> None:
     with pytest.raises(DoesNotFit) as caught:
         _choose("llama3.1-8b", replace(_machine(24), gpus=(gpu,)))
     assert caught.value.message.endswith(
-        "of `NVIDIA RTX 4090` may be used: 23.0 GiB of 24.0 GiB are taken by process 4711 (python)."
+        "of `NVIDIA RTX 4090` is available: "
+        "23.0 GiB of 24.0 GiB are taken by process 4711 (python)."
     )
 
 
@@ -69,8 +70,10 @@ def test_a_card_that_cannot_be_used_says_why() -> None:
 def test_a_card_of_amd_is_planned_for_and_called_not_measured() -> None:
     found = _choose("llama3.1-8b", _machine(192, capability="gfx942"))
     assert found.dtype == "bfloat16"
-    assert found.why["train.dtype"] == "Instruction set gfx942 computes bfloat16."
-    assert found.why["prediction.peak_bytes"].endswith("neither it nor training was measured.")
+    assert found.why["train.dtype"] == "Instruction set gfx942 supports bfloat16."
+    assert found.why["prediction.peak_bytes"].endswith(
+        "neither it nor training has been measured on AMD cards."
+    )
 
 
 def test_the_next_larger_micro_batch_would_not_fit_a_card_of_unknown_speed() -> None:
@@ -85,7 +88,7 @@ def test_the_next_larger_micro_batch_would_not_fit_a_card_of_unknown_speed() -> 
 def test_qlora_where_lora_does_not_fit() -> None:
     found = _choose("llama3.1-8b", _machine(8))
     assert found.kind == "qlora"
-    assert "LoRA needs 17." in found.why["method.kind"]
+    assert "LoRA needs at least 17." in found.why["method.kind"]
     assert {other.what.partition(",")[0] for other in found.rejected} == {
         "QLoRA", "LoRA", "full fine-tuning"
     }  # fmt: skip
@@ -121,7 +124,7 @@ def test_processes_share_the_cores_and_the_memory_of_a_machine() -> None:
 def test_rank_follows_what_must_change(change: str, rank: int) -> None:
     found = _choose("qwen3-4b", _machine(24), goal__change=change)
     assert (found.rank, found.alpha) == (rank, 2 * rank)
-    assert change in found.why["method.rank"]
+    assert change.replace("iour", "ior") in found.why["method.rank"]
 
 
 def test_what_a_person_set_stays() -> None:

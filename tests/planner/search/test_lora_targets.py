@@ -73,13 +73,13 @@ def test_names_by_hand_come_in_forward_order_and_may_be_the_last_part() -> None:
 @pytest.mark.parametrize(
     ("family", "names", "message", "hint"),
     [
-        ("llama", ("q_prj", "v_proj"), "no linear layer of `llama`; the nearest is `q_proj`.",
-         'in run.toml: [method] modules = ["q_proj", "v_proj"]; it has `q_'),
-        ("gpt_neox", ("q_proj",), "`q_proj`, which is no linear layer of `gpt_neox`",
+        ("llama", ("q_prj", "v_proj"), "not a linear layer of `llama`; the nearest is `q_proj`.",
+         'in run.toml: [method] modules = ["q_proj", "v_proj"]; known layers: `q_'),
+        ("gpt_neox", ("q_proj",), "`q_proj`, which is not a linear layer of `gpt_neox`",
          '["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"]'),
-        ("llama", ("lm_head", "q_proj"), "`lm_head`, which is no linear layer", '"down_proj"'),
+        ("llama", ("lm_head", "q_proj"), "`lm_head`, which is not a linear layer", '"down_proj"'),
         ("llama", (), "`method.modules` names no layer", '["q_proj", "k_proj"'),
-        ("glm4_moe", ("up_proj",), "which PEFT takes for the fused experts of `glm4_moe`",
+        ("glm4_moe", ("up_proj",), "which PEFT takes for fused experts of `glm4_moe`",
          'in run.toml: [method] modules = ["q_proj", "k_proj", "v_proj", "o_proj"]'),
     ],
 )  # fmt: skip
@@ -121,9 +121,9 @@ def test_the_answers_become_the_plan_with_its_reason() -> None:
     chosen = answers(method__targets="by-hand", method__modules=["v_proj", "q_proj"])
     found = choose(chosen, DEMO, rows=100, longest=76, machine=MACHINE)
     assert found.targets == ("q_proj", "v_proj")
-    assert found.why["method.targets"] == "You set it: by hand, q_proj, v_proj."
+    assert found.why["method.targets"] == "You set it (listed modules): q_proj, v_proj."
     every = choose(answers(), DEMO, rows=100, longest=76, machine=MACHINE)
-    assert every.why["method.targets"].endswith(f"learn best: {', '.join(LLAMA)}.")
+    assert every.why["method.targets"].endswith(f"learns best: {', '.join(LLAMA)}.")
     assert "method.bias" not in every.why
     full = answers(method__kind="full", method__targets="by-hand", method__bias="all")
     assert choose(full, DEMO, rows=100, longest=76, machine=MACHINE).profile.bias == "none"
@@ -132,18 +132,18 @@ def test_the_answers_become_the_plan_with_its_reason() -> None:
 @pytest.mark.parametrize(
     ("family", "bias", "sentences"),
     [
-        ("mixtral", "none", ("Routers and fused experts stay as they are.", "")),
+        ("mixtral", "none", ("Routers and fused experts are not adapted.", "")),
         (
             "glm4_moe",
             "none",
-            ("PEFT takes gate_proj, up_proj, down_proj for the fused experts", ""),
+            ("PEFT takes gate_proj, up_proj, down_proj for fused experts", ""),
         ),
         (
             "qwen2",
             "lora_only",
-            ("learn best", "2304 elements in biases of the adapted layers are trained"),
+            ("learns best", "2304 bias parameters of the adapted layers are trained"),
         ),
-        ("llama", "all", ("learn best", "all layers have no bias")),
+        ("llama", "all", ("learns best", "all layers have no biases")),
     ],
 )
 def test_reasons_say_what_stays(family: str, bias: str, sentences: tuple[str, str]) -> None:

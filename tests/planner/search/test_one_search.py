@@ -116,7 +116,7 @@ def _chosen(case: Case, method: Kind | None) -> Choice:
 
 def _lines(found: Answer) -> dict[str, int]:
     """Return the lines of `run.toml` that `fit` says a plan of its answer needs."""
-    told = next((one for one in found.reasons if one.startswith("To plan it, write ")), "")
+    told = next((one for one in found.reasons if one.startswith("To plan this, set ")), "")
     return {key: int(value) for key, value in re.findall(r"`(\w+) = (\d+)`", told)}
 
 

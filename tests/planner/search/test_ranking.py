@@ -91,14 +91,14 @@ def test_packing_off_is_kept_and_padding_told_apart() -> None:
     assert not found.profile.packing and "stream.packing" not in found.why
     packed = _chosen("llama3.1-8b")
     assert packed.profile.packing
-    assert "20 to 916 tokens, padded, would take" in packed.why["stream.packing"]
+    assert "Padding rows of 20 to 916 tokens instead would take" in packed.why["stream.packing"]
 
 
 def test_packing_is_refused_for_a_family_that_sees_across() -> None:
     facts = MODELS["llama3.1-8b"]
     shape = replace(facts.architecture, family="bloom")
     bloom, machine = replace(facts, architecture=shape), counted(_answers(), H100)
-    with pytest.raises(UsageProblem, match="would see each other") as caught:
+    with pytest.raises(UsageProblem, match="would cross row boundaries") as caught:
         from_answers.candidates(
             _answers(method__packing="on"), bloom, machine, rows=len(UNEVEN),
             longest=max(UNEVEN), lengths=UNEVEN,
@@ -141,5 +141,5 @@ def test_what_is_larger_and_no_faster_says_so() -> None:
     larger = chosen.rejected[0]
     assert larger.what.startswith("LoRA, micro-batch")
     assert larger.needed_bytes <= chosen.budget_bytes
-    assert larger.reason.endswith("and be no faster.")
-    assert "no faster" in chosen.why["train.micro_batch"]
+    assert larger.reason.endswith("but would not be faster.")
+    assert "would not be faster" in chosen.why["train.micro_batch"]
