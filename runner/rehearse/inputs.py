@@ -1,4 +1,4 @@
-"""What a rehearsal reads: of the model its small files, and the rows where they are here."""
+"""The inputs of a rehearsal: the model's small files, and the rows if they are available."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,21 +17,21 @@ from runner.inputs.verify import Told, silent
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a rehearsal reads."""
+    """The inputs of a rehearsal."""
 
     config: dict[str, Any]
     """The model's `config.json`."""
     rows: Corpus | None
-    """The rows as training sees them; None where some of the files are not here."""
+    """The rows as training sees them; None if some of the files are missing."""
     missing: tuple[str, ...]
-    """Logical names of the files that are not here."""
+    """Logical names of the missing files."""
 
 
 def read(lock: Lock, at: Path, located: Mapping[str, Path], told: Told = silent) -> Inputs:
-    """Read what is here of a lock's inputs, and of a model on the Hub all but the weights.
+    """Read the available inputs of a lock; of a model on the Hub, everything but the weights.
 
-    `at` and `located` are as `places.find` takes them. Raises UsageProblem where the model has
-    no path or its files are missing, StaleLock and DigestDiffers as a run does.
+    `at` and `located` are as `locations.find` takes them. Raises UsageProblem if the model has no
+    path or its files are missing, StaleLock and DigestDiffers as a run does.
     """
     found = locations.known(lock, at, located)
     missing = [name for name in locations.wanted(lock) if name not in found]
@@ -47,7 +47,7 @@ def read(lock: Lock, at: Path, located: Mapping[str, Path], told: Told = silent)
 
 
 def _small_files(lock: Lock, told: Told) -> Path:
-    """Return the folder of a Hub model's configuration and tokenizer, fetched and compared."""
+    """Return the folder of a Hub model's configuration and tokenizer, downloaded and verified."""
     small = [file for file in lock.model.files if not is_weights(file.name)]
     model = lock.model.model_copy(update={"files": small})
     return download(model, None, lambda done, total: told("downloading", done, total, "bytes"))

@@ -1,4 +1,4 @@
-"""Prepare: the model and the rows are those of the lock, and the rows stand as tokens on disk."""
+"""Prepare: check the model and the data against the lock, and write the rows to disk as tokens."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def run(given: Context) -> dict[str, Any]:
     else:
         model = given.places["model"]
     places = hub_rows.fetched(given.lock, given.places, told)
-    fetched = given.lock.model.source.startswith("hf:")  # its weights were hashed a moment ago
+    fetched = given.lock.model.source.startswith("hf:")  # its weights were just hashed
     with verify.model_of(given.lock, model, given.work, told, hashes=not fetched) as base:
         check_exports(given.lock, base.folder)
         rows = verify.corpus_of(given.lock, base.folder, places, told)
