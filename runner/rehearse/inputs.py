@@ -12,7 +12,7 @@ from planner.models.folder import CONFIG, is_weights
 from runner.inputs import locations, verify
 from runner.inputs import rows as hub_rows
 from runner.inputs.model import download
-from runner.inputs.verify import Told, silent
+from runner.inputs.verify import OnProgress, silent
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,9 @@ class Inputs:
     """Logical names of the missing files."""
 
 
-def read(lock: Lock, at: Path, located: Mapping[str, Path], told: Told = silent) -> Inputs:
+def read(
+    lock: Lock, at: Path, located: Mapping[str, Path], on_progress: OnProgress = silent
+) -> Inputs:
     """Read the available inputs of a lock; of a model on the Hub, everything but the weights.
 
     `at` and `located` are as `locations.find` takes them. Raises UsageProblem if the model has no
@@ -37,17 +39,19 @@ def read(lock: Lock, at: Path, located: Mapping[str, Path], told: Told = silent)
     missing = [name for name in locations.wanted(lock) if name not in found]
     if "model" in missing:
         locations.check_named(missing)
-    folder = found.get("model") or _small_files(lock, told)
-    with verify.model_of(lock, folder, told=told, weights=False) as base:
+    folder = found.get("model") or _small_files(lock, on_progress)
+    with verify.model_of(lock, folder, on_progress=on_progress, weights=False) as base:
         config, rows = config_json.read(base.folder / CONFIG), None
         if not missing:
-            here = hub_rows.fetched(lock, found, told)
-            rows = verify.corpus_of(lock, base.folder, here, told)
+            here = hub_rows.fetched(lock, found, on_progress)
+            rows = verify.corpus_of(lock, base.folder, here, on_progress)
     return Inputs(config, rows, tuple(missing))
 
 
-def _small_files(lock: Lock, told: Told) -> Path:
+def _small_files(lock: Lock, on_progress: OnProgress) -> Path:
     """Return the folder of a Hub model's configuration and tokenizer, downloaded and verified."""
     small = [file for file in lock.model.files if not is_weights(file.name)]
     model = lock.model.model_copy(update={"files": small})
-    return download(model, None, lambda done, total: told("downloading", done, total, "bytes"))
+    return download(
+        model, None, lambda done, total: on_progress("downloading", done, total, "bytes")
+    )

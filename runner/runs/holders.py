@@ -263,5 +263,5 @@ def _locks(place: Path, inuse: os.stat_result) -> Iterator[bool]:
         with suppress(OSError):
             found = link.stat()
             if (found.st_dev, found.st_ino) == (inuse.st_dev, inuse.st_ino):
-                told = (place / "fdinfo" / link.name).read_text("ascii", "replace")
-                yield "FLOCK" in told and "READ" in told
+                info = (place / "fdinfo" / link.name).read_text("ascii", "replace")
+                yield "FLOCK" in info and "READ" in info

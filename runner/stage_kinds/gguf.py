@@ -1,4 +1,4 @@
-"""GGUF: for the families and levels that can be written here."""
+"""GGUF: for the supported families and levels."""
 
 from importlib.util import find_spec
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ class File(ReportTable):
 
 
 class Sample(ReportTable):
-    """An answer, besides the wanted one."""
+    """An answer next to the expected one."""
 
     source: str
     prompt: str
@@ -33,15 +33,15 @@ class Sample(ReportTable):
 
 
 class Converted(Report):
-    """What `gguf` reports."""
+    """The report of `gguf`."""
 
     gguf: Annotated[dict[str, File], Field(max_length=64)]
-    """By level."""
+    """Files by level."""
     samples: Annotated[list[Sample], Field(max_length=1000)]
 
 
 def _check(lock: Lock, stage: Stage, asked: Asked) -> None:
-    """Raise UsageProblem where a package is missing, or no file of this family can be written."""
+    """Raise UsageProblem if a package is missing, or the family or level is not supported."""
     family = lock.model.family
     if find_spec("gguf") is None:
         raise UsageProblem(
@@ -55,7 +55,7 @@ def _check(lock: Lock, stage: Stage, asked: Asked) -> None:
     if family not in names:
         known = ", ".join(f"`{name}`" for name in names)
         raise UsageProblem(
-            f"GGUF export does not know the family `{one_line(family, most=40)}` yet; it knows "
+            f"GGUF export does not support the family `{one_line(family, most=40)}` yet, only "
             f"{known}.",
             fix=Steps((Answer("results.gguf", ()), PLAN_AGAIN)),
         )

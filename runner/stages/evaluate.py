@@ -89,11 +89,11 @@ def _show(
                 pad_token_id=template.pad_id,
                 eos_token_id=list(template.end_ids),
             )
-        told = output[0, len(prompt) :].tolist()
+        generated = output[0, len(prompt) :].tolist()
         given.line.send(
             "sample",
             source="tuned",
             prompt=turns[-2]["content"] if len(turns) > 1 else "",
-            answer=tokenizer.decode(told, skip_special_tokens=True).strip(),
+            answer=tokenizer.decode(generated, skip_special_tokens=True).strip(),
             wanted=tokenizer.decode(right, skip_special_tokens=True).strip(),
         )

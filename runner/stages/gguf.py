@@ -59,11 +59,11 @@ def _answers(given: Context, levels: list[str]) -> list[dict[str, str]]:
     encoded = picked(prepared(given, given.settings["rows"]), len(rows))
     longest = max(len(wanted(row)) for row in encoded)
     path = given.work / f"{given.lock.intent.name}-{levels[-1]}.gguf"
-    told = sample(
+    generated = sample(
         path, [row[:-1] for row in rows], longest + SPARE_TOKENS, given.lock.model.context_tokens
     )
     answers = []
-    for row, answer in zip(rows, told, strict=True):
+    for row, answer in zip(rows, generated, strict=True):
         fields = {
             "source": levels[-1],
             "prompt": row[-2]["content"] if len(row) > 1 else "",

@@ -37,7 +37,7 @@ def run(given: Context) -> dict[str, Any]:
     """
     files = collected(given)
 
-    def told(done: int, total: int) -> None:
+    def on_progress(done: int, total: int) -> None:
         given.line.send("progress", what="pushing", done=done, total=total, unit="bytes")
 
     try:
@@ -46,7 +46,7 @@ def run(given: Context) -> dict[str, Any]:
             given.settings["to"],
             private=given.settings["private"],
             message=f"Tuned with Tunelock ({given.lock.integrity[given.lock.first('train')][:8]})",
-            told=told,
+            on_progress=on_progress,
         )
     except UsageProblem as problem:
         raise RunFailed(*problem.said, fix=problem.fix) from problem
