@@ -1,1 +1,1 @@
-"""Carries out a lock: supervisor, stages, events."""
+"""Runs a lock: supervisor, stages, events."""

@@ -1,7 +1,7 @@
 """A detached supervisor: `python -P -m runner ORDER`, where ORDER is a JSON object.
 
-It tells its parent one JSON line, the run's folder or the error that kept it from beginning, and
-then lets go of the parent's terminal.
+It sends its parent one line of JSON, with the run folder or the error that kept it from starting,
+then detaches from the parent's terminal.
 """
 
 import json
@@ -17,7 +17,7 @@ from runner.supervisor.supervise import Order, run
 
 
 def order_text(order: Order) -> str:
-    """Return an order as the text that this program takes."""
+    """Return an order as the JSON argument of this program."""
     values = {
         "lock": str(order.lock),
         "runs": str(order.runs),
@@ -29,7 +29,7 @@ def order_text(order: Order) -> str:
 
 
 def main(text: str) -> int:
-    """Carry out an order and return the exit code."""
+    """Run an order and return the exit code."""
     values = json.loads(text)
     order = Order(
         lock=Path(values["lock"]),
@@ -38,36 +38,36 @@ def main(text: str) -> int:
         allowed=values["allowed"],
         fresh=values["fresh"],
     )
-    told: list[Path] = []
+    started: list[Path] = []
 
     def begun(folder: Path, since: int) -> None:
-        told.append(folder)
-        _tell({"run": str(folder), "since": since})
-        _let_go(folder / LOG)
+        started.append(folder)
+        _send({"run": str(folder), "since": since})
+        _detach(folder / LOG)
 
     try:
         run(order, begun)
     except TunelockError as problem:
-        if not told:
+        if not started:
             error = {"error": problem.message, "hint": problem.hint, "details": problem.details}
-            _tell(error | {"exit_code": problem.exit_code})
+            _send(error | {"exit_code": problem.exit_code})
         return problem.exit_code
     except Exception as problem:
-        if told:  # the traceback goes to the run's log
+        if started:  # the traceback goes to the run's log
             raise
         words = " ".join(f"{type(problem).__name__}: {problem}".split())
-        _tell({"error": f"The run could not be started: {words}.", "exit_code": 1})
+        _send({"error": f"The run could not be started: {words}.", "exit_code": 1})
         return 1
     return 0
 
 
-def _tell(line: dict[str, Any]) -> None:
+def _send(line: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 
 
-def _let_go(log: Path) -> None:
-    """Send what this process still writes to the run's log."""
+def _detach(log: Path) -> None:
+    """Redirect stdout and stderr of this process to the run's log."""
     with OwnFolder.open(log.parent) as folder:
         descriptor = folder.open_file(log.name, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for standard in (1, 2):

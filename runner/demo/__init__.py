@@ -1,1 +1,1 @@
-"""The built-in demo: a small pretrained base, real rows, and the script that made them."""
+"""The built-in demo: a small pretrained base model, real rows, and the script that made them."""

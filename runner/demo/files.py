@@ -1,4 +1,4 @@
-"""The demo as files: the built-in base, real rows, and the `run.toml` that tunes it on them."""
+"""The demo as files: the built-in base model, real rows, and a `run.toml` that tunes it on them."""
 
 import shutil
 from pathlib import Path
@@ -22,15 +22,15 @@ ANSWERS: dict[str, object] = {
     "train.exact": True,
     "results.gguf": ["q8_0"],
 }
-"""What a person would answer for the demo's task: to name a customer's intent."""
+"""The answers for the demo's task: naming a customer's intent."""
 
 _SHIPPED = Path(__file__).parent
 
 
 def write(folder: Path) -> Path:
-    """Write the base, the rows and `run.toml` into a folder and return the path of the last.
+    """Write the base model, the rows and `run.toml` to a folder, and return the path of the last.
 
-    What stands there under other names stays. Raises UsageProblem where it cannot be written.
+    Other files there are kept. Raises UsageProblem if the folder cannot be written.
     """
     try:
         for name in ("base", "rows"):
@@ -40,6 +40,6 @@ def write(folder: Path) -> Path:
     except OSError as problem:
         raise UsageProblem(
             f"`{folder}` cannot be written: {problem.strerror}.",
-            fix=Command("tunelock demo --into DIR", note="a folder of your own"),
+            fix=Command("tunelock demo --into DIR", note="with a folder of your own"),
         ) from None
     return path

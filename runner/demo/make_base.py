@@ -1,10 +1,10 @@
-"""Make the demo's rows, its pretraining text and its small base model.
+"""Makes the demo's rows, its pretraining text and its small base model.
 
     python runner/demo/make_base.py collect --clinc FOLDER --gsm8k FILE --self-instruct FILE
     python runner/demo/make_base.py train --data runner/demo/pretrain.jsonl.gz
 
-`collect` needs the sources named in SOURCES.md; `train` needs only what stands beside this file.
-The 15 demo intents and every held-out row stay out of the pretraining text.
+`collect` needs the sources listed in SOURCES.md; `train` needs only files next to this one. The
+pretraining text contains none of the 15 demo intents and no held-out row.
 """
 
 import argparse
@@ -39,19 +39,19 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write rows as JSONL; a `.gz` name is compressed without a time stamp, so bytes repeat."""
+    """Write rows as JSONL; `.gz` files have no timestamp, so that their bytes are reproducible."""
     data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(data, 9, mtime=0) if path.suffix == ".gz" else data)
 
 
 def is_demo(row: dict[str, Any]) -> bool:
-    """Whether a chat row carries one of the demo's intents."""
+    """Return whether a chat row has one of the demo's intents."""
     return row["messages"][-1]["content"] in DEMO_INTENTS
 
 
 def collect(clinc: Path, gsm8k: Path, self_instruct: Path, questions: int) -> None:
-    """Write the demo's rows and the pretraining text, which holds no demo intent."""
+    """Write the demo's rows, and the pretraining text without the demo's intents."""
     train = read_lines(clinc / "clinc150-train.messages.jsonl")
     test = read_lines(clinc / "clinc150-test.messages.jsonl")
     write_lines(HERE / "rows" / "train.jsonl", [row for row in train if is_demo(row)])
@@ -68,12 +68,12 @@ def collect(clinc: Path, gsm8k: Path, self_instruct: Path, questions: int) -> No
 
 
 def turn(role: str, content: str) -> str:
-    """One turn, as the chat template writes it."""
+    """Return one turn as the chat template renders it."""
     return f"{START}{role}\n{content}{END}"
 
 
 def as_text(row: dict[str, Any]) -> str:
-    """A pretraining row as the model sees it: a chat, or plain text and its end."""
+    """Return a pretraining row as the model sees it: a chat, or plain text with an end token."""
     if "text" in row:
         return str(row["text"]) + END
     if "label" in row:
@@ -112,7 +112,7 @@ def make_tokenizer(texts: list[str], into: Path) -> Any:
 
 
 def make_model(tokenizer: Any) -> Any:
-    """An untrained Llama of about 1.93 million parameters."""
+    """Return an untrained Llama with about 1.93 million parameters."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     return LlamaForCausalLM(
@@ -133,7 +133,7 @@ def make_model(tokenizer: Any) -> Any:
 
 
 def batches(rows: list[list[int]], size: int, steps: int, seed: int) -> Iterator[list[list[int]]]:
-    """`steps` batches of rows alike in length, in an order that the seed fixes."""
+    """Yield `steps` batches of rows of similar length, in an order fixed by the seed."""
     rng, made = random.Random(seed), 0
     while True:
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]) + rng.random() * 16)
@@ -147,7 +147,7 @@ def batches(rows: list[list[int]], size: int, steps: int, seed: int) -> Iterator
 
 
 def rate(step: int, steps: int, peak: float) -> float:
-    """Learning rate at a step: 5% warm-up, then a cosine to zero."""
+    """Return the learning rate at a step: 5% warm-up, then cosine decay to zero."""
     warm = max(1, steps // 20)
     if step < warm:
         return peak * (step + 1) / warm
@@ -155,7 +155,7 @@ def rate(step: int, steps: int, peak: float) -> float:
 
 
 def fit(model: Any, rows: list[list[int]], pad: int, args: argparse.Namespace) -> None:
-    """Train on next tokens, every position but padding, printing the loss each 200 steps."""
+    """Train on every position but padding, printing the loss every 200 steps."""
     import torch
 
     model.to(args.device).train()

@@ -1,1 +1,1 @@
-"""How the processes of a training are started, and what they have in common: one module each."""
+"""Engines: how the processes of a training are started and communicate, one module each."""

@@ -1,7 +1,7 @@
 """Data parallelism: each process has a copy of the model and computes its share of every step.
 
-torchrun starts them (`runner.engines.torchrun`). They meet through files in a private folder and
-exchange gradients over the loopback interface: nothing of a training listens to a network.
+torchrun starts them (`runner.engines.torchrun`). They find each other through files in a private
+folder and exchange gradients over the loopback interface: nothing listens on a network.
 """
 
 import os
@@ -13,10 +13,10 @@ from runner.engines.engine import Engine
 from runner.engines.ranks import Ranks
 
 MEETING_VARIABLE = "TUNELOCK_MEETING"
-"""The environment variable that tells the processes their private folder."""
+"""The environment variable with the path of the private folder."""
 GROUP = "group"
-"""The file in it through which they find each other."""
-_TOLD = "told"
+"""The file in it through which the processes find each other."""
+_REPORTED = "reported"
 _LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 
 
@@ -30,14 +30,14 @@ def _joined() -> AbstractContextManager[Ranks]:
     return joined(Path(os.environ[MEETING_VARIABLE]) / GROUP)
 
 
-def _tells() -> bool:
-    """Return whether no other process has said why it failed: the first one makes a file."""
-    place = Path(os.environ[MEETING_VARIABLE]) / _TOLD
+def _reports_failure() -> bool:
+    """Return whether this process is the first to fail: that one creates a file."""
+    place = Path(os.environ[MEETING_VARIABLE]) / _REPORTED
     try:
         os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     except FileExistsError:
         return False
-    except OSError:  # the private folder's disk may be what is full
+    except OSError:  # the disk of the private folder may be full
         return True
     return True
 
@@ -52,5 +52,5 @@ ENGINE = Engine(
     starts_workers=True,
     rank=lambda: int(os.environ["RANK"]),
     joined=_joined,
-    tells=_tells,
+    reports_failure=_reports_failure,
 )

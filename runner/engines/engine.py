@@ -1,6 +1,6 @@
-"""What an engine is: how the supervisor starts its processes, and how each finds the others.
+"""The engine record: how the supervisor starts its processes, and how each finds the others.
 
-Light: the supervisor reads it, and imports no torch.
+Imports no torch, since the supervisor reads it.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,22 +16,22 @@ from runner.engines.ranks import Ranks
 
 @dataclass(frozen=True)
 class Engine:
-    """One way to carry out a stage; `runner/engines/NAME.py` holds one as `ENGINE`."""
+    """One way to run a stage; `runner/engines/NAME.py` defines one as `ENGINE`."""
 
     name: str
-    """As a lock names it in `parallel.engine`."""
+    """The value of `parallel.engine` in a lock."""
     arguments: Callable[[Path, int], tuple[str, ...]]
-    """From a job's path and a number of processes to what follows `python -P`."""
+    """Takes a job's path and the number of processes, returns the arguments after `python -P`."""
     variables: Mapping[str, str]
-    """What its processes get besides their environment variables."""
+    """Additional environment variables of its processes."""
     starts_workers: bool
-    """Whether the process that the supervisor starts is none of those that compute."""
+    """Whether the process that the supervisor starts only launches workers."""
     rank: Callable[[], int]
-    """Returns the number of this process among those that compute, from 0."""
+    """Returns the rank of this worker, from 0."""
     joined: Callable[[], AbstractContextManager[Ranks]]
-    """Finds the other processes, and leaves them together with them."""
-    tells: Callable[[], bool]
-    """Returns whether this process, which fails, is the one that says why."""
+    """Joins the other workers, and leaves the group together with them."""
+    reports_failure: Callable[[], bool]
+    """Returns whether this failing worker is the one that reports its error."""
 
 
 def engine_of(lock: Lock, kind: str) -> Engine:

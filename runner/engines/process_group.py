@@ -1,7 +1,7 @@
-"""The processes of a training as a process group of torch, with gloo on the processor.
+"""The processes of a training as a torch process group, with gloo on CPU.
 
-Each watches the others: where one ends before they leave together, this one ends at once, in the
-middle of whatever it computes. torchrun alone would ask it, and wait for half a minute.
+Each process watches the others: if one ends before they leave the group together, this one exits
+immediately, whatever it is computing. torchrun alone would send SIGTERM and wait half a minute.
 """
 
 import os
@@ -23,14 +23,14 @@ from lockfiles.errors import Stopped, TunelockError
 from runner.engines.ranks import PEER_LOST, Ranks
 
 _PATIENCE = timedelta(days=7)
-"""How long a process waits for another that lives: it may be stopped, and woken."""
+"""How long a process waits for another that is running: it may be suspended and resumed."""
 _SETTLE_SECONDS = 2.0
-"""How long a process that failed waits for the news that another one had ended before."""
+"""How long a failed process waits to learn whether another one had ended before it."""
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """This process in a group that torch knows."""
+    """This process in torch's process group."""
 
     rank: int
     count: int
@@ -43,13 +43,13 @@ class ProcessGroup:
         return [one.tolist() for one in found]
 
     def wait(self) -> None:
-        """Wait until every process has come here."""
+        """Wait until every process has reached this call."""
         dist.barrier()
 
 
 @contextmanager
 def joined(meeting: Path) -> Iterator[Ranks]:
-    """Join the group that meets at a file, and leave it together with the others."""
+    """Join the group through a rendezvous file, and leave it together with the others."""
     rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     store = FileStore(str(meeting), count)
     dist.init_process_group("gloo", store=store, rank=rank, world_size=count, timeout=_PATIENCE)
@@ -69,7 +69,7 @@ def joined(meeting: Path) -> Iterator[Ranks]:
 
 
 def _leave(group: ProcessGroup, watch: "_Watch") -> None:
-    """Part, once all have come so far, and nobody takes the end of another for an accident."""
+    """Leave once all processes are done, so that none mistakes another's exit for a failure."""
     group.wait()
     watch.end()
     group.wait()
@@ -77,12 +77,12 @@ def _leave(group: ProcessGroup, watch: "_Watch") -> None:
 
 
 class _Watch:
-    """Ends this process when another of its group ends."""
+    """Ends this process when another one of its group ends."""
 
     def __init__(self, numbers: Sequence[int]) -> None:
         self._mine, self._ours = os.pipe()
         others = [number for number in numbers if number != os.getpid()]
-        if hasattr(os, "pidfd_open"):  # elsewhere the next exchange fails instead
+        if hasattr(os, "pidfd_open"):  # without it the next all-reduce fails instead
             peers = [os.pidfd_open(number) for number in others]
             threading.Thread(target=self._run, args=(peers,), daemon=True, name="peers").start()
 

@@ -1,34 +1,35 @@
-"""The processes that train together, as one of them sees the others."""
+"""The processes that train together, from the view of one of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 PEER_LOST = 71
-"""The exit code of a process that ended because another one of its training had ended."""
+"""The exit code of a process that ended because another one of its group had ended."""
 
 
 class Ranks(Protocol):
-    """One process of a training, and its way to the others."""
+    """One process of a training, and its communication with the others."""
 
     @property
     def rank(self) -> int:
-        """This process's number, from 0; process 0 writes files and sends events."""
+        """This process's number, from 0; rank 0 writes files and sends events."""
 
     @property
     def count(self) -> int:
         """The number of processes."""
 
     def gathered(self, values: Sequence[int]) -> list[list[int]]:
-        """Return the values of each process, by rank; every process calls it with as many."""
+        """Return the values of each process, by rank. A collective call, with as many values in
+        every process."""
 
     def wait(self) -> None:
-        """Wait until every process has come here."""
+        """Wait until every process has reached this call."""
 
 
 @dataclass(frozen=True)
 class Alone:
-    """The one process of a training that is not spread."""
+    """The only process of a training."""
 
     rank: int = 0
     count: int = 1
@@ -38,4 +39,4 @@ class Alone:
         return [list(values)]
 
     def wait(self) -> None:
-        """Wait for nobody."""
+        """Return immediately."""

@@ -1,4 +1,4 @@
-"""One process that does everything."""
+"""A single process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,5 +24,5 @@ ENGINE = Engine(
     starts_workers=False,
     rank=lambda: 0,
     joined=_joined,
-    tells=lambda: True,
+    reports_failure=lambda: True,
 )

@@ -1,8 +1,8 @@
-"""Starts the processes of a training with torchrun, and ends as they end.
+"""Starts the processes of a training with torchrun, and returns their exit code.
 
-`python -P -m runner.engines.torchrun PROCESSES JOB` starts `python -P -m runner.stages JOB` as
-many times. It exits with the code of the process whose end was the cause, by the same signal where
-it was one. A stop is none of its business: each process is asked by itself.
+`python -P -m runner.engines.torchrun PROCESSES JOB` starts `python -P -m runner.stages JOB` that
+many times. It exits with the code, or by the signal, of the process that failed first. It does not
+forward stops: the supervisor signals each worker directly.
 """
 
 import os
@@ -21,12 +21,13 @@ from runner.engines.ddp import MEETING_VARIABLE
 from runner.engines.ranks import PEER_LOST
 
 _NEVER_SENT = "SIGUSR2"
-"""torchrun ends its workers within seconds of a signal that it handles, checkpoint or not."""
+"""The only signal that torchrun may handle: on one it kills its workers within seconds, whether or
+not they have saved a checkpoint."""
 
 
 def main(processes: int, job: str) -> int:
     """Start the processes, wait for their end and return the exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: None)  # a worker's own handler is not this one
+    signal.signal(signal.SIGTERM, lambda *_: None)  # workers install their own handler
     with tempfile.TemporaryDirectory(prefix="tunelock-") as folder:
         os.environ[MEETING_VARIABLE] = folder
         codes = _ends(processes, job, Path(folder))
@@ -40,7 +41,7 @@ def main(processes: int, job: str) -> int:
 
 
 def _ends(processes: int, job: str, folder: Path) -> Mapping[int, int]:
-    """Return how each process ended that did not end well: rank to exit code or minus signal."""
+    """Return how the failed processes ended: rank to exit code, or minus the signal's number."""
     words = [
         "--nnodes=1", f"--nproc-per-node={processes}", "--max-restarts=0",
         "--rdzv-backend=c10d", "--rdzv-conf=store_type=file",
@@ -56,7 +57,7 @@ def _ends(processes: int, job: str, folder: Path) -> Mapping[int, int]:
 
 
 def cause(codes: Mapping[int, int]) -> int:
-    """Return the exit code that explains the others; 0 where there is none.
+    """Return the exit code that explains the others; 0 if there is none.
 
     A process that was killed explains those that lost it; torchrun ends the rest by SIGTERM.
     """

@@ -1,1 +1,1 @@
-"""The variables and packages that stages run with."""
+"""The environment variables and packages that stages run with."""

@@ -1,6 +1,6 @@
-"""The packages that a lock names and its stages need: whether they are installed, and which.
+"""The packages that a lock names and its stages need: installed versions and differences.
 
-Light: only their metadata is read.
+Reads only their metadata.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ TRAINING = ("accelerate", "datasets", "peft", "torch", "transformers", "trl")
 
 
 def packages_found(lock: Lock) -> dict[str, str]:
-    """Return the installed version of each package that the lock names; empty where missing."""
+    """Return the installed version of each package that the lock names; empty if missing."""
     return {name: _installed(name) for name in lock.packages}
 
 
 def package_differences(lock: Lock, found: Mapping[str, str]) -> list[Difference]:
-    """Return the packages that are installed in another version than was locked."""
+    """Return the packages whose installed version differs from the locked one."""
     return [
         Difference(f"packages.{name}", locked, found[name], "changes weights")
         for name, locked in lock.packages.items()
@@ -30,20 +30,21 @@ def package_differences(lock: Lock, found: Mapping[str, str]) -> list[Difference
 
 
 def check_training_packages(lock: Lock) -> None:
-    """Raise UsageProblem where a package is missing that the training of a lock needs."""
+    """Raise UsageProblem if a package that the lock's training needs is missing."""
     needed = (*TRAINING, *(["bitsandbytes"] if lock.method.kind == "qlora" else []))
     missing = [name for name in needed if not _installed(name)]
     if missing:
         raise UsageProblem(
-            f"Training needs {', '.join(f'`{name}`' for name in missing)}, not installed here.",
+            f"Training needs {', '.join(f'`{name}`' for name in missing)}, which "
+            f"{'is' if len(missing) == 1 else 'are'} not installed.",
             fix=Command(
-                "pip install 'tunelock[train]'", note="`tunelock doctor` names the right torch"
+                "pip install 'tunelock[train]'", note="`tunelock doctor` shows the right torch"
             ),
         )
 
 
 def gguf_can_answer() -> bool:
-    """Return whether llama.cpp is here, to quantise below q8_0 and to run the files."""
+    """Return whether llama.cpp is installed, to quantize below q8_0 and to run the files."""
     return find_spec("llama_cpp") is not None
 
 

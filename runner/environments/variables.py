@@ -1,20 +1,20 @@
-"""The whole environment of the processes that compute: what they need of the person's, and ours.
+"""The complete environment of stage processes: selected variables of the user, and fixed ones.
 
-Nothing is inherited that is not named here. A variable can point at code, at a host or at a
-credential, so those come from the person alone, and only where they are needed: a process that
-may not speak to the Hub gets no token, no endpoint and no proxy. A lock sets no variable of its
-own; the ones that follow from it have their values here.
+Only variables named here are inherited. A variable can point to code, a host or a credential, so
+those come only from the user, and only where needed: a process that may not access the Hub gets no
+token, endpoint or proxy. A lock cannot set variables; those that depend on it have fixed values
+here.
 
-Not passed on, with the reason:
+Not inherited, with the reason:
 
-- `PYTHONWARNINGS`, `PYTHONSTARTUP`, `PYTHONBREAKPOINT`, `BROWSER` and others that name what to
-  import or to start: nothing here is interactive.
-- `LD_PRELOAD`: a preloaded allocator makes memory estimates and exact bits untrue.
-- settings of libraries (`ACCELERATE_*`, `TRANSFORMERS_*`, `WANDB_*`, `TORCH_*`): what reaches the
-  trainer stands in the lock.
+- `PYTHONWARNINGS`, `PYTHONSTARTUP`, `PYTHONBREAKPOINT`, `BROWSER` and others that name something to
+  import or start: nothing here is interactive.
+- `LD_PRELOAD`: a preloaded allocator would invalidate memory estimates and exact results.
+- Settings of libraries (`ACCELERATE_*`, `TRANSFORMERS_*`, `WANDB_*`, `TORCH_*`): the lock has all
+  settings of the trainer.
 
-`PYTHONPATH`, `PYTHONHOME` and `LD_LIBRARY_PATH` are passed on: on a cluster they say where the
-packages are that this process runs from.
+`PYTHONPATH`, `PYTHONHOME` and `LD_LIBRARY_PATH` are inherited: on a cluster they locate the
+packages that this process runs from.
 """
 
 import os
@@ -35,9 +35,9 @@ _PASSED = frozenset(
         "OMP_NUM_THREADS", "BNB_CUDA_VERSION", "TORCH_SYMM_MEM_DISABLE_MULTICAST",
     ]
 )  # fmt: skip
-"""What every process gets of the person's variables."""
+"""The user's variables that every process inherits."""
 _PASSED_KINDS = ("LC_", "NCCL_", "NVSHMEM_")
-"""How the names of others begin: the language, and what a host's network between cards needs."""
+"""Prefixes of more inherited variables: the locale, and the host's network between cards."""
 _PASSED_ONLINE = frozenset(
     [
         "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_ENDPOINT", "HF_HUB_OFFLINE",
@@ -48,7 +48,7 @@ _PASSED_ONLINE = frozenset(
         "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
     ]
 )  # fmt: skip
-"""What one gets besides that may speak to the Hub."""
+"""The user's variables that only processes with access to the Hub inherit."""
 _OURS = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -64,7 +64,7 @@ _DETERMINISTIC = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 
 
 def environment(lock: "Lock", *, online: bool) -> dict[str, str]:
-    """Return the whole environment of a stage of a lock; only `online` may it speak to the Hub."""
+    """Return the complete environment of a lock's stage; with `online` it may access the Hub."""
     threads = lock.exactness.threads
     counted = {"OMP_NUM_THREADS": str(threads)} if threads else {}
     exact = _DETERMINISTIC if lock.exactness.exact and lock.machine.kind == "cuda" else {}
@@ -75,9 +75,9 @@ def environment(lock: "Lock", *, online: bool) -> dict[str, str]:
 def child_environment(
     *, online: bool = False, given: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Return the whole environment of a process of ours that no lock is about.
+    """Return the complete environment of a child process that runs without a lock.
 
-    `given` is the person's environment, by default this process's.
+    `given` is the user's environment, by default this process's.
     """
     own = os.environ if given is None else given
     wanted = _PASSED | _PASSED_ONLINE if online else _PASSED
@@ -90,7 +90,7 @@ def child_environment(
 
 
 def _cards(lock: "Lock") -> dict[str, str]:
-    """Show a process one card, or none: of several the trainer would use all at once."""
+    """Make one card visible to a process, or none: the trainer would use all of several."""
     if lock.machine.kind == "cpu":
         return {"CUDA_VISIBLE_DEVICES": ""}
     first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]

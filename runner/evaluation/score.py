@@ -1,4 +1,4 @@
-"""Held-out rows: mean loss of the scored tokens, and exact match of the greedy answer."""
+"""Scores on held-out rows: mean loss of the scored tokens, and exact match of the greedy answer."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ class Question:
 
     input_ids: Sequence[int]
     labels: Sequence[int]
-    """-100 where a token is not scored; the last scored stretch is the answer."""
+    """-100 where a token is not scored; the last scored span is the answer."""
 
     @property
     def answer_begins(self) -> int:
-        """The index of the answer's first token: where the last scored stretch begins."""
+        """The index of the answer's first token: the start of the last scored span."""
         last = max(n for n, label in enumerate(self.labels) if label != _UNSCORED)
         while last > 0 and self.labels[last - 1] != _UNSCORED:
             last -= 1
@@ -36,12 +36,13 @@ def evaluate(
     pad_id: int,
     end_ids: Sequence[int],
     batch: int = 32,
-    told: Callable[[int], None] = lambda done: None,
+    on_progress: Callable[[int], None] = lambda done: None,
 ) -> Score:
     """Score a model on held-out rows.
 
-    An answer is right where the greedy tokens up to the first of `end_ids` equal the row's.
-    `told` is called with the number of rows done after each batch. Raises ValueError for no rows.
+    An answer is correct if the greedy tokens up to the first of `end_ids` equal the row's.
+    `on_progress` is called with the number of rows done after each batch. Raises ValueError without
+    rows.
     """
     if not questions:
         raise ValueError("there are no held-out rows to evaluate on")
@@ -53,7 +54,7 @@ def evaluate(
         batch_loss, batch_tokens = _loss(model, rows, pad_id)
         loss, tokens = loss + batch_loss, tokens + batch_tokens
         right += _right(model, rows, pad_id, end_ids)
-        told(begin + len(rows))
+        on_progress(begin + len(rows))
     return Score(loss=loss / tokens, accuracy=right / len(by_length), rows=len(by_length))
 
 
@@ -87,8 +88,8 @@ def _right(
         pad_token_id=pad_id,
         eos_token_id=list(end_ids),
     )
-    told = [_until_end(row, end_ids) for row in output[:, ids.shape[1] :].tolist()]
-    return sum(mine == right for mine, right in zip(told, answers, strict=True))
+    greedy = [_until_end(row, end_ids) for row in output[:, ids.shape[1] :].tolist()]
+    return sum(mine == right for mine, right in zip(greedy, answers, strict=True))
 
 
 def _until_end(ids: Sequence[int], end_ids: Sequence[int]) -> list[int]:

@@ -1,1 +1,1 @@
-"""From a trained model to what is given away: merged, converted, described, pushed."""
+"""Exports of a trained model: merge, convert, describe, push."""

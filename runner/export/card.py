@@ -1,7 +1,7 @@
-"""The model card of a push: what was tuned, from what, on how many rows, and how well it does.
+"""The model card of a push: the method, base model, data and evaluation of a run.
 
-It says nothing of this machine, shows no row, and names nothing but what the lock names. Each
-value is put into it as text: no value can add markup, a link or a field to the front matter.
+It contains no paths of this machine, no rows, and no names that are not in the lock. Values are
+escaped: none can add markup, a link or a field to the front matter.
 """
 
 import json
@@ -22,9 +22,9 @@ _LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,59}")
 
 
 def card(lock: Lock, scores: Mapping[str, Any], learnt_rows: int = 0) -> str:
-    """Return the model card of a lock's results; `scores` are what the evaluation reported.
+    """Return the model card of a lock's results; `scores` are those of the evaluation's report.
 
-    `learnt_rows` of the measured rows are training rows too.
+    `learnt_rows` of the evaluation rows are also training rows.
     """
     source = Path(__file__).with_name("card.md.jinja").read_text(encoding="utf-8")
     environment = jinja2.Environment(
@@ -49,7 +49,7 @@ def card(lock: Lock, scores: Mapping[str, Any], learnt_rows: int = 0) -> str:
 
 
 class _Made(str):
-    """Text of the card that is no value."""
+    """Text of the card that needs no escaping."""
 
 
 def _finalized(value: object) -> object:
@@ -57,7 +57,7 @@ def _finalized(value: object) -> object:
 
 
 def plain(value: object) -> str:
-    """Return a value as Markdown that shows it as it is, on one line."""
+    """Return a value escaped for Markdown, on one line."""
     return _MARKUP.sub(r"\\\1", one_line(value, most=200))
 
 
@@ -68,7 +68,7 @@ def _base(lock: Lock) -> str:
 
 
 def _front(lock: Lock, *, merged: bool) -> str:
-    """Return the front matter; values in JSON, which is YAML too."""
+    """Return the front matter, with values in JSON, a subset of YAML."""
     fields: dict[str, object] = {"library_name": "transformers" if merged else "peft"}
     if base := _base(lock):
         fields["base_model"] = base
@@ -92,7 +92,7 @@ def _part(part: Data) -> dict[str, object]:
 def _trained_on(learnt_rows: int) -> str:
     if not learnt_rows:
         return "The evaluation rows were not trained on."
-    return f"Of the evaluation rows {learnt_rows:,} were trained on too."
+    return f"{learnt_rows:,} of the evaluation rows were also trained on."
 
 
 def _score(name: str, score: Mapping[str, Any], learnt_rows: int) -> dict[str, object]:

@@ -1,7 +1,7 @@
-"""What turns saved weights into a folder that can be given away: tokenizer, template, no traces.
+"""Turns saved weights into a folder to share: adds tokenizer and template, removes local traces.
 
-Libraries leave more than a model beside their weights: a pickle of the trainer's arguments, a
-model card of their own, and paths of this machine in their configurations.
+Libraries save more than weights: a pickle of the trainer's arguments, a model card of their own,
+and paths of this machine in their configurations.
 """
 
 import json
@@ -26,7 +26,7 @@ _TOKENIZER_FILES = (
     "spiece.model",
     "sentencepiece.bpe.model",
 )
-"""Taken from the base as they are: saving a tokenizer again can lose some of them."""
+"""Copied unchanged from the base: saving a tokenizer again can lose some of them."""
 _GENERATION = "generation_config.json"
 _TRACES = ("training_args.bin", "README.md")
 _LOCAL = ("_name_or_path", "name_or_path", "auto_map", "is_local", "local_files_only")
@@ -34,7 +34,7 @@ ADAPTER_CONFIG = "adapter_config.json"
 
 
 def cleaned(folder: Path, model: Model) -> None:
-    """Remove from a folder that a trainer saved what no loader needs, and the paths in it."""
+    """Remove files that no loader needs, and paths, from a folder that a trainer saved."""
     for name in _TRACES:
         (folder / name).unlink(missing_ok=True)
     on_hub = model.source.startswith("hf:")
@@ -47,8 +47,8 @@ def cleaned(folder: Path, model: Model) -> None:
 
 
 def with_tokenizer(folder: Path, base: Path, template: str | None) -> None:
-    """Put the base's tokenizer into a folder, in place of one that was saved again, and the text of
-    the run's own chat template."""
+    """Replace a folder's tokenizer with the base's files, and its chat template with the lock's own
+    one, if any."""
     for name in _TOKENIZER_FILES:
         (folder / name).unlink(missing_ok=True)
         if (base / name).exists():
@@ -59,13 +59,13 @@ def with_tokenizer(folder: Path, base: Path, template: str | None) -> None:
 
 
 def _forget(folder: Path) -> None:
-    """Remove from configurations the paths of this machine, and what names code to run."""
+    """Remove paths of this machine and references to code from configurations."""
     for name in ("config.json", "tokenizer_config.json"):
         _edit(folder / name, {}, without=_LOCAL)
 
 
 def _edit(path: Path, values: dict[str, Any], without: Sequence[str] = ()) -> None:
-    """Change fields of a JSON file, where it is there and has others."""
+    """Change fields of a JSON file, if it exists and they differ."""
     if not path.is_file():
         return
     before = config_json.read(path)
@@ -75,10 +75,10 @@ def _edit(path: Path, values: dict[str, Any], without: Sequence[str] = ()) -> No
 
 
 def complete(folder: Path, base: Path, template: str | None, end_ids: Sequence[int] = ()) -> None:
-    """Add the tokenizer of the base to a folder of weights, and the run's own chat template.
+    """Add the base's tokenizer, and the lock's own chat template, to a folder of weights.
 
-    `end_ids` are the tokens that end an answer: a base model that was taught to chat would go
-    on after its answer where `generation_config.json` names only the base's own.
+    `end_ids` are the tokens that end an answer. They are written to `generation_config.json`: with
+    only the base's own, a base model that was taught to chat would not stop after its answer.
     """
     with_tokenizer(folder, base, template)
     if (base / _GENERATION).exists():

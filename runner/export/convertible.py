@@ -1,4 +1,4 @@
-"""Whether the base model of a lock can be exported as its stages want, known before any of them."""
+"""Checks before a run whether a lock's base model can be exported by its stages."""
 
 from pathlib import Path
 
@@ -7,10 +7,10 @@ from runner.runs.kind import of_kind
 
 
 def check_exports(lock: Lock, model: Path) -> None:
-    """Raise UsageProblem where the base model in a folder has what an export cannot hold.
+    """Raise UsageProblem if the base model in a folder cannot be exported.
 
-    The folder's files are those of the lock. Its configuration and tokenizer are read as the
-    export will read them of the tuned model.
+    The folder has the files of the lock. Its configuration and tokenizer are read in the same way
+    as the export reads those of the tuned model.
     """
     for kind in dict.fromkeys(stage.kind for stage in lock.stage):
         of_kind(kind).check_base(model)

@@ -1,4 +1,4 @@
-"""An adapter merged into its base: a model folder that stands on its own."""
+"""Merges an adapter into its base: a standalone model folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +21,8 @@ def merge(
 ) -> Path:
     """Write the merged model to `out`, in the base's own dtype, and return that folder.
 
-    The base is loaded in 32 bits whatever the training used, since merging into a 4-bit model
-    stays 4-bit; the sum is rounded once. Source: PEFT's `merge_and_unload`.
+    The base is always loaded in 32 bits: a model loaded in 4 bits would stay 4-bit after merging.
+    The sum is rounded once. Source: PEFT's `merge_and_unload`.
     """
     dtype = AutoConfig.from_pretrained(base, **sft.HERE).dtype or torch.float32
     model = AutoModelForCausalLM.from_pretrained(

@@ -1,4 +1,4 @@
-"""Files of a run on the Hub: one commit, that can be tried again."""
+"""Pushes files of a run to the Hub as one commit, which can be retried."""
 
 import re
 import stat
@@ -21,17 +21,17 @@ _TOKENS_PAGE = "https://huggingface.co/settings/tokens"
 
 @dataclass(frozen=True)
 class Sent:
-    """One file that left the machine."""
+    """One file that was sent."""
 
     name: str
-    """In the repository."""
+    """Its name in the repository."""
     size_bytes: int
     sha256: str
 
 
 @dataclass(frozen=True)
 class Pushed:
-    """What a push left on the Hub."""
+    """The result of a push."""
 
     url: str
     """The repository's page."""
@@ -41,11 +41,11 @@ class Pushed:
 
 
 def check_access(repo: str) -> str:
-    """Return the name of the user, who may write to `owner/name` or create it.
+    """Return the name of the user, after checking that they may write to or create `owner/name`.
 
-    Nothing is written. A repository that exists is asked about by itself; for one that does not,
-    the owner must be the user or an organisation of theirs, and the token must reach it. Raises
-    UsageProblem for no login, a token that is not accepted and a lack of rights.
+    Writes nothing. For an existing repository the Hub is asked directly. For a new one, the owner
+    must be the user or one of their organizations, and the token must cover it. Raises UsageProblem
+    without a login, for a rejected token and for missing permissions.
     """
     owner, api = _owner(repo), client()
     with sentences(repo):
@@ -53,10 +53,10 @@ def check_access(repo: str) -> str:
     token = user.get("auth", {}).get("accessToken") or {}
     if token.get("role") == "read":
         raise UsageProblem(
-            f"The token of `{user['name']}` is for reading only.",
+            f"The token of `{user['name']}` is read-only.",
             fix=Steps(
                 (
-                    Advice(f"make one that can write at {_TOKENS_PAGE}"),
+                    Advice(f"create one with write permission at {_TOKENS_PAGE}"),
                     Command("hf auth login --force"),
                 )
             ),
@@ -73,15 +73,15 @@ def push(
     *,
     private: bool,
     message: str,
-    told: Callable[[int, int], None],
+    on_progress: Callable[[int, int], None],
 ) -> Pushed:
-    """Put files into `owner/name` under their names as one commit; create it where it is missing.
+    """Upload files to `owner/name` as one commit; create the repository if it is missing.
 
-    Large files go first, one by one, and the commit names them at the end: a push that fails
-    leaves the branch as it was, and the next one sends only what is missing. Equal files make
-    no commit. What only the repository has stays there. `told` gets the bytes done and the bytes
-    in all. Raises UsageProblem for no files, for one that is no plain file with one name, a public
-    repository where a private one is wanted, and what the Hub refuses.
+    Large files are uploaded first, one by one, then the commit: a failed push leaves the branch
+    unchanged, and the next one sends only what is missing. Identical files make no commit. Other
+    files of the repository are kept. `on_progress` gets the bytes done and the total. Raises
+    UsageProblem without files, for a link or a file with several names, for a public repository if
+    a private one is wanted, and for what the Hub refuses.
     """
     from huggingface_hub import CommitOperationAdd
 
@@ -94,15 +94,18 @@ def push(
         url = str(api.create_repo(repo, private=private, exist_ok=True))
         if private and not api.model_info(repo).private:
             raise UsageProblem(
-                f"`{repo}` exists and is public, and a private one is wanted.",
-                fix=(Advice(f"make it private at {url}/settings"), Advice("name another")),
+                f"`{repo}` exists and is public, but the lock asks for a private repository.",
+                fix=(
+                    Advice(f"make it private at {url}/settings"),
+                    Advice("use another repository"),
+                ),
             )
         for operation in operations:
-            told(done, total)
+            on_progress(done, total)
             api.preupload_lfs_files(repo, [operation])
             done += operation.upload_info.size
         commit = api.create_commit(repo, operations, commit_message=message)
-    told(total, total)
+    on_progress(total, total)
     sent = [
         Sent(one.path_in_repo, one.upload_info.size, one.upload_info.sha256.hex())
         for one in operations
@@ -111,7 +114,7 @@ def push(
 
 
 def _check_plain(files: Mapping[str, Path]) -> None:
-    """Raise UsageProblem for a link, or a file that has another name elsewhere too."""
+    """Raise UsageProblem for a symbolic link, or a file with another hard link."""
     for path in files.values():
         try:
             found = path.lstat()
@@ -122,7 +125,7 @@ def _check_plain(files: Mapping[str, Path]) -> None:
             ) from None
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
             raise UsageProblem(
-                f"`{path}` is no plain file of this run, and only those are pushed.",
+                f"`{path}` is not a regular file of this run, so it cannot be pushed.",
                 fix=Command("ls -l {}", path.parent),
             )
     if not files:
@@ -133,14 +136,14 @@ def _check_plain(files: Mapping[str, Path]) -> None:
 
 @contextmanager
 def _sentences(repo: str) -> Iterator[None]:
-    """Add what only a push can meet, such as a model card that is not valid, to the sentences."""
+    """Translate errors that only a push can cause, such as an invalid model card."""
     try:
         with sentences(repo):
             yield
     except ValueError as problem:
         reason = " ".join(str(problem).split())
         raise UsageProblem(
-            f"The Hub refuses the files for `{repo}`: {reason}",
+            f"The Hub refused the files for `{repo}`: {reason}",
             fix=Advice("edit them and push again"),
         ) from None
 
@@ -149,13 +152,13 @@ def _owner(repo: str) -> str:
     found = _NAME.fullmatch(repo)
     if not found:
         raise UsageProblem(
-            f"`{repo}` is no name of a repository on the Hub.", fix=Advice("use `owner/name`")
+            f"`{repo}` is not a repository name.", fix=Advice("use the form `owner/name`")
         )
     return found[1]
 
 
 def _refusal(api: "HfApi", repo: str) -> int:
-    """Return the status of the Hub's refusal to write there: 0 for none, 401 or 404 for no such."""
+    """Return the status of the Hub's refusal to write: 0 for none, 401 or 404 if it is missing."""
     from huggingface_hub.errors import HfHubHTTPError
 
     with sentences(repo):
@@ -169,9 +172,9 @@ def _refusal(api: "HfApi", repo: str) -> int:
 
 
 def _may_create(user: dict[str, Any], token: dict[str, Any], owner: str) -> bool:
-    """Whether the user may create a repository of `owner` with this token.
+    """Return whether the user may create a repository of `owner` with this token.
 
-    Source: the answer of the Hub's `whoami-v2`, where a fine-grained token lists its grants.
+    Source: the Hub's `whoami-v2`, which lists the permissions of a fine-grained token.
     """
     roles = {item["name"]: item.get("roleInOrg") for item in user.get("orgs", ())}
     if owner != user["name"] and roles.get(owner, "read") == "read":
@@ -189,7 +192,7 @@ def _no_rights(repo: str, user: str) -> UsageProblem:
     return UsageProblem(
         f"The token of `{user}` may neither write to `{repo}` nor create it.",
         fix=(
-            Advice(f"see its grants at {_TOKENS_PAGE}"),
-            Advice(f"name a repository `{user}/...`"),
+            Advice(f"check its permissions at {_TOKENS_PAGE}"),
+            Advice(f"use a repository `{user}/...`"),
         ),
     )

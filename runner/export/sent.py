@@ -1,4 +1,4 @@
-"""What a stage process sends over its pipe, as events: lines of JSON, checked and bounded."""
+"""Parses what a stage process sends over its pipe: events as lines of JSON, checked and bounded."""
 
 import json
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ from runner.runs.pipe import HEARTBEAT
 _MOST_LINE_BYTES = 8 << 20
 _LONGEST_SECONDS = 3600.0
 _SECONDS = {"step": "step_seconds", "checkpoint": "seconds"}
-"""The kinds of events that say how long it takes until a stage can stop, with their field."""
+"""The kinds of events that show how soon a stage can stop, with the field that has the seconds."""
 
 
 class Sent:
-    """Puts the blocks that come out of a pipe together to events; heartbeats are none."""
+    """Joins the blocks read from a pipe into events, without heartbeats."""
 
     def __init__(self) -> None:
         self._held = b""
@@ -23,18 +23,18 @@ class Sent:
 
     @property
     def longest_seconds(self) -> float:
-        """How long the last step and the last checkpoint took together; an hour each at most."""
+        """Seconds of the last step plus the last checkpoint; at most an hour each."""
         return sum(self._seconds.values())
 
     def events(self, block: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield the kind and the fields of each event that ends in a block."""
+        """Yield the kind and the fields of each event that a block completes."""
         *lines, self._held = (self._held + block).split(b"\n")
         if self._skipping and lines:
             self._skipping = False
             del lines[0]
         if len(self._held) > _MOST_LINE_BYTES:
             self._held, self._skipping = b"", True
-            yield "warning", {"text": "an event that was too long is left out"}
+            yield "warning", {"text": "skipped an event that is too long"}
         for line in lines:
             kind, fields = _event(line)
             if kind == HEARTBEAT:

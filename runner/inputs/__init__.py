@@ -1,1 +1,1 @@
-"""What a lock names, found on this machine and checked against it."""
+"""The inputs that a lock names: located on this machine and verified."""

@@ -1,4 +1,4 @@
-"""The files of a model, compared with a lock while they are put into a view (`view`)."""
+"""The files of a model, compared with a lock while they are added to a view (`view`)."""
 
 import hashlib
 import os
@@ -16,8 +16,8 @@ from planner.models import folder as model_folder
 from planner.models.folder import SMALL, is_weights
 from runner.inputs.differing import SHOWN, refuse
 
-Told = Callable[[int, int], None]
-"""Called with the bytes that were compared, and those in all."""
+OnProgress = Callable[[int, int], None]
+"""Called with the bytes compared so far, and the total."""
 ELSEWHERE = Option("--locate model=PATH")
 _BLOCK_BYTES = 1 << 20
 _HASHED_AT_ONCE = 4
@@ -35,7 +35,7 @@ class Weights:
 
 @dataclass
 class _Compared:
-    """What was found of one file."""
+    """The comparison of one file."""
 
     index: int
     file: ModelFile
@@ -49,11 +49,11 @@ def filled(
     source: Path,
     listed: Sequence[ModelFile],
     wanted: Sequence[ModelFile],
-    told: Told,
+    on_progress: OnProgress,
     *,
     hashes: bool,
 ) -> tuple[Weights, ...]:
-    """Put the wanted files into a view and return its weights."""
+    """Add the wanted files to a view and return its weights."""
     opened = _opened(source, listed, wanted)
     try:
         _check_sizes(opened, source)
@@ -62,7 +62,7 @@ def filled(
         with ThreadPoolExecutor(_HASHED_AT_ONCE) as pool:
             for one in pool.map(lambda call: call(), work):
                 done += one.file.size_bytes
-                told(done, total)
+                on_progress(done, total)
         _refuse([one for one in opened if one.sha256 != one.file.sha256], "sha256", source)
         return tuple(
             Weights(one.file, one.place, identity(one.descriptor))
@@ -84,7 +84,7 @@ def _opened(
                 continue
             if model_folder.real_place(source, file.name) is None:
                 raise UsageProblem(
-                    f"`{source / file.name}` is missing, and the lock names it.", fix=ELSEWHERE
+                    f"`{source / file.name}` is missing, but the lock lists it.", fix=ELSEWHERE
                 )
             found.append(_Compared(index, file, *model_folder.opened(source, file.name)))
     except BaseException:
@@ -95,7 +95,7 @@ def _opened(
 
 
 def _check_sizes(opened: Sequence[_Compared], source: Path) -> None:
-    """Refuse a file of another size before it is read: it may be a hundred gigabytes."""
+    """Raise for a file of another size before reading it: it may have a hundred gigabytes."""
     others = []
     for one in opened:
         size = os.fstat(one.descriptor).st_size
@@ -108,24 +108,24 @@ def _check_sizes(opened: Sequence[_Compared], source: Path) -> None:
 
 
 def check_small(place: Path, size: int) -> None:
-    """Raise UsageProblem for what is too large to be a configuration or a tokenizer."""
+    """Raise UsageProblem for a file that is too large to be a configuration or a tokenizer."""
     if size > model_folder.SMALL_LIMIT_BYTES:
         raise UsageProblem(
             f"`{place}` is larger than {files.size_text(model_folder.SMALL_LIMIT_BYTES)}.",
-            fix=Advice("give the folder of one model"),
+            fix=Advice("give the folder of a single model"),
         )
 
 
 def _compared(one: _Compared, folder: Path, *, hashes: bool) -> _Compared:
-    """Hash a file; what loaders read of it is put into the view."""
+    """Hash a file, and add to the view what loaders read of it."""
     name = one.file.name
     if is_weights(name):
         one.sha256 = _sha256(one.descriptor) if hashes else one.file.sha256
         os.symlink(one.place.resolve(), folder / name)
     else:
-        seen = name in SMALL
+        visible = name in SMALL
         with os.fdopen(os.dup(one.descriptor), "rb") as file:
-            one.sha256 = copied(file.read, folder / name if seen else Path(os.devnull))
+            one.sha256 = copied(file.read, folder / name if visible else Path(os.devnull))
     return one
 
 
@@ -135,7 +135,7 @@ def _sha256(descriptor: int) -> str:
 
 
 def copied(read: Callable[[int], bytes], target: Path) -> str:
-    """Write what is read to a new file and return the sha256 of what was written."""
+    """Copy to a new file and return the sha256 of what was written."""
     digest, flags = hashlib.sha256(), os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
     new = 0 if str(target) == os.devnull else os.O_CREAT | os.O_EXCL
     with os.fdopen(os.open(target, flags | new, 0o600), "wb") as file:

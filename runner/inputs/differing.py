@@ -1,4 +1,4 @@
-"""Fields in which a lock and what was found disagree, as one error."""
+"""Fields whose locked and found values differ, as one error."""
 
 from lockfiles.compare import Difference, consequence
 from lockfiles.errors import DigestDiffers
@@ -6,7 +6,7 @@ from lockfiles.fixes import PLAN_AGAIN, Advice
 from lockfiles.harmless import one_line
 
 SHOWN = 3
-"""Differences, files or tensors that a sentence names at most."""
+"""Maximum number of differences, files or tensors that a message lists."""
 
 
 def differing(*fields: tuple[str, object, object]) -> list[Difference]:
@@ -19,7 +19,7 @@ def differing(*fields: tuple[str, object, object]) -> list[Difference]:
 
 
 def refuse(found: list[Difference], what: str) -> None:
-    """Raise DigestDiffers with the first differences, where there are any."""
+    """Raise DigestDiffers with the first differences, if there are any."""
     if not found:
         return
     lines = [
@@ -32,11 +32,11 @@ def refuse(found: list[Difference], what: str) -> None:
     raise DigestDiffers(
         f"`run.lock` does not match {what}: {count}",
         details=lines + more,
-        fix=(Advice("put the locked files back"), PLAN_AGAIN),
+        fix=(Advice("restore the locked files"), PLAN_AGAIN),
     )
 
 
 def short(value: object) -> str:
-    """Return a value as a few characters; of a digest the first ones."""
+    """Return a value shortened to a few characters."""
     text = str(value)
     return f"{text[:12]}…" if len(text) == 64 and text.isalnum() else one_line(text, most=80)

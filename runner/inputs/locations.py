@@ -1,6 +1,6 @@
-"""Where the local inputs of a lock lie on this machine: the lock itself never says.
+"""The paths of a lock's local inputs on this machine, which the lock itself does not contain.
 
-What lies on the Hub has a place too where somebody names one: a copy of it.
+An input on the Hub can have a path too: that of a local copy.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,9 +16,9 @@ from planner.interview.answers import Answers, check
 from planner.plan.provenance import intent_digest
 
 LOCATIONS = "locations.toml"
-"""Beside the lock, untracked: `name = "path"` for each logical name."""
+"""A file next to the lock, not under version control: `name = "path"` for each logical name."""
 MOST_SHOWN_CHARS = 100
-"""What is shown at most of a name that is wrong."""
+"""Maximum characters shown of a wrong name."""
 _KEYS = {
     "model": "model.source",
     "template": "model.template",
@@ -51,13 +51,13 @@ def on_hub(lock: Lock) -> list[str]:
 
 
 def find(lock: Lock, at: Path, located: Mapping[str, Path]) -> dict[str, Path]:
-    """Return where each local input lies: absolute paths by logical name.
+    """Return the absolute path of each local input, by logical name.
 
-    `at` is the lock's file. `located` wins, then `locations.toml` beside it, then its intent:
-    `NAME.toml` beside `NAME.lock`, else a `run.toml` there that it was planned from. What the
-    lock has on the Hub is among them only where `located` or the locations name it. Raises
-    StaleLock where its `NAME.toml` is no longer the one that was locked, and UsageProblem for
-    a name that is unknown or has no path.
+    `at` is the lock's file. `located` wins, then `locations.toml` next to it, then its intent:
+    `NAME.toml` next to `NAME.lock`, else a `run.toml` there that it was planned from. Inputs on the
+    Hub are included only if `located` or `locations.toml` names them. Raises StaleLock if its
+    `NAME.toml` has changed since it was locked, and UsageProblem for a name that is unknown or has
+    no path.
     """
     found = known(lock, at, located)
     check_named(name for name in wanted(lock) if name not in found)
@@ -65,23 +65,23 @@ def find(lock: Lock, at: Path, located: Mapping[str, Path]) -> dict[str, Path]:
 
 
 def check_named(missing: Iterable[str]) -> None:
-    """Raise UsageProblem where there are names of local inputs that have no path."""
+    """Raise UsageProblem if any local inputs have no path."""
     if names := list(missing):
         raise UsageProblem(
-            f"The lock needs {', '.join(f'`{name}`' for name in names)}, and nothing says where "
-            "to find it.",
+            f"The lock needs {', '.join(f'`{name}`' for name in names)}, but no path is known for "
+            f"{'it' if len(names) == 1 else 'them'}.",
             fix=Option(" ".join(["--locate {}"] * len(names)), *(f"{name}=PATH" for name in names)),
         )
 
 
 def known(lock: Lock, at: Path, located: Mapping[str, Path]) -> dict[str, Path]:
-    """Return where those local inputs lie of which anything says it; see `find`."""
+    """Return the paths of the local inputs for which one is known; see `find`."""
     names, others, folder = wanted(lock), on_hub(lock), at.absolute().parent
     for name in located:
         if name not in (*names, *others):
             named = ", ".join(f"`{one}`" for one in (*names, *others)) or "none"
             raise UsageProblem(
-                f"`{name}` is no local input of this lock; its inputs are {named}.",
+                f"`{name}` is not a local input of this lock; its inputs are {named}.",
                 fix=(
                     Option("--locate NAME=PATH", note="with one of those names"),
                     Advice("leave it out"),
@@ -102,17 +102,17 @@ def _resolved(folder: Path, place: Path) -> Path:
         raise UsageProblem(f"`{shown}` {wrong}.", fix=Option("--locate NAME=PATH"))
     try:
         return whole.resolve()
-    except (OSError, RuntimeError) as problem:  # RuntimeError: links in a circle
-        reason = getattr(problem, "strerror", None) or "its links go in a circle"
+    except (OSError, RuntimeError) as problem:  # RuntimeError: a loop of links
+        reason = getattr(problem, "strerror", None) or "its symbolic links form a loop"
         raise UsageProblem(
-            f"`{shown}` is no place: {reason}.", fix=Command("ls -ld {}", shown)
+            f"The path `{shown}` cannot be used: {reason}.", fix=Command("ls -ld {}", shown)
         ) from None
 
 
 def check_fresh(lock: Lock, answers: Answers, *, at: Path, intent: Path) -> None:
-    """Raise StaleLock where the answers are not those that the lock was planned from.
+    """Raise StaleLock if the answers differ from those that the lock was planned from.
 
-    `at` and `intent` are the files of both, to name them.
+    `at` and `intent` are the paths of the lock and of `run.toml`, for the message.
     """
     if not _is_fresh(lock, answers):
         again = (
@@ -121,7 +121,7 @@ def check_fresh(lock: Lock, answers: Answers, *, at: Path, intent: Path) -> None
         files = (intent, at)[: again.count("{}")]
         raise StaleLock(
             f"`{at}` no longer matches `{intent}`.",
-            fix=Command(again, *files, note="with `--dry-run` it shows what would change"),
+            fix=Command(again, *files, note="add `--dry-run` to see what would change"),
         )
 
 
@@ -152,8 +152,7 @@ def _answered(answers: Answers | None, name: str) -> Path | None:
 
 
 def _is_there(path: Path) -> bool:
-    """Return whether something is at a path; also where it cannot be looked at, which its reader
-    says in a sentence."""
+    """Return whether a path exists, or cannot be checked: then whoever reads it reports why."""
     try:
         return path.exists()
     except OSError:
@@ -167,8 +166,8 @@ def _locations(path: Path) -> dict[str, Path]:
     for name, value in table.items():
         if name not in _KEYS:
             raise UsageProblem(
-                f"`{one_line(name, most=MOST_SHOWN_CHARS)}` in `{path}` is no local input.",
-                fix=Advice(f"name one of {', '.join(f'`{one}`' for one in _KEYS)}"),
+                f"`{one_line(name, most=MOST_SHOWN_CHARS)}` in `{path}` is not a local input.",
+                fix=Advice(f"use one of {', '.join(f'`{one}`' for one in _KEYS)}"),
             )
         wrong = path_problem(value) if isinstance(value, str) else "must be a path in quotes"
         if wrong:

@@ -1,4 +1,4 @@
-"""The locked base model on this machine: exactly its files, at its commit, checked."""
+"""The locked base model on this machine: exactly its files, at its commit, verified."""
 
 from pathlib import Path
 
@@ -7,15 +7,15 @@ from planner.hub.files import Pinned, Told, fetch
 from planner.models.facts import FileFact
 
 
-def download(model: Model, cache: Path | None, told: Told) -> Path:
+def download(model: Model, cache: Path | None, on_progress: Told) -> Path:
     """Return the folder that holds the files of a model from the Hub; as `hub_files.fetch`."""
     assert model.source.startswith("hf:"), model.source
     files = [FileFact(file.name, file.size_bytes, file.sha256) for file in model.files]
-    return fetch(Pinned(model.source.removeprefix("hf:"), model.commit, files), cache, told)
+    return fetch(Pinned(model.source.removeprefix("hf:"), model.commit, files), cache, on_progress)
 
 
 def cached(model: Model) -> Path:
-    """Return where the Hub's cache of this machine has a model, there or not; asks no Hub."""
+    """Return a model's folder in this machine's Hub cache, whether it exists or not; no network."""
     from huggingface_hub import constants
 
     owner, _, name = model.source.removeprefix("hf:").rpartition("/")

@@ -1,4 +1,4 @@
-"""What a lock says of its model, beside what the model's files say."""
+"""Compares a lock's facts about its model with the model's files."""
 
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -36,6 +36,6 @@ def differing_facts(model: Model, folder: Path, *, weights: bool) -> list[Differ
     usual = {one.name: one.default for one in fields(found)}
     locked = dict(model.architecture)
     for key in dict.fromkeys((*facts, *locked)):
-        stated = locked.get(key, usual.get(key))  # locks from before a field was counted lack it
+        stated = locked.get(key, usual.get(key))  # older locks lack newer fields
         pairs.append((f"model.architecture.{key}", stated, facts.get(key)))
     return differing(*pairs)

@@ -1,4 +1,4 @@
-"""The training setup and the model that a lock describes, as memory and speed count them."""
+"""The training setup and the model of a lock, as estimates of memory and speed take them."""
 
 from lockfiles.lock import Lock
 from planner.models.architecture import of_lock
@@ -37,6 +37,6 @@ def profile_of(lock: Lock, longest: int, padded: bool) -> Profile:
 
 
 def model_of(lock: Lock) -> ModelFacts:
-    """Return what a lock knows of its model, without its files."""
+    """Return the model as a lock describes it, without reading its files."""
     model = lock.model
     return ModelFacts(model.source, (), of_lock(model), model.parameters, model.dtype)

@@ -1,6 +1,6 @@
-"""Whether the things that a lock names are here, and are the same: model, template, rows, tokens.
+"""Verifies the inputs that a lock names: model, chat template, rows and tokens.
 
-Nothing here writes or needs torch: `tunelock check` and the prepare stage both call it.
+Writes nothing and imports no torch: `tunelock check` and the `prepare` stage both call it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -39,31 +39,31 @@ from runner.inputs.setup import model_of as shape_of
 from runner.inputs.setup import profile_of
 from runner.inputs.view import View
 
-__all__ = ["SHOWN", "Told", "check_model", "corpus_of", "model_of", "refuse", "template_of"]
+__all__ = ["SHOWN", "OnProgress", "check_model", "corpus_of", "model_of", "refuse", "template_of"]
 
-Told = Callable[[str, int, int, str], None]
-"""Called with what is done, how much of it, out of how much, and the unit."""
+OnProgress = Callable[[str, int, int, str], None]
+"""Called with the activity, the amount done, the total, and the unit."""
 
 LEAST_PREDICTED = 0.9
-"""The share of the closed form's memory that a lock must predict."""
+"""The least share of the closed form's memory that a lock must predict."""
 LEAST_PREDICTED_BY_ANOTHER = 0.5
-"""The same for a lock of another version of the closed form, which counted otherwise."""
+"""The same for a lock from another version of the closed form, whose estimates may differ."""
 
 
 def silent(what: str, done: int, total: int, unit: str) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 def check_whole(lock: Lock) -> None:
-    """Compare a lock with itself and with this program.
+    """Check a lock's version and its own digests.
 
-    Raises UsageProblem where it needs a newer Tunelock or adapts layers that the model does not
-    have, DigestDiffers where it was edited by hand: results are kept by its digests.
+    Raises UsageProblem if it needs a newer Tunelock or adapts layers that the model does not have,
+    and DigestDiffers if it was edited: results are stored under its digests.
     """
     here = _version_here()
     if here and _numbers(lock.requires_runner) > _numbers(here):
         raise UsageProblem(
-            f"The lock needs Tunelock {lock.requires_runner} or newer, and this is {here}.",
+            f"The lock needs Tunelock {lock.requires_runner} or newer, but this is {here}.",
             fix=Command("pip install --upgrade tunelock"),
         )
     _check_targets(lock)
@@ -76,26 +76,26 @@ def check_whole(lock: Lock) -> None:
     ]
     if others:
         raise DigestDiffers(
-            f"The lock was changed after it was planned: its digests of {', '.join(others)} "
-            "are not those of its values.",
+            "The lock was edited after it was planned: its digests of "
+            f"{', '.join(others)} do not match its values.",
             fix=Steps((Advice("change `run.toml` instead"), Command("tunelock plan run.toml"))),
         )
 
 
 def _check_targets(lock: Lock) -> None:
-    """An adapter for a layer that is not there would fail once the model is loaded."""
+    """Raise UsageProblem for an adapter on a layer that the model does not have."""
     known = lora_targets.preset(of_lock(lock.model), "all-linear")
     for name in lock.method.targets:
         if name not in known:
             raise UsageProblem(
-                f"`method.targets` names `{name}`, which is no linear layer of "
+                f"`method.targets` names `{name}`, which is not a linear layer of "
                 f"`{lock.model.family}`.",
                 fix=Command("tunelock plan run.toml"),
             )
 
 
 def _version_here() -> str:
-    """Return this program's version; empty in a checkout that was never installed."""
+    """Return this program's version; empty in a checkout that is not installed."""
     try:
         return version("tunelock")
     except PackageNotFoundError:
@@ -107,9 +107,9 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def check_kept(folder: Path, digests: Mapping[str, str]) -> None:
-    """Compare the tensors that a done stage left with the digest that it reported.
+    """Compare the tensors of a finished stage with the digest that it reported.
 
-    Raises DigestDiffers where they are damaged or gone.
+    Raises DigestDiffers if they are damaged or missing.
     """
     try:
         found = digest.of_tensors(sorted(folder.glob("*.safetensors")))
@@ -117,20 +117,20 @@ def check_kept(folder: Path, digests: Mapping[str, str]) -> None:
         found = problem.message
     if found not in digests.values():
         raise DigestDiffers(
-            f"The tensors in `{folder}` are no longer those that their stage left.",
+            f"The tensors in `{folder}` differ from those that their stage produced.",
             fix=(
-                Advice("put them back"),
+                Advice("restore them"),
                 Command("tunelock run run.lock --fresh", to="train again"),
             ),
         )
 
 
-def check_model(lock: Lock, folder: Path, told: Told = silent) -> None:
-    """Compare every file of the base model, and what the lock says of it, with the lock.
+def check_model(lock: Lock, folder: Path, on_progress: OnProgress = silent) -> None:
+    """Compare every file of the base model, and the facts derived from them, with the lock.
 
-    Raises UsageProblem where the folder or a file is missing, DigestDiffers where one changed.
+    Raises UsageProblem if the folder or a file is missing, DigestDiffers if one changed.
     """
-    with model_of(lock, folder, told=told):
+    with model_of(lock, folder, on_progress=on_progress):
         pass
 
 
@@ -139,18 +139,18 @@ def model_of(
     lock: Lock,
     folder: Path,
     into: Path | None = None,
-    told: Told = silent,
+    on_progress: OnProgress = silent,
     *,
     weights: bool = True,
     hashes: bool = True,
 ) -> Iterator[View]:
-    """Yield a view of the base model, which is what every loader gets; as `view.locked`.
+    """Yield a view of the base model, from which every loader reads; as `view.locked`.
 
-    Raises DigestDiffers too where the lock says other things of the model than its files do.
+    Also raises DigestDiffers if the lock's facts about the model do not match its files.
     """
 
     def compared(done: int, total: int) -> None:
-        told("checking the model", done, total, "bytes")
+        on_progress("checking the model", done, total, "bytes")
 
     with view.locked(lock.model, folder, into, compared, weights=weights, hashes=hashes) as found:
         check_loadable(found.folder)
@@ -159,7 +159,7 @@ def model_of(
 
 
 def template_of(lock: Lock, model: Path, places: Mapping[str, Path]) -> ChatTemplate:
-    """Return the lock's chat template. Raises DigestDiffers where it is another one."""
+    """Return the lock's chat template. Raises DigestDiffers if it has changed."""
     date = datetime.fromisoformat(lock.template.date)
     template = load_template(model, file=places.get("template"), now=lambda: date)
     if lock.template.source == "training":
@@ -174,11 +174,13 @@ def template_of(lock: Lock, model: Path, places: Mapping[str, Path]) -> ChatTemp
     return template
 
 
-def corpus_of(lock: Lock, model: Path, places: Mapping[str, Path], told: Told = silent) -> Corpus:
-    """Return the rows and tokens of a lock, every digest compared.
+def corpus_of(
+    lock: Lock, model: Path, places: Mapping[str, Path], on_progress: OnProgress = silent
+) -> Corpus:
+    """Return the rows and tokens of a lock, with every digest verified.
 
-    Raises DigestDiffers for rows, tokens or an order that are not those of the lock, and
-    DataRefused where what is held out is all trained on.
+    Raises DigestDiffers for rows, tokens or an order that differ from the lock, and DataRefused if
+    all held-out rows are also trained on.
     """
     template = template_of(lock, model, places)
     tokenizer = load_tokenizer(model)
@@ -187,7 +189,7 @@ def corpus_of(lock: Lock, model: Path, places: Mapping[str, Path], told: Told = 
         {part: places[part] for part in _sources(lock)},
         template,
         tokenizer,
-        lambda split, count: told(f"encoding {split}", count, count, "rows"),
+        lambda split, count: on_progress(f"encoding {split}", count, count, "rows"),
     )
     _check_parts(lock, rows)
     _check_stream(lock, rows)
@@ -199,7 +201,7 @@ def corpus_of(lock: Lock, model: Path, places: Mapping[str, Path], told: Told = 
 
 
 def recipe_of(lock: Lock) -> Recipe:
-    """Return how the lock turns files into a corpus."""
+    """Return the lock's settings that turn files into a corpus."""
     first = lock.data[0]
     split_off = next((part for part in lock.data if part.split == "validation"), first)
     general = next((part for part in lock.data if part.split == "general"), None)
@@ -252,7 +254,7 @@ def _step(file: str, step: str, what: str, rows: int) -> str:
 
 
 def _check_stream(lock: Lock, rows: Corpus) -> None:
-    """Compare what the lock says of the tokens that training sees with those tokens."""
+    """Compare the lock's facts about the training tokens with the tokens themselves."""
     train, stream = rows.part("train"), lock.stream
     encoded = train.encoded if train else ()
     refuse(
@@ -268,7 +270,7 @@ def _check_stream(lock: Lock, rows: Corpus) -> None:
 
 
 def _check_special(lock: Lock, model: Path, tokenizer: Tokenizer, rows: Corpus) -> None:
-    """Compare the tokens that pad and that end an answer with those of the model and its rows."""
+    """Compare the lock's padding and end tokens with those of the model and its rows."""
     train = rows.part("train")
     found = special_tokens(model, tokenizer, train.encoded if train else ())
     refuse(
@@ -281,10 +283,10 @@ def _check_special(lock: Lock, model: Path, tokenizer: Tokenizer, rows: Corpus) 
 
 
 def _check_prediction(lock: Lock, rows: Corpus) -> None:
-    """Compare the predicted memory with what the closed form gives for these rows.
+    """Compare the predicted memory with the closed form's for these rows.
 
-    Only where it predicts less is that a danger: a run that does not fit would pass for one that
-    does. A rehearsed prediction is a measurement, and cannot be made again here.
+    Only a prediction that is too low is an error: a run that does not fit would seem to fit. A
+    rehearsed prediction is a measurement and is not recomputed here.
     """
     train, locked = rows.part("train"), lock.prediction.peak_bytes
     if lock.prediction.estimator == "rehearsal" or train is None:
@@ -299,7 +301,7 @@ def _check_prediction(lock: Lock, rows: Corpus) -> None:
 
 
 def _check_orders(lock: Lock) -> None:
-    """Compare the orders one by one: the first that differs ends it."""
+    """Compare the order of rows of each epoch, up to the first that differs."""
     for epoch, locked in enumerate(lock.stream.order_sha256):
         made = order_sha256(epoch_order(lock.stream.rows, lock.train.seed, epoch))
         refuse(differing((f"stream.order_sha256.{epoch}", locked, made)), "the order of the rows")

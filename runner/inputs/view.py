@@ -1,19 +1,19 @@
-"""The folder that a loader gets: exactly the files that a lock lists, and nothing else.
+"""A view of a model folder: exactly the files that a lock lists, and nothing else.
 
-A loader of a model looks for more files than a lock names: an unlisted `model.safetensors` beside
-listed shards, an `adapter_config.json`, templates, a tokenizer in another form. So no loader sees
-the model's own folder. It sees a private one, made for it, with one entry for each listed file:
+Model loaders look for more files than a lock lists: an unlisted `model.safetensors` next to listed
+shards, an `adapter_config.json`, templates, other forms of a tokenizer. So no loader sees the
+model's own folder. It gets a private one with one entry per listed file:
 
 - A small file (configuration, tokenizer, template, index) is a copy, written from the bytes that
   were hashed.
-- Weights are a link of ours to the plain file that was hashed: a copy would take their size again.
-  When the loading is over, and once more when the view ends, that file is looked at. Where its
-  identity, size or times are others, it is hashed again, and other bytes raise DigestDiffers.
+- Weights are a symbolic link to the file that was hashed, since a copy would double their size.
+  After loading, and again when the view ends, the file is checked. If its identity, size or times
+  have changed, it is hashed again, and different bytes raise DigestDiffers.
 
-What this does not hold against is somebody who may write the weights while they are loaded and
-puts the same bytes back in time.
+This does not protect against someone who can change the weights while they are being loaded and
+restore the same bytes in time.
 
-No link of the model's folder that leads out of it is followed, see `planner.models.folder`.
+Links in the model's folder that lead out of it are not followed, see `planner.models.folder`.
 """
 
 import hashlib
@@ -32,10 +32,18 @@ from lockfiles.harmless import one_line
 from lockfiles.lock import Model, ModelFile
 from planner.models import folder as model_folder
 from planner.models.folder import CONFIG, INDEX, SINGLE, SMALL, is_weights
-from runner.inputs.compared import ELSEWHERE, Told, Weights, check_small, copied, filled, identity
+from runner.inputs.compared import (
+    ELSEWHERE,
+    OnProgress,
+    Weights,
+    check_small,
+    copied,
+    filled,
+    identity,
+)
 
 PREFIX = ".model-"
-"""How the names of views begin; what a killed stage left of one is removed by the next."""
+"""The prefix of the names of views; the next stage removes those that a killed stage left."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +51,11 @@ class View:
     """A private folder with the files of a model."""
 
     folder: Path
-    """What a loader gets."""
+    """The path to load from."""
     weights: tuple[Weights, ...]
 
     def check(self) -> None:
-        """Raise DigestDiffers where the weights are no longer the bytes that were compared."""
+        """Raise DigestDiffers if the weights have changed since they were compared."""
         for one in self.weights:
             try:
                 descriptor = files.open_regular(one.place, follow=False)
@@ -62,7 +70,7 @@ class View:
 def _changed(one: Weights) -> DigestDiffers:
     return DigestDiffers(
         f"`{one.place}` was changed while it was in use.",
-        fix=Advice("put the locked file back, and run the same command again"),
+        fix=Advice("restore the locked file and run the same command again"),
     )
 
 
@@ -71,25 +79,25 @@ def locked(
     model: Model,
     source: Path,
     into: Path | None = None,
-    told: Told = lambda done, total: None,
+    on_progress: OnProgress = lambda done, total: None,
     *,
     weights: bool = True,
     hashes: bool = True,
 ) -> Iterator[View]:
-    """Yield a view of a locked model, every listed file compared with the lock.
+    """Yield a view of a locked model, with every listed file compared with the lock.
 
-    `source` is the model's folder and `into` where the view is made, a temporary folder if None.
-    Without `weights` only the small files are compared and seen; without `hashes` the weights'
-    sizes alone are compared, where somebody else hashes them. Errors name the files of `source`.
-    Raises UsageProblem for a list that is no model's, for what is missing, outside or no plain
-    file, and DigestDiffers, naming the fields, for files that are not those of the lock.
+    `source` is the model's folder; the view is created in `into`, or in a temporary folder if None.
+    Without `weights` only the small files are compared and visible; without `hashes` only the sizes
+    of the weights are compared, for callers that hash them elsewhere. Errors name the files of
+    `source`. Raises UsageProblem for an invalid list of files, and for files that are missing,
+    outside the folder or not regular; DigestDiffers, with the fields, for files that differ.
     """
     check_listed(model.files)
     if not source.is_dir():
         raise UsageProblem(f"The model folder `{source}` does not exist.", fix=ELSEWHERE)
     wanted = [file for file in model.files if weights or not is_weights(file.name)]
     with _private(source, into) as folder:
-        linked = filled(folder, source, model.files, wanted, told, hashes=hashes)
+        linked = filled(folder, source, model.files, wanted, on_progress, hashes=hashes)
         found = View(folder, linked)
         yield found
         found.check()
@@ -97,7 +105,7 @@ def locked(
 
 @contextmanager
 def own(source: Path, into: Path | None = None) -> Iterator[View]:
-    """Yield a view of a model's folder that no lock lists: the usual names alone.
+    """Yield a view of a model folder without a lock: only files with the standard names.
 
     Raises UsageProblem as `locked`.
     """
@@ -119,35 +127,35 @@ def own(source: Path, into: Path | None = None) -> Iterator[View]:
 
 
 def check_listed(listed: Sequence[ModelFile]) -> None:
-    """Raise UsageProblem for a list of files that is not that of one model."""
+    """Raise UsageProblem for a list of files that is not that of a single model."""
     names = [file.name for file in listed]
     heavy = {name for name in names if is_weights(name)}
     if len({name.casefold() for name in names}) != len(names):
-        raise _no_model("names a file twice")
+        raise _no_model("names a file more than once")
     if not heavy or CONFIG not in names or "tokenizer.json" not in names:
-        raise _no_model(f"names no weights, no `{CONFIG}` or no `tokenizer.json`")
+        raise _no_model(f"lacks weights, `{CONFIG}` or `tokenizer.json`")
     if SINGLE in heavy and len(heavy) > 1:
-        raise _no_model(f"names other weights than `{SINGLE}`, which is loaded alone")
+        raise _no_model(f"names other weights in addition to `{SINGLE}`")
     if SINGLE not in heavy and INDEX not in names:
         raise _no_model(f"names neither `{SINGLE}` nor `{INDEX}`")
     kinds = (".json", ".jinja", ".model", ".txt")
     odd = [name for name in names if name not in heavy and not name.endswith(kinds)]
     odd += [name for name in names if "/" in name]
     if odd:
-        raise _no_model(f"names `{one_line(odd[0], most=100)}`, which is no file of that kind")
+        raise _no_model(f"names `{one_line(odd[0], most=100)}`, which is not a model file")
 
 
 def _no_model(why: str) -> UsageProblem:
     return UsageProblem(
-        f"The lock's list of the model's files {why}.", fix=Command("tunelock plan run.toml")
+        f"The lock's list of model files {why}.", fix=Command("tunelock plan run.toml")
     )
 
 
 @contextmanager
 def _private(source: Path, into: Path | None) -> Iterator[Path]:
-    """Yield a new folder that only this user can read, removed at the end.
+    """Yield a new folder that only this user can read, and remove it at the end.
 
-    Errors raised meanwhile name the files in `source` instead of those in it.
+    Errors raised inside name the files in `source` instead of those in the folder.
     """
     own = f"{PREFIX}{os.getpid()}-"
     if into is not None:
@@ -163,7 +171,7 @@ def _private(source: Path, into: Path | None) -> Iterator[Path]:
 
 
 def _sweep(into: Path, own: str) -> None:
-    """Remove the views that a killed process left in a folder."""
+    """Remove views that a killed process left in a folder."""
     for old in into.glob(f"{PREFIX}*"):
         if not old.name.startswith(own) and old.is_dir() and not old.is_symlink():
             shutil.rmtree(old, ignore_errors=True)

@@ -1,6 +1,6 @@
-"""The rehearsal: a plan with random weights at real shapes, on this device.
+"""The rehearsal: a few steps of a plan with random weights at real shapes, on this device.
 
-torch is imported in a child process alone (`python -m runner.rehearse`).
+torch is imported only in a child process (`python -m runner.rehearse`).
 """
 
 import json
@@ -21,34 +21,35 @@ from runner.environments.variables import environment
 from runner.rehearse.case import Case, Measured
 
 HEARD_SECONDS = 10.0
-"""How often `told` is called."""
+"""Seconds between two calls of `on_progress`."""
 
 
 def rehearse(
-    lock: Lock, case: Case, told: Callable[[float], None] = lambda seconds: None
+    lock: Lock, case: Case, on_progress: Callable[[float], None] = lambda seconds: None
 ) -> Measured:
-    """Run a lock's case in a process like those of its stages, and return what was measured.
+    """Run a lock's case in a process like those of its stages, and return the measurements.
 
-    `told` gets the seconds since the start, now and then. Raises DoesNotFit where the system
-    ended the process for want of main memory, and RunFailed where it failed otherwise; a card
-    without enough memory is an answer (`Measured.out_of_memory`). Raises UsageProblem for a lock
-    of several processes.
+    `on_progress` is called every `HEARD_SECONDS` with the seconds since the start. Raises
+    DoesNotFit if the system killed the process because main memory ran out, and RunFailed if it
+    failed otherwise. Running out of GPU memory is a result (`Measured.out_of_memory`). Raises
+    UsageProblem for a lock with several processes.
     """
     if lock.parallel.processes > 1:
         raise UsageProblem(
-            f"A rehearsal is of one process, and the lock has {lock.parallel.processes}.",
+            "A rehearsal runs a single process, but the lock has "
+            f"{lock.parallel.processes} processes.",
             fix=Steps((Answer("machine.processes", 1), PLAN_AGAIN)),
         )
     asked = {"case": asdict(case), "exactness": lock.exactness.model_dump()}
     with tempfile.TemporaryDirectory() as folder:
         job = Path(folder) / "job.json"
         job.write_text(json.dumps(asked), encoding="utf-8")
-        code, stdout, stderr = _run(job, environment(lock, online=False), told)
+        code, stdout, stderr = _run(job, environment(lock, online=False), on_progress)
     if code == -signal.SIGKILL:
         raise DoesNotFit(
-            "The rehearsal was ended by SIGKILL, as by the system when main memory is short.",
+            "The rehearsal was ended by SIGKILL, possibly because main memory ran out.",
             fix=(
-                Advice("stop what else uses it"),
+                Advice("stop other programs that use memory"),
                 Steps((Change("method.micro_batch", "a smaller number"), PLAN_AGAIN)),
             ),
         )
@@ -59,7 +60,7 @@ def rehearse(
 
 
 def _failed(stderr: str) -> RunFailed:
-    """Return the error for a child that failed; all that it said is kept in a file."""
+    """Return the error for a child that failed; its complete stderr is kept in a file."""
     last = (stderr.strip().splitlines() or ["no message"])[-1]
     descriptor, log = tempfile.mkstemp(prefix="tunelock-rehearsal-", suffix=".log")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -68,7 +69,7 @@ def _failed(stderr: str) -> RunFailed:
 
 
 def _run(
-    job: Path, variables: dict[str, str], told: Callable[[float], None]
+    job: Path, variables: dict[str, str], on_progress: Callable[[float], None]
 ) -> tuple[int, str, str]:
     """Return exit code, stdout and stderr of the child process."""
     began = time.monotonic()
@@ -85,7 +86,7 @@ def _run(
                 stdout, stderr = child.communicate(timeout=HEARD_SECONDS)
                 return child.returncode, stdout, stderr
             except subprocess.TimeoutExpired:
-                told(time.monotonic() - began)
+                on_progress(time.monotonic() - began)
             except BaseException:
                 child.kill()
                 raise

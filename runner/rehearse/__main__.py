@@ -14,7 +14,7 @@ from runner.rehearse.case import Case
 
 
 def case_of(values: Mapping[str, Any]) -> Case:
-    """Return a case from its values in JSON."""
+    """Return the case in a JSON text."""
     profile = Profile(**values["profile"] | {"targets": tuple(values["profile"]["targets"])})
     rows = {
         name: tuple((tuple(ids), tuple(labels)) for ids, labels in values[name])

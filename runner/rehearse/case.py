@@ -1,4 +1,4 @@
-"""What a rehearsal runs, and what it measures."""
+"""The case that a rehearsal runs, and its measurements."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,23 +18,23 @@ class Case:
     """One plan, to be run with random weights."""
 
     name: str
-    """What reports call it."""
+    """Its name in reports."""
     config: Mapping[str, Any]
     """The model's `config.json`."""
     profile: Profile
-    """The plan, as far as memory depends on it."""
+    """The part of the plan that memory depends on."""
     accumulation: int = 1
     """Micro-batches of an optimizer step, at least 1."""
     rows: tuple[Row, ...] = ()
-    """Rows of one micro-batch, repeated, or of a whole step where the profile packs; empty for
-    made-up ones of the profile's length."""
+    """The rows of one micro-batch, repeated, or with packing those of a complete step; empty for
+    random ones of the profile's length."""
     steps: int = 3
-    """Optimizer steps, at least 2: the optimizer's states exist from the second one on."""
+    """Optimizer steps, at least 2: the optimizer's states exist only from the second one on."""
     evaluate: bool = True
     """Whether an evaluation of one micro-batch follows."""
     held_out: tuple[Row, ...] = ()
-    """Rows of that micro-batch; empty for as many of those of training."""
+    """The rows of that micro-batch; empty to use training rows."""
     cap_bytes: int = 0
-    """Memory of a smaller card to simulate, all that a process takes of it; 0 for the real one."""
+    """Memory of a smaller card to simulate, in bytes per process; 0 for the real card."""
     times_host: bool = False
-    """Whether the speed of a card's host is measured too, afterwards."""
+    """Whether the speed of the host CPU is measured afterwards."""

@@ -1,4 +1,4 @@
-"""From a lock to the case that a rehearsal runs: its plan, and the rows that take most memory."""
+"""From a lock to the case that a rehearsal runs: its plan, and the rows that need most memory."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -13,20 +13,20 @@ from runner.inputs.setup import profile_of
 from runner.rehearse.case import Case
 
 ACCUMULATION = 2
-"""Micro-batches of a rehearsed step, at most: from the second one on gradients stand."""
+"""Maximum micro-batches of a rehearsed step: from the second one on all gradients exist."""
 STEPS = 3
 """Optimizer steps of a rehearsal."""
 SHORT_STEPS = 4
-"""The same where a step is short, so that the median is of more of them."""
+"""The same if a step is short, so that the median is taken over more of them."""
 SHORT_FLOPS = 1e13
-"""Floating-point operations up to which a step is short: at most seconds on any device."""
+"""Floating-point operations up to which a step counts as short: a few seconds on any device."""
 
 
 def longest_batch(lengths: Sequence[int], lock: Lock) -> list[int]:
-    """Return the numbers of the rows that make the longest micro-batch of a run.
+    """Return the row numbers of a run's longest micro-batch.
 
-    It is the one with most tokens, padding among them, in the lock's order over all epochs. Where
-    rows are packed, it is the whole step with the longest pass, and of those with most tokens.
+    It is the one with the most tokens, including padding, in the lock's order over all epochs.
+    With packing it is the complete step with the longest micro-batch, then the most tokens.
     """
     orders = (epoch_order(len(lengths), lock.train.seed, e) for e in range(lock.train.epochs))
     train = lock.train
@@ -39,7 +39,7 @@ def longest_batch(lengths: Sequence[int], lock: Lock) -> list[int]:
 
 
 def _tokens(lengths: Sequence[int], lock: Lock, capacity: int) -> tuple[int, int]:
-    """Return the tokens of a packed step's longest pass, and those of all of them."""
+    """Return the tokens of a packed step's longest micro-batch, and of all of them."""
     train = lock.train
     found = packed(lengths, train.micro_batch, train.accumulation, capacity)
     tokens = [batch.tokens for batch in found]
@@ -53,16 +53,16 @@ def _batches(orders: Iterable[Sequence[int]], size: int) -> Iterator[list[int]]:
 
 
 def _held_out(part: Part | None, lock: Lock) -> Sequence[Encoded]:
-    """Return the evaluation's longest micro-batch; its rows come in their own order."""
+    """Return the evaluation's longest micro-batch; its rows are in file order."""
     rows, size = part.encoded if part else (), lock.train.micro_batch
     batches = (rows[first : first + size] for first in range(0, len(rows), size))
     return max(batches, key=lambda b: len(b) * max(len(r.input_ids) for r in b), default=())
 
 
 def case_of(lock: Lock, config: dict[str, Any], rows: Corpus | None) -> Case:
-    """Return the case of a lock: its longest micro-batch, or made-up rows of its longest length.
+    """Return the case of a lock: its longest micro-batch, or random rows of its longest length.
 
-    `config` is the model's `config.json`; `rows` is None where they are not here.
+    `config` is the model's `config.json`; `rows` is None if they are not available.
     """
     train = rows.part("train") if rows else None
     lengths = [len(row.input_ids) for row in train.encoded] if train else []

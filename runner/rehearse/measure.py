@@ -1,4 +1,4 @@
-"""Run a case's steps on this device and read what they take."""
+"""Runs a case's steps on this device and measures their memory and time."""
 
 import os
 import tempfile
@@ -24,9 +24,9 @@ from runner.rehearse.trainers import trainer_of
 
 
 def measure(case: Case) -> Measured:
-    """Run the steps and an evaluation, and return their peaks and times.
+    """Run the steps and an evaluation, and return their peak memory and times.
 
-    A card without enough memory is an answer (`Measured.out_of_memory`) and no error.
+    Running out of GPU memory is a result (`Measured.out_of_memory`), not an error.
     """
     found = _measured(case)
     if not case.times_host or found.out_of_memory or not found.card:
@@ -68,7 +68,7 @@ def _measured(case: Case) -> Measured:
 
 
 def _ran_out(error: RuntimeError) -> bool:
-    """Return whether the card had no more memory: for torch, or for a library of kernels."""
+    """Return whether the card ran out of memory, in torch or in a library of kernels."""
     said = str(error)
     known = "out of memory" in said or "ALLOC_FAILED" in said
     return isinstance(error, torch.OutOfMemoryError) or known
@@ -90,7 +90,7 @@ def _run(case: Case, model: Any, watch: "_Watch", work: Path) -> None:
 
 
 class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no types mypy follows
-    """Reads the peak of each phase and the time of each step."""
+    """Measures the peak of each phase and the time of each step."""
 
     def __init__(self) -> None:
         self.peaks: dict[str, int] = {}
@@ -100,7 +100,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no ty
         self._began = 0.0
 
     def enter(self, phase: str) -> None:
-        """End a phase, and begin the next."""
+        """End a phase and start the next."""
         if self.phase:
             self.peaks[self.phase] = max(self.peaks.get(self.phase, 0), _peak_bytes())
         if torch.cuda.is_available():
@@ -109,7 +109,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no ty
         self.phase = phase
 
     def around(self, compute_loss: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the trainer's forward pass, watched."""
+        """Return the trainer's forward pass, with its phases marked."""
 
         def watched(model: Any, *arguments: Any, **named: Any) -> Any:
             if not model.training:
@@ -127,7 +127,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no ty
         self._began = time.monotonic()
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """The backward pass is over."""
+        """End the phase of the backward pass."""
         self.enter("optimizer")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -137,17 +137,16 @@ class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no ty
 
 
 def _hold_to(cap_bytes: int) -> None:
-    """Let torch's allocator take what a card of `cap_bytes` leaves to it."""
+    """Limit torch's allocator to the memory that a card of `cap_bytes` would leave it."""
     total = torch.cuda.get_device_properties(0).total_memory
     share = (cap_bytes - CUDA_CONTEXT_BYTES) / total
     torch.cuda.set_per_process_memory_fraction(min(1.0, share))
 
 
 def _taken_bytes() -> int:
-    """Return what this process takes of cards, its context included; 0 without an NVIDIA driver.
+    """Return this process's GPU memory in bytes, including its context; 0 without an NVIDIA driver.
 
-    Where the driver does not tell this process from others, all that is taken of the first card
-    that it may see.
+    If the driver does not report it per process, return all used memory of the first visible card.
     """
     import pynvml as n
 

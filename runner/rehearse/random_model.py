@@ -1,7 +1,7 @@
 """A model of real shapes with random weights, loaded as `from_pretrained` loads a real one.
 
-Each tensor is made on the device at the moment in which it would be read from a file, so that
-a quantised base is quantised layer by layer and its bf16 weights never stand there together.
+Each tensor is created on the device at the moment it would be read from a file, so that a quantized
+base is quantized layer by layer and its bf16 weights are never all in memory.
 """
 
 from collections.abc import Mapping
@@ -23,12 +23,12 @@ from runner.rehearse.settings import method_of, train_of
 from runner.training import sft
 
 SPREAD = 0.02
-"""Standard deviation of the weights: transformers' own for most families."""
+"""Standard deviation of the weights: transformers' default for most families."""
 
 
 @dataclass(frozen=True)
 class _Slice:
-    """Stands for a tensor of a file: it is made when it is read."""
+    """Replaces a tensor of a file: it is created when it is read."""
 
     shape: torch.Size
     dtype: torch.dtype
@@ -42,7 +42,7 @@ class _Slice:
 
 
 def random_model(config: Mapping[str, Any], profile: Profile, accumulation: int) -> PreTrainedModel:
-    """Return the model of a `config.json`, in the form that a plan loads it."""
+    """Return the model of a `config.json`, in the dtype and quantization of a plan."""
     kind = AutoModelForSequenceClassification
     if profile.objective != "reward":
         kind = AutoModelForCausalLM
@@ -68,11 +68,11 @@ def random_model(config: Mapping[str, Any], profile: Profile, accumulation: int)
 
 
 def _tied(model: PreTrainedModel) -> set[str]:
-    """Return the names that share another one's weight, which no file holds either."""
+    """Return the names of tied weights, which files omit too."""
     every = dict(model.named_parameters(remove_duplicate=False)).keys()
     return every - dict(model.named_parameters()).keys()
 
 
 def _labels(profile: Profile) -> dict[str, object]:
-    """Return what a reward model's configuration says beside: one output, and a padding token."""
+    """Return the additional configuration of a reward model: one output, and a padding token."""
     return {"num_labels": 1, "pad_token_id": 0} if profile.objective == "reward" else {}

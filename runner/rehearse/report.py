@@ -1,4 +1,4 @@
-"""What a rehearsal says: what was measured beside what the lock predicts, and whether it fits."""
+"""The report of a rehearsal: measurements next to the lock's predictions, and whether it fits."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -19,38 +19,38 @@ from runner.rehearse.case import Case
 from runner.rehearse.rows import made_up
 
 DIFFERS = 0.03
-"""The difference from which on a report says that measured and predicted disagree."""
+"""The relative difference from which a report says that measured and predicted disagree."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """A rehearsal beside what was expected of it."""
+    """A rehearsal next to what was expected of it."""
 
     found: Rehearsal
-    """What was measured, where and of what."""
+    """The measurements, with their device and model."""
     phases: Mapping[str, int]
-    """Bytes that the closed form gives each phase."""
+    """The closed form's bytes for each phase."""
     peak_bytes: int
     """The peak that the lock predicts."""
     step_seconds: float
-    """Of the step that was run, by the card's rates; 0 where those are not known."""
+    """Of the step that was run, from the card's rates; 0 if those are unknown."""
     planned_for: Machine
-    """What the lock counts on."""
+    """The machine in the lock."""
 
     @property
     def error(self) -> float:
-        """What the measured peak is above the lock's, as a share of that."""
+        """The measured peak relative to the lock's, minus one."""
         return self.found.measured.allocated_bytes / self.peak_bytes - 1
 
     @property
     def process_bytes(self) -> int:
-        """What the whole process is expected to take of a card, or of main memory."""
+        """Expected memory of the process, on a card or in main memory, in bytes."""
         on_card = self.found.machine.kind == "cuda"
         return whole_card_bytes(self.peak_bytes) if on_card else self.peak_bytes
 
 
 def report(lock: Lock, case: Case, measured: Measured, machine: MachineFacts) -> Report:
-    """Return the report of a case that was run on `machine`, on its first card if on any."""
+    """Return the report of a case that was run on `machine`, on its first card if it has one."""
     model = model_of(lock)
     found = _rehearsal(lock, case, measured, machine)
     ran = found.case
@@ -89,7 +89,7 @@ def _rehearsal(lock: Lock, case: Case, measured: Measured, machine: MachineFacts
 
 
 def _rows(case: Case) -> int:
-    """Return how many rows tell what a step is: those of a micro-batch, or all if it packs."""
+    """Return how many rows define a step: those of a micro-batch, or with packing all of them."""
     return case.profile.micro_batch * (case.accumulation if case.profile.packing else 1)
 
 
@@ -105,7 +105,7 @@ def _place(lock: Lock, machine: MachineFacts) -> Place:
 
 
 def out_of_memory(lock: Lock, found: Rehearsal) -> DoesNotFit:
-    """Return the error for a device without enough memory, with the line that needs less."""
+    """Return the error for a device without enough memory, with the setting that needs less."""
     return DoesNotFit(
         f"The plan does not fit: {found.where} ran out of memory in the phase "
         f"`{found.measured.out_of_memory}`.",
@@ -117,7 +117,7 @@ def out_of_memory(lock: Lock, found: Rehearsal) -> DoesNotFit:
 
 
 def _smaller(lock: Lock, phase: str) -> Answer | Change:
-    """Return the key of `run.toml` that needs less, the mildest that helps in that phase."""
+    """Return the smallest change of `run.toml` that reduces memory in that phase."""
     train, step = lock.train, lock.train.micro_batch * lock.train.accumulation
     if phase != "load" and train.micro_batch > 1:
         least = max(n for n in range(1, train.micro_batch) if step % n == 0)

@@ -1,4 +1,4 @@
-"""Rows of a rehearsal: the longest of a run, or made-up ones."""
+"""Rows of a rehearsal: the longest of a run, or random ones."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from planner.data.tokens.encode import IGNORED
 from runner.rehearse.case import Case, Row
 
 Example = Mapping[str, Sequence[int]]
-"""A row as TRL's trainers take finished rows."""
+"""A tokenized row as TRL's trainers take it."""
 
 
 def examples(case: Case) -> list[Example]:
@@ -27,15 +27,15 @@ def held_out(case: Case) -> list[Example]:
 
 
 def _text(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what a `config.json` says of the decoder; of several towers it is one."""
+    """Return the decoder's part of a `config.json`, for models with several towers too."""
     inner: Mapping[str, Any] = config.get("text_config", config)
     return inner
 
 
 def made_up(case: Case, vocabulary: int) -> list[Row]:
-    """Return one micro-batch of random tokens, the first row of them as long as planned.
+    """Return one micro-batch of random tokens, whose first row has the planned length.
 
-    Where rows are padded, the others are a token shorter. A share of each row's end is scored.
+    If rows are padded, the others are one token shorter. The last part of each row is scored.
     """
     profile, source = case.profile, random.Random(1)
     found = []

@@ -1,4 +1,4 @@
-"""A plan's profile, in the tables that the training stage takes."""
+"""A plan's profile as the tables of a lock that the training stage reads."""
 
 from lockfiles.lock import Method, Train
 from planner.memory.family_quirks import writes_scores
@@ -6,7 +6,7 @@ from planner.setup.setup import Profile
 
 
 def method_of(profile: Profile) -> Method:
-    """Return what is trained. Values that memory does not depend on are the usual ones."""
+    """Return the method table. Values that do not affect memory are typical ones."""
     return Method.model_construct(
         objective="sft",
         kind=profile.method,
@@ -19,7 +19,7 @@ def method_of(profile: Profile) -> Method:
 
 
 def train_of(profile: Profile, accumulation: int, family: str) -> Train:
-    """Return the trainer's settings, for one epoch without a checkpoint."""
+    """Return the trainer's settings for one epoch without checkpoints."""
     optimizer = profile.optimizer
     if profile.fused and optimizer == "adamw_torch":
         optimizer = "adamw_torch_fused"

@@ -1,4 +1,4 @@
-"""The trainer of each objective, around a random model and with the runner's own settings."""
+"""The trainer of each objective, with a random model and the runner's own settings."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from runner.rehearse.settings import method_of, train_of
 from runner.training import sft
 
 TOKENIZER = Path(files.__file__).parent / "base"
-"""Any tokenizer does: rows come as tokens, and it only pads them."""
+"""Any tokenizer will do: rows are tokens already, and it only pads them."""
 
 
 def trainer_of(
@@ -26,7 +26,7 @@ def trainer_of(
     work: Path,
     callbacks: Sequence[TrainerCallback],
 ) -> Any:
-    """Return the trainer of a case; `reference` makes DPO's second model where it needs one."""
+    """Return the trainer of a case; `reference` creates DPO's reference model if it needs one."""
     job = sft.SftJob(
         base=TOKENIZER,
         rows=sft.Encoded([], []),
@@ -59,14 +59,14 @@ def trainer_of(
 
 
 class _Preferences(DPOTrainer):  # type: ignore[misc]  # TRL ships no types that mypy follows
-    """TRL's trainer with rows that are tokens already."""
+    """TRL's trainer for tokenized rows."""
 
     def _prepare_dataset(self, dataset: Dataset, *_: Any, **__: Any) -> Dataset:
         return dataset
 
 
 class _Reward(RewardTrainer):  # type: ignore[misc]  # TRL ships no types that mypy follows
-    """TRL's trainer with rows that are tokens already."""
+    """TRL's trainer for tokenized rows."""
 
     def _prepare_dataset(self, dataset: Dataset, *_: Any, **__: Any) -> Dataset:
         return dataset

@@ -1,22 +1,22 @@
-"""`events.jsonl`: the only way to watch a run. One JSON object a line, one writer.
+"""`events.jsonl`: everything that can be observed of a run. One JSON object per line, one writer.
 
-Of several processes of a stage one sends; another sends `failed` where it was the first that did.
+Of a stage's several processes only rank 0 sends, except that the first one to fail sends `failed`.
 Each event has `seq` (from 0, without gaps), `time` (seconds since the epoch), `stage`, `kind`,
 and its own fields. Fields that are the same for every stage:
 
-- `warning`: `text`; `stalled_seconds` where a stage process has sent no heartbeat for so long
-  (0: it is heard again); `quiet_seconds` where it lives but reports no progress; `damaged_lines`
-  where lines of the file were passed over.
+- `warning`: `text`; `stalled_seconds` if a stage process has sent no heartbeat for that long
+  (0: it is responding again); `quiet_seconds` if it is running but reports no progress;
+  `damaged_lines` if lines of the file were skipped.
 - `started` of the run: `stages`, the ids of its stages, and `kinds`, the kind of each.
 - `failed`: `message`, `hint`, `exit_code`, and `details`: further lines, such as the fields that
   differ.
-- `step`, of several processes that train together: `rank_peak_bytes`, the peak memory of each,
-  besides `peak_bytes`, the greatest.
-- `progress`: `what`, `done`, `total`, `unit`; `stop_within_seconds` once a stop was asked for:
-  the stage is ended after so long.
+- `step`, with several processes: `rank_peak_bytes`, the peak memory of each, in addition to
+  `peak_bytes`, the greatest.
+- `progress`: `what`, `done`, `total`, `unit`; `stop_within_seconds` after a stop was requested:
+  the stage is killed after that time.
 
-A line that is only half written is "not yet". A line that is no event (no JSON, other types, too
-long) is damaged: it is passed over and counted, and never an error.
+An incomplete last line is read later, once it is complete. A line that is not an event (no JSON,
+wrong types, too long) is damaged: it is skipped and counted, and never an error.
 """
 
 import json
@@ -41,21 +41,21 @@ Kind = Literal[
     "checkpoint", "sample", "warning", "artifact",
 ]  # fmt: skip
 KINDS = frozenset(get_args(Kind))
-"""What a stage may send; the supervisor drops no event but refuses an unknown kind."""
+"""The kinds of event that a stage may send; the supervisor refuses any other."""
 
 LINE_BYTES = 1 << 20
-"""The longest line; texts of a longer event are cut when it is written."""
+"""The longest line; the texts of a longer event are truncated when it is written."""
 BLOCK_BYTES = 4 << 20
-"""What is read at once: at least one whole line."""
+"""The size of one read: at least one complete line."""
 MOST_BYTES = 1 << 30
-"""Of a larger file its end is read."""
+"""Of a larger file only this much of its end is read."""
 _MOST_TAIL_BYTES = 16 << 20
-"""A longer end without a newline is no event that was torn."""
+"""A longer end without a newline cannot be an incomplete event."""
 _MOMENT_BYTES = 1 << 16
 _CUT_CHARS = 4000
 _MOST_SEQ = 1 << 53
 _MOST_COUNTED_SEQ = 1 << 52
-"""A greater number is not counted on from: those after it have to be readable too."""
+"""Numbering never continues from a greater number, so that later numbers stay readable."""
 _MOST_TIME = 1e11
 _MOST_NAME = 100
 _MOST_DIGITS = 20
@@ -71,11 +71,11 @@ class Event:
     stage: str
     kind: str
     fields: dict[str, Any]
-    """What this kind carries, with units in the names: `step_seconds`, `peak_bytes`."""
+    """The fields of this kind, with units in the names: `step_seconds`, `peak_bytes`."""
 
 
 class _Line(BaseModel):
-    """The object of a line: what every event has, and the fields of its kind."""
+    """The JSON object of a line: the keys of every event, and the fields of its kind."""
 
     model_config = ConfigDict(strict=True, extra="allow")
 
@@ -86,27 +86,27 @@ class _Line(BaseModel):
 
 
 class Tail:
-    """Reads a file of events block by block, as it grows; holds no more than one block.
+    """Reads a growing events file block by block; holds at most one block in memory.
 
-    A link at the path is not followed.
+    A symbolic link at the path is not followed.
     """
 
     def __init__(self, path: Path, *, offset: int = 0) -> None:
         self.path = path
         self.offset = offset
-        """The byte after the last whole line that was read."""
+        """The byte after the last complete line that was read."""
         self.damaged = 0
-        """Lines passed over so far."""
+        """Lines skipped so far."""
         self.more = False
         """Whether the last block ended before the file did."""
         self._skipping = False
         """True inside a line that is too long."""
 
     def next(self, *, until: int | None = None) -> list[Event]:
-        """Return the events of the next block, which may be none though the offset moved.
+        """Return the events of the next block; it may have none even if the offset moved.
 
-        Reads up to the byte `until`, where one is given. A file that does not exist has none.
-        Raises UsageProblem where the path is no plain file, and OSError.
+        Reads up to the byte `until`, if given. A file that does not exist has no events. Raises
+        UsageProblem if the path is not a regular file, and OSError.
         """
         try:
             descriptor = open_regular(self.path, follow=False)
@@ -123,13 +123,13 @@ class Tail:
         return self._taken(block)
 
     def blocks(self, *, until: int | None = None) -> Iterator[list[Event]]:
-        """Yield the events that are there now, block by block."""
+        """Yield the events of the file up to its current end, block by block."""
         yield self.next(until=until)
         while self.more:
             yield self.next(until=until)
 
     def to_end(self) -> None:
-        """Pass over what is there now, but what was written in the last moment."""
+        """Skip what the file holds already, except the most recent events."""
         with suppress(OSError):
             size = os.stat(self.path, follow_symlinks=False).st_size
             self.offset = max(0, size - _MOMENT_BYTES)
@@ -162,16 +162,16 @@ class Tail:
 
 
 def read(path: Path, *, offset: int = 0) -> tuple[list[Event], int]:
-    """Return the whole events from a byte offset on, and the offset after them.
+    """Return the complete events from a byte offset on, and the offset after them.
 
-    A file that does not exist yet has none. Damaged lines are passed over. Raises as `Tail.next`.
+    A file that does not exist yet has none. Damaged lines are skipped. Raises as `Tail.next`.
     """
     tail = Tail(path, offset=offset)
     return [event for block in tail.blocks() for event in block], tail.offset
 
 
 def parsed(line: bytes) -> Event | None:
-    """Return the event in a line; None where it holds none."""
+    """Return the event in a line; None if it is not one."""
     if len(line) > LINE_BYTES:
         return None
     try:
@@ -186,7 +186,7 @@ def parsed(line: bytes) -> Event | None:
 
 
 def _integer(text: str) -> int:
-    """Return an integer of at most 64 bits; a longer one is no event's."""
+    """Return an integer of at most 64 bits. Raises ValueError for a larger one."""
     value = int(text) if len(text) <= _MOST_DIGITS else 1 << 64
     if abs(value) >= 1 << 63:
         raise ValueError("an integer of more than 64 bits")
@@ -196,8 +196,9 @@ def _integer(text: str) -> int:
 class Writer:
     """Appends events; the only object that writes `events.jsonl`.
 
-    Opening cuts a torn tail that a killed writer left, and continues after the greatest number
-    of the file. A link, a second name or another user's file is refused with a UsageProblem.
+    Opening removes an incomplete last line, left by a killed writer, and continues numbering after
+    the greatest number in the file. Raises UsageProblem for a symbolic or hard link, or another
+    user's file.
     """
 
     def __init__(
@@ -240,13 +241,13 @@ class Writer:
         return os.fstat(self._descriptor).st_size
 
     def append(self, stage: str, kind: str, fields: dict[str, Any]) -> Event:
-        """Write one event and hand it to the system.
+        """Write one event to the file.
 
-        Raises ValueError for an unknown kind, and RunFailed where there is no room: then nothing
-        of it is left in the file.
+        Raises ValueError for an unknown kind, and RunFailed if the disk is full: then no part of
+        the event is left in the file.
         """
         if kind not in KINDS:
-            raise ValueError(f"`{kind}` is no kind of event")
+            raise ValueError(f"`{kind}` is not a kind of event")
         event = Event(self._seq, self._clock(), stage, kind, fields)
         head = {"seq": event.seq, "time": event.time, "stage": stage, "kind": kind}
         line = json.dumps({**fields, **head}).encode() + b"\n"
@@ -265,26 +266,26 @@ class Writer:
             os.ftruncate(self._descriptor, size)
             raise RunFailed(
                 f"`{self._path}` cannot be written: {problem.strerror}.",
-                fix=Advice("make room, then run the same command again"),
+                fix=Advice("free disk space, then run the same command again"),
             ) from None
 
 
 def _cut(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of an event that is too long: texts cut, and nothing that is nested."""
+    """Return the fields of an event that is too long, with texts truncated and no nested values."""
     short = {
         name: f"{value[:_CUT_CHARS]}…" if isinstance(value, str) else value
         for name, value in fields.items()
         if isinstance(value, str | int | float | None)
     }
-    return short if len(json.dumps(short)) < LINE_BYTES // 2 else {"text": "an event too long"}
+    return short if len(json.dumps(short)) < LINE_BYTES // 2 else {"text": "event too long"}
 
 
 def _cut_tail(descriptor: int, path: Path) -> None:
-    """Cut what follows the last newline. Raises UsageProblem where that is no torn event."""
+    """Remove what follows the last newline. Raises UsageProblem if it is too long for an event."""
     end = size = os.fstat(descriptor).st_size
     while end > 0:
         if size - end > _MOST_TAIL_BYTES:
-            raise not_ours(path, "has no line at its end")
+            raise not_ours(path, "does not end in a complete line")
         begin = max(0, end - BLOCK_BYTES)
         place = os.pread(descriptor, end - begin, begin).rfind(b"\n")
         if place >= 0:
@@ -295,7 +296,7 @@ def _cut_tail(descriptor: int, path: Path) -> None:
 
 
 def _numbered(path: Path) -> tuple[int, int]:
-    """Return the next number of a file, and how many of its lines are damaged."""
+    """Return the next event number of a file, and the number of its damaged lines."""
     tail, greatest = Tail(path), -1
     for block in tail.blocks():
         counted = (event.seq for event in block if event.seq <= _MOST_COUNTED_SEQ)

@@ -1,6 +1,6 @@
-"""The run folder: held by one supervisor, and stages that come into place whole or not at all.
+"""The run folder: locked by one supervisor, with stages that appear complete or not at all.
 
-What stands in it may be a stranger's. Every name is reached through `safe_folder`, so that no
+Its contents may come from a stranger. Every name is accessed through `safe_folder`, so that no
 link is followed; reports are checked by `reports`.
 """
 
@@ -28,7 +28,7 @@ STAGES = "stages"
 """The folder of a run that holds a folder for each stage."""
 EVENTS, LOG, LOCK = "events.jsonl", "log.txt", "run.lock"
 PUBLISHED = ("receipt.json", "report.html")
-"""What the last stage leaves, copied to the run folder."""
+"""Results of the last stage, copied to the run folder."""
 _FILES = (INUSE, EVENTS, LOG, LOCK, *PUBLISHED)
 _BEGUN, _DONE = "begun.json", "done.json"
 _CHECKPOINT = "checkpoint-"
@@ -37,7 +37,7 @@ _MARK_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class StagePlace:
-    """Where one stage works and where its result stands."""
+    """The working folder and the result folder of one stage."""
 
     number: int
     """From 1, in the lock's order."""
@@ -47,22 +47,22 @@ class StagePlace:
     root: Path
     """The folder `stages/` of the run."""
     run: OwnFolder | None = field(default=None, compare=False, repr=False)
-    """The run's folder where it is held; else it is opened by its path each time."""
+    """The open run folder if it is locked; otherwise it is opened by its path each time."""
 
     @property
     def final(self) -> Path:
-        """Where the finished stage stands."""
+        """The folder of the finished stage."""
         return self.root / f"{self.number:02d}-{self.name}"
 
     @property
     def partial(self) -> Path:
-        """Where the stage works; kept over a kill, so that training goes on from it."""
+        """The working folder; it survives a kill, so that training can resume from it."""
         return self.root / f"{self.number:02d}-{self.name}.partial"
 
     def done(self, digest: str) -> dict[str, Any] | None:
-        """Return what a finished stage reported, or None where it is not done for `digest`.
+        """Return the report of a finished stage, or None if it is not done for `digest`.
 
-        Raises UsageProblem where something stands there that no run of ours left.
+        Raises UsageProblem if something is there that no run of this user created.
         """
         try:
             content = self.read(_DONE, reports.LIMIT_BYTES)
@@ -79,12 +79,12 @@ class StagePlace:
             return folder.read(name, limit_bytes)
 
     def check(self) -> None:
-        """Raise UsageProblem where a finished stage holds anything but folders and plain files."""
+        """Raise UsageProblem if a finished stage holds anything but folders and regular files."""
         with self._stages() as stages, stages.inside(self.final.name) as folder:
             folder.check_tree()
 
     def begin(self, digest: str) -> Path:
-        """Return the working folder, emptied where it was begun for another digest.
+        """Return the working folder, emptied if it was started for another digest.
 
         Links that the stage left there are removed. Raises UsageProblem as `done`.
         """
@@ -100,18 +100,18 @@ class StagePlace:
         return self.partial
 
     def write(self, name: str, content: bytes) -> Path:
-        """Write a file whole into the working folder and return its path."""
+        """Write a file atomically to the working folder and return its path."""
         with self._stages() as stages, stages.inside(self.partial.name) as work:
             work.write_whole(name, content)
         return self.partial / name
 
     def reported(self, name: str) -> dict[str, Any]:
-        """Return what the stage wrote into its working folder. Raises RunFailed for none."""
+        """Return the report in the working folder. Raises RunFailed if there is none."""
         with self._stages() as stages, stages.inside(self.partial.name) as work:
             report = reports.parse(self.kind, work.read(name, reports.LIMIT_BYTES))
         if report is None:
             raise RunFailed(
-                f"The stage `{self.name}` left no report of its kind.",
+                f"The stage `{self.name}` did not write a valid report.",
                 fix=Advice(f"see {self.partial / name}"),
             )
         return report
@@ -142,7 +142,7 @@ class StagePlace:
             return run.inside(self.root.name, make=make)
 
     def _begun(self, stages: OwnFolder, digest: str) -> bool:
-        """Return whether the stage was begun for a digest. Raises where it is not ours to empty."""
+        """Return whether the stage was started for a digest. Raises UsageProblem as `done`."""
         try:
             with stages.inside(self.partial.name) as work:
                 mark = Begun.model_validate_json(work.read(_BEGUN, _MARK_BYTES))
@@ -152,7 +152,7 @@ class StagePlace:
 
 
 def _drop_torn(work: OwnFolder) -> None:
-    """Remove what is named as a checkpoint and can be none."""
+    """Remove entries that are named like a checkpoint but cannot be one."""
     for name in work.names():
         number = name.removeprefix(_CHECKPOINT)
         plain = number.isascii() and number.isdigit() and len(number) < 12
@@ -162,12 +162,12 @@ def _drop_torn(work: OwnFolder) -> None:
 
 
 class Held:
-    """A run folder held by this process.
+    """A run folder locked by this process.
 
-    The lock is `flock`'s on `.inuse`, which names the supervisor's process. Each worker takes one
-    of its own (`holders.hold`): one that outlives a killed supervisor still holds the folder, so
-    that no second run writes beside it. Such an orphan leaves a checkpoint and ends, and is waited
-    for.
+    The lock is `flock`'s on `.inuse`, which names the supervisor's process. Each worker takes a
+    lock of its own (`holders.hold`): a worker that outlives a killed supervisor still holds the
+    folder, so that no second run writes to it at the same time. Such an orphan saves a checkpoint
+    and exits, and `Held` waits for it.
     """
 
     def __init__(self, path: Path, *, orphan_seconds: float = 60.0) -> None:
@@ -195,17 +195,17 @@ class Held:
             self.release()
             raise RunFailed(
                 f"`{path / INUSE}` cannot be written: {problem.strerror}.",
-                fix=Advice("make room, then run the same command again"),
+                fix=Advice("free disk space, then run the same command again"),
             ) from None
 
     def beat(self) -> None:
-        """Tell whoever looks that the supervisor lives."""
+        """Update the heartbeat: the modification time of `.inuse`."""
         os.utime(self.descriptor)
 
     def _try(self) -> bool:
-        """Take the folder where nobody has it, and share it with workers from then on.
+        """Take the exclusive lock, then share it with workers from then on.
 
-        Between the two locks another supervisor may take it: then the second one fails.
+        Another supervisor may take it between the two calls: then the second call fails.
         """
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -215,14 +215,14 @@ class Held:
         return True
 
     def release(self) -> None:
-        """Let go; workers that still live go on holding it."""
+        """Release the lock; workers that still run keep theirs."""
         os.close(self.descriptor)
         self.folder.close()
 
 
 @contextmanager
 def looked_at(path: Path) -> Iterator[OwnFolder | None]:
-    """Yield a run folder that is there, or None where it could be made; nothing is changed.
+    """Yield an existing run folder, or None if it does not exist yet; changes nothing.
 
     Raises UsageProblem as `Held`.
     """
@@ -253,12 +253,12 @@ def _check_makeable(path: Path) -> None:
 def _unusable(path: Path, problem: OSError) -> UsageProblem:
     return UsageProblem(
         f"`{path}` cannot be written: {problem.strerror}.",
-        fix=Command("tunelock run run.lock --runs DIR", note="a folder of your own"),
+        fix=Command("tunelock run run.lock --runs DIR", note="with a folder of your own"),
     )
 
 
 def _opened(path: Path) -> OwnFolder:
-    """Open a run folder in which everything that a run writes is missing or ours."""
+    """Open a run folder, after checking that what a run writes there is missing or this user's."""
     folder = OwnFolder.open(path, make=True)
     try:
         check_names(folder)
@@ -269,16 +269,16 @@ def _opened(path: Path) -> OwnFolder:
 
 
 def check_names(folder: OwnFolder) -> None:
-    """Raise UsageProblem where a run folder has something else under a name that a run writes."""
+    """Raise UsageProblem if a run folder has something else under a name that a run writes."""
     for name in _FILES:
         folder.check(name)
     found = folder.found(STAGES)
     if found is not None and not stat.S_ISDIR(found.st_mode):
-        raise not_ours(folder.path / STAGES, "is no folder")
+        raise not_ours(folder.path / STAGES, "is not a folder")
 
 
 def place(lock: Lock, run: Path, stage: str, held: OwnFolder | None = None) -> StagePlace:
-    """Return where a stage of a run works and stands; `held` is the run's folder, open."""
+    """Return the folders of a run's stage; `held` is the open run folder."""
     ids = [one.id for one in lock.stage]
     number = ids.index(stage)
     return StagePlace(number + 1, stage, lock.stage[number].kind, run / STAGES, held)

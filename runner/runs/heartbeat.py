@@ -1,11 +1,11 @@
-"""A sign of life every few seconds, from a thread: it stops when its process is stopped."""
+"""A heartbeat every few seconds, from a thread: it stops when its process is suspended."""
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 BEAT_SECONDS = 10.0
-"""Between two beats of a stage process to its supervisor, and of a supervisor to its folder."""
+"""Seconds between two heartbeats of a stage process, and of a supervisor."""
 
 
 @contextmanager
@@ -14,7 +14,7 @@ def heartbeat(beat: Callable[[], object], every_seconds: float = BEAT_SECONDS) -
     ended = threading.Event()
 
     def run() -> None:
-        with suppress(OSError):  # what cannot be told any more is noticed as silence
+        with suppress(OSError):  # a missing heartbeat is noticed at the other end
             while not ended.is_set():
                 beat()
                 ended.wait(every_seconds)

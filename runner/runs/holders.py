@@ -1,11 +1,11 @@
-"""Who works on a run folder: the processes that hold the lock on its `.inuse`.
+"""The processes that work on a run folder: those that hold a lock on its `.inuse`.
 
-The lock is `flock`'s, and shared: the supervisor and each worker have one of their own. Whoever
-takes or looks at a run folder tries for an exclusive one, which nobody keeps.
+The lock is a shared `flock`: the supervisor and each worker have one of their own. Whoever takes
+or inspects a run folder briefly tries for an exclusive lock.
 
-The file names a process, but anybody could have written that name. A process is believed to hold
-the folder only where the kernel says so: one of its open files is this `.inuse`, with the lock on
-it (`/proc/PID/fdinfo`). Nothing else is ever signaled.
+The file names a process, but anyone could have written that name. A process counts as a holder
+only if the kernel says so: one of its open files is this `.inuse`, with the lock on it
+(`/proc/PID/fdinfo`). No other process is ever signaled.
 """
 
 import errno
@@ -26,17 +26,18 @@ from lockfiles.files import open_regular
 from runner.runs.safe_folder import OwnFolder
 
 INUSE = ".inuse"
-"""The file of a run folder that its supervisor holds, and touches as its heartbeat."""
+"""The file in a run folder that its supervisor locks, and touches as its heartbeat."""
 SILENT_SECONDS = 60.0
-"""A supervisor that has not touched `.inuse` for so long is stalled."""
+"""A supervisor that has not touched `.inuse` for this long is stalled."""
 _PROC = Path("/proc")
 _TEXT_BYTES = 512
 _STOPPED = ("T", "t")
 _LOOKS, _LOOK_SECONDS = 3, 0.002
-"""How often, and how far apart, a lock is tried: another process that looks has it for moments."""
+"""How often and how far apart a lock is tried: a process that inspects the folder holds it
+briefly."""
 
 Supervision = Literal["heard", "silent", "gone"]
-"""`silent`: stopped or hung; `gone`: killed, and a stage process of it still ends."""
+"""`silent`: suspended or hung; `gone`: killed, while a stage process is still ending."""
 
 
 @dataclass(frozen=True)
@@ -45,33 +46,33 @@ class Process:
 
     number: int
     state: str
-    """The kernel's letter: `T` is stopped, `D` waits for a device."""
+    """The kernel's letter: `T` is suspended, `D` waits for a device."""
     group: int
 
     @property
     def stopped(self) -> bool:
-        """Whether it is stopped by SIGSTOP or a debugger."""
+        """Whether it is suspended by SIGSTOP or a debugger."""
         return self.state in _STOPPED
 
 
 @dataclass(frozen=True)
 class Holding:
-    """Who works on a run folder at one moment."""
+    """Which processes work on a run folder at one moment."""
 
     held: bool
-    """Whether some process, here or on another machine, holds the folder."""
+    """Whether any process, here or on another machine, holds the folder."""
     named: int = 0
-    """The process that `.inuse` names; 0 where it names none."""
+    """The process that `.inuse` names; 0 if it names none."""
     host: str = ""
     """The machine that `.inuse` names; empty for this one."""
     supervisor: Process | None = None
-    """The named process, where it was seen to hold the folder and is this user's."""
+    """The named process, if it is this user's and verified to hold the folder."""
     silent_seconds: float = 0.0
-    """Since the supervisor's last heartbeat."""
+    """Seconds since the supervisor's last heartbeat."""
 
     @property
     def supervision(self) -> Supervision:
-        """How the supervisor of a held folder is."""
+        """The state of the supervisor of a held folder."""
         if self.supervisor is None and not self.host and not _alive(self.named):
             return "gone"
         stopped = self.supervisor is not None and self.supervisor.stopped
@@ -79,14 +80,14 @@ class Holding:
 
 
 def identity() -> str:
-    """Return what `.inuse` says of this process: its number, and where that number counts."""
+    """Return the text of `.inuse` for this process: its number, and the machine of that number."""
     return f"{os.getpid()} {_machine()}"
 
 
 def hold(run: Path) -> int:
-    """Hold a run folder by this process until it ends, and return the descriptor.
+    """Lock a run folder for this process until it ends, and return the descriptor.
 
-    Raises UsageProblem where `.inuse` is no plain file, and OSError.
+    Raises UsageProblem if `.inuse` is not a regular file, and OSError.
     """
     with OwnFolder.open(run) as folder:
         descriptor = folder.open_file(INUSE, os.O_RDWR)
@@ -95,7 +96,7 @@ def hold(run: Path) -> int:
 
 
 def look(run: Path) -> Holding:
-    """Return who works on a run folder; nothing is created or changed."""
+    """Return which processes work on a run folder; creates and changes nothing."""
     try:
         descriptor = open_regular(run / INUSE, follow=False)
     except (OSError, UsageProblem):
@@ -123,9 +124,9 @@ def workers(run: Path) -> list[Process]:
 
 
 def send(run: Path, process: Process, number: int, *, group: bool = False) -> bool:
-    """Send a signal to a process that still holds a run folder, and say whether it was sent.
+    """Send a signal to a process that still holds a run folder; return whether it was sent.
 
-    With `group` it goes to the whole group that the process leads.
+    With `group` it goes to the process group that the process leads.
     """
     try:
         found = os.stat(run / INUSE, follow_symlinks=False)
@@ -150,7 +151,7 @@ def send(run: Path, process: Process, number: int, *, group: bool = False) -> bo
 
 
 def holder(run: Path) -> int | None:
-    """Return the process id of the supervisor that holds a run folder, if there is one."""
+    """Return the process id of the supervisor that holds a run folder, if any."""
     supervisor = look(run).supervisor
     return supervisor.number if supervisor else None
 
@@ -162,7 +163,7 @@ def holder_alive(run: Path) -> bool:
 
 
 def is_held(run: Path) -> bool:
-    """Return whether a supervisor or a stage of it holds a run folder; nothing is created."""
+    """Return whether a supervisor or one of its stages holds a run folder; creates nothing."""
     return look(run).held
 
 
@@ -171,7 +172,7 @@ def _beats_elsewhere(found: Holding) -> bool:
 
 
 def _locked(descriptor: int) -> bool:
-    """Return whether somebody holds a lock on an open file, and not only looks at it too."""
+    """Return whether a process holds a lock on an open file, and does not just inspect it."""
     for _ in range(_LOOKS):
         if _free(descriptor):
             return False
@@ -189,7 +190,7 @@ def _free(descriptor: int) -> bool:
 
 
 def _free_to_write(descriptor: int) -> bool:
-    """Return the same where only a file that is open for writing can be locked, as on NFS."""
+    """Return the same on file systems that lock only files open for writing, such as NFS."""
     try:
         writable = os.open(f"/proc/self/fd/{descriptor}", os.O_RDWR | os.O_CLOEXEC)
     except OSError:
@@ -204,7 +205,7 @@ def _free_to_write(descriptor: int) -> bool:
 
 
 def _parsed(content: bytes) -> tuple[int, str]:
-    """Return the process that `.inuse` names (0: none), and its machine where it is another."""
+    """Return the process that `.inuse` names (0: none), and its machine if it is another one."""
     words = content.decode("ascii", "replace").split(" ", 1)
     plain = words[0].isascii() and words[0].isdigit() and len(words[0]) < 10
     number = int(words[0]) if plain else 0
@@ -213,7 +214,7 @@ def _parsed(content: bytes) -> tuple[int, str]:
 
 
 def _machine() -> str:
-    """Return where the numbers of processes count: this machine, and this container on it."""
+    """Return the scope of process numbers: this machine, and this container on it."""
     try:
         space = os.readlink(_PROC / "self" / "ns" / "pid")
     except OSError:
@@ -222,7 +223,7 @@ def _machine() -> str:
 
 
 def _alive(number: int) -> bool:
-    """Return whether there is such a process, whoever's it is."""
+    """Return whether such a process exists, of any user."""
     if number < 1:
         return False
     try:
@@ -231,14 +232,14 @@ def _alive(number: int) -> bool:
         return False
     except OSError:
         return True
-    return not _PROC.is_dir()  # one of this user's would have been seen to hold the folder
+    return not _PROC.is_dir()  # with /proc, a holder of this user would have been found
 
 
 def _holding(number: int, inuse: os.stat_result) -> Process | None:
-    """Return a process of this user that holds `.inuse`; None where it does not."""
+    """Return a process if it is this user's and holds `.inuse`; None otherwise."""
     if number < 1:
         return None
-    if not _PROC.is_dir():  # no kernel that says who holds a lock: the name has to do
+    if not _PROC.is_dir():  # the kernel does not list lock holders: trust the name
         return Process(number, "", 0) if number > 1 and _own(number) else None
     place = _PROC / str(number)
     with suppress(OSError, ValueError, IndexError):
@@ -262,5 +263,5 @@ def _locks(place: Path, inuse: os.stat_result) -> Iterator[bool]:
         with suppress(OSError):
             found = link.stat()
             if (found.st_dev, found.st_ino) == (inuse.st_dev, inuse.st_ino):
-                told = (place / "fdinfo" / link.name).read_text("ascii", "replace")
-                yield "FLOCK" in told and "READ" in told
+                info = (place / "fdinfo" / link.name).read_text("ascii", "replace")
+                yield "FLOCK" in info and "READ" in info

@@ -1,4 +1,4 @@
-"""What a run must know of a kind of stage without loading what the stage itself needs."""
+"""Kinds of stages: what a run must know of each, without importing the stage itself."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ Tensors = Literal["adapter", "merged"]
 
 def _of_a_stage(path: str) -> str:
     if len(PurePosixPath(path).parts) != 3 or not path.startswith("stages/"):
-        raise ValueError("a file of no stage")
+        raise ValueError("not a path in a stage's folder")
     return path
 
 
 StagePath = Annotated[InnerPath, AfterValidator(_of_a_stage)]
-"""Of a file or folder that a stage left, relative to the run folder, and inside the stage's own."""
+"""The path of an artifact relative to the run folder, inside its stage's folder."""
 
 
 class Made(BaseModel):
-    """A file or folder that a stage left."""
+    """A file or folder that a stage produced."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
@@ -38,43 +38,43 @@ class Made(BaseModel):
 
 
 class ReportTable(BaseModel):
-    """A table of a report. Keys that are not named are kept, and nothing reads them."""
+    """A table of a report. Unknown keys are kept but never read."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="allow")
 
 
 class Report(ReportTable):
-    """What a stage reports in its `done.json`, checked where it is read."""
+    """A stage's report in its `done.json`, validated when it is read."""
 
     artifacts: Annotated[list[Made], Field(max_length=limits.MOST_ARTIFACTS)] = Field(
         default_factory=list
     )
-    """What the stage left; a report from before it was reported lacks them."""
+    """The stage's artifacts; empty in reports of the first version."""
 
 
 class Begun(ReportTable):
-    """What is kept beside a stage that was begun."""
+    """The contents of `begun.json`, kept in the folder of a stage that was started."""
 
     digest: str
-    """The lock's, of the stage."""
+    """The stage's digest in the lock."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a run is asked to do, beside its lock."""
+    """The options of a run, in addition to its lock."""
 
     runs: Path
-    """Where its folder will be."""
+    """The parent of the run folder."""
     allowed: Collection[str]
-    """Hub repositories that the person allows a push to."""
+    """Hub repositories that may be pushed to."""
     waiting: Collection[str]
-    """The ids of the stages that are still to do."""
+    """The ids of the stages that are not done yet."""
     places: Mapping[str, Path]
-    """Local inputs by logical name, the model's folder among them where it is here."""
+    """Local inputs by logical name, including the model's folder if it is local."""
 
 
 def _nothing(lock: Lock, stage: Stage, asked: Asked) -> None:
-    """Find nothing that could fail late."""
+    """Check nothing."""
 
 
 def _any_base(model: Path) -> None:
@@ -91,24 +91,24 @@ def _no_files(lock: Lock, stage: Stage) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class RunKind:
-    """One kind of stage, as far as a run depends on it."""
+    """What a run needs to know about one kind of stage."""
 
     report: type[Report]
     online: bool = False
-    """Whether it may speak to the Hub; others get no token, endpoint or proxy."""
+    """Whether it may access the Hub; other stages get no token, endpoint or proxy."""
     reads_base: bool = False
     """Whether it reads the base model's files."""
     trains: bool = False
     """Whether it needs the training packages and the lock's device."""
     tensors: str = ""
-    """The folder of its result in which it leaves tensors; empty for none."""
+    """The folder of its result that holds tensors; empty for none."""
     target: str = ""
     """The setting that names where it sends results, with the person's consent; empty where
     nothing leaves the machine."""
     publishes: bool = False
     """Whether its files are those of the run, and are put into the run folder."""
     check: Callable[[Lock, Stage, Asked], None] = _nothing
-    """Refuses what would fail late. Raises a TunelockError."""
+    """Checks before the run. Raises a TunelockError for what would fail later."""
     check_base: Callable[[Path], None] = _any_base
     """Refuses a base model, by its folder, that it cannot work on. Raises a TunelockError."""
     unlisted: Callable[[Mapping[str, Any]], list[dict[str, Any]]] = _lists_all
@@ -119,6 +119,6 @@ class RunKind:
 
 
 def of_kind(name: str) -> RunKind:
-    """Return the record of a kind of the lock's closed table."""
+    """Return the record of a kind of stage."""
     found: RunKind = import_module(f"runner.stage_kinds.{name}").KIND
     return found

@@ -1,9 +1,9 @@
-"""The pipe from the workers of a stage to their supervisor: events go out, a broken one is noticed.
+"""The pipe from the workers of a stage to their supervisor, which carries their events.
 
-It is a named pipe in the run folder: an inherited descriptor does not reach a process that another
-program starts, as torchrun does. A named socket's path may have 107 bytes only; a pipe's has no
-such limit. Where the file system has no named pipes it is in a private temporary folder. Each pipe
-has a name of its own, so that a worker of a killed supervisor never finds that of the next one.
+It is a named pipe in the run folder, since an inherited descriptor does not reach processes that
+another program starts, such as torchrun. The path of a named socket is limited to 107 bytes; that
+of a pipe is not. On a file system without named pipes it is in a private temporary folder. Each
+pipe has a unique name, so that a worker of a killed supervisor never finds that of the next one.
 """
 
 import json
@@ -24,13 +24,13 @@ from runner.runs.events import Kind
 from runner.runs.safe_folder import OwnFolder
 
 PIPE_VARIABLE = "TUNELOCK_EVENTS"
-"""The environment variable that tells a worker the path of the pipe."""
+"""The environment variable with the path of the pipe, for workers."""
 RUN_VARIABLE = "TUNELOCK_RUN"
-"""The environment variable that tells a worker its run folder."""
+"""The environment variable with the path of the run folder, for workers."""
 HEARTBEAT = "heartbeat"
-"""The kind of a line that only says that the stage process lives; it is no event."""
+"""The kind of a line that is only a heartbeat of the stage process, not an event."""
 PREFIX = ".events-"
-"""How the names of pipes begin in a run folder."""
+"""The prefix of pipe names in a run folder."""
 _SAFE = os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -39,12 +39,12 @@ class Inlet:
     """The supervisor's end of a pipe."""
 
     path: Path
-    """What workers open."""
+    """The path that workers open."""
     descriptor: int
-    """Read from here; -1 once it is closed."""
+    """The descriptor to read from; -1 once it is closed."""
 
     def close(self) -> None:
-        """Stop listening: a worker that still sends meets a broken pipe."""
+        """Stop listening: a worker that still sends gets a broken pipe."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
@@ -52,9 +52,9 @@ class Inlet:
 
 @contextmanager
 def listening(run: OwnFolder) -> Iterator[Inlet]:
-    """Make a pipe for the workers of a run, and remove it at the end.
+    """Create a pipe for the workers of a run, and remove it at the end.
 
-    What a killed supervisor left of one is removed first.
+    Pipes left by a killed supervisor are removed first.
     """
     for name in run.names():
         if name.startswith(PREFIX):
@@ -71,7 +71,7 @@ def listening(run: OwnFolder) -> Iterator[Inlet]:
 
 @contextmanager
 def _folder(run: OwnFolder, name: str) -> Iterator[OwnFolder]:
-    """Make a named pipe in the run folder, else in a private folder, and yield where it is."""
+    """Create a named pipe in the run folder, else in a private folder; yield that folder."""
     try:
         os.mkfifo(name, 0o600, dir_fd=run.descriptor)
     except OSError:
@@ -89,7 +89,7 @@ def _folder(run: OwnFolder, name: str) -> Iterator[OwnFolder]:
 def _opened(path: str, flags: int, folder: int | None = None) -> int:
     """Open a named pipe of this user without waiting for its other end.
 
-    Raises BrokenPipeError where it is no such pipe, or nobody listens.
+    Raises BrokenPipeError if it is not such a pipe, or nobody listens.
     """
     try:
         descriptor = os.open(path, flags | _SAFE, dir_fd=folder)
@@ -103,9 +103,9 @@ def _opened(path: str, flags: int, folder: int | None = None) -> int:
 
 
 class Line:
-    """Sends events to the supervisor. After the pipe broke it stays `broken` and sends nothing.
+    """Sends events to the supervisor. Once the pipe breaks it stays `broken` and sends nothing.
 
-    Of several workers one speaks; the others send what ended them alone.
+    Of several workers only one sends all events; the others send only `failed`.
     """
 
     def __init__(self, descriptor: int, *, speaks: bool = True) -> None:
@@ -113,13 +113,13 @@ class Line:
         self._speaks = speaks
         self._sending = threading.Lock()
         self.broken = False
-        """True once the supervisor is gone: the stage leaves a checkpoint and exits."""
+        """True once the supervisor is gone: the stage saves a checkpoint and exits."""
 
     @classmethod
     def from_environment(cls, *, speaks: bool = True) -> "Line":
-        """Return the line of this worker, which from here on holds the run folder by itself.
+        """Return the line of this worker, after locking the run folder for this process.
 
-        Raises BrokenPipeError where the supervisor is gone already.
+        Raises BrokenPipeError if the supervisor is already gone.
         """
         holders.hold(Path(os.environ[RUN_VARIABLE]))
         descriptor = _opened(os.environ[PIPE_VARIABLE], os.O_WRONLY)
@@ -132,13 +132,13 @@ class Line:
             self._send({**fields, "kind": kind})
 
     def beat(self) -> None:
-        """Tell that this process lives."""
+        """Send a heartbeat."""
         if self._speaks:
             self._send({"kind": HEARTBEAT})
 
     def _send(self, value: dict[str, Any]) -> None:
         rest = memoryview(json.dumps(value).encode() + b"\n")
-        with self._sending:  # a heartbeat never lands inside an event
+        with self._sending:  # keeps a heartbeat from being written inside an event
             try:
                 while rest and not self.broken:
                     rest = rest[os.write(self._descriptor, rest) :]

@@ -1,6 +1,6 @@
 """The reports of stages, read back from a run folder that may come from a stranger.
 
-A report that is not of its kind's shape counts as none, and the stage is done again.
+A report that does not validate counts as missing, and the stage is run again.
 """
 
 import json
@@ -9,11 +9,11 @@ from typing import Any
 from runner.runs.kind import of_kind
 
 LIMIT_BYTES = 16 << 20
-"""The most that is read of a report."""
+"""The largest report that is read."""
 
 
 def parse(kind: str, content: bytes) -> dict[str, Any] | None:
-    """Return the report in some bytes; None where they are no report of that kind of stage."""
+    """Return the report in a file's content; None if it is not one of that kind of stage."""
     try:
         value = json.loads(content.decode("utf-8"))
         return of_kind(kind).report.model_validate(value).model_dump(exclude_unset=True)

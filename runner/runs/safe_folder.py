@@ -1,13 +1,12 @@
-"""A folder that is ours, held by its descriptor: nothing in it is reached through a link.
+"""A folder of this user, accessed by its descriptor so that no link in it is followed.
 
-A run folder may have stood there before, unpacked from somebody's archive. So each name in it is
-looked up relative to the open folder, without following a link, and what is opened is a plain
-file with one name (no hard link) or a folder, that belongs to this user. Where everybody could
-write to it, that right is taken away.
+A run folder may have existed before, unpacked from a stranger's archive. So each name in it is
+looked up relative to the open folder, without following links. Only folders and regular files with
+one name (no hard links) that belong to this user are opened, and world-write permission is removed
+from them.
 
 A stage process gets paths instead of descriptors. They are checked before it starts; after that
-only a process of the same user, or of a group that may write there, could put something else in
-their place.
+only a process of the same user, or of a group with write permission, could replace them.
 """
 
 import os
@@ -37,9 +36,9 @@ _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
 
 
 class OwnFolder:
-    """An open folder. With `ours` False it is only read: whose it is does not matter then.
+    """An open folder. With `ours` False it is only read, and may belong to anyone.
 
-    With `closes` False no rights are changed: it is only asked whether it could be used.
+    With `closes` False no permissions are changed: the folder is only checked.
     """
 
     def __init__(
@@ -48,17 +47,17 @@ class OwnFolder:
         self.closes = closes
         self.descriptor = descriptor
         self.path = path
-        """Where it was opened, for messages."""
+        """The path it was opened by, for messages."""
         self.ours = ours
 
     @classmethod
     def open(
         cls, path: Path, *, ours: bool = True, make: bool = False, closes: bool = True
     ) -> Self:
-        """Open a folder; the path above its name is the person's choice, links included.
+        """Open a folder; links in the path above its name are followed.
 
-        With `make` it is made where it is missing. Raises UsageProblem where it is no folder or
-        not ours, and OSError where it cannot be opened.
+        With `make` a missing folder is created. Raises UsageProblem if it is not a folder or not
+        this user's, and OSError if it cannot be opened.
         """
         if make:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +66,7 @@ class OwnFolder:
         return folder._checked()
 
     def inside(self, name: str, *, make: bool = False) -> "OwnFolder":
-        """Open a folder in this one; as `open`."""
+        """Open a subfolder; as `open`."""
         if make:
             _make(name, self.descriptor)
         path = self.path / name
@@ -91,7 +90,7 @@ class OwnFolder:
         os.close(self.descriptor)
 
     def found(self, name: str) -> os.stat_result | None:
-        """Return what stands at a name, a link as itself; None where nothing does."""
+        """Return the status of a name, without following links; None if it does not exist."""
         try:
             return os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
         except FileNotFoundError:
@@ -102,14 +101,14 @@ class OwnFolder:
         return sorted(os.listdir(self.descriptor))
 
     def check(self, name: str) -> None:
-        """Raise UsageProblem where something stands at a name that is no plain file of ours."""
+        """Raise UsageProblem if a name exists and is not a regular file of this user."""
         if (found := self.found(name)) is not None:
             self._check_file(name, found)
 
     def open_file(self, name: str, flags: int) -> int:
-        """Open a plain file of ours; with O_CREAT it is made where it is missing.
+        """Open a regular file of this user; with O_CREAT a missing one is created.
 
-        Raises UsageProblem where something else stands there, and OSError.
+        Raises UsageProblem if something else is there, and OSError.
         """
         found = self.found(name)
         if found is None and flags & os.O_CREAT:
@@ -127,17 +126,17 @@ class OwnFolder:
         return descriptor
 
     def read(self, name: str, limit_bytes: int) -> bytes:
-        """Return the bytes of a file that has at most `limit_bytes`; as `open_file`."""
+        """Return the content of a file of at most `limit_bytes`; raises as `open_file`."""
         with os.fdopen(self.open_file(name, os.O_RDONLY), "rb") as file:
             content = file.read(limit_bytes + 1)
         if len(content) > limit_bytes:
-            raise self._not_ours(name, f"has more than {size_text(limit_bytes)}")
+            raise self._not_ours(name, f"is larger than {size_text(limit_bytes)}")
         return content
 
     def write_whole(self, name: str, content: bytes) -> None:
         """Write a file to a temporary name, flush it to disk and rename it into place.
 
-        Where that fails, what was at `name` is unchanged, and nothing else is left.
+        If that fails, the file at `name` is unchanged, and nothing else is left.
         """
         self.check(name)
         self.remove(files.partial_of(name))
@@ -148,7 +147,7 @@ class OwnFolder:
         os.rename(old, new, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
 
     def remove(self, name: str) -> None:
-        """Remove a file, a link (never what it names) or a whole folder, where there is one."""
+        """Remove a file, a link (never its target) or a folder with all its contents, if any."""
         found = self.found(name)
         if found is None:
             return
@@ -161,7 +160,7 @@ class OwnFolder:
             raise self._not_ours(name, "is nested too deeply") from None
 
     def check_tree(self, *, depth: int = 0) -> None:
-        """Raise UsageProblem where anything below is no folder or plain file of ours."""
+        """Raise UsageProblem if anything below is not a folder or regular file of this user."""
         for name, found in self._below(depth):
             if stat.S_ISDIR(found.st_mode):
                 with self.inside(name) as folder:
@@ -172,7 +171,7 @@ class OwnFolder:
                     os.close(self.open_file(name, os.O_RDONLY))
 
     def drop_links(self, *, depth: int = 0) -> None:
-        """Remove what is neither a folder nor a plain file from the folders below this one."""
+        """Remove everything but folders and regular files from the folders below this one."""
         for name, found in self._below(depth):
             if stat.S_ISDIR(found.st_mode):
                 with self.inside(name) as folder:
@@ -214,14 +213,14 @@ class OwnFolder:
 
     def _check_file(self, name: str, found: os.stat_result) -> None:
         if not stat.S_ISREG(found.st_mode):
-            raise self._not_ours(name, f"is {_kind(found)}, not a plain file")
+            raise self._not_ours(name, f"is {_kind(found)}, not a regular file")
         if self.ours and found.st_uid != os.geteuid():
             raise self._not_ours(name, _owned(found))
         if self.ours and found.st_nlink > 1:
             raise self._not_ours(name, f"has {found.st_nlink} names (hard links)")
 
     def _close_to_others(self, descriptor: int, found: os.stat_result) -> None:
-        """Take away everybody's right to write; some file systems have no rights to take."""
+        """Remove world-write permission; some file systems have no permissions."""
         if self.ours and self.closes and found.st_mode & stat.S_IWOTH:
             os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & ~stat.S_IWOTH)
 
@@ -230,9 +229,9 @@ class OwnFolder:
 
 
 def not_ours(path: Path, why: str) -> UsageProblem:
-    """Return the sentence about something in a run folder that no run of ours left there."""
+    """Return the error for something in a run folder that no run of this user created."""
     return UsageProblem(
-        f"`{path}` {why}: it was not left there by this user's runs.",
+        f"`{path}` {why}: it was not created by a run of this user.",
         fix=Command("mv -- {} {}", path, f"{path}.away", to="move it away"),
     )
 

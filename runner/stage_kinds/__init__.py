@@ -1,1 +1,1 @@
-"""The kinds of stages, as far as a supervisor depends on them: light, without torch."""
+"""The kinds of stages, as far as a supervisor depends on them; imports no torch."""

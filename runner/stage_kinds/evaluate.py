@@ -1,4 +1,4 @@
-"""Evaluate: on the lock's device, with held-out rows that the lock has."""
+"""Evaluate: runs on the lock's device, on its held-out rows."""
 
 from typing import Annotated
 
@@ -8,16 +8,16 @@ from runner.runs.kind import Count, Report, ReportTable, RunKind
 
 
 class Scored(ReportTable):
-    """One model on the held-out rows."""
+    """The scores of one model on the held-out rows."""
 
     loss: float
-    """NaN is possible."""
+    """May be NaN."""
     accuracy: Annotated[float, Field(ge=0, le=1)]
     rows: Count
 
 
 class Evaluated(Report):
-    """What `evaluate` reports."""
+    """The report of `evaluate`."""
 
     base: Scored
     tuned: Scored

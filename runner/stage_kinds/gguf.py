@@ -1,4 +1,4 @@
-"""GGUF: for the families and levels that can be written here."""
+"""GGUF: for the supported families and levels."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -25,7 +25,7 @@ class File(ReportTable):
 
 
 class Sample(ReportTable):
-    """An answer, besides the wanted one."""
+    """An answer next to the expected one."""
 
     source: str
     prompt: str
@@ -34,15 +34,15 @@ class Sample(ReportTable):
 
 
 class Converted(Report):
-    """What `gguf` reports."""
+    """The report of `gguf`."""
 
     gguf: Annotated[dict[str, File], Field(max_length=64)]
-    """By level."""
+    """Files by level."""
     samples: Annotated[list[Sample], Field(max_length=1000)]
 
 
 def _check(lock: Lock, stage: Stage, asked: Asked) -> None:
-    """Raise UsageProblem where a package is missing."""
+    """Raise UsageProblem if a package is missing."""
     if find_spec("gguf") is None:
         raise UsageProblem(
             "GGUF export needs the package `gguf`, which is not installed.",

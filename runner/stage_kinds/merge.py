@@ -9,7 +9,7 @@ from runner.runs.kind import Count, Report, RunKind, Tensors
 
 
 class Merged(Report):
-    """What `merge` reports."""
+    """The report of `merge`."""
 
     digests: Annotated[dict[Tensors, Sha256], Field(min_length=1)]
     size_bytes: Count

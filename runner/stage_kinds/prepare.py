@@ -1,4 +1,4 @@
-"""Prepare: fetches what lies on the Hub."""
+"""Prepare: downloads inputs from the Hub."""
 
 from typing import Annotated
 
@@ -8,12 +8,12 @@ from runner.runs.kind import Count, Report, RunKind
 
 
 class Prepared(Report):
-    """What `prepare` reports."""
+    """The report of `prepare`."""
 
     rows: Annotated[dict[str, Count], Field(max_length=16)]
-    """Rows by split."""
+    """Number of rows by split."""
     learnt: Annotated[dict[str, Count], Field(max_length=16)] = Field(default_factory=dict)
-    """By held-out split the rows that are training rows too, where there are any."""
+    """Number of rows that are also training rows, by held-out split, if there are any."""
 
 
 KIND = RunKind(Prepared, online=True, reads_base=True)

@@ -1,4 +1,4 @@
-"""Push: where the person allows it, and the Hub does."""
+"""Push: needs the user's confirmation and write access on the Hub."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from runner.runs.kind import Asked, Count, Report, ReportTable, RunKind
 
 
 class SentFile(ReportTable):
-    """One file that left the machine."""
+    """One file that was sent."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     size_bytes: Count
@@ -21,23 +21,23 @@ class SentFile(ReportTable):
 
 
 class Pushed(Report):
-    """What `push` reports."""
+    """The report of `push`."""
 
     url: str
     commit: Annotated[str, Field(max_length=100)]
     repo: Annotated[str, Field(max_length=200)] = ""
-    """`owner/name`; results from before it was reported lack it."""
+    """`owner/name`; missing in older reports."""
     sent: Annotated[list[SentFile], Field(max_length=100_000)] = Field(default_factory=list)
     """Every file that was sent."""
 
 
 def _check(lock: Lock, stage: Stage, asked: Asked) -> None:
-    """Raise UsageProblem where the person does not allow the push, or the Hub does not."""
+    """Raise UsageProblem without the user's confirmation, or without write access on the Hub."""
     repo = str(stage.settings["to"])
     if repo not in asked.allowed:
         named = one_line(repo, most=200)
         raise UsageProblem(
-            f"This lock pushes to `{named}`, and only you can allow that.",
+            f"This lock pushes to `{named}`, which needs your confirmation.",
             fix=Option("--allow {}", named, to="confirm with"),
         )
     from runner.export.push import check_access

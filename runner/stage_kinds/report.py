@@ -1,10 +1,10 @@
-"""Report: its files say it."""
+"""Report: writes files and reports nothing else."""
 
 from runner.runs.kind import Report, RunKind
 
 
 class Reported(Report):
-    """What `report` reports: nothing."""
+    """The report of `report`, which is empty."""
 
 
 KIND = RunKind(Reported, publishes=True)

@@ -1,4 +1,4 @@
-"""Train: on the lock's device."""
+"""Train: runs on the lock's device."""
 
 from typing import Annotated
 
@@ -9,10 +9,10 @@ from runner.runs.kind import Count, Report, RunKind, Tensors
 
 
 class Trained(Report):
-    """What `train` reports."""
+    """The report of `train`."""
 
     digests: Annotated[dict[Tensors, Sha256], Field(min_length=1)]
-    """sha256 of the tensors it left: `adapter`, or `merged` where all weights were trained."""
+    """sha256 of its tensors: `adapter`, or `merged` after full fine-tuning."""
     steps: Count
     peak_bytes: Count
     step_seconds: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]

@@ -1,1 +1,1 @@
-"""The stages of a run, one file each by its name: what it reads, does and leaves."""
+"""The stages of a run, one module per kind: what it reads, does and produces."""

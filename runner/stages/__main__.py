@@ -1,8 +1,8 @@
-"""A stage process: `python -P -m runner.stages JOB.json` carries out one stage of a run.
+"""A stage process: `python -P -m runner.stages JOB.json` runs one stage of a run.
 
 What a stage returns is written to `report.json` in its folder; the supervisor renames the folder
 into place. The exit code is 0, 75 for a clean stop, or that of the error, which is also sent as
-a `failed` event. What is unexpected has its traceback in the run's `log.txt`.
+a `failed` event. The traceback of an unexpected error is in the run's `log.txt`.
 """
 
 import json
@@ -23,25 +23,25 @@ from runner.runs.pipe import Line
 from runner.stages import context
 
 REPORT = "report.json"
-"""What a stage reports to those after it, in its folder."""
+"""The file in a stage's folder that holds its report for later stages."""
 
 
 def main(job: Path) -> int:
-    """Carry out the stage of a job and return the exit code."""
+    """Run the stage of a job and return the exit code."""
     given = context.read(job)
     with heartbeat(lambda: _beat(given.line), context.beat_seconds(job)):
-        return _carry_out(given)
+        return _run(given)
 
 
 def _beat(line: Line) -> None:
-    """Tell the supervisor that this process lives; where it is gone, stop as it would ask."""
+    """Send a heartbeat to the supervisor; if it is gone, stop this process with SIGTERM."""
     line.beat()
     if line.broken:
         os.kill(os.getpid(), signal.SIGTERM)
         raise BrokenPipeError("the supervisor is gone")
 
 
-def _carry_out(given: context.Context) -> int:
+def _run(given: context.Context) -> int:
     begun = time.monotonic()
     given.line.send("started")
     try:
@@ -55,7 +55,7 @@ def _carry_out(given: context.Context) -> int:
     except TunelockError as problem:
         return _failed(given, problem)
     except Exception as problem:
-        with suppress(OSError):  # the log's disk may be what is full
+        with suppress(OSError):  # the disk of the log may be full
             traceback.print_exc()
         return _failed(given, _unexpected(given, problem))
     given.line.send("done", seconds=round(time.monotonic() - begun, 3))
@@ -63,12 +63,12 @@ def _carry_out(given: context.Context) -> int:
 
 
 def _failed(given: context.Context, problem: TunelockError) -> int:
-    if given.engine.tells():
-        _tell(given, problem)
+    if given.engine.reports_failure():
+        _report(given, problem)
     return problem.exit_code
 
 
-def _tell(given: context.Context, problem: TunelockError) -> None:
+def _report(given: context.Context, problem: TunelockError) -> None:
     given.line.send(
         "failed",
         message=problem.message,
@@ -81,7 +81,7 @@ def _tell(given: context.Context, problem: TunelockError) -> None:
 def _unexpected(given: context.Context, problem: Exception) -> TunelockError:
     if type(problem).__name__ == "OutOfMemoryError":
         return RunFailed(
-            f"The stage `{given.stage}` ran out of the accelerator's memory.",
+            f"The stage `{given.stage}` ran out of GPU memory.",
             fix=(
                 Steps((Change("method.micro_batch", "a smaller number"), PLAN_AGAIN)),
                 Answer("method.checkpointing", "on"),
@@ -95,7 +95,7 @@ def _unexpected(given: context.Context, problem: Exception) -> TunelockError:
         place = problem.filename or given.work
         return RunFailed(
             f"The stage `{given.stage}` could not use `{place}`: {problem.strerror}.",
-            fix=Advice("make room or set the rights, then run the same command again"),
+            fix=Advice("free disk space or fix the permissions, then run the same command again"),
         )
     words = " ".join(str(problem).split())[:300].rstrip(".")
     return RunFailed(

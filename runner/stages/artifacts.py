@@ -1,4 +1,4 @@
-"""What the stages of a run leave: said by each stage, listed in the receipt, read by the others."""
+"""Artifacts: the files that each stage reports, as the receipt lists them and `push` reads them."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,13 +9,13 @@ from runner.runs.kind import of_kind
 from runner.stages.context import Context
 
 NAMES = {"adapter": "adapter", "merged": "merged model"}
-"""What tensors are called in a report's `digests`, and as an artifact."""
+"""Keys of a report's `digests`, and the names of these tensors as artifacts."""
 
 
 def made(given: Context, what: str, name: str, digest: str) -> dict[str, Any]:
-    """Send an event for what the stage left as `name`, and return it as the stage reports it.
+    """Send an `artifact` event for the file or folder `name`, and return its entry of the report.
 
-    `digest` is of its tensors.
+    `digest` is the digest of its tensors.
     """
     size = _size(given.work / name)
     path = str((given.result(given.stage) / name).relative_to(given.run))
@@ -24,7 +24,7 @@ def made(given: Context, what: str, name: str, digest: str) -> dict[str, Any]:
 
 
 def of_run(given: Context) -> list[Artifact]:
-    """Return what the done stages left, in the lock's order."""
+    """Return the artifacts of the finished stages, in the lock's order."""
     return [
         Artifact(stage=stage.id, **one)
         for stage in given.lock.stage
@@ -45,13 +45,13 @@ def _of(given: Context, stage: str, kind: str) -> Iterator[Mapping[str, Any]]:
 def _unlisted_tensors(
     given: Context, folder: Path, report: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the artifact of a report that lists none, as the first version of reports had it."""
+    """Yield the artifact of a report from the first version, which had no list of them."""
     (name, digest), *_ = report["digests"].items()
     path = str(folder.relative_to(given.run))
     yield {"what": NAMES[name], "path": path, "digest": digest, "size": _size(folder)}
 
 
 def _size(path: Path) -> int:
-    """Return the bytes of a file, or of all files in a folder."""
+    """Return the size in bytes of a file, or of all files in a folder."""
     inside = path.rglob("*") if path.is_dir() else [path]
     return sum(one.lstat().st_size for one in inside if one.is_file())

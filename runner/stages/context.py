@@ -1,4 +1,4 @@
-"""What a stage process is given: its lock, where things lie, its folder, and its line out."""
+"""What a stage process is given: its lock, the paths of inputs, its folder, and its event pipe."""
 
 import json
 from dataclasses import dataclass
@@ -31,12 +31,12 @@ class Context:
     run: Path
     """The run's folder."""
     work: Path
-    """Where this stage works; renamed into place when it is done."""
+    """This stage's working folder; renamed into place when it is done."""
     places: dict[str, Path]
     """Local inputs by logical name."""
     line: Line
     rank: int = 0
-    """This process among those that carry out the stage; the first one writes its results."""
+    """This process's number among those that run the stage; rank 0 writes the results."""
 
     @property
     def engine(self) -> Engine:
@@ -68,7 +68,7 @@ class Context:
 
     @property
     def held(self) -> SplitName | None:
-        """The split that the later stages evaluate on and show rows of, if there is one."""
+        """The held-out split that later stages evaluate on and show rows of, if there is one."""
         for name in ("test", "validation"):
             if any(part.split == name for part in self.lock.data):
                 return name
@@ -76,44 +76,44 @@ class Context:
 
     @property
     def learnt_rows(self) -> int:
-        """The rows of `held` that are training rows too, as prepare counted them."""
+        """The rows of `held` that also occur in the training split, as `prepare` counted them."""
         counts: dict[str, int] = self.report(self.lock.first("prepare")).get("learnt", {})
         return counts.get(self.held or "", 0)
 
     @property
     def samples(self) -> int:
-        """The greatest number of rows that a later stage shows."""
+        """The largest number of rows that a later stage shows."""
         counts = [one.settings.get("samples", 0) for one in self.lock.stage]
         return max(count for count in counts if isinstance(count, int))
 
     def result(self, stage: str) -> Path:
-        """Return the folder of a stage that is done, which holds folders and plain files only.
+        """Return the folder of a finished stage, which holds only folders and regular files.
 
-        Raises UsageProblem where it holds a link, or what is not this user's.
+        Raises UsageProblem if it holds a link, or a file of another user.
         """
         at = place(self.lock, self.run, stage)
-        if stage != self.stage:  # this stage's own is where its result will stand
+        if stage != self.stage:  # this stage's own folder does not exist yet
             at.check()
         return at.final
 
     def report(self, stage: str) -> dict[str, Any]:
-        """Return what a done stage reported; empty where the lock has no such stage."""
+        """Return the report of a finished stage; empty if the lock has no such stage."""
         if stage not in self.lock.integrity:
             return {}
         return place(self.lock, self.run, stage).done(self.lock.integrity[stage]) or {}
 
     @property
     def model(self) -> Path:
-        """The folder of the base model: where the person or the Hub's cache has it.
+        """The folder of the base model: a local path, or the Hub's cache.
 
-        No file of the run folder says so, which may be a stranger's.
+        It is never read from the run folder, which may come from a stranger.
         """
         place = self.places.get("model") or cached(self.lock.model)
         if not place.is_dir():
             raise UsageProblem(
                 f"The base model is no longer in `{place}`.",
                 fix=(
-                    Advice("put it back and run the same command again"),
+                    Advice("restore it and run the same command again"),
                     Option("--locate model=PATH"),
                 ),
             )
@@ -121,7 +121,7 @@ class Context:
 
     @property
     def tuned(self) -> Path:
-        """The folder of the model that stands on its own: merged, or trained whole."""
+        """The folder of the standalone model: merged, or fully fine-tuned."""
         if merged := self.lock.first("merge"):
             return self.result(merged) / "model"
         return self.result(self.lock.first("train")) / "result"
@@ -146,7 +146,7 @@ def read(job: Path) -> Context:
 
 
 def beat_seconds(job: Path) -> float:
-    """Return how long there is between two heartbeats of the stage process of a job."""
+    """Return the seconds between two heartbeats of a job's stage process."""
     return float(_values(job).get("beat_seconds", BEAT_SECONDS))
 
 

@@ -1,4 +1,4 @@
-"""Evaluate: the base against the tuned model, on rows that training never saw."""
+"""Evaluate: the base model against the tuned model, on held-out rows."""
 
 from dataclasses import asdict
 from typing import Any
@@ -21,7 +21,7 @@ from runner.training.determinism import use_threads
 
 
 def run(given: Context) -> dict[str, Any]:
-    """Score both models, send an event for each, and show some of the tuned one's answers."""
+    """Score both models, send an event for each, and show some answers of the tuned model."""
     use_threads(given.lock.exactness.threads)
     rows = prepared(given, given.settings["rows"])
     with verify.model_of(given.lock, given.model, given.work) as view:
@@ -53,14 +53,18 @@ def _questions(rows: list[Encoded]) -> list[Question]:
 
 
 def _score(given: Context, model: PreTrainedModel, rows: list[Encoded], name: str) -> Score:
-    def told(done: int) -> None:
+    def on_progress(done: int) -> None:
         given.line.send(
             "progress", what=f"answering with {name}", done=done, total=len(rows), unit="rows"
         )
 
     template = given.lock.template
     score = evaluate(
-        model, _questions(rows), pad_id=template.pad_id, end_ids=template.end_ids, told=told
+        model,
+        _questions(rows),
+        pad_id=template.pad_id,
+        end_ids=template.end_ids,
+        on_progress=on_progress,
     )
     given.line.send("evaluation", model=name, **asdict(score))
     return score
@@ -85,11 +89,11 @@ def _show(
                 pad_token_id=template.pad_id,
                 eos_token_id=list(template.end_ids),
             )
-        told = output[0, len(prompt) :].tolist()
+        generated = output[0, len(prompt) :].tolist()
         given.line.send(
             "sample",
             source="tuned",
             prompt=turns[-2]["content"] if len(turns) > 1 else "",
-            answer=tokenizer.decode(told, skip_special_tokens=True).strip(),
+            answer=tokenizer.decode(generated, skip_special_tokens=True).strip(),
             wanted=tokenizer.decode(right, skip_special_tokens=True).strip(),
         )

@@ -1,4 +1,4 @@
-"""GGUF: a file for each level, made from the tuned model, and its answers to held-out rows."""
+"""GGUF: one file per quantization level of the tuned model, and its answers to held-out rows."""
 
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ from runner.stages.made import left
 from runner.stages.rows import picked, prepared, shown, wanted
 
 SPARE_TOKENS = 8
-"""What an answer may be longer than the wanted one."""
+"""Tokens by which an answer may be longer than the expected one."""
 
 
 def run(given: Context) -> dict[str, Any]:
-    """Write `NAME-LEVEL.gguf` for each level of the lock, each under its name only when whole."""
+    """Write `NAME-LEVEL.gguf` for each level of the lock, each renamed into place when complete."""
     with left(given, "merge" if given.inputs("merge") else "train") as tuned:
         return _written(given, tuned.folder)
 
@@ -45,25 +45,25 @@ def _written(given: Context, tuned: Path) -> dict[str, Any]:
 
 
 def _answers(given: Context, levels: list[str]) -> list[dict[str, str]]:
-    """Ask the last file, the smallest, as a chat program would."""
+    """Generate answers with the last file, the smallest, the way a chat program would."""
     rows = shown(given) if given.settings["samples"] else []
     if not rows:
         return []
     if not gguf_can_answer():
         given.line.send(
             "warning",
-            text="the GGUF was not asked: `llama-cpp-python` is not installed; "
-            "pip install 'tunelock[gguf]' adds it",
+            text="the GGUF file was not tested: `llama-cpp-python` is not installed; "
+            "install it with pip install 'tunelock[gguf]'",
         )
         return []
     encoded = picked(prepared(given, given.settings["rows"]), len(rows))
     longest = max(len(wanted(row)) for row in encoded)
     path = given.work / f"{given.lock.intent.name}-{levels[-1]}.gguf"
-    told = sample(
+    generated = sample(
         path, [row[:-1] for row in rows], longest + SPARE_TOKENS, given.lock.model.context_tokens
     )
     answers = []
-    for row, answer in zip(rows, told, strict=True):
+    for row, answer in zip(rows, generated, strict=True):
         fields = {
             "source": levels[-1],
             "prompt": row[-2]["content"] if len(row) > 1 else "",
@@ -77,6 +77,7 @@ def _answers(given: Context, levels: list[str]) -> list[dict[str, str]]:
 
 def _fallback(level: str, names: tuple[str, ...]) -> str:
     return (
-        f"{len(names)} tensors have rows that {level} cannot hold, and were kept in more bits: "
+        f"{len(names)} tensors have a row size that {level} does not support; "
+        "they were stored with more bits: "
         f"{', '.join(names[: verify.SHOWN])}"
     )

@@ -1,4 +1,4 @@
-"""What an earlier stage of the run left, as a later one loads it."""
+"""The results of earlier stages, as a later stage loads them."""
 
 import hashlib
 from collections.abc import Iterator
@@ -14,26 +14,26 @@ from runner.stages.context import Context
 
 
 def own_template(given: Context) -> str | None:
-    """Return the text of the run's own chat template; None where the model's is used.
+    """Return the text of the lock's own chat template; None if the model's is used.
 
-    Raises DigestDiffers where the file is no longer the locked one.
+    Raises DigestDiffers if the file differs from the locked one.
     """
     if given.lock.template.source != "local:template":
         return None
     source = text.read(given.places["template"])
     if hashlib.sha256(source.encode()).hexdigest() != given.lock.template.sha256:
         raise DigestDiffers(
-            f"`{given.places['template']}` is no longer the chat template of the lock.",
-            fix=Advice("put it back, and run the same command again"),
+            f"`{given.places['template']}` differs from the chat template in the lock.",
+            fix=Advice("restore it and run the same command again"),
         )
     return source
 
 
 @contextmanager
 def left(given: Context, kind: str) -> Iterator[View]:
-    """Yield a view of the tensors that the stage of a kind left, and of their other files.
+    """Yield a view of the model folder that the stage of a kind produced.
 
-    Raises DigestDiffers where the tensors are not those that it reported.
+    Raises DigestDiffers if its tensors differ from those that the stage reported.
     """
     stage = given.inputs(kind)[0]
     folder = given.result(stage) / of_kind(kind).tensors
@@ -42,9 +42,9 @@ def left(given: Context, kind: str) -> Iterator[View]:
         tensors = digest.of_tensors(sorted(found.folder.glob("*.safetensors")))
         if not isinstance(sums, dict) or tensors not in sums.values():
             raise DigestDiffers(
-                f"The tensors in `{folder}` are no longer those that their stage left.",
+                f"The tensors in `{folder}` differ from those that their stage produced.",
                 fix=(
-                    Advice("put them back"),
+                    Advice("restore them"),
                     Command("tunelock run run.lock --fresh", to="train again"),
                 ),
             )

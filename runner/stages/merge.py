@@ -1,4 +1,4 @@
-"""Merge: the adapter into its base, as a model folder that stands on its own."""
+"""Merge: fold the adapter into its base model, as a standalone model folder."""
 
 import shutil
 from typing import Any

@@ -1,4 +1,4 @@
-"""Prepare: the model and the rows are those of the lock, and the rows stand as tokens on disk."""
+"""Prepare: check the model and the data against the lock, and write the rows to disk as tokens."""
 
 from typing import Any
 
@@ -14,22 +14,24 @@ from runner.stages.rows import picked, write_shown
 def run(given: Context) -> dict[str, Any]:
     """Check every digest, write the encoded splits to `rows/`, and report where the model is."""
 
-    def told(what: str, done: int, total: int, unit: str) -> None:
+    def on_progress(what: str, done: int, total: int, unit: str) -> None:
         given.line.send("progress", what=what, done=done, total=total, unit=unit)
 
     if given.lock.model.source.startswith("hf:"):
         from runner.inputs.model import download
 
         model = download(
-            given.lock.model, None, lambda done, total: told("downloading", done, total, "bytes")
+            given.lock.model,
+            None,
+            lambda done, total: on_progress("downloading", done, total, "bytes"),
         )
     else:
         model = given.places["model"]
-    places = hub_rows.fetched(given.lock, given.places, told)
-    fetched = given.lock.model.source.startswith("hf:")  # its weights were hashed a moment ago
-    with verify.model_of(given.lock, model, given.work, told, hashes=not fetched) as base:
+    places = hub_rows.fetched(given.lock, given.places, on_progress)
+    fetched = given.lock.model.source.startswith("hf:")  # its weights were just hashed
+    with verify.model_of(given.lock, model, given.work, on_progress, hashes=not fetched) as base:
         check_exports(given.lock, base.folder)
-        rows = verify.corpus_of(given.lock, base.folder, places, told)
+        rows = verify.corpus_of(given.lock, base.folder, places, on_progress)
     for sentence in held_out.sentences(rows):
         given.line.send("warning", text=sentence)
     for part in rows.parts:

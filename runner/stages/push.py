@@ -1,7 +1,7 @@
 """Push: the adapter, the merged model and the GGUF files to one Hub repository, in one commit.
 
-What leaves the machine is a closed list: files of known names that a stage of this run made, the
-lock, and a model card of ours. No pickle is among them, no path of this machine and no row.
+The files sent are a closed list: files with known names that a stage of this run produced, the
+lock, and a generated model card. Pickles, paths of this machine and data rows are never sent.
 """
 
 import re
@@ -25,19 +25,19 @@ from runner.stages.context import Context
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 _KNOWN = SMALL | {ADAPTER_CONFIG, ADAPTER_WEIGHTS, "model.safetensors"}
-"""What a stage leaves of a model, besides shards of its weights."""
+"""The files of a model that may be sent, besides the shards of its weights."""
 _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 
 
 def run(given: Context) -> dict[str, Any]:
-    """Push what the run made, and report the commit and each file that was sent.
+    """Push the run's artifacts, and report the commit and each file that was sent.
 
-    Done again, it changes nothing. Raises RunFailed where the Hub refuses: what was trained
-    stands, and only the push is done again.
+    Pushing again changes nothing. Raises RunFailed if the Hub refuses: trained results are kept,
+    and a rerun repeats only the push.
     """
     files = collected(given)
 
-    def told(done: int, total: int) -> None:
+    def on_progress(done: int, total: int) -> None:
         given.line.send("progress", what="pushing", done=done, total=total, unit="bytes")
 
     try:
@@ -46,7 +46,7 @@ def run(given: Context) -> dict[str, Any]:
             given.settings["to"],
             private=given.settings["private"],
             message=f"Tuned with Tunelock ({given.lock.integrity[given.lock.first('train')][:8]})",
-            told=told,
+            on_progress=on_progress,
         )
     except UsageProblem as problem:
         raise RunFailed(*problem.said, fix=problem.fix) from problem
@@ -60,9 +60,9 @@ def run(given: Context) -> dict[str, Any]:
 
 
 def collected(given: Context) -> dict[str, Path]:
-    """Return what is pushed, by its names in the repository.
+    """Return the files to push, by their names in the repository.
 
-    Raises DigestDiffers where tensors are not those that their stage reported.
+    Raises DigestDiffers if tensors differ from those that their stage reported.
     """
     kinds = {stage.id: stage.kind for stage in given.lock.stage}
     left = [one for one in artifacts.of_run(given) if one.stage in given.all_inputs]
@@ -80,16 +80,16 @@ def collected(given: Context) -> dict[str, Path]:
 
 
 def _model(given: Context, left: Artifact) -> Iterator[tuple[str, Path]]:
-    """Yield the files of a model that a stage left, its tensors compared with its report."""
+    """Yield the files of a stage's model, after comparing its tensors with the stage's report."""
     given.result(left.stage)  # refuses links
     folder = given.run / left.path
     here = {path.name: path for path in sorted(folder.iterdir()) if _is_model_file(path)}
     weights = [path for name, path in here.items() if name.endswith(".safetensors")]
     if digest.of_tensors(weights) != left.digest:
         raise DigestDiffers(
-            f"The tensors in `{folder}` are no longer those that their stage left.",
+            f"The tensors in `{folder}` differ from those that their stage produced.",
             fix=(
-                Advice("put them back"),
+                Advice("restore them"),
                 Command("tunelock run run.lock --fresh", to="train again"),
             ),
         )

@@ -1,4 +1,4 @@
-"""Report: `receipt.json` with digests and measured values, and a page for people."""
+"""Report: `receipt.json` with digests and measurements, and an HTML page."""
 
 import platform
 from pathlib import Path
@@ -16,7 +16,7 @@ from runner.stages.context import Context
 
 
 def run(given: Context) -> dict[str, Any]:
-    """Write `receipt.json` and `report.html`, from what the stages before reported."""
+    """Write `receipt.json` and `report.html` from the reports of the earlier stages."""
     made = receipt_of(given)
     receipt.write(made, given.work / "receipt.json")
     write_whole(given.work / "report.html", page(given, made).encode())
@@ -53,7 +53,7 @@ def receipt_of(given: Context) -> Receipt:
 
 
 def _reported(given: Context, kind: str) -> dict[str, Any]:
-    """Return what the stage of a kind reported; empty where the lock has none."""
+    """Return the report of the stage of a kind; empty if the lock has none."""
     return next((given.report(stage) for stage in given.inputs(kind)), {})
 
 
@@ -64,7 +64,7 @@ def _files(given: Context) -> dict[str, Any]:
 
 
 def page(given: Context, made: Receipt) -> str:
-    """Return the report as one HTML page that needs nothing else."""
+    """Return the report as one self-contained HTML page."""
     source = (Path(__file__).parent / "report.html.jinja").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, finalize=_shown
@@ -79,5 +79,5 @@ def page(given: Context, made: Receipt) -> str:
 
 
 def _shown(value: object) -> object:
-    """Return a value with every character visible; what it has of HTML is escaped after this."""
+    """Return a value with invisible characters made visible; Jinja escapes HTML after this."""
     return one_line(value) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""The prepared rows of a run, and those held-out ones that are shown with their answers."""
+"""The prepared rows of a run, and the held-out rows that are shown with their answers."""
 
 import json
 from collections.abc import Sequence
@@ -13,14 +13,15 @@ from planner.data.tokens.encode import IGNORED, Encoded, read_encoded
 from runner.stages.context import Context
 
 SHOWN_FILE = "shown.jsonl"
-_AGAIN = Advice("remove the `prepare` folder that holds it from the run, and run the lock again")
+_AGAIN = Advice("delete the `prepare` folder that it is in, then run the lock again")
 T = TypeVar("T")
 
 
 def prepared(given: Context, split: str) -> list[Encoded]:
-    """Return the prepared rows of a split; none where the lock has no such split.
+    """Return the prepared rows of a split; empty if the lock has no such split.
 
-    Raises DigestDiffers where they are not those of the lock, and UsageProblem for none.
+    Raises DigestDiffers if they differ from those in the lock, and UsageProblem if they cannot be
+    read.
     """
     locked = next((part for part in given.lock.data if part.split == split), None)
     if locked is None:
@@ -30,7 +31,7 @@ def prepared(given: Context, split: str) -> list[Encoded]:
 
 
 def picked(rows: Sequence[T], count: int) -> list[T]:
-    """Return `count` rows (or all, where there are fewer): the middle one of each equal share."""
+    """Return `count` rows (or all, if there are fewer): the middle one of each equal share."""
     if count <= 0:
         return []
     share = max(1, len(rows) // count)
@@ -38,7 +39,7 @@ def picked(rows: Sequence[T], count: int) -> list[T]:
 
 
 def wanted(row: Encoded) -> list[int]:
-    """Return the token ids of a row's last answer, its end included."""
+    """Return the token ids of a row's last answer, including its end token."""
     end = max(n for n, label in enumerate(row.labels) if label != IGNORED) + 1
     begin = end
     while begin > 0 and row.labels[begin - 1] != IGNORED:
@@ -53,21 +54,21 @@ def write_shown(folder: Path, rows: Sequence[Row]) -> None:
 
 
 def shown(given: Context) -> list[list[dict[str, str]]]:
-    """Return the messages of the rows to show. Raises DigestDiffers where they are no such rows."""
+    """Return the messages of the rows to show. Raises DigestDiffers if the file is damaged."""
     path = given.result(given.lock.first("prepare")) / SHOWN_FILE
     try:
         content = read_bounded(path, TEXT_LIMIT_BYTES, follow=False)
         return [_turns(line) for line in content.split(b"\n")[:-1]]
     except (OSError, UsageProblem, ValueError, RecursionError):
         raise DigestDiffers(
-            f"`{path}` does not hold the rows that were prepared to be shown.", fix=_AGAIN
+            f"`{path}` does not contain the sample rows that `prepare` wrote.", fix=_AGAIN
         ) from None
 
 
 def _turns(line: bytes) -> list[dict[str, str]]:
-    """Return the messages of a row. Raises ValueError where it has none.
+    """Return the messages of a row. Raises ValueError if it has none.
 
-    A text may have half a surrogate pair, which pydantic takes for no text.
+    A text may contain a lone surrogate, which pydantic does not accept.
     """
     row = json.loads(line)
     turns = row.get("messages") if isinstance(row, dict) else None

@@ -1,4 +1,4 @@
-"""Train: from the prepared rows to an adapter, or to full weights."""
+"""Train: fine-tune on the prepared rows; the result is an adapter or full weights."""
 
 import shutil
 from collections.abc import Iterator
@@ -23,9 +23,9 @@ from runner.training.determinism import keep_to
 
 
 def run(given: Context) -> dict[str, Any]:
-    """Train to the end; the first of several processes reports.
+    """Train to the end; rank 0 reports.
 
-    Raises Stopped where a checkpoint was left instead.
+    Raises Stopped if the training was stopped and saved a checkpoint instead.
     """
     with given.engine.joined() as ranks, _own_folder(given) as own:
         return _trained(given, ranks, own)
@@ -33,7 +33,7 @@ def run(given: Context) -> dict[str, Any]:
 
 @contextmanager
 def _own_folder(given: Context) -> Iterator[Path]:
-    """Yield where this process makes its view of the model: each sweeps its own alone."""
+    """Yield the folder for this process's view of the model; each process cleans up its own."""
     if not given.rank:
         yield given.work
         return
@@ -66,7 +66,7 @@ def _trained(given: Context, ranks: Ranks, own: Path) -> dict[str, Any]:
         )
         result = sft.train(job, given.line)
         if result.stopped:
-            raise Stopped("the run was stopped and a checkpoint left")
+            raise Stopped("the run was stopped and a checkpoint saved")
         if ranks.rank:
             return {}
         cleaned(result.folder, lock.model)
@@ -87,23 +87,23 @@ def _trained(given: Context, ranks: Ranks, own: Path) -> dict[str, Any]:
 
 
 def check_rows(rows: list[Encoded], locked: str) -> None:
-    """Refuse to train on nothing, or on other tokens than were locked."""
+    """Raise DigestDiffers for other tokens than the lock's, RunFailed for rows without labels."""
     if stream_sha256(rows) != locked:
         raise DigestDiffers(
-            "The prepared tokens are not those of the lock.",
+            "The prepared tokens differ from those in the lock.",
             fix=Command("tunelock run run.lock --fresh"),
         )
     empty = sum(row.scored == 0 for row in rows)
     if empty:
         raise RunFailed(
-            f"{empty} of {len(rows)} rows have every label masked.",
+            f"All labels are masked in {empty} of {len(rows)} rows.",
             fix=(
-                Advice("take those rows out"),
+                Advice("remove those rows"),
                 Steps((Change("train.max_length", "a larger number"), PLAN_AGAIN)),
             ),
         )
 
 
 def columns(rows: list[Encoded]) -> sft.Encoded:
-    """Return rows in the shape that the training takes."""
+    """Return rows as the trainer takes them, column by column."""
     return sft.Encoded([row.input_ids for row in rows], [row.labels for row in rows])

@@ -1,1 +1,1 @@
-"""Starts the stages of a run, watches them and stops them; loads none of them."""
+"""Starts, watches and stops the stages of a run, without importing them."""

@@ -1,10 +1,10 @@
-"""One stage in processes of its own: its events into the file, a stop passed on to them.
+"""Runs one stage in its own processes: writes its events to the file and forwards a stop to it.
 
-The process is started with `python -P`, so that a `torch.py` in the folder where someone stands
-is never imported, and in a process group of its own, so that a Ctrl-C reaches the supervisor
-alone and the stage is always stopped the same way: by SIGTERM, and SIGKILL to its whole group
-once its time is up. Where it starts workers of its own, as torchrun does, in sessions of their own,
-each of those is asked and ended, by the lock that it has on the run folder.
+The process is started with `python -P`, so that a `torch.py` in the current folder is never
+imported, and in its own process group, so that a Ctrl-C reaches only the supervisor. The stage is
+always stopped the same way: by SIGTERM, then by SIGKILL to its process group when its time is up.
+Workers that it starts in sessions of their own, as torchrun does, are found by the lock that each
+holds on the run folder, and are signaled one by one.
 """
 
 import os
@@ -33,9 +33,9 @@ class Program:
     arguments: tuple[str, ...]
     """After `python -P`: `("-m", "runner.stages.train", "job.json")`."""
     environment: dict[str, str]
-    """All of its variables; of this process's own it gets no others."""
+    """All of its environment variables; it inherits none from this process."""
     starts_workers: bool = False
-    """True where the process starts those that compute, in sessions of their own."""
+    """True if the process starts workers in sessions of their own."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class Limits:
     beat_seconds: float = BEAT_SECONDS
     """Between two heartbeats of the stage."""
     stall_seconds: float = 60.0
-    """Without a heartbeat: the process is stopped or hung, and a warning says so."""
+    """Without a heartbeat until a warning: the process is stopped or hung."""
     quiet_seconds: float = 600.0
-    """Without an event from a process that lives: a warning; the stage is left to go on."""
+    """Without an event from a live process until a warning; the stage keeps running."""
     grace_seconds: float = 120.0
-    """From asking a stage to stop to ending it, beyond twice its last step and checkpoint."""
+    """From SIGTERM to SIGKILL, on top of twice the time of its last step and checkpoint."""
 
 
 LIMITS = Limits()
@@ -57,24 +57,24 @@ LIMITS = Limits()
 
 @dataclass(frozen=True)
 class Supervision:
-    """What the supervisor lends to every stage."""
+    """What every stage is run with."""
 
     writer: Writer
     log: Path
-    """Where stdout and stderr of the stages are appended; a file of the run's folder."""
+    """The file in the run folder to which stdout and stderr of the stages are appended."""
     folder: OwnFolder
-    """The run's folder, which is held; the log and the pipe of the events are in it."""
+    """The run folder, locked by this process; the log and the event pipe are in it."""
     stopping: Callable[[], bool]
-    """True once somebody asked the run to stop."""
+    """True once a stop was requested."""
     ending: Callable[[], bool] = lambda: False
-    """True once somebody wants the run to end without a checkpoint."""
+    """True once the run is to end without a checkpoint."""
     limits: Limits = LIMITS
 
 
 def launch(program: Program, supervision: Supervision) -> int:
     """Run one stage to its end and return its exit code (negative: killed by that signal).
 
-    Raises RunFailed where the events cannot be written; the stage is ended before.
+    Raises RunFailed if the events cannot be written, after ending the stage.
     """
     with pipe.listening(supervision.folder) as inlet:
         child = _started(program, supervision, inlet)
@@ -82,7 +82,7 @@ def launch(program: Program, supervision: Supervision) -> int:
         try:
             _Follower(stage, inlet.descriptor, program.stage, supervision).follow()
         finally:
-            inlet.close()  # a stage that still lives meets a broken pipe
+            inlet.close()  # a stage that still runs gets a broken pipe
             stage.end(supervision.limits.grace_seconds)
     return child.wait()
 
@@ -91,13 +91,13 @@ def _started(
     program: Program, supervision: Supervision, inlet: pipe.Inlet
 ) -> subprocess.Popen[bytes]:
     run = supervision.folder.path.absolute()
-    told = {pipe.PIPE_VARIABLE: str(inlet.path), pipe.RUN_VARIABLE: str(run)}
+    paths = {pipe.PIPE_VARIABLE: str(inlet.path), pipe.RUN_VARIABLE: str(run)}
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     log = supervision.folder.open_file(supervision.log.name, flags)
     try:
         return subprocess.Popen(
             [sys.executable, "-P", *program.arguments],
-            env=program.environment | told,
+            env=program.environment | paths,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -108,7 +108,7 @@ def _started(
 
 
 class _Follower:
-    """Copies the events of one stage until it ends, and passes a stop on to it."""
+    """Copies the events of one stage until it ends, and forwards a stop to it."""
 
     def __init__(
         self, processes: Processes, reader: int, stage: str, supervision: Supervision
@@ -127,7 +127,7 @@ class _Follower:
             self._pass_on_a_stop()
             self._note_silence()
             if self._open:
-                ended = not self._processes.alive()  # asked first: then the pipe holds the rest
+                ended = not self._processes.alive()  # checked first: then the pipe holds the rest
                 self._take(ended)
             else:
                 with suppress(subprocess.TimeoutExpired):
@@ -150,7 +150,7 @@ class _Follower:
         now = time.monotonic()
         if self._stalled:
             self._stalled = False
-            words = f"`{self._stage}` is heard again after {now - self._heard:.0f} s"
+            words = f"`{self._stage}` is responding again after {now - self._heard:.0f} s"
             self._warn(words, stalled_seconds=0)
         self._heard = now
 
@@ -159,33 +159,33 @@ class _Follower:
         silent, quiet = now - self._heard, now - self._progressed
         if silent > self._limits.stall_seconds and not self._stalled:
             self._stalled = self._quiet = True
-            words = f"nothing heard from `{self._stage}` for {silent:.0f} s: stopped, or hung"
+            words = f"no heartbeat from `{self._stage}` for {silent:.0f} s: it is stopped or hung"
             self._warn(words, stalled_seconds=round(silent, 1))
         elif quiet > self._limits.quiet_seconds and not self._quiet:
             self._quiet = True
-            words = f"`{self._stage}` lives, and reports no progress for {quiet:.0f} s"
+            words = f"`{self._stage}` is running but has reported no progress for {quiet:.0f} s"
             self._warn(words, quiet_seconds=round(quiet, 1))
 
     def _pass_on_a_stop(self) -> None:
         if self._supervision.ending():
-            self._kill(f"`{self._stage}` was ended at once")
+            self._kill(f"`{self._stage}` was killed immediately")
         elif self._until is not None and time.monotonic() > self._until:
-            self._kill(f"`{self._stage}` did not stop in time, and was ended")
+            self._kill(f"`{self._stage}` did not stop in time and was killed")
         elif self._until is not None:
-            self._processes.ask_to_end()  # it may be stopped again, or begin only now
+            self._processes.ask_to_end()  # a worker may be suspended again, or have just started
         elif self._supervision.stopping() and self._until is None:
             grace = self._limits.grace_seconds + 2 * self._sent.longest_seconds
             self._until = time.monotonic() + grace
             self._processes.ask_to_end()
-            told = {"what": "stopping", "done": 0, "total": round(grace), "unit": "seconds"}
-            told["stop_within_seconds"] = round(grace)
-            self._writer.append(self._stage, "progress", told)
+            fields = {"what": "stopping", "done": 0, "total": round(grace), "unit": "seconds"}
+            fields["stop_within_seconds"] = round(grace)
+            self._writer.append(self._stage, "progress", fields)
 
     def _kill(self, words: str) -> None:
         if not self._killed and self._processes.alive():
             self._killed = True
             self._processes.kill()
-            self._warn(f"{words}; the run resumes from its last checkpoint")
+            self._warn(f"{words}; the run can resume from its last checkpoint")
 
     def _warn(self, words: str, **fields: float) -> None:
         self._writer.append(self._stage, "warning", {"text": words, **fields})

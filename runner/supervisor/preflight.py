@@ -1,6 +1,6 @@
-"""Every late failure that can be found before the first step: tools, room, rights, packages.
+"""Checks before the first step: tools, disk space, memory, permissions and packages.
 
-Light: no torch, and of the stages' packages only their metadata.
+Imports no torch, and reads only the metadata of the stages' packages.
 """
 
 import shutil
@@ -27,10 +27,10 @@ from runner.inputs.verify import model_of
 from runner.runs.kind import Asked, of_kind
 
 HELD_OUT = ("test", "validation")
-"""The splits that training never saw."""
+"""The splits that are not trained on."""
 MOST_THREADS, MOST_THREADS_PER_CORE = 256, 16
-"""Of one operation, on a machine of few cores and for each core of a larger one. Thousands on a few
-cores wait for each other, and training does not go on."""
+"""The most threads of one operation: on a machine with few cores, and per core of a larger one.
+Thousands of threads on a few cores only wait for each other."""
 _ONE_PROCESS = Answers(
     (
         Answer("machine.processes", 1),
@@ -39,16 +39,16 @@ _ONE_PROCESS = Answers(
     )
 )
 LEAST_PROCESSES = 4
-"""How many may train together on a machine of fewer cores."""
+"""This many processes may train together even on a machine with fewer cores."""
 _GIB = 1 << 30
 _GB = 1e9
 
 
 def check_all(lock: Lock, asked: Asked) -> None:
-    """Refuse a run that would fail later, as far as that can be known before the first stage.
+    """Raise for a run that would fail later, as far as this can be known before the first stage.
 
-    `tunelock check` and `tunelock run` both ask this first, in the same order. Where nothing is
-    left to do, nothing can fail. Raises UsageProblem, DoesNotFit, DigestDiffers.
+    `tunelock check` and `tunelock run` both start with these checks, in the same order. Nothing is
+    checked if no stage is left to run. Raises UsageProblem, DoesNotFit, DigestDiffers.
     """
     stages = [stage for stage in lock.stage if stage.id in asked.waiting]
     if not stages:
@@ -72,14 +72,14 @@ def check_all(lock: Lock, asked: Asked) -> None:
 
 
 def check_rows(lock: Lock, stage: Stage) -> None:
-    """Raise UsageProblem where a stage reads held-out rows that the lock does not have."""
+    """Raise UsageProblem if a stage reads held-out rows that the lock does not have."""
     wanted = stage.settings.get("rows", "")
     there = {part.split for part in lock.data if part.rows and part.split in HELD_OUT}
     if (wanted or stage.settings.get("samples")) and wanted not in there:
         named = one_line(wanted, most=40)
         raise UsageProblem(
-            f"The stage `{stage.id}` reads the rows `{named}`, which are no held-out rows of "
-            "this lock.",
+            f"The stage `{stage.id}` reads the rows `{named}`, but this lock has no such "
+            "held-out rows.",
             fix=PLAN_AGAIN,
         )
 
@@ -93,21 +93,21 @@ def check_family(lock: Lock, stage: Stage) -> None:
 
 
 def check_disk(lock: Lock, runs: Path) -> None:
-    """Raise DoesNotFit where the disk has less room than the run will take."""
+    """Raise DoesNotFit if the disk has less free space than the run needs."""
     place = next(
         folder for folder in (runs.absolute(), *runs.absolute().parents) if folder.exists()
     )
     free = shutil.disk_usage(place).free
     if free < lock.prediction.disk_bytes:
         raise DoesNotFit(
-            f"The run takes {lock.prediction.disk_bytes / _GB:.2f} GB of disk, and `{place}` has "
-            f"{free / _GB:.2f} GB free.",
-            fix=Command("tunelock run run.lock --runs DIR", note="on a disk with room"),
+            f"The run needs {lock.prediction.disk_bytes / _GB:.2f} GB of disk space, but `{place}` "
+            f"has only {free / _GB:.2f} GB free.",
+            fix=Command("tunelock run run.lock --runs DIR", note="on a disk with enough space"),
         )
 
 
 def check_engine(lock: Lock) -> None:
-    """Raise DoesNotFit where this version has no engine for the way that a lock trains."""
+    """Raise DoesNotFit if this version has no engine for the lock's parallel layout."""
     asked = lock.parallel
     sentence = cannot_run(lock.machine.kind, asked.engine, asked.processes, asked.offload)
     if sentence:
@@ -118,10 +118,10 @@ def check_engine(lock: Lock) -> None:
 
 
 def check_kind(lock: Lock, facts: machine.MachineFacts) -> None:
-    """Raise DoesNotFit where a lock counts on a card, and the machine has none."""
+    """Raise DoesNotFit if a lock needs a GPU and the machine has none."""
     if lock.machine.kind == "cuda" and not facts.gpus:
         raise DoesNotFit(
-            f"The lock was planned for `{lock.machine.accelerator}`, and there is no GPU here.",
+            f"The lock was planned for `{lock.machine.accelerator}`, but this machine has no GPU.",
             fix=Advice(facts.problem)
             if facts.problem
             else Steps((Answer("machine.device", "cpu"), PLAN_AGAIN)),
@@ -129,8 +129,8 @@ def check_kind(lock: Lock, facts: machine.MachineFacts) -> None:
 
 
 def check_device(lock: Lock) -> None:
-    """Raise DoesNotFit where the machine has no such device, or too little for the run: cores for
-    its threads, free memory."""
+    """Raise DoesNotFit if the machine lacks the lock's device, cores for its threads, or free
+    memory."""
     facts = probe(Path("/"))
     check_kind(lock, facts)
     _check_threads(lock, facts)
@@ -143,9 +143,9 @@ def check_device(lock: Lock) -> None:
         needed = lock.prediction.peak_bytes * lock.parallel.processes
     if free < needed:
         raise DoesNotFit(
-            f"The run needs {needed / _GIB:.2f} GiB of memory, and {where} "
-            f"has {free / _GIB:.2f} GiB free{f': {busy}' if busy else ''}.",
-            fix=(Advice("stop what else uses it"), PLAN_AGAIN),
+            f"The run needs {needed / _GIB:.2f} GiB of memory, but {where} "
+            f"has only {free / _GIB:.2f} GiB free{f': {busy}' if busy else ''}.",
+            fix=(Advice("stop the other programs that use it"), PLAN_AGAIN),
         )
 
 
@@ -153,32 +153,32 @@ def _check_threads(lock: Lock, facts: machine.MachineFacts) -> None:
     processes, cores = lock.parallel.processes, facts.cpu_cores
     if processes > max(LEAST_PROCESSES, cores):
         raise DoesNotFit(
-            f"The lock trains with {processes} processes, and this machine has "
+            f"The lock trains with {processes} processes, but this machine has only "
             f"{cores} core{'s' if cores > 1 else ''}.",
             fix=Steps((Change("machine.processes", "a smaller number"), PLAN_AGAIN)),
         )
     threads = lock.exactness.threads * processes
     if threads > max(MOST_THREADS, MOST_THREADS_PER_CORE * cores):
         raise DoesNotFit(
-            f"The lock computes with {threads:,} threads, and this machine has "
+            f"The lock computes with {threads:,} threads, but this machine has only "
             f"{cores} core{'s' if cores > 1 else ''}.",
             fix=PLAN_AGAIN,
         )
 
 
 def pushes_to(lock: Lock) -> str:
-    """Return the Hub repository that a lock pushes to; empty where it pushes nothing."""
+    """Return the Hub repository that a lock pushes to; empty if it pushes nothing."""
     kinds = ((stage, of_kind(stage.kind)) for stage in lock.stage)
     return next((str(stage.settings[kind.target]) for stage, kind in kinds if kind.target), "")
 
 
 def _check_exact(lock: Lock) -> None:
-    """Under `exact`, other packages are another run."""
+    """Raise DoesNotFit if the lock is exact and installed packages differ from it."""
     differing = package_differences(lock, packages_found(lock)) if lock.exactness.exact else []
     if differing:
         one = differing[0]
         raise DoesNotFit(
-            f"The lock promises exact bits with `{one.field.partition('.')[2]}` {one.locked}, and "
-            f"{one.found} is installed.",
+            "The lock promises bit-identical results with "
+            f"`{one.field.partition('.')[2]}` {one.locked}, but {one.found} is installed.",
             fix=Command("pip install {}", f"{one.field.partition('.')[2]}=={one.locked}"),
         )

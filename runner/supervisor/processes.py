@@ -1,4 +1,4 @@
-"""The processes of a stage: asked to end, woken and ended, whoever started them."""
+"""The processes of a stage: signaled, resumed when suspended, and killed, whoever started them."""
 
 import os
 import signal
@@ -11,31 +11,31 @@ from pathlib import Path
 from runner.runs import holders
 
 POLL_SECONDS = 0.2
-"""Between two looks at a stage."""
+"""Seconds between two polls of a stage."""
 
 
 @dataclass
 class Processes:
-    """The process of a stage, and the workers that it started, if it starts any."""
+    """The process of a stage, and the workers that it started, if any."""
 
     child: subprocess.Popen[bytes]
     run: Path
     starts_workers: bool
     asked: set[int] = field(default_factory=set)
-    """The workers that were asked to end."""
+    """The workers that were sent SIGTERM."""
 
     def alive(self) -> bool:
-        """Whether the process that was started lives."""
+        """Return whether the started process is running."""
         return self.child.poll() is None
 
     def workers(self) -> list[holders.Process]:
-        """Return the workers that the process started and that live."""
+        """Return the running workers that the process started."""
         if not self.starts_workers:
             return []
         return [one for one in holders.workers(self.run) if one.number != os.getpid()]
 
     def ask_to_end(self) -> None:
-        """Send SIGTERM to whatever computes and was not asked yet, and wake what was stopped."""
+        """Send SIGTERM once to each worker, and SIGCONT to those that are suspended."""
         for worker in self.workers():
             if worker.number not in self.asked:
                 self.asked.add(worker.number)
@@ -50,7 +50,7 @@ class Processes:
             os.killpg(self.child.pid, signal.SIGCONT)
 
     def kill(self) -> None:
-        """End the process, all of its group and the workers, at once."""
+        """Kill the process, its process group and the workers."""
         if self.alive():
             with suppress(ProcessLookupError):
                 os.killpg(self.child.pid, signal.SIGKILL)
@@ -58,7 +58,7 @@ class Processes:
             holders.send(self.run, worker, signal.SIGKILL, group=True)
 
     def end(self, grace_seconds: float) -> None:
-        """End a stage that nobody follows any more; one that has ended is left as it is."""
+        """End a stage that nobody follows anymore; does nothing if it has ended."""
         until = time.monotonic() + grace_seconds
         while self.alive() or self.workers():
             if time.monotonic() > until:

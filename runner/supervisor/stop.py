@@ -1,8 +1,8 @@
-"""Stopping a run from another process, in a stated time.
+"""Stopping a run from another process, within a stated time.
 
-The supervisor is asked by SIGTERM, and woken where it was stopped. It asks its stage, which
-leaves a checkpoint at its next step, and ends it where that takes too long. Where the supervisor
-itself does not answer, it and its stage are killed: the run resumes from its last checkpoint.
+The supervisor gets SIGTERM, and SIGCONT if it is suspended. It stops its stage, which saves a
+checkpoint at its next step, and kills it if that takes too long. If the supervisor itself does not
+respond, it and its stage are killed: the run can resume from its last checkpoint.
 """
 
 import signal
@@ -23,45 +23,45 @@ _POLL_SECONDS = 0.2
 _MOST_PROMISED_SECONDS = 6 * 3600.0
 _MOST_NAME_CHARS = 80
 
-Tell = Callable[[str], object]
+Report = Callable[[str], object]
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long is waited, in seconds."""
+    """How long to wait, in seconds."""
 
     grace_seconds: float = LIMITS.grace_seconds
-    """For the stage; longer where the supervisor says so, whose last step took long."""
+    """For the stage; the supervisor may announce a longer time, after long steps."""
     margin_seconds: float = 30.0
-    """Beyond that, for the supervisor, before both are killed."""
+    """After that, for the supervisor, before both are killed."""
     killed_seconds: float = 10.0
-    """For the system to end what was killed."""
+    """For the system to remove the killed processes."""
 
 
 PATIENCE = Patience()
 
 
-def ask(run: Path, tell: Tell) -> None:
-    """Ask a run to stop. Raises UsageProblem where nothing of this user works on it here."""
+def ask(run: Path, report: Report) -> None:
+    """Ask a run to stop. Raises UsageProblem if no process of this user here works on it."""
     found = look(run)
     if not found.held:
-        raise UsageProblem(f"Nothing runs in `{run}`.", fix=Command("tunelock status"))
+        raise UsageProblem(f"No run is active in `{run}`.", fix=Command("tunelock status"))
     asked = [found.supervisor] if found.supervisor else workers(run)
     if not asked:
         raise _elsewhere(run, found)
     if found.supervisor is None:
-        tell("its supervisor is gone: its stage process is asked itself")
+        report("its supervisor is gone: signaling its stage process directly")
     elif found.supervisor.stopped:
-        tell(f"its supervisor (process {found.supervisor.number}) was stopped: it is woken")
+        report(f"its supervisor (process {found.supervisor.number}) is suspended: resuming it")
     for process in asked:
         send(run, process, signal.SIGTERM)
         send(run, process, signal.SIGCONT, group=process is not found.supervisor)
 
 
-def wait(run: Path, tell: Tell, patience: Patience = PATIENCE) -> None:
-    """Wait until nothing works on a run that was asked to stop; kill what does not answer.
+def wait(run: Path, report: Report, patience: Patience = PATIENCE) -> None:
+    """Wait until no process works on a run that was asked to stop; kill those that do not respond.
 
-    Raises RunFailed where even that does not end it.
+    Raises RunFailed if processes survive even that.
     """
     begun, promised = time.monotonic(), 0.0
     tail = Tail(run / EVENTS)
@@ -70,45 +70,45 @@ def wait(run: Path, tell: Tell, patience: Patience = PATIENCE) -> None:
         promised = _promised(tail, promised)
         most = max(promised, patience.grace_seconds) + patience.margin_seconds
         if time.monotonic() - begun > most:
-            _kill(run, tell, patience)
+            _kill(run, report, patience)
             return
         time.sleep(_POLL_SECONDS)
 
 
-def _kill(run: Path, tell: Tell, patience: Patience) -> None:
+def _kill(run: Path, report: Report, patience: Patience) -> None:
     supervisor = look(run).supervisor
     found = workers(run)
     numbers = ", ".join(str(one.number) for one in found)
-    tell(f"it did not stop in time: killed ({numbers}); it resumes from its last checkpoint")
+    report(f"it did not stop in time: killed ({numbers}); it can resume from its last checkpoint")
     until = time.monotonic() + patience.killed_seconds
     while look(run).held:
         for process in workers(run):
             send(run, process, signal.SIGKILL, group=not _same(process, supervisor))
         if time.monotonic() > until:
             raise RunFailed(
-                f"The processes {numbers} of `{run}` do not end, though they were killed.",
-                fix=Command("dmesg", to="see which device or network disk holds them"),
+                f"The processes {numbers} of `{run}` were killed but have not ended.",
+                fix=Command("dmesg", to="see which device or network disk blocks them"),
             )
         time.sleep(_POLL_SECONDS)
 
 
 def _same(process: Process, other: Process | None) -> bool:
-    """Return whether it is the supervisor, whose group may hold what a shell started with it."""
+    """Return whether it is the supervisor, whose process group may belong to a shell."""
     return other is not None and process.number == other.number
 
 
 def _promised(tail: Tail, before: float) -> float:
-    """Return within how many seconds the supervisor will end its stage, where it said so.
+    """Return within how many seconds the supervisor will end its stage, if it announced that.
 
-    What stands before the start of this run may be a stranger's, and does not count.
+    Events before the start of this run may come from a stranger and are ignored.
     """
     found = before
     for event in tail.next():
-        told = event.fields.get("stop_within_seconds")
+        seconds = event.fields.get("stop_within_seconds")
         if (event.stage, event.kind) == ("run", "started"):
             found = 0.0
-        elif isinstance(told, int | float) and told >= 0:
-            found = min(float(told), _MOST_PROMISED_SECONDS)
+        elif isinstance(seconds, int | float) and seconds >= 0:
+            found = min(float(seconds), _MOST_PROMISED_SECONDS)
     return found
 
 
@@ -116,10 +116,10 @@ def _elsewhere(run: Path, found: Holding) -> UsageProblem:
     if found.host:
         machine = one_line(found.host.partition(" ")[0], most=_MOST_NAME_CHARS)
         return UsageProblem(
-            f"The run in `{run}` works on another machine: `{machine}`.",
-            fix=Command("tunelock stop {}", run, note="typed there"),
+            f"The run in `{run}` is active on another machine: `{machine}`.",
+            fix=Command("tunelock stop {}", run, note="on that machine"),
         )
     return UsageProblem(
-        f"The run in `{run}` is another user's.",
-        fix=Command("ls -l {}", run, to="ask who runs it"),
+        f"The run in `{run}` belongs to another user.",
+        fix=Command("ls -l {}", run, to="see who owns it"),
     )

@@ -1,7 +1,7 @@
-"""The supervisor: carries out a lock, stage after stage, and survives being asked to stop.
+"""The supervisor: runs a lock, stage after stage, and handles stop signals.
 
-Light: no torch. It holds the run folder, writes all events, starts each stage in a process of
-its own, and renames what a stage left into place. A stage that is done is not done again.
+Imports no torch. It locks the run folder, writes all events, starts each stage in a separate
+process, and renames the results of a stage into place. A finished stage is not run again.
 """
 
 import json
@@ -45,9 +45,8 @@ from runner.supervisor.launch import LIMITS, Limits
 _REPORT = "report.json"
 _MOST_PUBLISHED_BYTES = 64 << 20
 _SAME_SECONDS = 0.5
-"""A second Ctrl-C so soon is the first one, passed on by a program around this one."""
+"""A second Ctrl-C within this time is the first one, forwarded by a wrapper such as `uv run`."""
 _RESUMES = Advice("run the same command again to resume")
-"""The stages that may speak to the Hub."""
 _ERRORS: dict[int, type[TunelockError]] = {
     kind.exit_code: kind for kind in TunelockError.__subclasses__()
 }
@@ -55,17 +54,17 @@ _ERRORS: dict[int, type[TunelockError]] = {
 
 @dataclass(frozen=True)
 class Order:
-    """What a person asks the supervisor to do."""
+    """What the supervisor is asked to run."""
 
     lock: Path
     runs: Path
-    """Where run folders stand."""
+    """The folder of the run folders."""
     located: Mapping[str, Path] = field(default_factory=dict)
-    """Logical name to path, for inputs that lie elsewhere."""
+    """Logical name to path, for inputs that have moved."""
     allowed: Collection[str] = ()
     """Hub repositories that may be pushed to."""
     fresh: bool = False
-    """True: done stages are done again."""
+    """True: finished stages are run again."""
     limits: Limits = LIMITS
 
 
@@ -75,7 +74,7 @@ def run_folder(lock: Lock, runs: Path) -> Path:
 
 
 def check_folder(lock: Lock, runs: Path) -> None:
-    """Raise UsageProblem as `run` would where the run's folder cannot be used; changes nothing."""
+    """Raise UsageProblem as `run` would if the run folder cannot be used; changes nothing."""
     run_at = _placed(lock, runs)
     with looked_at(run_at) as folder:
         if folder is None:
@@ -86,12 +85,11 @@ def check_folder(lock: Lock, runs: Path) -> None:
 
 
 def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since: None) -> Path:
-    """Carry out a lock to its end and return the run's folder.
+    """Run a lock to its end and return the run folder.
 
-    `begun` is called with the folder once it is held, before the first stage, and with the
-    byte of `events.jsonl` from which on this run's events will stand. Raises the
-    TunelockError of whatever stopped it: Stopped after SIGTERM, Interrupted after Ctrl-C, else
-    the one of the stage that failed.
+    `begun` is called once the folder is locked, before the first stage, with the folder and the
+    byte offset in `events.jsonl` where this run's events start. Raises the TunelockError that
+    ended the run: Stopped after SIGTERM, Interrupted after Ctrl-C, else that of the failed stage.
     """
     source = text.read(order.lock)
     lock = locks.parse(source, name=str(order.lock))
@@ -104,32 +102,32 @@ def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since:
         asked = Asked(order.runs, order.allowed, waiting, located)
         preflight.check_all(lock, asked)
         held = held or _hold(run_at, order, stack)
-        _carry_out(order, lock, source, located, held, begun)
+        _run_in(order, lock, source, located, held, begun)
     return run_at
 
 
 def _placed(lock: Lock, runs: Path) -> Path:
-    """Return the absolute path of a lock's run folder. Raises UsageProblem for one not in UTF-8."""
+    """Return the absolute path of a lock's run folder. Raises UsageProblem if it is not UTF-8."""
     run_at = run_folder(lock, runs).absolute()
     try:
         os.fsencode(run_at).decode("utf-8")
     except UnicodeDecodeError:
         raise UsageProblem(
-            f"`{run_at}` is no path in UTF-8, and safetensors opens no other.",
-            fix=Command("tunelock run run.lock --runs DIR", note="a folder of another name"),
+            f"The path `{run_at}` is not valid UTF-8, which safetensors requires.",
+            fix=Command("tunelock run run.lock --runs DIR", note="with another folder"),
         ) from None
     return run_at
 
 
 def _hold(run_at: Path, order: Order, stack: ExitStack) -> Held:
-    """Hold a run folder, with a heartbeat, until the stack is left."""
+    """Lock a run folder, with a heartbeat, until the stack is closed."""
     held = Held(run_at)
     stack.callback(held.release)
     stack.enter_context(heartbeat(held.beat, order.limits.beat_seconds))
     return held
 
 
-def _carry_out(
+def _run_in(
     order: Order,
     lock: Lock,
     source: str,
@@ -143,24 +141,24 @@ def _carry_out(
     folder.write_whole(LOCK, source.encode())
     with Writer(folder.path / EVENTS, within=folder) as writer, _stops() as stop:
         begun(folder.path, writer.size)
-        _Run(lock, folder.path, located, writer, held, stop, order.limits).carry_out()
+        _Run(lock, folder.path, located, writer, held, stop, order.limits).run()
 
 
 @contextmanager
 def _sentences(run_at: Path) -> Iterator[None]:
-    """Turn what a disk or its rights refuse into one sentence."""
+    """Turn errors of the disk and its permissions into one sentence."""
     try:
         yield
     except OSError as problem:
         raise RunFailed(
             f"`{problem.filename or run_at}` cannot be used: {problem.strerror or problem}.",
-            fix=Advice("make room or set the rights, then run the same command again"),
+            fix=Advice("free disk space or fix the permissions, then run the same command again"),
         ) from None
 
 
 @contextmanager
 def _closed_to_others() -> Iterator[None]:
-    """Let this process and its stages make no file that everybody may write."""
+    """Keep this process and its stages from creating world-writable files."""
     before = os.umask(0o022)
     os.umask(before | 0o002)
     try:
@@ -171,20 +169,20 @@ def _closed_to_others() -> Iterator[None]:
 
 @dataclass
 class _Stop:
-    """Whether, and how, somebody asked the run to stop."""
+    """Whether and how a stop was requested."""
 
     signal: int | None = None
     at_once: bool = False
-    """True once Ctrl-C came again: the stage is ended without a checkpoint."""
+    """True after a second Ctrl-C: the stage is killed without a checkpoint."""
     asked_at: float = 0.0
     in_stage: bool = False
-    """True while a stage runs, which is ended first."""
+    """True while a stage is running, which is ended first."""
 
     def asked(self) -> bool:
         return self.signal is not None
 
     def ask(self, number: int) -> None:
-        """Take a signal; one Ctrl-C may arrive twice, from the terminal and from a wrapper."""
+        """Record a signal; one Ctrl-C may arrive twice, from the terminal and from a wrapper."""
         now = time.monotonic()
         if self.signal is None:
             self.signal, self.asked_at = number, now
@@ -196,7 +194,7 @@ class _Stop:
 
 @contextmanager
 def _stops() -> Iterator[_Stop]:
-    """Turn SIGTERM and SIGINT into a request that the running stage gets."""
+    """Turn SIGTERM and SIGINT into a stop request for the running stage."""
     stop = _Stop()
 
     def ask(number: int, _: object) -> None:
@@ -212,7 +210,7 @@ def _stops() -> Iterator[_Stop]:
 
 @dataclass(frozen=True)
 class _Run:
-    """One lock being carried out in one folder."""
+    """One lock being run in one folder."""
 
     lock: Lock
     folder: Path
@@ -222,7 +220,7 @@ class _Run:
     stop: _Stop
     limits: Limits
 
-    def carry_out(self) -> None:
+    def run(self) -> None:
         names = [one.id for one in self.lock.stage]
         kinds = [one.kind for one in self.lock.stage]
         begun = time.monotonic()
@@ -234,10 +232,10 @@ class _Run:
                 for name in names:
                     self._stage(name)
         except TunelockError as problem:
-            told: dict[str, Any] = {"message": problem.message, "hint": problem.hint}
-            told["details"] = list(problem.details)
-            with suppress(RunFailed):  # no room for it: what came before says why
-                self.writer.append("run", "failed", told | {"exit_code": problem.exit_code})
+            fields: dict[str, Any] = {"message": problem.message, "hint": problem.hint}
+            fields["details"] = list(problem.details)
+            with suppress(RunFailed):  # the disk may be full: the events before say so
+                self.writer.append("run", "failed", fields | {"exit_code": problem.exit_code})
             raise
         seconds = round(time.monotonic() - begun, 3)
         self.writer.append("run", "done", {"seconds": seconds})
@@ -262,7 +260,7 @@ class _Run:
         return place(self.lock, self.folder, name, self.held.folder)
 
     def _check_kept(self, at: StagePlace, report: Mapping[str, Any]) -> None:
-        """Compare what a stage left with what it reported, where others are still to read it."""
+        """Compare a stage's tensors with its report, if stages are left that may read them."""
         at.check()
         waiting = [
             one.id
@@ -308,9 +306,9 @@ class _Run:
             raise self._problem(name, code, since)
 
     def _problem(self, name: str, code: int, since: int) -> TunelockError:
-        """Return what a stage's exit code means, in its own words where it had some.
+        """Return the error for a stage's exit code, with the stage's own message if it sent one.
 
-        `since` is the byte of the events file where those of the stage begin.
+        `since` is the byte offset of the stage's first event in the events file.
         """
         ended = (-signal.SIGTERM, -signal.SIGKILL)
         if code == Stopped.exit_code or (self.stop.asked() and code in ended):
@@ -318,14 +316,14 @@ class _Run:
         if code < 0:
             return RunFailed(
                 f"The stage `{name}` was ended by {signal.Signals(-code).name}"
-                f"{', as by the system when memory is short' if code == -signal.SIGKILL else ''}.",
-                fix=Advice("run the same command again: it resumes from the last checkpoint"),
+                f"{', possibly because memory ran out' if code == -signal.SIGKILL else ''}.",
+                fix=Advice("run the same command again to resume from the last checkpoint"),
             )
-        told = _last_failure(self.folder / EVENTS, name, since)
+        failure = _last_failure(self.folder / EVENTS, name, since)
         kind = _ERRORS.get(code, RunFailed)
-        message = told.get("message") or f"The stage `{name}` ended with exit code {code}."
-        fix = Advice(told.get("hint") or f"see {self.folder / LOG}")
-        return kind(message, fix=fix, details=told.get("details") or ())
+        message = failure.get("message") or f"The stage `{name}` ended with exit code {code}."
+        fix = Advice(failure.get("hint") or f"see {self.folder / LOG}")
+        return kind(message, fix=fix, details=failure.get("details") or ())
 
     def _stopped(self) -> TunelockError:
         if self.stop.signal == signal.SIGINT:
@@ -340,26 +338,26 @@ class _Run:
         count = self.writer.damaged
         if count:
             lines = "1 damaged line" if count == 1 else f"{count} damaged lines"
-            told = {"text": f"{lines} of `{EVENTS}` passed over", "damaged_lines": count}
-            self.writer.append("run", "warning", told)
+            fields = {"text": f"skipped {lines} of `{EVENTS}`", "damaged_lines": count}
+            self.writer.append("run", "warning", fields)
 
     def _note_packages(self) -> None:
         found = packages.packages_found(self.lock)
         for one in packages.package_differences(self.lock, found):
             name = one.field.partition(".")[2]
-            sentence = f"`{name}` {one.found} is installed, and {one.locked} was planned for"
+            sentence = f"`{name}` {one.found} is installed, but the lock has {one.locked}"
             self.writer.append("run", "warning", {"text": sentence})
 
 
 def _done(lock: Lock, folder: Path, name: str, held: OwnFolder | None = None) -> bool:
     try:
         return place(lock, folder, name, held).done(lock.integrity[name]) is not None
-    except OSError:  # a folder that cannot be opened is reported where it is held
+    except OSError:  # a folder that cannot be opened is reported when it is locked
         return False
 
 
 def _can_publish(at: StagePlace) -> bool:
-    """Return whether a finished report has a page and a receipt that can be read."""
+    """Return whether a finished report stage has a readable page and receipt."""
     try:
         for name in PUBLISHED:
             at.read(name, _MOST_PUBLISHED_BYTES)
@@ -370,6 +368,6 @@ def _can_publish(at: StagePlace) -> bool:
 
 
 def _last_failure(events: Path, stage: str, since: int) -> dict[str, Any]:
-    told = read(events, offset=since)[0]
-    failures = [e.fields for e in told if e.kind == "failed" and e.stage == stage]
+    sent = read(events, offset=since)[0]
+    failures = [e.fields for e in sent if e.kind == "failed" and e.stage == stage]
     return failures[-1] if failures else {}

@@ -1,8 +1,7 @@
 """The symbolic step: the real model class, PEFT and loss under fake tensors, at small depths.
 
-What is allocated at each moment of a step grows evenly with the number of layers, so that two
-depths give it for every depth. torch is imported in a child process alone (`python -m
-runner.trace`).
+Memory at each moment of a step is linear in the number of layers, so that two depths give it for
+every depth. torch is imported only in a child process (`python -m runner.trace`).
 """
 
 import json
@@ -24,9 +23,9 @@ from runner.environments.variables import child_environment
 
 _NEEDED = ("torch", "transformers", "trl", "peft", "bitsandbytes")
 _MORE = 6
-"""Layers, at least, between the two depths."""
+"""Minimum number of layers between the two depths."""
 _OUTSIDE = ("process", "model files", "workspace", "heap")
-"""Components of the closed form that are no tensors, and that a trace so cannot see."""
+"""Components of the closed form that are not tensors, which a trace cannot see."""
 
 
 @dataclass(frozen=True)
@@ -36,41 +35,42 @@ class Job:
     config: Mapping[str, Any]
     """The model's `config.json`."""
     shape: Architecture
-    """The same, as the closed form knows it."""
+    """The same model, as the closed form describes it."""
     profile: Profile
     """The plan."""
     estimate: Estimate
-    """What the closed form says of it."""
+    """The closed form's estimate."""
 
 
 @dataclass(frozen=True)
 class Traced:
-    """What a trace found."""
+    """The result of a trace."""
 
     allocated_bytes: int
-    """The most that lives, in bytes, with what stands outside of tensors by the closed form."""
+    """The peak in bytes: tensors as traced, everything else by the closed form."""
     moment: str
-    """When, such as `backward: last layer`."""
+    """The moment of the peak, such as `backward: last layer`."""
 
 
 def refusal(profile: Profile) -> str:
-    """Return why a plan cannot be traced, as a sentence; empty where it can."""
+    """Return why a plan cannot be traced, as a sentence; empty if it can."""
     if profile.parallel != "single":
-        return "Only a plan for one card can be traced so far."
+        return "Only a plan for a single card can be traced."
     if profile.quantised_bits == 8:
-        return "An LLM.int8 base cannot be traced: without values there are no outlier columns."
+        return "An LLM.int8 base cannot be traced: fake tensors have no outlier columns."
     return ""
 
 
 def trace(jobs: Sequence[Job]) -> tuple[Traced, ...]:
-    """Trace plans that `refusal` has nothing against, in one child process.
+    """Trace plans for which `refusal` is empty, in one child process.
 
-    Raises UsageProblem without the packages of the train extra, and RunFailed where the real
+    Raises UsageProblem without the packages of the train extra, and RunFailed if the real model
     class does not run under fake tensors.
     """
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise UsageProblem(
-            f"`--trace` needs {', '.join(f'`{name}`' for name in missing)}, not installed here.",
+            f"`--trace` needs {', '.join(f'`{name}`' for name in missing)}, which "
+            f"{'is' if len(missing) == 1 else 'are'} not installed.",
             fix=Command("pip install 'tunelock[train]'"),
         )
     asked = [
@@ -81,10 +81,10 @@ def trace(jobs: Sequence[Job]) -> tuple[Traced, ...]:
 
 
 def depths(shape: Architecture) -> tuple[int, int]:
-    """Return the depths to trace: 2 layers, or periods of layers, behind dense ones, and more.
+    """Return the two depths to trace: 2 layers (or periods of layers) after dense ones, and more.
 
-    What lives is linear in them; what torch's allocator cannot use of its blocks is so only on
-    average, which six layers more show.
+    Live memory is linear in the depth. What torch's allocator cannot use of its blocks is linear
+    only on average, which six more layers are enough to show.
     """
     period = max(1, shape.sliding_every)
     few = shape.dense_layers + 2 * period

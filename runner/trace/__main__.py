@@ -10,7 +10,7 @@ from planner.setup.setup import Profile
 
 
 def main(job: Path) -> None:
-    """Print, for each plan and each of its depths, the most bytes that live in each moment."""
+    """Print, for each plan and each of its depths, the peak of live bytes in each moment."""
     warnings.simplefilter("ignore")
     from runner.trace.step import peaks
 

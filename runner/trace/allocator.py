@@ -1,7 +1,7 @@
-"""What an allocator hands out for tensors of some sizes, beyond their bytes.
+"""Memory that an allocator uses for tensors beyond their own bytes.
 
-torch's on a GPU cuts blocks from segments, and leaves a rest that is too small to be of use with
-the block: of a small model a few percent (`c10/cuda/CUDACachingAllocator.cpp`).
+On a GPU torch's allocator splits blocks off segments, and keeps a remainder that is too small with
+its block: a few percent for a small model (`c10/cuda/CUDACachingAllocator.cpp`).
 """
 
 from bisect import bisect_left, insort
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 _MIB = 1 << 20
 _STEP = 512
-"""Sizes are rounded up to it."""
+"""Sizes are rounded up to a multiple of this."""
 _SMALL = _MIB
-"""Up to this size blocks come from segments of their own, and are always split."""
+"""Blocks up to this size come from separate segments, which are always split."""
 _SMALL_SEGMENT, _SEGMENT = 2 * _MIB, 20 * _MIB
 _LARGE = 10 * _MIB
-"""From this size a block that no cached one can hold gets a segment in steps of 2 MiB."""
+"""From this size on, a block that no cached one can hold gets a segment in steps of 2 MiB."""
 
 
 @dataclass(eq=False)
@@ -22,9 +22,9 @@ class Block:
     """A piece of a segment, between its neighbours."""
 
     size: int
-    """Bytes, with what was not split off."""
+    """Bytes, including a remainder that was not split off."""
     small: bool
-    """Which of the two pools it belongs to."""
+    """Whether it belongs to the pool of small blocks."""
     number: int
     """Blocks of one size are taken in this order."""
     free: bool = True
@@ -33,7 +33,7 @@ class Block:
 
 
 class Exact:
-    """Hands out exactly what is asked for, as a heap of single mappings does."""
+    """Allocates exactly the requested size, as a heap of single mappings does."""
 
     def __init__(self) -> None:
         self.allocated = 0
@@ -45,12 +45,12 @@ class Exact:
         return Block(size, False, 0, free=False)
 
     def give(self, block: Block) -> None:
-        """Take a block back."""
+        """Free a block."""
         self.allocated -= block.size
 
 
 class Caching(Exact):
-    """Hands out as torch's caching allocator does, without `expandable_segments`."""
+    """Allocates as torch's caching allocator does, without `expandable_segments`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class Caching(Exact):
         return block
 
     def give(self, block: Block) -> None:
-        """Take a block back, and join it with neighbours that are free."""
+        """Free a block, and merge it with free neighbors."""
         self.allocated -= block.size
         if block.before and block.before.free:
             block = self._joined(self._taken_out(block.before), block)

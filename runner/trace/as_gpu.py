@@ -1,7 +1,7 @@
-"""A GPU's ways under fake tensors on CPU, where torch's CPU operations take other memory.
+"""GPU behavior under fake tensors on CPU, for operations whose memory differs on CPU.
 
-torch without CUDA cannot make autograd nodes for tensors that say they are on a GPU, so the step
-runs on CPU and does what a GPU does at these places. What is not a GPU's way says so.
+torch without CUDA cannot create autograd nodes for fake GPU tensors, so the step runs on CPU, with
+these operations replaced. Deviations from a GPU are noted where they occur.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -35,7 +35,7 @@ class _Ways(TorchFunctionMode):
         if function is _functional.dropout:
             return _dropout(*args, **kwargs)
         if function is _functional.scaled_dot_product_attention:
-            kwargs["dropout_p"] = 0.0  # a GPU's kernel keeps a seed, CPU's writes the scores out
+            kwargs["dropout_p"] = 0.0  # GPU kernels keep a seed; CPU's materializes the scores
         if function in _IN_FLOAT32 and torch.is_autocast_enabled("cpu"):
             args = tuple(map(_float32, args))
         return function(*args, **kwargs)
@@ -43,10 +43,10 @@ class _Ways(TorchFunctionMode):
 
 @contextmanager
 def whole_rows(padded: bool) -> Iterator[None]:
-    """Tell transformers that each row is one sequence, and whether one is padded.
+    """Make transformers assume one sequence per row, and padding only if rows are padded.
 
-    It would ask the fake tensors, and where it cannot ask, it builds an attention mask that rows
-    of one length do not get.
+    It would read this from the tensors' values. Without values it builds an attention mask that
+    rows of equal length do not get.
     """
     from transformers import masking_utils
 
@@ -66,9 +66,9 @@ def whole_rows(padded: bool) -> Iterator[None]:
 
 @contextmanager
 def as_resident(vocabulary: int) -> Iterator[None]:
-    """Count of TRL's tile of logits on CPU the columns that are used.
+    """Count only the used columns of TRL's logits tile on CPU.
 
-    The others are allocated too, but a page that nobody writes is never resident.
+    The others are allocated too, but pages that are never written are never resident.
     """
     from trl.trainer import utils
 
@@ -79,7 +79,7 @@ def as_resident(vocabulary: int) -> Iterator[None]:
 
 @contextmanager
 def as_gpu() -> Iterator[None]:
-    """Compute dropout, autocast and TRL's loss head with the memory that they take on a GPU."""
+    """Run dropout, autocast and TRL's loss head with the memory that they use on a GPU."""
     from trl.kernels import chunked_logprob
     from trl.trainer import utils
 
@@ -93,7 +93,7 @@ def as_gpu() -> Iterator[None]:
 
 
 def kernels() -> Mapping[Any, Callable[..., Any]]:
-    """Return, for each operation that takes other memory on a GPU, what allocates as it does."""
+    """Return replacements that allocate as a GPU does, for operations whose memory differs."""
     operations = torch.ops.aten
     return {
         operations._safe_softmax.default: _safe_softmax,
@@ -102,16 +102,16 @@ def kernels() -> Mapping[Any, Callable[..., Any]]:
 
 
 def recomputing() -> tuple[AbstractContextManager[None], AbstractContextManager[object]]:
-    """Return what a checkpointed layer computes in, and computes in again.
+    """Return the contexts of a checkpointed layer's forward pass and of its recomputation.
 
-    The backward pass does not know the function mode that the forward pass was in.
+    The backward pass does not restore the function mode of the forward pass.
     """
     return nullcontext(), _Ways()
 
 
 @contextmanager
 def changed(changes: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
-    """Set attributes, given as holder, name and value, and set them back at the end."""
+    """Set attributes, given as object, name and value, and restore them at the end."""
     changes = list(changes)
     kept = [(module, name, getattr(module, name)) for module, name, _ in changes]
     for module, name, value in changes:
@@ -126,14 +126,14 @@ def changed(changes: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
 def _dropout(
     input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> torch.Tensor:
-    """A GPU's kernel keeps a byte for each element, CPU's a factor."""
+    """GPU kernels keep one byte per element, CPU's a factor."""
     return torch.native_dropout(input, p, True)[0] if training and p > 0 else input
 
 
 def _safe_softmax(scores: torch.Tensor, dim: int, dtype: torch.dtype | None = None) -> torch.Tensor:
-    """Look for rows of -inf with a byte for each score, and set them to 0 in place.
+    """Find rows of -inf with one byte per score, and set them to 0 in place.
 
-    A fake tensor goes the way of `torch/_decomp`, whose passing tensors nobody sees; this is
+    A fake tensor would use `torch/_decomp`, whose temporary tensors are not visible here; this is
     `_safe_softmax` in PyTorch's `aten/src/ATen/native/transformers/attention.cpp`.
     """
     found = torch.empty_like(scores, dtype=dtype)
@@ -145,7 +145,7 @@ def _safe_softmax(scores: torch.Tensor, dim: int, dtype: torch.dtype | None = No
 def _softmax_backward(
     gradient: torch.Tensor, output: torch.Tensor, dim: int, input_dtype: torch.dtype
 ) -> torch.Tensor:
-    """Multiply gradient and output beside the result (`softmax_backward_cuda_out` in PyTorch's
+    """Allocate gradient times output next to the result (`softmax_backward_cuda_out` in PyTorch's
     `aten/src/ATen/native/cuda/SoftMax.cu`)."""
     product = torch.empty_like(gradient)
     found = torch.empty_like(output, dtype=input_dtype)
@@ -159,11 +159,11 @@ def _float32(value: Any) -> Any:
 
 
 def _nothing(*_: Any, **__: Any) -> None:
-    """What a kernel of TRL's does on a GPU: it writes where it is told and takes no memory."""
+    """What TRL's kernels do on a GPU: they write to their outputs and allocate nothing."""
 
 
 def _autocasts(_: str = "cpu") -> bool:
-    """Whether autocast is on where the step runs; torch means a GPU where none is named."""
+    """Whether autocast is on for CPU, where the step runs; torch's default is the GPU's."""
     return _autocast_enabled("cpu")
 
 

@@ -1,4 +1,4 @@
-"""Memory of the tensors that live, storage by storage, as torch's dispatcher makes them."""
+"""Memory of live tensors, storage by storage, as torch's dispatcher creates them."""
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,10 +14,10 @@ _BACKWARD = "_scaled_dot_product_flash_attention_for_cpu_backward"
 
 
 class Live(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch types it not
-    """Counts live bytes, and remembers the most of each moment.
+    """Counts live bytes, and keeps the peak of each moment.
 
-    A storage counts from the operation that makes it until nothing holds it any more, so that
-    what autograd has saved counts as long as it is saved.
+    A storage counts from the operation that creates it until nothing references it, so that
+    tensors saved by autograd count until autograd releases them.
     """
 
     def __init__(
@@ -27,25 +27,25 @@ class Live(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch types i
         kernels: Mapping[Any, Callable[..., Any]] | None = None,
         scored: float = 1.0,
     ) -> None:
-        """Count as a GPU's kernels allocate, and as `kernels` do in place of their operations.
+        """Count as GPU kernels allocate; `kernels` replace the operations they are keyed by.
 
-        `scored` is the share of tokens that a mask picks.
+        `scored` is the share of tokens that a mask selects.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         self.peaks: dict[str, int] = {}
-        """The most bytes that lived in each moment."""
+        """The peak of live bytes in each moment."""
         self._as_gpu, self._kernels, self._scored = as_gpu, kernels or {}, scored
         self._memory = Caching() if as_gpu else Exact()
         self._moment = "load"
         self._known: set[int] = set()
 
     def enter(self, moment: str) -> None:
-        """Begin a moment, or go on with it; what lives counts in it from now on."""
+        """Start or continue a moment; live memory counts in it from here on."""
         self._moment = moment
         self._reach()
 
     def see(self, tensors: Iterable[object]) -> None:
-        """Count tensors that were made elsewhere; those on the meta device lie outside."""
+        """Count tensors that were created elsewhere, except those on the meta device."""
         self._count(tensors)
         self._reach()
 
@@ -70,18 +70,18 @@ class Live(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch types i
         return made
 
     def _sums_gradients(self, operation: Any) -> bool:
-        """Whether autograd adds to a gradient that nothing else holds.
+        """Whether autograd adds to a gradient that nothing else references.
 
-        It does so in place, but never under a dispatch mode: the two are not there at once
+        It does so in place, but not under a dispatch mode, so the new tensor must not count
         (`can_accumulate_inplace` in PyTorch's `torch/csrc/autograd/input_buffer.cpp`).
         """
         adds = operation is torch.ops.aten.add.Tensor
         return adds and "backward" in self._moment and not torch.is_grad_enabled()
 
     def _valueless(self, operation: Any, args: tuple[Any, ...]) -> Any:
-        """Return what an operation that asks for values makes of tensors that have none.
+        """Return the result of an operation that needs values, for tensors that have none.
 
-        A mask picks the share that is scored, and any number is 1.
+        A mask selects the scored share, and every number is 1.
         """
         if not args or not isinstance(args[0], FakeTensor):
             return None
@@ -107,7 +107,7 @@ class Live(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch types i
         self._memory.give(block)
 
     def _reach(self, scratch: int = 0) -> None:
-        """Remember what is in use now, with what a kernel takes beside it."""
+        """Update the peak with the memory in use and a kernel's temporary memory."""
         size = self._memory.allocated + scratch
         self.peaks[self._moment] = max(self.peaks.get(self._moment, 0), size)
 
@@ -126,7 +126,7 @@ def _by_mask(args: tuple[Any, ...]) -> bool:
 
 
 def _flash_scratch(query: torch.Tensor, key: torch.Tensor) -> int:
-    """Bytes that FlashAttention's backward kernel takes on a GPU and gives back.
+    """Temporary bytes of FlashAttention's backward kernel on a GPU.
 
     The gradient of the queries in float32, and those of keys and values for every query head
     (`mha_bwd` in PyTorch's `aten/src/ATen/native/transformers/cuda/flash_attn/flash_api.cpp`).

@@ -1,4 +1,4 @@
-"""The losses of TRL's own trainers, for a model that no trainer was made for."""
+"""The losses of TRL's own trainers, computed without constructing a trainer."""
 
 from collections import defaultdict
 from types import SimpleNamespace
@@ -18,13 +18,13 @@ class Loss:
         self._trainer = _trainer(model, reference, profile)
 
     def __call__(self) -> Any:
-        """Return the loss, with what autograd keeps for its gradient."""
+        """Return the loss, with its autograd graph."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self._profile.autocast):
             return self._trainer.compute_loss(self._model, _rows(self._profile))
 
 
 def _rows(profile: Profile) -> dict[str, torch.Tensor]:
-    """Return what the trainer's collator makes of the rows."""
+    """Return the batch that the trainer's collator makes of the rows."""
     scored = {"sft": ("labels",), "dpo": ("completion_mask",), "reward": ()}[profile.objective]
     shape = profile.rows, profile.length
     return {
@@ -34,9 +34,9 @@ def _rows(profile: Profile) -> dict[str, torch.Tensor]:
 
 
 def _trainer(model: Any, reference: Any, profile: Profile) -> Any:
-    """Return a trainer with what its loss reads; its constructor would ask for much more.
+    """Return a trainer with only the attributes that its loss reads, without its constructor.
 
-    Raises AttributeError, by the name that lacks, where another TRL reads more.
+    Raises AttributeError with the missing name if another version of TRL reads more.
     """
     from trl import DPOTrainer, RewardTrainer, SFTTrainer
     from trl.trainer.utils import add_fused_lm_head
@@ -85,7 +85,7 @@ _SETTINGS = {
     "_total_train_tokens": 0,
     "_tp_size": 1,
 }
-"""What `SFTConfig`, `DPOConfig` and `RewardConfig` say where nobody says otherwise."""
+"""The defaults of `SFTConfig`, `DPOConfig` and `RewardConfig`."""
 
 
 def _arguments(profile: Profile) -> SimpleNamespace:

@@ -1,4 +1,4 @@
-"""The model of a plan as its trainer wraps it, and the same with nothing in its tensors."""
+"""The model of a plan as its trainer wraps it, and its copy with fake tensors."""
 
 import warnings
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def built(config: Mapping[str, Any], profile: Profile, depth: int) -> Any:
 
 
 def reference(config: Mapping[str, Any], profile: Profile, depth: int) -> Any:
-    """Return the second model that DPO compares full fine-tuning with; else None."""
+    """Return DPO's reference model for full fine-tuning; else None."""
     if profile.objective != "dpo" or profile.method != "full":
         return None
     with torch.device("meta"):
@@ -30,7 +30,7 @@ def reference(config: Mapping[str, Any], profile: Profile, depth: int) -> Any:
 
 
 def checkpointing(profile: Profile) -> dict[str, Any]:
-    """Return how layers are checkpointed, as the trainer passes it on."""
+    """Return the gradient checkpointing arguments that the trainer passes to the model."""
     return {"use_reentrant": False} | (
         {"context_fn": recomputing} if profile.device == "cuda" else {}
     )
@@ -49,7 +49,7 @@ def configuration(config: Mapping[str, Any], depth: int) -> Any:
 
 
 def on_cpu(model: torch.nn.Module) -> None:
-    """Turn tensors of the meta device into fake ones on CPU; what is shared stays shared."""
+    """Turn tensors of the meta device into fake CPU tensors; shared storages stay shared."""
     made: dict[torch.Tensor, Any] = {}
     for module in model.modules():
         for held in (module._parameters, module._buffers):

@@ -1,4 +1,4 @@
-"""The optimizer of a plan, as transformers' trainer makes it."""
+"""The optimizer of a plan, as transformers' trainer creates it."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from planner.setup.setup import Profile
 
 
 def optimizer(model: torch.nn.Module, profile: Profile) -> Any:
-    """Return torch's AdamW, or bitsandbytes' where the plan keeps its states in 8 bits."""
+    """Return torch's AdamW, or bitsandbytes' if the plan keeps its states in 8 bits."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if profile.optimizer.endswith("8bit"):
         return _in_eight_bits(model, trained, profile)

@@ -1,7 +1,7 @@
 """bitsandbytes' layers and optimizers under fake tensors.
 
 The classes and their autograd functions are bitsandbytes' own. Its kernels cannot run without
-values; in their place stands what they allocate on a GPU (`bitsandbytes/backends/cuda/ops.py`).
+values; they are replaced by what they allocate on a GPU (`bitsandbytes/backends/cuda/ops.py`).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,13 +12,13 @@ import torch
 from planner.setup.setup import Profile
 
 _NF4, _INT8 = "Linear4bit", "Linear8bitLt"
-"""bitsandbytes' layers; named here, since a plan without them does not import it."""
+"""bitsandbytes' layers, by name, since a plan without them does not import it."""
 _PAGED_LEAST = 100_000
 """Elements from which states are paged (`Optimizer8bit.get_state_buffer`)."""
 
 
 def convert(model: Any, profile: Profile) -> None:
-    """Put bitsandbytes' layers in place of those that transformers converts as it loads."""
+    """Replace the layers that transformers converts on loading with bitsandbytes' layers."""
     from transformers import BitsAndBytesConfig
     from transformers.quantizers import AutoHfQuantizer
 
@@ -40,7 +40,7 @@ def convert(model: Any, profile: Profile) -> None:
 
 
 def weight(module: torch.nn.Module, name: str) -> torch.nn.Parameter | None:
-    """Return what a quantised layer holds in place of its weight; None for another tensor."""
+    """Return what a quantized layer holds in place of its weight; None for another tensor."""
     if name != "weight" or not _is_quantised(module):
         return None
     layer: Any = module
@@ -67,7 +67,7 @@ def _int8(layer: Any, shape: tuple[int, int]) -> torch.nn.Parameter:
 
 
 def scales(model: torch.nn.Module) -> Iterator[object]:
-    """Yield the tensors that quantised layers hold beside their weights."""
+    """Yield the tensors that quantized layers hold in addition to their weights."""
     for layer in filter(_is_quantised, model.modules()):
         held: Any = layer
         if type(layer).__name__ == _NF4:
@@ -82,10 +82,10 @@ def _is_quantised(module: torch.nn.Module) -> bool:
 
 
 def changes(gpu: bool) -> Iterator[tuple[Any, str, Any]]:
-    """Yield what to change of bitsandbytes, as module, name and value.
+    """Yield the patches of bitsandbytes, as module, name and value.
 
-    Its table of codes would outlive the fake tensors that are in it; and for a tensor on CPU it
-    takes other ways than on a GPU.
+    Its table of codes would outlive the fake tensors in it, and it treats CPU tensors differently
+    from GPU tensors.
     """
     import bitsandbytes
     from bitsandbytes import functional
@@ -100,7 +100,7 @@ def changes(gpu: bool) -> Iterator[tuple[Any, str, Any]]:
 
 
 def kernels() -> Mapping[Any, Callable[..., Any]]:
-    """Return, for each of bitsandbytes' operations, what allocates as its kernel does."""
+    """Return, for each operation of bitsandbytes, a function that allocates as its kernel does."""
     import bitsandbytes  # noqa: F401  # defines the operations
 
     operations = torch.ops.bitsandbytes
@@ -125,7 +125,7 @@ def _gemm_4bit(
     absmax_code: torch.Tensor | None = None,
     absmax_offset: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Dequantise the whole weight, as the kernel does from 1537 tokens on."""
+    """Dequantize the complete weight, as the kernel does from 1537 tokens on."""
     scale = torch.empty(0)
     if absmax_8bit is not None and absmax_offset is not None:
         scale = torch.empty_like(absmax_8bit, dtype=torch.float32) + absmax_offset
@@ -138,7 +138,7 @@ def _gemm_4bit(
 def _quantise_rows(
     a: torch.Tensor, threshold: float = 0.0
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-    """Quantise each row by itself, and look for columns of outliers, of which none is found."""
+    """Quantize each row separately, and search for outlier columns, finding none."""
     scale = a.new_empty(a.numel() // a.shape[-1], dtype=torch.float32)
     rows = torch.empty_like(a, dtype=torch.int8)
     if threshold == 0.0:
@@ -155,7 +155,7 @@ def _mixed_product(
     weight: torch.Tensor,
     *_: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Multiply in int32, turn that into float16 and that into the type of `a`."""
+    """Multiply in int32, convert to float16 and then to the dtype of `a`."""
     shape = *rows.shape[:-1], weight.shape[0]
     whole = rows.new_empty(shape, dtype=torch.int32)
     half = torch.empty_like(whole, dtype=torch.float16)
@@ -180,7 +180,7 @@ def _matmul(
 
 
 def _state_buffer(self: Any, p: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    """Return room for a state as on a GPU; on the meta device where it is paged."""
+    """Return an empty state as on a GPU; on the meta device if it is paged."""
     paged = self.is_paged and p.numel() >= _PAGED_LEAST
     room: Any = torch.zeros_like(p, dtype=dtype, device="meta" if paged else None)
     room.is_paged = paged
@@ -188,9 +188,9 @@ def _state_buffer(self: Any, p: torch.Tensor, dtype: torch.dtype = torch.float32
 
 
 def _codes(*_: object, **__: object) -> torch.Tensor:
-    """Return room for the 256 values that a byte of a scale or a state stands for."""
+    """Return an empty table for the 256 values of an 8-bit code."""
     return torch.empty(256)
 
 
 def _nothing(*_: Any, **__: Any) -> None:
-    """What writes where it is told and takes no memory."""
+    """A kernel that writes to its outputs and allocates nothing."""

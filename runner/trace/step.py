@@ -1,4 +1,4 @@
-"""One training step of a real model class, with nothing in its tensors."""
+"""One training step of a real model class with fake tensors."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
@@ -18,10 +18,10 @@ from runner.trace.optimizer import optimizer
 
 
 def peaks(config: Mapping[str, Any], profile: Profile, depth: int) -> dict[str, int]:
-    """Return the most bytes that live in each moment of a step at `depth` layers.
+    """Return the peak of live bytes in each moment of a step at `depth` layers.
 
-    The step is the second one, when AdamW's states exist; gradients stand in its forward pass
-    where it sums several micro-batches, and an evaluation follows it.
+    The step is the second one, when AdamW's states exist. With gradient accumulation all gradients
+    exist in its forward pass. An evaluation follows it.
     """
     gpu = profile.device == "cuda"
     model, second = built(config, profile, depth), reference(config, profile, depth)
@@ -43,12 +43,12 @@ def peaks(config: Mapping[str, Any], profile: Profile, depth: int) -> dict[str, 
 
 
 def needs_bitsandbytes(profile: Profile) -> bool:
-    """Return whether a plan's weights or states are bitsandbytes'."""
+    """Return whether a plan's weights or optimizer states are bitsandbytes'."""
     return bool(profile.quantised_bits) or profile.optimizer.endswith("8bit")
 
 
 def steps(model: Any, second: Any, profile: Profile, live: Live) -> None:
-    """Run two steps and an evaluation, and tell `live` each moment."""
+    """Run two steps and an evaluation, marking each moment in `live`."""
     updates, loss = optimizer(model, profile), Loss(model, second, profile)
     trained = [parameter for group in updates.param_groups for parameter in group["params"]]
     with _hooked(model, live) as before:
@@ -75,7 +75,7 @@ def _micro_step(model: Any, loss: Callable[[], Any], live: Live, before: str) ->
 
 @contextlib.contextmanager
 def _hooked(model: Any, live: Live) -> Iterator[list[str]]:
-    """Begin a moment of `live` where the gradient reaches the last layer, and the first."""
+    """Start a moment of `live` when the gradient reaches the last layer, and the first."""
     before = [""]
     stack = max(
         (m for m in model.modules() if isinstance(m, torch.nn.ModuleList)),

@@ -1,1 +1,1 @@
-"""Trainers, and what they are held to."""
+"""Trainers: TRL's, with the rows, order, events and checkpoints that a lock prescribes."""

@@ -1,4 +1,4 @@
-"""What a trainer tells: its calls become events, a stop becomes a checkpoint, a NaN an end."""
+"""The trainer's callback: sends events, saves a checkpoint on a stop, ends a run on a NaN loss."""
 
 import json
 import math
@@ -23,17 +23,17 @@ from runner.engines.ranks import Alone, Ranks
 from runner.runs.pipe import Line
 
 WHOLE = "whole.json"
-"""Written last into a checkpoint, with the size of each file: what a kill or a power cut tore
-lacks it or differs from it, and is passed over."""
+"""Written last into a checkpoint, with the size of each file. A checkpoint cut short by a kill or
+a power failure lacks this file or differs from it, and is skipped."""
 DIVERGED = 3.0
-"""A loss of this many times the first one is named a divergence."""
+"""A loss this many times the first one is reported as divergence."""
 _MOST_MARK_BYTES = 4 << 20
 _CHECKPOINT = re.compile(r"checkpoint-\d+", re.ASCII)
 _NAMES = {"loss": "loss", "learning_rate": "learning_rate", "grad_norm": "gradient_norm"}
 
 
 def memory_bytes() -> tuple[int, int]:
-    """Return memory now and at its peak: torch's allocator on a GPU, else this process's own."""
+    """Return current and peak memory in bytes: torch's allocator on a GPU, else this process's."""
     if torch.cuda.is_available():
         return int(torch.cuda.memory_allocated()), int(torch.cuda.max_memory_allocated())
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
@@ -48,21 +48,21 @@ def earlier_peak(checkpoint: str | None) -> int:
 
 
 def mark_whole(folder: Path, peak_bytes: int) -> None:
-    """Flush the files of a checkpoint to disk, then mark it as whole."""
+    """Flush the files of a checkpoint to disk, then mark it as complete."""
     sizes = {}
     for path in sorted(folder.iterdir()):
         if path.is_file() and path.name != WHOLE:
             with path.open("rb") as file:
                 os.fsync(file.fileno())
             sizes[path.name] = path.stat().st_size
-    told = {"peak_bytes": peak_bytes, "sizes_bytes": sizes}
-    write_whole(folder / WHOLE, json.dumps(told).encode())
+    mark = {"peak_bytes": peak_bytes, "sizes_bytes": sizes}
+    write_whole(folder / WHOLE, json.dumps(mark).encode())
 
 
 def is_whole(folder: Path) -> bool:
-    """Return whether a checkpoint was marked as whole and its files have the sizes they had.
+    """Return whether a checkpoint was marked as complete and its files still have those sizes.
 
-    What it names is looked for in its own folder alone, and no link is followed.
+    Files are looked up in the checkpoint's own folder only, and links are not followed.
     """
     mark = _mark(folder)
     if mark is None or not mark.sizes_bytes:
@@ -72,7 +72,7 @@ def is_whole(folder: Path) -> bool:
 
 
 class _Mark(BaseModel):
-    """What `whole.json` says."""
+    """The contents of `whole.json`."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -92,7 +92,7 @@ def _mark(folder: Path) -> _Mark | None:
 
 
 def _is_own(checkpoint: Path, work: Path) -> bool:
-    """Return whether a path names a checkpoint of a working folder itself."""
+    """Return whether a path is a checkpoint directly inside a working folder."""
     named = _CHECKPOINT.fullmatch(checkpoint.name) is not None
     return named and checkpoint.absolute().parent == work.absolute()
 
@@ -102,7 +102,7 @@ def _is_plain(path: Path) -> bool:
 
 
 class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no types mypy follows
-    """Watches one training: SIGTERM or a lost supervisor asks it to stop at the next step."""
+    """Reports a training's progress; SIGTERM or a lost supervisor stops it at the next step."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
 
     @property
     def begun(self) -> bool:
-        """Whether this process began a step."""
+        """Whether this process has started a step."""
         return self._step_began > 0
 
     def peak_bytes(self) -> int:
@@ -135,20 +135,23 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         return self._peak_bytes
 
     def share(self) -> None:
-        """Agree with the other processes on a stop, and learn their peaks; all call it at once."""
-        told = self._ranks.gathered([int(self.stopping), memory_bytes()[1]])
-        self.stopping = any(stop for stop, _ in told)
-        self._peaks = [peak for _, peak in told]
+        """Share the stop flag and the peak memory with the other processes.
+
+        A collective call: every process has to make it at the same step.
+        """
+        states = self._ranks.gathered([int(self.stopping), memory_bytes()[1]])
+        self.stopping = any(stop for stop, _ in states)
+        self._peaks = [peak for _, peak in states]
 
     def median_step_seconds(self) -> float:
-        """Return the median seconds of a step; the first of several is left out as warm-up."""
+        """Return the median seconds of a step; the first of several is skipped as warm-up."""
         return statistics.median(self._seconds[1:] or self._seconds or [0.0])
 
     def _stop(self, *_: object) -> None:
         self.stopping = True
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Take the best checkpoint from this run's own folder, whatever a checkpoint names."""
+        """Forget a best checkpoint that a resumed state names outside this run's own folder."""
         best = state.best_model_checkpoint
         if best is not None and not _is_own(Path(best), Path(args.output_dir)):
             state.best_model_checkpoint = None
@@ -158,7 +161,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         self._step_began = time.monotonic()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Stop the clock, and stop the training where that was asked for."""
+        """Stop the clock, and stop the training if a stop was requested."""
         if torch.cuda.is_available():
             torch.cuda.synchronize()  # a GPU's backward pass and optimizer may still be running
         self._step_ended = time.monotonic()
@@ -171,7 +174,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
     def on_log(
         self, args: Any, state: Any, control: Any, logs: Mapping[str, float], **_: Any
     ) -> None:
-        """Send a step. Raises RunFailed for a loss that is no number."""
+        """Send a `step` event. Raises RunFailed for a loss that is NaN or infinite."""
         fields = {ours: logs[theirs] for theirs, ours in _NAMES.items() if theirs in logs}
         if "loss" not in fields:
             return
@@ -187,11 +190,11 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
     def on_evaluate(
         self, args: Any, state: Any, control: Any, metrics: Mapping[str, float], **_: Any
     ) -> None:
-        """Send an evaluation loss."""
+        """Send an `evaluation` event with the validation loss."""
         self._line.send("evaluation", step=state.global_step, loss=metrics["eval_loss"])
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Mark a checkpoint as whole, once each process has left its part in it."""
+        """Mark a checkpoint as complete, once every process has written its part."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         self._ranks.wait()
         if self._ranks.rank == 0:
@@ -223,7 +226,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
     def _check(self, step: int, loss: float) -> None:
         if not math.isfinite(loss):
             raise RunFailed(
-                f"The loss is no number at step {step}.",
+                f"The loss became NaN or infinite at step {step}.",
                 fix=Steps((Change("train.learning_rate", "a smaller number"), PLAN_AGAIN)),
             )
         if self._first_loss is None:
@@ -233,5 +236,5 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
             self._line.send(
                 "warning",
                 text=f"the loss rose from {self._first_loss:.3f} to {loss:.3f} by step {step}: "
-                "training diverges; stop it and plan with a smaller `train.learning_rate`",
+                "training is diverging; stop it and plan with a smaller `train.learning_rate`",
             )

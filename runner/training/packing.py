@@ -1,8 +1,8 @@
-"""The rows of a step, joined: the tensors of the step, and each pass's share of them.
+"""Packing: the rows of a step joined into sequences, and the micro-batches of that step.
 
-A row is told from its neighbours by its positions, which begin at 0 with each: transformers makes a
-mask of them (`find_packed_sequence_indices` in its `masking_utils.py`) under which no row sees
-another. `tests/runner/training/test_packing.py` holds every family to that.
+Position ids restart at 0 for each row. From them transformers builds an attention mask that keeps
+rows apart (`find_packed_sequence_indices` in its `masking_utils.py`).
+`tests/runner/training/test_packing.py` checks that for every family.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,13 +23,13 @@ class Packed:
     """Joins the rows of a step, as a trainer's `data_collator`."""
 
     pad_id: int
-    """Stands where there is no row."""
+    """Fills positions without a row."""
     capacity: int
-    """Tokens of a joined row, at most: those of the longest row."""
+    """Maximum tokens of a packed sequence: those of the longest row."""
 
     def __call__(self, rows: Sequence[Row]) -> Tensors:
-        """Return `input_ids`, `labels` and `position_ids`, each of shape (joined rows, tokens of
-        the fullest). Padding has position 0 throughout."""
+        """Return `input_ids`, `labels` and `position_ids`, each of shape (packed sequences, tokens
+        of the longest one). Padding has position 0 throughout."""
         joined = packed([len(row["input_ids"]) for row in rows], self.capacity)
         own = [_own(row) for row in rows]
         fill = {"input_ids": self.pad_id, "labels": IGNORED, "position_ids": 0}
@@ -40,7 +40,8 @@ class Packed:
 
 
 def _own(row: Row) -> dict[str, Sequence[int]]:
-    """Return a row's share of the tensors; what stands before it does not foretell it."""
+    """Return a row's part of the tensors. Its first token is not scored, since the token before
+    it belongs to another row."""
     ids = row["input_ids"]
     labels = [IGNORED, *row["labels"][1:]]
     return {"input_ids": ids, "labels": labels, "position_ids": range(len(ids))}
@@ -52,8 +53,8 @@ def _filled(rows: Sequence[list[int]], pad: int) -> torch.Tensor:
 
 
 def passes(step: Mapping[str, torch.Tensor], micro_batch: int) -> Iterator[Tensors]:
-    """Yield what each pass of a step reads: `micro_batch` joined rows or, in the last one, fewer,
-    up to the last token of their fullest."""
+    """Yield the micro-batches of a step: `micro_batch` packed sequences each (the last may have
+    fewer), cut to the longest of them."""
     used = step["position_ids"].cpu().ne(0)
     for first in range(0, len(used), micro_batch):
         rows = slice(first, first + micro_batch)
@@ -63,7 +64,7 @@ def passes(step: Mapping[str, torch.Tensor], micro_batch: int) -> Iterator[Tenso
 
 
 def tokens(step: Mapping[str, torch.Tensor]) -> int:
-    """Return the tokens of a step's rows, without padding; a row of one token has nothing to
-    learn and does not count."""
+    """Return the tokens of a step's rows, without padding. A row of one token has nothing to
+    score and does not count."""
     positions = step["position_ids"].cpu()
     return int(positions.ne(0).sum() + positions.eq(1).sum())

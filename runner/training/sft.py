@@ -1,8 +1,8 @@
 """Supervised fine-tuning, from finished rows to an adapter (or full weights), top to bottom.
 
-Thin over TRL's SFTTrainer. What is done here that TRL does not do: seed before PEFT wraps the
-model (else an adapter's first values are unseeded), take the rows in the order of the lock, tell
-events, mark each checkpoint as whole, and go on from the last whole one.
+A thin layer over TRL's SFTTrainer, which adds what TRL does not do: seed before PEFT wraps the
+model (otherwise the adapter's initial values are unseeded), take the rows in the order of the
+lock, send events, mark each checkpoint as complete, and resume from the last complete one.
 """
 
 import re
@@ -41,15 +41,15 @@ from runner.training.packing import Packed, passes, tokens
 from runner.training.shares import Losses, Shares, is_blank, loader, with_blank
 
 HERE = {"trust_remote_code": False, "local_files_only": True}
-"""How anything is loaded: no code of a model's folder is run, and nothing is fetched."""
+"""How anything is loaded: no code from a model's folder runs, and nothing is downloaded."""
 SAFE = HERE | {"use_safetensors": True, "generation_config": GenerationConfig()}
-"""How weights are loaded: pickled ones can run code. How a model answers is ours to say: the
-`generation_config.json` of its folder can make greedy answers others, and ones that never end."""
+"""How weights are loaded: never from pickles, which can run code. The folder's own
+`generation_config.json` is not used, since it can change greedy answers or make them endless."""
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """Finished rows: what the model sees and what is scored."""
+    """Tokenized rows: what the model sees and what is scored."""
 
     input_ids: Sequence[Sequence[int]]
     labels: Sequence[Sequence[int]]
@@ -69,45 +69,45 @@ class SftJob:
     method: Method
     train: Train
     work: Path
-    """Where checkpoints are kept; what stands there already is gone on from."""
+    """Where checkpoints are kept; training resumes from the last one that is already there."""
     packing: bool = False
-    """Whether the rows of a step are joined."""
+    """Whether the rows of a step are packed."""
     predicted_bytes: int = 0
-    """The peak memory that the plan promised, told beside the measured one."""
+    """The peak memory that the plan predicts, reported next to the measured one."""
     pad_id: int | None = None
-    """The token that pads; None for the tokenizer's own."""
+    """The padding token; None for the tokenizer's own."""
     ranks: Ranks = field(default_factory=Alone)
     """This process among those that train together."""
 
     @property
     def capacity(self) -> int:
-        """Tokens of a joined row at most, which are the longest row's; 0 without packing."""
+        """Maximum tokens of a packed sequence, those of the longest row; 0 without packing."""
         return max(map(len, self.rows.input_ids)) if self.packing else 0
 
 
 @dataclass(frozen=True)
 class SftResult:
-    """What training left."""
+    """The result of a training."""
 
     folder: Path
     """The adapter's folder, or the full model's."""
     steps: int
     stopped: bool
-    """True where a stop was asked for before the end; a checkpoint was left."""
+    """True if a stop was requested before the end; a checkpoint was saved."""
     peak_bytes: int
-    """Peak memory of the training, over all the processes that it was spread over."""
+    """Peak memory of the training: the greatest over all of its processes."""
     step_seconds: float
-    """Median seconds of an optimizer step of this process; 0 where it made none."""
+    """Median seconds of an optimizer step of this process; 0 if it made none."""
 
 
 def train(job: SftJob, line: Line) -> SftResult:
-    """Train to the end, or to a checkpoint where SIGTERM or a lost supervisor asks for it."""
+    """Train to the end, or to a checkpoint if SIGTERM or a lost supervisor stops it."""
     line.send("progress", what="loading the model", done=0, total=1, unit="models")
     set_seed(job.train.seed)
     checkpoint = agreed_checkpoint(job.work, job.ranks)
     watch = Watch(line, job.predicted_bytes, earlier_peak(checkpoint), job.ranks)
     trainer = trainer_of(job, load(job.base, job.method, job.train), [watch])
-    if job.ranks.rank:  # the adapter began alike in each process; dropout is another in each
+    if job.ranks.rank:  # the initial adapter is the same in each process; its dropout differs
         torch.manual_seed(job.train.seed + job.ranks.rank)
     with _resuming(checkpoint, watch):
         trainer.train(resume_from_checkpoint=checkpoint)
@@ -123,7 +123,7 @@ def train(job: SftJob, line: Line) -> SftResult:
 
 @contextmanager
 def _resuming(checkpoint: str | None, watch: Watch) -> Iterator[None]:
-    """Name the checkpoint where it cannot be loaded: else each resumption would fail on it."""
+    """Name the checkpoint that cannot be loaded: otherwise every attempt to resume would fail."""
     try:
         yield
     except (TunelockError, MemoryError, torch.OutOfMemoryError):
@@ -135,7 +135,7 @@ def _resuming(checkpoint: str | None, watch: Watch) -> Iterator[None]:
         raise RunFailed(
             f"The checkpoint `{checkpoint}` cannot be loaded ({type(problem).__name__}).",
             fix=Command(
-                "rm -r -- {}", checkpoint, note="the same command then resumes from the one before"
+                "rm -r -- {}", checkpoint, note="then rerun to resume from the one before it"
             ),
         ) from None
 
@@ -159,10 +159,10 @@ def trainer_of(
 
 
 def padding_of(base: Path, pad_id: int | None = None) -> PreTrainedTokenizerFast:
-    """Return the tokenizer that a trainer pads with: rows come as tokens.
+    """Return the tokenizer that a trainer uses for padding only: rows are tokens already.
 
-    It is `tokenizer.json` as it is, with the special tokens of `tokenizer_config.json` that it
-    has, whatever class and other settings are named there. `pad_id` pads where it is given.
+    It is read from `tokenizer.json`, with those special tokens of `tokenizer_config.json` that are
+    in its vocabulary; the class and other settings there are ignored. `pad_id`, if given, pads.
     """
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(base / "tokenizer.json"))
     path, known = base / "tokenizer_config.json", tokenizer.get_vocab()
@@ -187,9 +187,9 @@ def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:
 
 
 def loaded_as(method: Method, settings: Train) -> dict[str, Any]:
-    """Return the form that the base model is loaded in, as `from_pretrained` takes it.
+    """Return the arguments of `from_pretrained` for the base model: dtype, NF4, attention, device.
 
-    On a GPU each tensor goes straight to the card: main memory never holds the whole model.
+    On a GPU each tensor goes straight to the card: main memory never holds the complete model.
     """
     quantisation = None
     if method.kind == "qlora":
@@ -208,10 +208,10 @@ def loaded_as(method: Method, settings: Train) -> dict[str, Any]:
 
 
 def keep_quantised_form(model: PreTrainedModel) -> None:
-    """Keep 4-bit weights on CPU as they were loaded.
+    """Keep bitsandbytes from repacking 4-bit weights on CPU.
 
-    bitsandbytes repacks them in the first evaluation, and the way back is not exact: a run that
-    was resumed after an evaluation would go on from other base weights than one that was not.
+    It does so in the first evaluation, and unpacking is not exact: a run resumed after an
+    evaluation would continue from different base weights than an uninterrupted one.
     """
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
@@ -219,7 +219,7 @@ def keep_quantised_form(model: PreTrainedModel) -> None:
 
 
 def last_whole_checkpoint(work: Path) -> str | None:
-    """Return the newest checkpoint that was written to its end; remove those that were not."""
+    """Return the newest complete checkpoint; remove the incomplete ones."""
     numbers: dict[int, Path] = {}
     for folder in work.glob("checkpoint-*"):
         if is_whole(folder):
@@ -230,7 +230,7 @@ def last_whole_checkpoint(work: Path) -> str | None:
 
 
 def agreed_checkpoint(work: Path, ranks: Ranks) -> str | None:
-    """Return the checkpoint that all processes resume from: the last whole one of the first."""
+    """Return the checkpoint that all processes resume from: the last complete one of rank 0."""
     if ranks.count == 1:
         return last_whole_checkpoint(work)
     newest = last_whole_checkpoint(work) if ranks.rank == 0 else None
@@ -242,7 +242,7 @@ def agreed_checkpoint(work: Path, ranks: Ranks) -> str | None:
 def lora(method: Method, model: PreTrainedModel | None = None) -> LoraConfig | None:
     """Return the adapter of a lock, as PEFT takes it; None for full weights.
 
-    Where `model` wraps a decoder for other inputs too, nothing outside the decoder is adapted.
+    If `model` is multimodal and wraps a decoder, only modules of the decoder are adapted.
     """
     if method.kind == "full":
         return None
@@ -252,7 +252,7 @@ def lora(method: Method, model: PreTrainedModel | None = None) -> LoraConfig | N
         lora_alpha=method.alpha,
         lora_dropout=method.dropout,
         target_modules=list(method.targets),
-        exclude_modules=_beside_decoder(model) if model else None,
+        exclude_modules=_outside_decoder(model) if model else None,
         bias=method.bias,
     )
 
@@ -260,14 +260,14 @@ def lora(method: Method, model: PreTrainedModel | None = None) -> LoraConfig | N
 def adapted(model: PreTrainedModel, folder: Path, method: Method) -> PeftModel:
     """Return a base model with the adapter whose tensors are in a folder.
 
-    The adapter's form is the lock's: no configuration beside the tensors is read.
+    The adapter's configuration comes from the lock: `adapter_config.json` is not read.
     """
     found: PeftModel = PeftModel.from_pretrained(model, folder, config=lora(method, model))
     return found
 
 
-def _beside_decoder(model: PreTrainedModel) -> str | None:
-    """Return what matches the modules outside a wrapped decoder; None where it is not wrapped."""
+def _outside_decoder(model: PreTrainedModel) -> str | None:
+    """Return a pattern of the modules outside a wrapped decoder; None if it is not wrapped."""
     if model.config.get_text_config() is model.config:
         return None
     decoder = model.get_decoder()
@@ -276,7 +276,7 @@ def _beside_decoder(model: PreTrainedModel) -> str | None:
 
 
 def arguments(job: SftJob) -> dict[str, Any]:
-    """Return what a lock says to any trainer, as fields of `transformers.TrainingArguments`."""
+    """Return a lock's settings for any trainer, as fields of `transformers.TrainingArguments`."""
     settings, evaluated = job.train, job.validation is not None
     return {
         "output_dir": str(job.work),
@@ -311,7 +311,7 @@ def arguments(job: SftJob) -> dict[str, Any]:
 
 
 def _sft_arguments(job: SftJob) -> SFTConfig:
-    """Return TRL's settings. Its own packing would join rows across steps: `_Trainer` packs."""
+    """Return TRL's settings. `_Trainer` packs: TRL's own packing would join rows across steps."""
     found = arguments(job) | {"dataset_kwargs": {"skip_prepare_dataset": True}}
     if job.ranks.count > 1:
         found |= {"ddp_backend": "gloo", "ddp_find_unused_parameters": False}
@@ -322,7 +322,7 @@ def _sft_arguments(job: SftJob) -> SFTConfig:
 
 
 def dataset(rows: Encoded) -> Dataset:
-    """Return finished rows as the trainer takes them."""
+    """Return tokenized rows as a dataset for the trainer."""
     return Dataset.from_dict(
         {
             "input_ids": [list(ids) for ids in rows.input_ids],
@@ -349,8 +349,8 @@ class _Order(Sampler[int]):
 
 
 class _Trainer(SFTTrainer):  # type: ignore[misc]  # TRL ships no types that mypy follows
-    """TRL's trainer with the rows in our order and, where they are packed, a step as one batch of
-    its dataloader, which several passes read."""
+    """TRL's trainer with the rows in the lock's order. With packing, a step is one batch of its
+    dataloader, which is split into several micro-batches."""
 
     data_collator: Any
     _total_train_tokens: float
@@ -371,7 +371,7 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # TRL ships no types that myp
         return _Order(self._order)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        """Return the batches of training; evaluation's are padded."""
+        """Return the batches of training; those of evaluation are padded, never packed."""
         padding = self.data_collator
         if self._ranks.count > 1:
             rows = with_blank(self.train_dataset, padding.pad_token_id)
@@ -397,8 +397,8 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # TRL ships no types that myp
     def training_step(
         self, model: Any, inputs: Any, num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
-        """Return the loss of a batch. The loss of a pass is its share of the whole step's, since
-        TRL divides by the step's scored tokens."""
+        """Return the loss of a batch: with packing the sum over its micro-batches, since TRL
+        divides each by the scored tokens of the complete step."""
         if not self._capacity:
             blanks = self._ranks.gathered([int(is_blank(inputs))]) if self._ranks.count > 1 else []
             loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
@@ -406,19 +406,19 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # TRL ships no types that myp
                 self._total_train_tokens -= sum(own for (own,) in blanks)
                 self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
             return loss
-        told = self._total_train_tokens + tokens(inputs)
+        total = self._total_train_tokens + tokens(inputs)
         parts = list(passes(inputs, self._micro_batch))
         self.current_gradient_accumulation_steps = len(parts)
         losses = [super(_Trainer, self).training_step(model, p, num_items_in_batch) for p in parts]
-        self._total_train_tokens = told  # TRL counts the columns of each pass, padding and all
-        self._metrics["train"]["num_tokens"] = [told]
+        self._total_train_tokens = total  # TRL counts padding too
+        self._metrics["train"]["num_tokens"] = [total]
         return torch.stack(losses).sum()
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Load a checkpoint and keep each parameter's dtype.
 
-        TRL trains a QLoRA adapter in bf16; PEFT's `load_adapter` turns what it loads into fp32,
-        and a resumed run would round differently from an uninterrupted one.
+        TRL trains a QLoRA adapter in bf16; PEFT's `load_adapter` casts what it loads to fp32, so
+        that a resumed run would round differently from an uninterrupted one.
         """
         kept = {name: value.dtype for name, value in self.model.named_parameters()}
         super()._load_from_checkpoint(resume_from_checkpoint, model)

@@ -1,8 +1,8 @@
-"""Which rows a process trains on: its share of each step, in the lock's order.
+"""Data parallelism: which rows of each step a process trains on, in the lock's order.
 
-The micro-batches of a step go to the processes in turn, so that a step reads the rows that it reads
-in one process. At the end of an epoch there may be none left for some of them: they compute a row
-of which nothing is scored, since every process has to take part in every exchange of gradients.
+The micro-batches of a step go to the processes in turn, so a step reads the same rows as with one
+process. At the end of an epoch some processes may have none left: they compute a blank row of which
+nothing is scored, since every process has to take part in every all-reduce of gradients.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,22 +29,22 @@ class Shares(Sampler[list[int]]):
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Take the order of an epoch from here on."""
+        """Use the order of an epoch from here on."""
         self._epoch = epoch
 
     def __len__(self) -> int:
-        """Return the micro-batches of an epoch, as many in every process."""
+        """Return the number of micro-batches in an epoch, the same in every process."""
         batches = -(-len(self._order(self._epoch)) // self._micro_batch)
         return -(-batches // self._count)
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Yield the row numbers of each micro-batch; one beyond the rows is the blank one's."""
+        """Yield the row numbers of each micro-batch; the number after the last is the blank row."""
         rows = self._order(self._epoch)
         for turn in range(len(self)):
             yield self._rows(rows, turn, self._rank) or [len(rows)]
 
     def sizes(self, turn: int) -> list[int]:
-        """Return how many rows each process has in a turn, without blank ones."""
+        """Return how many rows each process has in a turn, without the blank row."""
         rows = self._order(self._epoch)
         return [len(self._rows(rows, turn, rank)) for rank in range(self._count)]
 
@@ -54,7 +54,7 @@ class Shares(Sampler[list[int]]):
 
 
 def with_blank(rows: Dataset, pad_id: int) -> Dataset:
-    """Return rows with one more at their end, of which nothing is scored."""
+    """Return rows with a blank one at their end, of which nothing is scored."""
     blank = Dataset.from_dict(
         {"input_ids": [[pad_id]], "labels": [[IGNORED]]}, features=rows.features
     )
@@ -62,13 +62,13 @@ def with_blank(rows: Dataset, pad_id: int) -> Dataset:
 
 
 def is_blank(inputs: Any) -> bool:
-    """Return whether a micro-batch is the one that stands where no rows are left."""
+    """Return whether a micro-batch is the blank one, for a process without rows left."""
     return bool(inputs["input_ids"].shape == (1, 1) and inputs["labels"][0, 0] == IGNORED)
 
 
 def loader(rows: Dataset, shares: Shares, collate: Callable[[Any], Any]) -> DataLoader[Any]:
-    """Return the micro-batches of a process. accelerate would share them out by itself, and make
-    up what is missing at the end from the first rows."""
+    """Return the micro-batches of a process. accelerate's own sharding would fill up the last step
+    with the first rows."""
     found: DataLoader[Any] = DataLoaderShard(
         rows, batch_sampler=shares, collate_fn=collate, _drop_last=True
     )
@@ -76,16 +76,16 @@ def loader(rows: Dataset, shares: Shares, collate: Callable[[Any], Any]) -> Data
 
 
 class Losses:
-    """Collects the losses of an evaluation from all processes; a trainer's `gather_function`."""
+    """Gathers the losses of an evaluation from all processes; a trainer's `gather_function`."""
 
     def __init__(self, gather: Callable[[torch.Tensor], torch.Tensor], shares: Shares) -> None:
         self._gather, self._shares = gather, shares
         self._turn = 0
 
     def __call__(self, losses: torch.Tensor) -> torch.Tensor:
-        """Return a loss for each row of the micro-batches of a turn, in all processes the same.
+        """Return the loss of each row in a turn's micro-batches, the same in all processes.
 
-        `losses` has this process's, as often as a full micro-batch has rows.
+        `losses` has this process's loss, repeated for each row of a full micro-batch.
         """
         sizes = self._shares.sizes(self._turn)
         self._turn += 1

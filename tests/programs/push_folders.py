@@ -15,7 +15,7 @@ def pushed(folder: str, repo: str, private: bool) -> dict[str, object]:
         files = {p.relative_to(at).as_posix(): p for p in at.rglob("*") if not p.is_dir()}
         made = push(
             files, repo, private=private, message="tuned",
-            told=lambda done, total: told.append((done, total)),
+            on_progress=lambda done, total: told.append((done, total)),
         )  # fmt: skip
     except UsageProblem as problem:
         return {"message": problem.message, "hint": problem.hint, "told": told}

@@ -1,5 +1,5 @@
 """GGUF export: a merged Hugging Face folder becomes one file for llama.cpp.
 
-Conversion is numpy only; everything that calls llama.cpp runs in a child process, because a
-file that llama.cpp dislikes aborts the process that loads it.
+Conversion uses only numpy. Everything that calls llama.cpp runs in a child process, because an
+invalid file aborts the process that loads it.
 """

@@ -1,6 +1,6 @@
 """The child process: `python -P -m runner.export.gguf JOB.json` runs one llama.cpp job.
 
-A job names its `action`, its inputs and the JSON file that gets the `result`.
+A job has an `action`, its inputs, and the path of the JSON file for the `result`.
 """
 
 import json
@@ -59,7 +59,7 @@ ACTIONS = {"quantize": _quantize, "sample": _sample, "logits": _logits, "tokeniz
 
 
 def main(path: Path) -> None:
-    """Runs the job in `path`; the result file appears only when the job succeeded."""
+    """Run the job in `path`; the result file appears only if the job succeeds."""
     job = json.loads(path.read_text(encoding="utf-8"))
     result = ACTIONS[job["action"]](job)
     Path(job["result"]).write_text(json.dumps(result), encoding="utf-8")

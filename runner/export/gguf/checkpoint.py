@@ -19,7 +19,7 @@ DTYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16, "F64": np.flo
 
 @dataclass(frozen=True)
 class Stored:
-    """One tensor in a safetensors file, not read yet."""
+    """One tensor in a safetensors file, read on demand."""
 
     name: str
     """Tensor name in the checkpoint."""
@@ -33,7 +33,7 @@ class Stored:
     """Shape, outermost dimension first."""
 
     def read(self) -> NDArray[np.float32]:
-        """The values as float32; float16 and bfloat16 are widened without loss."""
+        """Return the values as float32; float16 and bfloat16 are widened exactly."""
         kind = DTYPES[self.dtype]
         count = math.prod(self.shape)
         raw = np.fromfile(self.file, kind, count, offset=self.offset_bytes).reshape(self.shape)
@@ -43,16 +43,16 @@ class Stored:
 
 
 def stored_tensors(model_dir: Path) -> list[Stored]:
-    """Every tensor of a model folder, in name order.
+    """Return every tensor of a model folder, in name order.
 
-    Raises UsageProblem when a file is missing, torn or of a type that is not exported.
+    Raises UsageProblem if a file is missing, truncated or of an unsupported type.
     """
     found = [tensor for file in _files(model_dir) for tensor in _tensors(file)]
     return sorted(found, key=lambda tensor: tensor.name)
 
 
 def _files(model_dir: Path) -> list[Path]:
-    """The weight files: those the index names, or the single one."""
+    """Return the weight files: those that the index lists, or the single one."""
     index, names = model_dir / INDEX, {SINGLE}
     if not (model_dir / SINGLE).exists() and index.is_file():
         there = frozenset(file.name for file in model_dir.glob("*.safetensors"))
@@ -61,13 +61,13 @@ def _files(model_dir: Path) -> list[Path]:
     for file in files:
         if not file.is_file():
             raise UsageProblem(
-                f"`{model_dir}` holds no `{file.name}`.", fix=Command("ls {}", model_dir)
+                f"`{model_dir}` has no `{file.name}`.", fix=Command("ls {}", model_dir)
             )
     return files
 
 
 def _tensors(file: Path) -> Iterator[Stored]:
-    """The tensors of one file, as its header has them."""
+    """Return the tensors that the header of one file lists."""
     start, header = digest.safetensors_header(file)
     for name, entry in header.items():
         if name == "__metadata__":
@@ -76,12 +76,12 @@ def _tensors(file: Path) -> Iterator[Stored]:
         if kind not in DTYPES:
             raise UsageProblem(
                 f"The tensor `{name}` in `{file.name}` is `{kind}`, "
-                "and only a merged model in 16 or 32 bits is converted.",
+                "but only merged models in 16 or 32 bits can be converted.",
                 fix=Advice("merge into weights of 16 or 32 bits, and export that folder"),
             )
         if math.prod(shape) * np.dtype(DTYPES[kind]).itemsize != end - begin:
             raise UsageProblem(
-                f"`{file}` is torn: `{name}` is not as long as its shape says.",
+                f"`{file}` is damaged: the size of `{name}` does not match its shape.",
                 fix=Advice(f"copy or download `{file.name}` again"),
             )
         yield Stored(name, file, start + begin, kind, shape)

@@ -1,6 +1,6 @@
 """Converts a merged Hugging Face folder to one GGUF file.
 
-Tensors are read, rearranged and written one at a time, so memory stays near the largest tensor.
+Tensors are read, rearranged and written one at a time, so memory use is that of the largest one.
 """
 
 import struct
@@ -32,12 +32,12 @@ PACKED = {
     "f16": (gguf.LlamaFileType.MOSTLY_F16, Kind.F16),
     "q8_0": (gguf.LlamaFileType.MOSTLY_Q8_0, Kind.Q8_0),
 }
-"""File and tensor type of what numpy can pack; f32 is no level, it tells whose a difference is."""
+"""File and tensor types that numpy can pack; f32 is not a level but a reference for comparisons."""
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One tensor of the GGUF file, not read yet."""
+    """One tensor of the GGUF file, read on demand."""
 
     name: str
     """Name in the GGUF file."""
@@ -49,23 +49,23 @@ class Planned:
     """Reads and rearranges its values."""
 
     def packed(self) -> NDArray[Any]:
-        """The stored array; raises UsageProblem for a value that float16 cannot hold."""
+        """Return the stored array. Raises UsageProblem for a value outside the float16 range."""
         values = self.read()
         with np.errstate(over="ignore"):
             stored = gguf.quants.quantize(values, self.kind)
         if self.kind == Kind.F16 and not np.isfinite(stored).all():
             raise UsageProblem(
-                f"The tensor `{self.name}` has values that float16 cannot hold.",
+                f"The tensor `{self.name}` has values outside the range of float16.",
                 fix=families.ELSEWHERE,
             )
         return np.ascontiguousarray(stored)
 
 
 def convert(model_dir: Path, out: Path, level: str) -> GgufFacts:
-    """Writes `out` at level `f16`, `q8_0` or `q4_k_m` and reads back what it holds.
+    """Write `out` at level `f16`, `q8_0` or `q4_k_m`, and return the facts of the finished file.
 
-    The file appears under its name only when it is complete. Raises UsageProblem for an
-    architecture, tokenizer or level that is not supported.
+    The file is renamed into place when it is complete. Raises UsageProblem for an unsupported
+    architecture, tokenizer or level.
     """
     check_level(level)
     if level == "q4_k_m":
@@ -84,7 +84,7 @@ def convert(model_dir: Path, out: Path, level: str) -> GgufFacts:
 
 
 def write_packed(model_dir: Path, out: Path, level: str) -> None:
-    """Writes one file at a level of PACKED, in place; raises UsageProblem as `convert` does."""
+    """Write one file at a level of PACKED, in place. Raises UsageProblem as `convert`."""
     config = _config(model_dir)
     family = families.family_of(config)
     vocabulary = vocabulary_of(model_dir, int(config["vocab_size"]))
@@ -107,10 +107,10 @@ def write_packed(model_dir: Path, out: Path, level: str) -> None:
 
 
 def check_convertible(model_dir: Path) -> None:
-    """Raise UsageProblem where a model cannot be converted once it is trained and saved.
+    """Raise UsageProblem if a base model could not be converted after training.
 
-    Its configuration and tokenizer are looked at, not its weights. It is saved as the causal
-    language model of its family, whatever architecture its configuration names before.
+    Reads its configuration and tokenizer, not its weights. Training saves it as the causal language
+    model of its family, whatever architecture its configuration names before.
     """
     config = _config(model_dir)
     saved = families.saved_as(config)
@@ -129,14 +129,12 @@ def _unwritable(problem: Exception) -> UsageProblem:
 def _config(model_dir: Path) -> Config:
     path = model_dir / "config.json"
     if not path.is_file():
-        raise UsageProblem(
-            f"`{model_dir}` holds no `config.json`.", fix=Command("ls {}", model_dir)
-        )
+        raise UsageProblem(f"`{model_dir}` has no `config.json`.", fix=Command("ls {}", model_dir))
     return config_json.read(path)
 
 
 def _write_tensors(writer: gguf.GGUFWriter, planned: list[Planned]) -> None:
-    """Announces every tensor, then streams their bytes in the same order."""
+    """Write the header of every tensor, then stream their bytes in the same order."""
     for tensor in planned:
         count = int(np.prod(tensor.shape))
         block, width = gguf.GGML_QUANT_SIZES[tensor.kind]
@@ -152,7 +150,7 @@ def _write_tensors(writer: gguf.GGUFWriter, planned: list[Planned]) -> None:
 def _planned(
     model_dir: Path, config: Config, family: Family, kind: gguf.GGMLQuantizationType
 ) -> list[Planned]:
-    """The tensors of the file; a tied `lm_head` is left out."""
+    """Return the tensors of the file, without a tied `lm_head`."""
     layers = int(config["num_hidden_layers"])
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH[family.name.upper()], layers)
     factors = families.rope_factors(config)
@@ -167,7 +165,7 @@ def _planned(
         name = names.get_name(stored.name, try_suffixes=(".weight", ".bias"))
         if name is None:
             raise UsageProblem(
-                f"The tensor `{stored.name}` has no place in a GGUF file.", fix=families.ELSEWHERE
+                f"The tensor `{stored.name}` has no GGUF equivalent.", fix=families.ELSEWHERE
             )
         read = _rearranged(stored.name, stored.read, config, family)
         planned.append(Planned(name, _kind(stored.shape, kind), stored.shape, read))
@@ -175,7 +173,7 @@ def _planned(
 
 
 def _kind(shape: tuple[int, ...], wanted: gguf.GGMLQuantizationType) -> gguf.GGMLQuantizationType:
-    """Norms and biases in float32 (llama.cpp aborts otherwise), odd row widths in float16."""
+    """Return float32 for norms and biases (llama.cpp aborts otherwise), float16 for odd row sizes."""
     if len(shape) < 2:
         return Kind.F32
     return wanted if shape[-1] % gguf.GGML_QUANT_SIZES[wanted][0] == 0 else Kind.F16
@@ -184,7 +182,7 @@ def _kind(shape: tuple[int, ...], wanted: gguf.GGMLQuantizationType) -> gguf.GGM
 def _rearranged(
     name: str, read: Callable[[], NDArray[np.float32]], config: Config, family: Family
 ) -> Callable[[], NDArray[np.float32]]:
-    """The reader of one tensor, with the query and key reordering where the family has it."""
+    """Return the reader of one tensor, with the query and key permutation if the family has it."""
     part = name.split(".")[-2]
     if not family.permutes or part not in ("q_proj", "k_proj"):
         return read

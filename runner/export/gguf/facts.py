@@ -1,4 +1,4 @@
-"""What is inside a finished GGUF file: tensor types, fallbacks and a digest of the tensors."""
+"""The contents of a finished GGUF file: tensor types, fallbacks and a digest of the tensors."""
 
 import hashlib
 from collections import Counter
@@ -18,17 +18,17 @@ class GgufFacts:
     path: Path
     """The file."""
     size_bytes: int
-    """Size of the whole file."""
+    """Size of the file."""
     tensor_types: Mapping[str, int]
     """How many tensors have each type, such as `Q4_K`."""
     fallbacks: tuple[str, ...]
-    """Tensors of a type the level does not name (`name: type`), because of their row width."""
+    """Tensors stored in another type than the level's (`name: type`), because of their row size."""
     tensors_sha256: str
     """SHA-256 over each tensor's name, type, shape and bytes, in name order, without metadata."""
 
 
 def facts_of(path: Path, level: str) -> GgufFacts:
-    """Reads back a GGUF file that was made for `level`."""
+    """Read a finished GGUF file of `level`."""
     tensors = sorted(gguf.GGUFReader(path).tensors, key=lambda tensor: str(tensor.name))
     digest = hashlib.sha256()
     for tensor in tensors:

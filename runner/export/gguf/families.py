@@ -1,4 +1,4 @@
-"""What differs between the model families, as tables and plain functions over config.json.
+"""Differences between model families, as tables and functions of config.json.
 
 The rules follow llama.cpp's own converter; the frequency factors follow the `llama3` rope
 scaling in transformers (`modeling_rope_utils`).
@@ -21,7 +21,7 @@ ELSEWHERE = (
     Steps((Answer("results.gguf", ()), PLAN_AGAIN)),
     Advice("try llama.cpp's own `convert_hf_to_gguf.py`, which may know the merged model"),
 )
-"""What to do with a model that is not converted here."""
+"""The hint for a model that cannot be converted."""
 ROPE_KINDS = ("default", "linear", "llama3", "yarn")
 NEEDED = (
     "vocab_size",
@@ -31,17 +31,17 @@ NEEDED = (
     "num_attention_heads",
     "max_position_embeddings",
 )
-"""The whole numbers of config.json that every family has."""
+"""The integers of config.json that every family has."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """One dense decoder family that llama.cpp runs."""
+    """One dense decoder family that llama.cpp supports."""
 
     name: str
     """Architecture name inside the GGUF file."""
     permutes: bool
-    """Whether query and key rows are reordered from halves to interleaved pairs."""
+    """Whether query and key rows are permuted from halves to interleaved pairs."""
 
 
 FAMILIES = {
@@ -54,7 +54,7 @@ FAMILIES = {
 def saved_as(config: Config) -> dict[str, Any]:
     """Return a base model's config.json with the architecture that it is saved under.
 
-    Raises UsageProblem for a family that is not converted.
+    Raises UsageProblem for a family that is not supported.
     """
     family = config.get("model_type")
     found = next((name for name, one in FAMILIES.items() if one.name == family), "")
@@ -62,14 +62,14 @@ def saved_as(config: Config) -> dict[str, Any]:
 
 
 def family_of(config: Config) -> Family:
-    """The family of a config.json; raises UsageProblem for one that cannot be converted."""
+    """Return the family of a config.json. Raises UsageProblem for one that cannot be converted."""
     names = config.get("architectures")
     name = names[0] if isinstance(names, list) and names else "(none)"
     family = FAMILIES.get(name) if isinstance(name, str) else None
     if family is None:
         raise UsageProblem(
-            f"The architecture `{one_line(name, most=60)}` is not converted to GGUF; "
-            f"the supported ones are {', '.join(f'`{name}`' for name in FAMILIES)}.",
+            f"The architecture `{one_line(name, most=60)}` cannot be converted to GGUF; "
+            f"supported are {', '.join(f'`{name}`' for name in FAMILIES)}.",
             fix=ELSEWHERE,
         )
     _require_numbers(config)
@@ -78,7 +78,7 @@ def family_of(config: Config) -> Family:
 
 
 def _require_numbers(config: Config) -> None:
-    """Raises UsageProblem for a config.json that a saved model would not have."""
+    """Raise UsageProblem for a config.json that is not that of a saved model."""
     checked = ConfigJson(config, "config.json")
     for key in NEEDED:
         checked.integer(key)
@@ -87,27 +87,27 @@ def _require_numbers(config: Config) -> None:
     heads, kv = checked.integer("num_attention_heads"), kv_heads(config)
     if heads % kv or head_dim(config) % 2:
         raise UsageProblem(
-            f"A model with {heads} attention heads of width {head_dim(config)}, and {kv} of keys "
-            "and values, is not converted to GGUF.",
+            f"A model with {heads} attention heads of width {head_dim(config)} and {kv} key-value "
+            "heads cannot be converted to GGUF.",
             fix=ELSEWHERE,
         )
     _require_positive(config, "rms_norm_eps")
 
 
 def _require_positive(values: Config, *keys: str) -> None:
-    """Raises UsageProblem for settings that are no finite numbers above 0."""
+    """Raise UsageProblem for settings that are not finite numbers above 0."""
     for key in keys:
         value = values.get(key)
         number = value if isinstance(value, int | float) and not isinstance(value, bool) else 0
         if not 0 < number < 1e15:
             raise UsageProblem(
-                f"The model's `config.json` has no number `{key}`.",
+                f"`{key}` in the model's `config.json` is not a positive number.",
                 fix=Advice("save the model again with `save_pretrained`"),
             )
 
 
 def _refuse_variants(config: Config) -> None:
-    """Raises UsageProblem for a setting that the GGUF file could not carry."""
+    """Raise UsageProblem for a setting that GGUF cannot represent."""
     rope = rope_of(config)
     wanted: dict[str, tuple[object, tuple[object, ...]]] = {
         "hidden_act": (config.get("hidden_act", "silu"), ("silu",)),
@@ -119,7 +119,7 @@ def _refuse_variants(config: Config) -> None:
     for key, (value, allowed) in wanted.items():
         if value not in allowed:
             raise UsageProblem(
-                f"A model with `{key}` = `{one_line(value, most=60)}` is not converted to GGUF.",
+                f"A model with `{key}` = `{one_line(value, most=60)}` cannot be converted to GGUF.",
                 fix=ELSEWHERE,
             )
     _require_positive(rope, "rope_theta")
@@ -131,7 +131,7 @@ def _refuse_variants(config: Config) -> None:
         )
         if rope["low_freq_factor"] == rope["high_freq_factor"]:
             raise UsageProblem(
-                "A model with `low_freq_factor` = `high_freq_factor` is not converted to GGUF.",
+                "A model with `low_freq_factor` = `high_freq_factor` cannot be converted to GGUF.",
                 fix=ELSEWHERE,
             )
     if rope.get("original_max_position_embeddings") is not None:
@@ -139,11 +139,11 @@ def _refuse_variants(config: Config) -> None:
 
 
 def rope_of(config: Config) -> dict[str, Any]:
-    """Rotary settings, from `rope_parameters` or from the older `rope_scaling` and `rope_theta`."""
+    """Return RoPE settings, from `rope_parameters` or the older `rope_scaling` and `rope_theta`."""
     given = config.get("rope_parameters") or config.get("rope_scaling") or {}
     if not isinstance(given, Mapping):
         raise UsageProblem(
-            "The rotary settings in the model's `config.json` are no table.",
+            "The RoPE settings in the model's `config.json` are not a table.",
             fix=Advice("save the model again with `save_pretrained`"),
         )
     rope = dict(given)
@@ -153,23 +153,23 @@ def rope_of(config: Config) -> dict[str, Any]:
 
 
 def head_dim(config: Config) -> int:
-    """Width of one attention head, in elements."""
+    """Return the width of one attention head, in elements."""
     return int(config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"])
 
 
 def kv_heads(config: Config) -> int:
-    """Number of key and value heads."""
+    """Return the number of key-value heads."""
     return int(config.get("num_key_value_heads") or config["num_attention_heads"])
 
 
 def permuted(rows: NDArray[Any], heads: int) -> NDArray[Any]:
-    """Query or key rows (weight or bias) reordered from halves to interleaved pairs per head."""
+    """Return query or key rows (weight or bias) permuted from halves to interleaved pairs."""
     halves = rows.reshape(heads, 2, rows.shape[0] // heads // 2, *rows.shape[1:])
     return halves.swapaxes(1, 2).reshape(rows.shape)
 
 
 def rope_factors(config: Config) -> NDArray[np.float32] | None:
-    """Frequency divisors of the `llama3` rope scaling, head_dim / 2 of them; else None."""
+    """Return the head_dim / 2 frequency divisors of the `llama3` RoPE scaling; else None."""
     rope = rope_of(config)
     if rope["rope_type"] != "llama3":
         return None

@@ -9,11 +9,11 @@ LEVEL_TYPES = {
     "q8_0": ("F32", "Q8_0"),
     "q4_k_m": ("F32", "Q4_K", "Q6_K"),
 }
-"""The types that a file of each level has its tensors in, where their rows allow it."""
+"""The tensor types of each level, for tensors whose row size supports them."""
 
 
 def check_level(level: str) -> None:
-    """Raise UsageProblem for a level that is not known."""
+    """Raise UsageProblem for an unknown level."""
     if level not in LEVEL_TYPES:
         names = ", ".join(f"`{name}`" for name in LEVEL_TYPES)
         raise UsageProblem(

@@ -1,4 +1,4 @@
-"""Runs llama.cpp in a child process, so that its aborts end as an error and not as ours."""
+"""Runs llama.cpp in a child process, so that its aborts become errors."""
 
 import importlib.util
 import json
@@ -17,7 +17,7 @@ TAIL_LINES = 12
 
 
 def require_llama_cpp() -> None:
-    """Raises UsageProblem when llama-cpp-python is not installed."""
+    """Raise UsageProblem if llama-cpp-python is not installed."""
     if importlib.util.find_spec("llama_cpp") is None:
         raise UsageProblem(
             "This needs `llama-cpp-python`, which is not installed.",
@@ -26,9 +26,9 @@ def require_llama_cpp() -> None:
 
 
 def run_child(job: Mapping[str, Any]) -> Any:
-    """Runs one job of `runner.export.gguf.__main__` and returns its result.
+    """Run one job of `runner.export.gguf.__main__` and return its result.
 
-    Raises RunFailed, with the end of the child's log, when it fails or aborts.
+    Raises RunFailed, with the end of the child's log, if it fails or aborts.
     """
     require_llama_cpp()
     with tempfile.TemporaryDirectory(prefix="tunelock-gguf-") as scratch:
@@ -37,7 +37,7 @@ def run_child(job: Mapping[str, Any]) -> Any:
         path = folder / "job.json"
         path.write_text(json.dumps({**job, "result": str(result)}), encoding="utf-8")
         command = [sys.executable, "-P", "-m", "runner.export.gguf", str(path)]
-        # A backtrace would push the failed assertion out of the log's end.
+        # Without a backtrace the end of the log shows the failed assertion.
         environment = child_environment() | {"GGML_NO_BACKTRACE": "1"}
         with log.open("wb") as stream:
             code = subprocess.run(
@@ -48,21 +48,21 @@ def run_child(job: Mapping[str, Any]) -> Any:
                 _failure(str(job["action"]), code),
                 details=log.read_text("utf-8", "replace").strip().split("\n")[-TAIL_LINES:],
                 fix=Advice(
-                    "free memory and disk and begin again; GGUF levels `f16` and `q8_0` are "
-                    "written without llama.cpp"
+                    "free memory and disk space and run it again; GGUF levels `f16` and `q8_0` do "
+                    "not need llama.cpp"
                 ),
             )
         return json.loads(result.read_text(encoding="utf-8"))
 
 
 def _failure(action: str, code: int) -> str:
-    """One sentence with the way the child ended; the end of its log follows."""
+    """Return a sentence about how the child ended; the end of its log follows."""
     how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
     return f"The GGUF step `{action}` {how}; its log ends with:"
 
 
 def quantize_file(source: Path, out: Path, level: str) -> None:
-    """Writes `source` (f16) again as `out` at a level of llama.cpp's own quantiser."""
+    """Quantize `source` (f16) to `out` with llama.cpp's own quantizer."""
     run_child({"action": "quantize", "source": str(source), "out": str(out), "level": level})
 
 
@@ -72,7 +72,7 @@ def sample(
     max_tokens: int,
     context_tokens: int = 4096,
 ) -> list[str]:
-    """Greedy answers, one for each message list, through the chat template in the file."""
+    """Return a greedy answer for each message list, with the chat template in the file."""
     job = {"action": "sample", "gguf": str(gguf), "prompts": [list(prompt) for prompt in prompts]}
     sizes = {"max_tokens": max_tokens, "context_tokens": context_tokens}
     answers: list[str] = run_child({**job, **sizes})
@@ -80,7 +80,7 @@ def sample(
 
 
 def logits(gguf: Path, tokens: Sequence[int], *, cache: str = "f16") -> list[list[float]]:
-    """Logits of the model after each of the tokens; `cache` (f16, f32) holds keys and values."""
+    """Return the logits after each of the tokens; `cache` (f16, f32) is the KV cache's type."""
     rows: list[list[float]] = run_child(
         {"action": "logits", "gguf": str(gguf), "tokens": list(tokens), "cache": cache}
     )
@@ -88,7 +88,7 @@ def logits(gguf: Path, tokens: Sequence[int], *, cache: str = "f16") -> list[lis
 
 
 def tokenize(gguf: Path, texts: Sequence[str]) -> list[list[int]]:
-    """Token ids of each text, special tokens parsed, beginning token as the file says."""
+    """Return the token ids of each text, with special tokens parsed and the file's BOS setting."""
     ids: list[list[int]] = run_child(
         {"action": "tokenize", "gguf": str(gguf), "texts": list(texts)}
     )

@@ -1,7 +1,7 @@
 """The tokenizer of a model folder as GGUF metadata: byte-level BPE in tokenizer.json only.
 
-llama.cpp splits text with rules it knows by name, so the split pattern of tokenizer.json is
-matched to a name here; a pattern without a name would tokenise differently and is refused.
+llama.cpp splits text by named rules, so the split pattern of tokenizer.json is matched to a name
+here. A pattern without a name would tokenize differently and is refused.
 """
 
 import json
@@ -28,9 +28,10 @@ SPLITS = {
 }
 NORMALIZERS = (None, "NFC")
 MOST_VALUES = 3_000_000
-"""Of `tokenizer.json`: a vocabulary of 256,000 tokens and its merges have about two million."""
+"""Maximum JSON values in `tokenizer.json`: 256,000 tokens and their merges have about two million.
+"""
 MOST_PADDING = 1 << 18
-"""Rows of an embedding without a token, at most."""
+"""Maximum rows of an embedding without a token."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Vocabulary:
     """Merges, special token ids, add_bos and the chat template."""
 
     def write(self, writer: gguf.GGUFWriter) -> None:
-        """Adds the tokenizer's metadata to an open writer."""
+        """Add the tokenizer's metadata to an open writer."""
         writer.add_tokenizer_model("gpt2")
         writer.add_tokenizer_pre(self.pre)
         writer.add_token_list(list(self.tokens))
@@ -56,15 +57,15 @@ class Vocabulary:
 
 
 def vocabulary_of(model_dir: Path, size: int) -> Vocabulary:
-    """Reads the tokenizer for an embedding of `size` rows.
+    """Read the tokenizer for an embedding of `size` rows.
 
-    Raises UsageProblem for files that are missing or broken, and for one that is not
-    byte-level BPE.
+    Raises UsageProblem for missing or damaged files, and for a tokenizer that is not byte-level
+    BPE.
     """
     path, config = model_dir / "tokenizer.json", model_dir / "tokenizer_config.json"
     if not path.is_file():
         raise UsageProblem(
-            f"`{model_dir}` holds no `tokenizer.json`; SentencePiece models are not converted yet.",
+            f"`{model_dir}` has no `tokenizer.json`; SentencePiece models are not supported yet.",
             fix=Command("ls {}", model_dir),
         )
     tokenizer = bounded_json.read_object(
@@ -76,7 +77,7 @@ def vocabulary_of(model_dir: Path, size: int) -> Vocabulary:
         return _vocabulary(model_dir, tokenizer, size)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as problem:
         raise UsageProblem(
-            f"`{path}` has not the fields of a tokenizer: {one_line(repr(problem), most=200)}.",
+            f"`{path}` is not a valid tokenizer: {one_line(repr(problem), most=200)}.",
             fix=Advice("save the tokenizer again with `save_pretrained`"),
         ) from problem
 
@@ -85,19 +86,19 @@ def _vocabulary(model_dir: Path, tokenizer: Mapping[str, Any], size: int) -> Voc
     pre = pre_tokenizer_of(tokenizer)
     tokens, types = _tokens(tokenizer, size)
     special = gguf.SpecialVocab(model_dir, load_merges=True, n_vocab=size)
-    # llama.cpp adds a beginning token for some split patterns unless it is told not to.
+    # llama.cpp adds a BOS token for some split patterns unless this field disables it.
     special.add_special_token.setdefault("bos", False)
     return Vocabulary(tuple(tokens), tuple(types), pre, special)
 
 
 def pre_tokenizer_of(tokenizer: Mapping[str, Any]) -> str:
-    """llama.cpp's name for the splitting in a tokenizer.json; raises UsageProblem if unknown."""
+    """Return llama.cpp's name for the splitting of a tokenizer. Raises UsageProblem for none."""
     normalizer = tokenizer.get("normalizer")
     steps = _steps(tokenizer.get("pre_tokenizer"))
     last = steps[-1] if steps else {}
     if tokenizer["model"].get("type") != "BPE" or last.get("type") != "ByteLevel":
         raise UsageProblem(
-            "The tokenizer is not byte-level BPE; SentencePiece models are not converted yet.",
+            "The tokenizer is not byte-level BPE; SentencePiece models are not supported yet.",
             fix=ELSEWHERE,
         )
     name = _split_name(steps)
@@ -112,7 +113,7 @@ def pre_tokenizer_of(tokenizer: Mapping[str, Any]) -> str:
 
 
 def _steps(pre_tokenizer: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
-    """The pre-tokenizer as a flat list of steps."""
+    """Return the pre-tokenizer as a flat list of steps."""
     if pre_tokenizer is None:
         return []
     if pre_tokenizer["type"] == "Sequence":
@@ -121,7 +122,7 @@ def _steps(pre_tokenizer: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
 
 
 def _split_name(steps: list[Mapping[str, Any]]) -> str | None:
-    """Name of the steps before and including ByteLevel, or None."""
+    """Return the name of the steps up to and including ByteLevel, or None."""
     gpt2_words = steps[-1].get("use_regex", True)
     match steps[:-1]:
         case []:
@@ -134,13 +135,13 @@ def _split_name(steps: list[Mapping[str, Any]]) -> str | None:
 
 
 def _tokens(tokenizer: Mapping[str, Any], size: int) -> tuple[list[str], list[int]]:
-    """Token texts and types for ids 0 to size - 1."""
+    """Return token texts and types for ids 0 to size - 1."""
     kinds = gguf.TokenType
     known = len(tokenizer["model"]["vocab"]) + len(tokenizer.get("added_tokens", []))
     if size > known + MOST_PADDING:
         raise UsageProblem(
-            f"The model's `vocab_size` is {size:,}, and its tokenizer has {known:,} tokens.",
-            fix=Advice("copy `tokenizer.json` and `config.json` from one and the same model"),
+            f"The model's `vocab_size` is {size:,}, but its tokenizer has {known:,} tokens.",
+            fix=Advice("copy `tokenizer.json` and `config.json` from the same model"),
         )
     texts = [f"[PAD{index}]" for index in range(size)]
     types = [int(kinds.UNUSED)] * size
@@ -155,7 +156,7 @@ def _tokens(tokenizer: Mapping[str, Any], size: int) -> tuple[list[str], list[in
             raise UsageProblem(
                 f"The token `{one_line(text, most=40)}` has id {index}, outside the "
                 f"`vocab_size` of {size}.",
-                fix=Advice("copy `tokenizer.json` and `config.json` from one and the same model"),
+                fix=Advice("copy `tokenizer.json` and `config.json` from the same model"),
             )
         texts[index], types[index] = text, int(kind)
     return texts, types
