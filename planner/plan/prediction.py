@@ -40,7 +40,7 @@ def predict(
     evaluate_steps: int,
     stages: Sequence[Mapping[str, object]],
 ) -> Predicted:
-    """Return the prediction for a plan with these stages, evaluated every `evaluate_steps` steps."""
+    """Return the prediction for a plan with these stages, evaluated each `evaluate_steps` steps."""
     card = accelerator(counted(answers, facts.machine), host_seconds(facts.rehearsal))
     schedule = _schedule(choice, answers, facts, evaluate_steps)
     found = duration(facts.model, choice.profile, card, schedule)

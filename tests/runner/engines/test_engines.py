@@ -46,7 +46,7 @@ def test_only_the_first_that_fails_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(MEETING_VARIABLE, str(tmp_path))
-    assert [DDP.tells() for _ in range(3)] == [True, False, False]
+    assert [DDP.reports_failure() for _ in range(3)] == [True, False, False]
 
 
 @pytest.mark.parametrize(
