@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from lockfiles.engines import ENGINES
 from lockfiles.stage_kinds.registry import KINDS
 
 ANSWERS = frozenset(
@@ -22,6 +23,7 @@ ANSWERS = frozenset(
         "train.max_length", "train.epochs", "train.learning_rate", "train.effective_batch",
         "train.warmup_ratio", "train.weight_decay", "train.seed", "train.keep", "train.exact",
         *(key for kind in KINDS.values() for key in kind.answers),
+        *(key for engine in ENGINES.values() for key in engine.answers),
     ]
 )  # fmt: skip
 """The questions of the interview (`planner.interview.questions`)."""

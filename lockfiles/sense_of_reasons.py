@@ -7,6 +7,7 @@ edited lock, it must not name a value other than the lock's.
 import re
 from collections.abc import Callable, Iterator
 
+from lockfiles.engines import ENGINES
 from lockfiles.tables import Tables
 
 Contradiction = tuple[str, str]
@@ -97,7 +98,7 @@ def _batch(lock: Tables) -> object:
 
 def _copies(lock: Tables) -> object:
     each = "card" if lock.machine.kind == "cuda" else "process"
-    return f"Each {each}" if lock.parallel.engine == "ddp" else None
+    return f"Each {each}" if ENGINES[lock.parallel.engine].copies else None
 
 
 def _own(lock: Tables) -> object:

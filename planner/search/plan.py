@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from planner.memory import Estimate
-from planner.parallelism.layouts import ZERO_STAGES
 from planner.search.budget import whole_card_bytes
 from planner.setup.setup import Profile
 
@@ -48,4 +47,4 @@ class Plan:
     @property
     def zero_stage(self) -> int:
         """The ZeRO stage, 0 to 3; FSDP2 shards everything and counts as 3."""
-        return ZERO_STAGES.get(self.profile.parallel, 0)
+        return self.profile.engine.zero_stage

@@ -10,7 +10,7 @@ from planner.machines.facts import MachineFacts
 from planner.memory import Sized
 from planner.memory.family_quirks import habits
 from planner.models import layers
-from planner.parallelism.layouts import Layout, layouts, may_offload
+from planner.parallelism.layouts import Layout, layouts, may_offload, on_cpu
 from planner.search.request import Optimizer, Request
 from planner.setup.setup import Kind, Profile
 
@@ -84,7 +84,7 @@ class Space:
         the request."""
         asked = self.request
         if self.machine.kind == "cpu":
-            return ((("single" if asked.processes == 1 else "ddp"), "none"),)
+            return on_cpu(asked.processes, asked.parallel)
         return layouts(asked.processes, asked.parallel, asked.offload)
 
     @cached_property
