@@ -1,4 +1,4 @@
-"""The stages of a lock: each kind has the settings that it knows, and no others."""
+"""The stages of a lock; each kind has settings of its own."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
@@ -10,7 +10,7 @@ from lockfiles.stage_kinds import KINDS, Settings
 ORDER = tuple(KINDS)
 """The one order of kinds; a `prepare`, a `train` and a `report` are in every lock."""
 StageId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-"""Names a stage in its lock, in the run's folder and in the events."""
+"""Identifies a stage in its lock, in the run folder and in events."""
 
 
 class StageTable(Table):
@@ -19,7 +19,7 @@ class StageTable(Table):
     id: StageId
     kind: str
     inputs: Annotated[list[StageId], Field(max_length=40, fail_fast=True)]
-    """The ids of the earlier stages whose results it reads."""
+    """The ids of the earlier stages whose results this stage reads."""
     settings: Settings
 
 
@@ -40,10 +40,10 @@ else:
 
 
 def from_names(tables: dict[str, Any]) -> dict[str, Any]:
-    """Return the tables of a lock of revision 0 or 1 with its stages as later ones write them.
+    """Return the tables of a lock of revision 0 or 1, with its stages in the current form.
 
-    There a stage was named by its kind, and its inputs followed from its name. The digests of
-    such a lock stay what they are.
+    In those revisions, a stage had only a name, from which its kind and its inputs followed. The
+    lock's digests stay the same.
     """
     stages = tables.get("stage")
     if not isinstance(stages, list) or not all(isinstance(one, dict) for one in stages):

@@ -1,6 +1,6 @@
-"""The kinds of stages that a lock may hold: a closed table, since a lock may name no code.
+"""The kinds of stages in a lock: a closed table, since a lock must not name code.
 
-A kind has a module of its name here, in `planner.pipeline`, in `runner.stage_kinds` and in
+A kind has a module of the same name here, in `planner.pipeline`, in `runner.stage_kinds` and in
 `runner.stages`. The order here is the order of stages in a lock.
 """
 
