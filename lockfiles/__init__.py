@@ -1,1 +1,1 @@
-"""What a run is, in words: intent, lock, receipt, their text, digests and differences."""
+"""The files of a run (intent, lock, receipt): their tables, text, digests and differences."""

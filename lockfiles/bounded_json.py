@@ -1,7 +1,7 @@
-"""JSON from somebody else's file, parsed with a bound on the memory and the time that it takes.
+"""Parses untrusted JSON with bounded memory and time.
 
-A few megabytes of `[],[],[],` become gigabytes of Python objects, so the number of values is
-counted in the bytes before they are parsed.
+A few megabytes of `[],[],[],` become gigabytes of Python objects, so values are counted in the
+bytes before parsing.
 """
 
 import json
@@ -14,22 +14,22 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
 
 MOST_VALUES = 1_000_000
-"""The values of one text at most: about 200 MB of memory while they are parsed."""
+"""The most values in one text; parsing them takes about 200 MB of memory."""
 
 
 def parse(content: bytes, *, most_values: int = MOST_VALUES) -> Any:
     """Return the value of a JSON text in UTF-8.
 
-    Raises ValueError, with the reason in words, for what is no JSON, nested too deeply or of more
-    than `most_values` values, for an object with the same key twice (readers differ in which one
-    they take) and for halves of surrogate pairs, which no UTF-8 can write.
+    Raises ValueError, with the reason as its text, for invalid JSON, deep nesting, more than
+    `most_values` values, a duplicate key (parsers differ in which value they use) and lone
+    surrogates, which UTF-8 cannot encode.
     """
     if sum(map(content.count, (b",", b"[", b"{"))) > most_values:
         raise ValueError(f"more than {most_values:,} values")
     try:
         value = json.loads(content.decode("utf-8"), object_pairs_hook=_object)
     except UnicodeDecodeError as problem:
-        raise ValueError(f"no UTF-8 at byte {problem.start}") from None
+        raise ValueError(f"not UTF-8 at byte {problem.start}") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if b"\\ud" in content or b"\\uD" in content:
@@ -40,7 +40,7 @@ def parse(content: bytes, *, most_values: int = MOST_VALUES) -> Any:
 def read_object(
     path: Path, *, limit_bytes: int = 4 * files.MIB, most_values: int = 200_000
 ) -> dict[str, Any]:
-    """Return the JSON object in a plain file. Raises UsageProblem where it holds none."""
+    """Return the JSON object in a regular file. Raises UsageProblem where there is none."""
     fix = Advice(f"copy or download `{path.name}` again")
     try:
         value = parse(files.read_bounded(path, limit_bytes), most_values=most_values)
@@ -62,7 +62,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-        raise ValueError(f"the key {json.dumps(twice[:100])} stands twice in one object")
+        raise ValueError(f"duplicate key {json.dumps(twice[:100])} in one object")
     return found
 
 
@@ -70,6 +70,6 @@ def _check_unicode(value: Any) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise ValueError("half a character, such as `\\ud83d` alone") from None
+        raise ValueError("lone surrogate such as `\\ud83d`") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None

@@ -1,4 +1,4 @@
-"""What differs between two locks, each difference with its consequence."""
+"""The differences between two locks, each with its consequence."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -36,27 +36,27 @@ _CONSEQUENCES: Mapping[str, Consequence] = {
     "stage": "changes exports",
     "integrity": "informational",
 }
-"""What a change of a table does, or of one field of it where that does something else."""
+"""The consequence of a change in a table, or in a field whose consequence differs from it."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One field in which a lock and what was found disagree."""
+    """One field in which two locks differ."""
 
     field: str
-    """Dotted, with list items by their index: `data.0.rows`."""
+    """Dotted, with list items by index: `data.0.rows`."""
     locked: object
-    """None where the lock has no such field."""
+    """None where the first lock has no such field."""
     found: object
-    """None where there is no such field any more."""
+    """None where the second lock has no such field."""
     consequence: Consequence
 
 
 def consequence(field: str) -> Consequence:
-    """Return what a change of a field does to the run's results.
+    """Return the consequence of a change in a field.
 
-    Raises LookupError for a field of a table that has no consequence here: none is
-    informational by default.
+    Raises LookupError for a field that is not registered here: no field is informational by
+    default.
     """
     parts = field.split(".")
     for length in range(len(parts), 0, -1):
@@ -72,7 +72,7 @@ def differences(locked: Lock, found: Lock) -> tuple[Difference, ...]:
     return tuple(
         Difference(field, left.get(field), right.get(field), consequence(field))
         for field in dict.fromkeys((*left, *right))
-        if repr(left.get(field)) != repr(right.get(field))  # -0.0 equals 0.0, and is another text
+        if repr(left.get(field)) != repr(right.get(field))  # -0.0 equals 0.0, but its text differs
     )
 
 

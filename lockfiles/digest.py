@@ -1,7 +1,7 @@
-"""Digests: of values, of files, and of the tensors inside safetensors files.
+"""Digests of values, of files, and of the tensors in safetensors files.
 
-Two safetensors files of equal tensors can differ in bytes (the header's order and padding),
-so what is compared between runs is a digest of tensors, never of their container.
+Safetensors files with equal tensors can differ in bytes (order and padding of the header), so runs
+are compared by a digest of the tensors, not of the files.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import one_line
 
 HEADER_LIMIT_BYTES = 16 * files.MIB
-"""Of one file: the headers of published models have less than 1 MiB."""
+"""Limit for the header of one file; those of published models have less than 1 MiB."""
 MOST_DIMENSIONS = 8
 MOST_BYTES = 1 << 50
 DTYPE_BITS = {
@@ -28,7 +28,7 @@ DTYPE_BITS = {
     "U16": 16, "I16": 16, "F16": 16, "BF16": 16, "U32": 32, "I32": 32, "F32": 32,
     "U64": 64, "I64": 64, "F64": 64, "C64": 64,
 }  # fmt: skip
-"""Bits of an element of each type that safetensors knows."""
+"""Bits per element of each safetensors type."""
 _BLOCK_BYTES = 1 << 20
 
 
@@ -39,7 +39,7 @@ def of_value(value: object) -> str:
 
 
 def of_file(path: Path) -> str:
-    """Return the sha256 of a plain file's bytes; as `files.open_regular`."""
+    """Return the sha256 of a regular file's bytes; raises as `files.open_regular` does."""
     with os.fdopen(files.open_regular(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -47,9 +47,9 @@ def of_file(path: Path) -> str:
 def of_tensors(paths: Iterable[Path]) -> str:
     """Return one sha256 over every tensor in some safetensors files.
 
-    It covers name, dtype, shape and bytes of each tensor, in the order of their names, and
-    nothing of how they were spread over files. Raises UsageProblem for a file that is torn
-    or no safetensors, and for a name that two files both hold.
+    It covers the name, dtype, shape and bytes of each tensor, in the order of names, independent of
+    how they are spread over files. Raises UsageProblem for a file that is truncated or not
+    safetensors, and for a tensor name in two files.
     """
     places: dict[str, tuple[Path, int, str, list[int], int, int]] = {}
     for path in paths:
@@ -59,9 +59,9 @@ def of_tensors(paths: Iterable[Path]) -> str:
                 continue
             if name in places:
                 raise UsageProblem(
-                    f"`{path}` holds `{name}`, and so does `{places[name][0]}`.",
+                    f"`{path}` and `{places[name][0]}` both contain `{name}`.",
                     fix=Command(
-                        "ls {}", path.parent, to="remove the one that is no part of the model"
+                        "ls {}", path.parent, to="remove the file that is not part of the model"
                     ),
                 )
             begin, end = tensor["data_offsets"]
@@ -78,10 +78,10 @@ def of_tensors(paths: Iterable[Path]) -> str:
 def safetensors_header(path: Path) -> tuple[int, dict[str, Any]]:
     """Return where the tensors' bytes begin, and the header of one safetensors file.
 
-    Every entry but `__metadata__` has a `dtype`, a `shape` and `data_offsets`, and together they
-    cover the rest of the file, byte for byte and without overlap. Raises UsageProblem for a file
-    that is torn or no safetensors. Source: the safetensors format, 8 bytes of length (little
-    endian), a JSON header, then the tensors.
+    Every entry but `__metadata__` has `dtype`, `shape` and `data_offsets`; together the offsets
+    cover the rest of the file exactly, without overlap. Raises UsageProblem for a file that is
+    truncated or not safetensors. Source: the safetensors format: 8 bytes of length (little endian),
+    a JSON header, then the tensors.
     """
     try:
         descriptor = files.open_regular(path)
@@ -94,31 +94,31 @@ def safetensors_header(path: Path) -> tuple[int, dict[str, Any]]:
         size = os.fstat(descriptor).st_size
         length = int.from_bytes(file.read(8), "little")
         if not 2 <= length <= size - 8:
-            raise UsageProblem(f"`{path}` is not a whole safetensors file.", fix=_again(path))
+            raise UsageProblem(f"`{path}` is not a complete safetensors file.", fix=_again(path))
         if length > HEADER_LIMIT_BYTES:
-            raise _broken(path, f"it has more than {files.size_text(HEADER_LIMIT_BYTES)}")
+            raise _broken(path, f"it is larger than {files.size_text(HEADER_LIMIT_BYTES)}")
         content = file.read(length)
     try:
         header = bounded_json.parse(content)
     except ValueError as problem:
         raise _broken(path, str(problem)) from None
     if not isinstance(header, dict):
-        raise _broken(path, "it is no JSON object")
+        raise _broken(path, "it is not a JSON object")
     end = _end_of_tensors(path, header)
     if 8 + length + end != size:
         raise UsageProblem(
-            f"`{path}` is torn: its size is not what its header says.", fix=_again(path)
+            f"`{path}` is damaged: its size does not match its header.", fix=_again(path)
         )
     return 8 + length, header
 
 
 def _end_of_tensors(path: Path, header: Mapping[str, Any]) -> int:
-    """Return where the last tensor ends; raises UsageProblem for an entry that is wrong."""
+    """Return where the last tensor ends. Raises UsageProblem for an invalid entry."""
     places = []
     for name, entry in header.items():
         if name == "__metadata__":
             if not _is_metadata(entry):
-                raise _broken(path, "its `__metadata__` is no table of texts")
+                raise _broken(path, "its `__metadata__` must contain text only")
             continue
         why = _fault(entry)
         if why:
@@ -137,7 +137,7 @@ def _is_metadata(entry: Any) -> bool:
 
 
 def _fault(entry: Any) -> str:
-    """Return what is wrong with an entry of a header; empty where nothing is."""
+    """Return what is wrong with an entry of a header; empty where it is valid."""
     match entry:
         case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [begin, end], **more}:
             sizes = (*shape, begin, end)
@@ -148,11 +148,11 @@ def _fault(entry: Any) -> str:
     if dtype not in DTYPE_BITS:
         return f"has the unknown dtype `{one_line(dtype, most=20)}`"
     if len(shape) > MOST_DIMENSIONS:
-        return f"has {len(shape):,} dimensions, and {MOST_DIMENSIONS} are the most"
+        return f"has {len(shape):,} dimensions, more than {MOST_DIMENSIONS}"
     if not all(type(size) is int and 0 <= size < MOST_BYTES for size in sizes) or begin > end:
-        return "has sizes or offsets that are no numbers of elements or bytes"
+        return "has invalid sizes or offsets"
     if math.prod(shape) * DTYPE_BITS[dtype] != (end - begin) * 8:
-        return "is not as long as its shape says"
+        return "has a length that does not match its shape"
     return ""
 
 

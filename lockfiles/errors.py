@@ -1,13 +1,13 @@
-"""The errors that a person can meet, as one tree; each carries its exit code.
+"""The errors that are shown to people, as one class hierarchy; each has its exit code.
 
-A message is one sentence with literals in backticks; a fix says how to put it right, as data.
-The exit codes are an interface: scripts and schedulers branch on them.
+A message is one sentence with literals in backticks; its fixes are data. The exit codes are an
+interface that scripts and schedulers rely on.
 """
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # what makes and shows a fix imports it: a command without errors does not
+if TYPE_CHECKING:  # imported only where an error is raised or shown
     from pathlib import Path
 
     from lockfiles.fixes import Fix, Fixes, Key
@@ -22,33 +22,33 @@ class TunelockError(Exception):
         self, *said: "str | Key", fix: "Fixes" = None, details: Sequence[str] = ()
     ) -> None:
         self.said = said
-        """The message in parts: a key of `run.toml` is named by each face in its own words."""
+        """The message in parts, since each interface has its own name for a key of `run.toml`."""
         fix = () if fix is None else fix
         self.fix: tuple[Fix, ...] = tuple(fix) if isinstance(fix, Sequence) else (fix,)
-        """Each of them will do."""
+        """Alternative fixes."""
         self.details = tuple(details)
-        """Lines below the message, such as the fields that differ."""
+        """Further lines, such as the fields that differ."""
         super().__init__(self.message)
 
     @property
     def message(self) -> str:
-        """One line: a newline in it came from a file, and is shown as its escape."""
+        """The message as one line; newlines from input must be escaped."""
         return "".join(str(part) for part in self.said)
 
     @property
     def hint(self) -> str:
-        """The fix as a command line shows it; empty where there is none."""
+        """The fixes as text for the command line; empty where there are none."""
         from lockfiles import fixes
 
         return fixes.text(self.fix)
 
     @property
     def sentence(self) -> str:
-        """The message with its details, where there is one line for both."""
+        """The message and its details on one line."""
         return "; ".join((self.message, *self.details))
 
     def relocate(self, old: "Path", new: "Path") -> None:
-        """Name what is in the folder `old` as it is called in `new`."""
+        """Replace paths in the folder `old` by the same paths in `new`."""
         from lockfiles import fixes
 
         self.said = tuple(
@@ -71,31 +71,31 @@ class UsageProblem(TunelockError):
 
 
 class StaleLock(TunelockError):
-    """The intent is newer than the lock that was made from it."""
+    """The intent changed after the lock was made from it."""
 
     exit_code = 3
 
 
 class DoesNotFit(TunelockError):
-    """The plan needs more than this machine has, or another kind of machine."""
+    """The plan needs more memory than this machine has, or another kind of machine."""
 
     exit_code = 4
 
 
 class DigestDiffers(TunelockError):
-    """A model, template, data file or token stream is not the one that was locked."""
+    """A model, template, data file or token stream differs from the lock."""
 
     exit_code = 5
 
 
 class DataRefused(TunelockError):
-    """The data cannot be trained on as it is."""
+    """The data cannot be used for training."""
 
     exit_code = 6
 
 
 class Stopped(TunelockError):
-    """A run was stopped cleanly; the same command resumes it."""
+    """A run was stopped cleanly; rerun the command to resume."""
 
     exit_code = 75
 

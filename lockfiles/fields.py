@@ -1,7 +1,7 @@
 """The types of a lock's values: every text is harmless and bounded, every number finite.
 
-A text in a lock is shown by every face and obeyed by none. What a machine acts on (a name, a
-source, a digest) has a pattern of its own.
+Free text in a lock is only ever shown. Values that the program acts on (a name, a source, a
+digest) have a pattern.
 """
 
 import re
@@ -16,24 +16,24 @@ from lockfiles.harmless import is_harmless
 
 
 class Table(BaseModel):
-    """A table of the lock: frozen, and closed to keys that it does not know."""
+    """A table of a lock: frozen, without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def harmless(text: str) -> str:
-    """Return a text on one line. Raises a validation error for characters that act unseen."""
+    """Return a text unchanged. Raises a validation error for line breaks and control characters."""
     if not is_harmless(text):
         raise PydanticCustomError("harmful", "must be text on one line, without control characters")
     return text
 
 
 def one_of(names: frozenset[str]) -> AfterValidator:
-    """Return what holds a text to a closed set that is too long to be named in a refusal."""
+    """Return a validator for a closed set of names that is too long to list in an error."""
 
     def check(text: str) -> str:
         if text not in names:
-            raise PydanticCustomError("unknown_name", "is no known name")
+            raise PydanticCustomError("unknown_name", "is not a known name")
         return text
 
     return AfterValidator(check)
@@ -51,7 +51,7 @@ def _system(text: str) -> str:
 
 
 def _hub_name(source: str) -> str:
-    """Refuse what the Hub has no repository of (`huggingface_hub.utils.validate_repo_id`)."""
+    """Refuse names that the Hub does not allow (`huggingface_hub.utils.validate_repo_id`)."""
     if "--" in source or ".." in source or source.endswith((".git", ".", "-")):
         raise PydanticCustomError("hub_name", "must be the name of a repository on the Hub")
     return source
@@ -59,20 +59,20 @@ def _hub_name(source: str) -> str:
 
 _MOST_KEYS = 200
 FEW_KEYS = BeforeValidator(_few)
-"""Holds a table with keys of its own to a number of them, before each one is looked at."""
+"""Limits the number of keys of an open table, before any key is validated."""
 PART = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}"
-"""The pattern of an owner, or of a repository's name, on the Hub."""
+"""The pattern of an owner or a repository name on the Hub."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Commit = Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")]
-"""40 hex digits; empty for what lies in a local file or folder."""
+"""40 hex digits; empty for a local file or folder."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 Sentence = Annotated[str, Field(max_length=limits.MOST_SENTENCE_CHARS), AfterValidator(harmless)]
 Label = Annotated[str, Field(max_length=limits.MOST_LABEL_CHARS), AfterValidator(harmless)]
 Revision = Annotated[str, Field(pattern=r"^[!-~]{0,200}$")]
-"""A branch, tag or commit as it was asked for: shown, while the commit is what is fetched."""
+"""A branch, tag or commit as requested; only shown, since the commit is what is fetched."""
 System = Annotated[str, Field(max_length=limits.MOST_SYSTEM_CHARS), AfterValidator(_system)]
-"""A system message: part of the rows, and as they are it may have several lines."""
+"""A system message; unlike other texts it may have several lines."""
 Version = Annotated[str, Field(pattern=r"^[0-9][0-9A-Za-z.!]{0,39}$")]
 """Of a package, without a local label such as `+cpu`."""
 Date = Annotated[str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$")]
@@ -91,7 +91,7 @@ DataSource = Annotated[
 ModelFileName = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}\.(json|jinja|model|safetensors)$")
 ]
-"""Of a file that a plan lists: in the model's own folder, and of a kind that is read."""
+"""A file name in the model's folder, with an extension that is read."""
 _NAME_PART = r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]*"
 _DATA_FILE_NAME = rf"^{_NAME_PART}(/{_NAME_PART})*$"
 InnerPath = Annotated[
@@ -99,27 +99,27 @@ InnerPath = Annotated[
     Field(pattern=_DATA_FILE_NAME, max_length=1000),
     AfterValidator(harmless),
 ]
-"""A path that leads out of no folder, with `/` between its parts."""
+"""A relative path with `/` between its parts that stays inside its folder."""
 DataFileName = InnerPath
-"""Of a file in a dataset, which may be called as it likes, but for what leads out of a folder."""
+"""A file of a dataset: any name that stays inside the dataset's folder."""
 
 SizeBytes = Annotated[int, Field(ge=0, le=limits.MOST_BYTES)]
 Rows = Annotated[int, Field(ge=0, le=limits.MOST_ROWS)]
 SomeRows = Annotated[int, Field(ge=1, le=limits.MOST_ROWS)]
 Width = Annotated[int, Field(ge=0, le=limits.MOST_WIDTH)]
-"""A dimension of a model, or a number of its parts; 0 where it has none."""
+"""A dimension of a model or a number of parts; 0 where it has none."""
 SomeWidth = Annotated[int, Field(ge=1, le=limits.MOST_WIDTH)]
 Seed = Annotated[int, Field(ge=0, le=limits.MOST_SEED)]
 Seconds = Annotated[float, Field(ge=0, le=limits.MOST_SECONDS)]
 
 
 def is_data_file_name(name: str) -> bool:
-    """Return whether a lock can hold the name of a dataset's file."""
+    """Return whether a name is allowed for a dataset's file in a lock."""
     return bool(re.fullmatch(_DATA_FILE_NAME, name)) and len(name) <= 1000 and is_harmless(name)
 
 
 def tables_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Yield the tables that a field of this type holds: one, each of a list, or one of several."""
+    """Yield the table types in a field's annotation: itself, list items, or union members."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     elif get_origin(annotation) is not dict:
@@ -128,7 +128,7 @@ def tables_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def keys(table: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """Yield the dotted names of every value below a table; list items have no index in them."""
+    """Yield the dotted names of every value in a table, without the indices of list items."""
     for name, field in table.model_fields.items():
         inner = list(tables_in(field.annotation))
         for one in inner:

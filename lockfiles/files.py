@@ -1,7 +1,7 @@
-"""Files, read with a bound and written whole.
+"""Reads files with a size limit and writes them atomically.
 
-A path can name what is no plain file: a pipe that nobody writes to, a device without an end, a
-link to somewhere else. Here each is one sentence before a byte is read.
+A path may name something other than a regular file: a pipe without a writer, an endless device, a
+link to another place. Those are refused before a byte is read.
 """
 
 import os
@@ -17,7 +17,7 @@ from lockfiles.harmless import is_harmless
 
 MIB = 1 << 20
 TEXT_LIMIT_BYTES = 64 * MIB
-"""The most that is read of a text file of ours: a lock, an intent, a receipt, a `config.json`."""
+"""Limit for text files such as a lock, an intent, a receipt or a `config.json`."""
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -29,11 +29,11 @@ _KINDS = (
 
 
 def open_regular(path: Path | str, *, folder: int | None = None, follow: bool = True) -> int:
-    """Open a plain file for reading and return its descriptor.
+    """Open a regular file for reading and return its descriptor.
 
-    `folder` is the descriptor of the folder that `path` is relative to. With `follow` False a link
-    is refused. Never waits for a writer. Raises UsageProblem for anything but a plain file, and
-    OSError where the file is missing or may not be read.
+    `folder` is the descriptor of the folder that `path` is relative to. If `follow` is False, a
+    link is refused. Never blocks on a pipe. Raises UsageProblem for anything but a regular file,
+    and OSError where the file is missing or not readable.
     """
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
     found = os.stat(path, dir_fd=folder, follow_symlinks=follow)
@@ -50,24 +50,24 @@ def open_regular(path: Path | str, *, folder: int | None = None, follow: bool = 
 def read_bounded(
     path: Path | str, limit_bytes: int, *, folder: int | None = None, follow: bool = True
 ) -> bytes:
-    """Return the bytes of a plain file that has at most `limit_bytes`; as `open_regular`."""
+    """Return the bytes of a regular file of at most `limit_bytes`; raises as `open_regular`."""
     with os.fdopen(open_regular(path, folder=folder, follow=follow), "rb") as file:
         content = file.read(limit_bytes + 1)
     if len(content) > limit_bytes:
         raise UsageProblem(
-            f"`{path}` has more than {size_text(limit_bytes)}.",
-            fix=Command("ls -l {}", path, to="give a file of that kind that is smaller"),
+            f"`{path}` is larger than {size_text(limit_bytes)}.",
+            fix=Command("ls -l {}", path, to="use a smaller file"),
         )
     return content
 
 
 def size_text(size_bytes: int) -> str:
-    """Return a limit in words: `64 MiB`."""
+    """Return a limit as text, such as `64 MiB`."""
     return f"{size_bytes // MIB} MiB" if size_bytes >= MIB else f"{size_bytes // 1024} KiB"
 
 
 def at_home(path: Path | str) -> Path:
-    """Return a path with its `~` as a home folder; unchanged where there is no such home."""
+    """Return a path with `~` expanded; unchanged where there is no such home folder."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -75,18 +75,18 @@ def at_home(path: Path | str) -> Path:
 
 
 def path_problem(path: str) -> str | None:
-    """Return why no file can have a path, in words that follow its name; None where one can."""
+    """Return why a path is invalid, as words to follow its name; None where it is valid."""
     if not is_harmless(path):
         return "must be a path without control characters"
     return length_problem(path)
 
 
 def length_problem(path: str) -> str | None:
-    """Return why a path is longer than a file's can be, as `path_problem` does."""
+    """Return why a path is too long, as `path_problem` does."""
     if len(os.fsencode(path)) > limits.MOST_PATH_BYTES:
         return f"must be a path of at most {limits.MOST_PATH_BYTES:,} bytes"
     if any(len(os.fsencode(part)) > limits.MOST_PATH_PART_BYTES for part in path.split("/")):
-        return f"must be a path of names of at most {limits.MOST_PATH_PART_BYTES} bytes"
+        return f"must be a path with names of at most {limits.MOST_PATH_PART_BYTES} bytes"
     return None
 
 
@@ -100,17 +100,17 @@ def _check_plain(found: os.stat_result, path: Path | str) -> None:
 def write_whole(
     path: Path | str, content: bytes, *, folder: int | None = None, mode: int = 0o666
 ) -> None:
-    """Write a file to a temporary name, flush it to disk and rename it into place.
+    """Write a file atomically: to a temporary name, flushed to disk, then renamed.
 
-    `folder` is the descriptor of the folder that `path` is relative to, and `mode` what the umask
-    is taken from. Where that fails, what was at `path` is unchanged, and nothing else is left. A
-    link at either name is replaced, never written through. Raises OSError.
+    `folder` is the descriptor of the folder that `path` is relative to, and `mode` is the file mode
+    before the umask. On failure, `path` is unchanged and no temporary file is left. A link at
+    either name is replaced, not followed. Raises OSError.
     """
     write_together({path: content}, folder=folder, mode=mode)
 
 
 def write_out(path: Path, content: bytes) -> None:
-    """Write what a person asked for: a file whole, and into a device or a pipe as it is."""
+    """Write an output that a person named: a file atomically, a device or pipe directly."""
     if path.exists() and not path.is_file():
         path.write_bytes(content)
     else:
@@ -125,10 +125,10 @@ def write_together(
     durable: bool = True,
     shared: bool = False,
 ) -> None:
-    """Write files as `write_whole`, all of them to temporary names before the first is renamed.
+    """Write several files as `write_whole` does, all to temporary names before any is renamed.
 
-    With `durable` False nothing waits for the disk. With `shared` other processes may write the
-    same files meanwhile: the temporary names are this process's own.
+    If `durable` is False, nothing is flushed to disk. If `shared` is True, other processes may
+    write the same files at the same time: the temporary names are unique to this process.
     """
     ready = {partial_of(path, shared=shared): path for path in contents}
     try:
@@ -149,7 +149,7 @@ def write_together(
 
 
 def partial_of(path: Path | str, *, shared: bool = False) -> str:
-    """Return the temporary name of a file that is written; see `write_together`."""
+    """Return the temporary name for writing a file; see `write_together`."""
     head, name = os.path.split(path)
     return os.path.join(head, f".{name}.{os.getpid()}.tmp" if shared else f".{name}.partial")
 
@@ -169,7 +169,7 @@ def _remove(path: str, folder: int | None) -> None:
 
 
 def sync(path: Path) -> None:
-    """Flush a file, or a folder's own entries, so that a write or rename outlives a power cut."""
+    """Flush a file, or a folder's entries, so that a write or rename survives a power cut."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -1,7 +1,7 @@
-"""How what is wrong can be put right, as data: each face shows it in its own words, or does it.
+"""How an error can be fixed, as data, so that each interface can show or apply the fix.
 
 A fix is an answer in `run.toml`, a command, an option of the command that was typed, or advice.
-Here they are rendered for a command line; the wizard names the questions instead.
+This module renders fixes for the command line; the wizard names the questions instead.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from pathlib import Path
 from lockfiles.shell import typed
 
 Value = str | int | float | bool | tuple[str, ...]
-"""What a key of `run.toml` can hold."""
+"""The value of a key in `run.toml`."""
 
 
 INTENT = "run.toml"
-"""The file of a person's answers, where it has no other name."""
+"""The default name of the file of answers."""
 
 
 @dataclass(frozen=True)
@@ -26,48 +26,48 @@ class Answer:
     """`table.name`, as the interview's questions have it."""
     value: Value
     to: str = ""
-    """What that does, as a clause such as `leave such rows out`; empty where it needs no words."""
+    """What that does, as a clause such as `drop those rows`; empty where it is obvious."""
     note: str = ""
-    """What to know of it, as a clause."""
+    """A remark, as a clause."""
     file: str = INTENT
     """The file that holds the key."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """Set a key of `run.toml` to another value, which only the person knows."""
+    """Set a key of `run.toml` to a value that only the person knows."""
 
     key: str
     """`table.name`, as the interview's questions have it."""
     value: str = ""
-    """What to look for, as a noun such as `a smaller number`."""
+    """The kind of value, as a noun such as `a smaller number`."""
     file: str = INTENT
     """The file that holds the key."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Keys of one table of `run.toml` that belong together."""
+    """Set several keys of one table of `run.toml` together."""
 
     parts: tuple[Answer | Change, ...]
     command: str = ""
-    """A command that takes them as options; empty where there is none."""
+    """A command that takes the same values as options; empty where there is none."""
     options: tuple[str, ...] = ()
     """Those options."""
 
 
 @dataclass(frozen=True, init=False)
 class _Typed:
-    """What a person types: a text of ours, with values that a shell takes as they are."""
+    """Text to type: a fixed template with quoted values."""
 
     template: str
-    """For a shell, with `{}` in the place of each value; never made from a value itself."""
+    """Shell text with `{}` for each value; never built from input."""
     values: tuple[str | Path, ...]
-    """Names from outside: quoted where the shell would act on them."""
+    """Values from input, quoted for the shell."""
     to: str
-    """What for, as a clause such as `put a plain file there`; empty where it needs no words."""
+    """The purpose, as a clause such as `put a plain file there`; empty where it is obvious."""
     note: str
-    """What to know of it, as a clause."""
+    """A remark, as a clause."""
 
     def __init__(self, template: str, *values: str | Path, to: str = "", note: str = "") -> None:
         assert template.count("{}") == len(values), template
@@ -78,7 +78,7 @@ class _Typed:
 
     @property
     def line(self) -> str:
-        """What to type, as a shell takes it."""
+        """The text to type, with its values filled in."""
         first, *others = self.template.split("{}")
         quoted = map(typed, self.values)
         return first + "".join(value + other for value, other in zip(quoted, others, strict=True))
@@ -89,7 +89,7 @@ class Command(_Typed):
 
 
 class Option(_Typed):
-    """Type the same command again, with an option added unless `to` says what else to do."""
+    """Rerun the same command with this option added, or with what `to` says instead."""
 
 
 PLAN_AGAIN = Command("tunelock plan run.toml", to="plan again")
@@ -97,7 +97,7 @@ PLAN_AGAIN = Command("tunelock plan run.toml", to="plan again")
 
 @dataclass(frozen=True)
 class Advice:
-    """Do something that is neither a key nor a command."""
+    """Do something that is neither an answer nor a command."""
 
     text: str
     """A clause, with literals in backticks."""
@@ -105,14 +105,14 @@ class Advice:
 
 @dataclass(frozen=True)
 class Steps:
-    """Do several things, one after another."""
+    """Do several things in order."""
 
     parts: tuple[Answer | Change | Answers | Command | Option | Advice, ...]
 
 
 Fix = Answer | Change | Answers | Command | Option | Advice | Steps
 Fixes = Fix | Sequence[Fix] | None
-"""One fix, several of which any one will do, or none."""
+"""One fix, several alternatives, or none."""
 
 
 @dataclass(frozen=True)
@@ -127,14 +127,14 @@ class Key:
 
 
 def text(fixes: Sequence[Fix]) -> str:
-    """Return fixes as a command line shows them, without a full stop; empty for none."""
+    """Return fixes as a hint on the command line, without a period; empty for none."""
     if len(fixes) == 1:
         return shown(fixes[0], alone=True)
     return ", or ".join(map(shown, fixes))
 
 
 def relocated(fixes: Sequence[Fix], old: Path, new: Path) -> tuple[Fix, ...]:
-    """Return fixes that name what is in `old` as it is called in `new`."""
+    """Return fixes with paths in `old` replaced by the same paths in `new`."""
     return tuple(_relocated(one, str(old), str(new)) for one in fixes)
 
 
@@ -152,7 +152,7 @@ def literal(value: Value) -> str:
 
 
 def shown(fix: Fix, *, alone: bool = False) -> str:
-    """Return one fix as a command line shows it; `alone` where a command needs no backticks."""
+    """Return one fix as text for the command line; `alone` omits the backticks of a command."""
     match fix:
         case Answer():
             line = _in_intent((fix,))

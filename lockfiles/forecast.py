@@ -1,4 +1,4 @@
-"""The tables of a lock for the machine that a plan counts on, and what it is said to take."""
+"""The tables of a lock for the machine and the predicted needs of a plan."""
 
 from typing import Annotated, Literal
 
@@ -11,24 +11,24 @@ HALF_GIB = 1 << 29
 
 
 class Machine(Table):
-    """The machine that the plan counts on."""
+    """The machine that the plan is for."""
 
     kind: Literal["cpu", "cuda"]
     accelerator: Label
-    """The card's name by its driver; empty on a CPU."""
+    """The name of the card, as its driver reports it; empty on a CPU."""
     capability: str = Field(pattern=limits.CAPABILITY)
-    """Such as `9.0`; empty on a CPU."""
+    """The compute capability, such as `9.0`; empty on a CPU."""
     count: int = Field(ge=0, le=limits.MOST_CARDS)
     """Cards that train; 0 on a CPU."""
     memory_bytes: int = Field(gt=0, le=limits.MOST_BYTES, multiple_of=HALF_GIB)
-    """Of each card, or main memory. Rounded down to 0.5 GiB."""
+    """Memory of each card, or main memory on a CPU; rounded down to 0.5 GiB."""
 
 
 _Part = Annotated[int, Field(ge=-limits.MOST_BYTES, le=limits.MOST_BYTES)]
 
 
 class Prediction(Table):
-    """What the plan will need."""
+    """The predicted needs of the plan."""
 
     estimator: str = Field(pattern=r"^(closed-form-[1-9][0-9]{0,2}|rehearsal)$")
     phase: Literal["load", "forward", "reference", "backward", "optimizer", "evaluation"]
@@ -36,13 +36,13 @@ class Prediction(Table):
     components: Annotated[dict[Annotated[str, one_of(known.COMPONENTS)], _Part], FEW_KEYS]
     """Bytes by component; what is not in the estimate may be negative."""
     disk_bytes: SizeBytes
-    """Checkpoints, the merged model and every export together."""
+    """Checkpoints, the merged model and all exports together."""
     step_seconds: Seconds = 0.0
-    """Mean of the optimizer's steps; 0 where the device's speed is not known."""
+    """Mean time of an optimizer step; 0 where the device's speed is unknown."""
     seconds: Seconds = 0.0
-    """Training with its evaluations; 0 where that is not known."""
+    """Time of training including evaluations; 0 where unknown."""
     cost: float = Field(default=0.0, ge=0, le=limits.MOST_MONEY)
-    """Of those seconds, in the money of `machine.price_per_hour`; 0 where either is not known."""
+    """Cost of that time in the currency of `machine.price_per_hour`; 0 where unknown."""
 
 
 class Rejected(Table):
@@ -50,5 +50,5 @@ class Rejected(Table):
 
     what: Label
     needed_bytes: SizeBytes
-    """At most what any machine has, also where it would need more."""
+    """Capped at the largest size that a lock may have."""
     reason: Sentence

@@ -1,11 +1,11 @@
-r"""Text from a file, made harmless: nothing in it can steer a terminal or forge a line.
+r"""Makes untrusted text harmless: it cannot control a terminal or forge a line.
 
-Every face (terminal, wizard, HTML, model card) shows what came out of a lock, data, a model or
-events through `one_line`. Characters that act instead of being seen are shown as their escapes:
-control characters and newlines of all kinds, bidirectional marks, invisible ones, halves of
-surrogate pairs, letters that are blank. Source: Unicode's categories Cc, Cf, Cs, Zl and Zp and the
-property Default_Ignorable_Code_Point, without the format characters that are visible (such as the
-Arabic number sign), the two joiners that spelling needs, and the selectors of a glyph's variant.
+Every output (terminal, wizard, HTML, model card) shows text from locks, data, models and events
+through `one_line`. Characters with effects or without a visible form are shown as escapes: control
+characters, line breaks of all kinds, bidirectional marks, invisible characters, lone surrogates and
+blank letters. Source: Unicode's categories Cc, Cf, Cs, Zl and Zp and the property
+Default_Ignorable_Code_Point, except visible format characters (such as the Arabic number sign), the
+two joiners that spelling needs, and variation selectors.
 """
 
 import json
@@ -20,18 +20,18 @@ _LETTERS = (
 )
 _ACTING = re.compile(f"[\x00-\x1f{_LETTERS}]")
 _ACTING_IN_JSON = re.compile(f"[{_LETTERS}]")
-"""What `json.dumps` leaves: all below a space is its line ends, or escaped already."""
+"""The characters to escape in JSON text; `json.dumps` already escapes those below a space."""
 _WORD = re.compile(r"\s*(error|hint|warning|note)\b", re.IGNORECASE)
-"""How lines of ours begin."""
+"""How lines of this program begin."""
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 MOST_CHARS = 4000
-"""What is shown of one value at most."""
+"""Most characters that are shown of one value."""
 
 
 def one_line(value: object, *, most: int = MOST_CHARS) -> str:
-    """Return a value as text on one line, in which every character can be seen.
+    """Return a value as text on one line, with every character visible.
 
-    What is longer than `most` characters ends with `…`.
+    Text of more than `most` characters is cut and ends with `…`.
     """
     text = str(value)
     if len(text) > most:
@@ -40,34 +40,34 @@ def one_line(value: object, *, most: int = MOST_CHARS) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return text of any length with the characters that act as their escapes."""
+    """Return text of any length with unsafe characters as escapes."""
     return text if text.isascii() and text.isprintable() else _ACTING.sub(_escape, text)
 
 
 def named(text: str) -> str:
-    """Return a name that begins a line; in backticks where the line could pass for another."""
+    """Return a name for the start of a line; in backticks where it could be taken for a message."""
     return f"`{one_line(text)}`" if ": " in text or _WORD.match(text) else one_line(text)
 
 
 def joined(lines: Iterable[object]) -> str:
-    """Return lines as one text: the only newlines in it are those between the lines."""
+    """Return lines as one text, in which newlines occur only between the lines."""
     return "\n".join(escaped(str(line)) for line in lines)
 
 
 def paragraphs(*texts: str) -> str:
-    """Return texts of several lines with an empty line between them."""
+    """Return multi-line texts, separated by empty lines."""
     return "\n\n".join(joined(text.split("\n")) for text in texts)
 
 
 def masked(text: str) -> str:
-    """Return text of the same length, with one visible sign for each character that acts."""
+    """Return text of the same length, with one visible symbol for each unsafe character."""
     return _ACTING.sub(_sign, text)
 
 
 def json_text(value: object, *, indent: int | None = None) -> str:
-    """Return a value as JSON that reads back the same, with what acts as JSON's own escapes.
+    """Return a value as JSON with unsafe characters as JSON escapes; it parses to the same value.
 
-    A number that is not finite, which JSON lacks, becomes null.
+    A number that is not finite becomes null, since JSON has no form for it.
     """
     try:
         text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
@@ -77,7 +77,7 @@ def json_text(value: object, *, indent: int | None = None) -> str:
 
 
 def is_harmless(text: str) -> bool:
-    """Return whether a text is shown as it is."""
+    """Return whether a text has no unsafe characters."""
     return _ACTING.search(text) is None
 
 

@@ -1,4 +1,4 @@
-"""The tables of a lock for what a run is made from: the intent, the model, the rows."""
+"""The tables of a lock for the inputs of a run: intent, model, template and rows."""
 
 from typing import Annotated, Literal
 
@@ -33,26 +33,26 @@ SplitName = Literal["train", "validation", "test", "general"]
 
 
 class Intent(Table):
-    """What the lock was planned from."""
+    """The answers that the lock was planned from."""
 
     digest: Sha256
-    """Of the normalised `run.toml`: local paths replaced by their logical names."""
+    """Of the normalized `run.toml`, with local paths replaced by logical names."""
     name: Name
     origin: Annotated[
         dict[Annotated[str, one_of(known.ANSWERS)], Literal["given", "default", "detected"]],
         FEW_KEYS,
     ]
-    """For each answer where it came from, never by which face."""
+    """Where each answer came from."""
 
 
 class Decision(Table):
-    """What the checklist recommends."""
+    """The verdict of the checklist."""
 
     verdict: Literal["prompt-engineering", "rag", "fine-tuning", "fine-tuning-and-rag"]
     reasons: list[Sentence] = Field(max_length=20, fail_fast=True)
     against: list[Sentence] = Field(max_length=20, fail_fast=True)
     overridden: Sentence
-    """The person's reason to go on against the verdict; empty where there was none."""
+    """The person's reason to fine-tune against the verdict; empty where there is none."""
 
 
 class ModelFile(Table):
@@ -64,7 +64,7 @@ class ModelFile(Table):
 
 
 class Architecture(Table):
-    """The facts of its `config.json` that the plan counted with (`planner.models.architecture`)."""
+    """The facts of `config.json` that the plan used (`planner.models.architecture`)."""
 
     hidden: SomeWidth
     layers: SomeWidth
@@ -96,29 +96,29 @@ class Model(Table):
 
     source: ModelSource
     revision: Revision
-    """As asked for; empty for a local folder."""
+    """The branch, tag or commit that was requested; empty for a local folder."""
     commit: Commit
-    """As resolved: 40 hex digits; empty for a local folder."""
+    """The resolved commit, 40 hex digits; empty for a local folder."""
     license: Label
     gated: bool
     family: Annotated[str, one_of(known.FAMILIES)]
-    """`model_type` of its decoder."""
+    """The `model_type` of the decoder."""
     parameters: int = Field(gt=0, le=limits.MOST_PARAMETERS)
     dtype: str = Field(pattern=r"^[A-Z0-9_]{2,12}$")
-    """The commonest stored type, as safetensors names it: `BF16`."""
+    """The most common stored type, as safetensors names it: `BF16`."""
     context_tokens: int = Field(gt=0, le=limits.MOST_CONTEXT_TOKENS)
     architecture: Architecture
     files: list[ModelFile] = Field(min_length=1, max_length=limits.MOST_MODEL_FILES, fail_fast=True)
 
 
 class Template(Table):
-    """How messages become text, and which tokens are scored."""
+    """How messages are rendered, and which tokens are scored."""
 
     source: Literal["model", "local:template", "training"]
-    """`training` is the variant of the model's own that training needs; the model keeps its own."""
+    """`training` is a variant of the model's own template, used in training only."""
     sha256: Sha256
     date: Date
-    """What a template that prints today's date prints, on every day."""
+    """The fixed date for templates that print today's date."""
     pad_id: int = Field(ge=0, le=limits.MOST_TOKEN_ID)
     end_ids: list[Annotated[int, Field(ge=0, le=limits.MOST_TOKEN_ID)]] = Field(
         min_length=1, max_length=100, fail_fast=True
@@ -126,7 +126,7 @@ class Template(Table):
     """The tokens that end an answer."""
     loss_mask: Literal["assistant-turns-with-end"]
     golden_sha256: Sha256
-    """Of the rendering of a fixed conversation."""
+    """Of a fixed conversation, rendered."""
 
 
 class DataFile(Table):
@@ -141,50 +141,50 @@ class Data(Table):
     """One split of the rows."""
 
     split: SplitName
-    """`general` rows stand at the end of those of `train`, and here once more by themselves."""
+    """`general` rows are listed separately; they are also at the end of the `train` rows."""
     source: DataSource
     revision: Revision = ""
-    """The branch, tag or commit where the dataset was found; empty for a local file."""
+    """The branch, tag or commit of the dataset; empty for a local file."""
     commit: Commit = ""
-    """As resolved: 40 hex digits; empty for a local file."""
+    """The resolved commit, 40 hex digits; empty for a local file."""
     config: Label = ""
-    """Of the dataset; empty for a local file."""
+    """The config of the dataset; empty for a local file."""
     hub_split: Label = ""
-    """As the dataset calls it; empty for a local file."""
+    """The dataset's name for the split; empty for a local file."""
     format: Literal[
         "messages", "sharegpt", "alpaca", "prompt-completion", "columns", "text", "preference",
         "feedback", "mixed",
     ]  # fmt: skip
-    """Of its rows; `mixed` where they have several."""
+    """The format of the rows; `mixed` where they differ."""
     prompt_column: Label
     completion_column: Label
     system: System
-    """Put before each row that has no system message of its own; empty adds none."""
+    """The system message for rows without their own; empty adds none."""
     fraction: float = Field(ge=0, le=limits.MOST_FRACTION)
-    """The validation share that was split off the source; 0 where the split is a whole file.
-    Of general rows the share of the training rows that they were to be."""
+    """The share of the source that was split off for validation; 0 where the split is an entire
+    file. For general rows, their requested share of the training rows."""
     split_seed: Seed
-    """Chooses which rows are split off, or which general ones are taken."""
+    """Seed for the choice of validation rows or of general rows."""
     split_by: Literal["rows", "groups", "groups-and-labels"] = "rows"
-    """What is split off: single rows, groups of rows that ask nearly the same, or those of each
-    label; locks from before it was asked drew single rows."""
+    """How rows are split off: one by one, in groups with nearly the same prompt, or in such groups
+    per label."""
     rows: SomeRows
     sha256: Sha256
-    """Of the canonical rows of this split, in their order."""
+    """Of the split's rows in canonical JSON, in order."""
     tokens_sha256: Sha256
-    """Of its token ids and loss masks: cut as training sees them, test rows whole."""
+    """Of the split's token ids and loss masks; all but test rows are truncated as in training."""
     files: list[DataFile] = Field(
         default_factory=list, max_length=limits.MOST_DATA_FILES, fail_fast=True
     )
-    """Those of the dataset that hold the rows of its split; none for a local file."""
+    """The dataset's files that contain the split; empty for a local file."""
 
 
 class Fix(Table):
-    """One step that mends the rows of a file before they are trained on; the file stays."""
+    """One step that cleans the rows of a file before training; the file is not modified."""
 
     source: SplitName
     step: Literal["drop", "redact", "dedupe", "truncate", "split"]
     what: Name
-    """The finding that it mends."""
+    """The finding that it fixes."""
     rows: Rows
-    """Rows that it leaves out or changes."""
+    """Rows that it drops or changes."""

@@ -1,7 +1,7 @@
-"""`run.toml`: what a person wants. One level of tables, read with line numbers and written back.
+"""`run.toml`: what a person wants, in one level of tables; read with line numbers and written.
 
-Which keys exist, their types and their defaults is the interview's (floor 2); this module
-knows only the file's form.
+Keys, types and defaults are defined by the interview (floor 2); this module handles only the form
+of the file.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ TABLES = ("goal", "data", "model", "machine", "method", "train", "results")
 """The tables of `run.toml`, in the wizard's order."""
 
 MOST_SHOWN_CHARS = 100
-"""What is shown at most of a key that is wrong."""
+"""Most characters that are shown of a wrong key."""
 
 
 @dataclass(frozen=True)
@@ -27,21 +27,21 @@ class RawIntent:
     values: Mapping[str, object]
     """`table.key` to value, in the file's order."""
     lines: Mapping[str, int]
-    """`table.key` to the 1-based line where it stands."""
+    """`table.key` to its 1-based line."""
     name: str = "run.toml"
     """What errors call the file."""
 
 
 def parse(source: str, *, name: str = "run.toml") -> RawIntent:
-    """Return the flat values of a `run.toml`. Raises UsageProblem where its form is wrong."""
+    """Return the values of a `run.toml`. Raises UsageProblem where its form is wrong."""
     values: dict[str, object] = {}
     lines = toml.key_lines(source)
     for table, content in toml.parse(source, name=name).items():
         if not isinstance(content, dict):
             line = lines.get(table, 1)
             raise UsageProblem(
-                f"`{one_line(table, most=MOST_SHOWN_CHARS)}` on line {line} of `{name}` stands "
-                "outside a table.",
+                f"`{one_line(table, most=MOST_SHOWN_CHARS)}` on line {line} of `{name}` is not "
+                "in a table.",
                 fix=Advice(f"put it under one of {', '.join(f'[{known}]' for known in TABLES)}"),
             )
         values.update({f"{table}.{key}": value for key, value in content.items()})
@@ -54,6 +54,6 @@ def read(path: Path) -> RawIntent:
 
 
 def write(tables: Mapping[str, Mapping[str, object]]) -> str:
-    """Return a canonical `run.toml`: tables in the wizard's order, empty ones left out."""
+    """Return a canonical `run.toml`: tables in the wizard's order, without empty ones."""
     ordered = {name: tables[name] for name in TABLES if tables.get(name)}
     return toml.write(ordered)

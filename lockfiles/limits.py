@@ -1,25 +1,25 @@
-"""The greatest values of a run. The interview asks within them, and a lock holds none beyond.
+"""The largest values of a run, for both the interview and the lock.
 
-A lock is input from elsewhere: each bound keeps what it costs to check in proportion.
+A lock is untrusted input: each bound also limits the cost of checking it.
 """
 
 MOST_EPOCHS = 1000
 MOST_ROWS = 100_000_000
 MOST_ORDERED_ROWS = 1_000_000_000
-"""Rows times epochs: the order of every epoch is computed, row by row."""
+"""Rows times epochs: the order of every epoch is computed row by row."""
 MOST_TOKENS = 10**15
-"""Of all rows together."""
+"""Total over all rows."""
 MOST_LENGTH_TOKENS = 1 << 20
-"""Of `train.max_length`, as asked for."""
+"""Of `train.max_length` as set in `run.toml`."""
 MOST_CONTEXT_TOKENS = 1 << 24
-"""What a model says that it sees, and so the greatest length that follows from the data."""
+"""The largest context of a model, and so the largest length derived from the data."""
 MOST_TOKEN_ID = (1 << 24) - 1
 MOST_RANK = 1024
 MOST_ALPHA = 4096
 MOST_DROPOUT = 0.9
 MOST_TARGETS = 64
 MOST_MICRO_BATCH = 1024
-"""As asked for; a plan takes at most the effective batch."""
+"""As set in `run.toml`; a plan uses at most the effective batch."""
 MOST_EFFECTIVE_BATCH = 65536
 LEAST_LEARNING_RATE = 1e-8
 MOST_LEARNING_RATE = 0.1
@@ -27,12 +27,12 @@ MOST_WARMUP_RATIO = 0.9
 MOST_WEIGHT_DECAY = 1.0
 MOST_SEED = 2**32 - 1
 MOST_FRACTION = 0.5
-"""Of the rows that are split off, and of general rows among the training rows."""
+"""Of the validation split, and of general rows among the training rows."""
 MOST_SAMPLES = 1000
 """Held-out rows whose answers are shown."""
 MOST_THREADS = 4096
 MOST_PROCESSES = 1024
-"""Of one training; on cards each of them has one of its own."""
+"""Of one training run; each process has its own card."""
 MOST_PARAMETERS = 10**13
 MOST_WIDTH = 1 << 24
 """Of any dimension of a model's shape."""
@@ -45,10 +45,10 @@ MOST_MONEY = 1e12
 CAPABILITY = r"^([0-9]{1,2}\.[0-9]{1,2}|gfx[0-9a-f]{3,5})?$"
 """The pattern of a card's compute capability or instruction set; empty where it has none."""
 MOST_ARTIFACTS = 1000
-"""Files and folders that a run leaves."""
+"""Files and folders that a run produces."""
 MOST_CARDS = 1024
 MOST_HOLDERS = 10_000
-"""Processes that hold memory of one card."""
+"""Processes that use memory of one card."""
 MOST_NAME_CHARS = 100
 MOST_LABEL_CHARS = 200
 """Of a short text such as a column's name, a revision or a license."""
@@ -56,6 +56,6 @@ MOST_SENTENCE_CHARS = 1000
 MOST_SYSTEM_CHARS = 16_000
 """Of a system message."""
 MOST_PATH_BYTES = 4095
-"""Linux's own limit of a path (`PATH_MAX` without its end)."""
+"""Linux's limit for a path (`PATH_MAX` without the terminating NUL)."""
 MOST_PATH_PART_BYTES = 255
 """Of one name in a path (`NAME_MAX`)."""

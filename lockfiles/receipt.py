@@ -1,4 +1,4 @@
-"""`receipt.json`: what came out of a run. The only one of the three files with measured values."""
+"""`receipt.json`: the results of a run, including measured values."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -14,18 +14,18 @@ from lockfiles.fields import FEW_KEYS, InnerPath, Label, Rows, Sha256, SizeBytes
 from lockfiles.fixes import Command
 
 VERSION = 2
-"""The version that this program writes; older ones are read, and a newer one is refused.
+"""The version that is written; older ones are read, and a newer one is refused.
 
-2 adds `artifacts`.
+Version 2 adds `artifacts`.
 """
 LIMIT_BYTES = 4 * files.MIB
 _CLOSED = ConfigDict(extra="forbid", strict=True)
-_AGAIN = Command("tunelock run", to="write it again from the finished stages")
+_AGAIN = Command("tunelock run", to="recreate it from the finished stages")
 
 
 @dataclass(frozen=True)
 class Digests:
-    """Digests of what a run left, named by what they cover."""
+    """Digests of the results of a run."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
 
@@ -34,12 +34,12 @@ class Digests:
     merged: Sha256 | None = None
     """Of the merged model's tensors."""
     gguf: Annotated[dict[Label, Sha256], FEW_KEYS] = field(default_factory=dict)
-    """Of the tensors in each GGUF, by level such as `q8_0`."""
+    """Of the tensors in each GGUF file, by level such as `q8_0`."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What the training stage really took."""
+    """What the training stage actually took."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
 
@@ -51,41 +51,41 @@ class Measured:
 
 @dataclass(frozen=True)
 class Score:
-    """One model on the held-out rows."""
+    """The scores of one model on the held-out rows."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
 
     loss: float
-    """Mean cross-entropy of the scored tokens, in nats; not finite where training diverged."""
+    """Mean cross-entropy of the scored tokens, in nats; not finite if training diverged."""
     accuracy: Annotated[float, Field(ge=0, le=1)]
-    """Share of rows whose greedy answer equals the row's, 0 to 1."""
+    """Share of rows whose greedy answer equals the expected one, 0 to 1."""
     rows: Rows
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The base against the tuned model, on the same rows."""
+    """The base and the tuned model on the same rows."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
 
     base: Score | None = None
     tuned: Score | None = None
     learnt_rows: Rows = 0
-    """Of those rows the ones that are training rows too, word for word."""
+    """How many of those rows are also training rows, word for word."""
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file or folder that a stage left in the run's folder."""
+    """A file or folder that a stage wrote to the run folder."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
 
     stage: Annotated[Label, Field(min_length=1)]
     """The stage's name in the lock."""
     what: Annotated[Label, Field(min_length=1)]
-    """What it is, for people: `adapter`, `merged model`, `GGUF q8_0`."""
+    """A description, such as `adapter`, `merged model` or `GGUF q8_0`."""
     path: InnerPath
-    """Relative to the run's folder."""
+    """Relative to the run folder."""
     digest: Sha256
     """Of its tensors."""
     size: SizeBytes
@@ -94,19 +94,19 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Sent:
-    """One file that left the machine."""
+    """One file that was uploaded."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
 
     name: Annotated[Label, Field(min_length=1)]
-    """As the repository calls it."""
+    """The path in the repository."""
     size_bytes: SizeBytes
     sha256: Sha256
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a finished run has to show."""
+    """The content of `receipt.json`."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
 
@@ -116,38 +116,38 @@ class Receipt:
     measured: Measured = Measured()
     evaluation: Evaluation = Evaluation()
     packages: Annotated[dict[Label, Label], FEW_KEYS] = field(default_factory=dict)
-    """The installed version of each package that the lock names; empty where there is none."""
+    """The installed version of each package in the lock; empty where it is not installed."""
     machine: Label = ""
     """The processor's architecture and the accelerator that trained."""
     version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
-    """A receipt that states none has the first one's fields."""
+    """A receipt without a version is read as the first one."""
     sent_to: Label = ""
-    """The repository on the Hub that `sent` was sent to; empty where nothing was."""
+    """The repository on the Hub that files were uploaded to; empty where there is none."""
     sent: list[Sent] = field(default_factory=list)
-    """Every file that the push stage sent."""
+    """Every file that the push stage uploaded."""
     artifacts: Annotated[list[Artifact], Field(max_length=limits.MOST_ARTIFACTS)] = field(
         default_factory=list
     )
-    """What each stage left, in the lock's order."""
+    """What each stage wrote, in the order of the lock."""
 
 
 _READER = TypeAdapter(Receipt)
 
 
 def measured_on(rows: int, learnt_rows: int) -> str:
-    """Return the rows of an evaluation by their right name; none but held-out ones is called so."""
+    """Return the description of the rows of an evaluation; only unseen rows are called held-out."""
     if not learnt_rows:
         return f"{rows:,} held-out rows"
     return f"{rows:,} rows, {learnt_rows:,} of them training rows too"
 
 
 def write(receipt: Receipt, path: Path) -> None:
-    """Write a receipt whole: to a temporary name, flushed, then renamed."""
+    """Write a receipt atomically: to a temporary name, flushed, then renamed."""
     files.write_whole(path, (json.dumps(asdict(receipt), indent=2) + "\n").encode())
 
 
 def read(path: Path) -> Receipt:
-    """Read a receipt. Raises UsageProblem where the file is not one, or of a newer version."""
+    """Read a receipt. Raises UsageProblem where it is invalid or of a newer version."""
     return parse(toml.read(path, limit_bytes=LIMIT_BYTES), path)
 
 
@@ -160,4 +160,4 @@ def parse(content: str | bytes, path: Path) -> Receipt:
     what = f"`{found.key}` {found.words}" if found.key else found.words
     newer = Command("pip install --upgrade tunelock")
     fix = newer if found.key == "version" else _AGAIN
-    raise UsageProblem(f"`{path}` is no receipt of version {VERSION}: {what}.", fix=fix)
+    raise UsageProblem(f"`{path}` is not a valid receipt of version {VERSION}: {what}.", fix=fix)

@@ -1,4 +1,4 @@
-"""What pydantic has against a value, as words that echo nothing of a hostile input unbounded."""
+"""Turns pydantic's validation errors into words; input is echoed with a limit."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,34 +12,34 @@ from lockfiles.harmless import one_line
 from lockfiles.nearest import nearest
 
 MOST_SHOWN_CHARS = 100
-"""What is shown at most of a key or a value that is wrong."""
+"""Most characters that are shown of a wrong key or value."""
 CONTRADICTION = "contradiction"
-"""The type of an error between fields; its context has `field` and `words`."""
+"""The type of an error about several fields; its context has `field` and `words`."""
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
-"""The types of an error for a key that a table does not know."""
+"""The types of errors for an unknown key of a table."""
 _OF_KEY = "[key]"
-"""What pydantic puts at the end of the place of a dictionary's key that is wrong."""
+"""The last part of the location of an invalid dictionary key in pydantic."""
 
 _Location = tuple[str | int, ...]
-"""Where pydantic says that an error is: keys, and the numbers of list items."""
+"""The location of an error in pydantic: keys and indices of list items."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """The first thing that is wrong with some tables."""
+    """The first error in some tables."""
 
     key: str
-    """Dotted, without the numbers of list items, on one line; empty for the whole."""
+    """Dotted, on one line, without the indices of list items; empty for the document itself."""
     place: str
-    """The same with those numbers, as `text.key_lines` has it."""
+    """The same with indices, as in `text.key_lines`."""
     words: str
-    """To follow the key: `must be a whole number`."""
+    """The rest of the sentence after the key: `must be an integer`."""
 
 
 def fault(problem: ValidationError, table: type[BaseModel] | None = None) -> Fault:
-    """Return the first fault: an unknown key before anything else.
+    """Return the first fault; an unknown key takes precedence.
 
-    With the `table` that was read, an unknown key is named with the nearest known one.
+    If the `table` that was read is given, an unknown key is reported with the nearest known one.
     """
     found = problem.errors(include_url=False, include_input=False)
     first = next((error for error in found if error["type"] in _UNKNOWN), found[0])
@@ -61,7 +61,7 @@ def _named(location: Iterable[str | int]) -> str:
 
 
 def _within(table: type[BaseModel] | None, location: _Location) -> _Location:
-    """Leave out of a location what pydantic puts in for the kind of a table, such as a stage's."""
+    """Remove from a location the tags that pydantic adds for unions, such as a stage's kind."""
     kept: list[str | int] = []
     tables = [table] if table else []
     for part in location:
@@ -76,13 +76,13 @@ def _within(table: type[BaseModel] | None, location: _Location) -> _Location:
 
 
 def _inside(tables: Iterable[type[BaseModel]], name: str) -> list[type[BaseModel]]:
-    """Return the tables that a field of this name holds, in any of some tables."""
+    """Return the tables inside the field of this name, in any of some tables."""
     fields = [one.model_fields[name] for one in tables if name in one.model_fields]
     return [inner for field in fields for inner in tables_in(field.annotation)]
 
 
 def _tags(table: type[BaseModel]) -> tuple[object, ...]:
-    """Return the names that tell a table from others in its place."""
+    """Return the values of `kind` that identify a table in a union."""
     field = table.model_fields.get("kind")
     return get_args(field.annotation) if field else ()
 
@@ -91,7 +91,7 @@ def _words(error: ErrorDetails, table: type[BaseModel] | None, location: _Locati
     kind, context = error["type"], error.get("ctx", {})
     if kind in _UNKNOWN:
         known = _known(table, location[:-1])
-        if location[-1] in known:  # of another kind of table that can stand in this place
+        if location[-1] in known:  # a key of another member of the union
             return "does not belong here"
         like = nearest(str(location[-1]), known)
         return "is an unknown key" + (f"; the nearest known one is `{like}`" if like else "")
@@ -106,7 +106,7 @@ def _words(error: ErrorDetails, table: type[BaseModel] | None, location: _Locati
 
 
 def _known(table: type[BaseModel] | None, location: Iterable[str | int]) -> list[str]:
-    """Return the keys that stand beside the one below `location`."""
+    """Return the known keys of the table at `location`."""
     tables = [table] if table else []
     for part in location:
         if isinstance(part, str):
@@ -116,8 +116,8 @@ def _known(table: type[BaseModel] | None, location: Iterable[str | int]) -> list
 
 _KINDS: Mapping[str, str] = {
     "string_type": "must be text in quotes",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
+    "int_type": "must be an integer",
+    "int_from_float": "must be an integer",
     "int_parsing_size": "is out of range",
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
@@ -129,7 +129,7 @@ _KINDS: Mapping[str, str] = {
     "model_attributes_type": "must be a table",
     "dataclass_type": "must be a table",
     "dataclass_exact_type": "must be a table",
-    "string_pattern_mismatch": "does not have the form of such a value",
+    "string_pattern_mismatch": "does not have the required form",
     "union_tag_not_found": "is missing",
     "json_invalid": "must be JSON",
 }

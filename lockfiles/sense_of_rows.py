@@ -1,4 +1,4 @@
-"""Whether what a lock says of its rows agrees; a part of `lockfiles.sense`."""
+"""Checks that the tables of a lock about rows are consistent; a part of `lockfiles.sense`."""
 
 from collections.abc import Iterable, Iterator
 
@@ -12,13 +12,13 @@ _SPLITS = ("train", "validation", "test", "general")
 
 
 def data(lock: Tables) -> Iterator[Contradiction]:
-    """Yield what does not agree in the splits."""
+    """Yield the contradictions in the splits."""
     splits = [part.split for part in lock.data]
     yield from unique("data", splits)
     if splits[:1] != ["train"]:
         yield "data", "must begin with the split `train`"
     if splits != [name for name in _SPLITS if name in splits]:
-        yield "data", f"must have its splits in the order {shown(_SPLITS)}"
+        yield "data", f"must have its splits in this order: {shown(_SPLITS)}"
     for index, part in enumerate(lock.data):
         yield from _part(f"data.{index}", part)
     yield from _alike(lock.data)
@@ -27,31 +27,31 @@ def data(lock: Tables) -> Iterator[Contradiction]:
 
 
 def _alike(data: list["Data"]) -> Iterator[Contradiction]:
-    """All files of a run are read one way: what a lock says of one holds for all."""
+    """All files of a run are read with the same columns and system message."""
     for index, part in enumerate(data):
         for name in ("prompt_column", "completion_column", "system"):
             if getattr(part, name) != getattr(data[0], name):
-                yield f"data.{index}.{name}", "is not that of the training rows"
+                yield f"data.{index}.{name}", "differs from that of the training rows"
 
 
 def _split_off(data: list["Data"]) -> Iterator[Contradiction]:
-    """Validation rows that are split off, and the training rows that are left, say one split."""
+    """Split-off validation rows and the remaining training rows name the same split."""
     train = data[0]
     split = next((part.fraction for part in data if part.split == "validation"), 0.0)
     for index, part in enumerate(data):
         half = part.split in ("train", "validation")
         if part.split != "general" and part.fraction != (split if half else 0.0):
-            yield f"data.{index}.fraction", "is a share of rows that are not split off"
+            yield f"data.{index}.fraction", "is set, but no rows are split off"
         other = part.split_seed != train.split_seed or (half and part.split_by != train.split_by)
         if split and part.split != "test" and other:
-            yield f"data.{index}.split_seed", "is of another split than the training rows"
+            yield f"data.{index}.split_seed", "differs from that of the training rows"
 
 
 def _part(key: str, part: "Data") -> Iterator[Contradiction]:
     yield from pinned(key, part.source, part.revision, part.commit)
     local = part.source.startswith("local:")
     if local == bool(part.files):
-        yield f"{key}.files", "is for rows on the Hub" if local else "names no file of the dataset"
+        yield f"{key}.files", "is for rows on the Hub" if local else "has no file of the dataset"
     if local and (part.config or part.hub_split):
         yield f"{key}.hub_split", "is for rows on the Hub"
     yield from unique(f"{key}.files", [file.name for file in part.files])
@@ -61,16 +61,16 @@ def _part(key: str, part: "Data") -> Iterator[Contradiction]:
         yield f"{key}.source", f"must be {shown(f'local:{name}' for name in _sources(part))}"
     columns = bool(part.prompt_column), bool(part.completion_column)
     if part.format == "columns" and columns != (True, True):
-        yield f"{key}.prompt_column", "is missing: rows of the format `columns` name two"
+        yield f"{key}.prompt_column", "is missing: the format `columns` needs two columns"
 
 
 def _sources(part: "Data") -> tuple[str, ...]:
-    """Return the files that rows of a split can come from: validation may be split off."""
+    """Return the files that the rows of a split may come from."""
     return ("train",) if part.split == "validation" and part.fraction else (part.split,)
 
 
 def _held_out(data: list["Data"]) -> Iterator[Contradiction]:
-    """What is measured is never what was trained on, under whatever name."""
+    """Held-out rows are never the training rows under another name."""
     train = data[0]
     for index, part in enumerate(data):
         if part.split in ("validation", "test") and (
@@ -78,12 +78,12 @@ def _held_out(data: list["Data"]) -> Iterator[Contradiction]:
         ):
             yield (
                 f"data.{index}.sha256",
-                (f"is that of the training rows: the `{part.split}` rows are not held out"),
+                (f"equals that of the training rows: the `{part.split}` rows are not held out"),
             )
 
 
 def fix(lock: Tables) -> Iterator[Contradiction]:
-    """Yield what does not agree in the steps that mend them."""
+    """Yield the contradictions in the cleaning steps."""
     yield from unique("fix", [(step.source, step.step, step.what) for step in lock.fix])
     for index, step in enumerate(lock.fix):
         if step.what not in known.FIXES[step.step]:
@@ -91,21 +91,25 @@ def fix(lock: Tables) -> Iterator[Contradiction]:
 
 
 def pinned(key: str, source: str, revision: str, commit: str) -> Iterator[Contradiction]:
-    """Yield what is pinned wrongly: the Hub's by a commit, what is local by digests alone."""
+    """Yield wrong pins: sources on the Hub have a commit, local ones only digests."""
     on_hub = source.startswith("hf:")
     for name, value in (("revision", revision), ("commit", commit)):
         if bool(value) != on_hub:
-            state = "missing: what is on the Hub is pinned" if on_hub else "set for local files"
+            state = (
+                "missing: sources on the Hub are pinned"
+                if on_hub
+                else "set, but the files are local"
+            )
             yield f"{key}.{name}", f"is {state}"
 
 
 def unique(key: str, values: Iterable[object]) -> Iterator[Contradiction]:
-    """Yield a contradiction where a value is there twice."""
+    """Yield a contradiction where a value occurs twice."""
     listed = list(values)
     if len(set(listed)) != len(listed):
-        yield key, "names one thing twice"
+        yield key, "has a duplicate"
 
 
 def shown(names: Iterable[str]) -> str:
-    """Return names in words."""
+    """Return names as a list for a sentence."""
     return ", ".join(f"`{name}`" for name in names)

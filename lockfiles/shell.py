@@ -1,4 +1,4 @@
-"""Paths in commands for a person to type."""
+"""Quotes paths in commands for a person to type."""
 
 import shlex
 from pathlib import Path
@@ -7,9 +7,9 @@ from lockfiles.harmless import escaped, is_harmless
 
 
 def typed(path: Path | str) -> str:
-    """Return a path as a shell takes it: quoted where it needs to be.
+    """Return a path quoted for a shell where necessary.
 
-    A name with characters that act, such as an escape, is written as bash's `$'…'`.
+    A name with control characters is written as bash's `$'…'`.
     """
     text = str(path)
     if is_harmless(text):

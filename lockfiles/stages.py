@@ -1,4 +1,4 @@
-"""The stages of a lock: each kind has the settings that it knows, and no others."""
+"""The stages of a lock; each kind has settings of its own."""
 
 from typing import TYPE_CHECKING, Annotated, Literal, Union
 
@@ -11,7 +11,7 @@ from lockfiles.stage_kinds.registry import KINDS
 ORDER = tuple(KINDS)
 """The one order of kinds; a `prepare`, a `train` and a `report` are in every lock."""
 StageId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-"""Names a stage in its lock, in the run's folder and in the events."""
+"""Identifies a stage in its lock, in the run folder and in events."""
 
 
 class StageTable(Table):
@@ -20,7 +20,7 @@ class StageTable(Table):
     id: StageId
     kind: str
     inputs: Annotated[list[StageId], Field(max_length=40, fail_fast=True)]
-    """The ids of the earlier stages whose results it reads."""
+    """The ids of the earlier stages whose results this stage reads."""
     settings: Settings
 
 

@@ -1,6 +1,6 @@
-"""The tables of a lock, each held to its own types and bounds.
+"""The tables of a lock, each with its own types and bounds.
 
-What they say together is looked at by `lockfiles.sense`, and `lockfiles.lock` asks it.
+`lockfiles.lock` also checks that they are consistent with each other (`lockfiles.sense`).
 """
 
 from functools import cache
@@ -15,34 +15,33 @@ from lockfiles.stages import Stage, StageTable
 from lockfiles.training import Exactness, Method, Parallel, Stream, Train
 
 VERSION = 1
-"""The version that this program writes and reads; a newer one is refused."""
+"""The version that is written and read; a newer one is refused."""
 REVISION = 3
-"""The revision that this program writes; it reads every one up to it.
+"""The revision that is written; every revision up to it is read, and a newer one is refused.
 
-A revision adds to a version and takes nothing away: a lock of an older one means what it meant.
-One of a newer revision may hold what this program does not know, and is refused. Revision 1
-closes the tables: `exactness.environment` and the settings of each stage hold named keys alone,
-and every text, list and number has bounds. Revision 2 gives each stage an `id`, a `kind` and its
-`inputs` (before, a stage had a `name` that said all three), and spreads training over several
-processes and offloads it: `parallel.engine`, `parallel.processes`, `parallel.offload`. Revision 3
-spells `model.license` so; `lockfiles.revisions` reads the earlier ones.
+A revision only adds to a version, so locks of older revisions keep their meaning. Revision 1
+closes the tables: `exactness.environment` and the settings of each stage have named keys only,
+and every text, list and number has bounds. Revision 2 replaces the `name` of a stage by `id`,
+`kind` and `inputs`, and adds several processes and offloading: `parallel.engine`,
+`parallel.processes`, `parallel.offload`. Revision 3 spells `model.license` so. `lockfiles.revisions`
+reads the earlier ones.
 """
 
 
 class Tables(Table):
-    """A whole run, in words."""
+    """All tables of a lock."""
 
     version: Annotated[int, Field(ge=1, le=VERSION)]
     revision: Annotated[int, Field(ge=0, le=REVISION)]
     requires_runner: str = Field(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4}){1,2}$")
-    """The oldest Tunelock that carries it out."""
+    """The oldest version of Tunelock that can run the lock."""
     intent: Intent
     decision: Decision
     model: Model
     template: Template
     data: list[Data] = Field(min_length=1, max_length=4, fail_fast=True)
     fix: list[Fix] = Field(default_factory=list, max_length=100, fail_fast=True)
-    """In the order in which it is done; locks from before it was asked mend nothing."""
+    """The cleaning steps, in order."""
     stream: Stream
     method: Method
     train: Train
@@ -52,11 +51,11 @@ class Tables(Table):
     machine: Machine
     prediction: Prediction
     why: Annotated[dict[Name, Sentence], FEW_KEYS]
-    """The reason of each value that the plan chose, by its dotted name."""
+    """The reason for each value that the plan chose, by its dotted name."""
     rejected: list[Rejected] = Field(max_length=20, fail_fast=True)
     stage: list[Stage] = Field(min_length=1, max_length=20, fail_fast=True)
     integrity: Annotated[dict[Name, Sha256], FEW_KEYS]
-    """By the id of each stage one digest, over its settings and its inputs' digests."""
+    """The digest of each stage, by its id, over its settings and the digests of its inputs."""
 
     def of_kind(self, kind: str) -> list[StageTable]:
         """Return the stages of a kind, in order."""
@@ -69,5 +68,5 @@ class Tables(Table):
 
 @cache
 def field_names() -> frozenset[str]:
-    """Return the dotted names of all values of a lock; list items have no index in them."""
+    """Return the dotted names of all values of a lock, without the indices of list items."""
     return frozenset(keys(Tables))

@@ -21,11 +21,11 @@ from lockfiles.fixes import Advice, Command
 MOST_DIGITS = 4300
 """Python's own limit for a number in text (`sys.int_info.default_max_str_digits`)."""
 LIMIT_BYTES = 2 * files.MIB
-"""The most that is read of TOML, where nothing else is said."""
+"""Default limit for a TOML file."""
 _PLAIN_LIMIT_CHARS = files.MIB
-"""The most of it that may stand outside strings and comments, where each character costs most."""
+"""Limit for the text outside strings and comments, which is the most expensive to parse."""
 _MOST_DOTS = 64
-"""Dots on one line outside strings: a dotted key takes time by the square of its parts."""
+"""Limit for dots on one line outside strings: parsing a dotted key takes quadratic time."""
 _QUOTED = re.compile(
     r'"""(?:[^\\"]|\\.|"(?!""))*+(?:"""|\Z)'
     r"|'''(?:[^']|'(?!''))*+(?:'''|\Z)"
@@ -34,12 +34,12 @@ _QUOTED = re.compile(
     r"|#[^\n]*",
     re.DOTALL,
 )
-"""A string of any kind, to its end or where it should have one, or a comment."""
+"""A comment, or a string of any kind up to its end or where the end is missing."""
 _KEY = re.compile(r"""[A-Za-z0-9_."'-]+""")
 
 
 def write(table: Mapping[str, object], *, header: str = "") -> str:
-    """Return `table` as canonical TOML, below `header` as comment lines."""
+    """Return `table` as canonical TOML, after `header` as comment lines."""
     comment = "".join(f"# {line}\n" for line in header.splitlines())
     plain = {key: value for key, value in table.items() if not _is_table(value)}
     parts = [tomli_w.dumps(plain)] if plain else []
@@ -59,7 +59,7 @@ def _is_table(value: object) -> bool:
 
 
 def _blocks(key: str, tables: list[Mapping[str, object]]) -> Iterator[str]:
-    """Yield each table below a header of its own, where tomli-w puts short ones on one line."""
+    """Yield each table with its own header; tomli-w would write short tables inline."""
     for one in tables:
         inner = re.sub(r"^\[(\[?)", rf"[\1{key}.", tomli_w.dumps(one), flags=re.MULTILINE)
         yield f"[[{key}]]\n{inner}"
@@ -68,8 +68,8 @@ def _blocks(key: str, tables: list[Mapping[str, object]]) -> Iterator[str]:
 def parse(text: str, *, name: str, limit_bytes: int = LIMIT_BYTES) -> dict[str, object]:
     """Return the tables in `text`.
 
-    Raises UsageProblem, naming the file and the line, where `text` is no TOML, and where reading
-    it would take out of proportion to what a file of ours holds.
+    Raises UsageProblem, with the file and the line, where `text` is not TOML or would be
+    disproportionately expensive to parse.
     """
     _check_cost(text, name, limit_bytes)
     try:
@@ -81,9 +81,9 @@ def parse(text: str, *, name: str, limit_bytes: int = LIMIT_BYTES) -> dict[str, 
     except RecursionError:
         raise UsageProblem(
             f"`{name}` is nested too deeply.",
-            fix=Advice(f"edit `{name}`: tables hold plain values"),
+            fix=Advice(f"edit `{name}`: tables contain plain values only"),
         ) from None
-    except ValueError:  # Python reads no number of more digits than sys.int_info allows
+    except ValueError:  # a number with more digits than sys.int_info allows
         raise UsageProblem(
             f"`{name}` has a number or a date that is out of range.",
             fix=Advice(f"edit `{name}`: numbers have at most {MOST_DIGITS} digits"),
@@ -100,13 +100,13 @@ def _check_cost(text: str, name: str, limit_bytes: int) -> None:
         line.count(".") > _MOST_DOTS for line in plain.split("\n")
     ):
         raise UsageProblem(
-            f"`{name}` holds more tables and keys than any file of its kind.",
+            f"`{name}` has too many tables and keys.",
             fix=Advice(f"edit `{name}`: tables hold plain values"),
         )
 
 
 def read(path: Path, *, limit_bytes: int = files.TEXT_LIMIT_BYTES) -> str:
-    """Return the text of a file, or raise one UsageProblem that says why it has none."""
+    """Return the text of a file. Raises UsageProblem where it cannot be read."""
     try:
         return files.read_bounded(path, limit_bytes).decode("utf-8")
     except FileNotFoundError:
@@ -124,7 +124,7 @@ def read(path: Path, *, limit_bytes: int = files.TEXT_LIMIT_BYTES) -> str:
 
 
 def read_json_object(path: Path, *, limit_bytes: int = files.TEXT_LIMIT_BYTES) -> dict[str, Any]:
-    """Return the JSON object in a file, or raise one UsageProblem that says why it is none."""
+    """Return the JSON object in a file. Raises UsageProblem where there is none."""
     try:
         value = json.loads(read(path, limit_bytes=limit_bytes))
     except (ValueError, RecursionError) as problem:
@@ -162,7 +162,7 @@ def _keys(text: str) -> Iterator[tuple[str, int]]:
 
 
 def _placed(name: str, counts: Counter[str]) -> str:
-    """Return the name of a header with the number of each list's item that it stands in."""
+    """Return the name of a header with the index of each enclosing list item."""
     *outer, last = name.split(".")
     place = ""
     for part in outer:
@@ -173,7 +173,7 @@ def _placed(name: str, counts: Counter[str]) -> str:
 
 
 def _table(line: str) -> tuple[str, bool] | None:
-    """Return the table whose header a line is, and whether it is one of a list."""
+    """Return the name of the table header on a line, and whether it is a list item."""
     head = line.partition("#")[0].strip()
     if not (head.startswith("[") and head.endswith("]")):
         return None
@@ -182,7 +182,7 @@ def _table(line: str) -> tuple[str, bool] | None:
 
 
 def _key(line: str) -> str:
-    """Return the key that a line gives a value; empty where it gives none."""
+    """Return the key that a line assigns; empty where there is none."""
     name, equals, _ = line.partition("=")
     found = _KEY.fullmatch(name.strip()) if equals else None
     return found[0].strip("\"'") if found else ""

@@ -1,4 +1,4 @@
-"""The tables of a lock for the training itself."""
+"""The tables of a lock for training."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -12,23 +12,23 @@ from lockfiles.fields import Name, Seed, Sha256, SomeRows, Table
 
 
 class Stream(Table):
-    """The tokens that training sees, and their order."""
+    """The tokens of the training rows, and their order."""
 
     max_length_tokens: int = Field(gt=0, le=limits.MOST_CONTEXT_TOKENS)
     packing: bool
-    """Whether the rows of a step are joined into rows as long as the longest; the step reads the
-    same rows, in fewer passes than `train.accumulation`."""
+    """Whether the rows of each optimizer step are packed into rows of `max_length_tokens`; the step
+    uses the same rows in fewer passes than `train.accumulation`."""
     rows: SomeRows
     tokens: int = Field(gt=0, le=limits.MOST_TOKENS)
     scored_tokens: int = Field(gt=0, le=limits.MOST_TOKENS)
     sha256: Sha256
     """Of the token ids and loss masks of the training rows."""
     order_sha256: list[Sha256] = Field(min_length=1, max_length=limits.MOST_EPOCHS, fail_fast=True)
-    """Of the row order, one for each epoch."""
+    """Of the row order of each epoch."""
 
 
 class Method(Table):
-    """What is trained."""
+    """The training method."""
 
     objective: Literal["sft"]
     kind: Literal["lora", "qlora", "full"]
@@ -37,14 +37,14 @@ class Method(Table):
     dropout: float = Field(ge=0, le=limits.MOST_DROPOUT)
     targets: list[Name] = Field(max_length=limits.MOST_TARGETS, fail_fast=True)
     bias: Literal["none", "lora_only", "all"] = "none"
-    """Which biases are trained beside the adapter; locks from before it was asked train none."""
+    """Which biases are trained besides the adapter."""
 
 
 _Batch = Annotated[int, Field(ge=1, le=limits.MOST_EFFECTIVE_BATCH)]
 
 
 class Train(Table):
-    """Every argument that reaches the trainer."""
+    """The arguments of the trainer."""
 
     micro_batch: _Batch
     accumulation: _Batch
@@ -54,7 +54,7 @@ class Train(Table):
     warmup_ratio: float = Field(ge=0, le=limits.MOST_WARMUP_RATIO)
     weight_decay: float = Field(ge=0, le=limits.MOST_WEIGHT_DECAY)
     gradient_clip: float = Field(ge=0.01, le=100)
-    """The greatest norm of the gradients."""
+    """The maximum norm of the gradients."""
     optimizer: Literal["adamw_torch", "adamw_torch_fused"]
     dtype: Literal["float32", "bfloat16"]
     attention: Literal["sdpa", "eager"]
@@ -66,17 +66,17 @@ class Train(Table):
 
 
 class Parallel(Table):
-    """How the work is spread."""
+    """How training is spread over processes."""
 
     engine: EngineName
-    """`single`: one process; `ddp`: each process has a copy of the model and a share of a step;
-    `zero1` to `zero3`, the stages of ZeRO, and `fsdp2`: they share the model's states, too."""
+    """`single`: one process; `ddp`: each process has a copy of the model and a share of each step;
+    `zero1` to `zero3` (stages of ZeRO) and `fsdp2`: the model's states are sharded too."""
     processes: int = Field(ge=1, le=limits.MOST_PROCESSES)
-    """A step has `train.micro_batch` x `train.accumulation` rows of each of them; on cards each
-    has one of its own."""
+    """Each process has `train.micro_batch` x `train.accumulation` rows of a step, and its own card
+    unless training runs on CPU."""
     offload: Offload = "none"
-    """What lies in main memory: the optimizer's states, or the weights too. Not written where
-    nothing does."""
+    """What is offloaded to main memory: the optimizer states, or the weights too. Omitted where it
+    is `none`."""
 
     @model_serializer(mode="wrap")
     def _with_offload(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -93,15 +93,14 @@ OFFLOADING: Mapping[str, tuple[str, ...]] = {
 
 
 class Environment(Table):
-    """The variables that a lock sets for the processes that compute: each with its own values.
+    """The environment variables that a lock may set for compute processes, with allowed values.
 
-    A lock can name no variable of its own, since a variable can point at code, at a host or at a
-    credential. Another one is one more field here.
+    A lock cannot set any other variable, since variables can point to code, hosts or credentials.
     """
 
     PYTORCH_ALLOC_CONF: Literal["expandable_segments:True"] | None = None
-    """On a card: torch's allocator grows the blocks it has, and hardly any memory is lost between
-    them (https://docs.pytorch.org/docs/stable/notes/cuda.html)."""
+    """On a card: torch's allocator grows its segments, which avoids fragmentation
+    (https://docs.pytorch.org/docs/stable/notes/cuda.html)."""
 
     @model_serializer(mode="wrap")
     def _set_ones(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -109,10 +108,10 @@ class Environment(Table):
 
 
 class Exactness(Table):
-    """What is promised about the trained tensors."""
+    """Whether the trained tensors are bit-exact."""
 
     exact: bool
-    """True: the same bits, run twice or killed and resumed, or a refusal."""
+    """Whether runs must be bit-exact, both repeated and when killed and resumed."""
     threads: int = Field(ge=0, le=limits.MOST_THREADS)
-    """Threads of one operation on CPU; 0 leaves it to torch."""
+    """Threads per operation on CPU; 0 leaves the choice to torch."""
     environment: Environment

@@ -1,4 +1,4 @@
-"""Evaluate: the base model against the tuned one on held-out rows."""
+"""Evaluate: compares the base model with the tuned one on held-out rows."""
 
 from typing import Annotated, Literal
 
@@ -7,7 +7,7 @@ from lockfiles.stage_kinds.kind import Settings as Base
 
 
 class Settings(Base):
-    """Which held-out rows both models answer."""
+    """The settings of an evaluation."""
 
     rows: Annotated[Literal["test", "validation"], HELD_OUT]
     samples: Samples

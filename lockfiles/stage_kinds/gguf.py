@@ -1,4 +1,4 @@
-"""GGUF: files for llama.cpp."""
+"""GGUF: exports files for llama.cpp."""
 
 from typing import Annotated, Literal
 
@@ -11,11 +11,11 @@ Level = Literal["f16", "q8_0", "q4_k_m"]
 
 
 class Settings(Base):
-    """Which GGUF files are made."""
+    """The settings of a GGUF export."""
 
     levels: list[Level] = Field(min_length=1, max_length=3)
     rows: Annotated[Literal["", "test", "validation"], HELD_OUT]
-    """Held-out rows that the last file answers; empty without any."""
+    """The held-out split that the last file answers; empty where there is none."""
     samples: Samples
 
 

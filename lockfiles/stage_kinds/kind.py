@@ -1,4 +1,4 @@
-"""What a lock must know of a kind of stage, and the types that the kinds share."""
+"""The part of a stage kind that locks need, and the types that kinds share."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -11,36 +11,36 @@ from lockfiles.fields import Table
 
 
 class Settings(Table):
-    """The settings of one kind of stage; read by name where the kind does not matter."""
+    """The settings of one kind of stage; can be read by name, whatever the kind."""
 
     def __getitem__(self, name: str) -> Any:
-        """Return a setting. Raises KeyError for one that this kind of stage does not have."""
+        """Return a setting. Raises KeyError where this kind of stage has none of that name."""
         if name not in type(self).model_fields:
             raise KeyError(name)
         return getattr(self, name)
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return a setting, or `default` where this kind of stage does not have it."""
+        """Return a setting, or `default` where this kind of stage has none of that name."""
         return getattr(self, name) if name in type(self).model_fields else default
 
 
 @dataclass(frozen=True)
 class StageKind:
-    """One kind of stage, as far as a lock holds it."""
+    """One kind of stage, as it appears in locks."""
 
     name: str
-    """As a lock writes it."""
+    """The value of `kind` in a lock."""
     settings: type[Settings] = Settings
     reads: frozenset[str] = field(default_factory=frozenset)
-    """The kinds of stages whose results it may read."""
+    """The kinds whose results it may read."""
     needs: tuple[frozenset[str], ...] = ()
-    """Of each of these sets at least one kind must be among its inputs."""
+    """Sets of kinds; its inputs must include at least one kind of each set."""
     model: Literal["", "adapter", "whole"] = ""
-    """What it works on: a trained adapter, or a model that stands on its own."""
+    """The model that it needs: a trained adapter, or a model without an adapter."""
     reads_all: bool = False
-    """Whether it reads every kind, and every earlier stage must be among its inputs."""
+    """Whether every earlier stage must be among its inputs."""
     repeats: bool = False
-    """Whether a lock may hold several stages of this kind."""
+    """Whether a lock may have several stages of this kind."""
     spreads: bool = False
     """Whether the lock's `parallel` says how it runs; other stages are one process."""
     distinct: str = ""
@@ -51,7 +51,7 @@ class StageKind:
     """The packages that can change its results, besides those that every lock names."""
 
     def may_read(self, kind: str) -> bool:
-        """Return whether the results of a stage of `kind` can be among its inputs."""
+        """Return whether a stage of `kind` may be among its inputs."""
         return self.reads_all or kind in self.reads
 
 
@@ -62,13 +62,11 @@ def kinds(*names: str) -> frozenset[str]:
 
 def _held_out(split: object) -> object:
     if split in ("train", "general"):
-        raise PydanticCustomError(
-            "held_out", "must be held-out rows, `test` or `validation`: training reads the others"
-        )
+        raise PydanticCustomError("held_out", "must be held-out rows: `test` or `validation`")
     return split
 
 
 HELD_OUT = BeforeValidator(_held_out)
-"""Refuses the splits that training reads: no other one is measured or shown."""
+"""Refuses the splits that training uses."""
 Samples = Annotated[int, Field(ge=0, le=limits.MOST_SAMPLES)]
-"""Rows whose answers are shown."""
+"""The number of rows whose answers are shown."""

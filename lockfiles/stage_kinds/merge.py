@@ -1,4 +1,4 @@
-"""Merge: a model folder without an adapter."""
+"""Merge: merges the adapter into the base model."""
 
 from lockfiles.stage_kinds.kind import StageKind, kinds
 

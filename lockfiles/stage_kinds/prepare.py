@@ -1,4 +1,4 @@
-"""Prepare: the rows as token ids, compared with the lock."""
+"""Prepare: tokenizes the rows and compares them with the lock."""
 
 from lockfiles.stage_kinds.kind import StageKind
 

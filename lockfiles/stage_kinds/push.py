@@ -1,4 +1,4 @@
-"""Push: results that leave the machine, with the consent of the person who runs the lock."""
+"""Push: uploads results to the Hub, with the consent of the person who runs the lock."""
 
 from lockfiles.fields import HubName
 from lockfiles.stage_kinds.kind import Settings as Base
@@ -6,7 +6,7 @@ from lockfiles.stage_kinds.kind import StageKind, kinds
 
 
 class Settings(Base):
-    """Where the results are sent."""
+    """The destination of the upload."""
 
     to: HubName
     private: bool

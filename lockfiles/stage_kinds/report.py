@@ -1,4 +1,4 @@
-"""Report: the page and the receipt of a run."""
+"""Report: writes the report page and the receipt of a run."""
 
 from lockfiles.stage_kinds.kind import StageKind
 

@@ -1,6 +1,6 @@
-"""Train: the tuned weights."""
+"""Train: fine-tunes the model."""
 
 from lockfiles.stage_kinds.kind import StageKind
 
 KIND = StageKind("train", spreads=True)
-"""The prepared rows are those of the lock's digests, so their stage is no input."""
+"""`prepare` is not an input: the lock already has the digests of the prepared rows."""

@@ -119,7 +119,7 @@ CASES = (
     ),
     Case(
         "a newer lock", replace("run.lock", "version = 1", "version = 2"), RUN, 2,
-        "is a lock of version 2, and this program reads up to version 1",
+        "is a lock of version 2, but this version of Tunelock reads up to version 1",
     ),
     Case(
         "run.toml edited after locking", replace("run.toml", "epochs = 2", "epochs = 3"), RUN, 3,

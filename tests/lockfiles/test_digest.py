@@ -41,7 +41,7 @@ def test_tensors_are_the_same_in_any_container(tmp_path: Path) -> None:
 def test_a_name_in_two_files_names_both(tmp_path: Path) -> None:
     one = _safetensors(tmp_path / "one", {"a": b"1"})
     two = _safetensors(tmp_path / "two", {"a": b"1"})
-    with pytest.raises(UsageProblem, match=f"`{two}` holds `a`, and so does `{one}`") as caught:
+    with pytest.raises(UsageProblem, match=f"`{two}` and `{one}` both contain `a`") as caught:
         digest.of_tensors([one, two])
     assert caught.value.hint.endswith(f"ls {tmp_path}")
 

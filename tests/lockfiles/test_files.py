@@ -31,7 +31,7 @@ def test_pipes_devices_folders_and_sockets_are_refused_at_once(tmp_path: Path) -
 def test_a_file_over_its_limit_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x" * 2048)
     assert read_bounded(tmp_path / "a", 2048) == b"x" * 2048
-    with pytest.raises(UsageProblem, match="more than 1 KiB"):
+    with pytest.raises(UsageProblem, match="larger than 1 KiB"):
         read_bounded(tmp_path / "a", 1024)
 
 

@@ -40,7 +40,7 @@ def test_read_back(tmp_path: Path) -> None:
 def test_other_json_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "receipt.json"
     path.write_text(content)
-    with pytest.raises(UsageProblem, match="is no receipt") as caught:
+    with pytest.raises(UsageProblem, match="is not a valid receipt") as caught:
         receipt.read(path)
     assert caught.value.hint
 
@@ -60,7 +60,7 @@ def test_other_json_is_refused(tmp_path: Path, content: str) -> None:
         ({"machine": "x\nerror: forged"}, "`machine` is wrong"),
         ({"machine": "x" * 100_000}, "`machine` is wrong: it has more than 200 characters"),
         ({"version": 3}, "`version` is wrong: it must be at most 2"),
-        ({"version": True}, "`version` is wrong: it must be a whole number"),
+        ({"version": True}, "`version` is wrong: it must be an integer"),
         ({"sent": [{"name": "", "size_bytes": 1, "sha256": "0" * 64}]}, "`sent.name` is wrong"),
         ({"artifacts": [ARTIFACT | {"path": "../x"}]}, "`artifacts.path` is wrong"),
         ({"artifacts": [ARTIFACT | {"path": "/etc/passwd"}]}, "`artifacts.path` is wrong"),

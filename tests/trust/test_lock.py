@@ -82,7 +82,7 @@ def test_every_command_that_reads_a_lock_refuses_it(
     done = tunelock(planned, verb[0], *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     error, hint = done.stderr.splitlines()
-    assert error.startswith("error: ") and "no variable that a lock can set" in error
+    assert error.startswith("error: ") and "not a variable that a lock may set" in error
     assert hint == "hint: tunelock plan run.toml"
     assert not (planned / "MARK").exists()
 

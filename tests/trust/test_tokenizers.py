@@ -122,7 +122,7 @@ def test_a_file_without_end_is_not_read(folder: Path) -> None:
     (folder / "tokenizer.json").unlink()
     with (folder / "tokenizer.json").open("wb") as file:
         file.truncate(limits.TOKENIZER_BYTES + 1)
-    with pytest.raises(UsageProblem, match="has more than 128 MiB"):
+    with pytest.raises(UsageProblem, match="is larger than 128 MiB"):
         load_tokenizer(folder)
 
 

@@ -1,1 +1,1 @@
-"""Checks of a data file: each sees every row once, and tells what is wrong, where, what helps."""
+"""Checks of a data file: each sees every row once and reports problems, their rows and fixes."""

@@ -1,4 +1,4 @@
-"""Whether a file has rows enough to learn from."""
+"""Checks whether a file has enough rows to learn from."""
 
 from collections.abc import Iterator
 
@@ -7,11 +7,11 @@ from planner.data.checks.wording import several
 from planner.data.rows.rows import Row
 
 REFUSED_UNDER, WARNED_UNDER, NOTED_UNDER = 100, 500, 1000
-"""Rows; the project's rule of the field: at least 500, better 1,000 and more."""
+"""Rows, by the fine-tuning guide: at least 500, preferably 1,000 or more."""
 
 
 class TooFew:
-    """`too-few`: under 100 rows refused, under 500 a warning, under 1,000 a note."""
+    """`too-few`: refused below 100 rows, a warning below 500, a note below 1,000."""
 
     def __init__(self) -> None:
         self._seen = 0
@@ -28,8 +28,8 @@ class TooFew:
                 id="too-few",
                 severity=severity,
                 rows=(),
-                said=f"The file has {several(self._seen, 'row')}; a fine-tune wants at least "
-                f"{WARNED_UNDER}, better {NOTED_UNDER:,} or more.",
+                said=f"The file has {several(self._seen, 'row')}; fine-tuning needs at least "
+                f"{WARNED_UNDER}, preferably {NOTED_UNDER:,} or more.",
                 fix="add rows",
             )
 

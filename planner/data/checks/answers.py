@@ -1,4 +1,4 @@
-"""Whether prompts and answers say anything: empty ones, and answers of one word."""
+"""Checks for empty prompts and answers, and for answers of one word."""
 
 import re
 from array import array
@@ -10,37 +10,37 @@ from planner.data.checks.wording import rows_have
 from planner.data.rows.rows import Message, Row
 
 FEW = 0.05
-"""One-word answers are unusual up to this share of the rows; 14% of self-instruct's seed tasks,
-which were written by hand, have one."""
+"""Up to this share of the rows, one-word answers are taken for a mistake. Of self-instruct's
+human-written seed tasks, 14% have one."""
 WORD_CHARS = 40
-"""The longest that counts as one word; longer runs are addresses, code or encoded data."""
+"""Longest run of characters that counts as a word; longer ones are URLs, code or encoded data."""
 _UNSEEN = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _BLANK = (
     " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
     "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000" + _UNSEEN
 )
-"""Every white space of Unicode, and what is as invisible."""
+"""Unicode's white space and invisible characters."""
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]{5}")
-"""More letters than a word has, of scripts that put no spaces between words: Thai, Lao, Burmese,
-Khmer, Kana, Han."""
+"""More than a word, in scripts without spaces between words: Thai, Lao, Burmese, Khmer, Kana,
+Han."""
 
 
 class Empty:
-    """`empty`: answers, prompts or plain text of nothing but white space; a warning each."""
+    """`empty`: a warning each for blank answers, prompts and plain text."""
 
     def __init__(self) -> None:
         self._seen = 0
         self._rows = {role: array("I") for role in _PART}
 
     def see(self, number: int, row: Row) -> None:
-        """Look at every turn but the system's and the tools'."""
+        """Look at every turn except those of the system and of tools."""
         self._seen = number + 1
         empty = [turn for turn in chain(row.messages, row.rejected) if _is_empty(turn)]
         for role in {turn.role for turn in empty} if empty else ():
             self._rows[role].append(number)
 
     def findings(self) -> Iterator[Finding]:
-        """Yield a finding each for answers, prompts and plain text."""
+        """Yield one finding each for answers, prompts and plain text."""
         for role, rows in self._rows.items():
             if rows:
                 yield Finding(
@@ -48,7 +48,7 @@ class Empty:
                     severity="warning",
                     rows=rows,
                     said=f"{rows_have(len(rows), self._seen)} {_PART[role]}.",
-                    fix="take those rows out",
+                    fix="remove those rows",
                 )
 
 
@@ -61,7 +61,7 @@ def _is_empty(turn: Message) -> bool:
 
 
 class OneWord:
-    """`one-word`: answers of one word; a warning where few have one, else a note."""
+    """`one-word`: answers of one word; a warning if few rows have one, else a note."""
 
     def __init__(self) -> None:
         self._seen = 0
@@ -82,8 +82,8 @@ class OneWord:
             id="one-word",
             severity="warning" if few else "note",
             rows=self._rows,
-            said=f"{rows_have(len(self._rows), self._seen)} an answer of one word.",
-            fix="look whether those answers are whole" if few else "",
+            said=f"{rows_have(len(self._rows), self._seen)} a one-word answer.",
+            fix="check that those answers are complete" if few else "",
         )
 
 

@@ -1,4 +1,4 @@
-"""Whether the labels of a classification task, or good and bad answers, come about as often."""
+"""Checks whether the labels of a classification task, or good and bad answers, are balanced."""
 
 from collections.abc import Iterator
 
@@ -8,22 +8,23 @@ from planner.data.checks.wording import rows_have, share
 from planner.data.rows.rows import Row
 
 LABEL_CHARS = 100
-"""Longer answers are no labels."""
+"""Longer answers are not labels."""
 MOST_LABELS = 1_000
-"""More different answers are no labels."""
+"""With more distinct answers, answers are not labels."""
 STRAY = 0.05
-"""Where more of the answers than this share are longer or empty, the others are no labels."""
+"""If more than this share of answers is too long or empty, answers are not labels."""
 ROWS_EACH = 10
-"""Rows that a label has on average, at least; fewer, and answers only happen to be the same."""
+"""Minimum average rows per label; with fewer, answers are equal only by chance."""
 NOTED_RATIO, WARNED_RATIO = 4.0, 10.0
-"""The most frequent label's rows to the rarest's. Of two labels, the rarer then has 20% and 9% of
-the rows; Google's machine learning course calls under 20% moderate imbalance."""
+"""Ratio of rows between the most frequent and the rarest label. With two labels, the rarer one then
+has 20% or 9% of the rows; Google's machine learning course calls less than 20% a moderate
+imbalance."""
 
 
 class Imbalance:
-    """`imbalance`: a warning or a note where some labels are much rarer than others.
+    """`imbalance`: a warning or a note if some labels are much rarer than others.
 
-    Without labels (few different short answers over many rows) it says nothing.
+    Labels are few distinct short answers over many rows; without them there is no finding.
     """
 
     def __init__(self) -> None:
@@ -32,7 +33,7 @@ class Imbalance:
         self._labels: Groups[str] | None = Groups()
 
     def see(self, number: int, row: Row) -> None:
-        """Keep the row under its label, until the labels turn out to be too many."""
+        """Count the row under its label, until there are too many labels."""
         self._seen = number + 1
         if self._labels is None:
             return
@@ -45,14 +46,14 @@ class Imbalance:
             self._labels = None
 
     def sizes(self) -> list[tuple[str, int]]:
-        """Return the rows of each label, the most first; empty where answers are no labels."""
+        """Return the rows of each label, most frequent first; empty if answers are not labels."""
         labels = self._labels
         if labels is None or self._unlabelled > STRAY * self._seen:
             return []
         return labels.sizes() if self._seen >= ROWS_EACH * max(len(labels), 2) else []
 
     def findings(self) -> Iterator[Finding]:
-        """Yield one finding where the labels are far from balanced."""
+        """Yield one finding if the labels are imbalanced."""
         sizes, labels = self.sizes(), self._labels
         if not sizes or labels is None:
             return
@@ -63,7 +64,7 @@ class Imbalance:
                 severity="warning",
                 rows=(),
                 said=f"All {self._seen:,} rows have the same label, `{most}`.",
-                fix="add rows of the other labels",
+                fix="add rows with other labels",
             )
         elif largest >= NOTED_RATIO * smallest:
             rare = [label for label, size in sizes if largest >= NOTED_RATIO * size]
@@ -72,11 +73,11 @@ class Imbalance:
                 id="imbalance",
                 severity="warning" if largest >= WARNED_RATIO * smallest else "note",
                 rows=rows,
-                said=f"{rows_have(len(rows), self._seen)} a rare label: of {len(sizes):,}, "
-                f"`{most}` has {largest:,} rows, `{least}` {smallest:,}, "
+                said=f"{rows_have(len(rows), self._seen)} a rare label: of {len(sizes):,} labels, "
+                f"`{most}` has {largest:,} rows and `{least}` {smallest:,}; "
                 f"an even share would be {self._seen / len(sizes):,.0f} "
                 f"({share(1, len(sizes))}).",
-                fix="add rows of the rare labels, or leave some of the frequent ones out",
+                fix="add rows with rare labels, or remove some with frequent ones",
             )
 
 

@@ -1,4 +1,4 @@
-"""The same question with different answers."""
+"""Checks for prompts with conflicting answers."""
 
 from array import array
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from planner.data.rows.rows import Message, Row
 
 
 class ConflictingAnswers:
-    """`conflicting-answers`: a warning that names every row whose prompt has several answers.
+    """`conflicting-answers`: a warning for every row whose prompt has several answers.
 
-    Two prompts or answers are the same if they differ in case, white space and the form of
-    Unicode only; the prompt is all turns before the last answer, the system's among them. Where
-    people said whether an answer was good, a prompt may have many, but of each only one opinion.
-    Preferences, and text without a prompt, have no conflicts.
+    Prompts and answers are compared without case, white space and Unicode form; the prompt is all
+    turns before the last answer, including the system's. In feedback data, a prompt may have many
+    answers, but each answer only one rating. Preferences and text without a prompt have no
+    conflicts.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class ConflictingAnswers:
         self._answers = array("Q")
 
     def see(self, number: int, row: Row) -> None:
-        """Keep a digest of the prompt, and one of the answer."""
+        """Keep digests of the prompt and the answer."""
         self._seen = number + 1
         last = row.messages[-1]
         if row.rejected or last.role != "assistant":
@@ -38,7 +38,7 @@ class ConflictingAnswers:
         self._answers.append(digest(answer, case=False))
 
     def findings(self) -> Iterator[Finding]:
-        """Yield one finding where a prompt has different answers."""
+        """Yield one finding if a prompt has different answers."""
         prompts = self._conflicting()
         if not prompts:
             return
@@ -50,7 +50,7 @@ class ConflictingAnswers:
             rows=rows,
             said=f"{len(rows):,} of {self._seen:,} rows answer {several(len(prompts), 'prompt')} "
             "in different ways.",
-            fix="keep the right answer of each prompt, unless several are right",
+            fix="keep the correct answer for each prompt, unless several are correct",
         )
 
     def _conflicting(self) -> set[int]:

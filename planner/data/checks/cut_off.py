@@ -1,4 +1,4 @@
-"""Whether answers were cut off before their end."""
+"""Checks for answers that were cut off."""
 
 import re
 from array import array
@@ -10,30 +10,30 @@ from planner.data.checks.wording import rows_have
 from planner.data.rows.rows import Row
 
 NEARLY_ALL, ENDED_ROWS = 0.95, 50
-"""Share and number of answers that end alike, at least, before it is a fault not to."""
+"""Minimum share and number of answers that end alike before the others are suspicious."""
 FEWEST_WORDS = 5
-"""In the last line, before it counts as a sentence: fewer are a name, a title or a label."""
+"""Minimum words of a last line that counts as a sentence; fewer are a name, title or label."""
 FEWEST_SAME, FEWEST_CHARS = 3, 100
-"""Answers of one length, and that length, before it looks like a limit."""
+"""Minimum number of answers of one length, and minimum length, that suggest a limit."""
 LINE_CHARS, MOST_BEGINS = 3, 1_000
-"""Characters that the last lines of answers have in common; and different ones that are kept."""
+"""Characters at the start of last lines that are compared, and distinct starts that are kept."""
 _OPEN_ENDS = ",-\u2013\u2014=+*/<([{\u201c\xab\u2018&"
-"""Characters that something follows; a letter is one too."""
+"""Characters that do not end a text; neither do letters."""
 _PAIRS = (("(", ")"), ("[", "]"), ("{", "}"), ("\u201c", "\u201d"), ("\xab", "\xbb"))
 _OPEN_QUOTE = re.compile(r'(?:^|[\s(])"[^\s"][^"]*\Z')
 _SAYS = re.compile(r"\w")
-"""What a line of marks has not: `####` alone is told apart from `#### 72`."""
+"""Distinguishes `#### 72` from a line of punctuation such as `####`."""
 _UNSPACED_CHARS = 20
-"""In the last line, for as many words in scripts that put no spaces between them."""
+"""Characters that count as a sentence in scripts without spaces between words."""
 
 
 class Truncated:
-    """`truncated`: answers that stop in the middle, a warning.
+    """`truncated`: a warning for answers that stop in the middle.
 
-    Four signs: no end of a sentence (or figure, or closing mark) where nearly all others have
-    one; no last line that begins as those of nearly all others, such as `#### 72`; a code fence,
-    bracket or quotation left open; several answers of the same greatest length, a power of two or
-    a multiple of 100 characters.
+    There are four signs: no sentence end (or digit, or closing mark) where nearly all answers have
+    one; a last line that does not begin as in nearly all answers, such as `#### 72`; an open code
+    fence, bracket or quotation; several answers of the same maximum length, if that is a power of
+    two or a multiple of 100 characters.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Truncated:
         self._differ = False
 
     def see(self, number: int, row: Row) -> None:
-        """Look at the end and the length of the last answer, of a preference's both."""
+        """Look at the end and the length of the last answer; of both answers in a preference."""
         self._seen = number + 1
         self._see_answer(number, row.answer)
         if row.rejected:
@@ -83,16 +83,16 @@ class Truncated:
         self._differ = self._differ or text != self._longest_text
 
     def findings(self) -> Iterator[Finding]:
-        """Yield one finding where answers seem cut off."""
+        """Yield one finding if answers seem cut off."""
         begin = self._last_lines.sizes()[0][0].rstrip() if self._last_lines else ""
         length = f"{len(self._longest_text):,}"
         signs = {
-            "the last sentence has no end": set(self._unended_rows()),
-            f"the last line does not begin with `{begin}` as in the others": set(
+            "the last sentence does not end": set(self._unended_rows()),
+            f"the last line does not begin with `{begin}` as in other rows": set(
                 self._other_last_lines()
             ),
-            "a code fence, bracket or quotation stays open": set(self._open),
-            f"the length is the greatest, {length} characters": set(self._limited_rows()),
+            "a code fence, bracket or quotation is not closed": set(self._open),
+            f"the length is exactly the maximum of {length} characters": set(self._limited_rows()),
         }
         rows = sorted(set().union(*signs.values()))
         if rows:
@@ -102,7 +102,7 @@ class Truncated:
                 severity="warning",
                 rows=array("I", rows),
                 said=f"{rows_have(len(rows), self._seen)} an answer that seems cut off: {told}.",
-                fix="complete those answers, or take those rows out",
+                fix="complete those answers, or remove those rows",
             )
 
     def _unended_rows(self) -> Sequence[int]:
@@ -124,13 +124,13 @@ class Truncated:
 
 
 def _is_sentence(line: str) -> bool:
-    """Whether a line has words enough, and is no item of a list."""
+    """Return whether a line has enough words and is not a list item."""
     unspaced = len(line) >= _UNSPACED_CHARS and line[-1] >= "\u3040"
     return (unspaced or line.count(" ") >= FEWEST_WORDS - 1) and line.lstrip()[0].isalpha()
 
 
 def _is_open(text: str) -> bool:
-    """Whether something that was opened in a text, or in its last line, is still open."""
+    """Return whether a code fence, bracket or quotation in a text is not closed."""
     if "```" in text and text.count("```") % 2:
         return True
     if text[0] in "{[" and _unclosed(text, text[0]):

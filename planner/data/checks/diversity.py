@@ -1,4 +1,4 @@
-"""Whether prompts and answers say many different things, or the same few over and over."""
+"""Checks whether prompts and answers are diverse."""
 
 import random
 import re
@@ -11,22 +11,23 @@ from planner.data.checks.sample import EvenSample
 from planner.data.rows.rows import Row
 
 SAMPLE_ROWS = 1_000
-"""The measures hold for about so many texts; some that are evenly spread stand
-for a longer file."""
+"""Rows that are measured; of a longer file, an evenly spread sample. The thresholds below are for
+about this many texts."""
 FEWEST_ROWS = 100
-"""Fewer rows tell nothing here."""
+"""With fewer rows, there is no finding."""
 EDGE_WORDS = 4
-"""Words of an opening, and of an ending."""
+"""Words that count as an opening or an ending."""
 LOW_DIFFERENT = 0.5
-"""Low where both different openings and different endings are a smaller share of the texts.
-Measured: at least 0.76 and 0.84 in the prompts of GSM8K, CLINC150 (one intent too) and
-self-instruct, at most 0.33 and 0.37 in 1,000 made of 1 to 100 patterns. One alone says nothing:
-a task may put the same words before or after each of its texts."""
+"""Diversity is low if the shares of distinct openings and of distinct endings are both below this.
+
+Measured: at least 0.76 and 0.84 in the prompts of GSM8K, CLINC150 (also for one intent) and
+self-instruct; at most 0.33 and 0.37 in 1,000 prompts generated from 1 to 100 patterns. Both must be
+low, since a task may have the same words before or after each text."""
 LOW_TYPES = 180
-"""Different words in 1,000 that are low. Measured: at least 236 there, at most 132 in prompts
-made of 1 to 8 patterns."""
+"""Diversity is also low with fewer distinct words per 1,000. Measured: at least 236 in those
+datasets, at most 132 in prompts generated from 1 to 8 patterns."""
 SHORT_WORDS = 5
-"""Answers of fewer words, on average, are labels or figures, and need not differ."""
+"""Answers with fewer words on average are labels or numbers, which need not be diverse."""
 _WINDOW = 1_000
 _HEAD_CHARS, _TAIL_CHARS = 160, 60
 _WORD = re.compile(r"\w+")
@@ -34,30 +35,30 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True)
 class Variety:
-    """How much some texts vary."""
+    """The diversity of some texts."""
 
     openings: float
-    """Different first words, as a share of the texts."""
+    """Distinct openings, as a share of the texts."""
     endings: float
-    """Different last words, as a share of the texts."""
+    """Distinct endings, as a share of the texts."""
     types: float
-    """Different words in each 1,000, on average; of fewer words, their share times 1,000."""
+    """Distinct words per 1,000 words, on average."""
     words: float
-    """Words in a text, on average, of those at its begin."""
+    """Average number of words at the beginning of a text."""
     frequent: str
-    """The opening that most of the texts have."""
+    """The most frequent opening."""
     frequent_share: float
-    """Share of the texts that have it."""
+    """The share of texts with that opening."""
 
     @property
     def is_low(self) -> bool:
-        """Whether a person should look."""
+        """Whether diversity is low enough to report."""
         same = max(self.openings, self.endings) < LOW_DIFFERENT
         return same or self.types < LOW_TYPES
 
 
 def variety(heads: list[str], tails: list[str]) -> Variety:
-    """Measure texts, at least one, of which begins and ends are given."""
+    """Measure at least one text, by the beginnings and ends of the texts."""
     words = [_WORD.findall(head.lower()) for head in heads]
     openings = Counter(" ".join(each[:EDGE_WORDS]) for each in words)
     endings = {tuple(_WORD.findall(tail.lower())[-EDGE_WORDS:]) for tail in tails}
@@ -73,7 +74,7 @@ def variety(heads: list[str], tails: list[str]) -> Variety:
 
 
 def _types(texts: list[list[str]]) -> float:
-    """Different words in each window; the texts are mixed, as files are often sorted by topic."""
+    """Return distinct words per window, over shuffled texts: files are often sorted by topic."""
     mixed = random.Random(0).sample(texts, len(texts))
     words = [word for text in mixed for word in text]
     starts = range(0, max(len(words) - _WINDOW // 2, 1), _WINDOW)
@@ -82,20 +83,20 @@ def _types(texts: list[list[str]]) -> float:
 
 
 class Diversity:
-    """`diversity`: a warning where prompts or plain texts vary little, a note where answers do."""
+    """`diversity`: a warning for prompts or plain text of low diversity, a note for answers."""
 
     def __init__(self) -> None:
         self._texts: EvenSample[tuple[str, str, str, str]] = EvenSample(SAMPLE_ROWS)
 
     def see(self, number: int, row: Row) -> None:
-        """Keep how the prompt and the answer begin and end, of some rows."""
+        """Keep the beginning and end of the prompt and the answer of a sample of rows."""
         if self._texts.wants(number):
             prompt, answer = row.prompt.strip(), row.answer.strip()
             heads = prompt[:_HEAD_CHARS], answer[:_HEAD_CHARS]
             self._texts.add(number, (*heads, prompt[-_TAIL_CHARS:], answer[-_TAIL_CHARS:]))
 
     def findings(self) -> Iterator[Finding]:
-        """Yield a finding for prompts and one for answers where they vary little."""
+        """Yield one finding each for prompts and answers of low diversity."""
         if len(self._texts) < FEWEST_ROWS:
             return
         columns = [list(column) for column in zip(*(kept for _, kept in self._texts), strict=True)]
@@ -111,9 +112,9 @@ class Diversity:
             id="diversity",
             severity="note" if name == "answers" else "warning",
             rows=(),
-            said=f"Of {len(self._texts):,} {name} looked at, {found.openings:.0%} begin and "
-            f"{found.endings:.0%} end differently, and 1,000 of their words are "
-            f"{found.types:.0f} different ones; {found.frequent_share:.0%} begin with "
-            f"`{found.frequent}`.",
-            fix="" if name == "answers" else "add rows in other words, about other things",
+            said=f"The {name} have low diversity: of {len(self._texts):,} checked, "
+            f"{found.openings:.0%} have a distinct beginning and {found.endings:.0%} a distinct "
+            f"end; 1,000 words have {found.types:.0f} distinct ones; "
+            f"{found.frequent_share:.0%} begin with `{found.frequent}`.",
+            fix="" if name == "answers" else "add rows on other topics, with other wording",
         )

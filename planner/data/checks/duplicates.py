@@ -1,4 +1,4 @@
-"""Rows that say the same as an earlier row, to the letter or nearly."""
+"""Checks for exact and near duplicates of earlier rows."""
 
 from array import array
 from collections import Counter
@@ -13,11 +13,11 @@ from planner.data.rows.rows import Row
 
 
 class Duplicates:
-    """`exact-duplicates` and `near-duplicates`: rows after the first of their group; warnings.
+    """`exact-duplicates` and `near-duplicates`: warnings for all but the first row of a group.
 
-    Exact copies are the same in all that training sees, but for white space and the form of
-    Unicode. Near duplicates are as `planner.data.near.likeness` says, and no exact copies. The
-    rows of both findings together are all of each group but its first.
+    Exact copies are equal in everything that training uses, except white space and Unicode form.
+    Near duplicates are defined by `planner.data.near.likeness` and exclude exact copies. Together,
+    both findings name every row of a group but the first.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Duplicates:
         self._index = Index()
 
     def see(self, number: int, row: Row) -> None:
-        """Keep a digest of the row, and its shingles."""
+        """Keep a digest of the row and its shingles."""
         self._digests.append(digest(_whole(row)))
         self._index.see(row)
 
@@ -42,7 +42,7 @@ class Duplicates:
                 rows=copies,
                 said=f"{_rows(len(copies), len(same), 'is a copy', 'are copies')} of "
                 f"{several(copied, 'earlier row')}.",
-                fix="take the copies out, so that the first of each stays",
+                fix="remove the copies, keeping the first of each",
             )
         self._group = group = first_of_group(self._index, ((row, same[row]) for row in copies))
         later = (row for row, first in enumerate(group) if row != first)
@@ -53,13 +53,13 @@ class Duplicates:
                 id="near-duplicates",
                 severity="warning",
                 rows=near,
-                said=f"{_rows(len(near), len(same), 'says', 'say')} nearly the same as "
+                said=f"{_rows(len(near), len(same), 'nearly repeats', 'nearly repeat')} "
                 f"{several(told, 'earlier row')}.",
-                fix="take those rows out, so that the first of each kind stays",
+                fix="remove those rows, keeping the first of each group",
             )
 
     def groups(self) -> Iterable[int]:
-        """Return how many rows each group has that says nearly the same, after `findings`."""
+        """Return the size of each group of near duplicates; call `findings` first."""
         return Counter(self._group).values()
 
 
@@ -74,7 +74,7 @@ def _first_same(digests: Sequence[int]) -> Sequence[int]:
 
 
 def _whole(row: Row) -> Iterator[str]:
-    """Yield all that training sees of a row."""
+    """Yield everything that training uses of a row."""
     yield f"{row.liked}"
     yield row.tools
     for turns in (row.messages, row.rejected):

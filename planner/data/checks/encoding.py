@@ -1,4 +1,4 @@
-"""Whether characters came through whole: decoded wrongly, lost, invisible or half a character."""
+"""Checks for broken characters: wrongly decoded, lost, invisible, or lone surrogates."""
 
 import re
 from array import array
@@ -13,13 +13,13 @@ from planner.data.rows.rows import Row
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-HALF = "half characters (lone surrogates)"
+HALF = "lone surrogates (broken Unicode)"
 
 
 class Encoding:
-    """`encoding`: refused where half a character stands alone, else a warning.
+    """`encoding`: refused for lone surrogates, else a warning.
 
-    Half a character has no UTF-8, so a tokenizer does not take the text.
+    A lone surrogate has no UTF-8 encoding, so tokenizers reject the text.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Encoding:
         self._kinds: Counter[str] = Counter()
 
     def see(self, number: int, row: Row) -> None:
-        """Look at the text of every turn, and at what it calls."""
+        """Look at the text and the tool calls of every turn."""
         self._seen = number + 1
         faults: set[str] = set()
         for turn in chain(row.messages, row.rejected):
@@ -45,30 +45,30 @@ class Encoding:
             self._kinds.update(faults)
 
     def findings(self) -> Iterator[Finding]:
-        """Yield one finding for half characters and one for all else."""
+        """Yield one finding for lone surrogates and one for all other faults."""
         if self._half:
             yield Finding(
                 id="encoding",
                 severity="refused",
                 rows=self._half,
-                said=f"{rows_have(len(self._half), self._seen)} {HALF}, which no tokenizer takes.",
-                fix="write the file again from its source as UTF-8, or take those rows out",
+                said=f"{rows_have(len(self._half), self._seen)} {HALF}, which tokenizers reject.",
+                fix="write the file again as UTF-8, or remove those rows",
             )
         if self._rows:
-            kinds = ", ".join(f"{count:,} {kind}" for kind, count in self._kinds.most_common())
+            kinds = ", ".join(f"{kind} ({count:,})" for kind, count in self._kinds.most_common())
             yield Finding(
                 id="encoding",
                 severity="warning",
                 rows=self._rows,
                 said=f"{rows_have(len(self._rows), self._seen)} broken characters: {kinds}.",
-                fix="read the source with its right encoding, or take those rows out",
+                fix="read the source with its correct encoding, or remove those rows",
             )
 
 
 def _faults(text: str) -> Iterator[str]:
-    """Yield what is wrong with the characters of a text."""
+    """Yield the faults in the characters of a text."""
     if is_mojibake(text):
-        yield "text decoded wrongly, such as `Ã©`"
+        yield "wrongly decoded text such as `Ã©`"
     elif _CONTROL.search(text):
         yield "control characters"
     if "\ufffd" in text:

@@ -1,4 +1,4 @@
-"""What a check of the rows finds, and what every check is."""
+"""Findings, and the interface of checks."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,48 +8,48 @@ from lockfiles.fixes import Advice, Answer, Fix
 from planner.data.rows.rows import Row
 
 Severity = Literal["refused", "warning", "note"]
-"""`refused` rows are not trained on without an override; a `note` asks nothing of a person."""
+"""`refused` rows cannot be trained on; a `note` needs no action."""
 ORDER: tuple[Severity, ...] = ("refused", "warning", "note")
-"""The gravest first."""
+"""The most severe first."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault of a data file."""
+    """One problem of a data file."""
 
     id: str
-    """Its name for programs, such as `near-duplicates`."""
+    """A stable name, such as `near-duplicates`."""
     severity: Severity
     rows: Sequence[int]
-    """Numbers of the rows that have it, from 0, ascending; empty where it is the file's."""
+    """The affected rows, by number from 0, ascending; empty if it concerns the file."""
     said: str
-    """What it is, as one sentence with its figures."""
+    """A description in one sentence, with figures."""
     fix: str
-    """What to do about it, as a clause; empty for a note that asks nothing."""
+    """What to do about it, as a clause; empty for a note that needs no action."""
     count: int = 0
-    """Rows that have it, where they are more than `rows` names or none; else 0."""
+    """The number of affected rows, if `rows` does not list them all; else 0."""
     answer: Answer | None = None
-    """An answer in `run.toml` that will do as well as `fix`."""
+    """An answer in `run.toml` that fixes it as well."""
     file: str = ""
-    """The file whose rows `rows` counts, where it is not the one that was checked."""
+    """The file that `rows` refers to, if it is not the checked one."""
 
     @property
     def ways(self) -> tuple[Fix, ...]:
-        """What to do about it: each of them will do, and none where it asks nothing."""
+        """Alternative fixes; empty where no action is needed."""
         clause = (Advice(self.fix),) if self.fix else ()
         return (self.answer, *clause) if self.answer else clause
 
     @property
     def rows_found(self) -> int:
-        """How many rows have it."""
+        """The number of affected rows."""
         return self.count or len(self.rows)
 
 
 class Check(Protocol):
-    """Looks at the rows of a file one after another, and keeps little of each."""
+    """Sees the rows of a file one by one and keeps little of each."""
 
     def see(self, number: int, row: Row) -> None:
-        """Look at the row of this number, from 0; numbers rise by 1."""
+        """Look at the row with this number; numbers start at 0 and are consecutive."""
 
     def findings(self) -> Iterator[Finding]:
-        """Yield what was found, once every row was seen."""
+        """Yield the findings, after every row was seen."""

@@ -1,4 +1,4 @@
-"""Row numbers by what the rows have in common."""
+"""Row numbers, grouped by a key."""
 
 from array import array
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ K = TypeVar("K")
 
 
 class Groups(Generic[K]):
-    """The numbers of the rows of each key, 4 bytes a row."""
+    """The row numbers of each key, at 4 bytes per row."""
 
     def __init__(self) -> None:
         self._rows: dict[K, array[int]] = {}
 
     def add(self, key: K, number: int) -> None:
-        """Put the row of this number under a key; numbers rise."""
+        """Add a row to a key; row numbers must ascend."""
         rows = self._rows.get(key)
         if rows is None:
             rows = self._rows[key] = array("I")
@@ -27,7 +27,7 @@ class Groups(Generic[K]):
         return key in self._rows
 
     def sizes(self) -> list[tuple[K, int]]:
-        """Return each key with its rows' count, the largest first, equal ones as they came."""
+        """Return each key with its number of rows, largest first; ties keep their order."""
         return sorted(((key, len(rows)) for key, rows in self._rows.items()), key=lambda x: -x[1])
 
     def rows(self, *keys: K) -> Sequence[int]:
@@ -35,5 +35,5 @@ class Groups(Generic[K]):
         return array("I", sorted(n for key in keys for n in self._rows.get(key, ())))
 
     def others(self) -> Sequence[int]:
-        """Return the numbers of all rows but those of the largest group, ascending."""
+        """Return the numbers of all rows outside the largest group, ascending."""
         return self.rows(*[key for key, _ in self.sizes()[1:]])

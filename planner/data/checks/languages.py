@@ -1,4 +1,4 @@
-"""Whether rows are in several languages, told by script and by the most frequent words."""
+"""Checks for rows in several languages, by script and by frequent words."""
 
 import re
 import tomllib
@@ -12,19 +12,20 @@ from planner.data.rows.rows import Row
 
 SAMPLE_ROWS = 20_000
 STRAY = 0.10
-"""Rows of other languages are taken for strays up to this share; more of them look meant."""
+"""Up to this share, rows in other languages are taken for a mistake."""
 FEWEST_SIGNS, LEAST_WEIGHT, CLEARLY = 3, 1.5, 1.5
-"""Words (and rare letters) of a language before a text is taken for it; their weight, one that
-several languages share counting as a part; and how many times the weight of the next language that
-is. Measured on 22,974 paragraphs of manual pages and interface texts in 43 languages: 85% get
-theirs and 0.1% that of another but English (0.2% English, most of them not translated); of 27,435
-different prompts and answers in English, none gets another."""
+"""Minimum number of words (and rare letters) of a language to recognize it; their minimum weight,
+where a word of n languages counts 1/n; and the minimum ratio to the weight of the next language.
+Measured on 22,974 paragraphs of manual pages and interface texts in 43 languages: 85% are
+recognized, 0.1% as a wrong language other than English (0.2% as English, most of them not
+translated). Of 27,435 distinct prompts and answers in English, none is taken for another
+language."""
 _CHARS = 240
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 def _speakers(table: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
-    """Return which languages have a sign."""
+    """Return the languages of each word or letter."""
     speakers: dict[str, list[str]] = {}
     for language, signs in table.items():
         for sign in set(signs):
@@ -70,9 +71,9 @@ _FEWEST_LETTERS = 8
 
 
 def language(text: str) -> str:
-    """Return the language that a text is in, by its first 240 characters; empty if unclear.
+    """Return the language of a text, by its first 240 characters; empty if unclear.
 
-    Languages that few words tell apart go by one name, as `Danish or Norwegian`.
+    Languages that few words distinguish share a name, such as `Danish or Norwegian`.
     """
     text = text[:_CHARS]
     script = "Latin" if text.isascii() or not _OTHER_SCRIPT.search(text) else _script(text)
@@ -109,25 +110,25 @@ def _by_words(text: str) -> str:
 
 
 class Languages:
-    """`languages`: a warning where few rows are in another language than the rest, else a note.
+    """`languages`: a warning if few rows are in another language than the rest, else a note.
 
-    It looks at the answer, and at the prompt where that tells nothing, of all rows up to 20,000,
-    or to another number, and of some that are spread evenly over a longer file.
+    The language is that of the answer or, where that is unclear, of the prompt. Longer files are
+    sampled evenly.
     """
 
     def __init__(self, most: int = SAMPLE_ROWS) -> None:
-        """Look at `most` rows."""
+        """Look at up to `most` rows."""
         self._seen = 0
         self._sample: EvenSample[str] = EvenSample(most)
 
     def see(self, number: int, row: Row) -> None:
-        """Tell the row's language, if it is one of the sample."""
+        """Recognize the row's language, if the row is in the sample."""
         self._seen = number + 1
         if self._sample.wants(number):
             self._sample.add(number, language(row.answer) or language(row.prompt))
 
     def findings(self) -> Iterator[Finding]:
-        """Yield one finding where there are several languages."""
+        """Yield one finding if there are several languages."""
         groups: Groups[str] = Groups()
         for number, name in self._sample:
             if name:
@@ -144,7 +145,7 @@ class Languages:
             rows=others,
             said=f"{self._looked_at()} {len(groups)} languages: {told}, unclear "
             f"{len(self._sample) - known:,}.",
-            fix="take the rows of other languages out, unless they are meant",
+            fix="remove the rows in other languages, unless they are intended",
         )
 
     def _looked_at(self) -> str:

@@ -1,4 +1,4 @@
-"""Rows of a validation or test file that the training rows have too."""
+"""Checks for held-out rows that are also in the training data."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,29 +9,29 @@ from planner.data.near.matches import Match, matches
 from planner.data.rows.rows import Row
 
 NAMED = 3
-"""Rows that the sentence names with their training rows."""
+"""Number of rows that the finding names."""
 
 
 class TrainingRows:
-    """What the training rows ask, for held-out rows to be looked up in."""
+    """An index of the prompts of training rows, to look up held-out rows."""
 
     def __init__(self) -> None:
         self.index = Index(Boilerplate.asked_by)
 
     def see(self, number: int, row: Row) -> None:
-        """Add the row of this number, from 0; numbers rise by 1."""
+        """Add the row with this number; numbers start at 0 and are consecutive."""
         self.index.see(row)
 
     def findings(self) -> Iterator[Finding]:
-        """Find nothing; only held-out rows leak."""
+        """Yield nothing: only held-out rows leak."""
         return iter(())
 
 
 class Leak:
-    """`leak`: held-out rows whose prompt stands in the training rows, to the letter or nearly.
+    """`leak`: a warning for held-out rows whose prompt is in the training rows, exactly or nearly.
 
-    A warning: training works, but what is measured on such rows was learnt by heart. A prompt
-    that tells nothing, or none, is looked up together with its answer.
+    Training works, but an evaluation on such rows measures memorization. A prompt that is missing
+    or shared by many rows is compared together with its answer.
     """
 
     def __init__(self, training: TrainingRows) -> None:
@@ -40,25 +40,25 @@ class Leak:
         self._held_out = Index(Boilerplate.asked_by, training.index.boilerplate)
 
     def see(self, number: int, row: Row) -> None:
-        """Keep what the held-out row asks."""
+        """Add a held-out row."""
         self._held_out.see(row)
 
     def findings(self) -> Iterator[Finding]:
-        """Yield one finding where the training rows have some of these; `rows` are held-out."""
+        """Yield one finding if held-out rows are in the training rows; `rows` are held-out ones."""
         found = matches(self._held_out, self._training)
         if found:
             same = sum(match.same for match in found)
-            stand = "stands" if len(found) == 1 else "stand"
+            are = "is" if len(found) == 1 else "are"
             yield Finding(
                 id="leak",
                 severity="warning",
                 rows=[match.row for match in found],
-                said=f"{len(found):,} of {len(self._held_out):,} rows {stand} in the training "
-                f"rows too, {same:,} word for word: {_named(found)}.",
-                fix="take those rows out of one of the two files",
+                said=f"{len(found):,} of {len(self._held_out):,} rows {are} also in the training "
+                f"rows, {same:,} word for word: {_named(found)}.",
+                fix="remove those rows from one of the two files",
             )
 
 
 def _named(found: Sequence[Match]) -> str:
-    names = ", ".join(f"row {match.row} as row {match.there} there" for match in found[:NAMED])
+    names = ", ".join(f"row {match.row} (training row {match.there})" for match in found[:NAMED])
     return names + (", and others" if found[NAMED:] else "")

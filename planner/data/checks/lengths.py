@@ -1,4 +1,4 @@
-"""How long the rows are as tokens, and what a limit would cut."""
+"""Lengths of rows in tokens, and what a limit would truncate."""
 
 from array import array
 from collections.abc import Iterator, Sequence
@@ -11,9 +11,9 @@ from planner.data.checks.wording import rows_have, several, share
 
 @dataclass(frozen=True)
 class Lengths:
-    """The lengths of all rows, summed up, in tokens or what else was counted; 0 without rows.
+    """A summary of row lengths, in tokens or another unit; all 0 without rows.
 
-    A percentile is the least length that so many of 100 rows do not exceed, so one of theirs.
+    Percentiles use the nearest rank, so each is the length of a row.
     """
 
     rows: int
@@ -27,15 +27,15 @@ class Lengths:
     total: int
 
     def record(self) -> dict[str, object]:
-        """Return the figures by name, as JSON has them."""
+        """Return the figures by name, for JSON."""
         return asdict(self)
 
 
 class OverLength:
-    """`over-length`: a warning where rows are longer than training or the model can see.
+    """`over-length`: a warning for rows that exceed the length limit.
 
-    `context` is what the model can see, `limit` what a row is cut to, both in tokens; 0 as the
-    limit is the context.
+    `context` is the model's context and `limit` the length to which rows are truncated, both in
+    tokens; a limit of 0 means the context.
     """
 
     def __init__(self, context: int, limit: int = 0) -> None:
@@ -44,16 +44,16 @@ class OverLength:
         self._tokens = array("I")
 
     def see_length(self, number: int, tokens: int) -> None:
-        """Keep the tokens of the row of this number, from 0; numbers rise by 1."""
+        """Keep the number of tokens of a row; numbers start at 0 and are consecutive."""
         assert number == len(self._tokens)
         self._tokens.append(tokens)
 
     def each(self) -> Sequence[int]:
-        """Return the tokens of every row seen, in their order."""
+        """Return the number of tokens of every row seen, in order."""
         return self._tokens
 
     def summary(self) -> Lengths:
-        """Sum up the rows seen."""
+        """Return a summary of the rows seen."""
         ranked = sorted(self._tokens)
         total = sum(ranked)
         return Lengths(
@@ -69,7 +69,7 @@ class OverLength:
         )
 
     def findings(self) -> Iterator[Finding]:
-        """Yield one finding where rows would be cut."""
+        """Yield one finding if rows would be truncated."""
         rows = array("I", (n for n, tokens in enumerate(self._tokens) if tokens > self._limit))
         if not rows:
             return
@@ -80,10 +80,10 @@ class OverLength:
             severity="warning",
             rows=rows,
             said=f"{rows_have(len(rows), len(self._tokens))} more than {self._limit:,} tokens; "
-            f"{several(cut, 'token')} ({share(cut, total)}) would be cut.",
+            f"{several(cut, 'token')} ({share(cut, total)}) would be truncated.",
             fix="split those rows"
             if self._limit < self._context
-            else "split those rows or take them out, or choose a model that sees more",
+            else "split or remove those rows, or choose a model with a longer context",
             answer=Answer("train.max_length", min(longest, self._context))
             if self._limit < self._context
             else None,
@@ -91,5 +91,5 @@ class OverLength:
 
 
 def _percentile(ranked: list[int], percent: int) -> int:
-    """Nearest rank: the smallest value that at least `percent` of 100 values do not exceed."""
+    """Return a percentile by nearest rank: the smallest value that `percent` % do not exceed."""
     return ranked[-(-percent * len(ranked) // 100) - 1] if ranked else 0

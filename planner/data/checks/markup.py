@@ -1,4 +1,4 @@
-"""What is left of another form of the text: HTML in prose, and the tokens of chat templates."""
+"""Checks for leftover markup: HTML in prose, and the special tokens of chat templates."""
 
 import re
 from array import array
@@ -12,9 +12,9 @@ from planner.data.checks.wording import rows_have
 from planner.data.rows.rows import Message, Row
 
 MOST = 0.5
-"""A tag in the prompts of more rows than this share belongs to the prompts' form."""
+"""A tag in the prompts of more than this share of rows is part of their format."""
 _MAYBE = re.compile("</?[A-Za-z]|&[A-Za-z#]")
-"""What is quick to look for in text that has none."""
+"""A fast first test."""
 _TAG = re.compile(
     r"</?(p|br|hr|div|span|font|center|tbody|thead|tr|t[dh]|[uo]l|li|h[1-6]|blockquote|strong|em"
     r"|su[bp]|iframe|noscript)(?=[\s/>])[^<>]{0,300}>"
@@ -28,22 +28,20 @@ _ABOUT_MARKUP = re.compile(
     r"(?<![\w./])(?:x?html5?|xml|css|jsx|tsx|svg|php|javascript|markup)\b", re.IGNORECASE
 )
 _NEVER_FORM = frozenset(("br", "hr", "&"))
-"""Of these, nobody builds the form of a prompt; `&` stands for all entities."""
+"""Tags that are never part of a prompt's format; `&` means all entities."""
 _TOKEN = re.compile(
     r"<\|[A-Za-z0-9_]{2,40}\|?>|<[a-z_]{2,40}\|>|<\uff5c[^<>]{2,40}\uff5c>|</?s>"
     r"|<(?:start|end)_of_[a-z]{2,20}>|<(?:bos|eos|pad|unk|sop)>|<</?SYS>>"
     r"|\[/?(?:INST|SYSTEM_PROMPT|TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS|gMASK)\]"
 )
-"""The special tokens of the 85 chat templates that TRL 1.16 and Tunelock carry, and of Llama 2 and
-Mistral; without those that data sets write on purpose, such as `<think>`, `<tool_call>` and
-`<image>`."""
+"""The special tokens of the 85 chat templates in TRL 1.16 and Tunelock, and of Llama 2 and Mistral,
+except those that datasets use on purpose, such as `<think>`, `<tool_call>` and `<image>`."""
 
 
 class Markup:
-    """`markup`: HTML tags and entities in prose, a warning.
+    """`markup`: a warning for HTML tags and entities in prose.
 
-    Code between backticks is left, so are rows that speak of markup, and tags that stand in the
-    prompts of most rows.
+    Code in backticks, rows about markup, and tags in the prompts of most rows are ignored.
     """
 
     def __init__(self) -> None:
@@ -52,7 +50,7 @@ class Markup:
         self._rows: Groups[frozenset[str]] = Groups()
 
     def see(self, number: int, row: Row) -> None:
-        """Keep which tags the row has, those of its prompts apart."""
+        """Keep the tags of the row, separately for prompts and answers."""
         self._seen = number + 1
         turns = row.messages + row.rejected
         if not any(_has_html(turn.content) for turn in turns):
@@ -66,7 +64,7 @@ class Markup:
             self._rows.add(frozenset(prompts | answers), number)
 
     def findings(self) -> Iterator[Finding]:
-        """Yield one finding where rows have HTML that is not of their form."""
+        """Yield one finding if rows have HTML that is not part of their format."""
         form = {name for name, count in self._in_prompts.items() if count > MOST * self._seen}
         form -= _NEVER_FORM
         rows = self._rows.rows(*[names for names, _ in self._rows.sizes() if names - form])
@@ -77,7 +75,7 @@ class Markup:
                 rows=rows,
                 said=f"{rows_have(len(rows), self._seen)} HTML in the text, such as `<br>`, "
                 "`<p>` or `&nbsp;`.",
-                fix="make plain text or Markdown of it",
+                fix="convert it to plain text or Markdown",
             )
 
 
@@ -95,10 +93,10 @@ def _names(turn: Message) -> set[str]:
 
 
 class TemplateTokens:
-    """`template-tokens`: special tokens of chat templates in the text, a warning.
+    """`template-tokens`: a warning for special tokens of chat templates in the text.
 
-    A tokenizer takes them for the real ones, so a turn would end in the middle. A note where most
-    rows are plain text with them: it was rendered before.
+    A tokenizer treats them as real special tokens, so a turn could end in the middle. It is only a
+    note if most rows are plain text with such tokens, which was rendered before.
     """
 
     def __init__(self) -> None:
@@ -119,7 +117,7 @@ class TemplateTokens:
                 return
 
     def findings(self) -> Iterator[Finding]:
-        """Yield one finding where rows have special tokens."""
+        """Yield one finding if rows have special tokens."""
         if not self._rows:
             return
         rendered = self._plain > MOST * self._seen
@@ -129,7 +127,7 @@ class TemplateTokens:
             rows=self._rows,
             said=f"{rows_have(len(self._rows), self._seen)} special tokens of a chat template in "
             f"the text, such as `{self._example}`.",
-            fix="train with the template that they are of, and let it add no more"
+            fix="train with the template that they belong to, without adding special tokens"
             if rendered
-            else "take them out of the text; the template adds its own",
+            else "remove them from the text; the template adds its own",
         )

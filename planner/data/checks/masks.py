@@ -1,7 +1,7 @@
-"""What the model would learn of the rows as tokens: whether anything is scored, and the end too.
+"""Checks the loss masks: whether any token is scored, and whether the end of an answer is.
 
-A run whose labels are all masked ends without an error and teaches nothing; one in which no end of
-turn is scored teaches a model that never stops.
+A run whose labels are all masked finishes without an error and learns nothing. If no end of turn is
+scored, the model never learns to stop.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,11 +17,11 @@ from planner.data.tokens.training_template import variant
 from planner.data.tokens.xray import last_scored
 
 NAMED = 40
-"""Characters of a template's own words that a sentence repeats."""
+"""Characters of a template's message that a finding quotes."""
 
 
 class Masks:
-    """Looks at rows as tokens; a `Check`, and slower than the others."""
+    """A `Check` of rows as tokens; slower than the others."""
 
     def __init__(self, template: ChatTemplate, tokenizer: Tokenizer) -> None:
         self._own, self._template, self._tokenizer = template, template, tokenizer
@@ -32,12 +32,12 @@ class Masks:
         self._ends = 0
 
     def see(self, number: int, row: Row) -> None:
-        """Look at one row. Raises TemplateRunsAway, which every other row would too."""
+        """Look at one row. Raises TemplateRunsAway, which ends the check."""
         self.see_rows([number], [row])
 
     def see_rows(self, numbers: Sequence[int], rows: Sequence[Row]) -> list[int | None]:
-        """Look at rows, and return how many tokens each has; None for one that is refused, and
-        where only the training variant of the template renders them.
+        """Look at rows and return the number of tokens of each; None for a row that is refused, and
+        where only the training variant of the template renders it.
 
         Raises as `see`.
         """
@@ -58,7 +58,7 @@ class Masks:
             self._ends += _scores_end(found, row)
 
     def _seen_through(self, rows: Sequence[Row]) -> list[Tokens | DataRefused]:
-        """Return what training sees: where the template rewrites turns, with its variant."""
+        """Return the tokens of rows; with the training variant if the template rewrites turns."""
         found = whole_rows(rows, self._template, self._tokenizer)
         first = next((n for n, one in enumerate(found) if isinstance(one, TurnsRewritten)), None)
         other = variant(self._template) if first is not None else None
@@ -68,31 +68,31 @@ class Masks:
         return found[:first] + whole_rows(rows[first:], other, self._tokenizer)
 
     def findings(self) -> Iterator[Finding]:
-        """Yield what would go wrong."""
+        """Yield the findings."""
         if self._refused:
             first = next(iter(self._refused.values()))
             yield Finding(
                 "template", "refused", tuple(self._refused),
                 f"The model's chat template cannot render {len(self._refused):,} of "
                 f"{self._seen:,} rows: {first}",
-                'take those rows out, or name another template (`template = "…"` under `[model]`)',
+                'remove those rows, or set another template (`template = "…"` under `[model]`)',
             )  # fmt: skip
         if self._unscored:
             yield Finding(
                 "no-scored-token", "refused", self._unscored,
-                f"{len(self._unscored):,} of {self._seen:,} rows have no token that is scored, so "
-                "nothing would be learnt from them.",
-                "take those rows out, or give them an answer",
+                f"{len(self._unscored):,} of {self._seen:,} rows have no scored token, so nothing "
+                "would be learned from them.",
+                "remove those rows, or add an answer to them",
             )  # fmt: skip
         if self._answered and not self._ends:
             yield Finding(
                 "end-never-scored", "refused", (),
-                "No row scores a token behind the answer, so the model would never learn to stop.",
-                'name a template that ends each answer (`template = "…"` under `[model]`)',
+                "No row scores a token after its answer, so the model would never learn to stop.",
+                'set a template that ends each answer (`template = "…"` under `[model]`)',
                 count=len(self._answered),
             )  # fmt: skip
 
 
 def _scores_end(found: Tokens, row: Row) -> bool:
-    """Return whether the last scored token stands behind what the last answer says."""
+    """Return whether a token after the text of the last answer is scored."""
     return not last_scored(found).rstrip().endswith(row.answer.rstrip())

@@ -1,4 +1,4 @@
-"""Rows that hold personal data or secrets."""
+"""Checks for personal data and secrets."""
 
 from array import array
 from collections import Counter
@@ -15,7 +15,7 @@ _NAMES: dict[Kind, tuple[str, str]] = {
     "EMAIL": ("e-mail address", "e-mail addresses"),
     "IBAN": ("bank account number", "bank account numbers"),
     "CARD": ("card number", "card numbers"),
-    "NATIONAL_ID": ("national id", "national ids"),
+    "NATIONAL_ID": ("national ID", "national IDs"),
     "PHONE": ("phone number", "phone numbers"),
     "MAC": ("MAC address", "MAC addresses"),
     "IP": ("IP address", "IP addresses"),
@@ -23,7 +23,7 @@ _NAMES: dict[Kind, tuple[str, str]] = {
 
 
 class PersonalData:
-    """`personal-data`, a warning: e-mail, phones, cards, accounts, ids, addresses and keys."""
+    """`personal-data`: a warning for e-mails, phones, cards, accounts, ids, addresses and keys."""
 
     def __init__(self) -> None:
         self._seen = 0
@@ -31,7 +31,7 @@ class PersonalData:
         self._counts: Counter[Kind] = Counter()
 
     def see(self, number: int, row: Row) -> None:
-        """Look at the text of every turn, at what it calls and may call, at equal texts once."""
+        """Look at the text, tool calls and tools of every turn; equal texts count once."""
         self._seen = number + 1
         kinds = kinds_in(row)
         if kinds:
@@ -39,7 +39,7 @@ class PersonalData:
             self._counts.update(kinds)
 
     def findings(self) -> Iterator[Finding]:
-        """Yield one finding over all kinds, with how many there are of each."""
+        """Yield one finding for all kinds, with the number of each."""
         if not self._rows:
             return
         counts = ((_NAMES[kind], self._counts[kind]) for kind in KINDS if self._counts[kind])
@@ -51,5 +51,5 @@ class PersonalData:
             severity="warning",
             rows=self._rows,
             said=f"{rows_have(len(self._rows), self._seen)} personal data or secrets: {told}.",
-            fix="redact them, or take those rows out",
+            fix="redact them, or remove those rows",
         )

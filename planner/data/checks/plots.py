@@ -1,16 +1,16 @@
-"""Numbers of a data file as bars."""
+"""Figures of a data file as bar charts."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 BARS = 20
-"""About how many bars lengths are told in."""
+"""Approximate number of bars of a histogram."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar of a plot."""
+    """One bar of a chart."""
 
     name: str
     rows: int
@@ -18,7 +18,7 @@ class Bar:
 
 
 def histogram(lengths: Sequence[int]) -> tuple[Bar, ...]:
-    """Return the rows by their length, in steps of 1, 2 or 5 times a power of ten."""
+    """Return a histogram of lengths; bin widths are 1, 2 or 5 times a power of ten."""
     if not lengths:
         return ()
     step = _step(max(lengths) - min(lengths) + 1)
@@ -30,7 +30,7 @@ def histogram(lengths: Sequence[int]) -> tuple[Bar, ...]:
 
 
 def _step(span: int) -> int:
-    """Return the least step that makes at most about `BARS` of a span."""
+    """Return the smallest bin width that gives at most about `BARS` bins."""
     step = 1
     while step * BARS < span:
         step = step * 5 // 2 if str(step)[0] == "2" else step * 2
@@ -38,7 +38,7 @@ def _step(span: int) -> int:
 
 
 def repeats(groups: Iterable[int]) -> tuple[Bar, ...]:
-    """Return the rows that stand in groups of each size, in words; nothing where all are alone."""
+    """Return the rows by the size of their group; empty if no row repeats."""
     counted: Counter[str] = Counter()
     for size in groups:
         counted[next(name for most, name in _SAID if size <= most)] += size
@@ -57,5 +57,5 @@ _SAID = (
 
 
 def bars(counted: Iterable[tuple[str, int]]) -> tuple[Bar, ...]:
-    """Return names and their rows as bars, in their order."""
+    """Return names and row counts as bars, in order."""
     return tuple(Bar(name, rows) for name, rows in counted)

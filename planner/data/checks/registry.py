@@ -1,4 +1,4 @@
-"""Which checks look at rows of which kind."""
+"""The checks for each kind of rows."""
 
 from collections.abc import Callable
 

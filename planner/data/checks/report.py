@@ -1,4 +1,4 @@
-"""What a data file is and what is wrong with it, as values."""
+"""The report on a data file, as values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,31 +10,31 @@ from planner.data.checks.plots import Bar
 
 @dataclass(frozen=True)
 class Report:
-    """One data file, looked through."""
+    """The report on one data file."""
 
     format: str
     """The format of most rows."""
     formats: Mapping[str, int]
-    """Rows of each format, the most first."""
+    """Rows of each format, most frequent first."""
     rows: int
     mapping: Mapping[str, str]
-    """Columns that were mapped by hand: `prompt` and `completion` to their names."""
+    """Column mapping that a person set: `prompt` and `completion` to column names."""
     lengths: Lengths
     unit: str
-    """What lengths count: `tokens` with a model, else `characters`."""
+    """The unit of lengths: `tokens` with a model, else `characters`."""
     findings: tuple[Finding, ...]
-    """The gravest first."""
+    """The most severe first."""
     looked_at: int
-    """Rows whose loss mask was looked at; 0 without a model."""
+    """Rows whose loss mask was checked; 0 without a model."""
     histogram: tuple[Bar, ...]
-    """Rows by their length, in steps of one width."""
+    """Rows by length, in bins of equal width."""
     labels: tuple[Bar, ...]
-    """Rows by their label, the most first; empty where answers are no labels."""
+    """Rows by label, most frequent first; empty if answers are not labels."""
 
     repeats: tuple[Bar, ...] = ()
-    """Rows by how often nearly the same is said; empty where all rows differ."""
+    """Rows by the number of near duplicates; empty if all rows differ."""
 
     @property
     def refused(self) -> bool:
-        """Whether the rows may not be trained on as they are."""
+        """Whether the rows cannot be used for training."""
         return any(finding.severity == "refused" for finding in self.findings)

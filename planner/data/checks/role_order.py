@@ -1,4 +1,4 @@
-"""Whether the turns of a row follow one another as chat templates expect."""
+"""Checks whether the turns of a row are in the order that chat templates expect."""
 
 from array import array
 from collections.abc import Iterator, Sequence
@@ -14,15 +14,15 @@ MAY_FOLLOW = {
     "assistant": ("user", "tool"),
     "tool": ("tool", "assistant"),
 }
-"""Roles that may come after a role; the empty one is the begin of a row."""
+"""Roles that may follow a role; the empty one is the start of a row."""
 _USUAL = {("user", "assistant"), ("system", "user", "assistant")}
 
 
 class RoleOrder:
-    """`role-order`: refused where a row does not end with an answer, else a warning.
+    """`role-order`: refused if a row does not end with an answer, else a warning.
 
-    After an optional system turn, user and assistant take turns, the user first. Tool turns
-    stand between an assistant's turn and its next.
+    After an optional system turn, user and assistant must alternate, starting with the user. Tool
+    turns come between two turns of the assistant.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class RoleOrder:
         self._disordered = array("I")
 
     def see(self, number: int, row: Row) -> None:
-        """Look at the order of the row's turns; text that nobody says has none."""
+        """Look at the order of the row's turns; plain text has none."""
         self._seen = number + 1
         if row.messages[0].role == "text":
             return
@@ -42,15 +42,15 @@ class RoleOrder:
             self._disordered.append(number)
 
     def findings(self) -> Iterator[Finding]:
-        """Yield one finding for rows without an answer, and one for rows in disorder."""
+        """Yield one finding for rows without a final answer, and one for rows out of order."""
         if self._unanswered:
             yield Finding(
                 id="role-order",
                 severity="refused",
                 rows=self._unanswered,
                 said=f"{rows_have(len(self._unanswered), self._seen)} no assistant turn at the "
-                "end, so no answer to learn.",
-                fix="take those rows out, or end them with their last answer",
+                "end, so there is no answer to learn.",
+                fix="remove those rows, or end them with an answer",
             )
         if self._disordered:
             yield Finding(
@@ -59,7 +59,7 @@ class RoleOrder:
                 rows=self._disordered,
                 said=f"{rows_have(len(self._disordered), self._seen)} turns out of order: after "
                 "an optional system turn, user and assistant must alternate, the user first.",
-                fix="join turns of the same role, or take those rows out",
+                fix="merge turns of the same role, or remove those rows",
             )
 
 

@@ -1,4 +1,4 @@
-"""Some rows of a stream of unknown length, evenly spread over it."""
+"""An evenly spread sample of a stream of unknown length."""
 
 from collections.abc import Iterator
 from typing import Generic, TypeVar
@@ -6,15 +6,15 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 _RANGE = 2**32
 _GOLDEN = 2654435769
-"""The range divided by the golden ratio: its multiples fill the range evenly, and rows that they
-pick follow no pattern of the file, such as two languages in turn."""
+"""The range divided by the golden ratio: its multiples fill the range evenly, and the sampled rows
+do not follow patterns in the file, such as two alternating languages."""
 
 
 class EvenSample(Generic[T]):
-    """Keeps what was made of all rows, later of half of them, a quarter and so on.
+    """Keeps a value for every row at first, later for a half, a quarter and so on.
 
-    It holds at most `size`, and about half of that or more once the stream is longer. Which rows
-    it holds depends on their count only.
+    It holds at most `size` values, and at least about half as many once the stream is longer. Which
+    rows are sampled depends only on their number.
     """
 
     def __init__(self, size: int) -> None:
@@ -23,11 +23,11 @@ class EvenSample(Generic[T]):
         self._held: list[tuple[int, T]] = []
 
     def wants(self, number: int) -> bool:
-        """Whether the row of this number, from 0, is one of the sample as it now stands."""
+        """Return whether the row with this number (from 0) is currently part of the sample."""
         return number * _GOLDEN % _RANGE < self._part
 
     def add(self, number: int, thing: T) -> None:
-        """Keep what was made of a wanted row."""
+        """Keep a value for a wanted row."""
         self._held.append((number, thing))
         if len(self._held) > self._size:
             self._part //= 2
@@ -37,5 +37,5 @@ class EvenSample(Generic[T]):
         return len(self._held)
 
     def __iter__(self) -> Iterator[tuple[int, T]]:
-        """Yield the numbers and what was kept, in order."""
+        """Yield row numbers and values, in order."""
         return iter(self._held)

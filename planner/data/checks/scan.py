@@ -1,4 +1,4 @@
-"""One pass over a data file: every row is seen by every check, and none is kept."""
+"""Runs all checks in one pass over a data file, without keeping the rows."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,23 +22,23 @@ from planner.data.tokens.template import ChatTemplate
 from planner.data.tokens.tokenizer import Tokenizer
 
 BATCH, BATCH_CHARS = 1000, 4_000_000
-"""Rows between two reports of progress, which are tokenised together; fewer where they are long."""
+"""Rows that are tokenized together, and between progress reports; fewer if they are long."""
 WHOLE = 2000
-"""First rows of which every loss mask is looked at."""
+"""Number of first rows whose loss masks are all checked."""
 EVERY = 100
-"""One row in this many has its loss mask looked at, behind those."""
+"""After those, one in this many rows has its loss mask checked."""
 
 
 @dataclass(frozen=True)
 class Chat:
-    """How a model sees rows."""
+    """How a model reads rows."""
 
     template: ChatTemplate
     tokenizer: Tokenizer
     context: int
-    """Tokens that the model can see."""
+    """The model's context, in tokens."""
     max_length: int = 0
-    """Tokens that rows are cut to; 0 for the context."""
+    """Tokens to which rows are truncated; 0 for the context."""
 
 
 def scan(
@@ -51,11 +51,11 @@ def scan(
     told: Callable[[int], None] = lambda rows: None,
     doing: Callable[[str], None] = lambda what: None,
 ) -> Report:
-    """Return what all checks find in rows; at least one.
+    """Return the report on at least one row.
 
-    `checks` makes them for a kind of rows; `held_out` are other files' rows by their
-    names, which should not be among these; `told` is called with the rows that were seen so far,
-    and `doing` with what is done once all were seen, such as `comparing rows`.
+    `checks` returns the checks for a kind of rows. `held_out` has the rows of other files by file
+    name, which must not be among these rows. `told` is called with the number of rows seen so far,
+    and `doing` with each later step, such as `comparing rows`.
     """
     formats: Counter[str] = Counter()
     running: list[Check] = []
@@ -73,12 +73,12 @@ def scan(
                 told(formats.total())
             looked.end()
         except BaseException:
-            process.interrupt()  # else leaving waits for the tokens of a batch
+            process.interrupt()  # otherwise, leaving the executor waits for a batch
             raise
     doing("comparing rows")
     found = [finding for check in running for finding in check.findings()] + looked.findings()
     for name, other in held_out.items():
-        doing(f"comparing with the rows of `{name}`")
+        doing(f"comparing rows with `{name}`")
         found += _leaks(name, other, training)
     return Report(
         format=formats.most_common(1)[0][0],
@@ -96,14 +96,14 @@ def scan(
 
 
 def _see(checks: Iterable[Check], first: int, batch: Sequence[Read]) -> None:
-    """Show each check rows whose numbers begin with `first`."""
+    """Pass rows to each check; their numbers start at `first`."""
     for check in checks:
         for number, read in enumerate(batch, first):
             check.see(number, read.row)
 
 
 def _leaks(name: str, held_out: Iterable[Read], training: TrainingRows) -> Iterator[Finding]:
-    """Yield what rows of another file are here too."""
+    """Yield the findings on rows of another file that are also training rows."""
     leak = Leak(training)
     for number, read in enumerate(held_out):
         leak.see(number, read.row)
@@ -133,10 +133,10 @@ def _batches(rows: Iterable[Read]) -> Iterator[list[Read]]:
 
 
 class _Looked:
-    """The rows as a model sees them, or without one their characters."""
+    """Measures rows in tokens of a model, or in characters without a model."""
 
     def __init__(self, chat: Chat | None, beside: Executor) -> None:
-        """Look at tokens `beside` all else: another process makes them."""
+        """Count tokens in the executor `beside`, while the checks run."""
         self._chat, self._beside = chat, beside
         self._counting: Future[Sequence[int]] | None = None
         self._masks = Masks(chat.template, chat.tokenizer) if chat else None
@@ -144,7 +144,7 @@ class _Looked:
         self.rows = 0
 
     def see(self, first: int, rows: Sequence[Row]) -> None:
-        """Look at rows whose numbers begin with `first`."""
+        """Look at rows; their numbers start at `first`."""
         self.end()
         if self._chat:
             self._counting = self._beside.submit(self._tokens, self._chat, first, rows)
@@ -152,13 +152,13 @@ class _Looked:
             self._keep([sum(len(m.content) for m in row.messages) for row in rows])
 
     def end(self) -> None:
-        """Wait for the tokens of the rows seen last."""
+        """Wait for the token counts of the latest rows."""
         if self._counting:
             self._keep(self._counting.result())
             self._counting = None
 
     def _tokens(self, chat: Chat, first: int, rows: Sequence[Row]) -> list[int]:
-        """Look at the loss masks of some rows, and return how many tokens each row has."""
+        """Check the loss masks of some rows and return the number of tokens of each row."""
         assert self._masks
         counts = dict[int, int]()
         seen = {
@@ -182,11 +182,11 @@ class _Looked:
             self.lengths.see_length(number, length)
 
     def findings(self) -> list[Finding]:
-        """Return what was found."""
+        """Return the findings."""
         found = list(self._masks.findings()) if self._masks else []
         return found + (list(self.lengths.findings()) if self._chat else [])
 
 
 def _is_chat(row: Row) -> bool:
-    """Return whether supervised fine-tuning would take the row; no trainer takes others yet."""
+    """Return whether supervised fine-tuning can use the row; other trainers are not built yet."""
     return not row.rejected and row.liked is None and row.messages[0].role != "text"

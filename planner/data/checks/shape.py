@@ -1,4 +1,4 @@
-"""Whether rows are built alike: their system prompts, their kinds, their numbers of turns."""
+"""Checks whether rows have the same system prompt, kind and number of turns."""
 
 from collections.abc import Iterator
 
@@ -8,28 +8,28 @@ from planner.data.checks.wording import rows_have, several
 from planner.data.rows.rows import Row
 
 SLIP = 0.05
-"""Rows that differ are taken for a mistake up to this share; more of them look meant."""
+"""Up to this share, rows that differ are taken for a mistake."""
 MOST_KEPT = 10_000
-"""System prompts told apart; the others count as one more."""
+"""Distinct system prompts that are counted; all others count as one more."""
 _NONE, _MORE = hash(""), "more"
 
 
 class SystemPrompts:
-    """`system-prompts`: a warning where few rows differ from the rest, else a note."""
+    """`system-prompts`: a warning if few rows differ from the rest, else a note."""
 
     def __init__(self) -> None:
         self._seen = 0
         self._rows: Groups[int | str] = Groups()
 
     def see(self, number: int, row: Row) -> None:
-        """Keep the hash of the row's system prompt; to have none is told apart too."""
+        """Keep the hash of the row's system prompt; no prompt counts as one of its own."""
         self._seen = number + 1
         prompt = hash(row.system)
         told = prompt in self._rows or len(self._rows) < MOST_KEPT
         self._rows.add(prompt if told else _MORE, number)
 
     def findings(self) -> Iterator[Finding]:
-        """Yield one finding where the system prompts differ."""
+        """Yield one finding if the system prompts differ."""
         if len(self._rows) < 2:
             return
         others, without = self._rows.others(), len(self._rows.rows(_NONE))
@@ -39,14 +39,15 @@ class SystemPrompts:
             id="system-prompts",
             severity="warning" if len(others) <= SLIP * self._seen else "note",
             rows=others,
-            said=f"{rows_have(len(others), self._seen)} not the most frequent system prompt: "
-            f"there are {different} different, and {several(without, 'row')} without one.",
-            fix="give all rows the same, unless each is meant and will be given in use too",
+            said=f"{rows_have(len(others), self._seen)} another system prompt than the most "
+            f"frequent one: there are {different} different, and {several(without, 'row')} "
+            "without one.",
+            fix="use one system prompt for all rows, unless each will also be used in production",
         )
 
 
 class Shape:
-    """`shape`: notes on rows of several kinds and on rows with unlike numbers of turns."""
+    """`shape`: notes on rows of several kinds and on rows with different numbers of turns."""
 
     def __init__(self) -> None:
         self._seen = 0
@@ -54,14 +55,14 @@ class Shape:
         self._turns: Groups[int] = Groups()
 
     def see(self, number: int, row: Row) -> None:
-        """Keep the row's kind, and how many turns it has besides the system's."""
+        """Keep the row's kind and its number of turns, without the system's."""
         self._seen = number + 1
         first = row.messages[0].role
         self._kinds.add(_kind(row, first), number)
         self._turns.add(len(row.messages) - (first == "system"), number)
 
     def findings(self) -> Iterator[Finding]:
-        """Yield a note on several kinds and one on unlike numbers of turns."""
+        """Yield a note on several kinds and one on different numbers of turns."""
         if len(self._kinds) > 1:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in self._kinds.sizes())
             yield Finding(
@@ -78,8 +79,8 @@ class Shape:
                 id="shape",
                 severity="note",
                 rows=others,
-                said=f"{rows_have(len(others), self._seen)} not the most frequent number of "
-                f"turns, {turns[0]}: they have {_span(turns[1:])}.",
+                said=f"{rows_have(len(others), self._seen)} {_span(turns[1:])} turns instead of "
+                f"the most frequent number, {turns[0]}.",
                 fix="",
             )
 

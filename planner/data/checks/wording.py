@@ -1,4 +1,4 @@
-"""How findings say their figures."""
+"""Figures in the sentences of findings."""
 
 
 def rows_have(found: int, seen: int) -> str:
@@ -7,7 +7,7 @@ def rows_have(found: int, seen: int) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """Return a share in percent with the digits that tell it from 0 and from 100."""
+    """Return a share in percent, with enough digits to differ from 0% and 100%."""
     percent = 100 * part / whole
     if part == whole or 1 <= percent <= 99:
         return f"{percent:.0f}%"

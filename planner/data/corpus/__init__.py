@@ -1,1 +1,1 @@
-"""The splits of a run: read, mended, split off, tokenized and held apart."""
+"""Makes the splits of a run: rows are read, cleaned, split and tokenized."""

@@ -1,4 +1,4 @@
-"""A split made of a file: read, mended, rendered, encoded and cut, each step noted."""
+"""Makes a split from a file: reads, cleans, renders, encodes and truncates rows."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,13 +21,13 @@ from planner.data.tokens.template import ChatTemplate, TemplateRunsAway
 from planner.data.tokens.tokenizer import Tokenizer
 
 _LOOKED_AT = 100
-"""Rows of which it is looked whether their end is scored; one that is will do."""
-_UNSCORED = Answer("data.drop", ("no-scored-token",), to="leave those rows out")
+"""Rows that are checked for a scored end of the answer; one with it is enough."""
+_UNSCORED = Answer("data.drop", ("no-scored-token",), to="drop those rows")
 
 
 @dataclass(frozen=True)
 class Read:
-    """A file that was read and mended, before it becomes tokens."""
+    """A file that was read and cleaned, before tokenization."""
 
     name: SplitName
     path: Path
@@ -36,7 +36,7 @@ class Read:
 
 
 class Maker:
-    """Makes the splits of a run, and notes what was mended on the way."""
+    """Makes the splits of a run and records the cleaning steps."""
 
     def __init__(self, recipe: Recipe, template: ChatTemplate, tokenizer: Tokenizer) -> None:
         self._recipe, self._template, self._tokenizer = recipe, template, tokenizer
@@ -44,14 +44,14 @@ class Maker:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """What was mended so far, file by file."""
+        """The cleaning steps so far, file by file."""
         made = [Step(*key, rows) for key, rows in self._counts.items()]
         return tuple(sorted(made, key=lambda step: FILES.index(step.file)))
 
     def read(self, name: SplitName, path: Path) -> Read:
-        """Return a file's rows that are left after it was mended.
+        """Return the rows of a file that remain after cleaning.
 
-        General rows are no rows of the task: they have their own format and system messages.
+        General rows are not rows of the task: they have their own format and system messages.
         """
         own = name != "general"
         columns, system = self._recipe.columns, self._recipe.system
@@ -67,14 +67,14 @@ class Maker:
         return Read(name, path, table.format, kept)
 
     def unleaked(self, learnt: Read, held_out: Sequence[Sequence[Row]]) -> Read:
-        """Return the rows that are learnt from but those that ask what held-out rows ask."""
+        """Return training rows without those whose prompts are in held-out rows."""
         kept = unleaked(learnt.kept, held_out)
         self._note(learnt.name, "drop", "leak", len(learnt.kept.rows) - len(kept.rows))
         _check_left(kept, learnt.path)
         return replace(learnt, kept=kept)
 
     def encoded(self, read: Read) -> Part:
-        """Return a file's rows as tokens, whole."""
+        """Return a file's rows as tokens, not truncated."""
         drop = self._recipe.mending.drop
         kept, encoded, refused = read.kept, list[Encoded](), set[int]()
         for place, found in enumerate(self._made(kept.rows)):
@@ -90,10 +90,10 @@ class Maker:
             kept = kept.without(refused)
             _check_left(kept, read.path)
         part = Part(read.name, read.name, read.format, kept.rows, tuple(encoded), kept.numbers)
-        return self._scored(part, f"`{read.path}` has no assistant's answer to learn from")
+        return self._scored(part, f"`{read.path}` has no assistant answer to learn from")
 
     def _made(self, rows: Sequence[Row]) -> Iterator[Encoded | DataRefused]:
-        """Yield the tokens of each row, or why it has none; a template that runs away ends them."""
+        """Yield the tokens of each row, or why it has none; TemplateRunsAway is the last item."""
         for batch in batches(rows):
             try:
                 yield from encode_rows(batch, self._template, self._tokenizer)
@@ -102,7 +102,7 @@ class Maker:
                 yield problem
 
     def cut(self, part: Part, length: int) -> tuple[Part, int]:
-        """Return a split with no row over `length` tokens, and how many were cut."""
+        """Return a split with no row over `length` tokens, and how many rows were truncated."""
         how = self._recipe.mending.long
         if how != "cut":
             long = sum(len(row.input_ids) > length for row in part.encoded)
@@ -117,11 +117,11 @@ class Maker:
             self._note(part.source, "truncate", OVER_LENGTH, cut)
             short = (Encoded(row.input_ids[:length], row.labels[:length]) for row in part.encoded)
             part = replace(part, encoded=tuple(short))
-        fault = f"Cut to {length} tokens, the {part.source} file has no answer left to score"
+        fault = f"Truncated to {length} tokens, the {part.source} file has no scored token"
         return self._scored(part, fault, Change("train.max_length", "a larger number")), cut
 
     def seen_whole(self, test: Part) -> Part:
-        """Return test rows, which are never cut, that the model can see whole."""
+        """Return the test rows, which are never truncated, that fit the model's context."""
         context = self._recipe.context
         long = [
             number
@@ -135,14 +135,14 @@ class Maker:
             return kept
         if long:
             raise DataRefused(
-                f"{len(long)} of {len(test.rows)} test rows are longer than the {context} tokens "
-                f"that the model can see (row {named(long)}).",
-                fix=(Answer("data.long", "drop"), Advice("take those rows out of the test file")),
+                f"{len(long)} of {len(test.rows)} test rows are longer than the model's context of "
+                f"{context} tokens (row {named(long)}).",
+                fix=(Answer("data.long", "drop"), Advice("remove those rows from the test file")),
             )
         return test
 
     def check_ends(self, train: Part) -> None:
-        """Raise DataRefused where no row scores what ends an answer: no model learns to stop."""
+        """Raise DataRefused if no row scores the end of an answer: the model would never stop."""
         looked = Masks(self._template, self._tokenizer)
         rows = train.rows[:_LOOKED_AT]
         looked.see_rows(range(len(rows)), rows)
@@ -150,10 +150,10 @@ class Maker:
             raise DataRefused(found.said, fix=found.ways)
 
     def general(self, read: Read, rows: int, length: int) -> Part:
-        """Return general rows, drawn by the seed, for `rows` rows of the task.
+        """Return general rows, sampled by the seed, for `rows` rows of the task.
 
-        Rows of more than `length` tokens, or with nothing to score, are passed over. Fewer than
-        the wanted share come back where the file has no more.
+        Rows of more than `length` tokens or without a scored token are skipped. If the file has too
+        few, the share of general rows is smaller than requested.
         """
         share = self._recipe.general_share
         wanted = max(1, round(rows * share / (1 - share)))
@@ -181,7 +181,7 @@ class Maker:
         )
 
     def _perhaps(self, rows: Sequence[Row]) -> Iterator[Encoded | None]:
-        """Yield the tokens of each row; None where the template refuses it."""
+        """Yield the tokens of each row; None if the template refuses it."""
         for one in self._made(rows):
             if isinstance(one, TurnsRewritten | TemplateRunsAway):
                 raise one
@@ -203,7 +203,7 @@ class Maker:
         return replace(part, rows=rows, encoded=encoded, numbers=numbers)
 
     def _scored(self, part: Part, fault: str, *also: Change) -> Part:
-        """Return a split whose every row scores a token."""
+        """Return a split in which every row has a scored token."""
         empty = [
             number for number, row in zip(part.numbers, part.encoded, strict=True) if not row.scored
         ]
@@ -224,7 +224,7 @@ class Maker:
 
 
 def _only(part: Part, wanted: Callable[[Encoded], bool]) -> Part:
-    """Return the rows of a split whose tokens are as wanted."""
+    """Return the rows of a split whose tokens satisfy a condition."""
     places: Collection[int] = [at for at, row in enumerate(part.encoded) if wanted(row)]
     return replace(
         part,
@@ -245,7 +245,7 @@ def _check_format(table: Table, wanted: str, path: Path) -> None:
 def _check_left(kept: Kept, path: Path) -> None:
     if not kept.rows:
         raise DataRefused(
-            f"No row of `{path}` is left after it was mended.",
+            f"No row of `{path}` is left after cleaning.",
             fix=(Change("data.drop", "fewer findings"), Answer("data.dedupe", "off")),
         )
 

@@ -1,7 +1,7 @@
-"""The rows of a run as it will see them: read, mended, split, encoded, cut, and digested.
+"""The rows of a run: read, cleaned, split, encoded, truncated and digested.
 
-The plan builds a corpus to lock its digests; the runner's prepare stage builds it again from the
-lock and compares. One way to make it, so the two cannot drift apart.
+The plan builds a corpus to lock its digests; the runner's prepare stage rebuilds it from the lock
+and compares the digests. Both use this module, so they cannot diverge.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from planner.data.tokens.template import ChatTemplate
 from planner.data.tokens.tokenizer import Tokenizer
 
 GENERAL_TOKENS = 1024
-"""General rows of so many tokens are taken, also where the task's own are shorter."""
+"""General rows may have this many tokens even if the task's rows are shorter."""
 
 
 @dataclass(frozen=True)
@@ -25,27 +25,27 @@ class Corpus:
     """All splits of a run."""
 
     parts: tuple[Part, ...]
-    """Train first, general rows at its end; then validation and test where there are any."""
+    """Train first, with general rows at its end; then validation and test, if there are any."""
     max_length: int
-    """Tokens that training rows are cut to."""
+    """Tokens to which training rows are truncated."""
     cut_rows: int
-    """Training rows that were longer."""
+    """Number of training rows that were truncated."""
     steps: tuple[Step, ...]
-    """What was mended, file by file."""
+    """The cleaning steps, file by file."""
     split_by: SplitBy
-    """How validation rows were split off, if they were."""
+    """How validation rows were split off, if any were."""
     general: Part | None
-    """The general rows among those of `train`."""
+    """The general rows, which are also part of `train`."""
 
     def part(self, split: SplitName) -> Part | None:
-        """Return one split, or None where the run has none of that name."""
+        """Return one split, or None if the run has no split of that name."""
         if split == "general":
             return self.general
         return next((part for part in self.parts if part.split == split), None)
 
     @property
     def examples(self) -> int:
-        """Rows of the task, before some are split off."""
+        """Number of rows of the task, before validation rows are split off."""
         rows = sum(len(part.rows) for part in self.parts if part.source == "train")
         return rows - (len(self.general.rows) if self.general else 0)
 
@@ -57,11 +57,11 @@ def build(
     tokenizer: Tokenizer,
     told: Callable[[str, int], None] = lambda split, rows: None,
 ) -> Corpus:
-    """Read, mend and encode the files of a run.
+    """Read, clean and encode the files of a run.
 
-    `told` is called with a file's name and its rows once it is encoded. Raises UsageProblem
-    for files that are missing or not understood, DataRefused for rows that cannot be trained
-    on: no answer, nothing to score, or nothing left to score after the cut.
+    `told` is called with the name and number of rows of each file after it is encoded. Raises
+    UsageProblem for files that are missing or not understood, and DataRefused for rows that cannot
+    be trained on: without an answer, or without a scored token before or after truncation.
     """
     maker = Maker(recipe, template, tokenizer)
     read = {name: maker.read(name, files[name]) for name in FILES if name in files}

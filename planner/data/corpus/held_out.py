@@ -1,7 +1,6 @@
-"""Whether rows that are measured are held out: training rows tell nothing of new ones.
+"""Checks that evaluated rows are held out: scores on training rows say nothing about new rows.
 
-Only rows that are the same, word for word, are counted here; `tunelock data` finds those that are
-nearly the same.
+Only exact matches are counted here; `tunelock data` also finds near duplicates.
 """
 
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from planner.data.rows.splits import SPLITS, SplitName
 
 
 def learnt(rows: Corpus) -> dict[SplitName, int]:
-    """Return how many rows of each held-out split are training rows too, where any are."""
+    """Return how many rows of each held-out split are also training rows, if any are."""
     found: dict[SplitName, int] = {}
     train = rows.part("train")
     for name in SPLITS[1:]:
@@ -25,22 +24,22 @@ def learnt(rows: Corpus) -> dict[SplitName, int]:
 
 
 def check(rows: Corpus) -> None:
-    """Raise DataRefused where every row of a held-out split is a training row."""
+    """Raise DataRefused if every row of a held-out split is a training row."""
     for name, count in learnt(rows).items():
         part = rows.part(name)
         if part and count == len(part.rows):
             raise DataRefused(
-                f"All {count} {name} rows are training rows too, so none of them is held out.",
-                fix=Change(f"data.{name}", "a file of other rows"),
+                f"All {count} {name} rows are also training rows, so none is held out.",
+                fix=Change(f"data.{name}", "a file with other rows"),
             )
 
 
 def sentences(rows: Corpus) -> Iterator[str]:
-    """Yield a sentence for each held-out split that has some training rows."""
+    """Yield a sentence for each held-out split that shares rows with the training rows."""
     for name, count in learnt(rows).items():
         part = rows.part(name)
         total = len(part.rows) if part else 0
         yield (
-            f"{count} of the {total} {name} rows are training rows too, word for word: what is "
-            "measured on them was learnt."
+            f"{count} of the {total} {name} rows are also training rows, word for word: scores on "
+            "them measure memorization."
         )

@@ -1,4 +1,4 @@
-"""How rows become the splits of a run, and what a split is."""
+"""The recipe for a corpus, and its splits."""
 
 from dataclasses import dataclass, field
 
@@ -11,51 +11,51 @@ from planner.data.tokens.encode import Encoded, stream_sha256
 
 @dataclass(frozen=True)
 class Recipe:
-    """How rows become a corpus."""
+    """How to make a corpus from files."""
 
     format: str
-    """A format by name, or `auto` to recognise it."""
+    """The name of a format, or `auto` to recognize it."""
     columns: dict[str, str] | None
-    """The `prompt` and `completion` columns where they are mapped by hand."""
+    """The `prompt` and `completion` columns, if a person mapped them."""
     system: str
-    """Put before each row without a system message; empty adds none."""
+    """The system message for rows without their own; empty adds none."""
     fraction: float
-    """Share of the training file split off where no validation file is given, 0 to 0.5."""
+    """Share of the training file to split off if there is no validation file, 0 to 0.5."""
     seed: int
-    """Chooses which rows are split off, and which general ones are mixed in."""
+    """Seed for the choice of validation rows and of general rows."""
     max_length: int
-    """Tokens that a training row is cut to; 0 takes the longest row of the training file, at most
-    the context."""
+    """Tokens to which training rows are truncated; 0 means the longest row of the training file, at
+    most the context."""
     context: int
-    """Tokens that the model can see."""
+    """The model's context, in tokens."""
     mending: Mending = field(default_factory=Mending)
-    """What is left out and changed."""
+    """Which rows are dropped or changed."""
     split_by: SplitBy | None = None
-    """How rows are split off; None for the best way."""
+    """How validation rows are split off; None for the best way."""
     general_share: float = 0.0
-    """Share that general rows are to have of all training rows, 0 to 0.5."""
+    """Requested share of general rows among all training rows, 0 to 0.5."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One split: its rows, and the same rows as tokens."""
+    """One split: its rows, also as tokens."""
 
     split: SplitName
     source: SplitName
-    """The file that they came from: `validation` may come from `train`."""
+    """The file that the rows come from: `validation` may come from `train`."""
     format: str
     rows: tuple[Row, ...]
     encoded: tuple[Encoded, ...]
-    """Cut to the length where training sees them; test rows are whole."""
+    """The rows as tokens; all but test rows are truncated."""
     numbers: tuple[int, ...]
-    """Of each row in its file, from 0."""
+    """The number of each row in its file, from 0."""
 
     @property
     def sha256(self) -> str:
-        """Of the canonical rows."""
+        """Digest of the canonical rows."""
         return rows_sha256(self.rows)
 
     @property
     def tokens_sha256(self) -> str:
-        """Of the token ids and loss masks."""
+        """Digest of the token ids and loss masks."""
         return stream_sha256(self.encoded)

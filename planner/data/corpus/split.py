@@ -1,7 +1,7 @@
-"""Divide rows into train and validation, the same on every machine.
+"""Splits rows into train and validation, identically on every machine.
 
-Rows that ask nearly the same stay on one side, so nothing is learnt by heart that is measured
-afterwards; and where answers are labels, each label has its share on both sides.
+Rows with nearly the same prompt stay on the same side, so that validation does not measure
+memorization. If answers are labels, both sides have the same share of each label.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -16,13 +16,13 @@ from planner.data.rows.rows import Row
 from planner.data.tokens.order import SPLIT_STREAM, shuffled
 
 SplitBy = Literal["rows", "groups", "groups-and-labels"]
-"""What is drawn: single rows, groups of rows that ask nearly the same, or those of each label."""
+"""What is sampled: rows, groups of rows with nearly the same prompt, or such groups per label."""
 _FEWER = (Advice("add rows"), Answer("data.validation_fraction", 0.0))
 
 
 @dataclass(frozen=True)
 class Split:
-    """Which rows train and which validate; the two are disjoint and cover all rows."""
+    """The rows of each side; the two sides are disjoint and cover all rows."""
 
     train: tuple[int, ...]
     """Row indices, ascending; at least one."""
@@ -31,12 +31,12 @@ class Split:
 
 
 def best_way(rows: Sequence[Row]) -> SplitBy:
-    """Return how rows are best divided: by their labels too, where they have some."""
+    """Return the best way to split rows; labels are considered if there are any."""
     return "groups-and-labels" if labels_of(rows) else "groups"
 
 
 def labels_of(rows: Sequence[Row]) -> list[str] | None:
-    """Return each row's answer where answers are labels, few and short; else None."""
+    """Return each row's answer if answers are labels (few and short), else None."""
     check = Imbalance()
     for number, row in enumerate(rows):
         check.see(number, row)
@@ -44,7 +44,7 @@ def labels_of(rows: Sequence[Row]) -> list[str] | None:
 
 
 def divide(rows: Sequence[Row], fraction: float, seed: int, way: SplitBy) -> Split:
-    """Put a share of the rows, 0 to below 1, in validation; as `split_rows`."""
+    """Split off a fraction of the rows (0 to below 1) for validation; raises as `split_rows`."""
     if not fraction or way == "rows":
         return split_rows(range(len(rows)), fraction, seed)
     labels = labels_of(rows) if way == "groups-and-labels" else None
@@ -57,24 +57,22 @@ def split_rows(
     seed: int,
     labels: Sequence[Hashable] | None = None,
 ) -> Split:
-    """Put `fraction` (0 to below 1) of the rows, rounded down but at least 1, in validation.
+    """Split off `fraction` (0 to below 1) of the rows, rounded down but at least 1, for validation.
 
-    `groups` names each row's group, which stays together, and `labels` its label: of each label
-    the same share is put there, a group counting for the label of its first row. Where groups are
-    large, validation may be smaller. Raises UsageProblem for a fraction out of range, DataRefused
-    if no row is left to train on, or none could be held back.
+    `groups` has the group of each row; groups stay together. `labels` has the label of each row:
+    the same share of each label is split off, where a group counts for the label of its first row.
+    If groups are large, validation may be smaller. Raises UsageProblem for a fraction out of range,
+    DataRefused if no row is left to train on or none could be split off.
     """
     if not 0 <= fraction < 1:
         raise UsageProblem(
-            f"The validation fraction `{fraction}` is not from 0 to below 1.",
+            f"The validation fraction `{fraction}` must be at least 0 and less than 1.",
             fix=Answer("data.validation_fraction", 0.1),
         )
     rows = len(groups)
     held = max(1, int(rows * fraction)) if fraction else 0
     if held >= rows:
-        raise DataRefused(
-            f"`{rows}` rows are too few to hold some back for validation.", fix=_FEWER
-        )
+        raise DataRefused(f"{rows} rows are too few to split off some for validation.", fix=_FEWER)
     strata = _strata(groups, labels)
     sizes = [sum(map(len, units)) for units in strata]
     taken: set[int] = set()
@@ -87,8 +85,8 @@ def split_rows(
                 left -= len(units[place])
     if held and not taken:
         raise DataRefused(
-            "The rows are too much alike to hold some back for validation: what asks nearly the "
-            "same stays together.",
+            "The rows are too similar to split off some for validation: rows with nearly the same "
+            "prompt stay together.",
             fix=(Answer("data.dedupe", "near"), *_FEWER),
         )
     everything = range(rows)
@@ -96,7 +94,7 @@ def split_rows(
 
 
 def _strata(groups: Sequence[Hashable], labels: Sequence[Hashable] | None) -> list[list[list[int]]]:
-    """Return the rows of each group, for each label, all in the order of their first rows."""
+    """Return the rows of each group, per label, in the order of their first rows."""
     units: dict[Hashable, list[int]] = {}
     for row, group in enumerate(groups):
         units.setdefault(group, []).append(row)
@@ -109,7 +107,7 @@ def _strata(groups: Sequence[Hashable], labels: Sequence[Hashable] | None) -> li
 
 
 def _quotas(sizes: Sequence[int], held: int) -> list[int]:
-    """Divide what is held back in proportion to sizes, by largest remainders."""
+    """Distribute `held` rows in proportion to sizes, by largest remainders."""
     whole = sum(sizes)
     quotas = [size * held // whole for size in sizes]
     most = sorted(range(len(sizes)), key=lambda at: (-(sizes[at] * held % whole), at))

@@ -1,4 +1,4 @@
-"""What supervised fine-tuning cannot learn from, refused before rows become tokens."""
+"""Refuses rows that supervised fine-tuning cannot learn from, before tokenization."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,48 +11,48 @@ from planner.data.rows.rows import Row
 
 _NAMED = 3
 _NEEDED = (
-    "give rows of `messages`, of `conversations`, of `instruction` and `output`, or of `prompt` "
-    "and `completion`"
+    "use rows with `messages`, with `conversations`, with `instruction` and `output`, or with "
+    "`prompt` and `completion`"
 )
 
 
 def check_kind(table: Table, path: Path) -> None:
-    """Raise UsageProblem for rows that are no conversations, whose trainers are not built."""
+    """Raise UsageProblem for rows other than conversations, which have no trainer yet."""
     if table.kind != "conversation":
         raise UsageProblem(
-            f"`{path}` has the format `{table.format}`, and supervised fine-tuning needs "
+            f"`{path}` has the format `{table.format}`, but supervised fine-tuning needs "
             "conversations.",
             fix=(Advice(_NEEDED), MAP_COLUMNS),
         )
 
 
 def check_rows(rows: Sequence[Row], numbers: Sequence[int], path: Path) -> None:
-    """Raise DataRefused for conversations that do not end with an answer, or whose text UTF-8
-    cannot write, so that no tokenizer reads it."""
+    """Raise DataRefused for conversations that do not end with an answer, and for text with lone
+    surrogates, which tokenizers reject."""
     check = RoleOrder()
     for place, row in enumerate(rows):
         check.see(place, row)
         if not _is_unicode(row):
             raise DataRefused(
-                f"`{path}` has half a character, such as `\\ud83d` alone, in row {numbers[place]}.",
-                fix=(_left_out("encoding"), Advice("write their text again")),
+                f"`{path}` has a lone surrogate, such as `\\ud83d`, in row {numbers[place]}.",
+                fix=(_left_out("encoding"), Advice("write the file again as UTF-8")),
             )
     for found in check.findings():
         if found.severity == "refused":
             at = named([numbers[place] for place in found.rows])
             raise DataRefused(
                 f"`{path}` (row {at}): {found.said}",
-                fix=(_left_out("role-order"), Advice("end them with their last answer")),
+                fix=(_left_out("role-order"), Advice("end them with an answer")),
             )
 
 
 def named(numbers: Sequence[int]) -> str:
-    """Return the first of some rows' numbers, for a sentence."""
+    """Return the first few row numbers, for a sentence."""
     return ", ".join(map(str, numbers[:_NAMED])) + (" and others" if numbers[_NAMED:] else "")
 
 
 def _left_out(finding: str) -> Answer:
-    return Answer("data.drop", (finding,), to="leave such rows out")
+    return Answer("data.drop", (finding,), to="drop those rows")
 
 
 def _is_unicode(row: Row) -> bool:

@@ -1,1 +1,1 @@
-"""What is done to rows before they are trained on: steps of the lock, never edits of a file."""
+"""Cleans rows before training, as steps of the lock; files are never modified."""

@@ -1,4 +1,4 @@
-"""Rows left out and redacted by what they say, before any of them becomes tokens."""
+"""Drops and redacts rows by their content, before they are tokenized."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,14 +34,14 @@ _CHECKS: dict[str, Callable[[int], Check]] = {
 
 @dataclass(frozen=True)
 class Kept:
-    """Rows of a file that are left, with their numbers there."""
+    """The remaining rows of a file, with their numbers in it."""
 
     rows: tuple[Row, ...]
     numbers: tuple[int, ...]
-    """Of each row in its file, from 0."""
+    """The number of each row in its file, from 0."""
 
     def without(self, places: Collection[int]) -> "Kept":
-        """Return the rows but those at some places, from 0."""
+        """Return the rows without those at some positions, from 0."""
         left = [place for place in range(len(self.rows)) if place not in places]
         return Kept(
             tuple(self.rows[place] for place in left), tuple(self.numbers[place] for place in left)
@@ -51,9 +51,9 @@ class Kept:
 def mended(
     rows: Sequence[Row], wanted: Mending
 ) -> tuple[Kept, Sequence[tuple[StepName, str, int]]]:
-    """Return what is left of a file's rows, and each step with its finding and rows, in order.
+    """Return the remaining rows of a file, and each step with its finding and number of rows.
 
-    Rows are dropped first, the others redacted, and then those that say the same left out.
+    Rows are dropped first, then redacted, then deduplicated.
     """
     kept, steps = Kept(tuple(rows), tuple(range(len(rows)))), list[tuple[StepName, str, int]]()
     gone: set[int] = set()
@@ -74,7 +74,7 @@ def mended(
 
 
 def unleaked(train: Kept, held_out: Sequence[Sequence[Row]]) -> Kept:
-    """Return training rows but those whose prompt stands in held-out rows."""
+    """Return the training rows without those whose prompt is also in held-out rows."""
     known = TrainingRows()
     for number, row in enumerate(row for rows in held_out for row in rows):
         known.see(number, row)
@@ -85,7 +85,7 @@ def unleaked(train: Kept, held_out: Sequence[Sequence[Row]]) -> Kept:
 
 
 def _faults(rows: Sequence[Row], names: Sequence[str]) -> dict[str, set[int]]:
-    """Return the places of the rows that each of some checks finds."""
+    """Return the positions of the rows that each check finds."""
     checks = {name: _CHECKS[name](max(1, len(rows))) for name in names}
     for number, row in enumerate(rows):
         for check in checks.values():

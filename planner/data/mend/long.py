@@ -1,4 +1,4 @@
-"""One long conversation as several that a model can see whole."""
+"""Splits a long conversation into several that fit."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -7,11 +7,11 @@ from planner.data.rows.rows import Message, Row
 
 
 def pieces(row: Row, fits: Callable[[Row], bool]) -> Iterator[Row]:
-    """Yield conversations that hold a row's turns in order, each as many exchanges as fit.
+    """Yield conversations with a row's turns in order, each with as many exchanges as fit.
 
-    Each begins with the row's system turn, if it has one, and goes on with a user's turn; what
-    was said before is not in it. An exchange that does not fit by itself is one too, and is cut
-    later.
+    Each begins with the row's system turn, if there is one, followed by a user's turn; earlier
+    exchanges are not repeated. A single exchange that does not fit becomes a conversation too, and
+    is truncated later.
     """
     system, exchanges = _exchanges(row)
     begun: list[Message] = []
@@ -26,7 +26,7 @@ def pieces(row: Row, fits: Callable[[Row], bool]) -> Iterator[Row]:
 
 
 def _exchanges(row: Row) -> tuple[Sequence[Message], list[list[Message]]]:
-    """Return the system turn, and the others, a list from each user's turn to the next."""
+    """Return the system turn, and the other turns in lists that each start with a user's turn."""
     turns = row.messages
     first = 1 if turns[0].role == "system" else 0
     found: list[list[Message]] = []

@@ -1,4 +1,4 @@
-"""Which answer of `run.toml` mends what a check found."""
+"""The answers of `run.toml` that fix findings."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,18 @@ from planner.data.mend.steps import DROPPED
 
 @dataclass(frozen=True)
 class Offer:
-    """An answer that mends a finding."""
+    """An answer that fixes a finding."""
 
     key: str
-    """The answer's key, such as `data.drop`."""
+    """The key, such as `data.drop`."""
     value: str | bool
-    """What to answer; of `data.drop`, what to add to the list."""
+    """The value; for `data.drop`, the item to add to the list."""
     said: str
-    """What it does, as a clause."""
+    """Its effect, as a clause."""
 
     @property
     def line(self) -> str:
-        """The line of `run.toml` that gives this answer alone."""
+        """The line of `run.toml` with only this answer."""
         name = self.key.partition(".")[2]
         if self.key == "data.drop":
             return f'{name} = ["{self.value}"]'
@@ -26,16 +26,16 @@ class Offer:
 
 
 _OTHERS = {
-    "exact-duplicates": Offer("data.dedupe", "exact", "the copies are left out"),
-    "near-duplicates": Offer("data.dedupe", "near", "copies and near copies are left out"),
-    "personal-data": Offer("data.redact", True, "words such as `[EMAIL]` stand for it"),
-    "over-length": Offer("data.long", "split", "long conversations become several"),
+    "exact-duplicates": Offer("data.dedupe", "exact", "the copies are removed"),
+    "near-duplicates": Offer("data.dedupe", "near", "copies and near copies are removed"),
+    "personal-data": Offer("data.redact", True, "words such as `[EMAIL]` replace it"),
+    "over-length": Offer("data.long", "split", "long conversations are split"),
 }
 
 
 def offer(finding: str) -> Offer | None:
-    """Return what mends a finding; None where only a person can."""
+    """Return the answer that fixes a finding; None if there is none."""
     if finding in _OTHERS:
         return _OTHERS[finding]
-    said = "training rows that the other file has are" if finding == "leak" else "those rows are"
-    return Offer("data.drop", finding, f"{said} left out") if finding in DROPPED else None
+    rows = "training rows that are also held out" if finding == "leak" else "those rows"
+    return Offer("data.drop", finding, f"{rows} are removed") if finding in DROPPED else None

@@ -1,4 +1,4 @@
-"""What a person wants mended, and what that came to."""
+"""Which cleaning a person asked for, and the steps that it led to."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -22,31 +22,31 @@ CHECKED = (
     "conflicting-answers",
     "personal-data",
 )
-"""Findings by which rows can be left out before they become tokens."""
+"""Findings whose rows can be dropped before tokenization."""
 DROPPED = (*CHECKED, "leak", "template", "no-scored-token")
-"""All findings by which rows can be left out, in the order in which that is done."""
+"""All findings whose rows can be dropped, in the order in which it is done."""
 UNMEASURABLE = ("role-order", "encoding", "template", "no-scored-token")
-"""Findings whose rows have no answer that a model could be compared with."""
+"""Findings whose rows have no answer to compare a model with."""
 OVER_LENGTH = "over-length"
 
 
 @dataclass(frozen=True)
 class Mending:
-    """What is to be mended in every file of a run."""
+    """The cleaning of every file of a run."""
 
     drop: tuple[str, ...] = ()
-    """Findings, of `DROPPED`, whose rows are left out."""
+    """Findings (of `DROPPED`) whose rows are dropped."""
     redact: bool = False
-    """Whether words such as `[EMAIL]` stand for personal data."""
+    """Whether personal data is replaced by words such as `[EMAIL]`."""
     dedupe: Dedupe = "off"
-    """Whether a row after the first that says the same, or nearly the same, is left out."""
+    """Whether exact or near duplicates of earlier rows are dropped."""
     long: Long = "cut"
-    """What becomes of rows with more tokens than the limit."""
+    """What to do with rows that exceed the length limit."""
 
     def of(self, file: SplitName) -> "Mending":
-        """Return what is to be mended in one file: of test rows what cannot be measured, no more.
+        """Return the cleaning of one file; of test rows, only unusable ones are dropped.
 
-        What else is wrong with those is left, so that they stay the measure that they were.
+        Otherwise test rows are kept, so that results remain comparable.
         """
         if file != "test":
             return self
@@ -56,19 +56,19 @@ class Mending:
 
 @dataclass(frozen=True)
 class Step:
-    """One mending step of one file, done."""
+    """One cleaning step that was applied to a file."""
 
     file: SplitName
-    """Which of the run's files."""
+    """The file of the run."""
     step: StepName
     what: str
-    """The finding that it mends, as `near-duplicates`."""
+    """The finding that it fixes, such as `near-duplicates`."""
     rows: int
-    """Rows that it left out or changed."""
+    """Rows that it dropped or changed."""
 
 
 def mending(steps: Collection[tuple[str, str]]) -> Mending:
-    """Return what was wanted, from the names and findings of steps that were done."""
+    """Return the cleaning that led to some steps, from their names and findings."""
     redacts, split = ("redact", "personal-data") in steps, ("split", OVER_LENGTH) in steps
     near, exact = ("dedupe", "near-duplicates") in steps, ("dedupe", "exact-duplicates") in steps
     return Mending(

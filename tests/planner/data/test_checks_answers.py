@@ -83,7 +83,9 @@ def test_a_rare_label_is_a_warning_with_its_rows() -> None:
     (finding,) = found(Imbalance(), _labelled(100, 90, 100, 7))
     assert (finding.id, finding.severity) == ("imbalance", "warning")
     assert list(finding.rows) == list(range(290, 297))
-    assert "`intent_0` has 100 rows, `intent_3` 7, an even share would be 74 (25%)" in finding.said
+    assert (
+        "`intent_0` has 100 rows and `intent_3` 7; an even share would be 74 (25%)" in finding.said
+    )
 
 
 def test_a_rather_rare_label_is_a_note() -> None:
@@ -114,4 +116,4 @@ def test_good_and_bad_answers_out_of_balance() -> None:
     rows = [replace(row, liked=n % 20 != 0) for n, row in enumerate(varied(MATHS, 200))]
     (finding,) = found(Imbalance(), rows)
     assert finding.severity == "warning" and list(finding.rows) == list(range(0, 200, 20))
-    assert "`good` has 190 rows, `bad` 10" in finding.said
+    assert "`good` has 190 rows and `bad` 10" in finding.said

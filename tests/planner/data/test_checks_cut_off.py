@@ -43,7 +43,7 @@ def test_sentences_without_end_where_nearly_all_have_one() -> None:
     (finding,) = found(Truncated(), _cut(_prose(100)))
     assert (finding.id, finding.severity, list(finding.rows)) == ("truncated", "warning", [*CUT])
     assert finding.said == (
-        "3 of 100 rows have an answer that seems cut off: in 3 the last sentence has no end."
+        "3 of 100 rows have an answer that seems cut off: in 3 the last sentence does not end."
     )
 
 
@@ -57,7 +57,7 @@ def test_other_last_lines_where_nearly_all_begin_alike() -> None:
     }
     (finding,) = found(Truncated(), with_answers(rows, planted))
     assert list(finding.rows) == [8, 60, 61]
-    assert finding.said.endswith("in 3 the last line does not begin with `###` as in the others.")
+    assert finding.said.endswith("in 3 the last line does not begin with `###` as in other rows.")
 
 
 def test_other_last_lines_where_nearly_all_are_marks() -> None:
@@ -115,7 +115,7 @@ CLOSED = [
 def test_something_left_open(answer: str) -> None:
     (finding,) = found(Truncated(), with_answers(varied(MATHS, 30), {12: answer}))
     assert list(finding.rows) == [12]
-    assert "in 1 a code fence, bracket or quotation stays open" in finding.said
+    assert "in 1 a code fence, bracket or quotation is not closed" in finding.said
 
 
 @pytest.mark.parametrize("answer", CLOSED)
@@ -141,7 +141,7 @@ def test_many_of_the_same_greatest_length(limit: int, is_limit: bool) -> None:
     findings = found(Truncated(), rows)
     assert [list(finding.rows) for finding in findings] == [[8, 50, 51]] * is_limit
     assert all(
-        f"in 3 the length is the greatest, {limit} characters" in finding.said
+        f"in 3 the length is exactly the maximum of {limit} characters" in finding.said
         for finding in findings
     )
 

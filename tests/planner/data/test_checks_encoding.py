@@ -51,8 +51,13 @@ def test_each_kind_is_found_where_it_was_planted() -> None:
     (finding,) = found(Encoding(), rows)
     assert (finding.id, finding.severity) == ("encoding", "warning")
     assert list(finding.rows) == [3, 8, 21, 22, 40, 70]
-    assert finding.said.startswith("6 of 80 rows have broken characters: 2 ")
-    for kind in ("2 text decoded wrongly", "2 control", "1 lost", "1 byte order"):
+    assert finding.said.startswith("6 of 80 rows have broken characters: ")
+    for kind in (
+        "decoded text such as `Ã©` (2)",
+        "control characters (2)",
+        "(U+FFFD) (1)",
+        "byte order marks (1)",
+    ):
         assert kind in finding.said
 
 

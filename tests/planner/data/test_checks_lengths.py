@@ -64,7 +64,7 @@ def test_rows_over_the_limit_are_found() -> None:
         [3, 999],
     )
     assert finding.said == (
-        "2 of 1,000 rows have more than 512 tokens; 89 tokens (0.088%) would be cut."
+        "2 of 1,000 rows have more than 512 tokens; 89 tokens (0.088%) would be truncated."
     )
     assert finding.ways == (Answer("train.max_length", 600), Advice("split those rows"))
 

@@ -113,9 +113,7 @@ def test_unlike_numbers_of_turns_are_a_note() -> None:
     rows[30] = said("system: s", "user: a", "assistant: b")
     (finding,) = found(Shape(), rows)
     assert (finding.id, finding.severity, list(finding.rows)) == ("shape", "note", [3])
-    assert finding.said == (
-        "1 of 40 rows has not the most frequent number of turns, 2: they have 4."
-    )
+    assert finding.said == ("1 of 40 rows has 4 turns instead of the most frequent number, 2.")
 
 
 def test_mixed_kinds_are_a_note() -> None:

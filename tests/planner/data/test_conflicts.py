@@ -38,7 +38,7 @@ def test_all_rows_of_a_prompt_with_several_answers_are_named() -> None:
             severity="warning",
             rows=findings[0].rows,
             said="5 of 29 rows answer 2 prompts in different ways.",
-            fix="keep the right answer of each prompt, unless several are right",
+            fix="keep the correct answer for each prompt, unless several are correct",
         )
     ]
     assert list(findings[0].rows) == [3, len(MATHS) + 4, last, last + 1, last + 2]

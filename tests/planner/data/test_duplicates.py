@@ -66,7 +66,7 @@ def test_copies_are_found_where_they_stand() -> None:
     assert finding.id == "exact-duplicates"
     assert list(finding.rows) == [10, last + 1, last + 2, last + 3, last + 4]
     assert finding.said == "5 of 31 rows are copies of 3 earlier rows."
-    assert finding.fix == "take the copies out, so that the first of each stays"
+    assert finding.fix == "remove the copies, keeping the first of each"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_edited_long_prompts_are_near_duplicates(edit: Callable[[str], str]) -> 
     finding = found(Duplicates(), [*REAL, *planted])[0]
     assert finding.id == "near-duplicates"
     assert list(finding.rows) == list(range(len(REAL), len(REAL) + len(LONG)))
-    assert f"rows say nearly the same as {len(LONG)} earlier rows." in finding.said
+    assert f"rows nearly repeat {len(LONG)} earlier rows." in finding.said
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)

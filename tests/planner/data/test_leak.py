@@ -54,10 +54,10 @@ def test_training_rows_are_found_where_they_stand() -> None:
             id="leak",
             severity="warning",
             rows=[2, last + 1, last + 2, last + 3, last + 4],
-            said=f"5 of {last + 5} rows stand in the training rows too, 5 word for word: row 2 as "
-            f"row 1 there, row {last + 1} as row 12 there, row {last + 2} as row 5 there, "
-            "and others.",
-            fix="take those rows out of one of the two files",
+            said=f"5 of {last + 5} rows are also in the training rows, 5 word for word: row 2 "
+            f"(training row 1), row {last + 1} (training row 12), row {last + 2} "
+            "(training row 5), and others.",
+            fix="remove those rows from one of the two files",
         )
     ]
 
@@ -76,8 +76,8 @@ def test_nearly_the_same_prompt_is_a_leak(edit: Callable[[str], str], same: int)
     (finding,) = _findings(TRAINING, [*HELD_OUT, edited])
     last = len(HELD_OUT)
     assert list(finding.rows) == [last]
-    assert f"1 of {last + 1} rows stands in the training rows too" in finding.said
-    assert f"{same} word for word: row {last} as row 2 there." in finding.said
+    assert f"1 of {last + 1} rows is also in the training rows" in finding.said
+    assert f"{same} word for word: row {last} (training row 2)." in finding.said
 
 
 def test_the_same_answer_is_no_leak() -> None:

@@ -169,7 +169,7 @@ def test_planted_values_are_found_where_they_are() -> None:
         "3 of 26 rows have personal data or secrets: 1 key or password, 2 e-mail addresses, "
         "1 card number, 1 phone number."
     )
-    assert finding.fix == "redact them, or take those rows out"
+    assert finding.fix == "redact them, or remove those rows"
 
 
 def test_calls_and_rejected_answers_are_looked_at_and_equal_texts_counted_once() -> None:

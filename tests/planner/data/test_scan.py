@@ -68,4 +68,4 @@ def test_rows_are_taken_together_until_they_are_many_or_long(
 def test_what_comes_after_the_rows_is_told() -> None:
     done: list[str] = []
     _report(doing=done.append)
-    assert done == ["comparing rows", "comparing with the rows of `held.jsonl`"]
+    assert done == ["comparing rows", "comparing rows with `held.jsonl`"]

@@ -74,7 +74,7 @@ def test_a_group_larger_than_what_is_held_back_trains() -> None:
 
 
 def test_rows_that_are_all_alike_cannot_be_split() -> None:
-    with pytest.raises(DataRefused, match="too much alike") as refused:
+    with pytest.raises(DataRefused, match="too similar") as refused:
         split_rows([0] * 50, 0.1, SEED)
     assert "validation_fraction = 0.0" in refused.value.hint
 

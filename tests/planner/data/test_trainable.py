@@ -47,7 +47,7 @@ def test_supervised_training_refuses_what_it_cannot_learn_from(
     name: str, values: dict[str, Any], tmp_path: Path
 ) -> None:
     path = written(tmp_path / "a.jsonl", [values])
-    with pytest.raises(UsageProblem, match=f"format `{name}`, and supervised") as refused:
+    with pytest.raises(UsageProblem, match=f"format `{name}`, but supervised") as refused:
         build(RECIPE, {"train": path}, compile_template(CHATML, {}), load_tokenizer(BASE))
     assert "`messages`" in refused.value.hint and "prompt_column" in refused.value.hint
 
@@ -67,5 +67,5 @@ def test_supervised_training_refuses_text_that_no_tokenizer_reads(tmp_path: Path
     half = {"role": "assistant", "content": "72 \ud83d"}
     rows = [{"messages": [USER, SAID]}, {"messages": [USER, half]}]
     path = written(tmp_path / "a.jsonl", rows)
-    with pytest.raises(DataRefused, match=r"half a character, such as .* in row 1"):
+    with pytest.raises(DataRefused, match=r"a lone surrogate, such as .* in row 1"):
         build(RECIPE, {"train": path}, compile_template(CHATML, {}), load_tokenizer(BASE))

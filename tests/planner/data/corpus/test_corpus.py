@@ -126,7 +126,7 @@ def test_rows_whose_answer_is_cut_away_are_refused_by_their_numbers_in_the_file(
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps({"messages": asked}) + "\n")
     for seed in range(4):
-        with pytest.raises(DataRefused, match=r"no answer left to score in 1 of .* \(row 9\)"):
+        with pytest.raises(DataRefused, match=r"no scored token in 1 of .* \(row 9\)"):
             made(replace(RECIPE, max_length=40, seed=seed), train=path)
 
 
@@ -139,7 +139,7 @@ def test_a_row_that_the_template_refuses_is_named_with_its_file(tmp_path: Path) 
 
 def test_a_test_row_longer_than_the_context_is_refused(train: Path, tmp_path: Path) -> None:
     long = write(tmp_path / "test.jsonl", ["well " * 30])
-    with pytest.raises(DataRefused, match=r"1 of 1 test rows .* 40 tokens .* \(row 0\)"):
+    with pytest.raises(DataRefused, match=r"1 of 1 test rows .* 40 tokens \(row 0\)"):
         made(replace(RECIPE, context=40), train=train, test=long)
 
 

@@ -137,7 +137,7 @@ BROKEN = [
         '{"weight_map": {"a": "gone"}}',
         "names `gone`, which is not there",
     ),
-    ("model.safetensors", "torn", "is not a whole safetensors file"),
+    ("model.safetensors", "torn", "is not a complete safetensors file"),
     ("tokenizer.json", '{"version": "1.0", "mod', "is not valid JSON"),
     ("tokenizer.json", "{}", "has not the fields of a tokenizer: KeyError('model')"),
     ("tokenizer_config.json", '{"eos_token"', "is not valid JSON"),
