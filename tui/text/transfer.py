@@ -1,21 +1,21 @@
-"""A download's progress as lines for the person, where no dashboard shows it."""
+"""A download's progress as lines on stderr, for commands without a dashboard."""
 
-from runner.inputs.verify import Told
+from runner.inputs.verify import OnProgress
 from tui.terminal import output
 from tui.terminal.units import size
 
 _PARTS = 10
-"""Lines of one download, at most."""
+"""Maximum number of lines per download."""
 
 
-def noting() -> Told:
-    """Return what notes how far each download is; other work it passes over."""
+def noting() -> OnProgress:
+    """Return a callback that notes the progress of downloads and ignores other work."""
     noted: dict[str, int] = {}
 
-    def told(what: str, done: int, total: int, unit: str) -> None:
+    def on_progress(what: str, done: int, total: int, unit: str) -> None:
         part = done * _PARTS // max(total, 1)
         if what.startswith("downloading") and done < total and part > noted.get(what, -1):
             noted[what] = part
             output.note(f"{what}: {size(done)} of {size(total)}")
 
-    return told
+    return on_progress

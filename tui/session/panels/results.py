@@ -1,4 +1,4 @@
-"""What the run will leave behind."""
+"""What the run will produce."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def text(lock: "Lock", sizes: Mapping[str, int]) -> str:
-    """Return the stages with what each leaves, and the disk that they take.
+    """Return the stages with their results, and the disk space that they need.
 
-    `sizes` holds the bytes of a GGUF file at each level.
+    `sizes` has the bytes of a GGUF file at each level.
     """
     lines = ["The run's stages:"]
     for stage in lock.stage:
@@ -22,6 +22,6 @@ def text(lock: "Lock", sizes: Mapping[str, int]) -> str:
         names = f": {', '.join(levels)}" if isinstance(levels, Sequence) and levels else ""
         lines.append(f"  {stage.id:<12}{of_kind(stage.kind).leaves}{names}")
     levels_sizes = " · ".join(f"{level} {size(count)}" for level, count in sizes.items())
-    lines.append(f"A GGUF file would take: {levels_sizes}")
-    lines.append(f"Disk for all of it: {size(lock.prediction.disk_bytes)}")
+    lines.append(f"Size of a GGUF file: {levels_sizes}")
+    lines.append(f"Disk space for everything: {size(lock.prediction.disk_bytes)}")
     return joined(lines)
