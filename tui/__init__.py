@@ -1,1 +1,1 @@
-"""What a person meets at a terminal: command line, wizard, plain prompts, dashboard."""
+"""The terminal interface: command line, wizard, plain prompts, dashboard."""

@@ -1,4 +1,4 @@
-"""The command line. Verbs are listed here by name and imported only when one is run."""
+"""The command line. Commands are listed here by name and imported only when one is run."""
 
 import sys
 from collections.abc import Sequence
@@ -13,20 +13,20 @@ _VERBS = {
     "demo": "Run the full pipeline on a small built-in model (CPU only).",
     "data": "Inspect a dataset: problems, tokens, and what training will see.",
     "fit": "Show which methods fit on this machine or on a named GPU.",
-    "plan": "Turn run.toml into run.lock: every value resolved and explained.",
+    "plan": "Turn run.toml into run.lock, with every value resolved and explained.",
     "check": "Check whether a lock can run on this machine. Writes nothing.",
-    "diff": "Show what differs between two locks, and what that changes.",
+    "diff": "Show what differs between two locks, and the consequences.",
     "rehearse": "Measure memory and time with random weights, before any download.",
     "run": "Run a lock. Run the same command again to resume.",
     "watch": "Follow a run from any terminal.",
     "status": "Show the state of a run.",
-    "stop": "Stop a run cleanly. `tunelock run` resumes it.",
-    "export": "Make a GGUF file from a model folder.",
+    "stop": "Stop a run cleanly. Resume it with `tunelock run`.",
+    "export": "Convert a model folder to a GGUF file.",
 }
-"""Each verb and what it does, in the order of use."""
+"""Each command and what it does, in the order of use."""
 _EXIT_CODES = (
-    "Exit codes: 0 done; 1 a stage failed; 2 wrong usage or input; 3 the lock is out of date; "
-    "4 it does not fit on this machine; 5 a file is not the one that was locked; 6 the data "
+    "Exit codes: 0 success; 1 a stage failed; 2 wrong usage or input; 3 the lock is out of date; "
+    "4 the run does not fit on this machine; 5 a file differs from the locked one; 6 the data "
     "cannot be trained on; 75 stopped, rerun to resume; 130 interrupted."
 )
 
@@ -57,9 +57,9 @@ class _Verbs(click.Group):
             from lockfiles.nearest import nearest
 
             like = nearest(args[0], _VERBS)
-            known = f"; the nearest known one is `{like}`" if like else ""
+            known = f"; did you mean `{like}`?" if like else "."
             raise UsageProblem(
-                f"`{args[0]}` is no command of tunelock{known}.", fix=Command("tunelock --help")
+                f"`{args[0]}` is not a tunelock command{known}", fix=Command("tunelock --help")
             )
         return super().resolve_command(ctx, args)
 
@@ -71,13 +71,13 @@ class _Verbs(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="tunelock")
-@click.option("--plain", is_flag=True, help="Ask with plain prompts, without a screen.")
+@click.option("--plain", is_flag=True, help="Use plain prompts instead of the full-screen wizard.")
 @click.pass_context
 def app(context: click.Context, plain: bool) -> None:
     """Plan a fine-tune once, lock it, run it anywhere.
 
-    Without a command: the wizard, which asks what you want, writes run.toml (your answers) and
-    run.lock (the whole plan), and starts the run if you say so.
+    Without a command, the wizard starts. It asks what you want, writes run.toml (your answers) and
+    run.lock (the complete plan), and starts the run if you confirm.
     """
     if context.invoked_subcommand is None:
         from tui.commands.shared.face import begin
@@ -100,13 +100,13 @@ def command(arguments: Sequence[str] | None = None) -> None:
     except click.ClickException as problem:
         raise _usage(problem) from None
     except SystemExit:
-        if sys.stdout is not stdout:  # click wraps it, and fails, where the reader is gone
+        if sys.stdout is not stdout:  # click wraps it, and fails if the reader is gone
             raise BrokenPipeError from None
         raise
 
 
 def _usage(problem: click.ClickException) -> Exception:
-    """Return what click found wrong with the command line as an error of ours."""
+    """Return click's error about the command line as one of Tunelock's own."""
     from lockfiles.errors import UsageProblem
     from lockfiles.fixes import Command
 

@@ -1,4 +1,4 @@
-"""`tunelock check run.lock`: does this lock hold here? Writes nothing."""
+"""`tunelock check run.lock`: can this lock run here? Writes nothing."""
 
 from pathlib import Path
 
@@ -25,8 +25,8 @@ def command(
 ) -> None:
     """Compare LOCK (default: run.lock) with this machine: model, rows, tokens, memory, disk.
 
-    It runs the checks of `tunelock run` before its first stage, in the same order. A push needs
-    your consent, which no lock can give: without `--allow` it is named, and does not fail.
+    These are the checks that `tunelock run` makes before its first stage. A push must be confirmed
+    on the command line: without `--allow` it is only reported, and the check still passes.
     """
     from lockfiles import lock as locks
     from runner.environments import packages
@@ -56,13 +56,13 @@ def command(
         output.data_json(told | {"allow": needs})
         return
     if compared:
-        output.data(f"`{lock}` holds here: model, template, rows and tokens are those of the lock")
+        output.data(f"`{lock}` can run here: model, template, rows and tokens match the lock")
     else:
         output.data(
-            f"`{lock}` has all its files named here; its model is on the Hub, and `tunelock run` "
-            "compares model, template, rows and tokens before it trains"
+            f"`{lock}` can run here, as far as its local files show; its model is on the Hub, and "
+            "`tunelock run` verifies model, template, rows and tokens before training"
         )
     for one in others:
-        output.note(f"warning: {one.field} {one.locked} was planned for, {one.found} is installed")
+        output.note(f"warning: {one.field} is {one.locked} in the lock, but {one.found} here")
     for repo in needs:
         output.note(f"note: the lock pushes to `{repo}`; `tunelock run` needs `--allow {repo}`")

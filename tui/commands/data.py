@@ -1,4 +1,4 @@
-"""`tunelock data FILE`: what the rows are, what is wrong with them, and what training sees."""
+"""`tunelock data FILE`: format and problems of a dataset, and what training will see."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 @click.argument("file")
 @click.option(
     "--model", metavar="MODEL",
-    help="Count tokens as this model does: a folder or a Hub id. Weights are not fetched.",
+    help="Count tokens with this model: a folder or a Hub id. Weights are not downloaded.",
 )  # fmt: skip
 @click.option(
     "--row", type=click.IntRange(min=0), help="Show one row as training sees it; the first is 0."
 )
 @click.option("--prompt-column", metavar="NAME", help="The column that holds the prompt.")
 @click.option("--completion-column", metavar="NAME", help="The column that holds the answer.")
-@click.option("--system", default="", help="A system message for each row that has none.")
+@click.option("--system", default="", help="System message for rows that have none.")
 @click.option(
     "--max-length", type=click.IntRange(min=1),
     help="Maximum tokens of a row.  [default: the model's context]",
 )  # fmt: skip
 @click.option(
     "--held-out", multiple=True, metavar="FILE",
-    help="Validation or test rows, to find those that FILE has too. May be given twice.",
+    help="Validation or test rows, to find those that are also in FILE. May be repeated.",
 )  # fmt: skip
 @click.option(
     "--html", type=click.Path(path_type=Path), metavar="FILE",
@@ -72,7 +72,7 @@ def command(
         return
     places = dict(placed(other, "test") for other in held_out)
     others = {name: rows_of(at, columns=columns, system=system) for name, at in places.items()}
-    for at in places.values():  # a wrong name is told before the long work
+    for at in places.values():  # a wrong name is reported before the long work
         next(rows_of(at, columns=columns, system=system))
     if html:
         writable(html)
@@ -86,20 +86,20 @@ def command(
             output.data_json(data.record(report))
         else:
             output.lines(data.page(report, file))
-    except BrokenPipeError:  # a reader that left does not make refused rows good
+    except BrokenPipeError:  # refused rows stay refused if nobody reads the report
         if not report.refused:
             raise
     if report.refused:
         raise DataRefused(
-            f"`{file}` should not be trained on as it is.",
-            fix=Advice("mend what is marked `refused` above"),
+            f"`{file}` should not be used for training in its current state.",
+            fix=Advice("fix the findings marked `refused` above"),
         )
 
 
 def _placing() -> Callable[[str, str], tuple[str, Path]]:
-    """Return what returns a name in full and where its rows lie; those on the Hub are fetched.
+    """Return a function from a name to its full name and the path of its rows.
 
-    Its second argument is the split that a name means that has none.
+    Rows on the Hub are downloaded. Its second argument is the split for a name without one.
     """
     from planner.hub.datasets.contents import looking
     from planner.hub.datasets.local import local
@@ -121,14 +121,14 @@ def _columns(prompt: str | None, completion: str | None) -> dict[str, str] | Non
         return None
     if not prompt or not completion:
         raise UsageProblem(
-            "A row needs a prompt and an answer.",
-            fix=Option("--prompt-column NAME --completion-column NAME", to="name both:"),
+            "A row needs both a prompt and an answer.",
+            fix=Option("--prompt-column NAME --completion-column NAME", to="give both:"),
         )
     return {"prompt": prompt, "completion": completion}
 
 
 def _chat(model: str | None, max_length: int = 0) -> "Chat | None":
-    """Return how a model sees rows; None without one."""
+    """Return a model's template and tokenizer; None without a model."""
     if not model:
         return None
     from planner.data.checks.scan import Chat
@@ -138,7 +138,7 @@ def _chat(model: str | None, max_length: int = 0) -> "Chat | None":
     from planner.interview.answers import check
     from planner.plan.gather import model_facts
 
-    process.start()  # it is ready by the time that the model is read
+    process.start()  # it is ready by the time the model has been read
     named = {"goal.name": "data", "data.train": "rows", "model.source": model}
     facts, folder = model_facts(check(named, {}), Path.cwd())
     template, tokenizer = load_template(folder), load_tokenizer(folder)
@@ -151,20 +151,20 @@ def _report(
     chat: "Chat | None",
     held_out: "dict[str, Iterator[Read]]",
 ) -> "Report":
-    """Look at every row, and tell meanwhile how far it is."""
+    """Read every row and return the report; show progress."""
     from planner.data.checks.registry import every
     from planner.data.checks.scan import scan
-    from tui.terminal.heartbeat import Telling
+    from tui.terminal.heartbeat import Progress
 
-    with Telling("reading rows") as telling:
+    with Progress("reading rows") as progress:
         return scan(
             rows,
             every,
             mapping=mapping,
             chat=chat,
             held_out=held_out,
-            told=lambda done: telling.tell(f"{done:,} rows"),
-            doing=telling.tell,
+            told=lambda done: progress.update(f"{done:,} rows"),
+            doing=progress.update,
         )
 
 
@@ -190,12 +190,12 @@ def _show(file: str, rows: "Iterable[Read]", number: int, model: str | None, as_
     chat = _chat(model)
     if not chat:
         raise UsageProblem(
-            "Tokens are those of a model.",
+            "Showing a row's tokens needs a model.",
             fix=Option("--model MODEL", note="a folder or a Hub id"),
         )
     found = next(islice(rows, number, None), None)
     if not found:
-        raise UsageProblem(f"`{file}` has no row {number}.", fix=Advice("rows are counted from 0"))
+        raise UsageProblem(f"`{file}` has no row {number}.", fix=Advice("the first row is 0"))
     shown, varied = trained_row.seen(found, chat.template, chat.tokenizer)
     if varied:
         output.note(trained_row.VARIANT)

@@ -1,4 +1,4 @@
-"""`tunelock demo`: the whole road on a small built-in model and real rows, on any CPU."""
+"""`tunelock demo`: the full pipeline on a small built-in model and real rows, on any CPU."""
 
 import shlex
 from pathlib import Path
@@ -16,9 +16,9 @@ from tui.terminal import output
 @click.option("--files-only", is_flag=True, help="Write model, rows and run.toml, and stop.")
 @click.option("--fresh", is_flag=True, help="Start over: run finished stages again.")
 def command(into: Path, files_only: bool, fresh: bool) -> None:
-    """Tune a small built-in model on real rows, in minutes and without a network.
+    """Fine-tune a small built-in model on real rows, in minutes and offline.
 
-    Plans, trains, evaluates, merges and makes a GGUF file, and shows what the model answers.
+    Plans, trains, evaluates, merges, exports a GGUF file, and shows answers of the model.
     """
     from runner.demo import files
 
@@ -26,7 +26,7 @@ def command(into: Path, files_only: bool, fresh: bool) -> None:
     if files_only:
         output.data(str(intent))
         output.note(
-            f"go on with: cd {shlex.quote(str(into))} && tunelock plan && tunelock run --foreground"
+            f"next: cd {shlex.quote(str(into))} && tunelock plan && tunelock run --foreground"
         )
         return
     from runner.supervisor.supervise import Order

@@ -1,4 +1,4 @@
-"""`tunelock diff A B`: what differs between two locks, grouped by what it changes."""
+"""`tunelock diff A B`: what differs between two locks, grouped by consequence."""
 
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +17,7 @@ _ORDER = ("changes weights", "changes speed", "changes exports", "informational"
 @click.argument("b", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")
 def command(a: Path, b: Path, as_json: bool) -> None:
-    """Compare the lock files A and B: each field that differs, both values, what it changes."""
+    """Compare the lock files A and B: fields that differ, both values, and the consequence."""
     found = sorted(
         differences(lock.read(a), lock.read(b)), key=lambda item: _ORDER.index(item.consequence)
     )

@@ -1,4 +1,4 @@
-"""`tunelock doctor`: this machine, what is installed, and the command for what is not."""
+"""`tunelock doctor`: this machine, what is installed, and how to install what is missing."""
 
 import platform
 import shlex
@@ -27,13 +27,13 @@ _EXTRAS = {
 @click.command(name="doctor")
 @click.option(
     "--machine", type=click.Path(path_type=Path), metavar="FILE",
-    help="Save the facts of this machine in FILE; `tunelock plan --machine` reads them elsewhere.",
+    help="Save this machine's facts in FILE, for `tunelock plan --machine` on another machine.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def command(machine: Path | None, as_json: bool) -> None:
-    """Check Python, the driver, the GPUs, torch and the packages of each extra.
+    """Check Python, the GPU driver, the GPUs, torch and the packages of each extra.
 
-    For what is missing, the command that installs it is shown.
+    Shows the command that installs what is missing.
     """
     if machine is not None:
         save_machine(machine)
@@ -49,7 +49,7 @@ def command(machine: Path | None, as_json: bool) -> None:
 
 
 def save_machine(path: Path) -> None:
-    """Write this machine's facts. Raises UsageProblem where `path` cannot be written."""
+    """Write this machine's facts. Raises UsageProblem if `path` cannot be written."""
     try:
         probe(path.absolute().parent).save(path)
     except OSError as problem:
@@ -57,7 +57,8 @@ def save_machine(path: Path) -> None:
             f"`{path}` cannot be written: {problem.strerror}.",
             fix=Command("ls -ld {}", path.parent),
         ) from None
-    output.note(f"wrote {path}; elsewhere: tunelock plan --machine {shlex.quote(str(path))}")
+    again = shlex.quote(str(path))
+    output.note(f"wrote {path}; on another machine: tunelock plan --machine {again}")
 
 
 def _python() -> Finding:

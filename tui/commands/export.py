@@ -1,4 +1,4 @@
-"""`tunelock export FOLDER`: a GGUF file from a model folder, from anywhere."""
+"""`tunelock export FOLDER`: a GGUF file from any model folder."""
 
 from pathlib import Path
 
@@ -25,11 +25,11 @@ _LEVELS = ("f16", "q8_0", "q4_k_m")
     metavar="FILE",
     help="The file to write.  [default: MODEL-LEVEL.gguf]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
     """Convert the model folder MODEL to a GGUF file for llama.cpp.
 
-    MODEL holds config.json, safetensors and tokenizer.json, such as the merged model of a run.
+    MODEL has config.json, tokenizer.json and safetensors files, such as a run's merged model.
     """
     if not model.is_dir():
         raise UsageProblem(f"`{model}` is not a folder.", fix=Command("ls {}", model.parent))
@@ -49,8 +49,8 @@ def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
             facts = convert(seen.folder, path, level)
     except OSError as problem:
         raise UsageProblem(
-            f"`{path}` cannot be made: {problem.strerror}.",
-            fix=Option("--out FILE", note="in a folder of your own with room for it"),
+            f"`{path}` cannot be written: {problem.strerror}.",
+            fix=Option("--out FILE", note="in a folder of your own with enough space"),
         ) from None
     if as_json:
         output.data_json(vars(facts) | {"path": str(facts.path)})
@@ -59,6 +59,6 @@ def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
     output.data(f"{named(str(facts.path))}  {size(facts.size_bytes)}  ({counted})")
     if facts.fallbacks:
         output.note(
-            f"warning: {len(facts.fallbacks)} tensors have rows that {level} cannot hold, "
-            f"and were kept in more bits: {', '.join(facts.fallbacks[:3])}"
+            f"warning: {len(facts.fallbacks)} tensors have a row size that {level} does not "
+            f"support; they were stored with more bits: {', '.join(facts.fallbacks[:3])}"
         )

@@ -1,4 +1,4 @@
-"""`tunelock fit MODEL`: which methods fit on this machine, or a named card, before any download."""
+"""`tunelock fit MODEL`: which methods fit on this machine or a named GPU, before any download."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -31,31 +31,29 @@ if TYPE_CHECKING:
 @click.option("--rank", type=click.IntRange(1, 1024), help="Adapter rank.  [default: 16]")
 @click.option(
     "--length", type=click.IntRange(8, 1 << 20),
-    help="Longest row in tokens.  [default: 2048]",
+    help="Maximum row length in tokens.  [default: 2048]",
 )  # fmt: skip
-@click.option("--micro-batch", type=click.IntRange(1, 65536), help="Rows at once on each GPU.")
-@click.option("--checkpointing/--no-checkpointing", default=None, help="Recompute activations.")
+@click.option("--micro-batch", type=click.IntRange(1, 65536), help="Batch size on each GPU.")
+@click.option("--checkpointing/--no-checkpointing", default=None, help="Gradient checkpointing.")
 @click.option(
     "--optimizer",
     type=click.Choice(["adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit"]),
-    help="Its name in transformers.  [default: adamw_torch_fused, or adamw_torch on CPU]",
+    help="Name in transformers.  [default: adamw_torch_fused, or adamw_torch on CPU]",
 )
-@click.option(
-    "--dropout", type=click.FloatRange(0, 0.9), help="Dropout of the adapters.  [default: 0.05]"
-)
+@click.option("--dropout", type=click.FloatRange(0, 0.9), help="Adapter dropout.  [default: 0.05]")
 @click.option(
     "--accumulation",
     type=click.IntRange(1, 65536),
-    help="Micro-batches in a step.",
+    help="Gradient accumulation: micro-batches per step.",
 )
-@click.option("--packing", is_flag=True, help="Join rows up to the length.")
+@click.option("--packing", is_flag=True, help="Pack rows into sequences of the maximum length.")
 @click.option(
     "--parallel", type=click.Choice(SPREADING),
-    help="How several GPUs share the work.",
+    help="How to use several GPUs.",
 )  # fmt: skip
 @click.option(
     "--offload", type=click.Choice(["none", "optimizer", "all"]),
-    help="What is offloaded to main memory.",
+    help="What to offload to main memory.",
 )  # fmt: skip
 @click.option("--trace", is_flag=True, help="Also trace one step of the real model class.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plans as JSON.")
@@ -69,8 +67,8 @@ def command(
 ) -> None:
     """Show which methods fit for MODEL, how much memory they need, and why.
 
-    MODEL is a name of the catalog, a Hub id, a folder or a config.json. What you do not set is
-    chosen.
+    MODEL is a built-in name, a Hub id, a folder or a config.json. Settings that you do not give
+    are chosen for you.
     """
     from planner.fit import answers, machines, models
     from planner.fit.request import FitRequest, Wish
@@ -98,7 +96,7 @@ def command(
 def _record(
     request: "FitRequest", found: "Sequence[Answer]", seen: "Sequence[Traced | None] | None"
 ) -> dict[str, object]:
-    """Return what `--json` prints, with the trace's peak for each plan that was traced."""
+    """Return the JSON output, with the peak of each traced plan."""
     from planner.fit import answers
 
     told = answers.record(request, found)

@@ -1,4 +1,4 @@
-"""`tunelock plan run.toml`: the lock of a run, every value resolved and explained."""
+"""`tunelock plan run.toml`: the lock of a run, with every value resolved and explained."""
 
 import shlex
 from pathlib import Path
@@ -14,18 +14,18 @@ from tui.terminal import output
 @click.argument("intent", type=click.Path(path_type=Path), default=Path("run.toml"))
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE",
-    help="The lock to write.  [default: INTENT with the ending .lock]",
+    help="The lock to write.  [default: INTENT with the suffix .lock]",
 )  # fmt: skip
 @click.option(
     "--machine", type=click.Path(path_type=Path), metavar="FILE",
-    help="Plan for another machine, whose facts `tunelock doctor --machine FILE` saved there.",
+    help="Plan for another machine, from facts that `tunelock doctor --machine FILE` saved on it.",
 )  # fmt: skip
 @click.option(
     "--facts", type=click.Path(path_type=Path), metavar="FILE",
-    help="Use what `tunelock rehearse` measured: its rehearsal.json.",
+    help="Use the measurements of `tunelock rehearse`: its rehearsal.json.",
 )  # fmt: skip
 @click.option("--check", "only_check", is_flag=True, help="Check whether the lock is up to date.")
-@click.option("--dry-run", is_flag=True, help="Show the plan and what would change in the lock.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and the changes to the lock.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def command(
     intent: Path,
@@ -36,10 +36,10 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Plan the run that INTENT (default: run.toml) asks for, and write it as a lock.
+    """Plan the run that INTENT (default: run.toml) describes, and write it as a lock.
 
-    The lock holds the method, every setting with its reason, the memory that training will
-    need, and digests of model and data. With --check or --dry-run nothing is written.
+    The lock has the method, every setting with its reason, the memory that training will need, and
+    digests of the model and the data. With --check or --dry-run nothing is written.
     """
     from lockfiles import lock as locks
     from planner.machines import saved as machines
@@ -55,7 +55,7 @@ def command(
     before = locks.read(target) if target.exists() and (only_check or dry_run) else None
     if before and only_check and not facts and before.prediction.estimator == ESTIMATOR:
         raise UsageProblem(
-            f"`{target}` was planned with what a rehearsal measured, and the check needs that too.",
+            f"`{target}` was planned from a rehearsal, whose measurements the check also needs.",
             fix=Command("tunelock plan {} --check --facts rehearsal.json", intent),
         )
     other = machines.load(machine) if machine else None
@@ -84,5 +84,5 @@ def command(
 
 
 def _next(target: Path, beyond: str) -> str:
-    """Return how a lock is run, where this version can."""
+    """Return how to run a lock; empty if this version cannot."""
     return "" if beyond else f"; run it with `tunelock run {shlex.quote(str(target))}`"

@@ -1,4 +1,4 @@
-"""`tunelock rehearse run.lock`: a plan with random weights on this device, before any download."""
+"""`tunelock rehearse run.lock`: try a plan with random weights here, before any download."""
 
 import json
 from pathlib import Path
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 @click.command(name="rehearse")
 @click.argument("lock", type=click.Path(path_type=Path), default=Path("run.lock"))
 @click.option(
-    "--memory", is_flag=True, help="Measure memory and step time (the only measure so far)."
+    "--memory", is_flag=True, help="Measure memory and step time (the only mode, and the default)."
 )
 @locate
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE",
     help="The file to write, for `plan --facts`.  [default: rehearsal.json next to LOCK]",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     lock: Path, memory: bool, located: dict[str, Path], out: Path | None, as_json: bool
 ) -> None:
     """Measure memory and step time of LOCK (default: run.lock) before weights are downloaded.
 
     Trains a few steps on the longest micro-batch, with random weights of the real shapes, and
-    compares memory and time with what the lock predicts. The lock is not modified: `tunelock
-    plan --facts rehearsal.json` plans with what was measured.
+    compares memory and time with the lock's predictions. The lock is not modified: `tunelock plan
+    --facts rehearsal.json` plans with the measurements.
     """
     from lockfiles.files import write_out
     from runner.rehearse.report import out_of_memory
@@ -55,7 +55,7 @@ def command(
 
 
 def _rehearsed(at: Path, located: dict[str, Path]) -> "tuple[Lock, Report]":
-    """Carry out the rehearsal of a lock, and tell meanwhile how far it is."""
+    """Rehearse a lock and return its report; show progress."""
     from lockfiles import lock as locks
     from runner.inputs import verify
     from runner.rehearse import inputs, rehearse
@@ -77,7 +77,7 @@ def _rehearsed(at: Path, located: dict[str, Path]) -> "tuple[Lock, Report]":
 
 
 def _machine(lock: "Lock") -> "MachineFacts":
-    """Return this machine, where the lock can be rehearsed on it."""
+    """Return this machine. Raises if the lock cannot be rehearsed on it."""
     from planner.machines.occupancy import taken
     from planner.machines.probes.probe import probe
     from runner.environments import packages
@@ -86,20 +86,20 @@ def _machine(lock: "Lock") -> "MachineFacts":
     preflight.check_engine(lock)
     packages.check_training_packages(lock)
     for one in packages.package_differences(lock, packages.packages_found(lock)):
-        output.note(f"warning: {one.field} {one.locked} was planned for, {one.found} is installed")
+        output.note(f"warning: {one.field} is {one.locked} in the lock, but {one.found} here")
     machine = probe(Path("/"))
     preflight.check_kind(lock, machine)
     if lock.machine.kind == "cuda" and (busy := taken(machine.gpus[0])):
         preflight.check_device(lock)
-        output.note(f"warning: `{machine.gpus[0].name}` is busy: {busy}; a step may take longer")
+        output.note(f"warning: `{machine.gpus[0].name}` is busy: {busy}; steps may take longer")
     return machine
 
 
 def _made_up(lock: "Lock", missing: tuple[str, ...]) -> str:
     where = " ".join(f"--locate {name}=PATH" for name in missing)
     return (
-        f"rows of {lock.stream.max_length_tokens} tokens stand for the real ones, which are not "
-        f"here; to rehearse with those: {where}"
+        f"the real rows are missing, so random rows of {lock.stream.max_length_tokens} tokens are "
+        f"used; to use the real ones: {where}"
     )
 
 
@@ -108,7 +108,7 @@ def _text(found: "Rehearsal") -> str:
 
 
 def _record(report: "Report") -> dict[str, object]:
-    """Return what `--json` prints."""
+    """Return the JSON output."""
     predicted = {
         "phases": dict(report.phases),
         "peak_bytes": report.peak_bytes,

@@ -1,4 +1,4 @@
-"""`tunelock run run.lock`: carry out a lock, here or detached, and follow it."""
+"""`tunelock run run.lock`: run a lock, in this process or detached, and follow it."""
 
 import sys
 from pathlib import Path
@@ -15,15 +15,15 @@ from tui.terminal import output
 @click.argument("lock", type=click.Path(path_type=Path), default=Path("run.lock"))
 @click.option(
     "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
-    help="The folder that holds the folders of runs.",
+    help="The folder for run folders.",
 )  # fmt: skip
 @click.option(
-    "--foreground", is_flag=True, help="Run in this process, as is done without a terminal."
+    "--foreground", is_flag=True, help="Run in this process; the default without a terminal."
 )
 @click.option("--fresh", is_flag=True, help="Start over: run finished stages again.")
 @click.option(
     "--allow", "allowed", multiple=True, metavar="TARGET",
-    help="Allow the run to push to this Hub repository, which the lock names.",
+    help="Allow the run to push to this Hub repository, as the lock asks.",
 )  # fmt: skip
 @locate
 @click.option("--json", "as_json", is_flag=True, help="Print the events as JSON, one per line.")
@@ -38,11 +38,11 @@ def command(
     as_json: bool,
     plain: bool,
 ) -> None:
-    """Run LOCK (default: run.lock), stage by stage, in a folder of its own under runs.
+    """Run LOCK (default: run.lock), stage by stage, in its own folder under runs.
 
-    To resume a run that was stopped or that failed, run the same command again. Started at a
-    terminal, it runs in the background and is shown here. Leaving, or losing the connection,
-    does not end it: `tunelock watch` shows it again and `tunelock stop` stops it.
+    To resume a run that was stopped or failed, run the same command again. When started at a
+    terminal, it runs in the background and is shown here. Leaving or losing the connection does
+    not end it: `tunelock watch` shows it again, and `tunelock stop` stops it.
     """
     from runner.supervisor.supervise import Order
     from tui.commands.shared import start

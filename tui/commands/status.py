@@ -1,4 +1,4 @@
-"""`tunelock status [RUN]`: a run as it stands now, in a few lines or as JSON."""
+"""`tunelock status [RUN]`: the state of a run, in a few lines or as JSON."""
 
 import math
 import time
@@ -16,8 +16,8 @@ from tui.snapshot.summary import summary
 from tui.terminal import output
 
 State = Literal["waiting", "running", "stalled", "ending", "stopped", "failed", "done"]
-"""`stalled`: a process of the run is stopped or hung; `ending`: its supervisor was killed, and
-its stage leaves a checkpoint and ends."""
+"""`stalled`: a process of the run is suspended or hung; `ending`: its supervisor was killed, and
+its stage is saving a checkpoint before it ends."""
 
 
 @click.command(name="status")
@@ -41,7 +41,7 @@ def command(run: Path | None, as_json: bool) -> None:
 
 
 def with_receipt(folder: Path, snapshot: Snapshot) -> Snapshot:
-    """Return a finished run with the artifacts that its receipt lists, and what else it sent."""
+    """Return a finished run with the artifacts of its receipt, and others from its events."""
     if not snapshot.finished or snapshot.failure is not None:
         return snapshot
     from lockfiles import receipt
@@ -60,7 +60,7 @@ def with_receipt(folder: Path, snapshot: Snapshot) -> Snapshot:
 
 
 def state(snapshot: Snapshot, *, held: bool, supervision: Supervision = "heard") -> State:
-    """Return how a run stands; `held` says whether a process works on it."""
+    """Return the state of a run; `held` says whether a process works on it."""
     if held:
         if supervision == "gone":
             return "ending"
@@ -74,7 +74,7 @@ def state(snapshot: Snapshot, *, held: bool, supervision: Supervision = "heard")
 
 
 def as_it_stands(snapshot: Snapshot, now: State) -> Snapshot:
-    """Return a run without what its last events promised, where nobody works on it any more."""
+    """Return a run without the remaining time of its last events, if no process works on it."""
     if now == "running":
         return snapshot
     stages = snapshot.stages

@@ -1,4 +1,4 @@
-"""`tunelock stop [RUN]`: let a run leave a checkpoint and end, in a stated time."""
+"""`tunelock stop [RUN]`: let a run save a checkpoint and end, within a stated time."""
 
 import shlex
 from pathlib import Path
@@ -13,37 +13,37 @@ from tui.terminal import output
 
 @click.command(name="stop")
 @click.argument("run", required=False, type=click.Path(path_type=Path))
-@click.option("--no-wait", is_flag=True, help="Ask the run to stop and do not wait.")
+@click.option("--no-wait", is_flag=True, help="Do not wait until the run has stopped.")
 def command(run: Path | None, no_wait: bool) -> None:
-    """Stop RUN (default: the newest running one in ./runs). `tunelock run` resumes it.
+    """Stop RUN (default: the newest running one in ./runs). Resume it with `tunelock run`.
 
     The run saves a checkpoint at its next step. It has 120 seconds plus twice the time of its
-    last step and checkpoint. Then its stage is ended without a new checkpoint. A supervisor that
-    is suspended is woken; one that does not answer within 30 more seconds is ended too.
+    last step and checkpoint; then its stage is killed without a new checkpoint. A suspended
+    supervisor is resumed first; if it does not respond within 30 more seconds, it is killed too.
     """
     from runner.supervisor import stop
 
     folder = _running(run)
 
-    def tell(words: str) -> None:
+    def report(words: str) -> None:
         output.note(f"{folder.name}: {words}")
 
-    stop.ask(folder, tell)
+    stop.ask(folder, report)
     if no_wait:
         again = f"tunelock watch {shlex.quote(str(folder))}"
-        tell(f"asked to stop at its next step; `{again}` shows it")
+        report(f"will stop at its next step; follow it with `{again}`")
         return
-    tell(f"asked to stop at its next step, within {stop.PATIENCE.grace_seconds:.0f} s or so")
+    report(f"stopping at its next step, within about {stop.PATIENCE.grace_seconds:.0f} s")
     try:
-        stop.wait(folder, tell)
+        stop.wait(folder, report)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"The run in `{folder}` was asked to stop, and still stops.",
+            f"The run in `{folder}` is still stopping.",
             fix=Command("tunelock status {}", folder),
         ) from None
     ended = follow.snapshot_of(folder)
     done = ended.finished and ended.failure is None
-    tell("done before it could stop" if done else "stopped; the same `tunelock run` resumes it")
+    report("done before it could stop" if done else "stopped; resume it with `tunelock run`")
 
 
 def _running(run: Path | None) -> Path:
@@ -55,6 +55,6 @@ def _running(run: Path | None) -> Path:
         if is_held(folder):
             return folder
     raise UsageProblem(
-        "Nothing runs in `runs`.",
+        "No run is active in `runs`.",
         fix=(Command("tunelock stop RUN"), Command("tunelock status")),
     )

@@ -1,4 +1,4 @@
-"""`tunelock watch [RUN]`: see a run that some process works on, from any terminal."""
+"""`tunelock watch [RUN]`: follow a running run from any terminal."""
 
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from tui.follow import follow
 def command(run: Path | None, plain: bool, as_json: bool) -> None:
     """Follow RUN, a run folder (default: the newest in ./runs), until it ends.
 
-    Watching never changes the run, and leaving (q) does not end it. The exit code is the run's
-    own, 75 if it was stopped and can be resumed, or 130 if you left.
+    Watching never affects the run, and leaving (q) does not end it. The exit code is the run's
+    own: 75 if it was stopped and can be resumed. It is 130 if you leave.
     """
     folder = follow.find(run)
     if not (folder / EVENTS).exists() and not is_held(folder):

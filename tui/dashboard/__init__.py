@@ -1,1 +1,1 @@
-"""The dashboard: a screen that is a function of the run's snapshot."""
+"""The dashboard: a screen drawn from the run's snapshot."""

@@ -1,4 +1,4 @@
-"""The dashboard: reads a run's events in a thread, and draws the snapshot they make."""
+"""The dashboard: reads a run's events in a thread, and draws its snapshot."""
 
 import asyncio
 import contextlib
@@ -31,16 +31,16 @@ from tui.terminal.words import Words
 REDRAW_SECONDS = 1.0
 _LEAST = (60, 16)
 _ROOMY_HEIGHT = 22
-"""Below so many lines there is no room for the curve and the log at once."""
+"""With fewer lines than this, the curve and the log do not fit together."""
 _KEYS = (
-    Binding("l", "journal", "log / samples", id="journal", tooltip="log, or samples of answers"),
+    Binding("l", "journal", "log / samples", id="journal", tooltip="log or sample answers"),
     Binding("question_mark", "help", "help", key_display="?", id="help", tooltip="this help"),
-    Binding("q", "leave", "leave (the run goes on)", id="leave", tooltip="leave; the run goes on"),
+    Binding("q", "leave", "leave (run continues)", id="leave", tooltip="leave; the run continues"),
 )
 
 
 class Source(Protocol):
-    """Where events come from."""
+    """The source of events."""
 
     def poll(self) -> tuple[list[Event], int | None]:
         """Return the new events, and the exit code once there will be no more."""
@@ -48,16 +48,16 @@ class Source(Protocol):
 
 @dataclass
 class Changed(Message):
-    """The run went on."""
+    """The run has a new snapshot."""
 
     snapshot: Snapshot
     news: list[str]
-    """Lines for the log."""
+    """New lines for the log."""
 
 
 @dataclass
 class Ended(Message):
-    """Nobody works on the run any more."""
+    """The run has ended."""
 
     code: int
 
@@ -70,7 +70,7 @@ class Broken(Message):
 
 
 class Dashboard(Sentenced[int]):
-    """Ends with the run's exit code, or with None where the person left."""
+    """Returns the run's exit code, or None if the user leaves."""
 
     CSS_PATH = "dashboard.tcss"
     ENABLE_COMMAND_PALETTE = False
@@ -86,12 +86,12 @@ class Dashboard(Sentenced[int]):
         *,
         wait: Callable[[Flag], object] = lambda leaving: leaving.wait(REDRAW_SECONDS),
     ) -> None:
-        super().__init__(ansi_color=True)  # before the theme: NO_COLOR's filter is chosen by it
+        super().__init__(ansi_color=True)  # before the theme, since NO_COLOR's filter depends on it
         self.theme = "ansi-dark"
         self.animation_level = "none"
         self.snapshot = snapshot
         self.problem: TunelockError | None = None
-        """Why the events could not be read any more."""
+        """Why the events cannot be read."""
         self._source = source
         self._wait = wait
         self._leaving = Flag()
@@ -139,7 +139,7 @@ class Dashboard(Sentenced[int]):
             self._wait(self._leaving)
 
     def on_changed(self, message: Changed) -> None:
-        """Hand the snapshot to every panel."""
+        """Pass the snapshot to every panel."""
         self.snapshot = message.snapshot
         self.query_one(Journal).add(message.news)
         self.query_one("#headline", Words).tell(self._headline())
@@ -151,23 +151,23 @@ class Dashboard(Sentenced[int]):
         self.exit(message.code)
 
     def on_broken(self, message: Broken) -> None:
-        """Close, and leave the reason to whoever ran the dashboard."""
+        """Close, and keep the error for the caller."""
         self.problem = message.problem
         self.exit()
 
     def on_resize(self, event: Resize) -> None:
-        """Say so where the terminal is too small, instead of drawing what cannot be read."""
+        """Show a message if the terminal is too small."""
         width, height = event.size
         self.set_class(width < _LEAST[0] or height < _LEAST[1], "-small")
         self.set_class(height < _ROOMY_HEIGHT, "-low")
         need = f"{_LEAST[0]} by {_LEAST[1]}"
         self.query_one("#small", Words).tell(
             f"This terminal is {width} by {height}; the dashboard needs {need}. "
-            "Make it larger, or q to leave (the run goes on)."
+            "Enlarge it, or press q to leave (the run continues)."
         )
 
     def action_journal(self) -> None:
-        """Change between log and samples; in a low terminal, the curve gives way to them."""
+        """Switch between log and samples; on a short terminal they replace the curve."""
         journal = self.query_one(Journal)
         if self.has_class("-low") and not self.has_class("-journal"):
             self.add_class("-journal")
@@ -182,7 +182,7 @@ class Dashboard(Sentenced[int]):
         self.push_screen(Help(_KEYS))
 
     def action_leave(self) -> None:
-        """Close; the run goes on."""
+        """Close; the run continues."""
         self.exit()
 
     def _headline(self) -> str:

@@ -1,4 +1,4 @@
-"""What the dashboard shows and which keys it knows."""
+"""The dashboard's help: what it shows, and its keys."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -10,14 +10,14 @@ from textual.screen import ModalScreen
 from tui.terminal.words import Words
 
 _TEXT = (
-    "This screen reads the run's events and nothing else: leaving it, or",
-    "losing the connection, lets the run go on.",
+    "This screen only reads the run's events: if you leave it or lose",
+    "the connection, the run continues.",
     "",
-    "loss       line: training; o: evaluation. It should fall and flatten.",
-    "           Evaluation loss that rises while training loss falls means",
-    "           the model learns the rows by heart.",
-    "memory     █ now, ▓ peak, ░ up to what the lock predicted",
-    "left       time to the end of the stage",
+    "loss       line: training; o: validation. It should fall and flatten.",
+    "           If validation loss rises while training loss falls, the",
+    "           model is overfitting.",
+    "memory     █ now, ▓ peak, ░ up to the lock's prediction",
+    "left       time until the stage ends",
     "",
 )
 

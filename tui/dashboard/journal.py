@@ -1,4 +1,4 @@
-"""What happened, newest last; or the last answers of the model beside the wanted ones."""
+"""The log, newest entry last; or the model's last answers next to the expected ones."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ _KEPT_LINES = 200
 
 
 class Journal(Panel):
-    """The log or the samples, whichever the person chose."""
+    """The log or the samples, as the user chose."""
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id, title="Log")
@@ -19,11 +19,11 @@ class Journal(Panel):
         self.samples_shown = False
 
     def add(self, lines: Iterable[str]) -> None:
-        """Append to the log; drawn at the next `show`."""
+        """Append to the log, which is drawn at the next `show`."""
         self._log.extend(lines)
 
     def toggle(self) -> None:
-        """Change between the log and the samples."""
+        """Switch between the log and the samples."""
         self.samples_shown = not self.samples_shown
         self.border_title = "Samples" if self.samples_shown else "Log"
         self.refresh()
@@ -32,7 +32,7 @@ class Journal(Panel):
         if not self.samples_shown:
             return list(self._log)[-height:] if height else []
         if not snapshot.samples:
-            return ["no sample yet"]
+            return ["no samples yet"]
         told = [line for sample in snapshot.samples for line in sample_lines(sample)]
         return told[-height:] if height else []
 
@@ -42,5 +42,5 @@ def sample_lines(sample: Sample) -> list[str]:
     return [
         f"{clean(sample.source)}: {clean(sample.prompt)}",
         f"  answer: {clean(sample.answer)}",
-        f"  wanted: {clean(sample.wanted)}",
+        f"  expected: {clean(sample.wanted)}",
     ]

@@ -1,4 +1,4 @@
-"""The figures of now: how far, how fast, how much memory, how long still."""
+"""The current figures: progress, speed, memory and time left."""
 
 from tui.dashboard.panel import Panel
 from tui.snapshot import Snapshot
@@ -10,7 +10,7 @@ _GAP = "   "
 
 
 class Numbers(Panel):
-    """Progress of the stage, the last step's figures and the memory bar, a line each."""
+    """The stage's progress, the last step's figures and the memory bar, one line each."""
 
     def lines(self, snapshot: Snapshot, width: int, height: int) -> list[str]:
         bar = max(8, width // 3)
@@ -23,11 +23,11 @@ class Numbers(Panel):
 
 
 _TOLERATED = 0.02
-"""Share by which a measured peak may be above the predicted one before it is said."""
+"""Share by which a measured peak may exceed the prediction before this is shown."""
 
 
 def how_far(snapshot: Snapshot, bar: int) -> str:
-    """Return the line of the current stage, with a bar where its end is known."""
+    """Return the line of the current stage, with a bar if its end is known."""
     stage = snapshot.current
     if snapshot.failure is not None:
         return f"{snapshot.failure.state}: {clean(snapshot.failure.message)}"
@@ -35,7 +35,7 @@ def how_far(snapshot: Snapshot, bar: int) -> str:
         return "done" if snapshot.finished else "waiting for the first stage"
     name, progress = clean(stage.name, 12), snapshot.progress
     if snapshot.stalled_seconds is not None:
-        return f"{name}  stalled: nothing heard for {duration(snapshot.stalled_seconds)} or more"
+        return f"{name}  stalled: no heartbeat for {duration(snapshot.stalled_seconds)} or more"
     if progress is not None and progress.total:
         return f"{name}  {_bar(progress.done / progress.total, bar)}  {progress_words(snapshot)}"
     if progress is not None:
@@ -47,15 +47,15 @@ def how_far(snapshot: Snapshot, bar: int) -> str:
 
 
 def memory_line(snapshot: Snapshot, width: int) -> str:
-    """Return memory now (█) and at its peak (▓) against the prediction, with the words for it."""
+    """Return a bar of current (█) and peak (▓) memory against the prediction, and the figures."""
     now, peak, predicted = snapshot.memory_bytes, snapshot.peak_bytes, snapshot.predicted_bytes
     named = (("now", now), ("peak", peak), ("predicted", predicted))
     known = [(name, count) for name, count in named if count is not None]
     if not known:
         return "memory  not measured yet"
     numbers, unit = memories(*(count for _, count in known))
-    told = [f"{number} {name}" for number, (name, _) in zip(numbers, known, strict=True)]
-    words = f"{', '.join(told)} ({unit})"
+    figures = [f"{number} {name}" for number, (name, _) in zip(numbers, known, strict=True)]
+    words = f"{', '.join(figures)} ({unit})"
     if peak and predicted and peak > predicted * (1 + _TOLERATED):
         words += ", over the prediction"
     bar = max(8, min(width // 3, width - len(words) - len("memory    ")))
@@ -68,7 +68,7 @@ def memory_line(snapshot: Snapshot, width: int) -> str:
 def _losses(snapshot: Snapshot) -> list[str]:
     words = [f"loss {snapshot.loss:.4f}"] if snapshot.loss is not None else []
     if snapshot.evaluation_loss is not None:
-        words.append(f"evaluation loss {snapshot.evaluation_loss:.4f}")
+        words.append(f"validation loss {snapshot.evaluation_loss:.4f}")
     return [*words, *([told] if (told := accuracy(snapshot)) else [])]
 
 

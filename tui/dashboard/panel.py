@@ -8,7 +8,7 @@ from tui.terminal.words import content, fitting
 
 
 class Panel(Widget):
-    """Draws `lines`; redrawn only when they changed."""
+    """Draws `lines`, again only if they have changed."""
 
     def __init__(self, *, id: str, title: str) -> None:
         super().__init__(id=id)
@@ -17,7 +17,7 @@ class Panel(Widget):
         self._shown: list[str] = []
 
     def lines(self, snapshot: Snapshot, width: int, height: int) -> list[str]:
-        """Return the text; what is beyond `width` and `height` is cut."""
+        """Return the lines; text beyond `width` and `height` is cut off."""
         raise NotImplementedError
 
     def show(self, snapshot: Snapshot) -> None:
@@ -27,7 +27,7 @@ class Panel(Widget):
             self.refresh()
 
     def render(self) -> Content:
-        """Draw what there is room for."""
+        """Draw what fits."""
         self._shown = self._lines()
         return content(self._shown)
 

@@ -1,4 +1,4 @@
-"""A curve as lines of text, drawn in braille dots: two across and four down in each character."""
+"""A curve as lines of text, drawn in braille dots: two columns and four rows per character."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _BLANK = 0x2800
 _LABEL_WIDTH = 7
 _MARK = "o"
 _GREATEST = 1e300
-"""Values from here on, infinity and NaN cannot be subtracted from each other, nor drawn."""
+"""Values of this size and more, infinity and NaN cannot be drawn."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class _Frame:
     top: float
 
     def dot(self, point: Point, columns: int, rows: int) -> tuple[int, int]:
-        """Return a point's place on a grid of dots, counted from the upper left."""
+        """Return a point's position on a grid of dots, counted from the upper left."""
         across = (point[0] - self.left) / (self.right - self.left)
         down = (self.top - point[1]) / (self.top - self.bottom)
         return round(across * (columns - 1)), round(down * (rows - 1))
@@ -37,9 +37,9 @@ def plot(
 ) -> list[str]:
     """Draw `points` as one curve and `marks` as `o`, on the same axes.
 
-    Returns `height` lines of `width` characters, with the greatest and least value at the left
-    and the range across below where there is room. Values that are not finite, or beyond 1e300,
-    are left out; many values in one column of dots are drawn as their mean.
+    Returns `height` lines of `width` characters, with the greatest and least value at the left and
+    the horizontal range below, if they fit. Values that are not finite, or beyond 1e300, are left
+    out; several values in one column of dots are drawn as their mean.
     """
     if width < 1 or height < 1:
         return []
@@ -70,7 +70,7 @@ def _frame(points: Sequence[Point]) -> _Frame:
 
 
 def _means(points: Sequence[Point], columns: int) -> list[Point]:
-    """Return the mean of the points in each of so many equal stretches across, from the left."""
+    """Return the mean of the points in each of so many equal horizontal intervals."""
     if len(points) < 2:
         return list(points)
     left, right = min(points)[0], max(points)[0]
@@ -92,7 +92,7 @@ def _braille(points: Sequence[Point], frame: _Frame, columns: int, rows: int) ->
 
 
 def _dots(path: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int]]:
-    """Yield every dot of the line through the given ones, without holes."""
+    """Yield every dot of the line through the given ones, without gaps."""
     yield from path[:1]
     for last, here in pairwise(path):
         across, down = here[0] - last[0], here[1] - last[1]

@@ -1,4 +1,4 @@
-"""The list of stages: a symbol, the name and the state in words."""
+"""The list of stages: symbol, name and state."""
 
 from tui.dashboard.panel import Panel
 from tui.snapshot import Snapshot, Stage
@@ -7,7 +7,7 @@ from tui.snapshot.summary import SYMBOLS
 
 
 class Stages(Panel):
-    """Every stage of the run; where they are more than fit, those around the current one."""
+    """Every stage of the run; if they do not all fit, those around the current one."""
 
     def lines(self, snapshot: Snapshot, width: int, height: int) -> list[str]:
         names = [stage.name for stage in snapshot.stages]

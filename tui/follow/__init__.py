@@ -1,1 +1,1 @@
-"""A run followed from its events."""
+"""Following a run by its events."""

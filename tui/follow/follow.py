@@ -1,4 +1,4 @@
-"""Following a run until it ends: by its events alone, and without writing in its folder."""
+"""Follows a run until it ends, by its events only and without writing to its folder."""
 
 import os
 import shlex
@@ -22,21 +22,21 @@ from tui.terminal import output
 
 Face = Literal["dashboard", "plain", "json"]
 Ended = Callable[[], int | None]
-"""Returns the run's exit code once nobody works on it any more, before that None."""
+"""Returns the run's exit code once no process works on it, and None before that."""
 
 _POLL_SECONDS = 0.5
 SUPERVISOR_WORDS: dict[Supervision, str] = {
     "heard": "",
-    "silent": "the supervisor is stopped or hung; `tunelock stop` wakes it and ends the run",
-    "gone": "the supervisor was killed; its stage process leaves a checkpoint and ends",
+    "silent": "the supervisor is suspended or hung; `tunelock stop` resumes it and stops the run",
+    "gone": "the supervisor was killed; its stage process is saving a checkpoint before it ends",
 }
 
 
 class Reader:
-    """Reads a run's events as they come; starts over when the file was replaced.
+    """Reads a run's events while they are written; starts over if the file is replaced.
 
-    What no supervisor can write is reported too, as warnings with a negative `seq`: damaged lines,
-    once with their number, and a supervisor that is stopped, hung or gone.
+    It adds warnings that no supervisor can write, with a negative `seq`: damaged lines, reported
+    once with their number, and a supervisor that is suspended, hung or gone.
     """
 
     def __init__(self, run: Path, ended: Ended) -> None:
@@ -44,19 +44,19 @@ class Reader:
         self._ended = ended
         self._tail = Tail(run / EVENTS)
         self._quiet = True
-        self._damage_told = False
+        self._damage_noted = False
         self._supervision: Supervision = "heard"
 
     @property
     def more(self) -> bool:
-        """Whether more events are there already than the last poll returned."""
+        """Whether the file already has more events than the last poll returned."""
         return self._tail.more
 
     def poll(self) -> tuple[list[Event], int | None]:
         """Return the new events, and the exit code once there will be no more.
 
-        The end is asked for before the reading, so that the last events are never missed, and
-        only when the poll before brought nothing. Raises UsageProblem where it cannot be read.
+        The end is checked before reading, so that the last events are never missed, and only after
+        a poll without events. Raises UsageProblem if the file cannot be read.
         """
         code = self._ended() if self._quiet else None
         before = self._tail.offset
@@ -67,9 +67,9 @@ class Reader:
         return events + self._notes(), code
 
     def pass_over(self, since: int) -> Iterator[Event]:
-        """Yield the events in the first `since` bytes; the next poll begins after them.
+        """Yield the events in the first `since` bytes; the next poll starts after them.
 
-        Raises UsageProblem where they cannot be read.
+        Raises UsageProblem if they cannot be read.
         """
         while self._tail.offset < since:
             before = self._tail.offset
@@ -78,7 +78,7 @@ class Reader:
                 return
 
     def skip(self, since: int) -> None:
-        """Leave out the first `since` bytes."""
+        """Skip the first `since` bytes."""
         self._tail.offset = since
 
     def _next(self, until: int | None = None) -> list[Event]:
@@ -89,19 +89,19 @@ class Reader:
                 f"`{self._tail.path}` cannot be read: {problem.strerror}.",
                 fix=Command("ls -l {}", self._tail.path),
             ) from None
-        self._damage_told |= any("damaged_lines" in event.fields for event in events)
+        self._damage_noted |= any("damaged_lines" in event.fields for event in events)
         return events
 
     def _notes(self) -> list[Event]:
-        told: list[dict[str, object]] = []
+        notes: list[dict[str, object]] = []
         count = self._tail.damaged
-        if count and not self._damage_told:
-            self._damage_told = True
+        if count and not self._damage_noted:
+            self._damage_noted = True
             lines = "1 damaged line" if count == 1 else f"{count} damaged lines"
-            told.append({"text": f"{lines} of `{EVENTS}` passed over", "damaged_lines": count})
+            notes.append({"text": f"skipped {lines} of `{EVENTS}`", "damaged_lines": count})
         if self._quiet:
-            told += self._supervisor_notes()
-        return [Event(-1, time.time(), RUN, "warning", fields) for fields in told]
+            notes += self._supervisor_notes()
+        return [Event(-1, time.time(), RUN, "warning", fields) for fields in notes]
 
     def _supervisor_notes(self) -> list[dict[str, object]]:
         found = look(self.run)
@@ -109,16 +109,17 @@ class Reader:
         if self._supervision == before:
             return []
         if self._supervision == "heard":
-            return [{"text": "the supervisor is heard again", "stalled_seconds": 0}] * found.held
+            text = "the supervisor is responding again"
+            return [{"text": text, "stalled_seconds": 0}] * found.held
         silent = round(max(1.0, found.silent_seconds), 1)
         return [{"text": SUPERVISOR_WORDS[self._supervision], "stalled_seconds": silent}]
 
 
 def follow(run: Path, *, face: Face, ended: Ended, since: int = 0) -> int:
-    """Show a run until it ends and return its exit code, or 130 where the person left it.
+    """Show a run until it ends and return its exit code, or 130 if the user leaves.
 
-    Events before the byte `since` of the events file are known but not told again. The run is
-    never touched: leaving lets it go on. Raises UsageProblem where the events cannot be read.
+    Events before the byte `since` of the events file count but are not shown. The run is never
+    affected: it continues if the user leaves. Raises UsageProblem if the events cannot be read.
     """
     try:
         code = _SHOWN[face](Reader(run, ended), since)
@@ -126,14 +127,14 @@ def follow(run: Path, *, face: Face, ended: Ended, since: int = 0) -> int:
         code = None
     if code is None:
         output.note(
-            f"left; the run goes on. To see it again: tunelock watch {shlex.quote(str(run))}"
+            f"left; the run continues. To follow it again: tunelock watch {shlex.quote(str(run))}"
         )
         return Interrupted.exit_code
     return code
 
 
 def face_for(*, plain: bool, as_json: bool) -> Face:
-    """Return the face that was asked for, or the dashboard where this terminal can draw it."""
+    """Return the requested interface, or the dashboard if this terminal can draw it."""
     if as_json:
         return "json"
     terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
@@ -142,37 +143,37 @@ def face_for(*, plain: bool, as_json: bool) -> Face:
 
 
 def find(run: Path | None, runs: Path = Path("runs")) -> Path:
-    """Return the run folder that is meant: the given one, or the newest in `runs`.
+    """Return the given run folder, or the newest one in `runs`.
 
-    Raises UsageProblem where there is none.
+    Raises UsageProblem if there is none.
     """
     if run is None:
         found = runs_in(runs)
         if not found:
             raise UsageProblem(
-                f"There is no run in `{runs}`.", fix=Command("tunelock run run.lock")
+                f"There are no runs in `{runs}`.", fix=Command("tunelock run run.lock")
             )
         return found[0]
     if run.is_symlink():
         raise UsageProblem(
             f"`{run}` is a link, not a run folder.",
-            fix=Command("ls -l {}", run, to="give the folder it names"),
+            fix=Command("ls -l {}", run, to="give the folder it points to"),
         )
     if not run.is_dir():
         raise UsageProblem(f"`{run}` is not a folder.", fix=Command("ls {}", run.parent))
     if not _is_run(run):
         raise UsageProblem(
-            f"`{run}` holds neither `{LOCK}` nor `{EVENTS}`, so it is no run folder.",
+            f"`{run}` has neither `{LOCK}` nor `{EVENTS}`, so it is not a run folder.",
             fix=(
                 Command("tunelock status runs/NAME"),
-                Command("tunelock run run.lock", to="to begin one"),
+                Command("tunelock run run.lock", to="to start one"),
             ),
         )
     return run
 
 
 def runs_in(runs: Path) -> list[Path]:
-    """Return the run folders in a folder, the newest first; a link is none."""
+    """Return the run folders in a folder, newest first, without links."""
     try:
         found = [path for path in runs.iterdir() if not path.is_symlink() and _is_run(path)]
     except OSError:
@@ -181,7 +182,7 @@ def runs_in(runs: Path) -> list[Path]:
 
 
 def snapshot_of(run: Path) -> Snapshot:
-    """Return the run as its events tell it now. Raises UsageProblem where they cannot be read."""
+    """Return the current snapshot of a run. Raises UsageProblem if its events cannot be read."""
     reader, snapshot = Reader(run, lambda: None), empty(run.resolve().name)
     while True:
         snapshot = fold(snapshot, reader.poll()[0])
@@ -190,7 +191,7 @@ def snapshot_of(run: Path) -> Snapshot:
 
 
 def ended_by_lock(run: Path) -> Ended:
-    """Return the `ended` of a run that some other process works on."""
+    """Return the `ended` callback for a run of another process."""
     return lambda: None if is_held(run) else snapshot_of(run).exit_code
 
 
@@ -203,7 +204,7 @@ def _changed(folder: Path) -> float:
 
 
 def _seconds(path: Path) -> float | None:
-    """Return when a file was changed; None where there is none, links included."""
+    """Return when a file was changed; None if it does not exist or is a link."""
     try:
         found = path.lstat()
     except OSError:
@@ -259,7 +260,7 @@ def _dashboard(reader: Reader, since: int) -> int | None:
         raise dashboard.problem
     if dashboard.fault is not None:
         raise TunelockError(
-            "The dashboard ended by a fault of its own; the run goes on.",
+            "The dashboard stopped because of an internal error; the run continues.",
             fix=Command("tunelock watch {} --plain", reader.run),
             details=[output.said(dashboard.fault)],
         )

@@ -1,4 +1,4 @@
-"""The interview as questionary prompts, for terminals that the wizard does not suit."""
+"""The questions as questionary prompts, for terminals that cannot draw the wizard."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from planner.questions.question import Question, from_text, normal
 from tui.terminal.wrap import folded
 
 _KEPT_CHARS = 200
-"""What is shown at most of an answer that cannot be edited."""
+"""Maximum characters shown of an answer that cannot be edited."""
 
 
 def ask(
@@ -25,13 +25,13 @@ def ask(
 ) -> dict[str, object]:
     """Ask every question that applies, one prompt each, and return `initial` with the answers.
 
-    `initial` holds answers to start from; Enter keeps what is shown. A path must exist, from
-    `folder` (by default the current one). Raises UsageProblem where nobody can answer, and
+    `initial` has the answers to start from; Enter keeps the one shown. A path must exist, relative
+    to `folder` (by default the current one). Raises UsageProblem without a terminal, and
     Interrupted at Ctrl-C.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageProblem(
-            "These questions need a terminal, and nobody can answer here.",
+            "These questions need an interactive terminal.",
             fix=Steps(
                 (Advice("write the answers in `run.toml`"), Command("tunelock plan run.toml"))
             ),
@@ -76,7 +76,7 @@ def _prompt(question: Question, value: object, folder: Path) -> questionary.Ques
         return questionary.checkbox(title, boxes)
     shown = _in_words(value)
     validate = _validator(question, folder, empty_keeps=not is_harmless(shown))
-    if not is_harmless(shown):  # a line to edit would give it to the terminal as it is
+    if not is_harmless(shown):  # an editable line would send it to the terminal unescaped
         title, shown = f"{title} (Enter keeps `{one_line(shown, most=_KEPT_CHARS)}`)", ""
     if question.kind == "path":
         return questionary.path(title, default=shown, validate=validate, file_filter=is_harmless)

@@ -1,4 +1,4 @@
-"""The interview as plain prompts, from the first question to both files: the wizard's twin."""
+"""The interview as plain prompts, from the first question to both files, like the wizard."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,53 +16,55 @@ from tui.session.panels import goal
 from tui.session.result import WizardResult
 from tui.session.steps import ALL, Step, problems, verdict
 from tui.terminal import output
-from tui.terminal.heartbeat import Telling
+from tui.terminal.heartbeat import Progress
 from tui.terminal.wrap import all_folded
 from tui.text import plan
 
 _OVERRIDE = BY_KEY["goal.override"]
 _ASKED = STEPS[:-1]
-"""The steps with questions; the review has none."""
+"""The steps that have questions, which is all but the review."""
 _SHOWN = ("data", "model", "machine")
-"""Steps that end with what was read."""
+"""Steps that end by showing facts."""
 _WELCOME = (
-    f"These questions lead to `run.toml`, what you want, and `run.lock`, the whole plan, in "
+    "These questions create `run.toml` (what you want) and `run.lock` (the complete plan) in "
     f"{len(_ASKED)} steps: {', '.join(step.capitalize() for step in _ASKED)}.",
-    "Nothing is trained before you say `tunelock run`. Enter takes the answer that is shown; "
-    "Ctrl-C leaves and keeps your answers.",
+    "Training starts only with `tunelock run`. Press Enter to accept the answer shown. "
+    "Press Ctrl-C to leave; your answers are saved.",
 )
 
 
 def interview(folder: Path, *, out: str = "run.toml") -> WizardResult:
-    """Ask every question at the prompt, and write `out` and its lock into `folder`.
+    """Ask every question at the prompt, and write `out` and its lock to `folder`.
 
-    The answers of an earlier visit, or of an `out` that is there already, are where it starts.
-    Where the checklist advises against fine-tuning it says so, writes the advice, and goes on
-    only with a reason. Raises UsageProblem where nobody can answer, Interrupted at Ctrl-C, and
-    whatever planning raises; the answers are kept then.
+    Starts from the answers of an earlier session, or of an existing `out`. If the checklist
+    advises against fine-tuning, shows and writes the advice, and continues only with a reason.
+    Raises UsageProblem without a terminal, Interrupted at Ctrl-C, and as planning does; the
+    answers are saved then.
     """
     store.check_writable(folder)
-    return _Interview(folder, out).whole()
+    return _Interview(folder, out).run()
 
 
 class _Interview:
-    """One visit: the answers so far, and where they lead."""
+    """One session of questions."""
 
     def __init__(self, folder: Path, out: str) -> None:
         self.folder, self.out, self.facts = folder, out, Facts(folder)
         self.draft = store.restore(folder, out) or store.first_draft(folder, out)
 
-    def whole(self) -> WizardResult:
-        """Ask step by step and write what comes of it."""
+    def run(self) -> WizardResult:
+        """Ask step by step and write the files."""
         output.notes(all_folded(_WELCOME))
         if self.draft.touched:
-            output.note("Your earlier answers are offered.")
+            output.note("Starting from your earlier answers.")
         try:
             for number, key in enumerate(_ASKED, start=1):
                 output.notes(["", f"== Step {number} of {len(_ASKED)}: {key.capitalize()} =="])
                 self._step(ALL[key])
-                if key in ("goal", "data") and not self._goes_on(show=key == "data"):
-                    output.note("Wrote `advice.md` with what to do instead. Your answers are kept.")
+                if key in ("goal", "data") and not self._continues(show=key == "data"):
+                    output.note(
+                        "Wrote `advice.md` with what to do instead. Your answers are saved."
+                    )
                     return finish.leave(self.draft, self.facts, self.out)
             return self._written()
         except TunelockError:
@@ -70,7 +72,7 @@ class _Interview:
             raise
 
     def _step(self, step: Step) -> None:
-        """Ask one step's questions, again while its answers do not hold."""
+        """Ask one step's questions until its answers are valid."""
         questions = [question for question in step.questions if question is not _OVERRIDE]
         while True:
             values = ask(questions, self.draft.values, folder=self.folder)
@@ -84,29 +86,29 @@ class _Interview:
             if not found:
                 break
             output.notes(all_folded(f"! {one.sentence}" for one in found))
-            output.note("The step's questions once more; Enter keeps an answer.")
+            output.note("Please answer this step again; press Enter to keep an answer.")
         if step.key in _SHOWN:
             draft = replace(self.draft, current=step.key)
             *_, read = pages.of_step(draft, self.facts, self.out).facts()
             output.notes(all_folded(read.split("\n")))
 
     def _look(self) -> None:
-        """Look the data through, where that was not done for these answers."""
+        """Check the data, if that has not been done for these answers."""
         from tui.session.children.report import look
 
         reports = self.facts.reports
         if asked := reports.wanted(self.draft.values):
-            with Telling("reading rows") as telling:
-                reports.take(asked, look(asked, lambda seen: telling.tell(f"{seen:,} rows")))
+            with Progress("reading rows") as progress:
+                reports.take(asked, look(asked, lambda seen: progress.update(f"{seen:,} rows")))
 
-    def _goes_on(self, *, show: bool) -> bool:
-        """Say the verdict where it is due; against fine-tuning, return whether a reason came."""
+    def _continues(self, *, show: bool) -> bool:
+        """Show the verdict once it is due; if against fine-tuning, return whether a reason came."""
         values = self.draft.values
         decision, counted = verdict(values, self.facts)
         override = str(values[_OVERRIDE.key])
         if show or not (decision.tunes or override):
-            told = goal.text(decision, counted=counted, override=override)
-            output.notes(["", *all_folded(told.split("\n"))])
+            text = goal.text(decision, counted=counted, override=override)
+            output.notes(["", *all_folded(text.split("\n"))])
         if decision.tunes or override:
             return True
         values = ask([_OVERRIDE], values, folder=self.folder)

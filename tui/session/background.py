@@ -1,7 +1,7 @@
-"""Slow, pure work in a thread of its own, awaited by a worker of the application.
+"""Slow, pure work in a separate thread, awaited by a worker of the application.
 
-The thread is a daemon, so that leaving never waits for it; a cancelled worker stops listening,
-and the thread ends at its next result.
+The thread is a daemon, so that leaving never waits for it. If the worker is cancelled, the thread
+ends at its next result.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 
 async def each(work: Callable[[], Iterable[Result]]) -> AsyncGenerator[Result, None]:
-    """Yield what `work` yields, as it comes. Raises what it raises."""
+    """Yield the values of `work` as they come. Raises what it raises."""
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[tuple[Result, ...] | BaseException]()
     unwanted = threading.Event()
 
@@ -42,7 +42,7 @@ async def each(work: Callable[[], Iterable[Result]]) -> AsyncGenerator[Result, N
 
 
 async def one(work: Callable[[], Result]) -> Result:
-    """Return what `work` returns. Raises what it raises."""
+    """Return the result of `work`. Raises what it raises."""
     async for result in each(lambda: iter([work()])):
         return result
     raise AssertionError("work returned nothing")

@@ -1,4 +1,4 @@
-"""A visit to the wizard as one frozen value: the answers, and how far the person came."""
+"""The draft, one frozen value: the answers so far, and the progress through the steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,30 +15,30 @@ class Draft:
     """The answers so far and the state of each step."""
 
     values: Mapping[str, object]
-    """Every question's key to its answer, a default where none was given."""
+    """Answers by the questions' keys, with defaults for those without one."""
     current: str = STEPS[0]
     """The step that is shown."""
     passed: frozenset[str] = frozenset()
-    """Steps that were found in order when the person went on."""
+    """Steps that were valid when the user left them."""
     stale: frozenset[str] = frozenset()
-    """Steps passed once, of which something that they depend on changed since."""
+    """Steps that were passed, but depend on an answer that has changed since."""
 
     @property
     def touched(self) -> bool:
-        """True where something was answered or gone through."""
+        """True if any question was answered or any step passed."""
         return bool(self.passed) or any(
             self.values[question.key] != question.default for question in QUESTIONS
         )
 
 
 def fresh(values: Mapping[str, object] | None = None) -> Draft:
-    """Return the draft of a first visit, starting from some answers."""
+    """Return a new draft with some answers."""
     defaults = {question.key: question.default for question in QUESTIONS}
     return Draft(defaults | dict(values or {}))
 
 
 def answer(draft: Draft, key: str, value: object) -> Draft:
-    """Return the draft with one answer, and what depended on it marked stale."""
+    """Return the draft with one answer, and the steps that depend on it marked as stale."""
     if draft.values[key] == value and type(draft.values[key]) is type(value):
         return draft
     stale = draft.stale | spoiled(BY_KEY[key].step, draft.passed)
@@ -46,7 +46,7 @@ def answer(draft: Draft, key: str, value: object) -> Draft:
 
 
 def passing(draft: Draft) -> Draft:
-    """Return the draft one step on, with the current step found in order."""
+    """Return the draft at the next step, with the current one marked as passed."""
     index = STEPS.index(draft.current)
     following = STEPS[min(index + 1, len(STEPS) - 1)]
     return replace(
@@ -58,12 +58,12 @@ def passing(draft: Draft) -> Draft:
 
 
 def back(draft: Draft) -> Draft:
-    """Return the draft one step back; nothing is checked."""
+    """Return the draft at the previous step, without checks."""
     return replace(draft, current=STEPS[max(0, STEPS.index(draft.current) - 1)])
 
 
 def reachable(draft: Draft, step: str) -> bool:
-    """Return whether every step before `step` was passed, or it was itself."""
+    """Return whether `step`, or every step before it, was passed."""
     before = STEPS[: STEPS.index(step)]
     return step in draft.passed or all(other in draft.passed for other in before)
 

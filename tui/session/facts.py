@@ -1,7 +1,7 @@
-"""What the steps read from outside: data files, the model, the machine, and the plan from them.
+"""The facts that steps need: data files, the model, the machine, and the resulting plan.
 
-Reading can take seconds, so it happens in workers, and each reading is kept until the answers
-or the files behind it change.
+Reading can take seconds, so it happens in workers, and each result is kept until the answers or
+the files that it depends on change.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ Read = TypeVar("Read")
 Values = Mapping[str, object]
 
 _FIRST = 3
-"""Rows that a mapping of columns is shown on."""
+"""Rows for which a column mapping is shown."""
 _STREAM = ("train.max_length", "train.seed", "train.epochs")
-"""Answers outside their tables that the encoded data depends on."""
+"""Answers outside the data and model steps that the encoded data depends on."""
 
 
 class Facts:
-    """The outside world of one folder, read when it is asked for."""
+    """The facts for a folder, read on demand."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -46,11 +46,11 @@ class Facts:
         self._mutexes: defaultdict[str, Mutex] = defaultdict(Mutex)
 
     def exists(self, path: str) -> bool:
-        """Return whether a path as typed leads to something."""
+        """Return whether a path, as typed, exists."""
         return is_reference(path) or self._path(path).exists()
 
     def table(self, values: Values, split: str) -> Table:
-        """Return the rows of one split's file. Raises UsageProblem where it is wrong."""
+        """Return the rows of one split's file. Raises UsageProblem if it is invalid."""
         from planner.data.reading.formats import load_table
 
         name = str(values[f"data.{split}"])
@@ -64,7 +64,7 @@ class Facts:
         )
 
     def part(self, values: Values, split: str) -> Part:
-        """Return what one split's file is. Raises UsageProblem where it is wrong."""
+        """Return the size and format of one split's file. Raises UsageProblem if it is invalid."""
         found = self.reports.part(values, split)
         if found:
             return found
@@ -72,7 +72,7 @@ class Facts:
         return Part(len(table.rows), table.format)
 
     def examples(self, values: Values) -> int | None:
-        """Return how many training rows were counted; None where nobody has yet."""
+        """Return the number of training rows; None if they have not been counted."""
         from planner.data.reading.formats import Table
 
         if found := self.reports.part(values, "train"):
@@ -84,7 +84,7 @@ class Facts:
         return None
 
     def first_rows(self, values: Values) -> tuple[RawRow, ...]:
-        """Return the first rows of the training file. Raises UsageProblem where it is wrong."""
+        """Return the first rows of the training file. Raises UsageProblem if it is invalid."""
         from planner.data.reading.read import read_raw
 
         name = str(values["data.train"])
@@ -96,7 +96,7 @@ class Facts:
         )
 
     def column_names(self, values: Values) -> tuple[str, ...]:
-        """Return the columns of the first rows, where those were read; it reads nothing."""
+        """Return the columns of the first rows if they have been read; reads nothing."""
         key, rows = self._kept.get("first rows", (None, ()))
         path = self._path(values["data.train"])
         if key != (path, stamp(path)):
@@ -105,18 +105,18 @@ class Facts:
         return tuple(dict.fromkeys(name for raw in read for name in raw.values if name.strip()))
 
     def model(self, values: Values) -> ModelFacts:
-        """Return the base model's facts. Raises UsageProblem where it is none."""
+        """Return the base model's facts. Raises UsageProblem if it is not a model."""
         return self._model(values)[0]
 
     def template(self, values: Values) -> None:
-        """Load the chat template. Raises UsageProblem where there is none that works."""
+        """Load the chat template. Raises UsageProblem if there is no usable one."""
         from planner.data.tokens.template import load_template
 
         own = values["model.template"]
         load_template(self._model(values)[1], file=self._path(own) if own else None)
 
     def machine(self, values: Values) -> MachineFacts:
-        """Return the machine to plan for. Raises UsageProblem for broken saved facts."""
+        """Return the machine to plan for. Raises UsageProblem for invalid saved facts."""
         from planner.machines import saved as machine
         from planner.machines.probes.probe import probe
 
@@ -127,7 +127,7 @@ class Facts:
         )
 
     def gathered(self, values: Values) -> PlanFacts:
-        """Return everything that a plan is made from. Raises any TunelockError of its parts."""
+        """Return the inputs of a plan. Raises any TunelockError of its parts."""
         from planner.plan.gather import gather
 
         answers, machine = check(values, {}), self.machine(values)
@@ -141,7 +141,7 @@ class Facts:
         return self._once("plan", key, lambda: gather(answers, self.folder, machine=machine))
 
     def choice(self, values: Values) -> Choice:
-        """Return the method that the plan takes. Raises DoesNotFit or UsageProblem."""
+        """Return the method that the plan chooses. Raises DoesNotFit or UsageProblem."""
         from planner.search.choose import choose
 
         facts = self.gathered(values)
@@ -156,7 +156,7 @@ class Facts:
         )
 
     def lock(self, values: Values, *, again: bool = False) -> Lock:
-        """Return the lock of the answers; `again` reads all facts anew, as for writing."""
+        """Return the lock for the answers; `again` rereads all facts, as before writing."""
         from planner.plan.gather import gather
         from planner.plan.plan import plan
 

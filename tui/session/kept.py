@@ -1,4 +1,4 @@
-"""A draft of the wizard, as its file has it. pydantic is imported only where there is one."""
+"""The file format of a saved draft. Imports pydantic, so it is imported only if there is one."""
 
 from typing import Any, Literal
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Kept(BaseModel):
-    """The draft's state; a key that is not named here is nobody's."""
+    """The draft's state; unknown keys are ignored."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -16,4 +16,4 @@ class Kept(BaseModel):
     passed: list[str] = Field(max_length=100)
     stale: list[str] = Field(max_length=100)
     values: dict[str, Any]
-    """The answers that differ from their defaults, as the questions' own reading takes them."""
+    """The answers that differ from their defaults, in the form that the questions parse."""

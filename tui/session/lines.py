@@ -1,4 +1,4 @@
-"""The screen's fixed parts as plain text, for a width in cells: header, steps, rows, footer."""
+"""The screen's fixed parts as plain text for a width in cells: header, steps, rows."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,17 +7,17 @@ from planner.questions.question import Question
 from tui.session.draft import STEPS, Draft
 
 WIDTH, HEIGHT = 80, 24
-"""The size that the screen is drawn for."""
+"""The size that the screen is designed for."""
 LEAST_WIDTH, LEAST_HEIGHT = 60, 16
-"""Below either, a sentence stands in place of the wizard."""
+"""Below either, a message is shown instead of the wizard."""
 TOO_SMALL = (
     f"The wizard needs {LEAST_WIDTH} columns and {LEAST_HEIGHT} lines. "
-    "Make the window larger, or press q to leave; the answers are kept."
+    "Enlarge the window, or press q to leave; your answers are saved."
 )
 
 
 def header(draft: Draft, width: int, *, ssh: bool) -> str:
-    """Return the top line: program and run's name, then the step and the connection."""
+    """Return the top line: the program, the run's name, the step and the connection."""
     number = STEPS.index(draft.current) + 1
     right = f"{number} of {len(STEPS)} · {draft.current.capitalize()}{'  ssh' if ssh else ''} "
     left = clip(f" tunelock · {draft.values['goal.name']}", width - len(right) - 1)
@@ -25,7 +25,7 @@ def header(draft: Draft, width: int, *, ssh: bool) -> str:
 
 
 def steps(draft: Draft) -> list[str]:
-    """Return the list of steps with their marks: ▸ here, ✓ in order, `stale` in words."""
+    """Return the list of steps with their marks: ▸ current, ✓ passed, or `stale`."""
     return [_step(draft, step) for step in STEPS]
 
 
@@ -38,7 +38,7 @@ def _step(draft: Draft, step: str) -> str:
 
 
 def shown(question: Question, value: object) -> str:
-    """Return an answer in words."""
+    """Return an answer as text."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
@@ -51,7 +51,7 @@ def shown(question: Question, value: object) -> str:
 
 
 def row(question: Question, values: Mapping[str, object], width: int, *, here: bool) -> str:
-    """Return one question's line: ▸ where the cursor is, • where an answer was given."""
+    """Return one question's line: ▸ at the cursor, • if an answer was given."""
     value = values[question.key]
     mark = " " if value == question.default else "•"
     text = clip_left(shown(question, value), max(10, width * 2 // 5))
@@ -60,7 +60,7 @@ def row(question: Question, values: Mapping[str, object], width: int, *, here: b
 
 
 def bar(parts: Sequence[int], total: int, cells: int) -> str:
-    """Return a bar of `cells` cells: each part in turn filled with █ or ▓, what is free ░."""
+    """Return a bar of `cells` cells: parts alternate between █ and ▓, the free rest is ░."""
     filled = ""
     done = 0
     for index, part in enumerate(parts):
@@ -71,12 +71,12 @@ def bar(parts: Sequence[int], total: int, cells: int) -> str:
 
 
 def clip(text: str, width: int) -> str:
-    """Return text cut at its end to a width."""
+    """Return text truncated at its end to a width."""
     text = one_line(text)
     return text if len(text) <= width else text[: max(0, width - 1)] + "…"[: max(0, width)]
 
 
 def clip_left(text: str, width: int) -> str:
-    """Return text cut at its beginning to a width, as suits a path."""
+    """Return text truncated at its beginning to a width, for paths."""
     text = one_line(text)
     return text if len(text) <= width else "…" + text[len(text) - width + 1 :]

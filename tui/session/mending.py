@@ -1,4 +1,4 @@
-"""Mending what was found by an answer, and taking that back."""
+"""Fixing a finding with an answer, and undoing that."""
 
 from planner.data.mend.offers import Offer
 from planner.interview.questions import BY_KEY
@@ -6,11 +6,11 @@ from tui.session.draft import Draft, answer
 from tui.session.steps import Values
 
 _ALSO = {("exact", "near")}
-"""What an offer asks for and an answer that does that too."""
+"""The answer of an offer, and another answer that has the same effect."""
 
 
 def mends(values: Values, offer: Offer) -> bool:
-    """Return whether the answers do what is offered."""
+    """Return whether the answers already include the offered fix."""
     value = values[offer.key]
     if isinstance(value, tuple):
         return offer.value in value
@@ -18,7 +18,7 @@ def mends(values: Values, offer: Offer) -> bool:
 
 
 def toggled(draft: Draft, offer: Offer) -> Draft:
-    """Return the draft with what is offered answered, or no longer."""
+    """Return the draft with the offered fix added, or removed if it was there."""
     question, value = BY_KEY[offer.key], draft.values[offer.key]
     done = mends(draft.values, offer)
     if isinstance(value, tuple):

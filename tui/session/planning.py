@@ -1,4 +1,4 @@
-"""From a `run.toml` on disk to a lock, for every face that plans."""
+"""From a `run.toml` on disk to a lock, for every interface."""
 
 import os
 from dataclasses import replace
@@ -27,15 +27,15 @@ def from_file(
     kept_at: Path | None = None,
     rehearsal: Path | None = None,
 ) -> Lock:
-    """Return the plan of a `run.toml`, with what the file `rehearsal` says was measured.
+    """Return the plan of a `run.toml`, with the measurements in the file `rehearsal`, if any.
 
-    `kept`, in the file `kept_at`, is a lock to check: its machine is counted on again instead of
-    probing this one, so that a check does not fail because other memory is free. Raises
-    StaleLock where the answers are no longer those that it was planned from.
+    `kept`, in the file `kept_at`, is a lock to check: the plan uses its machine instead of probing
+    this one, so that a check does not fail because the amount of free memory has changed. Raises
+    StaleLock if the answers differ from those that it was planned from.
     """
     if not path.exists():
         raise UsageProblem(
-            f"`{path}` does not exist.", fix=Command("tunelock", note="its wizard writes one")
+            f"`{path}` does not exist.", fix=Command("tunelock", note="the wizard writes one")
         )
     raw = intent.read(path)
     answers = check(raw.values, raw.lines, name=raw.name)
@@ -52,28 +52,28 @@ def from_file(
 
 
 def _unused(measured: Rehearsal) -> str:
-    """Return why the peak of a plan is not the measured one."""
+    """Return why the peak of a plan is estimated, not measured."""
     if not measured.fitted:
-        return "the rehearsed plan ran out of memory, so this one needs less by the estimate"
+        return "the rehearsed plan ran out of memory, so this plan is estimated to need less"
     return (
-        "note: the plan is not the one that was rehearsed, so its peak is estimated; "
-        "`tunelock rehearse` measures this one"
+        "note: this plan differs from the rehearsed one, so its peak is estimated; "
+        "measure it with `tunelock rehearse`"
     )
 
 
 def counted_on(lock: Lock) -> MachineFacts:
-    """Return the machine that a lock counts on, as far as a plan depends on it."""
+    """Return the machine of a lock, as far as a plan depends on it."""
     counted, threads = lock.machine, max(1, lock.exactness.threads)
     memory = counted.memory_bytes
     card = Gpu(counted.accelerator, memory, memory, counted.capability)
     gpus = (card,) * counted.count
     cores = threads * (lock.parallel.processes if counted.kind == "cpu" else 1)
-    main = 0 if gpus else memory  # a lock does not say how much main memory is beside its cards
+    main = 0 if gpus else memory  # a lock for GPUs does not have the amount of main memory
     return MachineFacts(counted.kind, gpus, cores, main, main, 0, "")
 
 
 def writable(path: Path) -> None:
-    """Raise UsageProblem where a file cannot be written."""
+    """Raise UsageProblem if a file cannot be written."""
     folder = path.absolute().parent
     if not folder.is_dir():
         raise UsageProblem(f"`{folder}` is not a folder.", fix=Command("mkdir -p {}", folder))
@@ -82,7 +82,7 @@ def writable(path: Path) -> None:
 
 
 def write(lock: Lock, path: Path) -> None:
-    """Write a lock, whole or not at all. Raises UsageProblem where it cannot be written."""
+    """Write a lock atomically. Raises UsageProblem if it cannot be written."""
     writable(path)
     try:
         write_out(path, locks.write(lock).encode())

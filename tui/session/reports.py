@@ -1,4 +1,4 @@
-"""The report on the data that a visit has, or waits for."""
+"""The report on the data that a session has, or waits for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Part:
-    """What one split's file is."""
+    """The size and format of one split's file."""
 
     rows: int
     format: str
@@ -25,36 +25,37 @@ class Part:
 
 @dataclass(frozen=True)
 class Looked:
-    """The data files, looked through."""
+    """The result of checking the data files."""
 
     report: Report | None = None
-    """On the training rows, its findings with their first rows alone; None where it failed."""
+    """The report on the training rows, with only the first rows of each finding; None if it failed.
+    """
     parts: Mapping[str, Part] = field(default_factory=dict)
-    """Each split that could be read, the training rows among them."""
+    """Each split that could be read, including the training rows."""
     problems: Mapping[str, str] = field(default_factory=dict)
-    """What is wrong with a split, or with the `model`, in the words of the questions."""
+    """The problem with a split, or with the `model`, in terms of the questions."""
     first: tuple[tuple[str, str], ...] = ()
-    """The first training row: who speaks and what is said."""
+    """The first training row: roles and their texts."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """The gravest first."""
+        """The findings, most severe first."""
         return self.report.findings if self.report else ()
 
 
 class Reports:
-    """Knows what was looked through, and whether that is still what the answers ask."""
+    """Keeps reports, and knows whether they still match the answers."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._kept: tuple[Asked | None, Looked | None] = (None, None)
         self.seen = 0
-        """Rows that a look that goes on has seen so far."""
+        """Rows read so far by a running check."""
 
     def wanted(self, values: Values) -> Asked | None:
-        """Return what to look through now; None where that is done or goes on.
+        """Return what to check now; None if that is done or running.
 
-        What was asked before is forgotten where it differs.
+        An earlier request is forgotten if it differs.
         """
         asked = ask(values, self._folder) if values["data.train"] else None
         if asked == self._kept[0]:
@@ -63,7 +64,7 @@ class Reports:
         return asked
 
     def take(self, asked: Asked, found: Looked | int) -> None:
-        """Keep a report, or how many rows were seen, if it is what was asked last."""
+        """Store a report, or the number of rows so far, if it belongs to the last request."""
         if asked != self._kept[0]:
             return
         if isinstance(found, Looked):
@@ -72,17 +73,17 @@ class Reports:
             self.seen = found
 
     def stop(self) -> None:
-        """Forget a look that was not finished."""
+        """Forget an unfinished check."""
         if not self._kept[1]:
             self._kept, self.seen = (None, None), 0
 
     def looked(self, values: Values) -> Looked | None:
-        """Return the report on what the answers ask now; None where there is none yet."""
+        """Return the report for the current answers; None if there is none yet."""
         asked, looked = self._kept
         return looked if asked == ask(values, self._folder) else None
 
     def part(self, values: Values, split: str) -> Part | None:
-        """Return what a split's file is, where a report tells; whatever model it was for."""
+        """Return a split's size and format from a report for any model; None if unknown."""
         asked, looked = self._kept
         if not (asked and looked and asked.same_rows(ask(values, self._folder))):
             return None

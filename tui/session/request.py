@@ -1,4 +1,4 @@
-"""What is asked of the data: the answers about it, and the files behind them as they stand."""
+"""A request to check the data: the answers about it, and the state of its files."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _SMALL = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_templa
 
 @dataclass(frozen=True)
 class Asked:
-    """Everything that a report on the data is made from; equal where it would be the same."""
+    """Everything that a report on the data depends on; equal requests have the same report."""
 
     folder: Path
-    """Where relative paths begin."""
+    """The folder of relative paths."""
     data: tuple[tuple[str, object], ...]
-    """The answers that rows are read by."""
+    """The answers that affect how rows are read."""
     files: tuple[object, ...]
     """The stamps of the data files."""
     model: tuple[tuple[str, object], ...]
-    """The answers that tokens are counted by."""
+    """The answers that affect how tokens are counted."""
     model_files: tuple[object, ...]
-    """The stamps of the model's files, as far as they lie in a folder."""
+    """The stamps of the model's files, if it is a local folder."""
 
     @property
     def values(self) -> dict[str, object]:
@@ -41,13 +41,13 @@ class Asked:
         return dict(self.data + self.model)
 
     def named(self, split: str) -> str:
-        """Return the path of a split as it was answered; empty where it has none."""
+        """Return the path of a split as answered; empty if it has none."""
         return str(self.values[f"data.{split}"])
 
     def path(self, split: str) -> Path:
-        """Return the path of a split that has one, as short as it was typed where that leads.
+        """Return the path of a split that has one, as it was typed if that path exists.
 
-        Rows on the Hub are fetched first, and lie in a folder.
+        Rows on the Hub are downloaded to a folder first.
         """
         if is_reference(self.named(split)):
             from planner.hub.datasets.local import local
@@ -57,12 +57,12 @@ class Asked:
         return located(Path() if here else self.folder, self.named(split))
 
     def same_rows(self, other: Asked) -> bool:
-        """Return whether the rows are the same, whatever model will see them."""
+        """Return whether the rows are the same, for any model."""
         return (self.folder, self.data, self.files) == (other.folder, other.data, other.files)
 
 
 def ask(values: Values, folder: Path) -> Asked:
-    """Return what the answers ask of the data in `folder`, as it stands now."""
+    """Return the request for the answers and the current state of the data in `folder`."""
     model, template = (values[key] for key in ("model.source", "model.template"))
     return Asked(
         folder=folder,
@@ -82,16 +82,16 @@ def located(folder: Path, value: object) -> Path:
 
 
 def columns(values: Values) -> dict[str, str] | None:
-    """Return the columns that were mapped by hand, or None where rows are recognised.
+    """Return the chosen columns, or None if the format is detected.
 
-    Raises UsageProblem where one of them has no answer.
+    Raises UsageProblem if one of them has no answer.
     """
     if values["data.format"] != "columns":
         return None
     prompt, completion = str(values["data.prompt_column"]), str(values["data.completion_column"])
     if not (prompt and completion):
         raise UsageProblem(
-            "The format `columns` needs the column of the prompt and the column of the answer.",
+            "The format `columns` needs both a prompt column and an answer column.",
             fix=(
                 Answers((Change("data.prompt_column"), Change("data.completion_column"))),
                 Answer("data.format", "auto"),
@@ -106,7 +106,7 @@ def stamp_of(value: object, folder: Path) -> tuple[object, ...] | None:
 
 
 def stamp(path: Path) -> tuple[object, ...] | None:
-    """Return when a file was changed last, and its size; of a folder, of each file in it."""
+    """Return a file's modification time and size, or those of each file in a folder."""
     try:
         status = path.stat()
         inside = sorted(path.iterdir()) if path.is_dir() else []

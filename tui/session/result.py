@@ -1,4 +1,4 @@
-"""How a visit to the wizard, or to the prompts, ended."""
+"""The result of the wizard or the prompts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +10,8 @@ class WizardResult:
     """How the wizard ended."""
 
     kind: Literal["written", "left", "start"]
-    """`written`: both files stand; `start`: and the run is to begin now; `left`: neither."""
+    """`written`: both files were written; `start`: and the run is to start now; `left`: neither."""
     run_toml: Path | None = None
-    """The intent that was written; None where the person left."""
+    """The intent that was written; None if the user left."""
     run_lock: Path | None = None
-    """The lock that was planned from it; None where the person left."""
+    """The lock that was planned from it; None if the user left."""

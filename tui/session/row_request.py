@@ -1,4 +1,4 @@
-"""Rows of a data file as the screen asks for them and gets them, one by one."""
+"""Rows of a data file, as the screen requests and receives them, one by one."""
 
 from dataclasses import dataclass
 
@@ -7,31 +7,31 @@ from tui.session.request import Asked
 
 @dataclass(frozen=True)
 class Opening:
-    """Which rows will be asked for, by their numbers from 0."""
+    """The file of the requested rows, and how to show them; rows are numbered from 0."""
 
     asked: Asked
-    """The answers that they are read by."""
+    """The answers that affect how they are read."""
     split: str
-    """Whose file they stand in."""
+    """The split of their file."""
     as_trained: bool
-    """Whether they are shown as training sees them, or as they were read."""
+    """Whether to show them as training sees them, or as read."""
     redact: bool = False
-    """Whether training sees them without personal data."""
+    """Whether personal data is redacted for training."""
     long: str = "cut"
-    """What becomes of those that are too long: `cut`, `drop` or `split`."""
+    """What happens to rows that are too long: `cut`, `drop` or `split`."""
 
 
 @dataclass(frozen=True)
 class RowText:
-    """One row in words."""
+    """One row as text."""
 
     number: int
     head: str
-    """Which row it is, in one line."""
+    """A line that identifies the row."""
     parts: tuple[tuple[str, str], ...] = ()
-    """Its text in parts: who says it or whether it is scored, and what stands there."""
+    """Its text in parts: the role or whether it is scored, and the text."""
     note: str = ""
-    """What is to be said below; alone where the row cannot be shown."""
+    """A note below the text; the only text if the row cannot be shown."""
 
 
 @dataclass(frozen=True)
@@ -40,4 +40,4 @@ class NoRow:
 
     number: int
     rows: int
-    """How many the file has."""
+    """The number of rows in the file."""

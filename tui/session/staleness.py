@@ -1,4 +1,4 @@
-"""Which steps depend on which: a changed answer marks what was built on it as stale."""
+"""Dependencies between steps: a changed answer makes dependent steps stale."""
 
 from collections.abc import Mapping
 
@@ -11,9 +11,9 @@ DEPENDANTS: Mapping[str, frozenset[str]] = {
     "results": frozenset({"review"}),
     "review": frozenset(),
 }
-"""Each step to the steps that show or use something computed from its answers."""
+"""For each step, the steps that use something computed from its answers."""
 
 
 def spoiled(step: str, passed: frozenset[str]) -> frozenset[str]:
-    """Return the steps already gone through that a change in `step` makes stale."""
+    """Return the passed steps that a change in `step` makes stale."""
     return DEPENDANTS[step] & passed

@@ -1,4 +1,4 @@
-"""The seven steps as plain descriptions: what each asks, when it is in order, and its summary."""
+"""The seven steps as data: their questions, checks and summaries."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ Values = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Problem:
-    """What keeps a person from going on, and what to do about it."""
+    """Something that blocks a step, and what to do about it."""
 
     sentence: str
-    """One or two sentences, for the person."""
+    """One or two sentences for the user."""
     key: str = ""
-    """The question to answer; empty where it is another step's."""
+    """The question to answer; empty if it belongs to another step."""
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,20 @@ class Step:
     """One step of the wizard."""
 
     key: str
-    """Its name in the questions."""
+    """Its key in the questions."""
     title: str
     """Its name on the screen."""
     questions: tuple[Question, ...]
-    """What it asks, in order."""
+    """Its questions, in order."""
     validate: Callable[[Values, Facts], tuple[Problem, ...]]
-    """What stands in the way of going on; it may read files, so it takes its time."""
+    """Returns the problems that block the step; slow, since it may read files."""
 
     def applying(self, values: Values) -> tuple[Question, ...]:
-        """Return the questions that apply beside the other answers."""
+        """Return the questions that apply, given the other answers."""
         return tuple(question for question in self.questions if question.applies(values))
 
     def summarise(self, values: Values) -> tuple[str, ...]:
-        """Return the given answers, a line each."""
+        """Return the given answers, one line each."""
         return tuple(
             f"{question.key} = {shown(question, values[question.key])}"
             for question in self.applying(values)
@@ -51,10 +51,10 @@ class Step:
 
 
 def verdict(values: Values, facts: Facts, *, read: bool = True) -> tuple[Decision, bool]:
-    """Return the checklist's verdict, and whether it stands on counted examples.
+    """Return the checklist's verdict, and whether the examples were counted for it.
 
-    With `read` the training file is counted where it can be. Until it was, as many examples as
-    fine-tuning asks for are assumed.
+    With `read` the rows of the training file are counted if possible. Until then, the number of
+    examples that fine-tuning needs is assumed.
     """
     if read and values["data.train"]:
         _tried(lambda: facts.part(values, "train"), "")
@@ -72,7 +72,7 @@ def missing(step: Step, values: Values) -> tuple[Problem, ...]:
 
 
 def problems(step: Step, values: Values, facts: Facts) -> tuple[Problem, ...]:
-    """Return everything that stands in the way of going on from the step."""
+    """Return all problems that block the step."""
     return missing(step, values) or step.validate(values, facts)
 
 
@@ -82,8 +82,8 @@ def _goal(values: Values, facts: Facts) -> tuple[Problem, ...]:
         return ()
     return (
         Problem(
-            f"The verdict is `{decision.verdict}`. To fine-tune all the same, say why in this "
-            "line; q leaves, and the advice is in `advice.md`.",
+            f"The verdict is `{decision.verdict}`. To fine-tune anyway, enter a reason here. To "
+            "leave, press q; the advice is saved in `advice.md`.",
             "goal.override",
         ),
     )
@@ -99,7 +99,10 @@ def _data(values: Values, facts: Facts) -> tuple[Problem, ...]:
     decision, _ = verdict(values, facts)
     why = " ".join(decision.reasons)
     return (
-        Problem(f"With these rows the verdict is `{decision.verdict}`: {why} Press 1 and say why."),
+        Problem(
+            f"With these rows the verdict is `{decision.verdict}`: {why} "
+            "To continue anyway, press 1 and enter a reason."
+        ),
     )
 
 
@@ -109,7 +112,9 @@ def _part(values: Values, facts: Facts, split: str) -> tuple[Problem, ...]:
     wanted, found = values["data.format"], facts.part(values, split).format
     if wanted in ("auto", found):
         return ()
-    return (Problem(f"The rows are `{found}`, not `{wanted}`: choose `auto`.", "data.format"),)
+    return (
+        Problem(f"The rows are of format `{found}`, not `{wanted}`: choose `auto`.", "data.format"),
+    )
 
 
 def _model(values: Values, facts: Facts) -> tuple[Problem, ...]:

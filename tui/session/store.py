@@ -1,4 +1,4 @@
-"""The draft on disk, and every file that the wizard writes: complete, or not there."""
+"""The saved draft, and atomic writes of every file of the wizard."""
 
 import json
 import os
@@ -14,19 +14,19 @@ from planner.questions.question import normal
 from tui.session.draft import STEPS, Draft, fresh
 
 _NEEDED = {question.key for question in QUESTIONS if question.required and not question.default}
-"""Answers that a run cannot do without; the wizard asks for those that a file lacks."""
+"""Answers that a run requires; the wizard asks for them if a file lacks them."""
 
 _VERSION = 1
 _MOST_BYTES = 4 * files.MIB
 
 
 def place(folder: Path, out: str) -> Path:
-    """Return where the draft of `out` is kept."""
+    """Return the path of the draft of `out`."""
     return folder / f".{out}.draft"
 
 
 def keep(draft: Draft, folder: Path, out: str) -> None:
-    """Save a draft that holds something, and forget one that does not."""
+    """Save a draft with answers, and remove one without."""
     if draft.touched:
         save(draft, folder, out)
     else:
@@ -34,7 +34,7 @@ def keep(draft: Draft, folder: Path, out: str) -> None:
 
 
 def save(draft: Draft, folder: Path, out: str) -> None:
-    """Keep a draft, readable by its owner alone. Raises UsageProblem where it cannot be."""
+    """Save a draft, readable only by its owner. Raises UsageProblem if it cannot be written."""
     given = {q.key: draft.values[q.key] for q in QUESTIONS if draft.values[q.key] != q.default}
     state = {
         "version": _VERSION,
@@ -51,10 +51,10 @@ def save(draft: Draft, folder: Path, out: str) -> None:
 
 
 def restore(folder: Path, out: str) -> Draft | None:
-    """Return the draft kept for `out`, or None where there is none that can be read.
+    """Return the saved draft of `out`, or None if there is no readable one.
 
-    An answer that today's questions do not take falls back to its default. What is no plain file,
-    or too large, is none.
+    An answer that the questions do not accept falls back to its default. A file that is too large
+    or not regular is not read.
     """
     try:
         content = files.read_bounded(place(folder, out), _MOST_BYTES, follow=False)
@@ -78,19 +78,19 @@ def forget(folder: Path, out: str) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Raise UsageProblem where files cannot be made in `folder`."""
+    """Raise UsageProblem if files cannot be created in `folder`."""
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise UsageProblem(
-            f"`{folder}` is not a folder that can be written.",
-            fix=Advice("go into a folder of your own with `cd`"),
+            f"`{folder}` is not a writable folder.",
+            fix=Advice("change to a folder of your own with `cd`"),
         )
 
 
 def put(texts: Mapping[Path, str], *, mode: int = 0o666, durable: bool = True) -> None:
-    """Write some files: all to temporary files first, then each renamed into place.
+    """Write several files: all to temporary files first, then rename each into place.
 
-    `mode` is what the umask is taken from; `durable` waits until the disk has them. Raises
-    UsageProblem where one cannot be written, and then the files that were there before still are.
+    The umask is applied to `mode`; `durable` flushes them to disk. Raises UsageProblem if one
+    cannot be written; the previous files are then unchanged.
     """
     try:
         files.write_together(
@@ -118,7 +118,7 @@ def _known(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def first_draft(folder: Path, out: str) -> Draft:
-    """Return a draft with the answers of `out`, or with none where there is no such file."""
+    """Return a draft with the answers of `out`, or without answers if there is no such file."""
     path = folder / out
     if not path.exists():
         return fresh()

@@ -1,4 +1,4 @@
-"""A row of a file as training sees it, whichever face shows it."""
+"""A row of a file as training sees it, for every interface."""
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
@@ -9,17 +9,18 @@ from planner.data.tokens.tokenizer import Tokenizer
 from planner.data.tokens.training_template import variant
 from planner.data.tokens.xray import XRay, xray
 
-VARIANT = "the model's own template changes earlier text: shown is its training variant"
+VARIANT = "the model's own template changes earlier text, so this shows its training variant"
 
 
 def seen(found: Read, template: ChatTemplate, tokenizer: Tokenizer) -> tuple[XRay, bool]:
-    """Return a row seen through, and whether by the training variant of the template.
+    """Return a row as training sees it, and whether with the template's training variant.
 
-    Raises DataRefused where it cannot be trained on, UsageProblem where no trainer takes it.
+    Raises DataRefused if it cannot be trained on, UsageProblem if no trainer supports its format.
     """
     if KINDS[found.format] != "conversation":
         raise UsageProblem(
-            f"`{found.path}` {found.place} is `{found.format}`, which no trainer takes yet.",
+            f"`{found.path}` {found.place} has the format `{found.format}`, which no trainer "
+            "supports yet.",
             fix=Advice("only conversations can be shown as training sees them"),
         )
     try:

@@ -1,4 +1,4 @@
-"""What is wrong, and how to put it right, in the words of the questions that a person sees."""
+"""Problems and their fixes, in terms of the questions on the screen."""
 
 from collections.abc import Sequence
 
@@ -17,9 +17,9 @@ def said(problem: TunelockError) -> str:
 
 
 def fix(offered: Sequence[Fix]) -> str:
-    """Return what to do, a key of `run.toml` by its question's title; empty for nothing.
+    """Return a fix as text, with keys of `run.toml` by their question's title; empty for none.
 
-    Options of a command are left out where something else will do.
+    Command-line options are left out if another fix exists.
     """
     here = [one for one in offered if not isinstance(one, Option)]
     if any(isinstance(one, Answer | Change | Answers | Steps) for one in here) or len(here) > 1:

@@ -1,4 +1,4 @@
-"""What is known of a run after some of its events: a frozen value, and the fold that makes it.
+"""The snapshot of a run: a frozen value, folded from its events.
 
 Everything that shows a run (dashboard, progress lines, `tunelock status`) is a function of it.
 """

@@ -1,4 +1,4 @@
-"""What is known of a run, as a frozen value."""
+"""The snapshot of a run as a frozen value."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -19,9 +19,9 @@ class Stage:
     began: float | None = None
     """When it was last started, in seconds since the epoch."""
     seconds: float | None = None
-    """How long it took; None until it is done."""
+    """Its duration in seconds; None until it is done."""
     kind: str = ""
-    """Its kind in the lock; empty in events from before it was written, where the name says it."""
+    """Its kind in the lock; empty in events of older versions, where the name is the kind."""
 
     @property
     def trains(self) -> bool:
@@ -31,27 +31,27 @@ class Stage:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the current stage is with what it does before and between steps."""
+    """The current stage's progress before and between training steps."""
 
     what: str
     done: float
     total: float | None
-    """None where it is not known."""
+    """None if unknown."""
     unit: str
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Values by step, thinned evenly so that at most `CURVE_POINTS` are kept."""
+    """Values by step, evenly thinned to at most `CURVE_POINTS`."""
 
     points: tuple[tuple[int, float], ...] = ()
     stride: int = 1
-    """Every how manieth value is kept."""
+    """One of this many values is kept."""
     seen: int = 0
-    """How many values there were."""
+    """The number of values so far."""
 
     def add(self, step: int, value: float) -> "Curve":
-        """Return the curve with one more value; a step that goes back drops what came after it."""
+        """Return the curve with one more value; an earlier step drops the values after it."""
         points = self.points
         while points and points[-1][0] >= step:
             points = points[:-1]
@@ -65,18 +65,18 @@ class Curve:
 
 @dataclass(frozen=True)
 class Sample:
-    """One answer of a model, beside the wanted one."""
+    """One answer of a model, next to the expected one."""
 
     prompt: str
     answer: str
     wanted: str
     source: str
-    """Which model answered: `tuned`, `q8_0`."""
+    """The model that answered: `tuned`, `q8_0`."""
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file that the run left."""
+    """A file that the run produced."""
 
     what: str
     path: str
@@ -86,7 +86,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a stage or the run ended before its end."""
+    """Why a stage or the run ended early."""
 
     stage: str
     message: str
@@ -97,14 +97,14 @@ class Failure:
 
     @property
     def state(self) -> StageState:
-        """`stopped` where the run goes on with the same command."""
+        """`stopped` if rerunning the same command resumes the run, else `failed`."""
         resumable = (Stopped.exit_code, Interrupted.exit_code)
         return "stopped" if self.exit_code in resumable else "failed"
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run as its events tell it; None or empty where no event told it yet."""
+    """The state of a run by its events; values without an event yet are None or empty."""
 
     name: str
     """The run folder's name."""
@@ -114,11 +114,11 @@ class Snapshot:
     """The stage that was started last."""
     progress: Progress | None = None
     step: int | None = None
-    """Optimiser steps done."""
+    """Optimizer steps done."""
     steps: int | None = None
-    """Optimiser steps in all."""
+    """Total optimizer steps."""
     loss: float | None = None
-    """Of the last step, in nats a token; NaN is possible."""
+    """Loss of the last step, in nats per token; may be NaN."""
     losses: Curve = Curve()
     evaluation_loss: float | None = None
     evaluations: Curve = Curve()
@@ -128,7 +128,7 @@ class Snapshot:
     peak_bytes: int | None = None
     predicted_bytes: int | None = None
     eta_seconds: float | None = None
-    """To the end of the current stage, as it was at `last_time`."""
+    """Seconds to the end of the current stage, as of `last_time`."""
     accuracy_base: float | None = None
     """Exact match of the untuned model on held-out rows, 0 to 1."""
     accuracy_tuned: float | None = None
@@ -138,7 +138,7 @@ class Snapshot:
     warnings: tuple[str, ...] = ()
     """The last few."""
     stalled_seconds: float | None = None
-    """How long the stage process has sent no heartbeat; None while it is heard."""
+    """Seconds without a heartbeat of the stage process; None while it responds."""
     artifacts: tuple[Artifact, ...] = ()
     failure: Failure | None = None
     finished: bool = False
@@ -148,7 +148,7 @@ class Snapshot:
 
     @property
     def exit_code(self) -> int:
-        """What `tunelock run` ends with when nobody works on this run any more."""
+        """The exit code of `tunelock run` when no process works on this run."""
         if self.failure is not None:
             return self.failure.exit_code
         return 0 if self.finished else Stopped.exit_code
@@ -159,7 +159,7 @@ class Snapshot:
         return next((stage for stage in self.stages if stage.name == self.stage), None)
 
     def seconds(self, stage: Stage) -> float | None:
-        """How long a stage took, or has taken by the last event."""
+        """Return the seconds that a stage took, or has taken up to the last event."""
         if stage.seconds is not None or stage.state != "running":
             return stage.seconds
         if stage.began is None or self.last_time is None:

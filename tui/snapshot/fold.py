@@ -1,4 +1,4 @@
-"""From events to a snapshot, one event at a time; events that say nothing known change nothing."""
+"""From events to a snapshot, one event at a time; unknown events change nothing."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ from runner.runs.events import Event
 from tui.snapshot.facts import Artifact, Failure, Progress, Sample, Snapshot, Stage, empty
 
 RUN = "run"
-"""The name under which the supervisor itself writes events."""
+"""The stage name of the supervisor's own events."""
 _KEPT_SAMPLES = 6
 _KEPT_WARNINGS = 20
 _MOST_STAGES = 64
@@ -28,7 +28,7 @@ def fold(snapshot: Snapshot, events: Iterable[Event]) -> Snapshot:
 
 
 def _handler(snapshot: Snapshot, event: Event) -> "_Handler":
-    """Return what takes an event; one of a stage beyond the most that are kept is left out."""
+    """Return the handler of an event; those of stages beyond the maximum number are ignored."""
     if event.stage == RUN:
         return _OF_RUN.get(event.kind, _ignore)
     full = len(snapshot.stages) >= _MOST_STAGES
@@ -42,7 +42,7 @@ def _ignore(snapshot: Snapshot, event: Event) -> Snapshot:
 
 
 def _run_started(snapshot: Snapshot, event: Event) -> Snapshot:
-    """A new try: what is done stays done, everything else waits again."""
+    """Start a new attempt: finished stages stay done, all others wait again."""
     named = event.fields.get("stages")
     texts = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
     names = list(dict.fromkeys(name[:_MOST_CHARS] for name in texts[:_MOST_STAGES]))
@@ -61,14 +61,14 @@ def _run_started(snapshot: Snapshot, event: Event) -> Snapshot:
 
 
 def _kinds(names: Sequence[str], kinds: object) -> dict[str, str]:
-    """Return the kind of each stage; events from before it was written have none."""
+    """Return the kind of each stage; empty in events of older versions."""
     if not isinstance(kinds, list) or len(kinds) != len(names):
         return {}
     return {name: kind for name, kind in zip(names, kinds, strict=True) if isinstance(kind, str)}
 
 
 def _run_done(snapshot: Snapshot, event: Event) -> Snapshot:
-    """Every stage is done, those too that were skipped because they had been done before."""
+    """Mark every stage as done, including those that were skipped."""
     stages = tuple(replace(stage, state="done") for stage in snapshot.stages)
     return replace(
         snapshot, stages=stages, finished=True, failure=None, progress=None, eta_seconds=None,
@@ -95,8 +95,8 @@ def _run_failed(snapshot: Snapshot, event: Event) -> Snapshot:
 
 
 def _started(snapshot: Snapshot, event: Event) -> Snapshot:
-    """What comes after a stage that is done again will be done again too."""
-    snapshot = _without_what_training_told(snapshot, event.stage)
+    """Restart a stage: those after it will run again too."""
+    snapshot = _without_training(snapshot, event.stage)
     names = [stage.name for stage in snapshot.stages]
     place = names.index(event.stage) if event.stage in names else len(names)
     known = _stage(snapshot, event.stage)
@@ -108,8 +108,8 @@ def _started(snapshot: Snapshot, event: Event) -> Snapshot:
     )  # fmt: skip
 
 
-def _without_what_training_told(snapshot: Snapshot, begun: str) -> Snapshot:
-    """Where a stage up to training begins that was done, all that the last try told is void."""
+def _without_training(snapshot: Snapshot, begun: str) -> Snapshot:
+    """If a finished stage up to training starts again, forget the last attempt's training."""
     stages = snapshot.stages
     place = next((at for at, stage in enumerate(stages) if stage.name == begun), len(stages))
     again = any(stage.state == "done" for stage in stages[place:])

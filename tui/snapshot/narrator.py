@@ -1,4 +1,4 @@
-"""A run as whole lines for people: for logs, screen readers and dumb terminals."""
+"""A run as plain lines of text: for logs, screen readers and simple terminals."""
 
 import math
 import time
@@ -13,26 +13,26 @@ _SHOWN_CHARACTERS = 200
 _STAGE_CHARS = 24
 _EVERY_SECONDS = 1.0
 _OWN_UNITS = ("bytes", "seconds")
-"""Units whose amounts are written with a unit of their own: `4.1 MB`, `2 min`."""
+"""Units that are converted for display: `4.1 MB`, `2 min`."""
 FREQUENT = ("step", "progress")
-"""Kinds that come many times a second."""
+"""Kinds of events that can come many times a second."""
 
 
 class Narrator:
-    """Tells events as lines, in order.
+    """Turns events into lines, in order.
 
-    Of the steps and progress between two other events, at most one a second and always the last.
+    Of steps and progress between two other events it shows at most one per second, and the last.
     """
 
     def __init__(self, snapshot: Snapshot, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.snapshot = snapshot
-        """The run after the events that were told."""
+        """The run after the events so far."""
         self._clock = clock
         self._told_at = -math.inf
         self._held: list[str] = []
 
     def tell(self, events: Iterable[Event]) -> list[str]:
-        """Return the lines for some events; without any, a step that was held back."""
+        """Return the lines for some events; without any, those of a step that was held back."""
         told: list[str] = []
         for event in events:
             self.snapshot = fold(self.snapshot, [event])
@@ -45,7 +45,7 @@ class Narrator:
         return told
 
     def rest(self) -> list[str]:
-        """Return what was held back, at once."""
+        """Return the lines that were held back."""
         held, self._held = self._held, []
         if held:
             self._told_at = self._clock()
@@ -53,7 +53,7 @@ class Narrator:
 
 
 def lines(event: Event, snapshot: Snapshot) -> list[str]:
-    """Return the lines that tell one event; `snapshot` is the run after it."""
+    """Return the lines for one event; `snapshot` is the run after it."""
     body = _BODIES.get(event.kind, _nothing)(event, snapshot)
     stage = named(clean(event.stage, _STAGE_CHARS))
     first = [f"{stage}  {line}" for line in body[:1]]
@@ -61,12 +61,12 @@ def lines(event: Event, snapshot: Snapshot) -> list[str]:
 
 
 def clean(text: object, limit: int = _SHOWN_CHARACTERS) -> str:
-    """Return text on one line in which every character can be seen, cut at `limit` characters."""
+    """Return text on one line with every character visible, truncated to `limit` characters."""
     return one_line(one_line(text, most=limit), most=limit)
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time in one unit: `45 s`, `2 min`, `3.1 h`, `2.4 d`."""
+    """Return a duration in one unit: `45 s`, `2 min`, `3.1 h`, `2.4 d`."""
     if not math.isfinite(seconds) or seconds < 0:
         return "?"
     if seconds < 9.95:
@@ -86,7 +86,7 @@ def percent(share: float) -> str:
 
 
 def memory(snapshot: Snapshot) -> str:
-    """Return `peak 0.71 of 0.74 GiB`, or what of it is known."""
+    """Return `peak 0.71 of 0.74 GiB`, or the known part of it."""
     if snapshot.peak_bytes is None:
         return ""
     known = [snapshot.peak_bytes]
@@ -102,7 +102,7 @@ def rate(learning_rate: float) -> str:
 
 
 def step_words(snapshot: Snapshot) -> str:
-    """Return what is known of the last step: its number, loss, rate, speed, memory, time left."""
+    """Return the last step's number, loss, learning rate, speed, memory and time left."""
     of = f"/{snapshot.steps}" if snapshot.steps is not None else ""
     words = [f"step {snapshot.step}{of}"]
     if snapshot.loss is not None:
@@ -118,7 +118,7 @@ def step_words(snapshot: Snapshot) -> str:
 
 
 def progress_words(snapshot: Snapshot) -> str:
-    """Return `downloading 0.71 GB of 3.09 GB`, or nothing where there is no such progress."""
+    """Return text such as `downloading 0.71 GB of 3.09 GB`; empty without progress."""
     progress = snapshot.progress
     if progress is None:
         return ""
@@ -150,7 +150,7 @@ def _started(event: Event, snapshot: Snapshot) -> list[str]:
 def _progress(event: Event, snapshot: Snapshot) -> list[str]:
     within = event.fields.get("stop_within_seconds")
     if isinstance(within, int | float):
-        return [f"stopping at its next step, within {duration(within)}"]
+        return [f"stopping at the next step, within {duration(within)}"]
     words = progress_words(snapshot)
     return [words] if words else []
 
@@ -164,9 +164,9 @@ def _failed(event: Event, snapshot: Snapshot) -> list[str]:
     failure = snapshot.failure
     if failure is None:
         return []
-    told = [f"{failure.state}: {clean(failure.message) or 'no reason was given'}"]
-    told += [f"  {clean(line)}" for line in failure.details]
-    return told + ([f"hint: {clean(failure.hint)}"] if failure.hint else [])
+    lines = [f"{failure.state}: {clean(failure.message) or 'no reason given'}"]
+    lines += [f"  {clean(line)}" for line in failure.details]
+    return lines + ([f"hint: {clean(failure.hint)}"] if failure.hint else [])
 
 
 def _step(event: Event, snapshot: Snapshot) -> list[str]:
@@ -187,13 +187,13 @@ def _checkpoint(event: Event, snapshot: Snapshot) -> list[str]:
 
 
 def _sample(event: Event, snapshot: Snapshot) -> list[str]:
-    if not snapshot.samples:  # one that the supervisor sends itself is nobody's
+    if not snapshot.samples:  # the supervisor itself has no samples
         return []
     sample = snapshot.samples[-1]
     return [
         f"sample ({clean(sample.source)}): {clean(sample.prompt)}",
         f"  answer: {clean(sample.answer)}",
-        f"  wanted: {clean(sample.wanted)}",
+        f"  expected: {clean(sample.wanted)}",
     ]
 
 
@@ -205,8 +205,8 @@ def _artifact(event: Event, snapshot: Snapshot) -> list[str]:
     if not snapshot.artifacts:
         return []
     artifact = snapshot.artifacts[-1]
-    told = f"  {size(artifact.size_bytes)}" if artifact.size_bytes else ""
-    return [f"{clean(artifact.what)}: {clean(artifact.path)}{told}"]
+    bytes_ = f"  {size(artifact.size_bytes)}" if artifact.size_bytes else ""
+    return [f"{clean(artifact.what)}: {clean(artifact.path)}{bytes_}"]
 
 
 _BODIES: dict[str, Callable[[Event, Snapshot], list[str]]] = {

@@ -1,4 +1,4 @@
-"""A run in a few lines: what `tunelock status` says, and what stays when the dashboard closes."""
+"""A run in a few lines: for `tunelock status`, and after the dashboard closes."""
 
 from lockfiles.harmless import named
 from tui.snapshot import Snapshot, Stage
@@ -9,9 +9,9 @@ SYMBOLS = {"waiting": " ", "running": "▸", "done": "✓", "failed": "✗", "st
 
 
 def summary(snapshot: Snapshot, state: str, *, now: float | None = None) -> list[str]:
-    """Return the run's state, its stages, what was measured and what it left.
+    """Return the run's state, stages, measurements and artifacts.
 
-    `now` (seconds since the epoch) adds how long ago the last event was.
+    With `now` (seconds since the epoch) it includes how long ago the last event was.
     """
     lines = [f"{named(clean(snapshot.name))}  {state}{_heard(snapshot, state, now)}"]
     lines += [
@@ -19,26 +19,26 @@ def summary(snapshot: Snapshot, state: str, *, now: float | None = None) -> list
     ]
     lines += [f"  {words}" for words in (memory(snapshot), accuracy(snapshot)) if words]
     for artifact in snapshot.artifacts:
-        told = f"  {size(artifact.size_bytes)}" if artifact.size_bytes else ""
-        lines.append(f"  {clean(artifact.what)}: {clean(artifact.path)}{told}")
+        bytes_ = f"  {size(artifact.size_bytes)}" if artifact.size_bytes else ""
+        lines.append(f"  {clean(artifact.what)}: {clean(artifact.path)}{bytes_}")
     lines += [f"  warning: {clean(text)}" for text in snapshot.warnings[-3:]]
     if snapshot.failure is not None and state != "running":
         failure = snapshot.failure
-        lines.append(f"  {clean(failure.stage)}: {clean(failure.message) or 'no reason was given'}")
+        lines.append(f"  {clean(failure.stage)}: {clean(failure.message) or 'no reason given'}")
         lines += [f"    {clean(line)}" for line in failure.details]
         lines += [f"  hint: {clean(failure.hint)}"] if failure.hint else []
     return lines
 
 
 def stage_line(snapshot: Snapshot, stage: Stage) -> str:
-    """Return a stage's symbol, name and state in words, and its time."""
+    """Return a stage's symbol, name, state and duration."""
     seconds = snapshot.seconds(stage)
-    told = f"  {duration(seconds)}" if seconds is not None else ""
-    return f"{SYMBOLS[stage.state]} {clean(stage.name, 12):<9} {stage.state:<7}{told}".rstrip()
+    time = f"  {duration(seconds)}" if seconds is not None else ""
+    return f"{SYMBOLS[stage.state]} {clean(stage.name, 12):<9} {stage.state:<7}{time}".rstrip()
 
 
 def accuracy(snapshot: Snapshot) -> str:
-    """Return `accuracy 41.0 % → 92.5 %`, or what of it is known."""
+    """Return `accuracy 41.0 % → 92.5 %`, or the known part of it."""
     base, tuned = snapshot.accuracy_base, snapshot.accuracy_tuned
     if base is not None and tuned is not None:
         return f"accuracy {percent(base)} → {percent(tuned)}"

@@ -1,1 +1,1 @@
-"""Everything that reaches a terminal goes through here: streams, width, units."""
+"""Writing to a terminal: streams, width, units."""

@@ -1,4 +1,4 @@
-"""Lines that fit the screen, whatever script they are in."""
+"""Lines that fit the screen, in any script."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from rich.cells import cell_len, chop_cells
 
 
 def folded(line: str, cells: int) -> Iterator[str]:
-    """Yield a line in pieces that fit, broken behind a space where one is near; none is lost."""
+    """Yield a line in pieces that fit, broken after a space if one is near; no text is lost."""
     while len(line) > cells or cell_len(line) > cells:
         piece = beginning(line[:cells], cells)
         space = piece.rfind(" ") + 1
@@ -17,9 +17,9 @@ def folded(line: str, cells: int) -> Iterator[str]:
 
 
 def beginning(line: str, cells: int) -> str:
-    """Return the beginning of a line that fits; at least one character, however wide.
+    """Return the longest prefix of a line that fits; at least one character, however wide.
 
-    Marks that take no cell, alone or before others, are kept with what follows them.
+    Zero-width characters are kept with what follows them.
     """
     piece = next((piece for piece in chop_cells(line, cells) if piece), line)
     return piece if line.startswith(piece) else line[:1]

@@ -1,4 +1,4 @@
-"""Long work told now and then: one line every few seconds, whatever the work is at."""
+"""Progress of long work: one line on stderr every few seconds."""
 
 import threading
 import time
@@ -10,20 +10,20 @@ from tui.terminal import output
 EVERY_SECONDS = 5.0
 
 
-class Telling:
-    """Notes what is done, from entering it to leaving it; work that is soon done has no line."""
+class Progress:
+    """Notes the current activity every few seconds, while entered; short work has no line."""
 
     def __init__(self, what: str, every_seconds: float = EVERY_SECONDS) -> None:
         self._every_seconds = every_seconds
         self._left = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self.tell(what)
+        self.update(what)
 
-    def tell(self, what: str) -> None:
-        """Keep what is done now, as `reading rows` or `120,000 rows`."""
+    def update(self, what: str) -> None:
+        """Set the current activity, such as `reading rows` or `120,000 rows`."""
         self._what, self._since = what, time.monotonic()
 
-    def __enter__(self) -> "Telling":
+    def __enter__(self) -> "Progress":
         self._thread.start()
         return self
 
@@ -37,7 +37,7 @@ class Telling:
         self._thread.join()
 
     def _run(self) -> None:
-        with suppress(OSError):  # nobody reads any more, and the next line of the command says so
+        with suppress(OSError):  # if stderr is closed, the command's next line reports it
             while not self._left.wait(self._every_seconds):
                 seconds = time.monotonic() - self._since
                 behind = f", {seconds:.0f} s" if seconds >= self._every_seconds else ""

@@ -1,7 +1,7 @@
-"""The one module that writes: stdout is data, stderr is for people; exit codes come from errors.
+"""The only module that writes: data to stdout, messages to stderr; exit codes come from errors.
 
-What is written may come from a stranger's file, so it is made harmless here: what is passed as a
-line is written as one line, in which every character can be seen.
+Text may come from a stranger's file, so it is made harmless here: each line is written as one
+line, in which every character is visible.
 """
 
 import errno
@@ -16,16 +16,16 @@ from lockfiles.harmless import escaped, json_text, one_line
 from tui.terminal import streams
 
 TRACEBACK = "TUNELOCK_TRACEBACK"
-"""The environment variable that asks for the traceback of a fault."""
+"""The environment variable that enables tracebacks."""
 _NOTE_CHARS = 20_000
-"""What is written of one line for people at most; data is written whole."""
+"""Maximum characters of a message; data is never truncated."""
 _SAID_CHARS = 500
 _OF_WRITING = (errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC)
-"""What a disk, or what stdout leads to, answers to writing."""
+"""Error numbers of a failed write to a disk or to stdout."""
 _unwritten: list[OSError] = []
-"""Why data was lost, where it was."""
+"""The error that lost data, if any."""
 _told_of: set[str] = set()
-"""The errors that were printed; each is printed once."""
+"""Errors that were printed already; each is printed once."""
 
 
 def data(line: str) -> None:
@@ -45,7 +45,7 @@ def data_json(value: object, *, indent: int | None = 2) -> None:
 
 
 def note(line: str) -> None:
-    """Write one line for the person to stderr; where that cannot be written, nothing is lost."""
+    """Write one message to stderr; a failed write is ignored."""
     try:
         sys.stderr.write(f"{one_line(line, most=_NOTE_CHARS)}\n")
     except BrokenPipeError:
@@ -55,13 +55,13 @@ def note(line: str) -> None:
 
 
 def notes(lines_of_text: Iterable[str]) -> None:
-    """Write lines for the person to stderr."""
+    """Write messages to stderr, a line each."""
     for line in lines_of_text:
         note(line)
 
 
 def flush() -> None:
-    """Hand what was written to whoever reads it. Raises TunelockError where data was lost."""
+    """Flush stdout and stderr. Raises TunelockError if data was lost."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -73,9 +73,9 @@ def flush() -> None:
 
 
 def guarded(command: Callable[[], object]) -> NoReturn:
-    """Run a command and exit as the interface of exit codes says; nothing ends in a traceback.
+    """Run a command and exit with its exit code; never show a traceback.
 
-    A reader that closed its end (`| head -1`) ends the command quietly, and is no failure.
+    A reader that closes its end (`| head -1`) ends the command silently; that is not a failure.
     """
     code: object = 0
     _unwritten.clear()
@@ -88,10 +88,10 @@ def guarded(command: Callable[[], object]) -> NoReturn:
             code = 130
             note("interrupted")
         except SystemExit as ended:
-            code = _told(ended.code)
+            code = _exit_code(ended.code)
         except BrokenPipeError:
             raise
-        except BaseException as fault:  # a panic of a library in Rust is no Exception
+        except BaseException as fault:  # a panic of a Rust library is not an Exception
             problem = fault if isinstance(fault, TunelockError) else _sentence(fault)
             code = problem.exit_code
             _tell(problem)
@@ -109,19 +109,19 @@ def guarded(command: Callable[[], object]) -> NoReturn:
 
 
 def hush() -> bool:
-    """Let what is still written to a reader that is gone lead nowhere; return whether one is."""
+    """Discard further output to streams whose reader is gone; return whether there is one."""
     gone = False
     for stream in (sys.stdout, sys.stderr):
         waiting = select.poll()
         waiting.register(stream, 0)
-        if waiting.poll(0):  # no event was asked for, so what comes is an error or a hang-up
+        if waiting.poll(0):  # no event was requested, so this is an error or a hang-up
             streams.to_nowhere(stream)
             gone = True
     return gone
 
 
 def _write_data(text: str) -> None:
-    """Write to stdout; what cannot be written is noticed by `flush`, at the latest at the end."""
+    """Write to stdout; `flush` reports failed writes, at the latest at the end."""
     try:
         sys.stdout.write(text)
     except BrokenPipeError:
@@ -135,8 +135,8 @@ def _lose(problem: OSError) -> None:
     _unwritten.append(problem)
 
 
-def _told(code: object) -> object:
-    """Return an exit code; a text in place of one is printed here, not by the interpreter."""
+def _exit_code(code: object) -> object:
+    """Return an exit code; print a text given in its place, as the interpreter would."""
     if code is None or isinstance(code, int):
         return code
     note(f"error: {code}")
@@ -154,7 +154,7 @@ def _tell(problem: TunelockError) -> None:
 
 
 def _sentence(fault: BaseException) -> TunelockError:
-    """Return what a person reads of an exception that nobody expected."""
+    """Return the message for an unexpected exception."""
     from lockfiles.fixes import Advice, Command
 
     if os.environ.get(TRACEBACK):
@@ -165,11 +165,11 @@ def _sentence(fault: BaseException) -> TunelockError:
         return _of_system(fault)
     if isinstance(fault, MemoryError):
         return TunelockError(
-            "Memory ran out.", fix=Command("free -h", note="a smaller input needs less")
+            "Out of memory.", fix=Command("free -h", note="a smaller input needs less")
         )
     return TunelockError(
-        f"Something unexpected happened: {said(fault)}.",
-        fix=Advice(f"set {TRACEBACK}=1, run the same command again, and report what it prints"),
+        f"Unexpected error: {said(fault)}.",
+        fix=Advice(f"set {TRACEBACK}=1, run the same command again, and report its output"),
     )
 
 
@@ -178,11 +178,11 @@ def _of_system(fault: OSError) -> TunelockError:
 
     if fault.errno == errno.EBADF:
         return TunelockError(
-            "The output cannot be written: it is closed.", fix=Advice("add `> FILE`")
+            "The output cannot be written: stdout is closed.", fix=Advice("add `> FILE`")
         )
     if fault.filename is None:
         writing = fault.errno in _OF_WRITING
-        what = "The output cannot be written" if writing else "The system refused something"
+        what = "The output cannot be written" if writing else "A system call failed"
         return TunelockError(f"{what}: {fault.strerror}.", fix=Command("df -h ."))
     name = fault.filename
     place = os.fsdecode(name) if isinstance(name, bytes) else str(name)
@@ -194,7 +194,7 @@ def _of_system(fault: OSError) -> TunelockError:
 
 
 def said(fault: BaseException) -> str:
-    """Return an exception as its kind and its text, on one line."""
+    """Return an exception's type and text on one line."""
     try:
         text = " ".join(str(fault).split()).rstrip(".")
     except Exception:

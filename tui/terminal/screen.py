@@ -1,4 +1,4 @@
-"""What every full screen shares: a fault of its own ends in a sentence, not in a traceback."""
+"""The base of every full-screen application: its errors end in a sentence, not a traceback."""
 
 import os
 from typing import TypeVar
@@ -14,18 +14,18 @@ Result = TypeVar("Result")
 
 
 _QUIET_SECONDS = 0.2
-"""After the last change of the terminal's size, when the screen is painted once more."""
+"""Seconds after the last change of the terminal's size until the screen is redrawn."""
 
 
 class Sentenced(App[Result]):
-    """Ends at a fault and leaves it to whoever ran it."""
+    """Exits on an error and keeps it for the caller."""
 
     _repaint: Timer | None = None
 
     def on_resize(self, event: Resize) -> None:
-        """Paint everything once more when the size has settled.
+        """Redraw everything when the size has settled.
 
-        What is sent for one size while the terminal takes the next leaves remains on the screen.
+        Output for one size that arrives while the terminal changes to the next leaves artifacts.
         """
         if self._repaint:
             self._repaint.stop()
@@ -33,11 +33,11 @@ class Sentenced(App[Result]):
 
     @property
     def fault(self) -> Exception | None:
-        """What ended the screen before its time."""
+        """The error that ended the screen."""
         return self._exception
 
     def panic(self, *renderables: RenderableType) -> None:
-        """Close without what Textual prints of an error."""
+        """Close without Textual's own error output."""
         self._fatal_error()
 
     def _fatal_error(self) -> None:

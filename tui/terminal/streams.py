@@ -1,4 +1,4 @@
-"""The three standard streams, fit to be written to, and whatever libraries write to them."""
+"""The three standard streams, prepared for any text, and what libraries write to them."""
 
 import codecs
 import io
@@ -15,14 +15,14 @@ from lockfiles.harmless import escaped, one_line
 
 Note = Callable[[str], None]
 _MODES = {0: os.O_RDONLY, 1: os.O_WRONLY, 2: os.O_WRONLY}
-"""How each is opened where it is closed."""
+"""The mode in which a closed stream is opened."""
 
 
 def prepare(note: Note) -> None:
-    """Let the streams take any text, also where one is closed or the locale is not UTF-8.
+    """Make the streams accept any text, even if one is closed or the locale is not UTF-8.
 
-    What libraries tell (warnings, log lines, faults of threads) is made harmless too; `note`
-    writes a line for the person.
+    Messages of libraries (warnings, log lines, errors in threads) are made harmless too; `note`
+    writes a message to stderr.
     """
     _open_closed()
     codecs.register_error("tunelock-escape", _escape_lacking)
@@ -34,16 +34,16 @@ def prepare(note: Note) -> None:
 
 
 def to_nowhere(stream: TextIO) -> None:
-    """Let what is still written to a stream, or waits in it, lead nowhere."""
+    """Discard what is still written to a stream, or buffered in it."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
 def _open_closed() -> None:
-    """Open what is closed, so that no file of ours gets its number.
+    """Open closed streams, so that no other file gets their descriptors.
 
-    What is then written to stdout fails, and is noticed; to stderr, it leads nowhere.
+    Writing to such a stdout then fails and is reported; output to such a stderr is discarded.
     """
     for number, mode in _MODES.items():
         try:
@@ -60,14 +60,14 @@ def _open_closed() -> None:
 
 
 def _escape_lacking(problem: UnicodeError) -> tuple[str, int]:
-    """Return what stands for characters that an encoding lacks: their escape in JSON."""
+    """Return the JSON escapes of characters that an encoding lacks."""
     assert isinstance(problem, UnicodeEncodeError)
     lacking = problem.object[problem.start : problem.end]
     return json.dumps(lacking)[1:-1], problem.end
 
 
 class _Record(logging.LogRecord):
-    """A log line of any library, without its traceback; it may quote a file or a server."""
+    """Formats a library's log line without its traceback; it may quote a file or a server."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)

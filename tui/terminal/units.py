@@ -1,12 +1,12 @@
-"""Amounts in words: memory in binary units, files and disks in decimal ones.
+"""Amounts with units: memory in binary units, files and disks in decimal ones.
 
-Memory is counted as the drivers and `/proc` count it (1 GiB = 2³⁰ bytes), files as disks are
-sold and the Hub shows them (1 GB = 10⁹ bytes).
+Memory is in units of drivers and `/proc` (1 GiB = 2³⁰ bytes), files in those of disks and the Hub
+(1 GB = 10⁹ bytes).
 """
 
 _GIB, _MIB = 1 << 30, 1 << 20
 _LEAST_GIB = _GIB // 10
-"""Below so many bytes, memory is told in MiB."""
+"""Memory below this many bytes is shown in MiB."""
 
 
 def memory(count_bytes: int) -> str:
@@ -16,7 +16,7 @@ def memory(count_bytes: int) -> str:
 
 
 def memories(*counts_bytes: int) -> tuple[list[str], str]:
-    """Return amounts of memory without their unit, and the one unit that suits the greatest."""
+    """Return amounts of memory as numbers, and their common unit, chosen for the greatest."""
     if max(counts_bytes) < _LEAST_GIB:
         return [f"{count / _MIB:.1f}" for count in counts_bytes], "MiB"
     return [_decimals(count / _GIB) for count in counts_bytes], "GiB"
@@ -38,6 +38,6 @@ def _decimals(number: float) -> str:
 
 
 def batch(micro_batch: int, accumulation: int, packing: bool, processes: int = 1) -> str:
-    """Return how the rows of a step come: so many at once, so many times, joined or not."""
+    """Return the batch of a step: micro-batch times accumulation, processes, and packing."""
     each = f" in each of {processes} processes" if processes > 1 else ""
     return f"{micro_batch} x {accumulation}{each}{', packed' if packing else ''}"

@@ -1,6 +1,6 @@
-"""Words on a screen: the one place where text from anywhere becomes what a widget draws.
+"""Text on a screen: the only place where untrusted text becomes the content of a widget.
 
-Nothing in it is markup, style or link, every character can be seen, and a line is one line.
+It has no markup, style or link, every character is visible, and a line stays one line.
 """
 
 from collections.abc import Iterable
@@ -19,13 +19,13 @@ def content(lines: Iterable[str]) -> Content:
 
 
 def fitting(line: str, cells: int) -> str:
-    """Return a line cut to a width in cells."""
+    """Return a line truncated to a width in cells."""
     line = escaped(line)
     return beginning(line, cells) if line and cells > 0 else ""
 
 
 class Words(Static):
-    """Lines of text, shown as they are."""
+    """Lines of text without markup."""
 
     def __init__(self, *lines: str, id: str | None = None) -> None:
         super().__init__(content(lines), id=id, markup=False)
@@ -36,7 +36,7 @@ class Words(Static):
 
 
 class Line(Input):
-    """A line to type in, whose text is shown with a visible sign for each character that acts."""
+    """A text input that shows a visible sign for each control character."""
 
     @property
     def _value(self) -> Text:

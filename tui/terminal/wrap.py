@@ -1,4 +1,4 @@
-"""Lines that fit the terminal, broken between words."""
+"""Word wrapping to the terminal's width."""
 
 import re
 import shutil
@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from lockfiles.harmless import escaped
 
 _WIDEST = 100
-"""Columns above which lines of text are hard to read."""
+"""Maximum columns of text: longer lines are hard to read."""
 _ENDLESS = 1 << 20
 
 
 def folded(line: str) -> list[str]:
-    """Return a line wrapped to the terminal's width, or whole where there is no terminal."""
+    """Return a line wrapped to the terminal's width, or unwrapped without a terminal."""
     columns = shutil.get_terminal_size((_ENDLESS, 24)).columns
     if columns == _ENDLESS:
         return [escaped(line)]
@@ -21,15 +21,15 @@ def folded(line: str) -> list[str]:
 
 
 def all_folded(lines: Iterable[str]) -> list[str]:
-    """Return lines wrapped to the terminal's width, each for itself."""
+    """Return lines wrapped to the terminal's width, each separately."""
     return [piece for line in lines for piece in folded(line)]
 
 
 def wrapped(line: str, width: int, *, least: int = 0) -> list[str]:
-    """Return a line wrapped to a width, what follows indented below where the line began.
+    """Return a line wrapped to a width, with continuation lines indented to its text.
 
-    What follows is indented by at least `least` columns, so that it passes for no line of its own.
-    A newline in it came from a file, and is shown as its escape before it could break the line.
+    They are indented by at least `least` columns, so that they cannot be mistaken for other lines.
+    Newlines in the text, which come from files, are shown as escapes.
     """
     line = escaped(line)
     start = re.match(r"\s*([+-] |\S+ {2,}|)", line)

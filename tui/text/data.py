@@ -1,4 +1,4 @@
-"""What `tunelock data` found, as text for people and as JSON."""
+"""The report of `tunelock data`, as text and as JSON."""
 
 from collections.abc import Iterator
 
@@ -9,17 +9,17 @@ from planner.data.mend.offers import Offer, offer
 from tui.terminal.wrap import all_folded
 
 _NAMED = 5
-"""Rows that a line names."""
+"""Maximum number of rows that a line lists."""
 
 
 def page(report: Report, name: str) -> list[str]:
-    """Return what the file is, and what is wrong with it, the gravest first."""
-    told = [*_file(report, name), ""]
+    """Return the file's format and size, then the findings, the most severe first."""
+    found = [*_file(report, name), ""]
     for finding in report.findings:
-        told += _finding(finding)
+        found += _finding(finding)
     if not report.findings:
-        told.append("No check found anything.")
-    return all_folded(told)
+        found.append("No problems found.")
+    return all_folded(found)
 
 
 def _file(report: Report, name: str) -> Iterator[str]:
@@ -35,10 +35,10 @@ def _file(report: Report, name: str) -> Iterator[str]:
     if found.rows:
         yield (
             f"length    {found.minimum:,} to {found.maximum:,} {report.unit}, median "
-            f"{found.median:,}, 95 of 100 up to {found.percentile_95:,}; {found.total:,} in all"
+            f"{found.median:,}, 95th percentile {found.percentile_95:,}; {found.total:,} in total"
         )
     if report.looked_at:
-        yield f"masks     of {report.looked_at:,} rows looked at"
+        yield f"masks     checked in {report.looked_at:,} rows"
 
 
 def _finding(finding: Finding) -> Iterator[str]:
@@ -54,7 +54,7 @@ def _finding(finding: Finding) -> Iterator[str]:
 
 
 def offered(finding: Finding) -> Offer | None:
-    """Return the answer that mends a finding; None for a note that asks nothing."""
+    """Return the answer that fixes a finding; None if it needs no fix."""
     return offer(finding.id) if finding.fix else None
 
 
@@ -64,7 +64,7 @@ def _mend(finding: Finding) -> dict[str, object] | None:
 
 
 def record(report: Report) -> dict[str, object]:
-    """Return the report as JSON has it; rows are counted from 0."""
+    """Return the report as JSON values; rows are counted from 0."""
     return {
         "format": report.format,
         "formats": dict(report.formats),

@@ -1,4 +1,4 @@
-"""The report of a data file as one HTML page, with its plots drawn in it: nothing is fetched."""
+"""The report of a data file as one self-contained HTML page with plots."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape as escape_html
@@ -15,7 +15,7 @@ _LABEL_WIDTH = 200
 _NAME_CHARS = 28
 _MOST_BARS = 40
 _NAMED = 200
-"""Rows that a fault names."""
+"""Maximum number of rows that a finding lists."""
 _STYLE = """
 :root { color-scheme: light dark; --bar: #3b6fb6; --line: #8884; }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 54rem; margin: 2rem auto; padding: 0 1rem; }
@@ -31,7 +31,7 @@ rect { fill: var(--bar); }
 
 
 def _shown(text: object) -> str:
-    """Return text as HTML shows it: no markup, and every character can be seen."""
+    """Return text escaped for HTML, with invisible characters made visible."""
     return escape_html(one_line(text))
 
 
@@ -44,12 +44,12 @@ def page(report: Report, name: str) -> str:
             f"<title>{_shown(name)}</title><style>{_STYLE}</style></head><body>",
             f"<h1>{_shown(name)}</h1>",
             *_facts(report),
-            "<h2>What was found</h2>",
+            "<h2>Findings</h2>",
             *(_fault(finding) for finding in report.findings),
-            *([] if report.findings else ["<p>No check found anything.</p>"]),
+            *([] if report.findings else ["<p>No problems found.</p>"]),
             *_plot(f"Lengths, in {report.unit}", report.histogram),
-            *_plot("Rows of each label", report.labels),
-            *_plot("Rows by how often nearly the same is said", report.repeats),
+            *_plot("Rows per label", report.labels),
+            *_plot("Rows by number of near-duplicates", report.repeats),
             "</body></html>",
             "",
         ]
@@ -64,9 +64,10 @@ def _facts(report: Report) -> Iterator[str]:
         "Rows": f"{report.rows:,}",
         "Format": formats,
         "Columns": mapped,
-        "Length": f"{lengths.minimum:,} to {lengths.maximum:,} {report.unit}, median "
-        f"{lengths.median:,}, 95 of 100 up to {lengths.percentile_95:,}; {lengths.total:,} in all",
-        "Loss masks": f"of {report.looked_at:,} rows looked at" if report.looked_at else "",
+        "Length": f"{lengths.minimum:,} to {lengths.maximum:,} {report.unit}, "
+        f"median {lengths.median:,}, 95th percentile {lengths.percentile_95:,}; "
+        f"{lengths.total:,} in total",
+        "Loss masks": f"checked in {report.looked_at:,} rows" if report.looked_at else "",
     }
     yield "<table>"
     for what, said in facts.items():
@@ -97,7 +98,7 @@ def _mend(finding: Finding) -> str:
 
 
 def _plot(title: str, bars: Sequence[Bar]) -> Iterator[str]:
-    """Yield a heading and horizontal bars; nothing without any."""
+    """Yield a heading and horizontal bars; nothing without bars."""
     if not bars:
         return
     most = max(bar.rows for bar in bars)

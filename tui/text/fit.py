@@ -1,4 +1,4 @@
-"""What `tunelock fit` found, as a table for people."""
+"""The result of `tunelock fit` as a table."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ _HEAD = ("method", "fits", "peak", "budget", "batch", "checkpointing", "step")
 
 
 def page(request: FitRequest, found: Sequence[Answer]) -> list[str]:
-    """Return model and machine, a line for each method, and the reasons below."""
+    """Return the model and the machine, a line per method, and the reasons."""
     lines = [_model(request), *_machine(request), "", *_table(found)]
     for answer in found:
         name = NAMES[answer.plan.profile.method]
@@ -50,10 +50,10 @@ def _machine(request: FitRequest) -> list[str]:
 
 
 def _without_cards(machine: MachineFacts) -> list[str]:
-    """Return the processor that trains, and why cards that are there do not."""
-    where = f"the processor of {machine.processor}" if machine.metal_bytes else "without a GPU"
-    told = f"this machine, {where}: {memory(machine.ram_bytes)} of main memory"
-    return [told, *(folded(machine.problem) if machine.problem else [])]
+    """Return the machine's CPU and memory, and why its GPUs, if any, cannot be used."""
+    where = f"the CPU of {machine.processor}" if machine.metal_bytes else "without a GPU"
+    line = f"this machine, {where}: {memory(machine.ram_bytes)} of main memory"
+    return [line, *(folded(machine.problem) if machine.problem else [])]
 
 
 def _setting(answer: Answer) -> str:
@@ -91,5 +91,5 @@ def _row(answer: Answer) -> tuple[str, ...]:
 
 
 def _rate(tokens: float) -> str:
-    """Return tokens a second in two digits, which is as good as they are known."""
+    """Return tokens per second with two digits, the precision of the estimate."""
     return f"~{float(f'{tokens:.2g}'):,.0f} tokens/s"

@@ -1,4 +1,4 @@
-"""The lines of `tunelock doctor` about drivers, cards, the processor and memory."""
+"""The lines of `tunelock doctor` about drivers, GPUs, CPU and memory."""
 
 from collections.abc import Iterator
 
@@ -8,33 +8,33 @@ from tui.terminal.units import memory
 from tui.text.findings import Finding
 
 TORCH = "2.13.0"
-"""The torch that runs are tested with."""
+"""The version of torch that runs are tested with."""
 _CUDA_WHEELS = ((13000, "cu130"), (12080, "cu128"), (12060, "cu126"))
-"""The oldest driver interface (NVML's `cudaDriverVersion`) of each CUDA build of that torch."""
+"""The oldest driver (NVML's `cudaDriverVersion`) that each CUDA build of that torch supports."""
 
 
 def hardware(cuda: int | None, machine: MachineFacts) -> Iterator[Finding]:
-    """Yield a line for the driver, each card, the processor and the main memory.
+    """Yield a line for the driver, each GPU, the CPU and the main memory.
 
     `cuda` is as in `torch_command`.
     """
     if machine.gpus and machine.gpus[0].vendor == "AMD":
-        yield Finding("amd driver", f"{machine.driver} (training was not measured on AMD)", "")
+        yield Finding("amd driver", f"{machine.driver} (not measured on AMD GPUs)", "")
     else:
         yield driver(cuda, machine.problem)
     for index, gpu in enumerate(machine.gpus):
         yield Finding(f"gpu {index}", card(gpu), "")
     if machine.problem:
-        left = "not every card can be used" if machine.gpus else "cannot be used (planning for CPU)"
+        left = "not all GPUs can be used" if machine.gpus else "cannot be used (planning for CPU)"
         yield Finding("gpu", left, machine.problem)
     yield Finding("processor", _processor(machine), "")
     yield Finding("main memory", memory(machine.ram_bytes), "")
 
 
 def driver(cuda: int | None, problem: str = "") -> Finding:
-    """Say what an NVIDIA driver allows; `cuda` as in `torch_command`, `problem` of the facts."""
+    """Return the NVIDIA driver's CUDA version; `cuda` as in `torch_command`, `problem` as found."""
     if cuda is None:
-        found = "does not answer" if "NVIDIA" in problem else "none"
+        found = "not responding" if "NVIDIA" in problem else "none"
         return Finding("nvidia driver", f"{found} (planning for CPU)", "")
     name, needed = _cuda_name(cuda), _cuda_name(_CUDA_WHEELS[-1][0])
     if cuda >= _CUDA_WHEELS[-1][0]:
@@ -43,12 +43,12 @@ def driver(cuda: int | None, problem: str = "") -> Finding:
         "nvidia driver",
         f"CUDA {name}, too old for every CUDA build of torch {TORCH} (planning for CPU)",
         f"update the NVIDIA driver to one for CUDA {needed} or newer, from "
-        "https://www.nvidia.com/drivers; until then only the CPU build of torch is left",
+        "https://www.nvidia.com/drivers; until then only the CPU build of torch works",
     )
 
 
 def torch_command(driver_cuda: int | None, machine: MachineFacts | None = None) -> str:
-    """Return the command that installs the right torch, or where to find it for AMD's cards.
+    """Return the command that installs the right torch, or where to find it for AMD GPUs.
 
     `driver_cuda` is NVML's CUDA version of the driver (1000·major + 10·minor), or None without
     an NVIDIA driver.
@@ -78,7 +78,7 @@ def driver_cuda() -> int | None:
 
 
 def card(gpu: Gpu) -> str:
-    """Return a card's name, its memory, and who holds what is not free."""
+    """Return a GPU's name, its memory, and which processes use it."""
     kind = f" ({gpu.compute_capability})" if gpu.vendor == "AMD" else ""
     if busy := taken(gpu):
         return f"{gpu.name}{kind}: {busy}"
@@ -87,11 +87,11 @@ def card(gpu: Gpu) -> str:
 
 def _processor(machine: MachineFacts) -> str:
     cores = "1 core" if machine.cpu_cores == 1 else f"{machine.cpu_cores} cores"
-    told = f"{machine.processor}, {cores}" if machine.processor else cores
+    processor = f"{machine.processor}, {cores}" if machine.processor else cores
     if not machine.metal_bytes:
-        return told
+        return processor
     metal = memory(machine.metal_bytes)
-    return f"{told}; its GPU may hold {metal} (not used: training runs on the processor)"
+    return f"{processor}; its GPU can use {metal} (not used: training runs on the CPU)"
 
 
 def _cuda_name(cuda: int) -> str:

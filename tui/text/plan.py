@@ -1,4 +1,4 @@
-"""A plan in words, and what a new one changes."""
+"""A plan as text, and the changes of a new one."""
 
 from lockfiles.compare import differences
 from lockfiles.lock import Lock
@@ -19,7 +19,7 @@ _SHOWN_WHY = ("method.kind", "method.rank", "train.micro_batch")
 
 
 def summary(lock: Lock) -> list[str]:
-    """Return a plan in a few lines: the verdict, the method, the memory, each with its reason."""
+    """Return a plan in a few lines: verdict, method and memory, each with its reason."""
     method, train, peak = lock.method, lock.train, lock.prediction
     kind = method.kind if method.kind == "full" else f"{method.kind}, rank {method.rank}"
     rows = batch(
@@ -57,7 +57,7 @@ def page(lock: Lock) -> list[str]:
 
 
 def _data(lock: Lock) -> list[str]:
-    """Return the rows of each split, how they were split off, and what is mended in them."""
+    """Return the rows of each split, how they were split off, and what is fixed in them."""
     rows = ", ".join(f"{part.rows:,} {part.split}" for part in lock.data)
     steps = [
         f"          {_DONE[fix.step]} in {fix.source}: {several(fix.rows, 'row')} ({fix.what})"
@@ -65,7 +65,7 @@ def _data(lock: Lock) -> list[str]:
         if fix.rows
     ]
     if lock.fix and not steps:
-        steps = ["          Nothing was found to mend."]
+        steps = ["          No rows need fixing."]
     return [
         f"rows      {rows}",
         *_reasons(lock, "data.split_by", "data.fraction", "data.rows"),
@@ -87,13 +87,13 @@ def _parallel(lock: Lock) -> list[str]:
 
 
 def _time(lock: Lock) -> list[str]:
-    told = predicted.time(lock.prediction)
-    return [f"time      {told}", *_reasons(lock, "prediction.seconds")] if told else []
+    time = predicted.time(lock.prediction)
+    return [f"time      {time}", *_reasons(lock, "prediction.seconds")] if time else []
 
 
 def _template(lock: Lock) -> list[str]:
     variant = lock.template.source == "training"
-    return ["template  its training variant", *_reasons(lock, "template.source")] * variant
+    return ["template  training variant", *_reasons(lock, "template.source")] * variant
 
 
 def _reasons(lock: Lock, *keys: str) -> list[str]:
@@ -105,15 +105,15 @@ def _largest(components: dict[str, int]) -> list[tuple[str, int]]:
 
 
 def beyond(lock: Lock) -> str:
-    """Return why this version cannot run a lock, as a sentence; empty where it can."""
+    """Return why this version cannot run a lock, as a sentence; empty if it can."""
     parallel = lock.parallel
     return cannot_run(lock.machine.kind, parallel.engine, parallel.processes, parallel.offload)
 
 
 def changes(before: Lock | None, after: Lock) -> list[str]:
-    """Return what a new plan changes against the lock that stands there."""
+    """Return the changes of a new plan relative to the existing lock."""
     if before is None:
-        return ["there is no lock yet"]
+        return ["no lock exists yet"]
     found = differences(before, after)
     if not found:
         return ["the lock would not change"]

@@ -1,4 +1,4 @@
-"""The predicted time and cost of a run, in words."""
+"""The predicted time and cost of a run as text."""
 
 from typing import TYPE_CHECKING
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 
 def time(found: "Prediction") -> str:
-    """Return how long training takes and what it costs; empty where that is not known."""
+    """Return how long training takes and what it costs; empty if unknown."""
     if not found.seconds:
         return ""
     cost = f", about {found.cost:,.2f} at your price per hour" if found.cost else ""
     step = f"{found.step_seconds:.2g} s" if found.step_seconds < 1 else duration(found.step_seconds)
-    return f"about {duration(found.seconds)} of training{cost}; {step} a step"
+    return f"about {duration(found.seconds)} of training{cost}; {step} per step"

@@ -1,4 +1,4 @@
-"""What `tunelock rehearse` found, as a table for people."""
+"""The result of `tunelock rehearse` as a table."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ _NAMES = {"lora": "LoRA", "qlora": "QLoRA", "full": "full fine-tuning"}
 
 
 def page(report: Report) -> list[str]:
-    """Return what was run, a line for each figure, and the verdict."""
+    """Return what was run, a table of measurements, and the verdict."""
     return [
         *folded(f"{_what(report.found)}, random weights"),
         "",
@@ -24,10 +24,10 @@ def page(report: Report) -> list[str]:
 
 
 def _what(found: Rehearsal) -> str:
-    """Return what was run, as a clause."""
+    """Return a description of what was run."""
     case = found.case
     profile = case.profile
-    method = _NAMES[profile.method] + (f" of rank {profile.rank}" if profile.rank else "")
+    method = _NAMES[profile.method] + (f" rank {profile.rank}" if profile.rank else "")
     rows = f"{profile.micro_batch} rows" if profile.micro_batch > 1 else "1 row"
     several = f"{case.accumulation} x " if case.accumulation > 1 else ""
     upto = f"{max(case.lengths)} tokens"
@@ -56,7 +56,7 @@ def _rows(report: Report) -> Iterator[tuple[str, str, str, str]]:
     if measured.reserved_bytes:
         yield _bytes("reserved", 0, measured.reserved_bytes)
     if measured.process_bytes:
-        yield _bytes("whole process", report.process_bytes, measured.process_bytes)
+        yield _bytes("process", report.process_bytes, measured.process_bytes)
     if seconds := measured.warm_step_seconds:
         expected = duration(report.step_seconds) if report.step_seconds else "-"
         yield ("step", expected, duration(seconds), _difference(report.step_seconds, seconds))
@@ -75,26 +75,27 @@ def _sentences(report: Report) -> Iterator[str]:
     found = report.found
     measured = found.measured
     if not found.fitted:
-        yield f"It does not fit {_device(found)}: memory ran out in `{measured.out_of_memory}`."
+        yield f"Does not fit on {_device(found)}: out of memory in `{measured.out_of_memory}`."
         return
     taken = measured.process_bytes or measured.allocated_bytes
-    yield f"It fits {_device(found)}: {memory(taken)} of {memory(found.machine.memory_bytes)}."
+    total = memory(found.machine.memory_bytes)
+    yield f"Fits on {_device(found)}: needs {memory(taken)} of {total}."
     yield from _elsewhere(report)
     if abs(report.error) > DIFFERS:
         yield (
-            f"The measured peak differs from the predicted one by {report.error:+.1%}, more than "
-            f"{DIFFERS:.0%}: `tunelock plan --facts rehearsal.json` plans with the measured one."
+            f"The measured peak differs from the prediction by {report.error:+.1%}, more than "
+            f"{DIFFERS:.0%}. To plan with the measured one: `tunelock plan --facts rehearsal.json`."
         )
 
 
 def _elsewhere(report: Report) -> Iterator[str]:
-    """Yield a sentence where the lock counts on another card than this one."""
+    """Yield a sentence if the lock was planned for another GPU than this one."""
     planned, found = report.planned_for, report.found
     if planned.accelerator != found.machine.card:
         there = found.measured.process_bytes <= planned.memory_bytes
         yield (
-            f"The lock counts on `{planned.accelerator}` and {memory(planned.memory_bytes)} of it, "
-            f"which {'is enough' if there else 'is not enough'} for as much."
+            f"The lock was planned for `{planned.accelerator}` with "
+            f"{memory(planned.memory_bytes)}, which {'is' if there else 'is not'} enough for this."
         )
 
 

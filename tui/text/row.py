@@ -1,4 +1,4 @@
-"""A row seen through, as text: what is scored beside what is not, and every token."""
+"""A row as training sees it, as text: its scored and unscored parts, and every token."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ _TAB = "⇥"
 
 
 def page(found: XRay, name: str) -> list[str]:
-    """Return the text of a row in its scored and other parts, and its tokens one a line."""
+    """Return the text of a row in scored and unscored parts, then its tokens, one per line."""
     return [
         f"{name}: {len(found.tokens):,} tokens, {found.scored:,} of them scored",
         "",
@@ -23,16 +23,16 @@ def page(found: XRay, name: str) -> list[str]:
 
 
 def lines(found: XRay) -> Iterator[tuple[str, str]]:
-    """Yield the text line by line, its line ends shown, each with whether it is scored."""
+    """Yield the text line by line with visible line ends, each with whether it is scored."""
     for piece in found.pieces:
-        *whole, rest = piece.text.split("\n")
-        for line in whole:
-            yield _NAMES[piece.scored], _seen(line) + _NEWLINE
+        *complete, rest = piece.text.split("\n")
+        for line in complete:
+            yield _NAMES[piece.scored], _visible(line) + _NEWLINE
         if rest:
-            yield _NAMES[piece.scored], _seen(rest)
+            yield _NAMES[piece.scored], _visible(rest)
 
 
-def _seen(line: str) -> str:
+def _visible(line: str) -> str:
     return escaped(line.replace("\t", _TAB))
 
 
@@ -42,7 +42,7 @@ def _tokens(found: XRay) -> Iterator[str]:
 
 
 def record(found: XRay, row: int) -> dict[str, object]:
-    """Return the same as JSON has it; `row` is the row's number, from 0."""
+    """Return the same as JSON values; `row` is the row's number, from 0."""
     return {
         "row": row,
         "text": found.text,

@@ -1,4 +1,4 @@
-"""What a finished run has to show, in a few lines."""
+"""The results of a finished run in a few lines."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -13,18 +13,18 @@ from tui.terminal.units import batch, memory, size
 
 _COLUMNS = 100
 _SENTENCES = ("verdict", "method", "batch")
-"""What is folded; a path stays whole, to be copied."""
+"""Entries that are wrapped; paths are not, so that they can be copied."""
 
 
 def lines(folder: Path) -> list[str]:
     """Return verdict, plan, memory, accuracy, files and answers of the run in a folder."""
     lock, receipt = locks.read(folder / "run.lock"), receipts.read(folder / "receipt.json")
     method, train, why = lock.method, lock.train, lock.why
-    kind = method.kind if method.kind == "full" else f"{method.kind} of rank {method.rank}"
+    kind = method.kind if method.kind == "full" else f"{method.kind}, rank {method.rank}"
     split = batch(
         train.micro_batch, train.accumulation, lock.stream.packing, lock.parallel.processes
     )
-    told = [
+    found = [
         ("verdict", f"{lock.decision.verdict}: {' '.join(lock.decision.reasons)}"),
         ("method", f"{kind}: {why.get('method.kind', '')} {why.get('method.rank', '')}".strip()),
         ("batch", f"{split}: {why.get('train.micro_batch', '')}".strip()),
@@ -34,15 +34,15 @@ def lines(folder: Path) -> list[str]:
     if base and tuned:
         scores = f"{base.accuracy:.1%} before, {tuned.accuracy:.1%} after"
         rows = receipts.measured_on(tuned.rows, receipt.evaluation.learnt_rows)
-        told.append(("accuracy", f"{scores}, on {rows}"))
+        found.append(("accuracy", f"{scores}, on {rows}"))
     here = near(folder)
     made = _converted(here, lock)
-    told += [*_files(here, receipt.artifacts, made), *_answers(made), ("run", str(here))]
-    return [line for name, text in told for line in _wrapped(name, text)]
+    found += [*_files(here, receipt.artifacts, made), *_answers(made), ("run", str(here))]
+    return [line for name, text in found for line in _wrapped(name, text)]
 
 
 def near(path: Path) -> Path:
-    """Return a path as a person here would type it."""
+    """Return a path relative to the current folder if it is inside."""
     there = Path.cwd()
     return path.relative_to(there) if path.is_relative_to(there) else path
 
@@ -57,14 +57,14 @@ def _wrapped(name: str, text: str) -> list[str]:
 
 
 def _memory(predicted_bytes: int, measured_bytes: int | None) -> str:
-    told = f"predicted {memory(predicted_bytes)}, "
+    line = f"predicted {memory(predicted_bytes)}, "
     if not measured_bytes:
-        return told + "not measured"
-    return f"{told}measured {memory(measured_bytes)} ({predicted_bytes / measured_bytes - 1:+.1%})"
+        return line + "not measured"
+    return f"{line}measured {memory(measured_bytes)} ({predicted_bytes / measured_bytes - 1:+.1%})"
 
 
 def _converted(folder: Path, lock: locks.Lock) -> dict[str, Mapping[str, Any]]:
-    """Return what each GGUF stage that is done reported, by its id."""
+    """Return the report of each finished GGUF stage, by its id."""
     names = [stage.id for stage in lock.of_kind("gguf")]
     found = {name: place(lock, folder, name).done(lock.integrity[name]) for name in names}
     return {name: report for name, report in found.items() if report is not None}
@@ -73,7 +73,7 @@ def _converted(folder: Path, lock: locks.Lock) -> dict[str, Mapping[str, Any]]:
 def _files(
     folder: Path, left: Sequence[receipts.Artifact], made: Mapping[str, Mapping[str, Any]]
 ) -> list[tuple[str, str]]:
-    """Return the GGUF files; a receipt of version 1 lists none, and the stages' reports do."""
+    """Return the GGUF files: from the receipt, or for its version 1 from the stages' reports."""
     files = [(one.path, one.size) for one in left if one.stage in made] or [
         (file["path"], file["size_bytes"])
         for report in made.values()
@@ -87,5 +87,5 @@ def _answers(made: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
 
 
 def _answer(one: dict[str, str]) -> str:
-    verdict = "right" if one["answer"] == one["wanted"] else f"wanted {one['wanted']}"
+    verdict = "correct" if one["answer"] == one["wanted"] else f"expected {one['wanted']}"
     return " ".join(f"{one['prompt']} → {one['answer']} ({verdict})".split())

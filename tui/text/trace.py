@@ -1,4 +1,4 @@
-"""What `tunelock fit --trace` adds: the symbolic step's peak beside the closed form's."""
+"""The result of `tunelock fit --trace`: the traced step's peak next to the closed form's."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,13 +18,13 @@ from tui.terminal.units import memory
 from tui.terminal.wrap import all_folded
 
 DIFFERS = 0.03
-"""The difference from which on a report says that trace and closed form disagree."""
+"""The relative difference from which a report says that trace and closed form disagree."""
 
 
 def traced(request: FitRequest, found: Sequence[Answer]) -> list[Traced | None]:
-    """Trace the plans that can be traced, and say meanwhile that it does.
+    """Trace the plans that can be traced, after a note about it.
 
-    Raises UsageProblem where none can be traced, and as `trace` does.
+    Raises UsageProblem if none can be traced, and as `trace`.
     """
     plans = [answer.plan for answer in found]
     refused = [refusal(plan.profile) for plan in plans]
@@ -42,7 +42,7 @@ def traced(request: FitRequest, found: Sequence[Answer]) -> list[Traced | None]:
 
 
 def lines(found: Sequence[Answer], seen: Sequence[Traced | None]) -> list[str]:
-    """Return a sentence for each plan, to stand below the table."""
+    """Return a sentence for each plan, to be shown below the table."""
     said = [_sentence(answer, one) for answer, one in zip(found, seen, strict=True)]
     return ["", "Trace of one step:", *all_folded(f"  {each}" for each in said)]
 
@@ -57,11 +57,11 @@ def _sentence(answer: Answer, seen: Traced | None) -> str:
     said = f"{name}: traced {memory(seen.allocated_bytes)}, closed form {memory(closed)}"
     if abs(error) <= DIFFERS:
         return f"{said} ({error:+.1%})."
-    return f"{said}: they differ by {error:+.1%}, more than {DIFFERS:.0%}; count on the greater."
+    return f"{said}: they differ by {error:+.1%}, more than {DIFFERS:.0%}; trust the larger one."
 
 
 def _config(model: FitModel) -> Mapping[str, Any]:
-    """Return the model's `config.json`, or what the catalogue has of it."""
+    """Return the model's `config.json`, or the built-in copy of it."""
     if model.source == "file":
         return config_json.read(Path(model.name))
     if model.source == "hub":

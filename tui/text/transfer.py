@@ -1,15 +1,15 @@
-"""A download's progress as lines for the person, where no dashboard shows it."""
+"""A download's progress as lines on stderr, for commands without a dashboard."""
 
 from runner.inputs.verify import OnProgress
 from tui.terminal import output
 from tui.terminal.units import size
 
 _PARTS = 10
-"""Lines of one download, at most."""
+"""Maximum number of lines per download."""
 
 
 def noting() -> OnProgress:
-    """Return what notes how far each download is; other work it passes over."""
+    """Return a callback that notes the progress of downloads and ignores other work."""
     noted: dict[str, int] = {}
 
     def on_progress(what: str, done: int, total: int, unit: str) -> None:

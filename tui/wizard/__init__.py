@@ -1,1 +1,1 @@
-"""The wizard: the interview as seven steps on a terminal's screen."""
+"""The wizard: the interview as seven full-screen steps."""

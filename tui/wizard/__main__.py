@@ -6,7 +6,7 @@ from tui.terminal import output
 
 
 def main() -> None:
-    """Run the wizard here and say on the way out what it wrote."""
+    """Run the wizard here, and report at the end what it wrote."""
     output.note("tunelock: starting the wizard")
     from tui.wizard.app import run_wizard
 
@@ -15,7 +15,7 @@ def main() -> None:
         if path:
             output.note(f"wrote {path.name}")
     if result.kind == "left":
-        output.note("left; the answers are kept, and the next start offers to go on")
+        output.note("left; your answers are saved, and the next start offers to continue")
 
 
 if __name__ == "__main__":

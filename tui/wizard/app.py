@@ -1,4 +1,4 @@
-"""The wizard's one entry. Importing this module imports no Textual."""
+"""The wizard's only entry point. Importing this module does not import Textual."""
 
 import gc
 from pathlib import Path
@@ -11,11 +11,10 @@ from tui.terminal import output
 
 
 def run_wizard(folder: Path, *, out: str = "run.toml") -> WizardResult:
-    """Ask the interview on the screen and write `out` and its lock into `folder`.
+    """Ask the questions on the screen, and write `out` and its lock to `folder`.
 
-    An `out` that is there already gives the answers to start from, and a draft of an earlier
-    visit offers to go on. Raises UsageProblem where that file is broken or `folder` cannot be
-    written.
+    Starts from the answers of an existing `out`, and offers to continue a saved draft. Raises
+    UsageProblem if that file is invalid or `folder` is not writable.
     """
     store.check_writable(folder)
     start = store.first_draft(folder, out)
@@ -23,7 +22,7 @@ def run_wizard(folder: Path, *, out: str = "run.toml") -> WizardResult:
     from tui.wizard.shell import Wizard
 
     wizard = Wizard(folder, out, start, kept)
-    # A full collection over a large file's rows would hold the keys for up to 0.3 s.
+    # A full collection over a large file's rows would block keys for up to 0.3 s.
     gc.disable()
     try:
         wizard.run(mouse=False)
@@ -33,7 +32,7 @@ def run_wizard(folder: Path, *, out: str = "run.toml") -> WizardResult:
         raise wizard.problem
     if wizard.return_value is None:
         raise TunelockError(
-            "The wizard ended by a fault of its own; the answers are kept.",
+            "The wizard stopped because of an internal error; your answers are saved.",
             fix=Command("tunelock"),
             details=[output.said(wizard.fault)] if wizard.fault else [],
         )

@@ -1,4 +1,4 @@
-"""A process that works for the screen, seen from the screen: asked, heard, and ended."""
+"""A child process, seen from the screen: requests, answers, and its end."""
 
 import contextlib
 import pickle
@@ -10,14 +10,14 @@ from runner.environments.variables import child_environment
 from tui.session import background
 
 _END_SECONDS = 1.0
-"""The most that ending a process may hold the screen."""
+"""Maximum seconds that ending a process may block the screen."""
 
 
 class Child:
-    """One process; what it is asked and what it answers are pickled values."""
+    """One process; requests and answers are pickled values."""
 
     def __init__(self, work: str, first: object) -> None:
-        """Start the module `work` of this folder and ask it the first thing."""
+        """Start the module `work` of `tui.session.children` with a first request."""
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", f"tui.session.children.{work}"],
             stdin=subprocess.PIPE,
@@ -28,14 +28,14 @@ class Child:
         self.ask(first)
 
     def ask(self, what: object) -> None:
-        """Ask something; of a process that ended, the answers end too."""
+        """Send a request; if the process has ended, its answers end too."""
         assert self._process.stdin
         with contextlib.suppress(OSError, ValueError):
             pickle.dump(what, self._process.stdin)
             self._process.stdin.flush()
 
     async def answers(self) -> AsyncGenerator[object, None]:
-        """Yield what the process answers, until it ends; it is ended when this is left."""
+        """Yield the process's answers until it ends; leaving the generator ends the process."""
         try:
             async with contextlib.aclosing(background.each(self._heard)) as heard:
                 async for answer in heard:
@@ -44,11 +44,11 @@ class Child:
             self.end()
 
     def end(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process."""
         self._process.kill()
         try:
             self._process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:  # it waits for a disk that does not answer
+        except subprocess.TimeoutExpired:  # it waits for a disk that does not respond
             return
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe

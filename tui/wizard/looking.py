@@ -1,4 +1,4 @@
-"""The data beside the screen: looked through while a person answers, and its rows shown."""
+"""The data: checked in the background while the user answers, and its rows shown."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from tui.wizard.child import Child
 
 _SHOWN = 20
-"""Rows of a finding that are shown."""
-_X_RAY_KEYS = "←→ row · g row number · Esc goes back"
-_ENDED = "Looking through it ended by a fault of its own. Hint: tunelock data {}."
+"""Maximum rows of a finding that are shown."""
+_X_RAY_KEYS = "←→ row · g row number · Esc closes"
+_ENDED = "The data check stopped because of an internal error. Hint: tunelock data {}."
 
 
 class Looking(Moving):
-    """Has processes look at the data, and shows what they tell."""
+    """Runs child processes that check the data, and shows their results."""
 
     row = 0
-    """The training row that is seen through, or was last."""
+    """The training row that is shown as training sees it, or was last."""
     _rows: Child | None = None
-    """Who sees rows through, while that is shown."""
+    """The process that reads these rows, while one is shown."""
 
     def look(self) -> None:
-        """Read the facts of the page anew, and look the data through where that is due."""
+        """Reread the facts of the page, and check the data if that is due."""
         if not self.shown.panel:
             self.workers.cancel_group(self, "rows")
         super().look()
@@ -62,19 +62,19 @@ class Looking(Moving):
             self._told()
 
     def _told(self) -> None:
-        """Show what is known of the data now, where that is what is shown."""
+        """Update the facts if the data's page is shown."""
         on_data = self._on_step and self.draft.current == "data" and not self.shown.panel
         if on_data and self.is_running:
             super().look()
 
-    # The rows behind a finding
+    # The rows of a finding
 
     async def action_findings(self) -> None:
-        """List what is wrong with the data."""
+        """List the findings."""
         self._list(self.draft, 0)
 
     def _list(self, draft: Draft, cursor: int) -> None:
-        """List the findings, or show the step where a file has changed meanwhile."""
+        """List the findings, or show the step if a file has changed meanwhile."""
         page = data.of_findings(draft, self.facts)
         if not page.rows:
             self.go(draft)
@@ -85,24 +85,24 @@ class Looking(Moving):
         self.look()
 
     async def action_rows_of(self) -> None:
-        """Show the first rows that have what the cursor is on."""
+        """Show the first rows of the finding under the cursor."""
         row = self.shown.page.rows[self.shown.cursor]
         assert isinstance(row, Noticed)
         if not row.finding.rows:
-            self.view.say("This is about the file as a whole; no single row has it.")
+            self.view.say("This finding is about the file, not about single rows.")
             return
         self.read_only(Panel(f"Rows: {row.finding.id}", "Reading ..."))
         self.beside("rows", self._read_rows, row.finding)
 
     async def action_mend(self) -> None:
-        """Answer what mends the finding under the cursor, or take that answer back."""
+        """Fix the finding under the cursor with an answer, or undo that."""
         from tui.session.mending import toggled
         from tui.text.data import offered
 
         row = self.shown.page.rows[self.shown.cursor]
         assert isinstance(row, Noticed)
         if not (mend := offered(row.finding)):
-            self.view.say("No answer mends this; what it says is for a person to do.")
+            self.view.say("No setting fixes this; edit the file as described.")
             return
         self._list(toggled(self.draft, mend), self.shown.cursor)
         self.keep()
@@ -126,7 +126,7 @@ class Looking(Moving):
                     return
 
     def _fill(self, text: str, title: str = "") -> None:
-        """Show a text in the panel that is open."""
+        """Show a text in the open panel."""
         if (panel := self.shown.panel) and self.is_running:
             panel = replace(panel, text=text, title=title or panel.title)
             self.shown = replace(self.shown, panel=panel)
@@ -141,12 +141,12 @@ class Looking(Moving):
         return bool(self._rows and self.shown.panel)
 
     async def action_x_ray(self) -> None:
-        """Show a training row as training sees it."""
+        """Show a row as training sees it."""
         values = self.draft.values
         for key in ("data.train", "model.source"):
             if not values[key]:
                 step = key.partition(".")[0].capitalize()
-                self.view.say(f"Tokens are those of a model and a row: {step} has none yet.")
+                self.view.say(f"This needs a model and training rows: step {step} has none yet.")
                 return
         row = self.shown.page.rows[self.shown.cursor]
         if isinstance(row, Noticed) and row.finding.rows:
@@ -155,7 +155,7 @@ class Looking(Moving):
         self.beside("rows", self._see_through)
 
     def turn_row(self, to: int) -> None:
-        """Show another row as training sees it, from 0."""
+        """Show another row as training sees it; rows are counted from 0."""
         self.view.say("")
         self._ask(max(0, to))
 
@@ -189,7 +189,7 @@ class Looking(Moving):
         from tui.session.row_request import NoRow
 
         if isinstance(found, NoRow):
-            self.view.say(f"There is no row {found.number:,}; the last one is {found.rows - 1:,}.")
+            self.view.say(f"There is no row {found.number:,}; the last row is {found.rows - 1:,}.")
             self._ask(found.rows - 1)
             return
         self._fill(panel.text(found, self.view.facts_width))
@@ -197,7 +197,7 @@ class Looking(Moving):
 
 
 def _split(finding: Finding, asked: Asked) -> str:
-    """Return whose rows a finding counts: those of the training file, or of one that leaks."""
+    """Return the split whose rows a finding lists: training, or for leaks the held-out split."""
     for split in SPLITS[1:]:
         if finding.id == "leak" and finding.file == asked.named(split):
             return split

@@ -1,4 +1,4 @@
-"""The application below the wizard: what is shown, and moving about in it."""
+"""The base of the wizard's application: what is shown, and navigation."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -27,11 +27,11 @@ from tui.wizard.widgets import keys
 from tui.wizard.widgets.view import Panel, Shown, View
 
 _SLOW_SECONDS = 0.3
-"""After this long without facts, the page says that they are being read."""
+"""After this many seconds without facts, the page says that they are being read."""
 
 
 class Moving(Sentenced[WizardResult]):
-    """Holds what is shown, reads the facts beside it, and goes from step to step."""
+    """Holds what is shown, reads the facts in workers, and moves from step to step."""
 
     CSS = "Screen { background: transparent; }"
     ENABLE_COMMAND_PALETTE = False
@@ -66,13 +66,13 @@ class Moving(Sentenced[WizardResult]):
 
     @property
     def view(self) -> View:
-        """The one widget below the screen."""
+        """The screen's only widget."""
         return self.query_one(View)
 
     # What is shown
 
     def turn(self, page: Page, draft: Draft | None = None, key: str = "") -> None:
-        """Show a page, with the cursor on the row `key`, else on its first question or row."""
+        """Show a page with the cursor on the row `key`, else on its first question or row."""
         place = _place(page, key)
         cursor = _first(page) if place is None else place
         if page.title != self.shown.page.title:
@@ -83,22 +83,22 @@ class Moving(Sentenced[WizardResult]):
         self.look()
 
     def go(self, draft: Draft, key: str = "") -> None:
-        """Show the current step of a draft and keep it."""
+        """Show the current step of a draft and save the draft."""
         self.turn(pages.of_step(draft, self.facts, self.out), draft, key)
         self.keep()
 
     def beside(
         self, group: str, work: Callable[..., Coroutine[Any, Any, None]], *given: object
     ) -> None:
-        """Run work beside the screen, in place of work of its group that still runs.
+        """Run work in the background, replacing work of its group that is still running.
 
-        It is called when it starts, so work that is cancelled before leaves nothing behind.
+        The coroutine is created when the work starts, so that cancelled work leaves none unawaited.
         """
         started: WorkType[None] = partial(work, *given)
         self.run_worker(started, group=group, exclusive=True)
 
     def look(self) -> None:
-        """Read the facts of the page anew, in place of a reading that still runs."""
+        """Reread the facts of the page, replacing a read that is still running."""
         row = self.shown.page.rows[self.shown.cursor]
         if isinstance(row, Noticed):
             self.workers.cancel_group(self, "facts")
@@ -117,12 +117,12 @@ class Moving(Sentenced[WizardResult]):
         self.renew()
 
     def tell(self, text: str) -> None:
-        """Show a text as the facts; where the application ends, there is nobody to tell."""
+        """Show a text as the facts, unless the application is ending."""
         if self.is_running:
             self.view.tell(text)
 
     def renew(self) -> None:
-        """Show the rows of a step that its facts have brought, with the cursor where it is."""
+        """Show the rows that a step has after reading its facts, and keep the cursor's row."""
         if not (self._on_step and self.is_running):
             return
         page = pages.of_step(self.draft, self.facts, self.out)
@@ -132,16 +132,16 @@ class Moving(Sentenced[WizardResult]):
             self.view.redraw(self.shown)
 
     def keep(self) -> None:
-        """Save the answers, or say why that cannot be."""
+        """Save the answers, or show why that failed."""
         try:
             store.keep(self.draft, self.facts.folder, self.out)
         except TunelockError as problem:
             self.view.say(said(problem))
 
-    # Moving about
+    # Navigation
 
     def action_move(self, by: int) -> None:
-        """Move the cursor, or the facts while they have the page."""
+        """Move the cursor, or scroll the facts while they fill the page."""
         if self.shown.reading:
             self.view.scroll(by)
             return
@@ -152,14 +152,14 @@ class Moving(Sentenced[WizardResult]):
             self.look()
 
     def action_facts(self) -> None:
-        """Give the facts the whole page, or take it back."""
+        """Let the facts fill the page, or undo that."""
         self.shown = replace(self.shown, reading=not self.shown.reading, panel=None)
         self.view.show(self.shown)
         if not self.shown.reading:
             self.look()
 
     def read_only(self, panel: Panel) -> None:
-        """Show a text in place of the page until the person closes it."""
+        """Show a text instead of the page until the user closes it."""
         for group in ("facts", "rows"):
             self.workers.cancel_group(self, group)
         self.shown = replace(self.shown, reading=True, panel=panel)
@@ -168,18 +168,18 @@ class Moving(Sentenced[WizardResult]):
         self.view.scroll(None)
 
     async def action_back(self) -> None:
-        """Go a step back, or to the step from a page that asks something."""
+        """Go to the previous step, or from a question's page back to the step."""
         self.go(drafts.back(self.draft) if self._on_step else self.draft)
 
     def action_goto(self, step: str) -> None:
-        """Go to a step, where those before it are in order."""
+        """Go to a step if the steps before it are valid."""
         if drafts.reachable(self.draft, step):
             self.go(drafts.going(self.draft, step))
         else:
-            self.view.say(f"{step.capitalize()} comes later: n goes on from here, step by step.")
+            self.view.say(f"{step.capitalize()} comes later: press n to continue step by step.")
 
     def action_forward(self) -> None:
-        """Check the step in a worker, and go on where nothing stands in the way."""
+        """Check the step in a worker, and go to the next one if there are no problems."""
         if self.draft.current == "review" or not self._on_step:
             self.view.say("Choose a line and press Enter.")
             return
@@ -197,14 +197,14 @@ class Moving(Sentenced[WizardResult]):
             self.go(drafts.passing(draft))
 
     def refuse(self, problem: Problem) -> None:
-        """Say what stands in the way, with the cursor on the question to answer."""
+        """Show a problem, with the cursor on the question to answer."""
         if problem.key in BY_KEY and BY_KEY[problem.key].step == self.draft.current:
             self.turn(self.shown.page, key=problem.key)
         self.view.say(problem.sentence)
 
 
 def _first(page: Page) -> int:
-    """Return the place of the first question, or of the first row where nothing is asked."""
+    """Return the index of the first question, or of the first row if there are no questions."""
     asks = (place for place, row in enumerate(page.rows) if isinstance(row, Question))
     return next(asks, 0)
 
@@ -214,5 +214,5 @@ def _key(row: Question | Action) -> str:
 
 
 def _place(page: Page, key: str) -> int | None:
-    """Return the place of a row by its key; None where the page has none."""
+    """Return the index of a row by its key; None if the page does not have it."""
     return next((place for place, row in enumerate(page.rows) if _key(row) == key), None)

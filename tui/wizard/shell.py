@@ -25,7 +25,7 @@ class Wizard(Looking):
     """Turns keys into answers, and the answers into files."""
 
     problem: TunelockError | None = None
-    """What kept the answers from being saved at the end."""
+    """Why the answers could not be saved at the end."""
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
@@ -33,7 +33,7 @@ class Wizard(Looking):
             loop.add_signal_handler(number, self.action_leave)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the keys to the line that is typed in, and the rows alone while hidden."""
+        """Disable keys while a line is being typed, and those for rows while rows are hidden."""
         if self._editing:
             return action in ("close", "leave", "quit", "help_quit")
         if action == "cycle" and self.seeing_through:
@@ -46,7 +46,7 @@ class Wizard(Looking):
     # Answering
 
     async def action_choose(self) -> None:
-        """Change the answer under the cursor, or do what the row says."""
+        """Change the answer under the cursor, or run the row's action."""
         row = self.shown.page.rows[self.shown.cursor]
         if not isinstance(row, Question):
             await self.run_action(row.id)
@@ -56,7 +56,7 @@ class Wizard(Looking):
             await self._edit(row)
 
     def action_cycle(self, by: int) -> None:
-        """Take another of the possible answers, or show another row."""
+        """Switch to another choice, or show another row."""
         if self.seeing_through:
             self.turn_row(self.row + by)
             return
@@ -79,10 +79,10 @@ class Wizard(Looking):
         text = ", ".join(value) if isinstance(value, tuple) else str(value)
         await self._type(question.key, question.name, text)
         if question.choices:
-            self.view.say(f"Any of {', '.join(question.choices)}, with commas between them.")
+            self.view.say(f"Any of {', '.join(question.choices)}, separated by commas.")
 
     async def _type(self, about: str, label: str, text: str) -> None:
-        """Open the line at the bottom; keys that follow at once reach it."""
+        """Open the input line at the bottom; it receives keys immediately."""
         line = EditLine(about, label, text)
         self.view.typing(True)
         await self.view.mount(line, before="#note")
@@ -93,7 +93,7 @@ class Wizard(Looking):
         return bool(self.query(EditLine))
 
     def on_edit_line_typed(self, event: EditLine.Typed) -> None:
-        """Take an answer, a command or a row's number, or say what is wrong with it."""
+        """Accept an answer, a command or a row's number, or show what is wrong with it."""
         others = {":": self._command, "row": self._go_to_row}
         if event.about in others:
             others[event.about](event.text)
@@ -120,29 +120,30 @@ class Wizard(Looking):
     def _command(self, text: str) -> None:
         key = keys.find(text)
         if not key:
-            self.view.say(f"`{text}` is no one command of: {', '.join(k.id for k in keys.KEYS)}.")
+            known = ", ".join(key.id for key in keys.KEYS)
+            self.view.say(f"`{text}` is not a command; the commands are: {known}.")
             return
         self._untype()
         self.call_after_refresh(self.run_action, key.action)
 
     async def action_row(self) -> None:
-        """Ask for the number of the row to see as training sees it."""
+        """Ask for the number of the row to show as training sees it."""
         if self.seeing_through:
             await self._type("row", "row, from 0", "")
         else:
-            self.view.say("g asks for a row's number while a row is seen as training sees it: x.")
+            self.view.say("g goes to a row by its number; press x first to show a row.")
 
     def _go_to_row(self, text: str) -> None:
         number = text.strip().replace(",", "")
         if not number.isascii() or not number.isdigit():
-            self.view.say("A row's number is a whole number from 0.")
+            self.view.say("Enter the number of a row; the first row is 0.")
             return
         self._untype()
         if self.seeing_through:
             self.turn_row(int(number[:9]))
 
     def _untype(self) -> None:
-        """Close the line at the bottom."""
+        """Close the input line at the bottom."""
         self.query(EditLine).remove()
         self.view.typing(False)
 
@@ -154,7 +155,7 @@ class Wizard(Looking):
         self.read_only(Panel("Help", text))
 
     def action_close(self) -> None:
-        """Close the line, the facts or the page that is open."""
+        """Close the open input line, facts or page."""
         if self._editing:
             self._untype()
             self.view.say("")
@@ -166,11 +167,11 @@ class Wizard(Looking):
     # Ending
 
     def action_go_on(self) -> None:
-        """Show the step at which the kept draft was left."""
+        """Show the saved draft's current step."""
         self.go(self.draft)
 
     def action_start_over(self) -> None:
-        """Forget the kept draft."""
+        """Discard the saved draft."""
         self.go(self.start)
 
     def action_write(self) -> None:
@@ -178,11 +179,11 @@ class Wizard(Looking):
         self._finish("written")
 
     def action_write_and_start(self) -> None:
-        """Write both files and end with the yes to start."""
+        """Write both files and end with the request to start the run."""
         self._finish("start")
 
     def action_ask_start(self) -> None:
-        """Ask for the separate yes, with hours and disk named."""
+        """Ask to confirm the start, showing time and disk space."""
         if not self._stale():
             self.turn(pages.of_start(self.draft, self.facts))
 
@@ -191,14 +192,14 @@ class Wizard(Looking):
         if names:
             number = STEPS.index(names[0]) + 1
             self.view.say(
-                f"{names[0].capitalize()} is stale: something that it depends on changed. "
-                f"Press {number} to look at it, and n when it is right."
+                f"{names[0].capitalize()} is stale: something that it depends on has changed. "
+                f"Press {number} to review it, and n to confirm it."
             )
         return bool(names)
 
     def _finish(self, kind: Literal["written", "start"]) -> None:
         if not self._stale():
-            self.view.say("Reading everything once more, and writing ...")
+            self.view.say("Checking everything once more, then writing ...")
             self.beside("write", self._write, kind)
 
     async def _write(self, kind: Literal["written", "start"]) -> None:
@@ -211,7 +212,7 @@ class Wizard(Looking):
             self.exit(ended)
 
     def action_leave(self) -> None:
-        """Keep the answers and end; a signal that ends the terminal does the same."""
+        """Save the answers and end, also when the terminal is closed."""
         try:
             self.exit(finish.leave(self.draft, self.facts, self.out))
         except TunelockError as problem:

@@ -173,7 +173,7 @@ def _planned(
 
 
 def _kind(shape: tuple[int, ...], wanted: gguf.GGMLQuantizationType) -> gguf.GGMLQuantizationType:
-    """Return float32 for norms and biases (else llama.cpp aborts), float16 for odd row sizes."""
+    """Return float32 for norms and biases (llama.cpp requires it), float16 for odd row sizes."""
     if len(shape) < 2:
         return Kind.F32
     return wanted if shape[-1] % gguf.GGML_QUANT_SIZES[wanted][0] == 0 else Kind.F16

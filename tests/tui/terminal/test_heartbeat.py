@@ -7,7 +7,7 @@ from io import StringIO
 
 import pytest
 
-from tui.terminal.heartbeat import Telling
+from tui.terminal.heartbeat import Progress
 
 OFTEN = 0.02
 """Seconds."""
@@ -25,9 +25,9 @@ def test_what_is_done_is_told_again_and_again_until_it_ends(
 ) -> None:
     err = StringIO()
     monkeypatch.setattr(sys, "stderr", err)
-    with Telling("reading rows", OFTEN) as telling:
+    with Progress("reading rows", OFTEN) as progress:
         _wait(err, r"\A… reading rows(, 0 s)?\n… reading rows, 0 s$")
-        telling.tell("7,000 rows")
+        progress.update("7,000 rows")
         _wait(err, r"^… 7,000 rows(, 0 s)?$")
     told = err.getvalue()
     time.sleep(5 * OFTEN)
@@ -35,14 +35,14 @@ def test_what_is_done_is_told_again_and_again_until_it_ends(
 
 
 def test_short_work_has_no_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with Telling("reading rows"):
+    with Progress("reading rows"):
         pass
     assert capsys.readouterr().err == ""
 
 
 def test_an_error_ends_it(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(KeyboardInterrupt), Telling("reading rows", OFTEN) as telling:
-        telling.tell("7,000 rows")
+    with pytest.raises(KeyboardInterrupt), Progress("reading rows", OFTEN) as progress:
+        progress.update("7,000 rows")
         raise KeyboardInterrupt
     before = capsys.readouterr().err
     time.sleep(5 * OFTEN)

@@ -1,1 +1,1 @@
-"""What several commands need: options, starting a run, choosing a face."""
+"""Shared by several commands: options, starting a run, choosing an interface."""

@@ -1,4 +1,4 @@
-"""`tunelock` alone: the wizard, or plain prompts where the terminal cannot draw one."""
+"""`tunelock` without a command: the wizard, or plain prompts if the terminal cannot draw it."""
 
 import os
 import sys
@@ -8,9 +8,9 @@ from tui.terminal import output
 
 
 def begin(*, plain: bool) -> None:
-    """Ask the interview in the current folder, and start the run where that was chosen.
+    """Ask the questions in the current folder, and start the run if that was chosen.
 
-    Raises UsageProblem where nobody can answer.
+    Raises UsageProblem without a terminal.
     """
     folder = Path.cwd()
     if plain or not _draws():
@@ -23,7 +23,7 @@ def begin(*, plain: bool) -> None:
 
         result = run_wizard(folder)
         if result.kind == "left":
-            output.note("left; the answers are kept. To go on: tunelock")
+            output.note("left; your answers are saved. To continue: tunelock")
     if result.kind == "start" and result.run_lock is not None:
         from runner.supervisor.supervise import Order
         from tui.commands.shared import start
@@ -32,7 +32,7 @@ def begin(*, plain: bool) -> None:
         order = Order(result.run_lock.absolute(), (folder / "runs").absolute())
         raise SystemExit(start.detached(order, face_for(plain=plain, as_json=False)))
     if result.kind == "written":
-        output.note(f"wrote {result.run_toml} and {result.run_lock}; begin with: tunelock run")
+        output.note(f"wrote {result.run_toml} and {result.run_lock}; start with: tunelock run")
 
 
 def _draws() -> bool:

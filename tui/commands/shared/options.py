@@ -1,4 +1,4 @@
-"""Command-line options that several verbs share."""
+"""Command-line options that several commands share."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +12,13 @@ def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> di
     for value in values:
         name, equals, path = value.partition("=")
         if not equals or not name or not path:
-            raise click.BadParameter(f"`{value}` is not NAME=PATH")
+            raise click.BadParameter(f"`{value}` is not of the form NAME=PATH")
         pairs[name] = Path(path).absolute()
     return pairs
 
 
 def locate(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--locate NAME=PATH`, which says where a local input of the lock lies."""
+    """Add `--locate NAME=PATH`, which gives the path of a local input of the lock."""
     return click.option(
         "--locate", "located", multiple=True, callback=_pairs, metavar="NAME=PATH",
         help="Path of a local input: model, template, train, validation, test.",

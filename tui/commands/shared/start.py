@@ -1,4 +1,4 @@
-"""Carrying out a lock from a terminal: in this process, or detached and followed."""
+"""Running a lock from a terminal: in this process, or detached and followed."""
 
 import json
 import subprocess
@@ -17,10 +17,10 @@ from tui.terminal import output
 
 
 def here(order: Order, face: Face) -> Path:
-    """Carry out a lock in this process, tell its events meanwhile, and return the run's folder.
+    """Run a lock in this process, show its events, and return the run folder.
 
-    Where they cannot be told, because nobody reads any more, the run goes on all the same.
-    Raises what `runner.supervisor.supervise.run` raises.
+    If the events cannot be shown, because stdout is closed, the run continues. Raises as
+    `runner.supervisor.supervise.run`.
     """
     ended: list[int] = []
     followers: list[threading.Thread] = []
@@ -34,7 +34,7 @@ def here(order: Order, face: Face) -> Path:
             except BrokenPipeError:
                 output.hush()
             except TunelockError as problem:
-                output.note(f"warning: the run goes on and is not shown: {problem.sentence}")
+                output.note(f"warning: the run continues but is not shown: {problem.sentence}")
 
         followers.append(threading.Thread(target=follow))
         followers[0].start()
@@ -49,11 +49,11 @@ def here(order: Order, face: Face) -> Path:
 
 
 def detached(order: Order, face: Face) -> int:
-    """Start a lock's run in a session of its own, follow it, and return its exit code.
+    """Start a lock's run in a separate session, follow it, and return its exit code.
 
-    Raises the error that kept it from beginning.
+    Raises the error that prevented it from starting.
     """
-    with TemporaryFile() as said:  # libraries may speak before the run has its log
+    with TemporaryFile() as said:  # libraries may write before the run has its log
         supervisor = subprocess.Popen(
             [sys.executable, "-P", "-m", "runner", order_text(order)],
             stdin=subprocess.DEVNULL,
@@ -64,24 +64,24 @@ def detached(order: Order, face: Face) -> int:
         )
         assert supervisor.stdout is not None
         with supervisor.stdout as line:
-            told = json.loads(line.readline() or '{"error": "The run could not be started."}')
+            reply = json.loads(line.readline() or '{"error": "The run could not be started."}')
         said.seek(0)
         output.notes(said.read().decode("utf-8", "replace").splitlines())
-    if "run" not in told:
+    if "run" not in reply:
         supervisor.wait()
-        more = told.get("details", ())
+        more = reply.get("details", ())
         problem = TunelockError(
-            told["error"], fix=Advice(told["hint"]) if told.get("hint") else None, details=more
+            reply["error"], fix=Advice(reply["hint"]) if reply.get("hint") else None, details=more
         )
-        problem.exit_code = told.get("exit_code", 1)
+        problem.exit_code = reply.get("exit_code", 1)
         raise problem
-    folder = Path(told["run"])
-    output.note(f"running in {folder}, and goes on when this terminal closes")
+    folder = Path(reply["run"])
+    output.note(f"running in {folder}; the run continues if this terminal closes")
     return watching.follow(
-        folder, face=face, ended=lambda: _code(supervisor.poll()), since=told["since"]
+        folder, face=face, ended=lambda: _code(supervisor.poll()), since=reply["since"]
     )
 
 
 def _code(code: int | None) -> int | None:
-    """Return a supervisor's exit code; one that was killed left a run that goes on."""
+    """Return a supervisor's exit code; if it was killed, that of a run that can be resumed."""
     return Stopped.exit_code if code is not None and code < 0 else code

@@ -1,1 +1,1 @@
-"""Processes of their own that read the data beside the screen, so that keys never wait."""
+"""Child processes that read the data, so that the screen never waits."""

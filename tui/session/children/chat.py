@@ -1,4 +1,4 @@
-"""How the model that is named sees rows."""
+"""The chat template and tokenizer of the chosen model."""
 
 from planner.data.checks.scan import Chat
 from planner.data.tokens.encode import load_tokenizer
@@ -9,9 +9,9 @@ from tui.session.request import Asked, located
 
 
 def chat_of(asked: Asked) -> Chat | None:
-    """Return template and tokenizer of the model; None where none is named.
+    """Return the template and the tokenizer of the model; None if none is chosen.
 
-    Raises the TunelockError of whatever is wrong with it.
+    Raises a TunelockError if the model cannot be used.
     """
     values = asked.values
     if not values["model.source"]:
@@ -27,6 +27,6 @@ def chat_of(asked: Asked) -> Chat | None:
 
 
 def _whole(values: dict[str, object]) -> dict[str, object]:
-    """Return the answers without those on data that may not be whole yet."""
+    """Return the answers without those about data, which may be incomplete."""
     kept = {key: value for key, value in values.items() if not key.startswith("data.")}
     return kept | {"data.train": "rows"}

@@ -1,4 +1,4 @@
-"""The screen, seen from a process that works for it: what it asks, and telling it."""
+"""The screen's side, seen from a child process: its requests, and sending it results."""
 
 import os
 import pickle
@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 
 _NICER = 5
-"""How far a process stands back behind the screen on a busy machine."""
+"""The nice value of a child process, so that the screen goes first on a busy machine."""
 
 Asked = SimpleQueue[object]
 
 
 def serve(work: Callable[[Iterator[object], Callable[[object], None]], None]) -> None:
-    """Run `work` with what the screen asks and a way to answer; end at once with the screen."""
+    """Run `work` with the screen's requests and a reply function; exit when the screen does."""
     os.nice(_NICER)
     asked, answers = Asked(), sys.stdout.buffer
     sys.stdout = sys.stderr
@@ -31,7 +31,7 @@ def serve(work: Callable[[Iterator[object], Callable[[object], None]], None]) ->
 
 
 def _listen(asked: Asked) -> None:
-    """Pass on what is asked, and end the process when nobody is left to ask."""
+    """Pass on requests, and end the process when the screen is gone."""
     while True:
         try:
             asked.put(pickle.load(sys.stdin.buffer))

@@ -1,4 +1,4 @@
-"""Looks the data files through: rows seen so far, then the report."""
+"""Checks the data files: sends the number of rows so far, then the report."""
 
 import time
 from collections import Counter, deque
@@ -18,24 +18,24 @@ from tui.session.request import SPLITS, Asked, columns
 from tui.session.wording import said
 
 _EVERY_SECONDS = 0.5
-"""Between two words on how far it is."""
+"""Seconds between two progress messages."""
 _NAMED = 100
-"""Rows of a finding that the screen is told."""
+"""Maximum rows of a finding that are sent to the screen."""
 _FIRST_TURNS, _FIRST_CHARS = 8, 2000
-"""Turns of the first row that the screen is told, and characters of each."""
+"""Maximum turns of the first row that are sent to the screen, and characters of each."""
 
 Tell = Callable[[object], None]
 
 
 def work(asked: Iterator[object], tell: Tell) -> None:
-    """Answer what is asked first: an `int` now and then, and a `Looked` at the end."""
+    """Answer the first request: an `int` from time to time, and a `Looked` at the end."""
     what = next(asked)
     assert isinstance(what, Asked)
     tell(look(what, tell))
 
 
 def look(asked: Asked, tell: Tell) -> Looked:
-    """Return what the files are and what is wrong with them; `tell` how many rows were seen."""
+    """Return the formats of the files and the findings; `tell` gets the rows so far."""
     problems: dict[str, str] = {}
     train = _Rows(asked, "train")
     held_out = {split: _HeldOut(asked, split) for split in SPLITS[1:] if asked.named(split)}
@@ -58,7 +58,7 @@ def look(asked: Asked, tell: Tell) -> Looked:
 
 
 class _Rows:
-    """The rows of one split's file, counted as they are read."""
+    """The rows of one split's file, counted while reading."""
 
     def __init__(self, asked: Asked, split: str) -> None:
         self._asked, self._split = asked, split
@@ -79,13 +79,13 @@ class _Rows:
 
     @property
     def part(self) -> Part:
-        """What the rows that were read are."""
+        """The format of the rows that were read."""
         names = list(self._formats)
         return Part(self._formats.total(), names[0] if len(names) == 1 else MIXED)
 
 
 class _HeldOut(_Rows):
-    """Rows whose fault ends them, and nothing else."""
+    """Rows that end at their first error instead of raising it."""
 
     problem = ""
 
@@ -115,7 +115,7 @@ def _report(
 
 
 def _chat(asked: Asked, problems: dict[str, str]) -> Chat | None:
-    """Return how the model sees rows; without one that works, they are looked at as text."""
+    """Return the model's template and tokenizer; without a usable model, rows are plain text."""
     try:
         return chat_of(asked)
     except TunelockError as problem:

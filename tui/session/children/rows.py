@@ -1,4 +1,4 @@
-"""Shows rows of a data file one by one, as they were read or as training sees them."""
+"""Shows rows of a data file one by one, as read or as training sees them."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -18,21 +18,21 @@ from tui.session.wording import said
 from tui.text import row as xray_page
 
 _KEPT = 1000
-"""Rows behind the last one that are there to go back to, without reading the file anew."""
+"""Number of past rows that are kept, so that going back does not reread the file."""
 _MOST_CHARS, _FEW_CHARS = 20_000, 2000
-"""Characters that the screen is told of a row alone, and of one among others."""
+"""Maximum characters of a row that are sent to the screen, alone and among others."""
 
 _LONG = {
-    "cut": "Cut: it has {:,} tokens, and training sees the first {:,}.",
-    "drop": "Left out: it has {:,} tokens, more than the {:,} of the limit.",
-    "split": "Split into several: it has {:,} tokens, more than the {:,} of the limit.",
+    "cut": "Truncated: it has {:,} tokens, and training sees the first {:,}.",
+    "drop": "Dropped: it has {:,} tokens, more than the limit of {:,}.",
+    "split": "Split into several: it has {:,} tokens, more than the limit of {:,}.",
 }
 
 Parts = tuple[tuple[str, str], ...]
 
 
 def work(asked: Iterator[object], tell: Callable[[object], None]) -> None:
-    """Answer each number with its RowText, or with NoRow behind the end."""
+    """Answer each number with its RowText, or with NoRow after the last row."""
     opening = next(asked)
     assert isinstance(opening, Opening)
     rows, show = _Rows(opening), None
@@ -47,17 +47,17 @@ def work(asked: Iterator[object], tell: Callable[[object], None]) -> None:
 
 
 class _Rows:
-    """The rows of a file by their numbers; going on is quick, going far back reads it anew."""
+    """The rows of a file by their numbers; going far back rereads the file."""
 
     def __init__(self, opening: Opening) -> None:
         self._opening = opening
         self._kept: deque[Read] = deque(maxlen=_KEPT)
         self._rest: Iterator[Read] | None = None
         self.count = 0
-        """Rows read so far; at the end of the file, all."""
+        """The number of rows read so far."""
 
     def at(self, number: int) -> Read | None:
-        """Return the row, or None behind the end. Raises UsageProblem for a broken file."""
+        """Return the row, or None after the last one. Raises UsageProblem for an invalid file."""
         if not self._rest or number < self.count - len(self._kept):
             self._rest = self._opened()
         try:
@@ -80,9 +80,9 @@ class _Rows:
 
 
 def _as_trained(opening: Opening) -> Callable[[int, Read], RowText]:
-    """Return what shows a row as training sees it. Raises the TunelockError of the model."""
+    """Return a function that shows a row as training sees it. Raises the model's TunelockError."""
     chat = chat_of(opening.asked)
-    assert chat, "no model is named"
+    assert chat, "no model is chosen"
 
     limit = min(chat.max_length or chat.context, chat.context)
 
@@ -121,7 +121,7 @@ def _name(number: int, found: Read) -> str:
 
 
 def _cut(parts: Iterator[tuple[str, str]], room: int) -> Parts:
-    """Return no more than `room` characters, and say how many are left out."""
+    """Return at most `room` characters, and how many more there are."""
     kept: list[tuple[str, str]] = []
     more = 0
     for mark, text in parts:

@@ -1,1 +1,1 @@
-"""What each step of the interview shows, and how it ends."""
+"""The pages of the interview's steps, and its end."""

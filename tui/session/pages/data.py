@@ -1,4 +1,4 @@
-"""The Data step's rows and facts, and the page that lists what is wrong with the data."""
+"""The Data step's rows and facts, and the page that lists the findings."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from tui.session.steps import ALL, Values
 if TYPE_CHECKING:
     from planner.data.checks.finding import Finding
 
-FINDINGS = "What was found"
-"""The title of the page that lists what is wrong with the data."""
+FINDINGS = "Findings"
+"""The title of the page that lists problems of the data."""
 
 
 def rows(values: Values, facts: Facts) -> Iterator[Question | Action]:
-    """Yield what else there is to see, then the questions, for columns those that the file has."""
+    """Yield the actions, then the questions, with the file's columns as choices."""
     looked = facts.reports.looked(values)
     if looked and looked.findings:
         from tui.session.panels import data
 
-        yield Action("findings", f"Look closer at what was found: {data.tally(looked.findings)}")
+        yield Action("findings", f"Show findings: {data.tally(looked.findings)}")
     yield from x_ray(values)
     names = facts.column_names(values)
     for question in ALL["data"].applying(values):
@@ -39,14 +39,14 @@ def rows(values: Values, facts: Facts) -> Iterator[Question | Action]:
 
 
 def x_ray(values: Values) -> tuple[Action, ...]:
-    """Return the row that shows training rows as training sees them, once that can be."""
+    """Return the action that shows rows as training sees them, once that is possible."""
     if not (values["data.train"] and values["model.source"]):
         return ()
-    return (Action("x_ray", "See a row as training sees it (x)"),)
+    return (Action("x_ray", "Show a row as training sees it (x)"),)
 
 
 def facts_of(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
-    """Yield what the files are and what is wrong with them, as far as that is known."""
+    """Yield the formats of the files and the findings known so far."""
     from tui.session.panels import data
 
     values, reports = draft.values, facts.reports
@@ -55,17 +55,17 @@ def facts_of(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
     if values["data.format"] == "columns" and values["data.train"]:
         from tui.session.panels import mapping
 
-        with suppress(TunelockError):  # the report says what is wrong with the file
+        with suppress(TunelockError):  # the report shows the file's error
             yield paragraphs(mapping.text(facts.first_rows(values), values), found)
 
 
 def of_findings(draft: Draft, facts: Facts) -> Page:
-    """Return the page that lists the findings on the data; without rows where there are none."""
+    """Return the page that lists the findings; without rows if there are none."""
     looked = facts.reports.looked(draft.values)
     found = tuple(
         _noticed(finding, draft.values) for finding in (looked.findings if looked else ())
     )
-    return Page(FINDINGS, found, lambda: iter(()), "f mends · Esc goes back")
+    return Page(FINDINGS, found, lambda: iter(()), "f fixes · Esc closes")
 
 
 def _noticed(finding: Finding, values: Values) -> Noticed:
@@ -74,11 +74,11 @@ def _noticed(finding: Finding, values: Values) -> Noticed:
     from tui.text.data import offered
 
     mend = offered(finding)
-    ways = ["Enter shows the first rows that have it"] if finding.rows else []
+    ways = ["Enter shows the first affected rows"] if finding.rows else []
     if mend and mends(values, mend):
-        ways.append("f leaves it as it is")
+        ways.append("f undoes the fix")
     elif mend:
-        ways.append(f"f mends it: {mend.said}")
+        ways.append(f"f fixes it: {mend.said}")
     return Noticed(
         "rows_of",
         data.finding_line(finding, values),

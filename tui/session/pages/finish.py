@@ -1,4 +1,4 @@
-"""How a visit ends: the two files written, or the answers kept, and the advice where due."""
+"""How a session ends: write both files, or save the answers, and write the advice if it is due."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ def write(
 ) -> WizardResult:
     """Write the intent and the lock that is planned from it, both or neither.
 
-    Raises the TunelockError of whatever is missing, refused or does not fit.
+    Raises a TunelockError if something is missing, refused or does not fit.
     """
     from lockfiles import intent, lock
 
@@ -36,7 +36,7 @@ def write(
 
 
 def leave(draft: Draft, facts: Facts, out: str) -> WizardResult:
-    """Keep the answers, where there are any, and write the advice where it is due."""
+    """Save the answers, if there are any, and write the advice if it is due."""
     store.keep(draft, facts.folder, out)
     asked = (question for question in ALL["goal"].questions if question.key != "goal.name")
     if "goal" in draft.passed or any(draft.values[q.key] != q.default for q in asked):
@@ -45,15 +45,15 @@ def leave(draft: Draft, facts: Facts, out: str) -> WizardResult:
 
 
 def advised(values: Mapping[str, object], facts: Facts, *, read: bool = True) -> WizardResult:
-    """Write the advice where it is due; the person goes no further."""
+    """Write the advice if it is due, when the user leaves."""
     store.put(advice(values, facts, read=read))
     return WizardResult("left")
 
 
 def advice(values: Mapping[str, object], facts: Facts, *, read: bool = True) -> dict[Path, str]:
-    """Return `advice.md` and its text where the verdict is against fine-tuning.
+    """Return `advice.md` and its text if the verdict is against fine-tuning.
 
-    Without `read` the verdict stands on what was counted before.
+    Without `read` the verdict uses the number of rows counted before.
     """
     from tui.session.panels import goal
 

@@ -1,4 +1,4 @@
-"""What a page of the wizard is made of."""
+"""The parts of a page of the wizard."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,35 +12,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Action:
-    """A row that does something in place of asking."""
+    """A row that does something instead of asking."""
 
     id: str
     """The application's action."""
     title: str
-    """What it does, in words."""
+    """Its label."""
     about: str = ""
-    """What the note below the page says of it."""
+    """The note below the page about it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Noticed(Action):
-    """A row that shows what is wrong with the data."""
+    """A row that shows a finding on the data."""
 
     finding: "Finding"
-    """What is wrong."""
+    """The finding."""
     text: str
-    """Its sentence and its fix, shown in place of the facts."""
+    """Its description and its fix, shown instead of the facts."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page: a step, or a question about the wizard itself."""
+    """One page: a step, or a question of the wizard itself."""
 
     title: str
-    """What stands in the frame."""
+    """The title in the frame."""
     rows: tuple[Question | Action, ...]
-    """What the cursor moves over."""
+    """The rows that the cursor moves over."""
     facts: Callable[[], Iterator[str]]
-    """The text above, which grows as more is read; it takes its time, so workers run it."""
+    """Yields the text above, which grows as more is read; slow, so workers run it."""
     keys: str = ""
-    """What the frame says about keys; empty where the facts can be read in full."""
+    """The frame's hint about keys; empty if the facts can be shown in full."""

@@ -1,4 +1,4 @@
-"""What the screen shows at one moment: rows to choose from, and the facts above them."""
+"""The page of a step: rows to choose from, and the facts above them."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from planner.search.choose import Choice
 
 START = "Start?"
-"""The title of the page that asks before starting."""
+"""The title of the page that confirms the start."""
 
 
 def of_step(draft: Draft, facts: Facts, out: str) -> Page:
@@ -31,26 +31,26 @@ def of_step(draft: Draft, facts: Facts, out: str) -> Page:
     if draft.current == "review":
         rows = (
             Action("write", f"Write {out} and its lock"),
-            Action("ask_start", "Write them and start the run"),
+            Action("ask_start", "Write both and start the run"),
         )
     return Page(step.title, rows, lambda: _guarded(_FACTS[draft.current](draft, facts, out)))
 
 
 def of_return(kept: Draft) -> Page:
-    """Return the page that asks whether to go on with a draft."""
+    """Return the page that asks whether to continue a draft."""
     number = STEPS.index(kept.current) + 1
     text = joined(
         (
-            f"Answers from an earlier visit are here, for `{kept.values['goal.name']}`.",
+            f"There are saved answers for `{kept.values['goal.name']}`.",
             f"You were at step {number} of {len(STEPS)}, {kept.current.capitalize()}.",
         )
     )
-    rows = (Action("go_on", "Go on where I was"), Action("start_over", "Start over"))
+    rows = (Action("go_on", "Continue where I left off"), Action("start_over", "Start over"))
     return Page("Welcome back", rows, lambda: iter([text]))
 
 
 def of_start(draft: Draft, facts: Facts) -> Page:
-    """Return the page that asks for the separate yes to start."""
+    """Return the page that asks to confirm the start."""
 
     def text() -> Iterator[str]:
         from tui.session.panels import review
@@ -87,7 +87,7 @@ def _model(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
     from tui.session.panels import model
 
     if missing(ALL["model"], draft.values):
-        yield "Name a Hub repository or a local folder below."
+        yield "Enter a Hub repository or a local folder below."
         return
     found, template = facts.model(draft.values), ""
     try:
@@ -102,7 +102,7 @@ def _machine(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
 
     values = draft.values
     probed = machine.text(facts.machine(values), saved=bool(values["machine.facts"]))
-    yield paragraphs(probed, "Reading the model and the data for what fits ...")
+    yield paragraphs(probed, "Reading the model and the data to see what fits ...")
     longest = facts.gathered(values).stream.longest
     found = {kind: _choice(values, facts, kind) for kind in machine.METHODS}
     yield paragraphs(probed, machine.fits(found, str(values["model.source"]), longest))

@@ -1,1 +1,1 @@
-"""The facts beside each step, as plain text made from values that were read before."""
+"""The facts of each step, as plain text made from values that were read before."""

@@ -1,4 +1,4 @@
-"""What the data files were recognised as, what is wrong with them, and one row of them."""
+"""The detected formats of the data files, the findings, and the first row."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from planner.data.mend.offers import Offer
 
 _NO_FILE = {
-    "train": "name a file below",
-    "validation": "split off the training file",
+    "train": "choose a file below",
+    "validation": "split off from the training file",
     "test": "no file; validation is used",
 }
 _NEWLINE = "⏎ "
@@ -25,9 +25,9 @@ _SYMBOLS: dict["Severity", str] = {"refused": "✗", "warning": "!", "note": "·
 
 
 def text(values: Mapping[str, object], looked: Looked | None, seen: int) -> str:
-    """Return what each split's file is, the findings, and the first row.
+    """Return the format of each split's file, the findings, and the first row.
 
-    Without a report, `seen` rows were looked through so far.
+    Without a report, `seen` rows have been read so far.
     """
     if not looked:
         return joined(_waiting(values, seen))
@@ -41,9 +41,9 @@ def text(values: Mapping[str, object], looked: Looked | None, seen: int) -> str:
 
 
 def finding_line(finding: "Finding", values: Mapping[str, object]) -> str:
-    """Return a finding in short: symbol, word, id and how many rows have it."""
+    """Return a finding as one line: symbol, severity, id and number of affected rows."""
     rows = finding.rows_found
-    count = f"{rows:,} {'row' if rows == 1 else 'rows'}" if rows else "whole file"
+    count = f"{rows:,} {'row' if rows == 1 else 'rows'}" if rows else "entire file"
     symbol, word = _SYMBOLS[finding.severity], str(finding.severity)
     if _mend(finding, values):
         symbol, word = "✓", "mended"
@@ -51,23 +51,23 @@ def finding_line(finding: "Finding", values: Mapping[str, object]) -> str:
 
 
 def finding_text(finding: "Finding", values: Mapping[str, object]) -> str:
-    """Return a finding's sentence, and what to do about it or what will be done."""
+    """Return a finding's description, and how to fix it or that it will be fixed."""
     lines = [finding.said]
     if mend := _mend(finding, values):
-        lines.append(f"Will be mended: {mend.said}.")
+        lines.append(f"Will be fixed: {mend.said}.")
     elif finding.fix:
         lines.append(f"Fix: {wording.fix(finding.ways)}.")
     return joined(lines)
 
 
 def _mend(finding: "Finding", values: Mapping[str, object]) -> "Offer | None":
-    """Return what the answers do about a finding; None where they do nothing."""
+    """Return the fix for a finding that the answers include; None without one."""
     mend = offered(finding)
     return mend if mend and mends(values, mend) else None
 
 
 def tally(findings: Sequence["Finding"]) -> str:
-    """Return how many findings there are of each severity, in words."""
+    """Return the number of findings of each severity as text."""
     counts = Counter(finding.severity for finding in findings)
     words: dict[Severity, str] = {"refused": "refused", "warning": "warnings", "note": "notes"}
     return ", ".join(
@@ -78,11 +78,11 @@ def tally(findings: Sequence["Finding"]) -> str:
 
 
 def lengths(report: "Report") -> str:
-    """Return how long rows are."""
+    """Return the distribution of row lengths as text."""
     found = report.lengths
     return (
         f"{found.minimum:,} to {found.maximum:,} {report.unit}, median {found.median:,}, "
-        f"95% up to {found.percentile_95:,}"
+        f"95th percentile {found.percentile_95:,}"
     )
 
 
@@ -91,7 +91,7 @@ def _waiting(values: Mapping[str, object], seen: int) -> Iterator[str]:
         named = values[f"data.{split}"]
         yield f"{split:<11} {named or no_file}"
     if values["data.train"]:
-        yield f"looking     {seen:,} rows looked through so far ..."
+        yield f"reading     {seen:,} rows so far ..."
 
 
 def _files(values: Mapping[str, object], looked: Looked) -> Iterator[str]:
@@ -114,4 +114,4 @@ def _findings(findings: Sequence["Finding"], values: Mapping[str, object]) -> It
         yield finding_line(finding, values)
         yield from (f"  {line}" for line in finding_text(finding, values).split("\n"))
     if not findings:
-        yield "✓ No check found anything."
+        yield "✓ No problems found."

@@ -1,4 +1,4 @@
-"""What the machine has, and which methods fit on it."""
+"""The machine, and which methods fit on it."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from planner.search.choose import Choice
 
 METHODS = {"qlora": "QLoRA", "lora": "LoRA", "full": "Full"}
-"""Each method to its name on the screen."""
+"""The displayed name of each method."""
 _BAR_CELLS = 18
 _TIGHT = 0.9
-"""Share of the budget above which a method is called tight."""
+"""Share of the budget above which a method is shown as tight."""
 
 
 def text(machine: MachineFacts, *, saved: bool) -> str:
-    """Return the cards, memory and disk; `saved` says that it is another machine's file."""
-    where = "Planned for the machine in the file" if saved else "This machine"
+    """Return the GPUs, memory and disk; `saved` if they come from another machine's file."""
+    where = "Planning for the machine in the file" if saved else "This machine"
     cards = [line for index, gpu in enumerate(machine.gpus) for line in _card(index, gpu)]
     return joined(
         (
             f"{where}{f' · driver {machine.driver}' if machine.driver else ''}",
-            *(cards or ["No NVIDIA GPU: training runs on the processor."]),
+            *(cards or ["No NVIDIA GPU: training runs on the CPU."]),
             *([machine.problem] if machine.problem else []),
             f"CPU {machine.cpu_cores} cores · RAM {memory(machine.ram_bytes)} "
             f"({memory(machine.ram_free_bytes)} free)",
@@ -36,8 +36,8 @@ def text(machine: MachineFacts, *, saved: bool) -> str:
 
 
 def fits(found: Mapping[str, "Choice | str"], name: str, longest: int) -> str:
-    """Return a line with a bar for each method: what fits, or the sentence why it does not."""
-    lines = [f"{name} on it, rows up to {longest:,} tokens:"]
+    """Return a line for each method: a memory bar if it fits, else why it does not."""
+    lines = [f"{name}, rows of up to {longest:,} tokens:"]
     for kind, choice in found.items():
         lines.append(f"  {METHODS[kind]:<7}{_fit(choice)}")
     return joined(lines)

@@ -1,4 +1,4 @@
-"""The first rows of a file as the columns that are chosen make them."""
+"""The first rows of a file with the chosen columns."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,13 +9,13 @@ from tui.session.lines import WIDTH, clip
 
 _PARTS = {"prompt": "data.prompt_column", "answer": "data.completion_column"}
 _ROOM = WIDTH - 23 - len("row 0  prompt  ")
-"""Characters of a value at the design size."""
+"""Characters of a value that fit at the design size."""
 _LOOKED_AT = 1000
-"""Characters of a value that are looked at for those."""
+"""Characters of a value that are read to show these."""
 
 
 def text(rows: Sequence[RawRow], values: Mapping[str, object]) -> str:
-    """Return prompt and answer of each row, a line each, as far as columns are chosen."""
+    """Return the prompt and the answer of each row, one line each, for chosen columns."""
     return joined(line for number, row in enumerate(rows) for line in _row(number, row, values))
 
 
@@ -27,7 +27,7 @@ def _row(number: int, row: RawRow, values: Mapping[str, object]) -> Iterator[str
 
 def _value(row: RawRow, column: str) -> str:
     if not column:
-        return "choose its column below with → or ←"
+        return "choose a column below with → or ←"
     if column not in row.values:
         return f"has no column `{column}`"
     value = row.values[column]

@@ -1,4 +1,4 @@
-"""The chosen method: its memory by component, the reason of each value, the alternatives."""
+"""The chosen method: its memory by component, the reason for each value, the alternatives."""
 
 from typing import TYPE_CHECKING
 
@@ -12,18 +12,19 @@ if TYPE_CHECKING:
 
 _BAR_CELLS = 40
 _NAMED = 4
-"""Components that the legend names, the largest first."""
+"""Number of components in the legend, the largest first."""
 
 
 def text(choice: "Choice") -> str:
-    """Return the plan, its memory, why each value is what it is, and what was not taken."""
+    """Return the plan, its memory, the reason for each value, and the rejected alternatives."""
     packing, checkpointing = choice.profile.packing, choice.checkpointing
     ranks = choice.profile.ranks
     processes = f" in each of {ranks} processes" if ranks > 1 else ""
     adapter = f", rank {choice.rank}, alpha {choice.alpha}" if choice.rank else ""
     lines = [
-        f"{METHODS[choice.kind]}{adapter} · {choice.dtype} · rate {choice.learning_rate:g}",
-        f"{choice.micro_batch} examples at once x {choice.accumulation} for each step{processes} · "
+        f"{METHODS[choice.kind]}{adapter} · {choice.dtype} · "
+        f"learning rate {choice.learning_rate:g}",
+        f"micro-batch {choice.micro_batch} x {choice.accumulation} accumulation{processes} · "
         f"checkpointing {_switch(checkpointing)} · packing {_switch(packing)}",
         *memory(choice),
         "",
@@ -31,7 +32,7 @@ def text(choice: "Choice") -> str:
         *(f"  {key}: {sentence}" for key, sentence in choice.why.items()),
     ]
     if choice.rejected:
-        lines += ["", "Not taken (press Enter on Method to take another):"]
+        lines += ["", "Not chosen (press Enter on Method to choose another):"]
         lines += [
             f"  {other.what}: {units.memory(other.needed_bytes)}. {other.reason}"
             for other in choice.rejected
@@ -44,7 +45,7 @@ def _switch(on: bool) -> str:
 
 
 def memory(choice: "Choice") -> list[str]:
-    """Return the peak against the budget, a bar of its components and the largest of them."""
+    """Return the peak and the budget, a bar of the components, and the largest of them."""
     peak = choice.estimate.peak
     parts = sorted(peak.components.items(), key=lambda part: -part[1])
     named, rest = parts[:_NAMED], sum(size for _, size in parts[_NAMED:])
@@ -54,5 +55,5 @@ def memory(choice: "Choice") -> list[str]:
         f"Memory {units.memory(peak.peak_bytes)} of {units.memory(choice.budget_bytes)} "
         f"at its peak ({peak.name})",
         f"  {bar(sizes, choice.budget_bytes, _BAR_CELLS)}",
-        f"  {' · '.join((*legend, f'the rest {units.memory(rest)}'))}",
+        f"  {' · '.join((*legend, f'other {units.memory(rest)}'))}",
     ]

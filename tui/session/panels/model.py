@@ -1,4 +1,4 @@
-"""What the base model is."""
+"""Facts about the base model."""
 
 from lockfiles.harmless import joined
 from planner.models.facts import ModelFacts
@@ -6,7 +6,7 @@ from tui.terminal.units import size
 
 
 def text(model: ModelFacts, template: str) -> str:
-    """Return size, shape and template; `template` is what is wrong with it, or empty."""
+    """Return size, shape and template; `template` is the problem with it, or empty."""
     shape = model.architecture
     size_bytes = sum(file.size_bytes for file in model.files)
     lines = [
@@ -18,7 +18,7 @@ def text(model: ModelFacts, template: str) -> str:
         f"Template    {template or 'present'}",
     ]
     if model.license or model.gated:
-        lines.append(f"License     {model.license or 'not named'}{_gate(model.gated)}")
+        lines.append(f"License     {model.license or 'not stated'}{_gate(model.gated)}")
     return joined(lines)
 
 

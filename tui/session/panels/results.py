@@ -1,4 +1,4 @@
-"""What the run will leave behind."""
+"""What the run will produce."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 
 def text(lock: "Lock") -> str:
-    """Return the stages with what each leaves, the disk that they take, and that of each file
-    that a kind of stage can be asked for."""
+    """Return the stages with their results, and the disk space that they and each file need."""
     lines = ["The run's stages:"]
     for stage in lock.stage:
         levels = stage.settings.get("levels")
@@ -22,6 +21,6 @@ def text(lock: "Lock") -> str:
         lines.append(f"  {stage.id:<12}{of_kind(stage.kind).leaves}{names}")
     sizes = Sizes(lock.model.parameters, lock.model.dtype, trained_bytes=0)
     files = [item for kind in NAMES for item in of_kind(kind).file_bytes(sizes).items()]
-    lines.append(f"One file would take: {' · '.join(f'{what} {size(n)}' for what, n in files)}")
-    lines.append(f"Disk for all of it: {size(lock.prediction.disk_bytes)}")
+    lines.append(f"Size of one file: {' · '.join(f'{what} {size(n)}' for what, n in files)}")
+    lines.append(f"Disk space for everything: {size(lock.prediction.disk_bytes)}")
     return joined(lines)

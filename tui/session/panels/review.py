@@ -1,4 +1,4 @@
-"""The whole plan on one page."""
+"""The complete plan on one page."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lockfiles.lock import Lock
 
 _BAR_CELLS = 20
-_NOT_KNOWN = "not predicted; the first steps show the speed and the end"
+_NOT_KNOWN = "not predicted; the first steps will show the speed"
 
 
 def text(
@@ -25,35 +25,35 @@ def text(
 ) -> str:
     """Return everything that will be locked.
 
-    `answers` holds a line for each that was given, and `stale` the steps to look at again.
+    `answers` has a line for each given answer, `stale` the steps to review again.
     """
-    lines = [f"STALE, look at again: {', '.join(stale)}"] if stale else []
-    given = ["", f"Your answers, as they stand in {out}:", *(f"  {line}" for line in answers)]
+    lines = [f"STALE, review again: {', '.join(stale)}"] if stale else []
+    given = ["", f"Your answers in {out}:", *(f"  {line}" for line in answers)]
     return joined((*lines, *_plan(lock, values), *commands(out), *given))
 
 
 def commands(out: str) -> list[str]:
     """Return the commands that do what this page does."""
     lock = f"{out.removesuffix('.toml')}.lock"
-    return ["The same without this screen:", f"  tunelock plan {out}", f"  tunelock run {lock}"]
+    return ["Without this screen:", f"  tunelock plan {out}", f"  tunelock run {lock}"]
 
 
 def start(lock: "Lock", free_bytes: int) -> str:
-    """Return what starting means, before the yes: time and disk."""
+    """Return what starting the run involves: time and disk space."""
     return joined(
         (
-            f"Start {lock.intent.name}: {lock.stream.rows:,} rows x {lock.train.epochs} passes, "
-            f"{lock.stream.tokens * lock.train.epochs:,} tokens in all.",
-            f"Hours: {predicted.time(lock.prediction) or _NOT_KNOWN}.",
+            f"Start {lock.intent.name}: {lock.stream.rows:,} rows x {lock.train.epochs} epochs, "
+            f"{lock.stream.tokens * lock.train.epochs:,} tokens in total.",
+            f"Time: {predicted.time(lock.prediction) or _NOT_KNOWN}.",
             f"Disk: {size(lock.prediction.disk_bytes)} of {size(free_bytes)} free.",
             *_beyond(lock),
-            "Nothing starts before you choose yes.",
+            "Nothing starts until you choose yes.",
         )
     )
 
 
 def _beyond(lock: "Lock") -> list[str]:
-    """Return why this version cannot run a lock, as a line; none where it can."""
+    """Return a line on why this version cannot run a lock; empty if it can."""
     from tui.text.plan import beyond
 
     return [sentence] if (sentence := beyond(lock)) else []
@@ -64,7 +64,7 @@ def _plan(lock: "Lock", values: Mapping[str, object]) -> list[str]:
     decision, processes = lock.decision, lock.parallel.processes
     rank = f" rank {method.rank}, alpha {method.alpha}" if method.rank else ""
     rows = " · ".join(f"{part.split} {part.rows:,}" for part in lock.data)
-    against = f" AGAINST fine-tuning; you said: {decision.overridden}"
+    against = f" AGAINST fine-tuning; your reason: {decision.overridden}"
     return [
         f"Goal     {lock.intent.name} · verdict {decision.verdict}"
         f"{against if decision.overridden else ''}",
@@ -72,10 +72,10 @@ def _plan(lock: "Lock", values: Mapping[str, object]) -> list[str]:
         f"Rows     {rows}",
         f"Model    {values['model.source']} · {lock.model.parameters:,} parameters",
         f"Machine  {lock.machine.accelerator or lock.machine.kind}"
-        f" · {memory(lock.machine.memory_bytes)} counted on",
+        f" · {memory(lock.machine.memory_bytes)} usable",
         f"Method   {method.kind}{rank} · batch "
         f"{batch(train.micro_batch, train.accumulation, lock.stream.packing, processes)}"
-        f" · {train.epochs} passes · rate {train.learning_rate:g}",
+        f" · {train.epochs} epochs · learning rate {train.learning_rate:g}",
         *(f"Parallel {line}" for line in _beyond(lock)),
         f"Memory   {bar([peak], lock.machine.memory_bytes, _BAR_CELLS)} {memory(peak)}",
         *([f"Time     {hours}"] if (hours := predicted.time(lock.prediction)) else []),

@@ -1,4 +1,4 @@
-"""One row of a data file, each line of it behind who says it or whether it is scored."""
+"""One row of a data file, each line after its role or whether it is scored."""
 
 from collections.abc import Iterator
 

@@ -1,1 +1,1 @@
-"""The widgets that are more than a line of text."""
+"""The wizard's own widgets."""

@@ -1,4 +1,4 @@
-"""The line at the bottom in which a person types an answer or a command."""
+"""The input line at the bottom, for an answer or a command."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from tui.terminal.words import Line, Words
 
 
 class EditLine(Horizontal):
-    """A label and an input; what is typed is judged by whoever gets the message."""
+    """A label and an input; the receiver of its message validates the text."""
 
     DEFAULT_CSS = """
     EditLine { height: 1; }

@@ -1,4 +1,4 @@
-"""Lines of text that scroll: only those that change are sent to the terminal."""
+"""Scrolling lines of text: only those that change are sent to the terminal."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from textual.strip import Strip
 from lockfiles.harmless import escaped
 
 Line = tuple[str, str]
-"""A line, and its style in Rich's words."""
+"""A line, and its Rich style."""
 
 
 def _harmless(lines: Sequence[Line]) -> list[Line]:
@@ -19,7 +19,7 @@ def _harmless(lines: Sequence[Line]) -> list[Line]:
 
 
 class Lined(ScrollView, can_focus=False):
-    """Shows lines in the height that it is given."""
+    """Shows lines in the available height."""
 
     DEFAULT_CSS = """
     Lined {
@@ -35,7 +35,7 @@ class Lined(ScrollView, can_focus=False):
         self.virtual_size = Size(1, len(lines))
 
     def show(self, lines: Sequence[Line]) -> None:
-        """Show some lines in place of those before."""
+        """Replace the lines."""
         lines = _harmless(lines)
         before, self._lines = self._lines, lines
         if len(before) != len(lines):
@@ -47,7 +47,7 @@ class Lined(ScrollView, can_focus=False):
                 self.refresh_line(place)
 
     def render_line(self, y: int) -> Strip:
-        """Return the line `y` of those in view."""
+        """Return the visible line `y`."""
         place = y + self.scroll_offset.y
         text, style = self._lines[place] if place < len(self._lines) else ("", "")
         strip = Strip([Segment(text, self.rich_style + Style.parse(style))])
@@ -55,7 +55,7 @@ class Lined(ScrollView, can_focus=False):
 
 
 class Rows(Lined):
-    """Is as high as its lines, up to a share of the page, and keeps the cursor in view."""
+    """Grows with its lines up to a share of the page, and keeps the cursor visible."""
 
     DEFAULT_CSS = """
     Rows { height: auto; max-height: 60%; }
@@ -63,7 +63,7 @@ class Rows(Lined):
     _grows = True
 
     def follow(self, cursor: int) -> None:
-        """Scroll until the line under the cursor is in view."""
+        """Scroll until the line under the cursor is visible."""
         top, height = self.scroll_offset.y, self.size.height
         if cursor < top:
             self.scroll_to(y=cursor, animate=False)

@@ -1,4 +1,4 @@
-"""The whole screen as a function of a draft, a page and a place in it."""
+"""The screen, drawn from a draft, a page and the cursor's position."""
 
 import os
 from dataclasses import dataclass
@@ -19,38 +19,38 @@ from tui.wizard.widgets.keys import TYPING, footer
 from tui.wizard.widgets.lined import Lined, Rows
 
 _BESIDE_ROWS = 22
-"""Columns that the list of steps, the frame and the scroll bar take from a row."""
+"""Columns of a row that the list of steps, the frame and the scroll bar use."""
 _BESIDE_FACTS = 23
 """The same, with the margins of the facts."""
 _NOTE_SLACK = 16
-"""Cells that wrapping two lines may lose."""
+"""Cells that may stay empty when two lines are wrapped."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A text that has the whole page for a while."""
+    """A text that temporarily fills the page."""
 
     title: str
-    """What stands in the frame."""
+    """The title in the frame."""
     text: str
-    keys: str = "Esc goes back"
-    """What the frame says about keys."""
+    keys: str = "Esc closes"
+    """The frame's hint about keys."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What is on the screen."""
+    """The state of the screen."""
 
     draft: Draft
     """The answers and the state of each step."""
     page: Page
-    """The rows, and where the facts come from."""
+    """The rows, and the source of the facts."""
     cursor: int = 0
     """The row under the cursor, from 0."""
     reading: bool = False
-    """True while the facts, or a panel, have the whole page."""
+    """True while the facts, or a panel, fill the page."""
     panel: Panel | None = None
-    """What is read in place of the facts; None for those."""
+    """The panel shown instead of the facts; None for the facts."""
 
 
 class View(Vertical):
@@ -98,12 +98,12 @@ class View(Vertical):
         self.tell(self._facts)
 
     def show(self, shown: Shown) -> None:
-        """Draw everything but the facts, which come later through `tell`."""
+        """Draw everything but the facts, which follow in `tell`."""
         self.redraw(shown)
         self.say("")
 
     def redraw(self, shown: Shown) -> None:
-        """Draw as `show` does, and leave the sentence below the page."""
+        """Draw as `show` does, but keep the sentence below the page."""
         self._shown = shown
         self._frame(self.query_one("#page"))
         rows = self.query_one(Rows)
@@ -119,9 +119,9 @@ class View(Vertical):
         self.call_after_refresh(rows.follow, self._shown.cursor)
 
     def _frame(self, page: Widget) -> None:
-        """Name the page; a frame drawn anew is sent with all that it holds, so only then."""
+        """Set the title if it has changed: a changed frame redraws everything inside it."""
         panel, shown = self._shown.panel, self._shown.page
-        way = "f goes back" if self._shown.reading else "f reads all"
+        way = "f closes" if self._shown.reading else "f shows all"
         words = (panel.title, panel.keys) if panel else (shown.title, shown.keys or way)
         if words != self._words:
             self._words = words
@@ -137,19 +137,19 @@ class View(Vertical):
 
     @property
     def facts_width(self) -> int:
-        """Cells of a line of the facts."""
+        """The width of a line of the facts, in cells."""
         return max(1, self.app.size.width - _BESIDE_FACTS)
 
     def say(self, sentence: str) -> None:
-        """Say a sentence below the page; an empty one explains the row under the cursor."""
+        """Show a sentence below the page; an empty one shows help for the row at the cursor."""
         self._text("note", sentence or self._about())
 
     def typing(self, on: bool) -> None:
-        """Say in the bottom line which keys hold: those of a line that is typed in, or all."""
+        """Show the active keys in the bottom line: those of the input line, or all."""
         self._text("footer", TYPING if on else footer())
 
     def scroll(self, rows: int | None) -> None:
-        """Move the facts by some lines, or back to their beginning."""
+        """Scroll the facts by some lines, or back to the top."""
         facts = self.query_one("#facts")
         if rows is None:
             facts.scroll_home(animate=False)
@@ -157,7 +157,7 @@ class View(Vertical):
             facts.scroll_relative(y=rows, animate=False)
 
     def _about(self) -> str:
-        """Return what the row under the cursor asks, as far as the row does not say it."""
+        """Return help for the row at the cursor, as far as the row does not show it."""
         row = self._shown.page.rows[self._shown.cursor]
         if self._shown.panel:
             return ""
@@ -191,7 +191,7 @@ class View(Vertical):
         return Words(*lines, id=where)
 
     def _text(self, where: str, *lines: str) -> None:
-        """Change one part; what is there already costs nothing on the wire."""
+        """Update one part; unchanged text is not sent again."""
         if self._texts[where] != lines:
             self._texts[where] = lines
             self.query_one(f"#{where}", Words).tell(*lines, layout=False)
