@@ -23,8 +23,8 @@ A revision only adds to a version, so locks of older revisions keep their meanin
 closes the tables: `exactness.environment` and the settings of each stage have named keys only,
 and every text, list and number has bounds. Revision 2 replaces the `name` of a stage by `id`,
 `kind` and `inputs`, and adds several processes and offloading: `parallel.engine`,
-`parallel.processes`, `parallel.offload`. Revision 3 spells `model.license` so. `lockfiles.revisions`
-reads the earlier ones.
+`parallel.processes`, `parallel.offload`. Revision 3 spells `model.license` so.
+`lockfiles.revisions` reads the earlier ones.
 """
 
 
