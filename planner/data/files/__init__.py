@@ -1,1 +1,1 @@
-"""Readers of data files, one for each kind of file."""
+"""Readers of data files, one for each type of file."""

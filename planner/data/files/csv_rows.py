@@ -1,4 +1,4 @@
-"""Rows of CSV: commas, a header, and fields that may hold line ends between quotes."""
+"""Reads CSV: comma-separated, with a header; quoted fields may contain line breaks."""
 
 import csv
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from planner.data.files.raw import RawRow, doubled, look
 
 
 def csv_rows(path: Path) -> Iterator[RawRow]:
-    """Yield the rows below the header; empty lines are left out."""
+    """Yield the rows after the header, without empty lines."""
     names: list[str] | None = None
     for place, fields in _records(path):
         if names is None:
@@ -18,7 +18,7 @@ def csv_rows(path: Path) -> Iterator[RawRow]:
             _check_names(path, place, names)
         elif len(fields) != len(names):
             raise UsageProblem(
-                f"`{path}` {place} has {len(fields)} fields, the header has {len(names)}.",
+                f"`{path}` {place} has {len(fields)} fields, but the header has {len(names)}.",
                 fix=look(path, place),
             )
         else:
@@ -26,7 +26,7 @@ def csv_rows(path: Path) -> Iterator[RawRow]:
 
 
 def _records(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield where each record stands, and its fields."""
+    """Yield the place and the fields of each record."""
     csv.field_size_limit(MAX_ROW_BYTES)
     source = _Lines(path)
     reader = csv.reader(source, strict=True)
@@ -42,7 +42,7 @@ def _records(path: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 class _Lines:
-    """The lines of a file, of which one record may take only so many characters."""
+    """The lines of a file, with a limit on the characters of one record."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._lines = path, lines(path)
@@ -59,12 +59,12 @@ class _Lines:
         return line
 
     def begin(self) -> None:
-        """Begin a new record with the next line."""
+        """Start a new record at the next line."""
         self._first, self._chars = self._last + 1, 0
 
     @property
     def place(self) -> str:
-        """The lines of the record so far, as in RawRow."""
+        """The lines of the record so far, in the form of `RawRow.place`."""
         first, last = self._first, self._last
         return f"line {first}" if last <= first else f"lines {first}-{last}"
 

@@ -1,4 +1,4 @@
-"""Rows of JSONL, an object on each line, and of JSON, a list of objects; neither read whole."""
+"""Reads JSONL (an object per line) and JSON (a list of objects) incrementally."""
 
 import codecs
 import json
@@ -20,7 +20,7 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 
 
 def jsonl(path: Path) -> Iterator[RawRow]:
-    """Yield the objects of a file, one on each line; lines of white space are left out."""
+    """Yield the objects of a file, one per line, without blank lines."""
     for number, line in lines(path):
         if line.isspace():
             continue
@@ -33,7 +33,7 @@ def jsonl(path: Path) -> Iterator[RawRow]:
 
 
 def json_list(path: Path) -> Iterator[RawRow]:
-    """Yield the objects of a file that is one list; or, as on the Hub, has one on each line."""
+    """Yield the objects of a JSON list, or of lines: `.json` files on the Hub may be JSONL."""
     with opened(path) as file:
         window = _Window(path, file)
         if not window.next():
@@ -44,7 +44,7 @@ def json_list(path: Path) -> Iterator[RawRow]:
                 yield from jsonl(path)
                 return
             raise UsageProblem(
-                f"`{path}` is JSON but not a list of rows.", fix=Command("head {}", path)
+                f"`{path}` is JSON, but not a list of rows.", fix=Command("head {}", path)
             )
         yield from _items(path, window)
         window.at += 1
@@ -53,7 +53,7 @@ def json_list(path: Path) -> Iterator[RawRow]:
 
 
 def _items(path: Path, window: "_Window") -> Iterator[RawRow]:
-    """Yield the items of the list that the window stands before, and stop before its end."""
+    """Yield the items of the list at the current position, up to its closing bracket."""
     number, mark = 0, ","
     window.at += 1
     if window.next() == "]":
@@ -70,7 +70,7 @@ def _items(path: Path, window: "_Window") -> Iterator[RawRow]:
 
 
 class _Window:
-    """The part of a file's text that is looked at; it moves along the file."""
+    """A window on the text of a file, which moves forward."""
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.at = 0
@@ -79,7 +79,7 @@ class _Window:
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
 
     def next(self) -> str:
-        """Go to the next character that is no white space and return it; empty at the end."""
+        """Skip white space and return the next character; empty at the end."""
         while True:
             found = _SPACE.match(self._text, self.at)
             assert found is not None
@@ -90,7 +90,7 @@ class _Window:
                 return ""
 
     def value(self, place: str) -> Any:
-        """Return the JSON value that comes next, and go behind it."""
+        """Return the next JSON value and move past it."""
         self.next()
         while True:
             try:
@@ -104,21 +104,21 @@ class _Window:
                     raise self.invalid(why(error)) from None
 
     def _is_cut(self, error: Exception) -> bool:
-        """Return whether a value may be wrong only because the window ends within it."""
+        """Return whether an error may be due to the end of the window."""
         if not isinstance(error, json.JSONDecodeError):
             return False
         at_end = error.pos > len(self._text) - _LONGEST_MARK
         return at_end or error.msg.startswith("Unterminated string")
 
     def invalid(self, said: str) -> UsageProblem:
-        """Return the error of text that is no JSON here."""
+        """Return the error for invalid JSON at the current position."""
         return _invalid(self._path, f"line {self._line()}", said)
 
     def _line(self) -> int:
         return 1 + self._lines_before + self._text.count("\n", 0, self.at)
 
     def _read_on(self) -> bool:
-        """Read more and forget what is behind; return False at the end of the file."""
+        """Read more and discard what was read; return False at the end of the file."""
         if self._ended:
             return False
         chunk = self._file.read(CHUNK_BYTES)

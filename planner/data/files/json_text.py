@@ -1,6 +1,6 @@
-"""Strict JSON: what Python would take and others read otherwise is an error.
+"""Strict JSON: extensions that Python accepts are errors.
 
-RFC 8259 has no NaN, and leaves it open which of two equal keys counts.
+RFC 8259 has no NaN, and does not define which of two equal keys counts.
 """
 
 import json
@@ -9,24 +9,24 @@ from typing import Any
 from planner.data.files.raw import RawRow, doubled, fault
 
 MAX_DEPTH = 100
-"""Lists and objects inside each other. Python's own limit changes with its version, and with how
-deep the caller stands, so the plan and the runner could disagree."""
+"""Levels of nesting. Python's own limit depends on its version and on the call stack, so plan and
+runner could disagree."""
 
 
 class NotStrict(ValueError):
-    """JSON that Python would take."""
+    """JSON that only Python accepts."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         twice = doubled(name for name, _ in pairs)
-        raise NotStrict(f"the key `{twice}` stands twice in one object")
+        raise NotStrict(f"duplicate key `{twice}` in one object")
     return found
 
 
 def _constant(name: str) -> None:
-    raise NotStrict(f"`{name}` is no JSON value")
+    raise NotStrict(f"`{name}` is not a JSON value")
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
@@ -40,7 +40,7 @@ def decode(text: str) -> Any:
 
 
 def decode_at(text: str, at: int) -> tuple[Any, int]:
-    """Return the value that begins at character `at`, and where it ends; raises as `decode`."""
+    """Return the value that begins at character `at`, and its end; raises as `decode` does."""
     value, end = _DECODER.raw_decode(text, at)
     _check_depth(value, text.count("[", at, end) + text.count("{", at, end))
     return value, end
@@ -51,11 +51,11 @@ def decode_inside(raw: RawRow, text: str, where: str) -> Any:
     try:
         return decode(text)
     except (ValueError, RecursionError) as error:
-        raise fault(raw, f"has no valid JSON in {where}: {why(error)}") from None
+        raise fault(raw, f"has invalid JSON in {where}: {why(error)}") from None
 
 
 def why(error: Exception) -> str:
-    """Return why a text is no JSON, as the end of a sentence."""
+    """Return why a text is not JSON, as the end of a sentence."""
     if isinstance(error, json.JSONDecodeError):
         return error.msg
     if isinstance(error, RecursionError):
@@ -64,7 +64,7 @@ def why(error: Exception) -> str:
 
 
 def _check_depth(value: Any, opened: int) -> None:
-    """Raise RecursionError for a value that is too deep; `opened` is at least its depth."""
+    """Raise RecursionError for deep nesting; `opened` is an upper bound of the depth."""
     if opened <= MAX_DEPTH or not isinstance(value, dict | list):
         return
     level = [value]

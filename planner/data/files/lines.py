@@ -1,4 +1,4 @@
-"""The lines of a text file, one at a time: UTF-8, and none longer than memory is for."""
+"""Reads the lines of a UTF-8 text file one at a time, with a limit on their length."""
 
 import codecs
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from planner.data.files.opening import opened
 from planner.data.files.raw import look
 
 MAX_ROW_BYTES = 16 * 2**20
-"""A longer row is refused while it is read. It holds 4 million tokens of English, at 4 bytes a
-token; and whatever stands in it, Python's objects of it stay below 1 GB."""
+"""A longer row is refused while it is read. The limit holds 4 million tokens of English at 4 bytes
+per token, and keeps the Python objects of any row below 1 GB."""
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield each line with its number, from 1. Raises UsageProblem, naming the line."""
+    """Yield each line with its number, from 1. Raises UsageProblem, which names the line."""
     with opened(path) as file:
         number = 0
         while line := file.readline(MAX_ROW_BYTES + 1):
@@ -29,16 +29,16 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def too_long(path: Path, place: str) -> UsageProblem:
-    """Return the error of a row that is longer than a row may be."""
+    """Return the error for a row that is too long."""
     shown = look(path, place)
     return UsageProblem(
-        f"`{path}` {place} is longer than {MAX_ROW_BYTES // 2**20} MiB, the most for one row.",
+        f"`{path}` {place} is longer than {MAX_ROW_BYTES // 2**20} MiB, the limit for a row.",
         fix=Command(f"{shown.template} | head -c 1000", *shown.values),
     )
 
 
 def not_text(path: Path, number: int, found: bytes) -> UsageProblem:
-    """Return the error of a line that is not UTF-8, with the way on that its bytes suggest."""
+    """Return the error for a line that is not UTF-8, with a fix that its bytes suggest."""
     utf16 = number == 1 and found.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if b"\0" in found and not utf16:
         return UsageProblem(

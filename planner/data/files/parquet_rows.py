@@ -1,4 +1,4 @@
-"""Rows of Parquet, read in a child process: a crafted file can end whoever reads it."""
+"""Reads Parquet in a child process, since a crafted file can crash its reader."""
 
 import os
 import select
@@ -20,7 +20,7 @@ _CHUNK_BYTES = 2**20
 
 
 def parquet_rows(path: Path) -> Iterator[RawRow]:
-    """Yield the rows of a file. Needs `pyarrow`, and says so where it is missing."""
+    """Yield the rows of a file. Raises UsageProblem if `pyarrow` is not installed."""
     if not find_spec("pyarrow"):
         raise unreadable(path)
     with opened(path) as file:
@@ -35,7 +35,7 @@ def parquet_rows(path: Path) -> Iterator[RawRow]:
 
 
 class _Broken(Exception):
-    """Holds why no further rows come."""
+    """The reason why the file cannot be read further."""
 
 
 def _rows(path: Path, child: subprocess.Popen[bytes], most: int) -> Iterator[RawRow]:
@@ -48,7 +48,7 @@ def _rows(path: Path, child: subprocess.Popen[bytes], most: int) -> Iterator[Raw
                 return
             for values in rows:
                 if not isinstance(values, dict):
-                    raise _Broken("a row that is none")
+                    raise _Broken("an invalid row")
                 number += 1
                 yield RawRow(path, f"row {number}", _present(values))
     except _Broken as broken:
@@ -59,11 +59,11 @@ def _rows(path: Path, child: subprocess.Popen[bytes], most: int) -> Iterator[Raw
 
 
 def _check_end(path: Path, head: dict[str, Any], number: int) -> None:
-    """Raise UsageProblem where the last answer is not that all rows were sent."""
+    """Raise an error unless the last answer says that all rows were sent."""
     if "twice" in head:
         raise UsageProblem(
             f"`{path}` has the column `{head['twice']!s:.40}` twice.",
-            fix=Advice("write it again with one of them"),
+            fix=Advice("write the file again with one of them"),
         )
     if "long" in head:
         raise too_long(path, f"row {number + 1}")
@@ -72,7 +72,7 @@ def _check_end(path: Path, head: dict[str, Any], number: int) -> None:
 
 
 def _answers(path: Path, child: subprocess.Popen[bytes], most: int) -> Iterator[dict[str, Any]]:
-    """Yield the JSON of each frame; the last one is not of rows."""
+    """Yield the JSON of each frame; the last one has no rows."""
     heard, total = bytearray(), 0
     while True:
         ends = time.monotonic() + limits.PARQUET_SECONDS + limits.GRACE_SECONDS
@@ -94,36 +94,36 @@ def _answers(path: Path, child: subprocess.Popen[bytes], most: int) -> Iterator[
         try:
             head = frames.unpacked(content)
         except (ValueError, RecursionError):
-            raise _Broken("nested too deeply, or no text") from None
+            raise _Broken("nested too deeply, or not text") from None
         if not isinstance(head, dict):
             raise _Broken("no rows")
         yield head
 
 
 def _read(child: subprocess.Popen[bytes], ends: float) -> bytes:
-    """Return what the child sends next. Raises _Broken where that is nothing, or late."""
+    """Return the next bytes from the child. Raises _Broken if there are none in time."""
     assert child.stdout
     waiting = select.poll()
     waiting.register(child.stdout, select.POLLIN)
     if not waiting.poll(max(0.0, ends - time.monotonic()) * 1000):
-        raise _Broken(f"its rows take longer than {limits.PARQUET_SECONDS:g} seconds")
+        raise _Broken(f"reading rows takes longer than {limits.PARQUET_SECONDS:g} seconds")
     if found := os.read(child.stdout.fileno(), _CHUNK_BYTES):
         return found
-    raise _Broken(f"the process that reads it ended with {starting.ending(child)}")
+    raise _Broken(f"the reader process ended with {starting.ending(child)}")
 
 
 def unreadable(name: object) -> UsageProblem:
-    """Return the error of a Parquet file where nothing is installed that reads it."""
+    """Return the error for a Parquet file if `pyarrow` is not installed."""
     return UsageProblem(
-        f"`{name}` is Parquet, and `pyarrow` is not installed.",
+        f"`{name}` is Parquet, but `pyarrow` is not installed.",
         fix=Command("pip install 'tunelock[parquet]'"),
     )
 
 
 def _present(values: dict[str, Any]) -> dict[str, Any]:
-    """Return a row without the keys of inner objects that Parquet fills with null.
+    """Return a row without null values in nested objects.
 
-    Its columns have one type, so each object gets the keys of all.
+    A Parquet column has one type, so each nested object has the keys of all of them.
     """
     return {
         name: _without_null(value) if isinstance(value, list | dict) else value

@@ -1,4 +1,4 @@
-"""One row as a file has it, and what is said of a row that is wrong."""
+"""One row as it is in a file, and the errors about rows."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -19,18 +19,18 @@ _PYTHON_SHOWS = {
 
 @dataclass(frozen=True, slots=True)
 class RawRow:
-    """One row as the file has it."""
+    """One row as it is in a file."""
 
     path: Path
-    """The file that it stands in."""
+    """The file."""
     place: str
-    """Where it stands there, for messages: `line 3`, `lines 3-5` or `row 3`, counted from 1."""
+    """The place in the file, for messages: `line 3`, `lines 3-5` or `row 3`, counted from 1."""
     values: dict[str, Any]
     """Column name to value."""
 
 
 def look(path: Path, place: str, *, to: str = "") -> Command:
-    """Return the command that shows one row, `to` mend it; `place` as in RawRow."""
+    """Return the command that shows one row; `to` is its purpose, `place` as in `RawRow`."""
     unit, number = place.split()
     if unit.startswith("line"):
         return Command("sed -n {} {}", f"{number.replace('-', ',')}p", path, to=to)
@@ -39,18 +39,18 @@ def look(path: Path, place: str, *, to: str = "") -> Command:
 
 
 def fault(raw: RawRow, what: str) -> UsageProblem:
-    """Return the error of a row; `what` goes on from its place, as `has no text in …`."""
+    """Return the error for a row; `what` completes the sentence, such as `has no text in …`."""
     return UsageProblem(f"`{raw.path}` {raw.place} {what}.", fix=look(raw.path, raw.place))
 
 
 def named(columns: Iterable[str]) -> str:
-    """Return the names of columns as a sentence has them: no more than a person reads."""
+    """Return the names of columns for a sentence, with a limit on their number and length."""
     names = [f"`{name:.{_SHOWN_CHARS}}`" for name in columns]
     more = [f"{len(names) - _SHOWN} more"] if names[_SHOWN:] else []
     return ", ".join(names[:_SHOWN] + more)
 
 
 def doubled(names: Iterable[str]) -> str | None:
-    """Return a name that stands more than once among the names, cut; None where there is none."""
+    """Return a name that occurs more than once, truncated; None if there is none."""
     counts = Counter(names).most_common(1)
     return counts[0][0][:_SHOWN_CHARS] if counts and counts[0][1] > 1 else None

@@ -1,4 +1,4 @@
-"""Requests to the child process, and their answers as checked values."""
+"""Requests to the child process, with validated answers."""
 
 from array import array
 from collections.abc import Collection, Iterator, Sequence
@@ -10,51 +10,51 @@ from planner.data.rendering.spans import Span
 from planner.data.rows.rows import Row
 
 _TRIES = 3
-"""A child that was ended has forgotten a template and a tokenizer."""
+"""Attempts: a restarted child has to reload a template and a tokenizer."""
 Refusal = tuple[str, str]
-"""Why a template does not render a row: `refused`, `rewritten` or `left-out`, and its text."""
+"""Why a template does not render a row: `refused`, `rewritten` or `left-out`, and a text."""
 
 
 class Fault(Exception):
-    """A call without an answer."""
+    """A call that failed."""
 
     def __init__(self, kind: str, said: str = "", place: int = 0) -> None:
         super().__init__(kind, said, place)
         self.kind = kind
-        """What the child says: `refused` and the like, `memory`, `size`, `tokens`, `broken`; and
-        `late`, `slow` or `ended` where it says nothing."""
+        """From the child: `refused` and the like, `memory`, `size`, `tokens` or `broken`; without
+        an answer: `late`, `slow` or `ended`."""
         self.said = said
         self.place = place
-        """The row that it was at; behind the last one, all of them."""
+        """The index of the current row; past the last row, all rows together."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A template or a tokenizer that the child keeps."""
+    """A template or tokenizer to load into the child."""
 
     key: str
     request: dict[str, Any]
-    """What gives it to the child, with `content`."""
+    """The request that loads it, with `content`."""
     content: bytes
     seconds: float
-    """How long that may take."""
+    """The time limit for loading."""
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """One row as the child returns it."""
+    """The tokens of one row."""
 
     ids: "array[int]"
     scored: bytes
-    """One byte for each token: 0 where it is not scored."""
+    """One byte per token: 1 if it is scored, else 0."""
     offsets: "array[int]"
-    """Two numbers for each token, its first character and the one behind its last; or nothing."""
+    """Start and end (exclusive) of each token, in characters; empty if not requested."""
     text: str
-    """Empty where it was not asked for."""
+    """The rendered text; empty if not requested."""
 
 
 def load(one: Loaded) -> memoryview:
-    """Give a template or a tokenizer to the child; raises Fault."""
+    """Load a template or tokenizer into the child. Raises Fault."""
     return _once(one.request, one.content, (one.seconds,))[1]
 
 
@@ -64,7 +64,7 @@ def ask(
     content: bytes = b"",
     waits: Sequence[float] = (limits.RENDER_SECONDS,),
 ) -> tuple[dict[str, Any], memoryview]:
-    """Ask something of templates and tokenizers, which the child gets where it has them no more.
+    """Send a request that needs templates or tokenizers, which are loaded again if necessary.
 
     Raises Fault.
     """
@@ -78,7 +78,7 @@ def ask(
             if fault.kind != "missing" or not wanted:
                 raise
             load(wanted[0])
-    raise Fault("broken", "it forgets what it was given")
+    raise Fault("broken", "it does not keep what was loaded")
 
 
 def _once(
@@ -94,7 +94,7 @@ def _once(
 
 
 def written(row: Row) -> dict[str, Any]:
-    """Return a row as requests have it."""
+    """Return a row in the form of requests."""
     return {
         "messages": [(one.role, one.content, one.more) for one in row.messages],
         "tools": row.tools,
@@ -106,26 +106,26 @@ def _chars(row: Row) -> int:
 
 
 def row_waits(rows: Sequence[Row]) -> list[float]:
-    """Return the seconds that each row has to be rendered, and last all their tokens."""
+    """Return the time limit in seconds for rendering each row, and last for tokenizing all."""
     turns = [len(row.messages) for row in rows]
     chars = sum(map(_chars, rows))
     return [*map(limits.row_seconds, turns), limits.token_seconds(chars, turns)]
 
 
 def text_and_spans(head: dict[str, Any], raw: memoryview) -> tuple[str, list[Span]]:
-    """Return what `render` and `spans` answer."""
+    """Return the text and spans of a `render` or `spans` answer."""
     text = _text(raw)
     spans = head.get("spans")
     if not isinstance(spans, list):
-        raise Fault("broken", "spans that are none")
+        raise Fault("broken", "invalid spans")
     return text, [(_whole(start), _whole(end)) for start, end in map(_pair, spans)]
 
 
 def numbers(raw: memoryview) -> "array[int]":
-    """Return numbers of 32 bits."""
+    """Return unsigned 32-bit numbers from bytes."""
     found = array("I")
     if len(raw) % found.itemsize:
-        raise Fault("broken", "numbers that are cut")
+        raise Fault("broken", "incomplete numbers")
     found.frombytes(raw)
     return found
 
@@ -133,22 +133,22 @@ def numbers(raw: memoryview) -> "array[int]":
 def token_rows(
     head: dict[str, Any], raw: memoryview, count: int, *, whole: bool
 ) -> Iterator[Tokens | Refusal]:
-    """Yield what `encode` answers for each of `count` rows."""
+    """Yield the tokens of each of `count` rows from an `encode` answer."""
     rows = head.get("rows")
     if not isinstance(rows, list) or len(rows) != count:
-        raise Fault("broken", "other rows than were asked for")
+        raise Fault("broken", "a wrong number of rows")
     at = 0
 
     def taken(size: int) -> memoryview:
         nonlocal at
         at += size
         if at > len(raw):
-            raise Fault("broken", "fewer tokens than it says")
+            raise Fault("broken", "fewer tokens than announced")
         return raw[at - size : at]
 
     for row in rows:
         if not isinstance(row, dict):
-            raise Fault("broken", "rows that are none")
+            raise Fault("broken", "invalid rows")
         if "fault" in row:
             yield _refusal(row, frames.OF_A_ROW)
             continue
@@ -164,19 +164,19 @@ def token_rows(
 def _refusal(row: dict[str, Any], kinds: Collection[str]) -> Refusal:
     kind, said = row.get("fault"), row.get("said", "")
     if not isinstance(kind, str) or kind not in kinds or not isinstance(said, str):
-        raise Fault("broken", "a fault that is none")
+        raise Fault("broken", "an invalid fault")
     return kind, said[: limits.SAID_CHARS]
 
 
 def _pair(value: object) -> tuple[object, object]:
     if not isinstance(value, list) or len(value) != 2:
-        raise Fault("broken", "spans that are none")
+        raise Fault("broken", "invalid spans")
     return value[0], value[1]
 
 
 def _whole(value: object) -> int:
     if type(value) is not int or not 0 <= value <= limits.ANSWER_BYTES:
-        raise Fault("broken", "a number that is none")
+        raise Fault("broken", "an invalid number")
     return value
 
 
@@ -184,4 +184,4 @@ def _text(raw: memoryview) -> str:
     try:
         return bytes(raw).decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
-        raise Fault("broken", "a text that is none") from None
+        raise Fault("broken", "invalid text") from None

@@ -1,7 +1,7 @@
 """One request to a child process and its answer, with deadlines.
 
-What comes back is a stranger's: lengths are checked before bytes are kept, and bytes before they
-are values.
+Answers are untrusted: lengths are checked before bytes are stored, and bytes before they are
+parsed.
 """
 
 import math
@@ -15,21 +15,21 @@ from planner.data.isolation import frames, limits
 
 _CHUNK_BYTES = 2**20
 _SECOND_LOOK_SECONDS = 0.25
-"""How long a call that is late is waited for once more: the machine may have been asleep."""
+"""Extra wait for a late call: the machine may have been suspended."""
 Answer = tuple[dict[str, Any], memoryview]
 
 
 class Ended(Exception):
-    """A child process did not answer, and is to be ended."""
+    """A child process did not answer and must be killed."""
 
     def __init__(self, place: int, *, late: str = "", how: str = "") -> None:
         super().__init__(place, late, how)
         self.place = max(place, 0)
-        """The row that it was at; behind the last one, all of them."""
+        """The index of the current row; past the last row, all rows together."""
         self.late = late
-        """`late` where the time of a row was up, `slow` where that of all was."""
+        """`late` if a row exceeded its time, `slow` if all rows together did."""
         self.how = how
-        """What is wrong with its answer; empty where its pipe was closed, too."""
+        """What is wrong with its answer; empty if its pipe was closed."""
 
 
 class Exchange:
@@ -38,10 +38,10 @@ class Exchange:
     def __init__(
         self, pipes: tuple[int, int], request: bytes, waits: Sequence[float], most: float
     ) -> None:
-        """Prepare to send to the first pipe, which never blocks, and to read from the second.
+        """Prepare to write to the first pipe, which is non-blocking, and to read from the second.
 
-        `waits` are the seconds for each row and last for what follows all rows, `most` those in
-        all.
+        `waits` are the seconds for each row, and last for the work after all rows; `most` is the
+        total.
         """
         self._to, self._from = pipes
         self._rest, self._heard = memoryview(request), bytearray()
@@ -53,7 +53,7 @@ class Exchange:
         self._poll.register(self._to, select.POLLOUT)
 
     def answer(self, start: float) -> Answer:
-        """Return the answer; `start` are seconds more, until the child begins. Raises Ended."""
+        """Return the answer; `start` is the extra time for the child to start. Raises Ended."""
         begun = time.monotonic() + start
         self._row_ends, self._ends = begun + self._waits[0], begun + self._most
         while True:
@@ -66,7 +66,7 @@ class Exchange:
                     return found
 
     def _events(self) -> dict[int, int]:
-        """Wait until a pipe can be used; a call that is late is looked at once more."""
+        """Wait until a pipe is ready; a late call gets a short extra wait."""
         now, due = time.monotonic(), min(self._row_ends, self._ends)
         if now >= due:
             due = self._late_until = self._late_until or now + _SECOND_LOOK_SECONDS
@@ -81,12 +81,12 @@ class Exchange:
         except BlockingIOError:
             return
         except BrokenPipeError:
-            self._rest = self._rest[:0]  # how it ended is seen at the other pipe
+            self._rest = self._rest[:0]  # the reason shows at the other pipe
         if not self._rest:
             self._poll.unregister(self._to)
 
     def _hear(self) -> None:
-        """Read on, and take out the frames that say which row is begun."""
+        """Read more, and process the frames that announce a row."""
         chunk = os.read(self._from, _CHUNK_BYTES)
         if not chunk:
             raise Ended(self._place)
@@ -94,7 +94,7 @@ class Exchange:
         while (start := self._start()) and start[0] == frames.AT:
             place = start[1]
             if place >= len(self._waits):
-                raise Ended(self._place, how="a row that nobody asked for")
+                raise Ended(self._place, how="a row that was not requested")
             if place > self._place:
                 self._place, self._late_until = place, 0.0
                 self._row_ends = time.monotonic() + self._waits[place]
@@ -107,7 +107,7 @@ class Exchange:
         return kind, first, second
 
     def _whole(self) -> Answer | None:
-        """Return the answer where all of it was heard."""
+        """Return the answer if it is complete."""
         if not (found := self._start()):
             return None
         kind, first, second = found
@@ -121,5 +121,5 @@ class Exchange:
         except (ValueError, RecursionError):
             head = None
         if not isinstance(head, dict) or len(self._heard) != end:
-            raise Ended(self._place, how="an answer that is no answer")
+            raise Ended(self._place, how="an invalid answer")
         return head, memoryview(self._heard)[start + first :]

@@ -1,6 +1,6 @@
-"""What the two processes send: a JSON object and raw bytes behind it, with both lengths in front.
+"""The protocol between the two processes: both lengths, a JSON object, then raw bytes.
 
-A child sends one more kind of frame: which row it begins, so that the parent knows whose time runs.
+A child also sends frames that announce the row it starts, for the parent's time limits.
 """
 
 import json
@@ -8,24 +8,24 @@ import struct
 from typing import Any
 
 START = struct.Struct("<BII")
-"""Kind, bytes of JSON, raw bytes; of `AT` the row's place and 0."""
+"""Kind, bytes of JSON, raw bytes; for `AT`, the index of the row and 0."""
 ANSWER, AT = 0, 1
 
 OF_A_ROW = frozenset(["refused", "rewritten", "left-out"])
-"""Faults of one row, behind which the others are still answered."""
+"""Faults of one row; the other rows are still answered."""
 FAULTS = OF_A_ROW | {"memory", "size", "tokens", "broken", "missing", "unreadable"}
-"""All that a child says of a request without an answer."""
+"""All faults that a child reports."""
 
 
 def packed(head: dict[str, Any], raw: bytes = b"") -> bytes:
-    """Return a frame. Half characters are kept as they are."""
+    """Return a frame. Lone surrogates are preserved."""
     said = json.dumps(head, ensure_ascii=False, separators=(",", ":"))
     content = said.encode("utf-8", "surrogatepass")
     return START.pack(ANSWER, len(content), len(raw)) + content + raw
 
 
 def at(place: int) -> bytes:
-    """Return the frame that says which row is begun."""
+    """Return the frame that announces a row."""
     return START.pack(AT, place, 0)
 
 

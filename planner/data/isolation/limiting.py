@@ -1,4 +1,4 @@
-"""What a child process takes away from itself before it touches a stranger's bytes."""
+"""The restrictions that a child process applies to itself before it reads untrusted input."""
 
 import os
 import signal
@@ -12,15 +12,15 @@ except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
 HARD_BYTES = 2**35
-"""Memory that such a process may never exceed, whatever is asked."""
+"""Memory limit for the process, whatever the request."""
 _OPEN_FILES = 32
 _STATM = Path("/proc/self/statm")
 _DATA_PAGES = 5
-"""The place of `data` in `/proc/self/statm`: pages of data and stack (proc_pid_statm(5))."""
+"""The index of `data` in `/proc/self/statm`: pages of data and stack (proc_pid_statm(5))."""
 
 
 def close_all_but(*kept: int) -> None:
-    """Let standard input, output and errors lead nowhere, but for those that are kept."""
+    """Redirect standard input, output and error to the null device, except those to keep."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in {0, 1, 2} - set(kept):
         os.dup2(nothing, descriptor)
@@ -28,7 +28,7 @@ def close_all_but(*kept: int) -> None:
 
 
 def limit() -> None:
-    """Take away writing files, dumping core and opening many files."""
+    """Forbid writing files, core dumps and opening many files."""
     for number in (signal.SIGALRM, signal.SIGPROF):
         signal.signal(number, signal.SIG_DFL)
     if resource is None:
@@ -42,21 +42,21 @@ def limit() -> None:
 
 
 def no_more_processes() -> None:
-    """Take away starting programs and threads, which the system does for all but its first user."""
+    """Forbid starting processes and threads; the system enforces this for all users but root."""
     if resource is not None:
         resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
 
 
 def processor(seconds: float) -> None:
-    """End the process by SIGPROF once it computed for so long from here on; 0 is no limit."""
+    """End the process by SIGPROF after this much processor time; 0 removes the limit."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 @contextmanager
 def bounded(seconds: float, more_bytes: int) -> Iterator[None]:
-    """End the process where a block takes longer, and let memory end in it that takes more.
+    """Limit the time of a block, after which the process ends, and the memory that it may add.
 
-    The time holds on every system, the memory on Linux.
+    The time limit works on every system, the memory limit on Linux.
     """
     signal.setitimer(signal.ITIMER_REAL, seconds)
     _set_data(_data_bytes() + more_bytes)
@@ -75,7 +75,7 @@ def _data_bytes() -> int:
 
 
 def _set_data(soft: int) -> None:
-    """Set the soft limit; a hard one that the parent lives under stays."""
+    """Set the soft limit; an inherited hard limit is kept."""
     if resource is None or not _STATM.exists():
         return
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]

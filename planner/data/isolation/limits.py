@@ -1,61 +1,61 @@
-"""How much one call of a chat template or a tokenizer may take.
+"""Limits for one call of a chat template or a tokenizer.
 
-Times and sizes grow with what is asked only. Templates in use need milliseconds a conversation, and
-tokenizers in use read a million characters a second.
+Times and sizes grow only with the request. Real templates take milliseconds per conversation, and
+real tokenizers process a million characters per second.
 """
 
 from collections.abc import Iterable, Sequence
 
 RENDER_SECONDS = 10.0
-"""The most for one rendering of one conversation."""
+"""Limit for one rendering of a conversation."""
 PROCESSOR_SECONDS = 1.0
-"""The same in seconds of the processor, which a busy machine does not make longer."""
+"""The same in processor time, which does not depend on the load of the machine."""
 TURN_SECONDS = 0.05
-"""More for each turn of a conversation, of which the beginnings are rendered too; and the most that
-a turn may take on average where many conversations are rendered together."""
+"""Extra time per turn, since prefixes are rendered too; also the average limit per turn where many
+conversations are rendered together."""
 CHARS_PER_SECOND = 50_000
-"""Characters of a request that give a tokenizer one second more."""
+"""Characters of a request per extra second for a tokenizer."""
 LOAD_SECONDS = 60.0
-"""The most for reading a `tokenizer.json`; one of 260,000 tokens takes a second or two."""
+"""Limit for loading a `tokenizer.json`; one with 260,000 tokens takes one or two seconds."""
 MORE_BYTES = 2**27
-"""Memory that a call may take besides what the process has, and besides what its bytes add; Linux
-only. Templates in use need a few MiB."""
+"""Memory that a call may add, besides `BYTES_PER_BYTE`; Linux only. Real templates need a few
+MiB."""
 BYTES_PER_BYTE = 256
-"""Memory besides that for each byte of a request: a tokenizer keeps the place of every byte."""
+"""Further memory per byte of a request: a tokenizer stores the position of every byte."""
 TEMPLATE_CHARS = 2**20
-"""The longest chat template; those in use have at most 30,000 characters."""
+"""The longest chat template; real ones have at most 30,000 characters."""
 CONFIG_BYTES = 16 * 2**20
-"""The longest `tokenizer_config.json`; one that lists thousands of added tokens has 2 MiB."""
+"""The largest `tokenizer_config.json`; one with thousands of added tokens has 2 MiB."""
 TOKENIZER_BYTES = 128 * 2**20
-"""The longest `tokenizer.json`; those of 260,000 tokens have 40 MiB."""
+"""The largest `tokenizer.json`; those with 260,000 tokens have 40 MiB."""
 PRINTED_CHARS, PRINTED_TIMES = 2**16, 8
-"""The longest text of a conversation: so many characters, the template's own length, and so many
-times the conversation's characters."""
+"""The longest rendered text: a constant, plus the length of the template, plus a multiple of the
+conversation's characters."""
 TOKENS, TOKENS_PER_CHAR = 1024, 16
-"""The most tokens of a text; a character of four bytes has four at most, unless it is rewritten."""
+"""The most tokens of a text: a constant and a multiple of its characters."""
 SAID_CHARS = 1000
-"""What is kept of an error's text."""
+"""Characters of an error text that are kept."""
 ANSWER_BYTES = 2**29
-"""The longest answer of the child process."""
+"""The largest answer of the child process."""
 PARQUET_SECONDS = 120.0
-"""The most for the next few rows of a Parquet file."""
+"""Limit for reading the next few rows of a Parquet file."""
 PARQUET_BYTES, PARQUET_TIMES = 2**31, 4
-"""Memory that they may take: so many bytes, and so many times the size of the file."""
+"""Memory for that: a constant and a multiple of the file size."""
 UNPACKED_BYTES, UNPACKED_TIMES = 2**28, 1000
-"""The most text of a Parquet file: so many bytes, and so many times the size of the file."""
+"""The largest text of a Parquet file: a constant and a multiple of the file size."""
 GRACE_SECONDS = 1.0
-"""How much later than the parent's deadline a child without a parent ends by itself."""
+"""Delay after the parent's deadline until an orphaned child ends by itself."""
 
 
 def row_seconds(turns: int) -> float:
-    """Return the most seconds for all renderings of a conversation."""
+    """Return the time limit in seconds for all renderings of a conversation."""
     return RENDER_SECONDS + TURN_SECONDS * turns
 
 
 def processor_seconds(waits: Sequence[float]) -> list[float]:
-    """Return the seconds of the processor for each wait of a request; 0 is no limit.
+    """Return the limits in processor seconds for each wait of a request; 0 is no limit.
 
-    The last of several is that of all tokens, which threads make together.
+    The last of several waits is for tokenization, which uses several threads.
     """
     more = [max(0.0, wait - RENDER_SECONDS) for wait in waits]
     found = [min(wait, one + PROCESSOR_SECONDS) for wait, one in zip(waits, more, strict=True)]
@@ -63,15 +63,15 @@ def processor_seconds(waits: Sequence[float]) -> list[float]:
 
 
 def token_seconds(chars: int, turns: Iterable[int]) -> float:
-    """Return the most seconds for the tokens of conversations of so many characters in all."""
+    """Return the time limit in seconds for tokenizing conversations with `chars` in total."""
     return RENDER_SECONDS + chars / CHARS_PER_SECOND + TURN_SECONDS * sum(turns)
 
 
 def printed_chars(template: int, conversation: int) -> int:
-    """Return the most characters of text that a template may make; both lengths in characters."""
+    """Return the limit for rendered characters; both lengths are in characters."""
     return PRINTED_CHARS + template + PRINTED_TIMES * conversation
 
 
 def tokens(chars: int) -> int:
-    """Return the most tokens that a text of so many characters may have."""
+    """Return the limit for the tokens of a text with that many characters."""
     return TOKENS + TOKENS_PER_CHAR * chars

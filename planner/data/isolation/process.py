@@ -1,6 +1,6 @@
-"""The child process of templates and tokenizers as its parent sees it: one, shared by all threads.
+"""The child process for templates and tokenizers; one, shared by all threads.
 
-Whoever raises in the middle of an answer ends the child, and the next call starts another.
+An exception during a call kills the child, and the next call starts another.
 """
 
 import atexit
@@ -19,14 +19,14 @@ __all__ = ["Ended", "Process", "call", "end", "interrupt", "start"]
 
 _PIPE_BYTES = 2**20
 _START_SECONDS = 30.0
-"""More for the first call: a busy disk may hold up the start of Python."""
+"""Extra time for the first call: starting Python can be slow on a busy disk."""
 
 
 class Process:
     """One child process."""
 
     def __init__(self) -> None:
-        """Start it, and do not wait until it is ready."""
+        """Start it without waiting until it is ready."""
         self._first, self._killed = True, False
         self._process = starting.started("child", subprocess.PIPE)
         assert self._process.stdin and self._process.stdout
@@ -37,8 +37,8 @@ class Process:
     def call(self, head: dict[str, Any], raw: bytes, waits: Sequence[float]) -> Answer:
         """Return the answer to one request. Raises Ended.
 
-        `waits` are the seconds for each row, and last for what follows all rows. Rows that are
-        asked for together have no more in all than the last of them, and one row's.
+        `waits` are the seconds for each row, and last for the work after all rows. In total, a call
+        may take the last of them plus the limit of one rendering.
         """
         start = _START_SECONDS if self._first else 0.0
         self._first = False
@@ -62,27 +62,27 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked."""
+        """Whether it can answer."""
         return not self._killed and self._process.poll() is None
 
     def kill(self) -> None:
-        """Let whoever waits for it see that it ended."""
+        """Kill it; a thread that waits for it notices."""
         self._killed = True
         self._process.kill()
 
     def end(self) -> None:
-        """End it, whatever it does."""
+        """Kill it and wait for its end."""
         starting.ended(self._process)
 
 
 _LOCK = threading.RLock()
 _PROCESS: Process | None = None
 _OTHERS: list[Process | None] = []
-"""Child processes of the process that forked this one: not to be waited for here."""
+"""Child processes of the parent that forked this process, which must not be waited for here."""
 
 
 def start() -> None:
-    """Start the child process of this one, if there is none, and do not wait for it."""
+    """Start the child process if there is none, without waiting for it."""
     global _PROCESS
     with _LOCK:
         if not _PROCESS or not _PROCESS.alive:
@@ -91,7 +91,7 @@ def start() -> None:
 
 
 def call(head: dict[str, Any], raw: bytes, waits: Sequence[float]) -> Answer:
-    """Ask the child process of this one, which is started where there is none; as Process."""
+    """Call the child process, which is started if necessary; as `Process.call`."""
     with _LOCK:
         start()
         assert _PROCESS
@@ -99,13 +99,13 @@ def call(head: dict[str, Any], raw: bytes, waits: Sequence[float]) -> Answer:
 
 
 def interrupt() -> None:
-    """End the child process, if there is one, also while another thread waits for its answer."""
+    """Kill the child process, if there is one, even while another thread waits for it."""
     if running := _PROCESS:
         running.kill()
 
 
 def end() -> None:
-    """End the child process of this one, if there is one."""
+    """End the child process, if there is one."""
     global _PROCESS
     with _LOCK:
         if _PROCESS:
@@ -114,14 +114,14 @@ def end() -> None:
 
 
 def _forked() -> None:
-    """Begin without a child process in a process that was forked."""
+    """Forget the child process in a forked process."""
     global _LOCK, _PROCESS
     _OTHERS.append(_PROCESS)
     _LOCK, _PROCESS = threading.RLock(), None
 
 
 def _widen(pipe: int) -> None:
-    """Make room in a pipe for whole requests, where the system has such a call."""
+    """Enlarge a pipe for typical requests, if the system supports it."""
     with contextlib.suppress(ImportError, AttributeError, OSError):
         import fcntl
 

@@ -1,4 +1,4 @@
-"""Child processes of this package: how they are started, and how they end."""
+"""Starts and ends the child processes of this package."""
 
 import contextlib
 import os
@@ -8,18 +8,18 @@ import sys
 
 _CODE = "import sys; sys.path[:] = sys.argv[1:]; from planner.data.worker.{} import main; main()"
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
-"""What Python's own libraries may be found by."""
+"""Variables that Python may need to find its libraries."""
 _THREADS = 8
 """The most threads of a tokenizer."""
 _END_SECONDS = 5.0
 _ENDINGS = {int(signal.SIGABRT): "SIGABRT (out of memory)"}
-"""A tokenizer that gets no memory aborts."""
+"""A tokenizer that runs out of memory aborts."""
 
 
 def started(module: str, given: int) -> subprocess.Popen[bytes]:
-    """Start a module of this package with a standard input, and a pipe as its output.
+    """Start a worker module with the given standard input and a pipe as its output.
 
-    It finds modules where this process does, but for the folder that a person stands in.
+    Its module search path is that of this process, without the current folder.
     """
     kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     own = {
@@ -35,7 +35,7 @@ def started(module: str, given: int) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         cwd=os.path.abspath(os.sep),
         env=kept | own,
-        process_group=0,  # a Ctrl-C is its parent's
+        process_group=0,  # Ctrl-C reaches only the parent
     )
 
 
@@ -51,7 +51,7 @@ def ending(process: subprocess.Popen[bytes]) -> str:
 
 
 def ended(process: subprocess.Popen[bytes]) -> None:
-    """End a process, whatever it does."""
+    """Kill a process and wait for its end."""
     for pipe in filter(None, (process.stdin, process.stdout)):
         with contextlib.suppress(OSError):
             pipe.close()

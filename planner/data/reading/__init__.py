@@ -1,1 +1,1 @@
-"""From the rows of a file to conversations and pairs, whatever format they are in."""
+"""Reads the rows of a file in any supported format as conversations or pairs."""

@@ -1,4 +1,4 @@
-"""Recognise each row's format from its content and make canonical rows of them."""
+"""Recognizes the format of each row by its content and converts it to a canonical row."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +25,7 @@ Format = Literal[
     "feedback",
 ]
 Kind = Literal["conversation", "text", "preference", "feedback"]
-"""What a row is good for: all rows of a file must be of one kind."""
+"""The kind of data that a row is; all rows of a file must be of one kind."""
 KINDS: dict[Format, Kind] = {
     "messages": "conversation",
     "sharegpt": "conversation",
@@ -50,24 +50,24 @@ MAP_COLUMNS = Answers(
 
 
 class Read(NamedTuple):
-    """One row, understood, and where it was read."""
+    """One row with its format and origin."""
 
     path: Path
-    """The file: of a folder, one of those in it."""
+    """The file; in a folder, one of its files."""
     place: str
-    """As in RawRow."""
+    """As in `RawRow`."""
     format: Format
     row: Row
 
 
 @dataclass(frozen=True)
 class Table:
-    """A data file or a folder of them, understood."""
+    """The rows of a data file or folder."""
 
     rows: tuple[Row, ...]
-    """Its rows in file order; at least one."""
+    """The rows in file order; at least one."""
     formats: Mapping[Format, int]
-    """How many rows have each format, the most first; all are of one kind."""
+    """Number of rows of each format, most frequent first; all are of one kind."""
 
     @property
     def format(self) -> str:
@@ -76,12 +76,12 @@ class Table:
 
     @property
     def kind(self) -> Kind:
-        """What the rows are good for."""
+        """The kind of the rows."""
         return KINDS[next(iter(self.formats))]
 
 
 def load_table(path: Path, *, columns: Mapping[str, str] | None = None, system: str = "") -> Table:
-    """Read a file or folder into canonical rows; as `rows_of`."""
+    """Return the rows of a file or folder; raises as `rows_of` does."""
     rows: list[Row] = []
     formats: Counter[Format] = Counter()
     for read in rows_of(path, columns=columns, system=system):
@@ -93,18 +93,18 @@ def load_table(path: Path, *, columns: Mapping[str, str] | None = None, system: 
 def rows_of(
     path: Path, *, columns: Mapping[str, str] | None = None, system: str = ""
 ) -> Iterator[Read]:
-    """Yield the rows of a file or folder one by one; no more than a few are in memory at once.
+    """Yield the rows of a file or folder one by one, with only a few in memory.
 
-    `columns` names the `prompt` and `completion` columns, and wins over content. `system` is put
-    in front of every row that has no system turn of its own, and no text in a column `system`.
-    Raises UsageProblem, naming the line or row.
+    `columns` names the `prompt` and `completion` columns and overrides detection. `system` is the
+    system message for rows without a system turn and without text in a column `system`.
+    Raises UsageProblem, which names the line or row.
     """
     if columns is not None and set(columns) != {"prompt", "completion"}:
         raise UsageProblem("`columns` must name `prompt` and `completion`.", fix=MAP_COLUMNS)
     first: Read | None = None
     for raw in read_raw(path):
-        # A row that is nothing by itself is read as the first one, to say what it lacks.
-        found = "columns" if columns else recognise(raw.values) or (first and first.format)
+        # An unrecognized row is read in the format of the first one, to report what it lacks.
+        found = "columns" if columns else recognize(raw.values) or (first and first.format)
         if found is None:
             raise _unknown(raw)
         if first and KINDS[found] != KINDS[first.format]:
@@ -114,7 +114,7 @@ def rows_of(
         yield read
 
 
-def recognise(values: Mapping[str, Any]) -> Format | None:
+def recognize(values: Mapping[str, Any]) -> Format | None:
     """Return the format of a row with these columns and values, or None."""
     for name in _CONVERSATIONS:
         if isinstance(values.get(name), list):
@@ -181,19 +181,17 @@ _MAKERS: dict[Format, Callable[[RawRow], Row]] = {
 
 
 def _unknown(raw: RawRow) -> UsageProblem:
-    said = (
-        f"`{raw.path}` {raw.place} has the columns {named(raw.values)}, which are no known format."
-    )
+    said = f"`{raw.path}` {raw.place} has the columns {named(raw.values)}, which match no format."
     paired = "chosen" in raw.values and "rejected" in raw.values
     return UsageProblem(
-        said, fix=Advice("name the column of the prompt `prompt`") if paired else MAP_COLUMNS
+        said, fix=Advice("rename the column with the prompt to `prompt`") if paired else MAP_COLUMNS
     )
 
 
 def _of_two_kinds(raw: RawRow, found: Format, first: Read) -> UsageProblem:
     there = f"{first.place}" if first.path == raw.path else f"`{first.path}` {first.place}"
     return UsageProblem(
-        f"`{raw.path}` {raw.place} has the format `{found}` and {there} `{first.format}`, "
-        "which cannot train together.",
+        f"`{raw.path}` {raw.place} has the format `{found}`, but {there} has "
+        f"`{first.format}`; they cannot be mixed.",
         fix=look(raw.path, raw.place, to="keep one of them"),
     )

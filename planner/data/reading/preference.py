@@ -1,4 +1,4 @@
-"""Rows that say which answers people like: pairs of them, or single ones with a label.
+"""Reads preference data: pairs of answers, or single answers with a label.
 
 The forms are TRL 1.16's `preference`, with a prompt or without, and `unpaired preference`.
 """
@@ -17,8 +17,8 @@ _OTHER_PROMPTS = ("question", "instruction", "query", "input")
 def is_preference(values: Mapping[str, Any]) -> bool:
     """Return whether a row is a pair of answers.
 
-    Texts without a `prompt` count only where no other column could be the prompt: TRL reads none
-    but `prompt`, and would train without it.
+    Texts without a `prompt` count only if no other column could be the prompt: TRL uses only
+    `prompt`, and would train without it.
     """
     if "chosen" not in values or "rejected" not in values:
         return False
@@ -27,22 +27,22 @@ def is_preference(values: Mapping[str, Any]) -> bool:
 
 
 def liked(values: Mapping[str, Any]) -> bool | None:
-    """Return the row's `label`: true, false, 1 or 0, also as text; None for any other."""
+    """Return the row's `label`: true, false, 1 or 0, also as text; None for anything else."""
     label = values.get("label")
     return None if label is None else _LABELS.get(str(label).lower())
 
 
 def feedback(raw: RawRow) -> Row:
-    """Return the row of an answer and whether it is liked."""
+    """Return the row of an answer with its label."""
     good = liked(raw.values)
     if good is None:
-        raise fault(raw, "has no true or false in `label`")
+        raise fault(raw, "must have true or false in `label`")
     answered = exchange(raw, "prompt", "completion")
     return Row(answered.messages, liked=good, tools=answered.tools)
 
 
 def exchange(raw: RawRow, prompt: str, completion: str) -> Row:
-    """Return the row of two columns, each a text or a list of turns."""
+    """Return the row of a prompt column and an answer column, each text or a list of turns."""
     messages = said(raw, prompt, "user") + said(raw, completion, "assistant")
     return Row(tuple(messages), tools=_tools(raw, prompt, completion))
 
@@ -50,12 +50,12 @@ def exchange(raw: RawRow, prompt: str, completion: str) -> Row:
 def preference(raw: RawRow) -> Row:
     """Return the row of a prompt and two answers.
 
-    Without a prompt, or where `prompt` is only a text beside whole conversations, what both
-    begin with is the prompt.
+    Without a prompt, or if `prompt` is text and the answers are full conversations, the common
+    beginning of both is the prompt.
     """
     chosen, rejected = _conversation(raw, "chosen"), _conversation(raw, "rejected")
     if not _begin_alike(chosen[0], rejected[0]):
-        raise fault(raw, "has no prompt: `chosen` and `rejected` begin differently")
+        raise fault(raw, "has no prompt, since `chosen` and `rejected` begin differently")
     return Row(tuple(chosen), tuple(rejected), tools=_tools(raw, "chosen", "rejected"))
 
 
@@ -82,7 +82,7 @@ def _nobody(raw: RawRow, column: str) -> Message:
 
 
 def _tools(raw: RawRow, *columns: str) -> str:
-    """Return the row's tools; none where its columns are texts, as in TRL."""
+    """Return the row's tools; empty if its columns are texts, as in TRL."""
     if "tools" not in raw.values:
         return ""
     return tools(raw) if any(isinstance(raw.values[one], list) for one in columns) else ""

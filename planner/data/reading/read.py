@@ -1,4 +1,4 @@
-"""Read the rows of a JSONL, JSON, CSV or Parquet file, or of a folder of them."""
+"""Reads the rows of a JSONL, JSON, CSV or Parquet file, or of a folder of such files."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,19 +21,19 @@ _UNPACK = {".gz": "gunzip --keep {}", ".zst": "unzstd {}", ".zip": "unzip {}"}
 
 
 def read_raw(path: Path) -> Iterator[RawRow]:
-    """Yield the rows of a file, by its ending, or of the files in a folder, sorted by name.
+    """Yield the rows of a file, or of the files in a folder, sorted by name.
 
-    No more than a row or a few is in memory at once. Raises UsageProblem for a missing, empty,
-    broken or not understood file.
+    Only a few rows are in memory at a time. Raises UsageProblem for a missing, empty, broken or
+    unsupported file.
     """
     for file in data_files(path):
         yield from _rows(file)
 
 
 def data_files(path: Path) -> list[Path]:
-    """Return the file, or the data files that lie in the folder; at least one.
+    """Return the file itself, or the data files in a folder; at least one.
 
-    Raises UsageProblem where there is none, or where they are of several kinds.
+    Raises UsageProblem if there is none, or if they are of several types.
     """
     if not path.is_dir():
         return [path]
@@ -50,8 +50,8 @@ def data_files(path: Path) -> list[Path]:
     if len(endings) > 1:
         named = " and ".join(f"`{ending}`" for ending in endings)
         raise UsageProblem(
-            f"The folder `{path}` has {named} files, which may hold the same rows twice.",
-            fix=Command("ls {}", path, to="keep one kind"),
+            f"The folder `{path}` has {named} files, which may contain the same rows.",
+            fix=Command("ls {}", path, to="keep one type"),
         )
     return files
 
@@ -61,7 +61,7 @@ def _rows(path: Path) -> Iterator[RawRow]:
     if ending not in READERS:
         unpack = Command(_UNPACK[ending], path) if ending in _UNPACK else None
         raise UsageProblem(
-            f"`{path}` has the ending `{path.suffix}`, which is not a data format here.",
+            f"`{path}` has the unsupported extension `{path.suffix}`.",
             fix=unpack or Advice("use `.jsonl`, `.json`, `.csv` or `.parquet`"),
         )
     found = False

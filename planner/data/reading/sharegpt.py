@@ -1,6 +1,6 @@
-"""Turns as ShareGPT has them, with `from` and `value`, made into turns with roles.
+"""Converts ShareGPT turns (`from` and `value`) to turns with roles.
 
-Names of speakers as LLaMA-Factory and Axolotl document them.
+The names of speakers are those that LLaMA-Factory and Axolotl document.
 """
 
 from collections.abc import Mapping
@@ -21,13 +21,13 @@ SPEAKERS = {
     "function_response": "tool",
 }
 CALLS = ("function_call", "tool_call")
-"""Speakers whose text is what the assistant calls: a JSON object with `name`, or a list of them."""
+"""Speakers whose text is a tool call: a JSON object with `name`, or a list of them."""
 
 
 def turn(raw: RawRow, number: int, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a turn with `role` and `content`, its other keys kept.
+    """Return a turn with `role` and `content` and its other keys.
 
-    `number` is its place in the row, from 1. Raises UsageProblem for a speaker that is not known.
+    `number` is its position in the row, from 1. Raises UsageProblem for an unknown speaker.
     """
     speaker, value = found["from"], found.get("value")
     rest = {key: one for key, one in found.items() if key not in ("from", "value")}
@@ -35,7 +35,7 @@ def turn(raw: RawRow, number: int, found: Mapping[str, Any]) -> dict[str, Any]:
         return rest | {"role": "assistant", "tool_calls": _calls(raw, number, value)}
     if not isinstance(speaker, str) or speaker not in SPEAKERS:
         names = ", ".join(f"`{name}`" for name in (*SPEAKERS, *CALLS))
-        raise fault(raw, f"message {number} is from `{speaker!s:.40}`, not from one of {names}")
+        raise fault(raw, f"message {number} is from `{speaker!s:.40}`, which is not one of {names}")
     if not isinstance(value, str):
         raise fault(raw, f"message {number} has no text in `value`")
     return rest | {"role": SPEAKERS[speaker], "content": value}
@@ -46,5 +46,5 @@ def _calls(raw: RawRow, number: int, value: object) -> list[dict[str, Any]]:
     found = decode_inside(raw, value, where) if isinstance(value, str) else value
     calls = found if isinstance(found, list) else [found]
     if not calls or not all(isinstance(call, dict) and "name" in call for call in calls):
-        raise fault(raw, f"has no call with a `name` in {where}")
+        raise fault(raw, f"has a call without a `name` in {where}")
     return [{"type": "function", "function": call} for call in calls]

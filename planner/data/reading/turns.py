@@ -1,4 +1,4 @@
-"""The turns of a conversation, from a column of a row: as objects, or as the text of one."""
+"""Reads the turns of a conversation from a column: a list of turns, or text as one turn."""
 
 from typing import Any
 
@@ -8,27 +8,27 @@ from planner.data.reading import sharegpt
 from planner.data.rows.rows import Message, in_order
 
 ROLES = {role: role for role in ("system", "user", "assistant", "tool")}
-"""Each role to itself: a million rows then hold each word once."""
+"""Maps each role to one shared string, to save memory."""
 KEPT = frozenset(
     ["name", "tool_calls", "tool_call_id", "tool_responses", "tool_plan", "reasoning",
      "reasoning_content", "thinking", "recipient", "end_turn"]
 )  # fmt: skip
-"""Keys of a turn that chat templates read: those of TRL 1.16's `chat_templates`, and Cohere's."""
+"""Keys of a turn that chat templates use: those in TRL 1.16's `chat_templates`, and Cohere's."""
 
 MOST_TURNS = 2048
-"""The longest conversation. Each beginning of one is rendered, so its time grows with the square
-of its turns."""
+"""The longest conversation. Every prefix of it is rendered, so time grows with the square of its
+turns."""
 
 
 def said(raw: RawRow, column: str, role: str) -> list[Message]:
-    """Return what a column says: its list of turns, or its text as one turn of `role`."""
+    """Return the turns in a column: its list of turns, or its text as one turn of `role`."""
     if isinstance(raw.values.get(column), list):
         return turns(raw, column)
     return [Message(role, text(raw, column))]
 
 
 def text(raw: RawRow, column: str) -> str:
-    """Return the text in a column. Raises UsageProblem where there is none."""
+    """Return the text in a column. Raises UsageProblem if there is none."""
     if column not in raw.values:
         raise fault(raw, f"has no column `{column}`; it has {named(raw.values)}")
     value = raw.values[column]
@@ -38,19 +38,19 @@ def text(raw: RawRow, column: str) -> str:
 
 
 def turns(raw: RawRow, column: str) -> list[Message]:
-    """Return the turns in a column, at least one. Raises UsageProblem that names the wrong one."""
+    """Return the turns in a column, at least one. Raises UsageProblem for an invalid turn."""
     found = raw.values.get(column)
     if not isinstance(found, list) or not found:
         raise fault(raw, f"has no list of turns in `{column}`")
     if len(found) > MOST_TURNS:
-        raise fault(raw, f"has {len(found):,} turns, more than the {MOST_TURNS:,} of the limit")
+        raise fault(raw, f"has {len(found):,} turns; the limit is {MOST_TURNS:,}")
     return [_turn(raw, number, turn) for number, turn in enumerate(found, 1)]
 
 
 def tools(raw: RawRow) -> str:
-    """Return what the assistant may call, as Row has it.
+    """Return the tools in the form of `Row.tools`.
 
-    The column `tools` holds a list, or the same as JSON text: TRL takes both.
+    The column `tools` holds a list, or a list as JSON text: TRL accepts both.
     """
     found = raw.values.get("tools")
     if isinstance(found, str) and found:
@@ -70,7 +70,7 @@ def _turn(raw: RawRow, number: int, turn: object) -> Message:
     role, content = turn.get("role"), turn.get("content")
     if not isinstance(role, str) or role not in ROLES:
         known = "`system`, `user`, `assistant` or `tool`"
-        raise fault(raw, f"message {number} has the role `{role!s:.40}`, not {known}")
+        raise fault(raw, f"message {number} has the role `{role!s:.40}`, which is not {known}")
     if isinstance(content, str) and len(turn) == 2:
         return Message(ROLES[role], content)
     more = _more(raw, number, turn)
@@ -95,4 +95,4 @@ def _json(raw: RawRow, value: object, where: str) -> str:
     try:
         return in_order(value)
     except (TypeError, ValueError, RecursionError):
-        raise fault(raw, f"has values in {where} that JSON cannot hold") from None
+        raise fault(raw, f"has values in {where} that JSON cannot represent") from None

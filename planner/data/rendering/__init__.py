@@ -1,1 +1,1 @@
-"""What a chat template may do, and which of its characters are scored."""
+"""Renders chat templates in a sandbox, and finds the scored characters."""

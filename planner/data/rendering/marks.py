@@ -1,7 +1,7 @@
-"""What a template itself marks as generated, with `{% generation %}` blocks.
+"""The text that a template marks as generated, with `{% generation %}` blocks.
 
-Training templates have such marks, and transformers makes its assistant mask of them
-(`AssistantTracker` in `transformers/utils/chat_template_utils.py`); here as there.
+Training templates have such marks. transformers derives its assistant mask from them in the same
+way (`AssistantTracker` in `transformers/utils/chat_template_utils.py`).
 """
 
 from collections.abc import Callable
@@ -12,15 +12,15 @@ from jinja2.nodes import CallBlock, Node
 from jinja2.parser import Parser
 
 Span = tuple[int, int]
-"""The first character of a part of the text, and the one behind its last."""
+"""Start and end (exclusive) of a part of the text, in characters."""
 
 
 class TooLong(Exception):
-    """A template prints more characters than it may."""
+    """A template prints more characters than allowed."""
 
 
 class Generation(Extension):
-    """Renders `{% generation %}` blocks, and keeps where they stand while `rendered` runs."""
+    """Renders `{% generation %}` blocks and records their spans during `rendered`."""
 
     tags = {"generation"}  # noqa: RUF012
 
@@ -44,9 +44,9 @@ class Generation(Extension):
     def rendered(
         self, template: jinja2.Template, most: int, values: dict[str, object]
     ) -> tuple[str, list[Span]]:
-        """Return what a template renders, and its marked parts in their order.
+        """Return the rendered text of a template and its marked spans, in order.
 
-        Raises TooLong where that is more than `most` characters.
+        Raises TooLong for more than `most` characters.
         """
         self._blocks, self._spans, self._chars = [], [], 0
         for block in template.generate(values):

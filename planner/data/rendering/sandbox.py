@@ -1,6 +1,6 @@
-"""The Jinja environment of chat templates: as in transformers, with nothing to reach out by.
+"""The sandboxed Jinja environment of chat templates, compatible with transformers.
 
-It is used in the child process only, which bounds the time and memory of each call.
+It is used only in the child process, which limits the time and memory of each call.
 """
 
 import json
@@ -17,29 +17,29 @@ from jinja2.utils import Namespace
 from planner.data.rendering.marks import Generation
 
 MAX_ITEMS = 100_000
-"""The most that `*` may repeat; jinja2's own limit for `range` (`MAX_RANGE`)."""
+"""Limit for repetition with `*`; the same as jinja2's limit for `range` (`MAX_RANGE`)."""
 MAX_NUMBER = 2**63
-"""The most that `*` may make of numbers."""
+"""Limit for products of numbers."""
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """A sandbox in which single operations make nothing large, so that a mistake has a sentence."""
+    """A sandbox that refuses single operations with large results."""
 
     intercepted_binops = frozenset(["*", "**"])
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Multiply; raises SecurityError for powers, and for what would be too large."""
+        """Multiply. Raises SecurityError for powers and for results that are too large."""
         if operator == "**":
             raise SecurityError("powers are not allowed")
         sizes = [one if isinstance(one, int | float) else len(one) for one in (left, right)]
         limit = MAX_NUMBER if sizes == [left, right] else MAX_ITEMS
         if abs(sizes[0] * sizes[1]) > limit:
-            raise SecurityError(f"`*` makes more than {limit}")
+            raise SecurityError(f"the result of `*` exceeds {limit}")
         return super().call_binop(context, operator, left, right)
 
 
 class _Namespace(Namespace):
-    """Jinja's `namespace` without underscore names, which could reach Python's internals."""
+    """Jinja's `namespace` without underscore names, which could expose Python internals."""
 
     def __init__(self, /, *args: Any, **values: Any) -> None:
         attributes = dict(*args, **values)
@@ -58,9 +58,9 @@ class _Namespace(Namespace):
 
 
 def compiled(source: str, strftime: Callable[[str], str]) -> tuple[jinja2.Template, Generation]:
-    """Compile Jinja text with the names that transformers gives templates.
+    """Compile Jinja text with the globals that transformers gives to templates.
 
-    The second value renders it. Raises whatever Jinja raises for text that is no template.
+    The second value renders it. Raises what Jinja raises for invalid text.
     """
     environment = Sandbox(
         trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]

@@ -1,7 +1,6 @@
-"""Which characters of a rendered conversation are scored, where its template marks none.
+"""Finds the scored characters of a rendered conversation if its template has no marks.
 
-The conversation's beginnings are rendered too: what comes in with an assistant's turn is the
-assistant's.
+Every prefix of the conversation is rendered: the text that an assistant turn adds is scored.
 """
 
 from bisect import bisect_left
@@ -11,24 +10,24 @@ from itertools import accumulate
 from planner.data.rows.rows import Message
 
 Span = tuple[int, int]
-"""The first character of a part of the text, and the one behind its last."""
+"""Start and end (exclusive) of a part of the text, in characters."""
 Render = Callable[[int, bool], str]
-"""Renders the first turns of a conversation, so many, with or without what begins an answer."""
+"""Renders the first n turns of a conversation, with or without a generation prompt."""
 _NAMED = 40
 
 
 class Rewritten(Exception):
-    """A template changes earlier text when a turn is added; holds the number of that turn."""
+    """A template changes earlier text when a turn is added; contains the number of the turn."""
 
 
 class LeftOut(Exception):
-    """A template leaves out what the assistant says; holds the beginning of that."""
+    """A template omits the assistant's text; contains the beginning of that text."""
 
 
 def assistant_spans(messages: Sequence[Message], render: Render) -> tuple[str, list[Span]]:
-    """Return the text, and each assistant's turn in it with what ends it.
+    """Return the text, and the span of each assistant turn including its end.
 
-    Raises Rewritten and LeftOut, and what `render` raises.
+    Raises Rewritten, LeftOut, and what `render` raises.
     """
     text, spans = render(len(messages), False), []
     for index, message in enumerate(messages):
@@ -43,10 +42,10 @@ def assistant_spans(messages: Sequence[Message], render: Render) -> tuple[str, l
 
 
 def _end(text: str, start: int, end: int, message: Message) -> int:
-    # White space after an end-of-turn text is layout; alone, it is what ends the turn.
+    # White space after an end-of-turn token is layout; without a token, it ends the turn.
     said = message.content.strip()
     found = text.find(said, start, end)
-    if found < 0:  # a template may rewrite thinking; what comes last must still be there
+    if found < 0:  # a template may rewrite reasoning; the last line must still be there
         said = said.splitlines()[-1].strip()
         found = text.find(said, start, end)
     if found < 0:
@@ -56,9 +55,9 @@ def _end(text: str, start: int, end: int, message: Message) -> int:
 
 
 def scored(offsets: Sequence[Span], spans: Sequence[Span]) -> bytes:
-    """Return for each token 1 where it is scored, else 0.
+    """Return one byte per token: 1 if it is scored, else 0.
 
-    A token that reaches over the edge of a span is scored, as in transformers.
+    A token that crosses the edge of a span is scored, as in transformers.
     """
     ordered = sorted(spans)
     starts = [start for start, _ in ordered]

@@ -1,1 +1,1 @@
-"""Rows and the names of their splits."""
+"""Rows and the names of splits."""

@@ -13,13 +13,13 @@ class Message:
     """One turn of a conversation."""
 
     role: str
-    """Who speaks: `system`, `user`, `assistant` or `tool`; `text` for text that nobody says."""
+    """The speaker: `system`, `user`, `assistant` or `tool`; `text` for plain text."""
     content: str
-    """What is said; may be empty."""
+    """The text; may be empty."""
     more: str = ""
-    """Other keys that templates read, such as `tool_calls`, as a JSON object; else empty.
+    """Other keys that templates use, such as `tool_calls`, as a JSON object; empty without any.
 
-    Names inside keep the file's order, because templates print them in it.
+    Names keep the order of the file, since templates print them in that order.
     """
 
 
@@ -28,37 +28,37 @@ class Row:
     """One training example."""
 
     messages: tuple[Message, ...]
-    """The turns in order; at least one. Of a preference: those of the answer that was chosen."""
+    """The turns in order, at least one; for a preference, with the chosen answer."""
     rejected: tuple[Message, ...] = ()
-    """The turns of the answer that was not, its prompt among them; empty where there is none."""
+    """The turns with the rejected answer, including the prompt; empty if there is none."""
     liked: bool | None = None
-    """Whether the answer was a good one, where somebody said so."""
+    """Whether the answer is good, in feedback data; else None."""
     tools: str = ""
-    """What the assistant may call, as a JSON list in the file's order; empty without tools."""
+    """The tools, as a JSON list in the order of the file; empty without tools."""
 
     @property
     def system(self) -> str:
-        """What the system turn says; empty without one."""
+        """The text of the system turn; empty without one."""
         first = self.messages[0]
         return first.content if first.role == "system" else ""
 
     @property
     def prompt(self) -> str:
-        """What stands before the last answer, without the system turn, a line for each turn."""
+        """The turns before the last answer, without the system turn, one per line."""
         said = [m.content for m in self.messages if m.role not in ("system", "text")]
         return "\n".join(said[:-1] if self.messages[-1].role == "assistant" else said)
 
     @property
     def answer(self) -> str:
-        """The last answer, or text that nobody says; empty without one."""
+        """The last answer, or the plain text; empty without one."""
         last = self.messages[-1]
         return last.content if last.role in ("assistant", "text") else ""
 
 
 def canonical_json(row: Row) -> bytes:
-    """One row as UTF-8 JSON, no spaces, no ASCII escapes.
+    """Return a row as UTF-8 JSON without spaces and ASCII escapes.
 
-    Keys are sorted, but for those inside tools and their calls: templates print them in order.
+    Keys are sorted, except inside tools and tool calls: templates print those in order.
     """
     value: dict[str, object] = {}
     if row.liked is not None:
@@ -72,15 +72,15 @@ def canonical_json(row: Row) -> bytes:
 
 
 def in_order(value: object) -> str:
-    """Return JSON without spaces and ASCII escapes, its keys as they stand.
+    """Return a value as JSON without spaces and ASCII escapes, with its keys in order.
 
-    Raises ValueError, TypeError or RecursionError for what is no JSON.
+    Raises ValueError, TypeError or RecursionError for values that JSON cannot represent.
     """
     return _JSON.encode(value)
 
 
 def turn(message: Message) -> dict[str, object]:
-    """Return a turn as JSON has it, and as templates get it."""
+    """Return a turn as a JSON object, the form that templates receive."""
     said: dict[str, object] = {"role": message.role, "content": message.content}
     return said | json.loads(message.more) if message.more else said
 
@@ -92,7 +92,7 @@ def _sorted(message: Message) -> dict[str, object]:
 
 
 def rows_sha256(rows: Iterable[Row]) -> str:
-    """SHA-256 (hex) of the rows' canonical JSON, each ended by a newline."""
+    """Return the SHA-256 (hex) of the rows' canonical JSON, each followed by a newline."""
     digest = hashlib.sha256()
     for row in rows:
         digest.update(canonical_json(row) + b"\n")

@@ -1,8 +1,8 @@
-"""The names of a run's files and of the splits that they become."""
+"""The names of a run's data files and splits."""
 
 from typing import Literal
 
 SplitName = Literal["train", "validation", "test", "general"]
-"""`general` rows are mixed into those of `train`."""
+"""`general` rows are mixed into `train`."""
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 FILES: tuple[SplitName, ...] = (*SPLITS, "general")

@@ -1,1 +1,1 @@
-"""From conversations to token ids and labels, in the order of training."""
+"""Converts conversations to token ids and labels, in training order."""

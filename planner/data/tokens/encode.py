@@ -1,8 +1,8 @@
-"""From rows to token ids and labels, and encoded rows on disk.
+"""Converts rows to token ids and labels, and stores encoded rows on disk.
 
-Only what the assistant says is scored, its end-of-turn text included. Spans come from the
-template's `{% generation %}` marks or, as few have any, from the rendering of the conversation's
-beginnings.
+Only the assistant's text is scored, including its end of turn. The spans come from the template's
+`{% generation %}` marks. Since few templates have them, the fallback is to render every prefix of
+the conversation.
 """
 
 import hashlib
@@ -40,11 +40,11 @@ __all__ = [
 ]
 
 BATCH, BATCH_CHARS = 256, 2_000_000
-"""Rows that are encoded together, and their characters; a longer row is encoded alone."""
+"""Limits for rows that are encoded together; a longer row is encoded alone."""
 IGNORED = -100
 FORMAT_VERSION = 1
 _OTHER_TEMPLATE = Change("model.template", "a Jinja file that prints each turn unchanged")
-_AGAIN = Advice("remove the `prepare` folder that holds them from the run, and run the lock again")
+_AGAIN = Advice("remove the `prepare` folder from the run folder and rerun the lock")
 
 
 class TurnsRewritten(DataRefused):
@@ -58,19 +58,19 @@ class Encoded:
     input_ids: tuple[int, ...]
     """Token ids, 0 to the vocabulary size - 1."""
     labels: tuple[int, ...]
-    """The token's id where it is scored, else -100; as long as `input_ids`."""
+    """The token id if the token is scored, else -100; as long as `input_ids`."""
 
     @property
     def scored(self) -> int:
-        """How many tokens are scored."""
+        """The number of scored tokens."""
         return sum(label != IGNORED for label in self.labels)
 
 
 def assistant_spans(template: ChatTemplate, row: Row) -> tuple[str, list[Span]]:
-    """The rendered row and the character spans that are scored: those that the template marks
-    or, where it has no marks, each assistant's turn with what ends it.
+    """Return the rendered row and the scored character spans: those that the template marks or,
+    without marks, each assistant turn with its end.
 
-    Raises DataRefused if a conversation's beginning does not render to the text's beginning.
+    Raises DataRefused if a prefix of the conversation does not render to a prefix of the text.
     """
     asked = {"do": "spans", "row": client.written(row)} | template.date
     try:
@@ -82,9 +82,9 @@ def assistant_spans(template: ChatTemplate, row: Row) -> tuple[str, list[Span]]:
 
 
 def encode(row: Row, template: ChatTemplate, tokenizer: Tokenizer) -> Encoded:
-    """Tokens and labels of one row.
+    """Return the tokens and labels of one row.
 
-    A token that reaches over the edge of a span is scored, as in transformers.
+    A token that crosses the edge of a span is scored, as in transformers.
     """
     (found,) = encode_rows([row], template, tokenizer)
     if isinstance(found, DataRefused):
@@ -95,7 +95,7 @@ def encode(row: Row, template: ChatTemplate, tokenizer: Tokenizer) -> Encoded:
 def encode_rows(
     rows: Sequence[Row], template: ChatTemplate, tokenizer: Tokenizer
 ) -> list[Encoded | DataRefused]:
-    """Tokens and labels of rows, or why a row has none; as `encode`.
+    """Return the tokens and labels of each row as `encode` does, or the error for that row.
 
     Raises TemplateRunsAway and TokenizerFails.
     """
@@ -106,14 +106,14 @@ def encode_rows(
 def whole_rows(
     rows: Sequence[Row], template: ChatTemplate, tokenizer: Tokenizer
 ) -> list[Tokens | DataRefused]:
-    """The rendered text of rows and where each token stands in it; as `encode_rows`."""
+    """Return the rendered text and token offsets of each row; raises as `encode_rows` does."""
     return _tokens(rows, template, tokenizer, whole=True)
 
 
 def encoded(
     row: Row, template: ChatTemplate, tokenizer: Tokenizer
 ) -> tuple[str, list[Span], Encoded]:
-    """The rendered text of one row, where each token stands in it, and its tokens and labels."""
+    """Return the rendered text of a row, its token offsets, and its tokens and labels."""
     (found,) = whole_rows([row], template, tokenizer)
     if isinstance(found, DataRefused):
         raise found
@@ -124,14 +124,14 @@ def encoded(
 def count_tokens(
     rows: Sequence[Row], template: ChatTemplate, tokenizer: Tokenizer
 ) -> Sequence[int]:
-    """How many tokens rows have; where the template refuses one, what is said in it.
+    """Return the number of tokens of each row; if the template refuses a row, of its plain text.
 
     Raises TemplateRunsAway and TokenizerFails.
     """
     _, raw = _asked("count", rows, template, tokenizer)
     counts = client.numbers(raw)
     if len(counts) != len(rows):
-        raise tokenizer.failure(Fault("broken", "other rows than were asked for"))
+        raise tokenizer.failure(Fault("broken", "a wrong number of rows"))
     return counts
 
 
@@ -159,16 +159,16 @@ def _asked(
 
 
 def _refused(fault: Fault) -> DataRefused:
-    """Return the error of a row that the template does not render as it should."""
+    """Return the error for a row that the template does not render properly."""
     if fault.kind == "rewritten":
         return TurnsRewritten(
             f"The chat template changes earlier text when message `{fault.said}` is added, "
-            "so what the assistant says cannot be found.",
+            "so the assistant's text cannot be located.",
             fix=_OTHER_TEMPLATE,
         )
     if fault.kind == "left-out":
         return DataRefused(
-            f"The chat template leaves out what the assistant says: `{fault.said}`.",
+            f"The chat template omits the assistant's text: `{fault.said}`.",
             fix=_OTHER_TEMPLATE,
         )
     return refusal(fault)
@@ -182,7 +182,7 @@ def _encoded(found: Tokens) -> Encoded:
 
 
 def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Yield rows in lists that are encoded together."""
+    """Yield rows in batches for encoding."""
     batch: list[Row] = []
     chars = 0
     for row in rows:
@@ -199,7 +199,7 @@ def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
 def encode_all(
     rows: Iterable[Row], template: ChatTemplate, tokenizer: Tokenizer
 ) -> Iterator[Encoded]:
-    """Encode rows; a DataRefused names the row, counted from 1."""
+    """Yield encoded rows. Raises DataRefused, which names the row, counted from 1."""
     made = (one for batch in batches(rows) for one in encode_rows(batch, template, tokenizer))
     for number, found in enumerate(made, 1):
         if isinstance(found, DataRefused):
@@ -208,7 +208,7 @@ def encode_all(
 
 
 def stream_sha256(encoded: Iterable[Encoded]) -> str:
-    """SHA-256 (hex) over rows of: length as u32 LE, ids as u32 LE, scored mask as u8."""
+    """Return the SHA-256 (hex) over each row's length (u32 LE), ids (u32 LE) and mask (u8)."""
     digest = hashlib.sha256()
     for row in encoded:
         digest.update(struct.pack("<I", len(row.input_ids)))
@@ -218,7 +218,7 @@ def stream_sha256(encoded: Iterable[Encoded]) -> str:
 
 
 def write_encoded(folder: Path, encoded: Sequence[Encoded]) -> str:
-    """Write rows to `folder` and return their stream digest; the header comes last."""
+    """Write rows to `folder` and return their digest; the header is written last."""
     folder.mkdir(parents=True, exist_ok=True)
     lengths = _words([len(row.input_ids) for row in encoded])
     (folder / "lengths.u32").write_bytes(lengths.tobytes())
@@ -233,9 +233,9 @@ def write_encoded(folder: Path, encoded: Sequence[Encoded]) -> str:
 
 
 def read_encoded(folder: Path, locked_sha256: str | None = None) -> list[Encoded]:
-    """Read rows that `write_encoded` wrote; raises UsageProblem or DigestDiffers.
+    """Return rows that `write_encoded` wrote. Raises UsageProblem or DigestDiffers.
 
-    `locked_sha256` is the stream digest that a lock has of them.
+    `locked_sha256` is their digest in a lock.
     """
     path = folder / "header.json"
     if not path.is_file():
@@ -253,12 +253,10 @@ def read_encoded(folder: Path, locked_sha256: str | None = None) -> list[Encoded
     found = {"rows": len(rows), "stream_sha256": stream_sha256(rows)}
     if any(header.get(name) != value for name, value in found.items()):
         raise DigestDiffers(
-            f"The encoded rows in `{folder}` are not those in its header.", fix=_AGAIN
+            f"The encoded rows in `{folder}` do not match their header.", fix=_AGAIN
         )
     if locked_sha256 not in (None, found["stream_sha256"]):
-        raise DigestDiffers(
-            f"The encoded rows in `{folder}` are not those of the lock.", fix=_AGAIN
-        )
+        raise DigestDiffers(f"The encoded rows in `{folder}` do not match the lock.", fix=_AGAIN)
     return rows
 
 
@@ -267,7 +265,7 @@ def _read_rows(folder: Path) -> list[Encoded]:
     ids = _from_bytes(_content(folder / "ids.u32"))
     mask, rows, at = _content(folder / "mask.u8"), [], 0
     if not sum(lengths) == len(ids) == len(mask):
-        raise DigestDiffers(f"The encoded rows in `{folder}` are cut short.", fix=_AGAIN)
+        raise DigestDiffers(f"The encoded rows in `{folder}` are incomplete.", fix=_AGAIN)
     for length in lengths:
         part, marks = tuple(ids[at : at + length]), mask[at : at + length]
         labels = tuple(t if m else IGNORED for t, m in zip(part, marks, strict=True))

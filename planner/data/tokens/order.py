@@ -1,7 +1,7 @@
-"""The order of rows in an epoch, the same on every machine and Python version.
+"""The order of rows in an epoch, identical on every machine and Python version.
 
-SplitMix64 (Steele, Lea, Flood 2014) drives a Fisher-Yates shuffle; bounded numbers are made
-by rejection, so there is no bias.
+SplitMix64 (Steele, Lea, Flood 2014) drives a Fisher-Yates shuffle; bounded numbers use rejection
+sampling, so there is no bias.
 """
 
 import hashlib
@@ -26,12 +26,12 @@ class SplitMix64:
         self.state = state % WORD
 
     def next(self) -> int:
-        """The next number, 0 to 2**64 - 1."""
+        """Return the next number, 0 to 2**64 - 1."""
         self.state = (self.state + GAMMA) % WORD
         return _mix(self.state)
 
     def below(self, bound: int) -> int:
-        """An unbiased number, 0 to `bound` - 1."""
+        """Return an unbiased number, 0 to `bound` - 1."""
         limit = WORD - WORD % bound
         while (value := self.next()) >= limit:
             pass
@@ -39,7 +39,7 @@ class SplitMix64:
 
 
 def shuffled(count: int, *key: int) -> list[int]:
-    """The numbers 0 to `count` - 1 in the order that the numbers in `key` choose."""
+    """Return the numbers 0 to `count` - 1, shuffled with `key` as the seed."""
     state = 0
     for part in key:
         state = _mix((state + part + GAMMA) % WORD)
@@ -51,10 +51,10 @@ def shuffled(count: int, *key: int) -> list[int]:
 
 
 def epoch_order(rows: int, seed: int, epoch: int) -> list[int]:
-    """Row indices in the order that epoch `epoch` (from 0) visits them."""
+    """Return the row indices in the order of epoch `epoch` (from 0)."""
     return shuffled(rows, EPOCH_STREAM, seed, epoch)
 
 
 def order_sha256(order: Sequence[int]) -> str:
-    """SHA-256 (hex) of the indices as little-endian unsigned 32-bit numbers."""
+    """Return the SHA-256 (hex) of the indices as little-endian unsigned 32-bit numbers."""
     return hashlib.sha256(struct.pack(f"<{len(order)}I", *order)).hexdigest()

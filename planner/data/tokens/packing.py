@@ -1,23 +1,23 @@
-"""Rows joined into longer ones, so that little is padded: what an optimizer step reads stays.
+"""Packing: joins the rows of an optimizer step into longer rows, so that there is little padding.
 
-The rows of a step are joined among themselves only. So a step learns from the same rows, packed or
-not, and the steps, the schedule of the learning rate and the loss stay what they were: packing
-saves time and changes nothing else but rounding.
+Only rows of the same step are packed together. A step uses the same rows with and without packing,
+so the number of steps, the learning-rate schedule and the loss do not change: packing saves time
+and affects only rounding.
 """
 
 from collections.abc import Iterator, Sequence
 
 Joined = list[int]
-"""Numbers of the rows that stand in one."""
+"""The indices of the rows in one packed row."""
 
 
 def packed(lengths: Sequence[int], capacity: int) -> list[Joined]:
-    """Return which rows of some stand together in rows of at most `capacity` tokens.
+    """Return how to pack rows of these lengths into rows of at most `capacity` tokens.
 
-    First-fit decreasing (Johnson 1973): the longest row first, each into the first that has room;
-    equally long ones in their order. `capacity` is at least the longest row's length.
+    First-fit decreasing (Johnson 1973): longest rows first, each into the first packed row with
+    room; ties keep their order. `capacity` must be at least the longest length.
     """
-    assert max(lengths, default=0) <= capacity, "a row is longer than what it is packed into"
+    assert max(lengths, default=0) <= capacity, "a row is longer than the capacity"
     found: list[Joined] = []
     free: list[int] = []
     for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
@@ -31,8 +31,8 @@ def packed(lengths: Sequence[int], capacity: int) -> list[Joined]:
 
 
 def passes(lengths: Sequence[int], capacity: int, micro_batch: int) -> Iterator[list[Joined]]:
-    """Yield what each forward and backward pass of a step reads: `micro_batch` joined rows or,
-    in the last one, fewer."""
+    """Yield the packed rows of each forward and backward pass of a step: `micro_batch` rows, or
+    fewer in the last pass."""
     every = packed(lengths, capacity)
     for first in range(0, len(every), micro_batch):
         yield every[first : first + micro_batch]

@@ -1,4 +1,4 @@
-"""The special tokens that a run needs: the one that pads, and those that end an answer."""
+"""The special tokens that a run needs: the padding token and those that end an answer."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,19 +16,19 @@ from planner.models.config_json import MOST
 
 @dataclass(frozen=True)
 class SpecialTokens:
-    """Token ids with a meaning of their own."""
+    """The ids of special tokens."""
 
     pad_id: int
-    """Fills short rows of a batch; never scored."""
+    """The padding token, which is never scored."""
     end_ids: tuple[int, ...]
-    """Any of these ends an answer; at least one, ascending."""
+    """The tokens that end an answer; at least one, ascending."""
 
 
 def special_tokens(folder: Path, tokenizer: Tokenizer, rows: Iterable[Encoded]) -> SpecialTokens:
-    """Return the special tokens of the model in `folder`, as its training rows use them.
+    """Return the special tokens of the model in `folder`, for its training rows.
 
-    An answer ends where the configuration says, and also at the special token that the
-    template puts after it: a base model that is taught to chat knows only the first.
+    An answer ends at the configured end tokens and at the special token that the template adds
+    after it: the configuration of a base model has only the former.
     """
     rows = list(rows)
     vocabulary = _vocabulary(folder)
@@ -37,7 +37,7 @@ def special_tokens(folder: Path, tokenizer: Tokenizer, rows: Iterable[Encoded]) 
     ends = {end for end in ends | _turn_end(tokenizer, rows) if end < vocabulary}
     if not ends:
         raise UsageProblem(
-            f"The model in `{folder}` has no token that ends an answer.",
+            f"The model in `{folder}` has no end-of-sequence token.",
             fix=Advice(f"set `eos_token_id` in `{folder / 'config.json'}`"),
         )
     pad = _pad(folder, tokenizer)
@@ -47,7 +47,7 @@ def special_tokens(folder: Path, tokenizer: Tokenizer, rows: Iterable[Encoded]) 
 
 
 def _vocabulary(folder: Path) -> int:
-    """Return the rows of the model's embedding."""
+    """Return the number of rows of the model's embedding."""
     config = _object(folder / "config.json")
     inner = config.get("text_config")
     for values in (inner if isinstance(inner, dict) else {}, config):
@@ -58,7 +58,7 @@ def _vocabulary(folder: Path) -> int:
 
 
 def _check_ids(rows: Sequence[Encoded], vocabulary: int, folder: Path) -> None:
-    """Raise UsageProblem for tokens that the model's embedding has no row for."""
+    """Raise UsageProblem for token ids beyond the model's embedding."""
     greatest = max((max(row.input_ids, default=0) for row in rows), default=0)
     if greatest >= vocabulary:
         raise _beyond(folder, greatest, vocabulary)
@@ -66,9 +66,9 @@ def _check_ids(rows: Sequence[Encoded], vocabulary: int, folder: Path) -> None:
 
 def _beyond(folder: Path, token: int, vocabulary: int) -> UsageProblem:
     return UsageProblem(
-        f"The tokenizer in `{folder}` makes the token {token}, and `vocab_size` in its "
+        f"The tokenizer in `{folder}` produces the token id {token}, but `vocab_size` in its "
         f"`config.json` is {vocabulary}.",
-        fix=Advice("copy `tokenizer.json` and `config.json` from one and the same model"),
+        fix=Advice("copy `tokenizer.json` and `config.json` from the same model"),
     )
 
 
@@ -83,10 +83,9 @@ def _ends(path: Path) -> set[int]:
 
 
 def _turn_end(tokenizer: Tokenizer, rows: Iterable[Encoded]) -> set[int]:
-    """Return the special token that most rows end their last answer with, if one does.
+    """Return the special token at the end of the last answer in most rows, if there is one.
 
-    A template may put white space after it, which is not scored, and a row that was cut ends
-    anywhere.
+    Unscored white space may follow it, and truncated rows may end anywhere.
     """
     last = (next((one for one in reversed(row.labels) if one != IGNORED), None) for row in rows)
     ends = Counter(token for token in last if token in tokenizer.special_ids)

@@ -1,4 +1,4 @@
-"""Load a model's chat template and render conversations as transformers does."""
+"""Loads a model's chat template and renders conversations as transformers does."""
 
 import hashlib
 import json
@@ -25,35 +25,35 @@ GOLDEN = (
     Message("assistant", "Ja."),
 )
 FIXED_NOW = datetime(2024, 7, 26)
-"""The date that templates print, whatever the day: else equal locks would give other tokens.
+"""The fixed date for templates that print today's date, so that equal locks give equal tokens.
 
-It is the one that Llama 3.1's own template falls back to.
+It is the default date of Llama 3.1's template.
 """
-OTHER = Change("model.template", "a Jinja file that takes these turns")
+OTHER = Change("model.template", "a Jinja file that accepts these turns")
 _REFUSES = "The chat template refuses the conversation"
 SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
 _SPECIAL_CHARS = 1000
-"""The longest special token; those in use have at most 40 characters."""
+"""The longest special token, in characters; known ones have at most 40."""
 _MARK = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 
 class TemplateRunsAway(DataRefused):
-    """A chat template takes more time or memory than it may, so no other row is tried with it."""
+    """A chat template exceeds its time or memory limit, so no further row is rendered with it."""
 
     place = 0
-    """The row that it was at, of those that it was given together."""
+    """The index of the row in its batch."""
 
 
 @dataclass(frozen=True)
 class ChatTemplate:
-    """A chat template with the special tokens that it may print; it is run in a child process."""
+    """A chat template with its special tokens; it runs in a child process."""
 
     source: str
     """The Jinja text."""
     special_tokens: dict[str, str]
-    """`bos_token` and the like to their text."""
+    """The text of `bos_token` and the like."""
     now: Callable[[], datetime] = lambda: FIXED_NOW
-    """What templates that print the date are told."""
+    """The date for templates that print it."""
 
     def like(self, source: str) -> "ChatTemplate":
         """Return another template with the same special tokens and date."""
@@ -67,24 +67,24 @@ class ChatTemplate:
     def render(
         self, messages: Sequence[Message], *, tools: str = "", add_generation_prompt: bool = False
     ) -> str:
-        """The conversation as text; raises DataRefused if the template refuses it, and
-        TemplateRunsAway where that takes too long or too much memory.
+        """Return the conversation as text. Raises DataRefused if the template refuses it, and
+        TemplateRunsAway if it exceeds its time or memory limit.
 
-        `tools` is what may be called, as in `Row`.
+        `tools` is as in `Row`.
         """
         return self.marked(messages, tools=tools, add_generation_prompt=add_generation_prompt)[0]
 
     @property
     def marks(self) -> bool:
-        """Whether it marks itself what the assistant says."""
+        """Whether the template marks the assistant's text."""
         return _MARK.search(self.source) is not None
 
     def marked(
         self, messages: Sequence[Message], *, tools: str = "", add_generation_prompt: bool = False
     ) -> tuple[str, list[Span]]:
-        """The conversation as text, and the parts that the template marks as the assistant's.
+        """Return the conversation as text, and the spans that are marked as the assistant's.
 
-        Raises as `render`.
+        Raises as `render` does.
         """
         row = Row(tuple(messages), tools=tools)
         asked = {"do": "render", "row": client.written(row), "prompt": add_generation_prompt}
@@ -96,12 +96,12 @@ class ChatTemplate:
             raise refusal(fault) from None
 
     def golden_sha256(self) -> str:
-        """SHA-256 (hex) of a fixed conversation, rendered: changes if the rendering changes."""
+        """Return the SHA-256 (hex) of a fixed conversation, rendered."""
         return hashlib.sha256(self.render(GOLDEN).encode()).hexdigest()
 
     @property
     def loaded(self) -> Loaded:
-        """What the child process is given of it."""
+        """The template in the form that the child process loads."""
         special = json.dumps(self.special_tokens)
         key = f"{self.sha256} {hashlib.sha256(special.encode()).hexdigest()}"
         request = {
@@ -114,12 +114,12 @@ class ChatTemplate:
 
     @property
     def date(self) -> dict[str, str]:
-        """The part of a request that says which day it is."""
+        """The date, as part of a request."""
         return {"now": self.now().isoformat()}
 
 
 def refusal(fault: Fault) -> DataRefused:
-    """Return the error of a template that did not render a conversation."""
+    """Return the error for a template that did not render a conversation."""
     why = {
         "late": "it takes too long",
         "slow": f"it takes longer than {limits.TURN_SECONDS:g} seconds for each turn",
@@ -137,10 +137,11 @@ def refusal(fault: Fault) -> DataRefused:
 def load_template(
     folder: Path, *, file: Path | None = None, now: Callable[[], datetime] = lambda: FIXED_NOW
 ) -> ChatTemplate:
-    """The chat template of the model in `folder`, or the one in `file` with its special tokens.
+    """Return the chat template of the model in `folder`, or the one in `file` with the model's
+    special tokens.
 
-    `now` answers templates that print the date. Raises DataRefused if there is no template or
-    it is not valid Jinja, UsageProblem where a file cannot be read.
+    `now` returns the date for templates that print it. Raises DataRefused if there is no template
+    or it is not valid Jinja, UsageProblem if a file cannot be read.
     """
     config = _json_file(folder / "tokenizer_config.json")
     own = file or folder / "chat_template.jinja"
@@ -148,7 +149,7 @@ def load_template(
     source = _jinja(own) if file or os.path.lexists(own) else named
     if not source:
         raise DataRefused(
-            f"`{folder}` has no chat template, so its rows cannot be rendered.",
+            f"`{folder}` has no chat template, so rows cannot be rendered.",
             fix=Command("ls {}", folder, to="put a `chat_template.jinja` there"),
         )
     return compile_template(source, _special(config), now=now)
@@ -160,11 +161,11 @@ def compile_template(
     *,
     now: Callable[[], datetime] = lambda: FIXED_NOW,
 ) -> ChatTemplate:
-    """Return a template of Jinja text. Raises DataRefused where that is not valid."""
+    """Return the template for Jinja text. Raises DataRefused if it is not valid."""
     if len(source) > limits.TEMPLATE_CHARS:
         raise _invalid(f"it has more than {limits.TEMPLATE_CHARS:,} characters")
     if not _is_text(source):
-        raise _invalid("it has half a character, such as `\\ud83d` alone")
+        raise _invalid("it has a lone surrogate, such as `\\ud83d`")
     template = ChatTemplate(source, special_tokens, now)
     try:
         client.load(template.loaded)
@@ -191,7 +192,7 @@ def _is_text(value: str) -> bool:
 
 
 def _json_file(path: Path) -> dict[str, Any]:
-    """Return a JSON object; what is no plain file is refused, and not passed over."""
+    """Return the JSON object in a file; empty if there is no file."""
     if not os.path.lexists(path):
         return {}
     return text.read_json_object(path, limit_bytes=limits.CONFIG_BYTES)

@@ -1,4 +1,4 @@
-"""A model's tokenizer, which is run in a child process."""
+"""A model's tokenizer, which runs in a child process."""
 
 import hashlib
 from array import array
@@ -15,24 +15,24 @@ from planner.data.isolation.client import Fault, Loaded
 
 
 class TokenizerFails(UsageProblem):
-    """A tokenizer takes more time or memory than it may, or ends its process."""
+    """A tokenizer exceeds its time or memory limit, or crashes its process."""
 
 
 class Tokenizer:
-    """The tokens of a `tokenizer.json`, with exact character offsets.
+    """The tokenizer of a `tokenizer.json`, with exact character offsets.
 
-    Its post-processor is left out: it would only add special tokens, which the template prints
-    itself, and trim white space from the offsets.
+    Its post-processor is removed: it would add special tokens, which the template already prints,
+    and trim white space from the offsets.
     """
 
     def __init__(self, content: bytes, name: str = "tokenizer.json") -> None:
-        """Read the text of a `tokenizer.json`; raises Fault where it is none."""
+        """Load the content of a `tokenizer.json`. Raises Fault if it is invalid."""
         self._content, self._name = content, name
         self._special = frozenset(client.numbers(client.load(self.loaded)))
 
     @cached_property
     def loaded(self) -> Loaded:
-        """What the child process is given of it."""
+        """The tokenizer in the form that the child process loads."""
         key = hashlib.sha256(self._content).hexdigest()
         request = {"do": "load", "tokenizer": key}
         return Loaded(key, request, self._content, limits.LOAD_SECONDS)
@@ -43,7 +43,7 @@ class Tokenizer:
         return self._special
 
     def encode(self, text: str) -> "array[int]":
-        """Return the ids of a text as it is. Raises TokenizerFails."""
+        """Return the ids of a text, without special tokens added. Raises TokenizerFails."""
         wait = limits.token_seconds(len(text), [])
         return client.numbers(self._asked({"do": "tokens"}, text.encode(), wait)[1])
 
@@ -56,22 +56,22 @@ class Tokenizer:
         )
 
     def token_to_id(self, token: str) -> int | None:
-        """Return the id of a token, or None where it is none. Raises TokenizerFails."""
+        """Return the id of a token, or None if there is no such token. Raises TokenizerFails."""
         asked = {"do": "id"}
         found = self._asked(asked, token.encode("utf-8", "replace"), limits.RENDER_SECONDS)[0]
         number = found.get("id")
         return number if type(number) is int and number >= 0 else None
 
     def failure(self, fault: Fault) -> TokenizerFails:
-        """Return the error of a tokenizer that made no tokens."""
+        """Return the error for a tokenizer that failed."""
         why = {
-            "late": "takes longer than its text allows",
-            "slow": "takes longer than its text allows",
+            "late": "takes too long",
+            "slow": "takes too long",
             "memory": f"takes more than {limits.MORE_BYTES // 2**20:,} MiB of memory",
-            "ended": f"ended its process with {fault.said}",
-            "tokens": f"makes {fault.said}",
+            "ended": f"crashed its process with {fault.said}",
+            "tokens": f"produces {fault.said}",
         }
-        said = why.get(fault.kind, f"makes no tokens: {fault.said.rstrip('.')}")
+        said = why.get(fault.kind, f"fails: {fault.said.rstrip('.')}")
         return TokenizerFails(f"The tokenizer `{self._name}` {said}.", fix=_again(self._name))
 
     def _asked(
@@ -99,10 +99,11 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         why = {
             "late": f"it takes longer than {limits.LOAD_SECONDS:g} seconds to read",
             "memory": "it takes too much memory to read",
-            "ended": f"the process that reads it ended with {fault.said}",
+            "ended": f"the process that reads it crashed with {fault.said}",
         }
         raise UsageProblem(
-            f"`{path}` is not a tokenizer: {why.get(fault.kind, fault.said)}.", fix=_again(path)
+            f"`{path}` is not a tokenizer: {why.get(fault.kind, fault.said)}.",
+            fix=_again(path),
         ) from None
 
 

@@ -1,8 +1,8 @@
-"""The training variant of a model's chat template, where its own cannot be trained with.
+"""The training variants of chat templates that are not suitable for training.
 
-Templates of thinking models leave out what earlier turns thought, and others end the text only
-once: they change earlier text when a turn is added. TRL has variants of those that do not, and that
-mark what the assistant says; they are shipped in `templates/`, with their source.
+Templates of reasoning models drop the reasoning of earlier turns, and some print an end only once:
+they change earlier text when a turn is added. TRL has variants that do not, and that mark the
+assistant's text; they are shipped in `templates/`, with their source.
 """
 
 import tomllib
@@ -15,13 +15,13 @@ FOLDER = Path(__file__).with_name("templates")
 
 
 def variant(template: ChatTemplate) -> ChatTemplate | None:
-    """Return the variant to train with, or None where the template has none."""
+    """Return the training variant of a template, or None if it has none."""
     name = _known().get(template.sha256)
     return template.like((FOLDER / f"{name}.jinja").read_text("utf-8")) if name else None
 
 
 @cache
 def _known() -> dict[str, str]:
-    """Return the names of the variants, by the digest of the templates that they stand for."""
+    """Return the names of the variants, by the digest of the original template."""
     found = tomllib.loads((FOLDER / "known.toml").read_text("utf-8"))
     return {sha256: name for name, sha256 in found.items()}

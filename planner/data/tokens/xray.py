@@ -1,6 +1,6 @@
-"""One row as training will see it: the text that the template makes, its tokens, which are scored.
+"""One row as training uses it: the rendered text, its tokens, and which of them are scored.
 
-What is shown is what `encode` gives, and the digest of that is in the lock.
+It is the output of `encode`, whose digest is in the lock.
 """
 
 from collections.abc import Iterator
@@ -20,16 +20,16 @@ class Token:
 
     id: int
     text: str
-    """The characters that it stands for; a part of a character shows the whole one."""
+    """The characters of the token; for a part of a character, the full character."""
     scored: bool
-    """Whether the loss counts it."""
+    """Whether it counts in the loss."""
     end: int
-    """Characters of the row's text up to its end."""
+    """The position of its end in the row's text, in characters."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Tokens in a row that are all scored, or all not."""
+    """Consecutive tokens that are all scored or all not scored."""
 
     text: str
     tokens: int
@@ -38,22 +38,22 @@ class Piece:
 
 @dataclass(frozen=True)
 class XRay:
-    """One row, seen through."""
+    """One row, with its text, tokens and pieces."""
 
     text: str
-    """What the template makes of it."""
+    """The rendered text."""
     tokens: tuple[Token, ...]
     pieces: tuple[Piece, ...]
-    """The text again, in parts that are scored or not."""
+    """The text, divided into scored and unscored parts."""
 
     @property
     def scored(self) -> int:
-        """How many tokens are scored."""
+        """The number of scored tokens."""
         return sum(token.scored for token in self.tokens)
 
 
 def xray(row: Row, template: ChatTemplate, tokenizer: Tokenizer) -> XRay:
-    """Return what training sees of a row. Raises DataRefused as `encode` does."""
+    """Return the x-ray of a row. Raises DataRefused as `encode` does."""
     text, offsets, found = encoded(row, template, tokenizer)
     scored = [label != IGNORED for label in found.labels]
     tokens = tuple(
@@ -64,7 +64,7 @@ def xray(row: Row, template: ChatTemplate, tokenizer: Tokenizer) -> XRay:
 
 
 def last_scored(found: Tokens) -> str:
-    """Return the text of the last piece that is scored; empty without any."""
+    """Return the text of the last scored piece; empty if there is none."""
     end = found.scored.rfind(1) + 1
     if not end:
         return ""
@@ -74,7 +74,7 @@ def last_scored(found: Tokens) -> str:
 
 
 def cut(found: XRay, length: int) -> XRay:
-    """Return what training sees of a row that is cut to `length` tokens."""
+    """Return the x-ray of a row that is truncated to `length` tokens."""
     pieces, start = list[Piece](), 0
     for scored, group in groupby(found.tokens[:length], key=lambda token: token.scored):
         tokens = list(group)
@@ -84,7 +84,7 @@ def cut(found: XRay, length: int) -> XRay:
 
 
 def _pieces(text: str, offsets: list[tuple[int, int]], scored: list[bool]) -> Iterator[Piece]:
-    """Yield the parts of a text; what no token covers belongs to the part before it."""
+    """Yield the pieces of a text; text without a token belongs to the preceding piece."""
     places = list(zip(offsets, scored, strict=True))
     groups = [(counts, list(group)) for counts, group in groupby(places, key=lambda one: one[1])]
     starts = [group[0][0][0] for _, group in groups]

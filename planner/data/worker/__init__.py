@@ -1,1 +1,1 @@
-"""What runs inside the limited process: templates, tokenizers, Parquet files, dataset cards."""
+"""Code of the restricted child process: templates, tokenizers, Parquet, dataset cards."""

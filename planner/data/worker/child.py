@@ -1,7 +1,7 @@
-"""The child process of templates and tokenizers: it answers one request after the other.
+"""The child process for templates and tokenizers, which answers one request at a time.
 
-Started by `process`, with its two pipes and nothing else. It ends with its parent: at the end of
-its input, and by a timer inside a call.
+It is started by `process` and has only two pipes. It ends with its parent: at the end of its input,
+or by a timer during a call.
 """
 
 import os
@@ -39,7 +39,7 @@ def _raw(requests: BinaryIO, size: int) -> bytes:
 
 
 def _answer(work: Work, asked: dict[str, Any], raw: bytes) -> bytes:
-    """Do one request under its limits; whatever it raises is an answer too."""
+    """Answer one request under its limits; an exception becomes an answer too."""
     try:
         with limiting.bounded(asked["seconds"], asked["bytes"]):
             return frames.packed(*work.do(asked, raw))
@@ -47,13 +47,13 @@ def _answer(work: Work, asked: dict[str, Any], raw: bytes) -> bytes:
         fault = {"fault": "memory", "said": ""}
     except Refused as refused:
         fault = {"fault": refused.kind, "said": refused.said}
-    except BaseException as problem:  # a panic of the tokenizer is no Exception
+    except BaseException as problem:  # a panic of the tokenizer is not an Exception
         fault = {"fault": "broken", "said": f"{problem}"[: limits.SAID_CHARS]}
     return frames.packed(fault | {"place": work.place})
 
 
 def send(answers: int, frame: bytes) -> None:
-    """Write a frame; end at once where nobody reads it."""
+    """Write a frame; exit if the parent has closed the pipe."""
     rest = memoryview(frame)
     try:
         while rest:

@@ -14,7 +14,7 @@ from planner.data.rows.rows import Message, turn
 
 
 class Refused(Exception):
-    """A request that has no answer, and why."""
+    """A request that cannot be answered, with the reason."""
 
     def __init__(self, kind: str, said: object = "") -> None:
         super().__init__(kind)
@@ -49,7 +49,7 @@ class Conversation:
         self._most = limits.printed_chars(template.chars, chars)
 
     def spans(self) -> tuple[str, list[Span]]:
-        """Return the text and what is scored of it: what is marked, or found by beginnings."""
+        """Return the text and its scored spans: from the template's marks, or from prefixes."""
         if self._template.marks:
             return self.marked(len(self.messages), False)
         render: Render = lambda count, prompt: self.marked(count, prompt)[0]  # noqa: E731
@@ -61,7 +61,7 @@ class Conversation:
             raise Refused("left-out", said) from None
 
     def marked(self, count: int, prompt: bool) -> tuple[str, list[Span]]:
-        """Return the text of the first turns, and what the template marks in it."""
+        """Return the text of the first `count` turns, and the spans that the template marks."""
         values = {
             "messages": self._turns[:count],
             "tools": self._tools,

@@ -1,7 +1,7 @@
-"""The child process that reads a Parquet file: its rows go out as JSON, a frame for a few of them.
+"""The child process that reads a Parquet file and sends its rows as JSON, in frames of a few rows.
 
-The file is standard input. What JSON cannot hold, such as a date, goes out as `NaN`, which no
-format takes for text.
+The file is standard input. Values that JSON cannot represent, such as dates, become `NaN`, which no
+data format accepts as text.
 """
 
 import json
@@ -21,11 +21,11 @@ from planner.data.worker.child import send
 BATCH_ROWS = 256
 """Rows in memory at once."""
 _FRAME_BYTES = 2**18
-"""How much goes out together, but for a single row."""
+"""Approximate size of a frame; a single row may be larger."""
 
 
 def main() -> None:
-    """Send all rows, or what is wrong with the file; then end."""
+    """Send all rows, or the error of the file, and exit."""
     file, answers = os.dup(0), os.dup(1)
     limiting.close_all_but()
     limiting.limit()
@@ -46,11 +46,11 @@ def main() -> None:
 
 
 class _Twice(ValueError):
-    """Holds the name of a column that stands more than once."""
+    """Contains the name of a duplicate column."""
 
 
 class _TooLong(ValueError):
-    """The next row is longer than a row may be."""
+    """The next row is too long."""
 
 
 _KINDS: dict[type[BaseException], str] = {_Twice: "twice", _TooLong: "long"}

@@ -1,6 +1,6 @@
-"""What the child process does: compile, render, find what is scored, and make tokens.
+"""The requests of the child process: compile, render, find scored spans, and tokenize.
 
-Templates and tokenizers are kept by a key of the parent's; the few used last.
+The most recently used templates and tokenizers are kept, by keys that the parent chooses.
 """
 
 import json
@@ -21,19 +21,19 @@ Answer = tuple[dict[str, Any], bytes]
 
 
 class Work:
-    """The templates and tokenizers of this process, and what is done with them."""
+    """Answers requests with the templates and tokenizers of this process."""
 
     def __init__(self, begin: Callable[[int], None]) -> None:
-        """`begin` is called with the place of each row before it is rendered."""
+        """`begin` is called with the index of each row before it is rendered."""
         self._told = begin
         self.place = 0
-        """The row of the request that it is at; behind the last one, all of them."""
+        """The index of the current row of the request; past the last row, all rows together."""
         self._templates: dict[str, Template] = {}
         self._tokenizers: dict[str, Tokenizer] = {}
 
     def do(self, asked: dict[str, Any], raw: bytes) -> Answer:
-        """Answer one request. Raises Refused, and anything that a tokenizer raises."""
-        self._begin(0)  # from here on the time of the request runs, and not that of the start
+        """Answer one request. Raises Refused, and whatever a tokenizer raises."""
+        self._begin(0)  # starts the time limit of the request
         answer: Answer = getattr(self, f"_{asked['do']}")(asked, raw)
         return answer
 
@@ -52,7 +52,7 @@ class Work:
         return {}, b""
 
     def _load(self, asked: dict[str, Any], raw: bytes) -> Answer:
-        """Read a `tokenizer.json`, without what it would add to a text, cut from it or draw."""
+        """Load a `tokenizer.json`, without post-processing, truncation, padding and dropout."""
         made: Any = Tokenizer.from_str(raw.decode("utf-8"))
         made.post_processor = None
         made.no_truncation()
@@ -74,7 +74,7 @@ class Work:
         return {"spans": spans}, text.encode("utf-8", "surrogatepass")
 
     def _encode(self, asked: dict[str, Any], raw: bytes) -> Answer:
-        """Make tokens of rows; `whole` asks for their texts and the places of tokens too."""
+        """Tokenize rows; `whole` adds their texts and token offsets."""
         tokenizer, heads = self._tokenizer(asked), list[dict[str, Any]]()
         rendered: list[tuple[dict[str, Any], str, list[Span]]] = []
         for place, one in enumerate(asked["rows"]):
@@ -96,12 +96,12 @@ class Work:
         return {"rows": heads}, b"".join(parts)
 
     def _count(self, asked: dict[str, Any], raw: bytes) -> Answer:
-        """Count the tokens of rows; where the template refuses one, of what is said in it."""
+        """Count the tokens of rows; for a row that the template refuses, those of its text."""
         tokenizer, texts = self._tokenizer(asked), list[str]()
         for place, one in enumerate(asked["rows"]):
             self._begin(place)
             text = self._text(asked, one)
-            texts.append(text.encode(errors="replace").decode())  # half a character has no tokens
+            texts.append(text.encode(errors="replace").decode())  # no lone surrogates
         self._begin(len(texts))
         made = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         counts = [len(one) for one in made]
@@ -127,7 +127,7 @@ class Work:
         return {}, text.encode("utf-8", "surrogatepass")
 
     def _tokens(self, asked: dict[str, Any], raw: bytes) -> Answer:
-        """Make tokens of a text as it is."""
+        """Tokenize a text without special tokens."""
         encoding = self._tokenizer(asked).encode(raw.decode(), add_special_tokens=False)
         return {}, array("I", encoding.ids).tobytes()
 
@@ -135,13 +135,13 @@ class Work:
         return {"id": self._tokenizer(asked).token_to_id(raw.decode())}, b""
 
     def _card(self, asked: dict[str, Any], raw: bytes) -> Answer:
-        """Return what stands under `configs` in a dataset's card, as JSON has it."""
+        """Return the value of `configs` in a dataset's card, as JSON."""
         from planner.data.worker import card
 
         return {}, card.configs(raw)
 
     def _configs(self, asked: dict[str, Any], raw: bytes) -> Answer:
-        """Return the configs of a dataset with these files, as its card states them."""
+        """Return the configs of a dataset from its card and file names."""
         from planner.data.worker import card
 
         try:
@@ -159,23 +159,23 @@ class Work:
 
 
 def start_threads() -> None:
-    """Start the threads of tokenizers, which no later request can."""
+    """Start the threads of tokenizers; later requests may not start threads."""
     Tokenizer(models.BPE()).encode_batch(["a", "b"])
 
 
 def _checked(text: str) -> str:
-    """Return a text that has tokens. Raises Refused for one with half a character."""
+    """Return a text unchanged. Raises Refused if it has a lone surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise Refused("refused", "it prints half a character, such as `\\ud83d` alone") from None
+        raise Refused("refused", "it prints a lone surrogate, such as `\\ud83d`") from None
     return text
 
 
 def _tokens(
     head: dict[str, Any], text: str, spans: list[Span], encoding: Any, *, whole: bool
 ) -> list[bytes]:
-    """Return the raw bytes of one row's tokens, and note in its `head` how many there are."""
+    """Return the raw bytes of one row's tokens, and write their number into `head`."""
     ids, offsets = encoding.ids, encoding.offsets
     _check_tokens(len(ids), len(text))
     head["tokens"] = len(ids)

@@ -1,4 +1,4 @@
-"""Every format, recognised row by row, becomes the same canonical rows."""
+"""Every format, recognized row by row, becomes the same canonical rows."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.data.reading.formats import KINDS, load_table, recognise
+from planner.data.reading.formats import KINDS, load_table, recognize
 from planner.data.rows.rows import Message, Row
 from planner.interview.questions import QUESTIONS
 from tests.planner.data.format_rows import (
@@ -105,14 +105,14 @@ UNKNOWN: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("values", UNKNOWN)
 def test_other_columns_are_no_format(values: dict[str, Any]) -> None:
-    assert recognise(values) is None
+    assert recognize(values) is None
 
 
 def test_a_pair_whose_prompt_has_another_name_says_which_name_to_give_it(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jsonl", [{"question": "a", "chosen": "b", "rejected": "c"}])
     found = problem(path)
-    assert "`question`, `chosen`, `rejected`, which are no known format" in found.message
-    assert found.hint == "name the column of the prompt `prompt`"
+    assert "`question`, `chosen`, `rejected`, which match no format" in found.message
+    assert found.hint == "rename the column with the prompt to `prompt`"
 
 
 WRONG_ROWS: list[tuple[dict[str, Any], str]] = [
@@ -126,11 +126,11 @@ WRONG_ROWS: list[tuple[dict[str, Any], str]] = [
     ({"conversations": [{"from": "gpt"}]}, "message 1 has no text in `value`"),
     (
         {"conversations": [{"from": "function_call", "value": "sum(1)"}]},
-        "no valid JSON in `value` of message 1: Expecting value",
+        "invalid JSON in `value` of message 1: Expecting value",
     ),
     (
         {"conversations": [{"from": "function_call", "value": "[]"}]},
-        "no call with a `name` in `value` of message 1",
+        "has a call without a `name` in `value` of message 1",
     ),
     ({"messages": [{"role": ["user"], "content": "a"}]}, "message 1 has the role"),
     ({"messages": [USER, {"role": "assistant"}]}, "message 2 has no text in `content`"),
@@ -143,12 +143,12 @@ WRONG_ROWS: list[tuple[dict[str, Any], str]] = [
         "message 1 has no list in `tool_calls`",
     ),
     ({"messages": [USER], "tools": {"name": "sum"}}, "has no list in `tools`"),
-    ({"messages": [USER], "tools": "sum"}, "no valid JSON in `tools`: Expecting value"),
+    ({"messages": [USER], "tools": "sum"}, "invalid JSON in `tools`: Expecting value"),
     ({"prompt": "a", "chosen": "b", "rejected": 5}, "no text in `rejected`"),
     ({"prompt": "a", "chosen": [], "rejected": "b"}, "no list of turns in `chosen`"),
-    ({"chosen": [USER, SAID], "rejected": [WRONG]}, "has no prompt: .* begin differently"),
-    ({"chosen": "a", "rejected": "b"}, "has no prompt: .* begin differently"),
-    ({"chosen": [USER, SAID], "rejected": "b"}, "has no prompt: .* begin differently"),
+    ({"chosen": [USER, SAID], "rejected": [WRONG]}, "has no prompt, since .* begin differently"),
+    ({"chosen": "a", "rejected": "b"}, "has no prompt, since .* begin differently"),
+    ({"chosen": [USER, SAID], "rejected": "b"}, "has no prompt, since .* begin differently"),
 ]
 
 

@@ -55,7 +55,7 @@ HOSTILE = [
     ("image.jsonl", b"\x89PNG\r\n\x1a\n\0\0", "line 1 is not UTF-8."),
     ("zip.jsonl", b"PK\x03\x04\x14\0\x08\0\x9c\xe1", "line 1 is binary, not text."),
     ("bomb.jsonl", gzip.compress(bytes(10 * MIB)), "line 1 is binary, not text."),
-    ("bomb.jsonl.gz", gzip.compress(bytes(10 * MIB)), "has the ending `.gz`"),
+    ("bomb.jsonl.gz", gzip.compress(bytes(10 * MIB)), "has the unsupported extension `.gz`"),
     ("nul.jsonl", bytes(100), "line 1 is not valid JSON: Expecting value."),
     ("windows.csv", b"prompt,completion\n\xe4,b\n", "line 2 is not UTF-8."),
     ("windows.json", b"[" + GOOD + b",\n\n" + b'{"prompt": "\xe4"}]', "line 3 is not UTF-8."),
@@ -65,7 +65,7 @@ HOSTILE = [
     (
         "nan.jsonl",
         GOOD.replace(b'"b"', b"NaN"),
-        "line 1 is not valid JSON: `NaN` is no JSON value.",
+        "line 1 is not valid JSON: `NaN` is not a JSON value.",
     ),
     (
         "nan.json",
@@ -79,12 +79,12 @@ HOSTILE = [
     (
         "twice.jsonl",
         b'{"prompt": "a", "completion": "b", "prompt": "c"}',
-        "line 1 is not valid JSON: the key `prompt` stands twice in one object.",
+        "line 1 is not valid JSON: duplicate key `prompt` in one object.",
     ),
     (
         "twice.json",
         b'[{"messages": [{"role": "user", "content": "a", "content": "b"}]}]',
-        "line 1 is not valid JSON: the key `content` stands twice in one object.",
+        "line 1 is not valid JSON: duplicate key `content` in one object.",
     ),
     ("twice.csv", b"prompt,completion,prompt\na,b,c\n", "line 1 has the column `prompt` twice."),
     (
@@ -140,7 +140,7 @@ def test_text_between_quotes_may_hold_line_ends(tmp_path: Path) -> None:
     )
     read = read_raw(path)
     assert [next(read).place, next(read).place] == ["lines 2-5", "line 7"]
-    with pytest.raises(UsageProblem, match="line 8 has 1 fields, the header has 2"):
+    with pytest.raises(UsageProblem, match="line 8 has 1 fields, but the header has 2"):
         next(read)
     path.write_bytes(b'prompt,completion\na,"b\nc",d\n')
     with pytest.raises(UsageProblem, match="lines 2-3 has 3 fields") as caught:
@@ -302,7 +302,7 @@ def test_a_conversation_of_too_many_turns_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps({"messages": turns * (MOST_TURNS // 2)}))
     assert len(load_table(path).rows[0].messages) == MOST_TURNS
     path.write_text(json.dumps({"messages": turns * MOST_TURNS}))
-    with pytest.raises(UsageProblem, match="line 1 has 4,096 turns, more than the 2,048"):
+    with pytest.raises(UsageProblem, match="line 1 has 4,096 turns; the limit is 2,048"):
         load_table(path)
 
 
@@ -361,9 +361,9 @@ def test_a_damaged_parquet_file_is_one_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("import os; os.abort()", "after row 0 is not valid Parquet: the process that reads it"),
-        ("import time; time.sleep(60)", "its rows take longer than 0.2 seconds"),
-        ("import os; os.write(1, bytes(9))", "nested too deeply, or no text"),
+        ("import os; os.abort()", "after row 0 is not valid Parquet: the reader process"),
+        ("import time; time.sleep(60)", "reading rows takes longer than 0.2 seconds"),
+        ("import os; os.write(1, bytes(9))", "nested too deeply, or not text"),
         ("import os; os.write(1, b'\\0\\2' + bytes(7) + b'[]')", "no rows"),
         ("import os; os.write(1, b'\\0' + b'\\xff' * 8)", "rows that are too long"),
     ],

@@ -41,8 +41,8 @@ def test_rows_of_two_kinds_are_one_error_that_names_both(tmp_path: Path) -> None
     rows = [{"messages": [USER, SAID]}] * 3 + [{"text": "a"}]
     found = problem(written(tmp_path / "a.jsonl", rows))
     assert found.message == (
-        f"`{tmp_path / 'a.jsonl'}` line 4 has the format `text` and line 1 `messages`, "
-        "which cannot train together."
+        f"`{tmp_path / 'a.jsonl'}` line 4 has the format `text`, but line 1 has "
+        "`messages`; they cannot be mixed."
     )
     liked = {"prompt": "a", "completion": "b", "label": True}
     path = written(tmp_path / "b.jsonl", [liked, liked | {"label": None}])
@@ -81,7 +81,7 @@ def test_a_wrong_row_in_a_folder_is_named_with_its_file(tmp_path: Path) -> None:
     said = f"`{tmp_path / 'b.jsonl'}` line 1 has no column `prompt`; it has `question`, `answer`."
     assert problem(tmp_path).message == said
     written(tmp_path / "b.jsonl", [{"text": "a"}])
-    assert f"has the format `text` and `{tmp_path / 'a.jsonl'}` line 1" in problem(tmp_path).message
+    assert f"the format `text`, but `{tmp_path / 'a.jsonl'}` line 1" in problem(tmp_path).message
     (tmp_path / "b.jsonl").write_text("")
     assert problem(tmp_path).message == f"`{tmp_path / 'b.jsonl'}` has no rows."
 

@@ -100,4 +100,4 @@ def test_broken_files_have_a_way_on(tmp_path: Path) -> None:
     (tmp_path / "rows" / "mask.u8").write_bytes(b"")
     with pytest.raises(TunelockError) as raised:
         read_encoded(tmp_path / "rows")
-    assert "run the lock again" in _hint(raised)
+    assert "rerun the lock" in _hint(raised)

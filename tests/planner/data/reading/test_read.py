@@ -43,13 +43,13 @@ BAD = [
     (
         "a.csv",
         b"prompt,completion\na,b\na\n",
-        "`a.csv` line 3 has 1 fields, the header has 2.",
+        "`a.csv` line 3 has 1 fields, but the header has 2.",
     ),
     ("a.csv", b'prompt,completion\n"a,b\n', "`a.csv` line 2 is not valid CSV: unexpected end"),
     (
         "a.jsonl",
         b'{"question": "a", "answer": "b"}\n',
-        "`a.jsonl` line 1 has the columns `question`, `answer`, which are no known format.",
+        "`a.jsonl` line 1 has the columns `question`, `answer`, which match no format.",
     ),
     (
         "a.jsonl",
@@ -70,7 +70,7 @@ BAD = [
     (
         "a.jsonl",
         b'{"messages": [{"role": "bot", "content": "a"}]}\n',
-        "`a.jsonl` line 1 message 1 has the role `bot`, not `system`, `user`, `assistant` ",
+        "`a.jsonl` line 1 message 1 has the role `bot`, which is not `system`, `user`, `assistant` ",
     ),
     (
         "a.jsonl",

@@ -149,7 +149,7 @@ def test_empty_answer_is_only_its_end(folder: Path) -> None:
 
 def test_template_that_drops_the_answer_is_refused() -> None:
     source = "{% for m in messages %}{{ m.role }}<end>{% endfor %}"
-    with pytest.raises(DataRefused, match="leaves out what the assistant says"):
+    with pytest.raises(DataRefused, match="omits the assistant's text"):
         assistant_spans(compile_template(source, {}), ODD)
 
 
@@ -170,7 +170,7 @@ def test_encoded_rows_come_back(folder: Path, tmp_path: Path) -> None:
     assert write_encoded(tmp_path / "e", encoded) == stream_sha256(encoded)
     assert read_encoded(tmp_path / "e") == encoded
     assert read_encoded(tmp_path / "e", stream_sha256(encoded)) == encoded
-    with pytest.raises(DigestDiffers, match="are not those of the lock"):
+    with pytest.raises(DigestDiffers, match="do not match the lock"):
         read_encoded(tmp_path / "e", stream_sha256(encoded[:1]))
     (tmp_path / "e" / "mask.u8").write_bytes(b"\1" * sum(len(r.labels) for r in encoded))
     with pytest.raises(DigestDiffers):

@@ -94,6 +94,6 @@ def test_a_pad_token_as_an_object_is_read(folder: Path, tokenizer: Tokenizer) ->
 def test_a_model_without_any_end_is_refused(folder: Path, tokenizer: Tokenizer) -> None:
     for name in ("config.json", "generation_config.json"):
         change(folder / name, eos_token_id=None)
-    with pytest.raises(UsageProblem, match="no token that ends an answer") as refused:
+    with pytest.raises(UsageProblem, match="no end-of-sequence token") as refused:
         special_tokens(folder, tokenizer, [])
     assert "eos_token_id" in refused.value.hint

@@ -327,7 +327,7 @@ def test_parquet_that_nothing_here_reads_is_not_fetched(hub: HubServer, tmp_path
         home=tmp_path / "hub", XDG_CACHE_HOME=str(tmp_path / "cache"),
     )  # fmt: skip
     assert found["message"] == (
-        "`hf:ana/maths:main:train` is Parquet, and `pyarrow` is not installed."
+        "`hf:ana/maths:main:train` is Parquet, but `pyarrow` is not installed."
     )
     assert "tunelock[parquet]" in found["hint"]
     assert not any(name.endswith(".parquet") for name in hub.sent_bytes)
