@@ -37,7 +37,7 @@ def test_a_lock_holds_where_it_was_planned_and_nothing_is_written(folder: Path) 
     before = sorted(folder.rglob("*"))
     done = tunelock(folder, "check")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("`run.lock` holds here: model, template, rows and tokens")
+    assert done.stdout.startswith("`run.lock` can run here: model, template, rows and tokens")
     told = json.loads(tunelock(folder, "check", "--json").stdout)
     assert (told["holds"], told["compared"]) == (True, ["model", "template", "rows", "tokens"])
     assert sorted(folder.rglob("*")) == before
@@ -91,7 +91,7 @@ def test_another_package_is_refused_under_exact_and_named_otherwise(folder: Path
     (folder / "run.lock").write_text(lock.write(resealed(made, other)), "utf-8")
     exact = tunelock(folder, "check")
     assert exact.returncode == tunelock(folder, "run", "--foreground").returncode == 4
-    assert "promises exact bits with `tokenizers` 0.0.1" in exact.stderr
+    assert "promises bit-identical results with `tokenizers` 0.0.1" in exact.stderr
 
     other["exactness"] = made.exactness.model_copy(update={"exact": False})
     (folder / "run.lock").write_text(lock.write(resealed(made, other)), "utf-8")
@@ -108,7 +108,7 @@ def test_a_lock_edited_by_hand_does_not_hold(folder: Path) -> None:
     for verb in (["check"], ["run", "--foreground"]):
         done = tunelock(folder, *verb)
         assert (done.returncode, done.stdout) == (5, "")
-        assert "was changed after it was planned" in done.stderr
+        assert "was edited after it was planned" in done.stderr
     assert not (folder / "runs").exists()
 
 

@@ -227,7 +227,7 @@ def test_a_preference_is_not_shown_as_if_it_were_trained_on(folder: Path, tmp_pa
     (tmp_path / "pairs.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
     base = str(folder / "base")
     done = tunelock(tmp_path, "data", "pairs.jsonl", "--model", base, "--row", "0")
-    assert done.returncode == 2 and "which no trainer takes yet" in done.stderr
+    assert done.returncode == 2 and "which no trainer supports yet" in done.stderr
     ids = {one["id"] for one in report(tmp_path, "pairs.jsonl", "--model", base, code=6)["checks"]}
     assert "no-scored-token" not in ids and "template" not in ids
 

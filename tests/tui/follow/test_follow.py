@@ -114,7 +114,7 @@ def test_what_is_no_run_is_a_sentence_and_a_hint(tmp_path: Path) -> None:
     os.mkfifo(broken / "events.jsonl")
     (tmp_path / "linked").symlink_to("begun")
     for verb, arguments, message in (
-        ("status", [], "There is no run in `runs`."),
+        ("status", [], "There are no runs in `runs`."),
         ("status", ["nowhere"], "`nowhere` is not a folder."),
         ("watch", ["empty"], "`empty` holds neither"),
         ("watch", ["begun"], "`begun` was never started."),
