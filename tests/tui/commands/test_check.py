@@ -97,7 +97,7 @@ def test_another_package_is_refused_under_exact_and_named_otherwise(folder: Path
     (folder / "run.lock").write_text(lock.write(resealed(made, other)), "utf-8")
     done = tunelock(folder, "check")
     assert done.returncode == 0
-    assert "warning: packages.tokenizers 0.0.1 was planned for" in done.stderr
+    assert "warning: packages.tokenizers is 0.0.1 in the lock" in done.stderr
 
 
 def test_a_lock_edited_by_hand_does_not_hold(folder: Path) -> None:
@@ -129,5 +129,5 @@ def test_what_is_compared_later_is_not_said_to_hold(folder: Path) -> None:
     done = tunelock(folder, "check", *options)
     assert done.returncode == 0, done.stderr
     assert "holds" not in done.stdout
-    assert "`tunelock run` compares" in done.stdout
+    assert "`tunelock run` verifies" in done.stdout
     assert json.loads(tunelock(folder, "check", *options, "--json").stdout)["compared"] == []

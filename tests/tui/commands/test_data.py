@@ -64,7 +64,7 @@ def test_too_few_rows_are_refused_with_exit_code_6(tmp_path: Path) -> None:
     assert done.returncode == 6
     assert done.stdout.splitlines()[1] == "rows      12"
     assert "refused   too-few: " in done.stdout
-    assert "should not be trained on as it is." in done.stderr
+    assert "should not be used for training in its current state." in done.stderr
 
 
 def test_columns_are_mapped_by_hand(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_columns_are_mapped_by_hand(tmp_path: Path) -> None:
     assert found["mapping"] == {"prompt": "question", "completion": "answer"}
     done = tunelock(tmp_path, "data", str(SAMPLES / "gsm8k.jsonl"), "--prompt-column", "question")
     assert done.returncode == 2
-    assert "hint: name both: `--prompt-column NAME --completion-column NAME`" in done.stderr
+    assert "hint: give both: `--prompt-column NAME --completion-column NAME`" in done.stderr
 
 
 def test_a_row_is_shown_as_training_sees_it(folder: Path) -> None:

@@ -85,7 +85,7 @@ def test_an_apple_chip_is_named_with_what_its_gpu_may_hold(tmp_path: Path) -> No
 def test_a_driver_that_does_not_answer_comes_with_what_to_do(tmp_path: Path) -> None:
     facts = recorded.facts(tmp_path, nvml={"errors": {"nvmlInit": 18}})
     found = list(hardware(None, facts))
-    assert found[0].found == "does not answer (planning for CPU)"
+    assert found[0].found == "not responding (planning for CPU)"
     assert found[1] == Finding("gpu", "cannot be used (planning for CPU)", facts.problem)
     assert hints(found)[0].endswith("restart this machine.")
 

@@ -69,7 +69,7 @@ def test_a_rehearsal_is_a_table_a_verdict_and_a_file(
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == (
-        "LoRA of rank 16, 4 steps of 16 rows of up to 66 tokens on this machine, random weights"
+        "LoRA rank 16, 4 steps of 16 rows of up to 66 tokens on this machine, random weights"
     )
     assert lines[2].split() == ["predicted", "measured", "difference"]
     assert [line.split()[0] for line in lines[3:5]] == ["peak", "step"]
@@ -177,7 +177,7 @@ def test_on_a_card_every_phase_is_told(folder: Path) -> None:
     case = replace(case_of(made, {}, None), evaluate=False)
     page = told(report(made, case, measured, GPU_MACHINE))
     rows = {line.split("  ")[0]: line.split() for line in page.splitlines() if "  " in line}
-    assert set(rows) >= {*peaks, "peak", "reserved", "whole process", "step"}
+    assert set(rows) >= {*peaks, "peak", "reserved", "process", "step"}
     assert rows["backward"][3:5] == ["2.00", "GiB"]
     assert rows["reserved"][1:] == ["-", "3.00", "GiB", "-"]
     assert rows["step"][3:5] == ["1.6", "s"]

@@ -104,7 +104,7 @@ async def test_80_by_24_shows_all_of_a_training() -> None:
         "✓ prepare    1.5 s",
         "▸ train      running",
         "  evaluate   waiting",
-        "loss 0.2500   evaluation loss 0.6000",
+        "loss 0.2500   validation loss 0.6000",
         "learning rate 1.6e-3   1,234 tokens/s   2 min left",
         "0.61 now, 0.66 peak, 0.69 predicted (GiB)",
         "⠒ training loss   o validation loss",

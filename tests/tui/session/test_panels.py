@@ -28,7 +28,7 @@ def test_a_verdict_against_comes_first_and_says_how_to_go_on() -> None:
 def test_a_verdict_for_names_cost_time_and_upkeep_and_what_is_assumed() -> None:
     text = goal.text(decide(answered().values, 500), counted=False, override="")
     assert text.startswith("Verdict: fine-tune.")
-    assert "Cost high · works in hours to days · upkeep high (retraining)" in text
+    assert "Cost high · ready in hours to days · maintenance high (retraining)" in text
     assert "Assumes 500 examples" in text
 
 

@@ -73,7 +73,7 @@ def test_a_failure_says_what_to_do() -> None:
         "train  failed: The loss is NaN.",
         "       hint: plan again",
     ]
-    assert told(("run", "failed", {"exit_code": 75})) == ["run  stopped: no reason was given"]
+    assert told(("run", "failed", {"exit_code": 75})) == ["run  stopped: no reason given"]
 
 
 def test_steps_come_once_a_second_and_the_last_one_always() -> None:

@@ -54,7 +54,7 @@ def test_what_a_command_found_wrong_keeps_its_code(folder: Path) -> None:
     code, _, err = said(folder, "tunelock data rows/test.jsonl > /dev/full")
     assert code == 6
     assert [line for line in err.splitlines() if line.startswith("error: ")] == [
-        "error: `rows/test.jsonl` should not be trained on as it is.",
+        "error: `rows/test.jsonl` should not be used for training in its current state.",
         "error: The output cannot be written: No space left on device.",
     ]
 
