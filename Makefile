@@ -29,16 +29,16 @@ $(VENV)/docs-installed: pyproject.toml planner/constraints.txt
 	$(PIP) --editable '.[docs]'
 	@touch $@
 
-demo: $(VENV)/installed  ## the whole road on the built-in model, into build/demo
+demo: $(VENV)/installed  ## run the full pipeline on the built-in model, in build/demo
 	$(BIN)/tunelock demo --into build/demo --fresh
 
-test: $(VENV)/installed  ## the tests, without the long journeys
+test: $(VENV)/installed  ## run the tests, without the slow ones
 	$(BIN)/python -m pytest -m "not slow or gpu" $(SIDE_BY_SIDE)
 
-test-all: $(VENV)/installed  ## every test
+test-all: $(VENV)/installed  ## run every test
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
-fuzz: $(VENV)/installed  ## spoiled files of every kind, in minutes; a table of what came of them
+fuzz: $(VENV)/installed  ## try corrupted files of every kind, in minutes, and print a table of the results
 	$(BIN)/python -m tests.fuzz
 
 check: $(VENV)/installed  ## lint, format, types, import contracts
@@ -47,7 +47,7 @@ check: $(VENV)/installed  ## lint, format, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: $(VENV)/docs-installed  ## the documentation as a site, into build/docs
+docs: $(VENV)/docs-installed  ## build the documentation site in build/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 format: $(VENV)/installed

@@ -86,7 +86,7 @@ def test_a_plan_that_is_too_large_is_exit_code_4_and_the_next_plan_is_smaller(
     at = lock_of(tmp_path / "run", "Qwen3-8B", "lora", 512)
     done = tunelock(at.parent, "rehearse", "--locate", "model=model")
     assert done.returncode == 4
-    assert "It does not fit" in done.stdout
+    assert "Does not fit" in done.stdout
     assert "`micro_batch = 256` under `[method]`" in done.stderr
     found = json.loads((at.parent / "rehearsal.json").read_text("utf-8"))
     assert found["measured"]["out_of_memory"]

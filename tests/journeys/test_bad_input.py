@@ -131,14 +131,14 @@ CASES = (
     Case("a runs folder that cannot be written", no_folder, RUN, 2, "cannot be written"),
     Case(
         "a lock edited by hand", replace("run.lock", "\ndisk_bytes = ", "\ndisk_bytes = 9"), RUN, 5,
-        "was changed after it was planned",
+        "was edited after it was planned",
     ),
     Case(
         "too little memory", replace("run.toml", "device =", 'facts = "small.json"\ndevice ='),
         PLAN, 4, "GiB",
     ),
-    Case("an unknown command", lambda folder: None, ("trian",), 2, "is no command of tunelock"),
-    Case("no run to watch", lambda folder: None, ("watch",), 2, "There is no run"),
+    Case("an unknown command", lambda folder: None, ("trian",), 2, "is not a tunelock command"),
+    Case("no run to watch", lambda folder: None, ("watch",), 2, "There are no runs"),
 )  # fmt: skip
 
 
@@ -189,7 +189,7 @@ def test_a_disk_too_full_is_said_before_the_first_step(planned: Path, tmp_path: 
         done = tunelock(folder, *RUN)
         print(f"\na disk too full | {done.stderr} | {done.returncode}")
         assert done.returncode == 4
-        assert "of disk, and `" in done.stderr and "hint: " in done.stderr
+        assert "of disk space, but `" in done.stderr and "hint: " in done.stderr
         assert list((folder / "runs").iterdir()) == []
     finally:
         subprocess.run(["umount", str(folder / "runs")], check=True)

@@ -37,7 +37,7 @@ def test_a_run_outlives_its_terminal(tmp_path: Path) -> None:
         terminal.wait_for("train")
         terminal.press("q")
         terminal.wait_for("ended with 130")
-        assert "the run goes on" in terminal.screen()
+        assert "the run continues" in terminal.screen()
     finally:
         terminal.close()
 

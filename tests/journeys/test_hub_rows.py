@@ -161,7 +161,7 @@ def test_an_edited_pin_is_refused(hub: HubServer, tmp_path: Path) -> None:
         assert before in text
         path.write_text(text.replace(before, after), "utf-8")
         done = ana.tunelock("check")
-        assert done.returncode == 5 and "was changed after it was planned" in done.stderr, after
+        assert done.returncode == 5 and "was edited after it was planned" in done.stderr, after
     path.write_text(text.replace("intents/train-0.jsonl", "../train-0.jsonl"), "utf-8")
     assert ana.tunelock("check").returncode == 2
 

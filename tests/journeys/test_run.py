@@ -195,7 +195,7 @@ def test_a_damaged_result_is_refused(folder: Path, whole: receipt.Receipt) -> No
     weights.write_bytes(weights.read_bytes()[:-100])
     done = tunelock(folder, "run", "run.lock", "--foreground", "--runs", "damaged")
     assert done.returncode == 5, done.stderr
-    assert "are no longer those that their stage left" in done.stderr
+    assert "differ from those that their stage produced" in done.stderr
 
 
 def test_a_new_gguf_level_does_not_train_again(folder: Path, whole: receipt.Receipt) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 FORGED = "FORGED"
 """Stands behind what would pass for a line of ours, wherever a string breaks its line."""
-UNEXPECTED = "Something unexpected happened"
+UNEXPECTED = "Unexpected error"
 _LINES = ("error: ", "hint: ", "warning: ", "run  done: ", "✓ ")
 _BREAKS = ("\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029")
 _ACTS = (

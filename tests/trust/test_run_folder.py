@@ -364,7 +364,7 @@ def test_a_path_that_no_loader_opens_is_refused_at_once(planned: Path, tmp_path:
     for command in (("check",), ("run", "--foreground")):
         done = tunelock(planned, *command, "--runs", runs)
         assert (done.returncode, done.stdout) == (2, "")
-        assert "is no path in UTF-8" in done.stderr and len(done.stderr.splitlines()) == 2
+        assert "is not valid UTF-8" in done.stderr and len(done.stderr.splitlines()) == 2
     assert not os.path.lexists(runs)
 
 
@@ -420,7 +420,7 @@ def test_rows_that_are_shown_come_back_whatever_is_in_them(planned: Path, tmp_pa
     assert [turns[-1]["content"] for turns in shown(given)] == texts
     for spoiled in ("{", "[]", '{"messages": []}', '{"messages": [{"content": 1}]}', "[" * 99999):
         (at.final / "shown.jsonl").write_text(spoiled + "\n")
-        with pytest.raises(DigestDiffers, match=r"shown.jsonl` does not hold the rows"):
+        with pytest.raises(DigestDiffers, match=r"shown.jsonl` does not contain the sample rows"):
             shown(given)
 
 

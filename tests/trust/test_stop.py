@@ -90,8 +90,8 @@ def test_a_run_that_lives_stops_with_a_checkpoint(run: Path, start: Start) -> No
     assert {one.number for one in workers(run)} == {process.pid, stage_of(run)}
     stopped = tunelock("stop", folder=run.parent.parent)
     assert (stopped.returncode, stopped.stdout) == (0, "")
-    assert "demo: asked to stop at its next step" in stopped.stderr
-    assert "demo: stopped; the same `tunelock run` resumes it" in stopped.stderr
+    assert "demo: stopping at its next step" in stopped.stderr
+    assert "demo: stopped; resume it with `tunelock run`" in stopped.stderr
     assert (process.wait(10), checkpoints(run)) == (75, 1)
 
 
@@ -102,10 +102,10 @@ def test_a_stage_and_a_supervisor_that_were_stopped_are_woken(run: Path, start: 
     until(lambda: look(run).supervision == "silent")
     status = tunelock("status", str(run))
     assert status.stdout.startswith("demo  stalled")
-    assert "the supervisor is stopped or hung" in status.stdout
+    assert "the supervisor is suspended or hung" in status.stdout
     assert json.loads(tunelock("status", str(run), "--json").stdout)["supervisor"] == "silent"
     (told,) = ended(run)
-    assert told == f"its supervisor (process {process.pid}) was stopped: it is woken"
+    assert told == f"its supervisor (process {process.pid}) is suspended: resuming it"
     assert (process.wait(10), checkpoints(run)) == (75, 1)
 
 
@@ -138,7 +138,7 @@ def test_a_stuck_stage_whose_supervisor_was_killed_is_asked_itself(run: Path, st
     assert status.stdout.startswith("demo  ending")
     assert "the supervisor was killed" in status.stdout
     (told,) = ended(run)
-    assert told == "its supervisor is gone: its stage process is asked itself"
+    assert told == "its supervisor is gone: signaling its stage process directly"
 
 
 def test_a_second_ctrl_c_ends_a_stage_that_hangs_at_once(run: Path, start: Start) -> None:
@@ -170,7 +170,7 @@ def test_a_lie_in_inuse_signals_nobody(
     run.mkdir(parents=True)
     (run / INUSE).write_text(text.format(bystander.pid), "utf-8")
     (run / "events.jsonl").touch()
-    with pytest.raises(UsageProblem, match="Nothing runs in"):
+    with pytest.raises(UsageProblem, match="No run is active in"):
         stop.ask(run, lambda words: None)
     assert bystander.poll() is None
 
@@ -183,7 +183,7 @@ def test_a_lie_in_the_inuse_of_a_run_signals_its_holders_alone(
         (run / INUSE).write_text(lie)
         assert look(run).supervisor is None
     told = ended(run)
-    assert told[0] == "its supervisor is gone: its stage process is asked itself"
+    assert told[0] == "its supervisor is gone: signaling its stage process directly"
     assert process.wait(10) == 75
     assert bystander.poll() is None
 

@@ -92,9 +92,9 @@ def test_a_stranger_s_rows_leave_a_real_terminal_as_it_was(tmp_path: Path) -> No
     store.save(passing(answered()), tmp_path, "run.toml")
     session = Tmux(tmp_path, wizard_command())
     try:
-        session.wait_for("Go on where I was")
+        session.wait_for("Continue where I left off")
         session.press("enter")
-        session.wait_for("Look closer at what was found")
+        session.wait_for("Show findings")
         title = session.title()
         session.press("x")
         session.wait_for(r"a\x1b]0;owned\x07\x1b[2J")

@@ -38,7 +38,7 @@ def test_an_unknown_command_names_the_nearest() -> None:
     done = tunelock("docter")
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        "error: `docter` is no command of tunelock; the nearest known one is `doctor`.",
+        "error: `docter` is not a tunelock command; did you mean `doctor`?",
         "hint: tunelock --help",
     ]
 

@@ -71,7 +71,7 @@ def test_the_cause_is_the_end_that_explains_the_others(codes: list[int], cause: 
 
 
 def test_a_rehearsal_is_of_one_process() -> None:
-    with pytest.raises(UsageProblem, match="is of one process, and the lock has 2"):
+    with pytest.raises(UsageProblem, match="runs a single process, but the lock has 2 processes"):
         rehearse(SPREAD, case=None)  # type: ignore[arg-type]  # not looked at
 
 

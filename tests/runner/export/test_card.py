@@ -40,7 +40,7 @@ def test_rows_that_were_trained_on_are_called_so(lock: Lock) -> None:
     assert "The evaluation rows were not trained on." in card(lock, SCORES)
     made = card(lock, SCORES, learnt_rows=5)
     assert "on 90 rows, 5 of them training rows too |" in made
-    assert "Of the evaluation rows 5 were trained on too." in made and "not trained on" not in made
+    assert "5 of the evaluation rows were also trained on." in made and "not trained on" not in made
 
 
 def test_a_base_from_the_hub_has_its_license(lock: Lock) -> None:

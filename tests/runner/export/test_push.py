@@ -60,7 +60,7 @@ def test_a_link_is_never_pushed(hub: HubServer, folder: Path, hard: bool) -> Non
     secret.write_text("private")
     target = folder / "tokenizer.model"
     target.hardlink_to(secret) if hard else target.symlink_to(secret)
-    assert "is no plain file of this run" in push(hub, folder)["message"]
+    assert "is not a regular file of this run" in push(hub, folder)["message"]
     assert hub.repositories == {}
 
 
@@ -131,7 +131,7 @@ def test_what_cannot_be_pushed(hub: HubServer, folder: Path) -> None:
 def test_a_model_card_that_is_not_valid(hub: HubServer, folder: Path) -> None:
     hub.fail("POST /api/validate-yaml", 400)
     message = push(hub, folder)["message"]
-    assert message == "The Hub refuses the files for `ana/tuned`: Invalid metadata in README.md."
+    assert message == "The Hub refused the files for `ana/tuned`: Invalid metadata in README.md."
 
 
 def check(hub: HubServer, home: Path, *repos: str, **switches: Any) -> list[Any]:
@@ -160,7 +160,7 @@ def test_tokens_that_are_not_enough(hub: HubServer, tmp_path: Path) -> None:
     (reader,) = check(hub, tmp_path, "ana/new")
     assert nobody == ["`ana/new` needs a login to the Hub.", "hf auth login"]
     assert "refuses access to `ana/new` (status 401)" in wrong[0]
-    assert "for reading only" in reader[0]
+    assert "is read-only" in reader[0]
     assert "settings/tokens" in reader[1]
 
 

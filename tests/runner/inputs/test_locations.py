@@ -98,7 +98,7 @@ def test_a_lock_of_another_name_is_found_by_what_it_was_planned_from(
 ) -> None:
     assert locations.find(lock, folder / "other.lock", {})["model"] == folder / "base"
     write(folder, train__epochs=5)
-    with pytest.raises(UsageProblem, match="nothing says where"):
+    with pytest.raises(UsageProblem, match="no path is known for it"):
         locations.find(lock, folder / "other.lock", {})
 
 
@@ -110,7 +110,9 @@ def test_an_unknown_name_is_refused(lock: Lock, folder: Path) -> None:
 
 
 def test_a_name_that_nothing_places_is_refused(lock: Lock, tmp_path: Path) -> None:
-    with pytest.raises(UsageProblem, match="needs `train`, `test`, and nothing says") as unplaced:
+    with pytest.raises(
+        UsageProblem, match="needs `train`, `test`, but no path is known for them"
+    ) as unplaced:
         locations.find(lock, tmp_path / "run.lock", {"model": Path("/base")})
     assert unplaced.value.hint == "add `--locate train=PATH --locate test=PATH`"
 
@@ -135,7 +137,7 @@ def test_an_unknown_location_is_refused(lock: Lock, folder: Path) -> None:
         ("x/" * 2040, "must be a path of at most 4,095 bytes"),
         ("x" * 300, "must be a path of names of at most 255 bytes"),
         ("a\nerror: forged", "must be a path without control characters"),
-        ("circle", "is no place"),
+        ("circle", "cannot be used"),
     ],
 )
 def test_a_path_that_no_file_can_have_is_one_sentence(

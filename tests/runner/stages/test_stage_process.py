@@ -133,7 +133,7 @@ def test_a_full_disk_is_a_sentence(folder: Path) -> None:
     assert (code, events[-1].kind) == (1, "failed")
     assert "No space left on device" in events[-1].fields["message"]
     assert str(stage.work) in events[-1].fields["message"]
-    assert "make room" in events[-1].fields["hint"]
+    assert "free disk space" in events[-1].fields["hint"]
 
 
 def test_a_stopped_stage_leaves_no_report(folder: Path) -> None:

@@ -121,7 +121,7 @@ def test_a_stopped_stage_is_noticed_and_heard_again(
     assert [kind for kind, _ in events] == ["started", "warning", "warning", "step"]
     assert float(str(events[1][1]["stalled_seconds"])) >= 0.5
     assert events[2][1]["stalled_seconds"] == 0
-    assert "heard again" in str(events[2][1]["text"])
+    assert "responding again" in str(events[2][1]["text"])
 
 
 def test_a_stopped_stage_is_woken_to_stop(run: Callable[..., Result], tmp_path: Path) -> None:

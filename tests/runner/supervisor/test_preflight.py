@@ -83,7 +83,7 @@ def test_each_process_of_a_training_needs_its_memory(lock: Lock, tmp_path: Path)
 
 def test_more_processes_than_cores_can_serve_are_refused(lock: Lock, tmp_path: Path) -> None:
     most = max(preflight.LEAST_PROCESSES, probe(Path("/")).cpu_cores)
-    with pytest.raises(DoesNotFit, match=f"with {most + 1} processes, and this machine has"):
+    with pytest.raises(DoesNotFit, match=f"with {most + 1} processes, but this machine has only"):
         check_all(spread(lock, most + 1), tmp_path, (), ["train"])
     threads = max(preflight.MOST_THREADS, preflight.MOST_THREADS_PER_CORE * most) // 2 + 1
     with pytest.raises(DoesNotFit, match=f"with {2 * threads:,} threads"):
@@ -94,14 +94,16 @@ def test_more_threads_than_cores_can_serve_are_refused(lock: Lock, tmp_path: Pat
     cores = probe(Path("/")).cpu_cores
     most = max(preflight.MOST_THREADS, preflight.MOST_THREADS_PER_CORE * cores)
     check_all(changed(lock, "exactness", threads=most), tmp_path, (), ["train"])
-    with pytest.raises(DoesNotFit, match=f"with {most + 1:,} threads, and this machine has"):
+    with pytest.raises(DoesNotFit, match=f"with {most + 1:,} threads, but this machine has only"):
         check_all(changed(lock, "exactness", threads=most + 1), tmp_path, (), ["train"])
 
 
 @pytest.mark.skipif(bool(probe(Path("/")).gpus), reason="there is a GPU here")
 def test_a_lock_for_a_card_is_refused_where_there_is_none(lock: Lock, tmp_path: Path) -> None:
     card = changed(lock, "machine", kind="cuda", accelerator="NVIDIA L4", count=1)
-    with pytest.raises(DoesNotFit, match="planned for `NVIDIA L4`, and there is no GPU") as no:
+    with pytest.raises(
+        DoesNotFit, match="planned for `NVIDIA L4`, but this machine has no GPU"
+    ) as no:
         check_all(card, tmp_path, (), ["train"])
     assert no.value.exit_code == 4
     assert 'device = "cpu"' in no.value.hint
@@ -121,7 +123,7 @@ def test_other_packages_are_refused_under_exact_and_named_elsewhere(
     lock: Lock, tmp_path: Path
 ) -> None:
     other = changed(lock, "packages", torch="1.0.0")
-    with pytest.raises(DoesNotFit, match=r"exact bits with `torch` 1\.0\.0") as refused:
+    with pytest.raises(DoesNotFit, match=r"bit-identical results with `torch` 1\.0\.0") as refused:
         check_all(other, tmp_path, (), ["train"])
     assert refused.value.hint == "pip install torch==1.0.0"
 

@@ -76,7 +76,7 @@ def test_fit_tells_the_trace_beside_the_closed_form() -> None:
         assert abs(plan["traced_allocated_bytes"] / plan["peak_allocated_bytes"] - 1) < 0.1
     refused = tunelock("fit", str(BASE), "--gpu", "H100:2", "--parallel", "ddp", "--trace")
     assert refused.returncode == 2
-    assert "one card can be traced" in refused.stderr
+    assert "a single card can be traced" in refused.stderr
 
 
 @pytest.mark.slow

@@ -37,7 +37,7 @@ def test_a_lock_holds_where_it_was_planned_and_nothing_is_written(folder: Path) 
     before = sorted(folder.rglob("*"))
     done = tunelock(folder, "check")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("`run.lock` holds here: model, template, rows and tokens")
+    assert done.stdout.startswith("`run.lock` can run here: model, template, rows and tokens")
     told = json.loads(tunelock(folder, "check", "--json").stdout)
     assert (told["holds"], told["compared"]) == (True, ["model", "template", "rows", "tokens"])
     assert sorted(folder.rglob("*")) == before
@@ -91,13 +91,13 @@ def test_another_package_is_refused_under_exact_and_named_otherwise(folder: Path
     (folder / "run.lock").write_text(lock.write(resealed(made, other)), "utf-8")
     exact = tunelock(folder, "check")
     assert exact.returncode == tunelock(folder, "run", "--foreground").returncode == 4
-    assert "promises exact bits with `tokenizers` 0.0.1" in exact.stderr
+    assert "promises bit-identical results with `tokenizers` 0.0.1" in exact.stderr
 
     other["exactness"] = made.exactness.model_copy(update={"exact": False})
     (folder / "run.lock").write_text(lock.write(resealed(made, other)), "utf-8")
     done = tunelock(folder, "check")
     assert done.returncode == 0
-    assert "warning: packages.tokenizers 0.0.1 was planned for" in done.stderr
+    assert "warning: packages.tokenizers is 0.0.1 in the lock" in done.stderr
 
 
 def test_a_lock_edited_by_hand_does_not_hold(folder: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_lock_edited_by_hand_does_not_hold(folder: Path) -> None:
     for verb in (["check"], ["run", "--foreground"]):
         done = tunelock(folder, *verb)
         assert (done.returncode, done.stdout) == (5, "")
-        assert "was changed after it was planned" in done.stderr
+        assert "was edited after it was planned" in done.stderr
     assert not (folder / "runs").exists()
 
 
@@ -129,5 +129,5 @@ def test_what_is_compared_later_is_not_said_to_hold(folder: Path) -> None:
     done = tunelock(folder, "check", *options)
     assert done.returncode == 0, done.stderr
     assert "holds" not in done.stdout
-    assert "`tunelock run` compares" in done.stdout
+    assert "`tunelock run` verifies" in done.stdout
     assert json.loads(tunelock(folder, "check", *options, "--json").stdout)["compared"] == []

@@ -64,7 +64,7 @@ def test_too_few_rows_are_refused_with_exit_code_6(tmp_path: Path) -> None:
     assert done.returncode == 6
     assert done.stdout.splitlines()[1] == "rows      12"
     assert "refused   too-few: " in done.stdout
-    assert "should not be trained on as it is." in done.stderr
+    assert "should not be used for training in its current state." in done.stderr
 
 
 def test_columns_are_mapped_by_hand(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_columns_are_mapped_by_hand(tmp_path: Path) -> None:
     assert found["mapping"] == {"prompt": "question", "completion": "answer"}
     done = tunelock(tmp_path, "data", str(SAMPLES / "gsm8k.jsonl"), "--prompt-column", "question")
     assert done.returncode == 2
-    assert "hint: name both: `--prompt-column NAME --completion-column NAME`" in done.stderr
+    assert "hint: give both: `--prompt-column NAME --completion-column NAME`" in done.stderr
 
 
 def test_a_row_is_shown_as_training_sees_it(folder: Path) -> None:
@@ -227,7 +227,7 @@ def test_a_preference_is_not_shown_as_if_it_were_trained_on(folder: Path, tmp_pa
     (tmp_path / "pairs.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
     base = str(folder / "base")
     done = tunelock(tmp_path, "data", "pairs.jsonl", "--model", base, "--row", "0")
-    assert done.returncode == 2 and "which no trainer takes yet" in done.stderr
+    assert done.returncode == 2 and "which no trainer supports yet" in done.stderr
     ids = {one["id"] for one in report(tmp_path, "pairs.jsonl", "--model", base, code=6)["checks"]}
     assert "no-scored-token" not in ids and "template" not in ids
 

@@ -81,7 +81,7 @@ def test_what_is_wrong_is_told_with_the_ways_on(hub: HubServer, tmp_path: Path) 
     ]
     few = data(hub, tmp_path, "hf:ana/rows:other")
     assert few.returncode == 6
-    assert "error: `hf:ana/rows:other:train` should not be trained on" in few.stderr
+    assert "error: `hf:ana/rows:other:train` should not be used for training" in few.stderr
 
 
 def here(hub: HubServer, program: str, folder: Path, dataset: str) -> Any:

@@ -66,7 +66,7 @@ def test_a_slice_is_shown_with_its_own_memory(tmp_path: Path) -> None:
 def test_amds_cards_are_shown_as_not_measured(tmp_path: Path) -> None:
     facts = recorded.facts(tmp_path, "rx7900xtx")
     assert _lines(tmp_path, "rx7900xtx")[:2] == [
-        "amd driver: amdgpu (training was not measured on AMD)",
+        "amd driver: amdgpu (not measured on AMD GPUs)",
         "gpu 0: RX 7900 XTX (gfx1100): 1.2 GiB of 24.0 GiB are taken by programs that the "
         "driver does not name",
     ]
@@ -76,8 +76,8 @@ def test_amds_cards_are_shown_as_not_measured(tmp_path: Path) -> None:
 def test_an_apple_chip_is_named_with_what_its_gpu_may_hold(tmp_path: Path) -> None:
     assert _lines(tmp_path, "m3-max") == [
         "nvidia driver: none (planning for CPU)",
-        "processor: Apple M3 Max, 16 cores; its GPU may hold 48.0 GiB (not used: training runs "
-        "on the processor)",
+        "processor: Apple M3 Max, 16 cores; its GPU can use 48.0 GiB (not used: training runs "
+        "on the CPU)",
         "main memory: 64.0 GiB",
     ]
 
@@ -85,7 +85,7 @@ def test_an_apple_chip_is_named_with_what_its_gpu_may_hold(tmp_path: Path) -> No
 def test_a_driver_that_does_not_answer_comes_with_what_to_do(tmp_path: Path) -> None:
     facts = recorded.facts(tmp_path, nvml={"errors": {"nvmlInit": 18}})
     found = list(hardware(None, facts))
-    assert found[0].found == "does not answer (planning for CPU)"
+    assert found[0].found == "not responding (planning for CPU)"
     assert found[1] == Finding("gpu", "cannot be used (planning for CPU)", facts.problem)
     assert hints(found)[0].endswith("restart this machine.")
 
@@ -106,7 +106,7 @@ def test_a_driver_too_old_is_named_with_what_is_left(cuda: int, name: str) -> No
     )
     assert found.mend == (
         "update the NVIDIA driver to one for CUDA 12.6 or newer, from "
-        "https://www.nvidia.com/drivers; until then only the CPU build of torch is left"
+        "https://www.nvidia.com/drivers; until then only the CPU build of torch works"
     )
     assert torch_command(cuda).endswith("/cpu")
 
@@ -114,7 +114,9 @@ def test_a_driver_too_old_is_named_with_what_is_left(cuda: int, name: str) -> No
 def test_the_facts_of_this_machine_are_saved_for_planning(tmp_path: Path) -> None:
     done = tunelock("doctor", "--machine", "here.json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith("wrote here.json; elsewhere: tunelock plan --machine here.json\n")
+    assert done.stderr.startswith(
+        "wrote here.json; on another machine: tunelock plan --machine here.json\n"
+    )
     saved, now = load(tmp_path / "here.json"), probe(tmp_path)
     assert (saved.kind, saved.cpu_cores, saved.ram_bytes, len(saved.gpus)) == (
         now.kind, now.cpu_cores, now.ram_bytes, len(now.gpus)

@@ -43,7 +43,7 @@ def test_bad_input_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
         (tmp_path / name / "config.json").unlink()
         (tmp_path / name).rmdir()
     (tmp_path / "empty").mkdir()
-    for model, message in (("nowhere", "is not a folder"), ("empty", "holds no `config.json`")):
+    for model, message in (("nowhere", "is not a folder"), ("empty", "has no `config.json`")):
         done = tunelock("export", model, folder=tmp_path)
         assert done.returncode == 2
         assert message in done.stderr.splitlines()[0]
@@ -54,5 +54,5 @@ def test_a_place_that_takes_no_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = tunelock("export", str(BASE), "--out", str(tmp_path / "file" / "model.gguf"))
     assert done.returncode == 2
-    assert "cannot be made: " in done.stderr.splitlines()[0]
+    assert "cannot be written: " in done.stderr.splitlines()[0]
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

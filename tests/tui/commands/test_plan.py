@@ -130,7 +130,7 @@ def test_a_check_counts_on_the_machine_of_the_lock(folder: Path, machine: Machin
 def test_a_dry_run_shows_what_would_change_and_writes_nothing(folder: Path) -> None:
     first = tunelock(folder, "plan", "--dry-run")
     assert first.returncode == 0, first.stderr
-    assert "there is no lock yet" in first.stderr
+    assert "no lock exists yet" in first.stderr
     assert "run.lock" not in names(folder)
 
     tunelock(folder, "plan")

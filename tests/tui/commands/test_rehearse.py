@@ -69,7 +69,7 @@ def test_a_rehearsal_is_a_table_a_verdict_and_a_file(
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == (
-        "LoRA of rank 16, 4 steps of 16 rows of up to 66 tokens on this machine, random weights"
+        "LoRA rank 16, 4 steps of 16 rows of up to 66 tokens on this machine, random weights"
     )
     assert lines[2].split() == ["predicted", "measured", "difference"]
     assert [line.split()[0] for line in lines[3:5]] == ["peak", "step"]
@@ -98,7 +98,7 @@ def test_json_is_what_was_written_and_what_was_predicted(folder: Path, tmp_path:
     before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     done = tunelock(folder, "rehearse", "--locate", "model=base", "--out", str(out), "--json")
     assert done.returncode == 0, done.stderr
-    assert "to rehearse with those: --locate train=PATH --locate test=PATH" in done.stderr
+    assert "to use the real ones: --locate train=PATH --locate test=PATH" in done.stderr
     told = json.loads(done.stdout)
     predicted = told.pop("predicted")
     assert told.pop("fits") is True
@@ -133,7 +133,7 @@ def test_a_plan_that_was_not_rehearsed_says_so(folder: Path) -> None:
     small(folder, method__rank=8)
     done = tunelock(folder, "plan", "--facts", "rehearsal.json")
     assert done.returncode == 0
-    assert "the plan is not the one that was rehearsed" in done.stderr
+    assert "this plan differs from the rehearsed one" in done.stderr
     assert lock.read(folder / "run.lock").prediction.estimator != "rehearsal"
 
 
@@ -148,7 +148,7 @@ def test_a_lock_for_a_card_is_refused_as_run_refuses_it(folder: Path) -> None:
     said = [tunelock(folder, verb, *where) for verb in ("rehearse", "run")]
     assert [done.returncode for done in said] == [4, 4]
     assert said[0].stderr == said[1].stderr
-    assert "planned for `NVIDIA L4`, and there is no GPU here" in said[0].stderr
+    assert "planned for `NVIDIA L4`, but this machine has no GPU" in said[0].stderr
 
 
 def test_a_lock_that_is_edited_or_missing_and_a_place_that_is_none(folder: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_lock_that_is_edited_or_missing_and_a_place_that_is_none(folder: Path)
     path.write_text(text.replace("weight_decay = 0.0", "weight_decay = 0.1"), "utf-8")
     edited = tunelock(folder, "rehearse")
     assert edited.returncode == 5
-    assert "was changed after it was planned" in edited.stderr
+    assert "was edited after it was planned" in edited.stderr
 
 
 def told(found: Report) -> str:
@@ -177,21 +177,21 @@ def test_on_a_card_every_phase_is_told(folder: Path) -> None:
     case = replace(case_of(made, {}, None), evaluate=False)
     page = told(report(made, case, measured, GPU_MACHINE))
     rows = {line.split("  ")[0]: line.split() for line in page.splitlines() if "  " in line}
-    assert set(rows) >= {*peaks, "peak", "reserved", "whole process", "step"}
+    assert set(rows) >= {*peaks, "peak", "reserved", "process", "step"}
     assert rows["backward"][3:5] == ["2.00", "GiB"]
     assert rows["reserved"][1:] == ["-", "3.00", "GiB", "-"]
     assert rows["step"][3:5] == ["1.6", "s"]
     assert "It fits `NVIDIA L4`: 4.00 GiB of 22.0 GiB." in page
-    assert "`tunelock plan --facts rehearsal.json` plans with the measured one." in page
+    assert "To plan with the measured one: `tunelock plan --facts rehearsal.json`." in page
 
-    assert "The lock counts on" not in page
+    assert "The lock was planned for" not in page
     elsewhere = replace(GPU_MACHINE, gpus=(replace(CARD, name="NVIDIA H200"),))
     page = told(report(made, case, measured, elsewhere))
-    assert "The lock counts on `NVIDIA L4` and 21.0 GiB of it, which is enough" in page
+    assert "The lock was planned for `NVIDIA L4` with 21.0 GiB, which is enough" in page
 
     small_card = replace(measured, out_of_memory="backward")
     page = told(report(made, case, small_card, GPU_MACHINE))
-    assert page.endswith("It does not fit `NVIDIA L4`: memory ran out in `backward`.")
+    assert page.endswith("Does not fit on `NVIDIA L4`: out of memory in `backward`.")
 
 
 def test_a_busy_card_is_named(

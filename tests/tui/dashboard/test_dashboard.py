@@ -104,13 +104,13 @@ async def test_80_by_24_shows_all_of_a_training() -> None:
         "✓ prepare    1.5 s",
         "▸ train      running",
         "  evaluate   waiting",
-        "loss 0.2500   evaluation loss 0.6000",
+        "loss 0.2500   validation loss 0.6000",
         "learning rate 1.6e-3   1,234 tokens/s   2 min left",
         "0.61 now, 0.66 peak, 0.69 predicted (GiB)",
-        "⠒ training loss   o evaluation loss",
+        "⠒ training loss   o validation loss",
         "train  evaluation  loss 0.600",
         "train  warning: slow [/nothing]",
-        "q leave (the run goes on)",
+        "q leave (run continues)",
     ):
         assert wanted in text
     assert "train  step" not in text
@@ -127,7 +127,7 @@ async def test_keys_change_the_log_and_show_help() -> None:
         await shown.pilot.press("l")
         await shown.shows("warning: slow")
         await shown.pilot.press("question_mark")
-        await shown.shows("leaving it, or")
+        await shown.shows("if you leave it")
         shown.source.give(step(6))
         await shown.has_step(6)
         await shown.pilot.press("escape")
@@ -235,5 +235,5 @@ def test_memory_over_the_prediction_is_said_in_words() -> None:
 def test_a_stage_that_is_not_heard_is_stalled() -> None:
     told: Told = ("train", "warning", {"text": "nothing heard", "stalled_seconds": 61.0})
     snapshot = fold(empty("demo"), events(*BEGUN, step(3), told))
-    assert how_far(snapshot, 20) == "train  stalled: nothing heard for 61 s or more"
+    assert how_far(snapshot, 20) == "train  stalled: no heartbeat for 61 s or more"
     assert "stalled · train" in Dashboard(Source(), snapshot)._headline()

@@ -114,9 +114,9 @@ def test_what_is_no_run_is_a_sentence_and_a_hint(tmp_path: Path) -> None:
     os.mkfifo(broken / "events.jsonl")
     (tmp_path / "linked").symlink_to("begun")
     for verb, arguments, message in (
-        ("status", [], "There is no run in `runs`."),
+        ("status", [], "There are no runs in `runs`."),
         ("status", ["nowhere"], "`nowhere` is not a folder."),
-        ("watch", ["empty"], "`empty` holds neither"),
+        ("watch", ["empty"], "`empty` has neither"),
         ("watch", ["begun"], "`begun` was never started."),
         ("status", ["broken"], "`broken/events.jsonl` is a pipe, not a plain file."),
         ("watch", ["broken"], "`broken/events.jsonl` is a pipe, not a plain file."),
@@ -191,8 +191,8 @@ def test_damaged_lines_are_passed_over_and_said_once(tmp_path: Path) -> None:
     (run / "events.jsonl").write_bytes(b"\n".join([*whole[:2], b"{", b"\0\xff", *whole[2:]]))
     plain, as_json = (tunelock("watch", str(run), face) for face in ("--plain", "--json"))
     assert (plain.returncode, as_json.returncode) == (0, 0)
-    assert plain.stderr.count("2 damaged lines of `events.jsonl` passed over") == 1
-    assert as_json.stderr == "warning: 2 damaged lines of `events.jsonl` passed over\n"
+    assert plain.stderr.count("skipped 2 damaged lines of `events.jsonl`") == 1
+    assert as_json.stderr == "warning: skipped 2 damaged lines of `events.jsonl`\n"
     assert len(as_json.stdout.splitlines()) == len(DONE)
     assert "2 damaged lines" in tunelock("status", str(run)).stdout
 

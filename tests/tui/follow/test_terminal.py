@@ -34,7 +34,7 @@ def test_a_terminal_that_cannot_draw_gets_lines(variable: str, tmp_path: Path) -
 def test_no_color_leaves_the_terminals_own(tmp_path: Path) -> None:
     run = write(tmp_path / "demo", [*BEGUN, step(3)])
     with held(run), Terminal(run, "NO_COLOR=1") as terminal:
-        terminal.reads_until(b"leave (the run goes on)")
+        terminal.reads_until(b"leave (run continues)")
     styles = {number for found in STYLES.findall(terminal.shown) for number in found.split(b";")}
     assert styles <= {b"", b"0", b"1", b"2", b"4", b"7", b"39", b"49"}
 
@@ -45,7 +45,7 @@ def test_leaving_the_dashboard_lets_the_run_go_on(
 ) -> None:
     run = write(tmp_path / "demo", [*BEGUN, step(3)])
     with held(run), Terminal(run, "TERM=xterm-256color") as terminal:
-        terminal.reads_until(b"leave (the run goes on)")
+        terminal.reads_until(b"leave (run continues)")
         terminal.reads_for(0.5)
         assert terminal.reads_for(1.5) == b"", "nothing is sent while nothing changes"
         if isinstance(leave, bytes):
@@ -54,7 +54,7 @@ def test_leaving_the_dashboard_lets_the_run_go_on(
             terminal.process.send_signal(leave)
         assert terminal.ends() == 130
         assert terminal.is_restored()
-        assert b"left; the run goes on" in terminal.shown
+        assert b"left; the run continues" in terminal.shown
         assert is_held(run)
     assert b"\x1b[?1049l" in terminal.shown
 
@@ -69,7 +69,7 @@ def test_the_dashboard_ends_with_the_run(
     run = write(tmp_path / "demo", [*BEGUN, step(3)])
     with Terminal(run, "TERM=xterm-256color") as terminal:
         with held(run):
-            terminal.reads_until(b"leave (the run goes on)")
+            terminal.reads_until(b"leave (run continues)")
             write(run, last)
         assert terminal.ends() == code
     after = terminal.shown.rpartition(b"\x1b[?1049l")[2].decode()

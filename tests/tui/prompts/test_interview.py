@@ -49,11 +49,11 @@ def test_a_wrong_file_is_asked_for_again_and_ctrl_c_keeps_the_answers(folder: Pa
     store.keep(answered(data__train="empty.jsonl"), folder, "run.toml")
     session = started(folder)
     try:
-        session.wait_for("Your earlier answers are offered.")
+        session.wait_for("Starting from your earlier answers.")
         keep_all(session, "goal")
         session.wait_for("== Step 2 of 6: Data ==")
         keep_all(session, "data")
-        assert "has no rows. Hint: head" in session.wait_for("Enter keeps an answer")
+        assert "has no rows. Hint: head" in session.wait_for("press Enter to keep an answer")
         at(session, "Training examples")
         session.press("C-u")
         session.type("rows/train.jsonl")
@@ -75,7 +75,7 @@ def test_a_verdict_against_asks_for_a_reason_and_leaves_advice(folder: Path) -> 
     store.keep(answered(goal__prompting="works"), folder, "run.toml")
     session = started(folder)
     try:
-        session.wait_for("Your earlier answers are offered.")
+        session.wait_for("Starting from your earlier answers.")
         keep_all(session, "goal")
         session.wait_for("Verdict: do not fine-tune")
         at(session, "Reason to fine-tune against the verdict")

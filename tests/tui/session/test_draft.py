@@ -102,5 +102,5 @@ def test_files_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageProblem, match="not a folder"):
+    with pytest.raises(UsageProblem, match="not a writable folder"):
         store.check_writable(tmp_path / "missing")

@@ -18,21 +18,23 @@ _GPU = Gpu("NVIDIA RTX 4090", 24 << 30, 23 << 30, "8.9")
 def test_a_verdict_against_comes_first_and_says_how_to_go_on() -> None:
     text = goal.text(against(), counted=True, override="")
     assert text.startswith("Verdict: do not fine-tune")
-    assert "say why in the last question" in text
+    assert "give a reason in the last question" in text
     assert "+ 40 examples are fewer than 100." in text
-    assert "You go on because: to learn" in goal.text(against(), counted=True, override="to learn")
+    assert "You continue because: to learn" in goal.text(
+        against(), counted=True, override="to learn"
+    )
 
 
 def test_a_verdict_for_names_cost_time_and_upkeep_and_what_is_assumed() -> None:
     text = goal.text(decide(answered().values, 500), counted=False, override="")
     assert text.startswith("Verdict: fine-tune.")
-    assert "Cost high · works in hours to days · upkeep high (retraining)" in text
-    assert "500 examples are assumed" in text
+    assert "Cost high · ready in hours to days · maintenance high (retraining)" in text
+    assert "Assumes 500 examples" in text
 
 
 def test_advice_is_a_file_that_stands_alone() -> None:
     text = goal.advice(against(), "support-bot")
-    assert text.startswith("# support-bot: do not fine-tune; engineer the prompt\n")
+    assert text.startswith("# support-bot: do not fine-tune; use prompt engineering\n")
     assert "- 40 examples are fewer than 100." in text
 
 
@@ -55,7 +57,7 @@ def test_data_shows_the_files_and_the_findings_with_symbol_word_and_count(tmp_pa
 def test_data_says_how_far_it_is_while_it_looks() -> None:
     text = data.text(answered().values, None, 12_000)
     assert "train       rows/train.jsonl" in text
-    assert "looking     12,000 rows looked through so far ..." in text
+    assert "reading     12,000 rows so far ..." in text
     assert "looking" not in data.text(fresh().values, None, 0)
 
 

@@ -68,12 +68,12 @@ def test_each_kind_is_one_line(stage: str, kind: str, fields: dict[str, object],
 
 
 def test_a_failure_says_what_to_do() -> None:
-    failure = {"message": "The loss is no number.", "hint": "plan again", "exit_code": 1}
+    failure = {"message": "The loss is NaN.", "hint": "plan again", "exit_code": 1}
     assert told(*BEGUN, ("train", "failed", failure)) == [
-        "train  failed: The loss is no number.",
+        "train  failed: The loss is NaN.",
         "       hint: plan again",
     ]
-    assert told(("run", "failed", {"exit_code": 75})) == ["run  stopped: no reason was given"]
+    assert told(("run", "failed", {"exit_code": 75})) == ["run  stopped: no reason given"]
 
 
 def test_steps_come_once_a_second_and_the_last_one_always() -> None:

@@ -12,7 +12,7 @@ from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock
 from tests.tui.follow.test_follow import DONE, write
 
 FULL = "error: The output cannot be written: No space left on device.\nhint: df -h .\n"
-CLOSED = "error: The output cannot be written: it is closed.\nhint: add `> FILE`\n"
+CLOSED = "error: The output cannot be written: stdout is closed.\nhint: add `> FILE`\n"
 REDIRECTIONS = (">&-", "2>&-", "<&-", "<&- >&- 2>&-", "> /dev/full", "2> /dev/full", "| head -1")
 VERBS = (
     "--help", "--version", "nonsense", "run --nonsense", "doctor", "doctor --json", "check",
@@ -54,7 +54,7 @@ def test_what_a_command_found_wrong_keeps_its_code(folder: Path) -> None:
     code, _, err = said(folder, "tunelock data rows/test.jsonl > /dev/full")
     assert code == 6
     assert [line for line in err.splitlines() if line.startswith("error: ")] == [
-        "error: `rows/test.jsonl` should not be trained on as it is.",
+        "error: `rows/test.jsonl` should not be used for training in its current state.",
         "error: The output cannot be written: No space left on device.",
     ]
 
@@ -105,9 +105,9 @@ FAULTS = {
     "OSError(5, 'Input/output error')": (
         1, "The output cannot be written: Input/output error.", "df -h .",
     ),
-    "MemoryError()": (1, "Memory ran out.", "`free -h` (a smaller input needs less)"),
+    "MemoryError()": (1, "Out of memory.", "`free -h` (a smaller input needs less)"),
     "BrokenPipeError(32, 'Broken pipe')": (
-        1, "The system refused something: Broken pipe.", "df -h .",
+        1, "A system call failed: Broken pipe.", "df -h .",
     ),
 }  # fmt: skip
 
@@ -125,7 +125,7 @@ def test_a_fault_of_the_system_is_one_sentence(fault: str) -> None:
 def test_a_fault_of_ours_names_itself_and_where_its_traceback_is(fault: str) -> None:
     code, err = raising(fault)
     first, second = err.splitlines()
-    assert code == 1 and first.startswith("error: Something unexpected happened: ")
+    assert code == 1 and first.startswith("error: Unexpected error: ")
     assert fault.partition("(")[0] in first and "TUNELOCK_TRACEBACK=1" in second
     shown = raising(fault, TUNELOCK_TRACEBACK="1")[1]
     assert shown.startswith("Traceback (most recent call last):\n") and shown.endswith(err)

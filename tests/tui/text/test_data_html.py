@@ -72,7 +72,7 @@ def test_rows_are_no_markup_and_long_names_are_cut() -> None:
 
 def test_without_findings_and_labels_there_is_no_plot_of_them() -> None:
     text = page(replace(REPORT, findings=(), labels=(), repeats=()), "rows.jsonl")
-    assert "No check found anything." in text
+    assert "No problems found." in text
     assert text.count("<svg") == 1
 
 

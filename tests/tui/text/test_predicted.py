@@ -22,11 +22,11 @@ def timed(**known: float) -> Lock:
         ({}, ""),
         (
             {"seconds": 12_960.0, "step_seconds": 2.07},
-            "about 3.6 h of training; 2.1 s a step",
+            "about 3.6 h of training; 2.1 s per step",
         ),
         (
             {"seconds": 300.0, "step_seconds": 0.0382, "cost": 1234.5},
-            "about 5 min of training, about 1,234.50 at your price per hour; 0.038 s a step",
+            "about 5 min of training, about 1,234.50 at your price per hour; 0.038 s per step",
         ),
     ],
 )
@@ -37,9 +37,9 @@ def test_what_is_known_is_said(known: dict[str, float], words: str) -> None:
 def test_a_plan_and_the_yes_to_start_name_the_hours() -> None:
     lock = timed(seconds=12_960.0, step_seconds=2.07)
     assert any(line.startswith("time      about 3.6 h of") for line in plan.page(lock))
-    assert "Hours: about 3.6 h of training; 2.1 s a step.\n" in review.start(lock, 10**12)
+    assert "Time: about 3.6 h of training; 2.1 s per step.\n" in review.start(lock, 10**12)
 
 
 def test_without_a_prediction_no_hours_are_made_up() -> None:
     assert not any(line.startswith("time ") for line in plan.page(LOCK))
-    assert "Hours: not predicted;" in review.start(LOCK, 10**12)
+    assert "Time: not predicted;" in review.start(LOCK, 10**12)

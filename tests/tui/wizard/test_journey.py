@@ -57,7 +57,7 @@ async def test_starting_is_a_separate_yes_that_names_the_disk(tmp_path: Path) ->
     app = wizard(lay_out(tmp_path), at("review"))
     async with app.run_test(size=_SIZE) as run:
         await run.press("down", "enter")
-        screen = await until_text(run, "Nothing starts before you choose yes.")
+        screen = await until_text(run, "Nothing starts until you choose yes.")
         assert "Hours:" in screen and "Disk:" in screen
         await run.press("enter")
         await until_text(run, "7 of 7 · Review")
@@ -74,7 +74,7 @@ async def test_going_on_says_what_to_do_and_going_back_never_checks(tmp_path: Pa
     app = wizard(lay_out(tmp_path))
     async with app.run_test(size=_SIZE) as run:
         await run.press("n")
-        await until_text(run, "say why in the last question")
+        await until_text(run, "give a reason in the last question")
         await until_text(run, "▸   Reason to fine-tune")
         await run.press("enter", *"to learn", "enter", "n")
         await until_text(run, "2 of 7 · Data")
@@ -110,9 +110,9 @@ async def test_a_change_marks_what_depends_on_it_and_writing_waits_for_that(
         await run.press("left")
         await until_text(run, "! Method  stale")
         await run.press("7")
-        await until_text(run, "STALE, look at again: Method, Results")
+        await until_text(run, "STALE, review again: Method, Results")
         await run.press("enter")
-        await until_text(run, "Press 5 to look at it")
+        await until_text(run, "Press 5 to review it")
         assert not (tmp_path / "run.toml").exists()
         await run.press("5", "n")
         await until_text(run, "6 of 7 · Results")
@@ -144,7 +144,7 @@ async def test_help_facts_and_commands_open_and_close(tmp_path: Path) -> None:
         await run.press("f", "down", "enter", "f")
         assert app.draft == fresh()
         await run.press("colon", *"nothing", "enter")
-        await until_text(run, "`nothing` is no one command")
+        await until_text(run, "`nothing` is not a command")
 
 
 async def test_a_kept_draft_offers_to_go_on_or_start_over(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tui.wizard import child as children
 from tui.wizard.shell import Wizard
 
 _SIZE = (80, 24)
-_CLOSER = "Look closer at what was found"
+_CLOSER = "Show findings"
 
 
 def at_data(**changed: object) -> Draft:
@@ -73,7 +73,7 @@ async def test_findings_are_told_one_by_one_and_their_rows_shown(tmp_path: Path)
         await run.press("enter")
         shown = await until_text(run, "row 20 (test.jsonl, line 21)")
         await run.press("escape", "down", "enter")
-        await until_text(run, "no single row has it")
+        await until_text(run, "not about single rows")
         await run.press("escape")
         await until_text(run, f"▸   {_CLOSER}")
 
@@ -90,10 +90,10 @@ async def test_a_finding_is_mended_by_an_answer_and_left_again(
         await until_text(run, _CLOSER)
         await move_to(run, _CLOSER)
         await run.press("enter")
-        await until_text(run, "f mends it: copies and near copies")
+        await until_text(run, "f fixes it: copies and near copies")
         await run.press("f")
         shown = await until_text(run, "▸ ✓ mended   near-duplicates       7 rows")
-        assert "Will be mended: copies and near copies are left out." in shown
+        assert "Will be fixed: copies and near copies are left out." in shown
         assert app.draft.values["data.dedupe"] == "near"
         await run.press("down", "f")
         await until_text(run, "▸ ✓ mended   leak")
@@ -102,7 +102,7 @@ async def test_a_finding_is_mended_by_an_answer_and_left_again(
         await until_text(run, "▸ ! warning  leak")
         assert dropped() == ()
         await run.press("down", "down", "f")
-        await until_text(run, "No answer mends this")
+        await until_text(run, "No setting fixes this")
         await run.press("escape")
         await until_text(run, "✓ mended   near-duplicates")
         await until_text(run, f"▸   {_CLOSER}")
@@ -171,7 +171,7 @@ async def test_a_row_is_seen_as_training_sees_it_and_the_next_and_any(tmp_path: 
         await until_text(run, "There is no row 750; the last one is 749.")
         await until_text(run, "row 749 (train.jsonl")
         await run.press("g", *"1x", "enter")
-        await until_text(run, "A row's number is a whole number from 0.")
+        await until_text(run, "Enter the number of a row; the first row is 0.")
         await run.press("escape", "escape")
         await until_text(run, "▸ • Training examples")
         await until(run, lambda screen: app._rows is None)
@@ -182,7 +182,7 @@ async def test_without_a_model_there_is_no_x_ray_and_the_reason_is_said(tmp_path
         shown = await until_text(run, _CLOSER)
         assert "characters, median" in shown and "as training sees it" not in shown
         await run.press("x")
-        await until_text(run, "Tokens are those of a model")
+        await until_text(run, "This needs a model and training rows")
 
 
 async def test_redacted_and_cut_rows_are_seen_as_training_sees_them(tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ async def test_columns_are_chosen_from_those_of_the_file_with_the_rows_beside(
         shown = await until_text(run, "no known format. Hint: answer")
         assert "--prompt-column" not in shown
         await run.press("down", "down", "down", "left")
-        await until_text(run, "row 0  prompt  choose its column below")
+        await until_text(run, "row 0  prompt  choose a column below")
         await run.press("down")
         await until_text(run, "[id · question · reply]")
         await run.press("right", "right")
@@ -281,7 +281,7 @@ async def test_a_process_that_dies_is_told_with_the_command_that_does_the_same(
 
     monkeypatch.setattr(children.Child, "__init__", dying)
     async with wizard(lay_out(tmp_path), at_data()).run_test(size=_SIZE) as run:
-        shown = await until_text(run, "ended by a fault of its")
+        shown = await until_text(run, "stopped because of an internal")
         assert "Hint: tunelock data rows/train.jsonl." in shown and ended
         assert "test        rows/test.jsonl" in shown
 

@@ -11,7 +11,7 @@ from tui.session.draft import fresh, passing
 from tui.wizard.shell import Wizard
 
 _SCREENS = Path(__file__).parent / "screens"
-_CLOSER = "Look closer at what was found"
+_CLOSER = "Show findings"
 _TO_FINDINGS = "up up enter"
 _UPDATE = "UPDATE_SCREENS" in os.environ
 

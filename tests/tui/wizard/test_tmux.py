@@ -46,7 +46,7 @@ def test_leaving_keeps_the_answers_and_coming_back_offers_them(
 
     again = Tmux(tmp_path, wizard_command())
     try:
-        again.wait_for("Go on where I was")
+        again.wait_for("Continue where I left off")
         again.press("enter")
         again.wait_for("tunelock · support-bot")
         again.wait_for("1 of 7 · Goal")
@@ -120,9 +120,9 @@ def test_the_data_is_looked_through_and_seen_as_training_sees_it(tmp_path: Path)
     store.save(passing(answered()), tmp_path, "run.toml")
     session = Tmux(tmp_path, wizard_command())
     try:
-        session.wait_for("Go on where I was")
+        session.wait_for("Continue where I left off")
         session.press("enter")
-        session.wait_for("Look closer at what was found: 2 warnings, 2 notes")
+        session.wait_for("Show findings: 2 warnings, 2 notes")
         session.press("up", "up", "enter")
         session.wait_for("▸ ! warning  near-duplicates       7 rows")
         session.press("enter")

@@ -139,7 +139,7 @@ BROKEN = [
     ),
     ("model.safetensors", "torn", "is not a complete safetensors file"),
     ("tokenizer.json", '{"version": "1.0", "mod', "is not valid JSON"),
-    ("tokenizer.json", "{}", "has not the fields of a tokenizer: KeyError('model')"),
+    ("tokenizer.json", "{}", "is not a valid tokenizer: KeyError('model')"),
     ("tokenizer_config.json", '{"eos_token"', "is not valid JSON"),
     ("config.json", "", "is not valid JSON"),
     ("config.json", '{"architectures": ["LlamaForCausalLM"]}', "has no field `vocab_size`"),
