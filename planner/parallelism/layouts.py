@@ -1,7 +1,7 @@
-"""The ways in which cards may share the work, and what may lie in main memory.
+"""The ways in which cards can share the work, and what can be offloaded to main memory.
 
-Cards share as little as they can, for each stage of ZeRO adds traffic between them, and what
-lies in main memory travels slowest (DeepSpeed's documentation of ZeRO and of offloading).
+Less sharding is preferred, since each stage of ZeRO adds traffic between cards, and offloading is
+slowest (DeepSpeed's documentation of ZeRO and of offloading).
 """
 
 from collections.abc import Mapping
@@ -17,19 +17,19 @@ NAMES: Mapping[Parallel, str] = {
     "single": "one card", "ddp": "DDP", "zero1": "ZeRO stage 1", "zero2": "ZeRO stage 2",
     "zero3": "ZeRO stage 3", "fsdp2": "FSDP2",
 }  # fmt: skip
-"""Each way to share the work in words."""
+"""The name of each way to share the work."""
 ZERO_STAGES: Mapping[Parallel, int] = {"zero1": 1, "zero2": 2, "zero3": 3, "fsdp2": 3}
-"""What cards share: the optimizer's states; from 2 on gradients too; from 3 on weights too."""
+"""What is sharded: 1 the optimizer states, 2 gradients too, 3 weights too."""
 
 _SEVERAL: tuple[Parallel, ...] = ("ddp", "zero1", "zero2", "zero3")
 _OFFLOADED_FROM: Mapping[Offload, int] = {"none": 0, "optimizer": 1, "all": 3}
-"""Least stage of ZeRO that can keep this in main memory."""
+"""The lowest stage of ZeRO that can offload this."""
 
 
 def layouts(
     ranks: int, parallel: Parallel | None = None, offload: Offload | None = None
 ) -> tuple[Layout, ...]:
-    """Return the layouts of `ranks` cards, what costs least time first; all, or those asked for."""
+    """Return the layouts for `ranks` cards, fastest first; all, or only the requested ones."""
     offloads: tuple[Offload, ...] = (offload,) if offload else ("none", "optimizer", "all")
     return tuple(
         (shared, kept)
@@ -50,5 +50,5 @@ def _parallels(
 
 
 def may_offload(method: Kind, offload: Offload, asked: Offload | None) -> bool:
-    """Return whether a method may keep this in main memory: 4-bit weights only where asked for."""
+    """Return whether a method may offload this: 4-bit weights only on request."""
     return method != "qlora" or offload != "all" or asked == "all"
