@@ -48,8 +48,8 @@ class Profile:
     )
     """The optimizer, by its name in the trainer; `fused` turns the first into the second."""
     packing: bool = False
-    """Whether the rows of a step are packed into rows of at most `length` tokens, with `micro_batch`
-    packed rows per pass."""
+    """Whether the rows of a step are packed into rows of at most `length` tokens, `micro_batch` of
+    them per pass."""
     parallel: Literal["single", "ddp", "zero1", "zero2", "zero3", "fsdp2"] = "single"
     """How the cards share the work."""
     ranks: int = 1

@@ -126,7 +126,7 @@ def test_facts_of_a_mixture() -> None:
                        "mlp_only_layers": [0, 3]}, "dense layers between"),
         ("qwen3_moe", {}, "has no field `moe_intermediate_size`"),
         ("mixtral", {"num_local_experts": "8"}, "is not a positive integer"),
-        ("exaone4", {"sliding_window": 8, "sliding_window_pattern": 1.5}, "is not a positive integer"),
+        ("exaone4", {"sliding_window": 8, "sliding_window_pattern": 1.5}, "is not a positive int"),
     ],
 )  # fmt: skip
 def test_what_is_not_understood_is_refused_with_one_sentence(
