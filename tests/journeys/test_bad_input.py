@@ -79,7 +79,7 @@ ASKED = '{"messages": [{"role": "user", "content": "a"}]}\n'
 PLAN, RUN, CHECK = ("plan",), ("run", "--foreground"), ("check",)
 CASES = (
     Case("no run.toml", remove("run.toml"), PLAN, 2, "`run.toml` does not exist"),
-    Case("empty run.toml", write("run.toml", ""), PLAN, 2, "`data.train` is required but has no answer"),
+    Case("empty run.toml", write("run.toml", ""), PLAN, 2, "`data.train` is required but"),
     Case("run.toml is no TOML", write("run.toml", "[goal\n"), PLAN, 2, "line 1"),
     Case(
         "unknown key in run.toml", replace("run.toml", "epochs", "epocs"), PLAN, 2,

@@ -134,7 +134,7 @@ BROKEN = [
     (
         "model.safetensors.index.json",
         '{"weight_map": {"a": "../b"}}',
-        "names `../b`, which is missing",
+        "names `../b`, which is",
     ),
     (
         "model.safetensors.index.json",
