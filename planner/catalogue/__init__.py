@@ -1,1 +1,1 @@
-"""Models and cards by name."""
+"""A catalogue of models and accelerators by name."""

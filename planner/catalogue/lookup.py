@@ -1,4 +1,4 @@
-"""Models and accelerators that are known by name, without network.
+"""Looks up models and accelerators by name, without network access.
 
 The facts are in `models.toml` and `gpus.toml`, each with its sources.
 """
@@ -18,10 +18,10 @@ from planner.models.architecture import Architecture, architecture
 _FOLDER = Path(__file__).parent
 _MIB, _GIB = 1 << 20, 1 << 30
 _MAKERS = re.compile(r"nvidia|geforce|tesla|amd|radeon|instinct|apple|[^a-z0-9]")
-"""What driver and shop add to the name of a card, and people leave out."""
+"""Parts of card names that people leave out."""
 
 _NUMBERED = re.compile(r"([a-z]*)([0-9]+)")
-"""A series and the number that tells its cards apart."""
+"""A series and a model number."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,15 @@ class CatalogueModel:
     architecture: Architecture
     """The shape of its decoder."""
     parameters: int
-    """Elements of all tensors that are loaded; a shared head counts once."""
+    """Total elements of all loaded tensors; a tied head counts once."""
     license: str
-    """What the model card states, such as `apache-2.0`."""
+    """From the model card, such as `apache-2.0`."""
     gated: bool
-    """Whether the Hub has asked for an agreement before the download."""
+    """Whether the Hub requires an agreement before the download."""
     config: Mapping[str, Any] = field(repr=False, hash=False)
-    """What its `config.json` says of the decoder."""
+    """The fields of its `config.json` for the decoder."""
     vision_parameters: int = 0
-    """Those of a vision tower, which `architecture` does not describe."""
+    """Parameters of a vision tower, which is not part of `architecture`."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,15 @@ class Accelerator:
     vendor: str
     """`NVIDIA`, `AMD` or `Apple`."""
     memory_bytes: int
-    """What the driver shows of its memory, in bytes; what is sold, where that is not known."""
+    """Memory that the driver reports, in bytes; if unknown, the nominal size."""
     bandwidth_bytes_per_second: float
     """Memory bandwidth."""
     bf16_flops: float
-    """Dense bf16 operations a second of the matrix units, without sparsity; 0 if not stated."""
+    """Dense bf16 operations per second, without sparsity; 0 if unknown."""
     compute_capability: str
     """Such as `8.9`; the instruction set, such as `gfx942`, for AMD; empty for Apple."""
     host: float = 1.0
-    """How long its host takes for a task, as a multiple of what `planner.speed` was fitted to."""
+    """Slowness of its host, relative to the one that `planner.speed` was fitted to."""
 
 
 def models() -> tuple[CatalogueModel, ...]:
@@ -72,13 +72,13 @@ def models() -> tuple[CatalogueModel, ...]:
 
 
 def find_model(name: str) -> CatalogueModel | None:
-    """Return the model with this Hub id, or with this last part of one; case does not matter."""
+    """Return the model with this Hub id or repository name, ignoring case; None if unknown."""
     found = _model_rows().get(name.strip().lower())
     return _model(*found) if found else None
 
 
 def nearest_models(name: str) -> tuple[str, ...]:
-    """Return up to three Hub ids that look like `name`, the nearest first."""
+    """Return up to three Hub ids similar to `name`, most similar first."""
     known = {key: found[0] for key, found in _model_rows().items()}
     return _nearest(name.strip().lower(), known)
 
@@ -93,9 +93,9 @@ def accelerators() -> tuple[Accelerator, ...]:
 
 
 def find_accelerator(name: str) -> Accelerator:
-    """Return the accelerator with this name; case, spaces and the maker's name do not matter.
+    """Return the accelerator with this name, ignoring case, spaces and the vendor's name.
 
-    Raises UsageProblem for a name that is not known, with the nearest ones.
+    Raises UsageProblem for an unknown name, with the nearest known ones.
     """
     known = _accelerator_names()
     key = _plain(name)
@@ -104,7 +104,7 @@ def find_accelerator(name: str) -> Accelerator:
     near = _nearest_cards(key, {plain: card.name for plain, card in known.items()})
     said = ", ".join(f"`{one}`" for one in near)
     raise UsageProblem(
-        f"The GPU `{name}` is not known" + (f"; the nearest known are {said}." if near else "."),
+        f"The GPU `{name}` is unknown" + (f"; the nearest known are {said}." if near else "."),
         fix=Option("--gpu {}", near[0], to="use")
         if near
         else Option("--memory GIB", to="use", note="for a GPU that is not listed"),
@@ -118,7 +118,7 @@ def _rows(file: str) -> Mapping[str, Any]:
 
 @cache
 def _model_rows() -> Mapping[str, tuple[str, Mapping[str, Any]]]:
-    """Return each model's name and row, by its id and by its last part, in lower case."""
+    """Return each model's name and row, by its id and its repository name, in lower case."""
     found = [(name, row) for row in _rows("models.toml")["model"] for name in row["names"]]
     parts = {name.lower().rpartition("/")[2]: (name, row) for name, row in found}
     return parts | {name.lower(): (name, row) for name, row in found}
@@ -126,7 +126,7 @@ def _model_rows() -> Mapping[str, tuple[str, Mapping[str, Any]]]:
 
 @cache
 def _accelerator_names() -> Mapping[str, Accelerator]:
-    """Return each accelerator by all of its names, without what `_plain` drops."""
+    """Return each accelerator by all of its names, normalized by `_plain`."""
     return {
         _plain(name): _accelerator(group, card)
         for group in _rows("gpus.toml")["group"]
@@ -168,15 +168,15 @@ def _plain(name: str) -> str:
 
 
 def _nearest(key: str, known: Mapping[str, str]) -> tuple[str, ...]:
-    """Return up to three of the values whose keys look like `key`, each once."""
+    """Return up to three distinct values whose keys are similar to `key`."""
     from difflib import get_close_matches
 
     return _once(known[match] for match in get_close_matches(key, known, n=6, cutoff=0.5))[:3]
 
 
 def _nearest_cards(key: str, known: Mapping[str, str]) -> tuple[str, ...]:
-    """Return up to three of the values whose number is the key's or differs in one digit; those
-    of `_nearest` where there are none."""
+    """Return up to three values whose model number differs in at most one digit; if there are none,
+    those of `_nearest`."""
     from difflib import SequenceMatcher
 
     def unlike(name: str) -> tuple[int, float]:
@@ -187,9 +187,9 @@ def _nearest_cards(key: str, known: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _digits_apart(one: str, other: str) -> int:
-    """Return in how many digits the numbers of two names differ, two that are swapped as one.
+    """Return the number of different digits in two model numbers; a swap counts as one.
 
-    Many for numbers of other lengths, and for a single digit of another series.
+    Large for numbers of different lengths, and for single digits of different series.
     """
     mine, others = _NUMBERED.match(one), _NUMBERED.match(other)
     if not mine or not others or len(mine[2]) != len(others[2]):

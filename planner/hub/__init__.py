@@ -1,1 +1,1 @@
-"""Models on the Hub: their files, facts and the client that asks for them."""
+"""The Hub: its client, files and models."""

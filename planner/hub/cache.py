@@ -1,4 +1,4 @@
-"""Where what was read of the Hub is kept between plans."""
+"""The cache of Hub metadata between plans."""
 
 import os
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from lockfiles.fixes import Command
 
 
 def cache_folder() -> Path:
-    """Return the folder of this program in the user's cache; it may not be there yet."""
+    """Return this program's folder in the user's cache; it may not exist yet."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "tunelock"
 
 
 @contextmanager
 def writing(place: Path) -> Iterator[None]:
-    """Turn what keeps something in the cache from being written into one UsageProblem."""
+    """Convert errors of writing to the cache to a UsageProblem."""
     try:
         yield
     except OSError as problem:

@@ -1,4 +1,4 @@
-"""The client of the Hub, and its errors as sentences."""
+"""The client of the Hub, with its errors as sentences."""
 
 import json
 import logging
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
 
 Kind = Literal["model", "dataset"]
-"""What a repository holds."""
+"""The type of a repository."""
 _CALLED: dict[Kind, str] = {"model": "repository", "dataset": "dataset"}
 
 
 def client() -> "HfApi":
-    """Return the client of the Hub: it draws and logs nothing, and tells nothing of the machine.
+    """Return the client of the Hub, without progress bars, logs and telemetry.
 
-    It is to be called before anything else of huggingface_hub is imported, which reads its
-    variables then.
+    Call it before importing anything else from huggingface_hub, which reads its environment
+    variables on import.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub import HfApi
@@ -36,7 +36,7 @@ def client() -> "HfApi":
 
 @contextmanager
 def sentences(repo: str, revision: str = "", *, kind: Kind = "model") -> Iterator[None]:
-    """Turn what the client of the Hub raises into one UsageProblem with a hint."""
+    """Convert errors of the Hub's client to a UsageProblem with a hint."""
     import httpx2
     from huggingface_hub.errors import (
         HFValidationError,
@@ -48,7 +48,7 @@ def sentences(repo: str, revision: str = "", *, kind: Kind = "model") -> Iterato
         yield
     except HFValidationError:
         raise UsageProblem(
-            f"`{repo}` is no name of a repository on the Hub.", fix=Advice("use `owner/name`")
+            f"`{repo}` is not a valid repository name.", fix=Advice("use `owner/name`")
         ) from None
     except SafetensorsParsingError:
         raise UsageProblem(
@@ -57,11 +57,12 @@ def sentences(repo: str, revision: str = "", *, kind: Kind = "model") -> Iterato
         ) from None
     except json.JSONDecodeError:
         raise UsageProblem(
-            f"What answered for `{repo}` is no Hub.", fix=Advice("check the variable HF_ENDPOINT")
+            f"What answered for `{repo}` is not a Hub.",
+            fix=Advice("check the variable HF_ENDPOINT"),
         ) from None
     except LocalTokenNotFoundError:
         raise UsageProblem(
-            f"`{repo}` needs a login to the Hub.", fix=Command("hf auth login")
+            f"`{repo}` requires a login to the Hub.", fix=Command("hf auth login")
         ) from None
     except httpx2.HTTPError as problem:
         raise _sentence(problem, repo, revision, kind) from None
@@ -76,17 +77,17 @@ def _sentence(problem: BaseException, repo: str, revision: str, kind: Kind) -> U
     page = f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{repo}"
     if isinstance(problem, errors.OfflineModeIsEnabled):
         return UsageProblem(
-            f"`HF_HUB_OFFLINE` is set, so the Hub cannot be asked for `{repo}`.",
+            f"`HF_HUB_OFFLINE` is set, so `{repo}` cannot be looked up on the Hub.",
             fix=(Command("export HF_HUB_OFFLINE=0"), Advice("name a local folder")),
         )
     if isinstance(problem, errors.GatedRepoError):
         return UsageProblem(
-            f"`{repo}` is gated, and you have no access to it.",
-            fix=Steps((Advice(f"ask for access at {page}"), Command("hf auth login"))),
+            f"`{repo}` is gated, and you do not have access to it.",
+            fix=Steps((Advice(f"request access at {page}"), Command("hf auth login"))),
         )
     if isinstance(problem, errors.RepositoryNotFoundError):
         return UsageProblem(
-            f"The Hub has no {_CALLED[kind]} `{repo}` that you can read.",
+            f"The Hub has no {_CALLED[kind]} `{repo}` that you can access.",
             fix=(Advice("check the name"), Command("hf auth login", to="for a private one")),
         )
     if isinstance(problem, errors.RevisionNotFoundError):
@@ -109,11 +110,9 @@ def _status(problem: "HfHubHTTPError", repo: str) -> UsageProblem:
     if status in (401, 403):
         return UsageProblem(
             f"The Hub refuses access to `{repo}` (status {status}).",
-            fix=Command("hf auth login", note="a variable HF_TOKEN goes before it"),
+            fix=Command("hf auth login", note="a variable HF_TOKEN overrides it"),
         )
     return UsageProblem(
         f"The Hub answered with status {status} for `{repo}`.",
-        fix=Advice(
-            "try again in a few minutes; https://status.huggingface.co says whether it is down"
-        ),
+        fix=Advice("try again in a few minutes; https://status.huggingface.co shows outages"),
     )

@@ -1,4 +1,4 @@
-"""Files of one commit on the Hub, fetched into the client's own cache and checked."""
+"""Downloads files of one commit on the Hub into the client's cache and verifies them."""
 
 import glob
 import shutil
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from huggingface_hub.utils.tqdm import tqdm
 
 Told = Callable[[int, int], None]
-"""Called with the bytes done and the bytes in all, from one thread at a time."""
+"""Called with the bytes done and the total, by one thread at a time."""
 
 _BYTES_BAR = "huggingface_hub.snapshot_download"
-"""How the client names the one of its progress bars that counts bytes on disk."""
+"""The name of the client's progress bar that counts bytes on disk."""
 
 _STEPS = 500
-"""How often progress is told, at most."""
+"""Most progress reports."""
 
 
 @dataclass(frozen=True)
 class Pinned:
-    """Some files of one commit of a repository; at least one."""
+    """Files of one commit of a repository; at least one."""
 
     repo: str
     commit: str
     """40 hex digits."""
     files: Sequence[FileFact]
-    """Where nothing states a digest, it is empty, and only the size is compared."""
+    """Files with an empty digest are compared by size only."""
     kind: Kind = "model"
 
     def cached(self, file: FileFact, cache: Path) -> Path | None:
-        """Return where a file lies in the cache; None where it is not there."""
+        """Return the path of a file in the cache; None if it is not cached."""
         from huggingface_hub import try_to_load_from_cache
 
         found = try_to_load_from_cache(
@@ -50,12 +50,11 @@ class Pinned:
 
 
 def fetch(pinned: Pinned, cache: Path | None, told: Told) -> Path:
-    """Return the folder that holds some files of a commit; fetch what is missing.
+    """Return the folder with some files of a commit, after downloading those that are missing.
 
-    `cache` is laid out as the client's own cache, which `None` means. Files that are there are
-    not fetched again, and where none is missing the Hub is not asked. Raises UsageProblem where
-    the disk is too small for what is missing or the Hub refuses, and DigestDiffers, naming the
-    file, where one is not what was pinned.
+    `cache` has the layout of the client's cache; None uses the client's own. If no file is missing,
+    the Hub is not contacted. Raises UsageProblem if the disk is too small or the Hub refuses, and
+    DigestDiffers if a file does not match its pin.
     """
     api = client()
     from huggingface_hub import constants
@@ -86,7 +85,7 @@ def _download(api: "HfApi", pinned: Pinned, cache: Path, bar: type["tqdm"]) -> N
 
 
 def _check(pinned: Pinned, cache: Path) -> Path:
-    """Return the folder of the files after comparing each with what was pinned."""
+    """Return the folder of the files after comparing each with its pin."""
     folder = cache
     for file in pinned.files:
         path = pinned.cached(file, cache)
@@ -98,11 +97,11 @@ def _check(pinned: Pinned, cache: Path) -> Path:
         same = path.stat().st_size == file.size_bytes
         if not same or (file.sha256 and digest.of_file(path) != file.sha256):
             raise DigestDiffers(
-                f"`{file.name}` of `{pinned.repo}` is not the file that was pinned.",
+                f"`{file.name}` of `{pinned.repo}` does not match the pinned file.",
                 fix=Steps(
                     (
                         Command("rm {}", path.resolve()),
-                        Advice("run the same command again to fetch it"),
+                        Advice("rerun the command to download it"),
                     )
                 ),
             )
@@ -115,19 +114,19 @@ def _check_disk(repo: str, cache: Path, needed_bytes: int) -> None:
     free_bytes = shutil.disk_usage(place).free
     if needed_bytes > free_bytes:
         raise UsageProblem(
-            f"`{repo}` needs {size(needed_bytes)} more, and `{cache}` has {size(free_bytes)}.",
+            f"`{repo}` needs {size(needed_bytes)} more, but `{cache}` has {size(free_bytes)}.",
             fix=Command("export HF_HOME=/a/folder/on/a/larger/disk"),
         )
 
 
 def size(count: int) -> str:
-    """Return a number of bytes in words: `3.1 GB`, `4.1 MB`, `0.8 kB`."""
+    """Return a number of bytes as text: `3.1 GB`, `4.1 MB`, `0.8 kB`."""
     power, unit = (9, "GB") if count >= 1e9 else (6, "MB") if count >= 1e6 else (3, "kB")
     return f"{count / 10**power:.1f} {unit}"
 
 
 def _bar(told: Told, done: int, total: int) -> type["tqdm"]:
-    """Return a progress bar for the client that draws nothing and tells of bytes."""
+    """Return a progress bar class for the client that draws nothing and reports bytes."""
     from huggingface_hub.utils.tqdm import tqdm
 
     lock, step, last = threading.Lock(), total // _STEPS, done

@@ -1,4 +1,4 @@
-"""Model facts of a repository on the Hub, pinned to a commit, without downloading weights."""
+"""Reads the facts of a model on the Hub, pinned to a commit, without downloading weights."""
 
 import re
 import shutil
@@ -29,12 +29,12 @@ _CONNECTIONS = 8
 
 
 def from_hub(repo: str, revision: str = "main", *, folder: Path) -> ModelFacts:
-    """Read the model in a repository at a branch, a tag or a commit.
+    """Read the model in a repository at a branch, tag or commit.
 
-    The configuration and the tokenizer are fetched and copied to `folder`, in place of those of
-    another commit. Of the weights only the safetensors headers are read; their digests are those
-    that the Hub states. Weights are chosen as transformers chooses them: `model.safetensors`, or
-    the shards of its index.
+    The configuration and the tokenizer are downloaded and copied to `folder`, replacing those of
+    another commit. Of the weights, only the safetensors headers are read; their digests are those
+    that the Hub reports. Weights are selected as in transformers: `model.safetensors`, or the
+    shards of its index.
     Raises UsageProblem for a repository or revision that is unknown or closed, one without
     safetensors weights, and a Hub that cannot be reached.
     """
@@ -66,23 +66,23 @@ def from_hub(repo: str, revision: str = "main", *, folder: Path) -> ModelFacts:
 
 
 def _listed(info: "ModelInfo", repo: str) -> tuple[str, dict[str, "RepoSibling"]]:
-    """Return the commit and its files by name, where they are a model that can be trained."""
+    """Return the commit and its files by name. Raises UsageProblem if it cannot be trained."""
     assert info.sha is not None, "the Hub names the commit of every revision"
     listed = {file.rfilename: file for file in info.siblings or ()}
     if SINGLE not in listed and INDEX not in listed:
         raise UsageProblem(
-            f"`{repo}` holds no `.safetensors` weights, and pickled weights can run code.",
-            fix=Advice("choose another model, or one whose owner has converted it"),
+            f"`{repo}` has no `.safetensors` weights, and pickled weights can run code.",
+            fix=Advice("choose another model, or a conversion to safetensors"),
         )
     if CONFIG not in listed:
-        raise UsageProblem(f"`{repo}` holds no `{CONFIG}`.", fix=Advice("choose another model"))
+        raise UsageProblem(f"`{repo}` has no `{CONFIG}`.", fix=Advice("choose another model"))
     return info.sha, listed
 
 
 def _fetch(
     api: "HfApi", repo: str, commit: str, listed: Mapping[str, "RepoSibling"], folder: Path
 ) -> list[FileFact]:
-    """Copy the small files of a commit to `folder`, in place of those of another, and hash them."""
+    """Copy the small files of a commit to `folder`, replacing those of another, and hash them."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
         if path.is_file() and (path.name not in listed or path.name not in SMALL):
@@ -98,7 +98,7 @@ def _fetch(
 
 
 def _weights(folder: Path, listed: Mapping[str, "RepoSibling"], repo: str) -> list[FileFact]:
-    """Return the weights' files with the digests that the Hub states."""
+    """Return the weight files with the digests that the Hub reports."""
     names = {SINGLE}
     if SINGLE not in listed:
         names = set(shards(index_of(folder), f"{repo}/{INDEX}", frozenset(listed)))
@@ -107,7 +107,7 @@ def _weights(folder: Path, listed: Mapping[str, "RepoSibling"], repo: str) -> li
         lfs = listed[name].lfs
         if lfs is None or not _SHA256.fullmatch(lfs.sha256):
             raise UsageProblem(
-                f"The Hub states no digest for `{name}` of `{repo}`.",
+                f"The Hub has no digest for `{name}` of `{repo}`.",
                 fix=Advice("choose another model"),
             )
         facts.append(FileFact(name, lfs.size, lfs.sha256))
@@ -129,7 +129,7 @@ def _elements(api: "HfApi", repo: str, commit: str, weights: Iterable[FileFact])
 
 
 def _license(info: "ModelInfo") -> str:
-    """Return what the card states; a license of its own goes by its own name."""
+    """Return the license from the model card; for `other`, its own name."""
     card = info.card_data
     stated = card.get("license") if card else None
     if stated == "other":

@@ -1,1 +1,1 @@
-"""What a machine has, and who holds the memory of its cards."""
+"""The hardware of a machine, and the processes that use its cards."""

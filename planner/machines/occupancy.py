@@ -1,25 +1,25 @@
-"""Who holds the memory of a card that is not free, in words."""
+"""Describes which processes use the memory of a card."""
 
 from planner.machines.facts import Gpu, Holder
 
 _GIB = 1 << 30
 _IDLE_BYTES = _GIB
-"""What driver and desktop may hold of a card that is not called busy."""
+"""Memory that driver and desktop may use before a card is called busy."""
 _NAMED = 2
-"""Processes that a sentence names, at most."""
+"""Most processes that a sentence names."""
 
 
 def taken(gpu: Gpu) -> str:
-    """Return how much of a card is taken and by whom, as a clause; empty where it is not busy."""
+    """Return how much of a card is in use and by whom, as a clause; empty if it is not busy."""
     held = gpu.memory_bytes - gpu.free_bytes
     if held <= _IDLE_BYTES:
         return ""
-    return f"{held / _GIB:.1f} GiB of {gpu.memory_bytes / _GIB:.1f} GiB are taken by {_who(gpu)}"
+    return f"{held / _GIB:.1f} of {gpu.memory_bytes / _GIB:.1f} GiB are in use by {_who(gpu)}"
 
 
 def _who(gpu: Gpu) -> str:
     if not gpu.holders:
-        return "programs that the driver does not name"
+        return "processes that the driver does not report"
     named = [_name(holder) for holder in gpu.holders[:_NAMED]]
     more = len(gpu.holders) - len(named)
     parts = [*named, f"{more} more"] if more else named

@@ -1,4 +1,4 @@
-"""Facts of a machine in a file: what `tunelock doctor --machine FILE` writes, and a plan reads."""
+"""Reads machine facts that were saved with `tunelock doctor --machine FILE`."""
 
 import re
 from pathlib import Path
@@ -14,9 +14,9 @@ from lockfiles.fixes import Advice, Answer, Option
 from planner.machines.facts import Gpu, Holder, MachineFacts
 
 LIMIT_BYTES = 4 * files.MIB
-"""The most that the facts of a machine have."""
+"""The largest file of machine facts."""
 _AGAIN = (
-    Advice("write the facts again on that machine"),
+    Advice("save the facts again on that machine"),
     Option("--machine", to="leave out"),
     Answer("machine.facts", ""),
 )
@@ -24,12 +24,12 @@ _AGAIN = (
 
 def _capability(text: str) -> str:
     if not re.match(limits.CAPABILITY, text):
-        raise PydanticCustomError("capability", "must be such as `9.0` or `gfx942`")
+        raise PydanticCustomError("capability", "must look like `9.0` or `gfx942`")
     return text
 
 
 class _Holder(Table):
-    """`Holder`, as a file has it."""
+    """`Holder`, as saved."""
 
     pid: Annotated[int, Field(ge=0, le=limits.MOST_BYTES)]
     name: Label
@@ -37,7 +37,7 @@ class _Holder(Table):
 
 
 class _Gpu(Table):
-    """`Gpu`, as a file has it."""
+    """`Gpu`, as saved."""
 
     name: Label
     memory_bytes: SizeBytes
@@ -52,7 +52,7 @@ class _Gpu(Table):
 
 
 class _Machine(Table):
-    """`MachineFacts`, as a file has it."""
+    """`MachineFacts`, as saved."""
 
     kind: Literal["cpu", "cuda"]
     gpus: Annotated[list[_Gpu], Field(max_length=limits.MOST_CARDS)]
@@ -71,9 +71,9 @@ class _Machine(Table):
 
 
 def load(path: Path) -> MachineFacts:
-    """Read facts that `MachineFacts.save` wrote, now or before a field was added.
+    """Read facts that this or an older version of `MachineFacts.save` wrote.
 
-    Raises UsageProblem for a key or a value that is none of a machine's facts.
+    Raises UsageProblem for an unknown key or an invalid value.
     """
     raw = text.read_json_object(path, limit_bytes=LIMIT_BYTES)
     try:

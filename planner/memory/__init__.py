@@ -1,9 +1,9 @@
-"""The peak memory of one training run, in closed form, from a model's shape and a plan.
+"""Estimates the peak memory of a training run in closed form, from a model's shape and a setup.
 
-Each term counts tensors that the stack keeps: transformers' decoder layers, PEFT's LoRA layers,
+Each term counts tensors of the training stack: transformers' decoder layers, PEFT's LoRA layers,
 TRL's tiled loss head, AdamW of torch and bitsandbytes, and the shards of DeepSpeed's ZeRO and of
-FSDP2. A GPU's figure is what torch's allocator holds; a CPU's is the resident memory of the
-training process. What was measured belongs to the stack, and no term is fitted to a model.
+FSDP2. On a GPU, the result is the peak of torch's allocator; on a CPU, the resident memory of the
+training process. Measured constants describe the stack; no term is fitted to a model.
 """
 
 from planner.memory.facts import Estimate, Phase, Sized

@@ -1,4 +1,4 @@
-"""The two ends of a backward pass, in bytes."""
+"""The memory of a backward pass in its last and first layer, in bytes."""
 
 from collections.abc import Iterator, Mapping
 
@@ -15,11 +15,11 @@ def moments(
     left: Mapping[str, int],
     gradients: int,
 ) -> Iterator[tuple[int, dict[str, int]]]:
-    """Yield the gradients that stand, and what comes and goes, in the last and the first layer.
+    """Yield the allocated gradients and the temporary tensors, in the last and the first layer.
 
-    What the forward pass left is freed layer by layer. Gradients come into being as it is, unless
-    a step sums several micro-batches: then they all stand from its second one on. Checkpointed
-    layers make the bfloat16 copies of their adapters anew, each for itself.
+    Saved activations are freed layer by layer. Without accumulation, gradients are allocated layer
+    by layer during the backward pass. With it, all exist from the second micro-batch on.
+    Checkpointed layers recreate the bfloat16 copies of their adapters, each for itself.
     """
     share = {what: size // shape.layers for what, size in left.items()}
     share["attention mask"] = left["attention mask"]
@@ -34,7 +34,7 @@ def moments(
 
 
 def _layer(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]) -> dict[str, int]:
-    """The backward pass through the layer that holds most: recomputed, and its widest moment."""
+    """Return the memory of the backward pass through the layer that needs the most."""
     return max(
         (
             {
@@ -57,14 +57,14 @@ def _recomputed(shape: Architecture, profile: Profile, block: Block) -> int:
 
 
 def _waiting(shape: Architecture, profile: Profile) -> int:
-    """A tied head's gradient, which autograd holds until the embedding's is made."""
+    """Return the gradient of a tied head, which autograd holds until that of the embedding."""
     if profile.method != "full" or not shape.tied or not profile.accumulates:
         return 0
     return profile.width * shape.vocabulary * shape.hidden * (profile.objective != "reward")
 
 
 def _first_gradients(shape: Architecture, profile: Profile, every: int) -> int:
-    """Gradients that stand when the last layer's are made: its own, and those of the head."""
+    """Return the gradients that exist in the last layer: its own and those of the head."""
     full = profile.method == "full" and profile.objective != "reward"
-    table = profile.width * shape.vocabulary * shape.hidden if full else 0
-    return min(every, table + (every - table) // shape.layers)
+    head = profile.width * shape.vocabulary * shape.hidden if full else 0
+    return min(every, head + (every - head) // shape.layers)

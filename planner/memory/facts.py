@@ -1,4 +1,4 @@
-"""What an estimate is made from, and what it is."""
+"""The input and the result of an estimate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ MIB = 1 << 20
 
 
 class Sized(Protocol):
-    """A model, as far as its memory depends on it."""
+    """The facts of a model that memory depends on."""
 
     @property
     def architecture(self) -> Architecture:
@@ -19,40 +19,40 @@ class Sized(Protocol):
 
     @property
     def parameters(self) -> int:
-        """Elements of all its tensors."""
+        """Total elements of all tensors."""
 
     @property
     def stored_bytes(self) -> int:
-        """Of its files of weights."""
+        """Total size of the weight files."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """What is held at one moment of a run."""
+    """The memory at one point of a run."""
 
     name: str
     """`load`, `forward`, `reference`, `backward`, `optimizer` or `evaluation`."""
     components: Mapping[str, int]
-    """Bytes by component, none of them 0."""
+    """Bytes by component; none is 0."""
 
     @cached_property
     def peak_bytes(self) -> int:
-        """All components together."""
+        """The sum of all components."""
         return sum(self.components.values())
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run holds, phase by phase; with several cards, each of them."""
+    """The memory of a run by phase; with several cards, of each card."""
 
     phases: tuple[Phase, ...]
-    """In the order of a run; `reference` is there only for DPO."""
+    """In the order of a run; `reference` exists only for DPO."""
     paged_bytes: int = 0
-    """Paged optimizer states: on the card while it has room, but outside torch's allocator."""
+    """Paged optimizer states: on the card while there is room, outside torch's allocator."""
     host_bytes: int = 0
-    """What the process keeps in main memory because it was offloaded."""
+    """Bytes that the process offloads to main memory."""
 
     @cached_property
     def peak(self) -> Phase:
-        """The phase that holds most."""
+        """The phase with the highest memory."""
         return max(self.phases, key=lambda phase: phase.peak_bytes)

@@ -1,4 +1,4 @@
-"""What the layers of some families keep otherwise than Llama's do.
+"""How the memory of some families' layers differs from Llama's.
 
 Read from `transformers/models/<family>/modeling_<family>.py`, and compared with the tensors that
 autograd saves in those classes (`tests/planner/memory/test_families.py`).
@@ -13,48 +13,48 @@ from planner.models.families import FAMILIES
 
 @dataclass(frozen=True)
 class Habits:
-    """How a family's layers differ in what they keep."""
+    """The differences of a family's layers in saved tensors."""
 
     norm_bytes: int = 4
-    """Bytes of an element that another norm keeps: RMSNorm its input in float32."""
+    """Bytes per element that a norm saves; for RMSNorm, its input in float32."""
     scale_bytes: int = 0
-    """The same beside, where the norm's scale is trained; 0 for the activations' width."""
+    """Further bytes per element if the norm's scale is trained; 0 for the activations' width."""
     post_norm: bool = False
-    """Whether a norm stands behind the MLP, whose scale's gradient is made in float32."""
+    """Whether there is a norm after the MLP, whose scale has a float32 gradient."""
     weighs_in_float: bool = False
-    """Whether a mixture's router weighs experts' outputs in float32."""
+    """Whether a mixture's router weights the experts' outputs in float32."""
     fused_rotary: bool = False
-    """Whether rotated queries and keys stand beside the one tensor that holds all three."""
+    """Whether rotated queries and keys exist besides the fused tensor of all three."""
     copied_output: bool = False
-    """Whether attention's output is copied for the layer behind it (partial rotary embedding)."""
+    """Whether attention's output is copied for the next layer (partial rotary embedding)."""
     score_bytes: int = 0
-    """Bytes of an attention score that is written out; 0 under SDPA's fused kernels."""
+    """Saved bytes per attention score with eager attention; 0 with SDPA's fused kernels."""
     passing_bytes: int = 10
-    """What such a score takes in passing, in the backward pass: its gradient in float32, the
-    product with it that CUDA's softmax makes, and the gradient of what entered
-    (`softmax_backward_cuda_out` in PyTorch's `aten/src/ATen/native/cuda/SoftMax.cu`)."""
+    """Temporary bytes per score in the backward pass: its float32 gradient, the product with it in
+    CUDA's softmax, and the gradient of the softmax's input (PyTorch's `softmax_backward_cuda_out`
+    in `aten/src/ATen/native/cuda/SoftMax.cu`)."""
     written_bytes: int = 14
-    """What it takes at once in a forward pass."""
+    """Bytes per score that exist at once in a forward pass."""
     product_tensors: int = 0
-    """Tensors of the MLP's width that its product keeps; 0 for 3 with a gate and 1 without."""
+    """Saved tensors of the MLP's width; 0 for the default: 3 with a gate, 1 without."""
     autocast_bytes: int = 0
-    """Bytes in their place under a GPU's autocast, which takes `pow` to float32; 0 alike."""
+    """Bytes of those under a GPU's autocast, which computes `pow` in float32; 0 for no change."""
     keeps_product: bool = False
-    """Whether the activation function keeps what it gives (ReLU), which the next layer reads."""
+    """Whether the activation function saves its output (ReLU), which the next layer reads."""
     norm_floats: bool = False
-    """Whether the norms are torch's LayerNorm as it is, which autocast computes in float32."""
+    """Whether the norms are torch's LayerNorm, which autocast computes in float32."""
     norm_casts: bool = False
-    """Whether a LayerNorm casts what it reads to float32 by itself."""
+    """Whether a LayerNorm casts its input to float32 by itself."""
     side_by_side: bool = False
-    """Whether attention and MLP read one sum through a norm each."""
+    """Whether attention and MLP read the same sum, each through its own norm."""
     own_linears: bool = False
-    """Whether its linear layers are a class of its own, which bitsandbytes is not put in place of
+    """Whether its linear layers have their own class, which bitsandbytes does not replace
     (`transformers/integrations/bitsandbytes.py`)."""
     dropouts: int = 0
-    """Dropouts of width `hidden` in one layer that are on where nobody says otherwise."""
+    """Dropouts of width `hidden` per layer that are on by default."""
     packs: bool = True
-    """Whether it tells rows apart that stand in one, by their positions
-    (`tests/runner/training/test_packing.py` holds every family to it)."""
+    """Whether it separates packed rows by their positions
+    (`tests/runner/training/test_packing.py` checks every family)."""
 
 
 _GEMMA = Habits(scale_bytes=4)
@@ -97,23 +97,23 @@ _HABITS: Mapping[str, Habits] = {
 }
 _LLAMA = Habits()
 _OWN_LAYER_NORM = ("nemotron", "olmo")
-"""Families whose LayerNorm casts by itself and returns the activations' type."""
+"""Families with their own LayerNorm, which casts and returns the activations' type."""
 
 
 @cache
 def habits(family: str) -> Habits:
-    """Return a family's habits; Llama's for most."""
+    """Return the differences of a family; none for most."""
     found = _HABITS.get(family, _LLAMA)
     torchs = has_layer_norm(family) and family not in _OWN_LAYER_NORM
     return replace(found, norm_floats=torchs)
 
 
 def writes_scores(family: str) -> bool:
-    """Return whether attention writes its scores out: transformers refuses SDPA for the family."""
+    """Return whether attention is eager, since transformers has no SDPA for the family."""
     return habits(family).score_bytes > 0
 
 
 @cache
 def has_layer_norm(family: str) -> bool:
-    """Return whether the norms are torch's LayerNorm, which keeps its input as it is given."""
+    """Return whether the norms are LayerNorms, which save their input in its own type."""
     return family in FAMILIES and FAMILIES[family].norm_vectors != 1

@@ -1,7 +1,7 @@
-"""What TRL's loss head holds (`trl/kernels/chunked_logprob.py`), in bytes.
+"""The memory of TRL's loss head (`trl/kernels/chunked_logprob.py`), in bytes.
 
-It projects scored tokens on the vocabulary in tiles, so that no row of logits is ever whole and
-a soft cap costs nothing. A reward model has one output in its place.
+It projects scored tokens onto the vocabulary in tiles, so complete rows of logits never exist and a
+soft cap needs no memory. A reward model has a single output instead.
 """
 
 from planner.models.facts import Architecture
@@ -9,55 +9,63 @@ from planner.models.layers import TILE_COLUMNS, TILE_TOKENS
 from planner.setup.setup import Profile
 
 CPU_TILE_WIDTH = 35
-"""Bytes for each logit of a tile on CPU, where torch's operations take the GPU kernel's place."""
+"""Bytes per logit of a tile on CPU, where torch's operations replace the GPU kernel."""
 CPU_FORWARD_WIDTH = 17
-"""The same without a backward pass."""
+"""The same in a pass without gradients."""
 
 
 def loss_head(shape: Architecture, profile: Profile) -> int:
-    """The last norm, a tile of logits, and the gradients that the loss head sums in float32."""
-    w, h = profile.width, shape.hidden
-    full = profile.method == "full"
-    norm = (4 + w + w * full) * h * profile.tokens
+    """Return the memory of the loss head at the start of the backward pass."""
+    states = shape.hidden * profile.tokens
     if profile.objective == "reward":
-        return norm + w * h * profile.tokens
-    gradient = 4 + (w if w < 4 else 0)
-    table = gradient * shape.vocabulary * h * full
-    tiles = gradient * h * profile.scored_tokens + tile(shape, profile, CPU_TILE_WIDTH)
-    return norm + picked(shape, profile) + table + tiles
+        return _norm(shape, profile) + profile.width * states
+    full = profile.method == "full"
+    summed = 4 + (profile.width if profile.width < 4 else 0)  # in float32, and cast
+    held = {
+        "final norm": _norm(shape, profile),
+        "scored hidden states": picked(shape, profile),
+        "gradient of the head": summed * shape.vocabulary * shape.hidden * full,
+        "gradient of the scored hidden states": summed * shape.hidden * profile.scored_tokens,
+        "tile of logits": tile(shape, profile, CPU_TILE_WIDTH),
+    }
+    return sum(held.values())
+
+
+def _norm(shape: Architecture, profile: Profile) -> int:
+    """Return what the final norm saves: its float32 input and its output, twice if trained."""
+    copies = 2 if profile.method == "full" else 1
+    return (4 + copies * profile.width) * shape.hidden * profile.tokens
 
 
 def kept_by_head(shape: Architecture, profile: Profile) -> int:
-    """What of it stands until the backward pass: the last norm and the scored hidden states."""
-    w, h = profile.width, shape.hidden
-    norm = (4 + w + w * (profile.method == "full")) * h * profile.tokens
-    return norm + picked(shape, profile)
+    """Return what it saves until the backward pass: final norm and scored hidden states."""
+    return _norm(shape, profile) + picked(shape, profile)
 
 
 def scored_without_gradient(shape: Architecture, profile: Profile) -> int:
-    """The same in a pass without gradients."""
-    h, w = shape.hidden, profile.width
+    """Return the memory of the loss head in a pass without gradients."""
+    norm = (4 + profile.width) * shape.hidden * profile.tokens
     if profile.objective == "reward":
-        return (4 + w) * h * profile.tokens
-    tiles = tile(shape, profile, CPU_FORWARD_WIDTH)
-    return (4 + w) * h * profile.tokens + w * h * profile.scored_tokens + tiles
+        return norm
+    scored = profile.width * shape.hidden * profile.scored_tokens
+    return norm + scored + tile(shape, profile, CPU_FORWARD_WIDTH)
 
 
 def picked(shape: Architecture, profile: Profile) -> int:
-    """Hidden states of the scored tokens, which a GPU's kernel gets picked."""
+    """Return the hidden states of scored tokens, which are gathered for a GPU's kernel."""
     on_gpu = profile.device == "cuda" and profile.objective != "reward"
     return profile.width * shape.hidden * profile.scored_tokens if on_gpu else 0
 
 
 def tile(shape: Architecture, profile: Profile, cpu_width: int) -> int:
-    """Bytes of a tile of logits; on CPU `cpu_width` for each of them."""
+    """Return the bytes of a tile of logits; on CPU, `cpu_width` per logit."""
     if profile.device == "cuda":
         return profile.width * min(profile.scored_tokens, TILE_TOKENS) * TILE_COLUMNS
     return cpu_width * tile_elements(shape, profile)
 
 
 def tile_elements(shape: Architecture, profile: Profile) -> int:
-    """Return how many logits of a tile are used."""
+    """Return the number of logits in a tile."""
     if profile.objective == "reward":
         return 0
     return min(profile.tokens, TILE_TOKENS) * min(shape.vocabulary, TILE_COLUMNS)

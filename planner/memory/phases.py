@@ -1,4 +1,4 @@
-"""The phases of a training step, put together from what stands and what comes and goes."""
+"""Assembles the phases of a training step from resident and temporary tensors."""
 
 from collections.abc import Mapping
 
@@ -13,24 +13,24 @@ from planner.models.layers import Block
 from planner.setup.setup import Profile
 
 ESTIMATOR = "closed-form-3"
-"""The name of these formulas in a lock; it changes when their results do."""
+"""The name of these formulas in a lock; it must change when their results do."""
 
 HEAP_OVERHEAD = 0.5
-"""What glibc's heap holds beside live tensors, as a share of them, measured."""
+"""Overhead of glibc's heap, as a share of live tensors; measured."""
 HEAP_TENSOR_BYTES = 32 * MIB
-"""Tensors from this size are mapped one by one, and leave nothing behind (`mallopt(3)`)."""
+"""Tensors from this size are mapped separately, without heap overhead (`mallopt(3)`)."""
 
 
 def estimate(model: Sized, profile: Profile) -> Estimate:
-    """Return the phases of training `model` by `profile`, in bytes.
+    """Return the memory of training `model` with `profile` by phase, in bytes.
 
-    The trainer's second step and later ones are meant: gradients and AdamW's two states exist.
-    Of several cards, each holds this.
+    It is that of the second and later steps, in which gradients and AdamW's two states exist. With
+    several cards, it is the memory of each card.
     """
-    stands = standing(model, profile)
-    shape, held = model.architecture, stands.components
+    resident = standing(model, profile)
+    shape, held = model.architecture, resident.components
     blocks = layers.blocks(shape)
-    left = _left(shape, profile, blocks, stands)
+    left = _left(shape, profile, blocks, resident)
     phases = {
         "load": held | {"gradients": 0, "optimizer states": 0, **_files(model, profile)},
         "forward": _forward(shape, profile, blocks, held, left),
@@ -44,23 +44,23 @@ def estimate(model: Sized, profile: Profile) -> Estimate:
         for name, components in phases.items()
         if components
     )
-    return Estimate(tuple(found), stands.paged, stands.host)
+    return Estimate(tuple(found), resident.paged, resident.host)
 
 
 def _left(
-    shape: Architecture, profile: Profile, blocks: tuple[Block, ...], stands: Standing
+    shape: Architecture, profile: Profile, blocks: tuple[Block, ...], resident: Standing
 ) -> dict[str, int]:
-    """What the forward pass leaves for the backward pass."""
+    """Return what the forward pass saves for the backward pass."""
     found = _all_layers(shape, profile, blocks)
     cast = profile.autocast and profile.method != "full" and profile.adapter_width == 4
     return found | {
         "attention mask": saved_activations.mask(shape, profile),
-        "adapter in bfloat16": stands.trained // 2 if cast else 0,
+        "adapter in bfloat16": resident.trained // 2 if cast else 0,
     }
 
 
 def _all_layers(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]) -> dict[str, int]:
-    """What all layers leave: everything, or with checkpointing their inputs alone."""
+    """Return what all layers save: all activations, or with checkpointing only their inputs."""
     tokens = profile.tokens
     if profile.checkpointing:
         past = sum(b.count * saved_activations.past_checkpoints(shape, profile, b) for b in blocks)
@@ -83,7 +83,7 @@ def _forward(
     held: Mapping[str, int],
     left: Mapping[str, int],
 ) -> dict[str, int]:
-    """At the loss head, where the backward pass begins, or in a checkpointed layer before it."""
+    """Return the memory at the loss head, or in a checkpointed layer if that needs more."""
     summed = {} if profile.accumulates else {"gradients": 0}
     found = {"loss head": loss_head.loss_head(shape, profile)}
     if profile.checkpointing:
@@ -99,7 +99,7 @@ def _backward(
     held: Mapping[str, int],
     left: Mapping[str, int],
 ) -> dict[str, int]:
-    """In the last layer, or in the first one where gradients come into being on the way."""
+    """Return the memory in the last or the first layer, whichever needs more."""
     found = (
         {**held, "gradients": gradients, **_heap(shape, profile, moving)}
         for gradients, moving in backward.moments(shape, profile, blocks, left, held["gradients"])
@@ -110,7 +110,7 @@ def _backward(
 def _reference(
     shape: Architecture, profile: Profile, blocks: tuple[Block, ...], held: Mapping[str, int]
 ) -> dict[str, int]:
-    """DPO's pass without gradients, while what the trained model's pass left is kept."""
+    """Return the memory of DPO's reference pass, during which saved activations are kept."""
     if profile.objective != "dpo":
         return {}
     quiet = _quiet(shape, profile, blocks)
@@ -118,13 +118,14 @@ def _reference(
 
 
 def _quiet(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]) -> int:
-    """The widest moment of a pass without gradients."""
+    """Return the peak of a pass without gradients."""
     return max(transient.without_gradient(shape, profile, block) for block in blocks)
 
 
 def _optimizer_scratch(model: Sized, profile: Profile) -> int:
-    """What a step adds: under ZeRO float32 gradients of a shard, with torch's plain AdamW the
-    square roots of its second state, of all parameters at once or on CPU of one tensor."""
+    """Return what an optimizer step adds: with ZeRO, float32 gradients of a shard; with torch's
+    unfused AdamW, the square roots of its second state, for all parameters or on CPU for one
+    tensor."""
     if profile.sharded:
         return 0 if profile.offload != "none" else _shard_scratch(model, profile)
     if profile.optimizer.endswith("8bit"):
@@ -146,16 +147,16 @@ def _shard_scratch(model: Sized, profile: Profile) -> int:
 
 
 def _files(model: Sized, profile: Profile) -> dict[str, int]:
-    """What weights are made from on CPU: the files, mapped into memory."""
+    """Return the weight files, which are mapped into memory on CPU."""
     if profile.device != "cpu":
         return {}
     return {"model files": model.stored_bytes}
 
 
 def _heap(shape: Architecture, profile: Profile, held: Mapping[str, int]) -> Mapping[str, int]:
-    """Add what the heap of a CPU process holds beside the live tensors that come and go.
+    """Add the heap overhead of temporary tensors in a CPU process.
 
-    Tables of the loss head are mapped one by one and counted as they are.
+    Large tensors are mapped separately and have none.
     """
     if profile.device == "cuda":
         return held

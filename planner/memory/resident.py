@@ -1,4 +1,4 @@
-"""What stands from step to step: weights, adapter, gradients and the optimizer's states."""
+"""Resident memory between steps: weights, adapter, gradients and optimizer states."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,16 +12,16 @@ from planner.models.facts import Architecture
 from planner.setup.setup import Profile
 
 NF4_BITS = 4.127
-"""Bits of an NF4 weight with double quantisation: 4 + 8/64 + 32/(64·256)."""
+"""Bits of an NF4 weight with double quantization: 4 + 8/64 + 32/(64·256)."""
 WORKSPACE_BYTES = 2 * 32 * MIB
-"""cuBLAS's workspace on Hopper, for the forward's thread and the backward's."""
+"""cuBLAS workspaces on Hopper, for the forward and the backward thread."""
 PROCESS_BYTES = 555_000_000
-"""Resident on Linux with torch, transformers, TRL and PEFT imported and warm, measured."""
+"""Resident memory of a warm process with torch, transformers, TRL and PEFT; measured on Linux."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What stands, by component."""
+    """Resident memory by component."""
 
     components: dict[str, int]
     """Bytes on the device that trains."""
@@ -34,7 +34,7 @@ class Standing:
 
 
 def standing(model: Sized, profile: Profile) -> Standing:
-    """Return what stands, on each card."""
+    """Return the resident memory of each card."""
     base = weights(model, profile)
     elements = trained_parameters(model, profile)
     trained = elements * profile.adapter_width
@@ -56,10 +56,10 @@ def standing(model: Sized, profile: Profile) -> Standing:
 
 
 def weights(model: Sized, profile: Profile) -> int:
-    """Return the bytes of the weights as loaded; bitsandbytes holds the linear layers alone.
+    """Return the bytes of the loaded weights; bitsandbytes quantizes only linear layers.
 
-    They are no rounder on a GPU: transformers makes room for all of them at once
-    (`caching_allocator_warmup`), and torch's allocator cuts them out of that.
+    There is no rounding on a GPU: transformers preallocates memory for all weights at once
+    (`caching_allocator_warmup`), and torch's allocator splits it.
     """
     linear, outputs = _linear_sums(model.architecture)
     stored = stored_parameters(model, profile)
@@ -89,5 +89,5 @@ def _room(profile: Profile) -> dict[str, int]:
 
 
 def _reference(base: int, profile: Profile) -> int:
-    """DPO's reference: adapters are switched off for it, full fine-tuning keeps a second model."""
+    """Return DPO's reference weights: full fine-tuning needs a second model, adapters do not."""
     return base if profile.objective == "dpo" and profile.method == "full" else 0

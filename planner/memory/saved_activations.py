@@ -1,7 +1,7 @@
-"""What the forward pass leaves for the backward pass, in bytes a token unless named.
+"""The activations saved for the backward pass, in bytes per token unless stated.
 
-Counted by the source of transformers' layers: RMSNorm keeps its input in float32, SDPA its
-queries, keys, values, output and one float32 for each head, the MLP what its product needs.
+Counted from the source of transformers' layers: RMSNorm saves its float32 input; SDPA its queries,
+keys, values, output and a float32 per head; the MLP the inputs of its product.
 """
 
 from collections.abc import Iterable
@@ -23,18 +23,19 @@ from planner.setup.setup import Profile
 
 
 def activations(shape: Architecture, profile: Profile, block: Block) -> dict[str, int]:
-    """Return what one layer of a block keeps."""
+    """Return what one layer of a block saves."""
     inputs, masks = _inputs(shape, profile, block)
     kept = _norms(shape, profile) + _attention(shape, profile) + mlp.product(shape, profile, block)
     return {"activations": kept + inputs, "dropout masks": masks + _masks(shape, profile)}
 
 
 def past_checkpoints(shape: Architecture, profile: Profile, block: Block) -> int:
-    """Return what LLM.int8 keeps even where the rest is recomputed.
+    """Return what LLM.int8 keeps even with checkpointing.
 
-    Its autograd function holds each quantised layer's input in an attribute, which checkpointing
-    does not see, and its columns with outliers once more (`bitsandbytes/autograd/_functions.py`).
-    Inside an MLP a column without a single outlier among all tokens is rare: all are counted.
+    Its autograd function stores the input of each quantized layer in an attribute, which
+    checkpointing does not free, and a copy of the columns with outliers
+    (`bitsandbytes/autograd/_functions.py`). Inside an MLP, nearly every column has an outlier in
+    some token, so all are counted.
     """
     if quantised(shape, profile) != 8:
         return 0
@@ -44,7 +45,7 @@ def past_checkpoints(shape: Architecture, profile: Profile, block: Block) -> int
 
 
 def masked_layers(shape: Architecture, profile: Profile) -> int:
-    """Return how many layers give SDPA a mask: padded rows, or a window no longer than a row."""
+    """Return how many layers pass a mask to SDPA: for padded rows, or a window within a row."""
     if profile.masked:
         return shape.layers
     if not shape.sliding_window or profile.length < shape.sliding_window:
@@ -54,9 +55,9 @@ def masked_layers(shape: Architecture, profile: Profile) -> int:
 
 
 def mask_extra(shape: Architecture, profile: Profile) -> int:
-    """Return what a mask adds in one layer: its copy in the activations' type, and keys and
-    values repeated for each query, since SDPA shares none under a mask; a single one of them is
-    shared without a copy."""
+    """Return what a mask adds in one layer: its copy in the activations' type, and keys and values
+    repeated for each query head, since SDPA needs that with a mask; a single key head is broadcast
+    without a copy."""
     if habits(shape.family).score_bytes:
         return 0
     repeated = (shape.heads - shape.kv_heads) * shape.head_dim * (shape.kv_heads > 1)
@@ -64,8 +65,8 @@ def mask_extra(shape: Architecture, profile: Profile) -> int:
 
 
 def mask(shape: Architecture, profile: Profile) -> int:
-    """Return the bytes of the masks that all layers share: a bool for each pair of tokens, or a
-    number where scores are written out; one mask for each kind of layer that needs it."""
+    """Return the bytes of the masks that all layers share: a bool per pair of tokens, or a number
+    with eager attention; one mask for each type of layer that needs it."""
     eager = writes_scores(shape.family)
     if not eager and not masked_layers(shape, profile):
         return 0
@@ -75,11 +76,11 @@ def mask(shape: Architecture, profile: Profile) -> int:
 
 
 def scores(shape: Architecture) -> tuple[int, int, int]:
-    """Return the bytes of one of attention's scores where they are written out: kept, in passing
-    in the backward pass, and at once in a forward pass; 0 under SDPA's fused kernels.
+    """Return the bytes per attention score with eager attention: saved, temporary in the backward
+    pass, and at once in a forward pass; 0 with SDPA's fused kernels.
 
-    Falcon gives SDPA one key for all queries, which only its path in float32 computes
-    (`_scaled_dot_product_attention_math`); that looks for rows of -inf too.
+    Falcon passes one key head for all queries to SDPA, which only its float32 path supports
+    (`_scaled_dot_product_attention_math`); that also checks for rows of -inf.
     """
     if shape.family == "falcon" and shape.kv_heads == 1:
         return 4, 12, 9
@@ -90,7 +91,7 @@ def scores(shape: Architecture) -> tuple[int, int, int]:
 
 
 def behind_attention(shape: Architecture, profile: Profile, block: Block) -> int:
-    """Return what of `activations` is free again where the backward pass reaches attention."""
+    """Return the part of `activations` that is freed when the backward pass reaches attention."""
     parts = tuple(part for part in block.linears if part.place in ("mlp", "down"))
     inputs = sum(_inputs(shape, profile, replace(block, linears=parts)))
     norms = _norms(shape, profile) * (shape.norms_per_layer - 1) // shape.norms_per_layer
@@ -111,38 +112,48 @@ def _norms(shape: Architecture, profile: Profile) -> int:
 
 
 def _sums(shape: Architecture, profile: Profile) -> int:
-    """Elements that norms keep of float32 sums, which they need not cast: each sum once, and that
-    which enters the layer not at all where checkpointing keeps it already."""
+    """Return the elements that norms save of float32 sums, which need no cast: each sum once, but
+    not the layer's input if checkpointing already keeps it."""
     sums = 1 if shares_norm_input(shape) else shape.norms_per_layer
     return (sums - profile.checkpointing) * shape.hidden
 
 
 def _masks(shape: Architecture, profile: Profile) -> int:
-    """Masks of the family's own dropouts, which TRL switches off for preferences."""
+    """Return the masks of the family's own dropouts, which TRL disables for preferences."""
     width = 1 if profile.device == "cuda" else profile.width
     return habits(shape.family).dropouts * width * shape.hidden * (profile.objective == "sft")
 
 
 def _attention(shape: Architecture, profile: Profile) -> int:
-    """Queries, keys, values, output and a float32 for each head, or what stands for them."""
-    w, q, kv = profile.width, shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    habit = habits(shape.family)
-    again = w * q if habit.copied_output and _shares(profile) else 0
+    """Return what attention saves: with SDPA, or with eager attention, which keeps its scores."""
+    width, habit = profile.width, habits(shape.family)
+    queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     if score := scores(shape)[0]:
-        again = w * q if _shares(profile) else 0
-        each = w if habit.score_bytes else 4
-        return 3 * each * q + score * shape.heads * profile.length + again
-    fused = w * (q + kv) if habit.fused_rotary and not widens(shape, profile) else 0
-    return 2 * w * (q + kv) + 4 * shape.heads + fused + again
+        each = width if habit.score_bytes else 4
+        eager = {
+            "queries, repeated keys and values": 3 * each * queries,
+            "scores": score * shape.heads * profile.length,
+            "copied output": width * queries if _shares(profile) else 0,
+        }
+        return sum(eager.values())
+    rotated = habit.fused_rotary and not widens(shape, profile)
+    fused = {
+        "queries and output": 2 * width * queries,
+        "keys and values": 2 * width * keys,
+        "float32 statistics": 4 * shape.heads,
+        "rotated queries and keys": width * (queries + keys) if rotated else 0,
+        "copied output": width * queries if habit.copied_output and _shares(profile) else 0,
+    }
+    return sum(fused.values())
 
 
 def _shares(profile: Profile) -> bool:
-    """Whether trained layers keep what they read as it is, and not in copies of their own."""
+    """Return whether trained layers save their shared input rather than copies of it."""
     return profile.method == "full" or not (profile.dropped > 0 or profile.casts)
 
 
 def _read(shape: Architecture, parts: Iterable[Linear]) -> int:
-    """Elements of what these layers read, each tensor once; one norm serves attention and MLP."""
+    """Return the elements of the inputs of these layers, counting shared inputs once."""
     found = {part.place: part.inputs for part in parts}
     if shape.norms_per_layer == 1 and "attention" in found:
         found.pop("mlp", 0)
@@ -150,10 +161,10 @@ def _read(shape: Architecture, parts: Iterable[Linear]) -> int:
 
 
 def _inputs(shape: Architecture, profile: Profile, block: Block) -> tuple[int, int]:
-    """Inputs of the trained linear layers, and dropout's masks, in bytes a token.
+    """Return the inputs of the trained linear layers, and dropout's masks, in bytes per token.
 
-    Layers that read one tensor share it, unless dropout or a cast makes a copy for each. The
-    attention's output, which the layer behind it reads, is already kept by the attention itself.
+    Layers with the same input share it, unless dropout or a cast makes copies. The output of
+    attention is already saved by attention itself.
     """
     full = profile.method == "full"
     parts = [p for p in block.linears if full or p.name in profile.targets]
@@ -172,9 +183,9 @@ def _inputs(shape: Architecture, profile: Profile, block: Block) -> tuple[int, i
 
 
 def _behind_norms(shape: Architecture, profile: Profile, parts: Iterable[Linear]) -> int:
-    """Elements of what these layers keep to read, but for attention's output.
+    """Return the elements of the saved inputs of these layers, without attention's output.
 
-    Autocast casts a norm's float32 for each layer by itself.
+    Autocast casts a norm's float32 output separately for each layer.
     """
     reading = [part for part in parts if part.place != "output"]
     if habits(shape.family).keeps_product and not widens(shape, profile):

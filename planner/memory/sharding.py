@@ -1,7 +1,7 @@
-"""How ZeRO and FSDP2 share out what stands among the cards.
+"""How ZeRO and FSDP2 shard resident memory over the cards.
 
 Counted from the source of DeepSpeed (`runtime/zero/stage_1_and_2.py`, `stage3.py`) and of
-accelerate's FSDP2 (`utils/fsdp_utils.py`); no run over several cards was measured.
+accelerate's FSDP2 (`utils/fsdp_utils.py`); no run on several cards was measured.
 """
 
 from functools import cache
@@ -12,17 +12,17 @@ from planner.models.facts import Architecture
 from planner.setup.setup import Profile
 
 PREFETCHED = 50_000_000
-"""Elements that ZeRO-3 gathers ahead (`stage3_prefetch_bucket_size`)."""
+"""Elements that ZeRO-3 prefetches (`stage3_prefetch_bucket_size`)."""
 MASTER_BYTES = 12
-"""Of a trained parameter under ZeRO: float32 copy and two states."""
+"""Bytes per trained parameter with ZeRO: a float32 copy and two states."""
 
 
 def shared(
     model: Sized, profile: Profile, held: dict[str, int], elements: int
 ) -> tuple[dict[str, int], int]:
-    """Return what one card holds of `held`, and what its process keeps in main memory.
+    """Return the share of `held` on one card, and what its process offloads to main memory.
 
-    `elements` are the trained parameters.
+    `elements` is the number of trained parameters.
     """
     if profile.engine.shards == "fsdp2":
         return _fsdp2(model, profile, held, elements)
@@ -43,7 +43,7 @@ def shared(
 def _offloaded(
     profile: Profile, held: dict[str, int], states: int, *, third: bool
 ) -> tuple[dict[str, int], int]:
-    """Move states and gradients, and with `all` ZeRO-3's weights, to main memory."""
+    """Move states and gradients to main memory, and with `all` also ZeRO-3's weights."""
     if profile.offload == "none":
         return held, 0
     moved = ["optimizer states", "gradients"]
@@ -56,7 +56,7 @@ def _offloaded(
 def _fsdp2(
     model: Sized, profile: Profile, held: dict[str, int], elements: int
 ) -> tuple[dict[str, int], int]:
-    """Trained parameters are float32 shards; two layers, and the root's tables, are gathered."""
+    """Return the memory with FSDP2: float32 shards; two layers and the root are gathered."""
     n, shape, full = profile.ranks, model.architecture, profile.method == "full"
     frozen = 0 if full else held["weights"]
     split = held | {
@@ -76,15 +76,15 @@ def _fsdp2(
 
 @cache
 def _layer(shape: Architecture) -> int:
-    """Elements of the largest layer."""
+    """Return the elements of the largest layer."""
     return max(block.linear_elements + block.experts for block in layers.blocks(shape))
 
 
 def _tables(shape: Architecture) -> int:
-    """Elements of embedding and head."""
+    """Return the elements of embedding and head."""
     return shape.vocabulary * shape.hidden * (1 if shape.tied else 2)
 
 
 def _largest(shape: Architecture) -> int:
-    """Elements of the largest layer or table."""
+    """Return the elements of the largest layer or of the embedding."""
     return max(_layer(shape), shape.vocabulary * shape.hidden)

@@ -1,4 +1,4 @@
-"""The trained parameters, and the optimizer's states for them."""
+"""The number of trained parameters, and the memory of their optimizer states."""
 
 from functools import lru_cache
 
@@ -9,15 +9,15 @@ from planner.models.families import FAMILIES
 from planner.setup.setup import Bias, Profile
 
 EIGHT_BIT_LEAST = 4096
-"""Elements from which bitsandbytes quantises a tensor's states (`min_8bit_size`)."""
+"""Minimum elements of a tensor with 8-bit states (bitsandbytes' `min_8bit_size`)."""
 PAGED_LEAST = 100_000
-"""Elements from which it pages them (`get_state_buffer`)."""
+"""Minimum elements of a tensor with paged states (`get_state_buffer`)."""
 SCALE_BYTES = 2 * 4 / 256
-"""Scales of both 8-bit states for each element: a float32 for each block of 256."""
+"""Bytes of scales per element for both 8-bit states: a float32 per block of 256."""
 
 
 def trained_parameters(model: Sized, profile: Profile) -> int:
-    """Return how many parameters the optimizer holds: of adapters, and of biases beside them."""
+    """Return the number of trained parameters, including biases besides adapters."""
     if profile.method == "full":
         return stored_parameters(model, profile)
     shape = model.architecture
@@ -27,7 +27,7 @@ def trained_parameters(model: Sized, profile: Profile) -> int:
 
 @lru_cache(maxsize=4096)
 def trained_biases(shape: Architecture, names: tuple[str, ...], bias: Bias) -> int:
-    """Return the elements of the biases that PEFT trains beside adapters on the layers `names`.
+    """Return the elements of the biases that PEFT trains besides adapters on the layers `names`.
 
     `lora_only` trains those of the adapted layers, `all` every parameter whose name ends with
     `.bias` (`peft/tuners/tuners_utils.py`, `_mark_only_adapters_as_trainable`).
@@ -40,11 +40,11 @@ def trained_biases(shape: Architecture, names: tuple[str, ...], bias: Bias) -> i
         for part in block.linears
         if part.biased and (bias == "all" or part.name in names)
     )
-    return found + (_biases_beside_linears(shape) if bias == "all" else 0)
+    return found + (_other_biases(shape) if bias == "all" else 0)
 
 
-def _biases_beside_linears(shape: Architecture) -> int:
-    """Elements of the biases of norms, routers and head."""
+def _other_biases(shape: Architecture) -> int:
+    """Return the elements of the biases of norms, routers and head."""
     kind = FAMILIES[shape.family]
     norms = shape.layers * shape.norms_per_layer + (2 if kind.embedding_norm else 1)
     heads = 2 * shape.layers * shape.qk_norm
@@ -58,17 +58,17 @@ def _biases_beside_linears(shape: Architecture) -> int:
 
 
 def stored_parameters(model: Sized, profile: Profile) -> int:
-    """Return the model's parameters; a reward model has one output where the head was."""
+    """Return the model's parameters; a reward model has a single output instead of the head."""
     shape = model.architecture
     dropped = profile.objective == "reward" and not shape.tied
     return model.parameters - (shape.vocabulary * shape.hidden if dropped else 0)
 
 
 def states(model: Sized, profile: Profile) -> tuple[int, int]:
-    """Return the bytes of AdamW's two states, in torch's allocator and paged.
+    """Return the bytes of AdamW's two states: in torch's allocator, and paged.
 
-    torch's have the parameter's type. bitsandbytes has a byte and a scale for each state, but
-    float32 for small tensors and, as transformers' trainer asks it to, for embeddings
+    torch's states have the parameter's type. bitsandbytes uses a byte and a scale per state, but
+    float32 for small tensors and, as set by transformers' trainer, for embeddings
     (`bitsandbytes/optim/optimizer.py`).
     """
     elements = trained_parameters(model, profile)
@@ -83,9 +83,9 @@ def states(model: Sized, profile: Profile) -> tuple[int, int]:
 
 
 def _kinds(model: Sized, profile: Profile) -> tuple[int, int, int]:
-    """Return the elements of tensors too small for 8 bits, too small for pages, and embeddings.
+    """Return the elements of tensors too small for 8 bits, too small for paging, and embeddings.
 
-    Biases are counted as small, though some of a wide model are not.
+    All biases count as small, although some in wide models are not.
     """
     shape = model.architecture
     if profile.method == "full":
@@ -112,7 +112,7 @@ def _adapter_kinds(shape: Architecture, names: tuple[str, ...], rank: int) -> tu
 
 @lru_cache(maxsize=4096)
 def _adapted_widths(shape: Architecture, names: tuple[str, ...]) -> int:
-    """Inputs and outputs of all adapted layers together: an adapter has `rank` times as many."""
+    """Return the total input and output widths of adapted layers; adapters have `rank` times."""
     return sum(
         block.count * (part.inputs + part.outputs)
         for block in layers.blocks(shape)

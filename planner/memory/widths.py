@@ -1,9 +1,9 @@
-"""Where a GPU's autocast gives a layer wider tensors than the model's type.
+"""Where a GPU's autocast makes tensors wider than the model's type.
 
 torch's autocast computes `layer_norm` in float32 and returns float32
-(https://docs.pytorch.org/docs/stable/amp.html). A frozen or trained `Linear` turns that back to
-bfloat16, but bitsandbytes' layers return the type of what they read (`bitsandbytes/nn/modules.py`):
-the MLP and the sum that layers add to are float32 with them.
+(https://docs.pytorch.org/docs/stable/amp.html). A `Linear` converts it back to bfloat16, but
+bitsandbytes' layers return the type of their input (`bitsandbytes/nn/modules.py`), so the MLP and
+the residual stream become float32.
 """
 
 from planner.memory.family_quirks import habits
@@ -13,13 +13,13 @@ from planner.setup.setup import Profile
 
 
 def floats_norms(shape: Architecture, profile: Profile) -> bool:
-    """Return whether norms give float32 where the model is narrower."""
+    """Return whether norms output float32 in a narrower model."""
     cast = profile.autocast and profile.device == "cuda" and profile.width < 4
     return cast and habits(shape.family).norm_floats
 
 
 def widens(shape: Architecture, profile: Profile) -> bool:
-    """Return whether the linear layers behind a norm, and the MLP, give float32 with it."""
+    """Return whether the linear layers and the MLP output float32 too."""
     return quantised(shape, profile) > 0 and floats_norms(shape, profile)
 
 
@@ -29,16 +29,16 @@ def inner_width(shape: Architecture, profile: Profile) -> int:
 
 
 def stream_width(shape: Architecture, profile: Profile) -> int:
-    """Return the bytes of an element of the sum that layers add to, their input and output."""
+    """Return the bytes of an element of the residual stream."""
     embedded = floats_norms(shape, profile) and FAMILIES[shape.family].embedding_norm
     return 4 if embedded or widens(shape, profile) else profile.width
 
 
 def shares_norm_input(shape: Architecture) -> bool:
-    """Return whether attention and MLP read the same sum, side by side."""
+    """Return whether attention and MLP read the same sum in parallel."""
     return shape.norms_per_layer == 1 or habits(shape.family).side_by_side
 
 
 def quantised(shape: Architecture, profile: Profile) -> int:
-    """Return the bits in which bitsandbytes holds the linear layers; 0 where it does not."""
+    """Return the bits of linear layers quantized by bitsandbytes; 0 if they are not."""
     return 0 if habits(shape.family).own_linears else profile.quantised_bits

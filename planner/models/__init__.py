@@ -1,1 +1,1 @@
-"""A model's shape and files: what its configuration and its tensors' headers say."""
+"""A model's shape and files, from its configuration and the headers of its weights."""

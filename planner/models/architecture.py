@@ -37,31 +37,31 @@ class Architecture:
     context: int
     """Longest sequence, in tokens."""
     qk_norm: bool
-    """Whether queries and keys are normalised before attention."""
+    """Whether queries and keys are normalized before attention."""
     bias: bool
     """Whether the query, key and value layers have a bias."""
     experts: int = 0
-    """Routed experts of a mixture's layer; 0 for a dense model."""
+    """Routed experts per layer of a mixture; 0 for a dense model."""
     experts_per_token: int = 0
-    """Routed experts that one token passes through; 0 for a dense model."""
+    """Routed experts per token; 0 for a dense model."""
     moe_intermediate: int = 0
     """Width of one routed expert; 0 for a dense model."""
     shared_intermediate: int = 0
-    """Width, in total, of the experts that every token passes through; 0 without them."""
+    """Total width of the shared experts; 0 if there are none."""
     dense_layers: int = 0
-    """Leading layers of a mixture that have a dense MLP of width `intermediate`."""
+    """Leading layers of a mixture with a dense MLP of width `intermediate`."""
     gated_mlp: bool = True
-    """Whether the MLP has gate, up and down layers; False for up and down alone."""
+    """Whether the MLP has gate, up and down layers; False for up and down only."""
     sliding_window: int = 0
-    """Tokens that a layer with a sliding window looks back on; 0 where no layer has one."""
+    """Tokens in the window of layers with sliding-window attention; 0 if there are none."""
     sliding_every: int = 0
-    """One layer in this many attends to everything, the others slide; 0 where all are alike."""
+    """One layer in this many has full attention, the others a window; 0 if all are equal."""
     mlp_bias: bool = False
     """Whether the layers of the MLP have a bias."""
     o_bias: bool = False
-    """Whether the layer behind the attention has a bias."""
+    """Whether the attention's output projection has a bias."""
     soft_cap: bool = False
-    """Whether the logits of attention or head pass through a soft cap."""
+    """Whether the logits of attention or head are soft-capped."""
     norms_per_layer: int = 2
     """Norms of width `hidden` in one layer, from 1 to 4."""
     head_bias: bool = False
@@ -69,29 +69,29 @@ class Architecture:
 
 
 FOUR_TIMES = frozenset(["bloom", "falcon", "gpt2", "gpt_bigcode", "gptj", "opt"])
-"""Families whose MLP is four times as wide as `hidden` unless the file says otherwise."""
+"""Families whose MLP is four times as wide as `hidden` by default."""
 ONE_KEY = frozenset(["falcon", "gpt_bigcode"])
-"""Families that may have one key and value head for all queries."""
+"""Families that may have multi-query attention: one key and value head for all queries."""
 UNKNOWN = (
-    ("kv_lora_rank", "keys and values of low rank (multi-head latent attention)"),
+    ("kv_lora_rank", "multi-head latent attention"),
     ("state_size", "state-space layers"),
     ("mamba_d_state", "state-space layers"),
     ("ssm_cfg", "state-space layers"),
     ("linear_key_head_dim", "layers with linear attention"),
-    ("hidden_size_per_layer_input", "embeddings for each layer"),
+    ("hidden_size_per_layer_input", "per-layer embeddings"),
     ("is_encoder_decoder", "an encoder"),
     ("cross_attention_layers", "layers with cross attention"),
 )
-"""Fields of architectures that are not understood, and what each stands for."""
+"""Fields of unsupported architectures, and what each means."""
 
-_NOT_YET = "which Tunelock cannot count yet"
+_NOT_YET = "which Tunelock does not support yet"
 
 
 def architecture(config: Mapping[str, Any], name: str) -> Architecture:
-    """Return the shape that a `config.json` describes; `name` names it in errors.
+    """Return the shape in a `config.json`, which errors call `name`.
 
-    Of a multimodal wrapper this is its text decoder. Raises UsageProblem for a field that is
-    missing or of another type, and for an architecture that is not understood.
+    For a multimodal model, it is that of the text decoder. Raises UsageProblem for a field that is
+    missing or of the wrong type, and for an unsupported architecture.
     """
     found, family = _decoder(config, name)
     hidden, heads = found.integer("hidden_size"), found.integer("num_attention_heads")
@@ -100,7 +100,7 @@ def architecture(config: Mapping[str, Any], name: str) -> Architecture:
     window, every = _sliding(found, kind, layers)
     kv_heads = _kv_heads(found, family, heads)
     if heads % kv_heads:
-        raise found.refusal(f"has {heads} attention heads for {kv_heads} of keys and values")
+        raise found.refusal(f"has {heads} attention heads for {kv_heads} key and value heads")
     return Architecture(
         family=family,
         hidden=hidden,
@@ -127,13 +127,13 @@ def architecture(config: Mapping[str, Any], name: str) -> Architecture:
 
 
 def of_lock(model: "Model") -> Architecture:
-    """Return the shape that a lock counts with."""
+    """Return the shape in a lock."""
     facts: dict[str, Any] = dict(model.architecture)
     return Architecture(family=model.family, context=model.context_tokens, **facts)
 
 
 def _decoder(config: Mapping[str, Any], name: str) -> tuple[ConfigJson, str]:
-    """Return the text decoder's fields, with the family's defaults, and its family."""
+    """Return the fields of the text decoder, with the family's defaults, and the family."""
     inner = config.get("text_config")
     inner = {**inner} if isinstance(inner, Mapping) else None
     tied = {k: v for k, v in config.items() if k == "tie_word_embeddings"}
@@ -145,13 +145,13 @@ def _decoder(config: Mapping[str, Any], name: str) -> tuple[ConfigJson, str]:
         if values.get(field):
             raise found.refusal(f"has {what}, {_NOT_YET}")
     if values.get("word_embed_proj_dim", values.get("hidden_size")) != values.get("hidden_size"):
-        raise found.refusal(f"has an embedding of another width than its layers, {_NOT_YET}")
+        raise found.refusal(f"has an embedding narrower or wider than its layers, {_NOT_YET}")
     if family not in FAMILIES:
         raise found.refusal(f"is of the family `{one_line(family)}`, {_NOT_YET}")
     said = {key: value for key, value in values.items() if value is not None}
     usual = dict(FAMILIES[family].defaults)
     if "sliding_window" in values:
-        usual.pop("sliding_window", None)  # null says that there is none
+        usual.pop("sliding_window", None)  # null means none
     return ConfigJson(usual | said, name), family
 
 
@@ -162,7 +162,7 @@ def _kv_heads(found: ConfigJson, family: str, heads: int) -> int:
 
 
 def _norms(found: ConfigJson, family: str) -> int:
-    """Falcon's layers share one norm between attention and MLP, or have one for each."""
+    """Return the norms per layer; Falcon's attention and MLP may share one."""
     if family != "falcon":
         return FAMILIES[family].norms
     if found.values.get("new_decoder_architecture"):
@@ -175,11 +175,11 @@ def _soft_cap(values: Mapping[str, Any]) -> bool:
 
 
 def _sliding(found: ConfigJson, kind: Family, layers: int) -> tuple[int, int]:
-    """Return the window, in tokens, and in how many layers one is full."""
+    """Return the window in tokens, and the period of layers with full attention."""
     values, types = found.values, found.values.get("layer_types")
     full = _full_layers(found, types) if isinstance(types, list) else None
     if isinstance(types, list) and full != len(types) and not values.get("sliding_window"):
-        raise found.refusal("has layers that see a window, and no `sliding_window`")
+        raise found.refusal("has layers with a window, but no `sliding_window`")
     if not values.get("sliding_window") or values.get("use_sliding_window") is False:
         return 0, 0
     window = found.integer("sliding_window")
@@ -202,22 +202,22 @@ def _windowed(window: int, full: int, layers: int) -> tuple[int, int]:
 def _full_layers(found: ConfigJson, types: list[Any]) -> int:
     if others := set(map(str, types)) - {"sliding_attention", "full_attention"}:
         other = one_line(min(others), most=40)
-        raise found.refusal(f"has layers of the kind `{other}`, {_NOT_YET}")
+        raise found.refusal(f"has layers of type `{other}`, {_NOT_YET}")
     return types.count("full_attention")
 
 
 def _mixture(found: ConfigJson, kind: Family, layers: int) -> dict[str, int]:
-    """Return the fields of a mixture of experts."""
+    """Return the fields for a mixture of experts."""
     if found.values.get("decoder_sparse_step", 1) != 1:
         raise found.refusal(f"has experts in some layers only, {_NOT_YET}")
     width, experts = found.integer(kind.moe_width), found.integer(kind.experts)
     routed = found.integer("num_experts_per_tok")
     if routed > experts:
-        raise found.refusal(f"sends a token through {routed} of {experts} experts")
+        raise found.refusal(f"routes each token to {routed} of {experts} experts")
     shared = found.integer(kind.shared) if found.values.get(kind.shared) else 0
     shared = shared * width if kind.shared == "n_shared_experts" else shared
     if shared > MOST_OTHERWISE:
-        raise found.refusal("has a shared expert wider than any")
+        raise found.refusal("has a shared expert that is too wide")
     return {
         "experts": experts,
         "experts_per_token": routed,
@@ -228,12 +228,12 @@ def _mixture(found: ConfigJson, kind: Family, layers: int) -> dict[str, int]:
 
 
 def _dense_layers(found: ConfigJson, field: str) -> int:
-    """Return how many layers, all leading ones, have no experts."""
+    """Return the number of layers without experts, which must be the first layers."""
     value = found.values.get(field)
     if not value:
         return 0
     if not isinstance(value, list):
         return found.integer(field)
     if sorted(map(str, value)) != sorted(map(str, range(len(value)))):
-        raise found.refusal(f"has dense layers between its mixtures, {_NOT_YET}")
+        raise found.refusal(f"has dense layers between mixtures, {_NOT_YET}")
     return len(value)

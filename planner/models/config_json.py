@@ -1,4 +1,4 @@
-"""Fields of a model's `config.json`, under the names that its family gives them."""
+"""Reads the fields of a model's `config.json`, under the names that its family uses."""
 
 import math
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "max_position_embeddings": ("n_positions", "seq_length"),
     "num_experts": ("num_local_experts",),
 }
-"""Other names under which families have the same field."""
+"""Alternative names of fields in some families."""
 MOST: Mapping[str, int] = {
     "hidden_size": 1 << 20,
     "num_hidden_layers": 4096,
@@ -39,18 +39,18 @@ MOST: Mapping[str, int] = {
     "n_shared_experts": 1 << 10,
     "sliding_window_pattern": 4096,
 }
-"""The greatest value of a field: far above any published model's, and small enough to loop over."""
+"""The largest value of a field: far above that of any published model."""
 MOST_OTHERWISE = 1 << 24
 _MOST_CHARS = 100
-"""Of a text that names something, such as a family."""
+"""Limit for names, such as that of a family."""
 _MOST_NUMBER = 1e300
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return the fields of a model's `config.json`, or another of its small JSON files.
+    """Return the fields of a `config.json` or another small JSON file of a model.
 
-    Raises UsageProblem where it is no JSON object, larger than such a file is, or has a number
-    that is not finite.
+    Raises UsageProblem if it is not a JSON object, is too large, or has a number that is not
+    finite.
     """
     values = bounded_json.read_object(path)
     if wrong := _not_finite(values):
@@ -62,7 +62,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def _not_finite(values: Any, name: str = "") -> str:
-    """Return the name of the first number that is too large or none; empty where all are finite."""
+    """Return the name of the first number that is not finite; empty if all are."""
     if isinstance(values, Mapping):
         return next((found for k, v in values.items() if (found := _not_finite(v, k))), "")
     if isinstance(values, list):
@@ -74,36 +74,36 @@ def _not_finite(values: Any, name: str = "") -> str:
 
 @dataclass(frozen=True)
 class ConfigJson:
-    """A `config.json`, with one sentence for each way in which a field can be wrong."""
+    """The fields of a `config.json`, with validated access."""
 
     values: Mapping[str, Any]
     """Its fields."""
     name: str
-    """What errors call it, such as its path."""
+    """The name of the file in errors, such as its path."""
 
     def integer(self, field: str, default: int | None = None) -> int:
-        """Return a whole number from 1 to what `MOST` says; raises UsageProblem for all else."""
+        """Return an integer from 1 to the limit in `MOST`. Raises UsageProblem otherwise."""
         value = self._value(field, default)
         if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-            raise self._wrong(f"`{field}` in `{self.name}` is not a whole number above 0.")
+            raise self._wrong(f"`{field}` in `{self.name}` is not a positive integer.")
         most = MOST.get(field, MOST_OTHERWISE)
         if value > most:
             raise self._wrong(f"`{field}` in `{self.name}` is larger than {most:,}.")
         return value
 
     def text(self, field: str) -> str:
-        """Return a text; raises UsageProblem for anything else."""
+        """Return a text. Raises UsageProblem for anything else."""
         value = self._value(field, None)
         if not isinstance(value, str) or len(value) > _MOST_CHARS:
-            raise self._wrong(f"`{field}` in `{self.name}` is not a text of a few words.")
+            raise self._wrong(f"`{field}` in `{self.name}` is not a short text.")
         return value
 
     def flag(self, flag: Flag) -> bool:
-        """Return whether a family, or the field that it names, says yes."""
+        """Return the value of a flag, or of the field that it names."""
         return flag if isinstance(flag, bool) else self.values.get(flag) is True
 
     def refusal(self, why: str) -> UsageProblem:
-        """Return the error for a model that is not understood; `why` completes the sentence."""
+        """Return the error for an unsupported model; `why` completes the sentence."""
         return UsageProblem(
             f"The model of `{self.name}` {why}.",
             fix=Advice("choose a model of another family, such as `llama`, `qwen3` or `mixtral`"),
@@ -119,5 +119,5 @@ class ConfigJson:
 
     def _wrong(self, sentence: str) -> UsageProblem:
         return UsageProblem(
-            sentence, fix=Advice(f"get `{self.name}` again, of a causal language model")
+            sentence, fix=Advice(f"download `{self.name}` again, from a causal language model")
         )

@@ -1,4 +1,4 @@
-"""What a base model is, read from its files without a training stack."""
+"""Reads the facts of a base model from its files, without a training stack."""
 
 import hashlib
 import os
@@ -48,34 +48,34 @@ class ModelFacts:
     source: str
     """The folder, or the name of the repository."""
     files: tuple[FileFact, ...]
-    """Weights, configuration and tokenizer, by name."""
+    """Weights, configuration and tokenizer, sorted by name."""
     architecture: Architecture
     """Its shape."""
     parameters: int
-    """Elements of all stored tensors."""
+    """Total elements of all stored tensors."""
     dtype: str
-    """The commonest stored type, such as `BF16`."""
+    """The most common stored type, such as `BF16`."""
     revision: str = ""
-    """The branch, tag or commit that was asked for; empty for a folder."""
+    """The requested branch, tag or commit; empty for a folder."""
     commit: str = ""
-    """The commit that it resolved to, 40 hex digits; empty for a folder."""
+    """The resolved commit, 40 hex digits; empty for a folder."""
     license: str = ""
-    """What the model card states, such as `apache-2.0`; empty where it states none."""
+    """From the model card, such as `apache-2.0`; empty if it has none."""
     gated: bool = False
-    """Whether the Hub asks for an agreement before the download."""
+    """Whether the Hub requires an agreement before the download."""
 
     @property
     def stored_bytes(self) -> int:
-        """Of its files of weights."""
+        """Total size of the weight files."""
         return sum(file.size_bytes for file in self.files if is_weights(file.name))
 
 
 def from_folder(path: Path) -> ModelFacts:
     """Read and hash the model in a folder.
 
-    Raises UsageProblem for a missing folder, weights that are missing or no safetensors
-    (pickled weights can run code when they are loaded, so they are refused), a link that leads
-    out of the folder and a `config.json` without the needed fields.
+    Raises UsageProblem for a missing folder, weights that are missing or not safetensors (pickled
+    weights can run code when loaded), a link that leads out of the folder, and a `config.json`
+    without the required fields.
     """
     listed = frozenset(folder.names(path))
     weights = weights_in(path, listed)
@@ -92,16 +92,16 @@ def from_folder(path: Path) -> ModelFacts:
 
 
 def weights_in(path: Path, listed: frozenset[str]) -> list[str]:
-    """Return the files that training will load: the single one, else those that the index names.
+    """Return the weight files that training loads: the single file, or those in the index.
 
-    Others, such as `consolidated.safetensors`, hold the same weights for other programs.
-    `listed` are the names in the folder. Raises UsageProblem for a folder without weights.
+    Others, such as `consolidated.safetensors`, have the same weights for other programs. `listed`
+    are the names in the folder. Raises UsageProblem for a folder without weights.
     """
     if SINGLE in listed:
         return [SINGLE]
     if INDEX not in listed:
         raise UsageProblem(
-            f"`{path}` holds no `.safetensors` weights under the usual names.",
+            f"`{path}` has no `.safetensors` weights under the usual names.",
             fix=Advice("save the model again with `save_pretrained`, which writes safetensors"),
         )
     _check_small(path, INDEX)
@@ -113,7 +113,7 @@ def _check_small(path: Path, name: str) -> None:
     if place is not None and place.stat().st_size > folder.SMALL_LIMIT_BYTES:
         raise UsageProblem(
             f"`{path / name}` is larger than {files.size_text(folder.SMALL_LIMIT_BYTES)}.",
-            fix=Advice("give the folder of one model"),
+            fix=Advice("use the folder of a single model"),
         )
 
 
@@ -125,8 +125,8 @@ def _fact(path: Path, name: str) -> FileFact:
 
 
 def _license(path: Path) -> str:
-    """Return `license` of the front matter of the folder's model card; empty where a card is no
-    plain text of a usual size."""
+    """Return `license` from the front matter of the folder's model card; empty if the card cannot
+    be read."""
     try:
         source = files.read_bounded(path / "README.md", CARD_LIMIT_BYTES).decode("utf-8")
     except (OSError, ValueError, UsageProblem):

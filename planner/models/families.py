@@ -1,4 +1,4 @@
-"""What differs between decoder families, as the model classes of transformers build them.
+"""The differences between decoder families, as the model classes of transformers build them.
 
 Read from `transformers/models/<family>/modeling_<family>.py` and its configuration class. The
 defaults are that class's own where published `config.json` files leave a field out.
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Flag = bool | str
-"""True or False for the whole family, or the field of `config.json` that says it."""
+"""True or False for all models of a family, or the field of `config.json` with the value."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Family:
     bias: Flag = "attention_bias"
     """Whether the query, key and value layers have a bias."""
     o_bias: Flag = "attention_bias"
-    """Whether the layer behind the attention has a bias."""
+    """Whether the attention's output projection has a bias."""
     mlp_bias: Flag = False
     """Whether the layers of the MLP have a bias."""
     head_bias: Flag = False
@@ -29,19 +29,19 @@ class Family:
     norms: int = 2
     """Norms of width `hidden` in one layer."""
     norm_vectors: int = 1
-    """Vectors of one norm: 1 a scale, 2 a scale and a shift, 0 neither."""
+    """Vectors of one norm: 1 for a scale, 2 for scale and shift, 0 for neither."""
     qk_norm: Flag = False
-    """Whether queries and keys are normalised before attention."""
+    """Whether queries and keys are normalized before attention."""
     qk_width: Literal["head", "all"] = "head"
-    """Whether that norm has one scale for all heads, or one over all of them."""
+    """Whether that norm is over each head (with a shared scale) or over all heads together."""
     qk_vectors: int = 1
     """Vectors of that norm."""
     sinks: bool = False
     """Whether each attention head has a learned sink."""
     positions: int | None = None
-    """Rows that a table of learned positions has beyond the context; None without a table."""
+    """Rows of the learned position table beyond the context; None without a table."""
     embedding_norm: bool = False
-    """Whether the embedding is normalised."""
+    """Whether the embedding is normalized."""
     activation_parameters: int = 0
     """Parameters of one layer's activation function."""
     experts: str = ""
@@ -53,9 +53,9 @@ class Family:
     dense: str = ""
     """Field with the number, or the list, of the layers that have no experts."""
     shared_gate: bool = False
-    """Whether a gate of width `hidden` weighs the shared expert."""
+    """Whether a gate of width `hidden` weights the shared expert."""
     sliding_every: int = 0
-    """One layer in this many is full where `layer_types` is missing; 0 where all are alike."""
+    """Without `layer_types`, one layer in this many has full attention; 0 if all are equal."""
     soft_cap: bool = False
     """Whether the configuration class has a soft cap of its own."""
     defaults: Mapping[str, object] = field(default_factory=dict)
@@ -174,7 +174,7 @@ FAMILIES: Mapping[str, Family] = {
         defaults=_TIED | {"use_bias": True},
     ),
 }  # fmt: skip
-"""Every family that is understood, by `model_type`."""
+"""Every supported family, by `model_type`."""
 
 TEXT_FAMILIES: Mapping[str, str] = {
     "gemma3": "gemma3_text",
@@ -188,4 +188,4 @@ TEXT_FAMILIES: Mapping[str, str] = {
     "qwen3_vl_moe_text": "qwen3_moe",
     "qwen3_vl_text": "qwen3",
 }
-"""The decoder's family, for names that wrap one or build it under another name."""
+"""The decoder's family for multimodal models and for other names of a family."""

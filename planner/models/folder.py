@@ -1,8 +1,8 @@
-"""The files of a model's folder: which names are a model's, and where each really lies.
+"""The files of a model's folder: the names that are read, and their real paths.
 
-A folder may come from a stranger. A link in it can lead to a private file or to one that never
-ends, so only a link that stays inside the folder is followed. The Hub's cache is made of links:
-there a file of `snapshots/COMMIT/` may lie in `blobs/` of the same repository.
+A folder is untrusted. A link in it could lead to a private or endless file, so only links that stay
+inside the folder are followed. In the Hub's cache, which consists of links, a file in
+`snapshots/COMMIT/` may be in `blobs/` of the same repository.
 """
 
 import os
@@ -26,23 +26,23 @@ SMALL = frozenset(
         "chat_template.jinja", "chat_template.json", "spiece.model", "sentencepiece.bpe.model",
     ]
 )  # fmt: skip
-"""The files beside the weights that loaders read; others, such as an `adapter_config.json`, would
-make a loader read what no lock names."""
+"""The files other than weights that loaders may read. An `adapter_config.json`, for example, is
+excluded: it would make a loader read files that are not in the lock."""
 SMALL_LIMIT_BYTES = 100 * files.MIB
-"""What is larger is no configuration and no tokenizer."""
+"""The largest configuration or tokenizer file."""
 MOST_ENTRIES = 10_000
-"""Entries of a folder that are looked at."""
+"""Most entries of a folder."""
 MOST_SHARDS = 2_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
 def is_weights(name: str) -> bool:
-    """Return whether a name in a model's folder is that of weights that can be listed."""
+    """Return whether a name in a model's folder is that of a weight file."""
     return name.endswith(WEIGHTS_END) and _NAME.fullmatch(name) is not None
 
 
 def names(folder: Path) -> list[str]:
-    """Return the names in a folder, sorted. Raises UsageProblem where it is none, or too full."""
+    """Return the names in a folder, sorted. Raises UsageProblem if it is missing or too full."""
     found = []
     try:
         with os.scandir(folder) as entries:
@@ -50,8 +50,8 @@ def names(folder: Path) -> list[str]:
                 found.append(entry.name)
                 if len(found) > MOST_ENTRIES:
                     raise UsageProblem(
-                        f"`{folder}` holds more than {MOST_ENTRIES:,} files.",
-                        fix=Advice("give the folder of one model"),
+                        f"`{folder}` has more than {MOST_ENTRIES:,} files.",
+                        fix=Advice("use the folder of a single model"),
                     )
     except (OSError, ValueError):
         raise UsageProblem(
@@ -61,9 +61,9 @@ def names(folder: Path) -> list[str]:
 
 
 def real_place(folder: Path, name: str) -> Path | None:
-    """Return where the file `name` of a model's folder really lies; None where there is none.
+    """Return the real path of the file `name` in a model's folder; None if it is missing.
 
-    Raises UsageProblem for a link that leads out of the folder and for what is no plain file.
+    Raises UsageProblem for a link that leads out of the folder and for anything but a regular file.
     """
     path = folder / name
     try:
@@ -76,13 +76,13 @@ def real_place(folder: Path, name: str) -> Path | None:
     except FileNotFoundError:
         return None
     except (OSError, RuntimeError) as problem:  # a loop of links is a RuntimeError
-        reason = getattr(problem, "strerror", None) or "its links go round in a circle"
+        reason = getattr(problem, "strerror", None) or "its links form a loop"
         raise UsageProblem(
             f"`{path}` cannot be read: {reason}.", fix=Command("ls -l {}", folder)
         ) from None
     if not any(place.is_relative_to(root) for root in _roots(folder)):
         raise UsageProblem(
-            f"`{path}` is a link to a file outside of the model's folder.",
+            f"`{path}` is a link to a file outside the model's folder.",
             fix=Command("ls -l {}", folder, to="put the file itself there, or remove the link"),
         )
     _check_plain(path, found)
@@ -90,9 +90,9 @@ def real_place(folder: Path, name: str) -> Path | None:
 
 
 def opened(folder: Path, name: str) -> tuple[Path, int]:
-    """Return where a file of a model's folder really lies, and a descriptor that reads it.
+    """Return the real path of a file in a model's folder, and a descriptor for reading it.
 
-    Raises UsageProblem where it is missing, no plain file or outside; see `real_place`.
+    Raises UsageProblem if it is missing or as `real_place` does.
     """
     place = real_place(folder, name)
     try:
@@ -107,17 +107,17 @@ def opened(folder: Path, name: str) -> tuple[Path, int]:
 
 
 def shards(index: object, place: str, there: frozenset[str]) -> dict[str, set[str]]:
-    """Return the names of the tensors that each file of an index holds.
+    """Return the names of the tensors in each file of an index.
 
-    `place` names the index in errors, and `there` are the files beside it. Raises UsageProblem
-    for an index that names no file, or one that is not there.
+    `place` is the name of the index in errors, and `there` are the files in its folder. Raises
+    UsageProblem for an index without files, or with a file that is missing.
     """
     spread = index.get("weight_map") if isinstance(index, dict) else None
     found: dict[str, set[str]] = {}
     for tensor, name in spread.items() if isinstance(spread, dict) else ():
         if not isinstance(name, str) or not is_weights(name) or name not in there:
             raise UsageProblem(
-                f"`{place}` names `{one_line(name, most=100)}`, which is not there.",
+                f"`{place}` names `{one_line(name, most=100)}`, which is missing.",
                 fix=Advice("copy or download the model again"),
             )
         found.setdefault(name, set()).add(tensor)
@@ -130,7 +130,7 @@ def shards(index: object, place: str, there: frozenset[str]) -> dict[str, set[st
 
 
 def _roots(folder: Path) -> list[Path]:
-    """Return the folders that a link may lead into: the model's, and its blobs in the cache."""
+    """Return the folders that links may lead to: the model's, and its blobs in the cache."""
     here = folder.resolve()
     cached = here.parent.name == "snapshots" and here.parents[1].name.startswith("models--")
     return [here, *([here.parents[1] / "blobs"] if cached else [])]

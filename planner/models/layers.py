@@ -1,7 +1,7 @@
-"""The linear layers and experts of a decoder's blocks, under the names of transformers' classes.
+"""The linear layers and experts of a decoder's blocks, by their module names in transformers.
 
-The experts of a mixture are two fused parameters of three dimensions (transformers 5): neither
-bitsandbytes nor PEFT's default targets see them. The names are those of
+The experts of a mixture are two fused three-dimensional parameters (transformers 5), which neither
+bitsandbytes nor PEFT's default targets handle. The names are those of
 `transformers/models/<family>/modeling_<family>.py`.
 """
 
@@ -15,7 +15,7 @@ from planner.models.facts import Architecture
 TILE_TOKENS = 4096
 """Tokens that TRL's loss head projects at once (`trl/kernels/chunked_logprob.py`)."""
 TILE_COLUMNS = 32768
-"""Words of the vocabulary that it projects them on at once."""
+"""Vocabulary entries per projection."""
 
 Place = Literal["attention", "output", "mlp", "down"]
 
@@ -25,13 +25,13 @@ class Linear:
     """One linear layer of a block."""
 
     name: str
-    """Such as `q_proj`, or as much of its dotted name as tells it from the block's others."""
+    """Such as `q_proj`; with more of its dotted name if that is ambiguous within the block."""
     inputs: int
-    """Width of what it reads."""
+    """Width of its input."""
     outputs: int
-    """Width of what it writes."""
+    """Width of its output."""
     place: Place = "attention"
-    """What it reads: before attention, attention's output, before the MLP, or inside it."""
+    """Its place: before attention, after it, before the MLP's activation, or after it."""
     biased: bool = False
     """Whether it has a bias, of width `outputs`."""
 
@@ -43,20 +43,20 @@ class Linear:
 
 @dataclass(frozen=True)
 class Block:
-    """Layers of a model that are alike."""
+    """A group of equal layers of a model."""
 
     count: int
-    """How many, at least 1."""
+    """Number of layers, at least 1."""
     linears: tuple[Linear, ...]
     """In the order of the forward pass."""
     mlp: int
-    """Width of its MLP, or of a mixture's shared expert; 0 without one."""
+    """Width of the MLP, or of a mixture's shared expert; 0 without one."""
     experts: int = 0
-    """Elements of its experts' fused weights; 0 for a dense block."""
+    """Elements of the experts' fused weights; 0 for a dense block."""
     routed: int = 0
-    """Experts that one token passes through."""
+    """Routed experts per token."""
     expert: int = 0
-    """Width of one of them."""
+    """Width of one routed expert."""
 
     @property
     def linear_elements(self) -> int:
@@ -66,7 +66,7 @@ class Block:
 
 @dataclass(frozen=True)
 class _Names:
-    """Names of a block's linear layers; parts under one name are one layer."""
+    """Names of a block's linear layers; equal names mean one fused layer."""
 
     query: str = "q_proj"
     key: str = "k_proj"
@@ -103,7 +103,7 @@ _LLAMA = _Names()
 
 @cache
 def blocks(shape: Architecture) -> tuple[Block, ...]:
-    """Return the kinds of blocks of a model: the dense ones, then the mixtures."""
+    """Return the blocks of a model: dense ones, then mixtures."""
     attention = _attention(shape)
     mixtures = shape.layers - shape.dense_layers if shape.experts else 0
     dense, found = shape.layers - mixtures, []
@@ -121,7 +121,7 @@ def blocks(shape: Architecture) -> tuple[Block, ...]:
 
 @cache
 def linears(shape: Architecture) -> tuple[Linear, ...]:
-    """Return the linear layers of a model's blocks, each name once, in forward order."""
+    """Return the linear layers of a model's blocks, without duplicate names, in forward order."""
     named = {part.name: part for block in reversed(blocks(shape)) for part in block.linears}
     order = dict.fromkeys(part.name for block in blocks(shape) for part in block.linears)
     return tuple(named[name] for name in order)

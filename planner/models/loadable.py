@@ -1,7 +1,7 @@
-"""Whether the small files of a model have values of the kinds that transformers loads.
+"""Checks that the small files of a model have values that transformers can load.
 
-Its configuration classes check the kinds of their fields, its tokenizers those of a few. What they
-would refuse when training begins, and what would fail after it, is refused here, in one sentence.
+transformers validates some fields when training starts, and others fail even later. Both are
+refused here, each with one sentence.
 """
 
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ from planner.models.loadable_kinds import FILES, NO_PADDING_ROW, RESERVED, Is
 
 
 def check_loadable(folder: Path) -> None:
-    """Raise UsageProblem where a field in a model's small files is of another kind; null is none's.
+    """Raise UsageProblem if a field in a model's small files has a wrong type; null is allowed.
 
-    Files that are not there have nothing wrong.
+    Missing files are skipped.
     """
     for name, kinds in FILES.items():
         path = folder / name
@@ -44,29 +44,29 @@ def _check_kinds(
 
 
 def _check_names(values: Mapping[str, Any], path: Path) -> None:
-    """Refuse fields that would replace the methods of the class that holds them."""
+    """Refuse fields that would replace attributes of the configuration class."""
     for key in values:
         if key in RESERVED or key.startswith("__"):
             raise UsageProblem(
-                f"`{path}` has the field `{one_line(key, most=60)}`, which no model's has.",
+                f"`{path}` has the reserved field `{one_line(key, most=60)}`.",
                 fix=Advice(f"copy or download `{path.name}` again"),
             )
 
 
 def _check_together(values: Mapping[str, Any], path: Path) -> None:
-    """Refuse a token that pads and has no row in the embedding, and other layers than there are."""
+    """Refuse a padding token beyond the embedding, and a wrong number of layer types."""
     pad, vocabulary = values.get("pad_token_id"), values.get("vocab_size")
     beyond = type(pad) is int and type(vocabulary) is int and pad >= vocabulary > 0
     beyond = beyond and values.get("model_type") not in NO_PADDING_ROW
     if isinstance(pad, list) or beyond:
-        raise _wrong("pad_token_id", pad, path, "must be one token of its `vocab_size`")
+        raise _wrong("pad_token_id", pad, path, "must be one token id below `vocab_size`")
     types, layers = values.get("layer_types"), values.get("num_hidden_layers")
     if isinstance(types, list) and type(layers) is int and len(types) != layers:
-        raise _wrong("layer_types", types, path, f"must name {layers:,} layers")
+        raise _wrong("layer_types", types, path, f"must have {layers:,} items")
 
 
 def _wrong(key: str, value: Any, path: Path, what: str) -> UsageProblem:
     return UsageProblem(
-        f"`{key}` in `{path}` is `{one_line(value, most=60)}`, and {what}.",
+        f"`{key}` in `{path}` is `{one_line(value, most=60)}`, but {what}.",
         fix=Advice(f"copy or download `{path.name}` again"),
     )

@@ -1,4 +1,4 @@
-"""The kinds of values that transformers takes from the small files of a model.
+"""The types of values that transformers accepts in the small files of a model.
 
 Sources: `PreTrainedConfig`, `activations` and `modeling_rope_utils` of transformers.
 """
@@ -11,16 +11,16 @@ from planner.models.folder import CONFIG
 
 Is = Callable[[Any], bool]
 DTYPES = ("float32", "float16", "bfloat16")
-"""In which a model is loaded, merged and saved."""
+"""The types in which a model is loaded, merged and saved."""
 _MOST_LABELS = 10_000
-"""Of a classifier: transformers makes a name for each."""
+"""Limit for the labels of a classifier: transformers creates a name for each."""
 ACTIVATIONS = (
     "gelu", "gelu_10", "gelu_accurate", "gelu_fast", "gelu_new", "gelu_python",
     "gelu_python_tanh", "gelu_pytorch_tanh", "hardswish", "laplace", "leaky_relu", "linear",
     "mish", "prelu", "quick_gelu", "relu", "relu2", "relu6", "sigmoid", "silu", "swish", "tanh",
     "xielu",
 )  # fmt: skip
-"""Those of `transformers.activations`."""
+"""The activation functions in `transformers.activations`."""
 ROPE: Mapping[str, tuple[str, ...]] = {
     "default": (),
     "linear": ("factor",),
@@ -32,8 +32,8 @@ ROPE: Mapping[str, tuple[str, ...]] = {
     "llama3": ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"),
     "proportional": (),
 }
-"""The kinds of `transformers.modeling_rope_utils`, and others that its configurations rename, with
-the numbers that each needs."""
+"""The types in `transformers.modeling_rope_utils`, and their aliases in configurations, with the
+parameters that each requires."""
 _METHODS = frozenset(
     ["convert_rope_params_to_dict", "default_config_fields", "dict_dtype_to_str", "from_dict",
      "from_json_file", "from_pretrained", "get_config_dict", "get_mtp_config", "get_text_config",
@@ -50,9 +50,9 @@ _INNER = frozenset(
      "_auto_class"]
 )  # fmt: skip
 NO_PADDING_ROW = frozenset(["bloom", "falcon", "gpt2", "gpt_bigcode", "gpt_neox", "gptj"])
-"""The families whose embedding is made without the token that pads."""
+"""The families whose embedding is created without a padding token."""
 RESERVED = _METHODS | _INNER
-"""What transformers' configuration is made of: a field of that name would take its place."""
+"""Attributes of transformers' configuration class, which a field of that name would replace."""
 
 
 def _number(value: Any) -> bool:
@@ -112,7 +112,7 @@ def _by_number(value: Any) -> bool:
 
 
 def _rope(value: Any) -> bool:
-    """Return whether a table, or each of those in it, is a rotary embedding that is computed."""
+    """Return whether a table, or each table in it, is a supported rotary embedding."""
     if not _table(value):
         return False
     inner = [one for one in value.values() if _table(one)]
@@ -155,20 +155,20 @@ _CONFIG: Mapping[str, tuple[Is, str]] = {
     **dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id"), (_ids, "token ids")),
     **dict.fromkeys(
         ("hidden_act", "activation_function", "hidden_activation"),
-        (_among(*ACTIVATIONS), "an activation that transformers knows"),
+        (_among(*ACTIVATIONS), "an activation of transformers"),
     ),
     **dict.fromkeys(
         ("rope_parameters", "rope_scaling"),
-        (_rope, "a table of a rotary embedding that transformers knows"),
+        (_rope, "a rotary embedding of transformers"),
     ),
     **dict.fromkeys(
         ("output_attentions", "output_hidden_states", "torchscript", "add_cross_attention"),
-        (_is(False), "false: training cannot use it"),
+        (_is(False), "false for training"),
     ),
     **dict.fromkeys(
-        ("is_causal", "return_dict", "use_return_dict"), (_is(True), "true: training relies on it")
+        ("is_causal", "return_dict", "use_return_dict"), (_is(True), "true for training")
     ),
-    **dict.fromkeys(("chunk_size_feed_forward", "pretraining_tp"), (_count, "a whole number")),
+    **dict.fromkeys(("chunk_size_feed_forward", "pretraining_tp"), (_count, "an integer")),
     **dict.fromkeys(
         ("experts_implementation", "_experts_implementation"),
         (_among("eager", "batched_mm", "grouped_mm"), "eager, batched_mm or grouped_mm"),

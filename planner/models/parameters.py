@@ -1,13 +1,13 @@
-"""How many parameters a decoder has, from its shape alone."""
+"""Computes the number of parameters of a decoder from its shape."""
 
 from planner.models.architecture import Architecture
 from planner.models.families import FAMILIES, Family
 
 
 def parameter_count(shape: Architecture) -> int:
-    """Return the parameters that transformers' model class builds for this shape, exactly.
+    """Return the exact number of parameters of transformers' model class for this shape.
 
-    A head that shares the embedding counts once. Buffers do not count.
+    A head tied to the embedding counts once. Buffers do not count.
     """
     kind = FAMILIES[shape.family]
     mixtures = shape.layers - shape.dense_layers if shape.experts else 0
@@ -25,7 +25,7 @@ def _norm(shape: Architecture, kind: Family) -> int:
 
 
 def _ends(shape: Architecture, kind: Family) -> int:
-    """Embedding, table of positions, last norm and head."""
+    """Return the parameters of the embedding, position table, final norm and head."""
     table = shape.vocabulary * shape.hidden
     head = (0 if shape.tied else table) + (shape.vocabulary if shape.head_bias else 0)
     rows = 0 if kind.positions is None else shape.context + kind.positions
@@ -49,7 +49,7 @@ def _mlp(shape: Architecture, width: int) -> int:
 
 
 def _mixture(shape: Architecture, kind: Family) -> int:
-    """Router, routed experts, and the shared expert with its gate."""
+    """Return the parameters of the router, routed experts, and shared expert with its gate."""
     router = shape.experts * (shape.hidden + (1 if shape.mlp_bias else 0))
     shared = _mlp(shape, shape.shared_intermediate) if shape.shared_intermediate else 0
     gate = shape.hidden if kind.shared_gate else 0

@@ -1,4 +1,4 @@
-"""What the stored weights of a model are: their headers, their index and their form."""
+"""Checks the stored weights of a model: their headers, index and quantization."""
 
 import math
 from collections import Counter
@@ -17,34 +17,34 @@ from planner.models.folder import CONFIG, INDEX, SINGLE, shards
 from planner.models.parameters import parameter_count
 
 HEADERS_LIMIT_BYTES = 64 * files.MIB
-"""Of all files of one model together."""
+"""Limit for the headers of all files of a model together."""
 INDEX_LIMIT_BYTES = 32 * files.MIB
 LOADABLE = ("mxfp4",)
-"""Forms of quantized weights that transformers loads by itself."""
+"""Quantized formats that transformers loads without another package."""
 MOST_ELEMENTS = 10**13
 LEAST_SHARE = 0.99
-"""Of the parameters that must be stored; small tensors may follow from others."""
-_ANOTHER = Advice("give the folder of one model, with its own `config.json`")
+"""Minimum share of the parameters that must be stored; small tensors may be derived."""
+_ANOTHER = Advice("use the folder of a single model, with its own `config.json`")
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a model's configuration and the headers of its weights say."""
+    """The shape of a model, from its configuration and the headers of its weights."""
 
     architecture: Architecture
     parameters: int
-    """Elements of all stored tensors."""
+    """Total elements of all stored tensors."""
     dtype: str
-    """The commonest stored type; of equally common ones the first by name."""
+    """The most common stored type; for ties, the first by name."""
 
 
 def read_shape(folder: Path, weights: Mapping[str, Path], name: str) -> Shape:
-    """Read the shape of the model in a folder; `name` is what errors call its `config.json`.
+    """Read the shape of the model in a folder; errors call its `config.json` `name`.
 
-    `weights` are the places of its weights by their names in the folder.
+    `weights` are the real paths of its weight files, by name.
 
-    Raises UsageProblem for what is no safetensors, a tensor that two files hold, files that do
-    not hold what their index says, and quantized weights that training cannot load.
+    Raises UsageProblem for files that are not safetensors, a tensor in two files, files that do not
+    match their index, and quantized weights that training cannot load.
     """
     sizes, tensors = Counter[str](), dict[str, set[str]]()
     bytes_left = HEADERS_LIMIT_BYTES
@@ -53,8 +53,8 @@ def read_shape(folder: Path, weights: Mapping[str, Path], name: str) -> Shape:
         bytes_left -= start
         if bytes_left < 0:
             raise UsageProblem(
-                f"The headers of the weights in `{folder}` are larger than any model's.",
-                fix=Advice("give the folder of one model"),
+                f"The headers of the weights in `{folder}` are too large.",
+                fix=Advice("use the folder of a single model"),
             )
         header.pop("__metadata__", None)
         tensors[file] = set(header)
@@ -72,72 +72,71 @@ def read_shape(folder: Path, weights: Mapping[str, Path], name: str) -> Shape:
 def check_complete(
     config: Mapping[str, Any], shape: Architecture, elements: int, name: str
 ) -> None:
-    """Raise UsageProblem where the weights have fewer elements than the model of a configuration.
+    """Raise UsageProblem if the weights have fewer elements than the configured model.
 
-    What is missing a loader would fill with random numbers. `elements` are those of all stored
-    tensors, packed ones of quantized weights apart.
+    A loader would fill missing tensors with random numbers. `elements` is the total over all stored
+    tensors; quantized weights are not checked.
     """
     wanted = parameter_count(shape)
     if elements > MOST_ELEMENTS or wanted > MOST_ELEMENTS:
-        raise UsageProblem(f"The model of `{name}` is larger than any.", fix=_ANOTHER)
+        raise UsageProblem(f"The model of `{name}` is too large.", fix=_ANOTHER)
     if elements < LEAST_SHARE * wanted and config.get("quantization_config") is None:
         raise UsageProblem(
-            f"`{name}` describes a model of {wanted:,} parameters, and its weights hold "
+            f"`{name}` describes a model of {wanted:,} parameters, but its weights have "
             f"{elements:,}.",
             fix=Advice(
-                "copy or download the model again: tensors are missing, or it is another's "
-                "configuration"
+                "copy or download the model again: tensors are missing, or the configuration is "
+                "that of another model"
             ),
         )
 
 
 def check_unquantized(config: Mapping[str, Any], name: str) -> None:
-    """Raise UsageProblem for weights that are stored in a quantized form, whose loaders are not
-    part of the training stack."""
+    """Raise UsageProblem for weights in a quantized format that the training stack cannot load."""
     stored = config.get("quantization_config")
     method = stored.get("quant_method") if isinstance(stored, Mapping) else stored
     if stored is not None and method not in LOADABLE:
         raise UsageProblem(
-            f"The weights of `{name}` are stored quantized (`{one_line(method, most=40)}`), and "
-            "training cannot load them.",
-            fix=Advice("choose the same model in 16 bits; `qlora` quantizes it when it is loaded"),
+            f"The weights of `{name}` are quantized (`{one_line(method, most=40)}`), and training "
+            "cannot load them.",
+            fix=Advice("choose the same model in 16 bits; `qlora` quantizes it during loading"),
         )
 
 
 def _check_spread(folder: Path, tensors: Mapping[str, set[str]]) -> None:
-    """Raise UsageProblem where two files hold a tensor, or not those that the index says."""
+    """Raise UsageProblem if a tensor is in two files, or if files do not match the index."""
     seen = set[str]()
     for file, held in tensors.items():
         if twice := seen & held:
             raise UsageProblem(
-                f"`{folder / file}` holds `{one_line(min(twice), most=100)}`, and so does another "
-                "file of the weights.",
+                f"`{folder / file}` and another file of the weights both contain "
+                f"`{one_line(min(twice), most=100)}`.",
                 fix=Advice("copy or download the model again"),
             )
         seen |= held
     if not seen:
         raise UsageProblem(
-            f"The weights in `{folder}` hold no tensor.", fix=Command("ls -l {}", folder)
+            f"The weights in `{folder}` contain no tensors.", fix=Command("ls -l {}", folder)
         )
     if set(tensors) == {SINGLE}:
         return
     spread = shards(index_of(folder), str(folder / INDEX), frozenset(tensors))
     if unnamed := tensors.keys() - spread:
         raise UsageProblem(
-            f"`{folder / INDEX}` does not name `{min(unnamed)}`, which is listed as weights.",
+            f"`{folder / INDEX}` does not name the weight file `{min(unnamed)}`.",
             fix=Advice("copy or download the model again"),
         )
     for file, named in spread.items():
         if named - tensors[file]:
             raise UsageProblem(
-                f"`{folder / INDEX}` says that `{file}` holds "
-                f"`{one_line(min(named - tensors[file]), most=100)}`, and it does not.",
+                f"According to `{folder / INDEX}`, `{file}` contains "
+                f"`{one_line(min(named - tensors[file]), most=100)}`, but it does not.",
                 fix=Advice("copy or download the model again"),
             )
 
 
 def index_of(folder: Path) -> dict[str, Any]:
-    """Return the index of a model's weights; raises UsageProblem where it is no JSON object."""
+    """Return the index of a model's weights. Raises UsageProblem if it is not a JSON object."""
     return bounded_json.read_object(
         folder / INDEX, limit_bytes=INDEX_LIMIT_BYTES, most_values=bounded_json.MOST_VALUES
     )

@@ -1,1 +1,1 @@
-"""The ways in which several cards share a training."""
+"""The ways in which processes share a training run."""

@@ -1,7 +1,7 @@
-"""The ways in which cards may share the work, and what may lie in main memory.
+"""The ways in which cards can share the work, and what can be offloaded to main memory.
 
-Cards share as little as they can, for each stage of ZeRO adds traffic between them, and what
-lies in main memory travels slowest (DeepSpeed's documentation of ZeRO and of offloading).
+Less sharding is preferred, since each stage of ZeRO adds traffic between cards, and offloading is
+slowest (DeepSpeed's documentation of ZeRO and of offloading).
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _FOR_SEVERAL = tuple(name for name in ENGINES if of_engine(name).for_several)
 def layouts(
     ranks: int, parallel: Parallel | None = None, offload: Offload | None = None
 ) -> tuple[Layout, ...]:
-    """Return the layouts of `ranks` cards, what costs least time first; all, or those asked for."""
+    """Return the layouts for `ranks` cards, fastest first; all, or only the requested ones."""
     offloads: tuple[Offload, ...] = (offload,) if offload else ("none", "optimizer", "all")
     return tuple(
         (shared, kept)
@@ -53,5 +53,5 @@ def on_cpu(processes: int, parallel: Parallel | None = None) -> tuple[Layout, ..
 
 
 def may_offload(method: str, offload: Offload, asked: Offload | None) -> bool:
-    """Return whether a method may keep this in main memory: 4-bit weights only where asked for."""
+    """Return whether a method may offload this: 4-bit weights only on request."""
     return method != "qlora" or offload != "all" or asked == "all"

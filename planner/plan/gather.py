@@ -56,7 +56,7 @@ class PartFacts:
     sha256: str
     tokens_sha256: str
     hub: HubSplit | None = None
-    """The dataset on the Hub that the file stands for; None for a local file."""
+    """The dataset on the Hub behind the file; None for a local file."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def machine_facts(answers: Answers, folder: Path) -> MachineFacts:
 
 
 Fetched = Mapping[SplitName, tuple[HubSplit, Path]]
-"""Datasets on the Hub by the file that they stand for, each with its local folder."""
+"""Datasets on the Hub by the file that they replace, each with its local folder."""
 _NOTHING: Fetched = MappingProxyType({})
 _USES: Mapping[SplitName, str] = MappingProxyType({"general": "train"})
 """The split to use of a dataset, where it is not named like the file."""

@@ -36,7 +36,7 @@ def table(answers: Answers, *, local_model: bool) -> dict[str, object]:
 def intent_digest(answers: Answers, *, local_model: bool) -> str:
     """Return the digest of the normalized answers, with local paths as logical names.
 
-    What is named on the Hub stays as it is.
+    Names on the Hub are kept.
 
     Where the machine's facts came from is not part of it; the facts are, in the lock itself.
     """

@@ -1,1 +1,1 @@
-"""One training setup: the values that memory and speed depend on."""
+"""A training setup: the values that memory and speed depend on."""

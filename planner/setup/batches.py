@@ -1,4 +1,4 @@
-"""The forward passes that rows lead to: padded to the longest of them, or packed."""
+"""The batches of a run: rows padded to the longest, or packed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,24 +9,24 @@ from planner.setup.setup import Profile
 
 @dataclass(frozen=True)
 class Batch:
-    """One micro-batch, as far as its time depends on it."""
+    """The shape of one micro-batch."""
 
     rows: int
-    """Rows of its tensors."""
+    """Number of rows."""
     longest: int
-    """Tokens of each of them, padding among them."""
+    """Tokens per row, including padding."""
     masked: bool
-    """Whether attention gets a mask: rows are padded, or several stand in one."""
+    """Whether attention needs a mask: rows are padded or packed."""
 
     @property
     def tokens(self) -> int:
-        """Tokens of all rows, padding among them."""
+        """Total tokens, including padding."""
         return self.rows * self.longest
 
     def of(self, profile: Profile, longest: int | None = None) -> Profile:
-        """Return a plan for nothing but such batches, or for ones of another length.
+        """Return the setup for such batches, or for batches of another length.
 
-        The two rows of a pair differ in length, whatever else is known.
+        The two rows of a preference pair count as different in length.
         """
         return replace(
             profile, micro_batch=self.rows, length=longest or self.longest, packing=False,
@@ -35,7 +35,7 @@ class Batch:
 
 
 def padded(lengths: Sequence[int], micro_batch: int) -> Iterator[Batch]:
-    """Yield the batches of rows in their order, each padded to its longest row."""
+    """Yield the batches of rows in order, each padded to its longest row."""
     for first in range(0, len(lengths), micro_batch):
         batch = lengths[first : first + micro_batch]
         longest = max(batch)
@@ -45,8 +45,8 @@ def padded(lengths: Sequence[int], micro_batch: int) -> Iterator[Batch]:
 def packed(
     lengths: Sequence[int], micro_batch: int, accumulation: int, capacity: int
 ) -> Iterator[Batch]:
-    """Yield the batches of rows in their order, joined within a step of `micro_batch` times
-    `accumulation` rows, into rows of at most `capacity` tokens."""
+    """Yield the batches of rows in order, packed into rows of at most `capacity` tokens within each
+    step of `micro_batch` x `accumulation` rows."""
     each = micro_batch * accumulation
     for first in range(0, len(lengths), each):
         step = lengths[first : first + each]
@@ -57,7 +57,7 @@ def packed(
 
 
 def batches(lengths: Sequence[int], profile: Profile, accumulation: int) -> Iterator[Batch]:
-    """Yield the batches of a plan's training for rows in their order."""
+    """Yield the batches of a training setup for rows in order."""
     if profile.packing:
         return packed(lengths, profile.micro_batch, accumulation, profile.length)
     return padded(lengths, profile.micro_batch)

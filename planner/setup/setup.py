@@ -1,4 +1,4 @@
-"""A plan, as far as memory depends on it, and the widths of the tensors that it leads to."""
+"""The training setup that memory depends on, and the widths of its tensors."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,12 +12,12 @@ __all__ = ["Bias", "Device", "Kind", "Profile"]
 Kind = Literal["lora", "qlora", "full"]
 """What is trained: adapters, adapters on 4-bit weights, or all weights."""
 Bias = Literal["none", "lora_only", "all"]
-"""Biases trained beside adapters: none, those of the adapted layers, or the whole model's."""
+"""Biases trained besides adapters: none, those of the adapted layers, or all."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A plan, as far as memory depends on it."""
+    """The values of a plan that memory depends on."""
 
     device: Device
     """Where training runs."""
@@ -30,75 +30,75 @@ class Profile:
     length: int
     """Longest row, in tokens."""
     micro_batch: int
-    """Rows at once."""
+    """Rows per micro-batch; pairs for DPO and reward."""
     checkpointing: bool
-    """Whether a layer's activations are computed again in the backward pass."""
+    """Whether activations are recomputed in the backward pass."""
     dtype: Literal["float32", "bfloat16"]
-    """What the weights are loaded in."""
+    """The type that the weights are loaded in."""
     dropout: float
-    """Of the adapters, 0 to 1."""
+    """Dropout of adapters, 0 to 1."""
     padded: bool
-    """Whether rows of a micro-batch differ in length, so that attention gets a mask."""
+    """Whether the rows of a micro-batch may differ in length, which requires an attention mask."""
     autocast: bool = False
-    """Whether adapters in float32 are computed in bfloat16 (the trainer's `bf16`)."""
+    """Whether float32 adapters are computed in bfloat16 (the trainer's `bf16`)."""
     fused: bool = False
     """Whether AdamW is `adamw_torch_fused`, which needs no scratch space on a GPU."""
     accumulates: bool = True
-    """Whether a step sums several micro-batches, so that gradients stand in a forward pass."""
+    """Whether a step has several micro-batches, so that gradients exist in forward passes."""
     objective: Literal["sft", "dpo", "reward"] = "sft"
-    """What is learnt: answers, or preferences, whose rows come as pairs."""
+    """What is learned: answers, or preferences, whose rows come in pairs."""
     optimizer: Literal["adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit"] = (
         "adamw_torch"
     )
-    """The trainer's name of the optimizer; `fused` makes the first one the second."""
+    """The optimizer, by its name in the trainer; `fused` turns the first into the second."""
     packing: bool = False
-    """Whether the rows of a step are joined into rows of at most `length` tokens, of which
-    `micro_batch` are computed at once."""
+    """Whether the rows of a step are packed into rows of at most `length` tokens, `micro_batch` of
+    them per pass."""
     parallel: EngineName = "single"
     """How the cards share the work."""
     ranks: int = 1
     """Processes, one on each card, at least 1."""
     offload: Offload = "none"
-    """What the shards of ZeRO or FSDP2 keep in main memory; `all` adds the weights."""
+    """What ZeRO or FSDP2 offloads to main memory; `all` adds the weights."""
     base_bits: Literal[0, 4, 8, 16] = 0
-    """Bits of a linear weight of the base: 4 NF4, 8 LLM.int8, 16 as loaded, 0 by the method."""
+    """Bits of the base's linear weights: 4 (NF4), 8 (LLM.int8), 16; 0 follows the method."""
     scored: float = 1.0
-    """Share of the tokens that the loss is computed on, 0 to 1."""
+    """Share of tokens that are scored, 0 to 1."""
     bucket: int = 500_000_000
     """Elements of ZeRO's `reduce_bucket_size`; DeepSpeed's own default."""
     overlaps: bool = False
     """Whether ZeRO's `overlap_comm` doubles that bucket."""
     bias: Bias = "none"
-    """Which biases are trained beside the adapters; `none` for full, which trains all weights."""
+    """Which biases are trained besides the adapters; `none` for full."""
 
     @property
     def dropped(self) -> float:
-        """Dropout as it acts: TRL switches it off for preferences (`disable_dropout`)."""
+        """Effective dropout: TRL disables it for preferences (`disable_dropout`)."""
         return self.dropout if self.objective == "sft" else 0.0
 
     @property
     def rows(self) -> int:
-        """Rows of the model's input: preferences come as pairs."""
+        """Rows of the model's input: preferences come in pairs."""
         return self.micro_batch * (1 if self.objective == "sft" else 2)
 
     @property
     def tokens(self) -> int:
-        """Tokens in a micro-batch of the longest rows."""
+        """Tokens of a micro-batch with rows of `length`."""
         return self.length * self.rows
 
     @property
     def scored_tokens(self) -> int:
-        """Tokens of those that the loss is computed on."""
+        """Scored tokens of a micro-batch."""
         return int(self.scored * self.tokens)
 
     @property
     def masked(self) -> bool:
-        """Whether attention gets a mask: some rows are padded, or several stand in one."""
+        """Whether attention needs a mask: rows are padded or packed."""
         return self.padded or self.packing
 
     @property
     def quantised_bits(self) -> int:
-        """Bits of the base's linear weights where bitsandbytes holds them, else 0."""
+        """Bits of the base's linear weights if quantized by bitsandbytes, else 0."""
         if self.base_bits:
             return self.base_bits % 16
         return 4 if self.method == "qlora" else 0
@@ -115,7 +115,7 @@ class Profile:
 
     @property
     def sharded(self) -> bool:
-        """Whether ZeRO or FSDP2 holds the optimizer's states in shards."""
+        """Whether ZeRO or FSDP2 shards the optimizer states."""
         return bool(self.engine.shards)
 
     @property
@@ -125,8 +125,8 @@ class Profile:
 
     @property
     def adapter_width(self) -> int:
-        """Bytes of a trained parameter: TRL trains adapters on a quantised base in bfloat16, PEFT
-        others in float32; DeepSpeed computes in the model's type and FSDP2 keeps float32."""
+        """Bytes of a trained parameter: TRL trains adapters on a quantized base in bfloat16, PEFT
+        other adapters in float32; DeepSpeed uses the model's type and FSDP2 float32."""
         if self.sharded:
             return 4 if self.engine.shards == "fsdp2" else self.width
         if self.method == "full":
@@ -135,15 +135,15 @@ class Profile:
 
     @property
     def casts(self) -> bool:
-        """Whether each adapter keeps an input of its own, in another dtype than the layer's."""
+        """Whether each adapter keeps its own input, in another dtype than the layer."""
         return self.method != "full" and self.adapter_width != self.width
 
     @property
     def computed_width(self) -> int:
-        """Bytes of an element in an adapter's own matrix products."""
+        """Bytes of an element in the matrix products of adapters."""
         return 2 if self.autocast else self.adapter_width
 
     @property
     def mask_width(self) -> int:
-        """Bytes of an element of dropout's mask: a GPU's kernel keeps a byte, a CPU a factor."""
+        """Bytes of an element of a dropout mask: a byte on a GPU, a factor on a CPU."""
         return (1 if self.device == "cuda" else self.adapter_width) * (self.dropped > 0)

@@ -1,9 +1,9 @@
-"""How long a training step takes on one card: the work, counted, by the card's own rates.
+"""Estimates the time of a training step on one card, from the work and the card's rates.
 
-What a pass asks of the card and its host is counted from the model's shape (`parts`, `passes`,
-`updates`); what a device makes of it is a handful of coefficients (`device`), none of which
-belongs to a model, and a rehearsal measures how fast its host is (`host`). Fused kernels (Liger)
-and `torch.compile` are not counted.
+The work for the card and its host is counted from the model's shape (`parts`, `passes`,
+`updates`). A few coefficients describe the device (`accelerator`), none of them a model, and a
+rehearsal measures the speed of the host (`host`). Fused kernels (Liger) and `torch.compile` are not
+modeled.
 """
 
 from planner.speed.accelerator import FITTED, MEASURED_CARDS, Coefficients, Rated, basis

@@ -1,4 +1,4 @@
-"""What a card reaches of its rates, and what its host needs to keep it busy."""
+"""The efficiency of a card, and the overhead of its host."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,68 +10,70 @@ MEASURED_CARDS = frozenset(["H100 SXM", "H200"])
 
 
 class Rated(Protocol):
-    """A card, as far as speed depends on it."""
+    """The facts of a card that speed depends on."""
 
     @property
     def bf16_flops(self) -> float:
-        """Dense bf16 operations a second by its specification."""
+        """Specified dense bf16 operations per second."""
 
     @property
     def bandwidth_bytes_per_second(self) -> float:
-        """Of its memory."""
+        """Memory bandwidth."""
 
     @property
     def host(self) -> float:
-        """How long its host takes, as a multiple of the one that the coefficients belong to."""
+        """Slowness of its host, relative to the host of the coefficients."""
 
 
 @dataclass(frozen=True)
 class Coefficients:
-    """What belongs to the device, its host and the stack, and to no model."""
+    """Properties of the device, its host and the training stack, but not of a model."""
 
     matrix_share: float = 0.75
     """Share of the card's bf16 rate that matrix products reach."""
     attention_share: float = 0.53
-    """The same of fused attention, forward."""
+    """The same for fused attention, forward."""
     attention_backward_share: float = 0.6
-    """The same backward."""
+    """The same for fused attention, backward."""
     masked_share: float = 0.3
-    """The same of attention under a mask, on the whole square."""
+    """The same for masked attention, on the full square."""
     traffic_share: float = 0.71
-    """Share of the card's bandwidth that operations on single elements reach."""
-    whole_share: float = 0.55
-    """The same where quantised weights are made whole."""
+    """Share of the card's bandwidth that elementwise operations reach."""
+    dequantize_share: float = 0.55
+    """The same for dequantizing weights."""
     kernel_seconds: float = 2.3e-6
-    """That the card needs for any operation, however small."""
+    """Minimum time of an operation on the card."""
     launch_seconds: float = 3.7e-5
-    """To start one operation from Python."""
+    """Time to launch an operation from Python."""
     backward_launch_seconds: float = 1.8e-5
-    """To start one from autograd."""
+    """Time to launch an operation from autograd."""
     checkpoint_seconds: float = 1.2e-3
-    """Around one checkpointed layer."""
+    """Overhead of one checkpointed layer."""
     micro_step_seconds: float = 1.2e-2
-    """Of the trainer around one micro-step."""
+    """Overhead of the trainer per micro-step."""
     step_seconds: float = 2.9e-3
-    """Of the trainer around one optimizer step."""
+    """Overhead of the trainer per optimizer step."""
     tensor_seconds: float = 2.2e-5
-    """To clip and update one trained tensor."""
+    """Time to clip and update one trained tensor."""
     eight_bit_share: float = 0.12
-    """As `traffic_share`, of bitsandbytes' update with 8-bit states."""
+    """Like `traffic_share`, for bitsandbytes' update with 8-bit states."""
     eight_bit_tensor_seconds: float = 1.2e-4
-    """As `tensor_seconds` of that update."""
+    """Like `tensor_seconds`, for that update."""
 
     def forward_seconds(self, work: Work, card: Rated) -> float:
-        """Return what the card needs for the work of a forward pass."""
+        """Return the card's time for the work of a forward pass, in seconds."""
         return self._seconds(work, card, self.attention_share)
 
     def backward_seconds(self, work: Work, card: Rated) -> float:
-        """Return what the card needs for the work of a backward pass."""
+        """Return the card's time for the work of a backward pass, in seconds."""
         return self._seconds(work, card, self.attention_backward_share)
 
     def _seconds(self, work: Work, card: Rated, attention_share: float) -> float:
         products = work.matrix_flops / self.matrix_share
         products += work.attention_flops / attention_share + work.masked_flops / self.masked_share
-        moved = work.traffic_bytes / self.traffic_share + work.whole_bytes / self.whole_share
+        moved = (
+            work.traffic_bytes / self.traffic_share + work.dequantized_bytes / self.dequantize_share
+        )
         started = self.kernel_seconds * work.launches
         return started + products / card.bf16_flops + moved / card.bandwidth_bytes_per_second
 
@@ -81,7 +83,7 @@ FITTED = Coefficients()
 
 
 def basis(card: str) -> str:
-    """Return a sentence on how far the step times of a card may be trusted."""
+    """Return a sentence on the accuracy of the step times for a card."""
     if card in MEASURED_CARDS:
         return "Step times were measured on this card."
-    return f"Step times are rough: measured on other cards, and scaled by the rates of `{card}`."
+    return f"Step times are rough: measured on other cards and scaled to the specs of `{card}`."

@@ -1,4 +1,4 @@
-"""How long the training of a run takes: by its real batches, padded or packed."""
+"""Estimates the duration of a run from its actual batches, padded or packed."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,48 +13,48 @@ from planner.setup.setup import Profile
 from planner.speed import Rated
 
 ORDERED_ROWS = 100_000
-"""Rows, over all epochs, up to which the batches are those of the run and no sample."""
+"""Up to this many rows over all epochs, all batches are used; beyond it, a sample."""
 LENGTHS = 16
-"""Classes of lengths; batches of one class are counted by their mean."""
+"""Classes of lengths; batches of a class are represented by their mean length."""
 
 Kind = tuple[int, int, bool]
-"""Rows of a micro-batch, the class of their length, and whether they are masked."""
+"""Rows of a micro-batch, the class of its length, and whether it is masked."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """What a run goes through."""
+    """The rows and steps of a run."""
 
     lengths: Sequence[int]
-    """Tokens of each training row, as training sees it, in the order of the rows."""
+    """Tokens of each training row after truncation, in row order."""
     held_out: Sequence[int]
-    """The same of the validation rows; empty without any."""
+    """The same for the validation rows; empty if there are none."""
     seed: int
-    """Of the order of the rows."""
+    """Seed of the row order."""
     epochs: int
     """Passes over the rows."""
     accumulation: int
-    """Micro-batches of a step."""
+    """Micro-batches per optimizer step."""
     evaluate_steps: int
-    """Steps between two evaluations."""
+    """Optimizer steps between evaluations."""
 
 
 @dataclass(frozen=True)
 class Duration:
-    """How long training takes."""
+    """The duration of training."""
 
     step_seconds: float
-    """The mean of the optimizer's steps."""
+    """Mean time of an optimizer step."""
     seconds: float
-    """All steps and evaluations; loading and saving are not counted."""
+    """Total time of steps and evaluations, without loading and saving."""
     padded_tokens: float
-    """Tokens of a mean step, padding among them."""
+    """Average tokens per step, including padding."""
 
 
 def duration(
     model: Sized, profile: Profile, accelerator: Rated | None, schedule: Schedule
 ) -> Duration | None:
-    """Return how long a run takes whose longest batch is `profile`; None as `speed.known` says."""
+    """Return the duration of a run; None if `speed.known` is False."""
     if not speed.known(profile, accelerator):
         return None
     assert accelerator
@@ -75,9 +75,9 @@ def duration(
 
 
 def by_tokens(step_seconds: float, tokens: int, profile: Profile, schedule: Schedule) -> Duration:
-    """Return how long a run takes of which one step of `tokens`, with padding, was measured.
+    """Return the duration of a run from one measured step of `tokens`, including padding.
 
-    Time goes by tokens; an evaluation is one of the passes over them that a step makes.
+    Time is proportional to tokens; an evaluation takes one of the passes of a step.
     """
     found, share = _epochs(schedule, profile)
     trained = sum(batch.tokens for batch in found) / share
@@ -96,8 +96,8 @@ def seconds_of_step(
     lengths: Sequence[int],
     accumulation: int,
 ) -> float | None:
-    """Return the seconds of one optimizer step with rows of these lengths; None as `speed.known`
-    says. Rows that are padded are those of one micro-batch, which comes `accumulation` times."""
+    """Return the seconds of one optimizer step with rows of these lengths; None if `speed.known` is
+    False. Without packing, the rows are one micro-batch, which is repeated `accumulation` times."""
     if not speed.known(profile, accelerator):
         return None
     assert accelerator
@@ -113,9 +113,9 @@ def _steps(schedule: Schedule, profile: Profile) -> int:
 
 
 def _epochs(schedule: Schedule, profile: Profile) -> tuple[list[Batch], float]:
-    """Return the batches that are counted, and their share of the run.
+    """Return the batches that are used, and their share of the run.
 
-    Long runs are counted by their first epoch, and long epochs by every so manieth row.
+    Of long runs only the first epoch is used, and of long epochs every n-th row.
     """
     lengths, epochs = schedule.lengths, schedule.epochs
     if len(lengths) * epochs > ORDERED_ROWS:
@@ -134,7 +134,7 @@ def _held_out(schedule: Schedule, profile: Profile) -> Iterator[Batch]:
 
 
 def _counted(found: Iterable[Batch], profile: Profile) -> Iterator[tuple[Profile, int]]:
-    """Yield a plan for each kind of batch, and how many batches are of that kind."""
+    """Yield a setup for each kind of batch, with the number of such batches."""
     alike: dict[Kind, list[Batch]] = defaultdict(list)
     width = max(1, profile.length // LENGTHS)
     for batch in found:

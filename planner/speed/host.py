@@ -1,7 +1,7 @@
-"""How fast a card's host is, by steps of a model that asks next to nothing of the card.
+"""Measures the speed of a card's host, by steps of a model that needs almost nothing of the card.
 
-Python, autograd and the trainer start every operation of a step. Where the card is done with them
-sooner, the host's speed is the step's, and hosts of one kind of card differ by a third.
+Python, autograd and the trainer launch every operation of a step. If the card is faster, the host
+determines the time of the step; hosts of the same card differ by up to a third.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ PROFILE = Profile(
     fused=True,
     accumulates=False,
 )
-"""What it is trained with, one micro-batch a step."""
+"""Its training setup, with one micro-batch per step."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class _Model:
 
 
 def slowness(measured_seconds: float, card: Rated) -> float:
-    """Return how long a host takes, as a multiple of the one that the coefficients were fitted to.
+    """Return the slowness of a host, relative to the one that the coefficients were fitted to.
 
-    `measured_seconds` is what a step of this model took there, on a card from the catalogue.
+    `measured_seconds` is the time of a step of this model on it, with a card of the catalogue.
     """
     shape = architecture(CONFIG, "host")
     expected = step_seconds(_Model(shape, parameter_count(shape)), PROFILE, card, 1)
@@ -66,9 +66,9 @@ def slowness(measured_seconds: float, card: Rated) -> float:
 
 
 def accelerator(machine: MachineFacts, host_seconds: float = 0.0) -> Accelerator | None:
-    """Return what the catalogue knows of a machine's cards, or None.
+    """Return the catalogue's entry for a machine's cards, or None.
 
-    `host_seconds` is what a rehearsal on the machine measured of its host; 0 where there is none.
+    `host_seconds` is the measurement of a rehearsal on the machine; 0 if there is none.
     """
     try:
         found = find_accelerator(machine.gpus[0].name) if machine.gpus else None

@@ -1,7 +1,7 @@
-"""What a layer does to single elements beside its matrix products, forward and backward.
+"""The elementwise operations of a layer, forward and backward.
 
-Counted by torch's dispatcher in transformers' and PEFT's classes: the bytes that operations read
-and write for each element of a width, and how many operations Python and autograd start.
+Counted with torch's dispatcher in transformers' and PEFT's classes: the bytes read and written per
+element, and the number of operations that Python and autograd launch.
 """
 
 from collections.abc import Iterator
@@ -15,27 +15,27 @@ from planner.models.layers import Block
 from planner.setup.setup import Profile
 
 UNROTATED = frozenset(["bloom", "gpt2", "gpt_bigcode", "opt"])
-"""Families whose queries and keys are not rotated."""
+"""Families without rotary embeddings."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One kind of operations of a layer."""
+    """A group of operations of a layer."""
 
     elements: float
-    """That it goes through, for each token."""
+    """Elements per token."""
     forward_bytes: float
-    """Read and written for each element, forward."""
+    """Bytes read and written per element, forward."""
     backward_bytes: float
     """The same backward."""
     forward_launches: int
-    """Operations that are started forward."""
+    """Operations launched in the forward pass."""
     backward_launches: int
     """The same backward."""
 
 
 def parts(shape: Architecture, profile: Profile, block: Block) -> Iterator[Part]:
-    """Yield what one layer of a block does without its adapters."""
+    """Yield the operations of one layer of a block, without adapters."""
     q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     yield _norms(shape, shape.norms_per_layer * shape.hidden, shape.norms_per_layer)
     if shape.qk_norm:
@@ -58,18 +58,18 @@ def parts(shape: Architecture, profile: Profile, block: Block) -> Iterator[Part]
 
 
 def adapters(profile: Profile, block: Block) -> Part:
-    """Return what the adapters of one layer do, their narrow products among it."""
+    """Return the operations of the adapters of one layer."""
     mask = profile.mask_width and 2 * (4 if profile.casts else profile.computed_width) + 1
     return _adapters(block, profile.targets, profile.casts, mask)
 
 
 @lru_cache(maxsize=4096)
 def _adapters(block: Block, targets: tuple[str, ...], casts: bool, mask: int) -> Part:
-    """Return all adapters together, with one element for each token.
+    """Return the operations of all adapters, as one element per token.
 
-    Those in float32 are cast to it and back (PEFT's `_cast_input_dtype`, and autocast); those on
-    quantised layers copy the layer's output (`Linear4bit.forward`). `mask` is what dropout reads
-    and writes for each element; 0 without.
+    float32 adapters cast their input and output (PEFT's `_cast_input_dtype`, and autocast); those
+    on quantized layers copy the layer's output (`Linear4bit.forward`). `mask` is the bytes that
+    dropout reads and writes per element; 0 without dropout.
     """
     adapted = [part for part in block.linears if part.name in targets]
     inputs, outputs = sum(p.inputs for p in adapted), sum(p.outputs for p in adapted)
@@ -88,7 +88,7 @@ def _adapters(block: Block, targets: tuple[str, ...], casts: bool, mask: int) ->
 
 
 def one_key(shape: Architecture) -> bool:
-    """Return whether SDPA is given one key for all queries, which no fused kernel takes."""
+    """Return whether SDPA gets one key head for all queries, which no fused kernel supports."""
     return shape.family == "falcon" and shape.kv_heads == 1
 
 
@@ -101,7 +101,7 @@ def _norms(shape: Architecture, elements: int, count: int) -> Part:
 
 
 def _product(shape: Architecture, block: Block, width: int) -> Part:
-    """The activation function, and its product with the gate."""
+    """Return the operations of the activation function and its product with the gate."""
     if shape.gated_mlp:
         split = width == block.mlp and sum(part.place == "mlp" for part in block.linears) == 1
         return Part(width, 10, 46, 2, 7) if split else Part(width, 10, 18, 2, 3)

@@ -1,4 +1,4 @@
-"""The work of a forward and of a backward pass, layer by layer and in the loss head."""
+"""The work of a forward and a backward pass, in the layers and in the loss head."""
 
 from dataclasses import replace
 
@@ -12,19 +12,19 @@ from planner.speed.parts import adapters, one_key, parts
 from planner.speed.work import Work
 
 NF4_LAUNCHES = 8
-"""Operations that make one NF4 weight whole, with what bitsandbytes does in Python."""
+"""Launches to dequantize one NF4 weight, including bitsandbytes' Python code."""
 INT8_LAUNCHES = 14
-"""Operations of LLM.int8 around one product: it looks for outliers, and rounds what it reads."""
+"""Launches of LLM.int8 per product: finding outliers and quantizing the input."""
 FLOAT32_BYTES = 1.85
-"""How much more single elements take in float32."""
+"""Relative cost of elementwise operations in float32."""
 FLOAT32_TIMES = 15
-"""How much longer matrix products take in float32, in which SDPA's plain path computes."""
+"""Relative cost of matrix products in float32, which SDPA's math path uses."""
 BACKWARD_ATTENTION = 2.5
-"""Operations of fused attention's backward pass for one of its forward pass: it recomputes."""
+"""Operations of fused attention's backward pass, which recomputes, relative to the forward."""
 
 
 def forward(shape: Architecture, profile: Profile) -> Work:
-    """Return the work of a forward pass; DPO's has the reference's pass in it."""
+    """Return the work of a forward pass; for DPO, including the reference's pass."""
     own = _layers_forward(shape, profile) + _head_forward(shape, profile)
     if profile.objective != "dpo":
         return own
@@ -34,7 +34,7 @@ def forward(shape: Architecture, profile: Profile) -> Work:
 
 
 def backward(shape: Architecture, profile: Profile) -> Work:
-    """Return the work of a backward pass, and of what is computed again in it."""
+    """Return the work of a backward pass, without recomputation."""
     found = _head_backward(shape, profile)
     for block in layers.blocks(shape):
         found += _backward(shape, profile, block) * block.count
@@ -42,7 +42,7 @@ def backward(shape: Architecture, profile: Profile) -> Work:
 
 
 def recomputed(shape: Architecture, profile: Profile) -> Work:
-    """Return the work of what the backward pass computes again."""
+    """Return the work that the backward pass recomputes."""
     return _layers_forward(shape, profile) if profile.checkpointing else Work()
 
 
@@ -71,42 +71,42 @@ def _backward(shape: Architecture, profile: Profile, block: Block) -> Work:
 
 
 def _tokens(shape: Architecture, profile: Profile) -> float:
-    """Tokens, as far as single elements are concerned.
+    """Return the tokens for elementwise operations, weighted by the cost of their type.
 
-    Autocast's LayerNorm hands float32 on, and `Linear4bit` gives back the type that it is given,
-    so that all of a layer on quantised weights is in float32.
+    Autocast's LayerNorm outputs float32 and `Linear4bit` returns the type of its input, so the
+    complete layer is in float32 with quantized weights.
     """
-    whole = profile.quantised_bits == 4 and has_layer_norm(shape.family)
-    return profile.tokens * (FLOAT32_BYTES if whole and shape.family != "falcon" else 1)
+    wide = profile.quantised_bits == 4 and has_layer_norm(shape.family)
+    return profile.tokens * (FLOAT32_BYTES if wide and shape.family != "falcon" else 1)
 
 
 def _products(shape: Architecture, profile: Profile, block: Block) -> Work:
-    """The products with the weights: forward, or backward for the gradient of what they read."""
+    """Return the products with the weights: forward, or backward for the gradient of the input."""
     bits = profile.quantised_bits
     made = block.linear_elements * (bits / 8 + profile.width) if bits else 0.0
     each = 1 + {0: 0, 4: NF4_LAUNCHES, 8: INT8_LAUNCHES}[bits]
     return Work(
         matrix_flops=2 * profile.tokens * _met(shape, block),
         traffic_bytes=profile.width * (block.linear_elements + block.experts),
-        whole_bytes=made,
+        dequantized_bytes=made,
         launches=each * len(block.linears) + (2 if block.experts else 0),
     )
 
 
 def _narrow(profile: Profile, block: Block) -> Work:
-    """The adapters' own products, once."""
+    """Return the adapters' products, once."""
     widths = sum(p.inputs + p.outputs for p in block.linears if p.name in profile.targets)
     return Work(matrix_flops=2 * profile.tokens * profile.rank * widths)
 
 
 def _met(shape: Architecture, block: Block) -> float:
-    """Parameters in products that one token passes through."""
+    """Return the number of parameters in products per token."""
     routed = block.experts * block.routed / shape.experts if shape.experts else 0
     return block.linear_elements + routed
 
 
 def _gradients(shape: Architecture, profile: Profile, block: Block) -> Work:
-    """The weights' own gradients, which a step of several micro-batches sums."""
+    """Return the work for weight gradients, which accumulation sums."""
     if profile.method != "full":
         return Work()
     written = profile.width * (4 if profile.accumulates else 1)
@@ -118,21 +118,21 @@ def _gradients(shape: Architecture, profile: Profile, block: Block) -> Work:
 
 
 def _attention(shape: Architecture, profile: Profile) -> Work:
-    """The scores and what they weigh: 4 operations for each pair of tokens and query width.
+    """Return the work of attention: 4 operations per pair of tokens and element of the queries.
 
-    Fused attention leaves out the half that causality forbids; under a mask it does not.
+    Fused attention skips the half above the diagonal, but not with a mask.
     """
-    whole = 4.0 * shape.heads * shape.head_dim * profile.rows * profile.length**2
+    square = 4.0 * shape.heads * shape.head_dim * profile.rows * profile.length**2
     if one_key(shape):
-        return Work(matrix_flops=FLOAT32_TIMES * whole)
+        return Work(matrix_flops=FLOAT32_TIMES * square)
     if writes_scores(shape.family):
-        return Work(matrix_flops=whole)
+        return Work(matrix_flops=square)
     masked = masked_layers(shape, profile) / shape.layers
-    return Work(attention_flops=(1 - masked) * whole / 2, masked_flops=masked * whole)
+    return Work(attention_flops=(1 - masked) * square / 2, masked_flops=masked * square)
 
 
 def _head_forward(shape: Architecture, profile: Profile) -> Work:
-    """TRL's tiles: a product, and one kernel that folds it (`trl/kernels/chunked_logprob.py`)."""
+    """Return the work of TRL's tiles: a product and a kernel (`trl/kernels/chunked_logprob.py`)."""
     tokens, elements = _scored(profile), shape.vocabulary * shape.hidden
     tiles, rows = _tiles(shape, profile)
     return Work(
@@ -143,7 +143,7 @@ def _head_forward(shape: Architecture, profile: Profile) -> Work:
 
 
 def _head_backward(shape: Architecture, profile: Profile) -> Work:
-    """Each tile again, its gradient in place, and products that are summed in float32."""
+    """Return the work of recomputed tiles, in-place gradients, and products summed in float32."""
     tokens, elements = _scored(profile), shape.vocabulary * shape.hidden
     tiles, rows = _tiles(shape, profile)
     columns = tiles / rows if rows else 0
@@ -163,6 +163,6 @@ def _scored(profile: Profile) -> int:
 
 
 def _tiles(shape: Architecture, profile: Profile) -> tuple[int, int]:
-    """Tiles of the loss head, and how many stand above each other."""
+    """Return the number of tiles of the loss head, and of rows of tiles."""
     rows = -(-_scored(profile) // TILE_TOKENS)
     return rows * -(-shape.vocabulary // TILE_COLUMNS), rows

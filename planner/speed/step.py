@@ -1,8 +1,8 @@
-"""Seconds of a step: the card and its host work side by side, and wait where they must.
+"""Estimates the seconds of a step, in which card and host work in parallel.
 
-TRL reads metrics after each forward pass, so that the host waits for the card there. Between two
-such moments lie a backward and a forward pass, which the card may not begin before the host has
-started them: the time is that of the longest way through both.
+TRL reads metrics after each forward pass, so the host waits for the card there. Between two such
+points are a backward and a forward pass, which the card cannot start before the host launches them:
+the time is that of the critical path.
 """
 
 from planner.memory.facts import Sized
@@ -19,8 +19,8 @@ def step_seconds(
     accumulation: int,
     coefficients: Coefficients = FITTED,
 ) -> float | None:
-    """Return the seconds of one optimizer step of `accumulation` micro-steps, or None as `known`
-    says."""
+    """Return the seconds of one optimizer step of `accumulation` micro-steps; None if `known` is
+    False."""
     if not known(profile, accelerator):
         return None
     assert accelerator
@@ -29,10 +29,10 @@ def step_seconds(
 
 
 def known(profile: Profile, accelerator: Rated | None) -> bool:
-    """Return whether the speed of a plan can be told.
+    """Return whether the speed of a setup can be estimated.
 
-    It cannot on CPU, on a card without known rates, and where weights or gradients of the model's
-    size travel between cards or from main memory.
+    It cannot on CPU, on a card without known rates, and if weights or gradients of the model's size
+    are transferred between cards or from main memory.
     """
     if accelerator is None or profile.device == "cpu" or _travels(profile):
         return False
@@ -42,7 +42,7 @@ def known(profile: Profile, accelerator: Rated | None) -> bool:
 def micro_seconds(
     model: Sized, profile: Profile, accelerator: Rated, coefficients: Coefficients = FITTED
 ) -> float:
-    """Return the seconds of one forward and backward pass, where the speed is `known`."""
+    """Return the seconds of one forward and backward pass; requires `known`."""
     shape, own = model.architecture, coefficients
     there, again, back = (
         forward(shape, profile),
@@ -58,7 +58,7 @@ def micro_seconds(
     host = host_back + accelerator.host * own.launch_seconds * there.launches
     trainer = accelerator.host * own.micro_step_seconds
     trainer *= 2 if profile.objective == "dpo" else 1
-    if profile.quantised_bits == 8:  # LLM.int8 asks the card for outliers in every layer
+    if profile.quantised_bits == 8:  # LLM.int8 waits for the card's outliers in every layer
         return trainer + card + host
     return trainer + max(card, host, host_back + card_there)
 
@@ -66,7 +66,7 @@ def micro_seconds(
 def evaluation_seconds(
     model: Sized, profile: Profile, accelerator: Rated, coefficients: Coefficients = FITTED
 ) -> float:
-    """Return the seconds of one forward pass that nothing is learnt from."""
+    """Return the seconds of one forward pass of an evaluation."""
     there = forward(model.architecture, profile)
     card = coefficients.forward_seconds(there, accelerator)
     host = accelerator.host * coefficients.launch_seconds * there.launches
@@ -88,8 +88,8 @@ def around_seconds(
 def flops(model: Sized, profile: Profile) -> float:
     """Return the floating-point operations of one micro-step's matrix products and attention."""
     shape = model.architecture
-    whole = forward(shape, profile) + recomputed(shape, profile) + backward(shape, profile)
-    return whole.matrix_flops + whole.attention_flops + whole.masked_flops
+    total = forward(shape, profile) + recomputed(shape, profile) + backward(shape, profile)
+    return total.matrix_flops + total.attention_flops + total.masked_flops
 
 
 def _travels(profile: Profile) -> bool:

@@ -1,4 +1,4 @@
-"""What the optimizer's step goes through once the gradients stand."""
+"""The work of an optimizer step after the backward pass."""
 
 from functools import lru_cache
 
@@ -12,9 +12,9 @@ from planner.setup.setup import Profile
 def updated_bytes(model: Sized, profile: Profile) -> float:
     """Return the bytes that clipping and AdamW read and write.
 
-    Clipping reads gradients, and reads and writes them again; the fused update reads parameter,
-    gradient and both states and writes all but the gradient; the one that is not fused does so
-    operation by operation. 8-bit states have a byte each.
+    Clipping reads the gradients, then reads and writes them again. The fused update reads
+    parameters, gradients and both states, and writes all but the gradients; the unfused update does
+    so in separate operations. 8-bit states have one byte each.
     """
     each = 10 * profile.adapter_width
     if profile.optimizer == "adamw_torch" and not profile.fused:
@@ -25,7 +25,7 @@ def updated_bytes(model: Sized, profile: Profile) -> float:
 
 
 def trained_tensors(shape: Architecture, profile: Profile) -> int:
-    """Return how many tensors are trained."""
+    """Return the number of trained tensors."""
     return _tensors(shape, profile.targets if profile.method != "full" else None)
 
 

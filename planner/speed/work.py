@@ -1,24 +1,24 @@
-"""What a pass asks of the card and of its host."""
+"""The work of a pass for the card and its host."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Work:
-    """Amounts of work of each kind, which add up."""
+    """Amounts of work, which can be added."""
 
     matrix_flops: float = 0.0
     """Operations of matrix products."""
     attention_flops: float = 0.0
-    """Operations of fused attention, on the pairs of tokens that see each other."""
+    """Operations of fused attention, on pairs of tokens that attend to each other."""
     masked_flops: float = 0.0
-    """Operations of attention under a mask, on all pairs."""
+    """Operations of masked attention, on all pairs."""
     traffic_bytes: float = 0.0
-    """What operations on single elements read and write, and weights that products read."""
-    whole_bytes: float = 0.0
-    """What is read and written where quantised weights are made whole."""
+    """Bytes read and written by elementwise operations, and weights read by products."""
+    dequantized_bytes: float = 0.0
+    """Bytes read and written to dequantize weights."""
     launches: float = 0.0
-    """Operations that the host starts."""
+    """Operations that the host launches."""
 
     def __add__(self, other: "Work") -> "Work":
         return Work(
@@ -26,7 +26,7 @@ class Work:
             self.attention_flops + other.attention_flops,
             self.masked_flops + other.masked_flops,
             self.traffic_bytes + other.traffic_bytes,
-            self.whole_bytes + other.whole_bytes,
+            self.dequantized_bytes + other.dequantized_bytes,
             self.launches + other.launches,
         )
 
@@ -36,6 +36,6 @@ class Work:
             self.attention_flops * times,
             self.masked_flops * times,
             self.traffic_bytes * times,
-            self.whole_bytes * times,
+            self.dequantized_bytes * times,
             self.launches * times,
         )

@@ -156,7 +156,7 @@ def test_a_lock_that_needs_more_than_the_card_has_is_refused(tmp_path: Path) -> 
 def test_exact_bits_are_still_refused(tmp_path: Path) -> None:
     refused = tunelock(small(tmp_path, machine__device="cuda"), "plan")
     assert refused.returncode != 0
-    assert "was not certified" in refused.stderr
+    assert "is not verified" in refused.stderr
 
 
 def same_bits(name: str, folder: Path) -> None:

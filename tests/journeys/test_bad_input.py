@@ -79,7 +79,7 @@ ASKED = '{"messages": [{"role": "user", "content": "a"}]}\n'
 PLAN, RUN, CHECK = ("plan",), ("run", "--foreground"), ("check",)
 CASES = (
     Case("no run.toml", remove("run.toml"), PLAN, 2, "`run.toml` does not exist"),
-    Case("empty run.toml", write("run.toml", ""), PLAN, 2, "`data.train` has no answer"),
+    Case("empty run.toml", write("run.toml", ""), PLAN, 2, "`data.train` is required but"),
     Case("run.toml is no TOML", write("run.toml", "[goal\n"), PLAN, 2, "line 1"),
     Case(
         "unknown key in run.toml", replace("run.toml", "epochs", "epocs"), PLAN, 2,
@@ -100,13 +100,13 @@ CASES = (
         "a row without its columns", write("rows/train.jsonl", ROW * 2 + '{"text": "c"}\n'), PLAN,
         2, "line 3",
     ),
-    Case("no known format", write("rows/train.jsonl", '{"a": 1}\n'), PLAN, 2, "no known format"),
+    Case("no known format", write("rows/train.jsonl", '{"a": 1}\n'), PLAN, 2, "match no format"),
     Case(
         "a row without an answer",
         write("rows/train.jsonl", ROW * 120 + ASKED), PLAN, 6, "row",
     ),
-    Case("too few rows", write("rows/train.jsonl", FEW), PLAN, 2, "fewer than 100"),
-    Case("one row many times", write("rows/train.jsonl", ROW * 20), PLAN, 6, "too much alike"),
+    Case("too few rows", write("rows/train.jsonl", FEW), PLAN, 2, "at least 100 are needed"),
+    Case("one row many times", write("rows/train.jsonl", ROW * 20), PLAN, 6, "too similar"),
     Case("model without safetensors", pickled, PLAN, 2, "no `.safetensors` weights"),
     Case("torn weights", write("base/model.safetensors", "torn"), PLAN, 2, "safetensors"),
     Case("no chat template", remove("base/chat_template.jinja"), PLAN, 6, "no chat template"),

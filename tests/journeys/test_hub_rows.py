@@ -114,7 +114,7 @@ def test_a_lock_is_checked_against_what_was_fetched(hub: HubServer, tmp_path: Pa
     blobs[0].resolve().write_bytes(blobs[0].read_bytes()[::-1])
     changed = ana.tunelock("check")
     assert changed.returncode == 5
-    assert "`intents/train-1.jsonl` of `ana/rows` is not the file" in changed.stderr
+    assert "`intents/train-1.jsonl` of `ana/rows` does not match the pinned file" in changed.stderr
     ana.forget()
     offline = ana.tunelock("check", HF_HUB_OFFLINE="1")
     assert offline.returncode == 2 and "`HF_HUB_OFFLINE` is set" in offline.stderr

@@ -45,7 +45,7 @@ def test_training_rows_are_no_test_rows(
     folder: Path, change: Callable[[list[str], list[str]], list[str]]
 ) -> None:
     rewritten(folder, change)
-    with pytest.raises(DataRefused, match="test rows are training rows too, so none of them is"):
+    with pytest.raises(DataRefused, match="test rows are also training rows, so none is"):
         gather(answers(data__validation_fraction=0.0), folder, machine=MACHINE)
 
 
@@ -54,7 +54,7 @@ def test_some_training_rows_among_the_test_rows_are_said(folder: Path) -> None:
     made = answers(data__validation_fraction=0.0, train__epochs=1)
     facts = gather(made, folder, machine=MACHINE)
     planned = plan(made, facts)
-    assert planned.why["data.rows"].startswith("5 of the 50 test rows are training rows too")
+    assert planned.why["data.rows"].startswith("5 of the 50 test rows are also training rows")
 
 
 def test_a_lock_cannot_call_them_held_out(folder: Path) -> None:
@@ -78,5 +78,5 @@ def test_a_run_counts_them_again(folder: Path, monkeypatch: pytest.MonkeyPatch) 
         patched.setattr(held_out, "check", lambda rows: None)
         forged = plan(made, gather(made, folder, machine=MACHINE))
     places = {name: folder / path for name, path in ROWS.items()}
-    with pytest.raises(DataRefused, match="none of them is held out"):
+    with pytest.raises(DataRefused, match="so none is held out"):
         verify.corpus_of(forged, folder / "base", places)

@@ -182,7 +182,7 @@ def test_no_field_takes_the_place_of_a_method(base: Path, key: str, inside: bool
     values = json.loads(path.read_text())
     fields = values | {key: 5}
     path.write_text(json.dumps(values | {"text_config": fields} if inside else fields))
-    with pytest.raises(UsageProblem, match=f"has the field `{key}`") as refused:
+    with pytest.raises(UsageProblem, match=f"has the reserved field `{key}`") as refused:
         from_folder(base)
     one_line(refused.value)
 
@@ -191,7 +191,7 @@ def test_no_field_takes_the_place_of_a_method(base: Path, key: str, inside: bool
 def test_padding_has_a_row_in_the_embedding(base: Path, pad: object) -> None:
     path = base / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"pad_token_id": pad}))
-    with pytest.raises(UsageProblem, match="must be one token of its `vocab_size`"):
+    with pytest.raises(UsageProblem, match="must be one token id below `vocab_size`"):
         from_folder(base)
 
 
@@ -223,7 +223,7 @@ def test_a_text_that_no_program_wrote_is_one_sentence(
 def test_folders_and_headers_have_a_greatest_number(tmp_path: Path, base: Path) -> None:
     for number in range(10_001):
         (base / f"{number}.txt").touch()
-    with pytest.raises(UsageProblem, match="holds more than 10,000 files"):
+    with pytest.raises(UsageProblem, match="has more than 10,000 files"):
         from_folder(base)
     folder = Path(shutil.copytree(BASE, tmp_path / "many"))
     names = [f"model-{number:05}.safetensors" for number in range(2001)]

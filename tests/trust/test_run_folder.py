@@ -403,7 +403,7 @@ def test_prepared_rows_are_those_of_the_lock(planned: Path, tmp_path: Path) -> N
     at.finish(lock.integrity["prepare"], {"rows": {}})
     given = Context(lock, "evaluate", tmp_path, tmp_path, {}, Line(-1))
     for split in ("train", "test"):
-        with pytest.raises(DigestDiffers, match=f"rows/{split}` are not those of the lock"):
+        with pytest.raises(DigestDiffers, match=f"rows/{split}` do not match the lock"):
             prepared(given, split)
     with pytest.raises(UsageProblem, match="rows/validation` has no encoded rows"):
         prepared(given, "validation")

@@ -52,4 +52,4 @@ def test_a_tokenizer_that_aborts(folder: Path) -> None:
     one = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 64}
     many = {"type": "Sequence", "normalizers": [one] * 6}
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"normalizer": many}))
-    refused(folder, 2, "ended its process with SIGABRT (out of memory)")
+    refused(folder, 2, "crashed its process with SIGABRT (out of memory)")

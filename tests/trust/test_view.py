@@ -260,10 +260,10 @@ def test_an_index_that_names_other_shards_is_refused(tmp_path: Path) -> None:
             gather(answers(), folder.parent, machine=MACHINE)
         return caught.value.sentence
 
-    assert "is not there" in refused(spread | {"x": "../secret.safetensors"})
-    assert "is not there" in refused(spread | {"x": 3})
+    assert "is missing" in refused(spread | {"x": "../secret.safetensors"})
+    assert "is missing" in refused(spread | {"x": 3})
     assert "names no file" in refused({})
-    assert f"says that `{second}` holds" in refused(spread | {some: second})
+    assert f"`{second}` contains" in refused(spread | {some: second})
     header, body = read_safetensors(folder / first)
     write_safetensors(folder / second, header, body)
-    assert "holds" in refused(spread)
+    assert "both contain" in refused(spread)

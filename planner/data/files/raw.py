@@ -1,4 +1,4 @@
-"""One row as it is in a file, and the errors about rows."""
+"""Raw rows of data files, and the errors about them."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ _PYTHON_SHOWS = {
 
 @dataclass(frozen=True, slots=True)
 class RawRow:
-    """One row as it is in a file."""
+    """One row of a data file, before it is converted."""
 
     path: Path
     """The file."""

@@ -1,1 +1,1 @@
-"""Which rows say nearly the same: by the Jaccard index of their runs of words, in linear time."""
+"""Finds near-duplicate rows in linear time, by the Jaccard index of their word shingles."""

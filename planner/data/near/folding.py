@@ -1,25 +1,25 @@
-"""Texts without what does not count when two are compared, and digests of them."""
+"""Normalizes texts for comparison, and computes digests of them."""
 
 import hashlib
 import unicodedata
 from collections.abc import Iterable
 
 DIGEST_BYTES = 8
-"""Of a million different texts, two have the same digest with a chance of 3 in 100 million."""
+"""For a million distinct texts, the chance of a collision is 3 in 100 million."""
 
 
 def fold(text: str) -> str:
-    """Return a text in Unicode's NFC, each run of white space as one blank, none at the ends."""
+    """Return a text in Unicode's NFC, stripped, with runs of white space as single spaces."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def digest(parts: Iterable[str], *, case: bool = True) -> int:
-    """Return 64 bits that are the same for the same folded texts in the same order.
+    """Return a 64-bit digest of folded texts in order.
 
-    Without `case`, capital letters are as small ones.
+    If `case` is False, letter case is ignored.
     """
-    # Folded text has no unit separator, which is white space.
-    whole = "\x1f".join(map(fold, parts))
-    told = whole if case else whole.casefold()
-    hashed = hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES)
+    # Folded text has no unit separator, since that is white space.
+    joined = "\x1f".join(map(fold, parts))
+    folded = joined if case else joined.casefold()
+    hashed = hashlib.blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES)
     return int.from_bytes(hashed.digest(), "little")

@@ -1,4 +1,4 @@
-"""Rows that are near one another as groups, each named by its first row."""
+"""Groups near-duplicate rows; each group is identified by its first row."""
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
@@ -9,16 +9,16 @@ from planner.data.near.likeness import Boilerplate
 from planner.data.rows.rows import Row
 
 TRIES = 8
-"""Rows of a band that a row is compared with at most, beside its first; so time stays linear."""
+"""Most rows of a band that a row is compared with, besides the first; keeps time linear."""
 KIN = 4
-"""Of them, at most, rows that were like an earlier one; the rest stand for other groups."""
+"""Most of those that may be similar to an earlier row; the rest represent other groups."""
 
 
 def groups_of(rows: Iterable[Row]) -> Sequence[int]:
-    """Return for each row the number of the first row that asks nearly the same, or its own.
+    """Return for each row the number of the first row with nearly the same prompt, or its own.
 
-    A split that keeps these together has no leak, because that goes by the same. Rows without a
-    prompt, or with one that tells nothing, go by their answers too.
+    A split that keeps these groups together has no leak, since both use the same rule. For rows
+    without a distinctive prompt, answers are compared too.
     """
     index = Index(Boilerplate.asked_by)
     for row in rows:
@@ -27,10 +27,10 @@ def groups_of(rows: Iterable[Row]) -> Sequence[int]:
 
 
 def first_of_group(index: Index, known: Iterable[tuple[int, int]] = ()) -> Sequence[int]:
-    """Return for each row the number of its group's first row, its own if it is like no other.
+    """Return for each row the number of its group's first row, or its own if it is unique.
 
-    Groups are connected: the first row and the last may be near only through others between
-    them. Pairs of rows that are `known` to be near are not compared.
+    Groups are connected components: two of their rows may be similar only through others. Pairs of
+    rows that are `known` to be similar are not compared.
     """
     groups = _Groups(len(index))
     for one, other in known:
@@ -52,14 +52,14 @@ def first_of_group(index: Index, known: Iterable[tuple[int, int]] = ()) -> Seque
 
 
 def _alone(signatures: Sequence[int], together: Callable[[int, int], bool]) -> bytearray:
-    """Join rows with the first of the same signature; return a 1 for each that has no such."""
+    """Join rows with the first of equal signature; return 1 for each row that was not joined."""
     firsts: dict[int, int] = {}
     earlier = (firsts.setdefault(number, row) for row, number in enumerate(signatures))
     return bytearray(first == row or not together(first, row) for row, first in enumerate(earlier))
 
 
 def _visit(rows: Iterable[tuple[int, int]], together: Callable[[int, int], bool]) -> None:
-    """Try each row with earlier ones of the same number in this band."""
+    """Compare each row with earlier rows of the same band value."""
     firsts: dict[int, int] = {}
     others: dict[int, list[int]] = {}
     for row, number in rows:
@@ -73,7 +73,7 @@ def _visit(rows: Iterable[tuple[int, int]], together: Callable[[int, int], bool]
 
 
 class _Groups:
-    """Disjoint sets of rows, each led by its first row (union-find with path halving)."""
+    """Disjoint sets of rows, identified by their first row (union-find with path halving)."""
 
     def __init__(self, rows: int) -> None:
         self._leads_to = array("I", range(rows))

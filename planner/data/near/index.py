@@ -1,4 +1,4 @@
-"""Rows as they come, kept so that those near one another are found in linear time."""
+"""An index of rows for finding near duplicates in linear time."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -10,15 +10,15 @@ from planner.data.near.store import Store
 from planner.data.rows.rows import Row
 
 BATCH = 1024
-"""Rows that are signed together."""
+"""Rows whose signatures are computed together."""
 _READ = 1024
-"""Rows whose shingles stay in memory once they were read, some megabytes."""
+"""Rows whose shingles are cached in memory (a few megabytes)."""
 
 
 class Index:
-    """The signatures of rows, 200 bytes of memory each, and their shingles on disk.
+    """The signatures of rows, at 200 bytes of memory each, and their shingles on disk.
 
-    All rows are seen before the first two are compared.
+    All rows must be added before any are compared.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class Index:
         telling: Callable[[Boilerplate, Sides], Sides] = Boilerplate.told_apart_by,
         boilerplate: Boilerplate | None = None,
     ) -> None:
-        """Compare rows by their `telling` shingles; `boilerplate` is another index's to share."""
+        """Compare rows by their `telling` shingles; `boilerplate` can be shared between indexes."""
         self.boilerplate = shared = boilerplate or Boilerplate()
         self._telling = telling
         self._batch: list[Sides] = []
@@ -35,13 +35,13 @@ class Index:
         self._sides = lru_cache(_READ)(lambda number: telling(shared, store[number]))
 
     def see(self, row: Row) -> None:
-        """Add a row; its number is that of the rows before it."""
+        """Add a row; its number is the number of rows before it."""
         self._batch.append(sides(row))
         if len(self._batch) == BATCH:
             self.sign()
 
     def sign(self) -> None:
-        """Take in the rows of a batch that is not full; boilerplate is known better then."""
+        """Process the rows of an incomplete batch, which also updates the boilerplate."""
         if self._batch:
             self.boilerplate.learn(self._batch)
             self._signatures.add([self._telling(self.boilerplate, one) for one in self._batch])
@@ -52,16 +52,16 @@ class Index:
         return len(self._signatures) + len(self._batch)
 
     def columns(self) -> Iterator[Sequence[int]]:
-        """Yield one number for each row, several times: rows with the same may be near."""
+        """Yield columns with one number per row: rows with equal numbers may be similar."""
         self.sign()
         return self._signatures.columns()
 
     def are_near(self, one: int, other: "Index", of_other: int) -> bool:
-        """Whether a row says nearly the same as another index's row, or one of this index."""
+        """Return whether a row is a near duplicate of a row in the same or another index."""
         return self._signatures.may_be_near(one, other._signatures, of_other) and are_near(
             self._sides(one), other._sides(of_other)
         )
 
     def are_same(self, one: int, other: "Index", of_other: int) -> bool:
-        """Whether they have the same shingles, so differ in case and punctuation at most."""
+        """Return whether two rows have equal shingles: they differ only in case or punctuation."""
         return self._sides(one) == other._sides(of_other)

@@ -1,4 +1,4 @@
-"""When two rows are near duplicates, and which shingles tell nothing about a row."""
+"""Defines when two rows are near duplicates, and which shingles are boilerplate."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,22 +7,22 @@ from itertools import chain
 from planner.data.near.shingles import Sides
 
 WHOLE = 0.8
-"""Jaccard index of near duplicates at least; the usual one for training data (Lee et al. 2022,
+"""Minimum Jaccard index of near duplicates, the usual one for training data (Lee et al. 2022,
 "Deduplicating Training Data Makes Language Models Better").
 
-Short rows must be more alike: where the answer is one word, a query may have one word more at an
-end from 5 words on, and another word in its middle from 28 on. In fewer, each word counts.
+Short rows must be more similar: with a one-word answer, a query may have one more word at an end if
+it has at least 5 words, and one changed word in the middle if it has at least 28.
 """
 EACH = 0.5
-"""Of their prompts and of their answers at least, so that questions about one long text, or
-different questions with the same long answer, are no duplicates."""
+"""Minimum index of their prompts and of their answers separately, so that questions about the same
+long text, or different questions with the same long answer, are not duplicates."""
 SAMPLE, SHARED = 256, 50
-"""A shingle is boilerplate if it stands in this many of so many rows, or about 20%. The most
-frequent one of gsm8k, `how much money`, stands in 6.5% of the prompts."""
+"""A shingle is boilerplate if it occurs in at least `SHARED` of `SAMPLE` rows (about 20%). The most
+frequent one in gsm8k, `how much money`, occurs in 6.5% of the prompts."""
 
 
 def are_near(one: Sides, other: Sides) -> bool:
-    """Whether two rows say nearly the same."""
+    """Return whether two rows are near duplicates."""
     prompts, answers = (len(mine & yours) for mine, yours in zip(one, other, strict=True))
     of_prompts = len(one[0]) + len(other[0]) - prompts
     of_answers = len(one[1]) + len(other[1]) - answers
@@ -34,21 +34,21 @@ def are_near(one: Sides, other: Sides) -> bool:
 
 
 class Boilerplate:
-    """Shingles that many rows share, such as an instruction that stands in every prompt."""
+    """Shingles that many rows share, such as an instruction in every prompt."""
 
     def __init__(self) -> None:
         self._shared: set[int] = set()
 
     def learn(self, batch: Sequence[Sides]) -> None:
-        """Add what is boilerplate among these rows, of which an even sample is looked at."""
+        """Add the boilerplate of these rows, from an even sample."""
         step = -(-len(batch) // SAMPLE) or 1
         counts = Counter(chain.from_iterable(map(chain.from_iterable, batch[::step])))
         self._shared.update(shingle for shingle, rows in counts.items() if rows >= SHARED)
 
     def told_apart_by(self, sides: Sides) -> Sides:
-        """Return the shingles that tell a row from others.
+        """Return the distinctive shingles of a row.
 
-        A side that is nothing but boilerplate is left whole.
+        A side with only boilerplate is kept complete.
         """
         if not self._shared:
             return sides
@@ -56,9 +56,9 @@ class Boilerplate:
         return prompt - self._shared or prompt, answer - self._shared or answer
 
     def asked_by(self, sides: Sides) -> Sides:
-        """Return the shingles of the prompt, with the answer only where the prompt tells nothing.
+        """Return the shingles of the prompt, with those of the answer if it has only boilerplate.
 
-        Rows of plain text have no prompt, and some files have the same in each row.
+        Plain text has no prompt, and some files have the same prompt in every row.
         """
         prompt, answer = self.told_apart_by(sides)
         return (prompt, answer) if prompt <= self._shared else (prompt, set())

@@ -1,4 +1,4 @@
-"""Rows of one file that are near rows of another."""
+"""Finds rows of one file that are near duplicates of rows of another."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from planner.data.near.index import Index
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A row that stands in another file too."""
+    """A row that is also in another file."""
 
     row: int
     """Its number."""
     there: int
     """The number of the other file's row."""
     same: bool
-    """Whether they are the same word for word, but for case and punctuation."""
+    """Whether they are equal except for case and punctuation."""
 
 
 def matches(asked: Index, known: Index) -> list[Match]:
-    """Return a match for each asked row that is near a known one, by ascending row."""
+    """Return a match for each asked row that is similar to a known one, by ascending row."""
     found: dict[int, Match] = {}
     for asked_column, known_column in zip(asked.columns(), known.columns(), strict=True):
         waiting: dict[int, list[int]] = {}

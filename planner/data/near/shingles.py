@@ -1,4 +1,4 @@
-"""A row as two sets of shingles, runs of three words: its prompt's and its answer's."""
+"""A row as two sets of shingles (runs of three words), for its prompt and its answer."""
 
 import re
 import unicodedata
@@ -8,10 +8,10 @@ from zlib import crc32
 from planner.data.rows.rows import Row
 
 WORDS = 3
-"""Words in a shingle. Web pages are compared by five or more, but rows are shorter: one changed
-word leaves gsm8k's rows a Jaccard index of 0.8 in 998 of 1,000 with three, in 940 with five."""
+"""Words in a shingle. For web pages, five or more are usual, but rows are shorter: after a changed
+word, the Jaccard index is still 0.8 for 998 of 1,000 gsm8k rows with three, 940 with five."""
 Sides = tuple[set[int], set[int]]
-"""The shingles of a prompt and of its answer; 32 bits each, never the same in both."""
+"""The shingles of a prompt and of its answer, 32 bits each, hashed with different seeds."""
 _MARKS = b".,:;!?()[]{}'\"`"
 _OTHER_MARKS = "¡¿«»\u2018\u2019\u201a\u201c\u201d\u201e\u2039\u203a、。「」『』"
 _PLAIN = bytes(range(256)).lower().translate(bytes.maketrans(_MARKS, b" " * len(_MARKS)))
@@ -19,14 +19,14 @@ _TO_BLANKS = {ord(mark): " " for mark in _OTHER_MARKS}
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]"
 )
-"""Letters of scripts that put no spaces between words, each of which counts as a word."""
+"""Letters of scripts without spaces between words; each counts as a word."""
 _PROMPT, _ANSWER, _BAD_ANSWER = range(3)
 
 
 def words(text: str) -> list[bytes]:
-    """Return the words of a text, as UTF-8, without its case and punctuation.
+    """Return the words of a text as UTF-8, in lower case and without punctuation.
 
-    Signs that mean something, as in `-5` or `x > 0`, stay.
+    Meaningful signs, as in `-5` or `x > 0`, are kept.
     """
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).casefold().translate(_TO_BLANKS)
@@ -37,7 +37,8 @@ def words(text: str) -> list[bytes]:
 def sides(row: Row) -> Sides:
     """Return the shingles of a row, without its system turn, which all rows may share.
 
-    The answer has what was rejected beside it. Shingles of a bad answer are none of a good one.
+    A rejected answer counts as part of the answer. Bad answers are hashed with another seed than
+    good ones.
     """
     last = row.messages[-1]
     answer = " ".join([row.answer, last.more, *(turn.content for turn in row.rejected[-1:])])
@@ -46,7 +47,7 @@ def sides(row: Row) -> Sides:
 
 
 def _shingles(text: str, mark: int) -> set[int]:
-    """Return the CRC-32 of each run of words; a text of fewer words is one run."""
+    """Return the CRC-32 of each run of words; a shorter text is one run."""
     found = words(text)
     if len(found) < WORDS:
         return {crc32(b" ".join(found), mark)} if found else set()

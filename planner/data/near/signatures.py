@@ -1,7 +1,7 @@
-"""MinHash signatures cut into bands: rows that are alike have a band in common.
+"""MinHash signatures in bands: similar rows probably share a band.
 
-Rows of the Jaccard index 0.8 share one of 20 bands of 5 with a chance of 99.97%, rows of 0.3 with
-5% (1 - (1 - s^5)^20; Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", section 3.4).
+Rows with a Jaccard index of 0.8 share one of 20 bands of 5 with probability 99.97%, rows with 0.3
+with 5% (1 - (1 - s^5)^20; Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", section 3.4).
 """
 
 from array import array
@@ -14,17 +14,17 @@ from planner.data.near.shingles import Sides
 
 BANDS, DEPTH = 20, 5
 SLOTS = BANDS * DEPTH
-"""Numbers of a signature. The share of equal ones estimates the Jaccard index."""
+"""Numbers per signature. The share of equal ones estimates the Jaccard index."""
 UNLIKE = 0.7
-"""Share of equal slots below which rows are not looked at. Of 20,000 pairs of the index 0.8 each,
-that passed over 0.3% with 9 shingles, and 0.03% to 0.06% with 18 to 180."""
+"""Minimum share of equal slots before rows are compared. Of 20,000 pairs with an index of 0.8, this
+missed 0.3% with 9 shingles, and 0.03% to 0.06% with 18 to 180."""
 _SEED = 1
 _SLOT_BYTES = array("I").itemsize
 _BAND_BYTES = DEPTH * _SLOT_BYTES
 
 
 class Signatures:
-    """The bands of all rows and a byte of each slot, 184 bytes a row."""
+    """The bands of all rows and one byte of each slot, 184 bytes per row."""
 
     def __init__(self) -> None:
         self._bands = array("I")
@@ -42,12 +42,12 @@ class Signatures:
             self._bytes += slots[::_SLOT_BYTES]
 
     def columns(self) -> Iterator[Sequence[int]]:
-        """Yield each band as one number a row; the first is the whole signature."""
+        """Yield each band as one number per row; the first column is the full signature."""
         for band in range(1 + BANDS):
             yield self._bands[band :: 1 + BANDS]
 
     def may_be_near(self, one: int, other: "Signatures", of_other: int) -> bool:
-        """Whether a row's signature is like that of another index's row, or of this one's."""
+        """Return whether the signatures of two rows, in the same or another index, are similar."""
         differ = self._number(one) ^ other._number(of_other)
         return differ.to_bytes(SLOTS, "little").count(0) >= UNLIKE * SLOTS
 
@@ -56,7 +56,7 @@ class Signatures:
 
 
 def _signatures(batch: Sequence[Sides]) -> Iterator[bytes]:
-    """Yield the MinHash of each row, 4 bytes a slot."""
+    """Yield the MinHash of each row, at 4 bytes per slot."""
     shingles, ends = array("Q"), array("Q", [0])
     for prompt, answer in batch:
         shingles.extend(prompt)

@@ -1,4 +1,4 @@
-"""The shingles of all rows in a temporary file, since a million rows' do not fit in memory."""
+"""Stores the shingles of all rows in a temporary file; a million rows do not fit in memory."""
 
 import os
 import tempfile
@@ -16,7 +16,7 @@ _BYTES = array("I").itemsize
 
 
 class Store:
-    """Shingles by row number: 12 bytes a row in memory, 4 bytes a shingle on disk."""
+    """Shingles by row number: 12 bytes per row in memory, 4 bytes per shingle on disk."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  closed by the finalizer
@@ -25,7 +25,7 @@ class Store:
         self._prompts = array("I")
 
     def add(self, batch: Sequence[Sides]) -> None:
-        """Append rows. Raises UsageProblem where the disk is full."""
+        """Append rows. Raises UsageProblem if the disk is full."""
         shingles, before = array("I"), self._ends[-1]
         for prompt, answer in batch:
             shingles.extend(prompt)
@@ -37,7 +37,7 @@ class Store:
             self._file.flush()
         except OSError as error:
             raise UsageProblem(
-                f"`{tempfile.gettempdir()}` has no room to compare the rows: {error.strerror}.",
+                f"`{tempfile.gettempdir()}` has no space to compare the rows: {error.strerror}.",
                 fix=Command("export TMPDIR=/a/folder/on/a/larger/disk"),
             ) from None
 
@@ -50,6 +50,6 @@ class Store:
 
 
 def _close(file: IO[bytes]) -> None:
-    """Close a file; on a full disk that fails as the last write did, which was told."""
+    """Close a file; on a full disk this fails like the last write, which was already reported."""
     with suppress(OSError):
         file.close()

@@ -1,1 +1,1 @@
-"""Find personal data and secrets in text by their published forms, and take them out."""
+"""Finds and redacts personal data and secrets in text, by their published forms."""

@@ -11,7 +11,7 @@ _CARD = re.compile(
     r"[0-9]{10,15}|([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{3})?|([ -])[0-9]{6}\2[0-9]{4,5}"
     r")(?!\w|[.-][0-9])"
 )
-"""14 to 19 digits in one piece, in fours, or as 4-6-4 and 4-6-5."""
+"""14 to 19 digits in one piece, in groups of four, or as 4-6-4 and 4-6-5."""
 _ISSUED = re.compile(
     r"4[0-9]{15}(?:[0-9]{3})?"  # Visa; those of 13 digits are no longer issued
     r"|(?:5[1-5][0-9]{2}|222[1-9]|22[3-9][0-9]|2[3-6][0-9]{2}|27[01][0-9]|2720)[0-9]{12}"
@@ -23,7 +23,7 @@ _ISSUED = re.compile(
     r"|(?:5018|5019|5020|5038|5893|6304|6759|676[1-3])[0-9]{10,15}"  # Maestro and Dankort
     r"|220[0-4][0-9]{12,15}"  # Mir
 )
-"""Prefixes and lengths as the card schemes publish them (ISO/IEC 7812 leaves them to these)."""
+"""Prefixes and lengths that the card schemes publish (ISO/IEC 7812)."""
 _IBAN = re.compile(r"[A-Z][A-Z][0-9]{2}(?<![A-Za-z0-9].{4})[ -]?(?=[A-Z0-9]{4})")
 _LENGTHS = (
     "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 "
@@ -33,11 +33,11 @@ _LENGTHS = (
     "SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30"
 )
 IBAN_LENGTHS = {pair[:2]: int(pair[2:]) for pair in _LENGTHS.split()}
-"""Characters of an IBAN by country, of SWIFT's IBAN registry as python-stdnum 2.2 has it."""
+"""Length of an IBAN by country, from SWIFT's IBAN registry (python-stdnum 2.2)."""
 
 
 def cards(text: str, start: int, end: int) -> Iterator[Span]:
-    """Yield card numbers of 14 to 19 digits with an issuer's prefix and a right Luhn digit."""
+    """Yield card numbers of 14 to 19 digits with an issuer's prefix and a valid Luhn digit."""
     for match in _CARD.finditer(text, start, end):
         digits = match[0].replace(" ", "").replace("-", "")
         if _ISSUED.fullmatch(digits) and luhn(digits):
@@ -45,7 +45,7 @@ def cards(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def ibans(text: str) -> Iterator[Span]:
-    """Yield IBANs in capitals, whole or in groups, of their country's length and checksum."""
+    """Yield IBANs in capitals, with or without spaces, with a valid length and checksum."""
     for match in _IBAN.finditer(text):
         start = match.start()
         end = _end(text, start, IBAN_LENGTHS.get(text[start : start + 2], 0))
@@ -56,7 +56,7 @@ def ibans(text: str) -> Iterator[Span]:
 
 
 def _end(text: str, start: int, length: int) -> int:
-    """Return where `length` capitals and digits end, single gaps between them aside; else 0."""
+    """Return the end of `length` capitals and digits with single separators; else 0."""
     at, left = start, length
     while left and at < len(text):
         char = text[at]
@@ -65,5 +65,5 @@ def _end(text: str, start: int, length: int) -> int:
         elif char not in " -" or text[at - 1] in " -":
             return 0
         at += 1
-    whole = length and not left and not text[at : at + 1].isalnum()
-    return at if whole else 0
+    complete = length and not left and not text[at : at + 1].isalnum()
+    return at if complete else 0

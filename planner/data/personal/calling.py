@@ -1,4 +1,4 @@
-"""Country calling codes (ITU-T E.164), and how long the numbers behind them are."""
+"""Country calling codes (ITU-T E.164), and the lengths of the national numbers."""
 
 import re
 
@@ -13,15 +13,15 @@ _BY_CODE = {
     for code, lengths in (pair.split(":") for pair in _LENGTHS.split())
 }
 _THREE = re.compile("2[1-69]|3[578]|42|5[09]|6[789]|8[0578]|9[679]")
-"""How the codes of three digits start."""
+"""The first two digits of three-digit codes."""
 _THREE_LENGTHS = (6, 10)
 
 
 def national_lengths(digits: str) -> tuple[int, int, int]:
-    """Return how many digits the calling code has, and the least and the most behind it.
+    """Return the number of digits of the calling code, and the minimum and maximum after it.
 
-    `digits` are an international number's, the code first. An unassigned code gives zeros.
-    Lengths are those of fixed and mobile numbers by libphonenumber's metadata, 9.0.
+    `digits` is an international number, starting with the code. An unassigned code gives zeros.
+    Lengths are those of fixed and mobile numbers in libphonenumber's metadata 9.0.
     """
     for size in (1, 2):
         if digits[:size] in _BY_CODE:

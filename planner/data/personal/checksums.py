@@ -1,4 +1,4 @@
-"""Check digits of numbers that people carry; each function takes digits only."""
+"""Check digits of card and ID numbers; the functions take digits only."""
 
 from collections.abc import Iterable
 
@@ -7,24 +7,24 @@ _VERHOEFF_SHIFT = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
 
 
 def luhn(digits: str) -> bool:
-    """Return whether the last digit is right by ISO/IEC 7812-1 annex B."""
+    """Return whether the last digit is valid by ISO/IEC 7812-1 annex B."""
     kept = sum(map(int, digits[-1::-2]))
     doubled = sum(_LUHN_DOUBLED[int(digit)] for digit in digits[-2::-2])
     return (kept + doubled) % 10 == 0
 
 
 def weighted(digits: str, weights: Iterable[int]) -> int:
-    """Return the sum of the digits times their weights, which may be fewer."""
+    """Return the sum of the digits times their weights; there may be fewer weights."""
     return sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=False))
 
 
 def mod_97(text: str) -> int:
-    """Return the rest by 97, letters counting 10 to 35, as ISO 7064 MOD 97-10 has it."""
+    """Return the remainder modulo 97 with letters as 10 to 35 (ISO 7064 MOD 97-10)."""
     return int("".join(str(int(char, 36)) for char in text)) % 97
 
 
 def mod_11_10(digits: str) -> bool:
-    """Return whether the last digit is right by ISO 7064 MOD 11,10."""
+    """Return whether the last digit is valid by ISO 7064 MOD 11,10."""
     product = 10
     for digit in digits[:-1]:
         product = ((int(digit) + product) % 10 or 10) * 2 % 11
@@ -32,9 +32,9 @@ def mod_11_10(digits: str) -> bool:
 
 
 def verhoeff(digits: str) -> bool:
-    """Return whether the last digit is right by Verhoeff's scheme (1969).
+    """Return whether the last digit is valid by Verhoeff's scheme (1969).
 
-    The table of the dihedral group of order 10 and the powers of the permutation are computed.
+    Multiplication in the dihedral group of order 10 and powers of the permutation are computed.
     """
     check = 0
     for place, digit in enumerate(reversed(digits)):
@@ -43,7 +43,7 @@ def verhoeff(digits: str) -> bool:
 
 
 def _dihedral(a: int, b: int) -> int:
-    """Return the product of two elements: 0 to 4 turn a pentagon, 5 to 9 turn it over."""
+    """Return the product of two elements: 0 to 4 are rotations, 5 to 9 reflections."""
     turn = a + b if a < 5 else a - b
     return turn % 5 + 5 * ((a < 5) != (b < 5))
 

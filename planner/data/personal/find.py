@@ -1,4 +1,4 @@
-"""Find personal data in a text, and write a word in its place."""
+"""Finds and redacts personal data in a text."""
 
 import re
 from collections.abc import Iterator
@@ -14,19 +14,17 @@ from planner.data.personal.span import KINDS, Span
 _DIGIT = re.compile("[0-9]")
 _CAPITAL_CODE = re.compile("[A-Z][ -]?[0-9]")
 _LONG_NUMBER = re.compile(r"[0-9](?:[ ()./+-]{0,2}[0-9]){5,}")
-"""Cards, telephones and most national numbers have six digits or more close together."""
+"""Card numbers, phone numbers and most national IDs have at least six digits close together."""
 _BEFORE, _AFTER = 3, 16
-"""Characters around those that may belong to the number, such as `+1 (`, or tell that it goes on.
-
-What starts behind the number is left to the next one, for here it may be cut in two.
-"""
+"""Characters around those digits that may belong to the number, such as `+1 (`, or show that it
+continues. A match that starts after the number is left to the next one: it may be cut off here."""
 _RANK = {kind: rank for rank, kind in enumerate(KINDS)}
 
 
 def found(text: str, *, key: str = "") -> list[Span]:
-    """Return the personal data in `text`, in order, none overlapping another.
+    """Return the personal data in `text`, in order and without overlaps.
 
-    `key` is what JSON calls the text, such as `password`, which tells what it is.
+    `key` is the JSON key of the text, such as `password`, which helps to recognize secrets.
     """
     if key:
         return _found_under(key, text)
@@ -37,9 +35,9 @@ def found(text: str, *, key: str = "") -> list[Span]:
 
 
 def redacted(text: str, *, key: str = "") -> str:
-    """Return `text` with `[EMAIL]`, `[PHONE]` and so on in place of what `found` finds.
+    """Return `text` with what `found` finds replaced by `[EMAIL]`, `[PHONE]` and so on.
 
-    Done again until nothing is found, so that redacting twice changes nothing more.
+    It is repeated until nothing is found, so that the result is stable.
     """
     while spans := found(text, key=key):
         starts = [0, *(span.end for span in spans)]
@@ -51,7 +49,7 @@ def redacted(text: str, *, key: str = "") -> str:
 
 
 def _found_under(key: str, text: str) -> list[Span]:
-    """Return what is found where `text` stands behind its key; the key's own is left."""
+    """Return what is found in `text` in the context of its key."""
     before = f'"{key}": "'
     start, end = len(before), len(before) + len(text)
     return [
@@ -62,7 +60,7 @@ def _found_under(key: str, text: str) -> list[Span]:
 
 
 def _take(taken: bytearray, span: Span) -> bool:
-    """Mark the span's characters, and return whether all were free."""
+    """Mark the characters of a span if all are free, and return whether they were."""
     free = taken.find(1, span.start, span.end) < 0
     if free:
         taken[span.start : span.end] = b"\1" * (span.end - span.start)

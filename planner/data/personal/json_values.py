@@ -1,4 +1,4 @@
-"""The text values inside JSON, read and changed without touching anything else of it."""
+"""Reads and replaces the text values in JSON without changing anything else."""
 
 import json
 import re
@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterator
 from planner.data.rows.rows import in_order
 
 _STRING = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:\s*)?', re.DOTALL)
-"""A string, and the colon behind it where it is a key."""
+"""A string, with the colon after it if it is a key."""
 
 
 def replaced(text: str, change: Callable[[str, str], str]) -> str:
-    """Return JSON text in which `change(key, value)` stands for each value that is text.
+    """Return JSON text with each text value replaced by `change(key, value)`.
 
-    The key is empty for values of a list and alone. A value that holds JSON itself, as the
-    arguments of a call do, is changed inside. Values that stay, numbers, keys, their order and
-    all white space remain byte for byte.
+    The key is empty for list items and a single value. A value that contains JSON, such as the
+    arguments of a call, is changed inside. Everything else stays the same byte for byte.
     """
     parts, end = [], 0
     for key, value, at, behind in _values(text):
@@ -27,7 +26,7 @@ def replaced(text: str, change: Callable[[str, str], str]) -> str:
 
 
 def values(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each key and value that `replaced` would give to `change`."""
+    """Yield each key and value that `replaced` would pass to `change`."""
     for key, value, _, _ in _values(text):
         if _holds_json(value):
             yield from values(value)
@@ -36,7 +35,7 @@ def values(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _values(text: str) -> Iterator[tuple[str, str, int, int]]:
-    """Yield the key and the value of each string that is no key, and where it starts and ends."""
+    """Yield the key, value, start and end of each string that is not a key."""
     key, key_end = "", -1
     for found in _STRING.finditer(text):
         said = json.loads(f'"{found[1]}"') if "\\" in found[1] else found[1]
@@ -47,7 +46,7 @@ def _values(text: str) -> Iterator[tuple[str, str, int, int]]:
 
 
 def _holds_json(value: str) -> bool:
-    """Return whether a value is a JSON object or list with texts in it."""
+    """Return whether a value is a JSON object or list with text in it."""
     if not value.startswith(("{", "[")) or '"' not in value:
         return False
     try:

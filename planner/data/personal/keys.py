@@ -1,4 +1,4 @@
-"""API keys and tokens, by the forms that their issuers publish."""
+"""Finds API keys and tokens, by the forms that their issuers publish."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from planner.data.personal.span import Span
 
 _WORD = "[A-Za-z0-9_-]"
 _FORMS = (
-    # The start that every such key has, and the form of the whole key.
+    # The common prefix of such keys, and the form of a complete key.
     ("AKIA", "AKIA[A-Z2-7]{16}"),  # Amazon, long-lived
     ("ASIA", "ASIA[A-Z2-7]{16}"),  # Amazon, for a session
     ("ghp_", "ghp_[A-Za-z0-9]{36,255}"),  # GitHub: personal, OAuth, user, server, refresh
@@ -49,11 +49,11 @@ _COMPILED = [
     (hint, re.compile(rf"(?<![A-Za-z0-9_-]){form}(?![A-Za-z0-9])")) for hint, form in _FORMS
 ]
 _MARKS = ("_", "-", "")
-"""Characters that many hints share; a text without one needs no look for those."""
+"""Characters that many prefixes share, for a fast first test."""
 
 
 def keys(text: str) -> Iterator[Span]:
-    """Yield the keys whose issuers' forms are known."""
+    """Yield the keys of known issuers."""
     for mark, forms in _BY_MARK.items():
         if mark in text:
             for hint, form in forms:

@@ -1,4 +1,4 @@
-"""E-mail addresses."""
+"""Finds e-mail addresses."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from planner.data.personal.span import Span
 _LETTER = "A-Za-z0-9\u00c0-\u024f"
 _DOMAIN = re.compile(rf"@(?:[{_LETTER}-]{{1,63}}\.){{1,8}}([A-Za-z]{{2,24}})(?![{_LETTER}(\[@])")
 _LOCAL = re.compile(rf"(?<!\\)[{_LETTER}_][{_LETTER}_.+%'&-]{{0,63}}\Z")
-"""A letter behind a backslash is no part of it, but a line break that JSON or code escapes."""
+"""A letter after a backslash is not part of the address, but an escape in JSON or code."""
 _LOCAL_CHARS = 64
 """RFC 5321, 4.5.3.1.1."""
 _USER_OF_URL = re.compile(r"://[^\s/@]{0,128}\Z")
@@ -36,14 +36,14 @@ _FILES = frozenset(
         "txt",
     ]
 )
-"""Endings of files such as `logo@2x.png`; none is a top-level domain."""
+"""Extensions of files such as `logo@2x.png`; none is a top-level domain."""
 
 
 def emails(text: str) -> Iterator[Span]:
-    """Yield the addresses `local@domain` whose domain has a dot and an alphabetic end.
+    """Yield addresses `local@domain` whose domain has a dot and ends with letters.
 
-    Not the user of a URL or of a `git@` remote, nor a file such as `logo@2x.png`. Addresses at
-    domains that are reserved for examples (RFC 2606) are found as any other.
+    Users in URLs and `git@` remotes, and files such as `logo@2x.png`, are excluded. Addresses in
+    domains reserved for examples (RFC 2606) are included.
     """
     if "@" not in text:
         return
@@ -59,5 +59,5 @@ def emails(text: str) -> Iterator[Span]:
 
 
 def _is_code(local: str, domain: str) -> bool:
-    """Return whether it is a git remote, or a product of matrices such as `A@B.mean`."""
+    """Return whether it is a git remote, or a matrix product such as `A@B.mean`."""
     return local == "git" or (len(local) == 1 and domain[2] == ".")

@@ -1,4 +1,4 @@
-"""Numbers that states give to people, found by form, check digits and the word before them."""
+"""Finds national ID numbers by form, check digits and the words before them."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -13,14 +13,14 @@ _ANY = "national id|identity (?:number|no|card)|id (?:number|no|card)|tax (?:id|
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One number of one country, in the ways that people write it."""
+    """One national ID number, in the forms in which people write it."""
 
     forms: tuple[str, ...]
-    """`9` is a digit, `A` a capital, `X` either; all else is itself."""
+    """`9` is a digit, `A` a capital letter, `X` either; other characters are literal."""
     valid: Callable[[str], bool]
-    """Tells it from others of that form; takes it without spaces, dots and hyphens."""
+    """Validates the number, given without spaces, dots and hyphens."""
     words: re.Pattern[str] | None
-    """One of these has to stand before it, as other numbers have this form too; else None."""
+    """Words of which one must precede it, since other numbers have this form too; else None."""
 
 
 def _rule(forms: str, valid: Callable[[str], bool], words: str = "") -> Rule:
@@ -63,13 +63,13 @@ RULES = (
     _rule("AAAA999999AAAAAAX9", check.mx_curp),
     _rule("9999999999999,999999 9999 999", check.za_id, "(?-i:ID)|identity"),
 )
-"""25 numbers of 22 countries; those that need a word only in some forms stand twice."""
+"""25 numbers of 22 countries; those that need a word only in some forms are listed twice."""
 
 
 def _compiled(first: str, forms: list[str]) -> re.Pattern[str]:
-    """Match any of the forms, each in its own group.
+    """Return a pattern for any of the forms, each in its own group.
 
-    `first` is what all start with; it stands before the look behind, which makes it fast.
+    `first` is the common start; it precedes the look-behind, which makes matching fast.
     """
     classes = {"9": "[0-9]", "A": "[A-Z]", "X": "[0-9A-Z]"}
     tails = ("".join(classes.get(char, re.escape(char)) for char in form[1:]) for form in forms)
@@ -92,7 +92,7 @@ def digit_ids(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def capital_ids(text: str) -> Iterator[Span]:
-    """Yield the numbers of RULES that start with a capital."""
+    """Yield the numbers of RULES that start with a capital letter."""
     return _found(_CAPITAL_FIRST.finditer(text), text, _CAPITAL_FORMS)
 
 

@@ -1,4 +1,4 @@
-"""Addresses of machines: IPv4, IPv6 and MAC."""
+"""Finds network addresses: IPv4, IPv6 and MAC."""
 
 import re
 from collections.abc import Iterator
@@ -9,21 +9,21 @@ from planner.data.personal.words import has_word, named
 
 _IPV4_END = re.compile(r"\.(?<=[0-9]\.)[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(?!\w|\.\w|-[A-Za-z])")
 _IPV4_START = re.compile(r"(?<![\w.])[0-9]{1,3}\Z")
-"""To search from the first dot on is fast, as dots are rarer than digits."""
+"""Searching from the first dot is fast, since dots are rarer than digits."""
 _IPV6 = re.compile(
     r"[23](?<![\w:.][23])[0-9a-fA-F]{3}:[0-9a-fA-F:]{2,34}(?:(?:\.[0-9]{1,3}){3})?(?![\w:]|\.[0-9])"
 )
-"""All global unicast addresses lie in 2000::/3 (RFC 4291, 2.4)."""
+"""All global unicast addresses are in 2000::/3 (RFC 4291, 2.4)."""
 _MAC = re.compile(
     r"[0-9a-fA-F]{2}(?<![\w:-]..)([:-])(?:[0-9a-fA-F]{2}\1){4}[0-9a-fA-F]{2}(?!\w|[:-]\w)"
 )
 _CISCO_MAC = re.compile(
     r"\.(?<=[0-9a-fA-F]{4}\.)(?<![\w.].{4}\.)[0-9a-fA-F]{4}\.[0-9a-fA-F]{4}(?!\w|\.\w)"
 )
-"""Of `001b.4411.3ab7`, likewise."""
+"""For `001b.4411.3ab7`, likewise."""
 _EXAMPLES_4 = tuple(map(IPv4Network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")))
 _EXAMPLES_6 = (IPv6Network("2001:db8::/32"), IPv6Network("3fff::/20"))
-"""For documentation (RFC 5737, 3849, 9637): found, as `example.com` is, for nobody can tell."""
+"""Documentation ranges (RFC 5737, 3849, 9637), which are included like `example.com`."""
 _VERSION_BEFORE = re.compile(
     r"(?:[A-Za-z](?:[/-]|[=<>~]=)|\b(?:version|release|firmware|build|driver|section|chapter|oid)"
     r"\b[\s:=\"'(#]{0,16})\Z",
@@ -34,14 +34,14 @@ _IP_WORDS = has_word(
 )
 _MAC_WORDS = has_word("mac|ether|ethernet|hwaddr|bssid|bluetooth|nic")
 _LOW = 32
-"""Four numbers below this are a version or a section unless a word says that they are not."""
+"""Four numbers below this are a version or a section, unless a word suggests an address."""
 
 
 def addresses(text: str) -> Iterator[Span]:
     """Yield public IPv4 and IPv6 addresses, without port and prefix length.
 
-    Private, loopback, link-local, multicast and reserved ones tell nothing of a person and are
-    left; those for documentation are found.
+    Private, loopback, link-local, multicast and reserved addresses identify nobody and are
+    excluded; documentation addresses are included.
     """
     if text.count(".") >= 3:
         for end in _IPV4_END.finditer(text):
@@ -84,10 +84,10 @@ def _is_version(text: str, start: int, address: str) -> bool:
 
 
 def mac_addresses(text: str) -> Iterator[Span]:
-    """Yield addresses of one device, as `00:1b:44:11:3a:b7`, with hyphens, or as `001b.4411.3ab7`.
+    """Yield MAC addresses such as `00:1b:44:11:3a:b7`, with colons or hyphens, or `001b.4411.3ab7`.
 
-    Not those of groups (RFC 7042, 2.1), of no device, nor longer fingerprints. Six pairs
-    without a letter are taken only after a word such as `MAC`.
+    Group addresses (RFC 7042, 2.1), all zeros and longer fingerprints are excluded. Six pairs
+    without a letter are included only after a word such as `MAC`.
     """
     if text.count(":") >= 5 or text.count("-") >= 5:
         for match in _MAC.finditer(text):

@@ -1,4 +1,4 @@
-"""Telephone numbers, in the forms in which people write them."""
+"""Finds phone numbers, in the forms in which people write them."""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _TRUNK = re.compile(
     r"(?:(?:[ ./-]{0,2}|\) ?)[0-9]){7,12}(?!\w|-\w)",
     re.ASCII,
 )
-"""With the `0` that most plans put before the area."""
+"""With the trunk prefix `0` of most numbering plans."""
 _ANY = re.compile(
     r"(?<![\w.+-])(?:\((?=[0-9]{1,5}\)))?[0-9](?:[ ().-]{0,2}[0-9]){6,14}"
     r"(?!\w|[.,-]\w| ?[=*+\xd7/])",
@@ -49,14 +49,14 @@ _OTHER = has_word(
     "|model|zip|code|pin|price|cost|sku|part|id|imei"
 )
 _BARE = 10
-"""Digits that a number in one piece has at least where only a verb names it."""
+"""Minimum digits of an ungrouped number after a verb such as `call`."""
 
 
 def phones(text: str, start: int, end: int) -> Iterator[Span]:
-    """Yield numbers in international form, in the forms of North America, of Brazil and of plans
-    with a leading `0`, and any of 7 to 13 digits after a word such as `phone` or `call`.
+    """Yield numbers in international form, in the forms of North America, Brazil and plans with a
+    leading `0`, and numbers of 7 to 13 digits after a word such as `phone` or `call`.
 
-    Spans may overlap; numbers reserved for fiction are found as any other.
+    Spans may overlap; numbers reserved for fiction are included.
     """
     for pattern in (_AMERICAN, _BRAZILIAN):
         for match in pattern.finditer(text, start, end):
@@ -69,13 +69,13 @@ def phones(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _groups(match: re.Match[str]) -> list[tuple[str, int]]:
-    """Return the runs of digits, each with where it ends in the text."""
+    """Return the runs of digits, each with its end in the text."""
     first = match.start()
     return [(run[0], first + run.end()) for run in _GROUP.finditer(match[0])]
 
 
 def _international_end(text: str, match: re.Match[str]) -> int:
-    """Return where the longest number ends that its country allows; 0 where there is none."""
+    """Return the end of the longest number that its country allows; 0 if there is none."""
     groups = _groups(match)
     if match[0].startswith("00"):
         if len(groups) == 1:
@@ -92,7 +92,7 @@ def _international_end(text: str, match: re.Match[str]) -> int:
 
 
 def _trunk_end(text: str, match: re.Match[str]) -> int:
-    """Return where 9 to 12 digits in two groups or more end: five pairs, or one group longer."""
+    """Return the end of 9 to 12 digits in several groups: five pairs, or one longer group."""
     groups = _groups(match)
     if all(len(run) == 2 for run, _ in groups):
         return groups[-1][1] if len(groups) == 5 else 0
@@ -111,7 +111,7 @@ def _trunk_end(text: str, match: re.Match[str]) -> int:
 
 
 def _named_end(text: str, match: re.Match[str]) -> int:
-    """Return where 7 to 13 digits end, if the nearest word before them names a telephone."""
+    """Return the end of 7 to 13 digits if the nearest word before them suggests a phone."""
     start = match.start()
     noun, verb = last(_NAMED, text, start), last(_CALLED, text, start)
     if max(noun, verb) <= last(_OTHER, text, start):

@@ -1,4 +1,4 @@
-"""Personal data in all that a row says: its turns, what they call, and what they may call."""
+"""Personal data in a row: its turns, tool calls and tools."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,16 +10,16 @@ from planner.data.rows.rows import Message, Row
 
 
 def kinds_in(row: Row) -> list[Kind]:
-    """Return the kind of each piece of personal data in a row; in equal texts it counts once."""
+    """Return the kind of each piece of personal data in a row; equal texts count once."""
     texts = dict.fromkeys(_texts(row))
     return [span.kind for key, text in texts for span in found(text, key=key)]
 
 
 def redacted_row(row: Row) -> Row:
-    """Return a row in whose texts `[EMAIL]` and so on stand for personal data.
+    """Return a row with personal data replaced by `[EMAIL]` and so on.
 
-    Texts are the content of every turn, the system's and rejected ones too, and the text values
-    inside `more` and `tools`. Keys, numbers, order and all else stay.
+    It covers the content of every turn, including the system's and rejected ones, and the text
+    values in `more` and `tools`. Everything else stays the same.
     """
     return replace(
         row,
@@ -30,7 +30,7 @@ def redacted_row(row: Row) -> Row:
 
 
 def _texts(row: Row) -> Iterator[tuple[str, str]]:
-    """Yield each text of a row, with the key that it stands under in JSON."""
+    """Yield each text of a row, with its JSON key."""
     for turn in (*row.messages, *row.rejected):
         if turn.content:
             yield "", turn.content

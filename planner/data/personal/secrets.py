@@ -1,4 +1,4 @@
-"""Secrets: keys by their forms, private keys, and what is assigned to a word such as `password`."""
+"""Finds secrets: known keys, private keys, and values assigned to words such as `password`."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _PRIVATE = re.compile(
     r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
     r"(?:[^-]*(?:-(?!----)[^-]*)*-----END [A-Z0-9 ]{1,48}-----|(?:\s{1,4}[A-Za-z0-9+/=]{16,128})*)"
 )
-"""A whole block (RFC 7468), or what is left of one that was cut off."""
+"""A complete block (RFC 7468), or the rest of one that was cut off."""
 _URL = re.compile(r"://[^\s/:@\"']{0,64}:([^\s/@\"']{3,128})@[\w.\[-]")
 _BEARER = re.compile(r"\b[Bb]earer (?=[A-Za-z_.~+/-]*+[0-9])([\w.~+/-]{20,1024}=*)")
 _HINTS = ("pass", "pwd", "secret", "token", "key")
@@ -26,23 +26,23 @@ _CODE = re.compile(
     r"[$%<{\[(]|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\Z|\w+[(\[]|(.)\1*\Z|\*{3}"
     r"|[A-Za-z]+[0-9]{0,2}(?:_[A-Za-z]+[0-9]{0,2})+\Z"
 )
-"""A variable, a call, an attribute, one character over and over, or words joined by `_`."""
+"""A variable, a call, an attribute, one repeated character, or words joined by `_`."""
 _UNQUOTED = 4
 _FIELD = re.compile(r";|,(?=[\w\"']+[:=])|&(?=\w+=)")
-"""What ends a value without quotes."""
+"""The end of a value without quotes."""
 _DUMMIES = frozenset(["password", "passwd", "pass", "pwd", "secret", "token", "changeme", "admin"])
 _LOGIN_BITS = 2.0
 _KEY_LENGTH, _KEY_BITS = 16, 3.0
-"""Least characters, and entropy in bits a character, of a password and of a key.
+"""Minimum entropy in bits per character of a password, and minimum length and entropy of a key.
 
-English words have about as much entropy; the digit that is asked for as well tells them apart.
+English words have similar entropy; a required digit distinguishes them.
 """
 
 
 def secrets(text: str) -> Iterator[Span]:
-    """Yield keys of known issuers, private keys, passwords of URLs, and secrets assigned to a name.
+    """Yield keys of known issuers, private keys, passwords in URLs, and secrets assigned to a name.
 
-    Of an assignment only the value, without its quotes. Spans may overlap.
+    For an assignment, the span is the value without its quotes. Spans may overlap.
     """
     yield from keys(text)
     if "PRIVATE KEY" in text:
@@ -75,7 +75,7 @@ def _assigned(text: str) -> Iterator[Span]:
 
 
 def _is_key_of(small: str, at: int) -> bool:
-    """Return whether the word `key` at `at` follows one such as `api_`, which makes it secret."""
+    """Return whether the word `key` at `at` follows a word such as `api_`."""
     return _KEY_OF.search(small, max(0, at - _KEY_OF_REACH), at) is not None
 
 
@@ -92,6 +92,6 @@ def _is_key(value: str) -> bool:
 
 
 def _bits(value: str) -> float:
-    """Return the entropy of its characters, in bits a character."""
+    """Return the entropy of the characters, in bits per character."""
     shares = [value.count(char) / len(value) for char in set(value)]
     return -sum(share * log2(share) for share in shares)

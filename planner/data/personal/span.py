@@ -1,10 +1,10 @@
-"""Where a piece of personal data stands in a text."""
+"""The location of personal data in a text."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["SECRET", "EMAIL", "IBAN", "CARD", "NATIONAL_ID", "PHONE", "MAC", "IP"]
-"""What was found; also the word that redaction writes in its place."""
+"""The kind of data; also the word that replaces it."""
 KINDS: tuple[Kind, ...] = (
     "SECRET",
     "EMAIL",
@@ -15,7 +15,7 @@ KINDS: tuple[Kind, ...] = (
     "MAC",
     "IP",
 )
-"""Where two overlap, the kind that stands first here is kept: its form is the stricter one."""
+"""In order of precedence for overlaps: stricter forms first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,6 @@ class Span:
 
     kind: Kind
     start: int
-    """Of its first character in the text, from 0."""
+    """Index of its first character."""
     end: int
-    """After its last character."""
+    """Index after its last character."""

@@ -1,25 +1,25 @@
-"""Words that stand before a number and tell what it is."""
+"""Finds words before a number that suggest what it is."""
 
 import re
 
 _REACH = 40
-"""How many characters before a number are read for them."""
+"""Number of characters before a number that are searched."""
 
 
 def last(words: re.Pattern[str], text: str, start: int) -> int:
-    """Return where the last of the words ends that stands shortly before `start`; -1 for none."""
+    """Return the end of the last of the words shortly before `start`; -1 if there is none."""
     ends = [match.end() for match in words.finditer(text, max(0, start - _REACH), start)]
     return ends[-1] if ends else -1
 
 
 def named(words: re.Pattern[str], text: str, start: int) -> bool:
-    """Return whether one of the words stands shortly before `start`."""
+    """Return whether one of the words is shortly before `start`."""
     return words.search(text, max(0, start - _REACH), start) is not None
 
 
 def has_word(words: str) -> re.Pattern[str]:
-    """Compile alternatives that count only as whole words, whatever their case.
+    """Return a pattern for alternatives at word boundaries, ignoring case.
 
-    Not behind `[`, where they are what redaction wrote.
+    Words after `[` are excluded: redaction wrote them.
     """
     return re.compile(rf"(?<![^\W_])(?<!\[)(?:{words})(?![^\W_])", re.IGNORECASE)

@@ -1,1 +1,1 @@
-"""Datasets on the Hub as data files: one split of one config at one commit, and no more of it."""
+"""Datasets on the Hub as data files: only one split of one config at one commit."""

@@ -1,4 +1,4 @@
-"""The configs of a dataset and the files of their splits, from its card or its files' names."""
+"""The configs of a dataset and the files of their splits, from its card or its file names."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from planner.hub.datasets.names import matching, splits_by_name
 
 DEFAULT = "default"
 _SPLIT = re.compile(r"\w+(\.\w+)*")
-"""What the library `datasets` takes as the name of a split."""
+"""The names of splits that the library `datasets` allows."""
 _PLAIN = frozenset(
     ["config_name", "data_files", "data_dir", "default", "description", "drop_labels", "features",
      "license", "version"]
 )  # fmt: skip
-"""Keys of a config that change nothing of how its files are read; others are options of readers."""
+"""Keys of a config that do not affect how its files are read; others are reader options."""
 
 
 @dataclass(frozen=True)
@@ -26,42 +26,42 @@ class Config:
     name: str
     is_default: bool
     splits: Mapping[str, tuple[str, ...]]
-    """Split to its files; none is empty."""
+    """Each split with its files; none is empty."""
     trouble: str = ""
-    """Why its files cannot be read as they are, as in Unreadable; empty where they can."""
+    """Why its files cannot be read, as in Unreadable; empty if they can."""
 
 
 def configs(card: object, names: Sequence[str]) -> tuple[Config, ...]:
-    """Return what a repository offers; at least one config.
+    """Return the configs of a repository; at least one.
 
-    `card` is what stands under `configs` in its `README.md`, None where nothing does. Raises
-    Unreadable where it holds no data, or its card is not understood.
+    `card` is the value of `configs` in its `README.md`, or None. Raises Unreadable if the
+    repository has no data or its card is invalid.
     """
     if not card:
         splits = splits_by_name(names)
         if not splits:
-            raise Unreadable("it holds no data files")
+            raise Unreadable("it has no data files")
         return (Config(DEFAULT, True, splits),)
     if not isinstance(card, list) or not all(_is_config(one) for one in card):
-        raise Unreadable("the `configs` in its `README.md` are not understood")
+        raise Unreadable("the `configs` in its `README.md` are invalid")
     return tuple(_config(one, names, only=len(card) == 1) for one in card)
 
 
 def in_folder(folder: str, names: Sequence[str]) -> Config | None:
-    """Return the files of one folder as a config of its name; None where there is no such one."""
+    """Return the files of a folder as a config with its name; None if there are none."""
     splits = _below(folder, names)
     return Config(folder, False, splits) if splits else None
 
 
 def converted(names: Sequence[str]) -> tuple[Config, ...]:
-    """Return what the Hub has converted to Parquet: it writes `config/split/0000.parquet`."""
+    """Return the configs that the Hub converted to Parquet (`config/split/0000.parquet`)."""
     found: dict[str, dict[str, list[str]]] = {}
     for name in sorted(names):
         match name.split("/"):
             case [config, split, file] if file.endswith(".parquet"):
                 found.setdefault(config, {}).setdefault(split, []).append(name)
     if not found:
-        raise Unreadable("it holds no data files")
+        raise Unreadable("it has no data files")
     return tuple(
         Config(
             name,
@@ -96,11 +96,11 @@ def _config(stated: Mapping[str, Any], names: Sequence[str], *, only: bool) -> C
 def _of_options(name: str, options: Sequence[str]) -> str:
     if not options:
         return ""
-    return f"its config `{name}` sets `{'`, `'.join(options)}`, which nothing here follows"
+    return f"its config `{name}` sets `{'`, `'.join(options)}`, which is not supported"
 
 
 def _below(folder: str, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Return the splits of the files in a folder, by their names there; empty for the top."""
+    """Return the splits of the files in a folder, by file name; an empty name means the top."""
     start = f"{folder}/" if folder else ""
     inside = [name.removeprefix(start) for name in names if name.startswith(start)]
     return {
@@ -110,7 +110,7 @@ def _below(folder: str, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _patterns(stated: Any) -> dict[str, list[str]]:
-    """Return split to patterns, from each form that `data_files` may have."""
+    """Return the patterns of each split, for every form of `data_files`."""
     match stated:
         case str():
             return {"train": [stated]}

@@ -1,6 +1,6 @@
-"""What a dataset's repository holds at a revision, asked once and kept for work without network.
+"""The contents of a dataset repository at a revision, cached for offline use.
 
-Of a revision that is a commit nothing changes, so the Hub is not asked for it again.
+A commit does not change, so it is looked up only once.
 """
 
 import json
@@ -25,32 +25,32 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 CONVERTED = "refs/convert/parquet"
-"""The branch on which the Hub keeps what it has converted of a dataset's `main`."""
+"""The branch with the Hub's Parquet conversion of `main`."""
 _CARD = "README.md"
 _CARD_LIMIT_BYTES = 10 << 20
-"""What is larger is no card, and is not read."""
+"""Larger cards are not read."""
 _MOST_FILES = 200_000
-"""What is looked at of a repository; the Hub advises 100,000 files at most."""
+"""Most files of a repository; the Hub recommends at most 100,000."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _TIMEOUT_SECONDS = 30.0
 
 Say = Callable[[str], None]
-"""Gets a sentence before and during slow work."""
+"""Called with a sentence before and during slow work."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """The files of one commit of a dataset, and what its card says of them."""
+    """The files of one commit of a dataset, with the configs of its card."""
 
     repo: str
     revision: str
-    """As asked for."""
+    """The requested branch, tag or commit."""
     commit: str
     """40 hex digits."""
     files: tuple[FileFact, ...]
-    """All of them; the digest is empty where the Hub states none, as for small files."""
+    """All files; the digest is empty if the Hub has none, as for small files."""
     card: Any = None
-    """What stands under `configs` in its card."""
+    """The value of `configs` in its card."""
 
 
 Look = Callable[[str, str], Contents | None]
@@ -58,16 +58,15 @@ Look = Callable[[str, str], Contents | None]
 
 
 def looking(say: Say) -> Look:
-    """Return what looks at each revision once: a branch that moves meanwhile stays one commit."""
+    """Return a cached `contents`, so that a branch that moves meanwhile stays at one commit."""
     return cache(lambda repo, revision: contents(repo, revision, say))
 
 
 def contents(repo: str, revision: str, say: Say) -> Contents | None:
-    """Return what a repository holds; None where it has no converted branch and that is asked for.
+    """Return the contents of a repository; None if a requested `CONVERTED` branch is missing.
 
-    Raises UsageProblem for a repository or a
-    revision that is unknown or closed, and where the Hub cannot be reached; with
-    `HF_HUB_OFFLINE`, where it was never asked before.
+    Raises UsageProblem for a repository or revision that is unknown or not accessible, and if the
+    Hub cannot be reached; with `HF_HUB_OFFLINE`, if it is not in the cache.
     """
     api = client()
     from huggingface_hub import is_offline_mode
@@ -82,7 +81,7 @@ def contents(repo: str, revision: str, say: Say) -> Contents | None:
             "cache.",
             fix=(Command("export HF_HUB_OFFLINE=0"), Advice("name a local file")),
         )
-    say(f"asking the Hub for `{repo}`")
+    say(f"looking up `{repo}` on the Hub")
     found = _asked(api, repo, revision, kept)
     if found and found is not kept:
         _keep(found, place)
@@ -90,7 +89,7 @@ def contents(repo: str, revision: str, say: Say) -> Contents | None:
 
 
 def folder(repo: str) -> Path:
-    """Return where a dataset is kept between plans."""
+    """Return the cache folder of a dataset."""
     return cache_folder() / "datasets" / repo
 
 
@@ -118,7 +117,7 @@ def _asked(api: "HfApi", repo: str, revision: str, kept: Contents | None) -> Con
                         Command(
                             "hf download --repo-type dataset {} FILE",
                             repo,
-                            to="fetch the files that you need",
+                            to="download the files that you need",
                         ),
                         Advice("name one of them"),
                     )
@@ -142,7 +141,7 @@ def _kept(repo: str, revision: str, place: Path) -> Contents | None:
         files = tuple(FileFact(**file) for file in found["files"])
         return Contents(repo, revision, str(found["commit"]), files, found["card"])
     except (UsageProblem, KeyError, TypeError):
-        return None  # what is broken is asked for again
+        return None  # a broken cache file is fetched again
 
 
 def _keep(found: Contents, place: Path) -> None:

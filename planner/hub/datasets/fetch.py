@@ -1,4 +1,4 @@
-"""The files of one split on this machine: a folder that holds them and nothing else."""
+"""Makes a local folder with the files of one split."""
 
 import os
 import posixpath
@@ -19,9 +19,9 @@ from planner.models.facts import FileFact
 def fetch(
     split: HubSplit, told: Told = lambda done, total: None, *, cache: Path | None = None
 ) -> tuple[HubSplit, Path]:
-    """Return a split with the digest of every file, and the folder that holds its files.
+    """Return a split with the digest of every file, and the folder with its files.
 
-    `told` and `cache` are as for `hub_files.fetch`, which says what is fetched and raised.
+    `told` and `cache` are as in `planner.hub.files.fetch`; raises as it does.
     """
     pinned = Pinned(split.repo, split.commit, split.files, kind="dataset")
     lie = files.fetch(pinned, cache, told)
@@ -33,7 +33,7 @@ def fetch(
 
 
 def _part(name: str) -> str:
-    """Return the name of a folder that stands for any name, and is never `..`."""
+    """Return a safe folder name for any name; never `..`."""
     quoted = quote(name, safe="")
     return quoted if quoted.strip(".") else quoted.replace(".", "%2E") or "%"
 
@@ -43,7 +43,7 @@ def _digested(file: FileFact, path: Path) -> FileFact:
 
 
 def _flat(names: Iterable[str]) -> list[str]:
-    """Return names without folders; where files of several folders lie together, with them."""
+    """Return names without their folder, or with quoted folders if there are several."""
     listed = list(names)
     if len({posixpath.dirname(name) for name in listed}) == 1:
         return [posixpath.basename(name) for name in listed]
@@ -51,7 +51,7 @@ def _flat(names: Iterable[str]) -> list[str]:
 
 
 def _link(place: Path, wanted: Mapping[str, Path]) -> None:
-    """Let a folder hold links of these names to these files, and nothing else."""
+    """Make a folder contain exactly these links to files."""
     with writing(place):
         place.mkdir(parents=True, exist_ok=True)
         for path in place.iterdir():

@@ -1,7 +1,7 @@
-"""Patterns of file names as cards have them: a stranger's, so no pattern takes long to match.
+"""File name patterns of dataset cards; they are untrusted, so matching has bounded time.
 
-The rules are those of fsspec, which the library `datasets` uses: `*`, `?` and `[...]` stay in one
-part of a path, and `**` is any number of parts. Its regular expressions can take years, though.
+The rules are those of fsspec, which the library `datasets` uses: `*`, `?` and `[...]` match within
+one part of a path, and `**` any number of parts. fsspec's own regular expressions can take years.
 """
 
 import fnmatch
@@ -12,9 +12,9 @@ from functools import cache, lru_cache
 
 _MAGIC = re.compile(r"[*?[]")
 _PLAIN = re.compile(r"[*?[/]")
-"""What stands around text that every name has."""
+"""Splits a pattern around its literal text."""
 _LONGEST = 1000
-"""Characters of a pattern, at most."""
+"""Most characters of a pattern."""
 _SET = re.compile(r"\[[^/]*?\]")
 
 
@@ -23,12 +23,12 @@ class NoPattern(ValueError):
 
 
 def is_pattern(text: str) -> bool:
-    """Return whether a text stands for any number of names, and not for one."""
+    """Return whether a text is a pattern, and not a single name."""
     return _MAGIC.search(text) is not None
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:
-    """Return whether a path is one that a pattern means. Raises NoPattern."""
+    """Return a function that matches paths against a pattern. Raises NoPattern."""
     if (
         len(pattern) > _LONGEST
         or "://" in pattern

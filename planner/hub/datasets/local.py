@@ -1,4 +1,4 @@
-"""Rows by the name that a person gives them: where they lie here, fetched where they did not."""
+"""Downloads a dataset on the Hub, by the reference that a person gives."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,17 +11,17 @@ from planner.hub.datasets.resolve import HubSplit, resolve
 from planner.hub.files import Told, size
 
 _PARTS = 10
-"""How often the progress of a download is told, at most."""
+"""Most progress reports of a download."""
 
 
 def local(
     name: str, use: str, say: Say = lambda sentence: None, look: Look | None = None
 ) -> tuple[HubSplit, Path]:
-    """Return the split that `name` is on the Hub, every digest known, and its folder here.
+    """Return the split of the reference `name` on the Hub, with all digests, and its local folder.
 
-    `use` is the split that is meant where the name has none. `look` is `looking(say)` where
-    several names are to be of the same commit. Raises what `parse`, `resolve` and
-    `fetch` raise, and UsageProblem before it fetches what nothing installed here reads.
+    `use` is the default split. Pass the same `look` (from `looking(say)`) for several names that
+    must resolve to the same commit. Raises as `parse`, `resolve` and `fetch` do, and UsageProblem
+    before downloading files that need a missing package.
     """
     found = resolve(parse(name), use, look or looking(say))
     if found.files[0].name.endswith(".parquet") and not find_spec("pyarrow"):
@@ -30,7 +30,7 @@ def local(
 
 
 def telling(what: str, say: Say) -> Told:
-    """Return what tells of a download in sentences, and says nothing where all is there."""
+    """Return a progress callback that reports a download in sentences, if there is one."""
     next_part = 0
 
     def told(done: int, total: int) -> None:
@@ -38,7 +38,7 @@ def telling(what: str, say: Say) -> Told:
         part = done * _PARTS // max(total, 1)
         if done < total and part >= next_part:
             far = f"… {size(done)} of {size(total)}"
-            say(far if next_part else f"fetching {size(total - done)} of `{what}`")
+            say(far if next_part else f"downloading {size(total - done)} of `{what}`")
             next_part = part + 1
 
     return told

@@ -1,7 +1,7 @@
-"""Which files of a repository are which split, by their names alone.
+"""Assigns the files of a repository to splits by their names.
 
-The rules are those of the library `datasets` (5.2, `data_files.py`), so that the same name gives
-the same rows there and here.
+The rules are those of the library `datasets` (5.2, `data_files.py`), so that both use the same
+rows.
 """
 
 import posixpath
@@ -16,7 +16,7 @@ _KEYWORDS = {
     "test": ("test", "testing", "eval", "evaluation"),
 }
 _MARK = "[-._ 0-9]"
-"""What sets a keyword apart from the rest of a name."""
+"""Separators around a keyword in a name."""
 _FOLDERS = (
     "**/{word}/**",
     "**/{word}{mark}*/**",
@@ -34,10 +34,10 @@ _NO_DATA = frozenset(
 
 
 def splits_by_name(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Return split to files, for names from the folder that holds the data; empty without any.
+    """Return the files of each split, by names relative to the data folder; empty without files.
 
-    The first that some file follows: shards in `data/`, folders called as a split, files called
-    as a split, and else all files are `train`.
+    The first rule that matches applies: shards in `data/`, folders named after a split, files named
+    after a split; otherwise all files are `train`.
     """
     listed = sorted(names)
     if shards := _sharded(listed):
@@ -55,10 +55,10 @@ def splits_by_name(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def matching(patterns: Iterable[str], names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names that some of the patterns match, by pattern, each once.
+    """Return the names that match any pattern, in the order of patterns, without duplicates.
 
-    Hidden files, those in folders that begin with `__`, and those that describe a dataset are
-    left out, unless a pattern says so. Raises NoPattern.
+    Hidden files, files in folders that begin with `__`, and files that describe a dataset are
+    excluded unless a pattern names them. Raises NoPattern.
     """
     found = dict.fromkeys(name for one in patterns for name in _matching(one, names))
     return tuple(found)

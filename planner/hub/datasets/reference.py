@@ -1,4 +1,4 @@
-"""`hf:owner/name@revision:config:split`, as people write it."""
+"""Parses references to datasets: `hf:owner/name@revision:config:split`."""
 
 import re
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ _REFERENCE = re.compile(
 
 @dataclass(frozen=True)
 class Reference:
-    """What a person names of the Hub's datasets."""
+    """A reference to a dataset on the Hub."""
 
     repo: str
     """`owner/name`."""
     revision: str = MAIN
-    """A branch, a tag or a commit."""
+    """A branch, tag or commit."""
     config: str = ""
-    """Empty for the only or the default one."""
+    """Empty for the only or the default config."""
     split: str = ""
-    """Empty for the one that its use suggests."""
+    """Empty for the split that its use suggests."""
 
     def __str__(self) -> str:
         at = "" if self.revision == MAIN else f"@{self.revision}"
@@ -43,12 +43,12 @@ def is_reference(text: str) -> bool:
 
 
 def parse(text: str) -> Reference:
-    """Return what a text names. Raises UsageProblem where it is no name of a dataset."""
+    """Return the reference in a text. Raises UsageProblem if it is invalid."""
     found = _REFERENCE.fullmatch(text)
     if not found:
         raise UsageProblem(
-            f"`{text}` is no name of a dataset on the Hub.",
-            fix=Advice(f"write `{_FORM}`, a revision as `hf:owner/name@revision:config:split`"),
+            f"`{text}` is not a valid reference to a dataset on the Hub.",
+            fix=Advice(f"write `{_FORM}`, or `hf:owner/name@revision:config:split`"),
         )
     named = {part: value.strip() for part, value in found.groupdict(default="").items()}
     return Reference(named["repo"], named["revision"] or MAIN, named["config"], named["split"])

@@ -1,1 +1,1 @@
-"""Readers of a machine's cards, memory and processor, each a function of a `host.Host`."""
+"""Probes of a machine's cards, memory and processor; each is a function of a `host.Host`."""

@@ -1,4 +1,4 @@
-"""AMD cards as ROCm shows them to a process, read from the kernel's files without a library.
+"""Probes AMD cards as ROCm presents them, from the kernel's files, without a library.
 
 Sources: the kernel's `gpu/amdgpu/driver-misc.rst` for a card's memory and names, and its compute
 driver's topology below `/sys/class/kfd`, whose order is ROCm's.
@@ -20,11 +20,11 @@ _PROCESSES = "sys/class/kfd/kfd/proc"
 _IDS = ("usr/share/libdrm/amdgpu.ids", "opt/amdgpu/share/libdrm/amdgpu.ids")
 """Tables of names by PCI device and revision, installed with libdrm and with ROCm."""
 _LEAST_BYTES = 4 << 30
-"""Less is the memory of a processor's own graphics, on which nothing is trained."""
+"""Devices with less memory are integrated graphics and are ignored."""
 _SIZES_APART = 0.05
-"""Most that a card shows less or more than its catalogue's memory, as a share of it."""
+"""Largest deviation of a card's memory from its catalogue entry, as a share."""
 _CARD_HEAPS = (1, 2)
-"""Kinds of memory bank that are a card's own, to `HSA_HEAPTYPE_FRAME_BUFFER_PRIVATE`."""
+"""Types of memory banks on a card, up to `HSA_HEAPTYPE_FRAME_BUFFER_PRIVATE`."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class _Node:
     """One device of the compute driver's topology."""
 
     folder: str
-    """Where its facts are."""
+    """Its folder in the topology."""
     gpu_id: str
-    """The compute driver's number of it."""
+    """The compute driver's id for it."""
     properties: Mapping[str, int]
-    """Its facts, such as `gfx_target_version`."""
+    """Its properties, such as `gfx_target_version`."""
 
     @property
     def uuid(self) -> str:
@@ -45,7 +45,7 @@ class _Node:
 
     @property
     def device(self) -> str:
-        """The folder of the graphics driver's facts."""
+        """The folder of the graphics driver's files."""
         return f"sys/class/drm/renderD{self.properties.get('drm_render_minor', 0)}/device"
 
     @property
@@ -56,7 +56,7 @@ class _Node:
 
 
 def cards(host: Host) -> Found:
-    """Return the cards that HIP shows, or why there are none."""
+    """Return the cards that are visible to HIP, or the problem that prevents it."""
     nodes = [node for folder in host.folders(_TOPOLOGY) if (node := _node(host, folder))]
     gpus = tuple(_gpu(host, node) for node in _shown(host, nodes))
     gpus = tuple(gpu for gpu in gpus if gpu.memory_bytes >= _LEAST_BYTES)
@@ -68,7 +68,7 @@ def cards(host: Host) -> Found:
 
 
 def _node(host: Host, folder: str) -> _Node | None:
-    """Return a card; None for a processor, and for a card that a container was not given."""
+    """Return a card; None for a processor, and for a card outside the container."""
     gpu_id = host.read(f"{folder}/gpu_id")
     properties = _table(host.read(f"{folder}/properties"))
     usable = gpu_id not in ("", "0") and properties.get("simd_count", 0) > 0
@@ -76,7 +76,7 @@ def _node(host: Host, folder: str) -> _Node | None:
 
 
 def _shown(host: Host, nodes: list[_Node]) -> list[_Node]:
-    """Return the cards that are left by the variables of the runtime, then of HIP."""
+    """Return the cards that remain after the variables of the runtime and of HIP."""
     chosen = host.environment.get
     for words in (
         chosen("ROCR_VISIBLE_DEVICES"),
@@ -87,16 +87,16 @@ def _shown(host: Host, nodes: list[_Node]) -> list[_Node]:
 
 
 def _closed(host: Host) -> str:
-    """Return why this process may not compute on the cards; empty where it may."""
+    """Return why this process cannot use the cards; empty if it can."""
     device = host.root / "dev/kfd"
     if not device.exists():
         return (
-            "An AMD card is here, and `/dev/kfd` is not: start the container with "
+            "There is an AMD card, but no `/dev/kfd`: start the container with "
             "`--device /dev/kfd --device /dev/dri`."
         )
     if not os.access(device, os.R_OK | os.W_OK):
         return (
-            "This user may not open `/dev/kfd`, which AMD cards need: "
+            "This user has no access to `/dev/kfd`, which AMD cards need: "
             "`sudo usermod -aG render,video $USER`, then log in again."
         )
     return ""
@@ -109,7 +109,7 @@ def _gpu(host: Host, node: _Node) -> Gpu:
 
 
 def _banks(host: Host, node: _Node) -> int:
-    """Return the memory of a part of a card, which only the topology tells, in bytes."""
+    """Return the memory of a partition of a card, from the topology, in bytes."""
     banks = [
         _table(host.read(f"{at}/properties")) for at in host.folders(f"{node.folder}/mem_banks")
     ]
@@ -119,7 +119,7 @@ def _banks(host: Host, node: _Node) -> int:
 
 
 def _name(host: Host, node: _Node, total: int) -> str:
-    """Return the catalogue's name of a card where it is there, or the driver's."""
+    """Return the name of a card in the catalogue, or the driver's name."""
     told = [
         name for name in (host.read(f"{node.device}/product_name"), _listed(host, node)) if name
     ]
@@ -138,7 +138,7 @@ def _name(host: Host, node: _Node, total: int) -> str:
 
 
 def _listed(host: Host, node: _Node) -> str:
-    """Return a card's name by its PCI numbers; empty where no table has it."""
+    """Return a card's name by its PCI ids; empty if no table has it."""
     wanted = [host.number(f"{node.device}/{part}") for part in ("device", "revision")]
     for path in _IDS:
         for line in host.read(path).splitlines():
@@ -149,7 +149,7 @@ def _listed(host: Host, node: _Node) -> str:
 
 
 def _holders(host: Host, node: _Node) -> tuple[Holder, ...]:
-    """Return the processes that hold a card's memory, the largest first."""
+    """Return the processes that use a card's memory, largest first."""
     holders = []
     for folder in host.folders(_PROCESSES):
         if held := host.number(f"{folder}/vram_{node.gpu_id}"):
@@ -159,6 +159,6 @@ def _holders(host: Host, node: _Node) -> tuple[Holder, ...]:
 
 
 def _table(text: str) -> dict[str, int]:
-    """Return rows of a name and a number."""
+    """Return a table of names and numbers."""
     rows = [line.split() for line in text.splitlines()]
     return {row[0]: whole(row[1]) for row in rows if len(row) == 2}

@@ -1,4 +1,4 @@
-"""An Apple chip and the memory that its processor and its GPU share."""
+"""Probes Apple chips and their unified memory."""
 
 import re
 
@@ -13,10 +13,10 @@ def chip(host: Host) -> str:
 
 
 def memory(host: Host) -> tuple[int, int]:
-    """Return all main memory and what of it is free or can be dropped at once, in bytes.
+    """Return total and available main memory, in bytes.
 
-    Counted are free, speculative and inactive pages, as in `psutil.virtual_memory`; where
-    `vm_stat` does not tell them, all memory counts as free.
+    Available are free, speculative and inactive pages, as in `psutil.virtual_memory`; if `vm_stat`
+    does not report them, all memory counts as available.
     """
     told = host.command("vm_stat")
     page = re.search(r"page size of (\d+) bytes", told)
@@ -26,7 +26,7 @@ def memory(host: Host) -> tuple[int, int]:
 
 
 def metal_bytes(host: Host, total_bytes: int) -> int:
-    """Return what Metal lets one GPU program hold, in bytes; 0 without an Apple chip."""
+    """Return the memory that Metal allows a GPU program, in bytes; 0 without an Apple chip."""
     if host.system != "darwin" or not chip(host).startswith("Apple"):
         return 0
     limit = whole(host.command("sysctl", "-n", "iogpu.wired_limit_mb").strip())
@@ -36,8 +36,8 @@ def metal_bytes(host: Host, total_bytes: int) -> int:
 def working_set(total_bytes: int) -> int:
     """Return Metal's `recommendedMaxWorkingSetSize` by main memory, in bytes.
 
-    Three quarters above 36 GiB, two thirds up to it. Apple states no rule; these are what
-    llama.cpp's log shows on macOS 13 and 14 (10922.67 MB of 16 GiB, 49152 MB of 64 GiB: its
-    issue 1870). Later systems recommend more, up to 84% of 128 GiB, so that this is a lower bound.
+    It is three quarters above 36 GiB, else two thirds. Apple does not document a rule; these values
+    are from logs of llama.cpp on macOS 13 and 14 (10922.67 MB of 16 GiB, 49152 MB of 64 GiB; issue
+    1870). Later systems recommend more, up to 84% of 128 GiB, so this is a lower bound.
     """
     return total_bytes * 3 // 4 if total_bytes > 36 * _GIB else total_bytes * 2 // 3

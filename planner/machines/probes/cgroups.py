@@ -1,7 +1,7 @@
-"""The limits of the control groups that a process is in, of version 1 and of version 2.
+"""Reads the limits of a process's control groups, versions 1 and 2.
 
-A group is within its parents' limits as well, so each of them is read up to the root. In a
-container the path of `/proc/self/cgroup` may be the host's, of which only the root is here.
+The limits of parent groups apply too, so all groups up to the root are read. In a container, the
+path in `/proc/self/cgroup` may be that of the host, of which only the root is visible.
 Source: the kernel's `admin-guide/cgroup-v1/memory.rst` and `admin-guide/cgroup-v2.rst`.
 """
 
@@ -13,19 +13,19 @@ from planner.machines.probes.host import Host
 
 _MOUNT = "sys/fs/cgroup"
 _UNLIMITED = 1 << 62
-"""From here on a limit of version 1 says that there is none."""
+"""In version 1, limits from here on mean unlimited."""
 
 
 @dataclass(frozen=True)
 class _Version:
-    """The names that one version gives to a memory limit."""
+    """The file names of one version."""
 
     limit: str
-    """The file of the limit."""
+    """The file with the memory limit."""
     used: str
-    """The file of what the group holds."""
+    """The file with the memory usage."""
     cache: str
-    """The row of `memory.stat` with the file cache that the kernel drops first."""
+    """The row of `memory.stat` with the reclaimable file cache."""
 
 
 _V1 = _Version("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
@@ -33,7 +33,7 @@ _V2 = _Version("memory.max", "memory.current", "inactive_file")
 
 
 def memory_limits(host: Host) -> Iterator[tuple[int, int]]:
-    """Yield the limit of each group and what it holds of it, file cache left out, in bytes."""
+    """Yield the memory limit and usage of each group, without file cache, in bytes."""
     for controller, version in (("memory", _V1), ("", _V2)):
         for folder in _folders(host, controller):
             limit = host.read(f"{folder}/{version.limit}")
@@ -45,7 +45,7 @@ def memory_limits(host: Host) -> Iterator[tuple[int, int]]:
 def cores(host: Host) -> int:
     """Return the cores within the groups' quotas, rounded down, at least 1.
 
-    Threads beyond a quota are stopped in the middle of a step, while the others wait for them.
+    With more threads than the quota, some are paused during a step while the others wait.
     """
     shares = [quota // period for quota, period in _quotas(host) if quota > 0 and period > 0]
     return max(1, min([host.cores, *shares]))

@@ -1,4 +1,4 @@
-"""What a probe of cards found."""
+"""The result of probing cards."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,11 @@ from planner.machines.facts import Gpu
 
 @dataclass(frozen=True)
 class Found:
-    """The cards of one maker."""
+    """The cards of one vendor."""
 
     gpus: tuple[Gpu, ...] = ()
-    """Those that a process is shown, in its order."""
+    """The cards that are visible to a process, in order."""
     driver: str = ""
     """The driver's version; empty without one."""
     problem: str = ""
-    """Why cards that are there cannot be used, in sentences; empty where nothing is wrong."""
+    """Why existing cards cannot be used, as sentences; empty if there is no problem."""

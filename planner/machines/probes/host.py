@@ -1,4 +1,4 @@
-"""What the probes may touch of a machine: its files, environment, commands and NVML."""
+"""The access of probes to a machine: files, environment, commands and NVML."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 _COMMAND_SECONDS = 10
-"""Longest wait for `sysctl` or `vm_stat`, which answer at once."""
+"""Timeout for `sysctl` and `vm_stat`, which normally answer at once."""
 
 
 def _command(*words: str) -> str:
@@ -30,7 +30,7 @@ def _nvml() -> Any:
 
 
 def _cores() -> int:
-    """Return the cores of this process's affinity, or all where the system has none (macOS)."""
+    """Return the number of cores in this process's affinity, or all cores (macOS)."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -38,34 +38,34 @@ def _cores() -> int:
 
 @dataclass(frozen=True)
 class Host:
-    """A machine as the probes see it: this one, or one recorded in files."""
+    """A machine as probes see it: this one, or one recorded in files."""
 
     root: Path = Path("/")
-    """Where its file system begins."""
+    """The root of its file system."""
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    """The variables that choose cards, such as `CUDA_VISIBLE_DEVICES`."""
+    """Environment variables, such as `CUDA_VISIBLE_DEVICES`."""
     system: str = sys.platform
     """Such as `linux` or `darwin`."""
     cores: int = field(default_factory=_cores)
-    """Cores that the scheduler gives this process, at least 1."""
+    """Cores available to this process, at least 1."""
     command: Callable[..., str] = _command
-    """Runs a command's words and returns its output; empty where it fails."""
+    """Runs a command and returns its output; empty if it fails."""
     nvml: Callable[[], Any] = _nvml
-    """Returns NVML's module, which is imported only when cards are looked for."""
+    """Returns NVML's module, which is imported on first use."""
 
     def read(self, path: str) -> str:
-        """Return a file's text without the space around it; empty where it cannot be read."""
+        """Return the stripped text of a file; empty if it cannot be read."""
         try:
             return (self.root / path).read_text(encoding="utf-8", errors="replace").strip()
         except OSError:
             return ""
 
     def number(self, path: str) -> int:
-        """Return the whole number in a file, decimal or `0x…`; 0 where there is none."""
+        """Return the integer in a file, decimal or `0x…`; 0 if there is none."""
         return whole(self.read(path))
 
     def folders(self, path: str) -> list[str]:
-        """Return the paths in a folder whose names are numbers, in their order."""
+        """Return the paths in a folder whose names are numbers, in numeric order."""
         try:
             names = [at.name for at in (self.root / path).iterdir() if at.name.isdecimal()]
         except OSError:
@@ -74,7 +74,7 @@ class Host:
 
 
 def whole(text: str) -> int:
-    """Return a whole number, decimal or `0x…`; 0 for text that is none."""
+    """Return an integer from text, decimal or `0x…`; 0 for other text."""
     try:
         return int(text, 0)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Main memory: what is installed, and what of it this process may use."""
+"""Probes main memory: installed, and usable by this process."""
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Change, Command
@@ -7,7 +7,7 @@ from planner.machines.probes.host import Host
 
 
 def usable(host: Host) -> tuple[int, int]:
-    """Return all and free main memory within the limits of control groups, in bytes.
+    """Return total and free main memory within the limits of control groups, in bytes.
 
     Raises UsageProblem as `installed` does.
     """
@@ -19,9 +19,9 @@ def usable(host: Host) -> tuple[int, int]:
 
 
 def installed(host: Host) -> tuple[int, int]:
-    """Return all and free main memory, in bytes.
+    """Return total and free main memory, in bytes.
 
-    Raises UsageProblem on a system that tells neither as Linux nor as macOS does.
+    Raises UsageProblem on a system that is neither Linux nor macOS.
     """
     total, free = apple.memory(host) if host.system == "darwin" else _meminfo(host)
     if not total:

@@ -1,4 +1,4 @@
-"""NVIDIA cards, and slices of them, as CUDA shows them to a process; read by NVML."""
+"""Probes NVIDIA cards and their MIG slices as CUDA presents them, with NVML."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ from planner.machines.probes.host import Host
 from planner.machines.probes.visible import visible
 
 _VENDOR, _DISPLAY = 0x10DE, 0x03
-"""NVIDIA's number on the PCI bus, and the class of what draws or computes."""
+"""NVIDIA's PCI vendor id, and the PCI class of display controllers."""
 
 
 @dataclass(frozen=True)
 class _Card:
-    """One card of the driver's list."""
+    """One card in the driver's list."""
 
     handle: Any
-    """NVML's."""
+    """The NVML handle."""
     uuid: str
     """Such as `GPU-8932f937-…`."""
     slices: tuple[Any, ...] | None
-    """Handles of its MIG slices; None where it is not sliced."""
+    """Handles of its MIG slices; None if it is not in MIG mode."""
 
 
 def cards(host: Host) -> Found:
-    """Return the cards or the one slice that CUDA shows, or why there are none."""
+    """Return the cards or the slice visible to CUDA, or the problem that prevents it."""
     nvml = host.nvml()
     try:
         nvml.nvmlInit()
@@ -52,8 +52,8 @@ def _read(host: Host, nvml: Any) -> Found:
             problems.append(f"The NVIDIA driver does not describe `{card.uuid}`: {error}.")
     if not gpus:
         problems += [
-            f"`{card.uuid}` is in MIG mode and has no slice: `sudo nvidia-smi mig -lgip` lists "
-            "what `-cgi … -C` can make of it."
+            f"`{card.uuid}` is in MIG mode but has no slice: `sudo nvidia-smi mig -lgip` lists the "
+            "profiles that `-cgi … -C` can create."
             for card in listed
             if card.slices == ()
         ]
@@ -63,17 +63,17 @@ def _read(host: Host, nvml: Any) -> Found:
 def _silent(host: Host, nvml: Any, error: Any) -> str:
     """Return why NVML does not start; empty on a machine without an NVIDIA card."""
     absent = {
-        nvml.NVML_ERROR_LIBRARY_NOT_FOUND: "An NVIDIA card is here, and no driver library: "
-        "install the driver, or start the container with its GPUs.",
-        nvml.NVML_ERROR_DRIVER_NOT_LOADED: "An NVIDIA card is here, and its driver is not "
-        "loaded: restart this machine, or install the driver again.",
+        nvml.NVML_ERROR_LIBRARY_NOT_FOUND: "There is an NVIDIA card, but no driver library: "
+        "install the driver, or start the container with GPU access.",
+        nvml.NVML_ERROR_DRIVER_NOT_LOADED: "There is an NVIDIA card, but its driver is not "
+        "loaded: restart this machine, or reinstall the driver.",
     }
     if error.value in absent:
         return absent[error.value] if _on_the_bus(host) else ""
     sentences = {
         nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: "The NVIDIA driver and its library have "
         "different versions, as after an update: restart this machine.",
-        nvml.NVML_ERROR_NO_PERMISSION: "This user may not open the NVIDIA driver: "
+        nvml.NVML_ERROR_NO_PERMISSION: "This user has no access to the NVIDIA driver: "
         "`/dev/nvidiactl` must be readable and writable.",
     }
     return sentences.get(error.value, f"The NVIDIA driver does not answer: {error}.")
@@ -88,10 +88,10 @@ def _on_the_bus(host: Host) -> bool:
 
 
 def _shown(host: Host, nvml: Any, listed: list[_Card]) -> list[tuple[Any, _Card]]:
-    """Return the handle and card of each device that CUDA shows.
+    """Return the handle and card of each device that is visible to CUDA.
 
-    CUDA shows a process one slice, the first, and beside a slice no whole card; a sliced card
-    without slices cannot compute. Source: the MIG user guide, "CUDA device enumeration".
+    CUDA uses only the first slice, and no full cards besides it; a card in MIG mode without slices
+    cannot compute. Source: the MIG user guide, "CUDA device enumeration".
     """
     chosen = host.environment.get("CUDA_VISIBLE_DEVICES")
     slices = [(part, card) for card in listed for part in card.slices or ()]
@@ -105,7 +105,7 @@ def _shown(host: Host, nvml: Any, listed: list[_Card]) -> list[tuple[Any, _Card]
 
 
 def _listed(nvml: Any) -> tuple[list[_Card], list[str]]:
-    """Return the cards that may be opened, for CUDA counts no others, and why not the others."""
+    """Return the accessible cards (CUDA ignores others), and the problems of the others."""
     found, closed = [], []
     for index in range(nvml.nvmlDeviceGetCount()):
         try:
@@ -126,7 +126,7 @@ def _slices(nvml: Any, handle: Any) -> tuple[Any, ...] | None:
         return None
     found = []
     for index in range(nvml.nvmlDeviceGetMaxMigDeviceCount(handle)):
-        with suppress(nvml.NVMLError):  # a place without a slice, or another container's
+        with suppress(nvml.NVMLError):  # no slice at this index, or that of another container
             found.append(nvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, index))
     return tuple(found)
 
@@ -140,32 +140,32 @@ def _gpu(host: Host, nvml: Any, handle: Any, card: _Card) -> Gpu:
     return Gpu(name, total, free, f"{major}.{minor}", _holders(nvml, handle))
 
 
-def _slice_name(nvml: Any, handle: Any, whole: str) -> str:
-    """Return a slice's name, such as `NVIDIA A100-SXM4-40GB MIG 1g.5gb`, never its card's."""
+def _slice_name(nvml: Any, handle: Any, card: str) -> str:
+    """Return a slice's name, such as `NVIDIA A100-SXM4-40GB MIG 1g.5gb`, never that of its card."""
     with suppress(nvml.NVMLError):
         name = str(nvml.nvmlDeviceGetName(handle))
-        if name != whole:
+        if name != card:
             return name
-    return f"{whole} MIG slice"
+    return f"{card} MIG slice"
 
 
 def _memory(host: Host, nvml: Any, handle: Any) -> tuple[int, int]:
-    """Return all and free memory; main memory where card and processor share it.
+    """Return total and free memory; that of main memory if card and processor share it.
 
-    NVML has no memory to tell of such chips (GB10 of the DGX Spark, Jetson), and the driver
-    takes what it gives them from main memory, outside control groups.
+    For such chips (GB10 of the DGX Spark, Jetson), NVML reports no memory. The driver allocates
+    their memory from main memory, outside control groups.
     """
     try:
-        told = nvml.nvmlDeviceGetMemoryInfo(handle)
+        found = nvml.nvmlDeviceGetMemoryInfo(handle)
     except nvml.NVMLError as error:
         if error.value != nvml.NVML_ERROR_NOT_SUPPORTED:
             raise
         return memory.installed(host)
-    return (int(told.total), int(told.free)) if told.total else memory.installed(host)
+    return (int(found.total), int(found.free)) if found.total else memory.installed(host)
 
 
 def _holders(nvml: Any, handle: Any) -> tuple[Holder, ...]:
-    """Return the processes on a card, the largest first, as far as the driver tells them."""
+    """Return the processes on a card, largest first, as far as the driver reports them."""
     taken: dict[int, int] = {}
     ask = (nvml.nvmlDeviceGetComputeRunningProcesses, nvml.nvmlDeviceGetGraphicsRunningProcesses)
     for processes in ask:

@@ -1,4 +1,4 @@
-"""This machine read: cards, memory and disk, without a training stack."""
+"""Probes this machine (cards, memory, disk) without a training stack."""
 
 import shutil
 from pathlib import Path
@@ -10,10 +10,10 @@ from planner.machines.probes.host import Host
 
 
 def probe(disk: Path, host: Host | None = None) -> MachineFacts:
-    """Read this machine, or the one that `host` shows; without a driver it has no cards.
+    """Return the facts of this machine, or of `host`; without a driver it has no cards.
 
-    `disk` is a folder on the disk whose free space counts. Raises UsageProblem where the main
-    memory cannot be read.
+    `disk` is a folder on the disk whose free space is measured. Raises UsageProblem if main memory
+    cannot be read.
     """
     host = host or Host()
     found = nvidia.cards(host)

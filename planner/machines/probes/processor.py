@@ -5,7 +5,7 @@ from planner.machines.probes.host import Host
 
 
 def name(host: Host) -> str:
-    """Return the processor's name, such as `Apple M3 Max`; empty where it is not told."""
+    """Return the processor's name, such as `Apple M3 Max`; empty if unknown."""
     if host.system == "darwin":
         return apple.chip(host)
     for line in host.read("proc/cpuinfo").splitlines():

@@ -1,14 +1,14 @@
-"""Which of the cards a process is shown."""
+"""Determines which cards are visible to a process."""
 
 from collections.abc import Sequence
 
 
 def visible(names: Sequence[str], chosen: str | None) -> list[int]:
-    """Return the cards that a process is shown, by their place in the driver's list.
+    """Return the indices of the visible cards in the driver's list.
 
-    `names` are the cards' UUIDs; `chosen` is `CUDA_VISIBLE_DEVICES` or ROCm's counterpart, None
-    where it is not set: numbers or beginnings of UUIDs, of which those before the first that is
-    no card count. Source: the CUDA programming guide; ROCm's "GPU isolation techniques".
+    `names` are the cards' UUIDs; `chosen` is `CUDA_VISIBLE_DEVICES` or ROCm's equivalent, or None:
+    indices or prefixes of UUIDs. Everything from the first invalid item on is ignored. Source: the
+    CUDA programming guide; ROCm's "GPU isolation techniques".
     """
     if chosen is None:
         return list(range(len(names)))

@@ -126,7 +126,7 @@ def test_a_driver_shows_somewhat_less_memory_than_is_sold_and_groups_have_source
 def test_a_card_that_is_not_known_is_one_sentence_with_the_nearest_names() -> None:
     with pytest.raises(UsageProblem) as caught:
         find_accelerator("RTX 4091")
-    assert "`RTX 4091` is not known" in caught.value.message
+    assert "`RTX 4091` is unknown" in caught.value.message
     assert "`RTX 4090`" in caught.value.message
     assert caught.value.hint == "use `--gpu 'RTX 4090'`"
 

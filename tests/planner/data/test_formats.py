@@ -119,7 +119,7 @@ WRONG_ROWS: list[tuple[dict[str, Any], str]] = [
     ({"conversations": []}, "no list of turns in `conversations`"),
     (
         {"conversations": [{"from": "bot", "value": "a"}]},
-        "message 1 is from `bot`, not from one of",
+        "message 1 is from `bot`, which is not one of",
     ),
     ({"conversations": [{"from": ["gpt"], "value": "a"}]}, r"message 1 is from `\['gpt'\]`"),
     ({"conversations": [{"from": "gpt", "value": None}]}, "message 1 has no text in `value`"),

@@ -47,7 +47,8 @@ def test_rows_of_two_kinds_are_one_error_that_names_both(tmp_path: Path) -> None
     liked = {"prompt": "a", "completion": "b", "label": True}
     path = written(tmp_path / "b.jsonl", [liked, liked | {"label": None}])
     assert (
-        "line 2 has the format `prompt-completion` and line 1 `feedback`" in problem(path).message
+        "line 2 has the format `prompt-completion`, but line 1 has `feedback`"
+        in problem(path).message
     )
 
 

@@ -183,8 +183,8 @@ def test_a_busy_card_counts_with_what_is_free() -> None:
     told = [_only(machine, method="qlora").reasons for machine in (idle, busy)]
     assert not any("taken" in reason for reason in told[0])
     assert (
-        "On `NVIDIA Card`, 60.0 GiB of 80.0 GiB are taken by programs that the driver does not "
-        "name; they are not counted as available."
+        "On `NVIDIA Card`, 60.0 of 80.0 GiB are in use by processes that the driver does not "
+        "report; they are not counted as available."
     ) in told[1]
 
 
@@ -193,7 +193,7 @@ def test_nothing_fits_names_who_holds_the_card() -> None:
     request = _request(replace(_cards(1, 80), gpus=(gpu,)))
     problem = refusal(request, answers(request))
     assert problem.message.endswith(
-        "of `NVIDIA Card` is available: 78.0 GiB of 80.0 GiB are taken by process 4711 (python)."
+        "of `NVIDIA Card` is available: 78.0 of 80.0 GiB are in use by process 4711 (python)."
     )
 
 

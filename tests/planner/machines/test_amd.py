@@ -19,7 +19,7 @@ def test_two_cards_with_their_catalogue_names_and_holders(tmp_path: Path) -> Non
     assert {gpu.vendor for gpu in found.gpus} == {"AMD"}
     assert found.gpus[0].memory_bytes == 206141652992
     assert abs(found.gpus[0].memory_bytes / find_accelerator("MI300X").memory_bytes - 1) < 0.01
-    assert taken(found.gpus[0]) == "60.0 GiB of 192.0 GiB are taken by process 98765 (vllm)"
+    assert taken(found.gpus[0]) == "60.0 of 192.0 GiB are in use by process 98765 (vllm)"
     assert taken(found.gpus[1]) == ""
 
 
@@ -59,7 +59,7 @@ def test_a_card_without_its_device_file_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "dev/kfd").unlink()
     found = probe(tmp_path, host)
     assert (found.kind, found.gpus) == ("cpu", ())
-    assert "`/dev/kfd` is not" in found.problem
+    assert "no `/dev/kfd`" in found.problem
 
 
 def test_part_of_a_card_has_the_memory_of_its_bank(tmp_path: Path) -> None:

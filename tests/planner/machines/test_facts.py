@@ -54,7 +54,7 @@ def test_counted_memory_does_not_change_with_what_is_free(tmp_path: Path) -> Non
         (('"name": "', '"name": "\\u001b[2J'), "without control characters"),
         (('"name": "', '"name": "\\u202e'), "without control characters"),
         (('"name": "', f'"name": "{"x" * 201}'), "more than 200 characters"),
-        (('"compute_capability": "', '"compute_capability": "x'), "must be such as `9.0`"),
+        (('"compute_capability": "', '"compute_capability": "x'), "must look like `9.0`"),
         (('"kind": "cuda"', '"kind": "cpu"'), "does not fit its `gpus`"),
     ],
 )

@@ -75,7 +75,7 @@ def test_a_sliced_card_without_slices_computes_nothing_and_says_so(tmp_path: Pat
     card = {"uuid": "GPU-1", "slices": []}
     found = recorded.facts(tmp_path, nvml={"cards": [card]})
     assert (found.kind, found.gpus) == ("cpu", ())
-    assert found.problem.startswith("`GPU-1` is in MIG mode and has no slice")
+    assert found.problem.startswith("`GPU-1` is in MIG mode but has no slice")
 
 
 def test_who_holds_a_card_is_named_the_largest_first(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_who_holds_a_card_is_named_the_largest_first(tmp_path: Path) -> None:
         Holder(4712, "ollama", 1073741824),
     )
     assert taken(busy) == (
-        "62.1 GiB of 80.0 GiB are taken by processes 4711 (python) and 4712 (ollama)"
+        "62.1 of 80.0 GiB are in use by processes 4711 (python) and 4712 (ollama)"
     )
     assert taken(idle) == ""
 
@@ -93,7 +93,7 @@ def test_who_holds_a_card_is_named_the_largest_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("holders", "told"),
     [
-        ((), "programs that the driver does not name"),
+        ((), "processes that the driver does not report"),
         ((Holder(7, "python", 5),), "process 7 (python)"),
         ((Holder(7, "", 0),), "process 7"),
         (
@@ -104,7 +104,7 @@ def test_who_holds_a_card_is_named_the_largest_first(tmp_path: Path) -> None:
 )
 def test_a_busy_card_is_a_clause(holders: tuple[Holder, ...], told: str) -> None:
     gpu = Gpu("card", 8 * GIB, 5 * GIB, "8.9", holders)
-    assert taken(gpu) == f"3.0 GiB of 8.0 GiB are taken by {told}"
+    assert taken(gpu) == f"3.0 of 8.0 GiB are in use by {told}"
 
 
 def test_processes_that_may_not_be_listed_leave_the_card_as_it_is(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_chip_that_shares_the_main_memory_counts_it(tmp_path: Path) -> None:
         (pynvml.NVML_ERROR_DRIVER_NOT_LOADED, {}, ""),
         (pynvml.NVML_ERROR_DRIVER_NOT_LOADED, _PCI, "its driver is not loaded"),
         (pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH, {}, "different versions"),
-        (pynvml.NVML_ERROR_NO_PERMISSION, {}, "This user may not open the NVIDIA driver"),
+        (pynvml.NVML_ERROR_NO_PERMISSION, {}, "This user has no access to the NVIDIA driver"),
         (pynvml.NVML_ERROR_UNKNOWN, {}, "The NVIDIA driver does not answer: Unknown Error."),
     ],
 )

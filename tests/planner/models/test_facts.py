@@ -119,14 +119,14 @@ def test_facts_of_a_mixture() -> None:
         ("qwen3_next", {"linear_key_head_dim": 128}, "linear attention"),
         ("t5", {"is_encoder_decoder": True}, "an encoder"),
         ("abacus", {}, "is of the family `abacus`"),
-        ("llama", {"layer_types": ["conv"] * 12}, "of the kind `conv`"),
-        ("opt", {"word_embed_proj_dim": 32}, "of another width"),
+        ("llama", {"layer_types": ["conv"] * 12}, "of type `conv`"),
+        ("opt", {"word_embed_proj_dim": 32}, "narrower or wider than its layers"),
         ("qwen3_moe", {"moe_intermediate_size": 8, "decoder_sparse_step": 2}, "in some layers"),
         ("qwen3_moe", {"moe_intermediate_size": 8, "num_experts": 4, "num_experts_per_tok": 2,
                        "mlp_only_layers": [0, 3]}, "dense layers between"),
         ("qwen3_moe", {}, "has no field `moe_intermediate_size`"),
-        ("mixtral", {"num_local_experts": "8"}, "is not a whole number above 0"),
-        ("exaone4", {"sliding_window": 8, "sliding_window_pattern": 1.5}, "is not a whole number"),
+        ("mixtral", {"num_local_experts": "8"}, "is not a positive integer"),
+        ("exaone4", {"sliding_window": 8, "sliding_window_pattern": 1.5}, "is not a positive int"),
     ],
 )  # fmt: skip
 def test_what_is_not_understood_is_refused_with_one_sentence(
@@ -157,9 +157,9 @@ def test_the_license_is_read_from_the_model_card(copy: Path, card: str, license:
     [
         ("hidden_size", None, "has no field `hidden_size`"),
         ("hidden_size", "wide", "`hidden_size` in"),
-        ("vocab_size", 0, "is not a whole number above 0"),
-        ("num_attention_heads", True, "is not a whole number above 0"),
-        ("model_type", 3, "is not a text"),
+        ("vocab_size", 0, "is not a positive integer"),
+        ("num_attention_heads", True, "is not a positive integer"),
+        ("model_type", 3, "is not a short text"),
     ],
 )
 def test_a_wrong_field_is_named(copy: Path, field: str, value: object, message: str) -> None:
@@ -174,7 +174,7 @@ def test_a_missing_folder_and_missing_weights(copy: Path) -> None:
     with pytest.raises(UsageProblem, match="does not exist"):
         from_folder(copy / "nowhere")
     (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
-    with pytest.raises(UsageProblem, match="holds no") as caught:
+    with pytest.raises(UsageProblem, match="has no") as caught:
         from_folder(copy)
     assert caught.value.hint
 
@@ -206,7 +206,7 @@ def test_weights_are_those_that_training_loads(copy: Path) -> None:
     assert from_folder(copy).parameters == whole.parameters
     for named in ("model-00002-of-00002.safetensors", "../model.safetensors"):
         index.write_text(json.dumps({"weight_map": {NORM: named}}))
-        with pytest.raises(UsageProblem, match=f"names `{named}`, which is not there"):
+        with pytest.raises(UsageProblem, match=f"names `{named}`, which is missing"):
             from_folder(copy)
     index.write_text("{}")
     with pytest.raises(UsageProblem, match="names no file"):

@@ -55,8 +55,7 @@ def test_nothing_fits_names_who_holds_the_card() -> None:
     with pytest.raises(DoesNotFit) as caught:
         _choose("llama3.1-8b", replace(_machine(24), gpus=(gpu,)))
     assert caught.value.message.endswith(
-        "of `NVIDIA RTX 4090` is available: "
-        "23.0 GiB of 24.0 GiB are taken by process 4711 (python)."
+        "of `NVIDIA RTX 4090` is available: 23.0 of 24.0 GiB are in use by process 4711 (python)."
     )
 
 

@@ -158,7 +158,7 @@ def test_tokens_that_are_not_enough(hub: HubServer, tmp_path: Path) -> None:
     (wrong,) = check(hub, tmp_path, "ana/new", token="hf_wrong")
     hub.role = "read"
     (reader,) = check(hub, tmp_path, "ana/new")
-    assert nobody == ["`ana/new` needs a login to the Hub.", "hf auth login"]
+    assert nobody == ["`ana/new` requires a login to the Hub.", "hf auth login"]
     assert "refuses access to `ana/new` (status 401)" in wrong[0]
     assert "is read-only" in reader[0]
     assert "settings/tokens" in reader[1]

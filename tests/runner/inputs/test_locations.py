@@ -135,7 +135,7 @@ def test_an_unknown_location_is_refused(lock: Lock, folder: Path) -> None:
     [
         ("x" * 5000, "must be a path of at most 4,095 bytes"),
         ("x/" * 2040, "must be a path of at most 4,095 bytes"),
-        ("x" * 300, "must be a path of names of at most 255 bytes"),
+        ("x" * 300, "must be a path with names of at most 255 bytes"),
         ("a\nerror: forged", "must be a path without control characters"),
         ("circle", "cannot be used"),
     ],

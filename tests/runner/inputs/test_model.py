@@ -101,7 +101,7 @@ def test_another_file_is_named(hub: HubServer, tmp_path: Path, change: bytes) ->
     model = locked(commit, FILES | {"model.safetensors": change})
     (problem,) = download(hub, tmp_path, model)
     assert problem["code"] == 5
-    assert "`model.safetensors` of `ana/base` is not the file" in problem["message"]
+    assert "`model.safetensors` of `ana/base` does not match the pinned file" in problem["message"]
 
 
 def test_the_hint_mends_a_damaged_cache(hub: HubServer, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_a_report_of_rows_on_the_hub(hub: HubServer, tmp_path: Path) -> None:
     leak = next(line for line in done.stdout.splitlines() if "leak:" in line)
     assert "`hf:ana/rows:intents:test`: " in leak and "row 0 as row 7 there" in leak, "planted"
     told = done.stderr.splitlines()
-    assert told[0] == "asking the Hub for `ana/rows`"
+    assert told[0] == "looking up `ana/rows` on the Hub"
     assert told[1].startswith("fetching ") and told[1].endswith(" of `hf:ana/rows:intents:train`")
     assert told[-1] == "wrote page.html"
     assert "hf:ana/rows:intents:train" in (tmp_path / "page.html").read_text("utf-8")
@@ -76,8 +76,8 @@ def test_what_is_wrong_is_told_with_the_ways_on(hub: HubServer, tmp_path: Path) 
     wrong = data(hub, tmp_path, "hf:ana/rows")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert wrong.stderr.splitlines()[-2:] == [
-        "error: `hf:ana/rows` says no config, and there are `intents`, `other`.",
-        "hint: write `hf:ana/rows:intents`, or with another of them",
+        "error: `hf:ana/rows` needs a config; it has `intents`, `other`.",
+        "hint: write `hf:ana/rows:intents`, or another config",
     ]
     few = data(hub, tmp_path, "hf:ana/rows:other")
     assert few.returncode == 6

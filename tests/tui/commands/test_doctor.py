@@ -49,7 +49,7 @@ def _lines(folder: Path, name: str = "", cuda: int | None = None, **changed: obj
 def test_a_busy_card_is_shown_with_who_holds_it(tmp_path: Path) -> None:
     assert _lines(tmp_path, "h100-busy", 12080) == [
         "nvidia driver: CUDA 12.8",
-        "gpu 0: NVIDIA H100 80GB HBM3: 62.1 GiB of 80.0 GiB are taken by processes 4711 (python) "
+        "gpu 0: NVIDIA H100 80GB HBM3: 62.1 of 80.0 GiB are in use by processes 4711 (python) "
         "and 4712 (ollama)",
         "gpu 1: NVIDIA H100 80GB HBM3: 79.5 GiB of 80.0 GiB free",
         "processor: 64 cores",
@@ -67,8 +67,8 @@ def test_amds_cards_are_shown_as_not_measured(tmp_path: Path) -> None:
     facts = recorded.facts(tmp_path, "rx7900xtx")
     assert _lines(tmp_path, "rx7900xtx")[:2] == [
         "amd driver: amdgpu (not measured on AMD GPUs)",
-        "gpu 0: RX 7900 XTX (gfx1100): 1.2 GiB of 24.0 GiB are taken by programs that the "
-        "driver does not name",
+        "gpu 0: RX 7900 XTX (gfx1100): 1.2 of 24.0 GiB are in use by processes that the "
+        "driver does not report",
     ]
     assert torch_command(None, facts).startswith("choose ROCm at https://pytorch.org/")
 

@@ -51,7 +51,7 @@ def test_the_table_has_a_line_for_each_method() -> None:
     ]
     assert [line.split("  ")[0] for line in lines[4:7]] == ["full fine-tuning", "LoRA", "QLoRA"]
     assert all(len(line) <= 80 for line in lines[3:7])
-    assert "GiB may be used." in done.stdout
+    assert "GiB is available." in done.stdout
     assert done.stderr == ""
 
 
@@ -138,7 +138,7 @@ def test_a_model_of_the_hub_needs_its_config_alone(hub: HubServer, tmp_path: Pat
 
     unknown = fit("Qwen/Qwen3-8")
     assert (unknown.returncode, unknown.stdout) == (2, "")
-    assert "the nearest of the catalogue is `Qwen/Qwen3-8B`" in unknown.stderr
+    assert "the nearest known model is `Qwen/Qwen3-8B`" in unknown.stderr
 
 
 @pytest.mark.slow

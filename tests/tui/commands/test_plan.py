@@ -195,7 +195,7 @@ def test_a_plan_for_several_cards_is_written_and_not_run(folder: Path) -> None:
     text = text.replace("exact = true\n", "").replace('device = "cpu"', SEVERAL)
     (folder / "run.toml").write_text(text, "utf-8")
     replace(GPU_MACHINE, gpus=(CARD,) * 4).save(folder / "cards.json")
-    sentence = "This version plans ZeRO stage 2 on 4 cards, and cannot run it yet."
+    sentence = "This version can plan ZeRO stage 2 on 4 cards, but cannot run it yet."
     done = tunelock(folder, "plan", "--machine", "cards.json")
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[-2:] == [sentence, "wrote run.lock"]

@@ -207,9 +207,7 @@ def test_a_busy_card_is_named(
 
     here(17 * GIB)
     assert _machine(made).gpus[0].free_bytes == 17 * GIB
-    assert (
-        "is busy: 5.0 GiB of 22.0 GiB are taken by process 77 (python)" in capsys.readouterr().err
-    )
+    assert "is busy: 5.0 of 22.0 GiB are in use by process 77 (python)" in capsys.readouterr().err
     here(GIB // 2)
     with pytest.raises(DoesNotFit, match=r"taken by process 77 \(python\)"):
         _machine(made)

@@ -19,7 +19,7 @@ def test_a_verdict_against_comes_first_and_says_how_to_go_on() -> None:
     text = goal.text(against(), counted=True, override="")
     assert text.startswith("Verdict: do not fine-tune")
     assert "give a reason in the last question" in text
-    assert "+ 40 examples are fewer than 100." in text
+    assert "+ 40 examples are too few: at least 100 are needed." in text
     assert "You continue because: to learn" in goal.text(
         against(), counted=True, override="to learn"
     )
@@ -35,7 +35,7 @@ def test_a_verdict_for_names_cost_time_and_upkeep_and_what_is_assumed() -> None:
 def test_advice_is_a_file_that_stands_alone() -> None:
     text = goal.advice(against(), "support-bot")
     assert text.startswith("# support-bot: do not fine-tune; use prompt engineering\n")
-    assert "- 40 examples are fewer than 100." in text
+    assert "- 40 examples are too few: at least 100 are needed." in text
 
 
 def test_data_shows_the_files_and_the_findings_with_symbol_word_and_count(tmp_path: Path) -> None:
@@ -46,8 +46,8 @@ def test_data_shows_the_files_and_the_findings_with_symbol_word_and_count(tmp_pa
     assert "train       750 rows · format messages\nlengths     28 to 76 tokens, median" in text
     assert "validation  `" in text and "none.jsonl` is not a file. Hint: ls" in text
     assert "test        450 rows · format messages" in text
-    assert "! warning  near-duplicates       7 rows\n  7 of 750 rows say nearly" in text
-    assert "\n  Fix: take those rows out" in text
+    assert "! warning  near-duplicates       7 rows\n  7 of 750 rows nearly repeat" in text
+    assert "\n  Fix: remove those rows, keeping" in text
     assert "! warning  leak                  1 row\n  `rows/test.jsonl`: 1 of 450" in text
     assert text.index("! warning") < text.index("· note")
     assert text.endswith("  assistant: lost_luggage")
@@ -81,7 +81,7 @@ def test_machine_shows_who_holds_a_card_and_why_there_is_none() -> None:
     busy = Gpu("NVIDIA RTX 4090", 24 << 30, 4 << 30, "8.9", (Holder(4711, "python", 20 << 30),))
     found = MachineFacts("cuda", (busy,), 8, 64 << 30, 51 << 30, 412 << 30, "570.1")
     text = machine.text(found, saved=False)
-    assert "\n  20.0 GiB of 24.0 GiB are taken by process 4711 (python)\n" in text
+    assert "\n  20.0 of 24.0 GiB are in use by process 4711 (python)\n" in text
     none = MachineFacts("cpu", (), 8, 64 << 30, 51 << 30, 412 << 30, "", problem="Asleep: wake it.")
     assert "\nAsleep: wake it.\n" in machine.text(none, saved=False)
 

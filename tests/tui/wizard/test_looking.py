@@ -61,7 +61,7 @@ async def test_findings_are_told_one_by_one_and_their_rows_shown(tmp_path: Path)
         await until_text(run, _CLOSER)
         await move_to(run, _CLOSER)
         await run.press("enter")
-        shown = await until_text(run, "│ 7 of 750 rows say nearly the same")
+        shown = await until_text(run, "│ 7 of 750 rows nearly repeat")
         assert "▸ ! warning  near-duplicates       7 rows" in shown
         assert "  · note     too-few               whole file" in shown
         await run.press("enter")
@@ -93,7 +93,7 @@ async def test_a_finding_is_mended_by_an_answer_and_left_again(
         await until_text(run, "f fixes it: copies and near copies")
         await run.press("f")
         shown = await until_text(run, "▸ ✓ mended   near-duplicates       7 rows")
-        assert "Will be fixed: copies and near copies are left out." in shown
+        assert "Will be fixed: copies and near copies are removed." in shown
         assert app.draft.values["data.dedupe"] == "near"
         await run.press("down", "f")
         await until_text(run, "▸ ✓ mended   leak")
@@ -241,7 +241,7 @@ async def test_columns_are_chosen_from_those_of_the_file_with_the_rows_beside(
     (lay_out(tmp_path) / "asked.csv").write_text("id,question,reply\n" + rows)
     app = wizard(tmp_path, at_data(data__train="asked.csv", data__test=""))
     async with app.run_test(size=_SIZE) as run:
-        shown = await until_text(run, "no known format. Hint: answer")
+        shown = await until_text(run, "match no format. Hint: answer")
         assert "--prompt-column" not in shown
         await run.press("down", "down", "down", "left")
         await until_text(run, "row 0  prompt  choose a column below")

@@ -16,7 +16,7 @@ GOOD = '{"prompt": "a", "completion": "b"}\n'
 
 BAD = [
     ("gone.jsonl", None, "`gone.jsonl` is not a file."),
-    ("a.txt", b"x", "`a.txt` has the ending `.txt`, which is not a data format here."),
+    ("a.txt", b"x", "`a.txt` has the unsupported extension `.txt`."),
     ("a.jsonl", b"", "`a.jsonl` has no rows."),
     ("a.jsonl", b"\n\n", "`a.jsonl` has no rows."),
     ("a.json", b"", "`a.json` has no rows."),
@@ -31,13 +31,13 @@ BAD = [
     ),
     ("a.jsonl", GOOD.encode() + b"[1]\n", "`a.jsonl` line 2 is not a JSON object."),
     ("a.jsonl", GOOD.encode() + b'{"prompt": "caf\xe9"}\n', "`a.jsonl` line 2 is not UTF-8."),
-    ("a.json", b'{"prompt": "a"}', "`a.json` is JSON but not a list of rows."),
+    ("a.json", b'{"prompt": "a"}', "`a.json` is JSON, but not a list of rows."),
     (
         "a.json",
         GOOD.encode() + b"{]\n",
         "`a.json` line 2 is not valid JSON: Expecting property name",
     ),
-    ("a.json", GOOD.encode() + b"[]\n", "`a.json` is JSON but not a list of rows."),
+    ("a.json", GOOD.encode() + b"[]\n", "`a.json` is JSON, but not a list of rows."),
     ("a.json", b"[\n{]", "`a.json` line 2 is not valid JSON: Expecting property name"),
     ("a.json", b"[1]", "`a.json` row 1 is not a JSON object."),
     (
@@ -70,7 +70,7 @@ BAD = [
     (
         "a.jsonl",
         b'{"messages": [{"role": "bot", "content": "a"}]}\n',
-        "`a.jsonl` line 1 message 1 has the role `bot`, which is not `system`, `user`, `assistant` ",
+        "`a.jsonl` line 1 message 1 has the role `bot`, which is not `system`, `user`, ",
     ),
     (
         "a.jsonl",

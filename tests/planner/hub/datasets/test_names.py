@@ -100,13 +100,13 @@ def test_a_card_says_the_splits(card: str, layout: Layout, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("layout", "said"),
     [
-        (("train.jsonl.gz", "small.jsonl"), "`train.jsonl.gz` is no JSONL, JSON, CSV or Parquet"),
+        (("train.jsonl.gz", "small.jsonl"), "`train.jsonl.gz` is not JSONL, JSON, CSV or Parquet"),
         (("train.tsv",), "`train.tsv` is no"),
         (("a.png", "b.png", "metadata.jsonl"), "`a.png` is no"),
         (("a.png", "metadata.jsonl"), "`a.png` is no"),
         (("train.arrow", "train.py"), "`train.arrow` is no"),
-        (("LICENSE", "make.py"), "it holds no data files"),
-        (("README.md",), "it holds no data files"),
+        (("LICENSE", "make.py"), "it has no data files"),
+        (("README.md",), "it has no data files"),
     ],
 )
 def test_what_is_not_read_is_said(layout: Layout, said: str) -> None:
@@ -133,7 +133,7 @@ def test_a_card_that_cannot_be_followed_says_why(card: object, said: str) -> Non
     assert said in config.trouble
 
 
-@pytest.mark.parametrize("card", ["no YAML: …", [{"data_files": "*.csv"}], ["x"], {"a": 1}])
+@pytest.mark.parametrize("card", ["invalid YAML: …", [{"data_files": "*.csv"}], ["x"], {"a": 1}])
 def test_a_card_of_another_shape_is_not_understood(card: object) -> None:
-    with pytest.raises(Unreadable, match=r"the `configs` in its `README.md` are not understood"):
+    with pytest.raises(Unreadable, match=r"the `configs` in its `README.md` are invalid"):
         configs(card, ["rows.csv"])
