@@ -82,7 +82,7 @@ def lengths(report: "Report") -> str:
     found = report.lengths
     return (
         f"{found.minimum:,} to {found.maximum:,} {report.unit}, median {found.median:,}, "
-        f"95th percentile {found.percentile_95:,}"
+        f"p95 {found.percentile_95:,}"
     )
 
 
