@@ -32,9 +32,9 @@ BANNED = (
     r"tokeni|utili|minimi|maximi|summari)s(?:e|ed|es|ing|ation|er|ers)",
     r"catalog(?!u)", r"all the same", r"ere", r"thereof", r"wherein", r"so often", r"any more",
     r"(?<!there )is no (?!longer|more|other|such)\w+", r"heard (?:of|from|again)", r"wakes?",
-    r"woken", r"somebody", r"counts on", r"for want of", r"fault of (?:its|our) own", r"mend(?:s|ed|ing)?",
-    r"upkeep", r"foretells?", r"puts? (?:it|them) back", r"by heart", r"holds here", r"cannot hold",
-    r"neighbours?",
+    r"woken", r"somebody", r"counts on", r"for want of", r"fault of (?:its|our) own",
+    r"mend(?:s|ed|ing)?", r"upkeep", r"foretells?", r"puts? (?:it|them) back", r"by heart",
+    r"holds here", r"cannot hold", r"neighbours?",
 )  # fmt: skip
 """Regular expressions of complete words, any case. Text in backticks is not checked."""
 _BANNED = re.compile(rf"(?<![\w`-])(?:{'|'.join(BANNED)})(?![\w-])", re.IGNORECASE)

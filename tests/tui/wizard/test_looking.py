@@ -63,7 +63,7 @@ async def test_findings_are_told_one_by_one_and_their_rows_shown(tmp_path: Path)
         await run.press("enter")
         shown = await until_text(run, "│ 7 of 750 rows say nearly the same")
         assert "▸ ! warning  near-duplicates       7 rows" in shown
-        assert "  · note     too-few               whole file" in shown
+        assert "  · note     too-few               entire file" in shown
         await run.press("enter")
         shown = await until_text(run, "row 111 (train.jsonl, line 112)")
         assert "7 of 7 rows, counted from 0:" in shown and "user      │ " in shown
@@ -168,7 +168,7 @@ async def test_a_row_is_seen_as_training_sees_it_and_the_next_and_any(tmp_path: 
         await run.press("g", *"749", "enter")
         await until_text(run, "row 749 (train.jsonl")
         await run.press("right")
-        await until_text(run, "There is no row 750; the last one is 749.")
+        await until_text(run, "There is no row 750; the last row is 749.")
         await until_text(run, "row 749 (train.jsonl")
         await run.press("g", *"1x", "enter")
         await until_text(run, "Enter the number of a row; the first row is 0.")
@@ -200,7 +200,7 @@ async def test_redacted_and_cut_rows_are_seen_as_training_sees_them(tmp_path: Pa
     draft = at_data(**one, train__max_length=32)
     async with wizard(tmp_path, draft).run_test(size=_SIZE) as run:
         await run.press("x")
-        shown = await until_text(run, "and training sees the first 32.")
+        shown = await until_text(run, "Truncated to the first 32 of its")
         assert "32 tokens, 0 of them" in shown and "SCORED" not in shown
         assert "[EMAIL]" in shown and shown.count("的") == 1
 

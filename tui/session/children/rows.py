@@ -23,7 +23,7 @@ _MOST_CHARS, _FEW_CHARS = 20_000, 2000
 """Maximum characters of a row that are sent to the screen, alone and among others."""
 
 _LONG = {
-    "cut": "Truncated: it has {:,} tokens, and training sees the first {:,}.",
+    "cut": "Truncated to the first {1:,} of its {0:,} tokens.",
     "drop": "Dropped: it has {:,} tokens, more than the limit of {:,}.",
     "split": "Split into several: it has {:,} tokens, more than the limit of {:,}.",
 }
