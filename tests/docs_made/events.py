@@ -19,9 +19,9 @@ Every event has these fields:
 - `stage`: the stage that sent it, or `run` for the run itself
 - `kind`: one of the kinds below
 
-A line without a line end is incomplete: read it again later. A line that is not an event is damaged:
-skip it. Unknown values are missing fields. New kinds and fields may be added; ignore those that you
-do not know."""
+A line without a line end is incomplete: read it again later. A line that is not an event is
+damaged: skip it. Unknown values are missing fields. New kinds and fields may be added; ignore those
+that you do not know."""
 
 FIELDS: Mapping[str, Mapping[str, str]] = {
     "started": {

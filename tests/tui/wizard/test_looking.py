@@ -9,7 +9,7 @@ from tests.tui.wizard.pilot import Run, until, until_text
 from tests.tui.wizard.samples import answered, lay_out
 from tui.session import store
 from tui.session.draft import Draft, passing
-from tui.session.request import ask
+from tui.session.request import data_request
 from tui.wizard import child as children
 from tui.wizard.shell import Wizard
 
@@ -287,7 +287,7 @@ async def test_a_process_that_dies_is_told_with_the_command_that_does_the_same(
 
 
 def test_a_process_ends_in_the_middle_of_its_work_when_the_screen_is_gone(tmp_path: Path) -> None:
-    child = children.Child("report", ask(at_data().values, lay_out(tmp_path)))
+    child = children.Child("report", data_request(at_data().values, lay_out(tmp_path)))
     assert child._process.stdin
     child._process.stdin.close()
     assert child._process.wait(20) == 1
