@@ -148,8 +148,8 @@ def _tried(read: Callable[[], object], key: str) -> tuple[Problem, ...]:
 
 
 def _step(key: str, validate: Callable[[Values, Facts], tuple[Problem, ...]]) -> Step:
-    asked = tuple(question for question in QUESTIONS if question.step == key)
-    return Step(key, key.capitalize(), asked, validate)
+    questions = tuple(question for question in QUESTIONS if question.step == key)
+    return Step(key, key.capitalize(), questions, validate)
 
 
 def _all() -> Iterable[Step]:

@@ -126,13 +126,13 @@ def _chat(request: DataRequest, problems: dict[str, str]) -> Chat | None:
 def _throttled(send: Send) -> Callable[[int], None]:
     due = time.monotonic()
 
-    def told(rows: int) -> None:
+    def on_rows(rows: int) -> None:
         nonlocal due
         if time.monotonic() >= due:
             due = time.monotonic() + _EVERY_SECONDS
             send(rows)
 
-    return told
+    return on_rows
 
 
 def _texts(row: Row) -> tuple[tuple[str, str], ...]:
