@@ -1,7 +1,8 @@
-"""The words of the program: `python -m tests.words` lists those that are not plain English.
+"""The words of the program: `python -m tests.words [KIND ...]` lists those that are not plain.
 
-Strings that a person may read (those with a space), docstrings and comments of the four floors,
-questions and tables among them. Add a pattern here when a reader trips over a phrase.
+Kinds are `string` (those with a space, which a person may read), `docstring` and `comment` of the
+four floors, and `paper`: README, `docs/`, other Markdown, examples, templates and the Makefile's
+help. Add a pattern here when a reader trips over a phrase.
 """
 
 import ast
@@ -9,12 +10,17 @@ import io
 import re
 import sys
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 FLOORS = ("lockfiles", "planner", "runner", "tui")
+PAPERS = (
+    "README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "Makefile", "mkdocs.yml",
+    "docs/*.md", "examples/*.toml", "runner/**/*.jinja",
+)  # fmt: skip
+"""Patterns of hand-written files; `docs/reference` is made from the code."""
 
 BANNED = (
     r"goes? on with", r"goes on", r"go on", r"going on", r"gone on", r"beside", r"anew",
@@ -24,11 +30,16 @@ BANNED = (
     r"the same command goes", r"learnt", r"licen[c]es?", r"behaviours?", r"colours?", r"centres?",
     r"favours?", r"honours?", r"\w*(?:quanti|organi|optimi|initiali|seriali|normali|recogni|"
     r"tokeni|utili|minimi|maximi|summari)s(?:e|ed|es|ing|ation|er|ers)",
-    r"catalog(?!u)", r"all the same", r"ere", r"thereof", r"wherein", r"so often",
+    r"catalog(?!u)", r"all the same", r"ere", r"thereof", r"wherein", r"so often", r"any more",
+    r"(?<!there )is no (?!longer|more|other|such)\w+", r"heard (?:of|from|again)", r"wakes?",
+    r"woken", r"somebody", r"counts on", r"for want of", r"fault of (?:its|our) own",
+    r"mend(?:s|ed|ing)?", r"upkeep", r"foretells?", r"puts? (?:it|them) back", r"by heart",
+    r"holds here", r"cannot hold", r"neighbours?",
 )  # fmt: skip
-"""Regular expressions of whole words, any case. What is quoted in backticks is not looked at."""
+"""Regular expressions of complete words, any case. Text in backticks is not checked."""
 _BANNED = re.compile(rf"(?<![\w`-])(?:{'|'.join(BANNED)})(?![\w-])", re.IGNORECASE)
 _QUOTED = re.compile(r"`[^`\n]*`")
+_FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -38,7 +49,7 @@ class Found:
     path: Path
     line: int
     kind: str
-    """`string`, `docstring` or `comment`."""
+    """`string`, `docstring`, `comment` or `paper`."""
     word: str
     text: str
 
@@ -48,12 +59,35 @@ class Found:
 
 
 def found(path: Path) -> Iterator[Found]:
-    """Yield the banned phrases of a Python file."""
+    """Yield the banned phrases of a Python file, or of another file of text."""
     source = path.read_text("utf-8")
+    if path.suffix != ".py":
+        yield from _banned(path, "paper", 1, _prose(path, source))
+        return
     for kind, line, text in (*_strings(ast.parse(source)), *_comments(source)):
-        for hit in _BANNED.finditer(_QUOTED.sub(lambda one: "`" * len(one[0]), text)):
-            at = hit.start()
-            yield Found(path, line, kind, hit[0], text[max(0, at - 40) : hit.end() + 40])
+        yield from _banned(path, kind, line, text)
+
+
+def _banned(path: Path, kind: str, line: int, text: str) -> Iterator[Found]:
+    for hit in _BANNED.finditer(_QUOTED.sub(_blank, text)):
+        at = hit.start()
+        place = line if kind == "docstring" else line + text.count("\n", 0, at)
+        yield Found(path, place, kind, hit[0], text[max(0, at - 40) : hit.end() + 40])
+
+
+def _blank(one: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", "`", one[0])
+
+
+def _prose(path: Path, source: str) -> str:
+    """Return what a file says in words, its other characters blanked: no code, no commands."""
+    if path.suffix == ".md":
+        return _FENCED.sub(_blank, source)
+    if path.suffix == ".toml":
+        return re.sub(r"^[^#\n]+", _blank, source, flags=re.MULTILINE)
+    if path.name == "Makefile":
+        return re.sub(r"^(?:(?!##).)+", _blank, source, flags=re.MULTILINE)
+    return source
 
 
 def _strings(tree: ast.Module) -> Iterator[tuple[str, int, str]]:
@@ -76,9 +110,10 @@ def _comments(source: str) -> Iterator[tuple[str, int, str]]:
             yield "comment", token.start[0], token.string
 
 
-def everywhere() -> list[Found]:
-    """Return the banned phrases of the four floors."""
-    files = [path for floor in FLOORS for path in sorted((ROOT / floor).rglob("*.py"))]
+def everywhere(floors: Iterable[str] = FLOORS, papers: Iterable[str] = PAPERS) -> list[Found]:
+    """Return the banned phrases of some floors and papers."""
+    files = [path for floor in floors for path in sorted((ROOT / floor).rglob("*.py"))]
+    files += [path for pattern in papers for path in sorted(ROOT.glob(pattern))]
     return [one for path in files for one in found(path)]
 
 

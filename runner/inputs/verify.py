@@ -297,7 +297,7 @@ def _check_prediction(lock: Lock, rows: Corpus) -> None:
     plan = profile_of(lock, longest, padded=lock.train.micro_batch > 1)
     found = estimate(shape_of(lock), plan).peak.peak_bytes
     if locked < least * found:
-        refuse(differing(("prediction.peak_bytes", locked, found)), "the memory of its own plan")
+        refuse(differing(("prediction.peak_bytes", locked, found)), "the estimated memory")
 
 
 def _check_orders(lock: Lock) -> None:

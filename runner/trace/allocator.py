@@ -19,7 +19,7 @@ _LARGE = 10 * _MIB
 
 @dataclass(eq=False)
 class Block:
-    """A piece of a segment, between its neighbours."""
+    """A piece of a segment, between its neighbors."""
 
     size: int
     """Bytes, including a remainder that was not split off."""

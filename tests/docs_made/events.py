@@ -8,9 +8,9 @@ from runner.runs.events import Kind
 _INTRO = """\
 # Events
 
-`events.jsonl` in a run folder is the only way to watch a run: the dashboard, the progress lines and
-`--json` all read it. Each line is one JSON object, and one process writes them. Watching never
-touches the run.
+`events.jsonl` in a run folder records everything that can be observed of a run: the dashboard, the
+progress lines and `--json` all read it. Each line is one JSON object, and a single process writes
+them. Watching never affects the run.
 
 Every event has these fields:
 
@@ -19,73 +19,73 @@ Every event has these fields:
 - `stage`: the stage that sent it, or `run` for the run itself
 - `kind`: one of the kinds below
 
-A line without its end is not written yet: read it again later. A line that is no event is damaged:
-skip it. A field that is not known is missing. New kinds and fields may come; skip those that
-you do not know."""
+A line without a line end is incomplete: read it again later. A line that is not an event is
+damaged: skip it. Unknown values are missing fields. New kinds and fields may be added; ignore those
+that you do not know."""
 
 FIELDS: Mapping[str, Mapping[str, str]] = {
     "started": {
-        "stages": "of `run` alone: the ids of the stages, in their order",
-        "kinds": "of `run` alone: the kind of each stage, in the same order",
+        "stages": "only of `run`: the ids of the stages, in order",
+        "kinds": "only of `run`: the kind of each stage, in the same order",
     },
     "progress": {
-        "what": "what is being done",
-        "done": "how much of it is done",
-        "total": "how much there is",
-        "unit": "what `done` and `total` count: `bytes`, `rows`, `files`, `models`, `seconds`",
-        "stop_within_seconds": "after a stop was asked for: the stage is ended after so long",
+        "what": "the activity",
+        "done": "the amount done",
+        "total": "the total amount",
+        "unit": "the unit of `done` and `total`: `bytes`, `rows`, `files`, `models`, `seconds`",
+        "stop_within_seconds": "after a stop was requested: the stage is killed after this time",
     },
-    "done": {"seconds": "how long the stage, or the run, took"},
+    "done": {"seconds": "duration of the stage or the run"},
     "failed": {
         "message": "one sentence",
-        "hint": "what to do, with the command; may be empty",
+        "hint": "how to fix it, with the command; may be empty",
         "details": "further lines, such as the fields that differ",
         "exit_code": "the [exit code](exit-codes.md) of the error",
     },
     "step": {
         "step": "the optimizer step, from 1",
-        "steps": "how many there will be",
+        "steps": "the total number of optimizer steps",
         "loss": "mean training loss since the last event",
         "learning_rate": "the learning rate of the step",
         "gradient_norm": "the norm of the gradients before clipping",
-        "tokens": "tokens that the step read",
-        "tokens_per_second": "tokens of the step by its time",
-        "step_seconds": "time of the step",
-        "memory_bytes": "memory in use now",
+        "tokens": "tokens of the step",
+        "tokens_per_second": "tokens of the step divided by its duration",
+        "step_seconds": "duration of the step",
+        "memory_bytes": "memory currently in use",
         "peak_bytes": "peak memory so far: of the process on CPU, of torch's allocator on a GPU",
         "predicted_bytes": "the peak that the lock predicts",
-        "eta_seconds": "estimated time to the last step",
+        "eta_seconds": "estimated time until the last step",
     },
     "evaluation": {
         "step": "during training: the step after which the validation loss was measured",
         "loss": "mean cross-entropy of the scored tokens, in nats",
         "model": "of the stage `evaluate`: `base` or `tuned`",
         "accuracy": "of the stage `evaluate`: share of exact answers, 0 to 1",
-        "rows": "of the stage `evaluate`: the rows that were answered",
+        "rows": "of the stage `evaluate`: the number of rows",
     },
     "checkpoint": {
         "step": "the step after which it was written",
-        "seconds": "how long writing took",
+        "seconds": "how long writing it took",
     },
     "sample": {
-        "source": "what answered: `tuned`, or the level of a GGUF file",
+        "source": "the model that answered: `tuned`, or the level of a GGUF file",
         "prompt": "the last message before the answer",
-        "answer": "what the model answered",
-        "wanted": "the answer of the row",
+        "answer": "the model's answer",
+        "wanted": "the expected answer, from the row",
     },
     "warning": {
         "text": "one sentence",
-        "stalled_seconds": "the stage has sent no heartbeat for so long; 0: it is heard again",
-        "quiet_seconds": "the stage is alive but has reported no progress for so long",
-        "damaged_lines": "lines of the file that were passed over",
+        "stalled_seconds": "time without a heartbeat of the stage; 0: it is responding again",
+        "quiet_seconds": "time without progress of a stage that is still running",
+        "damaged_lines": "lines of the file that were skipped",
     },
     "artifact": {
-        "what": "what was made",
-        "path": "its place, relative to the run folder, or its address on the Hub",
-        "size_bytes": "its size; missing where it is not known",
+        "what": "the kind of artifact",
+        "path": "its path relative to the run folder, or its URL on the Hub",
+        "size_bytes": "its size; missing if unknown",
     },
 }
-"""What each kind carries besides the common fields."""
+"""The fields of each kind besides the common ones."""
 
 
 def page() -> str:

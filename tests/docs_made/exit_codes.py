@@ -7,17 +7,16 @@ from lockfiles.errors import TunelockError
 _INTRO = """\
 # Exit codes
 
-Exit codes are an interface: scripts and schedulers branch on them. `tunelock run --foreground` and
-`tunelock watch` end with the code of the run.
+Scripts and schedulers can rely on the exit codes. `tunelock run --foreground` and `tunelock watch`
+exit with the code of the run.
 
 | Code | Name | Meaning |
 |---|---|---|
-| 0 | `done` | The command did what it was asked to. |"""
+| 0 | `done` | The command succeeded. |"""
 
 _OUTRO = """\
-An error is one sentence on stderr, `error: …`, and where something can be done about it a second
-one, `hint: …`, with the command to type. `TUNELOCK_TRACEBACK=1` shows the traceback of an
-unexpected fault."""
+An error is one sentence on stderr, `error: …`, followed by `hint: …` with a command if there is a
+fix. `TUNELOCK_TRACEBACK=1` shows the traceback of an unexpected error."""
 
 
 def page() -> str:

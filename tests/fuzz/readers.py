@@ -78,7 +78,7 @@ def _events(path: Path) -> None:
 
     events, _ = read(path)
     fold(empty("x"), events)
-    Narrator(empty("x")).tell(events)
+    Narrator(empty("x")).narrate(events)
     snapshot_of(path.parent)
     with Writer(path):
         pass

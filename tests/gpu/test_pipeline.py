@@ -125,7 +125,7 @@ def test_the_demo_is_planned_checked_and_run(tmp_path: Path, kind: str) -> None:
         tmp_path, machine__device="cuda", train__exact=False, method__kind=kind, train__epochs=8
     )
     done(folder, "plan")
-    assert "holds here" in done(folder, "check")
+    assert "can run here" in done(folder, "check")
     made = carried_out(folder, "runs")
     locked = locks.read(folder / "run.lock")
     assert (locked.machine.kind, locked.machine.accelerator) == ("cuda", CARDS[0].name)
@@ -150,7 +150,7 @@ def test_a_lock_that_needs_more_than_the_card_has_is_refused(tmp_path: Path) -> 
     rewrite(folder / "run.lock", prediction=needed)
     refused = tunelock(folder, "run", "run.lock", "--foreground")
     assert refused.returncode != 0
-    assert f"GiB of memory, and `{CARDS[0].name}` has" in refused.stderr
+    assert f"GiB of memory, but `{CARDS[0].name}` has" in refused.stderr
 
 
 def test_exact_bits_are_still_refused(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def test_no_field_of_an_event_breaks_what_shows_it() -> None:
         told = [drawn(source) for _ in range(30)]
         narrator = Narrator(empty("demo"))
         for event in told:
-            assert all("\n" not in line for line in narrator.tell([event]))
+            assert all("\n" not in line for line in narrator.narrate([event]))
         snapshot = narrator.snapshot
         for held in (True, False):
             now = state(snapshot, held=held)

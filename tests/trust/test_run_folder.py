@@ -276,7 +276,7 @@ def test_a_report_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     place.finish("a", GOOD["train"])
     with (place.final / "done.json").open("r+b") as file:
         file.truncate(reports.LIMIT_BYTES + 1)
-    with pytest.raises(UsageProblem, match="has more than 16 MiB"):
+    with pytest.raises(UsageProblem, match="is larger than 16 MiB"):
         place.done("a")
 
 

@@ -52,8 +52,8 @@ def command(
     others = packages.package_differences(held, versions)
     needs = [target] if target and target not in allowed else []
     if as_json:
-        told = {"holds": True, "compared": compared, "packages": [vars(one) for one in others]}
-        output.data_json(told | {"allow": needs})
+        result = {"holds": True, "compared": compared, "packages": [vars(one) for one in others]}
+        output.data_json(result | {"allow": needs})
         return
     if compared:
         output.data(f"`{lock}` can run here: model, template, rows and tokens match the lock")

@@ -196,7 +196,7 @@ def _show(file: str, rows: "Iterable[Read]", number: int, model: str | None, as_
     found = next(islice(rows, number, None), None)
     if not found:
         raise UsageProblem(f"`{file}` has no row {number}.", fix=Advice("the first row is 0"))
-    shown, varied = trained_row.seen(found, chat.template, chat.tokenizer)
+    shown, varied = trained_row.as_trained(found, chat.template, chat.tokenizer)
     if varied:
         output.note(trained_row.VARIANT)
     if as_json:

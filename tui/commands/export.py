@@ -45,8 +45,8 @@ def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
 
     path = out or Path(f"{model.resolve().name}-{level}.gguf")
     try:
-        with view.own(model) as seen:
-            facts = convert(seen.folder, path, level)
+        with view.own(model) as one:
+            facts = convert(one.folder, path, level)
     except OSError as problem:
         raise UsageProblem(
             f"`{path}` cannot be written: {problem.strerror}.",

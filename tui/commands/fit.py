@@ -76,32 +76,32 @@ def command(
     machine = machines.chosen(gpu, memory)
     request = FitRequest(models.find(model), machine, Wish(**wished))  # type: ignore[arg-type]
     found = answers.answers(request)
-    seen = None
+    traces = None
     if trace:
         from tui.text import trace as traced
 
-        seen = traced.traced(request, found)
+        traces = traced.traced(request, found)
     if as_json:
-        output.data_json(_record(request, found, seen))
+        output.data_json(_record(request, found, traces))
     else:
         from tui.text import fit
 
         output.lines(fit.page(request, found))
-        if seen:
-            output.lines(traced.lines(found, seen))
+        if traces:
+            output.lines(traced.lines(found, traces))
     if not any(answer.plan.fits for answer in found):
         raise answers.refusal(request, found)
 
 
 def _record(
-    request: "FitRequest", found: "Sequence[Answer]", seen: "Sequence[Traced | None] | None"
+    request: "FitRequest", found: "Sequence[Answer]", traces: "Sequence[Traced | None] | None"
 ) -> dict[str, object]:
     """Return the JSON output, with the peak of each traced plan."""
     from planner.fit import answers
 
-    told = answers.record(request, found)
-    plans = told["plans"]
+    record = answers.record(request, found)
+    plans = record["plans"]
     assert isinstance(plans, list)
-    for plan, one in zip(plans, seen or [None] * len(plans), strict=True):
+    for plan, one in zip(plans, traces or [None] * len(plans), strict=True):
         plan["traced_allocated_bytes"] = one.allocated_bytes if one else None
-    return told
+    return record

@@ -115,5 +115,5 @@ def _record(report: "Report") -> dict[str, object]:
         "process_bytes": report.process_bytes,
         "step_seconds": report.step_seconds,
     }
-    told = {"fits": report.found.fitted, "difference": report.error, "predicted": predicted}
-    return told | report.found.model_dump(mode="json")
+    result = {"fits": report.found.fitted, "difference": report.error, "predicted": predicted}
+    return result | report.found.model_dump(mode="json")

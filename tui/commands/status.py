@@ -30,8 +30,8 @@ def command(run: Path | None, as_json: bool) -> None:
     supervision = found.supervision if found.held else "heard"
     snapshot = with_receipt(folder, follow.snapshot_of(folder))
     if as_json:
-        told = facts(snapshot, held=found.held, supervision=supervision)
-        output.data_json({"run": str(folder), **told})
+        values = facts(snapshot, held=found.held, supervision=supervision)
+        output.data_json({"run": str(folder), **values})
     else:
         now = state(snapshot, held=found.held, supervision=supervision)
         snapshot = as_it_stands(snapshot, now)

@@ -142,7 +142,7 @@ class Dashboard(Sentenced[int]):
         """Pass the snapshot to every panel."""
         self.snapshot = message.snapshot
         self.query_one(Journal).add(message.news)
-        self.query_one("#headline", Words).tell(self._headline())
+        self.query_one("#headline", Words).set_lines(self._headline())
         for panel in self.query(Panel):
             panel.show(self.snapshot)
 
@@ -161,7 +161,7 @@ class Dashboard(Sentenced[int]):
         self.set_class(width < _LEAST[0] or height < _LEAST[1], "-small")
         self.set_class(height < _ROOMY_HEIGHT, "-low")
         need = f"{_LEAST[0]} by {_LEAST[1]}"
-        self.query_one("#small", Words).tell(
+        self.query_one("#small", Words).set_lines(
             f"This terminal is {width} by {height}; the dashboard needs {need}. "
             "Enlarge it, or press q to leave (the run continues)."
         )

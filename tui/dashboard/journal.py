@@ -33,8 +33,8 @@ class Journal(Panel):
             return list(self._log)[-height:] if height else []
         if not snapshot.samples:
             return ["no samples yet"]
-        told = [line for sample in snapshot.samples for line in sample_lines(sample)]
-        return told[-height:] if height else []
+        lines = [line for sample in snapshot.samples for line in sample_lines(sample)]
+        return lines[-height:] if height else []
 
 
 def sample_lines(sample: Sample) -> list[str]:

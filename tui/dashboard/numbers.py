@@ -69,7 +69,7 @@ def _losses(snapshot: Snapshot) -> list[str]:
     words = [f"loss {snapshot.loss:.4f}"] if snapshot.loss is not None else []
     if snapshot.evaluation_loss is not None:
         words.append(f"validation loss {snapshot.evaluation_loss:.4f}")
-    return [*words, *([told] if (told := accuracy(snapshot)) else [])]
+    return [*words, *([line] if (line := accuracy(snapshot)) else [])]
 
 
 def _speed(snapshot: Snapshot) -> list[str]:

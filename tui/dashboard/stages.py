@@ -19,7 +19,7 @@ class Stages(Panel):
 def _line(snapshot: Snapshot, stage: Stage) -> str:
     seconds = snapshot.seconds(stage)
     if stage.state == "done":
-        told = duration(seconds) if seconds is not None else "done"
+        line = duration(seconds) if seconds is not None else "done"
     else:
-        told = stage.state
-    return f"{SYMBOLS[stage.state]} {clean(stage.name, 10):<10} {told}"
+        line = stage.state
+    return f"{SYMBOLS[stage.state]} {clean(stage.name, 10):<10} {line}"

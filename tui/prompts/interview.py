@@ -97,9 +97,9 @@ class _Interview:
         from tui.session.children.report import look
 
         reports = self.facts.reports
-        if asked := reports.wanted(self.draft.values):
+        if request := reports.wanted(self.draft.values):
             with Progress("reading rows") as progress:
-                reports.take(asked, look(asked, lambda seen: progress.update(f"{seen:,} rows")))
+                reports.take(request, look(request, lambda rows: progress.update(f"{rows:,} rows")))
 
     def _continues(self, *, show: bool) -> bool:
         """Show the verdict once it is due; if against fine-tuning, return whether a reason came."""

@@ -109,7 +109,7 @@ class Facts:
         return self._model(values)[0]
 
     def template(self, values: Values) -> None:
-        """Load the chat template. Raises UsageProblem if there is no usable one."""
+        """Load the chat template. Raises UsageProblem if it has no usable one."""
         from planner.data.tokens.template import load_template
 
         own = values["model.template"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.session.request import Asked, Values, ask
+from tui.session.request import DataRequest, Values, data_request
 
 if TYPE_CHECKING:
     from planner.data.checks.finding import Finding
@@ -48,43 +48,43 @@ class Reports:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._kept: tuple[Asked | None, Looked | None] = (None, None)
-        self.seen = 0
+        self._kept: tuple[DataRequest | None, Looked | None] = (None, None)
+        self.rows_read = 0
         """Rows read so far by a running check."""
 
-    def wanted(self, values: Values) -> Asked | None:
+    def wanted(self, values: Values) -> DataRequest | None:
         """Return what to check now; None if that is done or running.
 
         An earlier request is forgotten if it differs.
         """
-        asked = ask(values, self._folder) if values["data.train"] else None
-        if asked == self._kept[0]:
+        request = data_request(values, self._folder) if values["data.train"] else None
+        if request == self._kept[0]:
             return None
-        self._kept, self.seen = (asked, None), 0
-        return asked
+        self._kept, self.rows_read = (request, None), 0
+        return request
 
-    def take(self, asked: Asked, found: Looked | int) -> None:
+    def take(self, request: DataRequest, found: Looked | int) -> None:
         """Store a report, or the number of rows so far, if it belongs to the last request."""
-        if asked != self._kept[0]:
+        if request != self._kept[0]:
             return
         if isinstance(found, Looked):
-            self._kept = (asked, found)
+            self._kept = (request, found)
         else:
-            self.seen = found
+            self.rows_read = found
 
     def stop(self) -> None:
         """Forget an unfinished check."""
         if not self._kept[1]:
-            self._kept, self.seen = (None, None), 0
+            self._kept, self.rows_read = (None, None), 0
 
     def looked(self, values: Values) -> Looked | None:
         """Return the report for the current answers; None if there is none yet."""
-        asked, looked = self._kept
-        return looked if asked == ask(values, self._folder) else None
+        request, looked = self._kept
+        return looked if request == data_request(values, self._folder) else None
 
     def part(self, values: Values, split: str) -> Part | None:
         """Return a split's size and format from a report for any model; None if unknown."""
-        asked, looked = self._kept
-        if not (asked and looked and asked.same_rows(ask(values, self._folder))):
+        request, looked = self._kept
+        if not (request and looked and request.same_rows(data_request(values, self._folder))):
             return None
         return looked.parts.get(split)

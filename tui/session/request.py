@@ -21,7 +21,7 @@ _SMALL = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_templa
 
 
 @dataclass(frozen=True)
-class Asked:
+class DataRequest:
     """Everything that a report on the data depends on; equal requests have the same report."""
 
     folder: Path
@@ -56,15 +56,15 @@ class Asked:
         here = self.folder == Path.cwd()
         return located(Path() if here else self.folder, self.named(split))
 
-    def same_rows(self, other: Asked) -> bool:
+    def same_rows(self, other: DataRequest) -> bool:
         """Return whether the rows are the same, for any model."""
         return (self.folder, self.data, self.files) == (other.folder, other.data, other.files)
 
 
-def ask(values: Values, folder: Path) -> Asked:
+def data_request(values: Values, folder: Path) -> DataRequest:
     """Return the request for the answers and the current state of the data in `folder`."""
     model, template = (values[key] for key in ("model.source", "model.template"))
-    return Asked(
+    return DataRequest(
         folder=folder,
         data=_answers([f"data.{name}" for name in _DATA], values),
         files=tuple(stamp_of(values[f"data.{split}"], folder) for split in SPLITS),

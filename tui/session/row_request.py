@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from tui.session.request import Asked
+from tui.session.request import DataRequest
 
 
 @dataclass(frozen=True)
 class Opening:
     """The file of the requested rows, and how to show them; rows are numbered from 0."""
 
-    asked: Asked
+    request: DataRequest
     """The answers that affect how they are read."""
     split: str
     """The split of their file."""

@@ -158,8 +158,8 @@ def _mended(problem: TunelockError, key: str) -> str:
 
 
 def _step(key: str, validate: Callable[[Values, Facts], tuple[Problem, ...]]) -> Step:
-    asked = tuple(question for question in QUESTIONS if question.step == key)
-    return Step(key, key.capitalize(), asked, validate)
+    questions = tuple(question for question in QUESTIONS if question.step == key)
+    return Step(key, key.capitalize(), questions, validate)
 
 
 def _all() -> Iterable[Step]:

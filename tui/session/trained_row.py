@@ -12,7 +12,7 @@ from planner.data.tokens.xray import XRay, xray
 VARIANT = "the model's own template changes earlier text, so this shows its training variant"
 
 
-def seen(found: Read, template: ChatTemplate, tokenizer: Tokenizer) -> tuple[XRay, bool]:
+def as_trained(found: Read, template: ChatTemplate, tokenizer: Tokenizer) -> tuple[XRay, bool]:
     """Return a row as training sees it, and whether with the template's training variant.
 
     Raises DataRefused if it cannot be trained on, UsageProblem if no trainer supports its format.

@@ -47,7 +47,7 @@ class Curve:
     points: tuple[tuple[int, float], ...] = ()
     stride: int = 1
     """One of this many values is kept."""
-    seen: int = 0
+    count: int = 0
     """The number of values so far."""
 
     def add(self, step: int, value: float) -> "Curve":
@@ -56,11 +56,11 @@ class Curve:
         while points and points[-1][0] >= step:
             points = points[:-1]
         stride = self.stride
-        if self.seen % stride == 0:
+        if self.count % stride == 0:
             points = (*points, (step, value))
         if len(points) > CURVE_POINTS:
             points, stride = points[::2], stride * 2
-        return Curve(points, stride, self.seen + 1)
+        return Curve(points, stride, self.count + 1)
 
 
 @dataclass(frozen=True)

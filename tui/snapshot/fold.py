@@ -133,10 +133,10 @@ def _failed(snapshot: Snapshot, event: Event) -> Snapshot:
 def _failure(event: Event) -> Failure:
     stated = _whole(event.fields, "exit_code")
     exit_code = stated if stated in _EXIT_CODES else RunFailed.exit_code
-    told = event.fields.get("details")
+    details_sent = event.fields.get("details")
     texts = (
-        [one[:_MOST_CHARS] for one in told if isinstance(one, str)]
-        if isinstance(told, list)
+        [one[:_MOST_CHARS] for one in details_sent if isinstance(one, str)]
+        if isinstance(details_sent, list)
         else []
     )
     details = tuple(texts[:_KEPT_DETAILS])
@@ -158,7 +158,7 @@ def _step(snapshot: Snapshot, event: Event) -> Snapshot:
     if step is None:
         return snapshot
     peaks = [snapshot.peak_bytes, _whole(event.fields, "peak_bytes")]
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "steps": _whole(event.fields, "steps"),
         "loss": loss,
         "learning_rate": _number(event.fields, "learning_rate"),
@@ -169,8 +169,8 @@ def _step(snapshot: Snapshot, event: Event) -> Snapshot:
         "eta_seconds": _number(event.fields, "eta_seconds"),
         "losses": None if loss is None else snapshot.losses.add(step, loss),
     }
-    told = {name: value for name, value in told.items() if value is not None}
-    return replace(snapshot, step=step, progress=None, **told)
+    fields = {name: value for name, value in fields.items() if value is not None}
+    return replace(snapshot, step=step, progress=None, **fields)
 
 
 def _evaluation(snapshot: Snapshot, event: Event) -> Snapshot:

@@ -31,18 +31,18 @@ class Narrator:
         self._told_at = -math.inf
         self._held: list[str] = []
 
-    def tell(self, events: Iterable[Event]) -> list[str]:
+    def narrate(self, events: Iterable[Event]) -> list[str]:
         """Return the lines for some events; without any, those of a step that was held back."""
-        told: list[str] = []
+        found: list[str] = []
         for event in events:
             self.snapshot = fold(self.snapshot, [event])
             if event.kind in FREQUENT:
                 self._held = lines(event, self.snapshot) or self._held
                 continue
-            told += self.rest() + lines(event, self.snapshot)
+            found += self.rest() + lines(event, self.snapshot)
         if self._clock() - self._told_at >= _EVERY_SECONDS:
-            told += self.rest()
-        return told
+            found += self.rest()
+        return found
 
     def rest(self) -> list[str]:
         """Return the lines that were held back."""

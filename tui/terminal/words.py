@@ -30,7 +30,7 @@ class Words(Static):
     def __init__(self, *lines: str, id: str | None = None) -> None:
         super().__init__(content(lines), id=id, markup=False)
 
-    def tell(self, *lines: str, layout: bool = True) -> None:
+    def set_lines(self, *lines: str, layout: bool = True) -> None:
         """Show other lines."""
         self.update(content(lines), layout=layout)
 

@@ -37,24 +37,24 @@ def traced(request: FitRequest, found: Sequence[Answer]) -> list[Traced | None]:
         if not why
     ]
     output.note(f"tracing one step of {_plans(len(jobs))} …")
-    seen = iter(trace(jobs))
-    return [None if why else next(seen) for why in refused]
+    traces = iter(trace(jobs))
+    return [None if why else next(traces) for why in refused]
 
 
-def lines(found: Sequence[Answer], seen: Sequence[Traced | None]) -> list[str]:
+def lines(found: Sequence[Answer], traces: Sequence[Traced | None]) -> list[str]:
     """Return a sentence for each plan, to be shown below the table."""
-    said = [_sentence(answer, one) for answer, one in zip(found, seen, strict=True)]
+    said = [_sentence(answer, one) for answer, one in zip(found, traces, strict=True)]
     return ["", "Trace of one step:", *all_folded(f"  {each}" for each in said)]
 
 
-def _sentence(answer: Answer, seen: Traced | None) -> str:
+def _sentence(answer: Answer, traced_plan: Traced | None) -> str:
     name = NAMES[answer.plan.profile.method]
     name = f"{name[0].upper()}{name[1:]}"
-    if seen is None:
+    if traced_plan is None:
         return f"{name}: {refusal(answer.plan.profile)}"
     closed = answer.plan.allocated_bytes
-    error = seen.allocated_bytes / closed - 1
-    said = f"{name}: traced {memory(seen.allocated_bytes)}, closed form {memory(closed)}"
+    error = traced_plan.allocated_bytes / closed - 1
+    said = f"{name}: traced {memory(traced_plan.allocated_bytes)}, closed form {memory(closed)}"
     if abs(error) <= DIFFERS:
         return f"{said} ({error:+.1%})."
     return f"{said}: they differ by {error:+.1%}, more than {DIFFERS:.0%}; trust the larger one."

@@ -12,7 +12,7 @@ from tui.session.pages import data
 from tui.session.pages.data import FINDINGS
 from tui.session.pages.page import Noticed
 from tui.session.reports import Looked
-from tui.session.request import SPLITS, Asked, ask
+from tui.session.request import SPLITS, DataRequest, data_request
 from tui.session.steps import ALL
 from tui.wizard.moving import Moving
 from tui.wizard.widgets.view import Panel, Shown
@@ -44,21 +44,21 @@ class Looking(Moving):
         if self.shown.page.title not in (ALL["data"].title, FINDINGS):
             self.workers.cancel_group(self, "report")
             self.facts.reports.stop()
-        elif asked := self.facts.reports.wanted(self.draft.values):
-            self.beside("report", self._look_through, asked)
+        elif request := self.facts.reports.wanted(self.draft.values):
+            self.beside("report", self._look_through, request)
 
-    async def _look_through(self, asked: Asked) -> None:
+    async def _look_through(self, request: DataRequest) -> None:
         from tui.wizard.child import Child
 
         reports, whole = self.facts.reports, False
-        async with aclosing(Child("report", asked).answers()) as answers:
+        async with aclosing(Child("report", request).answers()) as answers:
             async for found in answers:
                 assert isinstance(found, Looked | int)
                 whole = isinstance(found, Looked)
-                reports.take(asked, found)
+                reports.take(request, found)
                 self._told()
         if not whole:
-            reports.take(asked, Looked(problems={"train": _ENDED.format(asked.named("train"))}))
+            reports.take(request, Looked(problems={"train": _ENDED.format(request.named("train"))}))
             self._told()
 
     def _told(self) -> None:
@@ -112,8 +112,8 @@ class Looking(Moving):
         from tui.session.row_request import Opening, RowText
         from tui.wizard.child import Child
 
-        asked, numbers = ask(self.draft.values, self.facts.folder), finding.rows[:_SHOWN]
-        child = Child("rows", Opening(asked, _split(finding, asked), as_trained=False))
+        request, numbers = data_request(self.draft.values, self.facts.folder), finding.rows[:_SHOWN]
+        child = Child("rows", Opening(request, _split(finding, request), as_trained=False))
         for number in numbers:
             child.ask(number)
         texts = [f"{len(numbers):,} of {finding.rows_found:,} rows, counted from 0:"]
@@ -131,7 +131,7 @@ class Looking(Moving):
             panel = replace(panel, text=text, title=title or panel.title)
             self.shown = replace(self.shown, panel=panel)
             self.view.redraw(self.shown)
-            self.view.tell(text)
+            self.view.show_facts(text)
 
     # A row as training sees it
 
@@ -169,9 +169,9 @@ class Looking(Moving):
         from tui.wizard.child import Child
 
         values = self.draft.values
-        asked = ask(values, self.facts.folder)
+        request = data_request(values, self.facts.folder)
         redact, long = bool(values["data.redact"]), str(values["data.long"])
-        child = self._rows = Child("rows", Opening(asked, "train", True, redact, long))
+        child = self._rows = Child("rows", Opening(request, "train", True, redact, long))
         child.ask(self.row)
         try:
             async with aclosing(child.answers()) as answers:
@@ -182,7 +182,7 @@ class Looking(Moving):
         finally:
             if self._rows is child:
                 self._rows = None
-        self._fill(escaped(_ENDED.format(asked.named("train"))))
+        self._fill(escaped(_ENDED.format(request.named("train"))))
 
     def _see(self, found: RowText | NoRow) -> None:
         from tui.session.panels import row as panel
@@ -196,9 +196,9 @@ class Looking(Moving):
         self.view.scroll(None)
 
 
-def _split(finding: Finding, asked: Asked) -> str:
+def _split(finding: Finding, request: DataRequest) -> str:
     """Return the split whose rows a finding lists: training, or for leaks the held-out split."""
     for split in SPLITS[1:]:
-        if finding.id == "leak" and finding.file == asked.named(split):
+        if finding.id == "leak" and finding.file == request.named(split):
             return split
     return "train"

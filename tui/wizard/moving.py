@@ -76,7 +76,7 @@ class Moving(Sentenced[WizardResult]):
         place = _place(page, key)
         cursor = _first(page) if place is None else place
         if page.title != self.shown.page.title:
-            self.view.tell("")
+            self.view.show_facts("")
             self.view.scroll(None)
         self.shown = Shown(draft or self.draft, page, cursor)
         self.view.show(self.shown)
@@ -102,24 +102,24 @@ class Moving(Sentenced[WizardResult]):
         row = self.shown.page.rows[self.shown.cursor]
         if isinstance(row, Noticed):
             self.workers.cancel_group(self, "facts")
-            self.view.tell(row.text)
+            self.view.show_facts(row.text)
         else:
             self.beside("facts", self._read, self.shown.page)
 
     async def _read(self, page: Page) -> None:
-        slow = self.set_timer(_SLOW_SECONDS, lambda: self.tell("Reading ..."))
+        slow = self.set_timer(_SLOW_SECONDS, lambda: self.show_facts("Reading ..."))
         try:
             async for text in background.each(page.facts):
                 slow.stop()
-                self.tell(text)
+                self.show_facts(text)
         finally:
             slow.stop()
         self.renew()
 
-    def tell(self, text: str) -> None:
+    def show_facts(self, text: str) -> None:
         """Show a text as the facts, unless the application is ending."""
         if self.is_running:
-            self.view.tell(text)
+            self.view.show_facts(text)
 
     def renew(self) -> None:
         """Show the rows that a step has after reading its facts, and keep the cursor's row."""
@@ -164,7 +164,7 @@ class Moving(Sentenced[WizardResult]):
             self.workers.cancel_group(self, group)
         self.shown = replace(self.shown, reading=True, panel=panel)
         self.view.show(self.shown)
-        self.view.tell(panel.text)
+        self.view.show_facts(panel.text)
         self.view.scroll(None)
 
     async def action_back(self) -> None:

@@ -122,7 +122,12 @@ def test_what_cannot_be_pushed(hub: HubServer, folder: Path) -> None:
         (str(folder), "other/tuned", False),
     ]
     found = hub.run("push_folders", *cases, home=folder.parent / "home")
-    wanted = ["are no files", "are no files", "is no name", "refuses access to `other/tuned`"]
+    wanted = [
+        "are no files",
+        "are no files",
+        "is not a repository name",
+        "refuses access to `other/tuned`",
+    ]
     assert all(text in problem["message"] for problem, text in zip(found, wanted, strict=True))
     assert all(problem["hint"] for problem in found)
     assert hub.repositories == {}
@@ -149,7 +154,7 @@ def test_who_may_write(hub: HubServer, tmp_path: Path) -> None:
     *found, nameless = check(hub, tmp_path, *right, *wrong, "no name")
     assert found[:3] == ["ana", "ana", "ana"]
     assert all("may neither write" in message and hint for message, hint in found[3:])
-    assert "is no name" in nameless[0]
+    assert "is not a repository name" in nameless[0]
     assert writes(hub) == []
 
 

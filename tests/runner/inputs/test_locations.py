@@ -98,7 +98,7 @@ def test_a_lock_of_another_name_is_found_by_what_it_was_planned_from(
 ) -> None:
     assert locations.find(lock, folder / "other.lock", {})["model"] == folder / "base"
     write(folder, train__epochs=5)
-    with pytest.raises(UsageProblem, match="no path is known for it"):
+    with pytest.raises(UsageProblem, match="no path is known for them"):
         locations.find(lock, folder / "other.lock", {})
 
 

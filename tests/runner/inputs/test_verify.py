@@ -79,7 +79,7 @@ def test_a_lock_that_was_edited_by_hand_is_refused(
 ) -> None:
     verify.check_whole(lock)
     edited = lock.model_copy(update={table: getattr(lock, table).model_copy(update=value)})
-    with pytest.raises(DigestDiffers, match=f"its digests of {stages} are not") as refused:
+    with pytest.raises(DigestDiffers, match=f"its digests of {stages} do not match") as refused:
         verify.check_whole(edited)
     assert (refused.value.exit_code, "run.toml" in refused.value.hint) == (5, True)
     less = lock.integrity | {"train": "0" * 64}
@@ -310,5 +310,7 @@ def test_locks_of_an_older_revision_are_read_and_hold(name: str, revision: int) 
 @pytest.mark.parametrize("name", ["ZZZ", "lm_head", "embed_tokens", "q_proj.x"])
 def test_layers_that_the_model_does_not_have_are_named(lock: Lock, name: str) -> None:
     method = lock.method.model_copy(update={"targets": ["q_proj", name]})
-    with pytest.raises(UsageProblem, match=f"names `{name}`, which is no linear layer of `llama`"):
+    with pytest.raises(
+        UsageProblem, match=f"names `{name}`, which is not a linear layer of `llama`"
+    ):
         verify.check_whole(lock.model_copy(update={"method": method}))

@@ -43,5 +43,8 @@ def test_a_reader_goes_on_from_its_offset(tmp_path: Path) -> None:
 
 
 def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
-    with Writer(tmp_path / "events.jsonl") as writer, pytest.raises(ValueError, match="no kind"):
+    with (
+        Writer(tmp_path / "events.jsonl") as writer,
+        pytest.raises(ValueError, match="is not a kind of event"),
+    ):
         writer.append("train", "shouted", {})

@@ -57,14 +57,14 @@ def test_what_fits_passes_and_writes_nothing(lock: Lock, tmp_path: Path) -> None
 
 def test_too_little_disk_is_refused(lock: Lock, tmp_path: Path) -> None:
     huge = changed(lock, "prediction", disk_bytes=1 << 60)
-    with pytest.raises(DoesNotFit, match=r"takes 1152921504\.61 GB of disk") as refused:
+    with pytest.raises(DoesNotFit, match=r"needs 1152921504\.61 GB of disk") as refused:
         check_all(huge, tmp_path, (), without_push(lock))
     assert (refused.value.exit_code, "--runs" in refused.value.hint) == (4, True)
 
 
 def test_too_little_memory_is_refused(lock: Lock, tmp_path: Path) -> None:
     huge = changed(lock, "prediction", peak_bytes=1 << 60)
-    with pytest.raises(DoesNotFit, match="GiB of memory, and this machine has") as refused:
+    with pytest.raises(DoesNotFit, match="GiB of memory, but this machine has") as refused:
         check_all(huge, tmp_path, (), ["train"])
     assert refused.value.hint
     check_all(huge, tmp_path, (), ["gguf", "report"])
@@ -77,7 +77,7 @@ def spread(lock: Lock, processes: int) -> Lock:
 def test_each_process_of_a_training_needs_its_memory(lock: Lock, tmp_path: Path) -> None:
     share = changed(lock, "prediction", peak_bytes=probe(Path("/")).ram_free_bytes * 2 // 5)
     check_all(spread(share, 1), tmp_path, (), ["train"])
-    with pytest.raises(DoesNotFit, match="GiB of memory, and this machine has"):
+    with pytest.raises(DoesNotFit, match="GiB of memory, but this machine has"):
         check_all(spread(share, 4), tmp_path, (), ["train"])
 
 
@@ -144,7 +144,7 @@ def test_a_package_that_is_missing_is_no_difference(lock: Lock) -> None:
 
 def test_a_family_without_gguf_is_refused(lock: Lock, tmp_path: Path) -> None:
     other = changed(lock, "model", family="mamba")
-    with pytest.raises(UsageProblem, match="does not know the family `mamba`") as refused:
+    with pytest.raises(UsageProblem, match="does not support the family `mamba`") as refused:
         check_all(other, tmp_path, (), ["gguf"])
     assert "`llama`" in refused.value.message
     assert "gguf = []" in refused.value.hint

@@ -233,7 +233,7 @@ def test_memory_over_the_prediction_is_said_in_words() -> None:
 
 
 def test_a_stage_that_is_not_heard_is_stalled() -> None:
-    told: Told = ("train", "warning", {"text": "nothing heard", "stalled_seconds": 61.0})
+    told: Told = ("train", "warning", {"text": "no heartbeat", "stalled_seconds": 61.0})
     snapshot = fold(empty("demo"), events(*BEGUN, step(3), told))
     assert how_far(snapshot, 20) == "train  stalled: no heartbeat for 61 s or more"
     assert "stalled · train" in Dashboard(Source(), snapshot)._headline()

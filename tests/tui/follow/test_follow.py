@@ -208,12 +208,12 @@ def test_a_run_that_nobody_works_on_promises_no_time_left(tmp_path: Path) -> Non
 
 
 def test_a_stage_that_is_not_heard_is_stalled_until_it_is(tmp_path: Path) -> None:
-    told: Told = ("train", "warning", {"text": "nothing heard", "stalled_seconds": 61.0})
+    told: Told = ("train", "warning", {"text": "no heartbeat", "stalled_seconds": 61.0})
     run = write(tmp_path / "demo", [*BEGUN, step(3, eta_seconds=42.0), told])
     with held(run):
         status = tunelock("status", str(run)).stdout
         found = json.loads(tunelock("status", str(run), "--json").stdout)
-        write(run, [("train", "warning", {"text": "heard again", "stalled_seconds": 0})])
+        write(run, [("train", "warning", {"text": "responding again", "stalled_seconds": 0})])
         again = json.loads(tunelock("status", str(run), "--json").stdout)
     assert status.startswith("demo  stalled") and "left" not in status
     assert (found["state"], found["stalled_seconds"]) == ("stalled", 61.0)

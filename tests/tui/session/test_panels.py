@@ -10,7 +10,7 @@ from tui.session.draft import answer, fresh, going, passing
 from tui.session.pages import step
 from tui.session.pages.page import Action
 from tui.session.panels import data, goal, machine, model
-from tui.session.request import ask
+from tui.session.request import data_request
 
 _GPU = Gpu("NVIDIA RTX 4090", 24 << 30, 23 << 30, "8.9")
 
@@ -41,7 +41,7 @@ def test_advice_is_a_file_that_stands_alone() -> None:
 def test_data_shows_the_files_and_the_findings_with_symbol_word_and_count(tmp_path: Path) -> None:
     values, read = answered(data__validation="none.jsonl").values, facts(tmp_path)
     told: list[object] = []
-    found = look(ask(values, read.folder), told.append)
+    found = look(data_request(values, read.folder), told.append)
     text = data.text(values, found, 0)
     assert "train       750 rows · format messages\nlengths     28 to 76 tokens, median" in text
     assert "validation  `" in text and "none.jsonl` is not a file. Hint: ls" in text

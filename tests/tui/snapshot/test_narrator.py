@@ -81,10 +81,10 @@ def test_steps_come_once_a_second_and_the_last_one_always() -> None:
     narrator = Narrator(empty("demo"), clock=clock)
     shown: list[str] = []
     for number in range(1, 11):
-        shown += narrator.tell(events(step(number)))
+        shown += narrator.narrate(events(step(number)))
         clock.now += 0.25
     assert [line.split()[2] for line in shown] == ["1/10", "5/10", "9/10"]
-    assert narrator.tell(events(("train", "done", {"seconds": 3}))) == [
+    assert narrator.narrate(events(("train", "done", {"seconds": 3}))) == [
         "train  step 10/10  loss 0.100",
         "train  done in 3.0 s",
     ]
@@ -93,7 +93,7 @@ def test_steps_come_once_a_second_and_the_last_one_always() -> None:
 def test_a_backlog_is_told_in_order_with_the_last_step_of_many() -> None:
     narrator = Narrator(empty("demo"), clock=Clock())
     backlog = [*BEGUN, *(step(n) for n in range(1, 8)), ("train", "checkpoint", {"step": 7})]
-    assert narrator.tell(events(*backlog)) == [
+    assert narrator.narrate(events(*backlog)) == [
         "run  stages: prepare, train, evaluate",
         "prepare  started",
         "prepare  done in 1.5 s",

@@ -133,7 +133,7 @@ def test_a_long_curve_is_thinned_evenly() -> None:
     steps = [number for number, _ in curve.points]
     assert CURVE_POINTS / 2 <= len(steps) <= CURVE_POINTS
     assert {b - a for a, b in pairwise(steps)} == {curve.stride}
-    assert (steps[0], curve.seen) == (1, 20_000)
+    assert (steps[0], curve.count) == (1, 20_000)
 
 
 def test_only_the_last_samples_and_warnings_are_kept() -> None:

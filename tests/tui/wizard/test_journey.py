@@ -58,7 +58,7 @@ async def test_starting_is_a_separate_yes_that_names_the_disk(tmp_path: Path) ->
     async with app.run_test(size=_SIZE) as run:
         await run.press("down", "enter")
         screen = await until_text(run, "Nothing starts until you choose yes.")
-        assert "Hours:" in screen and "Disk:" in screen
+        assert "Time:" in screen and "Disk:" in screen
         await run.press("enter")
         await until_text(run, "7 of 7 · Review")
         assert not (tmp_path / "run.toml").exists()
@@ -112,7 +112,7 @@ async def test_a_change_marks_what_depends_on_it_and_writing_waits_for_that(
         await run.press("7")
         await until_text(run, "STALE, review again: Method, Results")
         await run.press("enter")
-        await until_text(run, "Press 5 to review it")
+        await until_text(run, "Press 5 to review")
         assert not (tmp_path / "run.toml").exists()
         await run.press("5", "n")
         await until_text(run, "6 of 7 · Results")

@@ -9,7 +9,7 @@ from tests.tui.wizard.pilot import Run, until, until_text
 from tests.tui.wizard.samples import answered, lay_out
 from tui.session import store
 from tui.session.draft import Draft, passing
-from tui.session.request import ask
+from tui.session.request import data_request
 from tui.wizard import child as children
 from tui.wizard.shell import Wizard
 
@@ -63,7 +63,7 @@ async def test_findings_are_told_one_by_one_and_their_rows_shown(tmp_path: Path)
         await run.press("enter")
         shown = await until_text(run, "│ 7 of 750 rows nearly repeat")
         assert "▸ ! warning  near-duplicates       7 rows" in shown
-        assert "  · note     too-few               whole file" in shown
+        assert "  · note     too-few               entire file" in shown
         await run.press("enter")
         shown = await until_text(run, "row 111 (train.jsonl, line 112)")
         assert "7 of 7 rows, counted from 0:" in shown and "user      │ " in shown
@@ -168,7 +168,7 @@ async def test_a_row_is_seen_as_training_sees_it_and_the_next_and_any(tmp_path: 
         await run.press("g", *"749", "enter")
         await until_text(run, "row 749 (train.jsonl")
         await run.press("right")
-        await until_text(run, "There is no row 750; the last one is 749.")
+        await until_text(run, "There is no row 750; the last row is 749.")
         await until_text(run, "row 749 (train.jsonl")
         await run.press("g", *"1x", "enter")
         await until_text(run, "Enter the number of a row; the first row is 0.")
@@ -200,7 +200,7 @@ async def test_redacted_and_cut_rows_are_seen_as_training_sees_them(tmp_path: Pa
     draft = at_data(**one, train__max_length=32)
     async with wizard(tmp_path, draft).run_test(size=_SIZE) as run:
         await run.press("x")
-        shown = await until_text(run, "and training sees the first 32.")
+        shown = await until_text(run, "Truncated to the first 32 of its")
         assert "32 tokens, 0 of them" in shown and "SCORED" not in shown
         assert "[EMAIL]" in shown and shown.count("的") == 1
 
@@ -287,7 +287,7 @@ async def test_a_process_that_dies_is_told_with_the_command_that_does_the_same(
 
 
 def test_a_process_ends_in_the_middle_of_its_work_when_the_screen_is_gone(tmp_path: Path) -> None:
-    child = children.Child("report", ask(at_data().values, lay_out(tmp_path)))
+    child = children.Child("report", data_request(at_data().values, lay_out(tmp_path)))
     assert child._process.stdin
     child._process.stdin.close()
     assert child._process.wait(20) == 1

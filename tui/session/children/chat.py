@@ -5,21 +5,21 @@ from planner.data.tokens.encode import load_tokenizer
 from planner.data.tokens.template import load_template
 from planner.interview.answers import check
 from planner.plan.gather import model_facts
-from tui.session.request import Asked, located
+from tui.session.request import DataRequest, located
 
 
-def chat_of(asked: Asked) -> Chat | None:
+def chat_of(request: DataRequest) -> Chat | None:
     """Return the template and the tokenizer of the model; None if none is chosen.
 
     Raises a TunelockError if the model cannot be used.
     """
-    values = asked.values
+    values = request.values
     if not values["model.source"]:
         return None
-    facts, folder = model_facts(check({"goal.name": "data"} | _whole(values), {}), asked.folder)
+    facts, folder = model_facts(check({"goal.name": "data"} | _whole(values), {}), request.folder)
     own = values["model.template"]
     return Chat(
-        load_template(folder, file=located(asked.folder, own) if own else None),
+        load_template(folder, file=located(request.folder, own) if own else None),
         load_tokenizer(folder),
         facts.architecture.context,
         int(str(values["train.max_length"])),

@@ -14,7 +14,7 @@ from planner.data.rows.rows import Row
 from tui.session.children import parent
 from tui.session.children.chat import chat_of
 from tui.session.reports import Looked, Part
-from tui.session.request import SPLITS, Asked, columns
+from tui.session.request import SPLITS, DataRequest, columns
 from tui.session.wording import said
 
 _EVERY_SECONDS = 0.5
@@ -24,24 +24,24 @@ _NAMED = 100
 _FIRST_TURNS, _FIRST_CHARS = 8, 2000
 """Maximum turns of the first row that are sent to the screen, and characters of each."""
 
-Tell = Callable[[object], None]
+Send = Callable[[object], None]
 
 
-def work(asked: Iterator[object], tell: Tell) -> None:
+def work(requests: Iterator[object], send: Send) -> None:
     """Answer the first request: an `int` from time to time, and a `Looked` at the end."""
-    what = next(asked)
-    assert isinstance(what, Asked)
-    tell(look(what, tell))
+    what = next(requests)
+    assert isinstance(what, DataRequest)
+    send(look(what, send))
 
 
-def look(asked: Asked, tell: Tell) -> Looked:
-    """Return the formats of the files and the findings; `tell` gets the rows so far."""
+def look(request: DataRequest, send: Send) -> Looked:
+    """Return the formats of the files and the findings; `send` gets the rows so far."""
     problems: dict[str, str] = {}
-    train = _Rows(asked, "train")
-    held_out = {split: _HeldOut(asked, split) for split in SPLITS[1:] if asked.named(split)}
+    train = _Rows(request, "train")
+    held_out = {split: _HeldOut(request, split) for split in SPLITS[1:] if request.named(split)}
     report = None
     try:
-        report = _report(asked, train, held_out, _chat(asked, problems), tell)
+        report = _report(request, train, held_out, _chat(request, problems), send)
     except TunelockError as problem:
         problems["train"] = said(problem)
     for split, rows in held_out.items():
@@ -60,8 +60,8 @@ def look(asked: Asked, tell: Tell) -> Looked:
 class _Rows:
     """The rows of one split's file, counted while reading."""
 
-    def __init__(self, asked: Asked, split: str) -> None:
-        self._asked, self._split = asked, split
+    def __init__(self, request: DataRequest, split: str) -> None:
+        self._request, self._split = request, split
         self._read = self._rows()
         self._formats: Counter[str] = Counter()
         self.first: Row | None = None
@@ -70,9 +70,9 @@ class _Rows:
         return self._read
 
     def _rows(self) -> Iterator[Read]:
-        values = self._asked.values
+        values = self._request.values
         mapped, system = columns(values), str(values["data.system"])
-        for read in rows_of(self._asked.path(self._split), columns=mapped, system=system):
+        for read in rows_of(self._request.path(self._split), columns=mapped, system=system):
             self._formats[read.format] += 1
             self.first = self.first or read.row
             yield read
@@ -97,15 +97,15 @@ class _HeldOut(_Rows):
 
 
 def _report(
-    asked: Asked, train: _Rows, held_out: dict[str, _HeldOut], chat: Chat | None, tell: Tell
+    request: DataRequest, train: _Rows, held_out: dict[str, _HeldOut], chat: Chat | None, send: Send
 ) -> Report:
     report = scan(
         train,
         every,
-        mapping=columns(asked.values) or {},
+        mapping=columns(request.values) or {},
         chat=chat,
-        held_out={asked.named(split): rows for split, rows in held_out.items()},
-        told=_now_and_then(tell),
+        held_out={request.named(split): rows for split, rows in held_out.items()},
+        told=_throttled(send),
     )
     findings = (
         replace(finding, rows=tuple(finding.rows[:_NAMED]), count=finding.rows_found)
@@ -114,25 +114,25 @@ def _report(
     return replace(report, findings=tuple(findings))
 
 
-def _chat(asked: Asked, problems: dict[str, str]) -> Chat | None:
+def _chat(request: DataRequest, problems: dict[str, str]) -> Chat | None:
     """Return the model's template and tokenizer; without a usable model, rows are plain text."""
     try:
-        return chat_of(asked)
+        return chat_of(request)
     except TunelockError as problem:
         problems["model"] = said(problem)
         return None
 
 
-def _now_and_then(tell: Tell) -> Callable[[int], None]:
+def _throttled(send: Send) -> Callable[[int], None]:
     due = time.monotonic()
 
-    def told(rows: int) -> None:
+    def on_rows(rows: int) -> None:
         nonlocal due
         if time.monotonic() >= due:
             due = time.monotonic() + _EVERY_SECONDS
-            tell(rows)
+            send(rows)
 
-    return told
+    return on_rows
 
 
 def _texts(row: Row) -> tuple[tuple[str, str], ...]:

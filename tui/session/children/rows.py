@@ -23,7 +23,7 @@ _MOST_CHARS, _FEW_CHARS = 20_000, 2000
 """Maximum characters of a row that are sent to the screen, alone and among others."""
 
 _LONG = {
-    "cut": "Truncated: it has {:,} tokens, and training sees the first {:,}.",
+    "cut": "Truncated to the first {1:,} of its {0:,} tokens.",
     "drop": "Dropped: it has {:,} tokens, more than the limit of {:,}.",
     "split": "Split into several: it has {:,} tokens, more than the limit of {:,}.",
 }
@@ -31,19 +31,19 @@ _LONG = {
 Parts = tuple[tuple[str, str], ...]
 
 
-def work(asked: Iterator[object], tell: Callable[[object], None]) -> None:
+def work(requests: Iterator[object], send: Callable[[object], None]) -> None:
     """Answer each number with its RowText, or with NoRow after the last row."""
-    opening = next(asked)
+    opening = next(requests)
     assert isinstance(opening, Opening)
     rows, show = _Rows(opening), None
-    for number in asked:
+    for number in requests:
         assert isinstance(number, int)
         try:
             show = show or (_as_trained(opening) if opening.as_trained else _as_read)
             found = rows.at(number)
-            tell(show(number, found) if found else NoRow(number, rows.count))
+            send(show(number, found) if found else NoRow(number, rows.count))
         except TunelockError as problem:
-            tell(RowText(number, f"row {number:,}", note=escaped(said(problem))))
+            send(RowText(number, f"row {number:,}", note=escaped(said(problem))))
 
 
 class _Rows:
@@ -74,14 +74,14 @@ class _Rows:
     def _opened(self) -> Iterator[Read]:
         self._kept.clear()
         self.count = 0
-        asked, values = self._opening.asked, self._opening.asked.values
-        path, system = asked.path(self._opening.split), str(values["data.system"])
+        request, values = self._opening.request, self._opening.request.values
+        path, system = request.path(self._opening.split), str(values["data.system"])
         return rows_of(path, columns=columns(values), system=system)
 
 
 def _as_trained(opening: Opening) -> Callable[[int, Read], RowText]:
     """Return a function that shows a row as training sees it. Raises the model's TunelockError."""
-    chat = chat_of(opening.asked)
+    chat = chat_of(opening.request)
     assert chat, "no model is chosen"
 
     limit = min(chat.max_length or chat.context, chat.context)
@@ -89,7 +89,7 @@ def _as_trained(opening: Opening) -> Callable[[int, Read], RowText]:
     def show(number: int, found: Read) -> RowText:
         if opening.redact:
             found = found._replace(row=redacted_row(found.row))
-        x_ray, varied = trained_row.seen(found, chat.template, chat.tokenizer)
+        x_ray, varied = trained_row.as_trained(found, chat.template, chat.tokenizer)
         shown, tokens = x_ray, len(x_ray.tokens)
         notes = [f"Note: {trained_row.VARIANT}."] if varied else []
         if tokens > limit:

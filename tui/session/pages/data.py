@@ -50,7 +50,7 @@ def facts_of(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
     from tui.session.panels import data
 
     values, reports = draft.values, facts.reports
-    found = data.text(values, reports.looked(values), reports.seen)
+    found = data.text(values, reports.looked(values), reports.rows_read)
     yield found
     if values["data.format"] == "columns" and values["data.train"]:
         from tui.session.panels import mapping

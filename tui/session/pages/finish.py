@@ -38,8 +38,8 @@ def write(
 def leave(draft: Draft, facts: Facts, out: str) -> WizardResult:
     """Save the answers, if there are any, and write the advice if it is due."""
     store.keep(draft, facts.folder, out)
-    asked = (question for question in ALL["goal"].questions if question.key != "goal.name")
-    if "goal" in draft.passed or any(draft.values[q.key] != q.default for q in asked):
+    questions = (question for question in ALL["goal"].questions if question.key != "goal.name")
+    if "goal" in draft.passed or any(draft.values[q.key] != q.default for q in questions):
         return advised(draft.values, facts, read=False)
     return WizardResult("left")
 

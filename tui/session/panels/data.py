@@ -24,13 +24,13 @@ _NEWLINE = "⏎ "
 _SYMBOLS: dict["Severity", str] = {"refused": "✗", "warning": "!", "note": "·"}
 
 
-def text(values: Mapping[str, object], looked: Looked | None, seen: int) -> str:
+def text(values: Mapping[str, object], looked: Looked | None, rows_read: int) -> str:
     """Return the format of each split's file, the findings, and the first row.
 
-    Without a report, `seen` rows have been read so far.
+    Without a report, `rows_read` rows have been read so far.
     """
     if not looked:
-        return joined(_waiting(values, seen))
+        return joined(_waiting(values, rows_read))
     lines = list(_files(values, looked))
     if looked.report:
         lines += ["", *_findings(looked.findings, values)]
@@ -82,16 +82,16 @@ def lengths(report: "Report") -> str:
     found = report.lengths
     return (
         f"{found.minimum:,} to {found.maximum:,} {report.unit}, median {found.median:,}, "
-        f"95th percentile {found.percentile_95:,}"
+        f"p95 {found.percentile_95:,}"
     )
 
 
-def _waiting(values: Mapping[str, object], seen: int) -> Iterator[str]:
+def _waiting(values: Mapping[str, object], rows_read: int) -> Iterator[str]:
     for split, no_file in _NO_FILE.items():
         named = values[f"data.{split}"]
         yield f"{split:<11} {named or no_file}"
     if values["data.train"]:
-        yield f"reading     {seen:,} rows so far ..."
+        yield f"reading     {rows_read:,} rows so far ..."
 
 
 def _files(values: Mapping[str, object], looked: Looked) -> Iterator[str]:

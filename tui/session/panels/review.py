@@ -75,7 +75,7 @@ def _plan(lock: "Lock", values: Mapping[str, object]) -> list[str]:
         f" · {memory(lock.machine.memory_bytes)} usable",
         f"Method   {method.kind}{rank} · batch "
         f"{batch(train.micro_batch, train.accumulation, lock.stream.packing, processes)}"
-        f" · {train.epochs} epochs · learning rate {train.learning_rate:g}",
+        f" · {train.epochs} epochs · lr {train.learning_rate:g}",
         *(f"Parallel {line}" for line in _beyond(lock)),
         f"Memory   {bar([peak], lock.machine.memory_bytes, _BAR_CELLS)} {memory(peak)}",
         *([f"Time     {hours}"] if (hours := predicted.time(lock.prediction)) else []),

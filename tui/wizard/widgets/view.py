@@ -95,10 +95,10 @@ class View(Vertical):
         width, height = event.size
         self.set_class(width < lines.LEAST_WIDTH or height < lines.LEAST_HEIGHT, "small")
         self._draw()
-        self.tell(self._facts)
+        self.show_facts(self._facts)
 
     def show(self, shown: Shown) -> None:
-        """Draw everything but the facts, which follow in `tell`."""
+        """Draw everything but the facts, which follow in `show_facts`."""
         self.redraw(shown)
         self.say("")
 
@@ -127,7 +127,7 @@ class View(Vertical):
             self._words = words
             page.border_title, page.border_subtitle = (content([text]) for text in words)
 
-    def tell(self, facts: str) -> None:
+    def show_facts(self, facts: str) -> None:
         """Show the facts of the page."""
         self._facts = facts
         width = self.facts_width
@@ -194,4 +194,4 @@ class View(Vertical):
         """Update one part; unchanged text is not sent again."""
         if self._texts[where] != lines:
             self._texts[where] = lines
-            self.query_one(f"#{where}", Words).tell(*lines, layout=False)
+            self.query_one(f"#{where}", Words).set_lines(*lines, layout=False)
