@@ -31,6 +31,7 @@ from lockfiles.inputs import (
     ModelFile,
     Template,
 )
+from lockfiles.objective import Objective
 from lockfiles.revisions import migrated
 from lockfiles.stages import Stage
 from lockfiles.tables import REVISION, VERSION, field_names
@@ -53,6 +54,7 @@ __all__ = [
     "Method",
     "Model",
     "ModelFile",
+    "Objective",
     "Parallel",
     "Prediction",
     "Rejected",

@@ -11,6 +11,7 @@ from pydantic import Field
 from lockfiles.fields import FEW_KEYS, Name, Sentence, Sha256, Table, Version, keys
 from lockfiles.forecast import Machine, Prediction, Rejected
 from lockfiles.inputs import Data, Decision, Fix, Intent, Model, Template
+from lockfiles.objective import Objective
 from lockfiles.stages import Stage, StageTable
 from lockfiles.training import Exactness, Method, Parallel, Stream, Train
 
@@ -25,7 +26,8 @@ closes the tables: `exactness.environment` and the settings of each stage hold n
 and every text, list and number has bounds. Revision 2 gives each stage an `id`, a `kind` and its
 `inputs` (before, a stage had a `name` that said all three), and spreads training over several
 processes and offloads it: `parallel.engine`, `parallel.processes`, `parallel.offload`. Revision 3
-spells `model.license` so; `lockfiles.revisions` reads the earlier ones.
+spells `model.license` so, and gives the objective a table of its own (before, it was
+`method.objective`); `lockfiles.revisions` reads the earlier ones.
 """
 
 
@@ -44,6 +46,7 @@ class Tables(Table):
     fix: list[Fix] = Field(default_factory=list, max_length=100, fail_fast=True)
     """In the order in which it is done; locks from before it was asked mend nothing."""
     stream: Stream
+    objective: Objective
     method: Method
     train: Train
     parallel: Parallel

@@ -28,7 +28,6 @@ class Stream(Table):
 class Method(Table):
     """What is trained."""
 
-    objective: Literal["sft"]
     kind: Literal["lora", "qlora", "full"]
     rank: int = Field(ge=0, le=limits.MOST_RANK)
     alpha: int = Field(ge=0, le=limits.MOST_ALPHA)

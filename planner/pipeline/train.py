@@ -6,7 +6,7 @@ KIND = PlannedKind(
     "the tuned weights",
     lambda _: [{}],
     tables=(
-        "model", "template", "data", "fix", "stream", "method", "train",
+        "model", "template", "data", "fix", "stream", "objective", "method", "train",
         "parallel", "exactness", "packages",
     ),
 )  # fmt: skip

@@ -57,6 +57,7 @@ def plan(answers: Answers, facts: PlanFacts) -> Lock:
         "data": [_data(part, answers, facts) for part in facts.parts],
         "fix": [_fix(step) for step in facts.steps],
         "stream": _stream(facts, packing=choice.profile.packing),
+        "objective": {"name": choice.profile.objective},
         "method": _method(choice),
         "train": _train(choice, answers, facts),
         "parallel": _parallel(choice),
@@ -190,7 +191,6 @@ def _stream(facts: PlanFacts, *, packing: bool) -> dict[str, object]:
 
 def _method(choice: Choice) -> dict[str, object]:
     return {
-        "objective": "sft",
         "kind": choice.kind,
         "rank": choice.rank,
         "alpha": choice.alpha,

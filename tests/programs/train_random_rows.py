@@ -45,7 +45,7 @@ def job(base: Path, work: Path, kind: str, bias: str) -> SftJob:
     labels = [[-100, -100, *row[2:]] for row in ids]
     plain = kind.removesuffix(" packed")
     method = Method.model_validate({
-        "objective": "sft", "kind": plain, "rank": 4, "alpha": 8, "dropout": 0.1,
+        "kind": plain, "rank": 4, "alpha": 8, "dropout": 0.1,
         "targets": ["q_proj", "v_proj"] if plain != "full" else [], "bias": bias,
     })  # fmt: skip
     return SftJob(

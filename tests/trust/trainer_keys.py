@@ -87,7 +87,7 @@ def _evaluations(at: Reached) -> Any:
 Found = Callable[[Reached, Lock], Any]
 TRAINED: Mapping[str, Found] = {
     "method.kind": lambda at, lock: _kind(at),
-    "method.objective": lambda at, lock: "sft" if isinstance(at.trainer, SFTTrainer) else "",
+    "objective.name": lambda at, lock: "sft" if isinstance(at.trainer, SFTTrainer) else "",
     "method.rank": lambda at, lock: at.adapter.r if at.adapter else lock.method.rank,
     "method.alpha": lambda at, lock: at.adapter.lora_alpha if at.adapter else lock.method.alpha,
     "method.dropout": lambda at, lock: (

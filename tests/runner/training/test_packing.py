@@ -146,9 +146,7 @@ def _trained(base: Path, work: Path, *, packing: bool, **changes: Any) -> list[d
     ids = [[source.randrange(3, 64) for _ in range(source.randrange(6, 20))] for _ in range(20)]
     labels = [[IGNORED, IGNORED, *row[2:]] for row in ids]
     rows = sft.Encoded(ids, labels)
-    method = Method(
-        objective="sft", kind="lora", rank=4, alpha=8, dropout=0.0, targets=["q_proj", "v_proj"]
-    )
+    method = Method(kind="lora", rank=4, alpha=8, dropout=0.0, targets=["q_proj", "v_proj"])
     job = sft.SftJob(
         base, rows, sft.Encoded(ids[:5], labels[:5]),
         lambda epoch: random.Random(epoch).sample(range(20), 20), method,
@@ -182,7 +180,7 @@ def test_rows_at_once_change_nothing_but_rounding(base: Path, tmp_path: Path) ->
 def test_an_evaluation_is_padded_and_tells_the_same(base: Path, tmp_path: Path) -> None:
     source = random.Random(5)
     ids = [[source.randrange(3, 64) for _ in range(n)] for n in (6, 20, 9, 13, 7)]
-    method = Method(objective="sft", kind="full", rank=0, alpha=0, dropout=0.0, targets=[])
+    method = Method(kind="full", rank=0, alpha=0, dropout=0.0, targets=[])
     rows = sft.Encoded(ids, ids)
     job = sft.SftJob(
         base, rows, rows, lambda _: range(5), method, SETTINGS, tmp_path / "work", packing=True

@@ -61,7 +61,7 @@ def _linears(family: str, model: Any) -> Iterator[tuple[str, bool]]:
 def _wrapped(model: Any, names: tuple[str, ...], bias: Bias) -> tuple[set[str], int]:
     """Return the modules that the runner's adapter wraps, and the trained parameters."""
     method = Method(
-        objective="sft", kind="lora", rank=RANK, alpha=8, dropout=0.05, targets=list(names),
+        kind="lora", rank=RANK, alpha=8, dropout=0.05, targets=list(names),
         bias=bias,
     )  # fmt: skip
     with warnings.catch_warnings(), torch.device("meta"):
