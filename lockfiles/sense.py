@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from lockfiles import known, limits, sense_of_reasons, sense_of_rows
 from lockfiles.sense_of_rows import Contradiction, pinned, shown, unique
-from lockfiles.stage_kinds import KINDS
+from lockfiles.stage_kinds.registry import KINDS
 from lockfiles.stages import ORDER
 from lockfiles.tables import Tables, field_names
 from lockfiles.training import OFFLOADING
@@ -134,8 +134,9 @@ def _machine(lock: Tables) -> Iterator[Contradiction]:
 
 
 def _packages(lock: Tables) -> Iterator[Contradiction]:
-    if set(lock.packages) != known.PACKAGES:
-        yield "packages", f"must have exactly {shown(sorted(known.PACKAGES))}"
+    needed = known.packages(stage.kind for stage in lock.stage)
+    if set(lock.packages) != needed:
+        yield "packages", f"must have exactly {shown(sorted(needed))}"
 
 
 def _prediction(lock: Tables) -> Iterator[Contradiction]:
@@ -198,8 +199,10 @@ def _measured(lock: Tables) -> Iterator[Contradiction]:
             yield f"{key}.rows", f"{wanted}: only held-out rows are measured"
         elif stage.settings["samples"] and not held:
             yield f"{key}.samples", "needs held-out rows, and there are none"
-    levels = [level for stage in lock.of_kind("gguf") for level in stage.settings["levels"]]
-    yield from unique("stage.settings.levels", levels)
+    for kind in KINDS.values():
+        if name := kind.distinct:
+            items = [item for stage in lock.of_kind(kind.name) for item in stage.settings[name]]
+            yield from unique(f"stage.settings.{name}", items)
 
 
 def _why(lock: Tables) -> Iterator[Contradiction]:

@@ -26,4 +26,6 @@ KIND = StageKind(
     needs=(kinds("train", "merge"),),
     model="whole",
     repeats=True,
+    distinct="levels",
+    answers=("results.gguf", "results.samples"),
 )

@@ -9,7 +9,7 @@ from lockfiles.harmless import one_line
 from lockfiles.intent import MOST_SHOWN_CHARS
 from lockfiles.nearest import nearest
 from planner.interview.questions import BY_KEY, QUESTIONS
-from planner.interview.questions.question import Both, Question, When, normal
+from planner.questions.question import Both, Question, When, normal
 
 
 @dataclass(frozen=True)

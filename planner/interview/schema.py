@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lockfiles.files import write_whole
 from planner.interview.questions import QUESTIONS
-from planner.interview.questions.question import Between, Matches, Question, always
+from planner.questions.question import Between, Matches, Question, always
 
 _TYPES = {
     "text": "string",

@@ -2,6 +2,4 @@
 
 from planner.pipeline.kind import PlannedKind
 
-KIND = PlannedKind(
-    "the rows as tokens", lambda _: [{}], tables=("template", "data", "fix", "stream")
-)
+KIND = PlannedKind("the rows as tokens", tables=("template", "data", "fix", "stream"))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lockfiles import digest
-from planner.pipeline.kind import of_kind
+from planner.pipeline.kind import PlannedKind, of_kind
 
 NEUTRAL = frozenset(
     ["version", "revision", "requires_runner", "intent", "decision", "machine", "prediction",
@@ -25,10 +25,11 @@ def integrity(tables: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for stage in tables["stage"]:
         name, kind = stage["id"], stage["kind"]
-        read = _REPORTED if kind == "report" else of_kind(kind).tables
+        planned = of_kind(kind)
+        read = _REPORTED if planned.reads_neutral else planned.tables
         counted = {
             "settings": stage["settings"],
-            "tables": _tables(kind, read, tables),
+            "tables": _tables(planned, read, tables),
             "inputs": {one: found[one] for one in stage["inputs"]},
         }
         # A stage that is named by its kind has the digest that locks of revision 1 gave it.
@@ -36,19 +37,21 @@ def integrity(tables: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _tables(stage: str, read: Iterable[str], tables: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: _counted(stage, name, tables[name]) for name in read if name in tables}
+def _tables(
+    planned: PlannedKind, read: Iterable[str], tables: Mapping[str, Any]
+) -> dict[str, Any]:
+    found = {name: _counted(planned, name, tables[name]) for name in read if name in tables}
     # An objective without settings has the digests that locks of revision 2 gave it.
     if set(found.get("objective", ())) == {"name"}:
         found["method"] = {"objective": found.pop("objective")["name"], **found["method"]}
     return found
 
 
-def _counted(stage: str, name: str, table: Any) -> Any:
+def _counted(planned: PlannedKind, name: str, table: Any) -> Any:
     if name == "model":
         return {key: value for key, value in table.items() if key not in _LABELS}
-    if stage == "train" and name == "data":
+    if name == "data" and not planned.reads_test:
         return [part for part in table if part["split"] != "test"]
-    if stage == "train" and name == "fix":
+    if name == "fix" and not planned.reads_test:
         return [step for step in table if step["source"] != "test"]
     return table

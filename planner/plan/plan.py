@@ -14,6 +14,7 @@ from planner.interview.decision import Decision, decide
 from planner.machines.facts import MachineFacts
 from planner.memory.family_quirks import writes_scores
 from planner.models.facts import ModelFacts
+from planner.pipeline.kind import Wanted
 from planner.pipeline.stages import stages
 from planner.plan import exactness, packages, prediction, provenance
 from planner.plan.gather import PartFacts, PlanFacts, StreamFacts
@@ -45,7 +46,10 @@ def plan(answers: Answers, facts: PlanFacts) -> Lock:
         lengths=facts.stream.lengths,
         rehearsal=facts.rehearsal,
     )
-    predicted = prediction.predict(choice, answers, facts, _evaluate_steps(choice, answers, facts))
+    staged = stages(_wanted(choice, answers, facts))
+    predicted = prediction.predict(
+        choice, answers, facts, _evaluate_steps(choice, answers, facts), staged
+    )
     tables = {
         "version": lock.VERSION,
         "revision": lock.REVISION,
@@ -62,17 +66,12 @@ def plan(answers: Answers, facts: PlanFacts) -> Lock:
         "train": _train(choice, answers, facts),
         "parallel": _parallel(choice),
         "exactness": exactness.table(answers, choice, facts.machine),
-        "packages": packages.packages(),
+        "packages": packages.packages(str(stage["kind"]) for stage in staged),
         "machine": _machine(counted(answers, facts.machine), choice),
         "prediction": predicted.table,
         "why": _why(choice, answers, facts) | predicted.why,
         "rejected": [_rejected(alternative) for alternative in choice.rejected],
-        "stage": stages(
-            answers,
-            choice,
-            {part.split for part in facts.parts},
-            facts.model.architecture.family,
-        ),
+        "stage": staged,
     }
     return lock.of_tables(tables | {"integrity": integrity(tables)})
 
@@ -85,6 +84,15 @@ def check_verdict(decision: Decision, override: str) -> None:
             f"{' '.join(decision.reasons)} {decision.advice}",
             fix=Change("goal.override", "why you fine-tune all the same"),
         )
+
+
+def _wanted(choice: Choice, answers: Answers, facts: PlanFacts) -> Wanted:
+    return Wanted(
+        answers,
+        adapter=choice.kind != "full",
+        splits={part.split for part in facts.parts},
+        family=facts.model.architecture.family,
+    )
 
 
 def _decision(decision: Decision, answers: Answers) -> dict[str, object]:
