@@ -31,7 +31,7 @@ from lockfiles.inputs import (
     ModelFile,
     Template,
 )
-from lockfiles.objective import Objective
+from lockfiles.objectives.registry import Objective
 from lockfiles.revisions import migrated
 from lockfiles.stages import Stage
 from lockfiles.tables import REVISION, VERSION, field_names

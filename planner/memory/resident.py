@@ -89,5 +89,5 @@ def _room(profile: Profile) -> dict[str, int]:
 
 
 def _reference(base: int, profile: Profile) -> int:
-    """DPO's reference: adapters are switched off for it, full fine-tuning keeps a second model."""
-    return base if profile.objective == "dpo" and profile.method == "full" else 0
+    """The reference's weights, where it is a second model."""
+    return base if profile.spec.second_model(profile.method) else 0

@@ -37,9 +37,7 @@ def integrity(tables: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _tables(
-    planned: PlannedKind, read: Iterable[str], tables: Mapping[str, Any]
-) -> dict[str, Any]:
+def _tables(planned: PlannedKind, read: Iterable[str], tables: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: _counted(planned, name, tables[name]) for name in read if name in tables}
     # An objective without settings has the digests that locks of revision 2 gave it.
     if set(found.get("objective", ())) == {"name"}:

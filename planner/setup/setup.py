@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from planner.objectives.objective import Objective
+from planner.objectives.registry import ObjectiveName, objective_of
+
 Kind = Literal["lora", "qlora", "full"]
 """What is trained: adapters, adapters on 4-bit weights, or all weights."""
 Device = Literal["cpu", "cuda"]
@@ -41,8 +44,8 @@ class Profile:
     """Whether AdamW is `adamw_torch_fused`, which needs no scratch space on a GPU."""
     accumulates: bool = True
     """Whether a step sums several micro-batches, so that gradients stand in a forward pass."""
-    objective: Literal["sft", "dpo", "reward"] = "sft"
-    """What is learnt: answers, or preferences, whose rows come as pairs."""
+    objective: ObjectiveName = "sft"
+    """What is learnt, by the name of its record in `planner.objectives`."""
     optimizer: Literal["adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit"] = (
         "adamw_torch"
     )
@@ -68,14 +71,19 @@ class Profile:
     """Which biases are trained beside the adapters; `none` for full, which trains all weights."""
 
     @property
+    def spec(self) -> Objective:
+        """The record of the objective."""
+        return objective_of(self.objective)
+
+    @property
     def dropped(self) -> float:
-        """Dropout as it acts: TRL switches it off for preferences (`disable_dropout`)."""
-        return self.dropout if self.objective == "sft" else 0.0
+        """Dropout as it acts: some objectives switch it off."""
+        return self.dropout if self.spec.adapter_dropout else 0.0
 
     @property
     def rows(self) -> int:
-        """Rows of the model's input: preferences come as pairs."""
-        return self.micro_batch * (1 if self.objective == "sft" else 2)
+        """Rows of the model's input: one for each token sequence of an example."""
+        return self.micro_batch * len(self.spec.sequences)
 
     @property
     def tokens(self) -> int:

@@ -7,9 +7,9 @@ from pydantic import Field, ValidationError
 
 from lockfiles import refusal
 from lockfiles.fields import Table
-from lockfiles.objective import OBJECTIVES
 from lockfiles.objectives import NAMES
 from lockfiles.objectives.objective import ObjectiveTable
+from lockfiles.objectives.registry import OBJECTIVES
 
 
 class _Plain(ObjectiveTable):
