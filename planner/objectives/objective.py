@@ -8,8 +8,6 @@ from lockfiles.objectives import NAMES
 from planner.questions.question import Question
 
 RowKind = Literal["conversation", "preference", "feedback", "prompt"]
-COMPLETION = "completion"
-"""The one token sequence of a conversation."""
 
 
 def _no_settings(answers: Mapping[str, Any]) -> dict[str, object]:

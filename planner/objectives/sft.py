@@ -1,6 +1,7 @@
 """Supervised fine-tuning: the answers of a conversation."""
 
-from planner.objectives.objective import COMPLETION, Objective
+from planner.data.tokens.example import COMPLETION
+from planner.objectives.objective import Objective
 
 OBJECTIVE = Objective(
     name="sft",

@@ -18,7 +18,7 @@ from planner.models.facts import ModelFacts, architecture
 from planner.models.families import FAMILIES
 from planner.search import lora_targets
 from planner.setup.setup import Bias
-from runner.training.sft import lora
+from runner.training.adapter import lora
 from tests.planner.memory.test_memory import PLAN
 from tests.runner.inputs.test_parameter_count import VARIANTS, tiny
 
