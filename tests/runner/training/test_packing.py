@@ -132,16 +132,19 @@ SETTINGS = Train(
 )  # fmt: skip
 
 
-class _Heard(Line):
+class Heard(Line):
     """Keeps what is told."""
 
     def __init__(self) -> None:
         super().__init__(-1)
         self.told: list[dict[str, Any]] = []
+        self.evaluated: list[dict[str, Any]] = []
 
     def send(self, kind: str, **fields: object) -> None:
         if kind == "step":
             self.told.append(fields)
+        if kind == "evaluation":
+            self.evaluated.append(fields)
 
 
 def _trained(base: Path, work: Path, *, packing: bool, **changes: Any) -> list[dict[str, Any]]:
@@ -156,7 +159,7 @@ def _trained(base: Path, work: Path, *, packing: bool, **changes: Any) -> list[d
         lambda epoch: random.Random(epoch).sample(range(20), 20), method,
         SETTINGS.model_copy(update=changes), work, packing=packing,
     )  # fmt: skip
-    line = _Heard()
+    line = Heard()
     result = train(job, line)
     assert result.steps == len(line.told)
     return line.told

@@ -1,0 +1,1 @@
+"""A toy objective: supervised fine-tuning with its loss doubled."""
