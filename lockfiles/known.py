@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from lockfiles.objectives.registry import OBJECTIVES
 from lockfiles.stage_kinds.registry import KINDS
 
 ANSWERS = frozenset(
@@ -21,6 +22,7 @@ ANSWERS = frozenset(
         "method.checkpointing", "method.packing",
         "train.max_length", "train.epochs", "train.learning_rate", "train.effective_batch",
         "train.warmup_ratio", "train.weight_decay", "train.seed", "train.keep", "train.exact",
+        *(key for table in OBJECTIVES.values() for key in table.answers),
         *(key for kind in KINDS.values() for key in kind.answers),
     ]
 )  # fmt: skip
