@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from lockfiles.engines import ENGINES
 from lockfiles.objectives.registry import OBJECTIVES
 from lockfiles.stage_kinds.registry import KINDS
 
@@ -24,6 +25,7 @@ ANSWERS = frozenset(
         "train.warmup_ratio", "train.weight_decay", "train.seed", "train.keep", "train.exact",
         *(key for table in OBJECTIVES.values() for key in table.answers),
         *(key for kind in KINDS.values() for key in kind.answers),
+        *(key for engine in ENGINES.values() for key in engine.answers),
     ]
 )  # fmt: skip
 """The questions of the interview (`planner.interview.questions`)."""

@@ -6,11 +6,11 @@ Every rule here holds for whatever `plan` writes, and for what it wrote before.
 from collections.abc import Callable, Iterator
 
 from lockfiles import known, limits, sense_of_reasons, sense_of_rows
+from lockfiles.engines import ENGINES
 from lockfiles.sense_of_rows import Contradiction, pinned, shown, unique
 from lockfiles.stage_kinds.registry import KINDS
 from lockfiles.stages import ORDER
 from lockfiles.tables import Tables, field_names
-from lockfiles.training import OFFLOADING
 
 _NEEDED_FILES = ("config.json", "tokenizer.json")
 _MOST_PER_BYTE = 2
@@ -108,12 +108,13 @@ def _train(lock: Tables) -> Iterator[Contradiction]:
 
 def _parallel(lock: Tables) -> Iterator[Contradiction]:
     parallel, on_card = lock.parallel, lock.machine.kind == "cuda"
+    engine = ENGINES[parallel.engine]
     several, offloads = parallel.processes > 1, parallel.offload != "none"
-    if (parallel.engine == "single" and several) or (parallel.engine == "ddp" and not several):
+    if not engine.takes(parallel.processes):
         yield "parallel.processes", f"is not a number that `{parallel.engine}` has"
-    if offloads and parallel.engine not in OFFLOADING[parallel.offload]:
+    if offloads and parallel.offload not in engine.offloads:
         yield "parallel.offload", f"is not what `{parallel.engine}` can offload"
-    if not on_card and parallel.engine not in ("single", "ddp"):
+    if not on_card and not engine.on_cpu:
         yield "parallel.engine", "is for cards, and the machine has none"
     if on_card and lock.machine.count != parallel.processes:
         yield "machine.count", "is not `parallel.processes`, each of which has a card of its own"

@@ -5,7 +5,7 @@ A kind has a module of its name here, in `planner.pipeline`, in `runner.stage_ki
 that the interview asks the questions of each kind without the types of a lock.
 """
 
-NAMES = (
+NAMES: tuple[str, ...] = (
     "prepare",
     "train",
     "evaluate",

@@ -41,6 +41,8 @@ class StageKind:
     """Whether it reads every kind, and every earlier stage must be among its inputs."""
     repeats: bool = False
     """Whether a lock may hold several stages of this kind."""
+    spreads: bool = False
+    """Whether the lock's `parallel` says how it runs; other stages are one process."""
     distinct: str = ""
     """The list among its settings whose items differ in all stages of this kind; empty for none."""
     answers: tuple[str, ...] = ()

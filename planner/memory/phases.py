@@ -141,7 +141,7 @@ def _optimizer_scratch(model: Sized, profile: Profile) -> int:
 
 
 def _shard_scratch(model: Sized, profile: Profile) -> int:
-    each = 0 if profile.parallel == "fsdp2" else 4
+    each = 0 if profile.engine.shards == "fsdp2" else 4
     return each * trained_parameters(model, profile) // profile.ranks
 
 

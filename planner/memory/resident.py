@@ -47,12 +47,12 @@ def standing(model: Sized, profile: Profile) -> Standing:
         "gradients": trained,
         "optimizer states": inside,
     }
-    if profile.parallel == "single":
-        return Standing(held, trained, paged, 0)
-    if profile.parallel == "ddp":
-        return Standing(held | {"communication buckets": trained}, trained, paged, 0)
-    held, host = sharding.shared(model, profile, held, elements)
-    return Standing(held, trained, 0, host)
+    if profile.sharded:
+        held, host = sharding.shared(model, profile, held, elements)
+        return Standing(held, trained, 0, host)
+    if profile.copied:
+        held = held | {"communication buckets": trained}
+    return Standing(held, trained, paged, 0)
 
 
 def weights(model: Sized, profile: Profile) -> int:

@@ -90,7 +90,8 @@ class PlannedKind:
     families: tuple[str, ...] = ()
     """The families of base models that it can work on; empty for all."""
     tables: tuple[str, ...] = ()
-    """The tables of the lock that it reads, besides its own settings."""
+    """The tables of the lock that it reads, besides its own settings; `packages` among them where
+    it needs some of its own."""
     reads_test: bool = True
     """Whether the rows of the test split are among what it reads of `data` and `fix`."""
     reads_neutral: bool = False

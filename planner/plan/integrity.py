@@ -7,8 +7,8 @@ level never trains again. A new table of the lock must be given its place here; 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lockfiles import digest
-from planner.pipeline.kind import PlannedKind, of_kind
+from lockfiles import digest, known
+from planner.pipeline.kind import of_kind
 
 NEUTRAL = frozenset(
     ["version", "revision", "requires_runner", "intent", "decision", "machine", "prediction",
@@ -29,7 +29,7 @@ def integrity(tables: Mapping[str, Any]) -> dict[str, str]:
         read = _REPORTED if planned.reads_neutral else planned.tables
         counted = {
             "settings": stage["settings"],
-            "tables": _tables(planned, read, tables),
+            "tables": _tables(kind, read, tables),
             "inputs": {one: found[one] for one in stage["inputs"]},
         }
         # A stage that is named by its kind has the digest that locks of revision 1 gave it.
@@ -37,19 +37,24 @@ def integrity(tables: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _tables(planned: PlannedKind, read: Iterable[str], tables: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: _counted(planned, name, tables[name]) for name in read if name in tables}
+def _tables(kind: str, read: Iterable[str], tables: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: _counted(kind, name, tables[name]) for name in read if name in tables}
     # An objective without settings has the digests that locks of revision 2 gave it.
     if set(found.get("objective", ())) == {"name"}:
         found["method"] = {"objective": found.pop("objective")["name"], **found["method"]}
     return found
 
 
-def _counted(planned: PlannedKind, name: str, table: Any) -> Any:
+def _counted(kind: str, name: str, table: Any) -> Any:
+    """Return what of a table affects a stage: not the test rows of training, nor the packages
+    that only other kinds of stages need."""
+    planned = of_kind(kind)
     if name == "model":
         return {key: value for key, value in table.items() if key not in _LABELS}
     if name == "data" and not planned.reads_test:
         return [part for part in table if part["split"] != "test"]
     if name == "fix" and not planned.reads_test:
         return [step for step in table if step["source"] != "test"]
+    if name == "packages":
+        return {key: table[key] for key in table if key in known.packages([kind])}
     return table

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from lockfiles.engines import ENGINES
 from lockfiles.errors import DoesNotFit, UsageProblem
 from lockfiles.fixes import Advice, Answer, Key
 from planner.interview.answers import Answers
 from planner.machines.facts import MachineFacts
 from planner.models.facts import ModelFacts
-from planner.parallelism.layouts import Offload, Parallel
+from planner.parallelism.layouts import Offload
 from planner.search import lora_targets
 from planner.search.candidates import Candidates
 from planner.search.request import Request
@@ -98,7 +99,7 @@ def _request(
         checkpointing=switch[answers.text("method.checkpointing")],
         packing=switch[answers.text("method.packing")],
         processes=answers.integer("machine.processes"),
-        parallel=cast("Parallel | None", _set(answers.text("machine.parallel"))),
+        parallel=_set(answers.text("machine.parallel")),
         offload=cast("Offload | None", _set(answers.text("machine.offload"))),
     )
 
@@ -140,7 +141,7 @@ def _contradictions(found: Candidates) -> Iterator[_Contradiction]:
 def _spread(found: Candidates) -> Iterator[_Contradiction]:
     asked, on_cpu = found.request, found.machine.kind == "cpu"
     yield (
-        on_cpu and asked.parallel not in (None, "ddp"),
+        on_cpu and asked.parallel is not None and not ENGINES[asked.parallel].on_cpu,
         (
             Key("machine.parallel"),
             f" is `{asked.parallel}`, which needs cards, and the plan is for a CPU.",

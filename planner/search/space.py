@@ -12,7 +12,7 @@ from planner.memory.family_quirks import habits
 from planner.models import layers
 from planner.objectives.objective import Objective
 from planner.objectives.registry import objective_of
-from planner.parallelism.layouts import Layout, layouts, may_offload
+from planner.parallelism.layouts import Layout, layouts, may_offload, on_cpu
 from planner.search.request import Optimizer, Request
 from planner.setup.setup import Kind, Profile
 
@@ -86,7 +86,7 @@ class Space:
         does what is set."""
         asked = self.request
         if self.machine.kind == "cpu":
-            return ((("single" if asked.processes == 1 else "ddp"), "none"),)
+            return on_cpu(asked.processes, asked.parallel)
         return layouts(asked.processes, asked.parallel, asked.offload)
 
     @cached_property

@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from lockfiles.engines import ENGINES, EngineName
+from lockfiles.engines.engine import Offload
 from planner.objectives.objective import Objective
 from planner.objectives.registry import ObjectiveName, objective_of
+from planner.parallelism.engine import Device, PlannedEngine, of_engine
+
+__all__ = ["Bias", "Device", "Kind", "Profile"]
 
 Kind = Literal["lora", "qlora", "full"]
 """What is trained: adapters, adapters on 4-bit weights, or all weights."""
-Device = Literal["cpu", "cuda"]
-"""Where training runs; `cuda` is torch's name for cards of AMD, too."""
 Bias = Literal["none", "lora_only", "all"]
 """Biases trained beside adapters: none, those of the adapted layers, or the whole model's."""
 
@@ -53,11 +56,11 @@ class Profile:
     packing: bool = False
     """Whether the rows of a step are joined into rows of at most `length` tokens, of which
     `micro_batch` are computed at once."""
-    parallel: Literal["single", "ddp", "zero1", "zero2", "zero3", "fsdp2"] = "single"
+    parallel: EngineName = "single"
     """How the cards share the work."""
     ranks: int = 1
     """Processes, one on each card, at least 1."""
-    offload: Literal["none", "optimizer", "all"] = "none"
+    offload: Offload = "none"
     """What the shards of ZeRO or FSDP2 keep in main memory; `all` adds the weights."""
     base_bits: Literal[0, 4, 8, 16] = 0
     """Bits of a linear weight of the base: 4 NF4, 8 LLM.int8, 16 as loaded, 0 by the method."""
@@ -108,9 +111,19 @@ class Profile:
         return 4 if self.method == "qlora" else 0
 
     @property
+    def engine(self) -> PlannedEngine:
+        """What a plan knows of `parallel`."""
+        return of_engine(self.parallel)
+
+    @property
+    def copied(self) -> bool:
+        """Whether each of several processes holds the model."""
+        return ENGINES[self.parallel].copies
+
+    @property
     def sharded(self) -> bool:
         """Whether ZeRO or FSDP2 holds the optimizer's states in shards."""
-        return self.parallel not in ("single", "ddp")
+        return bool(self.engine.shards)
 
     @property
     def width(self) -> int:
@@ -122,7 +135,7 @@ class Profile:
         """Bytes of a trained parameter: TRL trains adapters on a quantised base in bfloat16, PEFT
         others in float32; DeepSpeed computes in the model's type and FSDP2 keeps float32."""
         if self.sharded:
-            return 4 if self.parallel == "fsdp2" else self.width
+            return 4 if self.engine.shards == "fsdp2" else self.width
         if self.method == "full":
             return self.width
         return 2 if self.quantised_bits else 4

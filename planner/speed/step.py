@@ -93,6 +93,6 @@ def flops(model: Sized, profile: Profile) -> float:
 
 
 def _travels(profile: Profile) -> bool:
-    if profile.offload != "none" or profile.parallel in ("zero3", "fsdp2"):
+    if profile.offload != "none" or profile.engine.zero_stage == 3:
         return True
     return profile.parallel != "single" and profile.method == "full"

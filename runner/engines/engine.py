@@ -10,10 +10,8 @@ from importlib import import_module
 from pathlib import Path
 
 from lockfiles.lock import Lock
+from lockfiles.stage_kinds.registry import KINDS
 from runner.engines.ranks import Ranks
-
-TRAIN = "train"
-"""The kind of stage that a lock's engine carries out; every other one is a single process."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,6 @@ class Engine:
 
 def engine_of(lock: Lock, kind: str) -> Engine:
     """Return the engine of the stages of a kind in a lock."""
-    name = lock.parallel.engine if kind == TRAIN else "single"
+    name = lock.parallel.engine if KINDS[kind].spreads else "single"
     found: Engine = import_module(f"runner.engines.{name}").ENGINE
     return found

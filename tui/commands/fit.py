@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lockfiles.engines import SPREADING
 from planner.objectives.registry import EVERY
 from tui.terminal import output
 
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 )
 @click.option("--packing", is_flag=True, help="Join rows up to the length.")
 @click.option(
-    "--parallel", type=click.Choice(["ddp", "zero1", "zero2", "zero3", "fsdp2"]),
+    "--parallel", type=click.Choice(SPREADING),
     help="How several GPUs share the work.",
 )  # fmt: skip
 @click.option(
