@@ -31,7 +31,6 @@ from lockfiles.inputs import (
     ModelFile,
     Template,
 )
-from lockfiles.objectives.registry import Objective
 from lockfiles.revisions import migrated
 from lockfiles.stages import Stage
 from lockfiles.tables import REVISION, VERSION, field_names
@@ -54,7 +53,6 @@ __all__ = [
     "Method",
     "Model",
     "ModelFile",
-    "Objective",
     "Parallel",
     "Prediction",
     "Rejected",

@@ -5,6 +5,6 @@ An objective has a module of its name here, with the settings that a lock has of
 and the interview know them without the types of a lock.
 """
 
-NAMES = (
+NAMES: tuple[str, ...] = (
     "sft",
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """What a rehearsal runs, and what it measures."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from planner.data.tokens.example import Example
@@ -36,3 +36,5 @@ class Case:
     """Memory of a smaller card to simulate, all that a process takes of it; 0 for the real one."""
     times_host: bool = False
     """Whether the speed of a card's host is measured too, afterwards."""
+    objective: Mapping[str, Any] = field(default_factory=dict)
+    """The settings of the lock's objective, besides its name."""

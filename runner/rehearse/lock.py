@@ -83,4 +83,5 @@ def case_of(lock: Lock, config: dict[str, Any], rows: Corpus | None) -> Case:
         steps=SHORT_STEPS if flops <= SHORT_FLOPS else STEPS,
         evaluate=any(part.split == "validation" for part in lock.data),
         times_host=lock.machine.kind == "cuda",
+        objective=lock.objective.model_dump(exclude={"name"}),
     )

@@ -8,7 +8,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainerCallback
 
-from lockfiles.lock import Objective
+from lockfiles.objectives.objective import ObjectiveTable
+from lockfiles.objectives.registry import OBJECTIVES
 from runner.rehearse.case import Case
 from runner.rehearse.rows import examples
 from runner.rehearse.settings import method_of, train_of
@@ -35,11 +36,17 @@ def trainer_of(
         train=train_of(case.profile, case.accumulation, str(case.config["model_type"])),
         work=work,
         packing=case.profile.packing,
-        objective=Objective.model_construct(name=case.profile.objective),
+        objective=_objective(case),
         padding=_padding(),
         reference=reference,
     )
     return make_trainer(job, model, callbacks)
+
+
+def _objective(case: Case) -> ObjectiveTable:
+    """Return the objective of a case; those that a lock cannot hold have no settings."""
+    name = case.profile.objective
+    return OBJECTIVES.get(name, ObjectiveTable).model_construct(name=name, **case.objective)
 
 
 def _padding() -> PreTrainedTokenizerFast:

@@ -43,7 +43,7 @@ def _trainer(model: Any, reference: Any, profile: Profile) -> Any:
 
     kind = kind_of(profile.objective)
     trainer = object.__new__(kind.trainer)
-    vars(trainer).update(_SETTINGS, model=model, args=_arguments(profile))
+    vars(trainer).update(_SETTINGS, **kind.traced, model=model, args=_arguments(profile))
     trainer._metrics = defaultdict(lambda: defaultdict(list))
     if not kind.head_outputs:
         return trainer
@@ -72,15 +72,8 @@ _SETTINGS = {
         parallelism_config=None,
         num_processes=1,
     ),
-    "beta": 0.1,
     "compute_loss_func": None,
-    "f_divergence_type": "reverse_kl",
     "label_smoother": None,
-    "ld_alpha": None,
-    "loss_types": ["sigmoid"],
-    "loss_weights": [1.0],
-    "precompute_ref_logps": False,
-    "use_weighting": False,
     "_total_train_tokens": 0,
     "_tp_size": 1,
 }

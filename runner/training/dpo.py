@@ -43,4 +43,13 @@ KIND = TrainerKind(
     fixed={"max_length": None},
     scored_by=("completion_mask",),
     head_outputs=("log_probs", "entropy", "mean_logits", "is_top1"),
+    traced={
+        "beta": 0.1,
+        "f_divergence_type": "reverse_kl",
+        "ld_alpha": None,
+        "loss_types": ["sigmoid"],
+        "loss_weights": [1.0],
+        "precompute_ref_logps": False,
+        "use_weighting": False,
+    },
 )

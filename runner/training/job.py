@@ -6,12 +6,13 @@ from pathlib import Path
 
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from lockfiles.lock import Method, Objective, Train
+from lockfiles.lock import Method, Train
 from lockfiles.objectives import NAMES
+from lockfiles.objectives.objective import ObjectiveTable
 from planner.data.tokens.example import Example
 from runner.engines.ranks import Alone, Ranks
 
-DEFAULT = Objective.model_construct(name=NAMES[0])
+DEFAULT = ObjectiveTable.model_construct(name=NAMES[0])
 """The objective of a job that names none."""
 
 
@@ -38,7 +39,7 @@ class Job:
     """The token that pads; None for the tokenizer's own."""
     ranks: Ranks = field(default_factory=Alone)
     """This process among those that train together."""
-    objective: Objective = DEFAULT
+    objective: ObjectiveTable = DEFAULT
     """What the loss teaches, with its settings."""
     padding: PreTrainedTokenizerFast | None = None
     """The tokenizer that pads; None for the base model's."""

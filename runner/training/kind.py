@@ -1,7 +1,7 @@
 """What a runner must know of an objective: TRL's trainer of it, and what that reads."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from planner.data.tokens.example import Example
@@ -31,5 +31,8 @@ class TrainerKind:
     """From a job to the settings that follow from its `objective`."""
     scored_by: tuple[str, ...] = ()
     """The tensors by which the collator says what is scored."""
+    traced: Mapping[str, Any] = field(default_factory=dict)
+    """The attributes of the trainer that its loss reads, as the settings have them by default: a
+    trace calls no constructor."""
     head_outputs: tuple[str, ...] = ()
     """What TRL's fused head computes of the scored tokens; empty where the model has one output."""

@@ -1,1 +1,0 @@
-"""A toy objective: supervised fine-tuning with its loss doubled."""
