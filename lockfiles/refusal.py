@@ -17,6 +17,8 @@ CONTRADICTION = "contradiction"
 """The type of an error about several fields; its context has `field` and `words`."""
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 """The types of errors for an unknown key of a table."""
+_DISCRIMINATORS = ("kind", "name")
+"""The fields that identify a table in a union."""
 _OF_KEY = "[key]"
 """The last part of the location of an invalid dictionary key in pydantic."""
 
@@ -49,7 +51,7 @@ def fault(problem: ValidationError, table: type[BaseModel] | None = None) -> Fau
         return Fault(_named(parts), field, words)
     location = _within(table, first["loc"])
     if first["type"].startswith("union_tag"):
-        location = (*location, "kind")
+        location = (*location, first["ctx"]["discriminator"].strip("'"))
     place = ".".join(str(part) for part in location if part != _OF_KEY)
     words = _words(first, table, location)
     return Fault(_named(location), place, words if place else words.removeprefix("is wrong: "))
@@ -66,7 +68,7 @@ def _within(table: type[BaseModel] | None, location: _Location) -> _Location:
     tables = [table] if table else []
     for part in location:
         tagged = [one for one in tables if part in _tags(one)]
-        if tagged and len(tables) > 1 and kept and isinstance(kept[-1], int):
+        if tagged and len(tables) > 1:
             tables = tagged
             continue
         kept.append(part)
@@ -82,9 +84,9 @@ def _inside(tables: Iterable[type[BaseModel]], name: str) -> list[type[BaseModel
 
 
 def _tags(table: type[BaseModel]) -> tuple[object, ...]:
-    """Return the values of `kind` that identify a table in a union."""
-    field = table.model_fields.get("kind")
-    return get_args(field.annotation) if field else ()
+    """Return the values that identify a table in a union."""
+    fields = (table.model_fields.get(name) for name in _DISCRIMINATORS)
+    return tuple(tag for field in fields if field for tag in get_args(field.annotation))
 
 
 def _words(error: ErrorDetails, table: type[BaseModel] | None, location: _Location) -> str:
@@ -95,7 +97,7 @@ def _words(error: ErrorDetails, table: type[BaseModel] | None, location: _Locati
             return "does not belong here"
         like = nearest(str(location[-1]), known)
         return "is an unknown key" + (f"; the nearest known one is `{like}`" if like else "")
-    if kind in ("missing", "missing_argument"):
+    if kind in ("missing", "missing_argument", "union_tag_not_found"):
         return "is missing"
     if kind == "value_error":
         said = error["msg"].removeprefix("Value error, ")
@@ -130,7 +132,6 @@ _KINDS: Mapping[str, str] = {
     "dataclass_type": "must be a table",
     "dataclass_exact_type": "must be a table",
     "string_pattern_mismatch": "does not have the required form",
-    "union_tag_not_found": "is missing",
     "json_invalid": "must be JSON",
 }
 _BOUNDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {

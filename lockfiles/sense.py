@@ -72,7 +72,7 @@ def _stream(lock: Tables) -> Iterator[Contradiction]:
         )
     if stream.max_length_tokens > lock.model.context_tokens:
         yield "stream.max_length_tokens", "exceeds the model's context (`model.context_tokens`)"
-    if stream.tokens > stream.rows * stream.max_length_tokens:
+    if stream.tokens > stream.rows * stream.max_length_tokens * lock.objective.sequences:
         yield "stream.tokens", "is more than the rows can contain"
     if stream.scored_tokens > stream.tokens:
         yield "stream.scored_tokens", "is more than `stream.tokens`"

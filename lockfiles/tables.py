@@ -11,6 +11,7 @@ from pydantic import Field
 from lockfiles.fields import FEW_KEYS, Name, Sentence, Sha256, Table, Version, keys
 from lockfiles.forecast import Machine, Prediction, Rejected
 from lockfiles.inputs import Data, Decision, Fix, Intent, Model, Template
+from lockfiles.objectives.registry import Objective
 from lockfiles.stages import Stage, StageTable
 from lockfiles.training import Exactness, Method, Parallel, Stream, Train
 
@@ -23,8 +24,9 @@ A revision only adds to a version, so locks of older revisions keep their meanin
 closes the tables: `exactness.environment` and the settings of each stage have named keys only,
 and every text, list and number has bounds. Revision 2 replaces the `name` of a stage by `id`,
 `kind` and `inputs`, and adds several processes and offloading: `parallel.engine`,
-`parallel.processes`, `parallel.offload`. Revision 3 spells `model.license` so.
-`lockfiles.revisions` reads the earlier ones.
+`parallel.processes`, `parallel.offload`. Revision 3 spells `model.license` so, and gives the
+objective a table of its own, which was `method.objective`. `lockfiles.revisions` reads the
+earlier ones.
 """
 
 
@@ -43,6 +45,7 @@ class Tables(Table):
     fix: list[Fix] = Field(default_factory=list, max_length=100, fail_fast=True)
     """The cleaning steps, in order."""
     stream: Stream
+    objective: Objective
     method: Method
     train: Train
     parallel: Parallel

@@ -30,7 +30,6 @@ class Stream(Table):
 class Method(Table):
     """The training method."""
 
-    objective: Literal["sft"]
     kind: Literal["lora", "qlora", "full"]
     rank: int = Field(ge=0, le=limits.MOST_RANK)
     alpha: int = Field(ge=0, le=limits.MOST_ALPHA)

@@ -38,7 +38,7 @@ def _wish(request: FitRequest) -> Iterator[tuple[bool, str, Fixes]]:
     wish, found = request.wish, request.candidates
     family, processes = request.model.architecture.family, found.request.processes
     yield (
-        wish.packing and wish.objective != "sft",
+        wish.packing and not found.spec.packs,
         f"`--packing` does not work with `--objective {wish.objective}`, which compares pairs.",
         Option("--packing", to="leave out"),
     )

@@ -5,13 +5,14 @@ from functools import cached_property
 
 from planner.fit.models import FitModel
 from planner.machines.facts import MachineFacts
+from planner.objectives.registry import ObjectiveName
 from planner.parallelism.layouts import Offload, Parallel
 from planner.search.candidates import Candidates
 from planner.search.from_answers import RANKS
 from planner.search.lora_targets import preset
 from planner.search.plan import Plan
 from planner.search.ranking import best_or_least
-from planner.search.request import EFFECTIVE_BATCH, Objective, Optimizer, Request
+from planner.search.request import EFFECTIVE_BATCH, Optimizer, Request
 from planner.setup.setup import Kind
 
 LENGTH = 2048
@@ -24,7 +25,7 @@ DROPOUT = 0.05
 class Wish:
     """The options that were set; None leaves a value to the search."""
 
-    objective: Objective = "sft"
+    objective: ObjectiveName = "sft"
     """What the loss teaches."""
     method: Kind | None = None
     """What is trained; None tries every method."""

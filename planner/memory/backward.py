@@ -60,11 +60,11 @@ def _waiting(shape: Architecture, profile: Profile) -> int:
     """Return the gradient of a tied head, which autograd holds until that of the embedding."""
     if profile.method != "full" or not shape.tied or not profile.accumulates:
         return 0
-    return profile.width * shape.vocabulary * shape.hidden * (profile.objective != "reward")
+    return profile.width * shape.vocabulary * shape.hidden * (profile.spec.head != "scalar")
 
 
 def _first_gradients(shape: Architecture, profile: Profile, every: int) -> int:
     """Return the gradients that exist in the last layer: its own and those of the head."""
-    full = profile.method == "full" and profile.objective != "reward"
+    full = profile.method == "full" and profile.spec.head != "scalar"
     head = profile.width * shape.vocabulary * shape.hidden if full else 0
     return min(every, head + (every - head) // shape.layers)

@@ -17,7 +17,7 @@ CPU_FORWARD_WIDTH = 17
 def loss_head(shape: Architecture, profile: Profile) -> int:
     """Return the memory of the loss head at the start of the backward pass."""
     states = shape.hidden * profile.tokens
-    if profile.objective == "reward":
+    if profile.spec.head == "scalar":
         return _norm(shape, profile) + profile.width * states
     full = profile.method == "full"
     summed = 4 + (profile.width if profile.width < 4 else 0)  # in float32, and cast
@@ -45,7 +45,7 @@ def kept_by_head(shape: Architecture, profile: Profile) -> int:
 def scored_without_gradient(shape: Architecture, profile: Profile) -> int:
     """Return the memory of the loss head in a pass without gradients."""
     norm = (4 + profile.width) * shape.hidden * profile.tokens
-    if profile.objective == "reward":
+    if profile.spec.head == "scalar":
         return norm
     scored = profile.width * shape.hidden * profile.scored_tokens
     return norm + scored + tile(shape, profile, CPU_FORWARD_WIDTH)
@@ -53,7 +53,7 @@ def scored_without_gradient(shape: Architecture, profile: Profile) -> int:
 
 def picked(shape: Architecture, profile: Profile) -> int:
     """Return the hidden states of scored tokens, which are gathered for a GPU's kernel."""
-    on_gpu = profile.device == "cuda" and profile.objective != "reward"
+    on_gpu = profile.device == "cuda" and profile.spec.head != "scalar"
     return profile.width * shape.hidden * profile.scored_tokens if on_gpu else 0
 
 
@@ -66,6 +66,6 @@ def tile(shape: Architecture, profile: Profile, cpu_width: int) -> int:
 
 def tile_elements(shape: Architecture, profile: Profile) -> int:
     """Return the number of logits in a tile."""
-    if profile.objective == "reward":
+    if profile.spec.head == "scalar":
         return 0
     return min(profile.tokens, TILE_TOKENS) * min(shape.vocabulary, TILE_COLUMNS)

@@ -110,8 +110,8 @@ def _backward(
 def _reference(
     shape: Architecture, profile: Profile, blocks: tuple[Block, ...], held: Mapping[str, int]
 ) -> dict[str, int]:
-    """Return the memory of DPO's reference pass, during which saved activations are kept."""
-    if profile.objective != "dpo":
+    """Return the memory of the reference pass, during which saved activations are kept."""
+    if profile.spec.reference == "none":
         return {}
     quiet = _quiet(shape, profile, blocks)
     return {**held, "loss head": loss_head.kept_by_head(shape, profile), "scratch": quiet}

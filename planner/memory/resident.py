@@ -89,5 +89,5 @@ def _room(profile: Profile) -> dict[str, int]:
 
 
 def _reference(base: int, profile: Profile) -> int:
-    """Return DPO's reference weights: full fine-tuning needs a second model, adapters do not."""
-    return base if profile.objective == "dpo" and profile.method == "full" else 0
+    """Return the weights of the reference, if it is a second model."""
+    return base if profile.spec.second_model(profile.method) else 0

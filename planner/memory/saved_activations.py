@@ -121,7 +121,7 @@ def _sums(shape: Architecture, profile: Profile) -> int:
 def _masks(shape: Architecture, profile: Profile) -> int:
     """Return the masks of the family's own dropouts, which TRL disables for preferences."""
     width = 1 if profile.device == "cuda" else profile.width
-    return habits(shape.family).dropouts * width * shape.hidden * (profile.objective == "sft")
+    return habits(shape.family).dropouts * width * shape.hidden * profile.spec.adapter_dropout
 
 
 def _attention(shape: Architecture, profile: Profile) -> int:

@@ -89,6 +89,7 @@ def _request(
         targets=lora_targets.chosen(answers, model.architecture),
         dropout=answers.number("method.dropout"),
         bias=lora_targets.bias(answers),
+        objective=answers.text("method.objective"),
         method=None if kind == "auto" else cast(Kind, kind),
         rows=rows,
         lengths=lengths,
@@ -113,6 +114,11 @@ def _contradictions(found: Candidates) -> Iterator[_Contradiction]:
         asked.method == "qlora" and bool(found.no_qlora),
         (found.no_qlora,),
         Answer("method.kind", "lora"),
+    )
+    yield (
+        bool(asked.packing) and not found.spec.packs,
+        (f"Examples of {found.spec.title} cannot be packed.",),
+        Answer("method.packing", "off"),
     )
     yield (
         bool(asked.packing) and not found.packs,

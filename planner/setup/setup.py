@@ -5,6 +5,8 @@ from typing import Literal
 
 from lockfiles.engines import ENGINES, EngineName
 from lockfiles.engines.engine import Offload
+from planner.objectives.objective import Objective
+from planner.objectives.registry import ObjectiveName, objective_of
 from planner.parallelism.engine import Device, PlannedEngine, of_engine
 
 __all__ = ["Bias", "Device", "Kind", "Profile"]
@@ -45,8 +47,8 @@ class Profile:
     """Whether AdamW is `adamw_torch_fused`, which needs no scratch space on a GPU."""
     accumulates: bool = True
     """Whether a step has several micro-batches, so that gradients exist in forward passes."""
-    objective: Literal["sft", "dpo", "reward"] = "sft"
-    """What is learned: answers, or preferences, whose rows come in pairs."""
+    objective: ObjectiveName = "sft"
+    """The name of the objective's record in `planner.objectives`."""
     optimizer: Literal["adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit"] = (
         "adamw_torch"
     )
@@ -72,14 +74,19 @@ class Profile:
     """Which biases are trained besides the adapters; `none` for full."""
 
     @property
+    def spec(self) -> Objective:
+        """The record of the objective."""
+        return objective_of(self.objective)
+
+    @property
     def dropped(self) -> float:
-        """Effective dropout: TRL disables it for preferences (`disable_dropout`)."""
-        return self.dropout if self.objective == "sft" else 0.0
+        """Effective dropout of adapters: some objectives disable it."""
+        return self.dropout if self.spec.adapter_dropout else 0.0
 
     @property
     def rows(self) -> int:
-        """Rows of the model's input: preferences come in pairs."""
-        return self.micro_batch * (1 if self.objective == "sft" else 2)
+        """Rows of the model's input: one for each token sequence of an example."""
+        return self.micro_batch * len(self.spec.sequences)
 
     @property
     def tokens(self) -> int:

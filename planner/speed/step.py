@@ -57,8 +57,8 @@ def micro_seconds(
     host_back *= accelerator.host
     host = host_back + accelerator.host * own.launch_seconds * there.launches
     trainer = accelerator.host * own.micro_step_seconds
-    trainer *= 2 if profile.objective == "dpo" else 1
-    if profile.quantised_bits == 8:  # LLM.int8 waits for the card's outliers in every layer
+    trainer *= 2 if profile.spec.reference != "none" else 1
+    if profile.quantised_bits == 8:  # LLM.int8 waits for the outliers of the card in every layer
         return trainer + card + host
     return trainer + max(card, host, host_back + card_there)
 

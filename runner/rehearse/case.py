@@ -1,16 +1,14 @@
 """The case that a rehearsal runs, and its measurements."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from planner.data.tokens.example import Example
 from planner.search.rehearsal import PHASES, Measured
 from planner.setup.setup import Profile
 
-__all__ = ["PHASES", "Case", "Measured", "Row"]
-
-Row = tuple[tuple[int, ...], tuple[int, ...]]
-"""Token ids of a row, and its labels: -100 where a token is not scored."""
+__all__ = ["PHASES", "Case", "Measured"]
 
 
 @dataclass(frozen=True)
@@ -25,16 +23,18 @@ class Case:
     """The part of the plan that memory depends on."""
     accumulation: int = 1
     """Micro-batches of an optimizer step, at least 1."""
-    rows: tuple[Row, ...] = ()
+    rows: tuple[Example, ...] = ()
     """The rows of one micro-batch, repeated, or with packing those of a complete step; empty for
     random ones of the profile's length."""
     steps: int = 3
     """Optimizer steps, at least 2: the optimizer's states exist only from the second one on."""
     evaluate: bool = True
     """Whether an evaluation of one micro-batch follows."""
-    held_out: tuple[Row, ...] = ()
+    held_out: tuple[Example, ...] = ()
     """The rows of that micro-batch; empty to use training rows."""
     cap_bytes: int = 0
     """Memory of a smaller card to simulate, in bytes per process; 0 for the real card."""
     times_host: bool = False
     """Whether the speed of the host CPU is measured afterwards."""
+    objective: Mapping[str, Any] = field(default_factory=dict)
+    """The settings of the lock's objective, without its name."""

@@ -68,7 +68,7 @@ def report(lock: Lock, case: Case, measured: Measured, machine: MachineFacts) ->
 
 def _rehearsal(lock: Lock, case: Case, measured: Measured, machine: MachineFacts) -> Rehearsal:
     shape = model_of(lock).architecture
-    lengths = [len(ids) for ids, _ in case.rows or made_up(case, shape.vocabulary)]
+    lengths = [row.length for row in case.rows or made_up(case, shape.vocabulary)]
     return Rehearsal(
         version=1,
         train_sha256=lock.integrity["train"],

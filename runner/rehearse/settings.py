@@ -8,7 +8,6 @@ from planner.setup.setup import Profile
 def method_of(profile: Profile) -> Method:
     """Return the method table. Values that do not affect memory are typical ones."""
     return Method.model_construct(
-        objective="sft",
         kind=profile.method,
         rank=profile.rank,
         alpha=2 * profile.rank,

@@ -9,7 +9,9 @@ from lockfiles.errors import DigestDiffers, UsageProblem
 from lockfiles.files import TEXT_LIMIT_BYTES, read_bounded, write_whole
 from lockfiles.fixes import Advice
 from planner.data.rows.rows import Row, canonical_json
-from planner.data.tokens.encode import IGNORED, Encoded, read_encoded
+from planner.data.tokens.example import IGNORED, Encoded, Example
+from planner.data.tokens.stored import read_encoded
+from planner.objectives.registry import objective_of
 from runner.stages.context import Context
 
 SHOWN_FILE = "shown.jsonl"
@@ -17,7 +19,7 @@ _AGAIN = Advice("delete the `prepare` folder that it is in, then run the lock ag
 T = TypeVar("T")
 
 
-def prepared(given: Context, split: str) -> list[Encoded]:
+def prepared(given: Context, split: str) -> list[Example]:
     """Return the prepared rows of a split; empty if the lock has no such split.
 
     Raises DigestDiffers if they differ from those in the lock, and UsageProblem if they cannot be
@@ -27,7 +29,8 @@ def prepared(given: Context, split: str) -> list[Encoded]:
     if locked is None:
         return []
     rows = given.result(given.lock.first("prepare")) / "rows" / split
-    return read_encoded(rows, locked.tokens_sha256)
+    sequences = objective_of(given.lock.objective.name).sequences
+    return read_encoded(rows, locked.tokens_sha256, sequences)
 
 
 def picked(rows: Sequence[T], count: int) -> list[T]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lockfiles.engines import SPREADING
+from planner.objectives.registry import EVERY
 from tui.terminal import output
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     help="Plan for one GPU with this much memory.",
 )  # fmt: skip
 @click.option(
-    "--objective", type=click.Choice(["sft", "dpo", "reward"]), default="sft",
-    help="Training objective.  [default: sft]",
+    "--objective", type=click.Choice(EVERY), default=EVERY[0],
+    help=f"Training objective.  [default: {EVERY[0]}]",
 )  # fmt: skip
 @click.option("--method", type=click.Choice(["full", "lora", "qlora"]), help="[default: all]")
 @click.option("--rank", type=click.IntRange(1, 1024), help="Adapter rank.  [default: 16]")
