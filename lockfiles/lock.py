@@ -9,17 +9,17 @@ not know is a refusal.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
-from pydantic import ValidationError, model_validator
+from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from lockfiles import files, refusal, sense
 from lockfiles import text as toml
 from lockfiles.errors import UsageProblem
 from lockfiles.fields import Sha256, Table, is_data_file_name
-from lockfiles.fixes import Advice, Command
-from lockfiles.forecast import Machine, Prediction, Rejected
+from lockfiles.fixes import PLAN_AGAIN, Advice, Change, Command, Steps
+from lockfiles.forecast import Disk, Machine, Prediction, Rejected
 from lockfiles.inputs import (
     Architecture,
     Data,
@@ -33,7 +33,7 @@ from lockfiles.inputs import (
 )
 from lockfiles.revisions import migrated
 from lockfiles.stages import Stage
-from lockfiles.tables import REVISION, VERSION, field_names
+from lockfiles.tables import REVISION, VERSION, ExportTables, TrainingTables, field_names
 from lockfiles.tables import Tables as Tables
 from lockfiles.training import Environment, Exactness, Method, Parallel, Stream, Train
 
@@ -44,8 +44,10 @@ __all__ = [
     "Data",
     "DataFile",
     "Decision",
+    "Disk",
     "Environment",
     "Exactness",
+    "ExportLock",
     "Fix",
     "Intent",
     "Lock",
@@ -62,6 +64,7 @@ __all__ = [
     "Table",
     "Template",
     "Train",
+    "TrainingLock",
     "field_names",
     "is_data_file_name",
 ]  # fmt: skip
@@ -73,8 +76,20 @@ HEADER = "Written by `tunelock plan run.toml`, which also writes it again. Do no
 _AGAIN = Command("tunelock plan run.toml")
 
 
+_OF_TRAINING = TrainingTables.model_fields.keys() - ExportTables.model_fields.keys()
+
+
 class Lock(Tables):
-    """A whole run, in words, that agrees with itself."""
+    """A whole run, in words, that agrees with itself: a `TrainingLock` or an `ExportLock`."""
+
+    def training(self) -> "TrainingLock":
+        """Return this lock as one that trains. Raises UsageProblem where it trains nothing."""
+        if isinstance(self, TrainingLock):
+            return self
+        raise UsageProblem(
+            "This lock trains nothing: it exports the base model.",
+            fix=Steps((Change("data.train", "a file of rows"), PLAN_AGAIN)),
+        )
 
     @model_validator(mode="before")
     @classmethod
@@ -88,6 +103,27 @@ class Lock(Tables):
                 refusal.CONTRADICTION, "{words}", {"field": field, "words": words}
             )
         return self
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _of_its_kind(cls, tables: Any, handler: ModelWrapValidatorHandler[Self]) -> "Lock":
+        """A lock with any table of training must have all of them."""
+        if cls is not Lock or isinstance(tables, Lock):
+            return handler(tables)
+        return _kind_of(tables).model_validate(tables)
+
+
+class TrainingLock(TrainingTables, Lock):
+    """A lock that trains."""
+
+
+class ExportLock(ExportTables, Lock):
+    """A lock that trains nothing, and exports the base model."""
+
+
+def _kind_of(tables: object) -> type[Lock]:
+    trains = isinstance(tables, Mapping) and not _OF_TRAINING.isdisjoint(tables)
+    return TrainingLock if trains else ExportLock
 
 
 def write(lock: Lock) -> str:
@@ -104,7 +140,7 @@ def of_tables(tables: Mapping[str, object]) -> Lock:
     try:
         return Lock.model_validate(tables)
     except ValidationError as problem:
-        found = refusal.fault(problem, Lock)
+        found = refusal.fault(problem, _kind_of(tables))
     raise UsageProblem(
         f"No lock can be written of this plan: `{found.key}` {found.words}.",
         fix=Advice("change what `run.toml` names, or the file that the value comes from"),
@@ -123,7 +159,7 @@ def parse(source: str, *, name: str = "run.lock") -> Lock:
     try:
         return Lock.model_validate(table)
     except ValidationError as problem:
-        _refuse(refusal.fault(problem, Lock), source, name)
+        _refuse(refusal.fault(problem, _kind_of(table)), source, name)
 
 
 def read(path: Path) -> Lock:

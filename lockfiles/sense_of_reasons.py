@@ -7,25 +7,25 @@ it must not say another value than the lock has.
 import re
 from collections.abc import Callable, Iterator
 
-from lockfiles.tables import Tables
+from lockfiles.tables import TrainingTables
 
 Contradiction = tuple[str, str]
 """The field that is wrong, dotted, and words to follow it."""
-Said = Callable[[Tables], object]
+Said = Callable[[TrainingTables], object]
 """What the groups of a pattern must say, as text; one value, or several as a tuple."""
 
 
 _METHODS = {"lora": "LoRA", "qlora": "QLoRA", "full": "Full fine-tuning"}
 
 
-def steps(lock: Tables) -> int:
+def steps(lock: TrainingTables) -> int:
     """Return the optimizer steps of the whole run."""
     batches = -(-lock.stream.rows // lock.train.micro_batch)
     in_step = lock.train.accumulation * lock.parallel.processes
     return -(-batches // in_step) * lock.train.epochs
 
 
-def _rate(lock: Tables) -> str:
+def _rate(lock: TrainingTables) -> str:
     """Return the learning rate as reasons write it: `2e-4`."""
     number, _, power = f"{lock.train.learning_rate:e}".partition("e")
     return f"{float(number):g}e{int(power)}"
@@ -85,12 +85,12 @@ _FORMS: tuple[tuple[str, str, Said], ...] = (
 the reason, how the sentence begins, and what it must say. Other sentences name none."""
 
 
-def _batch(lock: Tables) -> object:
+def _batch(lock: TrainingTables) -> object:
     alone = lock.train.accumulation == lock.parallel.processes == 1
     return lock.train.micro_batch if alone else None
 
 
-def _copies(lock: Tables) -> object:
+def _copies(lock: TrainingTables) -> object:
     each = "card" if lock.machine.kind == "cuda" else "process"
     return f"Each {each} holds the model" if lock.parallel.engine == "ddp" else None
 
@@ -99,7 +99,7 @@ def _off(checkpointing: bool) -> object:
     return None if checkpointing else "It fits without"
 
 
-def reasons(lock: Tables) -> Iterator[Contradiction]:
+def reasons(lock: TrainingTables) -> Iterator[Contradiction]:
     """Yield the reasons that say another value than the lock has."""
     for key, pattern, wanted in _FORMS:
         found = re.match(pattern, lock.why.get(key, ""))

@@ -8,7 +8,8 @@ from lockfiles.fields import Table
 from lockfiles.stage_kinds import KINDS, Settings
 
 ORDER = tuple(KINDS)
-"""The one order of kinds; a `prepare`, a `train` and a `report` are in every lock."""
+"""The one order of kinds; a `prepare` and a `report` are in every lock, and a `train` in
+each one that trains."""
 StageId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 """Names a stage in its lock, in the run's folder and in the events."""
 

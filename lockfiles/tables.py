@@ -4,12 +4,12 @@ What they say together is looked at by `lockfiles.sense`, and `lockfiles.lock` a
 """
 
 from functools import cache
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from lockfiles.fields import FEW_KEYS, Name, Sentence, Sha256, Table, Version, keys
-from lockfiles.forecast import Machine, Prediction, Rejected
+from lockfiles.forecast import Disk, Machine, Prediction, Rejected
 from lockfiles.inputs import Data, Decision, Fix, Intent, Model, Template
 from lockfiles.stages import Stage, StageTable
 from lockfiles.training import Exactness, Method, Parallel, Stream, Train
@@ -25,38 +25,40 @@ closes the tables: `exactness.environment` and the settings of each stage hold n
 and every text, list and number has bounds. Revision 2 gives each stage an `id`, a `kind` and its
 `inputs` (before, a stage had a `name` that said all three), and spreads training over several
 processes and offloads it: `parallel.engine`, `parallel.processes`, `parallel.offload`. Revision 3
-spells `model.license` so; `lockfiles.revisions` reads the earlier ones.
+spells `model.license` so; a lock of it may train nothing, and then it lacks the tables of training;
+`lockfiles.revisions` reads the earlier ones.
 """
+ORDER = (
+    "version", "revision", "requires_runner", "intent", "decision", "model", "template", "data",
+    "fix", "stream", "method", "train", "parallel", "exactness", "packages", "machine",
+    "prediction", "why", "rejected", "stage", "integrity",
+)  # fmt: skip
+"""The order in which a lock is written."""
 
 
 class Tables(Table):
-    """A whole run, in words."""
+    """What every lock holds."""
 
     version: Annotated[int, Field(ge=1, le=VERSION)]
     revision: Annotated[int, Field(ge=0, le=REVISION)]
     requires_runner: str = Field(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4}){1,2}$")
     """The oldest Tunelock that carries it out."""
     intent: Intent
-    decision: Decision
     model: Model
-    template: Template
-    data: list[Data] = Field(min_length=1, max_length=4, fail_fast=True)
-    fix: list[Fix] = Field(default_factory=list, max_length=100, fail_fast=True)
-    """In the order in which it is done; locks from before it was asked mend nothing."""
-    stream: Stream
-    method: Method
-    train: Train
-    parallel: Parallel
-    exactness: Exactness
     packages: Annotated[dict[Name, Version], FEW_KEYS]
-    machine: Machine
-    prediction: Prediction
     why: Annotated[dict[Name, Sentence], FEW_KEYS]
     """The reason of each value that the plan chose, by its dotted name."""
     rejected: list[Rejected] = Field(max_length=20, fail_fast=True)
     stage: list[Stage] = Field(min_length=1, max_length=20, fail_fast=True)
     integrity: Annotated[dict[Name, Sha256], FEW_KEYS]
     """By the id of each stage one digest, over its settings and its inputs' digests."""
+    if TYPE_CHECKING:
+        prediction: Prediction | Disk
+
+    @property
+    def splits(self) -> list[Data]:
+        """The splits of the rows; none where nothing is trained."""
+        return []
 
     def of_kind(self, kind: str) -> list[StageTable]:
         """Return the stages of a kind, in order."""
@@ -66,8 +68,41 @@ class Tables(Table):
         """Return the id of the first stage of a kind; empty where there is none."""
         return next((stage.id for stage in self.of_kind(kind)), "")
 
+    @model_serializer(mode="wrap")
+    def _in_order(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = dump(self)
+        return {name: found[name] for name in sorted(found, key=ORDER.index)}
+
+
+class TrainingTables(Tables):
+    """What a lock holds that trains."""
+
+    decision: Decision
+    template: Template
+    data: list[Data] = Field(min_length=1, max_length=4, fail_fast=True)
+    fix: list[Fix] = Field(default_factory=list, max_length=100, fail_fast=True)
+    """In the order in which it is done; locks from before it was asked mend nothing."""
+    stream: Stream
+    method: Method
+    train: Train
+    parallel: Parallel
+    exactness: Exactness
+    machine: Machine
+    prediction: Prediction
+
+    @property
+    def splits(self) -> list[Data]:
+        """The splits of the rows."""
+        return self.data
+
+
+class ExportTables(Tables):
+    """What a lock holds that trains nothing: it exports the base model."""
+
+    prediction: Disk
+
 
 @cache
 def field_names() -> frozenset[str]:
     """Return the dotted names of all values of a lock; list items have no index in them."""
-    return frozenset(keys(Tables))
+    return frozenset((*keys(TrainingTables), *keys(ExportTables)))

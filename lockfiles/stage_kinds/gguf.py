@@ -1,4 +1,4 @@
-"""GGUF: files for llama.cpp."""
+"""GGUF: files for llama.cpp, of the tuned model, or of the base where nothing is trained."""
 
 from typing import Annotated, Literal
 
@@ -24,6 +24,7 @@ KIND = StageKind(
     Settings,
     reads=kinds("prepare", "train", "merge"),
     needs=(kinds("train", "merge"),),
+    untrained=(kinds("prepare"),),
     model="whole",
     repeats=True,
 )

@@ -35,6 +35,8 @@ class StageKind:
     """The kinds of stages whose results it may read."""
     needs: tuple[frozenset[str], ...] = ()
     """Of each of these sets at least one kind must be among its inputs."""
+    untrained: tuple[frozenset[str], ...] | None = None
+    """The same in a lock that trains nothing; None where such a lock can have no such stage."""
     model: Literal["", "adapter", "whole"] = ""
     """What it works on: a trained adapter, or a model that stands on its own."""
     reads_all: bool = False

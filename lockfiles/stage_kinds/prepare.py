@@ -1,5 +1,5 @@
-"""Prepare: the rows as token ids, compared with the lock."""
+"""Prepare: the base model, and the rows as token ids, compared with the lock."""
 
 from lockfiles.stage_kinds.kind import StageKind
 
-KIND = StageKind("prepare")
+KIND = StageKind("prepare", untrained=())

@@ -13,5 +13,9 @@ class Settings(Base):
 
 
 KIND = StageKind(
-    "push", Settings, reads=kinds("train", "merge", "gguf"), needs=(kinds("train", "merge"),)
+    "push",
+    Settings,
+    reads=kinds("train", "merge", "gguf"),
+    needs=(kinds("train", "merge"),),
+    untrained=(kinds("gguf"),),
 )

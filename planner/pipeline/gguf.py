@@ -1,4 +1,4 @@
-"""GGUF: for each level that `results.gguf` names."""
+"""GGUF: a stage for each level that `results.gguf` names, so that one more redoes none."""
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Answer, Key
@@ -21,7 +21,7 @@ def _settings(wanted: Wanted) -> list[Settings]:
             fix=Answer("results.merge", True),
         )
     samples = wanted.answers.integer("results.samples") if wanted.held else 0
-    return [{"levels": levels, "rows": wanted.held, "samples": samples}]
+    return [{"levels": [level], "rows": wanted.held, "samples": samples} for level in levels]
 
 
 def _check_family(family: str) -> None:
@@ -33,4 +33,4 @@ def _check_family(family: str) -> None:
         )
 
 
-KIND = PlannedKind("files for llama.cpp", _settings)
+KIND = PlannedKind("files for llama.cpp", _settings, untrained_tables=("packages",))

@@ -15,7 +15,8 @@ class Wanted:
     """What the stages of a plan follow from."""
 
     answers: Answers
-    choice: Choice
+    choice: Choice | None
+    """How is trained; None where nothing is."""
     splits: Set[str]
     """Those that the data has."""
     family: str
@@ -29,7 +30,7 @@ class Wanted:
     @property
     def adapter(self) -> bool:
         """Whether an adapter is trained, and not all weights."""
-        return self.choice.kind != "full"
+        return self.choice is not None and self.choice.kind != "full"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class PlannedKind:
     """Returns the settings of each stage of this kind that is wanted. Raises UsageProblem."""
     tables: tuple[str, ...] = ()
     """The tables of the lock that it reads, besides its own settings."""
+    untrained_tables: tuple[str, ...] = ()
+    """Those that it reads in a lock that trains nothing."""
 
 
 def of_kind(name: str) -> PlannedKind:

@@ -3,5 +3,8 @@
 from planner.pipeline.kind import PlannedKind
 
 KIND = PlannedKind(
-    "the rows as tokens", lambda _: [{}], tables=("template", "data", "fix", "stream")
+    "the rows as tokens",
+    lambda _: [{}],
+    tables=("template", "data", "fix", "stream"),
+    untrained_tables=("model",),
 )

@@ -23,9 +23,10 @@ _LABELS = ("revision", "license", "gated")
 def integrity(tables: Mapping[str, Any]) -> dict[str, str]:
     """Return stage id to digest for the stages of a lock that is still plain tables."""
     found: dict[str, str] = {}
+    trains = any(stage["kind"] == "train" for stage in tables["stage"])
     for stage in tables["stage"]:
         name, kind = stage["id"], stage["kind"]
-        read = _REPORTED if kind == "report" else of_kind(kind).tables
+        read = _REPORTED if kind == "report" else _read(kind, trains=trains)
         counted = {
             "settings": stage["settings"],
             "tables": {
@@ -36,6 +37,11 @@ def integrity(tables: Mapping[str, Any]) -> dict[str, str]:
         # A stage that is named by its kind has the digest that locks of revision 1 gave it.
         found[name] = digest.of_value(counted if name == kind else {**counted, "kind": kind})
     return found
+
+
+def _read(kind: str, *, trains: bool) -> tuple[str, ...]:
+    planned = of_kind(kind)
+    return planned.tables if trains else planned.untrained_tables
 
 
 def _counted(stage: str, name: str, table: Any) -> Any:

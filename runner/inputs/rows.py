@@ -18,7 +18,7 @@ def fetched(lock: Lock, found: Mapping[str, Path], told: Told = silent) -> dict[
     DigestDiffers where a file is not what was locked.
     """
     here = dict(found)
-    for part in lock.data:
+    for part in lock.splits:
         name = locations.name_of(part)
         if name not in here and name in locations.on_hub(lock):
             here[name] = _fetched(part, f"downloading {name} rows", told)

@@ -1,13 +1,13 @@
 """The training setup and the model that a lock describes, as memory and speed count them."""
 
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from planner.models.architecture import of_lock
 from planner.models.facts import ModelFacts
 from planner.search.space import AUTOCAST
 from planner.setup.setup import Profile
 
 
-def profile_of(lock: Lock, longest: int, padded: bool) -> Profile:
+def profile_of(lock: TrainingLock, longest: int, padded: bool) -> Profile:
     """Return a lock's plan for rows of at most `longest` tokens.
 
     `padded` says whether rows of a micro-batch differ in length.
@@ -36,7 +36,7 @@ def profile_of(lock: Lock, longest: int, padded: bool) -> Profile:
     )
 
 
-def model_of(lock: Lock) -> ModelFacts:
+def model_of(lock: TrainingLock) -> ModelFacts:
     """Return what a lock knows of its model, without its files."""
     model = lock.model
     return ModelFacts(model.source, (), of_lock(model), model.parameters, model.dtype)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from planner.data.corpus.corpus import Corpus
 from planner.models import config_json
 from planner.models.folder import CONFIG, is_weights
@@ -27,7 +27,7 @@ class Inputs:
     """Logical names of the files that are not here."""
 
 
-def read(lock: Lock, at: Path, located: Mapping[str, Path], told: Told = silent) -> Inputs:
+def read(lock: TrainingLock, at: Path, located: Mapping[str, Path], told: Told = silent) -> Inputs:
     """Read what is here of a lock's inputs, and of a model on the Hub all but the weights.
 
     `at` and `located` are as `places.find` takes them. Raises UsageProblem where the model has
@@ -46,7 +46,7 @@ def read(lock: Lock, at: Path, located: Mapping[str, Path], told: Told = silent)
     return Inputs(config, rows, tuple(missing))
 
 
-def _small_files(lock: Lock, told: Told) -> Path:
+def _small_files(lock: TrainingLock, told: Told) -> Path:
     """Return the folder of a Hub model's configuration and tokenizer, fetched and compared."""
     small = [file for file in lock.model.files if not is_weights(file.name)]
     model = lock.model.model_copy(update={"files": small})

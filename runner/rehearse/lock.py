@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from planner.data.corpus.corpus import Corpus
 from planner.data.corpus.part import Part
 from planner.data.tokens.encode import Encoded
@@ -22,7 +22,7 @@ SHORT_FLOPS = 1e13
 """Floating-point operations up to which a step is short: at most seconds on any device."""
 
 
-def longest_batch(lengths: Sequence[int], lock: Lock) -> list[int]:
+def longest_batch(lengths: Sequence[int], lock: TrainingLock) -> list[int]:
     """Return the numbers of the rows that make the longest micro-batch of a run.
 
     It is the one with most tokens, padding among them, in the lock's order over all epochs. Where
@@ -38,7 +38,7 @@ def longest_batch(lengths: Sequence[int], lock: Lock) -> list[int]:
     return max(batches, key=lambda rows: len(rows) * max(lengths[row] for row in rows))
 
 
-def _tokens(lengths: Sequence[int], lock: Lock, capacity: int) -> tuple[int, int]:
+def _tokens(lengths: Sequence[int], lock: TrainingLock, capacity: int) -> tuple[int, int]:
     """Return the tokens of a packed step's longest pass, and those of all of them."""
     train = lock.train
     found = packed(lengths, train.micro_batch, train.accumulation, capacity)
@@ -52,14 +52,14 @@ def _batches(orders: Iterable[Sequence[int]], size: int) -> Iterator[list[int]]:
             yield list(order[first : first + size])
 
 
-def _held_out(part: Part | None, lock: Lock) -> Sequence[Encoded]:
+def _held_out(part: Part | None, lock: TrainingLock) -> Sequence[Encoded]:
     """Return the evaluation's longest micro-batch; its rows come in their own order."""
     rows, size = part.encoded if part else (), lock.train.micro_batch
     batches = (rows[first : first + size] for first in range(0, len(rows), size))
     return max(batches, key=lambda b: len(b) * max(len(r.input_ids) for r in b), default=())
 
 
-def case_of(lock: Lock, config: dict[str, Any], rows: Corpus | None) -> Case:
+def case_of(lock: TrainingLock, config: dict[str, Any], rows: Corpus | None) -> Case:
     """Return the case of a lock: its longest micro-batch, or made-up rows of its longest length.
 
     `config` is the model's `config.json`; `rows` is None where they are not here.

@@ -86,6 +86,8 @@ class RunKind:
     """Whether it may speak to the Hub; others get no token, endpoint or proxy."""
     reads_base: bool = False
     """Whether it reads the base model's files."""
+    reads_base_untrained: bool = False
+    """Whether it reads them in a lock that trains nothing."""
     trains: bool = False
     """Whether it needs the training packages and the lock's device."""
     tensors: str = ""

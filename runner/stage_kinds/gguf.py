@@ -71,4 +71,4 @@ def _check(lock: Lock, stage: Stage, asked: Asked) -> None:
         )
 
 
-KIND = RunKind(Converted, check=_check)
+KIND = RunKind(Converted, reads_base_untrained=True, check=_check)

@@ -18,10 +18,11 @@ def own_template(given: Context) -> str | None:
 
     Raises DigestDiffers where the file is no longer the locked one.
     """
-    if given.lock.template.source != "local:template":
+    template = given.lock.training().template
+    if template.source != "local:template":
         return None
     source = text.read(given.places["template"])
-    if hashlib.sha256(source.encode()).hexdigest() != given.lock.template.sha256:
+    if hashlib.sha256(source.encode()).hexdigest() != template.sha256:
         raise DigestDiffers(
             f"`{given.places['template']}` is no longer the chat template of the lock.",
             fix=Advice("put it back, and run the same command again"),

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from lockfiles.lock import TrainingLock
 from planner.data.corpus import held_out
+from planner.data.corpus.corpus import Corpus
 from planner.data.tokens.encode import write_encoded
 from runner.export.convertible import check_exports
 from runner.inputs import rows as hub_rows
@@ -12,7 +14,7 @@ from runner.stages.rows import picked, write_shown
 
 
 def run(given: Context) -> dict[str, Any]:
-    """Check every digest, write the encoded splits to `rows/`, and report where the model is."""
+    """Check every digest, and write the encoded splits to `rows/`, where the lock has any."""
 
     def told(what: str, done: int, total: int, unit: str) -> None:
         given.line.send("progress", what=what, done=done, total=total, unit=unit)
@@ -29,7 +31,13 @@ def run(given: Context) -> dict[str, Any]:
     fetched = given.lock.model.source.startswith("hf:")  # its weights were hashed a moment ago
     with verify.model_of(given.lock, model, given.work, told, hashes=not fetched) as base:
         check_exports(given.lock, base.folder)
+        if not isinstance(given.lock, TrainingLock):
+            return {"rows": {}}
         rows = verify.corpus_of(given.lock, base.folder, places, told)
+    return _written(given, rows)
+
+
+def _written(given: Context, rows: Corpus) -> dict[str, Any]:
     for sentence in held_out.sentences(rows):
         given.line.send("warning", text=sentence)
     for part in rows.parts:

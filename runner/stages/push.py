@@ -45,7 +45,7 @@ def run(given: Context) -> dict[str, Any]:
             files,
             given.settings["to"],
             private=given.settings["private"],
-            message=f"Tuned with Tunelock ({given.lock.integrity[given.lock.first('train')][:8]})",
+            message=_message(given),
             told=told,
         )
     except UsageProblem as problem:
@@ -57,6 +57,12 @@ def run(given: Context) -> dict[str, Any]:
         "repo": given.settings["to"],
         "sent": [asdict(one) for one in pushed.sent],
     }
+
+
+def _message(given: Context) -> str:
+    made_from = given.lock.first("train") or given.lock.first("prepare")
+    what = "Tuned" if given.lock.first("train") else "Exported"
+    return f"{what} with Tunelock ({given.lock.integrity[made_from][:8]})"
 
 
 def collected(given: Context) -> dict[str, Path]:

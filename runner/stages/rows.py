@@ -22,7 +22,7 @@ def prepared(given: Context, split: str) -> list[Encoded]:
 
     Raises DigestDiffers where they are not those of the lock, and UsageProblem for none.
     """
-    locked = next((part for part in given.lock.data if part.split == split), None)
+    locked = next((part for part in given.lock.splits if part.split == split), None)
     if locked is None:
         return []
     rows = given.result(given.lock.first("prepare")) / "rows" / split

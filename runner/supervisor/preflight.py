@@ -4,12 +4,13 @@ Light: no torch, and of the stages' packages only their metadata.
 """
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from lockfiles.errors import DoesNotFit, UsageProblem
 from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Answers, Change, Command, Steps
 from lockfiles.harmless import one_line
-from lockfiles.lock import Lock, Stage
+from lockfiles.lock import Lock, Stage, TrainingLock
 from planner.machines import facts as machine
 from planner.machines.occupancy import taken
 from planner.machines.probes.probe import probe
@@ -22,7 +23,7 @@ from runner.environments.packages import (
 )
 from runner.export.convertible import check_exports
 from runner.inputs.verify import model_of
-from runner.runs.kind import Asked, of_kind
+from runner.runs.kind import Asked, RunKind, of_kind
 
 HELD_OUT = ("test", "validation")
 """The splits that training never saw."""
@@ -54,24 +55,35 @@ def check_all(lock: Lock, asked: Asked) -> None:
     for stage in stages:
         check_rows(lock, stage)
     kinds = [of_kind(stage.kind) for stage in stages]
-    if any(stage.kind == "train" for stage in stages):
-        check_engine(lock)
-    if any(kind.trains for kind in kinds):
-        check_training_packages(lock)
-        check_device(lock)
+    if isinstance(lock, TrainingLock):
+        _check_training(lock, stages)
     for stage, kind in zip(stages, kinds, strict=True):
         kind.check(lock, stage, asked)
-    _check_exact(lock)
+    if isinstance(lock, TrainingLock):
+        _check_exact(lock)
     check_disk(lock, asked.runs)
-    if "model" in asked.places and any(kind.reads_base for kind in kinds):
+    if "model" in asked.places and any(_reads_base(lock, kind) for kind in kinds):
         with model_of(lock, asked.places["model"], weights=False) as base:
             check_exports(lock, base.folder)
+
+
+def _check_training(lock: TrainingLock, stages: Sequence[Stage]) -> None:
+    if any(stage.kind == "train" for stage in stages):
+        check_engine(lock)
+    if any(of_kind(stage.kind).trains for stage in stages):
+        check_training_packages(lock)
+        check_device(lock)
+
+
+def _reads_base(lock: Lock, kind: RunKind) -> bool:
+    trains = isinstance(lock, TrainingLock)
+    return kind.reads_base or (kind.reads_base_untrained and not trains)
 
 
 def check_rows(lock: Lock, stage: Stage) -> None:
     """Raise UsageProblem where a stage reads held-out rows that the lock does not have."""
     wanted = stage.settings.get("rows", "")
-    there = {part.split for part in lock.data if part.rows and part.split in HELD_OUT}
+    there = {part.split for part in lock.splits if part.rows and part.split in HELD_OUT}
     reads = stage.kind == "evaluate" or wanted or stage.settings.get("samples")
     if reads and wanted not in there:
         named = one_line(wanted, most=40)
@@ -96,7 +108,7 @@ def check_disk(lock: Lock, runs: Path) -> None:
         )
 
 
-def check_engine(lock: Lock) -> None:
+def check_engine(lock: TrainingLock) -> None:
     """Raise DoesNotFit where this version has no engine for the way that a lock trains."""
     asked = lock.parallel
     sentence = cannot_run(lock.machine.kind, asked.engine, asked.processes, asked.offload)
@@ -107,7 +119,7 @@ def check_engine(lock: Lock) -> None:
         )
 
 
-def check_kind(lock: Lock, facts: machine.MachineFacts) -> None:
+def check_kind(lock: TrainingLock, facts: machine.MachineFacts) -> None:
     """Raise DoesNotFit where a lock counts on a card, and the machine has none."""
     if lock.machine.kind == "cuda" and not facts.gpus:
         raise DoesNotFit(
@@ -118,7 +130,7 @@ def check_kind(lock: Lock, facts: machine.MachineFacts) -> None:
         )
 
 
-def check_device(lock: Lock) -> None:
+def check_device(lock: TrainingLock) -> None:
     """Raise DoesNotFit where the machine has no such device, or too little for the run: cores for
     its threads, free memory."""
     facts = probe(Path("/"))
@@ -139,7 +151,7 @@ def check_device(lock: Lock) -> None:
         )
 
 
-def _check_threads(lock: Lock, facts: machine.MachineFacts) -> None:
+def _check_threads(lock: TrainingLock, facts: machine.MachineFacts) -> None:
     processes, cores = lock.parallel.processes, facts.cpu_cores
     if processes > max(LEAST_PROCESSES, cores):
         raise DoesNotFit(
@@ -162,7 +174,7 @@ def pushes_to(lock: Lock) -> str:
     return str(next(found, ""))
 
 
-def _check_exact(lock: Lock) -> None:
+def _check_exact(lock: TrainingLock) -> None:
     """Under `exact`, other packages are another run."""
     differing = package_differences(lock, packages_found(lock)) if lock.exactness.exact else []
     if differing:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lockfiles.known import PACKAGES
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 
 SHA = "0123456789abcdef" * 4
 
@@ -19,7 +19,7 @@ def add_push(tables: dict[str, Any], to: str) -> None:
     tables["stage"][-1]["inputs"].append("push")
 
 
-LOCK = Lock.model_validate(
+LOCK = TrainingLock.model_validate(
     {
         "version": 1,
         "revision": 2,

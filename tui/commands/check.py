@@ -43,11 +43,14 @@ def command(
     target = preflight.pushes_to(held)
     stages = [one.id for one in held.stage if allowed or one.kind != "push"]
     preflight.check_all(held, Asked(runs, allowed, stages, found))
-    compared = ["model", "template", "rows", "tokens"] if "model" in found else []
+    trains = isinstance(held, locks.TrainingLock)
+    what = ["model", "template", "rows", "tokens"] if trains else ["model"]
+    compared = what if "model" in found else []
     if compared:
         with verify.model_of(held, found["model"]) as base:
-            rows = hub_rows.fetched(held, found, noting())
-            verify.corpus_of(held, base.folder, rows)
+            if isinstance(held, locks.TrainingLock):
+                rows = hub_rows.fetched(held, found, noting())
+                verify.corpus_of(held, base.folder, rows)
     versions = packages.packages_found(held)
     others = packages.package_differences(held, versions)
     needs = [target] if target and target not in allowed else []
@@ -56,13 +59,19 @@ def command(
         output.data_json(told | {"allow": needs})
         return
     if compared:
-        output.data(f"`{lock}` holds here: model, template, rows and tokens are those of the lock")
+        are = "are those" if trains else "is that"
+        output.data(f"`{lock}` holds here: {_listed(what)} {are} of the lock")
     else:
         output.data(
             f"`{lock}` has all its files named here; its model is on the Hub, and `tunelock run` "
-            "compares model, template, rows and tokens before it trains"
+            f"compares {_listed(what)} before it {'trains' if trains else 'exports'}"
         )
     for one in others:
         output.note(f"warning: {one.field} {one.locked} was planned for, {one.found} is installed")
     for repo in needs:
         output.note(f"note: the lock pushes to `{repo}`; `tunelock run` needs `--allow {repo}`")
+
+
+def _listed(names: list[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last

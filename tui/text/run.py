@@ -14,11 +14,20 @@ from tui.terminal.units import batch, memory, size
 _COLUMNS = 100
 _SENTENCES = ("verdict", "method", "batch")
 """What is folded; a path stays whole, to be copied."""
+_EXPORTED = [("trained", "nothing: these are exports of the base model")]
 
 
 def lines(folder: Path) -> list[str]:
     """Return verdict, plan, memory, accuracy, files and answers of the run in a folder."""
     lock, receipt = locks.read(folder / "run.lock"), receipts.read(folder / "receipt.json")
+    told = _trained(lock, receipt) if isinstance(lock, locks.TrainingLock) else _EXPORTED
+    here = near(folder)
+    made = _converted(here, lock)
+    told = [*told, *_files(here, receipt.artifacts, made), *_answers(made), ("run", str(here))]
+    return [line for name, text in told for line in _wrapped(name, text)]
+
+
+def _trained(lock: locks.TrainingLock, receipt: receipts.Receipt) -> list[tuple[str, str]]:
     method, train, why = lock.method, lock.train, lock.why
     kind = method.kind if method.kind == "full" else f"{method.kind} of rank {method.rank}"
     split = batch(
@@ -35,10 +44,7 @@ def lines(folder: Path) -> list[str]:
         scores = f"{base.accuracy:.1%} before, {tuned.accuracy:.1%} after"
         rows = receipts.measured_on(tuned.rows, receipt.evaluation.learnt_rows)
         told.append(("accuracy", f"{scores}, on {rows}"))
-    here = near(folder)
-    made = _converted(here, lock)
-    told += [*_files(here, receipt.artifacts, made), *_answers(made), ("run", str(here))]
-    return [line for name, text in told for line in _wrapped(name, text)]
+    return told
 
 
 def near(path: Path) -> Path:
