@@ -1,5 +1,9 @@
 """Names that a lock may hold and that floors above define; tests hold both lists equal."""
 
+from collections.abc import Iterable
+
+from lockfiles.stage_kinds.registry import KINDS
+
 ANSWERS = frozenset(
     [
         "goal.name", "goal.change", "goal.prompting", "goal.retrieval_too_costly",
@@ -17,8 +21,7 @@ ANSWERS = frozenset(
         "method.packing",
         "train.max_length", "train.epochs", "train.learning_rate", "train.effective_batch",
         "train.warmup_ratio", "train.weight_decay", "train.seed", "train.keep", "train.exact",
-        "results.evaluate", "results.merge", "results.gguf", "results.samples",
-        "results.push_to", "results.private",
+        *(key for kind in KINDS.values() for key in kind.answers),
     ]
 )  # fmt: skip
 """The questions of the interview (`planner.interview.questions`)."""
@@ -28,6 +31,12 @@ PACKAGES = frozenset(
      "torch", "transformers", "trl"]
 )  # fmt: skip
 """The packages that can change a run's numbers (`planner.plan.packages`)."""
+
+
+def packages(kinds: Iterable[str]) -> frozenset[str]:
+    """Return the packages that a lock with these kinds of stages names."""
+    return PACKAGES.union(*(KINDS[kind].packages for kind in kinds))
+
 
 FAMILIES = frozenset(
     [

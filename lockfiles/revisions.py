@@ -5,7 +5,7 @@ A migrated lock means what it meant, and its stages keep their digests.
 
 from typing import Any
 
-from lockfiles.stage_kinds import KINDS
+from lockfiles.stage_kinds.registry import KINDS
 
 Raw = dict[str, Any]
 """The tables of a lock before their types are checked."""

@@ -135,8 +135,9 @@ def _machine(lock: TrainingTables) -> Iterator[Contradiction]:
 
 
 def _packages(lock: Tables) -> Iterator[Contradiction]:
-    if set(lock.packages) != known.PACKAGES:
-        yield "packages", f"must have exactly {shown(sorted(known.PACKAGES))}"
+    needed = known.packages(stage.kind for stage in lock.stage)
+    if set(lock.packages) != needed:
+        yield "packages", f"must have exactly {shown(sorted(needed))}"
 
 
 def _prediction(lock: TrainingTables) -> Iterator[Contradiction]:

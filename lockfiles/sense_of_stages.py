@@ -4,7 +4,7 @@
 from collections.abc import Iterator, Set
 
 from lockfiles.sense_of_rows import Contradiction, shown, unique
-from lockfiles.stage_kinds import KINDS
+from lockfiles.stage_kinds.registry import KINDS
 from lockfiles.stages import ORDER
 from lockfiles.tables import Tables, TrainingTables
 
@@ -74,5 +74,7 @@ def _measured(lock: Tables) -> Iterator[Contradiction]:
             yield f"{key}.rows", f"{wanted}: only held-out rows are measured"
         elif stage.settings["samples"] and not held:
             yield f"{key}.samples", "needs held-out rows, and there are none"
-    levels = [level for stage in lock.of_kind("gguf") for level in stage.settings["levels"]]
-    yield from unique("stage.settings.levels", levels)
+    for kind in KINDS.values():
+        if name := kind.distinct:
+            items = [item for stage in lock.of_kind(kind.name) for item in stage.settings[name]]
+            yield from unique(f"stage.settings.{name}", items)

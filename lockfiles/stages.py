@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Union
 from pydantic import Field, create_model
 
 from lockfiles.fields import Table
-from lockfiles.stage_kinds import KINDS, Settings
+from lockfiles.stage_kinds.kind import Settings
+from lockfiles.stage_kinds.registry import KINDS
 
 ORDER = tuple(KINDS)
 """The one order of kinds; a `prepare` and a `report` are in every lock, and a `train` in

@@ -1,14 +1,11 @@
 """The kinds of stages that a lock may hold: a closed table, since a lock may name no code.
 
 A kind has a module of its name here, in `planner.pipeline`, in `runner.stage_kinds` and in
-`runner.stages`. The order here is the order of stages in a lock.
+`runner.stages`. The order here is the order of stages in a lock. The names alone stand here, so
+that the interview asks the questions of each kind without the types of a lock.
 """
 
-from importlib import import_module
-
-from lockfiles.stage_kinds.kind import Settings, StageKind
-
-_NAMES = (
+NAMES: tuple[str, ...] = (
     "prepare",
     "train",
     "evaluate",
@@ -17,8 +14,3 @@ _NAMES = (
     "push",
     "report",
 )
-KINDS: dict[str, StageKind] = {
-    name: import_module(f"lockfiles.stage_kinds.{name}").KIND for name in _NAMES
-}
-
-__all__ = ["KINDS", "Settings", "StageKind"]

@@ -18,4 +18,5 @@ KIND = StageKind(
     Settings,
     reads=kinds("prepare", "train"),
     needs=(kinds("prepare"), kinds("train")),
+    answers=("results.evaluate",),
 )

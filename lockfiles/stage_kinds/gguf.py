@@ -27,4 +27,6 @@ KIND = StageKind(
     untrained=(kinds("prepare"),),
     model="whole",
     repeats=True,
+    distinct="levels",
+    answers=("results.gguf", "results.samples"),
 )

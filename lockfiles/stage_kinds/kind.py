@@ -43,6 +43,14 @@ class StageKind:
     """Whether it reads every kind, and every earlier stage must be among its inputs."""
     repeats: bool = False
     """Whether a lock may hold several stages of this kind."""
+    spreads: bool = False
+    """Whether the lock's `parallel` says how it runs; other stages are one process."""
+    distinct: str = ""
+    """The list among its settings whose items differ in all stages of this kind; empty for none."""
+    answers: tuple[str, ...] = ()
+    """The keys of the questions that it asks in the interview (`planner.pipeline`)."""
+    packages: tuple[str, ...] = ()
+    """The packages that can change its results, besides those that every lock names."""
 
     def may_read(self, kind: str) -> bool:
         """Return whether the results of a stage of `kind` can be among its inputs."""

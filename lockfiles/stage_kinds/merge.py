@@ -2,4 +2,10 @@
 
 from lockfiles.stage_kinds.kind import StageKind, kinds
 
-KIND = StageKind("merge", reads=kinds("train"), needs=(kinds("train"),), model="adapter")
+KIND = StageKind(
+    "merge",
+    reads=kinds("train"),
+    needs=(kinds("train"),),
+    model="adapter",
+    answers=("results.merge",),
+)

@@ -18,4 +18,5 @@ KIND = StageKind(
     reads=kinds("train", "merge", "gguf"),
     needs=(kinds("train", "merge"),),
     untrained=(kinds("gguf"),),
+    answers=("results.push_to", "results.private"),
 )

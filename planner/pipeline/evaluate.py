@@ -3,6 +3,19 @@
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Answer, Change
 from planner.pipeline.kind import PlannedKind, Settings, Wanted
+from planner.questions.question import Question
+
+QUESTIONS = (
+    Question(
+        "results.evaluate",
+        "results",
+        "boolean",
+        "Compare base and tuned model?",
+        "Measures loss and accuracy on held-out examples before and after.",
+        True,
+    ),
+)
+_SKIP = Answer("results.evaluate", False)
 
 
 def _settings(wanted: Wanted) -> list[Settings]:
@@ -14,10 +27,12 @@ def _settings(wanted: Wanted) -> list[Settings]:
             fix=(
                 Change("data.test", "a file of rows"),
                 Change("data.validation", "a file of rows"),
-                Answer("results.evaluate", False),
+                _SKIP,
             ),
         )
     return [{"rows": wanted.held, "samples": wanted.answers.integer("results.samples")}]
 
 
-KIND = PlannedKind("loss and accuracy, base against tuned", _settings)
+KIND = PlannedKind(
+    "loss and accuracy, base against tuned", questions=QUESTIONS, skip=_SKIP, settings=_settings
+)

@@ -1,18 +1,46 @@
 """GGUF: a stage for each level that `results.gguf` names, so that one more redoes none."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from lockfiles import limits
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Answer, Key
-from planner.pipeline.kind import PlannedKind, Settings, Wanted
+from planner.pipeline.kind import PlannedKind, Settings, Sizes, Wanted
+from planner.questions.question import Between, Question
 
-FAMILIES = ("llama", "qwen2", "qwen3")
-"""The families that the runner writes GGUF files of; a test holds the two lists equal."""
+_BITS = {"f16": 16.0, "q8_0": 8.5, "q4_k_m": 4.9}
+"""Bits of a weight at each level; q4_k_m is the mean of its mixture, rounded up."""
+
+QUESTIONS = (
+    Question(
+        "results.gguf",
+        "results",
+        "choices",
+        "GGUF files for llama.cpp",
+        "f16 is unquantised, q8_0 is near lossless, q4_k_m is the best balance.",
+        (),
+        tuple(_BITS),
+    ),
+    Question(  # of the last kind that shows rows: `evaluate` reads it too
+        "results.samples",
+        "results",
+        "integer",
+        "Held-out examples to answer at the end",
+        "Shows what the tuned model says to this many; 0 shows none.",
+        3,
+        validate=Between(0, limits.MOST_SAMPLES),
+    ),
+)
+_SKIP = Answer("results.gguf", ())
 
 
 def _settings(wanted: Wanted) -> list[Settings]:
     levels = list(wanted.answers.chosen("results.gguf"))
     if not levels:
         return []
-    _check_family(wanted.family)
+    if problem := KIND.unknown_family(wanted.family):
+        raise UsageProblem(problem, fix=_SKIP)
     if wanted.adapter and not wanted.answers.flag("results.merge"):
         raise UsageProblem(
             "GGUF files are made from a merged model, and ",
@@ -24,13 +52,26 @@ def _settings(wanted: Wanted) -> list[Settings]:
     return [{"levels": [level], "rows": wanted.held, "samples": samples} for level in levels]
 
 
-def _check_family(family: str) -> None:
-    if family not in FAMILIES:
-        known = ", ".join(f"`{name}`" for name in FAMILIES)
-        raise UsageProblem(
-            f"GGUF export does not know the family `{family}` yet; it knows {known}.",
-            fix=Answer("results.gguf", ()),
-        )
+def _disk_bytes(sizes: Sizes, settings: Mapping[str, Any]) -> int:
+    """Return the bytes of all files. A q4_k_m file is made from a temporary f16 one."""
+    levels = settings["levels"]
+    bits = sum(_BITS[level] for level in levels)
+    scratch = _BITS["f16"] if "q4_k_m" in levels else 0.0
+    return round(sizes.parameters * (bits + scratch) / 8)
 
 
-KIND = PlannedKind("files for llama.cpp", _settings, untrained_tables=("packages",))
+def _file_bytes(sizes: Sizes) -> dict[str, int]:
+    return {f"GGUF {level}": round(sizes.parameters * bits / 8) for level, bits in _BITS.items()}
+
+
+KIND = PlannedKind(
+    "files for llama.cpp",
+    title="GGUF export",
+    questions=QUESTIONS,
+    skip=_SKIP,
+    settings=_settings,
+    untrained_tables=("packages",),
+    families=("llama", "qwen2", "qwen3"),
+    disk_bytes=_disk_bytes,
+    file_bytes=_file_bytes,
+)

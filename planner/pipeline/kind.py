@@ -1,13 +1,34 @@
 """What a plan must know of a kind of stage."""
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any, Protocol
 
-from planner.interview.answers import Answers
-from planner.search.choose import Choice
+from lockfiles.fixes import Answer
+from lockfiles.harmless import one_line
+from planner.questions.question import Question
 
 Settings = dict[str, str | int | bool | list[str]]
+
+
+class Answers(Protocol):
+    """A person's answers by key, each in the type of its question."""
+
+    def text(self, key: str) -> str:
+        """Return the answer to a text, path or choice."""
+
+    def integer(self, key: str) -> int:
+        """Return the answer to an integer."""
+
+    def number(self, key: str) -> float:
+        """Return the answer to a number."""
+
+    def flag(self, key: str) -> bool:
+        """Return the answer to a boolean."""
+
+    def chosen(self, key: str) -> tuple[str, ...]:
+        """Return the answer to a choice of several."""
 
 
 @dataclass(frozen=True)
@@ -15,22 +36,43 @@ class Wanted:
     """What the stages of a plan follow from."""
 
     answers: Answers
-    choice: Choice | None
-    """How is trained; None where nothing is."""
+    adapter: bool
+    """Whether an adapter is trained, and not all weights."""
     splits: Set[str]
     """Those that the data has."""
     family: str
     """Of the base model."""
+    trains: bool = True
+    """Whether anything is trained."""
 
     @property
     def held(self) -> str:
         """The held-out split that later stages measure; empty without one."""
         return next((name for name in ("test", "validation") if name in self.splits), "")
 
-    @property
-    def adapter(self) -> bool:
-        """Whether an adapter is trained, and not all weights."""
-        return self.choice is not None and self.choice.kind != "full"
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes that the disk space of a stage follows from."""
+
+    parameters: int
+    """Of the base model."""
+    dtype: str
+    """The type that most of them are stored in, as safetensors names it: `BF16`."""
+    trained_bytes: int
+    """The trained weights."""
+
+
+def _one(wanted: Wanted) -> list[Settings]:
+    return [{}]
+
+
+def _nothing(sizes: Sizes, settings: Mapping[str, Any]) -> int:
+    return 0
+
+
+def _no_files(sizes: Sizes) -> Mapping[str, int]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -39,12 +81,37 @@ class PlannedKind:
 
     leaves: str
     """What such a stage leaves, in a few words."""
-    settings: Callable[[Wanted], list[Settings]]
+    title: str = ""
+    """The name of its work in a sentence: `GGUF export`."""
+    questions: tuple[Question, ...] = ()
+    """What it asks in the interview."""
+    skip: Answer | None = None
+    """The answer with which a plan has no such stage; None where every plan has one."""
+    settings: Callable[[Wanted], list[Settings]] = _one
     """Returns the settings of each stage of this kind that is wanted. Raises UsageProblem."""
+    families: tuple[str, ...] = ()
+    """The families of base models that it can work on; empty for all."""
     tables: tuple[str, ...] = ()
-    """The tables of the lock that it reads, besides its own settings."""
+    """The tables of the lock that it reads, besides its own settings; `packages` among them where
+    it needs some of its own."""
     untrained_tables: tuple[str, ...] = ()
     """Those that it reads in a lock that trains nothing."""
+    reads_test: bool = True
+    """Whether the rows of the test split are among what it reads of `data` and `fix`."""
+    reads_neutral: bool = False
+    """Whether it reads the tables that no other kind reads."""
+    disk_bytes: Callable[[Sizes, Mapping[str, Any]], int] = _nothing
+    """From the sizes and its settings to the most disk space that it takes."""
+    file_bytes: Callable[[Sizes], Mapping[str, int]] = _no_files
+    """The size of each file that it can be asked for, by the name of the file's kind."""
+
+    def unknown_family(self, family: str) -> str:
+        """Return why it cannot work on a family of models, as a sentence; empty where it can."""
+        if not self.families or family in self.families:
+            return ""
+        known = ", ".join(f"`{name}`" for name in self.families)
+        named = one_line(family, most=40)
+        return f"{self.title} does not know the family `{named}` yet; it knows {known}."
 
 
 def of_kind(name: str) -> PlannedKind:

@@ -4,7 +4,6 @@ from planner.pipeline.kind import PlannedKind
 
 KIND = PlannedKind(
     "the rows as tokens",
-    lambda _: [{}],
     tables=("template", "data", "fix", "stream"),
     untrained_tables=("model",),
 )

@@ -1,6 +1,35 @@
 """Push: to the repository that `results.push_to` names."""
 
+from lockfiles.fixes import Answer
 from planner.pipeline.kind import PlannedKind, Settings, Wanted
+from planner.questions.question import Matches, Question, When
+
+_HUB_NAME = Matches(
+    r"(?!.*(--|\.\.))(?!.*(\.git|[.-])$)"
+    r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}/[A-Za-z0-9_][A-Za-z0-9._-]{0,95}",
+    "a Hub repository such as `name/model`",
+)
+
+QUESTIONS = (
+    Question(
+        "results.push_to",
+        "results",
+        "text",
+        "Hub repository to push to",
+        "`name/model`, with the Hub's own login; empty pushes nothing.",
+        "",
+        validate=_HUB_NAME,
+    ),
+    Question(
+        "results.private",
+        "results",
+        "boolean",
+        "Keep that repository private?",
+        "Only you and your organisation see it.",
+        True,
+        applies=When("results.push_to", ("",), unless=True),
+    ),
+)
 
 
 def _settings(wanted: Wanted) -> list[Settings]:
@@ -8,4 +37,9 @@ def _settings(wanted: Wanted) -> list[Settings]:
     return [{"to": repo, "private": wanted.answers.flag("results.private")}] if repo else []
 
 
-KIND = PlannedKind("to the Hub, with its own login", _settings)
+KIND = PlannedKind(
+    "to the Hub, with its own login",
+    questions=QUESTIONS,
+    skip=Answer("results.push_to", ""),
+    settings=_settings,
+)

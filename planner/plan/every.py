@@ -1,5 +1,6 @@
 """The tables that every plan has, whether it trains or not."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from lockfiles import limits, lock
@@ -12,15 +13,18 @@ REQUIRES_RUNNER = "0.1"
 """The oldest Tunelock that carries out what this one plans."""
 
 
-def tables(answers: Answers, model: ModelFacts) -> dict[str, object]:
-    """Return the tables of a lock that depend on its answers and its base model alone."""
+def tables(
+    answers: Answers, model: ModelFacts, stages: Sequence[Mapping[str, object]]
+) -> dict[str, object]:
+    """Return the tables of a lock that depend on its answers, base model and stages alone."""
     return {
         "version": lock.VERSION,
         "revision": lock.REVISION,
         "requires_runner": REQUIRES_RUNNER,
         "intent": provenance.table(answers, local_model=not model.commit),
         "model": _model(model),
-        "packages": packages.packages(),
+        "packages": packages.packages(str(stage["kind"]) for stage in stages),
+        "stage": stages,
     }
 
 

@@ -7,7 +7,7 @@ level never trains again. A new table of the lock must be given its place here; 
 from collections.abc import Mapping
 from typing import Any
 
-from lockfiles import digest
+from lockfiles import digest, known
 from planner.pipeline.kind import of_kind
 
 NEUTRAL = frozenset(
@@ -26,7 +26,9 @@ def integrity(tables: Mapping[str, Any]) -> dict[str, str]:
     trains = any(stage["kind"] == "train" for stage in tables["stage"])
     for stage in tables["stage"]:
         name, kind = stage["id"], stage["kind"]
-        read = _REPORTED if kind == "report" else _read(kind, trains=trains)
+        planned = of_kind(kind)
+        own = planned.tables if trains else planned.untrained_tables
+        read = _REPORTED if planned.reads_neutral else own
         counted = {
             "settings": stage["settings"],
             "tables": {
@@ -39,16 +41,16 @@ def integrity(tables: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _read(kind: str, *, trains: bool) -> tuple[str, ...]:
+def _counted(kind: str, name: str, table: Any) -> Any:
+    """Return what of a table affects a stage: not the test rows of training, nor the packages
+    that only other kinds of stages need."""
     planned = of_kind(kind)
-    return planned.tables if trains else planned.untrained_tables
-
-
-def _counted(stage: str, name: str, table: Any) -> Any:
     if name == "model":
         return {key: value for key, value in table.items() if key not in _LABELS}
-    if stage == "train" and name == "data":
+    if name == "data" and not planned.reads_test:
         return [part for part in table if part["split"] != "test"]
-    if stage == "train" and name == "fix":
+    if name == "fix" and not planned.reads_test:
         return [step for step in table if step["source"] != "test"]
+    if name == "packages":
+        return {key: table[key] for key in table if key in known.packages([kind])}
     return table

@@ -3,18 +3,16 @@
 Never the planner's own environment: a laptop without a training stack plans the same lock.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
-_NUMBERS = (
-    "accelerate", "bitsandbytes", "datasets", "gguf", "llama-cpp-python",
-    "peft", "tokenizers", "torch", "transformers", "trl",
-)  # fmt: skip
-"""The packages that can change a run's numbers."""
+from lockfiles import known
 
 
-def packages() -> dict[str, str]:
-    """Return name to version of every package that can change numbers, by name."""
+def packages(kinds: Iterable[str]) -> dict[str, str]:
+    """Return name to version of every package that can change the numbers of a run with these
+    kinds of stages, by name."""
     text = (Path(__file__).parents[1] / "constraints.txt").read_text(encoding="utf-8")
     pairs = (line.strip().split("==", 1) for line in text.splitlines() if "==" in line)
     pinned = {name.lower().replace("_", "-"): version for name, version in pairs}
-    return {name: pinned[name] for name in _NUMBERS}
+    return {name: pinned[name] for name in sorted(known.packages(kinds))}

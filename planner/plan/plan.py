@@ -12,6 +12,7 @@ from planner.interview.answers import Answers
 from planner.interview.decision import Decision, decide
 from planner.machines.facts import MachineFacts
 from planner.memory.family_quirks import writes_scores
+from planner.pipeline.kind import Wanted
 from planner.pipeline.stages import stages
 from planner.plan import every, exactness, prediction
 from planner.plan.gather import PartFacts, PlanFacts, StreamFacts
@@ -40,9 +41,12 @@ def plan(answers: Answers, facts: PlanFacts) -> TrainingLock:
         lengths=facts.stream.lengths,
         rehearsal=facts.rehearsal,
     )
-    predicted = prediction.predict(choice, answers, facts, _evaluate_steps(choice, answers, facts))
+    staged = stages(_wanted(choice, answers, facts))
+    predicted = prediction.predict(
+        choice, answers, facts, _evaluate_steps(choice, answers, facts), staged
+    )
     tables = {
-        **every.tables(answers, facts.model),
+        **every.tables(answers, facts.model, staged),
         "decision": _decision(decision, answers),
         "template": _template(answers, facts),
         "data": [_data(part, answers, facts) for part in facts.parts],
@@ -56,12 +60,6 @@ def plan(answers: Answers, facts: PlanFacts) -> TrainingLock:
         "prediction": predicted.table,
         "why": _why(choice, answers, facts) | predicted.why,
         "rejected": [_rejected(alternative) for alternative in choice.rejected],
-        "stage": stages(
-            answers,
-            choice,
-            {part.split for part in facts.parts},
-            facts.model.architecture.family,
-        ),
     }
     return lock.of_tables(tables | {"integrity": integrity(tables)}).training()
 
@@ -74,6 +72,15 @@ def check_verdict(decision: Decision, override: str) -> None:
             f"{' '.join(decision.reasons)} {decision.advice}",
             fix=Change("goal.override", "why you fine-tune all the same"),
         )
+
+
+def _wanted(choice: Choice, answers: Answers, facts: PlanFacts) -> Wanted:
+    return Wanted(
+        answers,
+        adapter=choice.kind != "full",
+        splits={part.split for part in facts.parts},
+        family=facts.model.architecture.family,
+    )
 
 
 def _decision(decision: Decision, answers: Answers) -> dict[str, object]:

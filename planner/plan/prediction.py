@@ -1,13 +1,15 @@
 """The `[prediction]` of a lock: the memory, the disk, the time and the money that a run takes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from planner import speed
 from planner.catalogue.lookup import Accelerator
 from planner.interview.answers import Answers
 from planner.memory import ESTIMATOR, trained_parameters
-from planner.plan.disk import disk_bytes
+from planner.models.facts import ModelFacts
+from planner.pipeline.kind import Sizes
+from planner.pipeline.stages import disk_bytes
 from planner.plan.gather import PlanFacts
 from planner.search.choose import Choice
 from planner.search.from_answers import counted
@@ -31,8 +33,14 @@ class Predicted:
     """A sentence for each of them that needs one, by its dotted key."""
 
 
-def predict(choice: Choice, answers: Answers, facts: PlanFacts, evaluate_steps: int) -> Predicted:
-    """Return what a plan takes that is evaluated every `evaluate_steps` steps."""
+def predict(
+    choice: Choice,
+    answers: Answers,
+    facts: PlanFacts,
+    evaluate_steps: int,
+    stages: Sequence[Mapping[str, object]],
+) -> Predicted:
+    """Return what a plan with these stages takes that is evaluated every `evaluate_steps` steps."""
     card = accelerator(counted(answers, facts.machine), host_seconds(facts.rehearsal))
     schedule = _schedule(choice, answers, facts, evaluate_steps)
     found = duration(facts.model, choice.profile, card, schedule)
@@ -45,7 +53,7 @@ def predict(choice: Choice, answers: Answers, facts: PlanFacts, evaluate_steps: 
         "seconds": _rounded(found.seconds) if found else 0.0,
         "cost": round(price * found.seconds / HOUR, 2) if found else 0.0,
     }
-    space = _space(choice, answers, facts)
+    space = _space(choice, facts, stages)
     if found and rehearsed:
         measured = _measured_space(space, choice, rehearsed)
         return Predicted(space | measured | time, _measured_why(found, rehearsed))
@@ -119,22 +127,24 @@ def _rounded(seconds: float) -> float:
     return float(f"{seconds:.4g}")
 
 
-def _space(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, object]:
-    peak, plan = choice.estimate.peak, choice.profile
-    full = choice.kind == "full"
-    trained = facts.model.parameters if full else trained_parameters(facts.model, plan)
+def _space(
+    choice: Choice, facts: PlanFacts, stages: Sequence[Mapping[str, object]]
+) -> dict[str, object]:
+    peak = choice.estimate.peak
     return {
         "estimator": ESTIMATOR,
         "phase": peak.name,
         "peak_bytes": peak.peak_bytes,
         "components": dict(peak.components),
-        "disk_bytes": disk_bytes(
-            facts.model,
-            trained_bytes=trained * (plan.width if full else plan.adapter_width),
-            merges=answers.flag("results.merge") and not full,
-            levels=answers.chosen("results.gguf"),
-        ),
+        "disk_bytes": disk_bytes(stages, _sizes(choice, facts.model)),
     }
+
+
+def _sizes(choice: Choice, model: ModelFacts) -> Sizes:
+    plan, full = choice.profile, choice.kind == "full"
+    trained = model.parameters if full else trained_parameters(model, plan)
+    width = plan.width if full else plan.adapter_width
+    return Sizes(model.parameters, model.dtype, trained_bytes=trained * width)
 
 
 def _schedule(choice: Choice, answers: Answers, facts: PlanFacts, evaluate_steps: int) -> Schedule:

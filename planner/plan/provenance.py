@@ -3,6 +3,7 @@
 from lockfiles import digest
 from planner.hub.datasets.reference import is_reference
 from planner.interview.answers import Answers, given
+from planner.interview.exports import matters
 
 _LOCAL = {
     "data.train": "local:train",
@@ -25,6 +26,7 @@ def table(answers: Answers, *, local_model: bool) -> dict[str, object]:
     origin = {
         key: "given" if key in named else "detected" if key in _DETECTED else "default"
         for key in answers
+        if answers.trains or matters(key)
     }
     return {
         "digest": intent_digest(answers, local_model=local_model),

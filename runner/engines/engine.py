@@ -10,10 +10,8 @@ from importlib import import_module
 from pathlib import Path
 
 from lockfiles.lock import Lock, TrainingLock
+from lockfiles.stage_kinds.registry import KINDS
 from runner.engines.ranks import Ranks
-
-TRAIN = "train"
-"""The kind of stage that a lock's engine carries out; every other one is a single process."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Engine:
 def engine_of(lock: Lock, kind: str) -> Engine:
     """Return the engine of the stages of a kind in a lock."""
     name = "single"
-    if isinstance(lock, TrainingLock) and kind == TRAIN:
+    if isinstance(lock, TrainingLock) and KINDS[kind].spreads:
         name = lock.parallel.engine
     found: Engine = import_module(f"runner.engines.{name}").ENGINE
     return found

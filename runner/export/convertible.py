@@ -3,16 +3,14 @@
 from pathlib import Path
 
 from lockfiles.lock import Lock
+from runner.runs.kind import of_kind
 
 
 def check_exports(lock: Lock, model: Path) -> None:
-    """Raise UsageProblem where the base model in a folder has what no GGUF file can hold.
+    """Raise UsageProblem where the base model in a folder has what an export cannot hold.
 
     The folder's files are those of the lock. Its configuration and tokenizer are read as the
     export will read them of the tuned model.
     """
-    if not lock.first("gguf"):
-        return
-    from runner.export.gguf.convert import check_convertible
-
-    check_convertible(model)
+    for kind in dict.fromkeys(stage.kind for stage in lock.stage):
+        of_kind(kind).check_base(model)

@@ -71,7 +71,7 @@ class StagePlace:
         report = reports.parse(self.kind, content)
         if report is None or report.get("digest") != digest:
             return None
-        return report if reports.files_in(report, self.final.name) else None
+        return report if reports.files_in(self.kind, report, self.final.name) else None
 
     def read(self, name: str, limit_bytes: int) -> bytes:
         """Return a file of the finished stage. Raises UsageProblem as `done`, and OSError."""

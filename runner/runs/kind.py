@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -77,6 +77,18 @@ def _nothing(lock: Lock, stage: Stage, asked: Asked) -> None:
     """Find nothing that could fail late."""
 
 
+def _any_base(model: Path) -> None:
+    """Work on every base model."""
+
+
+def _lists_all(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return []
+
+
+def _no_files(lock: Lock, stage: Stage) -> frozenset[str]:
+    return frozenset()
+
+
 @dataclass(frozen=True)
 class RunKind:
     """One kind of stage, as far as a run depends on it."""
@@ -92,8 +104,20 @@ class RunKind:
     """Whether it needs the training packages and the lock's device."""
     tensors: str = ""
     """The folder of its result in which it leaves tensors; empty for none."""
+    target: str = ""
+    """The setting that names where it sends results, with the person's consent; empty where
+    nothing leaves the machine."""
+    publishes: bool = False
+    """Whether its files are those of the run, and are put into the run folder."""
     check: Callable[[Lock, Stage, Asked], None] = _nothing
     """Refuses what would fail late. Raises a TunelockError."""
+    check_base: Callable[[Path], None] = _any_base
+    """Refuses a base model, by its folder, that it cannot work on. Raises a TunelockError."""
+    unlisted: Callable[[Mapping[str, Any]], list[dict[str, Any]]] = _lists_all
+    """Returns the artifacts of a report that lists none, as the first version of reports had it,
+    besides tensors."""
+    sends: Callable[[Lock, Stage], frozenset[str]] = _no_files
+    """Returns the names of the files of its result that a push sends, besides a model's."""
 
 
 def of_kind(name: str) -> RunKind:

@@ -21,7 +21,7 @@ def parse(kind: str, content: bytes) -> dict[str, Any] | None:
         return None
 
 
-def files_in(report: dict[str, Any], folder: str) -> bool:
+def files_in(kind: str, report: dict[str, Any], folder: str) -> bool:
     """Return whether every file and folder that a report names is in `stages/FOLDER`."""
-    named = [*report.get("artifacts", ()), *report.get("gguf", {}).values()]
+    named = [*report.get("artifacts", ()), *of_kind(kind).unlisted(report)]
     return all(one["path"].startswith(f"stages/{folder}/") for one in named)

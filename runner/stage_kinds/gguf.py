@@ -1,14 +1,15 @@
 """GGUF: for the families and levels that can be written here."""
 
+from collections.abc import Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fields import Sha256
-from lockfiles.fixes import PLAN_AGAIN, Answer, Command, Steps
-from lockfiles.harmless import one_line
+from lockfiles.fixes import PLAN_AGAIN, Answer, Command
 from lockfiles.lock import Lock, Stage
 from runner.environments.packages import gguf_can_answer
 from runner.runs.kind import Asked, Count, Report, ReportTable, RunKind, StagePath
@@ -41,24 +42,14 @@ class Converted(Report):
 
 
 def _check(lock: Lock, stage: Stage, asked: Asked) -> None:
-    """Raise UsageProblem where a package is missing, or no file of this family can be written."""
-    family = lock.model.family
+    """Raise UsageProblem where a package is missing."""
     if find_spec("gguf") is None:
         raise UsageProblem(
             "GGUF export needs the package `gguf`, which is not installed.",
             fix=Command("pip install 'tunelock[gguf]'"),
         )
-    from runner.export.gguf.families import FAMILIES
     from runner.export.gguf.levels import check_level
 
-    names = sorted({one.name for one in FAMILIES.values()})
-    if family not in names:
-        known = ", ".join(f"`{name}`" for name in names)
-        raise UsageProblem(
-            f"GGUF export does not know the family `{one_line(family, most=40)}` yet; it knows "
-            f"{known}.",
-            fix=Steps((Answer("results.gguf", ()), PLAN_AGAIN)),
-        )
     levels = stage.settings["levels"]
     if not isinstance(levels, list) or not levels:
         raise UsageProblem("The stage `gguf` names no levels.", fix=PLAN_AGAIN)
@@ -71,4 +62,33 @@ def _check(lock: Lock, stage: Stage, asked: Asked) -> None:
         )
 
 
-KIND = RunKind(Converted, reads_base_untrained=True, check=_check)
+def _check_base(model: Path) -> None:
+    from runner.export.gguf.convert import check_convertible
+
+    check_convertible(model)
+
+
+def _unlisted(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "what": f"GGUF {level}",
+            "path": file["path"],
+            "digest": file["tensors_sha256"],
+            "size": file["size_bytes"],
+        }
+        for level, file in report.get("gguf", {}).items()
+    ]
+
+
+def _sends(lock: Lock, stage: Stage) -> frozenset[str]:
+    return frozenset(f"{lock.intent.name}-{level}.gguf" for level in stage.settings["levels"])
+
+
+KIND = RunKind(
+    Converted,
+    reads_base_untrained=True,
+    check=_check,
+    check_base=_check_base,
+    unlisted=_unlisted,
+    sends=_sends,
+)

@@ -45,4 +45,4 @@ def _check(lock: Lock, stage: Stage, asked: Asked) -> None:
     check_access(repo)
 
 
-KIND = RunKind(Pushed, online=True, check=_check)
+KIND = RunKind(Pushed, online=True, target="to", check=_check)

@@ -7,4 +7,4 @@ class Reported(Report):
     """What `report` reports: nothing."""
 
 
-KIND = RunKind(Reported)
+KIND = RunKind(Reported, publishes=True)

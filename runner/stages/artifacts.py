@@ -38,8 +38,8 @@ def _of(given: Context, stage: str, kind: str) -> Iterator[Mapping[str, Any]]:
         yield from report["artifacts"]
     elif report and (folder := of_kind(kind).tensors):
         yield from _unlisted_tensors(given, given.result(stage) / folder, report)
-    elif kind == "gguf":
-        yield from _unlisted_files(report)
+    else:
+        yield from of_kind(kind).unlisted(report)
 
 
 def _unlisted_tensors(
@@ -49,16 +49,6 @@ def _unlisted_tensors(
     (name, digest), *_ = report["digests"].items()
     path = str(folder.relative_to(given.run))
     yield {"what": NAMES[name], "path": path, "digest": digest, "size": _size(folder)}
-
-
-def _unlisted_files(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for level, file in report.get("gguf", {}).items():
-        yield {
-            "what": f"GGUF {level}",
-            "path": file["path"],
-            "digest": file["tensors_sha256"],
-            "size": file["size_bytes"],
-        }
 
 
 def _size(path: Path) -> int:

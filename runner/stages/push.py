@@ -77,7 +77,7 @@ def collected(given: Context) -> dict[str, Path]:
     for one in models:
         below = "" if one is models[-1] else "adapter/"
         found |= {f"{below}{name}": path for name, path in _model(given, one)}
-    found |= dict(_gguf(given, left))
+    found |= dict(_files(given, left))
     found["run.lock"] = given.run / "run.lock"
     readme = given.work / card.NAME
     scores = given.report(given.lock.first("evaluate"))
@@ -107,11 +107,10 @@ def _is_model_file(path: Path) -> bool:
     return plain and (path.name in _KNOWN or _SHARD.fullmatch(path.name) is not None)
 
 
-def _gguf(given: Context, left: list[Artifact]) -> Iterator[tuple[str, Path]]:
-    """Yield the GGUF file of each level of the lock."""
-    for stage in given.lock.of_kind("gguf"):
-        levels = stage.settings["levels"]
-        wanted = {f"{given.lock.intent.name}-{level}.gguf" for level in levels}
+def _files(given: Context, left: list[Artifact]) -> Iterator[tuple[str, Path]]:
+    """Yield the files besides models that the stages of the lock give to a push."""
+    for stage in given.lock.stage:
+        wanted = of_kind(stage.kind).sends(given.lock, stage)
         for one in left:
             if one.stage == stage.id and (name := PurePosixPath(one.path).name) in wanted:
                 yield name, given.result(stage.id) / name

@@ -11,10 +11,12 @@ from lockfiles.errors import DoesNotFit, UsageProblem
 from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Answers, Change, Command, Steps
 from lockfiles.harmless import one_line
 from lockfiles.lock import Lock, Stage, TrainingLock
+from lockfiles.stage_kinds.registry import KINDS
 from planner.machines import facts as machine
 from planner.machines.occupancy import taken
 from planner.machines.probes.probe import probe
 from planner.parallelism.engines import cannot_run
+from planner.pipeline.kind import of_kind as planned_of
 from planner.search.budget import whole_card_bytes
 from runner.environments.packages import (
     check_training_packages,
@@ -58,6 +60,7 @@ def check_all(lock: Lock, asked: Asked) -> None:
     if isinstance(lock, TrainingLock):
         _check_training(lock, stages)
     for stage, kind in zip(stages, kinds, strict=True):
+        check_family(lock, stage)
         kind.check(lock, stage, asked)
     if isinstance(lock, TrainingLock):
         _check_exact(lock)
@@ -68,7 +71,7 @@ def check_all(lock: Lock, asked: Asked) -> None:
 
 
 def _check_training(lock: TrainingLock, stages: Sequence[Stage]) -> None:
-    if any(stage.kind == "train" for stage in stages):
+    if any(KINDS[stage.kind].spreads for stage in stages):
         check_engine(lock)
     if any(of_kind(stage.kind).trains for stage in stages):
         check_training_packages(lock)
@@ -84,14 +87,21 @@ def check_rows(lock: Lock, stage: Stage) -> None:
     """Raise UsageProblem where a stage reads held-out rows that the lock does not have."""
     wanted = stage.settings.get("rows", "")
     there = {part.split for part in lock.splits if part.rows and part.split in HELD_OUT}
-    reads = stage.kind == "evaluate" or wanted or stage.settings.get("samples")
-    if reads and wanted not in there:
+    if (wanted or stage.settings.get("samples")) and wanted not in there:
         named = one_line(wanted, most=40)
         raise UsageProblem(
             f"The stage `{stage.id}` reads the rows `{named}`, which are no held-out rows of "
             "this lock.",
             fix=PLAN_AGAIN,
         )
+
+
+def check_family(lock: Lock, stage: Stage) -> None:
+    """Raise UsageProblem where a stage cannot work on the base model's family."""
+    planned = planned_of(stage.kind)
+    if problem := planned.unknown_family(lock.model.family):
+        fix = Steps((planned.skip, PLAN_AGAIN)) if planned.skip else PLAN_AGAIN
+        raise UsageProblem(problem, fix=fix)
 
 
 def check_disk(lock: Lock, runs: Path) -> None:
@@ -170,8 +180,8 @@ def _check_threads(lock: TrainingLock, facts: machine.MachineFacts) -> None:
 
 def pushes_to(lock: Lock) -> str:
     """Return the Hub repository that a lock pushes to; empty where it pushes nothing."""
-    found = (stage.settings["to"] for stage in lock.of_kind("push"))
-    return str(next(found, ""))
+    kinds = ((stage, of_kind(stage.kind)) for stage in lock.stage)
+    return next((str(stage.settings[kind.target]) for stage, kind in kinds if kind.target), "")
 
 
 def _check_exact(lock: TrainingLock) -> None:

@@ -251,7 +251,7 @@ class _Run:
         if self.stop.asked():
             raise self._stopped()
         at, digest = self._place(name), self.lock.integrity[name]
-        reports = at.kind == "report"
+        reports = of_kind(at.kind).publishes
         kept = at.done(digest)
         if kept is not None:
             self._check_kept(at, kept)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from planner.interview.questions import QUESTIONS
-from planner.interview.questions.question import Between, Both, Matches, Question, When
+from planner.questions.question import Between, Both, Matches, Question, When
 
 _INTRO = """\
 # run.toml

@@ -9,7 +9,7 @@ import pytest
 from lockfiles import intent
 from planner.interview.answers import Answers, check, given
 from planner.interview.questions import QUESTIONS
-from planner.interview.questions.question import Question
+from planner.questions.question import Question
 from runner.demo import files
 from tests.journeys.demo_folder import command, tunelock
 from tests.tui.wizard.drive import Tmux, drive, showing

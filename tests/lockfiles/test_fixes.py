@@ -21,7 +21,7 @@ from lockfiles.fixes import (
     Steps,
 )
 from planner.interview.questions import BY_KEY
-from planner.interview.questions.question import normal
+from planner.questions.question import normal
 
 _ROOT = Path(__file__).parents[2]
 _FLOORS = ("lockfiles", "planner", "runner", "tui")

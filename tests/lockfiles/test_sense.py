@@ -9,7 +9,7 @@ from lockfiles import lock
 from lockfiles import text as toml
 from lockfiles.errors import UsageProblem
 from lockfiles.lock import Lock
-from lockfiles.stage_kinds import KINDS
+from lockfiles.stage_kinds.registry import KINDS
 from tests.lockfiles.samples import LOCK, SHA, stage
 
 OTHER, THIRD = SHA[::-1], SHA[1:] + "0"

@@ -32,7 +32,7 @@ def command(
     from runner.environments import packages
     from runner.inputs import locations, verify
     from runner.inputs import rows as hub_rows
-    from runner.runs.kind import Asked
+    from runner.runs.kind import Asked, of_kind
     from runner.supervisor import preflight, supervise
     from tui.text.transfer import noting
 
@@ -41,7 +41,7 @@ def command(
     verify.check_whole(held)
     supervise.check_folder(held, runs)
     target = preflight.pushes_to(held)
-    stages = [one.id for one in held.stage if allowed or one.kind != "push"]
+    stages = [one.id for one in held.stage if allowed or not of_kind(one.kind).target]
     preflight.check_all(held, Asked(runs, allowed, stages, found))
     trains = isinstance(held, locks.TrainingLock)
     what = ["model", "template", "rows", "tokens"] if trains else ["model"]

@@ -10,7 +10,7 @@ from lockfiles.errors import Interrupted, UsageProblem
 from lockfiles.fixes import Advice, Command, Steps
 from lockfiles.harmless import is_harmless, joined, one_line
 from planner.hub.datasets.reference import is_reference
-from planner.interview.questions.question import Question, from_text, normal
+from planner.questions.question import Question, from_text, normal
 from tui.terminal.wrap import folded
 
 _KEPT_CHARS = 200

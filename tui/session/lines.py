@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from lockfiles.harmless import one_line
-from planner.interview.questions.question import Question
+from planner.questions.question import Question
 from tui.session.draft import STEPS, Draft
 
 WIDTH, HEIGHT = 80, 24

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lockfiles.errors import TunelockError
 from planner.interview.decision import ENOUGH_EXAMPLES, Decision, decide
 from planner.interview.questions import QUESTIONS
-from planner.interview.questions.question import Question
+from planner.questions.question import Question
 from tui.session.facts import Facts
 from tui.session.lines import shown
 from tui.session.wording import said

@@ -10,7 +10,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
 from planner.interview.answers import check
 from planner.interview.questions import BY_KEY, QUESTIONS
-from planner.interview.questions.question import normal
+from planner.questions.question import normal
 from tui.session.draft import STEPS, Draft, fresh
 
 _NEEDED = {question.key for question in QUESTIONS if question.required and not question.default}

@@ -12,7 +12,7 @@ from textual.worker import WorkType
 
 from lockfiles.errors import TunelockError
 from planner.interview.questions import BY_KEY
-from planner.interview.questions.question import Question
+from planner.questions.question import Question
 from tui.session import background, store
 from tui.session import draft as drafts
 from tui.session.draft import Draft

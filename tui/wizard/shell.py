@@ -7,7 +7,7 @@ from typing import Literal
 from lockfiles.errors import TunelockError
 from lockfiles.harmless import joined
 from planner.interview.questions import BY_KEY
-from planner.interview.questions.question import Question, from_text
+from planner.questions.question import Question, from_text
 from tui.session import background
 from tui.session import draft as drafts
 from tui.session.draft import STEPS

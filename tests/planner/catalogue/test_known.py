@@ -11,6 +11,7 @@ from lockfiles import known, lock
 from lockfiles.fields import Date
 from lockfiles.forecast import Prediction
 from lockfiles.lock import Data
+from lockfiles.stage_kinds import NAMES
 from lockfiles.stage_kinds.gguf import Level
 from planner.data.mend.steps import DROPPED, OVER_LENGTH, StepName
 from planner.data.reading.formats import MIXED, Format
@@ -32,7 +33,7 @@ MODEL = ModelFacts("base", FILES, SHAPE, 2_000_000, "BF16")
 def test_the_closed_lists_are_those_of_the_planner() -> None:
     assert set(BY_KEY) == known.ANSWERS
     assert set(FAMILIES) == known.FAMILIES
-    assert set(packages()) == known.PACKAGES
+    assert set(packages(NAMES)) == known.PACKAGES
     assert known.FIXES["drop"] == {*DROPPED, OVER_LENGTH}
     assert set(known.FIXES) == set(get_args(StepName))
     assert {*get_args(Format), MIXED} == set(get_args(Data.model_fields["format"].annotation))

@@ -12,8 +12,8 @@ from lockfiles.files import at_home
 from lockfiles.harmless import is_harmless
 from planner.interview.answers import check, given
 from planner.interview.questions import BY_KEY, QUESTIONS
-from planner.interview.questions.question import Question, from_text, normal
 from planner.interview.schema import SHIPPED, schema, text
+from planner.questions.question import Question, from_text, normal
 from tests.lockfiles.test_values import HOSTILE
 
 NEEDED = {"data.train": "train.jsonl", "model.source": "base"}

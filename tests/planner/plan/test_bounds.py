@@ -10,10 +10,10 @@ from lockfiles import lock
 from lockfiles.errors import DoesNotFit, TunelockError, UsageProblem
 from planner.interview.answers import check
 from planner.interview.questions import QUESTIONS
-from planner.interview.questions.question import Between, Question, always, normal
 from planner.machines.facts import Gpu, MachineFacts
 from planner.plan.gather import PlanFacts, gather
 from planner.plan.plan import plan
+from planner.questions.question import Between, Question, always, normal
 from runner.demo import files
 from tests.planned import GIB, MACHINE, answers, few_rows
 

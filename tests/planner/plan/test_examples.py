@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles import intent
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from planner.interview.answers import Answers, check
 from planner.machines import saved as saved_facts
 from planner.plan.gather import gather
@@ -61,7 +61,7 @@ def _lay(rows: list[str], path: Path, asked: Answers) -> None:
         writer.writerows([one[-2]["content"], one[-1]["content"]] for one in turns)
 
 
-def planned(path: Path, folder: Path) -> Lock:
+def planned(path: Path, folder: Path) -> TrainingLock:
     """Return the plan of an example, for the machine that it names or a small CPU."""
     asked = answered(path)
     saved = asked.text("machine.facts")

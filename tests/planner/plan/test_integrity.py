@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lockfiles.lock import Lock
-from lockfiles.stage_kinds import KINDS
+from lockfiles.stage_kinds.registry import KINDS
 from planner.interview.answers import check
 from planner.machines.facts import MachineFacts
 from planner.pipeline.kind import of_kind

@@ -10,7 +10,6 @@ from lockfiles import text as toml
 from lockfiles.errors import UsageProblem
 from planner.interview.answers import check, given
 from planner.interview.questions import BY_KEY
-from planner.interview.questions.question import from_text
 from planner.memory.trainable import trained_biases
 from planner.models.architecture import Architecture, architecture
 from planner.models.facts import ModelFacts
@@ -18,6 +17,7 @@ from planner.models.families import FAMILIES
 from planner.plan.gather import gather
 from planner.plan.integrity import integrity
 from planner.plan.plan import plan
+from planner.questions.question import from_text
 from planner.search import from_answers, lora_targets
 from planner.search.choose import choose
 from planner.search.from_answers import counted
@@ -178,6 +178,6 @@ def test_a_lock_from_before_bias_was_asked_still_holds(tmp_path: Path) -> None:
     before["integrity"] = integrity(before)
     text = toml.write(before, header=locks.HEADER)
     assert "bias" not in text.partition("[method]")[2].partition("[train]")[0]
-    old = locks.parse(text)
+    old = locks.parse(text).training()
     assert old.method.bias == "none"
     check_whole(old)

@@ -10,7 +10,7 @@ from lockfiles.errors import DoesNotFit, UsageProblem
 from lockfiles.lock import Lock
 from planner.interview.answers import check
 from planner.machines.probes.probe import probe
-from planner.pipeline.gguf import FAMILIES as GGUF_FAMILIES
+from planner.pipeline.kind import of_kind
 from planner.plan.gather import gather
 from planner.plan.plan import plan
 from runner.demo import files
@@ -174,4 +174,4 @@ def test_the_plan_knows_the_families_that_gguf_does() -> None:
     pytest.importorskip("gguf")
     from runner.export.gguf.families import FAMILIES
 
-    assert set(GGUF_FAMILIES) == {family.name for family in FAMILIES.values()}
+    assert set(of_kind("gguf").families) == {family.name for family in FAMILIES.values()}

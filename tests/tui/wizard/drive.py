@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from planner.interview.questions.question import Question
+from planner.questions.question import Question
 from tui.session.draft import STEPS, fresh
 from tui.session.lines import shown
 from tui.session.steps import ALL, Step

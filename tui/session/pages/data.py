@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lockfiles.errors import TunelockError
 from lockfiles.harmless import paragraphs
-from planner.interview.questions.question import Question
+from planner.questions.question import Question
 from tui.session.draft import Draft
 from tui.session.facts import Facts
 from tui.session.pages.page import Action, Noticed, Page

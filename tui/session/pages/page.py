@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from planner.interview.questions.question import Question
+from planner.questions.question import Question
 
 if TYPE_CHECKING:
     from planner.data.checks.finding import Finding

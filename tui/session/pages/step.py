@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from lockfiles.errors import TunelockError
 from lockfiles.harmless import escaped, joined, paragraphs
-from planner.interview.questions.question import Question
+from planner.questions.question import Question
 from tui.session.draft import STEPS, Draft
 from tui.session.facts import Facts
 from tui.session.pages import data
@@ -14,7 +14,6 @@ from tui.session.steps import ALL, Values, missing, verdict
 from tui.session.wording import said
 
 if TYPE_CHECKING:
-    from planner.models.facts import ModelFacts
     from planner.search.choose import Choice
 
 START = "Start?"
@@ -125,18 +124,7 @@ def _method(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
 def _results(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
     from tui.session.panels import results
 
-    model = facts.gathered(draft.values).model
-    sizes = {level: gguf_bytes(model, level) for level in ("f16", "q8_0", "q4_k_m")}
-    yield results.text(facts.lock(draft.values), sizes)
-
-
-def gguf_bytes(model: "ModelFacts", level: str) -> int:
-    """Return the size of one GGUF file, without what stands beside it while it is made."""
-    from planner.plan.disk import disk_bytes
-
-    size = disk_bytes(model, trained_bytes=0, merges=False, levels=[level])
-    scratch = disk_bytes(model, trained_bytes=0, merges=False, levels=["f16"])
-    return size - scratch if level == "q4_k_m" else size
+    yield results.text(facts.lock(draft.values))
 
 
 def _review(draft: Draft, facts: Facts, out: str) -> Iterator[str]:

@@ -1,27 +1,27 @@
 """What the run will leave behind."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lockfiles.harmless import joined
-from planner.pipeline.kind import of_kind
+from lockfiles.stage_kinds import NAMES
+from planner.pipeline.kind import Sizes, of_kind
 from tui.terminal.units import size
 
 if TYPE_CHECKING:
     from lockfiles.lock import Lock
 
 
-def text(lock: "Lock", sizes: Mapping[str, int]) -> str:
-    """Return the stages with what each leaves, and the disk that they take.
-
-    `sizes` holds the bytes of a GGUF file at each level.
-    """
+def text(lock: "Lock") -> str:
+    """Return the stages with what each leaves, the disk that they take, and that of each file
+    that a kind of stage can be asked for."""
     lines = ["The run's stages:"]
     for stage in lock.stage:
         levels = stage.settings.get("levels")
         names = f": {', '.join(levels)}" if isinstance(levels, Sequence) and levels else ""
         lines.append(f"  {stage.id:<12}{of_kind(stage.kind).leaves}{names}")
-    levels_sizes = " · ".join(f"{level} {size(count)}" for level, count in sizes.items())
-    lines.append(f"A GGUF file would take: {levels_sizes}")
+    sizes = Sizes(lock.model.parameters, lock.model.dtype, trained_bytes=0)
+    files = [item for kind in NAMES for item in of_kind(kind).file_bytes(sizes).items()]
+    lines.append(f"One file would take: {' · '.join(f'{what} {size(n)}' for what, n in files)}")
     lines.append(f"Disk for all of it: {size(lock.prediction.disk_bytes)}")
     return joined(lines)

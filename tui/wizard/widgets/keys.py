@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from planner.interview.questions.question import Question
+from planner.questions.question import Question
 
 
 @dataclass(frozen=True)

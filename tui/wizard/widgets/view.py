@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
-from planner.interview.questions.question import Question
+from planner.questions.question import Question
 from tui.session import lines
 from tui.session.draft import Draft
 from tui.session.pages.page import Page

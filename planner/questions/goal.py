@@ -1,7 +1,7 @@
 """What the tuning is for: the answers that the verdict is made of."""
 
 from lockfiles.limits import MOST_SENTENCE_CHARS
-from planner.interview.questions.question import Matches, Question
+from planner.questions.question import Matches, Question
 
 _NAME = Matches(
     r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}",

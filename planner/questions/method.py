@@ -1,7 +1,7 @@
 """How the weights are trained: the method, its adapter and what fits on the device."""
 
 from lockfiles import limits
-from planner.interview.questions.question import Between, Both, Question, When
+from planner.questions.question import Between, Both, Question, When
 
 ADAPTER = When("method.kind", ("full",), unless=True)
 """Applies to the methods that train an adapter."""

@@ -2,7 +2,7 @@
 
 from lockfiles import limits
 from planner.data.mend.steps import DROPPED
-from planner.interview.questions.question import Between, Question, When
+from planner.questions.question import Between, Question, When
 
 _COLUMNS = When("data.format", ("columns",))
 

@@ -1,7 +1,7 @@
 """How long and how fast training goes, and what it keeps."""
 
 from lockfiles import limits
-from planner.interview.questions.question import Between, Question
+from planner.questions.question import Between, Question
 
 QUESTIONS: tuple[Question, ...] = (
     Question(

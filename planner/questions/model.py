@@ -1,6 +1,6 @@
 """The base model, pinned by its revision."""
 
-from planner.interview.questions.question import Matches, Question
+from planner.questions.question import Matches, Question
 
 _REVISION = Matches(r"[!-~]{1,200}", "a branch, tag or commit of at most 200 letters and signs")
 

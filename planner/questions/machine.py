@@ -1,7 +1,7 @@
 """The machine that will train."""
 
 from lockfiles import limits
-from planner.interview.questions.question import Between, Question, When
+from planner.questions.question import Between, Question, When
 
 _ON_CARDS = When("machine.device", ("cpu",), unless=True)
 

@@ -1,0 +1,77 @@
+"""Answers without training rows: exports of the base model, where nothing of training is asked for.
+
+Such a `run.toml` names a model and GGUF levels, and perhaps where to push them.
+"""
+
+from collections.abc import Collection, Mapping
+
+from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice, Answer, Change, Key
+from planner.interview.questions import QUESTIONS
+
+ROWS = "data.train"
+"""The key whose answer makes a run train."""
+WANTED = "results.gguf"
+"""The key of what can be exported without training."""
+RESULTS_OF_TRAINING = ("results.evaluate", "results.merge", "results.samples")
+"""Keys of results that only a run that trains has."""
+_KEYS = frozenset(question.key for question in QUESTIONS)
+_OF_TRAINING = frozenset(
+    key for key in _KEYS if key.startswith(("goal.", "data.", "method.", "train."))
+) - {"goal.name"} | {"model.template"}
+"""Keys that ask for training where they are given."""
+_UNUSED = _OF_TRAINING.union(
+    RESULTS_OF_TRAINING, (key for key in _KEYS if key.startswith("machine."))
+)
+
+
+def matters(key: str) -> bool:
+    """Return whether an answer can change a run that trains nothing."""
+    return key not in _UNUSED
+
+
+def check_rows(
+    answers: Mapping[str, object], lines: Mapping[str, int], *, name: str = "run.toml"
+) -> None:
+    """Raise UsageProblem where a run has no training rows, and needs some.
+
+    `lines` holds the 1-based line in the file `name` of each key that came from it. It needs
+    some where anything of training is asked for, or nothing that a base model can be exported to.
+    """
+    if answers[ROWS]:
+        return
+    asked = [key for key in _OF_TRAINING if key in lines or answers[key] != _DEFAULTS[key]]
+    if asked or not answers[WANTED]:
+        raise no_rows(asked, lines, name=name)
+    for key in RESULTS_OF_TRAINING:
+        if key in lines and answers[key]:
+            raise UsageProblem(
+                Key(key),
+                f" on line {lines[key]} of `{name}` needs training, and without ",
+                Key(ROWS),
+                " nothing is trained.",
+                fix=(Advice(f"take that line out of `{name}`"), _rows(name)),
+            )
+
+
+def no_rows(
+    asked: Collection[str] = (), lines: Mapping[str, int] | None = None, *, name: str = "run.toml"
+) -> UsageProblem:
+    """Return the error of a run that is to train, and has no rows; `asked` are its keys that say
+    so."""
+    first = min(asked, key=lambda key: ((lines or {}).get(key, 0), key), default="")
+    export = (
+        Advice(f"take `{first}` out of `{name}` to export the base model without training")
+        if first
+        else Answer(WANTED, ("q8_0",), to="export the base model without training", file=name)
+    )
+    return UsageProblem(
+        Key(ROWS), " has no answer, and training needs one.", fix=(_rows(name), export)
+    )
+
+
+def _rows(name: str) -> Change:
+    return Change(ROWS, "a file of rows", file=name)
+
+
+_DEFAULTS = {question.key: question.default for question in QUESTIONS}

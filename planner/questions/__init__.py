@@ -1,0 +1,1 @@
+"""What a question is, and those that every run is asked."""
