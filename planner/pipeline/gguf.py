@@ -1,4 +1,4 @@
-"""GGUF: a stage for each level that `results.gguf` names, so that one more redoes none."""
+"""GGUF: a stage for each level of `results.gguf`: a smaller one that is added redoes none."""
 
 from collections.abc import Mapping
 from typing import Any
