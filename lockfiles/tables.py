@@ -68,6 +68,12 @@ class Tables(Table):
         """Return the id of the first stage of a kind; empty where there is none."""
         return next((stage.id for stage in self.of_kind(kind)), "")
 
+    @property
+    def made_from(self) -> str:
+        """The digest of the stage that all results are made from: of `train`, or where nothing is
+        trained of `prepare`, which is that of the base model."""
+        return self.integrity[self.first("train") or self.first("prepare")]
+
     @model_serializer(mode="wrap")
     def _in_order(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         found: dict[str, Any] = dump(self)

@@ -8,7 +8,7 @@ from lockfiles.fixes import Advice, Answer, Change, Key, Value
 from lockfiles.harmless import one_line
 from lockfiles.intent import MOST_SHOWN_CHARS
 from lockfiles.nearest import nearest
-from planner.interview.exports import ROWS, check_rows
+from planner.interview.exports import ROWS, check_has_rows
 from planner.interview.questions import BY_KEY, QUESTIONS
 from planner.questions.question import Both, Question, When, normal
 
@@ -105,7 +105,7 @@ def check(
         value = values.get(question.key, question.default)
         if value != question.default or type(value) is not type(question.default):
             answers[question.key] = _normal(question, value, file)
-    check_rows(answers, lines, name=name)
+    check_has_rows(answers, lines, name=name)
     for question in QUESTIONS:
         if question.applies(answers):
             _check_present(question, answers, file)

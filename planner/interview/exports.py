@@ -15,6 +15,7 @@ WANTED = "results.gguf"
 """The key of what can be exported without training."""
 RESULTS_OF_TRAINING = ("results.evaluate", "results.merge", "results.samples")
 """Keys of results that only a run that trains has."""
+_MOST_SHOWN = 3
 _KEYS = frozenset(question.key for question in QUESTIONS)
 _OF_TRAINING = frozenset(
     key for key in _KEYS if key.startswith(("goal.", "data.", "method.", "train."))
@@ -30,7 +31,7 @@ def matters(key: str) -> bool:
     return key not in _UNUSED
 
 
-def check_rows(
+def check_has_rows(
     answers: Mapping[str, object], lines: Mapping[str, int], *, name: str = "run.toml"
 ) -> None:
     """Raise UsageProblem where a run has no training rows, and needs some.
@@ -40,9 +41,14 @@ def check_rows(
     """
     if answers[ROWS]:
         return
-    asked = [key for key in _OF_TRAINING if key in lines or answers[key] != _DEFAULTS[key]]
+    asked = [
+        question.key
+        for question in QUESTIONS
+        if question.key in _OF_TRAINING
+        and (question.key in lines or answers[question.key] != question.default)
+    ]
     if asked or not answers[WANTED]:
-        raise no_rows(asked, lines, name=name)
+        raise no_rows(asked, name=name)
     for key in RESULTS_OF_TRAINING:
         if key in lines and answers[key]:
             raise UsageProblem(
@@ -54,15 +60,14 @@ def check_rows(
             )
 
 
-def no_rows(
-    asked: Collection[str] = (), lines: Mapping[str, int] | None = None, *, name: str = "run.toml"
-) -> UsageProblem:
-    """Return the error of a run that is to train, and has no rows; `asked` are its keys that say
-    so."""
-    first = min(asked, key=lambda key: ((lines or {}).get(key, 0), key), default="")
+def no_rows(asked: Collection[str] = (), *, name: str = "run.toml") -> UsageProblem:
+    """Return the error of a run that is to train, and has no rows.
+
+    `asked` are its keys in the file `name` that ask for training.
+    """
     export = (
-        Advice(f"take `{first}` out of `{name}` to export the base model without training")
-        if first
+        Advice(f"take {_few(asked)} out of `{name}` to export the base model without training")
+        if asked
         else Answer(WANTED, ("q8_0",), to="export the base model without training", file=name)
     )
     return UsageProblem(
@@ -70,8 +75,11 @@ def no_rows(
     )
 
 
+def _few(keys: Collection[str]) -> str:
+    first = [f"`{key}`" for key in keys][:_MOST_SHOWN]
+    more = len(keys) - len(first)
+    return f"{', '.join(first)}{f' and {more} more' if more else ''}"
+
+
 def _rows(name: str) -> Change:
     return Change(ROWS, "a file of rows", file=name)
-
-
-_DEFAULTS = {question.key: question.default for question in QUESTIONS}

@@ -77,7 +77,7 @@ def _nothing(lock: Lock, stage: Stage, asked: Asked) -> None:
     """Find nothing that could fail late."""
 
 
-def _any_base(model: Path) -> None:
+def _any_base(model: Path, trains: bool) -> None:
     """Work on every base model."""
 
 
@@ -111,8 +111,9 @@ class RunKind:
     """Whether its files are those of the run, and are put into the run folder."""
     check: Callable[[Lock, Stage, Asked], None] = _nothing
     """Refuses what would fail late. Raises a TunelockError."""
-    check_base: Callable[[Path], None] = _any_base
-    """Refuses a base model, by its folder, that it cannot work on. Raises a TunelockError."""
+    check_base: Callable[[Path, bool], None] = _any_base
+    """Refuses a base model, by its folder, that it cannot work on; the second argument says whether
+    the model is trained and saved before. Raises a TunelockError."""
     unlisted: Callable[[Mapping[str, Any]], list[dict[str, Any]]] = _lists_all
     """Returns the artifacts of a report that lists none, as the first version of reports had it,
     besides tensors."""

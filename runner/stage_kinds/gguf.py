@@ -62,10 +62,10 @@ def _check(lock: Lock, stage: Stage, asked: Asked) -> None:
         )
 
 
-def _check_base(model: Path) -> None:
+def _check_base(model: Path, trains: bool) -> None:
     from runner.export.gguf.convert import check_convertible
 
-    check_convertible(model)
+    check_convertible(model, trained=trains)
 
 
 def _unlisted(report: Mapping[str, Any]) -> list[dict[str, Any]]:

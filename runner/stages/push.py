@@ -14,6 +14,7 @@ from lockfiles import digest
 from lockfiles.errors import DigestDiffers, RunFailed, UsageProblem
 from lockfiles.files import write_whole
 from lockfiles.fixes import Advice, Command
+from lockfiles.lock import TrainingLock
 from lockfiles.receipt import Artifact
 from planner.models.folder import SMALL
 from runner.export import card
@@ -60,9 +61,8 @@ def run(given: Context) -> dict[str, Any]:
 
 
 def _message(given: Context) -> str:
-    made_from = given.lock.first("train") or given.lock.first("prepare")
-    what = "Tuned" if given.lock.first("train") else "Exported"
-    return f"{what} with Tunelock ({given.lock.integrity[made_from][:8]})"
+    what = "Tuned" if isinstance(given.lock, TrainingLock) else "Exported"
+    return f"{what} with Tunelock ({given.lock.made_from[:8]})"
 
 
 def collected(given: Context) -> dict[str, Path]:

@@ -70,13 +70,11 @@ class Order:
 
 
 def run_folder(lock: Lock, runs: Path) -> Path:
-    """Return the folder of a lock's run: named by what all its results are made from.
+    """Return the folder of a lock's run.
 
-    That is the digest of `train`, or where nothing is trained of `prepare`, which is the base
-    model's: another GGUF level, or another repository to push to, keeps what is done.
+    It is named by what all results are made from, so that another export keeps what is done.
     """
-    made_from = lock.first("train") or lock.first("prepare")
-    return runs / f"{lock.intent.name}-{lock.integrity[made_from][:8]}"
+    return runs / f"{lock.intent.name}-{lock.made_from[:8]}"
 
 
 def check_folder(lock: Lock, runs: Path) -> None:

@@ -7,6 +7,13 @@ import click
 from tui.commands.shared.options import locate
 from tui.terminal import output
 
+_OF_TRAINING = (
+    "model, template, rows and tokens are those",
+    "model, template, rows and tokens before it trains",
+)
+_OF_EXPORTS = ("the model is that", "the model before it exports it")
+"""What was compared, and what a run compares."""
+
 
 @click.command(name="check")
 @click.argument("lock", type=click.Path(path_type=Path), default=Path("run.lock"))
@@ -43,12 +50,12 @@ def command(
     target = preflight.pushes_to(held)
     stages = [one.id for one in held.stage if allowed or not of_kind(one.kind).target]
     preflight.check_all(held, Asked(runs, allowed, stages, found))
-    trains = isinstance(held, locks.TrainingLock)
-    what = ["model", "template", "rows", "tokens"] if trains else ["model"]
-    compared = what if "model" in found else []
-    if compared:
+    compared = []
+    if "model" in found:
+        compared = ["model"]
         with verify.model_of(held, found["model"]) as base:
             if isinstance(held, locks.TrainingLock):
+                compared += ["template", "rows", "tokens"]
                 rows = hub_rows.fetched(held, found, noting())
                 verify.corpus_of(held, base.folder, rows)
     versions = packages.packages_found(held)
@@ -58,20 +65,15 @@ def command(
         told = {"holds": True, "compared": compared, "packages": [vars(one) for one in others]}
         output.data_json(told | {"allow": needs})
         return
+    words = _OF_TRAINING if isinstance(held, locks.TrainingLock) else _OF_EXPORTS
     if compared:
-        are = "are those" if trains else "is that"
-        output.data(f"`{lock}` holds here: {_listed(what)} {are} of the lock")
+        output.data(f"`{lock}` holds here: {words[0]} of the lock")
     else:
         output.data(
             f"`{lock}` has all its files named here; its model is on the Hub, and `tunelock run` "
-            f"compares {_listed(what)} before it {'trains' if trains else 'exports'}"
+            f"compares {words[1]}"
         )
     for one in others:
         output.note(f"warning: {one.field} {one.locked} was planned for, {one.found} is installed")
     for repo in needs:
         output.note(f"note: the lock pushes to `{repo}`; `tunelock run` needs `--allow {repo}`")
-
-
-def _listed(names: list[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last

@@ -106,14 +106,14 @@ def write_packed(model_dir: Path, out: Path, level: str) -> None:
         writer.close()
 
 
-def check_convertible(model_dir: Path) -> None:
-    """Raise UsageProblem where a model cannot be converted once it is trained and saved.
+def check_convertible(model_dir: Path, *, trained: bool = True) -> None:
+    """Raise UsageProblem where a model cannot be converted, as it is or once it is `trained`.
 
-    Its configuration and tokenizer are looked at, not its weights. It is saved as the causal
-    language model of its family, whatever architecture its configuration names before.
+    Its configuration and tokenizer are looked at, not its weights. What is trained is saved as the
+    causal language model of its family, whatever architecture its configuration names before.
     """
     config = _config(model_dir)
-    saved = families.saved_as(config)
+    saved = families.saved_as(config) if trained else config
     families.family_of(saved)
     families.rope_factors(saved)
     vocabulary_of(model_dir, int(saved["vocab_size"]))
