@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from lockfiles import known, limits, sense_of_reasons, sense_of_rows, sense_of_stages
 from lockfiles.sense_of_rows import Contradiction, pinned, shown, unique
-from lockfiles.tables import Tables, TrainingTables, field_names
+from lockfiles.tables import Tables, TrainingTables, names_of
 from lockfiles.training import OFFLOADING
 
 _NEEDED_FILES = ("config.json", "tokenizer.json")
@@ -149,7 +149,7 @@ def _prediction(lock: TrainingTables) -> Iterator[Contradiction]:
 
 
 def _why(lock: Tables) -> Iterator[Contradiction]:
-    unknown = set(lock.why) - field_names()
+    unknown = set(lock.why) - names_of(type(lock))
     if unknown:
         yield f"why.{min(unknown)}", "is the reason of a value that a lock does not have"
 

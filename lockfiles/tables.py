@@ -109,6 +109,11 @@ class ExportTables(Tables):
 
 
 @cache
+def names_of(tables: type[Tables]) -> frozenset[str]:
+    """Return the dotted names of all values of a kind of lock; list items have no index in them."""
+    return frozenset(keys(tables))
+
+
 def field_names() -> frozenset[str]:
-    """Return the dotted names of all values of a lock; list items have no index in them."""
-    return frozenset((*keys(TrainingTables), *keys(ExportTables)))
+    """Return the dotted names of all values of both kinds of lock."""
+    return names_of(TrainingTables) | names_of(ExportTables)
