@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -50,18 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def killed(folder: Path) -> Path:
     """The folder of a run that was killed after its first file, and run again to its end."""
-    process = subprocess.Popen(
-        command("run", "--foreground"), cwd=folder, env=ENVIRONMENT,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        until(lambda: begun(folder / "runs", "gguf-2"))
-        os.kill(process.pid, signal.SIGKILL)
-        os.kill(stage_process(run_at(folder / "runs")), signal.SIGKILL)
-    finally:
-        process.kill()
-        process.wait()
-    run = run_at(folder / "runs")
+    run = killed_in(folder, "gguf-2")
     assert sorted(path.name for path in (run / "stages").iterdir())[:2] == ["01-prepare", "02-gguf"]
     assert not (run / "receipt.json").exists()
     before = (run / FILES[0]).stat().st_mtime_ns
@@ -69,6 +59,23 @@ def killed(folder: Path) -> Path:
     assert done.returncode == 0, done.stderr[-3000:]
     assert run_at(folder / "runs") == run
     assert (run / FILES[0]).stat().st_mtime_ns == before
+    return run
+
+
+def killed_in(folder: Path, stage: str, seconds: float = 120) -> Path:
+    """Run the lock in a folder until a stage has begun, kill all of it, and return the run."""
+    process = subprocess.Popen(
+        command("run", "--foreground"), cwd=folder, env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        until(lambda: begun(folder / "runs", stage), seconds)
+    finally:
+        process.kill()
+        process.wait()
+    run = run_at(folder / "runs")
+    with suppress(AssertionError):  # it may have ended between the two
+        os.kill(stage_process(run), signal.SIGKILL)
     return run
 
 
