@@ -6,7 +6,7 @@ Such a `run.toml` names a model and GGUF levels, and perhaps where to push them.
 from collections.abc import Collection, Mapping
 
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import Advice, Answer, Change, Key
+from lockfiles.fixes import Advice, Answer, Change, Fix, Key
 from planner.interview.questions import QUESTIONS
 
 ROWS = "data.train"
@@ -48,7 +48,7 @@ def check_has_rows(
         and (question.key in lines or answers[question.key] != question.default)
     ]
     if asked or not answers[WANTED]:
-        raise no_rows(asked, name=name)
+        raise no_rows(_without_training(asked, name) if lines else None, name=name)
     for key in RESULTS_OF_TRAINING:
         if key in lines and answers[key]:
             raise UsageProblem(
@@ -60,19 +60,21 @@ def check_has_rows(
             )
 
 
-def no_rows(asked: Collection[str] = (), *, name: str = "run.toml") -> UsageProblem:
-    """Return the error of a run that is to train, and has no rows.
+def no_rows(other: Fix | None = None, *, name: str = "run.toml") -> UsageProblem:
+    """Return the error of a run that is to train, and has no rows; `other` would help as well."""
+    fix = [_rows(name), *([other] if other else [])]
+    return UsageProblem(Key(ROWS), " has no answer, and training needs one.", fix=fix)
 
-    `asked` are its keys in the file `name` that ask for training.
+
+def _without_training(asked: Collection[str], name: str) -> Fix:
+    """Return what makes a file ask for exports alone; `asked` are its keys of training.
+
+    No other face asks for those: the wizard and the prompts set up training.
     """
-    export = (
-        Advice(f"take {_few(asked)} out of `{name}` to export the base model without training")
-        if asked
-        else Answer(WANTED, ("q8_0",), to="export the base model without training", file=name)
-    )
-    return UsageProblem(
-        Key(ROWS), " has no answer, and training needs one.", fix=(_rows(name), export)
-    )
+    if asked:
+        what = f"take {_few(asked)} out of `{name}`"
+        return Advice(f"{what} to export the base model without training")
+    return Answer(WANTED, ("q8_0",), to="export the base model without training", file=name)
 
 
 def _few(keys: Collection[str]) -> str:

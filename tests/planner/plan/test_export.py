@@ -99,10 +99,16 @@ TRAINED = [
 @pytest.mark.parametrize("more", TRAINED, ids=lambda one: ",".join(one))
 def test_rows_are_wanted_where_training_is_asked_for(more: dict[str, object]) -> None:
     with pytest.raises(UsageProblem, match=r"`data\.train` has no answer, and training") as refused:
-        check(ANSWERS | more, {})
+        check(ANSWERS | more, {"model.source": 1})
     assert "export the base model without training" in refused.value.hint
     taken = [key for key in more if not key.startswith("results.")]
     assert all(f"`{key}`" in refused.value.hint for key in taken)
+
+
+def test_a_face_that_sets_up_training_does_not_offer_exports() -> None:
+    with pytest.raises(UsageProblem) as refused:
+        check({"model.source": "base"}, {})
+    assert refused.value.hint == "in run.toml: [data] train = … (a file of rows)"
 
 
 def test_a_default_that_stands_in_the_file_asks_for_training_too() -> None:
