@@ -13,7 +13,12 @@ ROWS = "data.train"
 """The key whose answer makes a run train."""
 WANTED = "results.gguf"
 """The key of what can be exported without training."""
-RESULTS_OF_TRAINING = ("results.evaluate", "results.merge", "results.samples")
+_EXPORTED = (WANTED, "results.push_to", "results.private")
+RESULTS_OF_TRAINING = tuple(
+    question.key
+    for question in QUESTIONS
+    if question.table == "results" and question.key not in _EXPORTED
+)
 """Keys of results that only a run that trains has."""
 _MOST_SHOWN = 3
 _KEYS = frozenset(question.key for question in QUESTIONS)
@@ -41,19 +46,20 @@ def check_has_rows(
     """
     if answers[ROWS]:
         return
-    asked = [
+    named = [
         question.key
         for question in QUESTIONS
-        if question.key in _OF_TRAINING
-        and (question.key in lines or answers[question.key] != question.default)
+        if question.key in lines or answers[question.key] != question.default
     ]
+    asked = [key for key in named if key in _OF_TRAINING]
     if asked or not answers[WANTED]:
         raise no_rows(_without_training(asked, name) if lines else None, name=name)
-    for key in RESULTS_OF_TRAINING:
-        if key in lines and answers[key]:
+    for key in named:
+        if key in RESULTS_OF_TRAINING and answers[key]:
+            line = f" on line {lines[key]} of `{name}`" if key in lines else ""
             raise UsageProblem(
                 Key(key),
-                f" on line {lines[key]} of `{name}` needs training, and without ",
+                f"{line} needs training, and without ",
                 Key(ROWS),
                 " nothing is trained.",
                 fix=(Advice(f"take that line out of `{name}`"), _rows(name)),

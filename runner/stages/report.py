@@ -76,12 +76,14 @@ def page(given: Context, made: Receipt) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, finalize=_shown
     )
     tuned = made.evaluation.tuned
+    samples = [one for stage in given.inputs("gguf") for one in given.report(stage)["samples"]]
     return environment.from_string(source).render(
         lock=given.lock,
         trains=isinstance(given.lock, TrainingLock),
         receipt=made,
         on=measured_on(tuned.rows, made.evaluation.learnt_rows) if tuned else "",
-        samples=[one for stage in given.inputs("gguf") for one in given.report(stage)["samples"]],
+        samples=samples,
+        levels=len({one["source"] for one in samples}),
     )
 
 

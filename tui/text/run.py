@@ -89,9 +89,13 @@ def _files(
 
 
 def _answers(made: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
-    return [("answer", _answer(one)) for report in made.values() for one in report["samples"]]
+    samples = [one for report in made.values() for one in report["samples"]]
+    several = len({one["source"] for one in samples}) > 1
+    return [("answer", _answer(one, several=several)) for one in samples]
 
 
-def _answer(one: dict[str, str]) -> str:
+def _answer(one: dict[str, str], *, several: bool) -> str:
+    """Return an answer in words, with the level of its file where there are several."""
+    file = f"{one['source']}: " if several else ""
     verdict = "right" if one["answer"] == one["wanted"] else f"wanted {one['wanted']}"
-    return " ".join(f"{one['prompt']} → {one['answer']} ({verdict})".split())
+    return " ".join(f"{file}{one['prompt']} → {one['answer']} ({verdict})".split())
