@@ -1,5 +1,7 @@
 """What a lock was planned from: a digest of the answers, and where each of them came from."""
 
+from collections.abc import Mapping
+
 from lockfiles import digest
 from planner.hub.datasets.reference import is_reference
 from planner.interview.answers import Answers, given
@@ -30,9 +32,14 @@ def table(answers: Answers, *, local_model: bool) -> dict[str, object]:
     }
     return {
         "digest": intent_digest(answers, local_model=local_model),
-        "name": answers.text("goal.name"),
+        "name": _name(answers, named),
         "origin": origin,
     }
+
+
+def _name(answers: Answers, named: Mapping[str, object]) -> str:
+    """Return the name of a run; the default one is of a model that was tuned."""
+    return answers.text("goal.name") if answers.trains or "goal.name" in named else "base"
 
 
 def intent_digest(answers: Answers, *, local_model: bool) -> str:

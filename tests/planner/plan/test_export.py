@@ -105,6 +105,11 @@ def test_rows_are_wanted_where_training_is_asked_for(more: dict[str, object]) ->
     assert all(f"`{key}`" in refused.value.hint for key in taken)
 
 
+def test_without_a_name_it_is_not_called_tuned(folder: Path) -> None:
+    assert planned(folder, goal__name="tuned").intent.name == "base"
+    assert planned(folder, goal__name="mine").intent.name == "mine"
+
+
 def test_a_face_that_sets_up_training_does_not_offer_exports() -> None:
     with pytest.raises(UsageProblem) as refused:
         check({"model.source": "base"}, {})
