@@ -179,7 +179,9 @@ def made(home: Path, seed: int) -> Kind:
     import tui.text.run
 
     assert tests.trust.stages and tui.session.planning and tui.text.run
-    found = [base for base in bases.made(home / "demo") if base.name not in ("hub", "card")]
+    found = [
+        base for base in bases.made(home / "demo") if base.name not in ("hub", "card", "export")
+    ]
     warm()
     return Kind(home / "trained", found, seed)
 
