@@ -22,6 +22,7 @@ _CONSEQUENCES: Mapping[str, Consequence] = {
     "data": "changes weights",
     "fix": "changes weights",
     "stream": "changes weights",
+    "objective": "changes weights",
     "method": "changes weights",
     "train": "changes weights",
     "train.checkpointing": "changes speed",

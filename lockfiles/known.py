@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from lockfiles.engines import ENGINES
+from lockfiles.objectives.registry import OBJECTIVES
 from lockfiles.stage_kinds.registry import KINDS
 
 ANSWERS = frozenset(
@@ -16,12 +18,14 @@ ANSWERS = frozenset(
         "model.source", "model.revision", "model.template",
         "machine.device", "machine.facts", "machine.processes", "machine.parallel",
         "machine.offload", "machine.price_per_hour",
-        "method.kind", "method.rank", "method.alpha", "method.dropout", "method.targets",
-        "method.modules", "method.bias", "method.micro_batch", "method.checkpointing",
-        "method.packing",
+        "method.objective", "method.kind", "method.rank", "method.alpha", "method.dropout",
+        "method.targets", "method.modules", "method.bias", "method.micro_batch",
+        "method.checkpointing", "method.packing",
         "train.max_length", "train.epochs", "train.learning_rate", "train.effective_batch",
         "train.warmup_ratio", "train.weight_decay", "train.seed", "train.keep", "train.exact",
+        *(key for table in OBJECTIVES.values() for key in table.answers),
         *(key for kind in KINDS.values() for key in kind.answers),
+        *(key for engine in ENGINES.values() for key in engine.answers),
     ]
 )  # fmt: skip
 """The questions of the interview (`planner.interview.questions`)."""

@@ -17,6 +17,8 @@ CONTRADICTION = "contradiction"
 """The type of an error between fields; its context has `field` and `words`."""
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 """The types of an error for a key that a table does not know."""
+_DISCRIMINATORS = ("kind", "name")
+"""The fields that say which of several tables one is."""
 _OF_KEY = "[key]"
 """What pydantic puts at the end of the place of a dictionary's key that is wrong."""
 
@@ -49,7 +51,7 @@ def fault(problem: ValidationError, table: type[BaseModel] | None = None) -> Fau
         return Fault(_named(parts), field, words)
     location = _within(table, first["loc"])
     if first["type"].startswith("union_tag"):
-        location = (*location, "kind")
+        location = (*location, first["ctx"]["discriminator"].strip("'"))
     place = ".".join(str(part) for part in location if part != _OF_KEY)
     words = _words(first, table, location)
     return Fault(_named(location), place, words if place else words.removeprefix("is wrong: "))
@@ -61,12 +63,12 @@ def _named(location: Iterable[str | int]) -> str:
 
 
 def _within(table: type[BaseModel] | None, location: _Location) -> _Location:
-    """Leave out of a location what pydantic puts in for the kind of a table, such as a stage's."""
+    """Leave out of a location what pydantic puts in to say which of several tables it read."""
     kept: list[str | int] = []
     tables = [table] if table else []
     for part in location:
         tagged = [one for one in tables if part in _tags(one)]
-        if tagged and len(tables) > 1 and kept and isinstance(kept[-1], int):
+        if tagged and len(tables) > 1:
             tables = tagged
             continue
         kept.append(part)
@@ -83,8 +85,8 @@ def _inside(tables: Iterable[type[BaseModel]], name: str) -> list[type[BaseModel
 
 def _tags(table: type[BaseModel]) -> tuple[object, ...]:
     """Return the names that tell a table from others in its place."""
-    field = table.model_fields.get("kind")
-    return get_args(field.annotation) if field else ()
+    fields = (table.model_fields.get(name) for name in _DISCRIMINATORS)
+    return tuple(tag for field in fields if field for tag in get_args(field.annotation))
 
 
 def _words(error: ErrorDetails, table: type[BaseModel] | None, location: _Location) -> str:
@@ -95,7 +97,7 @@ def _words(error: ErrorDetails, table: type[BaseModel] | None, location: _Locati
             return "does not belong here"
         like = nearest(str(location[-1]), known)
         return "is an unknown key" + (f"; the nearest known one is `{like}`" if like else "")
-    if kind in ("missing", "missing_argument"):
+    if kind in ("missing", "missing_argument", "union_tag_not_found"):
         return "is missing"
     if kind == "value_error":
         said = error["msg"].removeprefix("Value error, ")
@@ -130,7 +132,6 @@ _KINDS: Mapping[str, str] = {
     "dataclass_type": "must be a table",
     "dataclass_exact_type": "must be a table",
     "string_pattern_mismatch": "does not have the form of such a value",
-    "union_tag_not_found": "is missing",
     "json_invalid": "must be JSON",
 }
 _BOUNDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {

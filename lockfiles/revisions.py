@@ -20,7 +20,7 @@ def migrated(tables: Raw) -> Raw:
     if revision in (0, 1):
         tables = _with_stage_ids(tables)
     if revision in (0, 1, 2):
-        tables = _with_license(tables)
+        tables = _with_objective(_with_license(tables))
     return tables
 
 
@@ -49,3 +49,12 @@ def _with_license(tables: Raw) -> Raw:
         return tables
     names = {"licence": "license"}
     return {**tables, "model": {names.get(key, key): value for key, value in model.items()}}
+
+
+def _with_objective(tables: Raw) -> Raw:
+    """Before revision 3 the objective was named by `method.objective`, and had no table."""
+    method = tables.get("method")
+    if not isinstance(method, dict) or "objective" not in method or "objective" in tables:
+        return tables
+    rest = {key: value for key, value in method.items() if key != "objective"}
+    return {**tables, "objective": {"name": method["objective"]}, "method": rest}

@@ -6,9 +6,9 @@ Every rule here holds for whatever `plan` writes, and for what it wrote before.
 from collections.abc import Callable, Iterator
 
 from lockfiles import known, limits, sense_of_reasons, sense_of_rows, sense_of_stages
+from lockfiles.engines import ENGINES
 from lockfiles.sense_of_rows import Contradiction, pinned, shown, unique
 from lockfiles.tables import Tables, TrainingTables, names_of
-from lockfiles.training import OFFLOADING
 
 _NEEDED_FILES = ("config.json", "tokenizer.json")
 _MOST_PER_BYTE = 2
@@ -73,7 +73,7 @@ def _stream(lock: TrainingTables) -> Iterator[Contradiction]:
         )
     if stream.max_length_tokens > lock.model.context_tokens:
         yield "stream.max_length_tokens", "is more than the model sees (`model.context_tokens`)"
-    if stream.tokens > stream.rows * stream.max_length_tokens:
+    if stream.tokens > stream.rows * stream.max_length_tokens * lock.objective.sequences:
         yield "stream.tokens", "is more than the rows can have"
     if stream.scored_tokens > stream.tokens:
         yield "stream.scored_tokens", "is more than `stream.tokens`"
@@ -109,12 +109,13 @@ def _train(lock: TrainingTables) -> Iterator[Contradiction]:
 
 def _parallel(lock: TrainingTables) -> Iterator[Contradiction]:
     parallel, on_card = lock.parallel, lock.machine.kind == "cuda"
+    engine = ENGINES[parallel.engine]
     several, offloads = parallel.processes > 1, parallel.offload != "none"
-    if (parallel.engine == "single" and several) or (parallel.engine == "ddp" and not several):
+    if not engine.takes(parallel.processes):
         yield "parallel.processes", f"is not a number that `{parallel.engine}` has"
-    if offloads and parallel.engine not in OFFLOADING[parallel.offload]:
+    if offloads and parallel.offload not in engine.offloads:
         yield "parallel.offload", f"is not what `{parallel.engine}` can offload"
-    if not on_card and parallel.engine not in ("single", "ddp"):
+    if not on_card and not engine.on_cpu:
         yield "parallel.engine", "is for cards, and the machine has none"
     if on_card and lock.machine.count != parallel.processes:
         yield "machine.count", "is not `parallel.processes`, each of which has a card of its own"

@@ -7,6 +7,7 @@ it must not say another value than the lock has.
 import re
 from collections.abc import Callable, Iterator
 
+from lockfiles.engines import ENGINES
 from lockfiles.tables import TrainingTables
 
 Contradiction = tuple[str, str]
@@ -92,7 +93,7 @@ def _batch(lock: TrainingTables) -> object:
 
 def _copies(lock: TrainingTables) -> object:
     each = "card" if lock.machine.kind == "cuda" else "process"
-    return f"Each {each} holds the model" if lock.parallel.engine == "ddp" else None
+    return f"Each {each} holds the model" if ENGINES[lock.parallel.engine].copies else None
 
 
 def _off(checkpointing: bool) -> object:

@@ -11,6 +11,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from lockfiles.fields import FEW_KEYS, Name, Sentence, Sha256, Table, Version, keys
 from lockfiles.forecast import Disk, Machine, Prediction, Rejected
 from lockfiles.inputs import Data, Decision, Fix, Intent, Model, Template
+from lockfiles.objectives.registry import Objective
 from lockfiles.stages import Stage, StageTable
 from lockfiles.training import Exactness, Method, Parallel, Stream, Train
 
@@ -25,12 +26,13 @@ closes the tables: `exactness.environment` and the settings of each stage hold n
 and every text, list and number has bounds. Revision 2 gives each stage an `id`, a `kind` and its
 `inputs` (before, a stage had a `name` that said all three), and spreads training over several
 processes and offloads it: `parallel.engine`, `parallel.processes`, `parallel.offload`. Revision 3
-spells `model.license` so; a lock of it may train nothing, and then it lacks the tables of training;
+spells `model.license` so, and gives the objective a table of its own (before, it was
+`method.objective`). A lock of it may train nothing, and then it lacks the tables of training.
 `lockfiles.revisions` reads the earlier ones.
 """
 ORDER = (
     "version", "revision", "requires_runner", "intent", "decision", "model", "template", "data",
-    "fix", "stream", "method", "train", "parallel", "exactness", "packages", "machine",
+    "fix", "stream", "objective", "method", "train", "parallel", "exactness", "packages", "machine",
     "prediction", "why", "rejected", "stage", "integrity",
 )  # fmt: skip
 """The order in which a lock is written."""
@@ -89,6 +91,7 @@ class TrainingTables(Tables):
     fix: list[Fix] = Field(default_factory=list, max_length=100, fail_fast=True)
     """In the order in which it is done; locks from before it was asked mend nothing."""
     stream: Stream
+    objective: Objective
     method: Method
     train: Train
     parallel: Parallel

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from lockfiles import limits
+from lockfiles.engines import ENGINES, EngineName
+from lockfiles.engines.engine import Offload
 from lockfiles.fields import Name, Seed, Sha256, SomeRows, Table
 
 
@@ -28,7 +30,6 @@ class Stream(Table):
 class Method(Table):
     """What is trained."""
 
-    objective: Literal["sft"]
     kind: Literal["lora", "qlora", "full"]
     rank: int = Field(ge=0, le=limits.MOST_RANK)
     alpha: int = Field(ge=0, le=limits.MOST_ALPHA)
@@ -66,13 +67,13 @@ class Train(Table):
 class Parallel(Table):
     """How the work is spread."""
 
-    engine: Literal["single", "ddp", "zero1", "zero2", "zero3", "fsdp2"]
+    engine: EngineName
     """`single`: one process; `ddp`: each process has a copy of the model and a share of a step;
     `zero1` to `zero3`, the stages of ZeRO, and `fsdp2`: they share the model's states, too."""
     processes: int = Field(ge=1, le=limits.MOST_PROCESSES)
     """A step has `train.micro_batch` x `train.accumulation` rows of each of them; on cards each
     has one of its own."""
-    offload: Literal["none", "optimizer", "all"] = "none"
+    offload: Offload = "none"
     """What lies in main memory: the optimizer's states, or the weights too. Not written where
     nothing does."""
 
@@ -84,10 +85,10 @@ class Parallel(Table):
 
 _NOTHING_OFFLOADED = ("offload", "none")
 OFFLOADING: Mapping[str, tuple[str, ...]] = {
-    "optimizer": ("zero1", "zero2", "zero3", "fsdp2"),
-    "all": ("zero3", "fsdp2"),
+    what: tuple(name for name, engine in ENGINES.items() if what in engine.offloads)
+    for what in ("optimizer", "all")
 }
-"""What can be offloaded, and the engines that can do it (`planner.parallelism.layouts`)."""
+"""What can be offloaded, and the engines that can do it."""
 
 
 class Environment(Table):

@@ -38,7 +38,7 @@ def _wish(request: FitRequest) -> Iterator[tuple[bool, str, Fixes]]:
     wish, found = request.wish, request.candidates
     family, processes = request.model.architecture.family, found.request.processes
     yield (
-        wish.packing and wish.objective != "sft",
+        wish.packing and not found.spec.packs,
         f"`--packing` joins rows of text, and `--objective {wish.objective}` compares pairs.",
         Option("--packing", to="leave out"),
     )

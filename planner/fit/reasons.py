@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from lockfiles.objectives import NAMES
 from planner.fit.alternatives import way_out
 from planner.fit.request import FitRequest
 from planner.machines.occupancy import taken
@@ -46,8 +47,10 @@ def _chosen(request: FitRequest, plan: Profile) -> Iterator[str]:
 
 def _lines(request: FitRequest, plan: Profile) -> Iterator[str]:
     """Yield the lines of `run.toml` without which a plan would count on other numbers."""
-    if request.wish.objective != "sft" or request.wish.optimizer:
+    if not plan.spec.plannable or request.wish.optimizer:
         return  # no plan is made of these
+    if plan.objective != NAMES[0]:
+        yield f'`objective = "{plan.objective}"` under `[method]`'
     if plan.ranks > 1:
         yield f"`processes = {plan.ranks}` under `[machine]`"
     step = request.candidates.accumulation(plan.micro_batch) * plan.micro_batch * plan.ranks

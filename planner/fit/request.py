@@ -5,13 +5,14 @@ from functools import cached_property
 
 from planner.fit.models import FitModel
 from planner.machines.facts import MachineFacts
+from planner.objectives.registry import ObjectiveName
 from planner.parallelism.layouts import Offload, Parallel
 from planner.search.candidates import Candidates
 from planner.search.from_answers import RANKS
 from planner.search.lora_targets import preset
 from planner.search.plan import Plan
 from planner.search.ranking import best_or_least
-from planner.search.request import EFFECTIVE_BATCH, Objective, Optimizer, Request
+from planner.search.request import EFFECTIVE_BATCH, Optimizer, Request
 from planner.setup.setup import Kind
 
 LENGTH = 2048
@@ -24,7 +25,7 @@ DROPOUT = 0.05
 class Wish:
     """What a person set; None leaves a value to be chosen."""
 
-    objective: Objective = "sft"
+    objective: ObjectiveName = "sft"
     """What the loss teaches."""
     method: Kind | None = None
     """What is trained; None tries every method."""
@@ -33,7 +34,7 @@ class Wish:
     length: int | None = None
     """Longest row, in tokens."""
     micro_batch: int | None = None
-    """Rows at once on one card, at least 1; pairs for DPO and reward."""
+    """Examples at once on one card, at least 1."""
     checkpointing: bool | None = None
     """Whether activations are computed again in the backward pass."""
     optimizer: Optimizer | None = None

@@ -7,6 +7,8 @@ usual values and ranges of the fine-tuning guide that this program follows.
 from collections.abc import Iterable, Mapping
 
 from lockfiles.intent import TABLES
+from planner.objectives.registry import questions as of_objectives
+from planner.parallelism.questions import questions as of_engines
 from planner.pipeline.questions import questions as of_stage_kinds
 from planner.questions import data, goal, machine, method, model, train
 from planner.questions.question import Question
@@ -31,7 +33,7 @@ def gathered(*groups: Iterable[Question]) -> tuple[Question, ...]:
     return tuple(sorted(every, key=lambda question: TABLES.index(question.table)))
 
 
-QUESTIONS: tuple[Question, ...] = gathered(FIXED, of_stage_kinds())
+QUESTIONS: tuple[Question, ...] = gathered(FIXED, of_objectives(), of_stage_kinds(), of_engines())
 """Every question, in order; a registry with questions of its own is one more group."""
 
 BY_KEY: Mapping[str, Question] = {question.key: question for question in QUESTIONS}

@@ -60,11 +60,11 @@ def _waiting(shape: Architecture, profile: Profile) -> int:
     """A tied head's gradient, which autograd holds until the embedding's is made."""
     if profile.method != "full" or not shape.tied or not profile.accumulates:
         return 0
-    return profile.width * shape.vocabulary * shape.hidden * (profile.objective != "reward")
+    return profile.width * shape.vocabulary * shape.hidden * (profile.spec.head != "scalar")
 
 
 def _first_gradients(shape: Architecture, profile: Profile, every: int) -> int:
     """Gradients that stand when the last layer's are made: its own, and those of the head."""
-    full = profile.method == "full" and profile.objective != "reward"
+    full = profile.method == "full" and profile.spec.head != "scalar"
     table = profile.width * shape.vocabulary * shape.hidden if full else 0
     return min(every, table + (every - table) // shape.layers)

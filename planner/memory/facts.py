@@ -46,7 +46,7 @@ class Estimate:
     """What a run holds, phase by phase; with several cards, each of them."""
 
     phases: tuple[Phase, ...]
-    """In the order of a run; `reference` is there only for DPO."""
+    """In the order of a run; `reference` is there only where the objective has one."""
     paged_bytes: int = 0
     """Paged optimizer states: on the card while it has room, but outside torch's allocator."""
     host_bytes: int = 0

@@ -19,7 +19,7 @@ def loss_head(shape: Architecture, profile: Profile) -> int:
     w, h = profile.width, shape.hidden
     full = profile.method == "full"
     norm = (4 + w + w * full) * h * profile.tokens
-    if profile.objective == "reward":
+    if profile.spec.head == "scalar":
         return norm + w * h * profile.tokens
     gradient = 4 + (w if w < 4 else 0)
     table = gradient * shape.vocabulary * h * full
@@ -37,7 +37,7 @@ def kept_by_head(shape: Architecture, profile: Profile) -> int:
 def scored_without_gradient(shape: Architecture, profile: Profile) -> int:
     """The same in a pass without gradients."""
     h, w = shape.hidden, profile.width
-    if profile.objective == "reward":
+    if profile.spec.head == "scalar":
         return (4 + w) * h * profile.tokens
     tiles = tile(shape, profile, CPU_FORWARD_WIDTH)
     return (4 + w) * h * profile.tokens + w * h * profile.scored_tokens + tiles
@@ -45,7 +45,7 @@ def scored_without_gradient(shape: Architecture, profile: Profile) -> int:
 
 def picked(shape: Architecture, profile: Profile) -> int:
     """Hidden states of the scored tokens, which a GPU's kernel gets picked."""
-    on_gpu = profile.device == "cuda" and profile.objective != "reward"
+    on_gpu = profile.device == "cuda" and profile.spec.head != "scalar"
     return profile.width * shape.hidden * profile.scored_tokens if on_gpu else 0
 
 
@@ -58,6 +58,6 @@ def tile(shape: Architecture, profile: Profile, cpu_width: int) -> int:
 
 def tile_elements(shape: Architecture, profile: Profile) -> int:
     """Return how many logits of a tile are used."""
-    if profile.objective == "reward":
+    if profile.spec.head == "scalar":
         return 0
     return min(profile.tokens, TILE_TOKENS) * min(shape.vocabulary, TILE_COLUMNS)

@@ -110,8 +110,8 @@ def _backward(
 def _reference(
     shape: Architecture, profile: Profile, blocks: tuple[Block, ...], held: Mapping[str, int]
 ) -> dict[str, int]:
-    """DPO's pass without gradients, while what the trained model's pass left is kept."""
-    if profile.objective != "dpo":
+    """The reference's pass without gradients, while what the trained model's pass left is kept."""
+    if profile.spec.reference == "none":
         return {}
     quiet = _quiet(shape, profile, blocks)
     return {**held, "loss head": loss_head.kept_by_head(shape, profile), "scratch": quiet}
@@ -141,7 +141,7 @@ def _optimizer_scratch(model: Sized, profile: Profile) -> int:
 
 
 def _shard_scratch(model: Sized, profile: Profile) -> int:
-    each = 0 if profile.parallel == "fsdp2" else 4
+    each = 0 if profile.engine.shards == "fsdp2" else 4
     return each * trained_parameters(model, profile) // profile.ranks
 
 

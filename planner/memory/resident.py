@@ -47,12 +47,12 @@ def standing(model: Sized, profile: Profile) -> Standing:
         "gradients": trained,
         "optimizer states": inside,
     }
-    if profile.parallel == "single":
-        return Standing(held, trained, paged, 0)
-    if profile.parallel == "ddp":
-        return Standing(held | {"communication buckets": trained}, trained, paged, 0)
-    held, host = sharding.shared(model, profile, held, elements)
-    return Standing(held, trained, 0, host)
+    if profile.sharded:
+        held, host = sharding.shared(model, profile, held, elements)
+        return Standing(held, trained, 0, host)
+    if profile.copied:
+        held = held | {"communication buckets": trained}
+    return Standing(held, trained, paged, 0)
 
 
 def weights(model: Sized, profile: Profile) -> int:
@@ -89,5 +89,5 @@ def _room(profile: Profile) -> dict[str, int]:
 
 
 def _reference(base: int, profile: Profile) -> int:
-    """DPO's reference: adapters are switched off for it, full fine-tuning keeps a second model."""
-    return base if profile.objective == "dpo" and profile.method == "full" else 0
+    """The reference's weights, where it is a second model."""
+    return base if profile.spec.second_model(profile.method) else 0

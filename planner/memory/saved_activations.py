@@ -118,9 +118,9 @@ def _sums(shape: Architecture, profile: Profile) -> int:
 
 
 def _masks(shape: Architecture, profile: Profile) -> int:
-    """Masks of the family's own dropouts, which TRL switches off for preferences."""
+    """Masks of the family's own dropouts, which some objectives switch off."""
     width = 1 if profile.device == "cuda" else profile.width
-    return habits(shape.family).dropouts * width * shape.hidden * (profile.objective == "sft")
+    return habits(shape.family).dropouts * width * shape.hidden * profile.spec.adapter_dropout
 
 
 def _attention(shape: Architecture, profile: Profile) -> int:

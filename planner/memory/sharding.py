@@ -24,24 +24,24 @@ def shared(
 
     `elements` are the trained parameters.
     """
-    if profile.parallel == "fsdp2":
+    if profile.engine.shards == "fsdp2":
         return _fsdp2(model, profile, held, elements)
-    n, third = profile.ranks, profile.parallel == "zero3"
+    n, stage = profile.ranks, profile.engine.zero_stage
     states = MASTER_BYTES * elements // n
     split = held | {
         "optimizer states": states,
-        "gradients": held["gradients"] // (1 if profile.parallel == "zero1" else n),
+        "gradients": held["gradients"] // (1 if stage == 1 else n),
         "communication buckets": 2 * profile.bucket * (2 if profile.overlaps else 1),
     }
-    if third:
+    if stage == 3:
         split |= {key: held[key] // n for key in ("weights", "reference weights", "adapter")}
         gathered = _largest(model.architecture) + PREFETCHED
         split["gathered weights"] = profile.width * min(gathered, model.parameters)
-    return _offloaded(profile, split, states, third)
+    return _offloaded(profile, split, states, third=stage == 3)
 
 
 def _offloaded(
-    profile: Profile, held: dict[str, int], states: int, third: bool
+    profile: Profile, held: dict[str, int], states: int, *, third: bool
 ) -> tuple[dict[str, int], int]:
     """Move states and gradients, and with `all` ZeRO-3's weights, to main memory."""
     if profile.offload == "none":

@@ -60,7 +60,7 @@ def _biases_beside_linears(shape: Architecture) -> int:
 def stored_parameters(model: Sized, profile: Profile) -> int:
     """Return the model's parameters; a reward model has one output where the head was."""
     shape = model.architecture
-    dropped = profile.objective == "reward" and not shape.tied
+    dropped = profile.spec.head == "scalar" and not shape.tied
     return model.parameters - (shape.vocabulary * shape.hidden if dropped else 0)
 
 
@@ -92,7 +92,7 @@ def _kinds(model: Sized, profile: Profile) -> tuple[int, int, int]:
         blocks = layers.blocks(shape)
         weights = sum(b.count * (b.linear_elements + b.experts) for b in blocks)
         table = shape.vocabulary * shape.hidden
-        head = 0 if shape.tied or profile.objective == "reward" else table
+        head = 0 if shape.tied or profile.spec.head == "scalar" else table
         return max(0, trained_parameters(model, profile) - weights - table - head), 0, table
     small, medium = _adapter_kinds(shape, profile.targets, profile.rank)
     return small + trained_biases(shape, profile.targets, profile.bias), medium, 0

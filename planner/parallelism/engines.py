@@ -1,10 +1,11 @@
 """Which of the ways to train this version carries out; a plan can be made for all of them."""
 
+from lockfiles.engines import NAMES as ENGINES
+from planner.parallelism.engine import Device, of_engine
 from planner.parallelism.layouts import NAMES, Offload, Parallel
-from planner.setup.setup import Device
 
 RUNS: frozenset[tuple[Parallel, Device]] = frozenset(
-    [("single", "cpu"), ("single", "cuda"), ("ddp", "cpu")]
+    (engine, device) for engine in ENGINES for device in of_engine(engine).runs
 )
 """Engine and device of the plans that `tunelock run` carries out."""
 

@@ -5,25 +5,19 @@ lies in main memory travels slowest (DeepSpeed's documentation of ZeRO and of of
 """
 
 from collections.abc import Mapping
-from typing import Literal
 
-from planner.setup.setup import Kind
+from lockfiles.engines import ENGINES, EngineName
+from lockfiles.engines.engine import Offload as Offload
+from planner.parallelism.engine import of_engine
 
-Parallel = Literal["single", "ddp", "zero1", "zero2", "zero3", "fsdp2"]
-Offload = Literal["none", "optimizer", "all"]
+Parallel = EngineName
 Layout = tuple[Parallel, Offload]
 
-NAMES: Mapping[Parallel, str] = {
-    "single": "one card", "ddp": "DDP", "zero1": "ZeRO stage 1", "zero2": "ZeRO stage 2",
-    "zero3": "ZeRO stage 3", "fsdp2": "FSDP2",
-}  # fmt: skip
+NAMES: Mapping[Parallel, str] = {name: of_engine(name).title for name in ENGINES}
 """Each way to share the work in words."""
-ZERO_STAGES: Mapping[Parallel, int] = {"zero1": 1, "zero2": 2, "zero3": 3, "fsdp2": 3}
-"""What cards share: the optimizer's states; from 2 on gradients too; from 3 on weights too."""
 
-_SEVERAL: tuple[Parallel, ...] = ("ddp", "zero1", "zero2", "zero3")
-_OFFLOADED_FROM: Mapping[Offload, int] = {"none": 0, "optimizer": 1, "all": 3}
-"""Least stage of ZeRO that can keep this in main memory."""
+_FOR_ONE = tuple(name for name in ENGINES if of_engine(name).for_one)
+_FOR_SEVERAL = tuple(name for name in ENGINES if of_engine(name).for_several)
 
 
 def layouts(
@@ -35,7 +29,7 @@ def layouts(
         (shared, kept)
         for kept in offloads
         for shared in _parallels(ranks, parallel, offload)
-        if ZERO_STAGES.get(shared, 0) >= _OFFLOADED_FROM[kept]
+        if kept == "none" or kept in ENGINES[shared].offloads
     )
 
 
@@ -43,12 +37,21 @@ def _parallels(
     ranks: int, parallel: Parallel | None, offload: Offload | None
 ) -> tuple[Parallel, ...]:
     if parallel:
-        return ("single" if parallel == "ddp" and ranks == 1 else parallel,)
+        return (parallel if ENGINES[parallel].takes(ranks) else "single",)
     if ranks > 1:
-        return _SEVERAL
-    return ("single",) if offload in (None, "none") else ("zero2", "zero3")
+        return _FOR_SEVERAL
+    return _FOR_ONE[:1] if offload in (None, "none") else _FOR_ONE[1:]
 
 
-def may_offload(method: Kind, offload: Offload, asked: Offload | None) -> bool:
+def on_cpu(processes: int, parallel: Parallel | None = None) -> tuple[Layout, ...]:
+    """Return the layout of processes that share the cores of a CPU: as asked for where it can be.
+
+    Nothing is offloaded there.
+    """
+    able = [name for name, engine in ENGINES.items() if engine.on_cpu and engine.takes(processes)]
+    return ((parallel if parallel in able else able[0], "none"),)
+
+
+def may_offload(method: str, offload: Offload, asked: Offload | None) -> bool:
     """Return whether a method may keep this in main memory: 4-bit weights only where asked for."""
     return method != "qlora" or offload != "all" or asked == "all"

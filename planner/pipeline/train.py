@@ -20,7 +20,7 @@ def _disk_bytes(sizes: Sizes, settings: Mapping[str, Any]) -> int:
 KIND = PlannedKind(
     "the tuned weights",
     tables=(
-        "model", "template", "data", "fix", "stream", "method", "train",
+        "model", "template", "data", "fix", "stream", "objective", "method", "train",
         "parallel", "exactness", "packages",
     ),
     reads_test=False,

@@ -236,6 +236,7 @@ def recipe(answers: Answers, context: int) -> Recipe:
         context=context,
         mending=mending(answers),
         general_share=answers.number("data.general_share"),
+        objective=answers.text("method.objective"),
     )
 
 
@@ -309,7 +310,7 @@ def _stream(rows: Corpus, answers: Answers) -> StreamFacts:
         max_length=rows.max_length,
         rows=count,
         longest=max(lengths),
-        tokens=sum(lengths),
+        tokens=sum(row.tokens for row in train.encoded),
         scored_tokens=sum(row.scored for row in train.encoded),
         cut_rows=rows.cut_rows,
         sha256=train.tokens_sha256,
@@ -320,4 +321,4 @@ def _stream(rows: Corpus, answers: Answers) -> StreamFacts:
 
 
 def _lengths(part: Part | None) -> tuple[int, ...]:
-    return tuple(len(row.input_ids) for row in part.encoded) if part else ()
+    return tuple(one.length for one in part.encoded) if part else ()

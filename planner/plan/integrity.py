@@ -4,7 +4,7 @@ A stage whose digest still matches is not done again, so a corrected Hub name or
 level never trains again. A new table of the lock must be given its place here; a test holds that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lockfiles import digest, known
@@ -31,13 +31,19 @@ def integrity(tables: Mapping[str, Any]) -> dict[str, str]:
         read = _REPORTED if planned.reads_neutral else own
         counted = {
             "settings": stage["settings"],
-            "tables": {
-                table: _counted(kind, table, tables[table]) for table in read if table in tables
-            },
+            "tables": _tables(kind, read, tables),
             "inputs": {one: found[one] for one in stage["inputs"]},
         }
         # A stage that is named by its kind has the digest that locks of revision 1 gave it.
         found[name] = digest.of_value(counted if name == kind else {**counted, "kind": kind})
+    return found
+
+
+def _tables(kind: str, read: Iterable[str], tables: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: _counted(kind, name, tables[name]) for name in read if name in tables}
+    # An objective without settings has the digests that locks of revision 2 gave it.
+    if set(found.get("objective", ())) == {"name"}:
+        found["method"] = {"objective": found.pop("objective")["name"], **found["method"]}
     return found
 
 

@@ -52,6 +52,7 @@ def plan(answers: Answers, facts: PlanFacts) -> TrainingLock:
         "data": [_data(part, answers, facts) for part in facts.parts],
         "fix": [_fix(step) for step in facts.steps],
         "stream": _stream(facts, packing=choice.profile.packing),
+        "objective": _objective(choice, answers),
         "method": _method(choice),
         "train": _train(choice, answers, facts),
         "parallel": _parallel(choice),
@@ -168,9 +169,12 @@ def _stream(facts: PlanFacts, *, packing: bool) -> dict[str, object]:
     }
 
 
+def _objective(choice: Choice, answers: Answers) -> dict[str, object]:
+    return {"name": choice.profile.objective, **choice.profile.spec.settings(answers)}
+
+
 def _method(choice: Choice) -> dict[str, object]:
     return {
-        "objective": "sft",
         "kind": choice.kind,
         "rank": choice.rank,
         "alpha": choice.alpha,

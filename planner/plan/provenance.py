@@ -6,6 +6,7 @@ from lockfiles import digest
 from planner.hub.datasets.reference import is_reference
 from planner.interview.answers import Answers, given
 from planner.interview.exports import matters
+from planner.interview.questions import BY_KEY
 
 _LOCAL = {
     "data.train": "local:train",
@@ -28,7 +29,8 @@ def table(answers: Answers, *, local_model: bool) -> dict[str, object]:
     origin = {
         key: "given" if key in named else "detected" if key in _DETECTED else "default"
         for key in answers
-        if answers.trains or matters(key)
+        if len(BY_KEY[key].choices) != 1  # there is nothing to answer
+        and (answers.trains or matters(key))
     }
     return {
         "digest": intent_digest(answers, local_model=local_model),

@@ -1,6 +1,7 @@
 """The machine that will train."""
 
 from lockfiles import limits
+from lockfiles.engines import SPREADING
 from planner.questions.question import Between, Question, When
 
 _ON_CARDS = When("machine.device", ("cpu",), unless=True)
@@ -41,7 +42,7 @@ QUESTIONS: tuple[Question, ...] = (
         "With `ddp` each holds all of it; with ZeRO 1 to 3 and FSDP2 each GPU holds less, and "
         "more travels between them. `auto` shares no more than it must.",
         "auto",
-        ("auto", "ddp", "zero1", "zero2", "zero3", "fsdp2"),
+        ("auto", *SPREADING),
         applies=_ON_CARDS,
     ),
     Question(

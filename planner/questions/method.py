@@ -1,12 +1,33 @@
 """How the weights are trained: the method, its adapter and what fits on the device."""
 
+from collections.abc import Mapping
+
 from lockfiles import limits
+from lockfiles.objectives import NAMES
 from planner.questions.question import Between, Both, Question, When
 
+OBJECTIVE = "method.objective"
+"""The key of the objective."""
 ADAPTER = When("method.kind", ("full",), unless=True)
 """Applies to the methods that train an adapter."""
 
+
+def _several(answers: Mapping[str, object]) -> bool:
+    """Return whether there are objectives to choose from."""
+    return len(NAMES) > 1
+
+
 QUESTIONS: tuple[Question, ...] = (
+    Question(
+        OBJECTIVE,
+        "method",
+        "choice",
+        "Objective",
+        "What the loss teaches; sft, supervised fine-tuning, learns the answers of conversations.",
+        NAMES[0],
+        NAMES,
+        applies=_several,
+    ),
     Question(
         "method.kind",
         "method",

@@ -26,7 +26,6 @@ __all__ = ["Alternative", "Choice", "choose"]
 
 NARROW = 1024
 """Hidden width below which one thread is faster than several."""
-_RATES: Mapping[Kind, float] = {"lora": 2e-4, "qlora": 2e-4, "full": 1e-5}
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def choose(
         accumulation=candidates.accumulation(plan.micro_batch),
         checkpointing=plan.checkpointing,
         dtype=plan.dtype,
-        learning_rate=answers.number("train.learning_rate") or _RATES[plan.method],
+        learning_rate=answers.number("train.learning_rate") or plan.spec.learning_rate[plan.method],
         threads=threads,
         profile=plan,
         estimate=estimate(model, plan),
@@ -155,9 +154,11 @@ def _adapter(answers: Answers, candidates: Candidates, plan: Profile) -> dict[st
 
 
 def _rate(plan: Profile) -> str:
+    digits, power = f"{plan.spec.learning_rate[plan.method]:e}".split("e")
+    rate = f"{float(digits):g}e{int(power)}"
     if plan.method == "full":
-        return "1e-5 is the usual rate for full fine-tuning."
-    return f"2e-4 is a safe rate for {reasons.NAMES[plan.method]}."
+        return f"{rate} is the usual rate for full fine-tuning."
+    return f"{rate} is a safe rate for {reasons.NAMES[plan.method]}."
 
 
 def _why_threads(candidates: Candidates, threads: int) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from lockfiles.engines import ENGINES
 from lockfiles.errors import DoesNotFit, UsageProblem
 from lockfiles.fixes import Advice, Answer, Key
 from planner.interview.answers import Answers
 from planner.machines.facts import MachineFacts
 from planner.models.facts import ModelFacts
-from planner.parallelism.layouts import Offload, Parallel
+from planner.parallelism.layouts import Offload
 from planner.search import lora_targets
 from planner.search.candidates import Candidates
 from planner.search.request import Request
@@ -88,6 +89,7 @@ def _request(
         targets=lora_targets.chosen(answers, model.architecture),
         dropout=answers.number("method.dropout"),
         bias=lora_targets.bias(answers),
+        objective=answers.text("method.objective"),
         method=None if kind == "auto" else cast(Kind, kind),
         rows=rows,
         lengths=lengths,
@@ -97,7 +99,7 @@ def _request(
         checkpointing=switch[answers.text("method.checkpointing")],
         packing=switch[answers.text("method.packing")],
         processes=answers.integer("machine.processes"),
-        parallel=cast("Parallel | None", _set(answers.text("machine.parallel"))),
+        parallel=_set(answers.text("machine.parallel")),
         offload=cast("Offload | None", _set(answers.text("machine.offload"))),
     )
 
@@ -112,6 +114,11 @@ def _contradictions(found: Candidates) -> Iterator[_Contradiction]:
         asked.method == "qlora" and bool(found.no_qlora),
         (found.no_qlora,),
         Answer("method.kind", "lora"),
+    )
+    yield (
+        bool(asked.packing) and not found.spec.packs,
+        (f"Examples of {found.spec.title} cannot be packed.",),
+        Answer("method.packing", "off"),
     )
     yield (
         bool(asked.packing) and not found.packs,
@@ -134,7 +141,7 @@ def _contradictions(found: Candidates) -> Iterator[_Contradiction]:
 def _spread(found: Candidates) -> Iterator[_Contradiction]:
     asked, on_cpu = found.request, found.machine.kind == "cpu"
     yield (
-        on_cpu and asked.parallel not in (None, "ddp"),
+        on_cpu and asked.parallel is not None and not ENGINES[asked.parallel].on_cpu,
         (
             Key("machine.parallel"),
             f" is `{asked.parallel}`, which needs cards, and the plan is for a CPU.",

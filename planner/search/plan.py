@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from planner.memory import Estimate
-from planner.parallelism.layouts import ZERO_STAGES
 from planner.search.budget import whole_card_bytes
 from planner.setup.setup import Profile
 
@@ -48,4 +47,4 @@ class Plan:
     @property
     def zero_stage(self) -> int:
         """What its cards share, as a stage of ZeRO, 0 to 3; FSDP2 shares all, as stage 3 does."""
-        return ZERO_STAGES.get(self.profile.parallel, 0)
+        return self.profile.engine.zero_stage

@@ -66,7 +66,7 @@ def _layout(candidates: Candidates, chosen: Profile) -> dict[str, str]:
     if chosen.parallel == "single":
         return {}
     each = "card" if chosen.device == "cuda" else "process"
-    if chosen.parallel == "ddp":
+    if chosen.copied:
         return {"parallel.engine": f"Each {each} holds the model, so that only gradients travel."}
     allowed = candidates.layouts_of(chosen.method)
     before = allowed.index((chosen.parallel, chosen.offload)) - 1

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from planner.objectives.registry import ObjectiveName
 from planner.parallelism.layouts import Offload, Parallel
 from planner.setup.setup import Bias, Kind
 
-Objective = Literal["sft", "dpo", "reward"]
 Optimizer = Literal["adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit"]
 
 EFFECTIVE_BATCH = 16
@@ -28,7 +28,7 @@ class Request:
     """Of the adapters, 0 to 1."""
     bias: Bias = "none"
     """Biases that are trained beside the adapters."""
-    objective: Objective = "sft"
+    objective: ObjectiveName = "sft"
     """What the loss teaches."""
     method: Kind | None = None
     """What is trained."""
@@ -43,7 +43,7 @@ class Request:
     effective_batch: int = EFFECTIVE_BATCH
     """Rows of a step, of all processes together."""
     micro_batch: int | None = None
-    """Rows at once in one process; pairs for DPO and reward."""
+    """Examples at once in one process."""
     accumulation: int | None = None
     """Micro-batches in a step; None follows from the effective batch."""
     checkpointing: bool | None = None

@@ -10,7 +10,9 @@ from planner.machines.facts import MachineFacts
 from planner.memory import Sized
 from planner.memory.family_quirks import habits
 from planner.models import layers
-from planner.parallelism.layouts import Layout, layouts, may_offload
+from planner.objectives.objective import Objective
+from planner.objectives.registry import objective_of
+from planner.parallelism.layouts import Layout, layouts, may_offload, on_cpu
 from planner.search.request import Optimizer, Request
 from planner.setup.setup import Kind, Profile
 
@@ -84,7 +86,7 @@ class Space:
         does what is set."""
         asked = self.request
         if self.machine.kind == "cpu":
-            return ((("single" if asked.processes == 1 else "ddp"), "none"),)
+            return on_cpu(asked.processes, asked.parallel)
         return layouts(asked.processes, asked.parallel, asked.offload)
 
     @cached_property
@@ -110,9 +112,14 @@ class Space:
         asked = self.request
         if asked.packing is not None:
             return (asked.packing,)
-        able = self.packs and asked.objective == "sft" and asked.processes == 1
+        able = self.packs and self.spec.packs and asked.processes == 1
         choice = able and self.differ and self.machine.kind == "cuda"
         return (False, True) if choice else (False,)
+
+    @cached_property
+    def spec(self) -> Objective:
+        """The record of the objective."""
+        return objective_of(self.request.objective)
 
     @property
     def packs(self) -> bool:
@@ -208,4 +215,4 @@ class Space:
 
     def _padded(self, micro_batch: int) -> bool:
         """Return whether rows at once may differ in length, as the two of a pair do."""
-        return micro_batch > 1 or self.request.objective != "sft"
+        return micro_batch > 1 or self.spec.pairs

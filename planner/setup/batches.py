@@ -30,7 +30,7 @@ class Batch:
         """
         return replace(
             profile, micro_batch=self.rows, length=longest or self.longest, packing=False,
-            padded=self.masked or profile.objective != "sft",
+            padded=self.masked or profile.spec.pairs,
         )  # fmt: skip
 
 

@@ -3,10 +3,16 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from lockfiles.engines import ENGINES, EngineName
+from lockfiles.engines.engine import Offload
+from planner.objectives.objective import Objective
+from planner.objectives.registry import ObjectiveName, objective_of
+from planner.parallelism.engine import Device, PlannedEngine, of_engine
+
+__all__ = ["Bias", "Device", "Kind", "Profile"]
+
 Kind = Literal["lora", "qlora", "full"]
 """What is trained: adapters, adapters on 4-bit weights, or all weights."""
-Device = Literal["cpu", "cuda"]
-"""Where training runs; `cuda` is torch's name for cards of AMD, too."""
 Bias = Literal["none", "lora_only", "all"]
 """Biases trained beside adapters: none, those of the adapted layers, or the whole model's."""
 
@@ -41,8 +47,8 @@ class Profile:
     """Whether AdamW is `adamw_torch_fused`, which needs no scratch space on a GPU."""
     accumulates: bool = True
     """Whether a step sums several micro-batches, so that gradients stand in a forward pass."""
-    objective: Literal["sft", "dpo", "reward"] = "sft"
-    """What is learnt: answers, or preferences, whose rows come as pairs."""
+    objective: ObjectiveName = "sft"
+    """What is learnt, by the name of its record in `planner.objectives`."""
     optimizer: Literal["adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit"] = (
         "adamw_torch"
     )
@@ -50,11 +56,11 @@ class Profile:
     packing: bool = False
     """Whether the rows of a step are joined into rows of at most `length` tokens, of which
     `micro_batch` are computed at once."""
-    parallel: Literal["single", "ddp", "zero1", "zero2", "zero3", "fsdp2"] = "single"
+    parallel: EngineName = "single"
     """How the cards share the work."""
     ranks: int = 1
     """Processes, one on each card, at least 1."""
-    offload: Literal["none", "optimizer", "all"] = "none"
+    offload: Offload = "none"
     """What the shards of ZeRO or FSDP2 keep in main memory; `all` adds the weights."""
     base_bits: Literal[0, 4, 8, 16] = 0
     """Bits of a linear weight of the base: 4 NF4, 8 LLM.int8, 16 as loaded, 0 by the method."""
@@ -68,14 +74,19 @@ class Profile:
     """Which biases are trained beside the adapters; `none` for full, which trains all weights."""
 
     @property
+    def spec(self) -> Objective:
+        """The record of the objective."""
+        return objective_of(self.objective)
+
+    @property
     def dropped(self) -> float:
-        """Dropout as it acts: TRL switches it off for preferences (`disable_dropout`)."""
-        return self.dropout if self.objective == "sft" else 0.0
+        """Dropout as it acts: some objectives switch it off."""
+        return self.dropout if self.spec.adapter_dropout else 0.0
 
     @property
     def rows(self) -> int:
-        """Rows of the model's input: preferences come as pairs."""
-        return self.micro_batch * (1 if self.objective == "sft" else 2)
+        """Rows of the model's input: one for each token sequence of an example."""
+        return self.micro_batch * len(self.spec.sequences)
 
     @property
     def tokens(self) -> int:
@@ -100,9 +111,19 @@ class Profile:
         return 4 if self.method == "qlora" else 0
 
     @property
+    def engine(self) -> PlannedEngine:
+        """What a plan knows of `parallel`."""
+        return of_engine(self.parallel)
+
+    @property
+    def copied(self) -> bool:
+        """Whether each of several processes holds the model."""
+        return ENGINES[self.parallel].copies
+
+    @property
     def sharded(self) -> bool:
         """Whether ZeRO or FSDP2 holds the optimizer's states in shards."""
-        return self.parallel not in ("single", "ddp")
+        return bool(self.engine.shards)
 
     @property
     def width(self) -> int:
@@ -114,7 +135,7 @@ class Profile:
         """Bytes of a trained parameter: TRL trains adapters on a quantised base in bfloat16, PEFT
         others in float32; DeepSpeed computes in the model's type and FSDP2 keeps float32."""
         if self.sharded:
-            return 4 if self.parallel == "fsdp2" else self.width
+            return 4 if self.engine.shards == "fsdp2" else self.width
         if self.method == "full":
             return self.width
         return 2 if self.quantised_bits else 4

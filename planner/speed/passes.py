@@ -24,9 +24,9 @@ BACKWARD_ATTENTION = 2.5
 
 
 def forward(shape: Architecture, profile: Profile) -> Work:
-    """Return the work of a forward pass; DPO's has the reference's pass in it."""
+    """Return the work of a forward pass, with the reference's where there is one."""
     own = _layers_forward(shape, profile) + _head_forward(shape, profile)
-    if profile.objective != "dpo":
+    if profile.spec.reference == "none":
         return own
     return (
         own + _layers_forward(shape, replace(profile, targets=())) + _head_forward(shape, profile)
@@ -159,7 +159,7 @@ def _head_backward(shape: Architecture, profile: Profile) -> Work:
 
 
 def _scored(profile: Profile) -> int:
-    return 0 if profile.objective == "reward" else profile.scored_tokens
+    return 0 if profile.spec.head == "scalar" else profile.scored_tokens
 
 
 def _tiles(shape: Architecture, profile: Profile) -> tuple[int, int]:

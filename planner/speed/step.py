@@ -57,7 +57,7 @@ def micro_seconds(
     host_back *= accelerator.host
     host = host_back + accelerator.host * own.launch_seconds * there.launches
     trainer = accelerator.host * own.micro_step_seconds
-    trainer *= 2 if profile.objective == "dpo" else 1
+    trainer *= 2 if profile.spec.reference != "none" else 1
     if profile.quantised_bits == 8:  # LLM.int8 asks the card for outliers in every layer
         return trainer + card + host
     return trainer + max(card, host, host_back + card_there)
@@ -93,6 +93,6 @@ def flops(model: Sized, profile: Profile) -> float:
 
 
 def _travels(profile: Profile) -> bool:
-    if profile.offload != "none" or profile.parallel in ("zero3", "fsdp2"):
+    if profile.offload != "none" or profile.engine.zero_stage == 3:
         return True
     return profile.parallel != "single" and profile.method == "full"

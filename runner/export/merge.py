@@ -8,7 +8,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from lockfiles.lock import Method
 from runner.export.clean import complete
-from runner.training import sft
+from runner.training.adapter import adapted
+from runner.training.loading import HERE, SAFE
 
 
 def merge(
@@ -24,11 +25,11 @@ def merge(
     The base is loaded in 32 bits whatever the training used, since merging into a 4-bit model
     stays 4-bit; the sum is rounded once. Source: PEFT's `merge_and_unload`.
     """
-    dtype = AutoConfig.from_pretrained(base, **sft.HERE).dtype or torch.float32
+    dtype = AutoConfig.from_pretrained(base, **HERE).dtype or torch.float32
     model = AutoModelForCausalLM.from_pretrained(
-        base, dtype=torch.float32, attn_implementation="eager", **sft.SAFE
+        base, dtype=torch.float32, attn_implementation="eager", **SAFE
     )
-    merged = sft.adapted(model, adapter, method).merge_and_unload(safe_merge=True)
+    merged = adapted(model, adapter, method).merge_and_unload(safe_merge=True)
     merged.to(dtype).save_pretrained(out)
     complete(out, base, template, end_ids)
     return out

@@ -15,6 +15,7 @@ def profile_of(lock: TrainingLock, longest: int, padded: bool) -> Profile:
     method, train = lock.method, lock.train
     return Profile(
         device=lock.machine.kind,
+        objective=lock.objective.name,
         method=method.kind,
         rank=method.rank,
         targets=tuple(method.targets),

@@ -218,6 +218,7 @@ def recipe_of(lock: TrainingLock) -> Recipe:
         mending=mending({(fix.step, fix.what) for fix in lock.fix}),
         split_by=split_off.split_by,
         general_share=general.fraction if general else 0.0,
+        objective=lock.objective.name,
     )
 
 
@@ -262,7 +263,7 @@ def _check_stream(lock: TrainingLock, rows: Corpus) -> None:
         differing(
             ("stream.max_length_tokens", stream.max_length_tokens, rows.max_length),
             ("stream.rows", stream.rows, len(encoded)),
-            ("stream.tokens", stream.tokens, sum(len(row.input_ids) for row in encoded)),
+            ("stream.tokens", stream.tokens, sum(row.tokens for row in encoded)),
             ("stream.scored_tokens", stream.scored_tokens, sum(row.scored for row in encoded)),
             ("stream.sha256", stream.sha256, train.tokens_sha256 if train else ""),
         ),
@@ -294,7 +295,7 @@ def _check_prediction(lock: TrainingLock, rows: Corpus) -> None:
         return
     same = lock.prediction.estimator == ESTIMATOR
     least = LEAST_PREDICTED if same else LEAST_PREDICTED_BY_ANOTHER
-    longest = max(len(row.input_ids) for row in train.encoded)
+    longest = max(row.length for row in train.encoded)
     plan = profile_of(lock, longest, padded=lock.train.micro_batch > 1)
     found = estimate(shape_of(lock), plan).peak.peak_bytes
     if locked < least * found:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from planner.data.tokens.example import Encoded, Example
 from planner.setup.setup import Profile
 from runner.rehearse.case import Case
 
@@ -17,10 +18,19 @@ def case_of(values: Mapping[str, Any]) -> Case:
     """Return a case from its values in JSON."""
     profile = Profile(**values["profile"] | {"targets": tuple(values["profile"]["targets"])})
     rows = {
-        name: tuple((tuple(ids), tuple(labels)) for ids, labels in values[name])
+        name: tuple(_example(one["sequences"]) for one in values[name])
         for name in ("rows", "held_out")
     }
     return Case(**{**values, "profile": profile, **rows})
+
+
+def _example(sequences: Mapping[str, Any]) -> Example:
+    return Example(
+        {
+            name: Encoded(tuple(one["input_ids"]), tuple(one["labels"]))
+            for name, one in sequences.items()
+        }
+    )
 
 
 def main(job: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from lockfiles.lock import TrainingLock
 from planner.data.corpus.corpus import Corpus
 from planner.data.corpus.part import Part
-from planner.data.tokens.encode import Encoded
+from planner.data.tokens.example import Example
 from planner.data.tokens.order import epoch_order
 from planner.setup.batches import packed
 from runner.inputs.setup import profile_of
@@ -52,11 +52,11 @@ def _batches(orders: Iterable[Sequence[int]], size: int) -> Iterator[list[int]]:
             yield list(order[first : first + size])
 
 
-def _held_out(part: Part | None, lock: TrainingLock) -> Sequence[Encoded]:
+def _held_out(part: Part | None, lock: TrainingLock) -> Sequence[Example]:
     """Return the evaluation's longest micro-batch; its rows come in their own order."""
     rows, size = part.encoded if part else (), lock.train.micro_batch
     batches = (rows[first : first + size] for first in range(0, len(rows), size))
-    return max(batches, key=lambda b: len(b) * max(len(r.input_ids) for r in b), default=())
+    return max(batches, key=lambda b: len(b) * max(r.length for r in b), default=())
 
 
 def case_of(lock: TrainingLock, config: dict[str, Any], rows: Corpus | None) -> Case:
@@ -65,7 +65,7 @@ def case_of(lock: TrainingLock, config: dict[str, Any], rows: Corpus | None) -> 
     `config` is the model's `config.json`; `rows` is None where they are not here.
     """
     train = rows.part("train") if rows else None
-    lengths = [len(row.input_ids) for row in train.encoded] if train else []
+    lengths = [row.length for row in train.encoded] if train else []
     longest = max(lengths, default=lock.stream.max_length_tokens)
     profile = profile_of(lock, longest, padded=lock.train.micro_batch > 1)
     picked = [train.encoded[row] for row in longest_batch(lengths, lock)] if train else []
@@ -78,9 +78,10 @@ def case_of(lock: TrainingLock, config: dict[str, Any], rows: Corpus | None) -> 
         config=config,
         profile=profile,
         accumulation=accumulation,
-        rows=tuple((row.input_ids, row.labels) for row in picked),
-        held_out=tuple((row.input_ids, row.labels) for row in _held_out(held, lock)),
+        rows=tuple(picked),
+        held_out=tuple(_held_out(held, lock)),
         steps=SHORT_STEPS if flops <= SHORT_FLOPS else STEPS,
         evaluate=any(part.split == "validation" for part in lock.data),
         times_host=lock.machine.kind == "cuda",
+        objective=lock.objective.model_dump(exclude={"name"}),
     )

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback, set_seed
 from transformers.trainer_utils import SaveStrategy
 from transformers.utils import logging
@@ -19,8 +18,9 @@ from planner.search.budget import CUDA_CONTEXT_BYTES
 from runner.rehearse.case import Case, Measured
 from runner.rehearse.host import HOST
 from runner.rehearse.random_model import random_model
-from runner.rehearse.rows import columns, held_out
+from runner.rehearse.rows import held_out
 from runner.rehearse.trainers import trainer_of
+from runner.training.make import dataset
 
 
 def measure(case: Case) -> Measured:
@@ -86,7 +86,7 @@ def _run(case: Case, model: Any, watch: "_Watch", work: Path) -> None:
     trainer.train()
     if case.evaluate:
         watch.enter("evaluation")
-        trainer.evaluate(Dataset.from_dict(columns(held_out(case))))
+        trainer.evaluate(dataset(case.profile.objective, held_out(case)))
 
 
 class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no types mypy follows

@@ -20,7 +20,7 @@ from transformers import (
 
 from planner.setup.setup import Profile
 from runner.rehearse.settings import method_of, train_of
-from runner.training import sft
+from runner.training.loading import keep_quantised_form, loaded_as
 
 SPREAD = 0.02
 """Standard deviation of the weights: transformers' own for most families."""
@@ -43,12 +43,11 @@ class _Slice:
 
 def random_model(config: Mapping[str, Any], profile: Profile, accumulation: int) -> PreTrainedModel:
     """Return the model of a `config.json`, in the form that a plan loads it."""
-    kind = AutoModelForSequenceClassification
-    if profile.objective != "reward":
-        kind = AutoModelForCausalLM
+    scalar = profile.spec.head == "scalar"
+    kind = AutoModelForSequenceClassification if scalar else AutoModelForCausalLM
     shape = AutoConfig.for_model(**(dict(config) | _labels(profile)))
     family = str(config["model_type"])
-    form = sft.loaded_as(method_of(profile), train_of(profile, accumulation, family))
+    form = loaded_as(method_of(profile), train_of(profile, accumulation, family))
     if profile.quantised_bits == 8:
         form["quantization_config"] = BitsAndBytesConfig(load_in_8bit=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -63,7 +62,7 @@ def random_model(config: Mapping[str, Any], profile: Profile, accumulation: int)
     model: PreTrainedModel = type(whole).from_pretrained(
         None, config=shape, state_dict=weights, **form
     )
-    sft.keep_quantised_form(model)
+    keep_quantised_form(model)
     return model
 
 
@@ -74,5 +73,5 @@ def _tied(model: PreTrainedModel) -> set[str]:
 
 
 def _labels(profile: Profile) -> dict[str, object]:
-    """Return what a reward model's configuration says beside: one output, and a padding token."""
-    return {"num_labels": 1, "pad_token_id": 0} if profile.objective == "reward" else {}
+    """Return what the configuration of a model with one output adds: that, and a padding token."""
+    return {"num_labels": 1, "pad_token_id": 0} if profile.spec.head == "scalar" else {}

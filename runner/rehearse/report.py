@@ -70,7 +70,7 @@ def _rehearsal(
     lock: TrainingLock, case: Case, measured: Measured, machine: MachineFacts
 ) -> Rehearsal:
     shape = model_of(lock).architecture
-    lengths = [len(ids) for ids, _ in case.rows or made_up(case, shape.vocabulary)]
+    lengths = [row.length for row in case.rows or made_up(case, shape.vocabulary)]
     return Rehearsal(
         version=1,
         train_sha256=lock.integrity["train"],

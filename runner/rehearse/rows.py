@@ -1,29 +1,25 @@
 """Rows of a rehearsal: the longest of a run, or made-up ones."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import cycle, islice
 from typing import Any
 
-from planner.data.tokens.encode import IGNORED
-from runner.rehearse.case import Case, Row
-
-Example = Mapping[str, Sequence[int]]
-"""A row as TRL's trainers take finished rows."""
+from planner.data.tokens.example import IGNORED, Encoded, Example
+from runner.rehearse.case import Case
 
 
 def examples(case: Case) -> list[Example]:
     """Return the rows of every micro-batch of a case, in order."""
     profile, vocabulary = case.profile, int(_text(case.config)["vocab_size"])
-    batch = [_finished(profile.objective, row) for row in case.rows or made_up(case, vocabulary)]
+    batch = case.rows or made_up(case, vocabulary)
     count = profile.micro_batch * case.accumulation * case.steps
     return list(islice(cycle(batch), count))
 
 
 def held_out(case: Case) -> list[Example]:
     """Return the rows of the evaluation's micro-batch."""
-    own = [_finished(case.profile.objective, row) for row in case.held_out]
-    return own or examples(case)[: case.profile.micro_batch]
+    return list(case.held_out) or examples(case)[: case.profile.micro_batch]
 
 
 def _text(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -32,10 +28,11 @@ def _text(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return inner
 
 
-def made_up(case: Case, vocabulary: int) -> list[Row]:
+def made_up(case: Case, vocabulary: int) -> list[Example]:
     """Return one micro-batch of random tokens, the first row of them as long as planned.
 
-    Where rows are padded, the others are a token shorter. A share of each row's end is scored.
+    Where rows are padded, the others are a token shorter, and so are all sequences of an example
+    but its first. A share of each row's end is scored.
     """
     profile, source = case.profile, random.Random(1)
     found = []
@@ -43,20 +40,8 @@ def made_up(case: Case, vocabulary: int) -> list[Row]:
         length = profile.length - (1 if profile.padded and place else 0)
         ids = tuple(source.randrange(3, vocabulary) for _ in range(length))
         ignored = length - max(1, round(profile.scored * length))
-        found.append((ids, (IGNORED,) * ignored + ids[ignored:]))
+        whole = Encoded(ids, (IGNORED,) * ignored + ids[ignored:])
+        short = Encoded(whole.input_ids[:-1], whole.labels[:-1])
+        names = profile.spec.sequences
+        found.append(Example({name: short if at else whole for at, name in enumerate(names)}))
     return found
-
-
-def _finished(objective: str, row: Row) -> Example:
-    ids, labels = list(row[0]), list(row[1])
-    if objective == "sft":
-        return {"input_ids": ids, "labels": labels}
-    if objective == "reward":
-        return {"chosen_ids": ids, "rejected_ids": ids[:-1]}
-    half = len(ids) // 2
-    return {"prompt_ids": ids[:half], "chosen_ids": ids[half:], "rejected_ids": ids[half:-1]}
-
-
-def columns(rows: Sequence[Example]) -> dict[str, Any]:
-    """Return rows column by column."""
-    return {name: [row[name] for row in rows] for name in rows[0]}

@@ -8,7 +8,6 @@ from planner.setup.setup import Profile
 def method_of(profile: Profile) -> Method:
     """Return what is trained. Values that memory does not depend on are the usual ones."""
     return Method.model_construct(
-        objective="sft",
         kind=profile.method,
         rank=profile.rank,
         alpha=2 * profile.rank,

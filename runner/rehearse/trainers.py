@@ -1,22 +1,22 @@
-"""The trainer of each objective, around a random model and with the runner's own settings."""
+"""The trainer of a case: the runner's own, around a random model."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset
-from transformers import PreTrainedModel, TrainerCallback
-from trl import DPOConfig, DPOTrainer, RewardConfig, RewardTrainer
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainerCallback
 
-from runner.demo import files
+from lockfiles.objectives.objective import ObjectiveTable
+from lockfiles.objectives.registry import OBJECTIVES
 from runner.rehearse.case import Case
-from runner.rehearse.rows import columns, examples
+from runner.rehearse.rows import examples
 from runner.rehearse.settings import method_of, train_of
-from runner.training import sft
+from runner.training.job import Job
+from runner.training.make import make_trainer
 
-TOKENIZER = Path(files.__file__).parent / "base"
-"""Any tokenizer does: rows come as tokens, and it only pads them."""
+_PAD = "<pad>"
 
 
 def trainer_of(
@@ -26,47 +26,33 @@ def trainer_of(
     work: Path,
     callbacks: Sequence[TrainerCallback],
 ) -> Any:
-    """Return the trainer of a case; `reference` makes DPO's second model where it needs one."""
-    job = sft.SftJob(
-        base=TOKENIZER,
-        rows=sft.Encoded([], []),
-        validation=None,
+    """Return the trainer of a case; `reference` makes the second model where it needs one."""
+    job = Job(
+        base=work,
+        rows=examples(case),
+        validation=(),
         order=lambda _: range(case.profile.micro_batch * case.accumulation * case.steps),
         method=method_of(case.profile),
         train=train_of(case.profile, case.accumulation, str(case.config["model_type"])),
         work=work,
         packing=case.profile.packing,
+        objective=_objective(case),
+        padding=_padding(),
+        reference=reference,
     )
-    rows = columns(examples(case))
-    if case.profile.objective == "sft":
-        encoded = sft.Encoded(rows["input_ids"], rows["labels"])
-        return sft.trainer_of(replace(job, rows=encoded), model, callbacks)
-    settings = sft.arguments(job) | {"max_length": None}
-    adapter = sft.lora(job.method)
-    shared = {
-        "model": model,
-        "train_dataset": Dataset.from_dict(rows),
-        "processing_class": sft.padding_of(TOKENIZER),
-        "peft_config": adapter,
-        "callbacks": list(callbacks),
-    }
-    if case.profile.objective == "reward":
-        if adapter:
-            adapter.task_type = "SEQ_CLS"
-        return _Reward(args=RewardConfig(**settings), **shared)
-    second = reference() if adapter is None else None
-    return _Preferences(args=DPOConfig(**settings), ref_model=second, **shared)
+    return make_trainer(job, model, callbacks)
 
 
-class _Preferences(DPOTrainer):  # type: ignore[misc]  # TRL ships no types that mypy follows
-    """TRL's trainer with rows that are tokens already."""
+def _objective(case: Case) -> ObjectiveTable:
+    """Return the objective of a case; those that a lock cannot hold have no settings."""
+    name = case.profile.objective
+    return OBJECTIVES.get(name, ObjectiveTable).model_construct(name=name, **case.objective)
 
-    def _prepare_dataset(self, dataset: Dataset, *_: Any, **__: Any) -> Dataset:
-        return dataset
 
-
-class _Reward(RewardTrainer):  # type: ignore[misc]  # TRL ships no types that mypy follows
-    """TRL's trainer with rows that are tokens already."""
-
-    def _prepare_dataset(self, dataset: Dataset, *_: Any, **__: Any) -> Dataset:
-        return dataset
+def _padding() -> PreTrainedTokenizerFast:
+    """Return a tokenizer that can pad; rows come as tokens, and which one pads takes no memory."""
+    return PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(WordLevel({_PAD: 0}, unk_token=_PAD)),
+        pad_token=_PAD,
+        eos_token=_PAD,
+    )

@@ -8,7 +8,8 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from lockfiles.lock import Train
 from lockfiles.receipt import Score
-from planner.data.tokens.encode import Encoded, load_tokenizer
+from planner.data.tokens.encode import load_tokenizer
+from planner.data.tokens.example import COMPLETION, Encoded
 from planner.data.tokens.tokenizer import Tokenizer
 from runner.evaluation.score import Question, evaluate
 from runner.inputs import verify
@@ -16,15 +17,16 @@ from runner.inputs.view import View
 from runner.stages.context import Context
 from runner.stages.made import left
 from runner.stages.rows import picked, prepared, shown, wanted
-from runner.training import sft
+from runner.training.adapter import adapted
 from runner.training.determinism import use_threads
+from runner.training.loading import SAFE
 
 
 def run(given: Context) -> dict[str, Any]:
     """Score both models, send an event for each, and show some of the tuned one's answers."""
     lock = given.lock.training()
     use_threads(lock.exactness.threads)
-    rows = prepared(given, given.settings["rows"])
+    rows = [row[COMPLETION] for row in prepared(given, given.settings["rows"])]
     with verify.model_of(lock, given.model, given.work) as view:
         base = _load(view, lock.train)
         scores = {"base": _score(given, base, rows, "base")}
@@ -32,7 +34,7 @@ def run(given: Context) -> dict[str, Any]:
             if lock.method.kind == "full":
                 tuned = _load(trained, lock.train)
             else:
-                tuned = sft.adapted(base, trained.folder, lock.method)
+                tuned = adapted(base, trained.folder, lock.method)
         scores["tuned"] = _score(given, tuned, rows, "tuned")
         _show(given, tuned, rows, load_tokenizer(view.folder))
     return {name: asdict(score) for name, score in scores.items()}
@@ -43,7 +45,7 @@ def _load(view: View, settings: Train) -> PreTrainedModel:
         view.folder,
         dtype=getattr(torch, settings.dtype),
         attn_implementation=settings.attention,
-        **sft.SAFE,
+        **SAFE,
     )
     view.check()
     return model.to("cuda" if torch.cuda.is_available() else "cpu")

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from planner.data.tokens.example import COMPLETION
 from runner.environments.packages import gguf_can_answer
 from runner.export.gguf.convert import convert
 from runner.export.gguf.native import sample
@@ -68,7 +69,7 @@ def _answers(given: Context, levels: list[str]) -> list[dict[str, str]]:
         )
         return []
     encoded = picked(prepared(given, given.settings["rows"]), len(rows))
-    longest = max(len(wanted(row)) for row in encoded)
+    longest = max(len(wanted(row[COMPLETION])) for row in encoded)
     path = given.work / f"{given.lock.intent.name}-{levels[-1]}.gguf"
     told = sample(
         path, [row[:-1] for row in rows], longest + SPARE_TOKENS, given.lock.model.context_tokens

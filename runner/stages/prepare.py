@@ -5,7 +5,8 @@ from typing import Any
 from lockfiles.lock import TrainingLock
 from planner.data.corpus import held_out
 from planner.data.corpus.corpus import Corpus
-from planner.data.tokens.encode import write_encoded
+from planner.data.tokens.stored import write_encoded
+from planner.objectives.registry import objective_of
 from runner.export.convertible import check_exports
 from runner.inputs import rows as hub_rows
 from runner.inputs import verify
@@ -40,8 +41,9 @@ def run(given: Context) -> dict[str, Any]:
 def _written(given: Context, rows: Corpus) -> dict[str, Any]:
     for sentence in held_out.sentences(rows):
         given.line.send("warning", text=sentence)
+    sequences = objective_of(given.lock.training().objective.name).sequences
     for part in rows.parts:
-        write_encoded(given.work / "rows" / part.split, part.encoded)
+        write_encoded(given.work / "rows" / part.split, part.encoded, sequences)
     held = rows.part(given.held) if given.held else None
     if held is not None:
         write_shown(given.work, picked(held.rows, given.samples))

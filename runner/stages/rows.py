@@ -9,7 +9,9 @@ from lockfiles.errors import DigestDiffers, UsageProblem
 from lockfiles.files import TEXT_LIMIT_BYTES, read_bounded, write_whole
 from lockfiles.fixes import Advice
 from planner.data.rows.rows import Row, canonical_json
-from planner.data.tokens.encode import IGNORED, Encoded, read_encoded
+from planner.data.tokens.example import IGNORED, Encoded, Example
+from planner.data.tokens.stored import read_encoded
+from planner.objectives.registry import objective_of
 from runner.stages.context import Context
 
 SHOWN_FILE = "shown.jsonl"
@@ -17,7 +19,7 @@ _AGAIN = Advice("remove the `prepare` folder that holds it from the run, and run
 T = TypeVar("T")
 
 
-def prepared(given: Context, split: str) -> list[Encoded]:
+def prepared(given: Context, split: str) -> list[Example]:
     """Return the prepared rows of a split; none where the lock has no such split.
 
     Raises DigestDiffers where they are not those of the lock, and UsageProblem for none.
@@ -26,7 +28,8 @@ def prepared(given: Context, split: str) -> list[Encoded]:
     if locked is None:
         return []
     rows = given.result(given.lock.first("prepare")) / "rows" / split
-    return read_encoded(rows, locked.tokens_sha256)
+    sequences = objective_of(given.lock.training().objective.name).sequences
+    return read_encoded(rows, locked.tokens_sha256, sequences)
 
 
 def picked(rows: Sequence[T], count: int) -> list[T]:
@@ -38,7 +41,7 @@ def picked(rows: Sequence[T], count: int) -> list[T]:
 
 
 def wanted(row: Encoded) -> list[int]:
-    """Return the token ids of a row's last answer, its end included."""
+    """Return the token ids of a sequence's last answer, its end included."""
     end = max(n for n, label in enumerate(row.labels) if label != IGNORED) + 1
     begin = end
     while begin > 0 and row.labels[begin - 1] != IGNORED:

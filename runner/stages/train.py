@@ -9,8 +9,9 @@ from typing import Any
 from lockfiles import digest
 from lockfiles.errors import DigestDiffers, RunFailed, Stopped
 from lockfiles.fixes import PLAN_AGAIN, Advice, Change, Command, Steps
-from planner.data.tokens.encode import Encoded, stream_sha256
+from planner.data.tokens.example import Example
 from planner.data.tokens.order import epoch_order
+from planner.data.tokens.stored import stream_sha256
 from runner.engines.ranks import Ranks
 from runner.export.clean import cleaned, complete, with_tokenizer
 from runner.inputs import verify
@@ -18,8 +19,9 @@ from runner.stages import artifacts
 from runner.stages.context import Context
 from runner.stages.made import own_template
 from runner.stages.rows import prepared
-from runner.training import sft
+from runner.training import train as training
 from runner.training.determinism import keep_to
+from runner.training.job import Job
 
 
 def run(given: Context) -> dict[str, Any]:
@@ -51,10 +53,10 @@ def _trained(given: Context, ranks: Ranks, own: Path) -> dict[str, Any]:
     rows, validation = prepared(given, "train"), prepared(given, "validation")
     check_rows(rows, lock.stream.sha256)
     with verify.model_of(lock, given.model, own) as base:
-        job = sft.SftJob(
+        job = Job(
             base=base.folder,
-            rows=columns(rows),
-            validation=columns(validation) if validation else None,
+            rows=rows,
+            validation=validation,
             order=lambda epoch: epoch_order(len(rows), lock.train.seed, epoch),
             method=lock.method,
             train=lock.train,
@@ -63,8 +65,9 @@ def _trained(given: Context, ranks: Ranks, own: Path) -> dict[str, Any]:
             predicted_bytes=lock.prediction.peak_bytes,
             pad_id=lock.template.pad_id,
             ranks=ranks,
+            objective=lock.objective,
         )
-        result = sft.train(job, given.line)
+        result = training.train(job, given.line)
         if result.stopped:
             raise Stopped("the run was stopped and a checkpoint left")
         if ranks.rank:
@@ -86,7 +89,7 @@ def _trained(given: Context, ranks: Ranks, own: Path) -> dict[str, Any]:
     }
 
 
-def check_rows(rows: list[Encoded], locked: str) -> None:
+def check_rows(rows: list[Example], locked: str) -> None:
     """Refuse to train on nothing, or on other tokens than were locked."""
     if stream_sha256(rows) != locked:
         raise DigestDiffers(
@@ -102,8 +105,3 @@ def check_rows(rows: list[Encoded], locked: str) -> None:
                 Steps((Change("train.max_length", "a larger number"), PLAN_AGAIN)),
             ),
         )
-
-
-def columns(rows: list[Encoded]) -> sft.Encoded:
-    """Return rows in the shape that the training takes."""
-    return sft.Encoded([row.input_ids for row in rows], [row.labels for row in rows])

@@ -8,6 +8,7 @@ import torch
 
 from planner.setup.setup import Profile
 from runner.trace.model import checkpointing
+from runner.training.make import kind_of
 
 
 class Loss:
@@ -25,7 +26,7 @@ class Loss:
 
 def _rows(profile: Profile) -> dict[str, torch.Tensor]:
     """Return what the trainer's collator makes of the rows."""
-    scored = {"sft": ("labels",), "dpo": ("completion_mask",), "reward": ()}[profile.objective]
+    scored = kind_of(profile.objective).scored_by
     shape = profile.rows, profile.length
     return {
         name: torch.ones(shape, dtype=torch.int64)
@@ -38,22 +39,20 @@ def _trainer(model: Any, reference: Any, profile: Profile) -> Any:
 
     Raises AttributeError, by the name that lacks, where another TRL reads more.
     """
-    from trl import DPOTrainer, RewardTrainer, SFTTrainer
     from trl.trainer.utils import add_fused_lm_head
 
-    kind = {"sft": SFTTrainer, "dpo": DPOTrainer, "reward": RewardTrainer}[profile.objective]
-    trainer = object.__new__(kind)
-    vars(trainer).update(_SETTINGS, model=model, args=_arguments(profile))
+    kind = kind_of(profile.objective)
+    trainer = object.__new__(kind.trainer)
+    vars(trainer).update(_SETTINGS, **kind.traced, model=model, args=_arguments(profile))
     trainer._metrics = defaultdict(lambda: defaultdict(list))
-    if profile.objective == "reward":
+    if not kind.head_outputs:
         return trainer
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     shape = base.config.get_text_config()
     trainer.router_aux_loss_coef = getattr(shape, "router_aux_loss_coef", 0.0)
     routed = hasattr(shape, "output_router_logits")
     trainer.aux_loss_enabled = routed and trainer.router_aux_loss_coef != 0.0
-    means = ("mean_logits",) if profile.objective == "dpo" else ()
-    add_fused_lm_head(base, outputs=("log_probs", "entropy", *means, "is_top1"))
+    add_fused_lm_head(base, outputs=kind.head_outputs)
     trainer.ref_model = reference
     if reference is not None:
         add_fused_lm_head(reference)
@@ -73,19 +72,12 @@ _SETTINGS = {
         parallelism_config=None,
         num_processes=1,
     ),
-    "beta": 0.1,
     "compute_loss_func": None,
-    "f_divergence_type": "reverse_kl",
     "label_smoother": None,
-    "ld_alpha": None,
-    "loss_types": ["sigmoid"],
-    "loss_weights": [1.0],
-    "precompute_ref_logps": False,
-    "use_weighting": False,
     "_total_train_tokens": 0,
     "_tp_size": 1,
 }
-"""What `SFTConfig`, `DPOConfig` and `RewardConfig` say where nobody says otherwise."""
+"""What the settings of TRL's trainers say where nobody says otherwise."""
 
 
 def _arguments(profile: Profile) -> SimpleNamespace:

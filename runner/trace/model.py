@@ -22,8 +22,8 @@ def built(config: Mapping[str, Any], profile: Profile, depth: int) -> Any:
 
 
 def reference(config: Mapping[str, Any], profile: Profile, depth: int) -> Any:
-    """Return the second model that DPO compares full fine-tuning with; else None."""
-    if profile.objective != "dpo" or profile.method != "full":
+    """Return the second model that the objective compares with; None where it has none."""
+    if not profile.spec.second_model(profile.method):
         return None
     with torch.device("meta"):
         return _base(config, profile, depth).eval()
@@ -73,7 +73,7 @@ def _base(config: Mapping[str, Any], profile: Profile, depth: int) -> Any:
     from trl.trainer.utils import disable_dropout_in_model
 
     shape, maker = configuration(config, depth), AutoModelForCausalLM
-    if profile.objective == "reward":
+    if profile.spec.head == "scalar":
         maker = AutoModelForSequenceClassification
         shape.num_labels, shape.pad_token_id = 1, 0
     model = maker.from_config(
@@ -84,7 +84,7 @@ def _base(config: Mapping[str, Any], profile: Profile, depth: int) -> Any:
     )
     if profile.quantised_bits:
         quantised.convert(model, profile)
-    if profile.objective != "sft":
+    if not profile.spec.adapter_dropout:
         disable_dropout_in_model(model)
     return model
 
@@ -103,7 +103,7 @@ def _adapted(model: Any, profile: Profile) -> Any:
         lora_dropout=profile.dropped,
         target_modules=list(profile.targets),
         bias=profile.bias,
-        task_type="SEQ_CLS" if profile.objective == "reward" else "CAUSAL_LM",
+        task_type="SEQ_CLS" if profile.spec.head == "scalar" else "CAUSAL_LM",
     )
     model = get_peft_model(model, adapter, low_cpu_mem_usage=True)
     if profile.checkpointing:

@@ -10,6 +10,7 @@ import statistics
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import torch
@@ -25,8 +26,6 @@ from runner.runs.pipe import Line
 WHOLE = "whole.json"
 """Written last into a checkpoint, with the size of each file: what a kill or a power cut tore
 lacks it or differs from it, and is passed over."""
-DIVERGED = 3.0
-"""A loss of this many times the first one is named a divergence."""
 _MOST_MARK_BYTES = 4 << 20
 _CHECKPOINT = re.compile(r"checkpoint-\d+", re.ASCII)
 _NAMES = {"loss": "loss", "learning_rate": "learning_rate", "grad_norm": "gradient_norm"}
@@ -110,7 +109,10 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         predicted_bytes: int,
         earlier_peak_bytes: int,
         ranks: Ranks | None = None,
+        health: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
+        """Watch what `health` names: by measure, the multiple of its first value from which
+        training diverges."""
         self._line = line
         self._ranks = ranks or Alone()
         self._peaks: list[int] = []
@@ -119,7 +121,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         self._step_began = self._step_ended = 0.0
         self._seconds: list[float] = []
         self._tokens = 0
-        self._first_loss: float | None = None
+        self._health = health
+        self._first: dict[str, float] = {}
         self._warned = False
         self.stopping = False
         signal.signal(signal.SIGTERM, self._stop)
@@ -176,6 +179,9 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         if "loss" not in fields:
             return
         self._check(state.global_step, fields["loss"])
+        for measure, multiple in self._health.items():
+            if measure in logs:
+                self._follow(state.global_step, measure, logs[measure], multiple)
         self._line.send(
             "step",
             step=state.global_step,
@@ -226,12 +232,13 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
                 f"The loss is no number at step {step}.",
                 fix=Steps((Change("train.learning_rate", "a smaller number"), PLAN_AGAIN)),
             )
-        if self._first_loss is None:
-            self._first_loss = loss
-        if loss > DIVERGED * self._first_loss and not self._warned:
+
+    def _follow(self, step: int, measure: str, value: float, multiple: float) -> None:
+        first = self._first.setdefault(measure, value)
+        if value > multiple * first and not self._warned:
             self._warned = True
             self._line.send(
                 "warning",
-                text=f"the loss rose from {self._first_loss:.3f} to {loss:.3f} by step {step}: "
+                text=f"the {measure} rose from {first:.3f} to {value:.3f} by step {step}: "
                 "training diverges; stop it and plan with a smaller `train.learning_rate`",
             )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from planner.data.tokens.encode import IGNORED
+from planner.data.tokens.example import IGNORED
 from planner.data.tokens.packing import packed
 
 Tensors = dict[str, torch.Tensor]

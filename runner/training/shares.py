@@ -13,7 +13,7 @@ from accelerate.data_loader import DataLoaderShard
 from datasets import Dataset, concatenate_datasets
 from torch.utils.data import DataLoader, Sampler
 
-from planner.data.tokens.encode import IGNORED
+from planner.data.tokens.example import IGNORED
 from runner.engines.ranks import Ranks
 
 Order = Callable[[int], Sequence[int]]

@@ -15,6 +15,7 @@ from functools import cache
 from itertools import product
 from statistics import NormalDist, median
 
+from planner.data.tokens.example import Example, completion
 from planner.fit import machines, models
 from planner.fit.request import FitRequest, Wish
 from planner.interview.answers import check
@@ -26,7 +27,6 @@ from planner.search.plan import Plan
 from planner.search.ranking import best
 from planner.search.request import EFFECTIVE_BATCH
 from planner.setup.setup import Kind, Profile
-from runner.rehearse.case import Row
 from tests.gpu.lines import Line, ran
 from tests.gpu.script import main
 from tests.gpu.trials import Trial, config
@@ -62,12 +62,12 @@ def lengths() -> tuple[int, ...]:
     return tuple(found)
 
 
-def rows(vocabulary: int) -> tuple[Row, ...]:
+def rows(vocabulary: int) -> tuple[Example, ...]:
     """Return a step's rows of random tokens, all scored."""
     source, found = random.Random(1), []
     for length in lengths():
         ids = tuple(source.randrange(3, vocabulary) for _ in range(length))
-        found.append((ids, ids))
+        found.append(completion(ids, ids))
     return tuple(found)
 
 

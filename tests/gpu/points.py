@@ -83,7 +83,7 @@ def _case(words: list[str], known: Mapping[str, Mapping[str, Any]]) -> Case:
         autocast=True,
         fused=name == "adamw_torch_fused",
         accumulates=int(every) > 1,
-        objective=objective,  # type: ignore[arg-type]
+        objective=objective,
         optimizer=name,  # type: ignore[arg-type]
         base_bits=8 if "int8" in extra else 0,
         scored=0.5 if objective == "dpo" else 1.0,

@@ -64,7 +64,7 @@ def test_a_step_of_every_micro_batch_takes_the_same_rows() -> None:
     for trial in exhaustive.trials():
         profile = trial.plan.profile
         assert profile.micro_batch * trial.micro_steps == len(sizes) == len(trial.rows)
-        assert sum(len(ids) for ids, _ in trial.rows) == trial.facts["tokens"]
+        assert sum(row.length for row in trial.rows) == trial.facts["tokens"]
         assert profile.masked == (profile.micro_batch > 1 or profile.packing)
 
 
@@ -86,7 +86,7 @@ def test_packing_is_tried_with_the_same_rows_in_no_more_tokens() -> None:
 
 
 def _tokens(trial: Trial) -> int:
-    sizes = [len(ids) for ids, _ in trial.rows]
+    sizes = [row.length for row in trial.rows]
     return sum(b.tokens for b in batches(sizes, trial.plan.profile, trial.micro_steps))
 
 

@@ -6,6 +6,7 @@ from itertools import cycle, islice
 from typing import Any
 
 from planner.catalogue import lookup
+from planner.data.tokens.example import Example
 from planner.fit.models import FitModel
 from planner.memory import estimate
 from planner.models.parameters import parameter_count
@@ -13,7 +14,7 @@ from planner.search.plan import Plan
 from planner.setup import batches
 from planner.setup.setup import Profile
 from planner.speed import step_seconds
-from runner.rehearse.case import Case, Measured, Row
+from runner.rehearse.case import Case, Measured
 from tests.gpu.lines import Line, told
 
 CARD = "H200"
@@ -42,7 +43,7 @@ class Trial:
     """Memory of the card that is simulated; 0 for the real one."""
     layers: int = 0
     """Depth of a model that was made shallow; 0 for one of its own depth."""
-    rows: tuple[Row, ...] = ()
+    rows: tuple[Example, ...] = ()
     """Rows, repeated, or those of a step where the plan packs; empty for made-up ones."""
     accumulation: int = 0
     """Micro-batches of a step; 0 for the plan's, but at most 2: gradients stand from then on."""
@@ -94,7 +95,7 @@ class Trial:
         around = self._step_seconds(1, profile) - self._micro_seconds(profile)
         if not self.rows:
             return around + self.micro_steps * self._micro_seconds(profile)
-        found = batches.batches([len(ids) for ids, _ in self.rows], profile, self.micro_steps)
+        found = batches.batches([row.length for row in self.rows], profile, self.micro_steps)
         some = found if profile.packing else islice(cycle(found), self.micro_steps)
         return around + sum(self._micro_seconds(batch.of(profile)) for batch in some)
 

@@ -22,7 +22,7 @@ def add_push(tables: dict[str, Any], to: str) -> None:
 LOCK = TrainingLock.model_validate(
     {
         "version": 1,
-        "revision": 2,
+        "revision": 3,
         "requires_runner": "0.1",
         "intent": {
             "digest": SHA,
@@ -96,8 +96,8 @@ LOCK = TrainingLock.model_validate(
             "sha256": SHA,
             "order_sha256": [SHA],
         },
+        "objective": {"name": "sft"},
         "method": {
-            "objective": "sft",
             "kind": "lora",
             "rank": 16,
             "alpha": 32,

@@ -32,6 +32,10 @@ def test_list_items_stand_on_lines_of_their_own() -> None:
         ('source = "local:train"', 'source = "/etc/passwd"', "`data.source`"),
         ('name = "model.safetensors"', 'name = "../../x"', "`model.files.name`"),
         ('kind = "gguf"', 'kind = "shell"', "`stage.kind`"),
+        ('name = "sft"', 'name = "grpo"', "`objective.name` on line {line} of `run.lock` is wrong"),
+        ('name = "sft"', 'name = "sft"\nbeta = 1', "`objective.beta` on line {line} of `run.lock`"),
+        ('name = "sft"\n', "", "`objective.name` of `run.lock` is missing"),
+        ("rank = 16", 'objective = "sft"\nrank = 16', "`method.objective` on line"),
     ],
 )
 def test_bad_locks_are_one_sentence(old: str, new: str, message: str) -> None:

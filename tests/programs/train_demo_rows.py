@@ -16,9 +16,11 @@ import runner.demo
 from lockfiles.lock import Method, Train
 from planner.data.reading.formats import load_table
 from planner.data.tokens.encode import encode, load_tokenizer
+from planner.data.tokens.example import Example
 from planner.data.tokens.template import load_template
 from runner.runs.pipe import Line
-from runner.training.sft import Encoded, SftJob, train
+from runner.training.job import Job
+from runner.training.train import train
 
 DEMO = Path(runner.demo.__file__).parent
 BASE = DEMO / "base"
@@ -29,12 +31,11 @@ SETTINGS = Train(
 )  # fmt: skip
 
 
-def longest_rows() -> Encoded:
+def longest_rows() -> list[Example]:
     template, tokenizer = load_template(BASE), load_tokenizer(BASE)
     table = load_table(DEMO / "rows" / "train.jsonl")
     rows = [encode(row, template, tokenizer) for row in table.rows]
-    rows = sorted(rows, key=lambda row: -len(row.input_ids))[:64]
-    return Encoded([row.input_ids for row in rows], [row.labels for row in rows])
+    return sorted(rows, key=lambda row: -row.length)[:64]
 
 
 def order(epoch: int) -> Sequence[int]:
@@ -46,10 +47,10 @@ def main() -> None:
     part, method = longest_rows(), Method.model_validate_json(sys.argv[2])
     work = Path(sys.argv[1]) / "train"
     line = Line(os.open(os.devnull, os.O_WRONLY))
-    train(SftJob(BASE, part, part, order, method, SETTINGS, work), line)
+    train(Job(BASE, part, part, order, method, SETTINGS, work), line)
     peak = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
     assert peak
-    print(json.dumps({"peak": int(peak[1]) * 1024, "longest": len(part.input_ids[0])}))
+    print(json.dumps({"peak": int(peak[1]) * 1024, "longest": part[0].length}))
 
 
 if __name__ == "__main__":

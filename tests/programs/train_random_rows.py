@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.lock import Method, Train
+from planner.data.tokens.example import IGNORED, completion
 from runner.runs.events import Kind
 from runner.runs.pipe import Line
-from runner.training.sft import Encoded, SftJob, train
+from runner.training.job import Job
+from runner.training.train import train
 
 SETTINGS = Train(
     micro_batch=2, accumulation=2, epochs=3, learning_rate=1e-2, schedule="cosine",
@@ -39,17 +41,19 @@ def order(epoch: int) -> Sequence[int]:
     return random.Random(epoch).sample(range(32), 32)
 
 
-def job(base: Path, work: Path, kind: str, bias: str) -> SftJob:
+def job(base: Path, work: Path, kind: str, bias: str) -> Job:
     source = random.Random(5)
-    ids = [[source.randrange(3, 64) for _ in range(source.randrange(6, 20))] for _ in range(32)]
-    labels = [[-100, -100, *row[2:]] for row in ids]
+    ids = [
+        tuple(source.randrange(3, 64) for _ in range(source.randrange(6, 20))) for _ in range(32)
+    ]
+    rows = [completion(row, (IGNORED, IGNORED, *row[2:])) for row in ids]
     plain = kind.removesuffix(" packed")
     method = Method.model_validate({
-        "objective": "sft", "kind": plain, "rank": 4, "alpha": 8, "dropout": 0.1,
+        "kind": plain, "rank": 4, "alpha": 8, "dropout": 0.1,
         "targets": ["q_proj", "v_proj"] if plain != "full" else [], "bias": bias,
     })  # fmt: skip
-    return SftJob(
-        base, Encoded(ids, labels), Encoded(ids[:4], labels[:4]), order, method, SETTINGS, work,
+    return Job(
+        base, rows, rows[:4], order, method, SETTINGS, work,
         packing=kind.endswith(" packed"),
     )  # fmt: skip
 

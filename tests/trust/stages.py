@@ -14,7 +14,9 @@ from runner.runs.folder import place
 from runner.runs.pipe import Line
 from runner.stages import prepare, train
 from runner.stages.context import Context
-from runner.training import sft
+from runner.training import arguments, loading, make
+from runner.training import train as training
+from runner.training.job import Job, Result
 from tests.fuzz.bases import Base
 from tests.trust.trainer_keys import Reached, differing, other_tensors
 
@@ -30,11 +32,11 @@ def carried(lock: TrainingLock, base: Base, folder: Path) -> list[str]:
     line = Line(os.open(os.devnull, os.O_WRONLY))
     here = locations.find(lock, folder / "case.lock", {})
 
-    def instead(job: sft.SftJob, line: Line) -> sft.SftResult:
+    def instead(job: Job, line: Line) -> Result:
         found.extend(_compared(lock, job))
         raise Stopped("compared")
 
-    sft.train = instead
+    training.train = instead
     try:
         for stage in (prepare, train):
             name = stage.__name__.rpartition(".")[2]
@@ -51,23 +53,23 @@ def carried(lock: TrainingLock, base: Base, folder: Path) -> list[str]:
 
 def lose(key: str) -> None:
     """Let an argument of the trainer be lost on its way."""
-    whole = sft.arguments
+    whole = arguments.arguments
 
-    def lacking(job: sft.SftJob) -> dict[str, Any]:
+    def lacking(job: Job) -> dict[str, Any]:
         return {name: value for name, value in whole(job).items() if name != key}
 
-    sft.arguments = lacking
+    arguments.arguments = lacking
 
 
-def _compared(lock: TrainingLock, job: sft.SftJob) -> list[str]:
-    model = sft.load(job.base, job.method, job.train)
+def _compared(lock: TrainingLock, job: Job) -> list[str]:
+    model = loading.load(job.base, job.method, job.train)
     plain = model
     if job.method.kind == "qlora":  # its tensors are packed; the same files, unpacked
-        plain = sft.load(job.base, job.method.model_copy(update={"kind": "lora"}), job.train)
+        plain = loading.load(job.base, job.method.model_copy(update={"kind": "lora"}), job.train)
     dtype = getattr(torch, job.train.dtype)
     wrong = [f"tensor: {name}" for name in other_tensors(lock, job.base, plain, dtype)]
-    trainer = sft.trainer_of(job, model, [])
-    loaded = sft.loaded_as(job.method, job.train)
+    trainer = make.make_trainer(job, model, [])
+    loaded = loading.loaded_as(job.method, job.train)
     threads = torch.get_num_threads()
     exact = torch.are_deterministic_algorithms_enabled()
     return [*wrong, *differing(lock, Reached(job, trainer, loaded, threads, exact))]

@@ -12,7 +12,8 @@ import pytest
 
 from lockfiles import digest
 from lockfiles.errors import TunelockError, UsageProblem
-from planner.data.tokens.encode import Encoded, load_tokenizer
+from planner.data.tokens.encode import load_tokenizer
+from planner.data.tokens.example import completion
 from planner.data.tokens.special_tokens import special_tokens
 from planner.models.facts import from_folder
 from tests.trust.hostile_models import BASE, INDEX, read_safetensors, shard, write_safetensors
@@ -240,7 +241,7 @@ def test_special_tokens_of_other_kinds_are_passed_over(base: Path, value: object
     for name in ("config.json", "generation_config.json"):
         path = base / name
         path.write_text(json.dumps(json.loads(path.read_text()) | {"eos_token_id": value}))
-    rows = [Encoded((5, 2), (-100, 2))]
+    rows = [completion((5, 2), (-100, 2))]
     found = special_tokens(base, load_tokenizer(base), rows)
     assert found.end_ids == (2,)
 

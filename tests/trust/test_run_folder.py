@@ -12,7 +12,8 @@ from lockfiles import lock as locks
 from lockfiles import receipt
 from lockfiles.errors import DigestDiffers, UsageProblem
 from planner.data.rows.rows import Message, Row
-from planner.data.tokens.encode import Encoded, write_encoded
+from planner.data.tokens.example import completion
+from planner.data.tokens.stored import write_encoded
 from runner.runs import reports
 from runner.runs.events import Writer
 from runner.runs.folder import Held, StagePlace, place
@@ -399,7 +400,7 @@ def test_prepared_rows_are_those_of_the_lock(planned: Path, tmp_path: Path) -> N
     at = place(lock, tmp_path, "prepare")
     at.begin(lock.integrity["prepare"])
     for split in ("train", "test"):
-        write_encoded(at.partial / "rows" / split, [Encoded((1, 2), (-100, 2))])
+        write_encoded(at.partial / "rows" / split, [completion((1, 2), (-100, 2))])
     at.finish(lock.integrity["prepare"], {"rows": {}})
     given = Context(lock, "evaluate", tmp_path, tmp_path, {}, Line(-1))
     for split in ("train", "test"):

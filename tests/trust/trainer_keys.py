@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 from trl import SFTTrainer
 
 from lockfiles.lock import TrainingLock
-from planner.data.tokens.encode import IGNORED
+from planner.data.tokens.example import IGNORED
 from planner.data.tokens.order import order_sha256
-from runner.training import sft
+from runner.training.job import Job
 
 MOST_EPOCHS = 20
 """Orders that are drawn at most."""
@@ -27,7 +27,7 @@ MOST_EPOCHS = 20
 class Reached:
     """A trainer that was made of a lock and never started."""
 
-    job: sft.SftJob
+    job: Job
     trainer: Any
     loaded: Mapping[str, Any]
     """What the base was loaded with, as `from_pretrained` takes it."""
@@ -87,7 +87,7 @@ def _evaluations(at: Reached) -> Any:
 Found = Callable[[Reached, TrainingLock], Any]
 TRAINED: Mapping[str, Found] = {
     "method.kind": lambda at, lock: _kind(at),
-    "method.objective": lambda at, lock: "sft" if isinstance(at.trainer, SFTTrainer) else "",
+    "objective.name": lambda at, lock: "sft" if isinstance(at.trainer, SFTTrainer) else "",
     "method.rank": lambda at, lock: at.adapter.r if at.adapter else lock.method.rank,
     "method.alpha": lambda at, lock: at.adapter.lora_alpha if at.adapter else lock.method.alpha,
     "method.dropout": lambda at, lock: (
@@ -134,7 +134,7 @@ ELSEWHERE: Mapping[str, str] = {
     "exactness.environment": "of the processes, not of the trainer: see test_canary and apart",
 }
 """Keys of the training tables that end in no argument, and where they are held instead."""
-TABLES = ("method", "train", "stream", "parallel", "exactness")
+TABLES = ("objective", "method", "train", "stream", "parallel", "exactness")
 
 
 def forgotten(lock: TrainingLock) -> list[str]:

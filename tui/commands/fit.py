@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lockfiles.engines import SPREADING
+from planner.objectives.registry import EVERY
 from tui.terminal import output
 
 if TYPE_CHECKING:
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
     help="Plan for one GPU with this much memory.",
 )  # fmt: skip
 @click.option(
-    "--objective", type=click.Choice(["sft", "dpo", "reward"]), default="sft",
-    help="Training objective.  [default: sft]",
+    "--objective", type=click.Choice(EVERY), default=EVERY[0],
+    help=f"Training objective.  [default: {EVERY[0]}]",
 )  # fmt: skip
 @click.option("--method", type=click.Choice(["full", "lora", "qlora"]), help="[default: all]")
 @click.option("--rank", type=click.IntRange(1, 1024), help="Adapter rank.  [default: 16]")
@@ -49,7 +51,7 @@ if TYPE_CHECKING:
 )
 @click.option("--packing", is_flag=True, help="Join rows up to the length.")
 @click.option(
-    "--parallel", type=click.Choice(["ddp", "zero1", "zero2", "zero3", "fsdp2"]),
+    "--parallel", type=click.Choice(SPREADING),
     help="How several GPUs share the work.",
 )  # fmt: skip
 @click.option(

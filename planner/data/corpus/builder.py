@@ -15,10 +15,12 @@ from planner.data.mend.steps import OVER_LENGTH, Step, StepName
 from planner.data.reading.formats import Table, load_table
 from planner.data.rows.rows import Row
 from planner.data.rows.splits import FILES, SplitName
-from planner.data.tokens.encode import Encoded, TurnsRewritten, batches, encode, encode_rows
+from planner.data.tokens.encode import TurnsRewritten, batches, encode, encode_rows
+from planner.data.tokens.example import Example
 from planner.data.tokens.order import GENERAL_STREAM, shuffled
 from planner.data.tokens.template import ChatTemplate, TemplateRunsAway
 from planner.data.tokens.tokenizer import Tokenizer
+from planner.objectives.registry import objective_of
 
 _LOOKED_AT = 100
 """Rows of which it is looked whether their end is scored; one that is will do."""
@@ -58,7 +60,7 @@ class Maker:
         table = load_table(path, columns=columns if own else None, system=system if own else "")
         if own:
             _check_format(table, self._recipe.format, path)
-        check_kind(table, path)
+        check_kind(table, path, objective_of(self._recipe.objective))
         kept, steps = mended(table.rows, self._recipe.mending.of(name))
         for step, what, rows in steps:
             self._note(name, step, what, rows)
@@ -76,9 +78,9 @@ class Maker:
     def encoded(self, read: Read) -> Part:
         """Return a file's rows as tokens, whole."""
         drop = self._recipe.mending.drop
-        kept, encoded, refused = read.kept, list[Encoded](), set[int]()
+        kept, encoded, refused = read.kept, list[Example](), set[int]()
         for place, found in enumerate(self._made(kept.rows)):
-            if isinstance(found, Encoded):
+            if isinstance(found, Example):
                 encoded.append(found)
             elif "template" in drop and not isinstance(found, TurnsRewritten | TemplateRunsAway):
                 refused.add(place)
@@ -92,7 +94,7 @@ class Maker:
         part = Part(read.name, read.name, read.format, kept.rows, tuple(encoded), kept.numbers)
         return self._scored(part, f"`{read.path}` has no assistant's answer to learn from")
 
-    def _made(self, rows: Sequence[Row]) -> Iterator[Encoded | DataRefused]:
+    def _made(self, rows: Sequence[Row]) -> Iterator[Example | DataRefused]:
         """Yield the tokens of each row, or why it has none; a template that runs away ends them."""
         for batch in batches(rows):
             try:
@@ -105,17 +107,17 @@ class Maker:
         """Return a split with no row over `length` tokens, and how many were cut."""
         how = self._recipe.mending.long
         if how != "cut":
-            long = sum(len(row.input_ids) > length for row in part.encoded)
+            long = sum(row.length > length for row in part.encoded)
             self._note(part.source, how, OVER_LENGTH, long)
         if how == "drop":
-            part = _only(part, lambda row: len(row.input_ids) <= length)
+            part = _only(part, lambda row: row.length <= length)
             _check_some(part, f"Every row has more than {length} tokens")
         elif how == "split":
             part = self._in_pieces(part, length)
-        cut = sum(len(row.input_ids) > length for row in part.encoded)
+        cut = sum(row.length > length for row in part.encoded)
         if cut:
             self._note(part.source, "truncate", OVER_LENGTH, cut)
-            short = (Encoded(row.input_ids[:length], row.labels[:length]) for row in part.encoded)
+            short = (row.cut(length) for row in part.encoded)
             part = replace(part, encoded=tuple(short))
         fault = f"Cut to {length} tokens, the {part.source} file has no answer left to score"
         return self._scored(part, fault, Change("train.max_length", "a larger number")), cut
@@ -126,11 +128,11 @@ class Maker:
         long = [
             number
             for number, row in zip(test.numbers, test.encoded, strict=True)
-            if len(row.input_ids) > context
+            if row.length > context
         ]
         if self._recipe.mending.long == "drop":
             self._note("test", "drop", OVER_LENGTH, len(long))
-            kept = _only(test, lambda row: len(row.input_ids) <= context)
+            kept = _only(test, lambda row: row.length <= context)
             _check_some(kept, f"Every test row has more than {context} tokens")
             return kept
         if long:
@@ -157,11 +159,11 @@ class Maker:
         """
         share = self._recipe.general_share
         wanted = max(1, round(rows * share / (1 - share)))
-        found: dict[int, Encoded] = {}
+        found: dict[int, Example] = {}
         order = shuffled(len(read.kept.rows), GENERAL_STREAM, self._recipe.seed)
         made = self._perhaps([read.kept.rows[place] for place in order])
         for place, one in zip(order, made, strict=True):
-            if one and one.scored and len(one.input_ids) <= length:
+            if one and one.scored and one.length <= length:
                 found[place] = one
                 if len(found) == wanted:
                     break
@@ -180,20 +182,20 @@ class Maker:
             tuple(read.kept.numbers[place] for place in places),
         )
 
-    def _perhaps(self, rows: Sequence[Row]) -> Iterator[Encoded | None]:
+    def _perhaps(self, rows: Sequence[Row]) -> Iterator[Example | None]:
         """Yield the tokens of each row; None where the template refuses it."""
         for one in self._made(rows):
             if isinstance(one, TurnsRewritten | TemplateRunsAway):
                 raise one
-            yield one if isinstance(one, Encoded) else None
+            yield one if isinstance(one, Example) else None
 
     def _in_pieces(self, part: Part, length: int) -> Part:
         def fits(row: Row) -> bool:
-            return len(encode(row, self._template, self._tokenizer).input_ids) <= length
+            return encode(row, self._template, self._tokenizer).length <= length
 
-        def made() -> Iterator[tuple[Row, Encoded, int]]:
+        def made() -> Iterator[tuple[Row, Example, int]]:
             for row, one, number in zip(part.rows, part.encoded, part.numbers, strict=True):
-                if len(one.input_ids) <= length:
+                if one.length <= length:
                     yield row, one, number
                     continue
                 for piece in pieces(row, fits):
@@ -223,7 +225,7 @@ class Maker:
         self._counts[key] = self._counts.get(key, 0) + rows
 
 
-def _only(part: Part, wanted: Callable[[Encoded], bool]) -> Part:
+def _only(part: Part, wanted: Callable[[Example], bool]) -> Part:
     """Return the rows of a split whose tokens are as wanted."""
     places: Collection[int] = [at for at, row in enumerate(part.encoded) if wanted(row)]
     return replace(

@@ -76,10 +76,7 @@ def build(
             told(name, len(whole[name].rows))
     parts, way = _split(whole, recipe)
     longest = max(
-        len(row.input_ids)
-        for part in parts.values()
-        if part.source == "train"
-        for row in part.encoded
+        row.length for part in parts.values() if part.source == "train" for row in part.encoded
     )
     length = min(recipe.max_length or longest, recipe.context)
     parts["train"], cut_rows = maker.cut(parts["train"], length)
@@ -92,7 +89,7 @@ def build(
     if "general" in read:
         limit = length if recipe.max_length else min(recipe.context, max(length, GENERAL_TOKENS))
         general = maker.general(read["general"], len(parts["train"].rows), limit)
-        length = max(length, *(len(row.input_ids) for row in general.encoded))
+        length = max(length, *(row.length for row in general.encoded))
         told("general", len(general.rows))
         parts["train"] = _joined(parts["train"], general)
     return Corpus(tuple(parts.values()), length, cut_rows, maker.steps, way, general)

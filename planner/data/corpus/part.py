@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass, field
 
+from lockfiles.objectives import NAMES
 from planner.data.corpus.split import SplitBy
 from planner.data.mend.steps import Mending
 from planner.data.rows.rows import Row, rows_sha256
 from planner.data.rows.splits import SplitName
-from planner.data.tokens.encode import Encoded, stream_sha256
+from planner.data.tokens.example import Example
+from planner.data.tokens.stored import stream_sha256
+from planner.objectives.registry import ObjectiveName
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Recipe:
     """How rows are split off; None for the best way."""
     general_share: float = 0.0
     """Share that general rows are to have of all training rows, 0 to 0.5."""
+    objective: ObjectiveName = NAMES[0]
+    """What learns from the rows."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class Part:
     """The file that they came from: `validation` may come from `train`."""
     format: str
     rows: tuple[Row, ...]
-    encoded: tuple[Encoded, ...]
+    encoded: tuple[Example, ...]
     """Cut to the length where training sees them; test rows are whole."""
     numbers: tuple[int, ...]
     """Of each row in its file, from 0."""

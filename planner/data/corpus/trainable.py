@@ -1,6 +1,6 @@
-"""What supervised fine-tuning cannot learn from, refused before rows become tokens."""
+"""What an objective cannot learn from, refused before rows become tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lockfiles.errors import DataRefused, UsageProblem
@@ -8,21 +8,29 @@ from lockfiles.fixes import Advice, Answer
 from planner.data.checks.role_order import RoleOrder
 from planner.data.reading.formats import MAP_COLUMNS, Table
 from planner.data.rows.rows import Row
+from planner.objectives.objective import Objective, RowKind
 
 _NAMED = 3
-_NEEDED = (
-    "give rows of `messages`, of `conversations`, of `instruction` and `output`, or of `prompt` "
-    "and `completion`"
-)
+_NEEDED: Mapping[RowKind, tuple[str, str]] = {
+    "conversation": (
+        "conversations",
+        "give rows of `messages`, of `conversations`, of `instruction` and `output`, or of "
+        "`prompt` and `completion`",
+    ),
+    "preference": ("preferences", "give rows of `prompt`, `chosen` and `rejected`"),
+    "feedback": ("answers with feedback", "give rows of `prompt`, `completion` and `label`"),
+    "prompt": ("prompts", "give rows of `prompt`"),
+}
+"""By the kind of rows what it is called, and the columns that make it."""
 
 
-def check_kind(table: Table, path: Path) -> None:
-    """Raise UsageProblem for rows that are no conversations, whose trainers are not built."""
-    if table.kind != "conversation":
+def check_kind(table: Table, path: Path, objective: Objective) -> None:
+    """Raise UsageProblem for rows of another kind than an objective learns from."""
+    if table.kind != objective.row_kind:
+        named, needed = _NEEDED[objective.row_kind]
         raise UsageProblem(
-            f"`{path}` has the format `{table.format}`, and supervised fine-tuning needs "
-            "conversations.",
-            fix=(Advice(_NEEDED), MAP_COLUMNS),
+            f"`{path}` has the format `{table.format}`, and {objective.title} needs {named}.",
+            fix=(Advice(needed), MAP_COLUMNS) if named == "conversations" else Advice(needed),
         )
 
 

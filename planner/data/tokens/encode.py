@@ -1,32 +1,23 @@
-"""From rows to token ids and labels, and encoded rows on disk.
+"""From rows to token ids and labels.
 
 Only what the assistant says is scored, its end-of-turn text included. Spans come from the
 template's `{% generation %}` marks or, as few have any, from the rendering of the conversation's
 beginnings.
 """
 
-import hashlib
-import json
-import os
-import struct
-import sys
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
-from lockfiles import files, text
-from lockfiles.errors import DataRefused, DigestDiffers, UsageProblem
-from lockfiles.fixes import Advice, Change
+from lockfiles.errors import DataRefused
+from lockfiles.fixes import Change
 from planner.data.isolation import client
 from planner.data.isolation.client import Fault, Tokens
 from planner.data.rendering.spans import Span
 from planner.data.rows.rows import Row
+from planner.data.tokens.example import IGNORED, Example, completion
 from planner.data.tokens.template import ChatTemplate, refusal
 from planner.data.tokens.tokenizer import Tokenizer, load_tokenizer
 
 __all__ = [
-    "Encoded",
     "Tokenizer",
     "TurnsRewritten",
     "assistant_spans",
@@ -34,36 +25,15 @@ __all__ = [
     "encode_all",
     "encode_rows",
     "load_tokenizer",
-    "read_encoded",
-    "stream_sha256",
-    "write_encoded",
 ]
 
 BATCH, BATCH_CHARS = 256, 2_000_000
 """Rows that are encoded together, and their characters; a longer row is encoded alone."""
-IGNORED = -100
-FORMAT_VERSION = 1
 _OTHER_TEMPLATE = Change("model.template", "a Jinja file that prints each turn unchanged")
-_AGAIN = Advice("remove the `prepare` folder that holds them from the run, and run the lock again")
 
 
 class TurnsRewritten(DataRefused):
     """A chat template changes earlier text when a turn is added."""
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """One row as tokens."""
-
-    input_ids: tuple[int, ...]
-    """Token ids, 0 to the vocabulary size - 1."""
-    labels: tuple[int, ...]
-    """The token's id where it is scored, else -100; as long as `input_ids`."""
-
-    @property
-    def scored(self) -> int:
-        """How many tokens are scored."""
-        return sum(label != IGNORED for label in self.labels)
 
 
 def assistant_spans(template: ChatTemplate, row: Row) -> tuple[str, list[Span]]:
@@ -81,7 +51,7 @@ def assistant_spans(template: ChatTemplate, row: Row) -> tuple[str, list[Span]]:
         raise _refused(fault) from None
 
 
-def encode(row: Row, template: ChatTemplate, tokenizer: Tokenizer) -> Encoded:
+def encode(row: Row, template: ChatTemplate, tokenizer: Tokenizer) -> Example:
     """Tokens and labels of one row.
 
     A token that reaches over the edge of a span is scored, as in transformers.
@@ -94,7 +64,7 @@ def encode(row: Row, template: ChatTemplate, tokenizer: Tokenizer) -> Encoded:
 
 def encode_rows(
     rows: Sequence[Row], template: ChatTemplate, tokenizer: Tokenizer
-) -> list[Encoded | DataRefused]:
+) -> list[Example | DataRefused]:
     """Tokens and labels of rows, or why a row has none; as `encode`.
 
     Raises TemplateRunsAway and TokenizerFails.
@@ -112,7 +82,7 @@ def whole_rows(
 
 def encoded(
     row: Row, template: ChatTemplate, tokenizer: Tokenizer
-) -> tuple[str, list[Span], Encoded]:
+) -> tuple[str, list[Span], Example]:
     """The rendered text of one row, where each token stands in it, and its tokens and labels."""
     (found,) = whole_rows([row], template, tokenizer)
     if isinstance(found, DataRefused):
@@ -174,11 +144,11 @@ def _refused(fault: Fault) -> DataRefused:
     return refusal(fault)
 
 
-def _encoded(found: Tokens) -> Encoded:
+def _encoded(found: Tokens) -> Example:
     labels = (
         token if counts else IGNORED for token, counts in zip(found.ids, found.scored, strict=True)
     )
-    return Encoded(tuple(found.ids), tuple(labels))
+    return completion(tuple(found.ids), tuple(labels))
 
 
 def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -198,106 +168,10 @@ def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 def encode_all(
     rows: Iterable[Row], template: ChatTemplate, tokenizer: Tokenizer
-) -> Iterator[Encoded]:
+) -> Iterator[Example]:
     """Encode rows; a DataRefused names the row, counted from 1."""
     made = (one for batch in batches(rows) for one in encode_rows(batch, template, tokenizer))
     for number, found in enumerate(made, 1):
         if isinstance(found, DataRefused):
             raise type(found)(f"Row {number}: ", *found.said, fix=found.fix)
         yield found
-
-
-def stream_sha256(encoded: Iterable[Encoded]) -> str:
-    """SHA-256 (hex) over rows of: length as u32 LE, ids as u32 LE, scored mask as u8."""
-    digest = hashlib.sha256()
-    for row in encoded:
-        digest.update(struct.pack("<I", len(row.input_ids)))
-        digest.update(_words(row.input_ids).tobytes())
-        digest.update(_mask(row))
-    return digest.hexdigest()
-
-
-def write_encoded(folder: Path, encoded: Sequence[Encoded]) -> str:
-    """Write rows to `folder` and return their stream digest; the header comes last."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lengths = _words([len(row.input_ids) for row in encoded])
-    (folder / "lengths.u32").write_bytes(lengths.tobytes())
-    with (folder / "ids.u32").open("wb") as ids, (folder / "mask.u8").open("wb") as mask:
-        for row in encoded:
-            ids.write(_words(row.input_ids).tobytes())
-            mask.write(_mask(row))
-    digest = stream_sha256(encoded)
-    header = {"version": FORMAT_VERSION, "rows": len(encoded), "stream_sha256": digest}
-    (folder / "header.json").write_text(json.dumps(header, indent=2) + "\n", "utf-8")
-    return digest
-
-
-def read_encoded(folder: Path, locked_sha256: str | None = None) -> list[Encoded]:
-    """Read rows that `write_encoded` wrote; raises UsageProblem or DigestDiffers.
-
-    `locked_sha256` is the stream digest that a lock has of them.
-    """
-    path = folder / "header.json"
-    if not path.is_file():
-        raise UsageProblem(f"`{folder}` has no encoded rows.", fix=_AGAIN)
-    try:
-        header = text.read_json_object(path)
-    except UsageProblem as problem:
-        raise UsageProblem(*problem.said, fix=_AGAIN) from None
-    if header.get("version") != FORMAT_VERSION:
-        raise UsageProblem(
-            f"`{path}` has the version `{header.get('version')}`, not `{FORMAT_VERSION}`.",
-            fix=_AGAIN,
-        )
-    rows = _read_rows(folder)
-    found = {"rows": len(rows), "stream_sha256": stream_sha256(rows)}
-    if any(header.get(name) != value for name, value in found.items()):
-        raise DigestDiffers(
-            f"The encoded rows in `{folder}` are not those in its header.", fix=_AGAIN
-        )
-    if locked_sha256 not in (None, found["stream_sha256"]):
-        raise DigestDiffers(
-            f"The encoded rows in `{folder}` are not those of the lock.", fix=_AGAIN
-        )
-    return rows
-
-
-def _read_rows(folder: Path) -> list[Encoded]:
-    lengths = _from_bytes(_content(folder / "lengths.u32"))
-    ids = _from_bytes(_content(folder / "ids.u32"))
-    mask, rows, at = _content(folder / "mask.u8"), [], 0
-    if not sum(lengths) == len(ids) == len(mask):
-        raise DigestDiffers(f"The encoded rows in `{folder}` are cut short.", fix=_AGAIN)
-    for length in lengths:
-        part, marks = tuple(ids[at : at + length]), mask[at : at + length]
-        labels = tuple(t if m else IGNORED for t, m in zip(part, marks, strict=True))
-        rows.append(Encoded(part, labels))
-        at += length
-    return rows
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with os.fdopen(files.open_regular(path, follow=False), "rb") as file:
-            return file.read()
-    except OSError as problem:
-        raise UsageProblem(f"`{path}` cannot be read: {problem.strerror}.", fix=_AGAIN) from None
-
-
-def _mask(row: Encoded) -> bytes:
-    return bytes(label != IGNORED for label in row.labels)
-
-
-def _words(values: Iterable[int]) -> "array[int]":
-    words = array("I", values)
-    if sys.byteorder == "big":
-        words.byteswap()
-    return words
-
-
-def _from_bytes(content: bytes) -> "array[int]":
-    words = array("I")
-    words.frombytes(content[: len(content) // 4 * 4])
-    if sys.byteorder == "big":
-        words.byteswap()
-    return words

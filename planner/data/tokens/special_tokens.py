@@ -8,7 +8,7 @@ from typing import Any
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
-from planner.data.tokens.encode import IGNORED, Encoded
+from planner.data.tokens.example import IGNORED, Example
 from planner.data.tokens.tokenizer import Tokenizer
 from planner.models import config_json
 from planner.models.config_json import MOST
@@ -24,7 +24,7 @@ class SpecialTokens:
     """Any of these ends an answer; at least one, ascending."""
 
 
-def special_tokens(folder: Path, tokenizer: Tokenizer, rows: Iterable[Encoded]) -> SpecialTokens:
+def special_tokens(folder: Path, tokenizer: Tokenizer, rows: Iterable[Example]) -> SpecialTokens:
     """Return the special tokens of the model in `folder`, as its training rows use them.
 
     An answer ends where the configuration says, and also at the special token that the
@@ -57,9 +57,10 @@ def _vocabulary(folder: Path) -> int:
     return MOST["vocab_size"]
 
 
-def _check_ids(rows: Sequence[Encoded], vocabulary: int, folder: Path) -> None:
+def _check_ids(rows: Sequence[Example], vocabulary: int, folder: Path) -> None:
     """Raise UsageProblem for tokens that the model's embedding has no row for."""
-    greatest = max((max(row.input_ids, default=0) for row in rows), default=0)
+    sequences = (one for row in rows for one in row.sequences.values())
+    greatest = max((max(one.input_ids, default=0) for one in sequences), default=0)
     if greatest >= vocabulary:
         raise _beyond(folder, greatest, vocabulary)
 
@@ -82,13 +83,14 @@ def _ends(path: Path) -> set[int]:
     return {item for item in values if type(item) is int and item >= 0}
 
 
-def _turn_end(tokenizer: Tokenizer, rows: Iterable[Encoded]) -> set[int]:
+def _turn_end(tokenizer: Tokenizer, rows: Iterable[Example]) -> set[int]:
     """Return the special token that most rows end their last answer with, if one does.
 
     A template may put white space after it, which is not scored, and a row that was cut ends
     anywhere.
     """
-    last = (next((one for one in reversed(row.labels) if one != IGNORED), None) for row in rows)
+    sequences = (one for row in rows for one in row.sequences.values())
+    last = (next((id for id in reversed(one.labels) if id != IGNORED), None) for one in sequences)
     ends = Counter(token for token in last if token in tokenizer.special_ids)
     return {token for token, _ in ends.most_common(1) if token is not None}
 

@@ -9,7 +9,8 @@ from itertools import groupby
 
 from planner.data.isolation.client import Tokens
 from planner.data.rows.rows import Row
-from planner.data.tokens.encode import IGNORED, encoded
+from planner.data.tokens.encode import encoded
+from planner.data.tokens.example import COMPLETION, IGNORED
 from planner.data.tokens.template import ChatTemplate
 from planner.data.tokens.tokenizer import Tokenizer
 
@@ -54,7 +55,8 @@ class XRay:
 
 def xray(row: Row, template: ChatTemplate, tokenizer: Tokenizer) -> XRay:
     """Return what training sees of a row. Raises DataRefused as `encode` does."""
-    text, offsets, found = encoded(row, template, tokenizer)
+    text, offsets, example = encoded(row, template, tokenizer)
+    found = example[COMPLETION]
     scored = [label != IGNORED for label in found.labels]
     tokens = tuple(
         Token(number, text[first:last], counts, last)

@@ -190,7 +190,7 @@ def test_long_rows_are_cut_unless_told_otherwise(long: Path) -> None:
     corpus = made(RECIPE, train=long)
     assert corpus.max_length == 256 and corpus.cut_rows >= 1
     assert ("train", "truncate", "over-length", corpus.cut_rows) in told(corpus)
-    assert max(len(row.input_ids) for row in corpus.parts[0].encoded) == 256
+    assert max(row.length for row in corpus.parts[0].encoded) == 256
 
 
 def test_long_rows_are_dropped(long: Path) -> None:
@@ -212,7 +212,7 @@ def test_long_conversations_become_several_that_fit(long: Path) -> None:
     turns = [turn for row in made_of for turn in row.messages[1:]]
     whole = list(rows_of(long))[ENDLESS].row
     assert tuple(turns) == whole.messages[1:]
-    assert max(len(row.input_ids) for row in part.encoded) <= 256
+    assert max(row.length for row in part.encoded) <= 256
     assert ("train", "split", "over-length", 1 + corpus.cut_rows) in told(corpus)
 
 
@@ -265,7 +265,7 @@ def test_general_rows_are_mixed_in_by_their_share(train: Path) -> None:
     assert other and other.sha256 != general.sha256
     again = made(recipe, train=train, general=GENERAL).general
     assert again and again.sha256 == general.sha256
-    assert corpus.max_length == max(len(row.input_ids) for row in part.encoded)
+    assert corpus.max_length == max(row.length for row in part.encoded)
     locked = replace(recipe, max_length=corpus.max_length)
     assert made(locked, train=train, general=GENERAL) == corpus
 
@@ -284,7 +284,7 @@ def test_general_rows_are_never_cut_and_never_validate(train: Path) -> None:
     corpus = made(recipe, train=train, general=GENERAL)
     general, held = corpus.general, corpus.part("validation")
     assert general and held
-    assert all(len(row.input_ids) <= 120 for row in general.encoded)
+    assert all(row.length <= 120 for row in general.encoded)
     assert not set(general.rows) & set(held.rows)
     template, tokenizer = load_template(BASE), load_tokenizer(BASE)
     from planner.data.tokens.encode import encode

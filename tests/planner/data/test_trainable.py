@@ -9,6 +9,7 @@ from lockfiles.errors import DataRefused, UsageProblem
 from planner.data.corpus.corpus import build
 from planner.data.corpus.part import Recipe
 from planner.data.tokens.encode import load_tokenizer
+from planner.data.tokens.example import COMPLETION
 from planner.data.tokens.template import compile_template
 from runner.demo import files
 from tests.planner.data.format_rows import ANSWER, CALL, SAID, USER, written
@@ -27,7 +28,7 @@ def test_a_call_is_rendered_and_scored_and_its_result_is_not(tmp_path: Path) -> 
     path = written(tmp_path / "a.jsonl", [{"messages": [*turns, SAID]}])
     tokenizer = load_tokenizer(BASE)
     made = build(RECIPE, {"train": path}, compile_template(CHATML, {}), tokenizer)
-    row = made.parts[0].encoded[0]
+    row = made.parts[0].encoded[0][COMPLETION]
     text = tokenizer.decode(list(row.input_ids), skip_special_tokens=False)
     assert '<call>{"b": 24, "a": 48}</call>' in text and "tool\n72" in text
     scored = [label for label in row.labels if label >= 0]
@@ -60,7 +61,7 @@ def test_the_template_gets_the_tools_of_a_row(tmp_path: Path) -> None:
     assert made
     plain, named = made.encoded
     assert named.scored == plain.scored
-    assert len(named.input_ids) > len(plain.input_ids)
+    assert named.length > plain.length
 
 
 def test_supervised_training_refuses_text_that_no_tokenizer_reads(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_the_resident_memory_of_a_training_on_cpu_is_met(tmp_path: Path, kind: s
     if not adapted:
         plan = replace(plan, method="full", rank=0, targets=(), dropout=0.0)
     method = {
-        "objective": "sft", "kind": kind, "rank": plan.rank, "alpha": 2 * plan.rank,
+        "kind": kind, "rank": plan.rank, "alpha": 2 * plan.rank,
         "dropout": plan.dropout, "targets": list(plan.targets),
     }  # fmt: skip
     done = subprocess.run(

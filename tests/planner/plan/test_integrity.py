@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lockfiles import lock as locks
 from lockfiles.lock import TrainingLock
 from lockfiles.stage_kinds.registry import KINDS
 from planner.interview.answers import check
@@ -15,6 +16,8 @@ from planner.plan.integrity import NEUTRAL, integrity
 from planner.plan.plan import plan
 from runner.demo import files
 from tests.planned import GIB, MACHINE
+
+OLD = Path(__file__).parents[2] / "lockfiles" / "old"
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +111,17 @@ def test_more_memory_alone_trains_nothing_again(folder: Path, before: TrainingLo
 
 def test_the_digests_follow_from_the_lock_alone(before: TrainingLock) -> None:
     assert integrity(before.model_dump()) == before.integrity
+
+
+@pytest.mark.parametrize("revision", range(3))
+def test_the_stages_of_a_lock_of_an_earlier_revision_keep_their_digests(revision: int) -> None:
+    found = locks.read(OLD / f"last-of-revision-{revision}.lock")
+    assert integrity(found.model_dump()) == found.integrity
+
+
+def test_the_settings_of_an_objective_train_again(before: TrainingLock) -> None:
+    tables = before.model_dump()
+    other = tables | {"objective": {"name": "sft", "beta": 0.1}}
+    more = tables | {"objective": {"name": "sft", "beta": 0.2}}
+    assert len({integrity(each)["train"] for each in (tables, other, more)}) == 3
+    assert integrity(more)["prepare"] == before.integrity["prepare"]

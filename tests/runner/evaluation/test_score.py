@@ -14,9 +14,10 @@ from transformers import AutoModelForCausalLM
 import runner.demo
 from planner.data.reading.formats import load_table
 from planner.data.tokens.encode import encode, load_tokenizer
+from planner.data.tokens.example import COMPLETION
 from planner.data.tokens.template import load_template
 from runner.evaluation.score import Question, evaluate
-from runner.training import sft
+from runner.training.loading import SAFE
 
 DEMO = Path(runner.demo.__file__).parent
 
@@ -25,7 +26,7 @@ DEMO = Path(runner.demo.__file__).parent
 def questions() -> list[Question]:
     template, tokenizer = load_template(DEMO / "base"), load_tokenizer(DEMO / "base")
     rows = list(load_table(DEMO / "rows" / "test.jsonl").rows)[::30]
-    encoded = [encode(row, template, tokenizer) for row in rows]
+    encoded = [encode(row, template, tokenizer)[COMPLETION] for row in rows]
     return [Question(row.input_ids, row.labels) for row in encoded]
 
 
@@ -65,7 +66,7 @@ def test_answers_are_greedy_whatever_a_model_says(
     (base / "generation_config.json").write_text(json.dumps(settings))
 
     def right(folder: Path) -> float:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **sft.SAFE)
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **SAFE)
         return evaluate(model, questions, pad_id=0, end_ids=[2]).accuracy
 
     assert right(base) == right(DEMO / "base")

@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 
 from lockfiles.errors import DigestDiffers, DoesNotFit, RunFailed, UsageProblem
 from lockfiles.lock import TrainingLock
+from planner.data.tokens.example import Encoded, Example
 from planner.data.tokens.order import epoch_order
 from planner.machines.facts import Gpu, MachineFacts
 from planner.memory import estimate
@@ -99,21 +100,27 @@ def test_the_longest_micro_batch_is_that_with_most_padded_tokens(lock: TrainingL
     assert len(found) == size, "a short last batch has fewer tokens, however long its rows"
 
 
+def _sequences(rows: Iterable[Example]) -> Iterator[Encoded]:
+    return (one for row in rows for one in row.sequences.values())
+
+
 def test_a_case_has_the_rows_of_the_lock_or_made_up_ones(lock: TrainingLock, folder: Path) -> None:
     found = inputs.read(lock, folder / "run.lock", located(folder))
     assert (found.missing, found.config["model_type"]) == ((), "llama")
     case = case_of(lock, found.config, found.rows)
     assert len(case.rows) == lock.train.micro_batch
-    assert max(len(ids) for ids, _ in case.rows) == case.profile.length
-    assert all(len(ids) == len(labels) for ids, labels in case.rows)
+    assert max(row.length for row in case.rows) == case.profile.length
+    assert all(len(one.input_ids) == len(one.labels) for one in _sequences(case.rows))
     assert case.evaluate and case.accumulation == min(2, lock.train.accumulation)
     assert found.rows
     held = found.rows.part("validation")
     assert held and 0 < len(case.held_out) <= lock.train.micro_batch
-    assert {ids for ids, _ in case.held_out} <= {tuple(row.input_ids) for row in held.encoded}
+    assert {one.input_ids for one in _sequences(case.held_out)} <= {
+        one.input_ids for one in _sequences(held.encoded)
+    }
     without = case_of(lock, found.config, None)
     assert without == replace(case, rows=(), held_out=())
-    assert read_case(json.loads(json.dumps(vars(case) | {"profile": vars(case.profile)}))) == case
+    assert read_case(json.loads(json.dumps(asdict(case)))) == case
 
 
 def test_rows_that_are_not_here_are_named(lock: TrainingLock, folder: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from lockfiles import lock as locks
 from lockfiles.lock import Lock
-from planner.data.tokens.encode import read_encoded
+from planner.data.tokens.stored import read_encoded
 from planner.interview.answers import Answers, check
 from planner.plan.gather import gather
 from planner.plan.plan import plan
@@ -128,7 +128,7 @@ def test_what_nobody_expected_is_a_sentence_and_its_traceback_is_in_the_log(fold
 def test_a_full_disk_is_a_sentence(folder: Path) -> None:
     stage = Stage(folder)
     (stage.work / "rows" / "train").mkdir(parents=True)
-    (stage.work / "rows" / "train" / "lengths.u32").symlink_to("/dev/full")
+    (stage.work / "rows" / "train" / "completion.lengths.u32").symlink_to("/dev/full")
     code, events = stage.start()
     assert (code, events[-1].kind) == (1, "failed")
     assert "No space left on device" in events[-1].fields["message"]

@@ -14,12 +14,15 @@ pytest.importorskip("trl")
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
 from lockfiles.lock import Method, Train
-from planner.data.tokens.encode import IGNORED
+from planner.data.tokens.example import IGNORED, completion
 from planner.memory.family_quirks import habits, writes_scores
 from planner.models.families import FAMILIES
 from runner.runs.pipe import Line
-from runner.training import sft
+from runner.training.job import Job
+from runner.training.loading import load
+from runner.training.make import make_trainer
 from runner.training.packing import Packed, passes, tokens
+from runner.training.train import train
 from tests.runner.inputs.test_parameter_count import tiny
 from tests.runner.training.test_sft import base as base
 
@@ -129,33 +132,35 @@ SETTINGS = Train(
 )  # fmt: skip
 
 
-class _Heard(Line):
+class Heard(Line):
     """Keeps what is told."""
 
     def __init__(self) -> None:
         super().__init__(-1)
         self.told: list[dict[str, Any]] = []
+        self.evaluated: list[dict[str, Any]] = []
 
     def send(self, kind: str, **fields: object) -> None:
         if kind == "step":
             self.told.append(fields)
+        if kind == "evaluation":
+            self.evaluated.append(fields)
 
 
 def _trained(base: Path, work: Path, *, packing: bool, **changes: Any) -> list[dict[str, Any]]:
     source = random.Random(5)
-    ids = [[source.randrange(3, 64) for _ in range(source.randrange(6, 20))] for _ in range(20)]
-    labels = [[IGNORED, IGNORED, *row[2:]] for row in ids]
-    rows = sft.Encoded(ids, labels)
-    method = Method(
-        objective="sft", kind="lora", rank=4, alpha=8, dropout=0.0, targets=["q_proj", "v_proj"]
-    )
-    job = sft.SftJob(
-        base, rows, sft.Encoded(ids[:5], labels[:5]),
+    ids = [
+        tuple(source.randrange(3, 64) for _ in range(source.randrange(6, 20))) for _ in range(20)
+    ]
+    rows = [completion(row, (IGNORED, IGNORED, *row[2:])) for row in ids]
+    method = Method(kind="lora", rank=4, alpha=8, dropout=0.0, targets=["q_proj", "v_proj"])
+    job = Job(
+        base, rows, rows[:5],
         lambda epoch: random.Random(epoch).sample(range(20), 20), method,
         SETTINGS.model_copy(update=changes), work, packing=packing,
     )  # fmt: skip
-    line = _Heard()
-    result = sft.train(job, line)
+    line = Heard()
+    result = train(job, line)
     assert result.steps == len(line.told)
     return line.told
 
@@ -181,14 +186,14 @@ def test_rows_at_once_change_nothing_but_rounding(base: Path, tmp_path: Path) ->
 
 def test_an_evaluation_is_padded_and_tells_the_same(base: Path, tmp_path: Path) -> None:
     source = random.Random(5)
-    ids = [[source.randrange(3, 64) for _ in range(n)] for n in (6, 20, 9, 13, 7)]
-    method = Method(objective="sft", kind="full", rank=0, alpha=0, dropout=0.0, targets=[])
-    rows = sft.Encoded(ids, ids)
-    job = sft.SftJob(
+    ids = [tuple(source.randrange(3, 64) for _ in range(n)) for n in (6, 20, 9, 13, 7)]
+    method = Method(kind="full", rank=0, alpha=0, dropout=0.0, targets=[])
+    rows = [completion(row, row) for row in ids]
+    job = Job(
         base, rows, rows, lambda _: range(5), method, SETTINGS, tmp_path / "work", packing=True
     )
     found = []
     for each in (job, replace(job, packing=False)):
-        model = sft.load(base, method, SETTINGS)
-        found.append(sft.trainer_of(each, model, []).evaluate()["eval_loss"])
+        model = load(base, method, SETTINGS)
+        found.append(make_trainer(each, model, []).evaluate()["eval_loss"])
     assert found[0] == found[1]

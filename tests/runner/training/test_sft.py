@@ -13,7 +13,7 @@ pytest.importorskip("trl")
 
 from lockfiles import digest
 from runner.training.callback import WHOLE, earlier_peak, mark_whole
-from runner.training.sft import last_whole_checkpoint
+from runner.training.checkpoints import last_whole_checkpoint
 from tests.programs import command
 
 ROOT = Path(__file__).parents[3]

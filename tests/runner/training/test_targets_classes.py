@@ -18,7 +18,7 @@ from planner.models.facts import ModelFacts, architecture
 from planner.models.families import FAMILIES
 from planner.search import lora_targets
 from planner.setup.setup import Bias
-from runner.training.sft import lora
+from runner.training.adapter import lora
 from tests.planner.memory.test_memory import PLAN
 from tests.runner.inputs.test_parameter_count import VARIANTS, tiny
 
@@ -61,7 +61,7 @@ def _linears(family: str, model: Any) -> Iterator[tuple[str, bool]]:
 def _wrapped(model: Any, names: tuple[str, ...], bias: Bias) -> tuple[set[str], int]:
     """Return the modules that the runner's adapter wraps, and the trained parameters."""
     method = Method(
-        objective="sft", kind="lora", rank=RANK, alpha=8, dropout=0.05, targets=list(names),
+        kind="lora", rank=RANK, alpha=8, dropout=0.05, targets=list(names),
         bias=bias,
     )  # fmt: skip
     with warnings.catch_warnings(), torch.device("meta"):

@@ -20,7 +20,8 @@ from transformers import PreTrainedTokenizerFast
 from lockfiles.errors import DataRefused
 from planner.data.reading.formats import load_table
 from planner.data.rows.rows import Message, Row, in_order, turn
-from planner.data.tokens.encode import IGNORED, TurnsRewritten, encode
+from planner.data.tokens.encode import TurnsRewritten, encode
+from planner.data.tokens.example import COMPLETION, IGNORED
 from planner.data.tokens.training_template import FOLDER, variant
 from planner.plan.gather import gather
 from planner.plan.plan import plan
@@ -48,7 +49,7 @@ def _compare(name: str) -> tuple[int, int]:
     compared = refused = 0
     for row in (row for rows in conversations().values() for row in rows):
         try:
-            found = encode(row, chat, own)
+            found = encode(row, chat, own)[COMPLETION]
         except DataRefused:
             refused += 1
             continue
@@ -102,7 +103,7 @@ CALLED = Row(
 def test_tools_and_their_calls_are_rendered_as_transformers_does(name: str) -> None:
     made, source = tokenizer(SOURCES[name]), SOURCES[name]
     chat = template(source, now=datetime.now)
-    found = encode(CALLED, chat, ours(made))
+    found = encode(CALLED, chat, ours(made))[COMPLETION]
     wanted = _theirs(made, source).apply_chat_template(
         list(map(turn, CALLED.messages)), tools=[TOOL], return_dict=True,
         return_assistant_tokens_mask=chat.marks,
@@ -169,7 +170,7 @@ def _turns(row: Row) -> list[dict[str, object]]:
 
 
 def _both(row: Row, chat: Any, own: Any) -> tuple[list[int], list[int]]:
-    found = encode(row, chat, own)
+    found = encode(row, chat, own)[COMPLETION]
     return list(found.input_ids), list(found.labels)
 
 

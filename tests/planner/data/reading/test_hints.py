@@ -9,13 +9,9 @@ import pytest
 from lockfiles.errors import TunelockError
 from planner.data.reading.formats import load_table
 from planner.data.rows.rows import Message, Row
-from planner.data.tokens.encode import (
-    Encoded,
-    assistant_spans,
-    load_tokenizer,
-    read_encoded,
-    write_encoded,
-)
+from planner.data.tokens.encode import assistant_spans, load_tokenizer
+from planner.data.tokens.example import completion
+from planner.data.tokens.stored import read_encoded, write_encoded
 from planner.data.tokens.template import compile_template
 
 GOOD = '{"prompt": "a", "completion": "b"}'
@@ -96,8 +92,8 @@ def test_broken_files_have_a_way_on(tmp_path: Path) -> None:
     with pytest.raises(TunelockError) as raised:
         load_tokenizer(tmp_path)
     assert "again" in _hint(raised)
-    write_encoded(tmp_path / "rows", [Encoded((1, 2), (-100, 2))])
-    (tmp_path / "rows" / "mask.u8").write_bytes(b"")
+    write_encoded(tmp_path / "rows", [completion((1, 2), (-100, 2))])
+    (tmp_path / "rows" / "completion.mask.u8").write_bytes(b"")
     with pytest.raises(TunelockError) as raised:
         read_encoded(tmp_path / "rows")
     assert "run the lock again" in _hint(raised)

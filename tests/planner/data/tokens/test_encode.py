@@ -11,17 +11,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from lockfiles.errors import DataRefused, DigestDiffers, UsageProblem
 from planner.data.reading.formats import load_table
 from planner.data.rows.rows import Message, Row
-from planner.data.tokens.encode import (
-    IGNORED,
-    Encoded,
-    assistant_spans,
-    encode,
-    encode_all,
-    load_tokenizer,
-    read_encoded,
-    stream_sha256,
-    write_encoded,
-)
+from planner.data.tokens.encode import assistant_spans, encode, encode_all, load_tokenizer
+from planner.data.tokens.example import COMPLETION, IGNORED, Encoded, Example, completion
+from planner.data.tokens.stored import read_encoded, stream_sha256, write_encoded
 from planner.data.tokens.template import compile_template, load_template
 
 SAMPLES = Path(__file__).parents[3] / "data"
@@ -92,7 +84,7 @@ def test_ids_and_masks_equal_transformers(name: str, folder: Path) -> None:
         )
         text = theirs.apply_chat_template(turns, chat_template=plain, tokenize=False)
         assert template.render(row.messages) == text
-        ours = encode(row, template, tokenizer)
+        ours = encode(row, template, tokenizer)[COMPLETION]
         assert list(ours.input_ids) == expected["input_ids"]
         differ = [
             tokenizer.decode([token], skip_special_tokens=False)
@@ -111,7 +103,7 @@ def test_scored_text_is_what_the_assistant_says_and_its_end(folder: Path) -> Non
     text, spans = assistant_spans(template, ODD)
     said = [f"{m.content}<|im_end|>" for m in ODD.messages if m.role == "assistant"]
     assert [text[start:end] for start, end in spans] == said
-    ours = encode(ODD, template, tokenizer)
+    ours = encode(ODD, template, tokenizer)[COMPLETION]
     scored = [label for label in ours.labels if label != IGNORED]
     assert tokenizer.decode(scored, skip_special_tokens=False) == "".join(said)
 
@@ -136,7 +128,7 @@ def test_edges_inside_a_token_are_scored(folder: Path) -> None:
     )
     row = Row((Message("user", "a"), Message("assistant", "the")))
     tokenizer = load_tokenizer(folder)
-    encoded = encode(row, template, tokenizer)
+    encoded = encode(row, template, tokenizer)[COMPLETION]
     scored = [label for label in encoded.labels if label != IGNORED]
     assert tokenizer.decode(scored) == " the "
 
@@ -172,7 +164,7 @@ def test_encoded_rows_come_back(folder: Path, tmp_path: Path) -> None:
     assert read_encoded(tmp_path / "e", stream_sha256(encoded)) == encoded
     with pytest.raises(DigestDiffers, match="are not those of the lock"):
         read_encoded(tmp_path / "e", stream_sha256(encoded[:1]))
-    (tmp_path / "e" / "mask.u8").write_bytes(b"\1" * sum(len(r.labels) for r in encoded))
+    (tmp_path / "e" / "completion.mask.u8").write_bytes(b"\1" * sum(r.tokens for r in encoded))
     with pytest.raises(DigestDiffers):
         read_encoded(tmp_path / "e")
     with pytest.raises(UsageProblem):
@@ -184,4 +176,41 @@ def test_stream_digest_bytes() -> None:
 
     content = b"\2\0\0\0" + b"\5\0\0\0\0\1\0\0" + b"\0\1"
     expected = hashlib.sha256(content).hexdigest()
-    assert stream_sha256([Encoded((5, 256), (IGNORED, 256))]) == expected
+    assert stream_sha256([completion((5, 256), (IGNORED, 256))]) == expected
+
+
+def test_rows_of_the_first_version_are_read(tmp_path: Path) -> None:
+    """One sequence, in files without a name."""
+    (tmp_path / "lengths.u32").write_bytes(b"\2\0\0\0\1\0\0\0")
+    (tmp_path / "ids.u32").write_bytes(b"\5\0\0\0\0\1\0\0\7\0\0\0")
+    (tmp_path / "mask.u8").write_bytes(b"\0\1\1")
+    wanted = [completion((5, 256), (IGNORED, 256)), completion((7,), (7,))]
+    header = {"version": 1, "rows": 2, "stream_sha256": stream_sha256(wanted)}
+    (tmp_path / "header.json").write_text(json.dumps(header))
+    assert read_encoded(tmp_path, stream_sha256(wanted)) == wanted
+    with pytest.raises(DigestDiffers, match="not of the objective's sequences"):
+        read_encoded(tmp_path, None, ("chosen", "rejected"))
+
+
+PAIR = Example(
+    {"chosen": Encoded((1, 2, 3), (IGNORED, 2, 3)), "rejected": Encoded((1, 4), (IGNORED, 4))}
+)
+
+
+def test_an_example_of_several_sequences_comes_back(tmp_path: Path) -> None:
+    names = ("chosen", "rejected")
+    assert write_encoded(tmp_path, [PAIR, PAIR.cut(1)], names) == stream_sha256([PAIR, PAIR.cut(1)])
+    assert read_encoded(tmp_path, None, names) == [PAIR, PAIR.cut(1)]
+    for others in (("rejected", "chosen"), ("chosen",)):
+        with pytest.raises(DigestDiffers, match="not of the objective's sequences"):
+            read_encoded(tmp_path, None, others)
+    assert (PAIR.length, PAIR.tokens, PAIR.scored) == (3, 5, 3)
+    (tmp_path / "rejected.lengths.u32").write_bytes(b"\4\0\0\0")
+    with pytest.raises(DigestDiffers, match="cut short"):
+        read_encoded(tmp_path, None, names)
+
+
+def test_the_names_of_sequences_are_in_their_digest() -> None:
+    swapped = Example({"rejected": PAIR["chosen"], "chosen": PAIR["rejected"]})
+    rows = [completion(one.input_ids, one.labels) for one in PAIR.sequences.values()]
+    assert len({stream_sha256([PAIR]), stream_sha256([swapped]), stream_sha256(rows)}) == 3

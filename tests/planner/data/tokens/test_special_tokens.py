@@ -8,7 +8,8 @@ import pytest
 
 from lockfiles.errors import UsageProblem
 from planner.data.rows.rows import Message, Row
-from planner.data.tokens.encode import Encoded, encode_all, load_tokenizer
+from planner.data.tokens.encode import encode_all, load_tokenizer
+from planner.data.tokens.example import Example, completion
 from planner.data.tokens.special_tokens import special_tokens
 from planner.data.tokens.template import load_template
 from planner.data.tokens.tokenizer import Tokenizer
@@ -29,11 +30,10 @@ def tokenizer() -> Tokenizer:
     return load_tokenizer(BASE)
 
 
-def rows(folder: Path, tokenizer: Tokenizer, max_length: int = 0) -> list[Encoded]:
+def rows(folder: Path, tokenizer: Tokenizer, max_length: int = 0) -> list[Example]:
     """Return three rows as the model in `folder` sees them."""
     whole = encode_all([ROW] * 3, load_template(folder), tokenizer)
-    keep = max_length or None
-    return [Encoded(row.input_ids[:keep], row.labels[:keep]) for row in whole]
+    return [row.cut(max_length or row.length) for row in whole]
 
 
 def change(path: Path, **values: object) -> None:
@@ -70,12 +70,12 @@ def test_rows_cut_inside_their_answer_do_not_hide_the_end(
     for name in ("config.json", "generation_config.json"):
         change(folder / name, eos_token_id=7)
     whole = rows(folder, tokenizer)
-    cut = rows(folder, tokenizer, len(whole[0].input_ids) - 1)
+    cut = rows(folder, tokenizer, whole[0].length - 1)
     assert special_tokens(folder, tokenizer, [*whole[:1], *cut]).end_ids == (END, 7)
 
 
 def test_an_ordinary_last_token_is_no_end(folder: Path, tokenizer: Tokenizer) -> None:
-    ordinary = [Encoded((9, 9), (-100, 9))]
+    ordinary = [completion((9, 9), (-100, 9))]
     assert special_tokens(folder, tokenizer, ordinary).end_ids == (END,)
 
 

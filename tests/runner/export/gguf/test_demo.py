@@ -10,6 +10,7 @@ import runner.demo
 from planner.data.reading.formats import load_table
 from planner.data.rows.rows import Row
 from planner.data.tokens.encode import encode, load_tokenizer
+from planner.data.tokens.example import COMPLETION
 from planner.data.tokens.template import compile_template, load_template
 
 torch = pytest.importorskip("torch")
@@ -45,7 +46,7 @@ def test_logits_agree_at_every_position_of_real_rows(file: Path) -> None:
     model = transformers.AutoModelForCausalLM.from_pretrained(BASE, dtype=torch.float32)
     template, tokenizer = load_template(BASE), load_tokenizer(BASE)
     for row in (ROWS[0], ROWS[99], ROWS[199]):
-        ids = list(encode(row, template, tokenizer).input_ids)
+        ids = list(encode(row, template, tokenizer)[COMPLETION].input_ids)
         with torch.no_grad():
             wanted = model(torch.tensor([ids])).logits[0].numpy()
         found = np.array(native.logits(file, ids))
@@ -57,7 +58,7 @@ def test_logits_agree_at_every_position_of_real_rows(file: Path) -> None:
 
 def test_three_tokenizers_give_the_same_ids(file: Path) -> None:
     template, tokenizer = load_template(BASE), load_tokenizer(BASE)
-    planned = [list(encode(row, template, tokenizer).input_ids) for row in ROWS]
+    planned = [list(encode(row, template, tokenizer)[COMPLETION].input_ids) for row in ROWS]
     reference = transformers.AutoTokenizer.from_pretrained(BASE)
     turns = [[{"role": m.role, "content": m.content} for m in row.messages] for row in ROWS]
     trained = [reference.apply_chat_template(row, return_dict=False) for row in turns]

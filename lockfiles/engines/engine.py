@@ -1,0 +1,30 @@
+"""What a lock must know of an engine."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Offload = Literal["none", "optimizer", "all"]
+"""What lies in main memory: nothing, the optimizer's states, or the weights too."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One way to spread a training over processes, as far as a lock holds it."""
+
+    least_processes: int = 1
+    """Processes that it needs."""
+    most_processes: int | None = None
+    """Processes that it can have; None for any number."""
+    copies: bool = False
+    """Whether each of several processes holds the model, and only gradients travel."""
+    on_cpu: bool = False
+    """Whether it trains without cards, too."""
+    offloads: tuple[Offload, ...] = ()
+    """What it can offload to main memory."""
+    answers: tuple[str, ...] = ()
+    """The keys of the questions that it asks in the interview (`planner.parallelism`)."""
+
+    def takes(self, processes: int) -> bool:
+        """Return whether it can have this many processes."""
+        most = self.most_processes or processes
+        return self.least_processes <= processes <= most

@@ -1,0 +1,5 @@
+"""ZeRO stage 3: the cards share weights, too."""
+
+from lockfiles.engines.engine import Engine
+
+ENGINE = Engine(offloads=("optimizer", "all"))

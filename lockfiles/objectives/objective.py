@@ -1,0 +1,17 @@
+"""What the settings of every objective have."""
+
+from typing import ClassVar
+
+from lockfiles.fields import Table
+
+
+class ObjectiveTable(Table):
+    """What the loss teaches."""
+
+    sequences: ClassVar[int] = 1
+    """Token sequences of an example, each of which has at most `stream.max_length_tokens`."""
+    answers: ClassVar[tuple[str, ...]] = ()
+    """The keys of the questions that it asks in the interview (`planner.objectives`)."""
+
+    name: str
+    """Names the objective; what else the table holds depends on it."""

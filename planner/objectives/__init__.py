@@ -1,0 +1,1 @@
+"""What a plan must know of an objective, a module for each."""

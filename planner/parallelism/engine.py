@@ -1,0 +1,39 @@
+"""What a plan must know of an engine."""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Literal
+
+from planner.questions.question import Question
+
+Device = Literal["cpu", "cuda"]
+"""Where training runs; `cuda` is torch's name for cards of AMD, too."""
+
+
+@dataclass(frozen=True)
+class PlannedEngine:
+    """One way to spread a training over processes, as far as a plan depends on it."""
+
+    title: str
+    """Its name in a sentence."""
+    zero_stage: Literal[0, 1, 2, 3] = 0
+    """What cards share: the optimizer's states; from 2 on gradients too; from 3 on weights too."""
+    shards: Literal["", "deepspeed", "fsdp2"] = ""
+    """Whose way of sharing says what each card holds (`planner.memory.sharding`); empty where
+    they share nothing."""
+    for_one: bool = False
+    """Whether a plan may choose it for one process."""
+    for_several: bool = False
+    """Whether a plan may choose it for several processes."""
+    runs: frozenset[Device] = frozenset()
+    """Where this version runs it; a plan can be made for all devices."""
+    questions: tuple[Question, ...] = ()
+    """What it asks in the interview."""
+
+
+@cache
+def of_engine(name: str) -> PlannedEngine:
+    """Return the record of an engine of the lock's closed table."""
+    found: PlannedEngine = import_module(f"planner.parallelism.{name}").ENGINE
+    return found

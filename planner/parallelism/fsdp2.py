@@ -1,0 +1,5 @@
+"""FSDP2, by torch: shares what ZeRO stage 3 does, and is never chosen unasked."""
+
+from planner.parallelism.engine import PlannedEngine
+
+ENGINE = PlannedEngine("FSDP2", zero_stage=3, shards="fsdp2")

@@ -1,0 +1,7 @@
+"""ZeRO stage 2, by DeepSpeed: also chosen for one card that offloads."""
+
+from planner.parallelism.engine import PlannedEngine
+
+ENGINE = PlannedEngine(
+    "ZeRO stage 2", zero_stage=2, shards="deepspeed", for_one=True, for_several=True
+)

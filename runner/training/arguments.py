@@ -1,0 +1,51 @@
+"""What a lock says to any trainer."""
+
+from typing import Any
+
+import torch
+
+from runner.training.job import Job
+
+
+def arguments(job: Job) -> dict[str, Any]:
+    """Return what a lock says to any trainer, as fields of `transformers.TrainingArguments`.
+
+    Where rows are packed, a batch of the dataloader is a whole step: `Ordered` shares it out.
+    """
+    settings, evaluated = job.train, bool(job.validation)
+    found = {
+        "output_dir": str(job.work),
+        "per_device_train_batch_size": settings.micro_batch,
+        "per_device_eval_batch_size": settings.micro_batch,
+        "gradient_accumulation_steps": settings.accumulation,
+        "num_train_epochs": settings.epochs,
+        "learning_rate": settings.learning_rate,
+        "lr_scheduler_type": settings.schedule,
+        "warmup_steps": settings.warmup_ratio,
+        "weight_decay": settings.weight_decay,
+        "max_grad_norm": settings.gradient_clip,
+        "optim": settings.optimizer,
+        "bf16": settings.dtype == "bfloat16",
+        "seed": settings.seed,
+        "activation_checkpointing": settings.checkpointing,
+        "eval_strategy": "steps" if evaluated else "no",
+        "eval_steps": settings.evaluate_steps,
+        "save_strategy": "steps",
+        "save_steps": settings.evaluate_steps,
+        "save_total_limit": 2,
+        "load_best_model_at_end": evaluated and settings.keep == "best",
+        "metric_for_best_model": "eval_loss" if evaluated else None,
+        "greater_is_better": False if evaluated else None,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "dataloader_num_workers": 0,
+        "use_cpu": not torch.cuda.is_available(),
+    }
+    if job.ranks.count > 1:
+        found |= {"ddp_backend": "gloo", "ddp_find_unused_parameters": False}
+    if job.packing:
+        step = settings.micro_batch * settings.accumulation
+        found |= {"per_device_train_batch_size": step, "gradient_accumulation_steps": 1}
+    return found

@@ -1,0 +1,67 @@
+"""What a training needs, and what it leaves, whatever its objective."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from lockfiles.lock import Method, Train
+from lockfiles.objectives import NAMES
+from lockfiles.objectives.objective import ObjectiveTable
+from planner.data.tokens.example import Example
+from runner.engines.ranks import Alone, Ranks
+
+DEFAULT = ObjectiveTable.model_construct(name=NAMES[0])
+"""The objective of a job that names none."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that the training of one lock needs."""
+
+    base: Path
+    """Folder of the base model."""
+    rows: Sequence[Example]
+    validation: Sequence[Example]
+    """Empty without any."""
+    order: Callable[[int], Sequence[int]]
+    """Epoch (from 0) to the order of the row numbers."""
+    method: Method
+    train: Train
+    work: Path
+    """Where checkpoints are kept; training resumes from what is there already."""
+    packing: bool = False
+    """Whether the rows of a step are joined."""
+    predicted_bytes: int = 0
+    """The peak memory that the plan promised, reported with the measured one."""
+    pad_id: int | None = None
+    """The token that pads; None for the tokenizer's own."""
+    ranks: Ranks = field(default_factory=Alone)
+    """This process among those that train together."""
+    objective: ObjectiveTable = DEFAULT
+    """What the loss teaches, with its settings."""
+    padding: PreTrainedTokenizerFast | None = None
+    """The tokenizer that pads; None for the base model's."""
+    reference: Callable[[], PreTrainedModel] | None = None
+    """Makes the second model of an objective that has one; None loads the base model again."""
+
+    @property
+    def capacity(self) -> int:
+        """Tokens of a joined row at most, which are the longest row's; 0 without packing."""
+        return max(row.length for row in self.rows) if self.packing else 0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What training left."""
+
+    folder: Path
+    """The adapter's folder, or the full model's."""
+    steps: int
+    stopped: bool
+    """True where a stop was asked for before the end; a checkpoint was left."""
+    peak_bytes: int
+    """Peak memory of the training, over all the processes that it was spread over."""
+    step_seconds: float
+    """Median seconds of an optimizer step of this process; 0 where it made none."""

@@ -1,0 +1,83 @@
+"""How the base model and the tokenizer that pads are loaded."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    BitsAndBytesConfig,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+
+from lockfiles.lock import Method, Train
+from planner.data.tokens.template import SPECIAL
+from planner.models import config_json
+
+HERE = {"trust_remote_code": False, "local_files_only": True}
+"""How anything is loaded: no code of a model's folder is run, and nothing is fetched."""
+SAFE = HERE | {"use_safetensors": True, "generation_config": GenerationConfig()}
+"""How weights are loaded: pickled ones can run code. How a model answers is ours to say: the
+`generation_config.json` of its folder can make greedy answers others, and ones that never end."""
+
+
+def padding_of(base: Path, pad_id: int | None = None) -> PreTrainedTokenizerFast:
+    """Return the tokenizer that a trainer pads with: rows come as tokens.
+
+    It is `tokenizer.json` as it is, with the special tokens of `tokenizer_config.json` that it
+    has, whatever class and other settings are named there. `pad_id` pads where it is given.
+    """
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(base / "tokenizer.json"))
+    path, known = base / "tokenizer_config.json", tokenizer.get_vocab()
+    named = config_json.read(path) if path.is_file() else {}
+    for name in SPECIAL:
+        value = named.get(name)
+        text = value.get("content") if isinstance(value, dict) else value
+        if isinstance(text, str) and text in known:
+            setattr(tokenizer, name, text)
+    if pad_id is not None:
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad_id)
+    return tokenizer
+
+
+def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:
+    """Return the base model in the lock's dtype, in NF4 where the method is QLoRA."""
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        base, **SAFE, **loaded_as(method, settings)
+    )
+    keep_quantised_form(model)
+    return model
+
+
+def loaded_as(method: Method, settings: Train) -> dict[str, Any]:
+    """Return the form that the base model is loaded in, as `from_pretrained` takes it.
+
+    On a GPU each tensor goes straight to the card: main memory never holds the whole model.
+    """
+    quantisation = None
+    if method.kind == "qlora":
+        quantisation = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=getattr(torch, settings.dtype),
+        )
+    return {
+        "dtype": getattr(torch, settings.dtype),
+        "quantization_config": quantisation,
+        "attn_implementation": settings.attention,
+        "device_map": {"": torch.cuda.current_device()} if torch.cuda.is_available() else None,
+    }
+
+
+def keep_quantised_form(model: PreTrainedModel) -> None:
+    """Keep 4-bit weights on CPU as they were loaded.
+
+    bitsandbytes repacks them in the first evaluation, and the way back is not exact: a run that
+    was resumed after an evaluation would go on from other base weights than one that was not.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False

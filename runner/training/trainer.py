@@ -1,0 +1,108 @@
+"""What a trainer of any objective has: the lock's order of rows, packing, shares of processes.
+
+`Ordered` goes before a trainer of TRL among the bases of a class.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from datasets import Dataset
+from torch.utils.data import DataLoader, Sampler
+
+from runner.training.job import Job
+from runner.training.packing import Packed, passes, tokens
+from runner.training.shares import Losses, Shares, is_blank, loader, with_blank
+
+if TYPE_CHECKING:
+    from transformers import Trainer as _Base
+else:
+    _Base = object
+
+
+class _Order(Sampler[int]):
+    """The lock's order of the rows, epoch by epoch."""
+
+    def __init__(self, order: Callable[[int], Sequence[int]]) -> None:
+        self._order = order
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._order(self._epoch))
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._order(self._epoch))
+
+
+class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that mypy follows
+    """The rows in the lock's order and, where they are packed, a step as one batch of the
+    dataloader, which several passes read."""
+
+    data_collator: Any
+    _total_train_tokens: float
+
+    def __init__(self, *, job: Job, **arguments: Any) -> None:
+        self._order, self._ranks = job.order, job.ranks
+        self._capacity, self._micro_batch = job.capacity, job.train.micro_batch
+        super().__init__(**arguments)
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> _Order:
+        return _Order(self._order)
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Return the batches of training; evaluation's are padded."""
+        padding = self.data_collator
+        if self._ranks.count > 1:
+            rows = with_blank(self.train_dataset, padding.pad_token_id)
+            return loader(rows, Shares(self._order, self._micro_batch, self._ranks), padding)
+        if self._capacity:
+            self.data_collator = Packed(padding.pad_token_id, self._capacity)
+        try:
+            found: DataLoader[Any] = super().get_train_dataloader()
+        finally:
+            self.data_collator = padding
+        return found
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
+        """Return the batches of evaluation, or this process's share of them."""
+        if self._ranks.count > 1:
+            rows, padding = self.eval_dataset, self.data_collator
+            shares = Shares(lambda _: range(len(rows)), self._micro_batch, self._ranks)
+            self.gather_function = Losses(self.accelerator.gather, shares)
+            return loader(with_blank(rows, padding.pad_token_id), shares, padding)
+        found: DataLoader[Any] = super().get_eval_dataloader(eval_dataset)
+        return found
+
+    def training_step(
+        self, model: Any, inputs: Any, num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """Return the loss of a batch. The loss of a pass is its share of the whole step's, since
+        TRL divides by the step's scored tokens."""
+        if not self._capacity:
+            blanks = self._ranks.gathered([int(is_blank(inputs))]) if self._ranks.count > 1 else []
+            loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
+            if blanks:
+                self._total_train_tokens -= sum(own for (own,) in blanks)
+                self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
+            return loss
+        told = self._total_train_tokens + tokens(inputs)
+        parts = list(passes(inputs, self._micro_batch))
+        self.current_gradient_accumulation_steps = len(parts)
+        losses = [super(Ordered, self).training_step(model, p, num_items_in_batch) for p in parts]
+        self._total_train_tokens = told  # TRL counts the columns of each pass, padding and all
+        self._metrics["train"]["num_tokens"] = [told]
+        return torch.stack(losses).sum()
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Load a checkpoint and keep each parameter's dtype.
+
+        TRL trains a QLoRA adapter in bf16; PEFT's `load_adapter` turns what it loads into fp32,
+        and a resumed run would round differently from an uninterrupted one.
+        """
+        kept = {name: value.dtype for name, value in self.model.named_parameters()}
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        for name, value in self.model.named_parameters():
+            value.data = value.data.to(kept[name])
