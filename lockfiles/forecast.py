@@ -45,6 +45,13 @@ class Prediction(Table):
     """Cost of that time in the currency of `machine.price_per_hour`; 0 where unknown."""
 
 
+class Disk(Table):
+    """What a plan will need that trains nothing; nobody estimates its memory."""
+
+    disk_bytes: SizeBytes
+    """Every export together."""
+
+
 class Rejected(Table):
     """An alternative that was considered."""
 

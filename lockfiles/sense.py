@@ -5,12 +5,10 @@ Every rule must hold for all locks that any version of `plan` wrote.
 
 from collections.abc import Callable, Iterator
 
-from lockfiles import known, limits, sense_of_reasons, sense_of_rows
+from lockfiles import known, limits, sense_of_reasons, sense_of_rows, sense_of_stages
 from lockfiles.engines import ENGINES
 from lockfiles.sense_of_rows import Contradiction, pinned, shown, unique
-from lockfiles.stage_kinds.registry import KINDS
-from lockfiles.stages import ORDER
-from lockfiles.tables import Tables, field_names
+from lockfiles.tables import Tables, TrainingTables, names_of
 
 _NEEDED_FILES = ("config.json", "tokenizer.json")
 _MOST_PER_BYTE = 2
@@ -19,11 +17,14 @@ _MOST_PER_BYTE = 2
 
 def contradictions(lock: Tables) -> Iterator[Contradiction]:
     """Yield the contradictions in a lock whose values are each valid."""
+    if isinstance(lock, TrainingTables):
+        for check_training in _CHECKS_OF_TRAINING:
+            yield from check_training(lock)
     for check in _CHECKS:
         yield from check(lock)
 
 
-def _decision(lock: Tables) -> Iterator[Contradiction]:
+def _decision(lock: TrainingTables) -> Iterator[Contradiction]:
     found = lock.decision
     if "fine-tuning" not in found.verdict and not found.overridden.strip():
         yield "decision.overridden", "is empty, but the verdict is against fine-tuning"
@@ -51,13 +52,13 @@ def _model(lock: Tables) -> Iterator[Contradiction]:
             return
 
 
-def _template(lock: Tables) -> Iterator[Contradiction]:
+def _template(lock: TrainingTables) -> Iterator[Contradiction]:
     yield from unique("template.end_ids", lock.template.end_ids)
     if lock.template.pad_id >= lock.model.architecture.vocabulary:
         yield "template.pad_id", "is beyond the model's vocabulary"
 
 
-def _stream(lock: Tables) -> Iterator[Contradiction]:
+def _stream(lock: TrainingTables) -> Iterator[Contradiction]:
     stream, train = lock.stream, lock.data[0]
     if stream.rows != train.rows:
         yield "stream.rows", "is not the number of the training rows"
@@ -78,7 +79,7 @@ def _stream(lock: Tables) -> Iterator[Contradiction]:
         yield "stream.scored_tokens", "is more than `stream.tokens`"
 
 
-def _method(lock: Tables) -> Iterator[Contradiction]:
+def _method(lock: TrainingTables) -> Iterator[Contradiction]:
     method = lock.method
     yield from unique("method.targets", method.targets)
     if method.kind == "full":
@@ -92,7 +93,7 @@ def _method(lock: Tables) -> Iterator[Contradiction]:
             yield f"method.{name}", f"is empty, but `{method.kind}` needs a value"
 
 
-def _train(lock: Tables) -> Iterator[Contradiction]:
+def _train(lock: TrainingTables) -> Iterator[Contradiction]:
     train, machine = lock.train, lock.machine
     rows = train.micro_batch * train.accumulation * lock.parallel.processes
     if rows > limits.MOST_EFFECTIVE_BATCH:
@@ -106,7 +107,7 @@ def _train(lock: Tables) -> Iterator[Contradiction]:
         yield "train.dtype", "is for a card, but the machine has none"
 
 
-def _parallel(lock: Tables) -> Iterator[Contradiction]:
+def _parallel(lock: TrainingTables) -> Iterator[Contradiction]:
     parallel, on_card = lock.parallel, lock.machine.kind == "cuda"
     engine = ENGINES[parallel.engine]
     several, offloads = parallel.processes > 1, parallel.offload != "none"
@@ -124,7 +125,7 @@ def _parallel(lock: Tables) -> Iterator[Contradiction]:
         yield "exactness.exact", "is possible for a single process without offloading only"
 
 
-def _machine(lock: Tables) -> Iterator[Contradiction]:
+def _machine(lock: TrainingTables) -> Iterator[Contradiction]:
     machine, named = lock.machine, bool(lock.machine.accelerator or lock.machine.capability)
     if machine.kind == "cpu" and (named or machine.count):
         yield "machine.kind", "is `cpu`, but a card is named"
@@ -140,7 +141,7 @@ def _packages(lock: Tables) -> Iterator[Contradiction]:
         yield "packages", f"must have exactly these keys: {shown(sorted(needed))}"
 
 
-def _prediction(lock: Tables) -> Iterator[Contradiction]:
+def _prediction(lock: TrainingTables) -> Iterator[Contradiction]:
     parts = lock.prediction.components
     if any(size < 0 for name, size in parts.items() if name not in known.UNEXPLAINED):
         yield "prediction.components", "has a negative size"
@@ -148,74 +149,16 @@ def _prediction(lock: Tables) -> Iterator[Contradiction]:
         yield "prediction.components", "does not add up to `prediction.peak_bytes`"
 
 
-def _stages(lock: Tables) -> Iterator[Contradiction]:
-    ids, kinds = [stage.id for stage in lock.stage], [stage.kind for stage in lock.stage]
-    yield from unique("stage", ids)
-    if kinds != sorted(kinds, key=ORDER.index):
-        yield "stage", f"must have its stages in this order: {shown(ORDER)}"
-    for name in ("prepare", "train", "report"):
-        if name not in kinds:
-            yield "stage", f"has no `{name}`"
-    for index, stage in enumerate(lock.stage):
-        if stage.kind in kinds[:index] and not KINDS[stage.kind].repeats:
-            yield f"stage.{index}.kind", f"is a second `{stage.kind}`, but a lock may have only one"
-        yield from _inputs(lock, index)
-    if set(lock.integrity) != set(ids):
-        yield "integrity", "must have one digest for each stage"
-    yield from _measured(lock)
-
-
-def _inputs(lock: Tables, index: int) -> Iterator[Contradiction]:
-    """A stage reads only earlier stages of permitted kinds, and all that its kind needs."""
-    stage, field = lock.stage[index], f"stage.{index}.inputs"
-    kind, earlier = KINDS[stage.kind], {one.id: one.kind for one in lock.stage[:index]}
-    yield from unique(field, stage.inputs)
-    for name in stage.inputs:
-        if name not in earlier or not kind.may_read(earlier[name]):
-            yield (
-                field,
-                f"names `{name}`, which is not an earlier stage for a `{kind.name}` to read",
-            )
-            return
-    found = {earlier[name] for name in stage.inputs}
-    for needed in kind.needs:
-        if not needed & found:
-            yield field, f"has no {' or '.join(f'`{name}`' for name in sorted(needed))}"
-    if kind.reads_all and len(stage.inputs) < len(earlier):
-        yield field, "must name every stage before it"
-    full = lock.method.kind == "full"
-    if kind.model == "adapter" and full:
-        yield field, f"has no adapter, but a `{kind.name}` needs one: all weights were trained"
-    if kind.model == "whole" and not full and "merge" not in found:
-        yield field, f"has no `merge`, which a `{kind.name}` needs"
-
-
-def _measured(lock: Tables) -> Iterator[Contradiction]:
-    """Every stage that uses held-out rows uses the same split: `test`, or else `validation`."""
-    splits = {part.split for part in lock.data}
-    held = next((name for name in ("test", "validation") if name in splits), "")
-    for index, stage in enumerate(lock.stage):
-        rows, key = stage.settings.get("rows"), f"stage.{index}.settings"
-        if rows is None:
-            continue
-        if rows != held:
-            wanted = f"must be `{held}`" if held else "needs held-out rows, but there are none"
-            yield f"{key}.rows", f"{wanted}: only held-out rows are evaluated"
-        elif stage.settings["samples"] and not held:
-            yield f"{key}.samples", "needs held-out rows, but there are none"
-    for kind in KINDS.values():
-        if name := kind.distinct:
-            items = [item for stage in lock.of_kind(kind.name) for item in stage.settings[name]]
-            yield from unique(f"stage.settings.{name}", items)
-
-
 def _why(lock: Tables) -> Iterator[Contradiction]:
-    unknown = set(lock.why) - field_names()
+    unknown = set(lock.why) - names_of(type(lock))
     if unknown:
         yield f"why.{min(unknown)}", "is a reason for a value that locks do not have"
 
 
 _CHECKS: tuple[Callable[[Tables], Iterator[Contradiction]], ...] = (
-    _decision, sense_of_rows.data, sense_of_rows.fix, _model, _template, _stream, _method, _train,
-    _machine, _parallel, _packages, _prediction, _stages, _why, sense_of_reasons.reasons,
+    _model, _packages, sense_of_stages.stages, _why,
+)  # fmt: skip
+_CHECKS_OF_TRAINING: tuple[Callable[[TrainingTables], Iterator[Contradiction]], ...] = (
+    _decision, sense_of_rows.data, sense_of_rows.fix, _template, _stream, _method, _train,
+    _machine, _parallel, _prediction, sense_of_reasons.reasons,
 )  # fmt: skip

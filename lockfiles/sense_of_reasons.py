@@ -8,25 +8,25 @@ import re
 from collections.abc import Callable, Iterator
 
 from lockfiles.engines import ENGINES
-from lockfiles.tables import Tables
+from lockfiles.tables import TrainingTables
 
 Contradiction = tuple[str, str]
 """The field that is wrong, dotted, and words to follow it."""
-Said = Callable[[Tables], object]
+Said = Callable[[TrainingTables], object]
 """Returns the values that the groups of a pattern must equal as text; a tuple where several."""
 
 
 _METHODS = {"lora": "LoRA", "qlora": "QLoRA", "full": "Full fine-tuning"}
 
 
-def steps(lock: Tables) -> int:
+def steps(lock: TrainingTables) -> int:
     """Return the total optimizer steps of a run."""
     batches = -(-lock.stream.rows // lock.train.micro_batch)
     in_step = lock.train.accumulation * lock.parallel.processes
     return -(-batches // in_step) * lock.train.epochs
 
 
-def _rate(lock: Tables) -> str:
+def _rate(lock: TrainingTables) -> str:
     """Return the learning rate as reasons write it: `2e-4`."""
     number, _, power = f"{lock.train.learning_rate:e}".partition("e")
     return f"{float(number):g}e{int(power)}"
@@ -91,21 +91,21 @@ _FORMS: tuple[tuple[str, str, Said], ...] = (
 the reason, how the sentence begins, and the values that it must name."""
 
 
-def _batch(lock: Tables) -> object:
+def _batch(lock: TrainingTables) -> object:
     alone = lock.train.accumulation == lock.parallel.processes == 1
     return lock.train.micro_batch if alone else None
 
 
-def _copies(lock: Tables) -> object:
+def _copies(lock: TrainingTables) -> object:
     each = "card" if lock.machine.kind == "cuda" else "process"
     return f"Each {each}" if ENGINES[lock.parallel.engine].copies else None
 
 
-def _own(lock: Tables) -> object:
+def _own(lock: TrainingTables) -> object:
     return lock.train.micro_batch if lock.train.accumulation == 1 else None
 
 
-def _sums(lock: Tables) -> tuple[int, int]:
+def _sums(lock: TrainingTables) -> tuple[int, int]:
     return lock.train.accumulation, lock.train.micro_batch
 
 
@@ -113,7 +113,7 @@ def _off(checkpointing: bool) -> object:
     return None if checkpointing else "It fits without"
 
 
-def reasons(lock: Tables) -> Iterator[Contradiction]:
+def reasons(lock: TrainingTables) -> Iterator[Contradiction]:
     """Yield the reasons that name a value other than the lock's."""
     for key, pattern, wanted in _FORMS:
         found = re.match(pattern, lock.why.get(key, ""))

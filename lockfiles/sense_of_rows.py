@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator
 
 from lockfiles import known, limits
 from lockfiles.inputs import Data
-from lockfiles.tables import Tables
+from lockfiles.tables import TrainingTables
 
 Contradiction = tuple[str, str]
 """The field that is wrong, dotted, and words to follow it."""
 _SPLITS = ("train", "validation", "test", "general")
 
 
-def data(lock: Tables) -> Iterator[Contradiction]:
+def data(lock: TrainingTables) -> Iterator[Contradiction]:
     """Yield the contradictions in the splits."""
     splits = [part.split for part in lock.data]
     yield from unique("data", splits)
@@ -82,7 +82,7 @@ def _held_out(data: list["Data"]) -> Iterator[Contradiction]:
             )
 
 
-def fix(lock: Tables) -> Iterator[Contradiction]:
+def fix(lock: TrainingTables) -> Iterator[Contradiction]:
     """Yield the contradictions in the cleaning steps."""
     yield from unique("fix", [(step.source, step.step, step.what) for step in lock.fix])
     for index, step in enumerate(lock.fix):

@@ -9,7 +9,8 @@ from lockfiles.stage_kinds.kind import Settings
 from lockfiles.stage_kinds.registry import KINDS
 
 ORDER = tuple(KINDS)
-"""The one order of kinds; a `prepare`, a `train` and a `report` are in every lock."""
+"""The one order of kinds; a `prepare` and a `report` are in every lock, and a `train` in
+each one that trains."""
 StageId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 """Identifies a stage in its lock, in the run folder and in events."""
 

@@ -4,12 +4,12 @@
 """
 
 from functools import cache
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from lockfiles.fields import FEW_KEYS, Name, Sentence, Sha256, Table, Version, keys
-from lockfiles.forecast import Machine, Prediction, Rejected
+from lockfiles.forecast import Disk, Machine, Prediction, Rejected
 from lockfiles.inputs import Data, Decision, Fix, Intent, Model, Template
 from lockfiles.objectives.registry import Objective
 from lockfiles.stages import Stage, StageTable
@@ -25,9 +25,15 @@ closes the tables: `exactness.environment` and the settings of each stage have n
 and every text, list and number has bounds. Revision 2 replaces the `name` of a stage by `id`,
 `kind` and `inputs`, and adds several processes and offloading: `parallel.engine`,
 `parallel.processes`, `parallel.offload`. Revision 3 spells `model.license` so, and gives the
-objective a table of its own, which was `method.objective`. `lockfiles.revisions` reads the
-earlier ones.
+objective a table of its own, which was `method.objective`. A lock of it may train nothing, and
+then it lacks the tables of training. `lockfiles.revisions` reads the earlier ones.
 """
+ORDER = (
+    "version", "revision", "requires_runner", "intent", "decision", "model", "template", "data",
+    "fix", "stream", "objective", "method", "train", "parallel", "exactness", "packages", "machine",
+    "prediction", "why", "rejected", "stage", "integrity",
+)  # fmt: skip
+"""The order in which a lock is written."""
 
 
 class Tables(Table):
@@ -38,8 +44,46 @@ class Tables(Table):
     requires_runner: str = Field(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4}){1,2}$")
     """The oldest version of Tunelock that can run the lock."""
     intent: Intent
-    decision: Decision
     model: Model
+    packages: Annotated[dict[Name, Version], FEW_KEYS]
+    why: Annotated[dict[Name, Sentence], FEW_KEYS]
+    """The reason of each value that the plan chose, by its dotted name."""
+    rejected: list[Rejected] = Field(max_length=20, fail_fast=True)
+    stage: list[Stage] = Field(min_length=1, max_length=20, fail_fast=True)
+    integrity: Annotated[dict[Name, Sha256], FEW_KEYS]
+    """By the id of each stage one digest, over its settings and its inputs' digests."""
+    if TYPE_CHECKING:
+        prediction: Prediction | Disk
+
+    @property
+    def splits(self) -> list[Data]:
+        """The splits of the rows; none where nothing is trained."""
+        return []
+
+    def of_kind(self, kind: str) -> list[StageTable]:
+        """Return the stages of a kind, in order."""
+        return [stage for stage in self.stage if stage.kind == kind]
+
+    def first(self, kind: str) -> str:
+        """Return the id of the first stage of a kind; empty where there is none."""
+        return next((stage.id for stage in self.of_kind(kind)), "")
+
+    @property
+    def made_from(self) -> str:
+        """The digest of the stage that all results are made from: of `train`, or where nothing is
+        trained of `prepare`, which is that of the base model."""
+        return self.integrity[self.first("train") or self.first("prepare")]
+
+    @model_serializer(mode="wrap")
+    def _in_order(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = dump(self)
+        return {name: found[name] for name in sorted(found, key=ORDER.index)}
+
+
+class TrainingTables(Tables):
+    """What a lock holds that trains."""
+
+    decision: Decision
     template: Template
     data: list[Data] = Field(min_length=1, max_length=4, fail_fast=True)
     fix: list[Fix] = Field(default_factory=list, max_length=100, fail_fast=True)
@@ -50,26 +94,27 @@ class Tables(Table):
     train: Train
     parallel: Parallel
     exactness: Exactness
-    packages: Annotated[dict[Name, Version], FEW_KEYS]
     machine: Machine
     prediction: Prediction
-    why: Annotated[dict[Name, Sentence], FEW_KEYS]
-    """The reason for each value that the plan chose, by its dotted name."""
-    rejected: list[Rejected] = Field(max_length=20, fail_fast=True)
-    stage: list[Stage] = Field(min_length=1, max_length=20, fail_fast=True)
-    integrity: Annotated[dict[Name, Sha256], FEW_KEYS]
-    """The digest of each stage, by its id, over its settings and the digests of its inputs."""
 
-    def of_kind(self, kind: str) -> list[StageTable]:
-        """Return the stages of a kind, in order."""
-        return [stage for stage in self.stage if stage.kind == kind]
+    @property
+    def splits(self) -> list[Data]:
+        """The splits of the rows."""
+        return self.data
 
-    def first(self, kind: str) -> str:
-        """Return the id of the first stage of a kind; empty where there is none."""
-        return next((stage.id for stage in self.of_kind(kind)), "")
+
+class ExportTables(Tables):
+    """What a lock holds that trains nothing: it exports the base model."""
+
+    prediction: Disk
 
 
 @cache
+def names_of(tables: type[Tables]) -> frozenset[str]:
+    """Return the dotted names of all values of a kind of lock; list items have no index in them."""
+    return frozenset(keys(tables))
+
+
 def field_names() -> frozenset[str]:
-    """Return the dotted names of all values of a lock, without the indices of list items."""
-    return frozenset(keys(Tables))
+    """Return the dotted names of all values of both kinds of lock, without list indices."""
+    return names_of(TrainingTables) | names_of(ExportTables)

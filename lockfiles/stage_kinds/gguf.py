@@ -24,6 +24,7 @@ KIND = StageKind(
     Settings,
     reads=kinds("prepare", "train", "merge"),
     needs=(kinds("train", "merge"),),
+    untrained=(kinds("prepare"),),
     model="whole",
     repeats=True,
     distinct="levels",

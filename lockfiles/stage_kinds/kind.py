@@ -35,6 +35,8 @@ class StageKind:
     """The kinds whose results it may read."""
     needs: tuple[frozenset[str], ...] = ()
     """Sets of kinds; its inputs must include at least one kind of each set."""
+    untrained: tuple[frozenset[str], ...] | None = None
+    """The same in a lock that trains nothing; None if such a lock cannot have this kind."""
     model: Literal["", "adapter", "whole"] = ""
     """The model that it needs: a trained adapter, or a model without an adapter."""
     reads_all: bool = False

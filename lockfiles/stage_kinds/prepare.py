@@ -2,4 +2,4 @@
 
 from lockfiles.stage_kinds.kind import StageKind
 
-KIND = StageKind("prepare")
+KIND = StageKind("prepare", untrained=())

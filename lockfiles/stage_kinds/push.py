@@ -17,5 +17,6 @@ KIND = StageKind(
     Settings,
     reads=kinds("train", "merge", "gguf"),
     needs=(kinds("train", "merge"),),
+    untrained=(kinds("gguf"),),
     answers=("results.push_to", "results.private"),
 )

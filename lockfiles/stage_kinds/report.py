@@ -2,4 +2,4 @@
 
 from lockfiles.stage_kinds.kind import StageKind
 
-KIND = StageKind("report", reads_all=True)
+KIND = StageKind("report", untrained=(), reads_all=True)

@@ -8,6 +8,7 @@ from lockfiles.fixes import Advice, Answer, Change, Key, Value
 from lockfiles.harmless import one_line
 from lockfiles.intent import MOST_SHOWN_CHARS
 from lockfiles.nearest import nearest
+from planner.interview.exports import ROWS, check_has_rows
 from planner.interview.questions import BY_KEY, QUESTIONS
 from planner.questions.question import Both, Question, When, normal
 
@@ -58,6 +59,11 @@ class Answers(Mapping[str, object]):
         assert isinstance(value, tuple), key
         return value
 
+    @property
+    def trains(self) -> bool:
+        """Whether the run trains; without rows it exports the base model."""
+        return bool(self.text(ROWS))
+
 
 @dataclass(frozen=True)
 class _File:
@@ -99,6 +105,7 @@ def check(
         value = values.get(question.key, question.default)
         if value != question.default or type(value) is not type(question.default):
             answers[question.key] = _normal(question, value, file)
+    check_has_rows(answers, lines, name=name)
     for question in QUESTIONS:
         if question.applies(answers):
             _check_present(question, answers, file)
@@ -138,7 +145,7 @@ def _unknown(key: str, file: _File) -> UsageProblem:
 
 
 def _check_present(question: Question, answers: Mapping[str, object], file: _File) -> None:
-    if question.required and answers[question.key] == "":
+    if question.required and question.key != ROWS and answers[question.key] == "":
         raise UsageProblem(
             Key(question.key), " is required but has no answer.", fix=file.example(question)
         )

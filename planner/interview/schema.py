@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 
 from lockfiles.files import write_whole
-from planner.interview.questions import QUESTIONS
+from planner.interview.exports import ROWS, WANTED
+from planner.interview.questions import BY_KEY, QUESTIONS
 from planner.questions.question import Between, Matches, Question, always
 
 _TYPES = {
@@ -24,6 +25,14 @@ _TYPES = {
 
 SHIPPED = Path(__file__).parents[1] / "run.schema.json"
 """The schema file for editors."""
+
+
+_ROWS = BY_KEY[ROWS]
+_EXPORT = {
+    "required": [BY_KEY[WANTED].table],
+    "properties": {BY_KEY[WANTED].table: {"required": [BY_KEY[WANTED].name]}},
+}
+"""What a run has that trains nothing."""
 
 
 def text() -> str:
@@ -45,7 +54,8 @@ def schema() -> dict[str, object]:
         "description": "The settings of a Tunelock run.",
         "type": "object",
         "additionalProperties": False,
-        "required": list(required),
+        "required": [table for table in required if table != _ROWS.table],
+        "anyOf": [{"required": [_ROWS.table]}, _EXPORT],
         "properties": {
             table: {
                 "type": "object",

@@ -1,4 +1,4 @@
-"""GGUF: for each level that `results.gguf` names."""
+"""GGUF: a stage for each level of `results.gguf`: a smaller one that is added redoes none."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -49,7 +49,7 @@ def _settings(wanted: Wanted) -> list[Settings]:
             fix=Answer("results.merge", True),
         )
     samples = wanted.answers.integer("results.samples") if wanted.held else 0
-    return [{"levels": levels, "rows": wanted.held, "samples": samples}]
+    return [{"levels": [level], "rows": wanted.held, "samples": samples} for level in levels]
 
 
 def _disk_bytes(sizes: Sizes, settings: Mapping[str, Any]) -> int:
@@ -70,6 +70,7 @@ KIND = PlannedKind(
     questions=QUESTIONS,
     skip=_SKIP,
     settings=_settings,
+    untrained_tables=("packages",),
     families=("llama", "qwen2", "qwen3"),
     disk_bytes=_disk_bytes,
     file_bytes=_file_bytes,

@@ -42,6 +42,8 @@ class Wanted:
     """Those that the data has."""
     family: str
     """Of the base model."""
+    trains: bool = True
+    """Whether anything is trained."""
 
     @property
     def held(self) -> str:
@@ -92,6 +94,8 @@ class PlannedKind:
     tables: tuple[str, ...] = ()
     """The tables of the lock that it reads, besides its own settings; `packages` among them where
     it needs some of its own."""
+    untrained_tables: tuple[str, ...] = ()
+    """Those that it reads in a lock that trains nothing."""
     reads_test: bool = True
     """Whether the rows of the test split are among what it reads of `data` and `fix`."""
     reads_neutral: bool = False

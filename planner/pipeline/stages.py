@@ -16,7 +16,9 @@ def stages(wanted: Wanted) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     kinds: dict[str, str] = {}
     for name, kind in KINDS.items():
-        for number, settings in enumerate(of_kind(name).settings(wanted), start=1):
+        possible = wanted.trains or kind.untrained is not None
+        asked = of_kind(name).settings(wanted) if possible else []
+        for number, settings in enumerate(asked, start=1):
             stage = name if number == 1 else f"{name}-{number}"
             inputs = [one for one, earlier in kinds.items() if kind.may_read(earlier)]
             found.append({"id": stage, "kind": name, "inputs": inputs, "settings": settings})

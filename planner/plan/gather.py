@@ -34,6 +34,7 @@ from planner.hub.datasets.local import local
 from planner.hub.datasets.reference import is_reference
 from planner.hub.datasets.resolve import HubSplit
 from planner.interview.answers import Answers
+from planner.interview.exports import no_rows
 from planner.machines import saved as machines
 from planner.machines.facts import MachineFacts
 from planner.machines.probes.probe import probe
@@ -124,6 +125,8 @@ def gather(
     `told` is called with a description of each slow step before it starts. Raises the
     TunelockError of whatever is missing, broken or refused.
     """
+    if not answers.trains:
+        raise no_rows()
     process.start()  # starts while the model is read
     told("reading the model")
     model, place = model_facts(answers, folder)

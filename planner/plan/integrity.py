@@ -24,10 +24,12 @@ _LABELS = ("revision", "license", "gated")
 def integrity(tables: Mapping[str, Any]) -> dict[str, str]:
     """Return the digest of each stage, by stage id, for a lock in plain tables."""
     found: dict[str, str] = {}
+    trains = any(stage["kind"] == "train" for stage in tables["stage"])
     for stage in tables["stage"]:
         name, kind = stage["id"], stage["kind"]
         planned = of_kind(kind)
-        read = _REPORTED if planned.reads_neutral else planned.tables
+        own = planned.tables if trains else planned.untrained_tables
+        read = _REPORTED if planned.reads_neutral else own
         counted = {
             "settings": stage["settings"],
             "tables": _tables(kind, read, tables),

@@ -5,29 +5,24 @@ from dataclasses import asdict
 from lockfiles import limits, lock
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Change
-from lockfiles.harmless import one_line
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from planner.data.mend.steps import Step
 from planner.data.tokens.template import FIXED_NOW
 from planner.interview.answers import Answers
 from planner.interview.decision import Decision, decide
 from planner.machines.facts import MachineFacts
 from planner.memory.family_quirks import writes_scores
-from planner.models.facts import ModelFacts
 from planner.pipeline.kind import Wanted
 from planner.pipeline.stages import stages
-from planner.plan import exactness, packages, prediction, provenance
+from planner.plan import every, exactness, prediction
 from planner.plan.gather import PartFacts, PlanFacts, StreamFacts
 from planner.plan.integrity import integrity
 from planner.search.choose import Alternative, Choice, choose
 from planner.search.from_answers import counted
 
-REQUIRES_RUNNER = "0.1"
-"""The oldest version of Tunelock that can run the locks of this one."""
 
-
-def plan(answers: Answers, facts: PlanFacts) -> Lock:
-    """Return the lock of a run.
+def plan(answers: Answers, facts: PlanFacts) -> TrainingLock:
+    """Return the lock of a run that trains; for another one see `planner.plan.export`.
 
     Raises UsageProblem where the checklist advises against fine-tuning and `goal.override` is
     empty, where answers contradict each other, where a rehearsal was of another model or device,
@@ -51,12 +46,8 @@ def plan(answers: Answers, facts: PlanFacts) -> Lock:
         choice, answers, facts, _evaluate_steps(choice, answers, facts), staged
     )
     tables = {
-        "version": lock.VERSION,
-        "revision": lock.REVISION,
-        "requires_runner": REQUIRES_RUNNER,
-        "intent": provenance.table(answers, local_model=not facts.model.commit),
+        **every.tables(answers, facts.model, staged),
         "decision": _decision(decision, answers),
-        "model": _model(facts.model),
         "template": _template(answers, facts),
         "data": [_data(part, answers, facts) for part in facts.parts],
         "fix": [_fix(step) for step in facts.steps],
@@ -66,14 +57,12 @@ def plan(answers: Answers, facts: PlanFacts) -> Lock:
         "train": _train(choice, answers, facts),
         "parallel": _parallel(choice),
         "exactness": exactness.table(answers, choice, facts.machine),
-        "packages": packages.packages(str(stage["kind"]) for stage in staged),
         "machine": _machine(counted(answers, facts.machine), choice),
         "prediction": predicted.table,
         "why": _why(choice, answers, facts) | predicted.why,
         "rejected": [_rejected(alternative) for alternative in choice.rejected],
-        "stage": staged,
     }
-    return lock.of_tables(tables | {"integrity": integrity(tables)})
+    return lock.of_tables(tables | {"integrity": integrity(tables)}).training()
 
 
 def check_verdict(decision: Decision, override: str) -> None:
@@ -101,23 +90,6 @@ def _decision(decision: Decision, answers: Answers) -> dict[str, object]:
         "reasons": list(decision.reasons),
         "against": list(decision.against),
         "overridden": "" if decision.tunes else answers.text("goal.override"),
-    }
-
-
-def _model(model: ModelFacts) -> dict[str, object]:
-    shape = asdict(model.architecture)
-    return {
-        "source": f"hf:{model.source}" if model.commit else "local:model",
-        "revision": model.revision,
-        "commit": model.commit,
-        "license": one_line(model.license, most=limits.MOST_NAME_CHARS),
-        "gated": model.gated,
-        "family": shape.pop("family"),
-        "parameters": model.parameters,
-        "dtype": model.dtype,
-        "context_tokens": shape.pop("context"),
-        "architecture": shape,
-        "files": [asdict(file) for file in model.files],
     }
 
 

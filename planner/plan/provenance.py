@@ -1,8 +1,11 @@
 """The `[intent]` of a lock: a digest of the answers, and the origin of each."""
 
+from collections.abc import Mapping
+
 from lockfiles import digest
 from planner.hub.datasets.reference import is_reference
 from planner.interview.answers import Answers, given
+from planner.interview.exports import matters
 from planner.interview.questions import BY_KEY
 
 _LOCAL = {
@@ -27,12 +30,18 @@ def table(answers: Answers, *, local_model: bool) -> dict[str, object]:
         key: "given" if key in named else "detected" if key in _DETECTED else "default"
         for key in answers
         if len(BY_KEY[key].choices) != 1  # there is nothing to answer
+        and (answers.trains or matters(key))
     }
     return {
         "digest": intent_digest(answers, local_model=local_model),
-        "name": answers.text("goal.name"),
+        "name": _name(answers, named),
         "origin": origin,
     }
+
+
+def _name(answers: Answers, named: Mapping[str, object]) -> str:
+    """Return the name of a run; the default one is of a model that was tuned."""
+    return answers.text("goal.name") if answers.trains or "goal.name" in named else "base"
 
 
 def intent_digest(answers: Answers, *, local_model: bool) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from lockfiles.lock import Lock
+from lockfiles.lock import Lock, TrainingLock
 from lockfiles.stage_kinds.registry import KINDS
 from runner.engines.ranks import Ranks
 
@@ -36,6 +36,13 @@ class Engine:
 
 def engine_of(lock: Lock, kind: str) -> Engine:
     """Return the engine of the stages of a kind in a lock."""
-    name = lock.parallel.engine if KINDS[kind].spreads else "single"
+    name = "single"
+    if isinstance(lock, TrainingLock) and KINDS[kind].spreads:
+        name = lock.parallel.engine
     found: Engine = import_module(f"runner.engines.{name}").ENGINE
     return found
+
+
+def processes_of(lock: Lock) -> int:
+    """Return how many processes train; 1 where nothing is trained."""
+    return lock.parallel.processes if isinstance(lock, TrainingLock) else 1

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from lockfiles.compare import Difference
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Command
-from lockfiles.lock import Lock
+from lockfiles.lock import Lock, TrainingLock
 
 TRAINING = ("accelerate", "datasets", "peft", "torch", "transformers", "trl")
 
@@ -29,7 +29,7 @@ def package_differences(lock: Lock, found: Mapping[str, str]) -> list[Difference
     ]
 
 
-def check_training_packages(lock: Lock) -> None:
+def check_training_packages(lock: TrainingLock) -> None:
     """Raise UsageProblem if a package that the lock's training needs is missing."""
     needed = (*TRAINING, *(["bitsandbytes"] if lock.method.kind == "qlora" else []))
     missing = [name for name in needed if not _installed(name)]

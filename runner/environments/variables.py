@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lockfiles.lock import Lock
+    from lockfiles.lock import Lock, TrainingLock
 
 _PASSED = frozenset(
     [
@@ -61,15 +61,23 @@ _OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}
 _DETERMINISTIC = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 """Without it cuBLAS is not deterministic
 (https://docs.pytorch.org/docs/stable/notes/randomness.html)."""
+_NO_CARD = {"CUDA_VISIBLE_DEVICES": ""}
 
 
 def environment(lock: "Lock", *, online: bool) -> dict[str, str]:
     """Return the complete environment of a lock's stage; with `online` it may access the Hub."""
+    from lockfiles.lock import TrainingLock
+
+    own = _of_training(lock) if isinstance(lock, TrainingLock) else _NO_CARD
+    return child_environment(online=online) | own
+
+
+def _of_training(lock: "TrainingLock") -> dict[str, str]:
     threads = lock.exactness.threads
     counted = {"OMP_NUM_THREADS": str(threads)} if threads else {}
     exact = _DETERMINISTIC if lock.exactness.exact and lock.machine.kind == "cuda" else {}
     set_by_lock: dict[str, str] = lock.exactness.environment.model_dump()
-    return child_environment(online=online) | counted | _cards(lock) | exact | set_by_lock
+    return counted | _cards(lock) | exact | set_by_lock
 
 
 def child_environment(
@@ -89,9 +97,9 @@ def child_environment(
     return passed | _OURS | ({} if online else _OFFLINE)
 
 
-def _cards(lock: "Lock") -> dict[str, str]:
+def _cards(lock: "TrainingLock") -> dict[str, str]:
     """Make one card visible to a process, or none: the trainer would use all of several."""
     if lock.machine.kind == "cpu":
-        return {"CUDA_VISIBLE_DEVICES": ""}
+        return _NO_CARD
     first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": first}

@@ -1,5 +1,7 @@
 """The model card of a push: the method, base model, data and evaluation of a run.
 
+For a lock that trains nothing, it says what the files were made from.
+
 It contains no paths of this machine, no rows, and no names that are not in the lock. Values are
 escaped: none can add markup, a link or a field to the front matter.
 """
@@ -13,7 +15,7 @@ from typing import Any
 import jinja2
 
 from lockfiles.harmless import one_line
-from lockfiles.lock import Data, Lock
+from lockfiles.lock import Data, Lock, TrainingLock
 from lockfiles.receipt import measured_on
 
 NAME = "README.md"
@@ -30,22 +32,32 @@ def card(lock: Lock, scores: Mapping[str, Any], learnt_rows: int = 0) -> str:
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True, finalize=_finalized
     )
-    merged = bool(lock.first("merge")) or lock.method.kind == "full"
     return environment.from_string(source).render(
-        front=_Made(_front(lock, merged=merged)),
+        **_made(lock),
         name=lock.intent.name,
-        kind="A model" if merged else "An adapter",
         base=_base(lock),
-        method=_method(lock),
         family=lock.model.family,
         parameters=f"{lock.model.parameters:,}",
-        epochs=lock.train.epochs,
-        data=[_part(part) for part in lock.data],
+        data=[_part(part) for part in lock.splits],
         scores=[
             _score(name, scores[name], learnt_rows) for name in ("base", "tuned") if name in scores
         ],
         trained_on=_trained_on(learnt_rows),
     )
+
+
+def _made(lock: Lock) -> dict[str, object]:
+    """Return what depends on whether the lock trains, and on what."""
+    if not isinstance(lock, TrainingLock):
+        return {"front": _Made(_front(lock, "gguf")), "kind": "GGUF files made", "trained": False}
+    merged = bool(lock.first("merge")) or lock.method.kind == "full"
+    return {
+        "front": _Made(_front(lock, "transformers" if merged else "peft")),
+        "kind": "A model tuned" if merged else "An adapter tuned",
+        "trained": True,
+        "method": _method(lock),
+        "epochs": lock.train.epochs,
+    }
 
 
 class _Made(str):
@@ -67,9 +79,9 @@ def _base(lock: Lock) -> str:
     return source.removeprefix("hf:") if source.startswith("hf:") else ""
 
 
-def _front(lock: Lock, *, merged: bool) -> str:
+def _front(lock: Lock, library: str) -> str:
     """Return the front matter, with values in JSON, a subset of YAML."""
-    fields: dict[str, object] = {"library_name": "transformers" if merged else "peft"}
+    fields: dict[str, object] = {"library_name": library}
     if base := _base(lock):
         fields["base_model"] = base
         if _LICENSE.fullmatch(lock.model.license):
@@ -78,7 +90,7 @@ def _front(lock: Lock, *, merged: bool) -> str:
     return "\n".join(f"{key}: {json.dumps(value)}" for key, value in fields.items())
 
 
-def _method(lock: Lock) -> str:
+def _method(lock: TrainingLock) -> str:
     method = lock.method
     return "full fine-tuning" if method.kind == "full" else f"{method.kind}, rank {method.rank}"
 

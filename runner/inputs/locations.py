@@ -11,7 +11,7 @@ from lockfiles.errors import StaleLock, UsageProblem
 from lockfiles.files import at_home, length_problem, path_problem
 from lockfiles.fixes import Advice, Command, Option
 from lockfiles.harmless import one_line
-from lockfiles.lock import Data, Lock
+from lockfiles.lock import Data, Lock, TrainingLock
 from planner.interview.answers import Answers, check
 from planner.plan.provenance import intent_digest
 
@@ -32,7 +32,8 @@ _KEYS = {
 
 def wanted(lock: Lock) -> list[str]:
     """Return the logical names of the local inputs that a lock has."""
-    sources = [lock.model.source, lock.template.source, *(part.source for part in lock.data)]
+    template = [lock.template.source] if isinstance(lock, TrainingLock) else []
+    sources = [lock.model.source, *template, *(part.source for part in lock.splits)]
     local = [source.removeprefix("local:") for source in sources if source.startswith("local:")]
     return list(dict.fromkeys(local))
 
@@ -46,7 +47,7 @@ def name_of(part: Data) -> str:
 
 def on_hub(lock: Lock) -> list[str]:
     """Return the logical names of the rows that a lock has on the Hub."""
-    parts = [part for part in lock.data if part.source.startswith("hf:")]
+    parts = [part for part in lock.splits if part.source.startswith("hf:")]
     return list(dict.fromkeys(name_of(part) for part in parts))
 
 

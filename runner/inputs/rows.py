@@ -20,7 +20,7 @@ def fetched(
     DigestDiffers if a file differs from the locked one.
     """
     here = dict(found)
-    for part in lock.data:
+    for part in lock.splits:
         name = locations.name_of(part)
         if name not in here and name in locations.on_hub(lock):
             here[name] = _fetched(part, f"downloading {name} rows", on_progress)

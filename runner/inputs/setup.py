@@ -1,13 +1,13 @@
 """The training setup and the model of a lock, as estimates of memory and speed take them."""
 
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from planner.models.architecture import of_lock
 from planner.models.facts import ModelFacts
 from planner.search.space import AUTOCAST
 from planner.setup.setup import Profile
 
 
-def profile_of(lock: Lock, longest: int, padded: bool) -> Profile:
+def profile_of(lock: TrainingLock, longest: int, padded: bool) -> Profile:
     """Return a lock's plan for rows of at most `longest` tokens.
 
     `padded` says whether rows of a micro-batch differ in length.
@@ -37,7 +37,7 @@ def profile_of(lock: Lock, longest: int, padded: bool) -> Profile:
     )
 
 
-def model_of(lock: Lock) -> ModelFacts:
+def model_of(lock: TrainingLock) -> ModelFacts:
     """Return the model as a lock describes it, without reading its files."""
     model = lock.model
     return ModelFacts(model.source, (), of_lock(model), model.parameters, model.dtype)

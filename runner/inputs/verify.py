@@ -14,7 +14,7 @@ from lockfiles import digest
 from lockfiles.compare import Difference
 from lockfiles.errors import DigestDiffers, UsageProblem
 from lockfiles.fixes import Advice, Command, Steps
-from lockfiles.lock import Lock
+from lockfiles.lock import Lock, TrainingLock
 from planner.data.corpus import corpus, held_out
 from planner.data.corpus.corpus import Corpus
 from planner.data.corpus.part import Recipe
@@ -66,7 +66,8 @@ def check_whole(lock: Lock) -> None:
             f"The lock needs Tunelock {lock.requires_runner} or newer, but this is {here}.",
             fix=Command("pip install --upgrade tunelock"),
         )
-    _check_targets(lock)
+    if isinstance(lock, TrainingLock):
+        _check_targets(lock)
     stated = lock.model_dump(exclude_unset=True)
     made = integrity(stated)
     others = [
@@ -82,7 +83,7 @@ def check_whole(lock: Lock) -> None:
         )
 
 
-def _check_targets(lock: Lock) -> None:
+def _check_targets(lock: TrainingLock) -> None:
     """Raise UsageProblem for an adapter on a layer that the model does not have."""
     known = lora_targets.preset(of_lock(lock.model), "all-linear")
     for name in lock.method.targets:
@@ -158,7 +159,7 @@ def model_of(
         yield found
 
 
-def template_of(lock: Lock, model: Path, places: Mapping[str, Path]) -> ChatTemplate:
+def template_of(lock: TrainingLock, model: Path, places: Mapping[str, Path]) -> ChatTemplate:
     """Return the lock's chat template. Raises DigestDiffers if it has changed."""
     date = datetime.fromisoformat(lock.template.date)
     template = load_template(model, file=places.get("template"), now=lambda: date)
@@ -175,7 +176,7 @@ def template_of(lock: Lock, model: Path, places: Mapping[str, Path]) -> ChatTemp
 
 
 def corpus_of(
-    lock: Lock, model: Path, places: Mapping[str, Path], on_progress: OnProgress = silent
+    lock: TrainingLock, model: Path, places: Mapping[str, Path], on_progress: OnProgress = silent
 ) -> Corpus:
     """Return the rows and tokens of a lock, with every digest verified.
 
@@ -200,7 +201,7 @@ def corpus_of(
     return rows
 
 
-def recipe_of(lock: Lock) -> Recipe:
+def recipe_of(lock: TrainingLock) -> Recipe:
     """Return the lock's settings that turn files into a corpus."""
     first = lock.data[0]
     split_off = next((part for part in lock.data if part.split == "validation"), first)
@@ -221,11 +222,11 @@ def recipe_of(lock: Lock) -> Recipe:
     )
 
 
-def _sources(lock: Lock) -> list[SplitName]:
+def _sources(lock: TrainingLock) -> list[SplitName]:
     return [name for name in FILES if any(inputs.name_of(part) == name for part in lock.data)]
 
 
-def _check_parts(lock: Lock, rows: Corpus) -> None:
+def _check_parts(lock: TrainingLock, rows: Corpus) -> None:
     first, found = lock.data[0], list[Difference]()
     for index, locked in enumerate(lock.data):
         part = rows.part(locked.split)
@@ -254,7 +255,7 @@ def _step(file: str, step: str, what: str, rows: int) -> str:
     return f"{step} {what} in {file}: {rows}"
 
 
-def _check_stream(lock: Lock, rows: Corpus) -> None:
+def _check_stream(lock: TrainingLock, rows: Corpus) -> None:
     """Compare the lock's facts about the training tokens with the tokens themselves."""
     train, stream = rows.part("train"), lock.stream
     encoded = train.encoded if train else ()
@@ -270,7 +271,7 @@ def _check_stream(lock: Lock, rows: Corpus) -> None:
     )
 
 
-def _check_special(lock: Lock, model: Path, tokenizer: Tokenizer, rows: Corpus) -> None:
+def _check_special(lock: TrainingLock, model: Path, tokenizer: Tokenizer, rows: Corpus) -> None:
     """Compare the lock's padding and end tokens with those of the model and its rows."""
     train = rows.part("train")
     found = special_tokens(model, tokenizer, train.encoded if train else ())
@@ -283,7 +284,7 @@ def _check_special(lock: Lock, model: Path, tokenizer: Tokenizer, rows: Corpus) 
     )
 
 
-def _check_prediction(lock: Lock, rows: Corpus) -> None:
+def _check_prediction(lock: TrainingLock, rows: Corpus) -> None:
     """Compare the predicted memory with the closed form's for these rows.
 
     Only a prediction that is too low is an error: a run that does not fit would seem to fit. A
@@ -301,7 +302,7 @@ def _check_prediction(lock: Lock, rows: Corpus) -> None:
         refuse(differing(("prediction.peak_bytes", locked, found)), "the estimated memory")
 
 
-def _check_orders(lock: Lock) -> None:
+def _check_orders(lock: TrainingLock) -> None:
     """Compare the order of rows of each epoch, up to the first that differs."""
     for epoch, locked in enumerate(lock.stream.order_sha256):
         made = order_sha256(epoch_order(lock.stream.rows, lock.train.seed, epoch))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lockfiles.errors import DoesNotFit, RunFailed, UsageProblem
 from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Change, Steps
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from runner.environments.variables import environment
 from runner.rehearse.case import Case, Measured
 
@@ -25,7 +25,7 @@ HEARD_SECONDS = 10.0
 
 
 def rehearse(
-    lock: Lock, case: Case, on_progress: Callable[[float], None] = lambda seconds: None
+    lock: TrainingLock, case: Case, on_progress: Callable[[float], None] = lambda seconds: None
 ) -> Measured:
     """Run a lock's case in a process like those of its stages, and return the measurements.
 

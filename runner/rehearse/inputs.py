@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from planner.data.corpus.corpus import Corpus
 from planner.models import config_json
 from planner.models.folder import CONFIG, is_weights
@@ -28,7 +28,7 @@ class Inputs:
 
 
 def read(
-    lock: Lock, at: Path, located: Mapping[str, Path], on_progress: OnProgress = silent
+    lock: TrainingLock, at: Path, located: Mapping[str, Path], on_progress: OnProgress = silent
 ) -> Inputs:
     """Read the available inputs of a lock; of a model on the Hub, everything but the weights.
 
@@ -48,7 +48,7 @@ def read(
     return Inputs(config, rows, tuple(missing))
 
 
-def _small_files(lock: Lock, on_progress: OnProgress) -> Path:
+def _small_files(lock: TrainingLock, on_progress: OnProgress) -> Path:
     """Return the folder of a Hub model's configuration and tokenizer, downloaded and verified."""
     small = [file for file in lock.model.files if not is_weights(file.name)]
     model = lock.model.model_copy(update={"files": small})

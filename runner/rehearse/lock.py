@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from planner.data.corpus.corpus import Corpus
 from planner.data.corpus.part import Part
 from planner.data.tokens.example import Example
@@ -22,7 +22,7 @@ SHORT_FLOPS = 1e13
 """Floating-point operations up to which a step counts as short: a few seconds on any device."""
 
 
-def longest_batch(lengths: Sequence[int], lock: Lock) -> list[int]:
+def longest_batch(lengths: Sequence[int], lock: TrainingLock) -> list[int]:
     """Return the row numbers of a run's longest micro-batch.
 
     It is the one with the most tokens, including padding, in the lock's order over all epochs.
@@ -38,7 +38,7 @@ def longest_batch(lengths: Sequence[int], lock: Lock) -> list[int]:
     return max(batches, key=lambda rows: len(rows) * max(lengths[row] for row in rows))
 
 
-def _tokens(lengths: Sequence[int], lock: Lock, capacity: int) -> tuple[int, int]:
+def _tokens(lengths: Sequence[int], lock: TrainingLock, capacity: int) -> tuple[int, int]:
     """Return the tokens of a packed step's longest micro-batch, and of all of them."""
     train = lock.train
     found = packed(lengths, train.micro_batch, train.accumulation, capacity)
@@ -52,14 +52,14 @@ def _batches(orders: Iterable[Sequence[int]], size: int) -> Iterator[list[int]]:
             yield list(order[first : first + size])
 
 
-def _held_out(part: Part | None, lock: Lock) -> Sequence[Example]:
+def _held_out(part: Part | None, lock: TrainingLock) -> Sequence[Example]:
     """Return the evaluation's longest micro-batch; its rows are in file order."""
     rows, size = part.encoded if part else (), lock.train.micro_batch
     batches = (rows[first : first + size] for first in range(0, len(rows), size))
     return max(batches, key=lambda b: len(b) * max(r.length for r in b), default=())
 
 
-def case_of(lock: Lock, config: dict[str, Any], rows: Corpus | None) -> Case:
+def case_of(lock: TrainingLock, config: dict[str, Any], rows: Corpus | None) -> Case:
     """Return the case of a lock: its longest micro-batch, or random rows of its longest length.
 
     `config` is the model's `config.json`; `rows` is None if they are not available.

@@ -6,7 +6,7 @@ from itertools import cycle, islice
 
 from lockfiles.errors import DoesNotFit
 from lockfiles.fixes import PLAN_AGAIN, Answer, Change, Command, Steps
-from lockfiles.lock import Lock, Machine
+from lockfiles.lock import Machine, TrainingLock
 from planner.machines.facts import MachineFacts
 from planner.memory import estimate
 from planner.search.budget import whole_card_bytes
@@ -49,7 +49,7 @@ class Report:
         return whole_card_bytes(self.peak_bytes) if on_card else self.peak_bytes
 
 
-def report(lock: Lock, case: Case, measured: Measured, machine: MachineFacts) -> Report:
+def report(lock: TrainingLock, case: Case, measured: Measured, machine: MachineFacts) -> Report:
     """Return the report of a case that was run on `machine`, on its first card if it has one."""
     model = model_of(lock)
     found = _rehearsal(lock, case, measured, machine)
@@ -66,7 +66,9 @@ def report(lock: Lock, case: Case, measured: Measured, machine: MachineFacts) ->
     )
 
 
-def _rehearsal(lock: Lock, case: Case, measured: Measured, machine: MachineFacts) -> Rehearsal:
+def _rehearsal(
+    lock: TrainingLock, case: Case, measured: Measured, machine: MachineFacts
+) -> Rehearsal:
     shape = model_of(lock).architecture
     lengths = [row.length for row in case.rows or made_up(case, shape.vocabulary)]
     return Rehearsal(
@@ -93,7 +95,7 @@ def _rows(case: Case) -> int:
     return case.profile.micro_batch * (case.accumulation if case.profile.packing else 1)
 
 
-def _place(lock: Lock, machine: MachineFacts) -> Place:
+def _place(lock: TrainingLock, machine: MachineFacts) -> Place:
     card = machine.gpus[0] if lock.machine.kind == "cuda" else None
     return Place(
         kind=lock.machine.kind,
@@ -104,7 +106,7 @@ def _place(lock: Lock, machine: MachineFacts) -> Place:
     )
 
 
-def out_of_memory(lock: Lock, found: Rehearsal) -> DoesNotFit:
+def out_of_memory(lock: TrainingLock, found: Rehearsal) -> DoesNotFit:
     """Return the error for a device without enough memory, with the setting that needs less."""
     return DoesNotFit(
         f"The plan does not fit: {found.where} ran out of memory in the phase "
@@ -116,7 +118,7 @@ def out_of_memory(lock: Lock, found: Rehearsal) -> DoesNotFit:
     )
 
 
-def _smaller(lock: Lock, phase: str) -> Answer | Change:
+def _smaller(lock: TrainingLock, phase: str) -> Answer | Change:
     """Return the smallest change of `run.toml` that reduces memory in that phase."""
     train, step = lock.train, lock.train.micro_batch * lock.train.accumulation
     if phase != "load" and train.micro_batch > 1:

@@ -77,7 +77,7 @@ def _nothing(lock: Lock, stage: Stage, asked: Asked) -> None:
     """Check nothing."""
 
 
-def _any_base(model: Path) -> None:
+def _any_base(model: Path, trains: bool) -> None:
     """Work on every base model."""
 
 
@@ -98,6 +98,8 @@ class RunKind:
     """Whether it may access the Hub; other stages get no token, endpoint or proxy."""
     reads_base: bool = False
     """Whether it reads the base model's files."""
+    reads_base_untrained: bool = False
+    """Whether it reads them in a lock that trains nothing."""
     trains: bool = False
     """Whether it needs the training packages and the lock's device."""
     tensors: str = ""
@@ -109,8 +111,9 @@ class RunKind:
     """Whether its files are those of the run, and are put into the run folder."""
     check: Callable[[Lock, Stage, Asked], None] = _nothing
     """Checks before the run. Raises a TunelockError for what would fail later."""
-    check_base: Callable[[Path], None] = _any_base
-    """Refuses a base model, by its folder, that it cannot work on. Raises a TunelockError."""
+    check_base: Callable[[Path, bool], None] = _any_base
+    """Checks the base model in a folder; the second argument says whether it is trained and saved
+    before. Raises a TunelockError if this kind of stage cannot work on it."""
     unlisted: Callable[[Mapping[str, Any]], list[dict[str, Any]]] = _lists_all
     """Returns the artifacts of a report that lists none, as the first version of reports had it,
     besides tensors."""

@@ -62,10 +62,10 @@ def _check(lock: Lock, stage: Stage, asked: Asked) -> None:
         )
 
 
-def _check_base(model: Path) -> None:
+def _check_base(model: Path, trains: bool) -> None:
     from runner.export.gguf.convert import check_convertible
 
-    check_convertible(model)
+    check_convertible(model, trained=trains)
 
 
 def _unlisted(report: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -84,4 +84,11 @@ def _sends(lock: Lock, stage: Stage) -> frozenset[str]:
     return frozenset(f"{lock.intent.name}-{level}.gguf" for level in stage.settings["levels"])
 
 
-KIND = RunKind(Converted, check=_check, check_base=_check_base, unlisted=_unlisted, sends=_sends)
+KIND = RunKind(
+    Converted,
+    reads_base_untrained=True,
+    check=_check,
+    check_base=_check_base,
+    unlisted=_unlisted,
+    sends=_sends,
+)

@@ -70,7 +70,7 @@ class Context:
     def held(self) -> SplitName | None:
         """The held-out split that later stages evaluate on and show rows of, if there is one."""
         for name in ("test", "validation"):
-            if any(part.split == name for part in self.lock.data):
+            if any(part.split == name for part in self.lock.splits):
                 return name
         return None
 

@@ -24,16 +24,17 @@ from runner.training.loading import SAFE
 
 def run(given: Context) -> dict[str, Any]:
     """Score both models, send an event for each, and show some answers of the tuned model."""
-    use_threads(given.lock.exactness.threads)
+    lock = given.lock.training()
+    use_threads(lock.exactness.threads)
     rows = [row[COMPLETION] for row in prepared(given, given.settings["rows"])]
-    with verify.model_of(given.lock, given.model, given.work) as view:
-        base = _load(view, given.lock.train)
+    with verify.model_of(lock, given.model, given.work) as view:
+        base = _load(view, lock.train)
         scores = {"base": _score(given, base, rows, "base")}
         with left(given, "train") as trained:
-            if given.lock.method.kind == "full":
-                tuned = _load(trained, given.lock.train)
+            if lock.method.kind == "full":
+                tuned = _load(trained, lock.train)
             else:
-                tuned = adapted(base, trained.folder, given.lock.method)
+                tuned = adapted(base, trained.folder, lock.method)
         scores["tuned"] = _score(given, tuned, rows, "tuned")
         _show(given, tuned, rows, load_tokenizer(view.folder))
     return {name: asdict(score) for name, score in scores.items()}
@@ -60,7 +61,7 @@ def _score(given: Context, model: PreTrainedModel, rows: list[Encoded], name: st
             "progress", what=f"answering with {name}", done=done, total=len(rows), unit="rows"
         )
 
-    template = given.lock.template
+    template = given.lock.training().template
     score = evaluate(
         model,
         _questions(rows),
@@ -76,7 +77,7 @@ def _show(
     given: Context, model: PreTrainedModel, rows: list[Encoded], tokenizer: Tokenizer
 ) -> None:
     """Send the tuned model's greedy answers to a few held-out rows."""
-    template = given.lock.template
+    template = given.lock.training().template
     for row, turns in zip(picked(rows, given.samples), shown(given), strict=True):
         question = Question(row.input_ids, row.labels)
         prompt = list(row.input_ids[: question.answer_begins])

@@ -1,5 +1,6 @@
 """GGUF: one file per quantization level of the tuned model, and its answers to held-out rows."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from runner.environments.packages import gguf_can_answer
 from runner.export.gguf.convert import convert
 from runner.export.gguf.native import sample
 from runner.inputs import verify
+from runner.inputs.view import View
 from runner.stages import artifacts
 from runner.stages.context import Context
 from runner.stages.made import left
@@ -19,11 +21,19 @@ SPARE_TOKENS = 8
 
 def run(given: Context) -> dict[str, Any]:
     """Write `NAME-LEVEL.gguf` for each level of the lock, each renamed into place when complete."""
-    with left(given, "merge" if given.inputs("merge") else "train") as tuned:
-        return _written(given, tuned.folder)
+    with _source(given) as model:
+        return _written(given, model.folder)
 
 
-def _written(given: Context, tuned: Path) -> dict[str, Any]:
+def _source(given: Context) -> AbstractContextManager[View]:
+    """Return a view of the merged model, of the one trained whole, or else of the base."""
+    for kind in ("merge", "train"):
+        if given.inputs(kind):
+            return left(given, kind)
+    return verify.model_of(given.lock, given.model, given.work)
+
+
+def _written(given: Context, model: Path) -> dict[str, Any]:
     levels = given.settings["levels"]
     made: dict[str, dict[str, Any]] = {}
     listed: list[dict[str, Any]] = []
@@ -32,7 +42,7 @@ def _written(given: Context, tuned: Path) -> dict[str, Any]:
             "progress", what=f"writing {level}", done=number, total=len(levels), unit="files"
         )
         path = given.work / f"{given.lock.intent.name}-{level}.gguf"
-        facts = convert(tuned, path, level)
+        facts = convert(model, path, level)
         if facts.fallbacks:
             given.line.send("warning", text=_fallback(level, facts.fallbacks))
         listed.append(artifacts.made(given, f"GGUF {level}", path.name, facts.tensors_sha256))

@@ -18,10 +18,11 @@ def own_template(given: Context) -> str | None:
 
     Raises DigestDiffers if the file differs from the locked one.
     """
-    if given.lock.template.source != "local:template":
+    template = given.lock.training().template
+    if template.source != "local:template":
         return None
     source = text.read(given.places["template"])
-    if hashlib.sha256(source.encode()).hexdigest() != given.lock.template.sha256:
+    if hashlib.sha256(source.encode()).hexdigest() != template.sha256:
         raise DigestDiffers(
             f"`{given.places['template']}` differs from the chat template in the lock.",
             fix=Advice("restore it and run the same command again"),

@@ -14,21 +14,22 @@ from runner.training.determinism import use_threads
 
 def run(given: Context) -> dict[str, Any]:
     """Write `model/` with the merged weights, the tokenizer and the lock's chat template."""
-    use_threads(given.lock.exactness.threads)
+    lock = given.lock.training()
+    use_threads(lock.exactness.threads)
     given.line.send("progress", what="merging", done=0, total=1, unit="models")
     out = given.work / "model"
     shutil.rmtree(out, ignore_errors=True)
     with (
-        verify.model_of(given.lock, given.model, given.work) as base,
+        verify.model_of(lock, given.model, given.work) as base,
         left(given, "train") as adapter,
     ):
         merge(
             base.folder,
             adapter.folder,
             out,
-            given.lock.method,
+            lock.method,
             own_template(given),
-            given.lock.template.end_ids,
+            lock.template.end_ids,
         )
     files = sorted(out.glob("*.safetensors"))
     size = sum(file.stat().st_size for file in files)

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from lockfiles.lock import TrainingLock
 from planner.data.corpus import held_out
+from planner.data.corpus.corpus import Corpus
 from planner.data.tokens.stored import write_encoded
 from planner.objectives.registry import objective_of
 from runner.export.convertible import check_exports
@@ -13,7 +15,7 @@ from runner.stages.rows import picked, write_shown
 
 
 def run(given: Context) -> dict[str, Any]:
-    """Check every digest, write the encoded splits to `rows/`, and report where the model is."""
+    """Check every digest, and write the encoded splits to `rows/`, where the lock has any."""
 
     def on_progress(what: str, done: int, total: int, unit: str) -> None:
         given.line.send("progress", what=what, done=done, total=total, unit=unit)
@@ -32,10 +34,16 @@ def run(given: Context) -> dict[str, Any]:
     fetched = given.lock.model.source.startswith("hf:")  # its weights were just hashed
     with verify.model_of(given.lock, model, given.work, on_progress, hashes=not fetched) as base:
         check_exports(given.lock, base.folder)
+        if not isinstance(given.lock, TrainingLock):
+            return {"rows": {}}
         rows = verify.corpus_of(given.lock, base.folder, places, on_progress)
+    return _written(given, rows)
+
+
+def _written(given: Context, rows: Corpus) -> dict[str, Any]:
     for sentence in held_out.sentences(rows):
         given.line.send("warning", text=sentence)
-    sequences = objective_of(given.lock.objective.name).sequences
+    sequences = objective_of(given.lock.training().objective.name).sequences
     for part in rows.parts:
         write_encoded(given.work / "rows" / part.split, part.encoded, sequences)
     held = rows.part(given.held) if given.held else None

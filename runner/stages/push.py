@@ -14,6 +14,7 @@ from lockfiles import digest
 from lockfiles.errors import DigestDiffers, RunFailed, UsageProblem
 from lockfiles.files import write_whole
 from lockfiles.fixes import Advice, Command
+from lockfiles.lock import TrainingLock
 from lockfiles.receipt import Artifact
 from planner.models.folder import SMALL
 from runner.export import card
@@ -45,7 +46,7 @@ def run(given: Context) -> dict[str, Any]:
             files,
             given.settings["to"],
             private=given.settings["private"],
-            message=f"Tuned with Tunelock ({given.lock.integrity[given.lock.first('train')][:8]})",
+            message=_message(given),
             on_progress=on_progress,
         )
     except UsageProblem as problem:
@@ -57,6 +58,11 @@ def run(given: Context) -> dict[str, Any]:
         "repo": given.settings["to"],
         "sent": [asdict(one) for one in pushed.sent],
     }
+
+
+def _message(given: Context) -> str:
+    what = "Tuned" if isinstance(given.lock, TrainingLock) else "Exported"
+    return f"{what} with Tunelock ({given.lock.made_from[:8]})"
 
 
 def collected(given: Context) -> dict[str, Path]:

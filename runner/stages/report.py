@@ -9,6 +9,7 @@ import jinja2
 from lockfiles import digest, receipt
 from lockfiles.files import write_whole
 from lockfiles.harmless import one_line
+from lockfiles.lock import Lock, TrainingLock
 from lockfiles.receipt import Digests, Evaluation, Measured, Receipt, Score, Sent, measured_on
 from runner.environments import packages
 from runner.stages import artifacts
@@ -28,7 +29,7 @@ def receipt_of(given: Context) -> Receipt:
     trained, merged = _reported(given, "train"), _reported(given, "merge")
     scored, pushed = _reported(given, "evaluate"), _reported(given, "push")
     files = _files(given)
-    digests = trained["digests"] | merged.get("digests", {})
+    digests = trained.get("digests", {}) | merged.get("digests", {})
     return Receipt(
         lock_sha256=digest.of_file(given.run / "run.lock"),
         digests=Digests(
@@ -36,20 +37,25 @@ def receipt_of(given: Context) -> Receipt:
             merged=digests.get("merged"),
             gguf={level: file["tensors_sha256"] for level, file in files.items()},
         ),
-        measured=Measured(peak_bytes=trained["peak_bytes"], step_seconds=trained["step_seconds"]),
+        measured=Measured(trained.get("peak_bytes"), trained.get("step_seconds")),
         evaluation=Evaluation(
             base=Score(**scored["base"]) if scored else None,
             tuned=Score(**scored["tuned"]) if scored else None,
             learnt_rows=given.learnt_rows if scored else 0,
         ),
         packages=packages.packages_found(given.lock),
-        machine=f"{platform.machine()} {given.lock.machine.accelerator or 'cpu'}",
+        machine=f"{platform.machine()} {_accelerator(given.lock)}",
         sent_to=pushed.get("repo", ""),
         sent=[
             Sent(one["name"], one["size_bytes"], one["sha256"]) for one in pushed.get("sent", ())
         ],
         artifacts=artifacts.of_run(given),
     )
+
+
+def _accelerator(lock: Lock) -> str:
+    """Return the accelerator that the lock trains on, or `cpu`."""
+    return (lock.machine.accelerator if isinstance(lock, TrainingLock) else "") or "cpu"
 
 
 def _reported(given: Context, kind: str) -> dict[str, Any]:
@@ -70,11 +76,14 @@ def page(given: Context, made: Receipt) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, finalize=_shown
     )
     tuned = made.evaluation.tuned
+    samples = [one for stage in given.inputs("gguf") for one in given.report(stage)["samples"]]
     return environment.from_string(source).render(
         lock=given.lock,
+        trains=isinstance(given.lock, TrainingLock),
         receipt=made,
         on=measured_on(tuned.rows, made.evaluation.learnt_rows) if tuned else "",
-        samples=[one for stage in given.inputs("gguf") for one in given.report(stage)["samples"]],
+        samples=samples,
+        levels=len({one["source"] for one in samples}),
     )
 
 

@@ -25,11 +25,11 @@ def prepared(given: Context, split: str) -> list[Example]:
     Raises DigestDiffers if they differ from those in the lock, and UsageProblem if they cannot be
     read.
     """
-    locked = next((part for part in given.lock.data if part.split == split), None)
+    locked = next((part for part in given.lock.splits if part.split == split), None)
     if locked is None:
         return []
     rows = given.result(given.lock.first("prepare")) / "rows" / split
-    sequences = objective_of(given.lock.objective.name).sequences
+    sequences = objective_of(given.lock.training().objective.name).sequences
     return read_encoded(rows, locked.tokens_sha256, sequences)
 
 

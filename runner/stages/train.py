@@ -48,7 +48,7 @@ def _own_folder(given: Context) -> Iterator[Path]:
 
 
 def _trained(given: Context, ranks: Ranks, own: Path) -> dict[str, Any]:
-    lock = given.lock
+    lock = given.lock.training()
     keep_to(lock.exactness.threads, exact=lock.exactness.exact)
     rows, validation = prepared(given, "train"), prepared(given, "validation")
     check_rows(rows, lock.stream.sha256)

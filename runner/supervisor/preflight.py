@@ -4,12 +4,13 @@ Imports no torch, and reads only the metadata of the stages' packages.
 """
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from lockfiles.errors import DoesNotFit, UsageProblem
 from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Answers, Change, Command, Steps
 from lockfiles.harmless import one_line
-from lockfiles.lock import Lock, Stage
+from lockfiles.lock import Lock, Stage, TrainingLock
 from lockfiles.stage_kinds.registry import KINDS
 from planner.machines import facts as machine
 from planner.machines.occupancy import taken
@@ -24,7 +25,7 @@ from runner.environments.packages import (
 )
 from runner.export.convertible import check_exports
 from runner.inputs.verify import model_of
-from runner.runs.kind import Asked, of_kind
+from runner.runs.kind import Asked, RunKind, of_kind
 
 HELD_OUT = ("test", "validation")
 """The splits that are not trained on."""
@@ -56,25 +57,36 @@ def check_all(lock: Lock, asked: Asked) -> None:
     for stage in stages:
         check_rows(lock, stage)
     kinds = [of_kind(stage.kind) for stage in stages]
-    if any(KINDS[stage.kind].spreads for stage in stages):
-        check_engine(lock)
-    if any(kind.trains for kind in kinds):
-        check_training_packages(lock)
-        check_device(lock)
+    if isinstance(lock, TrainingLock):
+        _check_training(lock, stages)
     for stage, kind in zip(stages, kinds, strict=True):
         check_family(lock, stage)
         kind.check(lock, stage, asked)
-    _check_exact(lock)
+    if isinstance(lock, TrainingLock):
+        _check_exact(lock)
     check_disk(lock, asked.runs)
-    if "model" in asked.places and any(kind.reads_base for kind in kinds):
+    if "model" in asked.places and any(_reads_base(lock, kind) for kind in kinds):
         with model_of(lock, asked.places["model"], weights=False) as base:
             check_exports(lock, base.folder)
+
+
+def _check_training(lock: TrainingLock, stages: Sequence[Stage]) -> None:
+    if any(KINDS[stage.kind].spreads for stage in stages):
+        check_engine(lock)
+    if any(of_kind(stage.kind).trains for stage in stages):
+        check_training_packages(lock)
+        check_device(lock)
+
+
+def _reads_base(lock: Lock, kind: RunKind) -> bool:
+    trains = isinstance(lock, TrainingLock)
+    return kind.reads_base or (kind.reads_base_untrained and not trains)
 
 
 def check_rows(lock: Lock, stage: Stage) -> None:
     """Raise UsageProblem if a stage reads held-out rows that the lock does not have."""
     wanted = stage.settings.get("rows", "")
-    there = {part.split for part in lock.data if part.rows and part.split in HELD_OUT}
+    there = {part.split for part in lock.splits if part.rows and part.split in HELD_OUT}
     if (wanted or stage.settings.get("samples")) and wanted not in there:
         named = one_line(wanted, most=40)
         raise UsageProblem(
@@ -106,7 +118,7 @@ def check_disk(lock: Lock, runs: Path) -> None:
         )
 
 
-def check_engine(lock: Lock) -> None:
+def check_engine(lock: TrainingLock) -> None:
     """Raise DoesNotFit if this version has no engine for the lock's parallel layout."""
     asked = lock.parallel
     sentence = cannot_run(lock.machine.kind, asked.engine, asked.processes, asked.offload)
@@ -117,7 +129,7 @@ def check_engine(lock: Lock) -> None:
         )
 
 
-def check_kind(lock: Lock, facts: machine.MachineFacts) -> None:
+def check_kind(lock: TrainingLock, facts: machine.MachineFacts) -> None:
     """Raise DoesNotFit if a lock needs a GPU and the machine has none."""
     if lock.machine.kind == "cuda" and not facts.gpus:
         raise DoesNotFit(
@@ -128,7 +140,7 @@ def check_kind(lock: Lock, facts: machine.MachineFacts) -> None:
         )
 
 
-def check_device(lock: Lock) -> None:
+def check_device(lock: TrainingLock) -> None:
     """Raise DoesNotFit if the machine lacks the lock's device, cores for its threads, or free
     memory."""
     facts = probe(Path("/"))
@@ -149,7 +161,7 @@ def check_device(lock: Lock) -> None:
         )
 
 
-def _check_threads(lock: Lock, facts: machine.MachineFacts) -> None:
+def _check_threads(lock: TrainingLock, facts: machine.MachineFacts) -> None:
     processes, cores = lock.parallel.processes, facts.cpu_cores
     if processes > max(LEAST_PROCESSES, cores):
         raise DoesNotFit(
@@ -172,7 +184,7 @@ def pushes_to(lock: Lock) -> str:
     return next((str(stage.settings[kind.target]) for stage, kind in kinds if kind.target), "")
 
 
-def _check_exact(lock: Lock) -> None:
+def _check_exact(lock: TrainingLock) -> None:
     """Raise DoesNotFit if the lock is exact and installed packages differ from it."""
     differing = package_differences(lock, packages_found(lock)) if lock.exactness.exact else []
     if differing:

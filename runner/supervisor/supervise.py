@@ -19,7 +19,7 @@ from lockfiles import receipt, text
 from lockfiles.errors import Interrupted, RunFailed, Stopped, TunelockError, UsageProblem
 from lockfiles.fixes import Advice, Command
 from lockfiles.lock import Lock
-from runner.engines.engine import engine_of
+from runner.engines.engine import engine_of, processes_of
 from runner.environments import packages
 from runner.environments.variables import environment
 from runner.inputs import locations, verify
@@ -69,8 +69,11 @@ class Order:
 
 
 def run_folder(lock: Lock, runs: Path) -> Path:
-    """Return the folder of a lock's run."""
-    return runs / f"{lock.intent.name}-{lock.integrity[lock.first('train')][:8]}"
+    """Return the folder of a lock's run.
+
+    It is named by what all results are made from, so that another export keeps what is done.
+    """
+    return runs / f"{lock.intent.name}-{lock.made_from[:8]}"
 
 
 def check_folder(lock: Lock, runs: Path) -> None:
@@ -283,7 +286,7 @@ class _Run:
         engine = engine_of(self.lock, at.kind)
         program = launch.Program(
             stage=name,
-            arguments=engine.arguments(path, self.lock.parallel.processes),
+            arguments=engine.arguments(path, processes_of(self.lock)),
             environment=environment(self.lock, online=of_kind(at.kind).online)
             | dict(engine.variables),
             starts_workers=engine.starts_workers,

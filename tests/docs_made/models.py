@@ -3,7 +3,7 @@
 import ast
 import inspect
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import is_dataclass
 from functools import cache
 from itertools import pairwise
@@ -16,33 +16,40 @@ from tests.docs_made.types import words
 Form = Literal["toml", "json"]
 
 
-def page(root: type, form: Form) -> str:
-    """Return a section for the outermost table, and one for each table in it, at any depth."""
-    return "\n\n".join([_keys(root), *_inner(root, "", "", form)])
+def page(root: type, form: Form, order: Sequence[str] = ()) -> str:
+    """Return a section for the outermost table, and one for each table in it, at any depth.
+
+    `order` holds the keys of the outermost table, where they are written in another than its own.
+    """
+    return "\n\n".join([keys(root, order), *_inner(root, "", "", form, order)])
 
 
-def _keys(table: type) -> str:
+def keys(table: type, order: Sequence[str] = ()) -> str:
     """Return a line for each key: what it may be, and what it means."""
     properties, defs = _schema(table)
     return "\n".join(
-        f"- `{name}`: {_sentence(words(one, defs))}{_meaning(table, name)}"
-        for name, one in properties.items()
+        f"- `{name}`: {_sentence(words(properties[name], defs))}{meaning(table, name)}"
+        for name in order or properties
     )
 
 
-def _inner(table: type, place: str, picked: str, form: Form) -> Iterator[str]:
+def _inner(
+    table: type, place: str, picked: str, form: Form, order: Sequence[str] = ()
+) -> Iterator[str]:
     """Yield the sections of the tables in a table, in schema order; one without keys has none.
 
     `picked` says by which value the table around them was chosen.
     """
-    for name, hint in get_type_hints(table, include_extras=True).items():
+    hints = get_type_hints(table, include_extras=True)
+    for name in order or hints:
+        hint = hints[name]
         inner = list(tables_in(hint)) if name in _schema(table)[0] else []
         at = f"{place}.{name}" if place else name
         for one in (one for one in inner if _schema(one)[0]):
             by = _picked(one) if len(inner) > 1 else picked
             yield f"## {_title(at, form, several=_is_list(hint))}{by}"
             yield inspect.getdoc(one) or ""
-            yield _keys(one)
+            yield keys(one)
             yield from _inner(one, at, by, form)
 
 
@@ -86,7 +93,7 @@ def _is_list(hint: Any) -> bool:
     return get_origin(hint) is list or any(_is_list(one) for one in get_args(hint))
 
 
-def _meaning(table: type, name: str) -> str:
+def meaning(table: type, name: str) -> str:
     """Return the sentences below a field in its class, or in the class that it comes from."""
     for one in table.__mro__:
         if text := _documented(one).get(name):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import groupby
 
+from planner.interview.exports import ROWS
 from planner.interview.questions import QUESTIONS
 from planner.questions.question import Between, Both, Matches, Question, When
 
@@ -46,7 +47,8 @@ def _title(question: Question) -> str:
 def _facts(question: Question) -> Iterator[str]:
     """Yield what a value may be, what holds without one, and when the key applies."""
     yield f"Value: {_value(question)}"
-    yield "Required" if question.required and question.default == "" else _default(question)
+    needed = "Required to train" if question.key == ROWS else "Required"
+    yield needed if question.required and question.default == "" else _default(question)
     rule = question.applies
     if isinstance(rule, When):
         yield f"Only if {rule}"

@@ -45,6 +45,12 @@ INTENTS: Mapping[str, Mapping[str, object]] = {
     "card": {"machine.device": "cuda", "machine.facts": str(FACTS), "train.exact": False},
 }
 """Answers that make each lock, beside the demo's; `card` is planned for a card of elsewhere."""
+EXPORT: Mapping[str, object] = {
+    "model.source": "base",
+    "results.gguf": ["f16", "q8_0"],
+    "results.push_to": "ana/base",
+}
+"""All answers of the lock that trains nothing."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ def made(folder: Path) -> list[Base]:
     (folder / "rows" / "general.jsonl").write_bytes(rows.read_bytes())
     with ThreadPoolExecutor(2) as at_once:
         found = list(at_once.map(lambda item: _planned(folder, *item), INTENTS.items()))
-    return [*found, _on_hub(found[0])]
+    return [*found, _on_hub(found[0]), _exports(folder)]
 
 
 def planned_text(more: Mapping[str, object]) -> str:
@@ -97,10 +103,19 @@ def planned_text(more: Mapping[str, object]) -> str:
 
 
 def _planned(folder: Path, name: str, more: Mapping[str, object]) -> Base:
-    (folder / f"{name}.toml").write_text(planned_text(more), "utf-8")
+    return _locked(folder, name, planned_text(more), _places(folder, more))
+
+
+def _exports(folder: Path) -> Base:
+    text = intent.write(given(check(EXPORT, {})))
+    return _locked(folder, "export", text, {"model": folder / "base"})
+
+
+def _locked(folder: Path, name: str, text: str, places: Mapping[str, Path]) -> Base:
+    (folder / f"{name}.toml").write_text(text, "utf-8")
     done = tunelock(folder, "plan", f"{name}.toml")
     assert done.returncode == 0, done.stderr
-    return Base(name, (folder / f"{name}.lock").read_text("utf-8"), _places(folder, more))
+    return Base(name, (folder / f"{name}.lock").read_text("utf-8"), places)
 
 
 def _places(folder: Path, more: Mapping[str, object]) -> dict[str, Path]:

@@ -68,7 +68,7 @@ def tell(case: str, **figures: object) -> None:
 
 def compare_memory(name: str, folder: Path, made: receipt.Receipt) -> float:
     """Print the measured figures of a run and return the prediction's relative error."""
-    locked = locks.read(folder / "run.lock")
+    locked = locks.read(folder / "run.lock").training()
     assert made.measured.peak_bytes
     error = locked.prediction.peak_bytes / made.measured.peak_bytes - 1
     tell(
@@ -127,7 +127,7 @@ def test_the_demo_is_planned_checked_and_run(tmp_path: Path, kind: str) -> None:
     done(folder, "plan")
     assert "can run here" in done(folder, "check")
     made = carried_out(folder, "runs")
-    locked = locks.read(folder / "run.lock")
+    locked = locks.read(folder / "run.lock").training()
     assert (locked.machine.kind, locked.machine.accelerator) == ("cuda", CARDS[0].name)
     assert CARDS[0].name in made.machine
     assert made.evaluation.base and made.evaluation.tuned and made.measured.peak_bytes

@@ -66,7 +66,7 @@ def test_a_large_model_is_rehearsed_in_time(
     name: str, micro_batch: int, seconds: int, tmp_path: Path
 ) -> None:
     at = lock_of(tmp_path / "run", name, "qlora", micro_batch)
-    needed = whole_card_bytes(locks.read(at).prediction.peak_bytes)
+    needed = whole_card_bytes(locks.read(at).training().prediction.peak_bytes)
     if needed > CARDS[0].free_bytes:
         pytest.skip(f"{name} needs {needed / 1e9:.0f} GB")
     began = time.monotonic()

@@ -24,7 +24,7 @@ def test_the_demo_tunes_the_base_and_its_gguf_answers(
     for word in ("verdict", "method", "batch", "memory", "accuracy", "gguf", "answer", "run"):
         assert re.search(rf"^{word} ", done.stdout, re.MULTILINE), word
     (run,) = (folder / "runs").iterdir()
-    made, locked = receipt.read(run / "receipt.json"), lock.read(run / "run.lock")
+    made, locked = receipt.read(run / "receipt.json"), lock.read(run / "run.lock").training()
     assert made.evaluation.base and made.evaluation.tuned
     assert made.evaluation.base.accuracy < 0.2
     assert made.evaluation.tuned.accuracy >= 0.8

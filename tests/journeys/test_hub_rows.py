@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles import lock
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from tests.hub_server import HubServer
 from tests.journeys.demo_folder import command, small
 from tests.planner.hub.datasets.hub_calls import card
@@ -63,10 +63,10 @@ class Person:
             command(*arguments), cwd=self.folder, env=environment, capture_output=True, text=True
         )
 
-    def planned(self) -> Lock:
+    def planned(self) -> TrainingLock:
         done = self.tunelock("plan")
         assert done.returncode == 0, done.stderr
-        return lock.read(self.folder / "run.lock")
+        return lock.read(self.folder / "run.lock").training()
 
     def forget(self) -> None:
         """Take away everything that was ever fetched."""
@@ -96,7 +96,7 @@ def test_the_lock_pins_the_split_and_nothing_of_this_machine(
     shutil.copy(ana.folder / "rows" / "other.jsonl", same / "rows")
     local = subprocess.run(command("plan"), cwd=same, capture_output=True, text=True)
     assert local.returncode == 0, local.stderr
-    here = lock.read(same / "run.lock")
+    here = lock.read(same / "run.lock").training()
     assert [part.sha256 for part in here.data] == [part.sha256 for part in locked.data]
     assert here.stream == locked.stream
     diff = ana.tunelock("diff", "run.lock", str(same / "run.lock"))

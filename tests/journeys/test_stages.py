@@ -9,7 +9,9 @@ import pytest
 from lockfiles import receipt
 from lockfiles import text as toml
 from planner.plan.integrity import integrity
+from runner.runs.events import read
 from tests.journeys.demo_folder import small, tunelock
+from tests.journeys.test_export import killed_in
 
 for package in ("trl", "gguf"):
     pytest.importorskip(package)
@@ -55,3 +57,25 @@ def test_two_gguf_stages_are_run_and_only_what_changed_is_done_again(tmp_path: P
     assert again.returncode == 0, again.stderr[-2000:]
     assert files["q8_0"][0].stat().st_mtime_ns == before
     assert len(list((folder / "runs").iterdir())) == 1
+
+
+def test_a_run_with_two_gguf_stages_is_killed_between_them_and_gone_on_with(tmp_path: Path) -> None:
+    folder = small(tmp_path / "demo", train__epochs=1, results__gguf=["f16", "q8_0"])
+    planned = tunelock(folder, "plan")
+    assert planned.returncode == 0, planned.stderr
+    run = killed_in(folder, "gguf-2", seconds=600)
+    before = (run / "stages/05-gguf/demo-f16.gguf").stat().st_mtime_ns
+    assert not (run / "stages/06-gguf-2").exists()
+
+    done = tunelock(folder, "run", "--foreground")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (run / "stages/05-gguf/demo-f16.gguf").stat().st_mtime_ns == before
+    made = receipt.read(run / "receipt.json")
+    assert [(one.stage, one.what, one.path) for one in made.artifacts] == [
+        ("train", "adapter", "stages/02-train/result"),
+        ("merge", "merged model", "stages/04-merge/model"),
+        ("gguf", "GGUF f16", "stages/05-gguf/demo-f16.gguf"),
+        ("gguf-2", "GGUF q8_0", "stages/06-gguf-2/demo-q8_0.gguf"),
+    ]
+    ended = [e.stage for e in read(run / "events.jsonl")[0] if e.kind == "done"]
+    assert ended == ["prepare", "train", "evaluate", "merge", "gguf", "gguf-2", "report", "run"]

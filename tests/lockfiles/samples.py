@@ -3,7 +3,7 @@
 from typing import Any
 
 from lockfiles.known import PACKAGES
-from lockfiles.lock import Lock
+from lockfiles.lock import REVISION, ExportLock, TrainingLock
 
 SHA = "0123456789abcdef" * 4
 
@@ -19,7 +19,7 @@ def add_push(tables: dict[str, Any], to: str) -> None:
     tables["stage"][-1]["inputs"].append("push")
 
 
-LOCK = Lock.model_validate(
+LOCK = TrainingLock.model_validate(
     {
         "version": 1,
         "revision": 3,
@@ -150,3 +150,20 @@ LOCK = Lock.model_validate(
         "integrity": dict.fromkeys(("prepare", "train", "merge", "gguf", "report"), SHA),
     }
 )
+_TABLES = LOCK.model_dump()
+EXPORT = ExportLock.model_validate(
+    {name: value for name, value in _TABLES.items() if name in ExportLock.model_fields}
+    | {
+        "revision": REVISION,
+        "prediction": {"disk_bytes": 5_900_000},
+        "why": {},
+        "rejected": [],
+        "stage": [
+            stage("prepare"),
+            stage("gguf", "prepare", levels=["q8_0"], rows="", samples=0),
+            stage("report", "prepare", "gguf"),
+        ],
+        "integrity": dict.fromkeys(("prepare", "gguf", "report"), SHA),
+    }
+)
+"""A lock that trains nothing."""

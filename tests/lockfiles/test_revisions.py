@@ -54,4 +54,4 @@ def test_the_objective_was_a_key_of_the_method_up_to_revision_2(name: str) -> No
     tables = _tables(name)
     assert tables["method"]["objective"] == "sft"
     assert "objective" not in migrated(tables)["method"]
-    assert locks.read(OLD / f"{name}.lock").objective.name == "sft"
+    assert locks.read(OLD / f"{name}.lock").training().objective.name == "sft"

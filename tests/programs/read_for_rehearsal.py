@@ -11,7 +11,9 @@ from runner.rehearse.inputs import read
 def main() -> None:
     at, located = json.loads(sys.argv[1])
     found = read(
-        lock.read(Path(at)), Path(at), {name: Path(path) for name, path in located.items()}
+        lock.read(Path(at)).training(),
+        Path(at),
+        {name: Path(path) for name, path in located.items()},
     )
     train = found.rows.part("train") if found.rows else None
     rows = len(train.rows) if train else 0

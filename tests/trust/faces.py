@@ -13,7 +13,7 @@ from typing import Any, cast
 from lockfiles import lock as locks
 from lockfiles.errors import TunelockError
 from lockfiles.fixes import Advice
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from planner.data.checks.finding import Finding
 from planner.data.checks.plots import Bar
 from planner.data.tokens.xray import Piece, Token, XRay
@@ -91,8 +91,8 @@ def _arguments(text: str, folder: Path) -> Shown:
 
 
 def _lock(text: str, folder: Path) -> Shown:
-    lock = cast(Lock, spoiled(LOCK, text))
-    other = cast(Lock, spoiled(LOCK, f"{text}2"))
+    lock = cast(TrainingLock, spoiled(LOCK, text))
+    other = cast(TrainingLock, spoiled(LOCK, f"{text}2"))
     yield "plan", written(lambda: output.lines(plan.page(lock)))
     yield "plan, what changes", written(lambda: output.notes(plan.changes(lock, other)))
     yield "plan --json", written(lambda: output.data_json(lock.model_dump()))
@@ -271,7 +271,7 @@ def _wizard(text: str, folder: Path) -> Shown:
 
 
 def _report(text: str, folder: Path) -> Shown:
-    lock = cast(Lock, spoiled(LOCK, text))
+    lock = cast(TrainingLock, spoiled(LOCK, text))
     told = cast("dict[str, dict[str, Any]]", spoiled(REPORTS, text))
     told["gguf"]["gguf"] = {text: told["gguf"]["gguf"]["q8_0"]}
     for stage in ("train", "merge", "gguf"):

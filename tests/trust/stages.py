@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from lockfiles.errors import Stopped, TunelockError
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from runner.inputs import locations
 from runner.runs.folder import place
 from runner.runs.pipe import Line
@@ -21,7 +21,7 @@ from tests.fuzz.bases import Base
 from tests.trust.trainer_keys import Reached, differing, other_tensors
 
 
-def carried(lock: Lock, base: Base, folder: Path) -> list[str]:
+def carried(lock: TrainingLock, base: Base, folder: Path) -> list[str]:
     """Return each way in which what would be trained is not what the lock says.
 
     A refusal of a lock that `check` took is one.
@@ -61,7 +61,7 @@ def lose(key: str) -> None:
     arguments.arguments = lacking
 
 
-def _compared(lock: Lock, job: Job) -> list[str]:
+def _compared(lock: TrainingLock, job: Job) -> list[str]:
     model = loading.load(job.base, job.method, job.train)
     plain = model
     if job.method.kind == "qlora":  # its tensors are packed; the same files, unpacked

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from trl import SFTTrainer
 
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from planner.data.tokens.example import IGNORED
 from planner.data.tokens.order import order_sha256
 from runner.training.job import Job
@@ -64,7 +64,7 @@ def _kind(at: Reached) -> str:
     return "qlora" if at.loaded["quantization_config"] is not None else "lora"
 
 
-def _batch(at: Reached, lock: Lock) -> tuple[int, int]:
+def _batch(at: Reached, lock: TrainingLock) -> tuple[int, int]:
     """The rows of a pass and the passes of a step; where rows are packed, their product."""
     found = (at.args.per_device_train_batch_size, at.args.gradient_accumulation_steps)
     if not lock.stream.packing:
@@ -84,7 +84,7 @@ def _evaluations(at: Reached) -> Any:
     return steps.pop() if len(steps) == 1 else steps
 
 
-Found = Callable[[Reached, Lock], Any]
+Found = Callable[[Reached, TrainingLock], Any]
 TRAINED: Mapping[str, Found] = {
     "method.kind": lambda at, lock: _kind(at),
     "objective.name": lambda at, lock: "sft" if isinstance(at.trainer, SFTTrainer) else "",
@@ -137,14 +137,14 @@ ELSEWHERE: Mapping[str, str] = {
 TABLES = ("objective", "method", "train", "stream", "parallel", "exactness")
 
 
-def forgotten(lock: Lock) -> list[str]:
+def forgotten(lock: TrainingLock) -> list[str]:
     """Return the keys of the training tables of which nobody says where they end."""
     stated = lock.model_dump()
     keys = [f"{table}.{key}" for table in TABLES for key in stated[table]]
     return [key for key in keys if key not in TRAINED and key not in ELSEWHERE]
 
 
-def differing(lock: Lock, at: Reached) -> Iterator[str]:
+def differing(lock: TrainingLock, at: Reached) -> Iterator[str]:
     """Yield a sentence for each key whose value is not what the trainer has."""
     stated = lock.model_dump()
     for key, found in TRAINED.items():
@@ -167,14 +167,14 @@ def _equal(wanted: Any, got: Any) -> bool:
     return bool(wanted == got)
 
 
-def _lengths(lock: Lock, at: Reached) -> Iterator[str]:
+def _lengths(lock: TrainingLock, at: Reached) -> Iterator[str]:
     longest = max(map(len, at.trainer.train_dataset["input_ids"]))
     if longest > lock.stream.max_length_tokens:
         yield f"stream.max_length_tokens: {lock.stream.max_length_tokens}, and {longest} in a row"
 
 
 def other_tensors(
-    lock: Lock, folder: Path, model: torch.nn.Module, dtype: torch.dtype
+    lock: TrainingLock, folder: Path, model: torch.nn.Module, dtype: torch.dtype
 ) -> list[str]:
     """Return the tensors of a loaded base that are not those of the files that the lock lists."""
     stored: dict[str, torch.Tensor] = {}

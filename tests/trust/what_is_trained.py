@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from lockfiles import lock as locks
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from tests.fuzz import bases, commands, pool, run_folder
 from tests.fuzz.cases import warm
 from tests.fuzz.kinds import value_changes
@@ -45,7 +45,7 @@ CLAIMS: tuple[tuple[str, str], ...] = (
 """A sentence of some face, and the value of the lock that it names."""
 
 
-def said_otherwise(lock: Lock, text: str) -> Iterator[str]:
+def said_otherwise(lock: TrainingLock, text: str) -> Iterator[str]:
     """Yield the sentences that name another value than the lock has."""
     told = " ".join(text.split())
     for pattern, key in CLAIMS:
@@ -59,7 +59,7 @@ def said_otherwise(lock: Lock, text: str) -> Iterator[str]:
                 yield f"{key}: a face says {found[0]!r:.80}, and the lock has {wanted}"
 
 
-def _value(lock: Lock, key: str) -> Any:
+def _value(lock: TrainingLock, key: str) -> Any:
     rows = lock.train.micro_batch * lock.train.accumulation
     if key == "batch":
         return rows
@@ -97,7 +97,7 @@ class Kind:
         """Raise AssertionError where a key ends nowhere, or an argument can be lost unseen."""
         from tests.trust import stages, trainer_keys
 
-        lock = locks.parse(self._bases[0].text)
+        lock = locks.parse(self._bases[0].text).training()
         assert not trainer_keys.forgotten(lock)
         assert not list(said_otherwise(lock, "method    lora of rank 16: Rank 16 is usual."))
         assert len(list(said_otherwise(lock, "method    lora of rank 8: Rank 8 is usual."))) == 2
@@ -120,7 +120,7 @@ class Kind:
             ended = commands.run(folder, "check", "case.lock")
         differing: list[str] = []
         if ended.code == 0:
-            lock = locks.read(folder / "case.lock")
+            lock = locks.read(folder / "case.lock").training()
             differing = [*_differing(lock, base, folder), *_said(lock, ended.out, folder)]
         return Verdict(
             ended.code, ended.traceback, hidden="; ".join(differing), what=f"{base.name}: {what}",
@@ -132,7 +132,7 @@ LACKING = ("weight_decay", "lr_scheduler_type", "eval_steps", "seed", "optim")
 """Arguments that are left out, to see whether that is noticed."""
 
 
-def _said(lock: Lock, checked: str, folder: Path) -> Iterator[str]:
+def _said(lock: TrainingLock, checked: str, folder: Path) -> Iterator[str]:
     """Yield what the faces say otherwise: `check`, `plan`'s page and a finished run's results."""
     from tui.text import plan
     from tui.text.run import lines
@@ -145,7 +145,7 @@ def _said(lock: Lock, checked: str, folder: Path) -> Iterator[str]:
     yield from said_otherwise(lock, "\n".join(lines(run)))
 
 
-def _differing(lock: Lock, base: bases.Base, folder: Path) -> list[str]:
+def _differing(lock: TrainingLock, base: bases.Base, folder: Path) -> list[str]:
     """Carry out `prepare` and `train` up to the first step, and compare what they have."""
     from tests.trust.stages import carried
 
@@ -179,7 +179,9 @@ def made(home: Path, seed: int) -> Kind:
     import tui.text.run
 
     assert tests.trust.stages and tui.session.planning and tui.text.run
-    found = [base for base in bases.made(home / "demo") if base.name not in ("hub", "card")]
+    found = [
+        base for base in bases.made(home / "demo") if base.name not in ("hub", "card", "export")
+    ]
     warm()
     return Kind(home / "trained", found, seed)
 

@@ -7,6 +7,13 @@ import click
 from tui.commands.shared.options import locate
 from tui.terminal import output
 
+_OF_TRAINING = (
+    "model, template, rows and tokens",
+    "model, template, rows and tokens before training",
+)
+_OF_EXPORTS = ("the model's files", "the model's files before the export")
+"""What was compared with the lock, and what a run compares."""
+
 
 @click.command(name="check")
 @click.argument("lock", type=click.Path(path_type=Path), default=Path("run.lock"))
@@ -43,11 +50,14 @@ def command(
     target = preflight.pushes_to(held)
     stages = [one.id for one in held.stage if allowed or not of_kind(one.kind).target]
     preflight.check_all(held, Asked(runs, allowed, stages, found))
-    compared = ["model", "template", "rows", "tokens"] if "model" in found else []
-    if compared:
+    compared = []
+    if "model" in found:
+        compared = ["model"]
         with verify.model_of(held, found["model"]) as base:
-            rows = hub_rows.fetched(held, found, noting())
-            verify.corpus_of(held, base.folder, rows)
+            if isinstance(held, locks.TrainingLock):
+                compared += ["template", "rows", "tokens"]
+                rows = hub_rows.fetched(held, found, noting())
+                verify.corpus_of(held, base.folder, rows)
     versions = packages.packages_found(held)
     others = packages.package_differences(held, versions)
     needs = [target] if target and target not in allowed else []
@@ -55,12 +65,13 @@ def command(
         result = {"holds": True, "compared": compared, "packages": [vars(one) for one in others]}
         output.data_json(result | {"allow": needs})
         return
+    words = _OF_TRAINING if isinstance(held, locks.TrainingLock) else _OF_EXPORTS
     if compared:
-        output.data(f"`{lock}` can run here: model, template, rows and tokens match the lock")
+        output.data(f"`{lock}` can run here: {words[0]} match the lock")
     else:
         output.data(
             f"`{lock}` can run here, as far as its local files show; its model is on the Hub, and "
-            "`tunelock run` verifies model, template, rows and tokens before training"
+            f"`tunelock run` verifies {words[1]}"
         )
     for one in others:
         output.note(f"warning: {one.field} is {one.locked} in the lock, but {one.found} here")

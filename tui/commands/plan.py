@@ -53,7 +53,8 @@ def command(
     if only_check and not target.exists():
         raise StaleLock(f"There is no `{target}` yet.", fix=Command("tunelock plan {}", intent))
     before = locks.read(target) if target.exists() and (only_check or dry_run) else None
-    if before and only_check and not facts and before.prediction.estimator == ESTIMATOR:
+    rehearsed = isinstance(before, locks.TrainingLock) and before.prediction.estimator == ESTIMATOR
+    if rehearsed and only_check and not facts:
         raise UsageProblem(
             f"`{target}` was planned from a rehearsal, whose measurements the check also needs.",
             fix=Command("tunelock plan {} --check --facts rehearsal.json", intent),

@@ -10,7 +10,7 @@ from tui.commands.shared.options import locate
 from tui.terminal import output
 
 if TYPE_CHECKING:
-    from lockfiles.lock import Lock
+    from lockfiles.lock import TrainingLock
     from planner.machines.facts import MachineFacts
     from planner.search.rehearsal import Rehearsal
     from runner.rehearse.report import Report
@@ -54,7 +54,7 @@ def command(
         raise out_of_memory(held, report.found)
 
 
-def _rehearsed(at: Path, located: dict[str, Path]) -> "tuple[Lock, Report]":
+def _rehearsed(at: Path, located: dict[str, Path]) -> "tuple[TrainingLock, Report]":
     """Rehearse a lock and return its report; show progress."""
     from lockfiles import lock as locks
     from runner.inputs import verify
@@ -63,7 +63,7 @@ def _rehearsed(at: Path, located: dict[str, Path]) -> "tuple[Lock, Report]":
     from runner.rehearse.report import report
     from tui.text.transfer import noting
 
-    held = locks.read(at)
+    held = locks.read(at).training()
     verify.check_whole(held)
     machine = _machine(held)
     output.note("reading the model's configuration and the rows …")
@@ -76,7 +76,7 @@ def _rehearsed(at: Path, located: dict[str, Path]) -> "tuple[Lock, Report]":
     return held, report(held, case, measured, machine)
 
 
-def _machine(lock: "Lock") -> "MachineFacts":
+def _machine(lock: "TrainingLock") -> "MachineFacts":
     """Return this machine. Raises if the lock cannot be rehearsed on it."""
     from planner.machines.occupancy import taken
     from planner.machines.probes.probe import probe
@@ -95,7 +95,7 @@ def _machine(lock: "Lock") -> "MachineFacts":
     return machine
 
 
-def _made_up(lock: "Lock", missing: tuple[str, ...]) -> str:
+def _made_up(lock: "TrainingLock", missing: tuple[str, ...]) -> str:
     where = " ".join(f"--locate {name}=PATH" for name in missing)
     return (
         f"the real rows are missing, so random rows of {lock.stream.max_length_tokens} tokens are "

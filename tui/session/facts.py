@@ -19,7 +19,7 @@ from tui.session.reports import Part, Reports
 from tui.session.request import columns, located, stamp, stamp_of
 
 if TYPE_CHECKING:
-    from lockfiles.lock import Lock
+    from lockfiles.lock import TrainingLock
     from planner.data.files.raw import RawRow
     from planner.data.reading.formats import Table
     from planner.machines.facts import MachineFacts
@@ -155,7 +155,7 @@ class Facts:
             lengths=stream.lengths,
         )
 
-    def lock(self, values: Values, *, again: bool = False) -> Lock:
+    def lock(self, values: Values, *, again: bool = False) -> TrainingLock:
         """Return the lock for the answers; `again` rereads all facts, as before writing."""
         from planner.plan.gather import gather
         from planner.plan.plan import plan

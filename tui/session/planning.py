@@ -8,11 +8,12 @@ from lockfiles import intent
 from lockfiles import lock as locks
 from lockfiles.errors import UsageProblem
 from lockfiles.files import write_out
-from lockfiles.fixes import Command, Option
-from lockfiles.lock import Lock
-from planner.interview.answers import check
+from lockfiles.fixes import Advice, Command, Option
+from lockfiles.lock import Lock, TrainingLock
+from planner.interview.answers import Answers, check
 from planner.machines.facts import Gpu, MachineFacts
-from planner.plan.gather import gather
+from planner.plan import export
+from planner.plan.gather import gather, model_facts
 from planner.plan.plan import plan
 from planner.search.rehearsal import ESTIMATOR, Rehearsal, load
 from runner.inputs import locations
@@ -42,13 +43,26 @@ def from_file(
     if kept is not None:
         at = kept_at or path.with_suffix(".lock")
         locations.check_fresh(kept, answers, at=at, intent=path)
-        machine = machine if machine or answers.text("machine.facts") else counted_on(kept)
+        if isinstance(kept, TrainingLock) and not (machine or answers.text("machine.facts")):
+            machine = counted_on(kept)
     measured = load(rehearsal) if rehearsal else None
+    if not answers.trains:
+        return _of_exports(answers, path.parent, measured)
     facts = gather(answers, path.parent, machine=machine, told=output.note)
     made = plan(answers, replace(facts, rehearsal=measured))
     if measured and made.prediction.estimator != ESTIMATOR:
         output.note(_unused(measured))
     return made
+
+
+def _of_exports(answers: Answers, folder: Path, measured: Rehearsal | None) -> Lock:
+    if measured:
+        raise UsageProblem(
+            "A rehearsal measures training, and this run trains nothing.",
+            fix=Advice("leave out `--facts`"),
+        )
+    output.note("reading the model")
+    return export.plan(answers, model_facts(answers, folder)[0])
 
 
 def _unused(measured: Rehearsal) -> str:
@@ -61,7 +75,7 @@ def _unused(measured: Rehearsal) -> str:
     )
 
 
-def counted_on(lock: Lock) -> MachineFacts:
+def counted_on(lock: TrainingLock) -> MachineFacts:
     """Return the machine of a lock, as far as a plan depends on it."""
     counted, threads = lock.machine, max(1, lock.exactness.threads)
     memory = counted.memory_bytes

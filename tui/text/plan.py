@@ -1,7 +1,7 @@
 """A plan as text, and the changes of a new one."""
 
 from lockfiles.compare import differences
-from lockfiles.lock import Lock
+from lockfiles.lock import Lock, TrainingLock
 from planner.data.checks.wording import several
 from planner.parallelism.engines import cannot_run, described
 from tui.terminal.units import batch, memory, size
@@ -20,6 +20,8 @@ _SHOWN_WHY = ("method.kind", "method.rank", "train.micro_batch")
 
 def summary(lock: Lock) -> list[str]:
     """Return a plan in a few lines: verdict, method and memory, each with its reason."""
+    if not isinstance(lock, TrainingLock):
+        return _of_exports(lock)
     method, train, peak = lock.method, lock.train, lock.prediction
     kind = method.kind if method.kind == "full" else f"{method.kind}, rank {method.rank}"
     rows = batch(
@@ -51,12 +53,23 @@ def summary(lock: Lock) -> list[str]:
     return lines
 
 
+def _of_exports(lock: Lock) -> list[str]:
+    return [
+        "nothing is trained: exports the base model",
+        f"model     {lock.model.source}, {lock.model.parameters:,} parameters",
+        f"disk      {size(lock.prediction.disk_bytes)}",
+        *(f"exports   GGUF {', '.join(one.settings['levels'])}" for one in lock.of_kind("gguf")),
+        *(f"push      {one.settings['to']}" for one in lock.of_kind("push")),
+        f"stages    {' → '.join(stage.id for stage in lock.stage)}",
+    ]
+
+
 def page(lock: Lock) -> list[str]:
     """Return a plan's summary in lines that fit the terminal."""
     return all_folded(summary(lock))
 
 
-def _data(lock: Lock) -> list[str]:
+def _data(lock: TrainingLock) -> list[str]:
     """Return the rows of each split, how they were split off, and what is fixed in them."""
     rows = ", ".join(f"{part.rows:,} {part.split}" for part in lock.data)
     steps = [
@@ -73,11 +86,11 @@ def _data(lock: Lock) -> list[str]:
     ]
 
 
-def _each(lock: Lock) -> str:
+def _each(lock: TrainingLock) -> str:
     return " in each process" if lock.parallel.processes > 1 else ""
 
 
-def _parallel(lock: Lock) -> list[str]:
+def _parallel(lock: TrainingLock) -> list[str]:
     """Return how several processes share the work, and what is offloaded."""
     parallel = lock.parallel
     if parallel.engine == "single":
@@ -86,17 +99,17 @@ def _parallel(lock: Lock) -> list[str]:
     return [f"parallel  {way}", *_reasons(lock, "parallel.engine")]
 
 
-def _time(lock: Lock) -> list[str]:
+def _time(lock: TrainingLock) -> list[str]:
     time = predicted.time(lock.prediction)
     return [f"time      {time}", *_reasons(lock, "prediction.seconds")] if time else []
 
 
-def _template(lock: Lock) -> list[str]:
+def _template(lock: TrainingLock) -> list[str]:
     variant = lock.template.source == "training"
     return ["template  training variant", *_reasons(lock, "template.source")] * variant
 
 
-def _reasons(lock: Lock, *keys: str) -> list[str]:
+def _reasons(lock: TrainingLock, *keys: str) -> list[str]:
     return [f"          {lock.why[key]}" for key in keys if key in lock.why]
 
 
@@ -106,6 +119,8 @@ def _largest(components: dict[str, int]) -> list[tuple[str, int]]:
 
 def beyond(lock: Lock) -> str:
     """Return why this version cannot run a lock, as a sentence; empty if it can."""
+    if not isinstance(lock, TrainingLock):
+        return ""
     parallel = lock.parallel
     return cannot_run(lock.machine.kind, parallel.engine, parallel.processes, parallel.offload)
 

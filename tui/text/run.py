@@ -14,11 +14,20 @@ from tui.terminal.units import batch, memory, size
 _COLUMNS = 100
 _SENTENCES = ("verdict", "method", "batch")
 """Entries that are wrapped; paths are not, so that they can be copied."""
+_EXPORTED = [("trained", "nothing: these are exports of the base model")]
 
 
 def lines(folder: Path) -> list[str]:
     """Return verdict, plan, memory, accuracy, files and answers of the run in a folder."""
     lock, receipt = locks.read(folder / "run.lock"), receipts.read(folder / "receipt.json")
+    found = _trained(lock, receipt) if isinstance(lock, locks.TrainingLock) else _EXPORTED
+    here = near(folder)
+    made = _converted(here, lock)
+    found = [*found, *_files(here, receipt.artifacts, made), *_answers(made), ("run", str(here))]
+    return [line for name, text in found for line in _wrapped(name, text)]
+
+
+def _trained(lock: locks.TrainingLock, receipt: receipts.Receipt) -> list[tuple[str, str]]:
     method, train, why = lock.method, lock.train, lock.why
     kind = method.kind if method.kind == "full" else f"{method.kind}, rank {method.rank}"
     split = batch(
@@ -35,10 +44,7 @@ def lines(folder: Path) -> list[str]:
         scores = f"{base.accuracy:.1%} before, {tuned.accuracy:.1%} after"
         rows = receipts.measured_on(tuned.rows, receipt.evaluation.learnt_rows)
         found.append(("accuracy", f"{scores}, on {rows}"))
-    here = near(folder)
-    made = _converted(here, lock)
-    found += [*_files(here, receipt.artifacts, made), *_answers(made), ("run", str(here))]
-    return [line for name, text in found for line in _wrapped(name, text)]
+    return found
 
 
 def near(path: Path) -> Path:
@@ -83,9 +89,13 @@ def _files(
 
 
 def _answers(made: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
-    return [("answer", _answer(one)) for report in made.values() for one in report["samples"]]
+    samples = [one for report in made.values() for one in report["samples"]]
+    several = len({one["source"] for one in samples}) > 1
+    return [("answer", _answer(one, several=several)) for one in samples]
 
 
-def _answer(one: dict[str, str]) -> str:
+def _answer(one: dict[str, str], *, several: bool) -> str:
+    """Return an answer as text, with the level of its file if there are several."""
+    file = f"{one['source']}: " if several else ""
     verdict = "correct" if one["answer"] == one["wanted"] else f"expected {one['wanted']}"
-    return " ".join(f"{one['prompt']} → {one['answer']} ({verdict})".split())
+    return " ".join(f"{file}{one['prompt']} → {one['answer']} ({verdict})".split())

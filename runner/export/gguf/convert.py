@@ -106,14 +106,14 @@ def write_packed(model_dir: Path, out: Path, level: str) -> None:
         writer.close()
 
 
-def check_convertible(model_dir: Path) -> None:
-    """Raise UsageProblem if a base model could not be converted after training.
+def check_convertible(model_dir: Path, *, trained: bool = True) -> None:
+    """Raise UsageProblem if a model cannot be converted, as it is or after it is `trained`.
 
     Reads its configuration and tokenizer, not its weights. Training saves it as the causal language
     model of its family, whatever architecture its configuration names before.
     """
     config = _config(model_dir)
-    saved = families.saved_as(config)
+    saved = families.saved_as(config) if trained else config
     families.family_of(saved)
     families.rope_factors(saved)
     vocabulary_of(model_dir, int(saved["vocab_size"]))

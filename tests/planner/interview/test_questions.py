@@ -181,7 +181,9 @@ def test_typed_text_that_is_no_answer_is_refused(key: str, typed: str, problem: 
 def test_the_schema_has_every_question_and_closes_every_table() -> None:
     whole: Any = schema()
     assert tuple(whole["properties"]) == intent.TABLES
-    assert whole["required"] == ["data", "model"]
+    assert whole["required"] == ["model"]
+    exported = {"required": ["results"], "properties": {"results": {"required": ["gguf"]}}}
+    assert whole["anyOf"] == [{"required": ["data"]}, exported]
     for question in QUESTIONS:
         table = whole["properties"][question.table]
         assert table["additionalProperties"] is False

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from lockfiles import intent
-from lockfiles.lock import Lock
+from lockfiles.lock import Lock, TrainingLock
 from planner.interview.answers import Answers, check
 from planner.machines import saved as saved_facts
-from planner.plan.gather import gather
+from planner.plan import export
+from planner.plan.gather import gather, model_facts
 from planner.plan.plan import plan
 from runner.demo import files
 from tests.planned import MACHINE
@@ -45,7 +46,8 @@ def standing_in(asked: Answers, folder: Path) -> Answers:
                 f"{key}.jsonl" if place.startswith("hf:") else f"{key}-{Path(place).name}"
             )
             _lay(rows, folder / str(changed[key]), asked)
-    changed["train.max_length"] = min(asked.integer("train.max_length"), CONTEXT)
+    if asked.trains:
+        changed["train.max_length"] = min(asked.integer("train.max_length"), CONTEXT)
     return check({**asked, **changed, "machine.facts": ""}, {})
 
 
@@ -67,6 +69,8 @@ def planned(path: Path, folder: Path) -> Lock:
     saved = asked.text("machine.facts")
     machine = saved_facts.load(EXAMPLES / saved) if saved else MACHINE
     stand_in = standing_in(asked, folder)
+    if not asked.trains:
+        return export.plan(stand_in, model_facts(stand_in, folder)[0])
     return plan(stand_in, gather(stand_in, folder, machine=machine))
 
 
@@ -74,12 +78,13 @@ def planned(path: Path, folder: Path) -> Lock:
 def test_an_example_is_planned(path: Path, tmp_path: Path) -> None:
     asked, lock = answered(path), planned(path, tmp_path)
     assert lock.intent.name == asked.text("goal.name")
+    assert isinstance(lock, TrainingLock) == asked.trains
     if asked.text("method.kind") != "auto":
-        assert lock.method.kind == asked.text("method.kind")
+        assert lock.training().method.kind == asked.text("method.kind")
     stages = [one.id for one in lock.stage]
     assert ("gguf" in stages) == bool(asked.chosen("results.gguf"))
     assert ("push" in stages) == bool(asked.text("results.push_to"))
-    assert {one.split for one in lock.data} >= {key[5:] for key in ROWS if asked.text(key)}
+    assert {one.split for one in lock.splits} >= {key[5:] for key in ROWS if asked.text(key)}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -92,5 +97,5 @@ def test_the_demo_is_the_demo() -> None:
 
 
 def test_rows_are_mended_as_the_example_says(tmp_path: Path) -> None:
-    lock = planned(EXAMPLES / "clean-data.toml", tmp_path)
+    lock = planned(EXAMPLES / "clean-data.toml", tmp_path).training()
     assert ("dedupe", "train") in {(one.step, one.source) for one in lock.fix}

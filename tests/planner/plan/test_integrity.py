@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lockfiles import lock as locks
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from lockfiles.stage_kinds.registry import KINDS
 from planner.interview.answers import check
 from planner.machines.facts import MachineFacts
@@ -35,32 +35,33 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def before(folder: Path) -> Lock:
+def before(folder: Path) -> TrainingLock:
     return planned(folder)
 
 
-def planned(folder: Path, *, machine: MachineFacts = MACHINE, **changes: object) -> Lock:
+def planned(folder: Path, *, machine: MachineFacts = MACHINE, **changes: object) -> TrainingLock:
     """Return the lock of the demo's answers with some changed: `train__epochs=2`."""
     named = {key.replace("__", "."): value for key, value in changes.items()}
     answers = check(files.ANSWERS | {"train.epochs": 2} | named, {})
     return plan(answers, gather(answers, folder, machine=machine))
 
 
-def changed(before: Lock, after: Lock) -> set[str]:
+def changed(before: TrainingLock, after: TrainingLock) -> set[str]:
     """Return the stages of `after` that are to be done (again)."""
     return {name for name, one in after.integrity.items() if before.integrity.get(name) != one}
 
 
 def test_every_table_of_the_lock_has_its_place() -> None:
     counted = {table for kind in KINDS for table in of_kind(kind).tables}
-    assert counted | NEUTRAL == set(Lock.model_fields)
+    assert counted | NEUTRAL == set(TrainingLock.model_fields)
     assert not counted & NEUTRAL
 
 
 @pytest.mark.parametrize(
     ("changes", "stages"),
     [
-        ({"results__gguf": ["f16", "q8_0"]}, {"gguf", "report"}),
+        ({"results__gguf": ["q8_0", "q4_k_m"]}, {"gguf-2", "report"}),
+        ({"results__gguf": ["f16", "q8_0"]}, {"gguf", "gguf-2", "report"}),
         ({"results__samples": 5}, {"evaluate", "gguf", "report"}),
         ({"results__push_to": "someone/tuned"}, {"push", "report"}),
         (
@@ -73,7 +74,7 @@ def test_every_table_of_the_lock_has_its_place() -> None:
     ],
 )
 def test_what_comes_after_training_never_trains_again(
-    folder: Path, before: Lock, changes: dict[str, Any], stages: set[str]
+    folder: Path, before: TrainingLock, changes: dict[str, Any], stages: set[str]
 ) -> None:
     assert changed(before, planned(folder, **changes)) == stages
 
@@ -97,18 +98,18 @@ def test_a_corrected_hub_name_only_pushes_again(folder: Path) -> None:
     ],
 )
 def test_what_changes_weights_trains_again(
-    folder: Path, before: Lock, changes: dict[str, Any]
+    folder: Path, before: TrainingLock, changes: dict[str, Any]
 ) -> None:
     stages = changed(before, planned(folder, **changes))
     assert {"train", "evaluate", "merge", "gguf", "report"} <= stages
 
 
-def test_more_memory_alone_trains_nothing_again(folder: Path, before: Lock) -> None:
+def test_more_memory_alone_trains_nothing_again(folder: Path, before: TrainingLock) -> None:
     larger = MachineFacts("cpu", (), 2, 32 * GIB, 30 * GIB, 100 * GIB, "")
     assert changed(before, planned(folder, machine=larger)) <= {"report"}
 
 
-def test_the_digests_follow_from_the_lock_alone(before: Lock) -> None:
+def test_the_digests_follow_from_the_lock_alone(before: TrainingLock) -> None:
     assert integrity(before.model_dump()) == before.integrity
 
 
@@ -118,7 +119,7 @@ def test_the_stages_of_a_lock_of_an_earlier_revision_keep_their_digests(revision
     assert integrity(found.model_dump()) == found.integrity
 
 
-def test_the_settings_of_an_objective_train_again(before: Lock) -> None:
+def test_the_settings_of_an_objective_train_again(before: TrainingLock) -> None:
     tables = before.model_dump()
     other = tables | {"objective": {"name": "sft", "beta": 0.1}}
     more = tables | {"objective": {"name": "sft", "beta": 0.2}}

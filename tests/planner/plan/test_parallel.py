@@ -8,7 +8,7 @@ import pytest
 
 from lockfiles import lock
 from lockfiles.errors import DoesNotFit, TunelockError, UsageProblem
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from lockfiles.training import OFFLOADING
 from planner.fit.answers import answers as fit_answers
 from planner.fit.models import find
@@ -64,7 +64,7 @@ def test_a_lock_holds_what_fit_proposes(facts: PlanFacts, case: tuple[int, Layou
     count, (engine, offload) = case
     asked = answers(**_asked(case))
     made = plan(asked, facts)
-    assert lock.parse(lock.write(made)) == made
+    assert lock.parse(lock.write(made)).training() == made
     assert (made.parallel.engine, made.parallel.processes) == (engine, count)
     assert (made.parallel.offload, made.machine.count) == (offload, count)
     wish = Wish(
@@ -122,7 +122,7 @@ def test_several_processes_take_as_many_rows_and_less_time(facts: PlanFacts) -> 
     assert four.why["parallel.engine"] == YOURS
 
 
-def _rows_of_a_step(made: Lock) -> int:
+def _rows_of_a_step(made: TrainingLock) -> int:
     return made.train.micro_batch * made.train.accumulation * made.parallel.processes
 
 

@@ -178,6 +178,6 @@ def test_a_lock_from_before_bias_was_asked_still_holds(tmp_path: Path) -> None:
     before["integrity"] = integrity(before)
     text = toml.write(before, header=locks.HEADER)
     assert "bias" not in text.partition("[method]")[2].partition("[train]")[0]
-    old = locks.parse(text)
+    old = locks.parse(text).training()
     assert old.method.bias == "none"
     check_whole(old)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lockfiles.errors import UsageProblem
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from planner.interview.answers import Answers
 from planner.machines.facts import Gpu, MachineFacts
 from planner.plan.gather import PlanFacts, gather
@@ -89,7 +89,9 @@ def rehearsal(choice: Choice, facts: PlanFacts, **measured: Any) -> Rehearsal:
     )
 
 
-def with_rehearsal(asked: Answers, facts: PlanFacts, **measured: Any) -> tuple[Lock, Lock]:
+def with_rehearsal(
+    asked: Answers, facts: PlanFacts, **measured: Any
+) -> tuple[TrainingLock, TrainingLock]:
     """Return the plan without and with a rehearsal of it."""
     found = rehearsal(chosen(asked, facts), facts, **measured)
     return plan(asked, facts), plan(asked, replace(facts, rehearsal=found))

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from lockfiles.lock import Environment, Lock
+from lockfiles.lock import Environment, TrainingLock
 from runner.environments.variables import child_environment, environment
 from tests.lockfiles.samples import LOCK
 
@@ -43,7 +43,7 @@ def seen(variables: dict[str, str]) -> dict[str, str]:
     return found
 
 
-def with_card(lock: Lock, **exactness: object) -> Lock:
+def with_card(lock: TrainingLock, **exactness: object) -> TrainingLock:
     """Return a lock for a card."""
     machine = lock.machine.model_copy(update={"kind": "cuda", "accelerator": "x", "count": 1})
     promised = lock.exactness.model_copy(update=exactness)

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from lockfiles.lock import Lock
-from planner.plan.gather import gather
+from planner.interview.answers import check
+from planner.plan import export
+from planner.plan.gather import gather, model_facts
 from planner.plan.plan import plan
 from runner.export.card import card, plain
 from tests.planned import MACHINE, answers, few_rows
@@ -65,3 +67,13 @@ def test_a_value_is_shown_and_never_acts(lock: Lock, text: str) -> None:
 
 def test_the_card_has_no_place_of_this_machine(lock: Lock) -> None:
     assert str(Path.home()) not in card(lock, SCORES) and "/tmp" not in card(lock, SCORES)
+
+
+def test_the_card_of_exports_tells_of_no_training(tmp_path: Path) -> None:
+    folder = few_rows(tmp_path)
+    asked = check({"model.source": "base", "results.gguf": ["q8_0"]}, {})
+    made = card(export.plan(asked, model_facts(asked, folder)[0]), {})
+    assert made.startswith('---\nlibrary_name: "gguf"\ntags: ["tunelock"]\n---\n')
+    assert "GGUF files made with Tunelock from a local base model." in made
+    assert "Nothing was trained: the files hold the weights of the base model." in made
+    assert not [word for word in ("Epochs", "Method", "rows", "evaluated", "tuned") if word in made]

@@ -10,7 +10,7 @@ import pytest
 
 from lockfiles import lock as locks
 from lockfiles.errors import DigestDiffers, UsageProblem
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from planner.plan.gather import gather
 from planner.plan.plan import plan
 from runner.inputs import locations, verify
@@ -26,7 +26,7 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def lock(planned: Path) -> Lock:
+def lock(planned: Path) -> TrainingLock:
     return plan(answers(), gather(answers(), planned, machine=MACHINE))
 
 
@@ -36,7 +36,7 @@ def folder(planned: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(planned, tmp_path / "copy"))
 
 
-def found(lock: Lock, folder: Path) -> dict[str, Path]:
+def found(lock: TrainingLock, folder: Path) -> dict[str, Path]:
     """Return where the inputs of the lock lie in `folder`."""
     return {
         "model": folder / "base",
@@ -45,7 +45,7 @@ def found(lock: Lock, folder: Path) -> dict[str, Path]:
     }
 
 
-def corpus(lock: Lock, folder: Path) -> object:
+def corpus(lock: TrainingLock, folder: Path) -> object:
     """Build and compare the rows."""
     return verify.corpus_of(lock, folder / "base", found(lock, folder))
 
@@ -57,7 +57,7 @@ def edit(path: Path, before: str, after: str) -> None:
     path.write_text(content.replace(before, after, 1), "utf-8")
 
 
-def test_what_was_locked_holds(lock: Lock, folder: Path) -> None:
+def test_what_was_locked_holds(lock: TrainingLock, folder: Path) -> None:
     told: list[tuple[str, int, int, str]] = []
     verify.check_model(lock, folder / "base", lambda *call: told.append(call))
     rows = verify.corpus_of(lock, folder / "base", found(lock, folder), lambda *c: told.append(c))
@@ -75,7 +75,7 @@ def test_what_was_locked_holds(lock: Lock, folder: Path) -> None:
     ],
 )
 def test_a_lock_that_was_edited_by_hand_is_refused(
-    lock: Lock, table: str, value: dict[str, object], stages: str
+    lock: TrainingLock, table: str, value: dict[str, object], stages: str
 ) -> None:
     verify.check_whole(lock)
     edited = lock.model_copy(update={table: getattr(lock, table).model_copy(update=value)})
@@ -162,7 +162,7 @@ MENDED = {
 def test_what_was_mended_is_mended_again_by_the_lock_alone(faulty: Path) -> None:
     asked = answers(**MENDED)
     made = plan(asked, gather(asked, faulty, machine=MACHINE))
-    assert locks.parse(locks.write(made)) == made
+    assert locks.parse(locks.write(made)).training() == made
     steps = {(fix.source, fix.step, fix.what): fix.rows for fix in made.fix}
     assert steps[("train", "drop", "empty")] == 1
     assert steps[("train", "drop", "leak")] >= 1
@@ -206,7 +206,7 @@ def test_an_own_template_is_compared(planned: Path, tmp_path: Path) -> None:
     assert "template.sha256" in differs.value.sentence
 
 
-def test_one_changed_byte_of_the_weights_is_named(lock: Lock, folder: Path) -> None:
+def test_one_changed_byte_of_the_weights_is_named(lock: TrainingLock, folder: Path) -> None:
     path = folder / "base" / "model.safetensors"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
@@ -250,7 +250,7 @@ def swap_rows(folder: Path) -> None:
     ],
 )
 def test_another_row_or_template_is_named(
-    lock: Lock, folder: Path, change: Callable[[Path], None], field: str
+    lock: TrainingLock, folder: Path, change: Callable[[Path], None], field: str
 ) -> None:
     change(folder)
     with pytest.raises(DigestDiffers) as differs:
@@ -261,14 +261,14 @@ def test_another_row_or_template_is_named(
     assert differs.value.hint
 
 
-def test_another_order_of_the_rows_is_refused(lock: Lock, folder: Path) -> None:
+def test_another_order_of_the_rows_is_refused(lock: TrainingLock, folder: Path) -> None:
     other = lock.model_copy(update={"train": lock.train.model_copy(update={"seed": 18})})
     with pytest.raises(DigestDiffers) as differs:
         corpus(other, folder)
     assert "stream.order_sha256" in differs.value.sentence
 
 
-def test_a_missing_model_folder_or_file_is_wrong_usage(lock: Lock, folder: Path) -> None:
+def test_a_missing_model_folder_or_file_is_wrong_usage(lock: TrainingLock, folder: Path) -> None:
     with pytest.raises(UsageProblem, match="does not exist") as missing:
         verify.check_model(lock, folder / "none")
     assert (missing.value.exit_code, missing.value.hint) == (2, "add `--locate model=PATH`")
@@ -277,14 +277,14 @@ def test_a_missing_model_folder_or_file_is_wrong_usage(lock: Lock, folder: Path)
         verify.check_model(lock, folder / "base")
 
 
-def test_missing_rows_are_wrong_usage(lock: Lock, folder: Path) -> None:
+def test_missing_rows_are_wrong_usage(lock: TrainingLock, folder: Path) -> None:
     (folder / "rows" / "test.jsonl").unlink()
     with pytest.raises(UsageProblem, match=r"test\.jsonl") as missing:
         corpus(lock, folder)
     assert missing.value.hint
 
 
-def test_a_lock_for_a_newer_program_is_refused(lock: Lock) -> None:
+def test_a_lock_for_a_newer_program_is_refused(lock: TrainingLock) -> None:
     newer = lock.model_copy(update={"requires_runner": "99.0"})
     with pytest.raises(UsageProblem, match="needs Tunelock 99"):
         verify.check_whole(newer)
@@ -301,14 +301,14 @@ def test_a_lock_for_a_newer_program_is_refused(lock: Lock) -> None:
 )
 def test_locks_of_an_older_revision_are_read_and_hold(name: str, revision: int) -> None:
     """Written by the programs of their time, the first two for an NVIDIA L4."""
-    found = locks.read(Path(__file__).parents[2] / "lockfiles" / "old" / f"{name}.lock")
+    found = locks.read(Path(__file__).parents[2] / "lockfiles" / "old" / f"{name}.lock").training()
     assert found.revision == revision < locks.REVISION
     assert [stage.id for stage in found.stage] == [stage.kind for stage in found.stage]
     verify.check_whole(found)
 
 
 @pytest.mark.parametrize("name", ["ZZZ", "lm_head", "embed_tokens", "q_proj.x"])
-def test_layers_that_the_model_does_not_have_are_named(lock: Lock, name: str) -> None:
+def test_layers_that_the_model_does_not_have_are_named(lock: TrainingLock, name: str) -> None:
     method = lock.method.model_copy(update={"targets": ["q_proj", name]})
     with pytest.raises(
         UsageProblem, match=f"names `{name}`, which is not a linear layer of `llama`"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from lockfiles.errors import DigestDiffers, DoesNotFit, RunFailed, UsageProblem
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from planner.data.tokens.example import Encoded, Example
 from planner.data.tokens.order import epoch_order
 from planner.machines.facts import Gpu, MachineFacts
@@ -50,7 +50,7 @@ def facts(folder: Path) -> PlanFacts:
 
 
 @pytest.fixture(scope="module")
-def lock(facts: PlanFacts) -> Lock:
+def lock(facts: PlanFacts) -> TrainingLock:
     return plan(answers(), facts)
 
 
@@ -86,7 +86,7 @@ def test_a_lock_holds_the_plan_that_was_counted(
     assert estimate(model_of(made), found).peak.peak_bytes == made.prediction.peak_bytes
 
 
-def test_the_longest_micro_batch_is_that_with_most_padded_tokens(lock: Lock) -> None:
+def test_the_longest_micro_batch_is_that_with_most_padded_tokens(lock: TrainingLock) -> None:
     lengths = [7 + 13 * row % 31 for row in range(45)]
     size = lock.train.micro_batch
     found = longest_batch(lengths, lock)
@@ -104,7 +104,7 @@ def _sequences(rows: Iterable[Example]) -> Iterator[Encoded]:
     return (one for row in rows for one in row.sequences.values())
 
 
-def test_a_case_has_the_rows_of_the_lock_or_made_up_ones(lock: Lock, folder: Path) -> None:
+def test_a_case_has_the_rows_of_the_lock_or_made_up_ones(lock: TrainingLock, folder: Path) -> None:
     found = inputs.read(lock, folder / "run.lock", located(folder))
     assert (found.missing, found.config["model_type"]) == ((), "llama")
     case = case_of(lock, found.config, found.rows)
@@ -123,7 +123,7 @@ def test_a_case_has_the_rows_of_the_lock_or_made_up_ones(lock: Lock, folder: Pat
     assert read_case(json.loads(json.dumps(asdict(case)))) == case
 
 
-def test_rows_that_are_not_here_are_named(lock: Lock, folder: Path, tmp_path: Path) -> None:
+def test_rows_that_are_not_here_are_named(lock: TrainingLock, folder: Path, tmp_path: Path) -> None:
     alone = {"model": folder / "base"}
     found = inputs.read(lock, tmp_path / "run.lock", alone)
     assert (found.rows, found.missing) == (None, ("train", "test"))
@@ -133,7 +133,7 @@ def test_rows_that_are_not_here_are_named(lock: Lock, folder: Path, tmp_path: Pa
 
 
 def test_weights_are_not_needed_and_another_configuration_is_refused(
-    lock: Lock, folder: Path, tmp_path: Path
+    lock: TrainingLock, folder: Path, tmp_path: Path
 ) -> None:
     small = Path(shutil.copytree(folder / "base", tmp_path / "base"))
     (small / "model.safetensors").unlink()
@@ -152,7 +152,7 @@ def hub() -> Iterator[HubServer]:
 
 
 def test_of_a_model_on_the_hub_no_weights_are_fetched(
-    hub: HubServer, lock: Lock, folder: Path, tmp_path: Path
+    hub: HubServer, lock: TrainingLock, folder: Path, tmp_path: Path
 ) -> None:
     from lockfiles import lock as locks
 
@@ -227,7 +227,7 @@ class TestRun:
         for package in ("trl", "peft"):
             pytest.importorskip(package)
 
-    def test_what_cannot_be_run_is_one_sentence(self, lock: Lock) -> None:
+    def test_what_cannot_be_run_is_one_sentence(self, lock: TrainingLock) -> None:
         case = Case("none", {"model_type": "none", "vocab_size": 9}, profile_of(lock, 8, True))
         with pytest.raises(RunFailed, match=r"^The rehearsal failed: .*none") as failed:
             rehearse(lock, case)
@@ -236,7 +236,7 @@ class TestRun:
         log.unlink()
 
     def test_a_process_that_the_system_ends_is_out_of_memory(
-        self, lock: Lock, monkeypatch: pytest.MonkeyPatch
+        self, lock: TrainingLock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def end(_: float) -> None:
             children = Path(f"/proc/self/task/{threading.get_native_id()}/children")

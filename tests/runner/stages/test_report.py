@@ -45,6 +45,15 @@ REPORTS: dict[str, dict[str, object]] = {
         ],
     },
 }  # fmt: skip
+REPORTS["gguf-2"] = {
+    "gguf": {
+        "q4_k_m": {
+            "path": "stages/06-gguf-2/demo-q4_k_m.gguf", "size_bytes": 1_200_000,
+            "tensors_sha256": SHA, "tensor_types": {},
+        }
+    },
+    "samples": [{"source": "q4_k_m", "prompt": "where", "answer": "here", "wanted": "here"}],
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +136,21 @@ def test_a_run_of_a_receipt_of_version_1_still_shows_its_files(
     made = replace(receipt.read(path), version=1, artifacts=[])
     receipt.write(made, path)
     assert "demo-q8_0.gguf  2.1 MB" in "\n".join(results.lines(run))
+
+
+def test_answers_of_several_files_say_whose_they_are(
+    planned: Path, tmp_path: Path, line: Line
+) -> None:
+    run = published(finished(planned, tmp_path, line, results__gguf=["q8_0", "q4_k_m"]))
+    assert set(receipt.read(run / "receipt.json").digests.gguf) == {"q8_0", "q4_k_m"}
+    told = results.lines(run)
+    assert [one for one in told if one.startswith("answer")] == [
+        "answer    q8_0: <script>a & b → lost (right)",
+        "answer    q8_0: where → here (wanted there)",
+        "answer    q4_k_m: where → here (right)",
+    ]
+    page = (run / "report.html").read_text("utf-8")
+    assert page.count("<td>q8_0</td>") == 2 and "<td>q4_k_m</td><td>where</td>" in page
 
 
 def test_the_page_shows_it_and_escapes_what_a_model_says(

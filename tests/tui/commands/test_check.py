@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles import lock
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from planner.plan.integrity import integrity
 from tests.journeys.demo_folder import small, tunelock
 
@@ -27,7 +27,7 @@ def folder(planned: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(planned, tmp_path / "copy"))
 
 
-def resealed(made: Lock, changes: Mapping[str, object]) -> Lock:
+def resealed(made: TrainingLock, changes: Mapping[str, object]) -> TrainingLock:
     """Return the lock that a plan with these values would have been."""
     other = made.model_copy(update=changes)
     return other.model_copy(update={"integrity": integrity(other.model_dump())})
@@ -86,7 +86,7 @@ def test_an_edited_intent_is_stale(folder: Path) -> None:
 
 
 def test_another_package_is_refused_under_exact_and_named_otherwise(folder: Path) -> None:
-    made = lock.read(folder / "run.lock")
+    made = lock.read(folder / "run.lock").training()
     other: dict[str, object] = {"packages": made.packages | {"tokenizers": "0.0.1"}}
     (folder / "run.lock").write_text(lock.write(resealed(made, other)), "utf-8")
     exact = tunelock(folder, "check")
@@ -119,7 +119,7 @@ def test_a_missing_lock_is_a_sentence_and_a_hint(tmp_path: Path) -> None:
 
 
 def test_what_is_compared_later_is_not_said_to_hold(folder: Path) -> None:
-    made = lock.read(folder / "run.lock")
+    made = lock.read(folder / "run.lock").training()
     online = made.model.model_copy(
         update={"source": "hf:someone/base", "revision": "main", "commit": "0" * 40}
     )

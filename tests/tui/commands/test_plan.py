@@ -32,7 +32,7 @@ def test_a_plan_is_a_lock_beside_the_intent_and_a_summary(folder: Path) -> None:
     done = tunelock(folder, "plan")
     assert done.returncode == 0, done.stderr
     assert names(folder) == {"base", "rows", "run.toml", "run.lock"}
-    made = lock.read(folder / "run.lock")
+    made = lock.read(folder / "run.lock").training()
     assert lock.write(made) == (folder / "run.lock").read_text("utf-8")
     for word in ("verdict", "method", "batch", "memory", "disk", "stages"):
         assert f"\n{word} " in f"\n{done.stdout}"
@@ -80,7 +80,7 @@ def test_a_folder_may_hold_several_plans(folder: Path) -> None:
     (folder / "long.toml").write_text(text.replace("epochs = 2", "epochs = 4"), "utf-8")
     for intent in ("run.toml", "long.toml"):
         assert tunelock(folder, "plan", intent).returncode == 0
-    assert lock.read(folder / "long.lock").train.epochs == 4
+    assert lock.read(folder / "long.lock").training().train.epochs == 4
     for name in ("run.lock", "long.lock"):
         done = tunelock(folder, "check", name)
         assert done.returncode == 0, done.stderr
@@ -200,7 +200,7 @@ def test_a_plan_for_several_cards_is_written_and_not_run(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[-2:] == [sentence, "wrote run.lock"]
     assert "\nparallel  ZeRO stage 2 on 4 cards\n" in done.stdout
-    made = lock.read(folder / "run.lock")
+    made = lock.read(folder / "run.lock").training()
     assert made.parallel.model_dump() == {"engine": "zero2", "processes": 4}
     assert (made.machine.count, made.train.micro_batch * made.train.accumulation) == (4, 4)
     again = tunelock(folder, "plan", "--check")

@@ -56,7 +56,7 @@ def folder(ran: tuple[Path, CompletedProcess[str]], tmp_path: Path) -> Path:
     return Path(shutil.copytree(ran[0], tmp_path / "copy"))
 
 
-def on_card(folder: Path) -> lock.Lock:
+def on_card(folder: Path) -> lock.TrainingLock:
     """Return the demo's lock for a card."""
     asked = answers(**ON_CARD)
     return plan(asked, gather(asked, folder, machine=GPU_MACHINE))
@@ -87,7 +87,7 @@ def test_a_rehearsal_is_a_table_a_verdict_and_a_file(
     assert len(measured.step_seconds) == found.case.steps == 4
     assert measured.warm_step_seconds > 0
     assert not (measured.out_of_memory or measured.process_bytes or measured.card)
-    predicted = lock.read(folder / "run.lock").prediction.peak_bytes
+    predicted = lock.read(folder / "run.lock").training().prediction.peak_bytes
     assert measured.allocated_bytes == pytest.approx(predicted, rel=0.25)
 
 
@@ -111,10 +111,10 @@ def test_json_is_what_was_written_and_what_was_predicted(folder: Path, tmp_path:
 
 
 def test_a_plan_takes_what_was_measured(folder: Path) -> None:
-    before = lock.read(folder / "run.lock")
+    before = lock.read(folder / "run.lock").training()
     done = tunelock(folder, "plan", "--facts", "rehearsal.json")
     assert done.returncode == 0, done.stderr
-    made, found = lock.read(folder / "run.lock"), load(folder / "rehearsal.json")
+    made, found = lock.read(folder / "run.lock").training(), load(folder / "rehearsal.json")
     assert made.prediction.estimator == "rehearsal"
     assert made.prediction.peak_bytes == found.measured.allocated_bytes
     assert 0 < made.prediction.step_seconds <= found.measured.warm_step_seconds
@@ -134,7 +134,7 @@ def test_a_plan_that_was_not_rehearsed_says_so(folder: Path) -> None:
     done = tunelock(folder, "plan", "--facts", "rehearsal.json")
     assert done.returncode == 0
     assert "this plan differs from the rehearsed one" in done.stderr
-    assert lock.read(folder / "run.lock").prediction.estimator != "rehearsal"
+    assert lock.read(folder / "run.lock").training().prediction.estimator != "rehearsal"
 
 
 def test_a_lock_for_a_card_is_refused_as_run_refuses_it(folder: Path) -> None:

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from lockfiles.lock import Lock
+from lockfiles.lock import TrainingLock
 from tests.lockfiles.samples import LOCK
 from tui.session.panels import review
 from tui.text import plan, predicted
 
 
-def timed(**known: float) -> Lock:
+def timed(**known: float) -> TrainingLock:
     """Return the sample with other predictions."""
     changes: dict[str, Any] = {"prediction": LOCK.prediction.model_copy(update=known)}
     return LOCK.model_copy(update=changes)

@@ -9,14 +9,14 @@ from tui.terminal.units import batch, memory, size
 from tui.text import predicted
 
 if TYPE_CHECKING:
-    from lockfiles.lock import Lock
+    from lockfiles.lock import TrainingLock
 
 _BAR_CELLS = 20
 _NOT_KNOWN = "not predicted; the first steps will show the speed"
 
 
 def text(
-    lock: "Lock",
+    lock: "TrainingLock",
     values: Mapping[str, object],
     *,
     answers: Sequence[str],
@@ -38,7 +38,7 @@ def commands(out: str) -> list[str]:
     return ["Without this screen:", f"  tunelock plan {out}", f"  tunelock run {lock}"]
 
 
-def start(lock: "Lock", free_bytes: int) -> str:
+def start(lock: "TrainingLock", free_bytes: int) -> str:
     """Return what starting the run involves: time and disk space."""
     return joined(
         (
@@ -52,14 +52,14 @@ def start(lock: "Lock", free_bytes: int) -> str:
     )
 
 
-def _beyond(lock: "Lock") -> list[str]:
+def _beyond(lock: "TrainingLock") -> list[str]:
     """Return a line on why this version cannot run a lock; empty if it can."""
     from tui.text.plan import beyond
 
     return [sentence] if (sentence := beyond(lock)) else []
 
 
-def _plan(lock: "Lock", values: Mapping[str, object]) -> list[str]:
+def _plan(lock: "TrainingLock", values: Mapping[str, object]) -> list[str]:
     method, train, peak = lock.method, lock.train, lock.prediction.peak_bytes
     decision, processes = lock.decision, lock.parallel.processes
     rank = f" rank {method.rank}, alpha {method.alpha}" if method.rank else ""

@@ -14,7 +14,7 @@ transformers = pytest.importorskip("transformers")
 
 from lockfiles.errors import RunFailed, UsageProblem  # noqa: E402
 from runner.export.gguf import native  # noqa: E402
-from runner.export.gguf.convert import convert  # noqa: E402
+from runner.export.gguf.convert import check_convertible, convert  # noqa: E402
 from runner.export.gguf.vocabulary import pre_tokenizer_of  # noqa: E402
 from tests.runner.export.gguf.random_models import (  # noqa: E402
     CASES,
@@ -100,6 +100,9 @@ def test_unknown_inputs_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageProblem, match=r"MambaForCausalLM.*`LlamaForCausalLM`") as caught:
         convert(folder, tmp_path / "m.gguf", "f16")
     assert "gguf = []" in caught.value.hint
+    check_convertible(folder)  # training saves it under the name of its family
+    with pytest.raises(UsageProblem, match="MambaForCausalLM"):
+        check_convertible(folder, trained=False)
     broken = json.loads((folder / "tokenizer.json").read_text())
     broken["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = "x+"
     with pytest.raises(UsageProblem, match=r"x\+"):
