@@ -23,7 +23,7 @@ def _settings(wanted: Wanted) -> list[Settings]:
         return []
     if not wanted.held:
         raise UsageProblem(
-            "There are no held-out rows to compare the base and the tuned model on.",
+            "Comparing the base and the tuned model needs held-out rows, but there are none.",
             fix=(
                 Change("data.test", "a file of rows"),
                 Change("data.validation", "a file of rows"),

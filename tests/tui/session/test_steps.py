@@ -51,7 +51,7 @@ def test_the_goal_step_holds_until_a_reason_overrides_the_verdict(tmp_path: Path
             {"data__test": "", "data__validation_fraction": 0.0},
             "results",
             "results.evaluate",
-            "no held-out rows",
+            "needs held-out rows",
         ),
     ],
 )
