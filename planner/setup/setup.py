@@ -48,7 +48,7 @@ class Profile:
     accumulates: bool = True
     """Whether a step sums several micro-batches, so that gradients stand in a forward pass."""
     objective: ObjectiveName = "sft"
-    """What is learnt, by the name of its record in `planner.objectives`."""
+    """What the loss teaches: the name of a record in `planner.objectives`."""
     optimizer: Literal["adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit"] = (
         "adamw_torch"
     )
