@@ -14,8 +14,8 @@ def lora(
 ) -> LoraConfig | None:
     """Return the adapter of a lock, as PEFT takes it; None for full weights.
 
-    Where `model` wraps a decoder for other inputs too, nothing outside the decoder is adapted.
-    `scalar` says that it ends in one output, which is trained whole.
+    If `model` is multimodal and wraps a decoder, only modules of the decoder are adapted.
+    With `scalar` the model ends in one output, which PEFT trains fully.
     """
     if method.kind == "full":
         return None
@@ -25,7 +25,7 @@ def lora(
         lora_alpha=method.alpha,
         lora_dropout=method.dropout,
         target_modules=list(method.targets),
-        exclude_modules=_beside_decoder(model) if model else None,
+        exclude_modules=_outside_decoder(model) if model else None,
         bias=method.bias,
     )
 
@@ -33,14 +33,14 @@ def lora(
 def adapted(model: PreTrainedModel, folder: Path, method: Method) -> PeftModel:
     """Return a base model with the adapter whose tensors are in a folder.
 
-    The adapter's form is the lock's: no configuration beside the tensors is read.
+    The adapter's configuration comes from the lock: `adapter_config.json` is not read.
     """
     found: PeftModel = PeftModel.from_pretrained(model, folder, config=lora(method, model))
     return found
 
 
-def _beside_decoder(model: PreTrainedModel) -> str | None:
-    """Return what matches the modules outside a wrapped decoder; None where it is not wrapped."""
+def _outside_decoder(model: PreTrainedModel) -> str | None:
+    """Return a pattern of the modules outside a wrapped decoder; None if it is not wrapped."""
     if model.config.get_text_config() is model.config:
         return None
     decoder = model.get_decoder()

@@ -1,4 +1,4 @@
-"""What a lock says to any trainer."""
+"""The settings that every trainer takes from a lock."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from runner.training.job import Job
 
 
 def arguments(job: Job) -> dict[str, Any]:
-    """Return what a lock says to any trainer, as fields of `transformers.TrainingArguments`.
+    """Return a lock's settings for any trainer, as fields of `transformers.TrainingArguments`.
 
-    Where rows are packed, a batch of the dataloader is a whole step: `Ordered` shares it out.
+    With packing, a batch of the dataloader is an optimizer step: `Ordered` splits it.
     """
     settings, evaluated = job.train, bool(job.validation)
     found = {

@@ -8,7 +8,7 @@ from runner.training.callback import is_whole
 
 
 def last_whole_checkpoint(work: Path) -> str | None:
-    """Return the newest checkpoint that was written to its end; remove those that were not."""
+    """Return the newest complete checkpoint; remove the incomplete ones."""
     numbers: dict[int, Path] = {}
     for folder in work.glob("checkpoint-*"):
         if is_whole(folder):
@@ -19,7 +19,7 @@ def last_whole_checkpoint(work: Path) -> str | None:
 
 
 def agreed_checkpoint(work: Path, ranks: Ranks) -> str | None:
-    """Return the checkpoint that all processes resume from: the last whole one of the first."""
+    """Return the checkpoint that all processes resume from: the last complete one of rank 0."""
     if ranks.count == 1:
         return last_whole_checkpoint(work)
     newest = last_whole_checkpoint(work) if ranks.rank == 0 else None

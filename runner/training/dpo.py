@@ -1,4 +1,4 @@
-"""Direct preference optimization: TRL's DPOTrainer on finished pairs.
+"""Direct preference optimization: TRL's DPOTrainer on tokenized pairs.
 
 A rehearsal and a trace use it. A lock cannot hold it yet.
 """
@@ -30,7 +30,7 @@ def _prompt_tokens(row: Example) -> int:
 
 
 class Trainer(Ordered, DPOTrainer):  # type: ignore[misc]  # TRL ships no types that mypy follows
-    """TRL's trainer with rows that are tokens already."""
+    """TRL's trainer without its tokenization."""
 
     def _prepare_dataset(self, dataset: Dataset, *_: Any, **__: Any) -> Dataset:
         return dataset

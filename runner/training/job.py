@@ -30,13 +30,13 @@ class Job:
     method: Method
     train: Train
     work: Path
-    """Where checkpoints are kept; training resumes from what is there already."""
+    """Where checkpoints are kept; training resumes from the last one that is already there."""
     packing: bool = False
-    """Whether the rows of a step are joined."""
+    """Whether the rows of a step are packed."""
     predicted_bytes: int = 0
-    """The peak memory that the plan promised, reported with the measured one."""
+    """The peak memory that the plan predicts, reported next to the measured one."""
     pad_id: int | None = None
-    """The token that pads; None for the tokenizer's own."""
+    """The padding token; None for the tokenizer's own."""
     ranks: Ranks = field(default_factory=Alone)
     """This process among those that train together."""
     objective: ObjectiveTable = DEFAULT
@@ -48,20 +48,20 @@ class Job:
 
     @property
     def capacity(self) -> int:
-        """Tokens of a joined row at most, which are the longest row's; 0 without packing."""
+        """Maximum tokens of a packed sequence, those of the longest row; 0 without packing."""
         return max(row.length for row in self.rows) if self.packing else 0
 
 
 @dataclass(frozen=True)
 class Result:
-    """What training left."""
+    """The result of a training."""
 
     folder: Path
     """The adapter's folder, or the full model's."""
     steps: int
     stopped: bool
-    """True where a stop was asked for before the end; a checkpoint was left."""
+    """True if a stop was requested before the end; a checkpoint was saved."""
     peak_bytes: int
-    """Peak memory of the training, over all the processes that it was spread over."""
+    """Peak memory of the training: the greatest over all of its processes."""
     step_seconds: float
-    """Median seconds of an optimizer step of this process; 0 where it made none."""
+    """Median seconds of an optimizer step of this process; 0 if it made none."""

@@ -1,4 +1,4 @@
-"""What a runner must know of an objective: TRL's trainer of it, and what that reads."""
+"""What the runner must know of an objective: its trainer in TRL, and what that reads."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from planner.data.tokens.example import Example
 from runner.training.job import Job
 
 Columns = Mapping[str, list[list[int]]]
-"""Finished rows, column by column."""
+"""Tokenized rows by column."""
 
 
 def _no_options(job: Job) -> dict[str, Any]:

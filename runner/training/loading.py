@@ -17,17 +17,17 @@ from planner.data.tokens.template import SPECIAL
 from planner.models import config_json
 
 HERE = {"trust_remote_code": False, "local_files_only": True}
-"""How anything is loaded: no code of a model's folder is run, and nothing is fetched."""
+"""How anything is loaded: no code from a model's folder runs, and nothing is downloaded."""
 SAFE = HERE | {"use_safetensors": True, "generation_config": GenerationConfig()}
-"""How weights are loaded: pickled ones can run code. How a model answers is ours to say: the
-`generation_config.json` of its folder can make greedy answers others, and ones that never end."""
+"""How weights are loaded: never from pickles, which can run code. The folder's own
+`generation_config.json` is not used, since it can change greedy answers or make them endless."""
 
 
 def padding_of(base: Path, pad_id: int | None = None) -> PreTrainedTokenizerFast:
-    """Return the tokenizer that a trainer pads with: rows come as tokens.
+    """Return the tokenizer that a trainer uses for padding only: rows are tokens already.
 
-    It is `tokenizer.json` as it is, with the special tokens of `tokenizer_config.json` that it
-    has, whatever class and other settings are named there. `pad_id` pads where it is given.
+    It is read from `tokenizer.json`, with those special tokens of `tokenizer_config.json` that are
+    in its vocabulary; the class and other settings there are ignored. `pad_id`, if given, pads.
     """
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(base / "tokenizer.json"))
     path, known = base / "tokenizer_config.json", tokenizer.get_vocab()
@@ -52,9 +52,9 @@ def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:
 
 
 def loaded_as(method: Method, settings: Train) -> dict[str, Any]:
-    """Return the form that the base model is loaded in, as `from_pretrained` takes it.
+    """Return the arguments of `from_pretrained` for the base model: dtype, NF4, attention, device.
 
-    On a GPU each tensor goes straight to the card: main memory never holds the whole model.
+    On a GPU each tensor goes straight to the card: main memory never holds the complete model.
     """
     quantisation = None
     if method.kind == "qlora":
@@ -73,10 +73,10 @@ def loaded_as(method: Method, settings: Train) -> dict[str, Any]:
 
 
 def keep_quantised_form(model: PreTrainedModel) -> None:
-    """Keep 4-bit weights on CPU as they were loaded.
+    """Keep bitsandbytes from repacking 4-bit weights on CPU.
 
-    bitsandbytes repacks them in the first evaluation, and the way back is not exact: a run that
-    was resumed after an evaluation would go on from other base weights than one that was not.
+    It does so in the first evaluation, and unpacking is not exact: a run resumed after an
+    evaluation would continue from different base weights than an uninterrupted one.
     """
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):

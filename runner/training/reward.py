@@ -1,4 +1,4 @@
-"""Reward modeling: TRL's RewardTrainer on finished pairs.
+"""Reward modeling: TRL's RewardTrainer on tokenized pairs.
 
 A rehearsal and a trace use it. A lock cannot hold it yet.
 """
@@ -22,7 +22,7 @@ def _columns(rows: Sequence[Example]) -> Columns:
 
 
 class Trainer(Ordered, RewardTrainer):  # type: ignore[misc]  # TRL ships no types that mypy follows
-    """TRL's trainer with rows that are tokens already."""
+    """TRL's trainer without its tokenization."""
 
     def _prepare_dataset(self, dataset: Dataset, *_: Any, **__: Any) -> Dataset:
         return dataset

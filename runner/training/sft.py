@@ -1,6 +1,6 @@
-"""Supervised fine-tuning: TRL's SFTTrainer on finished rows.
+"""Supervised fine-tuning: TRL's SFTTrainer on tokenized rows.
 
-TRL's own packing would join rows across steps: `Ordered` packs.
+`Ordered` packs: TRL's own packing would join rows across steps.
 """
 
 from collections.abc import Sequence

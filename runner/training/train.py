@@ -1,7 +1,7 @@
-"""One training, from finished rows to an adapter (or full weights).
+"""One training, from tokenized rows to an adapter (or full weights).
 
-What is done here that TRL does not do: seed before PEFT wraps the model (else an adapter's first
-values are unseeded), send events, and resume from the last whole checkpoint.
+Adds what TRL does not do: seed before PEFT wraps the model (otherwise the adapter's initial values
+are unseeded), send events, and resume from the last complete checkpoint.
 """
 
 import traceback
@@ -23,7 +23,7 @@ from runner.training.make import make_trainer
 
 
 def train(job: Job, line: Line) -> Result:
-    """Train to the end, or to a checkpoint where SIGTERM or a lost supervisor asks for it."""
+    """Train to the end, or to a checkpoint if SIGTERM or a lost supervisor stops it."""
     line.send("progress", what="loading the model", done=0, total=1, unit="models")
     set_seed(job.train.seed)
     checkpoint = agreed_checkpoint(job.work, job.ranks)
@@ -35,7 +35,7 @@ def train(job: Job, line: Line) -> Result:
         objective_of(job.objective.name).health,
     )
     trainer = make_trainer(job, loading.load(job.base, job.method, job.train), [watch])
-    if job.ranks.rank:  # the adapter began alike in each process; dropout is another in each
+    if job.ranks.rank:  # the initial adapter is the same in each process; its dropout differs
         torch.manual_seed(job.train.seed + job.ranks.rank)
     with _resuming(checkpoint, watch):
         trainer.train(resume_from_checkpoint=checkpoint)
@@ -51,7 +51,7 @@ def train(job: Job, line: Line) -> Result:
 
 @contextmanager
 def _resuming(checkpoint: str | None, watch: Watch) -> Iterator[None]:
-    """Name the checkpoint where it cannot be loaded: else each resumption would fail on it."""
+    """Name the checkpoint that cannot be loaded: otherwise every attempt to resume would fail."""
     try:
         yield
     except (TunelockError, MemoryError, torch.OutOfMemoryError):
@@ -63,6 +63,6 @@ def _resuming(checkpoint: str | None, watch: Watch) -> Iterator[None]:
         raise RunFailed(
             f"The checkpoint `{checkpoint}` cannot be loaded ({type(problem).__name__}).",
             fix=Command(
-                "rm -r -- {}", checkpoint, note="the same command then resumes from the one before"
+                "rm -r -- {}", checkpoint, note="then rerun to resume from the one before it"
             ),
         ) from None

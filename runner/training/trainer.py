@@ -1,6 +1,6 @@
-"""What a trainer of any objective has: the lock's order of rows, packing, shares of processes.
+"""What the trainers of all objectives share: order of rows, packing, several processes.
 
-`Ordered` goes before a trainer of TRL among the bases of a class.
+In a class, `Ordered` is the base before the trainer of TRL.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -38,8 +38,8 @@ class _Order(Sampler[int]):
 
 
 class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that mypy follows
-    """The rows in the lock's order and, where they are packed, a step as one batch of the
-    dataloader, which several passes read."""
+    """A trainer with the rows in the lock's order. With packing, a step is one batch of its
+    dataloader, which is split into several micro-batches."""
 
     data_collator: Any
     _total_train_tokens: float
@@ -53,7 +53,7 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
         return _Order(self._order)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        """Return the batches of training; evaluation's are padded."""
+        """Return the batches of training; those of evaluation are padded, never packed."""
         padding = self.data_collator
         if self._ranks.count > 1:
             rows = with_blank(self.train_dataset, padding.pad_token_id)
@@ -79,8 +79,8 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
     def training_step(
         self, model: Any, inputs: Any, num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
-        """Return the loss of a batch. The loss of a pass is its share of the whole step's, since
-        TRL divides by the step's scored tokens."""
+        """Return the loss of a batch: with packing the sum over its micro-batches, since TRL
+        divides each by the scored tokens of the complete step."""
         if not self._capacity:
             blanks = self._ranks.gathered([int(is_blank(inputs))]) if self._ranks.count > 1 else []
             loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
@@ -88,19 +88,19 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
                 self._total_train_tokens -= sum(own for (own,) in blanks)
                 self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
             return loss
-        told = self._total_train_tokens + tokens(inputs)
+        total = self._total_train_tokens + tokens(inputs)
         parts = list(passes(inputs, self._micro_batch))
         self.current_gradient_accumulation_steps = len(parts)
         losses = [super(Ordered, self).training_step(model, p, num_items_in_batch) for p in parts]
-        self._total_train_tokens = told  # TRL counts the columns of each pass, padding and all
-        self._metrics["train"]["num_tokens"] = [told]
+        self._total_train_tokens = total  # TRL counts padding too
+        self._metrics["train"]["num_tokens"] = [total]
         return torch.stack(losses).sum()
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Load a checkpoint and keep each parameter's dtype.
 
-        TRL trains a QLoRA adapter in bf16; PEFT's `load_adapter` turns what it loads into fp32,
-        and a resumed run would round differently from an uninterrupted one.
+        TRL trains a QLoRA adapter in bf16; PEFT's `load_adapter` casts what it loads to fp32, so
+        that a resumed run would round differently from an uninterrupted one.
         """
         kept = {name: value.dtype for name, value in self.model.named_parameters()}
         super()._load_from_checkpoint(resume_from_checkpoint, model)

@@ -1,8 +1,8 @@
 """Encoded examples on disk, and the digest of their tokens.
 
 A folder has a header and, for each named sequence, three files: lengths and ids as u32 LE, and a
-byte for each token that says whether it is scored. Version 1 had one sequence in files without a
-name.
+byte for each token that says whether it is scored. In version 1 there
+was one sequence, and its files were `lengths.u32`, `ids.u32` and `mask.u8`.
 """
 
 import hashlib

@@ -11,6 +11,7 @@ from lockfiles import known, lock
 from lockfiles.fields import Date
 from lockfiles.forecast import Prediction
 from lockfiles.lock import Data
+from lockfiles.objectives.registry import OBJECTIVES
 from lockfiles.stage_kinds import NAMES
 from lockfiles.stage_kinds.gguf import Level
 from planner.data.mend.steps import DROPPED, OVER_LENGTH, StepName
@@ -21,6 +22,7 @@ from planner.memory import ESTIMATOR, estimate
 from planner.models.architecture import Architecture
 from planner.models.facts import FileFact, ModelFacts
 from planner.models.families import FAMILIES
+from planner.objectives.registry import objective_of
 from planner.plan.packages import packages
 from planner.plan.prediction import UNEXPLAINED
 from planner.setup.setup import Profile
@@ -88,3 +90,8 @@ def test_an_estimator_has_its_name_in_a_lock(name: str) -> None:
         estimator=name, phase="load", peak_bytes=1, components={"weights": 1}, disk_bytes=0
     )
     assert made.estimator == name
+
+
+def test_a_lock_knows_how_many_sequences_an_example_has() -> None:
+    found = {name: table.sequences for name, table in OBJECTIVES.items()}
+    assert found == {name: len(objective_of(name).sequences) for name in OBJECTIVES}
