@@ -322,7 +322,7 @@ def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tempfile, "TemporaryFile", Full)
-    with pytest.raises(UsageProblem, match="has no room to compare the rows: No space left"):
+    with pytest.raises(UsageProblem, match="has no space to compare the rows: No space left"):
         _found(MATHS)
 
 

@@ -119,9 +119,9 @@ def test_what_can_be_wrong_is_one_sentence_with_a_hint(hub: HubServer, tmp_path:
         ("ana/pickled", "main"): "has no `.safetensors`",
         ("ana/torn", "main"): "broken safetensors header",
         ("ana/bare", "main"): "has no `config.json`",
-        ("ana/outside", "main"): "which is not there",
+        ("ana/outside", "main"): "which is missing",
         ("ana/broken", "main"): "answered with status 500",
-        ("a/b/c", "main"): "is no name of a repository",
+        ("a/b/c", "main"): "is not a valid repository name",
     }
     found = plan(hub, tmp_path, *wanted)
     for problem, message in zip(found, wanted.values(), strict=True):

@@ -70,7 +70,7 @@ def test_no_answers_make_a_lock_that_cannot_be_read(facts: PlanFacts) -> None:
         try:
             planned = plan(check(some(draw), {}), facts)
         except TunelockError as problem:
-            assert "No lock can be written" not in problem.message, problem.message
+            assert "cannot be written as a lock" not in problem.message, problem.message
             continue
         assert lock.parse(lock.write(planned)) == planned
         made += 1
@@ -97,7 +97,7 @@ def test_each_number_at_its_bounds_has_a_lock(folder: Path, question: Question, 
     try:
         planned = plan(made, gather(made, folder, machine=MACHINE))
     except (DoesNotFit, UsageProblem) as problem:
-        assert "No lock can be written" not in problem.message
+        assert "cannot be written as a lock" not in problem.message
     else:
         assert lock.parse(lock.write(planned)) == planned
 
@@ -108,5 +108,5 @@ def test_what_a_machine_says_of_itself_is_no_less_foreign(folder: Path, name: st
         "cuda", (Gpu(name, 24 * GIB, 23 * GIB, "8.9"),), 8, 64 * GIB, 60 * GIB, 100 * GIB, "550"
     )
     made = answers(machine__device="auto", train__exact=False)
-    with pytest.raises(UsageProblem, match="No lock can be written of this plan: `machine"):
+    with pytest.raises(UsageProblem, match="This plan cannot be written as a lock: `machine"):
         plan(made, gather(made, folder, machine=card))

@@ -108,6 +108,6 @@ def test_columns_are_mapped_only_where_that_was_asked() -> None:
 def test_one_row_is_too_few_to_split(folder: Path) -> None:
     line = (folder / "rows" / "train.jsonl").read_text("utf-8").splitlines(True)[0]
     (folder / "rows" / "one.jsonl").write_text(line, "utf-8")
-    with pytest.raises(DataRefused, match="too few to hold some back") as refused:
+    with pytest.raises(DataRefused, match="too few to split off some") as refused:
         gather(answers(data__train="rows/one.jsonl"), folder, machine=MACHINE)
     assert refused.value.hint

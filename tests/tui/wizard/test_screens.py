@@ -22,7 +22,7 @@ _UPDATE = "UPDATE_SCREENS" in os.environ
         ("first", 80, 24, "goal", {"": "Because:"}),
         ("goal", 120, 40, "goal", {"": "750 good examples"}),
         ("data", 80, 24, "data", {"": _CLOSER}),
-        ("findings", 80, 24, "data", {"": _CLOSER, _TO_FINDINGS: "Fix: take"}),
+        ("findings", 80, 24, "data", {"": _CLOSER, _TO_FINDINGS: "Fix: remove"}),
         ("x-ray", 80, 24, "data", {"": _CLOSER, "x": "SCORED"}),
         ("model", 120, 40, "model", {"": "Template"}),
     ],

@@ -99,9 +99,9 @@ def test_configs_and_splits_that_are_not_there_are_listed(hub: HubServer, tmp_pa
         "`hf:ana/plain` has no config `validation`; it has `default`.",
     ]
     assert [one["hint"] for one in found] == [
-        "write `hf:ana/maths:main`, or with another of them",
-        "write `hf:ana/maths:main`, or with another of them",
-        "write `hf:ana/maths:main:train`, or with another of them",
+        "write `hf:ana/maths:main`, or another config",
+        "write `hf:ana/maths:main`, or another config",
+        "write `hf:ana/maths:main:train`, or another split",
         "write `hf:ana/plain:default:validation`",
     ]
     assert {one["code"] for one in found} == {2}
