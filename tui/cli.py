@@ -13,7 +13,7 @@ _VERBS = {
     "demo": "Run the full pipeline on a small built-in model (CPU only).",
     "data": "Inspect a dataset: problems, tokens, and what training will see.",
     "fit": "Show which methods fit on this machine or on a named GPU.",
-    "plan": "Turn run.toml into run.lock, with every value resolved and explained.",
+    "plan": "Turn run.toml into run.lock: every value resolved and explained.",
     "check": "Check whether a lock can run on this machine. Writes nothing.",
     "diff": "Show what differs between two locks, and the consequences.",
     "rehearse": "Measure memory and time with random weights, before any download.",

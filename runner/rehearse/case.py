@@ -33,7 +33,8 @@ class Case:
     held_out: tuple[Example, ...] = ()
     """The rows of that micro-batch; empty to use training rows."""
     cap_bytes: int = 0
-    """Memory of a smaller card to simulate, in bytes per process; 0 for the real card."""
+    """Memory of a smaller card to simulate, in bytes, with all that a process uses of it; 0 for the
+    real card."""
     times_host: bool = False
     """Whether the speed of the host CPU is measured afterwards."""
     objective: Mapping[str, Any] = field(default_factory=dict)

@@ -58,7 +58,7 @@ def _questions(rows: list[Encoded]) -> list[Question]:
 def _score(given: Context, model: PreTrainedModel, rows: list[Encoded], name: str) -> Score:
     def on_progress(done: int) -> None:
         given.line.send(
-            "progress", what=f"answering with {name}", done=done, total=len(rows), unit="rows"
+            "progress", what=f"evaluating the {name} model", done=done, total=len(rows), unit="rows"
         )
 
     template = given.lock.training().template

@@ -32,7 +32,7 @@ def test_the_demo_tunes_the_base_and_its_gguf_answers(
     assert made.measured.peak_bytes
     error = locked.prediction.peak_bytes / made.measured.peak_bytes - 1
     assert abs(error) <= 0.1, f"predicted {error:+.1%} of the measured peak"
-    assert done.stdout.count("(right)") >= 2
+    assert done.stdout.count("(correct)") >= 2
     assert list(run.glob("stages/*-gguf/demo-q8_0.gguf"))
     assert "report.html" in {path.name for path in run.iterdir()}
 

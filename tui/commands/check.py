@@ -20,13 +20,13 @@ _OF_EXPORTS = ("the model's files", "the model's files before the export")
 @locate
 @click.option(
     "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
-    help="The folder that would hold the run's own folder.",
+    help="The folder for run folders.",
 )  # fmt: skip
 @click.option(
     "--allow", "allowed", multiple=True, metavar="TARGET",
     help="Also check that this Hub repository accepts a push, as `tunelock run --allow` does.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     lock: Path, located: dict[str, Path], runs: Path, allowed: tuple[str, ...], as_json: bool
 ) -> None:

@@ -23,7 +23,7 @@ from tui.terminal import output
 @click.option("--fresh", is_flag=True, help="Start over: run finished stages again.")
 @click.option(
     "--allow", "allowed", multiple=True, metavar="TARGET",
-    help="Allow the run to push to this Hub repository, as the lock asks.",
+    help="Allow the run to push to this Hub repository, which the lock names.",
 )  # fmt: skip
 @locate
 @click.option("--json", "as_json", is_flag=True, help="Print the events as JSON, one per line.")

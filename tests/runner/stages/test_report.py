@@ -192,8 +192,8 @@ def test_the_summary_names_memory_accuracy_files_and_answers(
     assert "measured 0.75 GiB" in told
     assert "2.0% before, 90.0% after, on 450 held-out rows" in told
     assert "demo-q8_0.gguf  2.1 MB" in told
-    assert "→ lost (right)" in told
-    assert "→ here (wanted there)" in told
+    assert "→ lost (correct)" in told
+    assert "→ here (expected there)" in told
 
 
 def test_a_verdict_that_was_overridden_is_on_the_page(
