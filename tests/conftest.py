@@ -1,11 +1,16 @@
-"""In CI nothing is passed over: a skipped test is a failure, but for those of a GPU.
+"""What is run: in CI everything, and with `--quick` what needs no training.
 
-`.ci/run` installs the programs that tests need, so a skip there is a hole that nobody sees.
+In CI a skipped test is a failure, but for those of a GPU: `.ci/run` installs the programs that
+tests need, so a skip there is a hole that nobody sees.
 """
 
 import os
 import re
-from collections.abc import Generator
+import sys
+from collections.abc import Generator, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 import pytest
 
@@ -15,11 +20,47 @@ for _name in ("COLUMNS", "LINES"):  # set by the readline of pytest-xdist's pare
 GPU = re.compile(r"\bGPUs?\b|\bcards?\b|\bCUDA\b|\bnvidia", re.IGNORECASE)
 """In the reasons of tests that need a GPU, or a machine without one."""
 
+TRAINING = {"accelerate", "bitsandbytes", "datasets", "peft", "torch", "transformers", "trl"}
+"""The training stack. With `--quick` a test that imports one of them is skipped.
+
+So is a whole file that does. A test that trains in a process of its own says so with
+`pytest.importorskip("trl")`.
+"""
+
+
+class _NoTraining(MetaPathFinder, Loader):
+    """Skips the test or the file that imports the training stack."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return ModuleSpec(name, self) if name in TRAINING else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        pytest.skip(f"`--quick` does not import {module.__name__}", allow_module_level=True)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--quick", action="store_true", help="only tests that need neither training nor long"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.quick:
+        config.option.markexpr = "not slow and not gpu"
+        sys.meta_path.insert(0, _NoTraining())
+
 
 def _must_run(longrepr: object) -> str:
     """Return the reason of a skip that is none of a GPU's; empty for those."""
     reason = str(longrepr[2] if isinstance(longrepr, tuple) else longrepr)
     return "" if GPU.search(reason) else reason
+
+
+def _in_ci(config: pytest.Config) -> bool:
+    """Return whether nothing may be skipped."""
+    return os.environ.get("CI") == "true" and not config.option.quick
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,7 +74,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn the skip of one test into a failure where `CI` is `true`."""
     report = yield
-    if os.environ.get("CI") == "true" and report.skipped and not hasattr(report, "wasxfail"):
+    if _in_ci(item.config) and report.skipped and not hasattr(report, "wasxfail"):
         reason = _must_run(report.longrepr)
         if reason and item.get_closest_marker("gpu") is None:
             report.outcome, report.longrepr = "failed", f"in CI no test is skipped: {reason}"
@@ -46,7 +87,7 @@ def pytest_make_collect_report(
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Turn the skip of a whole file into a failure where `CI` is `true`."""
     report = yield
-    if os.environ.get("CI") == "true" and report.skipped and (why := _must_run(report.longrepr)):
+    if _in_ci(collector.config) and report.skipped and (why := _must_run(report.longrepr)):
         report.outcome = "failed"
         report.longrepr = f"in CI no file is skipped: {why}"
     return report
