@@ -13,7 +13,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 # Two processes, each with whole files of tests; in the order that tests/conftest.py gives them.
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-all fuzz check docs format clean
+.PHONY: demo test test-quick test-all fuzz check docs format clean
 
 $(VENV)/installed: pyproject.toml planner/constraints.txt
 	@echo "making $(VENV): the training stack is about 2 GB, minutes on a first run"
@@ -34,6 +34,10 @@ demo: $(VENV)/installed  ## the whole road on the built-in model, into build/dem
 
 test: $(VENV)/installed  ## the tests, without the long journeys
 	$(BIN)/python -m pytest -m "not slow or gpu" $(SIDE_BY_SIDE)
+
+# Some of its tests wait for a terminal or for a limit of time: a third process works meanwhile.
+test-quick: $(VENV)/installed  ## the tests of each room that need no training, in about a minute
+	$(BIN)/python -m pytest --quick -r fE -n 3 --dist loadfile --no-loadscope-reorder
 
 test-all: $(VENV)/installed  ## every test
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)

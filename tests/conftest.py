@@ -10,6 +10,7 @@ import sys
 from collections.abc import Generator, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -17,15 +18,18 @@ import pytest
 for _name in ("COLUMNS", "LINES"):  # set by the readline of pytest-xdist's parent process
     os.environ.pop(_name, None)
 
+TESTS = Path(__file__).parent
 GPU = re.compile(r"\bGPUs?\b|\bcards?\b|\bCUDA\b|\bnvidia", re.IGNORECASE)
 """In the reasons of tests that need a GPU, or a machine without one."""
 
 TRAINING = {"accelerate", "bitsandbytes", "datasets", "peft", "torch", "transformers", "trl"}
-"""The training stack. With `--quick` a test that imports one of them is skipped.
+"""The training stack. With `--quick` a test, or a whole file, that imports any of it is skipped.
 
-So is a whole file that does. A test that trains in a process of its own says so with
-`pytest.importorskip("trl")`.
+A test that trains in a process of its own says so with `pytest.importorskip("trl")`.
 """
+
+WHOLE = {"journeys", "trust", "fuzz", "gpu"}
+"""Folders of tests that run whole commands again and again. `--quick` does not collect them."""
 
 
 class _NoTraining(MetaPathFinder, Loader):
@@ -42,7 +46,7 @@ class _NoTraining(MetaPathFinder, Loader):
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--quick", action="store_true", help="only tests that need neither training nor long"
+        "--quick", action="store_true", help="run only the rooms' own tests that need no training"
     )
 
 
@@ -50,6 +54,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.quick:
         config.option.markexpr = "not slow and not gpu"
         sys.meta_path.insert(0, _NoTraining())
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out, with `--quick`, the folders of `WHOLE`; None leaves it to the other rules."""
+    inside = collection_path.relative_to(TESTS).parts if TESTS in collection_path.parents else ()
+    return True if config.option.quick and WHOLE.intersection(inside[:1]) else None
 
 
 def _must_run(longrepr: object) -> str:

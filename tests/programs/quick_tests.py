@@ -1,0 +1,23 @@
+"""Tests of which `--quick` runs the first alone."""
+
+import pytest
+
+
+def test_nothing_else() -> None:
+    pass
+
+
+def test_training_here() -> None:
+    import torch
+
+    raise AssertionError(torch)
+
+
+def test_training_elsewhere() -> None:
+    pytest.importorskip("trl")
+    raise AssertionError
+
+
+@pytest.mark.slow
+def test_long() -> None:
+    raise AssertionError
