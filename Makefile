@@ -10,8 +10,9 @@ export CMAKE_ARGS := -DLLAVA_BUILD=OFF -DGGML_NATIVE=OFF -DLLAMA_OPENSSL=OFF
 export HF_HUB_OFFLINE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-# Two processes, each with whole files of tests; in the order that tests/conftest.py gives them.
-SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
+# Each process has whole files of tests, in the order that tests/conftest.py gives them.
+PROCESSES ?= 2
+SIDE_BY_SIDE := --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-quick test-all fuzz check docs format clean
 
@@ -33,14 +34,14 @@ demo: $(VENV)/installed  ## the whole road on the built-in model, into build/dem
 	$(BIN)/tunelock demo --into build/demo --fresh
 
 test: $(VENV)/installed  ## the tests, without the long journeys
-	$(BIN)/python -m pytest -m "not slow or gpu" $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest -m "not slow or gpu" -n $(PROCESSES) $(SIDE_BY_SIDE)
 
 # Some of its tests wait for a terminal or for a limit of time: a third process works meanwhile.
-test-quick: $(VENV)/installed  ## the tests of each room that need no training, in about a minute
-	$(BIN)/python -m pytest --quick -r fE -n 3 --dist loadfile --no-loadscope-reorder
+test-quick: $(VENV)/installed  ## the tests of each room that need no training
+	$(BIN)/python -m pytest --quick -r fE -n 3 $(SIDE_BY_SIDE)
 
 test-all: $(VENV)/installed  ## every test
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest -n $(PROCESSES) $(SIDE_BY_SIDE)
 
 fuzz: $(VENV)/installed  ## spoiled files of every kind, in minutes; a table of what came of them
 	$(BIN)/python -m tests.fuzz

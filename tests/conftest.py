@@ -31,6 +31,9 @@ A test that trains in a process of its own says so with `pytest.importorskip("tr
 WHOLE = {"journeys", "trust", "fuzz", "gpu"}
 """Folders of tests that run whole commands again and again. `--quick` does not collect them."""
 
+HUB = "hub"
+"""The fixture of a stand-in of the Hub, whose client starts in a process of its own each time."""
+
 
 class _NoTraining(MetaPathFinder, Loader):
     """Skips the test or the file that imports the training stack."""
@@ -73,8 +76,15 @@ def _in_ci(config: pytest.Config) -> bool:
     return os.environ.get("CI") == "true" and not config.option.quick
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the journeys first: they are the longest, and no process should end with one alone."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run the journeys first: they are the longest, and no process should end with one alone.
+
+    With `--quick`, leave out the tests that have the stand-in of the Hub.
+    """
+    if config.option.quick:
+        online = {item for item in items if HUB in getattr(item, "fixturenames", ())}
+        config.hook.pytest_deselected(items=list(online))
+        items[:] = [item for item in items if item not in online]
     items.sort(key=lambda item: "journeys" not in item.path.parts)
 
 

@@ -18,6 +18,15 @@ def test_training_elsewhere() -> None:
     raise AssertionError
 
 
+@pytest.fixture
+def hub() -> None:
+    raise AssertionError
+
+
+def test_online(hub: None) -> None:
+    pass
+
+
 @pytest.mark.slow
 def test_long() -> None:
     raise AssertionError
