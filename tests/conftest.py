@@ -1,4 +1,4 @@
-"""What is run: in CI everything, and with `--quick` what needs no training.
+"""What is run: in CI everything, and with `--quick` what needs neither training nor commands.
 
 In CI a skipped test is a failure, but for those of a GPU: `.ci/run` installs the programs that
 tests need, so a skip there is a hole that nobody sees.
@@ -34,29 +34,31 @@ WHOLE = {"journeys", "trust", "fuzz", "gpu"}
 HUB = "hub"
 """The fixture of a stand-in of the Hub, whose client starts in a process of its own each time."""
 
+COMMANDS = "tests.journeys"
+"""What runs `tunelock` as a person does. With `--quick` a file that imports it is skipped."""
 
-class _NoTraining(MetaPathFinder, Loader):
-    """Skips the test or the file that imports the training stack."""
+
+class _NotQuick(MetaPathFinder, Loader):
+    """Skips the test or the file that imports the training stack, or what runs commands."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        return ModuleSpec(name, self) if name in TRAINING else None
+        return ModuleSpec(name, self) if name in {*TRAINING, COMMANDS} else None
 
     def exec_module(self, module: ModuleType) -> None:
         pytest.skip(f"`--quick` does not import {module.__name__}", allow_module_level=True)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--quick", action="store_true", help="run only the rooms' own tests that need no training"
-    )
+    parser.addoption("--quick", action="store_true", help="only tests without training or commands")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.quick:
-        config.option.markexpr = "not slow and not gpu"
-        sys.meta_path.insert(0, _NoTraining())
+        asked = config.option.markexpr or "not slow"
+        config.option.markexpr = f"({asked}) and not slow and not gpu"
+        sys.meta_path.insert(0, _NotQuick())
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
