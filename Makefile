@@ -10,10 +10,11 @@ export CMAKE_ARGS := -DLLAVA_BUILD=OFF -DGGML_NATIVE=OFF -DLLAMA_OPENSSL=OFF
 export HF_HUB_OFFLINE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-# Two processes, each with whole files of tests; in the order that tests/conftest.py gives them.
-SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
+# Each process has whole files of tests, in the order that tests/conftest.py gives them.
+PROCESSES ?= 2
+SIDE_BY_SIDE := --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-all fuzz check docs format clean
+.PHONY: demo test test-quick test-all fuzz check docs format clean
 
 $(VENV)/installed: pyproject.toml planner/constraints.txt
 	@echo "making $(VENV): the training stack is about 2 GB, minutes on a first run"
@@ -33,10 +34,14 @@ demo: $(VENV)/installed  ## run the full pipeline on the built-in model, in buil
 	$(BIN)/tunelock demo --into build/demo --fresh
 
 test: $(VENV)/installed  ## run the tests, without the slow ones
-	$(BIN)/python -m pytest -m "not slow or gpu" $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest -m "not slow or gpu" -n $(PROCESSES) $(SIDE_BY_SIDE)
+
+# Some of its tests wait for a terminal or a time limit, while a third process works.
+test-quick: $(VENV)/installed  ## run the tests that need no training
+	$(BIN)/python -m pytest --quick -r fE -n 3 $(SIDE_BY_SIDE)
 
 test-all: $(VENV)/installed  ## run every test
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest -n $(PROCESSES) $(SIDE_BY_SIDE)
 
 fuzz: $(VENV)/installed  ## try corrupted files of every kind, in minutes, and print a table of the results
 	$(BIN)/python -m tests.fuzz

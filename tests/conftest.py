@@ -1,19 +1,70 @@
-"""In CI nothing is passed over: a skipped test is a failure, but for those of a GPU.
+"""What is run: in CI everything, and with `--quick` what needs neither training nor commands.
 
-`.ci/run` installs the programs that tests need, so a skip there is a hole that nobody sees.
+In CI a skipped test is a failure, but for those of a GPU: `.ci/run` installs the programs that
+tests need, so a skip there is a hole that nobody sees.
 """
 
 import os
 import re
-from collections.abc import Generator
+import sys
+from collections.abc import Generator, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 for _name in ("COLUMNS", "LINES"):  # set by the readline of pytest-xdist's parent process
     os.environ.pop(_name, None)
 
+TESTS = Path(__file__).parent
 GPU = re.compile(r"\bGPUs?\b|\bcards?\b|\bCUDA\b|\bnvidia", re.IGNORECASE)
 """In the reasons of tests that need a GPU, or a machine without one."""
+
+TRAINING = {"accelerate", "bitsandbytes", "datasets", "peft", "torch", "transformers", "trl"}
+"""The training stack. With `--quick` a test, or a whole file, that imports any of it is skipped.
+
+A test that trains in a process of its own says so with `pytest.importorskip("trl")`.
+"""
+
+WHOLE = {"journeys", "trust", "fuzz", "gpu"}
+"""Folders of tests that run whole commands again and again. `--quick` does not collect them."""
+
+HUB = "hub"
+"""The fixture of a stand-in of the Hub, whose client starts in a process of its own each time."""
+
+COMMANDS = "tests.journeys"
+"""What runs `tunelock` as a person does. With `--quick` a file that imports it is skipped."""
+
+
+class _NotQuick(MetaPathFinder, Loader):
+    """Skips the test or the file that imports the training stack, or what runs commands."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return ModuleSpec(name, self) if name in {*TRAINING, COMMANDS} else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        pytest.skip(f"`--quick` does not import {module.__name__}", allow_module_level=True)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="only tests without training or commands")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.quick:
+        asked = config.option.markexpr or "not slow"
+        config.option.markexpr = f"({asked}) and not slow and not gpu"
+        sys.meta_path.insert(0, _NotQuick())
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out, with `--quick`, the folders of `WHOLE`; None leaves it to the other rules."""
+    inside = collection_path.relative_to(TESTS).parts if TESTS in collection_path.parents else ()
+    return True if config.option.quick and WHOLE.intersection(inside[:1]) else None
 
 
 def _must_run(longrepr: object) -> str:
@@ -22,8 +73,20 @@ def _must_run(longrepr: object) -> str:
     return "" if GPU.search(reason) else reason
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the journeys first: they are the longest, and no process should end with one alone."""
+def _in_ci(config: pytest.Config) -> bool:
+    """Return whether nothing may be skipped."""
+    return os.environ.get("CI") == "true" and not config.option.quick
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run the journeys first: they are the longest, and no process should end with one alone.
+
+    With `--quick`, leave out the tests that have the stand-in of the Hub.
+    """
+    if config.option.quick:
+        online = {item for item in items if HUB in getattr(item, "fixturenames", ())}
+        config.hook.pytest_deselected(items=list(online))
+        items[:] = [item for item in items if item not in online]
     items.sort(key=lambda item: "journeys" not in item.path.parts)
 
 
@@ -33,7 +96,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn the skip of one test into a failure where `CI` is `true`."""
     report = yield
-    if os.environ.get("CI") == "true" and report.skipped and not hasattr(report, "wasxfail"):
+    if _in_ci(item.config) and report.skipped and not hasattr(report, "wasxfail"):
         reason = _must_run(report.longrepr)
         if reason and item.get_closest_marker("gpu") is None:
             report.outcome, report.longrepr = "failed", f"in CI no test is skipped: {reason}"
@@ -46,7 +109,7 @@ def pytest_make_collect_report(
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Turn the skip of a whole file into a failure where `CI` is `true`."""
     report = yield
-    if os.environ.get("CI") == "true" and report.skipped and (why := _must_run(report.longrepr)):
+    if _in_ci(collector.config) and report.skipped and (why := _must_run(report.longrepr)):
         report.outcome = "failed"
         report.longrepr = f"in CI no file is skipped: {why}"
     return report

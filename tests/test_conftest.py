@@ -1,4 +1,4 @@
-"""A skip is a failure in CI, and only there; a GPU's stays a skip."""
+"""A skip is a failure in CI, and only there; a GPU's stays a skip. `--quick` trains nothing."""
 
 import os
 import shutil
@@ -8,7 +8,22 @@ from pathlib import Path
 
 import pytest
 
+HERE = Path(__file__).parent
 FILE = 'import pytest\npytest.importorskip("no_such_package_at_all")\ndef test_none(): ...\n'
+TRAINS = "import torch\ndef test_none():\n    raise AssertionError(torch)\n"
+
+
+def told(folder: Path, program: str, *options: str, ci: str) -> str:
+    """Return the last line that pytest says of a folder's tests and those of a program."""
+    shutil.copyfile(HERE / "conftest.py", folder / "conftest.py")
+    shutil.copyfile(HERE / "programs" / f"{program}.py", folder / "test_cases.py")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null",
+         "-W", "ignore::pytest.PytestUnknownMarkWarning", "--continue-on-collection-errors",
+         "--rootdir", str(folder), str(folder), *options],
+        capture_output=True, text=True, env=os.environ | {"CI": ci},
+    )  # fmt: skip
+    return done.stdout.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -16,14 +31,14 @@ FILE = 'import pytest\npytest.importorskip("no_such_package_at_all")\ndef test_n
     [("true", "1 passed, 1 skipped, 2 errors"), ("", "1 passed, 3 skipped")],
 )
 def test_a_skip_in_ci_is_a_failure(ci: str, counted: str, tmp_path: Path) -> None:
-    shutil.copyfile(Path(__file__).with_name("conftest.py"), tmp_path / "conftest.py")
-    skipped = Path(__file__).with_name("programs") / "skipped_tests.py"
-    shutil.copyfile(skipped, tmp_path / "test_cases.py")
     (tmp_path / "test_file.py").write_text(FILE, "utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null",
-         "--continue-on-collection-errors", "--rootdir", str(tmp_path), str(tmp_path)],
-        capture_output=True, text=True, env=os.environ | {"CI": ci},
-    )  # fmt: skip
-    told = done.stdout.splitlines()[-1]
-    assert told.startswith(counted), done.stdout
+    assert told(tmp_path, "skipped_tests", ci=ci).startswith(counted)
+
+
+@pytest.mark.parametrize("ci", ["true", ""])
+def test_what_is_quick_trains_nothing(ci: str, tmp_path: Path) -> None:
+    (tmp_path / "test_file.py").write_text(TRAINS, "utf-8")
+    (tmp_path / "journeys").mkdir()
+    (tmp_path / "journeys" / "test_whole.py").write_text("raise AssertionError\n", "utf-8")
+    line = told(tmp_path, "quick_tests", "--quick", ci=ci)
+    assert line.startswith("1 passed, 4 skipped, 2 deselected")

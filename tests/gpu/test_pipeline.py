@@ -19,6 +19,7 @@ from lockfiles import receipt
 from planner.machines.probes.probe import probe
 from planner.models.layers import TILE_COLUMNS, TILE_TOKENS
 from runner.runs.events import read
+from tests import programs
 from tests.gpu.locks import promise, rewrite
 from tests.gpu.shapes import write_intent
 from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock
@@ -33,11 +34,6 @@ pytestmark = [
 LARGEST_TILE = 2 * TILE_TOKENS * TILE_COLUMNS
 KINDS = ("lora", "qlora", "full")
 ROOT = Path(__file__).parents[2]
-CARD = """
-import json, torch
-card = torch.cuda.get_device_properties(0)
-print(json.dumps([card.name, card.total_memory, f"{card.major}.{card.minor}"]))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +104,7 @@ def killed_and_gone_on(folder: Path) -> receipt.Receipt:
 
 def test_the_probe_reads_what_torch_reads() -> None:
     facts = probe(Path("/"))
-    shown = subprocess.run([sys.executable, "-c", CARD], capture_output=True, check=True)
+    shown = subprocess.run(programs.command("show_card"), capture_output=True, check=True)
     name, total, capability = json.loads(shown.stdout)
     card = facts.gpus[0]
     assert facts.kind == "cuda"

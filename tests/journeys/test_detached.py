@@ -55,7 +55,9 @@ def test_a_run_outlives_its_terminal(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not loopback.available(), reason="needs root and an OpenSSH server")
 def test_a_run_outlives_its_ssh_session(tmp_path: Path) -> None:
-    folder, keys = small(tmp_path / "run", results__gguf=[]), tmp_path / "keys"
+    few = {"gguf": [], "merge": False, "evaluate": False, "samples": 0}
+    changes = {f"results__{name}": value for name, value in few.items()}
+    folder, keys = small(tmp_path / "run", **changes), tmp_path / "keys"
     keys.mkdir()
     assert tunelock(folder, "plan").returncode == 0
     quoted = " ".join(shlex.quote(word) for word in command("run"))

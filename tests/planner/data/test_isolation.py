@@ -90,7 +90,7 @@ def test_a_template_that_is_slow_for_each_row_is_stopped(monkeypatch: pytest.Mon
     monkeypatch.setattr(limits, "RENDER_SECONDS", 2.0)
     monkeypatch.setattr(limits, "TURN_SECONDS", 0.001)
     with pytest.raises(TemplateRunsAway, match="seconds for each turn"):
-        encode_rows([ROW] * 1000, template, tokenizer)
+        encode_rows([ROW] * 500, template, tokenizer)
 
 
 def test_a_child_that_goes_on_with_one_row_is_ended(

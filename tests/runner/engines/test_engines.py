@@ -20,6 +20,7 @@ from runner.runs.folder import Held
 from runner.runs.holders import workers
 from runner.supervisor.launch import Limits, Program, Supervision, launch
 from tests.lockfiles.samples import LOCK
+from tests.programs import words
 
 SPREAD = Lock.model_validate(
     LOCK.model_dump() | {"parallel": {"engine": "ddp", "processes": 2}, "revision": 2}
@@ -75,27 +76,8 @@ def test_a_rehearsal_is_of_one_process() -> None:
         rehearse(SPREAD, case=None)  # type: ignore[arg-type]  # not looked at
 
 
-WORKER = (
-    "import os, signal, time\n"
-    "from runner.runs.pipe import Line\n"
-    "line, stopped = Line.from_environment(speaks={speaks}), []\n"
-    "signal.signal(signal.SIGTERM, {heeds})\n"
-    "line.send('started')\n"
-    "while not stopped: time.sleep(0.02)\n"
-    "line.send('checkpoint', step=3)\n"
-)
-STARTER = (
-    "import subprocess, sys\n"
-    "codes = {codes!r}\n"
-    "ours = [subprocess.Popen([sys.executable, '-c', c], start_new_session=True) for c in codes]\n"
-    "sys.exit(75 if [one.wait() for one in ours] == [0, 0] else 1)\n"
-)
-
-
 @pytest.mark.parametrize("heeds", [True, False])
 def test_a_stop_reaches_processes_in_sessions_of_their_own(heeds: bool, tmp_path: Path) -> None:
-    heed = "lambda *_: stopped.append(1)" if heeds else "signal.SIG_IGN"
-    codes = [WORKER.format(speaks=speaks, heeds=heed) for speaks in (True, False)]
     held, events = Held(tmp_path / "run"), tmp_path / "events.jsonl"
     begun = time.monotonic()
 
@@ -103,7 +85,8 @@ def test_a_stop_reaches_processes_in_sessions_of_their_own(heeds: bool, tmp_path
         return len(workers(held.folder.path)) == 3 and bool(read(events)[0])
 
     with Writer(events) as writer:
-        program = Program("train", ("-c", STARTER.format(codes=codes)), {}, starts_workers=True)
+        starter = words("start_workers", *(["heeds"] if heeds else []))
+        program = Program("train", starter, {}, starts_workers=True)
         limits = Limits(grace_seconds=20 if heeds else 0.5)
         log = tmp_path / "run" / "log.txt"
         code = launch(program, Supervision(writer, log, held.folder, stopping, limits=limits))

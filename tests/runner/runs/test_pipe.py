@@ -4,7 +4,6 @@ import os
 import select
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from runner.runs import holders, pipe
 from runner.runs.folder import Held
 from runner.runs.pipe import Inlet, Line
 from runner.runs.safe_folder import OwnFolder
+from tests.programs import command
 
 
 @pytest.fixture
@@ -131,22 +131,10 @@ def test_a_pipe_in_a_deep_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     held.release()
 
 
-HOLDER = """
-import sys, time
-from pathlib import Path
-from runner.runs.holders import hold
-hold(Path(sys.argv[1]))
-print("held", flush=True)
-time.sleep(60)
-"""
-
-
 def test_a_folder_is_held_while_a_worker_lives(tmp_path: Path) -> None:
     path = tmp_path / "run"
     held = Held(path)
-    worker = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True
-    )
+    worker = subprocess.Popen(command("hold", path), stdout=subprocess.PIPE, text=True)
     assert worker.stdout is not None and worker.stdout.readline() == "held\n"
     held.release()
     assert holders.is_held(path) and not holders.holder_alive(path)

@@ -64,6 +64,7 @@ def test_a_plan_is_written_all_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("face", ["--json", pytest.param("--plain", marks=pytest.mark.slow)])
 def test_a_run_goes_on_without_a_reader_until_it_is_stopped(face: str, tmp_path: Path) -> None:
+    pytest.importorskip("trl")
     folder = small(tmp_path / "demo")
     assert subprocess.run(command("plan"), cwd=folder, env=ENVIRONMENT).returncode == 0
     process = unread(folder, "run", "--foreground", face, both=True)

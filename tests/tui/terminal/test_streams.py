@@ -1,8 +1,8 @@
 """Closed streams and full disks: no traceback, one sentence where it can be said, a right code."""
 
 import os
+import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -67,11 +67,7 @@ def test_notes_that_nobody_can_read_change_nothing(way: str, folder: Path) -> No
 
 
 def test_no_file_of_ours_gets_the_number_of_a_closed_stream(folder: Path) -> None:
-    code = (
-        "import os, sys; from tui.terminal import output; import tui.terminal.streams as s;"
-        "output.guarded(lambda: os.write(3, str(os.open('run.lock', os.O_RDONLY)).encode()))"
-    )
-    line = f"'{sys.executable}' -P -c \"{code}\" <&- >&- 2>&- 3> number"
+    line = shlex.join(programs.command("open_file", "run.lock")) + " <&- >&- 2>&- 3> number"
     subprocess.run(["bash", "-c", line], cwd=folder, env=ENVIRONMENT, timeout=60)
     assert int((folder / "number").read_text()) > 3
 
