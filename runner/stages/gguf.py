@@ -1,6 +1,7 @@
 """GGUF: a file for each level, made from the tuned model or the base, and its answers to
 held-out rows."""
 
+import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,15 @@ SPARE_TOKENS = 8
 
 def run(given: Context) -> dict[str, Any]:
     """Write `NAME-LEVEL.gguf` for each level of the lock, each under its name only when whole."""
+    _sweep(given.work)
     with _source(given) as model:
         return _written(given, model.folder)
+
+
+def _sweep(work: Path) -> None:
+    """Remove what a killed process left of a file that was not whole (`export.gguf.convert`)."""
+    for old in work.glob(".*.gguf.*"):
+        shutil.rmtree(old)
 
 
 def _source(given: Context) -> AbstractContextManager[View]:
