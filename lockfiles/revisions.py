@@ -14,7 +14,7 @@ Raw = dict[str, Any]
 def migrated(tables: Raw) -> Raw:
     """Return the tables of a lock of any revision in the form of the newest.
 
-    What is not in the form of its revision is left as it is: reading the lock refuses it.
+    Tables that do not have the form of their revision are returned unchanged, and fail to parse.
     """
     revision = tables.get("revision")
     if revision in (0, 1):

@@ -52,7 +52,7 @@ def _inputs(lock: Tables, index: int) -> Iterator[Contradiction]:
 
 
 def _model(lock: TrainingTables, index: int, found: Set[str]) -> Iterator[Contradiction]:
-    """A stage that works on an adapter reads one, and one that wants a whole model has that."""
+    """A stage that needs an adapter has one among its inputs, and so has one that needs a model."""
     kind, field = KINDS[lock.stage[index].kind], f"stage.{index}.inputs"
     full = lock.method.kind == "full"
     if kind.model == "adapter" and full:

@@ -10,7 +10,7 @@ from planner.models.facts import ModelFacts
 from planner.plan import packages, provenance
 
 REQUIRES_RUNNER = "0.1"
-"""The oldest Tunelock that carries out what this one plans."""
+"""The oldest version of Tunelock that can run the locks of this one."""
 
 
 def tables(

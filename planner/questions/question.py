@@ -153,9 +153,9 @@ class Question:
 
 
 def normal(question: Question, value: object) -> object:
-    """Return `value` in the one form that equal answers share, whatever face gave it.
+    """Return `value` in the form that equal answers share, whichever interface it came from.
 
-    Raises ValueError, with words that follow the key, where it is no answer to the question.
+    Raises ValueError, whose message follows the key, if it does not answer the question.
     """
     if not _has_type(question.kind, value):
         raise ValueError(f"must be {_NAMES[question.kind]}")

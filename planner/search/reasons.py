@@ -98,8 +98,8 @@ def _micro_batch(candidates: Candidates, chosen: Profile) -> str:
     if known is not None and (known < CPU_BATCH_TOKENS // chosen.length or chosen.device == "cuda"):
         return f"The data has only {rows(known)}, and the micro-batch must divide {share}."
     return (
-        f"Above {rows(micro)} of up to {chosen.length} tokens, a larger micro-batch is no faster "
-        "on a CPU."
+        f"Above {rows(micro)} of up to {chosen.length} tokens, a larger micro-batch is not "
+        "faster on a CPU."
     )
 
 

@@ -19,7 +19,7 @@ from planner.setup.setup import Kind, Profile
 AUTOCAST = True
 """Whether the trainer computes float32 adapters in bfloat16 (its `bf16`)."""
 CPU_BATCH_TOKENS = 2048
-"""Tokens per micro-batch beyond which a CPU is no faster."""
+"""Tokens per micro-batch beyond which a CPU does not get faster."""
 NF4_BLOCK = 64
 """Width of the narrowest layer that bitsandbytes quantizes on CPU."""
 METHODS: tuple[Kind, ...] = ("lora", "qlora", "full")

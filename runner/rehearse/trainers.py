@@ -44,7 +44,7 @@ def trainer_of(
 
 
 def _objective(case: Case) -> ObjectiveTable:
-    """Return the objective of a case; those that a lock cannot hold have no settings."""
+    """Return the objective of a case; those that locks do not support have no settings."""
     name = case.profile.objective
     return OBJECTIVES.get(name, ObjectiveTable).model_construct(name=name, **case.objective)
 

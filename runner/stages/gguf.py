@@ -1,5 +1,6 @@
 """GGUF: one file per quantization level of the tuned model, and its answers to held-out rows."""
 
+import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,19 @@ SPARE_TOKENS = 8
 
 def run(given: Context) -> dict[str, Any]:
     """Write `NAME-LEVEL.gguf` for each level of the lock, each renamed into place when complete."""
+    _sweep(given.work)
     with _source(given) as model:
         return _written(given, model.folder)
 
 
+def _sweep(work: Path) -> None:
+    """Remove the incomplete file of a killed process (`export.gguf.convert`)."""
+    for old in work.glob(".*.gguf.*"):
+        shutil.rmtree(old)
+
+
 def _source(given: Context) -> AbstractContextManager[View]:
-    """Return a view of the merged model, of the one trained whole, or else of the base."""
+    """Return a view of the merged model, of the fully trained one, or else of the base."""
     for kind in ("merge", "train"):
         if given.inputs(kind):
             return left(given, kind)

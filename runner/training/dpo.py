@@ -1,6 +1,6 @@
 """Direct preference optimization: TRL's DPOTrainer on tokenized pairs.
 
-A rehearsal and a trace use it. A lock cannot hold it yet.
+Used by rehearsal and trace; locks do not support it yet.
 """
 
 from collections.abc import Sequence

@@ -55,10 +55,14 @@ def killed(folder: Path) -> Path:
     assert sorted(path.name for path in (run / "stages").iterdir())[:2] == ["01-prepare", "02-gguf"]
     assert not (run / "receipt.json").exists()
     before = (run / FILES[0]).stat().st_mtime_ns
+    torn = run / "stages" / "03-gguf-2.partial" / ".base-q8_0.gguf.torn"
+    torn.mkdir(parents=True, exist_ok=True)
+    (torn / "model.gguf").write_bytes(bytes(9))
     done = tunelock(folder, "run", "--foreground")
     assert done.returncode == 0, done.stderr[-3000:]
     assert run_at(folder / "runs") == run
     assert (run / FILES[0]).stat().st_mtime_ns == before
+    assert not list(run.glob("stages/*/.base-*"))
     return run
 
 

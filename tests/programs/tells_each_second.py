@@ -7,5 +7,5 @@ from tui.cli import main
 from tui.terminal import heartbeat
 
 if __name__ == "__main__":
-    with patch.object(heartbeat, "Telling", partial(heartbeat.Telling, every_seconds=1.0)):
+    with patch.object(heartbeat, "Progress", partial(heartbeat.Progress, every_seconds=1.0)):
         main()

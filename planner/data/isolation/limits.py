@@ -53,7 +53,7 @@ def row_seconds(turns: int) -> float:
 
 
 def processor_seconds(waits: Sequence[float]) -> list[float]:
-    """Return the limits in processor seconds for each wait of a request; 0 is no limit.
+    """Return the limits in processor seconds for each wait of a request; 0 means none.
 
     The last of several waits is for tokenization, which uses several threads.
     """

@@ -107,7 +107,7 @@ def write_packed(model_dir: Path, out: Path, level: str) -> None:
 
 
 def check_convertible(model_dir: Path, *, trained: bool = True) -> None:
-    """Raise UsageProblem if a model cannot be converted, as it is or after it is `trained`.
+    """Raise UsageProblem if a model cannot be converted; `trained`: after training, else unchanged.
 
     Reads its configuration and tokenizer, not its weights. Training saves it as the causal language
     model of its family, whatever architecture its configuration names before.
