@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Offload = Literal["none", "optimizer", "all"]
-"""What lies in main memory: nothing, the optimizer's states, or the weights too."""
+"""What is kept in main memory: nothing, the optimizer's states, or the weights too."""
 
 
 @dataclass(frozen=True)

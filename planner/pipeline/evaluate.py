@@ -11,7 +11,7 @@ QUESTIONS = (
         "results",
         "boolean",
         "Compare base and tuned model?",
-        "Measures loss and accuracy on held-out examples before and after.",
+        "Measures loss and accuracy on held-out examples, before and after training.",
         True,
     ),
 )
@@ -23,7 +23,7 @@ def _settings(wanted: Wanted) -> list[Settings]:
         return []
     if not wanted.held:
         raise UsageProblem(
-            "Comparing base and tuned model needs held-out rows, and there are none.",
+            "Comparing the base and the tuned model needs held-out rows, but there are none.",
             fix=(
                 Change("data.test", "a file of rows"),
                 Change("data.validation", "a file of rows"),
@@ -34,5 +34,8 @@ def _settings(wanted: Wanted) -> list[Settings]:
 
 
 KIND = PlannedKind(
-    "loss and accuracy, base against tuned", questions=QUESTIONS, skip=_SKIP, settings=_settings
+    "loss and accuracy of the base and the tuned model",
+    questions=QUESTIONS,
+    skip=_SKIP,
+    settings=_settings,
 )

@@ -16,7 +16,7 @@ QUESTIONS = (
         "results",
         "boolean",
         "Merge the adapter into the model?",
-        "Makes one model folder that serves without the adapter; GGUF files need it.",
+        "Makes one model folder that can be served without the adapter. GGUF files need it.",
         True,
         applies=ADAPTER,
     ),

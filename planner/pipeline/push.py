@@ -16,7 +16,7 @@ QUESTIONS = (
         "results",
         "text",
         "Hub repository to push to",
-        "`name/model`, with the Hub's own login; empty pushes nothing.",
+        "`name/model`, with your Hub login. If empty, nothing is pushed.",
         "",
         validate=_HUB_NAME,
     ),
@@ -24,8 +24,8 @@ QUESTIONS = (
         "results.private",
         "results",
         "boolean",
-        "Keep that repository private?",
-        "Only you and your organisation see it.",
+        "Make the repository private?",
+        "Only you and your organization can see it.",
         True,
         applies=When("results.push_to", ("",), unless=True),
     ),
@@ -38,7 +38,7 @@ def _settings(wanted: Wanted) -> list[Settings]:
 
 
 KIND = PlannedKind(
-    "to the Hub, with its own login",
+    "results on the Hub",
     questions=QUESTIONS,
     skip=Answer("results.push_to", ""),
     settings=_settings,

@@ -11,8 +11,8 @@ QUESTIONS: tuple[Question, ...] = (
         "machine.device",
         "machine",
         "choice",
-        "Where to train",
-        "`auto` takes an NVIDIA GPU where there is one, else the processor.",
+        "Training device",
+        "`auto` uses an NVIDIA GPU if there is one, and the CPU otherwise.",
         "auto",
         ("auto", "cpu", "cuda"),
     ),
@@ -21,16 +21,17 @@ QUESTIONS: tuple[Question, ...] = (
         "machine",
         "path",
         "Saved facts of another machine",
-        "A machine's JSON file, to plan for it from here; empty plans for this machine.",
+        "A file from `tunelock doctor --machine`, to plan for that machine. If empty, the plan is "
+        "for this machine.",
         "",
     ),
     Question(
         "machine.processes",
         "machine",
         "integer",
-        "Processes that train together",
-        "Each computes its share of every step; with GPUs, each has one of its own. 1 is usual; "
-        "more use the cores of a large machine.",
+        "Training processes",
+        "Each process computes its share of every step, on its own GPU if there are GPUs. 1 is "
+        "usual; use more for several GPUs or many CPU cores.",
         1,
         validate=Between(1, limits.MOST_PROCESSES),
     ),
@@ -38,9 +39,9 @@ QUESTIONS: tuple[Question, ...] = (
         "machine.parallel",
         "machine",
         "choice",
-        "How they share the model",
-        "With `ddp` each holds all of it; with ZeRO 1 to 3 and FSDP2 each GPU holds less, and "
-        "more travels between them. `auto` shares no more than it must.",
+        "How processes share the model",
+        "With `ddp`, each process has a full copy. ZeRO 1 to 3 and FSDP2 save memory on each GPU "
+        "but add communication. `auto` shares no more than needed.",
         "auto",
         ("auto", *SPREADING),
         applies=_ON_CARDS,
@@ -49,9 +50,9 @@ QUESTIONS: tuple[Question, ...] = (
         "machine.offload",
         "machine",
         "choice",
-        "What to offload to main memory",
-        "The optimizer's states, or the weights too; it is slow. `auto` offloads only where "
-        "several GPUs are too small.",
+        "Offload to CPU memory",
+        "The optimizer states (`optimizer`), or the weights too (`all`). Offloading is slow. "
+        "`auto` uses it only if several GPUs are too small.",
         "auto",
         ("auto", "none", "optimizer", "all"),
         applies=_ON_CARDS,
@@ -61,7 +62,7 @@ QUESTIONS: tuple[Question, ...] = (
         "machine",
         "number",
         "Price of the machine per hour",
-        "In whatever money you pay it, for the cost of the run; 0 leaves the cost out.",
+        "In any currency, to estimate the cost of the run. 0 omits the cost.",
         0.0,
         applies=_ON_CARDS,
         validate=Between(0, 100_000),

@@ -2,7 +2,9 @@
 
 from planner.questions.question import Matches, Question
 
-_REVISION = Matches(r"[!-~]{1,200}", "a branch, tag or commit of at most 200 letters and signs")
+_REVISION = Matches(
+    r"[!-~]{1,200}", "a branch, tag or commit of at most 200 characters without spaces"
+)
 
 QUESTIONS: tuple[Question, ...] = (
     Question(
@@ -10,7 +12,7 @@ QUESTIONS: tuple[Question, ...] = (
         "model",
         "text",
         "Base model",
-        "A Hub repository such as `name/model`, or a local folder with safetensors.",
+        "A Hub repository such as `name/model`, or a local folder with safetensors files.",
         "",
         required=True,
         is_place=True,
@@ -20,7 +22,7 @@ QUESTIONS: tuple[Question, ...] = (
         "model",
         "text",
         "Revision of the base model",
-        "A branch, tag or commit on the Hub; the lock pins the commit.",
+        "A branch, tag or commit on the Hub. The lock pins the commit.",
         "main",
         validate=_REVISION,
         required=True,
@@ -30,7 +32,7 @@ QUESTIONS: tuple[Question, ...] = (
         "model",
         "path",
         "Chat template",
-        "A Jinja file to use in place of the model's own template; empty keeps the model's.",
+        "A Jinja file that replaces the model's chat template. If empty, the model's is used.",
         "",
     ),
 )

@@ -15,12 +15,12 @@ Kind = Literal["text", "path", "integer", "number", "boolean", "choice", "choice
 _NAMES: dict[Kind, str] = {
     "text": "text in quotes",
     "path": "a path in quotes",
-    "integer": "a whole number",
+    "integer": "an integer",
     "number": "a number",
     "boolean": "`true` or `false`",
     "choice": "text in quotes",
-    "choices": "a list of texts in quotes",
-    "names": "a list of texts in quotes",
+    "choices": "a list of quoted strings",
+    "names": "a list of quoted strings",
 }
 
 
@@ -44,7 +44,7 @@ class When:
     @property
     def opposite(self) -> str:
         """Where it does not apply, in words that follow "does not apply"."""
-        return f"{'where' if self.unless else 'unless'} `{self.key}` is {self._shown}"
+        return f"{'when' if self.unless else 'unless'} `{self.key}` is {self._shown}"
 
     @property
     def _shown(self) -> str:
@@ -115,7 +115,7 @@ class Question:
     """One question of the interview, as every face shows it."""
 
     key: str
-    """`table.name`, as it stands in `run.toml`."""
+    """`table.name`, as `run.toml` has it."""
     step: str
     """The wizard's step that asks it."""
     kind: Kind
@@ -200,7 +200,7 @@ def _names(given: Sequence[str]) -> tuple[str, ...]:
     names = tuple(sorted({name.strip() for name in given} - {""}))
     most = limits.MOST_NAME_CHARS
     if len(names) > limits.MOST_TARGETS:
-        raise ValueError(f"must be at most {limits.MOST_TARGETS} names")
+        raise ValueError(f"must have at most {limits.MOST_TARGETS} names")
     if not all(len(name) <= most and is_harmless(name) for name in names):
         raise ValueError(f"must be names of at most {most} characters, without control characters")
     return names
@@ -209,7 +209,7 @@ def _names(given: Sequence[str]) -> tuple[str, ...]:
 def _float(value: Any) -> float:
     try:
         return float(value)
-    except OverflowError:  # a whole number beyond every range
+    except OverflowError:  # an integer beyond every range
         return math.inf if value > 0 else -math.inf
 
 

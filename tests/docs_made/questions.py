@@ -49,9 +49,9 @@ def _facts(question: Question) -> Iterator[str]:
     yield "Required" if question.required and question.default == "" else _default(question)
     rule = question.applies
     if isinstance(rule, When):
-        yield f"Only where {rule}"
+        yield f"Only if {rule}"
     if isinstance(rule, Both):
-        yield f"Only where {rule.first}, and {rule.second}"
+        yield f"Only if {rule.first} and {rule.second}"
 
 
 def _value(question: Question) -> str:

@@ -4,14 +4,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from lockfiles.errors import TunelockError
+from lockfiles.fixes import Answer, Change
 from planner.interview.decision import ENOUGH_EXAMPLES, Decision, decide
-from planner.interview.questions import QUESTIONS
+from planner.interview.questions import BY_KEY, QUESTIONS
 from planner.questions.question import Question
 from tui.session.facts import Facts
 from tui.session.lines import shown
 from tui.session.wording import said
 
 Values = Mapping[str, object]
+
+_FIRST_RESULT = next(question.key for question in QUESTIONS if question.step == "results")
 
 
 @dataclass(frozen=True)
@@ -131,15 +134,22 @@ def _method(values: Values, facts: Facts) -> tuple[Problem, ...]:
 
 
 def _results(values: Values, facts: Facts) -> tuple[Problem, ...]:
-    return _goal(values, facts) or _tried(lambda: facts.lock(values), "results.gguf")
+    return _goal(values, facts) or _tried(lambda: facts.lock(values), _FIRST_RESULT)
 
 
 def _tried(read: Callable[[], object], key: str) -> tuple[Problem, ...]:
     try:
         read()
     except TunelockError as problem:
-        return (Problem(said(problem), key),)
+        return (Problem(said(problem), _mended(problem, key)),)
     return ()
+
+
+def _mended(problem: TunelockError, key: str) -> str:
+    """Return the question of the same step that a fix answers; `key` where there is none."""
+    step = BY_KEY[key].step if key else ""
+    keys = [one.key for one in problem.fix if isinstance(one, Answer | Change)]
+    return next((one for one in keys if BY_KEY[one].step == step), key)
 
 
 def _step(key: str, validate: Callable[[Values, Facts], tuple[Problem, ...]]) -> Step:

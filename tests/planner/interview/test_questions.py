@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import pytest
@@ -63,6 +64,12 @@ def test_each_default_is_an_answer_to_its_question(question: Question) -> None:
     assert question.title and question.help.endswith(".")
 
 
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.key)
+def test_a_question_fits_the_wizard_s_smallest_page(question: Question) -> None:
+    assert len(question.title) <= 48
+    assert len(wrap(question.help, 78)) <= 2
+
+
 def test_defaults_fill_what_is_not_given() -> None:
     answers = check(NEEDED, {})
     assert answers.text("goal.name") == "tuned"
@@ -93,22 +100,22 @@ def test_equal_answers_give_equal_text_whatever_their_form_and_order() -> None:
          "the nearest known one is `method.rank`."),
         ({"methd.rank": 8}, "the nearest known one is `method.rank`"),
         ({"zzz.qqq": 8}, "`zzz.qqq` on line 9 of `run.toml` is an unknown key."),
-        ({"method.rank": "8"}, "`method.rank` on line 9 of `run.toml` must be a whole number."),
-        ({"method.rank": True}, "must be a whole number"),
+        ({"method.rank": "8"}, "`method.rank` on line 9 of `run.toml` must be an integer."),
+        ({"method.rank": True}, "must be an integer"),
         ({"method.rank": -1}, "must be from 0 to 1024"),
-        ({"train.seed": 1.5}, "must be a whole number"),
+        ({"train.seed": 1.5}, "must be an integer"),
         ({"train.learning_rate": float("nan")}, "must be a number"),
         ({"train.learning_rate": 10**400}, "or 0 to let the plan choose"),
         ({"train.learning_rate": 3.0}, "or 0 to let the plan choose"),
         ({"train.exact": "yes"}, "must be `true` or `false`"),
         ({"method.kind": "loar"}, "must be one of `auto`, `lora`, `qlora`, `full`, not `loar`"),
         ({"results.gguf": ["q9"]}, "must be one of `f16`, `q8_0`, `q4_k_m`, not `q9`"),
-        ({"results.gguf": "f16"}, "must be a list of texts"),
+        ({"results.gguf": "f16"}, "must be a list of quoted strings"),
         ({"goal.name": "../up"}, "must be at most 100 letters"),
         ({"goal.name": ""}, "must not be empty"),
         ({"data": {"train": 1}}, "`data` on line 9 of `run.toml` is an unknown key"),
         ({"data.prompt_column": "q"}, "does not apply unless `data.format` is `columns`"),
-        ({"method.kind": "full", "method.rank": 4}, "does not apply where `method.kind` is `full`"),
+        ({"method.kind": "full", "method.rank": 4}, "does not apply when `method.kind` is `full`"),
     ],
 )  # fmt: skip
 def test_a_wrong_answer_is_named_with_its_line(extra: dict[str, object], message: str) -> None:
@@ -159,7 +166,7 @@ def test_typed_text_becomes_an_answer(key: str, typed: str, value: object) -> No
 @pytest.mark.parametrize(
     ("key", "typed", "problem"),
     [
-        ("train.epochs", "two", "must be a whole number"),
+        ("train.epochs", "two", "must be an integer"),
         ("train.epochs", "0", "must be from 1 to 1000"),
         ("train.learning_rate", "inf", "must be a number"),
         ("train.exact", "maybe", "must be `true` or `false`"),
@@ -210,7 +217,7 @@ def test_the_shipped_schema_is_that_of_the_questions() -> None:
         ({"goal.override": "\u202eabc"}, "must be text on one line"),
         ({"goal.override": "x" * 1001}, "must have at most 1,000 characters"),
         ({"method.modules": [f"m{n}" for n in range(65)], "method.targets": "by-hand"},
-         "must be at most 64 names"),
+         "must have at most 64 names"),
         ({"method.modules": ["x" * 101], "method.targets": "by-hand"}, "at most 100 characters"),
         ({"method.modules": ["a\nb"], "method.targets": "by-hand"}, "without control characters"),
         ({"method.kind": "x" * 10_000}, "must be one of `auto`"),

@@ -36,6 +36,7 @@ def test_a_lock_knows_the_questions_of_a_kind(name: str) -> None:
     assert KINDS[name].answers == tuple(question.key for question in record.questions)
     assert bool(record.skip) == bool(record.questions)
     assert not KINDS[name].packages or "packages" in record.tables
+    assert record.title or not record.families
     if record.skip:
         assert record.skip.key in KINDS[name].answers
 

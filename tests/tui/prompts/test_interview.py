@@ -78,7 +78,7 @@ def test_a_verdict_against_asks_for_a_reason_and_leaves_advice(folder: Path) -> 
         session.wait_for("Your earlier answers are offered.")
         keep_all(session, "goal")
         session.wait_for("Verdict: do not fine-tune")
-        at(session, "Why go on, if the verdict is against")
+        at(session, "Reason to fine-tune against the verdict")
         session.press("enter")
         screen = session.wait_for("ENDED 0")
         assert "Wrote `advice.md` with what to do instead." in screen

@@ -46,6 +46,13 @@ def test_the_goal_step_holds_until_a_reason_overrides_the_verdict(tmp_path: Path
         ({"model__source": "./rows"}, "model", "model.source", "safetensors"),
         ({"machine__facts": "base/config.json"}, "machine", "machine.facts", "is an unknown key"),
         ({"machine__device": "cuda"}, "machine", "machine.device", "no NVIDIA GPU"),
+        ({"results__merge": False}, "results", "results.merge", "made from a merged model"),
+        (
+            {"data__test": "", "data__validation_fraction": 0.0},
+            "results",
+            "results.evaluate",
+            "needs held-out rows",
+        ),
     ],
 )
 def test_what_stands_in_the_way(

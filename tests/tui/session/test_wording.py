@@ -18,22 +18,22 @@ from tui.session.wording import said
             [Advice("add rows"), Answer("results.evaluate", False)],
             "add rows, or answer `Compare base and tuned model?` with `no` (step Results)",
         ),
-        ([Answer("machine.device", "auto")], "answer `Where to train` with `auto` (step Machine)"),
+        ([Answer("machine.device", "auto")], "answer `Training device` with `auto` (step Machine)"),
         ([Change("data.train")], "answer `Training examples` (step Data)"),
         (
             [Answer("data.drop", ("encoding", "template"), to="leave such rows out")],
-            "leave such rows out: answer `Leave out rows with these faults` with "
+            "leave such rows out: answer `Drop rows with these problems` with "
             "`encoding, template` (step Data)",
         ),
         (
             [MAP_COLUMNS],
             "answer `Format of the rows` with `columns` (step Data), "
-            "answer `Column of the prompt` (step Data), "
-            "answer `Column of the answer` (step Data)",
+            "answer `Prompt column` (step Data), "
+            "answer `Answer column` (step Data)",
         ),
         (
             [Change("train.max_length", "a larger number")],
-            "answer `Longest example in tokens` with a larger number (step Method)",
+            "answer `Maximum length in tokens` with a larger number (step Method)",
         ),
         ([Command("ls {}", "a b"), Option("--out FILE")], "ls 'a b'"),
         ([Option("--out FILE")], "add `--out FILE`"),
@@ -45,5 +45,5 @@ def test_a_key_of_run_toml_is_its_question(fixes: Sequence[Fix], wanted: str) ->
 
 def test_a_key_in_a_sentence_is_its_question_and_a_literal_is_left() -> None:
     problem = UsageProblem(Key("train.epochs"), " is 9, says `data.train`.")
-    assert said(problem) == "`Passes over the data` (step Method) is 9, says `data.train`."
+    assert said(problem) == "`Epochs` (step Method) is 9, says `data.train`."
     assert problem.message == "`train.epochs` is 9, says `data.train`."

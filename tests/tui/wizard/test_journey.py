@@ -75,7 +75,7 @@ async def test_going_on_says_what_to_do_and_going_back_never_checks(tmp_path: Pa
     async with app.run_test(size=_SIZE) as run:
         await run.press("n")
         await until_text(run, "say why in the last question")
-        await until_text(run, "▸   Why go on")
+        await until_text(run, "▸   Reason to fine-tune")
         await run.press("enter", *"to learn", "enter", "n")
         await until_text(run, "2 of 7 · Data")
         await run.press("n")
@@ -92,7 +92,7 @@ async def test_a_wrong_answer_is_refused_with_its_sentence(tmp_path: Path) -> No
     app = wizard(lay_out(tmp_path), at("method"))
     async with app.run_test(size=_SIZE) as run:
         await run.press("down", "enter", *"many", "enter")
-        await until_text(run, "`LoRA rank` must be a whole number.")
+        await until_text(run, "`LoRA rank` must be an integer.")
         await run.press("escape")
         await until(run, lambda screen: "rank >" not in screen)
         assert app.draft.values["method.rank"] == ANSWERS["method.rank"]

@@ -97,7 +97,7 @@ def test_any_size_is_survived(session: Tmux) -> None:
     session.resize(80, 24)
     session.wait_for("1 of 7 · Goal")
     session.press("down")
-    session.wait_for("▸   What must change")
+    session.wait_for("▸   What should change")
 
 
 def test_the_demo_s_answers_by_keys_are_the_bytes_of_the_answers(
