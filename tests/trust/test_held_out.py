@@ -67,7 +67,7 @@ def test_a_lock_cannot_call_them_held_out(folder: Path) -> None:
         with pytest.raises(UsageProblem, match="the `test` rows are not held out"):
             lock.parse(toml.write(other | {"integrity": integrity(other)}))
     raw["stage"][2]["settings"]["rows"] = "train"
-    with pytest.raises(UsageProblem, match="must be held-out rows, `test` or `validation`"):
+    with pytest.raises(UsageProblem, match="must be held-out rows: `test` or `validation`"):
         lock.parse(toml.write(raw | {"integrity": integrity(raw)}))
 
 

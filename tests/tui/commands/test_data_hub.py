@@ -56,7 +56,7 @@ def test_a_report_of_rows_on_the_hub(hub: HubServer, tmp_path: Path) -> None:
         "file      hf:ana/rows:intents:train", "rows      750",
     ]  # fmt: skip
     leak = next(line for line in done.stdout.splitlines() if "leak:" in line)
-    assert "`hf:ana/rows:intents:test`: " in leak and "row 0 as row 7 there" in leak, "planted"
+    assert "`hf:ana/rows:intents:test`: " in leak and "row 0 (training row 7)" in leak, "planted"
     told = done.stderr.splitlines()
     assert told[0] == "looking up `ana/rows` on the Hub"
     assert told[1].startswith("fetching ") and told[1].endswith(" of `hf:ana/rows:intents:train`")

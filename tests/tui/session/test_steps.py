@@ -70,7 +70,7 @@ def test_too_few_rows_turn_the_verdict_at_the_data_step(tmp_path: Path) -> None:
     rows = (tmp_path / "rows" / "train.jsonl").read_text().splitlines(keepends=True)
     (tmp_path / "few.jsonl").write_text("".join(rows[:40]))
     found = problems(ALL["data"], answered(data__train="few.jsonl").values, read)
-    assert "40 examples are fewer than 100." in found[0].sentence
+    assert "40 examples are too few: at least 100 are needed." in found[0].sentence
 
 
 def test_the_demo_s_answers_pass_data_model_and_machine(tmp_path: Path) -> None:

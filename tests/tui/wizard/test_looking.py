@@ -69,7 +69,7 @@ async def test_findings_are_told_one_by_one_and_their_rows_shown(tmp_path: Path)
         assert "7 of 7 rows, counted from 0:" in shown and "user      │ " in shown
         assert "Rows: near-duplicates" in shown
         await run.press("escape", "down")
-        await until_text(run, "│ `rows/test.jsonl`: 1 of 450 rows stands in the training")
+        await until_text(run, "│ `rows/test.jsonl`: 1 of 450 rows is also")
         await run.press("enter")
         shown = await until_text(run, "row 20 (test.jsonl, line 21)")
         await run.press("escape", "down", "enter")
