@@ -51,6 +51,8 @@ class StageKind:
     """The keys of the questions that it asks in the interview (`planner.pipeline`)."""
     packages: tuple[str, ...] = ()
     """The packages that can change its results, besides those that every lock names."""
+    since: int = 0
+    """The first revision of locks that can hold it (`lockfiles.tables`)."""
 
     def may_read(self, kind: str) -> bool:
         """Return whether a stage of `kind` may be among its inputs."""
