@@ -39,6 +39,10 @@ class StageKind:
     """The same in a lock that trains nothing; None if such a lock cannot have this kind."""
     model: Literal["", "adapter", "whole"] = ""
     """The model that it needs: a trained adapter, or a model without an adapter."""
+    sent: bool = False
+    """Whether a stage that `sends` may read it."""
+    sends: bool = False
+    """Whether it reads all kinds that are `sent`; without training it needs one of them."""
     reads_all: bool = False
     """Whether every earlier stage must be among its inputs."""
     repeats: bool = False

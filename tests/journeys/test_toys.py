@@ -242,6 +242,10 @@ def test_a_kind_of_stage_that_is_added_runs_without_training(
         '[model]\nsource = "base"\n\n[results]\ncount = true\n', "utf-8"
     )
     assert "prepare → count → report" in counting.tunelock(tmp_path, "plan")
+    with pytest.raises(AssertionError, match="`push` needs the result of `gguf`, but the run has"):
+        pushing = (tmp_path / "run.toml").read_text("utf-8") + 'push_to = "someone/base"\n'
+        (tmp_path / "push.toml").write_text(pushing, "utf-8")
+        counting.tunelock(tmp_path, "plan", "push.toml")
     counting.tunelock(tmp_path, "run", "--foreground")
     run = run_at(tmp_path / "runs")
     assert [one.what for one in receipt.read(run / "receipt.json").artifacts] == ["token counts"]
