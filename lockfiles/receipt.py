@@ -13,10 +13,10 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fields import FEW_KEYS, InnerPath, Label, Rows, Sha256, SizeBytes
 from lockfiles.fixes import Command
 
-VERSION = 2
+VERSION = 3
 """The version that is written; older ones are read, and a newer one is refused.
 
-Version 2 adds `artifacts`.
+Version 2 adds `artifacts`, and version 3 `objective`.
 """
 LIMIT_BYTES = 4 * files.MIB
 _CLOSED = ConfigDict(extra="forbid", strict=True)
@@ -87,7 +87,7 @@ class Artifact:
     path: InnerPath
     """Relative to the run folder."""
     digest: Sha256
-    """Of its tensors."""
+    """Of its tensors, or of the bytes of a file without tensors."""
     size: SizeBytes
     """Bytes of the file, or of all files in the folder."""
 
@@ -129,6 +129,9 @@ class Receipt:
         default_factory=list
     )
     """What each stage wrote, in the order of the lock."""
+    objective: Label = ""
+    """What the loss taught, by its name in the lock; empty where nothing was trained, and before
+    version 3."""
 
 
 _READER = TypeAdapter(Receipt)

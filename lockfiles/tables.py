@@ -8,16 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
+from lockfiles.engines import ENGINES
 from lockfiles.fields import FEW_KEYS, Name, Sentence, Sha256, Table, Version, keys
 from lockfiles.forecast import Disk, Machine, Prediction, Rejected
 from lockfiles.inputs import Data, Decision, Fix, Intent, Model, Template
-from lockfiles.objectives.registry import Objective
+from lockfiles.objectives.registry import OBJECTIVES, Objective
+from lockfiles.stage_kinds.registry import KINDS
 from lockfiles.stages import Stage, StageTable
 from lockfiles.training import Exactness, Method, Parallel, Stream, Train
 
 VERSION = 1
 """The version that is written and read; a newer one is refused."""
-REVISION = 3
+_OWN_REVISION = 3
+REVISION = max(
+    _OWN_REVISION,
+    *(table.since for table in OBJECTIVES.values()),
+    *(kind.since for kind in KINDS.values()),
+    *(engine.since for engine in ENGINES.values()),
+)
 """The revision that is written; every revision up to it is read, and a newer one is refused.
 
 A revision only adds to a version, so locks of older revisions keep their meaning. Revision 1
@@ -26,7 +34,8 @@ and every text, list and number has bounds. Revision 2 replaces the `name` of a 
 `kind` and `inputs`, and adds several processes and offloading: `parallel.engine`,
 `parallel.processes`, `parallel.offload`. Revision 3 spells `model.license` so, and gives the
 objective a table of its own, which was `method.objective`. A lock of it may train nothing, and
-then it lacks the tables of training. `lockfiles.revisions` reads the earlier ones.
+then it lacks the tables of training. `lockfiles.revisions` reads the earlier ones. An objective, a
+kind of stage or an engine that was added later raises it by its own `since`.
 """
 ORDER = (
     "version", "revision", "requires_runner", "intent", "decision", "model", "template", "data",

@@ -23,6 +23,8 @@ class Engine:
     """What it can offload to main memory."""
     answers: tuple[str, ...] = ()
     """The keys of the questions that it asks in the interview (`planner.parallelism`)."""
+    since: int = 0
+    """The first revision of locks that can hold it (`lockfiles.tables`)."""
 
     def takes(self, processes: int) -> bool:
         """Return whether it can have this many processes."""

@@ -10,6 +10,8 @@ class ObjectiveTable(Table):
 
     sequences: ClassVar[int] = 1
     """Token sequences of an example, each of which has at most `stream.max_length_tokens`."""
+    since: ClassVar[int] = 0
+    """The first revision of locks that can hold it (`lockfiles.tables`)."""
     answers: ClassVar[tuple[str, ...]] = ()
     """The keys of the questions that it asks in the interview (`planner.objectives`)."""
 

@@ -26,6 +26,7 @@ KIND = StageKind(
     needs=(kinds("train", "merge"),),
     untrained=(kinds("prepare"),),
     model="whole",
+    sent=True,
     repeats=True,
     distinct="levels",
     answers=("results.gguf", "results.samples"),

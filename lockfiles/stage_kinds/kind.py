@@ -39,6 +39,10 @@ class StageKind:
     """The same in a lock that trains nothing; None if such a lock cannot have this kind."""
     model: Literal["", "adapter", "whole"] = ""
     """The model that it needs: a trained adapter, or a model without an adapter."""
+    sent: bool = False
+    """Whether a stage that `sends` may read it."""
+    sends: bool = False
+    """Whether it reads all kinds that are `sent`; without training it needs one of them."""
     reads_all: bool = False
     """Whether every earlier stage must be among its inputs."""
     repeats: bool = False
@@ -51,6 +55,8 @@ class StageKind:
     """The keys of the questions that it asks in the interview (`planner.pipeline`)."""
     packages: tuple[str, ...] = ()
     """The packages that can change its results, besides those that every lock names."""
+    since: int = 0
+    """The first revision of locks that can hold it (`lockfiles.tables`)."""
 
     def may_read(self, kind: str) -> bool:
         """Return whether a stage of `kind` may be among its inputs."""

@@ -7,5 +7,6 @@ KIND = StageKind(
     reads=kinds("train"),
     needs=(kinds("train"),),
     model="adapter",
+    sent=True,
     answers=("results.merge",),
 )

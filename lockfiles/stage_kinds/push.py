@@ -15,8 +15,7 @@ class Settings(Base):
 KIND = StageKind(
     "push",
     Settings,
-    reads=kinds("train", "merge", "gguf"),
+    sends=True,
     needs=(kinds("train", "merge"),),
-    untrained=(kinds("gguf"),),
     answers=("results.push_to", "results.private"),
 )

@@ -2,5 +2,5 @@
 
 from lockfiles.stage_kinds.kind import StageKind
 
-KIND = StageKind("train", spreads=True)
+KIND = StageKind("train", sent=True, spreads=True)
 """`prepare` is not an input: the lock already has the digests of the prepared rows."""

@@ -1,19 +1,23 @@
 """Answers without training rows: exports of the base model, where nothing of training is asked for.
 
-Such a `run.toml` names a model and GGUF levels, and perhaps where to push them.
+Such a `run.toml` names a model and an export, such as GGUF levels, and perhaps where to push it.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Answer, Change, Fix, Key
+from lockfiles.stage_kinds import NAMES
 from planner.interview.questions import QUESTIONS
+from planner.pipeline.kind import of_kind
 
 ROWS = "data.train"
 """The key whose answer makes a run train."""
-WANTED = "results.gguf"
-"""The key of what can be exported without training."""
-_EXPORTED = (WANTED, "results.push_to", "results.private")
+_KINDS = tuple(of_kind(name) for name in NAMES)
+EXPORTS: tuple[Answer, ...] = tuple(kind.export for kind in _KINDS if kind.export)
+"""For each kind of export that is possible without training, an answer that asks for it."""
+_EXPORTED = frozenset(key for kind in _KINDS for key in kind.untrained_keys)
 RESULTS_OF_TRAINING = tuple(
     question.key
     for question in QUESTIONS
@@ -52,7 +56,7 @@ def check_has_rows(
         if question.key in lines or answers[question.key] != question.default
     ]
     asked = [key for key in named if key in _OF_TRAINING]
-    if asked or not answers[WANTED]:
+    if asked or not any(answers[one.key] for one in EXPORTS):
         raise no_rows(_without_training(asked, name) if lines else None, name=name)
     for key in named:
         if key in RESULTS_OF_TRAINING and answers[key]:
@@ -80,7 +84,7 @@ def _without_training(asked: Collection[str], name: str) -> Fix:
     if asked:
         what = f"take {_few(asked)} out of `{name}`"
         return Advice(f"{what} to export the base model without training")
-    return Answer(WANTED, ("q8_0",), to="export the base model without training", file=name)
+    return replace(EXPORTS[0], to="export the base model without training", file=name)
 
 
 def _few(keys: Collection[str]) -> str:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from lockfiles.files import write_whole
-from planner.interview.exports import ROWS, WANTED
+from planner.interview.exports import EXPORTS, ROWS
 from planner.interview.questions import BY_KEY, QUESTIONS
 from planner.questions.question import Between, Matches, Question, always
 
@@ -28,11 +28,15 @@ SHIPPED = Path(__file__).parents[1] / "run.schema.json"
 
 
 _ROWS = BY_KEY[ROWS]
-_EXPORT = {
-    "required": [BY_KEY[WANTED].table],
-    "properties": {BY_KEY[WANTED].table: {"required": [BY_KEY[WANTED].name]}},
-}
-"""What a run has that trains nothing."""
+_WANTED = [BY_KEY[one.key] for one in EXPORTS]
+_EXPORTS = [
+    {
+        "required": [question.table],
+        "properties": {question.table: {"required": [question.name]}},
+    }
+    for question in _WANTED
+]
+"""What a run has that trains nothing: one of these."""
 
 
 def text() -> str:
@@ -55,7 +59,7 @@ def schema() -> dict[str, object]:
         "type": "object",
         "additionalProperties": False,
         "required": [table for table in required if table != _ROWS.table],
-        "anyOf": [{"required": [_ROWS.table]}, _EXPORT],
+        "anyOf": [{"required": [_ROWS.table]}, *_EXPORTS],
         "properties": {
             table: {
                 "type": "object",

@@ -96,6 +96,11 @@ class PlannedKind:
     it needs some of its own."""
     untrained_tables: tuple[str, ...] = ()
     """Those that it reads in a lock that trains nothing."""
+    untrained_keys: tuple[str, ...] = ()
+    """The keys of its questions that are also asked where nothing is trained."""
+    export: Answer | None = None
+    """A usual answer that asks for it where nothing is trained, and is enough for such a run;
+    None where it needs another stage's result, or training."""
     reads_test: bool = True
     """Whether the rows of the test split are among what it reads of `data` and `fix`."""
     reads_neutral: bool = False

@@ -42,4 +42,5 @@ KIND = PlannedKind(
     questions=QUESTIONS,
     skip=Answer("results.push_to", ""),
     settings=_settings,
+    untrained_keys=("results.push_to", "results.private"),
 )

@@ -1,8 +1,11 @@
 """The stages of a run, with their settings, from the answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
+from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice
+from lockfiles.stage_kinds.kind import StageKind
 from lockfiles.stage_kinds.registry import KINDS
 from planner.pipeline.kind import Sizes, Wanted, of_kind
 
@@ -21,9 +24,21 @@ def stages(wanted: Wanted) -> list[dict[str, object]]:
         for number, settings in enumerate(asked, start=1):
             stage = name if number == 1 else f"{name}-{number}"
             inputs = [one for one, earlier in kinds.items() if kind.may_read(earlier)]
+            _check_inputs(kind, {kinds[one] for one in inputs}, trains=wanted.trains)
             found.append({"id": stage, "kind": name, "inputs": inputs, "settings": settings})
             kinds[stage] = name
     return found
+
+
+def _check_inputs(kind: StageKind, found: Set[str], *, trains: bool) -> None:
+    """Raise UsageProblem where a stage lacks the result of a kind that it needs."""
+    for needed in (kind.needs if trains else kind.untrained) or ():
+        if not needed & found:
+            names = " or ".join(f"`{name}`" for name in sorted(needed))
+            raise UsageProblem(
+                f"The stage `{kind.name}` needs the result of {names}, but the run has none.",
+                fix=of_kind(kind.name).skip or Advice("change `run.toml`"),
+            )
 
 
 def disk_bytes(stages: Sequence[Mapping[str, Any]], sizes: Sizes) -> int:

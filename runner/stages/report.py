@@ -11,6 +11,7 @@ from lockfiles.files import write_whole
 from lockfiles.harmless import one_line
 from lockfiles.lock import Lock, TrainingLock
 from lockfiles.receipt import Digests, Evaluation, Measured, Receipt, Score, Sent, measured_on
+from planner.objectives.registry import objective_of
 from runner.environments import packages
 from runner.stages import artifacts
 from runner.stages.context import Context
@@ -50,6 +51,7 @@ def receipt_of(given: Context) -> Receipt:
             Sent(one["name"], one["size_bytes"], one["sha256"]) for one in pushed.get("sent", ())
         ],
         artifacts=artifacts.of_run(given),
+        objective=given.lock.objective.name if isinstance(given.lock, TrainingLock) else "",
     )
 
 
@@ -81,10 +83,17 @@ def page(given: Context, made: Receipt) -> str:
         lock=given.lock,
         trains=isinstance(given.lock, TrainingLock),
         receipt=made,
+        objective=objective_of(made.objective).title if made.objective else "",
+        size=_size,
         on=measured_on(tuned.rows, made.evaluation.learnt_rows) if tuned else "",
         samples=samples,
         levels=len({one["source"] for one in samples}),
     )
+
+
+def _size(bytes_: int) -> str:
+    """Return a size with its unit; kB only where less than 0.01 MB."""
+    return f"{bytes_ / 1e6:.2f} MB" if bytes_ >= 1e4 else f"{bytes_ / 1e3:.2f} kB"
 
 
 def _shown(value: object) -> object:

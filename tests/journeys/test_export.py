@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -66,10 +66,12 @@ def killed(folder: Path) -> Path:
     return run
 
 
-def killed_in(folder: Path, stage: str, seconds: float = 120) -> Path:
+def killed_in(
+    folder: Path, stage: str, seconds: float = 120, environment: Mapping[str, str] = ENVIRONMENT
+) -> Path:
     """Run the lock in a folder until a stage has begun, kill all of it, and return the run."""
     process = subprocess.Popen(
-        command("run", "--foreground"), cwd=folder, env=ENVIRONMENT,
+        command("run", "--foreground"), cwd=folder, env=environment,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:

@@ -59,7 +59,7 @@ def test_other_json_is_refused(tmp_path: Path, content: str) -> None:
         ({"packages": {"torch": "\x1b[2J"}}, "`packages.torch` is wrong"),
         ({"machine": "x\nerror: forged"}, "`machine` is wrong"),
         ({"machine": "x" * 100_000}, "`machine` is wrong: it has more than 200 characters"),
-        ({"version": 3}, "`version` is wrong: it must be at most 2"),
+        ({"version": 4}, "`version` is wrong: it must be at most 3"),
         ({"version": True}, "`version` is wrong: it must be an integer"),
         ({"sent": [{"name": "", "size_bytes": 1, "sha256": "0" * 64}]}, "`sent.name` is wrong"),
         ({"artifacts": [ARTIFACT | {"path": "../x"}]}, "`artifacts.path` is wrong"),
@@ -86,16 +86,26 @@ def test_a_receipt_of_the_first_version_is_read(tmp_path: Path) -> None:
     path = tmp_path / "receipt.json"
     receipt.write(Receipt(lock_sha256="0" * 64), path)
     old = json.loads(path.read_text()) | {"version": 1}
-    del old["artifacts"]
+    del old["artifacts"], old["objective"]
     path.write_text(json.dumps(old))
     assert receipt.read(path) == Receipt(lock_sha256="0" * 64, version=1)
+
+
+def test_a_receipt_of_the_second_version_names_no_objective(tmp_path: Path) -> None:
+    path = tmp_path / "receipt.json"
+    receipt.write(Receipt(lock_sha256="0" * 64, objective="sft"), path)
+    assert receipt.read(path).objective == "sft"
+    old = json.loads(path.read_text()) | {"version": 2}
+    del old["objective"]
+    path.write_text(json.dumps(old))
+    assert receipt.read(path) == Receipt(lock_sha256="0" * 64, version=2)
 
 
 def test_a_receipt_without_a_version_is_read(tmp_path: Path) -> None:
     path = tmp_path / "receipt.json"
     receipt.write(Receipt(lock_sha256="0" * 64), path)
     old = json.loads(path.read_text())
-    del old["version"], old["sent"], old["sent_to"], old["artifacts"]
+    del old["version"], old["sent"], old["sent_to"], old["artifacts"], old["objective"]
     path.write_text(json.dumps(old))
     assert receipt.read(path) == Receipt(lock_sha256="0" * 64)
 

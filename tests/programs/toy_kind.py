@@ -1,4 +1,4 @@
-"""Adds a kind of stage, `count`, to the closed table, and prints what the floors make of it.
+"""Adds a kind of stage, `tally`, to the closed table, and prints what the floors make of it.
 
 Only a module for each floor and a name in the table are added. The folder that is given gets the
 demo's files.
@@ -17,7 +17,7 @@ from planner.pipeline.kind import Settings as Planned
 from planner.questions.question import Question
 
 ASKED = Question(
-    "results.count", "results", "choice", "Files to count", "Usually none.", "none", ("none", "all")
+    "results.tally", "results", "choice", "Files to count", "Usually none.", "none", ("none", "all")
 )
 
 
@@ -28,7 +28,7 @@ class Counted(Settings):
 
 
 def _settings(wanted: Wanted) -> list[Planned]:
-    files = wanted.answers.text("results.count")
+    files = wanted.answers.text("results.tally")
     return [] if files == "none" else [{"files": files}]
 
 
@@ -42,19 +42,19 @@ def main(folder: Path) -> None:
     """Register the kind before anything reads the table, and plan with it."""
     merged = frozenset(["merge"])
     add(
-        "lockfiles.stage_kinds.count",
+        "lockfiles.stage_kinds.tally",
         StageKind(
-            "count", Counted, reads=merged, needs=(merged,), answers=("results.count",),
+            "tally", Counted, reads=merged, needs=(merged,), answers=("results.tally",),
             packages=("pydantic",),
         ),
     )  # fmt: skip
     add(
-        "planner.pipeline.count",
+        "planner.pipeline.tally",
         PlannedKind(
             "a number of files",
             title="Counting",
             questions=(ASKED,),
-            skip=Answer("results.count", "none"),
+            skip=Answer("results.tally", "none"),
             settings=_settings,
             tables=("packages",),
             families=("llama",),
@@ -62,7 +62,7 @@ def main(folder: Path) -> None:
             file_bytes=lambda sizes: {"list": sizes.parameters},
         ),
     )
-    table.NAMES = (*table.NAMES[:-1], "count", table.NAMES[-1])
+    table.NAMES = (*table.NAMES[:-1], "tally", table.NAMES[-1])
     print(json.dumps(_seen(folder)))
 
 
@@ -78,7 +78,7 @@ def _seen(folder: Path) -> dict[str, object]:
     from tui.session.steps import ALL
 
     few_rows(folder)
-    asked = {"none": answers(), "all": answers(results__count="all")}
+    asked = {"none": answers(), "all": answers(results__tally="all")}
     made = {key: plan(one, gather(one, folder, machine=MACHINE)) for key, one in asked.items()}
     text = intent.write(given(asked["all"]))
     return {
@@ -88,7 +88,7 @@ def _seen(folder: Path) -> dict[str, object]:
         "reads back": dict(check(intent.parse(text).values, {})) == dict(asked["all"]),
         "same lock": lock.parse(lock.write(made["all"])) == made["all"],
         "stages": {key: [stage.id for stage in one.stage] for key, one in made.items()},
-        "inputs": made["all"].of_kind("count")[0].inputs,
+        "inputs": made["all"].of_kind("tally")[0].inputs,
         "packages": {key: sorted(one.packages) for key, one in made.items()},
         "disk": [one.prediction.disk_bytes for one in made.values()],
         "changed": [

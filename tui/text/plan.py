@@ -2,7 +2,9 @@
 
 from lockfiles.compare import differences
 from lockfiles.lock import Lock, TrainingLock
+from lockfiles.objectives import NAMES
 from planner.data.checks.wording import several
+from planner.objectives.registry import objective_of
 from planner.parallelism.engines import cannot_run, described
 from tui.terminal.units import batch, memory, size
 from tui.terminal.wrap import all_folded
@@ -32,6 +34,7 @@ def summary(lock: Lock) -> list[str]:
         *(f"          {reason}" for reason in lock.decision.reasons),
         *(f"  against {reason}" for reason in lock.decision.against),
         *_data(lock),
+        *([f"objective {other}"] if (other := objective(lock)) else []),
         f"method    {kind}",
         *_reasons(lock, "method.kind", "method.rank"),
         f"batch     {rows}, {train.epochs} epochs of {lock.stream.rows} rows",
@@ -84,6 +87,16 @@ def _data(lock: TrainingLock) -> list[str]:
         *_reasons(lock, "data.split_by", "data.fraction", "data.rows"),
         *steps,
     ]
+
+
+def objective(lock: TrainingLock) -> str:
+    """Return what the loss teaches, with its settings; empty for the default objective."""
+    settings = lock.objective.model_dump()
+    name = settings.pop("name")
+    if name == NAMES[0]:
+        return ""
+    values = (f"{key.replace('_', ' ')} {value}" for key, value in settings.items())
+    return ", ".join((objective_of(name).title, *values))
 
 
 def _each(lock: TrainingLock) -> str:

@@ -10,6 +10,7 @@ from lockfiles import receipt as receipts
 from lockfiles.harmless import escaped
 from runner.runs.folder import place
 from tui.terminal.units import batch, memory, size
+from tui.text.plan import objective
 
 _COLUMNS = 100
 _SENTENCES = ("verdict", "method", "batch")
@@ -35,6 +36,7 @@ def _trained(lock: locks.TrainingLock, receipt: receipts.Receipt) -> list[tuple[
     )
     found = [
         ("verdict", f"{lock.decision.verdict}: {' '.join(lock.decision.reasons)}"),
+        *([("objective", other)] if (other := objective(lock)) else []),
         ("method", f"{kind}: {why.get('method.kind', '')} {why.get('method.rank', '')}".strip()),
         ("batch", f"{split}: {why.get('train.micro_batch', '')}".strip()),
         ("memory", _memory(lock.prediction.peak_bytes, receipt.measured.peak_bytes)),

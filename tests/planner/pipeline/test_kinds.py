@@ -46,15 +46,15 @@ def test_a_kind_that_is_added_is_asked_planned_and_locked(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     known = [question.key for question in QUESTIONS]
-    assert seen["keys"] == [*known, "results.count"]
-    assert seen["asked"] == [*(key for key in known if key.startswith("results.")), "results.count"]
+    assert seen["keys"] == [*known, "results.tally"]
+    assert seen["asked"] == [*(key for key in known if key.startswith("results.")), "results.tally"]
     assert seen["schema"] == [key.partition(".")[2] for key in seen["asked"]]
     assert seen["reads back"] and seen["same lock"]
     stages = ["prepare", "train", "evaluate", "merge", "gguf"]
-    assert seen["stages"] == {"none": [*stages, "report"], "all": [*stages, "count", "report"]}
+    assert seen["stages"] == {"none": [*stages, "report"], "all": [*stages, "tally", "report"]}
     assert seen["inputs"] == ["merge"]
     assert set(seen["packages"]["all"]) - set(seen["packages"]["none"]) == {"pydantic"}
     assert seen["disk"][1] - seen["disk"][0] == 7
     assert seen["changed"] == ["report"]
-    assert "count       a number of files" in seen["panel"]
+    assert "tally       a number of files" in seen["panel"]
     assert "GGUF q4_k_m" in seen["panel"] and "list" in seen["panel"]

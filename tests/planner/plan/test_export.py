@@ -13,6 +13,7 @@ from lockfiles.stage_kinds.registry import KINDS
 from planner.interview.answers import check, given
 from planner.interview.exports import RESULTS_OF_TRAINING, matters
 from planner.interview.questions import QUESTIONS
+from planner.pipeline.kind import of_kind
 from planner.plan import export
 from planner.plan.gather import gather, model_facts
 from planner.plan.integrity import integrity
@@ -133,10 +134,20 @@ def test_a_result_of_training_is_refused_where_it_is_asked_for(key: str) -> None
 def test_results_that_need_training_are_those_of_its_stages() -> None:
     asked = {key for kind in KINDS.values() if kind.untrained is None for key in kind.answers}
     assert asked <= set(RESULTS_OF_TRAINING)
+    others = KINDS.keys() - {"gguf", "push"}
     assert {question.key for question in QUESTIONS if matters(question.key)} == {
         "goal.name", "model.source", "model.revision", "results.gguf", "results.push_to",
-        "results.private",
+        "results.private", *(key for name in others for key in of_kind(name).untrained_keys),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_a_kind_asks_without_training_is_among_its_questions(name: str) -> None:
+    kind, planned = KINDS[name], of_kind(name)
+    assert set(planned.untrained_keys) <= set(kind.answers)
+    assert not planned.untrained_keys or kind.untrained is not None
+    if planned.export:
+        assert planned.export.key in planned.untrained_keys
 
 
 def test_its_answers_are_checked_again_as_they_are() -> None:

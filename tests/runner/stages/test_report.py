@@ -108,6 +108,9 @@ def test_a_receipt_says_what_came_out(planned: Path, tmp_path: Path, line: Line)
     assert made.evaluation.tuned == receipt.Score(0.25, 0.9, 450)
     assert set(made.packages) == set(locks.read(run / "run.lock").packages)
     assert made.machine.endswith(" cpu")
+    assert made.objective == "sft"
+    page = (run / "report.html").read_text("utf-8")
+    assert "Objective: supervised fine-tuning, <code>sft</code>" in page
 
 
 def test_what_a_stage_lists_is_in_the_receipt_as_it_lists_it(
