@@ -73,7 +73,7 @@ def check_has_rows(
 def no_rows(other: Fix | None = None, *, name: str = "run.toml") -> UsageProblem:
     """Return the error of a run that is to train, and has no rows; `other` would help as well."""
     fix = [_rows(name), *([other] if other else [])]
-    return UsageProblem(Key(ROWS), " has no answer, and training needs one.", fix=fix)
+    return UsageProblem(Key(ROWS), " is required but has no answer: training needs rows.", fix=fix)
 
 
 def _without_training(asked: Collection[str], name: str) -> Fix:

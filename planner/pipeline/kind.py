@@ -116,7 +116,7 @@ class PlannedKind:
             return ""
         known = ", ".join(f"`{name}`" for name in self.families)
         named = one_line(family, most=40)
-        return f"{self.title} does not know the family `{named}` yet; it knows {known}."
+        return f"{self.title} does not support the family `{named}` yet, only {known}."
 
 
 def of_kind(name: str) -> PlannedKind:

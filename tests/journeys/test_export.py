@@ -124,7 +124,7 @@ def test_a_file_is_that_of_the_base_model(
 
 def test_every_command_knows_such_a_run(killed: Path, folder: Path) -> None:
     checked = tunelock(folder, "check")
-    assert checked.stdout == "`run.lock` holds here: the model is that of the lock\n"
+    assert checked.stdout == "`run.lock` can run here: the model's files match the lock\n"
     assert tunelock(folder, "plan", "--check").returncode == 0
     again = tunelock(folder, "plan", "--dry-run", "--json")
     assert "train" not in json.loads(again.stdout)

@@ -67,9 +67,9 @@ def _with(name: str, *inputs: str, **settings: object) -> Callable[[Tables], obj
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (_with("train"), "is a `train`, and the lock trains nothing"),
-        (_with("evaluate", "prepare", rows="test", samples=0), "is a `evaluate`, and the lock"),
-        (_with("merge"), "is a `merge`, and the lock trains nothing"),
+        (_with("train"), "is a `train`, but the lock trains nothing"),
+        (_with("evaluate", "prepare", rows="test", samples=0), "is a `evaluate`, but the lock"),
+        (_with("merge"), "is a `merge`, but the lock trains nothing"),
         (_with("push", to="ana/x", private=True), "has no `gguf`"),
         (_to_base, "has no `prepare`"),
         (lambda t: t["stage"][1]["settings"].update(rows="test"), "held-out rows"),
@@ -78,7 +78,10 @@ def _with(name: str, *inputs: str, **settings: object) -> Callable[[Tables], obj
         (lambda t: t["prediction"].update(peak_bytes=1), "is an unknown key"),
         (lambda t: t["prediction"].clear(), "is missing"),
         (lambda t: t.update(surprise=1), "is an unknown key"),
-        (lambda t: t["why"].update({"method.rank": "Rank 3"}), "a lock does not have"),
+        (
+            lambda t: t["why"].update({"method.rank": "Rank 3"}),
+            "a reason for a value that locks do not have",
+        ),
     ],
 )
 def test_what_does_not_agree_is_one_sentence(

@@ -244,7 +244,7 @@ def listed(lock: Lock, *names: str) -> Lock:
 def test_a_list_that_is_no_models_is_refused(
     lock: Lock, base: Path, names: tuple[str, ...]
 ) -> None:
-    with pytest.raises(UsageProblem, match="The lock's list of the model's files names"):
+    with pytest.raises(UsageProblem, match="The lock's list of model files "):
         verify.check_model(listed(lock, *names), base)
 
 

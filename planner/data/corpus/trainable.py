@@ -29,7 +29,7 @@ def check_kind(table: Table, path: Path, objective: Objective) -> None:
     if table.kind != objective.row_kind:
         named, needed = _NEEDED[objective.row_kind]
         raise UsageProblem(
-            f"`{path}` has the format `{table.format}`, and {objective.title} needs {named}.",
+            f"`{path}` has the format `{table.format}`, but {objective.title} needs {named}.",
             fix=(Advice(needed), MAP_COLUMNS) if named == "conversations" else Advice(needed),
         )
 

@@ -99,7 +99,9 @@ TRAINED = [
 
 @pytest.mark.parametrize("more", TRAINED, ids=lambda one: ",".join(one))
 def test_rows_are_wanted_where_training_is_asked_for(more: dict[str, object]) -> None:
-    with pytest.raises(UsageProblem, match=r"`data\.train` has no answer, and training") as refused:
+    with pytest.raises(
+        UsageProblem, match=r"`data\.train` is required but has no answer: training"
+    ) as refused:
         check(ANSWERS | more, {"model.source": 1})
     assert "export the base model without training" in refused.value.hint
     taken = [key for key in more if not key.startswith("results.")]
@@ -119,7 +121,7 @@ def test_a_face_that_sets_up_training_does_not_offer_exports() -> None:
 
 def test_a_default_that_stands_in_the_file_asks_for_training_too() -> None:
     assert not check(ANSWERS | {"train.epochs": 3}, {}).trains
-    with pytest.raises(UsageProblem, match=r"`data\.train` has no answer"):
+    with pytest.raises(UsageProblem, match=r"`data\.train` is required but has no answer"):
         check(ANSWERS | {"train.epochs": 3}, {"train.epochs": 9})
 
 
@@ -157,7 +159,7 @@ def test_its_answers_are_checked_again_as_they_are() -> None:
 
 
 def test_nothing_is_gathered_for_a_training_without_rows(folder: Path) -> None:
-    with pytest.raises(UsageProblem, match=r"`data\.train` has no answer"):
+    with pytest.raises(UsageProblem, match=r"`data\.train` is required but has no answer"):
         gather(check(ANSWERS, {}), folder)
 
 
@@ -165,5 +167,5 @@ def test_a_family_that_no_gguf_is_written_of_is_refused(folder: Path, tmp_path: 
     answers = check(ANSWERS, {})
     facts = model_facts(answers, folder)[0]
     other = replace(facts, architecture=replace(facts.architecture, family="falcon"))
-    with pytest.raises(UsageProblem, match="does not know the family `falcon`"):
+    with pytest.raises(UsageProblem, match="does not support the family `falcon`"):
         export.plan(answers, other)

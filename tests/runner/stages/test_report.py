@@ -148,9 +148,9 @@ def test_answers_of_several_files_say_whose_they_are(
     assert set(receipt.read(run / "receipt.json").digests.gguf) == {"q8_0", "q4_k_m"}
     told = results.lines(run)
     assert [one for one in told if one.startswith("answer")] == [
-        "answer    q8_0: <script>a & b → lost (right)",
-        "answer    q8_0: where → here (wanted there)",
-        "answer    q4_k_m: where → here (right)",
+        "answer    q8_0: <script>a & b → lost (correct)",
+        "answer    q8_0: where → here (expected there)",
+        "answer    q4_k_m: where → here (correct)",
     ]
     page = (run / "report.html").read_text("utf-8")
     assert page.count("<td>q8_0</td>") == 2 and "<td>q4_k_m</td><td>where</td>" in page

@@ -48,7 +48,7 @@ def test_fake_tensors_live_as_real_ones_do() -> None:
 
 
 def test_several_cards_are_refused() -> None:
-    assert "one card" in refusal(replace(PLAN, parallel="zero2", ranks=2))
+    assert "a single card" in refusal(replace(PLAN, parallel="zero2", ranks=2))
     assert refusal(replace(PLAN, method="qlora", objective="dpo", packing=True)) == ""
 
 

@@ -59,7 +59,9 @@ def test_a_report_of_rows_on_the_hub(hub: HubServer, tmp_path: Path) -> None:
     assert "`hf:ana/rows:intents:test`: " in leak and "row 0 (training row 7)" in leak, "planted"
     told = done.stderr.splitlines()
     assert told[0] == "looking up `ana/rows` on the Hub"
-    assert told[1].startswith("fetching ") and told[1].endswith(" of `hf:ana/rows:intents:train`")
+    assert told[1].startswith("downloading ") and told[1].endswith(
+        " of `hf:ana/rows:intents:train`"
+    )
     assert told[-1] == "wrote page.html"
     assert "hf:ana/rows:intents:train" in (tmp_path / "page.html").read_text("utf-8")
     local = json.loads(data(hub, tmp_path, "rows/train.jsonl", "--json").stdout)

@@ -73,7 +73,7 @@ def test_a_rehearsal_is_a_table_a_verdict_and_a_file(
     )
     assert lines[2].split() == ["predicted", "measured", "difference"]
     assert [line.split()[0] for line in lines[3:5]] == ["peak", "step"]
-    assert lines[6].startswith("It fits this machine: ")
+    assert lines[6].startswith("Fits on this machine: ")
     assert done.stderr.splitlines()[-1] == "wrote rehearsal.json"
     assert "running 4 steps" in done.stderr
     assert (folder / "run.lock").read_bytes() == (planned / "run.lock").read_bytes()
@@ -181,7 +181,7 @@ def test_on_a_card_every_phase_is_told(folder: Path) -> None:
     assert rows["backward"][3:5] == ["2.00", "GiB"]
     assert rows["reserved"][1:] == ["-", "3.00", "GiB", "-"]
     assert rows["step"][3:5] == ["1.6", "s"]
-    assert "It fits `NVIDIA L4`: 4.00 GiB of 22.0 GiB." in page
+    assert "Fits on `NVIDIA L4`: needs 4.00 GiB of 22.0 GiB." in page
     assert "To plan with the measured one: `tunelock plan --facts rehearsal.json`." in page
 
     assert "The lock was planned for" not in page
@@ -209,5 +209,5 @@ def test_a_busy_card_is_named(
     assert _machine(made).gpus[0].free_bytes == 17 * GIB
     assert "is busy: 5.0 of 22.0 GiB are in use by process 77 (python)" in capsys.readouterr().err
     here(GIB // 2)
-    with pytest.raises(DoesNotFit, match=r"taken by process 77 \(python\)"):
+    with pytest.raises(DoesNotFit, match=r"in use by process 77 \(python\)"):
         _machine(made)

@@ -60,7 +60,7 @@ def test_a_wrong_file_is_asked_for_again_and_ctrl_c_keeps_the_answers(folder: Pa
         keep_all(session, "data")
         screen = session.wait_for("== Step 3 of 6: Model ==")
         assert "train       750 rows · format messages" in screen
-        assert "Verdict: fine-tune." in screen and "  + 750 good examples are" in screen
+        assert "Verdict: fine-tune." in screen and "  + 750 good examples meet" in screen
         at(session, "Base model")
         session.press("C-c")
         session.wait_for("ENDED 130")
