@@ -72,7 +72,7 @@ def test_an_engine_that_is_added_is_asked_planned_and_locked(tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     known = [question.key for question in QUESTIONS]
-    place = 1 + max(n for n, key in enumerate(known) if key.startswith("machine."))
+    place = next(at for at, key in enumerate(known) if key.startswith("method."))
     assert seen["keys"] == [*known[:place], "machine.pair_port", *known[place:]]
     assert seen["choices"] == [*BY_KEY["machine.parallel"].choices, "pair"]
     assert seen["same lock"]

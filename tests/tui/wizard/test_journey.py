@@ -14,6 +14,7 @@ from tests.tui.wizard.samples import ANSWERS, answered, lay_out
 from tui.session import store
 from tui.session.draft import Draft, fresh, passing
 from tui.session.result import WizardResult
+from tui.session.steps import ALL
 from tui.wizard.shell import Wizard
 
 _SIZE = (80, 24)
@@ -91,7 +92,8 @@ async def test_going_on_says_what_to_do_and_going_back_never_checks(tmp_path: Pa
 async def test_a_wrong_answer_is_refused_with_its_sentence(tmp_path: Path) -> None:
     app = wizard(lay_out(tmp_path), at("method"))
     async with app.run_test(size=_SIZE) as run:
-        await run.press("down", "enter", *"many", "enter")
+        asked = [one.key for one in ALL["method"].applying(app.draft.values)]
+        await run.press(*["down"] * asked.index("method.rank"), "enter", *"many", "enter")
         await until_text(run, "`LoRA rank` must be an integer.")
         await run.press("escape")
         await until(run, lambda screen: "rank >" not in screen)
