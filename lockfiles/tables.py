@@ -78,6 +78,11 @@ class Tables(Table):
         return next((stage.id for stage in self.of_kind(kind)), "")
 
     @property
+    def samples(self) -> int:
+        """The largest number of held-out rows that a stage shows with their answers."""
+        return max(int(stage.settings.get("samples", 0)) for stage in self.stage)
+
+    @property
     def made_from(self) -> str:
         """The digest of the stage that all results are made from: of `train`, or where nothing is
         trained of `prepare`, which is that of the base model."""

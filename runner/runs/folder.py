@@ -6,11 +6,12 @@ link is followed; reports are checked by `reports`.
 
 import errno
 import fcntl
+import functools
 import json
 import os
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ from lockfiles.fixes import Advice, Command
 from lockfiles.lock import Lock
 from runner.runs import reports
 from runner.runs.holders import INUSE, holder_alive, identity
-from runner.runs.kind import Begun
+from runner.runs.kind import Begun, of_kind
 from runner.runs.safe_folder import OwnFolder, not_ours
 
 STAGES = "stages"
@@ -48,6 +49,8 @@ class StagePlace:
     """The folder `stages/` of the run."""
     run: OwnFolder | None = field(default=None, compare=False, repr=False)
     """The open run folder if it is locked; otherwise it is opened by its path each time."""
+    serves: Callable[[Mapping[str, Any]], bool] = field(default=lambda _: True, compare=False)
+    """Whether a finished stage with this report can be kept, if its digest matches."""
 
     @property
     def final(self) -> Path:
@@ -71,7 +74,8 @@ class StagePlace:
         report = reports.parse(self.kind, content)
         if report is None or report.get("digest") != digest:
             return None
-        return report if reports.files_in(self.kind, report, self.final.name) else None
+        kept = reports.files_in(self.kind, report, self.final.name) and self.serves(report)
+        return report if kept else None
 
     def read(self, name: str, limit_bytes: int) -> bytes:
         """Return a file of the finished stage. Raises UsageProblem as `done`, and OSError."""
@@ -281,4 +285,6 @@ def place(lock: Lock, run: Path, stage: str, held: OwnFolder | None = None) -> S
     """Return the folders of a run's stage; `held` is the open run folder."""
     ids = [one.id for one in lock.stage]
     number = ids.index(stage)
-    return StagePlace(number + 1, stage, lock.stage[number].kind, run / STAGES, held)
+    kind = lock.stage[number].kind
+    serves = functools.partial(of_kind(kind).serves, lock)
+    return StagePlace(number + 1, stage, kind, run / STAGES, held, serves)

@@ -85,6 +85,10 @@ def _lists_all(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     return []
 
 
+def _always(lock: Lock, report: Mapping[str, Any]) -> bool:
+    return True
+
+
 def _no_files(lock: Lock, stage: Stage) -> frozenset[str]:
     return frozenset()
 
@@ -114,6 +118,8 @@ class RunKind:
     check_base: Callable[[Path, bool], None] = _any_base
     """Checks the base model in a folder; the second argument says whether it is trained and saved
     before. Raises a TunelockError if this kind of stage cannot work on it."""
+    serves: Callable[[Lock, Mapping[str, Any]], bool] = _always
+    """Whether a finished stage with this report serves a lock with the same digest."""
     unlisted: Callable[[Mapping[str, Any]], list[dict[str, Any]]] = _lists_all
     """Returns the artifacts of a report that lists none, as the first version of reports had it,
     besides tensors."""

@@ -80,12 +80,6 @@ class Context:
         counts: dict[str, int] = self.report(self.lock.first("prepare")).get("learnt", {})
         return counts.get(self.held or "", 0)
 
-    @property
-    def samples(self) -> int:
-        """The largest number of rows that a later stage shows."""
-        counts = [one.settings.get("samples", 0) for one in self.lock.stage]
-        return max(count for count in counts if isinstance(count, int))
-
     def result(self, stage: str) -> Path:
         """Return the folder of a finished stage, which holds only folders and regular files.
 

@@ -78,7 +78,8 @@ def _show(
 ) -> None:
     """Send the tuned model's greedy answers to a few held-out rows."""
     template = given.lock.training().template
-    for row, turns in zip(picked(rows, given.samples), shown(given), strict=True):
+    shown_rows = picked(rows, given.lock.samples)
+    for row, turns in zip(shown_rows, shown(given, len(shown_rows)), strict=True):
         question = Question(row.input_ids, row.labels)
         prompt = list(row.input_ids[: question.answer_begins])
         right = wanted(row)

@@ -48,8 +48,9 @@ def _written(given: Context, rows: Corpus) -> dict[str, Any]:
         write_encoded(given.work / "rows" / part.split, part.encoded, sequences)
     held = rows.part(given.held) if given.held else None
     if held is not None:
-        write_shown(given.work, picked(held.rows, given.samples))
+        write_shown(given.work, picked(held.rows, given.lock.samples))
     return {
         "rows": {part.split: len(part.rows) for part in rows.parts},
         "learnt": held_out.learnt(rows),
+        "samples": given.lock.samples,
     }

@@ -56,12 +56,16 @@ def write_shown(folder: Path, rows: Sequence[Row]) -> None:
     write_whole(folder / SHOWN_FILE, content)
 
 
-def shown(given: Context) -> list[list[dict[str, str]]]:
-    """Return the messages of the rows to show. Raises DigestDiffers if the file is damaged."""
+def shown(given: Context, count: int | None = None) -> list[list[dict[str, str]]]:
+    """Return the messages of the rows to show. Raises DigestDiffers if the file is damaged, or has
+    other than `count` rows."""
     path = given.result(given.lock.first("prepare")) / SHOWN_FILE
     try:
         content = read_bounded(path, TEXT_LIMIT_BYTES, follow=False)
-        return [_turns(line) for line in content.split(b"\n")[:-1]]
+        rows = [_turns(line) for line in content.split(b"\n")[:-1]]
+        if count is not None and len(rows) != count:
+            raise ValueError("other rows")
+        return rows
     except (OSError, UsageProblem, ValueError, RecursionError):
         raise DigestDiffers(
             f"`{path}` does not contain the sample rows that `prepare` wrote.", fix=_AGAIN

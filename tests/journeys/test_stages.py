@@ -79,3 +79,23 @@ def test_a_run_with_two_gguf_stages_is_killed_between_them_and_gone_on_with(tmp_
     ]
     ended = [e.stage for e in read(run / "events.jsonl")[0] if e.kind == "done"]
     assert ended == ["prepare", "train", "evaluate", "merge", "gguf", "gguf-2", "report", "run"]
+
+
+def test_answers_that_are_asked_for_later_are_shown_without_training_again(tmp_path: Path) -> None:
+    folder = small(tmp_path / "demo", results__evaluate=False, results__gguf=())
+    planned = (folder / "run.toml").read_text("utf-8")
+    assert tunelock(folder, "plan").returncode == 0
+    done = tunelock(folder, "run", "--foreground")
+    assert done.returncode == 0, done.stderr[-2000:]
+
+    (folder / "run.toml").write_text(
+        planned.replace("evaluate = false", "evaluate = true\nsamples = 2"), "utf-8"
+    )
+    assert tunelock(folder, "plan").returncode == 0
+    again = tunelock(folder, "run", "--foreground")
+    assert again.returncode == 0, again.stderr[-2000:]
+    (run,) = (folder / "runs").iterdir()
+    events = read(run / "events.jsonl")[0]
+    started = [one.stage for one in events if one.kind == "started"]
+    assert (started.count("prepare"), started.count("train")) == (2, 1)
+    assert sum(one.kind == "sample" for one in events) == 2

@@ -419,6 +419,8 @@ def test_rows_that_are_shown_come_back_whatever_is_in_them(planned: Path, tmp_pa
     at.finish(lock.integrity["prepare"], {"rows": {}})
     given = Context(lock, "evaluate", tmp_path, tmp_path, {}, Line(-1))
     assert [turns[-1]["content"] for turns in shown(given)] == texts
+    with pytest.raises(DigestDiffers, match=r"shown.jsonl` does not contain the sample rows"):
+        shown(given, len(texts) + 1)
     for spoiled in ("{", "[]", '{"messages": []}', '{"messages": [{"content": 1}]}', "[" * 99999):
         (at.final / "shown.jsonl").write_text(spoiled + "\n")
         with pytest.raises(DigestDiffers, match=r"shown.jsonl` does not contain the sample rows"):

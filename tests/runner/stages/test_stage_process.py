@@ -87,6 +87,7 @@ def test_a_stage_that_ends_well_leaves_a_report(folder: Path) -> None:
     assert json.loads((stage.work / "report.json").read_bytes()) == {
         "rows": {"train": 675, "validation": 75, "test": 450},
         "learnt": {},
+        "samples": 3,
     }
     assert len(read_encoded(stage.work / "rows" / "test")) == 450
     shown = (stage.work / "shown.jsonl").read_text("utf-8").splitlines()
