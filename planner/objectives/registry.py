@@ -22,9 +22,16 @@ else:
 
 @cache
 def objective_of(name: ObjectiveName) -> Objective:
-    """Return the record of an objective by one of the names in `EVERY`."""
+    """Return the record of an objective. Raises LookupError for a name that is not in `EVERY`."""
+    if name not in EVERY:  # a name from elsewhere imports nothing
+        raise LookupError(name)
     found: Objective = import_module(f"planner.objectives.{name}").OBJECTIVE
     return found
+
+
+def title_of(name: str) -> str:
+    """Return what the objective teaches; an unknown name stays as it is written."""
+    return objective_of(name).title if name in EVERY else name
 
 
 def questions() -> Iterator[Question]:

@@ -11,7 +11,7 @@ from lockfiles.files import write_whole
 from lockfiles.harmless import one_line
 from lockfiles.lock import Lock, TrainingLock
 from lockfiles.receipt import Digests, Evaluation, Measured, Receipt, Score, Sent, measured_on
-from planner.objectives.registry import objective_of
+from planner.objectives.registry import title_of
 from runner.environments import packages
 from runner.stages import artifacts
 from runner.stages.context import Context
@@ -83,7 +83,7 @@ def page(given: Context, made: Receipt) -> str:
         lock=given.lock,
         trains=isinstance(given.lock, TrainingLock),
         receipt=made,
-        objective=objective_of(made.objective).title if made.objective else "",
+        objective=title_of(made.objective),
         size=_size,
         on=measured_on(tuned.rows, made.evaluation.learnt_rows) if tuned else "",
         samples=samples,

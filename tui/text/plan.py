@@ -4,7 +4,7 @@ from lockfiles.compare import differences
 from lockfiles.lock import Lock, TrainingLock
 from lockfiles.objectives import NAMES
 from planner.data.checks.wording import several
-from planner.objectives.registry import objective_of
+from planner.objectives.registry import title_of
 from planner.parallelism.engines import cannot_run, described
 from tui.terminal.units import batch, memory, size
 from tui.terminal.wrap import all_folded
@@ -96,7 +96,7 @@ def objective(lock: TrainingLock) -> str:
     if name == NAMES[0]:
         return ""
     values = (f"{key.replace('_', ' ')} {value}" for key, value in settings.items())
-    return ", ".join((objective_of(name).title, *values))
+    return ", ".join((title_of(name), *values))
 
 
 def _each(lock: TrainingLock) -> str:

@@ -5,7 +5,7 @@ import pytest
 from lockfiles.errors import UsageProblem
 from lockfiles.objectives import NAMES
 from planner.interview.answers import check, given
-from planner.objectives.registry import EVERY, objective_of
+from planner.objectives.registry import EVERY, objective_of, title_of
 
 NEEDED = {"data.train": "train.jsonl", "model.source": "base"}
 KEY = "method.objective"
@@ -38,3 +38,10 @@ def test_a_second_model_is_kept_where_no_adapter_can_be_switched_off(
     name: str, method: str, second: bool
 ) -> None:
     assert objective_of(name).second_model(method) is second
+
+
+@pytest.mark.parametrize("name", ["registry", "objective", "os", "a.b", "", "a\nb"])
+def test_a_name_that_is_no_objective_imports_nothing(name: str) -> None:
+    with pytest.raises(LookupError):
+        objective_of(name)
+    assert title_of(name) == name
