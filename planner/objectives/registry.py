@@ -30,7 +30,7 @@ def objective_of(name: ObjectiveName) -> Objective:
 
 
 def title_of(name: str) -> str:
-    """Return what the objective teaches; an unknown name stays as it is written."""
+    """Return what the objective teaches; an unknown name is returned unchanged."""
     return objective_of(name).title if name in EVERY else name
 
 
