@@ -77,7 +77,7 @@ def from_folder(path: Path) -> ModelFacts:
     weights can run code when loaded), a link that leads out of the folder, and a `config.json`
     without the required fields.
     """
-    listed = frozenset(folder.names(path))
+    listed = frozenset(folder.list_entries(path))
     weights = weights_in(path, listed)
     small = sorted(name for name in listed & SMALL if name != INDEX or weights != [SINGLE])
     for name in small:

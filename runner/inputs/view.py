@@ -109,7 +109,7 @@ def own(source: Path, into: Path | None = None) -> Iterator[View]:
 
     Raises UsageProblem as `locked`.
     """
-    there = frozenset(model_folder.names(source))
+    there = frozenset(model_folder.list_entries(source))
     single = SINGLE in there
     kept = [n for n in there if n in SMALL and not (single and n == INDEX)]
     heavy = [SINGLE] if single else [name for name in there if is_weights(name)]
