@@ -31,7 +31,10 @@ def close_standard_streams() -> None:
 
 
 def restrict_files() -> None:
-    """Forbid writing files, core dumps and opening many files; let SIGALRM and SIGPROF end the process."""
+    """Forbid writing files, core dumps and opening many files.
+
+    The signals of the timers, SIGALRM and SIGPROF, are set to end the process.
+    """
     for number in (signal.SIGALRM, signal.SIGPROF):
         signal.signal(number, signal.SIG_DFL)
     if resource is None:
