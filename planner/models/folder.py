@@ -19,7 +19,7 @@ SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 CONFIG = "config.json"
 WEIGHTS_END = ".safetensors"
-SMALL = frozenset(
+SMALL_FILE_NAMES = frozenset(
     [
         CONFIG, INDEX, "generation_config.json", "tokenizer.json", "tokenizer_config.json",
         "tokenizer.model", "special_tokens_map.json", "added_tokens.json", "vocab.json",
