@@ -88,16 +88,16 @@ def _download_small_files(
     from another commit.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    small = [
+    small_names = [
         name
         for name, file in files.items()
         if name in SMALL_FILE_NAMES and (file.size or 0) <= SMALL_LIMIT_BYTES
     ]
     for path in folder.iterdir():
-        if path.is_file() and path.name not in small:
+        if path.is_file() and path.name not in small_names:
             path.unlink()
     facts = []
-    for name in small:
+    for name in small_names:
         path = folder / name
         shutil.copyfile(api.hf_hub_download(repo, name, revision=commit), path)
         facts.append(FileFact(name, path.stat().st_size, digest.of_file(path)))

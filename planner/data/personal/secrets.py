@@ -26,7 +26,7 @@ _PLACEHOLDER = re.compile(
     r"[$%<{\[(]|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\Z|\w+[(\[]|(.)\1*\Z|\*{3}"
     r"|[A-Za-z]+[0-9]{0,2}(?:_[A-Za-z]+[0-9]{0,2})+\Z"
 )
-"""A value that is no secret: a variable, a call, an attribute, one repeated character, or words
+"""A value that is not secret: a variable, a call, an attribute, one repeated character, or words
 joined by `_`."""
 _UNQUOTED = 4
 _FIELD = re.compile(r";|,(?=[\w\"']+[:=])|&(?=\w+=)")
