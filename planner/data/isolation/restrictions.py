@@ -22,7 +22,7 @@ _DATA_PAGES = 5
 def close_standard_streams() -> None:
     """Redirect standard input, output and error to the null device.
 
-    Code that prints or reads can then not disturb the pipes to the parent, which are duplicates.
+    The caller keeps duplicates of its pipes, which code that prints or reads does not reach.
     """
     null_device = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):

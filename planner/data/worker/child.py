@@ -27,12 +27,12 @@ def main() -> None:
 
     work = Work(start_row)
     while header := requests.read(frames.HEADER.size):
-        _, json_bytes, raw_bytes = frames.HEADER.unpack(header)
-        request = frames.decode(requests.read(json_bytes))
+        _, json_size, raw_size = frames.HEADER.unpack(header)
+        request = frames.decode(requests.read(json_size))
         cpu_seconds = request["cpu_seconds"]
-        request_bytes = json_bytes + raw_bytes
-        request["memory_bytes"] += limits.MEMORY_BYTES_PER_REQUEST_BYTE * request_bytes
-        send(answers, _handle(work, request, requests.read(raw_bytes)))
+        request_size = json_size + raw_size
+        request["memory_bytes"] += limits.MEMORY_BYTES_PER_REQUEST_BYTE * request_size
+        send(answers, _handle(work, request, requests.read(raw_size)))
 
 
 def _handle(work: Work, request: dict[str, Any], raw: bytes) -> bytes:
