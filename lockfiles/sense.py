@@ -40,7 +40,7 @@ def _model(lock: Tables) -> Iterator[Contradiction]:
             yield "model.files", f"has no `{name}`"
     weights = [file.size_bytes for file in model.files if file.name.endswith(".safetensors")]
     if not weights or not all(weights):
-        yield "model.files", "has no `.safetensors` file with weights"
+        yield "model.files", "has no `.safetensors` weights"
     if sum(file.size_bytes for file in model.files) > limits.MOST_BYTES:
         yield "model.files", "is larger than any disk"
     if model.parameters > _MOST_PER_BYTE * sum(weights):

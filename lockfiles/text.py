@@ -76,7 +76,7 @@ def parse(text: str, *, name: str, limit_bytes: int = LIMIT_BYTES) -> dict[str, 
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
         raise UsageProblem(
-            f"`{name}` is not valid TOML: {problem}.", fix=Advice(f"edit `{name}` at that line")
+            f"`{name}` is not valid TOML: {problem}.", fix=Advice(f"edit `{name}` at that position")
         ) from None
     except RecursionError:
         raise UsageProblem(

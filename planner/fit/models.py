@@ -10,7 +10,7 @@ from planner.catalogue.lookup import find_model, nearest_models
 from planner.models import config_json
 from planner.models.architecture import Architecture, architecture
 from planner.models.facts import weights_in
-from planner.models.folder import names
+from planner.models.folder import list_entries
 from planner.models.parameters import parameter_count
 
 _CONFIG = "config.json"
@@ -78,7 +78,7 @@ def _from_file(path: Path) -> FitModel:
 def _weights_bytes(folder: Path) -> int:
     """Return the bytes of the weight files in a folder; 0 where any is missing."""
     try:
-        listed = weights_in(folder, frozenset(names(folder)))
+        listed = weights_in(folder, frozenset(list_entries(folder)))
         return sum((folder / name).stat().st_size for name in listed)
     except (OSError, UsageProblem):
         return 0

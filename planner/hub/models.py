@@ -15,7 +15,7 @@ from lockfiles.harmless import is_harmless
 from planner.hub.client import client, sentences
 from planner.models import config_json
 from planner.models.facts import FileFact, ModelFacts, architecture
-from planner.models.folder import CONFIG, INDEX, SINGLE, SMALL, SMALL_LIMIT_BYTES, shards
+from planner.models.folder import CONFIG, INDEX, SINGLE, SMALL_FILE_NAMES, SMALL_LIMIT_BYTES, shards
 from planner.models.loadable import check_loadable
 from planner.models.stored import check_complete, check_unquantized, index_of
 
@@ -43,9 +43,9 @@ def from_hub(repo: str, revision: str = "main", *, folder: Path) -> ModelFacts:
         info = api.model_info(
             repo, revision=revision, files_metadata=True, timeout=_TIMEOUT_SECONDS
         )
-        commit, listed = _listed(info, repo)
-        small = _fetch(api, repo, commit, listed, folder)
-        weights = _weights(folder, listed, repo)
+        commit, files = _list_files(info, repo)
+        small = _download_small_files(api, repo, commit, files, folder)
+        weights = _weights(folder, files, repo)
         sizes = _elements(api, repo, commit, weights)
     config = config_json.read(folder / CONFIG)
     check_loadable(folder)
@@ -65,46 +65,53 @@ def from_hub(repo: str, revision: str = "main", *, folder: Path) -> ModelFacts:
     )
 
 
-def _listed(info: "ModelInfo", repo: str) -> tuple[str, dict[str, "RepoSibling"]]:
-    """Return the commit and its files by name. Raises UsageProblem if it cannot be trained."""
+def _list_files(info: "ModelInfo", repo: str) -> tuple[str, dict[str, "RepoSibling"]]:
+    """Return the commit and its files by name. Raises UsageProblem if they cannot be trained."""
     assert info.sha is not None, "the Hub names the commit of every revision"
-    listed = {file.rfilename: file for file in info.siblings or ()}
-    if SINGLE not in listed and INDEX not in listed:
+    files = {file.rfilename: file for file in info.siblings or ()}
+    if SINGLE not in files and INDEX not in files:
         raise UsageProblem(
             f"`{repo}` has no `.safetensors` weights, and pickled weights can run code.",
             fix=Advice("choose another model, or a conversion to safetensors"),
         )
-    if CONFIG not in listed:
+    if CONFIG not in files:
         raise UsageProblem(f"`{repo}` has no `{CONFIG}`.", fix=Advice("choose another model"))
-    return info.sha, listed
+    return info.sha, files
 
 
-def _fetch(
-    api: "HfApi", repo: str, commit: str, listed: Mapping[str, "RepoSibling"], folder: Path
+def _download_small_files(
+    api: "HfApi", repo: str, commit: str, files: Mapping[str, "RepoSibling"], folder: Path
 ) -> list[FileFact]:
-    """Copy the small files of a commit to `folder`, replacing those of another, and hash them."""
+    """Download the small files of `commit` to `folder`, and return their sizes and hashes.
+
+    `files` are all files of the commit by name. Other files in `folder` are deleted: they may be
+    from another commit.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    small_names = [
+        name
+        for name, file in files.items()
+        if name in SMALL_FILE_NAMES and (file.size or 0) <= SMALL_LIMIT_BYTES
+    ]
     for path in folder.iterdir():
-        if path.is_file() and (path.name not in listed or path.name not in SMALL):
+        if path.is_file() and path.name not in small_names:
             path.unlink()
     facts = []
-    for name, file in listed.items():
-        if name not in SMALL or (file.size or 0) > SMALL_LIMIT_BYTES:
-            continue
+    for name in small_names:
         path = folder / name
         shutil.copyfile(api.hf_hub_download(repo, name, revision=commit), path)
         facts.append(FileFact(name, path.stat().st_size, digest.of_file(path)))
     return facts
 
 
-def _weights(folder: Path, listed: Mapping[str, "RepoSibling"], repo: str) -> list[FileFact]:
+def _weights(folder: Path, files: Mapping[str, "RepoSibling"], repo: str) -> list[FileFact]:
     """Return the weight files with the digests that the Hub reports."""
     names = {SINGLE}
-    if SINGLE not in listed:
-        names = set(shards(index_of(folder), f"{repo}/{INDEX}", frozenset(listed)))
+    if SINGLE not in files:
+        names = set(shards(index_of(folder), f"{repo}/{INDEX}", frozenset(files)))
     facts = []
     for name in sorted(names):
-        lfs = listed[name].lfs
+        lfs = files[name].lfs
         if lfs is None or not _SHA256.fullmatch(lfs.sha256):
             raise UsageProblem(
                 f"The Hub has no digest for `{name}` of `{repo}`.",

@@ -67,11 +67,11 @@ _COSTS: Mapping[Verdict, tuple[str, str, str]] = {
 _ADVICE: Mapping[Verdict, str] = {
     "prompt-engineering": "Don't fine-tune yet: put instructions and a few examples into the "
     "prompt, and measure that on held-out examples first.",
-    "rag": "Don't fine-tune: keep the knowledge in an index or behind a tool, and give the model "
-    "what it needs with each request.",
+    "rag": "Don't fine-tune: supply the facts at inference time through retrieval (RAG) or a tool "
+    "call.",
     "fine-tuning": "Fine-tune, and compare the result with the base model on held-out examples.",
-    "fine-tuning-and-rag": "Fine-tune for the behavior, and keep the knowledge in an index or "
-    "behind a tool.",
+    "fine-tuning-and-rag": "Fine-tune for behavior, and supply the facts at inference time through "
+    "retrieval (RAG) or a tool call.",
 }
 
 

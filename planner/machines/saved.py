@@ -15,7 +15,7 @@ from planner.machines.facts import Gpu, Holder, MachineFacts
 
 LIMIT_BYTES = 4 * files.MIB
 """The largest file of machine facts."""
-_AGAIN = (
+_SAVE_AGAIN = (
     Advice("save the facts again on that machine"),
     Option("--machine", to="leave out"),
     Answer("machine.facts", ""),
@@ -71,18 +71,20 @@ class _Machine(Table):
 
 
 def load(path: Path) -> MachineFacts:
-    """Read facts that this or an older version of `MachineFacts.save` wrote.
+    """Load machine facts saved by `MachineFacts.save`, including files from older versions.
 
-    Raises UsageProblem for an unknown key or an invalid value.
+    Raises UsageProblem for an unknown key, an invalid value, and a `kind` that contradicts `gpus`.
     """
     raw = text.read_json_object(path, limit_bytes=LIMIT_BYTES)
     try:
         saved = _Machine.model_validate(raw)
-    except ValidationError as problem:
-        found = refusal.fault(problem, _Machine)
-        raise UsageProblem(f"`{found.key}` in `{path}` {found.words}.", fix=_AGAIN) from None
-    if (saved.kind == "cuda") != bool(saved.gpus):
+    except ValidationError as error:
+        invalid = refusal.fault(error, _Machine)
         raise UsageProblem(
-            f"`kind` in `{path}` is `{saved.kind}`, which does not fit its `gpus`.", fix=_AGAIN
-        )
+            f"`{invalid.key}` in `{path}` {invalid.words}.", fix=_SAVE_AGAIN
+        ) from None
+    if saved.kind == "cuda" and not saved.gpus:
+        raise UsageProblem(f"`kind` in `{path}` is `cuda`, but `gpus` is empty.", fix=_SAVE_AGAIN)
+    if saved.kind == "cpu" and saved.gpus:
+        raise UsageProblem(f"`kind` in `{path}` is `cpu`, but `gpus` is set.", fix=_SAVE_AGAIN)
     return saved.facts()

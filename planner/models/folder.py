@@ -19,7 +19,7 @@ SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 CONFIG = "config.json"
 WEIGHTS_END = ".safetensors"
-SMALL = frozenset(
+SMALL_FILE_NAMES = frozenset(
     [
         CONFIG, INDEX, "generation_config.json", "tokenizer.json", "tokenizer_config.json",
         "tokenizer.model", "special_tokens_map.json", "added_tokens.json", "vocab.json",
@@ -30,8 +30,8 @@ SMALL = frozenset(
 excluded: it would make a loader read files that are not in the lock."""
 SMALL_LIMIT_BYTES = 100 * files.MIB
 """The largest configuration or tokenizer file."""
-MOST_ENTRIES = 10_000
-"""Most entries of a folder."""
+MAX_ENTRIES = 10_000
+"""Most files and folders in a model's folder."""
 MOST_SHARDS = 2_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
@@ -41,23 +41,32 @@ def is_weights(name: str) -> bool:
     return name.endswith(WEIGHTS_END) and _NAME.fullmatch(name) is not None
 
 
-def names(folder: Path) -> list[str]:
-    """Return the names in a folder, sorted. Raises UsageProblem if it is missing or too full."""
-    found = []
+def list_entries(folder: Path) -> list[str]:
+    """Return the sorted names of the files and folders in `folder`.
+
+    Raises UsageProblem if it cannot be listed or has more than `MAX_ENTRIES` entries.
+    """
+    names: list[str] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                found.append(entry.name)
-                if len(found) > MOST_ENTRIES:
+                names.append(entry.name)
+                if len(names) > MAX_ENTRIES:
                     raise UsageProblem(
-                        f"`{folder}` has more than {MOST_ENTRIES:,} files.",
+                        f"`{folder}` has more than {MAX_ENTRIES:,} entries.",
                         fix=Advice("use the folder of a single model"),
                     )
-    except (OSError, ValueError):
+    except FileNotFoundError:
         raise UsageProblem(
             f"The model folder `{folder}` does not exist.", fix=Command("ls {}", folder.parent)
         ) from None
-    return sorted(found)
+    except (OSError, ValueError) as error:  # a null character in a path is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise UsageProblem(
+            f"The model folder `{folder}` cannot be read: {reason}.",
+            fix=Command("ls -ld {}", folder),
+        ) from None
+    return sorted(names)
 
 
 def real_place(folder: Path, name: str) -> Path | None:

@@ -13,7 +13,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Option
 from lockfiles.lock import ModelFile
 from planner.models import folder as model_folder
-from planner.models.folder import SMALL, is_weights
+from planner.models.folder import SMALL_FILE_NAMES, is_weights
 from runner.inputs.differing import SHOWN, refuse
 
 OnProgress = Callable[[int, int], None]
@@ -123,7 +123,7 @@ def _compared(one: _Compared, folder: Path, *, hashes: bool) -> _Compared:
         one.sha256 = _sha256(one.descriptor) if hashes else one.file.sha256
         os.symlink(one.place.resolve(), folder / name)
     else:
-        visible = name in SMALL
+        visible = name in SMALL_FILE_NAMES
         with os.fdopen(os.dup(one.descriptor), "rb") as file:
             one.sha256 = copied(file.read, folder / name if visible else Path(os.devnull))
     return one

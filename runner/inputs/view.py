@@ -31,7 +31,7 @@ from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import one_line
 from lockfiles.lock import Model, ModelFile
 from planner.models import folder as model_folder
-from planner.models.folder import CONFIG, INDEX, SINGLE, SMALL, is_weights
+from planner.models.folder import CONFIG, INDEX, SINGLE, SMALL_FILE_NAMES, is_weights
 from runner.inputs.compared import (
     ELSEWHERE,
     OnProgress,
@@ -109,9 +109,9 @@ def own(source: Path, into: Path | None = None) -> Iterator[View]:
 
     Raises UsageProblem as `locked`.
     """
-    there = frozenset(model_folder.names(source))
+    there = frozenset(model_folder.list_entries(source))
     single = SINGLE in there
-    kept = [n for n in there if n in SMALL and not (single and n == INDEX)]
+    kept = [n for n in there if n in SMALL_FILE_NAMES and not (single and n == INDEX)]
     heavy = [SINGLE] if single else [name for name in there if is_weights(name)]
     with _private(source, into) as folder:
         for name in kept:

@@ -16,7 +16,7 @@ from lockfiles.files import write_whole
 from lockfiles.fixes import Advice, Command
 from lockfiles.lock import TrainingLock
 from lockfiles.receipt import Artifact
-from planner.models.folder import SMALL
+from planner.models.folder import SMALL_FILE_NAMES
 from runner.export import card
 from runner.export.clean import ADAPTER_CONFIG
 from runner.export.push import push
@@ -25,7 +25,7 @@ from runner.stages import artifacts
 from runner.stages.context import Context
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
-_KNOWN = SMALL | {ADAPTER_CONFIG, ADAPTER_WEIGHTS, "model.safetensors"}
+_KNOWN = SMALL_FILE_NAMES | {ADAPTER_CONFIG, ADAPTER_WEIGHTS, "model.safetensors"}
 """The files of a model that may be sent, besides the shards of its weights."""
 _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 

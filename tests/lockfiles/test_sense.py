@@ -121,7 +121,7 @@ def test_what_a_plan_can_write_is_a_lock(changes: list[tuple[str, object]]) -> N
         ([("model.commit", COMMIT)], "`model.commit` on line"),
         ([("model.source", "hf:ana/base")], "`model.revision` on line"),
         ([("model.files", LOCK.model_dump()["model"]["files"][:2])], "has no `tokenizer.json`"),
-        ([("model.files.1.size_bytes", 0)], "has no `.safetensors` file with weights"),
+        ([("model.files.1.size_bytes", 0)], "has no `.safetensors` weights"),
         ([("model.files.0.name", "tokenizer.json")], "`model.files` of `run.lock` has a duplicate"),
         ([("model.files.0.name", "setup.py")], "`model.files.name` on line"),
         ([("model.files.0.name", "a/config.json")], "`model.files.name` on line"),

@@ -94,7 +94,7 @@ def _seen(folder: Path) -> dict[str, object]:
         "changed": [
             key for key, one in made["none"].integrity.items() if made["all"].integrity[key] != one
         ],
-        "panel": results.text(made["all"]),
+        "panel": results.render(made["all"]),
     }
 
 

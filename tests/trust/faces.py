@@ -97,7 +97,10 @@ def _lock(text: str, folder: Path) -> Shown:
     yield "plan, what changes", written(lambda: output.notes(plan.changes(lock, other)))
     yield "plan --json", written(lambda: output.data_json(lock.model_dump()))
     values: dict[str, object] = {"data.train": text, "model.source": text}
-    yield "wizard's review", review.text(lock, values, answers=[text], stale=[text], out="x.toml")
+    yield (
+        "wizard's review",
+        review.render(lock, values, stale_steps=[text], answer_lines=[text], answers_file="x.toml"),
+    )
     yield "wizard's start", review.start(lock, 1)
     changed: dict[str, dict[str, object]] = {
         "decision": {"reasons": [text], "against": [text], "overridden": text},
@@ -253,7 +256,7 @@ def _machine(text: str, folder: Path) -> Shown:
     card = Gpu(text, 24 * GIB, 20 * GIB, text)
     facts = MachineFacts("cuda", (card,), 2, GIB, GIB, GIB, text, problem=text, processor=text)
     yield "doctor", written(lambda: output.lines(table(hardware.hardware(12080, facts))))
-    yield "wizard's machine", machine.text(facts, saved=True)
+    yield "wizard's machine", machine.render(facts, saved=True)
     yield "wizard's fits", machine.fits({"lora": text}, text, 1)
     found = asdict(replace(facts, gpus=())) | {"gpus": [asdict(card)]}
     (folder / "m.json").write_text(json.dumps(found), "utf-8")
@@ -266,7 +269,7 @@ def _wizard(text: str, folder: Path) -> Shown:
     from planner.interview.decision import decide
     from tests.tui.wizard.samples import answered
 
-    yield "wizard's goal", goal.text(decide(answered().values, 9), counted=False, override=text)
+    yield "wizard's goal", goal.render(decide(answered().values, 9), counted=False, override=text)
     yield "advice.md", goal.advice(decide(answered().values, 9), text)
 
 

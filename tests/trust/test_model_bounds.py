@@ -224,7 +224,7 @@ def test_a_text_that_no_program_wrote_is_one_sentence(
 def test_folders_and_headers_have_a_greatest_number(tmp_path: Path, base: Path) -> None:
     for number in range(10_001):
         (base / f"{number}.txt").touch()
-    with pytest.raises(UsageProblem, match="has more than 10,000 files"):
+    with pytest.raises(UsageProblem, match="has more than 10,000 entries"):
         from_folder(base)
     folder = Path(shutil.copytree(BASE, tmp_path / "many"))
     names = [f"model-{number:05}.safetensors" for number in range(2001)]

@@ -220,7 +220,7 @@ def _plain(reader: Reader, since: int) -> int:
     narrator = Narrator(_before(reader, since))
     while True:
         events, code = reader.poll()
-        for line in narrator.narrate(events) + (narrator.rest() if code is not None else []):
+        for line in narrator.narrate(events) + (narrator.flush() if code is not None else []):
             output.note(line)
         if code is not None:
             return code

@@ -107,7 +107,7 @@ class _Interview:
         decision, counted = verdict(values, self.facts)
         override = str(values[_OVERRIDE.key])
         if show or not (decision.tunes or override):
-            text = goal.text(decision, counted=counted, override=override)
+            text = goal.render(decision, counted=counted, override=override)
             output.notes(["", *all_folded(text.split("\n"))])
         if decision.tunes or override:
             return True

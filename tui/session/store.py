@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from lockfiles import files
@@ -17,23 +18,23 @@ _NEEDED = {question.key for question in QUESTIONS if question.required and not q
 """Answers that a run requires; the wizard asks for them if a file lacks them."""
 
 _VERSION = 1
-_MOST_BYTES = 4 * files.MIB
+_MAX_BYTES = 4 * files.MIB
 
 
-def place(folder: Path, out: str) -> Path:
-    """Return the path of the draft of `out`."""
-    return folder / f".{out}.draft"
+def draft_path(folder: Path, answers_file: str) -> Path:
+    """Return the path of the draft of `answers_file`."""
+    return folder / f".{answers_file}.draft"
 
 
-def keep(draft: Draft, folder: Path, out: str) -> None:
+def keep(draft: Draft, folder: Path, answers_file: str) -> None:
     """Save a draft with answers, and remove one without."""
     if draft.touched:
-        save(draft, folder, out)
+        save(draft, folder, answers_file)
     else:
-        forget(folder, out)
+        forget(folder, answers_file)
 
 
-def save(draft: Draft, folder: Path, out: str) -> None:
+def save(draft: Draft, folder: Path, answers_file: str) -> None:
     """Save a draft, readable only by its owner. Raises UsageProblem if it cannot be written."""
     given = {q.key: draft.values[q.key] for q in QUESTIONS if draft.values[q.key] != q.default}
     state = {
@@ -44,37 +45,41 @@ def save(draft: Draft, folder: Path, out: str) -> None:
         "values": given,
     }
     put(
-        {place(folder, out): json.dumps(state, indent=2, ensure_ascii=False) + "\n"},
+        {draft_path(folder, answers_file): json.dumps(state, indent=2, ensure_ascii=False) + "\n"},
         mode=0o600,
         durable=False,
     )
 
 
-def restore(folder: Path, out: str) -> Draft | None:
-    """Return the saved draft of `out`, or None if there is no readable one.
+def restore(folder: Path, answers_file: str) -> Draft | None:
+    """Return the saved draft of `answers_file`, or None if there is no readable one.
 
-    An answer that the questions do not accept falls back to its default. A file that is too large
-    or not regular is not read.
+    An answer that the questions do not accept falls back to its default. A file that is too large,
+    a link, or not regular is not read.
     """
     try:
-        content = files.read_bounded(place(folder, out), _MOST_BYTES, follow=False)
+        content = files.read_bounded(draft_path(folder, answers_file), _MAX_BYTES, follow=False)
     except (OSError, UsageProblem):
         return None
-    from tui.session.kept import Kept
+    from tui.session.saved_draft import SavedDraft  # imports pydantic: only if there is a draft
 
     try:
-        kept = Kept.model_validate_json(content)
+        saved = SavedDraft.model_validate_json(content)
     except ValueError:
         return None
-    if kept.current not in STEPS:
+    if saved.current not in STEPS:
         return None
-    passed, stale = (frozenset(steps) & frozenset(STEPS) for steps in (kept.passed, kept.stale))
-    return Draft(fresh(_known(kept.values)).values, kept.current, passed, stale)
+    return replace(
+        fresh(_valid(saved.values)),
+        current=saved.current,
+        passed=frozenset(saved.passed).intersection(STEPS),
+        stale=frozenset(saved.stale).intersection(STEPS),
+    )
 
 
-def forget(folder: Path, out: str) -> None:
-    """Remove the draft of `out`, if there is one."""
-    place(folder, out).unlink(missing_ok=True)
+def forget(folder: Path, answers_file: str) -> None:
+    """Remove the draft of `answers_file`, if there is one."""
+    draft_path(folder, answers_file).unlink(missing_ok=True)
 
 
 def check_writable(folder: Path) -> None:
@@ -107,19 +112,20 @@ def put(texts: Mapping[Path, str], *, mode: int = 0o666, durable: bool = True) -
         ) from None
 
 
-def _known(values: Mapping[str, object]) -> dict[str, object]:
-    known: dict[str, object] = {}
+def _valid(values: Mapping[str, object]) -> dict[str, object]:
+    """Return the values that their questions accept."""
+    valid: dict[str, object] = {}
     for key, value in values.items():
         try:
-            known[key] = normal(BY_KEY[key], value)
+            valid[key] = normal(BY_KEY[key], value)
         except (KeyError, ValueError):
             continue
-    return known
+    return valid
 
 
-def first_draft(folder: Path, out: str) -> Draft:
-    """Return a draft with the answers of `out`, or without answers if there is no such file."""
-    path = folder / out
+def first_draft(folder: Path, answers_file: str) -> Draft:
+    """Return a draft with the answers in `answers_file`; without any if there is no such file."""
+    path = folder / answers_file
     if not path.exists():
         return fresh()
     from lockfiles import intent

@@ -11,7 +11,8 @@ from tui.terminal.units import memories, size
 
 _SHOWN_CHARACTERS = 200
 _STAGE_CHARS = 24
-_EVERY_SECONDS = 1.0
+_MIN_INTERVAL_SECONDS = 1.0
+"""Least time between two prints of frequent events."""
 _OWN_UNITS = ("bytes", "seconds")
 """Units that are converted for display: `4.1 MB`, `2 min`."""
 FREQUENT = ("step", "progress")
@@ -21,35 +22,40 @@ FREQUENT = ("step", "progress")
 class Narrator:
     """Turns events into lines, in order.
 
-    Of steps and progress between two other events it shows at most one per second, and the last.
+    Of steps and progress between two other events, it prints at most one per second, and the last.
     """
 
     def __init__(self, snapshot: Snapshot, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.snapshot = snapshot
         """The run after the events so far."""
         self._clock = clock
-        self._told_at = -math.inf
-        self._held: list[str] = []
+        self._last_printed_at = -math.inf
+        self._pending_lines: list[str] = []
 
     def narrate(self, events: Iterable[Event]) -> list[str]:
-        """Return the lines for some events; without any, those of a step that was held back."""
-        found: list[str] = []
+        """Return the lines to print for `events`.
+
+        Lines of frequent events are held back, and only the latest are printed: before the next
+        other event, or once `_MIN_INTERVAL_SECONDS` have passed since the last ones. With no
+        events, lines that are due are returned; `flush` returns them at once.
+        """
+        output: list[str] = []
         for event in events:
             self.snapshot = fold(self.snapshot, [event])
             if event.kind in FREQUENT:
-                self._held = lines(event, self.snapshot) or self._held
+                self._pending_lines = lines(event, self.snapshot) or self._pending_lines
                 continue
-            found += self.rest() + lines(event, self.snapshot)
-        if self._clock() - self._told_at >= _EVERY_SECONDS:
-            found += self.rest()
-        return found
+            output += self.flush() + lines(event, self.snapshot)
+        if self._clock() - self._last_printed_at >= _MIN_INTERVAL_SECONDS:
+            output += self.flush()
+        return output
 
-    def rest(self) -> list[str]:
-        """Return the lines that were held back."""
-        held, self._held = self._held, []
-        if held:
-            self._told_at = self._clock()
-        return held
+    def flush(self) -> list[str]:
+        """Return the lines that are held back, and forget them."""
+        pending, self._pending_lines = self._pending_lines, []
+        if pending:
+            self._last_printed_at = self._clock()
+        return pending
 
 
 def lines(event: Event, snapshot: Snapshot) -> list[str]:

@@ -120,7 +120,7 @@ class Looking(Moving):
         async with aclosing(child.answers()) as answers:
             async for found in answers:
                 if isinstance(found, RowText):
-                    texts.append(panel.text(found, self.view.facts_width))
+                    texts.append(panel.render(found, self.view.facts_width))
                     self._fill(paragraphs(*texts))
                 if len(texts) > len(numbers):
                     return
@@ -192,7 +192,7 @@ class Looking(Moving):
             self.view.say(f"There is no row {found.number:,}; the last row is {found.rows - 1:,}.")
             self._ask(found.rows - 1)
             return
-        self._fill(panel.text(found, self.view.facts_width))
+        self._fill(panel.render(found, self.view.facts_width))
         self.view.scroll(None)
 
 

@@ -76,12 +76,12 @@ def _answers(path: Path, child: subprocess.Popen[bytes], most: int) -> Iterator[
     heard, total = bytearray(), 0
     while True:
         ends = time.monotonic() + limits.PARQUET_SECONDS + limits.GRACE_SECONDS
-        while len(heard) < frames.START.size:
+        while len(heard) < frames.HEADER.size:
             heard += _read(child, ends)
-        _, size, _ = frames.START.unpack_from(heard)
+        _, size, _ = frames.HEADER.unpack_from(heard)
         if size > 2 * MAX_ROW_BYTES:
             raise _Broken("rows that are too long")
-        while len(heard) < frames.START.size + size:
+        while len(heard) < frames.HEADER.size + size:
             heard += _read(child, ends)
         total += size
         if total > most:
@@ -89,10 +89,10 @@ def _answers(path: Path, child: subprocess.Popen[bytes], most: int) -> Iterator[
                 f"`{path}` unpacks to more than {most // 2**20:,} MiB, far more than its size.",
                 fix=Command("ls -l {}", path),
             )
-        content = bytes(heard[frames.START.size : frames.START.size + size])
-        del heard[: frames.START.size + size]
+        content = bytes(heard[frames.HEADER.size : frames.HEADER.size + size])
+        del heard[: frames.HEADER.size + size]
         try:
-            head = frames.unpacked(content)
+            head = frames.decode(content)
         except (ValueError, RecursionError):
             raise _Broken("nested too deeply, or not text") from None
         if not isinstance(head, dict):

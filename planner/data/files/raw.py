@@ -10,11 +10,12 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Command
 
 _SHOWN, _SHOWN_CHARS = 10, 40
-_PYTHON_SHOWS = {
-    ".json": "import json, sys; print(json.load(open(sys.argv[1]))[{at}])",
-    ".parquet": "import sys, pyarrow.parquet as p; "
-    "print(p.read_table(sys.argv[1]).slice({at}, 1).to_pylist())",
+_PRINT_ROW = {
+    ".json": "import json, sys; print(json.load(open(sys.argv[1]))[{row_index}])",
+    ".parquet": "import sys, pyarrow.parquet as pq; "
+    "print(pq.read_table(sys.argv[1]).slice({row_index}, 1).to_pylist())",
 }
+"""Python code that prints one row of the file in its first argument, by the suffix of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,12 @@ class RawRow:
 
 
 def look(path: Path, place: str, *, to: str = "") -> Command:
-    """Return the command that shows one row; `to` is its purpose, `place` as in `RawRow`."""
+    """Return the command that prints one row; `to` is its purpose, `place` as in `RawRow`."""
     unit, number = place.split()
     if unit.startswith("line"):
         return Command("sed -n {} {}", f"{number.replace('-', ',')}p", path, to=to)
-    code = _PYTHON_SHOWS[path.suffix.lower()].format(at=int(number) - 1)
-    return Command("python3 -c {} {}", code, path, to=to)
+    code = _PRINT_ROW[path.suffix.lower()].format(row_index=int(number) - 1)
+    return Command("python3 -c {} {}", code, path, to=to or f"print {place}")
 
 
 def fault(raw: RawRow, what: str) -> UsageProblem:

@@ -85,7 +85,7 @@ def _once(
     request: dict[str, Any], content: bytes, waits: Sequence[float]
 ) -> tuple[dict[str, Any], memoryview]:
     try:
-        head, raw = process.call(request | {"bytes": limits.MORE_BYTES}, content, waits)
+        head, raw = process.call(request | {"memory_bytes": limits.MORE_BYTES}, content, waits)
     except process.Ended as ended:
         raise Fault(ended.late or "ended", ended.how, ended.place) from None
     if "fault" in head:

@@ -91,19 +91,19 @@ class Exchange:
         if not chunk:
             raise Ended(self._place)
         self._heard += chunk
-        while (start := self._start()) and start[0] == frames.AT:
+        while (start := self._start()) and start[0] == frames.ROW:
             place = start[1]
             if place >= len(self._waits):
                 raise Ended(self._place, how="a row that was not requested")
             if place > self._place:
                 self._place, self._late_until = place, 0.0
                 self._row_ends = time.monotonic() + self._waits[place]
-            del self._heard[: frames.START.size]
+            del self._heard[: frames.HEADER.size]
 
     def _start(self) -> tuple[int, int, int] | None:
-        if len(self._heard) < frames.START.size:
+        if len(self._heard) < frames.HEADER.size:
             return None
-        kind, first, second = frames.START.unpack_from(self._heard)
+        kind, first, second = frames.HEADER.unpack_from(self._heard)
         return kind, first, second
 
     def _whole(self) -> Answer | None:
@@ -113,11 +113,11 @@ class Exchange:
         kind, first, second = found
         if kind != frames.ANSWER or first + second > limits.ANSWER_BYTES:
             raise Ended(self._place, how="an answer that is too long")
-        start, end = frames.START.size, frames.START.size + first + second
+        start, end = frames.HEADER.size, frames.HEADER.size + first + second
         if len(self._heard) < end:
             return None
         try:
-            head = frames.unpacked(bytes(self._heard[start : start + first]))
+            head = frames.decode(bytes(self._heard[start : start + first]))
         except (ValueError, RecursionError):
             head = None
         if not isinstance(head, dict) or len(self._heard) != end:

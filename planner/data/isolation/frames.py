@@ -1,15 +1,15 @@
-"""The protocol between the two processes: both lengths, a JSON object, then raw bytes.
+"""The protocol between the two processes: a header, a JSON object, then raw bytes.
 
-A child also sends frames that announce the row it starts, for the parent's time limits.
+A child also sends headers alone that announce the row it starts, for the parent's time limits.
 """
 
 import json
 import struct
 from typing import Any
 
-START = struct.Struct("<BII")
-"""Kind, bytes of JSON, raw bytes; for `AT`, the index of the row and 0."""
-ANSWER, AT = 0, 1
+HEADER = struct.Struct("<BII")
+"""Kind, length of the JSON and number of raw bytes; for `ROW`, the index of the row and 0."""
+ANSWER, ROW = 0, 1
 
 OF_A_ROW = frozenset(["refused", "rewritten", "left-out"])
 """Faults of one row; the other rows are still answered."""
@@ -17,18 +17,18 @@ FAULTS = OF_A_ROW | {"memory", "size", "tokens", "broken", "missing", "unreadabl
 """All faults that a child reports."""
 
 
-def packed(head: dict[str, Any], raw: bytes = b"") -> bytes:
-    """Return a frame. Lone surrogates are preserved."""
-    said = json.dumps(head, ensure_ascii=False, separators=(",", ":"))
-    content = said.encode("utf-8", "surrogatepass")
-    return START.pack(ANSWER, len(content), len(raw)) + content + raw
+def encode(head: dict[str, Any], raw: bytes = b"") -> bytes:
+    """Return a frame with `head` as its JSON object. Lone surrogates are preserved."""
+    text = json.dumps(head, ensure_ascii=False, separators=(",", ":"))
+    content = text.encode("utf-8", "surrogatepass")
+    return HEADER.pack(ANSWER, len(content), len(raw)) + content + raw
 
 
-def at(place: int) -> bytes:
+def announce_row(row_index: int) -> bytes:
     """Return the frame that announces a row."""
-    return START.pack(AT, place, 0)
+    return HEADER.pack(ROW, row_index, 0)
 
 
-def unpacked(content: bytes) -> Any:
+def decode(content: bytes) -> Any:
     """Return the JSON of a frame. Raises ValueError or RecursionError."""
     return json.loads(content.decode("utf-8", "surrogatepass"))

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 RENDER_SECONDS = 10.0
 """Limit for one rendering of a conversation."""
-PROCESSOR_SECONDS = 1.0
-"""The same in processor time, which does not depend on the load of the machine."""
+CPU_SECONDS = 1.0
+"""The same in CPU time, which does not depend on the load of the machine."""
 TURN_SECONDS = 0.05
 """Extra time per turn, since prefixes are rendered too; also the average limit per turn where many
 conversations are rendered together."""
@@ -18,9 +18,9 @@ CHARS_PER_SECOND = 50_000
 LOAD_SECONDS = 60.0
 """Limit for loading a `tokenizer.json`; one with 260,000 tokens takes one or two seconds."""
 MORE_BYTES = 2**27
-"""Memory that a call may add, besides `BYTES_PER_BYTE`; Linux only. Real templates need a few
-MiB."""
-BYTES_PER_BYTE = 256
+"""Memory that a call may add, besides `MEMORY_BYTES_PER_REQUEST_BYTE`; Linux only. Real templates
+need a few MiB."""
+MEMORY_BYTES_PER_REQUEST_BYTE = 256
 """Further memory per byte of a request: a tokenizer stores the position of every byte."""
 TEMPLATE_CHARS = 2**20
 """The longest chat template; real ones have at most 30,000 characters."""
@@ -52,13 +52,13 @@ def row_seconds(turns: int) -> float:
     return RENDER_SECONDS + TURN_SECONDS * turns
 
 
-def processor_seconds(waits: Sequence[float]) -> list[float]:
-    """Return the limits in processor seconds for each wait of a request; 0 means none.
+def cpu_seconds(waits: Sequence[float]) -> list[float]:
+    """Return the limits in seconds of CPU time for each wait of a request; 0 means none.
 
     The last of several waits is for tokenization, which uses several threads.
     """
     more = [max(0.0, wait - RENDER_SECONDS) for wait in waits]
-    found = [min(wait, one + PROCESSOR_SECONDS) for wait, one in zip(waits, more, strict=True)]
+    found = [min(wait, one + CPU_SECONDS) for wait, one in zip(waits, more, strict=True)]
     return [*found[:-1], 0.0] if len(found) > 1 else found
 
 

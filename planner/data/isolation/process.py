@@ -45,10 +45,10 @@ class Process:
         most = waits[-1] + limits.RENDER_SECONDS
         seconds = {
             "seconds": most + start + limits.GRACE_SECONDS,
-            "processor_seconds": limits.processor_seconds(waits),
+            "cpu_seconds": limits.cpu_seconds(waits),
         }
         try:
-            request = frames.packed(head | seconds, raw)
+            request = frames.encode(head | seconds, raw)
             return Exchange(self._pipes, request, waits, most).answer(start)
         except Ended as ended:
             if not ended.late and not ended.how:

@@ -37,5 +37,7 @@ def offer(finding: str) -> Offer | None:
     """Return the answer that fixes a finding; None if there is none."""
     if finding in _OTHERS:
         return _OTHERS[finding]
-    rows = "training rows that are also held out" if finding == "leak" else "those rows"
+    rows = (
+        "training rows that also appear in the held-out rows" if finding == "leak" else "those rows"
+    )
     return Offer("data.drop", finding, f"{rows} are removed") if finding in DROPPED else None

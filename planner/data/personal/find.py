@@ -8,7 +8,7 @@ from planner.data.personal.mail import emails
 from planner.data.personal.national import capital_ids, digit_ids
 from planner.data.personal.network import addresses, mac_addresses
 from planner.data.personal.phone import phones
-from planner.data.personal.secrets import secrets
+from planner.data.personal.secrets import find_secrets
 from planner.data.personal.span import KINDS, Span
 
 _DIGIT = re.compile("[0-9]")
@@ -68,7 +68,7 @@ def _take(taken: bytearray, span: Span) -> bool:
 
 
 def _all(text: str) -> Iterator[Span]:
-    yield from secrets(text)
+    yield from find_secrets(text)
     yield from emails(text)
     if not _DIGIT.search(text):
         return

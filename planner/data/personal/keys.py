@@ -1,4 +1,4 @@
-"""Finds API keys and tokens, by the forms that their issuers publish."""
+"""Finds API keys and tokens, by the forms that their providers publish."""
 
 import re
 from collections.abc import Iterator
@@ -52,8 +52,8 @@ _MARKS = ("_", "-", "")
 """Characters that many prefixes share, for a fast first test."""
 
 
-def keys(text: str) -> Iterator[Span]:
-    """Yield the keys of known issuers."""
+def find_api_keys(text: str) -> Iterator[Span]:
+    """Yield the API keys and tokens of known providers."""
     for mark, forms in _BY_MARK.items():
         if mark in text:
             for hint, form in forms:

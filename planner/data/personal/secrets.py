@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from math import log2
 
-from planner.data.personal.keys import keys
+from planner.data.personal.keys import find_api_keys
 from planner.data.personal.span import Span
 
 _PRIVATE = re.compile(
@@ -22,15 +22,18 @@ _VALUE = re.compile(
     r"(?![a-z])[\"'`\]]{0,2}[ \t]{0,3}(?:=>|:=|[=:]|\bis\b|\bwas\b)[ \t]{0,3}"
     r"(?:\"([^\"\s]{6,200})\"|'([^'\s]{6,200})'|`([^`\s]{6,200})`|([^\s\"'`<>\[{(]{6,200}))",
 )
-_CODE = re.compile(
+_PLACEHOLDER = re.compile(
     r"[$%<{\[(]|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\Z|\w+[(\[]|(.)\1*\Z|\*{3}"
     r"|[A-Za-z]+[0-9]{0,2}(?:_[A-Za-z]+[0-9]{0,2})+\Z"
 )
-"""A variable, a call, an attribute, one repeated character, or words joined by `_`."""
+"""A value that is not secret: a variable, a call, an attribute, one repeated character, or words
+joined by `_`."""
 _UNQUOTED = 4
 _FIELD = re.compile(r";|,(?=[\w\"']+[:=])|&(?=\w+=)")
 """The end of a value without quotes."""
-_DUMMIES = frozenset(["password", "passwd", "pass", "pwd", "secret", "token", "changeme", "admin"])
+_PLACEHOLDER_PASSWORDS = frozenset(
+    ["password", "passwd", "pass", "pwd", "secret", "token", "changeme", "admin"]
+)
 _LOGIN_BITS = 2.0
 _KEY_LENGTH, _KEY_BITS = 16, 3.0
 """Minimum entropy in bits per character of a password, and minimum length and entropy of a key.
@@ -39,26 +42,27 @@ English words have similar entropy; a required digit distinguishes them.
 """
 
 
-def secrets(text: str) -> Iterator[Span]:
-    """Yield keys of known issuers, private keys, passwords in URLs, and secrets assigned to a name.
+def find_secrets(text: str) -> Iterator[Span]:
+    """Yield the secrets in a text; their spans may overlap.
 
-    For an assignment, the span is the value without its quotes. Spans may overlap.
+    These are API keys of known providers, private keys, passwords in URLs, bearer tokens, and
+    values assigned to a name such as `password`, without their quotes.
     """
-    yield from keys(text)
+    yield from find_api_keys(text)
     if "PRIVATE KEY" in text:
         for match in _PRIVATE.finditer(text):
             yield Span("SECRET", match.start(), match.end())
     if "://" in text and "@" in text:
         for match in _URL.finditer(text):
-            if match[1].lower() not in _DUMMIES and not _CODE.match(match[1]):
+            if match[1].lower() not in _PLACEHOLDER_PASSWORDS and not _PLACEHOLDER.match(match[1]):
                 yield Span("SECRET", *match.span(1))
-    if "earer " in text:
+    if "earer " in text:  # "Bearer" or "bearer"
         for match in _BEARER.finditer(text):
             yield Span("SECRET", *match.span(1))
-    yield from _assigned(text)
+    yield from _find_assigned_secrets(text)
 
 
-def _assigned(text: str) -> Iterator[Span]:
+def _find_assigned_secrets(text: str) -> Iterator[Span]:
     small = text.replace("\u0130", "I").lower()  # the only letter that lower() makes longer
     if not any(hint in small for hint in _HINTS):
         return
@@ -81,13 +85,18 @@ def _is_key_of(small: str, at: int) -> bool:
 
 def _is_login(value: str) -> bool:
     digit = any(map(str.isdigit, value))
-    return len(value) >= 6 and digit and not _CODE.match(value) and _bits(value) >= _LOGIN_BITS
+    return (
+        len(value) >= 6 and digit and not _PLACEHOLDER.match(value) and _bits(value) >= _LOGIN_BITS
+    )
 
 
 def _is_key(value: str) -> bool:
     mixed = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
     return (
-        len(value) >= _KEY_LENGTH and mixed and not _CODE.match(value) and _bits(value) >= _KEY_BITS
+        len(value) >= _KEY_LENGTH
+        and mixed
+        and not _PLACEHOLDER.match(value)
+        and _bits(value) >= _KEY_BITS
     )
 
 

@@ -5,51 +5,48 @@ or by a timer during a call.
 """
 
 import os
-from typing import Any, BinaryIO
+from typing import Any
 
-from planner.data.isolation import frames, limiting, limits
+from planner.data.isolation import frames, limits, restrictions
 from planner.data.worker.conversation import Refused
 from planner.data.worker.work import Work, start_threads
 
 
 def main() -> None:
-    """Answer until the parent closes the pipe."""
+    """Serve requests from standard input, with answers on standard output, until the input ends."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.dup(1)
-    limiting.close_all_but()
-    limiting.limit()
+    restrictions.close_standard_streams()
+    restrictions.restrict_files()
     start_threads()
-    limiting.no_more_processes()
-    allowed = [0.0]
+    restrictions.forbid_new_processes()
+    cpu_seconds = [0.0]
 
-    def begin(place: int) -> None:
-        limiting.processor(allowed[min(place, len(allowed) - 1)])
-        send(answers, frames.at(place))
+    def start_row(row_index: int) -> None:
+        restrictions.set_cpu_limit(cpu_seconds[min(row_index, len(cpu_seconds) - 1)])
+        send(answers, frames.announce_row(row_index))
 
-    work = Work(begin)
-    while start := requests.read(frames.START.size):
-        _, head, raw = frames.START.unpack(start)
-        asked = frames.unpacked(requests.read(head))
-        allowed = asked["processor_seconds"]
-        asked["bytes"] += limits.BYTES_PER_BYTE * (head + raw)
-        send(answers, _answer(work, asked, _raw(requests, raw)))
-
-
-def _raw(requests: BinaryIO, size: int) -> bytes:
-    return requests.read(size) if size else b""
+    work = Work(start_row)
+    while header := requests.read(frames.HEADER.size):
+        _, json_size, raw_size = frames.HEADER.unpack(header)
+        request = frames.decode(requests.read(json_size))
+        cpu_seconds = request["cpu_seconds"]
+        request_size = json_size + raw_size
+        request["memory_bytes"] += limits.MEMORY_BYTES_PER_REQUEST_BYTE * request_size
+        send(answers, _handle(work, request, requests.read(raw_size)))
 
 
-def _answer(work: Work, asked: dict[str, Any], raw: bytes) -> bytes:
-    """Answer one request under its limits; an exception becomes an answer too."""
+def _handle(work: Work, request: dict[str, Any], raw: bytes) -> bytes:
+    """Return the answer to one request, made under its limits; an error is an answer too."""
     try:
-        with limiting.bounded(asked["seconds"], asked["bytes"]):
-            return frames.packed(*work.do(asked, raw))
+        with restrictions.bounded(request["seconds"], request["memory_bytes"]):
+            return frames.encode(*work.do(request, raw))
     except MemoryError:
         fault = {"fault": "memory", "said": ""}
     except Refused as refused:
         fault = {"fault": refused.kind, "said": refused.said}
-    except BaseException as problem:  # a panic of the tokenizer is not an Exception
-        fault = {"fault": "broken", "said": f"{problem}"[: limits.SAID_CHARS]}
-    return frames.packed(fault | {"place": work.place})
+    except BaseException as error:  # a panic of the tokenizer is not an Exception
+        fault = {"fault": "broken", "said": f"{error}"[: limits.SAID_CHARS]}
+    return frames.encode(fault | {"place": work.row_index})
 
 
 def send(answers: int, frame: bytes) -> None:

@@ -15,7 +15,7 @@ import pyarrow
 from pyarrow import parquet
 
 from planner.data.files.lines import MAX_ROW_BYTES
-from planner.data.isolation import frames, limiting, limits
+from planner.data.isolation import frames, limits, restrictions
 from planner.data.worker.child import send
 
 BATCH_ROWS = 256
@@ -27,8 +27,8 @@ _FRAME_BYTES = 2**18
 def main() -> None:
     """Send all rows, or the error of the file, and exit."""
     file, answers = os.dup(0), os.dup(1)
-    limiting.close_all_but()
-    limiting.limit()
+    restrictions.close_standard_streams()
+    restrictions.restrict_files()
     size = os.fstat(file).st_size
     row = 0
     try:
@@ -36,13 +36,13 @@ def main() -> None:
             for rows in _framed(batch):
                 send(answers, _frame(b"[" + b",".join(rows) + b"]"))
                 row += len(rows)
-        send(answers, frames.packed({"end": row}))
+        send(answers, frames.encode({"end": row}))
     except MemoryError:
-        send(answers, frames.packed({"fault": "its rows take too much memory", "row": row}))
+        send(answers, frames.encode({"fault": "its rows take too much memory", "row": row}))
     except BaseException as problem:
         said = (str(problem).splitlines() or [type(problem).__name__])[0][: limits.SAID_CHARS]
         kind = _KINDS.get(type(problem), "fault")
-        send(answers, frames.packed({kind: said, "row": row}))
+        send(answers, frames.encode({kind: said, "row": row}))
 
 
 class _Twice(ValueError):
@@ -59,14 +59,14 @@ _KINDS: dict[type[BaseException], str] = {_Twice: "twice", _TooLong: "long"}
 def _batches(file: int, size: int) -> Iterator[list[dict[str, Any]]]:
     pyarrow.set_cpu_count(1)
     more = limits.PARQUET_BYTES + limits.PARQUET_TIMES * size
-    with limiting.bounded(limits.PARQUET_SECONDS, more):
+    with restrictions.bounded(limits.PARQUET_SECONDS, more):
         opened = parquet.ParquetFile(os.fdopen(file, "rb"))
         counts = Counter(opened.schema_arrow.names)
         if twice := next((name for name, count in counts.items() if count > 1), None):
             raise _Twice(twice)
         batches = opened.iter_batches(batch_size=BATCH_ROWS, use_threads=False)
     while True:
-        with limiting.bounded(limits.PARQUET_SECONDS, more):
+        with restrictions.bounded(limits.PARQUET_SECONDS, more):
             batch = next(batches, None)
             if batch is None:
                 return
@@ -99,4 +99,4 @@ def _unheld(value: object) -> float:
 
 def _frame(rows: bytes) -> bytes:
     head = b'{"rows":' + rows + b"}"
-    return frames.START.pack(frames.ANSWER, len(head), 0) + head
+    return frames.HEADER.pack(frames.ANSWER, len(head), 0) + head

@@ -23,35 +23,35 @@ Answer = tuple[dict[str, Any], bytes]
 class Work:
     """Answers requests with the templates and tokenizers of this process."""
 
-    def __init__(self, begin: Callable[[int], None]) -> None:
-        """`begin` is called with the index of each row before it is rendered."""
-        self._told = begin
-        self.place = 0
+    def __init__(self, start_row: Callable[[int], None]) -> None:
+        """`start_row` is called with the index of each row before it is rendered."""
+        self._start_row = start_row
+        self.row_index = 0
         """The index of the current row of the request; past the last row, all rows together."""
         self._templates: dict[str, Template] = {}
         self._tokenizers: dict[str, Tokenizer] = {}
 
-    def do(self, asked: dict[str, Any], raw: bytes) -> Answer:
+    def do(self, request: dict[str, Any], raw: bytes) -> Answer:
         """Answer one request. Raises Refused, and whatever a tokenizer raises."""
         self._begin(0)  # starts the time limit of the request
-        answer: Answer = getattr(self, f"_{asked['do']}")(asked, raw)
+        answer: Answer = getattr(self, f"_{request['do']}")(request, raw)
         return answer
 
-    def _begin(self, place: int) -> None:
-        self.place = place
-        self._told(place)
+    def _begin(self, row_index: int) -> None:
+        self.row_index = row_index
+        self._start_row(row_index)
 
-    def _compile(self, asked: dict[str, Any], raw: bytes) -> Answer:
+    def _compile(self, request: dict[str, Any], raw: bytes) -> Answer:
         source = raw.decode("utf-8", "surrogatepass")
         _keep(
             self._templates,
-            asked["template"],
-            Template(source, asked["special"], asked["marks"]),
+            request["template"],
+            Template(source, request["special"], request["marks"]),
             _KEPT_TEMPLATES,
         )
         return {}, b""
 
-    def _load(self, asked: dict[str, Any], raw: bytes) -> Answer:
+    def _load(self, request: dict[str, Any], raw: bytes) -> Answer:
         """Load a `tokenizer.json`, without post-processing, truncation, padding and dropout."""
         made: Any = Tokenizer.from_str(raw.decode("utf-8"))
         made.post_processor = None
@@ -59,30 +59,30 @@ class Work:
         made.no_padding()
         if getattr(made.model, "dropout", None):
             made.model.dropout = None
-        _keep(self._tokenizers, asked["tokenizer"], made, _KEPT_TOKENIZERS)
+        _keep(self._tokenizers, request["tokenizer"], made, _KEPT_TOKENIZERS)
         added = made.get_added_tokens_decoder()
         special = sorted(number for number, token in added.items() if token.special)
         return {}, array("I", special).tobytes()
 
-    def _render(self, asked: dict[str, Any], raw: bytes) -> Answer:
-        row = self._row(asked, asked["row"])
-        text, spans = row.marked(len(row.messages), asked["prompt"])
+    def _render(self, request: dict[str, Any], raw: bytes) -> Answer:
+        row = self._row(request, request["row"])
+        text, spans = row.marked(len(row.messages), request["prompt"])
         return {"spans": spans}, text.encode("utf-8", "surrogatepass")
 
-    def _spans(self, asked: dict[str, Any], raw: bytes) -> Answer:
-        text, spans = self._row(asked, asked["row"]).spans()
+    def _spans(self, request: dict[str, Any], raw: bytes) -> Answer:
+        text, spans = self._row(request, request["row"]).spans()
         return {"spans": spans}, text.encode("utf-8", "surrogatepass")
 
-    def _encode(self, asked: dict[str, Any], raw: bytes) -> Answer:
+    def _encode(self, request: dict[str, Any], raw: bytes) -> Answer:
         """Tokenize rows; `whole` adds their texts and token offsets."""
-        tokenizer, heads = self._tokenizer(asked), list[dict[str, Any]]()
+        tokenizer, heads = self._tokenizer(request), list[dict[str, Any]]()
         rendered: list[tuple[dict[str, Any], str, list[Span]]] = []
-        for place, one in enumerate(asked["rows"]):
-            self._begin(place)
+        for row_index, one in enumerate(request["rows"]):
+            self._begin(row_index)
             head = dict[str, Any]()
             heads.append(head)
             try:
-                text, spans = self._row(asked, one).spans()
+                text, spans = self._row(request, one).spans()
                 rendered.append((head, _checked(text), spans))
             except Refused as refused:
                 if refused.kind not in OF_A_ROW:
@@ -92,15 +92,15 @@ class Work:
         made = tokenizer.encode_batch([text for _, text, _ in rendered], add_special_tokens=False)
         parts: list[bytes] = []
         for (head, text, spans), encoding in zip(rendered, made, strict=True):
-            parts += _tokens(head, text, spans, encoding, whole=asked["whole"])
+            parts += _tokens(head, text, spans, encoding, whole=request["whole"])
         return {"rows": heads}, b"".join(parts)
 
-    def _count(self, asked: dict[str, Any], raw: bytes) -> Answer:
+    def _count(self, request: dict[str, Any], raw: bytes) -> Answer:
         """Count the tokens of rows; for a row that the template refuses, those of its text."""
-        tokenizer, texts = self._tokenizer(asked), list[str]()
-        for place, one in enumerate(asked["rows"]):
-            self._begin(place)
-            text = self._text(asked, one)
+        tokenizer, texts = self._tokenizer(request), list[str]()
+        for row_index, one in enumerate(request["rows"]):
+            self._begin(row_index)
+            text = self._text(request, one)
             texts.append(text.encode(errors="replace").decode())  # no lone surrogates
         self._begin(len(texts))
         made = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
@@ -109,8 +109,8 @@ class Work:
             _check_tokens(count, len(text))
         return {}, array("I", counts).tobytes()
 
-    def _text(self, asked: dict[str, Any], one: dict[str, Any]) -> str:
-        row = self._row(asked, one)
+    def _text(self, request: dict[str, Any], one: dict[str, Any]) -> str:
+        row = self._row(request, one)
         if row.messages[0].role == "text":
             return row.messages[0].content
         try:
@@ -120,41 +120,41 @@ class Work:
                 raise
             return "\n".join(message.content for message in row.messages)
 
-    def _decode(self, asked: dict[str, Any], raw: bytes) -> Answer:
+    def _decode(self, request: dict[str, Any], raw: bytes) -> Answer:
         ids = array("I")
         ids.frombytes(raw)
-        text = self._tokenizer(asked).decode(list(ids), skip_special_tokens=asked["skip"])
+        text = self._tokenizer(request).decode(list(ids), skip_special_tokens=request["skip"])
         return {}, text.encode("utf-8", "surrogatepass")
 
-    def _tokens(self, asked: dict[str, Any], raw: bytes) -> Answer:
+    def _tokens(self, request: dict[str, Any], raw: bytes) -> Answer:
         """Tokenize a text without special tokens."""
-        encoding = self._tokenizer(asked).encode(raw.decode(), add_special_tokens=False)
+        encoding = self._tokenizer(request).encode(raw.decode(), add_special_tokens=False)
         return {}, array("I", encoding.ids).tobytes()
 
-    def _id(self, asked: dict[str, Any], raw: bytes) -> Answer:
-        return {"id": self._tokenizer(asked).token_to_id(raw.decode())}, b""
+    def _id(self, request: dict[str, Any], raw: bytes) -> Answer:
+        return {"id": self._tokenizer(request).token_to_id(raw.decode())}, b""
 
-    def _card(self, asked: dict[str, Any], raw: bytes) -> Answer:
+    def _card(self, request: dict[str, Any], raw: bytes) -> Answer:
         """Return the value of `configs` in a dataset's card, as JSON."""
         from planner.data.worker import card
 
         return {}, card.configs(raw)
 
-    def _configs(self, asked: dict[str, Any], raw: bytes) -> Answer:
+    def _configs(self, request: dict[str, Any], raw: bytes) -> Answer:
         """Return the configs of a dataset from its card and file names."""
         from planner.data.worker import card
 
         try:
-            return {"configs": card.offered(json.loads(raw), asked["names"])}, b""
+            return {"configs": card.offered(json.loads(raw), request["names"])}, b""
         except card.Unreadable as problem:
             raise Refused("unreadable", problem) from None
 
-    def _tokenizer(self, asked: dict[str, Any]) -> Any:
-        return _kept(self._tokenizers, asked["tokenizer"])
+    def _tokenizer(self, request: dict[str, Any]) -> Any:
+        return _kept(self._tokenizers, request["tokenizer"])
 
-    def _row(self, asked: dict[str, Any], one: dict[str, Any]) -> Conversation:
-        template: Template = _kept(self._templates, asked["template"])
-        template.now = datetime.fromisoformat(asked["now"])
+    def _row(self, request: dict[str, Any], one: dict[str, Any]) -> Conversation:
+        template: Template = _kept(self._templates, request["template"])
+        template.now = datetime.fromisoformat(request["now"])
         return Conversation(template, one)
 
 

@@ -115,18 +115,22 @@ def _config(offered: Sequence[Config], reference: Reference, names: list[str] | 
         fault = f"has no config `{reference.config}`; it has"
     raise UsageProblem(
         f"`{replace(reference, config='', split='')}` {fault} {_listed(o.name for o in offered)}.",
-        fix=_written(offered, reference),
+        fix=_suggest_reference(offered, reference),
     )
 
 
-def _written(offered: Sequence[Config], reference: Reference) -> Advice:
-    """Return how to write the reference; if a split was given as the config, with its config."""
-    for one in offered:
-        if one.is_default and reference.config in one.splits and not reference.split:
-            meant = replace(reference, config=one.name or DEFAULT, split=reference.config)
-            return Advice(f"write `{meant}`")
-    first = replace(reference, config=offered[0].name)
-    return Advice(f"write `{first}`, or another config")
+def _suggest_reference(offered: Sequence[Config], reference: Reference) -> Advice:
+    """Suggest a valid reference, for one whose config is missing or unknown.
+
+    If the name of the config is that of a split of the default config, suggest that split.
+    """
+    for config in offered:
+        # In `hf:owner/name:test`, `test` is read as the config, but may be meant as the split.
+        if config.is_default and reference.config in config.splits and not reference.split:
+            with_split = replace(reference, config=config.name or DEFAULT, split=reference.config)
+            return Advice(f"write `{with_split}`")
+    with_first_config = replace(reference, config=offered[0].name)
+    return Advice(f"write `{with_first_config}`, or another config")
 
 
 def _split(config: Config, reference: Reference, use: str) -> str:

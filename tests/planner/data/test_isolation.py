@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from lockfiles.errors import DataRefused, TunelockError
-from planner.data.isolation import frames, limiting, limits, process, starting
+from planner.data.isolation import frames, limits, process, restrictions, starting
 from planner.data.isolation.client import Fault, Loaded, load
 from planner.data.rows.rows import Message, Row
 from planner.data.tokens.encode import encode, encode_rows
@@ -99,7 +99,7 @@ def test_a_child_that_goes_on_with_one_row_is_ended(
     template, tokenizer = load_template(BASE), load_tokenizer(BASE)
     process.end()
     loop = "import os\nwhile True: os.write(1, bytes.fromhex({!r}))"
-    monkeypatch.setattr(starting, "_CODE", loop.format(frames.at(0).hex()))
+    monkeypatch.setattr(starting, "_CODE", loop.format(frames.announce_row(0).hex()))
     monkeypatch.setattr(process, "_START_SECONDS", 0.5)
     monkeypatch.setattr(limits, "RENDER_SECONDS", 0.2)
     with pytest.raises(TemplateRunsAway):
@@ -146,7 +146,7 @@ def test_it_has_no_secrets_no_files_and_cannot_write(
     assert values["Max file size"] == values["Max core file size"] == ["0", "0"]
     assert values["Max processes"] == ["0", "0"]
     assert int(values["Max open files"][1]) < 100
-    assert int(values["Max data size"][1]) <= limiting.HARD_BYTES
+    assert int(values["Max data size"][1]) <= restrictions.HARD_BYTES
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_it_does_not_outlive_its_parent(source: str) -> None:
 
 
 def _frame(head: bytes, raw: bytes = b"") -> bytes:
-    return frames.START.pack(frames.ANSWER, len(head), len(raw)) + head + raw
+    return frames.HEADER.pack(frames.ANSWER, len(head), len(raw)) + head + raw
 
 
 LIES = {
@@ -179,8 +179,8 @@ LIES = {
     "no object": _frame(b"[]"),
     "deep": _frame(b"[" * 20_000),
     "digits": _frame(b"1" * 10_000),
-    "too long": frames.START.pack(frames.ANSWER, 2**31, 2**31),
-    "kind": frames.START.pack(9, 2, 0) + b"{}",
+    "too long": frames.HEADER.pack(frames.ANSWER, 2**31, 2**31),
+    "kind": frames.HEADER.pack(9, 2, 0) + b"{}",
     "more": _frame(b"{}") + b"more",
     "no spans": _frame(b'{"spans": 5}'),
     "spans": _frame(b'{"spans": [[1]]}'),
@@ -191,7 +191,7 @@ LIES = {
     "no row": _frame(b'{"rows": [5]}'),
     "few tokens": _frame(b'{"rows": [{"tokens": 1000000}]}'),
     "true": _frame(b'{"rows": [{"tokens": true}]}'),
-    "out of turn": frames.at(7),
+    "out of turn": frames.announce_row(7),
 }
 _LIAR = "import os, sys; os.read(0, 1 << 16); os.write(1, bytes.fromhex({!r})); os.read(0, 1)"
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from planner.models.facts import from_folder
+from planner.models.folder import SMALL_LIMIT_BYTES
 from tests.hub_server import HubServer
 
 BASE = Path(__file__).parents[3] / "runner" / "demo" / "base"
@@ -76,6 +77,16 @@ def test_a_newer_commit_leaves_nothing_of_the_older(hub: HubServer, tmp_path: Pa
     assert facts["commit"] == newer
     assert "chat_template.jinja" not in {file["name"] for file in facts["files"]}
     assert not (tmp_path / "folder" / "chat_template.jinja").exists()
+
+
+def test_a_file_that_grew_too_large_leaves_no_older_one(hub: HubServer, tmp_path: Path) -> None:
+    base = {path.name: path.read_bytes() for path in BASE.iterdir() if path.is_file()}
+    hub.add("ana/base", base | {"vocab.json": b"{}"})
+    plan(hub, tmp_path, ("ana/base", "main"))
+    assert (tmp_path / "folder" / "vocab.json").exists()
+    hub.add("ana/base", base | {"vocab.json": bytes(SMALL_LIMIT_BYTES + 1)})
+    plan(hub, tmp_path, ("ana/base", "main"))
+    assert not (tmp_path / "folder" / "vocab.json").exists()
 
 
 def test_the_client_says_nothing_about_the_machine(hub: HubServer, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_counted_memory_does_not_change_with_what_is_free(tmp_path: Path) -> Non
         (('"name": "', '"name": "\\u202e'), "without control characters"),
         (('"name": "', f'"name": "{"x" * 201}'), "more than 200 characters"),
         (('"compute_capability": "', '"compute_capability": "x'), "must look like `9.0`"),
-        (('"kind": "cuda"', '"kind": "cpu"'), "does not fit its `gpus`"),
+        (('"kind": "cuda"', '"kind": "cpu"'), "is `cpu`, but `gpus` is set."),
     ],
 )
 def test_broken_facts_are_refused(tmp_path: Path, change: tuple[str, str], told: str) -> None:
@@ -67,6 +67,14 @@ def test_broken_facts_are_refused(tmp_path: Path, change: tuple[str, str], told:
         load(path)
     assert told in caught.value.message
     assert caught.value.hint
+
+
+def test_a_file_of_a_gpu_machine_without_gpus_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    recorded.facts(tmp_path, "h100-busy").save(path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"gpus": []}))
+    with pytest.raises(UsageProblem, match="is `cuda`, but `gpus` is empty"):
+        load(path)
 
 
 def test_the_facts_that_are_saved_name_every_holder(tmp_path: Path) -> None:

@@ -179,6 +179,12 @@ def test_a_missing_folder_and_missing_weights(copy: Path) -> None:
     assert caught.value.hint
 
 
+def test_a_model_folder_that_is_a_file_is_said_to_exist(copy: Path) -> None:
+    with pytest.raises(UsageProblem, match="cannot be read: Not a directory") as caught:
+        from_folder(copy / "config.json")
+    assert caught.value.hint == f"ls -ld {copy / 'config.json'}"
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{", "[" * 100_000])
 def test_a_broken_config_is_one_sentence(copy: Path, content: str) -> None:
     (copy / "config.json").write_text(content)

@@ -47,14 +47,14 @@ def test_a_draft_comes_back_as_it_was_kept(tmp_path: Path) -> None:
     draft = answer(passing(passing(answered())), "data.system", "Be brief: “ja”.")
     store.keep(draft, tmp_path, "run.toml")
     assert store.restore(tmp_path, "run.toml") == draft
-    mode = store.place(tmp_path, "run.toml").stat().st_mode
+    mode = store.draft_path(tmp_path, "run.toml").stat().st_mode
     assert stat.S_IMODE(mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == [".run.toml.draft"]
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "large", "another's"])
 def test_what_a_stranger_left_in_place_of_a_draft_is_none(kind: str, tmp_path: Path) -> None:
-    at, target = store.place(tmp_path, "run.toml"), tmp_path / "target"
+    at, target = store.draft_path(tmp_path, "run.toml"), tmp_path / "target"
     target.write_text("theirs")
     if kind == "pipe":
         os.mkfifo(at)
@@ -78,14 +78,14 @@ def test_nothing_answered_keeps_no_draft(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 2}', '{"version": 1, "current": 3}'])
 def test_a_broken_draft_is_no_draft(tmp_path: Path, text: str) -> None:
-    store.place(tmp_path, "run.toml").write_text(text)
+    store.draft_path(tmp_path, "run.toml").write_text(text)
     assert store.restore(tmp_path, "run.toml") is None
 
 
 def test_answers_that_are_none_any_more_fall_back(tmp_path: Path) -> None:
     store.keep(answered(goal__change="elsewhere"), tmp_path, "run.toml")
-    text = store.place(tmp_path, "run.toml").read_text()
-    store.place(tmp_path, "run.toml").write_text(text.replace("goal.name", "goal.nome"))
+    text = store.draft_path(tmp_path, "run.toml").read_text()
+    store.draft_path(tmp_path, "run.toml").write_text(text.replace("goal.name", "goal.nome"))
     restored = store.restore(tmp_path, "run.toml")
     assert restored is not None
     assert restored.values["goal.change"] == "behaviour"

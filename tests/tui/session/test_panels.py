@@ -16,17 +16,17 @@ _GPU = Gpu("NVIDIA RTX 4090", 24 << 30, 23 << 30, "8.9")
 
 
 def test_a_verdict_against_comes_first_and_says_how_to_go_on() -> None:
-    text = goal.text(against(), counted=True, override="")
+    text = goal.render(against(), counted=True, override="")
     assert text.startswith("Verdict: do not fine-tune")
     assert "give a reason in the last question" in text
     assert "+ 40 examples are too few: at least 100 are needed." in text
-    assert "You continue because: to learn" in goal.text(
+    assert "You continue because: to learn" in goal.render(
         against(), counted=True, override="to learn"
     )
 
 
 def test_a_verdict_for_names_cost_time_and_upkeep_and_what_is_assumed() -> None:
-    text = goal.text(decide(answered().values, 500), counted=False, override="")
+    text = goal.render(decide(answered().values, 500), counted=False, override="")
     assert text.startswith("Verdict: fine-tune.")
     assert "Cost high · ready in hours to days · maintenance high (retraining)" in text
     assert "Assumes 500 examples" in text
@@ -42,7 +42,7 @@ def test_data_shows_the_files_and_the_findings_with_symbol_word_and_count(tmp_pa
     values, read = answered(data__validation="none.jsonl").values, facts(tmp_path)
     told: list[object] = []
     found = look(data_request(values, read.folder), told.append)
-    text = data.text(values, found, 0)
+    text = data.render(values, found, 0)
     assert "train       750 rows · format messages\nlengths     28 to 76 tokens, median" in text
     assert "validation  `" in text and "none.jsonl` is not a file. Hint: ls" in text
     assert "test        450 rows · format messages" in text
@@ -55,35 +55,35 @@ def test_data_shows_the_files_and_the_findings_with_symbol_word_and_count(tmp_pa
 
 
 def test_data_says_how_far_it_is_while_it_looks() -> None:
-    text = data.text(answered().values, None, 12_000)
+    text = data.render(answered().values, None, 12_000)
     assert "train       rows/train.jsonl" in text
     assert "reading     12,000 rows so far ..." in text
-    assert "looking" not in data.text(fresh().values, None, 0)
+    assert "looking" not in data.render(fresh().values, None, 0)
 
 
 def test_model_shows_parameters_context_and_template(tmp_path: Path) -> None:
     found = facts(tmp_path).model(answered().values)
-    text = model.text(found, "")
+    text = model.render(found, "")
     assert f"{found.parameters:,}" in text
     assert "llama" in text and "Template    present" in text
-    assert "no template" in model.text(found, "no template")
+    assert "no template" in model.render(found, "no template")
 
 
 def test_machine_shows_each_card() -> None:
     found = MachineFacts("cuda", (_GPU,), 8, 64 << 30, 51 << 30, 412 << 30, "570.1")
-    text = machine.text(found, saved=False)
+    text = machine.render(found, saved=False)
     assert "GPU 0  NVIDIA RTX 4090  24.0 GiB  23.0 GiB free  cc 8.9" in text
     assert "RAM 64.0 GiB (51.0 GiB free)" in text
-    assert "machine in the file" in machine.text(found, saved=True)
+    assert "machine in the file" in machine.render(found, saved=True)
 
 
 def test_machine_shows_who_holds_a_card_and_why_there_is_none() -> None:
     busy = Gpu("NVIDIA RTX 4090", 24 << 30, 4 << 30, "8.9", (Holder(4711, "python", 20 << 30),))
     found = MachineFacts("cuda", (busy,), 8, 64 << 30, 51 << 30, 412 << 30, "570.1")
-    text = machine.text(found, saved=False)
+    text = machine.render(found, saved=False)
     assert "\n  20.0 of 24.0 GiB are in use by process 4711 (python)\n" in text
     none = MachineFacts("cpu", (), 8, 64 << 30, 51 << 30, 412 << 30, "", problem="Asleep: wake it.")
-    assert "\nAsleep: wake it.\n" in machine.text(none, saved=False)
+    assert "\nAsleep: wake it.\n" in machine.render(none, saved=False)
 
 
 def test_a_page_says_the_error_where_something_cannot_be_read(tmp_path: Path) -> None:

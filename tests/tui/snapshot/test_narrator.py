@@ -101,7 +101,7 @@ def test_a_backlog_is_told_in_order_with_the_last_step_of_many() -> None:
         "train  step 7/10  loss 0.143",
         "train  checkpoint at step 7",
     ]
-    assert narrator.rest() == []
+    assert narrator.flush() == []
 
 
 def test_units() -> None:

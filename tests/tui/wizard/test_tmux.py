@@ -112,7 +112,7 @@ def test_the_demo_s_answers_by_keys_are_the_bytes_of_the_answers(
     assert (tmp_path / "run.toml").read_text() == wanted
     planned = Facts(tmp_path).lock(answered().values)
     assert (tmp_path / "run.lock").read_text() == lock.write(planned)
-    assert not store.place(tmp_path, "run.toml").exists()
+    assert not store.draft_path(tmp_path, "run.toml").exists()
 
 
 def test_the_data_is_looked_through_and_seen_as_training_sees_it(tmp_path: Path) -> None:

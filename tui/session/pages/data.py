@@ -50,13 +50,13 @@ def facts_of(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
     from tui.session.panels import data
 
     values, reports = draft.values, facts.reports
-    found = data.text(values, reports.looked(values), reports.rows_read)
+    found = data.render(values, reports.looked(values), reports.rows_read)
     yield found
     if values["data.format"] == "columns" and values["data.train"]:
         from tui.session.panels import mapping
 
         with suppress(TunelockError):  # the report shows the file's error
-            yield paragraphs(mapping.text(facts.first_rows(values), values), found)
+            yield paragraphs(mapping.render(facts.first_rows(values), values), found)
 
 
 def of_findings(draft: Draft, facts: Facts) -> Page:

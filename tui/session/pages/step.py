@@ -80,28 +80,28 @@ def _goal(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
     override = str(draft.values["goal.override"])
     for read in (False, True):
         decision, counted = verdict(draft.values, facts, read=read)
-        yield goal.text(decision, counted=counted, override=override)
+        yield goal.render(decision, counted=counted, override=override)
 
 
 def _model(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
     from tui.session.panels import model
 
     if missing(ALL["model"], draft.values):
-        yield "Enter a Hub repository or a local folder below."
+        yield "Below, enter a Hub repository (`owner/name`) or the path of a local folder."
         return
     found, template = facts.model(draft.values), ""
     try:
         facts.template(draft.values)
     except TunelockError as problem:
         template = said(problem)
-    yield model.text(found, template)
+    yield model.render(found, template)
 
 
 def _machine(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
     from tui.session.panels import machine
 
     values = draft.values
-    probed = machine.text(facts.machine(values), saved=bool(values["machine.facts"]))
+    probed = machine.render(facts.machine(values), saved=bool(values["machine.facts"]))
     yield paragraphs(probed, "Reading the model and the data to see what fits ...")
     longest = facts.gathered(values).stream.longest
     found = {kind: _choice(values, facts, kind) for kind in machine.METHODS}
@@ -118,21 +118,26 @@ def _choice(values: Values, facts: Facts, kind: str) -> "Choice | str":
 def _method(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
     from tui.session.panels import method
 
-    yield method.text(facts.choice(draft.values))
+    yield method.render(facts.choice(draft.values))
 
 
 def _results(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
     from tui.session.panels import results
 
-    yield results.text(facts.lock(draft.values))
+    yield results.render(facts.lock(draft.values))
 
 
 def _review(draft: Draft, facts: Facts, out: str) -> Iterator[str]:
     from tui.session.panels import review
 
     stale = [step.capitalize() for step in STEPS if step in draft.stale and step != "review"]
-    answers = [line for step in ALL.values() for line in step.summarise(draft.values)]
-    yield review.text(facts.lock(draft.values), draft.values, answers=answers, stale=stale, out=out)
+    yield review.render(
+        facts.lock(draft.values),
+        draft.values,
+        stale_steps=stale,
+        answer_lines=[line for step in ALL.values() for line in step.summarise(draft.values)],
+        answers_file=out,
+    )
 
 
 _FACTS: dict[str, Callable[[Draft, Facts, str], Iterator[str]]] = {

@@ -24,7 +24,7 @@ _NEWLINE = "⏎ "
 _SYMBOLS: dict["Severity", str] = {"refused": "✗", "warning": "!", "note": "·"}
 
 
-def text(values: Mapping[str, object], looked: Looked | None, rows_read: int) -> str:
+def render(values: Mapping[str, object], looked: Looked | None, rows_read: int) -> str:
     """Return the format of each split's file, the findings, and the first row.
 
     Without a report, `rows_read` rows have been read so far.

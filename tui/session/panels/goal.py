@@ -11,7 +11,7 @@ _NAMES = {
 }
 
 
-def text(decision: Decision, *, counted: bool, override: str) -> str:
+def render(decision: Decision, *, counted: bool, override: str) -> str:
     """Return the verdict, advice, reasons for and against it, and costs.
 
     `counted` is False while the number of examples is assumed.

@@ -19,7 +19,7 @@ _TIGHT = 0.9
 """Share of the budget above which a method is shown as tight."""
 
 
-def text(machine: MachineFacts, *, saved: bool) -> str:
+def render(machine: MachineFacts, *, saved: bool) -> str:
     """Return the GPUs, memory and disk; `saved` if they come from another machine's file."""
     where = "Planning for the machine in the file" if saved else "This machine"
     cards = [line for index, gpu in enumerate(machine.gpus) for line in _card(index, gpu)]

@@ -14,7 +14,7 @@ _LOOKED_AT = 1000
 """Characters of a value that are read to show these."""
 
 
-def text(rows: Sequence[RawRow], values: Mapping[str, object]) -> str:
+def render(rows: Sequence[RawRow], values: Mapping[str, object]) -> str:
     """Return the prompt and the answer of each row, one line each, for chosen columns."""
     return joined(line for number, row in enumerate(rows) for line in _row(number, row, values))
 

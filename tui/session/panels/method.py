@@ -15,7 +15,7 @@ _NAMED = 4
 """Number of components in the legend, the largest first."""
 
 
-def text(choice: "Choice") -> str:
+def render(choice: "Choice") -> str:
     """Return the plan, its memory, the reason for each value, and the rejected alternatives."""
     packing, checkpointing = choice.profile.packing, choice.checkpointing
     ranks = choice.profile.ranks

@@ -5,7 +5,7 @@ from planner.models.facts import ModelFacts
 from tui.terminal.units import size
 
 
-def text(model: ModelFacts, template: str) -> str:
+def render(model: ModelFacts, template: str) -> str:
     """Return size, shape and template; `template` is the problem with it, or empty."""
     shape = model.architecture
     size_bytes = sum(file.size_bytes for file in model.files)

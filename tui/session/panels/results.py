@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lockfiles.lock import Lock
 
 
-def text(lock: "Lock") -> str:
+def render(lock: "Lock") -> str:
     """Return the stages with their results, and the disk space that they and each file need."""
     lines = ["The run's stages:"]
     for stage in lock.stage:

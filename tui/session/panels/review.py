@@ -15,27 +15,31 @@ _BAR_CELLS = 20
 _NOT_KNOWN = "not predicted; the first steps will show the speed"
 
 
-def text(
+def render(
     lock: "TrainingLock",
     values: Mapping[str, object],
     *,
-    answers: Sequence[str],
-    stale: Sequence[str],
-    out: str,
+    stale_steps: Sequence[str],
+    answer_lines: Sequence[str],
+    answers_file: str,
 ) -> str:
-    """Return everything that will be locked.
+    """Return the review panel: stale steps, the plan, the commands to run, the user's answers.
 
-    `answers` has a line for each given answer, `stale` the steps to review again.
+    `answers_file` is the name of the file of answers, such as `run.toml`.
     """
-    lines = [f"STALE, review again: {', '.join(stale)}"] if stale else []
-    given = ["", f"Your answers in {out}:", *(f"  {line}" for line in answers)]
-    return joined((*lines, *_plan(lock, values), *commands(out), *given))
+    banner = [f"STALE, review again: {', '.join(stale_steps)}"] if stale_steps else []
+    answers = ["", f"Your answers in {answers_file}:", *(f"  {line}" for line in answer_lines)]
+    return joined((*banner, *_plan(lock, values), *commands(answers_file), *answers))
 
 
-def commands(out: str) -> list[str]:
-    """Return the commands that do what this page does."""
-    lock = f"{out.removesuffix('.toml')}.lock"
-    return ["Without this screen:", f"  tunelock plan {out}", f"  tunelock run {lock}"]
+def commands(answers_file: str) -> list[str]:
+    """Return the commands that plan and run the answers without the wizard."""
+    lock_file = f"{answers_file.removesuffix('.toml')}.lock"
+    return [
+        "Without this screen:",
+        f"  tunelock plan {answers_file}",
+        f"  tunelock run {lock_file}",
+    ]
 
 
 def start(lock: "TrainingLock", free_bytes: int) -> str:

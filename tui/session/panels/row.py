@@ -10,7 +10,7 @@ _TAB = "⇥"
 _MARK_CHARS = 20
 
 
-def text(row: RowText, width: int) -> str:
+def render(row: RowText, width: int) -> str:
     """Return a row in lines of at most `width` cells."""
     parts = [(one_line(mark, most=_MARK_CHARS), said) for mark, said in row.parts]
     marks = max((len(mark) for mark, _ in parts), default=0)

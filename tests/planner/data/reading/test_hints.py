@@ -1,5 +1,6 @@
 """What to type when the data is refused: the commands are run, and show the row in question."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,7 @@ def _hint(raised: pytest.ExceptionInfo[TunelockError]) -> str:
 
 
 def _typed(command: str) -> str:
-    program = command.replace("python3", f"'{sys.executable}'", 1)
+    program = re.sub(r"^print row [0-9]+: python3", f"'{sys.executable}'", command)
     return subprocess.run(["bash", "-c", program], capture_output=True, text=True).stdout
 
 
@@ -59,6 +60,7 @@ def test_the_hint_shows_a_row_of_parquet(tmp_path: Path) -> None:
     parquet.write_table(pa.Table.from_pylist(rows), path)
     with pytest.raises(TunelockError) as raised:
         load_table(path)
+    assert _hint(raised).startswith("print row 2: python3 -c 'import sys, pyarrow.parquet as pq; ")
     assert _typed(_hint(raised)) == "[{'prompt': 'wrong', 'completion': None}]\n"
 
 

@@ -19,16 +19,22 @@ _DATA_PAGES = 5
 """The index of `data` in `/proc/self/statm`: pages of data and stack (proc_pid_statm(5))."""
 
 
-def close_all_but(*kept: int) -> None:
-    """Redirect standard input, output and error to the null device, except those to keep."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in {0, 1, 2} - set(kept):
-        os.dup2(nothing, descriptor)
-    os.close(nothing)
+def close_standard_streams() -> None:
+    """Redirect standard input, output and error to the null device.
+
+    The caller keeps duplicates of its pipes, which code that prints or reads does not reach.
+    """
+    null_device = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null_device, descriptor)
+    os.close(null_device)
 
 
-def limit() -> None:
-    """Forbid writing files, core dumps and opening many files."""
+def restrict_files() -> None:
+    """Forbid writing files, core dumps and opening many files.
+
+    The signals of the timers, SIGALRM and SIGPROF, are set to end the process.
+    """
     for number in (signal.SIGALRM, signal.SIGPROF):
         signal.signal(number, signal.SIG_DFL)
     if resource is None:
@@ -41,14 +47,14 @@ def limit() -> None:
         resource.setrlimit(kind, (most, most))
 
 
-def no_more_processes() -> None:
+def forbid_new_processes() -> None:
     """Forbid starting processes and threads; the system enforces this for all users but root."""
     if resource is not None:
         resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
 
 
-def processor(seconds: float) -> None:
-    """End the process by SIGPROF after this much processor time; 0 removes the limit."""
+def set_cpu_limit(seconds: float) -> None:
+    """End the process by SIGPROF after this much CPU time; 0 removes the limit."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
@@ -63,7 +69,7 @@ def bounded(seconds: float, more_bytes: int) -> Iterator[None]:
     try:
         yield
     finally:
-        processor(0)
+        set_cpu_limit(0)
         _set_data(HARD_BYTES)
         signal.setitimer(signal.ITIMER_REAL, 0)
 

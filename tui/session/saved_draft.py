@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class Kept(BaseModel):
+class SavedDraft(BaseModel):
     """The draft's state; unknown keys are ignored."""
 
     model_config = ConfigDict(strict=True, frozen=True)
