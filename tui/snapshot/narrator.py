@@ -36,8 +36,8 @@ class Narrator:
         """Return the lines to print for `events`.
 
         Lines of frequent events are held back, and only the latest are printed: before the next
-        other event, or once `_MIN_INTERVAL_SECONDS` have passed since the last ones. With no
-        events, lines that are due are returned; `flush` returns them at once.
+        other event, or once `_MIN_INTERVAL_SECONDS` have passed since lines were printed. With no
+        events, lines that are due are returned; `flush` returns held-back lines without waiting.
         """
         output: list[str] = []
         for event in events:

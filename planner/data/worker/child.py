@@ -9,7 +9,7 @@ from typing import Any
 
 from planner.data.isolation import frames, limits, restrictions
 from planner.data.worker.conversation import Refused
-from planner.data.worker.work import Work, start_threads
+from planner.data.worker.work import Work, start_tokenizer_threads
 
 
 def main() -> None:
@@ -17,9 +17,9 @@ def main() -> None:
     requests, answers = os.fdopen(os.dup(0), "rb"), os.dup(1)
     restrictions.close_standard_streams()
     restrictions.restrict_files()
-    start_threads()
+    start_tokenizer_threads()  # they could not start later
     restrictions.forbid_new_processes()
-    cpu_seconds = [0.0]
+    cpu_seconds = [0.0]  # limits by row, from the request; the last one is for all later rows
 
     def start_row(row_index: int) -> None:
         restrictions.set_cpu_limit(cpu_seconds[min(row_index, len(cpu_seconds) - 1)])

@@ -158,7 +158,7 @@ class Work:
         return Conversation(template, one)
 
 
-def start_threads() -> None:
+def start_tokenizer_threads() -> None:
     """Start the threads of tokenizers; later requests may not start threads."""
     Tokenizer(models.BPE()).encode_batch(["a", "b"])
 

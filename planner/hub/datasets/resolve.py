@@ -122,12 +122,13 @@ def _config(offered: Sequence[Config], reference: Reference, names: list[str] | 
 def _suggest_reference(offered: Sequence[Config], reference: Reference) -> Advice:
     """Suggest a valid reference, for one whose config is missing or unknown.
 
-    If the name of the config is that of a split of the default config, suggest that split.
+    If the config that it names is in fact a split of the default config, suggest that split.
     """
     for config in offered:
         # In `hf:owner/name:test`, `test` is read as the config, but may be meant as the split.
         if config.is_default and reference.config in config.splits and not reference.split:
-            with_split = replace(reference, config=config.name or DEFAULT, split=reference.config)
+            name = config.name or DEFAULT  # a dataset card may leave the name empty
+            with_split = replace(reference, config=name, split=reference.config)
             return Advice(f"write `{with_split}`")
     with_first_config = replace(reference, config=offered[0].name)
     return Advice(f"write `{with_first_config}`, or another config")
