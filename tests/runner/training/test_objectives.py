@@ -50,6 +50,7 @@ def scaled(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[ObjectiveTable]]:
         exec(textwrap.dedent(code), vars(module))
     table: type[ObjectiveTable] = vars(sys.modules["lockfiles.objectives.scaled"])["Table"]
     monkeypatch.setitem(OBJECTIVES, "scaled", table)
+    monkeypatch.setattr(registry, "EVERY", (*registry.EVERY, "scaled"))
     yield table
     registry.objective_of.cache_clear()
 
