@@ -34,8 +34,9 @@ WHOLE = {"journeys", "trust", "fuzz", "gpu"}
 HUB = "hub"
 """The fixture of a stand-in of the Hub, whose client starts in a process of its own each time."""
 
-COMMANDS = "tests.journeys"
-"""What runs `tunelock` as a person does. With `--quick` a file that imports it is skipped."""
+COMMANDS = {"tests.journeys", "tests.tui.wizard.drive"}
+"""What runs `tunelock` as a person does, in a terminal of its own too. With `--quick` a file that
+imports any of it is skipped."""
 
 
 class _NotQuick(MetaPathFinder, Loader):
@@ -44,7 +45,7 @@ class _NotQuick(MetaPathFinder, Loader):
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        return ModuleSpec(name, self) if name in {*TRAINING, COMMANDS} else None
+        return ModuleSpec(name, self) if name in {*TRAINING, *COMMANDS} else None
 
     def exec_module(self, module: ModuleType) -> None:
         pytest.skip(f"`--quick` does not import {module.__name__}", allow_module_level=True)

@@ -24,6 +24,12 @@ def test_a_command() -> None:
     raise AssertionError(tests)
 
 
+def test_a_terminal() -> None:
+    from tests.tui.wizard.drive import Tmux
+
+    raise AssertionError(Tmux)
+
+
 @pytest.fixture
 def hub() -> None:
     raise AssertionError
