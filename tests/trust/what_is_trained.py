@@ -99,8 +99,9 @@ class Kind:
 
         lock = locks.parse(self._bases[0].text).training()
         assert not trainer_keys.forgotten(lock)
-        assert not list(said_otherwise(lock, "method    lora of rank 16: Rank 16 is usual."))
-        assert len(list(said_otherwise(lock, "method    lora of rank 8: Rank 8 is usual."))) == 2
+        said = "method    lora, rank {0}: Rank {0} is the usual choice"
+        assert not list(said_otherwise(lock, said.format(16)))
+        assert len(list(said_otherwise(lock, said.format(8)))) == 2
 
         def lacking(number: int, place: int) -> Verdict:
             stages.lose(LACKING[number])
