@@ -1,4 +1,4 @@
-"""Runs that train nothing: the base model as GGUF files, killed in the middle and gone on with."""
+"""Runs that train nothing: the base model as GGUF files, killed in the middle and resumed."""
 
 import json
 import os
