@@ -136,9 +136,10 @@ def _normal(question: Question, value: object, file: _File) -> object:
 
 
 def _unknown(key: str, file: _File) -> UsageProblem:
-    table = key.partition(".")[0]
-    beside = [known for known in BY_KEY if known.startswith(f"{table}.")]
-    like = nearest(key, beside or BY_KEY)
+    table, _, name = key.partition(".")
+    elsewhere = [known for known in BY_KEY if known.partition(".")[2] == name]
+    same_table = [known for known in BY_KEY if known.startswith(f"{table}.")]
+    like = elsewhere[0] if elsewhere else nearest(key, same_table or BY_KEY)
     known = f"; the nearest known one is `{like}`" if like else ""
     fix = file.example(BY_KEY[like]) if like else Advice(f"remove that line from `{file.name}`")
     return UsageProblem(*file.place(key), f" is an unknown key{known}.", fix=fix)

@@ -28,8 +28,8 @@ class TooFew:
                 id="too-few",
                 severity=severity,
                 rows=(),
-                said=f"The file has {several(self._seen, 'row')}; fine-tuning needs at least "
-                f"{WARNED_UNDER}, preferably {NOTED_UNDER:,} or more.",
+                said=f"The file has {several(self._seen, 'row')}; use at least "
+                f"{WARNED_UNDER} for fine-tuning, preferably {NOTED_UNDER:,} or more.",
                 fix="add rows",
             )
 

@@ -261,3 +261,15 @@ def test_whatever_an_intent_says_is_an_answer_or_one_sentence(question: Question
             assert is_harmless(problem.hint)
         else:
             assert is_harmless(str(answers[question.key]).replace("\n", ""))
+
+
+@pytest.mark.parametrize(
+    ("key", "right"),
+    [("goal.objective", "method.objective"), ("method.epochs", "train.epochs"),
+     ("run.train", "data.train"), ("data.gguf", "results.gguf")],
+)  # fmt: skip
+def test_a_key_of_another_table_is_named_by_its_own(key: str, right: str) -> None:
+    with pytest.raises(
+        UsageProblem, match=f"is an unknown key; the nearest known one is `{right}`"
+    ):
+        check({key: "x"}, {key: 3})
