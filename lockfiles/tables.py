@@ -19,7 +19,7 @@ from lockfiles.training import Exactness, Method, Parallel, Stream, Train
 
 VERSION = 1
 """The version that is written and read; a newer one is refused."""
-_OWN_REVISION = 3
+_OWN_REVISION = 4
 REVISION = max(
     _OWN_REVISION,
     *(table.since for table in OBJECTIVES.values()),
@@ -34,7 +34,8 @@ and every text, list and number has bounds. Revision 2 replaces the `name` of a 
 `kind` and `inputs`, and adds several processes and offloading: `parallel.engine`,
 `parallel.processes`, `parallel.offload`. Revision 3 spells `model.license` so, and gives the
 objective a table of its own, which was `method.objective`. A lock of it may train nothing, and
-then it lacks the tables of training. `lockfiles.revisions` reads the earlier ones. An objective, a
+then it lacks the tables of training. Revision 4 adds what was made of the rows: formats, columns
+and roles that were mapped, and the limit on bad rows. `lockfiles.revisions` reads the earlier ones. An objective, a
 kind of stage or an engine that was added later raises it by its own `since`.
 """
 ORDER = (
