@@ -1,8 +1,9 @@
 """The tables of a lock for the inputs of a run: intent, model, template and rows."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from lockfiles import known, limits
 from lockfiles.fields import (
@@ -30,6 +31,7 @@ from lockfiles.fields import (
 )
 
 SplitName = Literal["train", "validation", "test", "general"]
+BAD_ROWS = 0.05
 
 
 class Intent(Table):
@@ -177,6 +179,18 @@ class Data(Table):
         default_factory=list, max_length=limits.MOST_DATA_FILES, fail_fast=True
     )
     """The dataset's files that contain the split; empty for a local file."""
+    bad_rows: float = Field(default=BAD_ROWS, ge=0, le=limits.MOST_FRACTION)
+    """The largest share of a file's rows that may be dropped as unreadable. Omitted where it is the
+    default, 0.05."""
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = dump(self)
+        return {key: value for key, value in found.items() if _OMITTED.get(key) != value}
+
+
+_OMITTED: Mapping[str, object] = {"bad_rows": BAD_ROWS}
+"""Keys that are omitted where they have their default, as in locks before revision 4."""
 
 
 class Fix(Table):

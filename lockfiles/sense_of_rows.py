@@ -29,7 +29,7 @@ def data(lock: TrainingTables) -> Iterator[Contradiction]:
 def _alike(data: list["Data"]) -> Iterator[Contradiction]:
     """All files of a run are read with the same columns and system message."""
     for index, part in enumerate(data):
-        for name in ("prompt_column", "completion_column", "system"):
+        for name in ("prompt_column", "completion_column", "system", "bad_rows"):
             if getattr(part, name) != getattr(data[0], name):
                 yield f"data.{index}.{name}", "differs from that of the training rows"
 

@@ -250,6 +250,7 @@ def mending(answers: Answers) -> Mending:
         redact=answers.flag("data.redact"),
         dedupe=cast(Dedupe, answers.text("data.dedupe")),
         long=cast(Long, answers.text("data.long")),
+        bad_rows=answers.number("data.bad_rows"),
     )
 
 

@@ -6,7 +6,7 @@ from lockfiles import limits, lock
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Change
 from lockfiles.lock import TrainingLock
-from planner.data.mend.steps import Step
+from planner.data.mend.steps import MOST_BAD_ROWS, Step
 from planner.data.tokens.template import FIXED_NOW
 from planner.interview.answers import Answers
 from planner.interview.decision import Decision, decide
@@ -127,7 +127,13 @@ def _data(part: PartFacts, answers: Answers, facts: PlanFacts) -> dict[str, obje
         "sha256": part.sha256,
         "tokens_sha256": part.tokens_sha256,
         "files": [asdict(file) for file in part.hub.files] if part.hub else [],
+        **_bad_rows(answers),
     }
+
+
+def _bad_rows(answers: Answers) -> dict[str, object]:
+    share = answers.number("data.bad_rows")
+    return {} if share == MOST_BAD_ROWS else {"bad_rows": share}
 
 
 def _place(part: PartFacts) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """The examples: files, their format and what is split off."""
 
 from lockfiles import limits
-from planner.data.mend.steps import DROPPED
+from planner.data.mend.steps import BAD_ROWS, DROPPED, MOST_BAD_ROWS
 from planner.questions.question import Between, Question, When
 
 _COLUMNS = When("data.format", ("columns",))
@@ -102,6 +102,17 @@ QUESTIONS: tuple[Question, ...] = (
         "Names as `tunelock data` reports them. The file is not modified.",
         (),
         DROPPED,
+    ),
+    Question(
+        "data.bad_rows",
+        "data",
+        "number",
+        "Share of bad rows that may be dropped",
+        "Rows that cannot be read (`bad-rows`) are dropped up to this share of each file. With "
+        "more of them, the file is refused.",
+        MOST_BAD_ROWS,
+        applies=When("data.drop", (BAD_ROWS,)),
+        validate=Between(0, limits.MOST_FRACTION),
     ),
     Question(
         "data.dedupe",

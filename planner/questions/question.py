@@ -26,7 +26,7 @@ _NAMES: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class When:
-    """Applies when another answer is one of some values; its text says so."""
+    """Applies when another answer is one of some values, or has one; its text says so."""
 
     key: str
     """The other question's key."""
@@ -36,7 +36,9 @@ class When:
     """True turns the condition round."""
 
     def __call__(self, answers: Mapping[str, object]) -> bool:
-        return (answers[self.key] in self.values) != self.unless
+        value = answers[self.key]
+        values = value if isinstance(value, tuple) else (value,)
+        return any(one in self.values for one in values) != self.unless
 
     def __str__(self) -> str:
         return f"`{self.key}` is {'not ' if self.unless else ''}{self._shown}"

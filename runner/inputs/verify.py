@@ -215,7 +215,7 @@ def recipe_of(lock: TrainingLock) -> Recipe:
         seed=general.split_seed if general else split_off.split_seed,
         max_length=lock.stream.max_length_tokens,
         context=lock.model.context_tokens,
-        mending=mending({(fix.step, fix.what) for fix in lock.fix}),
+        mending=mending({(fix.step, fix.what) for fix in lock.fix}, first.bad_rows),
         split_by=split_off.split_by,
         general_share=general.fraction if general else 0.0,
         objective=lock.objective.name,
@@ -241,6 +241,7 @@ def _check_parts(lock: TrainingLock, rows: Corpus) -> None:
             (f"{key}.prompt_column", locked.prompt_column, first.prompt_column),
             (f"{key}.completion_column", locked.completion_column, first.completion_column),
             (f"{key}.system", locked.system, first.system),
+            (f"{key}.bad_rows", locked.bad_rows, first.bad_rows),
         )
     wanted = [_step(fix.source, fix.step, fix.what, fix.rows) for fix in lock.fix]
     made = [_step(step.file, step.step, step.what, step.rows) for step in rows.steps]

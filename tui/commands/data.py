@@ -1,7 +1,6 @@
 """`tunelock data FILE`: format and problems of a dataset, and what training will see."""
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from tui.terminal import output
 if TYPE_CHECKING:
     from planner.data.checks.report import Report
     from planner.data.checks.scan import Chat
+    from planner.data.reading.bad_rows import Unread
     from planner.data.reading.formats import Read
 
 
@@ -60,20 +60,20 @@ def command(
     `hf:owner/name:config:split`. With `--model`, lengths are counted in its tokens, and `--row N`
     shows the text, the tokens and which of them are scored.
     """
-    from planner.data.reading.formats import rows_of
+    from planner.data.reading.formats import every_row
     from tui.session.planning import writable
 
     columns = _columns(prompt_column, completion_column)
     placed = _placing()
     file, place = placed(file, "train")
-    rows = rows_of(place, columns=columns, system=system)
+    rows = every_row(place, columns=columns, system=system)
     if row is not None:
         _show(file, rows, row, model, as_json)
         return
     places = dict(placed(other, "test") for other in held_out)
-    others = {name: rows_of(at, columns=columns, system=system) for name, at in places.items()}
+    others = {name: every_row(at, columns=columns, system=system) for name, at in places.items()}
     for at in places.values():  # a wrong name is reported before the long work
-        next(rows_of(at, columns=columns, system=system))
+        next(every_row(at, columns=columns, system=system))
     if html:
         writable(html)
     report = _report(rows, columns or {}, _chat(model, max_length or 0), others)
@@ -146,10 +146,10 @@ def _chat(model: str | None, max_length: int = 0) -> "Chat | None":
 
 
 def _report(
-    rows: "Iterable[Read]",
+    rows: "Iterable[Read | Unread]",
     mapping: dict[str, str],
     chat: "Chat | None",
-    held_out: "dict[str, Iterator[Read]]",
+    held_out: "dict[str, Iterator[Read | Unread]]",
 ) -> "Report":
     """Read every row and return the report; show progress."""
     from planner.data.checks.registry import every
@@ -182,8 +182,11 @@ def _write(report: "Report", file: str, to: Path) -> None:
     output.note(f"wrote {to}")
 
 
-def _show(file: str, rows: "Iterable[Read]", number: int, model: str | None, as_json: bool) -> None:
+def _show(
+    file: str, rows: "Iterable[Read | Unread]", number: int, model: str | None, as_json: bool
+) -> None:
     """Print one row as training sees it."""
+    from planner.data.reading.bad_rows import Unread
     from tui.session import trained_row
     from tui.text import row as xray_page
 
@@ -193,9 +196,11 @@ def _show(file: str, rows: "Iterable[Read]", number: int, model: str | None, as_
             "Showing a row's tokens needs a model.",
             fix=Option("--model MODEL", note="a folder or a Hub id"),
         )
-    found = next(islice(rows, number, None), None)
+    found = next((row for row in rows if row.number == number), None)
     if not found:
         raise UsageProblem(f"`{file}` has no row {number}.", fix=Advice("the first row is 0"))
+    if isinstance(found, Unread):
+        raise found.problem
     shown, varied = trained_row.as_trained(found, chat.template, chat.tokenizer)
     if varied:
         output.note(trained_row.VARIANT)

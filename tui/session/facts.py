@@ -51,6 +51,7 @@ class Facts:
 
     def table(self, values: Values, split: str) -> Table:
         """Return the rows of one split's file. Raises UsageProblem if it is invalid."""
+        from planner.data.reading.bad_rows import BadRows
         from planner.data.reading.formats import load_table
 
         name = str(values[f"data.{split}"])
@@ -60,7 +61,9 @@ class Facts:
         return self._once(
             f"rows of {split}",
             key,
-            lambda: load_table(self._rows(name, split), columns=mapped, system=system),
+            lambda: load_table(
+                self._rows(name, split), columns=mapped, system=system, bad=BadRows()
+            ),
         )
 
     def part(self, values: Values, split: str) -> Part:

@@ -1,11 +1,13 @@
 """Runs all checks in one pass over a data file, without keeping the rows."""
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from planner.data.checks import bad_rows
 from planner.data.checks.balance import Imbalance
 from planner.data.checks.duplicates import Duplicates
 from planner.data.checks.finding import ORDER, Check, Finding
@@ -15,7 +17,8 @@ from planner.data.checks.masks import Masks
 from planner.data.checks.plots import bars, histogram, repeats
 from planner.data.checks.report import Report
 from planner.data.isolation import process
-from planner.data.reading.formats import KINDS, Kind, Read
+from planner.data.reading.bad_rows import BadRows, Unread
+from planner.data.reading.formats import KINDS, Kind, Read, good_rows
 from planner.data.rows.rows import Row
 from planner.data.tokens.encode import count_tokens
 from planner.data.tokens.template import ChatTemplate
@@ -42,12 +45,12 @@ class Chat:
 
 
 def scan(
-    rows: Iterable[Read],
+    rows: Iterable[Read | Unread],
     checks: Callable[[Kind], Sequence[Check]],
     *,
     mapping: Mapping[str, str],
     chat: Chat | None = None,
-    held_out: Mapping[str, Iterable[Read]] = MappingProxyType({}),
+    held_out: Mapping[str, Iterable[Read | Unread]] = MappingProxyType({}),
     told: Callable[[int], None] = lambda rows: None,
     doing: Callable[[str], None] = lambda what: None,
 ) -> Report:
@@ -58,13 +61,14 @@ def scan(
     and `doing` with each later step, such as `comparing rows`.
     """
     formats: Counter[str] = Counter()
+    bad = BadRows()
     running: list[Check] = []
     training = TrainingRows()
     more = [training] if held_out else []
     with ThreadPoolExecutor(max_workers=1) as beside:
         looked = _Looked(chat, beside)
         try:
-            for batch in _batches(rows):
+            for batch in _batches(good_rows(rows, bad)):
                 running = running or [*checks(KINDS[batch[0].format]), *more]
                 first = formats.total()
                 formats.update(read.format for read in batch)
@@ -77,9 +81,10 @@ def scan(
             raise
     doing("comparing rows")
     found = [finding for check in running for finding in check.findings()] + looked.findings()
+    found = [*bad_rows.findings(bad, formats.total()), *(_in_file(one, bad) for one in found)]
     for name, other in held_out.items():
         doing(f"comparing rows with `{name}`")
-        found += _leaks(name, other, training)
+        found += _leaks(name, other, training, bad.number)
     return Report(
         format=formats.most_common(1)[0][0],
         formats=dict(formats.most_common()),
@@ -102,13 +107,31 @@ def _see(checks: Iterable[Check], first: int, batch: Sequence[Read]) -> None:
             check.see(number, read.row)
 
 
-def _leaks(name: str, held_out: Iterable[Read], training: TrainingRows) -> Iterator[Finding]:
-    """Yield the findings on rows of another file that are also training rows."""
-    leak = Leak(training)
-    for number, read in enumerate(held_out):
-        leak.see(number, read.row)
-    for found in leak.findings():
-        yield replace(found, said=f"`{name}`: {found.said}", file=name)
+def _leaks(
+    name: str,
+    held_out: Iterable[Read | Unread],
+    training: TrainingRows,
+    number: Callable[[int], int],
+) -> Iterator[Finding]:
+    """Yield the findings on another file: its bad rows, and those that are also training rows.
+
+    `number` is the number of a training row in its file, by its place among the good ones.
+    """
+    bad = BadRows()
+    leak = Leak(training, number, bad.number)
+    read = -1
+    for read, one in enumerate(good_rows(held_out, bad)):
+        leak.see(read, one.row)
+    found = (*bad_rows.findings(bad, read + 1), *(_in_file(one, bad) for one in leak.findings()))
+    for finding in found:
+        yield replace(finding, said=f"`{name}`: {finding.said}", file=name)
+
+
+def _in_file(finding: Finding, bad: BadRows) -> Finding:
+    """Return a finding on good rows with the numbers that they have in the file."""
+    if not bad:
+        return finding
+    return replace(finding, rows=array("Q", map(bad.number, finding.rows)))
 
 
 def _groups(check: Check) -> Iterable[int]:

@@ -8,10 +8,11 @@ from lockfiles.errors import DataRefused, UsageProblem
 from lockfiles.fixes import Advice, Answer, Change
 from planner.data.checks.masks import Masks
 from planner.data.corpus.part import Part, Recipe
-from planner.data.corpus.trainable import check_kind, check_rows, named
+from planner.data.corpus.trainable import check_bad_rows, check_kind, check_rows, named
 from planner.data.mend.content import Kept, mended, unleaked
 from planner.data.mend.long import pieces
-from planner.data.mend.steps import OVER_LENGTH, Step, StepName
+from planner.data.mend.steps import BAD_ROWS, OVER_LENGTH, Step, StepName
+from planner.data.reading.bad_rows import BadRows
 from planner.data.reading.formats import Table, load_table
 from planner.data.rows.rows import Row
 from planner.data.rows.splits import FILES, SplitName
@@ -57,11 +58,17 @@ class Maker:
         """
         own = name != "general"
         columns, system = self._recipe.columns, self._recipe.system
-        table = load_table(path, columns=columns if own else None, system=system if own else "")
+        mending, bad = self._recipe.mending.of(name), BadRows()
+        table = load_table(
+            path, columns=columns if own else None, system=system if own else "", bad=bad
+        )
         if own:
             _check_format(table, self._recipe.format, path)
         check_kind(table, path, objective_of(self._recipe.objective))
-        kept, steps = mended(table.rows, self._recipe.mending.of(name))
+        check_bad_rows(bad, len(table.rows), path, mending)
+        if BAD_ROWS in mending.drop:
+            self._note(name, "drop", BAD_ROWS, len(bad))
+        kept, steps = mended(Kept(table.rows, table.numbers), mending)
         for step, what, rows in steps:
             self._note(name, step, what, rows)
         _check_left(kept, path)

@@ -9,9 +9,8 @@ bare functions, JSON text of each, and arguments as JSON text.
 from collections.abc import Mapping
 from typing import Any
 
-from lockfiles.errors import UsageProblem
 from planner.data.files.json_text import decode_inside
-from planner.data.files.raw import RawRow, fault
+from planner.data.files.raw import BadRow, RawRow, fault
 
 _ARGUMENTS = ("arguments", "parameters", "input", "args")
 _SCHEMAS = ("parameters", "input_schema", "inputSchema", "parameters_json_schema")
@@ -36,7 +35,7 @@ def calls(raw: RawRow, found: object, where: str) -> list[dict[str, Any]]:
 
 def is_list(value: object) -> bool:
     """Return whether a value is a list, or text that may be one as JSON."""
-    return isinstance(value, list) or isinstance(value, str) and value.lstrip()[:1] == "["
+    return isinstance(value, list) or (isinstance(value, str) and value.lstrip()[:1] == "[")
 
 
 def _call(raw: RawRow, call: object, where: str) -> dict[str, Any]:
@@ -72,7 +71,7 @@ def _arguments(raw: RawRow, found: object, named: str, where: str) -> dict[str, 
     return found
 
 
-def _nameless(raw: RawRow, where: str) -> UsageProblem:
+def _nameless(raw: RawRow, where: str) -> BadRow:
     return fault(raw, f"has a call without a `name` in {where}")
 
 

@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lockfiles.errors import UsageProblem
 from planner.data.files.json_text import decode_inside
 from planner.data.files.raw import RawRow, fault
 from planner.data.reading import calls, names
@@ -182,17 +181,13 @@ def _with_system(raw: RawRow, row: Row, used: set[str], how: How) -> Row:
     for name, value in _present(raw, names.SYSTEM, used):
         used.add(name)
         if not isinstance(value, str):
-            raise _no_text(raw, name)
+            raise fault(raw, f"has no text in `{name}`")
         if row.system in ("", value):
             row = with_system(row, value)
             how.account.use(name, "system message")
         else:
             how.account.leave(name, "", value, known=value in row.system)
     return row
-
-
-def _no_text(raw: RawRow, name: str) -> UsageProblem:
-    return fault(raw, f"has no text in `{name}`")
 
 
 def _is_masked_user(name: str, value: object, how: How) -> bool:

@@ -1,22 +1,23 @@
 """Recognizes the format of each row by its content and converts it to a canonical row."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Answer, Answers, Change
-from planner.data.files.raw import RawRow, look, named
+from planner.data.files.raw import BadRow, RawRow, fault, look, named
 from planner.data.reading.account import Account, Key
+from planner.data.reading.bad_rows import BadRows, Unread
 from planner.data.reading.columns import with_columns, with_system
 from planner.data.reading.how import How
 from planner.data.reading.names import is_empty
 from planner.data.reading.packed import CONVERSATIONS, OTHERS, are_turns, unpacked
 from planner.data.reading.pairs import alpaca_of, pair_of
 from planner.data.reading.preference import exchange, feedback, is_preference, liked, preference
-from planner.data.reading.read import read_raw
+from planner.data.reading.read import every_raw
 from planner.data.reading.roles import Roles
 from planner.data.reading.turns import text, turns
 from planner.data.rows.rows import Message, Row
@@ -44,6 +45,8 @@ KINDS: dict[Format, Kind] = {
     "feedback": "feedback",
 }
 MIXED = "mixed"
+MOST_UNREAD = 1000
+"""With so many bad rows before the first good one, the file is not read further."""
 MAP_COLUMNS = Answers(
     (
         Answer("data.format", "columns"),
@@ -64,6 +67,8 @@ class Read(NamedTuple):
     """As in `RawRow`."""
     format: Format
     row: Row
+    number: int = 0
+    """The number of the row in the file or folder, from 0."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,8 @@ class Table:
 
     rows: tuple[Row, ...]
     """The rows in file order; at least one."""
+    numbers: tuple[int, ...]
+    """The number of each row in the file or folder, from 0."""
     formats: Mapping[Format, int]
     """Number of rows of each format, most frequent first; all are of one kind."""
     keys: tuple[Key, ...] = ()
@@ -94,15 +101,19 @@ def load_table(
     columns: Mapping[str, str] | None = None,
     system: str = "",
     roles: Mapping[str, str] | None = None,
+    bad: BadRows | None = None,
 ) -> Table:
     """Return the rows of a file or folder; raises as `rows_of` does."""
     rows: list[Row] = []
+    numbers: list[int] = []
     formats: Counter[Format] = Counter()
     account = Account()
-    for read in rows_of(path, columns=columns, system=system, roles=roles, account=account):
+    how: dict[str, Any] = {"columns": columns, "system": system, "roles": roles}
+    for read in rows_of(path, **how, account=account, bad=bad):
         rows.append(read.row)
+        numbers.append(read.number)
         formats[read.format] += 1
-    return Table(tuple(rows), dict(formats.most_common()), account.keys)
+    return Table(tuple(rows), tuple(numbers), dict(formats.most_common()), account.keys)
 
 
 def rows_of(
@@ -112,30 +123,84 @@ def rows_of(
     system: str = "",
     roles: Mapping[str, str] | None = None,
     account: Account | None = None,
+    bad: BadRows | None = None,
 ) -> Iterator[Read]:
-    """Yield the rows of a file or folder one by one, with only a few in memory.
+    """Yield the rows of a file or folder as `every_row` does; bad rows are added to `bad`.
+
+    Without `bad`, raises BadRow for the first of them.
+    """
+    rows = every_row(path, columns=columns, system=system, roles=roles, account=account)
+    yield from good_rows(rows, bad)
+
+
+def good_rows(rows: Iterable[Read | Unread], bad: BadRows | None) -> Iterator[Read]:
+    """Yield the good rows; bad ones are added to `bad`, or raise their problem without it."""
+    for found in rows:
+        if isinstance(found, Read):
+            yield found
+        elif bad is None:
+            raise found.problem
+        else:
+            bad.add(found)
+
+
+def every_row(
+    path: Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    system: str = "",
+    roles: Mapping[str, str] | None = None,
+    account: Account | None = None,
+) -> Iterator[Read | Unread]:
+    """Yield the rows of a file or folder one by one, with only a few in memory; bad rows too.
 
     `columns` names the `prompt` and `completion` columns and overrides detection. `system` is the
     system message for rows without a system turn and without text in a column `system`. `roles`
     maps names of speakers to roles. `account` counts what became of each key.
-    Raises UsageProblem, which names the line or row.
+    Raises UsageProblem, which names the line or row, for a file that cannot be read at all.
     """
     if columns is not None and set(columns) != {"prompt", "completion"}:
         raise UsageProblem("`columns` must name `prompt` and `completion`.", fix=MAP_COLUMNS)
     how = How(columns, system, Roles(roles), account or Account())
     first: Read | None = None
-    for raw in read_raw(path):
+    waiting: list[Unread] = []
+    for number, raw in enumerate(every_raw(path)):
+        found = _read(number, raw, first, how)
+        if isinstance(found, Read):
+            yield from () if first else waiting
+            first = first or found
+        elif first is None:
+            waiting.append(found)
+            if len(waiting) == MOST_UNREAD:
+                break
+            continue
+        yield found
+    if first is None and waiting:
+        raise waiting[0].problem
+
+
+def _read(number: int, raw: RawRow, first: Read | None, how: How) -> Read | Unread:
+    """Return one row; `first` is the first good row of the file."""
+    try:
         if type(raw.values.get("messages")) is not list:
             raw = unpacked(raw)
-        # An unrecognized row is read in the format of the first one, to report what it lacks.
-        found = "columns" if columns else recognize(raw.values) or (first and first.format)
-        if found is None:
-            raise _unknown(raw)
-        if first and KINDS[found] != KINDS[first.format]:
-            raise _of_two_kinds(raw, found, first)
-        read = Read(raw.path, raw.place, found, _row(raw, found, how))
-        first = first or read
-        yield read
+        found = _format(raw, first, how)
+        return Read(raw.path, raw.place, found, _row(raw, found, how), number)
+    except BadRow as problem:
+        return Unread(number, problem)
+
+
+def _format(raw: RawRow, first: Read | None, how: How) -> Format:
+    """Return the format of a row. Raises BadRow."""
+    if raw.problem:
+        raise fault(raw, raw.problem)
+    # An unrecognized row is read in the format of the first one, to report what it lacks.
+    found = "columns" if how.columns else recognize(raw.values) or (first and first.format)
+    if found is None:
+        raise _unknown(raw)
+    if first and KINDS[found] != KINDS[first.format]:
+        raise _of_two_kinds(raw, found, first)
+    return found
 
 
 def recognize(values: Mapping[str, Any]) -> Format | None:
@@ -241,18 +306,14 @@ _MAKERS: dict[Format, Callable[[RawRow, How], Row]] = {
 }
 
 
-def _unknown(raw: RawRow) -> UsageProblem:
-    said = f"`{raw.path}` {raw.place} has the columns {named(raw.values)}, which match no format."
+def _unknown(raw: RawRow) -> BadRow:
+    what = f"has the columns {named(raw.values)}, which match no format"
     paired = "chosen" in raw.values and "rejected" in raw.values
-    return UsageProblem(
-        said, fix=Advice("rename the column with the prompt to `prompt`") if paired else MAP_COLUMNS
-    )
+    prompt = Advice("rename the column with the prompt to `prompt`")
+    return BadRow(raw, what, fix=prompt if paired else MAP_COLUMNS)
 
 
-def _of_two_kinds(raw: RawRow, found: Format, first: Read) -> UsageProblem:
+def _of_two_kinds(raw: RawRow, found: Format, first: Read) -> BadRow:
     there = f"{first.place}" if first.path == raw.path else f"`{first.path}` {first.place}"
-    return UsageProblem(
-        f"`{raw.path}` {raw.place} has the format `{found}`, but {there} has "
-        f"`{first.format}`; they cannot be mixed.",
-        fix=look(raw.path, raw.place, to="keep one of them"),
-    )
+    what = f"has the format `{found}`, but {there} has `{first.format}`; they cannot be mixed"
+    return BadRow(raw, what, fix=look(raw.path, raw.place, to="keep one of them"))

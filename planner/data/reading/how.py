@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
-from planner.data.files.raw import RawRow, fault, look
+from planner.data.files.raw import BadRow, RawRow, look
 from planner.data.reading.account import Account
 from planner.data.reading.names import is_empty, meaning
 from planner.data.reading.roles import Roles
@@ -55,10 +54,15 @@ def leave(
     how.account.leave(path, name, value, known=known)
 
 
-def refusal(raw: RawRow, path: str, value: object, why: str) -> UsageProblem:
+def refusal(raw: RawRow, path: str, value: object, why: str) -> BadRow:
     """Return the error for a key whose value cannot be used; `why` is a clause."""
     said = f" {value!s:.{_SHOWN_CHARS}}" if isinstance(value, int | float | str) else ""
-    problem = fault(raw, f"has `{path:.{_SHOWN_CHARS}}{said}`, {why}")
     name = path.rpartition(".")[2]
-    remove = Advice(f"remove `{name:.{_SHOWN_CHARS}}` where that is right")
-    return UsageProblem(*problem.said, fix=(remove, look(raw.path, raw.place)))
+    return BadRow(
+        raw,
+        f"has `{path:.{_SHOWN_CHARS}}{said}`, {why}",
+        fix=(
+            Advice(f"remove `{name:.{_SHOWN_CHARS}}` where that is right"),
+            look(raw.path, raw.place),
+        ),
+    )

@@ -3,10 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
 from planner.data.files.json_text import decode, why
-from planner.data.files.raw import RawRow, fault, look
+from planner.data.files.raw import BadRow, RawRow, look
 from planner.data.reading import names
 
 CONVERSATIONS = ("messages", "conversations", "conversation")
@@ -70,9 +69,8 @@ def _transposed(found: dict[str, Any]) -> object:
     return made if are_turns(made) else None
 
 
-def _no_json(raw: RawRow, name: str, text: str, error: Exception) -> UsageProblem:
-    problem = fault(raw, f"has text in `{name}` that is not JSON: {why(error)}")
-    if "{'" not in text[:100]:
-        return problem
+def _no_json(raw: RawRow, name: str, text: str, error: Exception) -> BadRow:
+    what = f"has text in `{name}` that is not JSON: {why(error)}"
     python = Advice("write the turns with `json.dumps`; this text is in Python's notation")
-    return UsageProblem(*problem.said, fix=(python, look(raw.path, raw.place)))
+    shown = look(raw.path, raw.place)
+    return BadRow(raw, what, fix=(python, shown) if "{'" in text[:100] else shown)

@@ -8,9 +8,8 @@ are joined without a separator, as chat templates print them.
 from dataclasses import dataclass, field
 from typing import Any
 
-from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
-from planner.data.files.raw import RawRow, fault, look
+from planner.data.files.raw import BadRow, RawRow, fault, look
 from planner.data.reading.how import How, leave
 
 _TEXTS = ("text", "input_text", "output_text", "summary_text", "refusal")
@@ -116,14 +115,11 @@ def _answer(raw: RawRow, number: int, path: str, part: dict[str, Any], how: How)
     return str(named), content
 
 
-def _not_text(raw: RawRow, number: int, kind: object) -> UsageProblem:
-    problem = fault(
-        raw,
-        f"message {number} has a part of the type `{kind!s:.40}`, and only text can be trained on",
+def _not_text(raw: RawRow, number: int, kind: object) -> BadRow:
+    what = (
+        f"message {number} has a part of the type `{kind!s:.40}`; only text is supported"
     )
-    return UsageProblem(
-        *problem.said, fix=(Advice("leave such rows out"), look(raw.path, raw.place))
-    )
+    return BadRow(raw, what, fix=(Advice("leave such rows out"), look(raw.path, raw.place)))
 
 
 def _ordered(raw: RawRow, number: int, ordered: bool) -> None:

@@ -9,7 +9,7 @@ from planner.data.files.csv_rows import csv_rows
 from planner.data.files.json_rows import json_list, jsonl
 from planner.data.files.opening import check_link
 from planner.data.files.parquet_rows import parquet_rows
-from planner.data.files.raw import RawRow
+from planner.data.files.raw import BadRow, RawRow
 
 READERS: dict[str, Callable[[Path], Iterator[RawRow]]] = {
     ".jsonl": jsonl,
@@ -21,7 +21,15 @@ _UNPACK = {".gz": "gunzip --keep {}", ".zst": "unzstd {}", ".zip": "unzip {}"}
 
 
 def read_raw(path: Path) -> Iterator[RawRow]:
-    """Yield the rows of a file, or of the files in a folder, sorted by name.
+    """Yield the rows of a file as `every_raw` does; raises BadRow for the first with a problem."""
+    for raw in every_raw(path):
+        if raw.problem:
+            raise BadRow(raw, raw.problem)
+        yield raw
+
+
+def every_raw(path: Path) -> Iterator[RawRow]:
+    """Yield the rows of a file, or of the files in a folder, sorted by name; bad ones too.
 
     Only a few rows are in memory at a time. Raises UsageProblem for a missing, empty, broken or
     unsupported file.

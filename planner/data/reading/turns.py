@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Answers, Change
-from planner.data.files.raw import RawRow, fault, named
+from planner.data.files.raw import BadRow, RawRow, fault, named
 from planner.data.reading import calls, marks, names, parts
 from planner.data.reading.how import How, Shape, leave
 from planner.data.reading.parts import Parts
@@ -251,14 +250,14 @@ class _Turn:
             count = self.how.account.plain(*paths)
             shapes[tuple(self.turn)] = Shape(speaker, content, count)
 
-    def _unknown(self, speaker: str) -> UsageProblem:
+    def _unknown(self, speaker: str) -> BadRow:
         value = self.turn[speaker]
         known = "`system`, `user`, `assistant` or `tool`"
         verb, which = ("has the role", "not") if speaker == "role" else ("is from", "not one of")
-        problem = fault(self.raw, f"{self._place} {verb} `{value!s:.40}`, which is {which} {known}")
-        return UsageProblem(*problem.said, fix=MAP_ROLES) if isinstance(value, str) else problem
+        what = f"{self._place} {verb} `{value!s:.40}`, which is {which} {known}"
+        return BadRow(self.raw, what, fix=MAP_ROLES if isinstance(value, str) else None)
 
-    def _wordless(self, key: str = "") -> UsageProblem:
+    def _wordless(self, key: str = "") -> BadRow:
         shown = key or ("value" if "from" in self.turn else "content")
         return fault(self.raw, f"{self._place} has no text in `{shown}`")
 

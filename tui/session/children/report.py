@@ -9,7 +9,8 @@ from lockfiles.errors import TunelockError
 from planner.data.checks.registry import every
 from planner.data.checks.report import Report
 from planner.data.checks.scan import Chat, scan
-from planner.data.reading.formats import MIXED, Read, rows_of
+from planner.data.reading.bad_rows import Unread
+from planner.data.reading.formats import MIXED, Read, every_row
 from planner.data.rows.rows import Row
 from tui.session.children import parent
 from tui.session.children.chat import chat_of
@@ -66,15 +67,16 @@ class _Rows:
         self._formats: Counter[str] = Counter()
         self.first: Row | None = None
 
-    def __iter__(self) -> Iterator[Read]:
+    def __iter__(self) -> Iterator[Read | Unread]:
         return self._read
 
-    def _rows(self) -> Iterator[Read]:
+    def _rows(self) -> Iterator[Read | Unread]:
         values = self._request.values
         mapped, system = columns(values), str(values["data.system"])
-        for read in rows_of(self._request.path(self._split), columns=mapped, system=system):
-            self._formats[read.format] += 1
-            self.first = self.first or read.row
+        for read in every_row(self._request.path(self._split), columns=mapped, system=system):
+            if isinstance(read, Read):
+                self._formats[read.format] += 1
+                self.first = self.first or read.row
             yield read
 
     @property
@@ -89,7 +91,7 @@ class _HeldOut(_Rows):
 
     problem = ""
 
-    def _rows(self) -> Iterator[Read]:
+    def _rows(self) -> Iterator[Read | Unread]:
         try:
             yield from super()._rows()
         except TunelockError as problem:
