@@ -240,6 +240,7 @@ def recipe(answers: Answers, context: int) -> Recipe:
         mending=mending(answers),
         general_share=answers.number("data.general_share"),
         objective=answers.text("method.objective"),
+        roles=answers.chosen("data.roles"),
     )
 
 

@@ -14,6 +14,7 @@ from planner.data.mend.long import pieces
 from planner.data.mend.steps import BAD_ROWS, OVER_LENGTH, Step, StepName
 from planner.data.reading.bad_rows import BadRows
 from planner.data.reading.formats import Table, load_table
+from planner.data.reading.roles import mapping as role_names
 from planner.data.rows.rows import Row
 from planner.data.rows.splits import FILES, SplitName
 from planner.data.tokens.encode import TurnsRewritten, batches, encode, encode_rows
@@ -60,7 +61,11 @@ class Maker:
         columns, system = self._recipe.columns, self._recipe.system
         mending, bad = self._recipe.mending.of(name), BadRows()
         table = load_table(
-            path, columns=columns if own else None, system=system if own else "", bad=bad
+            path,
+            columns=columns if own else None,
+            system=system if own else "",
+            roles=role_names(self._recipe.roles),
+            bad=bad,
         )
         if own:
             _check_format(table, self._recipe.format, path)
