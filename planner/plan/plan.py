@@ -278,6 +278,8 @@ def _why_data(facts: PlanFacts, answers: Answers) -> dict[str, str]:
     why = {"data.split_by": _SPLITS[facts.split_by]} if facts.split_by in _SPLITS else {}
     if facts.learnt:
         why["data.rows"] = " ".join(facts.learnt)
+    if facts.remark:
+        why["data.format"] = facts.remark
     general = next((part.rows for part in facts.parts if part.split == "general"), 0)
     if general:
         share = general / facts.stream.rows

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
+from lockfiles import limits
+from lockfiles.harmless import one_line
 from planner.data.checks.finding import Finding
 from planner.data.reading.account import Key
 
-_NAMED = 12
+_NAMED = 8
+_SAID = {"prompt": "prompt", "answer": "completion"}
+"""The parts of one exchange, and the usual names of their columns."""
 
 
 def findings(keys: Sequence[Key]) -> Iterator[Finding]:
@@ -33,6 +37,16 @@ def findings(keys: Sequence[Key]) -> Iterator[Finding]:
         )
 
 
+def remark(keys: Sequence[Key], format_: str) -> str:
+    """Return what a plan says of a file's columns: which are the prompt and the answer, if their
+    names are not the usual ones, and which text is not used; empty if there is nothing to say."""
+    parts = {key.became: key.path for key in keys if key.became in _SAID}
+    usual = format_ != "prompt-completion" or set(parts.values()) <= set(_SAID.values())
+    pair = " and ".join(f"`{one_line(path)}` is the {part}" for part, path in parts.items())
+    said = "" if usual else f"In each row, {pair}."
+    return " ".join(filter(None, (said, sentence(keys))))[: limits.MOST_SENTENCE_CHARS]
+
+
 def sentence(keys: Sequence[Key]) -> str:
     """Return a sentence on the unused keys with long texts; empty if there are none."""
     texts = [key for key in keys if not key.became and key.texts]
@@ -44,6 +58,6 @@ def sentence(keys: Sequence[Key]) -> str:
 
 def _listed(keys: Sequence[Key]) -> str:
     """Return the keys with their counts, for a sentence."""
-    named = [f"`{key.path}` ({key.count:,})" for key in keys[:_NAMED]]
+    named = [f"`{one_line(key.path)}` ({key.count:,})" for key in keys[:_NAMED]]
     more = [f"{len(keys) - _NAMED} more"] if keys[_NAMED:] else []
     return ", ".join(named + more)
