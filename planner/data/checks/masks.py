@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from lockfiles.errors import DataRefused
 from planner.data.checks.finding import Finding
 from planner.data.isolation.client import Tokens
-from planner.data.rows.rows import Row
+from planner.data.rows.rows import Message, Row
 from planner.data.tokens.encode import TurnsRewritten, whole_rows
 from planner.data.tokens.template import ChatTemplate
 from planner.data.tokens.tokenizer import Tokenizer
@@ -53,9 +53,9 @@ class Masks:
             self._refused[number] = found.message
         elif not any(found.scored):
             self._unscored.append(number)
-        elif row.answer.strip():
+        elif answer := _answer(row).strip():
             self._answered.append(number)
-            self._ends += _scores_end(found, row)
+            self._ends += not last_scored(found).rstrip().endswith(answer)
 
     def _seen_through(self, rows: Sequence[Row]) -> list[Tokens | DataRefused]:
         """Return the tokens of rows; with the training variant if the template rewrites turns."""
@@ -93,6 +93,11 @@ class Masks:
             )  # fmt: skip
 
 
-def _scores_end(found: Tokens, row: Row) -> bool:
-    """Return whether a token after the text of the last answer is scored."""
-    return not last_scored(found).rstrip().endswith(row.answer.rstrip())
+def _answer(row: Row) -> str:
+    """Return the last scored answer; empty without one."""
+    answers = (turn.content for turn in reversed(row.messages) if _is_scored(turn))
+    return next(answers, "")
+
+
+def _is_scored(turn: Message) -> bool:
+    return turn.role == "assistant" and turn.scored

@@ -96,7 +96,7 @@ def _once(
 def written(row: Row) -> dict[str, Any]:
     """Return a row in the form of requests."""
     return {
-        "messages": [(one.role, one.content, one.more) for one in row.messages],
+        "messages": [(one.role, one.content, one.more, one.scored) for one in row.messages],
         "tools": row.tools,
     }
 

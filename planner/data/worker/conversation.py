@@ -9,7 +9,14 @@ import jinja2
 from planner.data.isolation import limits
 from planner.data.rendering.marks import Generation, TooLong
 from planner.data.rendering.sandbox import compiled
-from planner.data.rendering.spans import LeftOut, Render, Rewritten, Span, assistant_spans
+from planner.data.rendering.spans import (
+    LeftOut,
+    Render,
+    Rewritten,
+    Span,
+    assistant_spans,
+    marked_spans,
+)
 from planner.data.rows.rows import Message, turn
 
 
@@ -50,10 +57,10 @@ class Conversation:
 
     def spans(self) -> tuple[str, list[Span]]:
         """Return the text and its scored spans: from the template's marks, or from prefixes."""
-        if self._template.marks:
-            return self.marked(len(self.messages), False)
         render: Render = lambda count, prompt: self.marked(count, prompt)[0]  # noqa: E731
         try:
+            if self._template.marks:
+                return marked_spans(self.messages, self.marked)
             return assistant_spans(self.messages, render)
         except Rewritten as where:
             raise Refused("rewritten", where) from None

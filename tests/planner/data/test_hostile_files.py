@@ -202,7 +202,7 @@ def test_a_folder_whose_parquet_files_differ(tmp_path: Path) -> None:
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     pq.write_table(pa.table({"prompt": ["a"], "completion": ["b"]}), tmp_path / "a.parquet")
     for columns, said in [
-        ({"question": ["a"], "answer": ["b"]}, "no column `prompt`; it has `question`, `answer`."),
+        ({"asked": ["a"], "told": ["b"]}, "no column `prompt`; it has `asked`, `told`."),
         ({"prompt": ["a"], "completion": [5]}, "no text in `completion`."),
         ({"prompt": ["a"], "completion": [None]}, "no text in `completion`."),
     ]:
