@@ -70,21 +70,15 @@ def find(
     return None
 
 
-def may_be(values: dict[str, object], format_: str | None) -> bool:
-    """Return whether a row of a recognized format, or of none, may be of a classification."""
-    return format_ in (None, "text") and len(values) > 1
-
-
 def row_of(raw: RawRow, how: Labelled) -> Row:
-    """Return the row of a text and its label. Raises BadRow."""
+    """Return the row of a text and its label, without the system message. Raises BadRow."""
     value = raw.values.get(how.prompt)
     if not isinstance(value, str):
         raise fault(raw, f"has no text in `{how.prompt}`")
     label = label_of(raw, how.completion)
     if label is None:
         raise _no_label(raw, how.completion)
-    said = (Message("user", value), Message("assistant", label))
-    return Row((Message("system", how.system), *said) if how.system else said)
+    return Row((Message("user", value), Message("assistant", label)))
 
 
 def estimated(text: str) -> int:

@@ -116,9 +116,7 @@ def _answer(raw: RawRow, number: int, path: str, part: dict[str, Any], how: How)
 
 
 def _not_text(raw: RawRow, number: int, kind: object) -> BadRow:
-    what = (
-        f"message {number} has a part of the type `{kind!s:.40}`; only text is supported"
-    )
+    what = f"message {number} has a part of the type `{kind!s:.40}`; only text is supported"
     return BadRow(raw, what, fix=(Advice("leave such rows out"), look(raw.path, raw.place)))
 
 

@@ -1,6 +1,6 @@
 """Reads the rows of a JSONL, JSON, CSV, TSV or Parquet file, or of a folder of such files."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 from lockfiles.errors import UsageProblem
@@ -29,7 +29,7 @@ def read_raw(path: Path) -> Iterator[RawRow]:
         yield raw
 
 
-def every_raw(path: Path) -> Iterator[RawRow]:
+def every_raw(path: Path) -> Generator[RawRow, None, None]:
     """Yield the rows of a file, or of the files in a folder, sorted by name; bad ones too.
 
     Only a few rows are in memory at a time. Raises UsageProblem for a missing, empty, broken or

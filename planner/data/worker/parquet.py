@@ -93,8 +93,9 @@ def _labels(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
 
 
 def _are_names(names: object) -> bool:
-    few = isinstance(names, list) and len(names) <= MOST_LABELS
-    return few and all(isinstance(name, str) and len(name) <= LABEL_CHARS for name in names)
+    if not isinstance(names, list) or len(names) > MOST_LABELS:
+        return False
+    return all(isinstance(name, str) and len(name) <= LABEL_CHARS for name in names)
 
 
 def _framed(rows: list[dict[str, Any]]) -> Iterator[list[bytes]]:
