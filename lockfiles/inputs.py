@@ -17,6 +17,7 @@ from lockfiles.fields import (
     ModelSource,
     Name,
     Revision,
+    RoleOfAName,
     Rows,
     Seed,
     Sentence,
@@ -179,6 +180,11 @@ class Data(Table):
         default_factory=list, max_length=limits.MOST_DATA_FILES, fail_fast=True
     )
     """The dataset's files that contain the split; empty for a local file."""
+    roles: list[RoleOfAName] = Field(
+        default_factory=list, max_length=limits.MOST_TARGETS, fail_fast=True
+    )
+    """The roles of speakers whose names are not understood, as `npc=assistant`. Omitted where there
+    are none."""
     bad_rows: float = Field(default=BAD_ROWS, ge=0, le=limits.MOST_FRACTION)
     """The largest share of a file's rows that may be dropped as unreadable. Omitted where it is the
     default, 0.05."""
@@ -189,7 +195,7 @@ class Data(Table):
         return {key: value for key, value in found.items() if _OMITTED.get(key) != value}
 
 
-_OMITTED: Mapping[str, object] = {"bad_rows": BAD_ROWS}
+_OMITTED: Mapping[str, object] = {"bad_rows": BAD_ROWS, "roles": []}
 """Keys that are omitted where they have their default, as in locks before revision 4."""
 
 

@@ -29,7 +29,7 @@ def data(lock: TrainingTables) -> Iterator[Contradiction]:
 def _alike(data: list["Data"]) -> Iterator[Contradiction]:
     """All files of a run are read with the same columns and system message."""
     for index, part in enumerate(data):
-        for name in ("prompt_column", "completion_column", "system", "bad_rows"):
+        for name in ("prompt_column", "completion_column", "system", "roles", "bad_rows"):
             if getattr(part, name) != getattr(data[0], name):
                 yield f"data.{index}.{name}", "differs from that of the training rows"
 
@@ -54,6 +54,7 @@ def _part(key: str, part: "Data") -> Iterator[Contradiction]:
         yield f"{key}.files", "is for rows on the Hub" if local else "has no file of the dataset"
     if local and (part.config or part.hub_split):
         yield f"{key}.hub_split", "is for rows on the Hub"
+    yield from unique(f"{key}.roles", [one.rpartition("=")[0].strip() for one in part.roles])
     yield from unique(f"{key}.files", [file.name for file in part.files])
     if sum(file.size_bytes for file in part.files) > limits.MOST_BYTES:
         yield f"{key}.files", "is larger than any disk"

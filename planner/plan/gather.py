@@ -109,6 +109,8 @@ class PlanFacts:
     """How validation rows are split off, if any are."""
     learnt: tuple[str, ...] = ()
     """A sentence for each held-out split that shares rows with the training rows."""
+    remark: str = ""
+    """What became of the training file's columns, where a plan says so."""
     rehearsal: "Rehearsal | None" = None
     """A rehearsal of this model on this machine, if there is one."""
 
@@ -151,6 +153,7 @@ def gather(
         steps=rows.steps,
         split_by=rows.split_by,
         learnt=tuple(held_out.sentences(rows)),
+        remark=rows.remark,
     )
 
 
@@ -240,6 +243,7 @@ def recipe(answers: Answers, context: int) -> Recipe:
         mending=mending(answers),
         general_share=answers.number("data.general_share"),
         objective=answers.text("method.objective"),
+        roles=answers.chosen("data.roles"),
     )
 
 

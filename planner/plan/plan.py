@@ -127,13 +127,16 @@ def _data(part: PartFacts, answers: Answers, facts: PlanFacts) -> dict[str, obje
         "sha256": part.sha256,
         "tokens_sha256": part.tokens_sha256,
         "files": [asdict(file) for file in part.hub.files] if part.hub else [],
-        **_bad_rows(answers),
+        **_given(answers),
     }
 
 
-def _bad_rows(answers: Answers) -> dict[str, object]:
-    share = answers.number("data.bad_rows")
-    return {} if share == MOST_BAD_ROWS else {"bad_rows": share}
+def _given(answers: Answers) -> dict[str, object]:
+    """Return the settings that a lock omits where they have their default."""
+    share, roles = answers.number("data.bad_rows"), list(answers.chosen("data.roles"))
+    return ({} if share == MOST_BAD_ROWS else {"bad_rows": share}) | (
+        {"roles": roles} if roles else {}
+    )
 
 
 def _place(part: PartFacts) -> dict[str, object]:
@@ -275,6 +278,8 @@ def _why_data(facts: PlanFacts, answers: Answers) -> dict[str, str]:
     why = {"data.split_by": _SPLITS[facts.split_by]} if facts.split_by in _SPLITS else {}
     if facts.learnt:
         why["data.rows"] = " ".join(facts.learnt)
+    if facts.remark:
+        why["data.format"] = facts.remark
     general = next((part.rows for part in facts.parts if part.split == "general"), 0)
     if general:
         share = general / facts.stream.rows

@@ -1,8 +1,9 @@
 """The examples: files, their format and what is split off."""
 
 from lockfiles import limits
+from lockfiles.fields import ROLE_OF_A_NAME
 from planner.data.mend.steps import BAD_ROWS, DROPPED, MOST_BAD_ROWS
-from planner.questions.question import Between, Question, When
+from planner.questions.question import Between, Each, Question, When
 
 _COLUMNS = When("data.format", ("columns",))
 
@@ -83,6 +84,16 @@ QUESTIONS: tuple[Question, ...] = (
         "",
         most_chars=limits.MOST_SYSTEM_CHARS,
         has_lines=True,
+    ),
+    Question(
+        "data.roles",
+        "data",
+        "names",
+        "Roles of other speakers",
+        "The role of each speaker whose name is not understood, as `npc=assistant`. Roles are "
+        "system, user, assistant and tool.",
+        (),
+        validate=Each(ROLE_OF_A_NAME, "must be names with a role, such as `npc=assistant`", "="),
     ),
     Question(
         "data.validation_fraction",

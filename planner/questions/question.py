@@ -102,6 +102,24 @@ class Matches:
         return None if re.fullmatch(self.pattern, value) else f"must be {self.wanted}"
 
 
+@dataclass(frozen=True)
+class Each:
+    """Accepts a list of texts that a regular expression matches in full, each text once."""
+
+    pattern: str
+    """The expression, without anchors."""
+    wanted: str
+    """What is wrong with any other list, to follow the key."""
+    before: str
+    """Up to the last of these characters, texts must differ."""
+
+    def __call__(self, value: Any) -> str | None:
+        heads = [one.rpartition(self.before)[0].strip() for one in value]
+        if not all(re.fullmatch(self.pattern, one) for one in value):
+            return self.wanted
+        return "must have each name once" if len(set(heads)) != len(heads) else None
+
+
 def always(answers: Mapping[str, object]) -> bool:
     """Return True: the question applies whatever was answered."""
     return True

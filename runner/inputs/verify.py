@@ -219,6 +219,7 @@ def recipe_of(lock: TrainingLock) -> Recipe:
         split_by=split_off.split_by,
         general_share=general.fraction if general else 0.0,
         objective=lock.objective.name,
+        roles=tuple(first.roles),
     )
 
 
@@ -241,6 +242,7 @@ def _check_parts(lock: TrainingLock, rows: Corpus) -> None:
             (f"{key}.prompt_column", locked.prompt_column, first.prompt_column),
             (f"{key}.completion_column", locked.completion_column, first.completion_column),
             (f"{key}.system", locked.system, first.system),
+            (f"{key}.roles", locked.roles, first.roles),
             (f"{key}.bad_rows", locked.bad_rows, first.bad_rows),
         )
     wanted = [_step(fix.source, fix.step, fix.what, fix.rows) for fix in lock.fix]

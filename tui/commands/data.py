@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,7 @@ from tui.terminal import output
 if TYPE_CHECKING:
     from planner.data.checks.report import Report
     from planner.data.checks.scan import Chat
+    from planner.data.reading.account import Account
     from planner.data.reading.bad_rows import Unread
     from planner.data.reading.formats import Read
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 @click.option("--prompt-column", metavar="NAME", help="The column that holds the prompt.")
 @click.option("--completion-column", metavar="NAME", help="The column that holds the answer.")
 @click.option("--system", default="", help="System message for rows that have none.")
+@click.option(
+    "--role", "roles", multiple=True, metavar="NAME=ROLE",
+    help="The role of a speaker whose name is not understood. May be repeated.",
+)  # fmt: skip
 @click.option(
     "--max-length", type=click.IntRange(min=1),
     help="Maximum tokens of a row.  [default: the model's context]",
@@ -49,6 +54,7 @@ def command(
     prompt_column: str | None,
     completion_column: str | None,
     system: str,
+    roles: tuple[str, ...],
     max_length: int | None,
     held_out: tuple[str, ...],
     html: Path | None,
@@ -60,23 +66,26 @@ def command(
     `hf:owner/name:config:split`. With `--model`, lengths are counted in its tokens, and `--row N`
     shows the text, the tokens and which of them are scored.
     """
+    from planner.data.reading.account import Account
     from planner.data.reading.formats import every_row
     from tui.session.planning import writable
 
     columns = _columns(prompt_column, completion_column)
     placed = _placing()
     file, place = placed(file, "train")
-    rows = every_row(place, columns=columns, system=system)
+    how: dict[str, Any] = {"columns": columns, "system": system, "roles": _roles(roles)}
+    account = Account()
+    rows = every_row(place, **how, account=account)
     if row is not None:
         _show(file, rows, row, model, as_json)
         return
     places = dict(placed(other, "test") for other in held_out)
-    others = {name: every_row(at, columns=columns, system=system) for name, at in places.items()}
+    others = {name: every_row(at, **how) for name, at in places.items()}
     for at in places.values():  # a wrong name is reported before the long work
-        next(every_row(at, columns=columns, system=system))
+        next(every_row(at, **how))
     if html:
         writable(html)
-    report = _report(rows, columns or {}, _chat(model, max_length or 0), others)
+    report = _report(rows, account, columns or {}, _chat(model, max_length or 0), others)
     if html:
         _write(report, file, html)
     from tui.text import data
@@ -127,6 +136,20 @@ def _columns(prompt: str | None, completion: str | None) -> dict[str, str] | Non
     return {"prompt": prompt, "completion": completion}
 
 
+def _roles(given: tuple[str, ...]) -> dict[str, str]:
+    from planner.data.reading.roles import mapping
+    from planner.interview.questions import BY_KEY
+    from planner.questions.question import normal
+
+    try:
+        normal(BY_KEY["data.roles"], given)
+    except ValueError as problem:
+        raise UsageProblem(
+            f"`--role` {problem}.", fix=Option("--role NAME=ROLE", note="such as `npc=assistant`")
+        ) from None
+    return mapping(given)
+
+
 def _chat(model: str | None, max_length: int = 0) -> "Chat | None":
     """Return a model's template and tokenizer; None without a model."""
     if not model:
@@ -147,6 +170,7 @@ def _chat(model: str | None, max_length: int = 0) -> "Chat | None":
 
 def _report(
     rows: "Iterable[Read | Unread]",
+    account: "Account",
     mapping: dict[str, str],
     chat: "Chat | None",
     held_out: "dict[str, Iterator[Read | Unread]]",
@@ -161,6 +185,7 @@ def _report(
             rows,
             every,
             mapping=mapping,
+            account=account,
             chat=chat,
             held_out=held_out,
             told=lambda done: progress.update(f"{done:,} rows"),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from planner.hub.datasets.reference import is_reference
 from planner.interview.answers import check
 from tui.session.reports import Part, Reports
-from tui.session.request import columns, located, stamp, stamp_of
+from tui.session.request import columns, located, roles, stamp, stamp_of
 
 if TYPE_CHECKING:
     from lockfiles.lock import TrainingLock
@@ -57,12 +57,13 @@ class Facts:
         name = str(values[f"data.{split}"])
         path, mapped = self._path(name), columns(values)
         system = str(values["data.system"])
-        key = (path, stamp(path), tuple((mapped or {}).items()), system)
+        named = roles(values)
+        key = (path, stamp(path), tuple((mapped or {}).items()), system, tuple(named.items()))
         return self._once(
             f"rows of {split}",
             key,
             lambda: load_table(
-                self._rows(name, split), columns=mapped, system=system, bad=BadRows()
+                self._rows(name, split), columns=mapped, system=system, roles=named, bad=BadRows()
             ),
         )
 

@@ -15,7 +15,7 @@ Values = Mapping[str, object]
 SPLITS = ("train", "validation", "test")
 """The data files' keys, in order."""
 
-_DATA = ("format", "prompt_column", "completion_column", "system", *SPLITS)
+_DATA = ("format", "prompt_column", "completion_column", "system", "roles", *SPLITS)
 _MODEL = ("model.source", "model.revision", "model.template", "train.max_length")
 _SMALL = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 
@@ -98,6 +98,14 @@ def columns(values: Values) -> dict[str, str] | None:
             ),
         )
     return {"prompt": prompt, "completion": completion}
+
+
+def roles(values: Values) -> dict[str, str]:
+    """Return the roles that were given to names of speakers."""
+    from planner.data.reading.roles import mapping
+
+    given = values["data.roles"]
+    return mapping(tuple(map(str, given))) if isinstance(given, list | tuple) else {}
 
 
 def stamp_of(value: object, folder: Path) -> tuple[object, ...] | None:

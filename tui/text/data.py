@@ -10,6 +10,8 @@ from tui.terminal.wrap import all_folded
 
 _NAMED = 5
 """Maximum number of rows that a line lists."""
+_KEYS = 20
+"""Maximum number of keys that a line lists."""
 
 
 def page(report: Report, name: str) -> list[str]:
@@ -31,6 +33,8 @@ def _file(report: Report, name: str) -> Iterator[str]:
     yield f"file      {name}"
     yield f"rows      {report.rows:,}"
     yield f"format    {formats}{f': {mapped}' if mapped else ''}"
+    if used := used_keys(report):
+        yield f"keys      {used}"
     found = report.lengths
     if found.rows:
         yield (
@@ -39,6 +43,13 @@ def _file(report: Report, name: str) -> Iterator[str]:
         )
     if report.looked_at:
         yield f"masks     checked in {report.looked_at:,} rows"
+
+
+def used_keys(report: Report) -> str:
+    """Return what each key that is used became, with how often the file has it."""
+    used = [key for key in report.keys if key.became]
+    named = [f"{key.path} as {key.became} ({key.count:,})" for key in used[:_KEYS]]
+    return ", ".join(named + ([f"{len(used) - _KEYS} more"] if used[_KEYS:] else []))
 
 
 def _finding(finding: Finding) -> Iterator[str]:
@@ -70,6 +81,10 @@ def record(report: Report) -> dict[str, object]:
         "formats": dict(report.formats),
         "rows": report.rows,
         "mapping": dict(report.mapping),
+        "keys": [
+            {"key": key.path, "became": key.became or None, "count": key.count}
+            for key in report.keys
+        ],
         "lengths": report.lengths.record() | {"unit": report.unit},
         "checks": [
             {

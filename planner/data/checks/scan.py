@@ -7,7 +7,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from planner.data.checks import bad_rows
+from planner.data.checks import bad_rows, unused_keys
 from planner.data.checks.balance import Imbalance
 from planner.data.checks.duplicates import Duplicates
 from planner.data.checks.finding import ORDER, Check, Finding
@@ -17,6 +17,7 @@ from planner.data.checks.masks import Masks
 from planner.data.checks.plots import bars, histogram, repeats
 from planner.data.checks.report import Report
 from planner.data.isolation import process
+from planner.data.reading.account import Account
 from planner.data.reading.bad_rows import BadRows, Unread
 from planner.data.reading.formats import KINDS, Kind, Read, good_rows
 from planner.data.rows.rows import Row
@@ -51,10 +52,11 @@ def scan(
     mapping: Mapping[str, str],
     chat: Chat | None = None,
     held_out: Mapping[str, Iterable[Read | Unread]] = MappingProxyType({}),
+    account: Account | None = None,
     told: Callable[[int], None] = lambda rows: None,
     doing: Callable[[str], None] = lambda what: None,
 ) -> Report:
-    """Return the report on at least one row.
+    """Return the report on at least one row; `account` is that of `rows`.
 
     `checks` returns the checks for a kind of rows. `held_out` has the rows of other files by file
     name, which must not be among these rows. `told` is called with the number of rows seen so far,
@@ -82,6 +84,8 @@ def scan(
     doing("comparing rows")
     found = [finding for check in running for finding in check.findings()] + looked.findings()
     found = [*bad_rows.findings(bad, formats.total()), *(_in_file(one, bad) for one in found)]
+    keys = account.keys if account else ()
+    found += unused_keys.findings(keys)
     for name, other in held_out.items():
         doing(f"comparing rows with `{name}`")
         found += _leaks(name, other, training, bad.number)
@@ -96,6 +100,7 @@ def scan(
         looked_at=looked.rows,
         histogram=histogram(looked.lengths.each()),
         labels=bars(size for check in running for size in _labels(check)),
+        keys=keys,
         repeats=repeats(size for check in running for size in _groups(check)),
     )
 

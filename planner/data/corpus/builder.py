@@ -12,8 +12,10 @@ from planner.data.corpus.trainable import check_bad_rows, check_kind, check_rows
 from planner.data.mend.content import Kept, mended, unleaked
 from planner.data.mend.long import pieces
 from planner.data.mend.steps import BAD_ROWS, OVER_LENGTH, Step, StepName
+from planner.data.reading.account import Key
 from planner.data.reading.bad_rows import BadRows
 from planner.data.reading.formats import Table, load_table
+from planner.data.reading.roles import mapping as role_names
 from planner.data.rows.rows import Row
 from planner.data.rows.splits import FILES, SplitName
 from planner.data.tokens.encode import TurnsRewritten, batches, encode, encode_rows
@@ -36,6 +38,8 @@ class Read:
     path: Path
     format: str
     kept: Kept
+    keys: tuple[Key, ...] = ()
+    """What became of each key of the file."""
 
 
 class Maker:
@@ -60,7 +64,11 @@ class Maker:
         columns, system = self._recipe.columns, self._recipe.system
         mending, bad = self._recipe.mending.of(name), BadRows()
         table = load_table(
-            path, columns=columns if own else None, system=system if own else "", bad=bad
+            path,
+            columns=columns if own else None,
+            system=system if own else "",
+            roles=role_names(self._recipe.roles),
+            bad=bad,
         )
         if own:
             _check_format(table, self._recipe.format, path)
@@ -73,7 +81,7 @@ class Maker:
             self._note(name, step, what, rows)
         _check_left(kept, path)
         check_rows(kept.rows, kept.numbers, path)
-        return Read(name, path, table.format, kept)
+        return Read(name, path, table.format, kept, table.keys)
 
     def unleaked(self, learnt: Read, held_out: Sequence[Sequence[Row]]) -> Read:
         """Return training rows without those whose prompts are in held-out rows."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from planner.data.checks import unused_keys
 from planner.data.corpus.builder import Maker
 from planner.data.corpus.part import Part, Recipe
 from planner.data.corpus.split import SplitBy, best_way, divide
@@ -36,6 +37,8 @@ class Corpus:
     """How validation rows were split off, if any were."""
     general: Part | None
     """The general rows, which are also part of `train`."""
+    remark: str = ""
+    """What became of the training file's columns, where a plan says so."""
 
     def part(self, split: SplitName) -> Part | None:
         """Return one split, or None if the run has no split of that name."""
@@ -92,7 +95,8 @@ def build(
         length = max(length, *(row.length for row in general.encoded))
         told("general", len(general.rows))
         parts["train"] = _joined(parts["train"], general)
-    return Corpus(tuple(parts.values()), length, cut_rows, maker.steps, way, general)
+    remark = unused_keys.remark(read["train"].keys, read["train"].format)
+    return Corpus(tuple(parts.values()), length, cut_rows, maker.steps, way, general, remark)
 
 
 def _split(

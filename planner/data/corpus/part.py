@@ -39,6 +39,8 @@ class Recipe:
     """Requested share of general rows among all training rows, 0 to 0.5."""
     objective: ObjectiveName = NAMES[0]
     """The objective that the rows are for."""
+    roles: tuple[str, ...] = ()
+    """The roles of speakers whose names are not understood, as `npc=assistant`."""
 
 
 @dataclass(frozen=True)

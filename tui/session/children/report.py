@@ -9,13 +9,14 @@ from lockfiles.errors import TunelockError
 from planner.data.checks.registry import every
 from planner.data.checks.report import Report
 from planner.data.checks.scan import Chat, scan
+from planner.data.reading.account import Account
 from planner.data.reading.bad_rows import Unread
 from planner.data.reading.formats import MIXED, Read, every_row
 from planner.data.rows.rows import Row
 from tui.session.children import parent
 from tui.session.children.chat import chat_of
 from tui.session.reports import Looked, Part
-from tui.session.request import SPLITS, DataRequest, columns
+from tui.session.request import SPLITS, DataRequest, columns, roles
 from tui.session.wording import said
 
 _EVERY_SECONDS = 0.5
@@ -65,6 +66,7 @@ class _Rows:
         self._request, self._split = request, split
         self._read = self._rows()
         self._formats: Counter[str] = Counter()
+        self.account = Account()
         self.first: Row | None = None
 
     def __iter__(self) -> Iterator[Read | Unread]:
@@ -73,7 +75,14 @@ class _Rows:
     def _rows(self) -> Iterator[Read | Unread]:
         values = self._request.values
         mapped, system = columns(values), str(values["data.system"])
-        for read in every_row(self._request.path(self._split), columns=mapped, system=system):
+        rows = every_row(
+            self._request.path(self._split),
+            columns=mapped,
+            system=system,
+            roles=roles(values),
+            account=self.account,
+        )
+        for read in rows:
             if isinstance(read, Read):
                 self._formats[read.format] += 1
                 self.first = self.first or read.row
@@ -107,6 +116,7 @@ def _report(
         mapping=columns(request.values) or {},
         chat=chat,
         held_out={request.named(split): rows for split, rows in held_out.items()},
+        account=train.account,
         told=_throttled(send),
     )
     findings = (
