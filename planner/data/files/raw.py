@@ -1,7 +1,7 @@
 """Raw rows of data files, and the errors about them."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ class RawRow:
     """Column name to value."""
     problem: str = ""
     """Why the row cannot be read, to follow its place in a sentence; empty if it can."""
+    labels: Mapping[str, Sequence[str]] | None = None
+    """By column, the names of numbered labels, if the file has any."""
 
 
 class BadRow(UsageProblem):

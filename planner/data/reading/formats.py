@@ -11,6 +11,7 @@ from lockfiles.fixes import Advice, Answer, Answers, Change
 from planner.data.files.raw import BadRow, RawRow, fault, look, named
 from planner.data.reading.account import Account, Key
 from planner.data.reading.bad_rows import BadRows, Unread
+from planner.data.reading.classification import Labelled, row_of
 from planner.data.reading.columns import with_columns, with_system
 from planner.data.reading.how import How
 from planner.data.reading.names import is_empty
@@ -28,6 +29,7 @@ Format = Literal[
     "alpaca",
     "prompt-completion",
     "columns",
+    "classification",
     "text",
     "preference",
     "feedback",
@@ -40,6 +42,7 @@ KINDS: dict[Format, Kind] = {
     "alpaca": "conversation",
     "prompt-completion": "conversation",
     "columns": "conversation",
+    "classification": "conversation",
     "text": "text",
     "preference": "preference",
     "feedback": "feedback",
@@ -101,6 +104,7 @@ def load_table(
     columns: Mapping[str, str] | None = None,
     system: str = "",
     roles: Mapping[str, str] | None = None,
+    labelled: Labelled | None = None,
     bad: BadRows | None = None,
 ) -> Table:
     """Return the rows of a file or folder; raises as `rows_of` does."""
@@ -108,7 +112,9 @@ def load_table(
     numbers: list[int] = []
     formats: Counter[Format] = Counter()
     account = Account()
-    how: dict[str, Any] = {"columns": columns, "system": system, "roles": roles}
+    how: dict[str, Any] = {
+        "columns": columns, "system": system, "roles": roles, "labelled": labelled,
+    }  # fmt: skip
     for read in rows_of(path, **how, account=account, bad=bad):
         rows.append(read.row)
         numbers.append(read.number)
@@ -122,6 +128,7 @@ def rows_of(
     columns: Mapping[str, str] | None = None,
     system: str = "",
     roles: Mapping[str, str] | None = None,
+    labelled: Labelled | None = None,
     account: Account | None = None,
     bad: BadRows | None = None,
 ) -> Iterator[Read]:
@@ -129,7 +136,9 @@ def rows_of(
 
     Without `bad`, raises BadRow for the first of them.
     """
-    rows = every_row(path, columns=columns, system=system, roles=roles, account=account)
+    rows = every_row(
+        path, columns=columns, system=system, roles=roles, labelled=labelled, account=account
+    )
     yield from good_rows(rows, bad)
 
 
@@ -150,18 +159,21 @@ def every_row(
     columns: Mapping[str, str] | None = None,
     system: str = "",
     roles: Mapping[str, str] | None = None,
+    labelled: Labelled | None = None,
     account: Account | None = None,
 ) -> Iterator[Read | Unread]:
     """Yield the rows of a file or folder one by one, with only a few in memory; bad rows too.
 
     `columns` names the `prompt` and `completion` columns and overrides detection. `system` is the
     system message for rows without a system turn and without text in a column `system`. `roles`
-    maps names of speakers to roles. `account` counts what became of each key.
+    maps names of speakers to roles. `labelled` says that the rows are a classification, and how to
+    read it. `account` counts what became of each key.
     Raises UsageProblem, which names the line or row, for a file that cannot be read at all.
     """
     if columns is not None and set(columns) != {"prompt", "completion"}:
         raise UsageProblem("`columns` must name `prompt` and `completion`.", fix=MAP_COLUMNS)
-    how = How(columns, system, Roles(roles), account or Account())
+    system = labelled.system if labelled else system
+    how = How(columns, system, Roles(roles), account or Account(), labelled)
     first: Read | None = None
     waiting: list[Unread] = []
     for number, raw in enumerate(every_raw(path)):
@@ -194,6 +206,8 @@ def _format(raw: RawRow, first: Read | None, how: How) -> Format:
     """Return the format of a row. Raises BadRow."""
     if raw.problem:
         raise fault(raw, raw.problem)
+    if how.labelled:
+        return "classification"
     # An unrecognized row is read in the format of the first one, to report what it lacks.
     found = "columns" if how.columns else recognize(raw.values) or (first and first.format)
     if found is None:
@@ -270,6 +284,12 @@ def _exchange(raw: RawRow, how: How) -> Row:
     return _beside(raw, row, {prompt: "prompt", answer: "answer"}, how)
 
 
+def _classification(raw: RawRow, how: How) -> Row:
+    assert how.labelled
+    parts = {how.labelled.prompt: "text", how.labelled.completion: "label"}
+    return _beside(raw, row_of(raw, how.labelled), parts, how)
+
+
 def _text(raw: RawRow, how: How) -> Row:
     row = Row((Message("text", text(raw, "text")),))
     return _beside(raw, row, {"text": "text"}, how)
@@ -300,6 +320,7 @@ _MAKERS: dict[Format, Callable[[RawRow, How], Row]] = {
     "alpaca": _alpaca,
     "prompt-completion": _exchange,
     "columns": _exchange,
+    "classification": _classification,
     "text": _text,
     "preference": _preference,
     "feedback": _feedback,

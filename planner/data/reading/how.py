@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from lockfiles.fixes import Advice
 from planner.data.files.raw import BadRow, RawRow, look
 from planner.data.reading.account import Account
+from planner.data.reading.classification import Labelled
 from planner.data.reading.names import is_empty, may_be_text, meaning
 from planner.data.reading.roles import Roles
 
@@ -37,6 +38,8 @@ class How:
     """The names of speakers."""
     account: Account = field(default_factory=Account)
     """What became of each key."""
+    labelled: Labelled | None = None
+    """How to read the rows of a classification; None for other rows."""
     shapes: dict[str, dict[tuple[str, ...], Shape]] = field(default_factory=dict)
     """By column, the keys of plain turns."""
 

@@ -1,6 +1,6 @@
-"""Reads the rows of a JSONL, JSON, CSV or Parquet file, or of a folder of such files."""
+"""Reads the rows of a JSONL, JSON, CSV, TSV or Parquet file, or of a folder of such files."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 from lockfiles.errors import UsageProblem
@@ -15,6 +15,7 @@ READERS: dict[str, Callable[[Path], Iterator[RawRow]]] = {
     ".jsonl": jsonl,
     ".json": json_list,
     ".csv": csv_rows,
+    ".tsv": csv_rows,
     ".parquet": parquet_rows,
 }
 _UNPACK = {".gz": "gunzip --keep {}", ".zst": "unzstd {}", ".zip": "unzip {}"}
@@ -28,7 +29,7 @@ def read_raw(path: Path) -> Iterator[RawRow]:
         yield raw
 
 
-def every_raw(path: Path) -> Iterator[RawRow]:
+def every_raw(path: Path) -> Generator[RawRow, None, None]:
     """Yield the rows of a file, or of the files in a folder, sorted by name; bad ones too.
 
     Only a few rows are in memory at a time. Raises UsageProblem for a missing, empty, broken or
@@ -70,7 +71,7 @@ def _rows(path: Path) -> Iterator[RawRow]:
         unpack = Command(_UNPACK[ending], path) if ending in _UNPACK else None
         raise UsageProblem(
             f"`{path}` has the unsupported extension `{path.suffix}`.",
-            fix=unpack or Advice("use `.jsonl`, `.json`, `.csv` or `.parquet`"),
+            fix=unpack or Advice("use `.jsonl`, `.json`, `.csv`, `.tsv` or `.parquet`"),
         )
     found = False
     try:

@@ -45,7 +45,7 @@ BAD = [
         b"prompt,completion\na,b\na\n",
         "`a.csv` line 3 has 1 fields, but the header has 2.",
     ),
-    ("a.csv", b'prompt,completion\n"a,b\n', "`a.csv` line 2 is not valid CSV: unexpected end"),
+    ("a.csv", b'prompt,completion\n"a,b\n', "`a.csv` line 2 has quotes that do not match"),
     (
         "a.jsonl",
         b'{"asked": "a", "told": "b"}\n',
