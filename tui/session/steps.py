@@ -70,7 +70,7 @@ def missing(step: Step, values: Values) -> tuple[Problem, ...]:
     return tuple(
         Problem(f"`{question.title}` needs an answer: press Enter on it.", question.key)
         for question in step.applying(values)
-        if question.required and values[question.key] == ""
+        if question.lacks(values)
     )
 
 

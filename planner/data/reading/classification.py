@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lockfiles.limits import MOST_LABELS
 from planner.data.files.raw import BadRow, RawRow, fault
-from planner.data.reading.column_values import MOST_LABELS, label_of, names_in
+from planner.data.reading.column_values import label_of, names_in
 from planner.data.reading.label_columns import columns_in, refused
 from planner.data.reading.read import every_raw
 from planner.data.rows.rows import Message, Row
