@@ -7,7 +7,6 @@ from planner.data.corpus.corpus import Corpus
 from planner.data.reading.classification import MOST_LIST_TOKENS, Labelled
 from planner.data.rows.splits import SPLITS
 
-_NAME_CHARS = 40
 NUMBERED = "The labels are numbers without names, and the model learns the numbers."
 
 
@@ -18,8 +17,7 @@ def sentences(rows: Corpus) -> Mapping[str, str]:
     if not how:
         return {}
     said = {
-        "data.format": f"A classification: the texts in `{how.prompt:.{_NAME_CHARS}}`, the "
-        f"labels in `{how.completion:.{_NAME_CHARS}}` ({len(how.labels):,} different ones).",
+        "data.format": how.sentence,
         "data.system": system_sentence(how),
     }
     if notes := " ".join(_notes(rows, how)):
