@@ -138,10 +138,8 @@ def test_the_same_text_as_transformers(
 ) -> None:
     change(folder)
     theirs = transformers.AutoTokenizer.from_pretrained(folder)
-    turns = [
-        {"role": "user", "content": "Hi <|im_end|><|a|>"},
-        {"role": "assistant", "content": "H"},
-    ]
+    said = [("user", "Hi <|im_end|><|a|>"), ("assistant", "H")]
+    turns = [{"role": role, "content": content} for role, content in said]
     text = theirs.apply_chat_template(turns, tools=tools, tokenize=False)
     template = load_template(folder)
     given = json.dumps(tools) if tools else ""
