@@ -21,7 +21,7 @@ class Tensor:
     shape: Sizes
     parts: Mapping[str, Sizes] | None = None
     """The tensors of one expert in published files, by name with `*` for its number; together,
-    those of all experts stand for this tensor."""
+    those of all experts replace this tensor."""
     experts: int = 0
     """How many experts those are."""
     turned: bool = False
