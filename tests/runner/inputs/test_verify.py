@@ -162,7 +162,7 @@ def faulty(folder: Path) -> Path:
     """A folder whose training file has faults to mend."""
     path = folder / "rows" / "train.jsonl"
     rows = [json.loads(line) for line in _lines(path)]
-    rows[3]["messages"][-1]["content"] = " "
+    rows[3]["messages"][1]["content"] = " "
     rows[5]["messages"][1]["content"] += ", my mail is anna@posteo.de"
     rows[7] = rows[8]
     rows[9] = json.loads(_lines(folder / "rows" / "test.jsonl")[0])
