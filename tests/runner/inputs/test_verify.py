@@ -146,6 +146,7 @@ def test_roles_of_speakers_are_built_again(planned: Path, tmp_path: Path) -> Non
     made = plan(asked, gather(asked, planned, machine=MACHINE))
     assert made.data[0].roles == sorted(roles)
     again = locks.parse(locks.write(made))
+    assert isinstance(again, TrainingLock)
     corpus = verify.corpus_of(again, planned / "base", {"train": path})
     assert [len(part.rows) for part in corpus.parts] == [135, 15]
     assert {turn.role for row in corpus.parts[0].rows for turn in row.messages} == {

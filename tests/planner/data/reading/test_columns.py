@@ -122,6 +122,14 @@ def test_other_columns_are_in_the_account(values: dict[str, Any], tmp_path: Path
 
 
 def test_values_that_say_nothing_are_not_counted(tmp_path: Path) -> None:
-    empty = {"a": None, "b": "", "c": [], "d": {}, "e": "null", "weight": None, "history": "[]"}
+    empty: dict[str, Any] = {
+        "a": None,
+        "b": "",
+        "c": [],
+        "d": {},
+        "e": "null",
+        "weight": None,
+        "history": "[]",
+    }
     keys = load_table(written(tmp_path / "a.jsonl", [{"messages": [USER, SAID]} | empty])).keys
     assert [key.path for key in keys] == ["messages[].role", "messages[].content"]

@@ -9,7 +9,7 @@ import pytest
 
 from planner.data.files.raw import BadRow
 from planner.data.reading.account import Account
-from planner.data.reading.formats import every_row
+from planner.data.reading.formats import Read, every_row
 from planner.data.rows.rows import canonical_json
 from tests.planner.data.format_rows import written
 from tests.planner.data.reading.drawn_rows import Draw
@@ -25,7 +25,7 @@ def unexplained(values: dict[str, Any], marks: list[str], folder: Path) -> list[
         (found,) = every_row(path, account=account)
     except BadRow:
         return []
-    assert hasattr(found, "row")
+    assert isinstance(found, Read)
     said = canonical_json(found.row).decode()
     left = [key.path for key in account.keys if not key.became]
     return [mark for mark in marks if mark not in said and not _is_under(values, mark, left)]
@@ -75,5 +75,5 @@ def test_answers_are_scored_as_their_marks_say(tmp_path: Path) -> None:
                 {"role": "assistant", "content": "b"} | mark,
             ]
         (found,) = every_row(written(tmp_path / "a.jsonl", [{"messages": turns}]))
-        assert hasattr(found, "row")
+        assert isinstance(found, Read)
         assert [turn.scored for turn in found.row.messages[1::2]] == wanted
