@@ -188,6 +188,8 @@ def normal(question: Question, value: object) -> object:
 
     Raises ValueError, whose message follows the key, if it does not answer the question.
     """
+    if isinstance(question.validate, Each) and isinstance(value, Mapping):
+        value = [f"{name}{question.validate.before}{one}" for name, one in value.items()]
     if not _has_type(question.kind, value):
         raise ValueError(f"must be {_NAMES[question.kind]}")
     if question.choices:

@@ -85,6 +85,8 @@ def _with_tools(
             how.account.use(name, "tools")
         else:
             how.account.leave(name, text=names.may_be_text("", value))
+    if not found:
+        _find_tools(raw, used, how, found)
     if not any(found.values()):
         return row
     first, *others = [tools for tools in found.values() if tools]
@@ -92,6 +94,17 @@ def _with_tools(
         said = " and ".join(f"`{name}`" for name in found)
         raise fault(raw, f"has different tools in {said}")
     return replace(row, tools=to_json(raw, first, " and ".join(f"`{name}`" for name in found)))
+
+
+def _find_tools(
+    raw: RawRow, used: set[str], how: How, found: dict[str, list[dict[str, Any]]]
+) -> None:
+    """Add the tools in a column of any name, if its value is a list of tools."""
+    for name, value in raw.values.items():
+        if name not in used and calls.are_tools(value):
+            used.add(name)
+            found[name] = calls.tools(raw, value, f"`{name}`")
+            how.account.use(name, "tools")
 
 
 def _are_tools(value: object) -> bool:
