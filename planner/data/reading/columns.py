@@ -1,4 +1,4 @@
-"""Reads the columns beside those of a row's format: system message, tools, history, reasoning."""
+"""Reads the columns that are not part of a row's format: system message, tools, history, reasoning."""
 
 import json
 from collections.abc import Collection, Iterator, Sequence
@@ -77,10 +77,10 @@ def _with_tools(
     found: dict[str, list[dict[str, Any]]] = {}
     for path, value in inner:
         found[path] = calls.tools(raw, value, f"`{path}`")
-    beside_turns = any(isinstance(raw.values.get(name), list) for name in used)
+    has_turns = any(isinstance(raw.values.get(name), list) for name in used)
     for name, value in _present(raw, names.TOOLS, used):
         used.add(name)
-        if beside_turns or _are_tools(value):
+        if has_turns or _are_tools(value):
             found[name] = calls.tools(raw, value, f"`{name}`")
             how.account.use(name, "tools")
         else:
@@ -108,7 +108,7 @@ def _find_tools(
 
 
 def _are_tools(value: object) -> bool:
-    """Return whether a value may be tools; beside texts, the column may hold anything."""
+    """Return whether a value may be tools: the column may hold anything."""
     if isinstance(value, str):
         return value.lstrip()[:1] in ("[", "{")
     first = value[0] if isinstance(value, list) else value

@@ -28,7 +28,7 @@ class Parts:
     text: str | None = None
     reasoning: str = ""
     calls: list[dict[str, Any]] = field(default_factory=list)
-    """Calls as they stand in the file."""
+    """Calls in the form of the file."""
     answers: list[tuple[str, str]] = field(default_factory=list)
     """The id of each call that is answered, and the answer."""
     last: str = ""

@@ -194,7 +194,7 @@ class _Turn:
         return found
 
     def _called(self) -> list[Any]:
-        """Return the calls in keys of the turn, as they stand in the file."""
+        """Return the calls in keys of the turn."""
         found: list[Any] = []
         for key in names.CALLS:
             value = self.turn.get(key)
