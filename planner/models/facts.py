@@ -12,7 +12,7 @@ from lockfiles.fixes import Advice
 from lockfiles.harmless import is_harmless
 from planner.models import folder
 from planner.models.architecture import Architecture, architecture
-from planner.models.folder import CONFIG, INDEX, SINGLE, SMALL_FILE_NAMES, is_weights, shards
+from planner.models.folder import CONFIG, INDEX, SINGLE, is_weights, shards
 from planner.models.loadable import check_loadable
 from planner.models.parameters import parameter_count
 from planner.models.stored import index_of, read_shape
@@ -63,6 +63,9 @@ class ModelFacts:
     """From the model card, such as `apache-2.0`; empty if it has none."""
     gated: bool = False
     """Whether the Hub requires an agreement before the download."""
+    own_head: bool = False
+    """Whether the weights have a head that differs from the embedding, though `config.json` ties
+    them; False on the Hub, where only headers are read."""
 
     @property
     def stored_bytes(self) -> int:
@@ -79,9 +82,7 @@ def from_folder(path: Path) -> ModelFacts:
     """
     listed = frozenset(folder.list_entries(path))
     weights = weights_in(path, listed)
-    small = sorted(
-        name for name in listed & SMALL_FILE_NAMES if name != INDEX or weights != [SINGLE]
-    )
+    small = [name for name in folder.small_files(path) if name != INDEX or weights != [SINGLE]]
     for name in small:
         _check_small(path, name)
     check_loadable(path)
@@ -89,7 +90,13 @@ def from_folder(path: Path) -> ModelFacts:
     read = read_shape(path, places, str(path / CONFIG))
     facts = tuple(_fact(path, name) for name in sorted((*weights, *small)))
     return ModelFacts(
-        str(path), facts, read.architecture, read.parameters, read.dtype, license=_license(path)
+        str(path),
+        facts,
+        read.architecture,
+        read.parameters,
+        read.dtype,
+        license=_license(path),
+        own_head=read.both is not None and not read.architecture.tied,
     )
 
 

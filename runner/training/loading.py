@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from transformers import (
-    AutoModelForCausalLM,
     BitsAndBytesConfig,
     GenerationConfig,
     PreTrainedModel,
@@ -13,8 +12,10 @@ from transformers import (
 )
 
 from lockfiles.lock import Method, Train
-from planner.data.tokens.template import SPECIAL
+from planner.data.tokens import lookup
 from planner.models import config_json
+from planner.models.folder import CONFIG
+from runner.training.loaded import check_loaded, class_of
 
 HERE = {"trust_remote_code": False, "local_files_only": True}
 """How anything is loaded: no code from a model's folder runs, and nothing is downloaded."""
@@ -26,16 +27,13 @@ SAFE = HERE | {"use_safetensors": True, "generation_config": GenerationConfig()}
 def padding_of(base: Path, pad_id: int | None = None) -> PreTrainedTokenizerFast:
     """Return the tokenizer that a trainer uses for padding only: rows are tokens already.
 
-    It is read from `tokenizer.json`, with those special tokens of `tokenizer_config.json` that are
-    in its vocabulary; the class and other settings there are ignored. `pad_id`, if given, pads.
+    It is read from `tokenizer.json`, with those special tokens of the model that are in its
+    vocabulary; the class and other settings there are ignored. `pad_id`, if given, pads.
     """
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(base / "tokenizer.json"))
-    path, known = base / "tokenizer_config.json", tokenizer.get_vocab()
-    named = config_json.read(path) if path.is_file() else {}
-    for name in SPECIAL:
-        value = named.get(name)
-        text = value.get("content") if isinstance(value, dict) else value
-        if isinstance(text, str) and text in known:
+    known = tokenizer.get_vocab()
+    for name, text in lookup.special_tokens(base).items():
+        if name in lookup.SPECIAL and text in known:
             setattr(tokenizer, name, text)
     if pad_id is not None:
         tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad_id)
@@ -43,11 +41,26 @@ def padding_of(base: Path, pad_id: int | None = None) -> PreTrainedTokenizerFast
 
 
 def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:
-    """Return the base model in the lock's dtype, in NF4 where the method is QLoRA."""
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        base, **SAFE, **loaded_as(method, settings)
-    )
+    """Return the base model in the lock's dtype, in NF4 where the method is QLoRA.
+
+    Raises UsageProblem as `load_checked` does.
+    """
+    model = load_checked(base, **loaded_as(method, settings))
     keep_quantised_form(model)
+    return model
+
+
+def load_checked(folder: Path, **form: Any) -> PreTrainedModel:
+    """Return the model of a folder; `form` has further arguments of `from_pretrained`.
+
+    Raises UsageProblem if the loader would fill a tensor with random numbers, or leave one out.
+    """
+    config = config_json.read(folder / CONFIG)
+    model: PreTrainedModel
+    model, report = class_of(config).from_pretrained(
+        folder, **SAFE, **form, output_loading_info=True, ignore_mismatched_sizes=True
+    )
+    check_loaded(report, config, folder)
     return model
 
 

@@ -4,16 +4,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from planner.data.reading.names import is_harmless
-
 MOST_KEYS = 500
 """Distinct keys that are counted by name; all others count together."""
 _MANY = "other keys"
 _KEY_CHARS = 60
-_LONG_WORDS, _LONG_CHARS = 5, 100
-"""Text of so many words or characters may be a part of the prompt or of the answer."""
-_LOOKED_AT = 2000
-"""Characters of a text whose words are counted."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +21,7 @@ class Key:
     count: int
     """Rows that have it, or for a key inside turns, turns; empty values do not count."""
     texts: int = 0
-    """Of these, how many hold a long text that may belong to the prompt or the answer."""
+    """Of these, how many hold text that may belong to a turn."""
 
 
 class Account:
@@ -57,14 +51,14 @@ class Account:
         """Count a key that is used."""
         self.counter(path, became)[0] += 1
 
-    def leave(self, path: str, name: str, value: object, *, known: bool = False) -> None:
-        """Count a key that is not used; `known` says that its text is used from another place."""
+    def leave(self, path: str, *, text: bool = False) -> None:
+        """Count a key that is not used; `text` says that it may belong to a turn."""
         path = path[:_KEY_CHARS]
         if path not in self._left and len(self._left) >= MOST_KEYS:
             path = _MANY
         counts = self._left.setdefault(path, [0, 0])
         counts[0] += 1
-        counts[1] += not known and _is_long(value) and not is_harmless(name)
+        counts[1] += text
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -83,13 +77,3 @@ class Account:
     def _left_keys(self) -> Iterator[Key]:
         for path, (count, texts) in self._left.items():
             yield Key(path, "", count, texts)
-
-
-def _is_long(value: object) -> bool:
-    """Return whether a value is a long text, or a list of objects, which may be turns."""
-    if isinstance(value, list):
-        return any(isinstance(one, dict) for one in value[:1])
-    if not isinstance(value, str):
-        return False
-    said = value[:_LOOKED_AT]
-    return len(said) >= _LONG_CHARS or len(said.split()) >= _LONG_WORDS

@@ -37,7 +37,8 @@ def with_columns(
         return row
     row = _with_tools(raw, row, used, how, inner)
     if one_exchange and not row.rejected:
-        row = _with_reasoning(raw, _with_history(raw, row, used, how), used, how)
+        row = _with_history(raw, row, used, how)
+    row = _with_reasoning(raw, row, used, how, one_exchange=one_exchange)
     row = _with_marks(raw, row, used, how)
     row = _with_system(raw, row, used, how)
     for name, value in raw.values.items():
@@ -60,7 +61,7 @@ def with_system(row: Row, system: str) -> Row:
 def _leave_all(raw: RawRow, used: set[str], how: How) -> None:
     for name, value in raw.values.items():
         if name not in used and not names.is_empty(value):
-            how.account.leave(name, name, value)
+            how.account.leave(name, text=names.may_be_text(name, value))
 
 
 def _present(raw: RawRow, wanted: Sequence[str], used: set[str]) -> Iterator[tuple[str, Any]]:
@@ -83,7 +84,7 @@ def _with_tools(
             found[name] = calls.tools(raw, value, f"`{name}`")
             how.account.use(name, "tools")
         else:
-            how.account.leave(name, name, value)
+            how.account.leave(name, text=names.may_be_text("", value))
     if not any(found.values()):
         return row
     first, *others = [tools for tools in found.values() if tools]
@@ -128,13 +129,17 @@ def _pairs(raw: RawRow, name: str, found: object) -> Iterator[tuple[Message, Mes
                 raise fault(raw, f"has no list of pairs of a prompt and an answer in `{name}`")
 
 
-def _with_reasoning(raw: RawRow, row: Row, used: set[str], how: How) -> Row:
-    """Add the reasoning in a column to the answer."""
+def _with_reasoning(raw: RawRow, row: Row, used: set[str], how: How, *, one_exchange: bool) -> Row:
+    """Add the reasoning in a column to the answer. Raises BadRow if there are several answers."""
     for name, value in _present(raw, names.REASONING, used):
         *before, last = row.messages
         more = json.loads(last.more) if last.more else {}
-        if not isinstance(value, str) or last.role != "assistant" or "reasoning_content" in more:
+        if _is_in(value, row) or value in more.values():
             continue
+        several = not one_exchange and any(turn.role == "assistant" for turn in before)
+        own = any(key in more for key in names.REASONING)
+        if several or own or row.rejected or last.role != "assistant" or not isinstance(value, str):
+            raise refusal(raw, name, value, "which is for one answer without reasoning of its own")
         used.add(name)
         how.account.use(name, "reasoning")
         more = dict(sorted((more | {"reasoning_content": value}).items()))
@@ -180,14 +185,27 @@ def _with_system(raw: RawRow, row: Row, used: set[str], how: How) -> Row:
     """Put the text of a system column before a row without a system turn."""
     for name, value in _present(raw, names.SYSTEM, used):
         used.add(name)
-        if not isinstance(value, str):
-            raise fault(raw, f"has no text in `{name}`")
-        if row.system in ("", value):
-            row = with_system(row, value)
+        said = _text(raw, name, value)
+        if row.system in ("", said):
+            row = with_system(row, said)
             how.account.use(name, "system message")
         else:
-            how.account.leave(name, "", value, known=value in row.system)
+            how.account.leave(name, text=said not in row.system)
     return row
+
+
+def _text(raw: RawRow, name: str, value: object) -> str:
+    """Return the text of a system column: text, or parts as Anthropic and Gemini have them."""
+    if isinstance(value, str):
+        return value
+    held: Any = value.get("parts", value.get("content")) if isinstance(value, dict) else value
+    if isinstance(held, str):
+        return held
+    parts = held if isinstance(held, list) and held else [None]
+    texts = [part.get("text") if isinstance(part, dict) else None for part in parts]
+    if not all(isinstance(text, str) for text in texts):
+        raise fault(raw, f"has no text in `{name}`")
+    return "".join(map(str, texts))
 
 
 def _is_masked_user(name: str, value: object, how: How) -> bool:
@@ -206,9 +224,11 @@ def _is_in(value: object, row: Row) -> bool:
             if key in names.CONTENT and isinstance(said, str)
         ]
         return bool(texts) and all(_is_said(text, row) for text in texts)
-    return isinstance(value, str) and len(value) >= _LEAST_CHARS and _is_said(value, row)
+    return isinstance(value, str) and _is_said(value, row)
 
 
 def _is_said(text: str, row: Row) -> bool:
     said = text.strip()
+    if len(said) < _LEAST_CHARS:
+        return any(said == turn.content.strip() for turn in row.messages)
     return any(said in turn.content for turn in row.messages)

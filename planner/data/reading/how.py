@@ -1,5 +1,6 @@
 """What the readers of a file share: how to read it, and the account of what was read."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -7,7 +8,7 @@ from lockfiles.fixes import Advice
 from planner.data.files.raw import BadRow, RawRow, look
 from planner.data.reading.account import Account
 from planner.data.reading.classification import Labelled
-from planner.data.reading.names import is_empty, meaning
+from planner.data.reading.names import is_empty, may_be_text, meaning
 from planner.data.reading.roles import Roles
 
 _SHOWN_CHARS = 40
@@ -46,20 +47,22 @@ class How:
 def leave(
     raw: RawRow, how: How, path: str, name: str, value: object, *, known: bool = False
 ) -> None:
-    """Count a key that is not used. Raises UsageProblem if it changes what the row means.
+    """Count a key that is not used. Raises BadRow if it changes what the row means.
 
-    `name` is the last part of its `path`. Empty values are ignored; `known` as in `Account.leave`.
+    `name` is the last part of its `path`. Empty values are ignored; `known` says that its text is
+    in a turn as well.
     """
     if is_empty(value):
         return
     if why := meaning(name, value):
         raise refusal(raw, path, value, why)
-    how.account.leave(path, name, value, known=known)
+    how.account.leave(path, text=not known and may_be_text(name, value))
 
 
 def refusal(raw: RawRow, path: str, value: object, why: str) -> BadRow:
     """Return the error for a key whose value cannot be used; `why` is a clause."""
-    said = f" {value!s:.{_SHOWN_CHARS}}" if isinstance(value, int | float | str) else ""
+    shown = isinstance(value, int | float | str)
+    said = f": {json.dumps(value, ensure_ascii=False):.{_SHOWN_CHARS}}" if shown else ""
     name = path.rpartition(".")[2]
     return BadRow(
         raw,

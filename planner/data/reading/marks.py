@@ -29,10 +29,10 @@ def scored(raw: RawRow, number: int, turn: dict[str, Any], role: str, path: str,
             found[key] = wanted
             how.account.use(f"{path}.{key}", "loss mask")
         elif name in ANSWERS_ONLY or not MARKS[name]:
-            how.account.leave(f"{path}.{key} of {role} turns", key, value)
+            how.account.leave(f"{path}.{key} of {role} turns")
         else:
             raise refusal(raw, f"{path}.{key}", value, _ELSEWHERE)
     if len(set(found.values())) > 1:
         said = " and ".join(f"`{key}`" for key in found)
         raise fault(raw, f"message {number} has {said}, which contradict each other")
-    return all(found.values())
+    return role != "assistant" or all(found.values())

@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-ROLE = ("role", "from", "speaker", "author", "sender")
-"""Keys of a turn that name its speaker."""
-CONTENT = ("content", "value", "text", "message", "utterance", "parts")
+ROLE = ("role", "from", "speaker", "author", "sender", "type")
+"""Keys of a turn that name its speaker, also in upper case."""
+CONTENT = ("content", "value", "text", "message", "utterance", "parts", "output")
 """Keys of a turn with what is said."""
 KEPT = frozenset(
     ["name", "tool_call_id", "tool_responses", "tool_plan", "reasoning", "reasoning_content",
@@ -107,6 +107,18 @@ _HARMLESS_ENDS = (
     "_date", "_time", "_at", "_by", "_name", "_type", "_source", "_lang", "_language", "_count",
     "_tokens", "_length", "_model", "_metadata", "_tags", "_category", "_license",
 )  # fmt: skip
+_TEXTS = frozenset(
+    ["context", "contexts", "passage", "passages", "background", "knowledge", "evidence", "persona",
+     "scenario", "suffix", "rationale", "explanation", "hint", "hints", "few_shot", "prompt",
+     "question", "query", "instruction", "instructions", "input", "inputs", "problem",
+     "completion", "answer", "answers", "response", "responses", "output", "outputs", "solution",
+     "target", "text", "messages", "conversations", "conversation", *REASONING, *MORE_REASONING,
+     *SYSTEM]
+)  # fmt: skip
+_LONG_WORDS, _LONG_CHARS = 5, 100
+"""Text of so many words or characters may be a part of the prompt or of the answer."""
+_LOOKED_AT = 2000
+"""Characters of a text whose words are counted."""
 _FLAGS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
 _EMPTY_TEXTS = ("", "[]", "{}", "null", "none", "nan")
 
@@ -143,14 +155,25 @@ def meaning(name: str, value: object) -> str:
         return "" if flag(value) is True else "which is not supported at this place"
     if known in _FALSE and (flag(value) is not None or known not in ("prefix", "partial")):
         return "which is not supported at this place" if flag(value) is not False else ""
-    if (known == "label" and value is False) or (known == "kto_tag" and flag(value) is False):
+    if known in ("label", "kto_tag") and str(value).lower() == "false":
         return "which marks a bad answer"
     if known == "channel" and value == "final":
         return ""
     return _MEANING.get(known, "")
 
 
-def is_harmless(name: str) -> bool:
-    """Return whether a key is known to say nothing about the text of the row."""
+def may_be_text(name: str, value: object) -> bool:
+    """Return whether a key that is not used may hold text of the prompt or of the answer.
+
+    Its name says so, or its value is a long text or a list of objects, and its name is not one
+    that is known to be about the row instead.
+    """
     known = plain(name)
-    return known in _HARMLESS or known.endswith(_HARMLESS_ENDS) or known.startswith("_")
+    if known in _TEXTS:
+        return isinstance(value, str | list | dict)
+    if known in _HARMLESS or known.endswith(_HARMLESS_ENDS) or known.startswith("_"):
+        return False
+    if isinstance(value, list):
+        return any(isinstance(one, dict) for one in value[:1])
+    said = value[:_LOOKED_AT] if isinstance(value, str) else ""
+    return len(said) >= _LONG_CHARS or len(said.split()) >= _LONG_WORDS

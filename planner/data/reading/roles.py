@@ -13,7 +13,8 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
                   "ai_assistant", "gpt_4", "gpt4", "gpt_3.5", "claude", "bard", "bing"),
     "tool": ("tool", "function", "observation", "tool_response", "tool_responses",
              "function_response", "tool_result", "tool_results", "function_result", "tool_output",
-             "function_output", "ipython"),
+             "function_output", "function_call_output",
+             "ipython"),
     CALL: ("function_call", "function_calls", "tool_call", "tool_calls"),
 }  # fmt: skip
 """By role, the names that OpenAI, TRL, Axolotl, LLaMA-Factory, ms-swift, Llama 3, Gemma, Cohere and

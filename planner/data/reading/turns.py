@@ -83,7 +83,7 @@ class _Turn:
 
     def add_to(self, messages: list[Message]) -> None:
         """Add the messages that the turn becomes; calls join the assistant's turn before them."""
-        speaker = next((key for key in names.ROLE if key in self.turn), None)
+        speaker = self._first(names.ROLE)
         if speaker is None:
             messages += self._exchange()
             return
@@ -141,10 +141,14 @@ class _Turn:
 
     def _content(self, role: str) -> Parts:
         """Return what the turn says; a call's text is the call."""
-        present = [key for key in names.CONTENT if key in self.turn]
+        plain = {names.plain(key): key for key in reversed(self.turn)}
+        present = [plain[key] for key in names.CONTENT if key in plain]
+        present = [key for key in present if key not in self.used]
         key = next((one for one in present if self.turn[one] is not None), None)
         if key is None:
             self.used.update(present)
+            if role == CALL and "name" in self.turn:
+                return Parts(calls=[self._own_call()])
             return Parts(self._refusal())
         value = self.turn[key]
         self.used.add(key)
@@ -160,6 +164,19 @@ class _Turn:
             self.how.account.use(f"{self._path}.{key}", "text")
             return Parts(value)
         raise self._wordless(key)
+
+    def _own_call(self) -> dict[str, Any]:
+        """Return the turn as a call, the form of OpenAI's Responses API."""
+        keys = ("name", "arguments", "input", "call_id", "id")
+        for key in keys:
+            if key in self.turn:
+                self._use(key, "tool calls")
+        return {key: self.turn[key] for key in keys if key in self.turn}
+
+    def _first(self, wanted: tuple[str, ...]) -> str | None:
+        """Return the first wanted key that the turn has, in any case."""
+        plain = {names.plain(key): key for key in reversed(self.turn)}
+        return next((plain[key] for key in wanted if key in plain), None)
 
     def _as_json(self, value: object) -> str:
         """Return a tool's answer as JSON text."""
@@ -245,7 +262,7 @@ class _Turn:
         """Remember the keys of a plain turn, so that others like it are read faster."""
         shapes = self.how.shapes.setdefault(self.column, {})
         content = next(key for key in self.turn if key != speaker)
-        if content in names.CONTENT and isinstance(self.turn[content], str):
+        if names.plain(content) in names.CONTENT and isinstance(self.turn[content], str):
             paths = (f"{self._path}.{key}" for key in (speaker, content))
             count = self.how.account.plain(*paths)
             shapes[tuple(self.turn)] = Shape(speaker, content, count)
@@ -253,7 +270,8 @@ class _Turn:
     def _unknown(self, speaker: str) -> BadRow:
         value = self.turn[speaker]
         known = "`system`, `user`, `assistant` or `tool`"
-        verb, which = ("has the role", "not") if speaker == "role" else ("is from", "not one of")
+        has_role = names.plain(speaker) == "role"
+        verb, which = ("has the role", "not") if has_role else ("is from", "not one of")
         what = f"{self._place} {verb} `{value!s:.40}`, which is {which} {known}"
         return BadRow(self.raw, what, fix=MAP_ROLES if isinstance(value, str) else None)
 
