@@ -1,4 +1,4 @@
-"""Reads the columns that are not part of a row's format: system message, tools, history, reasoning."""
+"""Reads the columns besides those of a row's format: system message, tools, history and more."""
 
 import json
 from collections.abc import Collection, Iterator, Sequence
