@@ -43,13 +43,19 @@ SYSTEM = ("system", "system_prompt", "system_message", "system_instruction", "sy
 HISTORY = ("history",)
 """Columns with the turns before the prompt (LLaMA-Factory, ms-swift)."""
 
+_NAME_CHARS = 100
+"""Characters of a name that are compared; no known name is longer."""
 _FLAGS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
 _EMPTY_TEXTS = ("", "[]", "{}", "null", "none", "nan")
 
 
-@lru_cache(maxsize=4096)
 def plain(name: str) -> str:
     """Return a name in lower case with `_` between its words: `Sample Weight`, `sampleWeight`."""
+    return _plain(name[:_NAME_CHARS])
+
+
+@lru_cache(maxsize=4096)
+def _plain(name: str) -> str:
     split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
     return re.sub(r"[\s.-]+", "_", split).lower()
 

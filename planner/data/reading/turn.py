@@ -10,7 +10,7 @@ from planner.data.files.raw import BadRow, RawRow, fault, named
 from planner.data.reading import calls, marks, names, parts
 from planner.data.reading.how import How, Shape, leave
 from planner.data.reading.parts import Parts
-from planner.data.reading.roles import CALL, ROLES
+from planner.data.reading.roles import CALL
 from planner.data.rows.rows import Message, in_order
 
 MAP_ROLES = Answers(
@@ -44,9 +44,9 @@ class Turn:
         self._use(speaker, "role")
         made = list(self._messages(role))
         self._leave()
-        last = messages[-1] if messages else None
-        if role == CALL and last and last.role == "assistant" and last.scored == made[0].scored:
-            messages[-1] = _joined(last, made[0])
+        joined = _joined(messages[-1], made[0]) if role == CALL and messages else None
+        if joined:
+            messages[-1] = joined
         else:
             messages += made
         if len(self.turn) == 2 and role != CALL and self.used == set(self.turn):
@@ -70,12 +70,8 @@ class Turn:
             raise self._wordless()
         if content is not None:
             kept = {key: more[key] for key in sorted(more)}
-            yield Message(
-                next(one for one in ROLES if one == spoken),
-                content,
-                to_json(self.raw, kept, self._place) if kept else "",
-                scored,
-            )
+            held = to_json(self.raw, kept, self._place) if kept else ""
+            yield Message(spoken, content, held, scored)
 
     @property
     def _place(self) -> str:
@@ -233,11 +229,17 @@ class Turn:
         return fault(self.raw, f"{self._place} has no text in `{shown}`")
 
 
-def _joined(before: Message, call: Message) -> Message:
-    """Return the assistant's turn with the calls of the turn that follows it."""
+def _joined(before: Message, call: Message) -> Message | None:
+    """Return the assistant's turn with the calls of the turn that follows it; None if the two
+    differ in anything else."""
+    if before.role != "assistant" or before.scored != call.scored:
+        return None
     more: dict[str, Any] = json.loads(before.more) if before.more else {}
     added: dict[str, Any] = json.loads(call.more)
-    more = more | added | {"tool_calls": more.get("tool_calls", []) + added["tool_calls"]}
+    called = more.pop("tool_calls", []) + added.pop("tool_calls")
+    if any(more.get(key, value) != value for key, value in added.items()):
+        return None
+    more |= added | {"tool_calls": called}
     return replace(before, more=in_order({key: more[key] for key in sorted(more)}))
 
 
