@@ -14,7 +14,9 @@ OTHERS = ("dialogue", "dialog", "turns", "chat", "contents")
 """Columns that count as turns if they hold some."""
 _SIDES = ("prompt", "completion", "chosen", "rejected")
 """Columns of text or of turns."""
-_ALL = (*CONVERSATIONS, *OTHERS, *_SIDES)
+_ALL = frozenset([*CONVERSATIONS, *OTHERS, *_SIDES])
+_OPENING = frozenset("[{ \t\r\n")
+"""First characters of text that may be JSON."""
 
 
 def unpacked(raw: RawRow) -> RawRow:
@@ -23,10 +25,11 @@ def unpacked(raw: RawRow) -> RawRow:
     Raises UsageProblem for text in a column of turns that begins like a list, but is not JSON.
     """
     values = raw.values
-    for name in _ALL:
-        value = values.get(name)
-        if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
-            found = _decoded(raw, name, value)
+    for name, value in raw.values.items():
+        if name not in _ALL or (type(value) is str and value[:1] not in _OPENING):
+            continue
+        if isinstance(value, str):
+            found = _decoded(raw, name, value) if value.lstrip()[:1] in ("[", "{") else None
         elif isinstance(value, dict):
             found = _transposed(value)
         else:

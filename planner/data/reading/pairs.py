@@ -5,7 +5,6 @@ from typing import Any
 
 from planner.data.reading.names import plain
 
-_STANDARD = ("prompt", "completion")
 _PROMPTS = frozenset(
     ["prompt", "question", "query", "instruction", "input", "problem", "user", "human"]
 )
@@ -17,8 +16,8 @@ _ANSWERS = frozenset(
 
 def pair_of(values: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return the columns of the prompt and the answer; None if there is no single such pair."""
-    if all(name in values for name in _STANDARD):
-        return _STANDARD
+    if "prompt" in values and "completion" in values:
+        return "prompt", "completion"
     prompts = [name for name in values if plain(name) in _PROMPTS]
     answers = [name for name in values if plain(name) in _ANSWERS]
     return (prompts[0], answers[0]) if len(prompts) == len(answers) == 1 else None
