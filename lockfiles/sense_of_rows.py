@@ -21,6 +21,7 @@ def data(lock: TrainingTables) -> Iterator[Contradiction]:
         yield "data", f"must have its splits in this order: {shown(_SPLITS)}"
     for index, part in enumerate(lock.data):
         yield from _part(f"data.{index}", part)
+        yield from _labels(f"data.{index}", part)
     yield from _alike(lock.data)
     yield from _split_off(lock.data)
     yield from _held_out(lock.data)
@@ -63,6 +64,22 @@ def _part(key: str, part: "Data") -> Iterator[Contradiction]:
     columns = bool(part.prompt_column), bool(part.completion_column)
     if part.format == "columns" and columns != (True, True):
         yield f"{key}.prompt_column", "is missing: the format `columns` needs two columns"
+
+
+def _labels(key: str, part: "Data") -> Iterator[Contradiction]:
+    """The training rows of a classification name its labels and columns."""
+    if part.split != "train" or part.format != "classification":
+        if part.labels:
+            yield f"{key}.labels", "is only for the training rows of a classification"
+        return
+    if len(part.labels) < 2:
+        yield f"{key}.labels", "must have at least two labels"
+    if part.labels != sorted(set(part.labels)):
+        yield f"{key}.labels", "must be sorted, without duplicates"
+    if not part.system:
+        yield f"{key}.system", "is missing: a classification needs an instruction"
+    if not (part.prompt_column and part.completion_column):
+        yield f"{key}.prompt_column", "is missing: a classification needs two columns"
 
 
 def _sources(part: "Data") -> tuple[str, ...]:

@@ -125,6 +125,11 @@ def always(answers: Mapping[str, object]) -> bool:
     return True
 
 
+def never(answers: Mapping[str, object]) -> bool:
+    """Return False, whatever was answered."""
+    return False
+
+
 def anything(value: Any) -> str | None:
     """Return None: every value of the right type will do."""
     return None
@@ -154,12 +159,18 @@ class Question:
     """What is wrong with a value of the right type, to follow the key, or None."""
     required: bool = False
     """True where an empty answer is none, when the question applies."""
+    optional: Callable[[Mapping[str, object]], bool] = never
+    """Whether a required answer may be empty, given the other answers."""
     most_chars: int = limits.MOST_LABEL_CHARS
     """Characters that a text has at most."""
     has_lines: bool = False
     """True where a text may have several lines."""
     is_place: bool = False
     """True where a text may be a path, too."""
+
+    def lacks(self, answers: Mapping[str, object]) -> bool:
+        """Return whether it needs an answer and has none; it must apply."""
+        return self.required and answers[self.key] == "" and not self.optional(answers)
 
     @property
     def table(self) -> str:

@@ -13,8 +13,8 @@ from tui.terminal import output
 if TYPE_CHECKING:
     from planner.data.checks.report import Report
     from planner.data.checks.scan import Chat
-    from planner.data.reading.account import Account
     from planner.data.reading.bad_rows import Unread
+    from planner.data.reading.classification import Labelled
     from planner.data.reading.formats import Read
 
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 @click.option(
     "--row", type=click.IntRange(min=0), help="Show one row as training sees it; the first is 0."
 )
+@click.option(
+    "--format", "format_", type=click.Choice(["auto", "classification"]), default="auto",
+    help="Whether the rows are a classification: texts and their labels.",
+)  # fmt: skip
 @click.option("--prompt-column", metavar="NAME", help="The column that holds the prompt.")
 @click.option("--completion-column", metavar="NAME", help="The column that holds the answer.")
 @click.option("--system", default="", help="System message for rows that have none.")
@@ -51,6 +55,7 @@ def command(
     file: str,
     model: str | None,
     row: int | None,
+    format_: str,
     prompt_column: str | None,
     completion_column: str | None,
     system: str,
@@ -62,22 +67,28 @@ def command(
 ) -> None:
     """Inspect a dataset and report problems. FILE is not modified.
 
-    FILE is JSONL, JSON, CSV or Parquet, a folder of such files, or a dataset on the Hub as
+    FILE is JSONL, JSON, CSV, TSV or Parquet, a folder of such files, or a dataset on the Hub as
     `hf:owner/name:config:split`. With `--model`, lengths are counted in its tokens, and `--row N`
     shows the text, the tokens and which of them are scored.
     """
+    from planner.data.checks.file_notes import delimiters
     from planner.data.reading.account import Account
     from planner.data.reading.formats import every_row
     from tui.session.planning import writable
 
-    columns = _columns(prompt_column, completion_column)
+    columns = _columns(prompt_column, completion_column, format_)
     placed = _placing()
     file, place = placed(file, "train")
-    how: dict[str, Any] = {"columns": columns, "system": system, "roles": _roles(roles)}
+    chat = _chat(model, max_length or 0)
+    labelled = _labelled(place, format_, columns, system, chat)
+    how: dict[str, Any] = {
+        "columns": None if labelled else columns, "system": system, "roles": _roles(roles),
+        "labelled": labelled,
+    }  # fmt: skip
     account = Account()
     rows = every_row(place, **how, account=account)
     if row is not None:
-        _show(file, rows, row, model, as_json)
+        _show(file, rows, row, chat, as_json)
         return
     places = dict(placed(other, "test") for other in held_out)
     others = {name: every_row(at, **how) for name, at in places.items()}
@@ -85,7 +96,9 @@ def command(
         next(every_row(at, **how))
     if html:
         writable(html)
-    report = _report(rows, account, columns or {}, _chat(model, max_length or 0), others)
+    mapping = {} if labelled else columns or {}
+    about = {"account": account, "labelled": labelled, "notes": delimiters(place)}
+    report = _report(rows, about, mapping, chat, others)
     if html:
         _write(report, file, html)
     from tui.text import data
@@ -125,9 +138,22 @@ def _placing() -> Callable[[str, str], tuple[str, Path]]:
     return placed
 
 
-def _columns(prompt: str | None, completion: str | None) -> dict[str, str] | None:
+def _labelled(
+    place: Path, format_: str, columns: dict[str, str] | None, system: str, chat: "Chat | None"
+) -> "Labelled | None":
+    """Return how to read the rows of a classification; None for other rows."""
+    from planner.data.reading.classification import estimated
+    from planner.data.reading.detection import labelled_in
+
+    tokens = chat.tokens if chat else estimated
+    return labelled_in(place, format_, columns=columns, system=system, tokens=tokens)
+
+
+def _columns(prompt: str | None, completion: str | None, format_: str) -> dict[str, str] | None:
     if not prompt and not completion:
         return None
+    if format_ == "classification":
+        return {"prompt": prompt or "", "completion": completion or ""}
     if not prompt or not completion:
         raise UsageProblem(
             "A row needs both a prompt and an answer.",
@@ -170,7 +196,7 @@ def _chat(model: str | None, max_length: int = 0) -> "Chat | None":
 
 def _report(
     rows: "Iterable[Read | Unread]",
-    account: "Account",
+    about: dict[str, Any],
     mapping: dict[str, str],
     chat: "Chat | None",
     held_out: "dict[str, Iterator[Read | Unread]]",
@@ -185,11 +211,11 @@ def _report(
             rows,
             every,
             mapping=mapping,
-            account=account,
             chat=chat,
             held_out=held_out,
             told=lambda done: progress.update(f"{done:,} rows"),
             doing=progress.update,
+            **about,
         )
 
 
@@ -208,14 +234,13 @@ def _write(report: "Report", file: str, to: Path) -> None:
 
 
 def _show(
-    file: str, rows: "Iterable[Read | Unread]", number: int, model: str | None, as_json: bool
+    file: str, rows: "Iterable[Read | Unread]", number: int, chat: "Chat | None", as_json: bool
 ) -> None:
     """Print one row as training sees it."""
     from planner.data.reading.bad_rows import Unread
     from tui.session import trained_row
     from tui.text import row as xray_page
 
-    chat = _chat(model)
     if not chat:
         raise UsageProblem(
             "Showing a row's tokens needs a model.",

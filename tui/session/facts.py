@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from planner.hub.datasets.reference import is_reference
 from planner.interview.answers import check
 from tui.session.reports import Part, Reports
-from tui.session.request import columns, located, roles, stamp, stamp_of
+from tui.session.request import columns, labelled, located, roles, stamp, stamp_of
 
 if TYPE_CHECKING:
     from lockfiles.lock import TrainingLock
     from planner.data.files.raw import RawRow
+    from planner.data.reading.classification import Labelled
     from planner.data.reading.formats import Table
     from planner.machines.facts import MachineFacts
     from planner.models.facts import ModelFacts
@@ -58,14 +59,27 @@ class Facts:
         path, mapped = self._path(name), columns(values)
         system = str(values["data.system"])
         named = roles(values)
-        key = (path, stamp(path), tuple((mapped or {}).items()), system, tuple(named.items()))
+        how = self.labelled(values)
+        key = (path, stamp(path), tuple((mapped or {}).items()), system, tuple(named.items()), how)
         return self._once(
             f"rows of {split}",
             key,
             lambda: load_table(
-                self._rows(name, split), columns=mapped, system=system, roles=named, bad=BadRows()
+                self._rows(name, split), columns=mapped, system=system, roles=named, labelled=how,
+                bad=BadRows(),
             ),
-        )
+        )  # fmt: skip
+
+    def labelled(self, values: Values) -> Labelled | None:
+        """Return how to read the rows of a classification; None for other rows.
+
+        Raises UsageProblem if the training file is invalid.
+        """
+        name = str(values["data.train"])
+        path = self._path(name)
+        keys = ("data.format", "data.prompt_column", "data.completion_column", "data.system")
+        key = (path, stamp(path), tuple(values[key] for key in keys))
+        return self._once("labels", key, lambda: labelled(values, self._rows(name, "train")))
 
     def part(self, values: Values, split: str) -> Part:
         """Return the size and format of one split's file. Raises UsageProblem if it is invalid."""

@@ -13,7 +13,7 @@ from tui.session.pages.data import FINDINGS
 from tui.session.pages.page import Noticed
 from tui.session.reports import Looked
 from tui.session.request import SPLITS, DataRequest, data_request
-from tui.session.steps import ALL
+from tui.session.steps import ALL, LABELLED
 from tui.wizard.moving import Moving
 from tui.wizard.widgets.view import Panel, Shown
 
@@ -83,6 +83,12 @@ class Looking(Moving):
         self.view.show(self.shown)
         self.view.scroll(None)
         self.look()
+
+    async def action_accept_labels(self) -> None:
+        """Confirm that the rows are a classification."""
+        from tui.session.draft import answer
+
+        self.go(answer(self.draft, "data.format", LABELLED))
 
     async def action_rows_of(self) -> None:
         """Show the first rows of the finding under the cursor."""

@@ -7,6 +7,7 @@ from planner.data.checks.finding import Finding
 from planner.data.checks.lengths import Lengths
 from planner.data.checks.plots import Bar
 from planner.data.reading.account import Key
+from planner.data.reading.classification import Labelled
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Report:
     """Rows by label, most frequent first; empty if answers are not labels."""
     keys: tuple[Key, ...] = ()
     """What became of each key of the file."""
+    labelled: Labelled | None = None
+    """How the rows were read, if they are a classification."""
     repeats: tuple[Bar, ...] = ()
     """Rows by the number of near duplicates; empty if all rows differ."""
 

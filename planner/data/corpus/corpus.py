@@ -13,6 +13,7 @@ from planner.data.corpus.builder import Maker
 from planner.data.corpus.part import Part, Recipe
 from planner.data.corpus.split import SplitBy, best_way, divide
 from planner.data.mend.steps import Step
+from planner.data.reading.classification import Labelled
 from planner.data.rows.splits import FILES, SPLITS, SplitName
 from planner.data.tokens.template import ChatTemplate
 from planner.data.tokens.tokenizer import Tokenizer
@@ -39,6 +40,8 @@ class Corpus:
     """The general rows, which are also part of `train`."""
     remark: str = ""
     """What became of the training file's columns, where a plan says so."""
+    labelled: Labelled | None = None
+    """How the rows of the task were read, if they are a classification."""
 
     def part(self, split: SplitName) -> Part | None:
         """Return one split, or None if the run has no split of that name."""
@@ -96,7 +99,9 @@ def build(
         told("general", len(general.rows))
         parts["train"] = _joined(parts["train"], general)
     remark = unused_keys.remark(read["train"].keys, read["train"].format)
-    return Corpus(tuple(parts.values()), length, cut_rows, maker.steps, way, general, remark)
+    return Corpus(
+        tuple(parts.values()), length, cut_rows, maker.steps, way, general, remark, maker.labelled
+    )
 
 
 def _split(

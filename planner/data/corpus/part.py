@@ -19,7 +19,8 @@ class Recipe:
     format: str
     """The name of a format, or `auto` to recognize it."""
     columns: dict[str, str] | None
-    """The `prompt` and `completion` columns, if a person mapped them."""
+    """The `prompt` and `completion` columns, if a person mapped them; those of a classification may
+    be empty, and are recognized then."""
     system: str
     """The system message for rows without their own; empty adds none."""
     fraction: float

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lockfiles.limits import MOST_LABELS
 from planner.data.files.raw import BadRow, RawRow, fault
-from planner.data.reading.column_values import MOST_LABELS, label_of, names_in
+from planner.data.reading.column_values import label_of, names_in
 from planner.data.reading.label_columns import columns_in, refused
 from planner.data.reading.read import every_raw
 from planner.data.rows.rows import Message, Row
@@ -13,6 +14,7 @@ from planner.data.rows.rows import Message, Row
 MOST_LIST_TOKENS = 200
 """A longer list of labels is not part of the instruction."""
 _CHARS_PER_TOKEN = 4
+_SHOWN_CHARS = 40
 _LEAST_ROWS = 2
 """Least average rows of a label, in a column that a person named."""
 _LISTED = "Classify the text. Reply with one of these labels and nothing else:"
@@ -37,6 +39,14 @@ class Labelled:
     """Whether the system message is a person's, and not the instruction."""
     listed: bool = True
     """Whether the instruction lists the labels."""
+
+    @property
+    def sentence(self) -> str:
+        """What the rows are."""
+        return (
+            f"A classification: the texts are in `{self.prompt:.{_SHOWN_CHARS}}`, and "
+            f"`{self.completion:.{_SHOWN_CHARS}}` has {len(self.labels):,} different labels."
+        )
 
 
 def find(

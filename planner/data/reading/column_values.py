@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lockfiles.harmless import is_harmless
+from lockfiles.limits import MOST_LABELS
 from planner.data.files.raw import RawRow
 
 LABEL_CHARS = 100
 """Longer values are no labels."""
-MOST_LABELS = 1000
-"""With more different values, a column has no labels."""
 _MOST_COLUMNS = 200
 """Columns that are looked at."""
 _TEXT_WORDS = 2

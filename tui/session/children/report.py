@@ -6,17 +6,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from lockfiles.errors import TunelockError
+from planner.data.checks.file_notes import delimiters
 from planner.data.checks.registry import every
 from planner.data.checks.report import Report
 from planner.data.checks.scan import Chat, scan
 from planner.data.reading.account import Account
 from planner.data.reading.bad_rows import Unread
+from planner.data.reading.classification import Labelled
 from planner.data.reading.formats import MIXED, Read, every_row
 from planner.data.rows.rows import Row
 from tui.session.children import parent
 from tui.session.children.chat import chat_of
 from tui.session.reports import Looked, Part
-from tui.session.request import SPLITS, DataRequest, columns, roles
+from tui.session.request import SPLITS, DataRequest, columns, labelled, roles
 from tui.session.wording import said
 
 _EVERY_SECONDS = 0.5
@@ -43,7 +45,11 @@ def look(request: DataRequest, send: Send) -> Looked:
     held_out = {split: _HeldOut(request, split) for split in SPLITS[1:] if request.named(split)}
     report = None
     try:
-        report = _report(request, train, held_out, _chat(request, problems), send)
+        chat = _chat(request, problems)
+        how = labelled(request.values, request.path("train"), chat.tokens if chat else None)
+        for one in (train, *held_out.values()):
+            one.labelled = how
+        report = _report(request, train, held_out, chat, send)
     except TunelockError as problem:
         problems["train"] = said(problem)
     for split, rows in held_out.items():
@@ -68,6 +74,8 @@ class _Rows:
         self._formats: Counter[str] = Counter()
         self.account = Account()
         self.first: Row | None = None
+        self.labelled: Labelled | None = None
+        """How to read the rows of a classification."""
 
     def __iter__(self) -> Iterator[Read | Unread]:
         return self._read
@@ -80,6 +88,7 @@ class _Rows:
             columns=mapped,
             system=system,
             roles=roles(values),
+            labelled=self.labelled,
             account=self.account,
         )
         for read in rows:
@@ -117,6 +126,8 @@ def _report(
         chat=chat,
         held_out={request.named(split): rows for split, rows in held_out.items()},
         account=train.account,
+        labelled=train.labelled,
+        notes=delimiters(request.path("train")),
         told=_throttled(send),
     )
     findings = (

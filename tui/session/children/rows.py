@@ -13,7 +13,7 @@ from planner.data.tokens.xray import cut
 from tui.session import trained_row
 from tui.session.children import parent
 from tui.session.children.chat import chat_of
-from tui.session.request import columns, roles
+from tui.session.request import columns, labelled, roles
 from tui.session.row_request import NoRow, Opening, RowText
 from tui.session.wording import said
 from tui.text import row as xray_page
@@ -79,8 +79,15 @@ class _Rows:
         self._kept.clear()
         self.count = 0
         request, values = self._opening.request, self._opening.request.values
-        path, system = request.path(self._opening.split), str(values["data.system"])
-        return every_row(path, columns=columns(values), system=system, roles=roles(values))
+        chat = chat_of(request) if self._opening.as_trained else None
+        how = labelled(values, request.path("train"), chat.tokens if chat else None)
+        return every_row(
+            request.path(self._opening.split),
+            columns=columns(values),
+            system=str(values["data.system"]),
+            roles=roles(values),
+            labelled=how,
+        )
 
 
 def _as_trained(opening: Opening) -> Callable[[int, Read], RowText]:
