@@ -8,6 +8,7 @@ from typing import Any
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
+from planner.data.tokens import lookup
 from planner.data.tokens.example import IGNORED, Example
 from planner.data.tokens.tokenizer import Tokenizer
 from planner.models import config_json
@@ -95,9 +96,9 @@ def _turn_end(tokenizer: Tokenizer, rows: Iterable[Example]) -> set[int]:
 
 
 def _pad(folder: Path, tokenizer: Tokenizer) -> int | None:
-    value = _object(folder / "tokenizer_config.json").get("pad_token")
-    name = value.get("content") if isinstance(value, dict) else value
-    if isinstance(name, str):
-        return tokenizer.token_to_id(name)
+    name = lookup.special_tokens(folder).get("pad_token")
+    found = tokenizer.token_to_id(name) if name is not None else None
+    if found is not None:
+        return found
     configured = _object(folder / "config.json").get("pad_token_id")
     return configured if type(configured) is int and configured >= 0 else None
