@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig
 
 from lockfiles.lock import Method
 from runner.export.clean import complete
 from runner.training.adapter import adapted
-from runner.training.loading import HERE, SAFE
+from runner.training.loading import HERE, load_checked
 
 
 def merge(
@@ -26,9 +26,7 @@ def merge(
     The sum is rounded once. Source: PEFT's `merge_and_unload`.
     """
     dtype = AutoConfig.from_pretrained(base, **HERE).dtype or torch.float32
-    model = AutoModelForCausalLM.from_pretrained(
-        base, dtype=torch.float32, attn_implementation="eager", **SAFE
-    )
+    model = load_checked(base, dtype=torch.float32, attn_implementation="eager")
     merged = adapted(model, adapter, method).merge_and_unload(safe_merge=True)
     merged.to(dtype).save_pretrained(out)
     complete(out, base, template, end_ids)
