@@ -77,10 +77,6 @@ def _nothing(lock: Lock, stage: Stage, asked: Asked) -> None:
     """Check nothing."""
 
 
-def _any_base(model: Path, trains: bool) -> None:
-    """Work on every base model."""
-
-
 def _lists_all(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     return []
 
@@ -115,9 +111,6 @@ class RunKind:
     """Whether its files are those of the run, and are put into the run folder."""
     check: Callable[[Lock, Stage, Asked], None] = _nothing
     """Checks before the run. Raises a TunelockError for what would fail later."""
-    check_base: Callable[[Path, bool], None] = _any_base
-    """Checks the base model in a folder; the second argument says whether it is trained and saved
-    before. Raises a TunelockError if this kind of stage cannot work on it."""
     serves: Callable[[Lock, Mapping[str, Any]], bool] = _always
     """Whether a finished stage with this report serves a lock with the same digest."""
     unlisted: Callable[[Mapping[str, Any]], list[dict[str, Any]]] = _lists_all
