@@ -1,13 +1,13 @@
 """Merges an adapter into its base: a standalone model folder."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from lockfiles.lock import Method
-from runner.export.clean import complete
+from runner.export.clean import NO_ENDING, with_tokenizer
+from runner.export.ending import Ending
 from runner.training.adapter import adapted
 from runner.training.loading import HERE, SAFE
 
@@ -18,7 +18,7 @@ def merge(
     out: Path,
     method: Method,
     template: str | None = None,
-    end_ids: Sequence[int] = (),
+    ending: Ending = NO_ENDING,
 ) -> Path:
     """Write the merged model to `out`, in the base's own dtype, and return that folder.
 
@@ -31,5 +31,5 @@ def merge(
     )
     merged = adapted(model, adapter, method).merge_and_unload(safe_merge=True)
     merged.to(dtype).save_pretrained(out)
-    complete(out, base, template, end_ids)
+    with_tokenizer(out, base, template, ending)
     return out

@@ -8,7 +8,8 @@ from runner.export.merge import merge
 from runner.inputs import verify
 from runner.stages import artifacts
 from runner.stages.context import Context
-from runner.stages.made import left, own_template
+from runner.stages.made import ending_of, left, own_template
+from runner.stages.rows import prepared
 from runner.training.determinism import use_threads
 
 
@@ -29,7 +30,7 @@ def run(given: Context) -> dict[str, Any]:
             out,
             lock.method,
             own_template(given),
-            lock.template.end_ids,
+            ending_of(given, base.folder, prepared(given, "train")),
         )
     files = sorted(out.glob("*.safetensors"))
     size = sum(file.stat().st_size for file in files)

@@ -28,7 +28,8 @@ class Tokenizer:
     def __init__(self, content: bytes, name: str = "tokenizer.json") -> None:
         """Load the content of a `tokenizer.json`. Raises Fault if it is invalid."""
         self._content, self._name = content, name
-        self._special = frozenset(client.numbers(client.load(self.loaded)))
+        count, *added = client.numbers(client.load(self.loaded)) or (0,)
+        self._special, self._added = frozenset(added[:count]), frozenset(added)
 
     @cached_property
     def loaded(self) -> Loaded:
@@ -41,6 +42,11 @@ class Tokenizer:
     def special_ids(self) -> frozenset[int]:
         """The ids of special tokens, such as those around turns."""
         return self._special
+
+    @property
+    def added_ids(self) -> frozenset[int]:
+        """The ids of all added tokens, special or not: each is always one token of a text."""
+        return self._added
 
     def encode(self, text: str) -> "array[int]":
         """Return the ids of a text, without special tokens added. Raises TokenizerFails."""
