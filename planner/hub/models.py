@@ -2,22 +2,23 @@
 
 import re
 import shutil
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockfiles import digest
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
-from lockfiles.harmless import is_harmless
+from lockfiles.harmless import is_harmless, one_line
 from planner.hub.client import client, sentences
 from planner.models import config_json
-from planner.models.facts import FileFact, ModelFacts, architecture
+from planner.models.facts import FileFact, ModelFacts
 from planner.models.folder import CONFIG, INDEX, SINGLE, SMALL_FILE_NAMES, SMALL_LIMIT_BYTES, shards
+from planner.models.held import Held
 from planner.models.loadable import check_loadable
-from planner.models.stored import check_complete, check_unquantized, index_of
+from planner.models.stored import index_of, shape_of
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -46,18 +47,15 @@ def from_hub(repo: str, revision: str = "main", *, folder: Path) -> ModelFacts:
         commit, files = _list_files(info, repo)
         small = _download_small_files(api, repo, commit, files, folder)
         weights = _weights(folder, files, repo)
-        sizes = _elements(api, repo, commit, weights)
-    config = config_json.read(folder / CONFIG)
+        held = _tensors(api, repo, commit, weights)
     check_loadable(folder)
-    check_unquantized(config, f"{repo}/{CONFIG}")
-    shape = architecture(config, f"{repo}/{CONFIG}")
-    check_complete(config, shape, sizes.total(), f"{repo}/{CONFIG}")
+    shape = shape_of(config_json.read(folder / CONFIG), held, f"{repo}/{CONFIG}")
     return ModelFacts(
         source=repo,
         files=tuple(sorted((*small, *weights), key=lambda file: file.name)),
-        architecture=shape,
-        parameters=sizes.total(),
-        dtype=sizes.most_common(1)[0][0] if sizes else "",
+        architecture=shape.architecture,
+        parameters=shape.parameters,
+        dtype=shape.dtype,
         revision=revision,
         commit=commit,
         license=_license(info),
@@ -121,18 +119,36 @@ def _weights(folder: Path, files: Mapping[str, "RepoSibling"], repo: str) -> lis
     return facts
 
 
-def _elements(api: "HfApi", repo: str, commit: str, weights: Iterable[FileFact]) -> Counter[str]:
-    """Return the number of elements of each stored type, from the headers of the weights."""
+def _tensors(api: "HfApi", repo: str, commit: str, weights: Sequence[FileFact]) -> dict[str, Held]:
+    """Return every stored tensor, from the headers of the weights.
 
-    def read(file: FileFact) -> dict[str, int]:
-        header = api.parse_safetensors_file_metadata(repo, file.name, revision=commit)
-        return {str(dtype): count for dtype, count in header.parameter_count.items()}
+    Raises UsageProblem for a tensor in two files, which loaders would read from either.
+    """
 
-    sizes = Counter[str]()
+    def read(file: FileFact) -> dict[str, Held]:
+        try:
+            header = api.parse_safetensors_file_metadata(repo, file.name, revision=commit)
+            return {
+                name: Held(str(tensor.dtype), tuple(map(index, tensor.shape)))
+                for name, tensor in header.tensors.items()
+            }
+        except (AttributeError, TypeError):  # a header of other types
+            raise UsageProblem(
+                f"The weights of `{repo}` have a broken safetensors header.",
+                fix=Advice("choose another model"),
+            ) from None
+
+    held = dict[str, Held]()
     with ThreadPoolExecutor(_CONNECTIONS) as pool:
-        for counts in pool.map(read, weights):
-            sizes.update(counts)
-    return sizes
+        for file, found in zip(weights, pool.map(read, weights), strict=True):
+            if twice := held.keys() & found.keys():
+                raise UsageProblem(
+                    f"`{file.name}` and another file of `{repo}` both contain "
+                    f"`{one_line(min(twice), most=100)}`.",
+                    fix=Advice("choose another model, or another revision of it"),
+                )
+            held |= found
+    return held
 
 
 def _license(info: "ModelInfo") -> str:

@@ -162,7 +162,9 @@ def _kv_heads(found: ConfigJson, family: str, heads: int) -> int:
 
 
 def _norms(found: ConfigJson, family: str) -> int:
-    """Return the norms per layer; Falcon's attention and MLP may share one."""
+    """Return the norms per layer; attention and MLP of Falcon and StableLM may share one."""
+    if family == "stablelm":
+        return 1 if found.flag("use_parallel_residual") else 2
     if family != "falcon":
         return FAMILIES[family].norms
     if found.values.get("new_decoder_architecture"):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from planner.models.facts import Architecture
+from planner.models.architecture import Architecture
 
 TILE_TOKENS = 4096
 """Tokens that TRL's loss head projects at once (`trl/kernels/chunked_logprob.py`)."""

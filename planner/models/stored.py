@@ -14,7 +14,9 @@ from lockfiles.harmless import one_line
 from planner.models import config_json
 from planner.models.architecture import Architecture, architecture
 from planner.models.folder import CONFIG, INDEX, SINGLE, shards
+from planner.models.held import Held
 from planner.models.parameters import parameter_count
+from planner.models.tensor_faults import check_tensors
 
 HEADERS_LIMIT_BYTES = 64 * files.MIB
 """Limit for the headers of all files of a model together."""
@@ -22,8 +24,6 @@ INDEX_LIMIT_BYTES = 32 * files.MIB
 LOADABLE = ("mxfp4",)
 """Quantized formats that transformers loads without another package."""
 MOST_ELEMENTS = 10**13
-LEAST_SHARE = 0.99
-"""Minimum share of the parameters that must be stored; small tensors may be derived."""
 _ANOTHER = Advice("use the folder of a single model, with its own `config.json`")
 
 
@@ -44,9 +44,9 @@ def read_shape(folder: Path, weights: Mapping[str, Path], name: str) -> Shape:
     `weights` are the real paths of its weight files, by name.
 
     Raises UsageProblem for files that are not safetensors, a tensor in two files, files that do not
-    match their index, and quantized weights that training cannot load.
+    match their index, and as `shape_of` does.
     """
-    sizes, tensors = Counter[str](), dict[str, set[str]]()
+    held, tensors = dict[str, Held](), dict[str, set[str]]()
     bytes_left = HEADERS_LIMIT_BYTES
     for file, place in weights.items():
         start, header = digest.safetensors_header(place)
@@ -58,37 +58,28 @@ def read_shape(folder: Path, weights: Mapping[str, Path], name: str) -> Shape:
             )
         header.pop("__metadata__", None)
         tensors[file] = set(header)
-        for tensor in header.values():
-            sizes[tensor["dtype"]] += math.prod(tensor["shape"])
+        held |= {key: Held(one["dtype"], tuple(one["shape"])) for key, one in header.items()}
     _check_spread(folder, tensors)
-    config = config_json.read(folder / CONFIG)
-    check_unquantized(config, name)
-    common = min(sizes, key=lambda kind: (-sizes[kind], kind), default="")
-    found = architecture(config, name)
-    check_complete(config, found, sizes.total(), name)
-    return Shape(found, sizes.total(), common)
+    return shape_of(config_json.read(folder / CONFIG), held, name)
 
 
-def check_complete(
-    config: Mapping[str, Any], shape: Architecture, elements: int, name: str
-) -> None:
-    """Raise UsageProblem if the weights have fewer elements than the configured model.
+def shape_of(config: Mapping[str, Any], held: Mapping[str, Held], name: str) -> Shape:
+    """Return the shape of a model from its configuration and all stored tensors.
 
-    A loader would fill missing tensors with random numbers. `elements` is the total over all stored
-    tensors; quantized weights are not checked.
+    Errors call its `config.json` `name`. Raises UsageProblem for quantized weights that training
+    cannot load, and for tensors that differ from those that the configuration describes: a loader
+    would fill missing ones with random numbers, and drop others.
     """
-    wanted = parameter_count(shape)
-    if elements > MOST_ELEMENTS or wanted > MOST_ELEMENTS:
+    check_unquantized(config, name)
+    found = architecture(config, name)
+    sizes = Counter[str]()
+    for tensor in held.values():
+        sizes[tensor.dtype] += math.prod(tensor.shape)
+    if max(sizes.total(), parameter_count(found)) > MOST_ELEMENTS:
         raise UsageProblem(f"The model of `{name}` is too large.", fix=_ANOTHER)
-    if elements < LEAST_SHARE * wanted and config.get("quantization_config") is None:
-        raise UsageProblem(
-            f"`{name}` describes a model of {wanted:,} parameters, but its weights have "
-            f"{elements:,}.",
-            fix=Advice(
-                "copy or download the model again: tensors are missing, or the configuration is "
-                "that of another model"
-            ),
-        )
+    check_tensors(found, config, held, name)
+    common = min(sizes, key=lambda kind: (-sizes[kind], kind), default="")
+    return Shape(found, sizes.total(), common)
 
 
 def check_unquantized(config: Mapping[str, Any], name: str) -> None:

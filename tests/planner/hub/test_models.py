@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load, save
 
 from planner.models.facts import from_folder
 from planner.models.folder import SMALL_LIMIT_BYTES
@@ -33,11 +34,14 @@ def sharded() -> dict[str, bytes]:
     whole = {path.name: path.read_bytes() for path in BASE.iterdir() if path.is_file()}
     weights = whole.pop("model.safetensors")
     names = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
-    index = {"weight_map": {"a": names[0], "b": names[1]}}
+    tensors = load(weights)
+    shards = [dict(sorted(tensors.items())[part::2]) for part in range(2)]
+    places = {tensor: name for name, held in zip(names, shards, strict=True) for tensor in held}
+    index = {"weight_map": places}
     extra = {"consolidated.safetensors": weights, "original/params.json": b"{}", ".x.json": b"{}"}
     return {
         **whole,
-        **dict.fromkeys(names, weights),
+        **{name: save(held) for name, held in zip(names, shards, strict=True)},
         "model.safetensors.index.json": json.dumps(index).encode(),
         **extra,
     }
@@ -108,7 +112,26 @@ def test_shards_are_those_of_the_index(hub: HubServer, tmp_path: Path) -> None:
         "model-00002-of-00002.safetensors",
     }
     assert not names & {".x.json", "original/params.json", "README.md"}
-    assert facts["parameters"] == 2 * from_folder(BASE).parameters
+    assert facts["parameters"] == from_folder(BASE).parameters
+
+
+def test_headers_are_compared_with_the_configuration(hub: HubServer, tmp_path: Path) -> None:
+    base = {path.name: path.read_bytes() for path in BASE.iterdir() if path.is_file()}
+    tensors = load(base["model.safetensors"])
+    lost = "model.layers.1.mlp.up_proj.weight"
+    less = save({name: one for name, one in tensors.items() if name != lost})
+    hub.add("ana/less", base | {"model.safetensors": less})
+    whole = sharded()
+    twice = {name: whole["consolidated.safetensors"] for name in whole if "-of-" in name}
+    hub.add("ana/twice", whole | twice)
+    config = json.loads(base["config.json"]) | {"quantization_config": {"quant_method": "gptq"}}
+    hub.add("ana/gptq", base | {"config.json": json.dumps(config).encode()})
+    names = ("ana/less", "ana/twice", "ana/gptq")
+    found = plan(hub, tmp_path, *((name, "main") for name in names))
+    assert f"lack 1 tensor that `ana/less/config.json` describes: `{lost}`" in found[0]["message"]
+    assert "both contain `model." in found[1]["message"]
+    assert "`ana/gptq/config.json` are quantized" in found[2]["message"]
+    assert hub.sent_bytes["model.safetensors"] < 400_000
 
 
 def test_what_can_be_wrong_is_one_sentence_with_a_hint(hub: HubServer, tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""Stored tensors that a model class has no place for, and that may be left out."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from planner.models.tensors import Sizes
+
+_POSITIONS = re.compile(
+    r"(?:^|\.)(?:rotary_(?:pos_)?emb\.(?:inv_freq|original_inv_freq|cos_cached|sin_cached)"
+    r"|position_ids)$"
+)
+"""Tables that follow from the configuration."""
+_MASK = re.compile(r"\.(?:attn|attention|self_attn|self_attention)\.(bias|masked_bias)$")
+"""Causal masks, which older versions stored with the weights."""
+_AHEAD = re.compile(r"(?:^|\.)mtp(?:_layers|_block)?\.")
+"""Layers that predict further tokens at once, under a name of their own."""
+_MARKS = ("eh_proj.weight", "enorm.weight", "hnorm.weight")
+"""The tensors that such a layer has besides those of any other."""
+
+
+def ahead_layers(config: Mapping[str, Any], layers: int) -> range:
+    """Return the numbers of layers after the last that predict further tokens at once."""
+    for key in ("num_nextn_predict_layers", "num_mtp_layers", "mtp_num_layers"):
+        count = config.get(key)
+        if type(count) is int and 0 < count <= layers:
+            return range(layers, layers + count)
+    return range(layers, layers)
+
+
+def marked_layers(names: Iterable[str], list_name: str) -> set[int]:
+    """Return the layers that hold the marks of multi-token prediction."""
+    layer = re.compile(re.escape(list_name) + r"\.(\d{1,6})\.(.+)")
+    found = (layer.fullmatch(name) for name in names)
+    return {int(one[1]) for one in found if one and one[2].endswith(_MARKS)}
+
+
+def is_derived(name: str, shape: Sizes) -> bool:
+    """Return whether a tensor follows from the configuration, or is not part of the decoder.
+
+    transformers leaves such tensors out: `_keys_to_ignore_on_load_unexpected` of the classes, and
+    `PreTrainedModel._adjust_missing_and_unexpected_keys`.
+    """
+    if _POSITIONS.search(name) or _AHEAD.search(name):
+        return True
+    mask = _MASK.search(name)
+    if mask is None:
+        return False
+    return len(shape) == 4 if mask[1] == "bias" else len(shape) in (0, 1)
