@@ -68,10 +68,18 @@ def rope_of(config: Config, family: Family) -> Rope:
     require_positive(rope, "factor", "original_max_position_embeddings")
     if rope["rope_type"] == "linear":
         return Rope(theta, "linear", float(rope["factor"]))
-    made = _llama3(rope, head_dim(config)) if rope["rope_type"] == "llama3" else _yarn(rope, config)
+    try:
+        made = _scaled(rope, config)
+    except ArithmeticError:
+        raise refused("rope_theta", theta) from None
     if made.divisors and not family.frequencies:
         raise _no_table(rope["rope_type"], family)
     return made
+
+
+def _scaled(rope: Mapping[str, Any], config: Config) -> Rope:
+    """Return the scaling `llama3` or `yarn`. Raises ArithmeticError for an impossible theta."""
+    return _yarn(rope, config) if rope["rope_type"] == "yarn" else _llama3(rope, head_dim(config))
 
 
 def _no_table(kind: str, family: Family) -> UsageProblem:
@@ -124,7 +132,7 @@ def _yarn(rope: Mapping[str, Any], config: Config) -> Rope:
 
 def _attention(rope: Mapping[str, Any], factor: float) -> float:
     """Return the factor that transformers multiplies queries and keys by."""
-    for key in ("attention_factor", "mscale", "mscale_all_dim"):
+    for key in ("mscale", "mscale_all_dim"):
         if rope.get(key):
             require_positive(rope, key)
     if rope.get("attention_factor") is not None:

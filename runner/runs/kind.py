@@ -102,6 +102,8 @@ class RunKind:
     """Whether it reads them in a lock that trains nothing."""
     trains: bool = False
     """Whether it needs the training packages and the lock's device."""
+    remade: bool = True
+    """Whether a damaged result is made again without being asked for."""
     tensors: str = ""
     """The folder of its result that holds tensors; empty for none."""
     target: str = ""
