@@ -136,8 +136,13 @@ def _decoder(config: Mapping[str, Any], name: str) -> tuple[ConfigJson, str]:
     """Return the fields of the text decoder, with the family's defaults, and the family."""
     inner = config.get("text_config")
     inner = {**inner} if isinstance(inner, Mapping) else None
-    tied = {k: v for k, v in config.items() if k == "tie_word_embeddings"}
-    values = config if inner is None else {"model_type": config.get("model_type"), **tied, **inner}
+    values = config
+    if inner is not None:
+        values = {
+            "model_type": config.get("model_type"),
+            **inner,
+            "tie_word_embeddings": _tied(config, inner),
+        }
     found = ConfigJson(values, name)
     family = found.text("model_type")
     family = TEXT_FAMILIES.get(family, family)
@@ -153,6 +158,14 @@ def _decoder(config: Mapping[str, Any], name: str) -> tuple[ConfigJson, str]:
     if "sliding_window" in values:
         usual.pop("sliding_window", None)  # null means none
     return ConfigJson(usual | said, name), family
+
+
+def _tied(config: Mapping[str, Any], inner: Mapping[str, Any]) -> object:
+    """Return whether a wrapper ties its head, by its own field or that of its decoder."""
+    key, kind = "tie_word_embeddings", config.get("model_type")
+    if kind in ("qwen2_vl", "qwen2_5_vl"):
+        return config.get(key) or inner.get(key)
+    return config.get(key, kind in ("gemma3", "mistral3"))
 
 
 def _kv_heads(found: ConfigJson, family: str, heads: int) -> int:

@@ -15,6 +15,7 @@ _MASK = re.compile(r"\.(?:attn|attention|self_attn|self_attention)\.(bias|masked
 """Causal masks, which older versions stored with the weights."""
 _AHEAD = re.compile(r"(?:^|\.)mtp(?:_layers|_block)?\.")
 """Layers that predict further tokens at once, under a name of their own."""
+_LAYER = re.compile(r"(?:^|\.)layers\.(\d{1,6})\.")
 _MARKS = ("eh_proj.weight", "enorm.weight", "hnorm.weight")
 """The tensors that such a layer has besides those of any other."""
 
@@ -47,3 +48,15 @@ def is_derived(name: str, shape: Sizes) -> bool:
     if mask is None:
         return False
     return len(shape) == 4 if mask[1] == "bias" else len(shape) in (0, 1)
+
+
+def may_be_left_out(name: str, config: Mapping[str, Any]) -> bool:
+    """Return whether a loader may leave out a tensor, by its name alone.
+
+    Weaker than the comparison of `planner.models.held`, which knows shapes.
+    """
+    inner = config.get("text_config")
+    layers = (inner if isinstance(inner, Mapping) else config).get("num_hidden_layers")
+    number = _LAYER.search(name)
+    ahead = number is not None and type(layers) is int and int(number[1]) >= layers
+    return ahead or any(pattern.search(name) for pattern in (_POSITIONS, _AHEAD, _MASK))

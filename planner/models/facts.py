@@ -63,6 +63,9 @@ class ModelFacts:
     """From the model card, such as `apache-2.0`; empty if it has none."""
     gated: bool = False
     """Whether the Hub requires an agreement before the download."""
+    own_head: bool = False
+    """Whether the weights have a head that differs from the embedding, though `config.json` ties
+    them; False on the Hub, where only headers are read."""
 
     @property
     def stored_bytes(self) -> int:
@@ -89,7 +92,13 @@ def from_folder(path: Path) -> ModelFacts:
     read = read_shape(path, places, str(path / CONFIG))
     facts = tuple(_fact(path, name) for name in sorted((*weights, *small)))
     return ModelFacts(
-        str(path), facts, read.architecture, read.parameters, read.dtype, license=_license(path)
+        str(path),
+        facts,
+        read.architecture,
+        read.parameters,
+        read.dtype,
+        license=_license(path),
+        own_head=read.both is not None and not read.architecture.tied,
     )
 
 

@@ -50,8 +50,8 @@ class Findings:
     """Layers that the files hold: one more than the last one's number."""
     rows: int = 0
     """Rows of the stored embedding; 0 without one."""
-    own_head: bool = False
-    """Whether the files hold embedding and head, though the configuration ties them."""
+    both: tuple[str, str] | None = None
+    """Embedding and head, where the files hold both and the configuration ties them."""
 
     @property
     def wrong(self) -> bool:
@@ -153,7 +153,8 @@ class _Comparison:
         embedding = self.present.get(embedding_of(self.shape))
         if embedding is not None and len(self.held[embedding].shape) == 2:
             self.found.rows = self.held[embedding].shape[0]
-        self.found.own_head = self.shape.tied and HEAD in self.present and embedding is not None
+        head = self.present.get(HEAD) if self.shape.tied else None
+        self.found.both = (embedding, head) if embedding and head else None
 
     def _missing(self) -> Iterator[str]:
         one_by_one = bool(self.single)

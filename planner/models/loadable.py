@@ -14,6 +14,7 @@ from lockfiles.harmless import one_line
 from planner.models import config_json
 from planner.models.folder import CONFIG
 from planner.models.loadable_kinds import FILES, NO_PADDING_ROW, RESERVED, Is
+from planner.models.rope import check_rope
 
 
 def check_loadable(folder: Path) -> None:
@@ -32,6 +33,7 @@ def check_loadable(folder: Path) -> None:
             if name == CONFIG:
                 _check_names(one, path)
                 _check_together(one, path)
+                check_rope(one, one.get("model_type", values.get("model_type")), path)
 
 
 def _check_kinds(

@@ -1,6 +1,6 @@
 """The types of values that transformers accepts in the small files of a model.
 
-Sources: `PreTrainedConfig`, `activations` and `modeling_rope_utils` of transformers.
+Sources: `PreTrainedConfig` and `activations` of transformers.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,19 +21,6 @@ ACTIVATIONS = (
     "xielu",
 )  # fmt: skip
 """The activation functions in `transformers.activations`."""
-ROPE: Mapping[str, tuple[str, ...]] = {
-    "default": (),
-    "linear": ("factor",),
-    "dynamic": ("factor",),
-    "yarn": ("factor",),
-    "longrope": (),
-    "su": (),
-    "mrope": (),
-    "llama3": ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"),
-    "proportional": (),
-}
-"""The types in `transformers.modeling_rope_utils`, and their aliases in configurations, with the
-parameters that each requires."""
 _METHODS = frozenset(
     ["convert_rope_params_to_dict", "default_config_fields", "dict_dtype_to_str", "from_dict",
      "from_json_file", "from_pretrained", "get_config_dict", "get_mtp_config", "get_text_config",
@@ -111,23 +98,6 @@ def _by_number(value: Any) -> bool:
     return _table(value) and len(value) <= _MOST_LABELS and all(map(str.isdecimal, value))
 
 
-def _rope(value: Any) -> bool:
-    """Return whether a table, or each table in it, is a supported rotary embedding."""
-    if not _table(value):
-        return False
-    inner = [one for one in value.values() if _table(one)]
-    return all(map(_rope, inner)) and (bool(inner) or _is_rope(value))
-
-
-def _is_rope(value: Mapping[str, Any]) -> bool:
-    kind = value.get("rope_type", value.get("type", "default"))
-    if not isinstance(kind, str) or kind not in ROPE:
-        return False
-    fits = all(_number(value.get(key)) and value[key] > 0 for key in ROPE[kind])
-    theta, factor = value.get("rope_theta"), value.get("factor")
-    return fits and all(one is None or (_number(one) and one > 0) for one in (theta, factor))
-
-
 def _token(value: Any) -> bool:
     return _text(value) or (_table(value) and _text(value.get("content")))
 
@@ -159,7 +129,7 @@ _CONFIG: Mapping[str, tuple[Is, str]] = {
     ),
     **dict.fromkeys(
         ("rope_parameters", "rope_scaling"),
-        (_rope, "a rotary embedding of transformers"),
+        (_table, "a table"),
     ),
     **dict.fromkeys(
         ("output_attentions", "output_hidden_states", "torchscript", "add_cross_attention"),

@@ -29,7 +29,7 @@ _BARE: Mapping[str, bool] = {
 
 def is_wrapper(kind: object) -> bool:
     """Return whether a `model_type` is that of a multimodal wrapper."""
-    return kind in _BARE
+    return isinstance(kind, str) and kind in _BARE
 
 
 @dataclass

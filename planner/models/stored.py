@@ -1,9 +1,10 @@
 """Checks the stored weights of a model: their headers, index and quantization."""
 
 import math
+import os
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ class Shape:
     """Total elements of all stored tensors."""
     dtype: str
     """The most common stored type; for ties, the first by name."""
+    both: tuple[str, str] | None = None
+    """The names of embedding and head, if both are stored and the configuration ties them."""
 
 
 def read_shape(folder: Path, weights: Mapping[str, Path], name: str) -> Shape:
@@ -44,9 +47,11 @@ def read_shape(folder: Path, weights: Mapping[str, Path], name: str) -> Shape:
     `weights` are the real paths of its weight files, by name.
 
     Raises UsageProblem for files that are not safetensors, a tensor in two files, files that do not
-    match their index, and as `shape_of` does.
+    match their index, and as `shape_of` does. A head that differs from the embedding is not tied,
+    whatever the configuration says: transformers then trains both
+    (`PreTrainedModel.tie_weights`).
     """
-    held, tensors = dict[str, Held](), dict[str, set[str]]()
+    held, tensors, ranges = dict[str, Held](), dict[str, set[str]](), dict[str, _Range]()
     bytes_left = HEADERS_LIMIT_BYTES
     for file, place in weights.items():
         start, header = digest.safetensors_header(place)
@@ -59,8 +64,33 @@ def read_shape(folder: Path, weights: Mapping[str, Path], name: str) -> Shape:
         header.pop("__metadata__", None)
         tensors[file] = set(header)
         held |= {key: Held(one["dtype"], tuple(one["shape"])) for key, one in header.items()}
+        for key, one in header.items():
+            begin, end = one["data_offsets"]
+            ranges[key] = (place, start + begin, start + end)
     _check_spread(folder, tensors)
-    return shape_of(config_json.read(folder / CONFIG), held, name)
+    found = shape_of(config_json.read(folder / CONFIG), held, name)
+    if found.both is None or _same(*(ranges[one] for one in found.both)):
+        return found
+    return replace(found, architecture=replace(found.architecture, tied=False))
+
+
+_Range = tuple[Path, int, int]
+"""A file, where a tensor begins in it, and where it ends."""
+
+
+def _same(first: _Range, second: _Range) -> bool:
+    """Return whether two tensors have the same bytes."""
+    if first[2] - first[1] != second[2] - second[1]:
+        return False
+    pairs = zip(_blocks(*first), _blocks(*second), strict=True)
+    return all(one == other for one, other in pairs)
+
+
+def _blocks(path: Path, begin: int, end: int) -> Iterator[bytes]:
+    with os.fdopen(files.open_regular(path), "rb") as file:
+        file.seek(begin)
+        for at in range(begin, end, files.MIB):
+            yield file.read(min(files.MIB, end - at))
 
 
 def shape_of(config: Mapping[str, Any], held: Mapping[str, Held], name: str) -> Shape:
@@ -77,9 +107,9 @@ def shape_of(config: Mapping[str, Any], held: Mapping[str, Held], name: str) -> 
         sizes[tensor.dtype] += math.prod(tensor.shape)
     if max(sizes.total(), parameter_count(found)) > MOST_ELEMENTS:
         raise UsageProblem(f"The model of `{name}` is too large.", fix=_ANOTHER)
-    check_tensors(found, config, held, name)
+    both = check_tensors(found, config, held, name).both
     common = min(sizes, key=lambda kind: (-sizes[kind], kind), default="")
-    return Shape(found, sizes.total(), common)
+    return Shape(found, sizes.total(), common, both)
 
 
 def check_unquantized(config: Mapping[str, Any], name: str) -> None:

@@ -243,12 +243,20 @@ _VARIANT = (
 )
 
 
+_OWN_HEAD = (
+    "The weights have a head that differs from the embedding, though `config.json` ties them; "
+    "both are used."
+)
+
+
 def _why(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, str]:
     stream = facts.stream
     total = steps(choice, answers, facts)
     trains = {"template.source": _VARIANT} if facts.template.trains else {}
+    own = {"model.architecture": _OWN_HEAD} if facts.model.own_head else {}
     return (
         dict(choice.why)
+        | own
         | trains
         | _why_data(facts, answers)
         | {

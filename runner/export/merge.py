@@ -1,10 +1,11 @@
 """Merges an adapter into its base: a standalone model folder."""
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, PreTrainedModel
 
 from lockfiles import digest
 from lockfiles.errors import RunFailed, UsageProblem
@@ -15,7 +16,7 @@ from planner.models.stored import Shape, read_shape
 from runner.export.clean import NO_ENDING, with_tokenizer
 from runner.export.ending import Ending
 from runner.training.adapter import adapted
-from runner.training.loading import HERE, SAFE
+from runner.training.loading import HERE, load_checked
 
 _DTYPES = {
     "F64": torch.float64,
@@ -39,20 +40,26 @@ def merge(
     The sum is rounded once. Source: PEFT's `merge_and_unload`. Raises RunFailed if a tensor of the
     base is not among those that were written.
     """
-    stored = dict(_stored(base))
-    common = _DTYPES.get(_shape(base).dtype) or AutoConfig.from_pretrained(base, **HERE).dtype
-    model = AutoModelForCausalLM.from_pretrained(
-        base, dtype=torch.float32, attn_implementation="eager", **SAFE
-    )
+    model = load_checked(base, dtype=torch.float32, attn_implementation="eager")
     merged = adapted(model, adapter, method).merge_and_unload(safe_merge=True)
-    merged.to(common or torch.float32)
-    for name, values in merged.named_parameters():
-        if dtype := _DTYPES.get(stored.get(name, "")):
-            values.data = values.data.to(dtype)
+    _round(merged, base)
     merged.save_pretrained(out)
     with_tokenizer(out, base, template, ending)
     _check_complete(base, out)
     return out
+
+
+def _round(model: PreTrainedModel, base: Path) -> None:
+    """Give each tensor of a model in 32 bits the dtype that it has in the base's files.
+
+    Where a loader renames or joins tensors, that is the dtype of most of the files.
+    """
+    stored = dict(_stored(base))
+    configured = AutoConfig.from_pretrained(base, **HERE).dtype
+    common = _DTYPES.get(_shape(base).dtype) or configured or torch.float32
+    for name, values in chain(model.named_parameters(), model.named_buffers()):
+        if values.is_floating_point():
+            values.data = values.data.to(_DTYPES.get(stored.get(name, ""), common))
 
 
 def _stored(folder: Path) -> Iterator[tuple[str, str]]:

@@ -1,12 +1,14 @@
 """Compares a lock's facts about its model with the model's files."""
 
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 from lockfiles.compare import Difference
+from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice
 from lockfiles.lock import Model
 from planner.models import config_json, stored
-from planner.models.architecture import architecture
+from planner.models.architecture import Architecture, architecture
 from planner.models.folder import CONFIG, is_weights
 from runner.inputs.differing import differing
 
@@ -20,6 +22,7 @@ def differing_facts(model: Model, folder: Path, *, weights: bool) -> list[Differ
         listed = {name: folder / name for name in names}
         shape = stored.read_shape(folder, listed, name)
         found = shape.architecture
+        _check_head(model, found, folder)
         pairs += [
             ("model.parameters", model.parameters, shape.parameters),
             ("model.dtype", model.dtype, shape.dtype),
@@ -28,6 +31,8 @@ def differing_facts(model: Model, folder: Path, *, weights: bool) -> list[Differ
         config = config_json.read(folder / CONFIG)
         stored.check_unquantized(config, name)
         found = architecture(config, name)
+        if not model.architecture.tied:  # the weights may have a head of their own
+            found = replace(found, tied=False)
     facts = asdict(found)
     pairs += [
         ("model.family", model.family, facts.pop("family")),
@@ -39,3 +44,16 @@ def differing_facts(model: Model, folder: Path, *, weights: bool) -> list[Differ
         stated = locked.get(key, usual.get(key))  # older locks lack newer fields
         pairs.append((f"model.architecture.{key}", stated, facts.get(key)))
     return differing(*pairs)
+
+
+def _check_head(model: Model, found: Architecture, folder: Path) -> None:
+    """Refuse a head that differs from the embedding where the plan could read headers only."""
+    if model.architecture.tied and not found.tied and model.commit:
+        raise UsageProblem(
+            f"The weights in `{folder}` have a head that differs from the embedding, which "
+            f"`{CONFIG}` ties.",
+            fix=Advice(
+                "copy the model to a folder, set `tie_word_embeddings` to false in its "
+                f"`{CONFIG}`, and name that folder"
+            ),
+        )

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import PreTrainedModel
 
 from lockfiles.lock import Train
 from lockfiles.receipt import Score
@@ -19,7 +19,7 @@ from runner.stages.made import left
 from runner.stages.rows import picked, prepared, shown, wanted
 from runner.training.adapter import adapted
 from runner.training.determinism import use_threads
-from runner.training.loading import SAFE
+from runner.training.loading import load_checked
 
 
 def run(given: Context) -> dict[str, Any]:
@@ -41,11 +41,10 @@ def run(given: Context) -> dict[str, Any]:
 
 
 def _load(view: View, settings: Train) -> PreTrainedModel:
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+    model = load_checked(
         view.folder,
         dtype=getattr(torch, settings.dtype),
         attn_implementation=settings.attention,
-        **SAFE,
     )
     view.check()
     return model.to("cuda" if torch.cuda.is_available() else "cpu")

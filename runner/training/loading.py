@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from transformers import (
-    AutoModelForCausalLM,
     BitsAndBytesConfig,
     GenerationConfig,
     PreTrainedModel,
@@ -15,6 +14,8 @@ from transformers import (
 from lockfiles.lock import Method, Train
 from planner.data.tokens.template import SPECIAL
 from planner.models import config_json
+from planner.models.folder import CONFIG
+from runner.training.loaded import check_loaded, class_of
 
 HERE = {"trust_remote_code": False, "local_files_only": True}
 """How anything is loaded: no code from a model's folder runs, and nothing is downloaded."""
@@ -43,11 +44,26 @@ def padding_of(base: Path, pad_id: int | None = None) -> PreTrainedTokenizerFast
 
 
 def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:
-    """Return the base model in the lock's dtype, in NF4 where the method is QLoRA."""
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        base, **SAFE, **loaded_as(method, settings)
-    )
+    """Return the base model in the lock's dtype, in NF4 where the method is QLoRA.
+
+    Raises UsageProblem as `load_checked` does.
+    """
+    model = load_checked(base, **loaded_as(method, settings))
     keep_quantised_form(model)
+    return model
+
+
+def load_checked(folder: Path, **form: Any) -> PreTrainedModel:
+    """Return the model of a folder; `form` has further arguments of `from_pretrained`.
+
+    Raises UsageProblem if the loader would fill a tensor with random numbers, or leave one out.
+    """
+    config = config_json.read(folder / CONFIG)
+    model: PreTrainedModel
+    model, report = class_of(config).from_pretrained(
+        folder, **SAFE, **form, output_loading_info=True, ignore_mismatched_sizes=True
+    )
+    check_loaded(report, config, folder)
     return model
 
 

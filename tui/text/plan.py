@@ -45,6 +45,7 @@ def summary(lock: Lock) -> list[str]:
             "stream.packing",
         ),
         *_parallel(lock),
+        *_head(lock),
         *_template(lock),
         f"memory    {memory(peak.peak_bytes)}{_each(lock)} at its peak ({peak.phase}), "
         f"of {memory(lock.machine.memory_bytes)}",
@@ -115,6 +116,11 @@ def _parallel(lock: TrainingLock) -> list[str]:
 def _time(lock: TrainingLock) -> list[str]:
     time = predicted.time(lock.prediction)
     return [f"time      {time}", *_reasons(lock, "prediction.seconds")] if time else []
+
+
+def _head(lock: TrainingLock) -> list[str]:
+    own = "model.architecture" in lock.why
+    return ["head      its own", *_reasons(lock, "model.architecture")] * own
 
 
 def _template(lock: TrainingLock) -> list[str]:

@@ -13,7 +13,8 @@ from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 from lockfiles.known import FAMILIES
 from planner.models.loadable import check_loadable
-from planner.models.loadable_kinds import ACTIVATIONS, RESERVED, ROPE
+from planner.models.loadable_kinds import ACTIVATIONS, RESERVED
+from planner.models.rope import KINDS
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
@@ -31,4 +32,4 @@ def test_every_method_of_a_configuration_is_reserved() -> None:
 
 def test_activations_and_rotary_embeddings_are_those_of_transformers() -> None:
     assert set(ACTIVATIONS) <= set(ACT2FN)
-    assert set(ROPE_INIT_FUNCTIONS) <= set(ROPE)
+    assert {*ROPE_INIT_FUNCTIONS, "default"} == set(KINDS)

@@ -1,0 +1,58 @@
+"""What transformers made of a model's files: its class, and its report about their tensors."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
+from transformers.models.auto import modeling_auto
+
+from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice
+from lockfiles.harmless import one_line
+from planner.models.extra_tensors import may_be_left_out
+
+_SHOWN = 3
+_REPORTED = (
+    ("missing_keys", "would fill {} that its files lack with random numbers"),
+    ("mismatched_keys", "would replace {} of another shape by random numbers"),
+    ("unexpected_keys", "would leave out {} that its class has no place for"),
+)
+"""The parts of the loader's report, and what each means."""
+
+
+def class_of(config: Mapping[str, Any]) -> Any:
+    """Return the automatic class that loads a model for text, from its `config.json`.
+
+    Most multimodal models have no causal language model, but a class with their vision tower.
+    """
+    kind = config.get("model_type")
+    causal = kind in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    seeing = kind in modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+    return AutoModelForImageTextToText if seeing and not causal else AutoModelForCausalLM
+
+
+def check_loaded(
+    report: Mapping[str, Collection[Any]], config: Mapping[str, Any], folder: Path
+) -> None:
+    """Raise UsageProblem if a model was not loaded from its files alone.
+
+    `report` is what `from_pretrained` returns for `output_loading_info`. Tensors that follow from
+    the configuration, or predict further tokens at once, may be left out.
+    """
+    for part, meaning in _REPORTED:
+        names = sorted(_name(one) for one in report.get(part, ()))
+        if part == "unexpected_keys":
+            names = [one for one in names if not may_be_left_out(one, config)]
+        if names:
+            many = "1 tensor" if len(names) == 1 else f"{len(names):,} tensors"
+            said = ", ".join(f"`{one_line(one, most=100)}`" for one in names[:_SHOWN])
+            more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+            raise UsageProblem(
+                f"Loading `{folder}` {meaning.format(many)}: {said}{more}.",
+                fix=Advice("copy or download the model again, then plan again"),
+            )
+
+
+def _name(entry: Any) -> str:
+    return str(entry[0] if isinstance(entry, tuple) else entry)
