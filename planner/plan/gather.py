@@ -23,7 +23,7 @@ from planner.data.corpus.split import SplitBy
 from planner.data.isolation import process
 from planner.data.mend.steps import Dedupe, Long, Mending, Step
 from planner.data.rows.splits import FILES, SplitName
-from planner.data.tokens.encode import TurnsRewritten
+from planner.data.tokens.encode import NEED_VARIANT
 from planner.data.tokens.order import epoch_order, order_sha256
 from planner.data.tokens.special_tokens import SpecialTokens, special_tokens
 from planner.data.tokens.template import ChatTemplate, load_template
@@ -284,13 +284,13 @@ def _corpus(
 ) -> tuple[Corpus, ChatTemplate]:
     """Return the rows and the template that rendered them.
 
-    Where the model's own template rewrites earlier turns, its training variant is used, if there
-    is one.
+    Where the model's own template rewrites earlier turns or drops a part of one, its training
+    variant is used, if there is one.
     """
     how, files = recipe(answers, model.architecture.context), data_files(answers, folder, hub)
     try:
         return corpus.build(how, files, template, tokenizer), template
-    except TurnsRewritten:
+    except NEED_VARIANT:
         other = None if answers.text("model.template") else variant(template)
         if not other:
             raise

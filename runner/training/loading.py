@@ -12,7 +12,7 @@ from transformers import (
 )
 
 from lockfiles.lock import Method, Train
-from planner.data.tokens.template import SPECIAL
+from planner.data.tokens import lookup
 from planner.models import config_json
 from planner.models.folder import CONFIG
 from runner.training.loaded import check_loaded, class_of
@@ -27,16 +27,13 @@ SAFE = HERE | {"use_safetensors": True, "generation_config": GenerationConfig()}
 def padding_of(base: Path, pad_id: int | None = None) -> PreTrainedTokenizerFast:
     """Return the tokenizer that a trainer uses for padding only: rows are tokens already.
 
-    It is read from `tokenizer.json`, with those special tokens of `tokenizer_config.json` that are
-    in its vocabulary; the class and other settings there are ignored. `pad_id`, if given, pads.
+    It is read from `tokenizer.json`, with those special tokens of the model that are in its
+    vocabulary; the class and other settings there are ignored. `pad_id`, if given, pads.
     """
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(base / "tokenizer.json"))
-    path, known = base / "tokenizer_config.json", tokenizer.get_vocab()
-    named = config_json.read(path) if path.is_file() else {}
-    for name in SPECIAL:
-        value = named.get(name)
-        text = value.get("content") if isinstance(value, dict) else value
-        if isinstance(text, str) and text in known:
+    known = tokenizer.get_vocab()
+    for name, text in lookup.special_tokens(base).items():
+        if name in lookup.SPECIAL and text in known:
             setattr(tokenizer, name, text)
     if pad_id is not None:
         tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad_id)

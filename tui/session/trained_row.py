@@ -3,7 +3,7 @@
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
 from planner.data.reading.formats import KINDS, Read
-from planner.data.tokens.encode import TurnsRewritten
+from planner.data.tokens.encode import NEED_VARIANT
 from planner.data.tokens.template import ChatTemplate
 from planner.data.tokens.tokenizer import Tokenizer
 from planner.data.tokens.training_template import variant
@@ -25,7 +25,7 @@ def as_trained(found: Read, template: ChatTemplate, tokenizer: Tokenizer) -> tup
         )
     try:
         return xray(found.row, template, tokenizer), False
-    except TurnsRewritten:
+    except NEED_VARIANT:
         other = variant(template)
         if not other:
             raise

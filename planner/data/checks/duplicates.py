@@ -80,6 +80,6 @@ def _whole(row: Row) -> Iterator[str]:
     for turns in (row.messages, row.rejected):
         yield f"{len(turns)}"
         for turn in turns:
-            yield turn.role
+            yield turn.role if turn.scored else f"{turn.role}, unscored"
             yield turn.content
             yield turn.more

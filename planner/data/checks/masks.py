@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 
 from lockfiles.errors import DataRefused
 from planner.data.checks.finding import Finding
+from planner.data.checks.wording import rows_have
 from planner.data.isolation.client import Tokens
-from planner.data.rows.rows import Row
-from planner.data.tokens.encode import TurnsRewritten, whole_rows
+from planner.data.rows.rows import Message, Row
+from planner.data.tokens.encode import NEED_VARIANT, NoAnswer, whole_rows
 from planner.data.tokens.template import ChatTemplate
 from planner.data.tokens.tokenizer import Tokenizer
 from planner.data.tokens.training_template import variant
@@ -28,8 +29,10 @@ class Masks:
         self._seen = 0
         self._refused: dict[int, str] = {}
         self._unscored: list[int] = []
+        self._unanswered: list[int] = []
         self._answered: list[int] = []
         self._ends = 0
+        self._dropped: dict[int, str] = {}
 
     def see(self, number: int, row: Row) -> None:
         """Look at one row. Raises TemplateRunsAway, which ends the check."""
@@ -49,18 +52,26 @@ class Masks:
 
     def _keep(self, number: int, row: Row, found: Tokens | DataRefused) -> None:
         self._seen += 1
-        if isinstance(found, DataRefused):
+        if isinstance(found, NoAnswer):
+            self._unanswered.append(number)
+        elif isinstance(found, DataRefused):
             self._refused[number] = found.message
-        elif not any(found.scored):
+        else:
+            self._keep_tokens(number, row, found)
+
+    def _keep_tokens(self, number: int, row: Row, found: Tokens) -> None:
+        if found.notes:
+            self._dropped[number] = found.notes[0]
+        if not any(found.scored):
             self._unscored.append(number)
-        elif row.answer.strip():
+        elif answer := _answer(row).strip():
             self._answered.append(number)
-            self._ends += _scores_end(found, row)
+            self._ends += not last_scored(found).rstrip().endswith(answer)
 
     def _seen_through(self, rows: Sequence[Row]) -> list[Tokens | DataRefused]:
         """Return the tokens of rows; with the training variant if the template rewrites turns."""
         found = whole_rows(rows, self._template, self._tokenizer)
-        first = next((n for n, one in enumerate(found) if isinstance(one, TurnsRewritten)), None)
+        first = next((n for n, one in enumerate(found) if isinstance(one, NEED_VARIANT)), None)
         other = variant(self._template) if first is not None else None
         if first is None or not other:
             return found
@@ -76,6 +87,21 @@ class Masks:
                 f"The model's chat template cannot render {len(self._refused):,} of "
                 f"{self._seen:,} rows: {first}",
                 'remove those rows, or set another template (`template = "…"` under `[model]`)',
+            )  # fmt: skip
+        if self._dropped:
+            first = next(iter(self._dropped.values()))
+            yield Finding(
+                "dropped-reasoning", "note", tuple(self._dropped),
+                f"The model's chat template drops the reasoning of earlier turns in "
+                f"{len(self._dropped):,} of {self._seen:,} rows, such as {first}.",
+                "",
+            )  # fmt: skip
+        if self._unanswered:
+            yield Finding(
+                "no-scored-token", "refused", self._unanswered,
+                f"{rows_have(len(self._unanswered), self._seen)} an answer without text, of which "
+                "only the end token would be scored.",
+                "remove those rows, or add the answer",
             )  # fmt: skip
         if self._unscored:
             yield Finding(
@@ -93,6 +119,11 @@ class Masks:
             )  # fmt: skip
 
 
-def _scores_end(found: Tokens, row: Row) -> bool:
-    """Return whether a token after the text of the last answer is scored."""
-    return not last_scored(found).rstrip().endswith(row.answer.rstrip())
+def _answer(row: Row) -> str:
+    """Return the last scored answer; empty without one."""
+    answers = (turn.content for turn in reversed(row.messages) if _is_scored(turn))
+    return next(answers, "")
+
+
+def _is_scored(turn: Message) -> bool:
+    return turn.role == "assistant" and turn.scored

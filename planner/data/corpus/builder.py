@@ -15,16 +15,26 @@ from planner.data.mend.steps import OVER_LENGTH, Step, StepName
 from planner.data.reading.formats import Table, load_table
 from planner.data.rows.rows import Row
 from planner.data.rows.splits import FILES, SplitName
-from planner.data.tokens.encode import TurnsRewritten, batches, encode, encode_rows
+from planner.data.tokens.encode import (
+    NoAnswer,
+    PartLost,
+    TurnsRewritten,
+    batches,
+    encode,
+    encode_rows,
+)
 from planner.data.tokens.example import Example
 from planner.data.tokens.order import GENERAL_STREAM, shuffled
 from planner.data.tokens.template import ChatTemplate, TemplateRunsAway
 from planner.data.tokens.tokenizer import Tokenizer
+from planner.data.tokens.training_template import variant
 from planner.objectives.registry import objective_of
 
 _LOOKED_AT = 100
 """Rows that are checked for a scored end of the answer; one with it is enough."""
-_UNSCORED = Answer("data.drop", ("no-scored-token",), to="drop those rows")
+_REFUSED = ("template", "no-scored-token")
+"""Findings on rows as tokens whose rows can be dropped."""
+_DROP = {what: Answer("data.drop", (what,), to="drop those rows") for what in _REFUSED}
 
 
 @dataclass(frozen=True)
@@ -77,22 +87,32 @@ class Maker:
 
     def encoded(self, read: Read) -> Part:
         """Return a file's rows as tokens, not truncated."""
-        drop = self._recipe.mending.drop
-        kept, encoded, refused = read.kept, list[Example](), set[int]()
+        drop, kept, encoded = self._recipe.mending.drop, read.kept, list[Example]()
+        refused: dict[str, set[int]] = {what: set() for what in _REFUSED if what in drop}
         for place, found in enumerate(self._made(kept.rows)):
+            what = "no-scored-token" if isinstance(found, NoAnswer) else "template"
             if isinstance(found, Example):
                 encoded.append(found)
-            elif "template" in drop and not isinstance(found, TurnsRewritten | TemplateRunsAway):
-                refused.add(place)
+            elif what in refused and not self._concerns_all(kept.rows[place], found):
+                refused[what].add(place)
             else:
                 at = f"`{read.path}`, row {kept.numbers[place]}: "
-                raise type(found)(at, *found.said, fix=found.fix)
-        if "template" in drop:
-            self._note(read.name, "drop", "template", len(refused))
-            kept = kept.without(refused)
-            _check_left(kept, read.path)
+                drops = isinstance(found, PartLost | NoAnswer)
+                ways = (_DROP[what], *found.fix) if drops else found.fix
+                raise type(found)(at, *found.said, fix=ways)
+        for what, places in refused.items():
+            self._note(read.name, "drop", what, len(places))
+        kept = kept.without(set().union(*refused.values()))
+        _check_left(kept, read.path)
         part = Part(read.name, read.name, read.format, kept.rows, tuple(encoded), kept.numbers)
         return self._scored(part, f"`{read.path}` has no assistant answer to learn from")
+
+    def _concerns_all(self, row: Row, found: DataRefused) -> bool:
+        """Return whether a refused row asks for another template, instead of being dropped."""
+        other = variant(self._template) if isinstance(found, PartLost) else None
+        if other and not isinstance(encode_rows([row], other, self._tokenizer)[0], DataRefused):
+            return True
+        return isinstance(found, TurnsRewritten | TemplateRunsAway)
 
     def _made(self, rows: Sequence[Row]) -> Iterator[Example | DataRefused]:
         """Yield the tokens of each row, or why it has none; TemplateRunsAway is the last item."""
@@ -149,6 +169,8 @@ class Maker:
         rows = train.rows[:_LOOKED_AT]
         looked.see_rows(range(len(rows)), rows)
         for found in looked.findings():
+            if found.severity != "refused":
+                continue
             raise DataRefused(found.said, fix=found.ways)
 
     def general(self, read: Read, rows: int, length: int) -> Part:
@@ -216,7 +238,7 @@ class Maker:
         elif empty:
             raise DataRefused(
                 f"{fault} in {len(empty)} of {len(part.rows)} rows (row {named(empty)}).",
-                fix=(_UNSCORED, *also),
+                fix=(_DROP["no-scored-token"], *also),
             )
         return part
 

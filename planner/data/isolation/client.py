@@ -9,10 +9,11 @@ from planner.data.isolation import frames, limits, process
 from planner.data.rendering.spans import Span
 from planner.data.rows.rows import Row
 
+_MOST_NOTES = 100
 _TRIES = 3
 """Attempts: a restarted child has to reload a template and a tokenizer."""
 Refusal = tuple[str, str]
-"""Why a template does not render a row: `refused`, `rewritten` or `left-out`, and a text."""
+"""Why a template does not render a row: one of `frames.OF_A_ROW`, and a text."""
 
 
 class Fault(Exception):
@@ -51,6 +52,8 @@ class Tokens:
     """Start and end (exclusive) of each token, in characters; empty if not requested."""
     text: str
     """The rendered text; empty if not requested."""
+    notes: tuple[str, ...] = ()
+    """The parts of the row that the template may leave out, and does."""
 
 
 def load(one: Loaded) -> memoryview:
@@ -96,7 +99,7 @@ def _once(
 def written(row: Row) -> dict[str, Any]:
     """Return a row in the form of requests."""
     return {
-        "messages": [(one.role, one.content, one.more) for one in row.messages],
+        "messages": [(one.role, one.content, one.more, one.scored) for one in row.messages],
         "tools": row.tools,
     }
 
@@ -158,7 +161,13 @@ def token_rows(
         text = _text(taken(_whole(row.get("bytes")))) if whole else ""
         if offsets and max(offsets) > len(text):
             raise Fault("broken", "tokens outside the text")
-        yield Tokens(ids, scored, offsets, text)
+        yield Tokens(ids, scored, offsets, text, _notes(row.get("notes", [])))
+
+
+def _notes(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise Fault("broken", "invalid notes")
+    return tuple(one[: limits.SAID_CHARS] for one in value[:_MOST_NOTES])
 
 
 def _refusal(row: dict[str, Any], kinds: Collection[str]) -> Refusal:

@@ -11,7 +11,7 @@ HEADER = struct.Struct("<BII")
 """Kind, length of the JSON and number of raw bytes; for `ROW`, the index of the row and 0."""
 ANSWER, ROW = 0, 1
 
-OF_A_ROW = frozenset(["refused", "rewritten", "left-out"])
+OF_A_ROW = frozenset(["refused", "fails", "rewritten", "left-out", "lost", "no-answer"])
 """Faults of one row; the other rows are still answered."""
 FAULTS = OF_A_ROW | {"memory", "size", "tokens", "broken", "missing", "unreadable"}
 """All faults that a child reports."""

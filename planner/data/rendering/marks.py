@@ -4,6 +4,7 @@ Training templates have such marks. transformers derives its assistant mask from
 way (`AssistantTracker` in `transformers/utils/chat_template_utils.py`).
 """
 
+import re
 from collections.abc import Callable
 
 import jinja2
@@ -13,6 +14,14 @@ from jinja2.parser import Parser
 
 Span = tuple[int, int]
 """Start and end (exclusive) of a part of the text, in characters."""
+
+
+_MARK = re.compile(r"\{%-?\s*generation\s*-?%\}")
+
+
+def has_marks(source: str) -> bool:
+    """Return whether a template marks the assistant's text."""
+    return _MARK.search(source) is not None
 
 
 class TooLong(Exception):

@@ -13,6 +13,8 @@ Span = tuple[int, int]
 """Start and end (exclusive) of a part of the text, in characters."""
 Render = Callable[[int, bool], str]
 """Renders the first n turns of a conversation, with or without a generation prompt."""
+Marked = Callable[[int, bool], tuple[str, list[Span]]]
+"""The same, with the spans that the template marks as the assistant's."""
 _NAMED = 40
 
 
@@ -25,13 +27,13 @@ class LeftOut(Exception):
 
 
 def assistant_spans(messages: Sequence[Message], render: Render) -> tuple[str, list[Span]]:
-    """Return the text, and the span of each assistant turn including its end.
+    """Return the text, and the span of each scored assistant turn including its end.
 
     Raises Rewritten, LeftOut, and what `render` raises.
     """
     text, spans = render(len(messages), False), []
     for index, message in enumerate(messages):
-        if message.role != "assistant":
+        if message.role != "assistant" or not message.scored:
             continue
         before = render(index, True)
         after = render(index + 1, False) if index + 1 < len(messages) else text
@@ -39,6 +41,26 @@ def assistant_spans(messages: Sequence[Message], render: Render) -> tuple[str, l
             raise Rewritten(index + 1)
         spans.append((len(before), _end(text, len(before), len(after), message)))
     return text, spans
+
+
+def marked_spans(messages: Sequence[Message], marked: Marked) -> tuple[str, list[Span]]:
+    """Return the text, and the spans that the template marks in scored assistant turns.
+
+    A mark is of the turn whose rendering adds it. Raises Rewritten, and what `marked` raises.
+    """
+    text, spans = marked(len(messages), False)
+    kept, begun = list[Span](), 0
+    if all(message.scored for message in messages if message.role == "assistant"):
+        return text, spans
+    for index, message in enumerate(messages):
+        if message.role != "assistant":
+            continue
+        _, found = marked(index + 1, False) if index + 1 < len(messages) else (text, spans)
+        if spans[: len(found)] != found or len(found) < begun:
+            raise Rewritten(index + 1)
+        kept += found[begun:] if message.scored else []
+        begun = len(found)
+    return text, kept
 
 
 def _end(text: str, start: int, end: int, message: Message) -> int:

@@ -21,6 +21,8 @@ class Message:
 
     Names keep the order of the file, since templates print them in that order.
     """
+    scored: bool = True
+    """Whether an assistant's turn counts in the loss; without meaning for other roles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,11 @@ def turn(message: Message) -> dict[str, object]:
 
 
 def _sorted(message: Message) -> dict[str, object]:
+    """Return a turn with sorted keys; `scored` is one of them only if it is false."""
+    unscored: dict[str, object] = {} if message.scored else {"scored": False}
     if not message.more:
-        return {"content": message.content, "role": message.role}
-    return dict(sorted(turn(message).items()))
+        return {"content": message.content, "role": message.role} | unscored
+    return dict(sorted((turn(message) | unscored).items()))
 
 
 def rows_sha256(rows: Iterable[Row]) -> str:

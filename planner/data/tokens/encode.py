@@ -8,7 +8,7 @@ the conversation.
 from collections.abc import Iterable, Iterator, Sequence
 
 from lockfiles.errors import DataRefused
-from lockfiles.fixes import Change
+from lockfiles.fixes import Advice, Change
 from planner.data.isolation import client
 from planner.data.isolation.client import Fault, Tokens
 from planner.data.rendering.spans import Span
@@ -18,6 +18,9 @@ from planner.data.tokens.template import ChatTemplate, refusal
 from planner.data.tokens.tokenizer import Tokenizer, load_tokenizer
 
 __all__ = [
+    "NEED_VARIANT",
+    "NoAnswer",
+    "PartLost",
     "Tokenizer",
     "TurnsRewritten",
     "assistant_spans",
@@ -36,6 +39,18 @@ class TurnsRewritten(DataRefused):
     """A chat template changes earlier text when a turn is added."""
 
 
+class PartLost(DataRefused):
+    """A chat template does not print a part of the conversation, or not in the assistant's text."""
+
+
+class NoAnswer(DataRefused):
+    """A scored turn says nothing."""
+
+
+NEED_VARIANT = (TurnsRewritten, PartLost)
+"""Errors that the training variant of a template may not have."""
+
+
 def assistant_spans(template: ChatTemplate, row: Row) -> tuple[str, list[Span]]:
     """Return the rendered row and the scored character spans: those that the template marks or,
     without marks, each assistant turn with its end.
@@ -48,7 +63,7 @@ def assistant_spans(template: ChatTemplate, row: Row) -> tuple[str, list[Span]]:
             *client.ask([template.loaded], asked, waits=client.row_waits([row])[:1])
         )
     except Fault as fault:
-        raise _refused(fault) from None
+        raise _refused(fault, template) from None
 
 
 def encode(row: Row, template: ChatTemplate, tokenizer: Tokenizer) -> Example:
@@ -113,7 +128,7 @@ def _tokens(
         found = list(client.token_rows(head, raw, len(rows), whole=whole))
     except Fault as fault:
         raise tokenizer.failure(fault) from None
-    return [_refused(Fault(*one)) if isinstance(one, tuple) else one for one in found]
+    return [_refused(Fault(*one), template) if isinstance(one, tuple) else one for one in found]
 
 
 def _asked(
@@ -125,10 +140,10 @@ def _asked(
     except Fault as fault:
         if fault.place == len(rows) or fault.kind in ("tokens", "broken"):
             raise tokenizer.failure(fault) from None
-        raise _refused(fault) from None
+        raise _refused(fault, template) from None
 
 
-def _refused(fault: Fault) -> DataRefused:
+def _refused(fault: Fault, template: ChatTemplate) -> DataRefused:
     """Return the error for a row that the template does not render properly."""
     if fault.kind == "rewritten":
         return TurnsRewritten(
@@ -137,9 +152,16 @@ def _refused(fault: Fault) -> DataRefused:
             fix=_OTHER_TEMPLATE,
         )
     if fault.kind == "left-out":
-        return DataRefused(
+        return PartLost(
             f"The chat template omits the assistant's text: `{fault.said}`.",
             fix=_OTHER_TEMPLATE,
+        )
+    if fault.kind == "lost":
+        return PartLost(f"The chat template{template.named} {fault.said}.", fix=_OTHER_TEMPLATE)
+    if fault.kind == "no-answer":
+        return NoAnswer(
+            f"Message {fault.said} is an empty answer: only its end token would be scored.",
+            fix=Advice("add the answer, or leave the turn out of the loss"),
         )
     return refusal(fault)
 

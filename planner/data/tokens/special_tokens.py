@@ -8,6 +8,7 @@ from typing import Any
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
+from planner.data.tokens import lookup
 from planner.data.tokens.example import IGNORED, Example
 from planner.data.tokens.tokenizer import Tokenizer
 from planner.models import config_json
@@ -118,9 +119,8 @@ def _last(rows: Iterable[Example]) -> Counter[int]:
 
 
 def _pad(folder: Path, tokenizer: Tokenizer) -> int | None:
-    value = _object(folder / "tokenizer_config.json").get("pad_token")
-    name = value.get("content") if isinstance(value, dict) else value
-    if isinstance(name, str):
+    name = lookup.special_tokens(folder).get("pad_token")
+    if name is not None:
         return tokenizer.token_to_id(name)
     configured = _object(folder / "config.json").get("pad_token_id")
     return configured if type(configured) is int and configured >= 0 else None

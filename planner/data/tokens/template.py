@@ -2,21 +2,21 @@
 
 import hashlib
 import json
-import os
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
-from lockfiles import text
 from lockfiles.errors import DataRefused
 from lockfiles.fixes import Change, Command
+from lockfiles.harmless import one_line
 from planner.data.isolation import client, limits
 from planner.data.isolation.client import Fault, Loaded
+from planner.data.rendering.marks import has_marks
 from planner.data.rendering.spans import Span
 from planner.data.rows.rows import Message, Row
+from planner.data.tokens import lookup
 
 GOLDEN = (
     Message("user", "What is 2 + 3?"),
@@ -31,10 +31,6 @@ It is the default date of Llama 3.1's template.
 """
 OTHER = Change("model.template", "a Jinja file that accepts these turns")
 _REFUSES = "The chat template refuses the conversation"
-SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
-_SPECIAL_CHARS = 1000
-"""The longest special token, in characters; known ones have at most 40."""
-_MARK = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 
 class TemplateRunsAway(DataRefused):
@@ -54,15 +50,23 @@ class ChatTemplate:
     """The text of `bos_token` and the like."""
     now: Callable[[], datetime] = lambda: FIXED_NOW
     """The date for templates that print it."""
+    others: Mapping[str, str] = field(default_factory=dict)
+    """The Jinja text of further templates by name; rows with tools take `tool_use`."""
+    place: str = ""
+    """The file or folder that it was read from; empty for a template from elsewhere."""
 
     def like(self, source: str) -> "ChatTemplate":
         """Return another template with the same special tokens and date."""
-        return compile_template(source, self.special_tokens, now=self.now)
+        made = compile_template(source, self.special_tokens, now=self.now)
+        return replace(made, place=self.place)
 
     @property
     def sha256(self) -> str:
-        """SHA-256 (hex) of the Jinja text."""
-        return hashlib.sha256(self.source.encode()).hexdigest()
+        """SHA-256 (hex) of the Jinja text; of several templates, of a JSON object with all."""
+        said = self.source
+        if self.others:
+            said = json.dumps({**self.others, lookup.DEFAULT: said}, sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()
 
     def render(
         self, messages: Sequence[Message], *, tools: str = "", add_generation_prompt: bool = False
@@ -77,7 +81,7 @@ class ChatTemplate:
     @property
     def marks(self) -> bool:
         """Whether the template marks the assistant's text."""
-        return _MARK.search(self.source) is not None
+        return has_marks(self.source)
 
     def marked(
         self, messages: Sequence[Message], *, tools: str = "", add_generation_prompt: bool = False
@@ -95,6 +99,11 @@ class ChatTemplate:
         except Fault as fault:
             raise refusal(fault) from None
 
+    @property
+    def named(self) -> str:
+        """The file or folder of the template, to be placed behind `The chat template`."""
+        return f" of `{one_line(self.place)}`" if self.place else ""
+
     def golden_sha256(self) -> str:
         """Return the SHA-256 (hex) of a fixed conversation, rendered."""
         return hashlib.sha256(self.render(GOLDEN).encode()).hexdigest()
@@ -108,7 +117,7 @@ class ChatTemplate:
             "do": "compile",
             "template": key,
             "special": self.special_tokens,
-            "marks": self.marks,
+            "others": {name: one for name, one in self.others.items() if name == lookup.TOOLS},
         }
         return Loaded(key, request, self.source.encode(), limits.RENDER_SECONDS)
 
@@ -127,6 +136,8 @@ def refusal(fault: Fault) -> DataRefused:
         "size": f"it prints more than {fault.said} characters",
         "ended": f"its process ended with {fault.said}",
     }
+    if fault.kind == "fails":
+        return DataRefused(f"{_REFUSES}: it fails on {fault.said}.", fix=OTHER)
     if fault.kind not in why:
         return DataRefused(f"{_REFUSES}: {fault.said.rstrip('.')}.", fix=OTHER)
     runs_away = TemplateRunsAway(f"{_REFUSES}: {why[fault.kind]}.", fix=OTHER)
@@ -143,16 +154,15 @@ def load_template(
     `now` returns the date for templates that print it. Raises DataRefused if there is no template
     or it is not valid Jinja, UsageProblem if a file cannot be read.
     """
-    config = _json_file(folder / "tokenizer_config.json")
-    own = file or folder / "chat_template.jinja"
-    named = _named(config.get("chat_template"))
-    source = _jinja(own) if file or os.path.lexists(own) else named
+    found = {lookup.DEFAULT: lookup.jinja(file)} if file else lookup.templates(folder)
+    source = found.pop(lookup.DEFAULT, "")
     if not source:
         raise DataRefused(
             f"`{folder}` has no chat template, so rows cannot be rendered.",
             fix=Command("ls {}", folder, to="put a `chat_template.jinja` there"),
         )
-    return compile_template(source, _special(config), now=now)
+    made = compile_template(source, lookup.special_tokens(folder), now=now, others=found)
+    return replace(made, place=str(file or folder))
 
 
 def compile_template(
@@ -160,13 +170,18 @@ def compile_template(
     special_tokens: dict[str, str],
     *,
     now: Callable[[], datetime] = lambda: FIXED_NOW,
+    others: Mapping[str, str] = MappingProxyType({}),
 ) -> ChatTemplate:
-    """Return the template for Jinja text. Raises DataRefused if it is not valid."""
-    if len(source) > limits.TEMPLATE_CHARS:
-        raise _invalid(f"it has more than {limits.TEMPLATE_CHARS:,} characters")
-    if not _is_text(source):
-        raise _invalid("it has a lone surrogate, such as `\\ud83d`")
-    template = ChatTemplate(source, special_tokens, now)
+    """Return the template for Jinja text, and for that of others by name.
+
+    Raises DataRefused if it is not valid.
+    """
+    for one in (source, *others.values()):
+        if len(one) > limits.TEMPLATE_CHARS:
+            raise _invalid(f"it has more than {limits.TEMPLATE_CHARS:,} characters")
+        if not _is_text(one):
+            raise _invalid("it has a lone surrogate, such as `\\ud83d`")
+    template = ChatTemplate(source, special_tokens, now, others)
     try:
         client.load(template.loaded)
     except Fault as fault:
@@ -189,32 +204,3 @@ def _is_text(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _json_file(path: Path) -> dict[str, Any]:
-    """Return the JSON object in a file; empty if there is no file."""
-    if not os.path.lexists(path):
-        return {}
-    return text.read_json_object(path, limit_bytes=limits.CONFIG_BYTES)
-
-
-def _jinja(path: Path) -> str:
-    return text.read(path, limit_bytes=4 * limits.TEMPLATE_CHARS)
-
-
-def _named(value: object) -> str:
-    if isinstance(value, list):
-        named = [item for item in value if isinstance(item, dict)]
-        found = [item.get("template") for item in named if item.get("name") == "default"]
-        value = found[-1] if found else ""
-    return value if isinstance(value, str) else ""
-
-
-def _special(config: dict[str, Any]) -> dict[str, str]:
-    tokens = {}
-    for name in SPECIAL:
-        value = config.get(name)
-        value = value.get("content") if isinstance(value, dict) else value
-        if isinstance(value, str) and len(value) <= _SPECIAL_CHARS:
-            tokens[name] = value
-    return tokens

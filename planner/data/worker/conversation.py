@@ -1,16 +1,41 @@
 """Templates and conversations in the child process."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import jinja2
+from jinja2.exceptions import SecurityError, TemplateError
 
 from planner.data.isolation import limits
-from planner.data.rendering.marks import Generation, TooLong
+from planner.data.rendering import account
+from planner.data.rendering.forms import Form, shaped, shaped_tools
+from planner.data.rendering.marks import Generation, TooLong, has_marks
+from planner.data.rendering.parts import Part, Turn
+from planner.data.rendering.probe import form_of
+from planner.data.rendering.proof import Lost, Proof, lost
 from planner.data.rendering.sandbox import compiled
-from planner.data.rendering.spans import LeftOut, Render, Rewritten, Span, assistant_spans
+from planner.data.rendering.spans import (
+    LeftOut,
+    Render,
+    Rewritten,
+    Span,
+    assistant_spans,
+    marked_spans,
+)
 from planner.data.rows.rows import Message, turn
+
+_PROBED_CHARS = 10_000
+"""More characters than the conversations have with which a template is probed."""
+
+
+_FAILURES: dict[type[Exception], str] = {
+    RecursionError: "its recursion is too deep",
+    OverflowError: "one of its ranges or numbers is too large",
+    ZeroDivisionError: "it divides by zero",
+}
 
 
 class Refused(Exception):
@@ -24,17 +49,67 @@ class Refused(Exception):
 class Template:
     """A compiled template."""
 
-    def __init__(self, source: str, special: dict[str, str], marks: bool) -> None:
-        self.special, self.marks, self.chars = special, marks, len(source)
+    def __init__(self, source: str, special: dict[str, str]) -> None:
+        self._special, self.chars = special, len(source)
+        self.marks = has_marks(source)
         self.now = datetime.min
-        self.template: jinja2.Template
-        self.generation: Generation
+        self._template: jinja2.Template
+        self._generation: Generation
         try:
-            self.template, self.generation = compiled(source, lambda form: self.now.strftime(form))
+            self._template, self._generation = compiled(
+                source, lambda form: self.now.strftime(form)
+            )
         except MemoryError:
             raise
         except Exception as problem:
             raise Refused("refused", problem) from None
+
+    @cached_property
+    def content_form(self) -> Form:
+        """The form that it takes of conversations without tools and calls."""
+        return form_of(self._probed, tools=False)
+
+    @cached_property
+    def form(self) -> Form:
+        """The form that it takes of every conversation."""
+        return form_of(self._probed, tools=True)
+
+    def rendered(
+        self, turns: Sequence[Turn], tools: list[Any] | None, most: int, *, prompt: bool
+    ) -> tuple[str, list[Span]]:
+        """Return the text of turns and tools, of at most `most` characters, and the spans that the
+        template marks."""
+        values: dict[str, object] = self._special | {
+            "messages": turns,
+            "tools": tools,
+            "documents": None,
+            "add_generation_prompt": prompt,
+        }
+        try:
+            return self._generation.rendered(self._template, most, values)
+        except MemoryError:
+            raise Refused("memory") from None
+        except TooLong:
+            raise Refused("size", most) from None
+        except Exception as problem:
+            raise Refused(*_why(problem)) from None
+
+    def _probed(self, turns: list[Turn], tools: list[Any] | None) -> str | None:
+        most = limits.printed_chars(self.chars, _PROBED_CHARS)
+        try:
+            return self.rendered(turns, tools, most, prompt=False)[0]
+        except Refused as refused:
+            if refused.kind == "memory":
+                raise
+            return None
+
+
+def _why(problem: Exception) -> tuple[str, object]:
+    """Return the kind of a refusal and its reason: the template's own words, if it has any."""
+    if type(problem) is TemplateError or isinstance(problem, SecurityError):
+        return "refused", problem
+    known = (why for kind, why in _FAILURES.items() if isinstance(problem, kind))
+    return next((("refused", why) for why in known), ("fails", ""))
 
 
 class Conversation:
@@ -45,34 +120,90 @@ class Conversation:
         self.messages = [Message(*said) for said in one["messages"]]
         self._turns = list(map(turn, self.messages))
         self._tools = json.loads(one["tools"]) if one["tools"] else None
+        calls = any('"tool_calls"' in message.more for message in self.messages)
+        self._form = template.form if calls or self._tools else template.content_form
+        self._shaped = shaped(self._turns, self._form)
+        self._shaped_tools = shaped_tools(self._tools, self._form)
         chars = sum(len(m.content) + len(m.more) for m in self.messages) + len(one["tools"])
         self._most = limits.printed_chars(template.chars, chars)
 
     def spans(self) -> tuple[str, list[Span]]:
         """Return the text and its scored spans: from the template's marks, or from prefixes."""
-        if self._template.marks:
-            return self.marked(len(self.messages), False)
         render: Render = lambda count, prompt: self.marked(count, prompt)[0]  # noqa: E731
         try:
+            if self._template.marks:
+                return marked_spans(self.messages, self.marked)
             return assistant_spans(self.messages, render)
         except Rewritten as where:
             raise Refused("rewritten", where) from None
         except LeftOut as said:
             raise Refused("left-out", said) from None
 
+    def proven(self) -> tuple[str, list[Span], list[str]]:
+        """Return the text and its scored spans as `spans` does, and the parts that the template
+        may leave out. Raises Refused if it leaves out others."""
+        text, spans = self.spans()
+        proof = Proof(text, self._turns, self._tools, self._with_marks)
+        if number := account.unanswered(self.messages, proof.parts):
+            raise Refused("no-answer", number)
+        found = lost(proof, self.messages, spans)
+        allowed = [one for one in found if self._may_drop(one, proof)]
+        if faults := account.faults([one for one in found if one not in allowed]):
+            raise Refused("lost", faults)
+        return text, spans, account.names(allowed)
+
+    def _may_drop(self, one: Lost, proof: Proof) -> bool:
+        """Return whether a template may drop a part: reasoning, if it does so by design, and the
+        name of the only function that a conversation calls."""
+        if one.how == "missing" and one.part.path.endswith(".function.name"):
+            return proof.is_only_function(one.part)
+        if not one.part.reasoning or one.how not in ("missing", "cut"):
+            return False
+        return not self.messages[one.part.message].scored or self._prints_last(one.part)
+
+    def _prints_last(self, part: Part) -> bool:
+        """Return whether the template prints reasoning as long as its turn is the last one."""
+        count = part.message + 1
+        if count == len(self.messages):
+            return False
+        try:
+            text = self.marked(count, False)[0]
+        except Refused:
+            return False
+        proof = Proof(text, self._turns[:count], self._tools, self._with_marks)
+        own = [n for n, one in enumerate(proof.parts) if one.message == part.message]
+        return all(n in proof.places for n in own if proof.parts[n].reasoning)
+
     def marked(self, count: int, prompt: bool) -> tuple[str, list[Span]]:
         """Return the text of the first `count` turns, and the spans that the template marks."""
-        values = {
-            "messages": self._turns[:count],
-            "tools": self._tools,
-            "documents": None,
-            "add_generation_prompt": prompt,
-        } | self._template.special
         try:
-            return self._template.generation.rendered(self._template.template, self._most, values)
-        except MemoryError:
-            raise Refused("memory") from None
-        except TooLong:
-            raise Refused("size", self._most) from None
-        except Exception as problem:
-            raise Refused("refused", problem) from None
+            return self._rendered(count, prompt)
+        except Refused as refused:
+            if refused.kind == "fails":
+                raise Refused("fails", self._failing(count)) from None
+            raise
+
+    def _rendered(self, count: int, prompt: bool) -> tuple[str, list[Span]]:
+        turns = self._shaped[:count]
+        return self._template.rendered(turns, self._shaped_tools, self._most, prompt=prompt)
+
+    def _failing(self, count: int) -> str:
+        """Return the first of `count` messages with which the template fails, with its role and
+        other keys."""
+        for number in range(1, count):
+            try:
+                self._rendered(number, False)
+            except Refused:
+                count = number
+                break
+        keys = self._turns[count - 1].keys() - {"role", "content"}
+        with_ = f" with {', '.join(f'`{key}`' for key in sorted(keys))}" if keys else ""
+        return f"message {count} (`{self.messages[count - 1].role}`{with_})"
+
+    def _with_marks(self, turns: list[Turn], tools: list[Any] | None) -> str | None:
+        """Return the text of a copy with marks, which are a few times as long as short parts."""
+        made = shaped(turns, self._form), shaped_tools(tools, self._form)
+        try:
+            return self._template.rendered(*made, 16 * self._most, prompt=False)[0]
+        except Refused:
+            return None

@@ -28,7 +28,7 @@ class Work:
         self._start_row = start_row
         self.row_index = 0
         """The index of the current row of the request; past the last row, all rows together."""
-        self._templates: dict[str, Template] = {}
+        self._templates: dict[str, dict[str, Template]] = {}
         self._tokenizers: dict[str, Tokenizer] = {}
 
     def do(self, request: dict[str, Any], raw: bytes) -> Answer:
@@ -42,13 +42,10 @@ class Work:
         self._start_row(row_index)
 
     def _compile(self, request: dict[str, Any], raw: bytes) -> Answer:
-        source = raw.decode("utf-8", "surrogatepass")
-        _keep(
-            self._templates,
-            request["template"],
-            Template(source, request["special"], request["marks"]),
-            _KEPT_TEMPLATES,
-        )
+        """Compile a template, and the one for rows with tools, if there is one."""
+        sources = {"": raw.decode("utf-8", "surrogatepass")} | request["others"]
+        made = {name: Template(one, request["special"]) for name, one in sources.items()}
+        _keep(self._templates, request["template"], made, _KEPT_TEMPLATES)
         return {}, b""
 
     def _load(self, request: dict[str, Any], raw: bytes) -> Answer:
@@ -83,8 +80,9 @@ class Work:
             head = dict[str, Any]()
             heads.append(head)
             try:
-                text, spans = self._row(request, one).spans()
+                text, spans, notes = self._row(request, one).proven()
                 rendered.append((head, _checked(text), spans))
+                head |= {"notes": notes} if notes else {}
             except Refused as refused:
                 if refused.kind not in OF_A_ROW:
                     raise
@@ -154,7 +152,8 @@ class Work:
         return _kept(self._tokenizers, request["tokenizer"])
 
     def _row(self, request: dict[str, Any], one: dict[str, Any]) -> Conversation:
-        template: Template = _kept(self._templates, request["template"])
+        named: dict[str, Template] = _kept(self._templates, request["template"])
+        template = named.get("tool_use" if one["tools"] else "", named[""])
         template.now = datetime.fromisoformat(request["now"])
         return Conversation(template, one)
 

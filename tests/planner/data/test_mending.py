@@ -35,7 +35,7 @@ def rows() -> list[dict[str, Any]]:
         _, user, assistant = json.loads(line)["messages"]
         said = assistant["content"].replace("_", " ")
         made.append({"prompt": user["content"], "completion": f"They want this: {said}."})
-    made[EMPTY]["completion"] = "  "
+    made[EMPTY]["prompt"] = "  "
     made[ONE_WORD]["completion"] = "72"
     made[MAIL]["completion"] = "Write to anna.bergmann@posteo.de for it."
     made[TWICE] = dict(made[2])

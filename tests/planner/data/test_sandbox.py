@@ -31,7 +31,7 @@ FOREVER = [
 ]
 TOO_MUCH = [
     ("{% for a in range(10**9) %}{% endfor %}", "powers are not allowed"),
-    ("{% for a in range(1000000000) %}{% endfor %}", "Range too big"),
+    ("{% for a in range(1000000000) %}{% endfor %}", "one of its ranges"),
     ("{{ 9 ** 9 ** 9 ** 9 }}", "powers are not allowed"),
     ("{{ 'a' * 1000000000 }}", "exceeds 100000"),
     ("{{ 1000000000 * messages }}", "exceeds 100000"),
@@ -39,8 +39,8 @@ TOO_MUCH = [
     ("{{ ''.__class__.__mro__ }}", "attribute '__class__'"),
     ("{{ messages.append(1) }}", "attribute 'append'"),
     ("{{ cycler.__init__.__globals__.os }}", "attribute '__init__'"),
-    ("{{ 1 / 0 }}", "division by zero"),
-    ("{% import 'os' as os %}", "no loader"),
+    ("{{ 1 / 0 }}", "it divides by zero"),
+    ("{% import 'os' as os %}", "it fails on message 1"),
 ]
 HINT = "[model] template"
 BASE = Path(files.__file__).parent / "base"
