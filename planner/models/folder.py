@@ -23,7 +23,8 @@ SMALL_FILE_NAMES = frozenset(
     [
         CONFIG, INDEX, "generation_config.json", "tokenizer.json", "tokenizer_config.json",
         "tokenizer.model", "special_tokens_map.json", "added_tokens.json", "vocab.json",
-        "chat_template.jinja", "chat_template.json", "spiece.model", "sentencepiece.bpe.model",
+        "merges.txt", "chat_template.jinja", "chat_template.json", "spiece.model",
+        "sentencepiece.bpe.model", "preprocessor_config.json", "processor_config.json",
     ]
 )  # fmt: skip
 """The files other than weights that loaders may read. An `adapter_config.json`, for example, is

@@ -39,7 +39,7 @@ from runner.runs.folder import (
 from runner.runs.heartbeat import heartbeat
 from runner.runs.kind import Asked, of_kind
 from runner.runs.safe_folder import OwnFolder
-from runner.supervisor import launch, preflight
+from runner.supervisor import launch, preflight, results
 from runner.supervisor.launch import LIMITS, Limits
 
 _REPORT = "report.json"
@@ -101,6 +101,8 @@ def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since:
     run_at = _placed(lock, order.runs)
     with _sentences(run_at), _closed_to_others(), ExitStack() as stack:
         waiting = [one.id for one in lock.stage if order.fresh or not _done(lock, run_at, one.id)]
+        if not order.fresh:
+            results.check(lock, run_at)
         held = _hold(run_at, order, stack) if os.path.lexists(run_at) else None
         asked = Asked(order.runs, order.allowed, waiting, located)
         preflight.check_all(lock, asked)
@@ -232,8 +234,9 @@ class _Run:
         self._note_damage()
         try:
             with _sentences(self.folder):
+                ran = False
                 for name in names:
-                    self._stage(name)
+                    ran |= self._stage(name, ran)
         except TunelockError as problem:
             fields: dict[str, Any] = {"message": problem.message, "hint": problem.hint}
             fields["details"] = list(problem.details)
@@ -243,21 +246,31 @@ class _Run:
         seconds = round(time.monotonic() - begun, 3)
         self.writer.append("run", "done", {"seconds": seconds})
 
-    def _stage(self, name: str) -> None:
+    def _stage(self, name: str, changed: bool) -> bool:
+        """Run a stage unless it is done, and return whether it ran.
+
+        `changed`: an earlier stage ran, so that the report is written again.
+        """
         if self.stop.asked():
             raise self._stopped()
         at, digest = self._place(name), self.lock.integrity[name]
         reports = of_kind(at.kind).publishes
         kept = at.done(digest)
+        if kept is not None and (damage := at.damage(kept)):
+            text = f"{damage}, so the stage `{name}` is run again"
+            self.writer.append("run", "warning", {"text": text})
+            kept = None
         if kept is not None:
             self._check_kept(at, kept)
-        if kept is None or (reports and not _can_publish(at)):
+        runs = kept is None or (reports and (changed or not _can_publish(at)))
+        if runs:
             at.begin(digest)
             self._launch(name, at)
             at.finish(digest, at.reported(_REPORT))
             at.drop_checkpoints()
         if reports:
             self._publish(at)
+        return runs
 
     def _place(self, name: str) -> StagePlace:
         return place(self.lock, self.folder, name, self.held.folder)
@@ -268,7 +281,7 @@ class _Run:
         waiting = [
             one.id
             for one in self.lock.stage
-            if self._place(one.id).done(self.lock.integrity[one.id]) is None
+            if results.kept(self._place(one.id), self.lock.integrity[one.id]) is None
         ]
         tensors = of_kind(at.kind).tensors
         if waiting and tensors:
@@ -354,7 +367,7 @@ class _Run:
 
 def _done(lock: Lock, folder: Path, name: str, held: OwnFolder | None = None) -> bool:
     try:
-        return place(lock, folder, name, held).done(lock.integrity[name]) is not None
+        return results.kept(place(lock, folder, name, held), lock.integrity[name]) is not None
     except OSError:  # a folder that cannot be opened is reported when it is locked
         return False
 

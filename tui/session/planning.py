@@ -13,7 +13,7 @@ from lockfiles.lock import Lock, TrainingLock
 from planner.interview.answers import Answers, check
 from planner.machines.facts import Gpu, MachineFacts
 from planner.plan import export
-from planner.plan.gather import gather, model_facts
+from planner.plan.gather import check_stages, gather, model_facts
 from planner.plan.plan import plan
 from planner.search.rehearsal import ESTIMATOR, Rehearsal, load
 from runner.inputs import locations
@@ -62,7 +62,9 @@ def _of_exports(answers: Answers, folder: Path, measured: Rehearsal | None) -> L
             fix=Advice("leave out `--facts`"),
         )
     output.note("reading the model")
-    return export.plan(answers, model_facts(answers, folder)[0])
+    model, place = model_facts(answers, folder)
+    check_stages(answers, model, place)
+    return export.plan(answers, model)
 
 
 def _unused(measured: Rehearsal) -> str:
