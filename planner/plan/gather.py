@@ -150,7 +150,7 @@ def gather(
         examples=rows.examples,
         steps=rows.steps,
         split_by=rows.split_by,
-        learnt=tuple(held_out.sentences(rows)),
+        learnt=tuple(held_out.sentences(rows, held_out.leaked(rows))),
     )
 
 

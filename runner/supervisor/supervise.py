@@ -286,6 +286,7 @@ class _Run:
         engine = engine_of(self.lock, at.kind)
         program = launch.Program(
             stage=name,
+            again=self._again(name),
             arguments=engine.arguments(path, processes_of(self.lock)),
             environment=environment(self.lock, online=of_kind(at.kind).online)
             | dict(engine.variables),
@@ -320,13 +321,18 @@ class _Run:
             return RunFailed(
                 f"The stage `{name}` was ended by {signal.Signals(-code).name}"
                 f"{', possibly because memory ran out' if code == -signal.SIGKILL else ''}.",
-                fix=Advice("run the same command again to resume from the last checkpoint"),
+                fix=Advice(f"run the same command again to {self._again(name)}"),
             )
         failure = _last_failure(self.folder / EVENTS, name, since)
         kind = _ERRORS.get(code, RunFailed)
         message = failure.get("message") or f"The stage `{name}` ended with exit code {code}."
         fix = Advice(failure.get("hint") or f"see {self.folder / LOG}")
         return kind(message, fix=fix, details=failure.get("details") or ())
+
+    def _again(self, name: str) -> str:
+        """Return what the same command does with an unfinished stage."""
+        trains = of_kind(self._place(name).kind).trains
+        return "resume from the last checkpoint" if trains else f"repeat the stage `{name}`"
 
     def _stopped(self) -> TunelockError:
         if self.stop.signal == signal.SIGINT:

@@ -74,6 +74,7 @@ def _plan(lock: "TrainingLock", values: Mapping[str, object]) -> list[str]:
         f"{against if decision.overridden else ''}",
         f"Data     {values['data.train']} · {lock.data[0].format}",
         f"Rows     {rows}",
+        *([f"         {leak}"] if (leak := lock.why.get("data.rows")) else []),
         f"Model    {values['model.source']} · {lock.model.parameters:,} parameters",
         f"Machine  {lock.machine.accelerator or lock.machine.kind}"
         f" · {memory(lock.machine.memory_bytes)} usable",
