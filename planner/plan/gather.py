@@ -162,7 +162,7 @@ def gather(
         split_by=rows.split_by,
         labelled=rows.labelled,
         said=labels.sentences(rows),
-        learnt=tuple(held_out.sentences(rows)),
+        learnt=tuple(held_out.sentences(rows, held_out.leaked(rows))),
         remark=rows.remark,
     )
 

@@ -123,7 +123,7 @@ def _parallel(lock: TrainingLock) -> list[str]:
 
 def _time(lock: TrainingLock) -> list[str]:
     time = predicted.time(lock.prediction)
-    return [f"time      {time}", *_reasons(lock, "prediction.seconds")] if time else []
+    return [f"time      {time}", *_reasons(lock, "prediction.seconds")]
 
 
 def _head(lock: TrainingLock) -> list[str]:
