@@ -1,0 +1,29 @@
+"""The models of the cases, each made once."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cases import models
+from tests.cases.models import Change
+
+Model = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A function from a name and changes of the base to the folder of that model."""
+    folder = tmp_path_factory.mktemp("models")
+
+    def made(name: str, *changes: Change) -> Path:
+        place = folder / name
+        return place if place.exists() else models.base(place, *changes)
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def base(model: Model) -> Path:
+    """The base as the demo has it, with fewer layers."""
+    return model("base")
