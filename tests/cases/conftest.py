@@ -13,12 +13,16 @@ Model = Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """A function from a name and changes of the base to the folder of that model."""
-    folder = tmp_path_factory.mktemp("models")
+    """A function from a name and changes of the base to the folder of that model.
+
+    The folder has a number as its name, so that no message has words of the case from its path.
+    """
+    folder, known = tmp_path_factory.mktemp("models"), dict[str, Path]()
 
     def made(name: str, *changes: Change) -> Path:
-        place = folder / name
-        return place if place.exists() else models.base(place, *changes)
+        if name not in known:
+            known[name] = models.base(folder / f"m{len(known)}", *changes)
+        return known[name]
 
     return made
 

@@ -1,4 +1,4 @@
-"""What the commands say of a file of rows: its report, its first row as training sees it, a plan."""
+"""What commands say of a file of rows: a report, its first row as training sees it, a plan."""
 
 import json
 from dataclasses import dataclass

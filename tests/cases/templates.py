@@ -7,7 +7,9 @@ from tests.cases.rows import Row, said
 
 _TURN = "{{ '<|im_start|>' + m['role'] + '\\n' }}"
 _PROMPT = "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
-_LISTED = "{% if tools %}{{ '<|im_start|>system\\nTOOLS ' + (tools|tojson) + '<|im_end|>' }}{% endif %}"
+_LISTED = (
+    "{% if tools %}{{ '<|im_start|>system\\nTOOLS ' + (tools|tojson) + '<|im_end|>' }}{% endif %}"
+)
 _CALLS = (
     "{% for c in (m.tool_calls or []) %}{{ 'CALL ' + c.function.name + ' '"
     " + (c.function.arguments|tojson) }}{% endfor %}"
@@ -26,8 +28,10 @@ PLAIN_JINJA = turns(_CONTENT)
 """Prints the text of each turn alone."""
 TOOLS_JINJA = turns(_CALLS + _CONTENT, _LISTED)
 """Prints tools, calls and text."""
-REASONING_JINJA = turns("{% if m.reasoning_content %}{{ '<think>' + m.reasoning_content + '</think>' }}"
-                        "{% endif %}" + _CALLS + _CONTENT, _LISTED)  # fmt: skip
+_THOUGHT = (
+    "{% if m.reasoning_content %}{{ '<think>' + m.reasoning_content + '</think>' }}{% endif %}"
+)
+REASONING_JINJA = turns(_THOUGHT + _CALLS + _CONTENT, _LISTED)
 """Prints reasoning too."""
 NO_TOOLS_JINJA = turns(_CALLS + _CONTENT)
 """Prints calls, but not the tools of the row."""

@@ -161,9 +161,7 @@ def test_a_role_of_results_is_that_of_a_tool(tmp_path: Path, model: Model, role:
 
 
 @pytest.mark.parametrize("turn", [said, spoken], ids=["role", "from"])
-def test_a_call_as_a_turn_is_a_call(
-    tmp_path: Path, model: Model, turn: Callable[..., Row]
-) -> None:
+def test_a_call_as_a_turn_is_a_call(tmp_path: Path, model: Model, turn: Callable[..., Row]) -> None:
     """ms-swift's form for agents: the roles `tool_call` and `tool_response`."""
     column = "messages" if turn is said else "conversations"
 
@@ -202,16 +200,17 @@ def as_column(column: str, write: Callable[[list[Row]], str]) -> list[Row]:
     user, replies = ("human", "gpt") if turn is spoken else ("user", "assistant")
 
     def make(thing: str) -> Row:
-        return {"id": thing, column: write([turn(user, question(thing)), turn(replies, answer(thing))])}
+        return {
+            "id": thing,
+            column: write([turn(user, question(thing)), turn(replies, answer(thing))]),
+        }
 
     return rows.made(make)
 
 
 @pytest.mark.parametrize("column", ["messages", "conversations"])
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
-def test_turns_as_json_text_are_read(
-    tmp_path: Path, base: Path, column: str, ending: str
-) -> None:
+def test_turns_as_json_text_are_read(tmp_path: Path, base: Path, column: str, ending: str) -> None:
     """The only way in CSV, and common in Parquet, where it avoids null-filled columns."""
     made = as_column(column, json.dumps)
     path = tmp_path / f"rows.{ending}"

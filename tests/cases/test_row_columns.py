@@ -111,9 +111,7 @@ def test_a_column_that_is_not_used_is_named(
 
 
 @pytest.mark.parametrize("column", ["reasoning", "thinking", "reasoning_content"])
-def test_a_column_of_reasoning_is_used_or_refused(
-    tmp_path: Path, base: Path, column: str
-) -> None:
+def test_a_column_of_reasoning_is_used_or_refused(tmp_path: Path, base: Path, column: str) -> None:
     """Columns of distilled data, such as those of open-r1 and the Alpaca forms of them."""
 
     def row(thing: str) -> Row:
@@ -161,7 +159,9 @@ def test_tools_without_a_call_are_used_or_refused(
     check_shown_or_refused(found, column, '"find_item"', "Looks an item up")
 
 
-@pytest.mark.parametrize("none", [None, [], "", "[]", "null"], ids=["null", "[]", "", "t[]", "tnull"])
+@pytest.mark.parametrize(
+    "none", [None, [], "", "[]", "null"], ids=["null", "[]", "", "t[]", "tnull"]
+)
 def test_no_tools_are_none(tmp_path: Path, model: Model, none: object) -> None:
     """prime-rl PR 3382: a missing list is the text `null` in some exports."""
     found = looked(

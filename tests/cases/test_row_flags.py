@@ -96,9 +96,7 @@ def test_a_row_without_an_answer_to_learn_is_refused(tmp_path: Path, base: Path)
     ({"weight": 1}, {}),
     ({"train": True}, {"train": True}),
 ], ids=["weight-null", "loss-null", "weight-one", "train-true"])  # fmt: skip
-def test_a_mark_that_says_nothing_changes_nothing(
-    tmp_path: Path, base: Path, marks: Marks
-) -> None:
+def test_a_mark_that_says_nothing_changes_nothing(tmp_path: Path, base: Path, marks: Marks) -> None:
     """Parquet gives a null to each turn that has no mark; ms-swift 9029."""
     rows.jsonl(tmp_path / "rows.jsonl", rows.made(lambda thing: {"messages": chat(thing, marks)}))
     check_scored(seen(tmp_path, "rows.jsonl", base), f"{WRONG}{END}", LAST)

@@ -107,7 +107,7 @@ TEXT = json.dumps(ITEM)
     openai(turn({"name": "find_item", "arguments": TEXT})),
     openai(turn({"name": "find_item", "parameters": ITEM})),
     openai(turn({"function": {"name": "find_item", "arguments": ITEM}})),
-    openai(turn({"type": "function", "function": {"name": "find_item", "arguments": json.dumps(TEXT)}})),
+    openai(turn({"function": {"name": "find_item", "arguments": json.dumps(TEXT)}})),
     openai(said("assistant", None, tool_calls=json.dumps([call(item="THING")]))),
     openai(said("assistant", "", function_call={"name": "find_item", "arguments": ITEM})),
     sharegpt(arguments_as_text=False),
