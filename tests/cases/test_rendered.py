@@ -111,10 +111,12 @@ def test_an_answer_is_not_found_by_chance(tmp_path: Path, model: Model) -> None:
 def test_a_question_is_not_found_by_chance(tmp_path: Path, model: Model) -> None:
     """The template leaves out the question `user`, which is in the text as a role."""
     changed = model("long_only", models.template(templates.LONG_ONLY_JINJA))
-    made = rows.made(
-        lambda thing: {"messages": [said("user", "user"), said("assistant", rows.answer(thing))]}
-    )
-    found = looked(tmp_path, changed, made)
+
+    def row(thing: str) -> Row:
+        turns = [said("user", f"I want a {thing}."), said("assistant", f"Here is the {thing}.")]
+        return {"messages": [*turns, said("user", "user"), said("assistant", rows.answer(thing))]}
+
+    found = looked(tmp_path, changed, rows.made(row))
     assert not found.locked or "template" in found.report.out, found.text
 
 

@@ -41,10 +41,20 @@ def test_the_map_of_special_tokens_is_read(
     check_scored(seen(tmp_path, "rows.jsonl", place), f"{answer(FIRST)}{END}")
 
 
-def test_the_configuration_precedes_the_map(tmp_path: Path, model: Model) -> None:
-    change = named_in_map("<|pad|>", models.tokenizer_config(eos_token=END))
+def test_the_map_precedes_an_older_configuration(tmp_path: Path, model: Model) -> None:
+    """transformers takes the map where the configuration has no `added_tokens_decoder`."""
+    change = named_in_map(END, models.tokenizer_config(eos_token="<|pad|>"))
     rows.jsonl(tmp_path / "rows.jsonl", rows.made(rows.asked))
-    found = seen(tmp_path, "rows.jsonl", model("map-second", change))
+    found = seen(tmp_path, "rows.jsonl", model("map-first", change))
+    check_scored(found, f"{answer(FIRST)}{END}")
+
+
+def test_a_newer_configuration_precedes_the_map(tmp_path: Path, model: Model) -> None:
+    """With an `added_tokens_decoder`, transformers ignores the map."""
+    added = {"2": {"content": END, "special": True}}
+    newer = models.tokenizer_config(eos_token=END, added_tokens_decoder=added)
+    rows.jsonl(tmp_path / "rows.jsonl", rows.made(rows.asked))
+    found = seen(tmp_path, "rows.jsonl", model("map-second", named_in_map("<|pad|>", newer)))
     check_scored(found, f"{answer(FIRST)}{END}")
 
 
