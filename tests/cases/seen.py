@@ -43,16 +43,29 @@ def plan(folder: Path, file: str, model: Path, data: str = "", results: str = ""
 
 @dataclass(frozen=True)
 class Seen:
-    """A file of rows, as three commands see it."""
+    """A file of rows, as three commands see it; the first two run when they are asked for."""
 
-    report: Said
-    """`tunelock data FILE --model MODEL`."""
-    row: Said
-    """The same with `--row 0 --json`."""
+    folder: Path
+    """Where the commands run."""
+    file: str
+    """The file's name there."""
+    model: Path
+    """The model's folder."""
     plan: Said
     """`tunelock plan run.toml`."""
     locked: bool
     """Whether there is a lock."""
+
+    @cached_property
+    def report(self) -> Said:
+        """`tunelock data FILE --model MODEL`."""
+        return tunelock(self.folder, "data", self.file, "--model", str(self.model))
+
+    @cached_property
+    def row(self) -> Said:
+        """The same with `--row 0 --json`."""
+        options = ("--model", str(self.model), "--row", "0", "--json")
+        return tunelock(self.folder, "data", self.file, *options)
 
     @cached_property
     def shown(self) -> dict[str, Any]:
@@ -74,17 +87,15 @@ class Seen:
 
     def names(self, name: str) -> bool:
         """Return whether the report or the plan has a name."""
-        return self.report.names(name) or self.plan.names(name)
+        return self.plan.names(name) or self.report.names(name)
 
 
 def seen(folder: Path, file: str, model: Path, data: str = "") -> Seen:
-    """Look at a file of rows in a folder, and plan a run on it."""
-    report = tunelock(folder, "data", file, "--model", str(model))
-    row = tunelock(folder, "data", file, "--model", str(model), "--row", "0", "--json")
+    """Plan a run on a file of rows in a folder."""
     planned = plan(folder, file, model, data)
     locked = (folder / LOCK).exists()
     assert locked == (planned.code == 0)
-    return Seen(report, row, planned, locked)
+    return Seen(folder, file, model, planned, locked)
 
 
 def check_refused(found: Seen, *names: str) -> None:
