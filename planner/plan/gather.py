@@ -26,7 +26,7 @@ from planner.data.reading.classification import Labelled
 from planner.data.rows.splits import FILES, SplitName
 from planner.data.tokens.encode import NEED_VARIANT
 from planner.data.tokens.order import epoch_order, order_sha256
-from planner.data.tokens.special_tokens import SpecialTokens, special_tokens
+from planner.data.tokens.special_tokens import SpecialTokens, check_ids, special_tokens
 from planner.data.tokens.template import ChatTemplate, load_template
 from planner.data.tokens.tokenizer import Tokenizer, load_tokenizer
 from planner.data.tokens.training_template import variant
@@ -147,6 +147,7 @@ def gather(
     held_out.check(rows)
     train = rows.part("train")
     assert train is not None
+    check_ids(place, tokenizer, (row for part in _parts(rows) for row in part.encoded))
     special = special_tokens(place, tokenizer, train.encoded)
     told("inspecting the machine")
     return PlanFacts(

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from threading import Lock as Mutex
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from lockfiles.errors import TunelockError
 from planner.hub.datasets.reference import is_reference
 from planner.interview.answers import check
 from tui.session.reports import Part, Reports
@@ -59,7 +61,9 @@ class Facts:
         path, mapped = self._path(name), columns(values)
         system = str(values["data.system"])
         named = roles(values)
-        how = self.labelled(values)
+        how = None
+        with suppress(*(() if split == "train" else (TunelockError,))):  # an error of another file
+            how = self.labelled(values)
         key = (path, stamp(path), tuple((mapped or {}).items()), system, tuple(named.items()), how)
         return self._once(
             f"rows of {split}",

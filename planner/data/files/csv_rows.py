@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import Advice
+from lockfiles.fixes import Advice, Command
 from planner.data.files.delimiters import Dialect, dialect_of
 from planner.data.files.lines import MAX_ROW_BYTES, lines, too_long
 from planner.data.files.raw import RawRow, doubled, look
@@ -17,6 +17,7 @@ _HEADER_ROWS = 1000
 _ENOUGH = 3
 """Lines that are complete records by themselves, between two lines with a wrong quote."""
 _WRONG_QUOTES = "has quotes that do not match"
+_RETURN = "has a carriage return inside the line"
 _NAME_CHARS = 200
 """A longer field of the first line is no name of a column."""
 
@@ -33,9 +34,19 @@ def csv_rows(path: Path) -> Iterator[RawRow]:
             yield _row(path, place, names, fields)
             continue
         if isinstance(fields, str):
-            raise UsageProblem(f"`{path}` {place} {fields}.", fix=look(path, place))
+            raise _no_header(path, place, fields)
         names = _names(fields)
         _check_names(path, place, names, dialect)
+
+
+def _no_header(path: Path, place: str, what: str) -> UsageProblem:
+    if what != _RETURN:
+        return UsageProblem(f"`{path}` {place} {what}.", fix=look(path, place))
+    out = f"{path.stem}.lines{path.suffix}"
+    return UsageProblem(
+        f"`{path}` ends its lines with carriage returns alone.",
+        fix=Command("tr '\\r' '\\n' < {} > {}", path, out),
+    )
 
 
 def _row(path: Path, place: str, names: Sequence[str], fields: "list[str] | str") -> RawRow:
@@ -88,7 +99,7 @@ def _mended(
     if _are_records(others, dialect, wanted):
         for at, line in enumerate((first, *others), source.first):
             matches = at > source.first and _matches(line)
-            record = next(dialect.records([line])) if matches else _WRONG_QUOTES
+            record = next(dialect.records([line])) if matches else _wrong(line)
             yield f"line {at}", record
     elif fields is not None:
         yield source.place, fields
@@ -115,6 +126,10 @@ def _are_records(held: Sequence[str], dialect: Dialect, wanted: int) -> bool:
     except csv.Error:
         return False
     return all([len(fields) for fields in one] == [wanted] for one in found)
+
+
+def _wrong(line: str) -> str:
+    return _RETURN if '"' not in line and "\r" in line.rstrip("\r\n") else _WRONG_QUOTES
 
 
 def _matches(line: str) -> bool:

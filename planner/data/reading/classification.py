@@ -76,7 +76,8 @@ def find(
         numbered = not named and all(map(_is_number, labels))
         return Labelled(texts, column, tuple(sorted(labels)), numbered)
     if wanted:
-        raise refused(path, f"has {len(labels):,} different values in `{column:.40}`, no labels")
+        what = "too many for labels" if len(labels) > 1 else "too few for labels"
+        raise refused(path, f"has {len(labels):,} different values in `{column:.40}`, {what}")
     return None
 
 

@@ -11,13 +11,14 @@ from typing import Any
 
 from lockfiles import text
 from planner.data.isolation import limits
+from planner.models.folder import TEMPLATES, is_small
 
 SPECIAL = (
     "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"
 )  # fmt: skip
 """The special tokens that every tokenizer may name."""
 CONFIG, SPECIAL_MAP, ADDED = "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"
-JINJA, PROCESSOR, MORE = "chat_template.jinja", "chat_template.json", "additional_chat_templates"
+JINJA, PROCESSOR = "chat_template.jinja", "chat_template.json"
 DEFAULT, TOOLS = "default", "tool_use"
 """The names of the templates for rows without tools and with tools."""
 _SPECIAL_CHARS = 1000
@@ -55,7 +56,7 @@ def template_files(folder: Path) -> list[str]:
     `special_tokens` read, sorted; only those that exist."""
     names = [CONFIG, SPECIAL_MAP, ADDED, JINJA, PROCESSOR]
     found = [name for name in names if (folder / name).is_file()]
-    return sorted([*found, *(f"{MORE}/{path.name}" for path in _more(folder).values())])
+    return sorted([*found, *(f"{TEMPLATES}/{path.name}" for path in _more(folder).values())])
 
 
 def templates(folder: Path) -> dict[str, str]:
@@ -168,10 +169,11 @@ def _content(value: object) -> object:
 def _more(folder: Path) -> dict[str, Path]:
     """Return the files of further templates by name."""
     try:
-        paths = sorted((folder / MORE).glob("*.jinja"))
+        names = sorted(os.listdir(folder / TEMPLATES))[:_MOST]
     except OSError:
         return {}
-    return {path.name.removesuffix(".jinja"): path for path in paths[:_MOST]}
+    paths = [folder / TEMPLATES / name for name in names if is_small(f"{TEMPLATES}/{name}")]
+    return {path.name.removesuffix(".jinja"): path for path in paths}
 
 
 def _named(value: object) -> dict[str, str]:
