@@ -36,6 +36,8 @@ class Corpus:
     """How validation rows were split off, if any were."""
     general: Part | None
     """The general rows, which are also part of `train`."""
+    left_out: str = ""
+    """What the chat template leaves out of training rows, in sentences."""
 
     def part(self, split: SplitName) -> Part | None:
         """Return one split, or None if the run has no split of that name."""
@@ -92,7 +94,10 @@ def build(
         length = max(length, *(row.length for row in general.encoded))
         told("general", len(general.rows))
         parts["train"] = _joined(parts["train"], general)
-    return Corpus(tuple(parts.values()), length, cut_rows, maker.steps, way, general)
+    left_out = " ".join(said for _, said in maker.left_out["train"].sentences())
+    return Corpus(
+        tuple(parts.values()), length, cut_rows, maker.steps, way, general, left_out=left_out
+    )
 
 
 def _split(
