@@ -124,7 +124,8 @@ def _head(lock: TrainingLock) -> list[str]:
 
 
 def _template(lock: TrainingLock) -> list[str]:
-    kind = "training variant" if lock.template.source == "training" else "the model's own"
+    kinds = {"training": "training variant", "local:template": "a file"}
+    kind = kinds.get(lock.template.source, "the model's own")
     reasons = _reasons(lock, "template.source", "template.sha256")
     return [f"template  {kind}", *reasons] if reasons else []
 
