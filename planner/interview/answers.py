@@ -146,7 +146,7 @@ def _unknown(key: str, file: _File) -> UsageProblem:
 
 
 def _check_present(question: Question, answers: Mapping[str, object], file: _File) -> None:
-    if question.required and question.key != ROWS and answers[question.key] == "":
+    if question.key != ROWS and question.lacks(answers):
         raise UsageProblem(
             Key(question.key), " is required but has no answer.", fix=file.example(question)
         )

@@ -5,7 +5,7 @@ function of them.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
@@ -15,12 +15,13 @@ from lockfiles import limits
 from lockfiles.errors import UsageProblem
 from lockfiles.files import at_home
 from lockfiles.fixes import Advice, Answer, Change, Key
-from planner.data.corpus import corpus, held_out
+from planner.data.corpus import corpus, held_out, labels
 from planner.data.corpus.corpus import Corpus
 from planner.data.corpus.part import Part, Recipe
 from planner.data.corpus.split import SplitBy
 from planner.data.isolation import process
 from planner.data.mend.steps import Dedupe, Long, Mending, Step
+from planner.data.reading.classification import Labelled
 from planner.data.rows.splits import FILES, SplitName
 from planner.data.tokens.encode import NEED_VARIANT
 from planner.data.tokens.order import epoch_order, order_sha256
@@ -109,8 +110,14 @@ class PlanFacts:
     """The cleaning steps of the files, in order."""
     split_by: SplitBy = "rows"
     """How validation rows are split off, if any are."""
+    labelled: Labelled | None = None
+    """How the rows of the task are read, if they are a classification."""
+    said: Mapping[str, str] = field(default_factory=dict)
+    """Sentences on a classification, by the key of the lock that they are about."""
     learnt: tuple[str, ...] = ()
     """A sentence for each held-out split that shares rows with the training rows."""
+    remark: str = ""
+    """What became of the training file's columns, where a plan says so."""
     rehearsal: "Rehearsal | None" = None
     """A rehearsal of this model on this machine, if there is one."""
 
@@ -157,7 +164,10 @@ def gather(
         examples=rows.examples,
         steps=rows.steps,
         split_by=rows.split_by,
+        labelled=rows.labelled,
+        said=labels.sentences(rows),
         learnt=tuple(held_out.sentences(rows)),
+        remark=rows.remark,
     )
 
 
@@ -231,7 +241,7 @@ def recipe(answers: Answers, context: int) -> Recipe:
             fix=Answer("train.max_length", context),
         )
     columns = None
-    if answers.text("data.format") == "columns":
+    if answers.text("data.format") in ("columns", "classification"):
         columns = {
             "prompt": answers.text("data.prompt_column"),
             "completion": answers.text("data.completion_column"),
@@ -247,6 +257,7 @@ def recipe(answers: Answers, context: int) -> Recipe:
         mending=mending(answers),
         general_share=answers.number("data.general_share"),
         objective=answers.text("method.objective"),
+        roles=answers.chosen("data.roles"),
     )
 
 
@@ -257,6 +268,7 @@ def mending(answers: Answers) -> Mending:
         redact=answers.flag("data.redact"),
         dedupe=cast(Dedupe, answers.text("data.dedupe")),
         long=cast(Long, answers.text("data.long")),
+        bad_rows=answers.number("data.bad_rows"),
     )
 
 

@@ -26,7 +26,7 @@ _NAMES: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class When:
-    """Applies when another answer is one of some values; its text says so."""
+    """Applies when another answer is one of some values, or has one; its text says so."""
 
     key: str
     """The other question's key."""
@@ -36,7 +36,9 @@ class When:
     """True turns the condition round."""
 
     def __call__(self, answers: Mapping[str, object]) -> bool:
-        return (answers[self.key] in self.values) != self.unless
+        value = answers[self.key]
+        values = value if isinstance(value, tuple) else (value,)
+        return any(one in self.values for one in values) != self.unless
 
     def __str__(self) -> str:
         return f"`{self.key}` is {'not ' if self.unless else ''}{self._shown}"
@@ -100,9 +102,32 @@ class Matches:
         return None if re.fullmatch(self.pattern, value) else f"must be {self.wanted}"
 
 
+@dataclass(frozen=True)
+class Each:
+    """Accepts a list of texts that a regular expression matches in full, each text once."""
+
+    pattern: str
+    """The expression, without anchors."""
+    wanted: str
+    """What is wrong with any other list, to follow the key."""
+    before: str
+    """Up to the last of these characters, texts must differ."""
+
+    def __call__(self, value: Any) -> str | None:
+        heads = [one.rpartition(self.before)[0].strip() for one in value]
+        if not all(re.fullmatch(self.pattern, one) for one in value):
+            return self.wanted
+        return "must have each name once" if len(set(heads)) != len(heads) else None
+
+
 def always(answers: Mapping[str, object]) -> bool:
     """Return True: the question applies whatever was answered."""
     return True
+
+
+def never(answers: Mapping[str, object]) -> bool:
+    """Return False, whatever was answered."""
+    return False
 
 
 def anything(value: Any) -> str | None:
@@ -134,12 +159,18 @@ class Question:
     """What is wrong with a value of the right type, to follow the key, or None."""
     required: bool = False
     """True where an empty answer is none, when the question applies."""
+    optional: Callable[[Mapping[str, object]], bool] = never
+    """Whether a required answer may be empty, given the other answers."""
     most_chars: int = limits.MOST_LABEL_CHARS
     """Characters that a text has at most."""
     has_lines: bool = False
     """True where a text may have several lines."""
     is_place: bool = False
     """True where a text may be a path, too."""
+
+    def lacks(self, answers: Mapping[str, object]) -> bool:
+        """Return whether it needs an answer and has none; it must apply."""
+        return self.required and answers[self.key] == "" and not self.optional(answers)
 
     @property
     def table(self) -> str:

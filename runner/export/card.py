@@ -19,12 +19,14 @@ from lockfiles.lock import Data, Lock, TrainingLock
 from lockfiles.receipt import measured_on
 
 NAME = "README.md"
+_SYSTEM_CHARS = 4000
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#|~$&@:]|(?<=www)\.)", re.IGNORECASE)
 _LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,59}")
 
 
-def card(lock: Lock, scores: Mapping[str, Any], learnt_rows: int = 0) -> str:
-    """Return the model card of a lock's results; `scores` are those of the evaluation's report.
+def card(lock: Lock, scores: Mapping[str, Any] | None, learnt_rows: int = 0) -> str:
+    """Return the model card of a lock's results; `scores` are those of the evaluation's report, and
+    None leaves the evaluation out.
 
     `learnt_rows` of the evaluation rows are also training rows.
     """
@@ -39,9 +41,13 @@ def card(lock: Lock, scores: Mapping[str, Any], learnt_rows: int = 0) -> str:
         family=lock.model.family,
         parameters=f"{lock.model.parameters:,}",
         data=[_part(part) for part in lock.splits],
+        evaluated=scores is not None,
         scores=[
-            _score(name, scores[name], learnt_rows) for name in ("base", "tuned") if name in scores
+            _score(name, scores[name], learnt_rows)
+            for name in ("base", "tuned")
+            if scores and name in scores
         ],
+        **_system(lock),
         trained_on=_trained_on(learnt_rows),
     )
 
@@ -60,6 +66,13 @@ def _made(lock: Lock) -> dict[str, object]:
     }
 
 
+def _system(lock: Lock) -> dict[str, object]:
+    """Return the system message that rows were trained with, and the number of their labels."""
+    first = lock.splits[0] if lock.splits else None
+    said = plain(first.system, most=_SYSTEM_CHARS) if first else ""
+    return {"system": _Made(said), "labels": len(first.labels) if first else 0}
+
+
 class _Made(str):
     """Text of the card that needs no escaping."""
 
@@ -68,9 +81,9 @@ def _finalized(value: object) -> object:
     return value if isinstance(value, _Made) else plain(value)
 
 
-def plain(value: object) -> str:
-    """Return a value escaped for Markdown, on one line."""
-    return _MARKUP.sub(r"\\\1", one_line(value, most=200))
+def plain(value: object, most: int = 200) -> str:
+    """Return a value escaped for Markdown, on one line of at most `most` characters."""
+    return _MARKUP.sub(r"\\\1", one_line(value, most=most))
 
 
 def _base(lock: Lock) -> str:

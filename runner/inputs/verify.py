@@ -207,18 +207,20 @@ def recipe_of(lock: TrainingLock) -> Recipe:
     split_off = next((part for part in lock.data if part.split == "validation"), first)
     general = next((part for part in lock.data if part.split == "general"), None)
     columns = {"prompt": first.prompt_column, "completion": first.completion_column}
+    mapped = first.format in ("columns", "classification")
     return Recipe(
-        format=first.format if first.format == "columns" else "auto",
-        columns=columns if first.format == "columns" else None,
+        format=first.format if mapped else "auto",
+        columns=columns if mapped else None,
         system=first.system,
         fraction=split_off.fraction,
         seed=general.split_seed if general else split_off.split_seed,
         max_length=lock.stream.max_length_tokens,
         context=lock.model.context_tokens,
-        mending=mending({(fix.step, fix.what) for fix in lock.fix}),
+        mending=mending({(fix.step, fix.what) for fix in lock.fix}, first.bad_rows),
         split_by=split_off.split_by,
         general_share=general.fraction if general else 0.0,
         objective=lock.objective.name,
+        roles=tuple(first.roles),
     )
 
 
@@ -228,6 +230,7 @@ def _sources(lock: TrainingLock) -> list[SplitName]:
 
 def _check_parts(lock: TrainingLock, rows: Corpus) -> None:
     first, found = lock.data[0], list[Difference]()
+    labels = list(rows.labelled.labels) if rows.labelled else []
     for index, locked in enumerate(lock.data):
         part = rows.part(locked.split)
         key = f"data.{index}"
@@ -241,6 +244,9 @@ def _check_parts(lock: TrainingLock, rows: Corpus) -> None:
             (f"{key}.prompt_column", locked.prompt_column, first.prompt_column),
             (f"{key}.completion_column", locked.completion_column, first.completion_column),
             (f"{key}.system", locked.system, first.system),
+            (f"{key}.roles", locked.roles, first.roles),
+            (f"{key}.labels", locked.labels, labels if locked.split == "train" else []),
+            (f"{key}.bad_rows", locked.bad_rows, first.bad_rows),
         )
     wanted = [_step(fix.source, fix.step, fix.what, fix.rows) for fix in lock.fix]
     made = [_step(step.file, step.step, step.what, step.rows) for step in rows.steps]

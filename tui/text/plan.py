@@ -85,7 +85,15 @@ def _data(lock: TrainingLock) -> list[str]:
         steps = ["          No rows need fixing."]
     return [
         f"rows      {rows}",
-        *_reasons(lock, "data.split_by", "data.fraction", "data.rows"),
+        *_reasons(
+            lock,
+            "data.split_by",
+            "data.fraction",
+            "data.rows",
+            "data.format",
+            "data.system",
+            "data.labels",
+        ),
         *steps,
     ]
 

@@ -50,7 +50,7 @@ HOSTILE = [
     (
         "cut.csv",
         b'prompt,completion\na,b\n"a\n\n,b\n',
-        "lines 3-5 is not valid CSV: unexpected end",
+        "lines 3-5 has quotes that do not match, so",
     ),
     ("image.jsonl", b"\x89PNG\r\n\x1a\n\0\0", "line 1 is not UTF-8."),
     ("zip.jsonl", b"PK\x03\x04\x14\0\x08\0\x9c\xe1", "line 1 is binary, not text."),
@@ -202,7 +202,7 @@ def test_a_folder_whose_parquet_files_differ(tmp_path: Path) -> None:
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     pq.write_table(pa.table({"prompt": ["a"], "completion": ["b"]}), tmp_path / "a.parquet")
     for columns, said in [
-        ({"question": ["a"], "answer": ["b"]}, "no column `prompt`; it has `question`, `answer`."),
+        ({"asked": ["a"], "told": ["b"]}, "no column `prompt`; it has `asked`, `told`."),
         ({"prompt": ["a"], "completion": [5]}, "no text in `completion`."),
         ({"prompt": ["a"], "completion": [None]}, "no text in `completion`."),
     ]:

@@ -134,6 +134,26 @@ def test_mapped_columns_are_built_again(planned: Path, tmp_path: Path) -> None:
     assert [len(part.rows) for part in corpus.parts] == [135, 15]
 
 
+def test_roles_of_speakers_are_built_again(planned: Path, tmp_path: Path) -> None:
+    path, names = tmp_path / "rows.jsonl", {"user": "Caller", "assistant": "desk"}
+    rows = (json.loads(line)["messages"] for line in _lines(planned / "rows" / "train.jsonl"))
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            turns = [turn | {"role": names.get(turn["role"], turn["role"])} for turn in row]
+            file.write(json.dumps({"messages": turns}) + "\n")
+    roles = ["desk=assistant", "caller=user"]
+    asked = answers(data__train=str(path), data__test="", data__roles=roles)
+    made = plan(asked, gather(asked, planned, machine=MACHINE))
+    assert made.data[0].roles == sorted(roles)
+    again = locks.parse(locks.write(made))
+    assert isinstance(again, TrainingLock)
+    corpus = verify.corpus_of(again, planned / "base", {"train": path})
+    assert [len(part.rows) for part in corpus.parts] == [135, 15]
+    assert {turn.role for row in corpus.parts[0].rows for turn in row.messages} == {
+        "system", "user", "assistant",
+    }  # fmt: skip
+
+
 def _lines(path: Path) -> list[str]:
     return path.read_text("utf-8").splitlines()
 

@@ -45,11 +45,11 @@ BAD = [
         b"prompt,completion\na,b\na\n",
         "`a.csv` line 3 has 1 fields, but the header has 2.",
     ),
-    ("a.csv", b'prompt,completion\n"a,b\n', "`a.csv` line 2 is not valid CSV: unexpected end"),
+    ("a.csv", b'prompt,completion\n"a,b\n', "`a.csv` line 2 has quotes that do not match"),
     (
         "a.jsonl",
-        b'{"question": "a", "answer": "b"}\n',
-        "`a.jsonl` line 1 has the columns `question`, `answer`, which match no format.",
+        b'{"asked": "a", "told": "b"}\n',
+        "`a.jsonl` line 1 has the columns `asked`, `told`, which match no format.",
     ),
     (
         "a.jsonl",
@@ -69,8 +69,8 @@ BAD = [
     ("a.jsonl", b'{"messages": ["hi"]}\n', "`a.jsonl` line 1 message 1 is not an object."),
     (
         "a.jsonl",
-        b'{"messages": [{"role": "bot", "content": "a"}]}\n',
-        "`a.jsonl` line 1 message 1 has the role `bot`, which is not `system`, `user`, ",
+        b'{"messages": [{"role": "npc", "content": "a"}]}\n',
+        "`a.jsonl` line 1 message 1 has the role `npc`, which is not `system`, `user`, ",
     ),
     (
         "a.jsonl",
