@@ -148,9 +148,9 @@ class Conversation:
             raise Refused("no-answer", number)
         found = lost(proof, self.messages, spans)
         allowed = [one for one in found if self._may_drop(one, proof)]
-        if faults := account.faults([one for one in found if one not in allowed]):
+        if faults := account.faults([one for one in found if one not in allowed], self.messages):
             raise Refused("lost", faults)
-        return text, spans, account.names(allowed)
+        return text, spans, account.names(allowed, self.messages)
 
     def _may_drop(self, one: Lost, proof: Proof) -> bool:
         """Return whether a template may drop a part: reasoning, if it does so by design, tools of
