@@ -93,6 +93,8 @@ class TemplateFacts:
     special: SpecialTokens
     trains: bool = False
     """Whether it is the training variant of the model's own template."""
+    left_out: str = ""
+    """What it leaves out of training rows, in sentences."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,11 @@ def gather(
         model=model,
         machine=machine or machine_facts(answers, folder),
         template=TemplateFacts(
-            template.sha256, template.golden_sha256(), special, trains=template is not own
+            template.sha256,
+            template.golden_sha256(),
+            special,
+            trains=template is not own,
+            left_out=rows.left_out,
         ),
         parts=tuple(_part(part, hub) for part in _parts(rows)),
         stream=_stream(rows, answers),

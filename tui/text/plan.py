@@ -132,8 +132,10 @@ def _head(lock: TrainingLock) -> list[str]:
 
 
 def _template(lock: TrainingLock) -> list[str]:
-    variant = lock.template.source == "training"
-    return ["template  training variant", *_reasons(lock, "template.source")] * variant
+    kinds = {"training": "training variant", "local:template": "a file"}
+    kind = kinds.get(lock.template.source, "the model's own")
+    reasons = _reasons(lock, "template.source", "template.sha256")
+    return [f"template  {kind}", *reasons] if reasons else []
 
 
 def _reasons(lock: TrainingLock, *keys: str) -> list[str]:
