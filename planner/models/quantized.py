@@ -17,7 +17,7 @@ _METHODS: Mapping[str, str] = {
     "higgs": "HIGGS", "hqq": "HQQ", "modelopt": "ModelOpt", "mxfp4": "MXFP4", "quanto": "Quanto",
     "quark": "Quark", "spqr": "SpQR", "torchao": "torchao", "vptq": "VPTQ",
 }  # fmt: skip
-"""The methods of transformers by `quant_method`, as they are written."""
+"""The methods of transformers by `quant_method`, in their own spelling."""
 
 
 def check_unquantized(config: Mapping[str, Any], name: str, original: str = "") -> None:
