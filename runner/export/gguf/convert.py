@@ -18,8 +18,6 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Command
 from lockfiles.harmless import one_line
 from planner.models import config_json
-from planner.models.folder import list_entries
-from planner.models.folder_kinds import check_folder
 from planner.models.quantized import check_unquantized
 from runner.export.gguf import families
 from runner.export.gguf.checkpoint import stored_tensors
@@ -132,7 +130,6 @@ def _unwritable(problem: Exception) -> UsageProblem:
 def _config(model_dir: Path) -> Config:
     path = model_dir / "config.json"
     if not path.is_file():
-        check_folder(model_dir, list_entries(model_dir))
         raise UsageProblem(f"`{model_dir}` has no `config.json`.", fix=Command("ls {}", model_dir))
     config = config_json.read(path)
     check_unquantized(config, str(path))
