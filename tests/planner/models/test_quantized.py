@@ -43,6 +43,7 @@ NAMES = {
     "Qwen2.5-7B-Instruct-4bit": "Qwen/Qwen2.5-7B-Instruct",
     "Qwen/Qwen2.5-7B-Instruct": "",
     "maker/another-GPTQ": "",
+    "openai/gpt-oss-20b": "unsloth/gpt-oss-20b-BF16",
 }
 MARKS = {
     "mlp.up_proj.qweight": torch.int32,
