@@ -127,8 +127,8 @@ def _time(lock: TrainingLock) -> list[str]:
 
 
 def _head(lock: TrainingLock) -> list[str]:
-    own = "model.architecture" in lock.why
-    return ["head      its own", *_reasons(lock, "model.architecture")] * own
+    own = "model.architecture.tied" in lock.why
+    return ["head      its own", *_reasons(lock, "model.architecture.tied")] * own
 
 
 def _template(lock: TrainingLock) -> list[str]:
