@@ -16,6 +16,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.files import at_home
 from lockfiles.fixes import Advice, Answer, Change, Key
 from lockfiles.stage_kinds import NAMES
+from planner.catalogue.unquantized import unquantized_name
 from planner.data.corpus import corpus, held_out
 from planner.data.corpus.corpus import Corpus
 from planner.data.corpus.part import Part, Recipe
@@ -166,7 +167,7 @@ def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
     source, revision = answers.text("model.source"), answers.text("model.revision")
     place = folder / at_home(source)
     if place.is_dir() or source[:1] in (".", "/", "~"):
-        return facts.from_folder(place), place
+        return facts.from_folder(place, unquantized_name(place.name)), place
     from planner.hub import models as hub
 
     cached = hub_folder(source, revision)
