@@ -89,9 +89,14 @@ DataSource = Annotated[
     AfterValidator(_hub_name),
 ]
 ModelFileName = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}\.(json|jinja|model|safetensors)$")
+    str,
+    Field(
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,199}\.(json|jinja|model|safetensors)"
+        r"|additional_chat_templates/[A-Za-z0-9][A-Za-z0-9._-]{0,199}\.jinja)$"
+    ),
 ]
-"""A file name in the model's folder, with an extension that is read."""
+"""A file name in the model's folder, with an extension that is read; further chat templates are in
+a folder of their own."""
 _NAME_PART = r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]*"
 _DATA_FILE_NAME = rf"^{_NAME_PART}(/{_NAME_PART})*$"
 InnerPath = Annotated[

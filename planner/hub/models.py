@@ -17,7 +17,15 @@ from planner.catalogue.unquantized import unquantized_name
 from planner.hub.client import client, sentences
 from planner.models import config_json
 from planner.models.facts import FileFact, ModelFacts
-from planner.models.folder import CONFIG, INDEX, SINGLE, SMALL_FILE_NAMES, SMALL_LIMIT_BYTES, shards
+from planner.models.folder import (
+    CONFIG,
+    INDEX,
+    SINGLE,
+    SMALL_LIMIT_BYTES,
+    TEMPLATES,
+    is_small,
+    shards,
+)
 from planner.models.folder_kinds import check_kind
 from planner.models.held import Held
 from planner.models.loadable import check_loadable
@@ -90,14 +98,15 @@ def _download_small_files(
     small_names = [
         name
         for name, file in files.items()
-        if name in SMALL_FILE_NAMES and (file.size or 0) <= SMALL_LIMIT_BYTES
+        if is_small(name) and (file.size or 0) <= SMALL_LIMIT_BYTES
     ]
-    for path in folder.iterdir():
-        if path.is_file() and path.name not in small_names:
+    for path in [*folder.iterdir(), *(folder / TEMPLATES).glob("*")]:
+        if path.is_file() and str(path.relative_to(folder)) not in small_names:
             path.unlink()
     facts = []
     for name in small_names:
         path = folder / name
+        path.parent.mkdir(exist_ok=True)
         shutil.copyfile(api.hf_hub_download(repo, name, revision=commit), path)
         facts.append(FileFact(name, path.stat().st_size, digest.of_file(path)))
     return facts

@@ -12,7 +12,7 @@ from lockfiles.fixes import Advice
 from lockfiles.harmless import is_harmless
 from planner.models import folder
 from planner.models.architecture import Architecture, architecture
-from planner.models.folder import CONFIG, INDEX, SINGLE, SMALL_FILE_NAMES, is_weights, shards
+from planner.models.folder import CONFIG, INDEX, SINGLE, is_weights, shards
 from planner.models.folder_kinds import check_folder
 from planner.models.loadable import check_loadable
 from planner.models.parameters import parameter_count
@@ -85,9 +85,7 @@ def from_folder(path: Path, original: str = "") -> ModelFacts:
     listed = frozenset(folder.list_entries(path))
     check_folder(path, listed)
     weights = weights_in(path, listed)
-    small = sorted(
-        name for name in listed & SMALL_FILE_NAMES if name != INDEX or weights != [SINGLE]
-    )
+    small = [name for name in folder.small_files(path) if name != INDEX or weights != [SINGLE]]
     for name in small:
         _check_small(path, name)
     check_loadable(path)

@@ -29,6 +29,8 @@ SMALL_FILE_NAMES = frozenset(
 )  # fmt: skip
 """The files other than weights that loaders may read. An `adapter_config.json`, for example, is
 excluded: it would make a loader read files that are not in the lock."""
+TEMPLATES = "additional_chat_templates"
+"""The folder of further chat templates in a model's folder, by name."""
 SMALL_LIMIT_BYTES = 100 * files.MIB
 """The largest configuration or tokenizer file."""
 MAX_ENTRIES = 10_000
@@ -40,6 +42,36 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 def is_weights(name: str) -> bool:
     """Return whether a name in a model's folder is that of a weight file."""
     return name.endswith(WEIGHTS_END) and _NAME.fullmatch(name) is not None
+
+
+def is_small(name: str) -> bool:
+    """Return whether loaders may read a file other than weights; `name` is relative to a model's
+    folder."""
+    inside, _, last = name.rpartition("/")
+    template = inside == TEMPLATES and last.endswith(".jinja") and bool(_NAME.fullmatch(last))
+    return name in SMALL_FILE_NAMES or template
+
+
+def small_files(folder: Path) -> list[str]:
+    """Return the names of the files other than weights that loaders may read, sorted.
+
+    Raises UsageProblem as `list_entries` and `real_place` do.
+    """
+    names = list_entries(folder)
+    if TEMPLATES in names and real_folder(folder, TEMPLATES):
+        names += [f"{TEMPLATES}/{name}" for name in list_entries(folder / TEMPLATES)]
+    return sorted(filter(is_small, names))
+
+
+def real_folder(folder: Path, name: str) -> bool:
+    """Return whether `name` is a folder in a model's folder. Raises UsageProblem for a link."""
+    path = folder / name
+    if path.is_symlink():
+        raise UsageProblem(
+            f"`{path}` is a link, not a folder.",
+            fix=Command("ls -ld {}", path, to="put the folder itself there"),
+        )
+    return path.is_dir()
 
 
 def list_entries(folder: Path) -> list[str]:
@@ -76,6 +108,9 @@ def real_place(folder: Path, name: str) -> Path | None:
     Raises UsageProblem for a link that leads out of the folder and for anything but a regular file.
     """
     path = folder / name
+    inside = Path(name).parent.name
+    if inside and not real_folder(folder, inside):
+        return None
     try:
         found = path.lstat()
         if not stat.S_ISLNK(found.st_mode):

@@ -13,7 +13,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Option
 from lockfiles.lock import ModelFile
 from planner.models import folder as model_folder
-from planner.models.folder import SMALL_FILE_NAMES, is_weights
+from planner.models.folder import is_weights
 from runner.inputs.differing import SHOWN, refuse
 
 OnProgress = Callable[[int, int], None]
@@ -123,7 +123,7 @@ def _compared(one: _Compared, folder: Path, *, hashes: bool) -> _Compared:
         one.sha256 = _sha256(one.descriptor) if hashes else one.file.sha256
         os.symlink(one.place.resolve(), folder / name)
     else:
-        visible = name in SMALL_FILE_NAMES
+        visible = model_folder.is_small(name)
         with os.fdopen(os.dup(one.descriptor), "rb") as file:
             one.sha256 = copied(file.read, folder / name if visible else Path(os.devnull))
     return one
@@ -136,6 +136,7 @@ def _sha256(descriptor: int) -> str:
 
 def copied(read: Callable[[int], bytes], target: Path) -> str:
     """Copy to a new file and return the sha256 of what was written."""
+    target.parent.mkdir(mode=0o700, exist_ok=True)
     digest, flags = hashlib.sha256(), os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
     new = 0 if str(target) == os.devnull else os.O_CREAT | os.O_EXCL
     with os.fdopen(os.open(target, flags | new, 0o600), "wb") as file:

@@ -31,7 +31,7 @@ from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import one_line
 from lockfiles.lock import Model, ModelFile
 from planner.models import folder as model_folder
-from planner.models.folder import CONFIG, INDEX, SINGLE, SMALL_FILE_NAMES, is_weights
+from planner.models.folder import CONFIG, INDEX, SINGLE, is_weights
 from runner.inputs.compared import (
     ELSEWHERE,
     OnProgress,
@@ -111,7 +111,7 @@ def own(source: Path, into: Path | None = None) -> Iterator[View]:
     """
     there = frozenset(model_folder.list_entries(source))
     single = SINGLE in there
-    kept = [n for n in there if n in SMALL_FILE_NAMES and not (single and n == INDEX)]
+    kept = [n for n in model_folder.small_files(source) if not (single and n == INDEX)]
     heavy = [SINGLE] if single else [name for name in there if is_weights(name)]
     with _private(source, into) as folder:
         for name in kept:
@@ -140,7 +140,7 @@ def check_listed(listed: Sequence[ModelFile]) -> None:
         raise _no_model(f"names neither `{SINGLE}` nor `{INDEX}`")
     kinds = (".json", ".jinja", ".model", ".txt")
     odd = [name for name in names if name not in heavy and not name.endswith(kinds)]
-    odd += [name for name in names if "/" in name]
+    odd += [name for name in names if "/" in name and not model_folder.is_small(name)]
     if odd:
         raise _no_model(f"names `{one_line(odd[0], most=100)}`, which is not a model file")
 

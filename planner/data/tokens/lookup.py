@@ -11,17 +11,42 @@ from typing import Any
 
 from lockfiles import text
 from planner.data.isolation import limits
+from planner.models.folder import TEMPLATES, is_small
 
 SPECIAL = (
     "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"
 )  # fmt: skip
 """The special tokens that every tokenizer may name."""
 CONFIG, SPECIAL_MAP, ADDED = "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"
-JINJA, PROCESSOR, MORE = "chat_template.jinja", "chat_template.json", "additional_chat_templates"
+JINJA, PROCESSOR = "chat_template.jinja", "chat_template.json"
 DEFAULT, TOOLS = "default", "tool_use"
 """The names of the templates for rows without tools and with tools."""
 _SPECIAL_CHARS = 1000
 """The longest special token, in characters; known ones have at most 40."""
+_END = "<|endoftext|>"
+_DEFAULTS: dict[str, dict[str, str]] = {
+    "Qwen2Tokenizer": {"eos_token": _END, "unk_token": _END, "pad_token": _END},
+    "Qwen3_5Tokenizer": {"eos_token": _END, "unk_token": _END, "pad_token": _END},
+    "GPT2Tokenizer": {"bos_token": _END, "eos_token": _END, "unk_token": _END},
+    "GPTNeoXTokenizer": {
+        "bos_token": _END, "eos_token": _END, "unk_token": _END, "pad_token": "<|padding|>"
+    },
+    "GemmaTokenizer": {
+        "bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>", "pad_token": "<pad>",
+        "mask_token": "<mask>",
+    },
+    "CohereTokenizer": {
+        "bos_token": "<BOS_TOKEN>", "eos_token": "<|END_OF_TURN_TOKEN|>", "unk_token": "<UNK>",
+        "sep_token": "<SEP>", "pad_token": "<PAD>", "cls_token": "<CLS>",
+        "mask_token": "<MASK_TOKEN>",
+    },
+}  # fmt: skip
+"""The special tokens of tokenizer classes in transformers 5.23 that chat models have."""
+_FAMILIES = {
+    "qwen3_5": "Qwen3_5Tokenizer", "qwen": "Qwen2Tokenizer", "gemma": "GemmaTokenizer",
+    "gpt2": "GPT2Tokenizer", "gpt_neox": "GPTNeoXTokenizer", "cohere": "CohereTokenizer",
+}  # fmt: skip
+"""Those classes by how a `model_type` begins."""
 _MOST = 1000
 """Most named special tokens, and most named templates."""
 
@@ -31,7 +56,7 @@ def template_files(folder: Path) -> list[str]:
     `special_tokens` read, sorted; only those that exist."""
     names = [CONFIG, SPECIAL_MAP, ADDED, JINJA, PROCESSOR]
     found = [name for name in names if (folder / name).is_file()]
-    return sorted([*found, *(f"{MORE}/{path.name}" for path in _more(folder).values())])
+    return sorted([*found, *(f"{TEMPLATES}/{path.name}" for path in _more(folder).values())])
 
 
 def templates(folder: Path) -> dict[str, str]:
@@ -58,11 +83,71 @@ def special_tokens(folder: Path) -> dict[str, str]:
     `special_tokens_map.json` overrides `tokenizer_config.json`, unless the latter lists the added
     tokens. Raises UsageProblem if a file cannot be read.
     """
-    config = _json(folder / CONFIG)
-    found = _tokens(config)
-    if "added_tokens_decoder" not in config:
-        found |= _tokens(_json(folder / SPECIAL_MAP))
+    values = _named_values(folder)
+    own = _class_tokens(values, folder)
+    found = {name: one for name, one in own.items() if name not in values} | _tokens(values)
     return dict(list(found.items())[:_MOST])
+
+
+def added_tokens(folder: Path) -> list[dict[str, Any]]:
+    """Return the tokens that transformers adds to those of `tokenizer.json`, or overrides there.
+
+    Each has the arguments of `tokenizers.AddedToken`: `content`, `special` and others. Raises
+    UsageProblem if a file cannot be read.
+    """
+    config, values = _json(folder / CONFIG), _named_values(folder)
+    listed = config.get("added_tokens_decoder")
+    if isinstance(listed, dict):
+        numbered = [(int(n), one) for n, one in listed.items() if n.isdecimal() and len(n) < 10]
+        found = [_added(one) for _, one in sorted(numbered, key=lambda one: one[0])]
+    else:
+        added = _json(folder / ADDED).items()
+        numbers = {token: number for token, number in added if isinstance(number, int)}
+        found = [_plain(token) for token in sorted(numbers, key=lambda token: numbers[token])]
+    special = [*_tokens(values).values(), *_extra(values)]
+    known = {one["content"] for one in found if one}
+    found += [_plain(token, special=True) for token in dict.fromkeys(special) if token not in known]
+    named = set(special)
+    return [one | {"special": True} if one["content"] in named else one for one in found if one]
+
+
+def _named_values(folder: Path) -> dict[str, Any]:
+    """Return `tokenizer_config.json`, with what `special_tokens_map.json` overrides."""
+    config = _json(folder / CONFIG)
+    if "added_tokens_decoder" in config:
+        return config
+    return config | _json(folder / SPECIAL_MAP)
+
+
+def _class_tokens(values: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """Return the special tokens that the class of the tokenizer has by default."""
+    name = values.get("tokenizer_class")
+    if isinstance(name, str):
+        return _DEFAULTS.get(name.removesuffix("Fast"), {})
+    kind = _json(folder / "config.json").get("model_type")
+    families = _FAMILIES.items() if isinstance(kind, str) else ()
+    return next((_DEFAULTS[one] for begin, one in families if str(kind).startswith(begin)), {})
+
+
+def _extra(values: Mapping[str, Any]) -> list[str]:
+    """Return the special tokens without a name."""
+    listed = values.get("extra_special_tokens") or values.get("additional_special_tokens")
+    found = map(_content, listed if isinstance(listed, list) else ())
+    return [one for one in found if isinstance(one, str) and 0 < len(one) <= _SPECIAL_CHARS]
+
+
+def _added(token: object) -> dict[str, Any]:
+    """Return the arguments of an added token; empty for anything else."""
+    if not isinstance(token, dict) or not isinstance(token.get("content"), str):
+        return {}
+    flags = ("single_word", "lstrip", "rstrip", "normalized", "special")
+    return {"content": token["content"]} | {
+        name: token[name] for name in flags if isinstance(token.get(name), bool)
+    }
+
+
+def _plain(token: str, *, special: bool = False) -> dict[str, Any]:
+    return {"content": token, "normalized": not special, "special": special}
 
 
 def _tokens(values: Mapping[str, Any]) -> dict[str, str]:
@@ -84,10 +169,11 @@ def _content(value: object) -> object:
 def _more(folder: Path) -> dict[str, Path]:
     """Return the files of further templates by name."""
     try:
-        paths = sorted((folder / MORE).glob("*.jinja"))
+        names = sorted(os.listdir(folder / TEMPLATES))[:_MOST]
     except OSError:
         return {}
-    return {path.name.removesuffix(".jinja"): path for path in paths[:_MOST]}
+    paths = [folder / TEMPLATES / name for name in names if is_small(f"{TEMPLATES}/{name}")]
+    return {path.name.removesuffix(".jinja"): path for path in paths}
 
 
 def _named(value: object) -> dict[str, str]:

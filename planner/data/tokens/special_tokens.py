@@ -120,7 +120,8 @@ def _last(rows: Iterable[Example]) -> Counter[int]:
 
 def _pad(folder: Path, tokenizer: Tokenizer) -> int | None:
     name = lookup.special_tokens(folder).get("pad_token")
-    if name is not None:
-        return tokenizer.token_to_id(name)
+    found = tokenizer.token_to_id(name) if name is not None else None
+    if found is not None:
+        return found
     configured = _object(folder / "config.json").get("pad_token_id")
     return configured if type(configured) is int and configured >= 0 else None

@@ -1,8 +1,9 @@
 """A model's tokenizer, which runs in a child process."""
 
 import hashlib
+import json
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
 from planner.data.isolation import client, limits
 from planner.data.isolation.client import Fault, Loaded
+from planner.data.tokens import lookup
 
 
 class TokenizerFails(UsageProblem):
@@ -25,17 +27,26 @@ class Tokenizer:
     and trim white space from the offsets.
     """
 
-    def __init__(self, content: bytes, name: str = "tokenizer.json") -> None:
-        """Load the content of a `tokenizer.json`. Raises Fault if it is invalid."""
-        self._content, self._name = content, name
-        count, *added = client.numbers(client.load(self.loaded)) or (0,)
-        self._special, self._added = frozenset(added[:count]), frozenset(added)
+    def __init__(
+        self,
+        content: bytes,
+        name: str = "tokenizer.json",
+        added: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """Load the content of a `tokenizer.json`. Raises Fault if it is invalid.
+
+        `added` are tokens that its model's other files add, as `lookup.added_tokens` returns them.
+        """
+        self._content, self._name, self._added = content, name, list(added)
+        count, *numbers = client.numbers(client.load(self.loaded)) or (0,)
+        self._special, self._atomic = frozenset(numbers[:count]), frozenset(numbers)
 
     @cached_property
     def loaded(self) -> Loaded:
         """The tokenizer in the form that the child process loads."""
-        key = hashlib.sha256(self._content).hexdigest()
-        request = {"do": "load", "tokenizer": key}
+        added = json.dumps(self._added).encode() if self._added else b""
+        key = hashlib.sha256(self._content).hexdigest() + hashlib.sha256(added).hexdigest()
+        request = {"do": "load", "tokenizer": key, "added": self._added}
         return Loaded(key, request, self._content, limits.LOAD_SECONDS)
 
     @property
@@ -46,7 +57,7 @@ class Tokenizer:
     @property
     def added_ids(self) -> frozenset[int]:
         """The ids of all added tokens, special or not: each is always one token of a text."""
-        return self._added
+        return self._atomic
 
     def encode(self, text: str) -> "array[int]":
         """Return the ids of a text, without special tokens added. Raises TokenizerFails."""
@@ -94,7 +105,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     path = folder / "tokenizer.json"
     try:
         content = files.read_bounded(path, limits.TOKENIZER_BYTES)
-        return Tokenizer(content, str(path))
+        return Tokenizer(content, str(path), lookup.added_tokens(folder))
     except FileNotFoundError:
         raise UsageProblem(f"`{path}` is not a file.", fix=Command("ls {}", folder)) from None
     except OSError as problem:

@@ -5,6 +5,7 @@ they change earlier text when a turn is added. TRL has variants that do not, and
 assistant's text; they are shipped in `templates/`, with their source.
 """
 
+import hashlib
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -15,8 +16,16 @@ FOLDER = Path(__file__).with_name("templates")
 
 
 def variant(template: ChatTemplate) -> ChatTemplate | None:
-    """Return the training variant of a template, or None if it has none."""
-    name = _known().get(template.sha256)
+    """Return the training variant of a template, or None if it has none.
+
+    Line ends and a final newline do not count: Jinja drops them.
+    """
+    if template.others:
+        return None
+    text = template.source.replace("\r\n", "\n").replace("\r", "\n")
+    same = (template.source, text, text.removesuffix("\n"), text + "\n")
+    digests = (hashlib.sha256(one.encode()).hexdigest() for one in same)
+    name = next((_known()[one] for one in digests if one in _known()), None)
     return template.like((FOLDER / f"{name}.jinja").read_text("utf-8")) if name else None
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from tokenizers import Tokenizer, models
+from tokenizers import AddedToken, Tokenizer, models
 
 from planner.data.isolation import limits
 from planner.data.isolation.frames import OF_A_ROW
@@ -51,6 +51,7 @@ class Work:
     def _load(self, request: dict[str, Any], raw: bytes) -> Answer:
         """Load a `tokenizer.json`, without post-processing, truncation, padding and dropout."""
         made: Any = Tokenizer.from_str(raw.decode("utf-8"))
+        made.add_tokens([AddedToken(**one) for one in request["added"]])
         made.post_processor = None
         made.no_truncation()
         made.no_padding()
