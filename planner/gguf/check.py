@@ -11,8 +11,9 @@ from planner.gguf import family, tensors, tokenizer
 from planner.gguf.family import ELSEWHERE, Config, Family
 from planner.gguf.rope import Rope, rope_of
 from planner.gguf.special import Special, special_of
-from planner.gguf.tensors import Shapes
 from planner.gguf.tokenizer import Tokens
+from planner.models.held import Held
+from planner.models.stored import shape_of
 
 
 @dataclass(frozen=True)
@@ -28,20 +29,25 @@ class Exportable:
 
 
 def check(
-    model_dir: Path, *, trained: bool = False, template: str = "", shapes: Shapes | None = None
+    model_dir: Path,
+    *,
+    trained: bool = False,
+    template: str = "",
+    held: Mapping[str, Held] | None = None,
 ) -> Exportable:
     """Return a model folder in GGUF's terms. Raises UsageProblem if it cannot be exported.
 
     `trained`: it is a base model that is trained first, which saves it as the causal language model
     of its family, whatever architecture its configuration names. `template` replaces its chat
-    template. `shapes` are those of its tensors; None if they are not to be checked.
+    template. `held` are its tensors by name; None if they are not to be checked.
     """
     read = family.read(model_dir)
     config, kind = family.completed(family.saved_as(read) if trained else read)
     rope = rope_of(config, kind)
     tokens, special = _vocabulary(model_dir, int(config["vocab_size"]), template)
-    if shapes is not None:
-        tensors.check(shapes, config, kind)
+    if held is not None:
+        shape_of(read, held, str(model_dir / "config.json"))
+        tensors.check({name: one.shape for name, one in held.items()}, config, kind)
     return Exportable(config, kind, rope, tokens, special)
 
 

@@ -13,6 +13,9 @@ from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Command, Steps
 from lockfiles.harmless import one_line
 from planner.models import config_json
 from planner.models.config_json import ConfigJson
+from planner.models.folder import list_entries
+from planner.models.folder_kinds import check_folder
+from planner.models.quantized import check_unquantized
 
 Config = Mapping[str, Any]
 ELSEWHERE = (
@@ -85,8 +88,11 @@ def read(model_dir: Path) -> Config:
     """Return the config.json of a model folder. Raises UsageProblem."""
     path = model_dir / "config.json"
     if not path.is_file():
+        check_folder(model_dir, list_entries(model_dir))
         raise UsageProblem(f"`{model_dir}` has no `config.json`.", fix=Command("ls {}", model_dir))
-    return config_json.read(path)
+    config = config_json.read(path)
+    check_unquantized(config, str(path))
+    return config
 
 
 def saved_as(config: Config) -> dict[str, Any]:

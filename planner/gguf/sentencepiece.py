@@ -55,7 +55,8 @@ def add_space_prefix(tokenizer: Mapping[str, Any]) -> bool:
         )
     shown = one_line(str([*steps, splitter]), most=300)
     raise UsageProblem(
-        f"llama.cpp has no equivalent of this tokenizer's treatment of spaces: `{shown}`.",
+        "llama.cpp has no equivalent of this SentencePiece-like tokenizer's treatment of spaces: "
+        f"`{shown}`.",
         fix=ELSEWHERE,
     )
 
@@ -67,7 +68,8 @@ def scores(tokenizer: Mapping[str, Any], merges: Sequence[object]) -> dict[str, 
     lacking = [byte for byte in BYTES if byte not in vocab]
     if lacking:
         raise UsageProblem(
-            f"The tokenizer has no token for the byte `{lacking[0]}`, which llama.cpp requires.",
+            "The tokenizer is SentencePiece-like, but it has no token for the byte "
+            f"`{lacking[0]}`, which llama.cpp requires.",
             fix=ELSEWHERE,
         )
     ranks = merging.pairs(merges)
@@ -82,8 +84,8 @@ def scores(tokenizer: Mapping[str, Any], merges: Sequence[object]) -> dict[str, 
             continue
         if ignores or merging.merged(text, merging.by_score(found))[0] != parts:
             raise UsageProblem(
-                f"llama.cpp would make the token `{one_line(text, most=40)}` where this tokenizer "
-                "does not.",
+                f"llama.cpp would make the token `{one_line(text, most=40)}` where this "
+                "SentencePiece-like tokenizer does not.",
                 fix=ELSEWHERE,
             )
     return found

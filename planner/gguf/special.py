@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import UsageProblem
-from lockfiles.files import read_bounded
 from lockfiles.fixes import Advice
+from planner.data.tokens import lookup
 from planner.gguf.family import ELSEWHERE
 from planner.gguf.tokenizer import Tokens
 from planner.models import config_json
-from planner.models.folder import SMALL_LIMIT_BYTES
 
 NAMES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 """The special tokens that a GGUF file can name."""
@@ -47,7 +46,8 @@ def special_of(folder: Path, tokens: Tokens, tokenizer: Mapping[str, Any]) -> Sp
     `eos`, `eot` and `eom` are the tokens that end an answer. `eos` is that of the tokenizer, which
     a chat template may print. Raises UsageProblem if there are more than a file can name.
     """
-    texts, config = special_texts(folder), _object(folder / "config.json")
+    config = _object(folder / "config.json")
+    texts = {key.removesuffix("_token"): one for key, one in lookup.special_tokens(folder).items()}
     ids = {}
     for name in NAMES:
         number = (
@@ -103,55 +103,12 @@ def end_ids(folder: Path) -> list[int]:
     return list(dict.fromkeys(found))
 
 
-def special_texts(folder: Path) -> dict[str, str]:
-    """Return the text of each special token of a folder's tokenizer, without `_token`.
-
-    `special_tokens_map.json` counts only where `tokenizer_config.json` lists no added tokens, and
-    then it comes first (transformers, `tokenization_utils_base.py`).
-    """
-    config = _object(folder / "tokenizer_config.json")
-    if "added_tokens_decoder" not in config:
-        config = {**config, **_object(folder / "special_tokens_map.json")}
-    texts = {}
-    for name in NAMES:
-        value = config.get(f"{name}_token")
-        value = value.get("content") if isinstance(value, dict) else value
-        if isinstance(value, str):
-            texts[name] = value
-    return texts
-
-
 def chat_templates(folder: Path) -> Templates:
-    """Return the chat templates of a folder: its files come before its tokenizer's configuration.
-
-    Raises UsageProblem for one that is not text.
-    """
-    own, more = folder / "chat_template.jinja", folder / "additional_chat_templates"
-    files = {"default": own} if own.is_file() else {}
-    files |= {path.stem: path for path in sorted(more.glob("*.jinja"))} if more.is_dir() else {}
-    if files:
-        named = {name: _text(path) for name, path in files.items()}
-        if set(named) == {"default"}:
-            return named["default"]
-        return [{"name": name, "template": text} for name, text in named.items()]
-    value = _object(folder / "tokenizer_config.json").get("chat_template")
-    if isinstance(value, list):
-        return [
-            {"name": str(one["name"]), "template": str(one["template"])}
-            for one in value
-            if isinstance(one, dict) and "name" in one and "template" in one
-        ] or None
-    value = value or _object(folder / "chat_template.json").get("chat_template")
-    return value if isinstance(value, str) else None
-
-
-def _text(path: Path) -> str:
-    try:
-        return read_bounded(path, SMALL_LIMIT_BYTES).decode("utf-8")
-    except ValueError:
-        raise UsageProblem(
-            f"`{path}` is not UTF-8 text.", fix=Advice(f"copy `{path.name}` again")
-        ) from None
+    """Return the chat templates of a folder. Raises UsageProblem if a file cannot be read."""
+    found = lookup.templates(folder)
+    if set(found) <= {lookup.DEFAULT}:
+        return found.get(lookup.DEFAULT)
+    return [{"name": name, "template": text} for name, text in found.items()]
 
 
 def _id(value: object) -> int | None:

@@ -6,7 +6,7 @@ SentencePiece-like tokenizers need no name.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -17,6 +17,7 @@ from lockfiles import bounded_json
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import one_line
+from planner.data.tokens import lookup
 from planner.gguf import merging, sentencepiece
 from planner.gguf.family import ELSEWHERE
 from planner.models.folder import SMALL_LIMIT_BYTES
@@ -79,7 +80,27 @@ def read(model_dir: Path) -> Mapping[str, Any]:
             f"`{model_dir}` has no `tokenizer.json`, and only that can be written to GGUF.",
             fix=Command("ls {}", model_dir),
         )
-    return bounded_json.read_object(path, limit_bytes=SMALL_LIMIT_BYTES, most_values=MOST_VALUES)
+    read = bounded_json.read_object(path, limit_bytes=SMALL_LIMIT_BYTES, most_values=MOST_VALUES)
+    with sentences(path):
+        return {**read, "added_tokens": _all_added(read, lookup.added_tokens(model_dir))}
+
+
+def _all_added(
+    tokenizer: Mapping[str, Any], more: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Return the added tokens of a tokenizer.json with those that other files add or override.
+
+    A new one gets the next id, as in `tokenizers`.
+    """
+    found = {one["content"]: one for one in tokenizer.get("added_tokens") or []}
+    vocab: Mapping[str, int] = tokenizer["model"]["vocab"]
+    for one in more:
+        text = one["content"]
+        known = found[text]["id"] if text in found else vocab.get(text)
+        highest = max((added["id"] for added in found.values()), default=-1)
+        number = max(len(vocab), highest + 1) if known is None else known
+        found[text] = {**found.get(text, {}), **one, "id": number}
+    return list(found.values())
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import Any
 from lockfiles.files import write_whole
 from lockfiles.lock import Model
 from planner.models import config_json
+from planner.models.folder import TEMPLATES
 from runner.export.ending import GENERATION, Ending, end_at
 
 _TOKENIZER_FILES = (
@@ -34,8 +35,6 @@ _TOKENIZER_FILES = (
 _TRACES = ("training_args.bin", "README.md")
 _LOCAL = ("_name_or_path", "name_or_path", "auto_map", "is_local", "local_files_only")
 ADAPTER_CONFIG = "adapter_config.json"
-TEMPLATES = "additional_chat_templates"
-"""The folder of further chat templates, by name."""
 NO_ENDING = Ending()
 
 

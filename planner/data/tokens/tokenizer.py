@@ -31,22 +31,22 @@ class Tokenizer:
         self,
         content: bytes,
         name: str = "tokenizer.json",
-        more: Sequence[Mapping[str, Any]] = (),
+        added: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         """Load the content of a `tokenizer.json`. Raises Fault if it is invalid.
 
-        `more` are tokens that its model's other files add, as `lookup.added_tokens` returns them.
+        `added` are tokens that its model's other files add, as `lookup.added_tokens` returns them.
         """
-        self._content, self._name, self._more = content, name, list(more)
-        count, *added = client.numbers(client.load(self.loaded)) or (0,)
-        self._special, self._added = frozenset(added[:count]), frozenset(added)
+        self._content, self._name, self._added = content, name, list(added)
+        count, *numbers = client.numbers(client.load(self.loaded)) or (0,)
+        self._special, self._atomic = frozenset(numbers[:count]), frozenset(numbers)
 
     @cached_property
     def loaded(self) -> Loaded:
         """The tokenizer in the form that the child process loads."""
-        added = json.dumps(self._more).encode() if self._more else b""
+        added = json.dumps(self._added).encode() if self._added else b""
         key = hashlib.sha256(self._content).hexdigest() + hashlib.sha256(added).hexdigest()
-        request = {"do": "load", "tokenizer": key, "added": self._more}
+        request = {"do": "load", "tokenizer": key, "added": self._added}
         return Loaded(key, request, self._content, limits.LOAD_SECONDS)
 
     @property
@@ -57,7 +57,7 @@ class Tokenizer:
     @property
     def added_ids(self) -> frozenset[int]:
         """The ids of all added tokens, special or not: each is always one token of a text."""
-        return self._added
+        return self._atomic
 
     def encode(self, text: str) -> "array[int]":
         """Return the ids of a text, without special tokens added. Raises TokenizerFails."""

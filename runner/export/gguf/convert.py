@@ -16,6 +16,7 @@ from lockfiles.harmless import one_line
 from planner.gguf import family, tensors
 from planner.gguf.check import Exportable, check
 from planner.gguf.rope import Rope
+from planner.models.held import Held
 from runner.export.gguf import vocabulary
 from runner.export.gguf.checkpoint import Stored, stored_tensors
 from runner.export.gguf.facts import GgufFacts, facts_of
@@ -68,7 +69,7 @@ def checked(model_dir: Path) -> tuple[Exportable, list[Stored]]:
     """
     family.family_of(family.read(model_dir))  # the most telling sentence comes first
     stored = stored_tensors(model_dir)
-    model = check(model_dir, shapes={one.name: one.shape for one in stored})
+    model = check(model_dir, held={one.name: Held(one.dtype, one.shape) for one in stored})
     kept = [one for one in stored if not tensors.ignored(one.name)]
     return model, [one for one in kept if not _is_tied(one, model, kept)]
 

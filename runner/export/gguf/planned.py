@@ -28,6 +28,8 @@ class Planned:
 
     name: str
     """Name in the GGUF file."""
+    source: str
+    """Name in the model folder."""
     kind: gguf.GGMLQuantizationType
     """Type it is stored in."""
     shape: tuple[int, ...]
@@ -42,7 +44,7 @@ class Planned:
             stored = gguf.quants.quantize(values, self.kind)
         if self.kind == Kind.F16 and not np.isfinite(stored).all():
             raise UsageProblem(
-                f"The tensor `{self.name}` has values outside the range of float16.",
+                f"The tensor `{self.source}` has values outside the range of float16.",
                 fix=family.ELSEWHERE,
             )
         return np.ascontiguousarray(stored)
@@ -57,7 +59,7 @@ def planned(
     found = []
     if model.rope.divisors:
         factors = np.array(model.rope.divisors, np.float32)
-        found.append(Planned("rope_freqs.weight", Kind.F32, factors.shape, lambda: factors))
+        found.append(Planned("rope_freqs.weight", "", Kind.F32, factors.shape, lambda: factors))
     for one in stored:
         name = names.get_name(one.name, try_suffixes=(".weight", ".bias"))
         if name is None:
@@ -65,7 +67,7 @@ def planned(
                 f"The tensor `{one.name}` has no GGUF equivalent.", fix=family.ELSEWHERE
             )
         read = _rearranged(one.name, one.read, model)
-        found.append(Planned(name, _kind(one.shape, kind), one.shape, read))
+        found.append(Planned(name, one.name, _kind(one.shape, kind), one.shape, read))
     return found
 
 
