@@ -49,7 +49,7 @@ def json_list(path: Path) -> Iterator[RawRow]:
         yield from _items(path, window)
         window.at += 1
         if window.next():
-            raise window.invalid("Extra data")
+            raise window.invalid("more text follows the value")
 
 
 def _items(path: Path, window: "_Window") -> Iterator[RawRow]:
@@ -66,7 +66,7 @@ def _items(path: Path, window: "_Window") -> Iterator[RawRow]:
         if mark == ",":
             window.at += 1
     if mark != "]":
-        raise window.invalid("Expecting ',' delimiter")
+        raise window.invalid("a comma or a closing bracket is missing")
 
 
 class _Window:

@@ -33,8 +33,10 @@ class Template:
             self.template, self.generation = compiled(source, lambda form: self.now.strftime(form))
         except MemoryError:
             raise
-        except Exception as problem:
-            raise Refused("refused", problem) from None
+        except jinja2.TemplateSyntaxError as problem:
+            raise Refused("refused", f"an error of syntax in line {problem.lineno}") from None
+        except Exception:
+            raise Refused("refused", "it cannot be compiled") from None
 
 
 class Conversation:
