@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Command
-from lockfiles.harmless import one_line
 from planner.models import config_json
 from runner.export.gguf import families
 from runner.export.gguf.checkpoint import stored_tensors
@@ -120,9 +119,10 @@ def check_convertible(model_dir: Path, *, trained: bool = True) -> None:
 
 
 def _unwritable(problem: Exception) -> UsageProblem:
-    reason = one_line(f"{type(problem).__name__}: {problem}".rstrip(". "), most=200)
     return UsageProblem(
-        f"The model cannot be written as a GGUF file: {reason}.", fix=families.ELSEWHERE
+        "The model cannot be written as a GGUF file: its configuration, tokenizer or tensors have "
+        f"an unexpected form (`{type(problem).__name__}`).",
+        fix=families.ELSEWHERE,
     )
 
 
