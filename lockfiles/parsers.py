@@ -27,7 +27,7 @@ _TOML: Mapping[str, str] = {
     "Found invalid character": "it contains a control character",
     "Unescaped '\\'": "a text has a backslash; write it twice, or use single quotes",
     "Invalid hex value": "a `\\u` is not followed by four hexadecimal digits",
-    "Escaped character is not": "a text has an escape that is no character",
+    "Escaped character is not": "a text has an escape of a character that does not exist",
     "Unclosed array": "a list has no closing `]`",
     "Unclosed inline table": "a table has no closing `}`",
     "Expected ']": "the name of a table has no closing `]`",
