@@ -1,6 +1,6 @@
 """Names of methods, formats and commands that are planned for a later version.
 
-Whoever asks for one is told so: such a name is neither unknown nor a misspelling of another.
+Errors say so: such a name is neither unknown nor a misspelling of another.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

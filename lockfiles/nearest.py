@@ -11,7 +11,7 @@ _LEAST_ALIKE = 0.75
 _LEAST_PART_CHARS = 2
 _DIGITS = re.compile(r"\d")
 _LEAST_WORD_CHARS = 4
-"""The shortest word that stands for a longer name which begins with it: `warmup_ratio`."""
+"""The shortest beginning of a longer name that is near to it: `warmup_ratio`."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

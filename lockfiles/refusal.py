@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_core.core_schema import ErrorType
 
 from lockfiles import later
 from lockfiles.fields import tables_in
@@ -165,7 +166,8 @@ _BOUNDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 def _wanted(kind: str, context: Mapping[str, Any], said: str) -> str:
     if kind in _BOUNDS:
         return _BOUNDS[kind](context)
-    words = _KINDS.get(kind) or said
+    of_pydantic = kind in get_args(ErrorType)
+    words = _KINDS.get(kind) or ("does not have the required form" if of_pydantic else said)
     return one_line(words, most=2 * MOST_SHOWN_CHARS)
 
 

@@ -5,7 +5,7 @@ similar its name is. Only a misspelling is near.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Protocol
@@ -158,16 +158,3 @@ def _number(given: str, other: str) -> float:
 
 def _text(name: CardName) -> str:
     return " ".join((*sorted(name.words), *name.numbers))
-
-
-MAKERS: Mapping[str, str] = {
-    "nvidia": "NVIDIA", "geforce": "NVIDIA", "tesla": "NVIDIA", "quadro": "NVIDIA",
-    "amd": "AMD", "radeon": "AMD", "instinct": "AMD", "apple": "Apple",
-}  # fmt: skip
-"""The vendor of a card by a word of its name."""
-
-
-def vendors(name: str) -> frozenset[str]:
-    """Return the vendors that a name mentions."""
-    words = re.findall(r"[a-z]+", name.lower())
-    return frozenset(MAKERS[word] for word in words if word in MAKERS)

@@ -14,13 +14,17 @@ from typing import Any
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Option
 from lockfiles.harmless import one_line
-from planner.catalogue import card_names, model_names
 from planner.models.architecture import Architecture, architecture
 
 _FOLDER = Path(__file__).parent
 _MIB, _GIB = 1 << 20, 1 << 30
 _MAKERS = re.compile(r"nvidia|geforce|tesla|amd|radeon|instinct|apple|[^a-z0-9]")
 """Parts of card names that people leave out."""
+_VENDORS: Mapping[str, str] = {
+    "nvidia": "NVIDIA", "geforce": "NVIDIA", "tesla": "NVIDIA", "quadro": "NVIDIA",
+    "amd": "AMD", "radeon": "AMD", "instinct": "AMD", "apple": "Apple",
+}  # fmt: skip
+"""The vendor of a card by a word of its name."""
 _MOST_SHOWN_CHARS = 100
 _MOST_MEANT = 6
 _BY_MEMORY = Option("--memory GIB", to="use", note="for a GPU that is not listed")
@@ -81,6 +85,8 @@ def find_model(name: str) -> CatalogueModel | None:
 
 def nearest_models(name: str) -> tuple[str, ...]:
     """Return up to three Hub ids of the same size, version and family, most similar first."""
+    from planner.catalogue import model_names  # a known name needs no comparison
+
     names = (one for row in _rows("models.toml")["model"] for one in row["names"])
     return model_names.near(name.strip(), names)
 
@@ -102,11 +108,18 @@ def find_accelerator(name: str) -> Accelerator:
     known = _accelerator_names()
     key = _plain(name)
     found = known.get(key) or known.get(f"rtx{key}")
-    if found and card_names.vendors(name) <= {found.vendor}:
+    if found and _vendors(name) <= {found.vendor}:
         return found
-    if len(name) <= _MOST_SHOWN_CHARS and (other := card_names.same(name, _of_vendor(name))):
+    if len(name) <= _MOST_SHOWN_CHARS and (other := _same(name)):
         return known[_plain(other)]
     raise _unknown(name)
+
+
+def _same(name: str) -> str:
+    """Return the card that a name in other words means, or nothing."""
+    from planner.catalogue import card_names
+
+    return card_names.same(name, _of_vendor(name))
 
 
 @dataclass(frozen=True)
@@ -119,6 +132,8 @@ class _Listed:
 
 def _unknown(name: str) -> UsageProblem:
     """Return the error for an unknown card, with the ones of which it may be a misspelling."""
+    from planner.catalogue import card_names
+
     listed = _of_vendor(name)
     shown = one_line(name, most=_MOST_SHOWN_CHARS)
     fix: list[Option] = []
@@ -139,7 +154,7 @@ def _unknown(name: str) -> UsageProblem:
 
 def _of_vendor(name: str) -> list[tuple[str, _Listed]]:
     """Return each name and card of the vendor that `name` mentions, or of all."""
-    vendors = card_names.vendors(name)
+    vendors = _vendors(name)
     return [(other, card) for vendor, other, card in _listed() if vendors <= {vendor}]
 
 
@@ -208,3 +223,9 @@ def _accelerator(group: Mapping[str, Any], card: Mapping[str, Any]) -> Accelerat
 
 def _plain(name: str) -> str:
     return _MAKERS.sub("", name.lower())
+
+
+def _vendors(name: str) -> frozenset[str]:
+    """Return the vendors that a name mentions."""
+    words = re.findall(r"[a-z]+", name.lower())
+    return frozenset(_VENDORS[word] for word in words if word in _VENDORS)

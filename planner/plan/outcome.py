@@ -42,7 +42,7 @@ def sentences(lock: TrainingLock, evaluation: Evaluation) -> list[str]:
 
 def _than(accuracy: float, before: float | None) -> str:
     if before is not None and accuracy <= before:
-        return "the tuned model is no better than the base model"
+        return "training did not improve the answers"
     return "many answers are still wrong"
 
 

@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Iterable
 
 from lockfiles.harmless import escaped
-from tui.terminal import cells
 
 _WIDEST = 100
 """Maximum columns of text: longer lines are hard to read."""
@@ -45,7 +44,9 @@ def wrapped(line: str, width: int, *, least: int = 0) -> list[str]:
 
 def _by_cells(line: str, wide: int, indent: str) -> list[str]:
     """Wrap a line in which a character may be two cells wide, or none."""
-    from rich.cells import cell_len
+    from rich.cells import cell_len  # `tunelock fit` needs none for text in ASCII
+
+    from tui.terminal import cells
 
     lines, current = [], ""
     for word in re.findall(r"\s+|\S+", line):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lockfiles import files
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Command
 from runner.runs.folder import LOCK
@@ -19,6 +20,7 @@ KILLED = "killed"
 """A run whose processes ended without an event, as after `kill -9` or a restart."""
 _RECEIPT = "receipt.json"
 _MOST_LOCKS, _MOST_NAME_CHARS = 64, 40
+_MOST_LOCK_BYTES = 4 * files.MIB
 
 
 def near(path: Path) -> Path:
@@ -79,24 +81,26 @@ def resume_command(run: Path) -> str:
     """Return the command that resumes a run, with the lock that it was started from if that is in
     the current folder or next to the folder of its runs; else with its own copy."""
     runs = run.absolute().parent
-    options = "" if runs == Path.cwd() / "runs" else " --runs {}"
-    lock = _lock_of(run)
-    return Command(
-        f"tunelock run {{}}{options}", near(lock), *([near(runs)] if options else [])
-    ).line
+    lock = near(_lock_of(run))
+    if runs == Path.cwd() / "runs":
+        return Command("tunelock run {}", lock).line
+    return Command("tunelock run {} --runs {}", lock, near(runs)).line
 
 
 def _lock_of(run: Path) -> Path:
     own = run / LOCK
+    content = _content(own)
+    folders = dict.fromkeys((Path.cwd(), run.absolute().parent.parent))
+    found = (path for folder in folders for path in sorted(folder.glob("*.lock"))[:_MOST_LOCKS])
+    return next((path for path in found if content and _content(path) == content), own)
+
+
+def _content(path: Path) -> bytes:
+    """Return the bytes of a regular file of a lock's size; none of any other."""
     try:
-        content = own.read_bytes()
-        for folder in dict.fromkeys((Path.cwd(), run.absolute().parent.parent)):
-            for path in sorted(folder.glob("*.lock"))[:_MOST_LOCKS]:
-                if path.stat().st_size == len(content) and path.read_bytes() == content:
-                    return path
-    except OSError:
-        pass
-    return own
+        return files.read_bounded(path, _MOST_LOCK_BYTES)
+    except (OSError, UsageProblem):
+        return b""
 
 
 def read(run: Path) -> "tuple[Lock, Receipt] | None":
