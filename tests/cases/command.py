@@ -11,7 +11,7 @@ from tui.terminal import output
 
 FOREIGN = re.compile(
     r"Traceback|\b(?:Key|Type|Value|Attribute|Index|Undefined|Runtime|Assertion)Error\b|'NoneType'"
-    r"|object has no attribute|can only concatenate|must be str|not subscriptable|is undefined"
+    r"|object'? has no|get item pairs|can only concatenate|must be str|not subscriptable|is undefined"
     r"|expected str instance|unhashable|is not iterable"
 )
 """Words of Python and Jinja, which no message to a person has."""
