@@ -11,8 +11,8 @@ from tui.terminal import output
 
 FOREIGN = re.compile(
     r"Traceback|\b(?:Key|Type|Value|Attribute|Index|Undefined|Runtime|Assertion)Error\b|'NoneType'"
-    r"|object has no attribute|can only concatenate|must be str|not subscriptable|is undefined"
-    r"|expected str instance|unhashable|is not iterable"
+    r"|object'? has no|get item pairs|can only concatenate|must be str|not subscriptable"
+    r"|is undefined|expected str instance|unhashable|is not iterable"
 )
 """Words of Python and Jinja, which no message to a person has."""
 
@@ -47,6 +47,6 @@ def tunelock(folder: Path, *arguments: str) -> Said:
         except SystemExit as ended:
             code = int(ended.code or 0)
     said = Said(code, out.getvalue(), err.getvalue())
-    foreign = FOREIGN.search(said.err)
-    assert not foreign, f"a message has `{foreign and foreign[0]}`: {said.err}"
+    foreign = FOREIGN.search(said.text)
+    assert not foreign, f"a message has `{foreign and foreign[0]}`: {said.text}"
     return said

@@ -170,6 +170,18 @@ def test_reasoning_that_a_template_prints_is_scored(tmp_path: Path, model: Model
     check_scored(looked(tmp_path, changed, rows.made(thinking)), wanted)
 
 
+@pytest.mark.parametrize("key", ["reasoning_content", "thinking", "reasoning"])
+@pytest.mark.parametrize("printed", ["reasoning_content", "thinking"])
+def test_reasoning_under_another_name_is_the_same(
+    tmp_path: Path, model: Model, key: str, printed: str
+) -> None:
+    """transformers 5.23 gives a template each of the names of a turn's reasoning."""
+    source = templates.REASONING_JINJA.replace("reasoning_content", printed)
+    place = model(f"prints-{printed}", models.template(source))
+    found = looked(tmp_path, place, rows.made(lambda thing: thinking(thing, key)))
+    check_shown_or_refused(found, key, f"<think>I count the {rows.FIRST}.</think>")
+
+
 def test_reasoning_of_earlier_turns_may_be_dropped_by_design(tmp_path: Path, model: Model) -> None:
     """Qwen3's template drops it where a question of the user follows."""
 
