@@ -24,7 +24,15 @@ CALL_ID = ("tool_call_id", "tool_use_id", "call_id")
 """Keys of a tool's turn with the call that it answers."""
 REASONING = ("reasoning_content", "reasoning", "thinking")
 """Columns with the reasoning before an answer, and keys of a turn with it."""
-MORE_REASONING = ("thought", "thoughts", "think", "cot", "chain_of_thought", "reasoning_text")
+MORE_REASONING = (
+    "thought",
+    "thoughts",
+    "think",
+    "cot",
+    "chain_of_thought",
+    "reasoning_text",
+    "reasoning_details",
+)
 """Further keys of a turn with its reasoning."""
 MARKS: Mapping[str, bool] = {
     "weight": True, "train": True, "training": True, "trainable": True, "train_on_turn": True,

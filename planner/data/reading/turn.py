@@ -56,6 +56,8 @@ class Turn:
         spoken = role if role != CALL else "assistant"
         scored = marks.scored(self.raw, self.number, self.turn, spoken, self._path, self.how)
         more, found = self._more(spoken), self._content(role)
+        if role == CALL:
+            more.pop("name", None)  # of the tool, not of a speaker
         called = found.calls + self._called()
         if called:
             more["tool_calls"] = calls.calls(self.raw, called, self._place)
@@ -182,8 +184,9 @@ class Turn:
         """Take the reasoning from a key with a name that templates do not use."""
         for key in names.MORE_REASONING:
             value = self.turn.get(key)
-            if isinstance(value, str) and value and not any(one in more for one in names.REASONING):
-                more["reasoning_content"] = value
+            said = value if isinstance(value, str) else parts.texts_of(value)
+            if said and not any(more.get(one) for one in names.REASONING):
+                more["reasoning_content"] = said
                 self._use(key, "reasoning")
 
     def _leave(self) -> None:
