@@ -1,13 +1,12 @@
 """Converts rows of each format to canonical rows, without the system message of the file."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from planner.data.files.raw import RawRow
 from planner.data.reading.classification import row_of
 from planner.data.reading.columns import with_columns
 from planner.data.reading.how import How
-from planner.data.reading.packed import CONVERSATIONS, OTHERS, are_turns
+from planner.data.reading.packed import column_of
 from planner.data.reading.pairs import alpaca_of, pair_of
 from planner.data.reading.preference import exchange, feedback, preference
 from planner.data.reading.turns import text, turns
@@ -16,7 +15,7 @@ from planner.data.rows.rows import Message, Row
 
 def _conversation(raw: RawRow, how: How) -> Row:
     values = raw.values
-    column = _column(values)
+    column = column_of(values) or "messages"
     inner: list[tuple[str, object]] = []
     row = Row(tuple(turns(raw, column, how, inner)))
     if len(values) == 1 and not inner:
@@ -24,21 +23,13 @@ def _conversation(raw: RawRow, how: How) -> Row:
     return with_columns(raw, row, {column: "turns"}, how, inner)
 
 
-def _column(values: Mapping[str, Any]) -> str:
-    """Return the column of turns."""
-    for name in CONVERSATIONS:
-        if isinstance(values.get(name), list):
-            return name
-    return next((name for name in OTHERS if are_turns(values.get(name))), "messages")
-
-
 def _alpaca(raw: RawRow, how: How) -> Row:
-    answer = alpaca_of(raw.values) or "output"
-    prompt = text(raw, "instruction")
-    extra = text(raw, "input") if raw.values.get("input") else ""
+    instruction, more, answer = alpaca_of(raw.values) or ("instruction", "input", "output")
+    prompt = text(raw, instruction)
+    extra = text(raw, more) if raw.values.get(more) else ""
     asked = Message("user", f"{prompt}\n\n{extra}" if extra else prompt)
     row = Row((asked, Message("assistant", text(raw, answer))))
-    parts = {"instruction": "prompt", "input": "prompt", answer: "answer"}
+    parts = {instruction: "prompt", more: "prompt", answer: "answer"}
     return with_columns(raw, row, parts, how, one_exchange=True)
 
 

@@ -15,7 +15,7 @@ from planner.data.reading.classification import Labelled
 from planner.data.reading.columns import with_system
 from planner.data.reading.conversion import MAKERS
 from planner.data.reading.how import How
-from planner.data.reading.packed import CONVERSATIONS, OTHERS, are_turns, unpacked
+from planner.data.reading.packed import CONVERSATIONS, column_of, unpacked
 from planner.data.reading.pairs import alpaca_of, pair_of
 from planner.data.reading.preference import is_preference, liked
 from planner.data.reading.read import every_raw
@@ -229,9 +229,8 @@ def recognize(values: Mapping[str, Any]) -> Format | None:
         return "prompt-completion" if liked(values) is None else "feedback"
     if "messages" in values:
         return "messages"
-    for name in OTHERS:
-        if are_turns(values.get(name)):
-            return "sharegpt" if _is_sharegpt(values[name]) else "messages"
+    if column := column_of(values):
+        return "sharegpt" if _is_sharegpt(values[column]) else "messages"
     pair = pair_of(values)
     if pair and all(isinstance(values[name], str) for name in pair):
         return "prompt-completion"
