@@ -9,9 +9,7 @@ _PROMPTS = frozenset(
     ["prompt", "question", "query", "instruction", "input", "problem", "user", "human"]
 )
 """Names of prompt columns in TRL, LLaMA-Factory, ms-swift, Unsloth and common datasets."""
-_ANSWERS = frozenset(
-    ["completion", "answer", "response", "output", "solution", "assistant", "reply"]
-)
+_ANSWERS = frozenset(["completion", "answer", "response", "output", "solution", "assistant"])
 
 
 def pair_of(values: Mapping[str, Any]) -> tuple[str, str] | None:
