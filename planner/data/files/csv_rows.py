@@ -49,17 +49,15 @@ def _no_header(path: Path, place: str, what: str) -> UsageProblem:
     )
 
 
-def _row(path: Path, place: str, names: Sequence[str], fields: "list[str] | str") -> RawRow:
+def _row(path: Path, place: str, names: Sequence[str], fields: list[str] | str) -> RawRow:
     if isinstance(fields, str):
         return RawRow(path, place, {}, fields)
-    surplus = fields[len(names) :]
-    if len(fields) < len(names) or any(surplus):
+    if len(fields) != len(names) and (len(fields) < len(names) or any(fields[len(names) :])):
         problem = f"has {len(fields)} fields, but the header has {len(names)}"
         return RawRow(path, place, {}, problem)
-    values = dict(zip(names, fields, strict=False))
-    if all(name == value.strip() for name, value in values.items()):
+    if fields[0] == names[0] and fields[: len(names)] == names:
         return RawRow(path, place, {}, "repeats the header")
-    return RawRow(path, place, values)
+    return RawRow(path, place, dict(zip(names, fields, strict=False)))
 
 
 def _records(path: Path, dialect: Dialect) -> Iterator[tuple[str, list[str] | str]]:
