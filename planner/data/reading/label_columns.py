@@ -88,7 +88,12 @@ def _check_one(path: Path, names: Sequence[str], what: str, key: str) -> None:
 
 
 def _mapped(*changes: Change) -> Answers:
-    return Answers((Answer("data.format", "classification"), *changes))
+    options = [f"--{change.key.partition('.')[2].replace('_', '-')}" for change in changes]
+    return Answers(
+        (Answer("data.format", "classification"), *changes),
+        command="tunelock data",
+        options=("--format classification", *options),
+    )
 
 
 def _labels(columns: Mapping[str, Column], rows: int, but: str) -> list[str]:
