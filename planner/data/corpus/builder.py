@@ -29,6 +29,7 @@ from planner.data.tokens.encode import (
     encode_rows,
 )
 from planner.data.tokens.example import Example
+from planner.data.tokens.left_out import LeftOut
 from planner.data.tokens.order import GENERAL_STREAM, shuffled
 from planner.data.tokens.template import ChatTemplate, TemplateRunsAway
 from planner.data.tokens.tokenizer import Tokenizer
@@ -60,6 +61,8 @@ class Maker:
     def __init__(self, recipe: Recipe, template: ChatTemplate, tokenizer: Tokenizer) -> None:
         self._recipe, self._template, self._tokenizer = recipe, template, tokenizer
         self._counts: dict[tuple[SplitName, StepName, str], int] = {}
+        self.left_out: dict[SplitName, LeftOut] = {}
+        """What the template leaves out of the rows of each file."""
         self.labelled: Labelled | None = None
         """How to read the rows of the task if they are a classification; known once the training
         rows were read."""
@@ -125,6 +128,7 @@ class Maker:
             what = "no-scored-token" if isinstance(found, NoAnswer) else "template"
             if isinstance(found, Example):
                 encoded.append(found)
+                self.left_out.setdefault(read.name, LeftOut()).see(place, found.left_out)
             elif what in refused and not self._concerns_all(kept.rows[place], found):
                 refused[what].add(place)
             else:

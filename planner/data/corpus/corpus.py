@@ -38,6 +38,8 @@ class Corpus:
     """How validation rows were split off, if any were."""
     general: Part | None
     """The general rows, which are also part of `train`."""
+    left_out: str = ""
+    """What the chat template leaves out of training rows, in sentences."""
     remark: str = ""
     """What became of the training file's columns, where a plan says so."""
     labelled: Labelled | None = None
@@ -98,9 +100,18 @@ def build(
         length = max(length, *(row.length for row in general.encoded))
         told("general", len(general.rows))
         parts["train"] = _joined(parts["train"], general)
+    left_out = " ".join(said for _, said in maker.left_out["train"].sentences())
     remark = unused_keys.remark(read["train"].keys, read["train"].format)
     return Corpus(
-        tuple(parts.values()), length, cut_rows, maker.steps, way, general, remark, maker.labelled
+        tuple(parts.values()),
+        length,
+        cut_rows,
+        maker.steps,
+        way,
+        general,
+        left_out=left_out,
+        remark=remark,
+        labelled=maker.labelled,
     )
 
 

@@ -1,4 +1,4 @@
-"""Reads the columns beside those of a row's format: system message, tools, history, reasoning."""
+"""Reads the columns besides those of a row's format: system message, tools, history and more."""
 
 import json
 from collections.abc import Collection, Iterator, Sequence
@@ -77,14 +77,16 @@ def _with_tools(
     found: dict[str, list[dict[str, Any]]] = {}
     for path, value in inner:
         found[path] = calls.tools(raw, value, f"`{path}`")
-    beside_turns = any(isinstance(raw.values.get(name), list) for name in used)
+    has_turns = any(isinstance(raw.values.get(name), list) for name in used)
     for name, value in _present(raw, names.TOOLS, used):
         used.add(name)
-        if beside_turns or _are_tools(value):
+        if has_turns or _are_tools(value):
             found[name] = calls.tools(raw, value, f"`{name}`")
             how.account.use(name, "tools")
         else:
             how.account.leave(name, text=names.may_be_text("", value))
+    if not found:
+        _find_tools(raw, used, how, found)
     if not any(found.values()):
         return row
     first, *others = [tools for tools in found.values() if tools]
@@ -94,8 +96,19 @@ def _with_tools(
     return replace(row, tools=to_json(raw, first, " and ".join(f"`{name}`" for name in found)))
 
 
+def _find_tools(
+    raw: RawRow, used: set[str], how: How, found: dict[str, list[dict[str, Any]]]
+) -> None:
+    """Add the tools in a column of any name, if its value is a list of tools."""
+    for name, value in raw.values.items():
+        if name not in used and calls.are_tools(value):
+            used.add(name)
+            found[name] = calls.tools(raw, value, f"`{name}`")
+            how.account.use(name, "tools")
+
+
 def _are_tools(value: object) -> bool:
-    """Return whether a value may be tools; beside texts, the column may hold anything."""
+    """Return whether a value may be tools: the column may hold anything."""
     if isinstance(value, str):
         return value.lstrip()[:1] in ("[", "{")
     first = value[0] if isinstance(value, list) else value

@@ -194,7 +194,7 @@ class _Turn:
         return found
 
     def _called(self) -> list[Any]:
-        """Return the calls in keys of the turn, as they stand in the file."""
+        """Return the calls in keys of the turn."""
         found: list[Any] = []
         for key in names.CALLS:
             value = self.turn.get(key)
@@ -273,7 +273,9 @@ class _Turn:
         has_role = names.plain(speaker) == "role"
         verb, which = ("has the role", "not") if has_role else ("is from", "not one of")
         what = f"{self._place} {verb} `{value!s:.40}`, which is {which} {known}"
-        return BadRow(self.raw, what, fix=MAP_ROLES if isinstance(value, str) else None)
+        if not isinstance(value, str):
+            return BadRow(self.raw, what)
+        return BadRow(self.raw, f"{what}; `data.roles` can map it", fix=MAP_ROLES)
 
     def _wordless(self, key: str = "") -> BadRow:
         shown = key or ("value" if "from" in self.turn else "content")
