@@ -127,7 +127,7 @@ def _are_records(held: Sequence[str], dialect: Dialect, wanted: int) -> bool:
 
 
 def _wrong(line: str) -> str:
-    return _RETURN if '"' not in line and "\r" in line.rstrip("\r\n") else _WRONG_QUOTES
+    return _RETURN if "\r" in line.rstrip("\r\n") and _matches(line) else _WRONG_QUOTES
 
 
 def _matches(line: str) -> bool:
