@@ -72,6 +72,7 @@ def test_a_wrong_file_is_asked_for_again_and_ctrl_c_keeps_the_answers(folder: Pa
     assert not (folder / "run.toml").exists()
 
 
+@pytest.mark.slow
 def test_a_classification_is_confirmed_with_one_answer(folder: Path) -> None:
     as_csv(folder / "rows.csv", ("text", "label"), pairs())
     store.keep(answered(data__train="rows.csv", data__test=""), folder, "run.toml")
