@@ -9,13 +9,21 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from planner.data.rendering.forms import Arguments, Form, Ids, Silent, shaped, shaped_tools
+from planner.data.rendering.forms import (
+    Arguments,
+    Form,
+    Ids,
+    Silent,
+    shaped,
+    shaped_tools,
+    with_ids,
+)
 from planner.data.rendering.parts import Turn
 
 RenderTurns = Callable[[list[Turn], list[Any] | None], str | None]
 """Renders turns and tools as they are; None if the template refuses them."""
 _ASKED, _SAID, _NAME, _TOLD, _KEY, _VALUE, _RESULT = (f"~4817{n}~" for n in range(7))
-_ID = "call_4817"
+_ID = "call_48170"
 _IDS: tuple[Ids, ...] = ("given", "any", "nine")
 _SILENT: tuple[Silent, ...] = ("empty", "absent", "null")
 _ARGUMENTS: tuple[Arguments, ...] = ("object", "text")
@@ -76,7 +84,7 @@ def _called(form: Form, render: RenderTurns, short: bool) -> str | None:
     """
     tools = shaped_tools([_TOOL], form)
     for ids in (True, False):
-        text = render(shaped(_calling(short, ids), form), tools)
+        text = render(shaped(with_ids(_calling(short, ids), form), form), tools)
         if text is None or not (_KEY in text and _VALUE in text):
             return None
     return text

@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import unquote
 
-from planner.data.rendering.parts import Marking, Part, Style, Turn
+from planner.data.rendering.parts import Marking, Part, Style, Turn, swapped
 from planner.data.rendering.spans import Span
 from planner.data.rows.rows import Message
 
@@ -125,7 +126,17 @@ class Proof:
             self.places[at] = (place, place)
         if not all(seen):
             self.cut.add(at)
-        if not seen and _is_there(self.parts[at].value, self._text):
+        if not seen:
+            self._as_it_is(at)
+
+    def _as_it_is(self, at: int) -> None:
+        """Look for a text where the template reacts to every mark: other letters must change the
+        text of the conversation there, or the text is too long for chance."""
+        value = self.parts[at].value
+        other = self._rendered([at], "swap")
+        if other is not None and (place := _changed(self._text, other, value)):
+            self.places[at] = place
+        elif _is_there(value, self._text):
             self.places[at] = UNKNOWN
 
     def _word(self, at: int) -> None:
@@ -201,6 +212,18 @@ def lost(proof: Proof, messages: Sequence[Message], spans: Sequence[Span]) -> li
     return found
 
 
+def _changed(text: str, other: str, value: str) -> Span | None:
+    """Return where two texts differ, if one has `value` there and the other its swapped form."""
+    pairs = enumerate(zip(text, other, strict=False))
+    before = next((n for n, (one, two) in pairs if one != two), len(text))
+    first = next((n for n, one in enumerate(value) if one != swapped(one)), None)
+    if first is None or text == other:
+        return None
+    start, end = before - first, before - first + len(value)
+    same = start >= 0 and text[:start] == other[:start] and text[end:] == other[end:]
+    return (start, end) if same and text[start:end] == value else None
+
+
 def _is_there(value: str, text: str) -> bool:
     """Return whether a text that is too long for chance is in another, apart from escapes."""
     plain = _plain(value)[0]
@@ -225,7 +248,7 @@ def _plain(text: str) -> list[str]:
     found = [text]
     for _ in range(2):
         found.append(_unescaped(found[-1]))
-    found.append(html.unescape(text))
+    found += [html.unescape(text), unquote(text)]
     return ["".join(one.split()).casefold() for one in found]
 
 

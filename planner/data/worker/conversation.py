@@ -11,7 +11,7 @@ from jinja2.exceptions import SecurityError, TemplateError
 
 from planner.data.isolation import limits
 from planner.data.rendering import account
-from planner.data.rendering.forms import Form, normal, shaped, shaped_tools
+from planner.data.rendering.forms import Form, normal, shaped, shaped_tools, with_ids
 from planner.data.rendering.marks import Generation, TooLong, has_marks
 from planner.data.rendering.parts import Part, Turn
 from planner.data.rendering.probe import form_of
@@ -118,10 +118,10 @@ class Conversation:
     def __init__(self, template: Template, one: dict[str, Any]) -> None:
         self._template = template
         self.messages = [Message(*said) for said in one["messages"]]
-        self._turns = normal(list(map(turn, self.messages)))
         self._tools = json.loads(one["tools"]) if one["tools"] else None
         calls = any('"tool_calls"' in message.more for message in self.messages)
         self._form = template.form if calls or self._tools else template.content_form
+        self._turns = with_ids(normal(list(map(turn, self.messages))), self._form)
         self._shaped = shaped(self._turns, self._form)
         self._shaped_tools = shaped_tools(self._tools, self._form)
         chars = sum(len(m.content) + len(m.more) for m in self.messages) + len(one["tools"])
