@@ -175,7 +175,7 @@ class Marking:
         return other if isinstance(value, int) else other + 0.5
 
     def _word(self, path: str, value: bool | None) -> bool | None:
-        """Words have no marks: another word stands there if they are wanted."""
+        """Return a word, or another one if it is to be marked: words have no marks."""
         at = self._add(path, "word", value)
         return value if at < 0 else not value
 

@@ -21,7 +21,7 @@ from planner.data.rendering.forms import (
 from planner.data.rendering.parts import Turn
 
 RenderTurns = Callable[[list[Turn], list[Any] | None], str | None]
-"""Renders turns and tools as they are; None if the template refuses them."""
+"""Renders turns and tools in their given form; None if the template refuses them."""
 _ASKED, _SAID, _NAME, _TOLD, _KEY, _VALUE, _RESULT = (f"~4817{n}~" for n in range(7))
 _ID = "call_48170"
 _IDS: tuple[Ids, ...] = ("given", "any", "nine")
