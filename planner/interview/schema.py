@@ -90,6 +90,10 @@ def _property(question: Question) -> dict[str, object]:
         pattern = {"pattern": f"^({rule.pattern})$"} if isinstance(rule, Each) else {}
         result["items"] = {"type": "string", **pattern}
         result["uniqueItems"] = True
+    if isinstance(question.validate, Each):
+        held = {"type": "object", "additionalProperties": {"type": "string"}}
+        listed = {key: result.pop(key) for key in ("type", "items", "uniqueItems")}
+        result["anyOf"] = [listed, held]
     if question.kind == "text" and not question.is_place:
         result["maxLength"] = question.most_chars
     return result | _range(question)

@@ -130,7 +130,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Rows that cannot be read (`bad-rows`) are dropped up to this share of each file. With "
         "more of them, the file is refused.",
         MOST_BAD_ROWS,
-        applies=When("data.drop", (BAD_ROWS,)),
+        applies=When("data.drop", (BAD_ROWS,), verb="includes"),
         validate=Between(0, limits.MOST_FRACTION),
     ),
     Question(

@@ -34,6 +34,8 @@ class When:
     """Those values, or with `unless` those that it must not have."""
     unless: bool = False
     """True turns the condition round."""
+    verb: str = "is"
+    """What its text says of the value: `includes` for a question with several answers."""
 
     def __call__(self, answers: Mapping[str, object]) -> bool:
         value = answers[self.key]
@@ -41,12 +43,12 @@ class When:
         return any(one in self.values for one in values) != self.unless
 
     def __str__(self) -> str:
-        return f"`{self.key}` is {'not ' if self.unless else ''}{self._shown}"
+        return f"`{self.key}` {self.verb} {'not ' if self.unless else ''}{self._shown}"
 
     @property
     def opposite(self) -> str:
         """Where it does not apply, in words that follow "does not apply"."""
-        return f"{'when' if self.unless else 'unless'} `{self.key}` is {self._shown}"
+        return f"{'when' if self.unless else 'unless'} `{self.key}` {self.verb} {self._shown}"
 
     @property
     def _shown(self) -> str:
@@ -188,6 +190,8 @@ def normal(question: Question, value: object) -> object:
 
     Raises ValueError, whose message follows the key, if it does not answer the question.
     """
+    if isinstance(question.validate, Each) and isinstance(value, Mapping):
+        value = [f"{name}{question.validate.before}{one}" for name, one in value.items()]
     if not _has_type(question.kind, value):
         raise ValueError(f"must be {_NAMES[question.kind]}")
     if question.choices:

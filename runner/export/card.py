@@ -19,7 +19,6 @@ from lockfiles.lock import Data, Lock, TrainingLock
 from lockfiles.receipt import measured_on
 
 NAME = "README.md"
-_SYSTEM_CHARS = 4000
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#|~$&@:]|(?<=www)\.)", re.IGNORECASE)
 _LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,59}")
 
@@ -69,8 +68,15 @@ def _made(lock: Lock) -> dict[str, object]:
 def _system(lock: Lock) -> dict[str, object]:
     """Return the system message that rows were trained with, and the number of their labels."""
     first = lock.splits[0] if lock.splits else None
-    said = plain(first.system, most=_SYSTEM_CHARS) if first else ""
+    said = _fenced(first.system) if first and first.system else ""
     return {"system": _Made(said), "labels": len(first.labels) if first else 0}
+
+
+def _fenced(text: str) -> str:
+    """Return a text as a code block, which nothing inside can end."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text}\n{fence}"
 
 
 class _Made(str):
@@ -81,9 +87,9 @@ def _finalized(value: object) -> object:
     return value if isinstance(value, _Made) else plain(value)
 
 
-def plain(value: object, most: int = 200) -> str:
-    """Return a value escaped for Markdown, on one line of at most `most` characters."""
-    return _MARKUP.sub(r"\\\1", one_line(value, most=most))
+def plain(value: object) -> str:
+    """Return a value escaped for Markdown, on one line."""
+    return _MARKUP.sub(r"\\\1", one_line(value, most=200))
 
 
 def _base(lock: Lock) -> str:

@@ -205,6 +205,6 @@ class Looking(Moving):
 def _split(finding: Finding, request: DataRequest) -> str:
     """Return the split whose rows a finding lists: training, or the held-out split of its file."""
     for split in SPLITS[1:]:
-        if finding.file == request.named(split):
+        if finding.file and finding.file == request.named(split):
             return split
     return "train"

@@ -9,7 +9,7 @@ bare functions, JSON text of each, and arguments as JSON text.
 from collections.abc import Mapping
 from typing import Any
 
-from planner.data.files.json_text import decode_inside
+from planner.data.files.json_text import decode, decode_inside
 from planner.data.files.raw import BadRow, RawRow, fault
 
 _ARGUMENTS = ("arguments", "parameters", "input", "args")
@@ -64,6 +64,8 @@ def _arguments(raw: RawRow, found: object, named: str, where: str) -> dict[str, 
     if isinstance(found, str):
         said = f"the arguments of `{named:.40}` in {where}"
         found = decode_inside(raw, found, said) if found.strip() else {}
+        if isinstance(found, str):
+            found = decode_inside(raw, found, said)
     if found is None:
         return {}
     if not isinstance(found, dict):
@@ -73,6 +75,26 @@ def _arguments(raw: RawRow, found: object, named: str, where: str) -> dict[str, 
 
 def _nameless(raw: RawRow, where: str) -> BadRow:
     return fault(raw, f"has a call without a `name` in {where}")
+
+
+def are_tools(value: object) -> bool:
+    """Return whether a list, or JSON text of it, is of tools and of nothing else."""
+    if isinstance(value, str):
+        try:
+            value = decode(value) if value.lstrip()[:1] == "[" else None
+        except (ValueError, RecursionError):
+            return False
+    return isinstance(value, list) and bool(value) and all(map(_looks_like_a_tool, value))
+
+
+def _looks_like_a_tool(value: object) -> bool:
+    inner = value.get("function", value) if isinstance(value, dict) else None
+    return (
+        isinstance(inner, dict)
+        and isinstance(inner.get("name"), str)
+        and any(isinstance(inner.get(key), dict) for key in _SCHEMAS)
+        and not isinstance(inner.get("arguments"), dict | str)
+    )
 
 
 def tools(raw: RawRow, found: object, where: str) -> list[dict[str, Any]]:

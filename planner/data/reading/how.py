@@ -8,7 +8,8 @@ from lockfiles.fixes import Advice
 from planner.data.files.raw import BadRow, RawRow, look
 from planner.data.reading.account import Account
 from planner.data.reading.classification import Labelled
-from planner.data.reading.names import is_empty, may_be_text, meaning
+from planner.data.reading.meanings import may_be_text, meaning
+from planner.data.reading.names import is_empty
 from planner.data.reading.roles import Roles
 
 _SHOWN_CHARS = 40

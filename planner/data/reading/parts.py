@@ -28,9 +28,11 @@ class Parts:
     text: str | None = None
     reasoning: str = ""
     calls: list[dict[str, Any]] = field(default_factory=list)
-    """Calls as they stand in the file."""
+    """Calls in the form of the file."""
     answers: list[tuple[str, str]] = field(default_factory=list)
     """The id of each call that is answered, and the answer."""
+    last: str = ""
+    """The type of the last part."""
 
 
 def are_parts(content: list[Any]) -> bool:
@@ -55,6 +57,7 @@ def read(raw: RawRow, number: int, path: str, content: list[Any], how: How) -> P
         if not isinstance(part, dict):
             raise fault(raw, f"message {number} has a part in its content that is not an object")
         _read(raw, number, f"{path}[]", part, found, how)
+        found.last = f"{part.get('type', 'text')!s:.40}"
     return found
 
 
@@ -65,11 +68,11 @@ def _read(
     if kind is None and len(part) == 1:
         kind = next(iter(part))
     if kind in _TEXTS:
-        _ordered(raw, number, not found.calls)
+        _ordered(raw, number, kind, found, not found.calls)
         key, said = _said(raw, number, part, (kind, "text", "content", "value"))
         found.text = (found.text or "") + said
     elif kind in _REASONING:
-        _ordered(raw, number, not found.calls and not found.text)
+        _ordered(raw, number, kind, found, not found.calls and not found.text)
         key, said = _said(raw, number, part, (kind, "thinking", "text", "content", "summary"))
         found.reasoning += said
     elif kind in _CALLS:
@@ -78,7 +81,7 @@ def _read(
         how.account.use(path, "tool calls")
         return
     elif kind in _ANSWERS:
-        _ordered(raw, number, found.text is None)
+        _ordered(raw, number, kind, found, found.text is None)
         _left(raw, path, part, _ANSWER_KEYS, how)
         found.answers.append(_answer(raw, number, path, part, how))
         how.account.use(path, "tool answers")
@@ -120,13 +123,11 @@ def _not_text(raw: RawRow, number: int, kind: object) -> BadRow:
     return BadRow(raw, what, fix=(Advice("leave such rows out"), look(raw.path, raw.place)))
 
 
-def _ordered(raw: RawRow, number: int, ordered: bool) -> None:
+def _ordered(raw: RawRow, number: int, kind: object, found: Parts, ordered: bool) -> None:
+    """Raise BadRow for a part behind others that one turn would print after it."""
     if not ordered:
-        raise fault(
-            raw,
-            f"message {number} has its parts in an order that one turn cannot keep; reasoning, "
-            "text and calls must follow each other",
-        )
+        what = f"a part of the type `{kind!s:.40}` after one of `{found.last}`"
+        raise fault(raw, f"message {number} has {what}, an order that one turn cannot keep")
 
 
 def _left(raw: RawRow, path: str, part: dict[str, Any], used: tuple[str, ...], how: How) -> None:

@@ -35,6 +35,7 @@ OF_A_TURN: list[dict[str, Any]] = [
     {"tool_calls": [{"function": FUNCTION}]},
     {"tool_calls": [FUNCTION]},
     {"tool_calls": [TEXT]},
+    {"tool_calls": [TEXT | {"arguments": json.dumps(TEXT["arguments"])}]},
     {"tool_calls": [{"name": "find", "parameters": ARGUMENTS}]},
     {"tool_calls": [{"name": "find", "input": ARGUMENTS}]},
     {"tool_calls": [{"name": "find", "args": ARGUMENTS, "type": "tool_call"}]},
@@ -105,6 +106,8 @@ OF_A_ROW: list[dict[str, Any]] = [
     {"tools": [TOOL], "functions": [TOOL]},
     {"tools": [{"name": "find", "description": "Looks up.", "input_schema": SCHEMA}]},
     {"tools": [{"functionDeclarations": [TOOL]}]},
+    {"tool_defs": [TOOL]},
+    {"api list": json.dumps([{"type": "function", "function": TOOL}])},
 ]
 
 
