@@ -21,7 +21,7 @@ def _plain(text: str) -> list[str]:
     found = [text]
     for _ in range(2):
         found.append(_unescaped(found[-1]))
-    found += [html.unescape(text), unquote(text)]
+    found += [html.unescape(text), unquote(text), text.replace("\\", "")]
     return ["".join(one.split()).casefold() for one in found]
 
 

@@ -50,7 +50,8 @@ def form_of(render: RenderTurns, *, tools: bool) -> Form:
     """
     form = Form()
     for form in (Form(), Form(parts=True)):
-        if _prints(render(shaped([_USER, _ANSWER], form), None), _ASKED, _SAID):
+        found = render(shaped([_USER, _ANSWER], form), None)
+        if _prints(found, _ASKED, _SAID) and not _prints_parts(found):
             break
     else:
         form = Form()
@@ -106,6 +107,11 @@ def _calling(short: bool, ids: bool) -> list[Turn]:
 
 def _prints(text: str | None, *marks: str) -> bool:
     return text is not None and all(mark in text for mark in marks)
+
+
+def _prints_parts(text: str | None) -> bool:
+    """Return whether a template prints a list of parts, and not only their text."""
+    return text is not None and any(one in text for one in ("'type': 'text'", '"type": "text"'))
 
 
 def _is_quoted(text: str) -> bool:

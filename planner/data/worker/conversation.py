@@ -190,8 +190,10 @@ class Conversation:
         return self._template.rendered(turns, self._shaped_tools, self._most, prompt=prompt)
 
     def _failing(self, count: int) -> str:
-        """Return the first of `count` messages with which the template fails, with its role and
-        other keys."""
+        """Return what the template fails on: the tools, or the first of `count` messages, with its
+        role and other keys."""
+        if self._tools is not None and self._renders_without_tools(count):
+            return "`tools`"
         for number in range(1, count):
             try:
                 self._rendered(number, False)
@@ -201,6 +203,13 @@ class Conversation:
         keys = self._turns[count - 1].keys() - {"role", "content"}
         with_ = f" with {', '.join(f'`{key}`' for key in sorted(keys))}" if keys else ""
         return f"message {count} (`{self.messages[count - 1].role}`{with_})"
+
+    def _renders_without_tools(self, count: int) -> bool:
+        try:
+            self._template.rendered(self._shaped[:count], None, self._most, prompt=False)
+        except Refused:
+            return False
+        return True
 
     def _with_marks(self, turns: list[Turn], tools: list[Any] | None) -> str | None:
         """Return the text of a copy with marks, which are a few times as long as short parts."""

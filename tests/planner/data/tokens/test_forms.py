@@ -235,6 +235,31 @@ def test_an_end_alone_is_no_answer(said: str) -> None:
     assert isinstance(found, Tokens)
 
 
+def test_a_list_of_parts_is_not_printed_as_python_does() -> None:
+    said = lost(
+        turns("{{ m.content[0] }}"), Row((Message("user", "Hello"), Message("assistant", "b")))
+    )
+    assert "`content` of message 1" in said
+
+
+def test_tools_on_which_a_template_fails_are_named() -> None:
+    source = turns(
+        CALLS + CONTENT, "{% for t in tools or [] %}{{ t.function.missing.more }}{% endfor %}"
+    )
+    (found,) = seen(source, row(call(item="a")))
+    assert isinstance(found, DataRefused) and "it fails on `tools`" in found.message
+
+
+def test_pythons_escapes_of_a_quote_are_no_loss() -> None:
+    source = turns(
+        "{% for c in m.tool_calls or [] %}{{ c.function.name }}({% for k, v in "
+        "c.function.arguments.items() %}{{ k }}='{{ v.replace(\"'\", \"\\\\'\") }}'{% endfor %})"
+        "{% endfor %}" + CONTENT,
+        TOOLS,
+    )
+    assert "item='it\\'s'" in text(source, row(call(item="it's")))
+
+
 def test_a_template_that_fails_is_told_without_its_library_s_words() -> None:
     (found,) = seen(turns("{{ m.content.missing.more }}"), Row((USER, SAID)))
     assert isinstance(found, DataRefused)
