@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from lockfiles.errors import DataRefused
+from planner.data.checks.scan import Chat
 from planner.data.isolation.client import Tokens
 from planner.data.rows.rows import Message, Row, in_order
 from planner.data.tokens.encode import NoAnswer, PartLost, whole_rows
 from tests.planner.data.chat import ours, template, tokenizer
+from tests.planner.data.planted.file import File
 
 TURN = "{{ '<|' + m.role + '|>' }}"
 ASKS = "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
@@ -233,6 +235,15 @@ def test_an_end_alone_is_no_answer(said: str) -> None:
     unscored = Message("assistant", said, scored=False)
     (found,) = seen(turns(CONTENT), Row((USER, unscored, USER, SAID)))
     assert isinstance(found, Tokens)
+
+
+def test_the_only_call_of_a_large_file_is_found_to_be_lost() -> None:
+    rows = [Row((Message("user", f"Where is {n}?"), SAID)) for n in range(2700)]
+    rows[2650] = row(call(item="kettle"), tools=())
+    source = turns(CONTENT)
+    report = File(rows, chat=Chat(template(source), ours(tokenizer(source)), context=900)).report()
+    (found,) = [one for one in report.findings if one.id == "template"]
+    assert list(found.rows) == [2650] and "`tool_calls` of message 2" in found.said
 
 
 def test_a_list_of_parts_is_not_printed_as_python_does() -> None:
