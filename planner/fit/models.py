@@ -3,15 +3,19 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
 from planner.catalogue.lookup import find_model, nearest_models
+from planner.catalogue.unquantized import unquantized_name
 from planner.models import config_json
 from planner.models.architecture import Architecture, architecture
 from planner.models.facts import weights_in
 from planner.models.folder import list_entries
+from planner.models.folder_kinds import ADAPTER, Read, check_folder, check_kind
 from planner.models.parameters import parameter_count
+from planner.models.quantized import check_unquantized
 
 _CONFIG = "config.json"
 _HUB = "hf:"
@@ -53,7 +57,7 @@ def find(name: str) -> FitModel:
     `config.json` without the required fields.
     """
     if os.path.isdir(name):
-        return _from_file(Path(name) / _CONFIG)
+        return _from_folder(Path(name))
     if os.path.isfile(name):
         return _from_file(Path(name))
     repo = name.removeprefix(_HUB)
@@ -67,10 +71,19 @@ def find(name: str) -> FitModel:
     raise UsageProblem(f"`{name}` is neither a folder nor a known model{_like(name)}.", fix=_WAYS)
 
 
+def _from_folder(path: Path) -> FitModel:
+    listed = list_entries(path)
+    if ADAPTER in listed or _CONFIG not in listed:
+        check_folder(path, listed)
+    return _from_file(path / _CONFIG)
+
+
 def _from_file(path: Path) -> FitModel:
     if path.suffix != ".json":
         raise UsageProblem(f"`{path}` is not a `{_CONFIG}`.", fix=_WAYS)
-    shape = architecture(config_json.read(path), str(path))
+    config = config_json.read(path)
+    check_unquantized(config, str(path), unquantized_name(path.resolve().parent.name))
+    shape = architecture(config, str(path))
     here = _weights_bytes(path.parent)
     return FitModel(str(path), "file", shape, parameter_count(shape), here_bytes=here)
 
@@ -88,14 +101,34 @@ def _from_hub(repo: str) -> FitModel:
     """Return a model on the Hub; only its `config.json` is fetched, into the Hub's cache."""
     from planner.hub.client import client, sentences
 
+    def read(name: str) -> dict[str, Any]:
+        return config_json.read(Path(client().hf_hub_download(repo, name)))
+
     try:
         with sentences(repo):
-            path = Path(client().hf_hub_download(repo, _CONFIG))
+            found = _config_in(repo, read)
     except UsageProblem as problem:
         sentence = f"{problem.message.removesuffix('.')}{_like(repo)}."
         raise UsageProblem(sentence, fix=problem.fix) from None
-    shape = architecture(config_json.read(path), f"{repo}/{_CONFIG}")
+    if found is None:
+        with sentences(repo):
+            check_kind(repo, client().list_repo_files(repo), read)
+    config = found or {}
+    check_unquantized(config, f"{repo}/{_CONFIG}", unquantized_name(repo))
+    shape = architecture(config, f"{repo}/{_CONFIG}")
     return FitModel(repo, "hub", shape, parameter_count(shape))
+
+
+def _config_in(repo: str, read: Read) -> dict[str, Any] | None:
+    """Return the configuration of a model on the Hub; None if the repository has none."""
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    try:
+        return read(_CONFIG)
+    except LocalEntryNotFoundError:  # the Hub was not reached
+        raise
+    except EntryNotFoundError:
+        return None
 
 
 def _like(name: str) -> str:

@@ -4,14 +4,16 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lockfiles import digest
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
 from lockfiles.harmless import is_harmless, one_line
+from planner.catalogue.unquantized import unquantized_name
 from planner.hub.client import client, sentences
 from planner.models import config_json
 from planner.models.facts import FileFact, ModelFacts
@@ -24,6 +26,7 @@ from planner.models.folder import (
     is_small,
     shards,
 )
+from planner.models.folder_kinds import check_kind
 from planner.models.held import Held
 from planner.models.loadable import check_loadable
 from planner.models.stored import index_of, shape_of
@@ -52,12 +55,14 @@ def from_hub(repo: str, revision: str = "main", *, folder: Path) -> ModelFacts:
         info = api.model_info(
             repo, revision=revision, files_metadata=True, timeout=_TIMEOUT_SECONDS
         )
-        commit, files = _list_files(info, repo)
+        commit, files = _list_files(info)
+        check_kind(repo, files, partial(_read, api, repo, commit))
         small = _download_small_files(api, repo, commit, files, folder)
         weights = _weights(folder, files, repo)
         held = _tensors(api, repo, commit, weights)
     check_loadable(folder)
-    shape = shape_of(config_json.read(folder / CONFIG), held, f"{repo}/{CONFIG}")
+    original = _base_model(info) or unquantized_name(repo)
+    shape = shape_of(config_json.read(folder / CONFIG), held, f"{repo}/{CONFIG}", original)
     return ModelFacts(
         source=repo,
         files=tuple(sorted((*small, *weights), key=lambda file: file.name)),
@@ -71,18 +76,14 @@ def from_hub(repo: str, revision: str = "main", *, folder: Path) -> ModelFacts:
     )
 
 
-def _list_files(info: "ModelInfo", repo: str) -> tuple[str, dict[str, "RepoSibling"]]:
-    """Return the commit and its files by name. Raises UsageProblem if they cannot be trained."""
+def _list_files(info: "ModelInfo") -> tuple[str, dict[str, "RepoSibling"]]:
+    """Return the commit and its files by name."""
     assert info.sha is not None, "the Hub names the commit of every revision"
-    files = {file.rfilename: file for file in info.siblings or ()}
-    if SINGLE not in files and INDEX not in files:
-        raise UsageProblem(
-            f"`{repo}` has no `.safetensors` weights, and pickled weights can run code.",
-            fix=Advice("choose another model, or a conversion to safetensors"),
-        )
-    if CONFIG not in files:
-        raise UsageProblem(f"`{repo}` has no `{CONFIG}`.", fix=Advice("choose another model"))
-    return info.sha, files
+    return info.sha, {file.rfilename: file for file in info.siblings or ()}
+
+
+def _read(api: "HfApi", repo: str, commit: str, name: str) -> dict[str, Any]:
+    return config_json.read(Path(api.hf_hub_download(repo, name, revision=commit)))
 
 
 def _download_small_files(
@@ -158,6 +159,15 @@ def _tensors(api: "HfApi", repo: str, commit: str, weights: Sequence[FileFact]) 
                 )
             held |= found
     return held
+
+
+def _base_model(info: "ModelInfo") -> str:
+    """Return the model that a model card names as its origin; empty if it names none or several."""
+    stated = info.card_data.get("base_model") if info.card_data else None
+    if isinstance(stated, list) and len(stated) == 1:
+        stated = stated[0]
+    said = stated if isinstance(stated, str) and len(stated) <= 200 else ""
+    return said if is_harmless(said) else ""
 
 
 def _license(info: "ModelInfo") -> str:

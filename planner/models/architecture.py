@@ -84,6 +84,13 @@ UNKNOWN = (
 )
 """Fields of unsupported architectures, and what each means."""
 
+ENCODERS = frozenset(
+    ["albert", "bert", "big_bird", "camembert", "convbert", "deberta", "deberta-v2", "distilbert",
+     "electra", "ernie", "eurobert", "flaubert", "funnel", "longformer", "modernbert", "mpnet",
+     "nomic_bert", "roberta", "roformer", "xlm-roberta", "xlm-roberta-xl"]
+)  # fmt: skip
+"""Families that read text and do not write it."""
+
 _NOT_YET = "which Tunelock does not support yet"
 
 
@@ -151,6 +158,8 @@ def _decoder(config: Mapping[str, Any], name: str) -> tuple[ConfigJson, str]:
             raise found.refusal(f"has {what}, {_NOT_YET}")
     if values.get("word_embed_proj_dim", values.get("hidden_size")) != values.get("hidden_size"):
         raise found.refusal(f"has an embedding narrower or wider than its layers, {_NOT_YET}")
+    if family in ENCODERS:
+        raise found.refusal(f"is an encoder (`{family}`), which does not write text")
     if family not in FAMILIES:
         raise found.refusal(f"is of the family `{one_line(family)}`, {_NOT_YET}")
     said = {key: value for key, value in values.items() if value is not None}

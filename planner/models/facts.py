@@ -13,6 +13,7 @@ from lockfiles.harmless import is_harmless
 from planner.models import folder
 from planner.models.architecture import Architecture, architecture
 from planner.models.folder import CONFIG, INDEX, SINGLE, is_weights, shards
+from planner.models.folder_kinds import check_folder
 from planner.models.loadable import check_loadable
 from planner.models.parameters import parameter_count
 from planner.models.stored import index_of, read_shape
@@ -73,21 +74,25 @@ class ModelFacts:
         return sum(file.size_bytes for file in self.files if is_weights(file.name))
 
 
-def from_folder(path: Path) -> ModelFacts:
+def from_folder(path: Path, original: str = "") -> ModelFacts:
     """Read and hash the model in a folder.
 
-    Raises UsageProblem for a missing folder, weights that are missing or not safetensors (pickled
-    weights can run code when loaded), a link that leads out of the folder, and a `config.json`
-    without the required fields.
+    `original` is the model that it may have been quantized from, for errors; empty if unknown.
+    Raises UsageProblem for a missing folder, one that holds something else, weights that are
+    missing or not safetensors (pickled weights can run code when loaded), a link that leads out of
+    the folder, a `config.json` without the required fields, and tensors that differ from it.
     """
     listed = frozenset(folder.list_entries(path))
+    check_folder(path, listed)
     weights = weights_in(path, listed)
     small = [name for name in folder.small_files(path) if name != INDEX or weights != [SINGLE]]
     for name in small:
         _check_small(path, name)
     check_loadable(path)
     places = {name: folder.real_place(path, name) or path / name for name in weights}
-    read = read_shape(path, places, str(path / CONFIG))
+    front = _front(path)
+    original = _field(front, "base_model") or original
+    read = read_shape(path, places, str(path / CONFIG), original)
     facts = tuple(_fact(path, name) for name in sorted((*weights, *small)))
     return ModelFacts(
         str(path),
@@ -95,7 +100,7 @@ def from_folder(path: Path) -> ModelFacts:
         read.architecture,
         read.parameters,
         read.dtype,
-        license=_license(path),
+        license=_field(front, "license"),
         own_head=read.both is not None and not read.architecture.tied,
     )
 
@@ -133,16 +138,19 @@ def _fact(path: Path, name: str) -> FileFact:
         return FileFact(name, size, hashlib.file_digest(file, "sha256").hexdigest())
 
 
-def _license(path: Path) -> str:
-    """Return `license` from the front matter of the folder's model card; empty if the card cannot
-    be read."""
+def _front(path: Path) -> str:
+    """Return the front matter of the folder's model card; empty if the card cannot be read."""
     try:
         source = files.read_bounded(path / "README.md", CARD_LIMIT_BYTES).decode("utf-8")
     except (OSError, ValueError, UsageProblem):
         return ""
     front = re.match(r"---\r?\n(.*?)\n---", source, re.DOTALL)
-    found = (
-        re.search(r"^license:[ \t]*(\S{1,100})[ \t\r]*$", front[1], re.MULTILINE) if front else None
-    )
-    license = found[1].strip("\"'") if found else ""
-    return license if is_harmless(license) else ""
+    return front[1] if front else ""
+
+
+def _field(front: str, key: str) -> str:
+    """Return a field of a card's front matter, or the first of its list; empty if it has none."""
+    value = rf"^{key}:(?:[ \t\r]*\n[ \t]*-)?[ \t]*(\S{{1,200}})[ \t\r]*$"
+    found = re.search(value, front, re.MULTILINE)
+    said = found[1].strip("\"'") if found else ""
+    return said if is_harmless(said) else ""

@@ -23,7 +23,8 @@ SMALL_FILE_NAMES = frozenset(
     [
         CONFIG, INDEX, "generation_config.json", "tokenizer.json", "tokenizer_config.json",
         "tokenizer.model", "special_tokens_map.json", "added_tokens.json", "vocab.json",
-        "chat_template.jinja", "chat_template.json", "spiece.model", "sentencepiece.bpe.model",
+        "merges.txt", "chat_template.jinja", "chat_template.json", "spiece.model",
+        "sentencepiece.bpe.model", "preprocessor_config.json", "processor_config.json",
     ]
 )  # fmt: skip
 """The files other than weights that loaders may read. An `adapter_config.json`, for example, is
@@ -91,6 +92,11 @@ def list_entries(folder: Path) -> list[str]:
     except FileNotFoundError:
         raise UsageProblem(
             f"The model folder `{folder}` does not exist.", fix=Command("ls {}", folder.parent)
+        ) from None
+    except NotADirectoryError:
+        raise UsageProblem(
+            f"`{folder}` is a file, not the folder of a model.",
+            fix=Command("ls {}", folder.parent, to="name the folder that has it"),
         ) from None
     except (OSError, ValueError) as error:  # a null character in a path is a ValueError
         reason = getattr(error, "strerror", None) or error

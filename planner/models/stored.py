@@ -17,13 +17,12 @@ from planner.models.architecture import Architecture, architecture
 from planner.models.folder import CONFIG, INDEX, SINGLE, shards
 from planner.models.held import Held
 from planner.models.parameters import parameter_count
+from planner.models.quantized import check_unquantized
 from planner.models.tensor_faults import check_tensors
 
 HEADERS_LIMIT_BYTES = 64 * files.MIB
 """Limit for the headers of all files of a model together."""
 INDEX_LIMIT_BYTES = 32 * files.MIB
-LOADABLE = ("mxfp4",)
-"""Quantized formats that transformers loads without another package."""
 MOST_ELEMENTS = 10**13
 _ANOTHER = Advice("use the folder of a single model, with its own `config.json`")
 
@@ -41,10 +40,10 @@ class Shape:
     """The names of embedding and head, if both are stored and the configuration ties them."""
 
 
-def read_shape(folder: Path, weights: Mapping[str, Path], name: str) -> Shape:
+def read_shape(folder: Path, weights: Mapping[str, Path], name: str, original: str = "") -> Shape:
     """Read the shape of the model in a folder; errors call its `config.json` `name`.
 
-    `weights` are the real paths of its weight files, by name.
+    `weights` are the real paths of its weight files, by name. `original` is as `shape_of` takes it.
 
     Raises UsageProblem for files that are not safetensors, a tensor in two files, files that do not
     match their index, and as `shape_of` does. A head that differs from the embedding is not tied,
@@ -68,7 +67,7 @@ def read_shape(folder: Path, weights: Mapping[str, Path], name: str) -> Shape:
             begin, end = one["data_offsets"]
             ranges[key] = (place, start + begin, start + end)
     _check_spread(folder, tensors)
-    found = shape_of(config_json.read(folder / CONFIG), held, name)
+    found = shape_of(config_json.read(folder / CONFIG), held, name, original)
     if found.both is None or _same(*(ranges[one] for one in found.both)):
         return found
     return replace(found, architecture=replace(found.architecture, tied=False))
@@ -93,35 +92,26 @@ def _blocks(path: Path, begin: int, end: int) -> Iterator[bytes]:
             yield file.read(min(files.MIB, end - at))
 
 
-def shape_of(config: Mapping[str, Any], held: Mapping[str, Held], name: str) -> Shape:
+def shape_of(
+    config: Mapping[str, Any], held: Mapping[str, Held], name: str, original: str = ""
+) -> Shape:
     """Return the shape of a model from its configuration and all stored tensors.
 
-    Errors call its `config.json` `name`. Raises UsageProblem for quantized weights that training
+    Errors call its `config.json` `name`, and name `original` as the model before it was quantized;
+    empty if that is unknown. Raises UsageProblem for quantized weights that training
     cannot load, and for tensors that differ from those that the configuration describes: a loader
     would fill missing ones with random numbers, and drop others.
     """
-    check_unquantized(config, name)
+    check_unquantized(config, name, original)
     found = architecture(config, name)
     sizes = Counter[str]()
     for tensor in held.values():
         sizes[tensor.dtype] += math.prod(tensor.shape)
     if max(sizes.total(), parameter_count(found)) > MOST_ELEMENTS:
         raise UsageProblem(f"The model of `{name}` is too large.", fix=_ANOTHER)
-    both = check_tensors(found, config, held, name).both
+    both = check_tensors(found, config, held, name, original).both
     common = min(sizes, key=lambda kind: (-sizes[kind], kind), default="")
     return Shape(found, sizes.total(), common, both)
-
-
-def check_unquantized(config: Mapping[str, Any], name: str) -> None:
-    """Raise UsageProblem for weights in a quantized format that the training stack cannot load."""
-    stored = config.get("quantization_config")
-    method = stored.get("quant_method") if isinstance(stored, Mapping) else stored
-    if stored is not None and method not in LOADABLE:
-        raise UsageProblem(
-            f"The weights of `{name}` are quantized (`{one_line(method, most=40)}`), and training "
-            "cannot load them.",
-            fix=Advice("choose the same model in 16 bits; `qlora` quantizes it during loading"),
-        )
 
 
 def _check_spread(folder: Path, tensors: Mapping[str, set[str]]) -> None:

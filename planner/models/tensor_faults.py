@@ -9,13 +9,13 @@ from lockfiles.fixes import Advice, Fix
 from lockfiles.harmless import one_line
 from planner.models.architecture import Architecture
 from planner.models.held import FLOATS, MOST_NAMED, Findings, Held, compare
+from planner.models.quantized import unquantized
 from planner.models.tensors import HEAD, Sizes, names_of
 
 MOST_TENSORS = 500_000
 """Limit for the tensors that a configuration may describe outside its experts."""
 _SHOWN = 3
 _AGAIN = Advice("copy or download the model again, with the `config.json` that belongs to it")
-_16_BITS = Advice("choose the same model in 16 bits; `qlora` quantizes it during loading")
 _WRAPPINGS: Mapping[str, tuple[str, str]] = {
     "_orig_mod.": ("a compiled model", "save the model that was compiled"),
     "module.": ("a wrapper for several GPUs", "save the model inside the wrapper"),
@@ -31,29 +31,33 @@ _CLASSIFIER = re.compile(r"(?:^|\.)(?:score|classifier|v_head|value_head|reward_
 
 
 def check_tensors(
-    shape: Architecture, config: Mapping[str, Any], held: Mapping[str, Held], name: str
+    shape: Architecture,
+    config: Mapping[str, Any],
+    held: Mapping[str, Held],
+    name: str,
+    original: str = "",
 ) -> Findings:
     """Compare the stored tensors of a model with its `config.json`, which errors call `name`.
 
-    Raises UsageProblem for any difference that training would not survive, or would fill with
-    random numbers.
+    `original` is the model before it was quantized; empty if unknown. Raises UsageProblem for any
+    difference: training would fail on it, or fill it with random numbers.
     """
     listed = names_of(shape).qk_heads == "listed" and shape.qk_norm
     if shape.layers * (shape.heads if listed else 1) > MOST_TENSORS:
         raise UsageProblem(f"The model of `{name}` is too large.", fix=_AGAIN)
     found = compare(shape, config, held)
     if found.wrong:
-        said, fix = next(_causes(shape, held, found, name))
+        said, fix = next(_causes(shape, held, found, name, original))
         raise UsageProblem(said, fix=fix)
     return found
 
 
 def _causes(
-    shape: Architecture, held: Mapping[str, Held], found: Findings, name: str
+    shape: Architecture, held: Mapping[str, Held], found: Findings, name: str, original: str
 ) -> Iterator[tuple[str, Fix]]:
     """Yield what may be wrong, most telling first."""
     yield from _saved_otherwise(held, found)
-    yield from _quantized(found, name)
+    yield from _quantized(found, name, original)
     yield from _other_sizes(shape, found, name)
     yield from _by_name(found, name)
 
@@ -79,12 +83,12 @@ def _saved_otherwise(held: Mapping[str, Held], found: Findings) -> Iterator[tupl
         )
 
 
-def _quantized(found: Findings, name: str) -> Iterator[tuple[str, Fix]]:
+def _quantized(found: Findings, name: str, original: str) -> Iterator[tuple[str, Fix]]:
     marks = [one for one in found.unexpected if _QUANTIZED.search(one)]
     if marks:
         yield (
             f"The weights are quantized, which `{name}` does not say: {_named(marks)}.",
-            _16_BITS,
+            unquantized(original),
         )
     if found.retyped:
         tensor, dtype = found.retyped[0]
@@ -92,7 +96,7 @@ def _quantized(found: Findings, name: str) -> Iterator[tuple[str, Fix]]:
         yield (
             f"{_tensors(len(found.retyped), 'stored in another type')} than {types}: "
             f"`{one_line(tensor, most=100)}` is `{one_line(dtype, most=20)}`.",
-            _16_BITS,
+            unquantized(original),
         )
 
 
@@ -139,7 +143,7 @@ def _by_name(found: Findings, name: str) -> Iterator[tuple[str, Fix]]:
     if found.reshaped:
         tensor, stored, wanted = found.reshaped[0]
         others = len(found.reshaped) - 1
-        also = f", and {_count(others, 'tensor')} more differ" if others else ""
+        also = f", and {others:,} more {_of(others)}" if others else ""
         yield (
             f"The tensor `{one_line(tensor, most=100)}` has the shape {_sizes(stored)} in the "
             f"weights, but `{name}` describes {_sizes(wanted)}{also}.",
@@ -169,6 +173,10 @@ def _count(count: int, noun: str) -> str:
 
 def _tensors(count: int, what: str) -> str:
     return f"{_count(count, 'tensor')} {'is' if count == 1 else 'are'} {what}"
+
+
+def _of(count: int) -> str:
+    return "tensor differs" if count == 1 else "tensors differ"
 
 
 def _sizes(shape: Sizes) -> str:

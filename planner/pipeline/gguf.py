@@ -1,11 +1,14 @@
 """GGUF: a stage for each level of `results.gguf`: a smaller one that is added redoes none."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from lockfiles import limits
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Answer, Key
+from planner.gguf import family
+from planner.gguf.check import check
 from planner.pipeline.kind import PlannedKind, Settings, Sizes, Wanted
 from planner.questions.question import Between, Question
 
@@ -52,6 +55,10 @@ def _settings(wanted: Wanted) -> list[Settings]:
     return [{"levels": [level], "rows": wanted.held, "samples": samples} for level in levels]
 
 
+def _check_base(model: Path, trains: bool, template: str) -> None:
+    check(model, trained=trains, template=template)
+
+
 def _disk_bytes(sizes: Sizes, settings: Mapping[str, Any]) -> int:
     """Return the bytes of all files. A q4_k_m file is made from a temporary f16 one."""
     levels = settings["levels"]
@@ -73,7 +80,8 @@ KIND = PlannedKind(
     untrained_tables=("packages",),
     untrained_keys=("results.gguf",),
     export=Answer("results.gguf", ("q8_0",)),
-    families=("llama", "qwen2", "qwen3"),
+    families=family.MODEL_TYPES,
+    check_base=_check_base,
     disk_bytes=_disk_bytes,
     file_bytes=_file_bytes,
 )

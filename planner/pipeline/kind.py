@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Protocol
 
 from lockfiles.fixes import Answer
@@ -71,6 +72,10 @@ def _nothing(sizes: Sizes, settings: Mapping[str, Any]) -> int:
     return 0
 
 
+def _any_base(model: Path, trains: bool, template: str) -> None:
+    """Work on every base model."""
+
+
 def _no_files(sizes: Sizes) -> Mapping[str, int]:
     return {}
 
@@ -91,6 +96,10 @@ class PlannedKind:
     """Returns the settings of each stage of this kind that is wanted. Raises UsageProblem."""
     families: tuple[str, ...] = ()
     """The families of base models that it can work on; empty for all."""
+    check_base: Callable[[Path, bool, str], None] = _any_base
+    """Checks the base model in a folder, by its configuration and tokenizer. The second argument
+    says whether it is trained and saved before, the third is a chat template that replaces its own,
+    or empty. Raises UsageProblem if this kind of stage cannot work on it."""
     tables: tuple[str, ...] = ()
     """The tables of the lock that it reads, besides its own settings; `packages` among them where
     it needs some of its own."""

@@ -15,6 +15,8 @@ from lockfiles import limits
 from lockfiles.errors import UsageProblem
 from lockfiles.files import at_home
 from lockfiles.fixes import Advice, Answer, Change, Key
+from lockfiles.stage_kinds import NAMES
+from planner.catalogue.unquantized import unquantized_name
 from planner.data.corpus import corpus, held_out, labels
 from planner.data.corpus.corpus import Corpus
 from planner.data.corpus.part import Part, Recipe
@@ -41,6 +43,7 @@ from planner.machines.facts import MachineFacts
 from planner.machines.probes.probe import probe
 from planner.models import facts
 from planner.models.facts import ModelFacts
+from planner.pipeline.kind import of_kind
 
 if TYPE_CHECKING:
     from planner.search.rehearsal import Rehearsal
@@ -140,6 +143,7 @@ def gather(
     told("reading the model")
     model, place = model_facts(answers, folder)
     own, tokenizer = _template(answers, folder, place), load_tokenizer(place)
+    check_stages(answers, model, place, own.source)
     hub = hub_splits(answers, told)
     told("reading and encoding the data")
     rows, template = _corpus(answers, folder, model, own, tokenizer, hub)
@@ -166,7 +170,7 @@ def gather(
         split_by=rows.split_by,
         labelled=rows.labelled,
         said=labels.sentences(rows),
-        learnt=tuple(held_out.sentences(rows)),
+        learnt=tuple(held_out.sentences(rows, held_out.leaked(rows))),
         remark=rows.remark,
     )
 
@@ -180,7 +184,7 @@ def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
     source, revision = answers.text("model.source"), answers.text("model.revision")
     place = folder / at_home(source)
     if place.is_dir() or source[:1] in (".", "/", "~"):
-        return facts.from_folder(place), place
+        return facts.from_folder(place, unquantized_name(place.name)), place
     from planner.hub import models as hub
 
     cached = hub_folder(source, revision)
@@ -189,6 +193,19 @@ def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
     except UsageProblem as problem:
         fix = (*problem.fix, Advice(f"name a local folder (`{source}` is not one)"))
         raise UsageProblem(*problem.said, fix=fix) from None
+
+
+def check_stages(answers: Answers, model: ModelFacts, place: Path, template: str = "") -> None:
+    """Raise UsageProblem if a stage that the answers ask for cannot work on the base model.
+
+    `place` is the folder of its small files, and `template` a chat template that replaces its own.
+    """
+    for kind in (of_kind(name) for name in NAMES):
+        if kind.skip is not None and answers[kind.skip.key] == kind.skip.value:
+            continue
+        if problem := kind.unknown_family(model.architecture.family):
+            raise UsageProblem(problem, fix=kind.skip or ())
+        kind.check_base(place, answers.trains, template)
 
 
 def hub_folder(repo: str, revision: str) -> Path:

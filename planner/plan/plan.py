@@ -280,7 +280,7 @@ def _why(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, str]:
     trains = {"template.source": _VARIANT} if facts.template.trains else {}
     if facts.template.left_out:
         trains["template.sha256"] = facts.template.left_out
-    own = {"model.architecture": _OWN_HEAD} if facts.model.own_head else {}
+    own = {"model.architecture.tied": _OWN_HEAD} if facts.model.own_head else {}
     return (
         dict(choice.why)
         | own

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from lockfiles import limits
+from lockfiles import later, limits
 from lockfiles.files import path_problem
 from lockfiles.harmless import is_harmless, one_line
 
@@ -280,7 +280,8 @@ def _chosen(question: Question, value: object) -> object:
         if item not in question.choices:
             known = ", ".join(f"`{choice}`" for choice in question.choices)
             shown = one_line(item, most=limits.MOST_NAME_CHARS)
-            raise ValueError(f"must be one of {known}, not `{shown}`")
+            more = later.remark(str(item), question.choices)
+            raise ValueError(f"must be one of {known}, not `{shown}`{more}")
     if question.kind == "choice":
         return value
     return tuple(choice for choice in question.choices if choice in picked)

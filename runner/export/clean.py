@@ -13,6 +13,8 @@ from typing import Any
 from lockfiles.files import write_whole
 from lockfiles.lock import Model
 from planner.models import config_json
+from planner.models.folder import TEMPLATES
+from runner.export.ending import GENERATION, Ending, end_at
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -23,14 +25,17 @@ _TOKENIZER_FILES = (
     "chat_template.jinja",
     "chat_template.json",
     "vocab.json",
+    "merges.txt",
     "spiece.model",
     "sentencepiece.bpe.model",
+    "preprocessor_config.json",
+    "processor_config.json",
 )
 """Copied unchanged from the base: saving a tokenizer again can lose some of them."""
-_GENERATION = "generation_config.json"
 _TRACES = ("training_args.bin", "README.md")
 _LOCAL = ("_name_or_path", "name_or_path", "auto_map", "is_local", "local_files_only")
 ADAPTER_CONFIG = "adapter_config.json"
+NO_ENDING = Ending()
 
 
 def cleaned(folder: Path, model: Model) -> None:
@@ -46,16 +51,38 @@ def cleaned(folder: Path, model: Model) -> None:
     _forget(folder)
 
 
-def with_tokenizer(folder: Path, base: Path, template: str | None) -> None:
-    """Replace a folder's tokenizer with the base's files, and its chat template with the lock's own
-    one, if any."""
+def with_tokenizer(
+    folder: Path, base: Path, template: str | None, ending: Ending = NO_ENDING
+) -> None:
+    """Replace a folder's tokenizer with the base's files, and its chat templates with the lock's
+    own one, if any. `ending` is written to both, and to the generation settings."""
     for name in _TOKENIZER_FILES:
         (folder / name).unlink(missing_ok=True)
         if (base / name).exists():
             shutil.copyfile(base / name, folder / name)
-    if template is not None:
+    shutil.rmtree(folder / TEMPLATES, ignore_errors=True)
+    if template is None:
+        _copy_templates(base / TEMPLATES, folder / TEMPLATES)
+    else:
+        _forget_templates(folder)
         write_whole(folder / "chat_template.jinja", template.encode())
+    if (base / GENERATION).exists():
+        shutil.copyfile(base / GENERATION, folder / GENERATION)
+    end_at(folder, ending)
     _forget(folder)
+
+
+def _copy_templates(base: Path, folder: Path) -> None:
+    for path in sorted(base.glob("*.jinja")):
+        folder.mkdir(exist_ok=True)
+        shutil.copyfile(path, folder / path.name)
+
+
+def _forget_templates(folder: Path) -> None:
+    """Remove the base's templates: a program that prefers one of them would not render as in
+    training."""
+    (folder / "chat_template.json").unlink(missing_ok=True)
+    _edit(folder / "tokenizer_config.json", {}, without=("chat_template",))
 
 
 def _forget(folder: Path) -> None:
@@ -72,24 +99,3 @@ def _edit(path: Path, values: dict[str, Any], without: Sequence[str] = ()) -> No
     after = {key: value for key, value in before.items() if key not in without} | values
     if after != before:
         write_whole(path, (json.dumps(after, indent=2) + "\n").encode())
-
-
-def complete(folder: Path, base: Path, template: str | None, end_ids: Sequence[int] = ()) -> None:
-    """Add the base's tokenizer, and the lock's own chat template, to a folder of weights.
-
-    `end_ids` are the tokens that end an answer. They are written to `generation_config.json`: with
-    only the base's own, a base model that was taught to chat would not stop after its answer.
-    """
-    with_tokenizer(folder, base, template)
-    if (base / _GENERATION).exists():
-        shutil.copyfile(base / _GENERATION, folder / _GENERATION)
-    if end_ids:
-        _end_at(folder / _GENERATION, end_ids)
-
-
-def _end_at(path: Path, end_ids: Sequence[int]) -> None:
-    values = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    ends = end_ids[0] if len(end_ids) == 1 else list(end_ids)
-    if values.get("eos_token_id") != ends:
-        text = json.dumps(values | {"eos_token_id": ends}, indent=2) + "\n"
-        write_whole(path, text.encode())

@@ -7,7 +7,7 @@ from lockfiles.compare import Difference
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
 from lockfiles.lock import Model
-from planner.models import config_json, stored
+from planner.models import config_json, quantized, stored
 from planner.models.architecture import Architecture, architecture
 from planner.models.folder import CONFIG, is_weights
 from runner.inputs.differing import differing
@@ -29,10 +29,10 @@ def differing_facts(model: Model, folder: Path, *, weights: bool) -> list[Differ
         ]
     else:
         config = config_json.read(folder / CONFIG)
-        stored.check_unquantized(config, name)
+        quantized.check_unquantized(config, name)
         found = architecture(config, name)
-        if not model.architecture.tied:  # the weights may have a head of their own
-            found = replace(found, tied=False)
+        if dict(model.architecture).get("tied") is False:
+            found = replace(found, tied=False)  # the weights may have a head of their own
     facts = asdict(found)
     pairs += [
         ("model.family", model.family, facts.pop("family")),
@@ -48,7 +48,7 @@ def differing_facts(model: Model, folder: Path, *, weights: bool) -> list[Differ
 
 def _check_head(model: Model, found: Architecture, folder: Path) -> None:
     """Refuse a head that differs from the embedding where the plan could read headers only."""
-    if model.architecture.tied and not found.tied and model.commit:
+    if dict(model.architecture).get("tied") and not found.tied and model.commit:
         raise UsageProblem(
             f"The weights in `{folder}` have a head that differs from the embedding, which "
             f"`{CONFIG}` ties.",

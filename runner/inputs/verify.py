@@ -33,6 +33,7 @@ from planner.plan.integrity import integrity
 from planner.search import lora_targets
 from runner.inputs import locations as inputs
 from runner.inputs import view
+from runner.inputs.as_locked import as_locked
 from runner.inputs.differing import SHOWN, differing, refuse
 from runner.inputs.model_facts import differing_facts
 from runner.inputs.setup import model_of as shape_of
@@ -162,16 +163,16 @@ def model_of(
 def template_of(lock: TrainingLock, model: Path, places: Mapping[str, Path]) -> ChatTemplate:
     """Return the lock's chat template. Raises DigestDiffers if it has changed."""
     date = datetime.fromisoformat(lock.template.date)
-    template = load_template(model, file=places.get("template"), now=lambda: date)
-    if lock.template.source == "training":
-        template = variant(template) or template
-    refuse(
-        differing(
-            ("template.sha256", lock.template.sha256, template.sha256),
-            ("template.golden_sha256", lock.template.golden_sha256, template.golden_sha256()),
-        ),
-        "the chat template",
-    )
+    own = {"template": places["template"]} if "template" in places else {}
+    with as_locked(own or {"model": model}):
+        template = load_template(model, file=places.get("template"), now=lambda: date)
+        if lock.template.source == "training":
+            template = variant(template) or template
+    found = differing(("template.sha256", lock.template.sha256, template.sha256))
+    refuse(found, "the chat template")
+    golden = template.golden_sha256()
+    found = differing(("template.golden_sha256", lock.template.golden_sha256, golden))
+    refuse(found, "the chat template")
     return template
 
 
@@ -185,13 +186,15 @@ def corpus_of(
     """
     template = template_of(lock, model, places)
     tokenizer = load_tokenizer(model)
-    rows = corpus.build(
-        recipe_of(lock),
-        {part: places[part] for part in _sources(lock)},
-        template,
-        tokenizer,
-        lambda split, count: on_progress(f"encoding {split}", count, count, "rows"),
-    )
+    files = {part: places[part] for part in _sources(lock)}
+    with as_locked({str(name): place for name, place in files.items()}):
+        rows = corpus.build(
+            recipe_of(lock),
+            files,
+            template,
+            tokenizer,
+            lambda split, count: on_progress(f"encoding {split}", count, count, "rows"),
+        )
     _check_parts(lock, rows)
     _check_stream(lock, rows)
     _check_special(lock, model, tokenizer, rows)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lockfiles.errors import RunFailed, UsageProblem
@@ -81,6 +81,23 @@ class StagePlace:
         """Return a file of the finished stage. Raises UsageProblem as `done`, and OSError."""
         with self._stages() as stages, stages.inside(self.final.name) as folder:
             return folder.read(name, limit_bytes)
+
+    def damage(self, report: Mapping[str, Any]) -> str:
+        """Return which artifact of the finished stage's report is not there as it was left, as a
+        sentence without its full stop; empty if all are.
+
+        A folder may have become larger: people add notes. Raises UsageProblem as `done`.
+        """
+        listed = report.get("artifacts") or of_kind(self.kind).unlisted(report)
+        with self._stages() as stages, stages.inside(self.final.name) as folder:
+            for one in listed:
+                name, size = PurePosixPath(one["path"]).name, int(one["size"])
+                found = folder.size(name)
+                if found is None:
+                    return f"`{one['path']}` is missing"
+                if found < size or (found > size and (self.final / name).is_file()):
+                    return f"`{one['path']}` has {found:,} bytes instead of {size:,}"
+        return ""
 
     def check(self) -> None:
         """Raise UsageProblem if a finished stage holds anything but folders and regular files."""

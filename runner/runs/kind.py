@@ -77,10 +77,6 @@ def _nothing(lock: Lock, stage: Stage, asked: Asked) -> None:
     """Check nothing."""
 
 
-def _any_base(model: Path, trains: bool) -> None:
-    """Work on every base model."""
-
-
 def _lists_all(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     return []
 
@@ -106,6 +102,8 @@ class RunKind:
     """Whether it reads them in a lock that trains nothing."""
     trains: bool = False
     """Whether it needs the training packages and the lock's device."""
+    remade: bool = True
+    """Whether a damaged result is made again without being asked for."""
     tensors: str = ""
     """The folder of its result that holds tensors; empty for none."""
     target: str = ""
@@ -115,9 +113,6 @@ class RunKind:
     """Whether its files are those of the run, and are put into the run folder."""
     check: Callable[[Lock, Stage, Asked], None] = _nothing
     """Checks before the run. Raises a TunelockError for what would fail later."""
-    check_base: Callable[[Path, bool], None] = _any_base
-    """Checks the base model in a folder; the second argument says whether it is trained and saved
-    before. Raises a TunelockError if this kind of stage cannot work on it."""
     serves: Callable[[Lock, Mapping[str, Any]], bool] = _always
     """Whether a finished stage with this report serves a lock with the same digest."""
     unlisted: Callable[[Mapping[str, Any]], list[dict[str, Any]]] = _lists_all

@@ -96,6 +96,18 @@ class OwnFolder:
         except FileNotFoundError:
             return None
 
+    def size(self, name: str, *, depth: int = 0) -> int | None:
+        """Return the bytes of a file, or of all files in a folder; None if it does not exist.
+
+        Links are not followed, and count as nothing.
+        """
+        found = self.found(name)
+        if found is None or not stat.S_ISDIR(found.st_mode):
+            return None if found is None else found.st_size * stat.S_ISREG(found.st_mode)
+        with self.inside(name) as folder:
+            below = [one for one, _ in folder._below(depth)]
+            return sum(folder.size(one, depth=depth + 1) or 0 for one in below)
+
     def names(self) -> list[str]:
         """Return the names in the folder, in order."""
         return sorted(os.listdir(self.descriptor))

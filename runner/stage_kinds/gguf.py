@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -62,12 +61,6 @@ def _check(lock: Lock, stage: Stage, asked: Asked) -> None:
         )
 
 
-def _check_base(model: Path, trains: bool) -> None:
-    from runner.export.gguf.convert import check_convertible
-
-    check_convertible(model, trained=trains)
-
-
 def _unlisted(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {
@@ -88,7 +81,6 @@ KIND = RunKind(
     Converted,
     reads_base_untrained=True,
     check=_check,
-    check_base=_check_base,
     unlisted=_unlisted,
     sends=_sends,
 )

@@ -18,4 +18,4 @@ class Trained(Report):
     step_seconds: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 
-KIND = RunKind(Trained, reads_base=True, trains=True, tensors="result")
+KIND = RunKind(Trained, reads_base=True, trains=True, remade=False, tensors="result")

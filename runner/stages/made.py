@@ -1,12 +1,17 @@
 """The results of earlier stages, as a later stage loads them."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from lockfiles import digest, text
 from lockfiles.errors import DigestDiffers
 from lockfiles.fixes import Advice, Command
+from planner.data.tokens.example import Example
+from planner.data.tokens.special_tokens import answer_end
+from planner.data.tokens.tokenizer import load_tokenizer
+from runner.export.ending import Ending
 from runner.inputs import view
 from runner.inputs.view import View
 from runner.runs.kind import of_kind
@@ -28,6 +33,19 @@ def own_template(given: Context) -> str | None:
             fix=Advice("restore it and run the same command again"),
         )
     return source
+
+
+def ending_of(given: Context, model: Path, rows: Iterable[Example]) -> Ending:
+    """Return where answers of the tuned model end, from the lock and its training rows.
+
+    `model` is the folder of the base model.
+    """
+    end_ids = given.lock.training().template.end_ids
+    taught = answer_end(rows, end_ids)
+    if taught is None:
+        return Ending(tuple(end_ids))
+    text = load_tokenizer(model).decode([taught], skip_special_tokens=False)
+    return Ending(tuple(end_ids), text)
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from runner.export.merge import merge
 from runner.inputs import verify
 from runner.stages import artifacts
 from runner.stages.context import Context
-from runner.stages.made import left, own_template
+from runner.stages.made import ending_of, left, own_template
+from runner.stages.rows import prepared
 from runner.training.determinism import use_threads
 
 
@@ -31,7 +32,7 @@ def run(given: Context) -> dict[str, Any]:
             out,
             lock.method,
             own_template(given),
-            lock.template.end_ids,
+            ending_of(given, base.folder, prepared(given, "train")),
         )
     if lock.data[0].system:  # whatever serves the folder needs it
         write_whole(out / card.NAME, card.card(lock, None).encode())

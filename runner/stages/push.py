@@ -16,7 +16,7 @@ from lockfiles.files import write_whole
 from lockfiles.fixes import Advice, Command
 from lockfiles.lock import TrainingLock
 from lockfiles.receipt import Artifact
-from planner.models.folder import SMALL_FILE_NAMES
+from planner.models.folder import is_small
 from runner.export import card
 from runner.export.clean import ADAPTER_CONFIG
 from runner.export.push import push
@@ -25,8 +25,8 @@ from runner.stages import artifacts
 from runner.stages.context import Context
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
-_KNOWN = SMALL_FILE_NAMES | {ADAPTER_CONFIG, ADAPTER_WEIGHTS, "model.safetensors"}
-"""The files of a model that may be sent, besides the shards of its weights."""
+_KNOWN = (ADAPTER_CONFIG, ADAPTER_WEIGHTS, "model.safetensors")
+"""The files of a model that may be sent, besides the shards of its weights and the small files."""
 _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 
 
@@ -89,7 +89,8 @@ def _model(given: Context, left: Artifact) -> Iterator[tuple[str, Path]]:
     """Yield the files of a stage's model, after comparing its tensors with the stage's report."""
     given.result(left.stage)  # refuses links
     folder = given.run / left.path
-    here = {path.name: path for path in sorted(folder.iterdir()) if _is_model_file(path)}
+    inside = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
+    here = {name: path for name, path in inside.items() if _is_model_file(name, path)}
     weights = [path for name, path in here.items() if name.endswith(".safetensors")]
     if digest.of_tensors(weights) != left.digest:
         raise DigestDiffers(
@@ -102,9 +103,9 @@ def _model(given: Context, left: Artifact) -> Iterator[tuple[str, Path]]:
     yield from here.items()
 
 
-def _is_model_file(path: Path) -> bool:
+def _is_model_file(name: str, path: Path) -> bool:
     plain = path.is_file() and not path.is_symlink()
-    return plain and (path.name in _KNOWN or _SHARD.fullmatch(path.name) is not None)
+    return plain and (is_small(name) or name in _KNOWN or _SHARD.fullmatch(name) is not None)
 
 
 def _files(given: Context, left: list[Artifact]) -> Iterator[tuple[str, Path]]:

@@ -13,11 +13,11 @@ from planner.data.tokens.example import Example
 from planner.data.tokens.order import epoch_order
 from planner.data.tokens.stored import stream_sha256
 from runner.engines.ranks import Ranks
-from runner.export.clean import cleaned, complete, with_tokenizer
+from runner.export.clean import cleaned, with_tokenizer
 from runner.inputs import verify
 from runner.stages import artifacts
 from runner.stages.context import Context
-from runner.stages.made import own_template
+from runner.stages.made import ending_of, own_template
 from runner.stages.rows import prepared
 from runner.training import train as training
 from runner.training.determinism import keep_to
@@ -74,10 +74,8 @@ def _trained(given: Context, ranks: Ranks, own: Path) -> dict[str, Any]:
             return {}
         cleaned(result.folder, lock.model)
         template = own_template(given)
-        if lock.method.kind == "full":
-            complete(result.folder, base.folder, template, lock.template.end_ids)
-        else:
-            with_tokenizer(result.folder, base.folder, template)
+        ending = ending_of(given, base.folder, rows)
+        with_tokenizer(result.folder, base.folder, template, ending)
     trained = "merged" if lock.method.kind == "full" else "adapter"
     tensors = digest.of_tensors(sorted(result.folder.glob("*.safetensors")))
     return {

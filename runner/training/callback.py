@@ -204,6 +204,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         self._ranks.wait()
         if self._ranks.rank == 0:
+            (folder / "README.md").unlink(missing_ok=True)  # PEFT's, of a base model without a name
             mark_whole(folder, self.peak_bytes())
         self._ranks.wait()
         seconds = round(time.monotonic() - self._step_ended, 3)

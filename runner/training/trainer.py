@@ -96,6 +96,9 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
         self._metrics["train"]["num_tokens"] = [total]
         return torch.stack(losses).sum()
 
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """Write no model card: TRL's would name this machine's folders, and links to nothing."""
+
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Load a checkpoint and keep each parameter's dtype.
 

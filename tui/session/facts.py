@@ -179,11 +179,12 @@ class Facts:
 
     def lock(self, values: Values, *, again: bool = False) -> TrainingLock:
         """Return the lock for the answers; `again` rereads all facts, as before writing."""
-        from planner.plan.gather import gather
+        from planner.plan.gather import check_stages, gather
         from planner.plan.plan import plan
 
         answers = check(values, {})
         facts = gather(answers, self.folder) if again else self.gathered(values)
+        check_stages(answers, *self._model(values))
         return plan(answers, facts)
 
     def _model(self, values: Values) -> tuple[ModelFacts, Path]:

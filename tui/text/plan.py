@@ -123,12 +123,12 @@ def _parallel(lock: TrainingLock) -> list[str]:
 
 def _time(lock: TrainingLock) -> list[str]:
     time = predicted.time(lock.prediction)
-    return [f"time      {time}", *_reasons(lock, "prediction.seconds")] if time else []
+    return [f"time      {time}", *_reasons(lock, "prediction.seconds")]
 
 
 def _head(lock: TrainingLock) -> list[str]:
-    own = "model.architecture" in lock.why
-    return ["head      its own", *_reasons(lock, "model.architecture")] * own
+    own = "model.architecture.tied" in lock.why
+    return ["head      its own", *_reasons(lock, "model.architecture.tied")] * own
 
 
 def _template(lock: TrainingLock) -> list[str]:

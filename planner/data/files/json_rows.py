@@ -53,7 +53,7 @@ def json_list(path: Path) -> Iterator[RawRow]:
         yield from _items(path, window)
         window.at += 1
         if window.next():
-            raise window.invalid("Extra data")
+            raise window.invalid("more text follows the value")
 
 
 def _items(path: Path, window: "_Window") -> Iterator[RawRow]:
@@ -70,7 +70,7 @@ def _items(path: Path, window: "_Window") -> Iterator[RawRow]:
         if mark == ",":
             window.at += 1
     if mark != "]":
-        raise window.invalid("Expecting ',' delimiter")
+        raise window.invalid("a comma or a closing bracket is missing")
 
 
 class _Window:

@@ -1,7 +1,7 @@
 """The special tokens that a run needs: the padding token and those that end an answer."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,12 +85,35 @@ def _ends(path: Path) -> set[int]:
 def _turn_end(tokenizer: Tokenizer, rows: Iterable[Example]) -> set[int]:
     """Return the special token at the end of the last answer in most rows, if there is one.
 
-    Unscored white space may follow it, and truncated rows may end anywhere.
+    Without one, it may be another added token that ends at least half of the rows. Unscored white
+    space may follow it, and truncated rows may end anywhere.
     """
+    last = _last(rows)
+    special = Counter({one: count for one, count in last.items() if one in tokenizer.special_ids})
+    if special:
+        return {token for token, _ in special.most_common(1)}
+    return {
+        token
+        for token, count in last.most_common(1)
+        if token in tokenizer.added_ids and 2 * count >= last.total()
+    }
+
+
+def answer_end(rows: Iterable[Example], end_ids: Collection[int]) -> int | None:
+    """Return which of the end tokens is the last that is scored in most rows.
+
+    None if no row ends with one: then training teaches no token that ends an answer.
+    """
+    last = _last(rows)
+    taught = Counter({token: count for token, count in last.items() if token in end_ids})
+    return taught.most_common(1)[0][0] if taught else None
+
+
+def _last(rows: Iterable[Example]) -> Counter[int]:
+    """Return how often each token is the last that is scored."""
     sequences = (one for row in rows for one in row.sequences.values())
     last = (next((id for id in reversed(one.labels) if id != IGNORED), None) for one in sequences)
-    ends = Counter(token for token in last if token in tokenizer.special_ids)
-    return {token for token, _ in ends.most_common(1) if token is not None}
+    return Counter(token for token in last if token is not None)
 
 
 def _pad(folder: Path, tokenizer: Tokenizer) -> int | None:

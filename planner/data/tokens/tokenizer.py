@@ -38,7 +38,8 @@ class Tokenizer:
         `added` are tokens that its model's other files add, as `lookup.added_tokens` returns them.
         """
         self._content, self._name, self._added = content, name, list(added)
-        self._special = frozenset(client.numbers(client.load(self.loaded)))
+        count, *numbers = client.numbers(client.load(self.loaded)) or (0,)
+        self._special, self._atomic = frozenset(numbers[:count]), frozenset(numbers)
 
     @cached_property
     def loaded(self) -> Loaded:
@@ -52,6 +53,11 @@ class Tokenizer:
     def special_ids(self) -> frozenset[int]:
         """The ids of special tokens, such as those around turns."""
         return self._special
+
+    @property
+    def added_ids(self) -> frozenset[int]:
+        """The ids of all added tokens, special or not: each is always one token of a text."""
+        return self._atomic
 
     def encode(self, text: str) -> "array[int]":
         """Return the ids of a text, without special tokens added. Raises TokenizerFails."""
@@ -111,6 +117,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
             "late": f"it takes longer than {limits.LOAD_SECONDS:g} seconds to read",
             "memory": "it takes too much memory to read",
             "ended": f"the process that reads it crashed with {fault.said}",
+            "broken": "it has parts that this version of `tokenizers` does not know, or is damaged",
         }
         raise UsageProblem(
             f"`{path}` is not a tokenizer: {why.get(fault.kind, fault.said)}.",

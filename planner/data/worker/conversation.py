@@ -61,8 +61,10 @@ class Template:
             )
         except MemoryError:
             raise
-        except Exception as problem:
-            raise Refused("refused", problem) from None
+        except jinja2.TemplateSyntaxError as problem:
+            raise Refused("refused", f"an error of syntax in line {problem.lineno}") from None
+        except Exception:
+            raise Refused("refused", "it cannot be compiled") from None
 
     @cached_property
     def content_form(self) -> Form:

@@ -42,9 +42,12 @@ def main() -> None:
     except MemoryError:
         send(answers, frames.encode({"fault": "its rows take too much memory", "row": row}))
     except BaseException as problem:
-        said = (str(problem).splitlines() or [type(problem).__name__])[0][: limits.SAID_CHARS]
         kind = _KINDS.get(type(problem), "fault")
+        said = _DAMAGED if kind == "fault" else str(problem)[: limits.SAID_CHARS]
         send(answers, frames.encode({kind: said, "row": row}))
+
+
+_DAMAGED = "it is damaged, or it is another kind of file"
 
 
 class _Twice(ValueError):

@@ -60,7 +60,8 @@ class Work:
         _keep(self._tokenizers, request["tokenizer"], made, _KEPT_TOKENIZERS)
         added = made.get_added_tokens_decoder()
         special = sorted(number for number, token in added.items() if token.special)
-        return {}, array("I", special).tobytes()
+        others = sorted(added.keys() - set(special))
+        return {}, array("I", [len(special), *special, *others]).tobytes()
 
     def _render(self, request: dict[str, Any], raw: bytes) -> Answer:
         row = self._row(request, request["row"])

@@ -14,6 +14,7 @@ from lockfiles.fixes import Advice, Command
 from planner.models.folder import INDEX, SINGLE, shards
 from planner.models.stored import index_of
 
+_PIECE_BYTES = 64 << 20
 DTYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16, "F64": np.float64}
 
 
@@ -40,6 +41,17 @@ class Stored:
         if self.dtype == "BF16":
             return (raw.astype(np.uint32) << 16).view(np.float32)
         return raw.astype(np.float32, copy=False)
+
+    def equals(self, other: "Stored") -> bool:
+        """Return whether another tensor has the same values, reading both piece by piece."""
+        if self.shape != other.shape or self.dtype != other.dtype:
+            return self.shape == other.shape and bool(np.array_equal(self.read(), other.read()))
+        size = math.prod(self.shape) * np.dtype(DTYPES[self.dtype]).itemsize
+        with self.file.open("rb") as one, other.file.open("rb") as two:
+            one.seek(self.offset_bytes)
+            two.seek(other.offset_bytes)
+            pieces = (min(_PIECE_BYTES, size - at) for at in range(0, size, _PIECE_BYTES))
+            return all(one.read(piece) == two.read(piece) for piece in pieces)
 
 
 def stored_tensors(model_dir: Path) -> list[Stored]:

@@ -5,132 +5,123 @@ Tensors are read, rearranged and written one at a time, so memory use is that of
 
 import struct
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import gguf
 import numpy as np
-from numpy.typing import NDArray
 
-from lockfiles.errors import UsageProblem
-from lockfiles.fixes import Command
+from lockfiles.errors import RunFailed, UsageProblem
+from lockfiles.fixes import Advice
 from lockfiles.harmless import one_line
-from planner.models import config_json
-from runner.export.gguf import families
-from runner.export.gguf.checkpoint import stored_tensors
+from planner.gguf import family, tensors
+from planner.gguf.check import Exportable, check
+from planner.gguf.rope import Rope
+from planner.models.held import Held
+from runner.export.gguf import vocabulary
+from runner.export.gguf.checkpoint import Stored, stored_tensors
 from runner.export.gguf.facts import GgufFacts, facts_of
-from runner.export.gguf.families import Config, Family
 from runner.export.gguf.levels import check_level
 from runner.export.gguf.native import quantize_file, require_llama_cpp
-from runner.export.gguf.vocabulary import vocabulary_of
-
-Kind = gguf.GGMLQuantizationType
-PACKED = {
-    "f32": (gguf.LlamaFileType.ALL_F32, Kind.F32),
-    "f16": (gguf.LlamaFileType.MOSTLY_F16, Kind.F16),
-    "q8_0": (gguf.LlamaFileType.MOSTLY_Q8_0, Kind.Q8_0),
-}
-"""File and tensor types that numpy can pack; f32 is not a level but a reference for comparisons."""
-
-
-@dataclass(frozen=True)
-class Planned:
-    """One tensor of the GGUF file, read on demand."""
-
-    name: str
-    """Name in the GGUF file."""
-    kind: gguf.GGMLQuantizationType
-    """Type it is stored in."""
-    shape: tuple[int, ...]
-    """Shape in elements, outermost dimension first."""
-    read: Callable[[], NDArray[np.float32]]
-    """Reads and rearranges its values."""
-
-    def packed(self) -> NDArray[Any]:
-        """Return the stored array. Raises UsageProblem for a value outside the float16 range."""
-        values = self.read()
-        with np.errstate(over="ignore"):
-            stored = gguf.quants.quantize(values, self.kind)
-        if self.kind == Kind.F16 and not np.isfinite(stored).all():
-            raise UsageProblem(
-                f"The tensor `{self.name}` has values outside the range of float16.",
-                fix=families.ELSEWHERE,
-            )
-        return np.ascontiguousarray(stored)
+from runner.export.gguf.planned import PACKED, Planned, planned
 
 
 def convert(model_dir: Path, out: Path, level: str) -> GgufFacts:
     """Write `out` at level `f16`, `q8_0` or `q4_k_m`, and return the facts of the finished file.
 
-    The file is renamed into place when it is complete. Raises UsageProblem for an unsupported
-    architecture, tokenizer or level.
+    The file is renamed into place when it is complete: every tensor that the model's `config.json`
+    describes is in it. Raises UsageProblem, before anything is written, for a model that is not
+    supported, and for a folder that lacks tensors.
     """
     check_level(level)
     if level == "q4_k_m":
         require_llama_cpp()
+    model, stored = checked(model_dir)
+    try:
+        wanted = planned(model, stored, PACKED["f16" if level == "q4_k_m" else level][1])
+    except (ArithmeticError, LookupError, TypeError, ValueError) as problem:
+        raise _unwritable(problem) from problem
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
         done = Path(scratch) / "model.gguf"
         if level == "q4_k_m":
             whole = Path(scratch) / "f16.gguf"
-            write_packed(model_dir, whole, "f16")
+            _write(model_dir, model, wanted, whole, "f16")
             quantize_file(whole, done, "q4_k_m")
         else:
-            write_packed(model_dir, done, level)
+            _write(model_dir, model, wanted, done, level)
+        _check_whole(done, wanted)
         done.replace(out)
     return facts_of(out, level)
 
 
 def write_packed(model_dir: Path, out: Path, level: str) -> None:
     """Write one file at a level of PACKED, in place. Raises UsageProblem as `convert`."""
-    config = _config(model_dir)
-    family = families.family_of(config)
-    vocabulary = vocabulary_of(model_dir, int(config["vocab_size"]))
-    file_type, kind = PACKED[level]
+    model, stored = checked(model_dir)
+    wanted = planned(model, stored, PACKED[level][1])
+    _write(model_dir, model, wanted, out, level)
+    _check_whole(out, wanted)
+
+
+def checked(model_dir: Path) -> tuple[Exportable, list[Stored]]:
+    """Return a model folder in GGUF's terms, and its tensors without those that loaders ignore.
+
+    Raises UsageProblem if it cannot be exported.
+    """
+    family.family_of(family.read(model_dir))  # the most telling sentence comes first
+    stored = stored_tensors(model_dir)
+    model = check(model_dir, held={one.name: Held(one.dtype, one.shape) for one in stored})
+    kept = [one for one in stored if not tensors.ignored(one.name)]
+    return model, [one for one in kept if not _is_tied(one, model, kept)]
+
+
+def _is_tied(tensor: Stored, model: Exportable, stored: list[Stored]) -> bool:
+    """Return whether a tensor is a head that only repeats the embedding."""
+    if tensor.name != tensors.HEAD or not model.config.get("tie_word_embeddings"):
+        return False
+    embedding = next(one for one in stored if one.name == tensors.EMBEDDING)
+    return tensor.equals(embedding)
+
+
+def _write(
+    model_dir: Path, model: Exportable, wanted: list[Planned], out: Path, level: str
+) -> None:
+    writer = gguf.GGUFWriter(out, model.family.name)
     try:
-        planned = _planned(model_dir, config, family, kind)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as problem:
-        raise _unwritable(problem) from problem
-    writer = gguf.GGUFWriter(out, family.name)
-    try:
-        _add_hyperparameters(writer, config, family)
-        writer.add_file_type(file_type)
+        _add_hyperparameters(writer, model)
+        writer.add_file_type(PACKED[level][0])
         writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
-        vocabulary.write(writer)
-        _write_tensors(writer, planned)
+        vocabulary.write(writer, model, model_dir)
+        _write_tensors(writer, wanted)
     except (ArithmeticError, LookupError, TypeError, ValueError, struct.error) as problem:
         raise _unwritable(problem) from problem
     finally:
         writer.close()
 
 
-def check_convertible(model_dir: Path, *, trained: bool = True) -> None:
-    """Raise UsageProblem if a model cannot be converted; `trained`: after training, else unchanged.
-
-    Reads its configuration and tokenizer, not its weights. Training saves it as the causal language
-    model of its family, whatever architecture its configuration names before.
-    """
-    config = _config(model_dir)
-    saved = families.saved_as(config) if trained else config
-    families.family_of(saved)
-    families.rope_factors(saved)
-    vocabulary_of(model_dir, int(saved["vocab_size"]))
+def _check_whole(path: Path, planned: list[Planned]) -> None:
+    """Raise RunFailed unless a finished file has exactly the planned tensors."""
+    wanted = {one.name: one.shape for one in planned}
+    found = {
+        str(one.name): tuple(int(width) for width in reversed(one.shape))
+        for one in gguf.GGUFReader(path).tensors
+    }
+    differing = sorted(
+        name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)
+    )
+    if differing:
+        raise RunFailed(
+            f"The GGUF file is not complete: `{one_line(differing[0], most=100)}` is missing in "
+            "it, or differs from the model.",
+            fix=Advice("free disk space and run the same command again"),
+        )
 
 
 def _unwritable(problem: Exception) -> UsageProblem:
-    reason = one_line(f"{type(problem).__name__}: {problem}".rstrip(". "), most=200)
     return UsageProblem(
-        f"The model cannot be written as a GGUF file: {reason}.", fix=families.ELSEWHERE
+        "The model cannot be written as a GGUF file: its configuration, tokenizer or tensors have "
+        f"an unexpected form (`{type(problem).__name__}`).",
+        fix=family.ELSEWHERE,
     )
-
-
-def _config(model_dir: Path) -> Config:
-    path = model_dir / "config.json"
-    if not path.is_file():
-        raise UsageProblem(f"`{model_dir}` has no `config.json`.", fix=Command("ls {}", model_dir))
-    return config_json.read(path)
 
 
 def _write_tensors(writer: gguf.GGUFWriter, planned: list[Planned]) -> None:
@@ -147,68 +138,29 @@ def _write_tensors(writer: gguf.GGUFWriter, planned: list[Planned]) -> None:
         writer.write_tensor_data(tensor.packed())
 
 
-def _planned(
-    model_dir: Path, config: Config, family: Family, kind: gguf.GGMLQuantizationType
-) -> list[Planned]:
-    """Return the tensors of the file, without a tied `lm_head`."""
-    layers = int(config["num_hidden_layers"])
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH[family.name.upper()], layers)
-    factors = families.rope_factors(config)
-    planned = []
-    if factors is not None:
-        planned.append(Planned("rope_freqs.weight", Kind.F32, factors.shape, lambda: factors))
-    for stored in stored_tensors(model_dir):
-        if stored.name == "lm_head.weight" and config.get("tie_word_embeddings"):
-            continue
-        if stored.name.endswith("rotary_emb.inv_freq"):
-            continue
-        name = names.get_name(stored.name, try_suffixes=(".weight", ".bias"))
-        if name is None:
-            raise UsageProblem(
-                f"The tensor `{stored.name}` has no GGUF equivalent.", fix=families.ELSEWHERE
-            )
-        read = _rearranged(stored.name, stored.read, config, family)
-        planned.append(Planned(name, _kind(stored.shape, kind), stored.shape, read))
-    return planned
-
-
-def _kind(shape: tuple[int, ...], wanted: gguf.GGMLQuantizationType) -> gguf.GGMLQuantizationType:
-    """Return float32 for norms and biases (llama.cpp requires it), float16 for odd row sizes."""
-    if len(shape) < 2:
-        return Kind.F32
-    return wanted if shape[-1] % gguf.GGML_QUANT_SIZES[wanted][0] == 0 else Kind.F16
-
-
-def _rearranged(
-    name: str, read: Callable[[], NDArray[np.float32]], config: Config, family: Family
-) -> Callable[[], NDArray[np.float32]]:
-    """Return the reader of one tensor, with the query and key permutation if the family has it."""
-    part = name.split(".")[-2]
-    if not family.permutes or part not in ("q_proj", "k_proj"):
-        return read
-    heads = config["num_attention_heads"] if part == "q_proj" else families.kv_heads(config)
-    return lambda: families.permuted(read(), int(heads))
-
-
-def _add_hyperparameters(writer: gguf.GGUFWriter, config: Config, family: Family) -> None:
-    rope = families.rope_of(config)
-    width = families.head_dim(config)
+def _add_hyperparameters(writer: gguf.GGUFWriter, model: Exportable) -> None:
+    config, width = model.config, family.head_dim(model.config)
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_vocab_size(int(config["vocab_size"]))
-    writer.add_context_length(int(config["max_position_embeddings"]))
+    writer.add_context_length(family.context(config, model.family))
     writer.add_embedding_length(int(config["hidden_size"]))
     writer.add_block_count(int(config["num_hidden_layers"]))
     writer.add_feed_forward_length(int(config["intermediate_size"]))
     writer.add_head_count(int(config["num_attention_heads"]))
-    writer.add_head_count_kv(families.kv_heads(config))
+    writer.add_head_count_kv(family.kv_heads(config))
     writer.add_key_length(width)
     writer.add_value_length(width)
     writer.add_layer_norm_rms_eps(float(config["rms_norm_eps"]))
     writer.add_rope_dimension_count(width)
-    writer.add_rope_freq_base(float(rope["rope_theta"]))
-    if rope["rope_type"] in ("linear", "yarn"):
-        writer.add_rope_scaling_type(gguf.RopeScalingType(rope["rope_type"]))
-        writer.add_rope_scaling_factor(float(rope["factor"]))
-    if rope["rope_type"] == "yarn":
-        original = rope.get("original_max_position_embeddings")
-        writer.add_rope_scaling_orig_ctx_len(int(original or config["max_position_embeddings"]))
+    _add_rope(writer, model.rope)
+
+
+def _add_rope(writer: gguf.GGUFWriter, rope: Rope) -> None:
+    writer.add_rope_freq_base(rope.theta)
+    if rope.scaling:
+        writer.add_rope_scaling_type(gguf.RopeScalingType(rope.scaling))
+        writer.add_rope_scaling_factor(rope.factor)
+    if rope.original_context:
+        writer.add_rope_scaling_orig_ctx_len(rope.original_context)
+    if rope.attention != 1.0:
+        writer.add_rope_scaling_attn_factors(rope.attention)

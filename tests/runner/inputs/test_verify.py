@@ -13,7 +13,7 @@ from lockfiles.errors import DigestDiffers, UsageProblem
 from lockfiles.lock import TrainingLock
 from planner.plan.gather import gather
 from planner.plan.plan import plan
-from runner.inputs import locations, verify, view
+from runner.inputs import finished, locations, verify, view
 from tests.planned import MACHINE, answers, few_rows
 
 GENERAL = Path(__file__).parents[2] / "data" / "self-instruct.alpaca.jsonl"
@@ -373,3 +373,55 @@ def test_layers_that_the_model_does_not_have_are_named(lock: TrainingLock, name:
         UsageProblem, match=f"names `{name}`, which is not a linear layer of `llama`"
     ):
         verify.check_whole(lock.model_copy(update={"method": method}))
+
+
+BROKEN: dict[str, Callable[[str], str]] = {
+    "cut off": lambda text: text[: len(text) // 2],
+    "empty": lambda text: "",
+    "one line is no JSON": lambda text: text + "{'a': 1}\n",
+    "another format": lambda text: '{"text": "a text"}\n' * 9,
+    "a binary file": lambda text: "PK\x03\x04\0\0",
+    "no answers": lambda text: text.replace('"assistant"', '"user"'),
+    "a list": lambda text: "[[1]]",
+    "a table": lambda text: "a,b\n1,2\n",
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_rows_that_can_no_longer_be_read_are_first_of_all_other_rows(
+    how: str, lock: TrainingLock, folder: Path
+) -> None:
+    path = folder / "rows" / "train.jsonl"
+    path.write_text(BROKEN[how](path.read_text("utf-8")), "utf-8")
+    with pytest.raises(DigestDiffers) as caught:
+        corpus(lock, folder)
+    assert "`run.lock` does not match" in caught.value.message
+    with pytest.raises(DigestDiffers):
+        list(finished.check(lock, found(lock, folder)))
+
+
+def test_a_missing_or_closed_input_keeps_its_own_error(lock: TrainingLock, folder: Path) -> None:
+    (folder / "rows" / "train.jsonl").unlink()
+    with pytest.raises(UsageProblem, match="is not a file"):
+        corpus(lock, folder)
+
+
+def test_a_broken_template_is_another_template(lock: TrainingLock, folder: Path) -> None:
+    config = folder / "base" / "chat_template.jinja"
+    assert config.exists()
+    config.write_text("{% if %}")
+    with pytest.raises(DigestDiffers):
+        list(finished.check(lock, found(lock, folder)))
+    with pytest.raises(DigestDiffers):
+        verify.template_of(lock, folder / "base", {})
+
+
+def test_the_inputs_of_a_finished_run_may_be_gone(lock: TrainingLock, folder: Path) -> None:
+    assert list(finished.check(lock, found(lock, folder))) == []
+    (folder / "rows" / "test.jsonl").unlink()
+    said = list(finished.check(lock, found(lock, folder)))
+    assert said[0].startswith("the input `test` is missing (`")
+    assert said[1] == "`train` can be compared with the lock only together with the other rows"
+    shutil.rmtree(folder / "base")
+    assert len(list(finished.check(lock, found(lock, folder)))) == 2
+    assert [one.split("`")[1] for one in finished.check(lock, {})] == ["model", "train", "test"]

@@ -173,7 +173,6 @@ def test_a_run_that_is_done_needs_nothing(lock: Lock, tmp_path: Path) -> None:
 
 
 def test_the_plan_knows_the_families_that_gguf_does() -> None:
-    pytest.importorskip("gguf")
-    from runner.export.gguf.families import FAMILIES
+    from planner.gguf.family import FAMILIES
 
-    assert set(of_kind("gguf").families) == {family.name for family in FAMILIES.values()}
+    assert set(of_kind("gguf").families) == {one.model_type for one in FAMILIES.values()}

@@ -27,7 +27,7 @@ BAD = [
     (
         "a.jsonl",
         GOOD.encode() + b'{"prompt": \n',
-        "`a.jsonl` line 2 is not valid JSON: Expecting value.",
+        "`a.jsonl` line 2 is not valid JSON: a value is missing, or is none of JSON's.",
     ),
     ("a.jsonl", GOOD.encode() + b"[1]\n", "`a.jsonl` line 2 is not a JSON object."),
     ("a.jsonl", GOOD.encode() + b'{"prompt": "caf\xe9"}\n', "`a.jsonl` line 2 is not UTF-8."),
@@ -35,10 +35,10 @@ BAD = [
     (
         "a.json",
         GOOD.encode() + b"{]\n",
-        "`a.json` line 2 is not valid JSON: Expecting property name",
+        "`a.json` line 2 is not valid JSON: a key in double quotes",
     ),
     ("a.json", GOOD.encode() + b"[]\n", "`a.json` is JSON, but not a list of rows."),
-    ("a.json", b"[\n{]", "`a.json` line 2 is not valid JSON: Expecting property name"),
+    ("a.json", b"[\n{]", "`a.json` line 2 is not valid JSON: a key in double quotes"),
     ("a.json", b"[1]", "`a.json` row 1 is not a JSON object."),
     (
         "a.csv",

@@ -10,7 +10,7 @@ transformers = pytest.importorskip("transformers")
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers  # noqa: E402
 
-from runner.export.gguf.vocabulary import SPLITS  # noqa: E402
+from planner.gguf.tokenizer import SPLITS  # noqa: E402
 
 VOCAB_SIZE = 448
 TEMPLATE = (
