@@ -83,6 +83,18 @@ def test_a_newer_commit_leaves_nothing_of_the_older(hub: HubServer, tmp_path: Pa
     assert not (tmp_path / "folder" / "chat_template.jinja").exists()
 
 
+def test_further_templates_are_files_of_the_model(hub: HubServer, tmp_path: Path) -> None:
+    base = {path.name: path.read_bytes() for path in BASE.iterdir() if path.is_file()}
+    name, other = "additional_chat_templates/tool_use.jinja", "additional_chat_templates/run.py"
+    hub.add("ana/base", base | {name: b"tools", other: b"code", "other/a.jinja": b"no"})
+    (facts,) = plan(hub, tmp_path, ("ana/base", "main"))
+    assert [file["name"] for file in facts["files"] if "/" in file["name"]] == [name]
+    assert (tmp_path / "folder" / name).read_bytes() == b"tools"
+    hub.add("ana/base", base)
+    plan(hub, tmp_path, ("ana/base", "main"))
+    assert not (tmp_path / "folder" / name).exists()
+
+
 def test_a_file_that_grew_too_large_leaves_no_older_one(hub: HubServer, tmp_path: Path) -> None:
     base = {path.name: path.read_bytes() for path in BASE.iterdir() if path.is_file()}
     hub.add("ana/base", base | {"vocab.json": b"{}"})
