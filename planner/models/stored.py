@@ -18,6 +18,7 @@ from planner.models.folder import CONFIG, INDEX, SINGLE, shards
 from planner.models.held import Held
 from planner.models.parameters import parameter_count
 from planner.models.quantized import check_unquantized
+from planner.models.spelling import DECODERS
 from planner.models.tensor_faults import check_tensors
 
 HEADERS_LIMIT_BYTES = 64 * files.MIB
@@ -104,6 +105,12 @@ def shape_of(
     """
     check_unquantized(config, name, original)
     found = architecture(config, name)
+    if (kind := config.get("model_type")) in DECODERS:
+        raise UsageProblem(
+            f"The model of `{name}` is the decoder of a vision-language model (`{kind}`), which "
+            "transformers loads as a part of that model only.",
+            fix=Advice("name the complete vision-language model"),
+        )
     sizes = Counter[str]()
     for tensor in held.values():
         sizes[tensor.dtype] += math.prod(tensor.shape)
