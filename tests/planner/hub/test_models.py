@@ -143,6 +143,9 @@ def test_what_can_be_wrong_is_one_sentence_with_a_hint(hub: HubServer, tmp_path:
     outside = {"weight_map": {"a": "../../escape.safetensors"}}
     index = {"model.safetensors.index.json": json.dumps(outside).encode()}
     hub.add("ana/outside", index | {"config.json": b"{}"})
+    adapter = {"peft_type": "LORA", "base_model_name_or_path": "ana/base"}
+    hub.add("ana/adapter", {"adapter_config.json": json.dumps(adapter).encode()})
+    hub.add("ana/gguf", {"model-q8_0.gguf": b"x"})
     hub.add("ana/bare", {"model.safetensors": base["model.safetensors"]})
     hub.add("ana/broken", base)
     hub.fail("/api/models/ana/broken", 500)
@@ -153,6 +156,8 @@ def test_what_can_be_wrong_is_one_sentence_with_a_hint(hub: HubServer, tmp_path:
         ("ana/pickled", "main"): "has no `.safetensors`",
         ("ana/torn", "main"): "broken safetensors header",
         ("ana/bare", "main"): "has no `config.json`",
+        ("ana/adapter", "main"): "`ana/adapter` is a LoRA adapter of `ana/base`",
+        ("ana/gguf", "main"): "`ana/gguf` has GGUF files",
         ("ana/outside", "main"): "which is missing",
         ("ana/broken", "main"): "answered with status 500",
         ("a/b/c", "main"): "is not a valid repository name",
