@@ -134,6 +134,19 @@ def test_headers_are_compared_with_the_configuration(hub: HubServer, tmp_path: P
     assert hub.sent_bytes["model.safetensors"] < 400_000
 
 
+def test_a_head_of_its_own_is_seen(hub: HubServer, tmp_path: Path) -> None:
+    base = {path.name: path.read_bytes() for path in BASE.iterdir() if path.is_file()}
+    tensors = load(base["model.safetensors"])
+    head = tensors["model.embed_tokens.weight"].clone()
+    hub.add("ana/twice", base | {"model.safetensors": save(tensors | {"lm_head.weight": head})})
+    other = head + 1
+    hub.add("ana/other", base | {"model.safetensors": save(tensors | {"lm_head.weight": other})})
+    found = plan(hub, tmp_path, ("ana/twice", "main"), ("ana/other", "main"))
+    assert [one["architecture"]["tied"] for one in found] == [True, False]
+    assert [one["own_head"] for one in found] == [False, True]
+    assert hub.sent_bytes["model.safetensors"] < 800_000
+
+
 def test_what_can_be_wrong_is_one_sentence_with_a_hint(hub: HubServer, tmp_path: Path) -> None:
     base = {path.name: path.read_bytes() for path in BASE.iterdir() if path.is_file()}
     hub.add("ana/base", base)
