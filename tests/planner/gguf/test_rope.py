@@ -66,9 +66,7 @@ def test_other_boundaries_of_yarn_become_a_table_where_llama_cpp_reads_one() -> 
         ),
     ],
 )
-def test_settings_that_llama_cpp_lacks_are_refused_by_name(
-    rope: dict[str, Any], said: str
-) -> None:
+def test_settings_that_llama_cpp_lacks_are_refused_by_name(rope: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageProblem) as refused:
         _rope(LLAMA, **rope)
     assert said in refused.value.message and refused.value.hint
