@@ -25,6 +25,7 @@ from planner.data.isolation import process
 from planner.data.mend.steps import Dedupe, Long, Mending, Step
 from planner.data.rows.splits import FILES, SplitName
 from planner.data.tokens.encode import NEED_VARIANT
+from planner.data.tokens.ending import unended
 from planner.data.tokens.order import epoch_order, order_sha256
 from planner.data.tokens.special_tokens import SpecialTokens, special_tokens
 from planner.data.tokens.template import ChatTemplate, load_template
@@ -93,6 +94,8 @@ class TemplateFacts:
     special: SpecialTokens
     trains: bool = False
     """Whether it is the training variant of the model's own template."""
+    unended: str = ""
+    """Why no token ends an answer, as a sentence; empty if one does."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,11 @@ def gather(
         model=model,
         machine=machine or machine_facts(answers, folder),
         template=TemplateFacts(
-            template.sha256, template.golden_sha256(), special, trains=template is not own
+            template.sha256,
+            template.golden_sha256(),
+            special,
+            trains=template is not own,
+            unended=unended(template, train.encoded, special.end_ids, turns=train.format != "text"),
         ),
         parts=tuple(_part(part, hub) for part in _parts(rows)),
         stream=_stream(rows, answers),

@@ -254,10 +254,12 @@ def _why(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, str]:
     total = steps(choice, answers, facts)
     trains = {"template.source": _VARIANT} if facts.template.trains else {}
     own = {"model.architecture": _OWN_HEAD} if facts.model.own_head else {}
+    ends = {"template.end_ids": facts.template.unended} if facts.template.unended else {}
     return (
         dict(choice.why)
         | own
         | trains
+        | ends
         | _why_data(facts, answers)
         | {
             "stream.max_length_tokens": _length(stream, answers),

@@ -47,6 +47,7 @@ def summary(lock: Lock) -> list[str]:
         *_parallel(lock),
         *_head(lock),
         *_template(lock),
+        *_ending(lock),
         f"memory    {memory(peak.peak_bytes)}{_each(lock)} at its peak ({peak.phase}), "
         f"of {memory(lock.machine.memory_bytes)}",
         *(f"          {memory(value):>9} {name}" for name, value in _largest(peak.components)),
@@ -126,6 +127,11 @@ def _head(lock: TrainingLock) -> list[str]:
 def _template(lock: TrainingLock) -> list[str]:
     variant = lock.template.source == "training"
     return ["template  training variant", *_reasons(lock, "template.source")] * variant
+
+
+def _ending(lock: TrainingLock) -> list[str]:
+    found = _reasons(lock, "template.end_ids")
+    return ["ending    no end token", *found] if found else []
 
 
 def _reasons(lock: TrainingLock, *keys: str) -> list[str]:
