@@ -26,6 +26,7 @@ from planner.data.mend.steps import Dedupe, Long, Mending, Step
 from planner.data.reading.classification import Labelled
 from planner.data.rows.splits import FILES, SplitName
 from planner.data.tokens.encode import NEED_VARIANT
+from planner.data.tokens.ending import unended
 from planner.data.tokens.order import epoch_order, order_sha256
 from planner.data.tokens.special_tokens import SpecialTokens, check_ids, special_tokens
 from planner.data.tokens.template import ChatTemplate, load_template
@@ -96,6 +97,8 @@ class TemplateFacts:
     """Whether it is the training variant of the model's own template."""
     left_out: str = ""
     """What it leaves out of training rows, in sentences."""
+    unended: str = ""
+    """Why no token ends an answer, as a sentence; empty if one does."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,7 @@ def gather(
             special,
             trains=template is not own,
             left_out=rows.left_out,
+            unended=unended(template, train.encoded, special.end_ids, turns=train.format != "text"),
         ),
         parts=tuple(_part(part, hub) for part in _parts(rows)),
         stream=_stream(rows, answers),
