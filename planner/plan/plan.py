@@ -39,6 +39,8 @@ def plan(answers: Answers, facts: PlanFacts) -> TrainingLock:
         longest=facts.stream.longest,
         machine=facts.machine,
         lengths=facts.stream.lengths,
+        tokens=facts.stream.tokens,
+        restores=answers.text("train.keep") == "best" and bool(facts.stream.held_out),
         rehearsal=facts.rehearsal,
     )
     staged = stages(_wanted(choice, answers, facts))

@@ -72,6 +72,13 @@ class Profile:
     """Whether ZeRO's `overlap_comm` doubles that bucket."""
     bias: Bias = "none"
     """Which biases are trained besides the adapters; `none` for full."""
+    process_bytes: int = 0
+    """Resident memory of the training process without model and rows, as measured on a CPU; 0 for
+    a typical value, and on a GPU."""
+    held_tokens: int = 0
+    """Tokens of all rows that a process on a CPU keeps in main memory; 0 on a GPU."""
+    restores: bool = False
+    """Whether a process on a CPU loads the best checkpoint at the end; False on a GPU."""
 
     @property
     def spec(self) -> Objective:

@@ -62,6 +62,10 @@ _DETERMINISTIC = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 """Without it cuBLAS is not deterministic
 (https://docs.pytorch.org/docs/stable/notes/randomness.html)."""
 _NO_CARD = {"CUDA_VISIBLE_DEVICES": ""}
+_ON_CPU = _NO_CARD | {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0"}
+"""glibc keeps small freed blocks out of its free memory, so that the memory of freed tensors next
+to them is not used again: up to a third of a training's resident memory, and not to be predicted
+(`malloc/malloc.c`, `tcache_put` and fastbins)."""
 
 
 def environment(lock: "Lock", *, online: bool) -> dict[str, str]:
@@ -78,6 +82,11 @@ def _of_training(lock: "TrainingLock") -> dict[str, str]:
     exact = _DETERMINISTIC if lock.exactness.exact and lock.machine.kind == "cuda" else {}
     set_by_lock: dict[str, str] = lock.exactness.environment.model_dump()
     return counted | _cards(lock) | exact | set_by_lock
+
+
+def on_cpu() -> dict[str, str]:
+    """Return the complete environment of a process that trains on the CPU without a lock."""
+    return child_environment() | _ON_CPU | {"OMP_NUM_THREADS": "1"}
 
 
 def child_environment(
@@ -100,6 +109,6 @@ def child_environment(
 def _cards(lock: "TrainingLock") -> dict[str, str]:
     """Make one card visible to a process, or none: the trainer would use all of several."""
     if lock.machine.kind == "cpu":
-        return _NO_CARD
+        return _ON_CPU
     first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": first}
