@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from planner.memory import backward, loss_head, saved_activations, transient
-from planner.memory.facts import MIB, Estimate, Phase, Sized
+from planner.memory.facts import Estimate, Phase, Sized
 from planner.memory.resident import Standing, standing
 from planner.memory.trainable import trained_parameters
 from planner.memory.widths import stream_width
@@ -12,13 +12,8 @@ from planner.models.facts import Architecture
 from planner.models.layers import Block
 from planner.setup.setup import Profile
 
-ESTIMATOR = "closed-form-3"
+ESTIMATOR = "closed-form-4"
 """The name of these formulas in a lock; it must change when their results do."""
-
-HEAP_OVERHEAD = 0.5
-"""Overhead of glibc's heap, as a share of live tensors; measured."""
-HEAP_TENSOR_BYTES = 32 * MIB
-"""Tensors from this size are mapped separately, without heap overhead (`mallopt(3)`)."""
 
 
 def estimate(model: Sized, profile: Profile) -> Estimate:
@@ -38,6 +33,7 @@ def estimate(model: Sized, profile: Profile) -> Estimate:
         "backward": _backward(shape, profile, blocks, held, left),
         "optimizer": held | {"scratch": _optimizer_scratch(model, profile)},
         "evaluation": held | {"gradients": 0, "scratch": _quiet(shape, profile, blocks)},
+        "restore": _restore(model, profile, held),
     }
     found = (
         Phase(name, {what: size for what, size in components.items() if size})
@@ -89,7 +85,7 @@ def _forward(
     if profile.checkpointing:
         inside = max(transient.forward(shape, profile, block) for block in blocks)
         found = found if found["loss head"] >= inside else {"scratch": inside}
-    return {**held, **summed, **_heap(shape, profile, {**left, **found})}
+    return {**held, **summed, **left, **found}
 
 
 def _backward(
@@ -101,7 +97,7 @@ def _backward(
 ) -> dict[str, int]:
     """Return the memory in the last or the first layer, whichever needs more."""
     found = (
-        {**held, "gradients": gradients, **_heap(shape, profile, moving)}
+        {**held, "gradients": gradients, **moving}
         for gradients, moving in backward.moments(shape, profile, blocks, left, held["gradients"])
     )
     return max(found, key=lambda components: sum(components.values()))
@@ -146,23 +142,19 @@ def _shard_scratch(model: Sized, profile: Profile) -> int:
     return each * trained_parameters(model, profile) // profile.ranks
 
 
+def _restore(model: Sized, profile: Profile, held: Mapping[str, int]) -> dict[str, int]:
+    """Return the memory while the best checkpoint is loaded at the end, next to what it replaces.
+
+    On a GPU it is loaded through main memory.
+    """
+    if not profile.restores:
+        return {}
+    trained = trained_parameters(model, profile) * profile.adapter_width
+    return {**held, "gradients": 0, "loaded checkpoint": trained}
+
+
 def _files(model: Sized, profile: Profile) -> dict[str, int]:
     """Return the weight files, which are mapped into memory on CPU."""
     if profile.device != "cpu":
         return {}
     return {"model files": model.stored_bytes}
-
-
-def _heap(shape: Architecture, profile: Profile, held: Mapping[str, int]) -> Mapping[str, int]:
-    """Add the heap overhead of temporary tensors in a CPU process.
-
-    Large tensors are mapped separately and have none.
-    """
-    if profile.device == "cuda":
-        return held
-    tile = 4 * loss_head.tile_elements(shape, profile)
-    stream = profile.tokens * shape.hidden * profile.width
-    small = sum(size for what, size in held.items() if what != "loss head")
-    small = small if stream < HEAP_TENSOR_BYTES else 0
-    small += held.get("loss head", 0) if tile < HEAP_TENSOR_BYTES else 0
-    return {**held, "heap": int(HEAP_OVERHEAD * small)}

@@ -62,10 +62,14 @@ _DETERMINISTIC = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 """Without it cuBLAS is not deterministic
 (https://docs.pytorch.org/docs/stable/notes/randomness.html)."""
 _NO_CARD = {"CUDA_VISIBLE_DEVICES": ""}
-_ON_CPU = _NO_CARD | {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0"}
-"""glibc keeps small freed blocks out of its free memory, so that the memory of freed tensors next
-to them is not used again: up to a third of a training's resident memory, and not to be predicted
-(`malloc/malloc.c`, `tcache_put` and fastbins)."""
+_MAPPED_BYTES = 1 << 18
+_ON_CPU = _NO_CARD | {
+    "MALLOC_MMAP_THRESHOLD_": str(_MAPPED_BYTES),
+    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
+}
+"""glibc gives each tensor from `_MAPPED_BYTES` a mapping of its own, which is returned when the
+tensor is freed (`mallopt(3)`). By default the memory of freed tensors becomes holes that later
+ones of other sizes do not fit into: up to half of a training's tensors on top, other in each run."""
 
 
 def environment(lock: "Lock", *, online: bool) -> dict[str, str]:

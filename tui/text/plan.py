@@ -114,6 +114,8 @@ def _parallel(lock: TrainingLock) -> list[str]:
 
 def _time(lock: TrainingLock) -> list[str]:
     time = predicted.time(lock.prediction)
+    if not time and lock.machine.kind == "cpu":
+        time = predicted.NOT_TIMED
     return [f"time      {time}", *_reasons(lock, "prediction.seconds")] if time else []
 
 

@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from lockfiles.lock import Prediction
 
 
+NOT_TIMED = "not known: `tunelock rehearse` measures it"
+"""The time of a plan for a CPU whose steps were not measured on this machine."""
+
+
 def time(found: "Prediction") -> str:
     """Return how long training takes and what it costs; empty if unknown."""
     if not found.seconds:
