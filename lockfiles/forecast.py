@@ -31,7 +31,7 @@ class Prediction(Table):
     """The predicted needs of the plan."""
 
     estimator: str = Field(pattern=r"^(closed-form-[1-9][0-9]{0,2}|rehearsal)$")
-    phase: Literal["load", "forward", "reference", "backward", "optimizer", "evaluation", "restore"]
+    phase: Literal["load", "forward", "reference", "backward", "optimizer", "evaluation"]
     peak_bytes: int = Field(gt=0, le=limits.MOST_BYTES)
     components: Annotated[dict[Annotated[str, one_of(known.COMPONENTS)], _Part], FEW_KEYS]
     """Bytes by component; what is not in the estimate may be negative."""

@@ -31,7 +31,7 @@ class Phase:
     """The memory at one point of a run."""
 
     name: str
-    """`load`, `forward`, `reference`, `backward`, `optimizer`, `evaluation` or `restore`."""
+    """`load`, `forward`, `reference`, `backward`, `optimizer` or `evaluation`."""
     components: Mapping[str, int]
     """Bytes by component; none is 0."""
 
@@ -46,7 +46,7 @@ class Estimate:
     """The memory of a run by phase; with several cards, of each card."""
 
     phases: tuple[Phase, ...]
-    """In the order of a run; `reference` exists only for DPO, `restore` only on a CPU."""
+    """In the order of a run; `reference` exists only for DPO."""
     paged_bytes: int = 0
     """Paged optimizer states: on the card while there is room, outside torch's allocator."""
     host_bytes: int = 0

@@ -10,10 +10,14 @@ from planner.memory.widths import stream_width
 from planner.models import layers
 from planner.models.facts import Architecture
 from planner.models.layers import Block
-from planner.setup.setup import Profile
+from planner.setup.setup import HEAP_TENSOR_BYTES, Profile
 
 ESTIMATOR = "closed-form-4"
 """The name of these formulas in a lock; it must change when their results do."""
+
+
+HEAP_OVERHEAD = 0.25
+"""Overhead of glibc's heap, as a share of the temporary tensors in it; measured."""
 
 
 def estimate(model: Sized, profile: Profile) -> Estimate:
@@ -33,7 +37,6 @@ def estimate(model: Sized, profile: Profile) -> Estimate:
         "backward": _backward(shape, profile, blocks, held, left),
         "optimizer": held | {"scratch": _optimizer_scratch(model, profile)},
         "evaluation": held | {"gradients": 0, "scratch": _quiet(shape, profile, blocks)},
-        "restore": _restore(model, profile, held),
     }
     found = (
         Phase(name, {what: size for what, size in components.items() if size})
@@ -85,7 +88,7 @@ def _forward(
     if profile.checkpointing:
         inside = max(transient.forward(shape, profile, block) for block in blocks)
         found = found if found["loss head"] >= inside else {"scratch": inside}
-    return {**held, **summed, **left, **found}
+    return {**held, **summed, **_heap(shape, profile, {**left, **found})}
 
 
 def _backward(
@@ -97,7 +100,7 @@ def _backward(
 ) -> dict[str, int]:
     """Return the memory in the last or the first layer, whichever needs more."""
     found = (
-        {**held, "gradients": gradients, **moving}
+        {**held, "gradients": gradients, **_heap(shape, profile, moving)}
         for gradients, moving in backward.moments(shape, profile, blocks, left, held["gradients"])
     )
     return max(found, key=lambda components: sum(components.values()))
@@ -142,19 +145,20 @@ def _shard_scratch(model: Sized, profile: Profile) -> int:
     return each * trained_parameters(model, profile) // profile.ranks
 
 
-def _restore(model: Sized, profile: Profile, held: Mapping[str, int]) -> dict[str, int]:
-    """Return the memory while the best checkpoint is loaded at the end, next to what it replaces.
-
-    On a GPU it is loaded through main memory.
-    """
-    if not profile.restores:
-        return {}
-    trained = trained_parameters(model, profile) * profile.adapter_width
-    return {**held, "gradients": 0, "loaded checkpoint": trained}
-
-
 def _files(model: Sized, profile: Profile) -> dict[str, int]:
     """Return the weight files, which are mapped into memory on CPU."""
     if profile.device != "cpu":
         return {}
     return {"model files": model.stored_bytes}
+
+
+def _heap(shape: Architecture, profile: Profile, held: Mapping[str, int]) -> Mapping[str, int]:
+    """Add the heap overhead of temporary tensors in a CPU process.
+
+    The longer the rows, the fewer of them are below the size from which each is mapped by itself.
+    """
+    if profile.device == "cuda":
+        return held
+    stream = profile.tokens * shape.hidden * profile.width
+    share = HEAP_OVERHEAD * min(1.0, HEAP_TENSOR_BYTES / stream)
+    return {**held, "heap": int(share * sum(held.values()))}

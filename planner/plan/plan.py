@@ -40,7 +40,6 @@ def plan(answers: Answers, facts: PlanFacts) -> TrainingLock:
         machine=facts.machine,
         lengths=facts.stream.lengths,
         tokens=facts.stream.tokens,
-        restores=answers.text("train.keep") == "best" and bool(facts.stream.held_out),
         rehearsal=facts.rehearsal,
     )
     staged = stages(_wanted(choice, answers, facts))

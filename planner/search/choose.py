@@ -77,21 +77,20 @@ def choose(
     machine: MachineFacts,
     lengths: Sequence[int] = (),
     tokens: int = 0,
-    restores: bool = False,
     rehearsal: "Rehearsal | None" = None,
 ) -> Choice:
     """Return the settings for training `model` on `rows` rows of at most `longest` tokens.
 
     `lengths` are the tokens of each row, from which plan times are estimated; without them, every
-    row counts as `longest`. `tokens` is the total over all rows. `restores` says whether the best
-    checkpoint is loaded at the end. A `rehearsal` must be of this model on this machine.
+    row counts as `longest`. `tokens` is the total over all rows.
+    A `rehearsal` must be of this model on this machine.
 
     Raises DoesNotFit where no plan fits the machine or it lacks the requested card, and
     UsageProblem where two answers contradict each other.
     """
     candidates = from_answers.candidates(
         answers, model, counted(answers, machine), rows=rows, longest=longest, lengths=lengths,
-        tokens=tokens, restores=restores, rehearsal=rehearsal,
+        tokens=tokens, rehearsal=rehearsal,
     )  # fmt: skip
     plan = ranking.best(candidates)
     if plan is None:

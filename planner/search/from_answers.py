@@ -66,7 +66,6 @@ def candidates(
     longest: int,
     lengths: Sequence[int] = (),
     tokens: int = 0,
-    restores: bool = False,
     rehearsal: "Rehearsal | None" = None,
 ) -> Candidates:
     """Return the candidate plans for some answers, on a machine from `counted`.
@@ -74,7 +73,7 @@ def candidates(
     Raises UsageProblem where answers contradict each other, the machine or the model.
     """
     asked = _request(answers, model, rows, longest, lengths)
-    asked = replace(asked, tokens=tokens, restores=restores)
+    asked = replace(asked, tokens=tokens)
     found = Candidates(asked, model, machine, rehearsal)
     for contradicts, sentence, fix in _contradictions(found):
         if contradicts:

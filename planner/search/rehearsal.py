@@ -27,7 +27,7 @@ MOST_BYTES = limits.MOST_BYTES
 MOST_SECONDS = limits.MOST_SECONDS
 LIMIT_BYTES = 4 * files.MIB
 """The largest `rehearsal.json` that is read."""
-_UNREHEARSED = ("padded", "process_bytes", "held_tokens", "restores")
+_UNREHEARSED = ("padded", "process_bytes", "held_tokens")
 """Fields of a plan that may differ from those of the rehearsed one: a rehearsal repeats one
 micro-batch, and measures the process itself."""
 _AGAIN = Command("tunelock rehearse run.lock")

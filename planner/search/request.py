@@ -42,8 +42,6 @@ class Request:
     """Seed of the row order."""
     tokens: int = 0
     """Tokens of all training rows; 0 where they are unknown."""
-    restores: bool = False
-    """Whether the best checkpoint is loaded after the training."""
     effective_batch: int = EFFECTIVE_BATCH
     """Rows per optimizer step, over all processes."""
     micro_batch: int | None = None

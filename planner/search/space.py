@@ -206,7 +206,6 @@ class Space:
             accumulates=self.accumulation(micro_batch) > 1,
             process_bytes=self.machine.process_bytes if on_cpu else 0,
             held_tokens=asked.tokens if on_cpu else 0,
-            restores=asked.restores and on_cpu,
         )
 
     def other(self, profile: Profile, **changes: object) -> Profile:

@@ -21,6 +21,8 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from planner.setup.setup import HEAP_TENSOR_BYTES
+
 if TYPE_CHECKING:
     from lockfiles.lock import Lock, TrainingLock
 
@@ -62,14 +64,16 @@ _DETERMINISTIC = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 """Without it cuBLAS is not deterministic
 (https://docs.pytorch.org/docs/stable/notes/randomness.html)."""
 _NO_CARD = {"CUDA_VISIBLE_DEVICES": ""}
-_MAPPED_BYTES = 1 << 18
 _ON_CPU = _NO_CARD | {
-    "MALLOC_MMAP_THRESHOLD_": str(_MAPPED_BYTES),
-    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
+    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0"
+    f":glibc.malloc.mmap_threshold={HEAP_TENSOR_BYTES}"
+    f":glibc.malloc.trim_threshold={HEAP_TENSOR_BYTES}"
 }
-"""glibc gives each tensor from `_MAPPED_BYTES` a mapping of its own, which is returned when the
-tensor is freed (`mallopt(3)`). By default the memory of freed tensors becomes holes that later
-ones of other sizes do not fit into: up to half of a training's tensors on top, other in each run."""
+"""How glibc keeps the memory of tensors reusable (its manual, "Memory Allocation Tunables").
+
+By default it holds back small freed blocks, so that the freed tensors next to them do not become
+one free block again and larger ones do not fit: up to half of all resident memory, different in
+each run. Here they join, and tensors from `HEAP_TENSOR_BYTES` are mapped one by one."""
 
 
 def environment(lock: "Lock", *, online: bool) -> dict[str, str]:

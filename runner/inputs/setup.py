@@ -16,7 +16,6 @@ def profile_of(lock: TrainingLock, longest: int, padded: bool) -> Profile:
     `padded` says whether rows of a micro-batch differ in length.
     """
     method, train, on_cpu = lock.method, lock.train, lock.machine.kind == "cpu"
-    validated = any(part.split == "validation" for part in lock.data)
     return Profile(
         device=lock.machine.kind,
         objective=lock.objective.name,
@@ -40,7 +39,6 @@ def profile_of(lock: TrainingLock, longest: int, padded: bool) -> Profile:
         offload=lock.parallel.offload,
         process_bytes=_process_bytes(lock),
         held_tokens=lock.stream.tokens if on_cpu else 0,
-        restores=on_cpu and validated and train.keep == "best",
     )
 
 

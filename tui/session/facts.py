@@ -157,7 +157,6 @@ class Facts:
             machine=facts.machine,
             lengths=stream.lengths,
             tokens=stream.tokens,
-            restores=values["train.keep"] == "best" and bool(stream.held_out),
         )
 
     def lock(self, values: Values, *, again: bool = False) -> TrainingLock:
