@@ -117,14 +117,17 @@ class Facts:
 
     def machine(self, values: Values) -> MachineFacts:
         """Return the machine to plan for. Raises UsageProblem for invalid saved facts."""
-        from planner.machines import saved as machine
-        from planner.machines.probes.probe import probe
-
         named = self._path(values["machine.facts"]) if values["machine.facts"] else None
-        key = (named, named and stamp(named))
-        return self._once(
-            "machine", key, lambda: machine.load(named) if named else probe(self.folder)
-        )
+        key = (named, named and stamp(named), values["machine.device"] == "cpu")
+        return self._once("machine", key, lambda: self._machine(values))
+
+    def _machine(self, values: Values) -> MachineFacts:
+        from planner.machines import saved
+        from tui.session import planning
+
+        if values["machine.facts"]:
+            return saved.load(self._path(values["machine.facts"]))
+        return planning.here(self.folder, on_cpu=values["machine.device"] == "cpu")
 
     def gathered(self, values: Values) -> PlanFacts:
         """Return the inputs of a plan. Raises any TunelockError of its parts."""
@@ -153,6 +156,7 @@ class Facts:
             longest=stream.longest,
             machine=facts.machine,
             lengths=stream.lengths,
+            tokens=stream.tokens,
         )
 
     def lock(self, values: Values, *, again: bool = False) -> TrainingLock:
@@ -161,7 +165,10 @@ class Facts:
         from planner.plan.plan import plan
 
         answers = check(values, {})
-        facts = gather(answers, self.folder) if again else self.gathered(values)
+        if again:
+            facts = gather(answers, self.folder, machine=self._machine(values))
+        else:
+            facts = self.gathered(values)
         return plan(answers, facts)
 
     def _model(self, values: Values) -> tuple[ModelFacts, Path]:

@@ -78,7 +78,7 @@ def test_a_lock_holds_the_plan_that_was_counted(
     facts, stream = replace(facts, machine=machine), facts.stream
     choice = choose(
         asked, facts.model, rows=stream.rows, longest=stream.longest,
-        machine=machine, lengths=stream.lengths,
+        machine=machine, lengths=stream.lengths, tokens=stream.tokens,
     )  # fmt: skip
     made = plan(asked, facts)
     found = profile_of(made, stream.longest, padded=choice.micro_batch > 1)
