@@ -56,8 +56,8 @@ QUESTIONS: tuple[Question, ...] = (
             "text",
             "preference",
             "feedback",
-            "columns",
             "classification",
+            "columns",
         ),
     ),
     Question(

@@ -206,7 +206,7 @@ def _format(raw: RawRow, first: Read | None, how: How) -> Format:
     if raw.problem:
         raise fault(raw, raw.problem)
     if how.labelled:
-        return "classification"
+        return _format_beside(raw, how.labelled)
     # An unrecognized row is read in the format of the first one, to report what it lacks.
     found = "columns" if how.columns else recognize(raw.values) or (first and first.format)
     if found is None:
@@ -214,6 +214,13 @@ def _format(raw: RawRow, first: Read | None, how: How) -> Format:
     if first and KINDS[found] != KINDS[first.format]:
         raise _of_two_kinds(raw, found, first)
     return found
+
+
+def _format_beside(raw: RawRow, labelled: Labelled) -> Format:
+    """Return the format of a row that is to be one of a classification, but may be of another."""
+    columns = (labelled.prompt, labelled.completion)
+    other = None if all(name in raw.values for name in columns) else recognize(raw.values)
+    return other if other and other != "text" else "classification"
 
 
 def recognize(values: Mapping[str, Any]) -> Format | None:
