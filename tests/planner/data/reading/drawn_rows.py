@@ -19,10 +19,10 @@ BESIDE = (
     "chat_template_kwargs", "messages_2", "translation",
 )  # fmt: skip
 IN_TURNS = (
-    "name", "weight", "train", "loss", "trainable", "masked", "reasoning_content", "reasoningContent",
-    "thinking",
-    "thought", "tool_call_id", "mood", "id", "image", "channel", "prefix", "refusal", "tools",
-    "functions", "translation", "cache_control", "value", "text", "tool_plan", "train_detail",
+    "name", "weight", "train", "loss", "trainable", "masked", "reasoning_content",
+    "reasoningContent", "thinking", "thought", "tool_call_id", "mood", "id", "image", "channel",
+    "prefix", "refusal", "tools", "functions", "translation", "cache_control", "value", "text",
+    "tool_plan", "train_detail",
 )  # fmt: skip
 
 
