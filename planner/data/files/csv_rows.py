@@ -19,7 +19,7 @@ _ENOUGH = 3
 _WRONG_QUOTES = "has quotes that do not match"
 _RETURN = "has a carriage return inside the line"
 _NAME_CHARS = 200
-"""A longer field of the first line is no name of a column."""
+"""A longer field of the first line is not the name of a column."""
 
 
 def csv_rows(path: Path) -> Iterator[RawRow]:

@@ -56,7 +56,7 @@ def find(
 
     `prompt` and `completion` name its columns; others are recognized by their names and by what
     they hold. Returns None if the rows are something else. Raises UsageProblem if several columns
-    may be the one of texts or of labels, and with `wanted` if the rows are no classification.
+    may be the one of texts or of labels, and with `wanted` if the rows are not a classification.
     """
     found = columns_in(path, prompt, completion, wanted=wanted)
     if not found:

@@ -129,7 +129,7 @@ def names_in(raw: RawRow, column: str) -> Sequence[str]:
 
 
 def label_of(raw: RawRow, column: str) -> str | None:
-    """Return the label in a column: its name, or its value as it stands; None if there is none.
+    """Return the label in a column: its name, or its value unchanged; None without one.
 
     A number has a name where the file says so. Labels have no white space around them.
     """
