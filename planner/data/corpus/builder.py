@@ -91,7 +91,7 @@ class Maker:
         return Read(name, path, table.format, kept, table.keys)
 
     def _table(self, name: SplitName, path: Path, bad: BadRows) -> Table:
-        """Return the rows of a file as they are in it.
+        """Return the rows of a file before cleaning.
 
         General rows are not rows of the task: they have their own format and system messages.
         """

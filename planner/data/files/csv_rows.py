@@ -12,14 +12,14 @@ from planner.data.files.delimiters import Dialect, dialect_of
 from planner.data.files.lines import MAX_ROW_BYTES, lines, too_long
 from planner.data.files.raw import RawRow, doubled, look
 
-_HEADER_ROWS = 1000
-"""Rows that show whether the first line is a header."""
+_HEADER_ROWS, _HEADER_CHARS, _HEADER_COLUMNS = 1000, 2**20, 200
+"""Rows, their characters, and columns that show whether the first line is a header."""
 _ENOUGH = 3
 """Lines that are complete records by themselves, between two lines with a wrong quote."""
 _WRONG_QUOTES = "has quotes that do not match"
 _RETURN = "has a carriage return inside the line"
 _NAME_CHARS = 200
-"""A longer field of the first line is no name of a column."""
+"""A longer field of the first line is not the name of a column."""
 
 
 def csv_rows(path: Path) -> Iterator[RawRow]:
@@ -185,15 +185,25 @@ def _check_names(path: Path, place: str, names: Sequence[str], dialect: Dialect)
         raise UsageProblem(
             f"`{path}` {place} has the column `{twice}` twice.", fix=look(path, place)
         )
-    records = islice(_records(path, dialect), 1, _HEADER_ROWS)
-    rows = [fields for _, fields in records if isinstance(fields, list)]
-    for column, name in enumerate(names):
+    rows = list(_first_rows(path, dialect))
+    for column, name in enumerate(names[:_HEADER_COLUMNS]):
         if _is_value(name, [row[column] for row in rows if len(row) > column and row != names]):
             raise UsageProblem(
                 f"`{path}` has no header: {place} has `{name:.40}`, which is a value and not the "
                 "name of a column.",
                 fix=Advice("add a first line with the names of the columns, such as `text,label`"),
             )
+
+
+def _first_rows(path: Path, dialect: Dialect) -> Iterator[list[str]]:
+    """Yield the fields of the first rows after the header."""
+    chars = 0
+    for _, fields in islice(_records(path, dialect), 1, _HEADER_ROWS):
+        if isinstance(fields, list):
+            yield fields
+            chars += sum(map(len, fields))
+        if chars > _HEADER_CHARS:
+            return
 
 
 def _is_value(name: str, values: Sequence[str]) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lockfiles.limits import MOST_LABELS
 from planner.data.files.raw import BadRow, RawRow, fault, named
-from planner.data.reading.column_values import label_of, names_in
+from planner.data.reading.column_values import FEW_ROWS, label_of, names_in
 from planner.data.reading.label_columns import columns_in, refused
 from planner.data.reading.read import every_raw
 from planner.data.rows.rows import Message, Row
@@ -15,8 +15,8 @@ MOST_LIST_TOKENS = 200
 """A longer list of labels is not part of the instruction."""
 _CHARS_PER_TOKEN = 4
 _SHOWN_CHARS = 40
-_LEAST_ROWS = 2
-"""Least average rows of a label, in a column that a person named."""
+_FREE = 0.6
+"""With a larger share of different values, a column that a person named has free text."""
 _LISTED = "Classify the text. Reply with one of these labels and nothing else:"
 _UNLISTED = "Classify the text. Reply with its label and nothing else."
 
@@ -56,7 +56,7 @@ def find(
 
     `prompt` and `completion` name its columns; others are recognized by their names and by what
     they hold. Returns None if the rows are something else. Raises UsageProblem if several columns
-    may be the one of texts or of labels, and with `wanted` if the rows are no classification.
+    may be the one of texts or of labels, and with `wanted` if the rows are not a classification.
     """
     found = columns_in(path, prompt, completion, wanted=wanted)
     if not found:
@@ -71,8 +71,8 @@ def find(
             has_names = has_names or bool(names_in(raw, column))
         if len(labels) > MOST_LABELS:
             break
-    few = 2 <= len(labels) <= (MOST_LABELS if not completion else max(2, rows // _LEAST_ROWS))
-    if few and len(labels) <= MOST_LABELS:
+    free = completion and not has_names and rows >= FEW_ROWS and len(labels) > _FREE * rows
+    if 2 <= len(labels) <= MOST_LABELS and not free:
         numbered = not has_names and all(map(_is_number, labels))
         return Labelled(texts, column, tuple(sorted(labels)), numbered)
     if wanted:

@@ -43,7 +43,7 @@ _ABOUT = frozenset(
 
 
 def columns_in(path: Path, prompt: str, completion: str, *, wanted: bool) -> tuple[str, str] | None:
-    """Return the columns of texts and of labels of a file; None if it is no classification.
+    """Return the columns of texts and of labels of a file; None if it is not a classification.
 
     Raises as `planner.data.reading.classification.find` does.
     """
@@ -99,7 +99,7 @@ def _mapped(*changes: Change) -> Answers:
 def _labels(columns: Mapping[str, Column], rows: int, but: str) -> list[str]:
     """Return the columns that may be the one of labels.
 
-    Names of one property of a text, such as `toxic`, decide nothing beside other such columns.
+    A name of one property of a text, such as `toxic`, decides nothing if others may be labels too.
     """
     named = [
         name

@@ -77,6 +77,9 @@ def test_a_classification_is_shown_with_its_labels_and_instruction(tmp_path: Pat
     assert "separated by semicolons" in by_id["delimiter"]["said"]
     page = tunelock(tmp_path, "data", "rows.csv", "--system", "Name the topic.").stdout
     assert "system    Name the topic." in page and "labels    15: " in page
+    as_csv(tmp_path / "n.csv", ("text", "label"), [(t, n % 3) for n, (t, _) in enumerate(rows)])
+    page = tunelock(tmp_path, "data", "n.csv").stdout
+    assert "labels    3 numbers without names: 0 50, 1 50, 2 50\n" in page
 
 
 def test_several_label_columns_are_asked_about(tmp_path: Path) -> None:
