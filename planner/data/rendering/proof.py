@@ -7,8 +7,9 @@ marked at a time, down to one.
 
 import json
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 from planner.data.rendering.comparison import changed_at, is_same, is_there
@@ -213,5 +214,5 @@ def _inside(place: Span, spans: Sequence[Span]) -> bool:
     return any(start <= place[0] and place[1] <= end for start, end in spans)
 
 
-def _nonces() -> Sequence[str]:
-    return [f"{7_310_457 + 104_729 * n}" for n in range(20)]
+def _nonces() -> Iterator[str]:
+    return (f"{7_310_457 + 104_729 * n}" for n in count())
