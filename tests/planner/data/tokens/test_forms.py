@@ -137,6 +137,14 @@ def test_ids_of_nine_characters_are_the_same_in_call_and_answer() -> None:
         assert not own.startswith("abc") or asked == own
 
 
+def test_ids_that_are_too_short_for_a_template_are_replaced() -> None:
+    source = MISTRAL.replace("length != 9", "length < 9").replace(
+        "tool_call.id +", "tool_call.id[-9:] +"
+    )
+    made = text(source, row(call(id_="c1", item="kettle")))
+    assert len(made.split('"id": "')[1].split('"')[0]) == 9
+
+
 def test_ids_that_a_template_takes_are_the_rows_own() -> None:
     source = turns(
         CALLS + "{% for c in m.tool_calls or [] %}{{ '#' + c.id }}{% endfor %}" + CONTENT
