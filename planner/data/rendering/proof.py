@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
-from planner.data.rendering.comparison import changed_at, is_same, is_there
+from planner.data.rendering.comparison import changed_at, has_more_than_common, is_same, is_there
 from planner.data.rendering.parts import Marking, Part, Style, Turn
 from planner.data.rendering.spans import Span
 from planner.data.rows.rows import Message
@@ -138,7 +138,8 @@ class Proof:
             self.places[at] = UNKNOWN
 
     def _word(self, at: int) -> None:
-        """Look for a number or word: another one must change the text. `null` may be left out."""
+        """Look for a number or word: another one must replace a piece of the text. `null` may be
+        left out."""
         value, key = self.parts[at].value, at - 1
         if value is None:
             self.places[at] = UNKNOWN
@@ -149,7 +150,8 @@ class Proof:
             if re.match(printed, self._text[start : start + 2 * _BETWEEN], re.IGNORECASE):
                 self.places[at] = UNKNOWN
                 return
-        if self._left <= 0 or self._rendered([at], "both") != self._text:
+        other = self._rendered([at], "swap")
+        if other is None or has_more_than_common(self._text, other):
             self.places[at] = UNKNOWN
 
     def _rendered(self, wanted: Collection[int], style: Style) -> str | None:

@@ -176,6 +176,10 @@ LOSSES: list[tuple[str, Callable[[], Row], str]] = [
      lambda: row(call(item="kettle", n=1), tools=()), "arguments.n` of message 2"),
     (turns(CALLS.replace("c.function.arguments|tojson", "c.function.arguments.item") + CONTENT),
      lambda: row(call(item="kettle", n=False), tools=()), "arguments.n` of message 2"),
+    (turns(ITEMS.replace("items() %}", "items() if v %}") + CONTENT),
+     lambda: row(call(item="kettle", n=False), tools=()), "arguments.n` of message 2"),
+    (turns(ITEMS.replace("items() %}", "items() if v %}") + CONTENT),
+     lambda: row(call(item="kettle", n=0), tools=()), "arguments.n` of message 2"),
     (turns("{% if m.content|length > 9 %}{{ m.content }}{% endif %}"),
      lambda: Row((Message("user", "user"), SAID)), "`content` of message 1"),
     ("{% for m in messages|reverse %}{% generation %}{{ m.content }}{% endgeneration %}"
@@ -198,6 +202,18 @@ NOT_MARKED = (
 def test_a_call_outside_the_marks_is_not_scored() -> None:
     said = lost(NOT_MARKED, row(call(item="a"), tools=()))
     assert "does not mark as the assistant's text `tool_calls` of message 2" in said
+
+
+@pytest.mark.parametrize("value", [0, 1, 3, -3, 33, 1.5, 3.3, -0.0, 10**20, True, False])
+@pytest.mark.parametrize("printed", [
+    "{{ v }}", "{{ '%.2f' % v }}", "{% if v %}{{ v }}{% else %}none{% endif %}",
+    "{{ v|tojson if v is number else v }}",
+])  # fmt: skip
+def test_numbers_and_words_that_are_printed_in_another_way_are_no_loss(
+    printed: str, value: float
+) -> None:
+    source = turns(ITEMS.replace("{{ v | tojson }}", printed) + CONTENT)
+    assert "<find_item item=" in text(source, row(call(item=value, n=value), tools=()))
 
 
 @pytest.mark.parametrize("body", [
