@@ -70,8 +70,7 @@ class Proof:
 
     def has_call(self) -> bool:
         """Return whether something of a call is in the text."""
-        found = (self.parts[at] for at in self.places)
-        return any(part.key == "tool_calls" and part.kind != "key" for part in found)
+        return any(part.key == "tool_calls" and part.kind != "key" for part in self._reached())
 
     def is_only_function(self, name: Part) -> bool:
         """Return whether the conversation has no other function than the one with this name, and
@@ -79,9 +78,13 @@ class Proof:
         named = {part.value for part in self.parts if part.path.endswith(".function.name")}
         call = name.path.removesuffix("name")
         return named == {name.value} and any(
-            part.message == name.message and part.path.startswith(call)
-            for part in (self.parts[at] for at in self.places)
+            part.message == name.message and part.path.startswith(call) for part in self._reached()
         )
+
+    def _reached(self) -> Iterator[Part]:
+        """Yield the parts that reach the text; `null` counts for nothing."""
+        found = (self.parts[at] for at in self.places)
+        return (part for part in found if part.value is not None)
 
     def _all(self, wanted: Sequence[int], marked: str | None) -> bool:
         """Take the places of parts from a text with a mark on both sides of each; return whether
@@ -120,7 +123,8 @@ class Proof:
         """Look for a text with one mark, or with none where the template reacts to every mark."""
         found = [self._marks(self._rendered([at], style)) for style in _STYLES]
         seen = [one.get(at, _NOWHERE)[0] for one in found if one is not None]
-        if place := next((one[0] for one in seen if one), None):
+        place = next((one[0] for one in seen if one), None)
+        if place is not None:
             self.places[at] = (place, place)
         if not all(seen):
             self.cut.add(at)

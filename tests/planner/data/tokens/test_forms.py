@@ -159,6 +159,9 @@ QUOTED = (
 LOSSES: list[tuple[str, Callable[[], Row], str]] = [
     (turns(CONTENT), lambda: row(call(item="kettle")), "`tools`; it does not print `tool_calls`"),
     (turns(CONTENT), lambda: Row((USER, SAID), tools=in_order([TOOL])), "`tools`"),
+    (turns(CONTENT), lambda: row(call(a=None), tools=()), "`tool_calls[0].function.name` of"),
+    (turns(CONTENT), lambda: row(call(a=True), tools=()), "`tool_calls` of message 2"),
+    (turns(CONTENT), lambda: row(call(), tools=()), "`tool_calls[0].function.name` of"),
     (turns(CALLS), lambda: Row((USER, SAID)), "omits the assistant's text"),
     (turns(CALLS + CONTENT, TOOLS), lambda: row(call(item="a"), reasoning_content="Hm."),
      "`reasoning_content` of message 2 (`assistant`)"),
@@ -293,6 +296,21 @@ def test_pythons_escapes_of_a_quote_are_no_loss() -> None:
         TOOLS,
     )
     assert "item='it\\'s'" in text(source, row(call(item="it's")))
+
+
+def test_a_text_at_the_very_beginning_is_found() -> None:
+    short = "{% if m.content|length < 5 %}{{ m.content }}{% else %}{{ m.content }}.{% endif %}"
+    source = "{% for m in messages %}" + short + "{% endfor %}" + "{% if false %}{% endif %}"
+    (found,) = seen(source, Row((Message("user", "a"), Message("assistant", "b"))))
+    assert isinstance(found, Tokens), found.message
+
+
+def test_the_message_on_which_a_template_fails_is_named() -> None:
+    source = turns("{% if m.name %}{{ m.missing.more }}{% endif %}" + CONTENT)
+    turns_ = [USER, SAID] * 20 + [Message("user", "Hm.", '{"name":"ana"}'), SAID]
+    (found,) = seen(source, Row(tuple(turns_)))
+    assert isinstance(found, DataRefused)
+    assert "it fails on message 41 (`user` with `name`)" in found.message
 
 
 def test_a_template_that_fails_is_told_without_its_library_s_words() -> None:
