@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from lockfiles import files
+from lockfiles import files, parsers
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
 
@@ -30,6 +30,8 @@ def parse(content: bytes, *, most_values: int = MOST_VALUES) -> Any:
         value = json.loads(content.decode("utf-8"), object_pairs_hook=_object)
     except UnicodeDecodeError as problem:
         raise ValueError(f"not UTF-8 at byte {problem.start}") from None
+    except json.JSONDecodeError as problem:
+        raise ValueError(parsers.json_place(problem)) from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if b"\\ud" in content or b"\\uD" in content:

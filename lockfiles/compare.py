@@ -68,7 +68,8 @@ def consequence(field: str) -> Consequence:
 
 
 def differences(locked: Lock, found: Lock) -> tuple[Difference, ...]:
-    """Return every field in which two locks differ, in schema order."""
+    """Return every field in which two locks differ, in schema order; stages are named by their
+    id."""
     left, right = dict(_flat(locked.model_dump())), dict(_flat(found.model_dump()))
     return tuple(
         Difference(field, left.get(field), right.get(field), consequence(field))
@@ -77,11 +78,16 @@ def differences(locked: Lock, found: Lock) -> tuple[Difference, ...]:
     )
 
 
+def _name(index: int, item: object) -> str:
+    """Return the name of an item of a list: the id of a stage, else its position."""
+    return str(item["id"]) if isinstance(item, Mapping) and "id" in item else str(index)
+
+
 def _flat(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:
     if isinstance(value, Mapping):
         items = [(str(key), item) for key, item in value.items()]
     elif isinstance(value, list):
-        items = [(str(index), item) for index, item in enumerate(value)]
+        items = [(_name(index, item), item) for index, item in enumerate(value)]
     else:
         yield prefix, value
         return

@@ -1,8 +1,9 @@
 """The tables of a lock for the inputs of a run: intent, model, template and rows."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from lockfiles import known, limits
 from lockfiles.fields import (
@@ -16,6 +17,7 @@ from lockfiles.fields import (
     ModelSource,
     Name,
     Revision,
+    RoleOfAName,
     Rows,
     Seed,
     Sentence,
@@ -30,6 +32,7 @@ from lockfiles.fields import (
 )
 
 SplitName = Literal["train", "validation", "test", "general"]
+BAD_ROWS = 0.05
 
 
 class Intent(Table):
@@ -152,14 +155,15 @@ class Data(Table):
     hub_split: Label = ""
     """The dataset's name for the split; empty for a local file."""
     format: Literal[
-        "messages", "sharegpt", "alpaca", "prompt-completion", "columns", "text", "preference",
-        "feedback", "mixed",
+        "messages", "sharegpt", "alpaca", "prompt-completion", "columns", "classification", "text",
+        "preference", "feedback", "mixed",
     ]  # fmt: skip
     """The format of the rows; `mixed` where they differ."""
     prompt_column: Label
     completion_column: Label
     system: System
-    """The system message for rows without their own; empty adds none."""
+    """The system message for rows without their own; empty adds none. For a classification, its
+    instruction."""
     fraction: float = Field(ge=0, le=limits.MOST_FRACTION)
     """The share of the source that was split off for validation; 0 where the split is an entire
     file. For general rows, their requested share of the training rows."""
@@ -177,6 +181,25 @@ class Data(Table):
         default_factory=list, max_length=limits.MOST_DATA_FILES, fail_fast=True
     )
     """The dataset's files that contain the split; empty for a local file."""
+    roles: list[RoleOfAName] = Field(
+        default_factory=list, max_length=limits.MOST_TARGETS, fail_fast=True
+    )
+    """The roles of speakers whose names are not understood, as `npc=assistant`. Omitted where there
+    are none."""
+    labels: list[Label] = Field(default_factory=list, max_length=limits.MOST_LABELS, fail_fast=True)
+    """The labels of a classification's training rows, sorted. Omitted for other rows and splits."""
+    bad_rows: float = Field(default=BAD_ROWS, ge=0, le=limits.MOST_FRACTION)
+    """The largest share of a file's rows that may be dropped as unreadable. Omitted where it is the
+    default, 0.05."""
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = dump(self)
+        return {key: value for key, value in found.items() if _OMITTED.get(key) != value}
+
+
+_OMITTED: Mapping[str, object] = {"bad_rows": BAD_ROWS, "labels": [], "roles": []}
+"""Keys that are omitted where they have their default, as in locks before revision 4."""
 
 
 class Fix(Table):

@@ -13,8 +13,9 @@ ANSWERS = frozenset(
         "goal.domain_terms", "goal.knowledge_changes", "goal.external_information",
         "goal.examples_quality", "goal.override",
         "data.train", "data.validation", "data.test", "data.format", "data.prompt_column",
-        "data.completion_column", "data.system", "data.validation_fraction", "data.drop",
-        "data.dedupe", "data.redact", "data.long", "data.general", "data.general_share",
+        "data.completion_column", "data.system", "data.roles", "data.validation_fraction",
+        "data.drop", "data.bad_rows", "data.dedupe", "data.redact", "data.long", "data.general",
+        "data.general_share",
         "model.source", "model.revision", "model.template",
         "machine.device", "machine.facts", "machine.processes", "machine.parallel",
         "machine.offload", "machine.price_per_hour",
@@ -55,8 +56,9 @@ FAMILIES = frozenset(
 """The model families with a memory estimate (`planner.models.families`)."""
 
 _FINDINGS = frozenset(
-    ["empty", "one-word", "role-order", "encoding", "markup", "template-tokens", "truncated",
-     "languages", "conflicting-answers", "personal-data", "leak", "template", "no-scored-token"]
+    ["bad-rows", "empty", "one-word", "role-order", "encoding", "markup", "template-tokens",
+     "truncated", "languages", "conflicting-answers", "personal-data", "leak", "template",
+     "no-scored-token"]
 )  # fmt: skip
 FIXES = {
     "drop": _FINDINGS | {"over-length"},

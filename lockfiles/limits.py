@@ -50,6 +50,8 @@ MOST_CARDS = 1024
 MOST_HOLDERS = 10_000
 """Processes that use memory of one card."""
 MOST_NAME_CHARS = 100
+MOST_LABELS = 1000
+"""Labels of a classification."""
 MOST_LABEL_CHARS = 200
 """Of a short text such as a column's name, a revision or a license."""
 MOST_SENTENCE_CHARS = 1000

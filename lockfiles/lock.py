@@ -76,6 +76,7 @@ _AGAIN = Command("tunelock plan run.toml")
 
 
 _OF_TRAINING = TrainingTables.model_fields.keys() - ExportTables.model_fields.keys()
+_ALL_TABLES = len(_OF_TRAINING)
 
 
 class Lock(Tables):
@@ -158,7 +159,7 @@ def parse(source: str, *, name: str = "run.lock") -> Lock:
     try:
         return Lock.model_validate(table)
     except ValidationError as problem:
-        _refuse(refusal.fault(problem, _kind_of(table)), source, name)
+        _refuse(refusal.fault(problem, _kind_of(table)), table, source, name)
 
 
 def read(path: Path) -> Lock:
@@ -177,7 +178,7 @@ def _check_version(table: Mapping[str, object], name: str) -> None:
             )
 
 
-def _refuse(fault: refusal.Fault, source: str, name: str) -> NoReturn:
+def _refuse(fault: refusal.Fault, table: Mapping[str, object], source: str, name: str) -> NoReturn:
     lines = toml.key_lines(source)
     outer, _, item = fault.place.rpartition(".")
     line = lines.get(fault.place) or (lines.get(outer) if item.isdecimal() else None)
@@ -185,6 +186,14 @@ def _refuse(fault: refusal.Fault, source: str, name: str) -> NoReturn:
     if fault.key.startswith("exactness.environment") and "unknown key" in fault.words:
         raise UsageProblem(
             f"{where} is not a variable that a lock may set.",
+            fix=_AGAIN,
+        )
+    given = [name for name in table if name in _OF_TRAINING]
+    if fault.key in _OF_TRAINING and fault.words == "is missing" and 2 * len(given) < _ALL_TABLES:
+        of = f" on line {lines[given[0]]}" if given[0] in lines else ""
+        raise UsageProblem(
+            f"`{given[0]}`{of} of `{name}` belongs to a lock that trains, but this one trains "
+            f"nothing: `{fault.key}` is missing.",
             fix=_AGAIN,
         )
     raise UsageProblem(f"{where} {fault.words}.", fix=_AGAIN)

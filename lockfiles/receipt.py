@@ -71,7 +71,7 @@ class Evaluation:
     base: Score | None = None
     tuned: Score | None = None
     learnt_rows: Rows = 0
-    """How many of those rows are also training rows, word for word."""
+    """How many of those rows are also training rows, exactly or nearly."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_core.core_schema import ErrorType
 
+from lockfiles import later
 from lockfiles.fields import tables_in
 from lockfiles.harmless import one_line
 from lockfiles.nearest import nearest
@@ -43,7 +45,7 @@ def fault(problem: ValidationError, table: type[BaseModel] | None = None) -> Fau
 
     If the `table` that was read is given, an unknown key is reported with the nearest known one.
     """
-    found = problem.errors(include_url=False, include_input=False)
+    found = problem.errors(include_url=False)
     first = next((error for error in found if error["type"] in _UNKNOWN), found[0])
     if first["type"] == CONTRADICTION:
         field, words = first["ctx"]["field"], first["ctx"]["words"]
@@ -95,6 +97,8 @@ def _words(error: ErrorDetails, table: type[BaseModel] | None, location: _Locati
         known = _known(table, location[:-1])
         if location[-1] in known:  # a key of another member of the union
             return "does not belong here"
+        if later.planned(str(location[-1])):
+            return later.SENTENCE
         like = nearest(str(location[-1]), known)
         return "is an unknown key" + (f"; the nearest known one is `{like}`" if like else "")
     if kind in ("missing", "missing_argument", "union_tag_not_found"):
@@ -104,7 +108,16 @@ def _words(error: ErrorDetails, table: type[BaseModel] | None, location: _Locati
         return one_line(f"is wrong: {said}", most=2 * MOST_SHOWN_CHARS)
     if location and location[-1] == _OF_KEY:
         return "is an unknown key"
-    return f"is wrong: it {_wanted(kind, context, error['msg'])}"
+    return f"is wrong: it {_wanted(kind, context, error['msg'])}{_later(error)}"
+
+
+def _later(error: ErrorDetails) -> str:
+    """Return the clause for a value that is planned for a later version, or nothing."""
+    if error["type"] not in ("literal_error", "union_tag_invalid"):
+        return ""
+    value = error.get("ctx", {}).get("tag", error.get("input"))
+    name = later.planned(value) if isinstance(value, str) else ""
+    return f", and `{name}` {later.SENTENCE}" if name else ""
 
 
 def _known(table: type[BaseModel] | None, location: Iterable[str | int]) -> list[str]:
@@ -153,7 +166,8 @@ _BOUNDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 def _wanted(kind: str, context: Mapping[str, Any], said: str) -> str:
     if kind in _BOUNDS:
         return _BOUNDS[kind](context)
-    words = _KINDS.get(kind) or said
+    of_pydantic = kind in get_args(ErrorType)
+    words = _KINDS.get(kind) or ("does not have the required form" if of_pydantic else said)
     return one_line(words, most=2 * MOST_SHOWN_CHARS)
 
 

@@ -21,6 +21,7 @@ def data(lock: TrainingTables) -> Iterator[Contradiction]:
         yield "data", f"must have its splits in this order: {shown(_SPLITS)}"
     for index, part in enumerate(lock.data):
         yield from _part(f"data.{index}", part)
+        yield from _labels(f"data.{index}", part)
     yield from _alike(lock.data)
     yield from _split_off(lock.data)
     yield from _held_out(lock.data)
@@ -29,7 +30,7 @@ def data(lock: TrainingTables) -> Iterator[Contradiction]:
 def _alike(data: list["Data"]) -> Iterator[Contradiction]:
     """All files of a run are read with the same columns and system message."""
     for index, part in enumerate(data):
-        for name in ("prompt_column", "completion_column", "system"):
+        for name in ("prompt_column", "completion_column", "system", "roles", "bad_rows"):
             if getattr(part, name) != getattr(data[0], name):
                 yield f"data.{index}.{name}", "differs from that of the training rows"
 
@@ -54,6 +55,7 @@ def _part(key: str, part: "Data") -> Iterator[Contradiction]:
         yield f"{key}.files", "is for rows on the Hub" if local else "has no file of the dataset"
     if local and (part.config or part.hub_split):
         yield f"{key}.hub_split", "is for rows on the Hub"
+    yield from unique(f"{key}.roles", [one.rpartition("=")[0].strip() for one in part.roles])
     yield from unique(f"{key}.files", [file.name for file in part.files])
     if sum(file.size_bytes for file in part.files) > limits.MOST_BYTES:
         yield f"{key}.files", "is larger than any disk"
@@ -62,6 +64,22 @@ def _part(key: str, part: "Data") -> Iterator[Contradiction]:
     columns = bool(part.prompt_column), bool(part.completion_column)
     if part.format == "columns" and columns != (True, True):
         yield f"{key}.prompt_column", "is missing: the format `columns` needs two columns"
+
+
+def _labels(key: str, part: "Data") -> Iterator[Contradiction]:
+    """The training rows of a classification name its labels and columns."""
+    if part.split != "train" or part.format != "classification":
+        if part.labels:
+            yield f"{key}.labels", "is only for the training rows of a classification"
+        return
+    if len(part.labels) < 2:
+        yield f"{key}.labels", "must have at least two labels"
+    if part.labels != sorted(set(part.labels)):
+        yield f"{key}.labels", "must be sorted, without duplicates"
+    if not part.system:
+        yield f"{key}.system", "is missing: a classification needs an instruction"
+    if not (part.prompt_column and part.completion_column):
+        yield f"{key}.prompt_column", "is missing: a classification needs two columns"
 
 
 def _sources(part: "Data") -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import tomli_w
 
-from lockfiles import files
+from lockfiles import files, parsers
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
 
@@ -76,7 +76,8 @@ def parse(text: str, *, name: str, limit_bytes: int = LIMIT_BYTES) -> dict[str, 
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
         raise UsageProblem(
-            f"`{name}` is not valid TOML: {problem}.", fix=Advice(f"edit `{name}` at that position")
+            f"`{name}` is not valid TOML: {parsers.toml_place(problem)}.",
+            fix=Advice(f"edit `{name}` at that position"),
         ) from None
     except RecursionError:
         raise UsageProblem(
@@ -127,8 +128,13 @@ def read_json_object(path: Path, *, limit_bytes: int = files.TEXT_LIMIT_BYTES) -
     """Return the JSON object in a file. Raises UsageProblem where there is none."""
     try:
         value = json.loads(read(path, limit_bytes=limit_bytes))
+    except json.JSONDecodeError as problem:
+        why = parsers.json_place(problem)
+        raise UsageProblem(f"`{path}` is not valid JSON: {why}.", fix=_again(path)) from None
     except (ValueError, RecursionError) as problem:
-        raise UsageProblem(f"`{path}` is not valid JSON: {problem}.", fix=_again(path)) from None
+        long = isinstance(problem, ValueError)
+        why = "a number is too long" if long else "it is nested too deeply"
+        raise UsageProblem(f"`{path}` is not valid JSON: {why}.", fix=_again(path)) from None
     if not isinstance(value, dict):
         raise UsageProblem(f"`{path}` is not a JSON object.", fix=_again(path))
     return value

@@ -55,8 +55,9 @@ def main(text: str) -> int:
     except Exception as problem:
         if started:  # the traceback goes to the run's log
             raise
-        words = " ".join(f"{type(problem).__name__}: {problem}".split())
-        _send({"error": f"The run could not be started: {words}.", "exit_code": 1})
+        said = f"The run failed unexpectedly before it started (`{type(problem).__name__}`)."
+        hint = "add `--foreground`, and set TUNELOCK_TRACEBACK=1"
+        _send({"error": said, "hint": hint, "exit_code": 1})
         return 1
     return 0
 

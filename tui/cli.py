@@ -24,6 +24,7 @@ _VERBS = {
     "export": "Convert a model folder to a GGUF file.",
 }
 """Each command and what it does, in the order of use."""
+_MOST_SHOWN_CHARS = 100
 _EXIT_CODES = (
     "Exit codes: 0 success; 1 a stage failed; 2 wrong usage or input; 3 the lock is out of date; "
     "4 the run does not fit on this machine; 5 a file differs from the locked one; 6 the data "
@@ -54,13 +55,17 @@ class _Verbs(click.Group):
         if args and args[0] not in _VERBS and not args[0].startswith("-"):
             from lockfiles.errors import UsageProblem
             from lockfiles.fixes import Command
+            from lockfiles.harmless import one_line
+            from lockfiles.later import COMMANDS, SENTENCE
             from lockfiles.nearest import nearest
 
-            like = nearest(args[0], _VERBS)
+            typed = one_line(args[0], most=_MOST_SHOWN_CHARS)
+            like = nearest(args[0], (*_VERBS, *COMMANDS))
             known = f"; did you mean `{like}`?" if like else "."
-            raise UsageProblem(
-                f"`{args[0]}` is not a tunelock command{known}", fix=Command("tunelock --help")
-            )
+            said = f"`{typed}` is not a tunelock command{known}"
+            if like in COMMANDS:
+                said = f"`tunelock {like}` {SENTENCE}."
+            raise UsageProblem(said, fix=Command("tunelock --help"))
         return super().resolve_command(ctx, args)
 
 
@@ -98,19 +103,10 @@ def command(arguments: Sequence[str] | None = None) -> None:
     except click.exceptions.Abort:
         raise KeyboardInterrupt from None
     except click.ClickException as problem:
-        raise _usage(problem) from None
+        from tui.terminal.usage import problem_of
+
+        raise problem_of(problem) from None
     except SystemExit:
         if sys.stdout is not stdout:  # click wraps it, and fails if the reader is gone
             raise BrokenPipeError from None
         raise
-
-
-def _usage(problem: click.ClickException) -> Exception:
-    """Return click's error about the command line as one of Tunelock's own."""
-    from lockfiles.errors import UsageProblem
-    from lockfiles.fixes import Command
-
-    context = problem.ctx if isinstance(problem, click.UsageError) else None
-    verb = context.info_name if context and context.parent else None
-    fix = Command("tunelock {} --help", verb) if verb else Command("tunelock --help")
-    return UsageProblem(problem.format_message(), fix=fix)

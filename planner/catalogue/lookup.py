@@ -5,7 +5,7 @@ The facts are in `models.toml` and `gpus.toml`, each with its sources.
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -13,15 +13,21 @@ from typing import Any
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Option
+from lockfiles.harmless import one_line
 from planner.models.architecture import Architecture, architecture
 
 _FOLDER = Path(__file__).parent
 _MIB, _GIB = 1 << 20, 1 << 30
 _MAKERS = re.compile(r"nvidia|geforce|tesla|amd|radeon|instinct|apple|[^a-z0-9]")
 """Parts of card names that people leave out."""
-
-_NUMBERED = re.compile(r"([a-z]*)([0-9]+)")
-"""A series and a model number."""
+_VENDORS: Mapping[str, str] = {
+    "nvidia": "NVIDIA", "geforce": "NVIDIA", "tesla": "NVIDIA", "quadro": "NVIDIA",
+    "amd": "AMD", "radeon": "AMD", "instinct": "AMD", "apple": "Apple",
+}  # fmt: skip
+"""The vendor of a card by a word of its name."""
+_MOST_SHOWN_CHARS = 100
+_MOST_MEANT = 6
+_BY_MEMORY = Option("--memory GIB", to="use", note="for a GPU that is not listed")
 
 
 @dataclass(frozen=True)
@@ -78,9 +84,11 @@ def find_model(name: str) -> CatalogueModel | None:
 
 
 def nearest_models(name: str) -> tuple[str, ...]:
-    """Return up to three Hub ids similar to `name`, most similar first."""
-    known = {key: found[0] for key, found in _model_rows().items()}
-    return _nearest(name.strip().lower(), known)
+    """Return up to three Hub ids of the same size, version and family, most similar first."""
+    from planner.catalogue import model_names  # a known name needs no comparison
+
+    names = (one for row in _rows("models.toml")["model"] for one in row["names"])
+    return model_names.near(name.strip(), names)
 
 
 def accelerators() -> tuple[Accelerator, ...]:
@@ -95,19 +103,69 @@ def accelerators() -> tuple[Accelerator, ...]:
 def find_accelerator(name: str) -> Accelerator:
     """Return the accelerator with this name, ignoring case, spaces and the vendor's name.
 
-    Raises UsageProblem for an unknown name, with the nearest known ones.
+    Raises UsageProblem for an unknown name, with those of which it may be a misspelling.
     """
     known = _accelerator_names()
     key = _plain(name)
-    if found := known.get(key) or known.get(f"rtx{key}"):
+    found = known.get(key) or known.get(f"rtx{key}")
+    if found and _vendors(name) <= {found.vendor}:
         return found
-    near = _nearest_cards(key, {plain: card.name for plain, card in known.items()})
-    said = ", ".join(f"`{one}`" for one in near)
-    raise UsageProblem(
-        f"The GPU `{name}` is unknown" + (f"; the nearest known are {said}." if near else "."),
-        fix=Option("--gpu {}", near[0], to="use")
-        if near
-        else Option("--memory GIB", to="use", note="for a GPU that is not listed"),
+    if len(name) <= _MOST_SHOWN_CHARS and (other := _same(name)):
+        return known[_plain(other)]
+    raise _unknown(name)
+
+
+def _same(name: str) -> str:
+    """Return the card that a name in other words means, or nothing."""
+    from planner.catalogue import card_names
+
+    return card_names.same(name, _of_vendor(name))
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """A card of the file."""
+
+    name: str
+    memory_gib: int
+
+
+def _unknown(name: str) -> UsageProblem:
+    """Return the error for an unknown card, with the ones of which it may be a misspelling."""
+    from planner.catalogue import card_names
+
+    listed = _of_vendor(name)
+    shown = one_line(name, most=_MOST_SHOWN_CHARS)
+    fix: list[Option] = []
+    said = f"The GPU `{shown}` is unknown"
+    if len(name) > _MOST_SHOWN_CHARS:
+        said += "."
+    elif near := card_names.near(name, listed):
+        names = ", ".join(f"`{one}`" for one in near)
+        said += f"; the nearest known {'are' if near[1:] else 'is'} {names}."
+        fix.append(Option("--gpu {}", near[0], to="use"))
+    elif meant := card_names.meant(name, listed)[:_MOST_MEANT]:
+        said = f"`{shown}` may be one of several GPUs: {', '.join(f'`{one}`' for one in meant)}."
+        fix.append(Option("--gpu NAME", to="use", note="with one of those names"))
+    else:
+        said += "."
+    return UsageProblem(said, fix=(*fix, _BY_MEMORY))
+
+
+def _of_vendor(name: str) -> list[tuple[str, _Listed]]:
+    """Return each name and card of the vendor that `name` mentions, or of all."""
+    vendors = _vendors(name)
+    return [(other, card) for vendor, other, card in _listed() if vendors <= {vendor}]
+
+
+@cache
+def _listed() -> tuple[tuple[str, str, _Listed], ...]:
+    """Return the vendor, a name and the card, for each name of each card."""
+    return tuple(
+        (group["vendor"], name, _Listed(card["name"], card["memory_gib"]))
+        for group in _rows("gpus.toml")["group"]
+        for card in group["cards"]
+        for name in (card["name"], *card.get("also", ()))
     )
 
 
@@ -167,38 +225,7 @@ def _plain(name: str) -> str:
     return _MAKERS.sub("", name.lower())
 
 
-def _nearest(key: str, known: Mapping[str, str]) -> tuple[str, ...]:
-    """Return up to three distinct values whose keys are similar to `key`."""
-    from difflib import get_close_matches
-
-    return _once(known[match] for match in get_close_matches(key, known, n=6, cutoff=0.5))[:3]
-
-
-def _nearest_cards(key: str, known: Mapping[str, str]) -> tuple[str, ...]:
-    """Return up to three values whose model number differs in at most one digit; if there are none,
-    those of `_nearest`."""
-    from difflib import SequenceMatcher
-
-    def unlike(name: str) -> tuple[int, float]:
-        return _digits_apart(key, name), -SequenceMatcher(None, key, name).ratio()
-
-    numbered = sorted((name for name in known if _digits_apart(key, name) <= 1), key=unlike)
-    return _once(known[name] for name in numbered)[:3] or _nearest(key, known)
-
-
-def _digits_apart(one: str, other: str) -> int:
-    """Return the number of different digits in two model numbers; a swap counts as one.
-
-    Large for numbers of different lengths, and for single digits of different series.
-    """
-    mine, others = _NUMBERED.match(one), _NUMBERED.match(other)
-    if not mine or not others or len(mine[2]) != len(others[2]):
-        return len(one) + len(other)
-    if len(mine[2]) == 1 and mine[1] != others[1]:
-        return len(one) + len(other)
-    apart = sum(a != b for a, b in zip(mine[2], others[2], strict=True))
-    return 1 if apart == 2 and sorted(mine[2]) == sorted(others[2]) else apart
-
-
-def _once(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))
+def _vendors(name: str) -> frozenset[str]:
+    """Return the vendors that a name mentions."""
+    words = re.findall(r"[a-z]+", name.lower())
+    return frozenset(_VENDORS[word] for word in words if word in _VENDORS)

@@ -20,6 +20,8 @@ def unquantized_name(name: str) -> str:
     `name` is a Hub id or the name of a folder. Empty if the catalogue has no such model.
     """
     rest = name[:_MOST_CHARS].rstrip("/").rpartition("/")[2]
+    if found := find_model(f"{rest}-BF16"):  # a copy in 16 bits of what was published in fewer
+        return found.name
     while (shorter := _ENDING.sub("", rest)) != rest:
         rest = shorter
         if found := find_model(rest) or find_model(rest.removeprefix("Meta-")):

@@ -90,7 +90,7 @@ def _all_added(
 ) -> list[Mapping[str, Any]]:
     """Return the added tokens of a tokenizer.json with those that other files add or override.
 
-    A new one gets the next id, as in `tokenizers`.
+    A new one gets the next id, as in `tokenizers`. It is `spare`: a model may have no row for it.
     """
     found = {one["content"]: one for one in tokenizer.get("added_tokens") or []}
     vocab: Mapping[str, int] = tokenizer["model"]["vocab"]
@@ -99,7 +99,7 @@ def _all_added(
         known = found[text]["id"] if text in found else vocab.get(text)
         highest = max((added["id"] for added in found.values()), default=-1)
         number = max(len(vocab), highest + 1) if known is None else known
-        found[text] = {**found.get(text, {}), **one, "id": number}
+        found[text] = {**found.get(text, {}), **one, "id": number, "spare": known is None}
     return list(found.values())
 
 
@@ -216,7 +216,10 @@ def _listed(tokenizer: Mapping[str, Any], size: int) -> tuple[tuple[str, ...], t
         )
     texts, kinds = [""] * size, [Kind.UNUSED] * size
     places: dict[str, int] = {}
+    spare = {one["content"] for one in tokenizer.get("added_tokens", []) if one.get("spare")}
     for text, index, kind in _entries(tokenizer):
+        if text in spare and index >= size:
+            continue
         if not 0 <= index < size:
             raise UsageProblem(
                 f"The token `{one_line(text, most=40)}` has id {index}, outside the "

@@ -96,13 +96,27 @@ def _sentence(problem: BaseException, repo: str, revision: str, kind: Kind) -> U
         )
     if isinstance(problem, errors.HfHubHTTPError):
         return _status(problem, repo)
-    reason = str(problem).partition("\n")[0] or type(problem).__name__
     if isinstance(problem, httpx2.HTTPError):
         return UsageProblem(
-            f"The Hub at `{constants.ENDPOINT}` cannot be reached: {reason}.",
+            f"The Hub at `{constants.ENDPOINT}` cannot be reached: {_unreached(problem)}.",
             fix=Advice("check the network and the variables HF_ENDPOINT and HTTPS_PROXY"),
         )
-    return UsageProblem(f"The transfer for `{repo}` failed: {reason}.", fix=Advice("try again"))
+    reason = getattr(problem, "strerror", None)
+    said = f": {reason}" if reason else ""
+    return UsageProblem(f"The transfer for `{repo}` failed{said}.", fix=Advice("try again"))
+
+
+def _unreached(problem: BaseException) -> str:
+    """Return why a server did not answer, as a clause."""
+    import httpx2
+
+    if isinstance(problem, httpx2.TimeoutException):
+        return "it did not answer in time"
+    if isinstance(problem, httpx2.ProxyError):
+        return "the proxy refused the connection"
+    if isinstance(problem, httpx2.ConnectError):
+        return "no connection"
+    return "the connection was lost"
 
 
 def _status(problem: "HfHubHTTPError", repo: str) -> UsageProblem:

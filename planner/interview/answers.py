@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from lockfiles import later
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Answer, Change, Key, Value
 from lockfiles.harmless import one_line
@@ -78,9 +79,9 @@ class _File:
         shown = Key(one_line(key, most=MOST_SHOWN_CHARS))
         return shown, f" on line {self.lines[key]} of `{self.name}`" if key in self.lines else ""
 
-    def example(self, question: Question) -> Answer | Change:
-        """Return a fix that answers a question."""
-        sample = _sample(question)
+    def example(self, question: Question, value: object = None) -> Answer | Change:
+        """Return a fix that answers a question, near to the wrong answer `value`."""
+        sample = _sample(question, value)
         if sample is None:
             return Change(question.key, file=self.name)
         return Answer(question.key, sample, file=self.name)
@@ -131,12 +132,15 @@ def _normal(question: Question, value: object, file: _File) -> object:
         return normal(question, value)
     except ValueError as problem:
         raise UsageProblem(
-            *file.place(question.key), f" {problem}.", fix=file.example(question)
+            *file.place(question.key), f" {problem}.", fix=file.example(question, value)
         ) from None
 
 
 def _unknown(key: str, file: _File) -> UsageProblem:
     table, _, name = key.partition(".")
+    if later.planned(name) or later.planned(table):
+        line = Advice(f"remove that line from `{file.name}`")
+        return UsageProblem(*file.place(key), f" {later.SENTENCE}.", fix=line)
     elsewhere = [known for known in BY_KEY if known.partition(".")[2] == name]
     same_table = [known for known in BY_KEY if known.startswith(f"{table}.")]
     like = elsewhere[0] if elsewhere else nearest(key, same_table or BY_KEY)
@@ -146,7 +150,7 @@ def _unknown(key: str, file: _File) -> UsageProblem:
 
 
 def _check_present(question: Question, answers: Mapping[str, object], file: _File) -> None:
-    if question.required and question.key != ROWS and answers[question.key] == "":
+    if question.key != ROWS and question.lacks(answers):
         raise UsageProblem(
             Key(question.key), " is required but has no answer.", fix=file.example(question)
         )
@@ -163,13 +167,24 @@ def _check_unused(question: Question, file: _File) -> None:
         )
 
 
-def _sample(question: Question) -> Value | None:
-    """Return a valid answer to a question; None where only the person knows one."""
+def _near_choice(question: Question, typed: str) -> str | None:
+    if typed in question.choices:
+        return typed
+    return later.same(typed, question.choices) or nearest(typed, question.choices)
+
+
+def _sample(question: Question, wrong: object = None) -> Value | None:
+    """Return a valid answer to a question; None where only the person knows one.
+
+    A choice is the one nearest to the `wrong` answer, if any is.
+    """
     if question.kind == "names":
         return None
     if question.choices:
-        first = question.choices[0]
-        return (first,) if question.kind == "choices" else first
+        items = wrong if isinstance(wrong, (list, tuple)) else (wrong,)
+        found = (_near_choice(question, one) for one in items if isinstance(one, str))
+        near = tuple(dict.fromkeys(filter(None, found))) or (question.choices[0],)
+        return near if question.kind == "choices" else near[0]
     value = question.default
     assert isinstance(value, str | int | float | bool), question.key
     return None if value == "" else value

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import Advice, Answer, Change, Fix, Key
+from lockfiles.fixes import Advice, Answer, Change, Fix, Key, Steps
 from lockfiles.stage_kinds import NAMES
 from planner.interview.questions import QUESTIONS
 from planner.pipeline.kind import of_kind
@@ -56,8 +56,11 @@ def check_has_rows(
         if question.key in lines or answers[question.key] != question.default
     ]
     asked = [key for key in named if key in _OF_TRAINING]
-    if asked or not any(answers[one.key] for one in EXPORTS):
-        raise no_rows(_without_training(asked, name) if lines else None, name=name)
+    exports = any(answers[one.key] for one in EXPORTS)
+    if asked or not exports:
+        results = [key for key in named if key in RESULTS_OF_TRAINING and answers[key]]
+        other = _without_training([*asked, *results], name, exports=exports)
+        raise no_rows(other if lines else None, name=name)
     for key in named:
         if key in RESULTS_OF_TRAINING and answers[key]:
             line = f" on line {lines[key]} of `{name}`" if key in lines else ""
@@ -76,15 +79,17 @@ def no_rows(other: Fix | None = None, *, name: str = "run.toml") -> UsageProblem
     return UsageProblem(Key(ROWS), " is required but has no answer: training needs rows.", fix=fix)
 
 
-def _without_training(asked: Collection[str], name: str) -> Fix:
-    """Return what makes a file ask for exports alone; `asked` are its keys of training.
+def _without_training(asked: Collection[str], name: str, *, exports: bool) -> Fix:
+    """Return what makes a file ask for exports alone; `asked` are its keys of training, and
+    `exports` says whether it asks for any export.
 
     No other face asks for those: the wizard and the prompts set up training.
     """
-    if asked:
-        what = f"take {_few(asked)} out of `{name}`"
-        return Advice(f"{what} to export the base model without training")
-    return replace(EXPORTS[0], to="export the base model without training", file=name)
+    to = "export the base model without training"
+    if not asked:
+        return replace(EXPORTS[0], to=to, file=name)
+    remove = Advice(f"take {_few(asked)} out of `{name}` to {to}")
+    return remove if exports else Steps((remove, replace(EXPORTS[0], file=name)))
 
 
 def _few(keys: Collection[str]) -> str:

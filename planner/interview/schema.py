@@ -9,7 +9,7 @@ from pathlib import Path
 from lockfiles.files import write_whole
 from planner.interview.exports import EXPORTS, ROWS
 from planner.interview.questions import BY_KEY, QUESTIONS
-from planner.questions.question import Between, Matches, Question, always
+from planner.questions.question import Between, Each, Matches, Question, always
 
 _TYPES = {
     "text": "string",
@@ -86,8 +86,14 @@ def _property(question: Question) -> dict[str, object]:
         result["items"] = {"type": "string", "enum": list(question.choices)}
         result["uniqueItems"] = True
     if question.kind == "names":
-        result["items"] = {"type": "string"}
+        rule = question.validate
+        pattern = {"pattern": f"^({rule.pattern})$"} if isinstance(rule, Each) else {}
+        result["items"] = {"type": "string", **pattern}
         result["uniqueItems"] = True
+    if isinstance(question.validate, Each):
+        held = {"type": "object", "additionalProperties": {"type": "string"}}
+        listed = {key: result.pop(key) for key in ("type", "items", "uniqueItems")}
+        result["anyOf"] = [listed, held]
     if question.kind == "text" and not question.is_place:
         result["maxLength"] = question.most_chars
     return result | _range(question)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from planner.models.config_json import NAMES
 from planner.models.tensors import Sizes
 
 _POSITIONS = re.compile(
@@ -15,7 +16,7 @@ _MASK = re.compile(r"\.(?:attn|attention|self_attn|self_attention)\.(bias|masked
 """Causal masks, which older versions stored with the weights."""
 _AHEAD = re.compile(r"(?:^|\.)mtp(?:_layers|_block)?\.")
 """Layers that predict further tokens at once, under a name of their own."""
-_LAYER = re.compile(r"(?:^|\.)layers\.(\d{1,6})\.")
+_LAYER = re.compile(r"(?:^|\.)(?:layers|h)\.(\d{1,6})\.")
 _MARKS = ("eh_proj.weight", "enorm.weight", "hnorm.weight")
 """The tensors that such a layer has besides those of any other."""
 
@@ -56,7 +57,9 @@ def may_be_left_out(name: str, config: Mapping[str, Any]) -> bool:
     Weaker than the comparison of `planner.models.held`, which knows shapes.
     """
     inner = config.get("text_config")
-    layers = (inner if isinstance(inner, Mapping) else config).get("num_hidden_layers")
+    values = inner if isinstance(inner, Mapping) else config
+    counts = (values.get(key) for key in ("num_hidden_layers", *NAMES["num_hidden_layers"]))
+    layers = next((one for one in counts if one is not None), None)
     number = _LAYER.search(name)
     ahead = number is not None and type(layers) is int and int(number[1]) >= layers
     return ahead or any(pattern.search(name) for pattern in (_POSITIONS, _AHEAD, _MASK))

@@ -93,6 +93,11 @@ def list_entries(folder: Path) -> list[str]:
         raise UsageProblem(
             f"The model folder `{folder}` does not exist.", fix=Command("ls {}", folder.parent)
         ) from None
+    except NotADirectoryError:
+        raise UsageProblem(
+            f"`{folder}` is a file, not the folder of a model.",
+            fix=Command("ls {}", folder.parent, to="name the folder that has it"),
+        ) from None
     except (OSError, ValueError) as error:  # a null character in a path is a ValueError
         reason = getattr(error, "strerror", None) or error
         raise UsageProblem(

@@ -39,6 +39,7 @@ _NUMBERS = (
     "original_max_position_embeddings", "partial_rotary_factor", "attention_factor", "beta_fast",
     "beta_slow",
 )  # fmt: skip
+_ORIGINAL = "original_max_position_embeddings"
 _LISTS = ("short_factor", "long_factor")
 
 
@@ -82,7 +83,8 @@ def _fault(table: Mapping[str, Any], values: Mapping[str, Any], family: str) -> 
             f"has the type `{one_line(said, most=40)}`, which transformers does not know for "
             f"`{one_line(family, most=40)}`: it knows {several}"
         )
-    if lost := [key for key in KINDS[kind] if table.get(key) is None]:
+    required = (*KINDS[kind], *([_ORIGINAL] if said == "su" else ()))  # not taken from the context
+    if lost := [key for key in required if table.get(key) is None]:
         return f"has the type `{one_line(said, most=40)}`, but no `{lost[0]}`"
     for key in _NUMBERS:
         value = table.get(key)

@@ -143,7 +143,7 @@ def _by_name(found: Findings, name: str) -> Iterator[tuple[str, Fix]]:
     if found.reshaped:
         tensor, stored, wanted = found.reshaped[0]
         others = len(found.reshaped) - 1
-        also = f", and {_count(others, 'tensor')} more differ" if others else ""
+        also = f", and {others:,} more {_of(others)}" if others else ""
         yield (
             f"The tensor `{one_line(tensor, most=100)}` has the shape {_sizes(stored)} in the "
             f"weights, but `{name}` describes {_sizes(wanted)}{also}.",
@@ -173,6 +173,10 @@ def _count(count: int, noun: str) -> str:
 
 def _tensors(count: int, what: str) -> str:
     return f"{_count(count, 'tensor')} {'is' if count == 1 else 'are'} {what}"
+
+
+def _of(count: int) -> str:
+    return "tensor differs" if count == 1 else "tensors differ"
 
 
 def _sizes(shape: Sizes) -> str:

@@ -5,7 +5,7 @@ function of them.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
@@ -17,17 +17,18 @@ from lockfiles.files import at_home
 from lockfiles.fixes import Advice, Answer, Change, Key
 from lockfiles.stage_kinds import NAMES
 from planner.catalogue.unquantized import unquantized_name
-from planner.data.corpus import corpus, held_out
+from planner.data.corpus import corpus, held_out, labels
 from planner.data.corpus.corpus import Corpus
 from planner.data.corpus.part import Part, Recipe
 from planner.data.corpus.split import SplitBy
 from planner.data.isolation import process
 from planner.data.mend.steps import Dedupe, Long, Mending, Step
+from planner.data.reading.classification import Labelled
 from planner.data.rows.splits import FILES, SplitName
 from planner.data.tokens.encode import NEED_VARIANT
 from planner.data.tokens.ending import unended
 from planner.data.tokens.order import epoch_order, order_sha256
-from planner.data.tokens.special_tokens import SpecialTokens, special_tokens
+from planner.data.tokens.special_tokens import SpecialTokens, check_ids, special_tokens
 from planner.data.tokens.template import ChatTemplate, load_template
 from planner.data.tokens.tokenizer import Tokenizer, load_tokenizer
 from planner.data.tokens.training_template import variant
@@ -96,6 +97,8 @@ class TemplateFacts:
     """Whether it is the training variant of the model's own template."""
     unended: str = ""
     """Why no token ends an answer, as a sentence; empty if one does."""
+    left_out: str = ""
+    """What it leaves out of training rows, in sentences."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +116,14 @@ class PlanFacts:
     """The cleaning steps of the files, in order."""
     split_by: SplitBy = "rows"
     """How validation rows are split off, if any are."""
+    labelled: Labelled | None = None
+    """How the rows of the task are read, if they are a classification."""
+    said: Mapping[str, str] = field(default_factory=dict)
+    """Sentences on a classification, by the key of the lock that they are about."""
     learnt: tuple[str, ...] = ()
     """A sentence for each held-out split that shares rows with the training rows."""
+    remark: str = ""
+    """What became of the training file's columns, where a plan says so."""
     rehearsal: "Rehearsal | None" = None
     """A rehearsal of this model on this machine, if there is one."""
 
@@ -144,6 +153,7 @@ def gather(
     held_out.check(rows)
     train = rows.part("train")
     assert train is not None
+    check_ids(place, tokenizer, (row for part in _parts(rows) for row in part.encoded))
     special = special_tokens(place, tokenizer, train.encoded)
     told("inspecting the machine")
     return PlanFacts(
@@ -155,13 +165,17 @@ def gather(
             special,
             trains=template is not own,
             unended=unended(template, train.encoded, special.end_ids, turns=train.format != "text"),
+            left_out=rows.left_out,
         ),
         parts=tuple(_part(part, hub) for part in _parts(rows)),
         stream=_stream(rows, answers),
         examples=rows.examples,
         steps=rows.steps,
         split_by=rows.split_by,
-        learnt=tuple(held_out.sentences(rows)),
+        labelled=rows.labelled,
+        said=labels.sentences(rows),
+        learnt=tuple(held_out.sentences(rows, held_out.leaked(rows))),
+        remark=rows.remark,
     )
 
 
@@ -248,7 +262,7 @@ def recipe(answers: Answers, context: int) -> Recipe:
             fix=Answer("train.max_length", context),
         )
     columns = None
-    if answers.text("data.format") == "columns":
+    if answers.text("data.format") in ("columns", "classification"):
         columns = {
             "prompt": answers.text("data.prompt_column"),
             "completion": answers.text("data.completion_column"),
@@ -264,6 +278,7 @@ def recipe(answers: Answers, context: int) -> Recipe:
         mending=mending(answers),
         general_share=answers.number("data.general_share"),
         objective=answers.text("method.objective"),
+        roles=answers.chosen("data.roles"),
     )
 
 
@@ -274,6 +289,7 @@ def mending(answers: Answers) -> Mending:
         redact=answers.flag("data.redact"),
         dedupe=cast(Dedupe, answers.text("data.dedupe")),
         long=cast(Long, answers.text("data.long")),
+        bad_rows=answers.number("data.bad_rows"),
     )
 
 

@@ -6,7 +6,8 @@ from lockfiles import limits, lock
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Change
 from lockfiles.lock import TrainingLock
-from planner.data.mend.steps import Step
+from planner.data.mend.steps import MOST_BAD_ROWS, Step
+from planner.data.reading.classification import Labelled
 from planner.data.tokens.template import FIXED_NOW
 from planner.interview.answers import Answers
 from planner.interview.decision import Decision, decide
@@ -117,9 +118,7 @@ def _data(part: PartFacts, answers: Answers, facts: PlanFacts) -> dict[str, obje
         "split": part.split,
         **_place(part),
         "format": part.format,
-        "prompt_column": answers.text("data.prompt_column"),
-        "completion_column": answers.text("data.completion_column"),
-        "system": answers.text("data.system"),
+        **_columns(answers, facts.labelled),
         "fraction": _fraction(part, answers),
         "split_seed": answers.integer("train.seed") if split_off or drawn else 0,
         "split_by": facts.split_by if split_off else "rows",
@@ -127,7 +126,33 @@ def _data(part: PartFacts, answers: Answers, facts: PlanFacts) -> dict[str, obje
         "sha256": part.sha256,
         "tokens_sha256": part.tokens_sha256,
         "files": [asdict(file) for file in part.hub.files] if part.hub else [],
+        **_given(answers),
+        **_labels(part, facts),
     }
+
+
+def _columns(answers: Answers, labelled: Labelled | None) -> dict[str, object]:
+    """Return the columns and the system message: those of a classification as they were found."""
+    return {
+        "prompt_column": labelled.prompt if labelled else answers.text("data.prompt_column"),
+        "completion_column": labelled.completion
+        if labelled
+        else answers.text("data.completion_column"),
+        "system": labelled.system if labelled else answers.text("data.system"),
+    }
+
+
+def _labels(part: PartFacts, facts: PlanFacts) -> dict[str, object]:
+    trained = part.split == "train" and facts.labelled
+    return {"labels": list(facts.labelled.labels)} if trained and facts.labelled else {}
+
+
+def _given(answers: Answers) -> dict[str, object]:
+    """Return the settings that a lock omits where they have their default."""
+    share, roles = answers.number("data.bad_rows"), list(answers.chosen("data.roles"))
+    return ({} if share == MOST_BAD_ROWS else {"bad_rows": share}) | (
+        {"roles": roles} if roles else {}
+    )
 
 
 def _place(part: PartFacts) -> dict[str, object]:
@@ -253,7 +278,9 @@ def _why(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, str]:
     stream = facts.stream
     total = steps(choice, answers, facts)
     trains = {"template.source": _VARIANT} if facts.template.trains else {}
-    own = {"model.architecture": _OWN_HEAD} if facts.model.own_head else {}
+    if facts.template.left_out:
+        trains["template.sha256"] = facts.template.left_out
+    own = {"model.architecture.tied": _OWN_HEAD} if facts.model.own_head else {}
     ends = {"template.end_ids": facts.template.unended} if facts.template.unended else {}
     return (
         dict(choice.why)
@@ -279,6 +306,9 @@ def _why_data(facts: PlanFacts, answers: Answers) -> dict[str, str]:
     why = {"data.split_by": _SPLITS[facts.split_by]} if facts.split_by in _SPLITS else {}
     if facts.learnt:
         why["data.rows"] = " ".join(facts.learnt)
+    why |= facts.said
+    if facts.remark:
+        why["data.format"] = " ".join(filter(None, (why.get("data.format", ""), facts.remark)))
     general = next((part.rows for part in facts.parts if part.split == "general"), 0)
     if general:
         share = general / facts.stream.rows

@@ -1,10 +1,13 @@
 """The examples: files, their format and what is split off."""
 
 from lockfiles import limits
-from planner.data.mend.steps import DROPPED
-from planner.questions.question import Between, Question, When
+from lockfiles.fields import ROLE_OF_A_NAME
+from planner.data.mend.steps import BAD_ROWS, DROPPED, MOST_BAD_ROWS
+from planner.questions.question import Between, Each, Question, When
 
-_COLUMNS = When("data.format", ("columns",))
+_COLUMNS = When("data.format", ("columns", "classification"))
+_RECOGNIZED = When("data.format", ("classification",))
+"""Columns are recognized unless they are named."""
 
 QUESTIONS: tuple[Question, ...] = (
     Question(
@@ -12,7 +15,8 @@ QUESTIONS: tuple[Question, ...] = (
         "data",
         "path",
         "Training examples",
-        "A JSONL, JSON, CSV or Parquet file, or a Hub dataset as `hf:owner/name:config:split`. "
+        "A JSONL, JSON, CSV, TSV or Parquet file, or a Hub dataset as "
+        "`hf:owner/name:config:split`. "
         "Use 500 examples or more; 1000 is better.",
         "",
         required=True,
@@ -40,7 +44,8 @@ QUESTIONS: tuple[Question, ...] = (
         "data",
         "choice",
         "Format of the rows",
-        "`auto` detects the format. `columns` takes the prompt and the answer from two columns.",
+        "`auto` detects the format. `columns` takes the prompt and the answer from two columns, "
+        "`classification` a text and its label.",
         "auto",
         (
             "auto",
@@ -52,6 +57,7 @@ QUESTIONS: tuple[Question, ...] = (
             "preference",
             "feedback",
             "columns",
+            "classification",
         ),
     ),
     Question(
@@ -59,30 +65,43 @@ QUESTIONS: tuple[Question, ...] = (
         "data",
         "text",
         "Prompt column",
-        "Name of the column that holds the prompts.",
+        "Name of the column that holds the prompts; of a classification, the texts.",
         "",
         applies=_COLUMNS,
         required=True,
+        optional=_RECOGNIZED,
     ),
     Question(
         "data.completion_column",
         "data",
         "text",
         "Answer column",
-        "Name of the column that holds the wanted answers.",
+        "Name of the column that holds the wanted answers; of a classification, the labels.",
         "",
         applies=_COLUMNS,
         required=True,
+        optional=_RECOGNIZED,
     ),
     Question(
         "data.system",
         "data",
         "text",
         "System message",
-        "Added to each example that has none. If empty, none is added.",
+        "Added to each example that has none. If empty, none is added, and a classification gets "
+        "an instruction.",
         "",
         most_chars=limits.MOST_SYSTEM_CHARS,
         has_lines=True,
+    ),
+    Question(
+        "data.roles",
+        "data",
+        "names",
+        "Roles of other speakers",
+        "The role of each speaker whose name is not understood, as `npc=assistant`. Roles are "
+        "system, user, assistant and tool.",
+        (),
+        validate=Each(ROLE_OF_A_NAME, "must be names with a role, such as `npc=assistant`", "="),
     ),
     Question(
         "data.validation_fraction",
@@ -102,6 +121,17 @@ QUESTIONS: tuple[Question, ...] = (
         "Names as `tunelock data` reports them. The file is not modified.",
         (),
         DROPPED,
+    ),
+    Question(
+        "data.bad_rows",
+        "data",
+        "number",
+        "Share of bad rows that may be dropped",
+        "Rows that cannot be read (`bad-rows`) are dropped up to this share of each file. With "
+        "more of them, the file is refused.",
+        MOST_BAD_ROWS,
+        applies=When("data.drop", (BAD_ROWS,), verb="includes"),
+        validate=Between(0, limits.MOST_FRACTION),
     ),
     Question(
         "data.dedupe",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from lockfiles import limits
+from lockfiles import later, limits
 from lockfiles.files import path_problem
 from lockfiles.harmless import is_harmless, one_line
 
@@ -26,7 +26,7 @@ _NAMES: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class When:
-    """Applies when another answer is one of some values; its text says so."""
+    """Applies when another answer is one of some values, or has one; its text says so."""
 
     key: str
     """The other question's key."""
@@ -34,17 +34,21 @@ class When:
     """Those values, or with `unless` those that it must not have."""
     unless: bool = False
     """True turns the condition round."""
+    verb: str = "is"
+    """What its text says of the value: `includes` for a question with several answers."""
 
     def __call__(self, answers: Mapping[str, object]) -> bool:
-        return (answers[self.key] in self.values) != self.unless
+        value = answers[self.key]
+        values = value if isinstance(value, tuple) else (value,)
+        return any(one in self.values for one in values) != self.unless
 
     def __str__(self) -> str:
-        return f"`{self.key}` is {'not ' if self.unless else ''}{self._shown}"
+        return f"`{self.key}` {self.verb} {'not ' if self.unless else ''}{self._shown}"
 
     @property
     def opposite(self) -> str:
         """Where it does not apply, in words that follow "does not apply"."""
-        return f"{'when' if self.unless else 'unless'} `{self.key}` is {self._shown}"
+        return f"{'when' if self.unless else 'unless'} `{self.key}` {self.verb} {self._shown}"
 
     @property
     def _shown(self) -> str:
@@ -100,9 +104,32 @@ class Matches:
         return None if re.fullmatch(self.pattern, value) else f"must be {self.wanted}"
 
 
+@dataclass(frozen=True)
+class Each:
+    """Accepts a list of texts that a regular expression matches in full, each text once."""
+
+    pattern: str
+    """The expression, without anchors."""
+    wanted: str
+    """What is wrong with any other list, to follow the key."""
+    before: str
+    """Up to the last of these characters, texts must differ."""
+
+    def __call__(self, value: Any) -> str | None:
+        heads = [one.rpartition(self.before)[0].strip() for one in value]
+        if not all(re.fullmatch(self.pattern, one) for one in value):
+            return self.wanted
+        return "must have each name once" if len(set(heads)) != len(heads) else None
+
+
 def always(answers: Mapping[str, object]) -> bool:
     """Return True: the question applies whatever was answered."""
     return True
+
+
+def never(answers: Mapping[str, object]) -> bool:
+    """Return False, whatever was answered."""
+    return False
 
 
 def anything(value: Any) -> str | None:
@@ -134,12 +161,18 @@ class Question:
     """What is wrong with a value of the right type, to follow the key, or None."""
     required: bool = False
     """True where an empty answer is none, when the question applies."""
+    optional: Callable[[Mapping[str, object]], bool] = never
+    """Whether a required answer may be empty, given the other answers."""
     most_chars: int = limits.MOST_LABEL_CHARS
     """Characters that a text has at most."""
     has_lines: bool = False
     """True where a text may have several lines."""
     is_place: bool = False
     """True where a text may be a path, too."""
+
+    def lacks(self, answers: Mapping[str, object]) -> bool:
+        """Return whether it needs an answer and has none; it must apply."""
+        return self.required and answers[self.key] == "" and not self.optional(answers)
 
     @property
     def table(self) -> str:
@@ -157,6 +190,8 @@ def normal(question: Question, value: object) -> object:
 
     Raises ValueError, whose message follows the key, if it does not answer the question.
     """
+    if isinstance(question.validate, Each) and isinstance(value, Mapping):
+        value = [f"{name}{question.validate.before}{one}" for name, one in value.items()]
     if not _has_type(question.kind, value):
         raise ValueError(f"must be {_NAMES[question.kind]}")
     if question.choices:
@@ -245,7 +280,8 @@ def _chosen(question: Question, value: object) -> object:
         if item not in question.choices:
             known = ", ".join(f"`{choice}`" for choice in question.choices)
             shown = one_line(item, most=limits.MOST_NAME_CHARS)
-            raise ValueError(f"must be one of {known}, not `{shown}`")
+            more = later.remark(str(item), question.choices)
+            raise ValueError(f"must be one of {known}, not `{shown}`{more}")
     if question.kind == "choice":
         return value
     return tuple(choice for choice in question.choices if choice in picked)

@@ -23,8 +23,9 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#|~$&@:]|(?<=www)\.)", re.IGNORECASE)
 _LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,59}")
 
 
-def card(lock: Lock, scores: Mapping[str, Any], learnt_rows: int = 0) -> str:
-    """Return the model card of a lock's results; `scores` are those of the evaluation's report.
+def card(lock: Lock, scores: Mapping[str, Any] | None, learnt_rows: int = 0) -> str:
+    """Return the model card of a lock's results; `scores` are those of the evaluation's report, and
+    None leaves the evaluation out.
 
     `learnt_rows` of the evaluation rows are also training rows.
     """
@@ -39,9 +40,13 @@ def card(lock: Lock, scores: Mapping[str, Any], learnt_rows: int = 0) -> str:
         family=lock.model.family,
         parameters=f"{lock.model.parameters:,}",
         data=[_part(part) for part in lock.splits],
+        evaluated=scores is not None,
         scores=[
-            _score(name, scores[name], learnt_rows) for name in ("base", "tuned") if name in scores
+            _score(name, scores[name], learnt_rows)
+            for name in ("base", "tuned")
+            if scores and name in scores
         ],
+        **_system(lock),
         trained_on=_trained_on(learnt_rows),
     )
 
@@ -58,6 +63,20 @@ def _made(lock: Lock) -> dict[str, object]:
         "method": _method(lock),
         "epochs": lock.train.epochs,
     }
+
+
+def _system(lock: Lock) -> dict[str, object]:
+    """Return the system message that rows were trained with, and the number of their labels."""
+    first = lock.splits[0] if lock.splits else None
+    said = _fenced(first.system) if first and first.system else ""
+    return {"system": _Made(said), "labels": len(first.labels) if first else 0}
+
+
+def _fenced(text: str) -> str:
+    """Return a text as a code block, which nothing inside can end."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text}\n{fence}"
 
 
 class _Made(str):

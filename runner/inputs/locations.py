@@ -61,8 +61,13 @@ def find(lock: Lock, at: Path, located: Mapping[str, Path]) -> dict[str, Path]:
     no path.
     """
     found = known(lock, at, located)
-    check_named(name for name in wanted(lock) if name not in found)
+    check_all_known(lock, found)
     return found
+
+
+def check_all_known(lock: Lock, found: Mapping[str, Path]) -> None:
+    """Raise UsageProblem if a local input of a lock has no path in `found`."""
+    check_named(name for name in wanted(lock) if name not in found)
 
 
 def check_named(missing: Iterable[str]) -> None:

@@ -33,6 +33,7 @@ from planner.plan.integrity import integrity
 from planner.search import lora_targets
 from runner.inputs import locations as inputs
 from runner.inputs import view
+from runner.inputs.as_locked import as_locked
 from runner.inputs.differing import SHOWN, differing, refuse
 from runner.inputs.model_facts import differing_facts
 from runner.inputs.setup import model_of as shape_of
@@ -162,16 +163,16 @@ def model_of(
 def template_of(lock: TrainingLock, model: Path, places: Mapping[str, Path]) -> ChatTemplate:
     """Return the lock's chat template. Raises DigestDiffers if it has changed."""
     date = datetime.fromisoformat(lock.template.date)
-    template = load_template(model, file=places.get("template"), now=lambda: date)
-    if lock.template.source == "training":
-        template = variant(template) or template
-    refuse(
-        differing(
-            ("template.sha256", lock.template.sha256, template.sha256),
-            ("template.golden_sha256", lock.template.golden_sha256, template.golden_sha256()),
-        ),
-        "the chat template",
-    )
+    own = {"template": places["template"]} if "template" in places else {}
+    with as_locked(own or {"model": model}):
+        template = load_template(model, file=places.get("template"), now=lambda: date)
+        if lock.template.source == "training":
+            template = variant(template) or template
+    found = differing(("template.sha256", lock.template.sha256, template.sha256))
+    refuse(found, "the chat template")
+    golden = template.golden_sha256()
+    found = differing(("template.golden_sha256", lock.template.golden_sha256, golden))
+    refuse(found, "the chat template")
     return template
 
 
@@ -185,13 +186,15 @@ def corpus_of(
     """
     template = template_of(lock, model, places)
     tokenizer = load_tokenizer(model)
-    rows = corpus.build(
-        recipe_of(lock),
-        {part: places[part] for part in _sources(lock)},
-        template,
-        tokenizer,
-        lambda split, count: on_progress(f"encoding {split}", count, count, "rows"),
-    )
+    files = {part: places[part] for part in _sources(lock)}
+    with as_locked({str(name): place for name, place in files.items()}):
+        rows = corpus.build(
+            recipe_of(lock),
+            files,
+            template,
+            tokenizer,
+            lambda split, count: on_progress(f"encoding {split}", count, count, "rows"),
+        )
     _check_parts(lock, rows)
     _check_stream(lock, rows)
     _check_special(lock, model, tokenizer, rows)
@@ -207,18 +210,20 @@ def recipe_of(lock: TrainingLock) -> Recipe:
     split_off = next((part for part in lock.data if part.split == "validation"), first)
     general = next((part for part in lock.data if part.split == "general"), None)
     columns = {"prompt": first.prompt_column, "completion": first.completion_column}
+    mapped = first.format in ("columns", "classification")
     return Recipe(
-        format=first.format if first.format == "columns" else "auto",
-        columns=columns if first.format == "columns" else None,
+        format=first.format if mapped else "auto",
+        columns=columns if mapped else None,
         system=first.system,
         fraction=split_off.fraction,
         seed=general.split_seed if general else split_off.split_seed,
         max_length=lock.stream.max_length_tokens,
         context=lock.model.context_tokens,
-        mending=mending({(fix.step, fix.what) for fix in lock.fix}),
+        mending=mending({(fix.step, fix.what) for fix in lock.fix}, first.bad_rows),
         split_by=split_off.split_by,
         general_share=general.fraction if general else 0.0,
         objective=lock.objective.name,
+        roles=tuple(first.roles),
     )
 
 
@@ -228,6 +233,7 @@ def _sources(lock: TrainingLock) -> list[SplitName]:
 
 def _check_parts(lock: TrainingLock, rows: Corpus) -> None:
     first, found = lock.data[0], list[Difference]()
+    labels = list(rows.labelled.labels) if rows.labelled else []
     for index, locked in enumerate(lock.data):
         part = rows.part(locked.split)
         key = f"data.{index}"
@@ -241,6 +247,9 @@ def _check_parts(lock: TrainingLock, rows: Corpus) -> None:
             (f"{key}.prompt_column", locked.prompt_column, first.prompt_column),
             (f"{key}.completion_column", locked.completion_column, first.completion_column),
             (f"{key}.system", locked.system, first.system),
+            (f"{key}.roles", locked.roles, first.roles),
+            (f"{key}.labels", locked.labels, labels if locked.split == "train" else []),
+            (f"{key}.bad_rows", locked.bad_rows, first.bad_rows),
         )
     wanted = [_step(fix.source, fix.step, fix.what, fix.rows) for fix in lock.fix]
     made = [_step(step.file, step.step, step.what, step.rows) for step in rows.steps]

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from lockfiles.errors import DoesNotFit, RunFailed, UsageProblem
-from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Change, Steps
+from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Change, Command, Steps
 from lockfiles.lock import TrainingLock
 from runner.environments.variables import environment
 from runner.rehearse.case import Case, Measured
@@ -61,11 +61,13 @@ def rehearse(
 
 def _failed(stderr: str) -> RunFailed:
     """Return the error for a child that failed; its complete stderr is kept in a file."""
-    last = (stderr.strip().splitlines() or ["no message"])[-1]
     descriptor, log = tempfile.mkstemp(prefix="tunelock-rehearsal-", suffix=".log")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(stderr)
-    return RunFailed(f"The rehearsal failed: {last}", fix=Advice(f"see {log}"))
+    return RunFailed(
+        "The rehearsal failed unexpectedly.",
+        fix=Command("tail -n 30 {}", log, to="see what happened"),
+    )
 
 
 def _run(

@@ -97,10 +97,9 @@ def _unexpected(given: context.Context, problem: Exception) -> TunelockError:
             f"The stage `{given.stage}` could not use `{place}`: {problem.strerror}.",
             fix=Advice("free disk space or fix the permissions, then run the same command again"),
         )
-    words = " ".join(str(problem).split())[:300].rstrip(".")
     return RunFailed(
-        f"The stage `{given.stage}` failed with {type(problem).__name__}: {words}.",
-        fix=Advice(f"see {given.run / 'log.txt'}"),
+        f"The stage `{given.stage}` failed unexpectedly (`{type(problem).__name__}`).",
+        fix=Command("tail -n 30 {}", given.run / "log.txt", to="see what happened"),
     )
 
 

@@ -4,6 +4,8 @@ import shutil
 from typing import Any
 
 from lockfiles import digest
+from lockfiles.files import write_whole
+from runner.export import card
 from runner.export.merge import merge
 from runner.inputs import verify
 from runner.stages import artifacts
@@ -32,6 +34,8 @@ def run(given: Context) -> dict[str, Any]:
             own_template(given),
             ending_of(given, base.folder, prepared(given, "train")),
         )
+    if lock.data[0].system:  # whatever serves the folder needs it
+        write_whole(out / card.NAME, card.card(lock, None).encode())
     files = sorted(out.glob("*.safetensors"))
     size = sum(file.stat().st_size for file in files)
     tensors = digest.of_tensors(files)

@@ -41,7 +41,8 @@ def run(given: Context) -> dict[str, Any]:
 
 
 def _written(given: Context, rows: Corpus) -> dict[str, Any]:
-    for sentence in held_out.sentences(rows):
+    leaked = held_out.leaked(rows)
+    for sentence in held_out.sentences(rows, leaked):
         given.line.send("warning", text=sentence)
     sequences = objective_of(given.lock.training().objective.name).sequences
     for part in rows.parts:
@@ -51,6 +52,6 @@ def _written(given: Context, rows: Corpus) -> dict[str, Any]:
         write_shown(given.work, picked(held.rows, given.lock.samples))
     return {
         "rows": {part.split: len(part.rows) for part in rows.parts},
-        "learnt": held_out.learnt(rows),
+        "learnt": leaked,
         "samples": given.lock.samples,
     }

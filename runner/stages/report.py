@@ -10,8 +10,10 @@ from lockfiles import digest, receipt
 from lockfiles.files import write_whole
 from lockfiles.harmless import one_line
 from lockfiles.lock import Lock, TrainingLock
+from lockfiles.measured import against_prediction
 from lockfiles.receipt import Digests, Evaluation, Measured, Receipt, Score, Sent, measured_on
 from planner.objectives.registry import title_of
+from planner.plan import outcome
 from runner.environments import packages
 from runner.stages import artifacts
 from runner.stages.context import Context
@@ -83,12 +85,33 @@ def page(given: Context, made: Receipt) -> str:
         lock=given.lock,
         trains=isinstance(given.lock, TrainingLock),
         receipt=made,
+        outcome=_outcome(given.lock, made),
+        leak=_leak(given.lock),
+        against_prediction=_against_prediction(given.lock, made),
         objective=title_of(made.objective),
         size=_size,
         on=measured_on(tuned.rows, made.evaluation.learnt_rows) if tuned else "",
         samples=samples,
         levels=len({one["source"] for one in samples}),
     )
+
+
+def _outcome(lock: Lock, made: Receipt) -> list[str]:
+    """Return what the accuracy means."""
+    return outcome.sentences(lock, made.evaluation) if isinstance(lock, TrainingLock) else []
+
+
+def _leak(lock: Lock) -> str:
+    """Return the plan's sentence on held-out rows that are training rows too."""
+    return lock.why.get("data.rows", "") if isinstance(lock, TrainingLock) else ""
+
+
+def _against_prediction(lock: Lock, made: Receipt) -> str:
+    """Return how far the measured peak is from the predicted one."""
+    peak = made.measured.peak_bytes
+    if not isinstance(lock, TrainingLock) or not peak:
+        return ""
+    return against_prediction(peak, lock.prediction.peak_bytes)
 
 
 def _size(bytes_: int) -> str:

@@ -36,6 +36,8 @@ class Program:
     """All of its environment variables; it inherits none from this process."""
     starts_workers: bool = False
     """True if the process starts workers in sessions of their own."""
+    again: str = "resume it"
+    """What running the lock again does with the unfinished stage, as a clause."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def launch(program: Program, supervision: Supervision) -> int:
         child = _started(program, supervision, inlet)
         stage = Processes(child, supervision.folder.path, program.starts_workers)
         try:
-            _Follower(stage, inlet.descriptor, program.stage, supervision).follow()
+            _Follower(stage, inlet.descriptor, program, supervision).follow()
         finally:
             inlet.close()  # a stage that still runs gets a broken pipe
             stage.end(supervision.limits.grace_seconds)
@@ -111,9 +113,10 @@ class _Follower:
     """Copies the events of one stage until it ends, and forwards a stop to it."""
 
     def __init__(
-        self, processes: Processes, reader: int, stage: str, supervision: Supervision
+        self, processes: Processes, reader: int, program: Program, supervision: Supervision
     ) -> None:
-        self._processes, self._reader, self._stage = processes, reader, stage
+        self._processes, self._reader, self._stage = processes, reader, program.stage
+        self._again = program.again
         self._writer, self._limits = supervision.writer, supervision.limits
         self._supervision = supervision
         self._sent = Sent()
@@ -185,7 +188,7 @@ class _Follower:
         if not self._killed and self._processes.alive():
             self._killed = True
             self._processes.kill()
-            self._warn(f"{words}; the run can resume from its last checkpoint")
+            self._warn(f"{words}; running the lock again will {self._again}")
 
     def _warn(self, words: str, **fields: float) -> None:
         self._writer.append(self._stage, "warning", {"text": words, **fields})

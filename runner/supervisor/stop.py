@@ -79,7 +79,7 @@ def _kill(run: Path, report: Report, patience: Patience) -> None:
     supervisor = look(run).supervisor
     found = workers(run)
     numbers = ", ".join(str(one.number) for one in found)
-    report(f"it did not stop in time: killed ({numbers}); it can resume from its last checkpoint")
+    report(f"it did not stop in time: killed ({numbers}); it can be resumed")
     until = time.monotonic() + patience.killed_seconds
     while look(run).held:
         for process in workers(run):

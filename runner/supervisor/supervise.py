@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ from lockfiles.lock import Lock
 from runner.engines.engine import engine_of, processes_of
 from runner.environments import packages
 from runner.environments.variables import environment
-from runner.inputs import locations, verify
+from runner.inputs import finished, locations, verify
 from runner.runs.events import Writer, read
 from runner.runs.folder import (
     EVENTS,
@@ -96,18 +96,23 @@ def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since:
     """
     source = text.read(order.lock)
     lock = locks.parse(source, name=str(order.lock))
-    located = locations.find(lock, order.lock, order.located)
+    located = locations.known(lock, order.lock, order.located)
     verify.check_whole(lock)
     run_at = _placed(lock, order.runs)
+    notes: list[str] = []
     with _sentences(run_at), _closed_to_others(), ExitStack() as stack:
         waiting = [one.id for one in lock.stage if order.fresh or not _done(lock, run_at, one.id)]
         if not order.fresh:
             results.check(lock, run_at)
+        if waiting:
+            locations.check_all_known(lock, located)
+        else:
+            notes += finished.check(lock, located)
         held = _hold(run_at, order, stack) if os.path.lexists(run_at) else None
         asked = Asked(order.runs, order.allowed, waiting, located)
         preflight.check_all(lock, asked)
         held = held or _hold(run_at, order, stack)
-        _run_in(order, lock, source, located, held, begun)
+        _run_in(order, lock, source, located, held, begun, notes)
     return run_at
 
 
@@ -139,6 +144,7 @@ def _run_in(
     located: Mapping[str, Path],
     held: Held,
     begun: Callable[[Path, int], None],
+    notes: Sequence[str],
 ) -> None:
     folder = held.folder
     if order.fresh:
@@ -146,7 +152,7 @@ def _run_in(
     folder.write_whole(LOCK, source.encode())
     with Writer(folder.path / EVENTS, within=folder) as writer, _stops() as stop:
         begun(folder.path, writer.size)
-        _Run(lock, folder.path, located, writer, held, stop, order.limits).run()
+        _Run(lock, folder.path, located, writer, held, stop, order.limits, notes).run()
 
 
 @contextmanager
@@ -224,12 +230,16 @@ class _Run:
     held: Held
     stop: _Stop
     limits: Limits
+    notes: Sequence[str] = ()
+    """Warnings from before the first stage."""
 
     def run(self) -> None:
         names = [one.id for one in self.lock.stage]
         kinds = [one.kind for one in self.lock.stage]
         begun = time.monotonic()
         self.writer.append("run", "started", {"stages": names, "kinds": kinds})
+        for note in self.notes:
+            self.writer.append("run", "warning", {"text": note})
         self._note_packages()
         self._note_damage()
         try:
@@ -299,6 +309,7 @@ class _Run:
         engine = engine_of(self.lock, at.kind)
         program = launch.Program(
             stage=name,
+            again=self._again(name),
             arguments=engine.arguments(path, processes_of(self.lock)),
             environment=environment(self.lock, online=of_kind(at.kind).online)
             | dict(engine.variables),
@@ -333,13 +344,18 @@ class _Run:
             return RunFailed(
                 f"The stage `{name}` was ended by {signal.Signals(-code).name}"
                 f"{', possibly because memory ran out' if code == -signal.SIGKILL else ''}.",
-                fix=Advice("run the same command again to resume from the last checkpoint"),
+                fix=Advice(f"run the same command again to {self._again(name)}"),
             )
         failure = _last_failure(self.folder / EVENTS, name, since)
         kind = _ERRORS.get(code, RunFailed)
         message = failure.get("message") or f"The stage `{name}` ended with exit code {code}."
         fix = Advice(failure.get("hint") or f"see {self.folder / LOG}")
         return kind(message, fix=fix, details=failure.get("details") or ())
+
+    def _again(self, name: str) -> str:
+        """Return what the same command does with an unfinished stage."""
+        trains = of_kind(self._place(name).kind).trains
+        return "resume from the last checkpoint" if trains else f"repeat the stage `{name}`"
 
     def _stopped(self) -> TunelockError:
         if self.stop.signal == signal.SIGINT:

@@ -103,8 +103,9 @@ def _run(asked: object) -> list[list[dict[str, int]]]:
             env=child_environment() | {"CUDA_VISIBLE_DEVICES": ""},
         )
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise RunFailed(f"The trace failed: {last}", fix=Option("--trace", to="leave out"))
+        raise RunFailed(
+            "This model's class could not be traced.", fix=Option("--trace", to="leave out")
+        )
     found: list[list[dict[str, int]]] = json.loads(done.stdout.splitlines()[-1])
     return found
 

@@ -48,6 +48,8 @@ def _facts(question: Question) -> Iterator[str]:
     """Yield what a value may be, what holds without one, and when the key applies."""
     yield f"Value: {_value(question)}"
     needed = "Required to train" if question.key == ROWS else "Required"
+    if isinstance(question.optional, When):
+        needed += f" unless {question.optional}"
     yield needed if question.required and question.default == "" else _default(question)
     rule = question.applies
     if isinstance(rule, When):

@@ -171,7 +171,7 @@ def test_what_differs_from_another_export_and_what_is_done_again(
     assert stale.returncode == 3, stale.stderr
     assert tunelock(more, "plan", "--out", "other.lock").returncode == 0
     told = tunelock(more, "diff", "run.lock", "other.lock")
-    assert "changes exports\n  ~ stage.1.settings.levels.0  f16 → q8_0" in told.stdout
+    assert "changes exports\n  ~ stage.gguf.settings.levels.0  f16 → q8_0" in told.stdout
     assert "changes weights" not in told.stdout
 
 

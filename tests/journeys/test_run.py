@@ -131,6 +131,27 @@ def test_a_finished_lock_is_not_done_again(folder: Path, whole: receipt.Receipt)
     assert [e.stage for e in read(events)[0][before:]] == ["run", "run"]
 
 
+def test_a_finished_lock_compares_the_inputs_that_are_left(
+    folder: Path, whole: receipt.Receipt
+) -> None:
+    rows, aside = folder / "rows" / "train.jsonl", folder / "aside.jsonl"
+    again = ("run", "run.lock", "--foreground", "--runs", "whole")
+    content = rows.read_text("utf-8")
+    try:
+        rows.rename(aside)
+        done = tunelock(folder, *again)
+        assert done.returncode == 0
+        assert "warning: the input `train` is missing" in done.stderr
+        for changed in (content.replace("a", "b", 1), content + '{"messages', ""):
+            rows.write_text(changed, "utf-8")
+            done = tunelock(folder, *again)
+            assert done.returncode == 5, done.stderr
+            assert "`run.lock` does not match" in done.stderr
+            assert "hint: restore the locked files" in done.stderr
+    finally:
+        aside.replace(rows)
+
+
 def test_a_killed_training_goes_on_to_the_same_tensors(
     folder: Path, whole: receipt.Receipt, start: Start
 ) -> None:

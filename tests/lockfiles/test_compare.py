@@ -25,18 +25,15 @@ def test_each_difference_names_field_values_and_consequence() -> None:
     assert differences(LOCK, changed) == (
         Difference("train.learning_rate", 2e-4, 1e-4, "changes weights"),
         Difference("machine.count", 0, 1, "changes speed"),
-        Difference("stage.3.id", "gguf", "report", "changes exports"),
-        Difference("stage.3.kind", "gguf", "report", "changes exports"),
-        Difference("stage.3.settings.levels.0", "q8_0", None, "changes exports"),
-        Difference("stage.3.settings.rows", "", None, "changes exports"),
-        Difference("stage.3.settings.samples", 0, None, "changes exports"),
-        Difference("stage.4.id", "report", None, "changes exports"),
-        Difference("stage.4.kind", "report", None, "changes exports"),
+        Difference("stage.gguf.id", "gguf", None, "changes exports"),
+        Difference("stage.gguf.kind", "gguf", None, "changes exports"),
         *(
-            Difference(f"stage.4.inputs.{at}", name, None, "changes exports")
-            for at, name in enumerate(("prepare", "train", "merge", "gguf"))
+            Difference(f"stage.gguf.inputs.{at}", name, None, "changes exports")
+            for at, name in enumerate(LOCK.stage[3].inputs)
         ),
-        Difference("stage.3.inputs.3", None, "gguf", "changes exports"),
+        Difference("stage.gguf.settings.levels.0", "q8_0", None, "changes exports"),
+        Difference("stage.gguf.settings.rows", "", None, "changes exports"),
+        Difference("stage.gguf.settings.samples", 0, None, "changes exports"),
     )
 
 

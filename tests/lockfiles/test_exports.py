@@ -44,8 +44,10 @@ def test_a_lock_is_of_one_of_two_kinds() -> None:
 
 @pytest.mark.parametrize("name", OF_TRAINING)
 def test_a_table_of_training_needs_the_others(name: str) -> None:
-    with pytest.raises(UsageProblem, match="is missing"):
+    with pytest.raises(UsageProblem, match="is missing") as refused:
         parsed(lambda tables: tables.update({name: LOCK.model_dump()[name]}))
+    assert refused.value.message.startswith(f"`{name}`")
+    assert "belongs to a lock that trains, but this one trains nothing" in refused.value.message
 
 
 def _to_base(tables: Tables) -> None:

@@ -58,6 +58,13 @@ def stages(*names: str) -> list[dict[str, Any]]:
 
 
 TRAIN = LOCK.data[0].model_dump()
+LABELLED: dict[str, Any] = {
+    "format": "classification",
+    "prompt_column": "text",
+    "completion_column": "label",
+    "system": "Reply with one of these labels: a, b",
+    "labels": ["a", "b"],
+}
 SPLIT: dict[str, Any] = {"fraction": 0.1, "split_by": "groups"}
 FULL = [("method.rank", 0), ("method.alpha", 0), ("method.dropout", 0.0), ("method.targets", [])]
 WHOLE = stages("prepare", "train", "report")
@@ -72,6 +79,10 @@ WHOLE = stages("prepare", "train", "report")
         [("data", [TRAIN, part("test")]),
          ("stage", stages("prepare", "train", "evaluate", "report"))],
         [("data.0", TRAIN | HUB)],
+        [("data", [TRAIN | LABELLED, part("test", **LABELLED | {"labels": []})]),
+         ("stage", stages("prepare", "train", "evaluate", "report"))],
+        [("data.0", TRAIN | {"bad_rows": 0.5}),
+         ("fix", [{"source": "train", "step": "drop", "what": "bad-rows", "rows": 3}])],
         [("stage", stages("prepare", "train", "push", "report"))],
         [("method.kind", "full"), *FULL, ("stage", WHOLE)],
         [("machine", CARD | {"memory_bytes": 1 << 30}), ("train.dtype", "bfloat16"),
@@ -151,6 +162,19 @@ def test_what_a_plan_can_write_is_a_lock(changes: list[tuple[str, object]]) -> N
                                         split_seed=3, split_by="groups")])],
          "`data.split_seed` on line"),
         ([("data", [TRAIN, part("test", system="Say yes.")])], "`data.system` on line"),
+        ([("data", [TRAIN, part("test", bad_rows=0.2)])], "`data.bad_rows` on line"),
+        ([("data.0", TRAIN | {"bad_rows": 0.6})], "`data.bad_rows` on line"),
+        ([("data.0", TRAIN | {"labels": ["a", "b"]})], "is only for the training rows"),
+        ([("data.0", TRAIN | LABELLED | {"labels": ["a"]})], "must have at least two labels"),
+        ([("data.0", TRAIN | LABELLED | {"labels": ["b", "a"]})], "must be sorted"),
+        ([("data.0", TRAIN | LABELLED | {"labels": ["a", "a"]})], "must be sorted"),
+        ([("data.0", TRAIN | LABELLED | {"labels": ["a", "b\nc"]})], "`data.labels` on line"),
+        ([("data.0", TRAIN | LABELLED | {"labels": ["a", "b" * 201]})], "`data.labels` on line"),
+        ([("data.0", TRAIN | LABELLED | {"labels": [f"{n:04}" for n in range(1001)]})],
+         "`data.labels`"),
+        ([("data.0", TRAIN | LABELLED | {"system": ""})], "needs an instruction"),
+        ([("data.0", TRAIN | LABELLED | {"prompt_column": ""})], "needs two columns"),
+        ([("data", [TRAIN | LABELLED, part("test", **LABELLED)])], "is only for the training rows"),
         ([("data.0.format", "columns")], "`data.prompt_column` on line"),
         ([("fix", [{"source": "train", "step": "redact", "what": "empty", "rows": 1}])],
          "`fix.what` on line"),

@@ -1,9 +1,8 @@
 """`tunelock data FILE`: format and problems of a dataset, and what training will see."""
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +13,8 @@ from tui.terminal import output
 if TYPE_CHECKING:
     from planner.data.checks.report import Report
     from planner.data.checks.scan import Chat
+    from planner.data.reading.bad_rows import Unread
+    from planner.data.reading.classification import Labelled
     from planner.data.reading.formats import Read
 
 
@@ -26,9 +27,17 @@ if TYPE_CHECKING:
 @click.option(
     "--row", type=click.IntRange(min=0), help="Show one row as training sees it; the first is 0."
 )
+@click.option(
+    "--format", "format_", type=click.Choice(["auto", "classification"]), default="auto",
+    help="Whether the rows are a classification: texts and their labels.",
+)  # fmt: skip
 @click.option("--prompt-column", metavar="NAME", help="The column that holds the prompt.")
 @click.option("--completion-column", metavar="NAME", help="The column that holds the answer.")
 @click.option("--system", default="", help="System message for rows that have none.")
+@click.option(
+    "--role", "roles", multiple=True, metavar="NAME=ROLE",
+    help="The role of a speaker whose name is not understood. May be repeated.",
+)  # fmt: skip
 @click.option(
     "--max-length", type=click.IntRange(min=1),
     help="Maximum tokens of a row.  [default: the model's context]",
@@ -46,9 +55,11 @@ def command(
     file: str,
     model: str | None,
     row: int | None,
+    format_: str,
     prompt_column: str | None,
     completion_column: str | None,
     system: str,
+    roles: tuple[str, ...],
     max_length: int | None,
     held_out: tuple[str, ...],
     html: Path | None,
@@ -56,27 +67,38 @@ def command(
 ) -> None:
     """Inspect a dataset and report problems. FILE is not modified.
 
-    FILE is JSONL, JSON, CSV or Parquet, a folder of such files, or a dataset on the Hub as
+    FILE is JSONL, JSON, CSV, TSV or Parquet, a folder of such files, or a dataset on the Hub as
     `hf:owner/name:config:split`. With `--model`, lengths are counted in its tokens, and `--row N`
     shows the text, the tokens and which of them are scored.
     """
-    from planner.data.reading.formats import rows_of
+    from planner.data.checks.file_notes import delimiters
+    from planner.data.reading.account import Account
+    from planner.data.reading.formats import every_row
     from tui.session.planning import writable
 
-    columns = _columns(prompt_column, completion_column)
+    columns = _columns(prompt_column, completion_column, format_)
     placed = _placing()
     file, place = placed(file, "train")
-    rows = rows_of(place, columns=columns, system=system)
+    chat = _chat(model, max_length or 0)
+    labelled = _labelled(place, format_, columns, system, chat)
+    how: dict[str, Any] = {
+        "columns": None if labelled else columns, "system": system, "roles": _roles(roles),
+        "labelled": labelled,
+    }  # fmt: skip
+    account = Account()
+    rows = every_row(place, **how, account=account)
     if row is not None:
-        _show(file, rows, row, model, as_json)
+        _show(file, rows, row, chat, as_json)
         return
     places = dict(placed(other, "test") for other in held_out)
-    others = {name: rows_of(at, columns=columns, system=system) for name, at in places.items()}
+    others = {name: every_row(at, **how) for name, at in places.items()}
     for at in places.values():  # a wrong name is reported before the long work
-        next(rows_of(at, columns=columns, system=system))
+        next(every_row(at, **how))
     if html:
         writable(html)
-    report = _report(rows, columns or {}, _chat(model, max_length or 0), others)
+    mapping = {} if labelled else columns or {}
+    about = {"account": account, "labelled": labelled, "notes": delimiters(place)}
+    report = _report(rows, about, mapping, chat, others)
     if html:
         _write(report, file, html)
     from tui.text import data
@@ -116,15 +138,42 @@ def _placing() -> Callable[[str, str], tuple[str, Path]]:
     return placed
 
 
-def _columns(prompt: str | None, completion: str | None) -> dict[str, str] | None:
+def _labelled(
+    place: Path, format_: str, columns: dict[str, str] | None, system: str, chat: "Chat | None"
+) -> "Labelled | None":
+    """Return how to read the rows of a classification; None for other rows."""
+    from planner.data.reading.classification import estimated
+    from planner.data.reading.detection import labelled_in
+
+    tokens = chat.tokens if chat else estimated
+    return labelled_in(place, format_, columns=columns, system=system, tokens=tokens)
+
+
+def _columns(prompt: str | None, completion: str | None, format_: str) -> dict[str, str] | None:
     if not prompt and not completion:
         return None
+    if format_ == "classification":
+        return {"prompt": prompt or "", "completion": completion or ""}
     if not prompt or not completion:
         raise UsageProblem(
             "A row needs both a prompt and an answer.",
             fix=Option("--prompt-column NAME --completion-column NAME", to="give both:"),
         )
     return {"prompt": prompt, "completion": completion}
+
+
+def _roles(given: tuple[str, ...]) -> dict[str, str]:
+    from planner.data.reading.roles import mapping
+    from planner.interview.questions import BY_KEY
+    from planner.questions.question import normal
+
+    try:
+        normal(BY_KEY["data.roles"], given)
+    except ValueError as problem:
+        raise UsageProblem(
+            f"`--role` {problem}.", fix=Option("--role NAME=ROLE", note="such as `npc=assistant`")
+        ) from None
+    return mapping(given)
 
 
 def _chat(model: str | None, max_length: int = 0) -> "Chat | None":
@@ -146,10 +195,11 @@ def _chat(model: str | None, max_length: int = 0) -> "Chat | None":
 
 
 def _report(
-    rows: "Iterable[Read]",
+    rows: "Iterable[Read | Unread]",
+    about: dict[str, Any],
     mapping: dict[str, str],
     chat: "Chat | None",
-    held_out: "dict[str, Iterator[Read]]",
+    held_out: "dict[str, Iterator[Read | Unread]]",
 ) -> "Report":
     """Read every row and return the report; show progress."""
     from planner.data.checks.registry import every
@@ -165,6 +215,7 @@ def _report(
             held_out=held_out,
             told=lambda done: progress.update(f"{done:,} rows"),
             doing=progress.update,
+            **about,
         )
 
 
@@ -182,20 +233,24 @@ def _write(report: "Report", file: str, to: Path) -> None:
     output.note(f"wrote {to}")
 
 
-def _show(file: str, rows: "Iterable[Read]", number: int, model: str | None, as_json: bool) -> None:
+def _show(
+    file: str, rows: "Iterable[Read | Unread]", number: int, chat: "Chat | None", as_json: bool
+) -> None:
     """Print one row as training sees it."""
+    from planner.data.reading.bad_rows import Unread
     from tui.session import trained_row
     from tui.text import row as xray_page
 
-    chat = _chat(model)
     if not chat:
         raise UsageProblem(
             "Showing a row's tokens needs a model.",
             fix=Option("--model MODEL", note="a folder or a Hub id"),
         )
-    found = next(islice(rows, number, None), None)
+    found = next((row for row in rows if row.number == number), None)
     if not found:
         raise UsageProblem(f"`{file}` has no row {number}.", fix=Advice("the first row is 0"))
+    if isinstance(found, Unread):
+        raise found.problem
     shown, varied = trained_row.as_trained(found, chat.template, chat.tokenizer)
     if varied:
         output.note(trained_row.VARIANT)

@@ -41,8 +41,11 @@ def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
             fix=Command("pip install 'tunelock[gguf]'"),
         ) from None
 
+    from planner.models.folder import list_entries
+    from planner.models.folder_kinds import check_folder
     from runner.inputs import view
 
+    check_folder(model, list_entries(model))
     path = out or Path(f"{model.resolve().name}-{level}.gguf")
     try:
         with view.own(model) as one:

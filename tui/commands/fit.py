@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--memory", type=click.FloatRange(min=1, max=4096), metavar="GIB",
-    help="Plan for one GPU with this much memory.",
+    help="Plan for one GPU with this much memory and with bfloat16.",
 )  # fmt: skip
 @click.option(
     "--objective", type=click.Choice(EVERY), default=EVERY[0],

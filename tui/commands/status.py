@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
@@ -9,35 +10,77 @@ from typing import Literal
 import click
 
 from lockfiles.errors import UsageProblem
+from lockfiles.harmless import named
 from runner.runs.holders import Supervision, look
 from tui.follow import follow
 from tui.snapshot import Artifact, Snapshot
+from tui.snapshot.narrator import clean, duration
 from tui.snapshot.summary import summary
 from tui.terminal import output
+from tui.text import ending
+from tui.text.ending import was_killed
 
 State = Literal["waiting", "running", "stalled", "ending", "stopped", "failed", "done"]
 """`stalled`: a process of the run is suspended or hung; `ending`: its supervisor was killed, and
-its stage is saving a checkpoint before it ends."""
+its stage process is ending."""
+_MOST_OTHERS = 10
+"""Maximum number of further runs that are listed."""
 
 
 @click.command(name="status")
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the state as JSON.")
 def command(run: Path | None, as_json: bool) -> None:
-    """Show the state of RUN, a run folder (default: the newest in ./runs)."""
+    """Show the state of RUN, a run folder (default: the newest in ./runs, and a list of others)."""
     folder = follow.find(run)
+    others = [one for one in follow.runs_in(folder.parent) if one != folder] if run is None else []
     found = look(folder)
     supervision = found.supervision if found.held else "heard"
     snapshot = with_receipt(folder, follow.snapshot_of(folder))
     if as_json:
         values = facts(snapshot, held=found.held, supervision=supervision)
-        output.data_json({"run": str(folder), **values})
+        listed = [_listed(one) for one in others[:_MOST_OTHERS]]
+        output.data_json({"run": str(folder), **values, "others": listed})
     else:
         now = state(snapshot, held=found.held, supervision=supervision)
+        killed = was_killed(snapshot, held=found.held)
         snapshot = as_it_stands(snapshot, now)
-        output.lines(summary(snapshot, now, now=time.time()))
+        word = ending.KILLED if killed else now
+        output.lines(summary(snapshot, word, now=time.time(), folder=ending.near(folder)))
         if words := follow.SUPERVISOR_WORDS[supervision]:
             output.data(f"  warning: {words}")
+        output.lines(f"  {line}" for line in ending.lines(folder, snapshot, held=found.held))
+        output.lines(_others(others))
+
+
+def _others(folders: Sequence[Path]) -> list[str]:
+    """Return a line for each further run: its name, its state, and when its last event was."""
+    found = [_listed(one) for one in folders[:_MOST_OTHERS]]
+    rows = [(named(clean(str(one["run"]))), _word(one), _ago(one)) for one in found]
+    width = max((len(row[0]) for row in rows), default=0)
+    lines = [f"  {name:<{width}}  {now:<8}  {when}".rstrip() for name, now, when in rows]
+    more = [f"  and {len(folders) - _MOST_OTHERS} more"] if folders[_MOST_OTHERS:] else []
+    return ["other runs, newest first:", *lines, *more] if lines else []
+
+
+def _word(one: Mapping[str, object]) -> str:
+    return ending.KILLED if one["killed"] else str(one["state"])
+
+
+def _ago(one: Mapping[str, object]) -> str:
+    last = one["last_time"]
+    return f"{duration(max(0.0, time.time() - last))} ago" if isinstance(last, float) else ""
+
+
+def _listed(folder: Path) -> dict[str, object]:
+    """Return a run's folder, state and last event; `unreadable` where its events cannot be read."""
+    try:
+        found, snapshot = look(folder), follow.snapshot_of(folder)
+    except UsageProblem:
+        return {"run": str(folder), "state": "unreadable", "killed": False, "last_time": None}
+    now: str = state(snapshot, held=found.held, supervision=found.supervision)
+    killed = was_killed(snapshot, held=found.held)
+    return {"run": str(folder), "state": now, "killed": killed, "last_time": snapshot.last_time}
 
 
 def with_receipt(folder: Path, snapshot: Snapshot) -> Snapshot:
@@ -93,6 +136,7 @@ def facts(
     snapshot = as_it_stands(snapshot, now)
     return {
         "state": now,
+        "killed": was_killed(snapshot, held=held),
         "supervisor": supervision if held else None,
         "stalled_seconds": _finite(snapshot.stalled_seconds) if held else None,
         "stage": snapshot.stage or None,

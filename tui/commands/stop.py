@@ -7,8 +7,10 @@ import click
 
 from lockfiles.errors import Interrupted, UsageProblem
 from lockfiles.fixes import Command
+from lockfiles.harmless import one_line
 from tui.follow import follow
 from tui.terminal import output
+from tui.text import ending
 
 
 @click.command(name="stop")
@@ -43,7 +45,8 @@ def command(run: Path | None, no_wait: bool) -> None:
         ) from None
     ended = follow.snapshot_of(folder)
     done = ended.finished and ended.failure is None
-    report("done before it could stop" if done else "stopped; resume it with `tunelock run`")
+    again = ending.resume_command(folder)
+    report("done before it could stop" if done else f"stopped; resume it with `{again}`")
 
 
 def _running(run: Path | None) -> Path:
@@ -51,10 +54,15 @@ def _running(run: Path | None) -> Path:
 
     if run is not None:
         return follow.find(run)
-    for folder in follow.runs_in(Path("runs")):
+    found = follow.runs_in(Path("runs"))
+    for folder in found:
         if is_held(folder):
             return folder
+    newest = f"; the newest, `{one_line(found[0].name)}`, has ended" if found else ""
     raise UsageProblem(
-        "No run is active in `runs`.",
-        fix=(Command("tunelock stop RUN"), Command("tunelock status")),
+        f"No run is active in `runs`{newest}.",
+        fix=(
+            Command("tunelock status", to="see the runs there"),
+            Command("tunelock stop FOLDER", to="stop one elsewhere"),
+        ),
     )

@@ -76,7 +76,8 @@ class Dashboard(Sentenced[int]):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         *_KEYS,
-        Binding("ctrl+c,ctrl+q", "leave", "leave", id="interrupt", show=False, priority=True),
+        Binding("q", "close", "close", id="close"),
+        Binding("ctrl+c,ctrl+q", "quit", "leave", id="interrupt", show=False, priority=True),
     ]
 
     def __init__(
@@ -145,6 +146,7 @@ class Dashboard(Sentenced[int]):
         self.query_one("#headline", Words).set_lines(self._headline())
         for panel in self.query(Panel):
             panel.show(self.snapshot)
+        self.refresh_bindings()
 
     def on_ended(self, message: Ended) -> None:
         """Close with the run's exit code."""
@@ -184,6 +186,17 @@ class Dashboard(Sentenced[int]):
     def action_leave(self) -> None:
         """Close; the run continues."""
         self.exit()
+
+    def action_close(self) -> None:
+        """Close after the run has ended."""
+        self.exit()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to leave a run that continues, and to close one that has ended."""
+        if action == "close":
+            return self.snapshot.finished
+        own_key = action == "leave" and self.snapshot.finished
+        return not own_key and super().check_action(action, parameters)
 
     def _headline(self) -> str:
         state = "waiting"

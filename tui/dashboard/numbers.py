@@ -1,5 +1,6 @@
 """The current figures: progress, speed, memory and time left."""
 
+from lockfiles.measured import against_prediction
 from tui.dashboard.panel import Panel
 from tui.snapshot import Snapshot
 from tui.snapshot.narrator import clean, duration, percent, progress_words, rate
@@ -49,17 +50,18 @@ def how_far(snapshot: Snapshot, bar: int) -> str:
 def memory_line(snapshot: Snapshot, width: int) -> str:
     """Return a bar of current (█) and peak (▓) memory against the prediction, and the figures."""
     now, peak, predicted = snapshot.memory_bytes, snapshot.peak_bytes, snapshot.predicted_bytes
-    named = (("now", now), ("peak", peak), ("predicted", predicted))
+    told = peak and predicted and (snapshot.finished or peak > predicted * (1 + _TOLERATED))
+    named = (("now", now), ("peak", peak), ("predicted", None if told else predicted))
     known = [(name, count) for name, count in named if count is not None]
     if not known:
         return "memory  not measured yet"
     numbers, unit = memories(*(count for _, count in known))
     figures = [f"{number} {name}" for number, (name, _) in zip(numbers, known, strict=True)]
     words = f"{', '.join(figures)} ({unit})"
-    if peak and predicted and peak > predicted * (1 + _TOLERATED):
-        words += ", over the prediction"
+    if peak and predicted and told:
+        words += f", {against_prediction(peak, predicted).removeprefix('measured ')}"
     bar = max(8, min(width // 3, width - len(words) - len("memory    ")))
-    whole = max(count for _, count in known) or 1
+    whole = max(now or 0, peak or 0, predicted or 0) or 1
     full = round(bar * (now or 0) / whole)
     reached = max(full, round(bar * (peak or 0) / whole))
     return f"memory  {'█' * full}{'▓' * (reached - full)}{'░' * (bar - reached)}  {words}"

@@ -12,6 +12,7 @@ from typing import Literal
 
 from lockfiles.errors import Interrupted, TunelockError, UsageProblem
 from lockfiles.fixes import Command
+from lockfiles.nearest import nearest
 from runner.runs.events import Event, Tail
 from runner.runs.folder import EVENTS, LOCK
 from runner.runs.holders import Supervision, is_held, look
@@ -19,6 +20,7 @@ from tui.snapshot import RUN, Snapshot, empty, fold
 from tui.snapshot.narrator import Narrator
 from tui.snapshot.summary import summary
 from tui.terminal import output
+from tui.text import ending
 
 Face = Literal["dashboard", "plain", "json"]
 Ended = Callable[[], int | None]
@@ -28,7 +30,7 @@ _POLL_SECONDS = 0.5
 SUPERVISOR_WORDS: dict[Supervision, str] = {
     "heard": "",
     "silent": "the supervisor is suspended or hung; `tunelock stop` resumes it and stops the run",
-    "gone": "the supervisor was killed; its stage process is saving a checkpoint before it ends",
+    "gone": "the supervisor was killed; its stage process is ending",
 }
 
 
@@ -115,16 +117,22 @@ class Reader:
         return [{"text": SUPERVISOR_WORDS[self._supervision], "stalled_seconds": silent}]
 
 
-def follow(run: Path, *, face: Face, ended: Ended, since: int = 0) -> int:
+def follow(run: Path, *, face: Face, ended: Ended, since: int = 0, closing: bool = True) -> int:
     """Show a run until it ends and return its exit code, or 130 if the user leaves.
+
+    With `closing` the plain lines end with where the results are, or how to resume.
 
     Events before the byte `since` of the events file count but are not shown. The run is never
     affected: it continues if the user leaves. Raises UsageProblem if the events cannot be read.
     """
     try:
         code = _SHOWN[face](Reader(run, ended), since)
+        if closing and face == "plain" and code is not None:
+            output.notes(ending.lines(run, snapshot_of(run), held=is_held(run)))
     except KeyboardInterrupt:
         code = None
+    if code is None and (code := ended()) is not None:
+        output.notes(ending.lines(run, snapshot_of(run), held=False))
     if code is None:
         output.note(
             f"left; the run continues. To follow it again: tunelock watch {shlex.quote(str(run))}"
@@ -145,7 +153,7 @@ def face_for(*, plain: bool, as_json: bool) -> Face:
 def find(run: Path | None, runs: Path = Path("runs")) -> Path:
     """Return the given run folder, or the newest one in `runs`.
 
-    Raises UsageProblem if there is none.
+    A name without a folder is also looked up in `runs`. Raises UsageProblem if there is none.
     """
     if run is None:
         found = runs_in(runs)
@@ -160,7 +168,7 @@ def find(run: Path | None, runs: Path = Path("runs")) -> Path:
             fix=Command("ls -l {}", run, to="give the folder it points to"),
         )
     if not run.is_dir():
-        raise UsageProblem(f"`{run}` is not a folder.", fix=Command("ls {}", run.parent))
+        return _named(run, runs)
     if not _is_run(run):
         raise UsageProblem(
             f"`{run}` has neither `{LOCK}` nor `{EVENTS}`, so it is not a run folder.",
@@ -170,6 +178,21 @@ def find(run: Path | None, runs: Path = Path("runs")) -> Path:
             ),
         )
     return run
+
+
+def _named(run: Path, runs: Path) -> Path:
+    """Return the run in `runs` that is called `run`, in full or without its digest."""
+    known = runs_in(runs) if run.parent == Path() else []
+    found = [one for one in known if run.name in (one.name, one.name.rpartition("-")[0])]
+    if found:
+        return found[0]
+    if not known:
+        raise UsageProblem(f"`{run}` is not a folder.", fix=Command("ls {}", run.parent))
+    like = nearest(run.name, [one.name for one in known])
+    near = f"; did you mean `{like}`?" if like else "."
+    raise UsageProblem(
+        f"`{run}` is neither a folder nor a run in `{runs}`{near}", fix=Command("tunelock status")
+    )
 
 
 def runs_in(runs: Path) -> list[Path]:
@@ -267,9 +290,9 @@ def _dashboard(reader: Reader, since: int) -> int | None:
     if code is None:
         return dashboard.return_code or None
     failure = dashboard.snapshot.failure
-    word = "done" if code == 0 else failure.state if failure is not None else "stopped"
-    for line in summary(dashboard.snapshot, word):
-        output.note(line)
+    word = "done" if code == 0 else failure.state if failure is not None else ending.KILLED
+    output.notes(summary(dashboard.snapshot, word, folder=ending.near(reader.run)))
+    output.notes(f"  {line}" for line in ending.lines(reader.run, dashboard.snapshot, held=False))
     return code
 
 

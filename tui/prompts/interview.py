@@ -6,6 +6,7 @@ from pathlib import Path
 from lockfiles import lock as locks
 from lockfiles.errors import TunelockError
 from planner.interview.questions import BY_KEY
+from planner.questions.question import Question
 from tui.prompts.ask import ask
 from tui.session import store
 from tui.session.draft import STEPS
@@ -14,7 +15,7 @@ from tui.session.pages import finish
 from tui.session.pages import step as pages
 from tui.session.panels import goal
 from tui.session.result import WizardResult
-from tui.session.steps import ALL, Step, problems, verdict
+from tui.session.steps import ALL, LABELLED, Step, problems, to_confirm, verdict
 from tui.terminal import output
 from tui.terminal.heartbeat import Progress
 from tui.terminal.wrap import all_folded
@@ -23,6 +24,11 @@ from tui.text import plan
 _OVERRIDE = BY_KEY["goal.override"]
 _ASKED = STEPS[:-1]
 """The steps that have questions, which is all but the review."""
+_CONFIRM = Question(
+    "data.labels", "data", "boolean", "Read the rows as a classification?",
+    "The rows have a text and its label. The model gets an instruction and replies with the label.",
+    True,
+)  # fmt: skip
 _SHOWN = ("data", "model", "machine")
 """Steps that end by showing facts."""
 _WELCOME = (
@@ -82,6 +88,7 @@ class _Interview:
             output.notes(["", "Reading ..."])
             if step.key == "data":
                 self._look()
+                values = self._confirmed(values)
             found = [one for one in problems(step, values, self.facts) if one.key]
             if not found:
                 break
@@ -91,6 +98,17 @@ class _Interview:
             draft = replace(self.draft, current=step.key)
             *_, read = pages.of_step(draft, self.facts, self.out).facts()
             output.notes(all_folded(read.split("\n")))
+
+    def _confirmed(self, values: dict[str, object]) -> dict[str, object]:
+        """Ask whether rows that seem to be a classification are one, and return the answers."""
+        try:
+            sentence = to_confirm(values, self.facts)
+        except TunelockError:  # the step's check shows it
+            return values
+        if sentence and ask([_CONFIRM], {}, folder=self.folder)[_CONFIRM.key]:
+            values = {**values, "data.format": LABELLED}
+            self.draft = replace(self.draft, values=values)
+        return values
 
     def _look(self) -> None:
         """Check the data, if that has not been done for these answers."""

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from threading import Lock as Mutex
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from lockfiles.errors import TunelockError
 from planner.hub.datasets.reference import is_reference
 from planner.interview.answers import check
 from tui.session.reports import Part, Reports
-from tui.session.request import columns, located, stamp, stamp_of
+from tui.session.request import columns, labelled, located, roles, stamp, stamp_of
 
 if TYPE_CHECKING:
     from lockfiles.lock import TrainingLock
     from planner.data.files.raw import RawRow
+    from planner.data.reading.classification import Labelled
     from planner.data.reading.formats import Table
     from planner.machines.facts import MachineFacts
     from planner.models.facts import ModelFacts
@@ -51,17 +54,36 @@ class Facts:
 
     def table(self, values: Values, split: str) -> Table:
         """Return the rows of one split's file. Raises UsageProblem if it is invalid."""
+        from planner.data.reading.bad_rows import BadRows
         from planner.data.reading.formats import load_table
 
         name = str(values[f"data.{split}"])
         path, mapped = self._path(name), columns(values)
         system = str(values["data.system"])
-        key = (path, stamp(path), tuple((mapped or {}).items()), system)
+        named = roles(values)
+        how = None
+        with suppress(*(() if split == "train" else (TunelockError,))):  # an error of another file
+            how = self.labelled(values)
+        key = (path, stamp(path), tuple((mapped or {}).items()), system, tuple(named.items()), how)
         return self._once(
             f"rows of {split}",
             key,
-            lambda: load_table(self._rows(name, split), columns=mapped, system=system),
-        )
+            lambda: load_table(
+                self._rows(name, split), columns=mapped, system=system, roles=named, labelled=how,
+                bad=BadRows(),
+            ),
+        )  # fmt: skip
+
+    def labelled(self, values: Values) -> Labelled | None:
+        """Return how to read the rows of a classification; None for other rows.
+
+        Raises UsageProblem if the training file is invalid.
+        """
+        name = str(values["data.train"])
+        path = self._path(name)
+        keys = ("data.format", "data.prompt_column", "data.completion_column", "data.system")
+        key = (path, stamp(path), tuple(values[key] for key in keys))
+        return self._once("labels", key, lambda: labelled(values, self._rows(name, "train")))
 
     def part(self, values: Values, split: str) -> Part:
         """Return the size and format of one split's file. Raises UsageProblem if it is invalid."""

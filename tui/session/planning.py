@@ -1,13 +1,14 @@
 """From a `run.toml` on disk to a lock, for every interface."""
 
 import os
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from lockfiles import intent
 from lockfiles import lock as locks
 from lockfiles.errors import UsageProblem
-from lockfiles.files import write_out
+from lockfiles.files import at_home, write_out
 from lockfiles.fixes import Advice, Command, Option
 from lockfiles.lock import Lock, TrainingLock
 from planner.interview.answers import Answers, check
@@ -17,7 +18,13 @@ from planner.plan.gather import check_stages, gather, model_facts
 from planner.plan.plan import plan
 from planner.search.rehearsal import ESTIMATOR, Rehearsal, load
 from runner.inputs import locations
+from runner.inputs.as_locked import as_locked
 from tui.terminal import output
+
+_READ = (
+    "data.train", "data.validation", "data.test", "data.general", "model.template", "model.source",
+)  # fmt: skip
+"""The answers that name files which a lock has digests of."""
 
 
 def from_file(
@@ -48,11 +55,26 @@ def from_file(
     measured = load(rehearsal) if rehearsal else None
     if not answers.trains:
         return _of_exports(answers, path.parent, measured)
-    facts = gather(answers, path.parent, machine=machine, told=output.note)
+    with (
+        as_locked(_places(answers, path.parent), str(kept_at), others=True)
+        if kept
+        else nullcontext()
+    ):
+        facts = gather(answers, path.parent, machine=machine, told=output.note)
     made = plan(answers, replace(facts, rehearsal=measured))
     if measured and made.prediction.estimator != ESTIMATOR:
         output.note(_unused(measured))
     return made
+
+
+def _places(answers: Answers, folder: Path) -> dict[str, Path]:
+    """Return the local inputs that the answers name, by their keys."""
+    named = {key: answers.text(key) for key in _READ}
+    return {
+        name: folder / at_home(value)
+        for name, value in named.items()
+        if value and (folder / at_home(value)).exists()
+    }
 
 
 def _of_exports(answers: Answers, folder: Path, measured: Rehearsal | None) -> Lock:

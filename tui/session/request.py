@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lockfiles.errors import UsageProblem
 from lockfiles.files import at_home
 from lockfiles.fixes import Answer, Answers, Change
 from planner.hub.datasets.reference import is_reference
 
+if TYPE_CHECKING:
+    from planner.data.reading.classification import Labelled
+
 Values = Mapping[str, object]
 SPLITS = ("train", "validation", "test")
 """The data files' keys, in order."""
 
-_DATA = ("format", "prompt_column", "completion_column", "system", *SPLITS)
+_DATA = ("format", "prompt_column", "completion_column", "system", "roles", *SPLITS)
 _MODEL = ("model.source", "model.revision", "model.template", "train.max_length")
 _SMALL = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 
@@ -98,6 +102,37 @@ def columns(values: Values) -> dict[str, str] | None:
             ),
         )
     return {"prompt": prompt, "completion": completion}
+
+
+def labelled(
+    values: Values, train: Path, tokens: Callable[[str], int] | None = None
+) -> Labelled | None:
+    """Return how to read the rows of a classification, from its training file; None for others.
+
+    `tokens` counts the tokens of a text. Raises UsageProblem as `labelled_in` does.
+    """
+    from planner.data.reading.classification import estimated
+    from planner.data.reading.detection import labelled_in
+
+    named = {
+        "prompt": str(values["data.prompt_column"]),
+        "completion": str(values["data.completion_column"]),
+    }
+    return labelled_in(
+        train,
+        str(values["data.format"]),
+        columns=named if values["data.format"] == "classification" else None,
+        system=str(values["data.system"]),
+        tokens=tokens or estimated,
+    )
+
+
+def roles(values: Values) -> dict[str, str]:
+    """Return the roles that were given to names of speakers."""
+    from planner.data.reading.roles import mapping
+
+    given = values["data.roles"]
+    return mapping(tuple(map(str, given))) if isinstance(given, list | tuple) else {}
 
 
 def stamp_of(value: object, folder: Path) -> tuple[object, ...] | None:

@@ -14,6 +14,8 @@ from tui.session.wording import said
 
 Values = Mapping[str, object]
 
+LABELLED = "classification"
+"""The format that a person confirms."""
 _FIRST_RESULT = next(question.key for question in QUESTIONS if question.step == "results")
 
 
@@ -70,7 +72,7 @@ def missing(step: Step, values: Values) -> tuple[Problem, ...]:
     return tuple(
         Problem(f"`{question.title}` needs an answer: press Enter on it.", question.key)
         for question in step.applying(values)
-        if question.required and values[question.key] == ""
+        if question.lacks(values)
     )
 
 
@@ -113,11 +115,21 @@ def _part(values: Values, facts: Facts, split: str) -> tuple[Problem, ...]:
     if problem := _tried(lambda: facts.part(values, split), f"data.{split}"):
         return problem
     wanted, found = values["data.format"], facts.part(values, split).format
+    if split == "train" and (question := to_confirm(values, facts)):
+        return (Problem(f"{question} To accept that, choose `{LABELLED}`.", "data.format"),)
     if wanted in ("auto", found):
         return ()
     return (
         Problem(f"The rows are of format `{found}`, not `{wanted}`: choose `auto`.", "data.format"),
     )
+
+
+def to_confirm(values: Values, facts: Facts) -> str:
+    """Return what to confirm before rows are read as a classification; empty if nothing."""
+    if values["data.format"] != "auto" or facts.part(values, "train").format != LABELLED:
+        return ""
+    found = facts.labelled(values)
+    return found.sentence if found else ""
 
 
 def _model(values: Values, facts: Facts) -> tuple[Problem, ...]:

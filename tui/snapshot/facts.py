@@ -127,12 +127,16 @@ class Snapshot:
     memory_bytes: int | None = None
     peak_bytes: int | None = None
     predicted_bytes: int | None = None
+    checkpoint: int | None = None
+    """The step of the last checkpoint of the training stage."""
     eta_seconds: float | None = None
     """Seconds to the end of the current stage, as of `last_time`."""
     accuracy_base: float | None = None
     """Exact match of the untuned model on held-out rows, 0 to 1."""
     accuracy_tuned: float | None = None
     """Exact match of the tuned model on the same rows, 0 to 1."""
+    accuracy_rows: int | None = None
+    """The number of those rows."""
     samples: tuple[Sample, ...] = ()
     """The last few."""
     warnings: tuple[str, ...] = ()

@@ -179,12 +179,17 @@ def _evaluation(snapshot: Snapshot, event: Event) -> Snapshot:
     if model == "base":
         return replace(snapshot, accuracy_base=accuracy)
     if model == "tuned":
-        return replace(snapshot, accuracy_tuned=accuracy)
+        rows = _whole(event.fields, "rows")
+        return replace(snapshot, accuracy_tuned=accuracy, accuracy_rows=rows)
     step = _whole(event.fields, "step")
     step = snapshot.step if step is None else step
     if loss is None or step is None:
         return snapshot
     return replace(snapshot, evaluation_loss=loss, evaluations=snapshot.evaluations.add(step, loss))
+
+
+def _checkpoint(snapshot: Snapshot, event: Event) -> Snapshot:
+    return replace(snapshot, checkpoint=_whole(event.fields, "step"))
 
 
 def _sample(snapshot: Snapshot, event: Event) -> Snapshot:
@@ -248,4 +253,5 @@ _OF_RUN: dict[str, _Handler] = {
 _OF_STAGE: dict[str, _Handler] = {
     "started": _started, "progress": _progress, "done": _done, "failed": _failed, "step": _step,
     "evaluation": _evaluation, "sample": _sample, "warning": _warning, "artifact": _artifact,
+    "checkpoint": _checkpoint,
 }  # fmt: skip

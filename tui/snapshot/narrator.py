@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable, Iterable
 
 from lockfiles.harmless import named, one_line
+from lockfiles.measured import against_prediction
 from runner.runs.events import Event
 from tui.snapshot import RUN, Snapshot, fold
 from tui.terminal.units import memories, size
+from tui.terminal.units import memory as amount
 
 _SHOWN_CHARACTERS = 200
 _STAGE_CHARS = 24
@@ -99,6 +101,14 @@ def memory(snapshot: Snapshot) -> str:
     known += [] if snapshot.predicted_bytes is None else [snapshot.predicted_bytes]
     numbers, unit = memories(*known)
     return f"peak {' of '.join(numbers)} {unit}"
+
+
+def measured(snapshot: Snapshot) -> str:
+    """Return `peak 0.76 GiB, measured 2.8% above the prediction`, or the known part of it."""
+    peak, predicted = snapshot.peak_bytes, snapshot.predicted_bytes
+    if not peak or not predicted:
+        return memory(snapshot)
+    return f"peak {amount(peak)}, {against_prediction(peak, predicted)}"
 
 
 def rate(learning_rate: float) -> str:

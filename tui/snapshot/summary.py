@@ -1,26 +1,44 @@
 """A run in a few lines: for `tunelock status`, and after the dashboard closes."""
 
+from pathlib import Path
+
 from lockfiles.harmless import named
+from lockfiles.measured import answers_right
 from tui.snapshot import Snapshot, Stage
-from tui.snapshot.narrator import clean, duration, memory, percent, progress_words, step_words
+from tui.snapshot.narrator import (
+    clean,
+    duration,
+    measured,
+    memory,
+    percent,
+    progress_words,
+    step_words,
+)
 from tui.terminal.units import size
 
 SYMBOLS = {"waiting": " ", "running": "▸", "done": "✓", "failed": "✗", "stopped": "‖"}
 
 
-def summary(snapshot: Snapshot, state: str, *, now: float | None = None) -> list[str]:
+def summary(
+    snapshot: Snapshot, state: str, *, now: float | None = None, folder: Path | None = None
+) -> list[str]:
     """Return the run's state, stages, measurements and artifacts.
 
-    With `now` (seconds since the epoch) it includes how long ago the last event was.
+    With `now` (seconds since the epoch) it includes how long ago the last event was; with `folder`
+    the paths of artifacts begin with it.
     """
     lines = [f"{named(clean(snapshot.name))}  {state}{_heard(snapshot, state, now)}"]
     lines += [
         f"  {stage_line(snapshot, stage)}{_detail(snapshot, stage)}" for stage in snapshot.stages
     ]
-    lines += [f"  {words}" for words in (memory(snapshot), accuracy(snapshot)) if words]
+    trained = any(stage.trains and stage.state == "done" for stage in snapshot.stages)
+    peak = measured(snapshot) if trained else memory(snapshot)
+    lines += [f"  {words}" for words in (peak, answered(snapshot) or accuracy(snapshot)) if words]
     for artifact in snapshot.artifacts:
         bytes_ = f"  {size(artifact.size_bytes)}" if artifact.size_bytes else ""
-        lines.append(f"  {clean(artifact.what)}: {clean(artifact.path)}{bytes_}")
+        inside = folder if "://" not in artifact.path else None
+        path = str(inside / artifact.path) if inside else artifact.path
+        lines.append(f"  {clean(artifact.what)}: {clean(path)}{bytes_}")
     lines += [f"  warning: {clean(text)}" for text in snapshot.warnings[-3:]]
     if snapshot.failure is not None and state != "running":
         failure = snapshot.failure
@@ -45,6 +63,13 @@ def accuracy(snapshot: Snapshot) -> str:
     if base is not None:
         return f"accuracy of the base model {percent(base)}"
     return f"accuracy of the tuned model {percent(tuned)}" if tuned is not None else ""
+
+
+def answered(snapshot: Snapshot) -> str:
+    """Return `93.1% of 450 held-out rows are answered correctly; before training 0%`."""
+    if snapshot.accuracy_tuned is None:
+        return ""
+    return answers_right(snapshot.accuracy_tuned, snapshot.accuracy_base, snapshot.accuracy_rows)
 
 
 def _detail(snapshot: Snapshot, stage: Stage) -> str:

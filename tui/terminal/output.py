@@ -168,7 +168,7 @@ def _sentence(fault: BaseException) -> TunelockError:
             "Out of memory.", fix=Command("free -h", note="a smaller input needs less")
         )
     return TunelockError(
-        f"Unexpected error: {said(fault)}.",
+        f"Unexpected error (`{type(fault).__name__}`).",
         fix=Advice(f"set {TRACEBACK}=1, run the same command again, and report its output"),
     )
 

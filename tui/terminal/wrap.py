@@ -26,7 +26,7 @@ def all_folded(lines: Iterable[str]) -> list[str]:
 
 
 def wrapped(line: str, width: int, *, least: int = 0) -> list[str]:
-    """Return a line wrapped to a width, with continuation lines indented to its text.
+    """Return a line wrapped to a width in cells, with continuation lines indented to its text.
 
     They are indented by at least `least` columns, so that they cannot be mistaken for other lines.
     Newlines in the text, which come from files, are shown as escapes.
@@ -37,4 +37,31 @@ def wrapped(line: str, width: int, *, least: int = 0) -> list[str]:
     follows = start.end() if start[1] or not start.end() else start.end() + 2
     indent = " " * max(follows, least)
     wide = max(width, len(indent) + 10)
-    return textwrap.wrap(line, wide, subsequent_indent=indent, break_on_hyphens=False) or [""]
+    if line.isascii():
+        return textwrap.wrap(line, wide, subsequent_indent=indent, break_on_hyphens=False) or [""]
+    return _by_cells(line, wide, indent)
+
+
+def _by_cells(line: str, wide: int, indent: str) -> list[str]:
+    """Wrap a line in which a character may be two cells wide, or none."""
+    from rich.cells import cell_len  # `tunelock fit` needs none for text in ASCII
+
+    from tui.terminal import cells
+
+    lines, current = [], ""
+    for word in re.findall(r"\s+|\S+", line):
+        if cell_len(current + word) <= wide:
+            current += word
+        elif word.isspace():
+            lines.append(current)
+            current = indent
+        else:
+            if current.strip():
+                lines.append(current.rstrip())
+                current = indent
+            *full, rest = cells.folded(word, wide - cell_len(current))
+            for piece in full:
+                lines.append(current + piece)
+                current = indent
+            current += rest
+    return [*lines, current.rstrip()] if current.strip() or not lines else lines

@@ -10,6 +10,10 @@ from tui.terminal.wrap import all_folded
 
 _NAMED = 5
 """Maximum number of rows that a line lists."""
+_LABELS, _LABEL_CHARS = 8, 30
+"""Maximum number of labels that a line lists, and of characters of each."""
+_KEYS = 20
+"""Maximum number of keys that a line lists."""
 
 
 def page(report: Report, name: str) -> list[str]:
@@ -31,6 +35,9 @@ def _file(report: Report, name: str) -> Iterator[str]:
     yield f"file      {name}"
     yield f"rows      {report.rows:,}"
     yield f"format    {formats}{f': {mapped}' if mapped else ''}"
+    yield from _labels(report)
+    if used := used_keys(report):
+        yield f"keys      {used}"
     found = report.lengths
     if found.rows:
         yield (
@@ -39,6 +46,30 @@ def _file(report: Report, name: str) -> Iterator[str]:
         )
     if report.looked_at:
         yield f"masks     checked in {report.looked_at:,} rows"
+
+
+def _labels(report: Report) -> Iterator[str]:
+    """Yield the instruction of a classification, and its most frequent labels."""
+    if not report.labelled:
+        return
+    counts = [f"{shortened(bar.name)} {bar.rows:,}" for bar in report.labels[:_LABELS]]
+    more = len(report.labelled.labels) - len(counts)
+    listed = f": {', '.join(counts)}" if counts else ""
+    others = f" and {more:,} more" if counts and more else ""
+    yield f"labels    {len(report.labelled.labels):,}{listed}{others}"
+    yield f"system    {report.labelled.system}"
+
+
+def shortened(name: str) -> str:
+    """Return a label without its middle if it is long."""
+    return name if len(name) <= _LABEL_CHARS else f"{name[: _LABEL_CHARS // 2]}…{name[-10:]}"
+
+
+def used_keys(report: Report) -> str:
+    """Return what each key that is used became, with how often the file has it."""
+    used = [key for key in report.keys if key.became]
+    named = [f"{key.path} as {key.became} ({key.count:,})" for key in used[:_KEYS]]
+    return ", ".join(named + ([f"{len(used) - _KEYS} more"] if used[_KEYS:] else []))
 
 
 def _finding(finding: Finding) -> Iterator[str]:
@@ -63,6 +94,20 @@ def _mend(finding: Finding) -> dict[str, object] | None:
     return {"key": mend.key, "value": mend.value} if mend else None
 
 
+def _classification(report: Report) -> dict[str, object]:
+    how = report.labelled
+    if not how:
+        return {}
+    return {
+        "classification": {
+            "prompt_column": how.prompt,
+            "completion_column": how.completion,
+            "system": how.system,
+            "labels": {bar.name: bar.rows for bar in report.labels} or list(how.labels),
+        }
+    }
+
+
 def record(report: Report) -> dict[str, object]:
     """Return the report as JSON values; rows are counted from 0."""
     return {
@@ -70,6 +115,11 @@ def record(report: Report) -> dict[str, object]:
         "formats": dict(report.formats),
         "rows": report.rows,
         "mapping": dict(report.mapping),
+        **_classification(report),
+        "keys": [
+            {"key": key.path, "became": key.became or None, "count": key.count}
+            for key in report.keys
+        ],
         "lengths": report.lengths.record() | {"unit": report.unit},
         "checks": [
             {

@@ -8,7 +8,7 @@ from lockfiles.harmless import one_line
 from planner.data.checks.finding import Finding
 from planner.data.checks.plots import Bar
 from planner.data.checks.report import Report
-from tui.text.data import offered
+from tui.text.data import offered, used_keys
 
 _WIDTH, _ROW = 640, 22
 _LABEL_WIDTH = 200
@@ -64,6 +64,7 @@ def _facts(report: Report) -> Iterator[str]:
         "Rows": f"{report.rows:,}",
         "Format": formats,
         "Columns": mapped,
+        "Keys": used_keys(report),
         "Length": f"{lengths.minimum:,} to {lengths.maximum:,} {report.unit}, "
         f"median {lengths.median:,}, 95th percentile {lengths.percentile_95:,}; "
         f"{lengths.total:,} in total",

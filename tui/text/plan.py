@@ -86,7 +86,15 @@ def _data(lock: TrainingLock) -> list[str]:
         steps = ["          No rows need fixing."]
     return [
         f"rows      {rows}",
-        *_reasons(lock, "data.split_by", "data.fraction", "data.rows"),
+        *_reasons(
+            lock,
+            "data.split_by",
+            "data.fraction",
+            "data.rows",
+            "data.format",
+            "data.system",
+            "data.labels",
+        ),
         *steps,
     ]
 
@@ -116,17 +124,19 @@ def _parallel(lock: TrainingLock) -> list[str]:
 
 def _time(lock: TrainingLock) -> list[str]:
     time = predicted.time(lock.prediction)
-    return [f"time      {time}", *_reasons(lock, "prediction.seconds")] if time else []
+    return [f"time      {time}", *_reasons(lock, "prediction.seconds")]
 
 
 def _head(lock: TrainingLock) -> list[str]:
-    own = "model.architecture" in lock.why
-    return ["head      its own", *_reasons(lock, "model.architecture")] * own
+    own = "model.architecture.tied" in lock.why
+    return ["head      its own", *_reasons(lock, "model.architecture.tied")] * own
 
 
 def _template(lock: TrainingLock) -> list[str]:
-    variant = lock.template.source == "training"
-    return ["template  training variant", *_reasons(lock, "template.source")] * variant
+    kinds = {"training": "training variant", "local:template": "a file"}
+    kind = kinds.get(lock.template.source, "the model's own")
+    reasons = _reasons(lock, "template.source", "template.sha256")
+    return [f"template  {kind}", *reasons] if reasons else []
 
 
 def _ending(lock: TrainingLock) -> list[str]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
+from lockfiles.measured import against_prediction, difference
 from planner.search.rehearsal import PHASES, Rehearsal
 from runner.rehearse.report import DIFFERS, Report
 from tui.snapshot.narrator import duration
 from tui.terminal.units import memory
 from tui.terminal.wrap import all_folded, folded
 
-_HEAD = ("", "predicted", "measured", "difference")
+_HEAD = ("", "predicted", "measured", "measured is")
 _NAMES = {"lora": "LoRA", "qlora": "QLoRA", "full": "full fine-tuning"}
 
 
@@ -68,7 +69,7 @@ def _bytes(name: str, predicted: int, measured: int) -> tuple[str, str, str, str
 
 
 def _difference(predicted: float, measured: float) -> str:
-    return f"{measured / predicted - 1:+.1%}" if predicted else "-"
+    return difference(measured, predicted) if predicted else "-"
 
 
 def _sentences(report: Report) -> Iterator[str]:
@@ -83,9 +84,13 @@ def _sentences(report: Report) -> Iterator[str]:
     yield from _elsewhere(report)
     if abs(report.error) > DIFFERS:
         yield (
-            f"The measured peak differs from the prediction by {report.error:+.1%}, more than "
-            f"{DIFFERS:.0%}. To plan with the measured one: `tunelock plan --facts rehearsal.json`."
+            f"The peak was {_against(report)}, more than {DIFFERS:.0%}. "
+            f"To plan with the measured one: `tunelock plan --facts rehearsal.json`."
         )
+
+
+def _against(report: Report) -> str:
+    return against_prediction(1 + report.error, 1)
 
 
 def _elsewhere(report: Report) -> Iterator[str]:

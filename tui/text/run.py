@@ -8,12 +8,15 @@ from typing import Any
 from lockfiles import lock as locks
 from lockfiles import receipt as receipts
 from lockfiles.harmless import escaped
+from lockfiles.measured import against_prediction
 from runner.runs.folder import place
 from tui.terminal.units import batch, memory, size
+from tui.text import ending
+from tui.text.ending import near
 from tui.text.plan import objective
 
 _COLUMNS = 100
-_SENTENCES = ("verdict", "method", "batch")
+_SENTENCES = ("verdict", "method", "batch", "accuracy", "leak")
 """Entries that are wrapped; paths are not, so that they can be copied."""
 _EXPORTED = [("trained", "nothing: these are exports of the base model")]
 
@@ -24,7 +27,9 @@ def lines(folder: Path) -> list[str]:
     found = _trained(lock, receipt) if isinstance(lock, locks.TrainingLock) else _EXPORTED
     here = near(folder)
     made = _converted(here, lock)
-    found = [*found, *_files(here, receipt.artifacts, made), *_answers(made), ("run", str(here))]
+    used = ending.using(folder, lock, receipt)
+    found = [*found, *_files(here, receipt.artifacts, made), *_answers(made), *used]
+    found.append(("run", str(here)))
     return [line for name, text in found for line in _wrapped(name, text)]
 
 
@@ -41,18 +46,11 @@ def _trained(lock: locks.TrainingLock, receipt: receipts.Receipt) -> list[tuple[
         ("batch", f"{split}: {why.get('train.micro_batch', '')}".strip()),
         ("memory", _memory(lock.prediction.peak_bytes, receipt.measured.peak_bytes)),
     ]
-    base, tuned = receipt.evaluation.base, receipt.evaluation.tuned
-    if base and tuned:
-        scores = f"{base.accuracy:.1%} before, {tuned.accuracy:.1%} after"
-        rows = receipts.measured_on(tuned.rows, receipt.evaluation.learnt_rows)
-        found.append(("accuracy", f"{scores}, on {rows}"))
+    if said := ending.outcome_of(lock, receipt):
+        found.append(("accuracy", " ".join(said)))
+    if leak := why.get("data.rows"):
+        found.append(("leak", leak))
     return found
-
-
-def near(path: Path) -> Path:
-    """Return a path relative to the current folder if it is inside."""
-    there = Path.cwd()
-    return path.relative_to(there) if path.is_relative_to(there) else path
 
 
 def _wrapped(name: str, text: str) -> list[str]:
@@ -68,7 +66,8 @@ def _memory(predicted_bytes: int, measured_bytes: int | None) -> str:
     line = f"predicted {memory(predicted_bytes)}, "
     if not measured_bytes:
         return line + "not measured"
-    return f"{line}measured {memory(measured_bytes)} ({predicted_bytes / measured_bytes - 1:+.1%})"
+    difference = against_prediction(measured_bytes, predicted_bytes).removeprefix("measured ")
+    return f"{line}measured {memory(measured_bytes)}, {difference}"
 
 
 def _converted(folder: Path, lock: locks.Lock) -> dict[str, Mapping[str, Any]]:

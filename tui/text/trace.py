@@ -6,6 +6,7 @@ from typing import Any
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Option
+from lockfiles.measured import difference
 from planner.catalogue import lookup
 from planner.fit.answers import Answer
 from planner.fit.models import FitModel
@@ -54,10 +55,12 @@ def _sentence(answer: Answer, traced_plan: Traced | None) -> str:
         return f"{name}: {refusal(answer.plan.profile)}"
     closed = answer.plan.allocated_bytes
     error = traced_plan.allocated_bytes / closed - 1
+    found = difference(traced_plan.allocated_bytes, closed)
+    traced_is = "they are equal" if found == "equal" else f"the trace is {found} the closed form"
     said = f"{name}: traced {memory(traced_plan.allocated_bytes)}, closed form {memory(closed)}"
     if abs(error) <= DIFFERS:
-        return f"{said} ({error:+.1%})."
-    return f"{said}: they differ by {error:+.1%}, more than {DIFFERS:.0%}; trust the larger one."
+        return f"{said}; {traced_is}."
+    return f"{said}; {traced_is}, more than {DIFFERS:.0%}: trust the larger one."
 
 
 def _config(model: FitModel) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from tui.session.pages.data import FINDINGS
 from tui.session.pages.page import Noticed
 from tui.session.reports import Looked
 from tui.session.request import SPLITS, DataRequest, data_request
-from tui.session.steps import ALL
+from tui.session.steps import ALL, LABELLED
 from tui.wizard.moving import Moving
 from tui.wizard.widgets.view import Panel, Shown
 
@@ -83,6 +83,12 @@ class Looking(Moving):
         self.view.show(self.shown)
         self.view.scroll(None)
         self.look()
+
+    async def action_accept_labels(self) -> None:
+        """Confirm that the rows are a classification."""
+        from tui.session.draft import answer
+
+        self.go(answer(self.draft, "data.format", LABELLED))
 
     async def action_rows_of(self) -> None:
         """Show the first rows of the finding under the cursor."""
@@ -197,8 +203,8 @@ class Looking(Moving):
 
 
 def _split(finding: Finding, request: DataRequest) -> str:
-    """Return the split whose rows a finding lists: training, or for leaks the held-out split."""
+    """Return the split whose rows a finding lists: training, or the held-out split of its file."""
     for split in SPLITS[1:]:
-        if finding.id == "leak" and finding.file == request.named(split):
+        if finding.file and finding.file == request.named(split):
             return split
     return "train"

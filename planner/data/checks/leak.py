@@ -1,6 +1,6 @@
 """Checks for held-out rows that are also in the training data."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from planner.data.checks.finding import Finding
 from planner.data.near.index import Index
@@ -34,8 +34,16 @@ class Leak:
     or shared by many rows is compared together with its answer.
     """
 
-    def __init__(self, training: TrainingRows) -> None:
+    def __init__(
+        self,
+        training: TrainingRows,
+        training_number: Callable[[int], int] = int,
+        number: Callable[[int], int] = int,
+    ) -> None:
+        """`training_number` and `number` return a row's number in its file, for its sentence."""
         training.index.sign()
+        self._number = number
+        self._training_number = training_number
         self._training = training.index
         self._held_out = Index(Boilerplate.asked_by, training.index.boilerplate)
 
@@ -54,11 +62,13 @@ class Leak:
                 severity="warning",
                 rows=[match.row for match in found],
                 said=f"{len(found):,} of {len(self._held_out):,} rows {are} also in the training "
-                f"rows, {same:,} word for word: {_named(found)}.",
+                f"rows, {same:,} word for word: {self._named(found)}.",
                 fix="remove those rows from one of the two files",
             )
 
-
-def _named(found: Sequence[Match]) -> str:
-    names = ", ".join(f"row {match.row} (training row {match.there})" for match in found[:NAMED])
-    return names + (", and others" if found[NAMED:] else "")
+    def _named(self, found: Sequence[Match]) -> str:
+        names = ", ".join(
+            f"row {self._number(match.row)} (training row {self._training_number(match.there)})"
+            for match in found[:NAMED]
+        )
+        return names + (", and others" if found[NAMED:] else "")

@@ -7,16 +7,23 @@ scored, the model never learns to stop.
 from collections.abc import Iterator, Sequence
 
 from lockfiles.errors import DataRefused
-from planner.data.checks.finding import Finding
+from planner.data.checks.finding import Finding, Severity
 from planner.data.checks.wording import rows_have
 from planner.data.isolation.client import Tokens
 from planner.data.rows.rows import Message, Row
 from planner.data.tokens.encode import NEED_VARIANT, NoAnswer, whole_rows
+from planner.data.tokens.left_out import Kind, LeftOut
 from planner.data.tokens.template import ChatTemplate
 from planner.data.tokens.tokenizer import Tokenizer
 from planner.data.tokens.training_template import variant
 from planner.data.tokens.xray import last_scored
 
+_LEFT_OUT: dict[Kind, tuple[Severity, str]] = {
+    "tools": ("warning", "set a template that prints tools, or describe them in a system message"),
+    "reasoning": ("note", ""),
+    "function": ("note", ""),
+}
+"""By what a template leaves out: how severe it is, and what to do."""
 NAMED = 40
 """Characters of a template's message that a finding quotes."""
 
@@ -32,7 +39,7 @@ class Masks:
         self._unanswered: list[int] = []
         self._answered: list[int] = []
         self._ends = 0
-        self._dropped: dict[int, str] = {}
+        self._left_out = LeftOut()
 
     def see(self, number: int, row: Row) -> None:
         """Look at one row. Raises TemplateRunsAway, which ends the check."""
@@ -60,8 +67,7 @@ class Masks:
             self._keep_tokens(number, row, found)
 
     def _keep_tokens(self, number: int, row: Row, found: Tokens) -> None:
-        if found.notes:
-            self._dropped[number] = found.notes[0]
+        self._left_out.see(number, found.notes)
         if not any(found.scored):
             self._unscored.append(number)
         elif answer := _answer(row).strip():
@@ -88,14 +94,9 @@ class Masks:
                 f"{self._seen:,} rows: {first}",
                 'remove those rows, or set another template (`template = "…"` under `[model]`)',
             )  # fmt: skip
-        if self._dropped:
-            first = next(iter(self._dropped.values()))
-            yield Finding(
-                "dropped-reasoning", "note", tuple(self._dropped),
-                f"The model's chat template drops the reasoning of earlier turns in "
-                f"{len(self._dropped):,} of {self._seen:,} rows, such as {first}.",
-                "",
-            )  # fmt: skip
+        for kind, said in self._left_out.sentences():
+            rows, severity, fix = self._left_out.rows[kind], *_LEFT_OUT[kind]
+            yield Finding(f"left-out-{kind}", severity, rows, said, fix)
         if self._unanswered:
             yield Finding(
                 "no-scored-token", "refused", self._unanswered,

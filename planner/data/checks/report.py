@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from planner.data.checks.finding import Finding
 from planner.data.checks.lengths import Lengths
 from planner.data.checks.plots import Bar
+from planner.data.reading.account import Key
+from planner.data.reading.classification import Labelled
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,10 @@ class Report:
     """Rows by length, in bins of equal width."""
     labels: tuple[Bar, ...]
     """Rows by label, most frequent first; empty if answers are not labels."""
-
+    keys: tuple[Key, ...] = ()
+    """What became of each key of the file."""
+    labelled: Labelled | None = None
+    """How the rows were read, if they are a classification."""
     repeats: tuple[Bar, ...] = ()
     """Rows by the number of near duplicates; empty if all rows differ."""
 

@@ -1,13 +1,17 @@
 """Runs all checks in one pass over a data file, without keeping the rows."""
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from planner.data.checks import bad_rows, unused_keys
+from planner.data.checks.answers import OneWord
 from planner.data.checks.balance import Imbalance
 from planner.data.checks.duplicates import Duplicates
+from planner.data.checks.file_notes import HeldOutLabels
 from planner.data.checks.finding import ORDER, Check, Finding
 from planner.data.checks.leak import Leak, TrainingRows
 from planner.data.checks.lengths import OverLength
@@ -15,7 +19,10 @@ from planner.data.checks.masks import Masks
 from planner.data.checks.plots import bars, histogram, repeats
 from planner.data.checks.report import Report
 from planner.data.isolation import process
-from planner.data.reading.formats import KINDS, Kind, Read
+from planner.data.reading.account import Account
+from planner.data.reading.bad_rows import BadRows, Unread
+from planner.data.reading.classification import Labelled
+from planner.data.reading.formats import KINDS, Format, Kind, Read, good_rows
 from planner.data.rows.rows import Row
 from planner.data.tokens.encode import count_tokens
 from planner.data.tokens.template import ChatTemplate
@@ -40,32 +47,42 @@ class Chat:
     max_length: int = 0
     """Tokens to which rows are truncated; 0 for the context."""
 
+    def tokens(self, text: str) -> int:
+        """Return the number of tokens of a text."""
+        return len(self.tokenizer.encode(text))
+
 
 def scan(
-    rows: Iterable[Read],
+    rows: Iterable[Read | Unread],
     checks: Callable[[Kind], Sequence[Check]],
     *,
     mapping: Mapping[str, str],
     chat: Chat | None = None,
-    held_out: Mapping[str, Iterable[Read]] = MappingProxyType({}),
+    held_out: Mapping[str, Iterable[Read | Unread]] = MappingProxyType({}),
+    account: Account | None = None,
+    labelled: Labelled | None = None,
+    notes: Iterable[Finding] = (),
     told: Callable[[int], None] = lambda rows: None,
     doing: Callable[[str], None] = lambda what: None,
 ) -> Report:
-    """Return the report on at least one row.
+    """Return the report on at least one row; `account` is that of `rows`.
 
+    `labelled` says how they were read if they are a classification, and `notes` are findings on
+    their file.
     `checks` returns the checks for a kind of rows. `held_out` has the rows of other files by file
     name, which must not be among these rows. `told` is called with the number of rows seen so far,
     and `doing` with each later step, such as `comparing rows`.
     """
     formats: Counter[str] = Counter()
+    bad = BadRows()
     running: list[Check] = []
     training = TrainingRows()
     more = [training] if held_out else []
     with ThreadPoolExecutor(max_workers=1) as beside:
         looked = _Looked(chat, beside)
         try:
-            for batch in _batches(rows):
-                running = running or [*checks(KINDS[batch[0].format]), *more]
+            for batch in _batches(good_rows(rows, bad)):
+                running = running or [*_checks(checks, batch[0].format), *more]
                 first = formats.total()
                 formats.update(read.format for read in batch)
                 _see(running, first, batch)
@@ -77,9 +94,12 @@ def scan(
             raise
     doing("comparing rows")
     found = [finding for check in running for finding in check.findings()] + looked.findings()
+    found = [*bad_rows.findings(bad, formats.total()), *(_in_file(one, bad) for one in found)]
+    keys = account.keys if account else ()
+    found += [*unused_keys.findings(keys), *notes]
     for name, other in held_out.items():
         doing(f"comparing rows with `{name}`")
-        found += _leaks(name, other, training)
+        found += _leaks(name, other, training, bad.number, labelled)
     return Report(
         format=formats.most_common(1)[0][0],
         formats=dict(formats.most_common()),
@@ -91,8 +111,17 @@ def scan(
         looked_at=looked.rows,
         histogram=histogram(looked.lengths.each()),
         labels=bars(size for check in running for size in _labels(check)),
+        keys=keys,
+        labelled=labelled,
         repeats=repeats(size for check in running for size in _groups(check)),
     )
+
+
+def _checks(checks: Callable[[Kind], Sequence[Check]], format_: Format) -> list[Check]:
+    """Return the checks for rows of a format; a label may be one word."""
+    found = checks(KINDS[format_])
+    labels = format_ == "classification"
+    return [check for check in found if not (labels and isinstance(check, OneWord))]
 
 
 def _see(checks: Iterable[Check], first: int, batch: Sequence[Read]) -> None:
@@ -102,13 +131,36 @@ def _see(checks: Iterable[Check], first: int, batch: Sequence[Read]) -> None:
             check.see(number, read.row)
 
 
-def _leaks(name: str, held_out: Iterable[Read], training: TrainingRows) -> Iterator[Finding]:
-    """Yield the findings on rows of another file that are also training rows."""
-    leak = Leak(training)
-    for number, read in enumerate(held_out):
-        leak.see(number, read.row)
-    for found in leak.findings():
-        yield replace(found, said=f"`{name}`: {found.said}", file=name)
+def _leaks(
+    name: str,
+    held_out: Iterable[Read | Unread],
+    training: TrainingRows,
+    training_number: Callable[[int], int],
+    labelled: Labelled | None,
+) -> Iterator[Finding]:
+    """Yield the findings on another file: its bad rows, those that are also training rows, and
+    those with labels that no training row has.
+
+    `training_number` is the number of a training row in its file, by its place among the good ones.
+    """
+    bad = BadRows()
+    leak = Leak(training, training_number, bad.number)
+    checks: list[Check] = [leak, *([HeldOutLabels(labelled)] if labelled else [])]
+    read = 0
+    for number, one in enumerate(good_rows(held_out, bad)):
+        read = number + 1
+        for check in checks:
+            check.see(number, one.row)
+    found = [_in_file(one, bad) for check in checks for one in check.findings()]
+    for finding in (*bad_rows.findings(bad, read), *found):
+        yield replace(finding, said=f"`{name}`: {finding.said}", file=name)
+
+
+def _in_file(finding: Finding, bad: BadRows) -> Finding:
+    """Return a finding on good rows with the numbers that they have in the file."""
+    if not bad:
+        return finding
+    return replace(finding, rows=array("Q", map(bad.number, finding.rows)))
 
 
 def _groups(check: Check) -> Iterable[int]:

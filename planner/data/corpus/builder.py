@@ -8,11 +8,16 @@ from lockfiles.errors import DataRefused, UsageProblem
 from lockfiles.fixes import Advice, Answer, Change
 from planner.data.checks.masks import Masks
 from planner.data.corpus.part import Part, Recipe
-from planner.data.corpus.trainable import check_kind, check_rows, named
+from planner.data.corpus.trainable import check_bad_rows, check_kind, check_rows, named
 from planner.data.mend.content import Kept, mended, unleaked
 from planner.data.mend.long import pieces
-from planner.data.mend.steps import OVER_LENGTH, Step, StepName
+from planner.data.mend.steps import BAD_ROWS, OVER_LENGTH, Step, StepName
+from planner.data.reading.account import Key
+from planner.data.reading.bad_rows import BadRows
+from planner.data.reading.classification import Labelled
+from planner.data.reading.detection import labelled_in
 from planner.data.reading.formats import Table, load_table
+from planner.data.reading.roles import mapping as role_names
 from planner.data.rows.rows import Row
 from planner.data.rows.splits import FILES, SplitName
 from planner.data.tokens.encode import (
@@ -24,6 +29,7 @@ from planner.data.tokens.encode import (
     encode_rows,
 )
 from planner.data.tokens.example import Example
+from planner.data.tokens.left_out import LeftOut
 from planner.data.tokens.order import GENERAL_STREAM, shuffled
 from planner.data.tokens.template import ChatTemplate, TemplateRunsAway
 from planner.data.tokens.tokenizer import Tokenizer
@@ -45,6 +51,8 @@ class Read:
     path: Path
     format: str
     kept: Kept
+    keys: tuple[Key, ...] = ()
+    """What became of each key of the file."""
 
 
 class Maker:
@@ -53,6 +61,11 @@ class Maker:
     def __init__(self, recipe: Recipe, template: ChatTemplate, tokenizer: Tokenizer) -> None:
         self._recipe, self._template, self._tokenizer = recipe, template, tokenizer
         self._counts: dict[tuple[SplitName, StepName, str], int] = {}
+        self.left_out: dict[SplitName, LeftOut] = {}
+        """What the template leaves out of the rows of each file."""
+        self.labelled: Labelled | None = None
+        """How to read the rows of the task if they are a classification; known once the training
+        rows were read."""
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -61,22 +74,44 @@ class Maker:
         return tuple(sorted(made, key=lambda step: FILES.index(step.file)))
 
     def read(self, name: SplitName, path: Path) -> Read:
-        """Return the rows of a file that remain after cleaning.
-
-        General rows are not rows of the task: they have their own format and system messages.
-        """
-        own = name != "general"
-        columns, system = self._recipe.columns, self._recipe.system
-        table = load_table(path, columns=columns if own else None, system=system if own else "")
-        if own:
+        """Return the rows of a file that remain after cleaning; training rows come first."""
+        mending, bad = self._recipe.mending.of(name), BadRows()
+        table = self._table(name, path, bad)
+        if name != "general":
             _check_format(table, self._recipe.format, path)
         check_kind(table, path, objective_of(self._recipe.objective))
-        kept, steps = mended(table.rows, self._recipe.mending.of(name))
+        check_bad_rows(bad, len(table.rows), path, mending)
+        if BAD_ROWS in mending.drop:
+            self._note(name, "drop", BAD_ROWS, len(bad))
+        kept, steps = mended(Kept(table.rows, table.numbers), mending)
         for step, what, rows in steps:
             self._note(name, step, what, rows)
         _check_left(kept, path)
         check_rows(kept.rows, kept.numbers, path)
-        return Read(name, path, table.format, kept)
+        return Read(name, path, table.format, kept, table.keys)
+
+    def _table(self, name: SplitName, path: Path, bad: BadRows) -> Table:
+        """Return the rows of a file as they are in it.
+
+        General rows are not rows of the task: they have their own format and system messages.
+        """
+        recipe, roles = self._recipe, role_names(self._recipe.roles)
+        if name == "general":
+            return load_table(
+                path, roles=roles, labelled=labelled_in(path, tokens=self._tokens), bad=bad
+            )
+        if name == "train":
+            self.labelled = labelled_in(
+                path, recipe.format, columns=recipe.columns, system=recipe.system,
+                tokens=self._tokens,
+            )  # fmt: skip
+        return load_table(
+            path, columns=None if self.labelled else recipe.columns, system=recipe.system,
+            roles=roles, labelled=self.labelled, bad=bad,
+        )  # fmt: skip
+
+    def _tokens(self, text: str) -> int:
+        return len(self._tokenizer.encode(text))
 
     def unleaked(self, learnt: Read, held_out: Sequence[Sequence[Row]]) -> Read:
         """Return training rows without those whose prompts are in held-out rows."""
@@ -93,6 +128,7 @@ class Maker:
             what = "no-scored-token" if isinstance(found, NoAnswer) else "template"
             if isinstance(found, Example):
                 encoded.append(found)
+                self.left_out.setdefault(read.name, LeftOut()).see(place, found.left_out)
             elif what in refused and not self._concerns_all(kept.rows[place], found):
                 refused[what].add(place)
             else:

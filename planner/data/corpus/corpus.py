@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from planner.data.checks import unused_keys
 from planner.data.corpus.builder import Maker
 from planner.data.corpus.part import Part, Recipe
 from planner.data.corpus.split import SplitBy, best_way, divide
 from planner.data.mend.steps import Step
+from planner.data.reading.classification import Labelled
 from planner.data.rows.splits import FILES, SPLITS, SplitName
 from planner.data.tokens.template import ChatTemplate
 from planner.data.tokens.tokenizer import Tokenizer
@@ -36,6 +38,12 @@ class Corpus:
     """How validation rows were split off, if any were."""
     general: Part | None
     """The general rows, which are also part of `train`."""
+    left_out: str = ""
+    """What the chat template leaves out of training rows, in sentences."""
+    remark: str = ""
+    """What became of the training file's columns, where a plan says so."""
+    labelled: Labelled | None = None
+    """How the rows of the task were read, if they are a classification."""
 
     def part(self, split: SplitName) -> Part | None:
         """Return one split, or None if the run has no split of that name."""
@@ -92,7 +100,19 @@ def build(
         length = max(length, *(row.length for row in general.encoded))
         told("general", len(general.rows))
         parts["train"] = _joined(parts["train"], general)
-    return Corpus(tuple(parts.values()), length, cut_rows, maker.steps, way, general)
+    left_out = " ".join(said for _, said in maker.left_out["train"].sentences())
+    remark = unused_keys.remark(read["train"].keys, read["train"].format)
+    return Corpus(
+        tuple(parts.values()),
+        length,
+        cut_rows,
+        maker.steps,
+        way,
+        general,
+        left_out=left_out,
+        remark=remark,
+        labelled=maker.labelled,
+    )
 
 
 def _split(

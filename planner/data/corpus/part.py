@@ -19,7 +19,8 @@ class Recipe:
     format: str
     """The name of a format, or `auto` to recognize it."""
     columns: dict[str, str] | None
-    """The `prompt` and `completion` columns, if a person mapped them."""
+    """The `prompt` and `completion` columns, if a person mapped them; those of a classification may
+    be empty, and are recognized then."""
     system: str
     """The system message for rows without their own; empty adds none."""
     fraction: float
@@ -39,6 +40,8 @@ class Recipe:
     """Requested share of general rows among all training rows, 0 to 0.5."""
     objective: ObjectiveName = NAMES[0]
     """The objective that the rows are for."""
+    roles: tuple[str, ...] = ()
+    """The roles of speakers whose names are not understood, as `npc=assistant`."""
 
 
 @dataclass(frozen=True)

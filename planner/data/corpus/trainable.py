@@ -1,11 +1,17 @@
 """Refuses rows that supervised fine-tuning cannot learn from, before tokenization."""
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from pathlib import Path
 
+from lockfiles import limits
 from lockfiles.errors import DataRefused, UsageProblem
-from lockfiles.fixes import Advice, Answer
+from lockfiles.fixes import Advice, Answer, Answers
+from planner.data.checks.bad_rows import cannot_be_read
 from planner.data.checks.role_order import RoleOrder
+from planner.data.checks.wording import share
+from planner.data.mend.steps import BAD_ROWS, Mending
+from planner.data.reading.bad_rows import BadRows
 from planner.data.reading.formats import MAP_COLUMNS, Table
 from planner.data.rows.rows import Row
 from planner.objectives.objective import Objective, RowKind
@@ -32,6 +38,33 @@ def check_kind(table: Table, path: Path, objective: Objective) -> None:
             f"`{path}` has the format `{table.format}`, but {objective.title} needs {named}.",
             fix=(Advice(needed), MAP_COLUMNS) if named == "conversations" else Advice(needed),
         )
+
+
+def check_bad_rows(bad: BadRows, read: int, path: Path, mending: Mending) -> None:
+    """Raise DataRefused for bad rows that are not dropped, or are too many to be dropped.
+
+    `read` is the number of the other rows.
+    """
+    if not bad:
+        return
+    said, part = f"`{path}`: {cannot_be_read(bad, read)}", len(bad) / (len(bad) + read)
+    correct = (Advice("correct those rows"), *bad.problems[0].fix)
+    if part > mending.bad_rows:
+        most = share(round(1000 * mending.bad_rows), 1000)
+        raise DataRefused(
+            f"{said} That is more than the {most} of a file that may be left out.",
+            fix=(*correct, *_more_left_out(part)),
+        )
+    if BAD_ROWS not in mending.drop:
+        raise DataRefused(said, fix=(_left_out(BAD_ROWS), *correct))
+
+
+def _more_left_out(part: float) -> tuple[Answers, ...]:
+    """Return the answers that drop a share of bad rows; none if it is too large."""
+    enough = ceil(100 * part) / 100
+    if enough > limits.MOST_FRACTION:
+        return ()
+    return (Answers((Answer("data.drop", (BAD_ROWS,)), Answer("data.bad_rows", enough))),)
 
 
 def check_rows(rows: Sequence[Row], numbers: Sequence[int], path: Path) -> None:

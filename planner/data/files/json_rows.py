@@ -20,7 +20,10 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 
 
 def jsonl(path: Path) -> Iterator[RawRow]:
-    """Yield the objects of a file, one per line, without blank lines."""
+    """Yield the objects of a file, one per line, without blank lines.
+
+    A line that is not an object is a row with a problem.
+    """
     for number, line in lines(path):
         if line.isspace():
             continue
@@ -28,8 +31,9 @@ def jsonl(path: Path) -> Iterator[RawRow]:
         try:
             value = decode(line)
         except (ValueError, RecursionError) as error:
-            raise _invalid(path, place, why(error)) from None
-        yield _object(path, place, value)
+            yield RawRow(path, place, {}, _not_json(error))
+        else:
+            yield _object(path, place, value)
 
 
 def json_list(path: Path) -> Iterator[RawRow]:
@@ -49,7 +53,7 @@ def json_list(path: Path) -> Iterator[RawRow]:
         yield from _items(path, window)
         window.at += 1
         if window.next():
-            raise window.invalid("Extra data")
+            raise window.invalid("more text follows the value")
 
 
 def _items(path: Path, window: "_Window") -> Iterator[RawRow]:
@@ -66,7 +70,7 @@ def _items(path: Path, window: "_Window") -> Iterator[RawRow]:
         if mark == ",":
             window.at += 1
     if mark != "]":
-        raise window.invalid("Expecting ',' delimiter")
+        raise window.invalid("a comma or a closing bracket is missing")
 
 
 class _Window:
@@ -136,8 +140,12 @@ class _Window:
 
 def _object(path: Path, place: str, value: object) -> RawRow:
     if not isinstance(value, dict):
-        raise UsageProblem(f"`{path}` {place} is not a JSON object.", fix=look(path, place))
+        return RawRow(path, place, {}, "is not a JSON object")
     return RawRow(path, place, value)
+
+
+def _not_json(error: Exception) -> str:
+    return f"is not valid JSON: {why(error)}"
 
 
 def _invalid(path: Path, place: str, said: str) -> UsageProblem:

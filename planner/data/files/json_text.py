@@ -6,6 +6,7 @@ RFC 8259 has no NaN, and does not define which of two equal keys counts.
 import json
 from typing import Any
 
+from lockfiles.parsers import json_words
 from planner.data.files.raw import RawRow, doubled, fault
 
 MAX_DEPTH = 100
@@ -57,7 +58,7 @@ def decode_inside(raw: RawRow, text: str, where: str) -> Any:
 def why(error: Exception) -> str:
     """Return why a text is not JSON, as the end of a sentence."""
     if isinstance(error, json.JSONDecodeError):
-        return error.msg
+        return json_words(error)
     if isinstance(error, RecursionError):
         return "nested too deeply"
     return str(error) if isinstance(error, NotStrict) else "a number is too long"

@@ -39,9 +39,12 @@ class _Broken(Exception):
 
 
 def _rows(path: Path, child: subprocess.Popen[bytes], most: int) -> Iterator[RawRow]:
-    number = 0
+    number, labels = 0, dict[str, list[str]]()
     try:
         for head in _answers(path, child, most):
+            if "labels" in head:
+                labels = _labels(head["labels"])
+                continue
             rows = head.get("rows")
             if not isinstance(rows, list):
                 _check_end(path, head, number)
@@ -50,12 +53,19 @@ def _rows(path: Path, child: subprocess.Popen[bytes], most: int) -> Iterator[Raw
                 if not isinstance(values, dict):
                     raise _Broken("an invalid row")
                 number += 1
-                yield RawRow(path, f"row {number}", _present(values))
+                yield RawRow(path, f"row {number}", _present(values), labels=labels)
     except _Broken as broken:
         raise UsageProblem(
             f"`{path}` after row {number} is not valid Parquet: {f'{broken}'.rstrip('.')}.",
             fix=Advice(f"copy or download `{path.name}` again"),
         ) from None
+
+
+def _labels(found: object) -> dict[str, list[str]]:
+    """Return the names of labels by column, as the child sends them."""
+    if not isinstance(found, dict):
+        raise _Broken("invalid names of labels")
+    return {name: list(map(str, names)) for name, names in found.items() if type(names) is list}
 
 
 def _check_end(path: Path, head: dict[str, Any], number: int) -> None:

@@ -1,13 +1,13 @@
 """Raw rows of data files, and the errors about them."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import Command
+from lockfiles.fixes import Command, Fixes
 
 _SHOWN, _SHOWN_CHARS = 10, 40
 _PRINT_ROW = {
@@ -28,6 +28,19 @@ class RawRow:
     """The place in the file, for messages: `line 3`, `lines 3-5` or `row 3`, counted from 1."""
     values: dict[str, Any]
     """Column name to value."""
+    problem: str = ""
+    """Why the row cannot be read, to follow its place in a sentence; empty if it can."""
+    labels: Mapping[str, Sequence[str]] | None = None
+    """By column, the names of numbered labels, if the file has any."""
+
+
+class BadRow(UsageProblem):
+    """A row that cannot be read, in a file whose other rows may be read."""
+
+    def __init__(self, raw: RawRow, what: str, *, fix: Fixes = None) -> None:
+        """`what` completes the sentence, such as `has no text in …`."""
+        super().__init__(f"`{raw.path}` {raw.place} {what}.", fix=fix or look(raw.path, raw.place))
+        self.place, self.what = raw.place, what
 
 
 def look(path: Path, place: str, *, to: str = "") -> Command:
@@ -39,9 +52,9 @@ def look(path: Path, place: str, *, to: str = "") -> Command:
     return Command("python3 -c {} {}", code, path, to=to or f"print {place}")
 
 
-def fault(raw: RawRow, what: str) -> UsageProblem:
+def fault(raw: RawRow, what: str) -> BadRow:
     """Return the error for a row; `what` completes the sentence, such as `has no text in …`."""
-    return UsageProblem(f"`{raw.path}` {raw.place} {what}.", fix=look(raw.path, raw.place))
+    return BadRow(raw, what)
 
 
 def named(columns: Iterable[str]) -> str:

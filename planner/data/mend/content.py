@@ -48,14 +48,12 @@ class Kept:
         )
 
 
-def mended(
-    rows: Sequence[Row], wanted: Mending
-) -> tuple[Kept, Sequence[tuple[StepName, str, int]]]:
+def mended(found: Kept, wanted: Mending) -> tuple[Kept, Sequence[tuple[StepName, str, int]]]:
     """Return the remaining rows of a file, and each step with its finding and number of rows.
 
-    Rows are dropped first, then redacted, then deduplicated.
+    `found` are its readable rows. Rows are dropped first, then redacted, then deduplicated.
     """
-    kept, steps = Kept(tuple(rows), tuple(range(len(rows)))), list[tuple[StepName, str, int]]()
+    rows, kept, steps = found.rows, found, list[tuple[StepName, str, int]]()
     gone: set[int] = set()
     for what, places in _faults(rows, [what for what in CHECKED if what in wanted.drop]).items():
         steps.append(("drop", what, len(places - gone)))

@@ -23,11 +23,14 @@ CHECKED = (
     "personal-data",
 )
 """Findings whose rows can be dropped before tokenization."""
-DROPPED = (*CHECKED, "leak", "template", "no-scored-token")
+BAD_ROWS = "bad-rows"
+DROPPED = (BAD_ROWS, *CHECKED, "leak", "template", "no-scored-token")
 """All findings whose rows can be dropped, in the order in which it is done."""
-UNMEASURABLE = ("role-order", "encoding", "template", "no-scored-token")
+UNMEASURABLE = (BAD_ROWS, "role-order", "encoding", "template", "no-scored-token")
 """Findings whose rows have no answer to compare a model with."""
 OVER_LENGTH = "over-length"
+MOST_BAD_ROWS = 0.05
+"""Default share of a file's rows up to which bad ones may be dropped."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Mending:
     """Whether exact or near duplicates of earlier rows are dropped."""
     long: Long = "cut"
     """What to do with rows that exceed the length limit."""
+    bad_rows: float = MOST_BAD_ROWS
+    """The largest share of a file that bad rows may be, if they are dropped; 0 to 0.5."""
 
     def of(self, file: SplitName) -> "Mending":
         """Return the cleaning of one file; of test rows, only unusable ones are dropped.
@@ -67,7 +72,7 @@ class Step:
     """Rows that it dropped or changed."""
 
 
-def mending(steps: Collection[tuple[str, str]]) -> Mending:
+def mending(steps: Collection[tuple[str, str]], bad_rows: float = MOST_BAD_ROWS) -> Mending:
     """Return the cleaning that led to some steps, from their names and findings."""
     redacts, split = ("redact", "personal-data") in steps, ("split", OVER_LENGTH) in steps
     near, exact = ("dedupe", "near-duplicates") in steps, ("dedupe", "exact-duplicates") in steps
@@ -76,4 +81,5 @@ def mending(steps: Collection[tuple[str, str]]) -> Mending:
         redact=redacts,
         dedupe="near" if near else "exact" if exact else "off",
         long="split" if split else "drop" if ("drop", OVER_LENGTH) in steps else "cut",
+        bad_rows=bad_rows,
     )

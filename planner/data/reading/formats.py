@@ -1,17 +1,26 @@
 """Recognizes the format of each row by its content and converts it to a canonical row."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Answer, Answers, Change
-from planner.data.files.raw import RawRow, look, named
+from planner.data.files.raw import BadRow, RawRow, fault, look, named
+from planner.data.reading.account import Account, Key
+from planner.data.reading.bad_rows import BadRows, Unread
+from planner.data.reading.classification import Labelled, row_of
+from planner.data.reading.columns import with_columns, with_system
+from planner.data.reading.how import How
+from planner.data.reading.names import is_empty
+from planner.data.reading.packed import CONVERSATIONS, OTHERS, are_turns, unpacked
+from planner.data.reading.pairs import alpaca_of, pair_of
 from planner.data.reading.preference import exchange, feedback, is_preference, liked, preference
-from planner.data.reading.read import read_raw
-from planner.data.reading.turns import text, tools, turns
+from planner.data.reading.read import every_raw
+from planner.data.reading.roles import Roles
+from planner.data.reading.turns import text, turns
 from planner.data.rows.rows import Message, Row
 
 Format = Literal[
@@ -20,6 +29,7 @@ Format = Literal[
     "alpaca",
     "prompt-completion",
     "columns",
+    "classification",
     "text",
     "preference",
     "feedback",
@@ -32,12 +42,14 @@ KINDS: dict[Format, Kind] = {
     "alpaca": "conversation",
     "prompt-completion": "conversation",
     "columns": "conversation",
+    "classification": "conversation",
     "text": "text",
     "preference": "preference",
     "feedback": "feedback",
 }
 MIXED = "mixed"
-_CONVERSATIONS = ("messages", "conversations", "conversation")
+MOST_UNREAD = 1000
+"""With so many bad rows before the first good one, the file is not read further."""
 MAP_COLUMNS = Answers(
     (
         Answer("data.format", "columns"),
@@ -58,6 +70,8 @@ class Read(NamedTuple):
     """As in `RawRow`."""
     format: Format
     row: Row
+    number: int = 0
+    """The number of the row in the file or folder, from 0."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +80,12 @@ class Table:
 
     rows: tuple[Row, ...]
     """The rows in file order; at least one."""
+    numbers: tuple[int, ...]
+    """The number of each row in the file or folder, from 0."""
     formats: Mapping[Format, int]
     """Number of rows of each format, most frequent first; all are of one kind."""
+    keys: tuple[Key, ...] = ()
+    """What became of each key of the file."""
 
     @property
     def format(self) -> str:
@@ -80,53 +98,144 @@ class Table:
         return KINDS[next(iter(self.formats))]
 
 
-def load_table(path: Path, *, columns: Mapping[str, str] | None = None, system: str = "") -> Table:
+def load_table(
+    path: Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    system: str = "",
+    roles: Mapping[str, str] | None = None,
+    labelled: Labelled | None = None,
+    bad: BadRows | None = None,
+) -> Table:
     """Return the rows of a file or folder; raises as `rows_of` does."""
     rows: list[Row] = []
+    numbers: list[int] = []
     formats: Counter[Format] = Counter()
-    for read in rows_of(path, columns=columns, system=system):
+    account = Account()
+    how: dict[str, Any] = {
+        "columns": columns, "system": system, "roles": roles, "labelled": labelled,
+    }  # fmt: skip
+    for read in rows_of(path, **how, account=account, bad=bad):
         rows.append(read.row)
+        numbers.append(read.number)
         formats[read.format] += 1
-    return Table(tuple(rows), dict(formats.most_common()))
+    return Table(tuple(rows), tuple(numbers), dict(formats.most_common()), account.keys)
 
 
 def rows_of(
-    path: Path, *, columns: Mapping[str, str] | None = None, system: str = ""
+    path: Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    system: str = "",
+    roles: Mapping[str, str] | None = None,
+    labelled: Labelled | None = None,
+    account: Account | None = None,
+    bad: BadRows | None = None,
 ) -> Iterator[Read]:
-    """Yield the rows of a file or folder one by one, with only a few in memory.
+    """Yield the rows of a file or folder as `every_row` does; bad rows are added to `bad`.
+
+    Without `bad`, raises BadRow for the first of them.
+    """
+    rows = every_row(
+        path, columns=columns, system=system, roles=roles, labelled=labelled, account=account
+    )
+    yield from good_rows(rows, bad)
+
+
+def good_rows(rows: Iterable[Read | Unread], bad: BadRows | None) -> Iterator[Read]:
+    """Yield the good rows; bad ones are added to `bad`, or raise their problem without it."""
+    for found in rows:
+        if isinstance(found, Read):
+            yield found
+        elif bad is None:
+            raise found.problem
+        else:
+            bad.add(found)
+
+
+def every_row(
+    path: Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    system: str = "",
+    roles: Mapping[str, str] | None = None,
+    labelled: Labelled | None = None,
+    account: Account | None = None,
+) -> Iterator[Read | Unread]:
+    """Yield the rows of a file or folder one by one, with only a few in memory; bad rows too.
 
     `columns` names the `prompt` and `completion` columns and overrides detection. `system` is the
-    system message for rows without a system turn and without text in a column `system`.
-    Raises UsageProblem, which names the line or row.
+    system message for rows without a system turn and without text in a column `system`. `roles`
+    maps names of speakers to roles. `labelled` says that the rows are a classification, and how to
+    read it. `account` counts what became of each key.
+    Raises UsageProblem, which names the line or row, for a file that cannot be read at all.
     """
     if columns is not None and set(columns) != {"prompt", "completion"}:
         raise UsageProblem("`columns` must name `prompt` and `completion`.", fix=MAP_COLUMNS)
+    system = labelled.system if labelled else system
+    how = How(columns, system, Roles(roles), account or Account(), labelled)
     first: Read | None = None
-    for raw in read_raw(path):
-        # An unrecognized row is read in the format of the first one, to report what it lacks.
-        found = "columns" if columns else recognize(raw.values) or (first and first.format)
-        if found is None:
-            raise _unknown(raw)
-        if first and KINDS[found] != KINDS[first.format]:
-            raise _of_two_kinds(raw, found, first)
-        read = Read(raw.path, raw.place, found, _row(raw, found, columns, system))
-        first = first or read
-        yield read
+    waiting: list[Unread] = []
+    for number, raw in enumerate(every_raw(path)):
+        found = _read(number, raw, first, how)
+        if isinstance(found, Read):
+            yield from () if first else waiting
+            first = first or found
+        elif first is None:
+            waiting.append(found)
+            if len(waiting) == MOST_UNREAD:
+                break
+            continue
+        yield found
+    if first is None and waiting:
+        raise waiting[0].problem
+
+
+def _read(number: int, raw: RawRow, first: Read | None, how: How) -> Read | Unread:
+    """Return one row; `first` is the first good row of the file."""
+    try:
+        if type(raw.values.get("messages")) is not list:
+            raw = unpacked(raw)
+        found = _format(raw, first, how)
+        return Read(raw.path, raw.place, found, _row(raw, found, how), number)
+    except BadRow as problem:
+        return Unread(number, problem)
+
+
+def _format(raw: RawRow, first: Read | None, how: How) -> Format:
+    """Return the format of a row. Raises BadRow."""
+    if raw.problem:
+        raise fault(raw, raw.problem)
+    if how.labelled:
+        return "classification"
+    # An unrecognized row is read in the format of the first one, to report what it lacks.
+    found = "columns" if how.columns else recognize(raw.values) or (first and first.format)
+    if found is None:
+        raise _unknown(raw)
+    if first and KINDS[found] != KINDS[first.format]:
+        raise _of_two_kinds(raw, found, first)
+    return found
 
 
 def recognize(values: Mapping[str, Any]) -> Format | None:
     """Return the format of a row with these columns and values, or None."""
-    for name in _CONVERSATIONS:
+    for name in CONVERSATIONS:
         if isinstance(values.get(name), list):
             return "sharegpt" if _is_sharegpt(values[name]) else "messages"
     if is_preference(values):
         return "preference"
-    if "instruction" in values and "output" in values:
+    if alpaca_of(values):
         return "alpaca"
     if "prompt" in values and "completion" in values:
         return "prompt-completion" if liked(values) is None else "feedback"
     if "messages" in values:
         return "messages"
+    for name in OTHERS:
+        if are_turns(values.get(name)):
+            return "sharegpt" if _is_sharegpt(values[name]) else "messages"
+    pair = pair_of(values)
+    if pair and all(isinstance(values[name], str) for name in pair):
+        return "prompt-completion"
     return "text" if isinstance(values.get("text"), str) else None
 
 
@@ -135,63 +244,97 @@ def _is_sharegpt(found: list[Any]) -> bool:
     return isinstance(first, dict) and "from" in first and "role" not in first
 
 
-def _row(raw: RawRow, format_: Format, columns: Mapping[str, str] | None, system: str) -> Row:
-    if columns:
-        return _with_system(exchange(raw, columns["prompt"], columns["completion"]), system)
-    own = raw.values.get("system")
-    return _with_system(_MAKERS[format_](raw), own if isinstance(own, str) and own else system)
+def _row(raw: RawRow, format_: Format, how: How) -> Row:
+    return with_system(_MAKERS[format_](raw, how), how.system)
 
 
-def _with_system(row: Row, system: str) -> Row:
-    if not system or row.messages[0].role in ("system", "text"):
+def _conversation(raw: RawRow, how: How) -> Row:
+    values = raw.values
+    column = _column(values)
+    inner: list[tuple[str, object]] = []
+    row = Row(tuple(turns(raw, column, how, inner)))
+    if len(values) == 1 and not inner:
         return row
-    said = (Message("system", system),)
-    return replace(row, messages=said + row.messages, rejected=row.rejected and said + row.rejected)
+    return with_columns(raw, row, (column,), how, inner)
 
 
-def _conversation(raw: RawRow) -> Row:
-    named = (name for name in _CONVERSATIONS if isinstance(raw.values.get(name), list))
-    return Row(tuple(turns(raw, next(named, "messages"))), tools=tools(raw))
+def _column(values: Mapping[str, Any]) -> str:
+    """Return the column of turns."""
+    for name in CONVERSATIONS:
+        if isinstance(values.get(name), list):
+            return name
+    return next((name for name in OTHERS if are_turns(values.get(name))), "messages")
 
 
-def _alpaca(raw: RawRow) -> Row:
+def _alpaca(raw: RawRow, how: How) -> Row:
+    answer = alpaca_of(raw.values) or "output"
     prompt = text(raw, "instruction")
     extra = text(raw, "input") if raw.values.get("input") else ""
     asked = Message("user", f"{prompt}\n\n{extra}" if extra else prompt)
-    return Row((asked, Message("assistant", text(raw, "output"))))
+    row = Row((asked, Message("assistant", text(raw, answer))))
+    parts = {"instruction": "prompt", "input": "prompt", answer: "answer"}
+    return _beside(raw, row, parts, how)
 
 
-def _exchange(raw: RawRow) -> Row:
-    return exchange(raw, "prompt", "completion")
+def _exchange(raw: RawRow, how: How) -> Row:
+    mapped = how.columns
+    pair = (mapped["prompt"], mapped["completion"]) if mapped else pair_of(raw.values)
+    prompt, answer = pair or ("prompt", "completion")
+    row = exchange(raw, prompt, answer, how)
+    return _beside(raw, row, {prompt: "prompt", answer: "answer"}, how)
 
 
-def _text(raw: RawRow) -> Row:
-    return Row((Message("text", text(raw, "text")),))
+def _classification(raw: RawRow, how: How) -> Row:
+    assert how.labelled
+    parts = {how.labelled.prompt: "text", how.labelled.completion: "label"}
+    return _beside(raw, row_of(raw, how.labelled), parts, how)
 
 
-_MAKERS: dict[Format, Callable[[RawRow], Row]] = {
+def _text(raw: RawRow, how: How) -> Row:
+    row = Row((Message("text", text(raw, "text")),))
+    return _beside(raw, row, {"text": "text"}, how)
+
+
+def _preference(raw: RawRow, how: How) -> Row:
+    parts = {"prompt": "prompt", "chosen": "chosen answer", "rejected": "rejected answer"}
+    return _beside(raw, preference(raw, how), parts, how)
+
+
+def _feedback(raw: RawRow, how: How) -> Row:
+    parts = {"prompt": "prompt", "completion": "answer", "label": "label"}
+    return _beside(raw, feedback(raw, how), parts, how)
+
+
+def _beside(raw: RawRow, row: Row, parts: Mapping[str, str], how: How) -> Row:
+    """Return a row with its other columns; `parts` says what the columns of its format are."""
+    for name, became in parts.items():
+        value = raw.values.get(name)
+        if not is_empty(value) and not isinstance(value, list):
+            how.account.use(name, became)
+    return with_columns(raw, row, parts, how, one_exchange=True)
+
+
+_MAKERS: dict[Format, Callable[[RawRow, How], Row]] = {
     "messages": _conversation,
     "sharegpt": _conversation,
     "alpaca": _alpaca,
     "prompt-completion": _exchange,
+    "columns": _exchange,
+    "classification": _classification,
     "text": _text,
-    "preference": preference,
-    "feedback": feedback,
+    "preference": _preference,
+    "feedback": _feedback,
 }
 
 
-def _unknown(raw: RawRow) -> UsageProblem:
-    said = f"`{raw.path}` {raw.place} has the columns {named(raw.values)}, which match no format."
+def _unknown(raw: RawRow) -> BadRow:
+    what = f"has the columns {named(raw.values)}, which match no format"
     paired = "chosen" in raw.values and "rejected" in raw.values
-    return UsageProblem(
-        said, fix=Advice("rename the column with the prompt to `prompt`") if paired else MAP_COLUMNS
-    )
+    prompt = Advice("rename the column with the prompt to `prompt`")
+    return BadRow(raw, what, fix=prompt if paired else MAP_COLUMNS)
 
 
-def _of_two_kinds(raw: RawRow, found: Format, first: Read) -> UsageProblem:
+def _of_two_kinds(raw: RawRow, found: Format, first: Read) -> BadRow:
     there = f"{first.place}" if first.path == raw.path else f"`{first.path}` {first.place}"
-    return UsageProblem(
-        f"`{raw.path}` {raw.place} has the format `{found}`, but {there} has "
-        f"`{first.format}`; they cannot be mixed.",
-        fix=look(raw.path, raw.place, to="keep one of them"),
-    )
+    what = f"has the format `{found}`, but {there} has `{first.format}`; they cannot be mixed"
+    return BadRow(raw, what, fix=look(raw.path, raw.place, to="keep one of them"))

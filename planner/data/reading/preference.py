@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from planner.data.files.raw import RawRow, fault
-from planner.data.reading.turns import said, text, tools, turns
+from planner.data.reading.how import How
+from planner.data.reading.turns import said, text, turns
 from planner.data.rows.rows import Message, Row
 
 _LABELS = {"true": True, "false": False, "1": True, "0": False}
@@ -32,39 +33,39 @@ def liked(values: Mapping[str, Any]) -> bool | None:
     return None if label is None else _LABELS.get(str(label).lower())
 
 
-def feedback(raw: RawRow) -> Row:
+def feedback(raw: RawRow, how: How) -> Row:
     """Return the row of an answer with its label."""
     good = liked(raw.values)
     if good is None:
         raise fault(raw, "must have true or false in `label`")
-    answered = exchange(raw, "prompt", "completion")
-    return Row(answered.messages, liked=good, tools=answered.tools)
+    answered = exchange(raw, "prompt", "completion", how)
+    return Row(answered.messages, liked=good)
 
 
-def exchange(raw: RawRow, prompt: str, completion: str) -> Row:
+def exchange(raw: RawRow, prompt: str, completion: str, how: How) -> Row:
     """Return the row of a prompt column and an answer column, each text or a list of turns."""
-    messages = said(raw, prompt, "user") + said(raw, completion, "assistant")
-    return Row(tuple(messages), tools=_tools(raw, prompt, completion))
+    messages = said(raw, prompt, "user", how) + said(raw, completion, "assistant", how)
+    return Row(tuple(messages))
 
 
-def preference(raw: RawRow) -> Row:
+def preference(raw: RawRow, how: How) -> Row:
     """Return the row of a prompt and two answers.
 
     Without a prompt, or if `prompt` is text and the answers are full conversations, the common
     beginning of both is the prompt.
     """
-    chosen, rejected = _conversation(raw, "chosen"), _conversation(raw, "rejected")
+    chosen, rejected = (_conversation(raw, column, how) for column in ("chosen", "rejected"))
     if not _begin_alike(chosen[0], rejected[0]):
         raise fault(raw, "has no prompt, since `chosen` and `rejected` begin differently")
-    return Row(tuple(chosen), tuple(rejected), tools=_tools(raw, "chosen", "rejected"))
+    return Row(tuple(chosen), tuple(rejected))
 
 
-def _conversation(raw: RawRow, column: str) -> list[Message]:
+def _conversation(raw: RawRow, column: str, how: How) -> list[Message]:
     """Return the prompt and the answer in a column."""
     value, prompt = raw.values.get(column), raw.values.get("prompt")
     if prompt is None:
-        return turns(raw, column) if isinstance(value, list) else [_nobody(raw, column)]
-    asked, answer = said(raw, "prompt", "user"), said(raw, column, "assistant")
+        return turns(raw, column, how) if isinstance(value, list) else [_nobody(raw, column)]
+    asked, answer = said(raw, "prompt", "user", how), said(raw, column, "assistant", how)
     begun = answer[0].role != "assistant"
     if begun and (isinstance(prompt, str) or answer[: len(asked)] == asked):
         return answer
@@ -79,10 +80,3 @@ def _begin_alike(chosen: Message, rejected: Message) -> bool:
 
 def _nobody(raw: RawRow, column: str) -> Message:
     return Message("text", text(raw, column))
-
-
-def _tools(raw: RawRow, *columns: str) -> str:
-    """Return the row's tools; empty if its columns are texts, as in TRL."""
-    if "tools" not in raw.values:
-        return ""
-    return tools(raw) if any(isinstance(raw.values[one], list) for one in columns) else ""

@@ -1,6 +1,6 @@
-"""Reads the rows of a JSONL, JSON, CSV or Parquet file, or of a folder of such files."""
+"""Reads the rows of a JSONL, JSON, CSV, TSV or Parquet file, or of a folder of such files."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 from lockfiles.errors import UsageProblem
@@ -9,19 +9,28 @@ from planner.data.files.csv_rows import csv_rows
 from planner.data.files.json_rows import json_list, jsonl
 from planner.data.files.opening import check_link
 from planner.data.files.parquet_rows import parquet_rows
-from planner.data.files.raw import RawRow
+from planner.data.files.raw import BadRow, RawRow
 
 READERS: dict[str, Callable[[Path], Iterator[RawRow]]] = {
     ".jsonl": jsonl,
     ".json": json_list,
     ".csv": csv_rows,
+    ".tsv": csv_rows,
     ".parquet": parquet_rows,
 }
 _UNPACK = {".gz": "gunzip --keep {}", ".zst": "unzstd {}", ".zip": "unzip {}"}
 
 
 def read_raw(path: Path) -> Iterator[RawRow]:
-    """Yield the rows of a file, or of the files in a folder, sorted by name.
+    """Yield the rows of a file as `every_raw` does; raises BadRow for the first with a problem."""
+    for raw in every_raw(path):
+        if raw.problem:
+            raise BadRow(raw, raw.problem)
+        yield raw
+
+
+def every_raw(path: Path) -> Generator[RawRow, None, None]:
+    """Yield the rows of a file, or of the files in a folder, sorted by name; bad ones too.
 
     Only a few rows are in memory at a time. Raises UsageProblem for a missing, empty, broken or
     unsupported file.
@@ -62,7 +71,7 @@ def _rows(path: Path) -> Iterator[RawRow]:
         unpack = Command(_UNPACK[ending], path) if ending in _UNPACK else None
         raise UsageProblem(
             f"`{path}` has the unsupported extension `{path.suffix}`.",
-            fix=unpack or Advice("use `.jsonl`, `.json`, `.csv` or `.parquet`"),
+            fix=unpack or Advice("use `.jsonl`, `.json`, `.csv`, `.tsv` or `.parquet`"),
         )
     found = False
     try:

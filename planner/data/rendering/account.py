@@ -27,19 +27,19 @@ def unanswered(messages: Sequence[Message], parts: Sequence[Part]) -> int:
     return next((number + 1 for number in answers if number not in said), 0)
 
 
-def faults(found: Sequence[Lost]) -> str:
+def faults(found: Sequence[Lost], messages: Sequence[Message]) -> str:
     """Return what a template does to parts, as the rest of a sentence; empty if nothing."""
-    named = list(_named(found))
+    named = list(_named(found, messages))
     more = f", and {len(named) - _MOST} more" if named[_MOST:] else ""
     return "; it ".join(f"{_HOW[how]} {what}" for how, what in named[:_MOST]) + more
 
 
-def names(found: Sequence[Lost]) -> list[str]:
+def names(found: Sequence[Lost], messages: Sequence[Message]) -> list[str]:
     """Return the names of parts, such as `reasoning_content` of message 2."""
-    return [what for _, what in _named(found)]
+    return [what for _, what in _named(found, messages)]
 
 
-def _named(found: Sequence[Lost]) -> Iterator[tuple[str, str]]:
+def _named(found: Sequence[Lost], messages: Sequence[Message]) -> Iterator[tuple[str, str]]:
     """Yield how parts are lost and their names, together for the parts of one key."""
     for (how, message, key), group in groupby(
         found, key=lambda one: (one.how, one.part.message, one.part.key)
@@ -48,4 +48,5 @@ def _named(found: Sequence[Lost]) -> Iterator[tuple[str, str]]:
         name = f"`{parts[0].path if len(parts) == 1 else key}`"
         if key == "content" and all(part.reasoning for part in parts):
             name = "the reasoning in `content`"
-        yield how, name if message < 0 else f"{name} of message {message + 1}"
+        of = f" of message {message + 1} (`{messages[message].role}`)" if message >= 0 else ""
+        yield how, name + of

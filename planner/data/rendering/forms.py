@@ -38,6 +38,23 @@ class Form:
     """Tools without `function`."""
 
 
+def normal(turns: list[Turn]) -> list[Turn]:
+    """Return turns whose calls have objects as arguments, also where a row has JSON text."""
+    return [
+        turn | {"tool_calls": list(map(_with_object, turn["tool_calls"]))}
+        if isinstance(turn.get("tool_calls"), list)
+        else turn
+        for turn in turns
+    ]
+
+
+def _with_object(call: Any) -> Any:
+    if not _has_function(call) or not isinstance(call["function"].get("arguments"), str):
+        return call
+    arguments = _object(call["function"]["arguments"])
+    return call | {"function": call["function"] | {"arguments": arguments}}
+
+
 def shaped_tools(tools: list[Any] | None, form: Form) -> list[Any] | None:
     """Return tools in the form that a template takes."""
     if tools is None or not form.flat_tools:

@@ -69,6 +69,11 @@ class Proof:
             if part.kind in ("word", "number") and at not in self.places:
                 self._word(at)
 
+    def has_call(self) -> bool:
+        """Return whether something of a call is in the text."""
+        found = (self.parts[at] for at in self.places)
+        return any(part.key == "tool_calls" and part.kind != "key" for part in found)
+
     def is_only_function(self, name: Part) -> bool:
         """Return whether the conversation has no other function than the one with this name, and
         the text something of the call."""

@@ -170,7 +170,7 @@ def _encoded(found: Tokens) -> Example:
     labels = (
         token if counts else IGNORED for token, counts in zip(found.ids, found.scored, strict=True)
     )
-    return completion(tuple(found.ids), tuple(labels))
+    return completion(tuple(found.ids), tuple(labels), found.notes)
 
 
 def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:

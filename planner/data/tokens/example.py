@@ -1,7 +1,7 @@
 """One example as tokens: a set of named token sequences."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 IGNORED = -100
 """The label of a token that is not scored."""
@@ -30,6 +30,8 @@ class Example:
 
     sequences: Mapping[str, Encoded]
     """The sequences by name, in the order of the objective's `sequences`."""
+    left_out: tuple[str, ...] = field(default=(), compare=False)
+    """The parts of the row that its chat template leaves out."""
 
     def __getitem__(self, name: str) -> Encoded:
         return self.sequences[name]
@@ -59,6 +61,8 @@ class Example:
         )
 
 
-def completion(input_ids: tuple[int, ...], labels: tuple[int, ...]) -> Example:
+def completion(
+    input_ids: tuple[int, ...], labels: tuple[int, ...], left_out: tuple[str, ...] = ()
+) -> Example:
     """Return the example of a conversation."""
-    return Example({COMPLETION: Encoded(input_ids, labels)})
+    return Example({COMPLETION: Encoded(input_ids, labels)}, left_out)

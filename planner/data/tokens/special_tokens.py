@@ -1,13 +1,14 @@
 """The special tokens that a run needs: the padding token and those that end an answer."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
+from lockfiles.harmless import one_line
 from planner.data.tokens import lookup
 from planner.data.tokens.example import IGNORED, Example
 from planner.data.tokens.tokenizer import Tokenizer
@@ -33,7 +34,6 @@ def special_tokens(folder: Path, tokenizer: Tokenizer, rows: Iterable[Example]) 
     """
     rows = list(rows)
     vocabulary = _vocabulary(folder)
-    _check_ids(rows, vocabulary, folder)
     ends = {*_ends(folder / "config.json"), *_ends(folder / "generation_config.json")}
     ends = {end for end in ends | _turn_end(tokenizer, rows) if end < vocabulary}
     if not ends:
@@ -58,20 +58,18 @@ def _vocabulary(folder: Path) -> int:
     return MOST["vocab_size"]
 
 
-def _check_ids(rows: Sequence[Example], vocabulary: int, folder: Path) -> None:
-    """Raise UsageProblem for token ids beyond the model's embedding."""
+def check_ids(folder: Path, tokenizer: Tokenizer, rows: Iterable[Example]) -> None:
+    """Raise UsageProblem for a token of the rows beyond the embedding of the model in `folder`."""
+    vocabulary = _vocabulary(folder)
     sequences = (one for row in rows for one in row.sequences.values())
     greatest = max((max(one.input_ids, default=0) for one in sequences), default=0)
     if greatest >= vocabulary:
-        raise _beyond(folder, greatest, vocabulary)
-
-
-def _beyond(folder: Path, token: int, vocabulary: int) -> UsageProblem:
-    return UsageProblem(
-        f"The tokenizer in `{folder}` produces the token id {token}, but `vocab_size` in its "
-        f"`config.json` is {vocabulary}.",
-        fix=Advice("copy `tokenizer.json` and `config.json` from the same model"),
-    )
+        text = one_line(tokenizer.decode([greatest], skip_special_tokens=False), most=100)
+        raise UsageProblem(
+            f"The tokenizer in `{folder}` gives the token `{text}` the id {greatest}, but the "
+            f"model's embedding has {vocabulary:,} rows (`vocab_size` in its `config.json`).",
+            fix=Advice("copy the tokenizer's files and `config.json` from the same model"),
+        )
 
 
 def _object(path: Path) -> Mapping[str, Any]:

@@ -117,6 +117,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
             "late": f"it takes longer than {limits.LOAD_SECONDS:g} seconds to read",
             "memory": "it takes too much memory to read",
             "ended": f"the process that reads it crashed with {fault.said}",
+            "broken": "it has parts that this version of `tokenizers` does not know, or is damaged",
         }
         raise UsageProblem(
             f"`{path}` is not a tokenizer: {why.get(fault.kind, fault.said)}.",

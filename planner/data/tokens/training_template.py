@@ -18,12 +18,12 @@ FOLDER = Path(__file__).with_name("templates")
 def variant(template: ChatTemplate) -> ChatTemplate | None:
     """Return the training variant of a template, or None if it has none.
 
-    Line ends and a final newline do not count: Jinja drops them.
+    Line ends and final newlines do not count.
     """
     if template.others:
         return None
     text = template.source.replace("\r\n", "\n").replace("\r", "\n")
-    same = (template.source, text, text.removesuffix("\n"), text + "\n")
+    same = (template.source, text, *(text.rstrip("\n") + "\n" * count for count in range(3)))
     digests = (hashlib.sha256(one.encode()).hexdigest() for one in same)
     name = next((_known()[one] for one in digests if one in _known()), None)
     return template.like((FOLDER / f"{name}.jinja").read_text("utf-8")) if name else None

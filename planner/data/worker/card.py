@@ -27,10 +27,12 @@ def configs(content: bytes) -> bytes:
         front = _FRONT.search(content.decode("utf-8-sig"))
         found = yaml.load(front[2], Loader=_LOADER) if front else None
         if found is not None and not isinstance(found, dict):
-            raise ValueError("its front matter is not a mapping")
+            return json.dumps("invalid YAML: its front matter is not a mapping").encode()
         return json.dumps((found or {}).get("configs"), default=str).encode()
     except (ValueError, TypeError, yaml.YAMLError, RecursionError) as problem:
-        return json.dumps(f"invalid YAML: {str(problem).partition(chr(10))[0]}").encode()
+        mark = getattr(problem, "problem_mark", None)
+        where = f" in line {mark.line + 2} of its `README.md`" if mark else ""
+        return json.dumps(f"invalid YAML{where}").encode()
 
 
 def offered(card: object, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from jinja2.exceptions import SecurityError, TemplateError
 
 from planner.data.isolation import limits
 from planner.data.rendering import account
-from planner.data.rendering.forms import Form, shaped, shaped_tools
+from planner.data.rendering.forms import Form, normal, shaped, shaped_tools
 from planner.data.rendering.marks import Generation, TooLong, has_marks
 from planner.data.rendering.parts import Part, Turn
 from planner.data.rendering.probe import form_of
@@ -61,8 +61,10 @@ class Template:
             )
         except MemoryError:
             raise
-        except Exception as problem:
-            raise Refused("refused", problem) from None
+        except jinja2.TemplateSyntaxError as problem:
+            raise Refused("refused", f"an error of syntax in line {problem.lineno}") from None
+        except Exception:
+            raise Refused("refused", "it cannot be compiled") from None
 
     @cached_property
     def content_form(self) -> Form:
@@ -118,7 +120,7 @@ class Conversation:
     def __init__(self, template: Template, one: dict[str, Any]) -> None:
         self._template = template
         self.messages = [Message(*said) for said in one["messages"]]
-        self._turns = list(map(turn, self.messages))
+        self._turns = normal(list(map(turn, self.messages)))
         self._tools = json.loads(one["tools"]) if one["tools"] else None
         calls = any('"tool_calls"' in message.more for message in self.messages)
         self._form = template.form if calls or self._tools else template.content_form
@@ -148,13 +150,15 @@ class Conversation:
             raise Refused("no-answer", number)
         found = lost(proof, self.messages, spans)
         allowed = [one for one in found if self._may_drop(one, proof)]
-        if faults := account.faults([one for one in found if one not in allowed]):
+        if faults := account.faults([one for one in found if one not in allowed], self.messages):
             raise Refused("lost", faults)
-        return text, spans, account.names(allowed)
+        return text, spans, account.names(allowed, self.messages)
 
     def _may_drop(self, one: Lost, proof: Proof) -> bool:
-        """Return whether a template may drop a part: reasoning, if it does so by design, and the
-        name of the only function that a conversation calls."""
+        """Return whether a template may drop a part: reasoning, if it does so by design, tools of
+        which it prints a call, and the name of the only function that a conversation calls."""
+        if one.part.message < 0:
+            return proof.has_call()
         if one.how == "missing" and one.part.path.endswith(".function.name"):
             return proof.is_only_function(one.part)
         if not one.part.reasoning or one.how not in ("missing", "cut"):

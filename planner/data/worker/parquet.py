@@ -18,6 +18,8 @@ from planner.data.files.lines import MAX_ROW_BYTES
 from planner.data.isolation import frames, limits, restrictions
 from planner.data.worker.child import send
 
+MOST_LABELS, LABEL_CHARS = 10_000, 200
+"""Names of labels of a column that are sent, and characters of each."""
 BATCH_ROWS = 256
 """Rows in memory at once."""
 _FRAME_BYTES = 2**18
@@ -32,7 +34,7 @@ def main() -> None:
     size = os.fstat(file).st_size
     row = 0
     try:
-        for batch in _batches(file, size):
+        for batch in _batches(file, size, answers):
             for rows in _framed(batch):
                 send(answers, _frame(b"[" + b",".join(rows) + b"]"))
                 row += len(rows)
@@ -40,9 +42,12 @@ def main() -> None:
     except MemoryError:
         send(answers, frames.encode({"fault": "its rows take too much memory", "row": row}))
     except BaseException as problem:
-        said = (str(problem).splitlines() or [type(problem).__name__])[0][: limits.SAID_CHARS]
         kind = _KINDS.get(type(problem), "fault")
+        said = _DAMAGED if kind == "fault" else str(problem)[: limits.SAID_CHARS]
         send(answers, frames.encode({kind: said, "row": row}))
+
+
+_DAMAGED = "it is damaged, or it is another kind of file"
 
 
 class _Twice(ValueError):
@@ -56,7 +61,7 @@ class _TooLong(ValueError):
 _KINDS: dict[type[BaseException], str] = {_Twice: "twice", _TooLong: "long"}
 
 
-def _batches(file: int, size: int) -> Iterator[list[dict[str, Any]]]:
+def _batches(file: int, size: int, answers: int) -> Iterator[list[dict[str, Any]]]:
     pyarrow.set_cpu_count(1)
     more = limits.PARQUET_BYTES + limits.PARQUET_TIMES * size
     with restrictions.bounded(limits.PARQUET_SECONDS, more):
@@ -64,6 +69,8 @@ def _batches(file: int, size: int) -> Iterator[list[dict[str, Any]]]:
         counts = Counter(opened.schema_arrow.names)
         if twice := next((name for name, count in counts.items() if count > 1), None):
             raise _Twice(twice)
+        if labels := _labels(opened.schema_arrow.metadata or {}):
+            send(answers, frames.encode({"labels": labels}))
         batches = opened.iter_batches(batch_size=BATCH_ROWS, use_threads=False)
     while True:
         with restrictions.bounded(limits.PARQUET_SECONDS, more):
@@ -72,6 +79,26 @@ def _batches(file: int, size: int) -> Iterator[list[dict[str, Any]]]:
                 return
             rows = batch.to_pylist()
         yield rows
+
+
+def _labels(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
+    """Return the names of each column of type `ClassLabel` of the library `datasets`."""
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+        found = {
+            column: feature["names"]
+            for column, feature in features.items()
+            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
+        }
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return {}
+    return {column: names for column, names in found.items() if _are_names(names)}
+
+
+def _are_names(names: object) -> bool:
+    if not isinstance(names, list) or len(names) > MOST_LABELS:
+        return False
+    return all(isinstance(name, str) and len(name) <= LABEL_CHARS for name in names)
 
 
 def _framed(rows: list[dict[str, Any]]) -> Iterator[list[bytes]]:

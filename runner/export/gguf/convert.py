@@ -117,9 +117,10 @@ def _check_whole(path: Path, planned: list[Planned]) -> None:
 
 
 def _unwritable(problem: Exception) -> UsageProblem:
-    reason = one_line(f"{type(problem).__name__}: {problem}".rstrip(". "), most=200)
     return UsageProblem(
-        f"The model cannot be written as a GGUF file: {reason}.", fix=family.ELSEWHERE
+        "The model cannot be written as a GGUF file: its configuration, tokenizer or tensors have "
+        f"an unexpected form (`{type(problem).__name__}`).",
+        fix=family.ELSEWHERE,
     )
 
 

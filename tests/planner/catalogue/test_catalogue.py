@@ -60,8 +60,34 @@ def test_a_model_is_found_by_its_id_or_last_part_in_any_case(name: str) -> None:
 
 def test_a_model_that_is_not_known_has_near_names() -> None:
     assert find_model("Qwen/Qwen3-9B") is None
-    assert "Qwen/Qwen3-8B" in nearest_models("Qwen/Qwen3-9B")
+    assert nearest_models("Qwen/Qwen3-8b-bse") == ("Qwen/Qwen3-8B-Base",)
     assert nearest_models("zzzzzzzzzzzz") == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("Qwn3-8B", "Qwen/Qwen3-8B"),
+        ("Qwen2.5-7b-Instuct", "Qwen/Qwen2.5-7B-Instruct"),
+        ("Llama3.1-8B", "meta-llama/Llama-3.1-8B"),
+        ("llama-3-8b", "meta-llama/Meta-Llama-3-8B"),
+        ("gpt-oss20b", "openai/gpt-oss-20b"),
+        ("unsloth/Qwen3-8B", "Qwen/Qwen3-8B"),
+        ("Qwen2.5-7B-Coder", "Qwen/Qwen2.5-Coder-7B"),
+    ],
+)
+def test_a_misspelled_model_is_near(name: str, near: str) -> None:
+    assert nearest_models(name)[0] == near
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Qwen/Qwen3-9B", "Qwen3.5-9B", "Qwen3-8B-AWQ", "Qwen2.5-VL-7B-Instruct", "Qwen3-30B-A22B",
+     "meta-llama/Llama-3.2-8B", "Mixtral-8x8B", "Phi-5", "deepseek-v4", "qwen2.5",
+     "Qwen3-4B-Instruct-2508", "bert-base-uncased", "a" * 500],
+)  # fmt: skip
+def test_a_model_of_another_size_version_or_kind_is_not_near(name: str) -> None:
+    assert nearest_models(name) == ()
 
 
 def found(name: str) -> CatalogueModel:
@@ -100,6 +126,10 @@ def test_tensor_cores_have_bf16_from_compute_capability_8_on() -> None:
         ("Tesla T4", "T4"),
         ("AMD Instinct MI300X", "MI300X"),
         ("Apple M3 Max", "M3 Max"),
+        ("NVIDIA A100-PCIE-80GB", "A100 80GB PCIe"),
+        ("NVIDIA H100 80GB HBM3e", "H100 SXM"),
+        ("RTX 4090 24GB", "RTX 4090"),
+        ("AMD Radeon(TM) RX 7900 XTX", "RX 7900 XTX"),
     ],
 )
 def test_the_names_of_drivers_and_of_people_are_understood(name: str, wanted: str) -> None:
@@ -128,7 +158,9 @@ def test_a_card_that_is_not_known_is_one_sentence_with_the_nearest_names() -> No
         find_accelerator("RTX 4091")
     assert "`RTX 4091` is unknown" in caught.value.message
     assert "`RTX 4090`" in caught.value.message
-    assert caught.value.hint == "use `--gpu 'RTX 4090'`"
+    assert caught.value.hint == (
+        "use `--gpu 'RTX 4090'`, or use `--memory GIB`, for a GPU that is not listed"
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,20 +169,49 @@ def test_a_card_that_is_not_known_is_one_sentence_with_the_nearest_names() -> No
         ("4091", "RTX 4090"),
         ("RTX 4009", "RTX 4090"),
         ("3091", "RTX 3090"),
-        ("4080ti", "RTX 4080"),
+        ("GTX 4090", "RTX 4090"),
+        ("NVIDEA GeForse RTX 4090", "RTX 4090"),
         ("RTX 4070 Ti Supr", "RTX 4070 Ti SUPER"),
         ("A6001", "RTX A6000"),
         ("H101", "H100 SXM"),
         ("L41", "L40"),
         ("MI301X", "MI300X"),
-        ("M5 Max", "M1 Max"),
         ("RTX 4909", "RTX 4090"),
     ],
 )
 def test_a_name_with_one_wrong_digit_is_nearest_to_the_right_one(name: str, nearest: str) -> None:
     with pytest.raises(UsageProblem) as caught:
         find_accelerator(name)
-    assert caught.value.fix == (Option("--gpu {}", nearest, to="use"),)
+    assert caught.value.fix[0] == Option("--gpu {}", nearest, to="use")
+    assert "--memory" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["NVIDIA GeForce RTX 4090 Laptop GPU", "RTX 4090M", "RTX 4090 Mobile", "RTX 4090 D",
+     "NVIDIA GeForce RTX 5090 D v2", "NVIDIA A100-SXM4-80GB MIG 3g.40gb", "RTX 4080 Ti",
+     "NVIDIA GeForce GTX 1650 with Max-Q Design", "Quadro RTX 5000 with Max-Q Design",
+     "NVIDIA GeForce RTX 2080 SUPER", "NVIDIA GB10", "NVIDIA GB200", "NVIDIA B300", "NVIDIA L2",
+     "NVIDIA A16", "NVIDIA A10M", "Tesla V100S-PCIE-32GB", "Tesla P100-PCIE-12GB", "Tesla M4",
+     "NVIDIA RTX A2000 12GB", "NVIDIA RTX 4000 SFF Ada Generation", "Quadro RTX 4000",
+     "NVIDIA RTX PRO 6000 Blackwell Server Edition", "NVIDIA GeForce RTX 5050",
+     "NVIDIA GeForce RTX 3060 8GB", "NVIDIA GH200 144G HBM3e", "AMD Instinct MI308X",
+     "AMD Radeon RX 7900 XT", "AMD Radeon RX 7900 GRE", "AMD Radeon RX 9070 XT", "gfx1100",
+     "Apple M5 Max", "Apple A18 Pro", "Intel(R) Arc(TM) A770 Graphics", "cpu", "9" * 500],
+)  # fmt: skip
+def test_another_card_is_not_near_however_similar_its_name(name: str) -> None:
+    with pytest.raises(UsageProblem) as caught:
+        find_accelerator(name)
+    assert caught.value.hint == "use `--memory GIB`, for a GPU that is not listed"
+    assert "nearest" not in caught.value.message
+
+
+@pytest.mark.parametrize(("name", "one"), [("RTX 6000", "RTX 6000 Ada"), ("MI300", "MI300A")])
+def test_a_name_of_several_cards_lists_them(name: str, one: str) -> None:
+    with pytest.raises(UsageProblem) as caught:
+        find_accelerator(name)
+    assert f"`{name}` may be one of several GPUs" in caught.value.message
+    assert f"`{one}`" in caught.value.message
 
 
 def test_a_card_that_is_like_none_comes_without_a_name() -> None:

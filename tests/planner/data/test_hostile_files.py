@@ -37,26 +37,42 @@ def nested(deep: int) -> bytes:
 
 
 HOSTILE = [
-    ("cut.jsonl", GOOD + b"\n" + GOOD[:20], "line 2 is not valid JSON: Unterminated string"),
-    ("cut.json", b"[" + GOOD + b",\n" + GOOD[:20], "line 2 is not valid JSON: Unterminated"),
-    ("cut.json", b"[" + GOOD + b",\n", "line 2 is not valid JSON: Expecting value."),
-    ("cut.json", b"[" + GOOD, "line 1 is not valid JSON: Expecting ',' delimiter."),
-    ("more.json", b"[" + GOOD + b"]\n]", "line 2 is not valid JSON: Extra data."),
+    (
+        "cut.jsonl",
+        GOOD + b"\n" + GOOD[:20],
+        "line 2 is not valid JSON: a text has no closing quote",
+    ),
+    (
+        "cut.json",
+        b"[" + GOOD + b",\n" + GOOD[:20],
+        "line 2 is not valid JSON: a text has no closing quote",
+    ),
+    (
+        "cut.json",
+        b"[" + GOOD + b",\n",
+        "line 2 is not valid JSON: a value is missing, or is none of JSON's.",
+    ),
+    ("cut.json", b"[" + GOOD, "line 1 is not valid JSON: a comma or a closing bracket is missing."),
+    ("more.json", b"[" + GOOD + b"]\n]", "line 2 is not valid JSON: more text follows the value."),
     (
         "late.json",
         b"[" + GOOD + b"," + b" " * CHUNK_BYTES + b"\nx]",
-        "line 2 is not valid JSON: Exp",
+        "line 2 is not valid JSON: a ",
     ),
     (
         "cut.csv",
         b'prompt,completion\na,b\n"a\n\n,b\n',
-        "lines 3-5 is not valid CSV: unexpected end",
+        "lines 3-5 has quotes that do not match, so",
     ),
     ("image.jsonl", b"\x89PNG\r\n\x1a\n\0\0", "line 1 is not UTF-8."),
     ("zip.jsonl", b"PK\x03\x04\x14\0\x08\0\x9c\xe1", "line 1 is binary, not text."),
     ("bomb.jsonl", gzip.compress(bytes(10 * MIB)), "line 1 is binary, not text."),
     ("bomb.jsonl.gz", gzip.compress(bytes(10 * MIB)), "has the unsupported extension `.gz`"),
-    ("nul.jsonl", bytes(100), "line 1 is not valid JSON: Expecting value."),
+    (
+        "nul.jsonl",
+        bytes(100),
+        "line 1 is not valid JSON: a value is missing, or is none of JSON's.",
+    ),
     ("windows.csv", b"prompt,completion\n\xe4,b\n", "line 2 is not UTF-8."),
     ("windows.json", b"[" + GOOD + b",\n\n" + b'{"prompt": "\xe4"}]', "line 3 is not UTF-8."),
     ("windows.json", b"[" + b" " * CHUNK_BYTES + b"\n\xe4", "line 2 is not UTF-8."),
@@ -160,7 +176,11 @@ def sparse(path: Path, before: bytes) -> None:
     ("name", "before", "said"),
     [
         ("a.jsonl", GOOD + b"\n", "line 2 is longer than 16 MiB"),
-        ("a.json", b"[" + GOOD + b",", "line 1 is not valid JSON: Expecting value."),
+        (
+            "a.json",
+            b"[" + GOOD + b",",
+            "line 1 is not valid JSON: a value is missing, or is none of JSON's.",
+        ),
         ("a.csv", b'prompt,completion\n"', "line 2 is longer than 16 MiB"),
     ],
     ids=["jsonl", "json", "csv"],
@@ -202,7 +222,7 @@ def test_a_folder_whose_parquet_files_differ(tmp_path: Path) -> None:
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     pq.write_table(pa.table({"prompt": ["a"], "completion": ["b"]}), tmp_path / "a.parquet")
     for columns, said in [
-        ({"question": ["a"], "answer": ["b"]}, "no column `prompt`; it has `question`, `answer`."),
+        ({"asked": ["a"], "told": ["b"]}, "no column `prompt`; it has `asked`, `told`."),
         ({"prompt": ["a"], "completion": [5]}, "no text in `completion`."),
         ({"prompt": ["a"], "completion": [None]}, "no text in `completion`."),
     ]:

@@ -78,8 +78,8 @@ def test_a_folder_is_its_files_by_name(tmp_path: Path) -> None:
 
 def test_a_wrong_row_in_a_folder_is_named_with_its_file(tmp_path: Path) -> None:
     written(tmp_path / "a.jsonl", [{"prompt": "a", "completion": "b"}])
-    written(tmp_path / "b.jsonl", [{"question": "a", "answer": "b"}])
-    said = f"`{tmp_path / 'b.jsonl'}` line 1 has no column `prompt`; it has `question`, `answer`."
+    written(tmp_path / "b.jsonl", [{"asked": "a", "told": "b"}])
+    said = f"`{tmp_path / 'b.jsonl'}` line 1 has no column `prompt`; it has `asked`, `told`."
     assert problem(tmp_path).message == said
     written(tmp_path / "b.jsonl", [{"text": "a"}])
     assert f"the format `text`, but `{tmp_path / 'a.jsonl'}` line 1" in problem(tmp_path).message

@@ -34,7 +34,7 @@ def test_calls_and_their_results_are_kept_in_their_order(tmp_path: Path) -> None
         Message("tool", "72", '{"name":"sum","tool_call_id":"1"}'),
         Message("assistant", ANSWER),
     )
-    assert row.tools == '[{"name":"sum","doc":"Adds."}]'
+    assert row.tools == '[{"type":"function","function":{"name":"sum","doc":"Adds."}}]'
     again = json.loads(canonical_json(row))
     assert list(again) == ["messages", "tools"]
     assert again["messages"][1] == turns[1] | {"content": ""}

@@ -56,7 +56,9 @@ def test_supervised_training_refuses_what_it_cannot_learn_from(
 def test_the_template_gets_the_tools_of_a_row(tmp_path: Path) -> None:
     rows = [{"messages": [USER, SAID]}, {"messages": [USER, SAID], "tools": [{"name": "sum"}]}]
     path = written(tmp_path / "a.jsonl", rows)
-    template = compile_template("{% for t in tools or [] %}{{ t.name }}{% endfor %}" + CHATML, {})
+    template = compile_template(
+        "{% for t in tools or [] %}{{ t.function.name }}{% endfor %}" + CHATML, {}
+    )
     made = build(RECIPE, {"train": path}, template, load_tokenizer(BASE)).part("train")
     assert made
     plain, named = made.encoded

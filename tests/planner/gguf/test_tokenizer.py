@@ -164,6 +164,12 @@ def test_tokens_that_other_files_add_count(base: Path) -> None:
     assert (found.tokens.kinds[1024], found.special.ids["eos"]) == (Kind.CONTROL, 1024)
 
 
+def test_a_named_token_without_a_row_is_left_out(base: Path) -> None:
+    _change(base / "tokenizer_config.json", mask_token="<mask>")
+    found = check(base)
+    assert "<mask>" not in found.tokens.texts and "mask" not in found.special.ids
+
+
 def test_white_space_around_a_printed_token_is_refused(base: Path) -> None:
     values = json.loads((base / "tokenizer.json").read_text("utf-8"))
     for one in values["added_tokens"]:

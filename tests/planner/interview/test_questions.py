@@ -242,6 +242,18 @@ def test_no_answer_goes_beyond_what_a_lock_holds(extra: dict[str, object], messa
     assert is_harmless(caught.value.hint)
 
 
+def test_roles_are_a_table_or_a_list() -> None:
+    listed = check({**NEEDED, "data.roles": ["npc=assistant", "boss = x=user"]}, {})
+    table = check({**NEEDED, "data.roles": {"boss = x": "user", "npc": "assistant"}}, {})
+    assert listed["data.roles"] == table["data.roles"] == ("boss = x=user", "npc=assistant")
+    wrongs: tuple[object, ...] = (
+        ["npc"], ["npc=boss"], ["a=user", "a=tool"], {"npc": 5}, {"npc": {}}, "a=user",
+    )  # fmt: skip
+    for wrong in wrongs:
+        with pytest.raises(UsageProblem, match=r"data\.roles"):
+            check({**NEEDED, "data.roles": wrong}, {"data.roles": 4})
+
+
 def test_a_system_message_may_have_lines() -> None:
     assert check({**NEEDED, "data.system": "One.\n\tTwo."}, {})["data.system"] == "One.\n\tTwo."
 

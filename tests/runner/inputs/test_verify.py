@@ -13,7 +13,7 @@ from lockfiles.errors import DigestDiffers, UsageProblem
 from lockfiles.lock import TrainingLock
 from planner.plan.gather import gather
 from planner.plan.plan import plan
-from runner.inputs import locations, verify
+from runner.inputs import finished, locations, verify
 from tests.planned import MACHINE, answers, few_rows
 
 GENERAL = Path(__file__).parents[2] / "data" / "self-instruct.alpaca.jsonl"
@@ -134,6 +134,26 @@ def test_mapped_columns_are_built_again(planned: Path, tmp_path: Path) -> None:
     assert [len(part.rows) for part in corpus.parts] == [135, 15]
 
 
+def test_roles_of_speakers_are_built_again(planned: Path, tmp_path: Path) -> None:
+    path, names = tmp_path / "rows.jsonl", {"user": "Caller", "assistant": "desk"}
+    rows = (json.loads(line)["messages"] for line in _lines(planned / "rows" / "train.jsonl"))
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            turns = [turn | {"role": names.get(turn["role"], turn["role"])} for turn in row]
+            file.write(json.dumps({"messages": turns}) + "\n")
+    roles = ["desk=assistant", "caller=user"]
+    asked = answers(data__train=str(path), data__test="", data__roles=roles)
+    made = plan(asked, gather(asked, planned, machine=MACHINE))
+    assert made.data[0].roles == sorted(roles)
+    again = locks.parse(locks.write(made))
+    assert isinstance(again, TrainingLock)
+    corpus = verify.corpus_of(again, planned / "base", {"train": path})
+    assert [len(part.rows) for part in corpus.parts] == [135, 15]
+    assert {turn.role for row in corpus.parts[0].rows for turn in row.messages} == {
+        "system", "user", "assistant",
+    }  # fmt: skip
+
+
 def _lines(path: Path) -> list[str]:
     return path.read_text("utf-8").splitlines()
 
@@ -143,7 +163,7 @@ def faulty(folder: Path) -> Path:
     """A folder whose training file has faults to mend."""
     path = folder / "rows" / "train.jsonl"
     rows = [json.loads(line) for line in _lines(path)]
-    rows[3]["messages"][-1]["content"] = " "
+    rows[3]["messages"][1]["content"] = " "
     rows[5]["messages"][1]["content"] += ", my mail is anna@posteo.de"
     rows[7] = rows[8]
     rows[9] = json.loads(_lines(folder / "rows" / "test.jsonl")[0])
@@ -315,3 +335,55 @@ def test_layers_that_the_model_does_not_have_are_named(lock: TrainingLock, name:
         UsageProblem, match=f"names `{name}`, which is not a linear layer of `llama`"
     ):
         verify.check_whole(lock.model_copy(update={"method": method}))
+
+
+BROKEN: dict[str, Callable[[str], str]] = {
+    "cut off": lambda text: text[: len(text) // 2],
+    "empty": lambda text: "",
+    "one line is no JSON": lambda text: text + "{'a': 1}\n",
+    "another format": lambda text: '{"text": "a text"}\n' * 9,
+    "a binary file": lambda text: "PK\x03\x04\0\0",
+    "no answers": lambda text: text.replace('"assistant"', '"user"'),
+    "a list": lambda text: "[[1]]",
+    "a table": lambda text: "a,b\n1,2\n",
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_rows_that_can_no_longer_be_read_are_first_of_all_other_rows(
+    how: str, lock: TrainingLock, folder: Path
+) -> None:
+    path = folder / "rows" / "train.jsonl"
+    path.write_text(BROKEN[how](path.read_text("utf-8")), "utf-8")
+    with pytest.raises(DigestDiffers) as caught:
+        corpus(lock, folder)
+    assert "`run.lock` does not match" in caught.value.message
+    with pytest.raises(DigestDiffers):
+        list(finished.check(lock, found(lock, folder)))
+
+
+def test_a_missing_or_closed_input_keeps_its_own_error(lock: TrainingLock, folder: Path) -> None:
+    (folder / "rows" / "train.jsonl").unlink()
+    with pytest.raises(UsageProblem, match="is not a file"):
+        corpus(lock, folder)
+
+
+def test_a_broken_template_is_another_template(lock: TrainingLock, folder: Path) -> None:
+    config = folder / "base" / "chat_template.jinja"
+    assert config.exists()
+    config.write_text("{% if %}")
+    with pytest.raises(DigestDiffers):
+        list(finished.check(lock, found(lock, folder)))
+    with pytest.raises(DigestDiffers):
+        verify.template_of(lock, folder / "base", {})
+
+
+def test_the_inputs_of_a_finished_run_may_be_gone(lock: TrainingLock, folder: Path) -> None:
+    assert list(finished.check(lock, found(lock, folder))) == []
+    (folder / "rows" / "test.jsonl").unlink()
+    said = list(finished.check(lock, found(lock, folder)))
+    assert said[0].startswith("the input `test` is missing (`")
+    assert said[1] == "`train` can be compared with the lock only together with the other rows"
+    shutil.rmtree(folder / "base")
+    assert len(list(finished.check(lock, found(lock, folder)))) == 2
+    assert [one.split("`")[1] for one in finished.check(lock, {})] == ["model", "train", "test"]

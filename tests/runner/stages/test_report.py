@@ -179,7 +179,9 @@ def test_the_least_run_has_a_receipt_a_page_and_a_summary(
     assert "held-out rows" not in page
     assert "Answers" not in page
     told = [line for line in results.lines(run) if line[0] != " "]
-    assert [line.split()[0] for line in told] == ["verdict", "method", "batch", "memory", "run"]
+    assert [line.split()[0] for line in told] == [
+        "verdict", "method", "batch", "memory", "report", "load", "run",
+    ]  # fmt: skip
 
 
 def test_full_weights_are_summed_up(planned: Path, tmp_path: Path, line: Line) -> None:
@@ -193,7 +195,8 @@ def test_the_summary_names_memory_accuracy_files_and_answers(
 ) -> None:
     told = "\n".join(results.lines(published(finished(planned, tmp_path, line))))
     assert "measured 0.75 GiB" in told
-    assert "2.0% before, 90.0% after, on 450 held-out rows" in told
+    assert "90% of 450 held-out rows are answered correctly; before training 2%." in told
+    assert "to improve" not in told
     assert "demo-q8_0.gguf  2.1 MB" in told
     assert "→ lost (correct)" in told
     assert "→ here (expected there)" in told
@@ -205,3 +208,22 @@ def test_a_verdict_that_was_overridden_is_on_the_page(
     against = {"goal__prompting": "works", "goal__override": "for a talk <b>"}
     page = (published(finished(planned, tmp_path, line, **against)) / "report.html").read_text()
     assert "for a talk &lt;b&gt;" in page
+
+
+def test_a_poor_accuracy_is_explained_with_what_to_change(
+    planned: Path, tmp_path: Path, line: Line
+) -> None:
+    given = finished(planned, tmp_path, line)
+    at, digest_of = place(given.lock, tmp_path, "evaluate"), given.lock.integrity["evaluate"]
+    poor = {"loss": 1.5, "accuracy": 0.46, "rows": 450}
+    at.begin(digest_of)
+    at.finish(digest_of, REPORTS["evaluate"] | {"tuned": poor})
+    run = published(given)
+    page = (run / "report.html").read_text("utf-8")
+    for told in (page, " ".join(" ".join(results.lines(run)).split())):
+        assert "46% of 450 held-out rows are answered correctly; before training 2%." in told
+        assert (
+            "This is low: many answers are still wrong. To improve it: in run.toml: [train]" in told
+        )
+        assert "epochs = 5, or in run.toml: [method] rank = 32; then plan and run again." in told
+    assert "The peak was measured" in page

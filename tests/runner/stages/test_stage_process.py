@@ -121,7 +121,7 @@ def test_what_nobody_expected_is_a_sentence_and_its_traceback_is_in_the_log(fold
     del stage.places["model"]
     code, events = stage.start()
     assert (code, events[-1].kind, events[-1].fields["exit_code"]) == (1, "failed", 1)
-    assert events[-1].fields["message"] == "The stage `prepare` failed with KeyError: 'model'."
+    assert events[-1].fields["message"] == "The stage `prepare` failed unexpectedly (`KeyError`)."
     assert events[-1].fields["hint"] == f"see {stage.run / 'log.txt'}"
     assert "Traceback" in (stage.run / "log.txt").read_text("utf-8")
 

@@ -82,7 +82,7 @@ def test_many_families_are_compared() -> None:
 
 
 CALLING = ["qwen2_5_training", "qwen3_training", "qwen3_instruct_2507_training", "llama3_1"]
-CALLING += ["glm4moe_training", "lfm2_training", "gemma4", "qwen3_vl_training"]
+CALLING += ["glm4moe_training", "lfm2_v2_training", "gemma4", "qwen3_vl_training"]
 TOOL = {"type": "function", "function": {
     "name": "weather", "description": "Weather of a town",
     "parameters": {"type": "object", "properties": {"town": {"type": "string"}}},

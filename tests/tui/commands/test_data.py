@@ -77,6 +77,38 @@ def test_columns_are_mapped_by_hand(tmp_path: Path) -> None:
     assert "hint: give both: `--prompt-column NAME --completion-column NAME`" in done.stderr
 
 
+def test_the_account_says_what_became_of_each_key(tmp_path: Path) -> None:
+    gsm = str(SAMPLES / "gsm8k.jsonl")
+    done = tunelock(tmp_path, "data", gsm)
+    assert "\nkeys      question as prompt (6), answer as answer (6)\n" in done.stdout
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "weight": 0}]
+    row = json.dumps({"messages": turns, "notice": "five words of a text", "id": 5})
+    (tmp_path / "rows.jsonl").write_text(f"{row}\n" * 3)
+    found = report(tmp_path, "rows.jsonl", code=6)
+    assert found["keys"] == [
+        {"key": "messages[].role", "became": "role", "count": 6},
+        {"key": "messages[].content", "became": "text", "count": 6},
+        {"key": "messages[].weight", "became": "loss mask", "count": 3},
+        {"key": "notice", "became": None, "count": 3},
+        {"key": "id", "became": None, "count": 3},
+    ]
+    unused = {one["severity"]: one["said"] for one in found["checks"] if one["id"] == "unused-keys"}
+    assert "`notice` (3)" in unused["warning"] and "`id` (3)" in unused["note"]
+
+
+def test_speakers_are_mapped_by_hand(tmp_path: Path) -> None:
+    turns = [{"role": "caller", "content": "a"}, {"role": "desk", "content": "b"}]
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"messages": turns}) + "\n")
+    done = tunelock(tmp_path, "data", "rows.jsonl")
+    assert done.returncode == 2 and "takes `--role`" in done.stderr
+    mapped = ["--role", "caller=user", "--role", "desk=assistant"]
+    assert report(tmp_path, "rows.jsonl", *mapped, code=6)["rows"] == 1
+    for wrong in ("desk", "desk=boss", "=user"):
+        done = tunelock(tmp_path, "data", "rows.jsonl", "--role", wrong)
+        assert done.returncode == 2
+        assert "`--role` must be names with a role, such as `npc=assistant`." in done.stderr
+
+
 def test_a_row_is_shown_as_training_sees_it(folder: Path) -> None:
     shown = tunelock(folder, "data", "rows/train.jsonl", "--model", "base", "--row", "3")
     assert shown.returncode == 0, shown.stderr

@@ -228,7 +228,7 @@ def test_the_plot_fills_exactly_its_place(points: list[tuple[float, float]]) -> 
 
 def test_memory_over_the_prediction_is_said_in_words() -> None:
     over = fold(empty("demo"), events(step(1, peak_bytes=8 * 10**8, predicted_bytes=7 * 10**8)))
-    assert memory_line(over, 76).endswith("0.75 peak, 0.65 predicted (GiB), over the prediction")
+    assert memory_line(over, 76).endswith("0.75 peak (GiB), 14% above the prediction")
     assert memory_line(empty("demo"), 76) == "memory  not measured yet"
 
 
@@ -237,3 +237,12 @@ def test_a_stage_that_is_not_heard_is_stalled() -> None:
     snapshot = fold(empty("demo"), events(*BEGUN, step(3), told))
     assert how_far(snapshot, 20) == "train  stalled: no heartbeat for 61 s or more"
     assert "stalled · train" in Dashboard(Source(), snapshot)._headline()
+
+
+async def test_a_finished_run_is_closed_and_does_not_continue() -> None:
+    async with dashboard() as shown:
+        shown.source.give(*TRAINING, ("train", "done", {"seconds": 2}), ("run", "done", {}))
+        text = await shown.shows("demo · done")
+        assert "run continues" not in text
+        assert "q close" in text
+        assert "% below the prediction" in text

@@ -200,11 +200,14 @@ def test_damaged_lines_are_passed_over_and_said_once(tmp_path: Path) -> None:
 def test_a_run_that_nobody_works_on_promises_no_time_left(tmp_path: Path) -> None:
     run = write(tmp_path / "demo", [*BEGUN, step(3, eta_seconds=42.0)])
     status = tunelock("status", str(run)).stdout
-    assert status.startswith("demo  stopped") and "left" not in status
+    assert status.startswith("demo  killed") and "left" not in status
+    assert "its processes were killed, or this machine was restarted" in status
+    assert "resume (`train` starts over): tunelock run" in status
     found = json.loads(tunelock("status", str(run), "--json").stdout)
     assert (found["state"], found["eta_seconds"], found["stages"][1]["state"]) == (
         "stopped", None, "stopped",
     )  # fmt: skip
+    assert found["killed"]
 
 
 def test_a_stage_that_is_not_heard_is_stalled_until_it_is(tmp_path: Path) -> None:
@@ -226,7 +229,9 @@ def test_a_finished_run_has_the_artifacts_of_its_receipt(tmp_path: Path) -> None
     adapter = receipt.Artifact("train", "adapter", "stages/02-train/result", "a" * 64, 2_500_000)
     receipt.write(receipt.Receipt("0" * 64, artifacts=[adapter]), run / "receipt.json")
     shown = tunelock("status", str(run), folder=tmp_path).stdout.splitlines()
-    assert "  adapter: stages/02-train/result  2.5 MB" in shown
+    assert "  adapter: demo/stages/02-train/result  2.5 MB" in [
+        line.replace(f"{tmp_path}/", "") for line in shown
+    ]
     assert "  Hub repository: https://hub/ana/tuned" in shown
 
 
@@ -243,3 +248,58 @@ def test_a_receipt_that_is_none_of_ours_is_passed_over(kind: str, tmp_path: Path
     else:
         os.mkfifo(at)
     assert with_receipt(run, before) == before
+
+
+def run_of(run: Path, told: list[Told]) -> Path:
+    """Write a run folder with a lock, and the same lock where the run was started."""
+    write(run, told)
+    for path in (run / "run.lock", run.parent.parent / "mine.lock"):
+        path.write_text("the lock")
+    return run
+
+
+def test_after_a_kill_the_command_that_resumes_is_named(tmp_path: Path) -> None:
+    point: Told = ("train", "checkpoint", {"step": 3})
+    export: Told = ("gguf", "started", {})
+    trained = run_of(tmp_path / "runs" / "one", [*BEGUN, step(3), point, step(4)])
+    status = tunelock("status", folder=tmp_path).stdout
+    assert "  resume after step 3: tunelock run mine.lock\n" in status
+    watched = tunelock("watch", "--plain", folder=tmp_path)
+    assert watched.returncode == 75
+    assert "resume after step 3: tunelock run mine.lock\n" in watched.stderr
+    write(trained, [("train", "done", {"seconds": 2}), export])
+    status = tunelock("status", folder=tmp_path).stdout
+    assert "  resume (`gguf` starts over): tunelock run mine.lock\n" in status
+    assert "checkpoint" not in status
+    elsewhere = run_of(tmp_path / "other" / "two", [*BEGUN, step(3)])
+    (tmp_path / "mine.lock").write_text("another lock")
+    status = tunelock("status", str(elsewhere), folder=tmp_path).stdout
+    assert "tunelock run other/two/run.lock --runs other\n" in status
+
+
+def test_status_lists_the_other_runs_newest_first(tmp_path: Path) -> None:
+    for n, (name, told) in enumerate({"a": DONE, "b": FAILED, "c": [*BEGUN, step(3)]}.items()):
+        run = write(tmp_path / "runs" / name, told)
+        os.utime(run / "events.jsonl", (n, n))
+    shown = tunelock("status", folder=tmp_path).stdout.splitlines()
+    assert shown[0].startswith("c  killed")
+    listed = shown[shown.index("other runs, newest first:") + 1 :]
+    assert [line.split()[:2] for line in listed] == [["runs/b", "failed"], ["runs/a", "done"]]
+    found = json.loads(tunelock("status", "--json", folder=tmp_path).stdout)
+    assert [(one["run"], one["state"]) for one in found["others"]] == [
+        ("runs/b", "failed"), ("runs/a", "done"),
+    ]  # fmt: skip
+    named = tunelock("status", "b", folder=tmp_path).stdout
+    assert named.startswith("b  failed") and "other runs" not in named
+
+
+def test_a_run_is_found_by_its_name_and_an_unknown_one_is_a_sentence(tmp_path: Path) -> None:
+    write(tmp_path / "runs" / "demo-305c55ea", DONE)
+    assert tunelock("status", "demo", folder=tmp_path).stdout.startswith("demo-305c55ea  done")
+    near = tunelock("status", "dem-305c55ea", folder=tmp_path)
+    assert near.returncode == 2
+    assert "did you mean `demo-305c55ea`?" in near.stderr
+    other = tunelock("stop", "something", folder=tmp_path)
+    assert "is neither a folder nor a run in `runs`." in other.stderr
+    ended = tunelock("stop", folder=tmp_path).stderr
+    assert "No run is active in `runs`; the newest, `demo-305c55ea`, has ended." in ended

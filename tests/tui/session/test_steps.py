@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from planner.interview.questions import BY_KEY, QUESTIONS
+from tests.planner.data.reading.labelled_rows import as_csv, pairs
 from tests.tui.wizard.samples import answered, facts
 from tui.session import lines
 from tui.session.draft import STEPS, answer, fresh, passing
+from tui.session.facts import Facts
 from tui.session.steps import ALL, problems
 from tui.wizard.widgets import keys
 
@@ -76,6 +78,23 @@ def test_too_few_rows_turn_the_verdict_at_the_data_step(tmp_path: Path) -> None:
 def test_the_demo_s_answers_pass_data_model_and_machine(tmp_path: Path) -> None:
     read, values = facts(tmp_path), answered().values
     assert [problems(ALL[step], values, read) for step in STEPS[:4]] == [()] * 4
+
+
+def test_a_classification_is_confirmed(tmp_path: Path) -> None:
+    read = facts(tmp_path)
+    as_csv(tmp_path / "rows.csv", ("text", "label"), pairs())
+    values = dict(answered(data__train="rows.csv", data__test="").values)
+    (found,) = problems(ALL["data"], values, read)
+    assert found.key == "data.format"
+    assert found.sentence == (
+        "A classification: the texts are in `text`, and `label` has 15 different labels. "
+        "To accept that, choose `classification`."
+    )
+    confirmed = values | {"data.format": "classification"}
+    assert problems(ALL["data"], confirmed, read) == ()
+    named = confirmed | {"data.prompt_column": "label", "data.completion_column": "text"}
+    (found,) = problems(ALL["data"], named, Facts(tmp_path))
+    assert "different values in `text`, too many for labels" in found.sentence
 
 
 def test_header_steps_and_footer_fit_the_design_size() -> None:

@@ -121,7 +121,7 @@ def test_a_fault_of_the_system_is_one_sentence(fault: str) -> None:
 def test_a_fault_of_ours_names_itself_and_where_its_traceback_is(fault: str) -> None:
     code, err = raising(fault)
     first, second = err.splitlines()
-    assert code == 1 and first.startswith("error: Unexpected error: ")
+    assert code == 1 and first.startswith("error: Unexpected error (`")
     assert fault.partition("(")[0] in first and "TUNELOCK_TRACEBACK=1" in second
     shown = raising(fault, TUNELOCK_TRACEBACK="1")[1]
     assert shown.startswith("Traceback (most recent call last):\n") and shown.endswith(err)

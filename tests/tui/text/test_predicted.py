@@ -19,7 +19,7 @@ def timed(**known: float) -> TrainingLock:
 @pytest.mark.parametrize(
     ("known", "words"),
     [
-        ({}, ""),
+        ({}, "not known: tunelock rehearse"),
         (
             {"seconds": 12_960.0, "step_seconds": 2.07},
             "about 3.6 h of training; 2.1 s per step",
@@ -41,5 +41,5 @@ def test_a_plan_and_the_yes_to_start_name_the_hours() -> None:
 
 
 def test_without_a_prediction_no_hours_are_made_up() -> None:
-    assert not any(line.startswith("time ") for line in plan.page(LOCK))
-    assert "Time: not predicted;" in review.start(LOCK, 10**12)
+    assert "time      not known: tunelock rehearse" in plan.page(LOCK)
+    assert "Time: not known: tunelock rehearse.\n" in review.start(LOCK, 10**12)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.planner.data.reading.labelled_rows import as_csv, pairs
 from tests.tui.wizard.pilot import Run, until, until_text
 from tests.tui.wizard.samples import answered, lay_out
 from tui.session import store
@@ -54,6 +55,23 @@ def screen(run: Run) -> str:
 
     assert isinstance(run.app, Wizard)
     return painted(run.app)
+
+
+async def test_a_classification_is_accepted_with_one_key(tmp_path: Path) -> None:
+    as_csv(lay_out(tmp_path) / "rows.csv", ("text", "label"), pairs())
+    draft = at_data(data__train="rows.csv", data__test="")
+    async with wizard(tmp_path, draft).run_test(size=_SIZE) as run:
+        seen = await until_text(run, "Yes, read the rows as a classification")
+        assert "15 in `label`, of the texts in `text`" in seen
+        assert "Classify the text. Reply with" in seen
+        await move_to(run, "Yes, read the rows")
+        await run.press("enter")
+        await until(run, lambda screen: "Yes, read the rows" not in screen)
+        await until_text(run, "format classification")
+        assert isinstance(run.app, Wizard)
+        assert run.app.draft.values["data.format"] == "classification"
+        await run.press("n")
+        await until_text(run, "3 of 7")
 
 
 async def test_findings_are_told_one_by_one_and_their_rows_shown(tmp_path: Path) -> None:

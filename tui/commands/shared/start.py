@@ -29,7 +29,11 @@ def here(order: Order, face: Face) -> Path:
         def follow() -> None:
             try:
                 watching.follow(
-                    folder, face=face, ended=lambda: ended[0] if ended else None, since=since
+                    folder,
+                    face=face,
+                    ended=lambda: ended[0] if ended else None,
+                    since=since,
+                    closing=False,
                 )
             except BrokenPipeError:
                 output.hush()

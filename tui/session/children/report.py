@@ -6,15 +6,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from lockfiles.errors import TunelockError
+from planner.data.checks.file_notes import delimiters
 from planner.data.checks.registry import every
 from planner.data.checks.report import Report
 from planner.data.checks.scan import Chat, scan
-from planner.data.reading.formats import MIXED, Read, rows_of
+from planner.data.reading.account import Account
+from planner.data.reading.bad_rows import Unread
+from planner.data.reading.classification import Labelled
+from planner.data.reading.formats import MIXED, Read, every_row
 from planner.data.rows.rows import Row
 from tui.session.children import parent
 from tui.session.children.chat import chat_of
 from tui.session.reports import Looked, Part
-from tui.session.request import SPLITS, DataRequest, columns
+from tui.session.request import SPLITS, DataRequest, columns, labelled, roles
 from tui.session.wording import said
 
 _EVERY_SECONDS = 0.5
@@ -41,7 +45,11 @@ def look(request: DataRequest, send: Send) -> Looked:
     held_out = {split: _HeldOut(request, split) for split in SPLITS[1:] if request.named(split)}
     report = None
     try:
-        report = _report(request, train, held_out, _chat(request, problems), send)
+        chat = _chat(request, problems)
+        how = labelled(request.values, request.path("train"), chat.tokens if chat else None)
+        for one in (train, *held_out.values()):
+            one.labelled = how
+        report = _report(request, train, held_out, chat, send)
     except TunelockError as problem:
         problems["train"] = said(problem)
     for split, rows in held_out.items():
@@ -64,17 +72,29 @@ class _Rows:
         self._request, self._split = request, split
         self._read = self._rows()
         self._formats: Counter[str] = Counter()
+        self.account = Account()
         self.first: Row | None = None
+        self.labelled: Labelled | None = None
+        """How to read the rows of a classification."""
 
-    def __iter__(self) -> Iterator[Read]:
+    def __iter__(self) -> Iterator[Read | Unread]:
         return self._read
 
-    def _rows(self) -> Iterator[Read]:
+    def _rows(self) -> Iterator[Read | Unread]:
         values = self._request.values
         mapped, system = columns(values), str(values["data.system"])
-        for read in rows_of(self._request.path(self._split), columns=mapped, system=system):
-            self._formats[read.format] += 1
-            self.first = self.first or read.row
+        rows = every_row(
+            self._request.path(self._split),
+            columns=mapped,
+            system=system,
+            roles=roles(values),
+            labelled=self.labelled,
+            account=self.account,
+        )
+        for read in rows:
+            if isinstance(read, Read):
+                self._formats[read.format] += 1
+                self.first = self.first or read.row
             yield read
 
     @property
@@ -89,7 +109,7 @@ class _HeldOut(_Rows):
 
     problem = ""
 
-    def _rows(self) -> Iterator[Read]:
+    def _rows(self) -> Iterator[Read | Unread]:
         try:
             yield from super()._rows()
         except TunelockError as problem:
@@ -105,6 +125,9 @@ def _report(
         mapping=columns(request.values) or {},
         chat=chat,
         held_out={request.named(split): rows for split, rows in held_out.items()},
+        account=train.account,
+        labelled=train.labelled,
+        notes=delimiters(request.path("train")),
         told=_throttled(send),
     )
     findings = (

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from lockfiles.errors import TunelockError
 from lockfiles.harmless import escaped, joined
 from planner.data.personal.rows import redacted_row
-from planner.data.reading.formats import Read, rows_of
+from planner.data.reading.bad_rows import Unread
+from planner.data.reading.formats import Read, every_row
 from planner.data.rows.rows import Row
 from planner.data.tokens.xray import cut
 from tui.session import trained_row
 from tui.session.children import parent
 from tui.session.children.chat import chat_of
-from tui.session.request import columns
+from tui.session.request import columns, labelled, roles
 from tui.session.row_request import NoRow, Opening, RowText
 from tui.session.wording import said
 from tui.text import row as xray_page
@@ -51,8 +52,8 @@ class _Rows:
 
     def __init__(self, opening: Opening) -> None:
         self._opening = opening
-        self._kept: deque[Read] = deque(maxlen=_KEPT)
-        self._rest: Iterator[Read] | None = None
+        self._kept: deque[Read | Unread] = deque(maxlen=_KEPT)
+        self._rest: Iterator[Read | Unread] | None = None
         self.count = 0
         """The number of rows read so far."""
 
@@ -69,14 +70,24 @@ class _Rows:
         except TunelockError:
             self._rest = None
             raise
-        return self._kept[number - self.count]
+        found = self._kept[number - self.count]
+        if isinstance(found, Unread):
+            raise found.problem
+        return found
 
-    def _opened(self) -> Iterator[Read]:
+    def _opened(self) -> Iterator[Read | Unread]:
         self._kept.clear()
         self.count = 0
         request, values = self._opening.request, self._opening.request.values
-        path, system = request.path(self._opening.split), str(values["data.system"])
-        return rows_of(path, columns=columns(values), system=system)
+        chat = chat_of(request) if self._opening.as_trained else None
+        how = labelled(values, request.path("train"), chat.tokens if chat else None)
+        return every_row(
+            request.path(self._opening.split),
+            columns=columns(values),
+            system=str(values["data.system"]),
+            roles=roles(values),
+            labelled=how,
+        )
 
 
 def _as_trained(opening: Opening) -> Callable[[int, Read], RowText]:

@@ -29,6 +29,9 @@ def rows(values: Values, facts: Facts) -> Iterator[Question | Action]:
         from tui.session.panels import data
 
         yield Action("findings", f"Show findings: {data.tally(looked.findings)}")
+    how = looked.report.labelled if looked and looked.report else None
+    if how and values["data.format"] == "auto":
+        yield Action("accept_labels", "Yes, read the rows as a classification", how.sentence)
     yield from x_ray(values)
     names = facts.column_names(values)
     for question in ALL["data"].applying(values):

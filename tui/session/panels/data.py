@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from planner.data.checks.finding import Finding, Severity
     from planner.data.checks.report import Report
     from planner.data.mend.offers import Offer
+    from planner.data.reading.classification import Labelled
 
 _NO_FILE = {
     "train": "choose a file below",
@@ -103,10 +104,17 @@ def _files(values: Mapping[str, object], looked: Looked) -> Iterator[str]:
             yield f"{split:<11} {part.rows:,} rows · format {part.format}"
         else:
             yield f"{split:<11} {values[f'data.{split}'] or no_file}"
+        if split == "train" and looked.report and looked.report.labelled:
+            yield from _labels(looked.report.labelled)
         if split == "train" and looked.report and looked.report.lengths.rows:
             yield f"lengths     {lengths(looked.report)}"
     if "model" in looked.problems:
         yield f"model       {looked.problems['model']}"
+
+
+def _labels(how: "Labelled") -> Iterator[str]:
+    yield f"labels      {len(how.labels):,} in `{how.completion}`, of the texts in `{how.prompt}`"
+    yield f"system      {how.system.replace(chr(10), _NEWLINE)}"
 
 
 def _findings(findings: Sequence["Finding"], values: Mapping[str, object]) -> Iterator[str]:

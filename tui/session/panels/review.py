@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from lockfiles.lock import TrainingLock
 
 _BAR_CELLS = 20
-_NOT_KNOWN = "not predicted; the first steps will show the speed"
 
 
 def render(
@@ -48,7 +47,7 @@ def start(lock: "TrainingLock", free_bytes: int) -> str:
         (
             f"Start {lock.intent.name}: {lock.stream.rows:,} rows x {lock.train.epochs} epochs, "
             f"{lock.stream.tokens * lock.train.epochs:,} tokens in total.",
-            f"Time: {predicted.time(lock.prediction) or _NOT_KNOWN}.",
+            f"Time: {predicted.time(lock.prediction)}.",
             f"Disk: {size(lock.prediction.disk_bytes)} of {size(free_bytes)} free.",
             *_beyond(lock),
             "Nothing starts until you choose yes.",
@@ -74,6 +73,7 @@ def _plan(lock: "TrainingLock", values: Mapping[str, object]) -> list[str]:
         f"{against if decision.overridden else ''}",
         f"Data     {values['data.train']} · {lock.data[0].format}",
         f"Rows     {rows}",
+        *([f"         {leak}"] if (leak := lock.why.get("data.rows")) else []),
         f"Model    {values['model.source']} · {lock.model.parameters:,} parameters",
         f"Machine  {lock.machine.accelerator or lock.machine.kind}"
         f" · {memory(lock.machine.memory_bytes)} usable",
@@ -82,7 +82,7 @@ def _plan(lock: "TrainingLock", values: Mapping[str, object]) -> list[str]:
         f" · {train.epochs} epochs · lr {train.learning_rate:g}",
         *(f"Parallel {line}" for line in _beyond(lock)),
         f"Memory   {bar([peak], lock.machine.memory_bytes, _BAR_CELLS)} {memory(peak)}",
-        *([f"Time     {hours}"] if (hours := predicted.time(lock.prediction)) else []),
+        f"Time     {predicted.time(lock.prediction)}",
         f"Results  {', '.join(stage.id for stage in lock.stage)}",
         f"Disk     {size(lock.prediction.disk_bytes)}",
     ]

@@ -27,8 +27,8 @@ SHOWN = [
     ("a.csv", "prompt,completion\na,b\nwrong\n"),
     ("a.jsonl", '{"messages": "wrong"}'),
     ("a.jsonl", '{"messages": ["wrong"]}'),
-    ("a.jsonl", '{"messages": [{"role": "wrong", "content": "a"}]}'),
-    ("a.jsonl", '{"messages": [{"role": "user", "content": ["wrong"]}]}'),
+    ("a.jsonl", '{"messages": [{"role": ["wrong"], "content": "a"}]}'),
+    ("a.jsonl", '{"messages": [{"role": "user", "content": {"wrong": 1}}]}'),
     ("a.json", '{"wrong": 1}'),
 ]
 

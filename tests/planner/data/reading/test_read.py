@@ -27,7 +27,7 @@ BAD = [
     (
         "a.jsonl",
         GOOD.encode() + b'{"prompt": \n',
-        "`a.jsonl` line 2 is not valid JSON: Expecting value.",
+        "`a.jsonl` line 2 is not valid JSON: a value is missing, or is none of JSON's.",
     ),
     ("a.jsonl", GOOD.encode() + b"[1]\n", "`a.jsonl` line 2 is not a JSON object."),
     ("a.jsonl", GOOD.encode() + b'{"prompt": "caf\xe9"}\n', "`a.jsonl` line 2 is not UTF-8."),
@@ -35,21 +35,21 @@ BAD = [
     (
         "a.json",
         GOOD.encode() + b"{]\n",
-        "`a.json` line 2 is not valid JSON: Expecting property name",
+        "`a.json` line 2 is not valid JSON: a key in double quotes",
     ),
     ("a.json", GOOD.encode() + b"[]\n", "`a.json` is JSON, but not a list of rows."),
-    ("a.json", b"[\n{]", "`a.json` line 2 is not valid JSON: Expecting property name"),
+    ("a.json", b"[\n{]", "`a.json` line 2 is not valid JSON: a key in double quotes"),
     ("a.json", b"[1]", "`a.json` row 1 is not a JSON object."),
     (
         "a.csv",
         b"prompt,completion\na,b\na\n",
         "`a.csv` line 3 has 1 fields, but the header has 2.",
     ),
-    ("a.csv", b'prompt,completion\n"a,b\n', "`a.csv` line 2 is not valid CSV: unexpected end"),
+    ("a.csv", b'prompt,completion\n"a,b\n', "`a.csv` line 2 has quotes that do not match"),
     (
         "a.jsonl",
-        b'{"question": "a", "answer": "b"}\n',
-        "`a.jsonl` line 1 has the columns `question`, `answer`, which match no format.",
+        b'{"asked": "a", "told": "b"}\n',
+        "`a.jsonl` line 1 has the columns `asked`, `told`, which match no format.",
     ),
     (
         "a.jsonl",
@@ -69,8 +69,8 @@ BAD = [
     ("a.jsonl", b'{"messages": ["hi"]}\n', "`a.jsonl` line 1 message 1 is not an object."),
     (
         "a.jsonl",
-        b'{"messages": [{"role": "bot", "content": "a"}]}\n',
-        "`a.jsonl` line 1 message 1 has the role `bot`, which is not `system`, `user`, ",
+        b'{"messages": [{"role": "npc", "content": "a"}]}\n',
+        "`a.jsonl` line 1 message 1 has the role `npc`, which is not `system`, `user`, ",
     ),
     (
         "a.jsonl",

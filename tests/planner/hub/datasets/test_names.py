@@ -101,7 +101,7 @@ def test_a_card_says_the_splits(card: str, layout: Layout, tmp_path: Path) -> No
     ("layout", "said"),
     [
         (("train.jsonl.gz", "small.jsonl"), "`train.jsonl.gz` is not JSONL, JSON, CSV or Parquet"),
-        (("train.tsv",), "`train.tsv` is no"),
+        (("train.ndjson",), "`train.ndjson` is no"),
         (("a.png", "b.png", "metadata.jsonl"), "`a.png` is no"),
         (("a.png", "metadata.jsonl"), "`a.png` is no"),
         (("train.arrow", "train.py"), "`train.arrow` is no"),

@@ -1,0 +1,73 @@
+"""Names of methods, formats and commands that are planned for a later version.
+
+Errors say so: such a name is neither unknown nor a misspelling of another.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from lockfiles.nearest import nearest
+
+PLANNED: Mapping[str, tuple[str, ...]] = {
+    "objective": (
+        "dpo", "ipo", "simpo", "cpo", "orpo", "kto", "bco", "reward", "rm", "rlhf", "rloo",
+        "grpo", "dapo", "gspo", "ppo", "gkd", "distillation", "pretraining", "cpt",
+    ),
+    "method": (
+        "dora", "rslora", "lora+", "loraplus", "pissa", "olora", "loftq", "adalora", "vera",
+        "oft", "qoft", "boft", "loha", "lokr", "ia3", "prefix-tuning", "prompt-tuning", "freeze",
+        "galore", "qgalore", "apollo", "badam", "lisa", "neftune", "qdora",
+    ),
+    "level": (
+        "f32", "bf16", "q2_k", "q3_k_s", "q3_k_m", "q3_k_l", "q4_0", "q4_1", "q4_k_s", "q5_0",
+        "q5_1", "q5_k_s", "q5_k_m", "q6_k", "iq1_s", "iq1_m", "iq2_xxs", "iq2_xs", "iq2_s",
+        "iq2_m", "iq3_xxs", "iq3_xs", "iq3_s", "iq3_m", "iq4_xs", "iq4_nl", "tq1_0", "tq2_0",
+        "mxfp4",
+    ),
+    "export": (
+        "gptq", "awq", "fp8", "nvfp4", "exl2", "exl3", "mlx", "onnx", "compressed-tensors",
+        "mergekit", "ollama", "vllm", "sglang", "tgi", "serve", "lm-eval", "forgetting",
+    ),
+    "engine": (
+        "fsdp", "deepspeed", "megatron", "tensor-parallel", "pipeline-parallel",
+        "context-parallel", "torchrun", "slurm", "kubernetes", "skypilot",
+    ),
+    "optimizer": ("lion", "adafactor", "sgd", "muon", "lomo", "adalomo", "came", "schedule-free"),
+}  # fmt: skip
+"""What a value of `run.toml`, of a lock or of an option may ask for, by its kind."""
+COMMANDS: tuple[str, ...] = (
+    "merge", "push", "serve", "chat", "evaluate", "compare", "tune", "launch",
+)  # fmt: skip
+"""Commands."""
+SENTENCE = "is planned for a later version"
+
+
+def planned(name: str) -> str:
+    """Return the planned name that `name` is, in any case and with any hyphens, or nothing."""
+    return _BY_PLAIN.get(_plain(name), "")
+
+
+def same(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that differs in case and hyphens only, or None."""
+    return next((one for one in known if _plain(one) == _plain(name)), None)
+
+
+def remark(name: str, known: Sequence[str]) -> str:
+    """Return what to add to `name` in a sentence where only `known` names are accepted.
+
+    It begins with a comma or a semicolon; empty if `name` is like none.
+    """
+    if (written := same(name, known)) and written != name:
+        return f"; write it as `{written}`"
+    if planned(name):
+        return f", which {SENTENCE}"
+    like = nearest(name, (*known, *_BY_PLAIN.values()))
+    if like is None:
+        return ""
+    return f"; the nearest is `{like}`" if like in known else f"; `{like}` {SENTENCE}"
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "").replace(" ", "").replace(".", "")
+
+
+_BY_PLAIN: Mapping[str, str] = {_plain(one): one for names in PLANNED.values() for one in names}

@@ -1,0 +1,160 @@
+"""Compares names of cards by what they mean: series, model number, variant and memory.
+
+A laptop's card, a `Ti`, a MIG slice or a card of another memory size is another card, however
+similar its name is. Only a misspelling is near.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Protocol
+
+_PART = re.compile(r"(\d+)\s*gi?b\b|hbm\d*e?|(sxm)\d*|(max)-q|([a-z]+)|(\d+)")
+"""Memory in GiB, kind of memory, form factor, Max-Q, a word, a number."""
+_NEUTRAL = frozenset(
+    ["nvidia", "geforce", "tesla", "amd", "radeon", "instinct", "apple", "gpu", "graphics",
+     "generation", "blackwell", "edition", "workstation", "accelerator", "oam", "tm", "r"]
+)  # fmt: skip
+"""Words that do not distinguish cards."""
+_VARIANTS = frozenset(
+    ["laptop", "mobile", "maxq", "super", "server", "embedded", "mig", "slice", "pcie", "sxm",
+     "quadro", "titan", "sff", "lhr", "gre", "xtx", "nvl", "ada", "pro", "max", "ultra"]
+)  # fmt: skip
+"""Words that name another card; none is a misspelling of another."""
+_OPTIONAL = frozenset(["rtx", "rx"])
+"""Words that people leave out."""
+_OTHER_NUMBERS = frozenset(["16", "308"])
+"""Model numbers of existing cards that the catalogue lacks and that are no round numbers."""
+_SAME_WORD, _SAME_NUMBER = 0.75, 0.75
+"""Least similarity of a misspelled word and number."""
+_LEAST_FUZZY_CHARS = 3
+"""Shorter words are never misspellings of each other."""
+
+
+class Card(Protocol):
+    """A card of the catalogue."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def memory_gib(self) -> int:
+        """Memory as sold."""
+
+
+@dataclass(frozen=True)
+class CardName:
+    """The parts of a card's name."""
+
+    words: frozenset[str]
+    """Series and variant, in lower case."""
+    numbers: tuple[str, ...]
+    """Model numbers."""
+    memory: frozenset[int]
+    """Stated memory in GiB."""
+
+
+def parse(name: str) -> CardName:
+    """Return the parts of a name."""
+    words, numbers, memory = set(), [], set()
+    for found in _PART.finditer(name.lower()):
+        size, sxm, max_q, word, number = found.groups()
+        if size:
+            memory.add(int(size[:6]))
+        elif number:
+            numbers.append(number)
+        elif whole := sxm or (max_q and "maxq") or word:
+            words.add(whole)
+    return CardName(frozenset(words - _NEUTRAL), tuple(numbers), frozenset(memory))
+
+
+def near(name: str, known: Sequence[tuple[str, Card]]) -> tuple[str, ...]:
+    """Return the cards of which `name` is a misspelling, the most similar first, at most three.
+
+    `known` has each card under all of its names.
+    """
+    given = parse(name)
+    found: dict[str, float] = {}
+    for other, card in known:
+        alike = _alike(given, parse(other), card.memory_gib)
+        if alike:
+            found[card.name] = max(alike, found.get(card.name, 0))
+    return tuple(sorted(found, key=lambda one: -found[one]))[:3]
+
+
+def same(name: str, known: Sequence[tuple[str, Card]]) -> str:
+    """Return the card that a name in other words means, such as with its memory; else nothing."""
+    given = parse(name)
+    for other, card in known:
+        parts = parse(other)
+        words = given.words <= parts.words <= given.words | _OPTIONAL
+        memory = given.memory <= parts.memory | {card.memory_gib}
+        if given.numbers and given.numbers == parts.numbers and words and memory:
+            return card.name
+    return ""
+
+
+def meant(name: str, known: Sequence[tuple[str, Card]]) -> tuple[str, ...]:
+    """Return the cards that a name without series, variant or size could mean, if several."""
+    given = parse(name)
+    found = {
+        card.name: None
+        for other, card in known
+        if given.numbers
+        and given.numbers == (parts := parse(other)).numbers
+        and given.words <= parts.words
+        and given.memory <= {card.memory_gib}
+    }
+    return tuple(found) if len(found) > 1 else ()
+
+
+def _alike(given: CardName, other: CardName, memory_gib: int) -> float:
+    """Return how similar two names of one card are, 0 to 1; 0 for names of different cards."""
+    if not given.memory <= other.memory | {memory_gib}:
+        return 0
+    if len(given.numbers) != len(other.numbers) or not _words_match(given.words, other.words):
+        return 0
+    shares = [_number(one, two) for one, two in zip(given.numbers, other.numbers, strict=True)]
+    text = SequenceMatcher(None, _text(given), _text(other)).ratio()
+    return min([*shares, 1.0]) * (0.5 + text / 2)
+
+
+def _words_match(given: frozenset[str], other: frozenset[str]) -> bool:
+    """Return whether two sets of words differ only in misspellings."""
+    left = set(other - given)
+    for word in given - other:
+        match = next((one for one in (*sorted(left), *_NEUTRAL) if _misspelled(word, one)), None)
+        if match is None:
+            return False
+        left.discard(match)
+    return left <= _OPTIONAL
+
+
+def _misspelled(word: str, other: str) -> bool:
+    if word in _VARIANTS or min(len(word), len(other)) < _LEAST_FUZZY_CHARS:
+        return False
+    swapped = sorted(word) == sorted(other) or {word, other} == {"gtx", "rtx"}
+    return swapped or SequenceMatcher(None, word, other).ratio() >= _SAME_WORD
+
+
+def _number(given: str, other: str) -> float:
+    """Return how similar two model numbers are; 0 if `given` may be that of another card.
+
+    Numbers of cards are round, with few exceptions, and short ones are dense.
+    """
+    if given == other:
+        return 1.0
+    real = given.endswith("0") or given in _OTHER_NUMBERS
+    if real or len(given) != len(other) or len(given) < 2:
+        return 0
+    apart = sum(one != two for one, two in zip(given, other, strict=True))
+    if apart == 2 and sorted(given) == sorted(other):
+        return 0.95
+    ratio = SequenceMatcher(None, given, other).ratio()
+    return 1 - apart / 8 if apart == 1 or ratio >= _SAME_NUMBER else 0
+
+
+def _text(name: CardName) -> str:
+    return " ".join((*sorted(name.words), *name.numbers))

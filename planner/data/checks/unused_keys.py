@@ -1,0 +1,63 @@
+"""The findings on keys and columns that are not used."""
+
+from collections.abc import Iterator, Sequence
+
+from lockfiles import limits
+from lockfiles.harmless import one_line
+from planner.data.checks.finding import Finding
+from planner.data.reading.account import Key
+
+_NAMED = 8
+_SAID = {"prompt": "prompt", "answer": "completion"}
+"""The parts of one exchange, and the usual names of their columns."""
+
+
+def findings(keys: Sequence[Key]) -> Iterator[Finding]:
+    """Yield a warning on unused keys with long texts, and a note on all others."""
+    left = [key for key in keys if not key.became]
+    texts = [key for key in left if key.texts]
+    others = [key for key in left if not key.texts]
+    if texts:
+        yield Finding(
+            id="unused-keys",
+            severity="warning",
+            rows=(),
+            said=sentence(texts),
+            fix="add that text to the prompt or the answer, or remove it from the file",
+            count=max(key.count for key in texts),
+        )
+    if others:
+        yield Finding(
+            id="unused-keys",
+            severity="note",
+            rows=(),
+            said=f"Not used: {_listed(others)}.",
+            fix="",
+            count=max(key.count for key in others),
+        )
+
+
+def remark(keys: Sequence[Key], format_: str) -> str:
+    """Return what a plan says of a file's columns: which are the prompt and the answer, if their
+    names are not the usual ones, and which text is not used; empty if there is nothing to say."""
+    parts = {key.became: key.path for key in keys if key.became in _SAID}
+    usual = format_ != "prompt-completion" or set(parts.values()) <= set(_SAID.values())
+    pair = " and ".join(f"`{one_line(path)}` is the {part}" for part, path in parts.items())
+    said = "" if usual else f"In each row, {pair}."
+    return " ".join(filter(None, (said, sentence(keys))))[: limits.MOST_SENTENCE_CHARS]
+
+
+def sentence(keys: Sequence[Key]) -> str:
+    """Return a sentence on the unused keys with long texts; empty if there are none."""
+    texts = [key for key in keys if not key.became and key.texts]
+    if not texts:
+        return ""
+    verb, they = ("is", "it has") if len(texts) == 1 else ("are", "they have")
+    return f"{_listed(texts)} {verb} not used, but {they} text that may belong to a turn."
+
+
+def _listed(keys: Sequence[Key]) -> str:
+    """Return the keys with their counts, for a sentence."""
+    named = [f"`{one_line(key.path)}` ({key.count:,})" for key in keys[:_NAMED]]
+    more = [f"{len(keys) - _NAMED} more"] if keys[_NAMED:] else []
+    return ", ".join(named + more)

@@ -1,0 +1,247 @@
+"""Reads the columns besides those of a row's format: system message, tools, history and more."""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from planner.data.files.json_text import decode_inside
+from planner.data.files.raw import RawRow, fault
+from planner.data.reading import calls, names
+from planner.data.reading.how import How, leave, refusal
+from planner.data.reading.turns import to_json, turns
+from planner.data.rows.rows import Message, Row, in_order
+
+_LEAST_CHARS = 20
+"""Shorter texts may be in a turn by chance."""
+
+
+def with_columns(
+    raw: RawRow,
+    row: Row,
+    main: Collection[str],
+    how: How,
+    inner: Sequence[tuple[str, object]] = (),
+    *,
+    one_exchange: bool = False,
+) -> Row:
+    """Return a row with what its other columns say. Raises UsageProblem for those that cannot be
+    used and change what the row means.
+
+    `main` are the columns of its format, `inner` the tools in its system turns, and `one_exchange`
+    says that it is a prompt and an answer in columns of their own.
+    """
+    used = set(main)
+    if row.messages[0].role == "text":
+        _leave_all(raw, used, how)
+        return row
+    row = _with_tools(raw, row, used, how, inner)
+    if one_exchange and not row.rejected:
+        row = _with_history(raw, row, used, how)
+    row = _with_reasoning(raw, row, used, how, one_exchange=one_exchange)
+    row = _with_marks(raw, row, used, how)
+    row = _with_system(raw, row, used, how)
+    for name, value in raw.values.items():
+        if name not in used and not names.is_empty(value):
+            if _is_masked_user(name, value, how):
+                how.account.use(name, "loss mask")
+            else:
+                leave(raw, how, name, name, value, known=_is_in(value, row))
+    return row
+
+
+def with_system(row: Row, system: str) -> Row:
+    """Return a row that begins with a system message, unless it has one; plain text has none."""
+    if not system or row.messages[0].role in ("system", "text"):
+        return row
+    said = (Message("system", system),)
+    return replace(row, messages=said + row.messages, rejected=row.rejected and said + row.rejected)
+
+
+def _leave_all(raw: RawRow, used: set[str], how: How) -> None:
+    for name, value in raw.values.items():
+        if name not in used and not names.is_empty(value):
+            how.account.leave(name, text=names.may_be_text(name, value))
+
+
+def _present(raw: RawRow, wanted: Sequence[str], used: set[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the wanted columns that are not used yet and say something."""
+    for name in wanted:
+        if name in raw.values and name not in used and not names.is_empty(raw.values[name]):
+            yield name, raw.values[name]
+
+
+def _with_tools(
+    raw: RawRow, row: Row, used: set[str], how: How, inner: Sequence[tuple[str, object]]
+) -> Row:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for path, value in inner:
+        found[path] = calls.tools(raw, value, f"`{path}`")
+    has_turns = any(isinstance(raw.values.get(name), list) for name in used)
+    for name, value in _present(raw, names.TOOLS, used):
+        used.add(name)
+        if has_turns or _are_tools(value):
+            found[name] = calls.tools(raw, value, f"`{name}`")
+            how.account.use(name, "tools")
+        else:
+            how.account.leave(name, text=names.may_be_text("", value))
+    if not found:
+        _find_tools(raw, used, how, found)
+    if not any(found.values()):
+        return row
+    first, *others = [tools for tools in found.values() if tools]
+    if any(other != first for other in others):
+        said = " and ".join(f"`{name}`" for name in found)
+        raise fault(raw, f"has different tools in {said}")
+    return replace(row, tools=to_json(raw, first, " and ".join(f"`{name}`" for name in found)))
+
+
+def _find_tools(
+    raw: RawRow, used: set[str], how: How, found: dict[str, list[dict[str, Any]]]
+) -> None:
+    """Add the tools in a column of any name, if its value is a list of tools."""
+    for name, value in raw.values.items():
+        if name not in used and calls.are_tools(value):
+            used.add(name)
+            found[name] = calls.tools(raw, value, f"`{name}`")
+            how.account.use(name, "tools")
+
+
+def _are_tools(value: object) -> bool:
+    """Return whether a value may be tools: the column may hold anything."""
+    if isinstance(value, str):
+        return value.lstrip()[:1] in ("[", "{")
+    first = value[0] if isinstance(value, list) else value
+    return isinstance(first, dict) or (isinstance(first, str) and first.lstrip()[:1] == "{")
+
+
+def _with_history(raw: RawRow, row: Row, used: set[str], how: How) -> Row:
+    """Put the earlier turns before the prompt: pairs of texts (LLaMA-Factory), or turns."""
+    for name, value in _present(raw, names.HISTORY, used):
+        used.add(name)
+        found = decode_inside(raw, value, f"`{name}`") if isinstance(value, str) else value
+        if isinstance(found, list) and found and isinstance(found[0], dict):
+            earlier = turns(replace(raw, values={name: found}), name, how)
+        else:
+            earlier = [turn for pair in _pairs(raw, name, found) for turn in pair]
+        how.account.use(name, "earlier turns")
+        first = 1 if row.messages[0].role == "system" else 0
+        messages = row.messages
+        row = replace(row, messages=(*messages[:first], *earlier, *messages[first:]))
+    return row
+
+
+def _pairs(raw: RawRow, name: str, found: object) -> Iterator[tuple[Message, Message]]:
+    if not isinstance(found, list):
+        raise fault(raw, f"has no list of pairs in `{name}`")
+    for pair in found:
+        match pair:
+            case [str(asked), str(answer)]:
+                yield Message("user", asked), Message("assistant", answer)
+            case _:
+                raise fault(raw, f"has no list of pairs of a prompt and an answer in `{name}`")
+
+
+def _with_reasoning(raw: RawRow, row: Row, used: set[str], how: How, *, one_exchange: bool) -> Row:
+    """Add the reasoning in a column to the answer. Raises BadRow if there are several answers."""
+    for name, value in _present(raw, names.REASONING, used):
+        *before, last = row.messages
+        more = json.loads(last.more) if last.more else {}
+        if _is_in(value, row) or value in more.values():
+            continue
+        several = not one_exchange and any(turn.role == "assistant" for turn in before)
+        own = any(key in more for key in names.REASONING)
+        if several or own or row.rejected or last.role != "assistant" or not isinstance(value, str):
+            raise refusal(raw, name, value, "which is for one answer without reasoning of its own")
+        used.add(name)
+        how.account.use(name, "reasoning")
+        more = dict(sorted((more | {"reasoning_content": value}).items()))
+        row = replace(row, messages=(*before, replace(last, more=in_order(more))))
+    return row
+
+
+def _with_marks(raw: RawRow, row: Row, used: set[str], how: How) -> Row:
+    """Apply a list of marks, one for each turn or one for each answer."""
+    for name, value in raw.values.items():
+        if name in used or not isinstance(value, list) or not value:
+            continue
+        known = names.plain(name)
+        mark = known if known in names.MARKS else known.removesuffix("s")
+        if mark not in names.MARKS:
+            continue
+        used.add(name)
+        row = replace(row, messages=_marked(raw, row.messages, name, names.MARKS[mark], value))
+        how.account.use(name, "loss mask")
+    return row
+
+
+def _marked(
+    raw: RawRow, messages: tuple[Message, ...], name: str, counts: bool, value: list[Any]
+) -> tuple[Message, ...]:
+    answers = [place for place, turn in enumerate(messages) if turn.role == "assistant"]
+    places = {len(messages): range(len(messages)), len(answers): answers}.get(len(value))
+    flags = [names.flag(one) for one in value]
+    if places is None or None in flags:
+        why = "and only a 0 or 1 for each turn, or for each answer, is supported"
+        raise refusal(raw, name, value, why)
+    made = list(messages)
+    for place, said in zip(places, flags, strict=True):
+        scored = said == counts
+        if made[place].role == "assistant":
+            made[place] = replace(made[place], scored=scored)
+        elif scored:
+            raise refusal(raw, name, value, "but only an assistant's turns can be trained on")
+    return tuple(made)
+
+
+def _with_system(raw: RawRow, row: Row, used: set[str], how: How) -> Row:
+    """Put the text of a system column before a row without a system turn."""
+    for name, value in _present(raw, names.SYSTEM, used):
+        used.add(name)
+        said = _text(raw, name, value)
+        if row.system in ("", said):
+            row = with_system(row, said)
+            how.account.use(name, "system message")
+        else:
+            how.account.leave(name, text=said not in row.system)
+    return row
+
+
+def _text(raw: RawRow, name: str, value: object) -> str:
+    """Return the text of a system column: text, or parts as Anthropic and Gemini have them."""
+    if isinstance(value, str):
+        return value
+    held: Any = value.get("parts", value.get("content")) if isinstance(value, dict) else value
+    if isinstance(held, str):
+        return held
+    parts = held if isinstance(held, list) and held else [None]
+    texts = [part.get("text") if isinstance(part, dict) else None for part in parts]
+    if not all(isinstance(text, str) for text in texts):
+        raise fault(raw, f"has no text in `{name}`")
+    return "".join(map(str, texts))
+
+
+def _is_masked_user(name: str, value: object, how: How) -> bool:
+    """Return whether NeMo's `mask` names the user, whose turns are never trained on."""
+    return names.plain(name) == "mask" and how.roles.of(value) == "user"
+
+
+def _is_in(value: object, row: Row) -> bool:
+    """Return whether all text of a value is in the turns of its row, so that it is not lost."""
+    if isinstance(value, list):
+        texts = [
+            said
+            for one in value
+            if isinstance(one, dict)
+            for key, said in one.items()
+            if key in names.CONTENT and isinstance(said, str)
+        ]
+        return bool(texts) and all(_is_said(text, row) for text in texts)
+    return isinstance(value, str) and _is_said(value, row)
+
+
+def _is_said(text: str, row: Row) -> bool:
+    said = text.strip()
+    if len(said) < _LEAST_CHARS:
+        return any(said == turn.content.strip() for turn in row.messages)
+    return any(said in turn.content for turn in row.messages)

@@ -1,0 +1,166 @@
+"""Recognizes the columns of a classification file, by their names and by what they hold."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+
+from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Answer, Answers, Change
+from planner.data.reading.column_values import Column, columns_of, label_of
+from planner.data.reading.names import plain
+from planner.data.reading.read import every_raw
+
+_LOOKED_AT = 5000
+"""Rows by which the columns are recognized."""
+_DOCUMENT_CHARS = 1000
+"""Average characters of documents, whose columns of few values are about the document."""
+_NAMED = 4
+"""Columns that an error names."""
+_TEXTS = frozenset(
+    ["text", "sentence", "question", "utterance", "query", "content", "message", "review",
+     "comment", "tweet", "post", "body", "headline", "title", "description", "input", "prompt",
+     "instruction", "request", "email", "mail", "sms", "statement", "claim", "passage",
+     "paragraph", "phrase", "abstract", "document", "article", "complaint", "ticket",
+     "transcript", "premise", "hypothesis", "sample"]
+)  # fmt: skip
+"""Last words of the names of columns of texts."""
+_LABELS = frozenset(
+    ["label", "category", "class", "intent", "sentiment", "topic", "target", "tag", "emotion",
+     "genre", "polarity", "stance", "department", "rating", "star", "spam", "ham", "toxic",
+     "classification", "type"]
+)  # fmt: skip
+"""Words in the names of columns of labels."""
+_ABOUT = frozenset(
+    ["id", "idx", "index", "uuid", "guid", "source", "split", "dataset", "lang", "language",
+     "url", "date", "time", "timestamp", "author", "user", "username", "name", "version",
+     "license", "meta", "metadata", "file", "filename", "path", "country", "locale", "year",
+     "month", "hash", "key", "no", "number", "row", "length", "count", "config", "subset",
+     "model", "annotator"]
+)  # fmt: skip
+"""Last words of the names of columns about a row."""
+
+
+def columns_in(path: Path, prompt: str, completion: str, *, wanted: bool) -> tuple[str, str] | None:
+    """Return the columns of texts and of labels of a file; None if it is no classification.
+
+    Raises as `planner.data.reading.classification.find` does.
+    """
+    columns, rows = columns_of(islice(every_raw(path), _LOOKED_AT))
+    for name in filter(None, (prompt, completion)):
+        if name not in columns:
+            raise refused(path, f"has no column `{name:.40}`")
+    labels = [completion] if completion else _labels(columns, rows, but=prompt)
+    labels = _with_names(path, labels)
+    texts = [prompt] if prompt else _texts(columns, but=completion)
+    texts = [name for name in texts if name not in labels]
+    if not (texts and labels):
+        if wanted:
+            what = "labels" if texts else "texts"
+            raise refused(path, f"has no column that is clearly one of {what}")
+        return None
+    if not wanted and not any(_is_named(name, columns[name]) for name in labels):
+        documents = any(columns[name].long > _DOCUMENT_CHARS * rows for name in texts)
+        if documents or len(texts) > 1:
+            return None
+    _check_one(path, texts, "texts", "data.prompt_column")
+    _check_one(path, labels, "labels", "data.completion_column")
+    return texts[0], labels[0]
+
+
+def refused(path: Path, what: str) -> UsageProblem:
+    """Return the error for a file that was to be a classification; `what` is a clause."""
+    return UsageProblem(
+        f"`{path}` {what}.",
+        fix=_mapped(Change("data.prompt_column"), Change("data.completion_column")),
+    )
+
+
+def _check_one(path: Path, names: Sequence[str], what: str, key: str) -> None:
+    if len(names) > 1:
+        several = ", ".join(f"`{name:.40}`" for name in names[:_NAMED])
+        more = f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
+        raise UsageProblem(
+            f"`{path}` has several columns that may be its {what}: {several}{more}.",
+            fix=_mapped(Change(key, "one of them")),
+        )
+
+
+def _mapped(*changes: Change) -> Answers:
+    return Answers((Answer("data.format", "classification"), *changes))
+
+
+def _labels(columns: Mapping[str, Column], rows: int, but: str) -> list[str]:
+    return _chosen(
+        columns,
+        lambda name, column: (
+            name != but and _is_named(name, column) and column.is_label(rows, named=True)
+        ),
+        lambda name, column: (
+            name != but
+            and _words(name)[-1] not in _TEXTS | _ABOUT
+            and column.is_label(rows, named=False)
+        ),
+    )
+
+
+def _texts(columns: Mapping[str, Column], but: str) -> list[str]:
+    return _chosen(
+        columns,
+        lambda name, column: (
+            name != but and _words(name)[-1] in _TEXTS and column.is_text(named=True)
+        ),
+        lambda name, column: (
+            name != but and _words(name)[-1] not in _LABELS | _ABOUT and column.is_text(named=False)
+        ),
+    )
+
+
+def _chosen(columns: Mapping[str, Column], *rules: Callable[[str, Column], bool]) -> list[str]:
+    """Return the columns that satisfy the first rule that any satisfies."""
+    found = ([name for name, one in columns.items() if rule(name, one)] for rule in rules)
+    return next(filter(None, found), [])
+
+
+def _is_named(name: str, column: Column) -> bool:
+    """Return whether a column is named like one of labels, or names its labels."""
+    return bool(column.names or _LABELS.intersection(_words(name)))
+
+
+def _words(name: str) -> list[str]:
+    """Return the words of a name, in lower case, without numbers at their end and plurals."""
+    return [_singular(word.rstrip("0123456789")) for word in plain(name).split("_")]
+
+
+def _singular(word: str) -> str:
+    ways = (word, word[:-1], word[:-2], f"{word[:-3]}y")
+    return next((one for one in ways if one in _KNOWN), word)
+
+
+_KNOWN = _TEXTS | _LABELS | _ABOUT
+
+
+def _with_names(path: Path, labels: Sequence[str]) -> list[str]:
+    """Return columns without numbers whose names are in another one of them."""
+    if len(labels) < 2:
+        return list(labels)
+    pairs = {name: set[tuple[str | None, ...]]() for name in labels}
+    for raw in islice(every_raw(path), _LOOKED_AT):
+        for name in () if raw.problem else labels:
+            pairs[name].add(tuple(label_of(raw, one) for one in (labels[0], name)))
+    same = [name for name in labels if _is_one_to_one(pairs[name])]
+    if len(same) < len(labels):
+        return list(labels)
+    text = [name for name in labels if not all(map(_is_number, _values(pairs[name])))]
+    return (text or list(labels))[:1]
+
+
+def _is_one_to_one(pairs: set[tuple[str | None, ...]]) -> bool:
+    return len(pairs) == len({one for one, _ in pairs}) == len({other for _, other in pairs})
+
+
+def _values(pairs: set[tuple[str | None, ...]]) -> Iterator[str]:
+    yield from (other or "" for _, other in pairs)
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).removeprefix("-").isdecimal()

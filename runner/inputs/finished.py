@@ -1,0 +1,33 @@
+"""The inputs of a finished run: those that are still there must be the locked ones."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from lockfiles.lock import Lock, TrainingLock
+from runner.inputs import locations, verify
+
+
+def check(lock: Lock, places: Mapping[str, Path]) -> Iterator[str]:
+    """Compare the inputs at `places`, by logical name, with the lock.
+
+    Yields a sentence for each that is missing. Inputs on the Hub are not downloaded for this.
+    Raises DigestDiffers for one that has changed.
+    """
+    there = {name: place for name, place in places.items() if place.exists()}
+    local = locations.wanted(lock)
+    missing = [name for name in local if name not in there]
+    for name in missing:
+        at = f" (`{places[name]}`)" if name in places else ""
+        yield f"the input `{name}` is missing{at}, so it is not compared with the lock"
+    if "model" not in there:
+        return
+    with verify.model_of(lock, there["model"]) as base:
+        if not isinstance(lock, TrainingLock):
+            return
+        verify.template_of(lock, base.folder, there)
+        rows = {locations.name_of(part) for part in lock.splits}
+        if rows <= set(there):
+            verify.corpus_of(lock, base.folder, there)
+        elif present := sorted(rows & set(there)):
+            names = ", ".join(f"`{name}`" for name in present)
+            yield f"{names} can be compared with the lock only together with the other rows"
