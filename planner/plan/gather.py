@@ -41,6 +41,7 @@ from planner.interview.answers import Answers
 from planner.interview.exports import no_rows
 from planner.machines import saved as machines
 from planner.machines.facts import MachineFacts
+from planner.machines.probes import kept
 from planner.machines.probes.probe import probe
 from planner.models import facts
 from planner.models.facts import ModelFacts
@@ -95,10 +96,10 @@ class TemplateFacts:
     special: SpecialTokens
     trains: bool = False
     """Whether it is the training variant of the model's own template."""
-    unended: str = ""
-    """Why no token ends an answer, as a sentence; empty if one does."""
     left_out: str = ""
     """What it leaves out of training rows, in sentences."""
+    unended: str = ""
+    """Why no token ends an answer, as a sentence; empty if one does."""
 
 
 @dataclass(frozen=True)
@@ -164,8 +165,8 @@ def gather(
             template.golden_sha256(),
             special,
             trains=template is not own,
-            unended=unended(template, train.encoded, special.end_ids, turns=train.format != "text"),
             left_out=rows.left_out,
+            unended=unended(template, train.encoded, special.end_ids, turns=train.format != "text"),
         ),
         parts=tuple(_part(part, hub) for part in _parts(rows)),
         stream=_stream(rows, answers),
@@ -218,9 +219,10 @@ def hub_folder(repo: str, revision: str) -> Path:
 
 
 def machine_facts(answers: Answers, folder: Path) -> MachineFacts:
-    """Return the machine to plan for: from saved facts where the answers name them, else this."""
+    """Return the machine to plan for: from saved facts where the answers name them, else this,
+    with what was measured on it before."""
     saved = answers.text("machine.facts")
-    return machines.load(folder / at_home(saved)) if saved else probe(folder)
+    return machines.load(folder / at_home(saved)) if saved else kept.with_kept(probe(folder))
 
 
 Fetched = Mapping[SplitName, tuple[HubSplit, Path]]

@@ -40,6 +40,7 @@ def plan(answers: Answers, facts: PlanFacts) -> TrainingLock:
         longest=facts.stream.longest,
         machine=facts.machine,
         lengths=facts.stream.lengths,
+        tokens=facts.stream.tokens,
         rehearsal=facts.rehearsal,
     )
     staged = stages(_wanted(choice, answers, facts))

@@ -10,7 +10,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from lockfiles.errors import UsageProblem
 from planner.gguf.check import check
-from planner.gguf.tokenizer import Kind, tokens_of
+from planner.gguf.listing import Kind
+from planner.gguf.tokenizer import tokens_of
 from runner.demo import files
 
 BASE = Path(files.__file__).parent / "base"
