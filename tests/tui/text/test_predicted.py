@@ -41,5 +41,9 @@ def test_a_plan_and_the_yes_to_start_name_the_hours() -> None:
 
 
 def test_without_a_prediction_no_hours_are_made_up() -> None:
-    assert not any(line.startswith("time ") for line in plan.page(LOCK))
+    (time,) = (line for line in plan.page(LOCK) if line.startswith("time "))
+    assert time == "time      not known: `tunelock rehearse` measures it"
+    card = LOCK.machine.model_copy(update={"kind": "cuda"})
+    on_card = LOCK.model_copy(update={"machine": card})
+    assert not any(line.startswith("time ") for line in plan.page(on_card))
     assert "Time: not predicted;" in review.start(LOCK, 10**12)
