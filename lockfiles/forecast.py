@@ -43,6 +43,16 @@ class Prediction(Table):
     """Time of training including evaluations; 0 where unknown."""
     cost: float = Field(default=0.0, ge=0, le=limits.MOST_MONEY)
     """Cost of that time in the currency of `machine.price_per_hour`; 0 where unknown."""
+    process_origin: Literal["", "measured", "assumed"] = ""
+    """Whether the component `process` was measured on the machine of the plan or is a typical
+    value; empty on a GPU."""
+    timed_by: Literal["", "rehearsal", "run"] = ""
+    """What measured the step on the processor that the time follows from; empty on a GPU, and
+    where the time is unknown."""
+    timed_seconds: Seconds = 0.0
+    """Time of that step; 0 where there is none."""
+    timed_tokens: int = Field(default=0, ge=0, le=limits.MOST_TOKENS)
+    """Tokens of that step, including padding; 0 where there is none."""
 
 
 class Disk(Table):

@@ -167,8 +167,8 @@ def pre_tokenizer_of(tokenizer: Mapping[str, Any]) -> str:
 
 
 def _check_whole_words(tokenizer: Mapping[str, Any], name: str) -> None:
-    """Raise UsageProblem if a word that is a token stays whole here and not in llama.cpp, or the
-    other way round."""
+    """Raise UsageProblem if one of this tokenizer and llama.cpp splits a word that is a token, and
+    the other does not."""
     model = tokenizer["model"]
     if bool(model.get("ignore_merges")) == (name in WHOLE_WORDS):
         return

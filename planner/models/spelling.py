@@ -27,6 +27,10 @@ _BARE: Mapping[str, bool] = {
 """The wrappers, and whether their decoder may be named like a plain model."""
 
 
+DECODERS = frozenset(["qwen2_5_vl_text", "qwen2_vl_text", "qwen3_vl_moe_text", "qwen3_vl_text"])
+"""Decoders of wrappers, which transformers has no language model for outside of them."""
+
+
 def is_wrapper(kind: object) -> bool:
     """Return whether a `model_type` is that of a multimodal wrapper."""
     return isinstance(kind, str) and kind in _BARE

@@ -34,6 +34,8 @@ WHOLE = 2000
 """Number of first rows whose loss masks are all checked."""
 EVERY = 100
 """After those, one in this many rows has its loss mask checked."""
+OF_A_SHAPE, MOST_SHAPES = 20, 500
+"""So have this many further rows of each shape (roles and kinds of turns), and most shapes."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,7 @@ class _Looked:
         self._masks = Masks(chat.template, chat.tokenizer) if chat else None
         self.lengths = OverLength(chat.context, chat.max_length) if chat else OverLength(0)
         self.rows = 0
+        self._shapes: Counter[tuple[str, ...]] = Counter()
 
     def see(self, first: int, rows: Sequence[Row]) -> None:
         """Look at rows; their numbers start at `first`."""
@@ -216,7 +219,7 @@ class _Looked:
         seen = {
             number: row
             for number, row in enumerate(rows, first)
-            if _is_chat(row) and (number < WHOLE or number % EVERY == 0)
+            if _is_chat(row) and (number < WHOLE or number % EVERY == 0 or self._is_rare(row))
         }
         self.rows += len(seen)
         if seen:
@@ -228,6 +231,16 @@ class _Looked:
             made = count_tokens(list(others.values()), chat.template, chat.tokenizer)
             counts.update(zip(others, made, strict=True))
         return [counts[number] for number in range(first, first + len(rows))]
+
+    def _is_rare(self, row: Row) -> bool:
+        """Return whether few rows so far have the same roles, and the same kinds of turns."""
+        turns = (f"{m.role}{bool(m.more):d}{m.scored:d}{m.content.isspace() or not m.content:d}"
+                 for m in row.messages)  # fmt: skip
+        shape = (f"{bool(row.tools):d}", *turns)
+        if shape not in self._shapes and len(self._shapes) == MOST_SHAPES:
+            return False
+        self._shapes[shape] += 1
+        return self._shapes[shape] <= OF_A_SHAPE
 
     def _keep(self, lengths: Iterable[int]) -> None:
         for number, length in enumerate(lengths, len(self.lengths.each())):

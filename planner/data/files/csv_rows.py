@@ -49,17 +49,15 @@ def _no_header(path: Path, place: str, what: str) -> UsageProblem:
     )
 
 
-def _row(path: Path, place: str, names: Sequence[str], fields: "list[str] | str") -> RawRow:
+def _row(path: Path, place: str, names: Sequence[str], fields: list[str] | str) -> RawRow:
     if isinstance(fields, str):
         return RawRow(path, place, {}, fields)
-    surplus = fields[len(names) :]
-    if len(fields) < len(names) or any(surplus):
+    if len(fields) != len(names) and (len(fields) < len(names) or any(fields[len(names) :])):
         problem = f"has {len(fields)} fields, but the header has {len(names)}"
         return RawRow(path, place, {}, problem)
-    values = dict(zip(names, fields, strict=False))
-    if all(name == value.strip() for name, value in values.items()):
+    if fields[0] == names[0] and fields[: len(names)] == names:
         return RawRow(path, place, {}, "repeats the header")
-    return RawRow(path, place, values)
+    return RawRow(path, place, dict(zip(names, fields, strict=False)))
 
 
 def _records(path: Path, dialect: Dialect) -> Iterator[tuple[str, list[str] | str]]:
@@ -129,7 +127,7 @@ def _are_records(held: Sequence[str], dialect: Dialect, wanted: int) -> bool:
 
 
 def _wrong(line: str) -> str:
-    return _RETURN if '"' not in line and "\r" in line.rstrip("\r\n") else _WRONG_QUOTES
+    return _RETURN if "\r" in line.rstrip("\r\n") and _matches(line) else _WRONG_QUOTES
 
 
 def _matches(line: str) -> bool:

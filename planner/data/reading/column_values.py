@@ -13,7 +13,7 @@ _MOST_COLUMNS = 200
 """Columns that are looked at."""
 _TEXT_WORDS = 2
 """A column of texts has more words in a value on average."""
-_NAMED_VARIED, _VARIED = 0.1, 0.5
+_NAMED_VARIED, _VARIED = 0.02, 0.5
 """A larger share of texts is different, in a column with the name of one and in others."""
 _LABEL_WORDS = 4
 """A column of labels has at most so many words in a value on average."""
@@ -133,6 +133,8 @@ def label_of(raw: RawRow, column: str) -> str | None:
     A number has a name where the file says so. Labels have no white space around them.
     """
     value: Any = raw.values.get(column)
+    if isinstance(value, list) and len(value) == 1:
+        (value,) = value
     names = names_in(raw, column)
     if names and isinstance(value, int) and not isinstance(value, bool):
         return names[value] if 0 <= value < len(names) else None

@@ -1,17 +1,20 @@
 """Reads the columns besides those of a row's format: system message, tools, history and more."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from planner.data.files.json_text import decode_inside
 from planner.data.files.raw import RawRow, fault
-from planner.data.reading import calls, names
-from planner.data.reading.how import How, leave, refusal
-from planner.data.reading.turns import to_json, turns
+from planner.data.reading import marks, names
+from planner.data.reading.how import How, Layout, leave, refusal
+from planner.data.reading.meanings import is_harmless, may_be_text
+from planner.data.reading.row_tools import present, with_tools
+from planner.data.reading.turns import turns
 from planner.data.rows.rows import Message, Row, in_order
 
+_MOST_LAYOUTS = 1000
 _LEAST_CHARS = 20
 """Shorter texts may be in a turn by chance."""
 
@@ -19,7 +22,7 @@ _LEAST_CHARS = 20
 def with_columns(
     raw: RawRow,
     row: Row,
-    main: Collection[str],
+    main: Mapping[str, str],
     how: How,
     inner: Sequence[tuple[str, object]] = (),
     *,
@@ -28,18 +31,29 @@ def with_columns(
     """Return a row with what its other columns say. Raises UsageProblem for those that cannot be
     used and change what the row means.
 
-    `main` are the columns of its format, `inner` the tools in its system turns, and `one_exchange`
-    says that it is a prompt and an answer in columns of their own.
+    `main` says what the columns of its format are, except lists of turns, whose keys count instead.
+    `inner` are the tools in its system turns, and `one_exchange` says that it is a prompt and an
+    answer in columns of their own.
     """
+    layout = _layout(raw, main, how)
+    for name, count in layout.main:
+        value = raw.values[name]
+        if value and type(value) is not list:
+            count[0] += 1
+    if layout.rest is not None and not inner:
+        for name, count in layout.rest:
+            if not names.is_empty(raw.values[name]):
+                count[0] += 1
+        return row
     used = set(main)
     if row.messages[0].role == "text":
         _leave_all(raw, used, how)
         return row
-    row = _with_tools(raw, row, used, how, inner)
+    row = with_tools(raw, row, used, how, inner)
     if one_exchange and not row.rejected:
         row = _with_history(raw, row, used, how)
     row = _with_reasoning(raw, row, used, how, one_exchange=one_exchange)
-    row = _with_marks(raw, row, used, how)
+    row = marks.with_marks(raw, row, used, how)
     row = _with_system(raw, row, used, how)
     for name, value in raw.values.items():
         if name not in used and not names.is_empty(value):
@@ -48,6 +62,22 @@ def with_columns(
             else:
                 leave(raw, how, name, name, value, known=_is_in(value, row))
     return row
+
+
+def _layout(raw: RawRow, main: Mapping[str, str], how: How) -> Layout:
+    """Return the layout of a row, the same for all rows with the same columns."""
+    key = (*raw.values, None, *main)
+    found = how.layouts.get(key)
+    if found is None:
+        used = [name for name in main if name in raw.values]
+        counts = tuple((name, how.account.counter(name, main[name])) for name in used)
+        others = [name for name in raw.values if name not in main]
+        harmless = all(map(is_harmless, others))
+        rest = tuple((name, how.account.left(name)) for name in others) if harmless else None
+        found = Layout(counts, rest)
+        if len(how.layouts) < _MOST_LAYOUTS:
+            how.layouts[key] = found
+    return found
 
 
 def with_system(row: Row, system: str) -> Row:
@@ -61,63 +91,12 @@ def with_system(row: Row, system: str) -> Row:
 def _leave_all(raw: RawRow, used: set[str], how: How) -> None:
     for name, value in raw.values.items():
         if name not in used and not names.is_empty(value):
-            how.account.leave(name, text=names.may_be_text(name, value))
-
-
-def _present(raw: RawRow, wanted: Sequence[str], used: set[str]) -> Iterator[tuple[str, Any]]:
-    """Yield the wanted columns that are not used yet and say something."""
-    for name in wanted:
-        if name in raw.values and name not in used and not names.is_empty(raw.values[name]):
-            yield name, raw.values[name]
-
-
-def _with_tools(
-    raw: RawRow, row: Row, used: set[str], how: How, inner: Sequence[tuple[str, object]]
-) -> Row:
-    found: dict[str, list[dict[str, Any]]] = {}
-    for path, value in inner:
-        found[path] = calls.tools(raw, value, f"`{path}`")
-    has_turns = any(isinstance(raw.values.get(name), list) for name in used)
-    for name, value in _present(raw, names.TOOLS, used):
-        used.add(name)
-        if has_turns or _are_tools(value):
-            found[name] = calls.tools(raw, value, f"`{name}`")
-            how.account.use(name, "tools")
-        else:
-            how.account.leave(name, text=names.may_be_text("", value))
-    if not found:
-        _find_tools(raw, used, how, found)
-    if not any(found.values()):
-        return row
-    first, *others = [tools for tools in found.values() if tools]
-    if any(other != first for other in others):
-        said = " and ".join(f"`{name}`" for name in found)
-        raise fault(raw, f"has different tools in {said}")
-    return replace(row, tools=to_json(raw, first, " and ".join(f"`{name}`" for name in found)))
-
-
-def _find_tools(
-    raw: RawRow, used: set[str], how: How, found: dict[str, list[dict[str, Any]]]
-) -> None:
-    """Add the tools in a column of any name, if its value is a list of tools."""
-    for name, value in raw.values.items():
-        if name not in used and calls.are_tools(value):
-            used.add(name)
-            found[name] = calls.tools(raw, value, f"`{name}`")
-            how.account.use(name, "tools")
-
-
-def _are_tools(value: object) -> bool:
-    """Return whether a value may be tools: the column may hold anything."""
-    if isinstance(value, str):
-        return value.lstrip()[:1] in ("[", "{")
-    first = value[0] if isinstance(value, list) else value
-    return isinstance(first, dict) or (isinstance(first, str) and first.lstrip()[:1] == "{")
+            how.account.leave(name, text=may_be_text(name, value))
 
 
 def _with_history(raw: RawRow, row: Row, used: set[str], how: How) -> Row:
     """Put the earlier turns before the prompt: pairs of texts (LLaMA-Factory), or turns."""
-    for name, value in _present(raw, names.HISTORY, used):
+    for name, value in present(raw, names.HISTORY, used):
         used.add(name)
         found = decode_inside(raw, value, f"`{name}`") if isinstance(value, str) else value
         if isinstance(found, list) and found and isinstance(found[0], dict):
@@ -144,7 +123,7 @@ def _pairs(raw: RawRow, name: str, found: object) -> Iterator[tuple[Message, Mes
 
 def _with_reasoning(raw: RawRow, row: Row, used: set[str], how: How, *, one_exchange: bool) -> Row:
     """Add the reasoning in a column to the answer. Raises BadRow if there are several answers."""
-    for name, value in _present(raw, names.REASONING, used):
+    for name, value in present(raw, names.REASONING, used):
         *before, last = row.messages
         more = json.loads(last.more) if last.more else {}
         if _is_in(value, row) or value in more.values():
@@ -160,43 +139,9 @@ def _with_reasoning(raw: RawRow, row: Row, used: set[str], how: How, *, one_exch
     return row
 
 
-def _with_marks(raw: RawRow, row: Row, used: set[str], how: How) -> Row:
-    """Apply a list of marks, one for each turn or one for each answer."""
-    for name, value in raw.values.items():
-        if name in used or not isinstance(value, list) or not value:
-            continue
-        known = names.plain(name)
-        mark = known if known in names.MARKS else known.removesuffix("s")
-        if mark not in names.MARKS:
-            continue
-        used.add(name)
-        row = replace(row, messages=_marked(raw, row.messages, name, names.MARKS[mark], value))
-        how.account.use(name, "loss mask")
-    return row
-
-
-def _marked(
-    raw: RawRow, messages: tuple[Message, ...], name: str, counts: bool, value: list[Any]
-) -> tuple[Message, ...]:
-    answers = [place for place, turn in enumerate(messages) if turn.role == "assistant"]
-    places = {len(messages): range(len(messages)), len(answers): answers}.get(len(value))
-    flags = [names.flag(one) for one in value]
-    if places is None or None in flags:
-        why = "and only a 0 or 1 for each turn, or for each answer, is supported"
-        raise refusal(raw, name, value, why)
-    made = list(messages)
-    for place, said in zip(places, flags, strict=True):
-        scored = said == counts
-        if made[place].role == "assistant":
-            made[place] = replace(made[place], scored=scored)
-        elif scored:
-            raise refusal(raw, name, value, "but only an assistant's turns can be trained on")
-    return tuple(made)
-
-
 def _with_system(raw: RawRow, row: Row, used: set[str], how: How) -> Row:
     """Put the text of a system column before a row without a system turn."""
-    for name, value in _present(raw, names.SYSTEM, used):
+    for name, value in present(raw, names.SYSTEM, used):
         used.add(name)
         said = _text(raw, name, value)
         if row.system in ("", said):

@@ -1,7 +1,7 @@
 """Recognizes the format of each row by its content and converts it to a canonical row."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -11,17 +11,16 @@ from lockfiles.fixes import Advice, Answer, Answers, Change
 from planner.data.files.raw import BadRow, RawRow, fault, look, named
 from planner.data.reading.account import Account, Key
 from planner.data.reading.bad_rows import BadRows, Unread
-from planner.data.reading.classification import Labelled, row_of
-from planner.data.reading.columns import with_columns, with_system
+from planner.data.reading.classification import Labelled
+from planner.data.reading.columns import with_system
+from planner.data.reading.conversion import MAKERS
 from planner.data.reading.how import How
-from planner.data.reading.names import is_empty
-from planner.data.reading.packed import CONVERSATIONS, OTHERS, are_turns, unpacked
+from planner.data.reading.packed import CONVERSATIONS, column_of, unpacked
 from planner.data.reading.pairs import alpaca_of, pair_of
-from planner.data.reading.preference import exchange, feedback, is_preference, liked, preference
+from planner.data.reading.preference import is_preference, liked
 from planner.data.reading.read import every_raw
 from planner.data.reading.roles import Roles
-from planner.data.reading.turns import text, turns
-from planner.data.rows.rows import Message, Row
+from planner.data.rows.rows import Row
 
 Format = Literal[
     "messages",
@@ -207,7 +206,7 @@ def _format(raw: RawRow, first: Read | None, how: How) -> Format:
     if raw.problem:
         raise fault(raw, raw.problem)
     if how.labelled:
-        return "classification"
+        return _format_beside(raw, how.labelled)
     # An unrecognized row is read in the format of the first one, to report what it lacks.
     found = "columns" if how.columns else recognize(raw.values) or (first and first.format)
     if found is None:
@@ -215,6 +214,13 @@ def _format(raw: RawRow, first: Read | None, how: How) -> Format:
     if first and KINDS[found] != KINDS[first.format]:
         raise _of_two_kinds(raw, found, first)
     return found
+
+
+def _format_beside(raw: RawRow, labelled: Labelled) -> Format:
+    """Return the format of a row that is to be one of a classification, but may be of another."""
+    columns = (labelled.prompt, labelled.completion)
+    other = None if all(name in raw.values for name in columns) else recognize(raw.values)
+    return other if other and other != "text" else "classification"
 
 
 def recognize(values: Mapping[str, Any]) -> Format | None:
@@ -230,9 +236,8 @@ def recognize(values: Mapping[str, Any]) -> Format | None:
         return "prompt-completion" if liked(values) is None else "feedback"
     if "messages" in values:
         return "messages"
-    for name in OTHERS:
-        if are_turns(values.get(name)):
-            return "sharegpt" if _is_sharegpt(values[name]) else "messages"
+    if column := column_of(values):
+        return "sharegpt" if _is_sharegpt(values[column]) else "messages"
     pair = pair_of(values)
     if pair and all(isinstance(values[name], str) for name in pair):
         return "prompt-completion"
@@ -245,86 +250,7 @@ def _is_sharegpt(found: list[Any]) -> bool:
 
 
 def _row(raw: RawRow, format_: Format, how: How) -> Row:
-    return with_system(_MAKERS[format_](raw, how), how.system)
-
-
-def _conversation(raw: RawRow, how: How) -> Row:
-    values = raw.values
-    column = _column(values)
-    inner: list[tuple[str, object]] = []
-    row = Row(tuple(turns(raw, column, how, inner)))
-    if len(values) == 1 and not inner:
-        return row
-    return with_columns(raw, row, (column,), how, inner)
-
-
-def _column(values: Mapping[str, Any]) -> str:
-    """Return the column of turns."""
-    for name in CONVERSATIONS:
-        if isinstance(values.get(name), list):
-            return name
-    return next((name for name in OTHERS if are_turns(values.get(name))), "messages")
-
-
-def _alpaca(raw: RawRow, how: How) -> Row:
-    answer = alpaca_of(raw.values) or "output"
-    prompt = text(raw, "instruction")
-    extra = text(raw, "input") if raw.values.get("input") else ""
-    asked = Message("user", f"{prompt}\n\n{extra}" if extra else prompt)
-    row = Row((asked, Message("assistant", text(raw, answer))))
-    parts = {"instruction": "prompt", "input": "prompt", answer: "answer"}
-    return _beside(raw, row, parts, how)
-
-
-def _exchange(raw: RawRow, how: How) -> Row:
-    mapped = how.columns
-    pair = (mapped["prompt"], mapped["completion"]) if mapped else pair_of(raw.values)
-    prompt, answer = pair or ("prompt", "completion")
-    row = exchange(raw, prompt, answer, how)
-    return _beside(raw, row, {prompt: "prompt", answer: "answer"}, how)
-
-
-def _classification(raw: RawRow, how: How) -> Row:
-    assert how.labelled
-    parts = {how.labelled.prompt: "text", how.labelled.completion: "label"}
-    return _beside(raw, row_of(raw, how.labelled), parts, how)
-
-
-def _text(raw: RawRow, how: How) -> Row:
-    row = Row((Message("text", text(raw, "text")),))
-    return _beside(raw, row, {"text": "text"}, how)
-
-
-def _preference(raw: RawRow, how: How) -> Row:
-    parts = {"prompt": "prompt", "chosen": "chosen answer", "rejected": "rejected answer"}
-    return _beside(raw, preference(raw, how), parts, how)
-
-
-def _feedback(raw: RawRow, how: How) -> Row:
-    parts = {"prompt": "prompt", "completion": "answer", "label": "label"}
-    return _beside(raw, feedback(raw, how), parts, how)
-
-
-def _beside(raw: RawRow, row: Row, parts: Mapping[str, str], how: How) -> Row:
-    """Return a row with its other columns; `parts` says what the columns of its format are."""
-    for name, became in parts.items():
-        value = raw.values.get(name)
-        if not is_empty(value) and not isinstance(value, list):
-            how.account.use(name, became)
-    return with_columns(raw, row, parts, how, one_exchange=True)
-
-
-_MAKERS: dict[Format, Callable[[RawRow, How], Row]] = {
-    "messages": _conversation,
-    "sharegpt": _conversation,
-    "alpaca": _alpaca,
-    "prompt-completion": _exchange,
-    "columns": _exchange,
-    "classification": _classification,
-    "text": _text,
-    "preference": _preference,
-    "feedback": _feedback,
-}
+    return with_system(MAKERS[format_](raw, how), how.system)
 
 
 def _unknown(raw: RawRow) -> BadRow:

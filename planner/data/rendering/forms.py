@@ -8,7 +8,6 @@ list of parts, and some call ids of nine characters.
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -62,32 +61,42 @@ def shaped_tools(tools: list[Any] | None, form: Form) -> list[Any] | None:
     return [tool["function"] if _has_function(tool) else tool for tool in tools]
 
 
+def with_ids(turns: list[Turn], form: Form) -> list[Turn]:
+    """Return turns with the ids of calls that a template needs."""
+    if form.ids == "given":
+        return turns
+    ids, made = _CallIds(form), list[Turn]()
+    for number, turn in enumerate(turns):
+        if isinstance(turn.get("tool_calls"), list):
+            calls = ids.of_calls(number, turn["tool_calls"])
+            made.append(turn | {"tool_calls": calls})
+        else:
+            made.append(turn | ids.of_answer(turn) if turn["role"] == "tool" else turn)
+    return made
+
+
 def shaped(turns: list[Turn], form: Form) -> list[Turn]:
-    """Return turns in the form that a template takes."""
-    ids = _CallIds(form)
-    return [_shaped(number, turn, form, ids) for number, turn in enumerate(turns)]
+    """Return turns in the form that a template takes, apart from ids."""
+    return [_shaped(turn, form) for turn in turns]
 
 
-def _shaped(number: int, turn: Turn, form: Form, ids: "_CallIds") -> Turn:
+def _shaped(turn: Turn, form: Form) -> Turn:
     made = {key: value for key, value in turn.items() if value is not None}
     if reasons := next((made[key] for key in REASONING if key in made), None):
         # transformers passes reasoning under both names (`_alias_reasoning_fields`)
         made = {"thinking": reasons} | made | {"reasoning_content": reasons}
     calls = made.get("tool_calls")
     if isinstance(calls, list):
-        given = list(ids.of_calls(number, calls))
-        made["tool_calls"] = [_call(*one, form) for one in zip(calls, given, strict=True)]
+        made["tool_calls"] = [_call(call, form) for call in calls]
         if not made.get("content") and form.silent != "empty":
             made.pop("content", None)
             made |= {"content": None} if form.silent == "null" else {}
-    elif made["role"] == "tool":
-        made |= ids.of_answer(made)
     if form.parts and isinstance(made.get("content"), str):
         made["content"] = [{"type": "text", "text": made["content"]}]
     return made
 
 
-def _call(call: Any, id_: str | None, form: Form) -> Any:
+def _call(call: Any, form: Form) -> Any:
     if not _has_function(call):
         return call
     function = dict(call["function"])
@@ -96,8 +105,7 @@ def _call(call: Any, id_: str | None, form: Form) -> Any:
         function["arguments"] = _object(given)
     elif isinstance(given, dict) and form.arguments == "text":
         function["arguments"] = json.dumps(given, ensure_ascii=False)
-    own = {} if id_ is None else {"id": id_}
-    return call | own | function if form.flat_calls else call | own | {"function": function}
+    return call | function if form.flat_calls else call | {"function": function}
 
 
 class _CallIds:
@@ -108,20 +116,17 @@ class _CallIds:
         self._open: list[str] = []
         self._known: dict[str, str] = {}
 
-    def of_calls(self, number: int, calls: list[Any]) -> Iterator[str | None]:
-        """Yield the id of each call of a turn; None for the row's own."""
-        self._open = []
+    def of_calls(self, number: int, calls: list[Any]) -> list[Any]:
+        """Return the calls of a turn with their ids."""
+        self._open, made = [], []
         for at, call in enumerate(calls):
             own = call.get("id") if isinstance(call, dict) else None
-            id_ = self._id(own, f"{number} {at} {call!r}")
-            if id_:
-                self._open.append(id_)
-            yield id_
+            self._open.append(self._id(own, f"{number} {at} {call!r}"))
+            made.append(call | {"id": self._open[-1]} if isinstance(call, dict) else call)
+        return made
 
     def of_answer(self, turn: Turn) -> Turn:
         """Return the id for a tool's answer: that of its call, or of the next open call."""
-        if self._form.ids == "given":
-            return {}
         own = turn.get("tool_call_id")
         id_ = self._known.get(own) if isinstance(own, str) else None
         id_ = id_ or (self._open[0] if self._open else self._id(own, "answer"))
@@ -129,9 +134,7 @@ class _CallIds:
             self._open.remove(id_)
         return {"tool_call_id": id_}
 
-    def _id(self, own: object, seed: str) -> str | None:
-        if self._form.ids == "given":
-            return None
+    def _id(self, own: object, seed: str) -> str:
         if isinstance(own, str) and (self._form.ids == "any" or _NINE.fullmatch(own)):
             made = own
         else:

@@ -13,8 +13,8 @@ Turn = dict[str, Any]
 Kind = Literal["text", "key", "number", "word"]
 """`text`; `number`; `word`: `true`, `false` or `null`; `key`: the name of an argument, which only
 helps to locate its value."""
-Style = Literal["both", "start", "middle", "end"]
-"""Where in a text marks are put."""
+Style = Literal["both", "start", "middle", "end", "swap"]
+"""Where in a text marks are put; or `swap` for other letters and digits, without a mark."""
 REASONING = ("reasoning_content", "thinking", "reasoning")
 """Keys of a turn with its reasoning; templates read one of them."""
 PLANS = ("tool_plan",)
@@ -158,6 +158,8 @@ class Marking:
         start, end = f"~{self._nonce}0{at}~", f"~{self._nonce}1{at}~"
         if self._style == "both":
             return f"{start}{core}{end}"
+        if self._style == "swap":
+            return swapped(core)
         place = {"start": 0, "middle": len(core) // 2, "end": len(core)}[self._style]
         return f"{core[:place]}{start}{core[place:]}"
 
@@ -173,9 +175,18 @@ class Marking:
         return other if isinstance(value, int) else other + 0.5
 
     def _word(self, path: str, value: bool | None) -> bool | None:
-        """Words have no marks: another word stands there if they are wanted."""
+        """Return a word, or another one if it is to be marked: words have no marks."""
         at = self._add(path, "word", value)
         return value if at < 0 else not value
+
+
+def swapped(text: str) -> str:
+    """Return a text of the same length with another letter or digit for each."""
+    return "".join(
+        ("y" if one == "x" else "x") if one.isalpha() else
+        ("2" if one == "1" else "1") if one.isdigit() else one
+        for one in text
+    )  # fmt: skip
 
 
 def _first(pieces: list[str]) -> str:

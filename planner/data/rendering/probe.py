@@ -9,13 +9,21 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from planner.data.rendering.forms import Arguments, Form, Ids, Silent, shaped, shaped_tools
+from planner.data.rendering.forms import (
+    Arguments,
+    Form,
+    Ids,
+    Silent,
+    shaped,
+    shaped_tools,
+    with_ids,
+)
 from planner.data.rendering.parts import Turn
 
 RenderTurns = Callable[[list[Turn], list[Any] | None], str | None]
-"""Renders turns and tools as they are; None if the template refuses them."""
+"""Renders turns and tools in their given form; None if the template refuses them."""
 _ASKED, _SAID, _NAME, _TOLD, _KEY, _VALUE, _RESULT = (f"~4817{n}~" for n in range(7))
-_ID = "call_4817"
+_ID = "call_48170"
 _IDS: tuple[Ids, ...] = ("given", "any", "nine")
 _SILENT: tuple[Silent, ...] = ("empty", "absent", "null")
 _ARGUMENTS: tuple[Arguments, ...] = ("object", "text")
@@ -42,7 +50,8 @@ def form_of(render: RenderTurns, *, tools: bool) -> Form:
     """
     form = Form()
     for form in (Form(), Form(parts=True)):
-        if _prints(render(shaped([_USER, _ANSWER], form), None), _ASKED, _SAID):
+        found = render(shaped([_USER, _ANSWER], form), None)
+        if _prints(found, _ASKED, _SAID) and not _prints_parts(found):
             break
     else:
         form = Form()
@@ -76,7 +85,7 @@ def _called(form: Form, render: RenderTurns, short: bool) -> str | None:
     """
     tools = shaped_tools([_TOOL], form)
     for ids in (True, False):
-        text = render(shaped(_calling(short, ids), form), tools)
+        text = render(shaped(with_ids(_calling(short, ids), form), form), tools)
         if text is None or not (_KEY in text and _VALUE in text):
             return None
     return text
@@ -98,6 +107,11 @@ def _calling(short: bool, ids: bool) -> list[Turn]:
 
 def _prints(text: str | None, *marks: str) -> bool:
     return text is not None and all(mark in text for mark in marks)
+
+
+def _prints_parts(text: str | None) -> bool:
+    """Return whether a template prints a list of parts, and not only their text."""
+    return text is not None and any(one in text for one in ("'type': 'text'", '"type": "text"'))
 
 
 def _is_quoted(text: str) -> bool:

@@ -5,13 +5,13 @@ the marks, they show where each part is. Where a template reacts to the marks, f
 marked at a time, down to one.
 """
 
-import html
 import json
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from planner.data.rendering.comparison import changed_at, is_same, is_there
 from planner.data.rendering.parts import Marking, Part, Style, Turn
 from planner.data.rendering.spans import Span
 from planner.data.rows.rows import Message
@@ -19,11 +19,9 @@ from planner.data.rows.rows import Message
 Render = Callable[[list[Turn], list[Any] | None], str | None]
 """Renders turns and tools; None if the template refuses them."""
 MOST_RENDERINGS = 100
-"""Renderings of one conversation in search of its parts; a text is looked for as it is after
-that."""
+"""Renderings of one conversation in search of its parts; after that, texts
+are searched without marks."""
 _STYLES: tuple[Style, ...] = ("start", "end", "middle")
-_SURE = 8
-"""Characters of a text that is not found by chance."""
 _BETWEEN = 30
 """Most characters between the name of an argument and its value."""
 _NOWHERE: tuple[list[int], list[int]] = ([], [])
@@ -103,7 +101,7 @@ class Proof:
         start = starts[0] if starts else ends[0]
         end = next((end for end in ends if end >= start), None)
         self.places[at] = (start, start if end is None else end)
-        if not starts or end is None or not _same(self.parts[at].value, self._text[start:end]):
+        if not starts or end is None or not is_same(self.parts[at].value, self._text[start:end]):
             self.cut.add(at)
 
     def _some(self, wanted: Sequence[int]) -> None:
@@ -118,14 +116,24 @@ class Proof:
         self._some(wanted[middle:])
 
     def _one(self, at: int) -> None:
-        """Look for a text with one mark, or as it is where the template reacts to every mark."""
+        """Look for a text with one mark, or with none where the template reacts to every mark."""
         found = [self._marks(self._rendered([at], style)) for style in _STYLES]
         seen = [one.get(at, _NOWHERE)[0] for one in found if one is not None]
         if place := next((one[0] for one in seen if one), None):
             self.places[at] = (place, place)
         if not all(seen):
             self.cut.add(at)
-        if not seen and _is_there(self.parts[at].value, self._text):
+        if not seen:
+            self._without_marks(at)
+
+    def _without_marks(self, at: int) -> None:
+        """Look for a text where the template reacts to every mark: other letters must change the
+        text of the conversation there, or the text is too long for chance."""
+        value = self.parts[at].value
+        other = self._rendered([at], "swap")
+        if other is not None and (place := changed_at(self._text, other, value)):
+            self.places[at] = place
+        elif is_there(value, self._text):
             self.places[at] = UNKNOWN
 
     def _word(self, at: int) -> None:
@@ -201,37 +209,9 @@ def lost(proof: Proof, messages: Sequence[Message], spans: Sequence[Span]) -> li
     return found
 
 
-def _is_there(value: str, text: str) -> bool:
-    """Return whether a text that is too long for chance is in another, apart from escapes."""
-    plain = _plain(value)[0]
-    return len(plain) >= _SURE and any(plain in one for one in _plain(text))
-
-
 def _inside(place: Span, spans: Sequence[Span]) -> bool:
     return any(start <= place[0] and place[1] <= end for start, end in spans)
 
 
 def _nonces() -> Sequence[str]:
     return [f"{7_310_457 + 104_729 * n}" for n in range(20)]
-
-
-def _same(value: str, printed: str) -> bool:
-    """Return whether a template prints a text, apart from escapes, white space and case."""
-    return printed == value or bool({*_plain(value)} & {*_plain(printed)})
-
-
-def _plain(text: str) -> list[str]:
-    """Return a text as it is and without escapes, each without white space and in lower case."""
-    found = [text]
-    for _ in range(2):
-        found.append(_unescaped(found[-1]))
-    found.append(html.unescape(text))
-    return ["".join(one.split()).casefold() for one in found]
-
-
-def _unescaped(text: str) -> str:
-    """Return a text without the escapes of JSON."""
-    try:
-        return str(json.loads(f'"{text}"', strict=False)) if "\\" in text else text
-    except ValueError:
-        return text

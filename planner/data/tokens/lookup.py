@@ -108,7 +108,11 @@ def added_tokens(folder: Path) -> list[dict[str, Any]]:
     known = {one["content"] for one in found if one}
     found += [_plain(token, special=True) for token in dict.fromkeys(special) if token not in known]
     named = set(special)
-    return [one | {"special": True} if one["content"] in named else one for one in found if one]
+    return [
+        one | {"special": True} if one["content"] in named else one
+        for one in found
+        if one and one["content"] and is_text(one["content"])
+    ]
 
 
 def _named_values(folder: Path) -> dict[str, Any]:
@@ -150,6 +154,15 @@ def _plain(token: str, *, special: bool = False) -> dict[str, Any]:
     return {"content": token, "normalized": not special, "special": special}
 
 
+def is_text(value: str) -> bool:
+    """Return whether a text has no lone surrogates."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _tokens(values: Mapping[str, Any]) -> dict[str, str]:
     extra = values.get("extra_special_tokens")
     own = {name: one for name, one in values.items() if name.endswith("_token")}
@@ -158,7 +171,7 @@ def _tokens(values: Mapping[str, Any]) -> dict[str, str]:
     return {
         name: value
         for name, value in found.items()
-        if isinstance(value, str) and len(value) <= _SPECIAL_CHARS
+        if isinstance(value, str) and len(value) <= _SPECIAL_CHARS and is_text(value)
     }
 
 

@@ -179,7 +179,7 @@ def compile_template(
     for one in (source, *others.values()):
         if len(one) > limits.TEMPLATE_CHARS:
             raise _invalid(f"it has more than {limits.TEMPLATE_CHARS:,} characters")
-        if not _is_text(one):
+        if not lookup.is_text(one):
             raise _invalid("it has a lone surrogate, such as `\\ud83d`")
     template = ChatTemplate(source, special_tokens, now, others)
     try:
@@ -196,11 +196,3 @@ def compile_template(
 
 def _invalid(why: str) -> DataRefused:
     return DataRefused(f"The chat template is not valid Jinja: {why.rstrip('.')}.", fix=OTHER)
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

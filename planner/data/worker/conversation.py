@@ -11,7 +11,7 @@ from jinja2.exceptions import SecurityError, TemplateError
 
 from planner.data.isolation import limits
 from planner.data.rendering import account
-from planner.data.rendering.forms import Form, normal, shaped, shaped_tools
+from planner.data.rendering.forms import Form, normal, shaped, shaped_tools, with_ids
 from planner.data.rendering.marks import Generation, TooLong, has_marks
 from planner.data.rendering.parts import Part, Turn
 from planner.data.rendering.probe import form_of
@@ -120,10 +120,10 @@ class Conversation:
     def __init__(self, template: Template, one: dict[str, Any]) -> None:
         self._template = template
         self.messages = [Message(*said) for said in one["messages"]]
-        self._turns = normal(list(map(turn, self.messages)))
         self._tools = json.loads(one["tools"]) if one["tools"] else None
         calls = any('"tool_calls"' in message.more for message in self.messages)
         self._form = template.form if calls or self._tools else template.content_form
+        self._turns = with_ids(normal(list(map(turn, self.messages))), self._form)
         self._shaped = shaped(self._turns, self._form)
         self._shaped_tools = shaped_tools(self._tools, self._form)
         chars = sum(len(m.content) + len(m.more) for m in self.messages) + len(one["tools"])
@@ -192,8 +192,10 @@ class Conversation:
         return self._template.rendered(turns, self._shaped_tools, self._most, prompt=prompt)
 
     def _failing(self, count: int) -> str:
-        """Return the first of `count` messages with which the template fails, with its role and
-        other keys."""
+        """Return what the template fails on: the tools, or the first of `count` messages, with its
+        role and other keys."""
+        if self._tools is not None and self._renders_without_tools(count):
+            return "`tools`"
         for number in range(1, count):
             try:
                 self._rendered(number, False)
@@ -203,6 +205,13 @@ class Conversation:
         keys = self._turns[count - 1].keys() - {"role", "content"}
         with_ = f" with {', '.join(f'`{key}`' for key in sorted(keys))}" if keys else ""
         return f"message {count} (`{self.messages[count - 1].role}`{with_})"
+
+    def _renders_without_tools(self, count: int) -> bool:
+        try:
+            self._template.rendered(self._shaped[:count], None, self._most, prompt=False)
+        except Refused:
+            return False
+        return True
 
     def _with_marks(self, turns: list[Turn], tools: list[Any] | None) -> str | None:
         """Return the text of a copy with marks, which are a few times as long as short parts."""

@@ -15,6 +15,7 @@ FILES = {
     "config.json": b'{"a": 1}',
     "model.safetensors": WEIGHTS,
     "extra.adapter.safetensors": WEIGHTS[:100_000],
+    "additional_chat_templates/tool_use.jinja": b"tools",
 }
 OTHERS = {"README.md": b"not locked", "consolidated.safetensors": b"not locked either"}
 

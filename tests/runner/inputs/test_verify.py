@@ -13,7 +13,7 @@ from lockfiles.errors import DigestDiffers, UsageProblem
 from lockfiles.lock import TrainingLock
 from planner.plan.gather import gather
 from planner.plan.plan import plan
-from runner.inputs import finished, locations, verify
+from runner.inputs import finished, locations, verify, view
 from tests.planned import MACHINE, answers, few_rows
 
 GENERAL = Path(__file__).parents[2] / "data" / "self-instruct.alpaca.jsonl"
@@ -212,6 +212,44 @@ def test_a_step_that_no_longer_comes_to_the_same_is_named(faulty: Path) -> None:
     assert "data.0.rows" in differs.value.sentence
     with pytest.raises(DigestDiffers, match="`prepare`, `train`"):
         verify.check_whole(edited)
+
+
+def test_further_templates_are_locked_and_visible(folder: Path) -> None:
+    more = folder / "base" / "additional_chat_templates"
+    more.mkdir()
+    (more / "tool_use.jinja").write_text("{{ messages }}")
+    made = plan(answers(), gather(answers(), folder, machine=MACHINE))
+    assert locks.parse(locks.write(made)).training() == made
+    with view.locked(made.model, folder / "base") as seen:
+        found = verify.template_of(made, seen.folder, {})
+        assert found.others == {"tool_use": "{{ messages }}"}
+    with view.own(folder / "base") as seen:
+        assert (seen.folder / "additional_chat_templates" / "tool_use.jinja").is_file()
+    (more / "tool_use.jinja").write_text("other")
+    with pytest.raises(DigestDiffers), view.locked(made.model, folder / "base"):
+        pass
+    shutil.move(more, folder / "elsewhere")
+    more.symlink_to(folder / "elsewhere")
+    with pytest.raises(UsageProblem, match="is a link, not a folder"):
+        gather(answers(), folder, machine=MACHINE)
+    with (
+        pytest.raises(UsageProblem, match="is a link, not a folder"),
+        view.locked(made.model, folder / "base"),
+    ):
+        pass
+
+
+def test_a_token_beyond_the_embedding_in_test_rows_is_refused(folder: Path) -> None:
+    tokens = json.loads((folder / "base" / "tokenizer.json").read_text("utf-8"))
+    more = {"id": 1024, "content": "<|more|>", "special": True} | dict.fromkeys(
+        ("single_word", "lstrip", "rstrip", "normalized"), False
+    )
+    tokens["added_tokens"].append(more)
+    (folder / "base" / "tokenizer.json").write_text(json.dumps(tokens), "utf-8")
+    plan(answers(), gather(answers(), folder, machine=MACHINE))
+    edit(folder / "rows" / "test.jsonl", "how would you", "<|more|>how would you")
+    with pytest.raises(UsageProblem, match=r"the token `<\|more\|>` the id 1024, but the model's"):
+        gather(answers(), folder, machine=MACHINE)
 
 
 def test_an_own_template_is_compared(planned: Path, tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 from planner.data.checks import unused_keys
 from planner.data.reading.account import MOST_KEYS, Account, Key
 from planner.data.reading.formats import load_table
-from planner.data.reading.names import is_empty, may_be_text, plain
+from planner.data.reading.meanings import may_be_text
+from planner.data.reading.names import is_empty, plain
 from tests.planner.data.format_rows import SAID, USER, written
 
 

@@ -173,9 +173,9 @@ def test_the_hub_names_numbered_labels(tmp_path: Path) -> None:
     assert bad.reasons == "row 8 has the label `-1` in `label`, which has no name"
 
 
-@pytest.mark.parametrize("about", [b"{", b"[]", b'{"info": {"features": {"label": 3}}}',
-                                   b'{"info": {"features": {"label": {"_type": "ClassLabel", '
-                                   b'"names": [1]}}}}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "about", [b"{", b'{"info": {"features": {"label": {"_type": "ClassLabel", "names": [1]}}}}']
+)
 def test_wrong_names_in_parquet_are_ignored(about: bytes, tmp_path: Path) -> None:
     table = pyarrow.table({"text": [t for t, _ in PAIRS], "label": [n % 2 for n in range(COUNT)]})
     parquet.write_table(

@@ -30,11 +30,13 @@ def test_the_columns_of_one_exchange(prompt: str, answer: str, tmp_path: Path) -
     assert became == {prompt: "prompt", answer: "answer", "id": ""}
 
 
-@pytest.mark.parametrize("name", ["response", "answer", "completion"])
-def test_alpaca_with_another_name_for_the_output(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["response", "answer", "completion", "output"])
+def test_alpaca_with_other_names(name: str, tmp_path: Path) -> None:
     values = {"instruction": "Solve.", "input": "1 + 1", name: "2"}
     table = load_table(written(tmp_path / "a.jsonl", [values]))
     assert table.format == "alpaca"
+    other = {"Instruction": "Solve.", "Input": "1 + 1", name.title(): "2"}
+    assert load_table(written(tmp_path / "b.jsonl", [other])).rows == table.rows
     assert table.rows[0].messages == (Message("user", "Solve.\n\n1 + 1"), Message("assistant", "2"))
 
 

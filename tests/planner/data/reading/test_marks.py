@@ -54,10 +54,12 @@ def test_the_row_is_the_same_with_and_without_marks_that_change_nothing(tmp_path
         ("train", [False, False, False, True], [False, True]),
         ("weights", [0, 1], [False, True]),
         ("masked", [True, True, True, False], [False, True]),
+        ("weights", [None, 0, None, 1], [False, True]),
+        ("loss_mask", "[0, 0, 0, 1]", [False, True]),
     ],
 )
 def test_marks_for_each_turn_of_a_row(
-    name: str, value: list[object], wanted: list[bool], tmp_path: Path
+    name: str, value: object, wanted: list[bool], tmp_path: Path
 ) -> None:
     assert scored(tmp_path, {"messages": TURNS, name: value}) == wanted
 

@@ -71,7 +71,8 @@ class Drawer:
         """Return a text with a mark, and now and then a second one at its end."""
         made: str = self.pick(
             "{}", "  {}\n", "It is {}.", "{{\"a\": \"{}\"}}", "<b>{}</b> & more", "[\"{}\", 1]",
-            "Grüße,\n\"{}\" \\ 'so'\t🙂", "<{}>", "{}\n\n```py\nprint(1)\n```", "/think {}", "{}</s>",
+            "Grüße,\n\"{}\" \\ 'so'\t🙂", "<{}>", "{}\n\n```py\nprint(1)\n```",
+            "/think {}", "{}</s>",
         ).format(self.mark(scored, *names))  # fmt: skip
         return made + (f"\n\nAnd {self.mark(scored, *names)}" if self.maybe(0.2) else "")
 
@@ -115,18 +116,19 @@ class Drawer:
     def call(self) -> Turn:
         arguments: dict[str, Any] = {}
         for key in self._random.sample(["town", "count", "deep", "list", "at", "none"], 3):
-            arguments[key] = {
-                "town": lambda: self.text(True, "tool_calls"),
-                "count": lambda: self.number(True, "tool_calls"),
-                "deep": lambda: {"inner": self.text(True, "tool_calls")},
-                "list": lambda: [self.text(True, "tool_calls"), True],
-                "at": lambda: self.pick(True, False),
-                "none": lambda: None,
-            }[key]()
+            arguments[key] = self.argument(key)
         given = json.dumps(arguments) if self.maybe(0.4) else arguments
         name = f"find_{self.mark(True, 'tool_calls', 'function')}"
         function = {"name": name, "arguments": given}
         return {"id": f"call_{self._count}", "type": "function", "function": function}
+
+    def argument(self, key: str) -> Any:
+        if key == "count":
+            return self.number(True, "tool_calls")
+        if key in ("at", "none"):
+            return self.pick(True, False) if key == "at" else None
+        text = self.text(True, "tool_calls")
+        return {"town": text, "deep": {"inner": text}, "list": [text, True]}[key]
 
     def result(self, call: Turn) -> Turn:
         return {

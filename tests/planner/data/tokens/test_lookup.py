@@ -205,3 +205,19 @@ def test_a_named_special_token_is_one_token(folder: Path) -> None:
     row = Row((Message("user", "a"), Message("assistant", "b")))
     ids = encode(row, load_template(folder), load_tokenizer(folder))[COMPLETION].input_ids
     assert list(ids).count(1024) == 2
+
+
+@pytest.mark.parametrize("value", [
+    "\ud83d", "", "x" * 2000, 5, None, ["a"], {"content": 5}, {"content": "\ud83d"},
+])  # fmt: skip
+def test_special_tokens_of_other_kinds_are_passed_over(value: object, folder: Path) -> None:
+    config(folder, eos_token=value, more_token=value, additional_special_tokens=[value])
+    listed = {"1024": value, "x": value, "9" * 20: value}
+    config(folder, added_tokens_decoder=listed, extra_special_tokens={"a": value})
+    found = lookup.special_tokens(folder)
+    assert set(found.values()) <= {"", "<|pad|>"}
+    assert lookup.added_tokens(folder) == [
+        {"content": "<|pad|>", "normalized": False, "special": True}
+    ]
+    assert load_tokenizer(folder).token_to_id("<|im_end|>") is not None
+    load_template(folder)
