@@ -18,6 +18,8 @@ ESTIMATOR = "closed-form-4"
 
 HEAP_OVERHEAD = 0.25
 """Overhead of glibc's heap, as a share of the temporary tensors in it; measured."""
+CHECKPOINTED_OVERHEAD = 0.75
+"""The same with checkpointing, where saved inputs lie between tensors that come and go."""
 
 
 def estimate(model: Sized, profile: Profile) -> Estimate:
@@ -160,5 +162,6 @@ def _heap(shape: Architecture, profile: Profile, held: Mapping[str, int]) -> Map
     if profile.device == "cuda":
         return held
     stream = profile.tokens * shape.hidden * profile.width
-    share = HEAP_OVERHEAD * min(1.0, HEAP_TENSOR_BYTES / stream)
+    share = CHECKPOINTED_OVERHEAD if profile.checkpointing else HEAP_OVERHEAD
+    share *= min(1.0, HEAP_TENSOR_BYTES / stream)
     return {**held, "heap": int(share * sum(held.values()))}

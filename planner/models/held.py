@@ -52,7 +52,6 @@ class Findings:
     """Rows of the stored embedding; 0 without one."""
     both: tuple[str, str] | None = None
     """Embedding and head, where the files hold both and the configuration ties them."""
-
     alone: bool = False
     """Whether the files of a wrapper hold nothing but its decoder."""
 

@@ -24,7 +24,8 @@ _WRAPPINGS: Mapping[str, tuple[str, str]] = {
 """A prefix of every name, what is saved with it, and what helps."""
 _QUANTIZED = re.compile(
     r"\.(?:qweight|qzeros|scales|g_idx|SCB|(?:weight|input|k|v)_scale(?:_inv|_2)?|weight_packed"
-    r"|weight_shape|weight_zero_point|weight\.(?:absmax|quant_map|quant_state\..*)|[a-z_]+_(?:blocks|scales))$"
+    r"|weight_shape|weight_zero_point|weight\.(?:absmax|quant_map|quant_state\..*)"
+    r"|[a-z_]+_(?:blocks|scales))$"
 )
 """Names that only quantized weights have."""
 _CLASSIFIER = re.compile(r"(?:^|\.)(?:score|classifier|v_head|value_head|reward_head)\.")

@@ -80,7 +80,8 @@ _HARMLESS_ENDS = (
 )  # fmt: skip
 _TEXTS = frozenset(
     ["context", "contexts", "passage", "passages", "background", "knowledge", "evidence", "persona",
-     "scenario", "suffix", "rationale", "explanation", "hint", "hints", "few_shot", "prompt",
+     "scenario", "suffix", "rationale", "explanation", "hint", "hints", "few_shot", "prefix",
+     "prompt",
      "question", "query", "instruction", "instructions", "input", "inputs", "problem",
      "completion", "answer", "answers", "response", "responses", "output", "outputs", "solution",
      "target", "text", "messages", "conversations", "conversation", *REASONING, *MORE_REASONING,
@@ -97,7 +98,7 @@ def meaning(name: str, value: object) -> str:
     not, or if its value is the usual one."""
     known = plain(name)
     if known in _WEIGHTS:
-        return "" if flag(value) is True else "but all rows count alike"
+        return "" if flag(value) is True else "and only 1 is supported here"
     if known in _TRUE:
         return "" if flag(value) is True else "which is not supported at this place"
     if known in _FALSE and (flag(value) is not None or known not in ("prefix", "partial")):

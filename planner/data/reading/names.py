@@ -46,7 +46,7 @@ ANSWERS_ONLY = frozenset(["weight", "loss", "loss_mask", "loss_weight"])
 """Marks that only an assistant's turn has a use for, where they are documented."""
 TOOLS = ("tools", "functions", "available_tools", "tool_definitions", "function_definitions")
 """Columns with a row's tools, and keys of a system turn with them."""
-SYSTEM = ("system", "system_prompt", "system_message", "system_instruction", "systemInstruction")
+SYSTEM = ("system", "system_prompt", "system_message", "system_instruction")
 """Columns with a row's system message."""
 HISTORY = ("history",)
 """Columns with the turns before the prompt (LLaMA-Factory, ms-swift)."""

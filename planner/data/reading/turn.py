@@ -145,16 +145,16 @@ class Turn:
     def _called(self) -> list[Any]:
         """Return the calls in keys of the turn."""
         found: list[Any] = []
-        for key in names.CALLS:
-            value = self.turn.get(key)
-            if key not in self.turn:
+        for key, value in self.turn.items():
+            known = names.plain(key)
+            if known not in names.CALLS:
                 continue
             self.used.add(key)
             if names.is_empty(value):
                 continue
             if found:
                 raise fault(self.raw, f"{self._place} has calls in two keys, one is `{key}`")
-            if key == "tool_calls" and not calls.is_list(value):
+            if known == "tool_calls" and not calls.is_list(value):
                 raise fault(self.raw, f"{self._place} has no list in `tool_calls`")
             found = calls.calls(self.raw, value, f"`{key}` of {self._place}")
             self._use(key, "tool calls")
@@ -164,16 +164,17 @@ class Turn:
         """Return the other keys that templates use, and note the marks and tools."""
         more: dict[str, Any] = {}
         for key, value in self.turn.items():
-            if key in names.KEPT:
-                if value is not None:
-                    more[key] = value
-                self._use(key, "reasoning" if key in names.REASONING else f"`{key}`")
-            elif names.plain(key) in names.MARKS:
+            known = names.plain(key)
+            if known in names.KEPT:
+                if value is not None and more.setdefault(known, value) != value:
+                    continue
+                self._use(key, "reasoning" if known in names.REASONING else f"`{known}`")
+            elif known in names.MARKS:
                 self.used.add(key)
-            elif key in names.CALL_ID and role == "tool" and value is not None:
-                more.setdefault("tool_call_id", value)
-                self._use(key, "`tool_call_id`")
-            elif key in names.TOOLS and role == "system" and self.tools is not None:
+            elif known in names.CALL_ID and role == "tool" and value is not None:
+                if more.setdefault("tool_call_id", value) == value:
+                    self._use(key, "`tool_call_id`")
+            elif known in names.TOOLS and role == "system" and self.tools is not None:
                 if not names.is_empty(value):
                     self.tools.append((f"{self._path}.{key}", value))
                 self._use(key, "tools")

@@ -35,14 +35,26 @@ def _unescaped(text: str) -> str:
 
 def changed_at(text: str, other: str, value: str) -> Span | None:
     """Return where two texts differ, if one has `value` there and the other its swapped form."""
-    pairs = enumerate(zip(text, other, strict=False))
-    before = next((n for n, (one, two) in pairs if one != two), len(text))
+    before = _common(text, other)
     first = next((n for n, one in enumerate(value) if one != swapped(one)), None)
     if first is None or text == other:
         return None
     start, end = before - first, before - first + len(value)
     same = start >= 0 and text[:start] == other[:start] and text[end:] == other[end:]
     return (start, end) if same and text[start:end] == value else None
+
+
+def has_more_than_common(text: str, other: str) -> bool:
+    """Return whether a text has a piece that another replaces, and not only adds to."""
+    before = _common(text, other)
+    after = _common(text[before:][::-1], other[before:][::-1])
+    return before + after < len(text)
+
+
+def _common(text: str, other: str) -> int:
+    """Return the number of characters with which two texts begin alike."""
+    pairs = enumerate(zip(text, other, strict=False))
+    return next((n for n, (one, two) in pairs if one != two), min(len(text), len(other)))
 
 
 def is_there(value: str, text: str) -> bool:

@@ -171,6 +171,9 @@ class Marking:
         at = self._add(path, "number", value)
         if at < 0:
             return value
+        if self._style == "swap":
+            digits = "333" if repr(value)[-1] != "3" else "888"
+            return int(digits) if isinstance(value, int) else float(f"{digits}.{digits[0]}")
         other = int(f"{self._nonce}2{at:06d}")
         return other if isinstance(value, int) else other + 0.5
 

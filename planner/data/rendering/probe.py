@@ -23,7 +23,8 @@ from planner.data.rendering.parts import Turn
 RenderTurns = Callable[[list[Turn], list[Any] | None], str | None]
 """Renders turns and tools in their given form; None if the template refuses them."""
 _ASKED, _SAID, _NAME, _TOLD, _KEY, _VALUE, _RESULT = (f"~4817{n}~" for n in range(7))
-_ID = "call_48170"
+_OWN_IDS = ("", "c1", "call_48170")
+"""Ids of rows: none, a short one and a long one."""
 _IDS: tuple[Ids, ...] = ("given", "any", "nine")
 _SILENT: tuple[Silent, ...] = ("empty", "absent", "null")
 _ARGUMENTS: tuple[Arguments, ...] = ("object", "text")
@@ -81,11 +82,11 @@ def _with_calls(form: Form, render: RenderTurns) -> Form:
 def _called(form: Form, render: RenderTurns, short: bool) -> str | None:
     """Return the text of a conversation with a call; None if the call does not reach it.
 
-    Calls are tried with ids, and without, since rows have both.
+    All kinds of ids are tried, since rows have all of them.
     """
-    tools = shaped_tools([_TOOL], form)
-    for ids in (True, False):
-        text = render(shaped(with_ids(_calling(short, ids), form), form), tools)
+    tools, text = shaped_tools([_TOOL], form), None
+    for own in _OWN_IDS:
+        text = render(shaped(with_ids(_calling(short, own), form), form), tools)
         if text is None or not (_KEY in text and _VALUE in text):
             return None
     return text
@@ -96,11 +97,11 @@ def _candidates(form: Form) -> Iterator[Form]:
         yield replace(form, flat_calls=flat, ids=ids, silent=silent, arguments=arguments)
 
 
-def _calling(short: bool, ids: bool) -> list[Turn]:
+def _calling(short: bool, own: str) -> list[Turn]:
     call: Turn = {"type": "function", "function": {"name": _NAME, "arguments": {_KEY: _VALUE}}}
     answer: Turn = {"role": "tool", "content": _RESULT}
-    if ids:
-        call, answer = {"id": _ID} | call, answer | {"tool_call_id": _ID, "name": _NAME}
+    if own:
+        call, answer = {"id": own} | call, answer | {"tool_call_id": own, "name": _NAME}
     turns: list[Turn] = [_USER, {"role": "assistant", "content": "", "tool_calls": [call]}]
     return turns if short else [*turns, answer, _ANSWER]
 

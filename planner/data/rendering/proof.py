@@ -7,11 +7,12 @@ marked at a time, down to one.
 
 import json
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
-from planner.data.rendering.comparison import changed_at, is_same, is_there
+from planner.data.rendering.comparison import changed_at, has_more_than_common, is_same, is_there
 from planner.data.rendering.parts import Marking, Part, Style, Turn
 from planner.data.rendering.spans import Span
 from planner.data.rows.rows import Message
@@ -69,8 +70,7 @@ class Proof:
 
     def has_call(self) -> bool:
         """Return whether something of a call is in the text."""
-        found = (self.parts[at] for at in self.places)
-        return any(part.key == "tool_calls" and part.kind != "key" for part in found)
+        return any(part.key == "tool_calls" and part.kind != "key" for part in self._reached())
 
     def is_only_function(self, name: Part) -> bool:
         """Return whether the conversation has no other function than the one with this name, and
@@ -78,9 +78,13 @@ class Proof:
         named = {part.value for part in self.parts if part.path.endswith(".function.name")}
         call = name.path.removesuffix("name")
         return named == {name.value} and any(
-            part.message == name.message and part.path.startswith(call)
-            for part in (self.parts[at] for at in self.places)
+            part.message == name.message and part.path.startswith(call) for part in self._reached()
         )
+
+    def _reached(self) -> Iterator[Part]:
+        """Yield the parts that reach the text; `null` counts for nothing."""
+        found = (self.parts[at] for at in self.places)
+        return (part for part in found if part.value is not None)
 
     def _all(self, wanted: Sequence[int], marked: str | None) -> bool:
         """Take the places of parts from a text with a mark on both sides of each; return whether
@@ -119,7 +123,8 @@ class Proof:
         """Look for a text with one mark, or with none where the template reacts to every mark."""
         found = [self._marks(self._rendered([at], style)) for style in _STYLES]
         seen = [one.get(at, _NOWHERE)[0] for one in found if one is not None]
-        if place := next((one[0] for one in seen if one), None):
+        place = next((one[0] for one in seen if one), None)
+        if place is not None:
             self.places[at] = (place, place)
         if not all(seen):
             self.cut.add(at)
@@ -137,7 +142,8 @@ class Proof:
             self.places[at] = UNKNOWN
 
     def _word(self, at: int) -> None:
-        """Look for a number or word: another one must change the text. `null` may be left out."""
+        """Look for a number or word: another one must replace a piece of the text. `null` may be
+        left out."""
         value, key = self.parts[at].value, at - 1
         if value is None:
             self.places[at] = UNKNOWN
@@ -148,7 +154,8 @@ class Proof:
             if re.match(printed, self._text[start : start + 2 * _BETWEEN], re.IGNORECASE):
                 self.places[at] = UNKNOWN
                 return
-        if self._left <= 0 or self._rendered([at], "both") != self._text:
+        other = self._rendered([at], "swap")
+        if other is None or has_more_than_common(self._text, other):
             self.places[at] = UNKNOWN
 
     def _rendered(self, wanted: Collection[int], style: Style) -> str | None:
@@ -213,5 +220,5 @@ def _inside(place: Span, spans: Sequence[Span]) -> bool:
     return any(start <= place[0] and place[1] <= end for start, end in spans)
 
 
-def _nonces() -> Sequence[str]:
-    return [f"{7_310_457 + 104_729 * n}" for n in range(20)]
+def _nonces() -> Iterator[str]:
+    return (f"{7_310_457 + 104_729 * n}" for n in count())

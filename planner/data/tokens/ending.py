@@ -18,9 +18,9 @@ def unended(
     if answer_end(rows, end_ids) is not None:
         return ""
     if not turns:
-        return "The rows end with no end token, so generation goes on until its limit of tokens."
+        return "The rows end with no end token, so generation runs until its limit of tokens."
     after = template.render(GOLDEN).rpartition(GOLDEN[-1].content)[2].strip() or "\\n"
     return (
-        f"The template ends an answer with the text `{one_line(after, most=60)}`, which is no "
-        "single token: give it as a stop string to the program that generates."
+        f"The template ends an answer with the text `{one_line(after, most=60)}`, which is more "
+        "than one token: give it as a stop string to the program that generates."
     )

@@ -55,9 +55,9 @@ class ChatTemplate:
     place: str = ""
     """The file or folder that it was read from; empty for a template from elsewhere."""
 
-    def like(self, source: str) -> "ChatTemplate":
-        """Return another template with the same special tokens and date."""
-        made = compile_template(source, self.special_tokens, now=self.now)
+    def like(self, source: str, others: Mapping[str, str]) -> "ChatTemplate":
+        """Return other templates with the same special tokens and date."""
+        made = compile_template(source, self.special_tokens, now=self.now, others=others)
         return replace(made, place=self.place)
 
     @property

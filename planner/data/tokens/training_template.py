@@ -18,15 +18,25 @@ FOLDER = Path(__file__).with_name("templates")
 def variant(template: ChatTemplate) -> ChatTemplate | None:
     """Return the training variant of a template, or None if it has none.
 
+    Of several templates, those that have a variant are replaced.
+    """
+    others = {name: _training(source) or source for name, source in template.others.items()}
+    source = _training(template.source)
+    if not source and others == template.others:
+        return None
+    return template.like(source or template.source, others)
+
+
+def _training(source: str) -> str:
+    """Return the training variant of a template's text; empty if it has none.
+
     Line ends and final newlines do not count.
     """
-    if template.others:
-        return None
-    text = template.source.replace("\r\n", "\n").replace("\r", "\n")
-    same = (template.source, text, *(text.rstrip("\n") + "\n" * count for count in range(3)))
-    digests = (hashlib.sha256(one.encode()).hexdigest() for one in same)
+    text = source.replace("\r\n", "\n").replace("\r", "\n")
+    same = (source, text, *(text.rstrip("\n") + "\n" * count for count in range(3)))
+    digests = (hashlib.sha256(one.encode("utf-8", "replace")).hexdigest() for one in same)
     name = next((_known()[one] for one in digests if one in _known()), None)
-    return template.like((FOLDER / f"{name}.jinja").read_text("utf-8")) if name else None
+    return (FOLDER / f"{name}.jinja").read_text("utf-8") if name else ""
 
 
 @cache

@@ -1,6 +1,7 @@
 """Templates and conversations in the child process."""
 
 import json
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
@@ -196,15 +197,17 @@ class Conversation:
         role and other keys."""
         if self._tools is not None and self._renders_without_tools(count):
             return "`tools`"
-        for number in range(1, count):
-            try:
-                self._rendered(number, False)
-            except Refused:
-                count = number
-                break
+        count = 1 + bisect_left(range(1, count), True, key=self._fails)
         keys = self._turns[count - 1].keys() - {"role", "content"}
         with_ = f" with {', '.join(f'`{key}`' for key in sorted(keys))}" if keys else ""
         return f"message {count} (`{self.messages[count - 1].role}`{with_})"
+
+    def _fails(self, count: int) -> bool:
+        try:
+            self._rendered(count, False)
+        except Refused:
+            return True
+        return False
 
     def _renders_without_tools(self, count: int) -> bool:
         try:

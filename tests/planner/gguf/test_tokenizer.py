@@ -10,7 +10,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from lockfiles.errors import UsageProblem
 from planner.gguf.check import check
-from planner.gguf.tokenizer import Kind, tokens_of
+from planner.gguf.listing import Kind
+from planner.gguf.tokenizer import tokens_of
 from runner.demo import files
 
 BASE = Path(files.__file__).parent / "base"
@@ -162,6 +163,12 @@ def test_tokens_that_other_files_add_count(base: Path) -> None:
     found = check(base, trained=True)
     assert found.tokens.texts[1024] == "<|closed|>"
     assert (found.tokens.kinds[1024], found.special.ids["eos"]) == (Kind.CONTROL, 1024)
+
+
+def test_a_named_token_without_a_row_is_left_out(base: Path) -> None:
+    _change(base / "tokenizer_config.json", mask_token="<mask>")
+    found = check(base)
+    assert "<mask>" not in found.tokens.texts and "mask" not in found.special.ids
 
 
 def test_white_space_around_a_printed_token_is_refused(base: Path) -> None:

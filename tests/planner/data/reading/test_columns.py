@@ -51,6 +51,7 @@ def test_history_comes_before_the_prompt(
     values: dict[str, Any], history: object, tmp_path: Path
 ) -> None:
     assert one(tmp_path, values | {"history": history}) == BEFORE
+    assert one(tmp_path, values | {"History": history}) == BEFORE
     assert one(tmp_path, values | {"history": []}) == ROW
     with_system = one(tmp_path, values | {"history": history, "system": "Count."})
     assert with_system.messages == (Message("system", "Count."), *BEFORE.messages)
@@ -61,7 +62,8 @@ def test_history_comes_before_the_prompt(
 )
 def test_columns_with_the_system_message(name: str, tmp_path: Path) -> None:
     assert one(tmp_path, {"messages": [USER, SAID], name: "Count."}).system == "Count."
-    assert one(tmp_path, {"question": "a", "answer": "b", name: "Count."}).system == "Count."
+    for case in (name, name.title(), name.upper(), name.replace("_", " ")):
+        assert one(tmp_path, {"question": "a", "answer": "b", case: "Count."}).system == "Count."
     parts = [{"type": "text", "text": "Count."}]
     assert one(tmp_path, {"messages": [USER, SAID], name: parts}).system == "Count."
 

@@ -29,7 +29,7 @@ def test_the_end_of_most_rows_is_taught() -> None:
     ("after", "said"),
     [
         ("<|im_end|>", ""),
-        ("\\n### End\\n", "with the text `### End`, which is no single token"),
+        ("\\n### End\\n", "with the text `### End`, which is more than one token"),
     ],
 )
 def test_a_text_that_ends_answers_is_named(tmp_path: Path, after: str, said: str) -> None:
@@ -45,7 +45,7 @@ def test_a_text_that_ends_answers_is_named(tmp_path: Path, after: str, said: str
 
 def test_rows_of_plain_text_may_end_with_no_token() -> None:
     rows = [completion((9, 8), (-100, 8))]
-    assert "go" in unended(load_template(BASE), rows, (END,), turns=False)
+    assert "limit of tokens" in unended(load_template(BASE), rows, (END,), turns=False)
 
 
 def test_an_added_token_that_is_not_special_ends_answers_too(tmp_path: Path) -> None:

@@ -137,6 +137,14 @@ def test_ids_of_nine_characters_are_the_same_in_call_and_answer() -> None:
         assert not own.startswith("abc") or asked == own
 
 
+def test_ids_that_are_too_short_for_a_template_are_replaced() -> None:
+    source = MISTRAL.replace("length != 9", "length < 9").replace(
+        "tool_call.id +", "tool_call.id[-9:] +"
+    )
+    made = text(source, row(call(id_="c1", item="kettle")))
+    assert len(made.split('"id": "')[1].split('"')[0]) == 9
+
+
 def test_ids_that_a_template_takes_are_the_rows_own() -> None:
     source = turns(
         CALLS + "{% for c in m.tool_calls or [] %}{{ '#' + c.id }}{% endfor %}" + CONTENT
@@ -151,6 +159,9 @@ QUOTED = (
 LOSSES: list[tuple[str, Callable[[], Row], str]] = [
     (turns(CONTENT), lambda: row(call(item="kettle")), "`tools`; it does not print `tool_calls`"),
     (turns(CONTENT), lambda: Row((USER, SAID), tools=in_order([TOOL])), "`tools`"),
+    (turns(CONTENT), lambda: row(call(a=None), tools=()), "`tool_calls[0].function.name` of"),
+    (turns(CONTENT), lambda: row(call(a=True), tools=()), "`tool_calls` of message 2"),
+    (turns(CONTENT), lambda: row(call(), tools=()), "`tool_calls[0].function.name` of"),
     (turns(CALLS), lambda: Row((USER, SAID)), "omits the assistant's text"),
     (turns(CALLS + CONTENT, TOOLS), lambda: row(call(item="a"), reasoning_content="Hm."),
      "`reasoning_content` of message 2 (`assistant`)"),
@@ -168,6 +179,10 @@ LOSSES: list[tuple[str, Callable[[], Row], str]] = [
      lambda: row(call(item="kettle", n=1), tools=()), "arguments.n` of message 2"),
     (turns(CALLS.replace("c.function.arguments|tojson", "c.function.arguments.item") + CONTENT),
      lambda: row(call(item="kettle", n=False), tools=()), "arguments.n` of message 2"),
+    (turns(ITEMS.replace("items() %}", "items() if v %}") + CONTENT),
+     lambda: row(call(item="kettle", n=False), tools=()), "arguments.n` of message 2"),
+    (turns(ITEMS.replace("items() %}", "items() if v %}") + CONTENT),
+     lambda: row(call(item="kettle", n=0), tools=()), "arguments.n` of message 2"),
     (turns("{% if m.content|length > 9 %}{{ m.content }}{% endif %}"),
      lambda: Row((Message("user", "user"), SAID)), "`content` of message 1"),
     ("{% for m in messages|reverse %}{% generation %}{{ m.content }}{% endgeneration %}"
@@ -190,6 +205,18 @@ NOT_MARKED = (
 def test_a_call_outside_the_marks_is_not_scored() -> None:
     said = lost(NOT_MARKED, row(call(item="a"), tools=()))
     assert "does not mark as the assistant's text `tool_calls` of message 2" in said
+
+
+@pytest.mark.parametrize("value", [0, 1, 3, -3, 33, 1.5, 3.3, -0.0, 10**20, True, False])
+@pytest.mark.parametrize("printed", [
+    "{{ v }}", "{{ '%.2f' % v }}", "{% if v %}{{ v }}{% else %}none{% endif %}",
+    "{{ v|tojson if v is number else v }}",
+])  # fmt: skip
+def test_numbers_and_words_that_are_printed_in_another_way_are_no_loss(
+    printed: str, value: float
+) -> None:
+    source = turns(ITEMS.replace("{{ v | tojson }}", printed) + CONTENT)
+    assert "<find_item item=" in text(source, row(call(item=value, n=value), tools=()))
 
 
 @pytest.mark.parametrize("body", [
@@ -269,6 +296,21 @@ def test_pythons_escapes_of_a_quote_are_no_loss() -> None:
         TOOLS,
     )
     assert "item='it\\'s'" in text(source, row(call(item="it's")))
+
+
+def test_a_text_at_the_very_beginning_is_found() -> None:
+    short = "{% if m.content|length < 5 %}{{ m.content }}{% else %}{{ m.content }}.{% endif %}"
+    source = "{% for m in messages %}" + short + "{% endfor %}" + "{% if false %}{% endif %}"
+    (found,) = seen(source, Row((Message("user", "a"), Message("assistant", "b"))))
+    assert isinstance(found, Tokens), found.message
+
+
+def test_the_message_on_which_a_template_fails_is_named() -> None:
+    source = turns("{% if m.name %}{{ m.missing.more }}{% endif %}" + CONTENT)
+    turns_ = [USER, SAID] * 20 + [Message("user", "Hm.", '{"name":"ana"}'), SAID]
+    (found,) = seen(source, Row(tuple(turns_)))
+    assert isinstance(found, DataRefused)
+    assert "it fails on message 41 (`user` with `name`)" in found.message
 
 
 def test_a_template_that_fails_is_told_without_its_library_s_words() -> None:

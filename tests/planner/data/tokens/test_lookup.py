@@ -197,6 +197,20 @@ def test_line_ends_do_not_hide_a_known_template(name: str, change: Callable[[str
     assert variant(ChatTemplate(source + " ", {})) is None
 
 
+def test_of_several_templates_those_with_a_variant_are_replaced() -> None:
+    trl = pytest.importorskip("trl")
+    folder = Path(trl.__file__).parent / "chat_templates"
+    qwen, other = (folder / "qwen3.jinja").read_text("utf-8"), "{{ messages }}"
+    trains = (folder / "qwen3_training.jinja").read_text("utf-8")
+    for default, tools in ((qwen, other), (other, qwen)):
+        found = variant(ChatTemplate(default, {}, others={"tool_use": tools}))
+        assert found
+        assert [found.source, found.others["tool_use"]] == [
+            trains if one == qwen else one for one in (default, tools)
+        ]
+    assert variant(ChatTemplate(other, {}, others={"tool_use": other})) is None
+
+
 def test_a_named_special_token_is_one_token(folder: Path) -> None:
     config(folder, eos_token="<|done|>")
     ends = "{% for m in messages %}{{ m.role + m.content + eos_token }}{% endfor %}"
