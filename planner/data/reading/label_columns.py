@@ -21,9 +21,11 @@ _TEXTS = frozenset(
      "comment", "tweet", "post", "body", "headline", "title", "description", "input", "prompt",
      "instruction", "request", "email", "mail", "sms", "statement", "claim", "passage",
      "paragraph", "phrase", "abstract", "document", "article", "complaint", "ticket",
-     "transcript", "premise", "hypothesis", "sample"]
+     "transcript", "premise", "hypothesis", "sample", "subject"]
 )  # fmt: skip
 """Last words of the names of columns of texts."""
+_NAMES = frozenset(["subject", "title"])
+"""Of these, the words that may also name a column of names."""
 _LABELS = frozenset(
     ["label", "category", "class", "intent", "sentiment", "topic", "target", "tag", "emotion",
      "genre", "polarity", "stance", "department", "rating", "star", "spam", "ham", "toxic",
@@ -37,9 +39,11 @@ _ABOUT = frozenset(
      "url", "date", "time", "timestamp", "author", "user", "username", "name", "version",
      "license", "meta", "metadata", "file", "filename", "path", "country", "locale", "year",
      "month", "hash", "key", "no", "number", "row", "length", "count", "config", "subset",
-     "model", "annotator"]
+     "model", "annotator", "role", "speaker", "sender", "from", "turn", "level", "difficulty"]
 )  # fmt: skip
 """Last words of the names of columns about a row."""
+_CHOICES = frozenset(["choice", "option", "candidate", "ending", "distractor"])
+"""Words in the names of columns with the answers of a multiple-choice question."""
 
 
 def columns_in(path: Path, prompt: str, completion: str, *, wanted: bool) -> tuple[str, str] | None:
@@ -59,6 +63,8 @@ def columns_in(path: Path, prompt: str, completion: str, *, wanted: bool) -> tup
         if wanted:
             what = "labels" if texts else "texts"
             raise refused(path, f"has no column that is clearly one of {what}")
+        return None
+    if not wanted and any(not _CHOICES.isdisjoint(_words(name)) for name in columns):
         return None
     if not wanted and not any(_is_named(name, columns[name]) for name in labels):
         documents = any(columns[name].long > _DOCUMENT_CHARS * rows for name in texts)
@@ -123,7 +129,9 @@ def _texts(columns: Mapping[str, Column], but: str) -> list[str]:
     named = [
         name
         for name, column in columns.items()
-        if name != but and _words(name)[-1] in _TEXTS and column.is_text(named=True)
+        if name != but
+        and _words(name)[-1] in _TEXTS
+        and column.is_text(named=_words(name)[-1] not in _NAMES)
     ]
     return named or [
         name
@@ -147,7 +155,7 @@ def _singular(word: str) -> str:
     return next((one for one in ways if one in _KNOWN), word)
 
 
-_KNOWN = _TEXTS | _LABELS | _ABOUT
+_KNOWN = _TEXTS | _LABELS | _ABOUT | _CHOICES
 
 
 def _with_names(path: Path, labels: Sequence[str]) -> list[str]:

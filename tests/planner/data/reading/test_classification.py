@@ -78,6 +78,18 @@ OTHERS: dict[str, list[dict[str, Any]]] = {
         for n, (text, _) in enumerate(PAIRS)
     ],
     "feedback": [{"prompt": t, "completion": a, "label": True} for t, a in PAIRS],
+    "multiple choice": [
+        {"question": t, "choices": ["one", "two"], "answer": n % 2}
+        for n, (t, _) in enumerate(PAIRS)
+    ],
+    "choices in columns": [
+        {"premise": t, "choice1": t[3:], "choice2": t[5:], "label": n % 2}
+        for n, (t, _) in enumerate(PAIRS)
+    ],
+    "a turn in each row": [
+        {"role": ("user", "assistant")[n % 2], "content": t} for n, (t, _) in enumerate(PAIRS)
+    ],
+    "prompts alone": [{"prompt": t, "level": n % 3} for n, (t, _) in enumerate(PAIRS)],
     "messages": [
         {"messages": [{"role": "user", "content": t}], "label": a} for t, a in PAIRS
     ],
@@ -146,8 +158,10 @@ def test_labels_that_differ_only_in_case_are_named(tmp_path: Path) -> None:
     [
         ({"category": lambda n: "ab"[n % 2], "sentiment": lambda n: "xyz"[n % 3]},
          "`category`, `sentiment`", "completion_column = … (one of them)"),
-        ({"title": lambda n: f"Title {n}", "label": lambda n: "ab"[n % 2]},
+        ({"title": lambda n: f"The title {n}", "label": lambda n: "ab"[n % 2]},
          "`text`, `title`", "prompt_column = … (one of them)"),
+        ({"subject": lambda n: f"The subject {n}", "label": lambda n: "ab"[n % 2]},
+         "`text`, `subject`", "prompt_column = … (one of them)"),
         ({"team": lambda n: "ab"[n % 2], "priority": lambda n: "xyz"[n % 3]},
          "`team`, `priority`", "completion_column = … (one of them)"),
     ],
