@@ -246,10 +246,11 @@ def test_a_token_beyond_the_embedding_in_test_rows_is_refused(folder: Path) -> N
     )
     tokens["added_tokens"].append(more)
     (folder / "base" / "tokenizer.json").write_text(json.dumps(tokens), "utf-8")
-    plan(answers(), gather(answers(), folder, machine=MACHINE))
+    asked = answers(results__gguf=[])
+    plan(asked, gather(asked, folder, machine=MACHINE))
     edit(folder / "rows" / "test.jsonl", "how would you", "<|more|>how would you")
     with pytest.raises(UsageProblem, match=r"the token `<\|more\|>` the id 1024, but the model's"):
-        gather(answers(), folder, machine=MACHINE)
+        gather(asked, folder, machine=MACHINE)
 
 
 def test_an_own_template_is_compared(planned: Path, tmp_path: Path) -> None:
