@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 
 _JSON: Mapping[str, str] = {
-    "Expecting value": "a value is missing, or is none of JSON's",
+    "Expecting value": "a value is missing or is not valid in JSON",
     "Expecting property name": "a key in double quotes is missing",
     "Expecting ',' delimiter": "a comma or a closing bracket is missing",
     "Expecting ':' delimiter": "a colon after a key is missing",

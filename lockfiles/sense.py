@@ -147,6 +147,18 @@ def _prediction(lock: TrainingTables) -> Iterator[Contradiction]:
         yield "prediction.components", "has a negative size"
     if sum(parts.values()) != lock.prediction.peak_bytes:
         yield "prediction.components", "does not add up to `prediction.peak_bytes`"
+    yield from _origins(lock)
+
+
+def _origins(lock: TrainingTables) -> Iterator[Contradiction]:
+    found = lock.prediction
+    if found.process_origin and lock.machine.kind != "cpu":
+        yield "prediction.process_origin", "is for a plan without a card"
+    if found.timed_by and lock.machine.kind != "cpu":
+        yield "prediction.timed_by", "is for a plan without a card"
+    for name in ("timed_seconds", "timed_tokens"):
+        if bool(getattr(found, name)) != bool(found.timed_by):
+            yield f"prediction.{name}", "does not agree with `prediction.timed_by`"
 
 
 def _why(lock: Tables) -> Iterator[Contradiction]:

@@ -68,7 +68,8 @@ def _part(key: str, part: "Data") -> Iterator[Contradiction]:
 
 def _labels(key: str, part: "Data") -> Iterator[Contradiction]:
     """The training rows of a classification name its labels and columns."""
-    if part.split != "train" or part.format != "classification":
+    labelled = part.format == "classification" or (part.format == "mixed" and bool(part.labels))
+    if part.split != "train" or not labelled:
         if part.labels:
             yield f"{key}.labels", "is only for the training rows of a classification"
         return

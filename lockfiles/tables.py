@@ -35,8 +35,9 @@ and every text, list and number has bounds. Revision 2 replaces the `name` of a 
 `parallel.processes`, `parallel.offload`. Revision 3 spells `model.license` so, and gives the
 objective a table of its own, which was `method.objective`. A lock of it may train nothing, and
 then it lacks the tables of training. Revision 4 adds what was made of the rows: formats, columns
-and roles that were mapped, and the limit on bad rows. `lockfiles.revisions` reads the earlier
-ones. An objective, a kind of stage or an engine that was added later raises it by its own `since`.
+and roles that were mapped, and the limit on bad rows; and of a plan for a processor, what its
+memory and its time were measured by. `lockfiles.revisions` reads the earlier ones. An objective, a
+kind of stage or an engine that was added later raises it by its own `since`.
 """
 ORDER = (
     "version", "revision", "requires_runner", "intent", "decision", "model", "template", "data",

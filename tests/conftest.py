@@ -6,7 +6,9 @@ tests need, so a skip there is a hole that nobody sees.
 
 import os
 import re
+import shutil
 import sys
+import tempfile
 from collections.abc import Generator, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -14,6 +16,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests.kept import seed
 
 for _name in ("COLUMNS", "LINES"):  # set by the readline of pytest-xdist's parent process
     os.environ.pop(_name, None)
@@ -56,10 +60,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    _own_cache(config)
     if config.option.quick:
         asked = config.option.markexpr or "not slow"
         config.option.markexpr = f"({asked}) and not slow and not gpu"
         sys.meta_path.insert(0, _NotQuick())
+
+
+def _own_cache(config: pytest.Config) -> None:
+    """Give the tests a cache of their own, in which the memory of a training process is known.
+
+    Measurements of earlier runs must not change their plans, nor theirs those of a person.
+    """
+    os.environ.setdefault("HF_HOME", str(Path.home() / ".cache" / "huggingface"))
+    cache = tempfile.mkdtemp(prefix="tunelock-tests-")
+    config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
+    os.environ["XDG_CACHE_HOME"] = cache
+    seed(Path(cache))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -21,6 +21,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.hub import Answer, Files, Hub, Refusal, Repository, Request
+from tests.kept import seed
 from tests.programs import words
 
 _THEIR_WARNING = "Use 'content=<...>' to upload raw bytes/text content."
@@ -79,6 +80,8 @@ class HubServer(Hub):
         wanted = {"HF_ENDPOINT": self.url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
         wanted |= {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
         token = self.token if token is None else token
+        if "XDG_CACHE_HOME" in more:
+            seed(Path(more["XDG_CACHE_HOME"]))
         return clean | wanted | ({"HF_TOKEN": token} if token else {}) | more
 
     def run(self, name: str, *arguments: object, home: Path, **switches: Any) -> Any:

@@ -72,7 +72,7 @@ def _check_added(
 ) -> None:
     """Raise UsageProblem for an added token that llama.cpp finds in other places of a conversation.
 
-    It does not take the white space around a token, nor ask for a whole word.
+    It does not take the white space around a token, nor ask for word boundaries.
     """
     printed = {tokens.texts[special.ids[name]] for name in ("bos", "eos") if name in special.ids}
     for added in tokenizer.get("added_tokens", []):

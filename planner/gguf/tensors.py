@@ -78,7 +78,7 @@ def check(shapes: Shapes, config: Config, family: Family) -> None:
     """Raise UsageProblem unless a folder's tensors are those of its completed config.json.
 
     `shapes` are those of its files, by name. The sentence names what is missing, unknown or of
-    another shape, and the setting that disagrees where one can be told.
+    another shape, and the setting that disagrees where that is clear.
     """
     wanted = expected(config, family)
     found = {name: shape for name, shape in shapes.items() if not ignored(name)}

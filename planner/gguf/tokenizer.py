@@ -6,10 +6,9 @@ SentencePiece-like tokenizers need no name.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from lockfiles.harmless import one_line
 from planner.data.tokens import lookup
 from planner.gguf import merging, sentencepiece
 from planner.gguf.family import ELSEWHERE
+from planner.gguf.listing import Kind, all_added, listed
 from planner.models.folder import SMALL_LIMIT_BYTES
 
 _WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
@@ -34,20 +34,6 @@ NORMALIZERS = (None, "NFC")
 MOST_VALUES = 3_000_000
 """Maximum JSON values in `tokenizer.json`: 256,000 tokens and their merges have about two million.
 """
-MOST_PADDING = 1 << 18
-"""Maximum rows of an embedding without a token."""
-_SAME_MODEL = Advice("copy `tokenizer.json` and `config.json` from the same model")
-
-
-class Kind(IntEnum):
-    """The types of tokens in a GGUF file."""
-
-    NORMAL = 1
-    UNKNOWN = 2
-    CONTROL = 3
-    USER_DEFINED = 4
-    UNUSED = 5
-    BYTE = 6
 
 
 @dataclass(frozen=True)
@@ -82,25 +68,7 @@ def read(model_dir: Path) -> Mapping[str, Any]:
         )
     read = bounded_json.read_object(path, limit_bytes=SMALL_LIMIT_BYTES, most_values=MOST_VALUES)
     with sentences(path):
-        return {**read, "added_tokens": _all_added(read, lookup.added_tokens(model_dir))}
-
-
-def _all_added(
-    tokenizer: Mapping[str, Any], more: Sequence[Mapping[str, Any]]
-) -> list[Mapping[str, Any]]:
-    """Return the added tokens of a tokenizer.json with those that other files add or override.
-
-    A new one gets the next id, as in `tokenizers`.
-    """
-    found = {one["content"]: one for one in tokenizer.get("added_tokens") or []}
-    vocab: Mapping[str, int] = tokenizer["model"]["vocab"]
-    for one in more:
-        text = one["content"]
-        known = found[text]["id"] if text in found else vocab.get(text)
-        highest = max((added["id"] for added in found.values()), default=-1)
-        number = max(len(vocab), highest + 1) if known is None else known
-        found[text] = {**found.get(text, {}), **one, "id": number}
-    return list(found.values())
+        return {**read, "added_tokens": all_added(read, lookup.added_tokens(model_dir))}
 
 
 @contextmanager
@@ -131,10 +99,10 @@ def tokens_of(tokenizer: Mapping[str, Any], size: int) -> Tokens:
             )
     if not sentencepiece.like(tokenizer):
         pre = pre_tokenizer_of(tokenizer)
-        return Tokens(*_listed(tokenizer, size), "gpt2", pre)
+        return Tokens(*listed(tokenizer, size), "gpt2", pre)
     prefix = sentencepiece.add_space_prefix(tokenizer)
     scores = sentencepiece.scores(tokenizer, model["merges"])
-    texts, kinds = _listed(tokenizer, size)
+    texts, kinds = listed(tokenizer, size)
     ordered = tuple(scores.get(text, 0.0) for text in texts)
     return Tokens(texts, kinds, "llama", "default", ordered, prefix)
 
@@ -167,8 +135,8 @@ def pre_tokenizer_of(tokenizer: Mapping[str, Any]) -> str:
 
 
 def _check_whole_words(tokenizer: Mapping[str, Any], name: str) -> None:
-    """Raise UsageProblem if a word that is a token stays whole here and not in llama.cpp, or the
-    other way round."""
+    """Raise UsageProblem if one of this tokenizer and llama.cpp splits a word that is a token, and
+    the other does not."""
     model = tokenizer["model"]
     if bool(model.get("ignore_merges")) == (name in WHOLE_WORDS):
         return
@@ -204,58 +172,3 @@ def _split_name(steps: list[Mapping[str, Any]]) -> str | None:
         case [{"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated"} as step]:
             return None if gpt2_words or step.get("invert") else SPLITS.get(regex)
     return None
-
-
-def _listed(tokenizer: Mapping[str, Any], size: int) -> tuple[tuple[str, ...], tuple[Kind, ...]]:
-    """Return token texts and types for ids 0 to size - 1."""
-    known = len(tokenizer["model"]["vocab"]) + len(tokenizer.get("added_tokens", []))
-    if size > known + MOST_PADDING:
-        raise UsageProblem(
-            f"The model's `vocab_size` is {size:,}, but its tokenizer has {known:,} tokens.",
-            fix=_SAME_MODEL,
-        )
-    texts, kinds = [""] * size, [Kind.UNUSED] * size
-    places: dict[str, int] = {}
-    for text, index, kind in _entries(tokenizer):
-        if not 0 <= index < size:
-            raise UsageProblem(
-                f"The token `{one_line(text, most=40)}` has id {index}, outside the "
-                f"`vocab_size` of {size}.",
-                fix=_SAME_MODEL,
-            )
-        if places.setdefault(text, index) != index:
-            raise UsageProblem(
-                f"The token `{one_line(text, most=40)}` has two ids, {places[text]} and {index}, "
-                "which llama.cpp cannot read.",
-                fix=ELSEWHERE,
-            )
-        texts[index], kinds[index] = text, kind
-    for index, kind in enumerate(kinds):
-        if kind == Kind.UNUSED:
-            texts[index] = _free(f"[PAD{index}]", places)
-    return tuple(texts), tuple(kinds)
-
-
-def _free(name: str, taken: Mapping[str, int]) -> str:
-    """Return a name for an id without a token that no token has."""
-    while name in taken:
-        name = f"[{name}]"
-    return name
-
-
-def _entries(tokenizer: Mapping[str, Any]) -> Iterator[tuple[str, int, Kind]]:
-    """Yield the text, id and type of each token; a later entry for an id replaces an earlier."""
-    bytewise = sentencepiece.like(tokenizer)
-    unknown = tokenizer["model"].get("unk_token")
-    for text, index in tokenizer["model"]["vocab"].items():
-        kind = Kind.BYTE if bytewise and text in _BYTES else Kind.NORMAL
-        yield text, index, Kind.UNKNOWN if bytewise and text == unknown else kind
-    for added in tokenizer.get("added_tokens", []):
-        text = added["content"]
-        if bytewise and text == unknown:
-            continue
-        control = added["special"] or (text.startswith("<|") and text.endswith("|>"))
-        yield text, added["id"], Kind.CONTROL if control else Kind.USER_DEFINED
-
-
-_BYTES = frozenset(sentencepiece.BYTES)

@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from operator import index
 from pathlib import Path
@@ -14,6 +15,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
 from lockfiles.harmless import is_harmless, one_line
 from planner.catalogue.unquantized import unquantized_name
+from planner.hub import heads
 from planner.hub.client import client, sentences
 from planner.models import config_json
 from planner.models.facts import FileFact, ModelFacts
@@ -59,20 +61,27 @@ def from_hub(repo: str, revision: str = "main", *, folder: Path) -> ModelFacts:
         check_kind(repo, files, partial(_read, api, repo, commit))
         small = _download_small_files(api, repo, commit, files, folder)
         weights = _weights(folder, files, repo)
-        held = _tensors(api, repo, commit, weights)
+        stored = _tensors(api, repo, commit, weights)
     check_loadable(folder)
     original = _base_model(info) or unquantized_name(repo)
+    held = {name: tensor for name, (tensor, _) in stored.items()}
     shape = shape_of(config_json.read(folder / CONFIG), held, f"{repo}/{CONFIG}", original)
+    own_head = False
+    if shape.both:
+        with sentences(repo, revision):
+            first, second = (stored[name][1] for name in shape.both)
+            own_head = not heads.alike(repo, commit, first, second)
     return ModelFacts(
         source=repo,
         files=tuple(sorted((*small, *weights), key=lambda file: file.name)),
-        architecture=shape.architecture,
+        architecture=replace(shape.architecture, tied=False) if own_head else shape.architecture,
         parameters=shape.parameters,
         dtype=shape.dtype,
         revision=revision,
         commit=commit,
         license=_license(info),
         gated=bool(info.gated),
+        own_head=own_head,
     )
 
 
@@ -129,17 +138,22 @@ def _weights(folder: Path, files: Mapping[str, "RepoSibling"], repo: str) -> lis
     return facts
 
 
-def _tensors(api: "HfApi", repo: str, commit: str, weights: Sequence[FileFact]) -> dict[str, Held]:
-    """Return every stored tensor, from the headers of the weights.
+def _tensors(
+    api: "HfApi", repo: str, commit: str, weights: Sequence[FileFact]
+) -> dict[str, tuple[Held, heads.Place]]:
+    """Return every stored tensor and its place, from the headers of the weights.
 
     Raises UsageProblem for a tensor in two files, which loaders would read from either.
     """
 
-    def read(file: FileFact) -> dict[str, Held]:
+    def read(file: FileFact) -> dict[str, tuple[Held, heads.Place]]:
         try:
             header = api.parse_safetensors_file_metadata(repo, file.name, revision=commit)
             return {
-                name: Held(str(tensor.dtype), tuple(map(index, tensor.shape)))
+                name: (
+                    Held(str(tensor.dtype), tuple(map(index, tensor.shape))),
+                    heads.Place(file.name, *map(index, tensor.data_offsets)),
+                )
                 for name, tensor in header.tensors.items()
             }
         except (AttributeError, TypeError):  # a header of other types
@@ -148,7 +162,7 @@ def _tensors(api: "HfApi", repo: str, commit: str, weights: Sequence[FileFact]) 
                 fix=Advice("choose another model"),
             ) from None
 
-    held = dict[str, Held]()
+    held = dict[str, tuple[Held, heads.Place]]()
     with ThreadPoolExecutor(_CONNECTIONS) as pool:
         for file, found in zip(weights, pool.map(read, weights), strict=True):
             if twice := held.keys() & found.keys():

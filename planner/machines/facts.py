@@ -53,6 +53,20 @@ class Gpu:
 
 
 @dataclass(frozen=True)
+class TimedStep:
+    """A training step whose time was measured on a processor."""
+
+    setup_sha256: str
+    """Digest of the model and the setup (`planner.speed.setups`); empty for the plan's own."""
+    seconds: float
+    """Median seconds of an optimizer step."""
+    tokens: int
+    """Mean tokens of such a step, including padding."""
+    by: Literal["rehearsal", "run"]
+    """What measured it."""
+
+
+@dataclass(frozen=True)
 class MachineFacts:
     """One machine, as plans see it."""
 
@@ -76,6 +90,11 @@ class MachineFacts:
     """Main memory that an Apple GPU may use, in bytes; 0 on other machines."""
     problem: str = ""
     """Why existing cards cannot be used, as sentences; empty if there is no problem."""
+    process_bytes: int = 0
+    """Resident memory of a training process on the CPU without model and rows, as measured here;
+    0 if it was not measured."""
+    timed: tuple[TimedStep, ...] = ()
+    """Training steps that were measured on its processor, the newest first."""
 
     @property
     def least_free(self) -> Gpu | None:

@@ -9,12 +9,14 @@ from pydantic_core import PydanticCustomError
 
 from lockfiles import files, limits, refusal, text
 from lockfiles.errors import UsageProblem
-from lockfiles.fields import Label, Sentence, SizeBytes, Table
+from lockfiles.fields import Label, Sentence, Sha256, SizeBytes, Table
 from lockfiles.fixes import Advice, Answer, Option
-from planner.machines.facts import Gpu, Holder, MachineFacts
+from planner.machines.facts import Gpu, Holder, MachineFacts, TimedStep
 
 LIMIT_BYTES = 4 * files.MIB
 """The largest file of machine facts."""
+MOST_TIMED = 100
+"""The most measured steps that are kept or read."""
 _SAVE_AGAIN = (
     Advice("save the facts again on that machine"),
     Option("--machine", to="leave out"),
@@ -51,6 +53,19 @@ class _Gpu(Table):
         return Gpu(**dict(self) | {"holders": holders})
 
 
+class SavedStep(Table):
+    """`TimedStep`, as saved."""
+
+    setup_sha256: Sha256
+    seconds: Annotated[float, Field(gt=0, le=limits.MOST_SECONDS)]
+    tokens: Annotated[int, Field(gt=0, le=limits.MOST_TOKENS)]
+    by: Literal["rehearsal", "run"]
+
+    def facts(self) -> TimedStep:
+        """Return the step that the file describes."""
+        return TimedStep(**dict(self))
+
+
 class _Machine(Table):
     """`MachineFacts`, as saved."""
 
@@ -64,10 +79,14 @@ class _Machine(Table):
     processor: Label = ""
     metal_bytes: SizeBytes = 0
     problem: Sentence = ""
+    process_bytes: SizeBytes = 0
+    timed: list[SavedStep] = Field(default_factory=list, max_length=MOST_TIMED)
 
     def facts(self) -> MachineFacts:
         """Return the machine that the file describes."""
-        return MachineFacts(**dict(self) | {"gpus": tuple(gpu.facts() for gpu in self.gpus)})
+        timed = tuple(one.facts() for one in self.timed)
+        gpus = tuple(gpu.facts() for gpu in self.gpus)
+        return MachineFacts(**dict(self) | {"gpus": gpus, "timed": timed})
 
 
 def load(path: Path) -> MachineFacts:

@@ -3,22 +3,23 @@
 from collections.abc import Mapping
 
 from planner.memory import backward, loss_head, saved_activations, transient
-from planner.memory.facts import MIB, Estimate, Phase, Sized
+from planner.memory.facts import Estimate, Phase, Sized
 from planner.memory.resident import Standing, standing
 from planner.memory.trainable import trained_parameters
 from planner.memory.widths import stream_width
 from planner.models import layers
 from planner.models.facts import Architecture
 from planner.models.layers import Block
-from planner.setup.setup import Profile
+from planner.setup.setup import HEAP_TENSOR_BYTES, Profile
 
-ESTIMATOR = "closed-form-3"
+ESTIMATOR = "closed-form-4"
 """The name of these formulas in a lock; it must change when their results do."""
 
-HEAP_OVERHEAD = 0.5
-"""Overhead of glibc's heap, as a share of live tensors; measured."""
-HEAP_TENSOR_BYTES = 32 * MIB
-"""Tensors from this size are mapped separately, without heap overhead (`mallopt(3)`)."""
+
+HEAP_OVERHEAD = 0.25
+"""Overhead of glibc's heap, as a share of the temporary tensors in it; measured."""
+CHECKPOINTED_OVERHEAD = 0.75
+"""The same with checkpointing, where saved inputs lie between tensors that come and go."""
 
 
 def estimate(model: Sized, profile: Profile) -> Estimate:
@@ -156,13 +157,11 @@ def _files(model: Sized, profile: Profile) -> dict[str, int]:
 def _heap(shape: Architecture, profile: Profile, held: Mapping[str, int]) -> Mapping[str, int]:
     """Add the heap overhead of temporary tensors in a CPU process.
 
-    Large tensors are mapped separately and have none.
+    The longer the rows, the fewer of them are below the size from which each is mapped by itself.
     """
     if profile.device == "cuda":
         return held
-    tile = 4 * loss_head.tile_elements(shape, profile)
     stream = profile.tokens * shape.hidden * profile.width
-    small = sum(size for what, size in held.items() if what != "loss head")
-    small = small if stream < HEAP_TENSOR_BYTES else 0
-    small += held.get("loss head", 0) if tile < HEAP_TENSOR_BYTES else 0
-    return {**held, "heap": int(HEAP_OVERHEAD * small)}
+    share = CHECKPOINTED_OVERHEAD if profile.checkpointing else HEAP_OVERHEAD
+    share *= min(1.0, HEAP_TENSOR_BYTES / stream)
+    return {**held, "heap": int(share * sum(held.values()))}

@@ -15,8 +15,11 @@ NF4_BITS = 4.127
 """Bits of an NF4 weight with double quantization: 4 + 8/64 + 32/(64·256)."""
 WORKSPACE_BYTES = 2 * 32 * MIB
 """cuBLAS workspaces on Hopper, for the forward and the backward thread."""
-PROCESS_BYTES = 555_000_000
-"""Resident memory of a warm process with torch, transformers, TRL and PEFT; measured on Linux."""
+PROCESS_BYTES = 560_000_000
+"""Resident memory of a process with torch, transformers, TRL and PEFT after its first steps, where
+it was not measured on the machine itself; a typical value on Linux."""
+ROW_TOKEN_BYTES = 115
+"""Bytes of a token in the rows and columns of Python and Arrow that a trainer keeps; measured."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ def _linear_sums(shape: Architecture) -> tuple[int, int]:
 
 def _room(profile: Profile) -> dict[str, int]:
     if profile.device == "cpu":
-        return {"process": PROCESS_BYTES}
+        own = profile.process_bytes or PROCESS_BYTES
+        return {"process": own, "rows": ROW_TOKEN_BYTES * profile.held_tokens}
     return {"workspace": WORKSPACE_BYTES}
 
 

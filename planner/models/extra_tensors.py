@@ -1,10 +1,10 @@
 """Stored tensors that a model class has no place for, and that may be left out."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from planner.models.config_json import NAMES
+from planner.models.config_json import MOST, NAMES
 from planner.models.tensors import Sizes
 
 _POSITIONS = re.compile(
@@ -51,15 +51,21 @@ def is_derived(name: str, shape: Sizes) -> bool:
     return len(shape) == 4 if mask[1] == "bias" else len(shape) in (0, 1)
 
 
-def may_be_left_out(name: str, config: Mapping[str, Any]) -> bool:
-    """Return whether a loader may leave out a tensor, by its name alone.
+def needed(names: Collection[str], config: Mapping[str, Any]) -> list[str]:
+    """Return those of the tensors that a loader left out which belong to the model, sorted.
 
     Weaker than the comparison of `planner.models.held`, which knows shapes.
     """
     inner = config.get("text_config")
     values = inner if isinstance(inner, Mapping) else config
     counts = (values.get(key) for key in ("num_hidden_layers", *NAMES["num_hidden_layers"]))
-    layers = next((one for one in counts if one is not None), None)
-    number = _LAYER.search(name)
-    ahead = number is not None and type(layers) is int and int(number[1]) >= layers
-    return ahead or any(pattern.search(name) for pattern in (_POSITIONS, _AHEAD, _MASK))
+    layers = next((one for one in counts if type(one) is int), MOST["num_hidden_layers"])
+    numbers = {name: found for name in names if (found := _LAYER.search(name))}
+    marked = {int(one[1]) for name, one in numbers.items() if name.endswith(_MARKS)}
+    ahead = {one for one in (*ahead_layers(values, layers), *marked) if one >= layers}
+    return sorted(
+        name
+        for name in names
+        if not any(pattern.search(name) for pattern in (_POSITIONS, _AHEAD, _MASK))
+        and (name not in numbers or int(numbers[name][1]) not in ahead)
+    )

@@ -66,7 +66,7 @@ class ModelFacts:
     """Whether the Hub requires an agreement before the download."""
     own_head: bool = False
     """Whether the weights have a head that differs from the embedding, though `config.json` ties
-    them; False on the Hub, where only headers are read."""
+    them; on the Hub, samples are compared."""
 
     @property
     def stored_bytes(self) -> int:

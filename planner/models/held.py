@@ -52,11 +52,14 @@ class Findings:
     """Rows of the stored embedding; 0 without one."""
     both: tuple[str, str] | None = None
     """Embedding and head, where the files hold both and the configuration ties them."""
+    alone: bool = False
+    """Whether the files of a wrapper hold nothing but its decoder."""
 
     @property
     def wrong(self) -> bool:
         """Whether there is any difference."""
-        return bool(self.missing or self.unexpected or self.reshaped or self.retyped)
+        differs = self.missing or self.unexpected or self.reshaped or self.retyped
+        return bool(differs or self.alone)
 
 
 def compare(shape: Architecture, config: Mapping[str, Any], held: Mapping[str, Held]) -> Findings:
@@ -115,6 +118,8 @@ class _Comparison:
             self.found.layers = max(self.found.layers, layer + 1)
             if not self._placed(name, called, stored) and not self._left_out(name, stored):
                 self.found.unexpected.append(name)
+        wrapped = bool(self.spelling.wrapper)
+        self.found.alone = wrapped and not any(map(self.spelling.aside, self.held))
         self._heads()
 
     def _left_out(self, name: str, stored: Held) -> bool:

@@ -7,7 +7,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
 from lockfiles.harmless import one_line
 
-_FIELDS = ("quantization_config", "compression_config")
+_FIELDS = ("quantization_config", "compression_config", "quantization")
 """The fields of a `config.json` that describe the quantization."""
 _METHODS: Mapping[str, str] = {
     "aqlm": "AQLM", "auto-round": "AutoRound", "awq": "AWQ", "bitnet": "BitNet",
@@ -50,5 +50,7 @@ def _method(stored: object) -> str:
     method = stored.get("quant_method")
     if method is None and (stored.get("load_in_4bit") or stored.get("load_in_8bit")):
         method = "bitsandbytes"
+    if method is None and "group_size" in stored:
+        return "MLX"
     known = _METHODS.get(method) if isinstance(method, str) else None
     return known or f"`{one_line(method, most=40)}`"

@@ -25,6 +25,8 @@ _BARE: Mapping[str, bool] = {
     "qwen3_vl_moe": False,
 }  # fmt: skip
 """The wrappers, and whether their decoder may be named like a plain model."""
+DECODERS = frozenset(["qwen2_5_vl_text", "qwen2_vl_text", "qwen3_vl_moe_text", "qwen3_vl_text"])
+"""Decoders of wrappers, which transformers has no language model for outside of them."""
 
 
 def is_wrapper(kind: object) -> bool:

@@ -18,6 +18,7 @@ from planner.models.folder import CONFIG, INDEX, SINGLE, shards
 from planner.models.held import Held
 from planner.models.parameters import parameter_count
 from planner.models.quantized import check_unquantized
+from planner.models.spelling import DECODERS, is_wrapper
 from planner.models.tensor_faults import check_tensors
 
 HEADERS_LIMIT_BYTES = 64 * files.MIB
@@ -104,6 +105,7 @@ def shape_of(
     """
     check_unquantized(config, name, original)
     found = architecture(config, name)
+    _check_wrapper(config, name)
     sizes = Counter[str]()
     for tensor in held.values():
         sizes[tensor.dtype] += math.prod(tensor.shape)
@@ -112,6 +114,25 @@ def shape_of(
     both = check_tensors(found, config, held, name, original).both
     common = min(sizes, key=lambda kind: (-sizes[kind], kind), default="")
     return Shape(found, sizes.total(), common, both)
+
+
+def _check_wrapper(config: Mapping[str, Any], name: str) -> None:
+    """Refuse a decoder without its wrapper, and a wrapper whose files are not known."""
+    kind = config.get("model_type")
+    if kind in DECODERS:
+        raise UsageProblem(
+            f"The model of `{name}` is the decoder of a vision-language model (`{kind}`), which "
+            "transformers loads as a part of that model only.",
+            fix=Advice("name the complete vision-language model"),
+        )
+    if isinstance(config.get("text_config"), Mapping) and not is_wrapper(kind):
+        raise UsageProblem(
+            f"The model of `{name}` is a multimodal model of the kind "
+            f"`{one_line(kind, most=40)}`, which Tunelock does not support yet.",
+            fix=Advice(
+                "name a language model, or a `gemma3`, `mistral3`, `qwen2_5_vl` or `qwen3_vl`"
+            ),
+        )
 
 
 def _check_spread(folder: Path, tensors: Mapping[str, set[str]]) -> None:

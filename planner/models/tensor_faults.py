@@ -23,8 +23,9 @@ _WRAPPINGS: Mapping[str, tuple[str, str]] = {
 }
 """A prefix of every name, what is saved with it, and what helps."""
 _QUANTIZED = re.compile(
-    r"\.(?:qweight|qzeros|scales|g_idx|SCB|weight_scale(?:_inv)?|weight_packed|weight_shape"
-    r"|weight_zero_point|weight\.(?:absmax|quant_map|quant_state\..*)|[a-z_]+_(?:blocks|scales))$"
+    r"\.(?:qweight|qzeros|scales|g_idx|SCB|(?:weight|input|k|v)_scale(?:_inv|_2)?|weight_packed"
+    r"|weight_shape|weight_zero_point|weight\.(?:absmax|quant_map|quant_state\..*)"
+    r"|[a-z_]+_(?:blocks|scales))$"
 )
 """Names that only quantized weights have."""
 _CLASSIFIER = re.compile(r"(?:^|\.)(?:score|classifier|v_head|value_head|reward_head)\.")
@@ -56,13 +57,21 @@ def _causes(
     shape: Architecture, held: Mapping[str, Held], found: Findings, name: str, original: str
 ) -> Iterator[tuple[str, Fix]]:
     """Yield what may be wrong, most telling first."""
-    yield from _saved_otherwise(held, found)
+    yield from _saved_otherwise(held, found, name)
     yield from _quantized(found, name, original)
     yield from _other_sizes(shape, found, name)
     yield from _by_name(found, name)
 
 
-def _saved_otherwise(held: Mapping[str, Held], found: Findings) -> Iterator[tuple[str, Fix]]:
+def _saved_otherwise(
+    held: Mapping[str, Held], found: Findings, name: str
+) -> Iterator[tuple[str, Fix]]:
+    if found.alone:
+        yield (
+            f"The weights are those of a decoder, without the vision tower that `{name}` "
+            "describes.",
+            Advice("copy or download the model again, or name the decoder as a model of its own"),
+        )
     for begin, (what, helps) in _WRAPPINGS.items():
         if found.missing and all(one.startswith(begin) for one in held):
             yield (

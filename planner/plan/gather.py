@@ -26,6 +26,7 @@ from planner.data.mend.steps import Dedupe, Long, Mending, Step
 from planner.data.reading.classification import Labelled
 from planner.data.rows.splits import FILES, SplitName
 from planner.data.tokens.encode import NEED_VARIANT
+from planner.data.tokens.ending import unended
 from planner.data.tokens.order import epoch_order, order_sha256
 from planner.data.tokens.special_tokens import SpecialTokens, check_ids, special_tokens
 from planner.data.tokens.template import ChatTemplate, load_template
@@ -40,6 +41,7 @@ from planner.interview.answers import Answers
 from planner.interview.exports import no_rows
 from planner.machines import saved as machines
 from planner.machines.facts import MachineFacts
+from planner.machines.probes import kept
 from planner.machines.probes.probe import probe
 from planner.models import facts
 from planner.models.facts import ModelFacts
@@ -96,6 +98,8 @@ class TemplateFacts:
     """Whether it is the training variant of the model's own template."""
     left_out: str = ""
     """What it leaves out of training rows, in sentences."""
+    unended: str = ""
+    """Why no token ends an answer, as a sentence; empty if one does."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +166,7 @@ def gather(
             special,
             trains=template is not own,
             left_out=rows.left_out,
+            unended=unended(template, train.encoded, special.end_ids, turns=train.format != "text"),
         ),
         parts=tuple(_part(part, hub) for part in _parts(rows)),
         stream=_stream(rows, answers),
@@ -214,9 +219,10 @@ def hub_folder(repo: str, revision: str) -> Path:
 
 
 def machine_facts(answers: Answers, folder: Path) -> MachineFacts:
-    """Return the machine to plan for: from saved facts where the answers name them, else this."""
+    """Return the machine to plan for: from saved facts where the answers name them, else this,
+    with what was measured on it before."""
     saved = answers.text("machine.facts")
-    return machines.load(folder / at_home(saved)) if saved else probe(folder)
+    return machines.load(folder / at_home(saved)) if saved else kept.with_kept(probe(folder))
 
 
 Fetched = Mapping[SplitName, tuple[HubSplit, Path]]

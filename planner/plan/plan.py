@@ -40,6 +40,7 @@ def plan(answers: Answers, facts: PlanFacts) -> TrainingLock:
         longest=facts.stream.longest,
         machine=facts.machine,
         lengths=facts.stream.lengths,
+        tokens=facts.stream.tokens,
         rehearsal=facts.rehearsal,
     )
     staged = stages(_wanted(choice, answers, facts))
@@ -281,10 +282,12 @@ def _why(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, str]:
     if facts.template.left_out:
         trains["template.sha256"] = facts.template.left_out
     own = {"model.architecture.tied": _OWN_HEAD} if facts.model.own_head else {}
+    ends = {"template.end_ids": facts.template.unended} if facts.template.unended else {}
     return (
         dict(choice.why)
         | own
         | trains
+        | ends
         | _why_data(facts, answers)
         | {
             "stream.max_length_tokens": _length(stream, answers),

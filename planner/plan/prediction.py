@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from planner import speed
 from planner.catalogue.lookup import Accelerator
 from planner.interview.answers import Answers
+from planner.machines.facts import TimedStep
 from planner.memory import ESTIMATOR, trained_parameters
 from planner.models.facts import ModelFacts
 from planner.pipeline.kind import Sizes
@@ -17,6 +18,7 @@ from planner.search.rehearsal import ESTIMATOR as MEASURED
 from planner.search.rehearsal import Rehearsal, host_seconds
 from planner.speed.duration import Duration, Schedule, by_tokens, duration, seconds_of_step
 from planner.speed.host import accelerator
+from planner.speed.setups import timed
 
 HOUR = 3600
 UNEXPLAINED = "not in the estimate"
@@ -45,10 +47,13 @@ def predict(
     schedule = _schedule(choice, answers, facts, evaluate_steps)
     found = duration(facts.model, choice.profile, card, schedule)
     rehearsed = _rehearsed(choice, facts)
+    step = timed(facts.machine.timed, facts.model, choice.profile, choice.threads)
     if rehearsed:
         found = _measured_time(found, rehearsed, choice, facts, card, schedule)
+    elif step:
+        found = by_tokens(step.seconds, step.tokens, choice.profile, schedule)
     price = answers.number("machine.price_per_hour")
-    time = {
+    time: dict[str, object] = {
         "step_seconds": _rounded(found.step_seconds) if found else 0.0,
         "seconds": _rounded(found.seconds) if found else 0.0,
         "cost": round(price * found.seconds / HOUR, 2) if found else 0.0,
@@ -58,6 +63,9 @@ def predict(
         measured = _measured_space(space, choice, rehearsed)
         return Predicted(space | measured | time, _measured_why(found, rehearsed))
     why = _why(found, card) if found and card else {}
+    if found and step:
+        time |= {"timed_by": step.by, "timed_seconds": step.seconds, "timed_tokens": step.tokens}
+        why = _timed_why(found, step)
     return Predicted(space | time, why | _ran_out(facts.rehearsal))
 
 
@@ -90,15 +98,19 @@ def _measured_time(
 def _measured_space(
     space: Mapping[str, object], choice: Choice, rehearsed: Rehearsal
 ) -> dict[str, object]:
-    """Return the measured peak with its components, including the unexplained part."""
+    """Return the measured peak with its components, including the unexplained part.
+
+    A rehearsal on a CPU has a few rows only, so the memory of all rows is added.
+    """
     measured = rehearsed.measured
     known = {phase.name: phase for phase in choice.estimate.phases}
     parts = dict(known[measured.phase].components)
+    peak = measured.allocated_bytes + parts.get("rows", 0)
     return {
         "estimator": MEASURED,
         "phase": measured.phase,
-        "peak_bytes": measured.allocated_bytes,
-        "components": parts | {UNEXPLAINED: measured.allocated_bytes - sum(parts.values())},
+        "peak_bytes": peak,
+        "components": parts | {UNEXPLAINED: peak - sum(parts.values())},
     }
 
 
@@ -123,6 +135,15 @@ def _measured_why(found: Duration, rehearsed: Rehearsal) -> dict[str, str]:
     }
 
 
+def _timed_why(found: Duration, step: TimedStep) -> dict[str, str]:
+    average = f"An average step has {found.padded_tokens:,.0f} tokens, including padding."
+    measured = "A run measured" if step.by == "run" else "A rehearsal measured"
+    return {
+        "prediction.seconds": f"{average} {measured} {step.seconds:.2g} s for a step of "
+        f"{step.tokens:,} tokens on this processor."
+    }
+
+
 def _rounded(seconds: float) -> float:
     return float(f"{seconds:.4g}")
 
@@ -136,8 +157,15 @@ def _space(
         "phase": peak.name,
         "peak_bytes": peak.peak_bytes,
         "components": dict(peak.components),
+        **_process_origin(choice),
         "disk_bytes": disk_bytes(stages, _sizes(choice, facts.model)),
     }
+
+
+def _process_origin(choice: Choice) -> dict[str, object]:
+    if choice.profile.device != "cpu":
+        return {}
+    return {"process_origin": "measured" if choice.profile.process_bytes else "assumed"}
 
 
 def _sizes(choice: Choice, model: ModelFacts) -> Sizes:

@@ -56,8 +56,8 @@ QUESTIONS: tuple[Question, ...] = (
             "text",
             "preference",
             "feedback",
-            "columns",
             "classification",
+            "columns",
         ),
     ),
     Question(
@@ -92,16 +92,6 @@ QUESTIONS: tuple[Question, ...] = (
         "",
         most_chars=limits.MOST_SYSTEM_CHARS,
         has_lines=True,
-    ),
-    Question(
-        "data.roles",
-        "data",
-        "names",
-        "Roles of other speakers",
-        "The role of each speaker whose name is not understood, as `npc=assistant`. Roles are "
-        "system, user, assistant and tool.",
-        (),
-        validate=Each(ROLE_OF_A_NAME, "must be names with a role, such as `npc=assistant`", "="),
     ),
     Question(
         "data.validation_fraction",
@@ -177,5 +167,15 @@ QUESTIONS: tuple[Question, ...] = (
         0.05,
         applies=When("data.general", ("",), unless=True),
         validate=Between(0.01, limits.MOST_FRACTION),
+    ),
+    Question(
+        "data.roles",
+        "data",
+        "names",
+        "Roles of other speakers",
+        "The role of each speaker whose name is not understood, as `npc=assistant`. Roles are "
+        "system, user, assistant and tool.",
+        (),
+        validate=Each(ROLE_OF_A_NAME, "must be names with a role, such as `npc=assistant`", "="),
     ),
 )

@@ -202,7 +202,7 @@ def normal(question: Question, value: object) -> object:
         value = _float(value)
     elif isinstance(value, str):
         value = value.strip()
-        if not value and question.required:
+        if not value and question.required and question.optional is never:
             raise ValueError("must not be empty")
         if not value:
             return value

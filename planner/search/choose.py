@@ -76,12 +76,13 @@ def choose(
     longest: int,
     machine: MachineFacts,
     lengths: Sequence[int] = (),
+    tokens: int = 0,
     rehearsal: "Rehearsal | None" = None,
 ) -> Choice:
     """Return the settings for training `model` on `rows` rows of at most `longest` tokens.
 
     `lengths` are the tokens of each row, from which plan times are estimated; without them, every
-    row counts as `longest`.
+    row counts as `longest`. `tokens` is the total over all rows.
     A `rehearsal` must be of this model on this machine.
 
     Raises DoesNotFit where no plan fits the machine or it lacks the requested card, and
@@ -89,7 +90,7 @@ def choose(
     """
     candidates = from_answers.candidates(
         answers, model, counted(answers, machine), rows=rows, longest=longest, lengths=lengths,
-        rehearsal=rehearsal,
+        tokens=tokens, rehearsal=rehearsal,
     )  # fmt: skip
     plan = ranking.best(candidates)
     if plan is None:

@@ -65,13 +65,16 @@ def candidates(
     rows: int,
     longest: int,
     lengths: Sequence[int] = (),
+    tokens: int = 0,
     rehearsal: "Rehearsal | None" = None,
 ) -> Candidates:
     """Return the candidate plans for some answers, on a machine from `counted`.
 
     Raises UsageProblem where answers contradict each other, the machine or the model.
     """
-    found = Candidates(_request(answers, model, rows, longest, lengths), model, machine, rehearsal)
+    asked = _request(answers, model, rows, longest, lengths)
+    asked = replace(asked, tokens=tokens)
+    found = Candidates(asked, model, machine, rehearsal)
     for contradicts, sentence, fix in _contradictions(found):
         if contradicts:
             raise UsageProblem(*sentence, fix=fix)

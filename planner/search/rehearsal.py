@@ -27,6 +27,9 @@ MOST_BYTES = limits.MOST_BYTES
 MOST_SECONDS = limits.MOST_SECONDS
 LIMIT_BYTES = 4 * files.MIB
 """The largest `rehearsal.json` that is read."""
+_UNREHEARSED = ("padded", "process_bytes", "held_tokens")
+"""Fields of a plan that may differ from those of the rehearsed one: a rehearsal repeats one
+micro-batch, and measures the process itself."""
 _AGAIN = Command("tunelock rehearse run.lock")
 
 
@@ -184,7 +187,8 @@ class Rehearsal(Table):
         ran = self.case.profile
         if ran.optimizer == "adamw_torch" and ran.fused:
             ran = replace(ran, optimizer="adamw_torch_fused")
-        return replace(ran, padded=plan.padded) == plan
+        own = {name: getattr(plan, name) for name in _UNREHEARSED}
+        return replace(ran, **own) == plan
 
     def check(self, model: ModelFacts, machine: MachineFacts) -> None:
         """Raise UsageProblem where the rehearsal was of another model or on another device.
@@ -217,6 +221,8 @@ def _is_plan(plan: Profile) -> bool:
         and 0 < plan.ranks <= limits.MOST_CARDS
         and 0 < plan.bucket <= MOST_BYTES
         and 0 <= plan.scored <= 1
+        and 0 <= plan.process_bytes <= MOST_BYTES
+        and 0 <= plan.held_tokens <= limits.MOST_TOKENS
     )
 
 

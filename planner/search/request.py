@@ -40,6 +40,8 @@ class Request:
     """Tokens of each row; empty where every row counts as `longest`."""
     seed: int = 0
     """Seed of the row order."""
+    tokens: int = 0
+    """Tokens of all training rows; 0 where they are unknown."""
     effective_batch: int = EFFECTIVE_BATCH
     """Rows per optimizer step, over all processes."""
     micro_batch: int | None = None

@@ -182,6 +182,7 @@ class Space:
         """
         asked, adapted = self.request, kind != "full"
         parallel, offload = layout or self.layouts[0]
+        on_cpu = self.machine.kind == "cpu"
         return Profile(
             device=self.machine.kind,
             method=kind,
@@ -203,6 +204,8 @@ class Space:
             offload=offload,
             padded=self._padded(micro_batch),
             accumulates=self.accumulation(micro_batch) > 1,
+            process_bytes=self.machine.process_bytes if on_cpu else 0,
+            held_tokens=asked.tokens if on_cpu else 0,
         )
 
     def other(self, profile: Profile, **changes: object) -> Profile:

@@ -9,7 +9,11 @@ from planner.objectives.objective import Objective
 from planner.objectives.registry import ObjectiveName, objective_of
 from planner.parallelism.engine import Device, PlannedEngine, of_engine
 
-__all__ = ["Bias", "Device", "Kind", "Profile"]
+__all__ = ["HEAP_TENSOR_BYTES", "Bias", "Device", "Kind", "Profile"]
+
+HEAP_TENSOR_BYTES = 1 << 20
+"""Size below which a process on a CPU takes a tensor from its heap; others are mapped one by one
+(`runner.environments.variables`)."""
 
 Kind = Literal["lora", "qlora", "full"]
 """What is trained: adapters, adapters on 4-bit weights, or all weights."""
@@ -72,6 +76,11 @@ class Profile:
     """Whether ZeRO's `overlap_comm` doubles that bucket."""
     bias: Bias = "none"
     """Which biases are trained besides the adapters; `none` for full."""
+    process_bytes: int = 0
+    """Resident memory of the training process without model and rows, as measured on a CPU; 0 for
+    a typical value, and on a GPU."""
+    held_tokens: int = 0
+    """Tokens of all rows that a process on a CPU keeps in main memory; 0 on a GPU."""
 
     @property
     def spec(self) -> Objective:

@@ -89,6 +89,12 @@ def by_tokens(step_seconds: float, tokens: int, profile: Profile, schedule: Sche
     return Duration(each * trained / steps, seconds, trained / steps)
 
 
+def step_tokens(profile: Profile, schedule: Schedule) -> float:
+    """Return the mean tokens of an optimizer step, including padding."""
+    found, share = _epochs(schedule, profile)
+    return sum(batch.tokens for batch in found) / share / _steps(schedule, profile)
+
+
 def seconds_of_step(
     model: Sized,
     profile: Profile,

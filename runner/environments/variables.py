@@ -21,6 +21,8 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from planner.setup.setup import HEAP_TENSOR_BYTES
+
 if TYPE_CHECKING:
     from lockfiles.lock import Lock, TrainingLock
 
@@ -62,6 +64,16 @@ _DETERMINISTIC = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 """Without it cuBLAS is not deterministic
 (https://docs.pytorch.org/docs/stable/notes/randomness.html)."""
 _NO_CARD = {"CUDA_VISIBLE_DEVICES": ""}
+_ON_CPU = _NO_CARD | {
+    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0"
+    f":glibc.malloc.mmap_threshold={HEAP_TENSOR_BYTES}"
+    f":glibc.malloc.trim_threshold={HEAP_TENSOR_BYTES}"
+}
+"""How glibc keeps the memory of tensors reusable (its manual, "Memory Allocation Tunables").
+
+By default it holds back small freed blocks, so that the freed tensors next to them do not become
+one free block again and larger ones do not fit: up to half of all resident memory, different in
+each run. Here they join, and tensors from `HEAP_TENSOR_BYTES` are mapped one by one."""
 
 
 def environment(lock: "Lock", *, online: bool) -> dict[str, str]:
@@ -78,6 +90,11 @@ def _of_training(lock: "TrainingLock") -> dict[str, str]:
     exact = _DETERMINISTIC if lock.exactness.exact and lock.machine.kind == "cuda" else {}
     set_by_lock: dict[str, str] = lock.exactness.environment.model_dump()
     return counted | _cards(lock) | exact | set_by_lock
+
+
+def on_cpu() -> dict[str, str]:
+    """Return the complete environment of a process that trains on the CPU without a lock."""
+    return child_environment() | _ON_CPU | {"OMP_NUM_THREADS": "1"}
 
 
 def child_environment(
@@ -100,6 +117,6 @@ def child_environment(
 def _cards(lock: "TrainingLock") -> dict[str, str]:
     """Make one card visible to a process, or none: the trainer would use all of several."""
     if lock.machine.kind == "cpu":
-        return _NO_CARD
+        return _ON_CPU
     first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": first}

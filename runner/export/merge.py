@@ -59,15 +59,16 @@ def _round(model: PreTrainedModel, base: Path) -> None:
     common = _DTYPES.get(_shape(base).dtype) or configured or torch.float32
     for name, values in chain(model.named_parameters(), model.named_buffers()):
         if values.is_floating_point():
-            values.data = values.data.to(_DTYPES.get(stored.get(name, ""), common))
+            dtype = stored[name][0] if name in stored else ""
+            values.data = values.data.to(_DTYPES.get(dtype, common))
 
 
-def _stored(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield the name and the dtype of each tensor of a model folder."""
+def _stored(folder: Path) -> Iterator[tuple[str, tuple[str, list[int]]]]:
+    """Yield the name, and the dtype and shape, of each tensor of a model folder."""
     for file in sorted(folder.glob("*.safetensors")):
         header = digest.safetensors_header(file)[1]
         header.pop("__metadata__", None)
-        yield from ((name, one["dtype"]) for name, one in header.items())
+        yield from ((name, (one["dtype"], one["shape"])) for name, one in header.items())
 
 
 def _shape(folder: Path) -> Shape:
@@ -76,13 +77,21 @@ def _shape(folder: Path) -> Shape:
 
 
 def _check_complete(base: Path, out: Path) -> None:
-    """Raise RunFailed unless `out` has every tensor of the base model, in the same dtype."""
+    """Raise RunFailed unless `out` has every tensor of the base model, in the same dtype.
+
+    Where the names of some differ, as a loader may join or leave out tensors, its `config.json`
+    says which there must be.
+    """
+    wanted, found = dict(_stored(base)), dict(_stored(out))
+    if all(found.get(name) == one for name, one in wanted.items()):
+        return
     try:
-        found, wanted = _shape(out), _shape(base)
+        _shape(out)
     except UsageProblem as problem:
         raise _incomplete(problem.message) from None
-    if found.architecture != wanted.architecture or found.dtype != wanted.dtype:
-        raise _incomplete("its `config.json` or the type of its tensors differs from the base's.")
+    for name, (dtype, _) in wanted.items():
+        if name in found and dtype in _DTYPES and found[name][0] != dtype:
+            raise _incomplete(f"`{name}` is {found[name][0]}, not {dtype}.")
 
 
 def _incomplete(why: str) -> RunFailed:

@@ -28,16 +28,22 @@ def as_locked(
     except (UsageProblem, DataRefused) as problem:
         if not all(_is_readable(place) for place in places.values()):
             raise
-        named = [place for place in places.values() if place.name in problem.message]
+        named = [place for place in places.values() if _names(problem.message, place)]
         if others and not named and isinstance(problem, UsageProblem):
             raise
-        every = " and ".join(f"`{name}`" for name in places)
-        what = f"`{named[0]}`" if named else every
+        only = next(iter(places.values())) if len(places) == 1 else None
+        place = named[0] if named else only
+        what = f"`{place}`" if place else "one of its inputs"
         raise DigestDiffers(
             f"`{lock}` does not match {what}, which can no longer be used.",
             details=[problem.sentence],
             fix=(Advice("restore the locked files"), PLAN_AGAIN),
         ) from None
+
+
+def _names(message: str, place: Path) -> bool:
+    """Return whether a message names a file, or one inside a folder."""
+    return f"{place.name}`" in message or f"`{place}/" in message
 
 
 def _is_readable(place: Path) -> bool:

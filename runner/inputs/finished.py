@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lockfiles.lock import Lock, TrainingLock
-from runner.inputs import locations, verify
+from runner.inputs import locations, verify, view
 
 
 def check(lock: Lock, places: Mapping[str, Path]) -> Iterator[str]:
@@ -21,7 +21,7 @@ def check(lock: Lock, places: Mapping[str, Path]) -> Iterator[str]:
         yield f"the input `{name}` is missing{at}, so it is not compared with the lock"
     if "model" not in there:
         return
-    with verify.model_of(lock, there["model"]) as base:
+    with view.locked(lock.model, there["model"]) as base:
         if not isinstance(lock, TrainingLock):
             return
         verify.template_of(lock, base.folder, there)

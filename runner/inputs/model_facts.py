@@ -47,7 +47,7 @@ def differing_facts(model: Model, folder: Path, *, weights: bool) -> list[Differ
 
 
 def _check_head(model: Model, found: Architecture, folder: Path) -> None:
-    """Refuse a head that differs from the embedding where the plan could read headers only."""
+    """Refuse a head that differs from the embedding where the plan compared samples only."""
     if dict(model.architecture).get("tied") and not found.tied and model.commit:
         raise UsageProblem(
             f"The weights in `{folder}` have a head that differs from the embedding, which "

@@ -6,13 +6,16 @@ from planner.models.facts import ModelFacts
 from planner.search.space import AUTOCAST
 from planner.setup.setup import Profile
 
+LEAST_PROCESS_BYTES = 250_000_000
+"""What a process with torch, transformers, TRL and PEFT needs at least."""
+
 
 def profile_of(lock: TrainingLock, longest: int, padded: bool) -> Profile:
     """Return a lock's plan for rows of at most `longest` tokens.
 
     `padded` says whether rows of a micro-batch differ in length.
     """
-    method, train = lock.method, lock.train
+    method, train, on_cpu = lock.method, lock.train, lock.machine.kind == "cpu"
     return Profile(
         device=lock.machine.kind,
         objective=lock.objective.name,
@@ -34,7 +37,20 @@ def profile_of(lock: TrainingLock, longest: int, padded: bool) -> Profile:
         parallel=lock.parallel.engine,
         ranks=lock.parallel.processes,
         offload=lock.parallel.offload,
+        process_bytes=_process_bytes(lock),
+        held_tokens=lock.stream.tokens if on_cpu else 0,
     )
+
+
+def _process_bytes(lock: TrainingLock) -> int:
+    """Return the measured memory of the process; 0 where it is a typical value.
+
+    A lock with too small a value must not make a plan seem to fit.
+    """
+    found = lock.prediction
+    if found.process_origin != "measured":
+        return 0
+    return max(LEAST_PROCESS_BYTES, found.components.get("process", 0))
 
 
 def model_of(lock: TrainingLock) -> ModelFacts:

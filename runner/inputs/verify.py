@@ -210,9 +210,9 @@ def recipe_of(lock: TrainingLock) -> Recipe:
     split_off = next((part for part in lock.data if part.split == "validation"), first)
     general = next((part for part in lock.data if part.split == "general"), None)
     columns = {"prompt": first.prompt_column, "completion": first.completion_column}
-    mapped = first.format in ("columns", "classification")
+    mapped = bool(first.labels) or first.format == "columns"
     return Recipe(
-        format=first.format if mapped else "auto",
+        format="classification" if first.labels else first.format if mapped else "auto",
         columns=columns if mapped else None,
         system=first.system,
         fraction=split_off.fraction,

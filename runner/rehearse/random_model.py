@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from transformers import (
     AutoConfig,
-    AutoModelForCausalLM,
     AutoModelForSequenceClassification,
     BitsAndBytesConfig,
     PreTrainedModel,
@@ -20,6 +19,7 @@ from transformers import (
 
 from planner.setup.setup import Profile
 from runner.rehearse.settings import method_of, train_of
+from runner.training.loaded import class_of
 from runner.training.loading import keep_quantised_form, loaded_as
 
 SPREAD = 0.02
@@ -44,7 +44,7 @@ class _Slice:
 def random_model(config: Mapping[str, Any], profile: Profile, accumulation: int) -> PreTrainedModel:
     """Return the model of a `config.json`, in the dtype and quantization of a plan."""
     scalar = profile.spec.head == "scalar"
-    kind = AutoModelForSequenceClassification if scalar else AutoModelForCausalLM
+    kind = AutoModelForSequenceClassification if scalar else class_of(config)
     shape = AutoConfig.for_model(**(dict(config) | _labels(profile)))
     family = str(config["model_type"])
     form = loaded_as(method_of(profile), train_of(profile, accumulation, family))

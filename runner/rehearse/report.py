@@ -1,7 +1,7 @@
 """The report of a rehearsal: measurements next to the lock's predictions, and whether it fits."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import cycle, islice
 
 from lockfiles.errors import DoesNotFit
@@ -31,7 +31,7 @@ class Report:
     phases: Mapping[str, int]
     """The closed form's bytes for each phase."""
     peak_bytes: int
-    """The peak that the lock predicts."""
+    """The peak that the lock predicts, without the rows of a run."""
     step_seconds: float
     """Of the step that was run, from the card's rates; 0 if those are unknown."""
     planned_for: Machine
@@ -55,11 +55,11 @@ def report(lock: TrainingLock, case: Case, measured: Measured, machine: MachineF
     found = _rehearsal(lock, case, measured, machine)
     ran = found.case
     card = accelerator(machine, host_seconds(found)) if lock.machine.kind == "cuda" else None
-    phases = estimate(model, case.profile).phases
+    phases = estimate(model, replace(case.profile, held_tokens=0)).phases
     return Report(
         found=found,
         phases={phase.name: phase.peak_bytes for phase in phases},
-        peak_bytes=lock.prediction.peak_bytes,
+        peak_bytes=lock.prediction.peak_bytes - lock.prediction.components.get("rows", 0),
         step_seconds=seconds_of_step(model, ran.profile, card, ran.lengths, ran.accumulation)
         or 0.0,
         planned_for=lock.machine,

@@ -37,7 +37,7 @@ def trainer_of(
         work=work,
         packing=case.profile.packing,
         objective=_objective(case),
-        padding=_padding(),
+        padding=padding(),
         reference=reference,
     )
     return make_trainer(job, model, callbacks)
@@ -49,7 +49,7 @@ def _objective(case: Case) -> ObjectiveTable:
     return OBJECTIVES.get(name, ObjectiveTable).model_construct(name=name, **case.objective)
 
 
-def _padding() -> PreTrainedTokenizerFast:
+def padding() -> PreTrainedTokenizerFast:
     """Return a tokenizer that can pad; rows come as tokens, and which one pads takes no memory."""
     return PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer(WordLevel({_PAD: 0}, unk_token=_PAD)),

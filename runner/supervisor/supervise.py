@@ -239,7 +239,7 @@ class _Run:
         begun = time.monotonic()
         self.writer.append("run", "started", {"stages": names, "kinds": kinds})
         for note in self.notes:
-            self.writer.append("run", "warning", {"text": note})
+            self.writer.append("run", "warning", {"text": note, "of_attempt": True})
         self._note_packages()
         self._note_damage()
         try:

@@ -10,7 +10,7 @@ from transformers.models.auto import modeling_auto
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
 from lockfiles.harmless import one_line
-from planner.models.extra_tensors import may_be_left_out
+from planner.models.extra_tensors import needed
 
 _SHOWN = 3
 _REPORTED = (
@@ -43,7 +43,7 @@ def check_loaded(
     for part, meaning in _REPORTED:
         names = sorted(_name(one) for one in report.get(part, ()))
         if part == "unexpected_keys":
-            names = [one for one in names if not may_be_left_out(one, config)]
+            names = needed(names, config)
         if names:
             many = "1 tensor" if len(names) == 1 else f"{len(names):,} tensors"
             said = ", ".join(f"`{one_line(one, most=100)}`" for one in names[:_SHOWN])

@@ -35,7 +35,8 @@ class Said:
 
     def names(self, name: str) -> bool:
         """Return whether a name occurs as a word of its own."""
-        return re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", self.text) is not None
+        before = r"(?<![\w.])" if name.isdigit() else r"(?<!\w)"
+        return re.search(rf"{before}{re.escape(name)}(?!\w)", self.text) is not None
 
 
 def tunelock(folder: Path, *arguments: str) -> Said:

@@ -17,7 +17,7 @@ BROKEN: dict[str, Any] = {
     "null-turns": {"messages": None},
     "null-content": {"messages": [said("user", "Hello"), said("assistant", None)]},
     "number": {"messages": [said("user", 7), said("assistant", "Seven.")]},
-    "other-columns": {"question": "Hello?", "reply": "Hello."},
+    "other-columns": {"first": "Hello?", "last": 7},
     "image": {"messages": [said("user", [{"type": "image"}]), said("assistant", "A kettle.")]},
     "arguments": {"messages": [said("user", "Hello"), said("assistant", "", tool_calls=[
         {"type": "function", "function": {"name": "find_item", "arguments": "{item}"}}])]},

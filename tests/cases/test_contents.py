@@ -95,7 +95,7 @@ def test_a_part_that_is_no_text_is_refused(tmp_path: Path, base: Path, part: Row
     {"type": "tool_use", "id": "t1", "name": "find_item", "input": {"item": "kettle"}},
 ], ids=lambda part: str(part["type"]))  # fmt: skip
 def test_a_part_of_an_answer_is_used_or_refused(tmp_path: Path, model: Model, part: Row) -> None:
-    made = in_parts(text("Is it there?"), answers=lambda thing: [part, text(answer(thing))])
+    made = in_parts(text("Is the THING there?"), answers=lambda thing: [part, text(answer(thing))])
     reasoning = model("reasoning", models.template(templates.REASONING_JINJA))
     kind = str(part["type"])
     shown = "I count them." if kind == "thinking" else "find_item"

@@ -28,10 +28,17 @@ def test_each_setting_of_yarn_is_written_or_refused(
     if said.code:
         assert name in said.err, said.err
         return
-    found = read(tmp_path)
-    written = {key.rpartition(".")[2]: field(found, key) for key in found.fields}
-    known = {"attention_factor": "attn_factor", "beta_fast": "yarn_beta_fast"}
-    assert known.get(name, name) in {key.replace("rope.scaling.", "") for key in written}, written
+    written = positions(read(tmp_path))
+    usual = exported(tmp_path, model("yarn", rope(**yarn)))
+    assert usual.code == 0, usual.err
+    assert written != positions(read(tmp_path)), written
+
+
+def positions(reader: Any) -> list[object]:
+    """Return what a file has on positions: its fields and its table of frequencies."""
+    fields = {name: field(reader, name) for name in reader.fields if ".rope." in name}
+    table = [one.data.tolist() for one in reader.tensors if one.name == "rope_freqs.weight"]
+    return [fields, table]
 
 
 def later_end(folder: Path) -> None:

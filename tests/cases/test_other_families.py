@@ -39,7 +39,7 @@ def family(kind: str, drop: str = "", **more: object) -> Change:
 
 @pytest.mark.parametrize("kind", CLASSES)
 def test_a_sound_model_is_planned_and_exported(tmp_path: Path, model: Model, kind: str) -> None:
-    place = model(kind, family(kind))
+    place = model(f"family-{kind}", family(kind))
     check_accepted(tmp_path, planned(tmp_path, place, "f16"))
     said = exported(tmp_path, place)
     assert said.code == 0, said.err
@@ -53,7 +53,7 @@ def test_a_tensor_of_the_family_that_is_missing_is_named(
     tmp_path: Path, model: Model, kind: str, part: str
 ) -> None:
     name = f"model.layers.1.{part}"
-    place = model(f"{kind}-{part}", family(kind, drop=name))
+    place = model(f"family-{kind}-{part}", family(kind, drop=name))
     check_refused(tmp_path, planned(tmp_path, place), name)
     said = exported(tmp_path, place)
     assert said.code == 2 and name in said.err and not (tmp_path / OUT).exists(), said.text

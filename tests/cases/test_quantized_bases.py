@@ -16,7 +16,7 @@ from tests.cases.stored import Tensor, zeros
 @pytest.mark.parametrize("name", QUANTIZED)
 def test_a_quantized_base_is_refused(tmp_path: Path, model: Model, name: str) -> None:
     place = model(f"quantized-{name}", *QUANTIZED[name])
-    check_refused(tmp_path, planned(tmp_path, place), name, name.upper())
+    check_refused(tmp_path, planned(tmp_path, place), name, name.upper(), name.title())
 
 
 @pytest.mark.parametrize("name", ["gptq", "awq", "fp8"])

@@ -175,13 +175,17 @@ def test_no_tools_are_none(tmp_path: Path, model: Model, none: object) -> None:
 
 def test_the_turns_of_a_chat_are_all_used(tmp_path: Path, base: Path) -> None:
     """unsloth PR 11053: only the first question and answer were trained on."""
-    turns = [spoken("system", SYSTEM)]
-    for number in ("one", "two", "three"):
-        turns += [spoken("human", f"Part {number}?"), spoken("gpt", f"It is part {number}.")]
-    found = looked(
-        tmp_path, base, rows.made(lambda thing: {"conversations": [*turns, spoken("human", thing),
-                                                                   spoken("gpt", f"A {thing}.")]})
-    )  # fmt: skip
-    parts = [f"It is part {number}.{END}" for number in ("one", "two", "three")]
-    check_scored(found, *parts, f"A {rows.FIRST}.{END}")
+    numbers = ("one", "two", "three")
+
+    def row(thing: str) -> Row:
+        turns = [spoken("system", SYSTEM)]
+        for number in numbers:
+            turns += [
+                spoken("human", f"What is part {number} of the {thing}?"),
+                spoken("gpt", f"It is part {number}."),
+            ]
+        return {"conversations": turns}
+
+    found = looked(tmp_path, base, rows.made(row))
+    check_scored(found, *(f"It is part {number}.{END}" for number in numbers))
     assert SYSTEM in found.text

@@ -52,7 +52,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     "last-norm-missing": (models.without("model.norm.weight"), "model.norm.weight"),
     "embedding-missing": (models.without("model.embed_tokens.weight"), "embed_tokens"),
     "untied-no-head": (models.config(tie_word_embeddings=False), "lm_head.weight"),
-    "vocabulary": (models.config(vocab_size=1088), "embed_tokens"),
+    "vocabulary": (models.config(vocab_size=1088), "vocab_size"),
     "compiled": (prefixed("_orig_mod."), "_orig_mod."),
     "data-parallel": (prefixed("module."), "module."),
     "peft-prefix": (prefixed("base_model.model."), "base_model.model."),

@@ -78,6 +78,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "stalled_seconds": "time without a heartbeat of the stage; 0: it is responding again",
         "quiet_seconds": "time without progress of a stage that is still running",
         "damaged_lines": "lines of the file that were skipped",
+        "of_attempt": "true: about this attempt only, so `status` does not show it",
     },
     "artifact": {
         "what": "the kind of artifact",

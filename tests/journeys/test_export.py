@@ -104,6 +104,25 @@ def test_a_killed_export_goes_on_and_its_receipt_lists_each_file(killed: Path) -
     assert done == [*STAGES, "run"]
 
 
+@pytest.mark.parametrize("content", [None, b"", b"GGUF"])
+def test_a_file_that_was_lost_is_made_again_and_no_other(
+    killed: Path, folder: Path, content: bytes | None
+) -> None:
+    one, other = (killed / at for at in FILES)
+    before, kept = one.read_bytes(), other.stat().st_mtime_ns
+    one.unlink()
+    if content is not None:
+        one.write_bytes(content)
+    again = tunelock(folder, "run", "--foreground")
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert one.read_bytes() == before and other.stat().st_mtime_ns == kept
+    events = read(killed / "events.jsonl")[0]
+    last = max(n for n, e in enumerate(events) if (e.stage, e.kind) == ("run", "started"))
+    said = [e.fields["text"] for e in events[last:] if e.kind == "warning"]
+    assert len(said) == 1 and f"`{FILES[0]}`" in said[0] and "is run again" in said[0]
+    assert [e.stage for e in events[last:] if e.kind == "done"] == ["gguf", "report", "run"]
+
+
 def test_the_folder_is_named_by_the_base_model(killed: Path, folder: Path) -> None:
     lock = locks.read(folder / "run.lock")
     assert isinstance(lock, locks.ExportLock)

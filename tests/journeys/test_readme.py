@@ -47,6 +47,7 @@ def masked(text: str) -> str:
     text = re.sub(r"(?<=\$ echo \$\?\n)\d+", lambda found: "x" * int(found[0]), text)
     text = re.sub(r"[0-9a-f]{8,}", "DIGEST", text)
     text = re.sub(r"[+-]?\d[\d.,]*|[ ]+", lambda found: " " if found[0][0] == " " else "N", text)
+    text = re.sub(r"N% (?:above|below)(?: the prediction)?|as predicted|\bequal\b", "N% off", text)
     return re.sub(r"\bN (?:min|h)\b", "N s", text)
 
 

@@ -81,6 +81,7 @@ WHOLE = stages("prepare", "train", "report")
         [("data.0", TRAIN | HUB)],
         [("data", [TRAIN | LABELLED, part("test", **LABELLED | {"labels": []})]),
          ("stage", stages("prepare", "train", "evaluate", "report"))],
+        [("data.0", TRAIN | LABELLED | {"format": "mixed"})],
         [("data.0", TRAIN | {"bad_rows": 0.5}),
          ("fix", [{"source": "train", "step": "drop", "what": "bad-rows", "rows": 3}])],
         [("stage", stages("prepare", "train", "push", "report"))],

@@ -54,7 +54,9 @@ def test_some_training_rows_among_the_test_rows_are_said(folder: Path) -> None:
     made = answers(data__validation_fraction=0.0, train__epochs=1)
     facts = gather(made, folder, machine=MACHINE)
     planned = plan(made, facts)
-    assert planned.why["data.rows"].startswith("5 of the 50 test rows are also training rows")
+    assert planned.why["data.rows"].startswith(
+        "6 of 50 test rows are also training rows, 5 of them word for word"
+    )
 
 
 def test_a_lock_cannot_call_them_held_out(folder: Path) -> None:

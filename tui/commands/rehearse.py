@@ -57,10 +57,12 @@ def command(
 def _rehearsed(at: Path, located: dict[str, Path]) -> "tuple[TrainingLock, Report]":
     """Rehearse a lock and return its report; show progress."""
     from lockfiles import lock as locks
+    from planner.machines.facts import TimedStep
     from runner.inputs import verify
     from runner.rehearse import inputs, rehearse
     from runner.rehearse.lock import case_of
     from runner.rehearse.report import report
+    from runner.training.timing import keep_step
     from tui.text.transfer import noting
 
     held = locks.read(at).training()
@@ -73,7 +75,11 @@ def _rehearsed(at: Path, located: dict[str, Path]) -> "tuple[TrainingLock, Repor
     case = case_of(held, found.config, found.rows)
     output.note(f"running {case.steps} steps with random weights …")
     measured = rehearse(held, case, lambda seconds: output.note(f"… {seconds:.0f} s"))
-    return held, report(held, case, measured, machine)
+    made = report(held, case, measured, machine)
+    if made.found.fitted:
+        seconds, tokens = measured.warm_step_seconds, made.found.case.step_tokens
+        keep_step(held, TimedStep("", seconds, tokens, "rehearsal"))
+    return held, made
 
 
 def _machine(lock: "TrainingLock") -> "MachineFacts":

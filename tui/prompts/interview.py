@@ -105,9 +105,14 @@ class _Interview:
             sentence = to_confirm(values, self.facts)
         except TunelockError:  # the step's check shows it
             return values
-        if sentence and ask([_CONFIRM], {}, folder=self.folder)[_CONFIRM.key]:
+        if not sentence:
+            return values
+        found = self.facts.labelled(values)
+        output.notes(all_folded((sentence, f"Instruction: {found.system}" if found else "")))
+        if ask([_CONFIRM], {}, folder=self.folder)[_CONFIRM.key]:
             values = {**values, "data.format": LABELLED}
             self.draft = replace(self.draft, values=values)
+            self._look()
         return values
 
     def _look(self) -> None:

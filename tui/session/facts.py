@@ -139,14 +139,17 @@ class Facts:
 
     def machine(self, values: Values) -> MachineFacts:
         """Return the machine to plan for. Raises UsageProblem for invalid saved facts."""
-        from planner.machines import saved as machine
-        from planner.machines.probes.probe import probe
-
         named = self._path(values["machine.facts"]) if values["machine.facts"] else None
-        key = (named, named and stamp(named))
-        return self._once(
-            "machine", key, lambda: machine.load(named) if named else probe(self.folder)
-        )
+        key = (named, named and stamp(named), values["machine.device"] == "cpu")
+        return self._once("machine", key, lambda: self._machine(values))
+
+    def _machine(self, values: Values) -> MachineFacts:
+        from planner.machines import saved
+        from tui.session import planning
+
+        if values["machine.facts"]:
+            return saved.load(self._path(values["machine.facts"]))
+        return planning.here(self.folder, on_cpu=values["machine.device"] == "cpu")
 
     def gathered(self, values: Values) -> PlanFacts:
         """Return the inputs of a plan. Raises any TunelockError of its parts."""
@@ -175,6 +178,7 @@ class Facts:
             longest=stream.longest,
             machine=facts.machine,
             lengths=stream.lengths,
+            tokens=stream.tokens,
         )
 
     def lock(self, values: Values, *, again: bool = False) -> TrainingLock:
@@ -183,7 +187,10 @@ class Facts:
         from planner.plan.plan import plan
 
         answers = check(values, {})
-        facts = gather(answers, self.folder) if again else self.gathered(values)
+        if again:
+            facts = gather(answers, self.folder, machine=self._machine(values))
+        else:
+            facts = self.gathered(values)
         check_stages(answers, *self._model(values))
         return plan(answers, facts)
 

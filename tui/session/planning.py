@@ -10,15 +10,18 @@ from lockfiles import lock as locks
 from lockfiles.errors import UsageProblem
 from lockfiles.files import at_home, write_out
 from lockfiles.fixes import Advice, Command, Option
+from lockfiles.forecast import Prediction
 from lockfiles.lock import Lock, TrainingLock
 from planner.interview.answers import Answers, check
-from planner.machines.facts import Gpu, MachineFacts
+from planner.machines.facts import Gpu, MachineFacts, TimedStep
+from planner.machines.probes.probe import probe
 from planner.plan import export
 from planner.plan.gather import check_stages, gather, model_facts
 from planner.plan.plan import plan
 from planner.search.rehearsal import ESTIMATOR, Rehearsal, load
 from runner.inputs import locations
 from runner.inputs.as_locked import as_locked
+from runner.rehearse.process import with_process
 from tui.terminal import output
 
 _READ = (
@@ -53,6 +56,8 @@ def from_file(
         if isinstance(kept, TrainingLock) and not (machine or answers.text("machine.facts")):
             machine = counted_on(kept)
     measured = load(rehearsal) if rehearsal else None
+    if answers.trains and not (machine or answers.text("machine.facts")):
+        machine = here(path.parent, on_cpu=answers.text("machine.device") == "cpu")
     if not answers.trains:
         return _of_exports(answers, path.parent, measured)
     with (
@@ -75,6 +80,18 @@ def _places(answers: Answers, folder: Path) -> dict[str, Path]:
         for name, value in named.items()
         if value and (folder / at_home(value)).exists()
     }
+
+
+def here(folder: Path, *, on_cpu: bool = False) -> MachineFacts:
+    """Return this machine, with what was measured on it; `folder` is on the disk of its runs.
+
+    Where it has no cards or, with `on_cpu`, does not use them, the memory of a training process is
+    measured if it is not known.
+    """
+    found = probe(folder)
+    if on_cpu or found.kind == "cpu":
+        return with_process(found, output.note)
+    return found
 
 
 def _of_exports(answers: Answers, folder: Path, measured: Rehearsal | None) -> Lock:
@@ -107,7 +124,18 @@ def counted_on(lock: TrainingLock) -> MachineFacts:
     gpus = (card,) * counted.count
     cores = threads * (lock.parallel.processes if counted.kind == "cpu" else 1)
     main = 0 if gpus else memory  # a lock for GPUs does not have the amount of main memory
-    return MachineFacts(counted.kind, gpus, cores, main, main, 0, "")
+    found = lock.prediction
+    measured = found.components["process"] if found.process_origin == "measured" else 0
+    return MachineFacts(
+        counted.kind, gpus, cores, main, main, 0, "", process_bytes=measured, timed=_timed(found)
+    )
+
+
+def _timed(found: Prediction) -> tuple[TimedStep, ...]:
+    """Return the measured step that the time of a lock follows from, if there is one."""
+    if not found.timed_by:
+        return ()
+    return (TimedStep("", found.timed_seconds, found.timed_tokens, found.timed_by),)
 
 
 def writable(path: Path) -> None:

@@ -198,6 +198,8 @@ def _sample(snapshot: Snapshot, event: Event) -> Snapshot:
 
 
 def _warning(snapshot: Snapshot, event: Event) -> Snapshot:
+    if event.fields.get("of_attempt") is True:
+        return snapshot
     warnings = (*snapshot.warnings, _text(event, "text"))
     stalled = _number(event.fields, "stalled_seconds")
     if stalled is None:

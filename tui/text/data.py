@@ -56,7 +56,8 @@ def _labels(report: Report) -> Iterator[str]:
     more = len(report.labelled.labels) - len(counts)
     listed = f": {', '.join(counts)}" if counts else ""
     others = f" and {more:,} more" if counts and more else ""
-    yield f"labels    {len(report.labelled.labels):,}{listed}{others}"
+    numbers = " numbers without names" if report.labelled.numbered else ""
+    yield f"labels    {len(report.labelled.labels):,}{numbers}{listed}{others}"
     yield f"system    {report.labelled.system}"
 
 

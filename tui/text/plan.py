@@ -47,6 +47,7 @@ def summary(lock: Lock) -> list[str]:
         *_parallel(lock),
         *_head(lock),
         *_template(lock),
+        *_ending(lock),
         f"memory    {memory(peak.peak_bytes)}{_each(lock)} at its peak ({peak.phase}), "
         f"of {memory(lock.machine.memory_bytes)}",
         *(f"          {memory(value):>9} {name}" for name, value in _largest(peak.components)),
@@ -136,6 +137,11 @@ def _template(lock: TrainingLock) -> list[str]:
     kind = kinds.get(lock.template.source, "the model's own")
     reasons = _reasons(lock, "template.source", "template.sha256")
     return [f"template  {kind}", *reasons] if reasons else []
+
+
+def _ending(lock: TrainingLock) -> list[str]:
+    found = _reasons(lock, "template.end_ids")
+    return ["ending    no end token", *found] if found else []
 
 
 def _reasons(lock: TrainingLock, *keys: str) -> list[str]:

@@ -35,6 +35,25 @@ def delimiters(path: Path) -> Iterator[Finding]:
             return
 
 
+def alike(labelled: Labelled) -> Iterator[Finding]:
+    """Yield a warning on labels that differ only in case or white space."""
+    same: dict[str, list[str]] = {}
+    for label in labelled.labels:
+        same.setdefault(" ".join(label.casefold().split()), []).append(label)
+    groups = [labels for labels in same.values() if len(labels) > 1]
+    if groups:
+        named = "; ".join(", ".join(f"`{one:.{_NAME_CHARS}}`" for one in labels[:_NAMED])
+                          for labels in groups[:_NAMED])  # fmt: skip
+        yield Finding(
+            id="labels",
+            severity="warning",
+            rows=(),
+            said=f"{several(len(groups), 'label')} {'is' if len(groups) == 1 else 'are'} written "
+            f"in different ways: {named}.",
+            fix="write each label in one way",
+        )
+
+
 class HeldOutLabels:
     """`labels`: a warning for held-out rows with labels that no training row has."""
 

@@ -77,7 +77,7 @@ class Maker:
         """Return the rows of a file that remain after cleaning; training rows come first."""
         mending, bad = self._recipe.mending.of(name), BadRows()
         table = self._table(name, path, bad)
-        if name != "general":
+        if name != "general" and not self.labelled:
             _check_format(table, self._recipe.format, path)
         check_kind(table, path, objective_of(self._recipe.objective))
         check_bad_rows(bad, len(table.rows), path, mending)
@@ -91,7 +91,7 @@ class Maker:
         return Read(name, path, table.format, kept, table.keys)
 
     def _table(self, name: SplitName, path: Path, bad: BadRows) -> Table:
-        """Return the rows of a file as they are in it.
+        """Return the rows of a file before cleaning.
 
         General rows are not rows of the task: they have their own format and system messages.
         """

@@ -12,14 +12,14 @@ from planner.data.files.delimiters import Dialect, dialect_of
 from planner.data.files.lines import MAX_ROW_BYTES, lines, too_long
 from planner.data.files.raw import RawRow, doubled, look
 
-_HEADER_ROWS = 1000
-"""Rows that show whether the first line is a header."""
+_HEADER_ROWS, _HEADER_CHARS, _HEADER_COLUMNS = 1000, 2**20, 200
+"""Rows, their characters, and columns that show whether the first line is a header."""
 _ENOUGH = 3
 """Lines that are complete records by themselves, between two lines with a wrong quote."""
 _WRONG_QUOTES = "has quotes that do not match"
 _RETURN = "has a carriage return inside the line"
 _NAME_CHARS = 200
-"""A longer field of the first line is no name of a column."""
+"""A longer field of the first line is not the name of a column."""
 
 
 def csv_rows(path: Path) -> Iterator[RawRow]:
@@ -49,17 +49,15 @@ def _no_header(path: Path, place: str, what: str) -> UsageProblem:
     )
 
 
-def _row(path: Path, place: str, names: Sequence[str], fields: "list[str] | str") -> RawRow:
+def _row(path: Path, place: str, names: Sequence[str], fields: list[str] | str) -> RawRow:
     if isinstance(fields, str):
         return RawRow(path, place, {}, fields)
-    surplus = fields[len(names) :]
-    if len(fields) < len(names) or any(surplus):
+    if len(fields) != len(names) and (len(fields) < len(names) or any(fields[len(names) :])):
         problem = f"has {len(fields)} fields, but the header has {len(names)}"
         return RawRow(path, place, {}, problem)
-    values = dict(zip(names, fields, strict=False))
-    if all(name == value.strip() for name, value in values.items()):
+    if fields[0] == names[0] and fields[: len(names)] == names:
         return RawRow(path, place, {}, "repeats the header")
-    return RawRow(path, place, values)
+    return RawRow(path, place, dict(zip(names, fields, strict=False)))
 
 
 def _records(path: Path, dialect: Dialect) -> Iterator[tuple[str, list[str] | str]]:
@@ -129,7 +127,7 @@ def _are_records(held: Sequence[str], dialect: Dialect, wanted: int) -> bool:
 
 
 def _wrong(line: str) -> str:
-    return _RETURN if '"' not in line and "\r" in line.rstrip("\r\n") else _WRONG_QUOTES
+    return _RETURN if "\r" in line.rstrip("\r\n") and _matches(line) else _WRONG_QUOTES
 
 
 def _matches(line: str) -> bool:
@@ -187,15 +185,25 @@ def _check_names(path: Path, place: str, names: Sequence[str], dialect: Dialect)
         raise UsageProblem(
             f"`{path}` {place} has the column `{twice}` twice.", fix=look(path, place)
         )
-    records = islice(_records(path, dialect), 1, _HEADER_ROWS)
-    rows = [fields for _, fields in records if isinstance(fields, list)]
-    for column, name in enumerate(names):
+    rows = list(_first_rows(path, dialect))
+    for column, name in enumerate(names[:_HEADER_COLUMNS]):
         if _is_value(name, [row[column] for row in rows if len(row) > column and row != names]):
             raise UsageProblem(
                 f"`{path}` has no header: {place} has `{name:.40}`, which is a value and not the "
                 "name of a column.",
                 fix=Advice("add a first line with the names of the columns, such as `text,label`"),
             )
+
+
+def _first_rows(path: Path, dialect: Dialect) -> Iterator[list[str]]:
+    """Yield the fields of the first rows after the header."""
+    chars = 0
+    for _, fields in islice(_records(path, dialect), 1, _HEADER_ROWS):
+        if isinstance(fields, list):
+            yield fields
+            chars += sum(map(len, fields))
+        if chars > _HEADER_CHARS:
+            return
 
 
 def _is_value(name: str, values: Sequence[str]) -> bool:

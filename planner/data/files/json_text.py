@@ -4,7 +4,8 @@ RFC 8259 has no NaN, and does not define which of two equal keys counts.
 """
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from lockfiles.parsers import json_words
 from planner.data.files.raw import RawRow, doubled, fault
@@ -31,11 +32,18 @@ def _constant(name: str) -> None:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_SPACE = " \t\n\r"
+_SCAN: Callable[[str, int], tuple[Any, int]] = cast(Any, _DECODER).scan_once
 
 
 def decode(text: str) -> Any:
     """Return the one value in `text`. Raises ValueError or RecursionError: see `why`."""
-    value = _DECODER.decode(text)
+    try:
+        value, end = _SCAN(text, 0)
+    except StopIteration:
+        end = -1
+    if end < 0 or text[end:].strip(_SPACE):
+        value = _DECODER.decode(text)  # white space comes first, or the text is not JSON
     _check_depth(value, text.count("[") + text.count("{"))
     return value
 

@@ -18,11 +18,18 @@ def pieces(row: Row, fits: Callable[[Row], bool]) -> Iterator[Row]:
     for exchange in exchanges:
         longer = replace(row, messages=(*system, *begun, *exchange))
         if begun and not fits(longer):
-            yield replace(row, messages=(*system, *begun))
+            yield from _piece(row, (*system, *begun))
             begun = []
         begun += exchange
     if begun:
-        yield replace(row, messages=(*system, *begun))
+        yield from _piece(row, (*system, *begun))
+
+
+def _piece(row: Row, turns: tuple[Message, ...]) -> Iterator[Row]:
+    """Yield a conversation of some turns, unless each of its answers is left out of the loss."""
+    answers = [turn.scored for turn in turns if turn.role == "assistant"]
+    if any(answers) or not answers:
+        yield replace(row, messages=turns)
 
 
 def _exchanges(row: Row) -> tuple[Sequence[Message], list[list[Message]]]:

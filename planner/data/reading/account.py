@@ -53,12 +53,16 @@ class Account:
 
     def leave(self, path: str, *, text: bool = False) -> None:
         """Count a key that is not used; `text` says that it may belong to a turn."""
+        counts = self.left(path)
+        counts[0] += 1
+        counts[1] += text
+
+    def left(self, path: str) -> list[int]:
+        """Return the counts of a key that is not used: of values, and of those that are texts."""
         path = path[:_KEY_CHARS]
         if path not in self._left and len(self._left) >= MOST_KEYS:
             path = _MANY
-        counts = self._left.setdefault(path, [0, 0])
-        counts[0] += 1
-        counts[1] += text
+        return self._left.setdefault(path, [0, 0])
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -76,4 +80,5 @@ class Account:
 
     def _left_keys(self) -> Iterator[Key]:
         for path, (count, texts) in self._left.items():
-            yield Key(path, "", count, texts)
+            if count:
+                yield Key(path, "", count, texts)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lockfiles.limits import MOST_LABELS
-from planner.data.files.raw import BadRow, RawRow, fault
-from planner.data.reading.column_values import label_of, names_in
+from planner.data.files.raw import BadRow, RawRow, fault, named
+from planner.data.reading.column_values import FEW_ROWS, label_of, names_in
 from planner.data.reading.label_columns import columns_in, refused
 from planner.data.reading.read import every_raw
 from planner.data.rows.rows import Message, Row
@@ -15,8 +15,8 @@ MOST_LIST_TOKENS = 200
 """A longer list of labels is not part of the instruction."""
 _CHARS_PER_TOKEN = 4
 _SHOWN_CHARS = 40
-_LEAST_ROWS = 2
-"""Least average rows of a label, in a column that a person named."""
+_FREE = 0.6
+"""With a larger share of different values, a column that a person named has free text."""
 _LISTED = "Classify the text. Reply with one of these labels and nothing else:"
 _UNLISTED = "Classify the text. Reply with its label and nothing else."
 
@@ -56,24 +56,24 @@ def find(
 
     `prompt` and `completion` name its columns; others are recognized by their names and by what
     they hold. Returns None if the rows are something else. Raises UsageProblem if several columns
-    may be the one of texts or of labels, and with `wanted` if the rows are no classification.
+    may be the one of texts or of labels, and with `wanted` if the rows are not a classification.
     """
     found = columns_in(path, prompt, completion, wanted=wanted)
     if not found:
         return None
     texts, column = found
-    labels, rows, named = set[str](), 0, False
+    labels, rows, has_names = set[str](), 0, False
     for raw in every_raw(path):
         label = None if raw.problem else label_of(raw, column)
         if label is not None:
             rows += 1
             labels.add(label)
-            named = named or bool(names_in(raw, column))
+            has_names = has_names or bool(names_in(raw, column))
         if len(labels) > MOST_LABELS:
             break
-    few = 2 <= len(labels) <= (MOST_LABELS if not completion else max(2, rows // _LEAST_ROWS))
-    if few and len(labels) <= MOST_LABELS:
-        numbered = not named and all(map(_is_number, labels))
+    free = completion and not has_names and rows >= FEW_ROWS and len(labels) > _FREE * rows
+    if 2 <= len(labels) <= MOST_LABELS and not free:
+        numbered = not has_names and all(map(_is_number, labels))
         return Labelled(texts, column, tuple(sorted(labels)), numbered)
     if wanted:
         what = "too many for labels" if len(labels) > 1 else "too few for labels"
@@ -83,6 +83,9 @@ def find(
 
 def row_of(raw: RawRow, how: Labelled) -> Row:
     """Return the row of a text and its label, without the system message. Raises BadRow."""
+    for column in (how.prompt, how.completion):
+        if column not in raw.values:
+            raise fault(raw, f"has no column `{column}`; it has {named(raw.values)}")
     value = raw.values.get(how.prompt)
     if not isinstance(value, str):
         raise fault(raw, f"has no text in `{how.prompt}`")
@@ -107,16 +110,16 @@ def instructed(
     if system:
         return replace(how, system=system, own_system=True)
     separator = "\n" if any("," in label for label in how.labels) else ", "
-    named = separator.join(how.labels)
-    if tokens(named) > MOST_LIST_TOKENS:
+    listed = separator.join(how.labels)
+    if tokens(listed) > MOST_LIST_TOKENS:
         return replace(how, system=_UNLISTED, listed=False)
     space = "\n" if separator == "\n" else " "
-    return replace(how, system=f"{_LISTED}{space}{named}")
+    return replace(how, system=f"{_LISTED}{space}{listed}")
 
 
 def _no_label(raw: RawRow, column: str) -> BadRow:
     value = raw.values.get(column)
-    if column not in raw.values or value in (None, ""):
+    if value in (None, ""):
         return fault(raw, f"has no label in `{column}`")
     if names_in(raw, column) and isinstance(value, int):
         return fault(raw, f"has the label `{value}` in `{column}`, which has no name")

@@ -13,15 +13,16 @@ _MOST_COLUMNS = 200
 """Columns that are looked at."""
 _TEXT_WORDS = 2
 """A column of texts has more words in a value on average."""
-_NAMED_VARIED, _VARIED = 0.1, 0.5
+_NAMED_VARIED, _VARIED = 0.02, 0.5
 """A larger share of texts is different, in a column with the name of one and in others."""
 _LABEL_WORDS = 4
-"""A column of labels has at most so many words in a value on average."""
+_SENTENCE_ROWS = 20
+"""A column of labels has at most so many words in a value on average, or so many rows of each."""
 _MOST_FRACTIONS = 20
 """Numbers with fractions and more different values are scores."""
 _NAMED_ROWS, _ROWS = 2, 4
 """Least average rows of a label, in a column with the name of one and in others."""
-_FEW_ROWS = 20
+FEW_ROWS = 20
 """In a shorter file, the labels of a column with the name of one may all be different."""
 _SHARE = 0.9
 """Share of a column's values that must be of its type; the others may be bad rows."""
@@ -101,9 +102,9 @@ class Column:
             return True
         if self.fractions and kinds > _MOST_FRACTIONS:
             return False
-        if self.words > _LABEL_WORDS * self.filled:
+        if self.words > _LABEL_WORDS * self.filled and kinds > self.filled / _SENTENCE_ROWS:
             return False
-        few = rows < _FEW_ROWS and not self.numbers
+        few = rows < FEW_ROWS and not self.numbers
         return kinds <= self.filled / (_NAMED_ROWS if named else _ROWS) or (named and few)
 
 
@@ -128,11 +129,13 @@ def names_in(raw: RawRow, column: str) -> Sequence[str]:
 
 
 def label_of(raw: RawRow, column: str) -> str | None:
-    """Return the label in a column: its name, or its value as it stands; None if there is none.
+    """Return the label in a column: its name, or its value unchanged; None without one.
 
     A number has a name where the file says so. Labels have no white space around them.
     """
     value: Any = raw.values.get(column)
+    if isinstance(value, list) and len(value) == 1:
+        (value,) = value
     names = names_in(raw, column)
     if names and isinstance(value, int) and not isinstance(value, bool):
         return names[value] if 0 <= value < len(names) else None

@@ -1,19 +1,20 @@
 """Reads the columns besides those of a row's format: system message, tools, history and more."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from planner.data.files.json_text import decode_inside
 from planner.data.files.raw import RawRow, fault
 from planner.data.reading import marks, names
-from planner.data.reading.how import How, leave, refusal
-from planner.data.reading.meanings import may_be_text
+from planner.data.reading.how import How, Layout, leave, refusal
+from planner.data.reading.meanings import is_harmless, may_be_text
 from planner.data.reading.row_tools import present, with_tools
 from planner.data.reading.turns import turns
 from planner.data.rows.rows import Message, Row, in_order
 
+_MOST_LAYOUTS = 1000
 _LEAST_CHARS = 20
 """Shorter texts may be in a turn by chance."""
 
@@ -21,7 +22,7 @@ _LEAST_CHARS = 20
 def with_columns(
     raw: RawRow,
     row: Row,
-    main: Collection[str],
+    main: Mapping[str, str],
     how: How,
     inner: Sequence[tuple[str, object]] = (),
     *,
@@ -30,9 +31,20 @@ def with_columns(
     """Return a row with what its other columns say. Raises UsageProblem for those that cannot be
     used and change what the row means.
 
-    `main` are the columns of its format, `inner` the tools in its system turns, and `one_exchange`
-    says that it is a prompt and an answer in columns of their own.
+    `main` says what the columns of its format are, except lists of turns, whose keys count instead.
+    `inner` are the tools in its system turns, and `one_exchange` says that it is a prompt and an
+    answer in columns of their own.
     """
+    layout = _layout(raw, main, how)
+    for name, count in layout.main:
+        value = raw.values[name]
+        if value and type(value) is not list:
+            count[0] += 1
+    if layout.rest is not None and not inner:
+        for name, count in layout.rest:
+            if not names.is_empty(raw.values[name]):
+                count[0] += 1
+        return row
     used = set(main)
     if row.messages[0].role == "text":
         _leave_all(raw, used, how)
@@ -50,6 +62,22 @@ def with_columns(
             else:
                 leave(raw, how, name, name, value, known=_is_in(value, row))
     return row
+
+
+def _layout(raw: RawRow, main: Mapping[str, str], how: How) -> Layout:
+    """Return the layout of a row, the same for all rows with the same columns."""
+    key = (*raw.values, None, *main)
+    found = how.layouts.get(key)
+    if found is None:
+        used = [name for name in main if name in raw.values]
+        counts = tuple((name, how.account.counter(name, main[name])) for name in used)
+        others = [name for name in raw.values if name not in main]
+        harmless = all(map(is_harmless, others))
+        rest = tuple((name, how.account.left(name)) for name in others) if harmless else None
+        found = Layout(counts, rest)
+        if len(how.layouts) < _MOST_LAYOUTS:
+            how.layouts[key] = found
+    return found
 
 
 def with_system(row: Row, system: str) -> Row:

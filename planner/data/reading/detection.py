@@ -11,6 +11,8 @@ from planner.data.reading.packed import unpacked
 from planner.data.reading.read import every_raw
 
 FORMAT = "classification"
+_LOOKED_AT = 20
+"""Rows without another format, after which the file may be a classification."""
 
 
 def labelled_in(
@@ -41,10 +43,16 @@ def labelled_in(
 
 
 def _may_be_one(path: Path) -> bool:
-    """Return whether the first good row is of no other format, and has several columns."""
+    """Return whether the first good rows are of no other format, and one has several columns."""
+    looked, several = 0, False
     with closing(every_raw(path)) as rows:
         for raw in islice(rows, MOST_UNREAD):
-            if not raw.problem:
-                values = unpacked(raw).values
-                return len(values) > 1 and recognize(values) in (None, "text")
-    return False
+            if raw.problem:
+                continue
+            values = unpacked(raw).values
+            if recognize(values) not in (None, "text"):
+                return False
+            looked, several = looked + 1, several or len(values) > 1
+            if looked == _LOOKED_AT:
+                break
+    return several

@@ -15,7 +15,7 @@ from planner.data.reading.classification import Labelled
 from planner.data.reading.columns import with_system
 from planner.data.reading.conversion import MAKERS
 from planner.data.reading.how import How
-from planner.data.reading.packed import CONVERSATIONS, OTHERS, are_turns, unpacked
+from planner.data.reading.packed import CONVERSATIONS, column_of, unpacked
 from planner.data.reading.pairs import alpaca_of, pair_of
 from planner.data.reading.preference import is_preference, liked
 from planner.data.reading.read import every_raw
@@ -206,7 +206,7 @@ def _format(raw: RawRow, first: Read | None, how: How) -> Format:
     if raw.problem:
         raise fault(raw, raw.problem)
     if how.labelled:
-        return "classification"
+        return _format_beside(raw, how.labelled)
     # An unrecognized row is read in the format of the first one, to report what it lacks.
     found = "columns" if how.columns else recognize(raw.values) or (first and first.format)
     if found is None:
@@ -214,6 +214,13 @@ def _format(raw: RawRow, first: Read | None, how: How) -> Format:
     if first and KINDS[found] != KINDS[first.format]:
         raise _of_two_kinds(raw, found, first)
     return found
+
+
+def _format_beside(raw: RawRow, labelled: Labelled) -> Format:
+    """Return the format of a row that is to be one of a classification, but may be of another."""
+    columns = (labelled.prompt, labelled.completion)
+    other = None if all(name in raw.values for name in columns) else recognize(raw.values)
+    return other if other and other != "text" else "classification"
 
 
 def recognize(values: Mapping[str, Any]) -> Format | None:
@@ -229,9 +236,8 @@ def recognize(values: Mapping[str, Any]) -> Format | None:
         return "prompt-completion" if liked(values) is None else "feedback"
     if "messages" in values:
         return "messages"
-    for name in OTHERS:
-        if are_turns(values.get(name)):
-            return "sharegpt" if _is_sharegpt(values[name]) else "messages"
+    if column := column_of(values):
+        return "sharegpt" if _is_sharegpt(values[column]) else "messages"
     pair = pair_of(values)
     if pair and all(isinstance(values[name], str) for name in pair):
         return "prompt-completion"

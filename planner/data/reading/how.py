@@ -27,6 +27,16 @@ class Shape:
     """The number of such turns, as the account counts both keys."""
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The columns of rows that have the same ones."""
+
+    main: tuple[tuple[str, list[int]], ...]
+    """The columns of the format, each with its count in the account."""
+    rest: tuple[tuple[str, list[int]], ...] | None
+    """The other columns, each with its count; None if what they hold decides their use."""
+
+
 @dataclass(frozen=True)
 class How:
     """How to read a file."""
@@ -43,6 +53,8 @@ class How:
     """How to read the rows of a classification; None for other rows."""
     shapes: dict[str, dict[tuple[str, ...], Shape]] = field(default_factory=dict)
     """By column, the keys of plain turns."""
+    layouts: dict[tuple[object, ...], Layout] = field(default_factory=dict)
+    """By the columns of a row and those of its format."""
 
 
 def leave(

@@ -1,6 +1,6 @@
 """Recognizes the columns of a classification file, by their names and by what they hold."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -30,6 +30,8 @@ _LABELS = frozenset(
      "classification", "type"]
 )  # fmt: skip
 """Words in the names of columns of labels."""
+_PROPERTIES = frozenset(["spam", "ham", "toxic", "tag", "type", "star", "rating", "department"])
+"""Of these, the words that may name one of several properties."""
 _ABOUT = frozenset(
     ["id", "idx", "index", "uuid", "guid", "source", "split", "dataset", "lang", "language",
      "url", "date", "time", "timestamp", "author", "user", "username", "name", "version",
@@ -41,7 +43,7 @@ _ABOUT = frozenset(
 
 
 def columns_in(path: Path, prompt: str, completion: str, *, wanted: bool) -> tuple[str, str] | None:
-    """Return the columns of texts and of labels of a file; None if it is no classification.
+    """Return the columns of texts and of labels of a file; None if it is not a classification.
 
     Raises as `planner.data.reading.classification.find` does.
     """
@@ -60,7 +62,7 @@ def columns_in(path: Path, prompt: str, completion: str, *, wanted: bool) -> tup
         return None
     if not wanted and not any(_is_named(name, columns[name]) for name in labels):
         documents = any(columns[name].long > _DOCUMENT_CHARS * rows for name in texts)
-        if documents or len(texts) > 1:
+        if documents or (len(texts) > 1 and _words(texts[0])[-1] not in _TEXTS):
             return None
     _check_one(path, texts, "texts", "data.prompt_column")
     _check_one(path, labels, "labels", "data.completion_column")
@@ -86,39 +88,48 @@ def _check_one(path: Path, names: Sequence[str], what: str, key: str) -> None:
 
 
 def _mapped(*changes: Change) -> Answers:
-    return Answers((Answer("data.format", "classification"), *changes))
+    options = [f"--{change.key.partition('.')[2].replace('_', '-')}" for change in changes]
+    return Answers(
+        (Answer("data.format", "classification"), *changes),
+        command="tunelock data",
+        options=("--format classification", *options),
+    )
 
 
 def _labels(columns: Mapping[str, Column], rows: int, but: str) -> list[str]:
-    return _chosen(
-        columns,
-        lambda name, column: (
-            name != but and _is_named(name, column) and column.is_label(rows, named=True)
-        ),
-        lambda name, column: (
-            name != but
-            and _words(name)[-1] not in _TEXTS | _ABOUT
-            and column.is_label(rows, named=False)
-        ),
-    )
+    """Return the columns that may be the one of labels.
+
+    A name of one property of a text, such as `toxic`, decides nothing if others may be labels too.
+    """
+    named = [
+        name
+        for name, column in columns.items()
+        if name != but and _is_named(name, column) and column.is_label(rows, named=True)
+    ]
+    if any(columns[name].names or _PROPERTIES.isdisjoint(_words(name)) for name in named):
+        return named
+    others = [
+        name
+        for name, column in columns.items()
+        if name not in (but, *named)
+        and _words(name)[-1] not in _TEXTS | _ABOUT
+        and column.is_label(rows, named=False)
+    ]
+    return named + others
 
 
 def _texts(columns: Mapping[str, Column], but: str) -> list[str]:
-    return _chosen(
-        columns,
-        lambda name, column: (
-            name != but and _words(name)[-1] in _TEXTS and column.is_text(named=True)
-        ),
-        lambda name, column: (
-            name != but and _words(name)[-1] not in _LABELS | _ABOUT and column.is_text(named=False)
-        ),
-    )
-
-
-def _chosen(columns: Mapping[str, Column], *rules: Callable[[str, Column], bool]) -> list[str]:
-    """Return the columns that satisfy the first rule that any satisfies."""
-    found = ([name for name, one in columns.items() if rule(name, one)] for rule in rules)
-    return next(filter(None, found), [])
+    """Return the columns that may be the one of texts."""
+    named = [
+        name
+        for name, column in columns.items()
+        if name != but and _words(name)[-1] in _TEXTS and column.is_text(named=True)
+    ]
+    return named or [
+        name
+        for name, column in columns.items()
+        if name != but and _words(name)[-1] not in _LABELS | _ABOUT and column.is_text(named=False)
+    ]
 
 
 def _is_named(name: str, column: Column) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from planner.data.files.json_text import decode_inside
 from planner.data.files.raw import RawRow, fault
 from planner.data.reading.how import How, refusal
 from planner.data.reading.names import ANSWERS_ONLY, MARKS, flag, is_empty, plain
@@ -43,11 +44,13 @@ def scored(raw: RawRow, number: int, turn: dict[str, Any], role: str, path: str,
 def with_marks(raw: RawRow, row: Row, used: set[str], how: How) -> Row:
     """Apply a list of marks, one for each turn or one for each answer."""
     for name, value in raw.values.items():
-        if name in used or not isinstance(value, list) or not value:
-            continue
         known = plain(name)
         mark = known if known in MARKS else known.removesuffix("s")
-        if mark not in MARKS:
+        if name in used or mark not in MARKS or is_empty(value):
+            continue
+        if isinstance(value, str) and value.lstrip()[:1] == "[":
+            value = decode_inside(raw, value, f"`{name}`")
+        if not isinstance(value, list):
             continue
         used.add(name)
         row = replace(row, messages=_marked(raw, row.messages, name, MARKS[mark], value))
@@ -60,15 +63,15 @@ def _marked(
 ) -> tuple[Message, ...]:
     answers = [place for place, turn in enumerate(messages) if turn.role == "assistant"]
     places = {len(messages): range(len(messages)), len(answers): answers}.get(len(value))
-    flags = [flag(one) for one in value]
+    flags = [counts if one is None else flag(one) for one in value]
     if places is None or None in flags:
         why = "and only a 0 or 1 for each turn, or for each answer, is supported"
         raise refusal(raw, name, value, why)
     made = list(messages)
-    for place, said in zip(places, flags, strict=True):
+    for at, (place, said) in enumerate(zip(places, flags, strict=True)):
         scored = said == counts
         if made[place].role == "assistant":
             made[place] = replace(made[place], scored=scored)
-        elif scored:
+        elif scored and value[at] is not None:
             raise refusal(raw, name, value, "but only an assistant's turns can be trained on")
     return tuple(made)

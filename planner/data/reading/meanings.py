@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from planner.data.reading.names import (
     CALLS,
     HISTORY,
+    MARKS,
     MORE_REASONING,
     REASONING,
     SYSTEM,
@@ -79,7 +80,8 @@ _HARMLESS_ENDS = (
 )  # fmt: skip
 _TEXTS = frozenset(
     ["context", "contexts", "passage", "passages", "background", "knowledge", "evidence", "persona",
-     "scenario", "suffix", "rationale", "explanation", "hint", "hints", "few_shot", "prompt",
+     "scenario", "suffix", "rationale", "explanation", "hint", "hints", "few_shot", "prefix",
+     "prompt",
      "question", "query", "instruction", "instructions", "input", "inputs", "problem",
      "completion", "answer", "answers", "response", "responses", "output", "outputs", "solution",
      "target", "text", "messages", "conversations", "conversation", *REASONING, *MORE_REASONING,
@@ -96,7 +98,7 @@ def meaning(name: str, value: object) -> str:
     not, or if its value is the usual one."""
     known = plain(name)
     if known in _WEIGHTS:
-        return "" if flag(value) is True else "but all rows count alike"
+        return "" if flag(value) is True else "and only 1 is supported here"
     if known in _TRUE:
         return "" if flag(value) is True else "which is not supported at this place"
     if known in _FALSE and (flag(value) is not None or known not in ("prefix", "partial")):
@@ -108,6 +110,19 @@ def meaning(name: str, value: object) -> str:
     return _MEANING.get(known, "")
 
 
+def is_harmless(name: str) -> bool:
+    """Return whether a key never changes what a row means, whatever its value is."""
+    known = plain(name)
+    special = known in _WEIGHTS or known in _TRUE or known in _FALSE or known in _MEANING
+    if special or known in ("label", "kto_tag") or known in MARKS or known in REASONING:
+        return False
+    return _is_about_the_row(known)
+
+
+def _is_about_the_row(known: str) -> bool:
+    return known in _HARMLESS or known.endswith(_HARMLESS_ENDS) or known.startswith("_")
+
+
 def may_be_text(name: str, value: object) -> bool:
     """Return whether a key that is not used may hold text of the prompt or of the answer.
 
@@ -117,7 +132,7 @@ def may_be_text(name: str, value: object) -> bool:
     known = plain(name)
     if known in _TEXTS:
         return isinstance(value, str | list | dict)
-    if known in _HARMLESS or known.endswith(_HARMLESS_ENDS) or known.startswith("_"):
+    if _is_about_the_row(known):
         return False
     if isinstance(value, list):
         return any(isinstance(one, dict) for one in value[:1])

@@ -24,7 +24,15 @@ CALL_ID = ("tool_call_id", "tool_use_id", "call_id")
 """Keys of a tool's turn with the call that it answers."""
 REASONING = ("reasoning_content", "reasoning", "thinking")
 """Columns with the reasoning before an answer, and keys of a turn with it."""
-MORE_REASONING = ("thought", "thoughts", "think", "cot", "chain_of_thought", "reasoning_text")
+MORE_REASONING = (
+    "thought",
+    "thoughts",
+    "think",
+    "cot",
+    "chain_of_thought",
+    "reasoning_text",
+    "reasoning_details",
+)
 """Further keys of a turn with its reasoning."""
 MARKS: Mapping[str, bool] = {
     "weight": True, "train": True, "training": True, "trainable": True, "train_on_turn": True,
@@ -38,7 +46,7 @@ ANSWERS_ONLY = frozenset(["weight", "loss", "loss_mask", "loss_weight"])
 """Marks that only an assistant's turn has a use for, where they are documented."""
 TOOLS = ("tools", "functions", "available_tools", "tool_definitions", "function_definitions")
 """Columns with a row's tools, and keys of a system turn with them."""
-SYSTEM = ("system", "system_prompt", "system_message", "system_instruction", "systemInstruction")
+SYSTEM = ("system", "system_prompt", "system_message", "system_instruction")
 """Columns with a row's system message."""
 HISTORY = ("history",)
 """Columns with the turns before the prompt (LLaMA-Factory, ms-swift)."""

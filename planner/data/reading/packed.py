@@ -1,5 +1,6 @@
 """Unpacks turns that a column holds as JSON text, or as one list for each key."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -7,6 +8,7 @@ from lockfiles.fixes import Advice
 from planner.data.files.json_text import decode, why
 from planner.data.files.raw import BadRow, RawRow, look
 from planner.data.reading import names
+from planner.data.reading.names import plain
 
 CONVERSATIONS = ("messages", "conversations", "conversation")
 """Columns of turns."""
@@ -14,7 +16,11 @@ OTHERS = ("dialogue", "dialog", "turns", "chat", "contents")
 """Columns that count as turns if they hold some."""
 _SIDES = ("prompt", "completion", "chosen", "rejected")
 """Columns of text or of turns."""
-_ALL = (*CONVERSATIONS, *OTHERS, *_SIDES)
+_OF_TURNS = frozenset([*CONVERSATIONS, *OTHERS])
+_ALL = frozenset([*CONVERSATIONS, *OTHERS, *_SIDES])
+_SPEAKERS = frozenset(names.ROLE) - {"type"}  # parts of content have a type, too
+_OPENING = frozenset("[{ \t\r\n")
+"""First characters of text that may be JSON."""
 
 
 def unpacked(raw: RawRow) -> RawRow:
@@ -23,10 +29,13 @@ def unpacked(raw: RawRow) -> RawRow:
     Raises UsageProblem for text in a column of turns that begins like a list, but is not JSON.
     """
     values = raw.values
-    for name in _ALL:
-        value = values.get(name)
-        if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
-            found = _decoded(raw, name, value)
+    for name, value in raw.values.items():
+        if type(value) is str and value[:1] not in _OPENING:
+            continue
+        if name not in _ALL and (name.islower() or plain(name) not in _ALL):
+            continue
+        if isinstance(value, str):
+            found = _decoded(raw, name, value) if value.lstrip()[:1] in ("[", "{") else None
         elif isinstance(value, dict):
             found = _transposed(value)
         else:
@@ -36,14 +45,28 @@ def unpacked(raw: RawRow) -> RawRow:
     return raw if values is raw.values else replace(raw, values=values)
 
 
+def column_of(values: Mapping[str, Any]) -> str | None:
+    """Return the column of turns; None if there is none.
+
+    Any list in a column of turns counts; in other columns, and under names in another case, only a
+    list that begins with a turn.
+    """
+    for name in CONVERSATIONS:
+        if isinstance(values.get(name), list):
+            return name
+    for name in values:
+        if plain(name) in _OF_TURNS and are_turns(values[name]):
+            return name
+    return None
+
+
 def are_turns(value: object) -> bool:
     """Return whether a value is a list of turns, by its first item."""
     first = value[0] if isinstance(value, list) and value else None
-    return (
-        isinstance(first, dict)
-        and any(key in first for key in names.ROLE)
-        and any(key in first for key in (*names.CONTENT, *names.CALLS))
-    )
+    if not isinstance(first, dict):
+        return False
+    keys = set(map(plain, first))
+    return not keys.isdisjoint(_SPEAKERS) and not keys.isdisjoint((*names.CONTENT, *names.CALLS))
 
 
 def _decoded(raw: RawRow, name: str, text: str) -> object:

@@ -5,33 +5,36 @@ from typing import Any
 
 from planner.data.reading.names import plain
 
-_STANDARD = ("prompt", "completion")
 _PROMPTS = frozenset(
     ["prompt", "question", "query", "instruction", "input", "problem", "user", "human"]
 )
 """Names of prompt columns in TRL, LLaMA-Factory, ms-swift, Unsloth and common datasets."""
-_ANSWERS = frozenset(
-    ["completion", "answer", "response", "output", "solution", "assistant", "reply"]
-)
+_ANSWERS = frozenset(["completion", "answer", "response", "output", "solution", "assistant"])
 
 
 def pair_of(values: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return the columns of the prompt and the answer; None if there is no single such pair."""
-    if all(name in values for name in _STANDARD):
-        return _STANDARD
+    if "prompt" in values and "completion" in values:
+        return "prompt", "completion"
     prompts = [name for name in values if plain(name) in _PROMPTS]
     answers = [name for name in values if plain(name) in _ANSWERS]
     return (prompts[0], answers[0]) if len(prompts) == len(answers) == 1 else None
 
 
-def alpaca_of(values: Mapping[str, Any]) -> str | None:
-    """Return the answer column of a row with an `instruction`; None if the row is not Alpaca's.
+def alpaca_of(values: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """Return the columns of the instruction, the input and the answer of an Alpaca row, also in
+    another case; None if the row is not one.
 
     With an `input`, the answer may have another name than `output`.
     """
-    if "instruction" not in values:
+    if "instruction" in values and "output" in values:
+        return "instruction", "input", "output"
+    if "prompt" in values and "completion" in values:
         return None
-    if "output" in values:
-        return "output"
-    answers = [name for name in values if plain(name) in _ANSWERS]
-    return answers[0] if "input" in values and len(answers) == 1 else None
+    names = {plain(name): name for name in values}
+    if "instruction" not in names or not ("input" in names or "output" in names):
+        return None
+    if "output" in names:
+        return names["instruction"], names.get("input", "input"), names["output"]
+    answers = [name for known, name in names.items() if known in _ANSWERS]
+    return (names["instruction"], names["input"], answers[0]) if len(answers) == 1 else None

@@ -44,6 +44,13 @@ def are_parts(content: list[Any]) -> bool:
     )
 
 
+def texts_of(value: object) -> str:
+    """Return the joined texts of a list of objects that each have one; empty for anything else."""
+    listed = value if isinstance(value, list) else []
+    texts = [part.get("text") if isinstance(part, dict) else None for part in listed]
+    return "".join(map(str, texts)) if all(isinstance(text, str) for text in texts) else ""
+
+
 def read(raw: RawRow, number: int, path: str, content: list[Any], how: How) -> Parts:
     """Return what a list of parts says; `number` is the turn's position in the row, from 1.
 

@@ -61,7 +61,8 @@ def _are_tools(value: object) -> bool:
 
 
 def present(raw: RawRow, wanted: Sequence[str], used: set[str]) -> Iterator[tuple[str, Any]]:
-    """Yield the wanted columns that are not used yet and say something."""
-    for name in wanted:
-        if name in raw.values and name not in used and not names.is_empty(raw.values[name]):
+    """Yield the wanted columns that are not used yet and say something, in any case."""
+    known = {names.plain(name): name for name in raw.values if name not in used}
+    for name in (known[one] for one in wanted if one in known):
+        if not names.is_empty(raw.values[name]):
             yield name, raw.values[name]

@@ -56,6 +56,8 @@ class Turn:
         spoken = role if role != CALL else "assistant"
         scored = marks.scored(self.raw, self.number, self.turn, spoken, self._path, self.how)
         more, found = self._more(spoken), self._content(role)
+        if role == CALL:
+            more.pop("name", None)  # of the tool, not of a speaker
         called = found.calls + self._called()
         if called:
             more["tool_calls"] = calls.calls(self.raw, called, self._place)
@@ -143,16 +145,16 @@ class Turn:
     def _called(self) -> list[Any]:
         """Return the calls in keys of the turn."""
         found: list[Any] = []
-        for key in names.CALLS:
-            value = self.turn.get(key)
-            if key not in self.turn:
+        for key, value in self.turn.items():
+            known = names.plain(key)
+            if known not in names.CALLS:
                 continue
             self.used.add(key)
             if names.is_empty(value):
                 continue
             if found:
                 raise fault(self.raw, f"{self._place} has calls in two keys, one is `{key}`")
-            if key == "tool_calls" and not calls.is_list(value):
+            if known == "tool_calls" and not calls.is_list(value):
                 raise fault(self.raw, f"{self._place} has no list in `tool_calls`")
             found = calls.calls(self.raw, value, f"`{key}` of {self._place}")
             self._use(key, "tool calls")
@@ -162,16 +164,17 @@ class Turn:
         """Return the other keys that templates use, and note the marks and tools."""
         more: dict[str, Any] = {}
         for key, value in self.turn.items():
-            if key in names.KEPT:
-                if value is not None:
-                    more[key] = value
-                self._use(key, "reasoning" if key in names.REASONING else f"`{key}`")
-            elif names.plain(key) in names.MARKS:
+            known = names.plain(key)
+            if known in names.KEPT:
+                if value is not None and more.setdefault(known, value) != value:
+                    continue
+                self._use(key, "reasoning" if known in names.REASONING else f"`{known}`")
+            elif known in names.MARKS:
                 self.used.add(key)
-            elif key in names.CALL_ID and role == "tool" and value is not None:
-                more.setdefault("tool_call_id", value)
-                self._use(key, "`tool_call_id`")
-            elif key in names.TOOLS and role == "system" and self.tools is not None:
+            elif known in names.CALL_ID and role == "tool" and value is not None:
+                if more.setdefault("tool_call_id", value) == value:
+                    self._use(key, "`tool_call_id`")
+            elif known in names.TOOLS and role == "system" and self.tools is not None:
                 if not names.is_empty(value):
                     self.tools.append((f"{self._path}.{key}", value))
                 self._use(key, "tools")
@@ -182,8 +185,9 @@ class Turn:
         """Take the reasoning from a key with a name that templates do not use."""
         for key in names.MORE_REASONING:
             value = self.turn.get(key)
-            if isinstance(value, str) and value and not any(one in more for one in names.REASONING):
-                more["reasoning_content"] = value
+            said = value if isinstance(value, str) else parts.texts_of(value)
+            if said and not any(more.get(one) for one in names.REASONING):
+                more["reasoning_content"] = said
                 self._use(key, "reasoning")
 
     def _leave(self) -> None:

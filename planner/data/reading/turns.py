@@ -1,5 +1,6 @@
 """Reads the turns of a conversation from a column: a list of turns, or text as one turn."""
 
+from planner.data.files.json_text import decode_inside
 from planner.data.files.raw import RawRow, fault, named
 from planner.data.reading.how import How
 from planner.data.reading.turn import Turn
@@ -43,6 +44,8 @@ def turns(
     messages: list[Message] = []
     known = how.roles.seen
     for number, turn in enumerate(found, 1):
+        if isinstance(turn, str) and turn.lstrip()[:1] == "{":
+            turn = decode_inside(raw, turn, f"message {number}")
         if not isinstance(turn, dict):
             raise fault(raw, f"message {number} is not an object")
         shape = shapes.get(tuple(turn))

@@ -124,7 +124,7 @@ WRONG_ROWS: list[tuple[dict[str, Any], str]] = [
     ({"conversations": [{"from": "gpt"}]}, "message 1 has no text in `value`"),
     (
         {"conversations": [{"from": "function_call", "value": "sum(1)"}]},
-        "invalid JSON in `value` of message 1: Expecting value",
+        "invalid JSON in `value` of message 1: a value is missing",
     ),
     (
         {"conversations": [{"from": "function_call", "value": "[]"}]},
@@ -141,7 +141,7 @@ WRONG_ROWS: list[tuple[dict[str, Any], str]] = [
         "message 1 has no list in `tool_calls`",
     ),
     ({"messages": [USER], "tools": {"name": "sum"}}, "has no list in `tools`"),
-    ({"messages": [USER], "tools": "sum"}, "invalid JSON in `tools`: Expecting value"),
+    ({"messages": [USER], "tools": "sum"}, "invalid JSON in `tools`: a value is missing"),
     ({"prompt": "a", "chosen": "b", "rejected": 5}, "no text in `rejected`"),
     ({"prompt": "a", "chosen": [], "rejected": "b"}, "no list of turns in `chosen`"),
     ({"chosen": [USER, SAID], "rejected": [WRONG]}, "has no prompt, since .* begin differently"),

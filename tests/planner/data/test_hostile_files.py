@@ -50,7 +50,7 @@ HOSTILE = [
     (
         "cut.json",
         b"[" + GOOD + b",\n",
-        "line 2 is not valid JSON: a value is missing, or is none of JSON's.",
+        "line 2 is not valid JSON: a value is missing or is not valid in JSON.",
     ),
     ("cut.json", b"[" + GOOD, "line 1 is not valid JSON: a comma or a closing bracket is missing."),
     ("more.json", b"[" + GOOD + b"]\n]", "line 2 is not valid JSON: more text follows the value."),
@@ -71,7 +71,7 @@ HOSTILE = [
     (
         "nul.jsonl",
         bytes(100),
-        "line 1 is not valid JSON: a value is missing, or is none of JSON's.",
+        "line 1 is not valid JSON: a value is missing or is not valid in JSON.",
     ),
     ("windows.csv", b"prompt,completion\n\xe4,b\n", "line 2 is not UTF-8."),
     ("windows.json", b"[" + GOOD + b",\n\n" + b'{"prompt": "\xe4"}]', "line 3 is not UTF-8."),
@@ -179,7 +179,7 @@ def sparse(path: Path, before: bytes) -> None:
         (
             "a.json",
             b"[" + GOOD + b",",
-            "line 1 is not valid JSON: a value is missing, or is none of JSON's.",
+            "line 1 is not valid JSON: a value is missing or is not valid in JSON.",
         ),
         ("a.csv", b'prompt,completion\n"', "line 2 is longer than 16 MiB"),
     ],

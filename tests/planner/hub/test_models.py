@@ -146,6 +146,19 @@ def test_headers_are_compared_with_the_configuration(hub: HubServer, tmp_path: P
     assert hub.sent_bytes["model.safetensors"] < 400_000
 
 
+def test_a_head_of_its_own_is_seen(hub: HubServer, tmp_path: Path) -> None:
+    base = {path.name: path.read_bytes() for path in BASE.iterdir() if path.is_file()}
+    tensors = load(base["model.safetensors"])
+    head = tensors["model.embed_tokens.weight"].clone()
+    hub.add("ana/twice", base | {"model.safetensors": save(tensors | {"lm_head.weight": head})})
+    other = head + 1
+    hub.add("ana/other", base | {"model.safetensors": save(tensors | {"lm_head.weight": other})})
+    found = plan(hub, tmp_path, ("ana/twice", "main"), ("ana/other", "main"))
+    assert [one["architecture"]["tied"] for one in found] == [True, False]
+    assert [one["own_head"] for one in found] == [False, True]
+    assert hub.sent_bytes["model.safetensors"] < 800_000
+
+
 def test_what_can_be_wrong_is_one_sentence_with_a_hint(hub: HubServer, tmp_path: Path) -> None:
     base = {path.name: path.read_bytes() for path in BASE.iterdir() if path.is_file()}
     hub.add("ana/base", base)
@@ -155,6 +168,9 @@ def test_what_can_be_wrong_is_one_sentence_with_a_hint(hub: HubServer, tmp_path:
     outside = {"weight_map": {"a": "../../escape.safetensors"}}
     index = {"model.safetensors.index.json": json.dumps(outside).encode()}
     hub.add("ana/outside", index | {"config.json": b"{}"})
+    adapter = {"peft_type": "LORA", "base_model_name_or_path": "ana/base"}
+    hub.add("ana/adapter", {"adapter_config.json": json.dumps(adapter).encode()})
+    hub.add("ana/gguf", {"model-q8_0.gguf": b"x"})
     hub.add("ana/bare", {"model.safetensors": base["model.safetensors"]})
     hub.add("ana/broken", base)
     hub.fail("/api/models/ana/broken", 500)
@@ -165,6 +181,8 @@ def test_what_can_be_wrong_is_one_sentence_with_a_hint(hub: HubServer, tmp_path:
         ("ana/pickled", "main"): "has no `.safetensors`",
         ("ana/torn", "main"): "broken safetensors header",
         ("ana/bare", "main"): "has no `config.json`",
+        ("ana/adapter", "main"): "`ana/adapter` is a LoRA adapter of `ana/base`",
+        ("ana/gguf", "main"): "`ana/gguf` has GGUF files",
         ("ana/outside", "main"): "which is missing",
         ("ana/broken", "main"): "answered with status 500",
         ("a/b/c", "main"): "is not a valid repository name",

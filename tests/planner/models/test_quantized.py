@@ -33,6 +33,7 @@ METHODS: list[tuple[dict[str, Any], str]] = [
     ({"text_config": {"quantization_config": {"quant_method": "awq"}}}, "(AWQ)"),
     ({"quantization_config": {"quant_method": "newest"}}, "(`newest`)"),
     ({"quantization_config": "auto"}, "(`auto`)"),
+    ({"quantization": {"group_size": 64, "bits": 4}}, "(MLX)"),
 ]
 NAMES = {
     "Qwen/Qwen2.5-7B-Instruct-GPTQ-Int4": "Qwen/Qwen2.5-7B-Instruct",
@@ -51,6 +52,8 @@ MARKS = {
     "mlp.up_proj.weight.absmax": torch.uint8,
     "mlp.up_proj.weight_packed": torch.int32,
     "mlp.up_proj.SCB": torch.float32,
+    "mlp.up_proj.input_scale": torch.float32,
+    "mlp.up_proj.weight_scale_2": torch.float32,
 }
 """Tensors that only quantized layers have, by the ends of their names."""
 

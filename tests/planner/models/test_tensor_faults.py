@@ -137,3 +137,27 @@ def test_a_head_of_another_content_is_not_tied(base: Path) -> None:
     facts = from_folder(changed(base, other))
     assert facts.own_head
     assert not facts.architecture.tied
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("llava", "is a multimodal model of the kind `llava`"),
+        ("qwen2_5_vl", "are those of a decoder, without the vision tower"),
+    ],
+)
+def test_a_wrapper_that_is_not_known_or_has_no_tower(kind: str, said: str, base: Path) -> None:
+    inner = json.loads((base / "config.json").read_text()) | {"model_type": "llama"}
+    bare = {"model_type": kind, "text_config": inner}
+    if kind != "llava":
+        bare |= {"tie_word_embeddings": True}
+    (base / "config.json").write_text(json.dumps(bare))
+    with pytest.raises(UsageProblem) as problem:
+        from_folder(base)
+    assert said in problem.value.message
+
+
+def test_a_decoder_without_its_wrapper(base: Path) -> None:
+    folder = changed(base, same, model_type="qwen3_vl_text")
+    with pytest.raises(UsageProblem, match=r"decoder of a vision-language model \(`qwen3_vl_text`"):
+        from_folder(folder)

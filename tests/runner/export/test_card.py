@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lockfiles.lock import Lock
+from lockfiles.lock import Lock, TrainingLock
 from planner.interview.answers import check
 from planner.plan import export
 from planner.plan.gather import gather, model_facts
@@ -24,7 +24,7 @@ HOSTILE = (
 
 
 @pytest.fixture(scope="module")
-def lock(tmp_path_factory: pytest.TempPathFactory) -> Lock:
+def lock(tmp_path_factory: pytest.TempPathFactory) -> TrainingLock:
     folder = few_rows(tmp_path_factory.mktemp("planned"))
     return plan(answers(), gather(answers(), folder, machine=MACHINE))
 
@@ -36,6 +36,16 @@ def test_a_local_base_is_not_named(lock: Lock) -> None:
     assert "| Evaluation: tuned model | accuracy 90.0%, loss 0.250, on 90 held-out rows |" in made
     assert "| Rows: train | 135 from a local file |" in made
     assert "was not evaluated" in card(lock, {})
+
+
+def test_the_system_message_is_a_block_that_can_be_copied(lock: TrainingLock) -> None:
+    assert "system message" not in card(lock, SCORES)
+    said = {"system": "Reply with a label:\na_b, ```` c", "labels": ["a_b", "c"]}
+    data = [lock.data[0].model_copy(update=said), *lock.data[1:]]
+    made = card(lock.model_copy(update={"data": data}), None)
+    assert "The rows, each with one of 2 labels, were trained with this system message." in made
+    assert "\n`````text\nReply with a label:\na_b, ```` c\n`````\n" in made
+    assert "evaluated" not in made
 
 
 def test_rows_that_were_trained_on_are_called_so(lock: Lock) -> None:

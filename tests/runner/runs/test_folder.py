@@ -40,6 +40,41 @@ def test_a_disk_that_is_full_leaves_the_old_file(tmp_path: Path) -> None:
     assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("run.lock", b"old")]
 
 
+def _left(path: str, size: int) -> dict[str, object]:
+    return TRAINED | {
+        "artifacts": [{"what": "adapter", "path": path, "digest": "0" * 64, "size": size}]
+    }
+
+
+def test_an_artifact_that_is_missing_or_of_another_size_is_named(tmp_path: Path) -> None:
+    place = StagePlace(2, "train", "train", tmp_path / "stages")
+    result = place.begin("a") / "result"
+    (result / "inside").mkdir(parents=True)
+    (result / "one").write_bytes(bytes(7))
+    (result / "inside" / "two").write_bytes(bytes(5))
+    place.finish("a", _left("stages/02-train/result", 12))
+    report = place.done("a")
+    assert report and place.damage(report) == ""
+    (place.final / "result" / "notes.txt").write_text("mine")
+    assert place.damage(report) == ""
+    (place.final / "result" / "notes.txt").unlink()
+    (place.final / "result" / "one").write_bytes(b"")
+    assert place.damage(report) == "`stages/02-train/result` has 5 bytes instead of 12"
+    (place.final / "result").rename(tmp_path / "away")
+    assert place.damage(report) == "`stages/02-train/result` is missing"
+
+
+def test_a_file_of_another_size_is_named(tmp_path: Path) -> None:
+    place = StagePlace(2, "train", "train", tmp_path / "stages")
+    (place.begin("a") / "m.gguf").write_bytes(bytes(9))
+    place.finish("a", _left("stages/02-train/m.gguf", 8))
+    report = place.done("a")
+    assert report and place.damage(report) == "`stages/02-train/m.gguf` has 9 bytes instead of 8"
+    (place.final / "m.gguf").unlink()
+    (place.final / "m.gguf").symlink_to("/dev/full")
+    assert place.damage(report) == "`stages/02-train/m.gguf` has 0 bytes instead of 8"
+
+
 def test_a_stage_is_done_only_for_its_digest(tmp_path: Path) -> None:
     place = StagePlace(2, "train", "train", tmp_path)
     work = place.begin("a")

@@ -107,13 +107,14 @@ def test_data_that_changed_ends_with_its_exit_code_and_sentence(folder: Path) ->
     assert (stage.run / "log.txt").read_bytes() == b""
 
 
-def test_data_that_teaches_nothing_ends_with_its_exit_code(folder: Path) -> None:
+def test_data_that_teaches_nothing_is_first_of_all_other_data(folder: Path) -> None:
     path = folder / "rows" / "train.jsonl"
     alone = json.dumps({"messages": [{"role": "user", "content": "alone"}]}) + "\n"
     path.write_text(alone + path.read_text("utf-8"), "utf-8")
     code, events = Stage(folder).start()
-    assert (code, events[-1].kind) == (6, "failed")
-    assert "(row 0): 1 of 751 rows has no assistant turn" in events[-1].fields["message"]
+    assert (code, events[-1].kind) == (5, "failed")
+    assert "`run.lock` does not match" in events[-1].fields["message"]
+    assert "(row 0): 1 of 751 rows has no assistant turn" in events[-1].fields["details"][0]
 
 
 def test_what_nobody_expected_is_a_sentence_and_its_traceback_is_in_the_log(folder: Path) -> None:
@@ -122,7 +123,7 @@ def test_what_nobody_expected_is_a_sentence_and_its_traceback_is_in_the_log(fold
     code, events = stage.start()
     assert (code, events[-1].kind, events[-1].fields["exit_code"]) == (1, "failed", 1)
     assert events[-1].fields["message"] == "The stage `prepare` failed unexpectedly (`KeyError`)."
-    assert events[-1].fields["hint"] == f"see {stage.run / 'log.txt'}"
+    assert events[-1].fields["hint"] == (f"see what happened: tail -n 30 {stage.run / 'log.txt'}")
     assert "Traceback" in (stage.run / "log.txt").read_text("utf-8")
 
 

@@ -65,6 +65,12 @@ def test_a_tensor_without_a_place(base: Path) -> None:
     assert "would leave out 1 tensor" in refusal(base, tensors)
 
 
+def test_a_layer_more_than_described(base: Path) -> None:
+    path = base / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"num_hidden_layers": 2}))
+    assert "would leave out 9 tensors" in refusal(base, stored(base))
+
+
 def test_what_may_be_left_out_is(base: Path) -> None:
     extra = {
         "model.layers.0.self_attn.rotary_emb.inv_freq": torch.zeros(16),

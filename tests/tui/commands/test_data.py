@@ -17,6 +17,7 @@ import pytest
 from runner.demo import files
 from tests import programs
 from tests.journeys.demo_folder import ENVIRONMENT, command, tunelock
+from tests.planner.data.reading.labelled_rows import as_csv, pairs
 
 SAMPLES = Path(__file__).parents[2] / "data"
 
@@ -58,6 +59,40 @@ def test_planted_faults_are_found_by_their_rows(folder: Path, tmp_path: Path) ->
     found = {one["id"]: one for one in report(tmp_path, path.name)["checks"]}
     assert found["empty"]["rows"] == [9] and found["empty"]["count"] == 1
     assert found["encoding"]["rows"] == [5]
+
+
+def test_a_classification_is_shown_with_its_labels_and_instruction(tmp_path: Path) -> None:
+    long = "a label of many words " * 4
+    rows = [(text, long if label == "weather" else label) for text, label in pairs()]
+    as_csv(tmp_path / "rows.csv", ("text", "category"), rows, ";")
+    as_csv(tmp_path / "test.csv", ("text", "category"), [*rows[:3], ("Is it new?", "new")], ";")
+    found = report(tmp_path, "rows.csv", "--held-out", "test.csv")
+    assert found["format"] == "classification"
+    made = found["classification"]
+    assert (made["prompt_column"], made["completion_column"]) == ("text", "category")
+    assert made["system"].startswith("Classify the text. Reply with one of these labels")
+    assert len(made["labels"]) == 15 and made["labels"][long.strip()] == 10
+    by_id = {one["id"]: one for one in found["checks"]}
+    assert by_id["labels"]["rows"] == [3] and "one-word" not in by_id
+    assert "separated by semicolons" in by_id["delimiter"]["said"]
+    page = tunelock(tmp_path, "data", "rows.csv", "--system", "Name the topic.").stdout
+    assert "system    Name the topic." in page and "labels    15: " in page
+    as_csv(tmp_path / "n.csv", ("text", "label"), [(t, n % 3) for n, (t, _) in enumerate(rows)])
+    page = tunelock(tmp_path, "data", "n.csv").stdout
+    assert "labels    3 numbers without names: 0 50, 1 50, 2 50\n" in page
+
+
+def test_several_label_columns_are_asked_about(tmp_path: Path) -> None:
+    rows = [(text, label, "ab"[len(text) % 2]) for text, label in pairs()]
+    as_csv(tmp_path / "rows.csv", ("text", "category", "sentiment"), rows)
+    done = tunelock(tmp_path, "data", "rows.csv")
+    assert done.returncode == 2
+    assert "`tunelock data` takes `--format classification` and `--completion-column`" in (
+        done.stderr
+    )
+    named = ("--format", "classification", "--completion-column", "sentiment")
+    found = report(tmp_path, "rows.csv", *named)
+    assert found["classification"]["labels"].keys() == {"a", "b"}
 
 
 def test_too_few_rows_are_refused_with_exit_code_6(tmp_path: Path) -> None:

@@ -136,6 +136,18 @@ def test_a_model_of_the_hub_needs_its_config_alone(hub: HubServer, tmp_path: Pat
     assert json.loads(done.stdout)["model"]["name"] == "maker/base"
     assert list(hub.sent_bytes) == ["config.json"]
 
+    adapter = {"peft_type": "LORA", "base_model_name_or_path": "maker/base"}
+    hub.add("maker/adapter", {"adapter_config.json": json.dumps(adapter).encode()})
+    other = fit("maker/adapter")
+    assert (other.returncode, other.stdout) == (2, "")
+    assert "`maker/adapter` is a LoRA adapter of `maker/base`, not a base model." in other.stderr
+
+    gptq = {"config.json": b'{"quantization_config": {"quant_method": "gptq"}}'}
+    hub.add("maker/Qwen3-8B-GPTQ", gptq)
+    quantized = fit("maker/Qwen3-8B-GPTQ")
+    assert quantized.returncode == 2
+    assert "choose `Qwen/Qwen3-8B`" in quantized.stderr
+
     unknown = fit("Qwen/Qwen3-8")
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert "the nearest known model is `Qwen/Qwen3-8B`" in unknown.stderr

@@ -71,7 +71,7 @@ def test_a_rehearsal_is_a_table_a_verdict_and_a_file(
     assert lines[0] == (
         "LoRA rank 16, 4 steps of 16 rows of up to 66 tokens on this machine, random weights"
     )
-    assert lines[2].split() == ["predicted", "measured", "difference"]
+    assert lines[2].split() == ["predicted", "measured", "measured", "is"]
     assert [line.split()[0] for line in lines[3:5]] == ["peak", "step"]
     assert lines[6].startswith("Fits on this machine: ")
     assert done.stderr.splitlines()[-1] == "wrote rehearsal.json"
@@ -116,7 +116,8 @@ def test_a_plan_takes_what_was_measured(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     made, found = lock.read(folder / "run.lock").training(), load(folder / "rehearsal.json")
     assert made.prediction.estimator == "rehearsal"
-    assert made.prediction.peak_bytes == found.measured.allocated_bytes
+    rows = made.prediction.components["rows"]
+    assert made.prediction.peak_bytes == found.measured.allocated_bytes + rows
     assert 0 < made.prediction.step_seconds <= found.measured.warm_step_seconds
     assert made.integrity["train"] == before.integrity["train"]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.planner.data.reading.labelled_rows import as_csv, pairs
 from tests.tui.wizard.drive import Tmux
 from tests.tui.wizard.samples import answered, lay_out
 from tui.session import store
@@ -69,6 +70,31 @@ def test_a_wrong_file_is_asked_for_again_and_ctrl_c_keeps_the_answers(folder: Pa
     kept = store.restore(folder, "run.toml")
     assert kept is not None and kept.values["data.train"] == "rows/train.jsonl"
     assert not (folder / "run.toml").exists()
+
+
+@pytest.mark.slow
+def test_a_classification_is_confirmed_with_one_answer(folder: Path) -> None:
+    as_csv(folder / "rows.csv", ("text", "label"), pairs())
+    store.keep(answered(data__train="rows.csv", data__test=""), folder, "run.toml")
+    session = started(folder)
+    try:
+        session.wait_for("Starting from your earlier answers.")
+        keep_all(session, "goal")
+        session.wait_for("== Step 2 of 6: Data ==")
+        keep_all(session, "data")
+        screen = session.wait_for("? Read the rows as a classification?")
+        assert "`text`, and `label` has 15 different labels." in screen
+        session.press("y", "enter")
+        screen = session.wait_for("== Step 3 of 6: Model ==")
+        assert "150 rows · format classification" in screen
+        assert "Classify the text. Reply with one of these labels" in screen
+        at(session, "Base model")
+        session.press("C-c")
+        session.wait_for("ENDED 130")
+    finally:
+        session.close()
+    kept = store.restore(folder, "run.toml")
+    assert kept is not None and kept.values["data.format"] == "classification"
 
 
 def test_a_verdict_against_asks_for_a_reason_and_leaves_advice(folder: Path) -> None:

@@ -256,21 +256,22 @@ async def test_columns_are_chosen_from_those_of_the_file_with_the_rows_beside(
     tmp_path: Path,
 ) -> None:
     rows = "".join(f"{number},why {number}?,as {number}\n" for number in range(5))
-    (lay_out(tmp_path) / "asked.csv").write_text("id,question,reply\n" + rows)
+    (lay_out(tmp_path) / "asked.csv").write_text("id,asked,told\n" + rows)
     app = wizard(tmp_path, at_data(data__train="asked.csv", data__test=""))
     async with app.run_test(size=_SIZE) as run:
-        shown = await until_text(run, "match no format. Hint: answer")
+        shown = await until_text(run, "Hint: answer")
+        assert "which match no" in shown
         assert "--prompt-column" not in shown
         await run.press("down", "down", "down", "left")
         await until_text(run, "row 0  prompt  choose a column below")
         await run.press("down")
-        await until_text(run, "[id · question · reply]")
+        await until_text(run, "[id · asked · told]")
         await run.press("right", "right")
         await until_text(run, "row 2  prompt  why 2?")
         await run.press("down", "left")
         shown = await until_text(run, "answer  as 2")
-        assert app.draft.values["data.prompt_column"] == "question"
-        assert app.draft.values["data.completion_column"] == "reply"
+        assert app.draft.values["data.prompt_column"] == "asked"
+        assert app.draft.values["data.completion_column"] == "told"
         await run.press("f")
         shown = await until_text(run, "train       5 rows · format columns")
         assert "✗ refused  too-few" in shown

@@ -19,9 +19,10 @@ BESIDE = (
     "chat_template_kwargs", "messages_2", "translation",
 )  # fmt: skip
 IN_TURNS = (
-    "name", "weight", "train", "loss", "trainable", "masked", "reasoning_content", "thinking",
-    "thought", "tool_call_id", "mood", "id", "image", "channel", "prefix", "refusal", "tools",
-    "functions", "translation", "cache_control", "value", "text", "tool_plan", "train_detail",
+    "name", "weight", "train", "loss", "trainable", "masked", "reasoning_content",
+    "reasoningContent", "thinking", "thought", "tool_call_id", "mood", "id", "image", "channel",
+    "prefix", "refusal", "tools", "functions", "translation", "cache_control", "value", "text",
+    "tool_plan", "train_detail",
 )  # fmt: skip
 
 
@@ -97,8 +98,7 @@ class Draw:
 
     def _turn(self, keys: tuple[str, str], role: str) -> dict[str, Any]:
         turn = {keys[0]: self.random.choice(ROLES[role]), keys[1]: self.content()}
-        if self.random.random() < 0.3:
-            name = self.random.choice(IN_TURNS)
+        for name in self.random.sample(IN_TURNS, self.random.choice((0, 0, 1, 2))):
             turn.setdefault(name, self.value(name))
         return turn
 

@@ -92,7 +92,7 @@ def test_a_file_without_a_readable_row_says_what_its_first_one_lacks(tmp_path: P
 
 def test_findings_keep_the_numbers_of_the_file(tmp_path: Path) -> None:
     found = rows()
-    found[20]["prompt"] = ""
+    found[20]["prompt"] = "  "
     lines = [json.dumps(row) for row in found]
     lines[0], lines[10] = "{", '{"prompt": "a"}'
     path = tmp_path / "a.jsonl"

@@ -40,6 +40,8 @@ OF_A_TURN: list[dict[str, Any]] = [
     {"tool_calls": [{"name": "find", "input": ARGUMENTS}]},
     {"tool_calls": [{"name": "find", "args": ARGUMENTS, "type": "tool_call"}]},
     {"tool_calls": json.dumps([CALL])},
+    {"toolCalls": [CALL]},
+    {"Tool Calls": [CALL], "tool_calls": None},
     {"tool_calls": [json.dumps(FUNCTION)]},
     {"function_call": TEXT},
     {"function_call": json.dumps(TEXT), "tool_calls": []},
@@ -79,7 +81,7 @@ def test_calls_that_follow_an_answer_or_a_call_join_it(tmp_path: Path) -> None:
 
 def test_ids_of_calls_and_of_their_answers_are_kept(tmp_path: Path) -> None:
     asking = {"role": "assistant", "tool_calls": [{"id": "c1", **CALL}]}
-    for key in ("tool_call_id", "tool_use_id", "call_id"):
+    for key in ("tool_call_id", "tool_use_id", "call_id", "toolCallId"):
         row = one(tmp_path, {"messages": [USER, asking, BACK | {key: "c1"}, DONE]})
         assert row.messages[1].more == more({"id": "c1", **CALL})
         assert row.messages[2].more == '{"tool_call_id":"c1"}'

@@ -44,6 +44,14 @@ def test_columns_are_recognized(header: tuple[str, str], delimiter: str, tmp_pat
     found = labelled_in(as_csv(tmp_path / "a.csv", header, PAIRS, delimiter))
     assert found and (found.prompt, found.completion) == header
     assert found.labels == LABELS and not found.numbered
+    _found_again(tmp_path / "a.csv", found)
+
+
+def _found_again(path: Path, found: Labelled) -> None:
+    """A lock names the columns that were found, and they are read in the same way."""
+    columns = {"prompt": found.prompt, "completion": found.completion}
+    again = labelled_in(path, "classification", columns=columns)
+    assert again == found
 
 
 def _rows(**columns: Any) -> list[dict[str, Any]]:
@@ -102,6 +110,7 @@ def test_labels_are_taken_as_they_stand(
     path = written(tmp_path / "a.jsonl", _rows(**columns))
     found = labelled_in(path)
     assert found and (found.labels, found.numbered) == (labels, bool(numbered))
+    _found_again(path, found)
     table = load_table(path, labelled=found)
     assert table.format == "classification" and table.kind == "conversation"
     assert [row.answer for row in table.rows[: len(labels)]] and {
@@ -113,6 +122,23 @@ def test_a_few_rows_with_the_usual_names_are_enough(tmp_path: Path) -> None:
     rows = [{"text": f"text {n}", "label": label} for n, label in enumerate("abc")]
     found = labelled_in(written(tmp_path / "a.jsonl", rows))
     assert found and found.labels == ("a", "b", "c")
+    _found_again(tmp_path / "a.jsonl", found)
+
+
+def test_labels_may_be_sentences(tmp_path: Path) -> None:
+    said = ["The customer wants a refund now.", "The customer asks where the parcel is."]
+    path = written(tmp_path / "a.jsonl", _rows(topic=lambda n: said[n % 2]))
+    found = labelled_in(path)
+    assert found and found.labels == tuple(sorted(said))
+
+
+def test_labels_that_differ_only_in_case_are_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", _rows(label=lambda n: ("Yes", "yes", "no")[n % 3]))
+    found = labelled_in(path)
+    assert found
+    report = scan(every_row(path, labelled=found), every, mapping={}, labelled=found)
+    said = [finding.said for finding in report.findings if finding.id == "labels"]
+    assert said == ["1 label is written in different ways: `Yes`, `yes`."]
 
 
 @pytest.mark.parametrize(
@@ -173,9 +199,9 @@ def test_the_hub_names_numbered_labels(tmp_path: Path) -> None:
     assert bad.reasons == "row 8 has the label `-1` in `label`, which has no name"
 
 
-@pytest.mark.parametrize("about", [b"{", b"[]", b'{"info": {"features": {"label": 3}}}',
-                                   b'{"info": {"features": {"label": {"_type": "ClassLabel", '
-                                   b'"names": [1]}}}}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "about", [b"{", b'{"info": {"features": {"label": {"_type": "ClassLabel", "names": [1]}}}}']
+)
 def test_wrong_names_in_parquet_are_ignored(about: bytes, tmp_path: Path) -> None:
     table = pyarrow.table({"text": [t for t, _ in PAIRS], "label": [n % 2 for n in range(COUNT)]})
     parquet.write_table(

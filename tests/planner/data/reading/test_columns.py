@@ -30,11 +30,13 @@ def test_the_columns_of_one_exchange(prompt: str, answer: str, tmp_path: Path) -
     assert became == {prompt: "prompt", answer: "answer", "id": ""}
 
 
-@pytest.mark.parametrize("name", ["response", "answer", "completion"])
-def test_alpaca_with_another_name_for_the_output(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["response", "answer", "completion", "output"])
+def test_alpaca_with_other_names(name: str, tmp_path: Path) -> None:
     values = {"instruction": "Solve.", "input": "1 + 1", name: "2"}
     table = load_table(written(tmp_path / "a.jsonl", [values]))
     assert table.format == "alpaca"
+    other = {"Instruction": "Solve.", "Input": "1 + 1", name.title(): "2"}
+    assert load_table(written(tmp_path / "b.jsonl", [other])).rows == table.rows
     assert table.rows[0].messages == (Message("user", "Solve.\n\n1 + 1"), Message("assistant", "2"))
 
 
@@ -49,6 +51,7 @@ def test_history_comes_before_the_prompt(
     values: dict[str, Any], history: object, tmp_path: Path
 ) -> None:
     assert one(tmp_path, values | {"history": history}) == BEFORE
+    assert one(tmp_path, values | {"History": history}) == BEFORE
     assert one(tmp_path, values | {"history": []}) == ROW
     with_system = one(tmp_path, values | {"history": history, "system": "Count."})
     assert with_system.messages == (Message("system", "Count."), *BEFORE.messages)
@@ -59,7 +62,8 @@ def test_history_comes_before_the_prompt(
 )
 def test_columns_with_the_system_message(name: str, tmp_path: Path) -> None:
     assert one(tmp_path, {"messages": [USER, SAID], name: "Count."}).system == "Count."
-    assert one(tmp_path, {"question": "a", "answer": "b", name: "Count."}).system == "Count."
+    for case in (name, name.title(), name.upper(), name.replace("_", " ")):
+        assert one(tmp_path, {"question": "a", "answer": "b", case: "Count."}).system == "Count."
     parts = [{"type": "text", "text": "Count."}]
     assert one(tmp_path, {"messages": [USER, SAID], name: parts}).system == "Count."
 

@@ -135,7 +135,7 @@ def test_where_a_row_ends_is_not_guessed(tmp_path: Path) -> None:
     path.write_text('prompt,completion\na,b\n"a story\nof many\nlines,c\n', "utf-8")
     with pytest.raises(UsageProblem, match=r"lines 3-5 .* so the end of the row is not known"):
         load_table(path, bad=BadRows())
-    path.write_text("prompt,completion\ra,b\r", "utf-8", newline="")
+    path.write_text('prompt,completion\r"a","b"\r"c","d"\r', "utf-8", newline="")
     with pytest.raises(UsageProblem, match="ends its lines with carriage returns alone") as caught:
         load_table(path)
     assert caught.value.hint.startswith("tr '\\r' '\\n' <")

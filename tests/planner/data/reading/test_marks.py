@@ -54,10 +54,12 @@ def test_the_row_is_the_same_with_and_without_marks_that_change_nothing(tmp_path
         ("train", [False, False, False, True], [False, True]),
         ("weights", [0, 1], [False, True]),
         ("masked", [True, True, True, False], [False, True]),
+        ("weights", [None, 0, None, 1], [False, True]),
+        ("loss_mask", "[0, 0, 0, 1]", [False, True]),
     ],
 )
 def test_marks_for_each_turn_of_a_row(
-    name: str, value: list[object], wanted: list[bool], tmp_path: Path
+    name: str, value: object, wanted: list[bool], tmp_path: Path
 ) -> None:
     assert scored(tmp_path, {"messages": TURNS, name: value}) == wanted
 
@@ -70,9 +72,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"messages": [USER, SAID | {"train_detail": [{"end_offset": 3}]}]}, "`messages[].train_deta"),
     ({"messages": TURNS, "loss_mask": [0, 1, 1]}, "`loss_mask`, and only a 0 or 1 for each turn"),
     ({"messages": TURNS, "loss_mask": [1, 1, 0, 0]}, "`loss_mask`, but only an assistant's turns"),
-    ({"messages": TURNS, "weight": 0.3}, "`weight: 0.3`, but all rows count alike"),
-    ({"messages": TURNS, "sample_weight": "2"}, '`sample_weight: "2"`, but all rows count alike'),
-    ({"prompt": "a", "completion": "b", "loss_scale": 0}, "`loss_scale: 0`, but all rows count"),
+    ({"messages": TURNS, "weight": 0.3}, "`weight: 0.3`, and only 1 is supported here"),
+    ({"messages": TURNS, "sample_weight": "2"}, '`sample_weight: "2"`, and only 1 is supported'),
+    ({"prompt": "a", "completion": "b", "loss_scale": 0}, "`loss_scale: 0`, and only 1 is suppo"),
     ({"question": "a", "answer": "b", "train": False}, "`train: false`, which is not supported"),
     ({"instruction": "a", "output": "b", "train_on_inputs": True}, "`train_on_inputs: tr"),
     ({"conversations": TURNS, "mask": "assistant"}, "which says what to train on"),

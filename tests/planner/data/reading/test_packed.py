@@ -34,6 +34,9 @@ SHAREGPT = [{"from": "human", "value": QUESTION}, {"from": "gpt", "value": ANSWE
         ({"messages": {"role": ["user", "assistant"], "content": [QUESTION, ANSWER]}}, "messages"),
         ({"dialog": [USER, SAID]}, "messages"),
         ({"turns": SHAREGPT}, "sharegpt"),
+        ({"Messages": [{"Role": "User", "Content": QUESTION}, SAID]}, "messages"),
+        ({"Conversations": json.dumps(SHAREGPT)}, "sharegpt"),
+        ({"messages": [json.dumps(USER), json.dumps(SAID)]}, "messages"),
     ],
 )
 def test_text_of_turns(values: dict[str, Any], format_: str, tmp_path: Path) -> None:
@@ -55,7 +58,8 @@ def test_text_of_both_answers(tmp_path: Path) -> None:
     assert one(tmp_path, pair) == PAIR
 
 
-@pytest.mark.parametrize("answer", ['[{"a": 1}]', "[1, 2]", "[INST] a", '{"role": "user"}', "[{"])
+@pytest.mark.parametrize("answer", ['[{"a": 1}]', "[1, 2]", "[INST] a", '{"role": "user"}', "[{",
+                                    '[{"type": "text", "text": "a"}]'])  # fmt: skip
 def test_an_answer_that_looks_like_json_stays_text(answer: str, tmp_path: Path) -> None:
     row = one(tmp_path, {"prompt": "List them.", "completion": answer})
     assert row.messages[1].content == answer

@@ -27,7 +27,7 @@ BAD = [
     (
         "a.jsonl",
         GOOD.encode() + b'{"prompt": \n',
-        "`a.jsonl` line 2 is not valid JSON: a value is missing, or is none of JSON's.",
+        "`a.jsonl` line 2 is not valid JSON: a value is missing or is not valid in JSON.",
     ),
     ("a.jsonl", GOOD.encode() + b"[1]\n", "`a.jsonl` line 2 is not a JSON object."),
     ("a.jsonl", GOOD.encode() + b'{"prompt": "caf\xe9"}\n', "`a.jsonl` line 2 is not UTF-8."),

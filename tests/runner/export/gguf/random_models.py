@@ -48,6 +48,10 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "qwen2": ("Qwen2", {"tie_word_embeddings": False}, "qwen2"),
     "qwen3": ("Qwen3", {"head_dim": 128, "tie_word_embeddings": True}, "gpt-2"),
 }
+MODELS = CASES | {
+    "mistral": ("Mistral", {"sliding_window": 512, "tie_word_embeddings": False}, "llama-bpe")
+}
+"""One of each family; CASES are those that every test of an export tries."""
 
 
 def _pre_tokenizer(pre: str) -> Any:
@@ -88,7 +92,7 @@ def tokenizer(pre: str) -> Any:
 
 def network(case: str, *, seed: int = 7, **changes: Any) -> Any:
     """A float32 model of a family, each of whose weights bfloat16 holds without loss."""
-    family, options, _ = CASES[case]
+    family, options, _ = MODELS[case]
     torch.manual_seed(seed)
     config = getattr(transformers, f"{family}Config")(**{**SIZES, **options, **changes})
     model = getattr(transformers, f"{family}ForCausalLM")(config).eval()
@@ -103,7 +107,7 @@ def network(case: str, *, seed: int = 7, **changes: Any) -> Any:
 def save(model: Any, folder: Path, case: str) -> Path:
     """Writes a model in bfloat16, and the family's tokenizer, as a model folder."""
     model.to(torch.bfloat16).save_pretrained(folder)
-    tokenizer(CASES[case][2]).save_pretrained(folder)
+    tokenizer(MODELS[case][2]).save_pretrained(folder)
     return folder
 
 
