@@ -119,7 +119,7 @@ def shape_of(
 def _check_wrapper(config: Mapping[str, Any], name: str) -> None:
     """Refuse a decoder without its wrapper, and a wrapper whose files are not known."""
     kind = config.get("model_type")
-    if kind in DECODERS:
+    if isinstance(kind, str) and kind in DECODERS:
         raise UsageProblem(
             f"The model of `{name}` is the decoder of a vision-language model (`{kind}`), which "
             "transformers loads as a part of that model only.",

@@ -161,3 +161,11 @@ def test_a_decoder_without_its_wrapper(base: Path) -> None:
     folder = changed(base, same, model_type="qwen3_vl_text")
     with pytest.raises(UsageProblem, match=r"decoder of a vision-language model \(`qwen3_vl_text`"):
         from_folder(folder)
+
+
+@pytest.mark.parametrize("kind", [None, 7, {}, ["llama"]])
+def test_a_wrapper_of_no_kind(kind: object, base: Path) -> None:
+    inner = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({"model_type": kind, "text_config": inner}))
+    with pytest.raises(UsageProblem, match="is a multimodal model of the kind"):
+        from_folder(base)
