@@ -1,8 +1,8 @@
 """The tables of a lock for the machine and the predicted needs of a plan."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from lockfiles import known, limits
 from lockfiles.fields import FEW_KEYS, Label, Seconds, Sentence, SizeBytes, Table, one_of
@@ -53,6 +53,15 @@ class Prediction(Table):
     """Time of that step; 0 where there is none."""
     timed_tokens: int = Field(default=0, ge=0, le=limits.MOST_TOKENS)
     """Tokens of that step, including padding; 0 where there is none."""
+
+    @model_serializer(mode="wrap")
+    def _with_origins(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Omit what is empty of the fields that only plans for a CPU have."""
+        found: dict[str, Any] = dump(self)
+        return {name: value for name, value in found.items() if value or name not in _ON_CPU}
+
+
+_ON_CPU = frozenset(["process_origin", "timed_by", "timed_seconds", "timed_tokens"])
 
 
 class Disk(Table):

@@ -157,15 +157,15 @@ def _space(
         "phase": peak.name,
         "peak_bytes": peak.peak_bytes,
         "components": dict(peak.components),
-        "process_origin": _process_origin(choice),
+        **_process_origin(choice),
         "disk_bytes": disk_bytes(stages, _sizes(choice, facts.model)),
     }
 
 
-def _process_origin(choice: Choice) -> str:
+def _process_origin(choice: Choice) -> dict[str, object]:
     if choice.profile.device != "cpu":
-        return ""
-    return "measured" if choice.profile.process_bytes else "assumed"
+        return {}
+    return {"process_origin": "measured" if choice.profile.process_bytes else "assumed"}
 
 
 def _sizes(choice: Choice, model: ModelFacts) -> Sizes:

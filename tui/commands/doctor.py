@@ -37,7 +37,7 @@ def command(machine: Path | None, as_json: bool) -> None:
     """
     if machine is not None:
         save_machine(machine)
-    cuda, here = driver_cuda(), probe(Path.cwd())
+    cuda, here = driver_cuda(), _measured(Path.cwd())
     findings = [
         _python(), *hardware(cuda, here), _torch(cuda, here), *_packages(), _compiler(),
     ]  # fmt: skip
@@ -51,7 +51,7 @@ def command(machine: Path | None, as_json: bool) -> None:
 def save_machine(path: Path) -> None:
     """Write this machine's facts. Raises UsageProblem if `path` cannot be written."""
     try:
-        probe(path.absolute().parent).save(path)
+        _measured(path.absolute().parent).save(path)
     except OSError as problem:
         raise UsageProblem(
             f"`{path}` cannot be written: {problem.strerror}.",
@@ -59,6 +59,16 @@ def save_machine(path: Path) -> None:
         ) from None
     again = shlex.quote(str(path))
     output.note(f"wrote {path}; on another machine: tunelock plan --machine {again}")
+
+
+def _measured(folder: Path) -> MachineFacts:
+    """Return this machine's facts, with what was measured on it; without a card, the memory of a
+    training process is measured if it is not known."""
+    from planner.machines.probes import kept
+    from runner.rehearse.process import with_process
+
+    found = probe(folder)
+    return kept.with_kept(found) if found.gpus else with_process(found, output.note)
 
 
 def _python() -> Finding:

@@ -14,7 +14,8 @@ _CUDA_WHEELS = ((13000, "cu130"), (12080, "cu128"), (12060, "cu126"))
 
 
 def hardware(cuda: int | None, machine: MachineFacts) -> Iterator[Finding]:
-    """Yield a line for the driver, each GPU, the CPU and the main memory.
+    """Yield a line for the driver, each GPU, the CPU, the main memory, and what of it a training
+    process itself needs if that was measured.
 
     `cuda` is as in `torch_command`.
     """
@@ -29,6 +30,9 @@ def hardware(cuda: int | None, machine: MachineFacts) -> Iterator[Finding]:
         yield Finding("gpu", left, machine.problem)
     yield Finding("processor", _processor(machine), "")
     yield Finding("main memory", memory(machine.ram_bytes), "")
+    if machine.process_bytes:
+        own = f"{memory(machine.process_bytes)} on the CPU, without model and rows (measured)"
+        yield Finding("training process", own, "")
 
 
 def driver(cuda: int | None, problem: str = "") -> Finding:

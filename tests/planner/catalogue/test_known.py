@@ -60,7 +60,18 @@ def test_the_fixed_date_is_one_that_a_lock_holds() -> None:
 def profiles() -> list[Profile]:
     """Return plans that between them reach every component."""
     base = Profile(
-        "cuda", "lora", 8, ("q_proj",), 64, 4, False, "bfloat16", 0.1, True, autocast=True
+        "cuda",
+        "lora",
+        8,
+        ("q_proj",),
+        64,
+        4,
+        False,
+        "bfloat16",
+        0.1,
+        True,
+        autocast=True,
+        held_tokens=64,
     )
     choices: dict[str, tuple[Any, ...]] = {
         "device": ("cuda", "cpu"),

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from lockfiles.lock import Environment, TrainingLock
-from runner.environments.variables import child_environment, environment
+from planner.setup.setup import HEAP_TENSOR_BYTES
+from runner.environments.variables import child_environment, environment, on_cpu
 from tests.lockfiles.samples import LOCK
 
 CANARY = "hf_canary"
@@ -102,3 +103,10 @@ def test_a_lock_sets_its_own_variable_and_what_follows_from_it() -> None:
 def test_of_several_cards_a_lock_uses_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     assert environment(with_card(LOCK), online=False)["CUDA_VISIBLE_DEVICES"] == "3"
+
+
+def test_only_on_a_cpu_the_memory_of_tensors_is_kept_reusable() -> None:
+    found = environment(LOCK, online=False)["GLIBC_TUNABLES"]
+    assert f"glibc.malloc.mmap_threshold={HEAP_TENSOR_BYTES}" in found.split(":")
+    assert "GLIBC_TUNABLES" not in environment(with_card(LOCK), online=False)
+    assert on_cpu()["GLIBC_TUNABLES"] == found
