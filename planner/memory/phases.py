@@ -16,9 +16,9 @@ ESTIMATOR = "closed-form-4"
 """The name of these formulas in a lock; it must change when their results do."""
 
 
-HEAP_OVERHEAD = 0.25
+HEAP_OVERHEAD = 0.3
 """Overhead of glibc's heap, as a share of the temporary tensors in it; measured."""
-CHECKPOINTED_OVERHEAD = 0.75
+CHECKPOINTED_OVERHEAD = 0.9
 """The same with checkpointing, where saved inputs lie between tensors that come and go."""
 
 
@@ -157,11 +157,12 @@ def _files(model: Sized, profile: Profile) -> dict[str, int]:
 def _heap(shape: Architecture, profile: Profile, held: Mapping[str, int]) -> Mapping[str, int]:
     """Add the heap overhead of temporary tensors in a CPU process.
 
-    The longer the rows, the fewer of them are below the size from which each is mapped by itself.
+    The longer the rows, the fewer tensors are below the size from which each is mapped by itself,
+    and the less the holes of those matter; the power is measured.
     """
     if profile.device == "cuda":
         return held
     stream = profile.tokens * shape.hidden * profile.width
     share = CHECKPOINTED_OVERHEAD if profile.checkpointing else HEAP_OVERHEAD
-    share *= min(1.0, HEAP_TENSOR_BYTES / stream)
+    share *= min(1.0, HEAP_TENSOR_BYTES / stream) ** 1.5
     return {**held, "heap": int(share * sum(held.values()))}

@@ -10,7 +10,7 @@ from planner.machines.probes import kept
 from runner.environments.packages import TRAINING
 from runner.environments.variables import on_cpu
 
-LIMIT_SECONDS = 300
+LIMIT_SECONDS = 600
 """After this time a measurement is given up; it takes about six seconds of a core."""
 
 
