@@ -30,6 +30,8 @@ DTYPE_BITS = {
 }  # fmt: skip
 """Bits per element of each safetensors type."""
 _BLOCK_BYTES = 1 << 20
+_POINTER = b"version https://git-lfs"
+"""How the small files begin that Git LFS leaves in place of large ones."""
 
 
 def of_value(value: object) -> str:
@@ -92,11 +94,18 @@ def safetensors_header(path: Path) -> tuple[int, dict[str, Any]]:
         ) from None
     with os.fdopen(descriptor, "rb") as file:
         size = os.fstat(descriptor).st_size
-        length = int.from_bytes(file.read(8), "little")
+        begin = file.read(len(_POINTER))
+        length = int.from_bytes(begin[:8], "little")
+        if begin == _POINTER:
+            raise UsageProblem(
+                f"`{path}` is a pointer of Git LFS, not the file itself.",
+                fix=Command("git lfs pull", to="in the repository that the file is from"),
+            )
         if not 2 <= length <= size - 8:
             raise UsageProblem(f"`{path}` is not a complete safetensors file.", fix=_again(path))
         if length > HEADER_LIMIT_BYTES:
             raise _broken(path, f"it is larger than {files.size_text(HEADER_LIMIT_BYTES)}")
+        file.seek(8)
         content = file.read(length)
     try:
         header = bounded_json.parse(content)
