@@ -90,3 +90,18 @@ def test_the_first_row_may_be_the_bad_one(tmp_path: Path, base: Path) -> None:
     names = dropped(tmp_path, "rows.jsonl")
     found = seen(tmp_path, "rows.jsonl", base, f"drop = {json.dumps(names)}\n")
     assert found.locked, found.plan.err
+
+
+def test_the_share_of_bad_rows_is_an_answer(tmp_path: Path, base: Path) -> None:
+    file = written(tmp_path, *[BROKEN["role"]] * 10)
+    lines = f"drop = {json.dumps(dropped(tmp_path, file))}\nbad_rows = 0.15\n"
+    found = seen(tmp_path, file, base, lines)
+    assert found.locked and found.plan.names("10 rows"), found.plan.text
+
+
+def test_a_bad_row_of_the_test_file_is_named_by_its_file(tmp_path: Path, base: Path) -> None:
+    rows.jsonl(tmp_path / "rows.jsonl", rows.made(rows.asked))
+    made: list[Row] = [rows.asked(thing) for thing in rows.THINGS[60:100]]
+    rows.jsonl(tmp_path / "held.jsonl", [*made, {"messages": []}])
+    found = seen(tmp_path, "rows.jsonl", base, 'test = "held.jsonl"\n')
+    assert not found.locked and "held.jsonl" in found.plan.err and found.plan.names("41")

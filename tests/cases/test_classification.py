@@ -188,3 +188,22 @@ def seen_as_json(folder: Path, name: str) -> dict[str, object]:
 
     found: dict[str, object] = json.loads(tunelock(folder, "data", name, "--json").out)
     return found
+
+
+def test_one_of_several_labels_is_not_taken_in_silence(tmp_path: Path, base: Path) -> None:
+    """Columns of 0 and 1 for each kind of a comment, as in Jigsaw's."""
+    made = [
+        {"text": TEXTS[n % 4].format(thing), "toxic": n % 2, "insult": n % 3 % 2}
+        for n, thing in enumerate(rows.THINGS[:60])
+    ]
+    check_refused(looked(tmp_path, base, made), "toxic", "insult")
+
+
+def test_a_label_of_test_rows_alone_is_named(tmp_path: Path, base: Path) -> None:
+    others = [
+        {"text": f"Where is the {thing}?", "label": "address"} for thing in rows.THINGS[60:70]
+    ]
+    (tmp_path / "test.csv").write_text(rows.table(others), "utf-8")
+    (tmp_path / "rows.csv").write_text(rows.table(labeled()), "utf-8")
+    found = seen(tmp_path, "rows.csv", base, 'test = "test.csv"\n')
+    assert found.plan.names("address"), found.plan.text
