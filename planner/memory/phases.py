@@ -19,7 +19,7 @@ ESTIMATOR = "closed-form-4"
 HEAP_OVERHEAD = 0.3
 """Overhead of glibc's heap, as a share of the temporary tensors in it; measured."""
 CHECKPOINTED_OVERHEAD = 0.9
-"""The same with checkpointing, where saved inputs alternate with temporary tensors."""
+"""The same with checkpointing, where tensors come and go between the saved inputs."""
 
 
 def estimate(model: Sized, profile: Profile) -> Estimate:

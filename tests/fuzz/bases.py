@@ -17,6 +17,7 @@ from planner.plan.integrity import integrity
 from runner.demo import files
 from tests.fuzz.hostile import deepened
 from tests.journeys.demo_folder import small, tunelock
+from tests.kept import seed
 
 FACTS = Path(__file__).parent / "corpus" / "run" / "machine.json"
 INTENTS: Mapping[str, Mapping[str, object]] = {
@@ -79,6 +80,7 @@ def quiet(home: Path) -> None:
         "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false",
         "COLUMNS": "100", "TMPDIR": str(_made(home / "tmp")),
     }  # fmt: skip
+    seed(home / "cache")
 
 
 def _made(folder: Path) -> Path:

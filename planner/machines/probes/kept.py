@@ -89,7 +89,7 @@ def _place() -> Path:
 def _read() -> _Kept:
     """Return what is kept; nothing where the file is missing, broken or of other packages."""
     stack = stack_sha256()
-    with suppress(OSError, UsageProblem, ValidationError):
+    with suppress(OSError, RuntimeError, UsageProblem, ValidationError):
         raw = text.read_json_object(_place(), limit_bytes=_LIMIT_BYTES)
         found = _Kept.model_validate(raw)
         if found.stack_sha256 == stack:
@@ -98,7 +98,7 @@ def _read() -> _Kept:
 
 
 def _write(found: _Kept) -> None:
-    with suppress(OSError):
+    with suppress(OSError, RuntimeError):  # RuntimeError: there is no home
         place = _place()
         place.parent.mkdir(parents=True, exist_ok=True)
         files.write_whole(place, (found.model_dump_json(indent=2) + "\n").encode())

@@ -1,7 +1,6 @@
 """The closed form against measured peaks, and the way its terms move."""
 
 import json
-import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from planner.memory import Profile, estimate, trained_parameters
 from planner.models.facts import ModelFacts, architecture, from_folder
 from planner.setup.setup import Kind
+from runner.environments.variables import on_cpu
 from tests.programs import command
 
 BASE = Path(__file__).parents[3] / "runner" / "demo" / "base"
@@ -170,7 +170,7 @@ def test_the_resident_memory_of_a_training_on_cpu_is_met(tmp_path: Path, kind: s
         command("train_demo_rows", tmp_path, json.dumps(method)),
         capture_output=True,
         text=True,
-        env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+        env=on_cpu(),
     )
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
