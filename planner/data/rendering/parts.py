@@ -130,7 +130,7 @@ class Marking:
         """Return a copy of a JSON value with its leaves marked."""
         if isinstance(value, dict):
             return {
-                self._key(f"{path}.{key}", key): self._value(f"{path}.{key}", one)
+                self._key(f"{path}.{key:.60}", key): self._value(f"{path}.{key:.60}", one)
                 for key, one in value.items()
             }
         if isinstance(value, list):

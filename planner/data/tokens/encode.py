@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from lockfiles.errors import DataRefused
 from lockfiles.fixes import Advice, Change
+from lockfiles.harmless import one_line
 from planner.data.isolation import client
 from planner.data.isolation.client import Fault, Tokens
 from planner.data.rendering.spans import Span
@@ -157,7 +158,8 @@ def _refused(fault: Fault, template: ChatTemplate) -> DataRefused:
             fix=_OTHER_TEMPLATE,
         )
     if fault.kind == "lost":
-        return PartLost(f"The chat template{template.named} {fault.said}.", fix=_OTHER_TEMPLATE)
+        said = one_line(fault.said)
+        return PartLost(f"The chat template{template.named} {said}.", fix=_OTHER_TEMPLATE)
     if fault.kind == "no-answer":
         return NoAnswer(
             f"Message {fault.said} is an empty answer: only its end token would be scored.",

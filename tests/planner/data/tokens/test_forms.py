@@ -202,6 +202,14 @@ NOT_MARKED = (
 )  # fmt: skip
 
 
+def test_the_name_of_an_argument_forges_no_line() -> None:
+    names = CALLS.replace("c.function.arguments|tojson", "'-'")
+    said = lost(
+        turns(names + CONTENT), row(call(**{"a\nerror: forged\x1b[31m": "kettle"}), tools=())
+    )
+    assert "arguments.a\\nerror: forged" in said and "\n" not in said and "\x1b" not in said
+
+
 def test_a_call_outside_the_marks_is_not_scored() -> None:
     said = lost(NOT_MARKED, row(call(item="a"), tools=()))
     assert "does not mark as the assistant's text `tool_calls` of message 2" in said
