@@ -1,6 +1,7 @@
 """The tensors that a model folder must have for its GGUF export, by name and shape.
 
-Names are those of a saved Hugging Face folder. A loader of llama.cpp refuses a file in which one is
+Names are those that transformers saves; a folder may hold them without `model.`, as transformers
+loads it. A loader of llama.cpp refuses a file in which one is
 missing, and this export leaves none out in silence.
 """
 
@@ -10,19 +11,15 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
 from lockfiles.harmless import one_line
 from planner.gguf.family import ELSEWHERE, Config, Family, head_dim, kv_heads
+from planner.models.extra_tensors import is_computed
+from planner.models.naming import naming
+from planner.models.spelling import Spelling
 
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
-_IGNORED = ".rotary_emb.inv_freq"
-"""The end of the names of buffers that loaders compute themselves."""
 _SHOWN = 3
 _AGAIN = Advice("copy or download the model again, or export a complete folder")
 
 Shapes = Mapping[str, tuple[int, ...]]
-
-
-def ignored(name: str) -> bool:
-    """Return whether every loader ignores a tensor of this name."""
-    return name.endswith(_IGNORED)
 
 
 def expected(config: Config, family: Family) -> dict[str, tuple[int, ...]]:
@@ -74,6 +71,20 @@ def _biased(config: Config, family: Family) -> Set[str]:
     return biased
 
 
+def saved_names(shapes: Shapes, config: Config, family: Family) -> dict[str, str]:
+    """Return the name that transformers saves each tensor of a folder under, by its name there.
+
+    `shapes` are those of its files, by name. Those that every loader computes itself are left out,
+    and unknown ones keep their names. A tied model may have only its head, which is the embedding.
+    """
+    spelling = Spelling(naming(family.model_type), expected(config, family).__contains__)
+    kept = [name for name, shape in shapes.items() if not is_computed(name, shape)]
+    found = {name: spelling.read(name) for name in kept}
+    if config.get("tie_word_embeddings") and EMBEDDING not in found.values():
+        return {name: EMBEDDING if saved == HEAD else saved for name, saved in found.items()}
+    return found
+
+
 def check(shapes: Shapes, config: Config, family: Family) -> None:
     """Raise UsageProblem unless a folder's tensors are those of its completed config.json.
 
@@ -81,7 +92,7 @@ def check(shapes: Shapes, config: Config, family: Family) -> None:
     another shape, and the setting that disagrees where that is clear.
     """
     wanted = expected(config, family)
-    found = {name: shape for name, shape in shapes.items() if not ignored(name)}
+    found = {saved: shapes[name] for name, saved in saved_names(shapes, config, family).items()}
     if (rows := found.get(EMBEDDING, ())[:1]) not in ((), wanted[EMBEDDING][:1]):
         raise UsageProblem(
             f"`vocab_size` in `config.json` is {wanted[EMBEDDING][0]:,}, but the embedding "

@@ -82,6 +82,7 @@ def from_hub(repo: str, revision: str = "main", *, folder: Path) -> ModelFacts:
         license=_license(info),
         gated=bool(info.gated),
         own_head=own_head,
+        held=held,
     )
 
 

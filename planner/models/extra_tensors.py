@@ -43,7 +43,12 @@ def is_derived(name: str, shape: Sizes) -> bool:
     transformers leaves such tensors out: `_keys_to_ignore_on_load_unexpected` of the classes, and
     `PreTrainedModel._adjust_missing_and_unexpected_keys`.
     """
-    if _POSITIONS.search(name) or _AHEAD.search(name):
+    return _AHEAD.search(name) is not None or is_computed(name, shape)
+
+
+def is_computed(name: str, shape: Sizes) -> bool:
+    """Return whether a tensor is a table or mask that every loader computes itself."""
+    if _POSITIONS.search(name):
         return True
     mask = _MASK.search(name)
     if mask is None:

@@ -3,7 +3,8 @@
 import hashlib
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lockfiles import files
@@ -14,6 +15,7 @@ from planner.models import folder
 from planner.models.architecture import Architecture, architecture
 from planner.models.folder import CONFIG, INDEX, SINGLE, is_weights, shards
 from planner.models.folder_kinds import check_folder
+from planner.models.held import Held
 from planner.models.loadable import check_loadable
 from planner.models.parameters import parameter_count
 from planner.models.stored import index_of, read_shape
@@ -67,6 +69,8 @@ class ModelFacts:
     own_head: bool = False
     """Whether the weights have a head that differs from the embedding, though `config.json` ties
     them; on the Hub, samples are compared."""
+    held: Mapping[str, Held] = field(default_factory=dict, repr=False, compare=False)
+    """All stored tensors by name."""
 
     @property
     def stored_bytes(self) -> int:
@@ -102,6 +106,7 @@ def from_folder(path: Path, original: str = "") -> ModelFacts:
         read.dtype,
         license=_field(front, "license"),
         own_head=read.both is not None and not read.architecture.tied,
+        held=read.held,
     )
 
 

@@ -31,8 +31,8 @@ def check_unquantized(config: Mapping[str, Any], name: str, original: str = "") 
             stored = values.get(field)
             if stored not in (None, {}, False):
                 raise UsageProblem(
-                    f"The weights of `{name}` are quantized ({_method(stored)}), and training "
-                    "cannot load them.",
+                    f"The weights of `{name}` are quantized ({_method(stored)}), and neither "
+                    "training nor a GGUF export can load them.",
                     fix=unquantized(original),
                 )
 
@@ -40,7 +40,7 @@ def check_unquantized(config: Mapping[str, Any], name: str, original: str = "") 
 def unquantized(original: str) -> Advice:
     """Return the hint to use the model before it was quantized; `original` may be empty."""
     named = f"`{one_line(original, most=100)}`" if original else "the same model in 16 bits"
-    return Advice(f"choose {named}; `qlora` quantizes it during loading")
+    return Advice(f"choose {named}; for training, `qlora` quantizes it during loading")
 
 
 def _method(stored: object) -> str:

@@ -3,8 +3,8 @@
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class Shape:
     """The most common stored type; for ties, the first by name."""
     both: tuple[str, str] | None = None
     """The names of embedding and head, if both are stored and the configuration ties them."""
+    held: Mapping[str, Held] = field(default_factory=dict, repr=False)
+    """All stored tensors by name."""
 
 
 def read_shape(folder: Path, weights: Mapping[str, Path], name: str, original: str = "") -> Shape:
@@ -67,7 +69,7 @@ def read_shape(folder: Path, weights: Mapping[str, Path], name: str, original: s
         for key, one in header.items():
             begin, end = one["data_offsets"]
             ranges[key] = (place, start + begin, start + end)
-    _check_spread(folder, tensors)
+    check_spread(folder, tensors)
     found = shape_of(config_json.read(folder / CONFIG), held, name, original)
     if found.both is None or _same(*(ranges[one] for one in found.both)):
         return found
@@ -113,7 +115,7 @@ def shape_of(
         raise UsageProblem(f"The model of `{name}` is too large.", fix=_ANOTHER)
     both = check_tensors(found, config, held, name, original).both
     common = min(sizes, key=lambda kind: (-sizes[kind], kind), default="")
-    return Shape(found, sizes.total(), common, both)
+    return Shape(found, sizes.total(), common, both, held)
 
 
 def _check_wrapper(config: Mapping[str, Any], name: str) -> None:
@@ -135,7 +137,7 @@ def _check_wrapper(config: Mapping[str, Any], name: str) -> None:
         )
 
 
-def _check_spread(folder: Path, tensors: Mapping[str, set[str]]) -> None:
+def check_spread(folder: Path, tensors: Mapping[str, Set[str]]) -> None:
     """Raise UsageProblem if a tensor is in two files, or if files do not match the index."""
     seen = set[str]()
     for file, held in tensors.items():

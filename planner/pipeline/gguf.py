@@ -9,6 +9,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Answer, Key
 from planner.gguf import family
 from planner.gguf.check import check
+from planner.models.held import Held
 from planner.pipeline.kind import PlannedKind, Settings, Sizes, Wanted
 from planner.questions.question import Between, Question
 
@@ -55,8 +56,8 @@ def _settings(wanted: Wanted) -> list[Settings]:
     return [{"levels": [level], "rows": wanted.held, "samples": samples} for level in levels]
 
 
-def _check_base(model: Path, trains: bool, template: str) -> None:
-    check(model, trained=trains, template=template)
+def _check_base(model: Path, trains: bool, template: str, held: Mapping[str, Held] | None) -> None:
+    check(model, trained=trains, template=template, held=held)
 
 
 def _disk_bytes(sizes: Sizes, settings: Mapping[str, Any]) -> int:

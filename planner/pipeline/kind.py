@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from lockfiles.fixes import Answer
 from lockfiles.harmless import one_line
+from planner.models.held import Held
 from planner.questions.question import Question
 
 Settings = dict[str, str | int | bool | list[str]]
@@ -72,7 +73,7 @@ def _nothing(sizes: Sizes, settings: Mapping[str, Any]) -> int:
     return 0
 
 
-def _any_base(model: Path, trains: bool, template: str) -> None:
+def _any_base(model: Path, trains: bool, template: str, held: Mapping[str, Held] | None) -> None:
     """Work on every base model."""
 
 
@@ -96,10 +97,11 @@ class PlannedKind:
     """Returns the settings of each stage of this kind that is wanted. Raises UsageProblem."""
     families: tuple[str, ...] = ()
     """The families of base models that it can work on; empty for all."""
-    check_base: Callable[[Path, bool, str], None] = _any_base
+    check_base: Callable[[Path, bool, str, Mapping[str, Held] | None], None] = _any_base
     """Checks the base model in a folder, by its configuration and tokenizer. The second argument
     says whether it is trained and saved before, the third is a chat template that replaces its own,
-    or empty. Raises UsageProblem if this kind of stage cannot work on it."""
+    or empty; the fourth has its tensors by name, None if they are not to be checked. Raises
+    UsageProblem if this kind of stage cannot work on it."""
     tables: tuple[str, ...] = ()
     """The tables of the lock that it reads, besides its own settings; `packages` among them where
     it needs some of its own."""

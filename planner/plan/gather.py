@@ -210,7 +210,7 @@ def check_stages(answers: Answers, model: ModelFacts, place: Path, template: str
             continue
         if problem := kind.unknown_family(model.architecture.family):
             raise UsageProblem(problem, fix=kind.skip or ())
-        kind.check_base(place, answers.trains, template)
+        kind.check_base(place, answers.trains, template, None if answers.trains else model.held)
 
 
 def hub_folder(repo: str, revision: str) -> Path:

@@ -13,4 +13,4 @@ def check_exports(lock: Lock, model: Path) -> None:
     as the export reads those of the tuned model, or of the base model if nothing is trained.
     """
     for kind in dict.fromkeys(stage.kind for stage in lock.stage):
-        of_kind(kind).check_base(model, isinstance(lock, TrainingLock), "")
+        of_kind(kind).check_base(model, isinstance(lock, TrainingLock), "", None)

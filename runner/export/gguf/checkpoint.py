@@ -1,9 +1,10 @@
 """Reads safetensors files as numpy arrays, without torch; bfloat16 becomes float32."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from lockfiles import digest
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
+from planner.models.extra_tensors import is_computed
 from planner.models.folder import INDEX, SINGLE, shards
-from planner.models.stored import index_of
+from planner.models.stored import check_spread, index_of
 
 _PIECE_BYTES = 64 << 20
 DTYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16, "F64": np.float64}
@@ -55,11 +57,17 @@ class Stored:
 
 
 def stored_tensors(model_dir: Path) -> list[Stored]:
-    """Return every tensor of a model folder, in name order.
+    """Return the tensors of a model folder, in name order, without those that loaders compute.
 
-    Raises UsageProblem if a file is missing, truncated or of an unsupported type.
+    Raises UsageProblem if a file is missing, truncated or of an unsupported type, and for files
+    that do not match their index.
     """
-    found = [tensor for file in _files(model_dir) for tensor in _tensors(file)]
+    headers = {file: digest.safetensors_header(file) for file in _files(model_dir)}
+    names = {file.name: header.keys() - {"__metadata__"} for file, (_, header) in headers.items()}
+    check_spread(model_dir, names)
+    found = [
+        one for file, (start, header) in headers.items() for one in _tensors(file, start, header)
+    ]
     return sorted(found, key=lambda tensor: tensor.name)
 
 
@@ -78,11 +86,10 @@ def _files(model_dir: Path) -> list[Path]:
     return files
 
 
-def _tensors(file: Path) -> Iterator[Stored]:
-    """Return the tensors that the header of one file lists."""
-    start, header = digest.safetensors_header(file)
+def _tensors(file: Path, start: int, header: Mapping[str, Any]) -> Iterator[Stored]:
+    """Return the tensors that the header of one file lists; their data begins at `start`."""
     for name, entry in header.items():
-        if name == "__metadata__":
+        if name == "__metadata__" or is_computed(name, tuple(entry["shape"])):
             continue
         kind, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
         if kind not in DTYPES:

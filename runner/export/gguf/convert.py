@@ -5,6 +5,7 @@ Tensors are read, rearranged and written one at a time, so memory use is that of
 
 import struct
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import gguf
@@ -63,14 +64,16 @@ def write_packed(model_dir: Path, out: Path, level: str) -> None:
 
 
 def checked(model_dir: Path) -> tuple[Exportable, list[Stored]]:
-    """Return a model folder in GGUF's terms, and its tensors without those that loaders ignore.
+    """Return a model folder in GGUF's terms, and its tensors under the names of transformers.
 
-    Raises UsageProblem if it cannot be exported.
+    A head that repeats the embedding is left out. Raises UsageProblem if it cannot be exported.
     """
     family.family_of(family.read(model_dir))  # the most telling sentence comes first
     stored = stored_tensors(model_dir)
     model = check(model_dir, held={one.name: Held(one.dtype, one.shape) for one in stored})
-    kept = [one for one in stored if not tensors.ignored(one.name)]
+    names = tensors.saved_names({one.name: one.shape for one in stored}, model.config, model.family)
+    renamed = (replace(one, name=names[one.name]) for one in stored)
+    kept = sorted(renamed, key=lambda one: one.name)
     return model, [one for one in kept if not _is_tied(one, model, kept)]
 
 

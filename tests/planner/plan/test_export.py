@@ -13,9 +13,10 @@ from lockfiles.stage_kinds.registry import KINDS
 from planner.interview.answers import check, given
 from planner.interview.exports import RESULTS_OF_TRAINING, matters
 from planner.interview.questions import QUESTIONS
+from planner.models.held import Held
 from planner.pipeline.kind import of_kind
 from planner.plan import export
-from planner.plan.gather import gather, model_facts
+from planner.plan.gather import check_stages, gather, model_facts
 from planner.plan.integrity import integrity
 from runner.demo import files
 from runner.supervisor.supervise import run_folder
@@ -87,6 +88,20 @@ def test_another_model_and_other_packages_are_other_exports(folder: Path) -> Non
     tables = made.model_dump()
     tables["model"]["license"] = "mit"
     assert integrity(tables) == made.integrity
+
+
+AHEAD = "model.layers.9.eh_proj.weight"
+
+
+def test_a_base_whose_tensors_no_export_can_hold_is_refused(folder: Path) -> None:
+    answers = check(ANSWERS, {})
+    model, place = model_facts(answers, folder)
+    check_stages(answers, model, place)
+    held = {**model.held, AHEAD: Held("BF16", (256, 512))}
+    with pytest.raises(UsageProblem, match=f"The weights have `{AHEAD}`"):
+        check_stages(answers, replace(model, held=held), place)
+    trained = check(files.ANSWERS, {})
+    check_stages(trained, replace(model, held=held), place)
 
 
 TRAINED = [
