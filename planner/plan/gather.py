@@ -25,6 +25,7 @@ from planner.data.isolation import process
 from planner.data.mend.steps import Dedupe, Long, Mending, Step
 from planner.data.reading.classification import Labelled
 from planner.data.rows.splits import FILES, SplitName
+from planner.data.tokens import beyond
 from planner.data.tokens.encode import NEED_VARIANT
 from planner.data.tokens.ending import unended
 from planner.data.tokens.order import epoch_order, order_sha256
@@ -100,6 +101,8 @@ class TemplateFacts:
     """What it leaves out of training rows, in sentences."""
     unended: str = ""
     """Why no token ends an answer, as a sentence; empty if one does."""
+    beyond: str = ""
+    """A sentence on tokens that the embedding has no row for and no row uses; empty without any."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,7 @@ def gather(
             trains=template is not own,
             left_out=rows.left_out,
             unended=unended(template, train.encoded, special.end_ids, turns=train.format != "text"),
+            beyond=beyond.unused(tokenizer, model.architecture.vocabulary),
         ),
         parts=tuple(_part(part, hub) for part in _parts(rows)),
         stream=_stream(rows, answers),

@@ -283,6 +283,8 @@ def _why(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, str]:
         trains["template.sha256"] = facts.template.left_out
     own = {"model.architecture.tied": _OWN_HEAD} if facts.model.own_head else {}
     ends = {"template.end_ids": facts.template.unended} if facts.template.unended else {}
+    if facts.template.beyond:
+        own["model.architecture.vocabulary"] = facts.template.beyond
     return (
         dict(choice.why)
         | own

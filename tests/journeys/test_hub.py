@@ -29,6 +29,9 @@ def test_a_base_from_the_hub_is_tuned_and_pushed(hub: HubServer, tmp_path: Path)
     folder = small(
         tmp_path / "run", model__source="maker/base", results__push_to=target, train__epochs=1
     )
+    further = "additional_chat_templates/tool_use.jinja"
+    (folder / "base" / further).parent.mkdir()
+    (folder / "base" / further).write_text("{{ tools }}", "utf-8")
     commit = hub.add("maker/base", folder / "base", license="apache-2.0")
     environment = hub.environment(tmp_path / "home", XDG_CACHE_HOME=str(tmp_path / "cache"))
 
@@ -63,6 +66,7 @@ def test_a_base_from_the_hub_is_tuned_and_pushed(hub: HubServer, tmp_path: Path)
     pushed = set(repository.commits[repository.branches["main"]])
     wanted = {"model.safetensors", "tokenizer.json", "chat_template.jinja", "demo-q8_0.gguf"}
     assert wanted | {"run.lock", "adapter/adapter_model.safetensors"} <= pushed
+    assert {further, f"adapter/{further}"} <= pushed
     assert repository.private
     sent = repository.commits[repository.branches["main"]]
     assert not [name for name in pushed if name.endswith((".bin", ".pt", ".jsonl"))]

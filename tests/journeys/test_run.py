@@ -201,10 +201,12 @@ def test_sigterm_leaves_a_checkpoint_and_exit_code_75(
     _, told = process.communicate(timeout=60)
     assert process.returncode == 75, told
     assert list(run_at(runs).glob("stages/02-train.partial/checkpoint-*/whole.json"))
+    assert not [*run_at(runs).rglob("README.md")], "it names no base model"
 
     done = tunelock(folder, "run", "run.lock", "--foreground", "--runs", "stopped")
     assert done.returncode == 0, done.stderr[-3000:]
     assert receipt.read(run_at(runs) / "receipt.json").digests == whole.digests
+    assert not [*run_at(runs).rglob("README.md")], "it names no base model"
 
 
 def test_a_damaged_result_is_refused(folder: Path, whole: receipt.Receipt) -> None:

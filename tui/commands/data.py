@@ -191,7 +191,9 @@ def _chat(model: str | None, max_length: int = 0) -> "Chat | None":
     named = {"goal.name": "data", "data.train": "rows", "model.source": model}
     facts, folder = model_facts(check(named, {}), Path.cwd())
     template, tokenizer = load_template(folder), load_tokenizer(folder)
-    return Chat(template, tokenizer, facts.architecture.context, max_length)
+    return Chat(
+        template, tokenizer, facts.architecture.context, max_length, facts.architecture.vocabulary
+    )
 
 
 def _report(

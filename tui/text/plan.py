@@ -46,6 +46,7 @@ def summary(lock: Lock) -> list[str]:
         ),
         *_parallel(lock),
         *_head(lock),
+        *_tokenizer(lock),
         *_template(lock),
         *_ending(lock),
         f"memory    {memory(peak.peak_bytes)}{_each(lock)} at its peak ({peak.phase}), "
@@ -130,6 +131,11 @@ def _time(lock: TrainingLock) -> list[str]:
 def _head(lock: TrainingLock) -> list[str]:
     own = "model.architecture.tied" in lock.why
     return ["head      its own", *_reasons(lock, "model.architecture.tied")] * own
+
+
+def _tokenizer(lock: TrainingLock) -> list[str]:
+    found = _reasons(lock, "model.architecture.vocabulary")
+    return ["tokens    beyond the embedding", *found] if found else []
 
 
 def _template(lock: TrainingLock) -> list[str]:

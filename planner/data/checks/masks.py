@@ -4,9 +4,10 @@ A run whose labels are all masked finishes without an error and learns nothing. 
 scored, the model never learns to stop.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lockfiles.errors import DataRefused
+from planner.data.checks.beyond import Beyond
 from planner.data.checks.finding import Finding, Severity
 from planner.data.checks.wording import rows_have
 from planner.data.isolation.client import Tokens
@@ -31,7 +32,8 @@ NAMED = 40
 class Masks:
     """A `Check` of rows as tokens; slower than the others."""
 
-    def __init__(self, template: ChatTemplate, tokenizer: Tokenizer) -> None:
+    def __init__(self, template: ChatTemplate, tokenizer: Tokenizer, vocabulary: int = 0) -> None:
+        """`vocabulary` are the rows of the model's embedding; 0 if unknown."""
         self._own, self._template, self._tokenizer = template, template, tokenizer
         self._seen = 0
         self._refused: dict[int, str] = {}
@@ -40,6 +42,7 @@ class Masks:
         self._answered: list[int] = []
         self._ends = 0
         self._left_out = LeftOut()
+        self._beyond = Beyond(tokenizer, vocabulary)
 
     def see(self, number: int, row: Row) -> None:
         """Look at one row. Raises TemplateRunsAway, which ends the check."""
@@ -57,6 +60,10 @@ class Masks:
         own = self._template is self._own
         return [len(one.ids) if own and isinstance(one, Tokens) else None for one in found]
 
+    def see_texts(self, rows: Mapping[int, Row]) -> None:
+        """Look at the texts of rows, by number, whose tokens are not looked at."""
+        self._beyond.see_texts(rows)
+
     def _keep(self, number: int, row: Row, found: Tokens | DataRefused) -> None:
         self._seen += 1
         if isinstance(found, NoAnswer):
@@ -68,6 +75,7 @@ class Masks:
 
     def _keep_tokens(self, number: int, row: Row, found: Tokens) -> None:
         self._left_out.see(number, found.notes)
+        self._beyond.see(number, found.ids)
         if not any(found.scored):
             self._unscored.append(number)
         elif answer := _answer(row).strip():
@@ -94,6 +102,7 @@ class Masks:
                 f"{self._seen:,} rows: {first}",
                 'remove those rows, or set another template (`template = "…"` under `[model]`)',
             )  # fmt: skip
+        yield from self._beyond.findings()
         for kind, said in self._left_out.sentences():
             rows, severity, fix = self._left_out.rows[kind], *_LEFT_OUT[kind]
             yield Finding(f"left-out-{kind}", severity, rows, said, fix)

@@ -48,6 +48,8 @@ class Chat:
     """The model's context, in tokens."""
     max_length: int = 0
     """Tokens to which rows are truncated; 0 for the context."""
+    vocabulary: int = 0
+    """The rows of the model's embedding; 0 if unknown."""
 
     def tokens(self, text: str) -> int:
         """Return the number of tokens of a text."""
@@ -193,7 +195,7 @@ class _Looked:
         """Count tokens in the executor `beside`, while the checks run."""
         self._chat, self._beside = chat, beside
         self._counting: Future[Sequence[int]] | None = None
-        self._masks = Masks(chat.template, chat.tokenizer) if chat else None
+        self._masks = Masks(chat.template, chat.tokenizer, chat.vocabulary) if chat else None
         self.lengths = OverLength(chat.context, chat.max_length) if chat else OverLength(0)
         self.rows = 0
         self._shapes: Counter[tuple[str, ...]] = Counter()
@@ -226,6 +228,7 @@ class _Looked:
             lengths = self._masks.see_rows(list(seen), list(seen.values()))
             found = zip(seen, lengths, strict=True)
             counts = {number: length for number, length in found if length is not None}
+        self._masks.see_texts({n: row for n, row in enumerate(rows, first) if n not in seen})
         others = {n: row for n, row in enumerate(rows, first) if n not in counts}
         if others:
             made = count_tokens(list(others.values()), chat.template, chat.tokenizer)

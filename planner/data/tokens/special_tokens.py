@@ -8,8 +8,7 @@ from typing import Any
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
-from lockfiles.harmless import one_line
-from planner.data.tokens import lookup
+from planner.data.tokens import beyond, lookup
 from planner.data.tokens.example import IGNORED, Example
 from planner.data.tokens.tokenizer import Tokenizer
 from planner.models import config_json
@@ -64,7 +63,7 @@ def check_ids(folder: Path, tokenizer: Tokenizer, rows: Iterable[Example]) -> No
     sequences = (one for row in rows for one in row.sequences.values())
     greatest = max((max(one.input_ids, default=0) for one in sequences), default=0)
     if greatest >= vocabulary:
-        text = one_line(tokenizer.decode([greatest], skip_special_tokens=False), most=100)
+        text = beyond.named(tokenizer, greatest)
         raise UsageProblem(
             f"The tokenizer in `{folder}` gives the token `{text}` the id {greatest}, but the "
             f"model's embedding has {vocabulary:,} rows (`vocab_size` in its `config.json`).",

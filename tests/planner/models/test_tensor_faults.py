@@ -128,11 +128,12 @@ def test_a_tied_head_may_be_stored_too_or_instead(base: Path) -> None:
     assert not facts.own_head
 
 
-def test_a_head_of_another_content_is_not_tied(base: Path) -> None:
+@pytest.mark.parametrize("name", [HEAD, f"model.{HEAD}"])
+def test_a_head_of_another_content_is_not_tied(base: Path, name: str) -> None:
     def other(tensors: Tensors) -> Tensors:
         head = tensors[EMBEDDING].clone()
         head[-1, -1] += 1
-        return tensors | {HEAD: head}
+        return tensors | {name: head}
 
     facts = from_folder(changed(base, other))
     assert facts.own_head

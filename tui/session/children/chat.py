@@ -23,6 +23,7 @@ def chat_of(request: DataRequest) -> Chat | None:
         load_tokenizer(folder),
         facts.architecture.context,
         int(str(values["train.max_length"])),
+        facts.architecture.vocabulary,
     )
 
 
