@@ -83,6 +83,7 @@ def from_hub(repo: str, revision: str = "main", *, folder: Path) -> ModelFacts:
         gated=bool(info.gated),
         own_head=own_head,
         held=held,
+        ahead=shape.ahead,
     )
 
 

@@ -43,7 +43,12 @@ def is_derived(name: str, shape: Sizes) -> bool:
     transformers leaves such tensors out: `_keys_to_ignore_on_load_unexpected` of the classes, and
     `PreTrainedModel._adjust_missing_and_unexpected_keys`.
     """
-    return _AHEAD.search(name) is not None or is_computed(name, shape)
+    return is_ahead(name) or is_computed(name, shape)
+
+
+def is_ahead(name: str) -> bool:
+    """Return whether a tensor belongs to layers that predict further tokens, by its own name."""
+    return _AHEAD.search(name) is not None
 
 
 def is_computed(name: str, shape: Sizes) -> bool:

@@ -71,6 +71,8 @@ class ModelFacts:
     them; on the Hub, samples are compared."""
     held: Mapping[str, Held] = field(default_factory=dict, repr=False, compare=False)
     """All stored tensors by name."""
+    ahead: tuple[str, ...] = ()
+    """The names of those that predict further tokens at once, which are not trained."""
 
     @property
     def stored_bytes(self) -> int:
@@ -107,6 +109,7 @@ def from_folder(path: Path, original: str = "") -> ModelFacts:
         license=_field(front, "license"),
         own_head=read.both is not None and not read.architecture.tied,
         held=read.held,
+        ahead=read.ahead,
     )
 
 

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from planner.models.architecture import Architecture
-from planner.models.extra_tensors import ahead_layers, is_derived, marked_layers
+from planner.models.extra_tensors import ahead_layers, is_ahead, is_derived, marked_layers
 from planner.models.spelling import Spelling, is_wrapper
 from planner.models.tensors import (
     HEAD,
@@ -52,6 +52,8 @@ class Findings:
     """Rows of the stored embedding; 0 without one."""
     both: tuple[str, str] | None = None
     """Embedding and head, where the files hold both and the configuration ties them."""
+    ahead: list[str] = field(default_factory=list)
+    """Names of tensors that predict further tokens at once, which transformers does not load."""
     alone: bool = False
     """Whether the files of a wrapper hold nothing but its decoder."""
 
@@ -113,7 +115,8 @@ class _Comparison:
         for name, called in read.items():
             stored, match = self.held[name], number.match(called)
             layer = int(match[1]) if match else -1
-            if layer >= layers and layer in ahead:
+            if is_ahead(name) or (layer >= layers and layer in ahead):
+                self.found.ahead.append(name)
                 continue
             self.found.layers = max(self.found.layers, layer + 1)
             if not self._placed(name, called, stored) and not self._left_out(name, stored):

@@ -41,6 +41,8 @@ class Shape:
     """The names of embedding and head, if both are stored and the configuration ties them."""
     held: Mapping[str, Held] = field(default_factory=dict, repr=False)
     """All stored tensors by name."""
+    ahead: tuple[str, ...] = ()
+    """The names of those that predict further tokens at once, which are not trained."""
 
 
 def read_shape(folder: Path, weights: Mapping[str, Path], name: str, original: str = "") -> Shape:
@@ -113,9 +115,10 @@ def shape_of(
         sizes[tensor.dtype] += math.prod(tensor.shape)
     if max(sizes.total(), parameter_count(found)) > MOST_ELEMENTS:
         raise UsageProblem(f"The model of `{name}` is too large.", fix=_ANOTHER)
-    both = check_tensors(found, config, held, name, original).both
+    compared = check_tensors(found, config, held, name, original)
     common = min(sizes, key=lambda kind: (-sizes[kind], kind), default="")
-    return Shape(found, sizes.total(), common, both, held)
+    ahead = tuple(sorted(compared.ahead))
+    return Shape(found, sizes.total(), common, compared.both, held, ahead)
 
 
 def _check_wrapper(config: Mapping[str, Any], name: str) -> None:

@@ -5,7 +5,9 @@ from dataclasses import asdict
 from lockfiles import limits, lock
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Change
+from lockfiles.harmless import one_line
 from lockfiles.lock import TrainingLock
+from planner.data.checks.wording import several
 from planner.data.mend.steps import MOST_BAD_ROWS, Step
 from planner.data.reading.classification import Labelled
 from planner.data.tokens.template import FIXED_NOW
@@ -285,6 +287,8 @@ def _why(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, str]:
     ends = {"template.end_ids": facts.template.unended} if facts.template.unended else {}
     if facts.template.beyond:
         own["model.architecture.vocabulary"] = facts.template.beyond
+    if facts.model.ahead:
+        own["model.parameters"] = _ahead(facts.model.ahead)
     return (
         dict(choice.why)
         | own
@@ -295,6 +299,14 @@ def _why(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, str]:
             "stream.max_length_tokens": _length(stream, answers),
             "train.evaluate_steps": f"About five evaluations in {total} steps, at most 500 apart.",
         }
+    )
+
+
+def _ahead(names: tuple[str, ...]) -> str:
+    return (
+        f"The weights hold {several(len(names), 'tensor')} of layers that predict further tokens "
+        f"at once, such as `{one_line(names[0], most=100)}`. Training does not load those layers, "
+        "and no result has them."
     )
 
 

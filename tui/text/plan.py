@@ -45,6 +45,7 @@ def summary(lock: Lock) -> list[str]:
             "stream.packing",
         ),
         *_parallel(lock),
+        *_ahead(lock),
         *_head(lock),
         *_tokenizer(lock),
         *_template(lock),
@@ -131,6 +132,11 @@ def _time(lock: TrainingLock) -> list[str]:
 def _head(lock: TrainingLock) -> list[str]:
     own = "model.architecture.tied" in lock.why
     return ["head      its own", *_reasons(lock, "model.architecture.tied")] * own
+
+
+def _ahead(lock: TrainingLock) -> list[str]:
+    found = _reasons(lock, "model.parameters")
+    return ["left out  multi-token prediction", *found] if found else []
 
 
 def _tokenizer(lock: TrainingLock) -> list[str]:

@@ -63,7 +63,9 @@ def test_every_layout_of_a_family_is_accepted(family: str) -> None:
     for held in (in_class(model), in_files(model)):
         assert not checked(config, held).wrong
         assert not checked(config, without_body(model, held)).wrong
-        assert not checked(config, held | ignorable(config, model)).wrong
+        more = checked(config, held | ignorable(config, model))
+        assert not more.wrong
+        assert len(more.ahead) == 3 and not checked(config, held).ahead
 
 
 def ignorable(config: dict[str, Any], model: Any) -> Stored:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lockfiles import lock
+from lockfiles import digest, lock
 from lockfiles.errors import DoesNotFit, UsageProblem
 from lockfiles.lock import TrainingLock
 from lockfiles.objectives import NAMES
@@ -20,6 +20,7 @@ from planner.plan.gather import gather
 from planner.plan.plan import plan
 from runner.demo import files
 from tests.planned import GIB, MACHINE, few_rows
+from tui.text.plan import summary
 
 CARD = Gpu("NVIDIA L4", 22 * GIB, 21 * GIB, "8.9")
 GPU_MACHINE = MachineFacts("cuda", (CARD,), 8, 64 * GIB, 60 * GIB, 100 * GIB, "570.1")
@@ -99,6 +100,22 @@ def test_what_was_chosen_has_its_reason(folder: Path) -> None:
         assert all(name in place for place in places), key
         assert reason.endswith(".")
     assert {"method.kind", "train.micro_batch", "stream.max_length_tokens"} <= set(made.why)
+
+
+def test_layers_that_training_leaves_out_are_named(folder: Path, tmp_path: Path) -> None:
+    assert "model.parameters" not in planned(folder).why
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    weights = copy / "base" / "model.safetensors"
+    start, header = digest.safetensors_header(weights)
+    data = weights.read_bytes()[start:]
+    name, end = "model.layers.9.eh_proj.weight", len(data)
+    header[name] = {"dtype": "F32", "shape": [2], "data_offsets": [end, end + 8]}
+    head = json.dumps(header).encode()
+    weights.write_bytes(len(head).to_bytes(8, "little") + head + data + b"\0" * 8)
+    made = planned(copy)
+    said = made.why["model.parameters"]
+    assert f"1 tensor of layers that predict further tokens at once, such as `{name}`" in said
+    assert f"          {said}" in summary(made)
 
 
 def test_the_reason_of_a_length_says_who_chose_it(folder: Path) -> None:
