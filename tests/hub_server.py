@@ -56,7 +56,8 @@ class HubServer(Hub):
     def add(self, name: str, files: Files | Path, *, branch: str = "main", **facts: Any) -> str:
         """Add files, or those of a folder, as one commit, and return it."""
         if isinstance(files, Path):
-            files = {p.name: p.read_bytes() for p in files.iterdir() if p.is_file()}
+            places = {p.relative_to(files).as_posix(): p for p in files.rglob("*") if p.is_file()}
+            files = {path: place.read_bytes() for path, place in places.items()}
         repository = self.repositories.setdefault(name, Repository(**facts))
         return repository.commit(files, "add", branch)
 
