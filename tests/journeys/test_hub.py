@@ -76,6 +76,7 @@ def test_a_base_from_the_hub_is_tuned_and_pushed(hub: HubServer, tmp_path: Path)
         "maker/base"
     )
     card = sent["README.md"].decode()
-    assert 'base_model: "maker/base"' in card and "held-out rows" in card
+    assert 'base_model: "maker/base"' in card
+    assert "on 45 rows, 1 of them training rows too" in card
     report = json.loads((run / "stages" / "06-push" / "done.json").read_bytes())
     assert {one["name"] for one in report["sent"]} == pushed
