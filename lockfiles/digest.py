@@ -92,7 +92,10 @@ def safetensors_header(path: Path) -> tuple[int, dict[str, Any]]:
         ) from None
     with os.fdopen(descriptor, "rb") as file:
         size = os.fstat(descriptor).st_size
-        length = int.from_bytes(file.read(8), "little")
+        begin = file.read(8)
+        if files.is_lfs_pointer(begin):
+            raise lfs_pointer(path)
+        length = int.from_bytes(begin, "little")
         if not 2 <= length <= size - 8:
             raise UsageProblem(f"`{path}` is not a complete safetensors file.", fix=_again(path))
         if length > HEADER_LIMIT_BYTES:
@@ -110,6 +113,14 @@ def safetensors_header(path: Path) -> tuple[int, dict[str, Any]]:
             f"`{path}` is damaged: its size does not match its header.", fix=_again(path)
         )
     return 8 + length, header
+
+
+def lfs_pointer(path: Path) -> UsageProblem:
+    """Return the refusal of a Git LFS pointer in place of a file."""
+    return UsageProblem(
+        f"`{path}` is a pointer of Git LFS, not the file itself.",
+        fix=Command("git -C {} lfs pull", path.parent, to="download it"),
+    )
 
 
 def _end_of_tensors(path: Path, header: Mapping[str, Any]) -> int:

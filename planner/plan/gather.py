@@ -183,12 +183,12 @@ def gather(
 def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
     """Return the facts of the model that the answers name, and the folder of its small files.
 
-    A source that is a local folder, or begins with `.`, `/` or `~`, is a folder. Any other is a
-    Hub repository, from which only configuration and tokenizer are fetched.
+    A source that is there, or begins with `.`, `/` or `~`, is a local folder. Any other is a Hub
+    repository, from which only configuration and tokenizer are fetched.
     """
     source, revision = answers.text("model.source"), answers.text("model.revision")
     place = folder / at_home(source)
-    if place.is_dir() or source[:1] in (".", "/", "~"):
+    if place.exists() or source[:1] in (".", "/", "~"):
         return facts.from_folder(place, unquantized_name(place.name)), place
     from planner.hub import models as hub
 
@@ -196,7 +196,9 @@ def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
     try:
         return hub.from_hub(source, revision, folder=cached), cached
     except UsageProblem as problem:
-        fix = (*problem.fix, Advice(f"name a local folder (`{source}` is not one)"))
+        local = Advice("name a local folder")
+        others = (one for one in problem.fix if one != local)
+        fix = (*others, Advice(f"{local.text} (`{source}` is not one)"))
         raise UsageProblem(*problem.said, fix=fix) from None
 
 
