@@ -211,7 +211,8 @@ def check_stages(answers: Answers, model: ModelFacts, place: Path, template: str
         if kind.skip is not None and answers[kind.skip.key] == kind.skip.value:
             continue
         if problem := kind.unknown_family(model.architecture.family):
-            raise UsageProblem(problem, fix=kind.skip or ())
+            another = Advice("choose a model of one of these families")
+            raise UsageProblem(problem, fix=kind.skip if kind.skip and answers.trains else another)
         kind.check_base(place, answers.trains, template)
 
 
