@@ -161,8 +161,9 @@ def _moved(question: Question, value: object, file: _File) -> Answer | None:
         normal(question, value)
     except ValueError:
         return None
-    plain = isinstance(value, str | int | float | bool)
-    return Answer(question.key, value, file=file.name) if plain else None
+    if not isinstance(value, str | int | float | bool):
+        return None
+    return Answer(question.key, value, file=file.name)
 
 
 def _check_present(question: Question, answers: Mapping[str, object], file: _File) -> None:

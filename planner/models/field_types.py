@@ -228,7 +228,7 @@ def of_family(family: str) -> Mapping[str, str]:
     own = _FIELDS[family].split()
     usual = (field for field in _USUAL.split() if f"-{field}" not in own)
     named = (*usual, *(field for field in own if field[0] != "-"))
-    return {field: _TYPES[field] for field in named} | _OTHERWISE.get(family, {})
+    return {field: _TYPES[field] for field in named} | dict(_OTHERWISE.get(family, {}))
 
 
 def wrong_types(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -91,8 +91,9 @@ CASES = (
         '`method.packing`.\nhint: in run.toml: [method] packing = "on"',
     ),
     Case(
-        "a planned value of another table", replace("run.toml", "[goal]", '[goal]\nobjective = "kto"'),
-        PLAN, 2, "is `method.objective`, and `kto` is planned for a later version",
+        "a planned value of another table",
+        replace("run.toml", "[goal]", '[goal]\nobjective = "kto"'), PLAN, 2,
+        "is `method.objective`, and `kto` is planned for a later version",
     ),
     Case(
         "a key with the name of a level", replace("run.toml", "epochs = 2", "bf16 = true"), PLAN, 2,
