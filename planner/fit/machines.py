@@ -11,7 +11,7 @@ from planner.machines.probes.apple import working_set
 from planner.machines.probes.probe import probe
 
 GIB = 1 << 30
-_COUNTED = re.compile(r"([1-9]\d{0,2}) ?[x×] ?(\S.*)|(\S.*?) ?[x×] ?([1-9]\d{0,2})")
+_COUNTED = re.compile(r"([1-9]\d{0,2}) ?[xX] ?(\S.*)|(\S.*?) ?[xX] ?([1-9]\d{0,2})")
 _MOST_COUNTED_CHARS = 100
 
 

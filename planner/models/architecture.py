@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lockfiles.harmless import one_line
-from planner.models.config_json import MOST_OTHERWISE, ConfigJson
+from planner.models.config_json import MOST_OTHERWISE, NAMES, ConfigJson
 from planner.models.families import FAMILIES, TEXT_FAMILIES, Family
+from planner.models.field_types import of_family
 
 if TYPE_CHECKING:
     from lockfiles.lock import Model
@@ -180,6 +181,9 @@ def _tied(config: Mapping[str, Any], inner: Mapping[str, Any]) -> object:
 def _kv_heads(found: ConfigJson, family: str, heads: int) -> int:
     if family in ONE_KEY and not found.values.get("new_decoder_architecture"):
         return 1 if found.flag("multi_query") else heads
+    names = ("num_key_value_heads", *NAMES.get("num_key_value_heads", ()))
+    if not of_family(family).keys() & set(names):
+        return heads  # the class ignores such a field
     return found.integer("num_key_value_heads", heads)
 
 

@@ -44,9 +44,9 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_lock_and_its_answers_are_not_confused() -> None:
-    with pytest.raises(UsageProblem, match="`a.lock` is a lock") as problem:
+    with pytest.raises(UsageProblem, match=r"`a\.lock` is a lock") as problem:
         intent.parse("version = 1\n[integrity]\ntrain = 'x'\n", name="a.lock")
     assert problem.value.hint == "run it: tunelock run a.lock"
-    with pytest.raises(UsageProblem, match="`a.toml` has answers; it is not a lock") as problem:
+    with pytest.raises(UsageProblem, match=r"`a\.toml` has answers; it is not a lock") as problem:
         lock.parse("[goal]\nname = 'x'\n[train]\nexact = true\n", name="a.toml")
     assert problem.value.hint == "tunelock plan a.toml"

@@ -7,6 +7,7 @@ import pytest
 
 from lockfiles import digest
 from lockfiles.errors import UsageProblem
+from planner.data.files import opening
 from planner.data.tokens.tokenizer import load_tokenizer
 
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{64 * 'a'}\nsize 9085657\n"
@@ -36,6 +37,9 @@ def test_pointers_of_git_lfs_are_named(tmp_path: Path) -> None:
     said = refusal(tmp_path)
     with pytest.raises(UsageProblem) as weights:
         digest.safetensors_header(tmp_path / "model.safetensors")
-    for problem in (said, weights.value):
+    shutil.copy(tmp_path / "tokenizer.json", tmp_path / "rows.jsonl")
+    with pytest.raises(UsageProblem) as rows:
+        opening.opened(tmp_path / "rows.jsonl")
+    for problem in (said, weights.value, rows.value):
         assert "is a pointer of Git LFS, not the file itself" in problem.message
         assert problem.hint and "lfs pull" in problem.hint
