@@ -30,8 +30,6 @@ DTYPE_BITS = {
 }  # fmt: skip
 """Bits per element of each safetensors type."""
 _BLOCK_BYTES = 1 << 20
-_POINTER = b"version https://git-lfs"
-"""How the small files begin that Git LFS leaves in place of large ones."""
 
 
 def of_value(value: object) -> str:
@@ -94,18 +92,14 @@ def safetensors_header(path: Path) -> tuple[int, dict[str, Any]]:
         ) from None
     with os.fdopen(descriptor, "rb") as file:
         size = os.fstat(descriptor).st_size
-        begin = file.read(len(_POINTER))
-        length = int.from_bytes(begin[:8], "little")
-        if begin == _POINTER:
-            raise UsageProblem(
-                f"`{path}` is a pointer of Git LFS, not the file itself.",
-                fix=Command("git lfs pull", to="in the repository that the file is from"),
-            )
+        begin = file.read(8)
+        if files.is_lfs_pointer(begin):
+            raise lfs_pointer(path)
+        length = int.from_bytes(begin, "little")
         if not 2 <= length <= size - 8:
             raise UsageProblem(f"`{path}` is not a complete safetensors file.", fix=_again(path))
         if length > HEADER_LIMIT_BYTES:
             raise _broken(path, f"it is larger than {files.size_text(HEADER_LIMIT_BYTES)}")
-        file.seek(8)
         content = file.read(length)
     try:
         header = bounded_json.parse(content)
@@ -119,6 +113,14 @@ def safetensors_header(path: Path) -> tuple[int, dict[str, Any]]:
             f"`{path}` is damaged: its size does not match its header.", fix=_again(path)
         )
     return 8 + length, header
+
+
+def lfs_pointer(path: Path) -> UsageProblem:
+    """Return the refusal of a Git LFS pointer in place of a file."""
+    return UsageProblem(
+        f"`{path}` is a pointer of Git LFS, not the file itself.",
+        fix=Command("git -C {} lfs pull", path.parent, to="download it"),
+    )
 
 
 def _end_of_tensors(path: Path, header: Mapping[str, Any]) -> int:

@@ -78,9 +78,7 @@ Version = Annotated[str, Field(pattern=r"^[0-9][0-9A-Za-z.!]{0,39}$")]
 Date = Annotated[str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$")]
 """A day that every month has."""
 
-ROLE_OF_A_NAME = r"[^\x00-\x1f=][^\x00-\x1f]{0,80}=(system|user|assistant|tool)"
-"""The pattern of a speaker's name and its role, such as `npc=assistant`."""
-RoleOfAName = Annotated[str, Field(pattern=rf"^{ROLE_OF_A_NAME}$"), AfterValidator(harmless)]
+RoleOfAName = Annotated[str, Field(pattern=rf"^{limits.ROLE_OF_A_NAME}$"), AfterValidator(harmless)]
 
 HubName = Annotated[str, Field(pattern=rf"^{PART}/{PART}$"), AfterValidator(_hub_name)]
 """`owner/name`."""

@@ -18,6 +18,7 @@ from lockfiles.harmless import is_harmless
 MIB = 1 << 20
 TEXT_LIMIT_BYTES = 64 * MIB
 """Limit for text files such as a lock, an intent, a receipt or a `config.json`."""
+_LFS_POINTER = b"version https://git-lfs"
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -26,6 +27,14 @@ _KINDS = (
     (stat.S_ISBLK, "a device"),
     (stat.S_ISLNK, "a link"),
 )
+
+
+def is_lfs_pointer(content: bytes) -> bool:
+    """Return whether the beginning of a file, 8 bytes or more, is that of a Git LFS pointer.
+
+    A clone without Git LFS has such pointers in place of large files.
+    """
+    return content.startswith(_LFS_POINTER[: len(content)]) and len(content) >= 8
 
 
 def open_regular(path: Path | str, *, folder: int | None = None, follow: bool = True) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lockfiles import text as toml
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import Advice
+from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import one_line
 
 TABLES = ("goal", "data", "model", "machine", "method", "train", "results")
@@ -35,8 +35,13 @@ class RawIntent:
 def parse(source: str, *, name: str = "run.toml") -> RawIntent:
     """Return the values of a `run.toml`. Raises UsageProblem where its form is wrong."""
     values: dict[str, object] = {}
-    lines = toml.key_lines(source)
-    for table, content in toml.parse(source, name=name).items():
+    lines, found = toml.key_lines(source), toml.parse(source, name=name)
+    if "version" in found and "integrity" in found:
+        raise UsageProblem(
+            f"`{name}` is a lock; it does not have the answers of a `run.toml`.",
+            fix=Command("tunelock run {}", name, to="run it"),
+        )
+    for table, content in found.items():
         if not isinstance(content, dict):
             line = lines.get(table, 1)
             raise UsageProblem(

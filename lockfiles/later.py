@@ -34,6 +34,17 @@ def planned(name: str) -> str:
     return _BY_PLAIN.get(_plain(name), "")
 
 
+def planned_key(table: str, name: str) -> str:
+    """Return the planned name that a key of `run.toml` asks for, or nothing.
+
+    Levels, some of which are also number formats, are asked for in `results` only.
+    """
+    found = planned(name)
+    if found in PLANNED["level"] and table != "results":
+        found = ""
+    return found or planned(table)
+
+
 def same(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that differs in case and hyphens only, or None."""
     return next((one for one in known if _plain(one) == _plain(name)), None)

@@ -61,3 +61,5 @@ MOST_PATH_BYTES = 4095
 """Linux's limit for a path (`PATH_MAX` without the terminating NUL)."""
 MOST_PATH_PART_BYTES = 255
 """Of one name in a path (`NAME_MAX`)."""
+ROLE_OF_A_NAME = r"[^\x00-\x1f=][^\x00-\x1f]{0,80}=(system|user|assistant|tool)"
+"""The pattern of a speaker's name and its role, such as `npc=assistant`."""

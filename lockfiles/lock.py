@@ -168,6 +168,10 @@ def read(path: Path) -> Lock:
 
 
 def _check_version(table: Mapping[str, object], name: str) -> None:
+    if "version" not in table and ("goal" in table or "results" in table):
+        raise UsageProblem(
+            f"`{name}` has answers; it is not a lock.", fix=Command("tunelock plan {}", name)
+        )
     for what, most in (("version", VERSION), ("revision", REVISION)):
         stated = table.get(what)
         if isinstance(stated, int) and not isinstance(stated, bool) and most < stated < 1_000_000:

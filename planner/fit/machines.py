@@ -1,5 +1,6 @@
 """The machine of `tunelock fit`: this one, cards by name, or a card of some size."""
 
+import re
 from pathlib import Path
 
 from lockfiles.errors import UsageProblem
@@ -10,6 +11,8 @@ from planner.machines.probes.apple import working_set
 from planner.machines.probes.probe import probe
 
 GIB = 1 << 30
+_COUNTED = re.compile(r"([1-9]\d{0,2}) ?[xX] ?(\S.*)|(\S.*?) ?[xX] ?([1-9]\d{0,2})")
+_MOST_COUNTED_CHARS = 100
 
 
 def chosen(gpu: str | None, memory_gib: float | None) -> MachineFacts:
@@ -17,11 +20,11 @@ def chosen(gpu: str | None, memory_gib: float | None) -> MachineFacts:
 
     Raises UsageProblem where both are given, and as `named` does.
     """
-    if gpu and memory_gib:
+    if gpu is not None and memory_gib:
         raise UsageProblem(
             "`--gpu` and `--memory` cannot be combined.", fix=Advice("remove one of them")
         )
-    if gpu:
+    if gpu is not None:
         return named(gpu)
     return sized(memory_gib) if memory_gib else probe(Path.cwd())
 
@@ -38,7 +41,24 @@ def named(text: str) -> MachineFacts:
             f"`{count}` in `--gpu {text}` is not a number of cards (1 to 1024).",
             fix=Option("--gpu {}", f"{name}:2", to="use"),
         )
-    return cards(find_accelerator(name), int(count))
+    try:
+        return cards(find_accelerator(name), int(count))
+    except UsageProblem as problem:
+        meant = "" if colon else _counted(name)
+        fix = Option("--gpu {}", meant, to="use") if meant else problem.fix
+        raise UsageProblem(*problem.said, fix=fix) from None
+
+
+def _counted(text: str) -> str:
+    """Return `2x NAME` or `NAME x2` as `NAME:2`, if the card is known; otherwise nothing."""
+    found = _COUNTED.fullmatch(text[:_MOST_COUNTED_CHARS])
+    if not found:
+        return ""
+    name, count = (found[2], found[1]) if found[1] else (found[3], found[4])
+    try:
+        return f"{find_accelerator(name).name}:{int(count)}"
+    except UsageProblem:
+        return ""
 
 
 def cards(card: Accelerator, count: int) -> MachineFacts:

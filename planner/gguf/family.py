@@ -20,7 +20,7 @@ from planner.models.quantized import check_unquantized
 Config = Mapping[str, Any]
 ELSEWHERE = (
     Steps((Answer("results.gguf", ()), PLAN_AGAIN)),
-    Advice("try llama.cpp's own `convert_hf_to_gguf.py`, which may know the merged model"),
+    Advice("try llama.cpp's own `convert_hf_to_gguf.py`, which may know the model"),
 )
 """The hint for a model that cannot be converted."""
 NEEDED = (

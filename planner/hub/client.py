@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["model", "dataset"]
 """The type of a repository."""
+_ADDRESS = re.compile(r"https?://(?:www\.)?huggingface\.co/(?:datasets/)?([\w.-]+/[\w.-]+)")
 _CALLED: dict[Kind, str] = {"model": "repository", "dataset": "dataset"}
 
 
@@ -47,8 +49,10 @@ def sentences(repo: str, revision: str = "", *, kind: Kind = "model") -> Iterato
     try:
         yield
     except HFValidationError:
+        found = _ADDRESS.match(repo)
+        right = f"{found[1]}" if found else "owner/name"
         raise UsageProblem(
-            f"`{repo}` is not a valid repository name.", fix=Advice("use `owner/name`")
+            f"`{repo}` is not a valid repository name.", fix=Advice(f"use `{right}`")
         ) from None
     except SafetensorsParsingError:
         raise UsageProblem(

@@ -100,7 +100,7 @@ def check(
     file = _File(lines, name)
     for key in values:
         if key not in BY_KEY:
-            raise _unknown(key, file)
+            raise _unknown(key, values[key], file)
     answers = {question.key: question.default for question in QUESTIONS}
     for question in QUESTIONS:
         value = values.get(question.key, question.default)
@@ -136,17 +136,34 @@ def _normal(question: Question, value: object, file: _File) -> object:
         ) from None
 
 
-def _unknown(key: str, file: _File) -> UsageProblem:
+def _unknown(key: str, value: object, file: _File) -> UsageProblem:
     table, _, name = key.partition(".")
-    if later.planned(name) or later.planned(table):
-        line = Advice(f"remove that line from `{file.name}`")
+    line = Advice(f"remove that line from `{file.name}`")
+    if later.planned_key(table, name):
         return UsageProblem(*file.place(key), f" {later.SENTENCE}.", fix=line)
     elsewhere = [known for known in BY_KEY if known.partition(".")[2] == name]
     same_table = [known for known in BY_KEY if known.startswith(f"{table}.")]
     like = elsewhere[0] if elsewhere else nearest(key, same_table or BY_KEY)
-    known = f"; the nearest known one is `{like}`" if like else ""
-    fix = file.example(BY_KEY[like]) if like else Advice(f"remove that line from `{file.name}`")
+    if like is None:
+        return UsageProblem(*file.place(key), " is an unknown key.", fix=line)
+    known = f"; the nearest known one is `{like}`"
+    question = BY_KEY[like]
+    fix: Answer | Change | Advice = _moved(question, value, file) or file.example(question, value)
+    if isinstance(value, str) and later.planned(value) and value not in question.choices:
+        known += f", and `{one_line(value, most=MOST_SHOWN_CHARS)}` {later.SENTENCE}"
+        fix = line
     return UsageProblem(*file.place(key), f" is an unknown key{known}.", fix=fix)
+
+
+def _moved(question: Question, value: object, file: _File) -> Answer | None:
+    """Return the fix that gives a question the value of another key; None if it is not valid."""
+    try:
+        normal(question, value)
+    except ValueError:
+        return None
+    if not isinstance(value, str | int | float | bool):
+        return None
+    return Answer(question.key, value, file=file.name)
 
 
 def _check_present(question: Question, answers: Mapping[str, object], file: _File) -> None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lockfiles.harmless import one_line
-from planner.models.config_json import MOST_OTHERWISE, ConfigJson
+from planner.models.config_json import MOST_OTHERWISE, NAMES, ConfigJson
 from planner.models.families import FAMILIES, TEXT_FAMILIES, Family
+from planner.models.field_types import of_family
 
 if TYPE_CHECKING:
     from lockfiles.lock import Model
@@ -107,7 +108,7 @@ def architecture(config: Mapping[str, Any], name: str) -> Architecture:
     window, every = _sliding(found, kind, layers)
     kv_heads = _kv_heads(found, family, heads)
     if heads % kv_heads:
-        raise found.refusal(f"has {heads} attention heads for {kv_heads} key and value heads")
+        raise found.contradiction(f"has {heads} attention heads for {kv_heads} key and value heads")
     return Architecture(
         family=family,
         hidden=hidden,
@@ -180,6 +181,9 @@ def _tied(config: Mapping[str, Any], inner: Mapping[str, Any]) -> object:
 def _kv_heads(found: ConfigJson, family: str, heads: int) -> int:
     if family in ONE_KEY and not found.values.get("new_decoder_architecture"):
         return 1 if found.flag("multi_query") else heads
+    names = ("num_key_value_heads", *NAMES.get("num_key_value_heads", ()))
+    if not of_family(family).keys() & set(names):
+        return heads  # the class ignores such a field
     return found.integer("num_key_value_heads", heads)
 
 
@@ -203,7 +207,7 @@ def _sliding(found: ConfigJson, kind: Family, layers: int) -> tuple[int, int]:
     values, types = found.values, found.values.get("layer_types")
     full = _full_layers(found, types) if isinstance(types, list) else None
     if isinstance(types, list) and full != len(types) and not values.get("sliding_window"):
-        raise found.refusal("has layers with a window, but no `sliding_window`")
+        raise found.contradiction("has layers with a window, but no `sliding_window`")
     if not values.get("sliding_window") or values.get("use_sliding_window") is False:
         return 0, 0
     window = found.integer("sliding_window")
@@ -237,11 +241,11 @@ def _mixture(found: ConfigJson, kind: Family, layers: int) -> dict[str, int]:
     width, experts = found.integer(kind.moe_width), found.integer(kind.experts)
     routed = found.integer("num_experts_per_tok")
     if routed > experts:
-        raise found.refusal(f"routes each token to {routed} of {experts} experts")
+        raise found.contradiction(f"routes each token to {routed} of {experts} experts")
     shared = found.integer(kind.shared) if found.values.get(kind.shared) else 0
     shared = shared * width if kind.shared == "n_shared_experts" else shared
     if shared > MOST_OTHERWISE:
-        raise found.refusal("has a shared expert that is too wide")
+        raise found.contradiction("has a shared expert that is too wide")
     return {
         "experts": experts,
         "experts_per_token": routed,

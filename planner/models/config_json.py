@@ -109,6 +109,13 @@ class ConfigJson:
             fix=Advice("choose a model of another family, such as `llama`, `qwen3` or `mixtral`"),
         )
 
+    def contradiction(self, why: str) -> UsageProblem:
+        """Return the error for values that no model has together; `why` completes the sentence."""
+        return UsageProblem(
+            f"The model of `{self.name}` {why}.",
+            fix=Advice(f"copy or download `{self.name}` again"),
+        )
+
     def _value(self, field: str, default: object) -> Any:
         for key in (field, *NAMES.get(field, ())):
             if self.values.get(key) is not None:

@@ -12,6 +12,7 @@ from planner.models import config_json, folder
 from planner.models.folder import CONFIG, INDEX, SINGLE
 
 ADAPTER = "adapter_config.json"
+_ADAPTER_WEIGHTS = frozenset(["adapter_model.safetensors", "adapter_model.bin"])
 _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 _PICKLED = re.compile(r"(?:pytorch_model|model|consolidated).*\.(?:bin|pth?|ckpt)")
 _OTHER_WEIGHTS = (
@@ -116,6 +117,11 @@ def _weightless(
     name: str, listed: Collection[str], inner: Callable[[], str]
 ) -> Iterator[tuple[str, Fix]]:
     no_usual = "no `.safetensors` weights under the usual names"
+    if not _ADAPTER_WEIGHTS.isdisjoint(listed):
+        yield (
+            f"`{name}` has the weights of an adapter, but no `{ADAPTER}`; it is not a base model.",
+            Advice("name its base model, or merge the adapter into it first"),
+        )
     if any(map(_SHARD.fullmatch, listed)):
         yield (
             f"`{name}` has shards of safetensors weights, but no `{INDEX}`.",
@@ -154,7 +160,12 @@ def _weightless(
 
 
 def _inner(path: Path, listed: Collection[str]) -> str:
-    """Return a folder in `path` that has a configuration, the last one by name."""
-    within = (path / name for name in sorted(listed, reverse=True))
+    """Return a folder in `path` that has a configuration, the last one by name.
+
+    The Hub's cache keeps the folders of a repository in `snapshots`.
+    """
+    within = [path / name for name in sorted(listed, reverse=True)]
+    if "snapshots" in listed and folder.real_folder(path, "snapshots"):
+        within += [path / "snapshots" / one for one in folder.list_entries(path / "snapshots")]
     found = (one for one in within if (one / CONFIG).is_file() or (one / ADAPTER).is_file())
     return str(next(found, ""))

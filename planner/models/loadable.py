@@ -12,13 +12,14 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
 from lockfiles.harmless import one_line
 from planner.models import config_json
+from planner.models.field_types import wrong_types
 from planner.models.folder import CONFIG
 from planner.models.loadable_kinds import FILES, NO_PADDING_ROW, RESERVED, Is
 from planner.models.rope import check_rope
 
 
 def check_loadable(folder: Path) -> None:
-    """Raise UsageProblem if a field in a model's small files has a wrong type; null is allowed.
+    """Raise UsageProblem if a field in a model's small files has a wrong type.
 
     Missing files are skipped.
     """
@@ -32,6 +33,7 @@ def check_loadable(folder: Path) -> None:
             _check_kinds(one, kinds, path)
             if name == CONFIG:
                 _check_names(one, path)
+                _check_types(one, path)
                 _check_together(one, path)
                 check_rope(one, one.get("model_type", values.get("model_type")), path)
 
@@ -43,6 +45,12 @@ def _check_kinds(
         value = values.get(key)
         if value is not None and not fits(value):
             raise _wrong(key, value, path, f"must be {kind}")
+
+
+def _check_types(values: Mapping[str, Any], path: Path) -> None:
+    for key, kind in wrong_types(values):
+        value = "null" if values[key] is None else values[key]
+        raise _wrong(key, value, path, f"must be {kind}")
 
 
 def _check_names(values: Mapping[str, Any], path: Path) -> None:

@@ -30,9 +30,14 @@ def check_unquantized(config: Mapping[str, Any], name: str, original: str = "") 
         for field in _FIELDS:
             stored = values.get(field)
             if stored not in (None, {}, False):
+                method = _method(stored)
+                how = f" ({method})" if method else ""
                 raise UsageProblem(
-                    f"The weights of `{name}` are quantized ({_method(stored)}), and neither "
-                    "training nor a GGUF export can load them.",
+                method = _method(stored)
+                how = f" ({method})" if method else ""
+                raise UsageProblem(
+                    f"The weights of `{name}` are quantized{how}, and neither training nor a GGUF "
+                    "export can load them.",
                     fix=unquantized(original),
                 )
 
@@ -44,7 +49,10 @@ def unquantized(original: str) -> Advice:
 
 
 def _method(stored: object) -> str:
-    """Return the name of the method of a quantization; that of its library where it has one."""
+    """Return the name of the method of a quantization; that of its library where it has one.
+
+    Empty if the configuration names none.
+    """
     if not isinstance(stored, Mapping):
         return f"`{one_line(stored, most=40)}`"
     method = stored.get("quant_method")
@@ -52,5 +60,7 @@ def _method(stored: object) -> str:
         method = "bitsandbytes"
     if method is None and "group_size" in stored:
         return "MLX"
+    if method is None:
+        return ""
     known = _METHODS.get(method) if isinstance(method, str) else None
     return known or f"`{one_line(method, most=40)}`"

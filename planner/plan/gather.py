@@ -187,12 +187,12 @@ def gather(
 def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
     """Return the facts of the model that the answers name, and the folder of its small files.
 
-    A source that is a local folder, or begins with `.`, `/` or `~`, is a folder. Any other is a
-    Hub repository, from which only configuration and tokenizer are fetched.
+    A source that is there, or begins with `.`, `/` or `~`, is a local folder. Any other is a Hub
+    repository, from which only configuration and tokenizer are fetched.
     """
     source, revision = answers.text("model.source"), answers.text("model.revision")
     place = folder / at_home(source)
-    if place.is_dir() or source[:1] in (".", "/", "~"):
+    if place.exists() or source[:1] in (".", "/", "~"):
         return facts.from_folder(place, unquantized_name(place.name)), place
     from planner.hub import models as hub
 
@@ -200,7 +200,9 @@ def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
     try:
         return hub.from_hub(source, revision, folder=cached), cached
     except UsageProblem as problem:
-        fix = (*problem.fix, Advice(f"name a local folder (`{source}` is not one)"))
+        local = Advice("name a local folder")
+        others = (one for one in problem.fix if one != local)
+        fix = (*others, Advice(f"{local.text} (`{source}` is not one)"))
         raise UsageProblem(*problem.said, fix=fix) from None
 
 
@@ -213,7 +215,8 @@ def check_stages(answers: Answers, model: ModelFacts, place: Path, template: str
         if kind.skip is not None and answers[kind.skip.key] == kind.skip.value:
             continue
         if problem := kind.unknown_family(model.architecture.family):
-            raise UsageProblem(problem, fix=kind.skip or ())
+            another = Advice("choose a model of one of these families")
+            raise UsageProblem(problem, fix=kind.skip if kind.skip and answers.trains else another)
         kind.check_base(place, answers.trains, template, None if answers.trains else model.held)
 
 

@@ -1,7 +1,6 @@
 """The examples: files, their format and what is split off."""
 
 from lockfiles import limits
-from lockfiles.fields import ROLE_OF_A_NAME
 from planner.data.mend.steps import BAD_ROWS, DROPPED, MOST_BAD_ROWS
 from planner.questions.question import Between, Each, Question, When
 
@@ -176,6 +175,8 @@ QUESTIONS: tuple[Question, ...] = (
         "The role of each speaker whose name is not understood, as `npc=assistant`. Roles are "
         "system, user, assistant and tool.",
         (),
-        validate=Each(ROLE_OF_A_NAME, "must be names with a role, such as `npc=assistant`", "="),
+        validate=Each(
+            limits.ROLE_OF_A_NAME, "must be names with a role, such as `npc=assistant`", "="
+        ),
     ),
 )

@@ -10,15 +10,18 @@ from runner.inputs import locations, verify, view
 def check(lock: Lock, places: Mapping[str, Path]) -> Iterator[str]:
     """Compare the inputs at `places`, by logical name, with the lock.
 
-    Yields a sentence for each that is missing. Inputs on the Hub are not downloaded for this.
-    Raises DigestDiffers for one that has changed.
+    Yields a sentence for each that is missing, or whose path `run.toml` does not give. Inputs on
+    the Hub are not downloaded for this. Raises DigestDiffers for one that has changed.
     """
     there = {name: place for name, place in places.items() if place.exists()}
     local = locations.wanted(lock)
     missing = [name for name in local if name not in there]
     for name in missing:
-        at = f" (`{places[name]}`)" if name in places else ""
-        yield f"the input `{name}` is missing{at}, so it is not compared with the lock"
+        if name in places:
+            why = f"the input `{name}` is missing (`{places[name]}`)"
+        else:
+            why = f"the path of the input `{name}` is not known"
+        yield f"{why}, so it is not compared with the lock"
     if "model" not in there:
         return
     with view.locked(lock.model, there["model"]) as base:

@@ -355,7 +355,7 @@ class _Run:
     def _again(self, name: str) -> str:
         """Return what the same command does with an unfinished stage."""
         trains = of_kind(self._place(name).kind).trains
-        return "resume from the last checkpoint" if trains else f"repeat the stage `{name}`"
+        return "resume from its last checkpoint, if any" if trains else f"repeat the stage `{name}`"
 
     def _stopped(self) -> TunelockError:
         if self.stop.signal == signal.SIGINT:

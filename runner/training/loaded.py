@@ -1,10 +1,11 @@
 """What transformers made of a model's files: its class, and its report about their tensors."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
+import torch
+from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, PreTrainedModel
 from transformers.models.auto import modeling_auto
 
 from lockfiles.errors import UsageProblem
@@ -45,13 +46,35 @@ def check_loaded(
         if part == "unexpected_keys":
             names = needed(names, config)
         if names:
-            many = "1 tensor" if len(names) == 1 else f"{len(names):,} tensors"
-            said = ", ".join(f"`{one_line(one, most=100)}`" for one in names[:_SHOWN])
-            more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-            raise UsageProblem(
-                f"Loading `{folder}` {meaning.format(many)}: {said}{more}.",
-                fix=Advice("copy or download the model again, then plan again"),
-            )
+            raise _fault(folder, meaning, names)
+
+
+def check_finite(model: PreTrainedModel, folder: Path) -> None:
+    """Raise UsageProblem if weights of a loaded model are NaN or infinite.
+
+    Numbers that are finite in the files may be too large for the type that they are loaded as.
+    """
+    names = [name for name, one in model.named_parameters() if not _finite(one)]
+    if names:
+        kind = str(model.dtype).removeprefix("torch.")
+        raise _fault(folder, f"as `{kind}` gives {{}} with NaN or infinite numbers", names)
+
+
+def _finite(weights: torch.Tensor) -> bool:
+    if weights.is_meta or not weights.is_floating_point() or weights.numel() == 0:
+        return True
+    least, most = torch.aminmax(weights.detach())
+    return bool(least.isfinite() and most.isfinite())
+
+
+def _fault(folder: Path, meaning: str, names: Sequence[str]) -> UsageProblem:
+    many = "1 tensor" if len(names) == 1 else f"{len(names):,} tensors"
+    said = ", ".join(f"`{one_line(one, most=100)}`" for one in names[:_SHOWN])
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return UsageProblem(
+        f"Loading `{folder}` {meaning.format(many)}: {said}{more}.",
+        fix=Advice("copy or download the model again, then plan again"),
+    )
 
 
 def _name(entry: Any) -> str:

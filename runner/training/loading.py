@@ -15,7 +15,7 @@ from lockfiles.lock import Method, Train
 from planner.data.tokens import lookup
 from planner.models import config_json
 from planner.models.folder import CONFIG
-from runner.training.loaded import check_loaded, class_of
+from runner.training.loaded import check_finite, check_loaded, class_of
 
 HERE = {"trust_remote_code": False, "local_files_only": True}
 """How anything is loaded: no code from a model's folder runs, and nothing is downloaded."""
@@ -53,7 +53,8 @@ def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:
 def load_checked(folder: Path, **form: Any) -> PreTrainedModel:
     """Return the model of a folder; `form` has further arguments of `from_pretrained`.
 
-    Raises UsageProblem if the loader would fill a tensor with random numbers, or leave one out.
+    Raises UsageProblem if the loader would fill a tensor with random numbers, or leave one out, and
+    for weights that are NaN or infinite.
     """
     config = config_json.read(folder / CONFIG)
     model: PreTrainedModel
@@ -61,6 +62,7 @@ def load_checked(folder: Path, **form: Any) -> PreTrainedModel:
         folder, **SAFE, **form, output_loading_info=True, ignore_mismatched_sizes=True
     )
     check_loaded(report, config, folder)
+    check_finite(model, folder)
     return model
 
 

@@ -87,6 +87,19 @@ CASES = (
         "`train.epochs`",
     ),
     Case(
+        "a key of another table", replace("run.toml", "epochs = 2", 'packing = "on"'), PLAN, 2,
+        '`method.packing`.\nhint: in run.toml: [method] packing = "on"',
+    ),
+    Case(
+        "a planned value of another table",
+        replace("run.toml", "[goal]", '[goal]\nobjective = "kto"'), PLAN, 2,
+        "is `method.objective`, and `kto` is planned for a later version",
+    ),
+    Case(
+        "a key with the name of a level", replace("run.toml", "epochs = 2", "bf16 = true"), PLAN, 2,
+        "`train.bf16` on line 17 of `run.toml` is an unknown key",
+    ),
+    Case(
         "a value out of range", replace("run.toml", "epochs = 2", "epochs = -2"), PLAN, 2,
         "must be from 1 to 1000",
     ),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lockfiles import intent
+from lockfiles import intent, lock
 from lockfiles.errors import UsageProblem
 
 
@@ -41,3 +41,12 @@ def test_a_wrong_form_is_one_sentence(tmp_path: Path, content: bytes, message: s
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageProblem, match="does not exist"):
         intent.read(tmp_path / "run.toml")
+
+
+def test_a_lock_and_its_answers_are_not_confused() -> None:
+    with pytest.raises(UsageProblem, match=r"`a\.lock` is a lock") as problem:
+        intent.parse("version = 1\n[integrity]\ntrain = 'x'\n", name="a.lock")
+    assert problem.value.hint == "run it: tunelock run a.lock"
+    with pytest.raises(UsageProblem, match=r"`a\.toml` has answers; it is not a lock") as problem:
+        lock.parse("[goal]\nname = 'x'\n[train]\nexact = true\n", name="a.toml")
+    assert problem.value.hint == "tunelock plan a.toml"

@@ -1,11 +1,12 @@
 """`tunelock export FOLDER`: a GGUF file from any model folder."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import Command, Option
+from lockfiles.fixes import Advice, Command, Fixes, Option, Steps
 from lockfiles.harmless import named
 from tui.terminal import output
 from tui.terminal.units import size
@@ -32,7 +33,7 @@ def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
     MODEL has config.json, tokenizer.json and safetensors files, such as a run's merged model.
     """
     if not model.is_dir():
-        raise UsageProblem(f"`{model}` is not a folder.", fix=Command("ls {}", model.parent))
+        raise UsageProblem(f"`{model}` is not a folder.", fix=_where(model))
     try:
         from runner.export.gguf.convert import convert
     except ModuleNotFoundError as problem:
@@ -50,6 +51,8 @@ def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
     try:
         with view.own(model) as one:
             facts = convert(one.folder, path, level)
+    except UsageProblem as problem:
+        raise UsageProblem(*problem.said, fix=_without_plans(problem.fix)) from None
     except OSError as problem:
         raise UsageProblem(
             f"`{path}` cannot be written: {problem.strerror}.",
@@ -65,3 +68,19 @@ def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
             f"warning: {len(facts.fallbacks)} tensors have a row size that {level} does not "
             f"support; they were stored with more bits: {', '.join(facts.fallbacks[:3])}"
         )
+
+
+def _without_plans(fixes: Fixes) -> Fixes:
+    """Return the fixes without those that change `run.toml`, which this command does not read."""
+    several = fixes if isinstance(fixes, Sequence) else () if fixes is None else (fixes,)
+    return tuple(one for one in several if not isinstance(one, Steps))
+
+
+def _where(model: Path) -> Fixes:
+    """Return the hint for a model that is not a folder: a file, or the name of a repository."""
+    if model.exists() or model.is_absolute() or model.parent.is_dir():
+        return Command("ls {}", model.parent)
+    return Advice(
+        "name the folder of a model; one on the Hub is exported by a plan without rows "
+        '(in run.toml: [model] source = … and [results] gguf = ["q8_0"])'
+    )

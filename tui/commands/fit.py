@@ -1,7 +1,8 @@
 """`tunelock fit MODEL`: which methods fit on this machine or a named GPU, before any download."""
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,13 +16,25 @@ if TYPE_CHECKING:
     from runner.trace import Traced
 
 
+class _Number(click.FloatRange):
+    """A number in a range, which `nan` is not."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"`{value}` is not a number.", param, ctx)
+        return number
+
+
 @click.command(name="fit")
 @click.argument("model")
 @click.option(
     "--gpu", metavar="NAME[:COUNT]", help="Plan for these GPUs instead of this machine's."
 )
 @click.option(
-    "--memory", type=click.FloatRange(min=1, max=4096), metavar="GIB",
+    "--memory", type=_Number(min=1, max=4096), metavar="GIB",
     help="Plan for one GPU with this much memory and with bfloat16.",
 )  # fmt: skip
 @click.option(
@@ -41,7 +54,7 @@ if TYPE_CHECKING:
     type=click.Choice(["adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit"]),
     help="Name in transformers.  [default: adamw_torch_fused, or adamw_torch on CPU]",
 )
-@click.option("--dropout", type=click.FloatRange(0, 0.9), help="Adapter dropout.  [default: 0.05]")
+@click.option("--dropout", type=_Number(0, 0.9), help="Adapter dropout.  [default: 0.05]")
 @click.option(
     "--accumulation",
     type=click.IntRange(1, 65536),

@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+from lockfiles.digest import lfs_pointer
 from lockfiles.errors import UsageProblem
-from lockfiles.files import open_regular
+from lockfiles.files import is_lfs_pointer, open_regular
 from lockfiles.fixes import Advice, Command
 from planner.hub.cache import cache_folder
 
@@ -14,7 +15,10 @@ _NOT_DATA = (Path("/proc"), Path("/sys"))
 
 
 def opened(path: Path) -> BinaryIO:
-    """Open a data file. Raises UsageProblem if it is not a regular file, and OSError."""
+    """Open a data file.
+
+    Raises UsageProblem if it is not a regular file, or a pointer of Git LFS, and OSError.
+    """
     real = Path(os.path.realpath(path))
     for root in _NOT_DATA:
         if real.is_relative_to(root):
@@ -22,7 +26,11 @@ def opened(path: Path) -> BinaryIO:
                 f"`{path}` is in `{root}`, which has no data files.",
                 fix=Command("ls -ld {}", path),
             )
-    return os.fdopen(open_regular(path), "rb")
+    file = os.fdopen(open_regular(path), "rb")
+    if is_lfs_pointer(file.peek(8)):
+        file.close()
+        raise lfs_pointer(path)
+    return file
 
 
 def check_link(folder: Path, path: Path) -> None:

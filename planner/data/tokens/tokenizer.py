@@ -8,12 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lockfiles import files
+from lockfiles import digest, files
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
 from planner.data.isolation import client, limits
 from planner.data.isolation.client import Fault, Loaded
 from planner.data.tokens import lookup
+
+_OLDER = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "tekken.json", "vocab.json")
+"""Tokenizers in forms that are not read."""
 
 
 class TokenizerFails(UsageProblem):
@@ -105,9 +108,11 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     path = folder / "tokenizer.json"
     try:
         content = files.read_bounded(path, limits.TOKENIZER_BYTES)
+        if files.is_lfs_pointer(content):
+            raise digest.lfs_pointer(path)
         return Tokenizer(content, str(path), lookup.added_tokens(folder))
     except FileNotFoundError:
-        raise UsageProblem(f"`{path}` is not a file.", fix=Command("ls {}", folder)) from None
+        raise _missing(folder) from None
     except OSError as problem:
         raise UsageProblem(
             f"`{path}` cannot be read: {problem.strerror}.", fix=Command("ls -l {}", path)
@@ -123,6 +128,23 @@ def load_tokenizer(folder: Path) -> Tokenizer:
             f"`{path}` is not a tokenizer: {why.get(fault.kind, fault.said)}.",
             fix=_again(path),
         ) from None
+
+
+def _missing(folder: Path) -> UsageProblem:
+    """Return the refusal of a model without a `tokenizer.json`."""
+    older = [name for name in _OLDER if (folder / name).is_file()]
+    if older:
+        return UsageProblem(
+            f"`{folder}` has no `tokenizer.json`, only `{older[0]}`.",
+            fix=Advice(
+                "convert it with `AutoTokenizer.from_pretrained(...).save_pretrained(...)`, which "
+                "writes `tokenizer.json`"
+            ),
+        )
+    return UsageProblem(
+        f"`{folder}` has no `tokenizer.json`.",
+        fix=Advice("copy or download the files of the model's tokenizer too"),
+    )
 
 
 def _again(path: object) -> Advice:

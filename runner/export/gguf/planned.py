@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Advice
 from planner.gguf import family
 from planner.gguf.check import Exportable
 from runner.export.gguf.checkpoint import Stored
@@ -38,8 +39,16 @@ class Planned:
     """Reads and rearranges its values."""
 
     def packed(self) -> NDArray[Any]:
-        """Return the stored array. Raises UsageProblem for a value outside the float16 range."""
+        """Return the stored array.
+
+        Raises UsageProblem for a value that is NaN, infinite, or outside the float16 range.
+        """
         values = self.read()
+        if not np.isfinite(values).all():
+            raise UsageProblem(
+                f"The tensor `{self.source}` has NaN or infinite numbers.",
+                fix=Advice("copy or download the model again, or train it again"),
+            )
         with np.errstate(over="ignore"):
             stored = gguf.quants.quantize(values, self.kind)
         if self.kind == Kind.F16 and not np.isfinite(stored).all():

@@ -20,6 +20,12 @@ FILES: dict[str, dict[str, object]] = {
     "is an AdaLoRA adapter of `maker/base`": {
         "adapter_config.json": ADAPTER | {"peft_type": "ADALORA"}, "config.json": {},
     },
+    "has the weights of an adapter, but no `adapter_config.json`": {
+        "adapter_model.safetensors": "x", "tokenizer.json": {},
+    },
+    "has no `config.json`, but a folder in it has": {
+        f"snapshots/{40 * 'a'}/config.json": {}, "refs/main": 40 * "a", "blobs/x": "x",
+    },
     "has GGUF files": {"model-q4_k_m.gguf": "x"},
     "has ONNX files": {"model.onnx": "x", "config.json": {}},
     "has TensorFlow weights": {"tf_model.h5": "x", "config.json": {}},

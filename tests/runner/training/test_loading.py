@@ -71,6 +71,23 @@ def test_a_layer_more_than_described(base: Path) -> None:
     assert "would leave out 9 tensors" in refusal(base, stored(base))
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("-inf")])
+def test_numbers_that_are_not_finite(number: float, base: Path) -> None:
+    tensors = stored(base)
+    tensors[UP] = tensors[UP].clone()
+    tensors[UP][3, 5] = number
+    said = f"as `float32` gives 1 tensor with NaN or infinite numbers: `{UP}`"
+    assert said in refusal(base, tensors)
+
+
+def test_numbers_too_large_for_float16(base: Path) -> None:
+    tensors = stored(base)
+    tensors[UP] = tensors[UP].float() * 1e30
+    save_file(tensors, base / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UsageProblem, match="as `float16` gives 1 tensor"):
+        load_checked(base, dtype=torch.float16)
+
+
 def test_what_may_be_left_out_is(base: Path) -> None:
     extra = {
         "model.layers.0.self_attn.rotary_emb.inv_freq": torch.zeros(16),

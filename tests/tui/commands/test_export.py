@@ -1,6 +1,7 @@
 """`tunelock export` on the model that the repository ships."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,28 @@ def test_bad_input_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
         assert done.returncode == 2
         assert message in done.stderr.splitlines()[0]
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+def test_hints_are_for_this_command(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(BASE, tmp_path / "base"))
+    path = folder / "config.json"
+    rope = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"rope_parameters": rope}))
+    refused = tunelock("export", "base", folder=tmp_path)
+    assert refused.returncode == 2 and "`rope_type` = `dynamic`" in refused.stderr
+    assert "convert_hf_to_gguf.py" in refused.stderr and "run.toml" not in refused.stderr
+    named = tunelock("export", "maker/model", folder=tmp_path)
+    assert named.returncode == 2 and "one on the Hub is exported by a plan" in named.stderr
+
+
+def test_weights_that_are_nan_are_not_written(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(BASE, tmp_path / "base"))
+    content = bytearray((folder / "model.safetensors").read_bytes())
+    content[-2:] = b"\xc0\x7f"
+    (folder / "model.safetensors").write_bytes(content)
+    refused = tunelock("export", "base", folder=tmp_path)
+    assert refused.returncode == 2 and "has NaN or infinite numbers" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["base"]
 
 
 def test_a_place_that_takes_no_file_is_said(tmp_path: Path) -> None:

@@ -97,6 +97,10 @@ def test_nothing_fits_ends_with_4_and_what_would_fit() -> None:
         ((str(BASE), "--rank", "0"), "--rank"),
         ((str(BASE), "--method", "loar"), "--method"),
         (("./nowhere",), "`./nowhere` does not exist"),
+        ((str(BASE), "--memory", "nan"), "`nan` is not a number"),
+        ((str(BASE), "--gpu", "2x RTX 3090"), "use `--gpu 'RTX 3090:2'`"),
+        ((str(BASE), "--gpu", "RTX 4090 x4"), "use `--gpu 'RTX 4090:4'`"),
+        ((str(BASE), "--gpu", ""), "The GPU `` is unknown"),
     ],
 )
 def test_bad_input_ends_with_2_and_names_it(arguments: tuple[str, ...], told: str) -> None:
