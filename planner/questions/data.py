@@ -2,7 +2,8 @@
 
 from lockfiles import limits
 from lockfiles.fields import ROLE_OF_A_NAME
-from planner.data.mend.steps import BAD_ROWS, DROPPED, MOST_BAD_ROWS
+from planner.data.mend.steps import BAD_ROWS, DROPPED
+from planner.data.reading.bad_rows import MOST_BAD_ROWS
 from planner.questions.question import Between, Each, Question, When
 
 _COLUMNS = When("data.format", ("columns", "classification"))

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from planner.data.checks.finding import Finding
 from planner.data.checks.wording import several
-from planner.data.mend.steps import MOST_BAD_ROWS
-from planner.data.reading.bad_rows import BadRows
+from planner.data.reading.bad_rows import MOST_BAD_ROWS, BadRows
 
 _MANY = f" More than {MOST_BAD_ROWS:.0%} of a file is left out only if `data.bad_rows` allows it."
 

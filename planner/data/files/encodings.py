@@ -38,7 +38,7 @@ def _japanese(found: bytes) -> bool:
 def _cyrillic(found: bytes) -> bool:
     text = _decoded(found, "cp1251")
     other = [char for char in text if char > "\x7f"]
-    return sum("а" <= char <= "я" for char in other) > _HALF * len(other) > 0
+    return sum("\u0430" <= char <= "\u044f" for char in other) > _HALF * len(other) > 0
 
 
 def _two_bytes(found: bytes) -> list[bytes]:

@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import Answer, Answers, Change
+from lockfiles.fixes import Advice, Answer, Answers, Change
 from planner.data.reading.column_values import Column, columns_of, label_of
 from planner.data.reading.names import plain
 from planner.data.reading.read import every_raw
@@ -44,6 +44,8 @@ _ABOUT = frozenset(
 """Last words of the names of columns about a row."""
 _CHOICES = frozenset(["choice", "option", "candidate", "ending", "distractor"])
 """Words in the names of columns with the answers of a multiple-choice question."""
+
+_JOINED = (Advice("join them in one column if a label is about all of them"),)
 
 
 def columns_in(path: Path, prompt: str, completion: str, *, wanted: bool) -> tuple[str, str] | None:
@@ -89,7 +91,7 @@ def _check_one(path: Path, names: Sequence[str], what: str, key: str) -> None:
         more = f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
         raise UsageProblem(
             f"`{path}` has several columns that may be its {what}: {several}{more}.",
-            fix=_mapped(Change(key, "one of them")),
+            fix=(_mapped(Change(key, "one of them")), *(_JOINED if what == "texts" else ())),
         )
 
 

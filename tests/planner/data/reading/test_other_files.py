@@ -1,5 +1,8 @@
 """Files that are not UTF-8 text in a known form: what is said of them helps."""
 
+import json
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -15,8 +18,8 @@ from planner.data.reading.formats import load_table
     ("latin-1", "WINDOWS-1252", "pergunta;resposta\nOnde está?;Não está à direita, é ali\n"),
     ("cp1252", "WINDOWS-1252", "question;réponse\nOù est l'étage ?;Près de là, où ça ?\n"),
     ("cp1250", "WINDOWS-1250", "pytanie;odpowiedź\nGdzie jest żółta książka?;Na półce\n"),
-    ("cp1254", "WINDOWS-1254", "soru;cevap\nÇaydanlık nerede?;İkinci katta, sağ yanında\n"),
-    ("cp1251", "WINDOWS-1251", "вопрос;ответ\nГде чайник?;На втором этаже\n"),
+    ("cp1254", "WINDOWS-1254", "soru;cevap\nÇaydanlık nerede?;İkinci katta, sağ yanında\n"),  # noqa: RUF001
+    ("cp1251", "WINDOWS-1251", "вопрос;ответ\nГде чайник?;На втором этаже\n"),  # noqa: RUF001
     ("shift_jis", "CP932", "質問,回答\nケトルはどこですか?,二階です。\n"),
     ("gb18030", "GB18030", "问题,答案\n水壶在哪里?,水壶在二楼,请上楼。\n"),
     ("big5", "BIG5", "問題,答案\n水壺在哪裡?,水壺在二樓,請上樓。\n"),
@@ -48,3 +51,30 @@ def test_lines_of_empty_fields_are_like_blank_lines(tmp_path: Path) -> None:
     """Excel writes them below a table."""
     (tmp_path / "rows.csv").write_text("prompt,completion\nq,a\n,\nr,b\n,\n,\n", "utf-8")
     assert [row.answer for row in load_table(tmp_path / "rows.csv").rows] == ["a", "b"]
+
+
+@pytest.mark.parametrize(("row", "hint"), [
+    ({"system": "Be kind.", "chat": "USER: q ASSISTANT: a"}, '"messages"'),
+    ({"id": "1", "steps": ["q", "a"]}, '"messages"'),
+    ({"Kunde": "Wo ist es?", "Laden": "Im Regal."}, "prompt_column"),
+    ({"id": "1", "context": "It is there.", "fragen": "Wo?"}, "prompt_column"),
+])  # fmt: skip
+def test_the_hint_for_a_row_of_no_format_fits_the_row(
+    row: dict[str, object], hint: str, tmp_path: Path
+) -> None:
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row), "utf-8")
+    with pytest.raises(UsageProblem) as found:
+        load_table(tmp_path / "rows.jsonl")
+    assert hint in found.value.hint
+
+
+def test_rows_inside_an_object_are_taken_out(tmp_path: Path) -> None:
+    (tmp_path / "rows.json").write_text(
+        '{"version": 1, "train": [{"prompt": "q", "completion": "a"}], "test": [{"a": 1}]}', "utf-8"
+    )
+    with pytest.raises(UsageProblem) as found:
+        load_table(tmp_path / "rows.json")
+    assert "`train`; there are also `test`" in found.value.hint
+    command = found.value.hint.partition(": ")[2].replace("python3", sys.executable, 1)
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
+    assert load_table(tmp_path / "rows.rows.json").rows[0].answer == "a"
