@@ -60,7 +60,7 @@ def columns_in(path: Path, prompt: str, completion: str, *, wanted: bool) -> tup
     labels = [completion] if completion else _labels(columns, rows, but=prompt)
     labels = _with_names(path, labels)
     texts = [prompt] if prompt else _texts(columns, but=completion)
-    texts = [name for name in texts if name not in labels]
+    texts = [name for name in texts if name not in labels] or _short_texts(columns, labels)
     if not (texts and labels):
         if wanted:
             what = "labels" if texts else "texts"
@@ -104,6 +104,10 @@ def _mapped(*changes: Change) -> Answers:
     )
 
 
+MAP_LABELS = _mapped(Change("data.completion_column", "the column of labels"))
+"""How to say that the rows are a classification, and which column has its labels."""
+
+
 def _labels(columns: Mapping[str, Column], rows: int, but: str) -> list[str]:
     """Return the columns that may be the one of labels.
 
@@ -142,9 +146,28 @@ def _texts(columns: Mapping[str, Column], but: str) -> list[str]:
     ]
 
 
+def _short_texts(columns: Mapping[str, Column], labels: Sequence[str]) -> list[str]:
+    """Return the only other column of varied values, such as names of products, next to labels that
+    are named so; empty if there are several."""
+    found = [
+        name
+        for name, column in columns.items()
+        if name not in labels
+        and _words(name)[-1] not in _LABELS | _ABOUT
+        and column.is_text(named=False, words=0)
+    ]
+    named = all(_is_named(name, columns[name]) for name in labels)
+    return found if labels and named and len(found) == 1 else []
+
+
 def _is_named(name: str, column: Column) -> bool:
     """Return whether a column is named like one of labels, or names its labels."""
-    return bool(column.names or _LABELS.intersection(_words(name)))
+    return bool(column.names) or is_named_like_labels(name)
+
+
+def is_named_like_labels(name: str) -> bool:
+    """Return whether a name is one of columns of labels."""
+    return not _LABELS.isdisjoint(_words(name))
 
 
 def _words(name: str) -> list[str]:

@@ -68,6 +68,12 @@ def test_the_hint_for_a_row_of_no_format_fits_the_row(
     assert hint in found.value.hint
 
 
+def test_the_original_sharegpt_has_its_turns_in_items(tmp_path: Path) -> None:
+    turns = [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"id": "x", "items": turns}), "utf-8")
+    assert load_table(tmp_path / "rows.jsonl").rows[0].answer == "a"
+
+
 def test_rows_inside_an_object_are_taken_out(tmp_path: Path) -> None:
     (tmp_path / "rows.json").write_text(
         '{"version": 1, "train": [{"prompt": "q", "completion": "a"}], "test": [{"a": 1}]}', "utf-8"
