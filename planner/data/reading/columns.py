@@ -38,7 +38,7 @@ def with_columns(
     layout = _layout(raw, main, how)
     for name, count in layout.main:
         value = raw.values[name]
-        if not (names.is_empty(value) or names.are_objects(value)):
+        if value not in (None, "", []) and not names.are_objects(value):
             count[0] += 1
     if layout.rest is not None and not inner:
         for name, count in layout.rest:

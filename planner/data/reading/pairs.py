@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from planner.data.reading.calls import are_calls
-from planner.data.reading.meanings import is_harmless
 from planner.data.reading.names import plain
 from planner.data.reading.packed import CONVERSATIONS, OTHERS
 
@@ -27,11 +26,13 @@ def pair_of(values: Mapping[str, Any]) -> tuple[str, str] | None:
 def may_be_pair(values: Mapping[str, Any]) -> bool:
     """Return whether two columns may be a prompt and an answer, whatever their names are.
 
-    Text in a column named like one of turns has both sides of a conversation.
+    Text in a column named like one of turns has both sides of a conversation, and a list or an
+    object has parts that no column maps.
     """
     texts = [name for name, value in values.items() if isinstance(value, str)]
     packed = any(plain(name) in (*CONVERSATIONS, *OTHERS) for name in texts)
-    return len([name for name in texts if not is_harmless(name)]) > 1 and not packed
+    nested = any(isinstance(value, list | dict) and value for value in values.values())
+    return len(texts) > 1 and not packed and not nested
 
 
 def _is_called(name: str, values: Mapping[str, Any]) -> bool:
