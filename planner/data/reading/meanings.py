@@ -120,9 +120,9 @@ def meaning(name: str, value: object) -> str:
     return _MEANING.get(known, "")
 
 
-def may_be_bad(name: str, value: object) -> bool:
-    """Return whether a key that is not used may say that the answer is bad."""
-    return plain(name) in _JUDGED and flag(value) is False
+def judgment(name: str, value: object) -> bool | None:
+    """Return whether a key that is not used may say that the answer is good; None if it cannot."""
+    return flag(value) if plain(name) in _JUDGED else None
 
 
 def is_harmless(name: str) -> bool:

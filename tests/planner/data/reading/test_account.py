@@ -88,7 +88,8 @@ def test_names_are_compared_without_case_and_separators() -> None:
 @pytest.mark.parametrize(("name", "values", "warned"), [
     ("label", [0, 1, 1, 0], True), ("correct", [True, False, True, True], True),
     ("label", ["0", "1", "1", "1"], True), ("label", [1, 1, 1, 1], False),
-    ("label", [0, 0, 0, 0], False), ("label", ["a", "b", "c", "d"], False),
+    ("label", [0, 0, 0, 0], False), ("label", [0, 1, 2, 3], False),
+    ("label", ["a", "b", "c", "d"], False),
     ("toxic", [0, 1, 0, 1], False),
 ])  # fmt: skip
 def test_a_key_that_may_mark_bad_answers_is_a_warning(
