@@ -33,9 +33,6 @@ def check_unquantized(config: Mapping[str, Any], name: str, original: str = "") 
                 method = _method(stored)
                 how = f" ({method})" if method else ""
                 raise UsageProblem(
-                method = _method(stored)
-                how = f" ({method})" if method else ""
-                raise UsageProblem(
                     f"The weights of `{name}` are quantized{how}, and neither training nor a GGUF "
                     "export can load them.",
                     fix=unquantized(original),

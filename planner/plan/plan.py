@@ -8,7 +8,8 @@ from lockfiles.fixes import Change
 from lockfiles.harmless import one_line
 from lockfiles.lock import TrainingLock
 from planner.data.checks.wording import several
-from planner.data.mend.steps import MOST_BAD_ROWS, Step
+from planner.data.mend.steps import Step
+from planner.data.reading.bad_rows import MOST_BAD_ROWS
 from planner.data.reading.classification import Labelled
 from planner.data.tokens.template import FIXED_NOW
 from planner.interview.answers import Answers

@@ -1,7 +1,8 @@
 """The examples: files, their format and what is split off."""
 
 from lockfiles import limits
-from planner.data.mend.steps import BAD_ROWS, DROPPED, MOST_BAD_ROWS
+from planner.data.mend.steps import BAD_ROWS, DROPPED
+from planner.data.reading.bad_rows import MOST_BAD_ROWS
 from planner.questions.question import Between, Each, Question, When
 
 _COLUMNS = When("data.format", ("columns", "classification"))

@@ -37,6 +37,12 @@ _TOKEN = re.compile(
 """The special tokens of the 85 chat templates in TRL 1.16 and Tunelock, and of Llama 2 and Mistral,
 except those that datasets use on purpose, such as `<think>`, `<tool_call>` and `<image>`."""
 
+_CALLS = re.compile(
+    r"</?(?:tool_call|tool_response|tool_calls|functioncall|function_call|tool_results?)>"
+    r"|<function=\w"
+)
+"""Tags of tool calls and of their results in Hermes, Glaive, Qwen, GLM and Nemotron."""
+
 
 class Markup:
     """`markup`: a warning for HTML tags and entities in prose.
@@ -96,7 +102,8 @@ class TemplateTokens:
     """`template-tokens`: a warning for special tokens of chat templates in the text.
 
     A tokenizer treats them as real special tokens, so a turn could end in the middle. It is only a
-    note if most rows are plain text with such tokens, which was rendered before.
+    note if most rows are plain text with such tokens, which was rendered before. A second warning
+    is for tool calls as text in rows whose tools the template prints, with its own form of calls.
     """
 
     def __init__(self) -> None:
@@ -104,10 +111,15 @@ class TemplateTokens:
         self._plain = 0
         self._rows = array("I")
         self._example = ""
+        self._calling = array("I")
+        self._call = ""
 
     def see(self, number: int, row: Row) -> None:
         """Look for special tokens in every turn."""
         self._seen = number + 1
+        if row.tools and (tag := _call_in(row)):
+            self._calling.append(number)
+            self._call = self._call or tag
         for turn in chain(row.messages, row.rejected):
             found = _TOKEN.search(turn.content)
             if found:
@@ -117,7 +129,16 @@ class TemplateTokens:
                 return
 
     def findings(self) -> Iterator[Finding]:
-        """Yield one finding if rows have special tokens."""
+        """Yield one finding if rows have special tokens, and one if they have calls as text."""
+        if self._calling:
+            yield Finding(
+                id="template-tokens",
+                severity="warning",
+                rows=self._calling,
+                said=f"{rows_have(len(self._calling), self._seen)} tool calls or their results as "
+                f"text, such as `{self._call}`; for their tools, the template has its own form.",
+                fix="write them as `tool_calls` and as turns of `tool`, without tags",
+            )
         if not self._rows:
             return
         rendered = self._plain > MOST * self._seen
@@ -131,3 +152,9 @@ class TemplateTokens:
             if rendered
             else "remove them from the text; the template adds its own",
         )
+
+
+def _call_in(row: Row) -> str:
+    """Return the first tag of a call or a result in the turns that have those; empty if none."""
+    texts = (turn.content for turn in row.messages if turn.role in ("assistant", "tool"))
+    return next((found[0] for text in texts if (found := _CALLS.search(text))), "")

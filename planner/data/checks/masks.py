@@ -116,8 +116,8 @@ class Masks:
         if self._unscored:
             yield Finding(
                 "no-scored-token", "refused", self._unscored,
-                f"{len(self._unscored):,} of {self._seen:,} rows have no scored token, so nothing "
-                "would be learned from them.",
+                f"{rows_have(len(self._unscored), self._seen)} no scored token, so nothing would "
+                "be learned.",
                 "remove those rows, or add an answer to them",
             )  # fmt: skip
         if self._answered and not self._ends:

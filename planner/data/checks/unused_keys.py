@@ -13,7 +13,8 @@ _SAID = {"prompt": "prompt", "answer": "completion"}
 
 
 def findings(keys: Sequence[Key]) -> Iterator[Finding]:
-    """Yield a warning on unused keys with long texts, and a note on all others."""
+    """Yield a warning on unused keys with long texts, one on keys that may mark bad answers, and a
+    note on all others."""
     left = [key for key in keys if not key.became]
     texts = [key for key in left if key.texts]
     others = [key for key in left if not key.texts]
@@ -25,6 +26,15 @@ def findings(keys: Sequence[Key]) -> Iterator[Finding]:
             said=sentence(texts),
             fix="add that text to the prompt or the answer, or remove it from the file",
             count=max(key.count for key in texts),
+        )
+    for key in _judging(left):
+        yield Finding(
+            id="unused-keys",
+            severity="warning",
+            rows=(),
+            said=_judged(key),
+            fix="remove the rows with bad answers, or that column",
+            count=key.bad,
         )
     if others:
         yield Finding(
@@ -44,7 +54,8 @@ def remark(keys: Sequence[Key], format_: str) -> str:
     usual = format_ != "prompt-completion" or set(parts.values()) <= set(_SAID.values())
     pair = " and ".join(f"`{one_line(path)}` is the {part}" for part, path in parts.items())
     said = "" if usual else f"In each row, {pair}."
-    return " ".join(filter(None, (said, sentence(keys))))[: limits.MOST_SENTENCE_CHARS]
+    judged = map(_judged, _judging(keys))
+    return " ".join(filter(None, (said, sentence(keys), *judged)))[: limits.MOST_SENTENCE_CHARS]
 
 
 def sentence(keys: Sequence[Key]) -> str:
@@ -54,6 +65,18 @@ def sentence(keys: Sequence[Key]) -> str:
         return ""
     verb, they = ("is", "it has") if len(texts) == 1 else ("are", "they have")
     return f"{_listed(texts)} {verb} not used, but {they} text that may belong to a turn."
+
+
+def _judging(keys: Sequence[Key]) -> list[Key]:
+    """Return the unused keys by which some answers may be bad, but not all."""
+    return [key for key in keys if not key.became and 0 < key.bad < key.count]
+
+
+def _judged(key: Key) -> str:
+    return (
+        f"`{one_line(key.path)}` is not used, and is 0 or false in {key.bad:,} of {key.count:,} "
+        "rows. If that marks bad answers, they would be learned too."
+    )
 
 
 def _listed(keys: Sequence[Key]) -> str:

@@ -23,7 +23,7 @@ _NAME_CHARS = 200
 
 
 def csv_rows(path: Path) -> Iterator[RawRow]:
-    """Yield the rows after the header, without empty lines.
+    """Yield the rows after the header, without empty lines and lines of empty fields.
 
     A row with more or fewer fields than the header, or with wrong quotes, is one with a problem.
     """
@@ -80,7 +80,7 @@ def _records(path: Path, dialect: Dialect) -> Iterator[tuple[str, list[str] | st
             wanted = wanted or len(fields)
             if source.several and len(fields) != wanted:
                 yield from _mended(source, dialect, wanted, fields)
-            elif fields:
+            elif any(fields):
                 yield source.place, fields
         source.begin()
 

@@ -12,7 +12,7 @@ from lockfiles.fixes import Command
 from planner.data.files.json_text import decode, decode_at, why
 from planner.data.files.lines import MAX_ROW_BYTES, lines, not_text, too_long
 from planner.data.files.opening import opened
-from planner.data.files.raw import RawRow, look
+from planner.data.files.raw import RawRow, look, named
 
 CHUNK_BYTES = 2**20
 _LONGEST_MARK = len(r"\ud83d\ude00")
@@ -48,7 +48,7 @@ def json_list(path: Path) -> Iterator[RawRow]:
                 yield from jsonl(path)
                 return
             raise UsageProblem(
-                f"`{path}` is JSON, but not a list of rows.", fix=Command("head {}", path)
+                f"`{path}` is JSON, but not a list of rows.", fix=_other_shape(path, first)
             )
         yield from _items(path, window)
         window.at += 1
@@ -142,6 +142,20 @@ def _object(path: Path, place: str, value: object) -> RawRow:
     if not isinstance(value, dict):
         return RawRow(path, place, {}, "is not a JSON object")
     return RawRow(path, place, value)
+
+
+def _other_shape(path: Path, found: object) -> Command:
+    """Return the command that makes a list of rows of a file whose rows are inside an object; or
+    that shows the file, if none of its keys has any."""
+    lists = found.items() if isinstance(found, dict) else ()
+    inner = [name for name, one in lists if isinstance(one, list) and one and type(one[0]) is dict]
+    if not inner:
+        return Command("head {}", path)
+    code = "import json, sys; json.dump(json.load(open(sys.argv[1]))[sys.argv[2]], sys.stdout)"
+    name, out = inner[0], f"{path.stem}.rows.json"
+    several = f"; there are also {named(inner[1:])}" if inner[1:] else ""
+    to = f"take the rows in `{name:.40}`{several}"
+    return Command("python3 -c {} {} {} > {}", code, path, name, out, to=to)
 
 
 def _not_json(error: Exception) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from planner.data.reading.bad_rows import MOST_BAD_ROWS
 from planner.data.rows.splits import SplitName
 
 Dedupe = Literal["off", "exact", "near"]
@@ -29,8 +30,6 @@ DROPPED = (BAD_ROWS, *CHECKED, "leak", "template", "no-scored-token")
 UNMEASURABLE = (BAD_ROWS, "role-order", "encoding", "template", "no-scored-token")
 """Findings whose rows have no answer to compare a model with."""
 OVER_LENGTH = "over-length"
-MOST_BAD_ROWS = 0.05
-"""Default share of a file's rows up to which bad ones may be dropped."""
 
 
 @dataclass(frozen=True)

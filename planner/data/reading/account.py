@@ -22,6 +22,8 @@ class Key:
     """Rows that have it, or for a key inside turns, turns; empty values do not count."""
     texts: int = 0
     """Of these, how many hold text that may belong to a turn."""
+    bad: int = 0
+    """Of these, how many may call the answer bad; 0 if some say nothing of it."""
 
 
 class Account:
@@ -51,18 +53,22 @@ class Account:
         """Count a key that is used."""
         self.counter(path, became)[0] += 1
 
-    def leave(self, path: str, *, text: bool = False) -> None:
-        """Count a key that is not used; `text` says that it may belong to a turn."""
+    def leave(self, path: str, *, text: bool = False, good: bool | None = None) -> None:
+        """Count a key that is not used; `text` says that it may belong to a turn, and `good`
+        whether it calls the answer good, if it may."""
         counts = self.left(path)
         counts[0] += 1
         counts[1] += text
+        counts[2] += good is False
+        counts[3] += good is None
 
     def left(self, path: str) -> list[int]:
-        """Return the counts of a key that is not used: of values, and of those that are texts."""
+        """Return the counts of a key that is not used: of values, of those that are texts, of
+        those that may call the answer bad, and of those that say nothing of it."""
         path = path[:_KEY_CHARS]
         if path not in self._left and len(self._left) >= MOST_KEYS:
             path = _MANY
-        return self._left.setdefault(path, [0, 0])
+        return self._left.setdefault(path, [0, 0, 0, 0])
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -79,6 +85,6 @@ class Account:
                 yield Key(*key, count + plain[key])
 
     def _left_keys(self) -> Iterator[Key]:
-        for path, (count, texts) in self._left.items():
+        for path, (count, texts, bad, other) in self._left.items():
             if count:
-                yield Key(path, "", count, texts)
+                yield Key(path, "", count, texts, 0 if other else bad)

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from planner.data.files.raw import BadRow
 
+MOST_BAD_ROWS = 0.05
+"""Default share of a file's rows up to which bad ones may be dropped."""
 _REASONS = 3
 """Different reasons that are kept, each with its first row."""
 

@@ -17,6 +17,7 @@ _SCHEMAS = ("parameters", "input_schema", "inputSchema", "parameters_json_schema
 _DECLARED = ("function_declarations", "functionDeclarations")
 _DROPPED = frozenset(["cache_control", "defer_loading"])
 """Keys of a tool for the server that it was sent to."""
+_FLAT = frozenset(["name", "arguments", "id", "type"])
 _CALL_TYPES = (None, "function", "function_call", "tool_call", "tool_use")
 _TOOL_TYPES = (None, "function", "custom")
 
@@ -94,6 +95,32 @@ def _looks_like_a_tool(value: object) -> bool:
         and isinstance(inner.get("name"), str)
         and any(isinstance(inner.get(key), dict) for key in _SCHEMAS)
         and not isinstance(inner.get("arguments"), dict | str)
+    )
+
+
+def are_calls(value: object) -> bool:
+    """Return whether a list, or JSON text of it, is of flat calls and of nothing else."""
+    return bool(flat_calls(value))
+
+
+def flat_calls(value: object) -> list[dict[str, Any]]:
+    """Return the flat calls in a list, or in JSON text of one; empty if it has anything else."""
+    if isinstance(value, str):
+        try:
+            value = decode(value) if value.lstrip()[:1] in ("[", "{") else None
+        except (ValueError, RecursionError):
+            return []
+        value = [value] if isinstance(value, dict) else value
+    found = value if isinstance(value, list) else []
+    return found if all(map(_looks_like_a_call, found)) else []
+
+
+def _looks_like_a_call(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("name"), str)
+        and isinstance(value.get("arguments"), dict | str)
+        and value.keys() <= _FLAT
     )
 
 

@@ -77,8 +77,11 @@ class Column:
             self.numbers += 1
             self.fractions += number % 1 != 0
 
-    def is_text(self, *, named: bool) -> bool:
-        """Return whether it holds texts; by its values alone unless it is `named` like one."""
+    def is_text(self, *, named: bool, words: int = _TEXT_WORDS) -> bool:
+        """Return whether it holds texts; by its values alone unless it is `named` like one.
+
+        On average, they have more `words` then.
+        """
         if not self.filled or self.texts < _SHARE * self.filled or len(self.distinct) < 2:
             return False
         if self.numbers > (1 - _SHARE) * self.filled:
@@ -86,7 +89,7 @@ class Column:
         different = len(self.distinct) / self.filled
         if named:
             return different > _NAMED_VARIED
-        return different > _VARIED and self.words > _TEXT_WORDS * self.filled
+        return different > _VARIED and self.words > words * self.filled
 
     def is_label(self, rows: int, *, named: bool) -> bool:
         """Return whether it holds labels: at least two, few, short, and repeated.

@@ -10,7 +10,7 @@ from planner.data.files.raw import RawRow, fault
 from planner.data.reading import marks, names
 from planner.data.reading.how import How, Layout, leave, refusal
 from planner.data.reading.meanings import is_harmless, may_be_text
-from planner.data.reading.row_tools import present, with_tools
+from planner.data.reading.row_tools import present, with_calls, with_tools
 from planner.data.reading.turns import turns
 from planner.data.rows.rows import Message, Row, in_order
 
@@ -38,7 +38,7 @@ def with_columns(
     layout = _layout(raw, main, how)
     for name, count in layout.main:
         value = raw.values[name]
-        if value and type(value) is not list:
+        if value not in (None, "", []) and not names.are_objects(value):
             count[0] += 1
     if layout.rest is not None and not inner:
         for name, count in layout.rest:
@@ -51,6 +51,7 @@ def with_columns(
         return row
     row = with_tools(raw, row, used, how, inner)
     if one_exchange and not row.rejected:
+        row = with_calls(raw, row, main, how)
         row = _with_history(raw, row, used, how)
     row = _with_reasoning(raw, row, used, how, one_exchange=one_exchange)
     row = marks.with_marks(raw, row, used, how)

@@ -11,12 +11,13 @@ from lockfiles.fixes import Advice, Answer, Answers, Change
 from planner.data.files.raw import BadRow, RawRow, fault, look, named
 from planner.data.reading.account import Account, Key
 from planner.data.reading.bad_rows import BadRows, Unread
+from planner.data.reading.calls import are_calls
 from planner.data.reading.classification import Labelled
 from planner.data.reading.columns import with_system
 from planner.data.reading.conversion import MAKERS
 from planner.data.reading.how import How
-from planner.data.reading.packed import CONVERSATIONS, column_of, unpacked
-from planner.data.reading.pairs import alpaca_of, pair_of
+from planner.data.reading.packed import CONVERSATIONS, are_turns, column_of, unpacked
+from planner.data.reading.pairs import alpaca_of, may_be_pair, pair_of
 from planner.data.reading.preference import is_preference, liked
 from planner.data.reading.read import every_raw
 from planner.data.reading.roles import Roles
@@ -57,6 +58,11 @@ MAP_COLUMNS = Answers(
     ),
     command="tunelock data",
     options=("--prompt-column", "--completion-column"),
+)
+
+_AS_TURNS = Advice(
+    'write the turns of each row as a list: `{"messages": [{"role": "user", "content": "…"}, '
+    '{"role": "assistant", "content": "…"}]}`'
 )
 
 
@@ -239,9 +245,14 @@ def recognize(values: Mapping[str, Any]) -> Format | None:
     if column := column_of(values):
         return "sharegpt" if _is_sharegpt(values[column]) else "messages"
     pair = pair_of(values)
-    if pair and all(isinstance(values[name], str) for name in pair):
+    if pair and all(_is_said(values[name]) for name in pair):
         return "prompt-completion"
     return "text" if isinstance(values.get("text"), str) else None
+
+
+def _is_said(value: object) -> bool:
+    """Return whether a value is text, a list of turns or a list of calls."""
+    return isinstance(value, str) or are_turns(value) or are_calls(value)
 
 
 def _is_sharegpt(found: list[Any]) -> bool:
@@ -255,9 +266,9 @@ def _row(raw: RawRow, format_: Format, how: How) -> Row:
 
 def _unknown(raw: RawRow) -> BadRow:
     what = f"has the columns {named(raw.values)}, which match no format"
-    paired = "chosen" in raw.values and "rejected" in raw.values
-    prompt = Advice("rename the column with the prompt to `prompt`")
-    return BadRow(raw, what, fix=prompt if paired else MAP_COLUMNS)
+    if "chosen" in raw.values and "rejected" in raw.values:
+        return BadRow(raw, what, fix=Advice("rename the column with the prompt to `prompt`"))
+    return BadRow(raw, what, fix=MAP_COLUMNS if may_be_pair(raw.values) else _AS_TURNS)
 
 
 def _of_two_kinds(raw: RawRow, found: Format, first: Read) -> BadRow:

@@ -8,7 +8,7 @@ from lockfiles.fixes import Advice
 from planner.data.files.raw import BadRow, RawRow, look
 from planner.data.reading.account import Account
 from planner.data.reading.classification import Labelled
-from planner.data.reading.meanings import may_be_text, meaning
+from planner.data.reading.meanings import judgment, may_be_text, meaning
 from planner.data.reading.names import is_empty
 from planner.data.reading.roles import Roles
 
@@ -69,7 +69,9 @@ def leave(
         return
     if why := meaning(name, value):
         raise refusal(raw, path, value, why)
-    how.account.leave(path, text=not known and may_be_text(name, value))
+    text = not known and may_be_text(name, value)
+    good = None if how.labelled else judgment(name, value)
+    how.account.leave(path, text=text, good=good)
 
 
 def refusal(raw: RawRow, path: str, value: object, why: str) -> BadRow:

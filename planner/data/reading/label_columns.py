@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import Answer, Answers, Change
+from lockfiles.fixes import Advice, Answer, Answers, Change
 from planner.data.reading.column_values import Column, columns_of, label_of
 from planner.data.reading.names import plain
 from planner.data.reading.read import every_raw
@@ -45,6 +45,8 @@ _ABOUT = frozenset(
 _CHOICES = frozenset(["choice", "option", "candidate", "ending", "distractor"])
 """Words in the names of columns with the answers of a multiple-choice question."""
 
+_JOINED = (Advice("join them in one column if a label is about all of them"),)
+
 
 def columns_in(path: Path, prompt: str, completion: str, *, wanted: bool) -> tuple[str, str] | None:
     """Return the columns of texts and of labels of a file; None if it is not a classification.
@@ -58,7 +60,7 @@ def columns_in(path: Path, prompt: str, completion: str, *, wanted: bool) -> tup
     labels = [completion] if completion else _labels(columns, rows, but=prompt)
     labels = _with_names(path, labels)
     texts = [prompt] if prompt else _texts(columns, but=completion)
-    texts = [name for name in texts if name not in labels]
+    texts = [name for name in texts if name not in labels] or _short_texts(columns, labels)
     if not (texts and labels):
         if wanted:
             what = "labels" if texts else "texts"
@@ -89,7 +91,7 @@ def _check_one(path: Path, names: Sequence[str], what: str, key: str) -> None:
         more = f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
         raise UsageProblem(
             f"`{path}` has several columns that may be its {what}: {several}{more}.",
-            fix=_mapped(Change(key, "one of them")),
+            fix=(_mapped(Change(key, "one of them")), *(_JOINED if what == "texts" else ())),
         )
 
 
@@ -100,6 +102,10 @@ def _mapped(*changes: Change) -> Answers:
         command="tunelock data",
         options=("--format classification", *options),
     )
+
+
+MAP_LABELS = _mapped(Change("data.completion_column", "the column of labels"))
+"""How to say that the rows are a classification, and which column has its labels."""
 
 
 def _labels(columns: Mapping[str, Column], rows: int, but: str) -> list[str]:
@@ -140,9 +146,28 @@ def _texts(columns: Mapping[str, Column], but: str) -> list[str]:
     ]
 
 
+def _short_texts(columns: Mapping[str, Column], labels: Sequence[str]) -> list[str]:
+    """Return the only other column of varied values, such as names of products, next to labels that
+    are named so; empty if there are several."""
+    found = [
+        name
+        for name, column in columns.items()
+        if name not in labels
+        and _words(name)[-1] not in _LABELS | _ABOUT
+        and column.is_text(named=False, words=0)
+    ]
+    named = all(_is_named(name, columns[name]) for name in labels)
+    return found if labels and named and len(found) == 1 else []
+
+
 def _is_named(name: str, column: Column) -> bool:
     """Return whether a column is named like one of labels, or names its labels."""
-    return bool(column.names or _LABELS.intersection(_words(name)))
+    return bool(column.names) or is_named_like_labels(name)
+
+
+def is_named_like_labels(name: str) -> bool:
+    """Return whether a name is one of columns of labels."""
+    return not _LABELS.isdisjoint(_words(name))
 
 
 def _words(name: str) -> list[str]:

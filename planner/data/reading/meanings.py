@@ -31,6 +31,16 @@ _MEDIA = frozenset(
     ["image", "images", "image_url", "image_path", "video", "videos", "audio", "audios", "objects",
      "pixel_values"]
 )  # fmt: skip
+_BAD = frozenset(
+    ["false", "bad", "wrong", "incorrect", "rejected", "undesirable", "unhelpful", "dislike",
+     "thumbs_down", "thumbs down", "\U0001f44e"]
+)  # fmt: skip
+"""Labels of bad answers, as text. A 0 may be a class."""
+_JUDGED = frozenset(
+    ["label", "kto_tag", "correct", "is_correct", "preferred", "accepted", "is_accepted", "liked",
+     "good", "is_good", "helpful", "is_helpful", "thumbs_up"]
+)  # fmt: skip
+"""Keys that may say whether an answer is good."""
 _MEANING: Mapping[str, str] = {
     **dict.fromkeys(_MEDIA, "which only a model with images, audio or video can use"),
     **dict.fromkeys(
@@ -103,18 +113,23 @@ def meaning(name: str, value: object) -> str:
         return "" if flag(value) is True else "which is not supported at this place"
     if known in _FALSE and (flag(value) is not None or known not in ("prefix", "partial")):
         return "which is not supported at this place" if flag(value) is not False else ""
-    if known in ("label", "kto_tag") and str(value).lower() == "false":
+    if known in ("label", "kto_tag") and str(value).strip().lower() in _BAD:
         return "which marks a bad answer"
     if known == "channel" and value == "final":
         return ""
     return _MEANING.get(known, "")
 
 
+def judgment(name: str, value: object) -> bool | None:
+    """Return whether a key that is not used may say that the answer is good; None if it cannot."""
+    return flag(value) if plain(name) in _JUDGED else None
+
+
 def is_harmless(name: str) -> bool:
     """Return whether a key never changes what a row means, whatever its value is."""
     known = plain(name)
     special = known in _WEIGHTS or known in _TRUE or known in _FALSE or known in _MEANING
-    if special or known in ("label", "kto_tag") or known in MARKS or known in REASONING:
+    if special or known in _JUDGED or known in MARKS or known in REASONING:
         return False
     return _is_about_the_row(known)
 

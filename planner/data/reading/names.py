@@ -75,6 +75,11 @@ def is_empty(value: object) -> bool:
     return value is None or value == [] or value == {}
 
 
+def are_objects(value: object) -> bool:
+    """Return whether a value is a list of objects, such as turns or calls."""
+    return isinstance(value, list) and isinstance(value[0] if value else None, dict)
+
+
 def flag(value: object) -> bool | None:
     """Return a true or false value, also as 1, 0, `1.0` or `true`; None for anything else."""
     if isinstance(value, bool):

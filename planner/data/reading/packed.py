@@ -12,7 +12,7 @@ from planner.data.reading.names import plain
 
 CONVERSATIONS = ("messages", "conversations", "conversation")
 """Columns of turns."""
-OTHERS = ("dialogue", "dialog", "turns", "chat", "contents")
+OTHERS = ("dialogue", "dialog", "turns", "chat", "contents", "dialogs", "items")
 """Columns that count as turns if they hold some."""
 _SIDES = ("prompt", "completion", "chosen", "rejected")
 """Columns of text or of turns."""

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from planner.data.reading.calls import are_calls
 from planner.data.reading.names import plain
+from planner.data.reading.packed import CONVERSATIONS, OTHERS
 
 _PROMPTS = frozenset(
     ["prompt", "question", "query", "instruction", "input", "problem", "user", "human"]
@@ -17,8 +19,25 @@ def pair_of(values: Mapping[str, Any]) -> tuple[str, str] | None:
     if "prompt" in values and "completion" in values:
         return "prompt", "completion"
     prompts = [name for name in values if plain(name) in _PROMPTS]
-    answers = [name for name in values if plain(name) in _ANSWERS]
+    answers = [name for name in values if plain(name) in _ANSWERS or _is_called(name, values)]
     return (prompts[0], answers[0]) if len(prompts) == len(answers) == 1 else None
+
+
+def may_be_pair(values: Mapping[str, Any]) -> bool:
+    """Return whether two columns may be a prompt and an answer, whatever their names are.
+
+    Text in a column named like one of turns has both sides of a conversation, and a list or an
+    object has parts that no column maps.
+    """
+    texts = [name for name, value in values.items() if isinstance(value, str)]
+    packed = any(plain(name) in (*CONVERSATIONS, *OTHERS) for name in texts)
+    nested = any(isinstance(value, list | dict) and value for value in values.values())
+    return len(texts) > 1 and not packed and not nested
+
+
+def _is_called(name: str, values: Mapping[str, Any]) -> bool:
+    """Return whether a column has calls as the answers of a row (xLAM)."""
+    return plain(name) == "answers" and are_calls(values[name])
 
 
 def alpaca_of(values: Mapping[str, Any]) -> tuple[str, str, str] | None:

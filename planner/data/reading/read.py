@@ -7,6 +7,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
 from planner.data.files.csv_rows import csv_rows
 from planner.data.files.json_rows import json_list, jsonl
+from planner.data.files.lines import AS_CSV
 from planner.data.files.opening import check_link
 from planner.data.files.parquet_rows import parquet_rows
 from planner.data.files.raw import BadRow, RawRow
@@ -19,6 +20,11 @@ READERS: dict[str, Callable[[Path], Iterator[RawRow]]] = {
     ".parquet": parquet_rows,
 }
 _UNPACK = {".gz": "gunzip --keep {}", ".zst": "unzstd {}", ".zip": "unzip {}"}
+_OTHERS: dict[str, Advice] = {
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods", ".numbers"), AS_CSV),
+    ".txt": Advice("name it `.csv` or `.tsv` if it has columns, or `.jsonl` if it has JSON"),
+}
+"""What to do with files of other types."""
 
 
 def read_raw(path: Path) -> Iterator[RawRow]:
@@ -68,7 +74,7 @@ def data_files(path: Path) -> list[Path]:
 def _rows(path: Path) -> Iterator[RawRow]:
     ending = path.suffix.lower()
     if ending not in READERS:
-        unpack = Command(_UNPACK[ending], path) if ending in _UNPACK else None
+        unpack = Command(_UNPACK[ending], path) if ending in _UNPACK else _OTHERS.get(ending)
         raise UsageProblem(
             f"`{path}` has the unsupported extension `{path.suffix}`.",
             fix=unpack or Advice("use `.jsonl`, `.json`, `.csv`, `.tsv` or `.parquet`"),

@@ -1,6 +1,7 @@
 """Reads the tools of a row from its columns and its system turns."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ from planner.data.reading import calls, names
 from planner.data.reading.how import How
 from planner.data.reading.meanings import may_be_text
 from planner.data.reading.turn import to_json
+from planner.data.reading.turns import calling
 from planner.data.rows.rows import Row
 
 
@@ -39,6 +41,20 @@ def with_tools(
         said = " and ".join(f"`{name}`" for name in found)
         raise fault(raw, f"has different tools in {said}")
     return replace(row, tools=to_json(raw, first, " and ".join(f"`{name}`" for name in found)))
+
+
+def with_calls(raw: RawRow, row: Row, main: Mapping[str, str], how: How) -> Row:
+    """Return a row of one exchange whose answer is a call, if its text is a list of calls to the
+    tools of the row (xLAM). `main` says what the columns are."""
+    *before, last = row.messages
+    found = calls.flat_calls(last.content) if row.tools and not row.rejected else []
+    named = {tool["function"]["name"] for tool in json.loads(row.tools)} if found else set()
+    if not found or any(call["name"] not in named for call in found):
+        return row
+    column = next(name for name, part in main.items() if part == "answer")
+    how.account.use(column, "tool calls")
+    called = calling(raw, found, column)
+    return replace(row, messages=(*before, replace(called, scored=last.scored)))
 
 
 def _find_tools(

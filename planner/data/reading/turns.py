@@ -2,9 +2,10 @@
 
 from planner.data.files.json_text import decode_inside
 from planner.data.files.raw import RawRow, fault, named
+from planner.data.reading import calls
 from planner.data.reading.how import How
 from planner.data.reading.turn import Turn
-from planner.data.rows.rows import Message
+from planner.data.rows.rows import Message, in_order
 
 MOST_TURNS = 2048
 """The longest conversation. Every prefix of it is rendered, so time grows with the square of its
@@ -12,10 +13,23 @@ turns."""
 
 
 def said(raw: RawRow, column: str, role: str, how: How) -> list[Message]:
-    """Return the turns in a column: its list of turns, or its text as one turn of `role`."""
-    if isinstance(raw.values.get(column), list):
+    """Return the turns in a column: its list of turns, or its text as one turn of `role`.
+
+    An assistant may have a list of calls, too.
+    """
+    value = raw.values.get(column)
+    if isinstance(value, list):
+        if role == "assistant" and calls.are_calls(value):
+            how.account.use(column, "tool calls")
+            return [calling(raw, value, column)]
         return turns(raw, column, how)
     return [Message(role, text(raw, column))]
+
+
+def calling(raw: RawRow, found: object, column: str) -> Message:
+    """Return the assistant's turn with the calls in a column."""
+    made = calls.calls(raw, found, f"`{column}`")
+    return Message("assistant", "", in_order({"tool_calls": made}))
 
 
 def text(raw: RawRow, column: str) -> str:

@@ -184,9 +184,20 @@ class Conversation:
         try:
             return self._rendered(count, prompt)
         except Refused as refused:
+            if refused.kind == "fails" and count == 0 and prompt:
+                return self._before_first()
             if refused.kind == "fails":
                 raise Refused("fails", self._failing(count)) from None
             raise
+
+    def _before_first(self) -> tuple[str, list[Span]]:
+        """Return the text up to the first turn, the assistant's, for a template that fails without
+        turns: up to the generation prompt in the text of that turn."""
+        text, asked = self.marked(1, False)[0], self.marked(1, True)[0]
+        prompt = asked.removeprefix(text)
+        if not prompt or prompt == asked or prompt not in text:
+            raise Refused("fails", self._failing(1))
+        return text[: text.index(prompt) + len(prompt)], []
 
     def _rendered(self, count: int, prompt: bool) -> tuple[str, list[Span]]:
         turns = self._shaped[:count]

@@ -116,3 +116,15 @@ def test_tokens_in_the_rejected_answer() -> None:
 def test_clean_rows_say_nothing() -> None:
     for check in (Markup(), TemplateTokens()):
         assert not found(check, REAL)
+
+
+@pytest.mark.parametrize("said_as", ["<tool_call>\n{}\n</tool_call>", "<functioncall> {}", "none"])
+@pytest.mark.parametrize("tools", ["", '[{"type":"function","function":{"name":"f"}}]'])
+def test_calls_as_text_next_to_tools(said_as: str, tools: str) -> None:
+    rows = [
+        Row((Message("user", f"q{n}"), Message("assistant", said_as)), tools=tools)
+        for n in range(9)
+    ]
+    findings = found(TemplateTokens(), rows)
+    assert bool(findings) == (tools != "" and said_as != "none")
+    assert all("the template has its own form" in one.said for one in findings)

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from lockfiles.errors import UsageProblem
 from planner.data.checks import unused_keys
 from planner.data.reading.account import MOST_KEYS, Account, Key
 from planner.data.reading.formats import load_table
@@ -80,3 +83,29 @@ def test_names_are_compared_without_case_and_separators() -> None:
     assert not may_be_text("source_url", "one two three four five")
     assert is_empty(" [] ") is is_empty(None) is True and not is_empty(0) and not is_empty(False)
     assert Account().keys == ()
+
+
+@pytest.mark.parametrize(("name", "values", "warned"), [
+    ("label", [0, 1, 1, 0], True), ("correct", [True, False, True, True], True),
+    ("label", ["0", "1", "1", "1"], True), ("label", [1, 1, 1, 1], False),
+    ("label", [0, 0, 0, 0], False), ("label", [0, 1, 2, 3], False),
+    ("label", ["a", "b", "c", "d"], False),
+    ("toxic", [0, 1, 0, 1], False),
+])  # fmt: skip
+def test_a_key_that_may_mark_bad_answers_is_a_warning(
+    name: str, values: list[object], warned: bool, tmp_path: Path
+) -> None:
+    """WikiQA's `label` says whether the answer is right."""
+    rows = [{"question": "q", "answer": "a", name: value} for value in values]
+    keys = load_table(written(tmp_path / "a.jsonl", rows)).keys
+    severities = {one.severity for one in unused_keys.findings(keys)}
+    assert ("warning" in severities) == warned
+    assert ("bad answers" in unused_keys.remark(keys, "prompt-completion")) == warned
+
+
+@pytest.mark.parametrize("value", ["bad", "False", "rejected", "thumbs_down"])
+def test_a_row_marked_as_a_bad_answer_is_refused(value: str, tmp_path: Path) -> None:
+    rows = [{"prompt": "q", "completion": "a", "label": value}]
+    with pytest.raises(UsageProblem):
+        load_table(written(tmp_path / "a.jsonl", rows[:1] if value != "False" else
+                           [{"question": "q", "answer": "a", "label": value}]))  # fmt: skip

@@ -118,3 +118,15 @@ def test_a_broken_file_is_not_a_bad_row(tmp_path: Path) -> None:
     bad = BadRows()
     assert len(load_table(path, bad=bad).rows) == 1
     assert bad.reasons == "row 2 is not a JSON object"
+
+
+@pytest.mark.parametrize(("bad", "said"), [(5, False), (6, True)])
+def test_the_report_says_that_more_than_the_limit_needs_another_answer(
+    bad: int, said: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    good = [f'{{"prompt": "q{n}", "completion": "a"}}\n' for n in range(100 - bad)]
+    path.write_text("".join(good) + '{"prompt": "q"}\n' * bad, "utf-8")
+    report = scan(every_row(path), every, mapping={})
+    found = next(one for one in report.findings if one.id == "bad-rows")
+    assert ("`data.bad_rows`" in found.said) == said

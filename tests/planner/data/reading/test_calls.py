@@ -153,3 +153,30 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("values", "said"), WRONG, ids=[said for _, said in WRONG])
 def test_a_wrong_call_or_tool_is_named(values: dict[str, Any], said: str, tmp_path: Path) -> None:
     assert said in problem(written(tmp_path / "a.jsonl", [values])).message
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+@pytest.mark.parametrize("answer", ["answers", "output", "completion"])
+@pytest.mark.parametrize("prompt", ["query", "instruction", "prompt"])
+def test_an_answer_of_calls_to_the_tools_is_calls(
+    prompt: str, answer: str, as_text: bool, tmp_path: Path
+) -> None:
+    """xLAM's rows, and Alpaca's with tools."""
+    if (prompt, answer) == ("instruction", "output") and not as_text:
+        return  # an Alpaca row has text
+    calls, tools = [FUNCTION, FUNCTION | {"arguments": {}}], [TOOL]
+    row = {
+        prompt: USER["content"],
+        answer: json.dumps(calls) if as_text else calls,
+        "tools": json.dumps(tools) if as_text else tools,
+    }
+    made = one(tmp_path, row)
+    said = json.loads(made.messages[-1].more)["tool_calls"]
+    assert made.messages[-1].content == ""
+    assert said == [CALL, CALL | {"function": FUNCTION | {"arguments": {}}}]
+
+
+@pytest.mark.parametrize("said", ['[{"name": "other", "arguments": {}}]', '{"name": "find"}', "[]"])
+def test_other_json_stays_text(said: str, tmp_path: Path) -> None:
+    made = one(tmp_path, {"prompt": "q", "completion": said, "tools": json.dumps([TOOL])})
+    assert made.messages[-1] == Message("assistant", said)

@@ -12,6 +12,7 @@ from pyarrow import parquet
 from lockfiles.errors import UsageProblem
 from planner.data.checks.registry import every
 from planner.data.checks.scan import scan
+from planner.data.reading.account import Account
 from planner.data.reading.bad_rows import BadRows
 from planner.data.reading.classification import Labelled, find, instructed
 from planner.data.reading.detection import labelled_in
@@ -291,3 +292,26 @@ def test_too_many_labels_are_none(tmp_path: Path) -> None:
     assert find(path) is None
     with pytest.raises(UsageProblem):
         find(path, completion="label", wanted=True)
+
+
+@pytest.mark.parametrize("more", [{}, {"id": "7"}, {"price": "3.50"}])
+def test_names_of_things_may_be_the_texts(more: dict[str, str], tmp_path: Path) -> None:
+    """A column of labels that is named so, and one other that varies."""
+    things = ["kettle", "lamp", "chair", "table", "bottle", "towel", "mirror", "pillow"]
+    rows = [{"product": f"{one}{n}", "category": "abc"[n % 3], **more}
+            for n, one in enumerate(things * 4)]  # fmt: skip
+    found = labelled_in(written(tmp_path / "a.jsonl", rows))
+    assert found and (found.prompt, found.completion) == ("product", "category")
+
+
+def test_of_two_columns_of_short_texts_neither_is_taken(tmp_path: Path) -> None:
+    rows = [{"word": f"w{n}", "translation": f"t{n}", "category": "abc"[n % 3]} for n in range(30)]
+    assert labelled_in(written(tmp_path / "a.jsonl", rows)) is None
+
+
+def test_a_label_0_counts(tmp_path: Path) -> None:
+    rows = _rows(label=lambda n: n % 2)
+    path = written(tmp_path / "a.jsonl", rows)
+    account = Account()
+    list(every_row(path, labelled=labelled_in(path), account=account))
+    assert {key.count for key in account.keys if key.path == "label"} == {len(rows)}

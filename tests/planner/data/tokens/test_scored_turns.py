@@ -71,3 +71,12 @@ def test_the_end_of_the_last_scored_answer_counts(end: str) -> None:
     masks = Masks(template(source), ours(tokenizer(source)))
     masks.see_rows([0, 1], [row(True, False), row(True, True)])
     assert [found.id for found in masks.findings()] == ([] if end else ["end-never-scored"])
+
+
+@pytest.mark.parametrize("before", ["", "{% if messages[0].role == 'user' %}x{% endif %}"])
+def test_an_assistant_may_begin_where_a_template_fails_without_turns(before: str) -> None:
+    """Qwen's and Llama 3.1's look at the first turn; older ShareGPT data begins with `gpt`."""
+    turns = (Message("assistant", "hi"), Message("user", "ask"), Message("assistant", "say"))
+    text, spans = assistant_spans(template(before + PLAIN), Row(turns))
+    assert [text[start:end] for start, end in spans] == ["hi<end>", "say<end>"]
+    assert text.endswith("<|assistant|>hi<end><|user|>ask<end><|assistant|>say<end>")
