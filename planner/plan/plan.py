@@ -314,10 +314,11 @@ def _why_data(facts: PlanFacts, answers: Answers) -> dict[str, str]:
     if general:
         share = general / facts.stream.rows
         few = " (no more are usable)" if share < 0.9 * answers.number("data.general_share") else ""
-        why["data.fraction"] = (
+        said = (
             f"{general} general rows are {share:.1%} of the training rows{few}; they reduce "
-            "forgetting."
+            f"forgetting. {facts.skipped}"
         )
+        why["data.fraction"] = said.strip()[: limits.MOST_SENTENCE_CHARS]
     return why
 
 

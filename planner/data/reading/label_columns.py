@@ -1,8 +1,9 @@
 """Recognizes the columns of a classification file, by their names and by what they hold."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Answer, Answers, Change
@@ -32,6 +33,8 @@ _LABELS = frozenset(
      "classification", "type"]
 )  # fmt: skip
 """Words in the names of columns of labels."""
+_SURE = frozenset(["label", "category", "class", "intent", "sentiment", "emotion"])
+"""Of these, the words that name nothing else."""
 _PROPERTIES = frozenset(["spam", "ham", "toxic", "tag", "type", "star", "rating", "department"])
 """Of these, the words that may name one of several properties."""
 _ABOUT = frozenset(
@@ -46,7 +49,16 @@ _CHOICES = frozenset(["choice", "option", "candidate", "ending", "distractor"])
 """Words in the names of columns with the answers of a multiple-choice question."""
 
 
-def columns_in(path: Path, prompt: str, completion: str, *, wanted: bool) -> tuple[str, str] | None:
+class Columns(NamedTuple):
+    """The columns of a classification."""
+
+    texts: str
+    labels: str
+    others: tuple[str, ...]
+    """Further columns that could be the one of labels by what they hold."""
+
+
+def columns_in(path: Path, prompt: str, completion: str, *, wanted: bool) -> Columns | None:
     """Return the columns of texts and of labels of a file; None if it is not a classification.
 
     Raises as `planner.data.reading.classification.find` does.
@@ -56,7 +68,7 @@ def columns_in(path: Path, prompt: str, completion: str, *, wanted: bool) -> tup
         if name not in columns:
             raise refused(path, f"has no column `{name:.40}`")
     labels = [completion] if completion else _labels(columns, rows, but=prompt)
-    labels = _with_names(path, labels)
+    named, labels = labels, _with_names(path, labels)
     texts = [prompt] if prompt else _texts(columns, but=completion)
     texts = [name for name in texts if name not in labels]
     if not (texts and labels):
@@ -72,7 +84,8 @@ def columns_in(path: Path, prompt: str, completion: str, *, wanted: bool) -> tup
             return None
     _check_one(path, texts, "texts", "data.prompt_column")
     _check_one(path, labels, "labels", "data.completion_column")
-    return texts[0], labels[0]
+    others = [] if completion else _unnamed(columns, rows, but=(texts[0], *named))
+    return Columns(texts[0], labels[0], tuple(_unlike(path, labels[0], others)))
 
 
 def refused(path: Path, what: str) -> UsageProblem:
@@ -110,18 +123,24 @@ def _labels(columns: Mapping[str, Column], rows: int, but: str) -> list[str]:
     named = [
         name
         for name, column in columns.items()
-        if name != but and _is_named(name, column) and column.is_label(rows, named=True)
+        if name != but
+        and _is_named(name, column)
+        and column.is_label(rows, named=True, sure=not _SURE.isdisjoint(_words(name)))
     ]
     if any(columns[name].names or _PROPERTIES.isdisjoint(_words(name)) for name in named):
         return named
-    others = [
+    return named + _unnamed(columns, rows, (but, *named))
+
+
+def _unnamed(columns: Mapping[str, Column], rows: int, but: Collection[str]) -> list[str]:
+    """Return the columns that may be the one of labels by what they hold."""
+    return [
         name
         for name, column in columns.items()
-        if name not in (but, *named)
+        if name not in but
         and _words(name)[-1] not in _TEXTS | _ABOUT
         and column.is_label(rows, named=False)
     ]
-    return named + others
 
 
 def _texts(columns: Mapping[str, Column], but: str) -> list[str]:
@@ -162,15 +181,31 @@ def _with_names(path: Path, labels: Sequence[str]) -> list[str]:
     """Return columns without numbers whose names are in another one of them."""
     if len(labels) < 2:
         return list(labels)
-    pairs = {name: set[tuple[str | None, ...]]() for name in labels}
-    for raw in islice(every_raw(path), _LOOKED_AT):
-        for name in () if raw.problem else labels:
-            pairs[name].add(tuple(label_of(raw, one) for one in (labels[0], name)))
+    pairs = _pairs(path, labels[0], labels)
     same = [name for name in labels if _is_one_to_one(pairs[name])]
     if len(same) < len(labels):
         return list(labels)
     text = [name for name in labels if not all(map(_is_number, _values(pairs[name])))]
     return (text or list(labels))[:1]
+
+
+def _unlike(path: Path, label: str, others: Sequence[str]) -> list[str]:
+    """Return the columns that do not merely name the labels, or number them."""
+    if not others:
+        return []
+    pairs = _pairs(path, label, others)
+    return [name for name in others if not _is_one_to_one(pairs[name])]
+
+
+def _pairs(
+    path: Path, label: str, names: Sequence[str]
+) -> Mapping[str, set[tuple[str | None, ...]]]:
+    """Return by column each label together with the column's value."""
+    pairs = {name: set[tuple[str | None, ...]]() for name in names}
+    for raw in islice(every_raw(path), _LOOKED_AT):
+        for name in () if raw.problem else names:
+            pairs[name].add(tuple(label_of(raw, one) for one in (label, name)))
+    return pairs
 
 
 def _is_one_to_one(pairs: set[tuple[str | None, ...]]) -> bool:
