@@ -13,6 +13,7 @@ from planner.data.checks.wording import share
 from planner.data.mend.steps import BAD_ROWS, Mending
 from planner.data.reading.bad_rows import BadRows
 from planner.data.reading.formats import MAP_COLUMNS, Table
+from planner.data.reading.label_columns import MAP_LABELS
 from planner.data.rows.rows import Row
 from planner.objectives.objective import Objective, RowKind
 
@@ -36,8 +37,14 @@ def check_kind(table: Table, path: Path, objective: Objective) -> None:
         named, needed = _NEEDED[objective.row_kind]
         raise UsageProblem(
             f"`{path}` has the format `{table.format}`, but {objective.title} needs {named}.",
-            fix=(Advice(needed), MAP_COLUMNS) if named == "conversations" else Advice(needed),
+            fix=(Advice(needed), *_mapped(table)) if named == "conversations" else Advice(needed),
         )
+
+
+def _mapped(table: Table) -> tuple[Answers, ...]:
+    """Return the answers that name the columns; texts with other columns may have labels."""
+    others = any(not key.became for key in table.keys)
+    return (MAP_LABELS, MAP_COLUMNS) if table.kind == "text" and others else (MAP_COLUMNS,)
 
 
 def check_bad_rows(bad: BadRows, read: int, path: Path, mending: Mending) -> None:

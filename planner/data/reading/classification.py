@@ -59,8 +59,8 @@ class Labelled:
         several = ", ".join(f"`{name:.{_SHOWN_CHARS}}`" for name in self.others[:_NAMED])
         more = f" and {len(self.others) - _NAMED:,} more" if self.others[_NAMED:] else ""
         return (
-            f"`{self.completion:.{_SHOWN_CHARS}}` is taken as the labels, but {several}{more} could "
-            "be the labels too."
+            f"`{self.completion:.{_SHOWN_CHARS}}` is taken as the labels, but {several}{more} "
+            "could be the labels too."
         )
 
 

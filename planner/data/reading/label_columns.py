@@ -33,10 +33,10 @@ _LABELS = frozenset(
      "classification", "type"]
 )  # fmt: skip
 """Words in the names of columns of labels."""
-_SURE = frozenset(["label", "category", "class", "intent", "sentiment", "emotion"])
-"""Of these, the words that name nothing else."""
 _PROPERTIES = frozenset(["spam", "ham", "toxic", "tag", "type", "star", "rating", "department"])
 """Of these, the words that may name one of several properties."""
+_SURE = _LABELS - _PROPERTIES - {"target"}
+"""Of these, the words that hardly name anything else."""
 _ABOUT = frozenset(
     ["id", "idx", "index", "uuid", "guid", "source", "split", "dataset", "lang", "language",
      "url", "date", "time", "timestamp", "author", "user", "username", "name", "version",
@@ -92,7 +92,7 @@ def refused(path: Path, what: str) -> UsageProblem:
     """Return the error for a file that was to be a classification; `what` is a clause."""
     return UsageProblem(
         f"`{path}` {what}.",
-        fix=_mapped(Change("data.prompt_column"), Change("data.completion_column")),
+        fix=MAP_LABELS,
     )
 
 
@@ -102,11 +102,12 @@ def _check_one(path: Path, names: Sequence[str], what: str, key: str) -> None:
         more = f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
         raise UsageProblem(
             f"`{path}` has several columns that may be its {what}: {several}{more}.",
-            fix=_mapped(Change(key, "one of them")),
+            fix=map_labels(Change(key, "one of them")),
         )
 
 
-def _mapped(*changes: Change) -> Answers:
+def map_labels(*changes: Change) -> Answers:
+    """Return the answers that make a file a classification, with columns to be named."""
     options = [f"--{change.key.partition('.')[2].replace('_', '-')}" for change in changes]
     return Answers(
         (Answer("data.format", "classification"), *changes),
@@ -190,11 +191,17 @@ def _with_names(path: Path, labels: Sequence[str]) -> list[str]:
 
 
 def _unlike(path: Path, label: str, others: Sequence[str]) -> list[str]:
-    """Return the columns that do not merely name the labels, or number them."""
+    """Return the columns that hold something else than the labels or their numbers."""
     if not others:
         return []
-    pairs = _pairs(path, label, others)
-    return [name for name in others if not _is_one_to_one(pairs[name])]
+    pairs = _pairs(path, label, (label, *others))
+    numbers = all(map(_is_number, _values(pairs[label])))
+    return [
+        name
+        for name in others
+        if not _is_one_to_one(pairs[name])
+        or (numbers and not all(map(_is_number, _values(pairs[name]))))
+    ]
 
 
 def _pairs(
@@ -218,3 +225,7 @@ def _values(pairs: set[tuple[str | None, ...]]) -> Iterator[str]:
 
 def _is_number(text: str) -> bool:
     return text.replace(".", "", 1).removeprefix("-").isdecimal()
+
+
+MAP_LABELS = map_labels(Change("data.prompt_column"), Change("data.completion_column"))
+"""The answers that make a file a classification, both of whose columns are to be named."""
