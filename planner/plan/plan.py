@@ -18,6 +18,7 @@ from planner.pipeline.stages import stages
 from planner.plan import every, exactness, prediction
 from planner.plan.gather import PartFacts, PlanFacts, StreamFacts
 from planner.plan.integrity import integrity
+from planner.plan.provenance import OF_LABELS
 from planner.search.choose import Alternative, Choice, choose
 from planner.search.from_answers import counted
 
@@ -48,7 +49,7 @@ def plan(answers: Answers, facts: PlanFacts) -> TrainingLock:
         choice, answers, facts, _evaluate_steps(choice, answers, facts), staged
     )
     tables = {
-        **every.tables(answers, facts.model, staged),
+        **every.tables(answers, facts.model, staged, OF_LABELS if facts.labelled else ()),
         "decision": _decision(decision, answers),
         "template": _template(answers, facts),
         "data": [_data(part, answers, facts) for part in facts.parts],
