@@ -216,7 +216,7 @@ class Maker:
         """Return general rows, sampled by the seed, for `rows` rows of the task.
 
         Rows of more than `length` tokens, without a scored token, or that the template does not
-        render as a whole are skipped: `skipped` counts them. If the file has too few, the share of
+        render in full are skipped: `skipped` counts them. If the file has too few, the share of
         general rows is smaller than requested.
         """
         share = self._recipe.general_share
@@ -228,7 +228,7 @@ class Maker:
             number = read.kept.numbers[place]
             if isinstance(one, TurnsRewritten | TemplateRunsAway):
                 raise type(one)(f"`{read.path}`, row {number}: ", *one.said, fix=one.fix)
-            if skipped.takes(number, one, length):
+            if skipped.takes(one, number, length):
                 found[place] = one
                 if len(found) == wanted:
                     break

@@ -9,7 +9,7 @@ from planner.data.tokens.example import Example
 from planner.data.tokens.left_out import LeftOut
 
 _ANSWER = "without an answer"
-_TEMPLATE = "not rendered as a whole by the chat template"
+_TEMPLATE = "not rendered in full by the chat template"
 
 
 class Skipped:
@@ -19,13 +19,13 @@ class Skipped:
         self.seen = 0
         self._counts: dict[str, int] = {}
         self._first = ""
-        """The first row that the template does not render as a whole, and what is wrong."""
+        """The first row that the template does not render in full, and what is wrong."""
         self._left_out = LeftOut()
 
-    def takes(self, number: int, found: Example | DataRefused, length: int) -> TypeGuard[Example]:
+    def takes(self, found: Example | DataRefused, number: int, length: int) -> TypeGuard[Example]:
         """Return whether a row is used: its tokens, at most `length` and one of them scored."""
         self.seen += 1
-        why = self._why(number, found, length)
+        why = self._why(found, number, length)
         if why:
             self._counts[why] = self._counts.get(why, 0) + 1
         elif isinstance(found, Example):
@@ -46,7 +46,7 @@ class Skipped:
             )
         return " ".join(said)
 
-    def _why(self, number: int, found: Example | DataRefused, length: int) -> str:
+    def _why(self, found: Example | DataRefused, number: int, length: int) -> str:
         if isinstance(found, NoAnswer):
             return _ANSWER
         if isinstance(found, DataRefused):

@@ -4,14 +4,15 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import Command
 from planner.data.files.json_text import decode, decode_at, why
 from planner.data.files.lines import MAX_ROW_BYTES, lines, not_text, too_long
 from planner.data.files.opening import opened
+from planner.data.files.other_json import first_line, not_rows
 from planner.data.files.raw import RawRow, look
 
 CHUNK_BYTES = 2**20
@@ -24,16 +25,32 @@ def jsonl(path: Path) -> Iterator[RawRow]:
 
     A line that is not an object is a row with a problem.
     """
+    began = False
     for number, line in lines(path):
         if line.isspace():
             continue
-        place = f"line {number}"
-        try:
-            value = decode(line)
-        except (ValueError, RecursionError) as error:
-            yield RawRow(path, place, {}, _not_json(error))
-        else:
-            yield _object(path, place, value)
+        found = _in_line(path, f"line {number}", line)
+        yield found if began or not found.problem else _first(found, line)
+        began = True
+
+
+def _in_line(path: Path, place: str, line: str) -> RawRow:
+    try:
+        return _object(path, place, decode(line))
+    except (ValueError, RecursionError) as error:
+        return RawRow(path, place, {}, _not_json(error))
+
+
+def _first(found: RawRow, line: str) -> RawRow:
+    """Return the first row of a file, which has a problem, with what to do about the file."""
+    try:
+        value = decode(line)
+    except json.JSONDecodeError:
+        value = None
+    except (ValueError, RecursionError):
+        return found
+    problem, fix = first_line(found.path, line, value)
+    return replace(found, problem=problem, fix=fix) if problem else found
 
 
 def json_list(path: Path) -> Iterator[RawRow]:
@@ -47,9 +64,7 @@ def json_list(path: Path) -> Iterator[RawRow]:
             if isinstance(first, dict) and window.next() == "{":
                 yield from jsonl(path)
                 return
-            raise UsageProblem(
-                f"`{path}` is JSON, but not a list of rows.", fix=Command("head {}", path)
-            )
+            raise not_rows(path, first)
         yield from _items(path, window)
         window.at += 1
         if window.next():

@@ -152,7 +152,7 @@ def test_skipped_general_rows_are_counted_with_their_cause(train: Path, tmp_path
     corpus = made(replace(RECIPE, fraction=0.0, general_share=0.5), train=train, general=general)
     assert corpus.general and corpus.general.numbers == (0, 1, 4)
     assert corpus.skipped.startswith("3 of 6 general rows were skipped: ")
-    for cause in ("1 without an answer", "1 of more than 256 tokens", "1 not rendered as a whole"):
+    for cause in ("1 without an answer", "1 of more than 256 tokens", "1 not rendered in full"):
         assert cause in corpus.skipped
     assert "Row 5: " in corpus.skipped and "tool_calls" in corpus.skipped
 
