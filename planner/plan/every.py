@@ -1,6 +1,6 @@
 """The tables that every plan has, whether it trains or not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 
 from lockfiles import limits, lock
@@ -14,14 +14,20 @@ REQUIRES_RUNNER = "0.1"
 
 
 def tables(
-    answers: Answers, model: ModelFacts, stages: Sequence[Mapping[str, object]]
+    answers: Answers,
+    model: ModelFacts,
+    stages: Sequence[Mapping[str, object]],
+    detected: Collection[str] = (),
 ) -> dict[str, object]:
-    """Return the tables of a lock that depend on its answers, base model and stages alone."""
+    """Return the tables of a lock that depend on its answers, base model and stages alone.
+
+    `detected` are answers that were found in the data where they are not given.
+    """
     return {
         "version": lock.VERSION,
         "revision": lock.REVISION,
         "requires_runner": REQUIRES_RUNNER,
-        "intent": provenance.table(answers, local_model=not model.commit),
+        "intent": provenance.table(answers, local_model=not model.commit, detected=detected),
         "model": _model(model),
         "packages": packages.packages(str(stage["kind"]) for stage in stages),
         "stage": stages,

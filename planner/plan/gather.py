@@ -128,6 +128,8 @@ class PlanFacts:
     """A sentence for each held-out split that shares rows with the training rows."""
     remark: str = ""
     """What became of the training file's columns, where a plan says so."""
+    skipped: str = ""
+    """How many general rows were skipped, and why, in sentences."""
     rehearsal: "Rehearsal | None" = None
     """A rehearsal of this model on this machine, if there is one."""
 
@@ -181,6 +183,7 @@ def gather(
         said=labels.sentences(rows),
         learnt=tuple(held_out.sentences(rows, held_out.leaked(rows))),
         remark=rows.remark,
+        skipped=rows.skipped,
     )
 
 

@@ -21,6 +21,7 @@ from planner.pipeline.stages import stages
 from planner.plan import every, exactness, prediction
 from planner.plan.gather import PartFacts, PlanFacts, StreamFacts
 from planner.plan.integrity import integrity
+from planner.plan.provenance import OF_LABELS
 from planner.search.choose import Alternative, Choice, choose
 from planner.search.from_answers import counted
 
@@ -51,7 +52,7 @@ def plan(answers: Answers, facts: PlanFacts) -> TrainingLock:
         choice, answers, facts, _evaluate_steps(choice, answers, facts), staged
     )
     tables = {
-        **every.tables(answers, facts.model, staged),
+        **every.tables(answers, facts.model, staged, OF_LABELS if facts.labelled else ()),
         "decision": _decision(decision, answers),
         "template": _template(answers, facts),
         "data": [_data(part, answers, facts) for part in facts.parts],
@@ -329,10 +330,11 @@ def _why_data(facts: PlanFacts, answers: Answers) -> dict[str, str]:
     if general:
         share = general / facts.stream.rows
         few = " (no more are usable)" if share < 0.9 * answers.number("data.general_share") else ""
-        why["data.fraction"] = (
+        said = (
             f"{general} general rows are {share:.1%} of the training rows{few}; they reduce "
-            "forgetting."
+            f"forgetting. {facts.skipped}"
         )
+        why["data.fraction"] = said.strip()[: limits.MOST_SENTENCE_CHARS]
     return why
 
 

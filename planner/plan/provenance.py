@@ -1,6 +1,6 @@
 """The `[intent]` of a lock: a digest of the answers, and the origin of each."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from lockfiles import digest
 from planner.hub.datasets.reference import is_reference
@@ -21,13 +21,20 @@ _DETECTED = frozenset(
      "method.packing", "train.max_length", "train.learning_rate"]
 )  # fmt: skip
 """Answers whose value the planner chooses where they are not given."""
+OF_LABELS = ("data.prompt_column", "data.completion_column", "data.system")
+"""Answers that are detected if the rows are a classification."""
 
 
-def table(answers: Answers, *, local_model: bool) -> dict[str, object]:
-    """Return the `[intent]` table. `local_model` is True for a model that is not on the Hub."""
-    named = _named(answers)
+def table(
+    answers: Answers, *, local_model: bool, detected: Collection[str] = ()
+) -> dict[str, object]:
+    """Return the `[intent]` table. `local_model` is True for a model that is not on the Hub.
+
+    `detected` are further answers whose value the planner chooses where they are not given.
+    """
+    named, chosen = _named(answers), _DETECTED.union(detected)
     origin = {
-        key: "given" if key in named else "detected" if key in _DETECTED else "default"
+        key: "given" if key in named else "detected" if key in chosen else "default"
         for key in answers
         if len(BY_KEY[key].choices) != 1  # there is nothing to answer
         and (answers.trains or matters(key))

@@ -44,14 +44,21 @@ def _is_empty_item(path: tuple[str, ...], one: _Flat, other: _Flat) -> bool:
 
 
 def _flat(value: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield each value that holds no other, with its type; an empty list or table is one."""
+    """Yield each value that holds no other, with its type; an empty list or table is one.
+
+    Items with an `id` are named by it, as `tunelock diff` does.
+    """
     inside: Any = ()
     if isinstance(value, dict):
         inside = value.items()
     elif isinstance(value, list):
-        inside = enumerate(value)
+        inside = [(_name(index, item), item) for index, item in enumerate(value)]
     if not inside or not value:
         yield at, f"{type(value).__name__} {json.dumps(value, default=str)}"
         return
     for key, item in inside:
         yield from _flat(item, (*at, str(key)))
+
+
+def _name(index: int, item: Any) -> str:
+    return str(item["id"]) if isinstance(item, dict) and "id" in item else str(index)

@@ -54,6 +54,18 @@ def alike(labelled: Labelled) -> Iterator[Finding]:
         )
 
 
+def doubtful(labelled: Labelled) -> Iterator[Finding]:
+    """Yield a warning if other columns could be the one of labels."""
+    if labelled.doubt:
+        yield Finding(
+            id="labels",
+            severity="warning",
+            rows=(),
+            said=labelled.doubt,
+            fix="name the column that you mean: `data.completion_column`, `--completion-column`",
+        )
+
+
 class HeldOutLabels:
     """`labels`: a warning for held-out rows with labels that no training row has."""
 

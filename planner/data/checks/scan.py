@@ -11,7 +11,7 @@ from planner.data.checks import bad_rows, unused_keys
 from planner.data.checks.answers import OneWord
 from planner.data.checks.balance import Imbalance
 from planner.data.checks.duplicates import Duplicates
-from planner.data.checks.file_notes import HeldOutLabels, alike
+from planner.data.checks.file_notes import HeldOutLabels, alike, doubtful
 from planner.data.checks.finding import ORDER, Check, Finding
 from planner.data.checks.leak import Leak, TrainingRows
 from planner.data.checks.lengths import OverLength
@@ -100,7 +100,8 @@ def scan(
     found = [finding for check in running for finding in check.findings()] + looked.findings()
     found = [*bad_rows.findings(bad, formats.total()), *(_in_file(one, bad) for one in found)]
     keys = account.keys if account else ()
-    found += [*unused_keys.findings(keys), *notes, *(alike(labelled) if labelled else ())]
+    found += [*unused_keys.findings(keys), *notes]
+    found += [*doubtful(labelled), *alike(labelled)] if labelled else []
     for name, other in held_out.items():
         doing(f"comparing rows with `{name}`")
         found += _leaks(name, other, training, bad.number, labelled)

@@ -8,6 +8,7 @@ from lockfiles.errors import DataRefused, UsageProblem
 from lockfiles.fixes import Advice, Answer, Change
 from planner.data.checks.masks import Masks
 from planner.data.corpus.part import Part, Recipe
+from planner.data.corpus.skipped import Skipped
 from planner.data.corpus.trainable import check_bad_rows, check_kind, check_rows, named
 from planner.data.mend.content import Kept, mended, unleaked
 from planner.data.mend.long import pieces
@@ -63,6 +64,8 @@ class Maker:
         self._counts: dict[tuple[SplitName, StepName, str], int] = {}
         self.left_out: dict[SplitName, LeftOut] = {}
         """What the template leaves out of the rows of each file."""
+        self.skipped = Skipped()
+        """The general rows that are not used."""
         self.labelled: Labelled | None = None
         """How to read the rows of the task if they are a classification; known once the training
         rows were read."""
@@ -212,22 +215,27 @@ class Maker:
     def general(self, read: Read, rows: int, length: int) -> Part:
         """Return general rows, sampled by the seed, for `rows` rows of the task.
 
-        Rows of more than `length` tokens or without a scored token are skipped. If the file has too
-        few, the share of general rows is smaller than requested.
+        Rows of more than `length` tokens, without a scored token, or that the template does not
+        render in full are skipped: `skipped` counts them. If the file has too few, the share of
+        general rows is smaller than requested.
         """
         share = self._recipe.general_share
         wanted = max(1, round(rows * share / (1 - share)))
         found: dict[int, Example] = {}
         order = shuffled(len(read.kept.rows), GENERAL_STREAM, self._recipe.seed)
-        made = self._perhaps([read.kept.rows[place] for place in order])
+        made, skipped = self._made([read.kept.rows[place] for place in order]), self.skipped
         for place, one in zip(order, made, strict=True):
-            if one and one.scored and one.length <= length:
+            number = read.kept.numbers[place]
+            if isinstance(one, TurnsRewritten | TemplateRunsAway):
+                raise type(one)(f"`{read.path}`, row {number}: ", *one.said, fix=one.fix)
+            if skipped.takes(one, number, length):
                 found[place] = one
                 if len(found) == wanted:
                     break
         if not found:
             raise DataRefused(
-                f"`{read.path}` has no row of at most {length} tokens with an answer.",
+                f"`{read.path}` has no row of at most {length} tokens with an answer that can be "
+                f"trained on. {skipped.sentence}",
                 fix=Change("data.general", "another file"),
             )
         places = sorted(found)
@@ -239,13 +247,6 @@ class Maker:
             tuple(found[place] for place in places),
             tuple(read.kept.numbers[place] for place in places),
         )
-
-    def _perhaps(self, rows: Sequence[Row]) -> Iterator[Example | None]:
-        """Yield the tokens of each row; None if the template refuses it."""
-        for one in self._made(rows):
-            if isinstance(one, TurnsRewritten | TemplateRunsAway):
-                raise one
-            yield one if isinstance(one, Example) else None
 
     def _in_pieces(self, part: Part, length: int) -> Part:
         def fits(row: Row) -> bool:

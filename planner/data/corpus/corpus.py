@@ -42,6 +42,8 @@ class Corpus:
     """What the chat template leaves out of training rows, in sentences."""
     remark: str = ""
     """What became of the training file's columns, where a plan says so."""
+    skipped: str = ""
+    """How many general rows were skipped, and why, in sentences."""
     labelled: Labelled | None = None
     """How the rows of the task were read, if they are a classification."""
 
@@ -111,6 +113,7 @@ def build(
         general,
         left_out=left_out,
         remark=remark,
+        skipped=maker.skipped.sentence,
         labelled=maker.labelled,
     )
 

@@ -38,6 +38,8 @@ def system_sentence(how: Labelled) -> str:
 
 
 def _notes(rows: Corpus, how: Labelled) -> Iterator[str]:
+    if how.doubt:
+        yield how.doubt
     if how.numbered:
         yield NUMBERED
     for name in SPLITS[1:]:

@@ -13,7 +13,7 @@ from planner.data.checks.wording import share
 from planner.data.mend.steps import BAD_ROWS, Mending
 from planner.data.reading.bad_rows import BadRows
 from planner.data.reading.formats import MAP_COLUMNS, Table
-from planner.data.reading.label_columns import MAP_LABELS, is_named_like_labels
+from planner.data.reading.label_columns import MAP_LABELS
 from planner.data.rows.rows import Row
 from planner.objectives.objective import Objective, RowKind
 
@@ -37,17 +37,14 @@ def check_kind(table: Table, path: Path, objective: Objective) -> None:
         named, needed = _NEEDED[objective.row_kind]
         raise UsageProblem(
             f"`{path}` has the format `{table.format}`, but {objective.title} needs {named}.",
-            fix=_ways(table, needed) if named == "conversations" else Advice(needed),
+            fix=(Advice(needed), *_mapped(table)) if named == "conversations" else Advice(needed),
         )
 
 
-def _ways(table: Table, needed: str) -> tuple[Advice | Answers, ...]:
-    """Return how rows become conversations; texts with labels may be a
-    classification."""
-    others = [key.path for key in table.keys if not key.became]
-    if table.kind == "text" and any(map(is_named_like_labels, others)):
-        return MAP_LABELS, MAP_COLUMNS
-    return Advice(needed), MAP_COLUMNS
+def _mapped(table: Table) -> tuple[Answers, ...]:
+    """Return the answers that name the columns; texts with other columns may have labels."""
+    others = any(not key.became for key in table.keys)
+    return (MAP_LABELS, MAP_COLUMNS) if table.kind == "text" and others else (MAP_COLUMNS,)
 
 
 def check_bad_rows(bad: BadRows, read: int, path: Path, mending: Mending) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
-from planner.data.files.delimiters import Dialect, dialect_of
+from planner.data.files.delimiters import NAMES, Dialect, dialect_of
 from planner.data.files.lines import MAX_ROW_BYTES, lines, too_long
 from planner.data.files.raw import RawRow, doubled, look
 
@@ -27,6 +27,7 @@ def csv_rows(path: Path) -> Iterator[RawRow]:
 
     A row with more or fewer fields than the header, or with wrong quotes, is one with a problem.
     """
+    _check_no_json(path)
     dialect = dialect_of(path)
     names: list[str] = []
     for place, fields in _records(path, dialect):
@@ -37,6 +38,15 @@ def csv_rows(path: Path) -> Iterator[RawRow]:
             raise _no_header(path, place, fields)
         names = _names(fields)
         _check_names(path, place, names, dialect)
+
+
+def _check_no_json(path: Path) -> None:
+    _, first = next(lines(path), (0, ""))
+    if first.startswith('{"'):
+        raise UsageProblem(
+            f"`{path}` has JSON in its first line, and no names of columns.",
+            fix=Command("mv {} {}", path, path.with_suffix(".jsonl"), to="read it as JSON"),
+        )
 
 
 def _no_header(path: Path, place: str, what: str) -> UsageProblem:
@@ -53,7 +63,8 @@ def _row(path: Path, place: str, names: Sequence[str], fields: list[str] | str) 
     if isinstance(fields, str):
         return RawRow(path, place, {}, fields)
     if len(fields) != len(names) and (len(fields) < len(names) or any(fields[len(names) :])):
-        problem = f"has {len(fields)} fields, but the header has {len(names)}"
+        count = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
+        problem = f"has {count}, but the header has {len(names)}"
         return RawRow(path, place, {}, problem)
     if fields[0] == names[0] and fields[: len(names)] == names:
         return RawRow(path, place, {}, "repeats the header")
@@ -182,16 +193,44 @@ def _names(fields: Sequence[str]) -> list[str]:
 def _check_names(path: Path, place: str, names: Sequence[str], dialect: Dialect) -> None:
     twice = doubled(names)
     if twice is not None:
-        raise UsageProblem(
-            f"`{path}` {place} has the column `{twice}` twice.", fix=look(path, place)
-        )
+        raise _doubled(path, place, twice)
     rows = list(_first_rows(path, dialect))
+    _check_delimiter(path, names, rows, dialect)
     for column, name in enumerate(names[:_HEADER_COLUMNS]):
         if _is_value(name, [row[column] for row in rows if len(row) > column and row != names]):
             raise UsageProblem(
                 f"`{path}` has no header: {place} has `{name:.40}`, which is a value and not the "
                 "name of a column.",
                 fix=Advice("add a first line with the names of the columns, such as `text,label`"),
+            )
+
+
+def _doubled(path: Path, place: str, name: str) -> UsageProblem:
+    if not name:
+        return UsageProblem(
+            f"`{path}` {place} has several columns without a name.",
+            fix=Advice("give each column a name of its own in the first line"),
+        )
+    return UsageProblem(
+        f"`{path}` {place} has the column `{name}` twice.",
+        fix=Advice(f"rename one of the columns `{name}` in the first line, or remove it"),
+    )
+
+
+def _check_delimiter(
+    path: Path, names: Sequence[str], rows: Sequence[Sequence[str]], dialect: Dialect
+) -> None:
+    """Raise UsageProblem if all rows separate their fields otherwise than the header."""
+    if len(names) < 2 or not rows or any(len(row) == len(names) for row in rows):
+        return
+    joined = [dialect.delimiter.join(row) for row in rows]
+    for delimiter, name in NAMES.items():
+        fits = all(line.count(delimiter) == len(names) - 1 for line in joined)
+        if fits and delimiter != dialect.delimiter:
+            raise UsageProblem(
+                f"The columns of `{path}` are separated by {dialect.name} in the header and by "
+                f"{name} in the rows.",
+                fix=Advice(f"write the first line with {name} too"),
             )
 
 

@@ -4,15 +4,16 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import Command
 from planner.data.files.json_text import decode, decode_at, why
 from planner.data.files.lines import MAX_ROW_BYTES, lines, not_text, too_long
 from planner.data.files.opening import opened
-from planner.data.files.raw import RawRow, look, named
+from planner.data.files.other_json import first_line, not_rows
+from planner.data.files.raw import RawRow, look
 
 CHUNK_BYTES = 2**20
 _LONGEST_MARK = len(r"\ud83d\ude00")
@@ -24,16 +25,32 @@ def jsonl(path: Path) -> Iterator[RawRow]:
 
     A line that is not an object is a row with a problem.
     """
+    began = False
     for number, line in lines(path):
         if line.isspace():
             continue
-        place = f"line {number}"
-        try:
-            value = decode(line)
-        except (ValueError, RecursionError) as error:
-            yield RawRow(path, place, {}, _not_json(error))
-        else:
-            yield _object(path, place, value)
+        found = _in_line(path, f"line {number}", line)
+        yield found if began or not found.problem else _first(found, line)
+        began = True
+
+
+def _in_line(path: Path, place: str, line: str) -> RawRow:
+    try:
+        return _object(path, place, decode(line))
+    except (ValueError, RecursionError) as error:
+        return RawRow(path, place, {}, _not_json(error))
+
+
+def _first(found: RawRow, line: str) -> RawRow:
+    """Return the first row of a file, which has a problem, with what to do about the file."""
+    try:
+        value = decode(line)
+    except json.JSONDecodeError:
+        value = None
+    except (ValueError, RecursionError):
+        return found
+    problem, fix = first_line(found.path, line, value)
+    return replace(found, problem=problem, fix=fix) if problem else found
 
 
 def json_list(path: Path) -> Iterator[RawRow]:
@@ -47,9 +64,7 @@ def json_list(path: Path) -> Iterator[RawRow]:
             if isinstance(first, dict) and window.next() == "{":
                 yield from jsonl(path)
                 return
-            raise UsageProblem(
-                f"`{path}` is JSON, but not a list of rows.", fix=_other_shape(path, first)
-            )
+            raise not_rows(path, first)
         yield from _items(path, window)
         window.at += 1
         if window.next():
@@ -142,20 +157,6 @@ def _object(path: Path, place: str, value: object) -> RawRow:
     if not isinstance(value, dict):
         return RawRow(path, place, {}, "is not a JSON object")
     return RawRow(path, place, value)
-
-
-def _other_shape(path: Path, found: object) -> Command:
-    """Return the command that makes a list of rows of a file whose rows are inside an object; or
-    that shows the file, if none of its keys has any."""
-    lists = found.items() if isinstance(found, dict) else ()
-    inner = [name for name, one in lists if isinstance(one, list) and one and type(one[0]) is dict]
-    if not inner:
-        return Command("head {}", path)
-    code = "import json, sys; json.dump(json.load(open(sys.argv[1]))[sys.argv[2]], sys.stdout)"
-    name, out = inner[0], f"{path.stem}.rows.json"
-    several = f"; there are also {named(inner[1:])}" if inner[1:] else ""
-    to = f"take the rows in `{name:.40}`{several}"
-    return Command("python3 -c {} {} {} > {}", code, path, name, out, to=to)
 
 
 def _not_json(error: Exception) -> str:

@@ -32,6 +32,8 @@ class RawRow:
     """Why the row cannot be read, to follow its place in a sentence; empty if it can."""
     labels: Mapping[str, Sequence[str]] | None = None
     """By column, the names of numbered labels, if the file has any."""
+    fix: Fixes = None
+    """What to do about a problem; None for the command that prints the row."""
 
 
 class BadRow(UsageProblem):
@@ -39,7 +41,9 @@ class BadRow(UsageProblem):
 
     def __init__(self, raw: RawRow, what: str, *, fix: Fixes = None) -> None:
         """`what` completes the sentence, such as `has no text in …`."""
-        super().__init__(f"`{raw.path}` {raw.place} {what}.", fix=fix or look(raw.path, raw.place))
+        super().__init__(
+            f"`{raw.path}` {raw.place} {what}.", fix=fix or raw.fix or look(raw.path, raw.place)
+        )
         self.place, self.what = raw.place, what
 
 

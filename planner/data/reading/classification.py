@@ -1,7 +1,7 @@
 """Reads classification files: a column of texts, and a column of labels from a short list."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lockfiles.limits import MOST_LABELS
@@ -15,6 +15,7 @@ MOST_LIST_TOKENS = 200
 """A longer list of labels is not part of the instruction."""
 _CHARS_PER_TOKEN = 4
 _SHOWN_CHARS = 40
+_NAMED = 4
 _FREE = 0.6
 """With a larger share of different values, a column that a person named has free text."""
 _LISTED = "Classify the text. Reply with one of these labels and nothing else:"
@@ -39,6 +40,8 @@ class Labelled:
     """Whether the system message is a person's, and not the instruction."""
     listed: bool = True
     """Whether the instruction lists the labels."""
+    others: tuple[str, ...] = field(default=(), compare=False)
+    """Columns that could be the one of labels too; empty where a person named the column."""
 
     @property
     def sentence(self) -> str:
@@ -46,6 +49,18 @@ class Labelled:
         return (
             f"A classification: the texts are in `{self.prompt:.{_SHOWN_CHARS}}`, and "
             f"`{self.completion:.{_SHOWN_CHARS}}` has {len(self.labels):,} different labels."
+        )
+
+    @property
+    def doubt(self) -> str:
+        """A sentence on other columns that could be the one of labels; empty without any."""
+        if not self.others:
+            return ""
+        several = ", ".join(f"`{name:.{_SHOWN_CHARS}}`" for name in self.others[:_NAMED])
+        more = f" and {len(self.others) - _NAMED:,} more" if self.others[_NAMED:] else ""
+        return (
+            f"`{self.completion:.{_SHOWN_CHARS}}` is taken as the labels, but {several}{more} "
+            "could be the labels too."
         )
 
 
@@ -61,7 +76,7 @@ def find(
     found = columns_in(path, prompt, completion, wanted=wanted)
     if not found:
         return None
-    texts, column = found
+    texts, column, others = found
     labels, rows, has_names = set[str](), 0, False
     for raw in every_raw(path):
         label = None if raw.problem else label_of(raw, column)
@@ -74,7 +89,7 @@ def find(
     free = completion and not has_names and rows >= FEW_ROWS and len(labels) > _FREE * rows
     if 2 <= len(labels) <= MOST_LABELS and not free:
         numbered = not has_names and all(map(_is_number, labels))
-        return Labelled(texts, column, tuple(sorted(labels)), numbered)
+        return Labelled(texts, column, tuple(sorted(labels)), numbered, others=others)
     if wanted:
         what = "too many for labels" if len(labels) > 1 else "too few for labels"
         raise refused(path, f"has {len(labels):,} different values in `{column:.40}`, {what}")

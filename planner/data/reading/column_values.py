@@ -91,10 +91,11 @@ class Column:
             return different > _NAMED_VARIED
         return different > _VARIED and self.words > words * self.filled
 
-    def is_label(self, rows: int, *, named: bool) -> bool:
+    def is_label(self, rows: int, *, named: bool, sure: bool = False) -> bool:
         """Return whether it holds labels: at least two, few, short, and repeated.
 
-        A column that is not `named` like one needs more rows for each of them.
+        A column that is not `named` like one needs more rows for each of them. `sure` says that its
+        name is one that only columns of labels have: then labels may be sentences.
         """
         kinds = len(self.distinct)
         if self.filled < _SHARE * rows or self.unlabelled > (1 - _SHARE) * self.filled:
@@ -105,7 +106,8 @@ class Column:
             return True
         if self.fractions and kinds > _MOST_FRACTIONS:
             return False
-        if self.words > _LABEL_WORDS * self.filled and kinds > self.filled / _SENTENCE_ROWS:
+        sentence_rows = _ROWS if sure else _SENTENCE_ROWS
+        if self.words > _LABEL_WORDS * self.filled and kinds > self.filled / sentence_rows:
             return False
         few = rows < FEW_ROWS and not self.numbers
         return kinds <= self.filled / (_NAMED_ROWS if named else _ROWS) or (named and few)

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from lockfiles.fixes import Advice
 from planner.data.files.json_text import decode_inside
-from planner.data.files.raw import RawRow, fault
+from planner.data.files.raw import BadRow, RawRow, fault
 from planner.data.reading import marks, names
 from planner.data.reading.how import How, Layout, leave, refusal
 from planner.data.reading.meanings import is_harmless, may_be_text
+from planner.data.reading.pairs import pair_of
 from planner.data.reading.row_tools import present, with_calls, with_tools
 from planner.data.reading.turns import turns
 from planner.data.rows.rows import Message, Row, in_order
@@ -100,6 +102,7 @@ def _with_history(raw: RawRow, row: Row, used: set[str], how: How) -> Row:
     for name, value in present(raw, names.HISTORY, used):
         used.add(name)
         found = decode_inside(raw, value, f"`{name}`") if isinstance(value, str) else value
+        found = _exchanges(found)
         if isinstance(found, list) and found and isinstance(found[0], dict):
             earlier = turns(replace(raw, values={name: found}), name, how)
         else:
@@ -111,15 +114,40 @@ def _with_history(raw: RawRow, row: Row, used: set[str], how: How) -> Row:
     return row
 
 
+def _exchanges(found: object) -> object:
+    """Return objects of a prompt and an answer as pairs, and anything else unchanged."""
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        return found
+    pairs = [_pair_in(one) for one in found]
+    if not all(pairs):
+        return found
+    return [[one[pair[0]], one[pair[1]]] for one, pair in zip(found, pairs, strict=True) if pair]
+
+
+def _pair_in(one: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the two keys of an exchange that has no others, also `q` and `a`."""
+    if len(one) != 2:
+        return None
+    return pair_of(one) or (("q", "a") if {*one} == {"q", "a"} else None)
+
+
 def _pairs(raw: RawRow, name: str, found: object) -> Iterator[tuple[Message, Message]]:
     if not isinstance(found, list):
-        raise fault(raw, f"has no list of pairs in `{name}`")
+        raise _no_pairs(raw, name)
     for pair in found:
         match pair:
             case [str(asked), str(answer)]:
                 yield Message("user", asked), Message("assistant", answer)
             case _:
-                raise fault(raw, f"has no list of pairs of a prompt and an answer in `{name}`")
+                raise _no_pairs(raw, name)
+
+
+def _no_pairs(raw: RawRow, name: str) -> BadRow:
+    return BadRow(
+        raw,
+        f"has no list of pairs of a prompt and an answer in `{name}`",
+        fix=Advice(f'write `{name}` as `[["prompt", "answer"], …]`, or as a list of turns'),
+    )
 
 
 def _with_reasoning(raw: RawRow, row: Row, used: set[str], how: How, *, one_exchange: bool) -> Row:

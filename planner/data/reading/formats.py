@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Answer, Answers, Change
+from planner.data.files.other_json import extract, holders
 from planner.data.files.raw import BadRow, RawRow, fault, look, named
 from planner.data.reading.account import Account, Key
 from planner.data.reading.bad_rows import BadRows, Unread
@@ -265,6 +266,9 @@ def _row(raw: RawRow, format_: Format, how: How) -> Row:
 
 
 def _unknown(raw: RawRow) -> BadRow:
+    inside = holders(raw.values) if len(raw.values) == 1 else []
+    if inside and raw.place == "line 1":
+        return BadRow(raw, f"has its rows in `{inside[0]:.40}`", fix=extract(raw.path, inside[0]))
     what = f"has the columns {named(raw.values)}, which match no format"
     if "chosen" in raw.values and "rejected" in raw.values:
         return BadRow(raw, what, fix=Advice("rename the column with the prompt to `prompt`"))

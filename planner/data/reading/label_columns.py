@@ -1,8 +1,9 @@
 """Recognizes the columns of a classification file, by their names and by what they hold."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Answer, Answers, Change
@@ -34,6 +35,8 @@ _LABELS = frozenset(
 """Words in the names of columns of labels."""
 _PROPERTIES = frozenset(["spam", "ham", "toxic", "tag", "type", "star", "rating", "department"])
 """Of these, the words that may name one of several properties."""
+_SURE = _LABELS - _PROPERTIES - {"target"}
+"""Of these, the words that hardly name anything else."""
 _ABOUT = frozenset(
     ["id", "idx", "index", "uuid", "guid", "source", "split", "dataset", "lang", "language",
      "url", "date", "time", "timestamp", "author", "user", "username", "name", "version",
@@ -48,7 +51,16 @@ _CHOICES = frozenset(["choice", "option", "candidate", "ending", "distractor"])
 _JOINED = (Advice("join them in one column if a label is about all of them"),)
 
 
-def columns_in(path: Path, prompt: str, completion: str, *, wanted: bool) -> tuple[str, str] | None:
+class Columns(NamedTuple):
+    """The columns of a classification."""
+
+    texts: str
+    labels: str
+    others: tuple[str, ...]
+    """Further columns that could be the one of labels by what they hold."""
+
+
+def columns_in(path: Path, prompt: str, completion: str, *, wanted: bool) -> Columns | None:
     """Return the columns of texts and of labels of a file; None if it is not a classification.
 
     Raises as `planner.data.reading.classification.find` does.
@@ -58,7 +70,7 @@ def columns_in(path: Path, prompt: str, completion: str, *, wanted: bool) -> tup
         if name not in columns:
             raise refused(path, f"has no column `{name:.40}`")
     labels = [completion] if completion else _labels(columns, rows, but=prompt)
-    labels = _with_names(path, labels)
+    named, labels = labels, _with_names(path, labels)
     texts = [prompt] if prompt else _texts(columns, but=completion)
     texts = [name for name in texts if name not in labels] or _short_texts(columns, labels)
     if not (texts and labels):
@@ -74,14 +86,15 @@ def columns_in(path: Path, prompt: str, completion: str, *, wanted: bool) -> tup
             return None
     _check_one(path, texts, "texts", "data.prompt_column")
     _check_one(path, labels, "labels", "data.completion_column")
-    return texts[0], labels[0]
+    others = [] if completion else _unnamed(columns, rows, but=(texts[0], *named))
+    return Columns(texts[0], labels[0], tuple(_unlike(path, labels[0], others)))
 
 
 def refused(path: Path, what: str) -> UsageProblem:
     """Return the error for a file that was to be a classification; `what` is a clause."""
     return UsageProblem(
         f"`{path}` {what}.",
-        fix=_mapped(Change("data.prompt_column"), Change("data.completion_column")),
+        fix=MAP_LABELS,
     )
 
 
@@ -91,21 +104,18 @@ def _check_one(path: Path, names: Sequence[str], what: str, key: str) -> None:
         more = f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
         raise UsageProblem(
             f"`{path}` has several columns that may be its {what}: {several}{more}.",
-            fix=(_mapped(Change(key, "one of them")), *(_JOINED if what == "texts" else ())),
+            fix=(map_labels(Change(key, "one of them")), *(_JOINED if what == "texts" else ())),
         )
 
 
-def _mapped(*changes: Change) -> Answers:
+def map_labels(*changes: Change) -> Answers:
+    """Return the answers that make a file a classification, with columns to be named."""
     options = [f"--{change.key.partition('.')[2].replace('_', '-')}" for change in changes]
     return Answers(
         (Answer("data.format", "classification"), *changes),
         command="tunelock data",
         options=("--format classification", *options),
     )
-
-
-MAP_LABELS = _mapped(Change("data.completion_column", "the column of labels"))
-"""How to say that the rows are a classification, and which column has its labels."""
 
 
 def _labels(columns: Mapping[str, Column], rows: int, but: str) -> list[str]:
@@ -116,18 +126,24 @@ def _labels(columns: Mapping[str, Column], rows: int, but: str) -> list[str]:
     named = [
         name
         for name, column in columns.items()
-        if name != but and _is_named(name, column) and column.is_label(rows, named=True)
+        if name != but
+        and _is_named(name, column)
+        and column.is_label(rows, named=True, sure=not _SURE.isdisjoint(_words(name)))
     ]
     if any(columns[name].names or _PROPERTIES.isdisjoint(_words(name)) for name in named):
         return named
-    others = [
+    return named + _unnamed(columns, rows, (but, *named))
+
+
+def _unnamed(columns: Mapping[str, Column], rows: int, but: Collection[str]) -> list[str]:
+    """Return the columns that may be the one of labels by what they hold."""
+    return [
         name
         for name, column in columns.items()
-        if name not in (but, *named)
+        if name not in but
         and _words(name)[-1] not in _TEXTS | _ABOUT
         and column.is_label(rows, named=False)
     ]
-    return named + others
 
 
 def _texts(columns: Mapping[str, Column], but: str) -> list[str]:
@@ -187,15 +203,37 @@ def _with_names(path: Path, labels: Sequence[str]) -> list[str]:
     """Return columns without numbers whose names are in another one of them."""
     if len(labels) < 2:
         return list(labels)
-    pairs = {name: set[tuple[str | None, ...]]() for name in labels}
-    for raw in islice(every_raw(path), _LOOKED_AT):
-        for name in () if raw.problem else labels:
-            pairs[name].add(tuple(label_of(raw, one) for one in (labels[0], name)))
+    pairs = _pairs(path, labels[0], labels)
     same = [name for name in labels if _is_one_to_one(pairs[name])]
     if len(same) < len(labels):
         return list(labels)
     text = [name for name in labels if not all(map(_is_number, _values(pairs[name])))]
     return (text or list(labels))[:1]
+
+
+def _unlike(path: Path, label: str, others: Sequence[str]) -> list[str]:
+    """Return the columns that hold something else than the labels or their numbers."""
+    if not others:
+        return []
+    pairs = _pairs(path, label, (label, *others))
+    numbers = all(map(_is_number, _values(pairs[label])))
+    return [
+        name
+        for name in others
+        if not _is_one_to_one(pairs[name])
+        or (numbers and not all(map(_is_number, _values(pairs[name]))))
+    ]
+
+
+def _pairs(
+    path: Path, label: str, names: Sequence[str]
+) -> Mapping[str, set[tuple[str | None, ...]]]:
+    """Return by column each label together with the column's value."""
+    pairs = {name: set[tuple[str | None, ...]]() for name in names}
+    for raw in islice(every_raw(path), _LOOKED_AT):
+        for name in () if raw.problem else names:
+            pairs[name].add(tuple(label_of(raw, one) for one in (label, name)))
+    return pairs
 
 
 def _is_one_to_one(pairs: set[tuple[str | None, ...]]) -> bool:
@@ -208,3 +246,7 @@ def _values(pairs: set[tuple[str | None, ...]]) -> Iterator[str]:
 
 def _is_number(text: str) -> bool:
     return text.replace(".", "", 1).removeprefix("-").isdecimal()
+
+
+MAP_LABELS = map_labels(Change("data.prompt_column"), Change("data.completion_column"))
+"""The answers that make a file a classification, both of whose columns are to be named."""

@@ -53,6 +53,8 @@ HISTORY = ("history",)
 
 _NAME_CHARS = 100
 """Characters of a name that are compared; no known name is longer."""
+_MOST_NAMES = 2**16
+"""Names that are kept, for tables of very many columns, whose names are read once for each row."""
 _FLAGS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
 _EMPTY_TEXTS = ("", "[]", "{}", "null", "none", "nan")
 
@@ -62,7 +64,7 @@ def plain(name: str) -> str:
     return _plain(name[:_NAME_CHARS])
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_MOST_NAMES)
 def _plain(name: str) -> str:
     split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
     return re.sub(r"[\s.-]+", "_", split).lower()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lockfiles.fixes import Answers, Change
+from lockfiles.fixes import Advice, Answers, Change
 from planner.data.files.raw import BadRow, RawRow, fault, named
 from planner.data.reading import calls, marks, names, parts
 from planner.data.reading.how import How, Shape, leave
@@ -199,7 +199,11 @@ class Turn:
         """Yield the turns of an object such as `{"human": "…", "assistant": "…"}`."""
         spoken = {self.how.roles.of(key): key for key in self.turn if self.turn[key] is not None}
         if not {"user", "assistant"} <= set(spoken):
-            raise fault(self.raw, f"{self._place} has no `role`; it has {named(self.turn)}")
+            raise BadRow(
+                self.raw,
+                f"{self._place} has no `role`; it has {named(self.turn)}",
+                fix=Advice("give each turn a `role`, such as `user`, and its text as `content`"),
+            )
         for role in ("system", "user", "assistant"):
             key = spoken.get(role)
             if key and (role != "system" or self.turn[key]):

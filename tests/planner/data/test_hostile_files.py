@@ -156,7 +156,7 @@ def test_text_between_quotes_may_hold_line_ends(tmp_path: Path) -> None:
     )
     read = read_raw(path)
     assert [next(read).place, next(read).place] == ["lines 2-5", "line 7"]
-    with pytest.raises(UsageProblem, match="line 8 has 1 fields, but the header has 2"):
+    with pytest.raises(UsageProblem, match="line 8 has 1 field, but the header has 2"):
         next(read)
     path.write_bytes(b'prompt,completion\na,"b\nc",d\n')
     with pytest.raises(UsageProblem, match="lines 2-3 has 3 fields") as caught:

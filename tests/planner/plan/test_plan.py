@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lockfiles import digest, lock
-from lockfiles.errors import DoesNotFit, UsageProblem
+from lockfiles.errors import DataRefused, DoesNotFit, UsageProblem
 from lockfiles.lock import TrainingLock
 from lockfiles.objectives import NAMES
 from planner.interview.answers import Answers, check
@@ -18,8 +18,10 @@ from planner.interview.questions import BY_KEY
 from planner.machines.facts import Gpu, MachineFacts
 from planner.plan.gather import gather
 from planner.plan.plan import plan
+from planner.plan.provenance import OF_LABELS
 from runner.demo import files
 from tests.planned import GIB, MACHINE, few_rows
+from tests.planner.data.reading.labelled_rows import as_csv, pairs
 from tui.text.plan import summary
 
 CARD = Gpu("NVIDIA L4", 22 * GIB, 21 * GIB, "8.9")
@@ -81,6 +83,37 @@ def test_each_answer_says_where_it_came_from(folder: Path) -> None:
     assert origin["train.seed"] == origin["data.validation_fraction"] == "default"
     assert origin["method.rank"] == origin["train.max_length"] == "detected"
     assert planned(folder, method__rank=8).intent.origin["method.rank"] == "given"
+
+
+def test_columns_and_instruction_that_were_recognized_are_detected(tmp_path: Path) -> None:
+    few_rows(tmp_path)
+    as_csv(tmp_path / "rows.csv", ("text", "label"), pairs())
+    named: dict[str, Any] = {"data__train": "rows.csv", "data__test": "", "results__samples": 0}
+    origin = planned(tmp_path, **named).intent.origin
+    assert origin["data.format"] == "detected"
+    assert {origin[key] for key in OF_LABELS} == {"detected"}
+    own = planned(tmp_path, **named, data__system="Name the intent.").intent.origin
+    assert (own["data.system"], own["data.prompt_column"]) == ("given", "detected")
+    assert planned(tmp_path).intent.origin["data.prompt_column"] == "default"
+
+
+def test_rows_with_an_empty_answer_are_dropped_where_that_is_wanted(tmp_path: Path) -> None:
+    few_rows(tmp_path)
+    path = tmp_path / "rows" / "train.jsonl"
+    lines = path.read_text("utf-8").splitlines(True)
+    for number in (3, 8):
+        row = json.loads(lines[number])
+        row["messages"][-1]["content"] = ""
+        lines[number] = json.dumps(row) + "\n"
+    path.write_text("".join(lines), "utf-8")
+    with pytest.raises(DataRefused, match="empty answer") as refused:
+        planned(tmp_path)
+    assert 'drop = ["no-scored-token"]' in refused.value.hint
+    made = planned(tmp_path, data__drop=["no-scored-token"])
+    (step,) = [one for one in made.fix if one.what == "no-scored-token" and one.source == "train"]
+    assert (step.step, step.rows) == ("drop", 2)
+    rows = sum(part.rows for part in made.data if part.split in ("train", "validation"))
+    assert rows == len(lines) - 2
 
 
 def test_where_the_facts_of_a_machine_came_from_is_not_the_intent(folder: Path) -> None:

@@ -123,7 +123,7 @@ def test_a_lock_drops_the_same_bad_rows_again(folder: Path) -> None:
     lines = path.read_text("utf-8").splitlines(True)
     lines[4], lines[9] = "one field\n", ";;;;\n"
     path.write_text("".join(lines), "utf-8")
-    with pytest.raises(DataRefused, match="2 of 250 rows cannot be read: line 5 has 1 fields"):
+    with pytest.raises(DataRefused, match="2 of 250 rows cannot be read: line 5 has 1 field"):
         planned(folder)
     lock = planned(folder, data__drop=("bad-rows",), data__bad_rows=0.01)
     assert [(fix.source, fix.what, fix.rows) for fix in lock.fix] == [

@@ -37,7 +37,7 @@ def made(recipe: Recipe, **named: Path) -> Corpus:
     return build(recipe, paths, load_template(BASE), load_tokenizer(BASE))
 
 
-_NAMES: tuple[SplitName, ...] = ("train", "validation", "test")
+_NAMES: tuple[SplitName, ...] = ("train", "validation", "test", "general")
 
 
 def part(corpus: Corpus, name: SplitName) -> Part:
@@ -141,6 +141,28 @@ def test_a_test_row_longer_than_the_context_is_refused(train: Path, tmp_path: Pa
     long = write(tmp_path / "test.jsonl", ["well " * 30])
     with pytest.raises(DataRefused, match=r"1 of 1 test rows .* 40 tokens \(row 0\)"):
         made(replace(RECIPE, context=40), train=train, test=long)
+
+
+def test_skipped_general_rows_are_counted_with_their_cause(train: Path, tmp_path: Path) -> None:
+    general = write(tmp_path / "general.jsonl", ["yes", "no", " ", "well " * 300, "maybe"])
+    call = {"type": "function", "function": {"name": "look", "arguments": {"at": "lamp"}}}
+    lost = {"role": "assistant", "content": "so", "tool_calls": [call]}
+    with general.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"messages": [{"role": "user", "content": "why"}, lost]}) + "\n")
+    corpus = made(replace(RECIPE, fraction=0.0, general_share=0.5), train=train, general=general)
+    assert corpus.general and corpus.general.numbers == (0, 1, 4)
+    assert corpus.skipped.startswith("3 of 6 general rows were skipped: ")
+    for cause in ("1 without an answer", "1 of more than 256 tokens", "1 not rendered in full"):
+        assert cause in corpus.skipped
+    assert "Row 5: " in corpus.skipped and "tool_calls" in corpus.skipped
+
+
+def test_no_general_row_that_can_be_used_is_refused_with_the_causes(
+    train: Path, tmp_path: Path
+) -> None:
+    general = write(tmp_path / "general.jsonl", ["well " * 300])
+    with pytest.raises(DataRefused, match="1 of 1 general rows were skipped: 1 of more than 256"):
+        made(replace(RECIPE, general_share=0.5), train=train, general=general)
 
 
 def test_another_format_than_the_named_one_is_refused(train: Path) -> None:

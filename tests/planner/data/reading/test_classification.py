@@ -100,6 +100,75 @@ OTHERS: dict[str, list[dict[str, Any]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("other", ["subcategory", "Unterkategorie", "domain", "severity"])
+def test_another_column_that_could_be_the_labels_is_a_warning(other: str, tmp_path: Path) -> None:
+    both = _rows(category=lambda n: "abcd"[n % 4], **{other: lambda n: f"{n % 8}"})
+    path = written(tmp_path / "a.jsonl", both)
+    found = labelled_in(path)
+    assert found and found.completion == "category" and found.others == (other,)
+    report = scan(every_row(path, labelled=found), every, mapping={}, labelled=found)
+    (warning,) = [one for one in report.findings if one.id == "labels"]
+    assert warning.severity == "warning" and f"`{other}` could be the labels too" in warning.said
+    chosen = labelled_in(
+        path, "classification", columns={"prompt": "text", "completion": "category"}
+    )
+    assert chosen and not chosen.doubt
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"source": lambda n: "ab"[n % 2], "split": lambda n: "train"},
+        {"code": lambda n: f"L{n % 4}"},
+        {"note": lambda n: f"free text of row {n}"},
+    ],
+)
+def test_a_column_about_the_row_or_of_the_same_labels_is_no_doubt(
+    more: dict[str, Any], tmp_path: Path
+) -> None:
+    rows = _rows(category=lambda n: "abcd"[n % 4], **more)
+    found = labelled_in(written(tmp_path / "a.jsonl", rows))
+    assert found and found.completion == "category" and not found.doubt
+
+
+def test_names_beside_numbered_labels_are_a_doubt(tmp_path: Path) -> None:
+    rows = _rows(label=lambda n: n % 4, Klasse=lambda n: "abcd"[n % 4])
+    found = labelled_in(written(tmp_path / "a.jsonl", rows))
+    assert found and found.numbered and found.others == ("Klasse",)
+
+
+LONG = (
+    "the price of one of our goods",
+    "what we have in our shop today",
+    "a complaint about something that broke",
+    "a word of thanks to the staff",
+)
+
+
+@pytest.mark.parametrize("name", ["label", "Category", "class", "intent", "topics"])
+@pytest.mark.parametrize("count", [16, 60])
+def test_labels_may_be_sentences_under_the_name_of_labels(
+    name: str, count: int, tmp_path: Path
+) -> None:
+    rows = _rows(**{name: lambda n: LONG[n % 4]})[:count]
+    found = labelled_in(written(tmp_path / "a.jsonl", rows))
+    assert found and found.completion == name and found.labels == tuple(sorted(LONG))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Klasse", lambda n: LONG[n % 4]),
+        ("target", lambda n: LONG[n % 4]),
+        ("label", lambda n: f"what row {n // 2} is about"),
+    ],
+)
+def test_sentences_are_no_labels_without_such_a_name_or_repetition(
+    name: str, value: Any, tmp_path: Path
+) -> None:
+    assert labelled_in(written(tmp_path / "a.jsonl", _rows(**{name: value})[:60])) is None
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_other_files_are_no_classification(name: str, tmp_path: Path) -> None:
     assert labelled_in(written(tmp_path / "a.jsonl", OTHERS[name])) is None

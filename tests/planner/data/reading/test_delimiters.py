@@ -99,7 +99,7 @@ def test_a_header_may_be_numbers_or_look_like_a_value_once(tmp_path: Path) -> No
 
 
 BAD = {
-    "few": ("a,b\nc\nd,e\n", "line 3 has 1 fields, but the header has 2"),
+    "few": ("a,b\nc\nd,e\n", "line 3 has 1 field, but the header has 2"),
     "many": ("a,b\nc,d,e\nd,e\n", "line 3 has 3 fields, but the header has 2"),
     "quote": ('a,b\n"c"x,d\nd,e\n', "line 3 has quotes that do not match"),
     "unclosed": ('a,b\n"c,d\nd,e\nf,g\n', "line 3 has quotes that do not match"),

@@ -43,7 +43,7 @@ BAD = [
     (
         "a.csv",
         b"prompt,completion\na,b\na\n",
-        "`a.csv` line 3 has 1 fields, but the header has 2.",
+        "`a.csv` line 3 has 1 field, but the header has 2.",
     ),
     ("a.csv", b'prompt,completion\n"a,b\n', "`a.csv` line 2 has quotes that do not match"),
     (
