@@ -106,12 +106,12 @@ CASES = (
     Case("no data file", remove("rows/train.jsonl"), PLAN, 2, "is not a file"),
     Case("empty data file", write("rows/train.jsonl", ""), PLAN, 2, "has no rows"),
     Case(
-        "a broken line", write("rows/train.jsonl", ROW * 3 + "{\n" + ROW), PLAN, 2,
+        "a broken line", write("rows/train.jsonl", ROW * 3 + "{\n" + ROW), PLAN, 6,
         "line 4 is not valid JSON",
     ),
     Case(
         "a row without its columns", write("rows/train.jsonl", ROW * 2 + '{"text": "c"}\n'), PLAN,
-        2, "line 3",
+        6, "line 3",
     ),
     Case("no known format", write("rows/train.jsonl", '{"a": 1}\n'), PLAN, 2, "match no format"),
     Case(

@@ -14,7 +14,7 @@ WRITERS = {"tui/terminal/output.py", "tui/terminal/streams.py", "tui/session/chi
 """The last one speaks to the screen's process in pickled values, never to a terminal."""
 PROTOCOLS = {
     "runner/__main__.py", "runner/trace/__main__.py", "runner/rehearse/__main__.py",
-    "runner/demo/make_base.py",
+    "runner/demo/make_base.py", "runner/rehearse/tiny.py",
 }  # fmt: skip
 """Programs whose stdout is read by a program of ours, and the one that makes the demo's model."""
 LOGGED = {"runner/engines/process_group.py", "runner/engines/torchrun.py"}

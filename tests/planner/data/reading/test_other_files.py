@@ -80,7 +80,7 @@ def test_rows_inside_an_object_are_taken_out(tmp_path: Path) -> None:
     )
     with pytest.raises(UsageProblem) as found:
         load_table(tmp_path / "rows.json")
-    assert "`train`; there are also `test`" in found.value.hint
-    command = found.value.hint.partition(": ")[2].replace("python3", sys.executable, 1)
+    assert "rows in `train`, `test`" in found.value.message
+    command = found.value.hint.replace("python3", sys.executable, 1)
     subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
     assert load_table(tmp_path / "rows.rows.json").rows[0].answer == "a"
