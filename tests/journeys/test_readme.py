@@ -25,6 +25,7 @@ from planner.machines.facts import Gpu, MachineFacts
 from runner.runs.events import read
 from tests.docs_made.events import FIELDS
 from tests.journeys.demo_folder import ENVIRONMENT
+from tests.kept import seed
 
 for package in ("trl", "gguf", "llama_cpp"):
     pytest.importorskip(package)
@@ -57,6 +58,8 @@ class Shell:
 
     folder: Path
     """Where the next command runs; `cd demo` moves it."""
+    cache: Path
+    """Where measurements of this machine are kept: those of other pages change what is said."""
     code: int = 0
     """How the last command ended."""
 
@@ -79,7 +82,8 @@ class Shell:
             return ""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
-            ["bash", "-c", command], cwd=self.folder, env=ENVIRONMENT | {"PATH": path},
+            ["bash", "-c", command], cwd=self.folder,
+            env=ENVIRONMENT | {"PATH": path, "XDG_CACHE_HOME": str(self.cache)},
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
         )  # fmt: skip
         self.code = done.returncode
@@ -107,7 +111,8 @@ def test_every_example_says_what_the_page_says(
     shutil.copytree(demo[0], tmp_path / "demo")
     MACHINE.save(tmp_path / "demo" / "rtx4090.json")
     text = page.read_text("utf-8")
-    shell = Shell(tmp_path if f"\n$ {INTO}\n" in text else tmp_path / "demo")
+    seed(cache := tmp_path / "cache")
+    shell = Shell(tmp_path if f"\n$ {INTO}\n" in text else tmp_path / "demo", cache)
 
     def again(found: re.Match[str]) -> str:
         kind, title, block = found.groups()
@@ -144,7 +149,7 @@ def test_the_demo_sends_no_event_that_the_page_does_not_describe(
 @pytest.mark.parametrize("wrong", ["false", "true\n$ false"])
 def test_a_failure_that_no_page_expects_is_one(wrong: str, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="ended with 1"):
-        Shell(tmp_path).said(f"$ {wrong}\n")
+        Shell(tmp_path, tmp_path).said(f"$ {wrong}\n")
 
 
 def test_an_exit_code_is_compared() -> None:
