@@ -22,6 +22,15 @@ from tests.kept import seed
 for _name in ("COLUMNS", "LINES"):  # set by the readline of pytest-xdist's parent process
     os.environ.pop(_name, None)
 
+os.environ.setdefault("HF_HOME", str(Path.home() / ".cache" / "huggingface"))
+CACHE = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="tunelock-tests-")
+"""A cache of the tests' own, in which the memory of a training process is known.
+
+Measurements of earlier runs must not change their plans, nor theirs those of a person. It is set
+before a test module copies the environment.
+"""
+seed(Path(CACHE))
+
 TESTS = Path(__file__).parent
 GPU = re.compile(r"\bGPUs?\b|\bcards?\b|\bCUDA\b|\bnvidia", re.IGNORECASE)
 """In the reasons of tests that need a GPU, or a machine without one."""
@@ -60,23 +69,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    _own_cache(config)
+    config.add_cleanup(lambda: shutil.rmtree(CACHE, ignore_errors=True))
     if config.option.quick:
         asked = config.option.markexpr or "not slow"
         config.option.markexpr = f"({asked}) and not slow and not gpu"
         sys.meta_path.insert(0, _NotQuick())
-
-
-def _own_cache(config: pytest.Config) -> None:
-    """Give the tests a cache of their own, in which the memory of a training process is known.
-
-    Measurements of earlier runs must not change their plans, nor theirs those of a person.
-    """
-    os.environ.setdefault("HF_HOME", str(Path.home() / ".cache" / "huggingface"))
-    cache = tempfile.mkdtemp(prefix="tunelock-tests-")
-    config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
-    os.environ["XDG_CACHE_HOME"] = cache
-    seed(Path(cache))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
