@@ -121,7 +121,7 @@ def test_another_classification_is_not_prepared(
 def test_a_lock_drops_the_same_bad_rows_again(folder: Path) -> None:
     path = folder / "train.csv"
     lines = path.read_text("utf-8").splitlines(True)
-    lines[4], lines[9] = "one field\n", ";;;;\n"
+    lines[4], lines[9] = "one field\n", "five;fields;of;a;row\n"
     path.write_text("".join(lines), "utf-8")
     with pytest.raises(DataRefused, match="2 of 250 rows cannot be read: line 5 has 1 field"):
         planned(folder)

@@ -182,8 +182,8 @@ def test_a_template_that_masks_everything_is_refused(folder: Path, tmp_path: Pat
     _with_template(folder, tmp_path, source + "{% generation %}{% endgeneration %}")
     rows = str(folder / "rows" / "train.jsonl")
     found = {one["id"]: one for one in report(tmp_path, rows, "--model", "base", code=6)["checks"]}
-    assert found["no-scored-token"]["severity"] == "refused"
-    assert found["no-scored-token"]["count"] == 750
+    assert found["template"]["severity"] == "refused"
+    assert found["template"]["count"] == 750
 
 
 def _with_template(folder: Path, into: Path, source: str) -> None:
