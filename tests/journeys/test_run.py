@@ -100,6 +100,7 @@ def resident_peak_bytes(process: int) -> int:
     return found
 
 
+@pytest.mark.slow
 def test_the_same_lock_twice_leaves_the_same_tensors_whatever_lies_beside_its_model(
     folder: Path, whole: receipt.Receipt
 ) -> None:
