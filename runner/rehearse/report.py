@@ -16,7 +16,7 @@ from planner.speed.host import accelerator
 from runner.environments import packages
 from runner.inputs.setup import model_of
 from runner.rehearse.case import Case
-from runner.rehearse.rows import made_up
+from runner.rehearse.rows import held_out, made_up
 
 DIFFERS = 0.03
 """The relative difference from which a report says that measured and predicted disagree."""
@@ -85,6 +85,7 @@ def _rehearsal(
             lengths=tuple(islice(cycle(lengths), _rows(case))),
             steps=case.steps,
             evaluates=case.evaluate,
+            held_out=tuple(row.length for row in held_out(case)) if case.evaluate else (),
         ),
         measured=measured,
     )
