@@ -1,6 +1,6 @@
 """The report of a rehearsal: measurements next to the lock's predictions, and whether it fits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import cycle, islice
 
@@ -16,7 +16,7 @@ from planner.speed.host import accelerator
 from runner.environments import packages
 from runner.inputs.setup import model_of
 from runner.rehearse.case import Case
-from runner.rehearse.rows import held_out, made_up
+from runner.rehearse.rows import made_up
 
 DIFFERS = 0.03
 """The relative difference from which a report says that measured and predicted disagree."""
@@ -85,10 +85,19 @@ def _rehearsal(
             lengths=tuple(islice(cycle(lengths), _rows(case))),
             steps=case.steps,
             evaluates=case.evaluate,
-            held_out=tuple(row.length for row in held_out(case)) if case.evaluate else (),
+            held_out=_evaluated(case, lengths),
         ),
         measured=measured,
     )
+
+
+def _evaluated(case: Case, lengths: Sequence[int]) -> tuple[int, ...]:
+    """Return the lengths of the rows of `runner.rehearse.rows.held_out`; `lengths` are those of
+    the training rows."""
+    if not case.evaluate:
+        return ()
+    own = [row.length for row in case.held_out]
+    return tuple(own or islice(cycle(lengths), case.profile.micro_batch))
 
 
 def _rows(case: Case) -> int:
