@@ -136,13 +136,14 @@ def test_a_finished_lock_compares_the_inputs_that_are_left(
     folder: Path, whole: receipt.Receipt
 ) -> None:
     rows, aside = folder / "rows" / "train.jsonl", folder / "aside.jsonl"
-    again = ("run", "run.lock", "--foreground", "--runs", "whole")
+    again = ("run", "run.lock", "--foreground", "--runs", "whole", "--allow", "maker/none")
     content = rows.read_text("utf-8")
     try:
         rows.rename(aside)
         done = tunelock(folder, *again)
         assert done.returncode == 0
         assert "warning: the input `train` is missing" in done.stderr
+        assert "warning: `--allow maker/none` has no effect: the lock pushes nothing" in done.stderr
         for changed in (content.replace("a", "b", 1), content + '{"messages', ""):
             rows.write_text(changed, "utf-8")
             done = tunelock(folder, *again)
