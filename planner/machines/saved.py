@@ -1,6 +1,7 @@
 """Reads machine facts that were saved with `tunelock doctor --machine FILE`."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -65,8 +66,11 @@ class SavedStep(Table):
     save_seconds: Seconds = 0.0
 
     def facts(self) -> TimedStep:
-        """Return the step that the file describes."""
-        return TimedStep(**dict(self))
+        """Return the step in the file; an evaluation without time or without tokens is none."""
+        found = TimedStep(**dict(self))
+        if found.evaluation_seconds and found.evaluation_tokens:
+            return found
+        return replace(found, evaluation_seconds=0.0, evaluation_tokens=0)
 
 
 class _Machine(Table):

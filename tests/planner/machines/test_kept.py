@@ -50,6 +50,15 @@ def test_a_step_without_evaluations_and_checkpoints_is_read(cache: Path) -> None
     assert kept.with_kept(MACHINE).timed == (TimedStep(STEP.setup_sha256, 1.5, 900, "run"),)
 
 
+@pytest.mark.parametrize("part", [{"evaluation_seconds": 2.0}, {"evaluation_tokens": 7}])
+def test_half_an_evaluation_is_none(cache: Path, part: dict[str, object]) -> None:
+    kept.keep_process(123)
+    step = {"setup_sha256": STEP.setup_sha256, "seconds": 1.5, "tokens": 900, "by": "run"}
+    whole = json.loads(cache.read_text("utf-8")) | {"timed": [step | part]}
+    cache.write_text(json.dumps(whole), "utf-8")
+    assert kept.with_kept(MACHINE).timed == (TimedStep(STEP.setup_sha256, 1.5, 900, "run"),)
+
+
 def test_only_the_newest_steps_are_kept() -> None:
     for number in range(saved.MOST_TIMED + 2):
         kept.keep_step(TimedStep(f"{number:064x}", 1.0, 1, "run"))
