@@ -39,6 +39,8 @@ class FitModel:
     """From the catalogue; empty where unknown."""
     gated: bool = False
     """Whether the Hub requires an agreement before the download; False where unknown."""
+    aside: int = 0
+    """Elements outside of a wrapper's decoder, such as those of a vision tower; 0 where unknown."""
     here_bytes: int = 0
     """Size of the weight files in the model's folder; 0 where there are none."""
 
@@ -63,7 +65,8 @@ def find(name: str) -> FitModel:
     repo = name.removeprefix(_HUB)
     if known := find_model(repo):
         size = known.architecture, known.parameters
-        return FitModel(known.name, "catalogue", *size, known.license, known.gated)
+        said = known.license, known.gated
+        return FitModel(known.name, "catalogue", *size, *said, aside=known.vision_parameters)
     if repo.startswith((".", "/", "~")) or repo.endswith(".json") or repo.count("/") > 1:
         raise UsageProblem(f"`{name}` does not exist.", fix=Command("ls {}", Path(name).parent))
     if "/" in repo:

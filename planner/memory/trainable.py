@@ -6,6 +6,7 @@ from planner.memory.facts import Sized
 from planner.models import layers
 from planner.models.facts import Architecture
 from planner.models.families import FAMILIES
+from planner.models.parameters import parameter_count
 from planner.setup.setup import Bias, Profile
 
 EIGHT_BIT_LEAST = 4096
@@ -19,7 +20,7 @@ SCALE_BYTES = 2 * 4 / 256
 def trained_parameters(model: Sized, profile: Profile) -> int:
     """Return the number of trained parameters, including biases besides adapters."""
     if profile.method == "full":
-        return stored_parameters(model, profile)
+        return stored_parameters(model, profile) - outside(model)
     shape = model.architecture
     added = profile.rank * _adapted_widths(shape, profile.targets)
     return added + trained_biases(shape, profile.targets, profile.bias)
@@ -62,6 +63,12 @@ def stored_parameters(model: Sized, profile: Profile) -> int:
     shape = model.architecture
     dropped = profile.spec.head == "scalar" and not shape.tied
     return model.parameters - (shape.vocabulary * shape.hidden if dropped else 0)
+
+
+def outside(model: Sized) -> int:
+    """Return the parameters outside of the decoder, such as those of a vision tower: they stay
+    frozen."""
+    return max(0, model.parameters - parameter_count(model.architecture))
 
 
 def states(model: Sized, profile: Profile) -> tuple[int, int]:

@@ -134,7 +134,7 @@ def _decoder(config: Mapping[str, Any], name: str) -> tuple[ConfigJson, str]:
     if family not in FAMILIES:
         raise found.refusal(f"is of the family `{one_line(family)}`, {_NOT_YET}")
     said = {key: value for key, value in values.items() if value is not None}
-    usual = dict(FAMILIES[family].defaults)
+    usual = {**(FAMILIES[family].nested if inner is not None else {}), **FAMILIES[family].defaults}
     if "sliding_window" in values:
         usual.pop("sliding_window", None)  # null means none
     return ConfigJson(usual | said, name), family

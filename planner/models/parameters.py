@@ -1,5 +1,6 @@
 """Computes the number of parameters of a decoder from its shape."""
 
+from functools import lru_cache
 from math import prod
 
 from planner.models.families import FAMILIES
@@ -8,6 +9,7 @@ from planner.models.shapes.shape import Architecture
 from planner.models.tensors import table
 
 
+@lru_cache(maxsize=4096)
 def parameter_count(shape: Architecture) -> int:
     """Return the exact number of parameters of transformers' model class for this shape.
 

@@ -14,11 +14,11 @@ from planner.models.shapes.naming import Naming
 Known = Callable[[str], bool]
 """Whether the model has a tensor of a name in transformers 5."""
 
-_WRAPPED = re.compile(r"(?:model\.)?language_model\.(?:model\.)?(?!lm_head\.)")
+_WRAPPED = re.compile(r"(?:model\.)?(?:language_model|text_model)\.(?:model\.)?(?!lm_head\.)")
 """The prefix of the names of a wrapped decoder."""
 _ASIDE = re.compile(
     r"(?:model\.)?(?:visual|vision_tower|vision_model|vision_encoder|multi_modal_projector"
-    r"|patch_merger|audio_tower)\."
+    r"|patch_merger|audio_tower|connector)\.|(?:model\.)?image_newline$"
 )
 """The parts of a wrapper around its decoder."""
 DECODERS = frozenset(name for name, wrapper in WRAPPERS.items() if wrapper.alone)

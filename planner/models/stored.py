@@ -13,6 +13,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import one_line
 from planner.models.architecture import Architecture, architecture
+from planner.models.families.wrappers import WRAPPERS
 from planner.models.folder import CONFIG, INDEX, SINGLE, shards
 from planner.models.held import Held
 from planner.models.parameters import parameter_count
@@ -34,7 +35,7 @@ class Shape:
 
     architecture: Architecture
     parameters: int
-    """Total elements of all stored tensors."""
+    """Total elements of the stored tensors that are loaded."""
     dtype: str
     """The most common stored type; for ties, the first by name."""
     both: tuple[str, str] | None = None
@@ -42,7 +43,11 @@ class Shape:
     held: Mapping[str, Held] = field(default_factory=dict, repr=False)
     """All stored tensors by name."""
     ahead: tuple[str, ...] = ()
-    """The names of those that predict further tokens at once, which are not trained."""
+    """The names of those that predict further tokens at once, which are not loaded."""
+    stored: int = 0
+    """Total elements of all stored tensors, `ahead` among them."""
+    aside: int = 0
+    """Elements outside of a wrapper's decoder, such as those of a vision tower."""
 
 
 def read_shape(folder: Path, weights: Mapping[str, Path], name: str, original: str = "") -> Shape:
@@ -118,7 +123,8 @@ def shape_of(
     compared = check_tensors(found, config, held, name, original)
     common = min(sizes, key=lambda kind: (-sizes[kind], kind), default="")
     ahead = tuple(sorted(compared.ahead))
-    return Shape(found, sizes.total(), common, compared.both, held, ahead)
+    loaded = sizes.total() - sum(math.prod(held[one].shape) for one in ahead)
+    return Shape(found, loaded, common, compared.both, held, ahead, sizes.total(), compared.aside)
 
 
 def _check_wrapper(config: Mapping[str, Any], name: str) -> None:
@@ -135,7 +141,8 @@ def _check_wrapper(config: Mapping[str, Any], name: str) -> None:
             f"The model of `{name}` is a multimodal model of the kind "
             f"`{one_line(kind, most=40)}`, which Tunelock does not support yet.",
             fix=Advice(
-                "name a language model, or a `gemma3`, `mistral3`, `qwen2_5_vl` or `qwen3_vl`"
+                "name a language model, or one of the kinds "
+                + ", ".join(f"`{name}`" for name, one in WRAPPERS.items() if not one.alone)
             ),
         )
 

@@ -10,7 +10,7 @@ class Wrapper:
     """A `model_type` whose decoder is one of another family."""
 
     decoder: str
-    """The family of its decoder."""
+    """The family of its decoder where its `text_config` does not name another."""
     alone: bool = False
     """Whether it is only the name of the decoder within a wrapper."""
     bare: bool = False
@@ -21,7 +21,13 @@ class Wrapper:
 
 
 WRAPPERS: Mapping[str, Wrapper] = {
+    "aya_vision": Wrapper("cohere2", tied="default"),
     "gemma3": Wrapper("gemma3_text", tied="default"),
+    "idefics3": Wrapper("llama"),
+    "internvl": Wrapper("qwen2", tied="default"),
+    "llava": Wrapper("llama", tied="either"),
+    "llava_next": Wrapper("llama"),
+    "llava_onevision": Wrapper("qwen2", tied="either"),
     "mistral3": Wrapper("mistral", tied="default"),
     "qwen2_5_vl": Wrapper("qwen2", bare=True, tied="either"),
     "qwen2_5_vl_text": Wrapper("qwen2", alone=True),
@@ -31,5 +37,6 @@ WRAPPERS: Mapping[str, Wrapper] = {
     "qwen3_vl_moe": Wrapper("qwen3_moe"),
     "qwen3_vl_moe_text": Wrapper("qwen3_moe", alone=True),
     "qwen3_vl_text": Wrapper("qwen3", alone=True),
+    "smolvlm": Wrapper("llama"),
 }
 """Every known wrapper, by `model_type`."""

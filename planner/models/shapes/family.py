@@ -59,6 +59,9 @@ class Family:
     """Whether the configuration class has a soft cap of its own."""
     defaults: Mapping[str, object] = field(default_factory=dict)
     """Values of fields that a `config.json` may leave out."""
+    nested: Mapping[str, object] = field(default_factory=dict)
+    """Values of further fields that its table in a wrapper's `config.json` may leave out, where
+    transformers writes only what differs from the class."""
     four_times: bool = False
     """Whether the MLP is four times as wide as `hidden` where the configuration says nothing."""
     one_key: bool = False

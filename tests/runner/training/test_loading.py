@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lockfiles.errors import UsageProblem
+from planner.models.families.wrappers import WRAPPERS
 from planner.models.stored import read_shape
 from runner.training.loaded import class_of
 from runner.training.loading import load_checked
@@ -113,16 +114,14 @@ def wrapped(kind: str) -> Any:
         "num_attention_heads": 2, "num_heads": 2, "embed_dim": 32, "intermediate_size": 32,
         "patch_size": 14, "image_size": 28, "out_hidden_size": 32,
     } | ({"deepstack_visual_indexes": [0]} if kind.startswith("qwen3") else {})  # fmt: skip
-    if kind == "mistral3":
-        text["model_type"] = "mistral"
+    if not kind.startswith(("qwen", "gemma")):
+        text["model_type"] = WRAPPERS[kind].decoder
     if kind == "qwen2_5_vl":
         vision["fullatt_block_indexes"] = [0]
     return AutoConfig.for_model(kind, text_config=text, vision_config=vision)
 
 
-@pytest.mark.parametrize(
-    "kind", ["gemma3", "mistral3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe"]
-)
+@pytest.mark.parametrize("kind", [name for name, one in WRAPPERS.items() if not one.alone])
 def test_wrappers_are_planned_and_loaded_with_what_surrounds_their_decoder(
     kind: str, tmp_path: Path
 ) -> None:
