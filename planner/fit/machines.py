@@ -7,7 +7,6 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Option
 from planner.catalogue.lookup import Accelerator, find_accelerator
 from planner.machines.facts import Gpu, MachineFacts
-from planner.machines.probes.apple import working_set
 from planner.machines.probes.probe import probe
 
 GIB = 1 << 30
@@ -64,18 +63,17 @@ def _counted(text: str) -> str:
 def cards(card: Accelerator, count: int) -> MachineFacts:
     """Return a machine with `count` free cards of one kind.
 
-    An Apple chip shares its memory with the processor; the share that Metal recommends is
-    available. Raises UsageProblem for several Apple chips: a machine has one.
+    Of memory that is shared with the processor, only the available share counts: for an Apple chip
+    what Metal recommends. Raises UsageProblem for several cards of a kind that is built in.
     """
-    size = card.memory_bytes
-    if card.vendor == "Apple":
-        size = working_set(size)
-        if count > 1:
-            raise UsageProblem(
-                f"`{card.name}` is built into its machine, so there is only one.",
-                fix=Option("--gpu {}", card.name, to="use"),
-            )
-    return _elsewhere((Gpu(card.name, size, size, card.compute_capability),) * count)
+    if card.built_in and count > 1:
+        raise UsageProblem(
+            f"`{card.name}` is built into its machine, so there is only one.",
+            fix=Option("--gpu {}", card.name, to="use"),
+        )
+    free = card.usable_bytes
+    total = free if card.unified else card.memory_bytes
+    return _elsewhere((Gpu(card.name, total, free, card.compute_capability),) * count)
 
 
 def sized(gib: float) -> MachineFacts:
