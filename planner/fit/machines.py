@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Option
+from planner.catalogue.instances import find_instance
 from planner.catalogue.lookup import Accelerator, find_accelerator
 from planner.machines.facts import Gpu, MachineFacts
 from planner.machines.probes.probe import probe
@@ -31,7 +32,8 @@ def chosen(gpu: str | None, memory_gib: float | None) -> MachineFacts:
 def named(text: str) -> MachineFacts:
     """Return a machine with the cards of `NAME` or `NAME:COUNT`.
 
-    Raises UsageProblem for an unknown name, with the nearest known one, and for a bad count.
+    Raises UsageProblem for an unknown name, with the nearest known one, for an instance of a cloud,
+    with its cards, and for a bad count.
     """
     name, colon, count = text.partition(":")
     count = count if colon else "1"
@@ -43,6 +45,11 @@ def named(text: str) -> MachineFacts:
     try:
         return cards(find_accelerator(name), int(count))
     except UsageProblem as problem:
+        if instance := find_instance(name):
+            raise UsageProblem(
+                f"`{name}` is a cloud instance with {instance.count} x `{instance.card}`.",
+                fix=Option("--gpu {}", f"{instance.card}:{instance.count}", to="use"),
+            ) from None
         meant = "" if colon else _counted(name)
         fix = Option("--gpu {}", meant, to="use") if meant else problem.fix
         raise UsageProblem(*problem.said, fix=fix) from None

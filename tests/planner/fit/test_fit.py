@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Option
 from lockfiles.limits import CAPABILITY
+from planner.catalogue.instances import instances
 from planner.catalogue.lookup import accelerators, find_accelerator
 from planner.fit import contradictions, machines, models
 from planner.fit.answers import Answer, answers, record, refusal
@@ -388,6 +390,35 @@ def test_an_apple_chip_has_what_metal_recommends_of_its_memory() -> None:
 def test_of_a_card_that_is_built_in_there_is_one(name: str) -> None:
     with pytest.raises(UsageProblem, match="so there is only one"):
         machines.named(f"{name}:2")
+
+
+@pytest.mark.parametrize(
+    ("name", "cards"),
+    [
+        ("p5.48xlarge", "H100 SXM:8"),
+        ("ml.g5.12xlarge", "A10G:4"),
+        ("a2-ultragpu-2g", "A100 80GB:2"),
+        ("Standard_NC24ads_A100_v4", "A100 80GB PCIe:1"),
+        ("ND96isr_H200_v5", "H200:8"),
+        ("gpu_1x_gh200", "GH200 96GB:1"),
+        ("8x H100", "H100 SXM:8"),
+    ],
+)
+def test_an_instance_of_a_cloud_is_offered_its_cards(name: str, cards: str) -> None:
+    with pytest.raises(UsageProblem) as caught:
+        machines.named(name)
+    assert caught.value.fix == (Option("--gpu {}", cards, to="use"),)
+    assert len(machines.named(cards).gpus) == int(cards.partition(":")[2])
+
+
+def test_the_cards_of_every_instance_are_known() -> None:
+    found = instances()
+    assert len(found) >= 100
+    for name, instance in found.items():
+        assert find_accelerator(instance.card).name == instance.card
+        assert 1 <= instance.count <= 16
+        with pytest.raises(UsageProblem):
+            find_accelerator(name)
 
 
 @pytest.mark.parametrize("name", ["RTX 4909", "RTX 4090:0", "RTX 4090:x", "RTX 4090:"])
