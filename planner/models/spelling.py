@@ -17,7 +17,7 @@ Known = Callable[[str], bool]
 _WRAPPED = re.compile(r"(?:model\.)?language_model\.(?:model\.)?(?!lm_head\.)")
 """The prefix of the names of a wrapped decoder."""
 _ASIDE = re.compile(
-    r"(?:model\.)?(?:visual|vision_tower|vision_model|vision_encoder|multi_modal_projector"
+    r"(?:model\.)?(?:mm_projector|visual|vision_tower|vision_model|vision_encoder|multi_modal_projector"
     r"|patch_merger|audio_tower)\."
 )
 """The parts of a wrapper around its decoder."""

@@ -22,6 +22,9 @@ class Wrapper:
 
 WRAPPERS: Mapping[str, Wrapper] = {
     "gemma3": Wrapper("gemma3_text", tied="default"),
+    "kimi_k2": Wrapper("deepseek_v3", alone=True),
+    "kimi_k25": Wrapper("deepseek_v3", tied="default"),
+    "llama4": Wrapper("llama4_text"),
     "mistral3": Wrapper("mistral", tied="default"),
     "qwen2_5_vl": Wrapper("qwen2", bare=True, tied="either"),
     "qwen2_5_vl_text": Wrapper("qwen2", alone=True),
