@@ -7,6 +7,7 @@ from typing import Any
 from planner.models.shapes.blocks import Block
 from planner.models.shapes.config_json import ConfigJson
 from planner.models.shapes.family import Family
+from planner.models.shapes.habits import Habits
 from planner.models.shapes.linears import attention, mixture, mlp
 from planner.models.shapes.naming import LinearNames, Naming
 from planner.models.shapes.shape import Architecture
@@ -103,6 +104,7 @@ FAMILIES: Mapping[str, Family] = {
             mixture="feed_forward",
             inputs_first=True,
         ),
+        habits=Habits(packs=False),
         fields=(
             "layer_types no_rope_layer_interval no_rope_layers num_experts_per_tok "
             "num_local_experts output_router_logits router_aux_loss_coef router_jitter_noise"
