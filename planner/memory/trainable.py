@@ -49,7 +49,7 @@ def _other_biases(shape: Architecture) -> int:
     kind = FAMILIES[shape.family]
     norms = shape.layers * shape.norms_per_layer + (2 if kind.embedding_norm else 1)
     heads = 2 * shape.layers * shape.qk_norm
-    mixtures = shape.layers - shape.dense_layers if shape.experts and shape.mlp_bias else 0
+    mixtures = shape.layers - shape.dense_layers if kind.expert_bias else 0
     return (
         norms * shape.hidden * (kind.norm_vectors == 2)
         + heads * shape.head_dim * (kind.qk_vectors == 2)

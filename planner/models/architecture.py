@@ -10,7 +10,7 @@ from lockfiles.harmless import one_line
 from planner.models.families import FAMILIES, TEXT_FAMILIES
 from planner.models.families.wrappers import WRAPPERS
 from planner.models.field_types import of_family
-from planner.models.shapes.config_json import MOST_OTHERWISE, NAMES, ConfigJson
+from planner.models.shapes.config_json import BETWEEN, MOST_OTHERWISE, NAMES, ConfigJson
 from planner.models.shapes.family import Family
 from planner.models.shapes.shape import Architecture
 
@@ -38,6 +38,9 @@ ENCODERS = frozenset(
      "nomic_bert", "roberta", "roformer", "xlm-roberta", "xlm-roberta-xl"]
 )  # fmt: skip
 """Families that read text and do not write it."""
+
+NULL_MEANS_NONE = ("q_lora_rank", "sliding_window")
+"""Fields whose null is not the default of a class."""
 
 _NOT_YET = "which Tunelock does not support yet"
 
@@ -135,8 +138,9 @@ def _decoder(config: Mapping[str, Any], name: str) -> tuple[ConfigJson, str]:
         raise found.refusal(f"is of the family `{one_line(family)}`, {_NOT_YET}")
     said = {key: value for key, value in values.items() if value is not None}
     usual = {**(FAMILIES[family].nested if inner is not None else {}), **FAMILIES[family].defaults}
-    if "sliding_window" in values:
-        usual.pop("sliding_window", None)  # null means none
+    for field in NULL_MEANS_NONE:
+        if field in values:
+            usual.pop(field, None)
     return ConfigJson(usual | said, name), family
 
 
@@ -149,6 +153,8 @@ def _tied(config: Mapping[str, Any], inner: Mapping[str, Any]) -> object:
 
 
 def _kv_heads(found: ConfigJson, family: str, heads: int) -> int:
+    if "kv_lora_rank" in FAMILIES[family].own:
+        return heads  # latent attention makes keys and values for each head
     if FAMILIES[family].one_key and not found.values.get("new_decoder_architecture"):
         return 1 if found.flag("multi_query") else heads
     names = ("num_key_value_heads", *NAMES.get("num_key_value_heads", ()))
@@ -233,5 +239,5 @@ def _dense_layers(found: ConfigJson, field: str) -> int:
     if not isinstance(value, list):
         return found.integer(field)
     if sorted(map(str, value)) != sorted(map(str, range(len(value)))):
-        raise found.refusal(f"has dense layers between mixtures, {_NOT_YET}")
+        raise found.refusal(BETWEEN)
     return len(value)

@@ -58,7 +58,7 @@ def _mlp(shape: Architecture, width: int) -> int:
 
 def _mixture(shape: Architecture, kind: Family) -> int:
     """Return the parameters of the router, routed experts, and shared expert with its gate."""
-    router = shape.experts * (shape.hidden + (1 if shape.mlp_bias else 0))
+    router = shape.experts * (shape.hidden + (1 if kind.expert_bias else 0))
     shared = _mlp(shape, shape.shared_intermediate) if shape.shared_intermediate else 0
     gate = shape.hidden if kind.shared_gate else 0
     return router + shape.experts * _mlp(shape, shape.moe_intermediate) + shared + gate

@@ -16,10 +16,18 @@ Known = Callable[[str], bool]
 
 _WRAPPED = re.compile(r"(?:model\.)?(?:language_model|text_model)\.(?:model\.)?(?!lm_head\.)")
 """The prefix of the names of a wrapped decoder."""
-_ASIDE = re.compile(
-    r"(?:model\.)?(?:visual|vision_tower|vision_model|vision_encoder|multi_modal_projector"
-    r"|patch_merger|audio_tower|connector)\.|(?:model\.)?image_newline$"
+_MODULES_ASIDE = (
+    "audio_tower",
+    "connector",
+    "mm_projector",
+    "multi_modal_projector",
+    "patch_merger",
+    "vision_encoder",
+    "vision_model",
+    "vision_tower",
+    "visual",
 )
+_ASIDE = re.compile(rf"(?:model\.)?(?:(?:{'|'.join(_MODULES_ASIDE)})\.|image_newline$)")
 """The parts of a wrapper around its decoder."""
 DECODERS = frozenset(name for name, wrapper in WRAPPERS.items() if wrapper.alone)
 """Decoders of wrappers, which transformers has no language model for outside of them."""

@@ -169,10 +169,10 @@ def _mixture(shape: Architecture, block: Block, names: Naming, kind: Family) -> 
     """Yield router, correction, the shared expert's gate, and the fused experts."""
     count, h = shape.experts, shape.hidden
     yield Tensor(_path(names.mixture, names.router), (count, h))
-    if kind.mlp_bias:
+    if kind.expert_bias:
         yield Tensor(_path(names.mixture, names.router.replace("weight", "bias")), (count,))
-    if shape.family == "glm4_moe":
-        yield Tensor(_path(names.mixture, "gate.e_score_correction_bias"), (count,))
+    if names.correction:
+        yield Tensor(_path(names.mixture, names.correction), (count,), buffer=True)
     if kind.shared_gate and block.mlp:
         yield Tensor(_path(names.mixture, "shared_expert_gate.weight"), (1, h))
     ups = (2 if shape.gated_mlp else 1) * block.expert
@@ -185,5 +185,5 @@ def _mixture(shape: Architecture, block: Block, names: Naming, kind: Family) -> 
         whole = {_path(names.mixture, "experts.*", part): inner for part in parts}
         fused = (count, *sizes[::-1]) if names.inputs_first else one.shape
         yield replace(one, shape=fused, parts=whole or None)
-        if kind.mlp_bias:
+        if kind.expert_bias:
             yield Tensor(f"{one.name}_bias", (count, sizes[0]))

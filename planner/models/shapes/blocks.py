@@ -26,6 +26,8 @@ class Linear:
     module: str = ""
     """The module in the layer that it belongs to, such as `linear_attn`; empty for the family's
     usual one of its place."""
+    source: str = ""
+    """What it reads, where that is not what the other layers of its place read."""
 
     @property
     def size(self) -> int:

@@ -21,6 +21,8 @@ class Family:
     """Whether the attention's output projection has a bias."""
     mlp_bias: Flag = False
     """Whether the layers of the MLP have a bias."""
+    expert_bias: bool = False
+    """Whether the router and the routed experts have biases."""
     head_bias: Flag = False
     """Whether the head has a bias."""
     gated_mlp: bool = True

@@ -114,7 +114,7 @@ def test_facts_of_a_mixture() -> None:
 @pytest.mark.parametrize(
     ("family", "fields", "message"),
     [
-        ("deepseek_v3", {"kv_lora_rank": 512}, "multi-head latent attention"),
+        ("abacus", {"kv_lora_rank": 512}, "multi-head latent attention"),
         ("mamba", {"state_size": 16}, "state-space layers"),
         ("qwen3_next", {"linear_key_head_dim": 128}, "linear attention"),
         ("t5", {"is_encoder_decoder": True}, "an encoder"),

@@ -23,7 +23,7 @@ from tests.planner.memory.test_memory import PLAN
 from tests.runner.inputs.test_parameter_count import VARIANTS, tiny
 
 RANK = 4
-NOT_ADAPTED = ("router", "shared_expert_gate")
+NOT_ADAPTED = ("router", "shared_expert_gate", "wg")
 """Linear layers of a mixture that choose or weigh its experts."""
 SHAPES = [
     (family, changes) for family, changes in VARIANTS
