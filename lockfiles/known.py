@@ -47,8 +47,9 @@ FAMILIES = frozenset(
     [
         "apertus", "arcee", "bloom", "cohere", "cohere2", "ernie4_5", "exaone4", "falcon",
         "gemma", "gemma2", "gemma3_text", "glm", "glm4", "glm4_moe", "gpt2", "gpt_bigcode",
-        "gpt_neox", "gpt_oss", "gptj", "granite", "granitemoe", "hunyuan_v1_dense", "llama",
-        "ministral", "ministral3", "mistral", "mixtral", "nemotron", "olmo", "olmo2",
+        "gpt_neox", "gpt_oss", "gptj", "granite", "granitemoe", "granitemoehybrid",
+        "hunyuan_v1_dense", "lfm2", "lfm2_moe", "llama",
+        "ministral", "ministral3", "mistral", "mixtral", "nemotron", "nemotron_h", "olmo", "olmo2",
         "olmo3", "olmoe", "opt", "phi", "phi3", "phimoe", "qwen2", "qwen2_moe", "qwen3",
         "qwen3_moe", "seed_oss", "smollm3", "stablelm", "starcoder2",
     ]

@@ -22,6 +22,7 @@ class Wrapper:
 
 WRAPPERS: Mapping[str, Wrapper] = {
     "gemma3": Wrapper("gemma3_text", tied="default"),
+    "lfm2_vl": Wrapper("lfm2", tied="default"),
     "mistral3": Wrapper("mistral", tied="default"),
     "qwen2_5_vl": Wrapper("qwen2", bare=True, tied="either"),
     "qwen2_5_vl_text": Wrapper("qwen2", alone=True),

@@ -108,11 +108,14 @@ def wrapped(kind: str) -> Any:
         text["rope_parameters"] = rope
     elif kind.startswith("qwen"):
         text["rope_scaling"] = {"type": "mrope", "mrope_section": [1, 1, 2]}
-    vision = {
+    vision: dict[str, Any] = {
         "hidden_size": 64 if kind == "qwen2_vl" else 32, "num_hidden_layers": 1, "depth": 1,
         "num_attention_heads": 2, "num_heads": 2, "embed_dim": 32, "intermediate_size": 32,
         "patch_size": 14, "image_size": 28, "out_hidden_size": 32,
     } | ({"deepstack_visual_indexes": [0]} if kind.startswith("qwen3") else {})  # fmt: skip
+    if kind == "lfm2_vl":
+        text = tiny("lfm2") | {"model_type": "lfm2"}
+        vision |= {"model_type": "siglip2_vision_model", "num_patches": 4}
     if kind == "mistral3":
         text["model_type"] = "mistral"
     if kind == "qwen2_5_vl":
@@ -121,7 +124,7 @@ def wrapped(kind: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    "kind", ["gemma3", "mistral3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe"]
+    "kind", ["gemma3", "lfm2_vl", "mistral3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe"]
 )
 def test_wrappers_are_planned_and_loaded_with_what_surrounds_their_decoder(
     kind: str, tmp_path: Path
