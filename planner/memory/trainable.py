@@ -1,12 +1,14 @@
 """The number of trained parameters, and the memory of their optimizer states."""
 
 from functools import lru_cache
+from math import prod
 
 from planner.memory.facts import Sized
 from planner.models import layers
 from planner.models.facts import Architecture
 from planner.models.families import FAMILIES
 from planner.models.parameters import parameter_count
+from planner.models.tensors import table
 from planner.setup.setup import Bias, Profile
 
 EIGHT_BIT_LEAST = 4096
@@ -47,6 +49,8 @@ def trained_biases(shape: Architecture, names: tuple[str, ...], bias: Bias) -> i
 def _other_biases(shape: Architecture) -> int:
     """Return the elements of the biases of norms, routers and head."""
     kind = FAMILIES[shape.family]
+    if kind.blocks:
+        return _biases_of_blocks(shape)
     norms = shape.layers * shape.norms_per_layer + (2 if kind.embedding_norm else 1)
     heads = 2 * shape.layers * shape.qk_norm
     mixtures = shape.layers - shape.dense_layers if kind.expert_bias else 0
@@ -56,6 +60,20 @@ def _other_biases(shape: Architecture) -> int:
         + mixtures * shape.experts
         + shape.vocabulary * shape.head_bias
     )
+
+
+def _biases_of_blocks(shape: Architecture) -> int:
+    """Return the same for a family with layers of its own, such as those of convolutions."""
+    every = sum(
+        prod(t.shape) for t in table(shape, {}) if t.name.endswith(".bias") and not t.buffer
+    )
+    linear = sum(
+        block.count * part.outputs
+        for block in layers.blocks(shape)
+        for part in block.linears
+        if part.biased
+    )
+    return every - linear
 
 
 def stored_parameters(model: Sized, profile: Profile) -> int:

@@ -53,7 +53,8 @@ def architecture(config: Mapping[str, Any], name: str) -> Architecture:
     """
     found, family = _decoder(config, name)
     hidden, heads = found.integer("hidden_size"), found.integer("num_attention_heads")
-    layers, kind = found.integer("num_hidden_layers"), FAMILIES[family]
+    kind = FAMILIES[family]
+    layers = found.integer("num_hidden_layers", _listed(found, kind))
     wide = 4 * hidden if kind.four_times else None
     window, every = (0, 0) if kind.read else _sliding(found, kind, layers)
     kv_heads = _kv_heads(found, family, heads)
@@ -80,7 +81,7 @@ def architecture(config: Mapping[str, Any], name: str) -> Architecture:
         soft_cap=kind.soft_cap or _soft_cap(found.values),
         norms_per_layer=_norms(found, family),
         head_bias=found.flag(kind.head_bias),
-        **(_mixture(found, kind, layers) if kind.experts else {}),
+        **(_mixture(found, kind, layers) if _has_experts(found, kind) else {}),
     )
     return replace(usual, **kind.read(found)) if kind.read else usual
 
@@ -150,6 +151,17 @@ def _tied(config: Mapping[str, Any], inner: Mapping[str, Any]) -> object:
     if wrapper and wrapper.tied == "either":
         return config.get(key) or inner.get(key)
     return config.get(key, wrapper is not None and wrapper.tied == "default")
+
+
+def _listed(found: ConfigJson, kind: Family) -> int | None:
+    """Return the number of layers of a class that saves a list of them instead."""
+    types = found.values.get(kind.layer_list)
+    return len(types) if isinstance(types, list) else None
+
+
+def _has_experts(found: ConfigJson, kind: Family) -> bool:
+    """Return whether a model has experts; families with layers of their own may do without."""
+    return bool(kind.experts) and not (kind.read and found.values.get(kind.experts) == 0)
 
 
 def _kv_heads(found: ConfigJson, family: str, heads: int) -> int:

@@ -175,10 +175,11 @@ def _mixture(shape: Architecture, block: Block, names: Naming, kind: Family) -> 
         yield Tensor(_path(names.mixture, names.correction), (count,), buffer=True)
     if kind.shared_gate and block.mlp:
         yield Tensor(_path(names.mixture, "shared_expert_gate.weight"), (1, h))
-    ups = (2 if shape.gated_mlp else 1) * block.expert
+    ups, h = (2 if shape.gated_mlp else 1) * block.expert, block.routed_hidden or h
+    first, last = names.experts
     for name, sizes, parts in (
-        ("gate_up_proj", (ups, h), names.parts[:2]),
-        ("down_proj", (h, block.expert), names.parts[2:]),
+        (first, (ups, h), names.parts[:-1]),
+        (last, (h, block.expert), names.parts[-1:]),
     ):
         one = Tensor(_path(names.mixture, "experts", name), (count, *sizes), experts=count)
         inner = (block.expert, h) if len(parts) == 2 else sizes

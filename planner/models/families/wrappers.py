@@ -31,6 +31,7 @@ WRAPPERS: Mapping[str, Wrapper] = {
     "kimi_k2": Wrapper("deepseek_v3", alone=True),
     "kimi_k25": Wrapper("deepseek_v3", tied="default"),
     "llama4": Wrapper("llama4_text"),
+    "lfm2_vl": Wrapper("lfm2", tied="default"),
     "mistral3": Wrapper("mistral", tied="default"),
     "qwen2_5_vl": Wrapper("qwen2", bare=True, tied="either"),
     "qwen2_5_vl_text": Wrapper("qwen2", alone=True),

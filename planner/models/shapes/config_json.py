@@ -55,6 +55,8 @@ BETWEEN = "has dense layers between mixtures, which Tunelock does not support ye
 _MOST_CHARS = 100
 """Limit for names, such as that of a family."""
 _MOST_NUMBER = 1e300
+_UNLIMITED = frozenset(["time_step_limit", "mamba_dt_limit"])
+"""Fields whose upper limit may be infinite."""
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -76,6 +78,8 @@ def _not_finite(values: Any, name: str = "") -> str:
     """Return the name of the first number that is not finite; empty if all are."""
     if isinstance(values, Mapping):
         return next((found for k, v in values.items() if (found := _not_finite(v, k))), "")
+    if name in _UNLIMITED and isinstance(values, list):
+        values = [value for value in values if value != math.inf]
     if isinstance(values, list):
         return next((found for value in values if (found := _not_finite(value, name))), "")
     if isinstance(values, float) and not math.isfinite(values):

@@ -74,6 +74,11 @@ class Family:
     """Whether the embedding is created with a padding token."""
     own_layer_norm: bool = False
     """Whether its LayerNorm is its own, which casts and returns the activations' type."""
+    unadapted: tuple[str, ...] = ()
+    """Names of linear layers whose weights a fused kernel reads by itself, past any adapter.
+
+    PEFT refuses them (`_check_lora_target_modules_mamba` in `peft/tuners/tuners_utils.py`).
+    """
     taken_for_experts: tuple[str, ...] = ()
     """Names that PEFT 0.21 takes for fused experts, even where other layers have them too.
 
@@ -91,6 +96,8 @@ class Family:
     it lacks (`planner.models.field_types`)."""
     field_types: Mapping[str, str] = field(default_factory=dict)
     """The types of fields that its class takes otherwise."""
+    layer_list: str = ""
+    """The field with one item for each layer, of a class that saves no number of layers."""
     read: Callable[[ConfigJson], Mapping[str, Any]] | None = None
     """For a family with layers of its own: returns the fields of `Architecture` that differ from
     the usual reading, `own` among them."""

@@ -42,3 +42,45 @@ class Latent(Mixer):
     def query(self) -> int:
         """Width of a query and of a key."""
         return self.unrotated + self.rotated
+
+
+@dataclass(frozen=True)
+class Absent(Mixer):
+    """Nothing: the layer is an MLP or a mixture of experts alone."""
+
+
+@dataclass(frozen=True)
+class ShortConvolution(Mixer):
+    """A convolution over few tokens, gated before and after (LFM2)."""
+
+    width: int
+    """Channels."""
+    kernel: int
+    """Tokens that one output depends on."""
+
+
+@dataclass(frozen=True)
+class StateSpace(Mixer):
+    """A selective state-space layer in chunks of tokens (Mamba-2)."""
+
+    heads: int
+    head_dim: int
+    """Width of a head."""
+    groups: int
+    """Groups of heads that share their input and output projections of the state."""
+    state: int
+    """Width of the state of one channel."""
+    kernel: int
+    """Tokens that one output of the convolution depends on."""
+    chunk: int
+    """Tokens in a chunk."""
+
+    @property
+    def inner(self) -> int:
+        """Channels of all heads."""
+        return self.heads * self.head_dim
+
+    @property
+    def convolved(self) -> int:
+        """Channels of the convolution: those of the heads, and the projections of the state."""
+        return self.inner + 2 * self.groups * self.state

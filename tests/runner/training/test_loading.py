@@ -109,13 +109,16 @@ def wrapped(kind: str) -> Any:
         text["rope_parameters"] = rope
     elif kind.startswith("qwen"):
         text["rope_scaling"] = {"type": "mrope", "mrope_section": [1, 1, 2]}
-    vision = {
+    vision: dict[str, Any] = {
         "hidden_size": 64 if kind == "qwen2_vl" else 32, "num_hidden_layers": 1, "depth": 1,
         "num_attention_heads": 2, "num_heads": 2, "embed_dim": 32, "intermediate_size": 32,
         "patch_size": 14, "image_size": 28, "out_hidden_size": 32,
     } | ({"deepstack_visual_indexes": [0]} if kind.startswith("qwen3") else {})  # fmt: skip
     if not kind.startswith(("qwen", "gemma")):
-        text["model_type"] = WRAPPERS[kind].decoder
+        decoder = WRAPPERS[kind].decoder
+        text = tiny(decoder) | {"model_type": decoder}
+    if kind == "lfm2_vl":
+        vision |= {"model_type": "siglip2_vision_model", "num_patches": 4}
     if kind == "qwen2_5_vl":
         vision["fullatt_block_indexes"] = [0]
     return AutoConfig.for_model(kind, text_config=text, vision_config=vision)

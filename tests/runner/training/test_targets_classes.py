@@ -23,6 +23,8 @@ from tests.planner.memory.test_memory import PLAN
 from tests.runner.inputs.test_parameter_count import VARIANTS, tiny
 
 RANK = 4
+MIXING = ("q_proj", "k_proj", "v_proj", "o_proj", "in_proj")
+"""The linear layers of attention and Mamba in a layer whose one module is called `mixer`."""
 NOT_ADAPTED = ("router", "shared_expert_gate", "wg")
 """Linear layers of a mixture that choose or weigh its experts."""
 SHAPES = [
@@ -51,8 +53,10 @@ def _linears(family: str, model: Any) -> Iterator[tuple[str, bool]]:
     head = model.get_output_embeddings()
     for name, module in model.named_modules():
         parent, _, last = name.rpartition(".")
-        attends = "attn" in parent or "attention" in parent
+        attends = any(word in parent for word in ("attn", "attention", "conv", "mamba"))
+        attends = attends or (parent.endswith(".mixer") and last in MIXING)
         taken = last in FAMILIES[family].taken_for_experts and not attends
+        taken = taken or last in FAMILIES[family].unadapted
         linear = isinstance(module, (torch.nn.Linear, Conv1D)) and module is not head
         if linear and last not in NOT_ADAPTED and not taken:
             yield name, attends
