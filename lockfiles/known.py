@@ -50,7 +50,8 @@ FAMILIES = frozenset(
         "gpt_neox", "gpt_oss", "gptj", "granite", "granitemoe", "hunyuan_v1_dense", "llama",
         "ministral", "ministral3", "mistral", "mixtral", "nemotron", "olmo", "olmo2",
         "olmo3", "olmoe", "opt", "phi", "phi3", "phimoe", "qwen2", "qwen2_moe", "qwen3",
-        "qwen3_moe", "seed_oss", "smollm3", "stablelm", "starcoder2",
+        "qwen3_5_moe_text", "qwen3_5_text",
+        "qwen3_moe", "qwen3_next", "seed_oss", "smollm3", "stablelm", "starcoder2",
     ]
 )  # fmt: skip
 """The model families with a memory estimate (`planner.models.families`)."""
