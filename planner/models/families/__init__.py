@@ -31,6 +31,7 @@ from planner.models.families import (
     opt,
     phi,
     qwen,
+    qwen3_5,
     starcoder2,
 )
 from planner.models.families.wrappers import WRAPPERS
@@ -64,6 +65,7 @@ FAMILIES: Mapping[str, Family] = dict(
             opt,
             phi,
             qwen,
+            qwen3_5,
             starcoder2,
         )
         for name, family in file.FAMILIES.items()

@@ -37,6 +37,8 @@ WRAPPERS: Mapping[str, Wrapper] = {
     "qwen2_5_vl_text": Wrapper("qwen2", alone=True),
     "qwen2_vl": Wrapper("qwen2", bare=True, tied="either"),
     "qwen2_vl_text": Wrapper("qwen2", alone=True),
+    "qwen3_5": Wrapper("qwen3_5_text"),
+    "qwen3_5_moe": Wrapper("qwen3_5_moe_text"),
     "qwen3_vl": Wrapper("qwen3"),
     "qwen3_vl_moe": Wrapper("qwen3_moe"),
     "qwen3_vl_moe_text": Wrapper("qwen3_moe", alone=True),

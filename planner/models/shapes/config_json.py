@@ -47,6 +47,11 @@ MOST: Mapping[str, int] = {
     "qk_rope_head_dim": 1 << 14,
     "v_head_dim": 1 << 14,
     "sliding_window_pattern": 4096,
+    "linear_conv_kernel_dim": 1 << 10,
+    "linear_key_head_dim": 1 << 14,
+    "linear_num_key_heads": 1 << 14,
+    "linear_num_value_heads": 1 << 14,
+    "linear_value_head_dim": 1 << 14,
 }
 """The largest value of a field: far above that of any published model."""
 MOST_OTHERWISE = 1 << 24
@@ -130,6 +135,22 @@ class ConfigJson:
         if not isinstance(value, str) or len(value) > _MOST_CHARS:
             raise self._wrong(f"`{field}` in `{self.name}` is not a short text.")
         return value
+
+    def letters(self, field: str, letters: Mapping[str, str]) -> str:
+        """Return a list with a text for each layer, as one letter for each; empty without it.
+
+        Raises UsageProblem for another text, and for a list of another length.
+        """
+        value, layers = self.values.get(field), self.integer("num_hidden_layers")
+        if value is None:
+            return ""
+        if not isinstance(value, list) or len(value) != layers:
+            raise self._wrong(f"`{field}` in `{self.name}` is not a list of {layers:,} items.")
+        for one in value:
+            if not isinstance(one, str) or one not in letters:
+                other = one_line(str(one), most=40)
+                raise self.refusal(f"has layers of type `{other}`, which Tunelock does not know")
+        return "".join(letters[one] for one in value)
 
     def flag(self, flag: Flag) -> bool:
         """Return the value of a flag, or of the field that it names."""

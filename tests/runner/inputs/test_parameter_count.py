@@ -22,6 +22,10 @@ EXPERTS = {
     "moe_intermediate_size": 7, "shared_expert_intermediate_size": 9, "n_shared_experts": 2,
     "first_k_dense_replace": 1,
 }  # fmt: skip
+DELTA = {
+    "num_hidden_layers": 4, "head_dim": 6, "linear_key_head_dim": 5, "linear_value_head_dim": 7,
+    "linear_num_key_heads": 2, "linear_num_value_heads": 6,
+}  # fmt: skip
 GPT = {
     "n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 64, "n_inner": 40, "vocab_size": 96,
     "bos_token_id": 1, "eos_token_id": 2,
@@ -68,6 +72,9 @@ OWN: dict[str, dict[str, Any]] = {
         "word_embed_proj_dim": 32, "ffn_dim": 40, "intermediate_size": None,
         "num_key_value_heads": None,
     },
+    "qwen3_5_moe_text": DELTA,
+    "qwen3_5_text": DELTA,
+    "qwen3_next": DELTA,
 }  # fmt: skip
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("llama", {"attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True}),
@@ -110,7 +117,11 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("phimoe", {"lm_head_bias": True, "attention_bias": True}),
     ("qwen2_moe", {"qkv_bias": False, "mlp_only_layers": [0]}),
     ("qwen3", {"attention_bias": True, "head_dim": 16}),
+    ("qwen3_5_moe_text", {"layer_types": ["full_attention", "linear_attention"] * 2}),
+    ("qwen3_5_text", {"attention_bias": True, "linear_conv_kernel_dim": 3}),
+    ("qwen3_5_text", {"layer_types": ["full_attention", "linear_attention"] * 2}),
     ("qwen3_moe", {"mlp_only_layers": [0, 1]}),
+    ("qwen3_next", {"mlp_only_layers": [0], "linear_num_value_heads": 2}),
     ("seed_oss", {"attention_out_bias": True, "mlp_bias": True}),
     ("smollm3", {"attention_bias": True, "mlp_bias": True}),
     ("stablelm", {"qk_layernorm": True, "use_qkv_bias": True}),
