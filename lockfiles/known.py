@@ -47,6 +47,7 @@ FAMILIES = frozenset(
     [
         "apertus", "arcee", "bloom", "cohere", "cohere2", "ernie4_5", "exaone4", "falcon",
         "gemma", "gemma2", "gemma3_text", "glm", "glm4", "glm4_moe", "gpt2", "gpt_bigcode",
+        "gemma3n_text", "gemma4_text", "gemma4_unified_text",
         "gpt_neox", "gpt_oss", "gptj", "granite", "granitemoe", "hunyuan_v1_dense", "llama",
         "ministral", "ministral3", "mistral", "mixtral", "nemotron", "olmo", "olmo2",
         "olmo3", "olmoe", "opt", "phi", "phi3", "phimoe", "qwen2", "qwen2_moe", "qwen3",

@@ -55,7 +55,7 @@ class ModelFacts:
     architecture: Architecture
     """Its shape."""
     parameters: int
-    """Total elements of all stored tensors."""
+    """Total elements of all stored tensors but those that no class reads."""
     dtype: str
     """The most common stored type, such as `BF16`."""
     revision: str = ""

@@ -18,7 +18,7 @@ _WRAPPED = re.compile(r"(?:model\.)?language_model\.(?:model\.)?(?!lm_head\.)")
 """The prefix of the names of a wrapped decoder."""
 _ASIDE = re.compile(
     r"(?:model\.)?(?:visual|vision_tower|vision_model|vision_encoder|multi_modal_projector"
-    r"|patch_merger|audio_tower)\."
+    r"|patch_merger|audio_tower|embed_vision|embed_audio|vision_embedder)\."
 )
 """The parts of a wrapper around its decoder."""
 DECODERS = frozenset(name for name, wrapper in WRAPPERS.items() if wrapper.alone)
@@ -26,8 +26,9 @@ DECODERS = frozenset(name for name, wrapper in WRAPPERS.items() if wrapper.alone
 
 
 def is_wrapper(kind: object) -> bool:
-    """Return whether a `model_type` is that of a multimodal wrapper."""
-    return isinstance(kind, str) and kind in WRAPPERS and not WRAPPERS[kind].alone
+    """Return whether a `model_type` is that of a multimodal wrapper that can be trained."""
+    wrapper = WRAPPERS.get(kind) if isinstance(kind, str) else None
+    return wrapper is not None and not wrapper.alone and not wrapper.needs
 
 
 @dataclass

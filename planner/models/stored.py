@@ -13,6 +13,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import one_line
 from planner.models.architecture import Architecture, architecture
+from planner.models.families.wrappers import WRAPPERS
 from planner.models.folder import CONFIG, INDEX, SINGLE, shards
 from planner.models.held import Held
 from planner.models.parameters import parameter_count
@@ -34,7 +35,7 @@ class Shape:
 
     architecture: Architecture
     parameters: int
-    """Total elements of all stored tensors."""
+    """Total elements of all stored tensors but those that no class reads."""
     dtype: str
     """The most common stored type; for ties, the first by name."""
     both: tuple[str, str] | None = None
@@ -118,7 +119,8 @@ def shape_of(
     compared = check_tensors(found, config, held, name, original)
     common = min(sizes, key=lambda kind: (-sizes[kind], kind), default="")
     ahead = tuple(sorted(compared.ahead))
-    return Shape(found, sizes.total(), common, compared.both, held, ahead)
+    unread = sum(math.prod(held[one].shape) for one in compared.unread)
+    return Shape(found, sizes.total() - unread, common, compared.both, held, ahead)
 
 
 def _check_wrapper(config: Mapping[str, Any], name: str) -> None:
@@ -129,6 +131,13 @@ def _check_wrapper(config: Mapping[str, Any], name: str) -> None:
             f"The model of `{name}` is the decoder of a vision-language model (`{kind}`), which "
             "transformers loads as a part of that model only.",
             fix=Advice("name the complete vision-language model"),
+        )
+    wrapper = WRAPPERS.get(kind) if isinstance(kind, str) else None
+    if wrapper and wrapper.needs:
+        raise UsageProblem(
+            f"The model of `{name}` is a multimodal model of the kind `{kind}`, which transformers "
+            f"loads with the package `{wrapper.needs}` only.",
+            fix=Advice(f"name a model with its decoder alone (`{wrapper.decoder}`)"),
         )
     if isinstance(config.get("text_config"), Mapping) and not is_wrapper(kind):
         raise UsageProblem(

@@ -115,13 +115,26 @@ def wrapped(kind: str) -> Any:
     } | ({"deepstack_visual_indexes": [0]} if kind.startswith("qwen3") else {})  # fmt: skip
     if kind == "mistral3":
         text["model_type"] = "mistral"
+    if kind.startswith("gemma4"):
+        text = tiny(f"{kind}_text")
+        del vision["embed_dim"]
     if kind == "qwen2_5_vl":
         vision["fullatt_block_indexes"] = [0]
     return AutoConfig.for_model(kind, text_config=text, vision_config=vision)
 
 
 @pytest.mark.parametrize(
-    "kind", ["gemma3", "mistral3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe"]
+    "kind",
+    [
+        "gemma3",
+        "mistral3",
+        "qwen2_vl",
+        "qwen2_5_vl",
+        "qwen3_vl",
+        "qwen3_vl_moe",
+        "gemma4",
+        "gemma4_unified",
+    ],
 )
 def test_wrappers_are_planned_and_loaded_with_what_surrounds_their_decoder(
     kind: str, tmp_path: Path
