@@ -138,11 +138,22 @@ def _decoder(config: Mapping[str, Any], name: str) -> tuple[ConfigJson, str]:
     if family not in FAMILIES:
         raise found.refusal(f"is of the family `{one_line(family)}`, {_NOT_YET}")
     said = {key: value for key, value in values.items() if value is not None}
+    said |= {key: _alike(found, key) for key in FAMILIES[family].listed if key in said}
     usual = {**(FAMILIES[family].nested if inner is not None else {}), **FAMILIES[family].defaults}
     for field in NULL_MEANS_NONE:
         if field in values:
             usual.pop(field, None)
     return ConfigJson(usual | said, name), family
+
+
+def _alike(found: ConfigJson, field: str) -> object:
+    """Return a number, or that of a list with the same number for each layer."""
+    value = found.values[field]
+    if not isinstance(value, list) or not value:
+        return value
+    if any(one != value[0] for one in value):
+        raise found.refusal(f"has layers with different numbers in `{field}`, {_NOT_YET}")
+    return value[0]
 
 
 def _tied(config: Mapping[str, Any], inner: Mapping[str, Any]) -> object:

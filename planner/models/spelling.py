@@ -19,9 +19,12 @@ _WRAPPED = re.compile(r"(?:model\.)?(?:language_model|text_model)\.(?:model\.)?(
 _MODULES_ASIDE = (
     "audio_tower",
     "connector",
+    "embed_audio",
+    "embed_vision",
     "mm_projector",
     "multi_modal_projector",
     "patch_merger",
+    "vision_embedder",
     "vision_encoder",
     "vision_model",
     "vision_tower",
@@ -34,8 +37,9 @@ DECODERS = frozenset(name for name, wrapper in WRAPPERS.items() if wrapper.alone
 
 
 def is_wrapper(kind: object) -> bool:
-    """Return whether a `model_type` is that of a multimodal wrapper."""
-    return isinstance(kind, str) and kind in WRAPPERS and not WRAPPERS[kind].alone
+    """Return whether a `model_type` is that of a multimodal wrapper that can be trained."""
+    wrapper = WRAPPERS.get(kind) if isinstance(kind, str) else None
+    return wrapper is not None and not wrapper.alone and not wrapper.needs
 
 
 @dataclass

@@ -123,8 +123,17 @@ def shape_of(
     compared = check_tensors(found, config, held, name, original)
     common = min(sizes, key=lambda kind: (-sizes[kind], kind), default="")
     ahead = tuple(sorted(compared.ahead))
-    loaded = sizes.total() - sum(math.prod(held[one].shape) for one in ahead)
-    return Shape(found, loaded, common, compared.both, held, ahead, sizes.total(), compared.aside)
+    unread = sum(math.prod(held[one].shape) for one in {*ahead, *compared.unread})
+    return Shape(
+        found,
+        sizes.total() - unread,
+        common,
+        compared.both,
+        held,
+        ahead,
+        sizes.total(),
+        compared.aside,
+    )
 
 
 def _check_wrapper(config: Mapping[str, Any], name: str) -> None:
@@ -135,6 +144,13 @@ def _check_wrapper(config: Mapping[str, Any], name: str) -> None:
             f"The model of `{name}` is the decoder of a vision-language model (`{kind}`), which "
             "transformers loads as a part of that model only.",
             fix=Advice("name the complete vision-language model"),
+        )
+    wrapper = WRAPPERS.get(kind) if isinstance(kind, str) else None
+    if wrapper and wrapper.needs:
+        raise UsageProblem(
+            f"The model of `{name}` is a multimodal model of the kind `{kind}`, which transformers "
+            f"loads with the package `{wrapper.needs}` only.",
+            fix=Advice(f"name a model with its decoder alone (`{wrapper.decoder}`)"),
         )
     if isinstance(config.get("text_config"), Mapping) and not is_wrapper(kind):
         raise UsageProblem(

@@ -15,6 +15,9 @@ class Wrapper:
     """Whether it is only the name of the decoder within a wrapper."""
     bare: bool = False
     """Whether the tensors of its decoder may be named like those of a plain model."""
+    needs: str = ""
+    """A package that transformers needs to load its other parts and training does not install;
+    such a model is not trained."""
     tied: Literal["", "either", "default"] = ""
     """Whether the head is tied: by the wrapper's own field; `either` by that or the decoder's;
     `default` also where the field is missing."""
@@ -32,6 +35,9 @@ WRAPPERS: Mapping[str, Wrapper] = {
     "kimi_k25": Wrapper("deepseek_v3", tied="default"),
     "llama4": Wrapper("llama4_text"),
     "lfm2_vl": Wrapper("lfm2", tied="default"),
+    "gemma3n": Wrapper("gemma3n_text", needs="timm", tied="default"),
+    "gemma4": Wrapper("gemma4_text", tied="default"),
+    "gemma4_unified": Wrapper("gemma4_unified_text", tied="default"),
     "mistral3": Wrapper("mistral", tied="default"),
     "qwen2_5_vl": Wrapper("qwen2", bare=True, tied="either"),
     "qwen2_5_vl_text": Wrapper("qwen2", alone=True),

@@ -129,6 +129,12 @@ class ConfigJson:
             raise self._wrong(f"`{field}` in `{self.name}` has items that are not from {least}.")
         return tuple(found)
 
+    def count(self, field: str, default: int) -> int:
+        """Return an integer from 0, as `integer` does from 1; `default` without the field."""
+        value = self.values.get(field)
+        given = default if value is None else value
+        return 0 if type(given) is int and given == 0 else self.integer(field, default)
+
     def text(self, field: str) -> str:
         """Return a text. Raises UsageProblem for anything else."""
         value = self._value(field, None)

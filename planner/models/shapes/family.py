@@ -1,10 +1,10 @@
 """The differences between decoder families, as the model classes of transformers build them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from planner.models.shapes.blocks import Block
+from planner.models.shapes.blocks import Block, Extra
 from planner.models.shapes.config_json import ConfigJson, Flag
 from planner.models.shapes.habits import Habits
 from planner.models.shapes.naming import LinearNames, Naming
@@ -98,6 +98,10 @@ class Family:
     """The types of fields that its class takes otherwise."""
     layer_list: str = ""
     """The field with one item for each layer, of a class that saves no number of layers."""
+    listed: tuple[str, ...] = ()
+    """Fields that may have a list with the same number for each layer."""
+    written: tuple[str, ...] = ()
+    """Reserved names that its class writes to `config.json`; `read` checks these fields."""
     read: Callable[[ConfigJson], Mapping[str, Any]] | None = None
     """For a family with layers of its own: returns the fields of `Architecture` that differ from
     the usual reading, `own` among them."""
@@ -106,3 +110,6 @@ class Family:
     the letters of a text that has one for each layer."""
     blocks: Callable[[Architecture], tuple[Block, ...]] | None = None
     """The layers of such a family."""
+    outside: Callable[[Architecture], Iterable[Extra]] | None = None
+    """The tensors outside its layers besides embedding, final norm and head; their names are those
+    within the body."""

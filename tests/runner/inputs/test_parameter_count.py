@@ -34,12 +34,25 @@ LATENT = {
     "num_key_value_heads": 4, "kv_lora_rank": 12, "q_lora_rank": 10, "qk_nope_head_dim": 6,
     "qk_rope_head_dim": 4, "v_head_dim": 8,
 }  # fmt: skip
+SHARED = ["full_attention", "sliding_attention", "full_attention"]
+GEMMA_4 = {
+    "head_dim": 6, "global_head_dim": 10, "num_kv_shared_layers": 1, "layer_types": SHARED,
+}  # fmt: skip
 OWN: dict[str, dict[str, Any]] = {
     "bloom": {"hidden_size": 32, "n_layer": 3, "n_head": 4, "vocab_size": 96},
     "deepseek_v2": LATENT,
     "deepseek_v3": LATENT | {"n_group": 1, "topk_group": 1},
     "ernie4_5_moe": {"moe_num_experts": 3, "moe_k": 2, "moe_num_shared_experts": 2},
     "falcon": {"num_kv_heads": 2, "ffn_hidden_size": 40},
+    "gemma3n_text": {
+        "head_dim": 6, "hidden_size_per_layer_input": 5, "vocab_size_per_layer_input": 96,
+        "altup_num_inputs": 3, "laurel_rank": 7, "num_kv_shared_layers": 1, "layer_types": SHARED,
+    },
+    "gemma4_text": GEMMA_4 | {
+        "hidden_size_per_layer_input": 5, "vocab_size_per_layer_input": 64, "num_experts": 3,
+        "top_k_experts": 2, "moe_intermediate_size": 7,
+    },
+    "gemma4_unified_text": GEMMA_4,
     "gpt2": GPT,
     "gpt_bigcode": GPT,
     "gptj": GPT | {"rotary_dim": 4},
@@ -89,6 +102,12 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("falcon", {"new_decoder_architecture": True, "num_ln_in_parallel_attn": 1}),
     ("falcon", {"multi_query": False, "parallel_attn": False}),
     ("gemma", {"head_dim": 16}),
+    ("gemma3n_text", {"num_kv_shared_layers": 0, "altup_num_inputs": 2}),
+    ("gemma4_text", {"use_double_wide_mlp": True, "hidden_size_per_layer_input": 0}),
+    ("gemma4_text", {"attention_k_eq_v": True, "num_global_key_value_heads": 1}),
+    ("gemma4_text", {"enable_moe_block": True}),
+    ("gemma4_text", {"attention_bias": True, "num_kv_shared_layers": 0}),
+    ("gemma4_unified_text", {"attention_k_eq_v": True, "num_kv_shared_layers": 0}),
     ("glm4_moe", {"use_qk_norm": True, "attention_bias": True}),
     ("glm4_moe_lite", {"mlp_layer_types": ["dense", "dense", "sparse"]}),
     ("gpt_bigcode", {"multi_query": False}),
