@@ -116,6 +116,10 @@ SomeRows = Annotated[int, Field(ge=1, le=limits.MOST_ROWS)]
 Width = Annotated[int, Field(ge=0, le=limits.MOST_WIDTH)]
 """A dimension of a model or a number of parts; 0 where it has none."""
 SomeWidth = Annotated[int, Field(ge=1, le=limits.MOST_WIDTH)]
+OwnFact = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
+"""The name of a fact that only some families of models have."""
+LayerKinds = Annotated[str, Field(pattern=r"^[a-zA-Z]+$", max_length=limits.MOST_LAYERS)]
+"""A letter for each layer of a model."""
 Seed = Annotated[int, Field(ge=0, le=limits.MOST_SEED)]
 Seconds = Annotated[float, Field(ge=0, le=limits.MOST_SECONDS)]
 

@@ -13,9 +13,11 @@ from lockfiles.fields import (
     DataSource,
     Date,
     Label,
+    LayerKinds,
     ModelFileName,
     ModelSource,
     Name,
+    OwnFact,
     Revision,
     RoleOfAName,
     Rows,
@@ -92,6 +94,16 @@ class Architecture(Table):
     soft_cap: bool = False
     norms_per_layer: int = Field(default=2, ge=1, le=4)
     head_bias: bool = False
+    own: dict[OwnFact, Width | LayerKinds] = Field(
+        default_factory=dict, max_length=limits.MOST_OWN_FACTS
+    )
+    """Further facts that only its family has, such as the heads of linear attention; `layers` has
+    one letter for each layer. Omitted where it is empty."""
+
+    @model_serializer(mode="wrap")
+    def _with_own(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = dump(self)
+        return {name: value for name, value in found.items() if value or name != "own"}
 
 
 class Model(Table):

@@ -15,6 +15,8 @@ MOST_CONTEXT_TOKENS = 1 << 24
 """The largest context of a model, and so the largest length derived from the data."""
 MOST_TOKEN_ID = (1 << 24) - 1
 MOST_RANK = 1024
+MOST_LAYERS = 4096
+MOST_OWN_FACTS = 40
 MOST_ALPHA = 4096
 MOST_DROPOUT = 0.9
 MOST_TARGETS = 64

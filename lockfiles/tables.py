@@ -19,7 +19,7 @@ from lockfiles.training import Exactness, Method, Parallel, Stream, Train
 
 VERSION = 1
 """The version that is written and read; a newer one is refused."""
-_OWN_REVISION = 4
+_OWN_REVISION = 5
 REVISION = max(
     _OWN_REVISION,
     *(table.since for table in OBJECTIVES.values()),
@@ -36,7 +36,8 @@ and every text, list and number has bounds. Revision 2 replaces the `name` of a 
 objective a table of its own, which was `method.objective`. A lock of it may train nothing, and
 then it lacks the tables of training. Revision 4 adds what was made of the rows: formats, columns
 and roles that were mapped, and the limit on bad rows; and of a plan for a processor, what its
-memory and its time were measured by. `lockfiles.revisions` reads the earlier ones. An objective, a
+memory and its time were measured by. Revision 5 adds the facts of a model that only its family has:
+`model.architecture.own`. `lockfiles.revisions` reads the earlier ones. An objective, a
 kind of stage or an engine that was added later raises it by its own `since`.
 """
 ORDER = (

@@ -10,7 +10,6 @@ from lockfiles.fixes import Advice, Command
 from planner.catalogue import series
 from planner.catalogue.lookup import find_model, model_ids, nearest_models
 from planner.catalogue.unquantized import unquantized_name
-from planner.models import config_json
 from planner.models.architecture import Architecture, architecture
 from planner.models.facts import weights_in
 from planner.models.families import FAMILIES, TEXT_FAMILIES
@@ -18,6 +17,7 @@ from planner.models.folder import list_entries
 from planner.models.folder_kinds import ADAPTER, Read, check_folder, check_kind
 from planner.models.parameters import parameter_count
 from planner.models.quantized import check_unquantized
+from planner.models.shapes import config_json
 
 _CONFIG = "config.json"
 _HUB = "hf:"

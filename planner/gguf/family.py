@@ -11,11 +11,11 @@ from typing import Any
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Command, Steps
 from lockfiles.harmless import one_line
-from planner.models import config_json
-from planner.models.config_json import ConfigJson
 from planner.models.folder import list_entries
 from planner.models.folder_kinds import check_folder
 from planner.models.quantized import check_unquantized
+from planner.models.shapes import config_json
+from planner.models.shapes.config_json import ConfigJson
 
 Config = Mapping[str, Any]
 ELSEWHERE = (

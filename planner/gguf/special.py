@@ -10,7 +10,7 @@ from lockfiles.fixes import Advice
 from planner.data.tokens import lookup
 from planner.gguf.family import ELSEWHERE
 from planner.gguf.tokenizer import Tokens
-from planner.models import config_json
+from planner.models.shapes import config_json
 
 NAMES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 """The special tokens that a GGUF file can name."""

@@ -12,7 +12,7 @@ from lockfiles.fixes import Advice
 from lockfiles.harmless import one_line
 from planner.gguf.family import ELSEWHERE, Config, Family, head_dim, kv_heads
 from planner.models.extra_tensors import is_computed
-from planner.models.naming import naming
+from planner.models.families import FAMILIES as DECODERS
 from planner.models.spelling import Spelling
 
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
@@ -77,7 +77,7 @@ def saved_names(shapes: Shapes, config: Config, family: Family) -> dict[str, str
     `shapes` are those of its files, by name. Those that every loader computes itself are left out,
     and unknown ones keep their names. A tied model may have only its head, which is the embedding.
     """
-    spelling = Spelling(naming(family.model_type), expected(config, family).__contains__)
+    spelling = Spelling(DECODERS[family.model_type].naming, expected(config, family).__contains__)
     kept = [name for name, shape in shapes.items() if not is_computed(name, shape)]
     found = {name: spelling.read(name) for name in kept}
     if config.get("tie_word_embeddings") and EMBEDDING not in found.values():

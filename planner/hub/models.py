@@ -17,7 +17,6 @@ from lockfiles.harmless import is_harmless, one_line
 from planner.catalogue.unquantized import unquantized_name
 from planner.hub import heads
 from planner.hub.client import client, sentences
-from planner.models import config_json
 from planner.models.facts import FileFact, ModelFacts
 from planner.models.folder import (
     CONFIG,
@@ -31,6 +30,7 @@ from planner.models.folder import (
 from planner.models.folder_kinds import check_kind
 from planner.models.held import Held
 from planner.models.loadable import check_loadable
+from planner.models.shapes import config_json
 from planner.models.stored import index_of, shape_of
 
 if TYPE_CHECKING:

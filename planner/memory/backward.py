@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from planner.memory import saved_activations, transient
 from planner.models.facts import Architecture
+from planner.models.families import FAMILIES
 from planner.models.layers import Block
 from planner.setup.setup import Profile
 
@@ -51,9 +52,15 @@ def _recomputed(shape: Architecture, profile: Profile, block: Block) -> int:
     if not profile.checkpointing:
         return 0
     again = sum(saved_activations.activations(shape, profile, block).values())
-    if saved_activations.masked_layers(shape, profile):
-        again += saved_activations.mask_extra(shape, profile)
+    if _passes_mask(shape, profile, block):
+        again += saved_activations.mask_extra(block.attention or shape, profile)
     return again * profile.tokens
+
+
+def _passes_mask(shape: Architecture, profile: Profile, block: Block) -> bool:
+    if FAMILIES[shape.family].blocks:
+        return saved_activations.is_masked(shape, profile, block)
+    return saved_activations.masked_layers(shape, profile) > 0
 
 
 def _waiting(shape: Architecture, profile: Profile) -> int:

@@ -71,9 +71,7 @@ def _all_layers(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]
     for block in blocks:
         for what, each in saved_activations.activations(shape, profile, block).items():
             total[what] += each * block.count * tokens
-    masked = saved_activations.masked_layers(shape, profile)
-    if masked:
-        total["activations"] += masked * saved_activations.mask_extra(shape, profile) * tokens
+    total["activations"] += saved_activations.masks_extra(shape, profile) * tokens
     return total
 
 

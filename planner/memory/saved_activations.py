@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from planner.memory import mlp
 from planner.memory.family_quirks import habits, has_layer_norm, writes_scores
+from planner.memory.mixers import costs
 from planner.memory.widths import (
     floats_norms,
     inner_width,
@@ -18,14 +19,20 @@ from planner.memory.widths import (
     widens,
 )
 from planner.models.facts import Architecture
-from planner.models.layers import Block, Linear
+from planner.models.families import FAMILIES
+from planner.models.layers import Block, Linear, blocks
 from planner.setup.setup import Profile
 
 
 def activations(shape: Architecture, profile: Profile, block: Block) -> dict[str, int]:
     """Return what one layer of a block saves."""
     inputs, masks = _inputs(shape, profile, block)
-    kept = _norms(shape, profile) + _attention(shape, profile) + mlp.product(shape, profile, block)
+    mixed = (
+        costs(block.mixer).saved(shape, profile, block)
+        if block.mixer
+        else _attention(block.attention or shape, profile)
+    )
+    kept = _norms(shape, profile) + mixed + mlp.product(shape, profile, block)
     return {"activations": kept + inputs, "dropout masks": masks + _masks(shape, profile)}
 
 
@@ -46,12 +53,29 @@ def past_checkpoints(shape: Architecture, profile: Profile, block: Block) -> int
 
 def masked_layers(shape: Architecture, profile: Profile) -> int:
     """Return how many layers pass a mask to SDPA: for padded rows, or a window within a row."""
+    if FAMILIES[shape.family].blocks:
+        return sum(block.count for block in blocks(shape) if is_masked(shape, profile, block))
     if profile.masked:
         return shape.layers
     if not shape.sliding_window or profile.length < shape.sliding_window:
         return 0
     every = shape.sliding_every
     return shape.layers - (shape.layers // every if every else 0)
+
+
+def is_masked(shape: Architecture, profile: Profile, block: Block) -> bool:
+    """Return whether the layers of a family with blocks of its own pass a mask to SDPA."""
+    window = (block.attention or shape).sliding_window
+    return not block.mixer and (profile.masked or 0 < window <= profile.length)
+
+
+def masks_extra(shape: Architecture, profile: Profile) -> int:
+    """Return what the masks of all layers add (`mask_extra`)."""
+    if FAMILIES[shape.family].blocks:
+        masked = (block for block in blocks(shape) if is_masked(shape, profile, block))
+        return sum(b.count * mask_extra(b.attention or shape, profile) for b in masked)
+    layers = masked_layers(shape, profile)
+    return layers * mask_extra(shape, profile) if layers else 0
 
 
 def mask_extra(shape: Architecture, profile: Profile) -> int:
@@ -72,7 +96,14 @@ def mask(shape: Architecture, profile: Profile) -> int:
         return 0
     both = shape.sliding_every > 0 and (eager or profile.masked)
     width = profile.width if eager else 1
+    if FAMILIES[shape.family].blocks:
+        return _kinds_of_masks(shape, profile) * width * profile.tokens * profile.length
     return (2 if both else 1) * width * profile.tokens * profile.length
+
+
+def _kinds_of_masks(shape: Architecture, profile: Profile) -> int:
+    masked = (block for block in blocks(shape) if is_masked(shape, profile, block))
+    return len({(block.attention or shape).sliding_window for block in masked})
 
 
 def scores(shape: Architecture) -> tuple[int, int, int]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from planner.memory import loss_head, mlp, saved_activations
 from planner.memory.family_quirks import habits
+from planner.memory.mixers import costs
 from planner.memory.widths import inner_width, quantised, shares_norm_input, widens
 from planner.models.facts import Architecture
 from planner.models.layers import Block
@@ -30,7 +31,8 @@ def backward(shape: Architecture, profile: Profile, block: Block) -> int:
         "norm after the MLP": 20 * shape.hidden
         if trained and habits(shape.family).post_norm
         else 0,
-        "attention scores": _scores(shape, profile, block),
+        "attention scores": _scores(block.attention or shape, profile, block),
+        "mixer": _mixer(shape, profile, block),
     }
     weight = profile.width * _largest_weight(shape, profile, block)
     at_weight = (2 * inner - freed + 2 * hidden) * profile.tokens + weight
@@ -70,7 +72,8 @@ def forward(shape: Architecture, profile: Profile, block: Block) -> int:
         "down projection": _inside_down(shape, profile, block)
         + _down_input(profile, block)
         + 6 * profile.width * shape.hidden,
-        "attention scores": _written(shape, profile),
+        "attention scores": _written(block.attention or shape, profile),
+        "mixer": costs(block.mixer).forward(shape, profile, block) if block.mixer else 0,
     }
     return max(moments.values()) * profile.tokens
 
@@ -93,6 +96,18 @@ def _scores(shape: Architecture, profile: Profile, block: Block) -> int:
     each = (temporary - product) * shape.heads * profile.length
     hidden = 2 * profile.width * shape.hidden
     return each + hidden - saved_activations.behind_attention(shape, profile, block) if each else 0
+
+
+def _mixer(shape: Architecture, profile: Profile, block: Block) -> int:
+    """Return the bytes per token in a mixer's backward pass, less what the MLP freed."""
+    if not block.mixer:
+        return 0
+    freed = saved_activations.behind_attention(shape, profile, block)
+    return (
+        costs(block.mixer).backward(shape, profile, block)
+        + 2 * profile.width * shape.hidden
+        - freed
+    )
 
 
 def _experts(shape: Architecture, profile: Profile, block: Block) -> int:
@@ -123,7 +138,8 @@ def without_gradient(shape: Architecture, profile: Profile, block: Block) -> int
     experts = 3 * block.routed * (hidden + profile.width * block.expert)
     moments = {
         "MLP": max(dense, experts) + 6 * hidden,
-        "attention scores": _written(shape, profile),
+        "attention scores": _written(block.attention or shape, profile),
+        "mixer": costs(block.mixer).quiet(shape, profile, block) if block.mixer else 0,
     }
     layer = max(moments.values()) * profile.tokens
     return max(layer, loss_head.scored_without_gradient(shape, profile))

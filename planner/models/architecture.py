@@ -1,78 +1,25 @@
 """The shape of a decoder, from its `config.json`, without transformers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from lockfiles.errors import UsageProblem
+from lockfiles.fixes import PLAN_AGAIN
 from lockfiles.harmless import one_line
-from planner.models.config_json import MOST_OTHERWISE, NAMES, ConfigJson
-from planner.models.families import FAMILIES, TEXT_FAMILIES, Family
+from planner.models.families import FAMILIES, TEXT_FAMILIES
+from planner.models.families.wrappers import WRAPPERS
 from planner.models.field_types import of_family
+from planner.models.shapes.config_json import MOST_OTHERWISE, NAMES, ConfigJson
+from planner.models.shapes.family import Family
+from planner.models.shapes.shape import Architecture
 
 if TYPE_CHECKING:
     from lockfiles.lock import Model
 
-
-@dataclass(frozen=True)
-class Architecture:
-    """The facts of `config.json` that memory depends on."""
-
-    family: str
-    """`model_type` of the decoder; that of `text_config` in a multimodal wrapper."""
-    hidden: int
-    """Width of the residual stream."""
-    layers: int
-    """Number of layers."""
-    heads: int
-    """Attention heads."""
-    kv_heads: int
-    """Key and value heads."""
-    head_dim: int
-    """Width of a head."""
-    intermediate: int
-    """Width of the MLP."""
-    vocabulary: int
-    """Rows of the embedding."""
-    tied: bool
-    """Whether the head shares the embedding."""
-    context: int
-    """Longest sequence, in tokens."""
-    qk_norm: bool
-    """Whether queries and keys are normalized before attention."""
-    bias: bool
-    """Whether the query, key and value layers have a bias."""
-    experts: int = 0
-    """Routed experts per layer of a mixture; 0 for a dense model."""
-    experts_per_token: int = 0
-    """Routed experts per token; 0 for a dense model."""
-    moe_intermediate: int = 0
-    """Width of one routed expert; 0 for a dense model."""
-    shared_intermediate: int = 0
-    """Total width of the shared experts; 0 if there are none."""
-    dense_layers: int = 0
-    """Leading layers of a mixture with a dense MLP of width `intermediate`."""
-    gated_mlp: bool = True
-    """Whether the MLP has gate, up and down layers; False for up and down only."""
-    sliding_window: int = 0
-    """Tokens in the window of layers with sliding-window attention; 0 if there are none."""
-    sliding_every: int = 0
-    """One layer in this many has full attention, the others a window; 0 if all are equal."""
-    mlp_bias: bool = False
-    """Whether the layers of the MLP have a bias."""
-    o_bias: bool = False
-    """Whether the attention's output projection has a bias."""
-    soft_cap: bool = False
-    """Whether the logits of attention or head are soft-capped."""
-    norms_per_layer: int = 2
-    """Norms of width `hidden` in one layer, from 1 to 4."""
-    head_bias: bool = False
-    """Whether the head has a bias."""
+__all__ = ["Architecture", "architecture", "of_lock"]
 
 
-FOUR_TIMES = frozenset(["bloom", "falcon", "gpt2", "gpt_bigcode", "gptj", "opt"])
-"""Families whose MLP is four times as wide as `hidden` by default."""
-ONE_KEY = frozenset(["falcon", "gpt_bigcode"])
-"""Families that may have multi-query attention: one key and value head for all queries."""
 UNKNOWN = (
     ("kv_lora_rank", "multi-head latent attention"),
     ("state_size", "state-space layers"),
@@ -104,12 +51,12 @@ def architecture(config: Mapping[str, Any], name: str) -> Architecture:
     found, family = _decoder(config, name)
     hidden, heads = found.integer("hidden_size"), found.integer("num_attention_heads")
     layers, kind = found.integer("num_hidden_layers"), FAMILIES[family]
-    wide = 4 * hidden if family in FOUR_TIMES else None
-    window, every = _sliding(found, kind, layers)
+    wide = 4 * hidden if kind.four_times else None
+    window, every = (0, 0) if kind.read else _sliding(found, kind, layers)
     kv_heads = _kv_heads(found, family, heads)
     if heads % kv_heads:
         raise found.contradiction(f"has {heads} attention heads for {kv_heads} key and value heads")
-    return Architecture(
+    usual = Architecture(
         family=family,
         hidden=hidden,
         layers=layers,
@@ -132,12 +79,34 @@ def architecture(config: Mapping[str, Any], name: str) -> Architecture:
         head_bias=found.flag(kind.head_bias),
         **(_mixture(found, kind, layers) if kind.experts else {}),
     )
+    return replace(usual, **kind.read(found)) if kind.read else usual
 
 
 def of_lock(model: "Model") -> Architecture:
     """Return the shape in a lock."""
     facts: dict[str, Any] = dict(model.architecture)
-    return Architecture(family=model.family, context=model.context_tokens, **facts)
+    facts["own"] = tuple(sorted(facts["own"].items()))
+    found = Architecture(family=model.family, context=model.context_tokens, **facts)
+    if not _has_own(found):
+        raise UsageProblem(
+            f"`model.architecture.own` in the lock is not that of the family `{found.family}`.",
+            fix=PLAN_AGAIN,
+        )
+    return found
+
+
+def _has_own(shape: Architecture) -> bool:
+    """Return whether a shape has exactly the facts that only its family has."""
+    wanted, held = FAMILIES[shape.family].own, dict(shape.own)
+    return wanted.keys() == held.keys() and all(
+        _fits(held[name], kind, shape.layers) for name, kind in wanted.items()
+    )
+
+
+def _fits(value: int | str, kind: str, layers: int) -> bool:
+    if isinstance(value, str):
+        return len(value) == layers and set(value) <= set(kind)
+    return kind == "any" or (kind == "some" and value > 0)
 
 
 def _decoder(config: Mapping[str, Any], name: str) -> tuple[ConfigJson, str]:
@@ -154,8 +123,9 @@ def _decoder(config: Mapping[str, Any], name: str) -> tuple[ConfigJson, str]:
     found = ConfigJson(values, name)
     family = found.text("model_type")
     family = TEXT_FAMILIES.get(family, family)
+    knows = family in FAMILIES and FAMILIES[family].read is not None
     for field, what in UNKNOWN:
-        if values.get(field):
+        if values.get(field) and not knows:
             raise found.refusal(f"has {what}, {_NOT_YET}")
     if values.get("word_embed_proj_dim", values.get("hidden_size")) != values.get("hidden_size"):
         raise found.refusal(f"has an embedding narrower or wider than its layers, {_NOT_YET}")
@@ -172,14 +142,14 @@ def _decoder(config: Mapping[str, Any], name: str) -> tuple[ConfigJson, str]:
 
 def _tied(config: Mapping[str, Any], inner: Mapping[str, Any]) -> object:
     """Return whether a wrapper ties its head, by its own field or that of its decoder."""
-    key, kind = "tie_word_embeddings", config.get("model_type")
-    if kind in ("qwen2_vl", "qwen2_5_vl"):
+    key, wrapper = "tie_word_embeddings", WRAPPERS.get(str(config.get("model_type")))
+    if wrapper and wrapper.tied == "either":
         return config.get(key) or inner.get(key)
-    return config.get(key, kind in ("gemma3", "mistral3"))
+    return config.get(key, wrapper is not None and wrapper.tied == "default")
 
 
 def _kv_heads(found: ConfigJson, family: str, heads: int) -> int:
-    if family in ONE_KEY and not found.values.get("new_decoder_architecture"):
+    if FAMILIES[family].one_key and not found.values.get("new_decoder_architecture"):
         return 1 if found.flag("multi_query") else heads
     names = ("num_key_value_heads", *NAMES.get("num_key_value_heads", ()))
     if not of_family(family).keys() & set(names):
@@ -234,7 +204,7 @@ def _full_layers(found: ConfigJson, types: list[Any]) -> int:
     return types.count("full_attention")
 
 
-def _mixture(found: ConfigJson, kind: Family, layers: int) -> dict[str, int]:
+def _mixture(found: ConfigJson, kind: Family, layers: int) -> dict[str, Any]:
     """Return the fields for a mixture of experts."""
     if found.values.get("decoder_sparse_step", 1) != 1:
         raise found.refusal(f"has experts in some layers only, {_NOT_YET}")

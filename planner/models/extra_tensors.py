@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from planner.models.config_json import MOST, NAMES
+from planner.models.shapes.config_json import MOST, NAMES
 from planner.models.tensors import Sizes
 
 _POSITIONS = re.compile(

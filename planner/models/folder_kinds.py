@@ -8,8 +8,9 @@ from typing import Any
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command, Fix
 from lockfiles.harmless import one_line
-from planner.models import config_json, folder
+from planner.models import folder
 from planner.models.folder import CONFIG, INDEX, SINGLE
+from planner.models.shapes import config_json
 
 ADAPTER = "adapter_config.json"
 _ADAPTER_WEIGHTS = frozenset(["adapter_model.safetensors", "adapter_model.bin"])

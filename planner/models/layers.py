@@ -5,105 +5,25 @@ bitsandbytes nor PEFT's default targets handle. The names are those of
 `transformers/models/<family>/modeling_<family>.py`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
-from planner.models.architecture import Architecture
+from planner.models.families import FAMILIES
+from planner.models.shapes.blocks import Block, Linear, Place
+from planner.models.shapes.shape import Architecture
+
+__all__ = ["TILE_COLUMNS", "TILE_TOKENS", "Block", "Linear", "Place", "blocks", "linears"]
 
 TILE_TOKENS = 4096
 """Tokens that TRL's loss head projects at once (`trl/kernels/chunked_logprob.py`)."""
 TILE_COLUMNS = 32768
 """Vocabulary entries per projection."""
 
-Place = Literal["attention", "output", "mlp", "down"]
-
-
-@dataclass(frozen=True)
-class Linear:
-    """One linear layer of a block."""
-
-    name: str
-    """Such as `q_proj`; with more of its dotted name if that is ambiguous within the block."""
-    inputs: int
-    """Width of its input."""
-    outputs: int
-    """Width of its output."""
-    place: Place = "attention"
-    """Its place: before attention, after it, before the MLP's activation, or after it."""
-    biased: bool = False
-    """Whether it has a bias, of width `outputs`."""
-
-    @property
-    def size(self) -> int:
-        """Elements of its weight."""
-        return self.inputs * self.outputs
-
-
-@dataclass(frozen=True)
-class Block:
-    """A group of equal layers of a model."""
-
-    count: int
-    """Number of layers, at least 1."""
-    linears: tuple[Linear, ...]
-    """In the order of the forward pass."""
-    mlp: int
-    """Width of the MLP, or of a mixture's shared expert; 0 without one."""
-    experts: int = 0
-    """Elements of the experts' fused weights; 0 for a dense block."""
-    routed: int = 0
-    """Routed experts per token."""
-    expert: int = 0
-    """Width of one routed expert."""
-
-    @property
-    def linear_elements(self) -> int:
-        """Elements of the linear layers' weights."""
-        return sum(part.size for part in self.linears)
-
-
-@dataclass(frozen=True)
-class _Names:
-    """Names of a block's linear layers; equal names mean one fused layer."""
-
-    query: str = "q_proj"
-    key: str = "k_proj"
-    value: str = "v_proj"
-    output: str = "o_proj"
-    gate: str = "gate_proj"
-    up: str = "up_proj"
-    down: str = "down_proj"
-
-
-def _fused(qkv: str, output: str, up: str, down: str) -> _Names:
-    return _Names(qkv, qkv, qkv, output, up, up, down)
-
-
-_NEOX = _fused("query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h")
-_GPT2 = _fused("c_attn", "attn.c_proj", "c_fc", "mlp.c_proj")
-_GLM = _Names(gate="gate_up_proj", up="gate_up_proj")
-_NAMES: Mapping[str, _Names] = {
-    "bloom": _NEOX,
-    "falcon": _NEOX,
-    "gpt_neox": _NEOX,
-    "glm": _GLM,
-    "glm4": _GLM,
-    "gpt2": _GPT2,
-    "gpt_bigcode": _GPT2,
-    "gptj": _Names(output="out_proj", up="fc_in", down="fc_out"),
-    "opt": _Names(output="out_proj", up="fc1", down="fc2"),
-    "phi": _Names(output="dense", up="fc1", down="fc2"),
-    "phi3": _fused("qkv_proj", "o_proj", "gate_up_proj", "down_proj"),
-    "starcoder2": _Names(up="c_fc", down="c_proj"),
-}
-_LLAMA = _Names()
-
 
 @cache
 def blocks(shape: Architecture) -> tuple[Block, ...]:
-    """Return the blocks of a model: dense ones, then mixtures."""
+    """Return the blocks of a model: those of its family, or dense ones, then mixtures."""
+    if own := FAMILIES[shape.family].blocks:
+        return own(shape)
     attention = _attention(shape)
     mixtures = shape.layers - shape.dense_layers if shape.experts else 0
     dense, found = shape.layers - mixtures, []
@@ -128,7 +48,7 @@ def linears(shape: Architecture) -> tuple[Linear, ...]:
 
 
 def _attention(shape: Architecture) -> tuple[Linear, ...]:
-    names, h = _NAMES.get(shape.family, _LLAMA), shape.hidden
+    names, h = FAMILIES[shape.family].linears, shape.hidden
     q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     output = Linear(names.output, q, h, "output", shape.o_bias)
     if names.query == names.key:
@@ -138,7 +58,7 @@ def _attention(shape: Architecture) -> tuple[Linear, ...]:
 
 
 def _mlp(shape: Architecture, width: int) -> tuple[Linear, ...]:
-    names, h, biased = _NAMES.get(shape.family, _LLAMA), shape.hidden, shape.mlp_bias
+    names, h, biased = FAMILIES[shape.family].linears, shape.hidden, shape.mlp_bias
     down = Linear(names.down, width, h, "down", biased)
     if not shape.gated_mlp:
         return Linear(names.up, h, width, "mlp", biased), down

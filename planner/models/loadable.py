@@ -11,11 +11,12 @@ from typing import Any
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
 from lockfiles.harmless import one_line
-from planner.models import config_json
+from planner.models.families import FAMILIES
 from planner.models.field_types import wrong_types
 from planner.models.folder import CONFIG
-from planner.models.loadable_kinds import FILES, NO_PADDING_ROW, RESERVED, Is
+from planner.models.loadable_kinds import FILES, RESERVED, Is
 from planner.models.rope import check_rope
+from planner.models.shapes import config_json
 
 
 def check_loadable(folder: Path) -> None:
@@ -67,12 +68,17 @@ def _check_together(values: Mapping[str, Any], path: Path) -> None:
     """Refuse a padding token beyond the embedding, and a wrong number of layer types."""
     pad, vocabulary = values.get("pad_token_id"), values.get("vocab_size")
     beyond = type(pad) is int and type(vocabulary) is int and pad >= vocabulary > 0
-    beyond = beyond and values.get("model_type") not in NO_PADDING_ROW
+    beyond = beyond and _pads(values.get("model_type"))
     if isinstance(pad, list) or beyond:
         raise _wrong("pad_token_id", pad, path, "must be one token id below `vocab_size`")
     types, layers = values.get("layer_types"), values.get("num_hidden_layers")
     if isinstance(types, list) and type(layers) is int and len(types) != layers:
         raise _wrong("layer_types", types, path, f"must have {layers:,} items")
+
+
+def _pads(kind: object) -> bool:
+    """Return whether a family's embedding is created with a padding token."""
+    return not isinstance(kind, str) or kind not in FAMILIES or FAMILIES[kind].padding_row
 
 
 def _wrong(key: str, value: Any, path: Path, what: str) -> UsageProblem:

@@ -6,8 +6,8 @@ Sources: `PreTrainedConfig` and `activations` of transformers.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from planner.models import config_json
 from planner.models.folder import CONFIG
+from planner.models.shapes import config_json
 
 Is = Callable[[Any], bool]
 DTYPES = ("float32", "float16", "bfloat16")
@@ -36,8 +36,6 @@ _INNER = frozenset(
      "base_model_pp_plan", "base_model_ep_plan", "base_model_fsdp_plan", "base_config_key",
      "_auto_class"]
 )  # fmt: skip
-NO_PADDING_ROW = frozenset(["bloom", "falcon", "gpt2", "gpt_bigcode", "gpt_neox", "gptj"])
-"""The families whose embedding is created without a padding token."""
 RESERVED = _METHODS | _INNER
 """Attributes of transformers' configuration class, which a field of that name would replace."""
 

@@ -1,7 +1,11 @@
 """Computes the number of parameters of a decoder from its shape."""
 
-from planner.models.architecture import Architecture
-from planner.models.families import FAMILIES, Family
+from math import prod
+
+from planner.models.families import FAMILIES
+from planner.models.shapes.family import Family
+from planner.models.shapes.shape import Architecture
+from planner.models.tensors import table
 
 
 def parameter_count(shape: Architecture) -> int:
@@ -10,6 +14,8 @@ def parameter_count(shape: Architecture) -> int:
     A head tied to the embedding counts once. Buffers do not count.
     """
     kind = FAMILIES[shape.family]
+    if kind.blocks:
+        return sum(prod(one.shape) for one in table(shape, {}) if not one.buffer)
     mixtures = shape.layers - shape.dense_layers if shape.experts else 0
     return (
         _ends(shape, kind)

@@ -5,10 +5,11 @@ of before its fifth version, models saved without their head, and decoders withi
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from planner.models.naming import Naming
+from planner.models.families.wrappers import WRAPPERS
+from planner.models.shapes.naming import Naming
 
 Known = Callable[[str], bool]
 """Whether the model has a tensor of a name in transformers 5."""
@@ -20,18 +21,13 @@ _ASIDE = re.compile(
     r"|patch_merger|audio_tower)\."
 )
 """The parts of a wrapper around its decoder."""
-_BARE: Mapping[str, bool] = {
-    "gemma3": False, "mistral3": False, "qwen2_vl": True, "qwen2_5_vl": True, "qwen3_vl": False,
-    "qwen3_vl_moe": False,
-}  # fmt: skip
-"""The wrappers, and whether their decoder may be named like a plain model."""
-DECODERS = frozenset(["qwen2_5_vl_text", "qwen2_vl_text", "qwen3_vl_moe_text", "qwen3_vl_text"])
+DECODERS = frozenset(name for name, wrapper in WRAPPERS.items() if wrapper.alone)
 """Decoders of wrappers, which transformers has no language model for outside of them."""
 
 
 def is_wrapper(kind: object) -> bool:
     """Return whether a `model_type` is that of a multimodal wrapper."""
-    return isinstance(kind, str) and kind in _BARE
+    return isinstance(kind, str) and kind in WRAPPERS and not WRAPPERS[kind].alone
 
 
 @dataclass
@@ -89,7 +85,7 @@ class Spelling:
             self._before = match[0]
             return f"{self.names.body}.{name[match.end() :]}"
         head = name.startswith("lm_head.")
-        return name if head or _BARE[self.wrapper] else f"?{name}"
+        return name if head or WRAPPERS[self.wrapper].bare else f"?{name}"
 
 
 def _replaced(name: str, old: str, new: str) -> str:

@@ -12,12 +12,12 @@ from lockfiles import bounded_json, digest, files
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import one_line
-from planner.models import config_json
 from planner.models.architecture import Architecture, architecture
 from planner.models.folder import CONFIG, INDEX, SINGLE, shards
 from planner.models.held import Held
 from planner.models.parameters import parameter_count
 from planner.models.quantized import check_unquantized
+from planner.models.shapes import config_json
 from planner.models.spelling import DECODERS, is_wrapper
 from planner.models.tensor_faults import check_tensors
 

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from planner.models.architecture import Architecture
-from planner.models.families import FAMILIES, Family
-from planner.models.layers import Block, Linear, blocks
-from planner.models.naming import Naming, naming
+from planner.models.families import FAMILIES
+from planner.models.layers import blocks
+from planner.models.shapes.blocks import Block, Linear
+from planner.models.shapes.family import Family
+from planner.models.shapes.naming import Naming
+from planner.models.shapes.shape import Architecture
 
 Sizes = tuple[int, ...]
 HEAD = "lm_head.weight"
@@ -26,6 +28,8 @@ class Tensor:
     """How many experts those are."""
     turned: bool = False
     """Whether files may hold it with its last two dimensions swapped."""
+    buffer: bool = False
+    """Whether it is a buffer, which is stored but not counted as a parameter."""
 
 
 def table(shape: Architecture, config: Mapping[str, Any]) -> tuple[Tensor, ...]:
@@ -36,8 +40,8 @@ def table(shape: Architecture, config: Mapping[str, Any]) -> tuple[Tensor, ...]:
     names, kind = _names(shape, config), _kind(shape, config)
     stem, found, layer = _path(names.body, names.stem), list(_ends(shape, names, kind)), 0
     for block in blocks(shape):
-        for _ in range(block.count):
-            at = f"{_path(stem, names.layers)}.{layer}"
+        for number in block.at or range(layer, layer + block.count):
+            at = f"{_path(stem, names.layers)}.{number}"
             found += (
                 replace(
                     one,
@@ -46,30 +50,30 @@ def table(shape: Architecture, config: Mapping[str, Any]) -> tuple[Tensor, ...]:
                 )
                 for one in _layer(shape, block, names, kind)
             )
-            layer += 1
+        layer += block.count
     return tuple(found)
 
 
 def names_of(shape: Architecture) -> Naming:
     """Return how the family of a model names its tensors."""
-    return naming(shape.family)
+    return FAMILIES[shape.family].naming
 
 
 def embedding_of(shape: Architecture) -> str:
     """Return the name of the embedding's weight."""
-    names = naming(shape.family)
+    names = FAMILIES[shape.family].naming
     return _path(names.body, names.stem, names.embedding, "weight")
 
 
 def layers_of(shape: Architecture) -> str:
     """Return the name of the list of layers."""
-    names = naming(shape.family)
+    names = FAMILIES[shape.family].naming
     return _path(names.body, names.stem, names.layers)
 
 
 def _names(shape: Architecture, config: Mapping[str, Any]) -> Naming:
     """Return a family's names, with those norms that a field of the configuration selects."""
-    names = naming(shape.family)
+    names = FAMILIES[shape.family].naming
     if shape.family == "falcon" and config.get("new_decoder_architecture"):
         two = ("ln_attn", "ln_mlp")
         return replace(names, norms=two if shape.norms_per_layer == 2 else ("input_layernorm",))
@@ -118,14 +122,18 @@ def _norm(name: str, sizes: Sizes, vectors: int) -> Iterator[Tensor]:
 
 
 def _layer(shape: Architecture, block: Block, names: Naming, kind: Family) -> Iterator[Tensor]:
-    for norm in names.norms:
+    for norm in names.norms if block.norms is None else block.norms:
         yield from _norm(norm, (shape.hidden,), kind.norm_vectors)
-    yield from _qk_norms(shape, names, kind)
+    if block.mixer is None:
+        yield from _qk_norms(block.attention or shape, names, kind)
     shared = _path(names.mixture, names.shared)
     for linear in block.linears:
         inside = linear.place in ("attention", "output")
         mlp = shared if block.experts else names.mlp
-        yield from _linear(names.attention if inside else mlp, linear, names)
+        usual = names.attention if inside else mlp
+        yield from _linear(linear.module or usual, linear, names)
+    for extra in block.extras:
+        yield Tensor(extra.name, extra.shape, buffer=extra.buffer)
     if kind.sinks:
         yield Tensor(_path(names.attention, "sinks"), (shape.heads,))
     for name, sizes in (names.constants or {}).items():

@@ -36,6 +36,7 @@ def tables(
 
 def _model(model: ModelFacts) -> dict[str, object]:
     shape = asdict(model.architecture)
+    own = dict(shape.pop("own"))
     return {
         "source": f"hf:{model.source}" if model.commit else "local:model",
         "revision": model.revision,
@@ -46,6 +47,6 @@ def _model(model: ModelFacts) -> dict[str, object]:
         "parameters": model.parameters,
         "dtype": model.dtype,
         "context_tokens": shape.pop("context"),
-        "architecture": shape,
+        "architecture": shape | ({"own": own} if own else {}),
         "files": [asdict(file) for file in model.files],
     }

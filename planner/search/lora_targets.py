@@ -15,6 +15,7 @@ from planner.interview.answers import Answers
 from planner.memory.trainable import trained_biases
 from planner.models import layers
 from planner.models.architecture import Architecture
+from planner.models.families import FAMILIES
 from planner.setup.setup import Bias, Profile
 
 Preset = Literal["all-linear", "attention+mlp", "attention"]
@@ -25,14 +26,6 @@ PLACES: Mapping[Preset, tuple[layers.Place, ...]] = {
     "attention": ("attention", "output"),
 }
 """The places of each preset's layers; every linear layer of a block is in one of the four."""
-TAKEN_FOR_EXPERTS: Mapping[str, frozenset[str]] = dict.fromkeys(
-    ("glm4_moe", "olmoe", "qwen3_moe"), frozenset(["gate_proj", "up_proj", "down_proj"])
-)
-"""Names that PEFT 0.21 takes for a family's fused experts, even where other layers have them too.
-
-It turns them into `target_parameters`, which adapt every expert, skip the dense layers and the
-shared experts, and do not allow dropout (`peft/utils/transformers_weight_conversion.py`).
-"""
 _WORDS = {
     "attention": "attention only",
     "attention+mlp": "attention and MLP",
@@ -51,7 +44,7 @@ def preset(shape: Architecture, name: Preset) -> tuple[str, ...]:
 @cache
 def left_out(shape: Architecture) -> tuple[str, ...]:
     """Return the linear layers that PEFT cannot adapt, in forward order."""
-    taken = TAKEN_FOR_EXPERTS.get(shape.family, frozenset())
+    taken = FAMILIES[shape.family].taken_for_experts
     return tuple(part.name for part in layers.linears(shape) if part.name in taken)
 
 

@@ -1,7 +1,7 @@
 """What a rehearsal measured: the content of `rehearsal.json`, which a plan reads."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Literal
@@ -195,7 +195,7 @@ class Rehearsal(Table):
 
         `machine` is one from `planner.search.from_answers.counted`.
         """
-        if self.model != asdict(model.architecture) or self.parameters != model.parameters:
+        if self.model != model.architecture.facts() or self.parameters != model.parameters:
             raise UsageProblem(
                 f"The rehearsal was of a different model, not `{model.source}`.", fix=_AGAIN
             )

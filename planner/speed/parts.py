@@ -11,11 +11,9 @@ from functools import lru_cache
 from planner.memory.family_quirks import habits, has_layer_norm, writes_scores
 from planner.memory.saved_activations import masked_layers
 from planner.models.facts import Architecture
+from planner.models.families import FAMILIES
 from planner.models.layers import Block
 from planner.setup.setup import Profile
-
-UNROTATED = frozenset(["bloom", "gpt2", "gpt_bigcode", "opt"])
-"""Families without rotary embeddings."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +34,23 @@ class Part:
 
 def parts(shape: Architecture, profile: Profile, block: Block) -> Iterator[Part]:
     """Yield the operations of one layer of a block, without adapters."""
-    q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     yield _norms(shape, shape.norms_per_layer * shape.hidden, shape.norms_per_layer)
+    if not block.mixer:
+        yield from _attention(block.attention or shape, profile)
+    yield Part(shape.hidden, 12, 30, 2, 3)  # the residual stream
+    if block.mlp:
+        yield _product(shape, block, block.mlp)
+    if block.experts:
+        yield _product(shape, block, block.routed * block.expert)
+        yield Part(block.routed * shape.hidden, 24, 38, 30, 40)  # to the experts and back
+
+
+def _attention(shape: Architecture, profile: Profile) -> Iterator[Part]:
+    q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     if shape.qk_norm:
         yield _norms(shape, q + kv, 2)
-    yield Part(shape.hidden, 12, 30, 2, 3)  # the residual stream
     yield Part(0, 0, 0, 1, 1)  # attention
-    if shape.family not in UNROTATED:
+    if FAMILIES[shape.family].rotary:
         yield Part(q + kv, 20, 40, 10, 17)
     if writes_scores(shape.family) or one_key(shape):
         plain = shape.family in ("bloom", "falcon")
@@ -50,11 +58,6 @@ def parts(shape: Architecture, profile: Profile, block: Block) -> Iterator[Part]
         yield Part(shape.heads * profile.length, there, back, 8, 12)
     elif masked_layers(shape, profile):
         yield Part(q, 8, 12, 4, 4)  # keys and values are repeated for each query
-    if block.mlp:
-        yield _product(shape, block, block.mlp)
-    if block.experts:
-        yield _product(shape, block, block.routed * block.expert)
-        yield Part(block.routed * shape.hidden, 24, 38, 30, 40)  # to the experts and back
 
 
 def adapters(profile: Profile, block: Block) -> Part:

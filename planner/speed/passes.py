@@ -1,5 +1,6 @@
 """The work of a forward and a backward pass, in the layers and in the loss head."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from planner.memory.family_quirks import has_layer_norm, writes_scores
@@ -8,7 +9,8 @@ from planner.models import layers
 from planner.models.facts import Architecture
 from planner.models.layers import TILE_COLUMNS, TILE_TOKENS, Block
 from planner.setup.setup import Profile
-from planner.speed.parts import adapters, one_key, parts
+from planner.speed.mixers import effort
+from planner.speed.parts import Part, adapters, one_key, parts
 from planner.speed.work import Work
 
 NF4_LAUNCHES = 8
@@ -54,20 +56,26 @@ def _layers_forward(shape: Architecture, profile: Profile) -> Work:
 
 
 def _forward(shape: Architecture, profile: Profile, block: Block) -> Work:
-    found = (*parts(shape, profile, block), adapters(profile, block))
+    found = (*_parts(shape, profile, block), adapters(profile, block))
     moved = _tokens(shape, profile) * sum(part.elements * part.forward_bytes for part in found)
     elements = Work(traffic_bytes=moved, launches=sum(part.forward_launches for part in found))
     own = _products(shape, profile, block) + _narrow(profile, block)
-    return elements + own + _attention(shape, profile)
+    return elements + own + _mixed(shape, profile, block)
 
 
 def _backward(shape: Architecture, profile: Profile, block: Block) -> Work:
-    found = (*parts(shape, profile, block), adapters(profile, block))
+    found = (*_parts(shape, profile, block), adapters(profile, block))
     moved = _tokens(shape, profile) * sum(part.elements * part.backward_bytes for part in found)
     elements = Work(traffic_bytes=moved, launches=sum(part.backward_launches for part in found))
     own = _products(shape, profile, block) + _narrow(profile, block) * 2
     own += _gradients(shape, profile, block)
-    return elements + own + _attention(shape, profile) * BACKWARD_ATTENTION
+    return elements + own + _mixed(shape, profile, block) * BACKWARD_ATTENTION
+
+
+def _parts(shape: Architecture, profile: Profile, block: Block) -> Iterator[Part]:
+    if block.mixer:
+        yield from effort(block.mixer).parts(shape, profile, block)
+    yield from parts(shape, profile, block)
 
 
 def _tokens(shape: Architecture, profile: Profile) -> float:
@@ -115,6 +123,13 @@ def _gradients(shape: Architecture, profile: Profile, block: Block) -> Work:
         traffic_bytes=written * (block.linear_elements + block.experts),
         launches=2 * len(block.linears) + 4,
     )
+
+
+def _mixed(shape: Architecture, profile: Profile, block: Block) -> Work:
+    """Return the work between tokens: of attention, or of what stands in its place."""
+    if block.mixer:
+        return effort(block.mixer).products(shape, profile, block)
+    return _attention(block.attention or shape, profile)
 
 
 def _attention(shape: Architecture, profile: Profile) -> Work:

@@ -8,7 +8,6 @@ proportional to its tokens.
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
 
 from planner.machines.facts import TimedStep
 from planner.memory.facts import Sized
@@ -24,7 +23,7 @@ _FIELDS = (
 def setup_sha256(model: Sized, profile: Profile, threads: int) -> str:
     """Return the digest of what the time of a token depends on, on one processor."""
     own = {
-        "model": asdict(model.architecture),
+        "model": model.architecture.facts(),
         "parameters": model.parameters,
         "setup": {name: getattr(profile, name) for name in _FIELDS},
         "threads": threads,

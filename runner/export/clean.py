@@ -12,8 +12,8 @@ from typing import Any
 
 from lockfiles.files import write_whole
 from lockfiles.lock import Model
-from planner.models import config_json
 from planner.models.folder import TEMPLATES
+from planner.models.shapes import config_json
 from runner.export.ending import GENERATION, Ending, end_at
 
 _TOKENIZER_FILES = (

@@ -12,7 +12,7 @@ from typing import Any
 
 from lockfiles.files import write_whole
 from planner.gguf.special import chat_templates
-from planner.models import config_json
+from planner.models.shapes import config_json
 
 GENERATION, CONFIG = "generation_config.json", "config.json"
 _TOKENIZER = ("tokenizer_config.json", "special_tokens_map.json")

@@ -7,9 +7,10 @@ from lockfiles.compare import Difference
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
 from lockfiles.lock import Model
-from planner.models import config_json, quantized, stored
+from planner.models import quantized, stored
 from planner.models.architecture import Architecture, architecture
 from planner.models.folder import CONFIG, is_weights
+from planner.models.shapes import config_json
 from runner.inputs.differing import differing
 
 
@@ -33,12 +34,12 @@ def differing_facts(model: Model, folder: Path, *, weights: bool) -> list[Differ
         found = architecture(config, name)
         if dict(model.architecture).get("tied") is False:
             found = replace(found, tied=False)  # the weights may have a head of their own
-    facts = asdict(found)
+    facts = asdict(found) | {"own": dict(found.own)}
     pairs += [
         ("model.family", model.family, facts.pop("family")),
         ("model.context_tokens", model.context_tokens, facts.pop("context")),
     ]
-    usual = {one.name: one.default for one in fields(found)}
+    usual = {one.name: one.default for one in fields(found)} | {"own": {}}
     locked = dict(model.architecture)
     for key in dict.fromkeys((*facts, *locked)):
         stated = locked.get(key, usual.get(key))  # older locks lack newer fields

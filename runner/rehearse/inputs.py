@@ -7,8 +7,8 @@ from typing import Any
 
 from lockfiles.lock import TrainingLock
 from planner.data.corpus.corpus import Corpus
-from planner.models import config_json
 from planner.models.folder import CONFIG, is_weights
+from planner.models.shapes import config_json
 from runner.inputs import locations, verify
 from runner.inputs import rows as hub_rows
 from runner.inputs.model import download

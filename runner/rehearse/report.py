@@ -1,7 +1,7 @@
 """The report of a rehearsal: measurements next to the lock's predictions, and whether it fits."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 
 from lockfiles.errors import DoesNotFit
@@ -74,7 +74,7 @@ def _rehearsal(
     return Rehearsal(
         version=1,
         train_sha256=lock.integrity["train"],
-        model=asdict(shape),
+        model=shape.facts(),
         parameters=lock.model.parameters,
         machine=_place(lock, machine),
         packages=packages.packages_found(lock),

@@ -13,8 +13,8 @@ from transformers import (
 
 from lockfiles.lock import Method, Train
 from planner.data.tokens import lookup
-from planner.models import config_json
 from planner.models.folder import CONFIG
+from planner.models.shapes import config_json
 from runner.training.loaded import check_finite, check_loaded, class_of
 
 HERE = {"trust_remote_code": False, "local_files_only": True}

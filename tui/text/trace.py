@@ -11,7 +11,7 @@ from planner.catalogue import lookup
 from planner.fit.answers import Answer
 from planner.fit.models import FitModel
 from planner.fit.request import FitRequest
-from planner.models import config_json
+from planner.models.shapes import config_json
 from planner.search.reasons import NAMES
 from runner.trace import Job, Traced, refusal, trace
 from tui.terminal import output

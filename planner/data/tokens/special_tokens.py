@@ -11,8 +11,8 @@ from lockfiles.fixes import Advice
 from planner.data.tokens import beyond, lookup
 from planner.data.tokens.example import IGNORED, Example
 from planner.data.tokens.tokenizer import Tokenizer
-from planner.models import config_json
-from planner.models.config_json import MOST
+from planner.models.shapes import config_json
+from planner.models.shapes.config_json import MOST
 
 
 @dataclass(frozen=True)

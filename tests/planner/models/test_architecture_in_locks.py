@@ -7,6 +7,8 @@ from planner.models.architecture import Architecture
 
 ELSEWHERE = {"family", "context"}
 """Fields that stand in `[model]` itself."""
+EMPTY: dict[str, object] = {"own": ()}
+"""Defaults that a lock writes otherwise: a table there, hashable pairs here."""
 
 
 def test_both_have_the_same_fields_and_defaults() -> None:
@@ -14,4 +16,5 @@ def test_both_have_the_same_fields_and_defaults() -> None:
     assert ours.keys() == Locked.model_fields.keys()
     for name, field in Locked.model_fields.items():
         default = None if ours[name].default is MISSING else ours[name].default
-        assert (None if field.is_required() else field.default) == default, name
+        stated = EMPTY.get(name, None if field.is_required() else field.default)
+        assert stated == default, name

@@ -1,7 +1,7 @@
 """A plan with what a rehearsal measured, and rehearsals that are of something else."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ def rehearsal(choice: Choice, facts: PlanFacts, **measured: Any) -> Rehearsal:
     return Rehearsal(
         version=1,
         train_sha256="0" * 64,
-        model=asdict(facts.model.architecture),
+        model=facts.model.architecture.facts(),
         parameters=facts.model.parameters,
         machine=Place(
             kind="cuda" if card else "cpu",

@@ -52,7 +52,7 @@ def _linears(family: str, model: Any) -> Iterator[tuple[str, bool]]:
     for name, module in model.named_modules():
         parent, _, last = name.rpartition(".")
         attends = "attn" in parent or "attention" in parent
-        taken = last in lora_targets.TAKEN_FOR_EXPERTS.get(family, ()) and not attends
+        taken = last in FAMILIES[family].taken_for_experts and not attends
         linear = isinstance(module, (torch.nn.Linear, Conv1D)) and module is not head
         if linear and last not in NOT_ADAPTED and not taken:
             yield name, attends
@@ -111,7 +111,7 @@ def test_other_shapes_of_a_family(family: str, changes: dict[str, Any], bias: Bi
     _compare(family, changes, "all-linear", bias)
 
 
-@pytest.mark.parametrize("family", sorted(lora_targets.TAKEN_FOR_EXPERTS))
+@pytest.mark.parametrize("family", [one for one in FAMILIES if FAMILIES[one].taken_for_experts])
 def test_the_names_left_out_would_adapt_every_expert(family: str) -> None:
     _, model = _built(family, tiny(family))
     names = ("gate_proj", "up_proj", "down_proj")

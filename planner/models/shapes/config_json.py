@@ -10,8 +10,9 @@ from lockfiles import bounded_json
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
 from lockfiles.harmless import one_line
-from planner.models.families import Flag
 
+Flag = bool | str
+"""True or False for all models of a family, or the field of `config.json` with the value."""
 NAMES: Mapping[str, tuple[str, ...]] = {
     "hidden_size": ("n_embd", "n_embed", "d_model"),
     "num_hidden_layers": ("n_layer", "n_layers"),

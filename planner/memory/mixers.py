@@ -1,0 +1,34 @@
+"""The memory of layers that mix tokens otherwise than by attention, in bytes per token."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from planner.models.shapes.blocks import Block
+from planner.models.shapes.mixers import Mixer
+from planner.models.shapes.shape import Architecture
+from planner.setup.setup import Profile
+
+Cost = Callable[[Architecture, Profile, Block], int]
+"""Returns bytes per token from the shape of the layer, the plan and the layer's block."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What one kind of mixer costs, without its linear layers, which are counted as all others."""
+
+    saved: Cost
+    """Saved for the backward pass."""
+    forward: Cost
+    """The peak of temporary tensors in a forward pass under checkpointing."""
+    backward: Cost
+    """The same in the backward pass, besides what is saved."""
+    quiet: Cost
+    """The same in a pass without gradients."""
+
+
+_COSTS: Mapping[type[Mixer], Costs] = {}
+
+
+def costs(mixer: Mixer) -> Costs:
+    """Return what a mixer costs."""
+    return _COSTS[type(mixer)]

@@ -1,0 +1,57 @@
+"""The supported decoder families, each described in one place.
+
+Read from `transformers/models/<family>/modeling_<family>.py` and its configuration class. The
+defaults are that class's own where published `config.json` files leave a field out.
+"""
+
+from collections.abc import Mapping
+
+from planner.models.families import (
+    bloom,
+    cohere,
+    falcon,
+    gemma,
+    glm,
+    gpt,
+    gpt_oss,
+    granite,
+    llama,
+    mistral,
+    olmo,
+    opt,
+    phi,
+    qwen,
+    starcoder2,
+)
+from planner.models.families.wrappers import WRAPPERS
+from planner.models.shapes.family import Family
+
+FAMILIES: Mapping[str, Family] = dict(
+    sorted(
+        (name, family)
+        for file in (
+            bloom,
+            cohere,
+            falcon,
+            gemma,
+            glm,
+            gpt,
+            gpt_oss,
+            granite,
+            llama,
+            mistral,
+            olmo,
+            opt,
+            phi,
+            qwen,
+            starcoder2,
+        )
+        for name, family in file.FAMILIES.items()
+    )
+)
+"""Every supported family, by `model_type`."""
+
+TEXT_FAMILIES: Mapping[str, str] = {
+    name: wrapper.decoder for name, wrapper in WRAPPERS.items() if wrapper.decoder
+}
+"""The decoder's family for multimodal models and for other names of a family."""

@@ -1,0 +1,29 @@
+"""The work of layers that mix tokens otherwise than by attention."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from planner.models.shapes.blocks import Block
+from planner.models.shapes.mixers import Mixer
+from planner.models.shapes.shape import Architecture
+from planner.setup.setup import Profile
+from planner.speed.parts import Part
+from planner.speed.work import Work
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What one kind of mixer takes, without its linear layers, which are counted as all others."""
+
+    parts: Callable[[Architecture, Profile, Block], Iterable[Part]]
+    """Its elementwise operations."""
+    products: Callable[[Architecture, Profile, Block], Work]
+    """Its products between tokens, in a forward pass."""
+
+
+_EFFORTS: Mapping[type[Mixer], Effort] = {}
+
+
+def effort(mixer: Mixer) -> Effort:
+    """Return what a mixer takes."""
+    return _EFFORTS[type(mixer)]
