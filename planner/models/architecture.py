@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import PLAN_AGAIN
+from lockfiles.fixes import PLAN_AGAIN, Advice
 from lockfiles.harmless import one_line
 from planner.models.families import FAMILIES, TEXT_FAMILIES
 from planner.models.families.wrappers import WRAPPERS
@@ -88,6 +88,12 @@ def architecture(config: Mapping[str, Any], name: str) -> Architecture:
 
 def of_lock(model: "Model") -> Architecture:
     """Return the shape in a lock."""
+    if model.family not in FAMILIES:
+        raise UsageProblem(
+            f"The lock is for a model of the family `{model.family}`, which this version of "
+            "Tunelock does not know.",
+            fix=Advice("update Tunelock, or plan again with the version that is installed"),
+        )
     facts: dict[str, Any] = dict(model.architecture)
     facts["own"] = tuple(sorted(facts["own"].items()))
     found = Architecture(family=model.family, context=model.context_tokens, **facts)

@@ -24,7 +24,7 @@ OWN: Mapping[str, str] = {
 }
 """The facts of such a family (`Family.own`); the query rank is 0 where queries have no latent."""
 
-FIELD_TYPES: Mapping[str, str] = {
+FIELD_TYPES: dict[str, str] = {
     "kv_lora_rank": "i",
     "q_lora_rank": "ni",
     "qk_nope_head_dim": "i",
@@ -72,7 +72,7 @@ def linears(shape: Architecture) -> tuple[Linear, ...]:
     """Return the linear layers of the attention of a model, in forward order."""
     own, h = mixer(shape), shape.hidden
     queries, rank = own.heads * own.query, own.query_rank
-    reading = (Linear("q_proj", h, queries),)
+    reading: tuple[Linear, ...] = (Linear("q_proj", h, queries),)
     if rank:
         reading = (
             Linear("q_a_proj", h, rank, biased=shape.bias),
