@@ -353,8 +353,9 @@ def test_cards_by_name_and_by_size() -> None:
     several = machines.named("RTX 4090:4")
     assert len(several.gpus) == 4 and several.kind == "cuda"
     assert "4090" in several.gpus[0].name
-    assert machines.sized(24).counted_memory_bytes == 24 * GIB
-    assert machines.chosen(None, 12).counted_memory_bytes == 12 * GIB
+    assert machines.sized(24).counted_memory_bytes == 23 * GIB
+    assert machines.sized(24, all_free=True).counted_memory_bytes == 24 * GIB
+    assert machines.chosen(None, 12).counted_memory_bytes == 11.5 * GIB
     assert machines.chosen("H200", None).gpus[0].name == find_accelerator("H200").name
     assert machines.chosen(None, None).cpu_cores >= 1
 
