@@ -16,7 +16,17 @@ MEASURED = "NVIDIA"
 
 
 def kind(candidates: Candidates, chosen: Profile) -> str:
-    """Return why a plan has its method."""
+    """Return why a plan has its method, and what of the model it leaves frozen in any case."""
+    return f"{_method(candidates, chosen)}{_frozen(candidates)}"
+
+
+def _frozen(candidates: Candidates) -> str:
+    if not (aside := getattr(candidates.model, "aside", 0)):
+        return ""
+    return f" The {aside:,} parameters outside its decoder (vision or audio) stay frozen."
+
+
+def _method(candidates: Candidates, chosen: Profile) -> str:
     if candidates.request.method:
         return YOURS
     need, budget = gib(candidates.need(chosen)), gib(candidates.budget_bytes)

@@ -1,7 +1,9 @@
 """The models and accelerators that are known without network."""
 
+import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,12 +17,15 @@ from planner.catalogue.lookup import (
     accelerators,
     find_accelerator,
     find_model,
+    model_ids,
     models,
     nearest_models,
 )
 from planner.models.facts import parameter_count
 
 GIB = 1 << 30
+MODELS = Path(lookup.__file__).with_name("models.toml")
+ROWS = tomllib.loads(MODELS.read_text("utf-8"))["model"]
 
 
 @pytest.mark.parametrize("model", models(), ids=lambda model: model.name)
@@ -28,20 +33,44 @@ def test_the_stated_parameters_follow_from_the_shape(model: CatalogueModel) -> N
     assert model.parameters == parameter_count(model.architecture) + model.vision_parameters
 
 
-def test_only_gemma_3_has_parameters_beside_its_decoder() -> None:
-    sizes, kinds = (4, 12, 27), ("pt", "it")
-    assert {model.name for model in models() if model.vision_parameters} == {
-        f"google/gemma-3-{size}b-{kind}" for size in sizes for kind in kinds
-    }
+def test_only_models_that_see_have_parameters_beside_their_decoder() -> None:
+    seeing = {model.name for model in models() if model.vision_parameters}
+    assert {"google/gemma-3-4b-it", "Qwen/Qwen3-VL-8B-Instruct"} <= seeing
+    assert not {"google/gemma-3-1b-it", "Qwen/Qwen3-8B"} & seeing
 
 
 def test_the_catalogue_is_wide_and_no_name_stands_for_two_models() -> None:
-    names = [model.name.lower() for model in models()]
-    parts = [name.rpartition("/")[2] for name in names]
-    assert len(names) >= 150
+    names = [name.lower() for name in model_ids()]
+    originals = [name.lower() for row in ROWS for name in row["names"]]
+    parts = [name.rpartition("/")[2] for name in originals]
+    assert len(names) >= 350
     assert len(set(names)) == len(names)
     assert len(set(parts)) == len(parts)
     assert len({model.architecture.family for model in models()}) >= 25
+
+
+def test_a_copy_under_another_account_is_open_and_found_by_its_id_only() -> None:
+    original, copy = found("meta-llama/Llama-3.2-1B"), found("unsloth/Llama-3.2-1B")
+    assert (original.gated, copy.gated) == (True, False)
+    assert (copy.architecture, copy.license) == (original.architecture, original.license)
+    assert found("Llama-3.2-1B") == original
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["names"][0])
+def test_a_row_has_the_keys_that_its_file_names(row: dict[str, Any]) -> None:
+    head = MODELS.read_text("utf-8").partition("[[model]]")[0]
+    assert all(f"\n# {key} " in head for key in row if key != "config")
+    assert set(row.get("not_loaded", ())) <= {"buffers", "head", "mtp"}
+    assert re.fullmatch(r"20\d\d(-(0[1-9]|1[0-2]))?", row.get("seen", "2026"))
+    assert row["license"] not in ("", "other")
+
+
+def test_a_gate_has_the_month_in_which_it_was_seen() -> None:
+    assert (found("meta-llama/Llama-3.1-8B").gated, found("Llama-3.1-8B").gate_seen) == (
+        True, "2026-10",
+    )  # fmt: skip
+    assert not found("mistralai/Mistral-7B-Instruct-v0.2").gated
+    assert found("mistralai/Mixtral-8x7B-v0.1").gate_seen == "2024"
 
 
 def test_facts_of_a_dense_model_and_of_a_mixture() -> None:
@@ -73,7 +102,7 @@ def test_a_model_that_is_not_known_has_near_names() -> None:
         ("Llama3.1-8B", "meta-llama/Llama-3.1-8B"),
         ("llama-3-8b", "meta-llama/Meta-Llama-3-8B"),
         ("gpt-oss20b", "openai/gpt-oss-20b"),
-        ("unsloth/Qwen3-8B", "Qwen/Qwen3-8B"),
+        ("ana/Qwen3-8B", "Qwen/Qwen3-8B"),
         ("Qwen2.5-7B-Coder", "Qwen/Qwen2.5-Coder-7B"),
     ],
 )
@@ -83,7 +112,7 @@ def test_a_misspelled_model_is_near(name: str, near: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Qwen/Qwen3-9B", "Qwen3.5-9B", "Qwen3-8B-AWQ", "Qwen2.5-VL-7B-Instruct", "Qwen3-30B-A22B",
+    ["Qwen/Qwen3-9B", "Qwen3.5-9B", "Qwen3-8B-AWQ", "Qwen2.5-VL-8B-Instruct", "Qwen3-30B-A22B",
      "meta-llama/Llama-3.2-8B", "Mixtral-8x8B", "Phi-5", "deepseek-v4", "qwen2.5",
      "Qwen3-4B-Instruct-2508", "bert-base-uncased", "a" * 500],
 )  # fmt: skip

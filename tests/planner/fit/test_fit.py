@@ -329,9 +329,13 @@ def test_a_model_is_found_by_folder_file_and_name(tmp_path: Path) -> None:
         ("./nowhere", "`./nowhere` does not exist"),
         ("a/b/c", "`a/b/c` does not exist"),
         ("none.json", "`none.json` does not exist"),
-        ("zzzzzzzzzz", "is neither a folder nor a known model."),
+        ("zzzzzzzzzz", "nor a known model; of which family it is, its name does not say."),
+        ("Kimi-K3", "by its name, it is of the family `kimi_k3`, which Tunelock does not support"),
+        ("Qwen3-8B-SQL", "of the family `qwen3`, which Tunelock supports, and of the series and"),
+        ("Qwen3-8B-SQL", "and size of `Qwen/Qwen3-8B`."),
+        ("Qwen3-9B", "by its name, it is of the family `qwen3`, which Tunelock supports."),
         (str(BASE / "model.safetensors"), "is not a `config.json`"),
-        ("x" * 5000, "is neither a folder nor a known model."),
+        ("x" * 5000, "is neither a folder nor a known model; of which"),
     ],
 )
 def test_an_unknown_model_is_a_sentence(name: str, told: str) -> None:
