@@ -377,6 +377,13 @@ def test_a_card_by_name_counts_what_a_process_gets_of_it(name: str, gib: float) 
     assert all(not taken(gpu) for gpu in found.gpus)
 
 
+@pytest.mark.parametrize(("name", "said"), [("GB10", True), ("RX 9070 XT", True), ("L4", False)])
+def test_without_a_rate_a_sentence_says_that_there_is_no_step_time(name: str, said: bool) -> None:
+    found = answers(_request(machines.named(name), method="qlora"))
+    told = f"There is no step time: the speed of `{name}` is unknown."
+    assert {told in answer.reasons for answer in found if answer.plan.fits} == {said}
+
+
 def test_no_card_by_name_is_called_busy() -> None:
     for card in accelerators():
         (gpu,) = machines.cards(card, 1).gpus
