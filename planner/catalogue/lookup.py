@@ -14,15 +14,17 @@ from typing import Any
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Option
 from lockfiles.harmless import one_line
+from planner.catalogue.card_memory import usable_bytes
 from planner.models.architecture import Architecture, architecture
 
 _FOLDER = Path(__file__).parent
 _MIB, _GIB = 1 << 20, 1 << 30
-_MAKERS = re.compile(r"nvidia|geforce|tesla|amd|radeon|instinct|apple|[^a-z0-9]")
+_MAKERS = re.compile(r"nvidia|geforce|tesla|amd|radeon|instinct|apple|intel|[^a-z0-9]")
 """Parts of card names that people leave out."""
 _VENDORS: Mapping[str, str] = {
     "nvidia": "NVIDIA", "geforce": "NVIDIA", "tesla": "NVIDIA", "quadro": "NVIDIA",
-    "amd": "AMD", "radeon": "AMD", "instinct": "AMD", "apple": "Apple",
+    "jetson": "NVIDIA", "amd": "AMD", "radeon": "AMD", "instinct": "AMD", "ryzen": "AMD",
+    "apple": "Apple", "intel": "Intel", "arc": "Intel", "gaudi": "Intel",
 }  # fmt: skip
 """The vendor of a card by a word of its name."""
 _NULLS = frozenset(["q_lora_rank", "sliding_window"])
@@ -61,7 +63,7 @@ class Accelerator:
     name: str
     """Such as `RTX 4090`."""
     vendor: str
-    """`NVIDIA`, `AMD` or `Apple`."""
+    """`NVIDIA`, `AMD`, `Apple` or `Intel`."""
     memory_bytes: int
     """Memory that the driver reports, in bytes; if unknown, the nominal size."""
     bandwidth_bytes_per_second: float
@@ -69,7 +71,13 @@ class Accelerator:
     bf16_flops: float
     """Dense bf16 operations per second, without sparsity; 0 if unknown."""
     compute_capability: str
-    """Such as `8.9`; the instruction set, such as `gfx942`, for AMD; empty for Apple."""
+    """Such as `8.9`; the instruction set, such as `gfx942`, for AMD and Intel; empty for Apple."""
+    usable_bytes: int
+    """Memory that a process gets of an idle card, in bytes."""
+    built_in: bool = False
+    """Whether it is part of a laptop or of a board, so that a machine has one."""
+    unified: bool = False
+    """Whether its memory is the machine's main memory."""
     host: float = 1.0
     """Slowness of its host, relative to the one that `planner.speed` was fitted to."""
 
@@ -241,14 +249,19 @@ def _model(name: str, row: Mapping[str, Any]) -> CatalogueModel:
 
 
 def _accelerator(group: Mapping[str, Any], card: Mapping[str, Any]) -> Accelerator:
-    visible = card.get("visible_mib", 0) * _MIB
+    vendor, unified = group["vendor"], group.get("unified", False)
+    visible = card.get("visible_mib", 0) * _MIB or card["memory_gib"] * _GIB
+    measured = int(card.get("cuda_gib", 0) * _GIB)
     return Accelerator(
         name=card["name"],
-        vendor=group["vendor"],
-        memory_bytes=visible or card["memory_gib"] * _GIB,
+        vendor=vendor,
+        memory_bytes=visible,
         bandwidth_bytes_per_second=card["gb_per_second"] * 1e9,
         bf16_flops=card["bf16_tflops"] * 1e12,
         compute_capability=group["compute_capability"],
+        usable_bytes=usable_bytes(vendor, visible, measured, unified),
+        built_in=card.get("built_in", unified),
+        unified=unified,
     )
 
 

@@ -43,6 +43,8 @@ class FitModel:
     """Whether the Hub requires an agreement before the download; False where unknown."""
     gate_seen: str = ""
     """Month or year in which `gated` was checked, such as `2026-10`; empty if it was not."""
+    aside: int = 0
+    """Elements outside of a wrapper's decoder, such as those of a vision tower; 0 where unknown."""
     here_bytes: int = 0
     """Size of the weight files in the model's folder; 0 where there are none."""
 
@@ -68,7 +70,8 @@ def find(name: str) -> FitModel:
     if known := find_model(repo):
         size = known.architecture, known.parameters
         gate = known.gated, known.gate_seen
-        return FitModel(known.name, "catalogue", *size, known.license, *gate)
+        vision = known.vision_parameters
+        return FitModel(known.name, "catalogue", *size, known.license, *gate, vision)
     if repo.startswith((".", "/", "~")) or repo.endswith(".json") or repo.count("/") > 1:
         raise UsageProblem(f"`{name}` does not exist.", fix=Command("ls {}", Path(name).parent))
     if "/" in repo:
