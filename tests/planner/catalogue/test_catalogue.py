@@ -43,10 +43,10 @@ def test_the_catalogue_is_wide_and_no_name_stands_for_two_models() -> None:
     names = [name.lower() for name in model_ids()]
     originals = [name.lower() for row in ROWS for name in row["names"]]
     parts = [name.rpartition("/")[2] for name in originals]
-    assert len(names) >= 350
+    assert len(names) >= 370
     assert len(set(names)) == len(names)
     assert len(set(parts)) == len(parts)
-    assert len({model.architecture.family for model in models()}) >= 25
+    assert len({model.architecture.family for model in models()}) >= 40
 
 
 def test_a_copy_under_another_account_is_open_and_found_by_its_id_only() -> None:
