@@ -127,7 +127,8 @@ def _overrides(found: ConfigJson, layers: str) -> Mapping[str, Any] | None:
     if table is None:
         return None
     full = {str(number) for number, letter in enumerate(layers) if letter == "f"}
-    if not isinstance(table, Mapping) or set(table) != full:
+    numbers = table if isinstance(table, Mapping) else ()
+    if {str(one).lstrip("0") or "0" for one in numbers} != full:  # transformers pads them
         raise found.contradiction(
             "has a `per_layer_config` that is not about its layers of full attention"
         )
