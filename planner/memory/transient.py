@@ -33,6 +33,7 @@ def backward(shape: Architecture, profile: Profile, block: Block) -> int:
         else 0,
         "attention scores": _scores(block.attention or shape, profile, block),
         "mixer": _mixer(shape, profile, block),
+        "beside": costs(block.beside).backward(shape, profile, block) if block.beside else 0,
     }
     weight = profile.width * _largest_weight(shape, profile, block)
     at_weight = (2 * inner - freed + 2 * hidden) * profile.tokens + weight

@@ -211,13 +211,14 @@ def linears(
 def _gates(shape: Architecture, inputs: int) -> Iterator[Linear]:
     """Yield the linear layers around a layer's own embedding of `inputs` elements."""
     if inputs:
-        yield Linear("per_layer_input_gate", shape.hidden, inputs, "side")
-        yield Linear("per_layer_projection", inputs, shape.hidden, "side")
+        yield Linear("per_layer_input_gate", shape.hidden, inputs, "side", source="sum")
+        yield Linear("per_layer_projection", inputs, shape.hidden, "side", source="gate")
 
 
 def _extras(shape: Architecture) -> Iterator[Extra]:
     yield Extra("layer_scalar", (1,), buffer=True)
     if shape.experts:
+        yield Extra("router.proj.weight", (shape.experts, shape.hidden), linear=True)
         yield Extra("router.scale", (shape.hidden,))
         yield Extra("router.per_expert_scale", (shape.experts,))
 
@@ -250,7 +251,7 @@ FAMILIES: Mapping[str, Family] = {
         norms=4,
         qk_norm=True,
         defaults=_DEFAULTS,
-        naming=Naming(norms=NORMS, router="router.proj.weight", mixture=""),
+        naming=Naming(norms=NORMS, router="", mixture=""),
         habits=_HABITS,
         fields=_FIELDS,
         field_types=_TYPES

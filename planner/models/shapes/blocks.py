@@ -21,12 +21,14 @@ class Linear:
     """Width of its output."""
     place: Place = "attention"
     """Its place: before attention, after it, before the MLP's activation, or after it; `side` for
-    one besides both, which shares its input with no other."""
+    one besides both."""
     biased: bool = False
     """Whether it has a bias, of width `outputs`."""
     module: str = ""
     """The module in the layer that it belongs to, such as `linear_attn`; empty for the family's
     usual one of its place."""
+    source: str = ""
+    """What it reads, where that is not what the other layers of its place read."""
 
     @property
     def size(self) -> int:
