@@ -244,7 +244,7 @@ _TYPES = {
     "sliding_window": "i",
     "use_double_wide_mlp": "b",
 }
-_HABITS = Habits(scale_bytes=4, post_norm=True, value_norm=True)
+_HABITS = Habits(scale_bytes=4, post_norm=True, value_norm=True, weighs_in_float=True)
 
 FAMILIES: Mapping[str, Family] = {
     "gemma4_text": Family(
