@@ -126,8 +126,9 @@ def _overrides(found: ConfigJson, layers: str) -> Mapping[str, Any] | None:
     table = found.values.get("per_layer_config")
     if table is None:
         return None
-    full = {str(number) for number, letter in enumerate(layers) if letter == "f"}
-    if not isinstance(table, Mapping) or set(table) != full:
+    digits = len(str(len(layers) - 1))  # transformers pads the numbers
+    full = {f"{number:0{digits}}" for number, letter in enumerate(layers) if letter == "f"}
+    if not isinstance(table, Mapping) or {str(one).zfill(digits) for one in table} != full:
         raise found.contradiction(
             "has a `per_layer_config` that is not about its layers of full attention"
         )
