@@ -126,6 +126,8 @@ def _overrides(found: ConfigJson, layers: str) -> Mapping[str, Any] | None:
     table = found.values.get("per_layer_config")
     if table is None:
         return None
+    if table == {}:
+        return {}  # they are as all others
     digits = len(str(len(layers) - 1))  # transformers pads the numbers
     full = {f"{number:0{digits}}" for number, letter in enumerate(layers) if letter == "f"}
     if not isinstance(table, Mapping) or {str(one).zfill(digits) for one in table} != full:
