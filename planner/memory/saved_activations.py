@@ -72,7 +72,8 @@ def masked_layers(shape: Architecture, profile: Profile) -> int:
 def is_masked(shape: Architecture, profile: Profile, block: Block) -> bool:
     """Return whether the layers of a family with blocks of its own pass a mask to SDPA."""
     window = (block.attention or shape).sliding_window
-    return not block.mixer and (profile.masked or 0 < window <= profile.length)
+    takes = block.mixer is None or block.mixer.takes_mask
+    return takes and (profile.masked or 0 < window <= profile.length)
 
 
 def masks_extra(shape: Architecture, profile: Profile) -> int:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from math import prod
 from typing import Any
 
 from planner.models.architecture import Architecture
@@ -60,6 +61,8 @@ class Findings:
     does not load them."""
     alone: bool = False
     """Whether the files of a wrapper hold nothing but its decoder."""
+    aside: int = 0
+    """Elements of a wrapper's tensors outside of its decoder, such as those of a vision tower."""
 
     @property
     def wrong(self) -> bool:
@@ -130,7 +133,9 @@ class _Comparison:
             if not self._placed(name, called, stored) and not self._left_out(name, stored):
                 self.found.unexpected.append(name)
         wrapped = bool(self.spelling.wrapper)
-        self.found.alone = wrapped and not any(map(self.spelling.aside, self.held))
+        around = [one for name, one in self.held.items() if self.spelling.aside(name)]
+        self.found.alone = wrapped and not around
+        self.found.aside = sum(prod(one.shape) for one in around)
         self._heads()
 
     def _left_out(self, name: str, stored: Held) -> bool:

@@ -186,21 +186,22 @@ def _mixture(shape: Architecture, block: Block, names: Naming, kind: Family) -> 
     count, h = shape.experts, shape.hidden
     if names.router:
         yield Tensor(_path(names.mixture, names.router), (count, h))
-    if kind.mlp_bias:
+    if kind.expert_bias:
         yield Tensor(_path(names.mixture, names.router.replace("weight", "bias")), (count,))
-    if shape.family == "glm4_moe":
-        yield Tensor(_path(names.mixture, "gate.e_score_correction_bias"), (count,))
+    if names.correction:
+        yield Tensor(_path(names.mixture, names.correction), (count,), buffer=True)
     if kind.shared_gate and block.mlp:
         yield Tensor(_path(names.mixture, "shared_expert_gate.weight"), (1, h))
-    ups = (2 if shape.gated_mlp else 1) * block.expert
+    ups, h = (2 if shape.gated_mlp else 1) * block.expert, block.routed_hidden or h
+    first, last = names.experts
     for name, sizes, parts in (
-        ("gate_up_proj", (ups, h), names.parts[:2]),
-        ("down_proj", (h, block.expert), names.parts[2:]),
+        (first, (ups, h), names.parts[:-1]),
+        (last, (h, block.expert), names.parts[-1:]),
     ):
         one = Tensor(_path(names.mixture, "experts", name), (count, *sizes), experts=count)
         inner = (block.expert, h) if len(parts) == 2 else sizes
         whole = {_path(names.mixture, "experts.*", part): inner for part in parts}
         fused = (count, *sizes[::-1]) if names.inputs_first else one.shape
         yield replace(one, shape=fused, parts=whole or None)
-        if kind.mlp_bias:
+        if kind.expert_bias:
             yield Tensor(f"{one.name}_bias", (count, sizes[0]))

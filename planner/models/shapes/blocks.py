@@ -68,6 +68,8 @@ class Block:
     """Routed experts per token."""
     expert: int = 0
     """Width of one routed expert."""
+    routed_hidden: int = 0
+    """Width that the routed experts read and write; 0 for that of the residual stream."""
     at: tuple[int, ...] = ()
     """The numbers of these layers in the model; empty where they follow the block before."""
     attention: Architecture | None = None

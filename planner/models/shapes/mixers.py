@@ -10,6 +10,112 @@ class Mixer:
     `planner.memory.mixers` and `planner.speed.mixers` know what each kind costs.
     """
 
+    @property
+    def takes_mask(self) -> bool:
+        """Whether it takes an attention mask where rows are padded."""
+        return False
+
+
+@dataclass(frozen=True)
+class Latent(Mixer):
+    """Multi-head latent attention (`planner.models.shapes.latent`)."""
+
+    heads: int
+    unrotated: int
+    """Width of the part of a query or key without positions."""
+    rotated: int
+    """Width of the part with positions; all heads share that of their keys."""
+    value: int
+    """Width of a value."""
+    query_rank: int
+    """Width of the latent of all queries; 0 if they have none."""
+    key_rank: int
+    """Width of the latent of all keys and values."""
+    complex_rotary: bool = False
+    """Whether the rotary embedding multiplies complex numbers, in float32."""
+
+    @property
+    def takes_mask(self) -> bool:
+        return True
+
+    @property
+    def query(self) -> int:
+        """Width of a query and of a key."""
+        return self.unrotated + self.rotated
+
+
+@dataclass(frozen=True)
+class Absent(Mixer):
+    """Nothing: the layer is an MLP or a mixture of experts alone."""
+
+
+@dataclass(frozen=True)
+class ShortConvolution(Mixer):
+    """A convolution over few tokens, gated before and after (LFM2)."""
+
+    width: int
+    """Channels."""
+    kernel: int
+    """Tokens that one output depends on."""
+
+
+@dataclass(frozen=True)
+class StateSpace(Mixer):
+    """A selective state-space layer in chunks of tokens (Mamba-2)."""
+
+    heads: int
+    head_dim: int
+    """Width of a head."""
+    groups: int
+    """Groups of heads that share their input and output projections of the state."""
+    state: int
+    """Width of the state of one channel."""
+    kernel: int
+    """Tokens that one output of the convolution depends on."""
+    chunk: int
+    """Tokens in a chunk."""
+
+    @property
+    def inner(self) -> int:
+        """Channels of all heads."""
+        return self.heads * self.head_dim
+
+    @property
+    def convolved(self) -> int:
+        """Channels of the convolution: those of the heads, and the projections of the state."""
+        return self.inner + 2 * self.groups * self.state
+
+
+@dataclass(frozen=True)
+class GatedDelta(Mixer):
+    """Linear attention by the gated delta rule, after a short convolution."""
+
+    key_heads: int
+    """Heads of queries and keys."""
+    value_heads: int
+    """Heads of values, a multiple of `key_heads`."""
+    key_dim: int
+    """Width of a query or key head."""
+    value_dim: int
+    """Width of a value head."""
+    fused: bool = False
+    """Whether one projection gives queries, keys, values and gate, in an order of its own."""
+
+    @property
+    def keys(self) -> int:
+        """Width of all keys."""
+        return self.key_heads * self.key_dim
+
+    @property
+    def values(self) -> int:
+        """Width of all values, of the gate and of the output."""
+        return self.value_heads * self.value_dim
+
+    @property
+    def convolved(self) -> int:
+        """Channels of the convolution: queries, keys and values."""
+        return 2 * self.keys + self.values
+
 
 @dataclass(frozen=True)
 class PerLayerInput(Mixer):

@@ -1,5 +1,6 @@
 """What a plan says LoRA adapts and trains, against what PEFT wraps in the real classes."""
 
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,7 +25,9 @@ from tests.planner.memory.test_memory import PLAN
 from tests.runner.inputs.test_parameter_count import VARIANTS, tiny
 
 RANK = 4
-NOT_ADAPTED = ("router", "shared_expert_gate", "proj", "modality_router")
+MIXING = ("q_proj", "k_proj", "v_proj", "o_proj", "in_proj")
+"""The linear layers of attention and Mamba in a layer whose one module is called `mixer`."""
+NOT_ADAPTED = ("router", "shared_expert_gate", "wg", "proj", "modality_router")
 """Linear layers that choose or weigh a mixture's experts, or Gemma 3n's residual streams."""
 SHAPES = [
     (family, changes) for family, changes in VARIANTS
@@ -52,10 +55,12 @@ def _linears(family: str, model: Any) -> Iterator[tuple[str, bool]]:
     head = model.get_output_embeddings()
     for name, module in model.named_modules():
         parent, _, last = name.rpartition(".")
-        attends = "attn" in parent or "attention" in parent
+        attends = any(word in parent for word in ("attn", "attention", "conv", "mamba"))
+        attends = attends or (parent.endswith(".mixer") and last in MIXING)
         taken = last in FAMILIES[family].taken_for_experts and not attends
+        taken = taken or last in FAMILIES[family].unadapted
         linear = isinstance(module, (torch.nn.Linear, Conv1D)) and module is not head
-        inside = ".0." in name or ".1." in name or ".2." in name
+        inside = re.search(r"\.\d+\.", name) is not None
         weighs = last in NOT_ADAPTED or last.endswith("_coefs")
         if linear and inside and not weighs and not taken:
             yield name, attends
