@@ -3,13 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from planner.memory import short_convolution
 from planner.models.shapes.blocks import Block
-from planner.models.shapes.mixers import Mixer
+from planner.models.shapes.mixers import Absent, Mixer, ShortConvolution
 from planner.models.shapes.shape import Architecture
 from planner.setup.setup import Profile
 
 Cost = Callable[[Architecture, Profile, Block], int]
 """Returns bytes per token from the shape of the layer, the plan and the layer's block."""
+
+
+def _nothing(shape: Architecture, profile: Profile, block: Block) -> int:
+    return 0
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,16 @@ class Costs:
     """The same in a pass without gradients."""
 
 
-_COSTS: Mapping[type[Mixer], Costs] = {}
+_NONE = Costs(_nothing, _nothing, _nothing, _nothing)
+_COSTS: Mapping[type[Mixer], Costs] = {
+    Absent: _NONE,
+    ShortConvolution: Costs(
+        short_convolution.saved,
+        short_convolution.forward,
+        short_convolution.backward,
+        short_convolution.forward,
+    ),
+}
 
 
 def costs(mixer: Mixer) -> Costs:
