@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from planner.memory import short_convolution
 from planner.models.shapes.blocks import Block
-from planner.models.shapes.mixers import Absent, Mixer, ShortConvolution
+from planner.models.shapes.mixers import Absent, Mixer, ShortConvolution, StateSpace
 from planner.models.shapes.shape import Architecture
 from planner.setup.setup import Profile
 
@@ -34,6 +34,7 @@ class Costs:
 _NONE = Costs(_nothing, _nothing, _nothing, _nothing)
 _COSTS: Mapping[type[Mixer], Costs] = {
     Absent: _NONE,
+    StateSpace: _NONE,
     ShortConvolution: Costs(
         short_convolution.saved,
         short_convolution.forward,
