@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from planner.memory import short_convolution
+from planner.memory import short_convolution, state_space
 from planner.models.shapes.blocks import Block
 from planner.models.shapes.mixers import Absent, Mixer, ShortConvolution, StateSpace
 from planner.models.shapes.shape import Architecture
@@ -34,7 +34,9 @@ class Costs:
 _NONE = Costs(_nothing, _nothing, _nothing, _nothing)
 _COSTS: Mapping[type[Mixer], Costs] = {
     Absent: _NONE,
-    StateSpace: _NONE,
+    StateSpace: Costs(
+        state_space.saved, state_space.forward, state_space.backward, state_space.forward
+    ),
     ShortConvolution: Costs(
         short_convolution.saved,
         short_convolution.forward,
