@@ -7,6 +7,7 @@ from planner.memory.facts import Sized
 from planner.models import layers
 from planner.models.facts import Architecture
 from planner.models.families import FAMILIES
+from planner.models.parameters import parameter_count
 from planner.models.tensors import table
 from planner.setup.setup import Bias, Profile
 
@@ -21,7 +22,7 @@ SCALE_BYTES = 2 * 4 / 256
 def trained_parameters(model: Sized, profile: Profile) -> int:
     """Return the number of trained parameters, including biases besides adapters."""
     if profile.method == "full":
-        return stored_parameters(model, profile)
+        return stored_parameters(model, profile) - outside(model)
     shape = model.architecture
     added = profile.rank * _adapted_widths(shape, profile.targets)
     return added + trained_biases(shape, profile.targets, profile.bias)
@@ -52,7 +53,7 @@ def _other_biases(shape: Architecture) -> int:
         return _biases_of_blocks(shape)
     norms = shape.layers * shape.norms_per_layer + (2 if kind.embedding_norm else 1)
     heads = 2 * shape.layers * shape.qk_norm
-    mixtures = shape.layers - shape.dense_layers if shape.experts and shape.mlp_bias else 0
+    mixtures = shape.layers - shape.dense_layers if kind.expert_bias else 0
     return (
         norms * shape.hidden * (kind.norm_vectors == 2)
         + heads * shape.head_dim * (kind.qk_vectors == 2)
@@ -80,6 +81,12 @@ def stored_parameters(model: Sized, profile: Profile) -> int:
     shape = model.architecture
     dropped = profile.spec.head == "scalar" and not shape.tied
     return model.parameters - (shape.vocabulary * shape.hidden if dropped else 0)
+
+
+def outside(model: Sized) -> int:
+    """Return the parameters outside of the decoder, such as those of a vision tower: they stay
+    frozen."""
+    return max(0, model.parameters - parameter_count(model.architecture))
 
 
 def states(model: Sized, profile: Profile) -> tuple[int, int]:

@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import PLAN_AGAIN
+from lockfiles.fixes import PLAN_AGAIN, Advice
 from lockfiles.harmless import one_line
 from planner.models.families import FAMILIES, TEXT_FAMILIES
 from planner.models.families.wrappers import WRAPPERS
 from planner.models.field_types import of_family
-from planner.models.shapes.config_json import MOST_OTHERWISE, NAMES, ConfigJson
+from planner.models.shapes.config_json import BETWEEN, MOST_OTHERWISE, NAMES, ConfigJson
 from planner.models.shapes.family import Family
 from planner.models.shapes.shape import Architecture
 
@@ -38,6 +38,9 @@ ENCODERS = frozenset(
      "nomic_bert", "roberta", "roformer", "xlm-roberta", "xlm-roberta-xl"]
 )  # fmt: skip
 """Families that read text and do not write it."""
+
+NULL_MEANS_NONE = ("q_lora_rank", "sliding_window")
+"""Fields whose null is not the default of a class."""
 
 _NOT_YET = "which Tunelock does not support yet"
 
@@ -85,6 +88,12 @@ def architecture(config: Mapping[str, Any], name: str) -> Architecture:
 
 def of_lock(model: "Model") -> Architecture:
     """Return the shape in a lock."""
+    if model.family not in FAMILIES:
+        raise UsageProblem(
+            f"The lock is for a model of the family `{model.family}`, which this version of "
+            "Tunelock does not know.",
+            fix=Advice("update Tunelock, or plan again with the version that is installed"),
+        )
     facts: dict[str, Any] = dict(model.architecture)
     facts["own"] = tuple(sorted(facts["own"].items()))
     found = Architecture(family=model.family, context=model.context_tokens, **facts)
@@ -135,10 +144,22 @@ def _decoder(config: Mapping[str, Any], name: str) -> tuple[ConfigJson, str]:
     if family not in FAMILIES:
         raise found.refusal(f"is of the family `{one_line(family)}`, {_NOT_YET}")
     said = {key: value for key, value in values.items() if value is not None}
-    usual = dict(FAMILIES[family].defaults)
-    if "sliding_window" in values:
-        usual.pop("sliding_window", None)  # null means none
+    said |= {key: _alike(found, key) for key in FAMILIES[family].listed if key in said}
+    usual = {**(FAMILIES[family].nested if inner is not None else {}), **FAMILIES[family].defaults}
+    for field in NULL_MEANS_NONE:
+        if field in values:
+            usual.pop(field, None)
     return ConfigJson(usual | said, name), family
+
+
+def _alike(found: ConfigJson, field: str) -> object:
+    """Return a number, or that of a list with the same number for each layer."""
+    value = found.values[field]
+    if not isinstance(value, list) or not value:
+        return value
+    if any(one != value[0] for one in value):
+        raise found.refusal(f"has layers with different numbers in `{field}`, {_NOT_YET}")
+    return value[0]
 
 
 def _tied(config: Mapping[str, Any], inner: Mapping[str, Any]) -> object:
@@ -161,6 +182,8 @@ def _has_experts(found: ConfigJson, kind: Family) -> bool:
 
 
 def _kv_heads(found: ConfigJson, family: str, heads: int) -> int:
+    if "kv_lora_rank" in FAMILIES[family].own:
+        return heads  # latent attention makes keys and values for each head
     if FAMILIES[family].one_key and not found.values.get("new_decoder_architecture"):
         return 1 if found.flag("multi_query") else heads
     names = ("num_key_value_heads", *NAMES.get("num_key_value_heads", ()))
@@ -245,5 +268,5 @@ def _dense_layers(found: ConfigJson, field: str) -> int:
     if not isinstance(value, list):
         return found.integer(field)
     if sorted(map(str, value)) != sorted(map(str, range(len(value)))):
-        raise found.refusal(f"has dense layers between mixtures, {_NOT_YET}")
+        raise found.refusal(BETWEEN)
     return len(value)

@@ -21,11 +21,11 @@ from planner.setup.setup import Bias, Profile
 Preset = Literal["all-linear", "attention+mlp", "attention"]
 
 PLACES: Mapping[Preset, tuple[layers.Place, ...]] = {
-    "all-linear": ("attention", "output", "mlp", "down"),
+    "all-linear": ("attention", "output", "mlp", "down", "side"),
     "attention+mlp": ("attention", "output", "mlp", "down"),
     "attention": ("attention", "output"),
 }
-"""The places of each preset's layers; every linear layer of a block is in one of the four."""
+"""The places of each preset's layers."""
 _WORDS = {
     "attention": "attention only",
     "attention+mlp": "attention and MLP",

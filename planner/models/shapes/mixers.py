@@ -1,14 +1,47 @@
-"""What stands in the place of attention in a layer."""
+"""What stands in the place of attention in a layer, or besides attention and MLP."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Mixer:
-    """A layer's way to mix tokens; each kind adds its own widths.
+    """A layer's way to mix tokens, or a further part of it; each kind adds its own widths.
 
     `planner.memory.mixers` and `planner.speed.mixers` know what each kind costs.
     """
+
+    @property
+    def takes_mask(self) -> bool:
+        """Whether it takes an attention mask where rows are padded."""
+        return False
+
+
+@dataclass(frozen=True)
+class Latent(Mixer):
+    """Multi-head latent attention (`planner.models.shapes.latent`)."""
+
+    heads: int
+    unrotated: int
+    """Width of the part of a query or key without positions."""
+    rotated: int
+    """Width of the part with positions; all heads share that of their keys."""
+    value: int
+    """Width of a value."""
+    query_rank: int
+    """Width of the latent of all queries; 0 if they have none."""
+    key_rank: int
+    """Width of the latent of all keys and values."""
+    complex_rotary: bool = False
+    """Whether the rotary embedding multiplies complex numbers, in float32."""
+
+    @property
+    def takes_mask(self) -> bool:
+        return True
+
+    @property
+    def query(self) -> int:
+        """Width of a query and of a key."""
+        return self.unrotated + self.rotated
 
 
 @dataclass(frozen=True)
@@ -51,3 +84,56 @@ class StateSpace(Mixer):
     def convolved(self) -> int:
         """Channels of the convolution: those of the heads, and the projections of the state."""
         return self.inner + 2 * self.groups * self.state
+
+
+@dataclass(frozen=True)
+class GatedDelta(Mixer):
+    """Linear attention by the gated delta rule, after a short convolution."""
+
+    key_heads: int
+    """Heads of queries and keys."""
+    value_heads: int
+    """Heads of values, a multiple of `key_heads`."""
+    key_dim: int
+    """Width of a query or key head."""
+    value_dim: int
+    """Width of a value head."""
+    fused: bool = False
+    """Whether one projection gives queries, keys, values and gate, in an order of its own."""
+
+    @property
+    def keys(self) -> int:
+        """Width of all keys."""
+        return self.key_heads * self.key_dim
+
+    @property
+    def values(self) -> int:
+        """Width of all values, of the gate and of the output."""
+        return self.value_heads * self.value_dim
+
+    @property
+    def convolved(self) -> int:
+        """Channels of the convolution: queries, keys and values."""
+        return 2 * self.keys + self.values
+
+
+@dataclass(frozen=True)
+class PerLayerInput(Mixer):
+    """A gated embedding of the layer's own, added after the MLP (Gemma 3n and 4)."""
+
+    width: int
+    """Width of that embedding."""
+
+
+@dataclass(frozen=True)
+class AlternatingUpdates(Mixer):
+    """Several residual streams, a low-rank branch and a layer's own embedding (Gemma 3n)."""
+
+    streams: int
+    """Residual streams."""
+    rank: int
+    """Width inside the low-rank branch."""
+    inputs: int
+    """Width of the layer's own embedding."""
+    sparse: bool
+    """Whether the MLP keeps only its largest activations."""

@@ -36,6 +36,8 @@ class Naming:
     """Whether linear layers are stored with their inputs first."""
     router: str = "gate.weight"
     """The weight of a mixture's router, within `mixture`."""
+    correction: str = ""
+    """The correction of a router's scores, a buffer within `mixture`; empty without one."""
     mixture: str = "mlp"
     """The module of a layer with router and experts."""
     shared: str = "shared_expert"

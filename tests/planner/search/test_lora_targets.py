@@ -40,6 +40,7 @@ EXPERTS = {
 def shape(family: str, **fields: object) -> Architecture:
     config = {"model_type": family, **MINIMAL, **(EXPERTS if FAMILIES[family].experts else {})}
     config |= tiny(family) if FAMILIES[family].read else {}
+    config |= {"num_kv_shared_layers": 0} if family == "gemma3n_text" else {}
     return architecture(config | fields, "config.json")
 
 

@@ -58,6 +58,11 @@ def cut(config: Mapping[str, Any], layers: int) -> dict[str, Any]:
     for name in ("first_k_dense_replace", "num_dense_layers"):
         if found.get(name):
             found[name] = min(found[name], layers // 2)
+    if own := config.get("per_layer_config"):
+        named = {int(at): each for at, each in own.items()}
+        found["per_layer_config"] = {
+            str(to): named[at] for to, at in enumerate(kept) if at in named
+        }
     if shared := found.get("num_kv_shared_layers"):
         found["num_kv_shared_layers"] = shared * layers // many
     return found
