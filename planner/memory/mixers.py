@@ -29,13 +29,19 @@ class Costs:
     """The same in the backward pass, besides what is saved."""
     quiet: Cost
     """The same in a pass without gradients."""
+    within: Cost = _nothing
+    """The peak within a forward pass that saves, less all that the layer's mixer saves."""
 
 
 _NONE = Costs(_nothing, _nothing, _nothing, _nothing)
 _COSTS: Mapping[type[Mixer], Costs] = {
     Absent: _NONE,
     StateSpace: Costs(
-        state_space.saved, state_space.forward, state_space.backward, state_space.forward
+        state_space.saved,
+        state_space.forward,
+        state_space.backward,
+        state_space.forward,
+        state_space.within,
     ),
     ShortConvolution: Costs(
         short_convolution.saved,
