@@ -50,8 +50,8 @@ class _Ways(TorchFunctionMode):
 def whole_rows(padded: bool) -> Iterator[None]:
     """Make transformers assume one sequence per row, and padding only if rows are padded.
 
-    It would read this from the tensors' values. Without values it builds an attention mask that
-    rows of equal length do not get.
+    It would read this from the tensors' values. Without values it builds an attention mask, and
+    multiplies the states of recurrent layers by one, which rows of equal length do not get.
     """
     from transformers import masking_utils
 
@@ -65,6 +65,7 @@ def whole_rows(padded: bool) -> Iterator[None]:
     ]
     if not padded:
         changes += [(masking_utils, "_ignore_causal_mask_sdpa", unpadded)]
+        changes += [(masking_utils, "is_tracing", _no)]
     with changed(changes):
         yield
 
@@ -170,6 +171,10 @@ def _nothing(*_: Any, **__: Any) -> None:
 def _autocasts(_: str = "cpu") -> bool:
     """Whether autocast is on for CPU, where the step runs; torch's default is the GPU's."""
     return _autocast_enabled("cpu")
+
+
+def _no(*_: object) -> bool:
+    return False
 
 
 def _yes(_: torch.device) -> bool:
