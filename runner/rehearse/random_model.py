@@ -19,6 +19,7 @@ from transformers import (
 
 from planner.setup.setup import Profile
 from runner.rehearse.settings import method_of, train_of
+from runner.training.decoder import name_as_trl_does
 from runner.training.loaded import class_of
 from runner.training.loading import keep_quantised_form, loaded_as
 
@@ -62,6 +63,7 @@ def random_model(config: Mapping[str, Any], profile: Profile, accumulation: int)
     model: PreTrainedModel = type(whole).from_pretrained(
         None, config=shape, state_dict=weights, **form
     )
+    name_as_trl_does(model)
     keep_quantised_form(model)
     return model
 

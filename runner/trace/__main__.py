@@ -10,15 +10,15 @@ from planner.setup.setup import Profile
 
 
 def main(job: Path) -> None:
-    """Print, for each plan and each of its depths, the peak of live bytes in each moment."""
+    """Print, for each plan, the peak of live bytes in each moment."""
     warnings.simplefilter("ignore")
-    from runner.trace.step import peaks
+    from runner.trace.step import whole_peaks
 
     found = []
     for asked in json.loads(job.read_text(encoding="utf-8")):
         fields = asked["profile"] | {"targets": tuple(asked["profile"]["targets"])}
         profile = Profile(**fields)
-        found.append([peaks(asked["config"], profile, depth) for depth in asked["depths"]])
+        found.append(whole_peaks(asked["config"], profile))
     print(json.dumps(found))
 
 

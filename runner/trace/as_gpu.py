@@ -18,6 +18,11 @@ _IN_FLOAT32 = {
     torch.softmax, torch.Tensor.softmax, _functional.softmax, _functional.layer_norm,
     torch.layer_norm, torch.exp, torch.Tensor.exp, torch.log, torch.Tensor.log,
     torch.cumsum, torch.Tensor.cumsum, torch.sum, torch.Tensor.sum, _functional.softplus,
+    torch.log_softmax, torch.Tensor.log_softmax, _functional.log_softmax, torch.log1p, torch.expm1,
+    torch.cumprod, torch.Tensor.cumprod, torch.prod, torch.Tensor.prod, torch.norm,
+    torch.Tensor.norm, _functional.normalize, torch.reciprocal, torch.Tensor.reciprocal,
+    torch.Tensor.__rtruediv__, torch.Tensor.__rdiv__, torch.Tensor.__rpow__,
+    _functional.cross_entropy, _functional.group_norm,
 }  # fmt: skip
 """What CUDA's autocast computes in float32 and CPU's does not
 (https://docs.pytorch.org/docs/stable/amp.html)."""

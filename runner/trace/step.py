@@ -1,7 +1,7 @@
 """One training step of a real model class with fake tensors."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,20 +11,21 @@ from planner.setup.setup import Profile
 from runner.trace import quantised
 from runner.trace.as_gpu import as_gpu, as_resident, changed, whole_rows
 from runner.trace.as_gpu import kernels as as_gpu_kernels
+from runner.trace.depths import of_all_layers, samples, stack
 from runner.trace.live import Live
 from runner.trace.losses import Loss
-from runner.trace.model import built, on_cpu, reference
+from runner.trace.model import built, layer_kinds, on_cpu, reference
 from runner.trace.optimizer import optimizer
 
 
-def peaks(config: Mapping[str, Any], profile: Profile, depth: int) -> dict[str, int]:
-    """Return the peak of live bytes in each moment of a step at `depth` layers.
+def peaks(config: Mapping[str, Any], profile: Profile, kept: Sequence[int]) -> dict[str, int]:
+    """Return the peak of live bytes in each moment of a step with the layers `kept`.
 
     The step is the second one, when AdamW's states exist. With gradient accumulation all gradients
     exist in its forward pass. An evaluation follows it.
     """
     gpu = profile.device == "cuda"
-    model, second = built(config, profile, depth), reference(config, profile, depth)
+    model, second = built(config, profile, kept), reference(config, profile, kept)
     with contextlib.ExitStack() as entered:
         if eight := needs_bitsandbytes(profile):
             entered.enter_context(changed(quantised.changes(gpu)))
@@ -40,6 +41,12 @@ def peaks(config: Mapping[str, Any], profile: Profile, depth: int) -> dict[str, 
         with live:
             steps(model, second, profile, live)
     return {name: size for name, size in live.peaks.items() if not name.startswith("first")}
+
+
+def whole_peaks(config: Mapping[str, Any], profile: Profile) -> dict[str, int]:
+    """Return what `peaks` would with all layers."""
+    found = layer_kinds(config, profile)
+    return of_all_layers(found, [peaks(config, profile, kept) for kept in samples(found)])
 
 
 def needs_bitsandbytes(profile: Profile) -> bool:
@@ -77,10 +84,7 @@ def _micro_step(model: Any, loss: Callable[[], Any], live: Live, before: str) ->
 def _hooked(model: Any, live: Live) -> Iterator[list[str]]:
     """Start a moment of `live` when the gradient reaches the last layer, and the first."""
     before = [""]
-    stack = max(
-        (m for m in model.modules() if isinstance(m, torch.nn.ModuleList)),
-        key=lambda found: sum(p.numel() for p in found.parameters()),
-    )
+    layers = stack(model)
 
     def follow(layer: torch.nn.Module, moment: str) -> Any:
         def reached(module: object, args: object, output: Any) -> None:
@@ -90,7 +94,8 @@ def _hooked(model: Any, live: Live) -> Iterator[list[str]]:
 
         return layer.register_forward_hook(reached)
 
-    handles = [follow(stack[-1], "backward: last layer"), follow(stack[0], "backward: first layer")]
+    ends = (layers[-1], "backward: last layer"), (layers[0], "backward: first layer")
+    handles = [follow(*each) for each in ends]
     try:
         yield before
     finally:

@@ -15,6 +15,7 @@ from lockfiles.lock import Method, Train
 from planner.data.tokens import lookup
 from planner.models.folder import CONFIG
 from planner.models.shapes import config_json
+from runner.training.decoder import name_as_trl_does
 from runner.training.loaded import check_finite, check_loaded, class_of
 
 HERE = {"trust_remote_code": False, "local_files_only": True}
@@ -46,6 +47,7 @@ def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:
     Raises UsageProblem as `load_checked` does.
     """
     model = load_checked(base, **loaded_as(method, settings))
+    name_as_trl_does(model)
     keep_quantised_form(model)
     return model
 
