@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from planner.memory import latent
 from planner.models.shapes.blocks import Block
-from planner.models.shapes.mixers import Mixer
+from planner.models.shapes.mixers import Latent, Mixer
 from planner.models.shapes.shape import Architecture
 from planner.setup.setup import Profile
 
@@ -26,7 +27,9 @@ class Costs:
     """The same in a pass without gradients."""
 
 
-_COSTS: Mapping[type[Mixer], Costs] = {}
+_COSTS: Mapping[type[Mixer], Costs] = {
+    Latent: Costs(latent.saved, latent.forward, latent.backward, latent.forward),
+}
 
 
 def costs(mixer: Mixer) -> Costs:
