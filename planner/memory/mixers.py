@@ -3,9 +3,16 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from planner.memory import per_layer_inputs, short_convolution, state_space
+from planner.memory import latent, per_layer_inputs, short_convolution, state_space
 from planner.models.shapes.blocks import Block
-from planner.models.shapes.mixers import Absent, Mixer, PerLayerInput, ShortConvolution, StateSpace
+from planner.models.shapes.mixers import (
+    Absent,
+    Latent,
+    Mixer,
+    PerLayerInput,
+    ShortConvolution,
+    StateSpace,
+)
 from planner.models.shapes.shape import Architecture
 from planner.setup.setup import Profile
 
@@ -55,6 +62,7 @@ _COSTS: Mapping[type[Mixer], Costs] = {
         short_convolution.backward,
         short_convolution.forward,
     ),
+    Latent: Costs(latent.saved, latent.forward, latent.backward, latent.forward),
 }
 
 

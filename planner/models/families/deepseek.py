@@ -5,6 +5,7 @@ from functools import partial
 
 from planner.models.shapes import latent
 from planner.models.shapes.family import Family
+from planner.models.shapes.habits import Habits
 from planner.models.shapes.naming import Naming
 
 _NAMING = Naming(
@@ -30,6 +31,7 @@ FAMILIES: Mapping[str, Family] = {
         },
         taken_for_experts=("gate_proj", "up_proj", "down_proj"),
         naming=_NAMING,
+        habits=Habits(weighs_in_float=True),
         fields=(
             "first_k_dense_replace head_dim mlp_bias moe_intermediate_size n_routed_experts "
             "n_shared_experts output_router_logits routed_scaling_factor"
