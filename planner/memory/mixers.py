@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from planner.memory import gated_delta
 from planner.models.shapes.blocks import Block
-from planner.models.shapes.mixers import Mixer
+from planner.models.shapes.mixers import GatedDelta, Mixer
 from planner.models.shapes.shape import Architecture
 from planner.setup.setup import Profile
 
@@ -26,7 +27,11 @@ class Costs:
     """The same in a pass without gradients."""
 
 
-_COSTS: Mapping[type[Mixer], Costs] = {}
+_COSTS: Mapping[type[Mixer], Costs] = {
+    GatedDelta: Costs(
+        gated_delta.saved, gated_delta.forward, gated_delta.backward, gated_delta.quiet
+    ),
+}
 
 
 def costs(mixer: Mixer) -> Costs:

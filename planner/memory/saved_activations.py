@@ -32,7 +32,7 @@ def activations(shape: Architecture, profile: Profile, block: Block) -> dict[str
         if block.mixer
         else _attention(block.attention or shape, profile)
     )
-    kept = _norms(shape, profile) + mixed + mlp.product(shape, profile, block)
+    kept = _norms(shape, profile, block) + mixed + mlp.product(shape, profile, block)
     return {"activations": kept + inputs, "dropout masks": masks + _masks(shape, profile)}
 
 
@@ -125,13 +125,14 @@ def behind_attention(shape: Architecture, profile: Profile, block: Block) -> int
     """Return the part of `activations` that is freed when the backward pass reaches attention."""
     parts = tuple(part for part in block.linears if part.place in ("mlp", "down"))
     inputs = sum(_inputs(shape, profile, replace(block, linears=parts)))
-    norms = _norms(shape, profile) * (shape.norms_per_layer - 1) // shape.norms_per_layer
+    norms = _norms(shape, profile, block) * (shape.norms_per_layer - 1) // shape.norms_per_layer
     return mlp.product(shape, profile, block) + inputs + norms
 
 
-def _norms(shape: Architecture, profile: Profile) -> int:
-    q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    heads = q + kv if shape.qk_norm else 0
+def _norms(shape: Architecture, profile: Profile, block: Block) -> int:
+    attends = block.attention or shape
+    q, kv = attends.heads * attends.head_dim, attends.kv_heads * attends.head_dim
+    heads = q + kv if shape.qk_norm and not block.mixer else 0
     normed = shape.norms_per_layer * shape.hidden + heads
     if floats_norms(shape, profile):
         return 4 * (normed if stream_width(shape, profile) < 4 else _sums(shape, profile) + heads)
@@ -174,6 +175,7 @@ def _attention(shape: Architecture, profile: Profile) -> int:
         "float32 statistics": 4 * shape.heads,
         "rotated queries and keys": width * (queries + keys) if rotated else 0,
         "copied output": width * queries if habit.copied_output and _shares(profile) else 0,
+        "gated output and its gate": 2 * width * queries if habit.gates_output else 0,
     }
     return sum(fused.values())
 
@@ -200,7 +202,7 @@ def _inputs(shape: Architecture, profile: Profile, block: Block) -> tuple[int, i
     full = profile.method == "full"
     parts = [p for p in block.linears if full or p.name in profile.targets]
     if full:
-        return profile.width * _behind_norms(shape, profile, parts), 0
+        return profile.width * _behind_norms(shape, profile, block, parts), 0
     middle = profile.computed_width * profile.rank * len(parts)
     total = sum(part.inputs for part in parts)
     eight = past_checkpoints(shape, profile, block)
@@ -209,16 +211,20 @@ def _inputs(shape: Architecture, profile: Profile, block: Block) -> tuple[int, i
     elif eight and not widens(shape, profile):
         own = eight
     else:
-        own = profile.width * _behind_norms(shape, profile, parts) + eight
+        own = profile.width * _behind_norms(shape, profile, block, parts) + eight
     return own + middle, profile.mask_width * total
 
 
-def _behind_norms(shape: Architecture, profile: Profile, parts: Iterable[Linear]) -> int:
-    """Return the elements of the saved inputs of these layers, without attention's output.
+def _behind_norms(
+    shape: Architecture, profile: Profile, block: Block, parts: Iterable[Linear]
+) -> int:
+    """Return the elements of the saved inputs of these layers, without attention's output unless a
+    gate or a mixer changes it.
 
     Autocast casts a norm's float32 output separately for each layer.
     """
-    reading = [part for part in parts if part.place != "output"]
+    own = block.mixer is not None or habits(shape.family).gates_output
+    reading = [part for part in parts if part.place != "output" or own]
     if habits(shape.family).keeps_product and not widens(shape, profile):
         reading = [part for part in reading if part.place != "down"]
     if floats_norms(shape, profile):
