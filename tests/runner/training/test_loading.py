@@ -103,6 +103,8 @@ def wrapped(kind: str) -> Any:
     from transformers import AutoConfig
 
     text = tiny("qwen3_moe" if kind.endswith("moe") else "qwen2") | {"head_dim": 8}
+    if kind.startswith("qwen3_5"):
+        text = tiny(f"{kind}_text") | {"head_dim": 16}
     if kind.startswith("qwen3"):
         rope = {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0}
         text["rope_parameters"] = rope
@@ -121,7 +123,17 @@ def wrapped(kind: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    "kind", ["gemma3", "mistral3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe"]
+    "kind",
+    [
+        "gemma3",
+        "mistral3",
+        "qwen2_vl",
+        "qwen2_5_vl",
+        "qwen3_5",
+        "qwen3_5_moe",
+        "qwen3_vl",
+        "qwen3_vl_moe",
+    ],
 )
 def test_wrappers_are_planned_and_loaded_with_what_surrounds_their_decoder(
     kind: str, tmp_path: Path
