@@ -45,7 +45,7 @@ def saved(shape: Architecture, profile: Profile, block: Block) -> int:
     full, copies = profile.method == "full", one.product < 1
     held = {
         "convolution's input and output": _convolved(shape, profile, mixer),
-        "decays and learning rates": (5 + full) * one.heads + profile.width * mixer.value_heads,
+        "decays and learning rates": (3 + full) * one.heads + profile.width * mixer.value_heads,
         "queries and keys before their norms": 2 * (one.keys + one.heads),
         "values": one.values,
         "queries, keys and weighted keys": 3 * one.keys,
