@@ -64,6 +64,7 @@ def _model(request: FitRequest) -> dict[str, object]:
         "context": model.architecture.context,
         "license": model.license,
         "gated": model.gated,
+        "gate_seen": model.gate_seen,
     }
 
 

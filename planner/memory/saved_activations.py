@@ -66,7 +66,8 @@ def masked_layers(shape: Architecture, profile: Profile) -> int:
 def is_masked(shape: Architecture, profile: Profile, block: Block) -> bool:
     """Return whether the layers of a family with blocks of its own pass a mask to SDPA."""
     window = (block.attention or shape).sliding_window
-    return not block.mixer and (profile.masked or 0 < window <= profile.length)
+    takes = block.mixer is None or block.mixer.takes_mask
+    return takes and (profile.masked or 0 < window <= profile.length)
 
 
 def masks_extra(shape: Architecture, profile: Profile) -> int:
@@ -187,9 +188,9 @@ def _shares(profile: Profile) -> bool:
 
 def _read(shape: Architecture, parts: Iterable[Linear]) -> int:
     """Return the elements of the inputs of these layers, counting shared inputs once."""
-    found = {part.place: part.inputs for part in parts}
-    if shape.norms_per_layer == 1 and "attention" in found:
-        found.pop("mlp", 0)
+    found = {(part.place, part.source): part.inputs for part in parts}
+    if shape.norms_per_layer == 1 and ("attention", "") in found:
+        found.pop(("mlp", ""), 0)
     return sum(found.values())
 
 

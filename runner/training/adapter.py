@@ -39,6 +39,16 @@ def adapted(model: PreTrainedModel, folder: Path, method: Method) -> PeftModel:
     return found
 
 
+def freeze_outside_decoder(model: PreTrainedModel) -> None:
+    """Freeze what surrounds a wrapped decoder, such as a vision tower: text does not train it."""
+    if model.config.get_text_config() is model.config:
+        return
+    kept = {id(one) for one in model.get_decoder().parameters()}
+    for parameter in model.base_model.parameters():
+        if id(parameter) not in kept:
+            parameter.requires_grad_(False)
+
+
 def _outside_decoder(model: PreTrainedModel) -> str | None:
     """Return a pattern of the modules outside a wrapped decoder; None if it is not wrapped."""
     if model.config.get_text_config() is model.config:

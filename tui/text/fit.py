@@ -27,7 +27,7 @@ def page(request: FitRequest, found: Sequence[Answer]) -> list[str]:
 def _model(request: FitRequest) -> str:
     model = request.model
     license = f", license {model.license}" if model.license else ""
-    gated = ", gated on the Hub" if model.gated else ""
+    gated = f", gated on the Hub (seen {model.gate_seen})" if model.gated else ""
     return f"{named(model.name)}: {_count(model.parameters)} parameters{license}{gated}"
 
 

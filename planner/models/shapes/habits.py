@@ -13,6 +13,8 @@ class Habits:
     """Further bytes per element if the norm's scale is trained; 0 for the activations' width."""
     post_norm: bool = False
     """Whether there is a norm after the MLP, whose scale has a float32 gradient."""
+    value_norm: bool = False
+    """Whether values are normalized too, without a scale."""
     weighs_in_float: bool = False
     """Whether a mixture's router weights the experts' outputs in float32."""
     fused_rotary: bool = False

@@ -114,7 +114,7 @@ def test_facts_of_a_mixture() -> None:
 @pytest.mark.parametrize(
     ("family", "fields", "message"),
     [
-        ("deepseek_v3", {"kv_lora_rank": 512}, "multi-head latent attention"),
+        ("abacus", {"kv_lora_rank": 512}, "multi-head latent attention"),
         ("mamba", {"state_size": 16}, "state-space layers"),
         ("olmo_hybrid", {"linear_key_head_dim": 128}, "linear attention"),
         ("qwen3_5_text", {"layer_types": ["conv"] * 12}, "of type `conv`"),

@@ -29,7 +29,10 @@ from tests.runner.training.test_sft import base as base
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
 LENGTHS = (9, 14, 5, 1, 11)
 WINDOW = 4
-OWN = {"moe_intermediate_size": 8, "shared_expert_intermediate_size": 8, "sliding_window": WINDOW}
+OWN = {
+    "moe_intermediate_size": 8, "shared_expert_intermediate_size": 8, "sliding_window": WINDOW,
+    "attention_chunk_size": WINDOW,
+}  # fmt: skip
 """Experts as wide as the grouped product wants them, and a window shorter than most rows."""
 
 

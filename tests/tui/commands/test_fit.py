@@ -129,10 +129,10 @@ def test_a_model_of_the_hub_needs_its_config_alone(hub: HubServer, tmp_path: Pat
     hub.add("maker/base", BASE)
     environment = hub.environment(tmp_path / "home")
 
-    def fit(name: str) -> subprocess.CompletedProcess[str]:
+    def fit(name: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command("fit", name, "--memory", "24", "--json"),
-            cwd=tmp_path, env=environment, capture_output=True, text=True,
+            cwd=tmp_path, env=environment | variables, capture_output=True, text=True,
         )  # fmt: skip
 
     done = fit("maker/base")
@@ -155,6 +155,10 @@ def test_a_model_of_the_hub_needs_its_config_alone(hub: HubServer, tmp_path: Pat
     unknown = fit("Qwen/Qwen3-8")
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert "the nearest known model is `Qwen/Qwen3-8B`" in unknown.stderr
+
+    offline = fit("maker/Kimi-K3", HF_HUB_OFFLINE="1")
+    assert offline.returncode == 2
+    assert "by its name, `maker/Kimi-K3` is of the family `kimi_k3`" in offline.stderr
 
 
 @pytest.mark.slow
