@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from planner.memory import latent, per_layer_inputs, short_convolution, state_space
+from planner.memory import gated_delta, latent, per_layer_inputs, short_convolution, state_space
 from planner.models.shapes.blocks import Block
 from planner.models.shapes.mixers import (
     Absent,
+    GatedDelta,
     Latent,
     Mixer,
     PerLayerInput,
@@ -63,6 +64,9 @@ _COSTS: Mapping[type[Mixer], Costs] = {
         short_convolution.forward,
     ),
     Latent: Costs(latent.saved, latent.forward, latent.backward, latent.forward),
+    GatedDelta: Costs(
+        gated_delta.saved, gated_delta.forward, gated_delta.backward, gated_delta.quiet
+    ),
 }
 
 

@@ -196,6 +196,7 @@ def _attention(model: Architecture, profile: Profile, block: Block) -> int:
         else 0,
         "rotated queries and keys": width * (queries + keys) if rotated else 0,
         "copied output": width * queries if habit.copied_output and _shares(profile) else 0,
+        "gated output and its gate": 2 * width * queries if habit.gates_output else 0,
     }
     return sum(fused.values())
 
@@ -239,11 +240,11 @@ def _behind_norms(
     shape: Architecture, profile: Profile, block: Block, parts: Iterable[Linear]
 ) -> int:
     """Return the elements of the saved inputs of these layers, without attention's output unless a
-    mixer stands in its place.
+    gate or a mixer changes it.
 
     Autocast casts a norm's float32 output separately for each layer.
     """
-    own = block.mixer is not None
+    own = block.mixer is not None or habits(shape.family).gates_output
     reading = [part for part in parts if part.place != "output" or own]
     if habits(shape.family).keeps_product and not widens(shape, profile):
         reading = [part for part in reading if part.place != "down"]
