@@ -17,7 +17,8 @@ _WITH_MAMBA = frozenset(["falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotr
 def every_linear(model: Any) -> list[str]:
     """Return the ends of the names of all linear layers that PEFT can adapt in a decoder's layers.
 
-    The head is none of them, and of a multimodal model only the decoder counts. Fused experts are not linear layers.
+    The head is none of them, nor is what surrounds the decoder of a multimodal model. Fused experts
+    are not linear layers.
     """
     inside = {id(module) for module in stack(model).modules()}
     named = {
