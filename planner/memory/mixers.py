@@ -1,10 +1,11 @@
-"""The memory of layers that mix tokens otherwise than by attention, in bytes per token."""
+"""The memory of what stands in the place of attention, or besides it, in bytes per token."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from planner.memory import per_layer_inputs
 from planner.models.shapes.blocks import Block
-from planner.models.shapes.mixers import Mixer
+from planner.models.shapes.mixers import Mixer, PerLayerInput
 from planner.models.shapes.shape import Architecture
 from planner.setup.setup import Profile
 
@@ -26,7 +27,14 @@ class Costs:
     """The same in a pass without gradients."""
 
 
-_COSTS: Mapping[type[Mixer], Costs] = {}
+_COSTS: Mapping[type[Mixer], Costs] = {
+    PerLayerInput: Costs(
+        per_layer_inputs.saved,
+        per_layer_inputs.inside,
+        per_layer_inputs.inside,
+        per_layer_inputs.inside,
+    ),
+}
 
 
 def costs(mixer: Mixer) -> Costs:

@@ -357,8 +357,9 @@ def test_cards_by_name_and_by_size() -> None:
     several = machines.named("RTX 4090:4")
     assert len(several.gpus) == 4 and several.kind == "cuda"
     assert "4090" in several.gpus[0].name
-    assert machines.sized(24).counted_memory_bytes == 24 * GIB
-    assert machines.chosen(None, 12).counted_memory_bytes == 12 * GIB
+    assert machines.sized(24).counted_memory_bytes == 23 * GIB
+    assert machines.sized(24, all_free=True).counted_memory_bytes == 24 * GIB
+    assert machines.chosen(None, 12).counted_memory_bytes == 11.5 * GIB
     assert machines.chosen("H200", None).gpus[0].name == find_accelerator("H200").name
     assert machines.chosen(None, None).cpu_cores >= 1
 
@@ -374,6 +375,13 @@ def test_a_card_by_name_counts_what_a_process_gets_of_it(name: str, gib: float) 
     context, reserve = CUDA_CONTEXT_BYTES, 1 + CUDA_RESERVE
     assert budget(found) == int((gib * GIB - context) / reserve)
     assert all(not taken(gpu) for gpu in found.gpus)
+
+
+@pytest.mark.parametrize(("name", "said"), [("GB10", True), ("RX 9070 XT", True), ("L4", False)])
+def test_without_a_rate_a_sentence_says_that_there_is_no_step_time(name: str, said: bool) -> None:
+    found = answers(_request(machines.named(name), method="qlora"))
+    told = f"There is no step time: the speed of `{name}` is unknown."
+    assert {told in answer.reasons for answer in found if answer.plan.fits} == {said}
 
 
 def test_no_card_by_name_is_called_busy() -> None:

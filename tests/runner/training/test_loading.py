@@ -119,16 +119,26 @@ def wrapped(kind: str) -> Any:
         text = tiny(decoder) | {"model_type": decoder}
     if kind == "lfm2_vl":
         vision |= {"model_type": "siglip2_vision_model", "num_patches": 4}
-    if kind.startswith("gemma4"):
+    if kind.startswith(("gemma4", "qwen3_5")):
         text = tiny(f"{kind}_text")
+    if kind.startswith("gemma4"):
         del vision["embed_dim"]
     if kind == "qwen2_5_vl":
         vision["fullatt_block_indexes"] = [0]
     return AutoConfig.for_model(kind, text_config=text, vision_config=vision)
 
 
+SAVED_OTHERWISE = {"kimi_k25"}
+"""transformers saves the layers of its decoder under the names of its vision tower's (`blocks`)."""
+
+
 @pytest.mark.parametrize(
-    "kind", [name for name, one in WRAPPERS.items() if not one.alone and not one.needs]
+    "kind",
+    [
+        name
+        for name, one in WRAPPERS.items()
+        if not one.alone and not one.needs and name not in SAVED_OTHERWISE
+    ],
 )
 def test_wrappers_are_planned_and_loaded_with_what_surrounds_their_decoder(
     kind: str, tmp_path: Path

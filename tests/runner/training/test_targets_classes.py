@@ -1,5 +1,6 @@
 """What a plan says LoRA adapts and trains, against what PEFT wraps in the real classes."""
 
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -59,7 +60,7 @@ def _linears(family: str, model: Any) -> Iterator[tuple[str, bool]]:
         taken = last in FAMILIES[family].taken_for_experts and not attends
         taken = taken or last in FAMILIES[family].unadapted
         linear = isinstance(module, (torch.nn.Linear, Conv1D)) and module is not head
-        inside = ".0." in name or ".1." in name or ".2." in name
+        inside = re.search(r"\.\d+\.", name) is not None
         weighs = last in NOT_ADAPTED or last.endswith("_coefs")
         if linear and inside and not weighs and not taken:
             yield name, attends
