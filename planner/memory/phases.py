@@ -170,14 +170,19 @@ def _files(model: Sized, profile: Profile) -> dict[str, int]:
 
 
 def _heap(shape: Architecture, profile: Profile, held: Mapping[str, int]) -> Mapping[str, int]:
-    """Add the heap overhead of temporary tensors in a CPU process.
+    """Add the heap overhead of temporary tensors in a CPU process."""
+    if profile.device == "cuda":
+        return held
+    return {**held, "heap": heap_bytes(shape.hidden, profile, sum(held.values()))}
+
+
+def heap_bytes(hidden: int, profile: Profile, temporary: int) -> int:
+    """Return the heap overhead of `temporary` bytes of tensors in a CPU process.
 
     The longer the rows, the fewer tensors are below the size from which each is mapped by itself,
     and the less the holes of those matter; the power is measured.
     """
-    if profile.device == "cuda":
-        return held
-    stream = profile.tokens * shape.hidden * profile.width
+    stream = profile.tokens * hidden * profile.width
     share = CHECKPOINTED_OVERHEAD if profile.checkpointing else HEAP_OVERHEAD
     share *= min(1.0, HEAP_TENSOR_BYTES / stream) ** 1.5
-    return {**held, "heap": int(share * sum(held.values()))}
+    return int(share * temporary)

@@ -12,7 +12,8 @@ from tui.terminal import output
 
 if TYPE_CHECKING:
     from planner.fit.answers import Answer
-    from planner.fit.request import FitRequest
+    from planner.fit.subject import Subject
+    from planner.fit.unknown import UnknownRequest
     from runner.trace import Traced
 
 
@@ -86,9 +87,13 @@ def command(
     """
     from planner.fit import answers, machines, models
     from planner.fit.request import FitRequest, Wish
+    from planner.fit.unknown import UnknownRequest
 
-    machine = machines.chosen(gpu, memory)
-    request = FitRequest(models.find(model), machine, Wish(**wished))  # type: ignore[arg-type]
+    machine, wish = machines.chosen(gpu, memory), Wish(**wished)  # type: ignore[arg-type]
+    try:
+        request = FitRequest(models.find(model), machine, wish)
+    except models.UnknownModel as unknown:
+        return _unknown(UnknownRequest(unknown, machine, wish), as_json)
     found = answers.answers(request)
     traces = None
     if trace:
@@ -107,8 +112,21 @@ def command(
         raise answers.refusal(request, found)
 
 
+def _unknown(request: "UnknownRequest", as_json: bool) -> None:
+    """Show the same for a model whose architecture the closed form does not know."""
+    from tui.text import fit, unknown
+
+    request, found = unknown.answered(request)
+    if as_json:
+        output.data_json(_record(request, found, unknown.traces(found)))
+    else:
+        output.lines([*fit.page(request, found), *unknown.lines(request)])
+    if not any(answer.plan.fits for answer in found):
+        raise request.refusal(found)
+
+
 def _record(
-    request: "FitRequest", found: "Sequence[Answer]", traces: "Sequence[Traced | None] | None"
+    request: "Subject", found: "Sequence[Answer]", traces: "Sequence[Traced | None] | None"
 ) -> dict[str, object]:
     """Return the JSON output, with the peak of each traced plan."""
     from planner.fit import answers

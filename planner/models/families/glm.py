@@ -18,7 +18,7 @@ def _read_lite(found: ConfigJson) -> dict[str, Any]:
     kinds = found.texts("mlp_layer_types", ("dense", "sparse"), layers)
     dense = kinds.count("dense")
     if "sparse" in kinds[:dense]:
-        raise found.refusal(BETWEEN)
+        raise found.unsupported(BETWEEN)
     return read | {"dense_layers": dense}
 
 
