@@ -72,7 +72,7 @@ def linears(shape: Architecture) -> tuple[Linear, ...]:
     """Return the linear layers of the attention of a model, in forward order."""
     own, h = mixer(shape), shape.hidden
     queries, rank = own.heads * own.query, own.query_rank
-    reading = (Linear("q_proj", h, queries),)
+    reading: tuple[Linear, ...] = (Linear("q_proj", h, queries),)
     if rank:
         reading = (
             Linear("q_a_proj", h, rank, biased=shape.bias),
