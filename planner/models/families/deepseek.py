@@ -36,8 +36,8 @@ FAMILIES: Mapping[str, Family] = {
             "first_k_dense_replace head_dim mlp_bias moe_intermediate_size n_routed_experts "
             "n_shared_experts output_router_logits routed_scaling_factor"
         ),
-        field_types=latent.FIELD_TYPES
-        | {
+        field_types={
+            **latent.FIELD_TYPES,
             "attention_dropout": "nf",
             "n_group": "ni",
             "norm_topk_prob": "nb",
@@ -72,8 +72,8 @@ FAMILIES: Mapping[str, Family] = {
             "moe_intermediate_size n_routed_experts n_shared_experts output_router_logits "
             "routed_scaling_factor"
         ),
-        field_types=latent.FIELD_TYPES
-        | {
+        field_types={
+            **latent.FIELD_TYPES,
             "attention_dropout": "nfi",
             "first_k_dense_replace": "ni",
             "n_group": "ni",

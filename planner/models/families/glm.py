@@ -93,8 +93,12 @@ FAMILIES: Mapping[str, Family] = {
             "num_experts_per_tok output_router_logits pretraining_tp routed_scaling_factor "
             "topk_group"
         ),
-        field_types=latent.FIELD_TYPES
-        | {"mlp_layer_types": "nl", "num_key_value_heads": "i", "rope_interleave": "b"},
+        field_types={
+            **latent.FIELD_TYPES,
+            "mlp_layer_types": "nl",
+            "num_key_value_heads": "i",
+            "rope_interleave": "b",
+        },
         read=_read_lite,
         own=latent.OWN,
         blocks=latent.blocks,
