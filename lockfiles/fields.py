@@ -116,6 +116,8 @@ SomeRows = Annotated[int, Field(ge=1, le=limits.MOST_ROWS)]
 Width = Annotated[int, Field(ge=0, le=limits.MOST_WIDTH)]
 """A dimension of a model or a number of parts; 0 where it has none."""
 SomeWidth = Annotated[int, Field(ge=1, le=limits.MOST_WIDTH)]
+Family = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
+"""The `model_type` of a decoder; the planner knows which ones there are."""
 OwnFact = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 """The name of a fact that only some families of models have."""
 LayerKinds = Annotated[str, Field(pattern=r"^[a-zA-Z]+$", max_length=limits.MOST_LAYERS)]

@@ -12,6 +12,7 @@ from lockfiles.fields import (
     DataFileName,
     DataSource,
     Date,
+    Family,
     Label,
     LayerKinds,
     ModelFileName,
@@ -116,7 +117,7 @@ class Model(Table):
     """The resolved commit, 40 hex digits; empty for a local folder."""
     license: Label
     gated: bool
-    family: Annotated[str, one_of(known.FAMILIES)]
+    family: Family
     """The `model_type` of the decoder."""
     parameters: int = Field(gt=0, le=limits.MOST_PARAMETERS)
     dtype: str = Field(pattern=r"^[A-Z0-9_]{2,12}$")

@@ -43,18 +43,6 @@ def packages(kinds: Iterable[str]) -> frozenset[str]:
     return PACKAGES.union(*(KINDS[kind].packages for kind in kinds))
 
 
-FAMILIES = frozenset(
-    [
-        "apertus", "arcee", "bloom", "cohere", "cohere2", "ernie4_5", "exaone4", "falcon",
-        "gemma", "gemma2", "gemma3_text", "glm", "glm4", "glm4_moe", "gpt2", "gpt_bigcode",
-        "gpt_neox", "gpt_oss", "gptj", "granite", "granitemoe", "hunyuan_v1_dense", "llama",
-        "ministral", "ministral3", "mistral", "mixtral", "nemotron", "olmo", "olmo2",
-        "olmo3", "olmoe", "opt", "phi", "phi3", "phimoe", "qwen2", "qwen2_moe", "qwen3",
-        "qwen3_moe", "seed_oss", "smollm3", "stablelm", "starcoder2",
-    ]
-)  # fmt: skip
-"""The model families with a memory estimate (`planner.models.families`)."""
-
 _FINDINGS = frozenset(
     ["bad-rows", "empty", "one-word", "role-order", "encoding", "markup", "template-tokens",
      "truncated", "languages", "conflicting-answers", "personal-data", "leak", "template",

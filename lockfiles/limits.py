@@ -44,7 +44,7 @@ MOST_BYTES = 1 << 50
 """More than any machine, any disk and any file has."""
 MOST_SECONDS = 1e10
 MOST_MONEY = 1e12
-CAPABILITY = r"^([0-9]{1,2}\.[0-9]{1,2}|gfx[0-9a-f]{3,5})?$"
+CAPABILITY = r"^([0-9]{1,2}\.[0-9]{1,2}|gfx[0-9a-f]{3,5}|xe[0-9]?-hpg|gaudi[0-9])?$"
 """The pattern of a card's compute capability or instruction set; empty where it has none."""
 MOST_ARTIFACTS = 1000
 """Files and folders that a run produces."""

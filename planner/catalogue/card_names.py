@@ -6,15 +6,20 @@ similar its name is. Only a misspelling is near.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Protocol
 
-_PART = re.compile(r"(\d+)\s*gi?b\b|hbm\d*e?|(sxm)\d*|(max)-q|([a-z]+)|(\d+)")
+_JOINED = re.compile(r"nvidia|geforce|tesla|quadro|radeon|instinct|[rg]tx|(?<=\d{4})m\b")
+"""Words that people join to others: `GeForceRTX4090`, `RTXA6000`, `RTX 4090M`."""
+_PART = re.compile(
+    r"(\d+)\s*gi?b\b|(?<![a-z0-9])(\d+)g\b|(?:hbm|l?p?g?ddr)\d+[ex]*|(sxm)\d*|(max)-q|([a-z]+)|(\d+)"
+)
 """Memory in GiB, kind of memory, form factor, Max-Q, a word, a number."""
 _NEUTRAL = frozenset(
-    ["nvidia", "geforce", "tesla", "amd", "radeon", "instinct", "apple", "gpu", "graphics",
-     "generation", "blackwell", "edition", "workstation", "accelerator", "oam", "tm", "r"]
+    ["nvidia", "geforce", "tesla", "amd", "radeon", "instinct", "apple", "intel", "gpu",
+     "graphics", "generation", "blackwell", "edition", "workstation", "accelerator", "oam", "tm",
+     "r", "tensor", "core", "vram", "habana", "hpu"]
 )  # fmt: skip
 """Words that do not distinguish cards."""
 _VARIANTS = frozenset(
@@ -22,8 +27,13 @@ _VARIANTS = frozenset(
      "quadro", "titan", "sff", "lhr", "gre", "xtx", "nvl", "ada", "pro", "max", "ultra"]
 )  # fmt: skip
 """Words that name another card; none is a misspelling of another."""
-_OPTIONAL = frozenset(["rtx", "rx"])
+_OPTIONAL = frozenset(["rtx", "rx", "gtx"])
 """Words that people leave out."""
+_LAPTOP = frozenset(["laptop"])
+_SYNONYMS = {"mobile": "laptop", "notebook": "laptop", "m": "laptop"}
+"""Other words for a variant; a joined `m` is that of `RTX 4090M`."""
+_FORM_FACTORS = frozenset(["pcie", "sxm"])
+"""Words that are redundant where all cards of a number have the same."""
 _OTHER_NUMBERS = frozenset(["16", "308"])
 """Model numbers of existing cards that the catalogue lacks and that are no round numbers."""
 _SAME_WORD, _SAME_NUMBER = 0.75, 0.75
@@ -59,14 +69,15 @@ class CardName:
 def parse(name: str) -> CardName:
     """Return the parts of a name."""
     words, numbers, memory = set(), [], set()
-    for found in _PART.finditer(name.lower()):
-        size, sxm, max_q, word, number = found.groups()
-        if size:
-            memory.add(int(size[:6]))
+    spaced = _JOINED.sub(lambda found: f" {_SYNONYMS.get(found[0], found[0])} ", name.lower())
+    for found in _PART.finditer(spaced):
+        size, short, sxm, max_q, word, number = found.groups()
+        if size or short:
+            memory.add(int((size or short)[:6]))
         elif number:
             numbers.append(number)
         elif whole := sxm or (max_q and "maxq") or word:
-            words.add(whole)
+            words.add(whole if whole == "m" else _SYNONYMS.get(whole, whole))
     return CardName(frozenset(words - _NEUTRAL), tuple(numbers), frozenset(memory))
 
 
@@ -87,24 +98,33 @@ def near(name: str, known: Sequence[tuple[str, Card]]) -> tuple[str, ...]:
 def same(name: str, known: Sequence[tuple[str, Card]]) -> str:
     """Return the card that a name in other words means, such as with its memory; else nothing."""
     given = parse(name)
-    for other, card in known:
-        parts = parse(other)
-        words = given.words <= parts.words <= given.words | _OPTIONAL
-        memory = given.memory <= parts.memory | {card.memory_gib}
-        if given.numbers and given.numbers == parts.numbers and words and memory:
+    alike = [
+        (card, parts)
+        for other, card in known
+        if (parts := parse(other)).numbers == given.numbers and given.numbers
+    ]
+    if not any(parts.words & _FORM_FACTORS for _, parts in alike):
+        given = replace(given, words=given.words - _FORM_FACTORS)
+    for card, parts in alike:
+        words = given.words <= parts.words <= given.words | _optional(given.words)
+        if words and given.memory <= parts.memory | {card.memory_gib}:
             return card.name
     return ""
 
 
 def meant(name: str, known: Sequence[tuple[str, Card]]) -> tuple[str, ...]:
-    """Return the cards that a name without series, variant or size could mean, if several."""
+    """Return the cards that a name without series, variant or size could mean, if several.
+
+    A laptop's card is meant only where a laptop is named.
+    """
     given = parse(name)
     found = {
         card.name: None
         for other, card in known
-        if given.numbers
+        if (given.words or given.numbers)
         and given.numbers == (parts := parse(other)).numbers
         and given.words <= parts.words
+        and _LAPTOP & parts.words <= given.words
         and given.memory <= {card.memory_gib}
     }
     return tuple(found) if len(found) > 1 else ()
@@ -113,6 +133,8 @@ def meant(name: str, known: Sequence[tuple[str, Card]]) -> tuple[str, ...]:
 def _alike(given: CardName, other: CardName, memory_gib: int) -> float:
     """Return how similar two names of one card are, 0 to 1; 0 for names of different cards."""
     if not given.memory <= other.memory | {memory_gib}:
+        return 0
+    if not given.numbers and "gtx" in given.words:  # GTX TITAN: no misspelling of TITAN RTX
         return 0
     if len(given.numbers) != len(other.numbers) or not _words_match(given.words, other.words):
         return 0
@@ -129,7 +151,12 @@ def _words_match(given: frozenset[str], other: frozenset[str]) -> bool:
         if match is None:
             return False
         left.discard(match)
-    return left <= _OPTIONAL
+    return left <= _optional(given)
+
+
+def _optional(words: frozenset[str]) -> frozenset[str]:
+    """Return what a name may leave out: a `Quadro 6000` is older than a `Quadro RTX 6000`."""
+    return frozenset() if "quadro" in words else _OPTIONAL
 
 
 def _misspelled(word: str, other: str) -> bool:

@@ -5,7 +5,7 @@ The facts are in `models.toml` and `gpus.toml`, each with its sources.
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -14,17 +14,21 @@ from typing import Any
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Option
 from lockfiles.harmless import one_line
+from planner.catalogue.card_memory import usable_bytes
 from planner.models.architecture import Architecture, architecture
 
 _FOLDER = Path(__file__).parent
 _MIB, _GIB = 1 << 20, 1 << 30
-_MAKERS = re.compile(r"nvidia|geforce|tesla|amd|radeon|instinct|apple|[^a-z0-9]")
+_MAKERS = re.compile(r"nvidia|geforce|tesla|amd|radeon|instinct|apple|intel|[^a-z0-9]")
 """Parts of card names that people leave out."""
 _VENDORS: Mapping[str, str] = {
     "nvidia": "NVIDIA", "geforce": "NVIDIA", "tesla": "NVIDIA", "quadro": "NVIDIA",
-    "amd": "AMD", "radeon": "AMD", "instinct": "AMD", "apple": "Apple",
+    "jetson": "NVIDIA", "amd": "AMD", "radeon": "AMD", "instinct": "AMD", "ryzen": "AMD",
+    "apple": "Apple", "intel": "Intel", "arc": "Intel", "gaudi": "Intel",
 }  # fmt: skip
 """The vendor of a card by a word of its name."""
+_NULLS = frozenset(["q_lora_rank", "sliding_window"])
+"""Fields of a row in which 0 means null, which TOML lacks."""
 _MOST_SHOWN_CHARS = 100
 _MOST_MEANT = 6
 _BY_MEMORY = Option("--memory GIB", to="use", note="for a GPU that is not listed")
@@ -48,6 +52,8 @@ class CatalogueModel:
     """The fields of its `config.json` for the decoder."""
     vision_parameters: int = 0
     """Parameters of a vision tower, which is not part of `architecture`."""
+    gate_seen: str = ""
+    """Month in which `gated` was checked, such as `2026-10`; empty if it was not."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class Accelerator:
     name: str
     """Such as `RTX 4090`."""
     vendor: str
-    """`NVIDIA`, `AMD` or `Apple`."""
+    """`NVIDIA`, `AMD`, `Apple` or `Intel`."""
     memory_bytes: int
     """Memory that the driver reports, in bytes; if unknown, the nominal size."""
     bandwidth_bytes_per_second: float
@@ -65,30 +71,50 @@ class Accelerator:
     bf16_flops: float
     """Dense bf16 operations per second, without sparsity; 0 if unknown."""
     compute_capability: str
-    """Such as `8.9`; the instruction set, such as `gfx942`, for AMD; empty for Apple."""
+    """Such as `8.9`; the instruction set, such as `gfx942`, for AMD and Intel; empty for Apple."""
+    usable_bytes: int
+    """Memory that a process gets of an idle card, in bytes."""
+    built_in: bool = False
+    """Whether it is part of a laptop or of a board, so that a machine has one."""
+    unified: bool = False
+    """Whether its memory is the machine's main memory."""
     host: float = 1.0
     """Slowness of its host, relative to the one that `planner.speed` was fitted to."""
 
 
 def models() -> tuple[CatalogueModel, ...]:
     """Return every model of the catalogue, in the order of its file."""
-    return tuple(
-        _model(name, row) for row in _rows("models.toml")["model"] for name in row["names"]
-    )
+    return tuple(_model(name, row) for name, row in _named_rows())
+
+
+def model_ids() -> tuple[str, ...]:
+    """Return the Hub id of every model of the catalogue, in the order of its file."""
+    return tuple(name for name, _ in _named_rows())
 
 
 def find_model(name: str) -> CatalogueModel | None:
-    """Return the model with this Hub id or repository name, ignoring case; None if unknown."""
-    found = _model_rows().get(name.strip().lower())
-    return _model(*found) if found else None
+    """Return the model with this Hub id or repository name, ignoring case; None if unknown.
+
+    A repository name alone is never a mirror's.
+    """
+    key = name.strip().lower()
+    for text, lower in _model_tables():
+        if f'"{key}"' not in lower and f'/{key}"' not in lower:
+            continue
+        row = tomllib.loads(text)  # parsing all tables takes 40 ms
+        for one in _names(row):
+            part = one.lower().rpartition("/")[2] if one in row["names"] else ""
+            if key in (one.lower(), part):
+                return _model(one, row)
+    return None
 
 
 def nearest_models(name: str) -> tuple[str, ...]:
     """Return up to three Hub ids of the same size, version and family, most similar first."""
     from planner.catalogue import model_names  # a known name needs no comparison
 
-    names = (one for row in _rows("models.toml")["model"] for one in row["names"])
-    return model_names.near(name.strip(), names)
+    originals = (one for one, row in _named_rows() if one in row["names"])
+    return model_names.near(name.strip(), originals)
 
 
 def accelerators() -> tuple[Accelerator, ...]:
@@ -175,11 +201,21 @@ def _rows(file: str) -> Mapping[str, Any]:
 
 
 @cache
-def _model_rows() -> Mapping[str, tuple[str, Mapping[str, Any]]]:
-    """Return each model's name and row, by its id and its repository name, in lower case."""
-    found = [(name, row) for row in _rows("models.toml")["model"] for name in row["names"]]
-    parts = {name.lower().rpartition("/")[2]: (name, row) for name, row in found}
-    return parts | {name.lower(): (name, row) for name, row in found}
+def _model_tables() -> tuple[tuple[str, str], ...]:
+    """Return the text of each model's table, and that in lower case."""
+    tables = (_FOLDER / "models.toml").read_text(encoding="utf-8").split("[[model]]\n")
+    return tuple((table, table.lower()) for table in tables[1:])
+
+
+def _named_rows() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Return each name with its row; in a row, mirrors are last."""
+    for row in _rows("models.toml")["model"]:
+        for name in _names(row):
+            yield name, row
+
+
+def _names(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (*row["names"], *row.get("mirrors", ()))
 
 
 @cache
@@ -193,31 +229,39 @@ def _accelerator_names() -> Mapping[str, Accelerator]:
     }
 
 
+def config_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of `config.json` in a row, with null where the file has 0 for it."""
+    return {key: value or None if key in _NULLS else value for key, value in row["config"].items()}
+
+
 def _model(name: str, row: Mapping[str, Any]) -> CatalogueModel:
-    config = {
-        key: value or None if key == "sliding_window" else value
-        for key, value in row["config"].items()
-    }
+    config = config_of(row)
     return CatalogueModel(
         name=name,
         architecture=architecture(config, name),
         parameters=row["parameters"],
         license=row["license"],
-        gated=row["gated"],
+        gated=row["gated"] and name in row["names"],
         config=config,
         vision_parameters=row.get("vision", 0),
+        gate_seen=row.get("seen", ""),
     )
 
 
 def _accelerator(group: Mapping[str, Any], card: Mapping[str, Any]) -> Accelerator:
-    visible = card.get("visible_mib", 0) * _MIB
+    vendor, unified = group["vendor"], group.get("unified", False)
+    visible = card.get("visible_mib", 0) * _MIB or card["memory_gib"] * _GIB
+    measured = int(card.get("cuda_gib", 0) * _GIB)
     return Accelerator(
         name=card["name"],
-        vendor=group["vendor"],
-        memory_bytes=visible or card["memory_gib"] * _GIB,
+        vendor=vendor,
+        memory_bytes=visible,
         bandwidth_bytes_per_second=card["gb_per_second"] * 1e9,
         bf16_flops=card["bf16_tflops"] * 1e12,
         compute_capability=group["compute_capability"],
+        usable_bytes=usable_bytes(vendor, visible, measured, unified),
+        built_in=card.get("built_in", unified),
+        unified=unified,
     )
 
 

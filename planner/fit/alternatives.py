@@ -56,13 +56,13 @@ def _options(change: Change) -> str:
 def _cards(request: FitRequest, method: Kind) -> Iterator[str]:
     """Yield the smallest single card on which a method fits, and the smallest number of the
     machine's own cards; where neither exists, the smallest number of the largest card."""
-    known = [card for card in accelerators() if card.vendor == MEASURED]
-    by_size = sorted(known, key=lambda card: (card.memory_bytes, -card.bf16_flops))
+    known = [one for one in accelerators() if one.vendor == MEASURED and not one.built_in]
+    by_size = sorted(known, key=lambda card: (card.usable_bytes, -card.bf16_flops))
     holds = _Holds(request, method)
     single = list(islice((card.name for card in by_size if holds(card, 1)), 1))
     yield from map(_typed, single)
     counted = request.candidates.card or (None if single else by_size[-1])
-    if counted and counted.vendor != "Apple":  # its chip is built into the machine
+    if counted and not counted.built_in:
         here = request.candidates.request.processes
         more = (n for n in _COUNTS if n > here and holds(counted, n))
         yield from (f"{_typed(counted.name)}:{count}" for count in islice(more, 1))

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Option
+from planner.catalogue.card_memory import usable_bytes
+from planner.catalogue.instances import find_instance
 from planner.catalogue.lookup import Accelerator, find_accelerator
 from planner.machines.facts import Gpu, MachineFacts
-from planner.machines.probes.apple import working_set
 from planner.machines.probes.probe import probe
 
 GIB = 1 << 30
@@ -32,7 +33,8 @@ def chosen(gpu: str | None, memory_gib: float | None) -> MachineFacts:
 def named(text: str) -> MachineFacts:
     """Return a machine with the cards of `NAME` or `NAME:COUNT`.
 
-    Raises UsageProblem for an unknown name, with the nearest known one, and for a bad count.
+    Raises UsageProblem for an unknown name, with the nearest known one, for an instance of a cloud,
+    with its cards, and for a bad count.
     """
     name, colon, count = text.partition(":")
     count = count if colon else "1"
@@ -44,6 +46,11 @@ def named(text: str) -> MachineFacts:
     try:
         return cards(find_accelerator(name), int(count))
     except UsageProblem as problem:
+        if instance := find_instance(name):
+            raise UsageProblem(
+                f"`{name}` is a cloud instance with {instance.count} x `{instance.card}`.",
+                fix=Option("--gpu {}", f"{instance.card}:{instance.count}", to="use"),
+            ) from None
         meant = "" if colon else _counted(name)
         fix = Option("--gpu {}", meant, to="use") if meant else problem.fix
         raise UsageProblem(*problem.said, fix=fix) from None
@@ -64,24 +71,27 @@ def _counted(text: str) -> str:
 def cards(card: Accelerator, count: int) -> MachineFacts:
     """Return a machine with `count` free cards of one kind.
 
-    An Apple chip shares its memory with the processor; the share that Metal recommends is
-    available. Raises UsageProblem for several Apple chips: a machine has one.
+    Of memory that is shared with the processor, only the available share counts: for an Apple chip
+    what Metal recommends. Raises UsageProblem for several cards of a kind that is built in.
     """
-    size = card.memory_bytes
-    if card.vendor == "Apple":
-        size = working_set(size)
-        if count > 1:
-            raise UsageProblem(
-                f"`{card.name}` is built into its machine, so there is only one.",
-                fix=Option("--gpu {}", card.name, to="use"),
-            )
-    return _elsewhere((Gpu(card.name, size, size, card.compute_capability),) * count)
+    if card.built_in and count > 1:
+        raise UsageProblem(
+            f"`{card.name}` is built into its machine, so there is only one.",
+            fix=Option("--gpu {}", card.name, to="use"),
+        )
+    free = card.usable_bytes
+    total = free if card.unified else card.memory_bytes
+    return _elsewhere((Gpu(card.name, total, free, card.compute_capability),) * count)
 
 
-def sized(gib: float) -> MachineFacts:
-    """Return a machine with one card of `gib` GiB that supports bfloat16."""
+def sized(gib: float, *, all_free: bool = False) -> MachineFacts:
+    """Return a machine with one card of `gib` GiB that supports bfloat16.
+
+    Its driver keeps what NVIDIA's keeps of such a card, unless `all_free`.
+    """
     size = int(gib * GIB)
-    return _elsewhere((Gpu(f"{gib:g} GiB card", size, size, "8.0"),))
+    free = size if all_free else usable_bytes("NVIDIA", size, measured_bytes=0, unified=False)
+    return _elsewhere((Gpu(f"{gib:g} GiB card", size, free, "8.0"),))
 
 
 def _elsewhere(gpus: tuple[Gpu, ...]) -> MachineFacts:

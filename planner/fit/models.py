@@ -1,21 +1,25 @@
 """The model of `tunelock fit`: a catalogue name, a Hub id, a folder or a `config.json`."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
-from planner.catalogue.lookup import find_model, nearest_models
+from planner.catalogue import series
+from planner.catalogue.lookup import find_model, model_ids, nearest_models
 from planner.catalogue.unquantized import unquantized_name
 from planner.models.architecture import Architecture, architecture
 from planner.models.facts import weights_in
+from planner.models.families import FAMILIES, TEXT_FAMILIES
 from planner.models.folder import list_entries
 from planner.models.folder_kinds import ADAPTER, Read, check_folder, check_kind
 from planner.models.parameters import parameter_count
 from planner.models.quantized import check_unquantized
 from planner.models.shapes import config_json
+from planner.models.shapes.config_json import UnknownArchitecture
 
 _CONFIG = "config.json"
 _HUB = "hf:"
@@ -39,13 +43,45 @@ class FitModel:
     """From the catalogue; empty where unknown."""
     gated: bool = False
     """Whether the Hub requires an agreement before the download; False where unknown."""
+    gate_seen: str = ""
+    """Month or year in which `gated` was checked, such as `2026-10`; empty if it was not."""
+    aside: int = 0
+    """Elements outside of a wrapper's decoder, such as those of a vision tower; 0 where unknown."""
     here_bytes: int = 0
     """Size of the weight files in the model's folder; 0 where there are none."""
+
+    @property
+    def family(self) -> str:
+        """Its `model_type`."""
+        return self.architecture.family
+
+    @property
+    def context(self) -> int | None:
+        """The longest row that it was made for, in tokens."""
+        return self.architecture.context
 
     @property
     def stored_bytes(self) -> int:
         """Size of the weight files; where they are not local, that of bfloat16 weights."""
         return self.here_bytes or 2 * self.parameters
+
+
+class UnknownModel(UsageProblem):
+    """The closed form does not know the architecture of a model, whose `config.json` was read."""
+
+    def __init__(
+        self,
+        problem: UnknownArchitecture,
+        name: str,
+        source: Literal["file", "hub"],
+        config: Mapping[str, Any],
+        here_bytes: int = 0,
+    ) -> None:
+        super().__init__(*problem.said, fix=problem.fix)
+        self.name, self.source, self.here_bytes = name, source, here_bytes
+        """As in `FitModel`."""
+        self.config = config
+        """What its `config.json` says."""
 
 
 def find(name: str) -> FitModel:
@@ -54,7 +90,7 @@ def find(name: str) -> FitModel:
     A local folder or file is preferred to the catalogue, and the catalogue to the Hub, which is
     asked only for an `owner/name` that the catalogue lacks.
     Raises UsageProblem for an unknown name, with the nearest name in the catalogue, and for a
-    `config.json` without the required fields.
+    `config.json` without the required fields; UnknownModel for an unknown architecture.
     """
     if os.path.isdir(name):
         return _from_folder(Path(name))
@@ -63,12 +99,15 @@ def find(name: str) -> FitModel:
     repo = name.removeprefix(_HUB)
     if known := find_model(repo):
         size = known.architecture, known.parameters
-        return FitModel(known.name, "catalogue", *size, known.license, known.gated)
+        gate = known.gated, known.gate_seen
+        vision = known.vision_parameters
+        return FitModel(known.name, "catalogue", *size, known.license, *gate, vision)
     if repo.startswith((".", "/", "~")) or repo.endswith(".json") or repo.count("/") > 1:
         raise UsageProblem(f"`{name}` does not exist.", fix=Command("ls {}", Path(name).parent))
     if "/" in repo:
         return _from_hub(repo)
-    raise UsageProblem(f"`{name}` is neither a folder nor a known model{_like(name)}.", fix=_WAYS)
+    said = f"`{name}` is neither a folder nor a known model"
+    raise UsageProblem(f"{said}{_instead(name, 'it')}.", fix=_WAYS)
 
 
 def _from_folder(path: Path) -> FitModel:
@@ -83,8 +122,11 @@ def _from_file(path: Path) -> FitModel:
         raise UsageProblem(f"`{path}` is not a `{_CONFIG}`.", fix=_WAYS)
     config = config_json.read(path)
     check_unquantized(config, str(path), unquantized_name(path.resolve().parent.name))
-    shape = architecture(config, str(path))
     here = _weights_bytes(path.parent)
+    try:
+        shape = architecture(config, str(path))
+    except UnknownArchitecture as problem:
+        raise UnknownModel(problem, str(path), "file", config, here) from None
     return FitModel(str(path), "file", shape, parameter_count(shape), here_bytes=here)
 
 
@@ -99,7 +141,7 @@ def _weights_bytes(folder: Path) -> int:
 
 def _from_hub(repo: str) -> FitModel:
     """Return a model on the Hub; only its `config.json` is fetched, into the Hub's cache."""
-    from planner.hub.client import client, sentences
+    from planner.hub.client import Unreachable, client, sentences
 
     def read(name: str) -> dict[str, Any]:
         return config_json.read(Path(client().hf_hub_download(repo, name)))
@@ -108,14 +150,18 @@ def _from_hub(repo: str) -> FitModel:
         with sentences(repo):
             found = _config_in(repo, read)
     except UsageProblem as problem:
-        sentence = f"{problem.message.removesuffix('.')}{_like(repo)}."
-        raise UsageProblem(sentence, fix=problem.fix) from None
+        said = problem.message.removesuffix(".")
+        also = _instead(repo, f"`{repo}`", unread=isinstance(problem, Unreachable))
+        raise UsageProblem(f"{said}{also}.", fix=problem.fix) from None
     if found is None:
         with sentences(repo):
             check_kind(repo, client().list_repo_files(repo), read)
     config = found or {}
     check_unquantized(config, f"{repo}/{_CONFIG}", unquantized_name(repo))
-    shape = architecture(config, f"{repo}/{_CONFIG}")
+    try:
+        shape = architecture(config, f"{repo}/{_CONFIG}")
+    except UnknownArchitecture as problem:
+        raise UnknownModel(problem, repo, "hub", config) from None
     return FitModel(repo, "hub", shape, parameter_count(shape))
 
 
@@ -131,7 +177,20 @@ def _config_in(repo: str, read: Read) -> dict[str, Any] | None:
         return None
 
 
-def _like(name: str) -> str:
-    """Return the nearest name in the catalogue as the end of a sentence, or nothing."""
-    near = nearest_models(name)
-    return f"; the nearest known model is `{near[0]}`" if near else ""
+def _instead(name: str, subject: str, *, unread: bool = True) -> str:
+    """Return what is known of a model by its name alone, as the end of a sentence.
+
+    That is the known model of which the name is a misspelling, or the family that it says and a
+    known model of its series and size. Without either it says so, if the model was not read.
+    `subject` is what the sentence calls the model.
+    """
+    if near := nearest_models(name):
+        return f"; the nearest known model is `{near[0]}`"
+    kind = series.family(name)
+    if not kind:
+        return f"; of which family {subject} is, its name does not say" if unread else ""
+    known = TEXT_FAMILIES.get(kind, kind) in FAMILIES
+    said = f"; by its name, {subject} is of the family `{kind}`, which Tunelock "
+    said += "supports" if known else "does not support yet"
+    alike = series.alike(name, model_ids()) if known else ""
+    return f"{said}, and of the series and size of `{alike}`" if alike else said

@@ -78,6 +78,7 @@ def _beside(request: FitRequest, profile: Profile) -> Iterator[str]:
     gpu = request.machine.least_free
     if gpu and (busy := taken(gpu)):
         yield f"On `{gpu.name}`, {busy}; they are not counted as available."
-    if gpu and not request.candidates.card and request.candidates.fits(profile):
+    card = request.candidates.card
+    if gpu and not (card and card.bf16_flops) and request.candidates.fits(profile):
         yield f"There is no step time: the speed of `{gpu.name}` is unknown."
     yield from reasons.measured(request.candidates).values()

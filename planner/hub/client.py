@@ -36,6 +36,10 @@ def client() -> "HfApi":
     return HfApi(library_name="tunelock")
 
 
+class Unreachable(UsageProblem):
+    """The Hub was not asked, or did not answer."""
+
+
 @contextmanager
 def sentences(repo: str, revision: str = "", *, kind: Kind = "model") -> Iterator[None]:
     """Convert errors of the Hub's client to a UsageProblem with a hint."""
@@ -80,7 +84,7 @@ def _sentence(problem: BaseException, repo: str, revision: str, kind: Kind) -> U
 
     page = f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{repo}"
     if isinstance(problem, errors.OfflineModeIsEnabled):
-        return UsageProblem(
+        return Unreachable(
             f"`HF_HUB_OFFLINE` is set, so `{repo}` cannot be looked up on the Hub.",
             fix=(Command("export HF_HUB_OFFLINE=0"), Advice("name a local folder")),
         )
@@ -101,7 +105,7 @@ def _sentence(problem: BaseException, repo: str, revision: str, kind: Kind) -> U
     if isinstance(problem, errors.HfHubHTTPError):
         return _status(problem, repo)
     if isinstance(problem, httpx2.HTTPError):
-        return UsageProblem(
+        return Unreachable(
             f"The Hub at `{constants.ENDPOINT}` cannot be reached: {_unreached(problem)}.",
             fix=Advice("check the network and the variables HF_ENDPOINT and HTTPS_PROXY"),
         )

@@ -84,6 +84,7 @@ def from_hub(repo: str, revision: str = "main", *, folder: Path) -> ModelFacts:
         own_head=own_head,
         held=held,
         ahead=shape.ahead,
+        aside=shape.aside,
     )
 
 

@@ -31,23 +31,27 @@ class Gpu:
     memory_bytes: int
     """Total memory, in bytes."""
     free_bytes: int
-    """Free memory, in bytes."""
+    """Free memory, in bytes. What the driver keeps for itself is not free: an idle card gives a
+    process this much."""
     compute_capability: str
-    """Such as `9.0`; for AMD the instruction set, such as `gfx942`; empty for Apple."""
+    """Such as `9.0`; for AMD and Intel the instruction set, such as `gfx942` or `xe-hpg`; empty for
+    Apple."""
     holders: tuple[Holder, ...] = ()
     """The processes that use it, largest first, as far as the driver reports them."""
 
     @property
-    def vendor(self) -> Literal["NVIDIA", "AMD", "Apple"]:
+    def vendor(self) -> Literal["NVIDIA", "AMD", "Apple", "Intel"]:
         """Its vendor."""
         if not self.compute_capability:
             return "Apple"
+        if self.compute_capability.startswith(("xe", "gaudi")):
+            return "Intel"
         return "AMD" if self.compute_capability.startswith("gfx") else "NVIDIA"
 
     @property
     def computes_bfloat16(self) -> bool:
-        """Whether it supports bfloat16: NVIDIA cards from compute capability 8.0, and all AMD and
-        Apple devices in the catalogue."""
+        """Whether it supports bfloat16: NVIDIA cards from compute capability 8.0, and all
+        others in the catalogue."""
         major = self.compute_capability.partition(".")[0]
         return self.vendor != "NVIDIA" or (major.isdecimal() and int(major) >= 8)
 

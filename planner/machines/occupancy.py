@@ -3,8 +3,9 @@
 from planner.machines.facts import Gpu, Holder
 
 _GIB = 1 << 30
-_IDLE_BYTES = _GIB
-"""Memory that driver and desktop may use before a card is called busy."""
+_IDLE_BYTES, _IDLE_SHARE = _GIB, 0.01
+"""Memory that driver and desktop may use before a card is called busy: this, or this share of a
+large card, of which the driver alone keeps more (1.05 GiB of a GB300)."""
 _NAMED = 2
 """Most processes that a sentence names."""
 
@@ -12,7 +13,7 @@ _NAMED = 2
 def taken(gpu: Gpu) -> str:
     """Return how much of a card is in use and by whom, as a clause; empty if it is not busy."""
     held = gpu.memory_bytes - gpu.free_bytes
-    if held <= _IDLE_BYTES:
+    if held <= max(_IDLE_BYTES, _IDLE_SHARE * gpu.memory_bytes):
         return ""
     return f"{held / _GIB:.1f} of {gpu.memory_bytes / _GIB:.1f} GiB are in use by {_who(gpu)}"
 

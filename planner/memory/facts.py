@@ -19,7 +19,7 @@ class Sized(Protocol):
 
     @property
     def parameters(self) -> int:
-        """Total elements of all tensors."""
+        """Total elements of all loaded tensors."""
 
     @property
     def stored_bytes(self) -> int:

@@ -1,11 +1,14 @@
 """The number of trained parameters, and the memory of their optimizer states."""
 
 from functools import lru_cache
+from math import prod
 
 from planner.memory.facts import Sized
 from planner.models import layers
 from planner.models.facts import Architecture
 from planner.models.families import FAMILIES
+from planner.models.parameters import parameter_count
+from planner.models.tensors import table
 from planner.setup.setup import Bias, Profile
 
 EIGHT_BIT_LEAST = 4096
@@ -19,7 +22,7 @@ SCALE_BYTES = 2 * 4 / 256
 def trained_parameters(model: Sized, profile: Profile) -> int:
     """Return the number of trained parameters, including biases besides adapters."""
     if profile.method == "full":
-        return stored_parameters(model, profile)
+        return stored_parameters(model, profile) - outside(model)
     shape = model.architecture
     added = profile.rank * _adapted_widths(shape, profile.targets)
     return added + trained_biases(shape, profile.targets, profile.bias)
@@ -46,9 +49,11 @@ def trained_biases(shape: Architecture, names: tuple[str, ...], bias: Bias) -> i
 def _other_biases(shape: Architecture) -> int:
     """Return the elements of the biases of norms, routers and head."""
     kind = FAMILIES[shape.family]
+    if kind.blocks:
+        return _biases_of_blocks(shape)
     norms = shape.layers * shape.norms_per_layer + (2 if kind.embedding_norm else 1)
     heads = 2 * shape.layers * shape.qk_norm
-    mixtures = shape.layers - shape.dense_layers if shape.experts and shape.mlp_bias else 0
+    mixtures = shape.layers - shape.dense_layers if kind.expert_bias else 0
     return (
         norms * shape.hidden * (kind.norm_vectors == 2)
         + heads * shape.head_dim * (kind.qk_vectors == 2)
@@ -57,11 +62,31 @@ def _other_biases(shape: Architecture) -> int:
     )
 
 
+def _biases_of_blocks(shape: Architecture) -> int:
+    """Return the same for a family with layers of its own, such as those of convolutions."""
+    every = sum(
+        prod(t.shape) for t in table(shape, {}) if t.name.endswith(".bias") and not t.buffer
+    )
+    linear = sum(
+        block.count * part.outputs
+        for block in layers.blocks(shape)
+        for part in block.linears
+        if part.biased
+    )
+    return every - linear
+
+
 def stored_parameters(model: Sized, profile: Profile) -> int:
     """Return the model's parameters; a reward model has a single output instead of the head."""
     shape = model.architecture
     dropped = profile.spec.head == "scalar" and not shape.tied
     return model.parameters - (shape.vocabulary * shape.hidden if dropped else 0)
+
+
+def outside(model: Sized) -> int:
+    """Return the parameters outside of the decoder, such as those of a vision tower: they stay
+    frozen."""
+    return max(0, model.parameters - parameter_count(model.architecture))
 
 
 def states(model: Sized, profile: Profile) -> tuple[int, int]:
@@ -93,9 +118,22 @@ def _kinds(model: Sized, profile: Profile) -> tuple[int, int, int]:
         weights = sum(b.count * (b.linear_elements + b.experts) for b in blocks)
         table = shape.vocabulary * shape.hidden
         head = 0 if shape.tied or profile.spec.head == "scalar" else table
-        return max(0, trained_parameters(model, profile) - weights - table - head), 0, table
+        linears, tables = _outside(shape)
+        known = weights + linears + table + tables + head
+        return max(0, trained_parameters(model, profile) - known), 0, table + tables
     small, medium = _adapter_kinds(shape, profile.targets, profile.rank)
     return small + trained_biases(shape, profile.targets, profile.bias), medium, 0
+
+
+@lru_cache(maxsize=4096)
+def _outside(shape: Architecture) -> tuple[int, int]:
+    """Return the elements of further linear layers and of further embeddings."""
+    outside = FAMILIES[shape.family].outside
+    extras = tuple(outside(shape)) if outside else ()
+    return (
+        sum(prod(one.shape) for one in extras if one.linear),
+        sum(prod(one.shape) for one in extras if one.table),
+    )
 
 
 @lru_cache(maxsize=4096)

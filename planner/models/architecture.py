@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import PLAN_AGAIN
+from lockfiles.fixes import PLAN_AGAIN, Advice
 from lockfiles.harmless import one_line
 from planner.models.families import FAMILIES, TEXT_FAMILIES
 from planner.models.families.wrappers import WRAPPERS
 from planner.models.field_types import of_family
-from planner.models.shapes.config_json import MOST_OTHERWISE, NAMES, ConfigJson
+from planner.models.shapes.config_json import BETWEEN, MOST_OTHERWISE, NAMES, ConfigJson
 from planner.models.shapes.family import Family
 from planner.models.shapes.shape import Architecture
 
@@ -27,7 +27,6 @@ UNKNOWN = (
     ("ssm_cfg", "state-space layers"),
     ("linear_key_head_dim", "layers with linear attention"),
     ("hidden_size_per_layer_input", "per-layer embeddings"),
-    ("is_encoder_decoder", "an encoder"),
     ("cross_attention_layers", "layers with cross attention"),
 )
 """Fields of unsupported architectures, and what each means."""
@@ -39,7 +38,8 @@ ENCODERS = frozenset(
 )  # fmt: skip
 """Families that read text and do not write it."""
 
-_NOT_YET = "which Tunelock does not support yet"
+NULL_MEANS_NONE = ("q_lora_rank", "sliding_window")
+"""Fields whose null is not the default of a class."""
 
 
 def architecture(config: Mapping[str, Any], name: str) -> Architecture:
@@ -50,7 +50,8 @@ def architecture(config: Mapping[str, Any], name: str) -> Architecture:
     """
     found, family = _decoder(config, name)
     hidden, heads = found.integer("hidden_size"), found.integer("num_attention_heads")
-    layers, kind = found.integer("num_hidden_layers"), FAMILIES[family]
+    kind = FAMILIES[family]
+    layers = found.integer("num_hidden_layers", _listed(found, kind))
     wide = 4 * hidden if kind.four_times else None
     window, every = (0, 0) if kind.read else _sliding(found, kind, layers)
     kv_heads = _kv_heads(found, family, heads)
@@ -77,13 +78,19 @@ def architecture(config: Mapping[str, Any], name: str) -> Architecture:
         soft_cap=kind.soft_cap or _soft_cap(found.values),
         norms_per_layer=_norms(found, family),
         head_bias=found.flag(kind.head_bias),
-        **(_mixture(found, kind, layers) if kind.experts else {}),
+        **(_mixture(found, kind, layers) if _has_experts(found, kind) else {}),
     )
     return replace(usual, **kind.read(found)) if kind.read else usual
 
 
 def of_lock(model: "Model") -> Architecture:
     """Return the shape in a lock."""
+    if model.family not in FAMILIES:
+        raise UsageProblem(
+            f"The lock is for a model of the family `{model.family}`, which this version of "
+            "Tunelock does not know.",
+            fix=Advice("update Tunelock, or plan again with the version that is installed"),
+        )
     facts: dict[str, Any] = dict(model.architecture)
     facts["own"] = tuple(sorted(facts["own"].items()))
     found = Architecture(family=model.family, context=model.context_tokens, **facts)
@@ -124,20 +131,34 @@ def _decoder(config: Mapping[str, Any], name: str) -> tuple[ConfigJson, str]:
     family = found.text("model_type")
     family = TEXT_FAMILIES.get(family, family)
     knows = family in FAMILIES and FAMILIES[family].read is not None
+    if values.get("is_encoder_decoder"):
+        raise found.refusal("has an encoder, which Tunelock does not support yet")
     for field, what in UNKNOWN:
         if values.get(field) and not knows:
-            raise found.refusal(f"has {what}, {_NOT_YET}")
+            raise found.unsupported(f"has {what}")
     if values.get("word_embed_proj_dim", values.get("hidden_size")) != values.get("hidden_size"):
-        raise found.refusal(f"has an embedding narrower or wider than its layers, {_NOT_YET}")
+        raise found.unsupported("has an embedding narrower or wider than its layers")
     if family in ENCODERS:
         raise found.refusal(f"is an encoder (`{family}`), which does not write text")
     if family not in FAMILIES:
-        raise found.refusal(f"is of the family `{one_line(family)}`, {_NOT_YET}")
+        raise found.unsupported(f"is of the family `{one_line(family)}`")
     said = {key: value for key, value in values.items() if value is not None}
-    usual = dict(FAMILIES[family].defaults)
-    if "sliding_window" in values:
-        usual.pop("sliding_window", None)  # null means none
+    said |= {key: _alike(found, key) for key in FAMILIES[family].listed if key in said}
+    usual = {**(FAMILIES[family].nested if inner is not None else {}), **FAMILIES[family].defaults}
+    for field in NULL_MEANS_NONE:
+        if field in values:
+            usual.pop(field, None)
     return ConfigJson(usual | said, name), family
+
+
+def _alike(found: ConfigJson, field: str) -> object:
+    """Return a number, or that of a list with the same number for each layer."""
+    value = found.values[field]
+    if not isinstance(value, list) or not value:
+        return value
+    if any(one != value[0] for one in value):
+        raise found.unsupported(f"has layers with different numbers in `{field}`")
+    return value[0]
 
 
 def _tied(config: Mapping[str, Any], inner: Mapping[str, Any]) -> object:
@@ -148,7 +169,20 @@ def _tied(config: Mapping[str, Any], inner: Mapping[str, Any]) -> object:
     return config.get(key, wrapper is not None and wrapper.tied == "default")
 
 
+def _listed(found: ConfigJson, kind: Family) -> int | None:
+    """Return the number of layers of a class that saves a list of them instead."""
+    types = found.values.get(kind.layer_list)
+    return len(types) if isinstance(types, list) else None
+
+
+def _has_experts(found: ConfigJson, kind: Family) -> bool:
+    """Return whether a model has experts; families with layers of their own may do without."""
+    return bool(kind.experts) and not (kind.read and found.values.get(kind.experts) == 0)
+
+
 def _kv_heads(found: ConfigJson, family: str, heads: int) -> int:
+    if "kv_lora_rank" in FAMILIES[family].own:
+        return heads  # latent attention makes keys and values for each head
     if FAMILIES[family].one_key and not found.values.get("new_decoder_architecture"):
         return 1 if found.flag("multi_query") else heads
     names = ("num_key_value_heads", *NAMES.get("num_key_value_heads", ()))
@@ -200,14 +234,14 @@ def _windowed(window: int, full: int, layers: int) -> tuple[int, int]:
 def _full_layers(found: ConfigJson, types: list[Any]) -> int:
     if others := set(map(str, types)) - {"sliding_attention", "full_attention"}:
         other = one_line(min(others), most=40)
-        raise found.refusal(f"has layers of type `{other}`, {_NOT_YET}")
+        raise found.unsupported(f"has layers of type `{other}`")
     return types.count("full_attention")
 
 
 def _mixture(found: ConfigJson, kind: Family, layers: int) -> dict[str, Any]:
     """Return the fields for a mixture of experts."""
     if found.values.get("decoder_sparse_step", 1) != 1:
-        raise found.refusal(f"has experts in some layers only, {_NOT_YET}")
+        raise found.unsupported("has experts in some layers only")
     width, experts = found.integer(kind.moe_width), found.integer(kind.experts)
     routed = found.integer("num_experts_per_tok")
     if routed > experts:
@@ -233,5 +267,5 @@ def _dense_layers(found: ConfigJson, field: str) -> int:
     if not isinstance(value, list):
         return found.integer(field)
     if sorted(map(str, value)) != sorted(map(str, range(len(value)))):
-        raise found.refusal(f"has dense layers between mixtures, {_NOT_YET}")
+        raise found.unsupported(BETWEEN)
     return len(value)

@@ -55,7 +55,7 @@ class ModelFacts:
     architecture: Architecture
     """Its shape."""
     parameters: int
-    """Total elements of all stored tensors."""
+    """Total elements of the stored tensors that are loaded."""
     dtype: str
     """The most common stored type, such as `BF16`."""
     revision: str = ""
@@ -72,7 +72,10 @@ class ModelFacts:
     held: Mapping[str, Held] = field(default_factory=dict, repr=False, compare=False)
     """All stored tensors by name."""
     ahead: tuple[str, ...] = ()
-    """The names of those that predict further tokens at once, which are not trained."""
+    """The names of those that predict further tokens at once, which are not loaded."""
+    aside: int = 0
+    """Elements outside of a wrapper's decoder, such as those of a vision tower, which stay
+    frozen."""
 
     @property
     def stored_bytes(self) -> int:
@@ -110,6 +113,7 @@ def from_folder(path: Path, original: str = "") -> ModelFacts:
         own_head=read.both is not None and not read.architecture.tied,
         held=read.held,
         ahead=read.ahead,
+        aside=read.aside,
     )
 
 

@@ -39,7 +39,9 @@ _BY_TYPES: Mapping[str, str] = {
         "max_position_embeddings max_window_layers moe_intermediate_size n_group n_positions "
         "n_routed_experts n_shared_experts no_rope_layer_interval num_experts num_experts_per_tok "
         "num_local_experts original_max_position_embeddings pretraining_tp query_pre_attn_scalar "
-        "rotary_dim shared_expert_intermediate_size topk_group"
+        "rotary_dim shared_expert_intermediate_size topk_group "
+        "linear_conv_kernel_dim linear_key_head_dim linear_num_key_heads linear_num_value_heads "
+        "linear_value_head_dim"
     ),
     "nb": (
         "alibi bias multi_query new_decoder_architecture parallel_attn use_bias "

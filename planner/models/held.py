@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from math import prod
 from typing import Any
 
 from planner.models.architecture import Architecture
@@ -17,10 +18,13 @@ from planner.models.tensors import (
     layers_of,
     names_of,
     table,
+    unread,
 )
 
 FLOATS = frozenset(["F64", "F32", "F16", "BF16"])
 """The stored types of weights that are not quantized."""
+INTEGERS = frozenset(["I64", "I32"])
+"""The stored types of tables of integers."""
 MOST_NAMED = 100_000
 """Limit for the missing tensors that are counted."""
 _EXPERT = re.compile(r"\.experts\.(0|[1-9]\d{0,5})\.")
@@ -54,8 +58,13 @@ class Findings:
     """Embedding and head, where the files hold both and the configuration ties them."""
     ahead: list[str] = field(default_factory=list)
     """Names of tensors that predict further tokens at once, which transformers does not load."""
+    unread: list[str] = field(default_factory=list)
+    """Names of tensors of layers that read the keys and values of an earlier one: transformers
+    does not load them."""
     alone: bool = False
     """Whether the files of a wrapper hold nothing but its decoder."""
+    aside: int = 0
+    """Elements of a wrapper's tensors outside of its decoder, such as those of a vision tower."""
 
     @property
     def wrong(self) -> bool:
@@ -83,6 +92,7 @@ class _Comparison:
         self.tensors = {one.name: one for one in table(shape, self.config)}
         if kind == "qwen3_vl_moe":
             self.tensors = {name: _turning(one) for name, one in self.tensors.items()}
+        self.unread = frozenset(unread(shape))
         self.parts = {part: one for one in self.tensors.values() for part in one.parts or ()}
         wrapper = str(kind) if is_wrapper(kind) else ""
         self.spelling = Spelling(names_of(shape), self._known, wrapper)
@@ -92,15 +102,17 @@ class _Comparison:
         self.found.missing = list(islice(self._missing(), MOST_NAMED))
 
     def _known(self, name: str) -> bool:
-        if name in self.tensors or (name == HEAD and self.shape.tied):
+        if name in self.tensors or name in self.unread or (name == HEAD and self.shape.tied):
             return True
         return self._part(name) is not None
 
     def _part(self, name: str) -> tuple[Tensor, str, int] | None:
-        """Return the fused tensor that the tensor of one expert belongs to, and its number."""
+        """Return the fused tensor that the tensor of one expert belongs to, and its number; that
+        of a part of another tensor is 0."""
         number = _EXPERT.search(name)
         if number is None:
-            return None
+            fused = self.parts.get(name)
+            return (fused, name, 0) if fused and not fused.experts else None
         part = name[: number.start()] + ".experts.*." + name[number.end() :]
         fused = self.parts.get(part)
         if fused is None or int(number[1]) >= fused.experts:
@@ -119,10 +131,15 @@ class _Comparison:
                 self.found.ahead.append(name)
                 continue
             self.found.layers = max(self.found.layers, layer + 1)
+            if called in self.unread:
+                self.found.unread.append(name)
+                continue
             if not self._placed(name, called, stored) and not self._left_out(name, stored):
                 self.found.unexpected.append(name)
         wrapped = bool(self.spelling.wrapper)
-        self.found.alone = wrapped and not any(map(self.spelling.aside, self.held))
+        around = [one for name, one in self.held.items() if self.spelling.aside(name)]
+        self.found.alone = wrapped and not around
+        self.found.aside = sum(prod(one.shape) for one in around)
         self._heads()
 
     def _left_out(self, name: str, stored: Held) -> bool:
@@ -146,9 +163,13 @@ class _Comparison:
             return False
         if stored.shape != wanted:
             self.found.reshaped.append((name, stored.shape, wanted))
-        if stored.dtype not in FLOATS:
+        if stored.dtype not in self._types(called):
             self.found.retyped.append((name, stored.dtype))
         return True
+
+    def _types(self, called: str) -> frozenset[str]:
+        one = self.tensors.get(called)
+        return INTEGERS if one and one.integers else FLOATS
 
     def _wanted(self, called: str, stored: Sizes) -> Sizes:
         if called not in self.tensors:
@@ -177,7 +198,7 @@ class _Comparison:
                 yield self.spelling.write(name)
 
     def _missing_parts(self, one: Tensor, seen: set[tuple[str, int]]) -> Iterator[str]:
-        for number in range(one.experts):
+        for number in range(one.experts or 1):
             for part in one.parts or ():
                 if (part, number) not in seen:
                     yield self.spelling.write(part.replace("*", str(number)))

@@ -9,6 +9,7 @@ from functools import cache
 
 from planner.models.families import FAMILIES
 from planner.models.shapes.blocks import Block, Linear, Place
+from planner.models.shapes.linears import attention, mixture, mlp
 from planner.models.shapes.shape import Architecture
 
 __all__ = ["TILE_COLUMNS", "TILE_TOKENS", "Block", "Linear", "Place", "blocks", "linears"]
@@ -22,20 +23,27 @@ TILE_COLUMNS = 32768
 @cache
 def blocks(shape: Architecture) -> tuple[Block, ...]:
     """Return the blocks of a model: those of its family, or dense ones, then mixtures."""
-    if own := FAMILIES[shape.family].blocks:
-        return own(shape)
-    attention = _attention(shape)
+    kind = FAMILIES[shape.family]
+    if kind.blocks:
+        return kind.blocks(shape)
+    attends, names = attention(shape, kind.linears), kind.linears
     mixtures = shape.layers - shape.dense_layers if shape.experts else 0
     dense, found = shape.layers - mixtures, []
     if dense:
-        parts = attention + _mlp(shape, shape.intermediate)
+        parts = attends + mlp(shape, names, shape.intermediate)
         found.append(Block(dense, parts, shape.intermediate))
     if mixtures:
-        shared, f = shape.shared_intermediate, shape.moe_intermediate
-        parts = attention + (_mlp(shape, shared) if shared else ())
-        ups = 2 if shape.gated_mlp else 1
-        experts = shape.experts * (ups + 1) * shape.hidden * f
-        found.append(Block(mixtures, parts, shared, experts, shape.experts_per_token, f))
+        found.append(mixture(shape, names, attends, mixtures))
+    return tuple(found)
+
+
+@cache
+def numbers(shape: Architecture) -> tuple[tuple[int, ...], ...]:
+    """Return the numbers of the layers of each block, in order."""
+    found, layer = [], 0
+    for block in blocks(shape):
+        found.append(block.at or tuple(range(layer, layer + block.count)))
+        layer += block.count
     return tuple(found)
 
 
@@ -45,24 +53,3 @@ def linears(shape: Architecture) -> tuple[Linear, ...]:
     named = {part.name: part for block in reversed(blocks(shape)) for part in block.linears}
     order = dict.fromkeys(part.name for block in blocks(shape) for part in block.linears)
     return tuple(named[name] for name in order)
-
-
-def _attention(shape: Architecture) -> tuple[Linear, ...]:
-    names, h = FAMILIES[shape.family].linears, shape.hidden
-    q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    output = Linear(names.output, q, h, "output", shape.o_bias)
-    if names.query == names.key:
-        return Linear(names.query, h, q + 2 * kv, biased=shape.bias), output
-    reading = ((names.query, q), (names.key, kv), (names.value, kv))
-    return (*(Linear(name, h, width, biased=shape.bias) for name, width in reading), output)
-
-
-def _mlp(shape: Architecture, width: int) -> tuple[Linear, ...]:
-    names, h, biased = FAMILIES[shape.family].linears, shape.hidden, shape.mlp_bias
-    down = Linear(names.down, width, h, "down", biased)
-    if not shape.gated_mlp:
-        return Linear(names.up, h, width, "mlp", biased), down
-    if names.gate == names.up:
-        return Linear(names.up, h, 2 * width, "mlp", biased), down
-    reading = (names.gate, names.up)
-    return (*(Linear(name, h, width, "mlp", biased) for name in reading), down)

@@ -57,6 +57,10 @@ def _check_types(values: Mapping[str, Any], path: Path) -> None:
 def _check_names(values: Mapping[str, Any], path: Path) -> None:
     """Refuse fields that would replace attributes of the configuration class."""
     for key in values:
+        kind = values.get("model_type")
+        family = FAMILIES.get(kind) if isinstance(kind, str) else None
+        if family and key in family.written:
+            continue
         if key in RESERVED or key.startswith("__"):
             raise UsageProblem(
                 f"`{path}` has the reserved field `{one_line(key, most=60)}`.",

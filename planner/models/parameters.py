@@ -1,5 +1,6 @@
 """Computes the number of parameters of a decoder from its shape."""
 
+from functools import lru_cache
 from math import prod
 
 from planner.models.families import FAMILIES
@@ -8,6 +9,7 @@ from planner.models.shapes.shape import Architecture
 from planner.models.tensors import table
 
 
+@lru_cache(maxsize=4096)
 def parameter_count(shape: Architecture) -> int:
     """Return the exact number of parameters of transformers' model class for this shape.
 
@@ -56,7 +58,7 @@ def _mlp(shape: Architecture, width: int) -> int:
 
 def _mixture(shape: Architecture, kind: Family) -> int:
     """Return the parameters of the router, routed experts, and shared expert with its gate."""
-    router = shape.experts * (shape.hidden + (1 if shape.mlp_bias else 0))
+    router = shape.experts * (shape.hidden + (1 if kind.expert_bias else 0))
     shared = _mlp(shape, shape.shared_intermediate) if shape.shared_intermediate else 0
     gate = shape.hidden if kind.shared_gate else 0
     return router + shape.experts * _mlp(shape, shape.moe_intermediate) + shared + gate

@@ -14,20 +14,32 @@ from planner.models.shapes.naming import Naming
 Known = Callable[[str], bool]
 """Whether the model has a tensor of a name in transformers 5."""
 
-_WRAPPED = re.compile(r"(?:model\.)?language_model\.(?:model\.)?(?!lm_head\.)")
+_WRAPPED = re.compile(r"(?:model\.)?(?:language_model|text_model)\.(?:model\.)?(?!lm_head\.)")
 """The prefix of the names of a wrapped decoder."""
-_ASIDE = re.compile(
-    r"(?:model\.)?(?:visual|vision_tower|vision_model|vision_encoder|multi_modal_projector"
-    r"|patch_merger|audio_tower)\."
+_MODULES_ASIDE = (
+    "audio_tower",
+    "connector",
+    "embed_audio",
+    "embed_vision",
+    "mm_projector",
+    "multi_modal_projector",
+    "patch_merger",
+    "vision_embedder",
+    "vision_encoder",
+    "vision_model",
+    "vision_tower",
+    "visual",
 )
+_ASIDE = re.compile(rf"(?:model\.)?(?:(?:{'|'.join(_MODULES_ASIDE)})\.|image_newline$)")
 """The parts of a wrapper around its decoder."""
 DECODERS = frozenset(name for name, wrapper in WRAPPERS.items() if wrapper.alone)
 """Decoders of wrappers, which transformers has no language model for outside of them."""
 
 
 def is_wrapper(kind: object) -> bool:
-    """Return whether a `model_type` is that of a multimodal wrapper."""
-    return isinstance(kind, str) and kind in WRAPPERS and not WRAPPERS[kind].alone
+    """Return whether a `model_type` is that of a multimodal wrapper that can be trained."""
+    wrapper = WRAPPERS.get(kind) if isinstance(kind, str) else None
+    return wrapper is not None and not wrapper.alone and not wrapper.needs
 
 
 @dataclass
@@ -70,8 +82,9 @@ class Spelling:
 
     def write(self, name: str) -> str:
         """Return how the files would spell a name of transformers 5."""
-        for old, new in reversed(self._used):
-            name = _replaced(name, new, old)
+        for old, new in reversed(self.names.renamed):
+            if (old, new) in self._used:
+                name = _replaced(name, new, old)
         body = f"{self.names.body}."
         if self._before is None or not name.startswith(body):
             return name

@@ -13,6 +13,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import one_line
 from planner.models.architecture import Architecture, architecture
+from planner.models.families.wrappers import WRAPPERS
 from planner.models.folder import CONFIG, INDEX, SINGLE, shards
 from planner.models.held import Held
 from planner.models.parameters import parameter_count
@@ -34,7 +35,7 @@ class Shape:
 
     architecture: Architecture
     parameters: int
-    """Total elements of all stored tensors."""
+    """Total elements of the stored tensors that are loaded."""
     dtype: str
     """The most common stored type; for ties, the first by name."""
     both: tuple[str, str] | None = None
@@ -42,7 +43,11 @@ class Shape:
     held: Mapping[str, Held] = field(default_factory=dict, repr=False)
     """All stored tensors by name."""
     ahead: tuple[str, ...] = ()
-    """The names of those that predict further tokens at once, which are not trained."""
+    """The names of those that predict further tokens at once, which are not loaded."""
+    stored: int = 0
+    """Total elements of all stored tensors, `ahead` among them."""
+    aside: int = 0
+    """Elements outside of a wrapper's decoder, such as those of a vision tower."""
 
 
 def read_shape(folder: Path, weights: Mapping[str, Path], name: str, original: str = "") -> Shape:
@@ -118,7 +123,17 @@ def shape_of(
     compared = check_tensors(found, config, held, name, original)
     common = min(sizes, key=lambda kind: (-sizes[kind], kind), default="")
     ahead = tuple(sorted(compared.ahead))
-    return Shape(found, sizes.total(), common, compared.both, held, ahead)
+    unread = sum(math.prod(held[one].shape) for one in {*ahead, *compared.unread})
+    return Shape(
+        found,
+        sizes.total() - unread,
+        common,
+        compared.both,
+        held,
+        ahead,
+        sizes.total(),
+        compared.aside,
+    )
 
 
 def _check_wrapper(config: Mapping[str, Any], name: str) -> None:
@@ -130,12 +145,20 @@ def _check_wrapper(config: Mapping[str, Any], name: str) -> None:
             "transformers loads as a part of that model only.",
             fix=Advice("name the complete vision-language model"),
         )
+    wrapper = WRAPPERS.get(kind) if isinstance(kind, str) else None
+    if wrapper and wrapper.needs:
+        raise UsageProblem(
+            f"The model of `{name}` is a multimodal model of the kind `{kind}`, which transformers "
+            f"loads with the package `{wrapper.needs}` only.",
+            fix=Advice(f"name a model with its decoder alone (`{wrapper.decoder}`)"),
+        )
     if isinstance(config.get("text_config"), Mapping) and not is_wrapper(kind):
         raise UsageProblem(
             f"The model of `{name}` is a multimodal model of the kind "
             f"`{one_line(kind, most=40)}`, which Tunelock does not support yet.",
             fix=Advice(
-                "name a language model, or a `gemma3`, `mistral3`, `qwen2_5_vl` or `qwen3_vl`"
+                "name a language model, or one of the kinds "
+                + ", ".join(f"`{name}`" for name, one in WRAPPERS.items() if not one.alone)
             ),
         )
 

@@ -10,6 +10,7 @@ from planner.models.shapes.blocks import Block, Linear
 from planner.models.shapes.family import Family
 from planner.models.shapes.naming import Naming
 from planner.models.shapes.shape import Architecture
+from planner.models.shapes.shared_keys import UNREAD
 
 Sizes = tuple[int, ...]
 HEAD = "lm_head.weight"
@@ -23,13 +24,15 @@ class Tensor:
     shape: Sizes
     parts: Mapping[str, Sizes] | None = None
     """The tensors of one expert in published files, by name with `*` for its number; together,
-    those of all experts replace this tensor."""
+    those of all experts replace this tensor. Without experts, the parts of the tensor itself."""
     experts: int = 0
     """How many experts those are."""
     turned: bool = False
     """Whether files may hold it with its last two dimensions swapped."""
     buffer: bool = False
     """Whether it is a buffer, which is stored but not counted as a parameter."""
+    integers: bool = False
+    """Whether it holds integers."""
 
 
 def table(shape: Architecture, config: Mapping[str, Any]) -> tuple[Tensor, ...]:
@@ -71,6 +74,17 @@ def layers_of(shape: Architecture) -> str:
     return _path(names.body, names.stem, names.layers)
 
 
+def unread(shape: Architecture) -> Iterator[str]:
+    """Yield the names of tensors that files may have and the class does not: the projections and
+    norms of keys and values in layers that read those of an earlier one."""
+    names = FAMILIES[shape.family].naming
+    for block in blocks(shape):
+        for number in block.at if block.shared_keys else ():
+            at = f"{layers_of(shape)}.{number}.{names.attention}"
+            for name in UNREAD:
+                yield from (f"{at}.{name}.weight", f"{at}.{name}.bias")
+
+
 def _names(shape: Architecture, config: Mapping[str, Any]) -> Naming:
     """Return a family's names, with those norms that a field of the configuration selects."""
     names = FAMILIES[shape.family].naming
@@ -108,6 +122,8 @@ def _ends(shape: Architecture, names: Naming, kind: Family) -> Iterator[Tensor]:
     if names.positions:
         rows = shape.context + (kind.positions or 0)
         yield Tensor(_path(stem, names.positions, "weight"), (rows, shape.hidden))
+    for extra in kind.outside(shape) if kind.outside else ():
+        yield Tensor(_path(stem, extra.name), extra.shape, buffer=extra.buffer)
     for norm in filter(None, (names.embedding_norm, names.final)):
         yield from _norm(_path(stem, norm), (shape.hidden,), kind.norm_vectors)
     if not shape.tied:
@@ -125,15 +141,23 @@ def _layer(shape: Architecture, block: Block, names: Naming, kind: Family) -> It
     for norm in names.norms if block.norms is None else block.norms:
         yield from _norm(norm, (shape.hidden,), kind.norm_vectors)
     if block.mixer is None:
-        yield from _qk_norms(block.attention or shape, names, kind)
+        norms = _qk_norms(block.attention or shape, names, kind)
+        keys = f"{_path(names.attention, names.qk_norms[1])}."
+        yield from (one for one in norms if not (block.shared_keys and one.name.startswith(keys)))
     shared = _path(names.mixture, names.shared)
     for linear in block.linears:
         inside = linear.place in ("attention", "output")
         mlp = shared if block.experts else names.mlp
-        usual = names.attention if inside else mlp
+        usual = names.attention if inside else "" if linear.place == "side" else mlp
         yield from _linear(linear.module or usual, linear, names)
     for extra in block.extras:
-        yield Tensor(extra.name, extra.shape, buffer=extra.buffer)
+        yield Tensor(
+            extra.name,
+            extra.shape,
+            parts=dict(extra.parts) or None,
+            buffer=extra.buffer,
+            integers=extra.integers,
+        )
     if kind.sinks:
         yield Tensor(_path(names.attention, "sinks"), (shape.heads,))
     for name, sizes in (names.constants or {}).items():
@@ -168,22 +192,24 @@ def _qk_norms(shape: Architecture, names: Naming, kind: Family) -> Iterator[Tens
 def _mixture(shape: Architecture, block: Block, names: Naming, kind: Family) -> Iterator[Tensor]:
     """Yield router, correction, the shared expert's gate, and the fused experts."""
     count, h = shape.experts, shape.hidden
-    yield Tensor(_path(names.mixture, names.router), (count, h))
-    if kind.mlp_bias:
+    if names.router:
+        yield Tensor(_path(names.mixture, names.router), (count, h))
+    if kind.expert_bias:
         yield Tensor(_path(names.mixture, names.router.replace("weight", "bias")), (count,))
-    if shape.family == "glm4_moe":
-        yield Tensor(_path(names.mixture, "gate.e_score_correction_bias"), (count,))
+    if names.correction:
+        yield Tensor(_path(names.mixture, names.correction), (count,), buffer=True)
     if kind.shared_gate and block.mlp:
         yield Tensor(_path(names.mixture, "shared_expert_gate.weight"), (1, h))
-    ups = (2 if shape.gated_mlp else 1) * block.expert
+    ups, h = (2 if shape.gated_mlp else 1) * block.expert, block.routed_hidden or h
+    first, last = names.experts
     for name, sizes, parts in (
-        ("gate_up_proj", (ups, h), names.parts[:2]),
-        ("down_proj", (h, block.expert), names.parts[2:]),
+        (first, (ups, h), names.parts[:-1]),
+        (last, (h, block.expert), names.parts[-1:]),
     ):
         one = Tensor(_path(names.mixture, "experts", name), (count, *sizes), experts=count)
         inner = (block.expert, h) if len(parts) == 2 else sizes
         whole = {_path(names.mixture, "experts.*", part): inner for part in parts}
         fused = (count, *sizes[::-1]) if names.inputs_first else one.shape
         yield replace(one, shape=fused, parts=whole or None)
-        if kind.mlp_bias:
+        if kind.expert_bias:
             yield Tensor(f"{one.name}_bias", (count, sizes[0]))

@@ -21,11 +21,11 @@ from planner.setup.setup import Bias, Profile
 Preset = Literal["all-linear", "attention+mlp", "attention"]
 
 PLACES: Mapping[Preset, tuple[layers.Place, ...]] = {
-    "all-linear": ("attention", "output", "mlp", "down"),
+    "all-linear": ("attention", "output", "mlp", "down", "side"),
     "attention+mlp": ("attention", "output", "mlp", "down"),
     "attention": ("attention", "output"),
 }
-"""The places of each preset's layers; every linear layer of a block is in one of the four."""
+"""The places of each preset's layers."""
 _WORDS = {
     "attention": "attention only",
     "attention+mlp": "attention and MLP",
@@ -44,7 +44,8 @@ def preset(shape: Architecture, name: Preset) -> tuple[str, ...]:
 @cache
 def left_out(shape: Architecture) -> tuple[str, ...]:
     """Return the linear layers that PEFT cannot adapt, in forward order."""
-    taken = FAMILIES[shape.family].taken_for_experts
+    kind = FAMILIES[shape.family]
+    taken = (*kind.taken_for_experts, *kind.unadapted)
     return tuple(part.name for part in layers.linears(shape) if part.name in taken)
 
 
@@ -98,9 +99,21 @@ def _which(answers: Answers, plan: Profile) -> str:
 
 
 def _stays(shape: Architecture) -> str:
-    if lost := left_out(shape):
-        return f" PEFT takes {', '.join(lost)} for fused experts, so they are not adapted."
-    return " Routers and fused experts are not adapted." if shape.experts else ""
+    past = _past_adapters(shape)
+    if past:
+        past = f" A fused kernel reads the weight of {past} past any adapter, so it is not adapted."
+    if lost := [name for name in left_out(shape) if name in _taken(shape)]:
+        return f"{past} PEFT takes {', '.join(lost)} for fused experts, so they are not adapted."
+    return past + (" Routers and fused experts are not adapted." if shape.experts else "")
+
+
+def _taken(shape: Architecture) -> tuple[str, ...]:
+    return FAMILIES[shape.family].taken_for_experts
+
+
+def _past_adapters(shape: Architecture) -> str:
+    kept = FAMILIES[shape.family].unadapted
+    return ", ".join(name for name in left_out(shape) if name in kept)
 
 
 def _biases(shape: Architecture, plan: Profile) -> dict[str, str]:
@@ -121,6 +134,8 @@ def _unknown(shape: Architecture, name: str, wanted: tuple[str, ...]) -> UsagePr
     known = preset(shape, "all-linear")
     if name in left_out(shape):
         why = f"which PEFT takes for fused experts of `{shape.family}`"
+        if name not in _taken(shape):
+            why = "whose weight a fused kernel reads past any adapter"
         return UsageProblem(
             Key("method.modules"), f" names `{name}`, {why}.", fix=_line(known, known)
         )

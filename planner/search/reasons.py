@@ -16,7 +16,17 @@ MEASURED = "NVIDIA"
 
 
 def kind(candidates: Candidates, chosen: Profile) -> str:
-    """Return why a plan has its method."""
+    """Return why a plan has its method, and what of the model it leaves frozen in any case."""
+    return f"{_method(candidates, chosen)}{_frozen(candidates)}"
+
+
+def _frozen(candidates: Candidates) -> str:
+    if not (aside := getattr(candidates.model, "aside", 0)):
+        return ""
+    return f" The {aside:,} parameters outside its decoder (vision or audio) stay frozen."
+
+
+def _method(candidates: Candidates, chosen: Profile) -> str:
     if candidates.request.method:
         return YOURS
     need, budget = gib(candidates.need(chosen)), gib(candidates.budget_bytes)
@@ -56,10 +66,13 @@ def measured(candidates: Candidates) -> dict[str, str]:
     card = candidates.machine.least_free
     if not card or card.vendor == MEASURED:
         return {}
-    return {
-        "prediction.peak_bytes": "The estimate models CUDA's allocator; neither it nor training "
-        f"has been measured on {card.vendor} cards."
-    }
+    said = (
+        "The estimate models CUDA's allocator; neither it nor training has been measured on "
+        f"{card.vendor} cards."
+    )
+    if card.vendor == "Intel":
+        said = "The estimate models CUDA's allocator. Training on Intel cards is not supported."
+    return {"prediction.peak_bytes": said}
 
 
 def _layout(candidates: Candidates, chosen: Profile) -> dict[str, str]:
@@ -158,7 +171,7 @@ def _dtype(candidates: Candidates, chosen: Profile) -> str:
         return "float32 is the fastest and most exact type on a CPU."
     least = min(candidates.machine.gpus, key=lambda gpu: gpu.computes_bfloat16)
     able = "supports bfloat16" if chosen.dtype == "bfloat16" else "is below 8.0: no bfloat16"
-    name = "Instruction set" if least.vendor == "AMD" else "Compute capability"
+    name = "Compute capability" if least.vendor == "NVIDIA" else "Instruction set"
     return f"{name} {least.compute_capability} {able}."
 
 

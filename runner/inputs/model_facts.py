@@ -25,7 +25,7 @@ def differing_facts(model: Model, folder: Path, *, weights: bool) -> list[Differ
         found = shape.architecture
         _check_head(model, found, folder)
         pairs += [
-            ("model.parameters", model.parameters, shape.parameters),
+            ("model.parameters", model.parameters, _counted(model, shape)),
             ("model.dtype", model.dtype, shape.dtype),
         ]
     else:
@@ -45,6 +45,12 @@ def differing_facts(model: Model, folder: Path, *, weights: bool) -> list[Differ
         stated = locked.get(key, usual.get(key))  # older locks lack newer fields
         pairs.append((f"model.architecture.{key}", stated, facts.get(key)))
     return differing(*pairs)
+
+
+def _counted(model: Model, shape: stored.Shape) -> int:
+    """Return the parameters of a model; before revision 5, layers that predict further tokens
+    counted, too."""
+    return shape.stored if model.parameters == shape.stored else shape.parameters
 
 
 def _check_head(model: Model, found: Architecture, folder: Path) -> None:

@@ -1,7 +1,7 @@
-"""The symbolic step: the real model class, PEFT and loss under fake tensors, at small depths.
+"""The symbolic step: the real model class, PEFT and loss under fake tensors, with few layers.
 
-Memory at each moment of a step is linear in the number of layers, so that two depths give it for
-every depth. torch is imported only in a child process (`python -m runner.trace`).
+Memory at each moment of a step is linear in the number of layers of each kind, so that a few of
+them give it for all. torch is imported only in a child process (`python -m runner.trace`).
 """
 
 import json
@@ -17,14 +17,11 @@ from typing import Any
 from lockfiles.errors import RunFailed, UsageProblem
 from lockfiles.fixes import Command, Option
 from planner.memory import Estimate
-from planner.models.facts import Architecture
 from planner.setup.setup import Profile
 from runner.environments.variables import child_environment
 
 _NEEDED = ("torch", "transformers", "trl", "peft", "bitsandbytes")
-_MORE = 6
-"""Minimum number of layers between the two depths."""
-_OUTSIDE = ("process", "model files", "workspace", "heap")
+OUTSIDE = ("process", "model files", "workspace", "heap")
 """Components of the closed form that are not tensors, which a trace cannot see."""
 
 
@@ -34,8 +31,6 @@ class Job:
 
     config: Mapping[str, Any]
     """The model's `config.json`."""
-    shape: Architecture
-    """The same model, as the closed form describes it."""
     profile: Profile
     """The plan."""
     estimate: Estimate
@@ -67,32 +62,17 @@ def trace(jobs: Sequence[Job]) -> tuple[Traced, ...]:
     Raises UsageProblem without the packages of the train extra, and RunFailed if the real model
     class does not run under fake tensors.
     """
-    if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        raise UsageProblem(
-            f"`--trace` needs {', '.join(f'`{name}`' for name in missing)}, which "
-            f"{'is' if len(missing) == 1 else 'are'} not installed.",
-            fix=Command("pip install 'tunelock[train]'"),
-        )
-    asked = [
-        {"config": job.config, "profile": asdict(job.profile), "depths": depths(job.shape)}
-        for job in jobs
-    ]
-    return tuple(_traced(job, found) for job, found in zip(jobs, _run(asked), strict=True))
+    asked = [{"config": job.config, "profile": asdict(job.profile)} for job in jobs]
+    return tuple(_traced(job, found) for job, found in zip(jobs, run(asked), strict=True))
 
 
-def depths(shape: Architecture) -> tuple[int, int]:
-    """Return the two depths to trace: 2 layers (or periods of layers) after dense ones, and more.
+def run(asked: object) -> Any:
+    """Return what `python -m runner.trace` answers.
 
-    Live memory is linear in the depth. What torch's allocator cannot use of its blocks is linear
-    only on average, which six more layers are enough to show.
+    Raises UsageProblem without the packages of the train extra, and for a model that its class
+    refuses; RunFailed if the class does not run under fake tensors.
     """
-    period = max(1, shape.sliding_every)
-    few = shape.dense_layers + 2 * period
-    many = few + -(-_MORE // period) * period
-    return few, min(many, shape.layers) if shape.layers > few else many
-
-
-def _run(asked: object) -> list[list[dict[str, int]]]:
+    check_installed()
     with tempfile.TemporaryDirectory() as folder:
         job = Path(folder) / "job.json"
         job.write_text(json.dumps(asked), encoding="utf-8")
@@ -106,22 +86,24 @@ def _run(asked: object) -> list[list[dict[str, int]]]:
         raise RunFailed(
             "This model's class could not be traced.", fix=Option("--trace", to="leave out")
         )
-    found: list[list[dict[str, int]]] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return json.loads(done.stdout.splitlines()[-1])
 
 
-def _traced(job: Job, found: Sequence[Mapping[str, int]]) -> Traced:
-    few, many = found
-    at, then = depths(job.shape)
+def check_installed() -> None:
+    """Raise UsageProblem without the packages of the train extra."""
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise UsageProblem(
+            f"`--trace` needs {', '.join(f'`{name}`' for name in missing)}, which "
+            f"{'is' if len(missing) == 1 else 'are'} not installed.",
+            fix=Command("pip install 'tunelock[train]'"),
+        )
+
+
+def _traced(job: Job, found: Mapping[str, int]) -> Traced:
     outside = {
-        phase.name: sum(phase.components.get(name, 0) for name in _OUTSIDE)
+        phase.name: sum(phase.components.get(name, 0) for name in OUTSIDE)
         for phase in job.estimate.phases
     }
-    peaks = {
-        moment: size
-        + round((many[moment] - size) / (then - at) * (job.shape.layers - at))
-        + outside[moment.partition(":")[0]]
-        for moment, size in few.items()
-    }
+    peaks = {moment: size + outside[moment.partition(":")[0]] for moment, size in found.items()}
     moment = max(peaks, key=peaks.__getitem__)
     return Traced(peaks[moment], moment)

@@ -1,7 +1,7 @@
 """The model of a plan as its trainer wraps it, and its copy with fake tensors."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,23 +10,43 @@ from planner.memory.family_quirks import writes_scores
 from planner.setup.setup import Profile
 from runner.trace import quantised
 from runner.trace.as_gpu import recomputing
+from runner.trace.depths import keep, kinds, stack
+from runner.trace.targets import every_linear
+from runner.training.adapter import freeze_outside_decoder, outside_decoder
+from runner.training.decoder import name_as_trl_does
+from runner.training.loaded import class_of
 
-_DEPTH = "num_hidden_layers"
 
-
-def built(config: Mapping[str, Any], profile: Profile, depth: int) -> Any:
-    """Return the model of a plan with `depth` layers, on torch's meta device."""
+def built(config: Mapping[str, Any], profile: Profile, kept: Sequence[int]) -> Any:
+    """Return the model of a plan with the layers `kept`, on torch's meta device."""
     with torch.device("meta"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _adapted(_base(config, profile, depth), profile)
+        return _adapted(_base(config, profile, kept), profile)
 
 
-def reference(config: Mapping[str, Any], profile: Profile, depth: int) -> Any:
+def whole(config: Mapping[str, Any], profile: Profile) -> Any:
+    """Return the base model of a plan with all layers, on torch's meta device."""
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = _whole(config, profile)
+        if profile.quantised_bits:
+            quantised.convert(model, profile)
+        return model
+
+
+def layer_kinds(config: Mapping[str, Any], profile: Profile) -> list[Hashable]:
+    """Return the kind of each of a model's layers."""
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return kinds(stack(_whole(config, profile)))
+
+
+def reference(config: Mapping[str, Any], profile: Profile, kept: Sequence[int]) -> Any:
     """Return the reference model of the objective; None if it is not a second model."""
     if not profile.spec.second_model(profile.method):
         return None
     with torch.device("meta"):
-        return _base(config, profile, depth).eval()
+        return _base(config, profile, kept).eval()
 
 
 def checkpointing(profile: Profile) -> dict[str, Any]:
@@ -36,16 +56,11 @@ def checkpointing(profile: Profile) -> dict[str, Any]:
     )
 
 
-def configuration(config: Mapping[str, Any], depth: int) -> Any:
-    """Return the real class's configuration of a model with `depth` layers."""
-    from transformers import CONFIG_MAPPING
+def configuration(config: Mapping[str, Any]) -> Any:
+    """Return the real class's configuration of a model."""
+    from transformers import AutoConfig
 
-    fields = dict(config)
-    made = CONFIG_MAPPING[fields.pop("model_type")](**fields).get_text_config()
-    changed = made.to_dict() | {made.attribute_map.get(_DEPTH, _DEPTH): depth}
-    if isinstance(types := changed.get("layer_types"), list):
-        changed["layer_types"] = types[:depth]
-    return type(made)(**changed)
+    return AutoConfig.for_model(**config)
 
 
 def on_cpu(model: torch.nn.Module) -> None:
@@ -68,24 +83,41 @@ def _fake(tensor: torch.Tensor) -> torch.Tensor:
     return fake
 
 
-def _base(config: Mapping[str, Any], profile: Profile, depth: int) -> Any:
-    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+def _base(config: Mapping[str, Any], profile: Profile, kept: Sequence[int]) -> Any:
     from trl.trainer.utils import disable_dropout_in_model
 
-    shape, maker = configuration(config, depth), AutoModelForCausalLM
-    if profile.spec.head == "scalar":
-        maker = AutoModelForSequenceClassification
-        shape.num_labels, shape.pad_token_id = 1, 0
-    model = maker.from_config(
-        shape,
-        dtype=getattr(torch, profile.dtype),
-        attn_implementation="eager" if writes_scores(config["model_type"]) else None,
-        trust_remote_code=False,
-    )
+    model = _whole(config, profile)
+    name_as_trl_does(model)
+    keep(model, kept)
     if profile.quantised_bits:
         quantised.convert(model, profile)
     if not profile.spec.adapter_dropout:
         disable_dropout_in_model(model)
+    return model
+
+
+def _whole(config: Mapping[str, Any], profile: Profile) -> Any:
+    """Return the complete model, frozen outside of its decoder.
+
+    What a multimodal model has around it needs packages that training does not install in some
+    families: those are traced without it.
+    """
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    shape, maker = configuration(config), class_of(config)
+    if profile.spec.head == "scalar":
+        shape, maker = shape.get_text_config(), AutoModelForSequenceClassification
+        shape.num_labels, shape.pad_token_id = 1, 0
+    form = {
+        "dtype": getattr(torch, profile.dtype),
+        "attn_implementation": "eager" if writes_scores(config["model_type"]) else None,
+        "trust_remote_code": False,
+    }
+    try:
+        model = maker.from_config(shape, **form)
+    except ImportError:
+        return AutoModelForCausalLM.from_config(shape.get_text_config(), **form)
+    freeze_outside_decoder(model)
     return model
 
 
@@ -101,7 +133,8 @@ def _adapted(model: Any, profile: Profile) -> Any:
         r=profile.rank,
         lora_alpha=2 * profile.rank,
         lora_dropout=profile.dropped,
-        target_modules=list(profile.targets),
+        target_modules=list(profile.targets) or every_linear(model),
+        exclude_modules=outside_decoder(model),
         bias=profile.bias,
         task_type="SEQ_CLS" if profile.spec.head == "scalar" else "CAUSAL_LM",
     )

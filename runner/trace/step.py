@@ -1,7 +1,7 @@
 """One training step of a real model class with fake tensors."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,20 +11,21 @@ from planner.setup.setup import Profile
 from runner.trace import quantised
 from runner.trace.as_gpu import as_gpu, as_resident, changed, whole_rows
 from runner.trace.as_gpu import kernels as as_gpu_kernels
+from runner.trace.depths import of_all_layers, samples, stack
 from runner.trace.live import Live
 from runner.trace.losses import Loss
-from runner.trace.model import built, on_cpu, reference
+from runner.trace.model import built, configuration, layer_kinds, on_cpu, reference
 from runner.trace.optimizer import optimizer
 
 
-def peaks(config: Mapping[str, Any], profile: Profile, depth: int) -> dict[str, int]:
-    """Return the peak of live bytes in each moment of a step at `depth` layers.
+def peaks(config: Mapping[str, Any], profile: Profile, kept: Sequence[int]) -> dict[str, int]:
+    """Return the peak of live bytes in each moment of a step with the layers `kept`.
 
     The step is the second one, when AdamW's states exist. With gradient accumulation all gradients
     exist in its forward pass. An evaluation follows it.
     """
     gpu = profile.device == "cuda"
-    model, second = built(config, profile, depth), reference(config, profile, depth)
+    model, second = built(config, profile, kept), reference(config, profile, kept)
     with contextlib.ExitStack() as entered:
         if eight := needs_bitsandbytes(profile):
             entered.enter_context(changed(quantised.changes(gpu)))
@@ -33,7 +34,7 @@ def peaks(config: Mapping[str, Any], profile: Profile, depth: int) -> dict[str, 
         live = Live(as_gpu=gpu, kernels=kernels, scored=profile.scored)
         entered.enter_context(FakeTensorMode())
         entered.enter_context(whole_rows(profile.masked))
-        entered.enter_context(as_gpu() if gpu else as_resident(config["vocab_size"]))
+        entered.enter_context(as_gpu() if gpu else as_resident(_vocabulary(config)))
         for each in filter(None, (model, second)):
             on_cpu(each)
             live.see((*each.parameters(), *each.buffers(), *quantised.scales(each)))
@@ -42,9 +43,20 @@ def peaks(config: Mapping[str, Any], profile: Profile, depth: int) -> dict[str, 
     return {name: size for name, size in live.peaks.items() if not name.startswith("first")}
 
 
+def whole_peaks(config: Mapping[str, Any], profile: Profile) -> dict[str, int]:
+    """Return what `peaks` would with all layers."""
+    found = layer_kinds(config, profile)
+    return of_all_layers(found, [peaks(config, profile, kept) for kept in samples(found)])
+
+
 def needs_bitsandbytes(profile: Profile) -> bool:
     """Return whether a plan's weights or optimizer states are bitsandbytes'."""
     return bool(profile.quantised_bits) or profile.optimizer.endswith("8bit")
+
+
+def _vocabulary(config: Mapping[str, Any]) -> int:
+    size: int = configuration(config).get_text_config().vocab_size
+    return size
 
 
 def steps(model: Any, second: Any, profile: Profile, live: Live) -> None:
@@ -77,10 +89,7 @@ def _micro_step(model: Any, loss: Callable[[], Any], live: Live, before: str) ->
 def _hooked(model: Any, live: Live) -> Iterator[list[str]]:
     """Start a moment of `live` when the gradient reaches the last layer, and the first."""
     before = [""]
-    stack = max(
-        (m for m in model.modules() if isinstance(m, torch.nn.ModuleList)),
-        key=lambda found: sum(p.numel() for p in found.parameters()),
-    )
+    layers = stack(model)
 
     def follow(layer: torch.nn.Module, moment: str) -> Any:
         def reached(module: object, args: object, output: Any) -> None:
@@ -90,7 +99,8 @@ def _hooked(model: Any, live: Live) -> Iterator[list[str]]:
 
         return layer.register_forward_hook(reached)
 
-    handles = [follow(stack[-1], "backward: last layer"), follow(stack[0], "backward: first layer")]
+    ends = (layers[-1], "backward: last layer"), (layers[0], "backward: first layer")
+    handles = [follow(*each) for each in ends]
     try:
         yield before
     finally:

@@ -25,7 +25,7 @@ def lora(
         lora_alpha=method.alpha,
         lora_dropout=method.dropout,
         target_modules=list(method.targets),
-        exclude_modules=_outside_decoder(model) if model else None,
+        exclude_modules=outside_decoder(model) if model else None,
         bias=method.bias,
     )
 
@@ -39,7 +39,17 @@ def adapted(model: PreTrainedModel, folder: Path, method: Method) -> PeftModel:
     return found
 
 
-def _outside_decoder(model: PreTrainedModel) -> str | None:
+def freeze_outside_decoder(model: PreTrainedModel) -> None:
+    """Freeze what surrounds a wrapped decoder, such as a vision tower: text does not train it."""
+    if model.config.get_text_config() is model.config:
+        return
+    kept = {id(one) for one in model.get_decoder().parameters()}
+    for parameter in model.base_model.parameters():
+        if id(parameter) not in kept:
+            parameter.requires_grad_(False)
+
+
+def outside_decoder(model: PreTrainedModel) -> str | None:
     """Return a pattern of the modules outside a wrapped decoder; None if it is not wrapped."""
     if model.config.get_text_config() is model.config:
         return None

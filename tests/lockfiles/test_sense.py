@@ -141,7 +141,7 @@ def test_what_a_plan_can_write_is_a_lock(changes: list[tuple[str, object]]) -> N
         ([("model.architecture.layers", 10**6)], "implies more parameters"),
         ([("template.end_ids", [2, 2])], "`template.end_ids` on line"),
         ([("template.pad_id", 1024)], "beyond the model's vocabulary"),
-        ([("model.family", "mamba")], "`model.family` on line"),
+        ([("model.family", "Mamba 2")], "`model.family` on line"),
         ([("template.date", "2024-13-26")], "`template.date` on line"),
         ([("data", [])], "`data` on line"),
         ([("data", [part("test")])], "must begin with the split `train`"),

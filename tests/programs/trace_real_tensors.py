@@ -17,12 +17,12 @@ from runner.trace.live import Live
 from runner.trace.model import built, on_cpu, reference
 from runner.trace.step import peaks, steps
 
-DEPTH = 2
+KEPT = range(2)
 
 
 def real(config: Mapping[str, Any], profile: Profile) -> dict[str, int]:
     """Return the peaks in bytes by moment, of tensors that hold values."""
-    model, second = built(config, profile, DEPTH), reference(config, profile, DEPTH)
+    model, second = built(config, profile, KEPT), reference(config, profile, KEPT)
     live = Live(as_gpu=False, kernels=quantised.kernels())
     for each in filter(None, (model, second)):
         on_cpu(each)
@@ -40,7 +40,7 @@ def main() -> None:
     config, *profiles = json.load(sys.stdin)
     for values in profiles:
         profile = Profile(**values | {"targets": tuple(values["targets"])})
-        print("SEEN", json.dumps([real(config, profile), peaks(config, profile, DEPTH)]))
+        print("SEEN", json.dumps([real(config, profile), peaks(config, profile, KEPT)]))
 
 
 if __name__ == "__main__":

@@ -31,9 +31,9 @@ def traced(request: FitRequest, found: Sequence[Answer]) -> list[Traced | None]:
     refused = [refusal(plan.profile) for plan in plans]
     if all(refused):
         raise UsageProblem(refused[0], fix=Option("--trace", to="leave out"))
-    config, shape = _config(request.model), request.model.architecture
+    config = _config(request.model)
     jobs = [
-        Job(config, shape, plan.profile, plan.estimate)
+        Job(config, plan.profile, plan.estimate)
         for plan, why in zip(plans, refused, strict=True)
         if not why
     ]

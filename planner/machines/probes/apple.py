@@ -2,9 +2,8 @@
 
 import re
 
+from planner.catalogue.card_memory import working_set
 from planner.machines.probes.host import Host, whole
-
-_GIB = 1 << 30
 
 
 def chip(host: Host) -> str:
@@ -31,13 +30,3 @@ def metal_bytes(host: Host, total_bytes: int) -> int:
         return 0
     limit = whole(host.command("sysctl", "-n", "iogpu.wired_limit_mb").strip())
     return limit << 20 if limit else working_set(total_bytes)
-
-
-def working_set(total_bytes: int) -> int:
-    """Return Metal's `recommendedMaxWorkingSetSize` by main memory, in bytes.
-
-    It is three quarters above 36 GiB, else two thirds. Apple does not document a rule; these values
-    are from logs of llama.cpp on macOS 13 and 14 (10922.67 MB of 16 GiB, 49152 MB of 64 GiB; issue
-    1870). Later systems recommend more, up to 84% of 128 GiB, so this is a lower bound.
-    """
-    return total_bytes * 3 // 4 if total_bytes > 36 * _GIB else total_bytes * 2 // 3

@@ -9,6 +9,7 @@ from planner.models.shapes.naming import Naming
 FAMILIES: Mapping[str, Family] = {
     "gpt_oss": Family(
         mlp_bias=True,
+        expert_bias=True,
         sinks=True,
         experts="num_local_experts",
         moe_width="intermediate_size",

@@ -8,6 +8,14 @@ from planner.models.shapes.naming import Naming
 
 FAMILIES: Mapping[str, Family] = {
     "llama": Family(
+        nested={
+            "hidden_size": 4096,
+            "intermediate_size": 11_008,
+            "num_hidden_layers": 32,
+            "num_attention_heads": 32,
+            "vocab_size": 32_000,
+            "max_position_embeddings": 2048,
+        },
         mlp_bias="mlp_bias",
         fields="head_dim mlp_bias pretraining_tp",
         field_types={"attention_dropout": "nfi", "pretraining_tp": "ni"},

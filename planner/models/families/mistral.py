@@ -8,6 +8,15 @@ from planner.models.shapes.naming import Naming
 
 FAMILIES: Mapping[str, Family] = {
     "mistral": Family(
+        nested={
+            "hidden_size": 4096,
+            "intermediate_size": 14_336,
+            "num_hidden_layers": 32,
+            "num_attention_heads": 32,
+            "num_key_value_heads": 8,
+            "vocab_size": 32_000,
+            "max_position_embeddings": 131_072,
+        },
         bias=False,
         o_bias=False,
         defaults={"sliding_window": 4096},

@@ -7,6 +7,15 @@ from planner.models.shapes.naming import Naming
 
 FAMILIES: Mapping[str, Family] = {
     "qwen2": Family(
+        nested={
+            "hidden_size": 4096,
+            "intermediate_size": 22_016,
+            "num_hidden_layers": 32,
+            "num_attention_heads": 32,
+            "num_key_value_heads": 32,
+            "vocab_size": 151_936,
+            "max_position_embeddings": 32_768,
+        },
         bias=True,
         o_bias=False,
         defaults={"use_sliding_window": False},
@@ -30,6 +39,15 @@ FAMILIES: Mapping[str, Family] = {
         ),
     ),
     "qwen3": Family(
+        nested={
+            "hidden_size": 4096,
+            "intermediate_size": 22_016,
+            "num_hidden_layers": 32,
+            "num_attention_heads": 32,
+            "num_key_value_heads": 32,
+            "vocab_size": 151_936,
+            "max_position_embeddings": 32_768,
+        },
         qk_norm=True,
         defaults={"use_sliding_window": False, "head_dim": 128},
         fields="head_dim layer_types max_window_layers sliding_window use_sliding_window",

@@ -6,7 +6,7 @@ from typing import Literal
 from planner.models.shapes.mixers import Mixer
 from planner.models.shapes.shape import Architecture
 
-Place = Literal["attention", "output", "mlp", "down"]
+Place = Literal["attention", "output", "mlp", "down", "side"]
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,17 @@ class Linear:
     outputs: int
     """Width of its output."""
     place: Place = "attention"
-    """Its place: before attention, after it, before the MLP's activation, or after it."""
+    """Its place: before attention, after it, before the MLP's activation, or after it; `side` for
+    one besides both."""
     biased: bool = False
     """Whether it has a bias, of width `outputs`."""
     module: str = ""
     """The module in the layer that it belongs to, such as `linear_attn`; empty for the family's
     usual one of its place."""
+    quantized: bool = True
+    """Whether bitsandbytes quantizes it in a model that it quantizes."""
+    source: str = ""
+    """What it reads, where that is not what the other layers of its place read."""
 
     @property
     def size(self) -> int:
@@ -42,6 +47,15 @@ class Extra:
     shape: tuple[int, ...]
     buffer: bool = False
     """Whether it is a buffer, which is stored but not counted as a parameter."""
+    linear: bool = False
+    """Whether it is the weight of a linear layer, which bitsandbytes quantizes, but no adapter
+    changes."""
+    table: bool = False
+    """Whether it is the weight of an embedding."""
+    parts: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """The tensors that published files hold in its place, by name within the layer."""
+    integers: bool = False
+    """Whether it holds integers."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,8 @@ class Block:
     """Routed experts per token."""
     expert: int = 0
     """Width of one routed expert."""
+    routed_hidden: int = 0
+    """Width that the routed experts read and write; 0 for that of the residual stream."""
     at: tuple[int, ...] = ()
     """The numbers of these layers in the model; empty where they follow the block before."""
     attention: Architecture | None = None
@@ -67,6 +83,10 @@ class Block:
     model's."""
     mixer: Mixer | None = None
     """What stands in the place of attention; None for attention itself."""
+    beside: Mixer | None = None
+    """What the layer has besides attention and MLP; None for most."""
+    shared_keys: bool = False
+    """Whether attention reads the keys and values of an earlier layer."""
     norms: tuple[str, ...] | None = None
     """The names of the norms of width `hidden`; None for the family's usual ones."""
     extras: tuple[Extra, ...] = ()

@@ -1,14 +1,14 @@
 """Reads the fields of a model's `config.json`, under the names that its family uses."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lockfiles import bounded_json
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import Advice
+from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import one_line
 
 Flag = bool | str
@@ -20,7 +20,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "num_key_value_heads": ("num_kv_heads",),
     "intermediate_size": ("ffn_hidden_size", "ffn_dim", "n_inner"),
     "max_position_embeddings": ("n_positions", "seq_length"),
-    "num_experts": ("num_local_experts",),
+    "num_experts": ("num_local_experts", "moe_num_experts"),
+    "num_experts_per_tok": ("moe_topk", "moe_k"),
 }
 """Alternative names of fields in some families."""
 MOST: Mapping[str, int] = {
@@ -38,13 +39,40 @@ MOST: Mapping[str, int] = {
     "n_routed_experts": 1 << 14,
     "num_experts_per_tok": 1 << 14,
     "n_shared_experts": 1 << 10,
+    "moe_num_experts": 1 << 14,
+    "moe_num_shared_experts": 1 << 10,
+    "q_lora_rank": 1 << 20,
+    "kv_lora_rank": 1 << 20,
+    "qk_nope_head_dim": 1 << 14,
+    "qk_rope_head_dim": 1 << 14,
+    "v_head_dim": 1 << 14,
+    "hc_mult": 1 << 6,
+    "hc_sinkhorn_iters": 1 << 10,
+    "index_head_dim": 1 << 14,
+    "index_kpool": 1 << 14,
+    "index_n_heads": 1 << 14,
+    "index_topk": 1 << 24,
+    "linear_head_dim": 1 << 14,
+    "linear_num_heads": 1 << 14,
+    "o_groups": 1 << 14,
+    "o_lora_rank": 1 << 20,
     "sliding_window_pattern": 4096,
+    "linear_conv_kernel_dim": 1 << 10,
+    "linear_key_head_dim": 1 << 14,
+    "linear_num_key_heads": 1 << 14,
+    "linear_num_value_heads": 1 << 14,
+    "linear_value_head_dim": 1 << 14,
 }
 """The largest value of a field: far above that of any published model."""
 MOST_OTHERWISE = 1 << 24
+BETWEEN = "has dense layers between mixtures"
+"""Completes the sentence of `ConfigJson.unsupported`."""
 _MOST_CHARS = 100
 """Limit for names, such as that of a family."""
 _MOST_NUMBER = 1e300
+_OTHER = Advice("choose a model of another family, such as `llama`, `qwen3` or `mixtral`")
+_UNLIMITED = frozenset(["time_step_limit", "mamba_dt_limit"])
+"""Fields whose upper limit may be infinite."""
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -66,11 +94,17 @@ def _not_finite(values: Any, name: str = "") -> str:
     """Return the name of the first number that is not finite; empty if all are."""
     if isinstance(values, Mapping):
         return next((found for k, v in values.items() if (found := _not_finite(v, k))), "")
+    if name in _UNLIMITED and isinstance(values, list):
+        values = [value for value in values if value != math.inf]
     if isinstance(values, list):
         return next((found for value in values if (found := _not_finite(value, name))), "")
     if isinstance(values, float) and not math.isfinite(values):
         return name or "?"
     return (name or "?") if isinstance(values, int) and abs(values) > _MOST_NUMBER else ""
+
+
+class UnknownArchitecture(UsageProblem):
+    """A model that only a trace can say something about."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +126,30 @@ class ConfigJson:
             raise self._wrong(f"`{field}` in `{self.name}` is larger than {most:,}.")
         return value
 
+    def texts(self, field: str, known: Collection[str], count: int) -> tuple[str, ...]:
+        """Return a list of `count` texts, each of them `known`. Raises UsageProblem otherwise."""
+        found = self._list(field, count)
+        if not all(isinstance(one, str) and one in known for one in found):
+            several = " and ".join(f"`{one}`" for one in known)
+            raise self._wrong(f"`{field}` in `{self.name}` has other items than {several}.")
+        return tuple(found)
+
+    def integers(self, field: str, count: int | None, *, least: int = 1) -> tuple[int, ...]:
+        """Return a list of `count` integers from `least` to the limit in `MOST`.
+
+        The list may have any length if `count` is None. Raises UsageProblem otherwise.
+        """
+        found, most = self._list(field, count), MOST.get(field, MOST_OTHERWISE)
+        if not all(type(one) is int and least <= one <= most for one in found):
+            raise self._wrong(f"`{field}` in `{self.name}` has items that are not from {least}.")
+        return tuple(found)
+
+    def count(self, field: str, default: int) -> int:
+        """Return an integer from 0, as `integer` does from 1; `default` without the field."""
+        value = self.values.get(field)
+        given = default if value is None else value
+        return 0 if type(given) is int and given == 0 else self.integer(field, default)
+
     def text(self, field: str) -> str:
         """Return a text. Raises UsageProblem for anything else."""
         value = self._value(field, None)
@@ -99,16 +157,45 @@ class ConfigJson:
             raise self._wrong(f"`{field}` in `{self.name}` is not a short text.")
         return value
 
+    def letters(self, field: str, letters: Mapping[str, str]) -> str:
+        """Return a list with a text for each layer, as one letter for each; empty without it.
+
+        Raises UsageProblem for another text, and for a list of another length.
+        """
+        value, layers = self.values.get(field), self.integer("num_hidden_layers")
+        if value is None:
+            return ""
+        if not isinstance(value, list) or len(value) != layers:
+            raise self._wrong(f"`{field}` in `{self.name}` is not a list of {layers:,} items.")
+        for one in value:
+            if not isinstance(one, str) or one not in letters:
+                other = one_line(str(one), most=40)
+                raise self.unsupported(f"has layers of type `{other}`")
+        return "".join(letters[one] for one in value)
+
     def flag(self, flag: Flag) -> bool:
         """Return the value of a flag, or of the field that it names."""
         return flag if isinstance(flag, bool) else self.values.get(flag) is True
 
     def refusal(self, why: str) -> UsageProblem:
-        """Return the error for an unsupported model; `why` completes the sentence."""
-        return UsageProblem(
-            f"The model of `{self.name}` {why}.",
-            fix=Advice("choose a model of another family, such as `llama`, `qwen3` or `mixtral`"),
+        """Return the error for a model that cannot be trained; `why` completes the sentence."""
+        return UsageProblem(f"The model of `{self.name}` {why}.", fix=_OTHER)
+
+    def unsupported(self, why: str) -> UnknownArchitecture:
+        """Return the error for a model that no plan supports yet; `why` completes the sentence."""
+        model = self.name.removesuffix("/config.json")
+        return UnknownArchitecture(
+            f"The model of `{self.name}` {why}, which Tunelock does not support yet.",
+            fix=(Command("tunelock fit {} --trace", model, to="see what it needs"), _OTHER),
         )
+
+    def within(self) -> None:
+        """Raise UsageProblem if a number is larger than that of any published model."""
+        for field in MOST:
+            for key in (field, *NAMES.get(field, ())):
+                value = self.values.get(key)
+                if isinstance(value, int) and value > MOST[field]:
+                    raise self._wrong(f"`{key}` in `{self.name}` is larger than {MOST[field]:,}.")
 
     def contradiction(self, why: str) -> UsageProblem:
         """Return the error for values that no model has together; `why` completes the sentence."""
@@ -116,6 +203,13 @@ class ConfigJson:
             f"The model of `{self.name}` {why}.",
             fix=Advice(f"copy or download `{self.name}` again"),
         )
+
+    def _list(self, field: str, count: int | None) -> list[Any]:
+        value = self._value(field, None)
+        if not isinstance(value, list) or (count is not None and len(value) != count):
+            many = "" if count is None else f" of {count:,} items"
+            raise self._wrong(f"`{field}` in `{self.name}` is not a list{many}.")
+        return value
 
     def _value(self, field: str, default: object) -> Any:
         for key in (field, *NAMES.get(field, ())):

@@ -1,10 +1,10 @@
 """The differences between decoder families, as the model classes of transformers build them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from planner.models.shapes.blocks import Block
+from planner.models.shapes.blocks import Block, Extra
 from planner.models.shapes.config_json import ConfigJson, Flag
 from planner.models.shapes.habits import Habits
 from planner.models.shapes.naming import LinearNames, Naming
@@ -21,6 +21,8 @@ class Family:
     """Whether the attention's output projection has a bias."""
     mlp_bias: Flag = False
     """Whether the layers of the MLP have a bias."""
+    expert_bias: bool = False
+    """Whether the router and the routed experts have biases."""
     head_bias: Flag = False
     """Whether the head has a bias."""
     gated_mlp: bool = True
@@ -59,6 +61,9 @@ class Family:
     """Whether the configuration class has a soft cap of its own."""
     defaults: Mapping[str, object] = field(default_factory=dict)
     """Values of fields that a `config.json` may leave out."""
+    nested: Mapping[str, object] = field(default_factory=dict)
+    """Values of further fields that its table in a wrapper's `config.json` may leave out, where
+    transformers writes only what differs from the class."""
     four_times: bool = False
     """Whether the MLP is four times as wide as `hidden` where the configuration says nothing."""
     one_key: bool = False
@@ -69,12 +74,20 @@ class Family:
     """Whether the embedding is created with a padding token."""
     own_layer_norm: bool = False
     """Whether its LayerNorm is its own, which casts and returns the activations' type."""
+    unadapted: tuple[str, ...] = ()
+    """Names of linear layers whose weights a fused kernel reads by itself, past any adapter.
+
+    PEFT refuses them (`_check_lora_target_modules_mamba` in `peft/tuners/tuners_utils.py`).
+    """
     taken_for_experts: tuple[str, ...] = ()
     """Names that PEFT 0.21 takes for fused experts, even where other layers have them too.
 
     It turns them into `target_parameters`, which adapt every expert, skip the dense layers and the
     shared experts, and do not allow dropout (`peft/utils/transformers_weight_conversion.py`).
     """
+    unquantized: tuple[str, ...] = ()
+    """Modules, as patterns of transformers, whose linear layers bitsandbytes must not replace,
+    since the class computes with their weights by itself."""
     linears: LinearNames = field(default_factory=LinearNames)
     """The names of its linear layers, which are the target modules of LoRA."""
     naming: Naming = field(default_factory=Naming)
@@ -86,6 +99,12 @@ class Family:
     it lacks (`planner.models.field_types`)."""
     field_types: Mapping[str, str] = field(default_factory=dict)
     """The types of fields that its class takes otherwise."""
+    layer_list: str = ""
+    """The field with one item for each layer, of a class that saves no number of layers."""
+    listed: tuple[str, ...] = ()
+    """Fields that may have a list with the same number for each layer."""
+    written: tuple[str, ...] = ()
+    """Reserved names that its class writes to `config.json`; `read` checks these fields."""
     read: Callable[[ConfigJson], Mapping[str, Any]] | None = None
     """For a family with layers of its own: returns the fields of `Architecture` that differ from
     the usual reading, `own` among them."""
@@ -94,3 +113,6 @@ class Family:
     the letters of a text that has one for each layer."""
     blocks: Callable[[Architecture], tuple[Block, ...]] | None = None
     """The layers of such a family."""
+    outside: Callable[[Architecture], Iterable[Extra]] | None = None
+    """The tensors outside its layers besides embedding, final norm and head; their names are those
+    within the body."""

@@ -13,12 +13,16 @@ class Habits:
     """Further bytes per element if the norm's scale is trained; 0 for the activations' width."""
     post_norm: bool = False
     """Whether there is a norm after the MLP, whose scale has a float32 gradient."""
+    value_norm: bool = False
+    """Whether values are normalized too, without a scale."""
     weighs_in_float: bool = False
     """Whether a mixture's router weights the experts' outputs in float32."""
     fused_rotary: bool = False
     """Whether rotated queries and keys exist besides the fused tensor of all three."""
     copied_output: bool = False
     """Whether attention's output is copied for the next layer (partial rotary embedding)."""
+    gates_output: bool = False
+    """Whether a sigmoid, given by the layer of the queries too, gates attention's output."""
     score_bytes: int = 0
     """Saved bytes per attention score with eager attention; 0 with SDPA's fused kernels."""
     passing_bytes: int = 10

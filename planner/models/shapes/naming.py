@@ -35,15 +35,20 @@ class Naming:
     transposed: bool = False
     """Whether linear layers are stored with their inputs first."""
     router: str = "gate.weight"
-    """The weight of a mixture's router, within `mixture`."""
+    """The weight of a mixture's router, within `mixture`; empty where a block names it."""
+    correction: str = ""
+    """The correction of a router's scores, a buffer within `mixture`; empty without one."""
     mixture: str = "mlp"
     """The module of a layer with router and experts."""
     shared: str = "shared_expert"
     """The shared expert, within `mixture`."""
     inputs_first: bool = False
     """Whether fused experts are stored with their inputs first."""
+    experts: tuple[str, str] = ("gate_up_proj", "down_proj")
+    """The fused experts, within `experts` of `mixture`: before the activation, and after it."""
     parts: tuple[str, ...] = ()
-    """Gate, up and down of a single expert in published files; empty where they are fused."""
+    """Gate, up and down of a single expert in published files, or up and down without a gate;
+    empty where they are fused."""
     constants: Mapping[str, tuple[int, ...]] | None = None
     """Further tensors of one layer by name, with their shapes."""
     renamed: tuple[tuple[str, str], ...] = ()

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Option
+from lockfiles.limits import CAPABILITY
+from planner.catalogue.instances import instances
 from planner.catalogue.lookup import accelerators, find_accelerator
 from planner.fit import contradictions, machines, models
 from planner.fit.answers import Answer, answers, record, refusal
@@ -18,8 +21,9 @@ from planner.fit.models import FitModel
 from planner.fit.request import FitRequest, Wish
 from planner.interview.answers import check
 from planner.machines.facts import Gpu, Holder, MachineFacts
+from planner.machines.occupancy import taken
 from planner.parallelism.layouts import Parallel
-from planner.search.budget import CUDA_CONTEXT_BYTES
+from planner.search.budget import CUDA_CONTEXT_BYTES, CUDA_RESERVE, budget
 from planner.search.choose import choose
 from planner.setup.setup import Kind
 from tests.planner.memory.test_memory import MODELS
@@ -231,8 +235,8 @@ def test_a_card_that_is_named_is_the_smallest_that_fits() -> None:
     assert named
     card = find_accelerator(named[1])
     assert _only(machines.cards(card, 1), method="full").plan.fits
-    smaller = [c for c in accelerators() if c.memory_bytes < card.memory_bytes]
-    for other in (c for c in smaller if c.vendor == "NVIDIA"):
+    smaller = [c for c in accelerators() if c.usable_bytes < card.usable_bytes]
+    for other in (c for c in smaller if c.vendor == "NVIDIA" and not c.built_in):
         assert not _only(machines.cards(other, 1), method="full", offload="none").plan.fits
 
 
@@ -325,9 +329,13 @@ def test_a_model_is_found_by_folder_file_and_name(tmp_path: Path) -> None:
         ("./nowhere", "`./nowhere` does not exist"),
         ("a/b/c", "`a/b/c` does not exist"),
         ("none.json", "`none.json` does not exist"),
-        ("zzzzzzzzzz", "is neither a folder nor a known model."),
+        ("zzzzzzzzzz", "nor a known model; of which family it is, its name does not say."),
+        ("Kimi-K3", "by its name, it is of the family `kimi_k3`, which Tunelock does not support"),
+        ("Qwen3-8B-SQL", "of the family `qwen3`, which Tunelock supports, and of the series and"),
+        ("Qwen3-8B-SQL", "and size of `Qwen/Qwen3-8B`."),
+        ("Qwen3-9B", "by its name, it is of the family `qwen3`, which Tunelock supports."),
         (str(BASE / "model.safetensors"), "is not a `config.json`"),
-        ("x" * 5000, "is neither a folder nor a known model."),
+        ("x" * 5000, "is neither a folder nor a known model; of which"),
     ],
 )
 def test_an_unknown_model_is_a_sentence(name: str, told: str) -> None:
@@ -349,18 +357,80 @@ def test_cards_by_name_and_by_size() -> None:
     several = machines.named("RTX 4090:4")
     assert len(several.gpus) == 4 and several.kind == "cuda"
     assert "4090" in several.gpus[0].name
-    assert machines.sized(24).counted_memory_bytes == 24 * GIB
-    assert machines.chosen(None, 12).counted_memory_bytes == 12 * GIB
+    assert machines.sized(24).counted_memory_bytes == 23 * GIB
+    assert machines.sized(24, all_free=True).counted_memory_bytes == 24 * GIB
+    assert machines.chosen(None, 12).counted_memory_bytes == 11.5 * GIB
     assert machines.chosen("H200", None).gpus[0].name == find_accelerator("H200").name
     assert machines.chosen(None, None).cpu_cores >= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "gib"), [("T4", 14.5), ("A100 80GB", 79.0), ("RTX 4090:2", 23.5), ("GB10", 107.5)]
+)
+def test_a_card_by_name_counts_what_a_process_gets_of_it(name: str, gib: float) -> None:
+    found = machines.named(name)
+    card = find_accelerator(name.partition(":")[0])
+    assert {gpu.free_bytes for gpu in found.gpus} == {card.usable_bytes}
+    assert found.counted_memory_bytes == gib * GIB
+    context, reserve = CUDA_CONTEXT_BYTES, 1 + CUDA_RESERVE
+    assert budget(found) == int((gib * GIB - context) / reserve)
+    assert all(not taken(gpu) for gpu in found.gpus)
+
+
+@pytest.mark.parametrize(("name", "said"), [("GB10", True), ("RX 9070 XT", True), ("L4", False)])
+def test_without_a_rate_a_sentence_says_that_there_is_no_step_time(name: str, said: bool) -> None:
+    found = answers(_request(machines.named(name), method="qlora"))
+    told = f"There is no step time: the speed of `{name}` is unknown."
+    assert {told in answer.reasons for answer in found if answer.plan.fits} == {said}
+
+
+def test_no_card_by_name_is_called_busy() -> None:
+    for card in accelerators():
+        (gpu,) = machines.cards(card, 1).gpus
+        assert taken(gpu) == ""
+        assert gpu.vendor == card.vendor
+        assert re.match(CAPABILITY, gpu.compute_capability)
 
 
 def test_an_apple_chip_has_what_metal_recommends_of_its_memory() -> None:
     chip = find_accelerator("M3 Max")
     (gpu,) = machines.named("M3 Max").gpus
     assert gpu.memory_bytes == gpu.free_bytes == chip.memory_bytes * 3 // 4
+
+
+@pytest.mark.parametrize("name", ["M3 Max", "GB10", "RTX 4090 Laptop", "Jetson AGX Orin 64GB"])
+def test_of_a_card_that_is_built_in_there_is_one(name: str) -> None:
     with pytest.raises(UsageProblem, match="so there is only one"):
-        machines.named("M3 Max:2")
+        machines.named(f"{name}:2")
+
+
+@pytest.mark.parametrize(
+    ("name", "cards"),
+    [
+        ("p5.48xlarge", "H100 SXM:8"),
+        ("ml.g5.12xlarge", "A10G:4"),
+        ("a2-ultragpu-2g", "A100 80GB:2"),
+        ("Standard_NC24ads_A100_v4", "A100 80GB PCIe:1"),
+        ("ND96isr_H200_v5", "H200:8"),
+        ("gpu_1x_gh200", "GH200 96GB:1"),
+        ("8x H100", "H100 SXM:8"),
+    ],
+)
+def test_an_instance_of_a_cloud_is_offered_its_cards(name: str, cards: str) -> None:
+    with pytest.raises(UsageProblem) as caught:
+        machines.named(name)
+    assert caught.value.fix == (Option("--gpu {}", cards, to="use"),)
+    assert len(machines.named(cards).gpus) == int(cards.partition(":")[2])
+
+
+def test_the_cards_of_every_instance_are_known() -> None:
+    found = instances()
+    assert len(found) >= 100
+    for name, instance in found.items():
+        assert find_accelerator(instance.card).name == instance.card
+        assert 1 <= instance.count <= 16
+        with pytest.raises(UsageProblem):
+            find_accelerator(name)
 
 
 @pytest.mark.parametrize("name", ["RTX 4909", "RTX 4090:0", "RTX 4090:x", "RTX 4090:"])

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
+from planner.catalogue.lookup import find_accelerator
 from planner.machines import saved
 from planner.machines.facts import HALF_GIB, Gpu, Holder, MachineFacts
+from planner.machines.occupancy import taken
 from planner.machines.probes.probe import probe
 from planner.machines.saved import load
 from tests.planner.machines import recorded
@@ -30,6 +32,13 @@ def test_facts_from_before_a_field_was_added_are_loaded() -> None:
     assert "holders" not in _OLD.read_text()
     facts = load(_OLD)
     assert (facts.gpus[0].holders, facts.processor, facts.problem) == ((), "", "")
+
+
+def test_the_free_memory_of_an_idle_card_is_what_the_catalogue_says() -> None:
+    (gpu,), card = load(_OLD).gpus, find_accelerator("NVIDIA H100 80GB HBM3")
+    assert gpu.memory_bytes == card.memory_bytes
+    assert abs(gpu.free_bytes - card.usable_bytes) < 0.01 * (1 << 30)
+    assert taken(gpu) == ""
 
 
 def test_counted_memory_does_not_change_with_what_is_free(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
+from planner.catalogue.card_memory import working_set
 from planner.machines.probes import cgroups
-from planner.machines.probes.apple import working_set
 from planner.machines.probes.host import Host
 from tests.planner.machines import recorded
 

@@ -58,7 +58,7 @@ def _job(config: Mapping[str, Any], plan: Profile) -> Job:
     facts = _facts(config)
     names = tuple(part.name for part in layers.linears(facts.architecture))
     plan = replace(plan, targets=names if plan.method != "full" else ())
-    return Job(dict(config), facts.architecture, plan, estimate(facts, plan))
+    return Job(dict(config), plan, estimate(facts, plan))
 
 
 @pytest.mark.slow

@@ -114,9 +114,15 @@ def test_facts_of_a_mixture() -> None:
 @pytest.mark.parametrize(
     ("family", "fields", "message"),
     [
-        ("deepseek_v3", {"kv_lora_rank": 512}, "multi-head latent attention"),
+        ("abacus", {"kv_lora_rank": 512}, "multi-head latent attention"),
         ("mamba", {"state_size": 16}, "state-space layers"),
-        ("qwen3_next", {"linear_key_head_dim": 128}, "linear attention"),
+        ("olmo_hybrid", {"linear_key_head_dim": 128}, "linear attention"),
+        ("qwen3_5_text", {"layer_types": ["conv"] * 12}, "of type `conv`"),
+        ("qwen3_5_text", {"layer_types": ["linear_attention"]}, "is not a list of 12 items"),
+        ("qwen3_5_text", {"layer_types": "linear_attention"}, "is not a list of 12 items"),
+        ("qwen3_5_text", {"linear_num_key_heads": 5, "linear_num_value_heads": 8}, "8 value heads"),
+        ("qwen3_5_text", {"linear_conv_kernel_dim": 0}, "is not a positive integer"),
+        ("qwen3_5_text", {"full_attention_interval": 1 << 30}, "is larger than"),
         ("t5", {"is_encoder_decoder": True}, "an encoder"),
         ("abacus", {}, "is of the family `abacus`"),
         ("llama", {"layer_types": ["conv"] * 12}, "of type `conv`"),

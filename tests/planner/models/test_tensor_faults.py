@@ -143,7 +143,7 @@ def test_a_head_of_another_content_is_not_tied(base: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("llava", "is a multimodal model of the kind `llava`"),
+        ("florence2", "is a multimodal model of the kind `florence2`"),
         ("qwen2_5_vl", "are those of a decoder, without the vision tower"),
     ],
 )

@@ -19,7 +19,7 @@ Stored = dict[str, Held]
 NAME = "base/config.json"
 SHARED = {
     "use_cache", "return_dict", "output_attentions", "output_hidden_states", "is_decoder",
-    "is_encoder_decoder", "add_cross_attention",
+    "is_encoder_decoder", "add_cross_attention", "moe_apply_router_weight_on_input",
 }  # fmt: skip
 """Flags that a model for training may not change, or that change no tensor."""
 
@@ -37,7 +37,9 @@ def refusal(config: dict[str, Any], held: Stored) -> str:
 
 def described(config: dict[str, Any]) -> Stored:
     shape = architecture(config, NAME)
-    return {one.name: Held("F32", one.shape) for one in table(shape, config)}
+    return {
+        one.name: Held("I64" if one.integers else "F32", one.shape) for one in table(shape, config)
+    }
 
 
 @pytest.mark.parametrize("tied", [False, True])
@@ -74,13 +76,14 @@ def ignorable(config: dict[str, Any], model: Any) -> Stored:
     layer = re.match(r".*?\.0\.", names[0])
     assert layer is not None
     rows = {"lm_head.weight": Held("F16", (96, 32))} if config["tie_word_embeddings"] else {}
+    beyond = layer[0].replace(".0.", f".{architecture(config, NAME).layers}.")
     return {
         f"{layer[0]}self_attn.rotary_emb.inv_freq": Held("F32", (4,)),
         f"{layer[0]}attn.bias": Held("BOOL", (1, 1, 64, 64)),
         f"{layer[0]}attention.masked_bias": Held("F32", ()),
         "mtp.layers.0.self_attn.q_proj.weight": Held("BF16", (32, 32)),
-        f"{layer[0].replace('.0.', '.3.')}eh_proj.weight": Held("BF16", (32, 64)),
-        f"{layer[0].replace('.0.', '.3.')}input_layernorm.weight": Held("BF16", (32,)),
+        f"{beyond}eh_proj.weight": Held("BF16", (32, 64)),
+        f"{beyond}input_layernorm.weight": Held("BF16", (32,)),
     } | rows
 
 

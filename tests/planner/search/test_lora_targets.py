@@ -26,9 +26,11 @@ from runner.inputs.verify import check_whole
 from tests.planned import MACHINE, answers
 from tests.planner.models.test_facts import MINIMAL
 from tests.planner.search.test_choose import DEMO
+from tests.runner.inputs.test_parameter_count import tiny
 
 LLAMA = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 NEOX = ("query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h")
+CONVOLUTIONS = ("in_proj", "out_proj", "w1", "w3", "w2", "q_proj", "k_proj", "v_proj")
 EXPERTS = {
     "num_experts": 4, "num_local_experts": 4, "n_routed_experts": 4, "num_experts_per_tok": 2,
     "moe_intermediate_size": 32, "shared_expert_intermediate_size": 64,
@@ -37,6 +39,8 @@ EXPERTS = {
 
 def shape(family: str, **fields: object) -> Architecture:
     config = {"model_type": family, **MINIMAL, **(EXPERTS if FAMILIES[family].experts else {})}
+    config |= tiny(family) if FAMILIES[family].read else {}
+    config |= {"num_kv_shared_layers": 0} if family == "gemma3n_text" else {}
     return architecture(config | fields, "config.json")
 
 
@@ -52,6 +56,13 @@ def shape(family: str, **fields: object) -> Architecture:
         ("qwen2_moe", LLAMA[:4], LLAMA),
         ("glm4_moe", LLAMA[:4], LLAMA[:4]),
         ("mixtral", LLAMA[:4], LLAMA[:4]),
+        ("lfm2", ("in_proj", "out_proj", *LLAMA[:3]), CONVOLUTIONS),
+        ("nemotron_h", ("in_proj", *LLAMA[:4]), ("in_proj", *LLAMA[:4], *LLAMA[5:])),
+        (
+            "granitemoehybrid",
+            ("in_proj", *LLAMA[:4]),
+            ("in_proj", "input_linear", "output_linear", *LLAMA[:4]),
+        ),
     ],
 )
 def test_presets(family: str, attention: tuple[str, ...], every: tuple[str, ...]) -> None:
@@ -79,6 +90,8 @@ def test_names_by_hand_come_in_forward_order_and_may_be_the_last_part() -> None:
          '["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"]'),
         ("llama", ("lm_head", "q_proj"), "`lm_head`, which is not a linear layer", '"down_proj"'),
         ("llama", (), "`method.modules` names no layer", '["q_proj", "k_proj"'),
+        ("nemotron_h", ("out_proj",), "`out_proj`, whose weight a fused kernel reads past any ",
+         '["in_proj", "q_proj", "k_proj", "v_proj", "o_proj", "up_proj", "down_proj"]'),
         ("glm4_moe", ("up_proj",), "which PEFT takes for fused experts of `glm4_moe`",
          'in run.toml: [method] modules = ["q_proj", "k_proj", "v_proj", "o_proj"]'),
     ],

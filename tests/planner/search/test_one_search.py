@@ -55,7 +55,7 @@ def _machine(draw: random.Random) -> MachineFacts:
         memory = draw.choice((8, 32, 128, 512)) * GIB
         return MachineFacts("cpu", (), 8, memory, memory // 2, 1 << 40, "")
     card = draw.choice(lookup.accelerators())
-    count = 1 if card.vendor == "Apple" else draw.choice((1, 1, 1, 2, 3, 4, 8))
+    count = 1 if card.built_in else draw.choice((1, 1, 1, 2, 3, 4, 8))
     return cards(card, count)
 
 

@@ -11,7 +11,7 @@ from transformers import AutoConfig, PreTrainedConfig
 from transformers.activations import ACT2FN
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
-from lockfiles.known import FAMILIES
+from planner.models.families import FAMILIES
 from planner.models.loadable import check_loadable
 from planner.models.loadable_kinds import ACTIVATIONS, RESERVED
 from planner.models.rope import KINDS

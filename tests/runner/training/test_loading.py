@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lockfiles.errors import UsageProblem
+from planner.models.families.wrappers import WRAPPERS
 from planner.models.stored import read_shape
 from runner.training.loaded import class_of
 from runner.training.loading import load_checked
@@ -108,20 +109,36 @@ def wrapped(kind: str) -> Any:
         text["rope_parameters"] = rope
     elif kind.startswith("qwen"):
         text["rope_scaling"] = {"type": "mrope", "mrope_section": [1, 1, 2]}
-    vision = {
+    vision: dict[str, Any] = {
         "hidden_size": 64 if kind == "qwen2_vl" else 32, "num_hidden_layers": 1, "depth": 1,
         "num_attention_heads": 2, "num_heads": 2, "embed_dim": 32, "intermediate_size": 32,
         "patch_size": 14, "image_size": 28, "out_hidden_size": 32,
     } | ({"deepstack_visual_indexes": [0]} if kind.startswith("qwen3") else {})  # fmt: skip
-    if kind == "mistral3":
-        text["model_type"] = "mistral"
+    if not kind.startswith(("qwen", "gemma")):
+        decoder = WRAPPERS[kind].decoder
+        text = tiny(decoder) | {"model_type": decoder}
+    if kind == "lfm2_vl":
+        vision |= {"model_type": "siglip2_vision_model", "num_patches": 4}
+    if kind.startswith(("gemma4", "qwen3_5")):
+        text = tiny(f"{kind}_text")
+    if kind.startswith("gemma4"):
+        del vision["embed_dim"]
     if kind == "qwen2_5_vl":
         vision["fullatt_block_indexes"] = [0]
     return AutoConfig.for_model(kind, text_config=text, vision_config=vision)
 
 
+SAVED_OTHERWISE = {"kimi_k25"}
+"""transformers saves the layers of its decoder under the names of its vision tower's (`blocks`)."""
+
+
 @pytest.mark.parametrize(
-    "kind", ["gemma3", "mistral3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe"]
+    "kind",
+    [
+        name
+        for name, one in WRAPPERS.items()
+        if not one.alone and not one.needs and name not in SAVED_OTHERWISE
+    ],
 )
 def test_wrappers_are_planned_and_loaded_with_what_surrounds_their_decoder(
     kind: str, tmp_path: Path

@@ -107,8 +107,8 @@ def test_an_objective_is_rehearsed_by_its_own_trainer(
 
 def test_a_second_objective_is_traced(scaled: type[ObjectiveTable]) -> None:
     profile = Profile("cpu", "lora", 4, ("q_proj",), 16, 2, False, "float32", 0.0, True)
-    plain = peaks(CONFIG, profile, 1)
-    assert peaks(CONFIG, replace(profile, objective="scaled"), 1).keys() == plain.keys()
+    plain = peaks(CONFIG, profile, [0])
+    assert peaks(CONFIG, replace(profile, objective="scaled"), [0]).keys() == plain.keys()
 
 
 @pytest.mark.parametrize("name", registry.EVERY)

@@ -29,8 +29,11 @@ from tests.runner.training.test_sft import base as base
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
 LENGTHS = (9, 14, 5, 1, 11)
 WINDOW = 4
-OWN = {"moe_intermediate_size": 8, "shared_expert_intermediate_size": 8, "sliding_window": WINDOW}
-"""Experts as wide as the grouped product wants them, and a window shorter than most rows."""
+OWN = {
+    "moe_intermediate_size": 8, "shared_expert_intermediate_size": 8, "sliding_window": WINDOW,
+    "attention_chunk_size": WINDOW, "floor_scale": WINDOW, "attn_scale": 1.0,
+}  # fmt: skip
+"""Experts as wide as the grouped product wants them, and windows shorter than most rows."""
 
 
 def _model(family: str) -> Any:

@@ -1,5 +1,6 @@
 """What a plan says LoRA adapts and trains, against what PEFT wraps in the real classes."""
 
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ from transformers.pytorch_utils import Conv1D
 
 from lockfiles.lock import Method
 from planner.memory.trainable import trained_parameters
+from planner.models import layers
 from planner.models.facts import ModelFacts, architecture
 from planner.models.families import FAMILIES
 from planner.search import lora_targets
@@ -23,8 +25,11 @@ from tests.planner.memory.test_memory import PLAN
 from tests.runner.inputs.test_parameter_count import VARIANTS, tiny
 
 RANK = 4
-NOT_ADAPTED = ("router", "shared_expert_gate")
-"""Linear layers of a mixture that choose or weigh its experts."""
+MIXING = ("q_proj", "k_proj", "v_proj", "o_proj", "in_proj")
+"""The linear layers of attention and Mamba in a layer whose one module is called `mixer`."""
+NOT_ADAPTED = ("router", "shared_expert_gate", "wg", "proj", "modality_router", "o_a_proj")
+"""Linear layers that choose or weigh a mixture's experts, or Gemma 3n's residual streams; and one
+that projects groups of heads, whose adapter would not."""
 SHAPES = [
     (family, changes) for family, changes in VARIANTS
     if FAMILIES[family].experts or any("bias" in field or "norm" in field for field in changes)
@@ -51,10 +56,14 @@ def _linears(family: str, model: Any) -> Iterator[tuple[str, bool]]:
     head = model.get_output_embeddings()
     for name, module in model.named_modules():
         parent, _, last = name.rpartition(".")
-        attends = "attn" in parent or "attention" in parent
+        attends = any(word in parent for word in ("attn", "attention", "conv", "mamba"))
+        attends = attends or (parent.endswith(".mixer") and last in MIXING)
         taken = last in FAMILIES[family].taken_for_experts and not attends
+        taken = taken or last in FAMILIES[family].unadapted
         linear = isinstance(module, (torch.nn.Linear, Conv1D)) and module is not head
-        if linear and last not in NOT_ADAPTED and not taken:
+        inside = re.search(r"\.\d+\.", name) is not None
+        weighs = ".indexer" in parent or last in NOT_ADAPTED or last.endswith("_coefs")
+        if linear and inside and not weighs and not taken:
             yield name, attends
 
 
@@ -82,8 +91,14 @@ def _counted(facts: ModelFacts, names: tuple[str, ...], bias: Bias) -> int:
 
 def _compare(family: str, changes: dict[str, Any], name: lora_targets.Preset, bias: Bias) -> None:
     facts, model = _built(family, tiny(family) | changes)
-    wanted = {path for path, attends in _linears(family, model) if attends or name != "attention"}
     names = lora_targets.preset(facts.architecture, name)
+    beside = {part.name for part in layers.linears(facts.architecture) if part.place == "side"}
+    wanted = {
+        path
+        for path, attends in _linears(family, model)
+        if (attends or name != "attention")
+        and (name == "all-linear" or path.rpartition(".")[2] not in beside)
+    }
     wrapped, trained = _wrapped(model, names, bias)
     assert wrapped == wanted
     assert trained == _counted(facts, names, bias)

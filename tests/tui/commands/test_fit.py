@@ -34,6 +34,18 @@ def hub() -> Iterator[HubServer]:
         yield hub
 
 
+def test_the_families_are_listed_within_a_terminal() -> None:
+    done = tunelock("fit", "--families")
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 100
+    told = json.loads(tunelock("fit", "--families", "--json").stdout)["families"]
+    assert {one["name"] for one in told} > {"llama", "gemma4_text", "nemotron_h"}
+    assert "o_proj" in next(one for one in told if one["name"] == "llama")["targets"]
+    for wrong in (("fit",), ("fit", "--families", "Qwen/Qwen3-8B")):
+        done = tunelock(*wrong)
+        assert done.returncode == 2 and not done.stdout
+
+
 def test_the_table_has_a_line_for_each_method() -> None:
     done = tunelock("fit", "Qwen/Qwen3-8B", "--gpu", "RTX 4090")
     assert done.returncode == 0, done.stderr
@@ -129,10 +141,10 @@ def test_a_model_of_the_hub_needs_its_config_alone(hub: HubServer, tmp_path: Pat
     hub.add("maker/base", BASE)
     environment = hub.environment(tmp_path / "home")
 
-    def fit(name: str) -> subprocess.CompletedProcess[str]:
+    def fit(name: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command("fit", name, "--memory", "24", "--json"),
-            cwd=tmp_path, env=environment, capture_output=True, text=True,
+            cwd=tmp_path, env=environment | variables, capture_output=True, text=True,
         )  # fmt: skip
 
     done = fit("maker/base")
@@ -155,6 +167,10 @@ def test_a_model_of_the_hub_needs_its_config_alone(hub: HubServer, tmp_path: Pat
     unknown = fit("Qwen/Qwen3-8")
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert "the nearest known model is `Qwen/Qwen3-8B`" in unknown.stderr
+
+    offline = fit("maker/Kimi-K3", HF_HUB_OFFLINE="1")
+    assert offline.returncode == 2
+    assert "by its name, `maker/Kimi-K3` is of the family `kimi_k3`" in offline.stderr
 
 
 @pytest.mark.slow

@@ -1,0 +1,34 @@
+"""The kinds of a model's layers, as a text with one letter for each layer."""
+
+from collections.abc import Mapping
+
+from lockfiles.harmless import one_line
+from planner.models.shapes.config_json import ConfigJson
+
+
+def letters(found: ConfigJson, field: str, kinds: Mapping[str, str]) -> str:
+    """Return the letter of every layer, from a field with a list of their types.
+
+    `kinds` has the letter of each type. Raises UsageProblem for a field that is missing or of the
+    wrong type, for another type of layer, and for a list that differs from `num_hidden_layers`.
+    """
+    types = found.values.get(field)
+    if not isinstance(types, list | str) or not types:
+        raise found.contradiction(f"has no list `{field}`")
+    if others := [one for one in types if not isinstance(one, str) or one not in kinds]:
+        other = one_line(others[0], most=40)
+        raise found.unsupported(f"has layers of type `{other}`")
+    layers = found.integer("num_hidden_layers", len(types))
+    if layers != len(types):
+        raise found.contradiction(
+            f"has {layers} layers in `num_hidden_layers`, but {len(types)} in `{field}`"
+        )
+    return "".join(kinds[one] for one in types)
+
+
+def places(letters: str) -> Mapping[str, tuple[int, ...]]:
+    """Return the numbers of the layers of each letter, in the order of their first layers."""
+    found: dict[str, list[int]] = {}
+    for number, letter in enumerate(letters):
+        found.setdefault(letter, []).append(number)
+    return {letter: tuple(numbers) for letter, numbers in found.items()}
