@@ -77,12 +77,13 @@ def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
 def kernels(shape: Architecture) -> dict[str, str]:
     """Return a sentence on layers that plain torch computes where their packages are missing."""
     mixing = {type(block.mixer) for block in layers.blocks(shape)}
-    found = [(what, packages) for kind, (what, packages) in _OWN_KERNELS.items() if kind in mixing]
-    return {
-        "train.attention": f"{what} are counted in plain torch, which is correct but slow; the "
-        f"kernels of {packages} are not counted."
-        for what, packages in found
-    }
+    said = [
+        f"{what} are counted in plain torch, which is correct but slow; the kernels of {packages} "
+        "are not counted."
+        for kind, (what, packages) in _OWN_KERNELS.items()
+        if kind in mixing
+    ]
+    return {"train.attention": " ".join(said)} if said else {}
 
 
 def measured(candidates: Candidates) -> dict[str, str]:
