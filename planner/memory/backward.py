@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from planner.memory import saved_activations, transient
+from planner.memory import per_layer_inputs, saved_activations, transient
 from planner.models.facts import Architecture
 from planner.models.families import FAMILIES
 from planner.models.layers import Block
@@ -22,16 +22,30 @@ def moments(
     by layer during the backward pass. With it, all exist from the second micro-batch on.
     Checkpointed layers recreate the bfloat16 copies of their adapters, each for itself.
     """
-    share = {what: size // shape.layers for what, size in left.items()}
+    kept, waits, scratch = _outside(shape, profile)
+    inner = {**left, "layer inputs": left["layer inputs"] - kept, "attention mask": 0}
+    share = {what: size // shape.layers for what, size in inner.items()}
+    later = max(0, waits - sum(share.values()))  # it waits when the last layer is freed
     share["attention mask"] = left["attention mask"]
+    share["layer inputs"] += kept + waits
     layer = _layer(shape, profile, blocks) | {"head gradient": _waiting(shape, profile)}
     copies = (share if profile.checkpointing else left)["adapter in bfloat16"]
     last = {**left, "adapter in bfloat16": copies, **layer}
+    last["layer inputs"] += later
+    if scratch:
+        yield gradients, {"layer inputs": kept + waits, "scratch": scratch}
     if profile.accumulates or profile.sharded:
         yield gradients, last
         return
     yield _first_gradients(shape, profile, gradients), last
-    yield gradients, share | layer
+    yield gradients - _last_gradients(shape, profile), share | layer
+
+
+def _outside(shape: Architecture, profile: Profile) -> tuple[int, int, int]:
+    """Return what inputs of all layers keep, their gradient, and what they need at the end."""
+    each = per_layer_inputs.kept(shape, profile), per_layer_inputs.gradient(shape, profile)
+    scratch = per_layer_inputs.scratch(shape, profile)
+    return each[0] * profile.tokens, each[1] * profile.tokens, scratch
 
 
 def _layer(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]) -> dict[str, int]:
@@ -53,7 +67,7 @@ def _recomputed(shape: Architecture, profile: Profile, block: Block) -> int:
         return 0
     again = sum(saved_activations.activations(shape, profile, block).values())
     if _passes_mask(shape, profile, block):
-        again += saved_activations.mask_extra(block.attention or shape, profile)
+        again += saved_activations.mask_extra(block.attention or shape, profile, block)
     return again * profile.tokens
 
 
@@ -74,4 +88,11 @@ def _first_gradients(shape: Architecture, profile: Profile, every: int) -> int:
     """Return the gradients that exist in the last layer: its own and those of the head."""
     full = profile.method == "full" and profile.spec.head != "scalar"
     head = profile.width * shape.vocabulary * shape.hidden if full else 0
-    return min(every, head + (every - head) // shape.layers)
+    layers = max(0, every - head - _last_gradients(shape, profile))
+    return min(every, head + layers // shape.layers)
+
+
+def _last_gradients(shape: Architecture, profile: Profile) -> int:
+    """Return the gradients that exist only after the first layer, of inputs of all layers."""
+    full = profile.method == "full"
+    return profile.width * per_layer_inputs.trained_elements(shape) * full

@@ -1,11 +1,11 @@
-"""The memory of layers that mix tokens otherwise than by attention, in bytes per token."""
+"""The memory of what stands in the place of attention, or besides it, in bytes per token."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from planner.memory import gated_delta
+from planner.memory import gated_delta, per_layer_inputs
 from planner.models.shapes.blocks import Block
-from planner.models.shapes.mixers import GatedDelta, Mixer
+from planner.models.shapes.mixers import GatedDelta, Mixer, PerLayerInput
 from planner.models.shapes.shape import Architecture
 from planner.setup.setup import Profile
 
@@ -30,6 +30,12 @@ class Costs:
 _COSTS: Mapping[type[Mixer], Costs] = {
     GatedDelta: Costs(
         gated_delta.saved, gated_delta.forward, gated_delta.backward, gated_delta.quiet
+    ),
+    PerLayerInput: Costs(
+        per_layer_inputs.saved,
+        per_layer_inputs.inside,
+        per_layer_inputs.inside,
+        per_layer_inputs.inside,
     ),
 }
 

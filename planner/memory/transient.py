@@ -33,6 +33,7 @@ def backward(shape: Architecture, profile: Profile, block: Block) -> int:
         else 0,
         "attention scores": _scores(block.attention or shape, profile, block),
         "mixer": _mixer(shape, profile, block),
+        "beside": costs(block.beside).backward(shape, profile, block) if block.beside else 0,
     }
     weight = profile.width * _largest_weight(shape, profile, block)
     at_weight = (2 * inner - freed + 2 * hidden) * profile.tokens + weight
@@ -74,8 +75,16 @@ def forward(shape: Architecture, profile: Profile, block: Block) -> int:
         + 6 * profile.width * shape.hidden,
         "attention scores": _written(block.attention or shape, profile),
         "mixer": costs(block.mixer).forward(shape, profile, block) if block.mixer else 0,
+        "experts": _weighting(shape, profile, block),
     }
     return max(moments.values()) * profile.tokens
+
+
+def _weighting(shape: Architecture, profile: Profile, block: Block) -> int:
+    """Return the bytes per token where a mixture weights its experts' outputs, forward: their
+    inputs, their outputs, and the weighted ones before and after they are sorted."""
+    weighted = 4 if habits(shape.family).weighs_in_float else profile.width
+    return 2 * (profile.width + weighted) * block.routed * shape.hidden
 
 
 def _written(shape: Architecture, profile: Profile) -> int:
@@ -138,6 +147,7 @@ def without_gradient(shape: Architecture, profile: Profile, block: Block) -> int
     experts = 3 * block.routed * (hidden + profile.width * block.expert)
     moments = {
         "MLP": max(dense, experts) + 6 * hidden,
+        "experts": _weighting(shape, profile, block) + 6 * hidden,
         "attention scores": _written(block.attention or shape, profile),
         "mixer": costs(block.mixer).quiet(shape, profile, block) if block.mixer else 0,
     }
