@@ -57,4 +57,5 @@ def without_body(model: Any, held: dict[str, Held]) -> dict[str, Held]:
 
 
 def _held(tensors: dict[str, Any]) -> dict[str, Held]:
-    return {name: Held("F32", tuple(one.shape)) for name, one in tensors.items()}
+    kinds = {name: "F32" if one.is_floating_point() else "I64" for name, one in tensors.items()}
+    return {name: Held(kinds[name], tuple(one.shape)) for name, one in tensors.items()}

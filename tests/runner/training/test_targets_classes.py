@@ -27,8 +27,9 @@ from tests.runner.inputs.test_parameter_count import VARIANTS, tiny
 RANK = 4
 MIXING = ("q_proj", "k_proj", "v_proj", "o_proj", "in_proj")
 """The linear layers of attention and Mamba in a layer whose one module is called `mixer`."""
-NOT_ADAPTED = ("router", "shared_expert_gate", "wg", "proj", "modality_router")
-"""Linear layers that choose or weigh a mixture's experts, or Gemma 3n's residual streams."""
+NOT_ADAPTED = ("router", "shared_expert_gate", "wg", "proj", "modality_router", "o_a_proj")
+"""Linear layers that choose or weigh a mixture's experts, or Gemma 3n's residual streams; and one
+that projects groups of heads, whose adapter would not."""
 SHAPES = [
     (family, changes) for family, changes in VARIANTS
     if FAMILIES[family].experts or any("bias" in field or "norm" in field for field in changes)
@@ -61,7 +62,7 @@ def _linears(family: str, model: Any) -> Iterator[tuple[str, bool]]:
         taken = taken or last in FAMILIES[family].unadapted
         linear = isinstance(module, (torch.nn.Linear, Conv1D)) and module is not head
         inside = re.search(r"\.\d+\.", name) is not None
-        weighs = last in NOT_ADAPTED or last.endswith("_coefs")
+        weighs = ".indexer" in parent or last in NOT_ADAPTED or last.endswith("_coefs")
         if linear and inside and not weighs and not taken:
             yield name, attends
 
