@@ -86,9 +86,19 @@ def test_what_cannot_be_traced_is_a_sentence(
     assert caught.value.hint
 
 
-def test_absurd_sizes_are_refused_before_a_trace(tmp_path: Path) -> None:
-    found = UnknownRequest(_found(tmp_path, num_hidden_layers=10**9), CPU, Wish())
-    with pytest.raises(UsageProblem, match=r"`num_hidden_layers` in .* is larger than 4,096"):
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"num_hidden_layers": 10**9}, "`num_hidden_layers` in .* is larger than 4,096"),
+        ({"n_embd": 10**9}, "`n_embd` in .* is larger than 1,048,576"),
+        ({"vision_config": {"depth": 10**9}}, "`depth` in .* is larger than 4,096"),
+    ],
+)
+def test_absurd_sizes_are_refused_before_a_trace(
+    tmp_path: Path, fields: dict[str, object], said: str
+) -> None:
+    found = UnknownRequest(_found(tmp_path, **fields), CPU, Wish())
+    with pytest.raises(UsageProblem, match=said):
         found.check()
 
 
