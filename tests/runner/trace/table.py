@@ -4,6 +4,7 @@ Prints a line for each: the peak in MiB and the seconds, or why not. NAME is a `
 any, it is every family with a causal language model.
 """
 
+import contextlib
 import logging
 import sys
 import time
@@ -12,10 +13,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from lockfiles.errors import UsageProblem
 from planner.memory import Profile
-from tests.runner.trace.families import MIB, PLAN
+from planner.models.architecture import Architecture, architecture
+from tests.runner.trace.families import MIB, PLAN, with_targets
 
-FIELDS: Mapping[str, dict[str, Any]] = {}
+_ROPE = {"rope_type": "default", "rope_theta": 10_000.0}
+FIELDS: Mapping[str, dict[str, Any]] = {
+    "cohere_compass_text": {
+        "rope_parameters": {"full_attention": _ROPE, "sliding_attention": _ROPE}
+    },
+    "dbrx": {"attn_config": {"rope_theta": 10_000.0}},
+    "deepseek_v2": {"num_experts_per_tok": 6},
+    "dots1": {"n_routed_experts": 8, "num_experts_per_tok": 2},
+}
 """What a class needs to build a model and has no default for."""
 
 
@@ -39,9 +50,16 @@ def peak(name: str, method: str = "lora") -> int:
     from runner.trace.model import layer_kinds
     from runner.trace.step import peaks
 
-    config, plan = config_of(name), plan_of(method)
+    config = config_of(name)
+    plan = with_targets(plan_of(method), _shape(config))
     base, *_ = samples(layer_kinds(config, plan))
     return max(peaks(config, plan, base).values())
+
+
+def _shape(config: Mapping[str, Any]) -> Architecture | None:
+    with contextlib.suppress(UsageProblem):
+        return architecture(config, "config.json")
+    return None
 
 
 def names() -> list[str]:
