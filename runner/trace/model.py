@@ -8,7 +8,7 @@ import torch
 
 from planner.memory.family_quirks import writes_scores
 from planner.setup.setup import Profile
-from runner.trace import quantised
+from runner.trace import quantised, text_only
 from runner.trace.as_gpu import recomputing
 from runner.trace.depths import keep, kinds, stack
 from runner.trace.targets import every_linear
@@ -86,17 +86,16 @@ def _base(config: Mapping[str, Any], profile: Profile, kept: Sequence[int]) -> A
 
 
 def _whole(config: Mapping[str, Any], profile: Profile) -> Any:
-    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+    from transformers import AutoModelForSequenceClassification
 
-    shape, maker = configuration(config), AutoModelForCausalLM
+    shape, maker = configuration(config), text_only.from_config
     if profile.spec.head == "scalar":
-        maker = AutoModelForSequenceClassification
+        maker = AutoModelForSequenceClassification.from_config
         shape.num_labels, shape.pad_token_id = 1, 0
-    return maker.from_config(
+    return maker(
         shape,
         dtype=getattr(torch, profile.dtype),
         attn_implementation="eager" if writes_scores(config["model_type"]) else None,
-        trust_remote_code=False,
     )
 
 
