@@ -11,13 +11,14 @@ def from_config(config: Any, **form: Any) -> Any:
     """
     from transformers import AutoModelForCausalLM
 
-    if type(config) in AutoModelForCausalLM._model_mapping:
+    kind: Any = type(config)
+    if kind in AutoModelForCausalLM._model_mapping:
         return AutoModelForCausalLM.from_config(config, trust_remote_code=False, **form)
-    return _headed(type(config))._from_config(config, **form)
+    return _headed(kind)._from_config(config, **form)
 
 
 @cache
-def _headed(kind: type) -> Any:
+def _headed(kind: Any) -> Any:
     """Return a class with the decoder of a configuration class and a head."""
     from torch import nn
     from transformers import AutoModel, GenerationMixin
