@@ -72,6 +72,9 @@ def _beside(request: FitRequest, profile: Profile) -> Iterator[str]:
         yield f"Each process offloads {gib(host)} to main memory."
     if paged := plan.estimate.paged_bytes:
         yield f"Up to {gib(paged)} of optimizer states move to main memory if the card is full."
+    if left := reasons.frozen(request.model.aside):
+        yield left
+    yield from reasons.kernels(request.model.architecture).values()
     context = request.model.architecture.context
     if profile.length > context:
         yield f"Rows are longer than the model's context of {context:,} tokens."

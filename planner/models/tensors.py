@@ -192,7 +192,8 @@ def _qk_norms(shape: Architecture, names: Naming, kind: Family) -> Iterator[Tens
 def _mixture(shape: Architecture, block: Block, names: Naming, kind: Family) -> Iterator[Tensor]:
     """Yield router, correction, the shared expert's gate, and the fused experts."""
     count, h = shape.experts, shape.hidden
-    yield Tensor(_path(names.mixture, names.router), (count, h))
+    if names.router:
+        yield Tensor(_path(names.mixture, names.router), (count, h))
     if kind.expert_bias:
         yield Tensor(_path(names.mixture, names.router.replace("weight", "bias")), (count,))
     if names.correction:

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 
+from planner.models import layers
+from planner.models.architecture import Architecture
+from planner.models.shapes.mixers import GatedDelta, Mixer, StateSpace
 from planner.parallelism.layouts import NAMES as LAYOUTS
 from planner.search.candidates import Candidates
 from planner.search.ranking import fastest_of, seconds, slower, slower_by
@@ -11,19 +14,29 @@ from planner.setup.setup import Kind, Profile
 YOURS = "You set it."
 NAMES: Mapping[Kind, str] = {"full": "full fine-tuning", "lora": "LoRA", "qlora": "QLoRA"}
 """Each method in words."""
+_OWN_KERNELS: Mapping[type[Mixer], tuple[str, str]] = {
+    GatedDelta: (
+        "The layers with linear attention",
+        "`flash-linear-attention` and `causal-conv1d`",
+    ),
+    StateSpace: ("The state-space layers", "`mamba-ssm` and `causal-conv1d`"),
+}
+"""Layers with kernels in packages of their own, in words, and those packages."""
 MEASURED = "NVIDIA"
 """The maker of the cards that the estimate was measured on."""
 
 
 def kind(candidates: Candidates, chosen: Profile) -> str:
     """Return why a plan has its method, and what of the model it leaves frozen in any case."""
-    return f"{_method(candidates, chosen)}{_frozen(candidates)}"
+    left = frozen(getattr(candidates.model, "aside", 0))
+    return f"{_method(candidates, chosen)}{left and f' {left}'}"
 
 
-def _frozen(candidates: Candidates) -> str:
-    if not (aside := getattr(candidates.model, "aside", 0)):
+def frozen(aside: int) -> str:
+    """Return a sentence on what surrounds a decoder, of `aside` parameters; empty for none."""
+    if not aside:
         return ""
-    return f" The {aside:,} parameters outside its decoder (vision or audio) stay frozen."
+    return f"The {aside:,} parameters outside its decoder (vision or audio) stay frozen."
 
 
 def _method(candidates: Candidates, chosen: Profile) -> str:
@@ -59,6 +72,18 @@ def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         "train.dtype": _dtype(candidates, chosen),
     }
     return {key: YOURS if given.get(key) else reason for key, reason in reasons.items()}
+
+
+def kernels(shape: Architecture) -> dict[str, str]:
+    """Return a sentence on layers that plain torch computes where their packages are missing."""
+    mixing = {type(block.mixer) for block in layers.blocks(shape)}
+    said = [
+        f"{what} are counted in plain torch, which is correct but slow; the kernels of {packages} "
+        "are not counted."
+        for kind, (what, packages) in _OWN_KERNELS.items()
+        if kind in mixing
+    ]
+    return {"train.attention": " ".join(said)} if said else {}
 
 
 def measured(candidates: Candidates) -> dict[str, str]:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from planner.models.shapes.blocks import Block
-from planner.models.shapes.mixers import Mixer
+from planner.models.shapes.mixers import GatedDelta, Mixer
 from planner.models.shapes.shape import Architecture
 from planner.setup.setup import Profile
+from planner.speed import gated_delta
 from planner.speed.parts import Part
 from planner.speed.work import Work
 
@@ -21,7 +22,9 @@ class Effort:
     """Its products between tokens, in a forward pass."""
 
 
-_EFFORTS: Mapping[type[Mixer], Effort] = {}
+_EFFORTS: Mapping[type[Mixer], Effort] = {
+    GatedDelta: Effort(gated_delta.parts, gated_delta.products),
+}
 
 
 def effort(mixer: Mixer) -> Effort:

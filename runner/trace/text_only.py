@@ -4,16 +4,16 @@ from functools import cache
 from typing import Any
 
 
-def from_config(config: Any, **form: Any) -> Any:
-    """Return the model with a head for text of a decoder's configuration.
+def from_config(config: Any, maker: Any = None, **form: Any) -> Any:
+    """Return the model of a configuration, by the automatic class `maker` if it knows the model.
 
-    `form` has further arguments of `from_config`. The model is on torch's default device.
+    Without `maker`, it is a causal language model. `form` has further arguments of `from_config`.
     """
     from transformers import AutoModelForCausalLM
 
-    kind: Any = type(config)
-    if kind in AutoModelForCausalLM._model_mapping:
-        return AutoModelForCausalLM.from_config(config, trust_remote_code=False, **form)
+    usual, kind = maker or AutoModelForCausalLM, type(config)
+    if kind in usual._model_mapping:
+        return usual.from_config(config, trust_remote_code=False, **form)
     return _headed(kind)._from_config(config, **form)
 
 

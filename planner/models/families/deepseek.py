@@ -5,6 +5,7 @@ from functools import partial
 
 from planner.models.shapes import latent, sparse_latent
 from planner.models.shapes.family import Family
+from planner.models.shapes.habits import Habits
 from planner.models.shapes.naming import Naming
 
 _NAMING = Naming(
@@ -30,12 +31,13 @@ FAMILIES: Mapping[str, Family] = {
         },
         taken_for_experts=("gate_proj", "up_proj", "down_proj"),
         naming=_NAMING,
+        habits=Habits(weighs_in_float=True),
         fields=(
             "first_k_dense_replace head_dim mlp_bias moe_intermediate_size n_routed_experts "
             "n_shared_experts output_router_logits routed_scaling_factor"
         ),
-        field_types=latent.FIELD_TYPES
-        | {
+        field_types={
+            **latent.FIELD_TYPES,
             "attention_dropout": "nf",
             "n_group": "ni",
             "norm_topk_prob": "nb",
@@ -70,8 +72,8 @@ FAMILIES: Mapping[str, Family] = {
             "moe_intermediate_size n_routed_experts n_shared_experts output_router_logits "
             "routed_scaling_factor"
         ),
-        field_types=latent.FIELD_TYPES
-        | {
+        field_types={
+            **latent.FIELD_TYPES,
             "attention_dropout": "nfi",
             "first_k_dense_replace": "ni",
             "n_group": "ni",

@@ -1,4 +1,4 @@
-"""The family `deepseek_v4`: keys of a window, compressed keys, and several residual streams.
+"""The family `deepseek_v4`: a window of keys, compressed keys, and several residual streams.
 
 One projection gives the only key head, which is the value head too. The indexer chooses by numbers
 alone, so no gradient reaches its weights.

@@ -18,7 +18,7 @@ def _read_lite(found: ConfigJson) -> dict[str, Any]:
     kinds = found.texts("mlp_layer_types", ("dense", "sparse"), layers)
     dense = kinds.count("dense")
     if "sparse" in kinds[:dense]:
-        raise found.refusal(BETWEEN)
+        raise found.unsupported(BETWEEN)
     return read | {"dense_layers": dense}
 
 
@@ -93,8 +93,12 @@ FAMILIES: Mapping[str, Family] = {
             "num_experts_per_tok output_router_logits pretraining_tp routed_scaling_factor "
             "topk_group"
         ),
-        field_types=latent.FIELD_TYPES
-        | {"mlp_layer_types": "nl", "num_key_value_heads": "i", "rope_interleave": "b"},
+        field_types={
+            **latent.FIELD_TYPES,
+            "mlp_layer_types": "nl",
+            "num_key_value_heads": "i",
+            "rope_interleave": "b",
+        },
         read=_read_lite,
         own=latent.OWN,
         blocks=latent.blocks,

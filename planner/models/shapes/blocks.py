@@ -21,7 +21,7 @@ class Linear:
     """Width of its output."""
     place: Place = "attention"
     """Its place: before attention, after it, before the MLP's activation, or after it; `side` for
-    one besides both, which shares its input with no other."""
+    one besides both."""
     biased: bool = False
     """Whether it has a bias, of width `outputs`."""
     module: str = ""

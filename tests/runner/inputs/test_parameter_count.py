@@ -231,4 +231,4 @@ def built_row(config: str) -> tuple[int, int]:
 @pytest.mark.parametrize("row", CATALOGUE["model"], ids=lambda row: row["names"][0])
 def test_every_shape_of_the_catalogue_has_the_stated_parameters(row: dict[str, Any]) -> None:
     decoder = row["parameters"] - row.get("vision", 0)
-    assert built_row(json.dumps(row["config"])) == (decoder, decoder)
+    assert built_row(json.dumps(lookup.config_of(row))) == (decoder, decoder)

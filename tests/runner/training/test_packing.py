@@ -32,9 +32,9 @@ LENGTHS = (9, 14, 5, 1, 11)
 WINDOW = 4
 OWN = {
     "moe_intermediate_size": 8, "shared_expert_intermediate_size": 8, "sliding_window": WINDOW,
-    "attention_chunk_size": WINDOW,
+    "attention_chunk_size": WINDOW, "floor_scale": WINDOW, "attn_scale": 1.0,
 }  # fmt: skip
-"""Experts as wide as the grouped product wants them, and a window shorter than most rows."""
+"""Experts as wide as the grouped product wants them, and windows shorter than most rows."""
 
 
 def _model(family: str) -> Any:
