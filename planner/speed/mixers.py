@@ -5,10 +5,17 @@ from dataclasses import dataclass
 
 from planner.models import layers
 from planner.models.shapes.blocks import Block
-from planner.models.shapes.mixers import GatedDelta, Mixer
+from planner.models.shapes.mixers import (
+    Absent,
+    GatedDelta,
+    Latent,
+    Mixer,
+    ShortConvolution,
+    StateSpace,
+)
 from planner.models.shapes.shape import Architecture
 from planner.setup.setup import Profile
-from planner.speed import gated_delta
+from planner.speed import gated_delta, latent, short_convolution, state_space
 from planner.speed.parts import Part
 from planner.speed.work import Work
 
@@ -24,7 +31,11 @@ class Effort:
 
 
 _EFFORTS: Mapping[type[Mixer], Effort] = {
+    Absent: Effort(lambda *_: (), lambda *_: Work()),
     GatedDelta: Effort(gated_delta.parts, gated_delta.products),
+    Latent: Effort(latent.parts, latent.products),
+    ShortConvolution: Effort(short_convolution.parts, short_convolution.products),
+    StateSpace: Effort(state_space.parts, state_space.products),
 }
 
 

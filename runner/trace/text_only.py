@@ -1,5 +1,6 @@
 """A language model around a decoder that transformers has only within a multimodal model."""
 
+from collections.abc import Hashable
 from functools import cache
 from typing import Any
 
@@ -11,14 +12,15 @@ def from_config(config: Any, maker: Any = None, **form: Any) -> Any:
     """
     from transformers import AutoModelForCausalLM
 
-    usual, kind = maker or AutoModelForCausalLM, type(config)
+    usual = maker or AutoModelForCausalLM
+    kind: Hashable = type(config)
     if kind in usual._model_mapping:
         return usual.from_config(config, trust_remote_code=False, **form)
     return _headed(kind)._from_config(config, **form)
 
 
 @cache
-def _headed(kind: Any) -> Any:
+def _headed(kind: Hashable) -> Any:
     """Return a class with the decoder of a configuration class and a head."""
     from torch import nn
     from transformers import AutoModel, GenerationMixin
