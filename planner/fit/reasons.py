@@ -16,7 +16,7 @@ from planner.setup.setup import Profile
 from planner.speed import MEASURED_CARDS, basis
 from planner.speed.mixers import work_known
 
-SHOWN = ("parallel.engine", "train.micro_batch", "train.checkpointing")
+SHOWN = ("parallel.engine", "train.micro_batch", "train.checkpointing", "train.attention")
 """The keys of a lock whose reasons are shown, unless a person set them."""
 
 
@@ -75,7 +75,6 @@ def _beside(request: FitRequest, profile: Profile) -> Iterator[str]:
         yield f"Up to {gib(paged)} of optimizer states move to main memory if the card is full."
     if left := reasons.frozen(request.model.aside):
         yield left
-    yield from reasons.kernels(request.model.architecture).values()
     context = request.model.architecture.context
     if profile.length > context:
         yield f"Rows are longer than the model's context of {context:,} tokens."

@@ -292,7 +292,7 @@ def test_a_contradiction_is_a_sentence(
 
 def test_four_bits_need_wider_layers_on_a_cpu() -> None:
     narrow = models.find(str(BASE))
-    thin = replace(narrow, architecture=replace(narrow.architecture, kv_heads=1, head_dim=16))
+    thin = replace(narrow, architecture=replace(narrow.architecture, intermediate=48))
     request = FitRequest(thin, CPU, Wish())
     assert [answer.plan.profile.method for answer in answers(request)] == ["full", "lora"]
     with pytest.raises(UsageProblem, match="needs layers at least 64 wide"):
