@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from planner.memory import per_layer_inputs
+from planner.memory import alternating_updates, mlp, per_layer_inputs
 from planner.models.shapes.blocks import Block
-from planner.models.shapes.mixers import Mixer, PerLayerInput
+from planner.models.shapes.mixers import AlternatingUpdates, Mixer, NormedRouter, PerLayerInput
 from planner.models.shapes.shape import Architecture
 from planner.setup.setup import Profile
 
@@ -27,12 +27,23 @@ class Costs:
     """The same in a pass without gradients."""
 
 
+def _nothing(shape: Architecture, profile: Profile, block: Block) -> int:
+    return 0
+
+
 _COSTS: Mapping[type[Mixer], Costs] = {
+    AlternatingUpdates: Costs(
+        alternating_updates.saved,
+        alternating_updates.without_gradient,
+        alternating_updates.inside,
+        alternating_updates.without_gradient,
+    ),
+    NormedRouter: Costs(mlp.router, _nothing, _nothing, _nothing),
     PerLayerInput: Costs(
         per_layer_inputs.saved,
-        per_layer_inputs.inside,
-        per_layer_inputs.inside,
-        per_layer_inputs.inside,
+        _nothing,  # less than any MLP
+        _nothing,
+        _nothing,
     ),
 }
 
