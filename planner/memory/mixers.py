@@ -3,13 +3,23 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from planner.memory import gated_delta, latent, per_layer_inputs, short_convolution, state_space
+from planner.memory import (
+    alternating_updates,
+    gated_delta,
+    latent,
+    mlp,
+    per_layer_inputs,
+    short_convolution,
+    state_space,
+)
 from planner.models.shapes.blocks import Block
 from planner.models.shapes.mixers import (
     Absent,
+    AlternatingUpdates,
     GatedDelta,
     Latent,
     Mixer,
+    NormedRouter,
     PerLayerInput,
     ShortConvolution,
     StateSpace,
@@ -44,11 +54,18 @@ class Costs:
 _NONE = Costs(_nothing, _nothing, _nothing, _nothing)
 _COSTS: Mapping[type[Mixer], Costs] = {
     Absent: _NONE,
+    AlternatingUpdates: Costs(
+        alternating_updates.saved,
+        alternating_updates.without_gradient,
+        alternating_updates.inside,
+        alternating_updates.without_gradient,
+    ),
+    NormedRouter: Costs(mlp.router, _nothing, _nothing, _nothing),
     PerLayerInput: Costs(
         per_layer_inputs.saved,
-        per_layer_inputs.inside,
-        per_layer_inputs.inside,
-        per_layer_inputs.inside,
+        _nothing,  # less than any MLP
+        _nothing,
+        _nothing,
     ),
     StateSpace: Costs(
         state_space.saved,

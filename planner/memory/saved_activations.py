@@ -37,8 +37,7 @@ def activations(shape: Architecture, profile: Profile, block: Block) -> dict[str
         else _attention(shape, profile, block)
     )
     kept = _norms(shape, profile, block) + mixed + mlp.product(shape, profile, block)
-    if block.beside:
-        kept += costs(block.beside).saved(shape, profile, block)
+    kept += sum(costs(one).saved(shape, profile, block) for one in block.beside)
     return {"activations": kept + inputs, "dropout masks": masks + _masks(shape, profile)}
 
 

@@ -1,6 +1,5 @@
 """A language model around a decoder that transformers has only within a multimodal model."""
 
-from collections.abc import Hashable
 from functools import cache
 from typing import Any
 
@@ -13,14 +12,15 @@ def from_config(config: Any, maker: Any = None, **form: Any) -> Any:
     from transformers import AutoModelForCausalLM
 
     usual = maker or AutoModelForCausalLM
-    kind: Hashable = type(config)
+    kind = type(config)
     if kind in usual._model_mapping:
         return usual.from_config(config, trust_remote_code=False, **form)
-    return _headed(kind)._from_config(config, **form)
+    made: Any = _headed(kind)  # type: ignore[arg-type]
+    return made._from_config(config, **form)
 
 
 @cache
-def _headed(kind: Hashable) -> Any:
+def _headed(kind: Any) -> Any:
     """Return a class with the decoder of a configuration class and a head."""
     from torch import nn
     from transformers import AutoModel, GenerationMixin

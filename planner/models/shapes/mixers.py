@@ -211,6 +211,11 @@ class PerLayerInput(Mixer):
 
 
 @dataclass(frozen=True)
+class NormedRouter(Mixer):
+    """A mixture's router with a norm of its own, besides an MLP that is no expert (Gemma 4)."""
+
+
+@dataclass(frozen=True)
 class AlternatingUpdates(Mixer):
     """Several residual streams, a low-rank branch and a layer's own embedding (Gemma 3n)."""
 
