@@ -18,13 +18,15 @@ MEASURED = "NVIDIA"
 
 def kind(candidates: Candidates, chosen: Profile) -> str:
     """Return why a plan has its method, and what of the model it leaves frozen in any case."""
-    return f"{_method(candidates, chosen)}{_frozen(candidates)}"
+    left = frozen(getattr(candidates.model, "aside", 0))
+    return f"{_method(candidates, chosen)}{left and f' {left}'}"
 
 
-def _frozen(candidates: Candidates) -> str:
-    if not (aside := getattr(candidates.model, "aside", 0)):
+def frozen(aside: int) -> str:
+    """Return a sentence on what surrounds a decoder, of `aside` parameters; empty for none."""
+    if not aside:
         return ""
-    return f" The {aside:,} parameters outside its decoder (vision or audio) stay frozen."
+    return f"The {aside:,} parameters outside its decoder (vision or audio) stay frozen."
 
 
 def _method(candidates: Candidates, chosen: Profile) -> str:

@@ -33,9 +33,10 @@ _MODES = {"full": "f", "shared": "s"}
 _AT = "self_attn.indexer"
 
 
-def read(found: ConfigJson) -> dict[str, Any]:
-    """Return the fields of `Architecture` of such a model. Raises UsageProblem."""
-    usual = latent.read(found)
+def read(found: ConfigJson, *, rotates: bool = True) -> dict[str, Any]:
+    """Return the fields of `Architecture` of such a model. Raises UsageProblem as `latent.read`
+    does."""
+    usual = latent.read(found, rotates=rotates)
     own = dict(usual["own"]) | {name: found.integer(name) for name in _SIZES}
     if not own["q_lora_rank"]:
         raise found.contradiction("has an indexer, which needs a latent of the queries")

@@ -1,7 +1,10 @@
 """The table of families: one line each, and nothing in it that the code does not do."""
 
 from planner.catalogue.lookup import find_model
+from planner.fit import answers, machines
 from planner.fit.families import WORDS, families
+from planner.fit.models import find
+from planner.fit.request import FitRequest, Wish
 from planner.models import layers
 from planner.models.families import FAMILIES
 from planner.models.families.wrappers import WRAPPERS
@@ -34,6 +37,19 @@ def test_every_mixer_that_stands_for_attention_has_a_word() -> None:
         if isinstance(block.mixer, Mixer) and not isinstance(block.mixer, Absent)
     }
     assert used <= set(WORDS)
+
+
+def test_layers_without_kernels_and_frozen_parts_are_said() -> None:
+    model = find("Qwen/Qwen3.5-0.8B")
+    plans = answers.answers(FitRequest(model, machines.chosen("H100", None), Wish()))
+    for one in plans:
+        said = " ".join(one.reasons)
+        assert f"{model.aside:,} parameters outside its decoder" in said
+        assert ("without attention, in torch's own operations" in said) == one.plan.fits
+    plans = answers.answers(
+        FitRequest(find("Qwen/Qwen3-0.6B"), machines.chosen("H100", None), Wish())
+    )
+    assert not any("torch" in said or "outside" in said for said in plans[0].reasons)
 
 
 def test_what_is_known_of_some_families() -> None:
