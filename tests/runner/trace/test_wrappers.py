@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from planner.memory import Profile
-from tests.planner.memory.test_memory import ALL_LINEAR
-from tests.runner.trace.test_trace import FULL, PLAN
+from tests.planner.memory.test_memory import ALL_LINEAR, PLAN
+from tests.runner.trace.test_trace import FULL
 
 TEXT: dict[str, Any] = {
     "model_type": "llama", "vocab_size": 1024, "hidden_size": 256, "intermediate_size": 512,
