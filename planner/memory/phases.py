@@ -2,13 +2,21 @@
 
 from collections.abc import Mapping
 
-from planner.memory import backward, loss_head, per_layer_inputs, saved_activations, transient
+from planner.memory import (
+    backward,
+    loss_head,
+    per_layer_inputs,
+    places,
+    saved_activations,
+    transient,
+)
 from planner.memory.facts import Estimate, Phase, Sized
 from planner.memory.resident import Standing, standing
 from planner.memory.trainable import trained_parameters
 from planner.memory.widths import stream_width
 from planner.models import layers
 from planner.models.facts import Architecture
+from planner.models.families import FAMILIES
 from planner.models.layers import Block
 from planner.setup.setup import HEAP_TENSOR_BYTES, Profile
 
@@ -86,13 +94,16 @@ def _forward(
     held: Mapping[str, int],
     left: Mapping[str, int],
 ) -> dict[str, int]:
-    """Return the memory at the loss head, or in a checkpointed layer if that needs more."""
+    """Return the memory at the loss head, or in a layer if that needs more."""
     summed = {} if profile.accumulates else {"gradients": 0}
-    found = {"loss head": loss_head.loss_head(shape, profile)}
+    moments = [{**left, "loss head": loss_head.loss_head(shape, profile)}]
     if profile.checkpointing:
         inside = max(transient.forward(shape, profile, block) for block in blocks)
-        found = found if found["loss head"] >= inside else {"scratch": inside}
-    return {**held, **summed, **_heap(shape, profile, {**left, **found})}
+        moments.append({**left, "scratch": inside})
+    elif FAMILIES[shape.family].blocks:
+        moments += places.in_mixers(shape, profile, left)
+    most = max(moments, key=lambda moving: sum(moving.values()))
+    return {**held, **summed, **_heap(shape, profile, most)}
 
 
 def _backward(

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from planner.setup.setup import Profile
+from runner.training.loaded import unquantized
 
 _NF4, _INT8 = "Linear4bit", "Linear8bitLt"
 """bitsandbytes' layers, by name, since a plan without them does not import it."""
@@ -31,7 +32,8 @@ def convert(model: Any, profile: Profile) -> None:
         },
         8: {"load_in_8bit": True},
     }
-    chosen = BitsAndBytesConfig(**kinds[profile.quantised_bits])
+    skipped = unquantized(model.config.get_text_config().model_type)
+    chosen = BitsAndBytesConfig(**kinds[profile.quantised_bits], llm_int8_skip_modules=skipped)
     AutoHfQuantizer.from_config(chosen).preprocess_model(model=model, device_map=None)
     for module in filter(_is_quantised, model.modules()):
         if module.bias is not None:

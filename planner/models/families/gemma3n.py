@@ -130,6 +130,7 @@ FAMILIES: Mapping[str, Family] = {
             "sliding_window": 512,
             "tie_word_embeddings": True,
         },
+        unquantized=(r".*\.altup",),
         naming=Naming(norms=NORMS),
         habits=Habits(scale_bytes=4, post_norm=True, value_norm=True),
         fields="hidden_activation layer_types -hidden_act",
