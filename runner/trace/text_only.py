@@ -11,12 +11,11 @@ def from_config(config: Any, maker: Any = None, **form: Any) -> Any:
     """
     from transformers import AutoModelForCausalLM
 
+    kind: Any = type(config)
     usual = maker or AutoModelForCausalLM
-    kind = type(config)
     if kind in usual._model_mapping:
         return usual.from_config(config, trust_remote_code=False, **form)
-    made: Any = _headed(kind)  # type: ignore[arg-type]
-    return made._from_config(config, **form)
+    return _headed(kind)._from_config(config, **form)
 
 
 @cache

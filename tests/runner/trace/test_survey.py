@@ -52,16 +52,17 @@ def test_it_finds_what_the_closed_form_does() -> None:
 def test_fit_answers_for_a_family_without_a_closed_form(tmp_path: Path) -> None:
     pytest.importorskip("trl")
     (tmp_path / "config.json").write_text(json.dumps(HELIUM), "utf-8")
-    told = tunelock("fit", str(tmp_path), "--memory", "8", "--length", "128")
+    asked = ("fit", str(tmp_path), "--memory", "8", "--length", "128")
+    told = tunelock(*asked, timeout=600)
     assert told.returncode == 0, told.stderr
     assert told.stderr.startswith("`helium` is not supported yet: tracing steps of its class")
     assert "does not support `helium` yet" in told.stdout
     table = [line.split("  ") for line in told.stdout.splitlines()[4:7]]
     assert [line[0] for line in table] == ["full fine-tuning", "LoRA", "QLoRA"]
-    as_json = tunelock("fit", str(tmp_path), "--memory", "8", "--method", "lora", "--json")
-    (plan,) = json.loads(as_json.stdout)["plans"]
+    as_json = json.loads(tunelock(*asked, "--method", "lora", "--json", timeout=600).stdout)
+    (plan,) = as_json["plans"]
     assert plan["traced_allocated_bytes"] == plan["peak_allocated_bytes"] > 0
-    assert json.loads(as_json.stdout)["model"]["family"] == "helium"
+    assert as_json["model"]["family"] == "helium"
 
 
 @pytest.mark.slow
