@@ -3,15 +3,29 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from planner.memory import gated_delta, latent, per_layer_inputs, short_convolution, state_space
+from planner.memory import (
+    compressed_keys,
+    gated_delta,
+    hyper_connections,
+    kimi_delta,
+    latent,
+    per_layer_inputs,
+    short_convolution,
+    sparse_latent,
+    state_space,
+)
 from planner.models.shapes.blocks import Block
 from planner.models.shapes.mixers import (
     Absent,
+    CompressedKeys,
     GatedDelta,
+    HyperConnections,
+    KimiDelta,
     Latent,
     Mixer,
     PerLayerInput,
     ShortConvolution,
+    SparseLatent,
     StateSpace,
 )
 from planner.models.shapes.shape import Architecture
@@ -62,6 +76,27 @@ _COSTS: Mapping[type[Mixer], Costs] = {
         short_convolution.forward,
         short_convolution.backward,
         short_convolution.forward,
+    ),
+    CompressedKeys: Costs(
+        compressed_keys.saved,
+        compressed_keys.forward,
+        compressed_keys.backward,
+        compressed_keys.forward,
+        compressed_keys.within,
+    ),
+    HyperConnections: Costs(
+        hyper_connections.saved,
+        hyper_connections.forward,
+        hyper_connections.backward,
+        hyper_connections.forward,
+    ),
+    KimiDelta: Costs(kimi_delta.saved, kimi_delta.forward, kimi_delta.backward, kimi_delta.forward),
+    SparseLatent: Costs(
+        latent.saved,
+        sparse_latent.forward,
+        sparse_latent.backward,
+        sparse_latent.forward,
+        sparse_latent.within,
     ),
     Latent: Costs(latent.saved, latent.forward, latent.backward, latent.forward),
     GatedDelta: Costs(

@@ -13,7 +13,6 @@ from planner.memory import (
 from planner.memory.facts import Estimate, Phase, Sized
 from planner.memory.resident import Standing, standing
 from planner.memory.trainable import trained_parameters
-from planner.memory.widths import stream_width
 from planner.models import layers
 from planner.models.facts import Architecture
 from planner.models.families import FAMILIES
@@ -74,7 +73,7 @@ def _all_layers(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]
     outside = per_layer_inputs.kept(shape, profile) * tokens
     if profile.checkpointing:
         past = sum(b.count * saved_activations.past_checkpoints(shape, profile, b) for b in blocks)
-        inputs = stream_width(shape, profile) * shape.hidden * shape.layers
+        inputs = sum(b.count * saved_activations.layer_input(shape, profile, b) for b in blocks)
         return {
             "layer inputs": inputs * tokens + outside,
             "inputs of 8-bit layers": past * tokens,

@@ -21,6 +21,7 @@ from planner.memory.widths import (
 from planner.models.facts import Architecture
 from planner.models.families import FAMILIES
 from planner.models.layers import Block, Linear, blocks
+from planner.models.shapes.mixers import HyperConnections, SparseLatent
 from planner.setup.setup import Profile
 
 WIDEST_HEAD = 256
@@ -40,6 +41,15 @@ def activations(shape: Architecture, profile: Profile, block: Block) -> dict[str
     if block.beside:
         kept += costs(block.beside).saved(shape, profile, block)
     return {"activations": kept + inputs, "dropout masks": masks + _masks(shape, profile)}
+
+
+def layer_input(shape: Architecture, profile: Profile, block: Block) -> int:
+    """Return what checkpointing keeps of one layer: its residual streams, and the tokens that the
+    indexer of an earlier layer chose."""
+    streams = block.beside.streams if isinstance(block.beside, HyperConnections) else 1
+    chosen = 4 * min(shape.integer("index_topk"), profile.length) * bool(shape.text("indexers"))
+    indexes = isinstance(block.mixer, SparseLatent) and block.mixer.index_heads > 0
+    return stream_width(shape, profile) * shape.hidden * streams + chosen * indexes
 
 
 def past_checkpoints(shape: Architecture, profile: Profile, block: Block) -> int:
@@ -73,7 +83,8 @@ def is_masked(shape: Architecture, profile: Profile, block: Block) -> bool:
     """Return whether the layers of a family with blocks of its own pass a mask to SDPA."""
     window = (block.attention or shape).sliding_window
     takes = block.mixer is None or block.mixer.takes_mask
-    return takes and (profile.masked or 0 < window <= profile.length)
+    always = block.mixer is not None and block.mixer.needs_mask
+    return takes and (always or profile.masked or 0 < window <= profile.length)
 
 
 def masks_extra(shape: Architecture, profile: Profile) -> int:

@@ -76,6 +76,7 @@ def forward(shape: Architecture, profile: Profile, block: Block) -> int:
         "attention scores": _written(block.attention or shape, profile),
         "mixer": costs(block.mixer).forward(shape, profile, block) if block.mixer else 0,
         "experts": _weighting(shape, profile, block),
+        "beside": costs(block.beside).forward(shape, profile, block) if block.beside else 0,
     }
     return max(moments.values()) * profile.tokens
 
