@@ -36,8 +36,8 @@ def forward(shape: Architecture, profile: Profile, block: Block) -> int:
     mixer, width = _mixer(block), profile.width
     queries = mixer.heads * mixer.head_dim
     held = {
-        "residual streams": width * shape.integer("hc_mult") * shape.hidden,
-        "normed input and latents": width * (shape.hidden + mixer.query_rank + mixer.head_dim),
+        "residual stream, normed input and latents": width
+        * (2 * shape.hidden + mixer.query_rank + mixer.head_dim),
         "queries": width * queries,
         "repeated keys and values": 2 * width * _repeated(profile, mixer),
         "scores": WRITTEN * _scores(profile, mixer),

@@ -25,19 +25,11 @@ def saved(shape: Architecture, profile: Profile, block: Block) -> int:
     return 2 * sum(held.values())
 
 
-def forward(shape: Architecture, profile: Profile, block: Block) -> int:
-    """Return the peak of a forward pass that saves nothing: where the streams are normalized."""
-    mixer = _mixer(block)
-    return (profile.width + 12) * mixer.streams * shape.hidden
-
-
-def backward(shape: Architecture, profile: Profile, block: Block) -> int:
-    """Return the peak of a backward pass besides what is saved: at the norm of the streams, with
-    their gradient and three more in float32."""
-    mixer = _mixer(block)
-    return (profile.width + 12) * mixer.streams * shape.hidden
+def around(shape: Architecture, profile: Profile, block: Block) -> int:
+    """Return what other streams, or their gradients, add to one while attention or MLP run."""
+    return profile.width * (_mixer(block).streams - 1) * shape.hidden
 
 
 def _mixer(block: Block) -> HyperConnections:
-    assert isinstance(block.beside, HyperConnections)
-    return block.beside
+    (found,) = (one for one in block.beside if isinstance(one, HyperConnections))
+    return found

@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from planner.memory import (
+    alternating_updates,
     compressed_keys,
     gated_delta,
     hyper_connections,
     kimi_delta,
     latent,
+    mlp,
     per_layer_inputs,
     short_convolution,
     sparse_latent,
@@ -17,12 +19,14 @@ from planner.memory import (
 from planner.models.shapes.blocks import Block
 from planner.models.shapes.mixers import (
     Absent,
+    AlternatingUpdates,
     CompressedKeys,
     GatedDelta,
     HyperConnections,
     KimiDelta,
     Latent,
     Mixer,
+    NormedRouter,
     PerLayerInput,
     ShortConvolution,
     SparseLatent,
@@ -58,11 +62,18 @@ class Costs:
 _NONE = Costs(_nothing, _nothing, _nothing, _nothing)
 _COSTS: Mapping[type[Mixer], Costs] = {
     Absent: _NONE,
+    AlternatingUpdates: Costs(
+        alternating_updates.saved,
+        alternating_updates.without_gradient,
+        alternating_updates.inside,
+        alternating_updates.without_gradient,
+    ),
+    NormedRouter: Costs(mlp.router, _nothing, _nothing, _nothing),
     PerLayerInput: Costs(
         per_layer_inputs.saved,
-        per_layer_inputs.inside,
-        per_layer_inputs.inside,
-        per_layer_inputs.inside,
+        _nothing,  # less than any MLP
+        _nothing,
+        _nothing,
     ),
     StateSpace: Costs(
         state_space.saved,
@@ -86,9 +97,9 @@ _COSTS: Mapping[type[Mixer], Costs] = {
     ),
     HyperConnections: Costs(
         hyper_connections.saved,
-        hyper_connections.forward,
-        hyper_connections.backward,
-        hyper_connections.forward,
+        hyper_connections.around,
+        hyper_connections.around,
+        hyper_connections.around,
     ),
     KimiDelta: Costs(kimi_delta.saved, kimi_delta.forward, kimi_delta.backward, kimi_delta.forward),
     SparseLatent: Costs(

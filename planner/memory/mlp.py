@@ -36,6 +36,13 @@ def dense(shape: Architecture, profile: Profile, block: Block) -> int:
     return _element(shape, profile) * block.mlp
 
 
+def router(shape: Architecture, profile: Profile, block: Block) -> int:
+    """Return what a router with a norm of its own saves, besides an MLP that is no expert: a shared
+    expert, as which `product` counts that, would save its output too."""
+    trained = 2 * profile.width if profile.method == "full" else 0
+    return (4 + trained - profile.width) * shape.hidden
+
+
 def gradients(shape: Architecture, profile: Profile) -> int:
     """Return the bytes of gradients that exist at once, per element of the MLP's width."""
     if _takes_power(shape, profile):

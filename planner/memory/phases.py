@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from planner.memory import (
+    alternating_updates,
     backward,
     loss_head,
     per_layer_inputs,
@@ -70,7 +71,7 @@ def _left(
 def _all_layers(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]) -> dict[str, int]:
     """Return what all layers save: all activations, or with checkpointing only their inputs."""
     tokens = profile.tokens
-    outside = per_layer_inputs.kept(shape, profile) * tokens
+    outside = backward.kept_outside(shape, profile)
     if profile.checkpointing:
         past = sum(b.count * saved_activations.past_checkpoints(shape, profile, b) for b in blocks)
         inputs = sum(b.count * saved_activations.layer_input(shape, profile, b) for b in blocks)
@@ -83,6 +84,7 @@ def _all_layers(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]
         for what, each in saved_activations.activations(shape, profile, block).items():
             total[what] += each * block.count * tokens
     total["activations"] += saved_activations.masks_extra(shape, profile) * tokens
+    total["activations"] -= alternating_updates.less_at_first(shape, profile) * tokens
     return total
 
 
@@ -95,7 +97,8 @@ def _forward(
 ) -> dict[str, int]:
     """Return the memory at the loss head, or in a layer if that needs more."""
     summed = {} if profile.accumulates else {"gradients": 0}
-    moments = [{**left, "loss head": loss_head.loss_head(shape, profile)}]
+    behind = alternating_updates.behind(shape, profile) * profile.tokens
+    moments = [{**left, "loss head": loss_head.loss_head(shape, profile) + behind}]
     if profile.checkpointing:
         inside = max(transient.forward(shape, profile, block) for block in blocks)
         moments.append({**left, "scratch": inside})

@@ -7,7 +7,7 @@ keys, values, output and a float32 per head; the MLP the inputs of its product.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from planner.memory import mlp
+from planner.memory import alternating_updates, mlp
 from planner.memory.family_quirks import habits, has_layer_norm, writes_scores
 from planner.memory.mixers import costs
 from planner.memory.widths import (
@@ -38,18 +38,18 @@ def activations(shape: Architecture, profile: Profile, block: Block) -> dict[str
         else _attention(shape, profile, block)
     )
     kept = _norms(shape, profile, block) + mixed + mlp.product(shape, profile, block)
-    if block.beside:
-        kept += costs(block.beside).saved(shape, profile, block)
+    kept += sum(costs(one).saved(shape, profile, block) for one in block.beside)
     return {"activations": kept + inputs, "dropout masks": masks + _masks(shape, profile)}
 
 
 def layer_input(shape: Architecture, profile: Profile, block: Block) -> int:
-    """Return what checkpointing keeps of one layer: its residual streams, and the tokens that the
-    indexer of an earlier layer chose."""
-    streams = block.beside.streams if isinstance(block.beside, HyperConnections) else 1
+    """Return what checkpointing keeps of one layer: its residual streams, and the tokens that its
+    indexer chose for later layers."""
+    several = (one.streams for one in block.beside if isinstance(one, HyperConnections))
+    each = alternating_updates.stream_bytes(shape, profile, stream_width(shape, profile))
     chosen = 4 * min(shape.integer("index_topk"), profile.length) * bool(shape.text("indexers"))
     indexes = isinstance(block.mixer, SparseLatent) and block.mixer.index_heads > 0
-    return stream_width(shape, profile) * shape.hidden * streams + chosen * indexes
+    return each * next(several, 1) + chosen * indexes
 
 
 def past_checkpoints(shape: Architecture, profile: Profile, block: Block) -> int:

@@ -19,8 +19,11 @@ def floats_norms(shape: Architecture, profile: Profile) -> bool:
 
 
 def widens(shape: Architecture, profile: Profile) -> bool:
-    """Return whether the linear layers and the MLP output float32 too."""
-    return quantised(shape, profile) > 0 and floats_norms(shape, profile)
+    """Return whether the linear layers and the MLP output float32 too: behind such norms, and
+    behind residual streams that are float32 themselves (`planner.memory.alternating_updates`)."""
+    cast = profile.autocast and profile.device == "cuda" and profile.width < 4
+    wide = cast and shape.integer("altup_num_inputs") > 1
+    return quantised(shape, profile) > 0 and (wide or floats_norms(shape, profile))
 
 
 def inner_width(shape: Architecture, profile: Profile) -> int:

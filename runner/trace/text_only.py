@@ -11,7 +11,8 @@ def from_config(config: Any, maker: Any = None, **form: Any) -> Any:
     """
     from transformers import AutoModelForCausalLM
 
-    usual, kind = maker or AutoModelForCausalLM, type(config)
+    kind: Any = type(config)
+    usual = maker or AutoModelForCausalLM
     if kind in usual._model_mapping:
         return usual.from_config(config, trust_remote_code=False, **form)
     return _headed(kind)._from_config(config, **form)

@@ -126,7 +126,7 @@ def _block(shape: Architecture, letter: str, at: tuple[int, ...]) -> Block:
         made,
         at=at,
         mixer=own,
-        beside=hyper_connections.connections(shape),
+        beside=(hyper_connections.connections(shape),),
         extras=(
             *_norms(shape, own),
             *_compressor(shape, own),

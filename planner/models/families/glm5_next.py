@@ -77,7 +77,7 @@ def _block(shape: Architecture, letter: str, dense: bool, at: tuple[int, ...]) -
         extras = (*latent.norms(shape), *_indexer(shape, own))
     extras += tuple(hyper_connections.extras(shape))
     made = sparse_latent.layer(shape, attends, own, extras, at, dense=dense)
-    return replace(made, beside=hyper_connections.connections(shape))
+    return replace(made, beside=(hyper_connections.connections(shape),))
 
 
 def _kimi(shape: Architecture) -> KimiDelta:

@@ -83,8 +83,8 @@ class Block:
     model's."""
     mixer: Mixer | None = None
     """What stands in the place of attention; None for attention itself."""
-    beside: Mixer | None = None
-    """What the layer has besides attention and MLP; None for most."""
+    beside: tuple[Mixer, ...] = ()
+    """What the layer has besides attention and MLP."""
     shared_keys: bool = False
     """Whether attention reads the keys and values of an earlier layer."""
     norms: tuple[str, ...] | None = None

@@ -28,6 +28,11 @@ DELTA = {
     "linear_num_key_heads": 4, "linear_num_value_heads": 8, "linear_key_head_dim": 32,
     "linear_value_head_dim": 32,
 }  # fmt: skip
+GEMMA_4 = {"hidden_size_per_layer_input": 0, "global_head_dim": 320}
+GEMMA_4_EXPERTS = {
+    "enable_moe_block": True, "num_experts": 8, "top_k_experts": 2, "moe_intermediate_size": 128,
+    "attention_k_eq_v": True, "num_global_key_value_heads": 1,
+}  # fmt: skip
 # family, changes of its shape, layers of one period
 FAMILIES: list[tuple[str, dict[str, int], int]] = [
     ("llama", {}, 1),
@@ -36,6 +41,8 @@ FAMILIES: list[tuple[str, dict[str, int], int]] = [
     ("gemma2", {}, 2),
     ("gemma3_text", {}, 6),
     ("gemma3_text", {"sliding_window": 64}, 6),
+    ("gemma4_text", GEMMA_4, 6),
+    ("gemma4_text", GEMMA_4 | GEMMA_4_EXPERTS, 6),
     ("olmo2", {}, 1),
     ("cohere", {}, 1),
     ("phi", EQUAL, 1),
@@ -72,9 +79,7 @@ def _counted(shape: Architecture, full: bool) -> float:
     each = sum(
         b.count * sum(saved_activations.activations(shape, profile, b).values()) for b in kinds
     )
-    each += saved_activations.masked_layers(shape, profile) * saved_activations.mask_extra(
-        shape, profile
-    )
+    each += saved_activations.masks_extra(shape, profile)
     model = ModelFacts("", (), shape, 0, "")
     copies = 0 if full else 2 * trained_parameters(model, profile)
     return (each * LENGTH + copies) / shape.layers
