@@ -5,23 +5,31 @@ from dataclasses import dataclass
 
 from planner.memory import (
     alternating_updates,
+    compressed_keys,
     gated_delta,
+    hyper_connections,
+    kimi_delta,
     latent,
     mlp,
     per_layer_inputs,
     short_convolution,
+    sparse_latent,
     state_space,
 )
 from planner.models.shapes.blocks import Block
 from planner.models.shapes.mixers import (
     Absent,
     AlternatingUpdates,
+    CompressedKeys,
     GatedDelta,
+    HyperConnections,
+    KimiDelta,
     Latent,
     Mixer,
     NormedRouter,
     PerLayerInput,
     ShortConvolution,
+    SparseLatent,
     StateSpace,
 )
 from planner.models.shapes.shape import Architecture
@@ -79,6 +87,27 @@ _COSTS: Mapping[type[Mixer], Costs] = {
         short_convolution.forward,
         short_convolution.backward,
         short_convolution.forward,
+    ),
+    CompressedKeys: Costs(
+        compressed_keys.saved,
+        compressed_keys.forward,
+        compressed_keys.backward,
+        compressed_keys.forward,
+        compressed_keys.within,
+    ),
+    HyperConnections: Costs(
+        hyper_connections.saved,
+        hyper_connections.around,
+        hyper_connections.around,
+        hyper_connections.around,
+    ),
+    KimiDelta: Costs(kimi_delta.saved, kimi_delta.forward, kimi_delta.backward, kimi_delta.forward),
+    SparseLatent: Costs(
+        latent.saved,
+        sparse_latent.forward,
+        sparse_latent.backward,
+        sparse_latent.forward,
+        sparse_latent.within,
     ),
     Latent: Costs(latent.saved, latent.forward, latent.backward, latent.forward),
     GatedDelta: Costs(

@@ -14,7 +14,6 @@ from planner.memory import (
 from planner.memory.facts import Estimate, Phase, Sized
 from planner.memory.resident import Standing, standing
 from planner.memory.trainable import trained_parameters
-from planner.memory.widths import stream_width
 from planner.models import layers
 from planner.models.facts import Architecture
 from planner.models.families import FAMILIES
@@ -75,8 +74,7 @@ def _all_layers(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]
     outside = backward.kept_outside(shape, profile)
     if profile.checkpointing:
         past = sum(b.count * saved_activations.past_checkpoints(shape, profile, b) for b in blocks)
-        each = alternating_updates.stream_bytes(shape, profile, stream_width(shape, profile))
-        inputs = each * shape.layers
+        inputs = sum(b.count * saved_activations.layer_input(shape, profile, b) for b in blocks)
         return {
             "layer inputs": inputs * tokens + outside,
             "inputs of 8-bit layers": past * tokens,

@@ -275,7 +275,9 @@ FAMILIES: Mapping[str, Family] = {
                 (".shared_experts.w3.", ".shared_experts.up_proj."),
             ),
         ),
-        habits=Habits(packs=False),
+        habits=Habits(
+            scale_bytes=4, score_bytes=2, passing_bytes=10, written_bytes=12, packs=False
+        ),
         fields=(
             "layer_types mlp_bias moe_intermediate_size n_routed_experts n_shared_experts "
             "norm_topk_prob num_experts_per_tok output_router_logits routed_scaling_factor "

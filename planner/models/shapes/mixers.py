@@ -20,6 +20,11 @@ class Mixer:
         """Whether it takes an attention mask where rows are padded."""
         return False
 
+    @property
+    def needs_mask(self) -> bool:
+        """Whether it takes one for any rows."""
+        return False
+
 
 @dataclass(frozen=True)
 class Latent(Mixer):
@@ -62,6 +67,10 @@ class SparseLatent(Latent):
     pool: int = 1
     """Tokens that are chosen together."""
 
+    @property
+    def needs_mask(self) -> bool:
+        return True
+
 
 @dataclass(frozen=True)
 class CompressedKeys(Mixer):
@@ -92,6 +101,10 @@ class CompressedKeys(Mixer):
 
     @property
     def takes_mask(self) -> bool:
+        return True
+
+    @property
+    def needs_mask(self) -> bool:
         return True
 
     @property
