@@ -2,7 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
-from planner.memory import alternating_updates, per_layer_inputs, saved_activations, transient
+from planner.memory import (
+    alternating_updates,
+    per_layer_inputs,
+    places,
+    saved_activations,
+    transient,
+)
 from planner.models.facts import Architecture
 from planner.models.families import FAMILIES
 from planner.models.layers import Block
@@ -22,6 +28,9 @@ def moments(
     by layer during the backward pass. With it, all exist from the second micro-batch on.
     Checkpointed layers recreate the bfloat16 copies of their adapters, each for itself.
     """
+    if FAMILIES[shape.family].blocks and not per_layer_inputs.width(shape):
+        yield from _by_place(shape, profile, left, gradients)
+        return
     kept, waits, scratch = _outside(shape, profile)
     inner = {**left, "layer inputs": left["layer inputs"] - kept, "attention mask": 0}
     share = {what: size // shape.layers for what, size in inner.items()}
@@ -53,18 +62,44 @@ def _outside(shape: Architecture, profile: Profile) -> tuple[int, int, int]:
     return kept_outside(shape, profile), waits, per_layer_inputs.scratch(shape, profile)
 
 
+def _by_place(
+    shape: Architecture, profile: Profile, left: Mapping[str, int], gradients: int
+) -> Iterator[tuple[int, dict[str, int]]]:
+    """Yield the same in the last and the first layer of each kind."""
+    waiting = {"head gradient": _waiting(shape, profile)}
+    for place in places.places(shape):
+        moving = places.left_at(shape, profile, place, left)
+        if profile.checkpointing:
+            moving["adapter in bfloat16"] = left["adapter in bfloat16"] // shape.layers
+        made = gradients
+        if not profile.accumulates and not profile.sharded:
+            made = _gradients_from(shape, profile, place, gradients)
+        yield made, moving | _in_layer(shape, profile, place.block) | waiting
+
+
+def _gradients_from(shape: Architecture, profile: Profile, place: places.Place, every: int) -> int:
+    """Return the gradients of the head, and of the layers from the last one to a place."""
+    if profile.method != "full":
+        return int(every * place.behind)
+    table = profile.width * shape.vocabulary * shape.hidden
+    head = table * (profile.spec.head != "scalar")
+    embedding = 0 if shape.tied else table
+    return min(every, head + int(max(0, every - head - embedding) * place.behind))
+
+
 def _layer(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]) -> dict[str, int]:
     """Return the memory of the backward pass through the layer that needs the most."""
     return max(
-        (
-            {
-                "recomputed layer": _recomputed(shape, profile, block),
-                "scratch": transient.backward(shape, profile, block),
-            }
-            for block in blocks
-        ),
+        (_in_layer(shape, profile, block) for block in blocks),
         key=lambda found: sum(found.values()),
     )
+
+
+def _in_layer(shape: Architecture, profile: Profile, block: Block) -> dict[str, int]:
+    return {
+        "recomputed layer": _recomputed(shape, profile, block),
+        "scratch": transient.backward(shape, profile, block),
+    }
 
 
 def _recomputed(shape: Architecture, profile: Profile, block: Block) -> int:

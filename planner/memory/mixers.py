@@ -3,14 +3,36 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from planner.memory import alternating_updates, mlp, per_layer_inputs
+from planner.memory import (
+    alternating_updates,
+    gated_delta,
+    latent,
+    mlp,
+    per_layer_inputs,
+    short_convolution,
+    state_space,
+)
 from planner.models.shapes.blocks import Block
-from planner.models.shapes.mixers import AlternatingUpdates, Mixer, NormedRouter, PerLayerInput
+from planner.models.shapes.mixers import (
+    Absent,
+    AlternatingUpdates,
+    GatedDelta,
+    Latent,
+    Mixer,
+    NormedRouter,
+    PerLayerInput,
+    ShortConvolution,
+    StateSpace,
+)
 from planner.models.shapes.shape import Architecture
 from planner.setup.setup import Profile
 
 Cost = Callable[[Architecture, Profile, Block], int]
 """Returns bytes per token from the shape of the layer, the plan and the layer's block."""
+
+
+def _nothing(shape: Architecture, profile: Profile, block: Block) -> int:
+    return 0
 
 
 @dataclass(frozen=True)
@@ -25,13 +47,13 @@ class Costs:
     """The same in the backward pass, besides what is saved."""
     quiet: Cost
     """The same in a pass without gradients."""
+    within: Cost = _nothing
+    """The peak within a forward pass that saves, less all that the layer's mixer saves."""
 
 
-def _nothing(shape: Architecture, profile: Profile, block: Block) -> int:
-    return 0
-
-
+_NONE = Costs(_nothing, _nothing, _nothing, _nothing)
 _COSTS: Mapping[type[Mixer], Costs] = {
+    Absent: _NONE,
     AlternatingUpdates: Costs(
         alternating_updates.saved,
         alternating_updates.without_gradient,
@@ -44,6 +66,23 @@ _COSTS: Mapping[type[Mixer], Costs] = {
         _nothing,  # less than any MLP
         _nothing,
         _nothing,
+    ),
+    StateSpace: Costs(
+        state_space.saved,
+        state_space.forward,
+        state_space.backward,
+        state_space.forward,
+        state_space.within,
+    ),
+    ShortConvolution: Costs(
+        short_convolution.saved,
+        short_convolution.forward,
+        short_convolution.backward,
+        short_convolution.forward,
+    ),
+    Latent: Costs(latent.saved, latent.forward, latent.backward, latent.forward),
+    GatedDelta: Costs(
+        gated_delta.saved, gated_delta.forward, gated_delta.backward, gated_delta.quiet
     ),
 }
 

@@ -7,6 +7,7 @@ from planner.memory import (
     backward,
     loss_head,
     per_layer_inputs,
+    places,
     saved_activations,
     transient,
 )
@@ -16,6 +17,7 @@ from planner.memory.trainable import trained_parameters
 from planner.memory.widths import stream_width
 from planner.models import layers
 from planner.models.facts import Architecture
+from planner.models.families import FAMILIES
 from planner.models.layers import Block
 from planner.setup.setup import HEAP_TENSOR_BYTES, Profile
 
@@ -95,14 +97,17 @@ def _forward(
     held: Mapping[str, int],
     left: Mapping[str, int],
 ) -> dict[str, int]:
-    """Return the memory at the loss head, or in a checkpointed layer if that needs more."""
+    """Return the memory at the loss head, or in a layer if that needs more."""
     summed = {} if profile.accumulates else {"gradients": 0}
     behind = alternating_updates.behind(shape, profile) * profile.tokens
-    found = {"loss head": loss_head.loss_head(shape, profile) + behind}
+    moments = [{**left, "loss head": loss_head.loss_head(shape, profile) + behind}]
     if profile.checkpointing:
         inside = max(transient.forward(shape, profile, block) for block in blocks)
-        found = found if found["loss head"] >= inside else {"scratch": inside}
-    return {**held, **summed, **_heap(shape, profile, {**left, **found})}
+        moments.append({**left, "scratch": inside})
+    elif FAMILIES[shape.family].blocks:
+        moments += places.in_mixers(shape, profile, left)
+    most = max(moments, key=lambda moving: sum(moving.values()))
+    return {**held, **summed, **_heap(shape, profile, most)}
 
 
 def _backward(
@@ -169,14 +174,19 @@ def _files(model: Sized, profile: Profile) -> dict[str, int]:
 
 
 def _heap(shape: Architecture, profile: Profile, held: Mapping[str, int]) -> Mapping[str, int]:
-    """Add the heap overhead of temporary tensors in a CPU process.
+    """Add the heap overhead of temporary tensors in a CPU process."""
+    if profile.device == "cuda":
+        return held
+    return {**held, "heap": heap_bytes(shape.hidden, profile, sum(held.values()))}
+
+
+def heap_bytes(hidden: int, profile: Profile, temporary: int) -> int:
+    """Return the heap overhead of `temporary` bytes of tensors in a CPU process.
 
     The longer the rows, the fewer tensors are below the size from which each is mapped by itself,
     and the less the holes of those matter; the power is measured.
     """
-    if profile.device == "cuda":
-        return held
-    stream = profile.tokens * shape.hidden * profile.width
+    stream = profile.tokens * hidden * profile.width
     share = CHECKPOINTED_OVERHEAD if profile.checkpointing else HEAP_OVERHEAD
     share *= min(1.0, HEAP_TENSOR_BYTES / stream) ** 1.5
-    return {**held, "heap": int(share * sum(held.values()))}
+    return int(share * temporary)

@@ -195,6 +195,7 @@ def _attention(model: Architecture, profile: Profile, block: Block) -> int:
         else 0,
         "rotated queries and keys": width * (queries + keys) if rotated else 0,
         "copied output": width * queries if habit.copied_output and _shares(profile) else 0,
+        "gated output and its gate": 2 * width * queries if habit.gates_output else 0,
     }
     return sum(fused.values())
 
@@ -221,7 +222,7 @@ def _inputs(shape: Architecture, profile: Profile, block: Block) -> tuple[int, i
     full = profile.method == "full"
     parts = [p for p in block.linears if full or p.name in profile.targets]
     if full:
-        return profile.width * _behind_norms(shape, profile, parts), 0
+        return profile.width * _behind_norms(shape, profile, block, parts), 0
     middle = profile.computed_width * profile.rank * len(parts)
     total = sum(part.inputs for part in parts)
     eight = past_checkpoints(shape, profile, block)
@@ -230,16 +231,20 @@ def _inputs(shape: Architecture, profile: Profile, block: Block) -> tuple[int, i
     elif eight and not widens(shape, profile):
         own = eight
     else:
-        own = profile.width * _behind_norms(shape, profile, parts) + eight
+        own = profile.width * _behind_norms(shape, profile, block, parts) + eight
     return own + middle, profile.mask_width * total
 
 
-def _behind_norms(shape: Architecture, profile: Profile, parts: Iterable[Linear]) -> int:
-    """Return the elements of the saved inputs of these layers, without attention's output.
+def _behind_norms(
+    shape: Architecture, profile: Profile, block: Block, parts: Iterable[Linear]
+) -> int:
+    """Return the elements of the saved inputs of these layers, without attention's output unless a
+    gate or a mixer changes it.
 
     Autocast casts a norm's float32 output separately for each layer.
     """
-    reading = [part for part in parts if part.place != "output"]
+    own = block.mixer is not None or habits(shape.family).gates_output
+    reading = [part for part in parts if part.place != "output" or own]
     if habits(shape.family).keeps_product and not widens(shape, profile):
         reading = [part for part in reading if part.place != "down"]
     if floats_norms(shape, profile):

@@ -133,11 +133,29 @@ def _experts(shape: Architecture, profile: Profile, block: Block) -> int:
     weighting = 2 * weighted + 2 * routed + hidden
     product = 3 * inner - routed + hidden
     if profile.method != "full":
-        return max(weighting, product) * profile.tokens
+        summing = _summing(shape, profile, block)
+        return max(weighting, product, summing) * profile.tokens
     each = max(weighting, product - inner)
     first, every = (2, 3) if shape.gated_mlp else (1, 2)
     gradient = width * block.experts * first // every
     return max(each * profile.tokens, gradient - (inner - hidden) * profile.tokens)
+
+
+def _summing(shape: Architecture, profile: Profile, block: Block) -> int:
+    """Return the bytes per token where the experts' outputs are summed in a recomputed layer.
+
+    A GPU's autocast converts them to float32 for it. The function still holds its own inputs, and
+    the shared expert has not run yet.
+    """
+    if not (profile.autocast and profile.device == "cuda" and profile.width < 4):
+        return 0
+    held = {
+        "inputs and weighted outputs": 2 * profile.width * block.routed * shape.hidden,
+        "outputs in float32, and their sum": 4 * (block.routed + 1) * shape.hidden,
+        "residual stream and its norm": 2 * profile.width * shape.hidden,
+        "shared expert": -mlp.dense(shape, profile, block),
+    }
+    return sum(held.values())
 
 
 def without_gradient(shape: Architecture, profile: Profile, block: Block) -> int:

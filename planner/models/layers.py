@@ -38,6 +38,16 @@ def blocks(shape: Architecture) -> tuple[Block, ...]:
 
 
 @cache
+def numbers(shape: Architecture) -> tuple[tuple[int, ...], ...]:
+    """Return the numbers of the layers of each block, in order."""
+    found, layer = [], 0
+    for block in blocks(shape):
+        found.append(block.at or tuple(range(layer, layer + block.count)))
+        layer += block.count
+    return tuple(found)
+
+
+@cache
 def linears(shape: Architecture) -> tuple[Linear, ...]:
     """Return the linear layers of a model's blocks, without duplicate names, in forward order."""
     named = {part.name: part for block in reversed(blocks(shape)) for part in block.linears}

@@ -41,6 +41,8 @@ class _Ways(TorchFunctionMode):
             return _dropout(*args, **kwargs)
         if function is _functional.scaled_dot_product_attention:
             kwargs["dropout_p"] = 0.0  # GPU kernels keep a seed; CPU's materializes the scores
+            if args[0].shape[-1] != args[2].shape[-1]:
+                return _two_widths(*args[:3], **kwargs)
         if function in _IN_FLOAT32 and torch.is_autocast_enabled("cpu"):
             args = tuple(map(_float32, args))
         return function(*args, **kwargs)
@@ -50,8 +52,8 @@ class _Ways(TorchFunctionMode):
 def whole_rows(padded: bool) -> Iterator[None]:
     """Make transformers assume one sequence per row, and padding only if rows are padded.
 
-    It would read this from the tensors' values. Without values it builds an attention mask that
-    rows of equal length do not get.
+    It would read this from the tensors' values. Without values it builds an attention mask, and
+    multiplies the states of recurrent layers by one, which rows of equal length do not get.
     """
     from transformers import masking_utils
 
@@ -65,6 +67,7 @@ def whole_rows(padded: bool) -> Iterator[None]:
     ]
     if not padded:
         changes += [(masking_utils, "_ignore_causal_mask_sdpa", unpadded)]
+        changes += [(masking_utils, "is_tracing", _no)]
     with changed(changes):
         yield
 
@@ -128,6 +131,30 @@ def changed(changes: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
             setattr(module, name, value)
 
 
+def _two_widths(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None = None,
+    is_causal: bool = False,
+    scale: float | None = None,
+    **_: Any,
+) -> torch.Tensor:
+    """SDPA of values that are wider or narrower than queries, which CPU has no fused kernel for.
+
+    On a GPU it is cuDNN's kernel for some widths, else the memory-efficient one
+    (`priority_order` and `check_cudnn_tensor_shapes` in PyTorch's
+    `aten/src/ATen/native/transformers/cuda/sdp_utils.cpp`).
+    """
+    bias = None
+    if attn_mask is not None:
+        bias = torch.zeros_like(attn_mask, dtype=query.dtype).expand(*query.shape[:3], -1)
+    found: torch.Tensor = torch.ops.aten._scaled_dot_product_efficient_attention(
+        query, key, value, bias, True, 0.0, is_causal, scale=scale
+    )[0]
+    return found
+
+
 def _dropout(
     input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> torch.Tensor:
@@ -170,6 +197,10 @@ def _nothing(*_: Any, **__: Any) -> None:
 def _autocasts(_: str = "cpu") -> bool:
     """Whether autocast is on for CPU, where the step runs; torch's default is the GPU's."""
     return _autocast_enabled("cpu")
+
+
+def _no(*_: object) -> bool:
+    return False
 
 
 def _yes(_: torch.device) -> bool:

@@ -70,13 +70,21 @@ def _int8(layer: Any, shape: tuple[int, int]) -> torch.nn.Parameter:
 
 def scales(model: torch.nn.Module) -> Iterator[object]:
     """Yield the tensors that quantized layers hold in addition to their weights."""
-    for layer in filter(_is_quantised, model.modules()):
+    for layer in layers(model):
         held: Any = layer
         if type(layer).__name__ == _NF4:
             scale = held.weight.quant_state
             yield from (*vars(scale).values(), *vars(scale.state2).values())
         else:
             yield held.state.SCB
+
+
+def layers(model: torch.nn.Module) -> Iterator[torch.nn.Linear]:
+    """Yield a model's quantized layers."""
+    for module in model.modules():
+        if _is_quantised(module):
+            assert isinstance(module, torch.nn.Linear)
+            yield module
 
 
 def _is_quantised(module: torch.nn.Module) -> bool:

@@ -26,12 +26,13 @@ _REPORTED = (
 def class_of(config: Mapping[str, Any]) -> Any:
     """Return the automatic class that loads a model for text, from its `config.json`.
 
-    Most multimodal models have no causal language model, but a class with their vision tower.
+    Most multimodal models have no causal language model, but a class with their vision tower. The
+    causal class of others leaves that tower out, which a merged model would then lack.
     """
-    kind = config.get("model_type")
-    causal = kind in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-    seeing = kind in modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
-    return AutoModelForImageTextToText if seeing and not causal else AutoModelForCausalLM
+    kind = str(config.get("model_type"))
+    causal = modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(kind)
+    seeing = modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.get(kind, causal)
+    return AutoModelForCausalLM if seeing == causal else AutoModelForImageTextToText
 
 
 def decoder_of(config: Mapping[str, Any]) -> str:

@@ -27,6 +27,8 @@ class Linear:
     module: str = ""
     """The module in the layer that it belongs to, such as `linear_attn`; empty for the family's
     usual one of its place."""
+    quantized: bool = True
+    """Whether bitsandbytes quantizes it in a model that it quantizes."""
     source: str = ""
     """What it reads, where that is not what the other layers of its place read."""
 
@@ -50,6 +52,10 @@ class Extra:
     changes."""
     table: bool = False
     """Whether it is the weight of an embedding."""
+    parts: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """The tensors that published files hold in its place, by name within the layer."""
+    integers: bool = False
+    """Whether it holds integers."""
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,8 @@ def config_of(name: str) -> dict[str, Any]:
         fields = json.loads(Path(name).read_text("utf-8"))
         fields.pop("quantization_config", None)
     made = CONFIG_MAPPING[fields.pop("model_type")](**fields).get_text_config()
-    return dict(made.to_dict()) | {"model_type": made.model_type}
+    named = {"model_type": made.model_type, "num_hidden_layers": made.num_hidden_layers}
+    return dict(made.to_dict()) | named
 
 
 def cut(config: Mapping[str, Any], layers: int) -> dict[str, Any]:
