@@ -26,7 +26,6 @@ def saved(shape: Architecture, profile: Profile, block: Block) -> int:
         "keys without positions, and values": width * _projected(mixer),
         "output": width * values,
         "float32 statistics": 4 * mixer.heads,
-        "output for the next layer": width * values * _shares(profile),
     }
     return sum(held.values())
 
@@ -40,7 +39,7 @@ def backward(shape: Architecture, profile: Profile, block: Block) -> int:
         "gradients of queries and keys": 2 * width * queries,
         "gradient of the values": width * values,
         "gradient of the queries in float32": 4 * queries,
-        "output for the next layer": -width * values * _shares(profile),
+        "output for the next layer": -_kept_output(profile, values),
     }
     return sum(held.values())
 
@@ -70,6 +69,10 @@ def _projected(mixer: Latent) -> int:
     return mixer.heads * (mixer.unrotated + mixer.value)
 
 
-def _shares(profile: Profile) -> bool:
-    """Return whether the output projection saves its input rather than a copy of it."""
-    return profile.method == "full" or not (profile.dropped > 0 or profile.casts)
+def _kept_output(profile: Profile, values: int) -> int:
+    """Return what the output projection saves of its input, which is freed before."""
+    if profile.method == "full":
+        return profile.width * values
+    if "o_proj" not in profile.targets:
+        return 0
+    return (profile.computed_width + profile.mask_width) * values

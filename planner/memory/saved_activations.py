@@ -208,6 +208,9 @@ def _attention(model: Architecture, profile: Profile, block: Block) -> int:
         "rotated queries and keys": width * (queries + keys) if rotated else 0,
         "copied output": width * queries if habit.copied_output and _shares(profile) else 0,
         "gated output and its gate": 2 * width * queries if habit.gates_output else 0,
+        "output before its gate, and the gate": width * queries + (4 + width) * block.gate
+        if block.gate
+        else 0,
     }
     return sum(fused.values())
 
@@ -255,7 +258,7 @@ def _behind_norms(
 
     Autocast casts a norm's float32 output separately for each layer.
     """
-    own = block.mixer is not None or habits(shape.family).gates_output
+    own = block.mixer is not None or block.gate > 0 or habits(shape.family).gates_output
     reading = [part for part in parts if part.place != "output" or own]
     if habits(shape.family).keeps_product and not widens(shape, profile):
         reading = [part for part in reading if part.place != "down"]

@@ -34,7 +34,9 @@ def convert(model: Any, profile: Profile) -> None:
     }
     skipped = unquantized(model.config.get_text_config().model_type)
     chosen = BitsAndBytesConfig(**kinds[profile.quantised_bits], llm_int8_skip_modules=skipped)
-    AutoHfQuantizer.from_config(chosen).preprocess_model(model=model, device_map=None)
+    AutoHfQuantizer.from_config(chosen, pre_quantized=False).preprocess_model(
+        model=model, device_map=None
+    )
     for module in filter(_is_quantised, model.modules()):
         if module.bias is not None:
             module.bias.data = module.bias.data.to(getattr(torch, profile.dtype))

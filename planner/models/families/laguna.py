@@ -77,10 +77,10 @@ def _block(shape: Architecture, letter: str) -> Block:
     attends = (*reading, Linear("g_proj", shape.hidden, gates), output)
     if letter.isupper():
         parts = attends + mlp(shape, names, shape.intermediate)
-        return Block(len(at), parts, shape.intermediate, at=at, attention=one)
+        return Block(len(at), parts, shape.intermediate, at=at, attention=one, gate=gates)
     correction = Extra("mlp.gate.e_score_correction_bias", (shape.experts,))
     made = mixture(shape, names, attends, len(at))
-    return replace(made, at=at, attention=one, extras=(correction,))
+    return replace(made, at=at, attention=one, gate=gates, extras=(correction,))
 
 
 FAMILIES: Mapping[str, Family] = {

@@ -87,6 +87,8 @@ class Block:
     """What the layer has besides attention and MLP."""
     shared_keys: bool = False
     """Whether attention reads the keys and values of an earlier layer."""
+    gate: int = 0
+    """Width of a gate of attention's output that softplus makes in float32; 0 without one."""
     norms: tuple[str, ...] | None = None
     """The names of the norms of width `hidden`; None for the family's usual ones."""
     extras: tuple[Extra, ...] = ()
