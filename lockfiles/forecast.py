@@ -40,7 +40,8 @@ class Prediction(Table):
     step_seconds: Seconds = 0.0
     """Mean time of an optimizer step; 0 where the device's speed is unknown."""
     seconds: Seconds = 0.0
-    """Time of training including evaluations; 0 where unknown."""
+    """Time of training including evaluations, and checkpoints where they were timed; 0 where
+    unknown."""
     cost: float = Field(default=0.0, ge=0, le=limits.MOST_MONEY)
     """Cost of that time in the currency of `machine.price_per_hour`; 0 where unknown."""
     process_origin: Literal["", "measured", "assumed"] = ""
@@ -50,9 +51,15 @@ class Prediction(Table):
     """What measured the step on the processor that the time follows from; empty on a GPU, and
     where the time is unknown."""
     timed_seconds: Seconds = 0.0
-    """Time of that step; 0 where there is none."""
+    """Mean time of such a step; 0 where there is none."""
     timed_tokens: int = Field(default=0, ge=0, le=limits.MOST_TOKENS)
-    """Tokens of that step, including padding; 0 where there is none."""
+    """Mean tokens of such a step, including padding; 0 where there is none."""
+    timed_evaluation_seconds: Seconds = 0.0
+    """Mean time of an evaluation that was measured with it; 0 where none was."""
+    timed_evaluation_tokens: int = Field(default=0, ge=0, le=limits.MOST_TOKENS)
+    """Tokens of such an evaluation, including padding; 0 where none was measured."""
+    timed_save_seconds: Seconds = 0.0
+    """Mean time of saving a checkpoint that was measured with it; 0 where none was."""
 
     @model_serializer(mode="wrap")
     def _with_origins(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -61,7 +68,12 @@ class Prediction(Table):
         return {name: value for name, value in found.items() if value or name not in _ON_CPU}
 
 
-_ON_CPU = frozenset(["process_origin", "timed_by", "timed_seconds", "timed_tokens"])
+_ON_CPU = frozenset(
+    [
+        "process_origin", "timed_by", "timed_seconds", "timed_tokens", "timed_evaluation_seconds",
+        "timed_evaluation_tokens", "timed_save_seconds",
+    ]
+)  # fmt: skip
 
 
 class Disk(Table):

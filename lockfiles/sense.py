@@ -159,6 +159,14 @@ def _origins(lock: TrainingTables) -> Iterator[Contradiction]:
     for name in ("timed_seconds", "timed_tokens"):
         if bool(getattr(found, name)) != bool(found.timed_by):
             yield f"prediction.{name}", "does not agree with `prediction.timed_by`"
+    for name in ("timed_evaluation_seconds", "timed_evaluation_tokens", "timed_save_seconds"):
+        if getattr(found, name) and not found.timed_by:
+            yield f"prediction.{name}", "does not agree with `prediction.timed_by`"
+    if bool(found.timed_evaluation_seconds) != bool(found.timed_evaluation_tokens):
+        yield (
+            "prediction.timed_evaluation_tokens",
+            "does not agree with `prediction.timed_evaluation_seconds`",
+        )
 
 
 def _why(lock: Tables) -> Iterator[Contradiction]:

@@ -106,7 +106,7 @@ def same(name: str, known: Sequence[tuple[str, Card]]) -> str:
     if not any(parts.words & _FORM_FACTORS for _, parts in alike):
         given = replace(given, words=given.words - _FORM_FACTORS)
     for card, parts in alike:
-        words = given.words <= parts.words <= given.words | _OPTIONAL
+        words = given.words <= parts.words <= given.words | _optional(given.words)
         if words and given.memory <= parts.memory | {card.memory_gib}:
             return card.name
     return ""
@@ -134,6 +134,8 @@ def _alike(given: CardName, other: CardName, memory_gib: int) -> float:
     """Return how similar two names of one card are, 0 to 1; 0 for names of different cards."""
     if not given.memory <= other.memory | {memory_gib}:
         return 0
+    if not given.numbers and "gtx" in given.words:  # GTX TITAN: no misspelling of TITAN RTX
+        return 0
     if len(given.numbers) != len(other.numbers) or not _words_match(given.words, other.words):
         return 0
     shares = [_number(one, two) for one, two in zip(given.numbers, other.numbers, strict=True)]
@@ -149,7 +151,12 @@ def _words_match(given: frozenset[str], other: frozenset[str]) -> bool:
         if match is None:
             return False
         left.discard(match)
-    return left <= _OPTIONAL
+    return left <= _optional(given)
+
+
+def _optional(words: frozenset[str]) -> frozenset[str]:
+    """Return what a name may leave out: a `Quadro 6000` is older than a `Quadro RTX 6000`."""
+    return frozenset() if "quadro" in words else _OPTIONAL
 
 
 def _misspelled(word: str, other: str) -> bool:

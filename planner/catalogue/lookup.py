@@ -27,6 +27,8 @@ _VENDORS: Mapping[str, str] = {
     "apple": "Apple", "intel": "Intel", "arc": "Intel", "gaudi": "Intel",
 }  # fmt: skip
 """The vendor of a card by a word of its name."""
+_NULLS = frozenset(["q_lora_rank", "sliding_window"])
+"""Fields of a row in which 0 means null, which TOML lacks."""
 _MOST_SHOWN_CHARS = 100
 _MOST_MEANT = 6
 _BY_MEMORY = Option("--memory GIB", to="use", note="for a GPU that is not listed")
@@ -227,11 +229,13 @@ def _accelerator_names() -> Mapping[str, Accelerator]:
     }
 
 
+def config_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of `config.json` in a row, with null where the file has 0 for it."""
+    return {key: value or None if key in _NULLS else value for key, value in row["config"].items()}
+
+
 def _model(name: str, row: Mapping[str, Any]) -> CatalogueModel:
-    config = {
-        key: value or None if key == "sliding_window" else value
-        for key, value in row["config"].items()
-    }
+    config = config_of(row)
     return CatalogueModel(
         name=name,
         architecture=architecture(config, name),

@@ -19,11 +19,12 @@ def unquantized_name(name: str) -> str:
 
     `name` is a Hub id or the name of a folder. Empty if the catalogue has no such model.
     """
-    rest = name[:_MOST_CHARS].rstrip("/").rpartition("/")[2]
-    if found := find_model(f"{rest}-BF16"):  # a copy in 16 bits of what was published in fewer
-        return found.name
-    while (shorter := _ENDING.sub("", rest)) != rest:
+    rest = given = name[:_MOST_CHARS].rstrip("/").rpartition("/")[2]
+    while True:
+        originals = () if rest == given else (rest, rest.removeprefix("Meta-"))
+        for one in (f"{rest}-BF16", *originals):  # a copy in 16 bits of what has fewer
+            if found := find_model(one):
+                return found.name
+        if (shorter := _ENDING.sub("", rest)) == rest:
+            return ""
         rest = shorter
-        if found := find_model(rest) or find_model(rest.removeprefix("Meta-")):
-            return found.name
-    return ""

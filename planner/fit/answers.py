@@ -9,6 +9,7 @@ from planner.fit.alternatives import way_out
 from planner.fit.contradictions import check
 from planner.fit.reasons import why
 from planner.fit.request import FitRequest
+from planner.fit.subject import Subject
 from planner.search.plan import Plan
 from planner.search.ranking import step_seconds
 from planner.search.rejected import nothing_fits
@@ -45,7 +46,7 @@ def _answer(request: FitRequest, plan: Plan) -> Answer:
     return Answer(plan, seconds, tuple(why(request, plan.profile)))
 
 
-def record(request: FitRequest, found: Iterable[Answer]) -> dict[str, object]:
+def record(request: Subject, found: Iterable[Answer]) -> dict[str, object]:
     """Return what `tunelock fit --json` prints."""
     return {
         "model": _model(request),
@@ -54,26 +55,26 @@ def record(request: FitRequest, found: Iterable[Answer]) -> dict[str, object]:
     }
 
 
-def _model(request: FitRequest) -> dict[str, object]:
+def _model(request: Subject) -> dict[str, object]:
     model = request.model
     return {
         "name": model.name,
         "source": model.source,
-        "family": model.architecture.family,
+        "family": model.family,
         "parameters": model.parameters,
-        "context": model.architecture.context,
+        "context": model.context,
         "license": model.license,
         "gated": model.gated,
         "gate_seen": model.gate_seen,
     }
 
 
-def _machine(request: FitRequest) -> dict[str, object]:
+def _machine(request: Subject) -> dict[str, object]:
     machine = request.machine
     return {
         "kind": machine.kind,
         "name": machine.gpus[0].name if machine.gpus else machine.processor or "cpu",
-        "count": request.candidates.request.processes,
+        "count": max(1, len(machine.gpus)),
         "memory_bytes": min((gpu.memory_bytes for gpu in machine.gpus), default=machine.ram_bytes),
         "counted_bytes": machine.counted_memory_bytes,
     }

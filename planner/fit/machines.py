@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Option
+from planner.catalogue.card_memory import usable_bytes
 from planner.catalogue.instances import find_instance
 from planner.catalogue.lookup import Accelerator, find_accelerator
 from planner.machines.facts import Gpu, MachineFacts
@@ -83,10 +84,14 @@ def cards(card: Accelerator, count: int) -> MachineFacts:
     return _elsewhere((Gpu(card.name, total, free, card.compute_capability),) * count)
 
 
-def sized(gib: float) -> MachineFacts:
-    """Return a machine with one card of `gib` GiB that supports bfloat16."""
+def sized(gib: float, *, all_free: bool = False) -> MachineFacts:
+    """Return a machine with one card of `gib` GiB that supports bfloat16.
+
+    Its driver keeps what NVIDIA's keeps of such a card, unless `all_free`.
+    """
     size = int(gib * GIB)
-    return _elsewhere((Gpu(f"{gib:g} GiB card", size, size, "8.0"),))
+    free = size if all_free else usable_bytes("NVIDIA", size, measured_bytes=0, unified=False)
+    return _elsewhere((Gpu(f"{gib:g} GiB card", size, free, "8.0"),))
 
 
 def _elsewhere(gpus: tuple[Gpu, ...]) -> MachineFacts:

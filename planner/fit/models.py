@@ -1,9 +1,10 @@
 """The model of `tunelock fit`: a catalogue name, a Hub id, a folder or a `config.json`."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
@@ -18,6 +19,7 @@ from planner.models.folder_kinds import ADAPTER, Read, check_folder, check_kind
 from planner.models.parameters import parameter_count
 from planner.models.quantized import check_unquantized
 from planner.models.shapes import config_json
+from planner.models.shapes.config_json import UnknownArchitecture
 
 _CONFIG = "config.json"
 _HUB = "hf:"
@@ -49,9 +51,37 @@ class FitModel:
     """Size of the weight files in the model's folder; 0 where there are none."""
 
     @property
+    def family(self) -> str:
+        """Its `model_type`."""
+        return self.architecture.family
+
+    @property
+    def context(self) -> int | None:
+        """The longest row that it was made for, in tokens."""
+        return self.architecture.context
+
+    @property
     def stored_bytes(self) -> int:
         """Size of the weight files; where they are not local, that of bfloat16 weights."""
         return self.here_bytes or 2 * self.parameters
+
+
+class UnknownModel(UsageProblem):
+    """The closed form does not know the architecture of a model, whose `config.json` was read."""
+
+    def __init__(
+        self,
+        problem: UnknownArchitecture,
+        name: str,
+        source: Literal["file", "hub"],
+        config: Mapping[str, Any],
+        here_bytes: int = 0,
+    ) -> None:
+        super().__init__(*problem.said, fix=problem.fix)
+        self.name, self.source, self.here_bytes = name, source, here_bytes
+        """As in `FitModel`."""
+        self.config = config
+        """What its `config.json` says."""
 
 
 def find(name: str) -> FitModel:
@@ -60,7 +90,7 @@ def find(name: str) -> FitModel:
     A local folder or file is preferred to the catalogue, and the catalogue to the Hub, which is
     asked only for an `owner/name` that the catalogue lacks.
     Raises UsageProblem for an unknown name, with the nearest name in the catalogue, and for a
-    `config.json` without the required fields.
+    `config.json` without the required fields; UnknownModel for an unknown architecture.
     """
     if os.path.isdir(name):
         return _from_folder(Path(name))
@@ -92,8 +122,11 @@ def _from_file(path: Path) -> FitModel:
         raise UsageProblem(f"`{path}` is not a `{_CONFIG}`.", fix=_WAYS)
     config = config_json.read(path)
     check_unquantized(config, str(path), unquantized_name(path.resolve().parent.name))
-    shape = architecture(config, str(path))
     here = _weights_bytes(path.parent)
+    try:
+        shape = architecture(config, str(path))
+    except UnknownArchitecture as problem:
+        raise UnknownModel(problem, str(path), "file", config, here) from None
     return FitModel(str(path), "file", shape, parameter_count(shape), here_bytes=here)
 
 
@@ -125,7 +158,10 @@ def _from_hub(repo: str) -> FitModel:
             check_kind(repo, client().list_repo_files(repo), read)
     config = found or {}
     check_unquantized(config, f"{repo}/{_CONFIG}", unquantized_name(repo))
-    shape = architecture(config, f"{repo}/{_CONFIG}")
+    try:
+        shape = architecture(config, f"{repo}/{_CONFIG}")
+    except UnknownArchitecture as problem:
+        raise UnknownModel(problem, repo, "hub", config) from None
     return FitModel(repo, "hub", shape, parameter_count(shape))
 
 

@@ -63,11 +63,17 @@ class TimedStep:
     setup_sha256: str
     """Digest of the model and the setup (`planner.speed.setups`); empty for the plan's own."""
     seconds: float
-    """Median seconds of an optimizer step."""
+    """Mean seconds of an optimizer step, with what the trainer does before it."""
     tokens: int
     """Mean tokens of such a step, including padding."""
     by: Literal["rehearsal", "run"]
     """What measured it."""
+    evaluation_seconds: float = 0.0
+    """Mean seconds of an evaluation; 0 where none was measured."""
+    evaluation_tokens: int = 0
+    """Tokens of such an evaluation, including padding; 0 where none was measured."""
+    save_seconds: float = 0.0
+    """Mean seconds to save a checkpoint; 0 where none was measured."""
 
 
 @dataclass(frozen=True)

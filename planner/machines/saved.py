@@ -1,6 +1,7 @@
 """Reads machine facts that were saved with `tunelock doctor --machine FILE`."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from lockfiles import files, limits, refusal, text
 from lockfiles.errors import UsageProblem
-from lockfiles.fields import Label, Sentence, Sha256, SizeBytes, Table
+from lockfiles.fields import Label, Seconds, Sentence, Sha256, SizeBytes, Table
 from lockfiles.fixes import Advice, Answer, Option
 from planner.machines.facts import Gpu, Holder, MachineFacts, TimedStep
 
@@ -60,10 +61,16 @@ class SavedStep(Table):
     seconds: Annotated[float, Field(gt=0, le=limits.MOST_SECONDS)]
     tokens: Annotated[int, Field(gt=0, le=limits.MOST_TOKENS)]
     by: Literal["rehearsal", "run"]
+    evaluation_seconds: Seconds = 0.0
+    evaluation_tokens: Annotated[int, Field(ge=0, le=limits.MOST_TOKENS)] = 0
+    save_seconds: Seconds = 0.0
 
     def facts(self) -> TimedStep:
-        """Return the step that the file describes."""
-        return TimedStep(**dict(self))
+        """Return the step in the file; an evaluation without time or without tokens is none."""
+        found = TimedStep(**dict(self))
+        if found.evaluation_seconds and found.evaluation_tokens:
+            return found
+        return replace(found, evaluation_seconds=0.0, evaluation_tokens=0)
 
 
 class _Machine(Table):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from planner.memory import places, saved_activations, transient
+from planner.memory import per_layer_inputs, places, saved_activations, transient
 from planner.models.facts import Architecture
 from planner.models.families import FAMILIES
 from planner.models.layers import Block
@@ -22,19 +22,33 @@ def moments(
     by layer during the backward pass. With it, all exist from the second micro-batch on.
     Checkpointed layers recreate the bfloat16 copies of their adapters, each for itself.
     """
-    if FAMILIES[shape.family].blocks:
+    if FAMILIES[shape.family].blocks and not per_layer_inputs.width(shape):
         yield from _by_place(shape, profile, left, gradients)
         return
-    share = {what: size // shape.layers for what, size in left.items()}
+    kept, waits, scratch = _outside(shape, profile)
+    inner = {**left, "layer inputs": left["layer inputs"] - kept, "attention mask": 0}
+    share = {what: size // shape.layers for what, size in inner.items()}
+    later = max(0, waits - sum(share.values()))  # it waits when the last layer is freed
     share["attention mask"] = left["attention mask"]
+    share["layer inputs"] += kept + waits
     layer = _layer(shape, profile, blocks) | {"head gradient": _waiting(shape, profile)}
     copies = (share if profile.checkpointing else left)["adapter in bfloat16"]
     last = {**left, "adapter in bfloat16": copies, **layer}
+    last["layer inputs"] += later
+    if scratch:
+        yield gradients, {"layer inputs": kept + waits, "scratch": scratch}
     if profile.accumulates or profile.sharded:
         yield gradients, last
         return
     yield _first_gradients(shape, profile, gradients), last
-    yield gradients, share | layer
+    yield gradients - _last_gradients(shape, profile), share | layer
+
+
+def _outside(shape: Architecture, profile: Profile) -> tuple[int, int, int]:
+    """Return what inputs of all layers keep, their gradient, and what they need at the end."""
+    each = per_layer_inputs.kept(shape, profile), per_layer_inputs.gradient(shape, profile)
+    scratch = per_layer_inputs.scratch(shape, profile)
+    return each[0] * profile.tokens, each[1] * profile.tokens, scratch
 
 
 def _by_place(
@@ -52,9 +66,7 @@ def _by_place(
         yield made, moving | _in_layer(shape, profile, place.block) | waiting
 
 
-def _gradients_from(
-    shape: Architecture, profile: Profile, place: places.Place, every: int
-) -> int:
+def _gradients_from(shape: Architecture, profile: Profile, place: places.Place, every: int) -> int:
     """Return the gradients of the head, and of the layers from the last one to a place."""
     if profile.method != "full":
         return int(every * place.behind)
@@ -84,7 +96,7 @@ def _recomputed(shape: Architecture, profile: Profile, block: Block) -> int:
         return 0
     again = sum(saved_activations.activations(shape, profile, block).values())
     if _passes_mask(shape, profile, block):
-        again += saved_activations.mask_extra(block.attention or shape, profile)
+        again += saved_activations.mask_extra(block.attention or shape, profile, block)
     return again * profile.tokens
 
 
@@ -105,4 +117,11 @@ def _first_gradients(shape: Architecture, profile: Profile, every: int) -> int:
     """Return the gradients that exist in the last layer: its own and those of the head."""
     full = profile.method == "full" and profile.spec.head != "scalar"
     head = profile.width * shape.vocabulary * shape.hidden if full else 0
-    return min(every, head + (every - head) // shape.layers)
+    layers = max(0, every - head - _last_gradients(shape, profile))
+    return min(every, head + layers // shape.layers)
+
+
+def _last_gradients(shape: Architecture, profile: Profile) -> int:
+    """Return the gradients that exist only after the first layer, of inputs of all layers."""
+    full = profile.method == "full"
+    return profile.width * per_layer_inputs.trained_elements(shape) * full

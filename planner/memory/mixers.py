@@ -1,11 +1,19 @@
-"""The memory of layers that mix tokens otherwise than by attention, in bytes per token."""
+"""The memory of what stands in the place of attention, or besides it, in bytes per token."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from planner.memory import short_convolution, state_space
+from planner.memory import gated_delta, latent, per_layer_inputs, short_convolution, state_space
 from planner.models.shapes.blocks import Block
-from planner.models.shapes.mixers import Absent, Mixer, ShortConvolution, StateSpace
+from planner.models.shapes.mixers import (
+    Absent,
+    GatedDelta,
+    Latent,
+    Mixer,
+    PerLayerInput,
+    ShortConvolution,
+    StateSpace,
+)
 from planner.models.shapes.shape import Architecture
 from planner.setup.setup import Profile
 
@@ -36,6 +44,12 @@ class Costs:
 _NONE = Costs(_nothing, _nothing, _nothing, _nothing)
 _COSTS: Mapping[type[Mixer], Costs] = {
     Absent: _NONE,
+    PerLayerInput: Costs(
+        per_layer_inputs.saved,
+        per_layer_inputs.inside,
+        per_layer_inputs.inside,
+        per_layer_inputs.inside,
+    ),
     StateSpace: Costs(
         state_space.saved,
         state_space.forward,
@@ -48,6 +62,10 @@ _COSTS: Mapping[type[Mixer], Costs] = {
         short_convolution.forward,
         short_convolution.backward,
         short_convolution.forward,
+    ),
+    Latent: Costs(latent.saved, latent.forward, latent.backward, latent.forward),
+    GatedDelta: Costs(
+        gated_delta.saved, gated_delta.forward, gated_delta.backward, gated_delta.quiet
     ),
 }
 

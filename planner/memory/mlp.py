@@ -3,6 +3,7 @@
 from planner.memory.family_quirks import habits
 from planner.memory.widths import widens
 from planner.models.facts import Architecture
+from planner.models.families import FAMILIES
 from planner.models.layers import Block
 from planner.setup.setup import Profile
 
@@ -12,8 +13,9 @@ def product(shape: Architecture, profile: Profile, block: Block) -> int:
     width, hidden = profile.width, shape.hidden
     each = _element(shape, profile)
     if not block.experts:
-        return each * block.mlp
+        return dense(shape, profile, block)
     full = profile.method == "full"
+    gated = FAMILIES[shape.family].shared_gate and block.mlp > 0
     one_expert = {
         "gate, activation and up": each * block.expert,
         "weighted output": width * hidden,
@@ -23,9 +25,15 @@ def product(shape: Architecture, profile: Profile, block: Block) -> int:
         "routed experts": block.routed * sum(one_expert.values()),
         "router's probabilities": 4 * shape.experts,
         "router's choices": 32 * block.routed,
-        "shared expert": each * block.mlp + width * hidden if block.mlp or full else 0,
+        "shared expert": dense(shape, profile, block),
+        "shared expert's output, or the input of trained layers": width * hidden * (gated or full),
     }
     return sum(held.values())
+
+
+def dense(shape: Architecture, profile: Profile, block: Block) -> int:
+    """Return what an MLP, or a mixture's shared expert, saves."""
+    return _element(shape, profile) * block.mlp
 
 
 def gradients(shape: Architecture, profile: Profile) -> int:

@@ -2,7 +2,14 @@
 
 from collections.abc import Mapping
 
-from planner.memory import backward, loss_head, places, saved_activations, transient
+from planner.memory import (
+    backward,
+    loss_head,
+    per_layer_inputs,
+    places,
+    saved_activations,
+    transient,
+)
 from planner.memory.facts import Estimate, Phase, Sized
 from planner.memory.resident import Standing, standing
 from planner.memory.trainable import trained_parameters
@@ -64,11 +71,15 @@ def _left(
 def _all_layers(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]) -> dict[str, int]:
     """Return what all layers save: all activations, or with checkpointing only their inputs."""
     tokens = profile.tokens
+    outside = per_layer_inputs.kept(shape, profile) * tokens
     if profile.checkpointing:
         past = sum(b.count * saved_activations.past_checkpoints(shape, profile, b) for b in blocks)
         inputs = stream_width(shape, profile) * shape.hidden * shape.layers
-        return {"layer inputs": inputs * tokens, "inputs of 8-bit layers": past * tokens}
-    total = {"activations": 0, "dropout masks": 0}
+        return {
+            "layer inputs": inputs * tokens + outside,
+            "inputs of 8-bit layers": past * tokens,
+        }
+    total = {"activations": 0, "dropout masks": 0, "layer inputs": outside}
     for block in blocks:
         for what, each in saved_activations.activations(shape, profile, block).items():
             total[what] += each * block.count * tokens
@@ -122,7 +133,8 @@ def _reference(
 
 def _quiet(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]) -> int:
     """Return the peak of a pass without gradients."""
-    return max(transient.without_gradient(shape, profile, block) for block in blocks)
+    inside = max(transient.without_gradient(shape, profile, block) for block in blocks)
+    return max(inside, per_layer_inputs.without_gradient(shape, profile))
 
 
 def _optimizer_scratch(model: Sized, profile: Profile) -> int:
@@ -138,7 +150,8 @@ def _optimizer_scratch(model: Sized, profile: Profile) -> int:
         return 0 if fused else trained_parameters(model, profile) * profile.adapter_width
     linears = layers.linears(model.architecture)
     if profile.method == "full":
-        table = model.architecture.vocabulary * model.architecture.hidden
+        shape = model.architecture
+        table = max(shape.vocabulary * shape.hidden, per_layer_inputs.table(shape))
         return 2 * profile.width * max(table, *(part.size for part in linears))
     longest = max(max(p.inputs, p.outputs) for p in linears)
     return 2 * profile.adapter_width * profile.rank * longest
@@ -157,14 +170,19 @@ def _files(model: Sized, profile: Profile) -> dict[str, int]:
 
 
 def _heap(shape: Architecture, profile: Profile, held: Mapping[str, int]) -> Mapping[str, int]:
-    """Add the heap overhead of temporary tensors in a CPU process.
+    """Add the heap overhead of temporary tensors in a CPU process."""
+    if profile.device == "cuda":
+        return held
+    return {**held, "heap": heap_bytes(shape.hidden, profile, sum(held.values()))}
+
+
+def heap_bytes(hidden: int, profile: Profile, temporary: int) -> int:
+    """Return the heap overhead of `temporary` bytes of tensors in a CPU process.
 
     The longer the rows, the fewer tensors are below the size from which each is mapped by itself,
     and the less the holes of those matter; the power is measured.
     """
-    if profile.device == "cuda":
-        return held
-    stream = profile.tokens * shape.hidden * profile.width
+    stream = profile.tokens * hidden * profile.width
     share = CHECKPOINTED_OVERHEAD if profile.checkpointing else HEAP_OVERHEAD
     share *= min(1.0, HEAP_TENSOR_BYTES / stream) ** 1.5
-    return {**held, "heap": int(share * sum(held.values()))}
+    return int(share * temporary)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 
 from planner.memory import sharding
 from planner.memory.facts import MIB, Sized
@@ -9,6 +10,7 @@ from planner.memory.trainable import states, stored_parameters, trained_paramete
 from planner.memory.widths import quantised
 from planner.models import layers
 from planner.models.facts import Architecture
+from planner.models.families import FAMILIES
 from planner.setup.setup import Profile
 
 NF4_BITS = 4.127
@@ -79,9 +81,15 @@ def weights(model: Sized, profile: Profile) -> int:
 def _linear_sums(shape: Architecture) -> tuple[int, int]:
     """Return the elements of the linear layers, and of their outputs."""
     parts = [(block.count, part) for block in layers.blocks(shape) for part in block.linears]
+    outside = FAMILIES[shape.family].outside
+    others = [
+        *((block.count, one.shape) for block in layers.blocks(shape) for one in block.extras
+          if one.linear),
+        *((1, one.shape) for one in (outside(shape) if outside else ()) if one.linear),
+    ]  # fmt: skip
     return (
-        sum(count * part.size for count, part in parts),
-        sum(count * part.outputs for count, part in parts),
+        sum(count * part.size for count, part in parts) + sum(n * prod(s) for n, s in others),
+        sum(count * part.outputs for count, part in parts) + sum(n * s[0] for n, s in others),
     )
 
 

@@ -23,6 +23,10 @@ from planner.models.families import FAMILIES
 from planner.models.layers import Block, Linear, blocks
 from planner.setup.setup import Profile
 
+WIDEST_HEAD = 256
+"""Widest head for which SDPA takes keys and values as they are; transformers repeats others for
+each query head (`use_gqa_in_sdpa` in `integrations/sdpa_attention.py`)."""
+
 
 def activations(shape: Architecture, profile: Profile, block: Block) -> dict[str, int]:
     """Return what one layer of a block saves."""
@@ -30,9 +34,11 @@ def activations(shape: Architecture, profile: Profile, block: Block) -> dict[str
     mixed = (
         costs(block.mixer).saved(shape, profile, block)
         if block.mixer
-        else _attention(block.attention or shape, profile)
+        else _attention(shape, profile, block)
     )
     kept = _norms(shape, profile, block) + mixed + mlp.product(shape, profile, block)
+    if block.beside:
+        kept += costs(block.beside).saved(shape, profile, block)
     return {"activations": kept + inputs, "dropout masks": masks + _masks(shape, profile)}
 
 
@@ -74,19 +80,24 @@ def masks_extra(shape: Architecture, profile: Profile) -> int:
     """Return what the masks of all layers add (`mask_extra`)."""
     if FAMILIES[shape.family].blocks:
         masked = (block for block in blocks(shape) if is_masked(shape, profile, block))
-        return sum(b.count * mask_extra(b.attention or shape, profile) for b in masked)
+        return sum(b.count * mask_extra(b.attention or shape, profile, b) for b in masked)
     layers = masked_layers(shape, profile)
     return layers * mask_extra(shape, profile) if layers else 0
 
 
-def mask_extra(shape: Architecture, profile: Profile) -> int:
+def mask_extra(shape: Architecture, profile: Profile, block: Block | None = None) -> int:
     """Return what a mask adds in one layer: its copy in the activations' type, and keys and values
-    repeated for each query head, since SDPA needs that with a mask; a single key head is broadcast
-    without a copy."""
+    repeated for each query head, since SDPA needs that with a mask."""
     if habits(shape.family).score_bytes:
         return 0
-    repeated = (shape.heads - shape.kv_heads) * shape.head_dim * (shape.kv_heads > 1)
-    return profile.width * (2 * repeated + profile.length)
+    return profile.width * (_repeated(shape, block) + profile.length)
+
+
+def _repeated(shape: Architecture, block: Block | None = None) -> int:
+    """Return the elements that keys and values have more if they are repeated for each query head;
+    a single key head is broadcast without a copy."""
+    own = 0 if block and block.shared_keys else shape.kv_heads
+    return 2 * (shape.heads - own) * shape.head_dim * (shape.kv_heads > 1)
 
 
 def mask(shape: Architecture, profile: Profile) -> int:
@@ -133,15 +144,18 @@ def behind_attention(shape: Architecture, profile: Profile, block: Block) -> int
 def _norms(shape: Architecture, profile: Profile, block: Block) -> int:
     attends = block.attention or shape
     q, kv = attends.heads * attends.head_dim, attends.kv_heads * attends.head_dim
-    heads = q + kv if shape.qk_norm and not block.mixer else 0
-    normed = shape.norms_per_layer * shape.hidden + heads
+    own = 0 if block.shared_keys else kv
+    heads = q + own if shape.qk_norm and not block.mixer else 0
+    norms = shape.norms_per_layer if block.norms is None else len(block.norms)
+    normed = norms * shape.hidden + heads
     if floats_norms(shape, profile):
         return 4 * (normed if stream_width(shape, profile) < 4 else _sums(shape, profile) + heads)
     if has_layer_norm(shape.family):
         return normed * (4 if habits(shape.family).norm_casts else profile.width)
     habit = habits(shape.family)
     scale = (habit.scale_bytes or profile.width) if profile.method == "full" else 0
-    return normed * (habit.norm_bytes + scale)
+    values = own * habit.norm_bytes if habit.value_norm else 0
+    return normed * (habit.norm_bytes + scale) + values
 
 
 def _sums(shape: Architecture, profile: Profile) -> int:
@@ -157,10 +171,13 @@ def _masks(shape: Architecture, profile: Profile) -> int:
     return habits(shape.family).dropouts * width * shape.hidden * profile.spec.adapter_dropout
 
 
-def _attention(shape: Architecture, profile: Profile) -> int:
+def _attention(model: Architecture, profile: Profile, block: Block) -> int:
     """Return what attention saves: with SDPA, or with eager attention, which keeps its scores."""
+    shape = block.attention or model
     width, habit = profile.width, habits(shape.family)
     queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    if block.shared_keys:
+        keys = 0
     if score := scores(shape)[0]:
         each = width if habit.score_bytes else 4
         eager = {
@@ -174,8 +191,12 @@ def _attention(shape: Architecture, profile: Profile) -> int:
         "queries and output": 2 * width * queries,
         "keys and values": 2 * width * keys,
         "float32 statistics": 4 * shape.heads,
+        "repeated keys and values": width * _repeated(shape, block)
+        if shape.head_dim > WIDEST_HEAD and not is_masked(model, profile, block)
+        else 0,
         "rotated queries and keys": width * (queries + keys) if rotated else 0,
         "copied output": width * queries if habit.copied_output and _shares(profile) else 0,
+        "gated output and its gate": 2 * width * queries if habit.gates_output else 0,
     }
     return sum(fused.values())
 
@@ -219,11 +240,11 @@ def _behind_norms(
     shape: Architecture, profile: Profile, block: Block, parts: Iterable[Linear]
 ) -> int:
     """Return the elements of the saved inputs of these layers, without attention's output unless a
-    mixer stands in its place.
+    gate or a mixer changes it.
 
     Autocast casts a norm's float32 output separately for each layer.
     """
-    own = block.mixer is not None
+    own = block.mixer is not None or habits(shape.family).gates_output
     reading = [part for part in parts if part.place != "output" or own]
     if habits(shape.family).keeps_product and not widens(shape, profile):
         reading = [part for part in reading if part.place != "down"]

@@ -118,9 +118,22 @@ def _kinds(model: Sized, profile: Profile) -> tuple[int, int, int]:
         weights = sum(b.count * (b.linear_elements + b.experts) for b in blocks)
         table = shape.vocabulary * shape.hidden
         head = 0 if shape.tied or profile.spec.head == "scalar" else table
-        return max(0, trained_parameters(model, profile) - weights - table - head), 0, table
+        linears, tables = _outside(shape)
+        known = weights + linears + table + tables + head
+        return max(0, trained_parameters(model, profile) - known), 0, table + tables
     small, medium = _adapter_kinds(shape, profile.targets, profile.rank)
     return small + trained_biases(shape, profile.targets, profile.bias), medium, 0
+
+
+@lru_cache(maxsize=4096)
+def _outside(shape: Architecture) -> tuple[int, int]:
+    """Return the elements of further linear layers and of further embeddings."""
+    outside = FAMILIES[shape.family].outside
+    extras = tuple(outside(shape)) if outside else ()
+    return (
+        sum(prod(one.shape) for one in extras if one.linear),
+        sum(prod(one.shape) for one in extras if one.table),
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -33,6 +33,7 @@ def backward(shape: Architecture, profile: Profile, block: Block) -> int:
         else 0,
         "attention scores": _scores(block.attention or shape, profile, block),
         "mixer": _mixer(shape, profile, block),
+        "beside": costs(block.beside).backward(shape, profile, block) if block.beside else 0,
     }
     weight = profile.width * _largest_weight(shape, profile, block)
     at_weight = (2 * inner - freed + 2 * hidden) * profile.tokens + weight
@@ -74,8 +75,16 @@ def forward(shape: Architecture, profile: Profile, block: Block) -> int:
         + 6 * profile.width * shape.hidden,
         "attention scores": _written(block.attention or shape, profile),
         "mixer": costs(block.mixer).forward(shape, profile, block) if block.mixer else 0,
+        "experts": _weighting(shape, profile, block),
     }
     return max(moments.values()) * profile.tokens
+
+
+def _weighting(shape: Architecture, profile: Profile, block: Block) -> int:
+    """Return the bytes per token where a mixture weights its experts' outputs, forward: their
+    inputs, their outputs, and the weighted ones before and after they are sorted."""
+    weighted = 4 if habits(shape.family).weighs_in_float else profile.width
+    return 2 * (profile.width + weighted) * block.routed * shape.hidden
 
 
 def _written(shape: Architecture, profile: Profile) -> int:
@@ -122,11 +131,29 @@ def _experts(shape: Architecture, profile: Profile, block: Block) -> int:
     weighting = 2 * weighted + 2 * routed + hidden
     product = 3 * inner - routed + hidden
     if profile.method != "full":
-        return max(weighting, product) * profile.tokens
+        summing = _summing(shape, profile, block)
+        return max(weighting, product, summing) * profile.tokens
     each = max(weighting, product - inner)
     first, every = (2, 3) if shape.gated_mlp else (1, 2)
     gradient = width * block.experts * first // every
     return max(each * profile.tokens, gradient - (inner - hidden) * profile.tokens)
+
+
+def _summing(shape: Architecture, profile: Profile, block: Block) -> int:
+    """Return the bytes per token where the experts' outputs are summed in a recomputed layer.
+
+    A GPU's autocast converts them to float32 for it. The function still holds its own inputs, and
+    the shared expert has not run yet.
+    """
+    if not (profile.autocast and profile.device == "cuda" and profile.width < 4):
+        return 0
+    held = {
+        "inputs and weighted outputs": 2 * profile.width * block.routed * shape.hidden,
+        "outputs in float32, and their sum": 4 * (block.routed + 1) * shape.hidden,
+        "residual stream and its norm": 2 * profile.width * shape.hidden,
+        "shared expert": -mlp.dense(shape, profile, block),
+    }
+    return sum(held.values())
 
 
 def without_gradient(shape: Architecture, profile: Profile, block: Block) -> int:
@@ -138,6 +165,7 @@ def without_gradient(shape: Architecture, profile: Profile, block: Block) -> int
     experts = 3 * block.routed * (hidden + profile.width * block.expert)
     moments = {
         "MLP": max(dense, experts) + 6 * hidden,
+        "experts": _weighting(shape, profile, block) + 6 * hidden,
         "attention scores": _written(block.attention or shape, profile),
         "mixer": costs(block.mixer).quiet(shape, profile, block) if block.mixer else 0,
     }

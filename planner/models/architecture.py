@@ -27,7 +27,6 @@ UNKNOWN = (
     ("ssm_cfg", "state-space layers"),
     ("linear_key_head_dim", "layers with linear attention"),
     ("hidden_size_per_layer_input", "per-layer embeddings"),
-    ("is_encoder_decoder", "an encoder"),
     ("cross_attention_layers", "layers with cross attention"),
 )
 """Fields of unsupported architectures, and what each means."""
@@ -41,8 +40,6 @@ ENCODERS = frozenset(
 
 NULL_MEANS_NONE = ("q_lora_rank", "sliding_window")
 """Fields whose null is not the default of a class."""
-
-_NOT_YET = "which Tunelock does not support yet"
 
 
 def architecture(config: Mapping[str, Any], name: str) -> Architecture:
@@ -66,7 +63,7 @@ def architecture(config: Mapping[str, Any], name: str) -> Architecture:
         layers=layers,
         heads=heads,
         kv_heads=kv_heads,
-        head_dim=found.integer("head_dim", hidden // heads),
+        head_dim=_head_dim(found, family, hidden // heads),
         intermediate=found.integer("intermediate_size", wide),
         vocabulary=found.integer("vocab_size"),
         tied=found.flag("tie_word_embeddings"),
@@ -134,15 +131,17 @@ def _decoder(config: Mapping[str, Any], name: str) -> tuple[ConfigJson, str]:
     family = found.text("model_type")
     family = TEXT_FAMILIES.get(family, family)
     knows = family in FAMILIES and FAMILIES[family].read is not None
+    if values.get("is_encoder_decoder"):
+        raise found.refusal("has an encoder, which Tunelock does not support yet")
     for field, what in UNKNOWN:
         if values.get(field) and not knows:
-            raise found.refusal(f"has {what}, {_NOT_YET}")
+            raise found.unsupported(f"has {what}")
     if values.get("word_embed_proj_dim", values.get("hidden_size")) != values.get("hidden_size"):
-        raise found.refusal(f"has an embedding narrower or wider than its layers, {_NOT_YET}")
+        raise found.unsupported("has an embedding narrower or wider than its layers")
     if family in ENCODERS:
         raise found.refusal(f"is an encoder (`{family}`), which does not write text")
     if family not in FAMILIES:
-        raise found.refusal(f"is of the family `{one_line(family)}`, {_NOT_YET}")
+        raise found.unsupported(f"is of the family `{one_line(family)}`")
     said = {key: value for key, value in values.items() if value is not None}
     said |= {key: _alike(found, key) for key in FAMILIES[family].listed if key in said}
     usual = {**(FAMILIES[family].nested if inner is not None else {}), **FAMILIES[family].defaults}
@@ -158,7 +157,7 @@ def _alike(found: ConfigJson, field: str) -> object:
     if not isinstance(value, list) or not value:
         return value
     if any(one != value[0] for one in value):
-        raise found.refusal(f"has layers with different numbers in `{field}`, {_NOT_YET}")
+        raise found.unsupported(f"has layers with different numbers in `{field}`")
     return value[0]
 
 
@@ -179,6 +178,12 @@ def _listed(found: ConfigJson, kind: Family) -> int | None:
 def _has_experts(found: ConfigJson, kind: Family) -> bool:
     """Return whether a model has experts; families with layers of their own may do without."""
     return bool(kind.experts) and not (kind.read and found.values.get(kind.experts) == 0)
+
+
+def _head_dim(found: ConfigJson, family: str, usual: int) -> int:
+    if "kv_lora_rank" in FAMILIES[family].own:
+        return usual  # latent attention reads the widths of its own parts
+    return found.integer("head_dim", usual)
 
 
 def _kv_heads(found: ConfigJson, family: str, heads: int) -> int:
@@ -235,14 +240,14 @@ def _windowed(window: int, full: int, layers: int) -> tuple[int, int]:
 def _full_layers(found: ConfigJson, types: list[Any]) -> int:
     if others := set(map(str, types)) - {"sliding_attention", "full_attention"}:
         other = one_line(min(others), most=40)
-        raise found.refusal(f"has layers of type `{other}`, {_NOT_YET}")
+        raise found.unsupported(f"has layers of type `{other}`")
     return types.count("full_attention")
 
 
 def _mixture(found: ConfigJson, kind: Family, layers: int) -> dict[str, Any]:
     """Return the fields for a mixture of experts."""
     if found.values.get("decoder_sparse_step", 1) != 1:
-        raise found.refusal(f"has experts in some layers only, {_NOT_YET}")
+        raise found.unsupported("has experts in some layers only")
     width, experts = found.integer(kind.moe_width), found.integer(kind.experts)
     routed = found.integer("num_experts_per_tok")
     if routed > experts:
@@ -268,5 +273,5 @@ def _dense_layers(found: ConfigJson, field: str) -> int:
     if not isinstance(value, list):
         return found.integer(field)
     if sorted(map(str, value)) != sorted(map(str, range(len(value)))):
-        raise found.refusal(BETWEEN)
+        raise found.unsupported(BETWEEN)
     return len(value)

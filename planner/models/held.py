@@ -23,6 +23,8 @@ from planner.models.tensors import (
 
 FLOATS = frozenset(["F64", "F32", "F16", "BF16"])
 """The stored types of weights that are not quantized."""
+INTEGERS = frozenset(["I64", "I32"])
+"""The stored types of tables of integers."""
 MOST_NAMED = 100_000
 """Limit for the missing tensors that are counted."""
 _EXPERT = re.compile(r"\.experts\.(0|[1-9]\d{0,5})\.")
@@ -105,10 +107,12 @@ class _Comparison:
         return self._part(name) is not None
 
     def _part(self, name: str) -> tuple[Tensor, str, int] | None:
-        """Return the fused tensor that the tensor of one expert belongs to, and its number."""
+        """Return the fused tensor that the tensor of one expert belongs to, and its number; that
+        of a part of another tensor is 0."""
         number = _EXPERT.search(name)
         if number is None:
-            return None
+            fused = self.parts.get(name)
+            return (fused, name, 0) if fused and not fused.experts else None
         part = name[: number.start()] + ".experts.*." + name[number.end() :]
         fused = self.parts.get(part)
         if fused is None or int(number[1]) >= fused.experts:
@@ -159,9 +163,13 @@ class _Comparison:
             return False
         if stored.shape != wanted:
             self.found.reshaped.append((name, stored.shape, wanted))
-        if stored.dtype not in FLOATS:
+        if stored.dtype not in self._types(called):
             self.found.retyped.append((name, stored.dtype))
         return True
+
+    def _types(self, called: str) -> frozenset[str]:
+        one = self.tensors.get(called)
+        return INTEGERS if one and one.integers else FLOATS
 
     def _wanted(self, called: str, stored: Sizes) -> Sizes:
         if called not in self.tensors:
@@ -190,7 +198,7 @@ class _Comparison:
                 yield self.spelling.write(name)
 
     def _missing_parts(self, one: Tensor, seen: set[tuple[str, int]]) -> Iterator[str]:
-        for number in range(one.experts):
+        for number in range(one.experts or 1):
             for part in one.parts or ():
                 if (part, number) not in seen:
                     yield self.spelling.write(part.replace("*", str(number)))

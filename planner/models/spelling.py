@@ -82,8 +82,9 @@ class Spelling:
 
     def write(self, name: str) -> str:
         """Return how the files would spell a name of transformers 5."""
-        for old, new in reversed(self._used):
-            name = _replaced(name, new, old)
+        for old, new in reversed(self.names.renamed):
+            if (old, new) in self._used:
+                name = _replaced(name, new, old)
         body = f"{self.names.body}."
         if self._before is None or not name.startswith(body):
             return name

@@ -24,13 +24,15 @@ class Tensor:
     shape: Sizes
     parts: Mapping[str, Sizes] | None = None
     """The tensors of one expert in published files, by name with `*` for its number; together,
-    those of all experts replace this tensor."""
+    those of all experts replace this tensor. Without experts, the parts of the tensor itself."""
     experts: int = 0
     """How many experts those are."""
     turned: bool = False
     """Whether files may hold it with its last two dimensions swapped."""
     buffer: bool = False
     """Whether it is a buffer, which is stored but not counted as a parameter."""
+    integers: bool = False
+    """Whether it holds integers."""
 
 
 def table(shape: Architecture, config: Mapping[str, Any]) -> tuple[Tensor, ...]:
@@ -149,7 +151,13 @@ def _layer(shape: Architecture, block: Block, names: Naming, kind: Family) -> It
         usual = names.attention if inside else "" if linear.place == "side" else mlp
         yield from _linear(linear.module or usual, linear, names)
     for extra in block.extras:
-        yield Tensor(extra.name, extra.shape, buffer=extra.buffer)
+        yield Tensor(
+            extra.name,
+            extra.shape,
+            parts=dict(extra.parts) or None,
+            buffer=extra.buffer,
+            integers=extra.integers,
+        )
     if kind.sinks:
         yield Tensor(_path(names.attention, "sinks"), (shape.heads,))
     for name, sizes in (names.constants or {}).items():
@@ -184,7 +192,8 @@ def _qk_norms(shape: Architecture, names: Naming, kind: Family) -> Iterator[Tens
 def _mixture(shape: Architecture, block: Block, names: Naming, kind: Family) -> Iterator[Tensor]:
     """Yield router, correction, the shared expert's gate, and the fused experts."""
     count, h = shape.experts, shape.hidden
-    yield Tensor(_path(names.mixture, names.router), (count, h))
+    if names.router:
+        yield Tensor(_path(names.mixture, names.router), (count, h))
     if kind.expert_bias:
         yield Tensor(_path(names.mixture, names.router.replace("weight", "bias")), (count,))
     if names.correction:

@@ -21,6 +21,8 @@ from planner.speed.host import accelerator
 from planner.speed.setups import timed
 
 HOUR = 3600
+_TIMED = ("by", "seconds", "tokens", "evaluation_seconds", "evaluation_tokens", "save_seconds")
+"""The fields of a measured step that a lock holds, there with `timed_` before their names."""
 UNEXPLAINED = "not in the estimate"
 """The component for what a measured peak has beyond the estimate; may be negative."""
 
@@ -51,7 +53,7 @@ def predict(
     if rehearsed:
         found = _measured_time(found, rehearsed, choice, facts, card, schedule)
     elif step:
-        found = by_tokens(step.seconds, step.tokens, choice.profile, schedule)
+        found = by_tokens(step, choice.profile, schedule)
     price = answers.number("machine.price_per_hour")
     time: dict[str, object] = {
         "step_seconds": _rounded(found.step_seconds) if found else 0.0,
@@ -60,11 +62,12 @@ def predict(
     }
     space = _space(choice, facts, stages)
     if found and rehearsed:
-        measured = _measured_space(space, choice, rehearsed)
-        return Predicted(space | measured | time, _measured_why(found, rehearsed))
+        space |= _measured_space(space, choice, rehearsed)
+        return Predicted(space | time, _measured_why(found, rehearsed))
     why = _why(found, card) if found and card else {}
     if found and step:
-        time |= {"timed_by": step.by, "timed_seconds": step.seconds, "timed_tokens": step.tokens}
+        measured = {f"timed_{name}": getattr(step, name) for name in _TIMED}
+        time |= {name: value for name, value in measured.items() if value}
         why = _timed_why(found, step)
     return Predicted(space | time, why | _ran_out(facts.rehearsal))
 
@@ -90,7 +93,7 @@ def _measured_time(
     case, measured = rehearsed.case, rehearsed.measured.warm_step_seconds
     expected = seconds_of_step(facts.model, case.profile, card, case.lengths, case.accumulation)
     if not found or not expected:
-        return by_tokens(measured, case.step_tokens, choice.profile, schedule)
+        return by_tokens(rehearsed.timed(), choice.profile, schedule)
     share = measured / expected
     return replace(found, step_seconds=share * found.step_seconds, seconds=share * found.seconds)
 
@@ -138,10 +141,15 @@ def _measured_why(found: Duration, rehearsed: Rehearsal) -> dict[str, str]:
 def _timed_why(found: Duration, step: TimedStep) -> dict[str, str]:
     average = f"An average step has {found.padded_tokens:,.0f} tokens, including padding."
     measured = "A run measured" if step.by == "run" else "A rehearsal measured"
-    return {
-        "prediction.seconds": f"{average} {measured} {step.seconds:.2g} s for a step of "
-        f"{step.tokens:,} tokens on this processor."
-    }
+    words = f"{average} {measured} {step.seconds:.2g} s for a step of {step.tokens:,} tokens"
+    if step.evaluation_seconds:
+        words += (
+            f", {step.evaluation_seconds:.2g} s for an evaluation of "
+            f"{step.evaluation_tokens:,} tokens"
+        )
+    if step.save_seconds:
+        words += f", {step.save_seconds:.2g} s for a checkpoint"
+    return {"prediction.seconds": f"{words} on this processor."}
 
 
 def _rounded(seconds: float) -> float:

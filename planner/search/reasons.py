@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from planner.models.layers import blocks
 from planner.parallelism.layouts import NAMES as LAYOUTS
 from planner.search.candidates import Candidates
 from planner.search.ranking import fastest_of, seconds, slower, slower_by
@@ -17,13 +18,15 @@ MEASURED = "NVIDIA"
 
 def kind(candidates: Candidates, chosen: Profile) -> str:
     """Return why a plan has its method, and what of the model it leaves frozen in any case."""
-    return f"{_method(candidates, chosen)}{_frozen(candidates)}"
+    left = frozen(getattr(candidates.model, "aside", 0))
+    return f"{_method(candidates, chosen)}{left and f' {left}'}"
 
 
-def _frozen(candidates: Candidates) -> str:
-    if not (aside := getattr(candidates.model, "aside", 0)):
+def frozen(aside: int) -> str:
+    """Return a sentence on what surrounds a decoder, of `aside` parameters; empty for none."""
+    if not aside:
         return ""
-    return f" The {aside:,} parameters outside its decoder (vision or audio) stay frozen."
+    return f"The {aside:,} parameters outside its decoder (vision or audio) stay frozen."
 
 
 def _method(candidates: Candidates, chosen: Profile) -> str:
@@ -57,6 +60,7 @@ def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         "train.checkpointing": _checkpointing(candidates, chosen),
         **_packing(candidates, chosen),
         "train.dtype": _dtype(candidates, chosen),
+        **_kernels(candidates),
     }
     return {key: YOURS if given.get(key) else reason for key, reason in reasons.items()}
 
@@ -164,6 +168,20 @@ def _packing(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         padding = f"Padding rows of {min(candidates.request.lengths)} to {chosen.length} tokens"
         return {"stream.packing": f"{padding} instead would take {least / took - 1:.0%} longer."}
     return {"stream.packing": f"Packing would fit{slower_by(least, took)}"}
+
+
+def _kernels(candidates: Candidates) -> dict[str, str]:
+    """Return a sentence on layers that torch computes without a kernel of their own."""
+    shape = candidates.model.architecture
+    found = [block for block in blocks(shape) if block.mixer and block.mixer.kernels]
+    if not found or not found[0].mixer:
+        return {}
+    count = sum(block.count for block in found)
+    return {
+        "train.attention": f"{count} of {shape.layers} layers mix tokens without attention, in "
+        "torch's own operations, which the estimate counts: they are slow and need more memory "
+        f"than the kernels of {found[0].mixer.kernels}, where those are installed."
+    }
 
 
 def _dtype(candidates: Candidates, chosen: Profile) -> str:

@@ -13,7 +13,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fields import FEW_KEYS, Label, Name, Sha256, Table
 from lockfiles.fixes import Command
 from lockfiles.harmless import is_harmless
-from planner.machines.facts import MachineFacts
+from planner.machines.facts import MachineFacts, TimedStep
 from planner.models.facts import ModelFacts
 from planner.setup import batches
 from planner.setup.setup import Profile
@@ -54,6 +54,8 @@ class Measured:
     """The phase in which the card ran out of memory; empty where it did not."""
     card: str = ""
     """Name of the card; empty on CPU."""
+    evaluation_seconds: float = 0.0
+    """Time of the evaluation, after one as warm-up; 0 where it was not measured."""
     host_seconds: float = 0.0
     """Seconds of a step of a model so small that only the host's speed matters; 0 where it was
     not measured."""
@@ -111,6 +113,8 @@ class Rehearsed(Table):
     steps: int = Field(gt=1, le=1000)
     evaluates: bool
     """Whether an evaluation was run too."""
+    held_out: tuple[int, ...] = Field(default=(), max_length=limits.MOST_EFFECTIVE_BATCH)
+    """Tokens of each row of the evaluation's micro-batch; empty where it was not timed."""
 
     @property
     def rows_at_once(self) -> int:
@@ -123,8 +127,16 @@ class Rehearsed(Table):
         """Tokens of a step, including padding."""
         found = batches.batches(self.lengths, self.profile, self.accumulation)
         times = 1 if self.profile.packing else self.accumulation
-        pairs = self.profile.rows // self.profile.micro_batch
-        return pairs * times * sum(batch.tokens for batch in found)
+        return self._sequences * times * sum(batch.tokens for batch in found)
+
+    @property
+    def evaluation_tokens(self) -> int:
+        """Tokens of the evaluation, including padding; 0 where it was not timed."""
+        return self._sequences * len(self.held_out) * max(self.held_out, default=0)
+
+    @property
+    def _sequences(self) -> int:
+        return self.profile.rows // self.profile.micro_batch
 
 
 class Rehearsal(Table):
@@ -155,16 +167,20 @@ class Rehearsal(Table):
         phases = len(found.peaks) > 0 and set(found.peaks) <= set(PHASES)
         yield "`measured.peaks` is empty or has an unknown phase", phases
         sizes = (*found.peaks.values(), found.reserved_bytes, found.process_bytes)
-        for name in ("host_seconds", "load_seconds", "seconds"):
+        for name in ("evaluation_seconds", "host_seconds", "load_seconds", "seconds"):
             yield f"`measured.{name}` is out of range", 0 <= getattr(found, name) <= MOST_SECONDS
         held = found.allocated_bytes > 0 and all(0 <= size <= MOST_BYTES for size in sizes)
         yield "`measured` has a size that is out of range", held
         timed = all(0 < seconds <= MOST_SECONDS for seconds in found.step_seconds)
         enough = len(found.step_seconds) > 1 or not self.fitted
         yield "`measured.step_seconds` has too few times, or one out of range", timed and enough
-        seen = all(0 < length <= limits.MOST_CONTEXT_TOKENS for length in lengths)
+        most = limits.MOST_CONTEXT_TOKENS
+        seen = all(0 < length <= most for length in lengths)
         rows = seen and len(lengths) <= self.case.rows_at_once
         yield "`case.lengths` does not fit the micro-batch", rows
+        evaluated = all(0 < length <= most for length in self.case.held_out)
+        rows = evaluated and len(self.case.held_out) <= plan.micro_batch
+        yield "`case.held_out` does not fit the micro-batch", rows
         fits = not plan.packing or max(lengths) <= plan.length
         yield "`case.lengths` has a row longer than the plan's rows", fits
         yield "`case.profile` is out of bounds", _is_plan(plan)
@@ -176,6 +192,18 @@ class Rehearsal(Table):
     def where(self) -> str:
         """The device's name, for a sentence."""
         return f"`{self.machine.card or self.machine.processor or 'a processor'}`"
+
+    def timed(self) -> TimedStep:
+        """Return the measured step, for a plan; requires `fitted`."""
+        seconds, tokens = self.measured.evaluation_seconds, self.case.evaluation_tokens
+        return TimedStep(
+            "",
+            self.measured.warm_step_seconds,
+            self.case.step_tokens,
+            "rehearsal",
+            seconds if tokens else 0.0,
+            tokens if seconds else 0,
+        )
 
     @property
     def fitted(self) -> bool:

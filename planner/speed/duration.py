@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from planner import speed
 from planner.data.tokens.order import epoch_order
+from planner.machines.facts import TimedStep
 from planner.memory.facts import Sized
 from planner.setup import batches
 from planner.setup.batches import Batch
@@ -46,16 +47,17 @@ class Duration:
     step_seconds: float
     """Mean time of an optimizer step."""
     seconds: float
-    """Total time of steps and evaluations, without loading and saving."""
+    """Total time of steps and evaluations, without loading; of checkpoints too where their time
+    was measured."""
     padded_tokens: float
-    """Average tokens per step, including padding."""
+    """Average tokens per step, including padding, over all sequences of an example."""
 
 
 def duration(
     model: Sized, profile: Profile, accelerator: Rated | None, schedule: Schedule
 ) -> Duration | None:
     """Return the duration of a run; None if `speed.known` is False."""
-    if not speed.known(profile, accelerator):
+    if not speed.known(model.architecture, profile, accelerator):
         return None
     assert accelerator
     trained, share = _epochs(schedule, profile)
@@ -69,30 +71,43 @@ def duration(
         count * speed.evaluation_seconds(model, plan, accelerator)
         for plan, count in _counted(_held_out(schedule, profile), profile)
     )
-    tokens = sum(batch.tokens for batch in trained) / share
+    tokens = _tokens(trained, profile) / share
     evaluations = -(-steps // schedule.evaluate_steps)
     return Duration(training / steps, training + evaluations * evaluation, tokens / steps)
 
 
-def by_tokens(step_seconds: float, tokens: int, profile: Profile, schedule: Schedule) -> Duration:
-    """Return the duration of a run from one measured step of `tokens`, including padding.
+def by_tokens(step: TimedStep, profile: Profile, schedule: Schedule) -> Duration:
+    """Return the duration of a run from a measured step of the same setup.
 
-    Time is proportional to tokens; an evaluation takes one of the passes of a step.
+    Time is proportional to tokens. An evaluation that was not measured takes one of the passes of a
+    step. A checkpoint is saved with every evaluation, and at the end.
     """
     found, share = _epochs(schedule, profile)
-    trained = sum(batch.tokens for batch in found) / share
-    evaluated = sum(batch.tokens for batch in _held_out(schedule, profile))
-    steps, each = _steps(schedule, profile), step_seconds / tokens
-    passes = 4 if profile.checkpointing else 3
-    evaluations = -(-steps // schedule.evaluate_steps)
-    seconds = each * (trained + evaluations * evaluated / passes)
+    trained = _tokens(found, profile) / share
+    steps, each = _steps(schedule, profile), step.seconds / step.tokens
+    if step.evaluation_seconds and step.evaluation_tokens:
+        evaluated = step.evaluation_seconds / step.evaluation_tokens
+    else:
+        evaluated = each / (4 if profile.checkpointing else 3)
+    evaluation = evaluated * evaluation_tokens(profile, schedule)
+    stops = -(-steps // schedule.evaluate_steps)
+    seconds = each * trained + stops * (evaluation + step.save_seconds)
     return Duration(each * trained / steps, seconds, trained / steps)
 
 
-def step_tokens(profile: Profile, schedule: Schedule) -> float:
-    """Return the mean tokens of an optimizer step, including padding."""
-    found, share = _epochs(schedule, profile)
-    return sum(batch.tokens for batch in found) / share / _steps(schedule, profile)
+def tokens_of_steps(profile: Profile, schedule: Schedule) -> Iterator[int]:
+    """Yield the tokens of each optimizer step of a run, including padding."""
+    rows, lengths = profile.micro_batch * schedule.accumulation, schedule.lengths
+    for epoch in range(schedule.epochs):
+        order = epoch_order(len(lengths), schedule.seed, epoch)
+        for first in range(0, len(order), rows):
+            step = [lengths[row] for row in order[first : first + rows]]
+            yield _tokens(batches.batches(step, profile, schedule.accumulation), profile)
+
+
+def evaluation_tokens(profile: Profile, schedule: Schedule) -> int:
+    """Return the tokens of an evaluation, including padding; 0 without validation rows."""
+    return _tokens(_held_out(schedule, profile), profile)
 
 
 def seconds_of_step(
@@ -104,7 +119,7 @@ def seconds_of_step(
 ) -> float | None:
     """Return the seconds of one optimizer step with rows of these lengths; None if `speed.known` is
     False. Without packing, the rows are one micro-batch, which is repeated `accumulation` times."""
-    if not speed.known(profile, accelerator):
+    if not speed.known(model.architecture, profile, accelerator):
         return None
     assert accelerator
     rows = tuple(lengths) if profile.packing else tuple(lengths) * accumulation
@@ -133,6 +148,11 @@ def _epochs(schedule: Schedule, profile: Profile) -> tuple[list[Batch], float]:
         ordered = [lengths[row] for row in order]
         found += batches.batches(ordered, profile, schedule.accumulation)
     return found, len(lengths) * epochs / (len(schedule.lengths) * schedule.epochs)
+
+
+def _tokens(found: Iterable[Batch], profile: Profile) -> int:
+    """Return the tokens of batches, including padding, over all sequences of their examples."""
+    return len(profile.spec.sequences) * sum(batch.tokens for batch in found)
 
 
 def _held_out(schedule: Schedule, profile: Profile) -> Iterator[Batch]:

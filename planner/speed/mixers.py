@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from planner.models import layers
 from planner.models.shapes.blocks import Block
-from planner.models.shapes.mixers import Mixer
+from planner.models.shapes.mixers import GatedDelta, Mixer
 from planner.models.shapes.shape import Architecture
 from planner.setup.setup import Profile
+from planner.speed import gated_delta
 from planner.speed.parts import Part
 from planner.speed.work import Work
 
@@ -21,7 +23,15 @@ class Effort:
     """Its products between tokens, in a forward pass."""
 
 
-_EFFORTS: Mapping[type[Mixer], Effort] = {}
+_EFFORTS: Mapping[type[Mixer], Effort] = {
+    GatedDelta: Effort(gated_delta.parts, gated_delta.products),
+}
+
+
+def work_known(shape: Architecture) -> bool:
+    """Return whether the work of every kind of layer is known."""
+    mixers = (block.mixer for block in layers.blocks(shape))
+    return all(mixer is None or type(mixer) in _EFFORTS for mixer in mixers)
 
 
 def effort(mixer: Mixer) -> Effort:

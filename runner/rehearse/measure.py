@@ -3,7 +3,8 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def _measured(case: Case) -> Measured:
         reserved_bytes=watch.reserved,
         process_bytes=max(0, _taken_bytes() - before),
         step_seconds=tuple(watch.seconds),
+        evaluation_seconds=watch.evaluation_seconds,
         load_seconds=load_seconds,
         seconds=time.monotonic() - began,
         out_of_memory=out_of_memory,
@@ -86,7 +88,10 @@ def _run(case: Case, model: Any, watch: "_Watch", work: Path) -> None:
     trainer.train()
     if case.evaluate:
         watch.enter("evaluation")
-        trainer.evaluate(dataset(case.profile.objective, held_out(case)))
+        rows = dataset(case.profile.objective, held_out(case))
+        trainer.evaluate(rows)
+        with watch.timing_evaluation():
+            trainer.evaluate(rows)
 
 
 class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no types mypy follows
@@ -96,6 +101,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no ty
         self.peaks: dict[str, int] = {}
         self.reserved = 0
         self.seconds: list[float] = []
+        self.evaluation_seconds = 0.0
         self.phase = ""
         self._began = 0.0
 
@@ -120,6 +126,15 @@ class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no ty
             return loss
 
         return watched
+
+    @contextmanager
+    def timing_evaluation(self) -> Iterator[None]:
+        """Time an evaluation."""
+        _synchronise()
+        began = time.monotonic()
+        yield
+        _synchronise()
+        self.evaluation_seconds = time.monotonic() - began
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Start the clock of a step."""

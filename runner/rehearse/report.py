@@ -1,6 +1,6 @@
 """The report of a rehearsal: measurements next to the lock's predictions, and whether it fits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
 
@@ -85,9 +85,19 @@ def _rehearsal(
             lengths=tuple(islice(cycle(lengths), _rows(case))),
             steps=case.steps,
             evaluates=case.evaluate,
+            held_out=_evaluated(case, lengths),
         ),
         measured=measured,
     )
+
+
+def _evaluated(case: Case, lengths: Sequence[int]) -> tuple[int, ...]:
+    """Return the lengths of the rows of `runner.rehearse.rows.held_out`; `lengths` are those of
+    the training rows."""
+    if not case.evaluate:
+        return ()
+    own = [row.length for row in case.held_out]
+    return tuple(own or islice(cycle(lengths), case.profile.micro_batch))
 
 
 def _rows(case: Case) -> int:

@@ -22,7 +22,7 @@ from runner.stages.rows import prepared
 from runner.training import train as training
 from runner.training.determinism import keep_to
 from runner.training.job import Job
-from runner.training.timing import keep_step_of_run
+from runner.training.timing import keep_times_of_run
 
 
 def run(given: Context) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _trained(given: Context, ranks: Ranks, own: Path) -> dict[str, Any]:
             raise Stopped("the run was stopped and a checkpoint saved")
         if ranks.rank:
             return {}
-        keep_step_of_run(lock, rows, result.step_seconds)
+        keep_times_of_run(lock, rows, validation, result.times)
         cleaned(result.folder, lock.model)
         template = own_template(given)
         ending = ending_of(given, base.folder, rows)

@@ -62,17 +62,17 @@ def trace(jobs: Sequence[Job]) -> tuple[Traced, ...]:
     Raises UsageProblem without the packages of the train extra, and RunFailed if the real model
     class does not run under fake tensors.
     """
-    if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        raise UsageProblem(
-            f"`--trace` needs {', '.join(f'`{name}`' for name in missing)}, which "
-            f"{'is' if len(missing) == 1 else 'are'} not installed.",
-            fix=Command("pip install 'tunelock[train]'"),
-        )
     asked = [{"config": job.config, "profile": asdict(job.profile)} for job in jobs]
-    return tuple(_traced(job, found) for job, found in zip(jobs, _run(asked), strict=True))
+    return tuple(_traced(job, found) for job, found in zip(jobs, run(asked), strict=True))
 
 
-def _run(asked: object) -> list[dict[str, int]]:
+def run(asked: object) -> Any:
+    """Return what `python -m runner.trace` answers.
+
+    Raises UsageProblem without the packages of the train extra, and for a model that its class
+    refuses; RunFailed if the class does not run under fake tensors.
+    """
+    check_installed()
     with tempfile.TemporaryDirectory() as folder:
         job = Path(folder) / "job.json"
         job.write_text(json.dumps(asked), encoding="utf-8")
@@ -86,8 +86,17 @@ def _run(asked: object) -> list[dict[str, int]]:
         raise RunFailed(
             "This model's class could not be traced.", fix=Option("--trace", to="leave out")
         )
-    found: list[dict[str, int]] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def check_installed() -> None:
+    """Raise UsageProblem without the packages of the train extra."""
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise UsageProblem(
+            f"`--trace` needs {', '.join(f'`{name}`' for name in missing)}, which "
+            f"{'is' if len(missing) == 1 else 'are'} not installed.",
+            fix=Command("pip install 'tunelock[train]'"),
+        )
 
 
 def _traced(job: Job, found: Mapping[str, int]) -> Traced:

@@ -41,6 +41,8 @@ class _Ways(TorchFunctionMode):
             return _dropout(*args, **kwargs)
         if function is _functional.scaled_dot_product_attention:
             kwargs["dropout_p"] = 0.0  # GPU kernels keep a seed; CPU's materializes the scores
+            if args[0].shape[-1] != args[2].shape[-1]:
+                return _two_widths(*args[:3], **kwargs)
         if function in _IN_FLOAT32 and torch.is_autocast_enabled("cpu"):
             args = tuple(map(_float32, args))
         return function(*args, **kwargs)
@@ -127,6 +129,30 @@ def changed(changes: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
     finally:
         for module, name, value in kept:
             setattr(module, name, value)
+
+
+def _two_widths(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None = None,
+    is_causal: bool = False,
+    scale: float | None = None,
+    **_: Any,
+) -> torch.Tensor:
+    """SDPA of values that are wider or narrower than queries, which CPU has no fused kernel for.
+
+    On a GPU it is cuDNN's kernel for some widths, else the memory-efficient one
+    (`priority_order` and `check_cudnn_tensor_shapes` in PyTorch's
+    `aten/src/ATen/native/transformers/cuda/sdp_utils.cpp`).
+    """
+    bias = None
+    if attn_mask is not None:
+        bias = torch.zeros_like(attn_mask, dtype=query.dtype).expand(*query.shape[:3], -1)
+    found: torch.Tensor = torch.ops.aten._scaled_dot_product_efficient_attention(
+        query, key, value, bias, True, 0.0, is_causal, scale=scale
+    )[0]
+    return found
 
 
 def _dropout(

@@ -19,11 +19,18 @@ _NUMBERED = ("idx", "index", "layer_id", "layer_number", "layer_num")
 
 
 def stack(model: torch.nn.Module) -> torch.nn.ModuleList:
-    """Return the layers of a decoder: the list with the most parameters."""
+    """Return the layers of a model's decoder: its list with the most parameters."""
+    decoder = decoder_of(model)
     return max(
-        (module for module in model.modules() if isinstance(module, torch.nn.ModuleList)),
+        (module for module in decoder.modules() if isinstance(module, torch.nn.ModuleList)),
         key=lambda found: sum(each.numel() for each in found.parameters()),
     )
+
+
+def decoder_of(model: Any) -> Any:
+    """Return the decoder of a multimodal model; of another, the model itself."""
+    config = model.config
+    return model if config.get_text_config() is config else model.get_decoder()
 
 
 def kinds(layers: Iterable[torch.nn.Module]) -> list[Hashable]:

@@ -10,7 +10,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from runner.trace.allocator import Block, Caching, Exact
 
-_BACKWARD = "_scaled_dot_product_flash_attention_for_cpu_backward"
+_BACKWARDS = frozenset(
+    [
+        "_scaled_dot_product_flash_attention_for_cpu_backward",
+        "_scaled_dot_product_efficient_attention_backward",
+    ]
+)
 
 
 class Live(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch types it not
@@ -62,7 +67,7 @@ class Live(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch types i
         made = self._valueless(operation, args)
         if made is None:
             made = operation(*args, **(kwargs or {}))
-        if self._as_gpu and operation.overloadpacket.__name__ == _BACKWARD:
+        if self._as_gpu and operation.overloadpacket.__name__ in _BACKWARDS:
             self._reach(_flash_scratch(args[1], args[2]))
         self._count(_tensors(made))
         if not self._sums_gradients(operation):
@@ -130,6 +135,8 @@ def _flash_scratch(query: torch.Tensor, key: torch.Tensor) -> int:
 
     The gradient of the queries in float32, and those of keys and values for every query head
     (`mha_bwd` in PyTorch's `aten/src/ATen/native/transformers/cuda/flash_attn/flash_api.cpp`).
+    The memory-efficient kernel has the first, too (`workspace_elements_gq` in
+    `mem_eff_attention/kernel_backward.h`).
     """
     expanded = 2 * query.nbytes if query.shape[1] != key.shape[1] else 0
     return 4 * query.numel() + expanded

@@ -8,11 +8,13 @@ import torch
 
 from planner.memory.family_quirks import writes_scores
 from planner.setup.setup import Profile
-from runner.trace import quantised
+from runner.trace import quantised, text_only
 from runner.trace.as_gpu import recomputing
 from runner.trace.depths import keep, kinds, stack
 from runner.trace.targets import every_linear
+from runner.training.adapter import freeze_outside_decoder, outside_decoder
 from runner.training.decoder import name_as_trl_does
+from runner.training.loaded import class_of
 
 
 def built(config: Mapping[str, Any], profile: Profile, kept: Sequence[int]) -> Any:
@@ -20,6 +22,16 @@ def built(config: Mapping[str, Any], profile: Profile, kept: Sequence[int]) -> A
     with torch.device("meta"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return _adapted(_base(config, profile, kept), profile)
+
+
+def whole(config: Mapping[str, Any], profile: Profile) -> Any:
+    """Return the base model of a plan with all layers, on torch's meta device."""
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = _whole(config, profile)
+        if profile.quantised_bits:
+            quantised.convert(model, profile)
+        return model
 
 
 def layer_kinds(config: Mapping[str, Any], profile: Profile) -> list[Hashable]:
@@ -45,11 +57,10 @@ def checkpointing(profile: Profile) -> dict[str, Any]:
 
 
 def configuration(config: Mapping[str, Any]) -> Any:
-    """Return the real class's configuration of a model's text decoder."""
-    from transformers import CONFIG_MAPPING
+    """Return the real class's configuration of a model."""
+    from transformers import AutoConfig
 
-    fields = dict(config)
-    return CONFIG_MAPPING[fields.pop("model_type")](**fields).get_text_config()
+    return AutoConfig.for_model(**config)
 
 
 def on_cpu(model: torch.nn.Module) -> None:
@@ -86,18 +97,27 @@ def _base(config: Mapping[str, Any], profile: Profile, kept: Sequence[int]) -> A
 
 
 def _whole(config: Mapping[str, Any], profile: Profile) -> Any:
-    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+    """Return the complete model, frozen outside of its decoder.
 
-    shape, maker = configuration(config), AutoModelForCausalLM
+    What a multimodal model has around it needs packages that training does not install in some
+    families: those are traced without it.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    shape, maker = configuration(config), class_of(config)
     if profile.spec.head == "scalar":
-        maker = AutoModelForSequenceClassification
+        shape, maker = shape.get_text_config(), AutoModelForSequenceClassification
         shape.num_labels, shape.pad_token_id = 1, 0
-    return maker.from_config(
-        shape,
-        dtype=getattr(torch, profile.dtype),
-        attn_implementation="eager" if writes_scores(config["model_type"]) else None,
-        trust_remote_code=False,
-    )
+    form = {
+        "dtype": getattr(torch, profile.dtype),
+        "attn_implementation": "eager" if writes_scores(config["model_type"]) else None,
+    }
+    try:
+        model = text_only.from_config(shape, maker, **form)
+    except ImportError:
+        return text_only.from_config(shape.get_text_config(), **form)
+    freeze_outside_decoder(model)
+    return model
 
 
 def _adapted(model: Any, profile: Profile) -> Any:
@@ -113,6 +133,7 @@ def _adapted(model: Any, profile: Profile) -> Any:
         lora_alpha=2 * profile.rank,
         lora_dropout=profile.dropped,
         target_modules=list(profile.targets) or every_linear(model),
+        exclude_modules=outside_decoder(model),
         bias=profile.bias,
         task_type="SEQ_CLS" if profile.spec.head == "scalar" else "CAUSAL_LM",
     )

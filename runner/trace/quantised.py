@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from planner.setup.setup import Profile
+from runner.training.loaded import unquantized
 
 _NF4, _INT8 = "Linear4bit", "Linear8bitLt"
 """bitsandbytes' layers, by name, since a plan without them does not import it."""
@@ -31,7 +32,8 @@ def convert(model: Any, profile: Profile) -> None:
         },
         8: {"load_in_8bit": True},
     }
-    chosen = BitsAndBytesConfig(**kinds[profile.quantised_bits])
+    skipped = unquantized(model.config.get_text_config().model_type)
+    chosen = BitsAndBytesConfig(**kinds[profile.quantised_bits], llm_int8_skip_modules=skipped)
     AutoHfQuantizer.from_config(chosen).preprocess_model(model=model, device_map=None)
     for module in filter(_is_quantised, model.modules()):
         if module.bias is not None:
@@ -68,13 +70,21 @@ def _int8(layer: Any, shape: tuple[int, int]) -> torch.nn.Parameter:
 
 def scales(model: torch.nn.Module) -> Iterator[object]:
     """Yield the tensors that quantized layers hold in addition to their weights."""
-    for layer in filter(_is_quantised, model.modules()):
+    for layer in layers(model):
         held: Any = layer
         if type(layer).__name__ == _NF4:
             scale = held.weight.quant_state
             yield from (*vars(scale).values(), *vars(scale.state2).values())
         else:
             yield held.state.SCB
+
+
+def layers(model: torch.nn.Module) -> Iterator[torch.nn.Linear]:
+    """Yield a model's quantized layers."""
+    for module in model.modules():
+        if _is_quantised(module):
+            assert isinstance(module, torch.nn.Linear)
+            yield module
 
 
 def _is_quantised(module: torch.nn.Module) -> bool:

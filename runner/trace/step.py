@@ -14,7 +14,7 @@ from runner.trace.as_gpu import kernels as as_gpu_kernels
 from runner.trace.depths import of_all_layers, samples, stack
 from runner.trace.live import Live
 from runner.trace.losses import Loss
-from runner.trace.model import built, layer_kinds, on_cpu, reference
+from runner.trace.model import built, configuration, layer_kinds, on_cpu, reference
 from runner.trace.optimizer import optimizer
 
 
@@ -34,7 +34,7 @@ def peaks(config: Mapping[str, Any], profile: Profile, kept: Sequence[int]) -> d
         live = Live(as_gpu=gpu, kernels=kernels, scored=profile.scored)
         entered.enter_context(FakeTensorMode())
         entered.enter_context(whole_rows(profile.masked))
-        entered.enter_context(as_gpu() if gpu else as_resident(config["vocab_size"]))
+        entered.enter_context(as_gpu() if gpu else as_resident(_vocabulary(config)))
         for each in filter(None, (model, second)):
             on_cpu(each)
             live.see((*each.parameters(), *each.buffers(), *quantised.scales(each)))
@@ -52,6 +52,11 @@ def whole_peaks(config: Mapping[str, Any], profile: Profile) -> dict[str, int]:
 def needs_bitsandbytes(profile: Profile) -> bool:
     """Return whether a plan's weights or optimizer states are bitsandbytes'."""
     return bool(profile.quantised_bits) or profile.optimizer.endswith("8bit")
+
+
+def _vocabulary(config: Mapping[str, Any]) -> int:
+    size: int = configuration(config).get_text_config().vocab_size
+    return size
 
 
 def steps(model: Any, second: Any, profile: Profile, live: Live) -> None:

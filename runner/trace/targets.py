@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from runner.trace.depths import stack
+from runner.trace.depths import decoder_of, stack
 
 _REFUSED = frozenset(["conv1d", "out_proj"])
 """Layers that PEFT does not adapt in some families with Mamba layers
@@ -17,13 +17,13 @@ _WITH_MAMBA = frozenset(["falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotr
 def every_linear(model: Any) -> list[str]:
     """Return the ends of the names of all linear layers that PEFT can adapt in a decoder's layers.
 
-    The head is none of them. Fused experts are not linear layers.
+    The head is none of them, nor is what surrounds the decoder of a multimodal model. Fused experts
+    are not linear layers.
     """
-    layers = stack(model)
-    inside = {id(module) for module in layers.modules()}
+    inside = {id(module) for module in stack(model).modules()}
     named = {
         name: type(module).__name__ in _LINEAR and id(module) in inside
-        for name, module in model.named_modules()
+        for name, module in decoder_of(model).named_modules()
     }
     ends = dict.fromkeys(_end(name) for name, fits in named.items() if fits)
     return [end for end in ends if end not in _taken(model) and _only_linear(end, named)]

@@ -25,7 +25,7 @@ def lora(
         lora_alpha=method.alpha,
         lora_dropout=method.dropout,
         target_modules=list(method.targets),
-        exclude_modules=_outside_decoder(model) if model else None,
+        exclude_modules=outside_decoder(model) if model else None,
         bias=method.bias,
     )
 
@@ -49,7 +49,7 @@ def freeze_outside_decoder(model: PreTrainedModel) -> None:
             parameter.requires_grad_(False)
 
 
-def _outside_decoder(model: PreTrainedModel) -> str | None:
+def outside_decoder(model: PreTrainedModel) -> str | None:
     """Return a pattern of the modules outside a wrapped decoder; None if it is not wrapped."""
     if model.config.get_text_config() is model.config:
         return None

@@ -22,6 +22,7 @@ from lockfiles.files import read_bounded, write_whole
 from lockfiles.fixes import PLAN_AGAIN, Change, Steps
 from runner.engines.ranks import Alone, Ranks
 from runner.runs.pipe import Line
+from runner.training.clock import Clock, Times
 
 WHOLE = "whole.json"
 """Written last into a checkpoint, with the size of each file. A checkpoint cut short by a kill or
@@ -118,6 +119,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         self._peaks: list[int] = []
         self._predicted_bytes = predicted_bytes
         self._peak_bytes = earlier_peak_bytes
+        self._clock = Clock()
         self._step_began = self._step_ended = 0.0
         self._seconds: list[float] = []
         self._tokens = 0
@@ -150,6 +152,11 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         """Return the median seconds of a step; the first of several is skipped as warm-up."""
         return statistics.median(self._seconds[1:] or self._seconds or [0.0])
 
+    @property
+    def times(self) -> Times:
+        """The seconds of the steps, evaluations and checkpoints so far."""
+        return self._clock.times
+
     def _stop(self, *_: object) -> None:
         self.stopping = True
 
@@ -162,6 +169,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Start the clock of a step."""
         self._step_began = time.monotonic()
+        self._clock.start()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Stop the clock, and stop the training if a stop was requested."""
@@ -169,6 +177,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
             torch.cuda.synchronize()  # a GPU's backward pass and optimizer may still be running
         self._step_ended = time.monotonic()
         self._seconds.append(self._step_ended - self._step_began)
+        self._clock.step(state.global_step)
         self.stopping = self.stopping or self._line.broken
         self.share()
         if self.stopping:
@@ -197,6 +206,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         self, args: Any, state: Any, control: Any, metrics: Mapping[str, float], **_: Any
     ) -> None:
         """Send an `evaluation` event with the validation loss."""
+        self._clock.evaluation()
         self._line.send("evaluation", step=state.global_step, loss=metrics["eval_loss"])
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -209,6 +219,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         self._ranks.wait()
         seconds = round(time.monotonic() - self._step_ended, 3)
         self._line.send("checkpoint", step=state.global_step, seconds=seconds)
+        self._clock.save()
 
     def _measured(self, state: Any, logs: Mapping[str, float]) -> dict[str, Any]:
         now, _ = memory_bytes()

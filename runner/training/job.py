@@ -11,6 +11,7 @@ from lockfiles.objectives import NAMES
 from lockfiles.objectives.objective import ObjectiveTable
 from planner.data.tokens.example import Example
 from runner.engines.ranks import Alone, Ranks
+from runner.training.clock import Times
 
 DEFAULT = ObjectiveTable.model_construct(name=NAMES[0])
 """The objective of a job that names none."""
@@ -65,3 +66,5 @@ class Result:
     """Peak memory of the training: the greatest over all of its processes."""
     step_seconds: float
     """Median seconds of an optimizer step of this process; 0 if it made none."""
+    times: Times = field(default_factory=Times)
+    """The seconds of this process's steps, evaluations and checkpoints."""

@@ -12,6 +12,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
 from lockfiles.harmless import one_line
 from planner.models.extra_tensors import needed
+from planner.models.families import FAMILIES
 
 _SHOWN = 3
 _REPORTED = (
@@ -25,12 +26,27 @@ _REPORTED = (
 def class_of(config: Mapping[str, Any]) -> Any:
     """Return the automatic class that loads a model for text, from its `config.json`.
 
-    Most multimodal models have no causal language model, but a class with their vision tower.
+    Most multimodal models have no causal language model, but a class with their vision tower. The
+    causal class of others leaves that tower out, which a merged model would then lack.
     """
-    kind = config.get("model_type")
-    causal = kind in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-    seeing = kind in modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
-    return AutoModelForImageTextToText if seeing and not causal else AutoModelForCausalLM
+    kind = str(config.get("model_type"))
+    causal = modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(kind)
+    seeing = modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.get(kind, causal)
+    return AutoModelForCausalLM if seeing == causal else AutoModelForImageTextToText
+
+
+def decoder_of(config: Mapping[str, Any]) -> str:
+    """Return the `model_type` of a model's decoder, from its `config.json`."""
+    inner = config.get("text_config")
+    kind = {**config, **inner}.get("model_type") if isinstance(inner, Mapping) else None
+    return str(kind or config.get("model_type"))
+
+
+def unquantized(family: str) -> list[str] | None:
+    """Return the modules that bitsandbytes must not replace in a family, the head among them; None
+    for those that transformers finds by itself."""
+    own = FAMILIES[family].unquantized if family in FAMILIES else ()
+    return [*own, "lm_head"] if own else None
 
 
 def check_loaded(

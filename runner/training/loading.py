@@ -16,7 +16,13 @@ from planner.data.tokens import lookup
 from planner.models.folder import CONFIG
 from planner.models.shapes import config_json
 from runner.training.decoder import name_as_trl_does
-from runner.training.loaded import check_finite, check_loaded, class_of
+from runner.training.loaded import (
+    check_finite,
+    check_loaded,
+    class_of,
+    decoder_of,
+    unquantized,
+)
 
 HERE = {"trust_remote_code": False, "local_files_only": True}
 """How anything is loaded: no code from a model's folder runs, and nothing is downloaded."""
@@ -46,7 +52,8 @@ def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:
 
     Raises UsageProblem as `load_checked` does.
     """
-    model = load_checked(base, **loaded_as(method, settings))
+    family = decoder_of(config_json.read(base / CONFIG))
+    model = load_checked(base, **loaded_as(method, settings, family))
     name_as_trl_does(model)
     keep_quantised_form(model)
     return model
@@ -68,8 +75,10 @@ def load_checked(folder: Path, **form: Any) -> PreTrainedModel:
     return model
 
 
-def loaded_as(method: Method, settings: Train) -> dict[str, Any]:
+def loaded_as(method: Method, settings: Train, family: str = "") -> dict[str, Any]:
     """Return the arguments of `from_pretrained` for the base model: dtype, NF4, attention, device.
+
+    `family` is that of its decoder.
 
     On a GPU each tensor goes straight to the card: main memory never holds the complete model.
     """
@@ -80,6 +89,7 @@ def loaded_as(method: Method, settings: Train) -> dict[str, Any]:
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=getattr(torch, settings.dtype),
+            llm_int8_skip_modules=unquantized(family),
         )
     return {
         "dtype": getattr(torch, settings.dtype),

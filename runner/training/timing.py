@@ -1,34 +1,60 @@
-"""Keeps the time of a run's steps on a processor, from which later plans estimate theirs."""
+"""Keeps the times of a run on a processor, from which later plans estimate theirs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lockfiles.lock import TrainingLock
 from planner.data.tokens.example import Example
 from planner.machines.facts import TimedStep
 from planner.machines.probes import kept
-from planner.speed.duration import Schedule, step_tokens
+from planner.speed.duration import Schedule, evaluation_tokens, tokens_of_steps
 from planner.speed.setups import setup_sha256
 from runner.inputs.setup import model_of, profile_of
+from runner.training.clock import Times, mean
 
 DIGITS = 4
 """Significant digits of the seconds that are kept, as in a lock."""
 
 
-def keep_step_of_run(lock: TrainingLock, rows: Sequence[Example], step_seconds: float) -> None:
-    """Keep the median seconds of the steps of a run on `rows`; nothing for a run on a GPU."""
-    if lock.machine.kind != "cpu":
+def keep_times_of_run(
+    lock: TrainingLock, rows: Sequence[Example], validation: Sequence[Example], times: Times
+) -> None:
+    """Keep the times of a run on these rows; nothing for a run on a GPU.
+
+    The mean step is over all steps that this process made, so that few or uneven ones count with
+    their own tokens.
+    """
+    if lock.machine.kind != "cpu" or not times.steps:
         return
-    lengths = [row.length for row in rows][:: lock.parallel.processes]
+    processes = lock.parallel.processes
+    lengths = [row.length for row in rows][::processes]
     profile = profile_of(lock, max(lengths), padded=lock.train.micro_batch > 1)
     schedule = Schedule(
         lengths=lengths,
-        held_out=(),
+        held_out=[row.length for row in validation][::processes],
         seed=lock.train.seed,
         epochs=lock.train.epochs,
         accumulation=lock.train.accumulation,
         evaluate_steps=lock.train.evaluate_steps,
     )
-    keep_step(lock, TimedStep("", step_seconds, round(step_tokens(profile, schedule)), "run"))
+    made = [
+        tokens
+        for number, tokens in enumerate(tokens_of_steps(profile, schedule), 1)
+        if number in times.steps
+    ]
+    evaluation, evaluated = mean(times.evaluations), evaluation_tokens(profile, schedule)
+    keep_step(
+        lock,
+        TimedStep(
+            "",
+            mean(list(times.steps.values())),
+            round(mean([float(tokens) for tokens in made])),
+            "run",
+            evaluation if evaluated else 0.0,
+            evaluated if evaluation else 0,
+            mean(times.saves),
+        ),
+    )
 
 
 def keep_step(lock: TrainingLock, step: TimedStep) -> None:
@@ -37,5 +63,16 @@ def keep_step(lock: TrainingLock, step: TimedStep) -> None:
         return
     profile = profile_of(lock, 1, padded=False)
     own = setup_sha256(model_of(lock), profile, lock.exactness.threads)
-    seconds = float(f"{step.seconds:.{DIGITS}g}")
-    kept.keep_step(TimedStep(own, seconds, step.tokens, step.by))
+    kept.keep_step(
+        replace(
+            step,
+            setup_sha256=own,
+            seconds=_rounded(step.seconds),
+            evaluation_seconds=_rounded(step.evaluation_seconds),
+            save_seconds=_rounded(step.save_seconds),
+        )
+    )
+
+
+def _rounded(seconds: float) -> float:
+    return float(f"{seconds:.{DIGITS}g}")

@@ -41,7 +41,7 @@ def train(job: Job, line: Line) -> Result:
         trainer.train(resume_from_checkpoint=checkpoint)
     steps = int(trainer.state.global_step)
     watch.share()
-    measured = watch.peak_bytes(), watch.median_step_seconds()
+    measured = watch.peak_bytes(), watch.median_step_seconds(), watch.times
     if watch.stopping and steps < trainer.state.max_steps:
         return Result(job.work, steps, True, *measured)
     result = job.work / "result"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cases.command import Said, tunelock
+from tests.cases.rows import Row, jsonl
 
 INTENT = """\
 [goal]
@@ -96,6 +97,12 @@ def seen(folder: Path, file: str, model: Path, data: str = "") -> Seen:
     locked = (folder / LOCK).exists()
     assert locked == (planned.code == 0)
     return Seen(folder, file, model, planned, locked)
+
+
+def looked(folder: Path, model: Path, made: list[Row], data: str = "") -> Seen:
+    """Plan a run on rows, from a file of JSON Lines. `data` are more lines of its table."""
+    jsonl(folder / "rows.jsonl", made)
+    return seen(folder, "rows.jsonl", model, data)
 
 
 def check_refused(found: Seen, *names: str) -> None:

@@ -18,9 +18,9 @@ CONFIG = {
 
 # llmfit PR 102.
 @pytest.mark.parametrize(("card", "other"), [
-    ("NVIDIA GB10", "A10"),
-    ("NVIDIA GeForce RTX 4090 Laptop GPU", "RTX 4090"),
-    ("RTX 3070 Ti Laptop", "RTX 3070"),
+    ("NVIDIA A10M", "A10"),
+    ("NVIDIA GeForce RTX 4090 48GB", "RTX 4090"),
+    ("RTX A500 Laptop", "RTX A5000"),
     ("NVIDIA GeForce RTX 4080 Max-Q", "RTX 4080"),
     ("Quadro RTX 5000 Mobile", "RTX 5000"),
 ])  # fmt: skip

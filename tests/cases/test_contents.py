@@ -10,22 +10,16 @@ from tests.cases import models, rows, templates
 from tests.cases.conftest import Model
 from tests.cases.rows import FIRST, Row, answer, question, said, spoken
 from tests.cases.seen import (
-    Seen,
     check_named,
     check_refused,
     check_scored,
     check_shown_or_refused,
+    looked,
     seen,
 )
 
 END = "<|im_end|>"
 ANSWER = f"{answer(FIRST)}{END}"
-
-
-def looked(folder: Path, model: Path, made: list[Row], data: str = "") -> Seen:
-    """Return what is said of rows."""
-    rows.jsonl(folder / "rows.jsonl", made)
-    return seen(folder, "rows.jsonl", model, data)
 
 
 def text(value: object) -> Row:

@@ -8,22 +8,15 @@ from tests.cases import models, rows, templates
 from tests.cases.conftest import Model
 from tests.cases.rows import FIRST, Row, answer, question, said
 from tests.cases.seen import (
-    Seen,
     check_named,
     check_refused,
     check_scored,
     check_shown_or_refused,
-    seen,
+    looked,
 )
 
 END = "<|im_end|>"
 ANSWER = f"{answer(FIRST)}{END}"
-
-
-def looked(folder: Path, model: Path, made: list[Row]) -> Seen:
-    """Return what is said of rows."""
-    rows.jsonl(folder / "rows.jsonl", made)
-    return seen(folder, "rows.jsonl", model)
 
 
 def test_tools_of_a_prompt_and_a_completion_are_used(tmp_path: Path, model: Model) -> None:

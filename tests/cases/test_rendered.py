@@ -8,22 +8,15 @@ from tests.cases import models, rows, templates
 from tests.cases.conftest import Model
 from tests.cases.rows import Row, said
 from tests.cases.seen import (
-    Seen,
     check_named,
     check_refused,
     check_scored,
     check_shown_or_refused,
-    seen,
+    looked,
 )
 from tests.cases.templates import calling
 
 END = "<|im_end|>"
-
-
-def looked(folder: Path, model: Path, made: list[Row]) -> Seen:
-    """Return what is said of rows."""
-    rows.jsonl(folder / "rows.jsonl", made)
-    return seen(folder, "rows.jsonl", model)
 
 
 # TRL PR 5517, axolotl 3824: Meta's Llama 3 and many others print the text of a turn alone.

@@ -10,12 +10,12 @@ from tests.cases import models, rows
 from tests.cases.conftest import Model
 from tests.cases.rows import Row, said, spoken
 from tests.cases.seen import (
-    Seen,
     check_named,
     check_refused,
     check_scored,
     check_scored_or_refused,
     check_shown_or_refused,
+    looked,
     seen,
 )
 from tests.cases.templates import TOOLS, TOOLS_JINJA
@@ -33,12 +33,6 @@ def alpaca(thing: str, **more: object) -> Row:
 def history(thing: str) -> list[list[str]]:
     """Return earlier turns about a thing."""
     return [[part.format(thing) for part in pair] for pair in HISTORY]
-
-
-def looked(folder: Path, model: Path, made: list[Row]) -> Seen:
-    """Return what is said of rows."""
-    rows.jsonl(folder / "rows.jsonl", made)
-    return seen(folder, "rows.jsonl", model)
 
 
 def test_the_history_of_alpaca_precedes_the_question(tmp_path: Path, base: Path) -> None:

@@ -9,18 +9,12 @@ import pytest
 from tests.cases import models, rows
 from tests.cases.conftest import Model
 from tests.cases.rows import FIRST, Row, said, spoken
-from tests.cases.seen import Seen, check_refused, check_shown_or_refused, seen
+from tests.cases.seen import check_refused, check_shown_or_refused, looked, seen
 from tests.cases.templates import RESULT, TOOLS, TOOLS_JINJA, call, calling
 
 FUNCTION = TOOLS[0]["function"]
 QWEN = f'{{"name": "find_item", "arguments": {{"item": "{FIRST}"}}}}'
 """The call of the first row, as Qwen2.5 has it."""
-
-
-def looked(folder: Path, model: Path, made: list[Row]) -> Seen:
-    """Return what is said of rows."""
-    rows.jsonl(folder / "rows.jsonl", made)
-    return seen(folder, "rows.jsonl", model)
 
 
 def as_text(thing: str) -> Row:

@@ -1,7 +1,8 @@
 """`python -m tests.cpu [RUNS] [SHAPE ...]`: predicted against measured peaks and times, on a CPU.
 
-Plans each shape, runs it RUNS times (default 5), and prints a line for each run: the peak and the
-time of training as planned before the first run (a time is known from the second run on).
+Plans and rehearses each shape, runs it RUNS times (default 5), and prints a line for each run: the
+peak and the time of training as planned before it. The first time follows from the rehearsal, those
+after it from the run before.
 """
 
 import json
@@ -35,14 +36,19 @@ class Trial:
         return self.predicted_bytes / self.measured_bytes - 1
 
     def __str__(self) -> str:
+        off = self.predicted_seconds / self.measured_seconds - 1
         took = f"{self.predicted_seconds:7.1f} s of {self.measured_seconds:7.1f} s"
         peaks = f"{self.predicted_bytes / 1e6:8.1f} MB of {self.measured_bytes / 1e6:8.1f} MB"
-        return f"{self.shape:6}  {peaks}  {self.error:+6.1%}  {took}"
+        return f"{self.shape:6}  {peaks}  {self.error:+6.1%}  {took}  {off:+6.1%}"
 
 
-def trials(shape: Shape, runs: int, folder: Path) -> Iterator[Trial]:
-    """Write a shape into a folder, and yield each of its runs."""
+def trials(shape: Shape, runs: int, folder: Path, *, rehearsed: bool = False) -> Iterator[Trial]:
+    """Write a shape into a folder, rehearse it if asked to, and yield each of its runs."""
     write(shape, folder)
+    if rehearsed:
+        for step in ("plan", "rehearse"):
+            done = tunelock(folder, step)
+            assert done.returncode == 0, done.stderr
     for _ in range(runs):
         planned = tunelock(folder, "plan")
         assert planned.returncode == 0, planned.stderr
@@ -61,11 +67,13 @@ def trials(shape: Shape, runs: int, folder: Path) -> Iterator[Trial]:
 
 
 def _training_seconds(run: Path) -> float:
-    """Return the seconds between the first step's start and the last evaluation of a run."""
+    """Return the seconds of a run's training: from the start of its first step to its last
+    evaluation or checkpoint."""
     lines = (run / "events.jsonl").read_text("utf-8").splitlines()
-    events = [json.loads(line) for line in lines]
+    events = [one for one in map(json.loads, lines) if one["stage"] == "train"]
     steps = [one for one in events if one["kind"] == "step"]
-    last = max(one["time"] for one in events if one["kind"] in ("step", "evaluation"))
+    ends = ("step", "evaluation", "checkpoint")
+    last = max(one["time"] for one in events if one["kind"] in ends)
     return float(last - steps[0]["time"] + steps[0]["step_seconds"])
 
 
@@ -77,7 +85,7 @@ def main(runs: int, names: list[str]) -> None:
             continue
         with tempfile.TemporaryDirectory() as place:
             found = []
-            for trial in trials(shape, runs, Path(place) / shape.name):
+            for trial in trials(shape, runs, Path(place) / shape.name, rehearsed=True):
                 print(trial, flush=True)
                 found.append(trial.error)
         print(f"{shape.name:6}  {min(found):+.1%} to {max(found):+.1%}", flush=True)

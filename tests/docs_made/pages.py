@@ -6,7 +6,7 @@ from pathlib import Path
 from lockfiles.forecast import Disk
 from lockfiles.receipt import Receipt
 from lockfiles.tables import ORDER, ExportTables, TrainingTables
-from tests.docs_made import commands, events, exit_codes, gpus, models, questions
+from tests.docs_made import commands, events, exit_codes, families, gpus, models, questions
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -47,6 +47,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "lock.md": lambda: _page("run.lock", _lock(), models.page(TrainingTables, "toml", ORDER))(),
     "receipt.md": lambda: _page("receipt.json", _RECEIPT, models.page(Receipt, "json"))(),
     "events.md": lambda: f"{_MADE}\n\n{events.page()}\n",
+    "families.md": lambda: f"{_MADE}\n\n{families.page()}\n",
     "gpus.md": lambda: f"{_MADE}\n\n{gpus.page()}\n",
     "exit-codes.md": lambda: f"{_MADE}\n\n{exit_codes.page()}\n",
 }

@@ -2,7 +2,9 @@
 
     python -m tests.gpu.points OUT.jsonl [--seconds BUDGET] [--only PART] [--skip OTHER.jsonl ...]
     python -m tests.gpu.points OUT.jsonl --table tests/gpu/times.txt --host
+    python -m tests.gpu.points OUT.jsonl --table TABLE --configs FOLDER
 
+With `--configs`, models may be those of a folder with `NAME.json`, each a `config.json`.
 One JSON line a point, written as it is measured; points that stand in OTHER are not run again.
 With `--host`, each point tells how fast its host was. `tests/planner/memory/test_points.py` and
 `test_speed_points.py` hold the closed form and the step time to these lines.
@@ -23,6 +25,7 @@ from planner.search import lora_targets
 from planner.setup.setup import Profile
 from runner.rehearse.case import Case, Measured
 from tests.gpu.forked import each
+from tests.runner.trace.families import cut
 
 TABLE = Path(__file__).with_name("points.txt")
 TIMES = Path(__file__).with_name("times.txt")
@@ -37,14 +40,20 @@ _OPTIMIZERS = {
 }  # fmt: skip
 
 
-def configs() -> dict[str, Mapping[str, Any]]:
-    """Return the `config.json` of each model of the catalogue, by the last part of its name."""
-    return {model.name.rpartition("/")[2]: model.config for model in lookup.models()}
+def configs(folder: Path | None = None) -> dict[str, Mapping[str, Any]]:
+    """Return the `config.json` of each model of the catalogue, by the last part of its name, and
+    those of a folder, by the names of its files."""
+    own = (
+        {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
+        if (folder)
+        else {}
+    )
+    return {model.name.rpartition("/")[2]: model.config for model in lookup.models()} | own
 
 
-def cases(table: Path = TABLE) -> Iterator[Case]:
+def cases(table: Path = TABLE, folder: Path | None = None) -> Iterator[Case]:
     """Yield a table's cases, in its order."""
-    known = configs()
+    known = configs(folder)
     for line in table.read_text("utf-8").splitlines():
         if line.strip() and not line.startswith("#"):
             yield _case(line.split(), known)
@@ -60,7 +69,7 @@ def _case(words: list[str], known: Mapping[str, Mapping[str, Any]]) -> Case:
     extra = dict(word.partition("=")[::2] for word in words[10:])
     config = dict(known[model])
     if "layers" in extra:
-        config[_depth(config)] = int(extra["layers"])
+        config = cut(config, int(extra["layers"]))
     if "window" in extra:
         config["sliding_window"] = int(extra["window"])
     if "untied" in extra:
@@ -92,15 +101,9 @@ def _case(words: list[str], known: Mapping[str, Mapping[str, Any]]) -> Case:
     return Case(" ".join(words), config, profile, accumulation=int(every), steps=steps)
 
 
-def _depth(config: Mapping[str, Any]) -> str:
-    return next(n for n in ("num_hidden_layers", "n_layer", "n_layers") if n in config)
-
-
 def on_cpu(case: Case) -> Case:
     """Return a case that a CPU can run: its widths, two layers, short rows, float32."""
-    shallow = dict(case.config) | {_depth(case.config): 2}
-    if "layer_types" in shallow:
-        shallow["layer_types"] = shallow["layer_types"][:2]
+    shallow = cut(case.config, 2)
     profile = replace(
         case.profile, device="cpu", length=32, micro_batch=min(2, case.profile.micro_batch),
         dtype="float32", autocast=False, fused=False, optimizer="adamw_torch", base_bits=0,
@@ -139,6 +142,7 @@ def main() -> None:
     given.add_argument("out", type=Path)
     given.add_argument("--seconds", type=float, default=1e9)
     given.add_argument("--table", type=Path, default=TABLE)
+    given.add_argument("--configs", type=Path)
     given.add_argument("--host", action="store_true")
     given.add_argument("--only", default="")
     given.add_argument("--skip", type=Path, nargs="*", default=())
@@ -146,7 +150,7 @@ def main() -> None:
     given.add_argument("--cpu", action="store_true")
     asked = given.parse_args()
     done = {json.loads(row)["case"] for path in asked.skip for row in path.read_text().splitlines()}
-    every = (replace(case, times_host=asked.host) for case in cases(asked.table))
+    every = (replace(case, times_host=asked.host) for case in cases(asked.table, asked.configs))
     wanted = [case for case in every if asked.only in case.name and case.name not in done]
     wanted = wanted[::2] + wanted[1::2]  # spread over families, should the time be over
     if asked.cpu:

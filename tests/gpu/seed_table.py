@@ -106,7 +106,7 @@ def _chosen(question: Question) -> Trial | None:
     if not plan.fits or question.count > 1:
         return None
     card = lookup.find_accelerator(question.card)
-    return _trial(question.size, plan, "chosen", question.card, card.memory_bytes)
+    return _trial(question.size, plan, "chosen", question.card, card.usable_bytes)
 
 
 def least(size: Size, method: Kind) -> Trial:
@@ -126,7 +126,7 @@ def _trial(size: Size, plan: Plan, which: str, card: str, cap_bytes: int) -> Tri
 
 
 def _card_bytes() -> int:
-    return lookup.find_accelerator(CARD).memory_bytes
+    return lookup.find_accelerator(CARD).usable_bytes
 
 
 def extrapolated(shallower: Line, deeper: Line, layers: int) -> int:

@@ -44,7 +44,7 @@ class Question:
     def request(self) -> FitRequest:
         """The plans that `tunelock fit` scores."""
         wish = Wish(method=self.method, length=self.length)
-        return FitRequest(models.find(self.model), machines.sized(self.gib), wish)
+        return FitRequest(models.find(self.model), machines.sized(self.gib, all_free=True), wish)
 
 
 ASKED: dict[int, tuple[tuple[str, Kind, int], ...]] = {

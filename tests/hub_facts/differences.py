@@ -14,8 +14,6 @@ UNNAMED = "other"
 """What a card says whose license has no identifier on the Hub."""
 SPELLINGS: Mapping[str, str] = {"deepseek-license": "deepseek", "llama3.3,gemma": "llama3.3"}
 """Other spellings of a license on the cards of the same makers."""
-ESTIMATED = frozenset(["facebook/opt-1.3b", "facebook/opt-125m", "tiiuae/falcon-40b-instruct"])
-"""Models without safetensors files, whose parameters the source estimates."""
 
 
 def rows() -> list[dict[str, Any]]:
@@ -44,7 +42,7 @@ def unknown() -> list[str]:
 def of_row(name: str, row: Mapping[str, Any], fact: HubModel) -> Iterator[str]:
     """Yield what a row says of one of its names that the facts do not."""
     stored = row["parameters"] + sum(row.get("not_loaded", {}).values())
-    if stored != fact.parameters and name not in ESTIMATED:
+    if fact.parameters and stored != fact.parameters:
         yield f"its files hold {fact.parameters:,} parameters, the row {stored:,}"
     spelled = SPELLINGS.get(fact.license, fact.license)
     if name in row["names"] and spelled not in ("", UNNAMED, row["license"]):
@@ -65,7 +63,7 @@ def _gate(name: str, row: Mapping[str, Any], fact: HubModel) -> Iterator[str]:
 
 
 def _shape(name: str, row: Mapping[str, Any], fact: HubModel) -> Iterator[str]:
-    shape = architecture(row["config"], name)
+    shape = architecture(lookup.config_of(row), name)
     for field in ("layers", "hidden", "heads", "kv_heads", "vocabulary"):
         ours, theirs = getattr(shape, field), getattr(fact, field)
         if theirs not in (0, ours):

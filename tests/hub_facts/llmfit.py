@@ -69,10 +69,49 @@ def _counts(row: Mapping[str, Any]) -> bool:
 
 
 def _model(row: Mapping[str, Any], downloads: int) -> HubModel:
-    heads, kv_heads = row.get("num_attention_heads") or 0, row.get("num_key_value_heads") or 0
+    facts = _Facts(row)
     return HubModel(
-        row["name"], row["architecture"], downloads, row["parameters_raw"],
-        row.get("license") or "", row.get("vocab_size") or 0, row.get("num_hidden_layers") or 0,
-        row.get("hidden_size") or 0, heads,
-        0 if kv_heads == heads else kv_heads,  # the source repeats the heads where it knows none
+        row["name"], row["architecture"], downloads, facts.parameters, row.get("license") or "",
+        facts.vocabulary, facts.layers, facts.hidden, facts.heads,
+        0 if facts.kv_heads == facts.heads else facts.kv_heads,  # else the source may repeat them
     )  # fmt: skip
+
+
+class _Facts:
+    """The numbers of one row, each 0 where the source has none."""
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        self._row = row
+        self.vocabulary = self._number("vocab_size")
+        self.layers = self._number("num_hidden_layers")
+        self.hidden = self._number("hidden_size")
+        self.heads = self._number("num_attention_heads")
+        self.kv_heads = self._number("num_key_value_heads")
+
+    @property
+    def parameters(self) -> int:
+        """What the files hold; 0 where the source only estimates it."""
+        stated = self._number("parameters_raw")
+        rounded = stated % 10**8 == 0
+        return 0 if rounded or stated in (self._roughly(), self._without_norms()) else stated
+
+    def _number(self, key: str) -> int:
+        return int(self._row.get(key) or 0)
+
+    def _roughly(self) -> int:
+        """Return the source's estimate from width and depth."""
+        wide = self._number("moe_intermediate_size") or 4 * self.hidden
+        layer = 4 * self.hidden**2 + 2 * self.hidden * wide
+        return self.layers * layer + self.vocabulary * self.hidden
+
+    def _without_norms(self) -> int:
+        """Return the source's estimate from the shape: matrices, embedding and head."""
+        head_dim = self._number("head_dim") or (self.hidden // self.heads if self.heads else 0)
+        layer = 2 * (self.heads + self.kv_heads) * head_dim * self.hidden
+        experts, wide = self._number("num_experts"), self._number("moe_intermediate_size")
+        shared = self._number("shared_expert_intermediate_size")
+        if experts:
+            layer += 3 * self.hidden * (experts * wide + shared) + experts * self.hidden
+        else:
+            layer += 3 * self.hidden * wide or 4 * self.hidden**2
+        return self.layers * layer + 2 * self.vocabulary * self.hidden

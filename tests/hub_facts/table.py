@@ -22,7 +22,7 @@ class HubModel:
     downloads: int
     """In the 30 days before the facts were collected; 0 for a model that is not counted."""
     parameters: int
-    """Elements of all tensors in its safetensors files."""
+    """Elements of all tensors in its safetensors files; 0 where they are not known."""
     license: str
     """License, or its name where the card says `other`; empty where the card says none."""
     vocabulary: int = 0

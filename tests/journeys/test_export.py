@@ -199,8 +199,10 @@ def test_a_base_from_the_hub_is_exported_and_pushed(hub: HubServer, tmp_path: Pa
     assert on_hub("plan").returncode == 0
     refused = on_hub("run", "--foreground")
     assert refused.returncode == 2 and f"confirm with `--allow {target}`" in refused.stderr
-    done = on_hub("run", "--foreground", "--allow", target)
+    done = on_hub("run", "--foreground", "--allow", target, "--allow", "maker/other")
     assert done.returncode == 0, done.stderr[-3000:]
+    assert "`--allow maker/other` has no effect: the lock does not push there" in done.stderr
+    assert f"`--allow {target}`" not in done.stderr
     repository = hub.repositories[target]
     sent = repository.commits[repository.branches["main"]]
     assert set(sent) - {".gitattributes"} == {"README.md", "base-q8_0.gguf", "run.lock"}

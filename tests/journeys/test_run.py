@@ -13,6 +13,7 @@ import pytest
 from lockfiles import receipt
 from runner.runs.events import read
 from runner.runs.holders import holder
+from tests.docs_made.events import FIELDS
 from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock
 from tests.trust.hostile_models import plant
 
@@ -79,6 +80,12 @@ def checkpoints(runs: Path) -> int:
     return sum(e.kind == "checkpoint" for f in found for e in read(f / "events.jsonl")[0])
 
 
+def steps_of(runs: Path) -> list[int]:
+    """Return the numbers of the steps that a run has told of."""
+    told = read(run_at(runs) / "events.jsonl")[0]
+    return [e.fields["step"] for e in told if e.kind == "step"]
+
+
 def stage_process(run: Path) -> int:
     """Return the process id of the stage that works in a run folder."""
     for place in Path("/proc").glob("[0-9]*"):
@@ -122,6 +129,15 @@ def test_the_same_lock_twice_leaves_the_same_tensors_whatever_lies_beside_its_mo
         assert first == second and "tokenizer.model" not in second
 
 
+def test_a_run_sends_no_event_that_the_documentation_does_not_describe(
+    folder: Path, whole: receipt.Receipt
+) -> None:
+    events = read(run_at(folder / "whole") / "events.jsonl")[0]
+    assert {"step", "evaluation", "checkpoint", "artifact", "done"} <= {e.kind for e in events}
+    for event in events:
+        assert set(event.fields) <= set(FIELDS[event.kind]), event
+
+
 def test_a_finished_lock_is_not_done_again(folder: Path, whole: receipt.Receipt) -> None:
     events = run_at(folder / "whole") / "events.jsonl"
     before = len(read(events)[0])
@@ -136,13 +152,14 @@ def test_a_finished_lock_compares_the_inputs_that_are_left(
     folder: Path, whole: receipt.Receipt
 ) -> None:
     rows, aside = folder / "rows" / "train.jsonl", folder / "aside.jsonl"
-    again = ("run", "run.lock", "--foreground", "--runs", "whole")
+    again = ("run", "run.lock", "--foreground", "--runs", "whole", "--allow", "maker/none")
     content = rows.read_text("utf-8")
     try:
         rows.rename(aside)
         done = tunelock(folder, *again)
         assert done.returncode == 0
         assert "warning: the input `train` is missing" in done.stderr
+        assert "warning: `--allow maker/none` has no effect: the lock pushes nothing" in done.stderr
         for changed in (content.replace("a", "b", 1), content + '{"messages', ""):
             rows.write_text(changed, "utf-8")
             done = tunelock(folder, *again)
@@ -151,24 +168,6 @@ def test_a_finished_lock_compares_the_inputs_that_are_left(
             assert "hint: restore the locked files" in done.stderr
     finally:
         aside.replace(rows)
-
-
-def test_a_killed_training_goes_on_to_the_same_tensors(
-    folder: Path, whole: receipt.Receipt, start: Start
-) -> None:
-    runs = folder / "killed"
-    process = start("killed")
-    until(lambda: checkpoints(runs) >= 1)
-    os.kill(stage_process(run_at(runs)), signal.SIGKILL)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "SIGKILL" in told and "hint:" in told
-
-    done = tunelock(folder, "run", "run.lock", "--foreground", "--runs", "killed")
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert receipt.read(run_at(runs) / "receipt.json").digests == whole.digests
-    steps = [e.fields["step"] for e in read(run_at(runs) / "events.jsonl")[0] if e.kind == "step"]
-    assert steps.count(1) == 1, "it began again from the first step"
 
 
 @pytest.mark.slow
@@ -186,7 +185,7 @@ def test_a_killed_supervisor_leaves_an_orphan_that_is_waited_for(
     assert receipt.read(run_at(runs) / "receipt.json").digests == whole.digests
 
 
-def test_sigterm_leaves_a_checkpoint_and_exit_code_75(
+def test_a_stopped_and_then_killed_training_goes_on_to_the_same_tensors(
     folder: Path, whole: receipt.Receipt, start: Start
 ) -> None:
     runs = folder / "stopped"
@@ -204,9 +203,17 @@ def test_sigterm_leaves_a_checkpoint_and_exit_code_75(
     assert list(run_at(runs).glob("stages/02-train.partial/checkpoint-*/whole.json"))
     assert not [*run_at(runs).rglob("README.md")], "it names no base model"
 
+    process, before = start("stopped"), len(steps_of(runs))
+    until(lambda: len(steps_of(runs)) > before)
+    os.kill(stage_process(run_at(runs)), signal.SIGKILL)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "SIGKILL" in told and "hint:" in told
+
     done = tunelock(folder, "run", "run.lock", "--foreground", "--runs", "stopped")
     assert done.returncode == 0, done.stderr[-3000:]
     assert receipt.read(run_at(runs) / "receipt.json").digests == whole.digests
+    assert steps_of(runs).count(1) == 1, "it began again from the first step"
     assert not [*run_at(runs).rglob("README.md")], "it names no base model"
 
 

@@ -48,6 +48,13 @@ class Peak(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.live -= size
 
 
+class Saved:
+    """A tensor that autograd saves, for as long as its graph is."""
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self.tensor = tensor
+
+
 class Measured:
     """Models of one family and shape, with adapters on the targets, or none of them."""
 
@@ -74,19 +81,21 @@ class Measured:
         return last
 
     def kept(self, layers: int) -> int:
-        """Return the bytes that autograd saves in a forward pass."""
-        model, held = self._built(layers), dict[int, tuple[int, torch.Tensor]]()
+        """Return the bytes that autograd keeps after a forward pass."""
+        model, held = self._built(layers), weakref.WeakSet[Saved]()
         fixed = {t.untyped_storage().data_ptr() for t in standing(model)}
 
-        def pack(tensor: torch.Tensor) -> torch.Tensor:
-            storage = tensor.untyped_storage()
-            if storage.data_ptr() not in fixed:
-                held[storage.data_ptr()] = (storage.nbytes(), tensor)
-            return tensor
+        def pack(tensor: torch.Tensor) -> Saved:
+            saved = Saved(tensor)
+            held.add(saved)
+            return saved
 
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            self._forward(model)
-        return sum(size for size, _ in held.values())
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda saved: saved.tensor):
+            last = self._forward(model)
+        storages = [saved.tensor.untyped_storage() for saved in held]
+        found = {one.data_ptr(): one.nbytes() for one in storages if one.data_ptr() not in fixed}
+        assert last.requires_grad
+        return sum(found.values())
 
     def peak(self, layers: int) -> int:
         """Return the most bytes of a pass forward and back, with checkpointing."""

@@ -12,7 +12,7 @@ from runner.runs.events import Writer
 from runner.runs.folder import Held
 from runner.runs.heartbeat import heartbeat
 from runner.supervisor.launch import Limits, Program, Supervision, launch
-from runner.supervisor.supervise import _stops
+from runner.supervisor.signals import stops
 
 
 def main() -> int:
@@ -21,7 +21,7 @@ def main() -> int:
     with (
         heartbeat(held.beat, 0.1),
         Writer(folder / "events.jsonl") as writer,
-        _stops() as asked,
+        stops() as asked,
     ):
         if deaf:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)

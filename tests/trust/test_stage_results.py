@@ -16,7 +16,7 @@ from runner.runs.folder import StagePlace, place
 from runner.runs.pipe import Line
 from runner.stages.context import Context
 from runner.stages.rows import prepared, shown, write_shown
-from runner.supervisor.supervise import _can_publish
+from runner.supervisor.attempt import can_publish
 from tests.trust.test_run_folder import planned as planned
 
 SHA = "0" * 64
@@ -94,13 +94,13 @@ def test_a_report_that_cannot_be_published_is_made_again(tmp_path: Path) -> None
     receipt.write(receipt.Receipt(lock_sha256=SHA), at.partial / "receipt.json")
     (at.partial / "report.html").touch()
     at.finish("a", {})
-    assert _can_publish(at)
+    assert can_publish(at)
     for content in (b"", b"null", b"{", b'{"version": 1}', b"\xff", b"[" * 99999):
         (at.final / "receipt.json").write_bytes(content)
-        assert not _can_publish(at)
+        assert not can_publish(at)
     receipt.write(receipt.Receipt(lock_sha256=SHA), at.final / "receipt.json")
     (at.final / "report.html").unlink()
-    assert not _can_publish(at)
+    assert not can_publish(at)
 
 
 def test_prepared_rows_are_those_of_the_lock(planned: Path, tmp_path: Path) -> None:

@@ -2,17 +2,20 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lockfiles.engines import SPREADING
+from lockfiles.harmless import named
 from planner.objectives.registry import EVERY
 from tui.terminal import output
 
 if TYPE_CHECKING:
     from planner.fit.answers import Answer
-    from planner.fit.request import FitRequest
+    from planner.fit.subject import Subject
+    from planner.fit.unknown import UnknownRequest
     from runner.trace import Traced
 
 
@@ -29,7 +32,7 @@ class _Number(click.FloatRange):
 
 
 @click.command(name="fit")
-@click.argument("model")
+@click.argument("model", required=False)
 @click.option(
     "--gpu", metavar="NAME[:COUNT]", help="Plan for these GPUs instead of this machine's."
 )
@@ -70,12 +73,17 @@ class _Number(click.FloatRange):
     help="What to offload to main memory.",
 )  # fmt: skip
 @click.option("--trace", is_flag=True, help="Also trace one step of the real model class.")
+@click.option(
+    "--families", "listed", is_flag=True,
+    help="List the supported families of models and what each can, instead.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the plans as JSON.")
 def command(
-    model: str,
+    model: str | None,
     gpu: str | None,
     memory: float | None,
     trace: bool,
+    listed: bool,
     as_json: bool,
     **wished: object,
 ) -> None:
@@ -84,11 +92,18 @@ def command(
     MODEL is a built-in name, a Hub id, a folder or a config.json. Settings that you do not give
     are chosen for you.
     """
+    if listed or model is None:
+        return _families(model, listed, as_json)
+
     from planner.fit import answers, machines, models
     from planner.fit.request import FitRequest, Wish
+    from planner.fit.unknown import UnknownRequest
 
-    machine = machines.chosen(gpu, memory)
-    request = FitRequest(models.find(model), machine, Wish(**wished))  # type: ignore[arg-type]
+    machine, wish = machines.chosen(gpu, memory), Wish(**wished)  # type: ignore[arg-type]
+    try:
+        request = FitRequest(models.find(model), machine, wish)
+    except models.UnknownModel as unknown:
+        return _unknown(UnknownRequest(unknown, machine, wish), as_json)
     found = answers.answers(request)
     traces = None
     if trace:
@@ -107,8 +122,37 @@ def command(
         raise answers.refusal(request, found)
 
 
+def _families(model: str | None, listed: bool, as_json: bool) -> None:
+    """Show what each family can."""
+    if not listed:
+        raise click.UsageError("Missing argument 'MODEL'.")
+    if model is not None:
+        raise click.UsageError(f"`--families` lists every family; leave out `{named(model)}`.")
+    from planner.fit.families import families
+
+    if as_json:
+        output.data_json({"families": [asdict(one) for one in families()]})
+    else:
+        from tui.text.families import page
+
+        output.lines(page(families()))
+
+
+def _unknown(request: "UnknownRequest", as_json: bool) -> None:
+    """Show the same for a model whose architecture the closed form does not know."""
+    from tui.text import fit, unknown
+
+    request, found = unknown.answered(request)
+    if as_json:
+        output.data_json(_record(request, found, unknown.traces(found)))
+    else:
+        output.lines([*fit.page(request, found), *unknown.lines(request)])
+    if not any(answer.plan.fits for answer in found):
+        raise request.refusal(found)
+
+
 def _record(
-    request: "FitRequest", found: "Sequence[Answer]", traces: "Sequence[Traced | None] | None"
+    request: "Subject", found: "Sequence[Answer]", traces: "Sequence[Traced | None] | None"
 ) -> dict[str, object]:
     """Return the JSON output, with the peak of each traced plan."""
     from planner.fit import answers

@@ -57,7 +57,6 @@ def command(
 def _rehearsed(at: Path, located: dict[str, Path]) -> "tuple[TrainingLock, Report]":
     """Rehearse a lock and return its report; show progress."""
     from lockfiles import lock as locks
-    from planner.machines.facts import TimedStep
     from runner.inputs import verify
     from runner.rehearse import inputs, rehearse
     from runner.rehearse.lock import case_of
@@ -77,8 +76,7 @@ def _rehearsed(at: Path, located: dict[str, Path]) -> "tuple[TrainingLock, Repor
     measured = rehearse(held, case, lambda seconds: output.note(f"… {seconds:.0f} s"))
     made = report(held, case, measured, machine)
     if made.found.fitted:
-        seconds, tokens = measured.warm_step_seconds, made.found.case.step_tokens
-        keep_step(held, TimedStep("", seconds, tokens, "rehearsal"))
+        keep_step(held, made.found.timed())
     return held, made
 
 

@@ -135,7 +135,17 @@ def _timed(found: Prediction) -> tuple[TimedStep, ...]:
     """Return the measured step that the time of a lock follows from, if there is one."""
     if not found.timed_by:
         return ()
-    return (TimedStep("", found.timed_seconds, found.timed_tokens, found.timed_by),)
+    return (
+        TimedStep(
+            "",
+            found.timed_seconds,
+            found.timed_tokens,
+            found.timed_by,
+            found.timed_evaluation_seconds,
+            found.timed_evaluation_tokens,
+            found.timed_save_seconds,
+        ),
+    )
 
 
 def writable(path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lockfiles.harmless import named
 from planner.fit.answers import Answer
-from planner.fit.request import FitRequest
+from planner.fit.subject import Subject
 from planner.machines.facts import MachineFacts
 from planner.parallelism import layouts
 from planner.search.reasons import NAMES
@@ -14,7 +14,7 @@ from tui.terminal.wrap import all_folded, folded
 _HEAD = ("method", "fits", "peak", "budget", "batch", "checkpointing", "step")
 
 
-def page(request: FitRequest, found: Sequence[Answer]) -> list[str]:
+def page(request: Subject, found: Sequence[Answer]) -> list[str]:
     """Return the model and the machine, a line per method, and the reasons."""
     lines = [_model(request), *_machine(request), "", *_table(found)]
     for answer in found:
@@ -24,7 +24,7 @@ def page(request: FitRequest, found: Sequence[Answer]) -> list[str]:
     return lines
 
 
-def _model(request: FitRequest) -> str:
+def _model(request: Subject) -> str:
     model = request.model
     license = f", license {model.license}" if model.license else ""
     gated = f", gated on the Hub (seen {model.gate_seen})" if model.gated else ""
@@ -38,7 +38,7 @@ def _count(number: int) -> str:
     return f"{number / unit:.2f} {name}"
 
 
-def _machine(request: FitRequest) -> list[str]:
+def _machine(request: Subject) -> list[str]:
     machine = request.machine
     if not machine.gpus:
         return _without_cards(machine)

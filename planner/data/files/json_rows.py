@@ -12,7 +12,7 @@ from lockfiles.errors import UsageProblem
 from planner.data.files.json_text import decode, decode_at, why
 from planner.data.files.lines import MAX_ROW_BYTES, lines, not_text, too_long
 from planner.data.files.opening import opened
-from planner.data.files.other_json import first_line, not_rows
+from planner.data.files.other_json import first_line, large_document, not_rows
 from planner.data.files.raw import RawRow, look
 
 CHUNK_BYTES = 2**20
@@ -60,7 +60,7 @@ def json_list(path: Path) -> Iterator[RawRow]:
         if not window.next():
             return
         if window.next() != "[":
-            first = window.value("row 1")
+            first = window.value("row 1", alone=True)
             if isinstance(first, dict) and window.next() == "{":
                 yield from jsonl(path)
                 return
@@ -108,8 +108,8 @@ class _Window:
             if not self._read_on():
                 return ""
 
-    def value(self, place: str) -> Any:
-        """Return the next JSON value and move past it."""
+    def value(self, place: str, *, alone: bool = False) -> Any:
+        """Return the next JSON value and move past it; `alone` if no list begins the file."""
         self.next()
         while True:
             try:
@@ -117,7 +117,8 @@ class _Window:
                 return value
             except (ValueError, RecursionError) as error:
                 if len(self._text) - self.at > MAX_ROW_BYTES:
-                    raise too_long(self._path, place) from None
+                    document = large_document(self._path, self._text[self.at :]) if alone else None
+                    raise document or too_long(self._path, place) from None
                 if not (self._is_cut(error) and self._read_on()):
                     self.at = getattr(error, "pos", self.at)
                     raise self.invalid(why(error)) from None

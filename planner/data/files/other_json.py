@@ -1,10 +1,13 @@
 """What to do about files of JSON whose rows are in another form than is read."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command, Fixes
+from planner.data.files.json_text import decode_at
 from planner.data.files.raw import named
 
 _LIST = Advice("write the rows as a list of objects: `[{…}, {…}]`")
@@ -22,6 +25,7 @@ _COLUMNS = (
 )
 _RUN = "python3 -c {} {} > {}"
 _SPEAKERS = ("role", "from")
+_SPACE = re.compile(r"[ \t\n\r]*")
 _TABLE_MARKS = (",", "\t", ";")
 
 
@@ -46,6 +50,86 @@ def not_rows(path: Path, found: object) -> UsageProblem:
             fix=Command(_RUN, _VALUES, path, out),
         )
     return UsageProblem(f"`{path}` is JSON, but not a list of rows.", fix=_LIST)
+
+
+def large_document(path: Path, text: str) -> UsageProblem | None:
+    """Return the error for a `.json` file that begins with an object too large for a row; `text` is
+    its beginning. None if the object begins like a row, and not like a document with rows in it."""
+    key, value = _cut(text)
+    if is_list_of_rows(value):
+        return UsageProblem(
+            f"`{path}` is one JSON object with rows in {named([key])}, and not a list of rows.",
+            fix=extract(path, key),
+        )
+    listed = isinstance(value, list) and not isinstance(value[0], dict)
+    if listed or (isinstance(value, dict) and all(map(str.isdecimal, value))):
+        return UsageProblem(
+            f"`{path}` has a list for each of its columns, and not a list of rows.",
+            fix=Command(_RUN, _COLUMNS, path, path.with_suffix(".rows.json")),
+        )
+    return None
+
+
+def _cut(text: str) -> tuple[str, object]:
+    """Return the key of an object at whose value its text is cut, and the value's beginning.
+
+    Of a list that is its first item, in a list; of an object, its first member.
+    """
+    place = _Place(text)
+    try:
+        place.past("{")
+        while True:
+            key = str(place.value())
+            place.past(":")
+            begun = place.at
+            if not place.is_whole():
+                place.at = begun
+                return key, place.opened()
+            place.past(",")
+    except (ValueError, RecursionError):
+        return "", None
+
+
+class _Place:
+    """A position in a text of JSON, which moves forward."""
+
+    def __init__(self, text: str) -> None:
+        self.at, self._text = 0, text
+
+    def past(self, mark: str) -> None:
+        """Move past a mark. Raises ValueError if it is not there."""
+        self._skip()
+        if not self._text.startswith(mark, self.at):
+            raise ValueError(mark)
+        self.at += 1
+        self._skip()
+
+    def value(self) -> object:
+        """Return the value at this position and move past it; raises as `decode_at` does."""
+        found, self.at = decode_at(self._text, self.at)
+        return found
+
+    def is_whole(self) -> bool:
+        """Move past the value at this position; return False if the text ends before its end."""
+        try:
+            self.value()
+        except json.JSONDecodeError:
+            return False
+        return True
+
+    def opened(self) -> object:
+        """Return a list of the first item of a list, or an object of its first member."""
+        if self._text.startswith("[", self.at):
+            self.past("[")
+            return [self.value()]
+        self.past("{")
+        key = self.value()
+        self.past(":")
+        return {key: self.value()}
+
+    def _skip(self) -> None:
+        found = _SPACE.match(self._text, self.at)
+        self.at = found.end() if found else self.at
 
 
 def holders(found: dict[str, Any]) -> list[str]:

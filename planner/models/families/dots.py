@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from planner.models.shapes.family import Family
-from planner.models.shapes.habits import Habits
 from planner.models.shapes.naming import Naming
 
 FAMILIES: Mapping[str, Family] = {
@@ -18,7 +17,6 @@ FAMILIES: Mapping[str, Family] = {
             shared="shared_experts",
             parts=("gate_proj.weight", "up_proj.weight", "down_proj.weight"),
         ),
-        habits=Habits(weighs_in_float=True),
         fields=(
             "layer_types moe_intermediate_size output_router_logits routed_scaling_factor "
             "sliding_window"

@@ -21,7 +21,7 @@ def _read(found: ConfigJson) -> dict[str, Any]:
         raise found.contradiction("has no layer of the number `moe_layer_start_index`")
     ends = last in (-1, layers - 1) and type(last) is int
     if not ends or values.get("moe_layer_interval", 1) != 1:
-        raise found.refusal(BETWEEN)
+        raise found.unsupported(BETWEEN)
     shared = found.integer("moe_num_shared_experts") if values.get("moe_num_shared_experts") else 0
     return {
         "dense_layers": first,

@@ -90,10 +90,10 @@ def _block(shape: Architecture, letter: str, shared: bool, at: tuple[int, ...]) 
 
 def _branches(shape: Architecture, beside: AlternatingUpdates) -> Iterator[Linear]:
     h = shape.hidden
-    yield Linear("linear_left", h, beside.rank, "side", module="laurel")
-    yield Linear("linear_right", beside.rank, h, "side", module="laurel")
-    yield Linear("per_layer_input_gate", h, beside.inputs, "side")
-    yield Linear("per_layer_projection", beside.inputs, h, "side")
+    yield Linear("linear_left", h, beside.rank, "side", module="laurel", source="norm")
+    yield Linear("linear_right", beside.rank, h, "side", module="laurel", source="left")
+    yield Linear("per_layer_input_gate", h, beside.inputs, "side", source="corrected")
+    yield Linear("per_layer_projection", beside.inputs, h, "side", source="gate")
 
 
 def _extras(shape: Architecture, beside: AlternatingUpdates) -> Iterator[Extra]:
@@ -130,6 +130,7 @@ FAMILIES: Mapping[str, Family] = {
             "sliding_window": 512,
             "tie_word_embeddings": True,
         },
+        unquantized=(r".*\.altup",),
         naming=Naming(norms=NORMS),
         habits=Habits(scale_bytes=4, post_norm=True, value_norm=True),
         fields="hidden_activation layer_types -hidden_act",

@@ -126,8 +126,11 @@ def _overrides(found: ConfigJson, layers: str) -> Mapping[str, Any] | None:
     table = found.values.get("per_layer_config")
     if table is None:
         return None
-    full = {str(number) for number, letter in enumerate(layers) if letter == "f"}
-    if not isinstance(table, Mapping) or set(table) != full:
+    if table == {}:
+        return {}  # they are as all others
+    digits = len(str(len(layers) - 1))  # transformers pads the numbers
+    full = {f"{number:0{digits}}" for number, letter in enumerate(layers) if letter == "f"}
+    if not isinstance(table, Mapping) or {str(one).zfill(digits) for one in table} != full:
         raise found.contradiction(
             "has a `per_layer_config` that is not about its layers of full attention"
         )
@@ -211,13 +214,14 @@ def linears(
 def _gates(shape: Architecture, inputs: int) -> Iterator[Linear]:
     """Yield the linear layers around a layer's own embedding of `inputs` elements."""
     if inputs:
-        yield Linear("per_layer_input_gate", shape.hidden, inputs, "side")
-        yield Linear("per_layer_projection", inputs, shape.hidden, "side")
+        yield Linear("per_layer_input_gate", shape.hidden, inputs, "side", source="sum")
+        yield Linear("per_layer_projection", inputs, shape.hidden, "side", source="gate")
 
 
 def _extras(shape: Architecture) -> Iterator[Extra]:
     yield Extra("layer_scalar", (1,), buffer=True)
     if shape.experts:
+        yield Extra("router.proj.weight", (shape.experts, shape.hidden), linear=True)
         yield Extra("router.scale", (shape.hidden,))
         yield Extra("router.per_expert_scale", (shape.experts,))
 
@@ -243,14 +247,14 @@ _TYPES = {
     "sliding_window": "i",
     "use_double_wide_mlp": "b",
 }
-_HABITS = Habits(scale_bytes=4, post_norm=True, value_norm=True)
+_HABITS = Habits(scale_bytes=4, post_norm=True, value_norm=True, weighs_in_float=True)
 
 FAMILIES: Mapping[str, Family] = {
     "gemma4_text": Family(
         norms=4,
         qk_norm=True,
         defaults=_DEFAULTS,
-        naming=Naming(norms=NORMS, router="router.proj.weight", mixture=""),
+        naming=Naming(norms=NORMS, router="", mixture=""),
         habits=_HABITS,
         fields=_FIELDS,
         field_types=_TYPES

@@ -1,9 +1,9 @@
-"""The families `glm`, `glm4`, `glm4_moe`, `glm4_moe_lite`."""
+"""The families `glm`, `glm4`, `glm4_moe`, `glm4_moe_lite`, `glm_moe_dsa`."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from planner.models.shapes import latent
+from planner.models.shapes import latent, sparse_latent
 from planner.models.shapes.config_json import BETWEEN, ConfigJson
 from planner.models.shapes.family import Family
 from planner.models.shapes.habits import Habits
@@ -18,7 +18,7 @@ def _read_lite(found: ConfigJson) -> dict[str, Any]:
     kinds = found.texts("mlp_layer_types", ("dense", "sparse"), layers)
     dense = kinds.count("dense")
     if "sparse" in kinds[:dense]:
-        raise found.refusal(BETWEEN)
+        raise found.unsupported(BETWEEN)
     return read | {"dense_layers": dense}
 
 
@@ -93,10 +93,46 @@ FAMILIES: Mapping[str, Family] = {
             "num_experts_per_tok output_router_logits pretraining_tp routed_scaling_factor "
             "topk_group"
         ),
-        field_types=latent.FIELD_TYPES
-        | {"mlp_layer_types": "nl", "num_key_value_heads": "i", "rope_interleave": "b"},
+        field_types={
+            **latent.FIELD_TYPES,
+            "mlp_layer_types": "nl",
+            "num_key_value_heads": "i",
+            "rope_interleave": "b",
+        },
         read=_read_lite,
         own=latent.OWN,
         blocks=latent.blocks,
+    ),
+    "glm_moe_dsa": Family(
+        experts="n_routed_experts",
+        shared="n_shared_experts",
+        defaults={
+            "index_head_dim": 128,
+            "index_n_heads": 32,
+            "index_topk": 2048,
+            "kv_lora_rank": 512,
+            "moe_intermediate_size": 2048,
+            "n_routed_experts": 256,
+            "n_shared_experts": 1,
+            "num_experts_per_tok": 8,
+            "q_lora_rank": 2048,
+            "qk_nope_head_dim": 192,
+            "qk_rope_head_dim": 64,
+            "v_head_dim": 256,
+        },
+        taken_for_experts=("gate_proj", "up_proj", "down_proj"),
+        naming=Naming(
+            shared="shared_experts",
+            parts=("gate_proj.weight", "up_proj.weight", "down_proj.weight"),
+        ),
+        fields=(
+            "first_k_dense_replace layer_types mlp_bias moe_intermediate_size n_group "
+            "n_routed_experts n_shared_experts norm_topk_prob num_experts_per_tok "
+            "output_router_logits routed_scaling_factor topk_group"
+        ),
+        field_types=sparse_latent.FIELD_TYPES | {"indexer_types": "nl"},
+        read=sparse_latent.read_shared,
+        own={**sparse_latent.OWN, "indexers": "fs"},
+        blocks=sparse_latent.blocks,
     ),
 }

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from planner.models.shapes.family import Family
-from planner.models.shapes.habits import Habits
 from planner.models.shapes.naming import Naming
 
 FAMILIES: Mapping[str, Family] = {
@@ -19,7 +18,6 @@ FAMILIES: Mapping[str, Family] = {
             shared="shared_mlp",
             parts=("gate_proj.weight", "up_proj.weight", "down_proj.weight"),
         ),
-        habits=Habits(weighs_in_float=True),
         fields="eod_token_id head_dim num_experts output_router_logits pretraining_tp",
         field_types={"moe_topk": "il", "sep_token_id": "ni"},
     ),

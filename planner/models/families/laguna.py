@@ -30,9 +30,8 @@ def _read(found: ConfigJson) -> dict[str, Any]:
     for letter in "fs":
         there = {n for n, kind in zip(each, kinds, strict=True) if kind.lower() == letter}
         if len(there) > 1:
-            raise found.refusal(
-                "has layers of one type with different numbers of attention heads, which Tunelock "
-                "does not support yet"
+            raise found.unsupported(
+                "has layers of one type with different numbers of attention heads"
             )
         both[letter] = there.pop() if there else heads
         if both[letter] % keys:

@@ -8,7 +8,7 @@ from planner.models.shapes.gated_delta import DEFAULTS, FIELDS, OWN, blocks, rea
 from planner.models.shapes.habits import Habits
 from planner.models.shapes.naming import Naming
 
-_HABITS = Habits(scale_bytes=4, packs=False)
+_HABITS = Habits(scale_bytes=4, gates_output=True, packs=False)
 _MIXTURE = Naming(parts=("gate_proj.weight", "up_proj.weight", "down_proj.weight"))
 _ROUTED = (
     "moe_intermediate_size num_experts num_experts_per_tok output_router_logits "

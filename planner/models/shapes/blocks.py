@@ -21,12 +21,14 @@ class Linear:
     """Width of its output."""
     place: Place = "attention"
     """Its place: before attention, after it, before the MLP's activation, or after it; `side` for
-    one besides both, which shares its input with no other."""
+    one besides both."""
     biased: bool = False
     """Whether it has a bias, of width `outputs`."""
     module: str = ""
     """The module in the layer that it belongs to, such as `linear_attn`; empty for the family's
     usual one of its place."""
+    quantized: bool = True
+    """Whether bitsandbytes quantizes it in a model that it quantizes."""
     source: str = ""
     """What it reads, where that is not what the other layers of its place read."""
 
@@ -50,6 +52,10 @@ class Extra:
     changes."""
     table: bool = False
     """Whether it is the weight of an embedding."""
+    parts: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """The tensors that published files hold in its place, by name within the layer."""
+    integers: bool = False
+    """Whether it holds integers."""
 
 
 @dataclass(frozen=True)

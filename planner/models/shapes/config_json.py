@@ -8,7 +8,7 @@ from typing import Any
 
 from lockfiles import bounded_json
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import Advice
+from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import one_line
 
 Flag = bool | str
@@ -46,6 +46,16 @@ MOST: Mapping[str, int] = {
     "qk_nope_head_dim": 1 << 14,
     "qk_rope_head_dim": 1 << 14,
     "v_head_dim": 1 << 14,
+    "hc_mult": 1 << 6,
+    "hc_sinkhorn_iters": 1 << 10,
+    "index_head_dim": 1 << 14,
+    "index_kpool": 1 << 14,
+    "index_n_heads": 1 << 14,
+    "index_topk": 1 << 24,
+    "linear_head_dim": 1 << 14,
+    "linear_num_heads": 1 << 14,
+    "o_groups": 1 << 14,
+    "o_lora_rank": 1 << 20,
     "sliding_window_pattern": 4096,
     "linear_conv_kernel_dim": 1 << 10,
     "linear_key_head_dim": 1 << 14,
@@ -55,11 +65,12 @@ MOST: Mapping[str, int] = {
 }
 """The largest value of a field: far above that of any published model."""
 MOST_OTHERWISE = 1 << 24
-BETWEEN = "has dense layers between mixtures, which Tunelock does not support yet"
-"""Completes the sentence of a refusal (`ConfigJson.refusal`)."""
+BETWEEN = "has dense layers between mixtures"
+"""Completes the sentence of `ConfigJson.unsupported`."""
 _MOST_CHARS = 100
 """Limit for names, such as that of a family."""
 _MOST_NUMBER = 1e300
+_OTHER = Advice("choose a model of another family, such as `llama`, `qwen3` or `mixtral`")
 _UNLIMITED = frozenset(["time_step_limit", "mamba_dt_limit"])
 """Fields whose upper limit may be infinite."""
 
@@ -90,6 +101,18 @@ def _not_finite(values: Any, name: str = "") -> str:
     if isinstance(values, float) and not math.isfinite(values):
         return name or "?"
     return (name or "?") if isinstance(values, int) and abs(values) > _MOST_NUMBER else ""
+
+
+def _most(key: str) -> float:
+    """Return the largest value of a field, under whatever name; any if it is not known."""
+    if key == "depth" or "layers" in key:
+        return MOST["num_hidden_layers"]
+    named = (field for field, others in NAMES.items() if key in others)
+    return MOST.get(next(named, key), math.inf)
+
+
+class UnknownArchitecture(UsageProblem):
+    """A model that only a trace can say something about."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +178,7 @@ class ConfigJson:
         for one in value:
             if not isinstance(one, str) or one not in letters:
                 other = one_line(str(one), most=40)
-                raise self.refusal(f"has layers of type `{other}`, which Tunelock does not know")
+                raise self.unsupported(f"has layers of type `{other}`")
         return "".join(letters[one] for one in value)
 
     def flag(self, flag: Flag) -> bool:
@@ -163,11 +186,25 @@ class ConfigJson:
         return flag if isinstance(flag, bool) else self.values.get(flag) is True
 
     def refusal(self, why: str) -> UsageProblem:
-        """Return the error for an unsupported model; `why` completes the sentence."""
-        return UsageProblem(
-            f"The model of `{self.name}` {why}.",
-            fix=Advice("choose a model of another family, such as `llama`, `qwen3` or `mixtral`"),
+        """Return the error for a model that cannot be trained; `why` completes the sentence."""
+        return UsageProblem(f"The model of `{self.name}` {why}.", fix=_OTHER)
+
+    def unsupported(self, why: str) -> UnknownArchitecture:
+        """Return the error for a model that no plan supports yet; `why` completes the sentence."""
+        model = self.name.removesuffix("/config.json")
+        return UnknownArchitecture(
+            f"The model of `{self.name}` {why}, which Tunelock does not support yet.",
+            fix=(Command("tunelock fit {} --trace", model, to="see what it needs"), _OTHER),
         )
+
+    def within(self) -> None:
+        """Raise UsageProblem for a size, also of a part, above that of any published model."""
+        for key, value in self.values.items():
+            if isinstance(value, Mapping):
+                ConfigJson(value, self.name).within()
+            elif isinstance(value, int) and value > (most := _most(key)):
+                field = one_line(key, most=_MOST_CHARS)
+                raise self._wrong(f"`{field}` in `{self.name}` is larger than {most:,}.")
 
     def contradiction(self, why: str) -> UsageProblem:
         """Return the error for values that no model has together; `why` completes the sentence."""

@@ -85,6 +85,9 @@ class Family:
     It turns them into `target_parameters`, which adapt every expert, skip the dense layers and the
     shared experts, and do not allow dropout (`peft/utils/transformers_weight_conversion.py`).
     """
+    unquantized: tuple[str, ...] = ()
+    """Modules, as patterns of transformers, whose linear layers bitsandbytes must not replace,
+    since the class computes with their weights by itself."""
     linears: LinearNames = field(default_factory=LinearNames)
     """The names of its linear layers, which are the target modules of LoRA."""
     naming: Naming = field(default_factory=Naming)

@@ -21,6 +21,8 @@ class Habits:
     """Whether rotated queries and keys exist besides the fused tensor of all three."""
     copied_output: bool = False
     """Whether attention's output is copied for the next layer (partial rotary embedding)."""
+    gates_output: bool = False
+    """Whether a sigmoid, given by the layer of the queries too, gates attention's output."""
     score_bytes: int = 0
     """Saved bytes per attention score with eager attention; 0 with SDPA's fused kernels."""
     passing_bytes: int = 10

@@ -17,7 +17,7 @@ def letters(found: ConfigJson, field: str, kinds: Mapping[str, str]) -> str:
         raise found.contradiction(f"has no list `{field}`")
     if others := [one for one in types if not isinstance(one, str) or one not in kinds]:
         other = one_line(others[0], most=40)
-        raise found.refusal(f"has layers of type `{other}`, which Tunelock does not support yet")
+        raise found.unsupported(f"has layers of type `{other}`")
     layers = found.integer("num_hidden_layers", len(types))
     if layers != len(types):
         raise found.contradiction(

@@ -1,6 +1,7 @@
 """What stands in the place of attention in a layer, or besides attention and MLP."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -9,6 +10,10 @@ class Mixer:
 
     `planner.memory.mixers` and `planner.speed.mixers` know what each kind costs.
     """
+
+    kernels: ClassVar[str] = ""
+    """The packages with kernels for it, in words; transformers takes them where they are
+    installed. Empty if torch's own operations are fast enough."""
 
     @property
     def takes_mask(self) -> bool:
@@ -45,6 +50,84 @@ class Latent(Mixer):
 
 
 @dataclass(frozen=True)
+class SparseLatent(Latent):
+    """Latent attention to the tokens that an indexer chooses for each query."""
+
+    index_heads: int = 0
+    """Heads of the indexer; 0 where the layer takes the choice of an earlier one."""
+    index_dim: int = 0
+    """Width of a head of the indexer."""
+    index_tokens: int = 0
+    """Most tokens that a query attends to."""
+    pool: int = 1
+    """Tokens that are chosen together."""
+
+
+@dataclass(frozen=True)
+class CompressedKeys(Mixer):
+    """Attention with one key head, which is its value too: to a window, and to entries that each
+    compress several tokens (DeepSeek V4)."""
+
+    heads: int
+    head_dim: int
+    """Width of a head."""
+    rotated: int
+    """Width of the part of a head with positions."""
+    query_rank: int
+    """Width of the latent of all queries."""
+    groups: int
+    """Groups of heads that are projected each by itself."""
+    group_rank: int
+    """Width that a group is projected to."""
+    window: int
+    """Tokens of the window."""
+    rate: int = 0
+    """Tokens of a compressed entry; 0 without such entries."""
+    index_heads: int = 0
+    """Heads of the indexer that chooses among these entries; 0 if all are attended to."""
+    index_dim: int = 0
+    """Width of a head of the indexer."""
+    index_entries: int = 0
+    """Most entries that a query attends to."""
+
+    @property
+    def takes_mask(self) -> bool:
+        return True
+
+    @property
+    def series(self) -> int:
+        """Compressed entries that a token is a part of."""
+        return 2 if self.index_heads else 1
+
+
+@dataclass(frozen=True)
+class KimiDelta(Mixer):
+    """Linear attention by a delta rule with a decay for each channel (Kimi Delta Attention)."""
+
+    kernels: ClassVar[str] = "`flash-linear-attention` and `causal-conv1d`"
+    heads: int
+    head_dim: int
+    """Width of a head."""
+    kernel: int
+    """Tokens that one output of the convolution depends on."""
+
+    @property
+    def inner(self) -> int:
+        """Channels of all heads."""
+        return self.heads * self.head_dim
+
+
+@dataclass(frozen=True)
+class HyperConnections(Mixer):
+    """Several residual streams, which attention and MLP read and write by learned weights."""
+
+    streams: int
+    """Residual streams."""
+    rounds: int
+    """Times that the weights between streams are normalized (Sinkhorn-Knopp)."""
+
+
+@dataclass(frozen=True)
 class Absent(Mixer):
     """Nothing: the layer is an MLP or a mixture of experts alone."""
 
@@ -63,6 +146,7 @@ class ShortConvolution(Mixer):
 class StateSpace(Mixer):
     """A selective state-space layer in chunks of tokens (Mamba-2)."""
 
+    kernels: ClassVar[str] = "`mamba-ssm` and `causal-conv1d`"
     heads: int
     head_dim: int
     """Width of a head."""
@@ -90,6 +174,7 @@ class StateSpace(Mixer):
 class GatedDelta(Mixer):
     """Linear attention by the gated delta rule, after a short convolution."""
 
+    kernels: ClassVar[str] = "`flash-linear-attention` and `causal-conv1d`"
     key_heads: int
     """Heads of queries and keys."""
     value_heads: int

@@ -35,7 +35,7 @@ class Naming:
     transposed: bool = False
     """Whether linear layers are stored with their inputs first."""
     router: str = "gate.weight"
-    """The weight of a mixture's router, within `mixture`."""
+    """The weight of a mixture's router, within `mixture`; empty where a block names it."""
     correction: str = ""
     """The correction of a router's scores, a buffer within `mixture`; empty without one."""
     mixture: str = "mlp"

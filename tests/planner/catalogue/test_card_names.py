@@ -231,6 +231,8 @@ Tesla M60
 Tesla M4
 Quadro RTX 5000 with Max-Q Design
 Quadro M2000M
+Quadro 6000
+NVIDIA GeForce GTX TITAN
 AMD Instinct MI50
 AMD Instinct MI308X
 AMD Radeon RX 6900 XT

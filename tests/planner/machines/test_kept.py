@@ -10,7 +10,7 @@ from planner.machines.facts import TimedStep
 from planner.machines.probes import kept
 from tests.planned import MACHINE
 
-STEP = TimedStep("0" * 64, 1.5, 900, "run")
+STEP = TimedStep("0" * 64, 1.5, 900, "run", 0.25, 400, 0.125)
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +40,23 @@ def test_a_step_replaces_the_earlier_one_of_its_setup() -> None:
     again = TimedStep(STEP.setup_sha256, 3.0, 800, "rehearsal")
     kept.keep_step(again)
     assert kept.with_kept(MACHINE).timed == (again,)
+
+
+def test_a_step_without_evaluations_and_checkpoints_is_read(cache: Path) -> None:
+    kept.keep_process(123)
+    step = {"setup_sha256": STEP.setup_sha256, "seconds": 1.5, "tokens": 900, "by": "run"}
+    whole = json.loads(cache.read_text("utf-8")) | {"timed": [step]}
+    cache.write_text(json.dumps(whole), "utf-8")
+    assert kept.with_kept(MACHINE).timed == (TimedStep(STEP.setup_sha256, 1.5, 900, "run"),)
+
+
+@pytest.mark.parametrize("part", [{"evaluation_seconds": 2.0}, {"evaluation_tokens": 7}])
+def test_half_an_evaluation_is_none(cache: Path, part: dict[str, object]) -> None:
+    kept.keep_process(123)
+    step = {"setup_sha256": STEP.setup_sha256, "seconds": 1.5, "tokens": 900, "by": "run"}
+    whole = json.loads(cache.read_text("utf-8")) | {"timed": [step | part]}
+    cache.write_text(json.dumps(whole), "utf-8")
+    assert kept.with_kept(MACHINE).timed == (TimedStep(STEP.setup_sha256, 1.5, 900, "run"),)
 
 
 def test_only_the_newest_steps_are_kept() -> None:

@@ -12,6 +12,7 @@ from planner.memory import Profile, estimate, saved_activations
 from planner.memory.trainable import trained_parameters
 from planner.models import layers
 from planner.models.facts import Architecture, ModelFacts, architecture
+from planner.search.lora_targets import preset
 from tests.planner.memory.test_memory import PLAN
 from tests.programs import command
 
@@ -23,6 +24,10 @@ SHAPE = {
 }  # fmt: skip
 EQUAL = {"num_key_value_heads": 8}
 MIXTURE = {"num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 128}
+DELTA = {
+    "linear_num_key_heads": 4, "linear_num_value_heads": 8, "linear_key_head_dim": 32,
+    "linear_value_head_dim": 32,
+}  # fmt: skip
 # family, changes of its shape, layers of one period
 FAMILIES: list[tuple[str, dict[str, int], int]] = [
     ("llama", {}, 1),
@@ -41,6 +46,9 @@ FAMILIES: list[tuple[str, dict[str, int], int]] = [
     ("qwen2_moe", MIXTURE | {"shared_expert_intermediate_size": 256}, 1),
     ("mixtral", {"num_local_experts": 8, "num_experts_per_tok": 2}, 1),
     ("gpt_oss", {"num_local_experts": 8, "num_experts_per_tok": 2}, 2),
+    ("qwen3_5_text", DELTA, 4),
+    ("qwen3_5_moe_text", DELTA | MIXTURE | {"shared_expert_intermediate_size": 128}, 4),
+    ("qwen3_next", DELTA | MIXTURE | {"shared_expert_intermediate_size": 128}, 4),
 ]
 
 
@@ -50,7 +58,7 @@ def _shape(family: str, changes: dict[str, int], period: int) -> Architecture:
 
 
 def _profile(shape: Architecture, full: bool) -> Profile:
-    names = tuple(part.name for part in layers.linears(shape))
+    names = preset(shape, "all-linear")
     return replace(
         PLAN, device="cpu", method="full" if full else "lora", rank=0 if full else RANK,
         targets=() if full else names, length=LENGTH, micro_batch=1, dropout=0.0, autocast=True,
@@ -88,7 +96,7 @@ def seen() -> list[tuple[float, float]]:
     """Bytes that each family's layer keeps, and that four hold at most, under LoRA and full."""
     pytest.importorskip("peft")
     asked = [
-        (family, SHAPE | changes, period, [p.name for p in layers.linears(shape)])
+        (family, SHAPE | changes, period, list(preset(shape, "all-linear")))
         for family, changes, period in FAMILIES
         for shape in [_shape(family, changes, period)]
     ]

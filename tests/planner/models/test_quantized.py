@@ -45,6 +45,8 @@ NAMES = {
     "Qwen/Qwen2.5-7B-Instruct": "",
     "maker/another-GPTQ": "",
     "openai/gpt-oss-20b": "unsloth/gpt-oss-20b-BF16",
+    "maker/gpt-oss-20b-AWQ": "unsloth/gpt-oss-20b-BF16",
+    "unsloth/Llama-3.2-1B-Instruct-bnb-4bit": "meta-llama/Llama-3.2-1B-Instruct",
 }
 MARKS = {
     "mlp.up_proj.qweight": torch.int32,

@@ -28,6 +28,19 @@ def test_the_fields_of_published_files_mean_what_transformers_writes_for_them() 
     assert architecture(published(**WIDE), NAME) == architecture(written, NAME)
 
 
+def test_transformers_pads_the_numbers_of_layers_in_what_it_writes() -> None:
+    deep = {"num_hidden_layers": 12, "layer_types": None, "num_kv_shared_layers": 0, **WIDE}
+    written, _ = made("gemma4_text", deep)
+    assert set(written["per_layer_config"]) == {"05", "11"}
+    assert architecture(published(**deep), NAME) == architecture(written, NAME)
+
+
+def test_layers_of_full_attention_may_be_as_all_others() -> None:
+    alike = {"global_head_dim": 6}
+    written, _ = made("gemma4_text", alike)
+    assert architecture(published(**alike), NAME) == architecture(written, NAME)
+
+
 def test_keys_are_read_from_an_earlier_layer_and_mlps_there_may_be_wider() -> None:
     found = blocks(architecture(published(use_double_wide_mlp=True), NAME))
     assert [(one.at, one.shared_keys, one.mlp) for one in found] == [

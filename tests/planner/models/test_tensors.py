@@ -37,7 +37,9 @@ def refusal(config: dict[str, Any], held: Stored) -> str:
 
 def described(config: dict[str, Any]) -> Stored:
     shape = architecture(config, NAME)
-    return {one.name: Held("F32", one.shape) for one in table(shape, config)}
+    return {
+        one.name: Held("I64" if one.integers else "F32", one.shape) for one in table(shape, config)
+    }
 
 
 @pytest.mark.parametrize("tied", [False, True])

@@ -91,8 +91,39 @@ def test_the_time_of_another_setup_is_not_known(changes: dict[str, Any], facts: 
     assert (found.seconds, found.timed_by) == (0.0, "")
 
 
+def with_parts(machine: MachineFacts, **parts: Any) -> MachineFacts:
+    """Return a machine whose measured step has these fields too."""
+    return replace(machine, timed=tuple(replace(step, **parts) for step in machine.timed))
+
+
+PARTS = {"evaluation_seconds": 3.0, "evaluation_tokens": 500, "save_seconds": 1.25}
+
+
+def test_measured_evaluations_and_checkpoints_are_added(facts: PlanFacts) -> None:
+    machine = timed(facts)
+    before, after = (
+        plan(answers(), replace(facts, machine=one))
+        for one in (with_parts(machine, save_seconds=1.25), with_parts(machine, **PARTS))
+    )
+    none = plan(answers(), replace(facts, machine=machine)).prediction
+    steps = -(-facts.stream.rows // 16) * after.train.epochs
+    stops = -(-steps // after.train.evaluate_steps)
+    assert before.prediction.seconds == pytest.approx(none.seconds + 1.25 * stops, rel=1e-3)
+    training = none.step_seconds * steps
+    held_out = facts.stream.held_out
+    batches = [held_out[first : first + 16] for first in range(0, len(held_out), 16)]
+    evaluation = 3.0 / 500 * sum(len(rows) * max(rows) for rows in batches)
+    expected = training + stops * (evaluation + 1.25)
+    assert after.prediction.seconds == pytest.approx(expected, rel=1e-2)
+    assert (
+        "3 s for an evaluation of 500 tokens, 1.2 s for a checkpoint on this processor"
+        in (after.why["prediction.seconds"])
+    )
+
+
 def test_a_lock_is_planned_again_from_its_own_measurements(facts: PlanFacts) -> None:
-    for machine in (MACHINE, replace(timed(facts), process_bytes=700_000_000)):
+    measured = replace(timed(facts), process_bytes=700_000_000)
+    for machine in (MACHINE, measured, with_parts(measured, **PARTS)):
         made = plan(answers(), replace(facts, machine=machine))
         assert locks.parse(locks.write(made)) == made
         assert plan(answers(), replace(facts, machine=counted_on(made))) == made
@@ -109,6 +140,22 @@ def test_a_lock_for_a_card_has_none_of_it(facts: PlanFacts) -> None:
         line = next(one for one in text.splitlines() if one.startswith(f"{key} "))
         with pytest.raises(UsageProblem):
             locks.parse(text.replace(line, wrong))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "timed_evaluation_seconds = 3.0",
+        "timed_evaluation_tokens = 500",
+        "timed_save_seconds = -1.0",
+        "timed_save_seconds = inf",
+    ],
+)
+def test_parts_of_a_time_that_cannot_be_are_refused(facts: PlanFacts, wrong: str) -> None:
+    text = locks.write(plan(answers(), replace(facts, machine=timed(facts))))
+    key = wrong.partition(" ")[0]
+    with pytest.raises(UsageProblem, match=key.replace("seconds", "(seconds|tokens)")):
+        locks.parse(text.replace("timed_tokens = ", f"{wrong}\ntimed_tokens = "))
 
 
 def test_a_lock_cannot_make_its_process_small(facts: PlanFacts) -> None:

@@ -13,6 +13,7 @@ import torch
 from planner.catalogue import lookup
 from planner.models.facts import architecture, parameter_count
 from planner.models.families import FAMILIES
+from runner.trace.text_only import from_config
 
 TINY: dict[str, Any] = {
     "vocab_size": 96, "hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 3,
@@ -36,6 +37,10 @@ LATENT = {
     "num_key_value_heads": 4, "kv_lora_rank": 12, "q_lora_rank": 10, "qk_nope_head_dim": 6,
     "qk_rope_head_dim": 4, "v_head_dim": 8,
 }  # fmt: skip
+SPARSE = LATENT | {
+    "index_head_dim": 8, "index_n_heads": 3, "index_topk": 5, "n_group": 1, "topk_group": 1,
+}  # fmt: skip
+STREAMS = {"hc_mult": 3, "hc_sinkhorn_iters": 2}
 SHARED = ["full_attention", "sliding_attention", "full_attention"]
 GEMMA_4 = {
     "head_dim": 6, "global_head_dim": 10, "num_kv_shared_layers": 1, "layer_types": SHARED,
@@ -44,6 +49,18 @@ OWN: dict[str, dict[str, Any]] = {
     "bloom": {"hidden_size": 32, "n_layer": 3, "n_head": 4, "vocab_size": 96},
     "deepseek_v2": LATENT,
     "deepseek_v3": LATENT | {"n_group": 1, "topk_group": 1},
+    "deepseek_v32": SPARSE,
+    "deepseek_v4": STREAMS | {
+        "intermediate_size": 7, "num_hidden_layers": 4, "num_key_value_heads": 1, "head_dim": 16,
+        "q_lora_rank": 10, "o_groups": 2, "o_lora_rank": 6, "index_head_dim": 8,
+        "index_n_heads": 3, "index_topk": 2, "sliding_window": 4,
+        "compress_rates": {"compressed_sparse_attention": 2, "heavily_compressed_attention": 3},
+        "layer_types": [
+            "sliding_attention", "compressed_sparse_attention", "heavily_compressed_attention",
+            "compressed_sparse_attention",
+        ],
+        "mlp_layer_types": ["hash_moe", "moe", "hash_moe", "moe"],
+    },
     "ernie4_5_moe": {"moe_num_experts": 3, "moe_k": 2, "moe_num_shared_experts": 2},
     "falcon": {"num_kv_heads": 2, "ffn_hidden_size": 40},
     "gemma3n_text": {
@@ -60,6 +77,16 @@ OWN: dict[str, dict[str, Any]] = {
     "gptj": GPT | {"rotary_dim": 4},
     "gpt_neox": {"num_key_value_heads": 4},
     "glm4_moe_lite": LATENT,
+    "glm_moe_dsa": SPARSE | {"indexer_types": ["full", "shared", "full"]},
+    "glm5_next_text": SPARSE | STREAMS | {
+        "qk_rope_head_dim": 0, "index_topk": 6, "index_kpool": 3, "num_hidden_layers": 4,
+        "layer_types": [
+            "linear_attention", "indexed_attention", "indexed_attention", "linear_attention",
+        ],
+        "indexer_types": ["full", "full", "shared", "full"],
+        "mlp_layer_types": ["dense", "dense", "sparse", "sparse"],
+        "linear_num_heads": 2, "linear_head_dim": 6, "linear_conv_kernel_dim": 3,
+    },
     "hunyuan_v1_dense": {"head_dim": 6},
     "hunyuan_v1_moe": {"moe_topk": 2, "head_dim": 6},
     "laguna": {
@@ -98,6 +125,11 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("deepseek_v2", {"mlp_bias": True, "attention_bias": True}),
     ("deepseek_v3", {"q_lora_rank": None, "attention_bias": True}),
     ("deepseek_v3", {"first_k_dense_replace": 0, "v_head_dim": 10}),
+    ("deepseek_v32", {"first_k_dense_replace": 0, "attention_bias": True}),
+    ("deepseek_v32", {"mlp_layer_types": ["dense", "dense", "sparse"], "index_n_heads": 2}),
+    ("deepseek_v4", {"layer_types": ["heavily_compressed_attention"] * 4, "hc_mult": 2}),
+    ("deepseek_v4", {"layer_types": None, "compress_ratios": [0, 0, 4, 128, 0]}),
+    ("deepseek_v4", {"mlp_bias": True, "mlp_layer_types": None, "num_hash_layers": 2}),
     ("ernie4_5_moe", {"use_bias": True, "moe_num_shared_experts": 0}),
     ("ernie4_5_moe", {"moe_layer_start_index": 2}),
     ("falcon", {"new_decoder_architecture": True, "bias": True}),
@@ -112,6 +144,12 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("gemma4_unified_text", {"attention_k_eq_v": True, "num_kv_shared_layers": 0}),
     ("glm4_moe", {"use_qk_norm": True, "attention_bias": True}),
     ("glm4_moe_lite", {"mlp_layer_types": ["dense", "dense", "sparse"]}),
+    ("glm_moe_dsa", {"indexer_types": ["full", "shared", "shared"]}),
+    ("glm_moe_dsa", {"indexer_types": None, "index_topk_freq": 3, "index_skip_topk_offset": 1}),
+    ("glm_moe_dsa", {"indexer_types": None, "index_topk_pattern": "FSS"}),
+    ("glm5_next_text", {"attention_bias": True, "index_kpool": 2}),
+    ("glm5_next_text", {"layer_types": None, "mlp_layer_types": None}),
+    ("glm5_next_text", {"linear_attn_config": {"head_dim": 4, "num_heads": 3}}),
     ("gpt_bigcode", {"multi_query": False}),
     ("gpt_neox", {"attention_bias": False, "tie_word_embeddings": True}),
     ("hunyuan_v1_moe", {"attention_bias": True}),
@@ -155,11 +193,11 @@ def built(family: str, fields: dict[str, Any]) -> tuple[int, int]:
     """Return the parameters of the real class, and of the closed form over its `config.json`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from transformers import CONFIG_MAPPING, AutoModelForCausalLM
+        from transformers import CONFIG_MAPPING
 
         config = CONFIG_MAPPING[family](**fields)
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config)
+            model = from_config(config)
     shape = architecture(config.to_dict(), "config.json")
     return sum(p.numel() for p in model.parameters()), parameter_count(shape)
 
@@ -193,4 +231,4 @@ def built_row(config: str) -> tuple[int, int]:
 @pytest.mark.parametrize("row", CATALOGUE["model"], ids=lambda row: row["names"][0])
 def test_every_shape_of_the_catalogue_has_the_stated_parameters(row: dict[str, Any]) -> None:
     decoder = row["parameters"] - row.get("vision", 0)
-    assert built_row(json.dumps(row["config"])) == (decoder, decoder)
+    assert built_row(json.dumps(lookup.config_of(row))) == (decoder, decoder)

@@ -49,12 +49,13 @@ def config_of(name: str) -> dict[str, Any]:
 
 def cut(config: Mapping[str, Any], layers: int) -> dict[str, Any]:
     """Return the configuration of a model with fewer layers, evenly spread from first to last."""
-    many = config["num_hidden_layers"]
+    depth = next(n for n in ("num_hidden_layers", "n_layer", "n_layers") if n in config)
+    many = config[depth]
     kept = [round(at * (many - 1) / max(1, layers - 1)) for at in range(layers)]
     found = {
         name: [value[at] for at in kept] if _per_layer(value, many) else value
         for name, value in config.items()
-    } | {"num_hidden_layers": layers}
+    } | {depth: layers}
     for name in ("first_k_dense_replace", "num_dense_layers"):
         if found.get(name):
             found[name] = min(found[name], layers // 2)

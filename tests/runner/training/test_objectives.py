@@ -69,7 +69,11 @@ def _losses(
         work, packing=packing, objective=objective,
     )  # fmt: skip
     line = Heard()
-    assert train(job, line).steps == 2
+    result = train(job, line)
+    times = result.times
+    assert (result.steps, list(times.steps)) == (2, [1, 2])
+    assert len(times.evaluations) == len(times.saves) == 2
+    assert min(*times.steps.values(), *times.evaluations, *times.saves) > 0
     return [one["loss"] for one in line.told], [one["loss"] for one in line.evaluated]
 
 
@@ -98,6 +102,7 @@ def test_an_objective_is_rehearsed_by_its_own_trainer(
     settings = {"times": 2.0} if name == "scaled" else {}
     found = measure(Case(name, CONFIG, profile, accumulation=2, steps=2, objective=settings))
     assert set(found.peaks) == {"load", "forward", "backward", "optimizer", "evaluation"}
+    assert 0 < found.evaluation_seconds < found.seconds
 
 
 def test_a_second_objective_is_traced(scaled: type[ObjectiveTable]) -> None:

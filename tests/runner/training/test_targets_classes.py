@@ -10,7 +10,7 @@ import pytest
 import torch
 from peft import get_peft_model
 from peft.tuners.lora import LoraLayer
-from transformers import CONFIG_MAPPING, AutoModelForCausalLM
+from transformers import CONFIG_MAPPING
 from transformers.pytorch_utils import Conv1D
 
 from lockfiles.lock import Method
@@ -20,6 +20,7 @@ from planner.models.facts import ModelFacts, architecture
 from planner.models.families import FAMILIES
 from planner.search import lora_targets
 from planner.setup.setup import Bias
+from runner.trace.text_only import from_config
 from runner.training.adapter import lora
 from tests.planner.memory.test_memory import PLAN
 from tests.runner.inputs.test_parameter_count import VARIANTS, tiny
@@ -27,8 +28,9 @@ from tests.runner.inputs.test_parameter_count import VARIANTS, tiny
 RANK = 4
 MIXING = ("q_proj", "k_proj", "v_proj", "o_proj", "in_proj")
 """The linear layers of attention and Mamba in a layer whose one module is called `mixer`."""
-NOT_ADAPTED = ("router", "shared_expert_gate", "wg", "proj", "modality_router")
-"""Linear layers that choose or weigh a mixture's experts, or Gemma 3n's residual streams."""
+NOT_ADAPTED = ("router", "shared_expert_gate", "wg", "proj", "modality_router", "o_a_proj")
+"""Linear layers that choose or weigh a mixture's experts, or Gemma 3n's residual streams; and one
+that projects groups of heads, whose adapter would not."""
 SHAPES = [
     (family, changes) for family, changes in VARIANTS
     if FAMILIES[family].experts or any("bias" in field or "norm" in field for field in changes)
@@ -45,7 +47,7 @@ def _built(family: str, fields: dict[str, Any]) -> tuple[ModelFacts, Any]:
         warnings.simplefilter("ignore")
         config = CONFIG_MAPPING[family](**fields)
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config)
+            model = from_config(config)
     shape = architecture(config.to_dict(), "config.json")
     return ModelFacts("", (), shape, 0, ""), model
 
@@ -61,7 +63,7 @@ def _linears(family: str, model: Any) -> Iterator[tuple[str, bool]]:
         taken = taken or last in FAMILIES[family].unadapted
         linear = isinstance(module, (torch.nn.Linear, Conv1D)) and module is not head
         inside = re.search(r"\.\d+\.", name) is not None
-        weighs = last in NOT_ADAPTED or last.endswith("_coefs")
+        weighs = ".indexer" in parent or last in NOT_ADAPTED or last.endswith("_coefs")
         if linear and inside and not weighs and not taken:
             yield name, attends
 

@@ -34,6 +34,18 @@ def hub() -> Iterator[HubServer]:
         yield hub
 
 
+def test_the_families_are_listed_within_a_terminal() -> None:
+    done = tunelock("fit", "--families")
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 100
+    told = json.loads(tunelock("fit", "--families", "--json").stdout)["families"]
+    assert {one["name"] for one in told} > {"llama", "gemma4_text", "nemotron_h"}
+    assert "o_proj" in next(one for one in told if one["name"] == "llama")["targets"]
+    for wrong in (("fit",), ("fit", "--families", "Qwen/Qwen3-8B")):
+        done = tunelock(*wrong)
+        assert done.returncode == 2 and not done.stdout
+
+
 def test_the_table_has_a_line_for_each_method() -> None:
     done = tunelock("fit", "Qwen/Qwen3-8B", "--gpu", "RTX 4090")
     assert done.returncode == 0, done.stderr

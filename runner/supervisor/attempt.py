@@ -1,0 +1,223 @@
+"""One attempt to run a lock in its folder, stage after stage."""
+
+import json
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lockfiles import receipt
+from lockfiles.errors import Interrupted, RunFailed, Stopped, TunelockError, UsageProblem
+from lockfiles.fixes import Advice
+from lockfiles.lock import Lock
+from runner.engines.engine import engine_of, processes_of
+from runner.environments import packages
+from runner.environments.variables import environment
+from runner.inputs import verify
+from runner.runs.events import Writer, read
+from runner.runs.folder import EVENTS, LOG, PUBLISHED, Held, StagePlace, place
+from runner.runs.kind import of_kind
+from runner.supervisor import launch, results
+from runner.supervisor.launch import Limits
+from runner.supervisor.signals import RESUMES, Stop
+
+_REPORT = "report.json"
+_MOST_PUBLISHED_BYTES = 64 << 20
+_ERRORS: dict[int, type[TunelockError]] = {
+    kind.exit_code: kind for kind in TunelockError.__subclasses__()
+}
+
+
+@contextmanager
+def sentences(run_at: Path) -> Iterator[None]:
+    """Turn errors of the disk and its permissions into one sentence."""
+    try:
+        yield
+    except OSError as problem:
+        raise RunFailed(
+            f"`{problem.filename or run_at}` cannot be used: {problem.strerror or problem}.",
+            fix=Advice("free disk space or fix the permissions, then run the same command again"),
+        ) from None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One lock being run in one folder."""
+
+    lock: Lock
+    folder: Path
+    places: Mapping[str, Path]
+    writer: Writer
+    held: Held
+    stop: Stop
+    limits: Limits
+    notes: Sequence[str] = ()
+    """Warnings from before the first stage."""
+
+    def run(self) -> None:
+        """Run every stage that is not done. Raises the TunelockError that ended the run."""
+        names = [one.id for one in self.lock.stage]
+        kinds = [one.kind for one in self.lock.stage]
+        begun = time.monotonic()
+        self.writer.append("run", "started", {"stages": names, "kinds": kinds})
+        for note in self.notes:
+            self.writer.append("run", "warning", {"text": note, "of_attempt": True})
+        self._note_packages()
+        self._note_damage()
+        try:
+            with sentences(self.folder):
+                ran = False
+                for name in names:
+                    ran |= self._stage(name, ran)
+        except TunelockError as problem:
+            fields: dict[str, Any] = {"message": problem.message, "hint": problem.hint}
+            fields["details"] = list(problem.details)
+            with suppress(RunFailed):  # the disk may be full: the events before say so
+                self.writer.append("run", "failed", fields | {"exit_code": problem.exit_code})
+            raise
+        seconds = round(time.monotonic() - begun, 3)
+        self.writer.append("run", "done", {"seconds": seconds})
+
+    def _stage(self, name: str, changed: bool) -> bool:
+        """Run a stage unless it is done, and return whether it ran.
+
+        `changed`: an earlier stage ran, so that the report is written again.
+        """
+        if self.stop.asked():
+            raise self._stopped()
+        at, digest = self._place(name), self.lock.integrity[name]
+        reports = of_kind(at.kind).publishes
+        kept = at.done(digest)
+        if kept is not None and (damage := at.damage(kept)):
+            text = f"{damage}, so the stage `{name}` is run again"
+            self.writer.append("run", "warning", {"text": text})
+            kept = None
+        if kept is not None:
+            self._check_kept(at, kept)
+        runs = kept is None or (reports and (changed or not can_publish(at)))
+        if runs:
+            at.begin(digest)
+            self._launch(name, at)
+            at.finish(digest, at.reported(_REPORT))
+            at.drop_checkpoints()
+        if reports:
+            self._publish(at)
+        return runs
+
+    def _place(self, name: str) -> StagePlace:
+        return place(self.lock, self.folder, name, self.held.folder)
+
+    def _check_kept(self, at: StagePlace, report: Mapping[str, Any]) -> None:
+        """Compare a stage's tensors with its report, if stages are left that may read them."""
+        at.check()
+        waiting = [
+            one.id
+            for one in self.lock.stage
+            if results.kept(self._place(one.id), self.lock.integrity[one.id]) is None
+        ]
+        tensors = of_kind(at.kind).tensors
+        if waiting and tensors:
+            verify.check_kept(at.final / tensors, report["digests"])
+
+    def _launch(self, name: str, at: StagePlace) -> None:
+        job = {
+            "stage": name,
+            "run": str(self.folder),
+            "work": str(at.partial),
+            "places": {one: str(path) for one, path in self.places.items()},
+            "beat_seconds": self.limits.beat_seconds,
+        }
+        path = at.write("job.json", json.dumps(job, indent=2).encode())
+        engine = engine_of(self.lock, at.kind)
+        program = launch.Program(
+            stage=name,
+            again=self._again(name),
+            arguments=engine.arguments(path, processes_of(self.lock)),
+            environment=environment(self.lock, online=of_kind(at.kind).online)
+            | dict(engine.variables),
+            starts_workers=engine.starts_workers,
+        )
+        supervision = launch.Supervision(
+            writer=self.writer,
+            log=self.folder / LOG,
+            folder=self.held.folder,
+            stopping=self.stop.asked,
+            ending=lambda: self.stop.at_once,
+            limits=self.limits,
+        )
+        since = self.writer.size
+        self.stop.in_stage = True
+        try:
+            code = launch.launch(program, supervision)
+        finally:
+            self.stop.in_stage = False
+        if code != 0:
+            raise self._problem(name, code, since)
+
+    def _problem(self, name: str, code: int, since: int) -> TunelockError:
+        """Return the error for a stage's exit code, with the stage's own message if it sent one.
+
+        `since` is the byte offset of the stage's first event in the events file.
+        """
+        ended = (-signal.SIGTERM, -signal.SIGKILL)
+        if code == Stopped.exit_code or (self.stop.asked() and code in ended):
+            return self._stopped()
+        if code < 0:
+            return RunFailed(
+                f"The stage `{name}` was ended by {signal.Signals(-code).name}"
+                f"{', possibly because memory ran out' if code == -signal.SIGKILL else ''}.",
+                fix=Advice(f"run the same command again to {self._again(name)}"),
+            )
+        failure = _last_failure(self.folder / EVENTS, name, since)
+        kind = _ERRORS.get(code, RunFailed)
+        message = failure.get("message") or f"The stage `{name}` ended with exit code {code}."
+        fix = Advice(failure.get("hint") or f"see {self.folder / LOG}")
+        return kind(message, fix=fix, details=failure.get("details") or ())
+
+    def _again(self, name: str) -> str:
+        """Return what the same command does with an unfinished stage."""
+        trains = of_kind(self._place(name).kind).trains
+        return "resume from its last checkpoint, if any" if trains else f"repeat the stage `{name}`"
+
+    def _stopped(self) -> TunelockError:
+        if self.stop.signal == signal.SIGINT:
+            return Interrupted("The run was interrupted. It can be resumed.", fix=RESUMES)
+        return Stopped("The run was stopped. It can be resumed.", fix=RESUMES)
+
+    def _publish(self, at: StagePlace) -> None:
+        for name in PUBLISHED:
+            self.held.folder.write_whole(name, at.read(name, _MOST_PUBLISHED_BYTES))
+
+    def _note_damage(self) -> None:
+        count = self.writer.damaged
+        if count:
+            lines = "1 damaged line" if count == 1 else f"{count} damaged lines"
+            fields = {"text": f"skipped {lines} of `{EVENTS}`", "damaged_lines": count}
+            self.writer.append("run", "warning", fields)
+
+    def _note_packages(self) -> None:
+        found = packages.packages_found(self.lock)
+        for one in packages.package_differences(self.lock, found):
+            name = one.field.partition(".")[2]
+            sentence = f"`{name}` {one.found} is installed, but the lock has {one.locked}"
+            self.writer.append("run", "warning", {"text": sentence})
+
+
+def can_publish(at: StagePlace) -> bool:
+    """Return whether a finished report stage has a readable page and receipt."""
+    try:
+        for name in PUBLISHED:
+            at.read(name, _MOST_PUBLISHED_BYTES)
+        receipt.read(at.final / PUBLISHED[0])
+    except (OSError, UsageProblem):
+        return False
+    return True
+
+
+def _last_failure(events: Path, stage: str, since: int) -> dict[str, Any]:
+    sent = read(events, offset=since)[0]
+    failures = [e.fields for e in sent if e.kind == "failed" and e.stage == stage]
+    return failures[-1] if failures else {}
