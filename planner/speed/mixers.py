@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from planner.models import layers
 from planner.models.shapes.blocks import Block
-from planner.models.shapes.mixers import GatedDelta, Mixer
+from planner.models.shapes.mixers import Absent, GatedDelta, Mixer, ShortConvolution, StateSpace
 from planner.models.shapes.shape import Architecture
 from planner.setup.setup import Profile
-from planner.speed import gated_delta
+from planner.speed import gated_delta, state_space
 from planner.speed.parts import Part
 from planner.speed.work import Work
 
@@ -24,7 +24,10 @@ class Effort:
 
 
 _EFFORTS: Mapping[type[Mixer], Effort] = {
+    Absent: Effort(state_space.no_parts, state_space.no_products),
     GatedDelta: Effort(gated_delta.parts, gated_delta.products),
+    ShortConvolution: Effort(state_space.convolution_parts, state_space.no_products),
+    StateSpace: Effort(state_space.parts, state_space.products),
 }
 
 
