@@ -46,7 +46,7 @@ def router(shape: Architecture, profile: Profile, block: Block) -> int:
 def gradients(shape: Architecture, profile: Profile) -> int:
     """Return the bytes of gradients that exist at once, per element of the MLP's width."""
     if _takes_power(shape, profile):
-        return 12
+        return habits(shape.family).power_bytes
     return (3 if shape.gated_mlp else 2) * profile.width
 
 

@@ -22,7 +22,7 @@ _IN_FLOAT32 = {
     torch.cumprod, torch.Tensor.cumprod, torch.prod, torch.Tensor.prod, torch.norm,
     torch.Tensor.norm, _functional.normalize, torch.reciprocal, torch.Tensor.reciprocal,
     torch.Tensor.__rtruediv__, torch.Tensor.__rdiv__, torch.Tensor.__rpow__,
-    _functional.cross_entropy, _functional.group_norm,
+    _functional.cross_entropy, _functional.group_norm, torch.square, torch.Tensor.square,
 }  # fmt: skip
 """What CUDA's autocast computes in float32 and CPU's does not
 (https://docs.pytorch.org/docs/stable/amp.html)."""
