@@ -33,6 +33,9 @@ def inner_width(shape: Architecture, profile: Profile) -> int:
 
 def stream_width(shape: Architecture, profile: Profile) -> int:
     """Return the bytes of an element of the residual stream."""
+    own = habits(shape.family).float_product and profile.autocast and profile.device == "cuda"
+    if own and quantised(shape, profile):
+        return 4
     embedded = floats_norms(shape, profile) and FAMILIES[shape.family].embedding_norm
     return 4 if embedded or widens(shape, profile) else profile.width
 

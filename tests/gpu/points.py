@@ -62,7 +62,7 @@ def cases(table: Path = TABLE, folder: Path | None = None) -> Iterator[Case]:
 def _case(words: list[str], known: Mapping[str, Mapping[str, Any]]) -> Case:
     """Read `MODEL OBJECTIVE METHOD RANK LENGTH MICRO CHECKPOINTING OPTIMIZER DROPOUT ACCUMULATION`,
     and after them any of `padded`, `attention`, `int8`, `untied` (a head of its own), `window=N`
-    (a sliding one), `layers=N` and `steps=N`."""
+    (a sliding one), `chunk_size=N` (of state-space layers), `layers=N` and `steps=N`."""
     model, objective, method, rank, length, micro, checkpointing, optimizer, dropout, every = words[
         :10
     ]
@@ -72,6 +72,8 @@ def _case(words: list[str], known: Mapping[str, Mapping[str, Any]]) -> Case:
         config = cut(config, int(extra["layers"]))
     if "window" in extra:
         config["sliding_window"] = int(extra["window"])
+    if "chunk_size" in extra:
+        config["chunk_size"] = int(extra["chunk_size"])
     if "untied" in extra:
         config["tie_word_embeddings"] = False
     shape = architecture(config, model)
