@@ -56,7 +56,7 @@ def _element(shape: Architecture, profile: Profile) -> int:
     if widens(shape, profile):
         return 4 * (habit.product_tensors or (3 if shape.gated_mlp else 1))
     if _takes_power(shape, profile):
-        return habit.autocast_bytes
+        return habit.autocast_bytes + habit.trained_bytes * (profile.method == "full")
     return profile.width * (habit.product_tensors or (3 if shape.gated_mlp else 1))
 
 

@@ -37,6 +37,8 @@ class Habits:
     """Bytes of those under a GPU's autocast, which computes `pow` in float32; 0 for no change."""
     power_bytes: int = 12
     """Bytes of gradients that exist at once in the backward pass of that `pow`."""
+    trained_bytes: int = 0
+    """Further bytes per element where the parameters of the activation function are trained."""
     float_product: bool = False
     """Whether autocast leaves the product in float32: then quantized layers return float32, and so
     does the residual stream from the first MLP on."""
