@@ -111,7 +111,11 @@ _COSTS: Mapping[type[Mixer], Costs] = {
     ),
     Latent: Costs(latent.saved, latent.forward, latent.backward, latent.forward),
     GatedDelta: Costs(
-        gated_delta.saved, gated_delta.forward, gated_delta.backward, gated_delta.quiet
+        gated_delta.saved,
+        gated_delta.forward,
+        gated_delta.backward,
+        gated_delta.quiet,
+        gated_delta.within,
     ),
 }
 

@@ -28,6 +28,7 @@ WIDE = {
 DELTA = {
     "head_dim": 16, "linear_key_head_dim": 16, "linear_value_head_dim": 16,
     "linear_num_key_heads": 2, "linear_num_value_heads": 4, "shared_expert_intermediate_size": 64,
+    "moe_intermediate_size": 16,
 }  # fmt: skip
 OWN: dict[str, dict[str, Any]] = {
     "gemma3n_text": {
