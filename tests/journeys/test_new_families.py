@@ -24,7 +24,15 @@ WIDE = {
     "vocab_size": 1024, "hidden_size": 64, "intermediate_size": 96, "max_position_embeddings": 256,
     "pad_token_id": 0, "bos_token_id": None, "eos_token_id": 2,
 }  # fmt: skip
+LATENT = {
+    "kv_lora_rank": 16, "q_lora_rank": 16, "qk_nope_head_dim": 8, "qk_rope_head_dim": 8,
+    "v_head_dim": 16, "moe_intermediate_size": 16,
+}  # fmt: skip
 OWN: dict[str, dict[str, Any]] = {
+    "deepseek_v2": LATENT | {"q_lora_rank": None},
+    "deepseek_v3": LATENT,
+    "dots1": {"moe_intermediate_size": 16},
+    "ernie4_5_moe": {"moe_intermediate_size": 16},
     "gemma3n_text": {
         "head_dim": 32, "hidden_size_per_layer_input": 64, "laurel_rank": 64,
         "vocab_size_per_layer_input": 1024, "sliding_window": 32,
@@ -39,6 +47,13 @@ OWN: dict[str, dict[str, Any]] = {
         "attention_k_eq_v": True, "num_global_key_value_heads": 1, "num_kv_shared_layers": 0,
     },
     "gemma4_unified": {"head_dim": 32, "global_head_dim": 64},
+    "glm4_moe_lite": LATENT,
+    "hunyuan_v1_moe": {"head_dim": 16},
+    "laguna": {
+        "head_dim": 16, "moe_intermediate_size": 16, "shared_expert_intermediate_size": 16,
+    },
+    "llama4_text": {"head_dim": 16, "intermediate_size_mlp": 128},
+    "minimax_m2": {"head_dim": 16},
 }  # fmt: skip
 """The models, and fields of theirs: two with a vision tower, one with experts."""
 METHODS: dict[str, dict[str, Any]] = {
