@@ -30,7 +30,15 @@ DELTA = {
     "linear_num_key_heads": 2, "linear_num_value_heads": 4, "shared_expert_intermediate_size": 64,
     "moe_intermediate_size": 16,
 }  # fmt: skip
+LATENT = {
+    "kv_lora_rank": 16, "q_lora_rank": 16, "qk_nope_head_dim": 8, "qk_rope_head_dim": 8,
+    "v_head_dim": 16, "moe_intermediate_size": 16,
+}  # fmt: skip
 OWN: dict[str, dict[str, Any]] = {
+    "deepseek_v2": LATENT | {"q_lora_rank": None},
+    "deepseek_v3": LATENT,
+    "dots1": {"moe_intermediate_size": 16},
+    "ernie4_5_moe": {"moe_intermediate_size": 16},
     "gemma3n_text": {
         "head_dim": 32, "hidden_size_per_layer_input": 64, "laurel_rank": 64,
         "vocab_size_per_layer_input": 1024, "sliding_window": 32,
@@ -55,6 +63,13 @@ OWN: dict[str, dict[str, Any]] = {
     "qwen3_5": DELTA,
     "qwen3_5_moe": DELTA,
     "qwen3_next": DELTA | {"layer_types": None},
+    "glm4_moe_lite": LATENT,
+    "hunyuan_v1_moe": {"head_dim": 16},
+    "laguna": {
+        "head_dim": 16, "moe_intermediate_size": 16, "shared_expert_intermediate_size": 16,
+    },
+    "llama4_text": {"head_dim": 16, "intermediate_size_mlp": 128},
+    "minimax_m2": {"head_dim": 16},
 }  # fmt: skip
 """The models, and fields of theirs: some with a vision tower, some with experts."""
 METHODS: dict[str, dict[str, Any]] = {

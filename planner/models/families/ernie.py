@@ -19,7 +19,7 @@ def _read(found: ConfigJson) -> dict[str, Any]:
     first, last = values.get("moe_layer_start_index", 1), values.get("moe_layer_end_index", -1)
     if type(first) is not int or not 0 <= first <= layers:
         raise found.contradiction("has no layer of the number `moe_layer_start_index`")
-    ends = last in (-1, layers - 1) and type(last) is int
+    ends = type(last) is int and (last == -1 or last >= layers - 1)
     if not ends or values.get("moe_layer_interval", 1) != 1:
         raise found.unsupported(BETWEEN)
     shared = found.integer("moe_num_shared_experts") if values.get("moe_num_shared_experts") else 0
