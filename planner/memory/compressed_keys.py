@@ -9,9 +9,10 @@ from planner.models.shapes.mixers import CompressedKeys
 from planner.models.shapes.shape import Architecture
 from planner.setup.setup import Profile
 
-SAVED, WRITTEN, PASSING = 2, 12, 10
-"""Bytes per score: saved by softmax, at once in a forward pass, and temporary in a backward pass
-(as in `planner.models.families.gpt_oss`, whose attention has sinks too)."""
+SAVED, WRITTEN, PASSING = 6, 12, 10
+"""Bytes per score: saved, at once in a forward pass, and temporary in a backward pass less the copy
+that is freed. The sinks stay float32 in any model, and so does softmax; its product with the values
+reads a copy."""
 
 
 def saved(shape: Architecture, profile: Profile, block: Block) -> int:
@@ -47,12 +48,10 @@ def forward(shape: Architecture, profile: Profile, block: Block) -> int:
 
 def backward(shape: Architecture, profile: Profile, block: Block) -> int:
     """Return the peak of a backward pass at the scores, besides what is saved."""
-    mixer, width, full = _mixer(block), profile.width, profile.method == "full"
-    queries = mixer.heads * mixer.head_dim
+    mixer = _mixer(block)
     held = {
         "scores": PASSING * _scores(profile, mixer),
-        "gradient of the values": width * _repeated(profile, mixer),
-        "gradient of the output": width * queries * (1 - full),
+        "gradient of the values": profile.width * _repeated(profile, mixer),
     }
     return int(sum(held.values()))
 

@@ -44,8 +44,9 @@ def forward(shape: Architecture, profile: Profile, block: Block) -> int:
 
 
 def backward(shape: Architecture, profile: Profile, block: Block) -> int:
-    """Return the peak of a backward pass besides what is saved: at the decays of pairs."""
-    return int(3 * CHUNK * _channels(profile, _mixer(block)))
+    """Return the peak of a backward pass besides what is saved: the gradient of the decays of
+    pairs, and that of one chunk, which is written into zeros of all chunks."""
+    return int(2 * CHUNK * _channels(profile, _mixer(block)))
 
 
 def _mixer(block: Block) -> KimiDelta:

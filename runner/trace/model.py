@@ -117,7 +117,19 @@ def _whole(config: Mapping[str, Any], profile: Profile) -> Any:
     except ImportError:
         return text_only.from_config(shape.get_text_config(), **form)
     freeze_outside_decoder(model)
+    _keep_float32(model, form["dtype"])
     return model
+
+
+def _keep_float32(model: Any, dtype: torch.dtype) -> None:
+    """Turn the parameters to float32 that `from_pretrained` keeps so in a narrower model."""
+    from transformers.core_model_loading import build_glob_alternation
+
+    if kept := model._get_dtype_plan(dtype):
+        names, *_ = build_glob_alternation(list(kept))
+        for name, parameter in model.named_parameters():
+            if names.search(name):
+                parameter.data = parameter.data.float()
 
 
 def _adapted(model: Any, profile: Profile) -> Any:

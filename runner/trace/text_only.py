@@ -46,4 +46,5 @@ def _headed(kind: Any) -> Any:
                 loss = self.loss_function(logits, labels, self.config.vocab_size)
             return CausalLMOutputWithPast(loss=loss, logits=logits)
 
+    Headed.__module__ = decoder.__module__  # where transformers looks for fused experts
     return Headed
