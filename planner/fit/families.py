@@ -22,7 +22,7 @@ WORDS: Mapping[type[mixers.Mixer], str] = {
     mixers.ShortConvolution: "short convolution",
     mixers.StateSpace: "state space",
 }
-"""What stands in the place of attention, in words."""
+"""What replaces attention, in words."""
 
 
 @dataclass(frozen=True)

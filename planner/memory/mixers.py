@@ -1,4 +1,4 @@
-"""The memory of what stands in the place of attention, or besides it, in bytes per token."""
+"""The memory of what replaces attention, or besides it, in bytes per token."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -25,7 +25,7 @@ from planner.models.shapes.mixers import HyperConnections, SparseLatent
 from planner.setup.setup import Profile
 
 WIDEST_HEAD = 256
-"""Widest head for which SDPA takes keys and values as they are; transformers repeats others for
+"""Widest head for which SDPA takes keys and values unchanged; transformers repeats others for
 each query head (`use_gqa_in_sdpa` in `integrations/sdpa_attention.py`)."""
 
 

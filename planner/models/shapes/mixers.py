@@ -1,4 +1,4 @@
-"""What stands in the place of attention in a layer, or besides attention and MLP."""
+"""What replaces attention in a layer, or besides attention and MLP."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -225,7 +225,7 @@ class PerLayerInput(Mixer):
 
 @dataclass(frozen=True)
 class NormedRouter(Mixer):
-    """A mixture's router with a norm of its own, besides an MLP that is no expert (Gemma 4)."""
+    """A mixture's router with a norm of its own, besides an MLP outside of the experts (Gemma 4)."""
 
 
 @dataclass(frozen=True)
