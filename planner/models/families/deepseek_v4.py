@@ -169,7 +169,7 @@ def _linears(shape: Architecture, own: CompressedKeys) -> Iterator[Linear]:
 
 
 def _norms(shape: Architecture, own: CompressedKeys) -> Iterator[Extra]:
-    """Yield the norms of attention, and the grouped projection, which is not a usual linear layer."""
+    """Yield attention's norms and the grouped projection, which is not a usual linear layer."""
     yield Extra("self_attn.q_a_norm.weight", (own.query_rank,))
     yield Extra("self_attn.kv_norm.weight", (own.head_dim,))
     inside = own.heads * own.head_dim // own.groups

@@ -225,7 +225,7 @@ class PerLayerInput(Mixer):
 
 @dataclass(frozen=True)
 class NormedRouter(Mixer):
-    """A mixture's router with a norm of its own, besides an MLP outside of the experts (Gemma 4)."""
+    """A router with a norm of its own, besides an MLP outside of the experts (Gemma 4)."""
 
 
 @dataclass(frozen=True)

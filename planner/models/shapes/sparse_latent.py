@@ -1,7 +1,8 @@
 """Sparse attention over latent attention: an indexer chooses the tokens that each query attends to.
 
 Read from `transformers/models/deepseek_v32/modeling_deepseek_v32.py` and
-`models/glm_moe_dsa/modeling_glm_moe_dsa.py`. The indexer runs without gradients: its weights do not change in any training, and no adapter on them would learn.
+`models/glm_moe_dsa/modeling_glm_moe_dsa.py`. The indexer runs without gradients: its weights do
+not change in any training, and no adapter on them would learn.
 """
 
 from collections.abc import Iterator, Mapping
