@@ -31,14 +31,14 @@ DELTA = {
     "moe_intermediate_size": 16,
 }  # fmt: skip
 LATENT = {
-    "kv_lora_rank": 16, "q_lora_rank": 16, "qk_nope_head_dim": 8, "qk_rope_head_dim": 8,
-    "v_head_dim": 16, "moe_intermediate_size": 16,
+    "kv_lora_rank": 64, "q_lora_rank": 64, "qk_nope_head_dim": 16, "qk_rope_head_dim": 8,
+    "v_head_dim": 16, "moe_intermediate_size": 64,
 }  # fmt: skip
 OWN: dict[str, dict[str, Any]] = {
     "deepseek_v2": LATENT | {"q_lora_rank": None},
     "deepseek_v3": LATENT,
-    "dots1": {"moe_intermediate_size": 16},
-    "ernie4_5_moe": {"moe_intermediate_size": 16},
+    "dots1": {"moe_intermediate_size": 64, "num_key_value_heads": 4},
+    "ernie4_5_moe": {"moe_intermediate_size": 64, "num_key_value_heads": 4},
     "gemma3n_text": {
         "head_dim": 32, "hidden_size_per_layer_input": 64, "laurel_rank": 64,
         "vocab_size_per_layer_input": 1024, "sliding_window": 32,
@@ -64,12 +64,13 @@ OWN: dict[str, dict[str, Any]] = {
     "qwen3_5_moe": DELTA,
     "qwen3_next": DELTA | {"layer_types": None},
     "glm4_moe_lite": LATENT,
-    "hunyuan_v1_moe": {"head_dim": 16},
+    "hunyuan_v1_moe": {"head_dim": 32},
     "laguna": {
-        "head_dim": 16, "moe_intermediate_size": 16, "shared_expert_intermediate_size": 16,
+        "head_dim": 32, "moe_intermediate_size": 64, "shared_expert_intermediate_size": 64,
+        "gating": "per-element",
     },
-    "llama4_text": {"head_dim": 16, "intermediate_size_mlp": 128},
-    "minimax_m2": {"head_dim": 16},
+    "llama4_text": {"head_dim": 32, "intermediate_size_mlp": 128},
+    "minimax_m2": {"head_dim": 32},
 }  # fmt: skip
 """The models, and fields of theirs: some with a vision tower, some with experts."""
 METHODS: dict[str, dict[str, Any]] = {
