@@ -51,8 +51,8 @@ OWN: dict[str, dict[str, Any]] = {
     "lfm2": {},
     "lfm2_moe": {},
     "nemotron_h": {
-        "mamba_num_heads": 8, "mamba_head_dim": 16, "ssm_state_size": 16, "chunk_size": 32,
-        "moe_shared_expert_intermediate_size": 64, "moe_intermediate_size": 16,
+        "head_dim": 16, "mamba_num_heads": 8, "mamba_head_dim": 16, "ssm_state_size": 16,
+        "chunk_size": 32, "moe_shared_expert_intermediate_size": 64, "moe_intermediate_size": 16,
     },
     "qwen3_5": DELTA,
     "qwen3_5_moe": DELTA,
