@@ -53,12 +53,15 @@ OWN: dict[str, dict[str, Any]] = {
         "attention_k_eq_v": True, "num_global_key_value_heads": 1, "num_kv_shared_layers": 0,
     },
     "gemma4_unified": {"head_dim": 32, "global_head_dim": 64},
-    "granitemoehybrid": {"mamba_n_heads": 8, "mamba_d_state": 16, "mamba_chunk_size": 32},
+    "granitemoehybrid": {
+        "mamba_n_heads": 8, "mamba_d_state": 16, "mamba_chunk_size": 32,
+        "shared_intermediate_size": 64,
+    },
     "lfm2": {},
     "lfm2_moe": {},
     "nemotron_h": {
-        "mamba_num_heads": 8, "mamba_head_dim": 16, "ssm_state_size": 16, "chunk_size": 32,
-        "moe_shared_expert_intermediate_size": 64, "moe_intermediate_size": 16,
+        "head_dim": 16, "mamba_num_heads": 8, "mamba_head_dim": 16, "ssm_state_size": 16,
+        "chunk_size": 32, "moe_shared_expert_intermediate_size": 64, "moe_intermediate_size": 16,
     },
     "qwen3_5": DELTA,
     "qwen3_5_moe": DELTA,
