@@ -32,7 +32,7 @@ LENGTHS = (9, 14, 5, 1, 11)
 WINDOW = 4
 OWN = {
     "moe_intermediate_size": 8, "shared_expert_intermediate_size": 8, "sliding_window": WINDOW,
-    "attention_chunk_size": WINDOW, "floor_scale": WINDOW, "attn_scale": 1.0,
+    "attention_chunk_size": WINDOW, "index_n_heads": 32, "floor_scale": WINDOW, "attn_scale": 1.0,
 }  # fmt: skip
 """Experts as wide as the grouped product wants them, and windows shorter than most rows."""
 
@@ -42,6 +42,8 @@ def _model(family: str) -> Any:
     fields = tiny(family)
     known = CONFIG_MAPPING[family]().to_dict()
     fields |= {name: value for name, value in OWN.items() if name in known}
+    if "intermediate_size" not in known:
+        fields.pop("intermediate_size", None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         attention = "eager" if writes_scores(family) else "sdpa"
