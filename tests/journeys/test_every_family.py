@@ -64,7 +64,8 @@ def ignorable(model: Any, tensors: Tensors) -> Tensors:
     head = {"lm_head.weight": embedding} if model.config.tie_word_embeddings else {}
     masks = {f"{layer}attn.bias": torch.ones(1, 1, 8, 8), f"{layer}attn.masked_bias": torch.ones(1)}
     angles = {f"{layer}self_attn.rotary_emb.inv_freq": torch.ones(4)}
-    ahead = {f"{layer.replace('.0.', '.3.')}eh_proj.weight": torch.ones(4, 8)}
+    beyond = layer.replace(".0.", f".{model.config.num_hidden_layers}.")
+    ahead = {f"{beyond}eh_proj.weight": torch.ones(4, 8)}
     return tensors | head | masks | angles | ahead | {"mtp.norm.weight": torch.ones(4)}
 
 
