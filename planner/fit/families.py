@@ -6,7 +6,7 @@ from functools import cache
 
 from planner.catalogue.lookup import CatalogueModel, models
 from planner.gguf.family import MODEL_TYPES
-from planner.memory.family_quirks import habits, writes_scores
+from planner.memory.family_quirks import attention, habits
 from planner.models import layers
 from planner.models.architecture import Architecture
 from planner.models.families import FAMILIES
@@ -82,7 +82,7 @@ def _facts(name: str, example: CatalogueModel | None) -> FamilyFacts:
         example=example.name if example else "",
         mixing=tuple(dict.fromkeys(_mixing(shape))) if shape else (),
         experts=shape.experts > 0 if shape else bool(FAMILIES[name].experts),
-        kernel="eager" if writes_scores(name) else "sdpa",
+        kernel=attention(name),
         targets=preset(shape, "all-linear") if shape else (),
         not_adapted=left_out(shape) if shape else (),
         quantized=_quantized(shape) if shape else 0.0,

@@ -6,6 +6,7 @@ autograd saves in those classes (`tests/planner/memory/test_families.py`).
 
 from dataclasses import replace
 from functools import cache
+from typing import Literal
 
 from planner.models.families import FAMILIES
 from planner.models.shapes.habits import Habits
@@ -24,6 +25,12 @@ def habits(family: str) -> Habits:
 def writes_scores(family: str) -> bool:
     """Return whether attention is eager, since transformers has no SDPA for the family."""
     return habits(family).score_bytes > 0
+
+
+def attention(family: str) -> Literal["eager", "sdpa"]:
+    """Return the attention implementation of transformers that a family is trained with."""
+    eager = family in FAMILIES and FAMILIES[family].eager
+    return "eager" if eager or writes_scores(family) else "sdpa"
 
 
 @cache

@@ -15,7 +15,7 @@ from planner.data.tokens.template import FIXED_NOW
 from planner.interview.answers import Answers
 from planner.interview.decision import Decision, decide
 from planner.machines.facts import MachineFacts
-from planner.memory.family_quirks import writes_scores
+from planner.memory.family_quirks import attention
 from planner.pipeline.kind import Wanted
 from planner.pipeline.stages import stages
 from planner.plan import every, exactness, prediction
@@ -226,7 +226,7 @@ def _train(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, obje
         "gradient_clip": 1.0,
         "optimizer": choice.profile.optimizer,
         "dtype": choice.dtype,
-        "attention": "eager" if writes_scores(facts.model.architecture.family) else "sdpa",
+        "attention": attention(facts.model.architecture.family),
         "checkpointing": choice.checkpointing,
         "keep": answers.text("train.keep"),
         "evaluate_steps": _evaluate_steps(choice, answers, facts),

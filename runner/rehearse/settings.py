@@ -1,7 +1,7 @@
 """A plan's profile as the tables of a lock that the training stage reads."""
 
 from lockfiles.lock import Method, Train
-from planner.memory.family_quirks import writes_scores
+from planner.memory.family_quirks import attention
 from planner.setup.setup import Profile
 
 
@@ -33,7 +33,7 @@ def train_of(profile: Profile, accumulation: int, family: str) -> Train:
         gradient_clip=1.0,
         optimizer=optimizer,
         dtype=profile.dtype,
-        attention="eager" if writes_scores(family) else "sdpa",
+        attention=attention(family),
         checkpointing=profile.checkpointing,
         keep="last",
         evaluate_steps=1_000_000,

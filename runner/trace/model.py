@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from planner.memory.family_quirks import writes_scores
+from planner.memory.family_quirks import attention
 from planner.setup.setup import Profile
 from runner.trace import quantised, text_only
 from runner.trace.as_gpu import recomputing
@@ -110,7 +110,7 @@ def _whole(config: Mapping[str, Any], profile: Profile) -> Any:
         shape.num_labels, shape.pad_token_id = 1, 0
     form = {
         "dtype": getattr(torch, profile.dtype),
-        "attn_implementation": "eager" if writes_scores(config["model_type"]) else None,
+        "attn_implementation": "eager" if attention(config["model_type"]) == "eager" else None,
     }
     try:
         model = text_only.from_config(shape, maker, **form)

@@ -215,6 +215,7 @@ def _outside(shape: Architecture) -> Iterator[Extra]:
 
 FAMILIES: Mapping[str, Family] = {
     "deepseek_v4": Family(
+        eager=True,
         bias=False,
         o_bias=False,
         mlp_bias="mlp_bias",

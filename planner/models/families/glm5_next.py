@@ -121,6 +121,7 @@ def _indexer(shape: Architecture, own: SparseLatent) -> Iterator[Extra]:
 
 FAMILIES: Mapping[str, Family] = {
     "glm5_next_text": Family(
+        unquantized=("weights_proj",),
         experts="n_routed_experts",
         shared="n_shared_experts",
         defaults={

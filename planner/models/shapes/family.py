@@ -64,6 +64,8 @@ class Family:
     nested: Mapping[str, object] = field(default_factory=dict)
     """Values of further fields that its table in a wrapper's `config.json` may leave out, where
     transformers writes only what differs from the class."""
+    eager: bool = False
+    """Whether its class has eager attention only, besides those that keep scores (`Habits`)."""
     four_times: bool = False
     """Whether the MLP is four times as wide as `hidden` where the configuration says nothing."""
     one_key: bool = False

@@ -15,7 +15,8 @@ from transformers import CONFIG_MAPPING
 
 from lockfiles.lock import Method, Train
 from planner.data.tokens.example import IGNORED, completion
-from planner.memory.family_quirks import habits, writes_scores
+from planner.memory.family_quirks import attention as attention_of
+from planner.memory.family_quirks import habits
 from planner.models.families import FAMILIES
 from runner.runs.pipe import Line
 from runner.trace.text_only import from_config
@@ -46,7 +47,7 @@ def _model(family: str) -> Any:
         fields.pop("intermediate_size", None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        attention = "eager" if writes_scores(family) else "sdpa"
+        attention = attention_of(family)
         made = from_config(CONFIG_MAPPING[family](**fields), attn_implementation=attention)
     made = made.float().eval()
     for parameter in made.parameters():
