@@ -58,7 +58,7 @@ OWN: dict[str, dict[str, Any]] = {
         "shared_intermediate_size": 64,
     },
     "lfm2": {},
-    "lfm2_moe": {},
+    "lfm2_moe": {"moe_intermediate_size": 16},
     "nemotron_h": {
         "head_dim": 16, "mamba_num_heads": 8, "mamba_head_dim": 16, "ssm_state_size": 16,
         "chunk_size": 32, "moe_shared_expert_intermediate_size": 64, "moe_intermediate_size": 16,
