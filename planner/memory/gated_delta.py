@@ -13,12 +13,12 @@ from planner.models.shapes.mixers import GatedDelta
 from planner.setup.setup import Profile
 
 CHUNK = 64
-"""Tokens of a chunk; rows are padded to whole chunks."""
+"""Tokens of a chunk; rows are padded to a multiple of it."""
 
 
 @dataclass(frozen=True)
 class _Widths:
-    """Bytes per token of the tensors that occur, with the padding of rows to whole chunks."""
+    """Bytes per token of the tensors that occur, with the padding of rows to full chunks."""
 
     keys: float
     """Queries or keys of all value heads, in float32."""

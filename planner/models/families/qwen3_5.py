@@ -11,7 +11,7 @@ from planner.models.shapes.naming import Naming
 _HABITS = Habits(scale_bytes=4, gates_output=True, packs=False)
 _MIXTURE = Naming(parts=("gate_proj.weight", "up_proj.weight", "down_proj.weight"))
 _BESIDES = (r"model\.visual",)
-"""The vision tower of a wrapper, which stays as it is."""
+"""The vision tower of a wrapper, which is never quantized."""
 _ROUTED = (
     "moe_intermediate_size num_experts num_experts_per_tok output_router_logits "
     "router_aux_loss_coef shared_expert_intermediate_size"

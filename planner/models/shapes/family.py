@@ -87,7 +87,7 @@ class Family:
     """
     unquantized: tuple[str, ...] = ()
     """Modules, as patterns of transformers, whose linear layers bitsandbytes must not replace: the
-    class computes with their weights by itself, or they stand beside the decoder."""
+    class computes with their weights by itself, or they are not part of the decoder."""
     linears: LinearNames = field(default_factory=LinearNames)
     """The names of its linear layers, which are the target modules of LoRA."""
     naming: Naming = field(default_factory=Naming)
