@@ -34,7 +34,10 @@ def train(job: Job, line: Line) -> Result:
         job.ranks,
         objective_of(job.objective.name).health,
     )
-    trainer = make_trainer(job, loading.load(job.base, job.method, job.train), [watch])
+    model = loading.load(job.base, job.method, job.train)
+    shape = model.config.get_text_config()
+    routes = getattr(shape, "output_router_logits", None)
+    trainer = make_trainer(job, model, [watch])
     if job.ranks.rank:  # the initial adapter is the same in each process; its dropout differs
         torch.manual_seed(job.train.seed + job.ranks.rank)
     with _resuming(checkpoint, watch):
@@ -45,6 +48,8 @@ def train(job: Job, line: Line) -> Result:
     if watch.stopping and steps < trainer.state.max_steps:
         return Result(job.work, steps, True, *measured)
     result = job.work / "result"
+    if routes is not None:  # TRL turns it on for the loss of a mixture's router
+        shape.output_router_logits = routes
     trainer.save_model(str(result))
     return Result(result, steps, False, *measured)
 
