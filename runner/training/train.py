@@ -34,7 +34,10 @@ def train(job: Job, line: Line) -> Result:
         job.ranks,
         objective_of(job.objective.name).health,
     )
-    trainer = make_trainer(job, loading.load(job.base, job.method, job.train), [watch])
+    model = loading.load(job.base, job.method, job.train)
+    config = model.config.get_text_config()
+    routed = getattr(config, "output_router_logits", None)
+    trainer = make_trainer(job, model, [watch])
     if job.ranks.rank:  # the initial adapter is the same in each process; its dropout differs
         torch.manual_seed(job.train.seed + job.ranks.rank)
     with _resuming(checkpoint, watch):
@@ -45,6 +48,8 @@ def train(job: Job, line: Line) -> Result:
     if watch.stopping and steps < trainer.state.max_steps:
         return Result(job.work, steps, True, *measured)
     result = job.work / "result"
+    if routed is not None:
+        config.output_router_logits = routed  # TRL sets it for its auxiliary loss
     trainer.save_model(str(result))
     return Result(result, steps, False, *measured)
 
