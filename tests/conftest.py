@@ -31,6 +31,10 @@ before a test module copies the environment.
 """
 seed(Path(CACHE))
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+"""One thread for torch in each test process: threads of processes that run side by side wait for
+each other, and small tensors gain nothing from a second one."""
+
 TESTS = Path(__file__).parent
 GPU = re.compile(r"\bGPUs?\b|\bcards?\b|\bCUDA\b|\bnvidia", re.IGNORECASE)
 """In the reasons of tests that need a GPU, or a machine without one."""

@@ -1,10 +1,16 @@
 """Finds options of `tunelock fit` that contradict each other, the machine or the model."""
 
 from collections.abc import Iterator
+from math import prod
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Fixes, Option
 from planner.fit.request import FitRequest
+from planner.models.tensors import table
+
+MOST_8BIT = (1 << 31) - 1
+"""Elements of a tensor with 8-bit states: bitsandbytes counts them in 32 bits, and larger ones end
+the process (`csrc/ops.cu`, seen with Gemma-4-E4B on an H100)."""
 
 
 def check(request: FitRequest) -> None:
@@ -51,6 +57,14 @@ def _wish(request: FitRequest) -> Iterator[tuple[bool, str, Fixes]]:
         wish.packing and processes > 1,
         f"`--packing` works in a single process only, but {processes} cards need {processes}.",
         Option("--packing", to="leave out"),
+    )
+    eight = found.optimizer.endswith("8bit") and wish.method in (None, "full")
+    largest = max(prod(one.shape) for one in table(request.model.architecture, {})) if eight else 0
+    yield (
+        largest > MOST_8BIT,
+        f"`--optimizer {wish.optimizer}` cannot train all weights of this model: the 8-bit states "
+        f"of bitsandbytes hold up to {MOST_8BIT:,} elements of a tensor, and one has {largest:,}.",
+        (Option("--method lora", to="use"), Option("--optimizer adamw_torch_fused", to="use")),
     )
     yield (
         not found.layouts,

@@ -17,12 +17,15 @@ from planner.models.shapes.blocks import Block
 from planner.search.lora_targets import left_out, preset
 
 WORDS: Mapping[type[mixers.Mixer], str] = {
+    mixers.CompressedKeys: "compressed keys",
     mixers.GatedDelta: "gated delta rule",
+    mixers.KimiDelta: "Kimi delta attention",
     mixers.Latent: "latent attention",
     mixers.ShortConvolution: "short convolution",
+    mixers.SparseLatent: "sparse latent attention",
     mixers.StateSpace: "state space",
 }
-"""What stands in the place of attention, in words."""
+"""What replaces attention, in words."""
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from planner.search.rejected import lack
 from planner.search.request import EFFECTIVE_BATCH
 from planner.setup.setup import Profile
 from planner.speed import MEASURED_CARDS, basis
+from planner.speed.mixers import work_known
 
-SHOWN = ("parallel.engine", "train.micro_batch", "train.checkpointing")
+SHOWN = ("parallel.engine", "train.micro_batch", "train.checkpointing", "train.attention")
 """The keys of a lock whose reasons are shown, unless a person set them."""
 
 
@@ -74,14 +75,21 @@ def _beside(request: FitRequest, profile: Profile) -> Iterator[str]:
         yield f"Up to {gib(paged)} of optimizer states move to main memory if the card is full."
     if left := reasons.frozen(request.model.aside):
         yield left
-    yield from reasons.kernels(request.model.architecture).values()
     context = request.model.architecture.context
     if profile.length > context:
         yield f"Rows are longer than the model's context of {context:,} tokens."
     gpu = request.machine.least_free
     if gpu and (busy := taken(gpu)):
         yield f"On `{gpu.name}`, {busy}; they are not counted as available."
-    card = request.candidates.card
-    if gpu and not (card and card.bf16_flops) and request.candidates.fits(profile):
-        yield f"There is no step time: the speed of `{gpu.name}` is unknown."
+    if gpu and request.candidates.fits(profile):
+        yield from _no_speed(request, gpu.name)
     yield from reasons.measured(request.candidates).values()
+
+
+def _no_speed(request: FitRequest, card_name: str) -> Iterator[str]:
+    """Yield why a plan on a card has no step time, if it has none for its model or the card."""
+    card, shape = request.candidates.card, request.model.architecture
+    if not (card and card.bf16_flops):
+        yield f"There is no step time: the speed of `{card_name}` is unknown."
+    elif not work_known(shape):
+        yield f"There is no step time: that of layers of `{shape.family}` is unknown."

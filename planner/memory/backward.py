@@ -2,7 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
-from planner.memory import per_layer_inputs, places, saved_activations, transient
+from planner.memory import (
+    alternating_updates,
+    per_layer_inputs,
+    places,
+    saved_activations,
+    transient,
+)
 from planner.models.facts import Architecture
 from planner.models.families import FAMILIES
 from planner.models.layers import Block
@@ -44,11 +50,16 @@ def moments(
     yield gradients - _last_gradients(shape, profile), share | layer
 
 
+def kept_outside(shape: Architecture, profile: Profile) -> int:
+    """Return the bytes that are kept before the first layer until the backward pass has left it."""
+    found = per_layer_inputs.kept(shape, profile) + alternating_updates.before(shape, profile)
+    return found * profile.tokens
+
+
 def _outside(shape: Architecture, profile: Profile) -> tuple[int, int, int]:
     """Return what inputs of all layers keep, their gradient, and what they need at the end."""
-    each = per_layer_inputs.kept(shape, profile), per_layer_inputs.gradient(shape, profile)
-    scratch = per_layer_inputs.scratch(shape, profile)
-    return each[0] * profile.tokens, each[1] * profile.tokens, scratch
+    waits = per_layer_inputs.gradient(shape, profile) * profile.tokens
+    return kept_outside(shape, profile), waits, per_layer_inputs.scratch(shape, profile)
 
 
 def _by_place(

@@ -13,12 +13,12 @@ from planner.models.shapes.mixers import GatedDelta
 from planner.setup.setup import Profile
 
 CHUNK = 64
-"""Tokens of a chunk; rows are padded to whole chunks."""
+"""Tokens of a chunk; rows are padded to a multiple of it."""
 
 
 @dataclass(frozen=True)
 class _Widths:
-    """Bytes per token of the tensors that occur, with the padding of rows to whole chunks."""
+    """Bytes per token of the tensors that occur, with the padding of rows to full chunks."""
 
     keys: float
     """Queries or keys of all value heads, in float32."""
@@ -76,7 +76,9 @@ def forward(shape: Architecture, profile: Profile, block: Block) -> int:
         "queries, keys, weighted, decayed and solved ones, and decayed queries": 6 * one.keys,
         "values, weighted and solved ones, and outputs": 4 * one.values,
         "decays, system and attention within chunks": 3 * one.pairs,
-        "state": one.states / one.chunks,
+        "states before and after a chunk, and their parts": (3 + one.product)
+        * one.states
+        / one.chunks,
     }
     return int(profile.width * sum(around.values()) + sum(inside.values()))
 
@@ -86,8 +88,32 @@ def quiet(shape: Architecture, profile: Profile, block: Block) -> int:
     return forward(shape, profile, block) + 3 * profile.width * shape.hidden
 
 
+def within(shape: Architecture, profile: Profile, block: Block) -> int:
+    """Return the bytes in the last chunk of a forward pass that saves, less all that is saved."""
+    mixer, one = _mixer(block), _widths(profile, block)
+    copies = one.product < 1
+    around = shape.hidden + mixer.convolved + mixer.values
+    more = {
+        "normed input, convolved queries, keys and values, and gate": profile.width * around,
+        "fused projection": profile.width * (mixer.convolved + mixer.values) * mixer.fused,
+        "weighted values and decayed weighted keys": one.values + one.keys,
+        "outputs": one.values,
+        "decayed queries and keys, and attention, besides copies": (2 * one.keys + one.pairs)
+        * copies,
+        "states before and after the chunk, and their parts": (3 + one.product)
+        * one.states
+        / one.chunks,
+        "new values of the chunk, and copies": one.product
+        * (3 * one.values + one.keys)
+        * copies
+        / one.chunks,
+    }
+    return int(sum(more.values()) - _gated_norm(profile, mixer))
+
+
 def backward(shape: Architecture, profile: Profile, block: Block) -> int:
-    """Return the peak of a backward pass besides what is saved: in the last chunk."""
+    """Return the peak of a backward pass besides what is saved: in the last chunk, or in that of
+    the forward pass that checkpointing repeats."""
     mixer, one = _mixer(block), _widths(profile, block)
     found = {
         "gradients of decayed queries and keys, and of solved keys": 3 * one.keys,
@@ -98,7 +124,8 @@ def backward(shape: Architecture, profile: Profile, block: Block) -> int:
         "gradient of the gate": profile.width * mixer.values,
         "freed by the gated norm": -_gated_norm(profile, mixer),
     }
-    return int(sum(found.values()))
+    recomputed = within(shape, profile, block) if profile.checkpointing else 0
+    return max(int(sum(found.values())), recomputed)
 
 
 def _mixer(block: Block) -> GatedDelta:

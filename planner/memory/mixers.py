@@ -1,17 +1,35 @@
-"""The memory of what stands in the place of attention, or besides it, in bytes per token."""
+"""The memory of what replaces attention, or besides it, in bytes per token."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from planner.memory import gated_delta, latent, per_layer_inputs, short_convolution, state_space
+from planner.memory import (
+    alternating_updates,
+    compressed_keys,
+    gated_delta,
+    hyper_connections,
+    kimi_delta,
+    latent,
+    mlp,
+    per_layer_inputs,
+    short_convolution,
+    sparse_latent,
+    state_space,
+)
 from planner.models.shapes.blocks import Block
 from planner.models.shapes.mixers import (
     Absent,
+    AlternatingUpdates,
+    CompressedKeys,
     GatedDelta,
+    HyperConnections,
+    KimiDelta,
     Latent,
     Mixer,
+    NormedRouter,
     PerLayerInput,
     ShortConvolution,
+    SparseLatent,
     StateSpace,
 )
 from planner.models.shapes.shape import Architecture
@@ -44,11 +62,18 @@ class Costs:
 _NONE = Costs(_nothing, _nothing, _nothing, _nothing)
 _COSTS: Mapping[type[Mixer], Costs] = {
     Absent: _NONE,
+    AlternatingUpdates: Costs(
+        alternating_updates.saved,
+        alternating_updates.without_gradient,
+        alternating_updates.inside,
+        alternating_updates.without_gradient,
+    ),
+    NormedRouter: Costs(mlp.router, _nothing, _nothing, _nothing),
     PerLayerInput: Costs(
         per_layer_inputs.saved,
-        per_layer_inputs.inside,
-        per_layer_inputs.inside,
-        per_layer_inputs.inside,
+        _nothing,  # less than any MLP
+        _nothing,
+        _nothing,
     ),
     StateSpace: Costs(
         state_space.saved,
@@ -63,9 +88,34 @@ _COSTS: Mapping[type[Mixer], Costs] = {
         short_convolution.backward,
         short_convolution.forward,
     ),
+    CompressedKeys: Costs(
+        compressed_keys.saved,
+        compressed_keys.forward,
+        compressed_keys.backward,
+        compressed_keys.forward,
+        compressed_keys.within,
+    ),
+    HyperConnections: Costs(
+        hyper_connections.saved,
+        hyper_connections.around,
+        hyper_connections.around,
+        hyper_connections.around,
+    ),
+    KimiDelta: Costs(kimi_delta.saved, kimi_delta.forward, kimi_delta.backward, kimi_delta.forward),
+    SparseLatent: Costs(
+        latent.saved,
+        sparse_latent.forward,
+        sparse_latent.backward,
+        sparse_latent.forward,
+        sparse_latent.within,
+    ),
     Latent: Costs(latent.saved, latent.forward, latent.backward, latent.forward),
     GatedDelta: Costs(
-        gated_delta.saved, gated_delta.forward, gated_delta.backward, gated_delta.quiet
+        gated_delta.saved,
+        gated_delta.forward,
+        gated_delta.backward,
+        gated_delta.quiet,
+        gated_delta.within,
     ),
 }
 

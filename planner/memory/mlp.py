@@ -36,10 +36,17 @@ def dense(shape: Architecture, profile: Profile, block: Block) -> int:
     return _element(shape, profile) * block.mlp
 
 
+def router(shape: Architecture, profile: Profile, block: Block) -> int:
+    """Return what a router with a norm of its own saves, besides an MLP outside of the experts: a
+    shared expert, as which `product` counts that, would save its output too."""
+    trained = 2 * profile.width if profile.method == "full" else 0
+    return (4 + trained - profile.width) * shape.hidden
+
+
 def gradients(shape: Architecture, profile: Profile) -> int:
     """Return the bytes of gradients that exist at once, per element of the MLP's width."""
     if _takes_power(shape, profile):
-        return 12
+        return habits(shape.family).power_bytes
     return (3 if shape.gated_mlp else 2) * profile.width
 
 
@@ -49,7 +56,7 @@ def _element(shape: Architecture, profile: Profile) -> int:
     if widens(shape, profile):
         return 4 * (habit.product_tensors or (3 if shape.gated_mlp else 1))
     if _takes_power(shape, profile):
-        return habit.autocast_bytes
+        return habit.autocast_bytes + habit.trained_bytes * (profile.method == "full")
     return profile.width * (habit.product_tensors or (3 if shape.gated_mlp else 1))
 
 

@@ -62,13 +62,8 @@ def without_gradient(shape: Architecture, profile: Profile) -> int:
 
 def saved(shape: Architecture, profile: Profile, block: Block) -> int:
     """Return the bytes per token that the gate in a layer saves, without its linear layers."""
-    assert isinstance(block.beside, PerLayerInput)
-    return profile.width * block.beside.width * (1 + _needs_gradient(profile))
-
-
-def inside(shape: Architecture, profile: Profile, block: Block) -> int:
-    """Return the temporary bytes per token there: less than those of any MLP."""
-    return 0
+    elements = sum(one.width for one in block.beside if isinstance(one, PerLayerInput))
+    return profile.width * elements * (1 + _needs_gradient(profile))
 
 
 def _needs_gradient(profile: Profile) -> bool:

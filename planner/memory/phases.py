@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from planner.memory import (
+    alternating_updates,
     backward,
     loss_head,
     per_layer_inputs,
@@ -13,14 +14,13 @@ from planner.memory import (
 from planner.memory.facts import Estimate, Phase, Sized
 from planner.memory.resident import Standing, standing
 from planner.memory.trainable import trained_parameters
-from planner.memory.widths import stream_width
 from planner.models import layers
 from planner.models.facts import Architecture
 from planner.models.families import FAMILIES
 from planner.models.layers import Block
 from planner.setup.setup import HEAP_TENSOR_BYTES, Profile
 
-ESTIMATOR = "closed-form-4"
+ESTIMATOR = "closed-form-5"
 """The name of these formulas in a lock; it must change when their results do."""
 
 
@@ -71,10 +71,10 @@ def _left(
 def _all_layers(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]) -> dict[str, int]:
     """Return what all layers save: all activations, or with checkpointing only their inputs."""
     tokens = profile.tokens
-    outside = per_layer_inputs.kept(shape, profile) * tokens
+    outside = backward.kept_outside(shape, profile)
     if profile.checkpointing:
         past = sum(b.count * saved_activations.past_checkpoints(shape, profile, b) for b in blocks)
-        inputs = stream_width(shape, profile) * shape.hidden * shape.layers
+        inputs = sum(b.count * saved_activations.layer_input(shape, profile, b) for b in blocks)
         return {
             "layer inputs": inputs * tokens + outside,
             "inputs of 8-bit layers": past * tokens,
@@ -84,6 +84,7 @@ def _all_layers(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]
         for what, each in saved_activations.activations(shape, profile, block).items():
             total[what] += each * block.count * tokens
     total["activations"] += saved_activations.masks_extra(shape, profile) * tokens
+    total["activations"] -= alternating_updates.less_at_first(shape, profile) * tokens
     return total
 
 
@@ -96,7 +97,8 @@ def _forward(
 ) -> dict[str, int]:
     """Return the memory at the loss head, or in a layer if that needs more."""
     summed = {} if profile.accumulates else {"gradients": 0}
-    moments = [{**left, "loss head": loss_head.loss_head(shape, profile)}]
+    behind = alternating_updates.behind(shape, profile) * profile.tokens
+    moments = [{**left, "loss head": loss_head.loss_head(shape, profile) + behind}]
     if profile.checkpointing:
         inside = max(transient.forward(shape, profile, block) for block in blocks)
         moments.append({**left, "scratch": inside})

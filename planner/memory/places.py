@@ -70,7 +70,9 @@ def of_layer(shape: Architecture, profile: Profile, block: Block) -> dict[str, i
     """Return the bytes that one layer of a block saves."""
     found = saved_activations.activations(shape, profile, block)
     if saved_activations.is_masked(shape, profile, block):
-        found["activations"] += saved_activations.mask_extra(block.attention or shape, profile)
+        found["activations"] += saved_activations.mask_extra(
+            block.attention or shape, profile, block
+        )
     return {what: size * profile.tokens for what, size in found.items()}
 
 

@@ -7,7 +7,7 @@ keys, values, output and a float32 per head; the MLP the inputs of its product.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from planner.memory import mlp
+from planner.memory import alternating_updates, mlp
 from planner.memory.family_quirks import habits, has_layer_norm, writes_scores
 from planner.memory.mixers import costs
 from planner.memory.widths import (
@@ -21,10 +21,11 @@ from planner.memory.widths import (
 from planner.models.facts import Architecture
 from planner.models.families import FAMILIES
 from planner.models.layers import Block, Linear, blocks
+from planner.models.shapes.mixers import HyperConnections, SparseLatent
 from planner.setup.setup import Profile
 
 WIDEST_HEAD = 256
-"""Widest head for which SDPA takes keys and values as they are; transformers repeats others for
+"""Widest head for which SDPA takes keys and values unchanged; transformers repeats others for
 each query head (`use_gqa_in_sdpa` in `integrations/sdpa_attention.py`)."""
 
 
@@ -37,9 +38,18 @@ def activations(shape: Architecture, profile: Profile, block: Block) -> dict[str
         else _attention(shape, profile, block)
     )
     kept = _norms(shape, profile, block) + mixed + mlp.product(shape, profile, block)
-    if block.beside:
-        kept += costs(block.beside).saved(shape, profile, block)
+    kept += sum(costs(one).saved(shape, profile, block) for one in block.beside)
     return {"activations": kept + inputs, "dropout masks": masks + _masks(shape, profile)}
+
+
+def layer_input(shape: Architecture, profile: Profile, block: Block) -> int:
+    """Return what checkpointing keeps of one layer: its residual streams, and the tokens that its
+    indexer chose for later layers."""
+    several = (one.streams for one in block.beside if isinstance(one, HyperConnections))
+    each = alternating_updates.stream_bytes(shape, profile, stream_width(shape, profile))
+    chosen = 4 * min(shape.integer("index_topk"), profile.length) * bool(shape.text("indexers"))
+    indexes = isinstance(block.mixer, SparseLatent) and block.mixer.index_heads > 0
+    return each * next(several, 1) + chosen * indexes
 
 
 def past_checkpoints(shape: Architecture, profile: Profile, block: Block) -> int:
@@ -73,7 +83,8 @@ def is_masked(shape: Architecture, profile: Profile, block: Block) -> bool:
     """Return whether the layers of a family with blocks of its own pass a mask to SDPA."""
     window = (block.attention or shape).sliding_window
     takes = block.mixer is None or block.mixer.takes_mask
-    return takes and (profile.masked or 0 < window <= profile.length)
+    always = block.mixer is not None and block.mixer.needs_mask
+    return takes and (always or profile.masked or 0 < window <= profile.length)
 
 
 def masks_extra(shape: Architecture, profile: Profile) -> int:

@@ -28,7 +28,7 @@ class _Scan:
     chunks: int
     """Chunks of a row."""
     stretched: float
-    """Tokens of a row that is filled up to whole chunks, of its own tokens."""
+    """Tokens of a row that is padded to full chunks, of its own tokens."""
 
     @property
     def scores(self) -> int:
@@ -60,7 +60,7 @@ class _Scan:
         return self.operand < 4
 
     def total(self, parts: Mapping[str, float]) -> float:
-        """Return the bytes per token of tensors of whole chunks, and of those before the scan."""
+        """Return the bytes per token of tensors of full chunks, and of those before the scan."""
         return self.stretched * sum(parts.values()) + sum(self.around.values())
 
 

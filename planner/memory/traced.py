@@ -18,7 +18,7 @@ def from_trace(
 
     `hidden` is the width of the model, and `stored_bytes` the size of its weight files.
     """
-    held = traced["load"]
+    held = traced["optimizer"]  # weights, gradients and states, which are not in the heap
 
     def outside(name: str, size: int) -> dict[str, int]:
         if profile.device == "cuda":
@@ -27,7 +27,7 @@ def from_trace(
         if name == "load":
             found["model files"] = stored_bytes
         if name in _MOVING:
-            found["heap"] = heap_bytes(hidden, profile, size - held)
+            found["heap"] = heap_bytes(hidden, profile, max(0, size - held))
         return found
 
     return Estimate(

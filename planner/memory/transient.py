@@ -33,11 +33,12 @@ def backward(shape: Architecture, profile: Profile, block: Block) -> int:
         else 0,
         "attention scores": _scores(block.attention or shape, profile, block),
         "mixer": _mixer(shape, profile, block),
-        "beside": costs(block.beside).backward(shape, profile, block) if block.beside else 0,
     }
     weight = profile.width * _largest_weight(shape, profile, block)
     at_weight = (2 * inner - freed + 2 * hidden) * profile.tokens + weight
     dense = max(max(moments.values()) * profile.tokens, at_weight)
+    beside = sum(costs(one).backward(shape, profile, block) for one in block.beside)
+    dense += beside * profile.tokens
     return max(dense, _experts(shape, profile, block)) if block.experts else dense
 
 
@@ -77,7 +78,8 @@ def forward(shape: Architecture, profile: Profile, block: Block) -> int:
         "mixer": costs(block.mixer).forward(shape, profile, block) if block.mixer else 0,
         "experts": _weighting(shape, profile, block),
     }
-    return max(moments.values()) * profile.tokens
+    beside = sum(costs(one).forward(shape, profile, block) for one in block.beside)
+    return (max(moments.values()) + beside) * profile.tokens
 
 
 def _weighting(shape: Architecture, profile: Profile, block: Block) -> int:
@@ -169,7 +171,8 @@ def without_gradient(shape: Architecture, profile: Profile, block: Block) -> int
         "attention scores": _written(block.attention or shape, profile),
         "mixer": costs(block.mixer).quiet(shape, profile, block) if block.mixer else 0,
     }
-    layer = max(moments.values()) * profile.tokens
+    beside = sum(costs(one).quiet(shape, profile, block) for one in block.beside)
+    layer = (max(moments.values()) + beside) * profile.tokens
     return max(layer, loss_head.scored_without_gradient(shape, profile))
 
 

@@ -19,8 +19,11 @@ def floats_norms(shape: Architecture, profile: Profile) -> bool:
 
 
 def widens(shape: Architecture, profile: Profile) -> bool:
-    """Return whether the linear layers and the MLP output float32 too."""
-    return quantised(shape, profile) > 0 and floats_norms(shape, profile)
+    """Return whether the linear layers and the MLP output float32 too: behind such norms, and
+    behind residual streams that are float32 themselves (`planner.memory.alternating_updates`)."""
+    cast = profile.autocast and profile.device == "cuda" and profile.width < 4
+    wide = cast and shape.integer("altup_num_inputs") > 1
+    return quantised(shape, profile) > 0 and (wide or floats_norms(shape, profile))
 
 
 def inner_width(shape: Architecture, profile: Profile) -> int:
@@ -30,6 +33,9 @@ def inner_width(shape: Architecture, profile: Profile) -> int:
 
 def stream_width(shape: Architecture, profile: Profile) -> int:
     """Return the bytes of an element of the residual stream."""
+    own = habits(shape.family).float_product and profile.autocast and profile.device == "cuda"
+    if own and quantised(shape, profile):
+        return 4
     embedded = floats_norms(shape, profile) and FAMILIES[shape.family].embedding_norm
     return 4 if embedded or widens(shape, profile) else profile.width
 

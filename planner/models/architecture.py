@@ -63,7 +63,7 @@ def architecture(config: Mapping[str, Any], name: str) -> Architecture:
         layers=layers,
         heads=heads,
         kv_heads=kv_heads,
-        head_dim=found.integer("head_dim", hidden // heads),
+        head_dim=_head_dim(found, family, hidden // heads),
         intermediate=found.integer("intermediate_size", wide),
         vocabulary=found.integer("vocab_size"),
         tied=found.flag("tie_word_embeddings"),
@@ -178,6 +178,12 @@ def _listed(found: ConfigJson, kind: Family) -> int | None:
 def _has_experts(found: ConfigJson, kind: Family) -> bool:
     """Return whether a model has experts; families with layers of their own may do without."""
     return bool(kind.experts) and not (kind.read and found.values.get(kind.experts) == 0)
+
+
+def _head_dim(found: ConfigJson, family: str, usual: int) -> int:
+    if "kv_lora_rank" in FAMILIES[family].own:
+        return usual  # latent attention reads the widths of its own parts
+    return found.integer("head_dim", usual)
 
 
 def _kv_heads(found: ConfigJson, family: str, heads: int) -> int:

@@ -140,7 +140,6 @@ def _why(answers: Answers, candidates: Candidates, plan: Profile, threads: int) 
         **reasons.why(candidates, plan),
         "train.learning_rate": _rate(plan),
         "exactness.threads": _why_threads(candidates, threads),
-        **reasons.kernels(candidates.model.architecture),
         **reasons.measured(candidates),
     }
     return {key: reasons.YOURS if given.get(key) else reason for key, reason in found.items()}

@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 
-from planner.models import layers
-from planner.models.architecture import Architecture
-from planner.models.shapes.mixers import GatedDelta, Mixer, StateSpace
+from planner.models.layers import blocks
 from planner.parallelism.layouts import NAMES as LAYOUTS
 from planner.search.candidates import Candidates
 from planner.search.ranking import fastest_of, seconds, slower, slower_by
@@ -14,14 +12,6 @@ from planner.setup.setup import Kind, Profile
 YOURS = "You set it."
 NAMES: Mapping[Kind, str] = {"full": "full fine-tuning", "lora": "LoRA", "qlora": "QLoRA"}
 """Each method in words."""
-_OWN_KERNELS: Mapping[type[Mixer], tuple[str, str]] = {
-    GatedDelta: (
-        "The layers with linear attention",
-        "`flash-linear-attention` and `causal-conv1d`",
-    ),
-    StateSpace: ("The state-space layers", "`mamba-ssm` and `causal-conv1d`"),
-}
-"""Layers with kernels in packages of their own, in words, and those packages."""
 MEASURED = "NVIDIA"
 """The maker of the cards that the estimate was measured on."""
 
@@ -70,20 +60,9 @@ def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         "train.checkpointing": _checkpointing(candidates, chosen),
         **_packing(candidates, chosen),
         "train.dtype": _dtype(candidates, chosen),
+        **_kernels(candidates),
     }
     return {key: YOURS if given.get(key) else reason for key, reason in reasons.items()}
-
-
-def kernels(shape: Architecture) -> dict[str, str]:
-    """Return a sentence on layers that plain torch computes where their packages are missing."""
-    mixing = {type(block.mixer) for block in layers.blocks(shape)}
-    said = [
-        f"{what} are counted in plain torch, which is correct but slow; the kernels of {packages} "
-        "are not counted."
-        for kind, (what, packages) in _OWN_KERNELS.items()
-        if kind in mixing
-    ]
-    return {"train.attention": " ".join(said)} if said else {}
 
 
 def measured(candidates: Candidates) -> dict[str, str]:
@@ -189,6 +168,20 @@ def _packing(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         padding = f"Padding rows of {min(candidates.request.lengths)} to {chosen.length} tokens"
         return {"stream.packing": f"{padding} instead would take {least / took - 1:.0%} longer."}
     return {"stream.packing": f"Packing would fit{slower_by(least, took)}"}
+
+
+def _kernels(candidates: Candidates) -> dict[str, str]:
+    """Return a sentence on layers that torch computes without a kernel of their own."""
+    shape = candidates.model.architecture
+    found = [block for block in blocks(shape) if block.mixer and block.mixer.kernels]
+    if not found or not found[0].mixer:
+        return {}
+    count = sum(block.count for block in found)
+    return {
+        "train.attention": f"{count} of {shape.layers} layers mix tokens without attention, in "
+        "torch's own operations, which the estimate counts: they are slow and need more memory "
+        f"than the kernels of {found[0].mixer.kernels}, where those are installed."
+    }
 
 
 def _dtype(candidates: Candidates, chosen: Profile) -> str:

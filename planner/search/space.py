@@ -21,7 +21,7 @@ AUTOCAST = True
 CPU_BATCH_TOKENS = 2048
 """Tokens per micro-batch beyond which a CPU does not get faster."""
 NF4_BLOCK = 64
-"""Width of the narrowest layer that bitsandbytes quantizes on CPU."""
+"""Width of the narrowest input of a layer that bitsandbytes quantizes on CPU."""
 METHODS: tuple[Kind, ...] = ("lora", "qlora", "full")
 """Every method, in order of preference; full fine-tuning is chosen only on request."""
 
@@ -49,8 +49,8 @@ class Space:
 
     @cached_property
     def narrowest(self) -> int:
-        """Width of the narrowest linear layer."""
-        return min(min(p.inputs, p.outputs) for p in layers.linears(self.model.architecture))
+        """Width of the narrowest input of a linear layer."""
+        return min(part.inputs for part in layers.linears(self.model.architecture))
 
     @cached_property
     def no_qlora(self) -> str:

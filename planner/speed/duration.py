@@ -57,7 +57,7 @@ def duration(
     model: Sized, profile: Profile, accelerator: Rated | None, schedule: Schedule
 ) -> Duration | None:
     """Return the duration of a run; None if `speed.known` is False."""
-    if not speed.known(profile, accelerator):
+    if not speed.known(model.architecture, profile, accelerator):
         return None
     assert accelerator
     trained, share = _epochs(schedule, profile)
@@ -119,7 +119,7 @@ def seconds_of_step(
 ) -> float | None:
     """Return the seconds of one optimizer step with rows of these lengths; None if `speed.known` is
     False. Without packing, the rows are one micro-batch, which is repeated `accumulation` times."""
-    if not speed.known(profile, accelerator):
+    if not speed.known(model.architecture, profile, accelerator):
         return None
     assert accelerator
     rows = tuple(lengths) if profile.packing else tuple(lengths) * accumulation

@@ -40,7 +40,7 @@ def parts(shape: Architecture, profile: Profile, block: Block) -> Iterator[Part]
         states, 24, 60, FORWARD_LAUNCHES * chunks + casts, BACKWARD_LAUNCHES * chunks + casts
     )
     yield Part(values, 58, 120, 12, 24)  # gated norm
-    # The gradient of each chunk is written into zeros of the whole row, and added to the others.
+    # The gradient of each chunk is written into zeros of the full row, and added to the others.
     yield Part(chunks * (3 * keys + values + pairs), 0, 16, 0, 0)
 
 

@@ -126,7 +126,7 @@ def _gradients(shape: Architecture, profile: Profile, block: Block) -> Work:
 
 
 def _mixed(shape: Architecture, profile: Profile, block: Block) -> Work:
-    """Return the work between tokens: of attention, or of what stands in its place."""
+    """Return the work between tokens: of attention, or of what replaces it."""
     if block.mixer:
         return effort(block.mixer).products(shape, profile, block)
     return _attention(block.attention or shape, profile)

@@ -6,8 +6,10 @@ the time is that of the critical path.
 """
 
 from planner.memory.facts import Sized
+from planner.models.facts import Architecture
 from planner.setup.setup import Profile
 from planner.speed.accelerator import FITTED, Coefficients, Rated
+from planner.speed.mixers import work_known
 from planner.speed.passes import backward, forward, recomputed
 from planner.speed.updates import trained_tensors, updated_bytes
 
@@ -21,22 +23,23 @@ def step_seconds(
 ) -> float | None:
     """Return the seconds of one optimizer step of `accumulation` micro-steps; None if `known` is
     False."""
-    if not known(profile, accelerator):
+    if not known(model.architecture, profile, accelerator):
         return None
     assert accelerator
     micro = micro_seconds(model, profile, accelerator, coefficients)
     return accumulation * micro + around_seconds(model, profile, accelerator, coefficients)
 
 
-def known(profile: Profile, accelerator: Rated | None) -> bool:
+def known(shape: Architecture, profile: Profile, accelerator: Rated | None) -> bool:
     """Return whether the speed of a setup can be estimated.
 
-    It cannot on CPU, on a card without known rates, and if weights or gradients of the model's size
-    are transferred between cards or from main memory.
+    It cannot on CPU, on a card without known rates, for layers whose work is not known, and if
+    weights or gradients of the model's size are transferred between cards or from main memory.
     """
     if accelerator is None or profile.device == "cpu" or _travels(profile):
         return False
-    return accelerator.bf16_flops > 0 and accelerator.bandwidth_bytes_per_second > 0
+    rated = accelerator.bf16_flops > 0 and accelerator.bandwidth_bytes_per_second > 0
+    return rated and work_known(shape)
 
 
 def micro_seconds(

@@ -22,7 +22,7 @@ _IN_FLOAT32 = {
     torch.cumprod, torch.Tensor.cumprod, torch.prod, torch.Tensor.prod, torch.norm,
     torch.Tensor.norm, _functional.normalize, torch.reciprocal, torch.Tensor.reciprocal,
     torch.Tensor.__rtruediv__, torch.Tensor.__rdiv__, torch.Tensor.__rpow__,
-    _functional.cross_entropy, _functional.group_norm,
+    _functional.cross_entropy, _functional.group_norm, torch.square, torch.Tensor.square,
 }  # fmt: skip
 """What CUDA's autocast computes in float32 and CPU's does not
 (https://docs.pytorch.org/docs/stable/amp.html)."""
@@ -43,6 +43,8 @@ class _Ways(TorchFunctionMode):
             kwargs["dropout_p"] = 0.0  # GPU kernels keep a seed; CPU's materializes the scores
             if args[0].shape[-1] != args[2].shape[-1]:
                 return _two_widths(*args[:3], **kwargs)
+        if function is torch.Tensor.__getitem__:
+            args = (args[0], _everything(args[1]))
         if function in _IN_FLOAT32 and torch.is_autocast_enabled("cpu"):
             args = tuple(map(_float32, args))
         return function(*args, **kwargs)
@@ -153,6 +155,14 @@ def _two_widths(
         query, key, value, bias, True, 0.0, is_causal, scale=scale
     )[0]
     return found
+
+
+def _everything(index: Any) -> Any:
+    """Return an index whose masks select everything: their values are not known."""
+    if isinstance(index, tuple):
+        return tuple(map(_everything, index))
+    masks = isinstance(index, torch.Tensor) and index.dtype == torch.bool and index.dim() == 1
+    return slice(None) if masks else index
 
 
 def _dropout(

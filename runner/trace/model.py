@@ -8,7 +8,7 @@ import torch
 
 from planner.memory.family_quirks import writes_scores
 from planner.setup.setup import Profile
-from runner.trace import quantised
+from runner.trace import quantised, text_only
 from runner.trace.as_gpu import recomputing
 from runner.trace.depths import keep, kinds, stack
 from runner.trace.targets import every_linear
@@ -102,7 +102,7 @@ def _whole(config: Mapping[str, Any], profile: Profile) -> Any:
     What a multimodal model has around it needs packages that training does not install in some
     families: those are traced without it.
     """
-    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+    from transformers import AutoModelForSequenceClassification
 
     shape, maker = configuration(config), class_of(config)
     if profile.spec.head == "scalar":
@@ -111,14 +111,25 @@ def _whole(config: Mapping[str, Any], profile: Profile) -> Any:
     form = {
         "dtype": getattr(torch, profile.dtype),
         "attn_implementation": "eager" if writes_scores(config["model_type"]) else None,
-        "trust_remote_code": False,
     }
     try:
-        model = maker.from_config(shape, **form)
+        model = text_only.from_config(shape, maker, **form)
     except ImportError:
-        return AutoModelForCausalLM.from_config(shape.get_text_config(), **form)
+        return text_only.from_config(shape.get_text_config(), **form)
     freeze_outside_decoder(model)
+    _keep_float32(model, form["dtype"])
     return model
+
+
+def _keep_float32(model: Any, dtype: torch.dtype) -> None:
+    """Turn the parameters to float32 that `from_pretrained` keeps so in a narrower model."""
+    from transformers.core_model_loading import build_glob_alternation
+
+    if kept := model._get_dtype_plan(dtype):
+        names, *_ = build_glob_alternation(list(kept))
+        for name, parameter in model.named_parameters():
+            if names.search(name):
+                parameter.data = parameter.data.float()
 
 
 def _adapted(model: Any, profile: Profile) -> Any:

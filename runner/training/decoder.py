@@ -10,7 +10,8 @@ def name_as_trl_does(model: Any) -> None:
     """Let TRL's fused loss head find a model's decoder and its number of experts.
 
     It calls `base_model`, which is the model itself where the class names another prefix than its
-    decoder's, and reads `num_experts` for the loss of a mixture's router.
+    decoder's, and reads `num_experts` for the loss of a mixture's router, even in models of such a
+    family that have no mixture.
     """
     if model.base_model is model and hasattr(model, "model"):
         model.base_model_prefix = "model"
@@ -20,3 +21,5 @@ def name_as_trl_does(model: Any) -> None:
         kind = type(config)
         stored = kind.attribute_map.get(known, known)
         kind.attribute_map = {**kind.attribute_map, "num_experts": stored}
+    if known and not getattr(config, known) and hasattr(config, "router_aux_loss_coef"):
+        config.router_aux_loss_coef = 0.0

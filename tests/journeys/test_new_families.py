@@ -12,6 +12,7 @@ import torch
 
 from lockfiles import receipt
 from planner.models.architecture import architecture
+from planner.models.families.wrappers import WRAPPERS
 from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock
 from tests.journeys.test_run import checkpoints, run_at, stage_process, until
 from tests.runner.inputs.test_parameter_count import tiny
@@ -23,6 +24,11 @@ pytestmark = pytest.mark.slow
 WIDE = {
     "vocab_size": 1024, "hidden_size": 64, "intermediate_size": 96, "max_position_embeddings": 256,
     "pad_token_id": 0, "bos_token_id": None, "eos_token_id": 2,
+}  # fmt: skip
+DELTA = {
+    "head_dim": 16, "linear_key_head_dim": 16, "linear_value_head_dim": 16,
+    "linear_num_key_heads": 2, "linear_num_value_heads": 4, "shared_expert_intermediate_size": 64,
+    "moe_intermediate_size": 16,
 }  # fmt: skip
 LATENT = {
     "kv_lora_rank": 64, "q_lora_rank": 64, "qk_nope_head_dim": 16, "qk_rope_head_dim": 8,
@@ -47,6 +53,19 @@ OWN: dict[str, dict[str, Any]] = {
         "attention_k_eq_v": True, "num_global_key_value_heads": 1, "num_kv_shared_layers": 0,
     },
     "gemma4_unified": {"head_dim": 32, "global_head_dim": 64},
+    "granitemoehybrid": {
+        "mamba_n_heads": 8, "mamba_d_state": 16, "mamba_chunk_size": 32,
+        "shared_intermediate_size": 64,
+    },
+    "lfm2": {},
+    "lfm2_moe": {},
+    "nemotron_h": {
+        "head_dim": 16, "mamba_num_heads": 8, "mamba_head_dim": 16, "ssm_state_size": 16,
+        "chunk_size": 32, "moe_shared_expert_intermediate_size": 64, "moe_intermediate_size": 16,
+    },
+    "qwen3_5": DELTA,
+    "qwen3_5_moe": DELTA,
+    "qwen3_next": DELTA | {"layer_types": None},
     "glm4_moe_lite": LATENT,
     "hunyuan_v1_moe": {"head_dim": 32},
     "laguna": {
@@ -56,7 +75,7 @@ OWN: dict[str, dict[str, Any]] = {
     "llama4_text": {"head_dim": 32, "intermediate_size_mlp": 128},
     "minimax_m2": {"head_dim": 32},
 }  # fmt: skip
-"""The models, and fields of theirs: two with a vision tower, one with experts."""
+"""The models, and fields of theirs: some with a vision tower, some with experts."""
 METHODS: dict[str, dict[str, Any]] = {
     "lora": {"method__kind": "lora"},
     "qlora": {"method__kind": "qlora"},
@@ -64,13 +83,14 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 VISION = {
     "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 2,
-    "head_dim": 16, "intermediate_size": 32, "patch_size": 14, "image_size": 28,
+    "head_dim": 16, "intermediate_size": 32, "patch_size": 14, "image_size": 28, "depth": 1,
+    "num_heads": 2, "out_hidden_size": 64,
 }  # fmt: skip
 
 
 def fields(family: str) -> dict[str, Any]:
     """Return the fields of a small model with the demo's vocabulary."""
-    wraps = family in ("gemma4", "gemma4_unified")
+    wraps = family in WRAPPERS
     text = tiny(f"{family}_text" if wraps else family) | WIDE | OWN[family]
     return {"text_config": text, "vision_config": VISION} if wraps else text
 
@@ -79,7 +99,7 @@ def planned(folder: Path, family: str, method: str) -> Path:
     """Write a demo whose base is a random model of a family, and plan it."""
     from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
-    demo = small(folder, results__gguf=[], train__epochs=3, **METHODS[method])
+    demo = small(folder, results__gguf=[], train__epochs=2, **METHODS[method])
     torch.manual_seed(1)
     model = AutoModelForCausalLM.from_config(CONFIG_MAPPING[family](**fields(family)))
     for name in ("config.json", "generation_config.json", "model.safetensors"):

@@ -15,9 +15,11 @@ from tui.text.hardware import torch_command
 FORBIDDEN_IN_HELP = ("textual", "pydantic", "huggingface_hub", "torch")
 
 
-def tunelock(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+def tunelock(
+    *arguments: str, folder: Path | None = None, timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
     program = [sys.executable, "-P", "-c", "from tui.cli import main; main()", *arguments]
-    return subprocess.run(program, capture_output=True, text=True, cwd=folder, timeout=60)
+    return subprocess.run(program, capture_output=True, text=True, cwd=folder, timeout=timeout)
 
 
 def test_help_imports_nothing_heavy() -> None:

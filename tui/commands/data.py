@@ -91,13 +91,16 @@ def command(
         _show(file, rows, row, chat, as_json)
         return
     places = dict(placed(other, "test") for other in held_out)
-    others = {name: every_row(at, **how) for name, at in places.items()}
+    accounts = {name: Account() for name in places}
+    others = {name: every_row(at, **how, account=accounts[name]) for name, at in places.items()}
     for at in places.values():  # a wrong name is reported before the long work
         next(every_row(at, **how))
     if html:
         writable(html)
     mapping = {} if labelled else columns or {}
-    about = {"account": account, "labelled": labelled, "notes": delimiters(place)}
+    about = {
+        "account": account, "accounts": accounts, "labelled": labelled, "notes": delimiters(place)
+    }  # fmt: skip
     report = _report(rows, about, mapping, chat, others)
     if html:
         _write(report, file, html)

@@ -1,39 +1,40 @@
 """The table of `tunelock fit --families`."""
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
 
 from planner.fit.families import FamilyFacts
 
-_HEAD = ("family", "mixes tokens by", "experts", "QLoRA", "packing", "GGUF")
+WIDTH = 80
+_HEAD = ("family", "experts", "QLoRA", "packing", "GGUF", "mixes tokens by")
 _NOTES = (
-    "Every family is trained with all of its weights, with LoRA and with QLoRA, and merged.",
-    "QLoRA: the share of the weights that it quantizes, in the family's smallest known model.",
-    "A family of which no model is built in has `-`. `--json` also names the layers that LoRA",
-    "adapts, the attention kernel, and the multimodal models around a decoder.",
+    "Every family is trained with all of its weights or with LoRA, and merged.",
+    "QLoRA: the share of the weights that it quantizes, in the family's smallest",
+    "known model. A family of which no model is built in has `-`. `--json` also",
+    "names the layers that LoRA adapts, the attention kernel, and the multimodal",
+    "models around a decoder.",
 )
 
 
 def page(found: Sequence[FamilyFacts]) -> list[str]:
     """Return a line for each family, and what the columns mean."""
     rows = [_HEAD, *map(_row, found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    return [*lines, "", *_NOTES]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD) - 1)]
+    return [*(line for row in rows for line in _lines(row, widths)), "", *_NOTES]
+
+
+def _lines(row: tuple[str, ...], widths: Sequence[int]) -> Iterator[str]:
+    """Yield the lines of a row; its last cell is folded."""
+    start = "".join(f"{cell:<{width}}  " for cell, width in zip(row, widths, strict=False))
+    for line in textwrap.wrap(row[-1], WIDTH - len(start)):
+        yield start + line
+        start = " " * len(start)
 
 
 def _row(one: FamilyFacts) -> tuple[str, ...]:
     share = f"{one.quantized:.0%}" if one.quantized else "no" if one.example else "-"
-    return (
-        one.name,
-        ", ".join(one.mixing) or "-",
-        _said(one.experts),
-        share,
-        _said(one.packing),
-        _said(one.gguf),
-    )
+    mixing = ", ".join(one.mixing) or "-"
+    return one.name, _said(one.experts), share, _said(one.packing), _said(one.gguf), mixing
 
 
 def _said(flag: bool) -> str:

@@ -12,6 +12,7 @@ from planner.fit.answers import Answer
 from planner.fit.models import FitModel
 from planner.fit.request import FitRequest
 from planner.models.shapes import config_json
+from planner.models.shapes.config_json import ConfigJson
 from planner.search.reasons import NAMES
 from runner.trace import Job, Traced, refusal, trace
 from tui.terminal import output
@@ -32,6 +33,7 @@ def traced(request: FitRequest, found: Sequence[Answer]) -> list[Traced | None]:
     if all(refused):
         raise UsageProblem(refused[0], fix=Option("--trace", to="leave out"))
     config = _config(request.model)
+    ConfigJson(config, request.model.name).within()
     jobs = [
         Job(config, plan.profile, plan.estimate)
         for plan, why in zip(plans, refused, strict=True)

@@ -64,12 +64,14 @@ def scan(
     chat: Chat | None = None,
     held_out: Mapping[str, Iterable[Read | Unread]] = MappingProxyType({}),
     account: Account | None = None,
+    accounts: Mapping[str, Account] = MappingProxyType({}),
     labelled: Labelled | None = None,
     notes: Iterable[Finding] = (),
     told: Callable[[int], None] = lambda rows: None,
     doing: Callable[[str], None] = lambda what: None,
 ) -> Report:
-    """Return the report on at least one row; `account` is that of `rows`.
+    """Return the report on at least one row; `account` is that of `rows`, and `accounts` has those
+    of `held_out`.
 
     `labelled` says how they were read if they are a classification, and `notes` are findings on
     their file.
@@ -105,6 +107,8 @@ def scan(
     for name, other in held_out.items():
         doing(f"comparing rows with `{name}`")
         found += _leaks(name, other, training, bad.number, labelled)
+        if name in accounts:
+            found += unused_keys.findings_beyond(name, accounts[name].keys, keys)
     return Report(
         format=formats.most_common(1)[0][0],
         formats=dict(formats.most_common()),

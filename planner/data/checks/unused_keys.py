@@ -1,6 +1,8 @@
 """The findings on keys and columns that are not used."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 from lockfiles import limits
 from lockfiles.harmless import one_line
@@ -47,15 +49,30 @@ def findings(keys: Sequence[Key]) -> Iterator[Finding]:
         )
 
 
-def remark(keys: Sequence[Key], format_: str) -> str:
+def findings_beyond(name: str, keys: Sequence[Key], training: Sequence[Key]) -> Iterator[Finding]:
+    """Yield the findings on unused keys of the other file `name` that the training file does not
+    have. What may mark bad answers is left out: they are not learned."""
+    for one in findings([replace(key, bad=0) for key in _beyond(keys, training)]):
+        yield replace(one, said=f"`{name}`: {one.said}", file=name)
+
+
+def remark(
+    keys: Sequence[Key], format_: str, others: Mapping[str, Sequence[Key]] = MappingProxyType({})
+) -> str:
     """Return what a plan says of a file's columns: which are the prompt and the answer, if their
-    names are not the usual ones, and which text is not used; empty if there is nothing to say."""
+    names are not the usual ones, and which text is not used; empty if there is nothing to say.
+
+    `others` has the keys of the files of other splits, of which only text that is not used is said.
+    """
     parts = {key.became: key.path for key in keys if key.became in _SAID}
     usual = format_ != "prompt-completion" or set(parts.values()) <= set(_SAID.values())
     pair = " and ".join(f"`{one_line(path)}` is the {part}" for part, path in parts.items())
     said = "" if usual else f"In each row, {pair}."
     judged = map(_judged, _judging(keys))
-    return " ".join(filter(None, (said, sentence(keys), *judged)))[: limits.MOST_SENTENCE_CHARS]
+    more = {name: sentence(_beyond(found, keys)) for name, found in others.items()}
+    beyond = [f"In the {name} rows, {one}" for name, one in more.items() if one]
+    every = (said, sentence(keys), *judged, *beyond)
+    return " ".join(filter(None, every))[: limits.MOST_SENTENCE_CHARS]
 
 
 def sentence(keys: Sequence[Key]) -> str:
@@ -65,6 +82,12 @@ def sentence(keys: Sequence[Key]) -> str:
         return ""
     verb, they = ("is", "it has") if len(texts) == 1 else ("are", "they have")
     return f"{_listed(texts)} {verb} not used, but {they} text that may belong to a turn."
+
+
+def _beyond(keys: Sequence[Key], training: Sequence[Key]) -> list[Key]:
+    """Return the unused keys that are not among the unused ones of the training file."""
+    known = {key.path for key in training if not key.became}
+    return [key for key in keys if not key.became and key.path not in known]
 
 
 def _judging(keys: Sequence[Key]) -> list[Key]:

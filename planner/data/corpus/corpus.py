@@ -13,6 +13,7 @@ from planner.data.corpus.builder import Maker
 from planner.data.corpus.part import Part, Recipe
 from planner.data.corpus.split import SplitBy, best_way, divide
 from planner.data.mend.steps import Step
+from planner.data.reading.account import Key
 from planner.data.reading.classification import Labelled
 from planner.data.rows.splits import FILES, SPLITS, SplitName
 from planner.data.tokens.template import ChatTemplate
@@ -103,7 +104,10 @@ def build(
         told("general", len(general.rows))
         parts["train"] = _joined(parts["train"], general)
     left_out = " ".join(said for _, said in maker.left_out["train"].sentences())
-    remark = unused_keys.remark(read["train"].keys, read["train"].format)
+    others: dict[str, Sequence[Key]] = {
+        name: read[name].keys for name in SPLITS[1:] if name in read
+    }
+    remark = unused_keys.remark(read["train"].keys, read["train"].format, others)
     return Corpus(
         tuple(parts.values()),
         length,

@@ -126,7 +126,7 @@ def _block(shape: Architecture, letter: str, at: tuple[int, ...]) -> Block:
         made,
         at=at,
         mixer=own,
-        beside=hyper_connections.connections(shape),
+        beside=(hyper_connections.connections(shape),),
         extras=(
             *_norms(shape, own),
             *_compressor(shape, own),
@@ -169,7 +169,7 @@ def _linears(shape: Architecture, own: CompressedKeys) -> Iterator[Linear]:
 
 
 def _norms(shape: Architecture, own: CompressedKeys) -> Iterator[Extra]:
-    """Yield the norms of attention, and the grouped projection, which is no usual linear layer."""
+    """Yield attention's norms and the grouped projection, which is not a usual linear layer."""
     yield Extra("self_attn.q_a_norm.weight", (own.query_rank,))
     yield Extra("self_attn.kv_norm.weight", (own.head_dim,))
     inside = own.heads * own.head_dim // own.groups
@@ -275,7 +275,9 @@ FAMILIES: Mapping[str, Family] = {
                 (".shared_experts.w3.", ".shared_experts.up_proj."),
             ),
         ),
-        habits=Habits(packs=False),
+        habits=Habits(
+            scale_bytes=4, score_bytes=2, passing_bytes=10, written_bytes=12, packs=False
+        ),
         fields=(
             "layer_types mlp_bias moe_intermediate_size n_routed_experts n_shared_experts "
             "norm_topk_prob num_experts_per_tok output_router_logits routed_scaling_factor "

@@ -52,10 +52,10 @@ def _sparse(found: ConfigJson, layers: int) -> tuple[bool, ...]:
     shares = found.values.get("activation_sparsity_pattern")
     if shares is None:
         return tuple(one < _SPARSE < layers for one in range(layers))
-    numbers = isinstance(shares, list) and all(type(one) in (int, float) for one in shares)
+    numbers = isinstance(shares, list) and all(type(one) is float for one in shares)
     if not numbers or len(shares) != layers or not all(0 <= one < 1 for one in shares):
         raise found.contradiction(
-            f"has no list of {layers} numbers from 0 to 1 in `activation_sparsity_pattern`"
+            f"has no list of {layers} numbers from 0.0 to 1.0 in `activation_sparsity_pattern`"
         )
     return tuple(one > 0 for one in shares)
 
@@ -82,7 +82,7 @@ def _block(shape: Architecture, letter: str, shared: bool, at: tuple[int, ...]) 
         at=at,
         attention=replace(shape, sliding_window=0) if full else shape,
         shared_keys=shared,
-        beside=beside,
+        beside=(beside,),
         norms=(*NORMS, "post_per_layer_input_norm", "altup.router_norm", "laurel.post_laurel_norm"),
         extras=tuple(_extras(shape, beside)),
     )

@@ -13,7 +13,7 @@ from planner.models.shapes.blocks import Block, Extra, Linear
 from planner.models.shapes.config_json import ConfigJson
 from planner.models.shapes.family import Family
 from planner.models.shapes.habits import Habits
-from planner.models.shapes.mixers import PerLayerInput
+from planner.models.shapes.mixers import NormedRouter, PerLayerInput
 from planner.models.shapes.naming import Naming
 from planner.models.shapes.shape import Architecture
 from planner.models.shapes.shared_keys import alike, kinds, shared_layers
@@ -185,7 +185,7 @@ def _block(shape: Architecture, full: bool, shared: bool, at: tuple[int, ...]) -
         at=at,
         attention=attention,
         shared_keys=shared,
-        beside=PerLayerInput(inputs) if inputs else None,
+        beside=(PerLayerInput(inputs),) * (inputs > 0) + (NormedRouter(),) * (experts > 0),
         norms=(*NORMS, *(("post_per_layer_input_norm",) if inputs else ()))
         + (_ROUTED_NORMS if experts else ()),
         extras=tuple(_extras(shape)),

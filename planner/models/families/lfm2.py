@@ -176,7 +176,7 @@ FAMILIES: Mapping[str, Family] = {
         },
         linears=_NAMES,
         naming=_NAMING,
-        habits=Habits(packs=False),
+        habits=Habits(weighs_in_float=True, packs=False),
         fields=(
             f"{_FIELDS} moe_intermediate_size norm_topk_prob num_experts num_experts_per_tok "
             "output_router_logits routed_scaling_factor"

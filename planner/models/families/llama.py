@@ -23,6 +23,13 @@ FAMILIES: Mapping[str, Family] = {
     "arcee": Family(gated_mlp=False, mlp_bias="mlp_bias", fields="head_dim mlp_bias"),
     "apertus": Family(
         qk_norm=True,
+        habits=Habits(
+            product_tensors=4,
+            autocast_bytes=11,
+            power_bytes=16,
+            trained_bytes=4,
+            float_product=True,
+        ),
         gated_mlp=False,
         activation_parameters=2,
         naming=Naming(

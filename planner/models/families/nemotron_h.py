@@ -170,7 +170,9 @@ FAMILIES: Mapping[str, Family] = {
             parts=("up_proj.weight", "down_proj.weight"),
             renamed=(("backbone.", "model."),),
         ),
-        habits=Habits(scale_bytes=4, packs=False),
+        habits=Habits(
+            scale_bytes=4, autocast_bytes=6, power_bytes=16, float_product=True, packs=False
+        ),
         fields=(
             "hidden_dropout layer_norm_epsilon mlp_bias moe_intermediate_size n_group "
             "n_routed_experts n_shared_experts norm_topk_prob num_experts_per_tok "

@@ -38,6 +38,8 @@ WRAPPERS: Mapping[str, Wrapper] = {
     "gemma3n": Wrapper("gemma3n_text", needs="timm", tied="default"),
     "gemma4": Wrapper("gemma4_text", tied="default"),
     "gemma4_unified": Wrapper("gemma4_unified_text", tied="default"),
+    "glm5_next": Wrapper("glm5_next_text"),
+    "glm5_next_text": Wrapper("glm5_next_text", alone=True),
     "mistral3": Wrapper("mistral", tied="default"),
     "qwen2_5_vl": Wrapper("qwen2", bare=True, tied="either"),
     "qwen2_5_vl_text": Wrapper("qwen2", alone=True),

@@ -82,9 +82,9 @@ class Block:
     """The shape with the heads and the window of these layers, where they differ from the
     model's."""
     mixer: Mixer | None = None
-    """What stands in the place of attention; None for attention itself."""
-    beside: Mixer | None = None
-    """What the layer has besides attention and MLP; None for most."""
+    """What replaces attention; None for attention itself."""
+    beside: tuple[Mixer, ...] = ()
+    """What the layer has besides attention and MLP."""
     shared_keys: bool = False
     """Whether attention reads the keys and values of an earlier layer."""
     gate: int = 0

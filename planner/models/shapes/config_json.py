@@ -103,6 +103,14 @@ def _not_finite(values: Any, name: str = "") -> str:
     return (name or "?") if isinstance(values, int) and abs(values) > _MOST_NUMBER else ""
 
 
+def _most(key: str) -> float:
+    """Return the largest value of a field, under whatever name; any if it is not known."""
+    if key == "depth" or "layers" in key:
+        return MOST["num_hidden_layers"]
+    named = (field for field, others in NAMES.items() if key in others)
+    return MOST.get(next(named, key), math.inf)
+
+
 class UnknownArchitecture(UsageProblem):
     """A model that only a trace can say something about."""
 
@@ -190,12 +198,13 @@ class ConfigJson:
         )
 
     def within(self) -> None:
-        """Raise UsageProblem if a number is larger than that of any published model."""
-        for field in MOST:
-            for key in (field, *NAMES.get(field, ())):
-                value = self.values.get(key)
-                if isinstance(value, int) and value > MOST[field]:
-                    raise self._wrong(f"`{key}` in `{self.name}` is larger than {MOST[field]:,}.")
+        """Raise UsageProblem for a size, also of a part, above that of any published model."""
+        for key, value in self.values.items():
+            if isinstance(value, Mapping):
+                ConfigJson(value, self.name).within()
+            elif isinstance(value, int) and value > (most := _most(key)):
+                field = one_line(key, most=_MOST_CHARS)
+                raise self._wrong(f"`{field}` in `{self.name}` is larger than {most:,}.")
 
     def contradiction(self, why: str) -> UsageProblem:
         """Return the error for values that no model has together; `why` completes the sentence."""

@@ -86,8 +86,8 @@ class Family:
     shared experts, and do not allow dropout (`peft/utils/transformers_weight_conversion.py`).
     """
     unquantized: tuple[str, ...] = ()
-    """Modules, as patterns of transformers, whose linear layers bitsandbytes must not replace,
-    since the class computes with their weights by itself."""
+    """Modules, as patterns of transformers, whose linear layers bitsandbytes must not replace: the
+    class computes with their weights by itself, or they are outside of the decoder."""
     linears: LinearNames = field(default_factory=LinearNames)
     """The names of its linear layers, which are the target modules of LoRA."""
     naming: Naming = field(default_factory=Naming)

@@ -35,6 +35,13 @@ class Habits:
     """Saved tensors of the MLP's width; 0 for the default: 3 with a gate, 1 without."""
     autocast_bytes: int = 0
     """Bytes of those under a GPU's autocast, which computes `pow` in float32; 0 for no change."""
+    power_bytes: int = 12
+    """Bytes of gradients that exist at once in the backward pass of that `pow`."""
+    trained_bytes: int = 0
+    """Further bytes per element where the parameters of the activation function are trained."""
+    float_product: bool = False
+    """Whether autocast leaves the product in float32: then quantized layers return float32, and so
+    does the residual stream from the first MLP on."""
     keeps_product: bool = False
     """Whether the activation function saves its output (ReLU), which the next layer reads."""
     norm_floats: bool = False

@@ -34,9 +34,13 @@ FIELD_TYPES: dict[str, str] = {
 """The types of those fields (`Family.field_types`)."""
 
 
-def read(found: ConfigJson) -> dict[str, Any]:
-    """Return the fields of `Architecture` of latent attention. Raises UsageProblem."""
-    widths = {name: found.integer(name) for name in OWN if name != "q_lora_rank"}
+def read(found: ConfigJson, *, rotates: bool = True) -> dict[str, Any]:
+    """Return the fields of `Architecture` of latent attention. Raises UsageProblem.
+
+    Without `rotates`, no part of a query or key has positions.
+    """
+    absent = ("q_lora_rank",) if rotates else ("q_lora_rank", "qk_rope_head_dim")
+    widths = {"qk_rope_head_dim": 0} | {n: found.integer(n) for n in OWN if n not in absent}
     ranked = found.values.get("q_lora_rank") is not None
     widths["q_lora_rank"] = found.integer("q_lora_rank") if ranked else 0
     heads = found.integer("num_attention_heads")

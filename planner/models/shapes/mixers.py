@@ -1,6 +1,7 @@
-"""What stands in the place of attention in a layer, or besides attention and MLP."""
+"""What replaces attention in a layer, or besides attention and MLP."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -10,9 +11,18 @@ class Mixer:
     `planner.memory.mixers` and `planner.speed.mixers` know what each kind costs.
     """
 
+    kernels: ClassVar[str] = ""
+    """The packages with kernels for it, in words; transformers takes them where they are
+    installed. Empty if torch's own operations are fast enough."""
+
     @property
     def takes_mask(self) -> bool:
         """Whether it takes an attention mask where rows are padded."""
+        return False
+
+    @property
+    def needs_mask(self) -> bool:
+        """Whether it takes one for any rows."""
         return False
 
 
@@ -57,6 +67,10 @@ class SparseLatent(Latent):
     pool: int = 1
     """Tokens that are chosen together."""
 
+    @property
+    def needs_mask(self) -> bool:
+        return True
+
 
 @dataclass(frozen=True)
 class CompressedKeys(Mixer):
@@ -90,6 +104,10 @@ class CompressedKeys(Mixer):
         return True
 
     @property
+    def needs_mask(self) -> bool:
+        return True
+
+    @property
     def series(self) -> int:
         """Compressed entries that a token is a part of."""
         return 2 if self.index_heads else 1
@@ -99,6 +117,7 @@ class CompressedKeys(Mixer):
 class KimiDelta(Mixer):
     """Linear attention by a delta rule with a decay for each channel (Kimi Delta Attention)."""
 
+    kernels: ClassVar[str] = "`flash-linear-attention` and `causal-conv1d`"
     heads: int
     head_dim: int
     """Width of a head."""
@@ -140,6 +159,7 @@ class ShortConvolution(Mixer):
 class StateSpace(Mixer):
     """A selective state-space layer in chunks of tokens (Mamba-2)."""
 
+    kernels: ClassVar[str] = "`mamba-ssm` and `causal-conv1d`"
     heads: int
     head_dim: int
     """Width of a head."""
@@ -167,6 +187,7 @@ class StateSpace(Mixer):
 class GatedDelta(Mixer):
     """Linear attention by the gated delta rule, after a short convolution."""
 
+    kernels: ClassVar[str] = "`flash-linear-attention` and `causal-conv1d`"
     key_heads: int
     """Heads of queries and keys."""
     value_heads: int
@@ -200,6 +221,11 @@ class PerLayerInput(Mixer):
 
     width: int
     """Width of that embedding."""
+
+
+@dataclass(frozen=True)
+class NormedRouter(Mixer):
+    """A router with a norm of its own, besides an MLP outside of the experts (Gemma 4)."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Sparse attention over latent attention: an indexer chooses the tokens that each query attends to.
 
 Read from `transformers/models/deepseek_v32/modeling_deepseek_v32.py` and
-`models/glm_moe_dsa/modeling_glm_moe_dsa.py`. The indexer runs without gradients: its weights stay
-as they are in any training, and no adapter on them would learn.
+`models/glm_moe_dsa/modeling_glm_moe_dsa.py`. The indexer runs without gradients: its weights do
+not change in any training, and no adapter on them would learn.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,9 +33,10 @@ _MODES = {"full": "f", "shared": "s"}
 _AT = "self_attn.indexer"
 
 
-def read(found: ConfigJson) -> dict[str, Any]:
-    """Return the fields of `Architecture` of such a model. Raises UsageProblem."""
-    usual = latent.read(found)
+def read(found: ConfigJson, *, rotates: bool = True) -> dict[str, Any]:
+    """Return the fields of `Architecture` of such a model. Raises UsageProblem as `latent.read`
+    does."""
+    usual = latent.read(found, rotates=rotates)
     own = dict(usual["own"]) | {name: found.integer(name) for name in _SIZES}
     if not own["q_lora_rank"]:
         raise found.contradiction("has an indexer, which needs a latent of the queries")

@@ -26,6 +26,7 @@ from planner.parallelism.layouts import Parallel
 from planner.search.budget import CUDA_CONTEXT_BYTES, CUDA_RESERVE, budget
 from planner.search.choose import choose
 from planner.setup.setup import Kind
+from planner.speed import mixers
 from tests.planner.memory.test_memory import MODELS
 
 BASE = Path(__file__).parents[3] / "runner" / "demo" / "base"
@@ -291,7 +292,7 @@ def test_a_contradiction_is_a_sentence(
 
 def test_four_bits_need_wider_layers_on_a_cpu() -> None:
     narrow = models.find(str(BASE))
-    thin = replace(narrow, architecture=replace(narrow.architecture, kv_heads=1, head_dim=16))
+    thin = replace(narrow, architecture=replace(narrow.architecture, intermediate=48))
     request = FitRequest(thin, CPU, Wish())
     assert [answer.plan.profile.method for answer in answers(request)] == ["full", "lora"]
     with pytest.raises(UsageProblem, match="needs layers at least 64 wide"):
@@ -382,6 +383,19 @@ def test_without_a_rate_a_sentence_says_that_there_is_no_step_time(name: str, sa
     found = answers(_request(machines.named(name), method="qlora"))
     told = f"There is no step time: the speed of `{name}` is unknown."
     assert {told in answer.reasons for answer in found if answer.plan.fits} == {said}
+
+
+def test_layers_whose_work_is_not_known_have_memory_and_no_step_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    request = FitRequest(models.find("Qwen/Qwen3.5-0.8B"), machines.named("L4"), Wish())
+    told = "There is no step time: that of layers of `qwen3_5_text` is unknown."
+    timed = [answer for answer in answers(request) if told not in answer.reasons]
+    assert len(timed) == 3 and all(answer.step_seconds for answer in timed)
+    monkeypatch.setattr(mixers, "_EFFORTS", {})
+    found = answers(FitRequest(models.find("Qwen/Qwen3.5-0.8B"), machines.named("L4"), Wish()))
+    assert [answer.step_seconds for answer in found] == [None] * 3
+    assert all(told in answer.reasons for answer in found)
 
 
 def test_no_card_by_name_is_called_busy() -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -28,14 +29,26 @@ DELTA = {
     "linear_num_key_heads": 4, "linear_num_value_heads": 8, "linear_key_head_dim": 32,
     "linear_value_head_dim": 32,
 }  # fmt: skip
+GEMMA_4 = {"hidden_size_per_layer_input": 0, "global_head_dim": 320}
+GEMMA_4_EXPERTS = {
+    "enable_moe_block": True, "num_experts": 8, "top_k_experts": 2, "moe_intermediate_size": 128,
+    "attention_k_eq_v": True, "num_global_key_value_heads": 1,
+}  # fmt: skip
+CONVOLUTIONS: dict[str, Any] = {"full_attn_idxs": [], "block_auto_adjust_ff_dim": False}
+STATES = {
+    "num_local_experts": 0, "shared_intermediate_size": 512, "mamba_n_heads": 16,
+    "mamba_d_state": 64, "mamba_chunk_size": 64, "router_aux_loss_coef": 0.0,
+}  # fmt: skip
 # family, changes of its shape, layers of one period
-FAMILIES: list[tuple[str, dict[str, int], int]] = [
+FAMILIES: list[tuple[str, dict[str, Any], int]] = [
     ("llama", {}, 1),
     ("qwen3", {}, 1),
     ("gemma", {}, 1),
     ("gemma2", {}, 2),
     ("gemma3_text", {}, 6),
     ("gemma3_text", {"sliding_window": 64}, 6),
+    ("gemma4_text", GEMMA_4, 6),
+    ("gemma4_text", GEMMA_4 | GEMMA_4_EXPERTS, 6),
     ("olmo2", {}, 1),
     ("cohere", {}, 1),
     ("phi", EQUAL, 1),
@@ -46,13 +59,15 @@ FAMILIES: list[tuple[str, dict[str, int], int]] = [
     ("qwen2_moe", MIXTURE | {"shared_expert_intermediate_size": 256}, 1),
     ("mixtral", {"num_local_experts": 8, "num_experts_per_tok": 2}, 1),
     ("gpt_oss", {"num_local_experts": 8, "num_experts_per_tok": 2}, 2),
+    ("lfm2", CONVOLUTIONS, 1),
+    ("granitemoehybrid", STATES, 1),
     ("qwen3_5_text", DELTA, 4),
     ("qwen3_5_moe_text", DELTA | MIXTURE | {"shared_expert_intermediate_size": 128}, 4),
     ("qwen3_next", DELTA | MIXTURE | {"shared_expert_intermediate_size": 128}, 4),
 ]
 
 
-def _shape(family: str, changes: dict[str, int], period: int) -> Architecture:
+def _shape(family: str, changes: dict[str, Any], period: int) -> Architecture:
     config = SHAPE | changes | {"model_type": family, "num_hidden_layers": period}
     return architecture(config, "config.json")
 
@@ -72,15 +87,13 @@ def _counted(shape: Architecture, full: bool) -> float:
     each = sum(
         b.count * sum(saved_activations.activations(shape, profile, b).values()) for b in kinds
     )
-    each += saved_activations.masked_layers(shape, profile) * saved_activations.mask_extra(
-        shape, profile
-    )
+    each += saved_activations.masks_extra(shape, profile)
     model = ModelFacts("", (), shape, 0, "")
     copies = 0 if full else 2 * trained_parameters(model, profile)
     return (each * LENGTH + copies) / shape.layers
 
 
-def _held_at_most(family: str, changes: dict[str, int], full: bool) -> int:
+def _held_at_most(family: str, changes: dict[str, Any], full: bool) -> int:
     """Bytes beside what stands, in the backward pass through four checkpointed layers."""
     shape = _shape(family, changes, 4)
     plan = replace(_profile(shape, full), checkpointing=True)

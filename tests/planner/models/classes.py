@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from planner.models.held import Held
+from runner.trace.text_only import from_config
 from tests.runner.inputs.test_parameter_count import VARIANTS, tiny
 
 FLAGS: list[tuple[str, dict[str, Any]]] = [
@@ -28,11 +29,11 @@ def made(family: str, change: dict[str, Any]) -> tuple[dict[str, Any], Any]:
     """Return the `config.json` of a small model, and the model on `meta`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from transformers import CONFIG_MAPPING, AutoModelForCausalLM
+        from transformers import CONFIG_MAPPING
 
         config = CONFIG_MAPPING[family](**(tiny(family) | change))
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config)
+            model = from_config(config)
     return config.to_dict(), model
 
 

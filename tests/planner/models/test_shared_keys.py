@@ -76,7 +76,11 @@ def test_keys_are_read_from_an_earlier_layer_and_mlps_there_may_be_wider() -> No
             "routes each token to 4 of 3 experts",
         ),
         ("gemma3n_text", {"intermediate_size": [40, 40, 41]}, "different numbers"),
-        ("gemma3n_text", {"activation_sparsity_pattern": [0.5, 2, 0]}, "3 numbers from 0 to 1"),
+        (
+            "gemma3n_text",
+            {"activation_sparsity_pattern": [0.5, 2.0, 0.0]},
+            "3 numbers from 0.0 to 1.0",
+        ),
     ],
 )
 def test_what_no_model_has_is_refused(family: str, fields: dict[str, Any], said: str) -> None:

@@ -49,6 +49,18 @@ def test_batches_give_what_single_rows_give(questions: list[Question]) -> None:
     assert score.rows == len(questions) == 15
 
 
+def right(folder: Path, questions: list[Question]) -> float:
+    """Return the share of right answers of a model in a folder."""
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **SAFE)
+    return evaluate(model, questions, pad_id=0, end_ids=[2]).accuracy
+
+
+@pytest.fixture(scope="module")
+def usual(questions: list[Question]) -> float:
+    """The share of right answers of the shipped base."""
+    return right(DEMO / "base", questions)
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -60,16 +72,11 @@ def test_batches_give_what_single_rows_give(questions: list[Question]) -> None:
     ],
 )
 def test_answers_are_greedy_whatever_a_model_says(
-    questions: list[Question], settings: dict[str, object], tmp_path: Path
+    questions: list[Question], usual: float, settings: dict[str, object], tmp_path: Path
 ) -> None:
     base = Path(shutil.copytree(DEMO / "base", tmp_path / "base"))
     (base / "generation_config.json").write_text(json.dumps(settings))
-
-    def right(folder: Path) -> float:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **SAFE)
-        return evaluate(model, questions, pad_id=0, end_ids=[2]).accuracy
-
-    assert right(base) == right(DEMO / "base")
+    assert right(base, questions) == usual
 
 
 def test_the_answer_is_the_last_scored_stretch() -> None:

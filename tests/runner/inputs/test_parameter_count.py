@@ -13,6 +13,7 @@ import torch
 from planner.catalogue import lookup
 from planner.models.facts import architecture, parameter_count
 from planner.models.families import FAMILIES
+from runner.trace.text_only import from_config
 
 TINY: dict[str, Any] = {
     "vocab_size": 96, "hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 3,
@@ -77,6 +78,15 @@ OWN: dict[str, dict[str, Any]] = {
     "gpt_neox": {"num_key_value_heads": 4},
     "glm4_moe_lite": LATENT,
     "glm_moe_dsa": SPARSE | {"indexer_types": ["full", "shared", "full"]},
+    "glm5_next_text": SPARSE | STREAMS | {
+        "qk_rope_head_dim": 0, "index_topk": 6, "index_kpool": 3, "num_hidden_layers": 4,
+        "layer_types": [
+            "linear_attention", "indexed_attention", "indexed_attention", "linear_attention",
+        ],
+        "indexer_types": ["full", "full", "shared", "full"],
+        "mlp_layer_types": ["dense", "dense", "sparse", "sparse"],
+        "linear_num_heads": 2, "linear_head_dim": 6, "linear_conv_kernel_dim": 3,
+    },
     "hunyuan_v1_dense": {"head_dim": 6},
     "hunyuan_v1_moe": {"moe_topk": 2, "head_dim": 6},
     "laguna": {
@@ -137,6 +147,9 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("glm_moe_dsa", {"indexer_types": ["full", "shared", "shared"]}),
     ("glm_moe_dsa", {"indexer_types": None, "index_topk_freq": 3, "index_skip_topk_offset": 1}),
     ("glm_moe_dsa", {"indexer_types": None, "index_topk_pattern": "FSS"}),
+    ("glm5_next_text", {"attention_bias": True, "index_kpool": 2}),
+    ("glm5_next_text", {"layer_types": None, "mlp_layer_types": None}),
+    ("glm5_next_text", {"linear_attn_config": {"head_dim": 4, "num_heads": 3}}),
     ("gpt_bigcode", {"multi_query": False}),
     ("gpt_neox", {"attention_bias": False, "tie_word_embeddings": True}),
     ("hunyuan_v1_moe", {"attention_bias": True}),
@@ -180,11 +193,11 @@ def built(family: str, fields: dict[str, Any]) -> tuple[int, int]:
     """Return the parameters of the real class, and of the closed form over its `config.json`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from transformers import CONFIG_MAPPING, AutoModelForCausalLM
+        from transformers import CONFIG_MAPPING
 
         config = CONFIG_MAPPING[family](**fields)
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config)
+            model = from_config(config)
     shape = architecture(config.to_dict(), "config.json")
     return sum(p.numel() for p in model.parameters()), parameter_count(shape)
 

@@ -11,13 +11,14 @@ import torch
 
 pytest.importorskip("trl")
 
-from transformers import CONFIG_MAPPING, AutoModelForCausalLM
+from transformers import CONFIG_MAPPING
 
 from lockfiles.lock import Method, Train
 from planner.data.tokens.example import IGNORED, completion
 from planner.memory.family_quirks import habits, writes_scores
 from planner.models.families import FAMILIES
 from runner.runs.pipe import Line
+from runner.trace.text_only import from_config
 from runner.training.job import Job
 from runner.training.loading import load
 from runner.training.make import make_trainer
@@ -31,7 +32,7 @@ LENGTHS = (9, 14, 5, 1, 11)
 WINDOW = 4
 OWN = {
     "moe_intermediate_size": 8, "shared_expert_intermediate_size": 8, "sliding_window": WINDOW,
-    "attention_chunk_size": WINDOW, "floor_scale": WINDOW, "attn_scale": 1.0,
+    "attention_chunk_size": WINDOW, "index_n_heads": 32, "floor_scale": WINDOW, "attn_scale": 1.0,
 }  # fmt: skip
 """Experts as wide as the grouped product wants them, and windows shorter than most rows."""
 
@@ -41,12 +42,12 @@ def _model(family: str) -> Any:
     fields = tiny(family)
     known = CONFIG_MAPPING[family]().to_dict()
     fields |= {name: value for name, value in OWN.items() if name in known}
+    if "intermediate_size" not in known:
+        fields.pop("intermediate_size", None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         attention = "eager" if writes_scores(family) else "sdpa"
-        made = AutoModelForCausalLM.from_config(
-            CONFIG_MAPPING[family](**fields), attn_implementation=attention
-        )
+        made = from_config(CONFIG_MAPPING[family](**fields), attn_implementation=attention)
     made = made.float().eval()
     for parameter in made.parameters():
         if parameter.dim() > 1:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from peft import get_peft_model
 from peft.tuners.lora import LoraLayer
-from transformers import CONFIG_MAPPING, AutoModelForCausalLM
+from transformers import CONFIG_MAPPING
 from transformers.pytorch_utils import Conv1D
 
 from lockfiles.lock import Method
@@ -20,6 +20,7 @@ from planner.models.facts import ModelFacts, architecture
 from planner.models.families import FAMILIES
 from planner.search import lora_targets
 from planner.setup.setup import Bias
+from runner.trace.text_only import from_config
 from runner.training.adapter import lora
 from tests.planner.memory.test_memory import PLAN
 from tests.runner.inputs.test_parameter_count import VARIANTS, tiny
@@ -46,7 +47,7 @@ def _built(family: str, fields: dict[str, Any]) -> tuple[ModelFacts, Any]:
         warnings.simplefilter("ignore")
         config = CONFIG_MAPPING[family](**fields)
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config)
+            model = from_config(config)
     shape = architecture(config.to_dict(), "config.json")
     return ModelFacts("", (), shape, 0, ""), model
 

@@ -83,6 +83,7 @@ def test_many_families_are_compared() -> None:
 
 CALLING = ["qwen2_5_training", "qwen3_training", "qwen3_instruct_2507_training", "llama3_1"]
 CALLING += ["glm4moe_training", "lfm2_v2_training", "gemma4", "qwen3_vl_training"]
+CALLING += ["gemma4_v2", "gemma4_v3", "gemma4_v4", "gemma4_v5"]
 TOOL = {"type": "function", "function": {
     "name": "weather", "description": "Weather of a town",
     "parameters": {"type": "object", "properties": {"town": {"type": "string"}}},
@@ -112,6 +113,23 @@ def test_tools_and_their_calls_are_rendered_as_transformers_does(name: str) -> N
     if chat.marks:
         assert [int(i != IGNORED) for i in found.labels] == wanted["assistant_masks"]
     assert "weather" in chat.render(CALLED.messages, tools=CALLED.tools)
+
+
+def test_gemma_4_renders_the_reasoning_of_a_final_turn_as_transformers_does() -> None:
+    source = SOURCES["gemma4_v5"]
+    made, chat = tokenizer(source), template(source)
+    said = Message("assistant", "4", in_order({"reasoning_content": "Two and two."}))
+    row = Row((Message("system", "Be brief."), Message("user", "2+2?"), said))
+    own = ours(made)
+    found = encode(row, chat, own)[COMPLETION]
+    wanted = _theirs(made, source).apply_chat_template(_turns(row), return_dict=True)
+    assert list(found.input_ids) == wanted["input_ids"]
+    scored = [one for one, label in zip(*_both(row, chat, own), strict=True) if label != IGNORED]
+    text = own.decode(scored, skip_special_tokens=False)
+    assert text == "<|channel>thought\nTwo and two.\n<channel|>4<turn|>"
+    more = Row((*row.messages, Message("user", "3+3?"), said))
+    with pytest.raises(TurnsRewritten):  # earlier reasoning is left out
+        encode(more, chat, own)
 
 
 @pytest.mark.parametrize("name", REWRITING)

@@ -272,6 +272,15 @@ def test_the_report_fits_eighty_columns(tmp_path: Path) -> None:
     assert lines and max(map(len, lines)) < 80
 
 
+def test_unused_keys_of_held_out_rows_are_named(tmp_path: Path) -> None:
+    row = '{"prompt": "a", "completion": "b"%s}\n'
+    (tmp_path / "train.jsonl").write_text(row % ', "id": 1', "utf-8")
+    (tmp_path / "test.jsonl").write_text(row.replace('"a"', '"c"') % ', "id": 1, "lang": "de"')
+    found = report(tmp_path, "train.jsonl", "--held-out", "test.jsonl", code=6)
+    said = [one["said"] for one in found["checks"] if one["id"] == "unused-keys"]
+    assert said == ["Not used: `id` (1).", "`test.jsonl`: Not used: `lang` (1)."]
+
+
 def test_held_out_rows_that_are_training_rows_are_found(folder: Path, tmp_path: Path) -> None:
     rows = (folder / "rows" / "train.jsonl").read_text("utf-8").splitlines(keepends=True)
     held = (folder / "rows" / "test.jsonl").read_text("utf-8").splitlines(keepends=True)[:20]

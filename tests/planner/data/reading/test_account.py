@@ -76,6 +76,22 @@ def test_a_plan_says_which_columns_it_took_and_which_text_it_leaves() -> None:
     assert len(unused_keys.remark(hostile, "messages")) <= 1000
 
 
+def test_unused_keys_of_other_files_are_named_where_the_training_file_has_none() -> None:
+    training = (Key("prompt", "prompt", 9), Key("completion", "answer", 9), Key("id", "", 9))
+    other = (*training, Key("context", "", 7, 3), Key("label", "", 7, 0, 4))
+    warning, note = unused_keys.findings_beyond("b.jsonl", other, training)
+    assert warning.said == (
+        "`b.jsonl`: `context` (7) is not used, but it has text that may belong to a turn."
+    )
+    assert note.said == "`b.jsonl`: Not used: `label` (7)."
+    assert (warning.file, note.file) == ("b.jsonl", "b.jsonl")
+    assert not list(unused_keys.findings_beyond("b.jsonl", training, training))
+    assert unused_keys.remark(training, "prompt-completion", {"test": other}) == (
+        "In the test rows, `context` (7) is not used, but it has text that may belong to a turn."
+    )
+    assert unused_keys.remark(other, "messages", {"test": other}).count("context") == 1
+
+
 def test_names_are_compared_without_case_and_separators() -> None:
     names = ("Sample Weight", "sampleWeight", "sample-weight", "sample.weight", " SAMPLE_WEIGHT ")
     assert {plain(name) for name in names} == {"sample_weight"}
