@@ -37,10 +37,8 @@ def dense(shape: Architecture, profile: Profile, block: Block) -> int:
 
 
 def router(shape: Architecture, profile: Profile, block: Block) -> int:
-    """Return what a router with a norm of its own saves, besides an MLP outside of the experts: a
-    shared expert, as which `product` counts that, would save its output too."""
-    trained = 2 * profile.width if profile.method == "full" else 0
-    return (4 + trained - profile.width) * shape.hidden
+    """Return what a router with a norm of its own saves, besides what `product` counts."""
+    return (4 + (profile.width if profile.method == "full" else 0)) * shape.hidden
 
 
 def gradients(shape: Architecture, profile: Profile) -> int:
