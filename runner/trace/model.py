@@ -113,7 +113,10 @@ def _whole(config: Mapping[str, Any], profile: Profile) -> Any:
         "attn_implementation": "eager" if attention(config["model_type"]) == "eager" else None,
     }
     try:
-        model = text_only.from_config(shape, maker, **form)
+        if profile.spec.head == "scalar":  # no other class has a single output
+            model = maker.from_config(shape, trust_remote_code=False, **form)
+        else:
+            model = text_only.from_config(shape, maker, **form)
     except ImportError:
         return text_only.from_config(shape.get_text_config(), **form)
     freeze_outside_decoder(model)
