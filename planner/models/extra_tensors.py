@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from planner.models.families import FAMILIES
 from planner.models.shapes.config_json import MOST, NAMES
 from planner.models.tensors import Sizes
 
@@ -68,8 +69,7 @@ def needed(names: Collection[str], config: Mapping[str, Any]) -> list[str]:
     """
     inner = config.get("text_config")
     values = inner if isinstance(inner, Mapping) else config
-    counts = (values.get(key) for key in ("num_hidden_layers", *NAMES["num_hidden_layers"]))
-    layers = next((one for one in counts if type(one) is int), MOST["num_hidden_layers"])
+    layers = _layers(values)
     numbers = {name: found for name in names if (found := _LAYER.search(name))}
     marked = {int(one[1]) for name, one in numbers.items() if name.endswith(_MARKS)}
     ahead = {one for one in (*ahead_layers(values, layers), *marked) if one >= layers}
@@ -79,3 +79,12 @@ def needed(names: Collection[str], config: Mapping[str, Any]) -> list[str]:
         if not any(pattern.search(name) for pattern in (_POSITIONS, _AHEAD, _MASK))
         and (name not in numbers or int(numbers[name][1]) not in ahead)
     )
+
+
+def _layers(values: Mapping[str, Any]) -> int:
+    """Return the number of layers of a decoder; the limit for layers where it is unknown."""
+    counts = (values.get(key) for key in ("num_hidden_layers", *NAMES["num_hidden_layers"]))
+    family = FAMILIES.get(str(values.get("model_type")))
+    listed = values.get(family.layer_list) if family and family.layer_list else None
+    count = len(listed) if isinstance(listed, list) else MOST["num_hidden_layers"]
+    return next((one for one in counts if type(one) is int), count)
