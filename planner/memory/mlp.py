@@ -1,7 +1,7 @@
 """The tensors that an MLP saves, and their gradients, in bytes per token unless stated."""
 
 from planner.memory.family_quirks import habits
-from planner.memory.widths import widens
+from planner.memory.widths import quantised, widens
 from planner.models.facts import Architecture
 from planner.models.families import FAMILIES
 from planner.models.layers import Block
@@ -54,6 +54,8 @@ def _element(shape: Architecture, profile: Profile) -> int:
     if widens(shape, profile):
         return 4 * (habit.product_tensors or (3 if shape.gated_mlp else 1))
     if _takes_power(shape, profile):
+        if habit.quantized_bytes and quantised(shape, profile):
+            return habit.quantized_bytes
         return habit.autocast_bytes + habit.trained_bytes * (profile.method == "full")
     return profile.width * (habit.product_tensors or (3 if shape.gated_mlp else 1))
 

@@ -20,7 +20,12 @@ FAMILIES: Mapping[str, Family] = {
         fields="head_dim mlp_bias pretraining_tp",
         field_types={"attention_dropout": "nfi", "pretraining_tp": "ni"},
     ),
-    "arcee": Family(gated_mlp=False, mlp_bias="mlp_bias", fields="head_dim mlp_bias"),
+    "arcee": Family(
+        habits=Habits(autocast_bytes=6, power_bytes=16, quantized_bytes=4, float_product=True),
+        gated_mlp=False,
+        mlp_bias="mlp_bias",
+        fields="head_dim mlp_bias",
+    ),
     "apertus": Family(
         qk_norm=True,
         habits=Habits(
@@ -28,6 +33,7 @@ FAMILIES: Mapping[str, Family] = {
             autocast_bytes=11,
             power_bytes=16,
             trained_bytes=4,
+            quantized_bytes=13,
             float_product=True,
         ),
         gated_mlp=False,

@@ -39,6 +39,8 @@ class Habits:
     """Bytes of gradients that exist at once in the backward pass of that `pow`."""
     trained_bytes: int = 0
     """Further bytes per element where the parameters of the activation function are trained."""
+    quantized_bytes: int = 0
+    """Instead of `autocast_bytes`, where quantized layers return float32; 0 for no difference."""
     float_product: bool = False
     """Whether autocast leaves the product in float32: then quantized layers return float32, and so
     does the residual stream from the first MLP on."""
