@@ -4,8 +4,8 @@ Made by `python -m tests.gpu.points OUT.jsonl --table tests/gpu/families.txt --h
 H100 (`families.jsonl`) and with `families_again.txt` on one H200 (`families_again.jsonl`): linear
 attention, state spaces, latent attention, short convolutions, inputs of each layer, and experts;
 real widths with random weights, and fewer layers where a model exceeds the card. Of the first
-file, all points but three were within 1.5% before any was seen; the three are QLoRA on
-Nemotron-H, whose residual stream is float32 then.
+file, the formulas that were written without any point met all but one within 1.5%; that one is
+QLoRA on Nemotron-H, whose residual stream is float32 then.
 """
 
 from collections.abc import Iterator
