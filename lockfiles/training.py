@@ -11,6 +11,17 @@ from lockfiles.engines.engine import Offload
 from lockfiles.fields import Name, Seed, Sha256, SomeRows, Table
 
 
+Kernels = Literal["compile", "liger"]
+"""`compile`: torch compiles each layer; `liger`: Liger's kernels for norms, MLPs and positions."""
+
+_OMITTED: Mapping[str, object] = {"passes_sha256": [], "pass_tokens": 0, "kernels": []}
+"""Keys that are omitted where they have their default, as in locks before revision 6."""
+
+
+def _given(table: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if _OMITTED.get(key) != value}
+
+
 class Stream(Table):
     """The tokens of the training rows, and their order."""
 
@@ -25,6 +36,14 @@ class Stream(Table):
     """Of the token ids and loss masks of the training rows."""
     order_sha256: list[Sha256] = Field(min_length=1, max_length=limits.MOST_EPOCHS, fail_fast=True)
     """Of the row order of each epoch."""
+    passes_sha256: list[Sha256] = Field(
+        default=[], max_length=limits.MOST_EPOCHS, fail_fast=True
+    )
+    """Of the rows of every pass of each epoch. Omitted where `train.pass_tokens` is."""
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _given(dump(self))
 
 
 class Method(Table):
@@ -56,12 +75,24 @@ class Train(Table):
     """The maximum norm of the gradients."""
     optimizer: Literal["adamw_torch", "adamw_torch_fused"]
     dtype: Literal["float32", "bfloat16"]
-    attention: Literal["sdpa", "eager"]
+    attention: Literal["sdpa", "eager", "varlen"]
+    """How attention is computed: by torch's fused kernels, with all scores in memory, or by torch's
+    flash attention for rows of different lengths without padding."""
+    pass_tokens: int = Field(default=0, ge=0, le=limits.MOST_TOKENS)
+    """With packing, the most tokens of a forward and backward pass: the rows of each step are laid
+    out in as few passes as this allows, one behind the other. Omitted where passes have
+    `micro_batch` packed rows of `stream.max_length_tokens`."""
+    kernels: list[Kernels] = Field(default=[], max_length=8, fail_fast=True)
+    """What replaces the model's own operations. Omitted where nothing does."""
     checkpointing: bool
     keep: Literal["best", "last"]
     evaluate_steps: int = Field(ge=1, le=1_000_000)
     """Optimizer steps between two evaluations."""
     seed: Seed
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _given(dump(self))
 
 
 class Parallel(Table):

@@ -48,9 +48,9 @@ class Job:
     """Makes the second model of an objective that has one; None loads the base model again."""
 
     @property
-    def capacity(self) -> int:
-        """Maximum tokens of a packed sequence, those of the longest row; 0 without packing."""
-        return max(row.length for row in self.rows) if self.packing else 0
+    def longest(self) -> int:
+        """Tokens of the longest row."""
+        return max(row.length for row in self.rows)
 
 
 @dataclass(frozen=True)

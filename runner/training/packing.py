@@ -26,6 +26,8 @@ class Packed:
     """Fills positions without a row."""
     capacity: int
     """Maximum tokens of a packed sequence: those of the longest row."""
+    micro_batch: int
+    """Packed sequences of a micro-batch."""
 
     def __call__(self, rows: Sequence[Row]) -> Tensors:
         """Return `input_ids`, `labels` and `position_ids`, each of shape (packed sequences, tokens
@@ -37,6 +39,23 @@ class Packed:
             name: _filled([[i for at in numbers for i in own[at][name]] for numbers in joined], pad)
             for name, pad in fill.items()
         }
+
+    def passes(self, step: Mapping[str, torch.Tensor]) -> Iterator[Tensors]:
+        """Yield the micro-batches of a step: `micro_batch` packed sequences each (the last may have
+        fewer), cut to the longest of them."""
+        used = step["position_ids"].cpu().ne(0)
+        for first in range(0, len(used), self.micro_batch):
+            rows = slice(first, first + self.micro_batch)
+            columns = used[rows].any(dim=0).nonzero()
+            width = int(columns.max()) + 1 if len(columns) else 1
+            yield {name: value[rows, :width] for name, value in step.items()}
+
+    def tokens(self, step: Mapping[str, torch.Tensor]) -> int:
+        """Return the tokens of a step's rows, without padding. A row of one token has nothing to
+        score and does not count."""
+        positions = step["position_ids"].cpu()
+        return int(positions.ne(0).sum() + positions.eq(1).sum())
+
 
 
 def _own(row: Row) -> dict[str, Sequence[int]]:
@@ -50,21 +69,3 @@ def _own(row: Row) -> dict[str, Sequence[int]]:
 def _filled(rows: Sequence[list[int]], pad: int) -> torch.Tensor:
     longest = max(map(len, rows))
     return torch.tensor([row + [pad] * (longest - len(row)) for row in rows])
-
-
-def passes(step: Mapping[str, torch.Tensor], micro_batch: int) -> Iterator[Tensors]:
-    """Yield the micro-batches of a step: `micro_batch` packed sequences each (the last may have
-    fewer), cut to the longest of them."""
-    used = step["position_ids"].cpu().ne(0)
-    for first in range(0, len(used), micro_batch):
-        rows = slice(first, first + micro_batch)
-        columns = used[rows].any(dim=0).nonzero()
-        width = int(columns.max()) + 1 if len(columns) else 1
-        yield {name: value[rows, :width] for name, value in step.items()}
-
-
-def tokens(step: Mapping[str, torch.Tensor]) -> int:
-    """Return the tokens of a step's rows, without padding. A row of one token has nothing to
-    score and does not count."""
-    positions = step["position_ids"].cpu()
-    return int(positions.ne(0).sum() + positions.eq(1).sum())

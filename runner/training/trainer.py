@@ -11,7 +11,8 @@ from datasets import Dataset
 from torch.utils.data import DataLoader, Sampler
 
 from runner.training.job import Job
-from runner.training.packing import Packed, passes, tokens
+from runner.training.packing import Packed
+from runner.training.padding_free import PaddingFree
 from runner.training.shares import Losses, Shares, is_blank, loader, with_blank
 
 if TYPE_CHECKING:
@@ -39,14 +40,17 @@ class _Order(Sampler[int]):
 
 class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that mypy follows
     """A trainer with the rows in the lock's order. With packing, a step is one batch of its
-    dataloader, which is split into several micro-batches."""
+    dataloader, which is split into several passes."""
 
     data_collator: Any
     _total_train_tokens: float
 
     def __init__(self, *, job: Job, **arguments: Any) -> None:
         self._order, self._ranks = job.order, job.ranks
-        self._capacity, self._micro_batch = job.capacity, job.train.micro_batch
+        self._micro_batch, self._longest = job.train.micro_batch, job.longest
+        self._pass_tokens, self._packing = job.train.pass_tokens, job.packing
+        self._bounded = job.train.attention == "varlen"
+        self._joined: Packed | PaddingFree | None = None
         super().__init__(**arguments)
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> _Order:
@@ -58,13 +62,19 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
         if self._ranks.count > 1:
             rows = with_blank(self.train_dataset, padding.pad_token_id)
             return loader(rows, Shares(self._order, self._micro_batch, self._ranks), padding)
-        if self._capacity:
-            self.data_collator = Packed(padding.pad_token_id, self._capacity)
+        if self._packing:
+            self.data_collator = self._joined = self._joining(padding.pad_token_id)
         try:
             found: DataLoader[Any] = super().get_train_dataloader()
         finally:
             self.data_collator = padding
         return found
+
+    def _joining(self, pad_id: int) -> Packed | PaddingFree:
+        """Return what joins the rows of a step."""
+        if self._pass_tokens:
+            return PaddingFree(self._pass_tokens, self._longest, self._bounded)
+        return Packed(pad_id, self._longest, self._micro_batch)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
         """Return the batches of evaluation, or this process's share of them."""
@@ -81,15 +91,16 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
     ) -> torch.Tensor:
         """Return the loss of a batch: with packing the sum over its micro-batches, since TRL
         divides each by the scored tokens of the complete step."""
-        if not self._capacity:
+        joined = self._joined
+        if joined is None:
             blanks = self._ranks.gathered([int(is_blank(inputs))]) if self._ranks.count > 1 else []
             loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
             if blanks:
                 self._total_train_tokens -= sum(own for (own,) in blanks)
                 self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
             return loss
-        total = self._total_train_tokens + tokens(inputs)
-        parts = list(passes(inputs, self._micro_batch))
+        total = self._total_train_tokens + joined.tokens(inputs)
+        parts = list(joined.passes(inputs))
         self.current_gradient_accumulation_steps = len(parts)
         losses = [super(Ordered, self).training_step(model, p, num_items_in_batch) for p in parts]
         self._total_train_tokens = total  # TRL counts padding too

@@ -114,7 +114,7 @@ TRAINED: Mapping[str, Found] = {
     "train.keep": lambda at, lock: _keep(at) if at.job.validation else lock.train.keep,
     "train.evaluate_steps": lambda at, lock: _evaluations(at),
     "train.seed": lambda at, lock: at.args.seed,
-    "stream.packing": lambda at, lock: at.job.packing and at.trainer._capacity > 0,
+    "stream.packing": lambda at, lock: at.job.packing and at.trainer._packing,
     "stream.rows": lambda at, lock: len(at.trainer.train_dataset),
     "stream.tokens": lambda at, lock: sum(map(len, at.trainer.train_dataset["input_ids"])),
     "stream.scored_tokens": lambda at, lock: sum(

@@ -23,7 +23,7 @@ from runner.trace.text_only import from_config
 from runner.training.job import Job
 from runner.training.loading import load
 from runner.training.make import make_trainer
-from runner.training.packing import Packed, passes, tokens
+from runner.training.packing import Packed
 from runner.training.train import train
 from tests.runner.inputs.test_parameter_count import tiny
 from tests.runner.training.test_sft import base as base
@@ -69,7 +69,7 @@ def _rows() -> list[dict[str, list[int]]]:
 def _difference(family: str) -> float:
     """Return the greatest difference between packed logits and single ones, of the greatest."""
     model, rows = _model(family), _rows()
-    step = Packed(pad_id=0, capacity=16)(rows)
+    step = Packed(pad_id=0, capacity=16, micro_batch=2)(rows)
     ids, positions = step["input_ids"], step["position_ids"]
     together = model(input_ids=ids, position_ids=positions, use_cache=False).logits
     worst, greatest = 0.0, 0.0
@@ -100,15 +100,16 @@ def test_no_packed_row_sees_another(family: str) -> None:
 
 def test_a_step_is_all_of_its_rows_and_nothing_else() -> None:
     rows = _rows()
-    step = Packed(pad_id=7, capacity=16)(rows)
+    packed = Packed(pad_id=7, capacity=16, micro_batch=2)
+    step = packed(rows)
     assert step["input_ids"].shape == step["labels"].shape == (3, 16)
-    assert tokens(step) == sum(length for length in LENGTHS if length > 1)
+    assert packed.tokens(step) == sum(length for length in LENGTHS if length > 1)
     starts = step["position_ids"] == 0
     assert bool((step["labels"][starts] == IGNORED).all())
     scored = step["labels"] != IGNORED
     assert int(scored.sum()) == sum(LENGTHS) - len(LENGTHS)
     assert bool((step["labels"][scored] == step["input_ids"][scored]).all())
-    parts = list(passes(step, 2))
+    parts = list(packed.passes(step))
     assert [part["labels"].shape for part in parts] == [(2, 16), (1, 9)]
     assert sum(int((part["labels"] != IGNORED).sum()) for part in parts) == int(scored.sum())
 
@@ -124,7 +125,7 @@ def test_an_end_of_turn_that_is_also_the_padding_stays_scored(packs: bool) -> No
         for words in ([3], [3, 4], [4] * 6)
     ]
     collator = DataCollatorForLanguageModeling(pad_token_id=end)
-    step = Packed(pad_id=end, capacity=9)(rows) if packs else collator(rows)
+    step = Packed(pad_id=end, capacity=9, micro_batch=3)(rows) if packs else collator(rows)
     assert int((step["labels"] == end).sum()) == len(rows)
     assert int((step["input_ids"] == end).sum()) > len(rows)
 

@@ -1,0 +1,64 @@
+"""Lays out the rows of an optimizer step in passes, one behind the other without padding.
+
+A pass is one forward and backward computation. The order of the rows is known before a run starts,
+so every pass of it is, too: a plan counts memory and time of the passes that will really occur.
+"""
+
+import hashlib
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+
+Pass = tuple[int, ...]
+"""The indices of a pass's rows within their step, in the step's order."""
+
+
+def passes(lengths: Sequence[int], most_tokens: int) -> tuple[Pass, ...]:
+    """Return the passes of a step with rows of these lengths: as few as `most_tokens` allows, with
+    about the same number of tokens each.
+
+    Longest rows first, each into the pass with the fewest tokens (Graham 1969); ties go to the
+    earlier row and the earlier pass. `most_tokens` must be at least the longest length.
+    """
+    assert max(lengths, default=0) <= most_tokens, "a row is longer than a pass"
+    count = max(1, -(-sum(lengths) // most_tokens))
+    while (found := _shared(lengths, count, most_tokens)) is None:
+        count += 1
+    return found
+
+
+def _shared(lengths: Sequence[int], count: int, most_tokens: int) -> tuple[Pass, ...] | None:
+    """Return the rows in `count` passes; None if one of them has more tokens than allowed."""
+    found: list[list[int]] = [[] for _ in range(count)]
+    tokens = [0] * count
+    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
+        place = tokens.index(min(tokens))
+        found[place].append(row)
+        tokens[place] += lengths[row]
+        if tokens[place] > most_tokens:
+            return None
+    return tuple(tuple(sorted(rows)) for rows in found)
+
+
+def steps(
+    lengths: Sequence[int], order: Sequence[int], rows: int, most_tokens: int
+) -> Iterator[tuple[Pass, ...]]:
+    """Yield the passes of each step of an epoch, as row numbers.
+
+    `lengths` has the tokens of every row, `order` the row numbers in the order of the epoch, and
+    `rows` is the number of rows of a step.
+    """
+    for first in range(0, len(order), rows):
+        step = order[first : first + rows]
+        laid = passes([lengths[row] for row in step], most_tokens)
+        yield tuple(tuple(step[at] for at in one) for one in laid)
+
+
+def passes_sha256(epoch: Iterable[tuple[Pass, ...]]) -> str:
+    """Return the SHA-256 (hex) of an epoch's passes, as little-endian unsigned 32-bit numbers: of
+    each step the number of its passes, and of each pass the number of its rows and the rows."""
+    digest = hashlib.sha256()
+    for step in epoch:
+        digest.update(struct.pack("<I", len(step)))
+        for rows in step:
+            digest.update(struct.pack(f"<{len(rows) + 1}I", len(rows), *rows))
+    return digest.hexdigest()
