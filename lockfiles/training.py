@@ -10,9 +10,9 @@ from lockfiles.engines import ENGINES, EngineName
 from lockfiles.engines.engine import Offload
 from lockfiles.fields import Name, Seed, Sha256, SomeRows, Table
 
-
-Kernels = Literal["compile", "liger"]
-"""`compile`: torch compiles each layer; `liger`: Liger's kernels for norms, MLPs and positions."""
+Kernel = Literal["compile", "graphs"]
+"""`compile`: torch compiles each layer; `graphs`: the launches of a pass are recorded once for each
+size and replayed."""
 
 _OMITTED: Mapping[str, object] = {"passes_sha256": [], "pass_tokens": 0, "kernels": []}
 """Keys that are omitted where they have their default, as in locks before revision 6."""
@@ -36,9 +36,7 @@ class Stream(Table):
     """Of the token ids and loss masks of the training rows."""
     order_sha256: list[Sha256] = Field(min_length=1, max_length=limits.MOST_EPOCHS, fail_fast=True)
     """Of the row order of each epoch."""
-    passes_sha256: list[Sha256] = Field(
-        default=[], max_length=limits.MOST_EPOCHS, fail_fast=True
-    )
+    passes_sha256: list[Sha256] = Field(default=[], max_length=limits.MOST_EPOCHS, fail_fast=True)
     """Of the rows of every pass of each epoch. Omitted where `train.pass_tokens` is."""
 
     @model_serializer(mode="wrap")
@@ -82,7 +80,7 @@ class Train(Table):
     """With packing, the most tokens of a forward and backward pass: the rows of each step are laid
     out in as few passes as this allows, one behind the other. Omitted where passes have
     `micro_batch` packed rows of `stream.max_length_tokens`."""
-    kernels: list[Kernels] = Field(default=[], max_length=8, fail_fast=True)
+    kernels: list[Kernel] = Field(default=[], max_length=8, fail_fast=True)
     """What replaces the model's own operations. Omitted where nothing does."""
     checkpointing: bool
     keep: Literal["best", "last"]

@@ -4,11 +4,15 @@ Read from `transformers/models/<family>/modeling_<family>.py`, and compared with
 autograd saves in those classes (`tests/planner/memory/test_families.py`).
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from typing import Literal
 
+from planner.models import layers
+from planner.models.facts import Architecture
 from planner.models.families import FAMILIES
+from planner.models.layers import Block
 from planner.models.shapes.habits import Habits
 
 _LLAMA = Habits()
@@ -31,6 +35,26 @@ def attention(family: str) -> Literal["eager", "sdpa"]:
     """Return the attention implementation of transformers that a family is trained with."""
     eager = family in FAMILIES and FAMILIES[family].eager
     return "eager" if eager or writes_scores(family) else "sdpa"
+
+
+WIDEST_BOUNDED = 256
+"""Widest head of torch's flash attention; a multiple of 8 is needed, too."""
+
+
+def takes_bounds(shape: Architecture) -> bool:
+    """Return whether all layers can be computed by flash attention with the bounds of rows."""
+    family, every = shape.family, layers.blocks(shape)
+    attends = [block.attention or shape for block in every]
+    fits = all(one.head_dim <= WIDEST_BOUNDED and one.head_dim % 8 == 0 for one in attends)
+    return fits and only_attends(family, every)
+
+
+def only_attends(family: str, every: Iterable[Block]) -> bool:
+    """Return whether layers compute nothing between tokens but scaled products of queries and keys,
+    without dropout, in a class that hands the bounds of rows down to them."""
+    habit = habits(family)
+    plain = habit.packs and habit.bounded and not habit.dropouts
+    return plain and attention(family) == "sdpa" and not any(block.mixer for block in every)
 
 
 @cache

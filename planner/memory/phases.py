@@ -36,6 +36,7 @@ def estimate(model: Sized, profile: Profile) -> Estimate:
     It is that of the second and later steps, in which gradients and AdamW's two states exist. With
     several cards, it is the memory of each card.
     """
+    profile = profile.in_passes()
     resident = standing(model, profile)
     shape, held = model.architecture, resident.components
     blocks = layers.blocks(shape)

@@ -69,6 +69,8 @@ def past_checkpoints(shape: Architecture, profile: Profile, block: Block) -> int
 
 def masked_layers(shape: Architecture, profile: Profile) -> int:
     """Return how many layers pass a mask to SDPA: for padded rows, or a window within a row."""
+    if profile.attention == "varlen":
+        return 0
     if FAMILIES[shape.family].blocks:
         return sum(block.count for block in blocks(shape) if is_masked(shape, profile, block))
     if profile.masked:
@@ -81,6 +83,8 @@ def masked_layers(shape: Architecture, profile: Profile) -> int:
 
 def is_masked(shape: Architecture, profile: Profile, block: Block) -> bool:
     """Return whether the layers of a family with blocks of its own pass a mask to SDPA."""
+    if profile.attention == "varlen":
+        return False
     window = (block.attention or shape).sliding_window
     takes = block.mixer is None or block.mixer.takes_mask
     always = block.mixer is not None and block.mixer.needs_mask

@@ -1,9 +1,9 @@
-"""The batches of a run: rows padded to the longest, or packed."""
+"""The batches of a run: rows padded to the longest, packed, or one behind the other."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from planner.data.tokens import packing
+from planner.data.tokens import layout, packing
 from planner.setup.setup import Profile
 
 
@@ -17,19 +17,23 @@ class Batch:
     """Tokens per row, including padding."""
     masked: bool
     """Whether attention needs a mask: rows are padded or packed."""
+    squares: int = 0
+    """The squares of the lengths of rows that stand one behind the other, added up; else 0."""
 
     @property
     def tokens(self) -> int:
         """Total tokens, including padding."""
         return self.rows * self.longest
 
-    def of(self, profile: Profile, longest: int | None = None) -> Profile:
-        """Return the setup for such batches, or for batches of another length.
+    def of(self, profile: Profile) -> Profile:
+        """Return the setup for such batches.
 
         The two rows of a preference pair count as different in length.
         """
+        if self.squares:
+            return profile.of_pass(self.longest, self.squares, masked=self.masked)
         return replace(
-            profile, micro_batch=self.rows, length=longest or self.longest, packing=False,
+            profile, micro_batch=self.rows, length=self.longest, packing=False,
             padded=self.masked or profile.spec.pairs,
         )  # fmt: skip
 
@@ -56,8 +60,19 @@ def packed(
             yield Batch(len(joined), max(sizes), not alone or min(sizes) < max(sizes))
 
 
+def flowing(lengths: Sequence[int], rows: int, most_tokens: int) -> Iterator[Batch]:
+    """Yield the passes of rows in order, one behind the other in at most `most_tokens` tokens,
+    within each step of `rows` rows."""
+    for step in layout.steps(lengths, range(len(lengths)), rows, most_tokens):
+        for one in step:
+            own = [lengths[row] for row in one]
+            yield Batch(1, sum(own), len(own) > 1, sum(length**2 for length in own))
+
+
 def batches(lengths: Sequence[int], profile: Profile, accumulation: int) -> Iterator[Batch]:
     """Yield the batches of a training setup for rows in order."""
+    if profile.pass_tokens:
+        return flowing(lengths, profile.micro_batch * accumulation, profile.pass_tokens)
     if profile.packing:
         return packed(lengths, profile.micro_batch, accumulation, profile.length)
     return padded(lengths, profile.micro_batch)

@@ -1,7 +1,7 @@
 """The training setup that memory depends on, and the widths of its tensors."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 from lockfiles.engines import ENGINES, EngineName
 from lockfiles.engines.engine import Offload
@@ -15,6 +15,8 @@ HEAP_TENSOR_BYTES = 1 << 20
 """Size below which a process on a CPU takes a tensor from its heap; others are mapped one by one
 (`runner.environments.variables`)."""
 
+Kernel = Literal["compile", "graphs"]
+"""See `lockfiles.training.Kernel`."""
 Kind = Literal["lora", "qlora", "full"]
 """What is trained: adapters, adapters on 4-bit weights, or all weights."""
 Bias = Literal["none", "lora_only", "all"]
@@ -60,6 +62,16 @@ class Profile:
     packing: bool = False
     """Whether the rows of a step are packed into rows of at most `length` tokens, `micro_batch` of
     them per pass."""
+    pass_tokens: int = 0
+    """With packing, the tokens of the greatest pass, whose rows stand one behind the other; 0 where
+    a pass has `micro_batch` packed rows of `length`."""
+    squares: int = 0
+    """Of one pass, the squares of its rows' lengths added up; 0 where each row has `length`."""
+    attention: Literal["own", "varlen"] = "own"
+    """Whether rows are kept apart by their bounds, in a kernel for rows of different lengths, or as
+    the family's own attention does it, by a mask."""
+    kernels: tuple[Kernel, ...] = ()
+    """What replaces the model's own operations."""
     parallel: EngineName = "single"
     """How the cards share the work."""
     ranks: int = 1
@@ -110,7 +122,19 @@ class Profile:
     @property
     def masked(self) -> bool:
         """Whether attention needs a mask: rows are padded or packed."""
-        return self.padded or self.packing
+        return (self.padded or self.packing) and self.attention == "own"
+
+    def in_passes(self) -> Self:
+        """Return the setup of the greatest pass, where rows stand one behind the other: one
+        sequence; else this setup."""
+        return self.of_pass(self.pass_tokens, self.squares) if self.pass_tokens else self
+
+    def of_pass(self, tokens: int, squares: int, *, masked: bool = True) -> Self:
+        """Return the setup of a pass that is one sequence of `tokens`."""
+        return replace(
+            self, length=tokens, micro_batch=1, padded=masked, packing=False, pass_tokens=0,
+            squares=squares,
+        )  # fmt: skip
 
     @property
     def quantised_bits(self) -> int:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from planner import speed
 from planner.data.tokens.order import epoch_order
@@ -162,9 +162,10 @@ def _held_out(schedule: Schedule, profile: Profile) -> Iterator[Batch]:
 def _counted(found: Iterable[Batch], profile: Profile) -> Iterator[tuple[Profile, int]]:
     """Yield a setup for each kind of batch, with the number of such batches."""
     alike: dict[Kind, list[Batch]] = defaultdict(list)
-    width = max(1, profile.length // LENGTHS)
+    width = max(1, (profile.pass_tokens or profile.length) // LENGTHS)
     for batch in found:
         alike[batch.rows, batch.longest // width, batch.masked].append(batch)
     for some in alike.values():
         mean = round(sum(batch.longest for batch in some) / len(some))
-        yield some[0].of(profile, mean), len(some)
+        squares = round(sum(batch.squares for batch in some) / len(some))
+        yield replace(some[0], longest=mean, squares=squares).of(profile), len(some)

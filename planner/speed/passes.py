@@ -135,9 +135,13 @@ def _mixed(shape: Architecture, profile: Profile, block: Block) -> Work:
 def _attention(shape: Architecture, profile: Profile) -> Work:
     """Return the work of attention: 4 operations per pair of tokens and element of the queries.
 
-    Fused attention skips the half above the diagonal, but not with a mask.
+    Fused attention skips the half above the diagonal, but not with a mask; by the bounds of rows
+    it skips the pairs of different rows.
     """
-    square = 4.0 * shape.heads * shape.head_dim * profile.rows * profile.length**2
+    each = 4.0 * shape.heads * shape.head_dim
+    if profile.attention == "varlen":
+        return Work(attention_flops=each * (profile.squares or profile.length**2) / 2)
+    square = each * profile.rows * profile.length**2
     if one_key(shape):
         return Work(matrix_flops=FLOAT32_TIMES * square)
     if writes_scores(shape.family):

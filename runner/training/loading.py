@@ -16,6 +16,7 @@ from planner.data.tokens import lookup
 from planner.models.folder import CONFIG
 from planner.models.shapes import config_json
 from runner.training.decoder import name_as_trl_does
+from runner.training.kernels import varlen
 from runner.training.loaded import (
     check_finite,
     check_loaded,
@@ -82,6 +83,8 @@ def loaded_as(method: Method, settings: Train, family: str = "") -> dict[str, An
 
     On a GPU each tensor goes straight to the card: main memory never holds the complete model.
     """
+    if settings.attention == varlen.NAME:
+        varlen.register()
     quantisation = None
     if method.kind == "qlora":
         quantisation = BitsAndBytesConfig(

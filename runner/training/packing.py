@@ -57,7 +57,6 @@ class Packed:
         return int(positions.ne(0).sum() + positions.eq(1).sum())
 
 
-
 def _own(row: Row) -> dict[str, Sequence[int]]:
     """Return a row's part of the tensors. Its first token is not scored, since the token before
     it belongs to another row."""

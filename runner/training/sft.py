@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from trl import SFTConfig, SFTTrainer
 
@@ -21,6 +22,19 @@ def _columns(rows: Sequence[Example]) -> Columns:
 
 class Trainer(Ordered, SFTTrainer):  # type: ignore[misc]  # TRL ships no types that mypy follows
     """TRL's trainer in the lock's order."""
+
+    def compute_loss(self, model: Any, inputs: Any, *given: Any, **named: Any) -> Any:
+        """Return TRL's loss: minus the sum of the scored tokens' log-probabilities, divided by the
+        scored tokens of the step.
+
+        In padding-free passes it is computed here without TRL's metrics, for which the host would
+        wait for the card after every pass.
+        """
+        scored = named.get("num_items_in_batch")
+        if not self._pass_tokens or given or scored is None or self.aux_loss_enabled:
+            return super().compute_loss(model, inputs, *given, **named)
+        found = model(**inputs, use_cache=False, fused_lm_head=True)
+        return -found.log_probs.sum() / scored
 
 
 KIND = TrainerKind(

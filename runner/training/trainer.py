@@ -10,6 +10,9 @@ import torch
 from datasets import Dataset
 from torch.utils.data import DataLoader, Sampler
 
+from planner.data.tokens.example import IGNORED
+from runner.training import kernels
+from runner.training.greatest import greatest_pass
 from runner.training.job import Job
 from runner.training.packing import Packed
 from runner.training.padding_free import PaddingFree
@@ -51,6 +54,9 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
         self._pass_tokens, self._packing = job.train.pass_tokens, job.packing
         self._bounded = job.train.attention == "varlen"
         self._joined: Packed | PaddingFree | None = None
+        self._rows_of_step = job.train.micro_batch * job.train.accumulation
+        self._kernels, self._greatest = job.train.kernels, lambda: greatest_pass(job)
+        self._warm = False
         super().__init__(**arguments)
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> _Order:
@@ -73,7 +79,8 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
     def _joining(self, pad_id: int) -> Packed | PaddingFree:
         """Return what joins the rows of a step."""
         if self._pass_tokens:
-            return PaddingFree(self._pass_tokens, self._longest, self._bounded)
+            rows = self._rows_of_step if "graphs" in self._kernels else 0
+            return PaddingFree(self._pass_tokens, self._longest, self._bounded, rows)
         return Packed(pad_id, self._longest, self._micro_batch)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
@@ -83,7 +90,42 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
             shares = Shares(lambda _: range(len(rows)), self._micro_batch, self._ranks)
             self.gather_function = Losses(self.accelerator.gather, shares)
             return loader(with_blank(rows, padding.pad_token_id), shares, padding)
-        found: DataLoader[Any] = super().get_eval_dataloader(eval_dataset)
+        padding = self.data_collator
+        if self._pass_tokens:
+            self.data_collator = self._joining(padding.pad_token_id)
+        try:
+            found: DataLoader[Any] = super().get_eval_dataloader(eval_dataset)
+        finally:
+            self.data_collator = padding
+        return found
+
+    def prediction_step(
+        self, model: Any, inputs: Any, prediction_loss_only: bool, *given: Any, **named: Any
+    ) -> Any:
+        """Return the loss of a batch of evaluation, and nothing else."""
+        if not self._pass_tokens:
+            return super().prediction_step(model, inputs, prediction_loss_only, *given, **named)
+        step = self._prepare_inputs(inputs)
+        joined = self._joining(0)
+        assert isinstance(joined, PaddingFree)
+        scored = (step["labels"] != IGNORED).sum().clamp(min=1)
+        with torch.no_grad(), self.compute_loss_context_manager():
+            losses = [
+                self.compute_loss(model, one, num_items_in_batch=scored)
+                for one in joined.passes(step)
+            ]
+        loss = torch.stack(losses).sum()
+        self._evaluated.append((float(loss * scored), int(scored)))
+        return loss, None, None
+
+    def evaluation_loop(self, *given: Any, **named: Any) -> Any:
+        """Return transformers' result, in padding-free passes with the mean over scored tokens."""
+        self._evaluated: list[tuple[float, int]] = []
+        found = super().evaluation_loop(*given, **named)
+        if self._evaluated:
+            losses, scored = zip(*self._evaluated, strict=True)
+            prefix = named.get("metric_key_prefix", "eval")
+            found.metrics[f"{prefix}_loss"] = sum(losses) / sum(scored)
         return found
 
     def training_step(
@@ -99,6 +141,8 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
                 self._total_train_tokens -= sum(own for (own,) in blanks)
                 self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
             return loss
+        if isinstance(joined, PaddingFree):
+            return self._in_passes(joined, model, inputs, num_items_in_batch)
         total = self._total_train_tokens + joined.tokens(inputs)
         parts = list(joined.passes(inputs))
         self.current_gradient_accumulation_steps = len(parts)
@@ -106,6 +150,55 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
         self._total_train_tokens = total  # TRL counts padding too
         self._metrics["train"]["num_tokens"] = [total]
         return torch.stack(losses).sum()
+
+    def _in_passes(
+        self, joined: PaddingFree, model: Any, inputs: Any, scored: torch.Tensor | int | None
+    ) -> torch.Tensor:
+        """Return the loss of a step, the sum over its passes.
+
+        It leaves out what transformers does around each pass and what takes time on the host:
+        counting operations, setting every module to training, and reading metrics from the card.
+        """
+        if not model.training:
+            model.train()
+        if not self._warm:
+            self._warm_up(joined, model)
+        self._total_train_tokens += joined.tokens(inputs)
+        self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
+        losses = [self._passed(model, one, scored) for one in joined.passes(inputs)]
+        return torch.stack(losses).sum()
+
+    def _passed(self, model: Any, inputs: Any, scored: Any) -> torch.Tensor:
+        with self.compute_loss_context_manager():
+            loss: torch.Tensor = self.compute_loss(model, inputs, num_items_in_batch=scored)
+        self.accelerator.backward(loss)
+        return loss.detach()
+
+    def _warm_up(self, joined: PaddingFree, model: Any) -> None:
+        """Compute the greatest pass of the run, and forget its gradients.
+
+        A run without enough memory ends here, before its first step. The allocator has its largest
+        blocks from here on, and whatever is compiled has been. Random numbers continue as if
+        nothing had happened.
+        """
+        self._warm = True
+        if not torch.cuda.is_available():
+            return
+        kernels.use(self._kernels, model)
+        kept, drawn = torch.get_rng_state(), torch.cuda.get_rng_state()
+        total = self._total_train_tokens
+        step = self._prepare_inputs(joined(self._greatest()))
+        for one in joined.passes(step):
+            self._passed(model, one, int((one["labels"] != IGNORED).sum()) or 1)
+        model.zero_grad()
+        self._total_train_tokens = total
+        self._metrics["train"].clear()
+        torch.set_rng_state(kept)
+        torch.cuda.set_rng_state(drawn)
+
+    def floating_point_ops(self, inputs: Any) -> int:
+        """Count nothing: no event tells it, and to count takes as long as a small model's step."""
+        return 0
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """Write no model card: TRL's would name this machine's folders, and links to nothing."""

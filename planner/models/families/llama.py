@@ -75,7 +75,7 @@ FAMILIES: Mapping[str, Family] = {
         mlp_bias="mlp_bias",
         gated_mlp=False,
         norm_vectors=2,
-        habits=Habits(copied_output=True),
+        habits=Habits(copied_output=True, bounded=False),
         fields="head_dim mlp_bias norm_eps -rms_norm_eps",
     ),
     "seed_oss": Family(
@@ -99,7 +99,7 @@ FAMILIES: Mapping[str, Family] = {
         qk_norm="qk_layernorm",
         qk_width="all",
         naming=Naming(qk_norms=("q_layernorm", "k_layernorm"), qk_heads="listed"),
-        habits=Habits(copied_output=True),
+        habits=Habits(copied_output=True, bounded=False),
         fields=(
             "hidden_dropout layer_norm_eps qk_layernorm use_parallel_residual use_qkv_bias "
             "-attention_bias -rms_norm_eps"

@@ -38,6 +38,7 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "phimoe": Family(
         head_bias="lm_head_bias",
+        habits=Habits(bounded=False),
         norm_vectors=2,
         experts="num_local_experts",
         moe_width="intermediate_size",

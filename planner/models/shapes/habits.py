@@ -60,3 +60,6 @@ class Habits:
     packs: bool = True
     """Whether it separates packed rows by their positions
     (`tests/runner/training/test_packing.py` checks every family)."""
+    bounded: bool = True
+    """Whether its attention gets the bounds of rows that stand one behind the other
+    (`tests/runner/training/test_padding_free.py` checks every family)."""

@@ -4,6 +4,7 @@
 no mask is made, and the time is that of the rows' own pairs of tokens.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -43,11 +44,11 @@ def attention(
     """
     if cu_seq_lens_q is None:
         raise ValueError("the bounds of the rows are missing")
-    heads = [one[0].transpose(0, 1) for one in (query, key, value)]
-    if not query.is_cuda:
-        found = _row_by_row(*heads, cu_seq_lens_q, scaling, sliding_window)
+    q, k, v = (one[0].transpose(0, 1) for one in (query, key, value))
+    if query.is_cuda:
+        found = _flash(q, k, v, cu_seq_lens_q, max_length_q, scaling, sliding_window)
     else:
-        found = _flash(*heads, cu_seq_lens_q, max_length_q, scaling, sliding_window)
+        found = _row_by_row(q, k, v, cu_seq_lens_q, scaling, sliding_window)
     return found[None], None
 
 
@@ -63,7 +64,8 @@ def _flash(
     from torch.nn.attention.varlen import varlen_attn
 
     narrow = value.dtype if value.dtype.itemsize == 2 else torch.bfloat16
-    found: torch.Tensor = varlen_attn(
+    shared: dict[str, Any] = _shared_heads(query, key)
+    found = varlen_attn(
         query.to(narrow),
         key.to(narrow),
         value.to(narrow),
@@ -73,8 +75,9 @@ def _flash(
         longest,
         scale=scaling,
         window_size=(-1 if window is None else window - 1, 0),
-        **_shared_heads(query, key),
+        **shared,
     )
+    assert isinstance(found, torch.Tensor)
     return found
 
 
@@ -96,16 +99,14 @@ def _row_by_row(
     window: int | None,
 ) -> torch.Tensor:
     """Return the same without that kernel, which only cards have: each row by itself."""
-    edges = bounds.tolist()
     found = []
-    for first, last in zip(edges, edges[1:], strict=False):
-        own = [one[first:last].transpose(0, 1)[None] for one in (query, key, value)]
+    for first, last in pairwise(bounds.tolist()):
+        q, k, v = (one[first:last].transpose(0, 1)[None] for one in (query, key, value))
         mask = None if window is None or window >= last - first else _windowed(last - first, window)
-        found.append(
-            torch.nn.functional.scaled_dot_product_attention(
-                *own, mask, is_causal=mask is None, scale=scaling, enable_gqa=True
-            )[0].transpose(0, 1)
+        own = torch.nn.functional.scaled_dot_product_attention(
+            q, k, v, mask, is_causal=mask is None, scale=scaling, enable_gqa=True
         )
+        found.append(own[0].transpose(0, 1))
     return torch.cat(found)
 
 

@@ -1,0 +1,135 @@
+"""Padding-free passes against padded rows: losses, gradients, evaluations; and no row sees another.
+
+On a CPU attention by bounds goes row by row, so that the way of the bounds through each family's
+classes is the one that a card takes.
+"""
+
+import random
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+pytest.importorskip("trl")
+
+from lockfiles.lock import Method
+from planner.data.tokens.example import IGNORED, completion
+from planner.memory.family_quirks import only_attends
+from planner.models import layers
+from planner.models.architecture import architecture
+from planner.models.families import FAMILIES
+from runner.training.greatest import greatest_pass
+from runner.training.job import Job
+from runner.training.kernels import varlen
+from runner.training.padding_free import PaddingFree
+from runner.training.train import train
+from tests.runner.training.test_packing import SETTINGS, Heard, _model, _rows
+from tests.runner.training.test_sft import base as base
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
+LORA = Method(kind="lora", rank=4, alpha=8, dropout=0.0, targets=["q_proj", "v_proj"])
+
+
+def _job(base: Path, work: Path, **changes: Any) -> Job:
+    source = random.Random(5)
+    ids = [
+        tuple(source.randrange(3, 64) for _ in range(source.randrange(6, 20))) for _ in range(20)
+    ]
+    rows = [completion(row, (IGNORED, IGNORED, *row[2:])) for row in ids]
+    return Job(
+        base, rows, rows[:7], lambda epoch: random.Random(epoch).sample(range(20), 20), LORA,
+        SETTINGS.model_copy(update={"evaluate_steps": 3} | changes), work,
+        packing=bool(changes),
+    )  # fmt: skip
+
+
+def _trained(job: Job) -> Heard:
+    line = Heard()
+    train(job, line)
+    return line
+
+
+@pytest.fixture(scope="module")
+def padded(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Heard:
+    return _trained(_job(base, tmp_path_factory.mktemp("padded")))
+
+
+@pytest.mark.parametrize(
+    ("attention", "most", "kernels"),
+    [("varlen", 500, []), ("sdpa", 40, []), ("varlen", 40, ["graphs"])],
+)
+def test_passes_change_neither_steps_nor_losses(
+    base: Path, tmp_path: Path, padded: Heard, attention: str, most: int, kernels: list[str]
+) -> None:
+    """Whether a step is one pass or several, and filled up to a few sizes or not."""
+    settings = {"attention": attention, "pass_tokens": most, "kernels": kernels}
+    found = _trained(_job(base, tmp_path, **settings))
+    assert len(found.told) == len(padded.told) == 6
+    for ours, theirs in zip(found.told, padded.told, strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
+        assert ours["gradient_norm"] == pytest.approx(theirs["gradient_norm"], rel=1e-4)
+        assert ours["learning_rate"] == theirs["learning_rate"]
+        assert ours["tokens"] == theirs["tokens"]
+
+
+def test_an_evaluation_is_the_mean_over_scored_tokens(base: Path, tmp_path: Path) -> None:
+    own = {"attention": "varlen", "micro_batch": 4, "accumulation": 1}
+    some, many = (
+        _trained(_job(base, tmp_path / str(most), pass_tokens=most, **own)).evaluated
+        for most in (19, 500)
+    )
+    assert [one["loss"] for one in some] == pytest.approx([one["loss"] for one in many], rel=1e-5)
+    job = _job(base, tmp_path / "one", pass_tokens=500, **own)
+    alone = replace(job, validation=job.validation[:7], train=job.train.model_copy(
+        update={"micro_batch": 20}))  # fmt: skip
+    whole = _trained(alone).evaluated
+    assert whole[0]["loss"] == pytest.approx(many[0]["loss"], rel=0.02)
+
+
+def test_the_greatest_pass_is_one_that_occurs(base: Path, tmp_path: Path) -> None:
+    job = _job(base, tmp_path, pass_tokens=60)
+    sizes = []
+    for epoch in range(job.train.epochs):
+        order = job.order(epoch)
+        for first in range(0, 20, 8):
+            rows = [
+                {"input_ids": job.rows[row]["completion"].input_ids, "labels": [0]}
+                for row in order[first : first + 8]
+            ]
+            cuts = (0, *PaddingFree(60, 19, bounded=True)(rows)["cuts"])
+            sizes += [last - before for before, last in pairwise(cuts)]
+    found = greatest_pass(job)
+    assert sum(len(row["input_ids"]) for row in found) == max(sizes) <= 60
+
+
+@torch.no_grad()
+def _difference(family: str, *, leak: bool = False) -> float:
+    """Return the greatest difference between logits in a pass and those of rows by themselves."""
+    varlen.register()
+    model, rows = _model(family), _rows()
+    alone = [
+        model(input_ids=torch.tensor([row["input_ids"]]), use_cache=False).logits[0] for row in rows
+    ]
+    model.set_attn_implementation(varlen.NAME)
+    joined = PaddingFree(100, 14, bounded=True)
+    (one,) = joined.passes(joined(rows))
+    if leak:
+        one["cu_seq_lens_q"] = one["cu_seq_lens_q"][[0, -1]]
+    del one["labels"]
+    together = model(**one, use_cache=False).logits[0]
+    apart = torch.cat(alone)
+    return float((together - apart).abs().max() / apart.abs().max())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_row_of_a_pass_sees_another(family: str) -> None:
+    shape = architecture(_model(family).config.to_dict() | {"model_type": family}, family)
+    if only_attends(family, layers.blocks(shape)):
+        assert _difference(family) < 1e-5
+
+
+def test_a_leak_between_rows_is_seen() -> None:
+    assert _difference("llama", leak=True) > 1e-2
