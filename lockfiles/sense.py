@@ -79,6 +79,27 @@ def _stream(lock: TrainingTables) -> Iterator[Contradiction]:
         yield "stream.scored_tokens", "is more than `stream.tokens`"
 
 
+def _passes(lock: TrainingTables) -> Iterator[Contradiction]:
+    """Padding-free passes: each epoch has a digest of them, and a step as many as it has rows."""
+    stream, train = lock.stream, lock.train
+    laid = train.pass_tokens > 0
+    if len(stream.passes_sha256) != (lock.train.epochs if laid else 0):
+        yield (
+            "stream.passes_sha256",
+            "must have one digest for each of `train.epochs`"
+            if laid
+            else ("is for passes of `train.pass_tokens`"),
+        )
+    if train.most_passes > (train.micro_batch * train.accumulation if laid else 1):
+        yield "train.most_passes", "is more than a step can have"
+    if laid and not stream.packing:
+        yield "train.pass_tokens", "is for packed rows, but `stream.packing` is off"
+    if laid and lock.parallel.processes > 1:
+        yield "train.pass_tokens", "is for one process"
+    if train.attention == "varlen" and not (laid and lock.machine.kind == "cuda"):
+        yield "train.attention", "is for passes of `train.pass_tokens` on a card"
+
+
 def _method(lock: TrainingTables) -> Iterator[Contradiction]:
     method = lock.method
     yield from unique("method.targets", method.targets)
@@ -179,6 +200,6 @@ _CHECKS: tuple[Callable[[Tables], Iterator[Contradiction]], ...] = (
     _model, _packages, sense_of_stages.stages, _why,
 )  # fmt: skip
 _CHECKS_OF_TRAINING: tuple[Callable[[TrainingTables], Iterator[Contradiction]], ...] = (
-    _decision, sense_of_rows.data, sense_of_rows.fix, _template, _stream, _method, _train,
+    _decision, sense_of_rows.data, sense_of_rows.fix, _template, _stream, _passes, _method, _train,
     _machine, _parallel, _prediction, sense_of_reasons.reasons,
 )  # fmt: skip

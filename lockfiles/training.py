@@ -10,11 +10,7 @@ from lockfiles.engines import ENGINES, EngineName
 from lockfiles.engines.engine import Offload
 from lockfiles.fields import Name, Seed, Sha256, SomeRows, Table
 
-Kernel = Literal["compile", "graphs"]
-"""`compile`: torch compiles each layer; `graphs`: the launches of a pass are recorded once for each
-size and replayed."""
-
-_OMITTED: Mapping[str, object] = {"passes_sha256": [], "pass_tokens": 0, "kernels": []}
+_OMITTED: Mapping[str, object] = {"passes_sha256": [], "pass_tokens": 0, "most_passes": 1}
 """Keys that are omitted where they have their default, as in locks before revision 6."""
 
 
@@ -80,8 +76,8 @@ class Train(Table):
     """With packing, the most tokens of a forward and backward pass: the rows of each step are laid
     out in as few passes as this allows, one behind the other. Omitted where passes have
     `micro_batch` packed rows of `stream.max_length_tokens`."""
-    kernels: list[Kernel] = Field(default=[], max_length=8, fail_fast=True)
-    """What replaces the model's own operations. Omitted where nothing does."""
+    most_passes: int = Field(default=1, ge=1, le=limits.MOST_EFFECTIVE_BATCH)
+    """With `pass_tokens`, the passes of the step with the most of them. Omitted where it is 1."""
     checkpointing: bool
     keep: Literal["best", "last"]
     evaluate_steps: int = Field(ge=1, le=1_000_000)

@@ -39,14 +39,20 @@ def attention(family: str) -> Literal["eager", "sdpa"]:
 
 WIDEST_BOUNDED = 256
 """Widest head of torch's flash attention; a multiple of 8 is needed, too."""
+WIDEST_ELSEWHERE = 192
+"""The same on cards that are not of a data center: wider heads need more shared memory."""
+_OF_DATA_CENTERS = ("8.0", "9.0", "10.0", "10.3")
 
 
-def takes_bounds(shape: Architecture) -> bool:
-    """Return whether all layers can be computed by flash attention with the bounds of rows."""
-    family, every = shape.family, layers.blocks(shape)
-    attends = [block.attention or shape for block in every]
-    fits = all(one.head_dim <= WIDEST_BOUNDED and one.head_dim % 8 == 0 for one in attends)
-    return fits and only_attends(family, every)
+def takes_bounds(shape: Architecture, capabilities: Iterable[str]) -> bool:
+    """Return whether cards with these compute capabilities compute all layers by flash attention
+    with the bounds of rows."""
+    every = layers.blocks(shape)
+    large = all(one in _OF_DATA_CENTERS for one in capabilities)
+    widest = WIDEST_BOUNDED if large else WIDEST_ELSEWHERE
+    widths = [(block.attention or shape).head_dim for block in every]
+    fits = all(width <= widest and width % 8 == 0 for width in widths)
+    return fits and only_attends(shape.family, every)
 
 
 def only_attends(family: str, every: Iterable[Block]) -> bool:

@@ -18,7 +18,7 @@ from planner.machines.facts import MachineFacts
 from planner.memory.family_quirks import attention
 from planner.pipeline.kind import Wanted
 from planner.pipeline.stages import stages
-from planner.plan import every, exactness, prediction
+from planner.plan import every, exactness, passes, prediction
 from planner.plan.gather import PartFacts, PlanFacts, StreamFacts
 from planner.plan.integrity import integrity
 from planner.plan.provenance import OF_LABELS
@@ -47,6 +47,7 @@ def plan(answers: Answers, facts: PlanFacts) -> TrainingLock:
         tokens=facts.stream.tokens,
         rehearsal=facts.rehearsal,
     )
+    laid = passes.laid_out(choice, answers, facts.stream.lengths)
     staged = stages(_wanted(choice, answers, facts))
     predicted = prediction.predict(
         choice, answers, facts, _evaluate_steps(choice, answers, facts), staged
@@ -57,10 +58,10 @@ def plan(answers: Answers, facts: PlanFacts) -> TrainingLock:
         "template": _template(answers, facts),
         "data": [_data(part, answers, facts) for part in facts.parts],
         "fix": [_fix(step) for step in facts.steps],
-        "stream": _stream(facts, packing=choice.profile.packing),
+        "stream": _stream(facts, laid),
         "objective": _objective(choice, answers),
         "method": _method(choice),
-        "train": _train(choice, answers, facts),
+        "train": _train(choice, answers, facts) | laid.train,
         "parallel": _parallel(choice),
         "exactness": exactness.table(answers, choice, facts.machine),
         "machine": _machine(counted(answers, facts.machine), choice),
@@ -186,16 +187,17 @@ def _fix(step: Step) -> dict[str, object]:
     return {"source": step.file, "step": step.step, "what": step.what, "rows": step.rows}
 
 
-def _stream(facts: PlanFacts, *, packing: bool) -> dict[str, object]:
+def _stream(facts: PlanFacts, laid: passes.Laid) -> dict[str, object]:
     stream = facts.stream
     return {
         "max_length_tokens": stream.max_length,
-        "packing": packing,
+        "packing": laid.packing,
         "rows": stream.rows,
         "tokens": stream.tokens,
         "scored_tokens": stream.scored_tokens,
         "sha256": stream.sha256,
         "order_sha256": list(stream.order_sha256),
+        "passes_sha256": list(laid.sha256),
     }
 
 
@@ -226,7 +228,9 @@ def _train(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, obje
         "gradient_clip": 1.0,
         "optimizer": choice.profile.optimizer,
         "dtype": choice.dtype,
-        "attention": attention(facts.model.architecture.family),
+        "attention": "varlen"
+        if choice.profile.attention == "varlen"
+        else attention(facts.model.architecture.family),
         "checkpointing": choice.checkpointing,
         "keep": answers.text("train.keep"),
         "evaluate_steps": _evaluate_steps(choice, answers, facts),

@@ -1,13 +1,16 @@
 """The possible plans for a request, and the memory they need."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from planner.catalogue.lookup import Accelerator
 from planner.memory import estimate
+from planner.parallelism.layouts import Layout
 from planner.search.budget import budget, host_budget
+from planner.search.passes import laid_out
 from planner.search.plan import Plan
 from planner.search.space import Space
 from planner.setup.setup import Kind, Profile
@@ -23,6 +26,34 @@ class Candidates(Space):
 
     rehearsal: "Rehearsal | None" = None
     """A rehearsal of this model on this machine, if there is one."""
+
+    def of(self, kind: Kind, layout: Layout) -> Iterator[Profile]:
+        """Yield the plans of a method in one layout; passes have as many tokens as fit, and where
+        their rows need a mask, also fewer."""
+        for plan in super().of(kind, layout):
+            if not plan.pass_tokens:
+                yield plan
+                continue
+            found = self._rehearsed(plan) or laid_out(plan, self.steps, self.fits)
+            yield found
+            if found.attention == "own":
+                yield from self._shorter(found)
+
+    def _rehearsed(self, plan: Profile) -> Profile | None:
+        """Return the rehearsed plan if it is this one but for its passes, and fits."""
+        ran = self.rehearsal.case.profile if self.rehearsal and self.rehearsal.fitted else None
+        if not ran or not ran.pass_tokens or not self.rehearsal:
+            return None
+        own = replace(plan, pass_tokens=ran.pass_tokens, accumulates=ran.accumulates)
+        return own if self.rehearsal.is_of(own) and self.fits(own) else None
+
+    def _shorter(self, plan: Profile) -> Iterator[Profile]:
+        """Yield a plan with shorter passes: the pairs of tokens in a mask grow with the square."""
+        most = plan.pass_tokens // 2
+        while most > self.steps.longest:
+            yield replace(plan, pass_tokens=most, accumulates=True)
+            most //= 2
+        yield replace(plan, pass_tokens=self.steps.longest, accumulates=True)
 
     @cached_property
     def budget_bytes(self) -> int:

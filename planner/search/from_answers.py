@@ -97,6 +97,7 @@ def _request(
         rows=rows,
         lengths=lengths,
         seed=answers.integer("train.seed"),
+        epochs=answers.integer("train.epochs"),
         effective_batch=answers.integer("train.effective_batch"),
         micro_batch=answers.integer("method.micro_batch") or None,
         checkpointing=switch[answers.text("method.checkpointing")],

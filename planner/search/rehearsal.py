@@ -251,6 +251,8 @@ def _is_plan(plan: Profile) -> bool:
         and 0 <= plan.scored <= 1
         and 0 <= plan.process_bytes <= MOST_BYTES
         and 0 <= plan.held_tokens <= limits.MOST_TOKENS
+        and 0 <= plan.pass_tokens <= limits.MOST_TOKENS
+        and 0 <= plan.squares <= limits.MOST_TOKENS
     )
 
 

@@ -40,6 +40,8 @@ class Request:
     """Tokens of each row; empty where every row counts as `longest`."""
     seed: int = 0
     """Seed of the row order."""
+    epochs: int = 1
+    """Passes over the rows."""
     tokens: int = 0
     """Tokens of all training rows; 0 where they are unknown."""
     effective_batch: int = EFFECTIVE_BATCH

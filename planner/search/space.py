@@ -8,11 +8,12 @@ from typing import Literal
 
 from planner.machines.facts import MachineFacts
 from planner.memory import Sized
-from planner.memory.family_quirks import habits
+from planner.memory.family_quirks import habits, takes_bounds
 from planner.models import layers
 from planner.objectives.objective import Objective
 from planner.objectives.registry import objective_of
 from planner.parallelism.layouts import Layout, layouts, may_offload, on_cpu
+from planner.search.passes import Steps, steps_of
 from planner.search.request import Optimizer, Request
 from planner.setup.setup import Kind, Profile
 
@@ -44,7 +45,8 @@ class Space:
         """Yield the plans of a method in one layout, in the order of preference that applies where
         the device's speed is unknown."""
         for packing, checkpointing in product(self.packings, self.checkpointings):
-            for micro_batch in self.micro_batches:
+            sizes = (self.share,) if packing and self.flows else self.micro_batches
+            for micro_batch in sizes:
                 yield self.profile(kind, micro_batch, checkpointing, packing, layout)
 
     @cached_property
@@ -127,6 +129,29 @@ class Space:
         return habits(self.model.architecture.family).packs
 
     @cached_property
+    def flows(self) -> bool:
+        """Whether packed rows stand one behind the other in passes of as many tokens as fit: on a
+        card, and if the rows at once were not set."""
+        asked = self.request
+        able = self.packs and self.spec.packs and asked.processes == 1
+        given = asked.micro_batch is not None or asked.accumulation is not None
+        return able and self.differ and self.machine.kind == "cuda" and not given
+
+    @cached_property
+    def steps(self) -> Steps:
+        """The rows of each step, where `flows`."""
+        asked = self.request
+        return steps_of(asked.lengths, self.share, asked.seed, asked.epochs)
+
+    @cached_property
+    def bounded(self) -> bool:
+        """Whether attention can read the bounds of such rows on every card."""
+        cards = self.machine.gpus
+        return all(card.vendor == "NVIDIA" for card in cards) and takes_bounds(
+            self.model.architecture, [card.compute_capability for card in cards]
+        )
+
+    @cached_property
     def differ(self) -> bool:
         """Whether rows differ in length."""
         return bool(self.request.lengths) and min(self.request.lengths) < self.request.longest
@@ -181,6 +206,9 @@ class Space:
         None is the first choice of `packings` or `layouts`.
         """
         asked, adapted = self.request, kind != "full"
+        packs = self.packings[0] if packing is None else packing
+        flows = packs and self.flows
+        bounded = flows and self.bounded and self.dtype == "bfloat16"
         parallel, offload = layout or self.layouts[0]
         on_cpu = self.machine.kind == "cpu"
         return Profile(
@@ -194,7 +222,9 @@ class Space:
             checkpointing=checkpointing,
             dtype=self.dtype,
             dropout=asked.dropout if adapted else 0.0,
-            packing=self.packings[0] if packing is None else packing,
+            packing=packs,
+            pass_tokens=asked.longest if flows else 0,
+            attention="varlen" if bounded else "own",
             autocast=AUTOCAST and self.dtype == "bfloat16",
             fused=self.optimizer == "adamw_torch_fused",
             objective=asked.objective,
@@ -214,6 +244,8 @@ class Space:
         assert isinstance(micro_batch, int)
         changes["padded"] = self._padded(micro_batch)
         changes["accumulates"] = self.accumulation(micro_batch) > 1
+        if micro_batch < self.share:
+            changes |= {"pass_tokens": 0, "attention": "own"}
         return replace(profile, **changes)  # type: ignore[arg-type]
 
     def _padded(self, micro_batch: int) -> bool:

@@ -15,8 +15,6 @@ HEAP_TENSOR_BYTES = 1 << 20
 """Size below which a process on a CPU takes a tensor from its heap; others are mapped one by one
 (`runner.environments.variables`)."""
 
-Kernel = Literal["compile", "graphs"]
-"""See `lockfiles.training.Kernel`."""
 Kind = Literal["lora", "qlora", "full"]
 """What is trained: adapters, adapters on 4-bit weights, or all weights."""
 Bias = Literal["none", "lora_only", "all"]
@@ -70,8 +68,6 @@ class Profile:
     attention: Literal["own", "varlen"] = "own"
     """Whether rows are kept apart by their bounds, in a kernel for rows of different lengths, or as
     the family's own attention does it, by a mask."""
-    kernels: tuple[Kernel, ...] = ()
-    """What replaces the model's own operations."""
     parallel: EngineName = "single"
     """How the cards share the work."""
     ranks: int = 1

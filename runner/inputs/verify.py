@@ -30,6 +30,7 @@ from planner.memory import ESTIMATOR, estimate
 from planner.models.architecture import of_lock
 from planner.models.loadable import check_loadable
 from planner.plan.integrity import integrity
+from planner.plan.passes import Epoch
 from planner.search import lora_targets
 from runner.inputs import locations as inputs
 from runner.inputs import view
@@ -200,6 +201,7 @@ def corpus_of(
     _check_special(lock, model, tokenizer, rows)
     held_out.check(rows)
     _check_orders(lock)
+    _check_passes(lock, rows)
     _check_prediction(lock, rows)
     return rows
 
@@ -309,6 +311,24 @@ def _check_prediction(lock: TrainingLock, rows: Corpus) -> None:
     found = estimate(shape_of(lock), plan).peak.peak_bytes
     if locked < least * found:
         refuse(differing(("prediction.peak_bytes", locked, found)), "the estimated memory")
+
+
+def _check_passes(lock: TrainingLock, rows: Corpus) -> None:
+    """Compare the passes of each epoch, up to the first that differs."""
+    train, settings = rows.part("train"), lock.train
+    if not settings.pass_tokens or train is None:
+        return
+    lengths = [row.length for row in train.encoded]
+    longest = max(lengths)
+    if longest > settings.pass_tokens:
+        refuse(differing(("train.pass_tokens", settings.pass_tokens, longest)), "the passes")
+    size, most = settings.micro_batch * settings.accumulation, 0
+    for epoch, locked in enumerate(lock.stream.passes_sha256):
+        order = epoch_order(lock.stream.rows, settings.seed, epoch)
+        found = Epoch.of(lengths, order, size, settings.pass_tokens)
+        refuse(differing((f"stream.passes_sha256.{epoch}", locked, found.sha256)), "the passes")
+        most = max(most, found.most_passes)
+    refuse(differing(("train.most_passes", settings.most_passes, most)), "the passes")
 
 
 def _check_orders(lock: TrainingLock) -> None:

@@ -8,7 +8,7 @@ from planner.data.corpus.corpus import Corpus
 from planner.data.corpus.part import Part
 from planner.data.tokens.example import Example
 from planner.data.tokens.order import epoch_order
-from planner.setup.batches import packed
+from planner.setup.batches import flowing, packed
 from runner.inputs.setup import profile_of
 from runner.rehearse.case import Case
 
@@ -41,7 +41,10 @@ def longest_batch(lengths: Sequence[int], lock: TrainingLock) -> list[int]:
 def _tokens(lengths: Sequence[int], lock: TrainingLock, capacity: int) -> tuple[int, int]:
     """Return the tokens of a packed step's longest micro-batch, and of all of them."""
     train = lock.train
-    found = packed(lengths, train.micro_batch, train.accumulation, capacity)
+    if train.pass_tokens:
+        found = flowing(lengths, len(lengths), train.pass_tokens)
+    else:
+        found = packed(lengths, train.micro_batch, train.accumulation, capacity)
     tokens = [batch.tokens for batch in found]
     return max(tokens), sum(tokens)
 
@@ -72,7 +75,7 @@ def case_of(lock: TrainingLock, config: dict[str, Any], rows: Corpus | None) -> 
     held = rows.part("validation") if rows else None
     least = lock.train.accumulation if profile.packing else ACCUMULATION
     accumulation = min(least, lock.train.accumulation)
-    flops = 6.0 * lock.model.parameters * profile.tokens * accumulation
+    flops = 6.0 * lock.model.parameters * profile.in_passes().tokens * accumulation
     return Case(
         name=lock.intent.name,
         config=config,

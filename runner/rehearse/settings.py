@@ -35,7 +35,6 @@ def train_of(profile: Profile, accumulation: int, family: str) -> Train:
         dtype=profile.dtype,
         attention="varlen" if profile.attention == "varlen" else attention(family),
         pass_tokens=profile.pass_tokens,
-        kernels=list(profile.kernels),
         checkpointing=profile.checkpointing,
         keep="last",
         evaluate_steps=1_000_000,

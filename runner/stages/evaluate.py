@@ -44,7 +44,7 @@ def _load(view: View, settings: Train) -> PreTrainedModel:
     model = load_checked(
         view.folder,
         dtype=getattr(torch, settings.dtype),
-        attn_implementation=settings.attention,
+        attn_implementation="sdpa" if settings.attention == "varlen" else settings.attention,
     )
     view.check()
     return model.to("cuda" if torch.cuda.is_available() else "cpu")

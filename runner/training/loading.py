@@ -15,8 +15,8 @@ from lockfiles.lock import Method, Train
 from planner.data.tokens import lookup
 from planner.models.folder import CONFIG
 from planner.models.shapes import config_json
+from runner.training import varlen
 from runner.training.decoder import name_as_trl_does
-from runner.training.kernels import varlen
 from runner.training.loaded import (
     check_finite,
     check_loaded,

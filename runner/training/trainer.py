@@ -11,11 +11,10 @@ from datasets import Dataset
 from torch.utils.data import DataLoader, Sampler
 
 from planner.data.tokens.example import IGNORED
-from runner.training import kernels
 from runner.training.greatest import greatest_pass
 from runner.training.job import Job
 from runner.training.packing import Packed
-from runner.training.padding_free import PaddingFree
+from runner.training.padding_free import PaddingFree, Row
 from runner.training.shares import Losses, Shares, is_blank, loader, with_blank
 
 if TYPE_CHECKING:
@@ -54,8 +53,7 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
         self._pass_tokens, self._packing = job.train.pass_tokens, job.packing
         self._bounded = job.train.attention == "varlen"
         self._joined: Packed | PaddingFree | None = None
-        self._rows_of_step = job.train.micro_batch * job.train.accumulation
-        self._kernels, self._greatest = job.train.kernels, lambda: greatest_pass(job)
+        self._greatest: Callable[[], Sequence[Row]] = lambda: greatest_pass(job)
         self._warm = False
         super().__init__(**arguments)
 
@@ -79,8 +77,7 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
     def _joining(self, pad_id: int) -> Packed | PaddingFree:
         """Return what joins the rows of a step."""
         if self._pass_tokens:
-            rows = self._rows_of_step if "graphs" in self._kernels else 0
-            return PaddingFree(self._pass_tokens, self._longest, self._bounded, rows)
+            return PaddingFree(self._pass_tokens, self._longest, self._bounded)
         return Packed(pad_id, self._longest, self._micro_batch)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
@@ -178,14 +175,13 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
         """Compute the greatest pass of the run, and forget its gradients.
 
         A run without enough memory ends here, before its first step. The allocator has its largest
-        blocks from here on, and whatever is compiled has been. Random numbers continue as if
-        nothing had happened.
+        blocks from here on. Random numbers continue as if nothing had happened.
         """
         self._warm = True
         if not torch.cuda.is_available():
             return
-        kernels.use(self._kernels, model)
-        kept, drawn = torch.get_rng_state(), torch.cuda.get_rng_state()
+        kept: torch.Tensor = torch.get_rng_state()
+        drawn = torch.cuda.get_rng_state()
         total = self._total_train_tokens
         step = self._prepare_inputs(joined(self._greatest()))
         for one in joined.passes(step):

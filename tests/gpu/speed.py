@@ -4,9 +4,8 @@
 
 Rows have log-normal lengths with a median of about 300 tokens, at most 2,048. Each plan runs in a
 process of its own; the first steps of each are left out. A table's line is
-`MODEL METHOD ROWS PASS_TOKENS ATTENTION CHECKPOINTING DROPOUT KERNELS`: rows of a step; tokens of a
-pass at most, or 0 for padded rows; `own` or `varlen`; `keep` or `ckpt`; kernels joined by `+`, or
-`none`.
+`MODEL METHOD ROWS PASS_TOKENS ATTENTION CHECKPOINTING DROPOUT`: rows of a step; tokens of a pass at
+most, or 0 for padded rows; `own` or `varlen`; `keep` or `ckpt`.
 """
 
 import argparse
@@ -120,7 +119,7 @@ def _plan(line: str) -> tuple[Any, Any, Any]:
     from runner.rehearse.random_model import random_model
     from runner.rehearse.settings import method_of, train_of
 
-    name, method, rows, most, attention, checkpointing, dropout, kernels = line.split()
+    name, method, rows, most, attention, checkpointing, dropout = line.split()
     config = dict(
         next(one.config for one in lookup.models() if one.name.rpartition("/")[2] == name)
     )
@@ -143,7 +142,6 @@ def _plan(line: str) -> tuple[Any, Any, Any]:
         packing=int(most) > 0,
         pass_tokens=int(most),
         attention="varlen" if attention == "varlen" else "own",
-        kernels=() if kernels == "none" else tuple(kernels.split("+")),  # type: ignore[arg-type]
     )
     settings = train_of(profile, 1, str(config["model_type"]))
     torch.manual_seed(1)

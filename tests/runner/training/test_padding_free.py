@@ -21,9 +21,9 @@ from planner.memory.family_quirks import only_attends
 from planner.models import layers
 from planner.models.architecture import architecture
 from planner.models.families import FAMILIES
+from runner.training import varlen
 from runner.training.greatest import greatest_pass
 from runner.training.job import Job
-from runner.training.kernels import varlen
 from runner.training.padding_free import PaddingFree
 from runner.training.train import train
 from tests.runner.training.test_packing import SETTINGS, Heard, _model, _rows
@@ -57,16 +57,12 @@ def padded(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Heard:
     return _trained(_job(base, tmp_path_factory.mktemp("padded")))
 
 
-@pytest.mark.parametrize(
-    ("attention", "most", "kernels"),
-    [("varlen", 500, []), ("sdpa", 40, []), ("varlen", 40, ["graphs"])],
-)
+@pytest.mark.parametrize(("attention", "most"), [("varlen", 500), ("sdpa", 40), ("varlen", 40)])
 def test_passes_change_neither_steps_nor_losses(
-    base: Path, tmp_path: Path, padded: Heard, attention: str, most: int, kernels: list[str]
+    base: Path, tmp_path: Path, padded: Heard, attention: str, most: int
 ) -> None:
-    """Whether a step is one pass or several, and filled up to a few sizes or not."""
-    settings = {"attention": attention, "pass_tokens": most, "kernels": kernels}
-    found = _trained(_job(base, tmp_path, **settings))
+    """Whether a step is one pass or several, by bounds or by a mask."""
+    found = _trained(_job(base, tmp_path, attention=attention, pass_tokens=most))
     assert len(found.told) == len(padded.told) == 6
     for ours, theirs in zip(found.told, padded.told, strict=True):
         assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
