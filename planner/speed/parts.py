@@ -48,6 +48,8 @@ def parts(shape: Architecture, profile: Profile, block: Block) -> Iterator[Part]
     yield _norms(shape, norms * shape.hidden, norms)
     if not block.mixer:
         yield from _attention(block.attention or shape, profile, block.shared_keys)
+    if block.gate:
+        yield Part(block.gate, 30, 60, 10, 12)  # softplus in float32, and its product
     yield Part(shape.hidden, 12, 30, 2, 3)  # the residual stream
     if block.mlp:
         yield _product(shape, block, block.mlp)

@@ -21,6 +21,9 @@ FLOAT32_BYTES = 1.85
 """Relative cost of elementwise operations in float32."""
 FLOAT32_TIMES = 15
 """Relative cost of matrix products in float32, which SDPA's math path uses."""
+ZEROS_TIMES = 0.83
+"""Relative cost of products with rows that are mostly zero, where all tokens go to all experts
+(`Llama4TextMoe`): the card needs less power for them, and clocks higher."""
 BACKWARD_ATTENTION = 2.5
 """Operations of fused attention's backward pass, which recomputes, relative to the forward."""
 
@@ -95,7 +98,8 @@ def _products(shape: Architecture, profile: Profile, block: Block) -> Work:
     each = 1 + {0: 0, 4: NF4_LAUNCHES, 8: INT8_LAUNCHES}[bits]
     return Work(
         matrix_flops=2 * profile.tokens * _met(shape, block),
-        traffic_bytes=profile.width * (block.linear_elements + block.experts),
+        traffic_bytes=profile.width * block.linear_elements,
+        expert_bytes=profile.width * block.experts,
         dequantized_bytes=made,
         launches=each * len(block.linears) + (2 if block.experts else 0),
     )
@@ -110,7 +114,8 @@ def _narrow(profile: Profile, block: Block) -> Work:
 def _met(shape: Architecture, block: Block) -> float:
     """Return the number of parameters in products per token."""
     routed = block.experts * block.routed / shape.experts if shape.experts else 0
-    return block.linear_elements + routed
+    unchosen = block.routed > shape.experts_per_token
+    return block.linear_elements + routed * (ZEROS_TIMES if unchosen else 1)
 
 
 def _gradients(shape: Architecture, profile: Profile, block: Block) -> Work:
