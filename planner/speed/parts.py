@@ -18,8 +18,8 @@ from planner.setup.setup import Profile
 
 GROUPED = frozenset(
     [
-        "deepseek_v3", "deepseek_v32", "dots1", "glm4_moe", "glm4_moe_lite", "glm5_next",
-        "glm_moe_dsa", "nemotron_h",
+        "deepseek_v3", "deepseek_v32", "dots1", "glm4_moe", "glm4_moe_lite",
+        "glm5_next_text", "glm_moe_dsa", "nemotron_h",
     ]
 )  # fmt: skip
 """Families whose router chooses groups of experts before experts (`scores_for_choice`)."""
@@ -129,7 +129,8 @@ def _norms(shape: Architecture, elements: int, count: int) -> Part:
     if has_layer_norm(shape.family):
         return Part(elements, 26, 45, 4 * count, 4 * count)
     if habits(shape.family).scale_bytes:  # scaled in float32
-        return Part(elements, 45, 103, 10 * count, 15 * count)
+        added = not habits(shape.family).value_norm  # by 1 and the weight, until Gemma 3
+        return Part(elements, 45, 103, (9 + added) * count, (14 + added) * count)
     return Part(elements, 36, 84, 8 * count, 14 * count)
 
 

@@ -24,6 +24,16 @@ FLOAT32_TIMES = 15
 ZEROS_TIMES = 0.83
 """Relative cost of products with rows that are mostly zero, where all tokens go to all experts
 (`Llama4TextMoe`): the card needs less power for them, and clocks higher."""
+BALANCED = frozenset(
+    [
+        "deepseek_v4", "ernie4_5_moe", "glm5_next_text", "gpt_oss", "granitemoe",
+        "granitemoehybrid", "laguna", "llama4_text", "minimax_m2", "mixtral", "olmoe", "phimoe",
+        "qwen2_moe", "qwen3_5_moe_text", "qwen3_moe", "qwen3_next",
+    ]
+)  # fmt: skip
+"""Families that return the routers' logits, from which TRL adds a loss that balances experts."""
+BALANCE_LAUNCHES = (11, 2)
+"""Launches of that loss per mixture, forward and backward (`load_balancing_loss_func`)."""
 BACKWARD_ATTENTION = 2.5
 """Operations of fused attention's backward pass, which recomputes, relative to the forward."""
 
@@ -158,7 +168,7 @@ def _head_forward(shape: Architecture, profile: Profile) -> Work:
     return Work(
         matrix_flops=2 * tokens * elements,
         traffic_bytes=4 * tokens * shape.vocabulary + 2 * rows * elements,
-        launches=3 * tiles + 40,
+        launches=3 * tiles + 40 + BALANCE_LAUNCHES[0] * _balanced(shape),
     )
 
 
@@ -174,8 +184,14 @@ def _head_backward(shape: Architecture, profile: Profile) -> Work:
         + 8 * tokens * shape.hidden * columns
         + (4 + 8 * full) * rows * elements
         + 12 * full * elements,
-        launches=(5 if full else 4) * tiles + 40,
+        launches=(5 if full else 4) * tiles + 40 + BALANCE_LAUNCHES[1] * _balanced(shape),
     )
+
+
+def _balanced(shape: Architecture) -> int:
+    """Return the number of mixtures whose routers the loss balances."""
+    found = sum(block.count for block in layers.blocks(shape) if block.experts)
+    return found if shape.family in BALANCED else 0
 
 
 def _scored(profile: Profile) -> int:
