@@ -80,7 +80,8 @@ class Coefficients:
 
 
 FITTED = Coefficients()
-"""Fitted to steps of one NVIDIA H200 and its host (`tests/planner/speed/test_points.py`)."""
+"""Fitted to steps of one NVIDIA H200 and its host (`tests/planner/speed/test_points.py`); what the
+host takes also to steps on further hosts (`test_points_families.py`)."""
 
 
 def basis(card: str) -> str:

@@ -2,7 +2,8 @@
 
 TRL reads metrics after each forward pass, so the host waits for the card there. Between two such
 points are a backward and a forward pass, which the card cannot start before the host launches them:
-the time is that of the critical path.
+the time is that of the critical path. At the end of a step, the host waits once more: the trainer
+logs its loss.
 """
 
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ def micro_seconds(
 
 
 @dataclass(frozen=True)
-class _Passes:
+class Passes:
     """The seconds of card and host for a forward pass, and for a backward pass with what it
     recomputes."""
 
@@ -85,14 +86,12 @@ class _Passes:
         return max(forward) + max(backward)
 
 
-def _passes(
-    shape: Architecture, profile: Profile, accelerator: Rated, own: Coefficients
-) -> _Passes:
+def _passes(shape: Architecture, profile: Profile, accelerator: Rated, own: Coefficients) -> Passes:
     there, again = forward(shape, profile), recomputed(shape, profile)
     back = backward(shape, profile)
     host_back = own.launch_seconds * again.launches + own.backward_launch_seconds * back.launches
     host_back += own.checkpoint_seconds * shape.layers * profile.checkpointing
-    return _Passes(
+    return Passes(
         own.forward_seconds(there, accelerator),
         own.forward_seconds(again, accelerator) + own.backward_seconds(back, accelerator),
         accelerator.host * own.launch_seconds * there.launches,
