@@ -59,29 +59,27 @@ def parts(shape: Architecture, profile: Profile, block: Block) -> Iterator[Part]
 
 
 def _mixture(shape: Architecture, block: Block) -> Iterator[Part]:
-    """Return the router, and the way to the experts and back, without their grouped products.
+    """Yield the operations of the router, and of the way to the experts and back.
 
-    Counted from `grouped_mm_experts_forward` (`transformers/integrations/moe.py`) and the routers'
-    classes: those that choose groups of experts first mask all others. Where a router's weights are
-    float32, so are the weighted outputs and their gradients.
+    Counted in `grouped_mm_experts_forward` (`transformers/integrations/moe.py`) and in the routers'
+    classes. Where a router's weights are float32, the weighted outputs and their gradients are,
+    too.
     """
-    to_experts = 1 if not block.routed_hidden else block.routed_hidden / shape.hidden
-    back = 68 if habits(shape.family).weighs_in_float else 38
-    yield Part(block.routed * shape.hidden * to_experts, 24, back, 16, 16)
-    groups = shape.family in GROUPED
-    yield Part(shape.experts, 24, 38, 24 if groups else 10, 17 if groups else 14)
+    width = block.routed * (block.routed_hidden or shape.hidden)
+    yield Part(width, 24, 68 if habits(shape.family).weighs_in_float else 38, 16, 16)
+    grouped = shape.family in GROUPED
+    yield Part(shape.experts, 24, 38, 24 if grouped else 10, 17 if grouped else 14)
 
 
 def _attention(shape: Architecture, profile: Profile, shared_keys: bool) -> Iterator[Part]:
-    q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    kv = 0 if shared_keys else kv
+    q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim * (not shared_keys)
     if shape.qk_norm:
         yield _norms(shape, q + kv, 2 - shared_keys)
     if habits(shape.family).value_norm and kv:
         yield _norms(shape, kv, 1)
     yield Part(0, 0, 0, 1, 1)  # attention
     if FAMILIES[shape.family].rotary:
-        yield Part(q + kv, 20, 40, 5 if shared_keys else 10, 8 if shared_keys else 17)
+        yield Part(q + kv, 20, 40, *((5, 8) if shared_keys else (10, 17)))
     if writes_scores(shape.family) or one_key(shape):
         plain = shape.family in ("bloom", "falcon")
         there, back = (25, 30) if plain else (42, 55)
