@@ -29,8 +29,9 @@ def step_seconds(
     if not known(model.architecture, profile, accelerator):
         return None
     assert accelerator
-    micro = micro_seconds(model, profile, accelerator, coefficients)
-    return accumulation * micro + around_seconds(model, profile, accelerator, coefficients)
+    found = _passes(model.architecture, profile, accelerator, coefficients)
+    micro = _micro_seconds(found, profile, accelerator, coefficients)
+    return accumulation * micro + _around_seconds(found, model, profile, accelerator, coefficients)
 
 
 def known(shape: Architecture, profile: Profile, accelerator: Rated | None) -> bool:
@@ -50,9 +51,7 @@ def micro_seconds(
 ) -> float:
     """Return the seconds of one forward and backward pass; requires `known`."""
     found = _passes(model.architecture, profile, accelerator, coefficients)
-    trainer = accelerator.host * coefficients.micro_step_seconds
-    trainer *= 2 if profile.spec.reference != "none" else 1
-    return trainer + found.together
+    return _micro_seconds(found, profile, accelerator, coefficients)
 
 
 @dataclass(frozen=True)
@@ -115,12 +114,24 @@ def around_seconds(
 ) -> float:
     """Return the seconds of a step besides its passes: clipping, the optimizer, the trainer, and
     the wait for the card at its end, when no next forward pass is launched yet."""
-    eight = profile.optimizer.endswith("8bit")
-    share = coefficients.eight_bit_share if eight else coefficients.traffic_share
-    each = coefficients.eight_bit_tensor_seconds if eight else coefficients.tensor_seconds
-    host = coefficients.step_seconds + each * trained_tensors(model.architecture, profile)
-    moved = updated_bytes(model, profile) / share
     found = _passes(model.architecture, profile, accelerator, coefficients)
+    return _around_seconds(found, model, profile, accelerator, coefficients)
+
+
+def _micro_seconds(found: Passes, profile: Profile, accelerator: Rated, own: Coefficients) -> float:
+    trainer = accelerator.host * own.micro_step_seconds
+    trainer *= 2 if profile.spec.reference != "none" else 1
+    return trainer + found.together
+
+
+def _around_seconds(
+    found: Passes, model: Sized, profile: Profile, accelerator: Rated, own: Coefficients
+) -> float:
+    eight = profile.optimizer.endswith("8bit")
+    share = own.eight_bit_share if eight else own.traffic_share
+    each = own.eight_bit_tensor_seconds if eight else own.tensor_seconds
+    host = own.step_seconds + each * trained_tensors(model.architecture, profile)
+    moved = updated_bytes(model, profile) / share
     waited = found.apart - found.together
     return waited + accelerator.host * host + moved / accelerator.bandwidth_bytes_per_second
 
