@@ -60,8 +60,8 @@ def test_points_that_did_not_serve_are_met_as_well() -> None:
 
 
 def test_the_card_needs_the_time_of_its_kernels() -> None:
-    """The shares of the card's rates were fitted to whole steps of other families. What is too long
-    by more than a fifth are two mixtures, whose random routers leave many experts unread."""
+    """The shares of the card's rates were fitted to whole steps of other families; those of experts
+    and state spaces to these kernels. Two mixtures are too long by more than a fifth."""
     errors = _told(dict(_card_errors()))
     assert len(errors) >= 40
     assert mean(errors) <= 0.1
@@ -121,8 +121,8 @@ def test_the_wait_is_part_of_the_step() -> None:
 
 
 def test_with_one_host_for_each_run_most_steps_are_met() -> None:
-    """Steps of the profiled runs, before the profiler. It slowed down what measures the host, so
-    one speed of the host for all plans of a run is chosen: that without a median error."""
+    """Steps of the profiled runs, before the profiler. The host was measured only after it, so one
+    speed of the host for all plans of a run is chosen: that without a median error."""
     runs = (tuple(point for point in read(PROFILED) if point[1]["run"] == run) for run in (1, 2))
     errors = [_told(_with_one_host(run)) for run in runs]
     assert list(map(len, errors)) == [26, 16]
