@@ -23,6 +23,11 @@ _LEFT_OUT: dict[Kind, tuple[Severity, str]] = {
     "tools": ("warning", "set a template that prints tools, or describe them in a system message"),
     "reasoning": ("note", ""),
     "function": ("note", ""),
+    "prompt": (
+        "warning",
+        "generate without that text, such as with `enable_thinking` set to false, or add reasoning "
+        "to the answers",
+    ),
 }
 """By what a template leaves out: how severe it is, and what to do."""
 NAMED = 40

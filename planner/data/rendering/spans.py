@@ -3,9 +3,12 @@
 Every prefix of the conversation is rendered: the text that an assistant turn adds is scored.
 """
 
+import os.path
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 from planner.data.rows.rows import Message
 
@@ -15,7 +18,22 @@ Render = Callable[[int, bool], str]
 """Renders the first n turns of a conversation, with or without a generation prompt."""
 Marked = Callable[[int, bool], tuple[str, list[Span]]]
 """The same, with the spans that the template marks as the assistant's."""
+UNSAID = "the end of the prompt "
+"""How a note on what an answer does not begin with begins."""
 _NAMED = 40
+_TAG_BEGUN = re.compile(r"(?:<[^>]*|\[[^\]]*)\Z")
+
+
+class Found(NamedTuple):
+    """The scored characters of a conversation."""
+
+    text: str
+    """The rendered conversation."""
+    spans: list[Span]
+    """The scored span of each scored turn."""
+    unsaid: str = ""
+    """The end of a generation prompt with which the answer to it does not begin, as `<think>`;
+    empty if all answers do."""
 
 
 class Rewritten(Exception):
@@ -26,21 +44,39 @@ class LeftOut(Exception):
     """A template omits the assistant's text; contains the beginning of that text."""
 
 
-def assistant_spans(messages: Sequence[Message], render: Render) -> tuple[str, list[Span]]:
+def assistant_spans(messages: Sequence[Message], render: Render, *, strict: bool) -> Found:
     """Return the text, and the span of each scored assistant turn including its end.
 
-    Raises Rewritten, LeftOut, and what `render` raises.
+    With `strict`, each answer has to begin with its generation prompt. Raises Rewritten, LeftOut,
+    and what `render` raises.
     """
-    text, spans = render(len(messages), False), []
+    text, spans, unsaid = render(len(messages), False), list[Span](), ""
     for index, message in enumerate(messages):
         if message.role != "assistant" or not message.scored:
             continue
         before = render(index, True)
         after = render(index + 1, False) if index + 1 < len(messages) else text
-        if not (text.startswith(after) and after.startswith(before)):
+        start = len(before)
+        if index and not strict and not after.startswith(before):
+            start = _answered(render(index, False), before, after)
+            unsaid = unsaid or before[start:].strip()
+        if not (text.startswith(after) and after.startswith(before[:start])):
             raise Rewritten(index + 1)
-        spans.append((len(before), _end(text, len(before), len(after), message)))
-    return text, spans
+        spans.append((start, _end(text, start, len(after), message)))
+    return Found(text, spans, unsaid)
+
+
+def _answered(earlier: str, asked: str, after: str) -> int:
+    """Return where an answer begins that lacks a tag at the end of its generation prompt.
+
+    Templates of reasoning models open one for the reasoning, which answers need not have. Returns
+    the end of the prompt where it is something else that differs.
+    """
+    same = len(os.path.commonprefix([asked, after]))
+    tag = _TAG_BEGUN.search(asked, len(earlier), same)
+    start = tag.start() if tag else same
+    opens = asked[start:].lstrip().startswith(("<", "["))
+    return start if opens and start > len(earlier) and asked.startswith(earlier) else len(asked)
 
 
 def marked_spans(messages: Sequence[Message], marked: Marked) -> tuple[str, list[Span]]:

@@ -14,11 +14,13 @@ from planner.data.isolation import limits
 from planner.data.rendering import account
 from planner.data.rendering.forms import Form, normal, shaped, shaped_tools, with_ids
 from planner.data.rendering.marks import Generation, TooLong, has_marks
-from planner.data.rendering.parts import Part, Turn
+from planner.data.rendering.parts import Part, Turn, without_reasoning
 from planner.data.rendering.probe import form_of
 from planner.data.rendering.proof import Lost, Proof, lost
 from planner.data.rendering.sandbox import compiled
 from planner.data.rendering.spans import (
+    UNSAID,
+    Found,
     LeftOut,
     Render,
     Rewritten,
@@ -50,8 +52,9 @@ class Refused(Exception):
 class Template:
     """A compiled template."""
 
-    def __init__(self, source: str, special: dict[str, str]) -> None:
-        self._special, self.chars = special, len(source)
+    def __init__(self, source: str, special: dict[str, str], *, varied: bool = False) -> None:
+        """`varied`: it has a training variant, which stands in where it rewrites earlier turns."""
+        self._special, self.chars, self.varied = special, len(source), varied
         self.marks = has_marks(source)
         self.now = datetime.min
         self._template: jinja2.Template
@@ -130,22 +133,50 @@ class Conversation:
         chars = sum(len(m.content) + len(m.more) for m in self.messages) + len(one["tools"])
         self._most = limits.printed_chars(template.chars, chars)
 
-    def spans(self) -> tuple[str, list[Span]]:
-        """Return the text and its scored spans: from the template's marks, or from prefixes."""
+    def spans(self) -> Found:
+        """Return the text and its scored spans: from the template's marks, or from prefixes.
+
+        Where the template drops reasoning of earlier turns, prefixes are rendered without it.
+        """
+        try:
+            return self._spans()
+        except Rewritten as where:
+            if self._template.varied or not self._drop_unprinted():
+                raise Refused("rewritten", where) from None
+        try:
+            return self._spans()
+        except Rewritten as where:
+            raise Refused("rewritten", where) from None
+
+    def _spans(self) -> Found:
         render: Render = lambda count, prompt: self.marked(count, prompt)[0]  # noqa: E731
         try:
             if self._template.marks:
-                return marked_spans(self.messages, self.marked)
-            return assistant_spans(self.messages, render)
-        except Rewritten as where:
-            raise Refused("rewritten", where) from None
+                return Found(*marked_spans(self.messages, self.marked))
+            return assistant_spans(self.messages, render, strict=self._template.varied)
         except LeftOut as said:
             raise Refused("left-out", said) from None
+
+    def _drop_unprinted(self) -> bool:
+        """Leave out the reasoning of turns without which the text of the conversation is the same;
+        return whether there is any."""
+        every, found = len(self.messages), False
+        text = self.marked(every, False)[0]
+        for at, turn in enumerate(self._turns):
+            bare, kept = without_reasoning(turn), self._shaped
+            if bare == turn:
+                continue
+            self._shaped = [*kept[:at], *shaped([bare], self._form), *kept[at + 1 :]]
+            if self._fails(every) or self.marked(every, False)[0] != text:
+                self._shaped = kept
+            else:
+                found = True
+        return found
 
     def proven(self) -> tuple[str, list[Span], list[str]]:
         """Return the text and its scored spans as `spans` does, and the parts that the template
         may leave out. Raises Refused if it leaves out others."""
-        text, spans = self.spans()
+        text, spans, unsaid = self.spans()
         proof = Proof(text, self._turns, self._tools, self._with_marks)
         if number := account.unanswered(self.messages, proof.parts):
             raise Refused("no-answer", number)
@@ -153,7 +184,8 @@ class Conversation:
         allowed = [one for one in found if self._may_drop(one, proof)]
         if faults := account.faults([one for one in found if one not in allowed], self.messages):
             raise Refused("lost", faults)
-        return text, spans, account.names(allowed, self.messages)
+        notes = account.names(allowed, self.messages)
+        return text, spans, [*notes, f"{UNSAID}`{unsaid}`"] if unsaid else notes
 
     def _may_drop(self, one: Lost, proof: Proof) -> bool:
         """Return whether a template may drop a part: reasoning, if it does so by design, tools of
@@ -171,9 +203,8 @@ class Conversation:
         count = part.message + 1
         if count == len(self.messages):
             return False
-        try:
-            text = self.marked(count, False)[0]
-        except Refused:
+        text = self._with_marks(self._turns[:count], self._tools)
+        if text is None:
             return False
         proof = Proof(text, self._turns[:count], self._tools, self._with_marks)
         own = [n for n, one in enumerate(proof.parts) if one.message == part.message]
