@@ -3,11 +3,10 @@
 Every prefix of the conversation is rendered: the text that an assistant turn adds is scored.
 """
 
-import os.path
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from typing import NamedTuple
 
 from planner.data.rows.rows import Message
@@ -72,11 +71,15 @@ def _answered(earlier: str, asked: str, after: str) -> int:
     Templates of reasoning models open one for the reasoning, which answers need not have. Returns
     the end of the prompt where it is something else that differs.
     """
-    same = len(os.path.commonprefix([asked, after]))
-    tag = _TAG_BEGUN.search(asked, len(earlier), same)
+    begun = len(earlier)
+    if not (asked.startswith(earlier) and after.startswith(earlier)):
+        return len(asked)
+    pairs = zip(asked[begun:], after[begun:], strict=False)
+    same = begun + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    tag = _TAG_BEGUN.search(asked, begun, same)
     start = tag.start() if tag else same
     opens = asked[start:].lstrip().startswith(("<", "["))
-    return start if opens and start > len(earlier) and asked.startswith(earlier) else len(asked)
+    return start if opens and start > begun else len(asked)
 
 
 def marked_spans(messages: Sequence[Message], marked: Marked) -> tuple[str, list[Span]]:

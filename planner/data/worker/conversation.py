@@ -162,9 +162,9 @@ class Conversation:
         return whether there is any."""
         every, found = len(self.messages), False
         text = self.marked(every, False)[0]
-        for at, turn in enumerate(self._turns):
-            bare, kept = without_reasoning(turn), self._shaped
-            if bare == turn:
+        for at, one in enumerate(self._turns):
+            bare, kept = without_reasoning(one), self._shaped
+            if bare == one:
                 continue
             self._shaped = [*kept[:at], *shaped([bare], self._form), *kept[at + 1 :]]
             if self._fails(every) or self.marked(every, False)[0] != text:

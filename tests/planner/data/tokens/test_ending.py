@@ -39,13 +39,15 @@ def test_a_text_that_ends_answers_is_named(tmp_path: Path, after: str, said: str
     template, tokenizer = load_template(folder), load_tokenizer(folder)
     rows = list(encode_all([ROW] * 3, template, tokenizer))
     ends = special_tokens(folder, tokenizer, rows).end_ids
-    found = unended(template, rows, ends, turns=True)
+    found = unended(template, tokenizer, rows, ends, turns=True)
     assert said in found and bool(said) == bool(found)
 
 
 def test_rows_of_plain_text_may_end_with_no_token() -> None:
     rows = [completion((9, 8), (-100, 8))]
-    assert "limit of tokens" in unended(load_template(BASE), rows, (END,), turns=False)
+    assert "limit of tokens" in unended(
+        load_template(BASE), load_tokenizer(BASE), rows, (END,), turns=False
+    )
 
 
 def test_an_added_token_that_is_not_special_ends_answers_too(tmp_path: Path) -> None:
