@@ -160,6 +160,12 @@ def load_template(
     """
     found = {lookup.DEFAULT: lookup.jinja(file)} if file else lookup.templates(folder)
     source = found.pop(lookup.DEFAULT, "")
+    if not source and (program := lookup.encoder(folder)):
+        raise DataRefused(
+            f"`{folder}` has no chat template: models of its kind are published with a Python "
+            f"program that encodes messages, `{program}`, which is not run.",
+            fix=Change("model.template", "a Jinja file that prints what that program prints"),
+        )
     if not source:
         raise DataRefused(
             f"`{folder}` has no chat template, so rows cannot be rendered.",
