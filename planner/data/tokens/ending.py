@@ -30,8 +30,10 @@ def next_turn(template: ChatTemplate, tokenizer: Tokenizer) -> int | None:
         text, spans = assistant_spans(template, Row(GOLDEN))
     except DataRefused:
         return None
-    after = text[spans[0][1] :].lstrip()[:_CHARS] if spans else ""
-    first = next(iter(tokenizer.encode(after)), None)
+    start, end = spans[0] if spans else (0, 0)
+    if not text[start:end].rstrip().endswith(GOLDEN[1].content):
+        return None
+    first = next(iter(tokenizer.encode(text[end:].lstrip()[:_CHARS])), None)
     return first if first in tokenizer.added_ids else None
 
 
