@@ -198,8 +198,8 @@ def without_reasoning(turn: Turn) -> Turn:
     content = turn.get("content")
     if turn["role"] != "assistant" or not isinstance(content, str):
         return made
-    ends = (content.rfind(tag) + len(tag) for tag in _CLOSED if tag in content)
-    return made | {"content": content[max(ends, default=0) :].lstrip("\n")}
+    ends = [content.rfind(tag) + len(tag) for tag in _CLOSED if tag in content]
+    return made | {"content": content[max(ends) :].lstrip("\n")} if ends else made
 
 
 def _first(pieces: list[str]) -> str:

@@ -3,7 +3,6 @@
 Every prefix of the conversation is rendered: the text that an assistant turn adds is scored.
 """
 
-import re
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import accumulate, takewhile
@@ -20,7 +19,8 @@ Marked = Callable[[int, bool], tuple[str, list[Span]]]
 UNSAID = "the end of the prompt "
 """How a note on what an answer does not begin with begins."""
 _NAMED = 40
-_TAG_BEGUN = re.compile(r"(?:<[^>]*|\[[^\]]*)\Z")
+_TAGS = (("<", ">"), ("[", "]"))
+"""The characters around the tags of templates."""
 
 
 class Found(NamedTuple):
@@ -58,7 +58,7 @@ def assistant_spans(messages: Sequence[Message], render: Render, *, strict: bool
         start = len(before)
         if index and not strict and not after.startswith(before):
             start = _answered(render(index, False), before, after)
-            unsaid = unsaid or before[start:].strip()
+            unsaid = unsaid or before[start:].strip()[:_NAMED]
         if not (text.startswith(after) and after.startswith(before[:start])):
             raise Rewritten(index + 1)
         spans.append((start, _end(text, start, len(after), message)))
@@ -76,8 +76,10 @@ def _answered(earlier: str, asked: str, after: str) -> int:
         return len(asked)
     pairs = zip(asked[begun:], after[begun:], strict=False)
     same = begun + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-    tag = _TAG_BEGUN.search(asked, begun, same)
-    start = tag.start() if tag else same
+    start = same
+    for begins, ends in _TAGS:
+        tag = asked.rfind(begins, begun, start)
+        start = tag if tag > asked.rfind(ends, begun, start) else start
     opens = asked[start:].lstrip().startswith(("<", "["))
     return start if opens and start > begun else len(asked)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+from lockfiles.harmless import one_line
 from planner.data.rendering.spans import UNSAID
 
 Kind = Literal["tools", "reasoning", "function", "prompt"]
@@ -39,7 +40,7 @@ class LeftOut:
         self.seen += 1
         for part in parts:
             kind = kind_of(part)
-            self._examples.setdefault(kind, part.removeprefix(UNSAID))
+            self._examples.setdefault(kind, one_line(part.removeprefix(UNSAID)))
             if self.rows[kind][-1:] != [number]:
                 self.rows[kind].append(number)
 

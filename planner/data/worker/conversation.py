@@ -160,18 +160,13 @@ class Conversation:
     def _drop_unprinted(self) -> bool:
         """Leave out the reasoning of turns without which the text of the conversation is the same;
         return whether there is any."""
-        every, found = len(self.messages), False
-        text = self.marked(every, False)[0]
+        text, turns = self.marked(len(self.messages), False)[0], self._turns
         for at, one in enumerate(self._turns):
-            bare, kept = without_reasoning(one), self._shaped
-            if bare == one:
-                continue
-            self._shaped = [*kept[:at], *shaped([bare], self._form), *kept[at + 1 :]]
-            if self._fails(every) or self.marked(every, False)[0] != text:
-                self._shaped = kept
-            else:
-                found = True
-        return found
+            bare = [*turns[:at], without_reasoning(one), *turns[at + 1 :]]
+            if bare[at] != one and self._with_marks(bare, self._tools) == text:
+                turns = bare
+        self._shaped = shaped(turns, self._form)
+        return turns is not self._turns
 
     def proven(self) -> tuple[str, list[Span], list[str]]:
         """Return the text and its scored spans as `spans` does, and the parts that the template
