@@ -192,16 +192,6 @@ def swapped(text: str) -> str:
     )  # fmt: skip
 
 
-def without_reasoning(turn: Turn) -> Turn:
-    """Return a turn without its reasoning: neither under a key nor in front of its content."""
-    made = {key: value for key, value in turn.items() if key not in REASONING}
-    content = turn.get("content")
-    if turn["role"] != "assistant" or not isinstance(content, str):
-        return made
-    ends = [content.rfind(tag) + len(tag) for tag in _CLOSED if tag in content]
-    return made | {"content": content[max(ends) :].lstrip("\n")} if ends else made
-
-
 def _first(pieces: list[str]) -> str:
     """Return the first tag of a text that is split at tags; empty without one."""
     return pieces[1] if len(pieces) > 1 else ""

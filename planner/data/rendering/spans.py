@@ -74,14 +74,21 @@ def _answered(earlier: str, asked: str, after: str) -> int:
     begun = len(earlier)
     if not (asked.startswith(earlier) and after.startswith(earlier)):
         return len(asked)
+    same = common(asked, after, begun)
+    return same if same > begun else len(asked)
+
+
+def common(asked: str, after: str, begun: int) -> int:
+    """Return the end of what a text has of a generation prompt from `begun` on, in whole tags;
+    `begun` where the rest of the prompt does not begin with a tag."""
     pairs = zip(asked[begun:], after[begun:], strict=False)
     same = begun + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
     start = same
     for begins, ends in _TAGS:
         tag = asked.rfind(begins, begun, start)
         start = tag if tag > asked.rfind(ends, begun, start) else start
-    opens = asked[start:].lstrip().startswith(("<", "["))
-    return start if opens and start > begun else len(asked)
+    rest = asked[start:].lstrip()
+    return start if not rest or rest.startswith(("<", "[")) else begun
 
 
 def marked_spans(messages: Sequence[Message], marked: Marked) -> tuple[str, list[Span]]:
@@ -105,7 +112,6 @@ def marked_spans(messages: Sequence[Message], marked: Marked) -> tuple[str, list
 
 
 def _end(text: str, start: int, end: int, message: Message) -> int:
-    # White space after an end-of-turn token is layout; without a token, it ends the turn.
     said = message.content.strip()
     found = text.find(said, start, end)
     if found < 0:  # a template may rewrite reasoning; the last line must still be there
@@ -113,8 +119,14 @@ def _end(text: str, start: int, end: int, message: Message) -> int:
         found = text.find(said, start, end)
     if found < 0:
         raise LeftOut(said[:_NAMED])
+    return trimmed(text, start, found + len(said), end)
+
+
+def trimmed(text: str, start: int, said: int, end: int) -> int:
+    """Return the end of a turn without the white space behind its end token; with it if no token
+    follows what is said, where it ends the turn."""
     visible = max(start, len(text[:end].rstrip()))
-    return end if found + len(said) == visible else visible
+    return end if said == visible else visible
 
 
 def scored(offsets: Sequence[Span], spans: Sequence[Span]) -> bytes:

@@ -13,8 +13,9 @@ from jinja2.exceptions import SecurityError, TemplateError
 from planner.data.isolation import limits
 from planner.data.rendering import account
 from planner.data.rendering.forms import Form, normal, shaped, shaped_tools, with_ids
+from planner.data.rendering.located import kept_spans, located_spans
 from planner.data.rendering.marks import Generation, TooLong, has_marks
-from planner.data.rendering.parts import Part, Turn, without_reasoning
+from planner.data.rendering.parts import Part, Turn
 from planner.data.rendering.probe import form_of
 from planner.data.rendering.proof import Lost, Proof, lost
 from planner.data.rendering.sandbox import compiled
@@ -22,7 +23,6 @@ from planner.data.rendering.spans import (
     UNSAID,
     Found,
     LeftOut,
-    Render,
     Rewritten,
     Span,
     assistant_spans,
@@ -53,7 +53,7 @@ class Template:
     """A compiled template."""
 
     def __init__(self, source: str, special: dict[str, str], *, varied: bool = False) -> None:
-        """`varied`: it has a training variant, which stands in where it rewrites earlier turns."""
+        """`varied`: it has a training variant, for where it changes earlier text."""
         self._special, self.chars, self.varied = special, len(source), varied
         self.marks = has_marks(source)
         self.now = datetime.min
@@ -136,43 +136,41 @@ class Conversation:
     def spans(self) -> Found:
         """Return the text and its scored spans: from the template's marks, or from prefixes.
 
-        Where the template drops reasoning of earlier turns, prefixes are rendered without it.
+        Where it changes earlier text, each turn is located by its parts.
         """
-        try:
-            return self._spans()
-        except Rewritten as where:
-            if self._template.varied or not self._drop_unprinted():
-                raise Refused("rewritten", where) from None
-        try:
-            return self._spans()
-        except Rewritten as where:
-            raise Refused("rewritten", where) from None
-
-    def _spans(self) -> Found:
-        render: Render = lambda count, prompt: self.marked(count, prompt)[0]  # noqa: E731
         try:
             if self._template.marks:
                 return Found(*marked_spans(self.messages, self.marked))
-            return assistant_spans(self.messages, render, strict=self._template.varied)
+            return assistant_spans(self.messages, self._text, strict=self._template.varied)
+        except Rewritten as where:
+            return self._located(where)
         except LeftOut as said:
             raise Refused("left-out", said) from None
 
-    def _drop_unprinted(self) -> bool:
-        """Leave out the reasoning of turns without which the text of the conversation is the same;
-        return whether there is any."""
-        text, turns = self.marked(len(self.messages), False)[0], self._turns
-        for at, one in enumerate(self._turns):
-            bare = [*turns[:at], without_reasoning(one), *turns[at + 1 :]]
-            if bare[at] != one and self._with_marks(bare, self._tools) == text:
-                turns = bare
-        self._shaped = shaped(turns, self._form)
-        return turns is not self._turns
+    def _located(self, rewritten: Rewritten) -> Found:
+        if self._template.varied:
+            raise Refused("rewritten", rewritten) from None
+        try:
+            if self._template.marks:
+                found = self.marked(len(self.messages), False)[1]
+                return kept_spans(self.messages, found, self._proof)
+            return located_spans(self.messages, self._text, self._proof)
+        except Rewritten as where:
+            raise Refused("rewritten", where) from None
+
+    def _text(self, count: int, prompt: bool) -> str:
+        return self.marked(count, prompt)[0]
+
+    def _proof(self, count: int) -> tuple[str, Proof]:
+        """Return the text of the first `count` turns, and where their parts are."""
+        text = self._text(count, False)
+        return text, Proof(text, self._turns[:count], self._tools, self._with_marks)
 
     def proven(self) -> tuple[str, list[Span], list[str]]:
         """Return the text and its scored spans as `spans` does, and the parts that the template
         may leave out. Raises Refused if it leaves out others."""
         text, spans, unsaid = self.spans()
-        proof = Proof(text, self._turns, self._tools, self._with_marks)
+        _, proof = self._proof(len(self.messages))
         if number := account.unanswered(self.messages, proof.parts):
             raise Refused("no-answer", number)
         found = lost(proof, self.messages, spans)
@@ -198,10 +196,10 @@ class Conversation:
         count = part.message + 1
         if count == len(self.messages):
             return False
-        text = self._with_marks(self._turns[:count], self._tools)
-        if text is None:
+        try:
+            _, proof = self._proof(count)
+        except Refused:
             return False
-        proof = Proof(text, self._turns[:count], self._tools, self._with_marks)
         own = [n for n, one in enumerate(proof.parts) if one.message == part.message]
         return all(n in proof.places for n in own if proof.parts[n].reasoning)
 

@@ -252,6 +252,21 @@ def test_turns_that_are_not_scored_may_lose_their_reasoning_with_marks_too() -> 
     assert pieces(found) == ["<think>Three twice.</think>Six.<|im_end|>\n"]
 
 
+def test_an_empty_reasoning_that_only_the_last_turn_has_is_no_obstacle() -> None:
+    """Qwen3's habit, of a template that nobody knows: `Qwen3-Next-80B-A3B-Thinking` has it too."""
+    compared = Compared("qwen3")
+    other = template(compared.chat.source + "{# #}")
+    wanted = {
+        "several": ["Four.<|im_end|>", "<think>\n\n</think>\n\nSix.<|im_end|>"],
+        "reasoning twice": ["Four.<|im_end|>", "<think>\nThree twice.\n</think>\n\nSix.<|im_end|>"],
+    }
+    for name, said in wanted.items():
+        (found,) = whole_rows([ROWS[name]], other, compared.own)
+        assert isinstance(found, Tokens)
+        assert pieces(found) == said
+        assert list(found.ids) in [one["input_ids"] for one in compared.theirs(ROWS[name], other)]
+
+
 def test_a_template_with_a_training_variant_asks_for_it() -> None:
     compared = Compared("qwen3")
     (found,) = whole_rows([ROWS["reasoning twice"]], compared.chat, compared.own)

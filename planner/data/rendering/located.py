@@ -1,0 +1,88 @@
+"""Finds the scored characters where a template changes earlier text when a turn is added.
+
+Templates of reasoning models do so: they print the reasoning of the last turn alone, or an empty
+one. Each turn is located in the text of the whole conversation by its parts, and its edges by what
+the template prints around it where it is the last one.
+"""
+
+from collections.abc import Callable, Sequence
+
+from planner.data.rendering.proof import UNKNOWN, Proof
+from planner.data.rendering.spans import Found, Render, Rewritten, Span, common, trimmed
+from planner.data.rows.rows import Message
+
+Prove = Callable[[int], tuple[str, Proof]]
+"""Renders the first n turns of a conversation, and finds their parts."""
+
+
+def located_spans(messages: Sequence[Message], render: Render, prove: Prove) -> Found:
+    """Return the text, and the span of each scored assistant turn including its end.
+
+    Raises Rewritten, and what `render` raises.
+    """
+    text, proof = prove(len(messages))
+    places, spans, unsaid = _places(proof), list[Span](), ""
+    for index, message in enumerate(messages):
+        if message.role != "assistant" or not message.scored:
+            continue
+        if index not in places or not index:
+            raise Rewritten(index + 1)
+        first, last = places[index]
+        before = max((end for at, (_, end) in places.items() if at < index), default=0)
+        asked = render(index, True).removeprefix(render(index, False))
+        start, lacks = _begin(text, before, first, asked)
+        after = _after(index, prove)
+        if start < before or not text.startswith(after, last):
+            raise Rewritten(index + 1)
+        spans.append((start, trimmed(text, start, last, last + len(after))))
+        unsaid = unsaid or lacks
+    return Found(text, spans, unsaid)
+
+
+def kept_spans(messages: Sequence[Message], found: Sequence[Span], prove: Prove) -> Found:
+    """Return the text, and those of its marked spans that are in scored turns.
+
+    Raises Rewritten for a scored turn without one.
+    """
+    text, proof = prove(len(messages))
+    places, kept = _places(proof), list[Span]()
+    for index, message in enumerate(messages):
+        if message.role != "assistant" or not message.scored:
+            continue
+        first, last = places.get(index, (0, 0))
+        own = [span for span in found if span[0] < last and first < span[1]]
+        if not own:
+            raise Rewritten(index + 1)
+        kept += own
+    return Found(text, kept)
+
+
+def _places(proof: Proof) -> dict[int, Span]:
+    """Return where the texts of each message begin and end, by its index."""
+    places = dict[int, Span]()
+    for at, (start, end) in proof.places.items():
+        message = proof.parts[at].message
+        if message >= 0 and start < end and (start, end) != UNKNOWN:
+            first, last = places.get(message, (start, end))
+            places[message] = min(first, start), max(last, end)
+    return places
+
+
+def _begin(text: str, before: int, first: int, asked: str) -> tuple[int, str]:
+    """Return where an answer begins between two places of a text, after as much of its generation
+    prompt as is there, and the rest of the prompt; -1 if there is none of it."""
+    for length in range(len(asked), 0, -1):
+        at = text.rfind(asked[:length], before, first)
+        if at >= 0:
+            same = common(asked, text[at : at + length], 0)
+            return (at + same, asked[same:].strip()) if same else (-1, "")
+    return -1, ""
+
+
+def _after(index: int, prove: Prove) -> str:
+    """Return what the template prints after the texts of a turn that is the last one."""
+    text, proof = prove(index + 1)
+    place = _places(proof).get(index)
+    if place is None:
+        raise Rewritten(index + 1)
+    return text[place[1] :]
