@@ -5,7 +5,7 @@ one. Each turn is located in the text of the whole conversation by its parts, an
 the template prints around it where it is the last one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from planner.data.rendering.proof import UNKNOWN, Proof
 from planner.data.rendering.spans import Found, Render, Rewritten, Span, common, trimmed
@@ -28,7 +28,7 @@ def located_spans(messages: Sequence[Message], render: Render, prove: Prove) -> 
         if index not in places or not index:
             raise Rewritten(index + 1)
         first, last = places[index]
-        before = max((end for at, (_, end) in places.items() if at < index), default=0)
+        before = _before(index, places)
         asked = render(index, True).removeprefix(render(index, False))
         start, lacks = _begin(text, before, first, asked)
         after = _after(index, prove)
@@ -49,12 +49,13 @@ def kept_spans(messages: Sequence[Message], found: Sequence[Span], prove: Prove)
     for index, message in enumerate(messages):
         if message.role != "assistant" or not message.scored:
             continue
-        first, last = places.get(index, (0, 0))
-        own = [span for span in found if span[0] < last and first < span[1]]
+        after = min((first for at, (first, _) in places.items() if at > index), default=len(text))
+        before = _before(index, places)
+        own = [span for span in found if before <= span[0] < after]
         if not own:
             raise Rewritten(index + 1)
         kept += own
-    return Found(text, kept)
+    return Found(text, list(dict.fromkeys(kept)))
 
 
 def _places(proof: Proof) -> dict[int, Span]:
@@ -66,6 +67,11 @@ def _places(proof: Proof) -> dict[int, Span]:
             first, last = places.get(message, (start, end))
             places[message] = min(first, start), max(last, end)
     return places
+
+
+def _before(index: int, places: Mapping[int, Span]) -> int:
+    """Return where the texts of the messages before one end."""
+    return max((last for at, (_, last) in places.items() if at < index), default=0)
 
 
 def _begin(text: str, before: int, first: int, asked: str) -> tuple[int, str]:
