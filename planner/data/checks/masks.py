@@ -144,7 +144,8 @@ class Masks:
         if follows is not None and follows in self._end_ids:
             return Finding(
                 "end-not-scored", "warning", (),
-                NEXT_TURN.format(named(self._tokenizer, follows)), "",
+                NEXT_TURN.format(named(self._tokenizer, follows)),
+                "start from a chat model, which stops there already, not from a base model",
                 count=len(self._answered),
             )  # fmt: skip
         return Finding(

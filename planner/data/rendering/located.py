@@ -1,7 +1,7 @@
 """Finds the scored characters where a template changes earlier text when a turn is added.
 
 Templates of reasoning models do so: they print the reasoning of the last turn alone, or an empty
-one. Each turn is located in the text of the whole conversation by its parts, and its edges by what
+one. Each turn is located in the text of the full conversation by its parts, and its edges by what
 the template prints around it where it is the last one.
 """
 

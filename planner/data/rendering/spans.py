@@ -79,7 +79,7 @@ def _answered(earlier: str, asked: str, after: str) -> int:
 
 
 def common(asked: str, after: str, begun: int) -> int:
-    """Return the end of what a text has of a generation prompt from `begun` on, in whole tags;
+    """Return the end of what a text has of a generation prompt from `begun` on, without a tag that is cut;
     `begun` where the rest of the prompt does not begin with a tag."""
     pairs = zip(asked[begun:], after[begun:], strict=False)
     same = begun + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
