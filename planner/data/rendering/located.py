@@ -8,11 +8,13 @@ the template prints around it where it is the last one.
 from collections.abc import Callable, Mapping, Sequence
 
 from planner.data.rendering.proof import UNKNOWN, Proof
-from planner.data.rendering.spans import Found, Render, Rewritten, Span, common, trimmed
+from planner.data.rendering.spans import NAMED, Found, Render, Rewritten, Span, common, trimmed
 from planner.data.rows.rows import Message
 
 Prove = Callable[[int], tuple[str, Proof]]
 """Renders the first n turns of a conversation, and finds their parts."""
+_MOST_ASKED = 2000
+"""The longest generation prompt that is looked for, in characters; known ones have at most 640."""
 
 
 def located_spans(messages: Sequence[Message], render: Render, prove: Prove) -> Found:
@@ -29,13 +31,15 @@ def located_spans(messages: Sequence[Message], render: Render, prove: Prove) -> 
             raise Rewritten(index + 1)
         first, last = places[index]
         before = _before(index, places)
-        asked = render(index, True).removeprefix(render(index, False))
-        start, lacks = _begin(text, before, first, asked)
+        earlier, asked = render(index, False), render(index, True)
+        if not asked.startswith(earlier) or len(asked) - len(earlier) > _MOST_ASKED:
+            raise Rewritten(index + 1)
+        start, lacks = _begin(text, before, first, asked[len(earlier) :])
         after = _after(index, prove)
         if start < before or not text.startswith(after, last):
             raise Rewritten(index + 1)
         spans.append((start, trimmed(text, start, last, last + len(after))))
-        unsaid = unsaid or lacks
+        unsaid = unsaid or lacks[:NAMED]
     return Found(text, spans, unsaid)
 
 

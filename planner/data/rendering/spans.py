@@ -18,7 +18,8 @@ Marked = Callable[[int, bool], tuple[str, list[Span]]]
 """The same, with the spans that the template marks as the assistant's."""
 UNSAID = "the end of the prompt "
 """How a note on what an answer does not begin with begins."""
-_NAMED = 40
+NAMED = 40
+"""Characters of a text that a message names."""
 _TAGS = (("<", ">"), ("[", "]"))
 """The characters around the tags of templates."""
 
@@ -58,7 +59,7 @@ def assistant_spans(messages: Sequence[Message], render: Render, *, strict: bool
         start = len(before)
         if index and not strict and not after.startswith(before):
             start = _answered(render(index, False), before, after)
-            unsaid = unsaid or before[start:].strip()[:_NAMED]
+            unsaid = unsaid or before[start:].strip()[:NAMED]
         if not (text.startswith(after) and after.startswith(before[:start])):
             raise Rewritten(index + 1)
         spans.append((start, _end(text, start, len(after), message)))
@@ -79,7 +80,7 @@ def _answered(earlier: str, asked: str, after: str) -> int:
 
 
 def common(asked: str, after: str, begun: int) -> int:
-    """Return the end of what a text has of a generation prompt from `begun` on, without a tag that is cut;
+    """Return the end of what a text has of a generation prompt from `begun` on, in complete tags;
     `begun` where the rest of the prompt does not begin with a tag."""
     pairs = zip(asked[begun:], after[begun:], strict=False)
     same = begun + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
@@ -118,7 +119,7 @@ def _end(text: str, start: int, end: int, message: Message) -> int:
         said = said.splitlines()[-1].strip()
         found = text.find(said, start, end)
     if found < 0:
-        raise LeftOut(said[:_NAMED])
+        raise LeftOut(said[:NAMED])
     return trimmed(text, start, found + len(said), end)
 
 

@@ -1,0 +1,67 @@
+"""Turns of templates that change earlier text when a turn is added."""
+
+import pytest
+
+from lockfiles.errors import DataRefused
+from planner.data.rows.rows import Message, Row, in_order
+from planner.data.tokens.encode import PartLost, TurnsRewritten, assistant_spans, whole_rows
+from tests.planner.data.chat import ours, template, tokenizer
+
+THINKS = (
+    "{% for m in messages %}{{ '<|' + m.role + '|>' }}{% if m.role == 'assistant' and loop.last %}"
+    "{{ '<think>' + (m.reasoning_content or '') + '</think>' }}{% endif %}{{ m.content + '<end>' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|><think>' }}{% endif %}"
+)
+"""Only the last turn has reasoning, which the prompt opens."""
+
+
+def row(*answers: str, scored: tuple[bool, ...] = (True, True, True), thought: str = "") -> Row:
+    turns = list[Message]()
+    for number, (answer, counts) in enumerate(zip(answers, scored, strict=False)):
+        more = in_order({"reasoning_content": thought}) if thought else ""
+        turns += [Message("user", f"ask {number}"), Message("assistant", answer, more, counts)]
+    return Row(tuple(turns))
+
+
+def scored(source: str, one: Row) -> list[str]:
+    text, spans = assistant_spans(template(source), one)
+    return [text[start:end] for start, end in spans]
+
+
+@pytest.mark.parametrize("first", ["say 0", "e", "<end", "<|assistant|>", "ask 0", "<think> so"])
+def test_a_turn_is_found_whatever_it_says(first: str) -> None:
+    assert scored(THINKS, row(first, "say 1")) == [f"{first}<end>", "</think>say 1<end>"]
+
+
+@pytest.mark.parametrize("counts", [(True, False, True), (False, True, True), (True, False, False)])
+def test_only_scored_turns_are_found(counts: tuple[bool, ...]) -> None:
+    said = ["say 0<end>", "say 1<end>", "</think>say 2<end>"]
+    wanted = [text for text, each in zip(said, counts, strict=True) if each]
+    assert scored(THINKS, row("say 0", "say 1", "say 2", scored=counts)) == wanted
+
+
+def test_the_reasoning_of_the_last_turn_is_scored() -> None:
+    found = scored(THINKS, row("say 0", "say 1", thought="I think."))
+    assert found == ["say 0<end>", "I think.</think>say 1<end>"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        THINKS.replace("<|assistant|><think>", ""),
+        THINKS.replace("<|assistant|><think>", "<|model|>"),
+        THINKS.replace("<|assistant|><think>", "<|assistant|>" + "<think>" * 300),
+        THINKS.replace("m.content + '<end>'", "m.content + ('<end>' if loop.last else '<stop>')"),
+    ],
+    ids=["no prompt", "another prompt", "a long prompt", "another end"],
+)
+def test_a_turn_without_its_edges_is_refused(source: str) -> None:
+    with pytest.raises(TurnsRewritten):
+        scored(source, row("say 0", "say 1"))
+
+
+def test_a_turn_that_is_shortened_later_is_refused() -> None:
+    source = THINKS.replace("m.content +", "(m.content if loop.last else m.content[:5]) +")
+    found = whole_rows([row("a long answer", "say 1")], template(source), ours(tokenizer(source)))
+    assert isinstance(found[0], DataRefused)
+    assert isinstance(found[0], PartLost | TurnsRewritten)
