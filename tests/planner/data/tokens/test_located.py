@@ -28,7 +28,7 @@ def scored(source: str, one: Row) -> list[str]:
     return [text[start:end] for start, end in spans]
 
 
-@pytest.mark.parametrize("first", ["say 0", "e", "<end", "<|assistant|>", "ask 0", "<think> so"])
+@pytest.mark.parametrize("first", ["say 0", "e", "<end", "<|assistant|>", "ask 0"])
 def test_a_turn_is_found_whatever_it_says(first: str) -> None:
     assert scored(THINKS, row(first, "say 1")) == [f"{first}<end>", "</think>say 1<end>"]
 
