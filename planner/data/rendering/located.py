@@ -15,6 +15,8 @@ Prove = Callable[[int], tuple[str, Proof]]
 """Renders the first n turns of a conversation, and finds their parts."""
 _MOST_ASKED = 2000
 """The longest generation prompt that is looked for, in characters; known ones have at most 640."""
+_ENOUGH = 200
+"""The last characters of a turn by which it is found first; its parts are looked for otherwise."""
 
 
 def located_spans(messages: Sequence[Message], render: Render, prove: Prove) -> Found:
@@ -29,16 +31,16 @@ def located_spans(messages: Sequence[Message], render: Render, prove: Prove) -> 
             continue
         if index not in places or not index:
             raise Rewritten(index + 1)
-        first, last = places[index]
-        before = _before(index, places)
-        earlier, asked = render(index, False), render(index, True)
-        if not asked.startswith(earlier) or len(asked) - len(earlier) > _MOST_ASKED:
+        (first, last), before = places[index], _before(index, places)
+        asked = _asked(index, render)
+        if asked:
+            start, lacks = _begin(text, before, first, asked)
+        else:
+            start, lacks = _behind(index - 1, text, places, render, prove), ""
+        end = _behind(index, text, places, render, prove)
+        if not before <= start <= first:
             raise Rewritten(index + 1)
-        start, lacks = _begin(text, before, first, asked[len(earlier) :])
-        after = _after(index, prove)
-        if start < before or not text.startswith(after, last):
-            raise Rewritten(index + 1)
-        spans.append((start, trimmed(text, start, last, last + len(after))))
+        spans.append((start, trimmed(text, start, last, end)))
         unsaid = unsaid or lacks[:NAMED]
     return Found(text, spans, unsaid)
 
@@ -78,6 +80,15 @@ def _before(index: int, places: Mapping[int, Span]) -> int:
     return max((last for at, (_, last) in places.items() if at < index), default=0)
 
 
+def _asked(index: int, render: Render) -> str:
+    """Return what asks for an answer after the messages before it. Raises Rewritten if that changes
+    them, or is too long."""
+    earlier, asked = render(index, False), render(index, True)
+    if not asked.startswith(earlier) or len(asked) - len(earlier) > _MOST_ASKED:
+        raise Rewritten(index + 1)
+    return asked[len(earlier) :]
+
+
 def _begin(text: str, before: int, first: int, asked: str) -> tuple[int, str]:
     """Return where an answer begins between two places of a text, after as much of its generation
     prompt as is there, and the rest of the prompt; -1 if there is none of it."""
@@ -89,10 +100,17 @@ def _begin(text: str, before: int, first: int, asked: str) -> tuple[int, str]:
     return -1, ""
 
 
-def _after(index: int, prove: Prove) -> str:
-    """Return what the template prints after the texts of a turn that is the last one."""
-    text, proof = prove(index + 1)
-    place = _places(proof).get(index)
-    if place is None:
+def _behind(index: int, text: str, places: Mapping[int, Span], render: Render, prove: Prove) -> int:
+    """Return where a message ends: behind what the template prints after its texts where it is the
+    last one. Raises Rewritten if it prints something else after them here."""
+    if index not in places:
         raise Rewritten(index + 1)
-    return text[place[1] :]
+    first, last = places[index]
+    said = text[max(first, last - _ENOUGH) : last]
+    _, found, after = render(index + 1, False).rpartition(said)
+    if not (found and text.startswith(after, last)):
+        alone, proof = prove(index + 1)
+        after = alone[_places(proof).get(index, (0, 0))[1] :]
+    if not text.startswith(after, last):
+        raise Rewritten(index + 1)
+    return last + len(after)

@@ -174,13 +174,13 @@ class Conversation:
         if number := account.unanswered(self.messages, proof.parts):
             raise Refused("no-answer", number)
         found = lost(proof, self.messages, spans)
-        allowed = [one for one in found if self._may_drop(one, proof)]
+        allowed = [one for one in found if self._may_drop(one, text, proof)]
         if faults := account.faults([one for one in found if one not in allowed], self.messages):
             raise Refused("lost", faults)
         notes = account.names(allowed, self.messages)
         return text, spans, [*notes, f"{UNSAID}`{unsaid}`"] if unsaid else notes
 
-    def _may_drop(self, one: Lost, proof: Proof) -> bool:
+    def _may_drop(self, one: Lost, text: str, proof: Proof) -> bool:
         """Return whether a template may drop a part: reasoning, if it does so by design, tools of
         which it prints a call, and the name of the only function that a conversation calls."""
         if one.part.message < 0:
@@ -189,14 +189,17 @@ class Conversation:
             return proof.is_only_function(one.part)
         if not one.part.reasoning or one.how not in ("missing", "cut"):
             return False
-        return not self.messages[one.part.message].scored or self._prints_last(one.part)
+        return not self.messages[one.part.message].scored or self._prints_last(one.part, text)
 
-    def _prints_last(self, part: Part) -> bool:
-        """Return whether the template prints reasoning as long as its turn is the last one."""
+    def _prints_last(self, part: Part, text: str) -> bool:
+        """Return whether the template prints reasoning as long as its turn is the last one, which
+        is not in the text of the conversation."""
         count = part.message + 1
         if count == len(self.messages):
             return False
         try:
+            if part.value not in text and part.value in self._text(count, False):
+                return True
             _, proof = self._proof(count)
         except Refused:
             return False

@@ -48,16 +48,20 @@ def test_the_reasoning_of_the_last_turn_is_scored() -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        THINKS.replace("<|assistant|><think>", ""),
         THINKS.replace("<|assistant|><think>", "<|model|>"),
         THINKS.replace("<|assistant|><think>", "<|assistant|>" + "<think>" * 300),
         THINKS.replace("m.content + '<end>'", "m.content + ('<end>' if loop.last else '<stop>')"),
     ],
-    ids=["no prompt", "another prompt", "a long prompt", "another end"],
+    ids=["another prompt", "a long prompt", "another end"],
 )
 def test_a_turn_without_its_edges_is_refused(source: str) -> None:
     with pytest.raises(TurnsRewritten):
         scored(source, row("say 0", "say 1"))
+
+
+def test_without_a_prompt_an_answer_begins_where_the_question_ends() -> None:
+    found = scored(THINKS.replace("<|assistant|><think>", ""), row("say 0", "say 1"))
+    assert found == ["<|assistant|>say 0<end>", "<|assistant|><think></think>say 1<end>"]
 
 
 def test_a_turn_that_is_shortened_later_is_refused() -> None:

@@ -50,7 +50,10 @@ REFUSED: dict[str, dict[str, str]] = {
     "deepseekv3": NO_THOUGHTS | {"tools unused": "does not print `tools`"},
     "gemma3": {name: "" for name in THOUGHTS | CALLS},
     "gemma4_v5": {"call and text": "changes earlier text"},  # it prints the text behind the result
-    "gptoss": {"call and text": "does not print `content`"},
+    "gptoss": {
+        "call and text": "does not print `content`",
+        "two calls": "does not print `tool_calls`",
+    },
     "granite_4_0": NO_THOUGHTS,
     "granite_4_1": NO_THOUGHTS,
     "kimi_k2": NO_THOUGHTS,
