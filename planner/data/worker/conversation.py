@@ -153,15 +153,15 @@ class Conversation:
         try:
             if self._template.marks:
                 found = self.marked(len(self.messages), False)[1]
-                return kept_spans(self.messages, found, self._proof)
-            return located_spans(self.messages, self._text, self._proof)
+                return kept_spans(self.messages, found, self.proof)
+            return located_spans(self.messages, self._text, self.proof)
         except Rewritten as where:
             raise Refused("rewritten", where) from None
 
     def _text(self, count: int, prompt: bool) -> str:
         return self.marked(count, prompt)[0]
 
-    def _proof(self, count: int) -> tuple[str, Proof]:
+    def proof(self, count: int) -> tuple[str, Proof]:
         """Return the text of the first `count` turns, and where their parts are."""
         text = self._text(count, False)
         return text, Proof(text, self._turns[:count], self._tools, self._with_marks)
@@ -170,7 +170,7 @@ class Conversation:
         """Return the text and its scored spans as `spans` does, and the parts that the template
         may leave out. Raises Refused if it leaves out others."""
         text, spans, unsaid = self.spans()
-        _, proof = self._proof(len(self.messages))
+        _, proof = self.proof(len(self.messages))
         if number := account.unanswered(self.messages, proof.parts):
             raise Refused("no-answer", number)
         found = lost(proof, self.messages, spans)
@@ -200,7 +200,7 @@ class Conversation:
         try:
             if part.value not in text and part.value in self._text(count, False):
                 return True
-            _, proof = self._proof(count)
+            _, proof = self.proof(count)
         except Refused:
             return False
         own = [n for n, one in enumerate(proof.parts) if one.message == part.message]

@@ -1,11 +1,22 @@
 """Turns of templates that change earlier text when a turn is added."""
 
+from pathlib import Path
+
 import pytest
 
 from lockfiles.errors import DataRefused
+from planner.data.isolation import client
+from planner.data.rendering.located import located_spans
+from planner.data.rendering.proof import Proof
+from planner.data.rendering.spans import LeftOut, Rewritten
+from planner.data.rendering.spans import assistant_spans as by_prefixes
 from planner.data.rows.rows import Message, Row, in_order
 from planner.data.tokens.encode import PartLost, TurnsRewritten, assistant_spans, whole_rows
-from tests.planner.data.chat import ours, template, tokenizer
+from planner.data.worker.conversation import Conversation, Refused, Template
+from tests.planner.data.chat import SPECIAL, ours, template, tokenizer
+from tests.planner.data.tokens.template_rows import ROWS
+
+REAL = sorted((Path(__file__).parents[3] / "data" / "templates").glob("*.jinja"))
 
 THINKS = (
     "{% for m in messages %}{{ '<|' + m.role + '|>' }}{% if m.role == 'assistant' and loop.last %}"
@@ -69,3 +80,24 @@ def test_a_turn_that_is_shortened_later_is_refused() -> None:
     found = whole_rows([row("a long answer", "say 1")], template(source), ours(tokenizer(source)))
     assert isinstance(found[0], DataRefused)
     assert isinstance(found[0], PartLost | TurnsRewritten)
+
+
+@pytest.mark.parametrize("path", REAL, ids=[path.stem for path in REAL])
+def test_where_earlier_text_is_kept_both_ways_find_the_same(path: Path) -> None:
+    made, compared = Template(path.read_text("utf-8"), SPECIAL), 0
+    for one in ROWS.values():
+        found = Conversation(made, client.written(one))
+
+        def render(count: int, prompt: bool, found: Conversation = found) -> str:
+            return found.marked(count, prompt)[0]
+
+        def prove(count: int, found: Conversation = found) -> tuple[str, Proof]:
+            return found.proof(count)
+
+        try:
+            wanted = by_prefixes(found.messages, render, strict=False)
+        except (Rewritten, LeftOut, Refused):
+            continue
+        assert located_spans(found.messages, render, prove) == wanted
+        compared += 1
+    assert compared >= 9
