@@ -150,6 +150,9 @@ class Conversation:
     def _located(self, rewritten: Rewritten) -> Found:
         if self._template.varied:
             raise Refused("rewritten", rewritten) from None
+        _, proof = self.proof(len(self.messages))
+        if number := account.unanswered(self.messages, proof.parts):
+            raise Refused("no-answer", number)
         try:
             if self._template.marks:
                 found = self.marked(len(self.messages), False)[1]
@@ -170,7 +173,7 @@ class Conversation:
         """Return the text and its scored spans as `spans` does, and the parts that the template
         may leave out. Raises Refused if it leaves out others."""
         text, spans, unsaid = self.spans()
-        _, proof = self.proof(len(self.messages))
+        proof = Proof(text, self._turns, self._tools, self._with_marks)
         if number := account.unanswered(self.messages, proof.parts):
             raise Refused("no-answer", number)
         found = lost(proof, self.messages, spans)

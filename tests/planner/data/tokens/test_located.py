@@ -6,12 +6,19 @@ import pytest
 
 from lockfiles.errors import DataRefused
 from planner.data.isolation import client
+from planner.data.isolation.client import Tokens
 from planner.data.rendering.located import located_spans
 from planner.data.rendering.proof import Proof
 from planner.data.rendering.spans import LeftOut, Rewritten
 from planner.data.rendering.spans import assistant_spans as by_prefixes
 from planner.data.rows.rows import Message, Row, in_order
-from planner.data.tokens.encode import PartLost, TurnsRewritten, assistant_spans, whole_rows
+from planner.data.tokens.encode import (
+    NoAnswer,
+    PartLost,
+    TurnsRewritten,
+    assistant_spans,
+    whole_rows,
+)
 from planner.data.worker.conversation import Conversation, Refused, Template
 from tests.planner.data.chat import SPECIAL, ours, template, tokenizer
 from tests.planner.data.tokens.template_rows import ROWS
@@ -73,6 +80,12 @@ def test_a_turn_without_its_edges_is_refused(source: str) -> None:
 def test_without_a_prompt_an_answer_begins_where_the_question_ends() -> None:
     found = scored(THINKS.replace("<|assistant|><think>", ""), row("say 0", "say 1"))
     assert found == ["<|assistant|>say 0<end>", "<|assistant|><think></think>say 1<end>"]
+
+
+def test_an_empty_answer_is_refused_alone() -> None:
+    rows = [row("", "say 1"), row("say 0", "say 1")]
+    found = whole_rows(rows, template(THINKS), ours(tokenizer(THINKS)))
+    assert isinstance(found[0], NoAnswer) and isinstance(found[1], Tokens)
 
 
 def test_a_turn_that_is_shortened_later_is_refused() -> None:
