@@ -5,7 +5,7 @@ function of them.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
@@ -29,7 +29,12 @@ from planner.data.tokens import beyond
 from planner.data.tokens.encode import NEED_VARIANT
 from planner.data.tokens.ending import unended
 from planner.data.tokens.order import epoch_order, order_sha256
-from planner.data.tokens.special_tokens import SpecialTokens, check_ids, special_tokens
+from planner.data.tokens.special_tokens import (
+    SpecialTokens,
+    check_ids,
+    configured_ends,
+    special_tokens,
+)
 from planner.data.tokens.template import ChatTemplate, load_template
 from planner.data.tokens.tokenizer import Tokenizer, load_tokenizer
 from planner.data.tokens.training_template import variant
@@ -155,7 +160,8 @@ def gather(
     check_stages(answers, model, place, own.source)
     hub = hub_splits(answers, told)
     told("reading and encoding the data")
-    rows, template = _corpus(answers, folder, model, own, tokenizer, hub)
+    how = replace(recipe(answers, model.architecture.context), end_ids=configured_ends(place))
+    rows, template = _corpus(answers, folder, how, own, tokenizer, hub)
     held_out.check(rows)
     train = rows.part("train")
     assert train is not None
@@ -171,7 +177,9 @@ def gather(
             special,
             trains=template is not own,
             left_out=rows.left_out,
-            unended=unended(template, train.encoded, special.end_ids, turns=train.format != "text"),
+            unended=unended(
+                template, tokenizer, train.encoded, special.end_ids, turns=train.format != "text"
+            ),
             beyond=beyond.unused(tokenizer, model.architecture.vocabulary),
         ),
         parts=tuple(_part(part, hub) for part in _parts(rows)),
@@ -313,7 +321,7 @@ def _template(answers: Answers, folder: Path, model: Path) -> ChatTemplate:
 def _corpus(
     answers: Answers,
     folder: Path,
-    model: ModelFacts,
+    how: Recipe,
     template: ChatTemplate,
     tokenizer: Tokenizer,
     hub: Fetched,
@@ -323,7 +331,7 @@ def _corpus(
     Where the model's own template rewrites earlier turns or drops a part of one, its training
     variant is used, if there is one.
     """
-    how, files = recipe(answers, model.architecture.context), data_files(answers, folder, hub)
+    files = data_files(answers, folder, hub)
     try:
         return corpus.build(how, files, template, tokenizer), template
     except NEED_VARIANT:
