@@ -47,7 +47,8 @@ class FamilyFacts:
     targets: tuple[str, ...]
     """The linear layers that LoRA can adapt."""
     not_adapted: tuple[str, ...]
-    """Linear layers that PEFT takes for fused experts."""
+    """Linear layers that PEFT cannot adapt: those that it takes for fused experts, and those whose
+    weight a fused kernel reads past any adapter."""
     quantized: float
     """Share of the weights that QLoRA quantizes, from 0 to 1; 0 where it quantizes none."""
     packing: bool

@@ -13,10 +13,11 @@ from planner.models.shapes.blocks import Block, Extra, Linear
 from planner.models.shapes.config_json import ConfigJson
 from planner.models.shapes.family import Family
 from planner.models.shapes.habits import Habits
+from planner.models.shapes.letters import letters
 from planner.models.shapes.mixers import NormedRouter, PerLayerInput
 from planner.models.shapes.naming import Naming
 from planner.models.shapes.shape import Architecture
-from planner.models.shapes.shared_keys import alike, kinds, shared_layers
+from planner.models.shapes.shared_keys import alike, shared_layers
 
 _LETTERS = {"sliding_attention": "s", "full_attention": "f"}
 _EVERY = 6
@@ -79,7 +80,7 @@ def _read_layers(found: ConfigJson, inputs: int, rows: int) -> Mapping[str, Any]
     every = tuple(
         "sf"[(one + 1) % _EVERY == 0] for one in range(found.integer("num_hidden_layers"))
     )
-    layers = kinds(found, _LETTERS, "".join(every))
+    layers = letters(found, "layer_types", _LETTERS) or "".join(every)
     layers = f"{layers[:-1]}f"  # the class forces the last one
     width, keys = _full_attention(found, layers)
     own = {
