@@ -53,6 +53,8 @@ class FamilyFacts:
     """Share of the weights that QLoRA quantizes, from 0 to 1; 0 where it quantizes none."""
     packing: bool
     """Whether packed rows are kept apart."""
+    reward: bool
+    """Whether it can be trained as a reward model."""
     gguf: bool
     """Whether it can be exported to GGUF."""
 
@@ -88,6 +90,7 @@ def _facts(name: str, example: CatalogueModel | None) -> FamilyFacts:
         not_adapted=left_out(shape) if shape else (),
         quantized=_quantized(shape) if shape else 0.0,
         packing=habits(name).packs,
+        reward=FAMILIES[name].classifier,
         gguf=name in MODEL_TYPES,
     )
 

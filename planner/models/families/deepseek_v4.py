@@ -216,6 +216,7 @@ def _outside(shape: Architecture) -> Iterator[Extra]:
 
 FAMILIES: Mapping[str, Family] = {
     "deepseek_v4": Family(
+        classifier=False,
         eager=True,
         bias=False,
         o_bias=False,

@@ -116,6 +116,7 @@ def _outside(shape: Architecture) -> Iterator[Extra]:
 
 FAMILIES: Mapping[str, Family] = {
     "gemma3n_text": Family(
+        classifier=False,
         norms=4,
         qk_norm=True,
         soft_cap=True,

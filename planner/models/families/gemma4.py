@@ -252,6 +252,7 @@ _HABITS = Habits(scale_bytes=4, post_norm=True, value_norm=True, weighs_in_float
 
 FAMILIES: Mapping[str, Family] = {
     "gemma4_text": Family(
+        classifier=False,
         norms=4,
         qk_norm=True,
         defaults=_DEFAULTS,
@@ -274,6 +275,7 @@ FAMILIES: Mapping[str, Family] = {
         outside=outside,
     ),
     "gemma4_unified_text": Family(
+        classifier=False,
         norms=4,
         qk_norm=True,
         defaults=_DEFAULTS | {"max_position_embeddings": 262_144, "sliding_window": 1024},

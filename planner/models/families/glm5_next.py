@@ -122,6 +122,7 @@ def _indexer(shape: Architecture, own: SparseLatent) -> Iterator[Extra]:
 
 FAMILIES: Mapping[str, Family] = {
     "glm5_next_text": Family(
+        classifier=False,
         unquantized=("weights_proj",),
         experts="n_routed_experts",
         shared="n_shared_experts",

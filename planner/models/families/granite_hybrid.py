@@ -112,6 +112,7 @@ _MIXTURE = GRANITE["granitemoe"]
 
 FAMILIES: Mapping[str, Family] = {
     "granitemoehybrid": Family(
+        classifier=False,
         experts="num_local_experts",
         moe_width="intermediate_size",
         shared="shared_intermediate_size",

@@ -138,6 +138,7 @@ _TYPES = {"conv_L_cache": "i", "conv_bias": "b", "num_key_value_heads": "i"}
 
 FAMILIES: Mapping[str, Family] = {
     "lfm2": Family(
+        classifier=False,
         bias=False,
         o_bias=False,
         qk_norm=True,
@@ -163,6 +164,7 @@ FAMILIES: Mapping[str, Family] = {
         blocks=_blocks,
     ),
     "lfm2_moe": Family(
+        classifier=False,
         bias=False,
         o_bias=False,
         qk_norm=True,

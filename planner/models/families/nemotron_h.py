@@ -142,6 +142,7 @@ def _mixture(shape: Architecture, at: tuple[int, ...]) -> Block:
 
 FAMILIES: Mapping[str, Family] = {
     "nemotron_h": Family(
+        classifier=False,
         bias=False,
         o_bias=False,
         mlp_bias="mlp_bias",

@@ -16,14 +16,16 @@ LAST = Path(__file__).parents[2] / "lockfiles" / "old" / "last-of-revision-4.loc
 
 def of_model(name: str, kind: str) -> lock.TrainingLock:
     """Return a lock for a model of the catalogue on a machine of a kind."""
-    shape = find_model(name).architecture
+    model = find_model(name)
+    assert model is not None
+    shape = model.architecture
     known = {key: getattr(shape, key) for key in Architecture.model_fields if key != "own"}
     facts = Architecture(**known, own=dict(shape.own))
     found = lock.read(LAST)
     assert isinstance(found, lock.TrainingLock)
-    model = found.model.model_copy(update={"family": shape.family, "architecture": facts})
+    changed = found.model.model_copy(update={"family": shape.family, "architecture": facts})
     machine = found.machine.model_copy(update={"kind": kind})
-    return found.model_copy(update={"model": model, "machine": machine})
+    return found.model_copy(update={"model": changed, "machine": machine})
 
 
 def test_kernels_are_found_where_layers_use_them(
