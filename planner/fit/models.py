@@ -107,7 +107,13 @@ def find(name: str) -> FitModel:
     if "/" in repo:
         return _from_hub(repo)
     said = f"`{name}` is neither a folder nor a known model"
-    raise UsageProblem(f"{said}{_instead(name, 'it')}.", fix=_WAYS)
+    raise UsageProblem(f"{said}{_instead(name, 'it')}.", fix=(*_nearest(name), _WAYS))
+
+
+def _nearest(name: str) -> tuple[Command, ...]:
+    """Return the command for the known model of which a name is a misspelling, if there is one."""
+    near = nearest_models(name)[:1]
+    return tuple(Command("tunelock fit {}", one, to="use the nearest") for one in near)
 
 
 def _from_folder(path: Path) -> FitModel:

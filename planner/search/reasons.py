@@ -178,10 +178,11 @@ def _kernels(candidates: Candidates) -> dict[str, str]:
         return {}
     count = f"{sum(block.count for block in found)} of {shape.layers}"
     names = " and ".join(f"`{name}`" for name in found[0].mixer.kernels)
+    kernels = any(gpu.vendor in ("NVIDIA", "AMD") for gpu in candidates.machine.gpus)
     faster = f"; with {names} installed, they are faster and need less memory"
     return {
         "train.attention": f"{count} layers mix tokens without attention. The estimate counts "
-        f"torch's own operations{faster if candidates.machine.gpus else ''}."
+        f"torch's own operations{faster if kernels else ''}."
     }
 
 
