@@ -227,4 +227,4 @@ def rows(count: int) -> str:
 
 def gib(size: int) -> str:
     """Return a size for a sentence, such as `12.3 GiB`."""
-    return f"{size / (1 << 30):.1f} GiB"
+    return f"{size / (1 << 30):,.1f} GiB"

@@ -110,6 +110,20 @@ def test_rows_are_no_longer_than_the_context_unless_it_is_set() -> None:
     assert any("longer than the" in reason for reason in answers(longer)[0].reasons)
 
 
+def test_qlora_of_a_mixture_says_how_little_it_quantizes() -> None:
+    said = {}
+    for name in ("Qwen/Qwen3.6-35B-A3B", "google/gemma-4-E2B-it", "Qwen/Qwen3-8B"):
+        request = FitRequest(models.find(name), _cards(1, 24), Wish())
+        by_method = {one.plan.profile.method: one.reasons for one in answers(request)}
+        assert not any("quantizes" in reason for reason in by_method["lora"])
+        said[name] = [reason for reason in by_method["qlora"] if "quantizes" in reason]
+    assert list(said.values()) == [
+        ["QLoRA quantizes 4% of the weights: fused experts stay in 16 bits."],
+        ["QLoRA quantizes 36% of the weights: embeddings stay in 16 bits."],
+        [],
+    ]
+
+
 def test_every_reason_is_a_sentence() -> None:
     for machine in (_cards(1, 6), _cards(1, 24), _cards(4, 40), CPU):
         for answer in answers(_request(machine)):
