@@ -192,7 +192,7 @@ def _of_other_memory(name: str) -> tuple[Accelerator, int] | None:
     besides the one that is listed."""
     stated = _SIZE.findall(name)
     chip = _accelerator_names().get(_plain(_SIZE.sub("", name)))
-    if len(stated) != 1 or not chip or chip.vendor != "Apple" or int(stated[0]) < 8:
+    if len(stated) != 1 or not chip or chip.vendor != "Apple" or not 8 <= int(stated[0]) <= 1024:
         return None
     return chip, int(stated[0])
 
