@@ -15,7 +15,8 @@ or with LoRA, on the loss of TRL's trainers, and merged and evaluated afterwards
 - Packing: whether packed rows are kept apart. Where they are not, rows are padded.
 - Attention: the implementation of transformers. Linear attention and state-space layers run in
   plain torch where their own packages (`flash-linear-attention`, `causal-conv1d`, `mamba-ssm`) are
-  not installed.
+  not installed, and always on a CPU. A plan counts plain torch: an upper bound where they are
+  installed. A run warns of them, and its receipt has their versions.
 - Reward: whether transformers has a class with a single output, for `--objective reward`.
 - Around: multimodal models whose decoder is of the family. Their other parts are loaded, counted
   and left frozen.
