@@ -47,11 +47,14 @@ class FamilyFacts:
     targets: tuple[str, ...]
     """The linear layers that LoRA can adapt."""
     not_adapted: tuple[str, ...]
-    """Linear layers that PEFT takes for fused experts."""
+    """Linear layers that PEFT cannot adapt: those that it takes for fused experts, and those whose
+    weight a fused kernel reads past any adapter."""
     quantized: float
     """Share of the weights that QLoRA quantizes, from 0 to 1; 0 where it quantizes none."""
     packing: bool
     """Whether packed rows are kept apart."""
+    reward: bool
+    """Whether it can be trained as a reward model."""
     gguf: bool
     """Whether it can be exported to GGUF."""
 
@@ -87,6 +90,7 @@ def _facts(name: str, example: CatalogueModel | None) -> FamilyFacts:
         not_adapted=left_out(shape) if shape else (),
         quantized=_quantized(shape) if shape else 0.0,
         packing=habits(name).packs,
+        reward=FAMILIES[name].classifier,
         gguf=name in MODEL_TYPES,
     )
 

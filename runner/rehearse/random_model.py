@@ -19,6 +19,7 @@ from transformers import (
 
 from planner.setup.setup import Profile
 from runner.rehearse.settings import method_of, train_of
+from runner.training import kernels
 from runner.training.decoder import name_as_trl_does
 from runner.training.loaded import class_of, decoder_of
 from runner.training.loading import keep_quantised_form, loaded_as
@@ -44,6 +45,8 @@ class _Slice:
 
 def random_model(config: Mapping[str, Any], profile: Profile, accumulation: int) -> PreTrainedModel:
     """Return the model of a `config.json`, in the dtype and quantization of a plan."""
+    if not torch.cuda.is_available():
+        kernels.torch_only()
     scalar = profile.spec.head == "scalar"
     kind = AutoModelForSequenceClassification if scalar else class_of(config)
     shape = AutoConfig.for_model(**(dict(config) | _labels(profile)))
@@ -66,6 +69,8 @@ def random_model(config: Mapping[str, Any], profile: Profile, accumulation: int)
         None, config=shape, state_dict=weights, **form
     )
     name_as_trl_does(model)
+    if profile.quantised_bits:
+        kernels.call_projections(model)
     keep_quantised_form(model)
     return model
 

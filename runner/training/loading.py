@@ -15,6 +15,7 @@ from lockfiles.lock import Method, Train
 from planner.data.tokens import lookup
 from planner.models.folder import CONFIG
 from planner.models.shapes import config_json
+from runner.training import kernels
 from runner.training.decoder import name_as_trl_does
 from runner.training.loaded import (
     check_finite,
@@ -55,6 +56,8 @@ def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:
     family = decoder_of(config_json.read(base / CONFIG))
     model = load_checked(base, **loaded_as(method, settings, family))
     name_as_trl_does(model)
+    if method.kind == "qlora":
+        kernels.call_projections(model)
     keep_quantised_form(model)
     return model
 
@@ -65,6 +68,8 @@ def load_checked(folder: Path, **form: Any) -> PreTrainedModel:
     Raises UsageProblem if the loader would fill a tensor with random numbers, or leave one out, and
     for weights that are NaN or infinite.
     """
+    if not torch.cuda.is_available():
+        kernels.torch_only()
     config = config_json.read(folder / CONFIG)
     model: PreTrainedModel
     model, report = class_of(config).from_pretrained(

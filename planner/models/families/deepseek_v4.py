@@ -13,6 +13,7 @@ from planner.models.shapes.blocks import Block, Extra, Linear
 from planner.models.shapes.config_json import ConfigJson
 from planner.models.shapes.family import Family
 from planner.models.shapes.habits import Habits
+from planner.models.shapes.letters import letters
 from planner.models.shapes.linears import mixture
 from planner.models.shapes.mixers import CompressedKeys
 from planner.models.shapes.naming import LinearNames, Naming
@@ -72,8 +73,8 @@ def _layers(found: ConfigJson) -> str:
 
 
 def _attention(found: ConfigJson, count: int) -> str:
-    if found.values.get("layer_types") is not None:
-        return found.letters("layer_types", _LETTERS)
+    if listed := letters(found, "layer_types", _LETTERS):
+        return listed
     if found.values.get("compress_ratios") is None:
         return "".join("c" if at % 2 and at > 1 else "h" for at in range(count))
     ratios = found.integers("compress_ratios", None, least=0)
@@ -83,8 +84,8 @@ def _attention(found: ConfigJson, count: int) -> str:
 
 
 def _routers(found: ConfigJson, count: int) -> str:
-    if found.values.get("mlp_layer_types") is not None:
-        return found.letters("mlp_layer_types", _ROUTERS)
+    if listed := letters(found, "mlp_layer_types", _ROUTERS):
+        return listed
     first = min(count, found.count("num_hash_layers", 3))
     return "h" * first + "m" * (count - first)
 
@@ -215,6 +216,7 @@ def _outside(shape: Architecture) -> Iterator[Extra]:
 
 FAMILIES: Mapping[str, Family] = {
     "deepseek_v4": Family(
+        classifier=False,
         eager=True,
         bias=False,
         o_bias=False,

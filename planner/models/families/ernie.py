@@ -45,6 +45,7 @@ def _blocks(shape: Architecture) -> tuple[Block, ...]:
 
 FAMILIES: Mapping[str, Family] = {
     "ernie4_5_moe": Family(
+        classifier=False,
         bias="use_bias",
         o_bias="use_bias",
         mlp_bias="use_bias",

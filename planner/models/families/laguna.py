@@ -85,6 +85,7 @@ def _block(shape: Architecture, letter: str) -> Block:
 
 FAMILIES: Mapping[str, Family] = {
     "laguna": Family(
+        classifier=False,
         qk_norm=True,
         experts="num_experts",
         shared="shared_expert_intermediate_size",

@@ -27,6 +27,7 @@ FAMILIES: Mapping[str, Family] = {
         fields="head_dim mlp_bias",
     ),
     "apertus": Family(
+        classifier=False,
         qk_norm=True,
         habits=Habits(
             product_tensors=4,
@@ -49,6 +50,7 @@ FAMILIES: Mapping[str, Family] = {
         ),
     ),
     "ernie4_5": Family(
+        classifier=False,
         bias="use_bias",
         o_bias="use_bias",
         mlp_bias="use_bias",

@@ -19,6 +19,7 @@ _ROUTED = (
 
 FAMILIES: Mapping[str, Family] = {
     "qwen3_5_moe_text": Family(
+        classifier=False,
         qk_norm=True,
         experts="num_experts",
         shared="shared_expert_intermediate_size",

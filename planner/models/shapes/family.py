@@ -76,6 +76,8 @@ class Family:
     """Whether the embedding is created with a padding token."""
     own_layer_norm: bool = False
     """Whether its LayerNorm is its own, which casts and returns the activations' type."""
+    classifier: bool = True
+    """Whether transformers has a class of it with a single output, which a reward model is."""
     unadapted: tuple[str, ...] = ()
     """Names of linear layers whose weights a fused kernel reads by itself, past any adapter.
 

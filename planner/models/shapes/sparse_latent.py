@@ -12,6 +12,7 @@ from typing import Any
 from planner.models.shapes import latent
 from planner.models.shapes.blocks import Block, Extra, Linear
 from planner.models.shapes.config_json import BETWEEN, ConfigJson
+from planner.models.shapes.letters import letters
 from planner.models.shapes.linears import mixture, mlp
 from planner.models.shapes.mixers import Latent, Mixer, SparseLatent
 from planner.models.shapes.naming import LinearNames
@@ -56,13 +57,13 @@ def read_shared(found: ConfigJson) -> dict[str, Any]:
 def indexers(found: ConfigJson) -> str:
     """Return for each layer whether it has an indexer: `f` for yes, `s` for no."""
     layers = found.integer("num_hidden_layers")
-    if listed := found.letters("indexer_types", _MODES):
+    if listed := letters(found, "indexer_types", _MODES):
         return listed
     pattern = found.values.get("index_topk_pattern")
     if isinstance(pattern, str) and len(pattern) == layers and set(pattern) <= set("FS"):
         return pattern.lower()
     if pattern is not None:
-        return found.letters("index_topk_pattern", _MODES)
+        return letters(found, "index_topk_pattern", _MODES)
     every = max(1, found.count("index_topk_freq", 1))
     first = found.count("index_skip_topk_offset", 2)
     return "".join("s" if max(at - first + 1, 0) % every else "f" for at in range(layers))
