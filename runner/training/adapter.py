@@ -7,6 +7,10 @@ from peft import LoraConfig, PeftModel, TaskType
 from transformers import PreTrainedModel
 
 from lockfiles.lock import Method
+from planner.models.architecture import architecture
+from planner.models.families import FAMILIES
+from planner.models.folder import CONFIG
+from planner.models.layers import untrained
 
 
 def lora(
@@ -46,6 +50,19 @@ def freeze_outside_decoder(model: PreTrainedModel) -> None:
     kept = {id(one) for one in model.get_decoder().parameters()}
     for parameter in model.base_model.parameters():
         if id(parameter) not in kept:
+            parameter.requires_grad_(False)
+
+
+def freeze_untrained(model: PreTrainedModel) -> None:
+    """Freeze the parameters that no gradient reaches, such as those of an indexer: distributed
+    training waits for the gradients of all others."""
+    config = model.config.get_text_config().to_dict()
+    family = FAMILIES.get(config["model_type"])
+    if family is None or family.blocks is None:
+        return
+    names = untrained(architecture(config, CONFIG))
+    for name, parameter in model.named_parameters():
+        if any(name.endswith(f".{one}") for one in names):
             parameter.requires_grad_(False)
 
 

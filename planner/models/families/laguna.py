@@ -78,7 +78,7 @@ def _block(shape: Architecture, letter: str) -> Block:
     if letter.isupper():
         parts = attends + mlp(shape, names, shape.intermediate)
         return Block(len(at), parts, shape.intermediate, at=at, attention=one, gate=gates)
-    correction = Extra("mlp.gate.e_score_correction_bias", (shape.experts,))
+    correction = Extra("mlp.gate.e_score_correction_bias", (shape.experts,), untrained=True)
     made = mixture(shape, names, attends, len(at))
     return replace(made, at=at, attention=one, gate=gates, extras=(correction,))
 
