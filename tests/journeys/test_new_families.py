@@ -44,8 +44,8 @@ OWN: dict[str, dict[str, Any]] = {
     "deepseek_v3": LATENT,
     "deepseek_v32": SPARSE,
     "deepseek_v4": {
-        "intermediate_size": 64, "moe_intermediate_size": 64, "q_lora_rank": 64, "head_dim": 32,
-        "o_lora_rank": 16, "index_head_dim": 16, "index_n_heads": 2, "index_topk": 8,
+        "intermediate_size": 64, "moe_intermediate_size": 64, "q_lora_rank": 64, "head_dim": 64,
+        "o_lora_rank": 32, "index_head_dim": 16, "index_n_heads": 2, "index_topk": 8,
         "sliding_window": 32,
     },
     "dots1": {"moe_intermediate_size": 64, "num_key_value_heads": 4},
@@ -79,7 +79,7 @@ OWN: dict[str, dict[str, Any]] = {
     "qwen3_next": DELTA | {"layer_types": None},
     "glm4_moe_lite": LATENT,
     "glm5_next": SPARSE | {
-        "qk_rope_head_dim": 0, "index_topk": 18, "linear_head_dim": 16, "num_experts_per_tok": 2,
+        "qk_rope_head_dim": 0, "index_topk": 18, "linear_head_dim": 64, "num_experts_per_tok": 2,
     },
     "glm_moe_dsa": SPARSE,
     "hunyuan_v1_moe": {"head_dim": 32},
@@ -112,11 +112,14 @@ def fields(family: str) -> dict[str, Any]:
 
 def planned(folder: Path, family: str, method: str) -> Path:
     """Write a demo whose base is a random model of a family, and plan it."""
-    from transformers import CONFIG_MAPPING, AutoModelForCausalLM
+    from transformers import CONFIG_MAPPING
+
+    from runner.training.loaded import class_of
 
     demo = small(folder, results__gguf=[], train__epochs=2, **METHODS[method])
     torch.manual_seed(1)
-    model = AutoModelForCausalLM.from_config(CONFIG_MAPPING[family](**fields(family)))
+    config = CONFIG_MAPPING[family](**fields(family))
+    model = class_of(config.to_dict()).from_config(config)
     for name in ("config.json", "generation_config.json", "model.safetensors"):
         (demo / "base" / name).unlink(missing_ok=True)
     model.save_pretrained(demo / "base")
@@ -134,13 +137,14 @@ def finished(demo: Path, runs: str) -> receipt.Receipt:
 
 def reloaded(merged: Path, base: Path) -> None:
     """Load a merged model as any program would, and compare it with its base model."""
-    from transformers import AutoModelForCausalLM
+    from runner.training.loaded import class_of
 
     first, second = (json.loads((one / "config.json").read_text()) for one in (merged, base))
     assert architecture(first, "merged") == architecture(second, "base")
-    tuned, report = AutoModelForCausalLM.from_pretrained(merged, output_loading_info=True)
+    kind = class_of(first)
+    tuned, report = kind.from_pretrained(merged, output_loading_info=True)
     assert not any(report.values())
-    before = AutoModelForCausalLM.from_pretrained(base)
+    before = kind.from_pretrained(base)
     ids = torch.arange(5, 25)[None]
     with torch.no_grad():
         found, other = tuned(input_ids=ids).logits, before(input_ids=ids).logits
