@@ -18,6 +18,7 @@ from planner.models.families.wrappers import WRAPPERS
 _AROUND = r"(?!(?:model\.)?(?:language_model|text_model)\.).*"
 """A pattern of the modules of a multimodal model outside of its decoder, as transformers takes it
 (`should_convert_module` in `transformers/quantizers/quantizers_utils.py`)."""
+_HEADS = ("lm_head", "score")
 _SHOWN = 3
 _REPORTED = (
     ("missing_keys", "would fill {} that its files lack with random numbers"),
@@ -48,13 +49,13 @@ def decoder_of(config: Mapping[str, Any]) -> str:
 
 
 def unquantized(config: Mapping[str, Any]) -> list[str] | None:
-    """Return the modules that bitsandbytes must not replace in a model, from its `config.json`: the
+    """Return the modules that bitsandbytes must not replace in a model, from its `config.json`: its
     head among them, and what surrounds a wrapped decoder, which is counted in its own type. None
     for those that transformers finds by itself."""
     family, wrapper = decoder_of(config), WRAPPERS.get(str(config.get("model_type")))
     own = FAMILIES[family].unquantized if family in FAMILIES else ()
     around = (_AROUND,) if wrapper and not wrapper.alone else ()
-    return [*own, *around, "lm_head"] if own or around else None
+    return [*own, *around, *_HEADS] if own or around else None
 
 
 def check_loaded(
