@@ -24,7 +24,7 @@ def trained_parameters(model: Sized, profile: Profile) -> int:
     shape = model.architecture
     if profile.method == "full":
         still = outside(model) + sum(layers.untrained(shape).values())
-        return stored_parameters(model, profile) - still
+        return max(0, stored_parameters(model, profile) - still)
     added = profile.rank * _adapted_widths(shape, profile.targets)
     return added + trained_biases(shape, profile.targets, profile.bias)
 
