@@ -96,6 +96,9 @@ FAMILIES: Mapping[str, Family] = {
             "shared_expert_intermediate_size": 512,
             "sliding_window": 512,
         },
+        # transformers reads `shared_expert.` in an adapter's `shared_experts` as an older name, and
+        # PEFT loses the tensors that it renames (`conversion_mapping.py`).
+        taken_for_experts=("gate_proj", "up_proj", "down_proj"),
         naming=Naming(
             shared="shared_experts",
             parts=("gate_proj.weight", "up_proj.weight", "down_proj.weight"),
