@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ FEW = [
 peft = pytest.importorskip("peft")
 
 
-def saved(family: str, folder: Path, targets: tuple[str, ...] = ()) -> tuple[object, object]:
+def saved(family: str, folder: Path, targets: tuple[str, ...] = ()) -> tuple[Any, Any]:
     """Save a random adapter, and return a new model with it, and another with random ones."""
     from transformers import CONFIG_MAPPING
 
@@ -43,9 +44,9 @@ def test_an_adapter_on_all_that_is_adapted_is_loaded_again(family: str, tmp_path
 
     torch.manual_seed(0)
     loaded, other = saved(family, tmp_path)
-    check_adapter(loaded, tmp_path)  # type: ignore[arg-type]
+    check_adapter(loaded, tmp_path)
     with pytest.raises(RunFailed, match="PEFT does not load"):
-        check_adapter(other, tmp_path)  # type: ignore[arg-type]
+        check_adapter(other, tmp_path)
 
 
 def test_lost_tensors_are_refused(tmp_path: Path) -> None:
@@ -53,4 +54,4 @@ def test_lost_tensors_are_refused(tmp_path: Path) -> None:
 
     loaded, _ = saved("laguna", tmp_path, ("q_proj", "down_proj"))
     with pytest.raises(RunFailed, match=r"such as `.*shared_experts\.down_proj"):
-        check_adapter(loaded, tmp_path)  # type: ignore[arg-type]
+        check_adapter(loaded, tmp_path)
