@@ -6,6 +6,7 @@ from functools import cache
 
 from planner.catalogue.lookup import CatalogueModel, models
 from planner.gguf.family import MODEL_TYPES
+from planner.memory import resident
 from planner.memory.family_quirks import attention, habits
 from planner.models import layers
 from planner.models.architecture import Architecture
@@ -114,5 +115,4 @@ def _attention(shape: Architecture, block: Block) -> Iterator[str]:
 def _quantized(shape: Architecture) -> float:
     if habits(shape.family).own_linears:
         return 0.0
-    held = sum(block.count * block.linear_elements for block in layers.blocks(shape))
-    return held / parameter_count(shape)
+    return resident.quantized_sums(shape)[0] / parameter_count(shape)

@@ -178,8 +178,10 @@ def without_gradient(shape: Architecture, profile: Profile, block: Block) -> int
 
 def _largest_weight(shape: Architecture, profile: Profile, block: Block) -> int:
     """Return the elements of the largest linear weight with a gradient or a dequantized copy."""
-    if profile.method == "full" or quantised(shape, profile):
+    if profile.method == "full":
         return max(part.size for part in block.linears)
+    if quantised(shape, profile):
+        return max(part.size for part in block.linears if part.quantized)
     return 0
 
 
@@ -187,7 +189,7 @@ def _int8(shape: Architecture, profile: Profile, block: Block) -> int:
     """Return LLM.int8's bytes per token: float16 and int8 inputs, int32 and float16 outputs."""
     if quantised(shape, profile) != 8:
         return 0
-    return max(3 * part.inputs + 6 * part.outputs for part in block.linears)
+    return max(3 * part.inputs + 6 * part.outputs for part in block.linears if part.quantized)
 
 
 def _inside_down(shape: Architecture, profile: Profile, block: Block) -> int:

@@ -21,7 +21,7 @@ from planner.setup.setup import Profile
 from runner.rehearse.settings import method_of, train_of
 from runner.training import kernels
 from runner.training.decoder import name_as_trl_does
-from runner.training.loaded import class_of, decoder_of
+from runner.training.loaded import class_of, unquantized
 from runner.training.loading import keep_quantised_form, loaded_as
 
 SPREAD = 0.02
@@ -51,11 +51,11 @@ def random_model(config: Mapping[str, Any], profile: Profile, accumulation: int)
     kind = AutoModelForSequenceClassification if scalar else class_of(config)
     shape = AutoConfig.for_model(**(dict(config) | _labels(profile)))
     family = str(config["model_type"])
-    form = loaded_as(
-        method_of(profile), train_of(profile, accumulation, family), decoder_of(config)
-    )
+    form = loaded_as(method_of(profile), train_of(profile, accumulation, family), config)
     if profile.quantised_bits == 8:
-        form["quantization_config"] = BitsAndBytesConfig(load_in_8bit=True)
+        form["quantization_config"] = BitsAndBytesConfig(
+            load_in_8bit=True, llm_int8_skip_modules=unquantized(config)
+        )
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with torch.device("meta"):
         whole = kind.from_config(shape, dtype=form["dtype"])

@@ -4,12 +4,15 @@ In a class, `Ordered` is the base before the trainer of TRL.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from datasets import Dataset
+from peft import PeftModel
 from torch.utils.data import DataLoader, Sampler
 
+from runner.training.adapter import check_adapter
 from runner.training.job import Job
 from runner.training.packing import Packed, passes, tokens
 from runner.training.shares import Losses, Shares, is_blank, loader, with_blank
@@ -109,3 +112,5 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         for name, value in self.model.named_parameters():
             value.data = value.data.to(kept[name])
+        if isinstance(self.model, PeftModel):
+            check_adapter(self.model, Path(resume_from_checkpoint))

@@ -6,6 +6,7 @@ alone, so no gradient reaches its weights.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from planner.models.shapes import hyper_connections
@@ -189,13 +190,14 @@ def _compressor(shape: Architecture, own: CompressedKeys) -> Iterator[Extra]:
 def _indexer(shape: Architecture, own: CompressedKeys) -> Iterator[Extra]:
     """Yield its tensors; bitsandbytes quantizes `q_b_proj` only (`_keep_in_fp32_modules`)."""
     width, both = own.index_dim, own.series * own.index_dim
-    yield Extra(f"{_INDEXER}.kv_proj.weight", (both, shape.hidden))
-    yield Extra(f"{_INDEXER}.gate_proj.weight", (both, shape.hidden))
-    yield Extra(f"{_INDEXER}.position_bias", (own.rate, both))
-    yield Extra(f"{_INDEXER}.kv_norm.weight", (width,))
+    still = partial(Extra, untrained=True)
+    yield still(f"{_INDEXER}.kv_proj.weight", (both, shape.hidden))
+    yield still(f"{_INDEXER}.gate_proj.weight", (both, shape.hidden))
+    yield still(f"{_INDEXER}.position_bias", (own.rate, both))
+    yield still(f"{_INDEXER}.kv_norm.weight", (width,))
     queries = own.index_heads * width
-    yield Extra(f"{_INDEXER}.q_b_proj.weight", (queries, own.query_rank), linear=True)
-    yield Extra(f"{_INDEXER}.scorer.weights_proj.weight", (own.index_heads, shape.hidden))
+    yield still(f"{_INDEXER}.q_b_proj.weight", (queries, own.query_rank), linear=True)
+    yield still(f"{_INDEXER}.scorer.weights_proj.weight", (own.index_heads, shape.hidden))
 
 
 def _chooses(shape: Architecture, *, by_token: bool) -> Extra:

@@ -3,6 +3,7 @@ rule, sparse attention over latent attention without positions, and several resi
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from planner.models.shapes import hyper_connections, latent, sparse_latent
@@ -116,8 +117,9 @@ def _indexer(shape: Architecture, own: SparseLatent) -> Iterator[Extra]:
     """Yield the tensors of the indexer, which chooses pools of tokens."""
     yield from sparse_latent.indexer(shape, own)
     if own.index_heads:
-        yield Extra(f"{_INDEXER}.index_kpool_compress_ape", (own.pool, own.index_dim))
-        yield Extra(f"{_INDEXER}.index_kpool_compress_gate", (own.index_dim, shape.hidden))
+        still = partial(Extra, untrained=True)
+        yield still(f"{_INDEXER}.index_kpool_compress_ape", (own.pool, own.index_dim))
+        yield still(f"{_INDEXER}.index_kpool_compress_gate", (own.index_dim, shape.hidden))
 
 
 FAMILIES: Mapping[str, Family] = {

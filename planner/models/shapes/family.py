@@ -91,7 +91,7 @@ class Family:
     """
     unquantized: tuple[str, ...] = ()
     """Modules, as patterns of transformers, whose linear layers bitsandbytes must not replace: the
-    class computes with their weights by itself, or they are outside of the decoder."""
+    class computes with their weights by itself, or they choose the experts."""
     linears: LinearNames = field(default_factory=LinearNames)
     """The names of its linear layers, which are the target modules of LoRA."""
     naming: Naming = field(default_factory=Naming)

@@ -7,6 +7,7 @@ not change in any training, and no adapter on them would learn.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 from planner.models.shapes import latent
@@ -122,11 +123,12 @@ def indexer(shape: Architecture, own: SparseLatent) -> Iterator[Extra]:
     """
     heads, width = own.index_heads, own.index_dim
     if heads:
-        yield Extra(f"{_AT}.wq_b.weight", (heads * width, own.query_rank), linear=True)
-        yield Extra(f"{_AT}.wk.weight", (width, shape.hidden), linear=True)
-        yield Extra(f"{_AT}.k_norm.weight", (width,))
-        yield Extra(f"{_AT}.k_norm.bias", (width,))
-        yield Extra(f"{_AT}.weights_proj.weight", (heads, shape.hidden))
+        still = partial(Extra, untrained=True)
+        yield still(f"{_AT}.wq_b.weight", (heads * width, own.query_rank), linear=True)
+        yield still(f"{_AT}.wk.weight", (width, shape.hidden), linear=True)
+        yield still(f"{_AT}.k_norm.weight", (width,))
+        yield still(f"{_AT}.k_norm.bias", (width,))
+        yield still(f"{_AT}.weights_proj.weight", (heads, shape.hidden))
 
 
 def layer(
