@@ -61,6 +61,7 @@ FAMILIES: Mapping[str, Family] = {
         o_bias=False,
         qk_norm=True,
         sliding_every=4,
+        defaults={"sliding_window": 4096},
         naming=Naming(norms=("post_attention_layernorm", "post_feedforward_layernorm")),
         fields="layer_types sliding_window sliding_window_pattern -attention_bias",
         field_types={"num_key_value_heads": "i"},
