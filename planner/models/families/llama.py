@@ -76,7 +76,7 @@ FAMILIES: Mapping[str, Family] = {
         mlp_bias="mlp_bias",
         gated_mlp=False,
         norm_vectors=2,
-        habits=Habits(copied_output=True),
+        habits=Habits(copied_output=True, autocast_bytes=6, power_bytes=16, float_product=True),
         fields="head_dim mlp_bias norm_eps -rms_norm_eps",
     ),
     "seed_oss": Family(
