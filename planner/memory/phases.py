@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from planner.memory import (
     alternating_updates,
     backward,
+    first_layer,
     loss_head,
     per_layer_inputs,
     places,
@@ -85,6 +86,8 @@ def _all_layers(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]
             total[what] += each * block.count * tokens
     total["activations"] += saved_activations.masks_extra(shape, profile) * tokens
     total["activations"] -= alternating_updates.less_at_first(shape, profile) * tokens
+    for what, each in first_layer.less(shape, profile, blocks).items():
+        total[what] -= each * tokens
     return total
 
 
