@@ -113,7 +113,7 @@ def _mixer(shape: Architecture, profile: Profile, block: Block) -> int:
     """Return the bytes per token in a mixer's backward pass, less what the MLP freed."""
     if not block.mixer:
         return 0
-    freed = saved_activations.behind_attention(shape, profile, block)
+    freed = saved_activations.behind_mixer(shape, profile, block)
     return (
         costs(block.mixer).backward(shape, profile, block)
         + 2 * profile.width * shape.hidden

@@ -38,7 +38,7 @@ ENCODERS = frozenset(
 )  # fmt: skip
 """Families that read text and do not write it."""
 
-NULL_MEANS_NONE = ("q_lora_rank", "sliding_window")
+NULL_MEANS_NONE = ("mamba_d_ssm", "q_lora_rank", "sliding_window")
 """Fields whose null is not the default of a class."""
 
 

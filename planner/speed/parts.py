@@ -35,7 +35,7 @@ class Part:
 def parts(shape: Architecture, profile: Profile, block: Block) -> Iterator[Part]:
     """Yield the operations of one layer of a block, without adapters."""
     yield _norms(shape, shape.norms_per_layer * shape.hidden, shape.norms_per_layer)
-    if not block.mixer:
+    if not block.mixer or block.mixer.attends:
         yield from _attention(block.attention or shape, profile)
     yield Part(shape.hidden, 12, 30, 2, 3)  # the residual stream
     if block.mlp:
