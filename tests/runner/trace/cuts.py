@@ -108,11 +108,11 @@ def cut(config: Mapping[str, Any], layers: int) -> dict[str, Any]:
     return found
 
 
-def _per_layer(name: str, value: object, many: int) -> bool:
+def _per_layer(name: str, value: Any, many: int) -> bool:
     if isinstance(value, str):
         return name in _PATTERNS and len(value) == many
-    listed = isinstance(value, (list, tuple)) and name not in _NUMBERS
-    return listed and len(value) == many
+    listed = isinstance(value, (list, tuple))
+    return listed and name not in _NUMBERS and len(value) == many
 
 
 def _of(value: Any, kept: list[int]) -> Any:
