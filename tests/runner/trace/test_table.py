@@ -22,6 +22,9 @@ NOT: Mapping[str, str] = {
     "gpt_neox_japanese": "its class has no checkpointing",
     "hrm_text": "several stacks of layers with the same names, which PEFT cannot tell apart",
     "jetmoe": "its class has no checkpointing",
+    "longcat_flash": "the tokens of each expert depend on values, which fake tensors do not have",
+    "qwen4_exp": "the tokens that attention chooses depend on values",
+    "qwen4_exp_text": "the tokens that attention chooses depend on values",
 }
 """Families that cannot be traced with LoRA, and why."""
 
