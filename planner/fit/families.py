@@ -98,10 +98,10 @@ def _facts(name: str, example: CatalogueModel | None) -> FamilyFacts:
 
 def _mixing(shape: Architecture) -> Iterator[str]:
     for block in layers.blocks(shape):
-        if block.mixer is None:
-            yield from _attention(shape, block)
-        elif type(block.mixer) in WORDS:
+        if block.mixer is not None and type(block.mixer) in WORDS:
             yield WORDS[type(block.mixer)]
+        if block.mixer is None or block.mixer.attends:
+            yield from _attention(shape, block)
 
 
 def _attention(shape: Architecture, block: Block) -> Iterator[str]:

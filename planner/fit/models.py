@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
-from planner.catalogue.instead import instead
 from planner.catalogue.lookup import find_model, nearest_models
 from planner.catalogue.unquantized import unquantized_name
+from planner.catalogue.unread import instead
 from planner.models.architecture import Architecture, architecture
 from planner.models.facts import weights_in
 from planner.models.folder import list_entries

@@ -16,9 +16,8 @@ from lockfiles.errors import UsageProblem
 from lockfiles.files import at_home
 from lockfiles.fixes import Advice, Answer, Change, Key
 from lockfiles.stage_kinds import NAMES
-from planner.catalogue.instead import instead
-from planner.catalogue.lookup import find_model
 from planner.catalogue.unquantized import unquantized_name
+from planner.catalogue.unread import instead
 from planner.data.corpus import corpus, held_out, labels
 from planner.data.corpus.corpus import Corpus
 from planner.data.corpus.part import Part, Recipe
@@ -208,7 +207,7 @@ def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
     if place.exists() or source[:1] in (".", "/", "~"):
         return facts.from_folder(place, unquantized_name(place.name)), place
     from planner.hub import models as hub
-    from planner.hub.client import Unreachable
+    from planner.hub.client import Unreachable, Unread
 
     cached = hub_folder(source, revision)
     try:
@@ -217,10 +216,10 @@ def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
         local = Advice("name a local folder")
         others = (one for one in problem.fix if one != local)
         fix = (*others, Advice(f"{local.text} (`{source}` is not one)"))
-        said = problem.said
-        if isinstance(problem, Unreachable) and not find_model(source):
-            said = (f"{problem.message.removesuffix('.')}{instead(source, f'`{source}`')}.",)
-        raise UsageProblem(*said, fix=fix) from None
+        if not isinstance(problem, Unread):
+            raise UsageProblem(*problem.said, fix=fix) from None
+        also = instead(source, f"`{source}`", unread=isinstance(problem, Unreachable))
+        raise UsageProblem(f"{problem.message.removesuffix('.')}{also}.", fix=fix) from None
 
 
 def check_stages(answers: Answers, model: ModelFacts, place: Path, template: str = "") -> None:

@@ -46,7 +46,7 @@ def parts(shape: Architecture, profile: Profile, block: Block) -> Iterator[Part]
     norms = shape.norms_per_layer if block.norms is None else len(block.norms)
     norms += sum(isinstance(one, NormedRouter) for one in block.beside)
     yield _norms(shape, norms * shape.hidden, norms)
-    if not block.mixer:
+    if not block.mixer or block.mixer.attends:
         yield from _attention(block.attention or shape, profile, block.shared_keys)
     if block.gate:
         yield Part(block.gate, 30, 60, 10, 12)  # softplus in float32, and its product

@@ -142,9 +142,10 @@ def _gradients(shape: Architecture, profile: Profile, block: Block) -> Work:
 
 def _mixed(shape: Architecture, profile: Profile, block: Block) -> Work:
     """Return the work between tokens: of attention, or of what replaces it."""
-    if block.mixer:
-        return effort(block.mixer).products(shape, profile, block)
-    return _attention(block.attention or shape, profile)
+    if not block.mixer:
+        return _attention(block.attention or shape, profile)
+    own = effort(block.mixer).products(shape, profile, block)
+    return own + _attention(shape, profile) if block.mixer.attends else own
 
 
 def _attention(shape: Architecture, profile: Profile) -> Work:

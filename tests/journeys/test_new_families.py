@@ -50,6 +50,10 @@ OWN: dict[str, dict[str, Any]] = {
     },
     "dots1": {"moe_intermediate_size": 64, "num_key_value_heads": 4},
     "ernie4_5_moe": {"moe_intermediate_size": 64, "num_key_value_heads": 4},
+    "falcon_h1": {
+        "head_dim": 16, "mamba_d_ssm": 64, "mamba_n_heads": 8, "mamba_d_state": 16,
+        "mamba_chunk_size": 32,
+    },
     "gemma3n_text": {
         "head_dim": 32, "hidden_size_per_layer_input": 64, "laurel_rank": 64,
         "vocab_size_per_layer_input": 1024, "sliding_window": 32,

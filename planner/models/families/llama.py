@@ -63,6 +63,7 @@ FAMILIES: Mapping[str, Family] = {
         o_bias=False,
         qk_norm=True,
         sliding_every=4,
+        defaults={"sliding_window": 4096},
         naming=Naming(norms=("post_attention_layernorm", "post_feedforward_layernorm")),
         fields="layer_types sliding_window sliding_window_pattern -attention_bias",
         field_types={"num_key_value_heads": "i"},
@@ -77,7 +78,7 @@ FAMILIES: Mapping[str, Family] = {
         mlp_bias="mlp_bias",
         gated_mlp=False,
         norm_vectors=2,
-        habits=Habits(copied_output=True),
+        habits=Habits(copied_output=True, autocast_bytes=6, power_bytes=16, float_product=True),
         fields="head_dim mlp_bias norm_eps -rms_norm_eps",
     ),
     "seed_oss": Family(

@@ -27,6 +27,11 @@ class Mixer:
         """Whether it takes one for any rows."""
         return False
 
+    @property
+    def attends(self) -> bool:
+        """Whether the layer has attention too, after it and with the same input."""
+        return False
+
 
 @dataclass(frozen=True)
 class Latent(Mixer):
@@ -176,6 +181,18 @@ class StateSpace(Mixer):
     """Tokens that one output of the convolution depends on."""
     chunk: int
     """Tokens in a chunk."""
+    normed: bool = True
+    """Whether a norm follows its gate."""
+    beside_attention: bool = False
+    """Whether attention reads the layer's input too."""
+
+    @property
+    def takes_mask(self) -> bool:
+        return self.beside_attention
+
+    @property
+    def attends(self) -> bool:
+        return self.beside_attention
 
     @property
     def inner(self) -> int:

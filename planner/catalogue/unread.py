@@ -1,4 +1,4 @@
-"""What is known of a model that cannot be read, by its name alone."""
+"""What the name of a model says that was not read."""
 
 from planner.catalogue import series
 from planner.catalogue.lookup import model_ids, nearest_models
