@@ -116,7 +116,8 @@ class Receipt:
     measured: Measured = Measured()
     evaluation: Evaluation = Evaluation()
     packages: Annotated[dict[Label, Label], FEW_KEYS] = field(default_factory=dict)
-    """The installed version of each package in the lock; empty where it is not installed."""
+    """The installed version of each package in the lock, empty where it is not installed, and of
+    those whose kernels computed layers of the model."""
     machine: Label = ""
     """The processor's architecture and the accelerator that trained."""
     version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION

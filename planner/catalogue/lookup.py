@@ -14,7 +14,7 @@ from typing import Any
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Option
 from lockfiles.harmless import one_line
-from planner.catalogue.card_memory import usable_bytes
+from planner.catalogue.card_memory import usable_bytes, working_set
 from planner.models.architecture import Architecture, architecture
 
 _FOLDER = Path(__file__).parent
@@ -27,6 +27,10 @@ _VENDORS: Mapping[str, str] = {
     "apple": "Apple", "intel": "Intel", "arc": "Intel", "gaudi": "Intel",
 }  # fmt: skip
 """The vendor of a card by a word of its name."""
+_COMPUTERS = re.compile(r"\b(macbook(\s+(pro|air))?|mac\s+(mini|studio|pro)|imac)\b", re.IGNORECASE)
+"""Computers that people name before the chip in them."""
+_SIZE = re.compile(r"\b(\d{1,4})\s*gi?b?\b", re.IGNORECASE)
+"""A memory size in a name."""
 _NULLS = frozenset(["q_lora_rank", "sliding_window"])
 """Fields of a row in which 0 means null, which TOML lacks."""
 _MOST_SHOWN_CHARS = 100
@@ -131,7 +135,7 @@ def find_accelerator(name: str) -> Accelerator:
 
     Raises UsageProblem for an unknown name, with those of which it may be a misspelling.
     """
-    known = _accelerator_names()
+    known, name = _accelerator_names(), _COMPUTERS.sub("", name).strip() or name
     key = _plain(name)
     found = known.get(key) or known.get(f"rtx{key}")
     if found and _vendors(name) <= {found.vendor}:
@@ -166,6 +170,11 @@ def _unknown(name: str) -> UsageProblem:
     said = f"The GPU `{shown}` is unknown"
     if len(name) > _MOST_SHOWN_CHARS:
         said += "."
+    elif other := _of_other_memory(name):
+        chip, gib = other
+        share = str(working_set(gib * _GIB) // _GIB)
+        said += f"; `{chip.name}` is listed with {chip.memory_bytes // _GIB} GiB."
+        fix.append(Option("--memory {}", share, to="use", note="what its GPU gets of it"))
     elif near := card_names.near(name, listed):
         names = ", ".join(f"`{one}`" for one in near)
         said += f"; the nearest known {'are' if near[1:] else 'is'} {names}."
@@ -176,6 +185,16 @@ def _unknown(name: str) -> UsageProblem:
     else:
         said += "."
     return UsageProblem(said, fix=(*fix, _BY_MEMORY))
+
+
+def _of_other_memory(name: str) -> tuple[Accelerator, int] | None:
+    """Return the Apple chip that a name means, and the GiB that it states, if it has that memory
+    besides the one that is listed."""
+    stated = _SIZE.findall(name)
+    chip = _accelerator_names().get(_plain(_SIZE.sub("", name)))
+    if len(stated) != 1 or not chip or chip.vendor != "Apple" or not 8 <= int(stated[0]) <= 1024:
+        return None
+    return chip, int(stated[0])
 
 
 def _of_vendor(name: str) -> list[tuple[str, _Listed]]:

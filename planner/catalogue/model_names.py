@@ -14,6 +14,9 @@ _OPTIONAL = frozenset(
     ["base", "instruct", "it", "pt", "chat", "hf", "meta", "v", "beta", "thinking"]
 )
 """Words that people leave out: a model has the same shape with and without them."""
+_CHAT = frozenset(["instruct", "it", "chat", "thinking"])
+_BASE = frozenset(["base", "pt"])
+"""Words of models that answer, and of those that only continue a text."""
 _SAME_WORD = 0.75
 _LEAST_FUZZY_CHARS = 3
 _MOST_CHARS = 100
@@ -54,11 +57,17 @@ def near(name: str, known: Iterable[str]) -> tuple[str, ...]:
     given = parse(name)
     found = [one for one in known if _same_model(given, parse(one))]
 
-    def alike(other: str) -> float:
+    def alike(other: str) -> tuple[bool, float]:
         shown = other if "/" in name else other.rpartition("/")[2]
-        return SequenceMatcher(None, name.lower(), shown.lower()).ratio()
+        apart = _contradict(given.words, parse(other).words)
+        return not apart, SequenceMatcher(None, name.lower(), shown.lower()).ratio()
 
     return tuple(sorted(found, key=alike, reverse=True))[:3]
+
+
+def _contradict(words: frozenset[str], others: frozenset[str]) -> bool:
+    """Return whether one name is that of a base model, and the other of one that answers."""
+    return bool((words & _CHAT and others & _BASE) or (words & _BASE and others & _CHAT))
 
 
 def _same_model(given: ModelName, other: ModelName) -> bool:

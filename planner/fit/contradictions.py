@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from math import prod
 
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import Fixes, Option
+from lockfiles.fixes import Command, Fixes, Option
 from planner.fit.request import FitRequest
+from planner.models.families import FAMILIES
 from planner.models.tensors import table
 
 MOST_8BIT = (1 << 31) - 1
@@ -43,6 +44,12 @@ def _machine(request: FitRequest) -> Iterator[tuple[bool, str, Fixes]]:
 def _wish(request: FitRequest) -> Iterator[tuple[bool, str, Fixes]]:
     wish, found = request.wish, request.candidates
     family, processes = request.model.architecture.family, found.request.processes
+    yield (
+        found.spec.head == "scalar" and not FAMILIES[family].classifier,
+        f"`--objective {wish.objective}` needs a class with a single output, and transformers has "
+        f"none for `{family}`.",
+        Command("tunelock fit --families", to="see which families have one"),
+    )
     yield (
         wish.packing and not found.spec.packs,
         f"`--packing` does not work with `--objective {wish.objective}`, which compares pairs.",

@@ -6,6 +6,7 @@ from functools import cache
 
 from planner.catalogue.lookup import CatalogueModel, models
 from planner.gguf.family import MODEL_TYPES
+from planner.memory import resident
 from planner.memory.family_quirks import attention, habits
 from planner.models import layers
 from planner.models.architecture import Architecture
@@ -47,11 +48,14 @@ class FamilyFacts:
     targets: tuple[str, ...]
     """The linear layers that LoRA can adapt."""
     not_adapted: tuple[str, ...]
-    """Linear layers that PEFT takes for fused experts."""
+    """Linear layers that PEFT cannot adapt: those that it takes for fused experts, and those whose
+    weight a fused kernel reads past any adapter."""
     quantized: float
     """Share of the weights that QLoRA quantizes, from 0 to 1; 0 where it quantizes none."""
     packing: bool
     """Whether packed rows are kept apart."""
+    reward: bool
+    """Whether it can be trained as a reward model."""
     gguf: bool
     """Whether it can be exported to GGUF."""
 
@@ -87,16 +91,17 @@ def _facts(name: str, example: CatalogueModel | None) -> FamilyFacts:
         not_adapted=left_out(shape) if shape else (),
         quantized=_quantized(shape) if shape else 0.0,
         packing=habits(name).packs,
+        reward=FAMILIES[name].classifier,
         gguf=name in MODEL_TYPES,
     )
 
 
 def _mixing(shape: Architecture) -> Iterator[str]:
     for block in layers.blocks(shape):
-        if block.mixer is None:
-            yield from _attention(shape, block)
-        elif type(block.mixer) in WORDS:
+        if block.mixer is not None and type(block.mixer) in WORDS:
             yield WORDS[type(block.mixer)]
+        if block.mixer is None or block.mixer.attends:
+            yield from _attention(shape, block)
 
 
 def _attention(shape: Architecture, block: Block) -> Iterator[str]:
@@ -110,5 +115,4 @@ def _attention(shape: Architecture, block: Block) -> Iterator[str]:
 def _quantized(shape: Architecture) -> float:
     if habits(shape.family).own_linears:
         return 0.0
-    held = sum(block.count * block.linear_elements for block in layers.blocks(shape))
-    return held / parameter_count(shape)
+    return resident.quantized_sums(shape)[0] / parameter_count(shape)

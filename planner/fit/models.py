@@ -8,12 +8,11 @@ from typing import Any, Literal
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
-from planner.catalogue import series
-from planner.catalogue.lookup import find_model, model_ids, nearest_models
+from planner.catalogue.lookup import find_model, nearest_models
 from planner.catalogue.unquantized import unquantized_name
+from planner.catalogue.unread import instead
 from planner.models.architecture import Architecture, architecture
 from planner.models.facts import weights_in
-from planner.models.families import FAMILIES, TEXT_FAMILIES
 from planner.models.folder import list_entries
 from planner.models.folder_kinds import ADAPTER, Read, check_folder, check_kind
 from planner.models.parameters import parameter_count
@@ -107,7 +106,13 @@ def find(name: str) -> FitModel:
     if "/" in repo:
         return _from_hub(repo)
     said = f"`{name}` is neither a folder nor a known model"
-    raise UsageProblem(f"{said}{_instead(name, 'it')}.", fix=_WAYS)
+    raise UsageProblem(f"{said}{instead(name, 'it')}.", fix=(*_nearest(name), _WAYS))
+
+
+def _nearest(name: str) -> tuple[Command, ...]:
+    """Return the command for the known model of which a name is a misspelling, if there is one."""
+    near = nearest_models(name)[:1]
+    return tuple(Command("tunelock fit {}", one, to="use the nearest") for one in near)
 
 
 def _from_folder(path: Path) -> FitModel:
@@ -151,7 +156,7 @@ def _from_hub(repo: str) -> FitModel:
             found = _config_in(repo, read)
     except UsageProblem as problem:
         said = problem.message.removesuffix(".")
-        also = _instead(repo, f"`{repo}`", unread=isinstance(problem, Unreachable))
+        also = instead(repo, f"`{repo}`", unread=isinstance(problem, Unreachable))
         raise UsageProblem(f"{said}{also}.", fix=problem.fix) from None
     if found is None:
         with sentences(repo):
@@ -175,22 +180,3 @@ def _config_in(repo: str, read: Read) -> dict[str, Any] | None:
         raise
     except EntryNotFoundError:
         return None
-
-
-def _instead(name: str, subject: str, *, unread: bool = True) -> str:
-    """Return what is known of a model by its name alone, as the end of a sentence.
-
-    That is the known model of which the name is a misspelling, or the family that it says and a
-    known model of its series and size. Without either it says so, if the model was not read.
-    `subject` is what the sentence calls the model.
-    """
-    if near := nearest_models(name):
-        return f"; the nearest known model is `{near[0]}`"
-    kind = series.family(name)
-    if not kind:
-        return f"; of which family {subject} is, its name does not say" if unread else ""
-    known = TEXT_FAMILIES.get(kind, kind) in FAMILIES
-    said = f"; by its name, {subject} is of the family `{kind}`, which Tunelock "
-    said += "supports" if known else "does not support yet"
-    alike = series.alike(name, model_ids()) if known else ""
-    return f"{said}, and of the series and size of `{alike}`" if alike else said

@@ -6,6 +6,7 @@ from lockfiles.objectives import NAMES
 from planner.fit.alternatives import way_out
 from planner.fit.request import FitRequest
 from planner.machines.occupancy import taken
+from planner.models import layers
 from planner.parallelism.engines import cannot_run
 from planner.search import alternatives, reasons
 from planner.search.ranking import seconds
@@ -18,6 +19,8 @@ from planner.speed.mixers import work_known
 
 SHOWN = ("parallel.engine", "train.micro_batch", "train.checkpointing", "train.attention")
 """The keys of a lock whose reasons are shown, unless a person set them."""
+_MOST_SAID = 0.5
+"""Share of quantized weights from which it is what people expect of QLoRA."""
 
 
 def why(request: FitRequest, plan: Profile) -> Iterator[str]:
@@ -73,6 +76,9 @@ def _beside(request: FitRequest, profile: Profile) -> Iterator[str]:
         yield f"Each process offloads {gib(host)} to main memory."
     if paged := plan.estimate.paged_bytes:
         yield f"Up to {gib(paged)} of optimizer states move to main memory if the card is full."
+    if profile.method == "qlora" and (share := _quantized(request)) < _MOST_SAID:
+        kept = "fused experts" if request.model.architecture.experts else "embeddings"
+        yield f"QLoRA quantizes {share:.0%} of the weights: {kept} stay in 16 bits."
     if left := reasons.frozen(request.model.aside):
         yield left
     context = request.model.architecture.context
@@ -84,6 +90,17 @@ def _beside(request: FitRequest, profile: Profile) -> Iterator[str]:
     if gpu and request.candidates.fits(profile):
         yield from _no_speed(request, gpu.name)
     yield from reasons.measured(request.candidates).values()
+
+
+def _quantized(request: FitRequest) -> float:
+    """Return the share of a model's weights that QLoRA quantizes, from 0 to 1."""
+    held = sum(
+        block.count * part.size
+        for block in layers.blocks(request.model.architecture)
+        for part in block.linears
+        if part.quantized
+    )
+    return held / request.model.parameters
 
 
 def _no_speed(request: FitRequest, card_name: str) -> Iterator[str]:

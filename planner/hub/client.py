@@ -36,7 +36,11 @@ def client() -> "HfApi":
     return HfApi(library_name="tunelock")
 
 
-class Unreachable(UsageProblem):
+class Unread(UsageProblem):
+    """A repository could not be read."""
+
+
+class Unreachable(Unread):
     """The Hub was not asked, or did not answer."""
 
 
@@ -89,12 +93,12 @@ def _sentence(problem: BaseException, repo: str, revision: str, kind: Kind) -> U
             fix=(Command("export HF_HUB_OFFLINE=0"), Advice("name a local folder")),
         )
     if isinstance(problem, errors.GatedRepoError):
-        return UsageProblem(
+        return Unread(
             f"`{repo}` is gated, and you do not have access to it.",
             fix=Steps((Advice(f"request access at {page}"), Command("hf auth login"))),
         )
     if isinstance(problem, errors.RepositoryNotFoundError):
-        return UsageProblem(
+        return Unread(
             f"The Hub has no {_CALLED[kind]} `{repo}` that you can access.",
             fix=(Advice("check the name"), Command("hf auth login", to="for a private one")),
         )

@@ -83,7 +83,7 @@ def in_mixers(
     for place in places(shape):
         block = place.block
         if block.mixer and place.last:
-            later = saved_activations.behind_attention(shape, profile, block)
+            later = saved_activations.behind_mixer(shape, profile, block)
             within = costs(block.mixer).within(shape, profile, block) - later
             kept = left_at(shape, profile, place, left)
             yield {**kept, "scratch": max(0, within) * profile.tokens}

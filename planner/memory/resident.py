@@ -1,5 +1,6 @@
 """Resident memory between steps: weights, adapter, gradients and optimizer states."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -66,7 +67,7 @@ def weights(model: Sized, profile: Profile) -> int:
     There is no rounding on a GPU: transformers preallocates memory for all weights at once
     (`caching_allocator_warmup`), and torch's allocator splits it.
     """
-    linear, outputs = _linear_sums(model.architecture)
+    linear, outputs = quantized_sums(model.architecture)
     stored = stored_parameters(model, profile)
     rest = max(0, stored - linear) * profile.width
     bits = quantised(model.architecture, profile)
@@ -78,19 +79,30 @@ def weights(model: Sized, profile: Profile) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _linear_sums(shape: Architecture) -> tuple[int, int]:
-    """Return the elements of the linear layers, and of their outputs."""
-    parts = [(block.count, part) for block in layers.blocks(shape) for part in block.linears]
-    outside = FAMILIES[shape.family].outside
-    others = [
-        *((block.count, one.shape) for block in layers.blocks(shape) for one in block.extras
-          if one.linear),
-        *((1, one.shape) for one in (outside(shape) if outside else ()) if one.linear),
-    ]  # fmt: skip
+def quantized_sums(shape: Architecture) -> tuple[int, int]:
+    """Return the elements of the linear layers that bitsandbytes quantizes, and their outputs."""
+    found = tuple(_quantized(shape))
     return (
-        sum(count * part.size for count, part in parts) + sum(n * prod(s) for n, s in others),
-        sum(count * part.outputs for count, part in parts) + sum(n * s[0] for n, s in others),
+        sum(count * outputs * inputs for count, outputs, inputs in found),
+        sum(count * outputs for count, outputs, _ in found),
     )
+
+
+def _quantized(shape: Architecture) -> Iterator[tuple[int, int, int]]:
+    """Yield how many such layers there are, with their outputs and inputs."""
+    kind = FAMILIES[shape.family]
+    for block in layers.blocks(shape):
+        for part in block.linears:
+            if part.quantized:
+                yield block.count, part.outputs, part.inputs
+        for one in block.extras:
+            if one.linear:
+                yield block.count, one.shape[0], prod(one.shape[1:])
+        if kind.shared_gate and block.experts and block.mlp:
+            yield block.count, 1, shape.hidden
+    for one in kind.outside(shape) if kind.outside else ():
+        if one.linear:
+            yield 1, one.shape[0], prod(one.shape[1:])
 
 
 def _room(profile: Profile) -> dict[str, int]:

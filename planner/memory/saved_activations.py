@@ -32,11 +32,8 @@ each query head (`use_gqa_in_sdpa` in `integrations/sdpa_attention.py`)."""
 def activations(shape: Architecture, profile: Profile, block: Block) -> dict[str, int]:
     """Return what one layer of a block saves."""
     inputs, masks = _inputs(shape, profile, block)
-    mixed = (
-        costs(block.mixer).saved(shape, profile, block)
-        if block.mixer
-        else _attention(shape, profile, block)
-    )
+    mixed = costs(block.mixer).saved(shape, profile, block) if block.mixer else 0
+    mixed += _attention(shape, profile, block) if _attends(block) else 0
     kept = _norms(shape, profile, block) + mixed + mlp.product(shape, profile, block)
     kept += sum(costs(one).saved(shape, profile, block) for one in block.beside)
     return {"activations": kept + inputs, "dropout masks": masks + _masks(shape, profile)}
@@ -146,6 +143,17 @@ def scores(shape: Architecture) -> tuple[int, int, int]:
     if not habit.score_bytes:
         return 0, 0, 0
     return habit.score_bytes, habit.passing_bytes, habit.written_bytes
+
+
+def _attends(block: Block) -> bool:
+    return block.mixer is None or block.mixer.attends
+
+
+def behind_mixer(shape: Architecture, profile: Profile, block: Block) -> int:
+    """Return the part of `activations` that is freed when the backward pass reaches a mixer:
+    attention comes after a mixer of the same input."""
+    attention = _attention(shape, profile, block) if _attends(block) else 0
+    return behind_attention(shape, profile, block) + attention
 
 
 def behind_attention(shape: Architecture, profile: Profile, block: Block) -> int:
@@ -263,7 +271,10 @@ def _behind_norms(
     Autocast casts a norm's float32 output separately for each layer.
     """
     own = block.mixer is not None or block.gate > 0 or habits(shape.family).gates_output
-    reading = [part for part in parts if part.place != "output" or own]
+    both = block.mixer is not None and block.mixer.attends
+    reading = [
+        part for part in parts if part.place != "output" or (own and not (both and not part.module))
+    ]
     if habits(shape.family).keeps_product and not widens(shape, profile):
         reading = [part for part in reading if part.place != "down"]
     if floats_norms(shape, profile):

@@ -101,6 +101,8 @@ def _saved_by_scan(scan: _Scan) -> dict[str, float]:
 
 def _saved_by_norm(scan: _Scan) -> dict[str, float]:
     inner = scan.mixer.inner
+    if not scan.mixer.normed:
+        return {"output": 4 * inner, "activated gate": scan.width * inner}
     return {
         "output": 4 * inner,
         "gate": 4 * inner if scan.width < 4 else 0,
@@ -176,6 +178,7 @@ def backward(shape: Architecture, profile: Profile, block: Block) -> int:
     kept = _saved_by_scan(scan) | _saved_by_norm(scan)
     differentiated = scan.stretched * (sum(left.values()) - sum(kept.values()))
     recomputed = within(shape, profile, block) if profile.checkpointing else 0
-    if profile.quantised_bits:  # its backward pass begins without saved tensors
+    attends = block.mixer is not None and block.mixer.attends
+    if profile.quantised_bits and not attends:  # a gradient exists before the recomputation
         recomputed += 4 * inner
     return max(int(differentiated), recomputed)

@@ -21,9 +21,10 @@ SCALE_BYTES = 2 * 4 / 256
 
 def trained_parameters(model: Sized, profile: Profile) -> int:
     """Return the number of trained parameters, including biases besides adapters."""
-    if profile.method == "full":
-        return stored_parameters(model, profile) - outside(model)
     shape = model.architecture
+    if profile.method == "full":
+        still = outside(model) + sum(layers.untrained(shape).values())
+        return max(0, stored_parameters(model, profile) - still)
     added = profile.rank * _adapted_widths(shape, profile.targets)
     return added + trained_biases(shape, profile.targets, profile.bias)
 

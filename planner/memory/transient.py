@@ -113,7 +113,7 @@ def _mixer(shape: Architecture, profile: Profile, block: Block) -> int:
     """Return the bytes per token in a mixer's backward pass, less what the MLP freed."""
     if not block.mixer:
         return 0
-    freed = saved_activations.behind_attention(shape, profile, block)
+    freed = saved_activations.behind_mixer(shape, profile, block)
     return (
         costs(block.mixer).backward(shape, profile, block)
         + 2 * profile.width * shape.hidden
@@ -124,13 +124,13 @@ def _mixer(shape: Architecture, profile: Profile, block: Block) -> int:
 def _experts(shape: Architecture, profile: Profile, block: Block) -> int:
     """Return the peak in a mixture's experts, counted from live tensors in transformers' classes.
 
-    It is where their outputs are weighted, at their product of gate and up, or where the gradient
-    of their weights is computed (`grouped_mm_experts_forward`).
+    It is where their outputs are weighted or put back in order, at their product of gate and up, or
+    where the gradient of their weights is computed (`grouped_mm_experts_forward`).
     """
     width, hidden = profile.width, profile.width * shape.hidden
     routed, inner = block.routed * hidden, width * block.routed * block.expert
     weighted = (4 if habits(shape.family).weighs_in_float else width) * block.routed * shape.hidden
-    weighting = 2 * weighted + 2 * routed + hidden
+    weighting = 3 * weighted + 4 * hidden
     product = 3 * inner - routed + hidden
     if profile.method != "full":
         summing = _summing(shape, profile, block)
@@ -145,9 +145,12 @@ def _summing(shape: Architecture, profile: Profile, block: Block) -> int:
     """Return the bytes per token where the experts' outputs are summed in a recomputed layer.
 
     A GPU's autocast converts them to float32 for it. The function still holds its own inputs, and
-    the shared expert has not run yet.
+    the shared expert has not run yet. Without one, nothing is saved after the outputs are in order,
+    where the recomputation stops (`_StopRecomputationError` in `torch/utils/checkpoint.py`).
     """
     if not (profile.autocast and profile.device == "cuda" and profile.width < 4):
+        return 0
+    if not block.mlp:
         return 0
     held = {
         "inputs and weighted outputs": 2 * profile.width * block.routed * shape.hidden,
@@ -178,8 +181,10 @@ def without_gradient(shape: Architecture, profile: Profile, block: Block) -> int
 
 def _largest_weight(shape: Architecture, profile: Profile, block: Block) -> int:
     """Return the elements of the largest linear weight with a gradient or a dequantized copy."""
-    if profile.method == "full" or quantised(shape, profile):
+    if profile.method == "full":
         return max(part.size for part in block.linears)
+    if quantised(shape, profile):
+        return max(part.size for part in block.linears if part.quantized)
     return 0
 
 
@@ -187,7 +192,7 @@ def _int8(shape: Architecture, profile: Profile, block: Block) -> int:
     """Return LLM.int8's bytes per token: float16 and int8 inputs, int32 and float16 outputs."""
     if quantised(shape, profile) != 8:
         return 0
-    return max(3 * part.inputs + 6 * part.outputs for part in block.linears)
+    return max(3 * part.inputs + 6 * part.outputs for part in block.linears if part.quantized)
 
 
 def _inside_down(shape: Architecture, profile: Profile, block: Block) -> int:

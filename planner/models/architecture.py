@@ -38,7 +38,7 @@ ENCODERS = frozenset(
 )  # fmt: skip
 """Families that read text and do not write it."""
 
-NULL_MEANS_NONE = ("q_lora_rank", "sliding_window")
+NULL_MEANS_NONE = ("mamba_d_ssm", "q_lora_rank", "sliding_window")
 """Fields whose null is not the default of a class."""
 
 
@@ -135,7 +135,8 @@ def _decoder(config: Mapping[str, Any], name: str) -> tuple[ConfigJson, str]:
         raise found.refusal("has an encoder, which Tunelock does not support yet")
     for field, what in UNKNOWN:
         if values.get(field) and not knows:
-            raise found.unsupported(f"has {what}")
+            unknown = "" if family in FAMILIES else f"is of the family `{one_line(family)}` and "
+            raise found.unsupported(f"{unknown}has {what}")
     if values.get("word_embed_proj_dim", values.get("hidden_size")) != values.get("hidden_size"):
         raise found.unsupported("has an embedding narrower or wider than its layers")
     if family in ENCODERS:

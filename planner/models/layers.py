@@ -5,7 +5,9 @@ bitsandbytes nor PEFT's default targets handle. The names are those of
 `transformers/models/<family>/modeling_<family>.py`.
 """
 
+from collections.abc import Mapping
 from functools import cache
+from math import prod
 
 from planner.models.families import FAMILIES
 from planner.models.shapes.blocks import Block, Linear, Place
@@ -53,3 +55,15 @@ def linears(shape: Architecture) -> tuple[Linear, ...]:
     named = {part.name: part for block in reversed(blocks(shape)) for part in block.linears}
     order = dict.fromkeys(part.name for block in blocks(shape) for part in block.linears)
     return tuple(named[name] for name in order)
+
+
+@cache
+def untrained(shape: Architecture) -> Mapping[str, int]:
+    """Return the parameters of layers that no gradient reaches, by name within the layer: their
+    elements in all layers."""
+    found: dict[str, int] = {}
+    for block in blocks(shape):
+        for one in block.extras:
+            if one.untrained:
+                found[one.name] = found.get(one.name, 0) + block.count * prod(one.shape)
+    return found

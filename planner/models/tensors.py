@@ -140,7 +140,7 @@ def _norm(name: str, sizes: Sizes, vectors: int) -> Iterator[Tensor]:
 def _layer(shape: Architecture, block: Block, names: Naming, kind: Family) -> Iterator[Tensor]:
     for norm in names.norms if block.norms is None else block.norms:
         yield from _norm(norm, (shape.hidden,), kind.norm_vectors)
-    if block.mixer is None:
+    if block.mixer is None or block.mixer.attends:
         norms = _qk_norms(block.attention or shape, names, kind)
         keys = f"{_path(names.attention, names.qk_norms[1])}."
         yield from (one for one in norms if not (block.shared_keys and one.name.startswith(keys)))

@@ -5,7 +5,7 @@ function of them.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
@@ -17,6 +17,7 @@ from lockfiles.files import at_home
 from lockfiles.fixes import Advice, Answer, Change, Key
 from lockfiles.stage_kinds import NAMES
 from planner.catalogue.unquantized import unquantized_name
+from planner.catalogue.unread import instead
 from planner.data.corpus import corpus, held_out, labels
 from planner.data.corpus.corpus import Corpus
 from planner.data.corpus.part import Part, Recipe
@@ -29,7 +30,12 @@ from planner.data.tokens import beyond
 from planner.data.tokens.encode import NEED_VARIANT
 from planner.data.tokens.ending import unended
 from planner.data.tokens.order import epoch_order, order_sha256
-from planner.data.tokens.special_tokens import SpecialTokens, check_ids, special_tokens
+from planner.data.tokens.special_tokens import (
+    SpecialTokens,
+    check_ids,
+    configured_ends,
+    special_tokens,
+)
 from planner.data.tokens.template import ChatTemplate, load_template
 from planner.data.tokens.tokenizer import Tokenizer, load_tokenizer
 from planner.data.tokens.training_template import variant
@@ -155,7 +161,8 @@ def gather(
     check_stages(answers, model, place, own.source)
     hub = hub_splits(answers, told)
     told("reading and encoding the data")
-    rows, template = _corpus(answers, folder, model, own, tokenizer, hub)
+    how = replace(recipe(answers, model.architecture.context), end_ids=configured_ends(place))
+    rows, template = _corpus(answers, folder, how, own, tokenizer, hub)
     held_out.check(rows)
     train = rows.part("train")
     assert train is not None
@@ -171,7 +178,9 @@ def gather(
             special,
             trains=template is not own,
             left_out=rows.left_out,
-            unended=unended(template, train.encoded, special.end_ids, turns=train.format != "text"),
+            unended=unended(
+                template, tokenizer, train.encoded, special.end_ids, turns=train.format != "text"
+            ),
             beyond=beyond.unused(tokenizer, model.architecture.vocabulary),
         ),
         parts=tuple(_part(part, hub) for part in _parts(rows)),
@@ -198,6 +207,7 @@ def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
     if place.exists() or source[:1] in (".", "/", "~"):
         return facts.from_folder(place, unquantized_name(place.name)), place
     from planner.hub import models as hub
+    from planner.hub.client import Unreachable, Unread
 
     cached = hub_folder(source, revision)
     try:
@@ -206,7 +216,10 @@ def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
         local = Advice("name a local folder")
         others = (one for one in problem.fix if one != local)
         fix = (*others, Advice(f"{local.text} (`{source}` is not one)"))
-        raise UsageProblem(*problem.said, fix=fix) from None
+        if not isinstance(problem, Unread):
+            raise UsageProblem(*problem.said, fix=fix) from None
+        also = instead(source, f"`{source}`", unread=isinstance(problem, Unreachable))
+        raise UsageProblem(f"{problem.message.removesuffix('.')}{also}.", fix=fix) from None
 
 
 def check_stages(answers: Answers, model: ModelFacts, place: Path, template: str = "") -> None:
@@ -313,7 +326,7 @@ def _template(answers: Answers, folder: Path, model: Path) -> ChatTemplate:
 def _corpus(
     answers: Answers,
     folder: Path,
-    model: ModelFacts,
+    how: Recipe,
     template: ChatTemplate,
     tokenizer: Tokenizer,
     hub: Fetched,
@@ -323,7 +336,7 @@ def _corpus(
     Where the model's own template rewrites earlier turns or drops a part of one, its training
     variant is used, if there is one.
     """
-    how, files = recipe(answers, model.architecture.context), data_files(answers, folder, hub)
+    files = data_files(answers, folder, hub)
     try:
         return corpus.build(how, files, template, tokenizer), template
     except NEED_VARIANT:

@@ -173,14 +173,16 @@ def _packing(candidates: Candidates, chosen: Profile) -> dict[str, str]:
 def _kernels(candidates: Candidates) -> dict[str, str]:
     """Return a sentence on layers that torch computes without a kernel of their own."""
     shape = candidates.model.architecture
-    found = [block for block in blocks(shape) if block.mixer and block.mixer.kernels]
+    found = [block for block in blocks(shape) if block.mixer and block.mixer.slow]
     if not found or not found[0].mixer:
         return {}
-    count = sum(block.count for block in found)
+    count = f"{sum(block.count for block in found)} of {shape.layers}"
+    names = " and ".join(f"`{name}`" for name in found[0].mixer.kernels)
+    kernels = any(gpu.vendor in ("NVIDIA", "AMD") for gpu in candidates.machine.gpus)
+    faster = f"; with {names} installed, they are faster and need less memory"
     return {
-        "train.attention": f"{count} of {shape.layers} layers mix tokens without attention, in "
-        "torch's own operations, which the estimate counts: they are slow and need more memory "
-        f"than the kernels of {found[0].mixer.kernels}, where those are installed."
+        "train.attention": f"{count} layers mix tokens without attention. The estimate counts "
+        f"torch's own operations{faster if kernels else ''}."
     }
 
 
@@ -225,4 +227,4 @@ def rows(count: int) -> str:
 
 def gib(size: int) -> str:
     """Return a size for a sentence, such as `12.3 GiB`."""
-    return f"{size / (1 << 30):.1f} GiB"
+    return f"{size / (1 << 30):,.1f} GiB"

@@ -51,8 +51,9 @@ class Space:
 
     @cached_property
     def narrowest(self) -> int:
-        """Width of the narrowest input of a linear layer."""
-        return min(part.inputs for part in layers.linears(self.model.architecture))
+        """Width of the narrowest input of a linear layer that QLoRA quantizes."""
+        parts = layers.linears(self.model.architecture)
+        return min(part.inputs for part in parts if part.quantized)
 
     @cached_property
     def no_qlora(self) -> str:

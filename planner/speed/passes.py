@@ -21,6 +21,19 @@ FLOAT32_BYTES = 1.85
 """Relative cost of elementwise operations in float32."""
 FLOAT32_TIMES = 15
 """Relative cost of matrix products in float32, which SDPA's math path uses."""
+ZEROS_TIMES = 0.83
+"""Relative cost of products with rows that are mostly zero, where all tokens go to all experts
+(`Llama4TextMoe`): the card needs less power for them, and clocks higher."""
+BALANCED = frozenset(
+    [
+        "deepseek_v4", "ernie4_5_moe", "glm5_next_text", "gpt_oss", "granitemoe",
+        "granitemoehybrid", "laguna", "llama4_text", "minimax_m2", "mixtral", "olmoe", "phimoe",
+        "qwen2_moe", "qwen3_5_moe_text", "qwen3_moe", "qwen3_next",
+    ]
+)  # fmt: skip
+"""Families that return the routers' logits, from which TRL adds a loss that balances experts."""
+BALANCE_LAUNCHES = (11, 2)
+"""Launches of that loss per mixture, forward and backward (`load_balancing_loss_func`)."""
 BACKWARD_ATTENTION = 2.5
 """Operations of fused attention's backward pass, which recomputes, relative to the forward."""
 
@@ -95,7 +108,8 @@ def _products(shape: Architecture, profile: Profile, block: Block) -> Work:
     each = 1 + {0: 0, 4: NF4_LAUNCHES, 8: INT8_LAUNCHES}[bits]
     return Work(
         matrix_flops=2 * profile.tokens * _met(shape, block),
-        traffic_bytes=profile.width * (block.linear_elements + block.experts),
+        traffic_bytes=profile.width * block.linear_elements,
+        expert_bytes=profile.width * block.experts,
         dequantized_bytes=made,
         launches=each * len(block.linears) + (2 if block.experts else 0),
     )
@@ -110,7 +124,8 @@ def _narrow(profile: Profile, block: Block) -> Work:
 def _met(shape: Architecture, block: Block) -> float:
     """Return the number of parameters in products per token."""
     routed = block.experts * block.routed / shape.experts if shape.experts else 0
-    return block.linear_elements + routed
+    unchosen = block.routed > shape.experts_per_token
+    return block.linear_elements + routed * (ZEROS_TIMES if unchosen else 1)
 
 
 def _gradients(shape: Architecture, profile: Profile, block: Block) -> Work:
@@ -127,9 +142,10 @@ def _gradients(shape: Architecture, profile: Profile, block: Block) -> Work:
 
 def _mixed(shape: Architecture, profile: Profile, block: Block) -> Work:
     """Return the work between tokens: of attention, or of what replaces it."""
-    if block.mixer:
-        return effort(block.mixer).products(shape, profile, block)
-    return _attention(block.attention or shape, profile)
+    if not block.mixer:
+        return _attention(block.attention or shape, profile)
+    own = effort(block.mixer).products(shape, profile, block)
+    return own + _attention(shape, profile) if block.mixer.attends else own
 
 
 def _attention(shape: Architecture, profile: Profile) -> Work:
@@ -157,7 +173,7 @@ def _head_forward(shape: Architecture, profile: Profile) -> Work:
     return Work(
         matrix_flops=2 * tokens * elements,
         traffic_bytes=4 * tokens * shape.vocabulary + 2 * rows * elements,
-        launches=3 * tiles + 40,
+        launches=3 * tiles + 40 + BALANCE_LAUNCHES[0] * _balanced(shape),
     )
 
 
@@ -173,8 +189,14 @@ def _head_backward(shape: Architecture, profile: Profile) -> Work:
         + 8 * tokens * shape.hidden * columns
         + (4 + 8 * full) * rows * elements
         + 12 * full * elements,
-        launches=(5 if full else 4) * tiles + 40,
+        launches=(5 if full else 4) * tiles + 40 + BALANCE_LAUNCHES[1] * _balanced(shape),
     )
+
+
+def _balanced(shape: Architecture) -> int:
+    """Return the number of mixtures whose routers the loss balances."""
+    found = sum(block.count for block in layers.blocks(shape) if block.experts)
+    return found if shape.family in BALANCED else 0
 
 
 def _scored(profile: Profile) -> int:

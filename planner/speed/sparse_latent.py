@@ -19,8 +19,8 @@ def parts(shape: Architecture, profile: Profile, block: Block) -> Iterator[Part]
     yield from latent.parts(shape, profile, block)
     mixer = _mixer(block)
     keys = -(-profile.length // mixer.pool)
-    yield Part(mixer.index_heads * keys, 28, 0, 10, 0)  # scores: written, scaled, rectified, summed
-    yield Part(keys, 40, 0, 8, 0)  # the choice, and its mask
+    yield Part(mixer.index_heads * keys, 28, 0, 20, 0)  # scores: written, scaled, rectified, summed
+    yield Part(keys, 40, 0, 14, 0)  # the choice, and its mask
 
 
 def products(shape: Architecture, profile: Profile, block: Block) -> Work:

@@ -5,6 +5,7 @@ choices of heads, states, groups and chunks: these widths explain all bytes with
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from planner.models.shapes.blocks import Block
 from planner.models.shapes.mixers import StateSpace
@@ -15,11 +16,17 @@ from planner.speed.work import Work
 
 FLOAT32_TIMES = 15
 """Relative cost of products in float32, where autocast does not make them bfloat16."""
+STRIDED = 1.35
+"""Relative cost of operations that read transposed and expanded tensors, as most of these do."""
 
 
 def parts(shape: Architecture, profile: Profile, block: Block) -> Iterator[Part]:
     """Yield the elementwise operations of one layer."""
-    own = _mixer(block)
+    for part in _parts(_mixer(block)):
+        yield replace(part, elements=STRIDED * part.elements)
+
+
+def _parts(own: StateSpace) -> Iterator[Part]:
     yield Part(own.heads * own.chunk, 44, 80, 24, 32)  # decays within chunks
     yield Part(own.heads * own.state, 73, 89, 20, 26)  # inputs and outputs of states, repeated
     yield Part(own.inner, 163, 279, 28, 38)  # convolution, skip, gate and its norm

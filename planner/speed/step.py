@@ -2,8 +2,11 @@
 
 TRL reads metrics after each forward pass, so the host waits for the card there. Between two such
 points are a backward and a forward pass, which the card cannot start before the host launches them:
-the time is that of the critical path.
+the time is that of the critical path. At the end of a step, the host waits once more: the trainer
+logs its loss.
 """
+
+from dataclasses import dataclass
 
 from planner.memory.facts import Sized
 from planner.models.facts import Architecture
@@ -26,8 +29,9 @@ def step_seconds(
     if not known(model.architecture, profile, accelerator):
         return None
     assert accelerator
-    micro = micro_seconds(model, profile, accelerator, coefficients)
-    return accumulation * micro + around_seconds(model, profile, accelerator, coefficients)
+    found = _passes(model.architecture, profile, accelerator, coefficients)
+    micro = _micro_seconds(found, profile, accelerator, coefficients)
+    return accumulation * micro + _around_seconds(found, model, profile, accelerator, coefficients)
 
 
 def known(shape: Architecture, profile: Profile, accelerator: Rated | None) -> bool:
@@ -46,24 +50,53 @@ def micro_seconds(
     model: Sized, profile: Profile, accelerator: Rated, coefficients: Coefficients = FITTED
 ) -> float:
     """Return the seconds of one forward and backward pass; requires `known`."""
-    shape, own = model.architecture, coefficients
-    there, again, back = (
-        forward(shape, profile),
-        recomputed(shape, profile),
-        backward(shape, profile),
-    )
-    card_there = own.forward_seconds(there, accelerator)
-    card = card_there + own.forward_seconds(again, accelerator)
-    card += own.backward_seconds(back, accelerator)
+    found = _passes(model.architecture, profile, accelerator, coefficients)
+    return _micro_seconds(found, profile, accelerator, coefficients)
+
+
+@dataclass(frozen=True)
+class Passes:
+    """The seconds of card and host for a forward pass, and for a backward pass with what it
+    recomputes."""
+
+    card_forward: float
+    card_backward: float
+    host_forward: float
+    host_backward: float
+    waits: bool
+    """Whether the host waits for the card in every layer."""
+
+    @property
+    def together(self) -> float:
+        """Seconds of a backward pass and of the next forward pass, which the host launches while
+        the card is still busy."""
+        if self.waits:
+            return self.apart
+        card, host = self.card_forward + self.card_backward, self.host_forward + self.host_backward
+        return max(card, host, self.host_backward + self.card_forward)
+
+    @property
+    def apart(self) -> float:
+        """The same if the host waits for the card after each of them."""
+        forward = self.card_forward, self.host_forward
+        backward = self.card_backward, self.host_backward
+        if self.waits:
+            return sum(forward) + sum(backward)
+        return max(forward) + max(backward)
+
+
+def _passes(shape: Architecture, profile: Profile, accelerator: Rated, own: Coefficients) -> Passes:
+    there, again = forward(shape, profile), recomputed(shape, profile)
+    back = backward(shape, profile)
     host_back = own.launch_seconds * again.launches + own.backward_launch_seconds * back.launches
     host_back += own.checkpoint_seconds * shape.layers * profile.checkpointing
-    host_back *= accelerator.host
-    host = host_back + accelerator.host * own.launch_seconds * there.launches
-    trainer = accelerator.host * own.micro_step_seconds
-    trainer *= 2 if profile.spec.reference != "none" else 1
-    if profile.quantised_bits == 8:  # LLM.int8 waits for the outliers of the card in every layer
-        return trainer + card + host
-    return trainer + max(card, host, host_back + card_there)
+    return Passes(
+        own.forward_seconds(there, accelerator),
+        own.forward_seconds(again, accelerator) + own.backward_seconds(back, accelerator),
+        accelerator.host * own.launch_seconds * there.launches,
+        accelerator.host * host_back,
+        profile.quantised_bits == 8,  # LLM.int8 looks for outliers
+    )
 
 
 def evaluation_seconds(
@@ -79,13 +112,28 @@ def evaluation_seconds(
 def around_seconds(
     model: Sized, profile: Profile, accelerator: Rated, coefficients: Coefficients = FITTED
 ) -> float:
-    """Return the seconds of a step outside its passes: clipping, the optimizer, the trainer."""
+    """Return the seconds of a step besides its passes: clipping, the optimizer, the trainer, and
+    the wait for the card at its end, when no next forward pass is launched yet."""
+    found = _passes(model.architecture, profile, accelerator, coefficients)
+    return _around_seconds(found, model, profile, accelerator, coefficients)
+
+
+def _micro_seconds(found: Passes, profile: Profile, accelerator: Rated, own: Coefficients) -> float:
+    trainer = accelerator.host * own.micro_step_seconds
+    trainer *= 2 if profile.spec.reference != "none" else 1
+    return trainer + found.together
+
+
+def _around_seconds(
+    found: Passes, model: Sized, profile: Profile, accelerator: Rated, own: Coefficients
+) -> float:
     eight = profile.optimizer.endswith("8bit")
-    share = coefficients.eight_bit_share if eight else coefficients.traffic_share
-    each = coefficients.eight_bit_tensor_seconds if eight else coefficients.tensor_seconds
-    host = coefficients.step_seconds + each * trained_tensors(model.architecture, profile)
+    share = own.eight_bit_share if eight else own.traffic_share
+    each = own.eight_bit_tensor_seconds if eight else own.tensor_seconds
+    host = own.step_seconds + each * trained_tensors(model.architecture, profile)
     moved = updated_bytes(model, profile) / share
-    return accelerator.host * host + moved / accelerator.bandwidth_bytes_per_second
+    waited = found.apart - found.together
+    return waited + accelerator.host * host + moved / accelerator.bandwidth_bytes_per_second
 
 
 def flops(model: Sized, profile: Profile) -> float:

@@ -15,6 +15,8 @@ class Work:
     """Operations of masked attention, on all pairs."""
     traffic_bytes: float = 0.0
     """Bytes read and written by elementwise operations, and weights read by products."""
+    expert_bytes: float = 0.0
+    """Bytes of experts' weights that grouped products read."""
     dequantized_bytes: float = 0.0
     """Bytes read and written to dequantize weights."""
     launches: float = 0.0
@@ -26,6 +28,7 @@ class Work:
             self.attention_flops + other.attention_flops,
             self.masked_flops + other.masked_flops,
             self.traffic_bytes + other.traffic_bytes,
+            self.expert_bytes + other.expert_bytes,
             self.dequantized_bytes + other.dequantized_bytes,
             self.launches + other.launches,
         )
@@ -36,6 +39,7 @@ class Work:
             self.attention_flops * times,
             self.masked_flops * times,
             self.traffic_bytes * times,
+            self.expert_bytes * times,
             self.dequantized_bytes * times,
             self.launches * times,
         )

@@ -11,6 +11,8 @@ from lockfiles.compare import Difference
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Command
 from lockfiles.lock import Lock, TrainingLock
+from planner.models import layers
+from planner.models.architecture import of_lock
 
 TRAINING = ("accelerate", "datasets", "peft", "torch", "transformers", "trl")
 
@@ -18,6 +20,19 @@ TRAINING = ("accelerate", "datasets", "peft", "torch", "transformers", "trl")
 def packages_found(lock: Lock) -> dict[str, str]:
     """Return the installed version of each package that the lock names; empty if missing."""
     return {name: _installed(name) for name in lock.packages}
+
+
+def kernels_found(lock: Lock) -> dict[str, str]:
+    """Return the installed version of each package whose kernels compute layers of the model; empty
+    on a CPU.
+
+    A lock names none of them: its estimate is an upper bound where they are installed.
+    """
+    if not isinstance(lock, TrainingLock) or lock.machine.kind != "cuda":
+        return {}
+    mixers = (block.mixer for block in layers.blocks(of_lock(lock.model)))
+    names = sorted({name for mixer in mixers if mixer for name in mixer.kernels})
+    return {name: found for name in names if (found := _installed(name))}
 
 
 def package_differences(lock: Lock, found: Mapping[str, str]) -> list[Difference]:

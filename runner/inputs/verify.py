@@ -226,6 +226,7 @@ def recipe_of(lock: TrainingLock) -> Recipe:
         general_share=general.fraction if general else 0.0,
         objective=lock.objective.name,
         roles=tuple(first.roles),
+        end_ids=tuple(lock.template.end_ids),
     )
 
 

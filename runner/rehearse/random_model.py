@@ -19,8 +19,9 @@ from transformers import (
 
 from planner.setup.setup import Profile
 from runner.rehearse.settings import method_of, train_of
+from runner.training import kernels
 from runner.training.decoder import name_as_trl_does
-from runner.training.loaded import class_of, decoder_of
+from runner.training.loaded import class_of, unquantized
 from runner.training.loading import keep_quantised_form, loaded_as
 
 SPREAD = 0.02
@@ -44,15 +45,17 @@ class _Slice:
 
 def random_model(config: Mapping[str, Any], profile: Profile, accumulation: int) -> PreTrainedModel:
     """Return the model of a `config.json`, in the dtype and quantization of a plan."""
+    if not torch.cuda.is_available():
+        kernels.torch_only()
     scalar = profile.spec.head == "scalar"
     kind = AutoModelForSequenceClassification if scalar else class_of(config)
     shape = AutoConfig.for_model(**(dict(config) | _labels(profile)))
     family = str(config["model_type"])
-    form = loaded_as(
-        method_of(profile), train_of(profile, accumulation, family), decoder_of(config)
-    )
+    form = loaded_as(method_of(profile), train_of(profile, accumulation, family), config)
     if profile.quantised_bits == 8:
-        form["quantization_config"] = BitsAndBytesConfig(load_in_8bit=True)
+        form["quantization_config"] = BitsAndBytesConfig(
+            load_in_8bit=True, llm_int8_skip_modules=unquantized(config)
+        )
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with torch.device("meta"):
         whole = kind.from_config(shape, dtype=form["dtype"])
@@ -66,6 +69,8 @@ def random_model(config: Mapping[str, Any], profile: Profile, accumulation: int)
         None, config=shape, state_dict=weights, **form
     )
     name_as_trl_does(model)
+    if profile.quantised_bits:
+        kernels.call_projections(model)
     keep_quantised_form(model)
     return model
 

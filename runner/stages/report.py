@@ -46,7 +46,7 @@ def receipt_of(given: Context) -> Receipt:
             tuned=Score(**scored["tuned"]) if scored else None,
             learnt_rows=given.learnt_rows if scored else 0,
         ),
-        packages=packages.packages_found(given.lock),
+        packages=packages.packages_found(given.lock) | packages.kernels_found(given.lock),
         machine=f"{platform.machine()} {_accelerator(given.lock)}",
         sent_to=pushed.get("repo", ""),
         sent=[

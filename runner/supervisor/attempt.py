@@ -204,6 +204,9 @@ class Attempt:
             name = one.field.partition(".")[2]
             sentence = f"`{name}` {one.found} is installed, but the lock has {one.locked}"
             self.writer.append("run", "warning", {"text": sentence})
+        for name, version in packages.kernels_found(self.lock).items():
+            sentence = f"kernels of `{name}` {version} compute some layers, instead of torch's own"
+            self.writer.append("run", "warning", {"text": sentence})
 
 
 def can_publish(at: StagePlace) -> bool:

@@ -12,6 +12,7 @@ from runner.trace import quantised, text_only
 from runner.trace.as_gpu import recomputing
 from runner.trace.depths import keep, kinds, stack
 from runner.trace.targets import every_linear
+from runner.training import kernels
 from runner.training.adapter import freeze_outside_decoder, outside_decoder
 from runner.training.decoder import name_as_trl_does
 from runner.training.loaded import class_of
@@ -104,6 +105,7 @@ def _whole(config: Mapping[str, Any], profile: Profile) -> Any:
     """
     from transformers import AutoModelForSequenceClassification
 
+    kernels.torch_only()
     shape, maker = configuration(config), class_of(config)
     if profile.spec.head == "scalar":
         shape, maker = shape.get_text_config(), AutoModelForSequenceClassification

@@ -32,7 +32,7 @@ def convert(model: Any, profile: Profile) -> None:
         },
         8: {"load_in_8bit": True},
     }
-    skipped = unquantized(model.config.get_text_config().model_type)
+    skipped = unquantized(model.config.to_dict())
     chosen = BitsAndBytesConfig(**kinds[profile.quantised_bits], llm_int8_skip_modules=skipped)
     AutoHfQuantizer.from_config(chosen, pre_quantized=False).preprocess_model(
         model=model, device_map=None

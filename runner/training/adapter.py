@@ -3,10 +3,19 @@
 import re
 from pathlib import Path
 
-from peft import LoraConfig, PeftModel, TaskType
+import torch
+from peft import LoraConfig, PeftModel, TaskType, get_peft_model_state_dict
+from peft.utils import SAFETENSORS_WEIGHTS_NAME
+from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
+from lockfiles.errors import RunFailed
+from lockfiles.fixes import Answer
 from lockfiles.lock import Method
+from planner.models.architecture import architecture
+from planner.models.families import FAMILIES
+from planner.models.folder import CONFIG
+from planner.models.layers import untrained
 
 
 def lora(
@@ -33,10 +42,32 @@ def lora(
 def adapted(model: PreTrainedModel, folder: Path, method: Method) -> PeftModel:
     """Return a base model with the adapter whose tensors are in a folder.
 
-    The adapter's configuration comes from the lock: `adapter_config.json` is not read.
+    The adapter's configuration comes from the lock: `adapter_config.json` is not read. Raises
+    RunFailed if PEFT loses tensors of the adapter.
     """
     found: PeftModel = PeftModel.from_pretrained(model, folder, config=lora(method, model))
+    check_adapter(found, folder)
     return found
+
+
+def check_adapter(model: PeftModel, folder: Path) -> None:
+    """Raise RunFailed if a model lacks tensors of the adapter in a folder.
+
+    PEFT only warns of those that it has no place for, as where transformers renames them.
+    """
+    held = get_peft_model_state_dict(model)
+    stored = load_file(folder / SAFETENSORS_WEIGHTS_NAME)
+    lost = [name for name, one in stored.items() if not _equal(held.get(name), one)]
+    if lost:
+        raise RunFailed(
+            f"PEFT does not load {len(lost):,} of {len(stored):,} tensors of the adapter "
+            f"`{folder}`, such as `{lost[0]}`.",
+            fix=Answer("method.targets", "attention"),
+        )
+
+
+def _equal(held: torch.Tensor | None, stored: torch.Tensor) -> bool:
+    return held is not None and torch.equal(held.to(stored.device, stored.dtype), stored)
 
 
 def freeze_outside_decoder(model: PreTrainedModel) -> None:
@@ -46,6 +77,19 @@ def freeze_outside_decoder(model: PreTrainedModel) -> None:
     kept = {id(one) for one in model.get_decoder().parameters()}
     for parameter in model.base_model.parameters():
         if id(parameter) not in kept:
+            parameter.requires_grad_(False)
+
+
+def freeze_untrained(model: PreTrainedModel) -> None:
+    """Freeze the parameters that no gradient reaches, such as those of an indexer: distributed
+    training waits for the gradients of all others."""
+    config = model.config.get_text_config().to_dict()
+    family = FAMILIES.get(config["model_type"])
+    if family is None or family.blocks is None:
+        return
+    names = untrained(architecture(config, CONFIG))
+    for name, parameter in model.named_parameters():
+        if any(name.endswith(f".{one}") for one in names):
             parameter.requires_grad_(False)
 
 

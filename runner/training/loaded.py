@@ -12,8 +12,13 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
 from lockfiles.harmless import one_line
 from planner.models.extra_tensors import needed
-from planner.models.families import FAMILIES
+from planner.models.families import FAMILIES, TEXT_FAMILIES
+from planner.models.families.wrappers import WRAPPERS
 
+_AROUND = r"(?!(?:model\.)?(?:language_model|text_model)\.).*"
+"""A pattern of the modules of a multimodal model outside of its decoder, as transformers takes it
+(`should_convert_module` in `transformers/quantizers/quantizers_utils.py`)."""
+_HEADS = ("lm_head", "score")
 _SHOWN = 3
 _REPORTED = (
     ("missing_keys", "would fill {} that its files lack with random numbers"),
@@ -39,14 +44,18 @@ def decoder_of(config: Mapping[str, Any]) -> str:
     """Return the `model_type` of a model's decoder, from its `config.json`."""
     inner = config.get("text_config")
     kind = {**config, **inner}.get("model_type") if isinstance(inner, Mapping) else None
-    return str(kind or config.get("model_type"))
+    found = str(kind or config.get("model_type"))
+    return TEXT_FAMILIES.get(found, found)
 
 
-def unquantized(family: str) -> list[str] | None:
-    """Return the modules that bitsandbytes must not replace in a family, the head among them; None
+def unquantized(config: Mapping[str, Any]) -> list[str] | None:
+    """Return the modules that bitsandbytes must not replace in a model, from its `config.json`: its
+    head among them, and what surrounds a wrapped decoder, which is counted in its own type. None
     for those that transformers finds by itself."""
+    family, wrapper = decoder_of(config), WRAPPERS.get(str(config.get("model_type")))
     own = FAMILIES[family].unquantized if family in FAMILIES else ()
-    return [*own, "lm_head"] if own else None
+    around = (_AROUND,) if wrapper and not wrapper.alone else ()
+    return [*own, *around, *_HEADS] if own or around else None
 
 
 def check_loaded(

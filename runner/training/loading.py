@@ -1,5 +1,6 @@
 """How the base model and the tokenizer that pads are loaded."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,12 @@ from lockfiles.lock import Method, Train
 from planner.data.tokens import lookup
 from planner.models.folder import CONFIG
 from planner.models.shapes import config_json
-from runner.training import varlen
+from runner.training import kernels, varlen
 from runner.training.decoder import name_as_trl_does
 from runner.training.loaded import (
     check_finite,
     check_loaded,
     class_of,
-    decoder_of,
     unquantized,
 )
 
@@ -53,9 +53,11 @@ def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:
 
     Raises UsageProblem as `load_checked` does.
     """
-    family = decoder_of(config_json.read(base / CONFIG))
-    model = load_checked(base, **loaded_as(method, settings, family))
+    config = config_json.read(base / CONFIG)
+    model = load_checked(base, **loaded_as(method, settings, config))
     name_as_trl_does(model)
+    if method.kind == "qlora":
+        kernels.call_projections(model)
     keep_quantised_form(model)
     return model
 
@@ -66,6 +68,8 @@ def load_checked(folder: Path, **form: Any) -> PreTrainedModel:
     Raises UsageProblem if the loader would fill a tensor with random numbers, or leave one out, and
     for weights that are NaN or infinite.
     """
+    if not torch.cuda.is_available():
+        kernels.torch_only()
     config = config_json.read(folder / CONFIG)
     model: PreTrainedModel
     model, report = class_of(config).from_pretrained(
@@ -76,10 +80,10 @@ def load_checked(folder: Path, **form: Any) -> PreTrainedModel:
     return model
 
 
-def loaded_as(method: Method, settings: Train, family: str = "") -> dict[str, Any]:
+def loaded_as(method: Method, settings: Train, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of `from_pretrained` for the base model: dtype, NF4, attention, device.
 
-    `family` is that of its decoder.
+    `config` has the fields of its `config.json`.
 
     On a GPU each tensor goes straight to the card: main memory never holds the complete model.
     """
@@ -92,7 +96,7 @@ def loaded_as(method: Method, settings: Train, family: str = "") -> dict[str, An
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=getattr(torch, settings.dtype),
-            llm_int8_skip_modules=unquantized(family),
+            llm_int8_skip_modules=unquantized(config),
         )
     return {
         "dtype": getattr(torch, settings.dtype),

@@ -4,13 +4,16 @@ In a class, `Ordered` is the base before the trainer of TRL.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from datasets import Dataset
+from peft import PeftModel
 from torch.utils.data import DataLoader, Sampler
 
 from planner.data.tokens.example import IGNORED
+from runner.training.adapter import check_adapter
 from runner.training.greatest import greatest_pass
 from runner.training.job import Job
 from runner.training.packing import Packed
@@ -209,3 +212,5 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         for name, value in self.model.named_parameters():
             value.data = value.data.to(kept[name])
+        if isinstance(self.model, PeftModel):
+            check_adapter(self.model, Path(resume_from_checkpoint))

@@ -15,7 +15,9 @@ or with LoRA, on the loss of TRL's trainers, and merged and evaluated afterwards
 - Packing: whether packed rows are kept apart. Where they are not, rows are padded.
 - Attention: the implementation of transformers. Linear attention and state-space layers run in
   plain torch where their own packages (`flash-linear-attention`, `causal-conv1d`, `mamba-ssm`) are
-  not installed.
+  not installed, and always on a CPU. A plan counts plain torch: an upper bound where they are
+  installed. A run warns of them, and its receipt has their versions.
+- Reward: whether transformers has a class with a single output, for `--objective reward`.
 - Around: multimodal models whose decoder is of the family. Their other parts are loaded, counted
   and left frozen.
 
@@ -23,7 +25,7 @@ For a model of another family, `tunelock fit` traces the class of the installed 
 [How to add a family](../add-a-family.md)."""
 _HEAD = (
     "family", "example", "mixes tokens by", "experts", "QLoRA", "LoRA adapts", "packing",
-    "attention", "GGUF", "around",
+    "attention", "reward", "GGUF", "around",
 )  # fmt: skip
 
 
@@ -44,6 +46,7 @@ def _row(one: FamilyFacts) -> str:
         _names(one.targets),
         "yes" if one.packing else "no",
         one.kernel,
+        "yes" if one.reward else "no",
         "yes" if one.gguf else "no",
         _names(one.wrappers),
     )

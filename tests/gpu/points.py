@@ -25,7 +25,7 @@ from planner.search import lora_targets
 from planner.setup.setup import Profile
 from runner.rehearse.case import Case, Measured
 from tests.gpu.forked import each
-from tests.runner.trace.families import cut
+from tests.gpu.shallow import cut
 
 TABLE = Path(__file__).with_name("points.txt")
 TIMES = Path(__file__).with_name("times.txt")

@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ for package in ("trl", "gguf"):
     pytest.importorskip(package)
 pytestmark = pytest.mark.slow
 
+Trained = tuple[Path, receipt.Receipt]
+
 WIDE = {
     "vocab_size": 1024, "hidden_size": 64, "intermediate_size": 96, "max_position_embeddings": 256,
     "pad_token_id": 0, "bos_token_id": None, "eos_token_id": 2,
@@ -34,11 +38,22 @@ LATENT = {
     "kv_lora_rank": 64, "q_lora_rank": 64, "qk_nope_head_dim": 16, "qk_rope_head_dim": 8,
     "v_head_dim": 16, "moe_intermediate_size": 64,
 }  # fmt: skip
+SPARSE = LATENT | {"index_head_dim": 16, "index_n_heads": 2, "index_topk": 16}
 OWN: dict[str, dict[str, Any]] = {
     "deepseek_v2": LATENT | {"q_lora_rank": None},
     "deepseek_v3": LATENT,
+    "deepseek_v32": SPARSE,
+    "deepseek_v4": {
+        "intermediate_size": 64, "moe_intermediate_size": 64, "q_lora_rank": 64, "head_dim": 64,
+        "o_lora_rank": 32, "index_head_dim": 16, "index_n_heads": 2, "index_topk": 8,
+        "sliding_window": 32,
+    },
     "dots1": {"moe_intermediate_size": 64, "num_key_value_heads": 4},
     "ernie4_5_moe": {"moe_intermediate_size": 64, "num_key_value_heads": 4},
+    "falcon_h1": {
+        "head_dim": 16, "mamba_d_ssm": 64, "mamba_n_heads": 8, "mamba_d_state": 16,
+        "mamba_chunk_size": 32,
+    },
     "gemma3n_text": {
         "head_dim": 32, "hidden_size_per_layer_input": 64, "laurel_rank": 64,
         "vocab_size_per_layer_input": 1024, "sliding_window": 32,
@@ -67,6 +82,10 @@ OWN: dict[str, dict[str, Any]] = {
     "qwen3_5_moe": DELTA,
     "qwen3_next": DELTA | {"layer_types": None},
     "glm4_moe_lite": LATENT,
+    "glm5_next": SPARSE | {
+        "qk_rope_head_dim": 0, "index_topk": 18, "linear_head_dim": 64, "num_experts_per_tok": 2,
+    },
+    "glm_moe_dsa": SPARSE,
     "hunyuan_v1_moe": {"head_dim": 32},
     "laguna": {
         "head_dim": 32, "moe_intermediate_size": 64, "shared_expert_intermediate_size": 64,
@@ -97,11 +116,14 @@ def fields(family: str) -> dict[str, Any]:
 
 def planned(folder: Path, family: str, method: str) -> Path:
     """Write a demo whose base is a random model of a family, and plan it."""
-    from transformers import CONFIG_MAPPING, AutoModelForCausalLM
+    from transformers import CONFIG_MAPPING
+
+    from runner.training.loaded import class_of
 
     demo = small(folder, results__gguf=[], train__epochs=2, **METHODS[method])
     torch.manual_seed(1)
-    model = AutoModelForCausalLM.from_config(CONFIG_MAPPING[family](**fields(family)))
+    config = CONFIG_MAPPING[family](**fields(family))
+    model = class_of(config.to_dict()).from_config(config)
     for name in ("config.json", "generation_config.json", "model.safetensors"):
         (demo / "base" / name).unlink(missing_ok=True)
     model.save_pretrained(demo / "base")
@@ -119,24 +141,38 @@ def finished(demo: Path, runs: str) -> receipt.Receipt:
 
 def reloaded(merged: Path, base: Path) -> None:
     """Load a merged model as any program would, and compare it with its base model."""
-    from transformers import AutoModelForCausalLM
+    from runner.training.loaded import class_of
 
     first, second = (json.loads((one / "config.json").read_text()) for one in (merged, base))
     assert architecture(first, "merged") == architecture(second, "base")
-    tuned, report = AutoModelForCausalLM.from_pretrained(merged, output_loading_info=True)
+    kind = class_of(first)
+    tuned, report = kind.from_pretrained(merged, output_loading_info=True)
     assert not any(report.values())
-    before = AutoModelForCausalLM.from_pretrained(base)
+    before = kind.from_pretrained(base)
     ids = torch.arange(5, 25)[None]
     with torch.no_grad():
         found, other = tuned(input_ids=ids).logits, before(input_ids=ids).logits
     assert found.isfinite().all() and not torch.allclose(found, other, atol=1e-3)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Trained]:
+    """Returns the demo of a family and a method, and the receipt of its undisturbed run."""
+
+    @cache
+    def run(family: str, method: str) -> Trained:
+        demo = planned(tmp_path_factory.mktemp(f"{family}-{method}"), family, method)
+        return demo, finished(demo, "whole")
+
+    return run
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("family", OWN)
-def test_a_family_is_trained_merged_and_reloaded(family: str, method: str, tmp_path: Path) -> None:
-    demo = planned(tmp_path, family, method)
-    made = finished(demo, "whole")
+def test_a_family_is_trained_merged_and_reloaded(
+    family: str, method: str, trained: Callable[[str, str], Trained]
+) -> None:
+    demo, made = trained(family, method)
     assert made.evaluation.base and made.evaluation.tuned
     assert made.evaluation.tuned.loss < made.evaluation.base.loss - 0.2
     stages = run_at(demo / "whole") / "stages"
@@ -145,9 +181,10 @@ def test_a_family_is_trained_merged_and_reloaded(family: str, method: str, tmp_p
 
 
 @pytest.mark.parametrize("family", OWN)
-def test_a_killed_run_of_a_family_goes_on(family: str, tmp_path: Path) -> None:
-    demo = planned(tmp_path, family, "lora")
-    whole = finished(demo, "whole")
+def test_a_killed_run_of_a_family_goes_on(
+    family: str, trained: Callable[[str, str], Trained]
+) -> None:
+    demo, whole = trained(family, "lora")
     process = subprocess.Popen(
         command("run", "run.lock", "--foreground", "--runs", "killed"), cwd=demo, env=ENVIRONMENT,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

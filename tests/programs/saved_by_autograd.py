@@ -15,6 +15,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AutoConfig, AutoModel
+from transformers.initialization import no_init_weights
 
 
 class Peak(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -67,7 +68,8 @@ class Measured:
     def _built(self, layers: int) -> Any:
         made = AutoConfig.for_model(self.family, **self.config, num_hidden_layers=layers)
         made._attn_implementation = "eager" if self.family in ("gemma2", "gpt_oss") else "sdpa"
-        model = AutoModel.from_config(made, dtype=torch.bfloat16).train()
+        with no_init_weights():
+            model = AutoModel.from_config(made, dtype=torch.bfloat16).train()
         if self.targets:
             adapter = LoraConfig(r=self.rank, target_modules=self.targets, lora_dropout=0.0)
             model = get_peft_model(model, adapter)

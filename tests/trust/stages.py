@@ -69,7 +69,7 @@ def _compared(lock: TrainingLock, job: Job) -> list[str]:
     dtype = getattr(torch, job.train.dtype)
     wrong = [f"tensor: {name}" for name in other_tensors(lock, job.base, plain, dtype)]
     trainer = make.make_trainer(job, model, [])
-    loaded = loading.loaded_as(job.method, job.train)
+    loaded = loading.loaded_as(job.method, job.train, {})
     threads = torch.get_num_threads()
     exact = torch.are_deterministic_algorithms_enabled()
     return [*wrong, *differing(lock, Reached(job, trainer, loaded, threads, exact))]

@@ -3,6 +3,7 @@
 import platform
 import shlex
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,6 +23,12 @@ _EXTRAS = {
     "gguf": ("gguf", "llama-cpp-python"),
     "parquet": ("pyarrow",),
 }
+_KERNELS = {
+    "causal-conv1d": "the convolutions of linear attention, Mamba-2 and LFM2",
+    "flash-linear-attention": "linear attention, as of Qwen3.5",
+    "mamba-ssm": "Mamba-2 layers, as of Nemotron-H",
+}
+"""Packages without an extra, and what they compute faster than torch."""
 
 
 @click.command(name="doctor")
@@ -39,7 +46,8 @@ def command(machine: Path | None, as_json: bool) -> None:
         save_machine(machine)
     cuda, here = driver_cuda(), _measured(Path.cwd())
     findings = [
-        _python(), *hardware(cuda, here), _torch(cuda, here), *_packages(), _compiler(),
+        _python(), *hardware(cuda, here), _torch(cuda, here), *_packages(),
+        *kernels(here, _installed), _compiler(),
     ]  # fmt: skip
     if as_json:
         output.data_json([asdict(finding) for finding in findings])
@@ -87,6 +95,19 @@ def _packages() -> list[Finding]:
         for name in names
         if name != "torch"
         for found in [_installed(name)]
+    ]
+
+
+def kernels(machine: MachineFacts, installed: Callable[[str], str]) -> list[Finding]:
+    """Return the packages that compute some layers faster; on a CPU only those that are installed.
+
+    `installed` returns the version of a package, empty where it is missing.
+    """
+    named = [(name, installed(name)) for name in _KERNELS]
+    return [
+        Finding(name, version or f"not installed (faster {_KERNELS[name]}; optional)", "")
+        for name, version in named
+        if version or machine.gpus
     ]
 
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from planner.fit.families import FamilyFacts
 
 WIDTH = 80
-_HEAD = ("family", "experts", "QLoRA", "packing", "GGUF", "mixes tokens by")
+_HEAD = ("family", "experts", "QLoRA", "packing", "reward", "GGUF", "mixes tokens by")
 _NOTES = (
     "Every family is trained with all of its weights or with LoRA, and merged.",
     "QLoRA: the share of the weights that it quantizes, in the family's smallest",
-    "known model. A family of which no model is built in has `-`. `--json` also",
-    "names the layers that LoRA adapts, the attention kernel, and the multimodal",
-    "models around a decoder.",
+    "known model. A family of which no model is built in has `-`. Reward: whether",
+    "transformers has a class with a single output. `--json` also names the layers",
+    "that LoRA adapts, the attention kernel, and the multimodal models around a",
+    "decoder.",
 )
 
 
@@ -33,8 +34,8 @@ def _lines(row: tuple[str, ...], widths: Sequence[int]) -> Iterator[str]:
 
 def _row(one: FamilyFacts) -> tuple[str, ...]:
     share = f"{one.quantized:.0%}" if one.quantized else "no" if one.example else "-"
-    mixing = ", ".join(one.mixing) or "-"
-    return one.name, _said(one.experts), share, _said(one.packing), _said(one.gguf), mixing
+    flags = map(_said, (one.packing, one.reward, one.gguf))
+    return one.name, _said(one.experts), share, *flags, ", ".join(one.mixing) or "-"
 
 
 def _said(flag: bool) -> str:

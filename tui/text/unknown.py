@@ -9,7 +9,7 @@ from lockfiles.harmless import one_line
 from planner.fit.answers import Answer
 from planner.fit.unknown import UnknownRequest
 from runner.trace import Traced, check_installed
-from runner.trace.survey import survey
+from runner.trace.survey import check_known, survey
 from tui.terminal import output
 from tui.terminal.wrap import all_folded
 
@@ -22,6 +22,7 @@ def answered(request: UnknownRequest) -> tuple[UnknownRequest, list[Answer]]:
     """
     request.check()
     check_installed()
+    check_known(request.model.family)
     output.note(
         f"{_family(request)} is not supported yet: tracing steps of its class in transformers, "
         "which can take minutes …"

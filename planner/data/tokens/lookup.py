@@ -47,6 +47,13 @@ _FAMILIES = {
     "gpt2": "GPT2Tokenizer", "gpt_neox": "GPTNeoXTokenizer", "cohere": "CohereTokenizer",
 }  # fmt: skip
 """Those classes by how a `model_type` begins."""
+_ENCODERS = {
+    "deepseek_v32": "encoding/encoding_dsv32.py", "deepseek_v4": "encoding/encoding_dsv4.py"
+}  # fmt: skip
+"""By `model_type`, the program that the authors of a model publish instead of a template.
+
+Source: the model cards of DeepSeek-V3.2 and DeepSeek-V4.
+"""
 _MOST = 1000
 """Most named special tokens, and most named templates."""
 
@@ -70,6 +77,16 @@ def templates(folder: Path) -> dict[str, str]:
     found |= {name: jinja(path) for name, path in _more(folder).items()}
     found = found or _named(_json(folder / CONFIG).get("chat_template"))
     return found or _named(_json(folder / PROCESSOR).get("chat_template"))
+
+
+def encoder(folder: Path) -> str:
+    """Return the path of the program that encodes messages for a model of this kind, whose authors
+    publish no template; empty for other models.
+
+    Raises UsageProblem if `config.json` cannot be read.
+    """
+    kind = _json(folder / "config.json").get("model_type")
+    return _ENCODERS.get(kind, "") if isinstance(kind, str) else ""
 
 
 def jinja(path: Path) -> str:

@@ -33,8 +33,8 @@ def special_tokens(folder: Path, tokenizer: Tokenizer, rows: Iterable[Example]) 
     """
     rows = list(rows)
     vocabulary = _vocabulary(folder)
-    ends = {*_ends(folder / "config.json"), *_ends(folder / "generation_config.json")}
-    ends = {end for end in ends | _turn_end(tokenizer, rows) if end < vocabulary}
+    ends = {*configured_ends(folder), *_turn_end(tokenizer, rows)}
+    ends = {end for end in ends if end < vocabulary}
     if not ends:
         raise UsageProblem(
             f"The model in `{folder}` has no end-of-sequence token.",
@@ -44,6 +44,12 @@ def special_tokens(folder: Path, tokenizer: Tokenizer, rows: Iterable[Example]) 
     if pad is None or pad >= vocabulary:
         pad = min(ends)
     return SpecialTokens(pad, tuple(sorted(ends)))
+
+
+def configured_ends(folder: Path) -> tuple[int, ...]:
+    """Return the tokens at which the model in `folder` stops by its own files, ascending."""
+    ends = {*_ends(folder / "config.json"), *_ends(folder / "generation_config.json")}
+    return tuple(sorted(ends))
 
 
 def _vocabulary(folder: Path) -> int:

@@ -17,6 +17,7 @@ from planner.data.rendering.marks import has_marks
 from planner.data.rendering.spans import Span
 from planner.data.rows.rows import Message, Row
 from planner.data.tokens import lookup
+from planner.data.tokens.variants import training_text
 
 GOLDEN = (
     Message("user", "What is 2 + 3?"),
@@ -113,11 +114,14 @@ class ChatTemplate:
         """The template in the form that the child process loads."""
         special = json.dumps(self.special_tokens)
         key = f"{self.sha256} {hashlib.sha256(special.encode()).hexdigest()}"
+        others = {name: one for name, one in self.others.items() if name == lookup.TOOLS}
+        sources = {"": self.source} | others
         request = {
             "do": "compile",
             "template": key,
             "special": self.special_tokens,
-            "others": {name: one for name, one in self.others.items() if name == lookup.TOOLS},
+            "others": others,
+            "varied": [name for name, one in sources.items() if training_text(one)],
         }
         return Loaded(key, request, self.source.encode(), limits.RENDER_SECONDS)
 
@@ -156,6 +160,12 @@ def load_template(
     """
     found = {lookup.DEFAULT: lookup.jinja(file)} if file else lookup.templates(folder)
     source = found.pop(lookup.DEFAULT, "")
+    if not source and (program := lookup.encoder(folder)):
+        raise DataRefused(
+            f"`{folder}` has no chat template: models of its kind are published with a Python "
+            f"program that encodes messages, `{program}`, which is not run.",
+            fix=Change("model.template", "a Jinja file that prints what that program prints"),
+        )
     if not source:
         raise DataRefused(
             f"`{folder}` has no chat template, so rows cannot be rendered.",

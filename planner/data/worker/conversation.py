@@ -13,14 +13,16 @@ from jinja2.exceptions import SecurityError, TemplateError
 from planner.data.isolation import limits
 from planner.data.rendering import account
 from planner.data.rendering.forms import Form, normal, shaped, shaped_tools, with_ids
+from planner.data.rendering.located import kept_spans, located_spans
 from planner.data.rendering.marks import Generation, TooLong, has_marks
 from planner.data.rendering.parts import Part, Turn
 from planner.data.rendering.probe import form_of
 from planner.data.rendering.proof import Lost, Proof, lost
 from planner.data.rendering.sandbox import compiled
 from planner.data.rendering.spans import (
+    UNSAID,
+    Found,
     LeftOut,
-    Render,
     Rewritten,
     Span,
     assistant_spans,
@@ -50,8 +52,9 @@ class Refused(Exception):
 class Template:
     """A compiled template."""
 
-    def __init__(self, source: str, special: dict[str, str]) -> None:
-        self._special, self.chars = special, len(source)
+    def __init__(self, source: str, special: dict[str, str], *, varied: bool = False) -> None:
+        """`varied`: it has a training variant, for where it changes earlier text."""
+        self._special, self.chars, self.varied = special, len(source), varied
         self.marks = has_marks(source)
         self.now = datetime.min
         self._template: jinja2.Template
@@ -130,32 +133,57 @@ class Conversation:
         chars = sum(len(m.content) + len(m.more) for m in self.messages) + len(one["tools"])
         self._most = limits.printed_chars(template.chars, chars)
 
-    def spans(self) -> tuple[str, list[Span]]:
-        """Return the text and its scored spans: from the template's marks, or from prefixes."""
-        render: Render = lambda count, prompt: self.marked(count, prompt)[0]  # noqa: E731
+    def spans(self) -> Found:
+        """Return the text and its scored spans: from the template's marks, or from prefixes.
+
+        Where it changes earlier text, each turn is located by its parts.
+        """
         try:
             if self._template.marks:
-                return marked_spans(self.messages, self.marked)
-            return assistant_spans(self.messages, render)
+                return Found(*marked_spans(self.messages, self.marked))
+            return assistant_spans(self.messages, self._text, strict=self._template.varied)
         except Rewritten as where:
-            raise Refused("rewritten", where) from None
+            return self._located(where)
         except LeftOut as said:
             raise Refused("left-out", said) from None
+
+    def _located(self, rewritten: Rewritten) -> Found:
+        if self._template.varied:
+            raise Refused("rewritten", rewritten) from None
+        _, proof = self.proof(len(self.messages))
+        if number := account.unanswered(self.messages, proof.parts):
+            raise Refused("no-answer", number)
+        try:
+            if self._template.marks:
+                found = self.marked(len(self.messages), False)[1]
+                return kept_spans(self.messages, found, self.proof)
+            return located_spans(self.messages, self._text, self.proof)
+        except Rewritten as where:
+            raise Refused("rewritten", where) from None
+
+    def _text(self, count: int, prompt: bool) -> str:
+        return self.marked(count, prompt)[0]
+
+    def proof(self, count: int) -> tuple[str, Proof]:
+        """Return the text of the first `count` turns, and where their parts are."""
+        text = self._text(count, False)
+        return text, Proof(text, self._turns[:count], self._tools, self._with_marks)
 
     def proven(self) -> tuple[str, list[Span], list[str]]:
         """Return the text and its scored spans as `spans` does, and the parts that the template
         may leave out. Raises Refused if it leaves out others."""
-        text, spans = self.spans()
+        text, spans, unsaid = self.spans()
         proof = Proof(text, self._turns, self._tools, self._with_marks)
         if number := account.unanswered(self.messages, proof.parts):
             raise Refused("no-answer", number)
         found = lost(proof, self.messages, spans)
-        allowed = [one for one in found if self._may_drop(one, proof)]
+        allowed = [one for one in found if self._may_drop(one, text, proof)]
         if faults := account.faults([one for one in found if one not in allowed], self.messages):
             raise Refused("lost", faults)
-        return text, spans, account.names(allowed, self.messages)
+        notes = account.names(allowed, self.messages)
+        return text, spans, [*notes, f"{UNSAID}`{unsaid}`"] if unsaid else notes
 
-    def _may_drop(self, one: Lost, proof: Proof) -> bool:
+    def _may_drop(self, one: Lost, text: str, proof: Proof) -> bool:
         """Return whether a template may drop a part: reasoning, if it does so by design, tools of
         which it prints a call, and the name of the only function that a conversation calls."""
         if one.part.message < 0:
@@ -164,18 +192,20 @@ class Conversation:
             return proof.is_only_function(one.part)
         if not one.part.reasoning or one.how not in ("missing", "cut"):
             return False
-        return not self.messages[one.part.message].scored or self._prints_last(one.part)
+        return not self.messages[one.part.message].scored or self._prints_last(one.part, text)
 
-    def _prints_last(self, part: Part) -> bool:
-        """Return whether the template prints reasoning as long as its turn is the last one."""
+    def _prints_last(self, part: Part, text: str) -> bool:
+        """Return whether the template prints reasoning as long as its turn is the last one, which
+        is not in the text of the conversation."""
         count = part.message + 1
         if count == len(self.messages):
             return False
         try:
-            text = self.marked(count, False)[0]
+            if part.value not in text and part.value in self._text(count, False):
+                return True
+            _, proof = self.proof(count)
         except Refused:
             return False
-        proof = Proof(text, self._turns[:count], self._tools, self._with_marks)
         own = [n for n, one in enumerate(proof.parts) if one.message == part.message]
         return all(n in proof.places for n in own if proof.parts[n].reasoning)
 

@@ -44,7 +44,10 @@ class Work:
     def _compile(self, request: dict[str, Any], raw: bytes) -> Answer:
         """Compile a template, and the one for rows with tools, if there is one."""
         sources = {"": raw.decode("utf-8", "surrogatepass")} | request["others"]
-        made = {name: Template(one, request["special"]) for name, one in sources.items()}
+        special, varied = request["special"], request["varied"]
+        made = {
+            name: Template(one, special, varied=name in varied) for name, one in sources.items()
+        }
         _keep(self._templates, request["template"], made, _KEPT_TEMPLATES)
         return {}, b""
 
@@ -69,7 +72,7 @@ class Work:
         return {"spans": spans}, text.encode("utf-8", "surrogatepass")
 
     def _spans(self, request: dict[str, Any], raw: bytes) -> Answer:
-        text, spans = self._row(request, request["row"]).spans()
+        text, spans, _ = self._row(request, request["row"]).spans()
         return {"spans": spans}, text.encode("utf-8", "surrogatepass")
 
     def _encode(self, request: dict[str, Any], raw: bytes) -> Answer:

@@ -8,6 +8,7 @@ from planner.models.shapes.naming import Naming
 
 FAMILIES: Mapping[str, Family] = {
     "cohere": Family(
+        classifier=False,
         norms=1,
         qk_norm="use_qk_norm",
         qk_width="all",
@@ -18,6 +19,7 @@ FAMILIES: Mapping[str, Family] = {
         field_types={"attention_dropout": "nfi", "layer_norm_eps": "nf"},
     ),
     "cohere2": Family(
+        classifier=False,
         norms=1,
         sliding_every=4,
         defaults={"tie_word_embeddings": True},

@@ -90,6 +90,7 @@ FAMILIES: Mapping[str, Family] = {
         blocks=latent.blocks,
     ),
     "deepseek_v32": Family(
+        classifier=False,
         experts="n_routed_experts",
         shared="n_shared_experts",
         defaults={

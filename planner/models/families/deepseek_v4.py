@@ -6,6 +6,7 @@ alone, so no gradient reaches its weights.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from planner.models.shapes import hyper_connections
@@ -13,6 +14,7 @@ from planner.models.shapes.blocks import Block, Extra, Linear
 from planner.models.shapes.config_json import ConfigJson
 from planner.models.shapes.family import Family
 from planner.models.shapes.habits import Habits
+from planner.models.shapes.letters import letters
 from planner.models.shapes.linears import mixture
 from planner.models.shapes.mixers import CompressedKeys
 from planner.models.shapes.naming import LinearNames, Naming
@@ -72,8 +74,8 @@ def _layers(found: ConfigJson) -> str:
 
 
 def _attention(found: ConfigJson, count: int) -> str:
-    if found.values.get("layer_types") is not None:
-        return found.letters("layer_types", _LETTERS)
+    if listed := letters(found, "layer_types", _LETTERS):
+        return listed
     if found.values.get("compress_ratios") is None:
         return "".join("c" if at % 2 and at > 1 else "h" for at in range(count))
     ratios = found.integers("compress_ratios", None, least=0)
@@ -83,8 +85,8 @@ def _attention(found: ConfigJson, count: int) -> str:
 
 
 def _routers(found: ConfigJson, count: int) -> str:
-    if found.values.get("mlp_layer_types") is not None:
-        return found.letters("mlp_layer_types", _ROUTERS)
+    if listed := letters(found, "mlp_layer_types", _ROUTERS):
+        return listed
     first = min(count, found.count("num_hash_layers", 3))
     return "h" * first + "m" * (count - first)
 
@@ -188,13 +190,14 @@ def _compressor(shape: Architecture, own: CompressedKeys) -> Iterator[Extra]:
 def _indexer(shape: Architecture, own: CompressedKeys) -> Iterator[Extra]:
     """Yield its tensors; bitsandbytes quantizes `q_b_proj` only (`_keep_in_fp32_modules`)."""
     width, both = own.index_dim, own.series * own.index_dim
-    yield Extra(f"{_INDEXER}.kv_proj.weight", (both, shape.hidden))
-    yield Extra(f"{_INDEXER}.gate_proj.weight", (both, shape.hidden))
-    yield Extra(f"{_INDEXER}.position_bias", (own.rate, both))
-    yield Extra(f"{_INDEXER}.kv_norm.weight", (width,))
+    still = partial(Extra, untrained=True)
+    yield still(f"{_INDEXER}.kv_proj.weight", (both, shape.hidden))
+    yield still(f"{_INDEXER}.gate_proj.weight", (both, shape.hidden))
+    yield still(f"{_INDEXER}.position_bias", (own.rate, both))
+    yield still(f"{_INDEXER}.kv_norm.weight", (width,))
     queries = own.index_heads * width
-    yield Extra(f"{_INDEXER}.q_b_proj.weight", (queries, own.query_rank), linear=True)
-    yield Extra(f"{_INDEXER}.scorer.weights_proj.weight", (own.index_heads, shape.hidden))
+    yield still(f"{_INDEXER}.q_b_proj.weight", (queries, own.query_rank), linear=True)
+    yield still(f"{_INDEXER}.scorer.weights_proj.weight", (own.index_heads, shape.hidden))
 
 
 def _chooses(shape: Architecture, *, by_token: bool) -> Extra:
@@ -215,6 +218,7 @@ def _outside(shape: Architecture) -> Iterator[Extra]:
 
 FAMILIES: Mapping[str, Family] = {
     "deepseek_v4": Family(
+        classifier=False,
         eager=True,
         bias=False,
         o_bias=False,

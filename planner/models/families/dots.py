@@ -7,6 +7,7 @@ from planner.models.shapes.naming import Naming
 
 FAMILIES: Mapping[str, Family] = {
     "dots1": Family(
+        classifier=False,
         qk_norm=True,
         experts="n_routed_experts",
         shared="n_shared_experts",

@@ -38,13 +38,16 @@ def _blocks(shape: Architecture) -> tuple[Block, ...]:
         found.append(Block(dense, parts, shape.intermediate))
     if shape.layers > dense:
         made = mixture(shape, names, attends, shape.layers - dense)
-        correction = Extra("mlp.gate.moe_statics.e_score_correction_bias", (1, shape.experts))
+        correction = Extra(
+            "mlp.gate.moe_statics.e_score_correction_bias", (1, shape.experts), untrained=True
+        )
         found.append(replace(made, extras=(correction,)))
     return tuple(found)
 
 
 FAMILIES: Mapping[str, Family] = {
     "ernie4_5_moe": Family(
+        classifier=False,
         bias="use_bias",
         o_bias="use_bias",
         mlp_bias="use_bias",

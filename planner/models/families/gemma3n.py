@@ -13,10 +13,11 @@ from planner.models.shapes.blocks import Block, Extra, Linear
 from planner.models.shapes.config_json import ConfigJson
 from planner.models.shapes.family import Family
 from planner.models.shapes.habits import Habits
+from planner.models.shapes.letters import letters
 from planner.models.shapes.mixers import AlternatingUpdates
 from planner.models.shapes.naming import Naming
 from planner.models.shapes.shape import Architecture
-from planner.models.shapes.shared_keys import alike, kinds, shared_layers
+from planner.models.shapes.shared_keys import alike, shared_layers
 
 _LETTERS = {"sliding_attention": "s", "full_attention": "f"}
 _EVERY = 5
@@ -34,7 +35,7 @@ _SIZES: Mapping[str, int] = {
 def _read(found: ConfigJson) -> Mapping[str, Any]:
     count = found.integer("num_hidden_layers")
     every = "".join("sf"[(one + 1) % _EVERY == 0] for one in range(count))
-    layers = kinds(found, _LETTERS, every)
+    layers = letters(found, "layer_types", _LETTERS) or every
     own: dict[str, int | str] = {name: found.integer(name, size) for name, size in _SIZES.items()}
     own["num_kv_shared_layers"] = shared_layers(found, layers, 15)
     sparse = _sparse(found, count)
@@ -115,6 +116,7 @@ def _outside(shape: Architecture) -> Iterator[Extra]:
 
 FAMILIES: Mapping[str, Family] = {
     "gemma3n_text": Family(
+        classifier=False,
         norms=4,
         qk_norm=True,
         soft_cap=True,

@@ -13,10 +13,11 @@ from planner.models.shapes.blocks import Block, Extra, Linear
 from planner.models.shapes.config_json import ConfigJson
 from planner.models.shapes.family import Family
 from planner.models.shapes.habits import Habits
+from planner.models.shapes.letters import letters
 from planner.models.shapes.mixers import NormedRouter, PerLayerInput
 from planner.models.shapes.naming import Naming
 from planner.models.shapes.shape import Architecture
-from planner.models.shapes.shared_keys import alike, kinds, shared_layers
+from planner.models.shapes.shared_keys import alike, shared_layers
 
 _LETTERS = {"sliding_attention": "s", "full_attention": "f"}
 _EVERY = 6
@@ -79,7 +80,7 @@ def _read_layers(found: ConfigJson, inputs: int, rows: int) -> Mapping[str, Any]
     every = tuple(
         "sf"[(one + 1) % _EVERY == 0] for one in range(found.integer("num_hidden_layers"))
     )
-    layers = kinds(found, _LETTERS, "".join(every))
+    layers = letters(found, "layer_types", _LETTERS) or "".join(every)
     layers = f"{layers[:-1]}f"  # the class forces the last one
     width, keys = _full_attention(found, layers)
     own = {
@@ -251,6 +252,7 @@ _HABITS = Habits(scale_bytes=4, post_norm=True, value_norm=True, weighs_in_float
 
 FAMILIES: Mapping[str, Family] = {
     "gemma4_text": Family(
+        classifier=False,
         norms=4,
         qk_norm=True,
         defaults=_DEFAULTS,
@@ -273,6 +275,7 @@ FAMILIES: Mapping[str, Family] = {
         outside=outside,
     ),
     "gemma4_unified_text": Family(
+        classifier=False,
         norms=4,
         qk_norm=True,
         defaults=_DEFAULTS | {"max_position_embeddings": 262_144, "sliding_window": 1024},

@@ -49,6 +49,7 @@ FAMILIES: Mapping[str, Family] = {
         field_types={"head_dim": "i", "num_key_value_heads": "i"},
     ),
     "glm4_moe": Family(
+        classifier=False,
         o_bias=False,
         qk_norm="use_qk_norm",
         experts="n_routed_experts",
@@ -70,6 +71,7 @@ FAMILIES: Mapping[str, Family] = {
         field_types={"num_key_value_heads": "i", "use_qk_norm": "b"},
     ),
     "glm4_moe_lite": Family(
+        classifier=False,
         experts="n_routed_experts",
         shared="n_shared_experts",
         defaults={
@@ -104,6 +106,7 @@ FAMILIES: Mapping[str, Family] = {
         blocks=latent.blocks,
     ),
     "glm_moe_dsa": Family(
+        classifier=False,
         experts="n_routed_experts",
         shared="n_shared_experts",
         defaults={

@@ -3,6 +3,7 @@ rule, sparse attention over latent attention without positions, and several resi
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from planner.models.shapes import hyper_connections, latent, sparse_latent
@@ -10,6 +11,7 @@ from planner.models.shapes.blocks import Block, Extra, Linear
 from planner.models.shapes.config_json import ConfigJson
 from planner.models.shapes.family import Family
 from planner.models.shapes.habits import Habits
+from planner.models.shapes.letters import letters
 from planner.models.shapes.mixers import KimiDelta, SparseLatent
 from planner.models.shapes.naming import Naming
 from planner.models.shapes.shape import Architecture
@@ -50,7 +52,7 @@ def _layers(found: ConfigJson) -> str:
     for that with the choice of the layer before."""
     count = found.integer("num_hidden_layers")
     every = "".join("l" if at % 4 != 3 else "f" for at in range(count))
-    kinds, modes = found.letters("layer_types", _LETTERS) or every, sparse_latent.indexers(found)
+    kinds, modes = letters(found, "layer_types", _LETTERS) or every, sparse_latent.indexers(found)
     layers = "".join(mode if kind == "f" else "l" for kind, mode in zip(kinds, modes, strict=True))
     for before, one in zip("l" + layers, layers, strict=False):
         if one == "s" and before != "f":
@@ -115,12 +117,14 @@ def _indexer(shape: Architecture, own: SparseLatent) -> Iterator[Extra]:
     """Yield the tensors of the indexer, which chooses pools of tokens."""
     yield from sparse_latent.indexer(shape, own)
     if own.index_heads:
-        yield Extra(f"{_INDEXER}.index_kpool_compress_ape", (own.pool, own.index_dim))
-        yield Extra(f"{_INDEXER}.index_kpool_compress_gate", (own.index_dim, shape.hidden))
+        still = partial(Extra, untrained=True)
+        yield still(f"{_INDEXER}.index_kpool_compress_ape", (own.pool, own.index_dim))
+        yield still(f"{_INDEXER}.index_kpool_compress_gate", (own.index_dim, shape.hidden))
 
 
 FAMILIES: Mapping[str, Family] = {
     "glm5_next_text": Family(
+        classifier=False,
         unquantized=("weights_proj",),
         experts="n_routed_experts",
         shared="n_shared_experts",

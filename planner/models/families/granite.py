@@ -7,12 +7,14 @@ from planner.models.shapes.naming import Naming
 
 FAMILIES: Mapping[str, Family] = {
     "granite": Family(
+        classifier=False,
         mlp_bias="mlp_bias",
         fields=(
             "attention_multiplier embedding_multiplier logits_scaling mlp_bias residual_multiplier"
         ),
     ),
     "granitemoe": Family(
+        classifier=False,
         experts="num_local_experts",
         moe_width="intermediate_size",
         naming=Naming(

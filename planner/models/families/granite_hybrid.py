@@ -18,13 +18,10 @@ _KINDS = {"linear_attention": "m", "mamba": "m", "full_attention": "a", "attenti
 
 
 def _read(found: ConfigJson) -> Mapping[str, Any]:
-    listed = next(
-        (one for one in ("layer_types", "layers_block_type") if found.values.get(one) is not None),
-        "",
-    )
+    named = (letters(found, one, _KINDS) for one in ("layer_types", "layers_block_type"))
     heads, inner = found.integer("mamba_n_heads"), _inner(found)
     own = {
-        "layers": letters(found, listed, _KINDS) if listed else "m" * _count(found),
+        "layers": next(filter(None, named), "m" * _count(found)),
         "mamba_n_heads": heads,
         "mamba_d_head": inner // heads,
         "mamba_n_groups": found.integer("mamba_n_groups"),
@@ -115,6 +112,7 @@ _MIXTURE = GRANITE["granitemoe"]
 
 FAMILIES: Mapping[str, Family] = {
     "granitemoehybrid": Family(
+        classifier=False,
         experts="num_local_experts",
         moe_width="intermediate_size",
         shared="shared_intermediate_size",

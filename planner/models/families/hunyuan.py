@@ -11,6 +11,7 @@ FAMILIES: Mapping[str, Family] = {
         experts="num_experts",
         moe_width="intermediate_size",
         shared="intermediate_size",
+        unquantized=("gate.wg",),
         taken_for_experts=("gate_proj", "up_proj", "down_proj"),
         naming=Naming(
             qk_norms=("query_layernorm", "key_layernorm"),

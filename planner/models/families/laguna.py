@@ -78,13 +78,14 @@ def _block(shape: Architecture, letter: str) -> Block:
     if letter.isupper():
         parts = attends + mlp(shape, names, shape.intermediate)
         return Block(len(at), parts, shape.intermediate, at=at, attention=one, gate=gates)
-    correction = Extra("mlp.gate.e_score_correction_bias", (shape.experts,))
+    correction = Extra("mlp.gate.e_score_correction_bias", (shape.experts,), untrained=True)
     made = mixture(shape, names, attends, len(at))
     return replace(made, at=at, attention=one, gate=gates, extras=(correction,))
 
 
 FAMILIES: Mapping[str, Family] = {
     "laguna": Family(
+        classifier=False,
         qk_norm=True,
         experts="num_experts",
         shared="shared_expert_intermediate_size",
@@ -96,6 +97,9 @@ FAMILIES: Mapping[str, Family] = {
             "shared_expert_intermediate_size": 512,
             "sliding_window": 512,
         },
+        # transformers reads `shared_expert.` in an adapter's `shared_experts` as an older name, and
+        # PEFT loses the tensors that it renames (`conversion_mapping.py`).
+        taken_for_experts=("gate_proj", "up_proj", "down_proj"),
         naming=Naming(
             shared="shared_experts",
             parts=("gate_proj.weight", "up_proj.weight", "down_proj.weight"),

@@ -24,7 +24,9 @@ def _read(found: ConfigJson) -> Mapping[str, Any]:
 
 def _read_mixture(found: ConfigJson) -> Mapping[str, Any]:
     biased = {"use_expert_bias": int(found.flag("use_expert_bias"))}
-    return _facts(found, letters(found, "layer_types", _KINDS), biased)
+    if not (layers := letters(found, "layer_types", _KINDS)):
+        raise found.contradiction("has no list `layer_types`")
+    return _facts(found, layers, biased)
 
 
 def _facts(found: ConfigJson, layers: str, more: Mapping[str, int]) -> Mapping[str, Any]:
@@ -40,8 +42,8 @@ def _facts(found: ConfigJson, layers: str, more: Mapping[str, int]) -> Mapping[s
 
 def _layers(found: ConfigJson) -> str:
     """Return the kinds of the layers, which older files give as the numbers of attention."""
-    if found.values.get("layer_types") is not None:
-        return letters(found, "layer_types", _KINDS)
+    if listed := letters(found, "layer_types", _KINDS):
+        return listed
     layers, full = found.integer("num_hidden_layers"), found.values.get("full_attn_idxs")
     if full is None:
         return "a" * layers
@@ -136,6 +138,7 @@ _TYPES = {"conv_L_cache": "i", "conv_bias": "b", "num_key_value_heads": "i"}
 
 FAMILIES: Mapping[str, Family] = {
     "lfm2": Family(
+        classifier=False,
         bias=False,
         o_bias=False,
         qk_norm=True,
@@ -161,6 +164,7 @@ FAMILIES: Mapping[str, Family] = {
         blocks=_blocks,
     ),
     "lfm2_moe": Family(
+        classifier=False,
         bias=False,
         o_bias=False,
         qk_norm=True,

@@ -27,6 +27,7 @@ FAMILIES: Mapping[str, Family] = {
         fields="head_dim mlp_bias",
     ),
     "apertus": Family(
+        classifier=False,
         qk_norm=True,
         habits=Habits(
             product_tensors=4,
@@ -49,6 +50,7 @@ FAMILIES: Mapping[str, Family] = {
         ),
     ),
     "ernie4_5": Family(
+        classifier=False,
         bias="use_bias",
         o_bias="use_bias",
         mlp_bias="use_bias",
@@ -61,6 +63,7 @@ FAMILIES: Mapping[str, Family] = {
         o_bias=False,
         qk_norm=True,
         sliding_every=4,
+        defaults={"sliding_window": 4096},
         naming=Naming(norms=("post_attention_layernorm", "post_feedforward_layernorm")),
         fields="layer_types sliding_window sliding_window_pattern -attention_bias",
         field_types={"num_key_value_heads": "i"},
@@ -75,7 +78,9 @@ FAMILIES: Mapping[str, Family] = {
         mlp_bias="mlp_bias",
         gated_mlp=False,
         norm_vectors=2,
-        habits=Habits(copied_output=True, bounded=False),
+        habits=Habits(
+            copied_output=True, autocast_bytes=6, power_bytes=16, float_product=True, bounded=False
+        ),
         fields="head_dim mlp_bias norm_eps -rms_norm_eps",
     ),
     "seed_oss": Family(

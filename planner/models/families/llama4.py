@@ -84,6 +84,7 @@ def _block(shape: Architecture, letter: str) -> Block:
 
 FAMILIES: Mapping[str, Family] = {
     "llama4_text": Family(
+        classifier=False,
         qk_norm="use_qk_norm",
         qk_vectors=0,
         experts="num_local_experts",

@@ -8,6 +8,7 @@ from planner.models.shapes.naming import Naming
 
 FAMILIES: Mapping[str, Family] = {
     "minimax_m2": Family(
+        classifier=False,
         bias=False,
         o_bias=False,
         qk_norm=True,

@@ -64,9 +64,11 @@ def _name(found: ConfigJson, name: str) -> str:
 
 def _layers(found: ConfigJson) -> str:
     for field in ("layers_block_type", "layer_types"):
-        if found.values.get(field) is not None:
-            return letters(found, field, _KINDS)
-    return letters(found, "hybrid_override_pattern", _PATTERN)
+        if listed := letters(found, field, _KINDS):
+            return listed
+    if not (pattern := letters(found, "hybrid_override_pattern", _PATTERN)):
+        raise found.contradiction("has no list `layers_block_type`")
+    return pattern
 
 
 def _blocks(shape: Architecture) -> tuple[Block, ...]:
@@ -140,6 +142,7 @@ def _mixture(shape: Architecture, at: tuple[int, ...]) -> Block:
 
 FAMILIES: Mapping[str, Family] = {
     "nemotron_h": Family(
+        classifier=False,
         bias=False,
         o_bias=False,
         mlp_bias="mlp_bias",

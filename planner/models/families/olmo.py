@@ -28,6 +28,7 @@ FAMILIES: Mapping[str, Family] = {
         fields="layer_types sliding_window",
     ),
     "olmoe": Family(
+        classifier=False,
         qk_norm=True,
         qk_width="all",
         experts="num_experts",

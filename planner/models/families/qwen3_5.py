@@ -10,8 +10,6 @@ from planner.models.shapes.naming import Naming
 
 _HABITS = Habits(scale_bytes=4, gates_output=True, packs=False)
 _MIXTURE = Naming(parts=("gate_proj.weight", "up_proj.weight", "down_proj.weight"))
-_BESIDES = (r"model\.visual",)
-"""The vision tower of a wrapper, which stays frozen."""
 _ROUTED = (
     "moe_intermediate_size num_experts num_experts_per_tok output_router_logits "
     "router_aux_loss_coef shared_expert_intermediate_size"
@@ -19,6 +17,7 @@ _ROUTED = (
 
 FAMILIES: Mapping[str, Family] = {
     "qwen3_5_moe_text": Family(
+        classifier=False,
         qk_norm=True,
         experts="num_experts",
         shared="shared_expert_intermediate_size",
@@ -31,7 +30,6 @@ FAMILIES: Mapping[str, Family] = {
         read=read,
         own=OWN,
         blocks=blocks,
-        unquantized=_BESIDES,
     ),
     "qwen3_5_text": Family(
         qk_norm=True,
@@ -42,7 +40,6 @@ FAMILIES: Mapping[str, Family] = {
         read=read,
         own=OWN,
         blocks=blocks,
-        unquantized=_BESIDES,
     ),
     "qwen3_next": Family(
         qk_norm=True,

@@ -56,6 +56,8 @@ class Extra:
     """The tensors that published files hold in its place, by name within the layer."""
     integers: bool = False
     """Whether it holds integers."""
+    untrained: bool = False
+    """Whether no gradient reaches it, so that no training changes it."""
 
 
 @dataclass(frozen=True)

@@ -165,22 +165,6 @@ class ConfigJson:
             raise self._wrong(f"`{field}` in `{self.name}` is not a short text.")
         return value
 
-    def letters(self, field: str, letters: Mapping[str, str]) -> str:
-        """Return a list with a text for each layer, as one letter for each; empty without it.
-
-        Raises UsageProblem for another text, and for a list of another length.
-        """
-        value, layers = self.values.get(field), self.integer("num_hidden_layers")
-        if value is None:
-            return ""
-        if not isinstance(value, list) or len(value) != layers:
-            raise self._wrong(f"`{field}` in `{self.name}` is not a list of {layers:,} items.")
-        for one in value:
-            if not isinstance(one, str) or one not in letters:
-                other = one_line(str(one), most=40)
-                raise self.unsupported(f"has layers of type `{other}`")
-        return "".join(letters[one] for one in value)
-
     def flag(self, flag: Flag) -> bool:
         """Return the value of a flag, or of the field that it names."""
         return flag if isinstance(flag, bool) else self.values.get(flag) is True

@@ -76,6 +76,8 @@ class Family:
     """Whether the embedding is created with a padding token."""
     own_layer_norm: bool = False
     """Whether its LayerNorm is its own, which casts and returns the activations' type."""
+    classifier: bool = True
+    """Whether transformers has a class of it with a single output, which a reward model is."""
     unadapted: tuple[str, ...] = ()
     """Names of linear layers whose weights a fused kernel reads by itself, past any adapter.
 
@@ -89,7 +91,7 @@ class Family:
     """
     unquantized: tuple[str, ...] = ()
     """Modules, as patterns of transformers, whose linear layers bitsandbytes must not replace: the
-    class computes with their weights by itself, or they are outside of the decoder."""
+    class computes with their weights by itself, or they choose the experts."""
     linears: LinearNames = field(default_factory=LinearNames)
     """The names of its linear layers, which are the target modules of LoRA."""
     naming: Naming = field(default_factory=Naming)

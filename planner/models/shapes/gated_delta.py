@@ -5,6 +5,7 @@ from typing import Any
 
 from planner.models.shapes.blocks import Block, Extra, Linear
 from planner.models.shapes.config_json import ConfigJson
+from planner.models.shapes.letters import letters
 from planner.models.shapes.mixers import GatedDelta
 from planner.models.shapes.shape import Architecture
 
@@ -46,7 +47,7 @@ def read(found: ConfigJson) -> Mapping[str, Any]:
     keys, values = found.integer("linear_num_key_heads"), found.integer("linear_num_value_heads")
     if values % keys:
         raise found.contradiction(f"has {values} value heads for {keys} key heads")
-    own["layers"] = found.letters("layer_types", LETTERS) or _every(found)
+    own["layers"] = letters(found, "layer_types", LETTERS) or _every(found)
     return {"own": tuple(sorted(own.items()))}
 
 

@@ -7,16 +7,20 @@ from planner.models.shapes.config_json import ConfigJson
 
 
 def letters(found: ConfigJson, field: str, kinds: Mapping[str, str]) -> str:
-    """Return the letter of every layer, from a field with a list of their types.
+    """Return the letter of every layer, from a field with a list of their types; empty without it.
 
-    `kinds` has the letter of each type. Raises UsageProblem for a field that is missing or of the
-    wrong type, for another type of layer, and for a list that differs from `num_hidden_layers`.
+    `kinds` has the letter of each type; where all types are one character, the field may be a text
+    of them. Raises UsageProblem for a field of the wrong type, for another type of layer, and for a
+    list that differs from `num_hidden_layers`.
     """
     types = found.values.get(field)
-    if not isinstance(types, list | str) or not types:
-        raise found.contradiction(f"has no list `{field}`")
+    if types is None:
+        return ""
+    written = isinstance(types, str) and all(len(kind) == 1 for kind in kinds)
+    if not types or not (written or isinstance(types, list)):
+        raise found.contradiction(f"has no list of layers in `{field}`")
     if others := [one for one in types if not isinstance(one, str) or one not in kinds]:
-        other = one_line(others[0], most=40)
+        other = one_line(str(others[0]), most=40)
         raise found.unsupported(f"has layers of type `{other}`")
     layers = found.integer("num_hidden_layers", len(types))
     if layers != len(types):

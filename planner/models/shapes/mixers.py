@@ -11,9 +11,11 @@ class Mixer:
     `planner.memory.mixers` and `planner.speed.mixers` know what each kind costs.
     """
 
-    kernels: ClassVar[str] = ""
-    """The packages with kernels for it, in words; transformers takes them where they are
-    installed. Empty if torch's own operations are fast enough."""
+    kernels: ClassVar[tuple[str, ...]] = ()
+    """The packages with kernels for it, by their names on PyPI; transformers takes them where they
+    are installed."""
+    slow: ClassVar[bool] = False
+    """Whether it is much slower in torch's own operations than in those kernels."""
 
     @property
     def takes_mask(self) -> bool:
@@ -23,6 +25,11 @@ class Mixer:
     @property
     def needs_mask(self) -> bool:
         """Whether it takes one for any rows."""
+        return False
+
+    @property
+    def attends(self) -> bool:
+        """Whether the layer has attention too, after it and with the same input."""
         return False
 
 
@@ -117,7 +124,8 @@ class CompressedKeys(Mixer):
 class KimiDelta(Mixer):
     """Linear attention by a delta rule with a decay for each channel (Kimi Delta Attention)."""
 
-    kernels: ClassVar[str] = "`flash-linear-attention` and `causal-conv1d`"
+    kernels: ClassVar[tuple[str, ...]] = ("flash-linear-attention", "causal-conv1d")
+    slow: ClassVar[bool] = True
     heads: int
     head_dim: int
     """Width of a head."""
@@ -149,6 +157,7 @@ class Absent(Mixer):
 class ShortConvolution(Mixer):
     """A convolution over few tokens, gated before and after (LFM2)."""
 
+    kernels: ClassVar[tuple[str, ...]] = ("causal-conv1d",)
     width: int
     """Channels."""
     kernel: int
@@ -159,7 +168,8 @@ class ShortConvolution(Mixer):
 class StateSpace(Mixer):
     """A selective state-space layer in chunks of tokens (Mamba-2)."""
 
-    kernels: ClassVar[str] = "`mamba-ssm` and `causal-conv1d`"
+    kernels: ClassVar[tuple[str, ...]] = ("mamba-ssm", "causal-conv1d")
+    slow: ClassVar[bool] = True
     heads: int
     head_dim: int
     """Width of a head."""
@@ -171,6 +181,18 @@ class StateSpace(Mixer):
     """Tokens that one output of the convolution depends on."""
     chunk: int
     """Tokens in a chunk."""
+    normed: bool = True
+    """Whether a norm follows its gate."""
+    beside_attention: bool = False
+    """Whether attention reads the layer's input too."""
+
+    @property
+    def takes_mask(self) -> bool:
+        return self.beside_attention
+
+    @property
+    def attends(self) -> bool:
+        return self.beside_attention
 
     @property
     def inner(self) -> int:
@@ -187,7 +209,8 @@ class StateSpace(Mixer):
 class GatedDelta(Mixer):
     """Linear attention by the gated delta rule, after a short convolution."""
 
-    kernels: ClassVar[str] = "`flash-linear-attention` and `causal-conv1d`"
+    kernels: ClassVar[tuple[str, ...]] = ("flash-linear-attention", "causal-conv1d")
+    slow: ClassVar[bool] = True
     key_heads: int
     """Heads of queries and keys."""
     value_heads: int

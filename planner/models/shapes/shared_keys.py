@@ -2,29 +2,11 @@
 
 from collections.abc import Mapping
 
-from lockfiles.harmless import one_line
 from planner.models.shapes.config_json import ConfigJson
 from planner.models.shapes.shape import Architecture
 
 UNREAD = ("k_norm", "k_proj", "v_norm", "v_proj")
 """The modules of attention that such layers lack, though files may have their tensors."""
-
-
-def kinds(found: ConfigJson, letters: Mapping[str, str], usual: str) -> str:
-    """Return `layer_types` as a text with a letter for each layer; `usual` without that field.
-
-    Raises UsageProblem for another type, and for a list of another length.
-    """
-    types, layers = found.values.get("layer_types"), found.integer("num_hidden_layers")
-    if types is None:
-        return usual
-    if not isinstance(types, list) or len(types) != layers:
-        raise found.contradiction(f"has no list of {layers} texts in `layer_types`")
-    for one in types:
-        if not isinstance(one, str) or one not in letters:
-            other = one_line(str(one), most=40)
-            raise found.refusal(f"has layers of type `{other}`, which its class does not have")
-    return "".join(letters[one] for one in types)
 
 
 def shared_layers(found: ConfigJson, layers: str, usual: int) -> int:

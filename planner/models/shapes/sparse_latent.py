@@ -7,11 +7,13 @@ not change in any training, and no adapter on them would learn.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 from planner.models.shapes import latent
 from planner.models.shapes.blocks import Block, Extra, Linear
 from planner.models.shapes.config_json import BETWEEN, ConfigJson
+from planner.models.shapes.letters import letters
 from planner.models.shapes.linears import mixture, mlp
 from planner.models.shapes.mixers import Latent, Mixer, SparseLatent
 from planner.models.shapes.naming import LinearNames
@@ -56,13 +58,13 @@ def read_shared(found: ConfigJson) -> dict[str, Any]:
 def indexers(found: ConfigJson) -> str:
     """Return for each layer whether it has an indexer: `f` for yes, `s` for no."""
     layers = found.integer("num_hidden_layers")
-    if listed := found.letters("indexer_types", _MODES):
+    if listed := letters(found, "indexer_types", _MODES):
         return listed
     pattern = found.values.get("index_topk_pattern")
     if isinstance(pattern, str) and len(pattern) == layers and set(pattern) <= set("FS"):
         return pattern.lower()
     if pattern is not None:
-        return found.letters("index_topk_pattern", _MODES)
+        return letters(found, "index_topk_pattern", _MODES)
     every = max(1, found.count("index_topk_freq", 1))
     first = found.count("index_skip_topk_offset", 2)
     return "".join("s" if max(at - first + 1, 0) % every else "f" for at in range(layers))
@@ -121,11 +123,12 @@ def indexer(shape: Architecture, own: SparseLatent) -> Iterator[Extra]:
     """
     heads, width = own.index_heads, own.index_dim
     if heads:
-        yield Extra(f"{_AT}.wq_b.weight", (heads * width, own.query_rank), linear=True)
-        yield Extra(f"{_AT}.wk.weight", (width, shape.hidden), linear=True)
-        yield Extra(f"{_AT}.k_norm.weight", (width,))
-        yield Extra(f"{_AT}.k_norm.bias", (width,))
-        yield Extra(f"{_AT}.weights_proj.weight", (heads, shape.hidden))
+        still = partial(Extra, untrained=True)
+        yield still(f"{_AT}.wq_b.weight", (heads * width, own.query_rank), linear=True)
+        yield still(f"{_AT}.wk.weight", (width, shape.hidden), linear=True)
+        yield still(f"{_AT}.k_norm.weight", (width,))
+        yield still(f"{_AT}.k_norm.bias", (width,))
+        yield still(f"{_AT}.weights_proj.weight", (heads, shape.hidden))
 
 
 def layer(

@@ -17,10 +17,11 @@ def linears(
 
 def extras(mixer: StateSpace, module: str, *, biased: bool = True) -> tuple[Extra, ...]:
     """Return the other tensors; `biased` says whether the convolution has a bias."""
+    norm = (Extra(f"{module}.norm.weight", (mixer.inner,)),)
     return (
         *convolution(f"{module}.conv1d", mixer.convolved, mixer.kernel, biased=biased),
         *(Extra(f"{module}.{name}", (mixer.heads,)) for name in ("dt_bias", "A_log", "D")),
-        Extra(f"{module}.norm.weight", (mixer.inner,)),
+        *(norm * mixer.normed),
     )
 
 

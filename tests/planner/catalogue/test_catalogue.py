@@ -104,6 +104,7 @@ def test_a_model_that_is_not_known_has_near_names() -> None:
         ("gpt-oss20b", "openai/gpt-oss-20b"),
         ("ana/Qwen3-8B", "Qwen/Qwen3-8B"),
         ("Qwen2.5-7B-Coder", "Qwen/Qwen2.5-Coder-7B"),
+        ("Qwen3.5-9B-Instruct", "Qwen/Qwen3.5-9B"),
     ],
 )
 def test_a_misspelled_model_is_near(name: str, near: str) -> None:
@@ -222,6 +223,24 @@ def test_a_card_that_is_not_known_is_one_sentence_with_the_nearest_names() -> No
     assert caught.value.hint == (
         "use `--gpu 'RTX 4090'`, or use `--memory GIB`, for a GPU that is not listed"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "chip"),
+    [
+        ("MacBook Pro M5 Pro", "M5 Pro"), ("MacBook M5", "M5"), ("Mac Studio M4 Max", "M4 Max"),
+        ("Apple MacBook Air M5", "M5"), ("Mac mini M4 Pro 64GB", "M4 Pro"),
+    ],
+)  # fmt: skip
+def test_a_chip_is_found_by_the_computer_around_it(name: str, chip: str) -> None:
+    assert find_accelerator(name).name == chip
+
+
+@pytest.mark.parametrize(("name", "memory"), [("M5 Max 48GB", 36), ("MacBook Pro M5 24 GB", 16)])
+def test_a_chip_with_other_memory_is_planned_by_its_memory(name: str, memory: int) -> None:
+    with pytest.raises(UsageProblem, match="is listed with") as caught:
+        find_accelerator(name)
+    assert f"--memory {memory}" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -48,11 +48,21 @@ def test_layers_without_kernels_and_frozen_parts_are_said() -> None:
     for one in plans:
         said = " ".join(one.reasons)
         assert f"{model.aside:,} parameters outside its decoder" in said
-        assert ("without attention, in torch's own operations" in said) == one.plan.fits
+        assert ("layers mix tokens without attention" in said) == one.plan.fits
     plans = answers.answers(
         FitRequest(find("Qwen/Qwen3-0.6B"), machines.chosen("H100", None), Wish())
     )
     assert not any("torch" in said or "outside" in said for said in plans[0].reasons)
+
+
+def test_a_family_without_a_classifier_has_no_reward_model() -> None:
+    card = machines.chosen("H100", None)
+    for name in ("google/gemma-4-E4B-it", "ibm-granite/granite-4.0-h-tiny"):
+        with pytest.raises(UsageProblem, match="needs a class with a single output") as caught:
+            answers.answers(FitRequest(find(name), card, Wish(objective="reward")))
+        assert "tunelock fit --families" in caught.value.hint
+    qwen = FitRequest(find("Qwen/Qwen3.5-9B"), card, Wish(objective="reward"))
+    assert any(one.plan.fits for one in answers.answers(qwen))
 
 
 def test_what_is_known_of_some_families() -> None:

@@ -1,9 +1,8 @@
 """What fits: the plans of `tunelock fit`, why they are so, and what would fit where they do not."""
 
-import json
 import re
-import statistics
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,6 @@ from typing import Any
 import pytest
 
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import Option
-from lockfiles.limits import CAPABILITY
-from planner.catalogue.instances import instances
 from planner.catalogue.lookup import accelerators, find_accelerator
 from planner.fit import contradictions, machines, models
 from planner.fit.answers import Answer, answers, record, refusal
@@ -21,9 +17,8 @@ from planner.fit.models import FitModel
 from planner.fit.request import FitRequest, Wish
 from planner.interview.answers import check
 from planner.machines.facts import Gpu, Holder, MachineFacts
-from planner.machines.occupancy import taken
 from planner.parallelism.layouts import Parallel
-from planner.search.budget import CUDA_CONTEXT_BYTES, CUDA_RESERVE, budget
+from planner.search.budget import CUDA_CONTEXT_BYTES
 from planner.search.choose import choose
 from planner.setup.setup import Kind
 from planner.speed import mixers
@@ -113,6 +108,20 @@ def test_rows_are_no_longer_than_the_context_unless_it_is_set() -> None:
     assert request.candidates.request.longest == request.model.architecture.context
     longer = replace(request, wish=Wish(method="lora", length=4096))
     assert any("longer than the" in reason for reason in answers(longer)[0].reasons)
+
+
+def test_qlora_of_a_mixture_says_how_little_it_quantizes() -> None:
+    said = {}
+    for name in ("Qwen/Qwen3.6-35B-A3B", "google/gemma-4-E2B-it", "Qwen/Qwen3-8B"):
+        request = FitRequest(models.find(name), _cards(1, 24), Wish())
+        by_method = {one.plan.profile.method: one.reasons for one in answers(request)}
+        assert not any("quantizes" in reason for reason in by_method["lora"])
+        said[name] = [reason for reason in by_method["qlora"] if "quantizes" in reason]
+    assert list(said.values()) == [
+        ["QLoRA quantizes 4% of the weights: fused experts stay in 16 bits."],
+        ["QLoRA quantizes 36% of the weights: embeddings stay in 16 bits."],
+        [],
+    ]
 
 
 def test_every_reason_is_a_sentence() -> None:
@@ -301,81 +310,28 @@ def test_four_bits_need_wider_layers_on_a_cpu() -> None:
 
 @pytest.mark.slow
 def test_ten_thousand_plans_a_second() -> None:
-    request = _request(_cards(1, 24))
-    candidates = request.candidates
+    """A plan takes 93 microseconds of CPU time where a sum of 1,000 squares takes 30.
+
+    Their ratio is tested, since other processes on the same cores slow both down.
+    """
+    candidates = _request(_cards(1, 24)).candidates
     profile = candidates.profile("lora", 4, True)
 
-    def seconds(count: int) -> float:
-        begun = time.perf_counter()
-        for length in range(count):
+    def plans() -> None:
+        for length in range(500):
             candidates.fits(candidates.other(profile, length=length + 1))
-        return time.perf_counter() - begun
 
-    assert statistics.median(seconds(500) for _ in range(11)) <= 500 / 10_000
+    def sums() -> None:
+        for _ in range(500):
+            sum(number * number for number in range(1000))
 
+    def seconds(work: Callable[[], None]) -> float:
+        begun = time.process_time()
+        work()
+        return time.process_time() - begun
 
-def test_a_model_is_found_by_folder_file_and_name(tmp_path: Path) -> None:
-    folder, file = models.find(str(BASE)), models.find(str(BASE / "config.json"))
-    assert folder == file
-    assert folder.source == "file"
-    known = models.find("qwen3-8b")
-    assert (known.name, known.source) == ("Qwen/Qwen3-8B", "catalogue")
-    assert models.find("hf:Qwen/Qwen3-8B") == known
-
-
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("qwen3-8bb", "the nearest known model is `Qwen/Qwen3-8B`"),
-        ("./nowhere", "`./nowhere` does not exist"),
-        ("a/b/c", "`a/b/c` does not exist"),
-        ("none.json", "`none.json` does not exist"),
-        ("zzzzzzzzzz", "nor a known model; of which family it is, its name does not say."),
-        ("Kimi-K3", "by its name, it is of the family `kimi_k3`, which Tunelock does not support"),
-        ("Qwen3-8B-SQL", "of the family `qwen3`, which Tunelock supports, and of the series and"),
-        ("Qwen3-8B-SQL", "and size of `Qwen/Qwen3-8B`."),
-        ("Qwen3-9B", "by its name, it is of the family `qwen3`, which Tunelock supports."),
-        (str(BASE / "model.safetensors"), "is not a `config.json`"),
-        ("x" * 5000, "is neither a folder nor a known model; of which"),
-    ],
-)
-def test_an_unknown_model_is_a_sentence(name: str, told: str) -> None:
-    with pytest.raises(UsageProblem) as caught:
-        models.find(name)
-    assert told in caught.value.message
-    assert caught.value.hint
-
-
-def test_a_config_without_a_field_names_it(tmp_path: Path) -> None:
-    config = json.loads((BASE / "config.json").read_text("utf-8"))
-    del config["hidden_size"]
-    (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
-    with pytest.raises(UsageProblem, match="has no field `hidden_size`"):
-        models.find(str(tmp_path))
-
-
-def test_cards_by_name_and_by_size() -> None:
-    several = machines.named("RTX 4090:4")
-    assert len(several.gpus) == 4 and several.kind == "cuda"
-    assert "4090" in several.gpus[0].name
-    assert machines.sized(24).counted_memory_bytes == 23 * GIB
-    assert machines.sized(24, all_free=True).counted_memory_bytes == 24 * GIB
-    assert machines.chosen(None, 12).counted_memory_bytes == 11.5 * GIB
-    assert machines.chosen("H200", None).gpus[0].name == find_accelerator("H200").name
-    assert machines.chosen(None, None).cpu_cores >= 1
-
-
-@pytest.mark.parametrize(
-    ("name", "gib"), [("T4", 14.5), ("A100 80GB", 79.0), ("RTX 4090:2", 23.5), ("GB10", 107.5)]
-)
-def test_a_card_by_name_counts_what_a_process_gets_of_it(name: str, gib: float) -> None:
-    found = machines.named(name)
-    card = find_accelerator(name.partition(":")[0])
-    assert {gpu.free_bytes for gpu in found.gpus} == {card.usable_bytes}
-    assert found.counted_memory_bytes == gib * GIB
-    context, reserve = CUDA_CONTEXT_BYTES, 1 + CUDA_RESERVE
-    assert budget(found) == int((gib * GIB - context) / reserve)
-    assert all(not taken(gpu) for gpu in found.gpus)
+    took = [(seconds(plans), seconds(sums)) for _ in range(11)]
+    assert min(each[0] for each in took) <= 3.6 * min(each[1] for each in took)
 
 
 @pytest.mark.parametrize(("name", "said"), [("GB10", True), ("RX 9070 XT", True), ("L4", False)])
@@ -396,64 +352,6 @@ def test_layers_whose_work_is_not_known_have_memory_and_no_step_time(
     found = answers(FitRequest(models.find("Qwen/Qwen3.5-0.8B"), machines.named("L4"), Wish()))
     assert [answer.step_seconds for answer in found] == [None] * 3
     assert all(told in answer.reasons for answer in found)
-
-
-def test_no_card_by_name_is_called_busy() -> None:
-    for card in accelerators():
-        (gpu,) = machines.cards(card, 1).gpus
-        assert taken(gpu) == ""
-        assert gpu.vendor == card.vendor
-        assert re.match(CAPABILITY, gpu.compute_capability)
-
-
-def test_an_apple_chip_has_what_metal_recommends_of_its_memory() -> None:
-    chip = find_accelerator("M3 Max")
-    (gpu,) = machines.named("M3 Max").gpus
-    assert gpu.memory_bytes == gpu.free_bytes == chip.memory_bytes * 3 // 4
-
-
-@pytest.mark.parametrize("name", ["M3 Max", "GB10", "RTX 4090 Laptop", "Jetson AGX Orin 64GB"])
-def test_of_a_card_that_is_built_in_there_is_one(name: str) -> None:
-    with pytest.raises(UsageProblem, match="so there is only one"):
-        machines.named(f"{name}:2")
-
-
-@pytest.mark.parametrize(
-    ("name", "cards"),
-    [
-        ("p5.48xlarge", "H100 SXM:8"),
-        ("ml.g5.12xlarge", "A10G:4"),
-        ("a2-ultragpu-2g", "A100 80GB:2"),
-        ("Standard_NC24ads_A100_v4", "A100 80GB PCIe:1"),
-        ("ND96isr_H200_v5", "H200:8"),
-        ("gpu_1x_gh200", "GH200 96GB:1"),
-        ("8x H100", "H100 SXM:8"),
-    ],
-)
-def test_an_instance_of_a_cloud_is_offered_its_cards(name: str, cards: str) -> None:
-    with pytest.raises(UsageProblem) as caught:
-        machines.named(name)
-    assert caught.value.fix == (Option("--gpu {}", cards, to="use"),)
-    assert len(machines.named(cards).gpus) == int(cards.partition(":")[2])
-
-
-def test_the_cards_of_every_instance_are_known() -> None:
-    found = instances()
-    assert len(found) >= 100
-    for name, instance in found.items():
-        assert find_accelerator(instance.card).name == instance.card
-        assert 1 <= instance.count <= 16
-        with pytest.raises(UsageProblem):
-            find_accelerator(name)
-
-
-@pytest.mark.parametrize("name", ["RTX 4909", "RTX 4090:0", "RTX 4090:x", "RTX 4090:"])
-def test_a_card_that_is_none_is_a_sentence(name: str) -> None:
-    with pytest.raises(UsageProblem) as caught:
-        machines.named(name)
-    assert caught.value.hint
-    if ":" not in name:
-        assert "RTX 4090" in caught.value.message + caught.value.hint
 
 
 def test_a_family_whose_layers_stay_unquantised_has_no_qlora() -> None:

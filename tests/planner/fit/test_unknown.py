@@ -49,6 +49,8 @@ def test_a_plan_names_the_command_that_traces_such_a_model(tmp_path: Path) -> No
 def test_unknown_layers_of_a_known_family_are_traced_too(tmp_path: Path) -> None:
     found = _found(tmp_path, model_type="llama", kv_lora_rank=8)
     assert "has multi-head latent attention, which Tunelock does not support yet." in found.message
+    other = _found(tmp_path, model_type="longcat_flash", kv_lora_rank=8)
+    assert "is of the family `longcat_flash` and has multi-head latent attention" in other.message
 
 
 def test_an_encoder_is_not_traced(tmp_path: Path) -> None:

@@ -39,6 +39,9 @@ STATES = {
     "num_local_experts": 0, "shared_intermediate_size": 512, "mamba_n_heads": 16,
     "mamba_d_state": 64, "mamba_chunk_size": 64, "router_aux_loss_coef": 0.0,
 }  # fmt: skip
+PARALLEL = {
+    "mamba_d_ssm": 512, "mamba_n_heads": 16, "mamba_d_state": 64, "mamba_chunk_size": 64,
+}  # fmt: skip
 # family, changes of its shape, layers of one period
 FAMILIES: list[tuple[str, dict[str, Any], int]] = [
     ("llama", {}, 1),
@@ -61,6 +64,8 @@ FAMILIES: list[tuple[str, dict[str, Any], int]] = [
     ("gpt_oss", {"num_local_experts": 8, "num_experts_per_tok": 2}, 2),
     ("lfm2", CONVOLUTIONS, 1),
     ("granitemoehybrid", STATES, 1),
+    ("falcon_h1", PARALLEL, 1),
+    ("falcon_h1", PARALLEL | {"mamba_rms_norm": True}, 1),
     ("qwen3_5_text", DELTA, 4),
     ("qwen3_5_moe_text", DELTA | MIXTURE | {"shared_expert_intermediate_size": 128}, 4),
     ("qwen3_next", DELTA | MIXTURE | {"shared_expert_intermediate_size": 128}, 4),

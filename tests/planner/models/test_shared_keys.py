@@ -56,7 +56,7 @@ def test_keys_are_read_from_an_earlier_layer_and_mlps_there_may_be_wider() -> No
         ("gemma4_text", {"use_bidirectional_attention": "all"}, "attends in both directions"),
         ("gemma4_text", {"num_kv_shared_layers": 3}, "no earlier layer to share with"),
         ("gemma4_text", {"num_kv_shared_layers": -1}, "is not a positive integer"),
-        ("gemma4_text", {"layer_types": ["full_attention"] * 2}, "no list of 3 texts"),
+        ("gemma4_text", {"layer_types": ["full_attention"] * 2}, "but 2 in `layer_types`"),
         ("gemma4_text", {"layer_types": ["chunked", 1, 2]}, "layers of type `chunked`"),
         ("gemma4_text", {"per_layer_config": {"1": {"head_dim": 4}}}, "not about its layers of"),
         ("gemma4_text", {"per_layer_config": {"0": {"head_dim": 4}, "2": {}}}, "that differ"),

@@ -111,3 +111,21 @@ def test_one_row_is_too_few_to_split(folder: Path) -> None:
     with pytest.raises(DataRefused, match="too few to split off some") as refused:
         gather(answers(data__train="rows/one.jsonl"), folder, machine=MACHINE)
     assert refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("moonshotai/Kimi-K3", "is of the family `kimi_k3`, which Tunelock does not support yet."),
+        ("ana/Qwen3-8B", "; the nearest known model is `Qwen/Qwen3-8B`."),
+        ("Qwen/Qwen3-8B", "cannot be looked up on the Hub."),
+    ],
+)
+def test_a_model_that_cannot_be_reached_is_known_by_its_name(
+    source: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(UsageProblem) as caught:
+        model_facts(answers(model__source=source), tmp_path)
+    assert caught.value.message.endswith(told)
+    assert "is not one" in caught.value.hint

@@ -1,8 +1,9 @@
 """Step times against those that whole steps had on one NVIDIA H200 and on one H100.
 
 `python -m tests.gpu.points` made the points. The coefficients were fitted to the families of
-`FITTED_TO` on the H200; the others did not serve. Points that shared the card with others tell
-nothing of time. On the H100, which has another host, each point tells how fast that was.
+`FITTED_TO` on the H200, and to points of `test_points_families.py`; the others did not serve.
+Points that shared the card with others tell nothing of time. On the H100, which has another host,
+each point tells how fast that was.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -99,7 +100,7 @@ def test_blind_points_on_another_card_and_host_are_met_within_fifteen_percent() 
 
 
 def test_a_second_blind_set_on_another_card_is_met_within_fifteen_percent() -> None:
-    """Plans of every method, timed after the last change to what predicts their times."""
+    """Plans of every method; no step of them served."""
     errors = _told(iter(points(AGAIN)))
     assert len(errors) == 26
     assert sum(error <= 0.15 for error in errors) >= 23

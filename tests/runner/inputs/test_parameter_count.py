@@ -63,6 +63,10 @@ OWN: dict[str, dict[str, Any]] = {
     },
     "ernie4_5_moe": {"moe_num_experts": 3, "moe_k": 2, "moe_num_shared_experts": 2},
     "falcon": {"num_kv_heads": 2, "ffn_hidden_size": 40},
+    "falcon_h1": {
+        "head_dim": 6, "mamba_d_ssm": 24, "mamba_n_heads": 4, "mamba_n_groups": 2,
+        "mamba_d_state": 5,
+    },
     "gemma3n_text": {
         "head_dim": 6, "hidden_size_per_layer_input": 5, "vocab_size_per_layer_input": 96,
         "altup_num_inputs": 3, "laurel_rank": 7, "num_kv_shared_layers": 1, "layer_types": SHARED,
@@ -135,6 +139,9 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("falcon", {"new_decoder_architecture": True, "bias": True}),
     ("falcon", {"new_decoder_architecture": True, "num_ln_in_parallel_attn": 1}),
     ("falcon", {"multi_query": False, "parallel_attn": False}),
+    ("falcon_h1", {"mamba_d_ssm": None, "mamba_conv_bias": False}),
+    ("falcon_h1", {"mamba_rms_norm": True, "projectors_bias": True, "mamba_proj_bias": True}),
+    ("falcon_h1", {"attention_bias": True, "mlp_bias": True}),
     ("gemma", {"head_dim": 16}),
     ("gemma3n_text", {"num_kv_shared_layers": 0, "altup_num_inputs": 2}),
     ("gemma4_text", {"use_double_wide_mlp": True, "hidden_size_per_layer_input": 0}),

@@ -21,6 +21,7 @@ from planner.models.architecture import Architecture, architecture
 from planner.models.facts import ModelFacts, parameter_count
 from planner.search.lora_targets import preset
 from runner.trace import OUTSIDE
+from tests.runner.trace.cuts import WIDTHS, cut, depth_of
 
 PLAN = Profile(
     device="cuda", method="lora", rank=16, targets=(), length=1024, micro_batch=2,
@@ -35,42 +36,21 @@ MIB = 1 << 20
 
 
 def config_of(name: str) -> dict[str, Any]:
-    """Return what a `config.json` says of a text decoder; a family's defaults for a name."""
+    """Return what a `config.json` says of a text decoder; for a name, a real model's widths or the
+    defaults of the family's class."""
+    if Path(name).is_file():
+        return complete(json.loads(Path(name).read_text("utf-8")))
+    return complete({"model_type": name} | WIDTHS.get(name, {}))
+
+
+def complete(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same with the defaults of the class, such as the kind of each layer."""
     from transformers import CONFIG_MAPPING
 
-    fields: dict[str, Any] = {"model_type": name}
-    if Path(name).is_file():
-        fields = json.loads(Path(name).read_text("utf-8"))
-        fields.pop("quantization_config", None)
-    made = CONFIG_MAPPING[fields.pop("model_type")](**fields).get_text_config()
+    given = {name: each for name, each in fields.items() if name != "quantization_config"}
+    made = CONFIG_MAPPING[given.pop("model_type")](**given).get_text_config()
     named = {"model_type": made.model_type, "num_hidden_layers": made.num_hidden_layers}
     return dict(made.to_dict()) | named
-
-
-def cut(config: Mapping[str, Any], layers: int) -> dict[str, Any]:
-    """Return the configuration of a model with fewer layers, evenly spread from first to last."""
-    depth = next(n for n in ("num_hidden_layers", "n_layer", "n_layers") if n in config)
-    many = config[depth]
-    kept = [round(at * (many - 1) / max(1, layers - 1)) for at in range(layers)]
-    found = {
-        name: [value[at] for at in kept] if _per_layer(value, many) else value
-        for name, value in config.items()
-    } | {depth: layers}
-    for name in ("first_k_dense_replace", "num_dense_layers"):
-        if found.get(name):
-            found[name] = min(found[name], layers // 2)
-    if own := config.get("per_layer_config"):
-        named = {int(at): each for at, each in own.items()}
-        found["per_layer_config"] = {
-            str(to): named[at] for to, at in enumerate(kept) if at in named
-        }
-    if shared := found.get("num_kv_shared_layers"):
-        found["num_kv_shared_layers"] = shared * layers // many
-    return found
-
-
-def _per_layer(value: object, many: int) -> bool:
-    return isinstance(value, (list, tuple)) and len(value) == many
 
 
 def plans(dropout: float, methods: Iterable[str]) -> Iterator[Profile]:
@@ -165,7 +145,7 @@ def main() -> None:
         whole = config_of(name)
         for layers in map(int, asked.layers.split(",")):
             config = cut(whole, layers) if layers else whole
-            print(f"{name}, {layers or whole['num_hidden_layers']} layers", flush=True)
+            print(f"{name}, {layers or depth_of(whole)} layers", flush=True)
             for plan in plans(asked.dropout, asked.methods.split(",")):
                 compare(config, plan, asked.tensors)
 

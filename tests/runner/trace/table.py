@@ -19,12 +19,19 @@ from planner.models.architecture import Architecture, architecture
 from tests.runner.trace.families import MIB, PLAN, with_targets
 
 _ROPE = {"rope_type": "default", "rope_theta": 10_000.0}
+_INDEXER = {
+    "indexer_n_heads": 4, "indexer_kv_heads": 1, "indexer_head_dim": 256, "indexer_budget": 512,
+    "indexer_compress_ratio": 4,
+}  # fmt: skip
 FIELDS: Mapping[str, dict[str, Any]] = {
     "cohere_compass_text": {
         "rope_parameters": {"full_attention": _ROPE, "sliding_attention": _ROPE}
     },
     "dbrx": {"attn_config": {"rope_theta": 10_000.0, "clip_qkv": 8.0}},
     "deepseek_v2": {"num_experts_per_tok": 6, "moe_intermediate_size": 1408},
+    "emu3": {"vocabulary_map": {"<image>": 0}},
+    "qwen4_exp": {"text_config": _INDEXER},
+    "qwen4_exp_text": _INDEXER,
     "dots1": {"n_routed_experts": 8, "n_shared_experts": 1, "num_experts_per_tok": 2},
 }
 """What a class needs to build a model and has no default for."""

@@ -15,7 +15,7 @@ from planner.fit.unknown import UnknownRequest
 from planner.memory import estimate
 from planner.models.shapes.config_json import UnknownArchitecture
 from planner.search.lora_targets import preset
-from runner.trace.survey import survey
+from runner.trace.survey import check_known, survey
 from tests.planner.memory.test_memory import MODELS
 from tests.runner.trace.test_trace import config_of
 from tests.tui.test_cli import tunelock
@@ -72,6 +72,16 @@ def test_a_family_that_transformers_does_not_know_is_a_sentence() -> None:
         survey(_request({"model_type": "brumby"}))
     with pytest.raises(UsageProblem, match="no language model of the family `vit`"):
         survey(_request({"model_type": "vit"}))
+
+
+def test_every_family_of_transformers_is_known_without_importing_it() -> None:
+    transformers = pytest.importorskip("transformers")
+    for family in transformers.CONFIG_MAPPING:
+        check_known(family)
+    for family in ("brumby", "a\nb", "x" * 5000):
+        with pytest.raises(UsageProblem, match="does not know the family") as problem:
+            check_known(family)
+        assert problem.value.hint and "\n" not in problem.value.message
 
 
 def test_without_the_train_extra_fit_says_so(

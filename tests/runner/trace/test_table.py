@@ -11,12 +11,20 @@ SAMPLE = ("helium",)
 """A family without a closed form, whose model is small."""
 NOT: Mapping[str, str] = {
     "blt": "several stacks of layers with the same names, which PEFT cannot tell apart",
+    "cpmant": "its class has no checkpointing",
+    "ctrl": "its class has no checkpointing",
     "dbrx": "the tokens of each expert depend on values, which fake tensors do not have",
     "doge": "TRL asks for the loss of a router that it has only with experts",
     "electra": "its head is not the last layer, as TRL's loss assumes",
     "gemma4_assistant": "it reads the keys and values of another model",
     "gemma4_unified_assistant": "it reads the keys and values of another model",
     "git": "it writes into its embeddings, which checkpointing of an adapter prevents",
+    "gpt_neox_japanese": "its class has no checkpointing",
+    "hrm_text": "several stacks of layers with the same names, which PEFT cannot tell apart",
+    "jetmoe": "its class has no checkpointing",
+    "longcat_flash": "the tokens of each expert depend on values, which fake tensors do not have",
+    "qwen4_exp": "the tokens that attention chooses depend on values",
+    "qwen4_exp_text": "the tokens that attention chooses depend on values",
 }
 """Families that cannot be traced with LoRA, and why."""
 

@@ -13,11 +13,14 @@ import pytest
 
 pytest.importorskip("trl")
 
+from transformers import AutoConfig, AutoModelForSequenceClassification
+
 from lockfiles import objectives
 from lockfiles.lock import Method
 from lockfiles.objectives.objective import ObjectiveTable
 from lockfiles.objectives.registry import OBJECTIVES
 from planner.data.tokens.example import IGNORED, completion
+from planner.models.families import FAMILIES
 from planner.objectives import registry
 from planner.setup.setup import Kind, Profile
 from runner.rehearse.case import Case
@@ -119,3 +122,9 @@ def test_every_objective_has_its_records(name: str) -> None:
     assert bool(kind.head_outputs) == (spec.head == "language-model")
     assert spec.plannable == (name in objectives.NAMES)
     assert set(spec.health) and all(multiple > 1 for multiple in spec.health.values())
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_a_reward_model_is_of_a_class_that_transformers_has(family: str) -> None:
+    known = type(AutoConfig.for_model(family)) in AutoModelForSequenceClassification._model_mapping
+    assert FAMILIES[family].classifier == known

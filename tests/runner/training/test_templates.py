@@ -128,8 +128,12 @@ def test_gemma_4_renders_the_reasoning_of_a_final_turn_as_transformers_does() ->
     text = own.decode(scored, skip_special_tokens=False)
     assert text == "<|channel>thought\nTwo and two.\n<channel|>4<turn|>"
     more = Row((*row.messages, Message("user", "3+3?"), said))
-    with pytest.raises(TurnsRewritten):  # earlier reasoning is left out
-        encode(more, chat, own)
+    example = encode(more, chat, own)
+    assert example.left_out == ("`reasoning_content` of message 3 (`assistant`)",)
+    wanted = _theirs(made, source).apply_chat_template(_turns(more), return_dict=True)
+    assert list(example[COMPLETION].input_ids) == wanted["input_ids"]
+    scored = [one for one in example[COMPLETION].labels if one != IGNORED]
+    assert own.decode(scored, skip_special_tokens=False) == f"4<turn|>{text}"
 
 
 @pytest.mark.parametrize("name", REWRITING)

@@ -9,6 +9,7 @@ from planner.machines.probes.probe import probe
 from planner.machines.saved import load
 from tests.planner.machines import recorded
 from tests.tui.test_cli import tunelock
+from tui.commands.doctor import kernels
 from tui.text.findings import Finding, hints, table
 from tui.text.hardware import driver, hardware, torch_command
 
@@ -38,6 +39,17 @@ def test_the_plain_text_says_what_the_json_says() -> None:
     assert plain.stdout.splitlines() == table(found)
     assert plain.stdout.startswith("python ")
     assert plain.stderr == "".join(f"hint: {hint}\n" for hint in hints(found))
+
+
+def test_kernels_are_optional_and_of_use_on_a_gpu(tmp_path: Path) -> None:
+    card, cpu = recorded.facts(tmp_path, "h100-busy"), recorded.facts(tmp_path, "m3-max")
+    nothing = kernels(card, lambda name: "")
+    assert [one.what for one in nothing] == ["causal-conv1d", "flash-linear-attention", "mamba-ssm"]
+    assert all("optional" in one.found and not one.mend for one in nothing)
+    assert kernels(cpu, lambda name: "") == []
+    assert kernels(cpu, lambda name: "2.3.0" * (name == "mamba-ssm")) == [
+        Finding("mamba-ssm", "2.3.0", "")
+    ]
 
 
 def _lines(folder: Path, name: str = "", cuda: int | None = None, **changed: object) -> list[str]:

@@ -211,3 +211,19 @@ def test_a_plan_for_several_cards_is_written_and_not_run(folder: Path) -> None:
         assert f"error: {sentence}" in refused.stderr
         assert "hint: in run.toml: [machine] processes = 1, parallel = " in refused.stderr
     assert names(folder) == {"base", "rows", "run.toml", "run.lock", "cards.json"}
+
+
+def test_a_model_that_is_not_read_is_said_to_be_of_a_family(folder: Path) -> None:
+    intent = (folder / "run.toml").read_text("utf-8")
+    assert 'source = "base"' in intent
+    for source, said in (
+        ("maker/Kimi-K3", "is of the family `kimi_k3`, which Tunelock does not support yet."),
+        ("Qwen/Qwen3-8", "; the nearest known model is `Qwen/Qwen3-8B`."),
+        ("maker/base", "; of which family `maker/base` is, its name does not say."),
+    ):
+        other = intent.replace('source = "base"', f'source = "{source}"')
+        (folder / "run.toml").write_text(other, "utf-8")
+        done = tunelock(folder, "plan")
+        assert done.returncode == 2
+        assert said in done.stderr
+        assert f"or name a local folder (`{source}` is not one)" in done.stderr

@@ -2,6 +2,7 @@
 
 from planner.data.checks.scan import Chat
 from planner.data.tokens.encode import load_tokenizer
+from planner.data.tokens.special_tokens import configured_ends
 from planner.data.tokens.template import load_template
 from planner.interview.answers import check
 from planner.plan.gather import model_facts
@@ -24,6 +25,7 @@ def chat_of(request: DataRequest) -> Chat | None:
         facts.architecture.context,
         int(str(values["train.max_length"])),
         facts.architecture.vocabulary,
+        configured_ends(folder),
     )
 
 

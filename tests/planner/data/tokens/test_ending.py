@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from planner.data.checks.masks import Masks
 from planner.data.rows.rows import Message, Row
 from planner.data.tokens.encode import encode_all, load_tokenizer
-from planner.data.tokens.ending import unended
+from planner.data.tokens.ending import next_turn, unended
 from planner.data.tokens.example import completion
-from planner.data.tokens.special_tokens import answer_end, special_tokens
+from planner.data.tokens.special_tokens import answer_end, configured_ends, special_tokens
 from planner.data.tokens.template import load_template
 from runner.demo import files
 
@@ -39,13 +40,57 @@ def test_a_text_that_ends_answers_is_named(tmp_path: Path, after: str, said: str
     template, tokenizer = load_template(folder), load_tokenizer(folder)
     rows = list(encode_all([ROW] * 3, template, tokenizer))
     ends = special_tokens(folder, tokenizer, rows).end_ids
-    found = unended(template, rows, ends, turns=True)
+    found = unended(template, tokenizer, rows, ends, turns=True)
     assert said in found and bool(said) == bool(found)
 
 
 def test_rows_of_plain_text_may_end_with_no_token() -> None:
     rows = [completion((9, 8), (-100, 8))]
-    assert "limit of tokens" in unended(load_template(BASE), rows, (END,), turns=False)
+    assert "limit of tokens" in unended(
+        load_template(BASE), load_tokenizer(BASE), rows, (END,), turns=False
+    )
+
+
+GLM = (
+    "[gMASK]{% for m in messages %}{{ '<|' + m.role + '|>' + m.content }}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+"""GLM's habit: an answer ends where the next turn begins."""
+
+
+@pytest.fixture
+def glm(tmp_path: Path) -> Path:
+    """A model with that template, whose end token begins the user's turns."""
+    folder = Path(shutil.copytree(BASE, tmp_path / "base"))
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        text = (folder / name).read_text("utf-8")
+        (folder / name).write_text(text.replace("<|im_end|>", "<|user|>"), "utf-8")
+    (folder / "chat_template.jinja").write_text(GLM, "utf-8")
+    return folder
+
+
+def test_the_token_of_the_next_turn_is_named_where_it_ends_answers(glm: Path) -> None:
+    template, tokenizer = load_template(glm), load_tokenizer(glm)
+    assert configured_ends(glm) == (END,) == (next_turn(template, tokenizer),)
+    rows = list(encode_all([ROW] * 3, template, tokenizer))
+    found = unended(template, tokenizer, rows, (END,), turns=True)
+    assert found.startswith("The template ends an answer with the `<|user|>` of the next turn")
+    assert "more than one token" in unended(template, tokenizer, rows, (PAD,), turns=True)
+
+
+def test_a_template_with_an_end_has_no_next_turn_for_one() -> None:
+    assert next_turn(load_template(BASE), load_tokenizer(BASE)) is None
+
+
+@pytest.mark.parametrize("ends", [(END,), (PAD,), ()])
+def test_a_model_that_stops_at_the_next_turn_may_be_trained(
+    glm: Path, ends: tuple[int, ...]
+) -> None:
+    masks = Masks(load_template(glm), load_tokenizer(glm), end_ids=ends)
+    masks.see_rows([0, 1], [ROW, ROW])
+    (found,) = masks.findings()
+    wanted = ("end-not-scored", "warning") if END in ends else ("end-never-scored", "refused")
+    assert (found.id, found.severity) == wanted
 
 
 def test_an_added_token_that_is_not_special_ends_answers_too(tmp_path: Path) -> None:

@@ -28,7 +28,12 @@ from planner.data.tokens.training_template import variant
 from tests.planner.data.chat import ours, template, tokenizer
 from tests.planner.data.tokens.drawn_rows import Drawer, Drawn, Mark
 
-TEMPLATES = sorted((Path(trl.__file__).parent / "chat_templates").glob("*.jinja"))
+TEMPLATES = sorted(
+    [
+        *(Path(trl.__file__).parent / "chat_templates").glob("*.jinja"),
+        *(Path(__file__).parents[3] / "data" / "templates").glob("*.jinja"),
+    ]
+)
 PYTHONS_WORDS = ("object has no", "NoneType", "not iterable", "unsupported operand", "concatenate")
 
 

@@ -168,6 +168,28 @@ def test_without_a_default_there_is_no_template(folder: Path) -> None:
         load_template(folder)
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("deepseek_v32", "which is not run"),
+        ("deepseek_v4", "`encoding/encoding_dsv4.py`"),
+        ("llama", "has no chat template, so rows cannot be rendered"),
+        (["deepseek_v4"], "has no chat template, so rows cannot be rendered"),
+    ],
+)
+def test_a_model_that_comes_with_a_program_for_a_template_is_refused(
+    folder: Path, kind: object, said: str
+) -> None:
+    (folder / "chat_template.jinja").unlink()
+    config(folder, "config.json", model_type=kind)
+    with pytest.raises(DataRefused) as refused:
+        load_template(folder)
+    assert said in refused.value.message
+    own = folder.parent / "own.jinja"
+    own.write_text(SHOWS)
+    assert load_template(folder, file=own).source == SHOWS
+
+
 def test_a_processor_s_template_counts_where_the_tokenizer_has_none(folder: Path) -> None:
     config(folder, "chat_template.json", chat_template="P" + SHOWS)
     assert load_template(folder).source == SHOWS

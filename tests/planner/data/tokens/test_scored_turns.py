@@ -40,14 +40,16 @@ def test_only_scored_turns_have_scored_text(source: str, scored: tuple[bool, ...
     assert text == assistant_spans(template(source), row(True, True, True))[0]
 
 
-def test_marks_that_change_with_a_later_turn_cannot_be_told_apart() -> None:
+def test_marks_that_change_with_a_later_turn_are_those_inside_scored_turns() -> None:
     source = (
         "{% for m in messages %}{% if loop.last %}{% generation %}{{ m.content }}"
         "{% endgeneration %}{% else %}{{ m.content }}{% endif %}{% endfor %}"
     )
     assert assistant_spans(template(source), row(True, True))[1]
+    text, [(start, end)] = assistant_spans(template(source), row(False, True))
+    assert text[start:end] == "say 1"
     with pytest.raises(DataRefused, match="changes earlier text"):
-        assistant_spans(template(source), row(False, True))
+        assistant_spans(template(source), row(True, False))
 
 
 def test_the_canonical_row_has_the_flag_only_where_it_is_false() -> None:
