@@ -73,8 +73,8 @@ class Train(Table):
     """How attention is computed: by torch's fused kernels, with all scores in memory, or by torch's
     flash attention for rows of different lengths without padding."""
     pass_tokens: int = Field(default=0, ge=0, le=limits.MOST_TOKENS)
-    """With packing, the most tokens of a forward and backward pass: the rows of each step are laid
-    out in as few passes as this allows, one behind the other. Omitted where passes have
+    """With packing, the most tokens of a forward and backward pass: the rows of each step are
+    concatenated in as few passes as this allows. Omitted where passes have
     `micro_batch` packed rows of `stream.max_length_tokens`."""
     most_passes: int = Field(default=1, ge=1, le=limits.MOST_EFFECTIVE_BATCH)
     """With `pass_tokens`, the passes of the step with the most of them. Omitted where it is 1."""

@@ -16,6 +16,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.files import at_home
 from lockfiles.fixes import Advice, Answer, Change, Key
 from lockfiles.stage_kinds import NAMES
+from planner.catalogue.lookup import find_model
 from planner.catalogue.unquantized import unquantized_name
 from planner.catalogue.unread import instead
 from planner.data.corpus import corpus, held_out, labels
@@ -216,7 +217,7 @@ def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
         local = Advice("name a local folder")
         others = (one for one in problem.fix if one != local)
         fix = (*others, Advice(f"{local.text} (`{source}` is not one)"))
-        if not isinstance(problem, Unread):
+        if not isinstance(problem, Unread) or find_model(source):
             raise UsageProblem(*problem.said, fix=fix) from None
         also = instead(source, f"`{source}`", unread=isinstance(problem, Unreachable))
         raise UsageProblem(f"{problem.message.removesuffix('.')}{also}.", fix=fix) from None

@@ -1,5 +1,7 @@
 """The passes of a run, as a lock holds them."""
 
+import hashlib
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -32,10 +34,9 @@ def laid_out(choice: Choice, answers: Answers, lengths: Sequence[int]) -> Laid:
         Epoch.of(lengths, epoch_order(len(lengths), seed, epoch), rows, most)
         for epoch in range(answers.integer("train.epochs"))
     ]
-    table: dict[str, object] = {
-        "pass_tokens": most,
-        "most_passes": max(one.most_passes for one in found),
-    }
+    passes = max(one.most_passes for one in found)
+    table: dict[str, object] = {"pass_tokens": most}
+    table |= {"most_passes": passes} if passes > 1 else {}
     return Laid(packing=True, train=table, sha256=tuple(one.sha256 for one in found))
 
 
@@ -57,5 +58,16 @@ class Epoch:
                 counts.append(len(step))
                 yield step
 
-        digest = layout.passes_sha256(counted())
+        digest = passes_sha256(counted())
         return cls(digest, max(counts))
+
+
+def passes_sha256(epoch: Iterable[tuple[layout.Pass, ...]]) -> str:
+    """Return the SHA-256 (hex) of an epoch's passes, as little-endian unsigned 32-bit numbers: of
+    each step the number of its passes, and of each pass the number of its rows and the rows."""
+    digest = hashlib.sha256()
+    for step in epoch:
+        digest.update(struct.pack("<I", len(step)))
+        for rows in step:
+            digest.update(struct.pack(f"<{len(rows) + 1}I", len(rows), *rows))
+    return digest.hexdigest()

@@ -197,7 +197,7 @@ def _stream(facts: PlanFacts, laid: passes.Laid) -> dict[str, object]:
         "scored_tokens": stream.scored_tokens,
         "sha256": stream.sha256,
         "order_sha256": list(stream.order_sha256),
-        "passes_sha256": list(laid.sha256),
+        **({"passes_sha256": list(laid.sha256)} if laid.sha256 else {}),
     }
 
 

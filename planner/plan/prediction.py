@@ -121,10 +121,15 @@ def _ran_out(rehearsal: Rehearsal | None) -> dict[str, str]:
     """Return the reason for a rehearsal that ran out of memory."""
     if not rehearsal or rehearsal.fitted:
         return {}
-    rows = rehearsal.case.profile.micro_batch
+    ran = rehearsal.case.profile
+    at_once = (
+        f"passes of {ran.pass_tokens:,} tokens"
+        if ran.pass_tokens
+        else f"micro-batch {ran.micro_batch}"
+    )
     return {
-        "prediction.peak_bytes": f"Estimated: a rehearsal with micro-batch {rows} ran out of "
-        f"memory on {rehearsal.where}."
+        "prediction.peak_bytes": f"Estimated: a rehearsal with {at_once} ran out of memory on "
+        f"{rehearsal.where}."
     }
 
 

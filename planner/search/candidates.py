@@ -19,6 +19,9 @@ from planner.speed.host import accelerator
 if TYPE_CHECKING:
     from planner.search.rehearsal import Rehearsal
 
+ROOM = 0.02
+"""What passes of many sizes may fragment, as a share of their peak."""
+
 
 @dataclass(frozen=True)
 class Candidates(Space):
@@ -34,10 +37,15 @@ class Candidates(Space):
             if not plan.pass_tokens:
                 yield plan
                 continue
-            found = self._rehearsed(plan) or laid_out(plan, self.steps, self.fits)
+            found = self._rehearsed(plan) or laid_out(plan, self.steps, self._has_room)
             yield found
             if found.attention == "own":
                 yield from self._shorter(found)
+
+    def _has_room(self, plan: Profile) -> bool:
+        """Return whether a plan fits, with some memory left if its steps are several passes."""
+        most = self.budget_bytes / (1 + ROOM) if plan.accumulates else self.budget_bytes
+        return self.fits(plan) and self.need(plan) <= most
 
     def _rehearsed(self, plan: Profile) -> Profile | None:
         """Return the rehearsed plan if it is this one but for its passes, and fits."""

@@ -59,7 +59,11 @@ def steps_of(lengths: Sequence[int], rows: int, seed: int, epochs: int) -> Steps
 
 
 def laid_out(profile: Profile, steps: Steps, fits: Callable[[Profile], bool]) -> Profile:
-    """Return a plan with the largest passes that fit; with those of one row where nothing does."""
+    """Return a plan with the largest passes that fit; with those of one row where nothing does.
+
+    `fits` leaves some room where passes are limited by memory, so that passes of many sizes do not
+    fragment all of it.
+    """
     whole = replace(profile, pass_tokens=steps.largest, accumulates=False)
     if fits(whole):
         return whole

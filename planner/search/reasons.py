@@ -1,6 +1,7 @@
 """Why a plan was chosen, in sentences that locks, the wizard and `fit` share."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from planner.models.layers import blocks
 from planner.parallelism.layouts import NAMES as LAYOUTS
@@ -59,6 +60,7 @@ def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         "train.accumulation": _accumulation(candidates, chosen),
         "train.checkpointing": _checkpointing(candidates, chosen),
         **_packing(candidates, chosen),
+        **_bounds(candidates, chosen),
         "train.dtype": _dtype(candidates, chosen),
         **_kernels(candidates),
     }
@@ -102,6 +104,11 @@ def _layout(candidates: Candidates, chosen: Profile) -> dict[str, str]:
 
 def _micro_batch(candidates: Candidates, chosen: Profile) -> str:
     micro, share = chosen.micro_batch, candidates.share
+    if chosen.pass_tokens:
+        return (
+            f"The {rows(micro)} of a step are concatenated, without padding, in passes of at most "
+            f"{chosen.pass_tokens:,} tokens."
+        )
     if larger := next_larger(candidates, chosen):
         fits = candidates.fits(larger)
         return (
@@ -130,6 +137,8 @@ def _whole(candidates: Candidates, micro: int) -> str:
 
 
 def _accumulation(candidates: Candidates, chosen: Profile) -> str:
+    if chosen.pass_tokens:
+        return _passes(candidates, chosen)
     processes, times = chosen.ranks, candidates.accumulation(chosen.micro_batch)
     effective = times * chosen.micro_batch * processes
     if chosen.packing and times > 1:
@@ -138,6 +147,37 @@ def _accumulation(candidates: Candidates, chosen: Profile) -> str:
     count = "1 micro-batch" if times == 1 else f"{times} micro-batches"
     make = "makes" if times == 1 else "make"
     return f"{count} of {chosen.micro_batch}{spread} {make} an effective batch of {effective}."
+
+
+def _passes(candidates: Candidates, chosen: Profile) -> str:
+    """Return in how many passes a step is computed, and why."""
+    steps, most = candidates.steps, chosen.pass_tokens
+    if most >= steps.largest:
+        return f"Every step is one pass: the largest has {steps.largest:,} tokens."
+    said = f"A step takes up to {steps.most_passes(most)} passes"
+    whole = replace(chosen, pass_tokens=steps.largest, accumulates=False)
+    if candidates.fits(whole):
+        return f"{said}: longer ones would not be faster."
+    need = gib(candidates.need(whole))
+    return (
+        f"{said}: the largest, of {steps.largest:,} tokens, would need {need} in one"
+        f"{_of_budget(candidates)}"
+    )
+
+
+def _bounds(candidates: Candidates, chosen: Profile) -> dict[str, str]:
+    """Return how attention keeps the rows of a pass apart."""
+    if not chosen.pass_tokens:
+        return {}
+    if chosen.attention == "varlen":
+        said = "Flash attention reads the bounds of the rows: no row sees another, without a mask."
+    else:
+        family = candidates.model.architecture.family
+        said = (
+            f"A mask keeps the rows of a pass apart: torch's flash attention by bounds does not "
+            f"compute `{family}` on this card."
+        )
+    return {"train.attention": said}
 
 
 def _checkpointing(candidates: Candidates, chosen: Profile) -> str:
@@ -213,8 +253,14 @@ def _of_budget(candidates: Candidates) -> str:
 
 def describe(plan: Profile) -> str:
     """Return method, micro-batch, checkpointing, packing, and how processes share the work."""
-    parts = [NAMES[plan.method], f"micro-batch {plan.micro_batch}"]
-    parts += ["checkpointing"] * plan.checkpointing + ["packing"] * plan.packing
+    at_once = (
+        f"passes of {plan.pass_tokens:,} tokens"
+        if plan.pass_tokens
+        else f"micro-batch {plan.micro_batch}"
+    )
+    packing = plan.packing and not plan.pass_tokens
+    parts = [NAMES[plan.method], at_once]
+    parts += ["checkpointing"] * plan.checkpointing + ["packing"] * packing
     parts += [LAYOUTS[plan.parallel]] if plan.parallel != "single" else []
     parts += [f"{plan.offload} offloaded"] if plan.offload != "none" else []
     return ", ".join(parts)

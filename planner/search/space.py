@@ -131,8 +131,8 @@ class Space:
 
     @cached_property
     def flows(self) -> bool:
-        """Whether packed rows stand one behind the other in passes of as many tokens as fit: on a
-        card, and if the rows at once were not set."""
+        """Whether packed rows are concatenated in passes of as many tokens as fit: on a card, and if
+        the rows at once were not set."""
         asked = self.request
         able = self.packs and self.spec.packs and asked.processes == 1
         given = asked.micro_batch is not None or asked.accumulation is not None

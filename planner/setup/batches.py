@@ -1,4 +1,4 @@
-"""The batches of a run: rows padded to the longest, packed, or one behind the other."""
+"""The batches of a run: rows padded to the longest, packed, or concatenated."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ class Batch:
     masked: bool
     """Whether attention needs a mask: rows are padded or packed."""
     squares: int = 0
-    """The squares of the lengths of rows that stand one behind the other, added up; else 0."""
+    """The squares of the lengths of concatenated rows, added up; else 0."""
 
     @property
     def tokens(self) -> int:

@@ -61,8 +61,8 @@ class Profile:
     """Whether the rows of a step are packed into rows of at most `length` tokens, `micro_batch` of
     them per pass."""
     pass_tokens: int = 0
-    """With packing, the tokens of the greatest pass, whose rows stand one behind the other; 0 where
-    a pass has `micro_batch` packed rows of `length`."""
+    """With packing, the tokens of the greatest pass, whose rows are concatenated; 0 where a pass has
+    `micro_batch` packed rows of `length`."""
     squares: int = 0
     """Of one pass, the squares of its rows' lengths added up; 0 where each row has `length`."""
     attention: Literal["own", "varlen"] = "own"
@@ -121,8 +121,7 @@ class Profile:
         return (self.padded or self.packing) and self.attention == "own"
 
     def in_passes(self) -> Self:
-        """Return the setup of the greatest pass, where rows stand one behind the other: one
-        sequence; else this setup."""
+        """Return the setup of the greatest pass if rows are concatenated, else this setup."""
         return self.of_pass(self.pass_tokens, self.squares) if self.pass_tokens else self
 
     def of_pass(self, tokens: int, squares: int, *, masked: bool = True) -> Self:

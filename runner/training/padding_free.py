@@ -1,4 +1,4 @@
-"""Padding-free passes: the rows of a pass stand one behind the other, in one sequence.
+"""Padding-free passes: the rows of a pass are concatenated to one sequence.
 
 Position ids restart at 0 for each row. Attention keeps the rows apart: by their bounds where it is
 computed by a kernel for rows of different lengths, else by a mask that transformers builds from the

@@ -196,7 +196,7 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
         torch.cuda.set_rng_state(drawn)
 
     def floating_point_ops(self, inputs: Any) -> int:
-        """Count nothing: no event tells it, and to count takes as long as a small model's step."""
+        """Count nothing: no event has the count, and counting takes milliseconds of every step."""
         return 0
 
     def create_model_card(self, *_: Any, **__: Any) -> None:

@@ -1,4 +1,4 @@
-"""Attention of rows that stand one behind the other, by torch's flash attention.
+"""Attention of concatenated rows, by torch's flash attention.
 
 `torch.nn.attention.varlen` computes it with the bounds of the rows, so that no row sees another,
 no mask is made, and the time is that of the rows' own pairs of tokens.
@@ -83,7 +83,7 @@ def _flash(
 
 def _shared_heads(query: torch.Tensor, key: torch.Tensor) -> dict[str, bool]:
     """Return the switch for fewer key heads than query heads; before torch 2.12 there is none, and
-    the kernel takes them as they are."""
+    the kernel accepts them."""
     from torch.nn.attention.varlen import varlen_attn
 
     known = "enable_gqa" in (varlen_attn.__kwdefaults__ or {})

@@ -4,6 +4,11 @@ Memory is in units of drivers and `/proc` (1 GiB = 2³⁰ bytes), files in those
 (1 GB = 10⁹ bytes).
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lockfiles.lock import TrainingLock
+
 _GIB, _MIB = 1 << 30, 1 << 20
 _LEAST_GIB = _GIB // 10
 """Memory below this many bytes is shown in MiB."""
@@ -37,7 +42,13 @@ def _decimals(number: float) -> str:
     return f"{number:.2f}" if number < 9.995 else f"{number:,.1f}"
 
 
-def batch(micro_batch: int, accumulation: int, packing: bool, processes: int = 1) -> str:
-    """Return the batch of a step: micro-batch times accumulation, processes, and packing."""
+def batch(lock: "TrainingLock") -> str:
+    """Return the batch of a step: its rows in passes, or micro-batch times accumulation, processes,
+    and packing."""
+    train, processes = lock.train, lock.parallel.processes
+    if train.pass_tokens:
+        rows = train.micro_batch * train.accumulation
+        return f"{rows} rows in passes of up to {train.pass_tokens:,} tokens"
     each = f" in each of {processes} processes" if processes > 1 else ""
-    return f"{micro_batch} x {accumulation}{each}{', packed' if packing else ''}"
+    packed = ", packed" if lock.stream.packing else ""
+    return f"{train.micro_batch} x {train.accumulation}{each}{packed}"

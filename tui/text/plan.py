@@ -26,9 +26,7 @@ def summary(lock: Lock) -> list[str]:
         return _of_exports(lock)
     method, train, peak = lock.method, lock.train, lock.prediction
     kind = method.kind if method.kind == "full" else f"{method.kind}, rank {method.rank}"
-    rows = batch(
-        train.micro_batch, train.accumulation, lock.stream.packing, lock.parallel.processes
-    )
+    rows = batch(lock)
     lines = [
         f"verdict   {lock.decision.verdict}",
         *(f"          {reason}" for reason in lock.decision.reasons),
@@ -41,7 +39,7 @@ def summary(lock: Lock) -> list[str]:
         *_reasons(
             lock,
             "train.micro_batch",
-            *(["train.accumulation"] if train.accumulation > 1 else []),
+            *(["train.accumulation"] if train.accumulation > 1 or train.pass_tokens else []),
             "stream.packing",
         ),
         *_parallel(lock),

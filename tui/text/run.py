@@ -34,11 +34,9 @@ def lines(folder: Path) -> list[str]:
 
 
 def _trained(lock: locks.TrainingLock, receipt: receipts.Receipt) -> list[tuple[str, str]]:
-    method, train, why = lock.method, lock.train, lock.why
+    method, why = lock.method, lock.why
     kind = method.kind if method.kind == "full" else f"{method.kind}, rank {method.rank}"
-    split = batch(
-        train.micro_batch, train.accumulation, lock.stream.packing, lock.parallel.processes
-    )
+    split = batch(lock)
     found = [
         ("verdict", f"{lock.decision.verdict}: {' '.join(lock.decision.reasons)}"),
         *([("objective", other)] if (other := objective(lock)) else []),

@@ -4,9 +4,7 @@ A pass is one forward and backward computation. The order of the rows is known b
 so every pass of it is, too: a plan counts memory and time of the passes that will really occur.
 """
 
-import hashlib
-import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 Pass = tuple[int, ...]
 """The indices of a pass's rows within their step, in the step's order."""
@@ -51,14 +49,3 @@ def steps(
         step = order[first : first + rows]
         laid = passes([lengths[row] for row in step], most_tokens)
         yield tuple(tuple(step[at] for at in one) for one in laid)
-
-
-def passes_sha256(epoch: Iterable[tuple[Pass, ...]]) -> str:
-    """Return the SHA-256 (hex) of an epoch's passes, as little-endian unsigned 32-bit numbers: of
-    each step the number of its passes, and of each pass the number of its rows and the rows."""
-    digest = hashlib.sha256()
-    for step in epoch:
-        digest.update(struct.pack("<I", len(step)))
-        for rows in step:
-            digest.update(struct.pack(f"<{len(rows) + 1}I", len(rows), *rows))
-    return digest.hexdigest()

@@ -11,10 +11,10 @@ from planner.models.families.wrappers import WRAPPERS
 from planner.models.shapes.family import Family
 
 _FILES = (
-    "bloom", "cohere", "deepseek", "deepseek_v4", "dots", "ernie", "falcon", "falcon_h1", "gemma",
-    "gemma3n", "gemma4", "glm", "glm5_next", "gpt", "gpt_oss", "granite", "granite_hybrid",
-    "hunyuan", "laguna", "lfm2", "llama", "llama4", "minimax", "mistral", "nemotron_h", "olmo", "opt", "phi",
-    "qwen", "qwen3_5", "starcoder2",
+    "bloom", "cohere", "deepseek", "deepseek_v4", "dots", "ernie", "falcon", "falcon_h1",
+    "gemma", "gemma3n", "gemma4", "glm", "glm5_next", "gpt", "gpt_oss", "granite",
+    "granite_hybrid", "hunyuan", "laguna", "lfm2", "llama", "llama4", "minimax", "mistral",
+    "nemotron_h", "olmo", "opt", "phi", "qwen", "qwen3_5", "starcoder2",
 )  # fmt: skip
 """The files of this folder that have families."""
 

@@ -61,5 +61,5 @@ class Habits:
     """Whether it separates packed rows by their positions
     (`tests/runner/training/test_packing.py` checks every family)."""
     bounded: bool = True
-    """Whether its attention gets the bounds of rows that stand one behind the other
+    """Whether its attention gets the bounds of concatenated rows
     (`tests/runner/training/test_padding_free.py` checks every family)."""

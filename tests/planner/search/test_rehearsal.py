@@ -148,10 +148,13 @@ def test_another_plan_is_estimated(on_card: PlanFacts) -> None:
 def test_a_plan_that_ran_out_is_not_chosen_again_nor_a_larger_one(on_card: PlanFacts) -> None:
     asked = answers(**ON_CARD)
     before, after = with_rehearsal(asked, on_card, out_of_memory="backward")
-    assert after.train.micro_batch < before.train.micro_batch or after.train.checkpointing
+    assert after.train.pass_tokens < before.train.pass_tokens or after.train.checkpointing
     assert after.prediction.estimator == before.prediction.estimator != "rehearsal"
     assert after.prediction.peak_bytes < before.prediction.peak_bytes
-    assert "with micro-batch 16 ran out" in after.why["prediction.peak_bytes"]
+    assert (
+        f"with passes of {before.train.pass_tokens:,} tokens ran out"
+        in after.why["prediction.peak_bytes"]
+    )
 
 
 def test_what_fitted_fits_and_what_no_longer_has_room_does_not(on_card: PlanFacts) -> None:

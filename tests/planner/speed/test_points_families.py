@@ -38,13 +38,17 @@ def _told(named: dict[str, float]) -> list[float]:
     return [abs(error) for error in named.values()]
 
 
+ELSE = "Laguna"
+"""Measured with adapters on its shared experts too, which PEFT cannot load."""
+
+
 def _steps(*files: Path) -> list[Timed]:
     return [point for file in files for point in points(file)]
 
 
-@pytest.mark.parametrize(("file", "within"), [(FIRST, 24), (AGAIN, 18)])
+@pytest.mark.parametrize(("file", "within"), [(FIRST, 24), (AGAIN, 17)])
 def test_most_steps_of_new_families_are_met_within_a_fifth(file: Path, within: int) -> None:
-    errors = _told({point.name: point.error for point in _steps(file)})
+    errors = _told({one.name: one.error for one in _steps(file) if ELSE not in one.name})
     assert sum(error <= 0.2 for error in errors) >= within
     assert mean(errors) <= 0.13
     assert median(errors) <= 0.12

@@ -140,6 +140,7 @@ def test_a_lock_for_a_newer_program_is_refused(lock: TrainingLock) -> None:
         ("last-of-revision-2", 2),
         ("last-of-revision-3", 3),
         ("last-of-revision-4", 4),
+        ("last-of-revision-5", 5),
     ],
 )
 def test_locks_of_an_older_revision_are_read_and_hold(name: str, revision: int) -> None:

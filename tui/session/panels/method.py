@@ -15,17 +15,23 @@ _NAMED = 4
 """Number of components in the legend, the largest first."""
 
 
+def _batch(choice: "Choice") -> str:
+    plan = choice.profile
+    if plan.pass_tokens:
+        rows = choice.micro_batch * choice.accumulation
+        return f"{rows} rows a step, in passes of up to {plan.pass_tokens:,} tokens"
+    processes = f" in each of {plan.ranks} processes" if plan.ranks > 1 else ""
+    return f"micro-batch {choice.micro_batch} x {choice.accumulation} accumulation{processes}"
+
+
 def render(choice: "Choice") -> str:
     """Return the plan, its memory, the reason for each value, and the rejected alternatives."""
     packing, checkpointing = choice.profile.packing, choice.checkpointing
-    ranks = choice.profile.ranks
-    processes = f" in each of {ranks} processes" if ranks > 1 else ""
     adapter = f", rank {choice.rank}, alpha {choice.alpha}" if choice.rank else ""
     lines = [
         f"{METHODS[choice.kind]}{adapter} · {choice.dtype} · "
         f"learning rate {choice.learning_rate:g}",
-        f"micro-batch {choice.micro_batch} x {choice.accumulation} accumulation{processes} · "
-        f"checkpointing {_switch(checkpointing)} · packing {_switch(packing)}",
+        f"{_batch(choice)} · checkpointing {_switch(checkpointing)} · packing {_switch(packing)}",
         *memory(choice),
         "",
         "Why:",

@@ -64,7 +64,7 @@ def _beyond(lock: "TrainingLock") -> list[str]:
 
 def _plan(lock: "TrainingLock", values: Mapping[str, object]) -> list[str]:
     method, train, peak = lock.method, lock.train, lock.prediction.peak_bytes
-    decision, processes = lock.decision, lock.parallel.processes
+    decision = lock.decision
     rank = f" rank {method.rank}, alpha {method.alpha}" if method.rank else ""
     rows = " · ".join(f"{part.split} {part.rows:,}" for part in lock.data)
     against = f" AGAINST fine-tuning; your reason: {decision.overridden}"
@@ -78,7 +78,7 @@ def _plan(lock: "TrainingLock", values: Mapping[str, object]) -> list[str]:
         f"Machine  {lock.machine.accelerator or lock.machine.kind}"
         f" · {memory(lock.machine.memory_bytes)} usable",
         f"Method   {method.kind}{rank} · batch "
-        f"{batch(train.micro_batch, train.accumulation, lock.stream.packing, processes)}"
+        f"{batch(lock)}"
         f" · {train.epochs} epochs · lr {train.learning_rate:g}",
         *(f"Parallel {line}" for line in _beyond(lock)),
         f"Memory   {bar([peak], lock.machine.memory_bytes, _BAR_CELLS)} {memory(peak)}",
