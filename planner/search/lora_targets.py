@@ -45,7 +45,7 @@ def preset(shape: Architecture, name: Preset) -> tuple[str, ...]:
 def left_out(shape: Architecture) -> tuple[str, ...]:
     """Return the linear layers that PEFT cannot adapt, in forward order."""
     kind = FAMILIES[shape.family]
-    taken = (*kind.taken_for_experts, *kind.unadapted)
+    taken = (*kind.taken_for_experts, *kind.unadapted, *kind.lost_on_loading)
     return tuple(part.name for part in layers.linears(shape) if part.name in taken)
 
 
@@ -104,6 +104,8 @@ def _stays(shape: Architecture) -> str:
         past = f" A fused kernel reads the weight of {past} past any adapter, so it is not adapted."
     if lost := [name for name in left_out(shape) if name in _taken(shape)]:
         return f"{past} PEFT takes {', '.join(lost)} for fused experts, so they are not adapted."
+    if unread := FAMILIES[shape.family].lost_on_loading:
+        return f"{past} PEFT cannot load adapters of {', '.join(unread)}, so they are not adapted."
     return past + (" Routers and fused experts are not adapted." if shape.experts else "")
 
 

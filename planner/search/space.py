@@ -111,13 +111,14 @@ class Space:
 
     @cached_property
     def packings(self) -> tuple[bool, ...]:
-        """The settings of packing to try: only off where there is no gain, or only what was set."""
+        """The settings of packing to try: on before off, only off where there is no gain, or only
+        what was set."""
         asked = self.request
         if asked.packing is not None:
             return (asked.packing,)
         able = self.packs and self.spec.packs and asked.processes == 1
         choice = able and self.differ and self.machine.kind == "cuda"
-        return (False, True) if choice else (False,)
+        return (True, False) if choice else (False,)
 
     @cached_property
     def spec(self) -> Objective:
@@ -131,8 +132,8 @@ class Space:
 
     @cached_property
     def flows(self) -> bool:
-        """Whether packed rows are concatenated in passes of as many tokens as fit: on a card, and if
-        the rows at once were not set."""
+        """Whether packed rows are concatenated in passes of as many tokens as fit: on a card, and
+        if the rows at once were not set."""
         asked = self.request
         able = self.packs and self.spec.packs and asked.processes == 1
         given = asked.micro_batch is not None or asked.accumulation is not None

@@ -61,8 +61,8 @@ class Profile:
     """Whether the rows of a step are packed into rows of at most `length` tokens, `micro_batch` of
     them per pass."""
     pass_tokens: int = 0
-    """With packing, the tokens of the greatest pass, whose rows are concatenated; 0 where a pass has
-    `micro_batch` packed rows of `length`."""
+    """With packing, the tokens of the greatest pass, whose rows are concatenated; 0 where a pass
+    has `micro_batch` packed rows of `length`."""
     squares: int = 0
     """Of one pass, the squares of its rows' lengths added up; 0 where each row has `length`."""
     attention: Literal["own", "varlen"] = "own"

@@ -23,6 +23,7 @@ from planner.machines.facts import MachineFacts
 from planner.models.facts import ModelFacts
 from planner.search import from_answers
 from planner.search.budget import CUDA_CONTEXT_BYTES
+from planner.search.candidates import Candidates
 from planner.search.plan import Plan
 from planner.search.ranking import best
 from planner.search.request import EFFECTIVE_BATCH
@@ -84,9 +85,15 @@ def machine() -> MachineFacts:
     return replace(found, gpus=(free,))
 
 
+class _Rectangles(Candidates):
+    """The plans that a trial tries: whole rows, padded or packed."""
+
+    flows = False
+
+
 @cache
 def chosen(model: str, method: Kind) -> Profile:
-    """Return what `tunelock plan` chooses for many such rows."""
+    """Return what `tunelock plan` would choose of the plans that are tried, for many such rows."""
     asked = {
         "goal.name": "x", "data.train": "x", "model.source": "x", "method.kind": method,
         "method.targets": "all-linear", "train.effective_batch": EFFECTIVE_BATCH,
@@ -94,11 +101,10 @@ def chosen(model: str, method: Kind) -> Profile:
     many = lengths() * REPEATS
     found = models.find(model)
     facts = ModelFacts(model, (), found.architecture, found.parameters, "BF16")
-    plan = best(
-        from_answers.candidates(
-            check(asked, {}), facts, machine(), rows=len(many), longest=LENGTH, lengths=many
-        )
+    every = from_answers.candidates(
+        check(asked, {}), facts, machine(), rows=len(many), longest=LENGTH, lengths=many
     )
+    plan = best(_Rectangles(every.request, every.model, every.machine))
     assert plan is not None
     return plan
 

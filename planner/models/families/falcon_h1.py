@@ -86,6 +86,7 @@ def _linears(shape: Architecture, mixer: StateSpace) -> Iterator[Linear]:
 FAMILIES: Mapping[str, Family] = {
     "falcon_h1": Family(
         mlp_bias="mlp_bias",
+        classifier=False,
         unadapted=("out_proj",),
         defaults={
             "vocab_size": 128_000, "num_attention_heads": 32, "num_key_value_heads": 8,

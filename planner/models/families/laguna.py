@@ -99,7 +99,7 @@ FAMILIES: Mapping[str, Family] = {
         },
         # transformers reads `shared_expert.` in an adapter's `shared_experts` as an older name, and
         # PEFT loses the tensors that it renames (`conversion_mapping.py`).
-        taken_for_experts=("gate_proj", "up_proj", "down_proj"),
+        lost_on_loading=("gate_proj", "up_proj", "down_proj"),
         naming=Naming(
             shared="shared_experts",
             parts=("gate_proj.weight", "up_proj.weight", "down_proj.weight"),

@@ -89,6 +89,9 @@ class Family:
     It turns them into `target_parameters`, which adapt every expert, skip the dense layers and the
     shared experts, and do not allow dropout (`peft/utils/transformers_weight_conversion.py`).
     """
+    lost_on_loading: tuple[str, ...] = ()
+    """Names whose adapters PEFT does not load again from its own files
+    (`tests/runner/training/test_adapters_load.py`)."""
     unquantized: tuple[str, ...] = ()
     """Modules, as patterns of transformers, whose linear layers bitsandbytes must not replace: the
     class computes with their weights by itself, or they choose the experts."""

@@ -59,8 +59,9 @@ def _linears(family: str, model: Any) -> Iterator[tuple[str, bool]]:
         parent, _, last = name.rpartition(".")
         attends = any(word in parent for word in ("attn", "attention", "conv", "mamba"))
         attends = attends or (parent.endswith(".mixer") and last in MIXING)
-        taken = last in FAMILIES[family].taken_for_experts and not attends
-        taken = taken or last in FAMILIES[family].unadapted
+        kind = FAMILIES[family]
+        taken = last in (*kind.taken_for_experts, *kind.lost_on_loading) and not attends
+        taken = taken or last in kind.unadapted
         linear = isinstance(module, (torch.nn.Linear, Conv1D)) and module is not head
         inside = re.search(r"\.\d+\.", name) is not None
         weighs = ".indexer" in parent or last in NOT_ADAPTED or last.endswith("_coefs")
