@@ -132,6 +132,8 @@ class Rehearsed(Table):
     @property
     def evaluation_tokens(self) -> int:
         """Tokens of the evaluation, including padding; 0 where it was not timed."""
+        if self.profile.pass_tokens:
+            return sum(self.held_out)
         return self._sequences * len(self.held_out) * max(self.held_out, default=0)
 
     @property

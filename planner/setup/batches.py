@@ -61,7 +61,7 @@ def packed(
 
 
 def flowing(lengths: Sequence[int], rows: int, most_tokens: int) -> Iterator[Batch]:
-    """Yield the passes of rows in order, one behind the other in at most `most_tokens` tokens,
+    """Yield the passes of rows in order, concatenated to at most `most_tokens` tokens,
     within each step of `rows` rows."""
     for step in layout.steps(lengths, range(len(lengths)), rows, most_tokens):
         for one in step:

@@ -156,7 +156,11 @@ def _tokens(found: Iterable[Batch], profile: Profile) -> int:
 
 
 def _held_out(schedule: Schedule, profile: Profile) -> Iterator[Batch]:
-    return batches.padded(schedule.held_out, profile.micro_batch)
+    rows = schedule.held_out
+    if profile.pass_tokens and rows:
+        most = max(profile.pass_tokens, *rows)
+        return batches.flowing(rows, profile.micro_batch * schedule.accumulation, most)
+    return batches.padded(rows, profile.micro_batch)
 
 
 def _counted(found: Iterable[Batch], profile: Profile) -> Iterator[tuple[Profile, int]]:

@@ -49,8 +49,13 @@ class Job:
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest row."""
+        """Tokens of the longest training row."""
         return max(row.length for row in self.rows)
+
+    @property
+    def longest_of_all(self) -> int:
+        """The same over training and validation rows."""
+        return max(row.length for row in (*self.rows, *self.validation))
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
 
     def __init__(self, *, job: Job, **arguments: Any) -> None:
         self._order, self._ranks = job.order, job.ranks
-        self._micro_batch, self._longest = job.train.micro_batch, job.longest
+        self._micro_batch, self._capacity = job.train.micro_batch, job.longest
+        self._longest = job.longest_of_all
         self._pass_tokens, self._packing = job.train.pass_tokens, job.packing
         self._bounded = job.train.attention == "varlen"
         self._joined: Packed | PaddingFree | None = None
@@ -81,7 +82,12 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
         """Return what joins the rows of a step."""
         if self._pass_tokens:
             return PaddingFree(self._pass_tokens, self._longest, self._bounded)
-        return Packed(pad_id, self._longest, self._micro_batch)
+        return Packed(pad_id, self._capacity, self._micro_batch)
+
+    def _evaluating(self) -> PaddingFree:
+        """Return what joins rows of an evaluation, which may be longer than a pass of training."""
+        most = max(self._pass_tokens, self._longest)
+        return PaddingFree(most, self._longest, self._bounded)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
         """Return the batches of evaluation, or this process's share of them."""
@@ -92,7 +98,7 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
             return loader(with_blank(rows, padding.pad_token_id), shares, padding)
         padding = self.data_collator
         if self._pass_tokens:
-            self.data_collator = self._joining(padding.pad_token_id)
+            self.data_collator = self._evaluating()
         try:
             found: DataLoader[Any] = super().get_eval_dataloader(eval_dataset)
         finally:
@@ -106,8 +112,7 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
         if not self._pass_tokens:
             return super().prediction_step(model, inputs, prediction_loss_only, *given, **named)
         step = self._prepare_inputs(inputs)
-        joined = self._joining(0)
-        assert isinstance(joined, PaddingFree)
+        joined = self._evaluating()
         scored = (step["labels"] != IGNORED).sum().clamp(min=1)
         with torch.no_grad(), self.compute_loss_context_manager():
             losses = [

@@ -1,4 +1,4 @@
-"""Lays out the rows of an optimizer step in passes, one behind the other without padding.
+"""Lays out the rows of an optimizer step in passes, concatenated without padding.
 
 A pass is one forward and backward computation. The order of the rows is known before a run starts,
 so every pass of it is, too: a plan counts memory and time of the passes that will really occur.

@@ -85,6 +85,18 @@ def test_an_evaluation_is_the_mean_over_scored_tokens(base: Path, tmp_path: Path
     assert whole[0]["loss"] == pytest.approx(many[0]["loss"], rel=0.02)
 
 
+def test_a_row_of_an_evaluation_may_be_longer_than_a_pass(base: Path, tmp_path: Path) -> None:
+    own = {"attention": "varlen", "pass_tokens": 19}
+    job = _job(base, tmp_path / "passes", **own)
+    long = [completion(tuple(range(3, 60)), (IGNORED, *range(4, 60))), *job.validation[:2]]
+    found = _trained(replace(job, validation=long)).evaluated
+    padded = replace(_job(base, tmp_path / "padded"), validation=long[:1])
+    alone = _trained(padded).evaluated
+    one = _trained(replace(job, validation=long[:1], work=tmp_path / "one")).evaluated
+    assert len(found) == len(one)
+    assert one[0]["loss"] == pytest.approx(alone[0]["loss"], rel=1e-4)
+
+
 def test_the_greatest_pass_is_one_that_occurs(base: Path, tmp_path: Path) -> None:
     job = _job(base, tmp_path, pass_tokens=60)
     sizes = []
