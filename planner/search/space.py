@@ -9,6 +9,7 @@ from typing import Literal
 from planner.machines.facts import MachineFacts
 from planner.memory import Sized
 from planner.memory.family_quirks import habits, takes_bounds
+from planner.memory.widths import stream_width
 from planner.models import layers
 from planner.objectives.objective import Objective
 from planner.objectives.registry import objective_of
@@ -205,15 +206,15 @@ class Space:
     ) -> Profile:
         """Return the plan with these values and those of the request.
 
-        None is the first choice of `packings` or `layouts`.
+        None is the first choice of `packings` or `layouts`. Attention reads bounds only where the
+        queries are bfloat16: flash attention would round those of a float32 residual stream.
         """
         asked, adapted = self.request, kind != "full"
         packs = self.packings[0] if packing is None else packing
         flows = packs and self.flows
-        bounded = flows and self.bounded and self.dtype == "bfloat16"
         parallel, offload = layout or self.layouts[0]
         on_cpu = self.machine.kind == "cpu"
-        return Profile(
+        found = Profile(
             device=self.machine.kind,
             method=kind,
             rank=asked.rank if adapted else 0,
@@ -226,7 +227,6 @@ class Space:
             dropout=asked.dropout if adapted else 0.0,
             packing=packs,
             pass_tokens=asked.longest if flows else 0,
-            attention="varlen" if bounded else "own",
             autocast=AUTOCAST and self.dtype == "bfloat16",
             fused=self.optimizer == "adamw_torch_fused",
             objective=asked.objective,
@@ -239,6 +239,9 @@ class Space:
             process_bytes=self.machine.process_bytes if on_cpu else 0,
             held_tokens=asked.tokens if on_cpu else 0,
         )
+        bounded = flows and self.bounded and self.dtype == "bfloat16"
+        narrow = stream_width(self.model.architecture, found) == found.width
+        return replace(found, attention="varlen") if bounded and narrow else found
 
     def other(self, profile: Profile, **changes: object) -> Profile:
         """Return a plan with other values, and the values that depend on them updated."""

@@ -18,6 +18,7 @@ from planner.search.candidates import Candidates
 from planner.search.lora_targets import preset
 from planner.search.passes import Steps, laid_out, steps_of
 from planner.search.request import Request
+from planner.setup.setup import Kind
 from runner.demo import files
 from runner.inputs import verify
 from runner.inputs.setup import profile_of
@@ -85,6 +86,15 @@ def test_eager_attention_and_wide_heads_need_a_mask() -> None:
         assert found is not None and found.pass_tokens and found.attention == "own"
         said = reasons.why(_candidates(79 * GIB, name), found)["train.attention"]
         assert "mask" in said
+
+
+@pytest.mark.parametrize(("method", "attention"), [("lora", "varlen"), ("qlora", "own")])
+def test_float32_queries_are_not_rounded(method: Kind, attention: str) -> None:
+    """LayerNorm and 4-bit layers make the residual stream of Phi float32 under autocast."""
+    every = _candidates(79 * GIB, "microsoft/phi-1_5")
+    every = replace(every, request=replace(every.request, method=method))
+    found = ranking.best(every)
+    assert found is not None and found.attention == attention
 
 
 def test_limits_are_tight_and_long_runs_are_bounded() -> None:
