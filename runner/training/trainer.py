@@ -49,6 +49,8 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
 
     data_collator: Any
     _total_train_tokens: float
+    _pass_tokens = 0
+    """Of a trainer that was made without its constructor, as a trace makes it."""
 
     def __init__(self, *, job: Job, **arguments: Any) -> None:
         self._order, self._ranks = job.order, job.ranks
