@@ -116,6 +116,7 @@ def test_what_a_plan_can_write_is_a_lock(changes: list[tuple[str, object]]) -> N
         ([("why", {"train.micro_batch": "Micro-batch 999 needs"})], "another value"),
         ([("why", {"train.micro_batch": "The full effective batch of 9 fits."})], "another value"),
         ([("why", {"train.micro_batch": "Above 9 rows of up to 64 tokens"})], "another value"),
+        ([("why", {"train.micro_batch": "9 rows have about 90 tokens, nearest to"})], "another"),
         ([("why", {"train.accumulation": "3 micro-batches of 999 make"})], "another value"),
         ([("why", {"train.checkpointing": "Checkpointing allows a micro-batch of 9"})],
          "another value"),
