@@ -5,7 +5,9 @@ from typing import TypeVar
 
 from planner.search.candidates import Candidates
 from planner.setup.setup import Kind, Profile
-from planner.speed.duration import Schedule, duration
+from planner.speed.duration import Duration, Schedule, by_tokens, duration
+from planner.speed.rate import Lengths, Rate, rate_of
+from planner.speed.setups import timed
 
 SAMPLE_ROWS = 512
 """Rows of the sample on which plans are compared."""
@@ -91,6 +93,27 @@ def step_seconds(candidates: Candidates, plan: Profile) -> float | None:
     """Return the seconds of an optimizer step; None where the device's speed is unknown."""
     found = duration(candidates.model, plan, candidates.card, _sample(candidates, plan))
     return found.step_seconds if found else None
+
+
+def rate(candidates: Candidates, plan: Profile, threads: int = 0) -> Rate | None:
+    """Return the rate of training by a sample of the rows; None where it is unknown.
+
+    On a CPU, with that many threads, it follows from a step that was measured.
+    """
+    schedule, asked = _sample(candidates, plan), candidates.request
+    step = timed(candidates.machine.timed, candidates.model, plan, threads)
+    if step:
+        found: Duration | None = by_tokens(step, plan, schedule)
+    else:
+        found = duration(candidates.model, plan, candidates.card, schedule)
+    if not found:
+        return None
+    longest = sum(asked.lengths)
+    tokens = asked.tokens / longest * sum(schedule.lengths) if longest else 0.0
+    own = Lengths.of(schedule.lengths, plan, tokens)
+    trained = Lengths(plan.ranks * own.tokens, plan.ranks * own.squares)
+    took = found.step_seconds * found.steps
+    return rate_of(candidates.model.architecture, plan, candidates.card, trained, took)
 
 
 def _sample(candidates: Candidates, plan: Profile) -> Schedule:

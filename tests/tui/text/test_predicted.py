@@ -31,7 +31,7 @@ def timed(**known: float) -> TrainingLock:
     ],
 )
 def test_what_is_known_is_said(known: dict[str, float], words: str) -> None:
-    assert predicted.time(timed(**known).prediction) == words
+    assert predicted.time(timed(**known)) == words
 
 
 def test_a_plan_and_the_yes_to_start_name_the_hours() -> None:
