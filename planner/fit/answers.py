@@ -38,9 +38,10 @@ def answers(request: FitRequest) -> tuple[Answer, ...]:
 
 
 def _answer(request: FitRequest, plan: Plan) -> Answer:
-    seconds = ranking.step_seconds(request.candidates, plan.profile)
-    found = ranking.rate(request.candidates, plan.profile) if plan.fits else None
-    return Answer(plan, seconds, tuple(why(request, plan.profile)), found)
+    found = ranking.timing(request.candidates, plan.profile)
+    seconds, rate = found or (None, None)
+    reasons = tuple(why(request, plan.profile))
+    return Answer(plan, seconds, reasons, rate if plan.fits else None)
 
 
 def record(request: Subject, found: Iterable[Answer]) -> dict[str, object]:

@@ -99,6 +99,7 @@ def choose(
     if plan is None:
         raise refusal(candidates)
     threads = _threads(plan, candidates)
+    timing = ranking.timing(candidates, plan, threads)
     return Choice(
         kind=plan.method,
         rank=plan.rank,
@@ -114,7 +115,7 @@ def choose(
         profile=plan,
         estimate=estimate(model, plan),
         budget_bytes=candidates.budget_bytes,
-        rate=ranking.rate(candidates, plan, threads),
+        rate=timing[1] if timing else None,
         why=_why(answers, candidates, plan, threads),
         rejected=tuple(rejected(candidates, plan)),
     )

@@ -235,6 +235,7 @@ def test_what_a_plan_can_write_is_a_lock(changes: list[tuple[str, object]]) -> N
         ([("packages", {"torch": "2.13.0"})], "must have exactly these keys: `accelerate`"),
         ([("packages.torch", "2.13.0+cpu")], "`packages.torch` on line"),
         ([("prediction.peak_bytes", 1)], "does not add up"),
+        ([("prediction.flops_share", 0.4)], "is for a card, but the machine has none"),
         ([("prediction.components.shell", 1)], "is an unknown key"),
         ([("why", {"method.rnk": "x"})], "a value that locks do not have"),
         ([("intent.origin", {"data.trian": "given"})], "is an unknown key"),

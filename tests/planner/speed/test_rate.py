@@ -1,13 +1,21 @@
 """Useful tokens per second, and the operations that a method needs for them."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from lockfiles import lock as locks
+from lockfiles.rates import tokens_per_second
 from planner.memory import Profile
+from planner.plan.gather import gather
+from planner.plan.plan import plan
 from planner.speed import flops
 from planner.speed.rate import Lengths, needed_flops, rate_of
+from tests.planned import few_rows
 from tests.planner.memory.test_memory import MODELS, PLAN
+from tests.planner.plan.test_plan import answers
+from tests.planner.search.test_rehearsal import GPU_MACHINE, ON_CARD
 from tests.planner.speed.test_speed import FULL, H200
 
 ONE = Lengths(1, 1)
@@ -15,7 +23,7 @@ DPO = replace(PLAN, objective="dpo")
 
 
 @pytest.mark.parametrize(
-    ("plan", "each"),
+    ("setup", "each"),
     [
         (FULL, 6),
         (PLAN, 4),
@@ -25,16 +33,16 @@ DPO = replace(PLAN, objective="dpo")
         (replace(FULL, objective="dpo"), 8),
     ],
 )
-def test_operations_of_a_parameter_and_token(plan: Profile, each: int) -> None:
+def test_operations_of_a_parameter_and_token(setup: Profile, each: int) -> None:
     model = MODELS["qwen2.5-0.5b"]
-    found = needed_flops(model.architecture, replace(plan, rank=1), ONE)
+    found = needed_flops(model.architecture, replace(setup, rank=1), ONE)
     assert found == pytest.approx(each * model.parameters, rel=0.01)
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("plan", [PLAN, FULL, replace(PLAN, checkpointing=False), DPO])
-def test_less_is_needed_than_computed(name: str, plan: Profile) -> None:
-    model, one = MODELS[name], replace(plan, length=2048, micro_batch=1, padded=False)
+@pytest.mark.parametrize("setup", [PLAN, FULL, replace(PLAN, checkpointing=False), DPO])
+def test_less_is_needed_than_computed(name: str, setup: Profile) -> None:
+    model, one = MODELS[name], replace(setup, length=2048, micro_batch=1, padded=False)
     rows = Lengths.of([2048], one)
     needed = needed_flops(model.architecture, one, rows)
     assert 0.3 * flops(model, one) < needed < flops(model, one)
@@ -78,14 +86,30 @@ def test_a_rate_is_of_useful_tokens_and_of_all_cards() -> None:
 
 
 @pytest.mark.parametrize(
-    ("plan", "card"),
+    ("setup", "card"),
     [
         (PLAN, None),
         (PLAN, replace(H200, bf16_flops=0.0)),
         (replace(PLAN, dtype="float32"), H200),
     ],
 )
-def test_without_a_known_rate_there_is_no_share(plan: Profile, card: object) -> None:
+def test_without_a_known_rate_there_is_no_share(setup: Profile, card: object) -> None:
     shape = MODELS["llama3.1-8b"].architecture
-    found = rate_of(shape, plan, card, ONE, 1.0)  # type: ignore[arg-type]
+    found = rate_of(shape, setup, card, ONE, 1.0)  # type: ignore[arg-type]
     assert (found.tokens_per_second, found.flops_share) == (1.0, 0.0)
+
+
+def test_a_lock_has_the_rate_of_its_steps(tmp_path: Path) -> None:
+    asked = answers(**ON_CARD)
+    facts = gather(asked, few_rows(tmp_path), machine=GPU_MACHINE)
+    lock, stream = plan(asked, facts), facts.stream
+    step = lock.train.micro_batch * lock.train.accumulation
+    steps, took = -(-stream.rows // step), lock.prediction.step_seconds
+    found = tokens_per_second(lock, took)
+    assert found == pytest.approx(stream.tokens / (steps * took))
+    rows = Lengths.of(stream.lengths, PLAN)
+    setup = replace(PLAN, rank=lock.method.rank, targets=tuple(lock.method.targets))
+    needed = needed_flops(facts.model.architecture, setup, rows)
+    assert lock.prediction.flops_share == pytest.approx(needed / (steps * took) / 121e12, rel=0.01)
+    assert locks.parse(locks.write(lock)).training() == lock
+    assert tokens_per_second(lock, 0.0) == 0.0
