@@ -42,5 +42,8 @@ def answers_right(accuracy: float, before: float | None, rows: int | None, learn
 def rate(tokens_per_second: float, flops_share: float) -> str:
     """Return a rate of training with two digits, the precision of the estimate, and which share of
     the card's rate it is unless 0: `~7,300 tokens/s (41% of the card's bf16 rate)`."""
-    share = f" ({flops_share:.0%} of the card's bf16 rate)" if flops_share else ""
-    return f"~{float(f'{tokens_per_second:.2g}'):,.0f} tokens/s{share}"
+    tokens = f"~{float(f'{tokens_per_second:.2g}'):,.0f} tokens/s"
+    if not flops_share:
+        return tokens
+    share = "under 1%" if flops_share < 0.01 else f"{flops_share:.0%}"
+    return f"{tokens} ({share} of the card's bf16 rate)"
