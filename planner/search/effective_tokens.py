@@ -8,16 +8,33 @@ from planner.interview.answers import Answers
 from planner.objectives.registry import objective_of
 from planner.search.request import EFFECTIVE_BATCH, Request
 
+FEWEST = 8
+"""The multiples of a step that is divided into micro-batches: it has at least this many."""
 
-def with_rows(asked: Request) -> Request:
+
+def with_rows(asked: Request, *, concatenated: bool) -> Request:
     """Return a request with the rows of a step that come nearest to `effective_tokens`, if it is
-    set: a multiple of the processes and of the micro-batch, at least one of them."""
+    set.
+
+    They are a multiple of the processes and of the micro-batch. Where rows are not `concatenated`
+    and the plan chooses the micro-batch, they are also one of the greatest power of two that few
+    rows more or less allow: a prime number would leave no choice.
+    """
     if not asked.effective_tokens:
         return asked
     unit = asked.processes * (asked.micro_batch or 1)
     unit = unit if unit <= MOST_EFFECTIVE_BATCH else asked.processes
+    count = max(1, _nearest(asked, unit) // FEWEST)
+    if not concatenated and not asked.micro_batch:
+        unit *= 1 << (count.bit_length() - 1)
+    rows = unit * _nearest(asked, unit)
+    return replace(asked, effective_batch=rows, effective_multiple=unit)
+
+
+def _nearest(asked: Request, unit: int) -> int:
+    """Return the multiple of so many rows that comes nearest, at least 1."""
     wanted = round(asked.effective_tokens / (row_tokens(asked) * unit))
-    return replace(asked, effective_batch=unit * max(1, min(wanted, MOST_EFFECTIVE_BATCH // unit)))
+    return max(1, min(wanted, MOST_EFFECTIVE_BATCH // unit))
 
 
 def row_tokens(asked: Request) -> float:
@@ -31,12 +48,11 @@ def reason(asked: Request) -> str:
     """Return why a step has its rows, as a sentence; empty where `effective_tokens` is not set."""
     if not asked.effective_tokens:
         return ""
-    rows = asked.effective_batch
-    tokens, many = (
-        f"{rows * row_tokens(asked):,.0f}",
-        "1 row has" if rows == 1 else f"{rows} rows have",
-    )
-    return f"{many} about {tokens} tokens, nearest to {asked.effective_tokens:,}."
+    rows, unit = asked.effective_batch, asked.effective_multiple
+    have = "1 row has" if rows == 1 else f"{rows} rows have"
+    among = f" among multiples of {unit}" if unit > 1 else ""
+    tokens = f"{rows * row_tokens(asked):,.0f}"
+    return f"{have} about {tokens} tokens, nearest to {asked.effective_tokens:,}{among}."
 
 
 def both(answers: Answers) -> tuple[bool, tuple[str | Key, ...], Answer]:

@@ -73,8 +73,10 @@ def candidates(
     Raises UsageProblem where answers contradict each other, the machine or the model.
     """
     asked = _request(answers, model, rows, longest, lengths)
-    asked = effective_tokens.with_rows(replace(asked, tokens=tokens))
-    found = Candidates(asked, model, machine, rehearsal)
+    found = Candidates(replace(asked, tokens=tokens), model, machine, rehearsal)
+    laid = found.packings[0] and found.flows
+    asked = effective_tokens.with_rows(found.request, concatenated=laid)
+    found = replace(found, request=asked)
     for contradicts, sentence, fix in (effective_tokens.both(answers), *_contradictions(found)):
         if contradicts:
             raise UsageProblem(*sentence, fix=fix)

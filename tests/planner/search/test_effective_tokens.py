@@ -22,31 +22,51 @@ ASKED = Request(
 )  # fmt: skip
 
 
+MOST = 10_000_000
+
+
 @pytest.mark.parametrize(
-    ("changes", "rows"),
+    ("changes", "laid", "micro"),
     [
-        ({}, 20),  # of 200 tokens
-        ({"effective_tokens": 4101}, 21),
-        ({"effective_tokens": 8}, 1),
-        ({"effective_tokens": 1 << 26}, 65536),
-        ({"effective_tokens": 0}, 16),
-        ({"processes": 8}, 24),
-        ({"processes": 2, "micro_batch": 4}, 24),
-        ({"effective_tokens": 1, "processes": 2, "micro_batch": 4}, 8),
-        ({"effective_tokens": 1 << 26, "micro_batch": 1000}, 65000),
-        ({"processes": 1024, "micro_batch": 1024}, 1024),
-        ({"tokens": 0}, 8),
-        ({"tokens": 0, "objective": "dpo"}, 4),
+        ({}, 20, 20),  # of 200 tokens
+        ({"effective_tokens": 4101}, 21, 20),
+        ({"effective_tokens": 9400}, 47, 48),
+        ({"effective_tokens": 8}, 1, 1),
+        ({"effective_tokens": MOST}, 50_000, 49_152),
+        ({"effective_tokens": MOST, "tokens": 2000}, 65536, 65536),
+        ({"effective_tokens": 0}, 16, 16),
+        ({"processes": 8}, 24, 24),
+        ({"processes": 2, "micro_batch": 4}, 24, 24),
+        ({"effective_tokens": 1, "processes": 2, "micro_batch": 4}, 8, 8),
+        ({"effective_tokens": MOST, "micro_batch": 1000, "tokens": 2000}, 65000, 65000),
+        ({"processes": 1024, "micro_batch": 1024}, 1024, 1024),
+        ({"tokens": 0}, 8, 8),
+        ({"tokens": 0, "objective": "dpo"}, 4, 4),
     ],
 )
-def test_a_step_has_the_rows_that_come_nearest(changes: dict[str, int], rows: int) -> None:
-    assert with_rows(replace(ASKED, **changes)).effective_batch == rows  # type: ignore[arg-type]
+def test_a_step_has_the_rows_that_come_nearest(
+    changes: dict[str, int], laid: int, micro: int
+) -> None:
+    asked = replace(ASKED, **changes)  # type: ignore[arg-type]
+    assert with_rows(asked, concatenated=True).effective_batch == laid
+    assert with_rows(asked, concatenated=False).effective_batch == micro
+
+
+def test_rows_in_micro_batches_come_near_and_leave_a_choice() -> None:
+    for rows in range(1, 2000):
+        asked = replace(ASKED, effective_tokens=200 * rows)
+        found = with_rows(asked, concatenated=False).effective_batch
+        assert abs(found - rows) <= rows / 16
+        assert rows < 20 or found % 2 == 0
 
 
 def test_a_reason_names_the_rows_and_both_counts_of_tokens() -> None:
-    assert reason(with_rows(ASKED)) == "20 rows have about 4,000 tokens, nearest to 4,100."
-    one = with_rows(replace(ASKED, effective_tokens=8))
+    said = reason(with_rows(ASKED, concatenated=True))
+    assert said == "20 rows have about 4,000 tokens, nearest to 4,100."
+    one = with_rows(replace(ASKED, effective_tokens=8), concatenated=True)
     assert reason(one) == "1 row has about 200 tokens, nearest to 8."
+    two = reason(with_rows(ASKED, concatenated=False))
+    assert two == "20 rows have about 4,000 tokens, nearest to 4,100 among multiples of 2."
     assert reason(replace(ASKED, effective_tokens=0)) == ""
 
 
@@ -63,9 +83,8 @@ def test_a_lock_holds_rows_and_says_why(facts: PlanFacts, changes: dict[str, obj
     wanted = round(8 * mean)
     lock = plan(answers(**ON_CARD | {"train__effective_tokens": wanted} | changes), facts)
     assert lock.train.micro_batch * lock.train.accumulation == 8
-    assert lock.why["train.micro_batch"].endswith(
-        f"8 rows have about {8 * mean:,.0f} tokens, nearest to {wanted:,}."
-    )
+    said = f"8 rows have about {8 * mean:,.0f} tokens, nearest to {wanted:,}"
+    assert said in lock.why["train.micro_batch"]
     assert lock.intent.origin["train.effective_tokens"] == "given"
     assert locks.parse(locks.write(lock)).training() == lock
 
