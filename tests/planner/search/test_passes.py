@@ -87,6 +87,16 @@ def test_eager_attention_and_wide_heads_need_a_mask() -> None:
         assert "mask" in said
 
 
+def test_a_plan_says_that_the_longest_row_limits_its_passes() -> None:
+    every = _candidates(79 * GIB)
+    found, longest = ranking.best(every), every.steps.longest
+    assert found is not None and found.pass_tokens > longest
+    words = f"passes of at most {longest:,} tokens, those of the longest row"
+    assert words not in reasons.why(every, found)["train.accumulation"]
+    least = replace(found, pass_tokens=longest, accumulates=True)
+    assert words in reasons.why(every, least)["train.accumulation"]
+
+
 def test_limits_are_tight_and_long_runs_are_bounded() -> None:
     steps = steps_of(_lengths(), 16, 17, 2)
     assert steps.known and len(steps.lengths) == 76
