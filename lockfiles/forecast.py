@@ -44,6 +44,9 @@ class Prediction(Table):
     unknown."""
     cost: float = Field(default=0.0, ge=0, le=limits.MOST_MONEY)
     """Cost of that time in the currency of `machine.price_per_hour`; 0 where unknown."""
+    flops_share: float = Field(default=0.0, ge=0, le=1)
+    """Share of the cards' bf16 rate that those steps reach by the operations that the method needs,
+    without recomputation; 0 where unknown."""
     process_origin: Literal["", "measured", "assumed"] = ""
     """Whether the component `process` was measured on the machine of the plan or is a typical
     value; empty on a GPU."""
@@ -63,13 +66,14 @@ class Prediction(Table):
 
     @model_serializer(mode="wrap")
     def _with_origins(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Omit what is empty of the fields that only plans for a CPU have."""
+        """Omit what is empty of the fields that only some plans have."""
         found: dict[str, Any] = dump(self)
-        return {name: value for name, value in found.items() if value or name not in _ON_CPU}
+        return {name: value for name, value in found.items() if value or name not in _SOME}
 
 
-_ON_CPU = frozenset(
+_SOME = frozenset(
     [
+        "flops_share",
         "process_origin", "timed_by", "timed_seconds", "timed_tokens", "timed_evaluation_seconds",
         "timed_evaluation_tokens", "timed_save_seconds",
     ]

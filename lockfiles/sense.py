@@ -168,6 +168,10 @@ def _prediction(lock: TrainingTables) -> Iterator[Contradiction]:
         yield "prediction.components", "has a negative size"
     if sum(parts.values()) != lock.prediction.peak_bytes:
         yield "prediction.components", "does not add up to `prediction.peak_bytes`"
+    if lock.prediction.flops_share and lock.machine.kind == "cpu":
+        yield "prediction.flops_share", "is for a card, but the machine has none"
+    if lock.prediction.flops_share and not lock.prediction.step_seconds:
+        yield "prediction.flops_share", "needs `prediction.step_seconds`"
     yield from _origins(lock)
 
 

@@ -42,6 +42,11 @@ _FORMS: tuple[tuple[str, str, Said], ...] = (
     ("train.micro_batch", r"Micro-batch (\d+) needs", lambda lock: lock.train.micro_batch),
     ("train.micro_batch", r"Above (\d+) rows? of up to", lambda lock: lock.train.micro_batch),
     ("train.micro_batch", r"Each process computes its (\d+) rows? of", lambda lock: _own(lock)),
+    (
+        "train.micro_batch",
+        r"(?:.* )?(\d+) rows? (?:has|have) about [\d,]+ tokens, nearest",
+        lambda lock: _rows(lock),
+    ),
     ("train.accumulation", r"(\d+) micro-batch(?:es)? of (\d+) make", lambda lock: _sums(lock)),
     (
         "train.accumulation",
@@ -103,6 +108,10 @@ def _copies(lock: TrainingTables) -> object:
 
 def _own(lock: TrainingTables) -> object:
     return lock.train.micro_batch if lock.train.accumulation == 1 else None
+
+
+def _rows(lock: TrainingTables) -> int:
+    return lock.train.micro_batch * lock.train.accumulation * lock.parallel.processes
 
 
 def _sums(lock: TrainingTables) -> tuple[int, int]:

@@ -10,9 +10,10 @@ from planner.fit.contradictions import check
 from planner.fit.reasons import why
 from planner.fit.request import FitRequest
 from planner.fit.subject import Subject
+from planner.search import ranking
 from planner.search.plan import Plan
-from planner.search.ranking import step_seconds
 from planner.search.rejected import nothing_fits
+from planner.speed.rate import Rate
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,8 @@ class Answer:
     reasons: tuple[str, ...]
     """Sentences: why the plan was chosen, or what would fit."""
 
-    @property
-    def tokens_per_second(self) -> float | None:
-        """Over all cards, including padding; None where the plan does not fit or its speed is
-        unknown."""
-        profile = self.plan.profile
-        tokens = profile.tokens * profile.ranks * self.plan.accumulation
-        return tokens / self.step_seconds if self.step_seconds and self.plan.fits else None
+    rate: Rate | None = None
+    """How fast it trains; None where the plan does not fit or its speed is unknown."""
 
 
 def answers(request: FitRequest) -> tuple[Answer, ...]:
@@ -42,8 +38,10 @@ def answers(request: FitRequest) -> tuple[Answer, ...]:
 
 
 def _answer(request: FitRequest, plan: Plan) -> Answer:
-    seconds = step_seconds(request.candidates, plan.profile)
-    return Answer(plan, seconds, tuple(why(request, plan.profile)))
+    found = ranking.timing(request.candidates, plan.profile)
+    seconds, rate = found or (None, None)
+    reasons = tuple(why(request, plan.profile))
+    return Answer(plan, seconds, reasons, rate if plan.fits else None)
 
 
 def record(request: Subject, found: Iterable[Answer]) -> dict[str, object]:
@@ -81,7 +79,7 @@ def _machine(request: Subject) -> dict[str, object]:
 
 
 def _plan(answer: Answer) -> dict[str, object]:
-    plan, profile = answer.plan, answer.plan.profile
+    plan, profile, rate = answer.plan, answer.plan.profile, answer.rate
     return {
         "objective": profile.objective,
         "method": profile.method,
@@ -101,6 +99,8 @@ def _plan(answer: Answer) -> dict[str, object]:
         "budget_bytes": plan.budget_bytes,
         "fits": plan.fits,
         "step_seconds": answer.step_seconds,
+        "tokens_per_second": rate.tokens_per_second if rate else None,
+        "flops_share": (rate and rate.flops_share) or None,
         "reasons": list(answer.reasons),
     }
 

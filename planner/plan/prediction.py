@@ -18,6 +18,7 @@ from planner.search.rehearsal import ESTIMATOR as MEASURED
 from planner.search.rehearsal import Rehearsal, host_seconds
 from planner.speed.duration import Duration, Schedule, by_tokens, duration, seconds_of_step
 from planner.speed.host import accelerator
+from planner.speed.rate import Lengths, rate_of
 from planner.speed.setups import timed
 
 HOUR = 3600
@@ -60,6 +61,7 @@ def predict(
         "seconds": _rounded(found.seconds) if found else 0.0,
         "cost": round(price * found.seconds / HOUR, 2) if found else 0.0,
     }
+    time |= _flops_share(found, choice, facts, card, schedule.epochs) if found else {}
     space = _space(choice, facts, stages)
     if found and rehearsed:
         space |= _measured_space(space, choice, rehearsed)
@@ -159,6 +161,16 @@ def _timed_why(found: Duration, step: TimedStep) -> dict[str, str]:
 
 def _rounded(seconds: float) -> float:
     return float(f"{seconds:.4g}")
+
+
+def _flops_share(
+    found: Duration, choice: Choice, facts: PlanFacts, card: Accelerator | None, epochs: int
+) -> dict[str, object]:
+    """Return the share of the cards' rate that training needs; empty where it is unknown."""
+    rows = Lengths.of(facts.stream.lengths, choice.profile, facts.stream.tokens)
+    took = found.step_seconds * found.steps / epochs
+    rate = rate_of(facts.model.architecture, choice.profile, card, rows, took)
+    return {"flops_share": _rounded(rate.flops_share)} if rate.flops_share else {}
 
 
 def _space(

@@ -88,7 +88,11 @@ class Between:
         if self.low <= value <= self.high or (self.or_zero and value == 0):
             return None
         automatic = ", or 0 to let the plan choose" if self.or_zero else ""
-        return f"must be from {self.low:g} to {self.high:g}{automatic}"
+        low, high = (
+            str(bound) if isinstance(bound, int) else f"{bound:g}"
+            for bound in (self.low, self.high)
+        )
+        return f"must be from {low} to {high}{automatic}"
 
 
 @dataclass(frozen=True)

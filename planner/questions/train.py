@@ -42,6 +42,16 @@ QUESTIONS: tuple[Question, ...] = (
         validate=Between(1, limits.MOST_EFFECTIVE_BATCH),
     ),
     Question(
+        "train.effective_tokens",
+        "method",
+        "integer",
+        "Effective batch size in tokens",
+        "Tokens in each step, instead of examples. 16384-65536 is usual with packing. 0 counts "
+        "examples.",
+        0,
+        validate=Between(1, limits.MOST_EFFECTIVE_TOKENS, or_zero=True),
+    ),
+    Question(
         "train.warmup_ratio",
         "method",
         "number",

@@ -18,6 +18,7 @@ from planner.search.candidates import Candidates
 from planner.search.from_answers import counted
 from planner.search.rejected import Alternative, refusal, rejected
 from planner.setup.setup import Kind, Profile
+from planner.speed.rate import Rate
 
 if TYPE_CHECKING:
     from planner.search.rehearsal import Rehearsal
@@ -62,6 +63,8 @@ class Choice:
     """The memory that each process needs."""
     budget_bytes: int
     """Memory available to each process: that of the machine less a margin."""
+    rate: Rate | None
+    """How fast it trains, estimated from a sample of the rows; None where that is unknown."""
     why: Mapping[str, str]
     """The reason for each chosen value, by its dotted key in the lock."""
     rejected: tuple[Alternative, ...]
@@ -96,6 +99,7 @@ def choose(
     if plan is None:
         raise refusal(candidates)
     threads = _threads(plan, candidates)
+    timing = ranking.timing(candidates, plan, threads)
     return Choice(
         kind=plan.method,
         rank=plan.rank,
@@ -111,6 +115,7 @@ def choose(
         profile=plan,
         estimate=estimate(model, plan),
         budget_bytes=candidates.budget_bytes,
+        rate=timing[1] if timing else None,
         why=_why(answers, candidates, plan, threads),
         rejected=tuple(rejected(candidates, plan)),
     )

@@ -11,7 +11,7 @@ from planner.interview.answers import Answers
 from planner.machines.facts import MachineFacts
 from planner.models.facts import ModelFacts
 from planner.parallelism.layouts import Offload
-from planner.search import lora_targets
+from planner.search import effective_tokens, lora_targets
 from planner.search.candidates import Candidates
 from planner.search.request import Request
 from planner.setup.setup import Kind
@@ -73,9 +73,11 @@ def candidates(
     Raises UsageProblem where answers contradict each other, the machine or the model.
     """
     asked = _request(answers, model, rows, longest, lengths)
-    asked = replace(asked, tokens=tokens)
-    found = Candidates(asked, model, machine, rehearsal)
-    for contradicts, sentence, fix in _contradictions(found):
+    found = Candidates(replace(asked, tokens=tokens), model, machine, rehearsal)
+    laid = found.packings[0] and found.flows
+    asked = effective_tokens.with_rows(found.request, concatenated=laid)
+    found = replace(found, request=asked)
+    for contradicts, sentence, fix in (effective_tokens.both(answers), *_contradictions(found)):
         if contradicts:
             raise UsageProblem(*sentence, fix=fix)
     return found
@@ -99,6 +101,7 @@ def _request(
         seed=answers.integer("train.seed"),
         epochs=answers.integer("train.epochs"),
         effective_batch=answers.integer("train.effective_batch"),
+        effective_tokens=answers.integer("train.effective_tokens"),
         micro_batch=answers.integer("method.micro_batch") or None,
         checkpointing=switch[answers.text("method.checkpointing")],
         packing=switch[answers.text("method.packing")],

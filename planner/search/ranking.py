@@ -1,11 +1,13 @@
 """Which plan to choose: the fastest that fits, of the first method that has one."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from planner.search.candidates import Candidates
 from planner.setup.setup import Kind, Profile
-from planner.speed.duration import Schedule, duration
+from planner.speed.duration import Duration, Schedule, by_tokens, duration
+from planner.speed.rate import Lengths, Rate, rate_of
+from planner.speed.setups import timed
 
 SAMPLE_ROWS = 512
 """Rows of the sample on which plans are compared."""
@@ -87,10 +89,30 @@ def seconds(candidates: Candidates, plan: Profile) -> float | None:
     return candidates.timed[plan]
 
 
-def step_seconds(candidates: Candidates, plan: Profile) -> float | None:
-    """Return the seconds of an optimizer step; None where the device's speed is unknown."""
-    found = duration(candidates.model, plan, candidates.card, _sample(candidates, plan))
-    return found.step_seconds if found else None
+def timing(candidates: Candidates, plan: Profile, threads: int = 0) -> tuple[float, Rate] | None:
+    """Return the seconds of an optimizer step and the rate of training, by a sample of the rows.
+
+    None where the device's speed is unknown. On a CPU, with that many threads, they follow from a
+    step that was measured.
+    """
+    schedule, shape = _sample(candidates, plan), candidates.model.architecture
+    step = timed(candidates.machine.timed, candidates.model, plan, threads)
+    if step:
+        found: Duration | None = by_tokens(step, plan, schedule)
+    else:
+        found = duration(candidates.model, plan, candidates.card, schedule)
+    if not found:
+        return None
+    own = Lengths.of(schedule.lengths, plan, _tokens(candidates, schedule.lengths))
+    trained = Lengths(plan.ranks * own.tokens, plan.ranks * own.squares)
+    took = found.step_seconds * found.steps
+    return found.step_seconds, rate_of(shape, plan, candidates.card, trained, took)
+
+
+def _tokens(candidates: Candidates, lengths: Sequence[int]) -> float:
+    """Return the tokens of a sample with these lengths over all sequences; 0 where unknown."""
+    longest = sum(candidates.request.lengths)
+    return candidates.request.tokens / longest * sum(lengths) if longest else 0.0
 
 
 def _sample(candidates: Candidates, plan: Profile) -> Schedule:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from planner.models.layers import blocks
 from planner.parallelism.layouts import NAMES as LAYOUTS
+from planner.search import effective_tokens
 from planner.search.candidates import Candidates
 from planner.search.ranking import fastest_of, seconds, slower, slower_by
 from planner.search.space import CPU_BATCH_TOKENS
@@ -64,7 +65,9 @@ def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         "train.dtype": _dtype(candidates, chosen),
         **_kernels(candidates),
     }
-    return {key: YOURS if given.get(key) else reason for key, reason in reasons.items()}
+    found = {key: YOURS if given.get(key) else reason for key, reason in reasons.items()}
+    size = effective_tokens.reason(asked)
+    return found | {"train.micro_batch": f"{found['train.micro_batch']} {size}".rstrip()}
 
 
 def measured(candidates: Candidates) -> dict[str, str]:
@@ -155,6 +158,8 @@ def _passes(candidates: Candidates, chosen: Profile) -> str:
     if most >= steps.largest:
         return f"Every step is one pass: the largest has {steps.largest:,} tokens."
     said = f"A step takes up to {steps.most_passes(most)} passes"
+    if most == steps.longest:
+        said += f" of at most {most:,} tokens, those of the longest row"
     whole = replace(chosen, pass_tokens=steps.largest, accumulates=False)
     if candidates.fits(whole):
         return f"{said}: longer ones would not be faster."

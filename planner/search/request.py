@@ -46,6 +46,10 @@ class Request:
     """Tokens of all training rows; 0 where they are unknown."""
     effective_batch: int = EFFECTIVE_BATCH
     """Rows per optimizer step, over all processes."""
+    effective_tokens: int = 0
+    """Tokens per optimizer step that `effective_batch` is to come near; 0 where it was not set."""
+    effective_multiple: int = 1
+    """Rows of which `effective_batch` is a multiple if it follows from `effective_tokens`."""
     micro_batch: int | None = None
     """Rows per micro-batch in one process; pairs for DPO and reward."""
     accumulation: int | None = None

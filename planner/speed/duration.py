@@ -51,6 +51,8 @@ class Duration:
     was measured."""
     padded_tokens: float
     """Average tokens per step, including padding, over all sequences of an example."""
+    steps: int
+    """Optimizer steps over all epochs."""
 
 
 def duration(
@@ -73,7 +75,7 @@ def duration(
     )
     tokens = _tokens(trained, profile) / share
     evaluations = -(-steps // schedule.evaluate_steps)
-    return Duration(training / steps, training + evaluations * evaluation, tokens / steps)
+    return Duration(training / steps, training + evaluations * evaluation, tokens / steps, steps)
 
 
 def by_tokens(step: TimedStep, profile: Profile, schedule: Schedule) -> Duration:
@@ -92,7 +94,7 @@ def by_tokens(step: TimedStep, profile: Profile, schedule: Schedule) -> Duration
     evaluation = evaluated * evaluation_tokens(profile, schedule)
     stops = -(-steps // schedule.evaluate_steps)
     seconds = each * trained + stops * (evaluation + step.save_seconds)
-    return Duration(each * trained / steps, seconds, trained / steps)
+    return Duration(each * trained / steps, seconds, trained / steps, steps)
 
 
 def tokens_of_steps(profile: Profile, schedule: Schedule) -> Iterator[int]:

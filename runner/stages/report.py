@@ -10,7 +10,8 @@ from lockfiles import digest, receipt
 from lockfiles.files import write_whole
 from lockfiles.harmless import one_line
 from lockfiles.lock import Lock, TrainingLock
-from lockfiles.measured import against_prediction
+from lockfiles.measured import against_prediction, rate
+from lockfiles.rates import tokens_per_second
 from lockfiles.receipt import Digests, Evaluation, Measured, Receipt, Score, Sent, measured_on
 from planner.objectives.registry import title_of
 from planner.plan import outcome
@@ -88,6 +89,7 @@ def page(given: Context, made: Receipt) -> str:
         outcome=_outcome(given.lock, made),
         leak=_leak(given.lock),
         against_prediction=_against_prediction(given.lock, made),
+        speeds=_speeds(given.lock, made),
         objective=title_of(made.objective),
         size=_size,
         on=measured_on(tuned.rows, made.evaluation.learnt_rows) if tuned else "",
@@ -112,6 +114,20 @@ def _against_prediction(lock: Lock, made: Receipt) -> str:
     if not isinstance(lock, TrainingLock) or not peak:
         return ""
     return against_prediction(peak, lock.prediction.peak_bytes)
+
+
+def _speeds(lock: Lock, made: Receipt) -> list[tuple[str, str]]:
+    """Return the predicted and the measured tokens per second in words, where they are known."""
+    if not isinstance(lock, TrainingLock):
+        return []
+    expected = tokens_per_second(lock, lock.prediction.step_seconds)
+    found = tokens_per_second(lock, made.measured.step_seconds or 0.0)
+    share = lock.prediction.flops_share
+    return [
+        (name, rate(speed, share * speed / expected if expected else 0.0))
+        for name, speed in (("predicted speed", expected), ("measured speed", found))
+        if speed
+    ]
 
 
 def _size(bytes_: int) -> str:

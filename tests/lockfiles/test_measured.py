@@ -2,7 +2,7 @@
 
 import pytest
 
-from lockfiles.measured import against_prediction, answers_right
+from lockfiles.measured import against_prediction, answers_right, rate
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,16 @@ def test_an_accuracy_is_a_sentence() -> None:
         "100% of 450 rows are answered correctly; before training 25%; "
         "8 of the rows are training rows too"
     )
+
+
+@pytest.mark.parametrize(
+    ("tokens", "share", "words"),
+    [
+        (7349.0, 0.0, "~7,300 tokens/s"),
+        (7349.0, 0.4149, "~7,300 tokens/s (41% of the card's bf16 rate)"),
+        (21_400.0, 0.004, "~21,000 tokens/s (under 1% of the card's bf16 rate)"),
+        (3.14, 0.01, "~3 tokens/s (1% of the card's bf16 rate)"),
+    ],
+)
+def test_a_rate_has_two_digits(tokens: float, share: float, words: str) -> None:
+    assert rate(tokens, share) == words

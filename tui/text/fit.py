@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from lockfiles.harmless import named
+from lockfiles.measured import rate
 from planner.fit.answers import Answer
 from planner.fit.subject import Subject
 from planner.machines.facts import MachineFacts
@@ -62,7 +63,7 @@ def _setting(answer: Answer) -> str:
     parts += [f"rows of {profile.length:,} tokens", f"`{profile.optimizer}`"]
     parts += [layouts.NAMES[profile.parallel]] if profile.parallel != "single" else []
     parts += [f"{profile.offload} offloaded"] if profile.offload != "none" else []
-    parts += [_rate(answer.tokens_per_second)] if answer.tokens_per_second else []
+    parts += [rate(answer.rate.tokens_per_second, answer.rate.flops_share)] if answer.rate else []
     return ", ".join(parts)
 
 
@@ -88,8 +89,3 @@ def _row(answer: Answer) -> tuple[str, ...]:
         "on" if profile.checkpointing else "off",
         "-" if seconds is None else f"~{seconds:.{0 if seconds >= 10 else 1}f} s",
     )
-
-
-def _rate(tokens: float) -> str:
-    """Return tokens per second with two digits, the precision of the estimate."""
-    return f"~{float(f'{tokens:.2g}'):,.0f} tokens/s"

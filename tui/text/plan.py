@@ -123,7 +123,7 @@ def _parallel(lock: TrainingLock) -> list[str]:
 
 
 def _time(lock: TrainingLock) -> list[str]:
-    time = predicted.time(lock.prediction)
+    time = predicted.time(lock)
     return [f"time      {time}", *_reasons(lock, "prediction.seconds")]
 
 

@@ -350,8 +350,21 @@ def test_layers_whose_work_is_not_known_have_memory_and_no_step_time(
     assert len(timed) == 3 and all(answer.step_seconds for answer in timed)
     monkeypatch.setattr(mixers, "_EFFORTS", {})
     found = answers(FitRequest(models.find("Qwen/Qwen3.5-0.8B"), machines.named("L4"), Wish()))
-    assert [answer.step_seconds for answer in found] == [None] * 3
+    assert [(answer.step_seconds, answer.rate) for answer in found] == [(None, None)] * 3
     assert all(told in answer.reasons for answer in found)
+
+
+def test_a_plan_that_fits_has_a_rate_over_all_cards() -> None:
+    one, two = (
+        answers(FitRequest(_model("qwen2.5-0.5b"), machines.named(f"H100 SXM:{count}"), Wish()))[1]
+        for count in (1, 2)
+    )
+    assert one.rate and two.rate and one.step_seconds and two.step_seconds
+    assert one.rate.tokens_per_second == pytest.approx(16 * 2048 / one.step_seconds)
+    assert two.rate.tokens_per_second == pytest.approx(16 * 2048 / two.step_seconds)
+    assert 0.1 < two.rate.flops_share < one.rate.flops_share < 1
+    small = answers(FitRequest(_model("llama3.1-8b"), machines.named("L4"), Wish()))[0]
+    assert not small.plan.fits and small.rate is None
 
 
 def test_a_family_whose_layers_stay_unquantised_has_no_qlora() -> None:

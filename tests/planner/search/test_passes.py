@@ -97,6 +97,16 @@ def test_float32_queries_are_not_rounded(method: Kind, attention: str) -> None:
     assert found is not None and found.attention == attention
 
 
+def test_a_plan_says_that_the_longest_row_limits_its_passes() -> None:
+    every = _candidates(79 * GIB)
+    found, longest = ranking.best(every), every.steps.longest
+    assert found is not None and found.pass_tokens > longest
+    words = f"passes of at most {longest:,} tokens, those of the longest row"
+    assert words not in reasons.why(every, found)["train.accumulation"]
+    least = replace(found, pass_tokens=longest, accumulates=True)
+    assert words in reasons.why(every, least)["train.accumulation"]
+
+
 def test_limits_are_tight_and_long_runs_are_bounded() -> None:
     steps = steps_of(_lengths(), 16, 17, 2)
     assert steps.known and len(steps.lengths) == 76

@@ -10,6 +10,7 @@ import pytest
 
 from lockfiles import digest, receipt
 from lockfiles import lock as locks
+from lockfiles.measured import rate
 from planner.interview.answers import check
 from planner.plan.gather import gather
 from planner.plan.plan import plan
@@ -165,6 +166,19 @@ def test_the_page_shows_it_and_escapes_what_a_model_says(
     assert "<script>" not in page
     assert "&lt;script&gt;a &amp; b" in page
     assert "http" not in page
+
+
+def test_the_page_shows_the_tokens_per_second_of_the_run(
+    planned: Path, tmp_path: Path, line: Line
+) -> None:
+    given = finished(planned, tmp_path, line)
+    assert isinstance(given.lock, locks.TrainingLock)
+    stream, train = given.lock.stream, given.lock.train
+    steps = -(-stream.rows // (train.micro_batch * train.accumulation))
+    found = rate(stream.tokens / (steps * 0.5), 0.0)
+    page = (published(given) / "report.html").read_text("utf-8")
+    assert f'<td>measured speed</td><td class="n">{found}</td>' in page
+    assert "predicted speed" not in page
 
 
 def test_the_least_run_has_a_receipt_a_page_and_a_summary(

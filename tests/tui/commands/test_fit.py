@@ -17,8 +17,8 @@ BASE = Path(__file__).parents[3] / "runner" / "demo" / "base"
 PLAN_KEYS = [
     "objective", "method", "rank", "length", "micro_batch", "accumulation", "checkpointing",
     "optimizer", "dropout", "zero_stage", "offload", "peak_allocated_bytes", "peak_total_bytes",
-    "components", "phase", "budget_bytes", "fits", "step_seconds", "reasons",
-    "traced_allocated_bytes",
+    "components", "phase", "budget_bytes", "fits", "step_seconds", "tokens_per_second",
+    "flops_share", "reasons", "traced_allocated_bytes",
 ]  # fmt: skip
 PINNED = (
     "--objective", "dpo", "--method", "lora", "--rank", "8", "--length", "512", "--micro-batch",

@@ -1,15 +1,21 @@
 """The facts beside the steps, as text."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
+from planner.interview.answers import check
 from planner.interview.decision import decide
+from planner.machines import saved
 from planner.machines.facts import Gpu, Holder, MachineFacts
+from planner.search.choose import choose
+from tests.planner.memory.test_memory import MODELS
 from tests.tui.wizard.samples import against, answered, facts
 from tui.session.children.report import look
 from tui.session.draft import answer, fresh, going, passing
 from tui.session.pages import step
 from tui.session.pages.page import Action
-from tui.session.panels import data, goal, machine, model
+from tui.session.panels import data, goal, machine, method, model
 from tui.session.request import data_request
 
 _GPU = Gpu("NVIDIA RTX 4090", 24 << 30, 23 << 30, "8.9")
@@ -84,6 +90,18 @@ def test_machine_shows_who_holds_a_card_and_why_there_is_none() -> None:
     assert "\n  20.0 of 24.0 GiB are in use by process 4711 (python)\n" in text
     none = MachineFacts("cpu", (), 8, 64 << 30, 51 << 30, 412 << 30, "", problem="Asleep: wake it.")
     assert "\nAsleep: wake it.\n" in machine.render(none, saved=False)
+
+
+def test_method_shows_how_fast_it_trains_where_that_is_known() -> None:
+    h100 = saved.load(Path(__file__).parents[2] / "planner" / "machines" / "h100.json")
+    asked = answered(method__kind="lora", machine__device="auto").values
+    found = [
+        choose(check(asked, {}), MODELS["qwen2.5-0.5b"], rows=100, longest=512, machine=one)
+        for one in (h100, replace(h100, kind="cpu", gpus=()))
+    ]
+    there, without = map(method.render, found)
+    assert re.search(r"\nSpeed ~[\d,]+ tokens/s \(\d+% of the card's bf16 rate\)\nMemory ", there)
+    assert "tokens/s" not in without
 
 
 def test_a_page_says_the_error_where_something_cannot_be_read(tmp_path: Path) -> None:

@@ -22,22 +22,29 @@ def timed(**known: float) -> TrainingLock:
         ({}, "not known: tunelock rehearse"),
         (
             {"seconds": 12_960.0, "step_seconds": 2.07},
-            "about 3.6 h of training; 2.1 s per step",
+            "about 3.6 h of training; 2.1 s per step; ~300 tokens/s",  # 43 steps for 27,000
+        ),
+        (
+            {"seconds": 12_960.0, "step_seconds": 2.07, "flops_share": 0.414},
+            "about 3.6 h of training; 2.1 s per step; ~300 tokens/s (41% of the card's bf16 rate)",
         ),
         (
             {"seconds": 300.0, "step_seconds": 0.0382, "cost": 1234.5},
-            "about 5 min of training, about 1,234.50 at your price per hour; 0.038 s per step",
+            "about 5 min of training, about 1,234.50 at your price per hour; 0.038 s per step; "
+            "~16,000 tokens/s",
         ),
     ],
 )
 def test_what_is_known_is_said(known: dict[str, float], words: str) -> None:
-    assert predicted.time(timed(**known).prediction) == words
+    assert predicted.time(timed(**known)) == words
 
 
 def test_a_plan_and_the_yes_to_start_name_the_hours() -> None:
     lock = timed(seconds=12_960.0, step_seconds=2.07)
     assert any(line.startswith("time      about 3.6 h of") for line in plan.page(lock))
-    assert "Time: about 3.6 h of training; 2.1 s per step.\n" in review.start(lock, 10**12)
+    assert "Time: about 3.6 h of training; 2.1 s per step; ~300 tokens/s.\n" in review.start(
+        lock, 10**12
+    )
 
 
 def test_without_a_prediction_no_hours_are_made_up() -> None:

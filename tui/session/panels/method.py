@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from lockfiles.harmless import joined
+from lockfiles.measured import rate
 from tui.session.lines import bar
 from tui.session.panels.machine import METHODS
 from tui.terminal import units
@@ -32,6 +33,7 @@ def render(choice: "Choice") -> str:
         f"{METHODS[choice.kind]}{adapter} · {choice.dtype} · "
         f"learning rate {choice.learning_rate:g}",
         f"{_batch(choice)} · checkpointing {_switch(checkpointing)} · packing {_switch(packing)}",
+        *_rate(choice),
         *memory(choice),
         "",
         "Why:",
@@ -44,6 +46,11 @@ def render(choice: "Choice") -> str:
             for other in choice.rejected
         ]
     return joined(lines)
+
+
+def _rate(choice: "Choice") -> list[str]:
+    found = choice.rate
+    return [f"Speed {rate(found.tokens_per_second, found.flops_share)}"] if found else []
 
 
 def _switch(on: bool) -> str:

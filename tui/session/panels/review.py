@@ -47,7 +47,7 @@ def start(lock: "TrainingLock", free_bytes: int) -> str:
         (
             f"Start {lock.intent.name}: {lock.stream.rows:,} rows x {lock.train.epochs} epochs, "
             f"{lock.stream.tokens * lock.train.epochs:,} tokens in total.",
-            f"Time: {predicted.time(lock.prediction)}.",
+            f"Time: {predicted.time(lock)}.",
             f"Disk: {size(lock.prediction.disk_bytes)} of {size(free_bytes)} free.",
             *_beyond(lock),
             "Nothing starts until you choose yes.",
@@ -82,7 +82,7 @@ def _plan(lock: "TrainingLock", values: Mapping[str, object]) -> list[str]:
         f" · {train.epochs} epochs · lr {train.learning_rate:g}",
         *(f"Parallel {line}" for line in _beyond(lock)),
         f"Memory   {bar([peak], lock.machine.memory_bytes, _BAR_CELLS)} {memory(peak)}",
-        f"Time     {predicted.time(lock.prediction)}",
+        f"Time     {predicted.time(lock)}",
         f"Results  {', '.join(stage.id for stage in lock.stage)}",
         f"Disk     {size(lock.prediction.disk_bytes)}",
     ]
