@@ -171,6 +171,11 @@ def _bounds(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         return {}
     if chosen.attention == "varlen":
         said = "Flash attention reads the bounds of the rows: no row sees another, without a mask."
+    elif getattr(candidates.model, "drops_scores", False):
+        said = (
+            "A mask keeps the rows of a pass apart: torch's flash attention by bounds has no "
+            "dropout, and this model's attention has."
+        )
     else:
         family = candidates.model.architecture.family
         said = (

@@ -87,6 +87,15 @@ def test_eager_attention_and_wide_heads_need_a_mask() -> None:
         assert "mask" in said
 
 
+def test_attention_with_dropout_needs_a_mask() -> None:
+    every = _candidates(79 * GIB)
+    assert isinstance(every.model, ModelFacts)
+    drops = replace(every, model=replace(every.model, drops_scores=True))
+    found = ranking.best(drops)
+    assert found is not None and found.pass_tokens and found.attention == "own"
+    assert "no dropout" in reasons.why(drops, found)["train.attention"]
+
+
 def test_limits_are_tight_and_long_runs_are_bounded() -> None:
     steps = steps_of(_lengths(), 16, 17, 2)
     assert steps.known and len(steps.lengths) == 76
