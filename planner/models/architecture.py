@@ -89,7 +89,7 @@ def drops_scores(config: Mapping[str, Any], name: str) -> bool:
     Raises UsageProblem as `architecture` does.
     """
     found, _ = _decoder(config, name)
-    return found.values.get("attention_dropout", 0) != 0
+    return bool(found.values.get("attention_dropout", 0) != 0)
 
 
 def of_lock(model: "Model") -> Architecture:

@@ -96,6 +96,37 @@ def test_attention_with_dropout_needs_a_mask() -> None:
     assert "no dropout" in reasons.why(drops, found)["train.attention"]
 
 
+def test_reasons_say_what_a_lock_holds() -> None:
+    every = _candidates(22 * GIB)
+    found = ranking.best(every)
+    assert found is not None and found.checkpointing and found.accumulates
+    said = reasons.why(every, found)
+    most = every.steps.most_passes(found.pass_tokens)
+    assert f"A step takes up to {most} passes" in said["train.accumulation"]
+    longest = reasons.without_checkpointing(every, found)
+    assert longest.attention == "varlen" and longest.pass_tokens == every.steps.longest
+    assert f"even passes of {longest.pass_tokens:,} tokens" in said["train.checkpointing"]
+
+
+def test_reasons_of_steps_of_one_row() -> None:
+    plain = _candidates(79 * GIB)
+    alone = replace(plain, request=replace(plain.request, effective_batch=1))
+    found = ranking.best(alone)
+    assert found is not None and found.pass_tokens == max(_lengths())
+    said = reasons.why(alone, found)
+    assert said["train.micro_batch"].startswith("Each row is a pass of its own")
+    assert said["stream.packing"].endswith("instead would not be faster.")
+
+
+def test_reasons_of_many_rows_name_no_number_of_passes() -> None:
+    plain = _candidates(40 * GIB)
+    many = _lengths() * 400
+    long = replace(plain, request=replace(plain.request, lengths=many, rows=len(many)))
+    found = ranking.best(long)
+    assert found is not None and not long.steps.known
+    assert "would take several passes" in reasons.why(long, found)["train.accumulation"]
+
+
 def test_limits_are_tight_and_long_runs_are_bounded() -> None:
     steps = steps_of(_lengths(), 16, 17, 2)
     assert steps.known and len(steps.lengths) == 76

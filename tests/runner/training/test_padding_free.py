@@ -29,7 +29,11 @@ from tests.runner.training.test_packing import SETTINGS, WINDOW, Heard, _model, 
 from tests.runner.training.test_sft import base as base
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
-WINDOWED = {"sliding_window": WINDOW, "use_sliding_window": True, "max_window_layers": 1}
+WINDOWED: dict[str, Any] = {
+    "sliding_window": WINDOW,
+    "use_sliding_window": True,
+    "max_window_layers": 1,
+}
 LORA = Method(kind="lora", rank=4, alpha=8, dropout=0.0, targets=["q_proj", "v_proj"])
 
 
