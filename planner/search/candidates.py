@@ -48,9 +48,12 @@ class Candidates(Space):
         return self.fits(plan) and self.need(plan) <= most
 
     def _rehearsed(self, plan: Profile) -> Profile | None:
-        """Return the rehearsed plan if it is this one but for its passes, and fits."""
+        """Return the rehearsed plan if it is this one but for its passes, steps of these rows have
+        such passes, and it fits."""
         ran = self.rehearsal.case.profile if self.rehearsal and self.rehearsal.fitted else None
         if not ran or not ran.pass_tokens or not self.rehearsal:
+            return None
+        if not self.steps.may_have(ran.pass_tokens, several=ran.accumulates):
             return None
         own = replace(plan, pass_tokens=ran.pass_tokens, accumulates=ran.accumulates)
         return own if self.rehearsal.is_of(own) and self.fits(own) else None

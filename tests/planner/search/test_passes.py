@@ -176,6 +176,8 @@ def test_a_lock_holds_the_passes_and_a_run_checks_them(
         ("stream", {"packing": False}, "train.pass_tokens"),
         ("train", {"pass_tokens": 0}, "stream.passes_sha256"),
         ("train", {"most_passes": 1000}, "train.most_passes"),
+        ("train", {"pass_tokens": 1 << 30}, "train.pass_tokens"),
+        ("train", {"dtype": "float32"}, "train.attention"),
     ],
 )
 def test_passes_that_contradict_the_rest_are_refused(
