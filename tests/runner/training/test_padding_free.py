@@ -101,6 +101,22 @@ def test_a_row_of_an_evaluation_may_be_longer_than_a_pass(base: Path, tmp_path: 
     assert one[0]["loss"] == pytest.approx(alone[0]["loss"], rel=1e-4)
 
 
+def test_a_step_without_scored_tokens_changes_nothing(base: Path, tmp_path: Path) -> None:
+    own = {"attention": "varlen", "pass_tokens": 17, "micro_batch": 2, "accumulation": 1}
+    rows = [
+        completion((5,), (5,)),
+        completion((7, 8), (IGNORED, IGNORED)),
+        completion((6,), (IGNORED,)),
+        completion(tuple(range(3, 20)), (IGNORED, *range(4, 20))),
+    ]
+    job = _job(base, tmp_path, **own)
+    found = _trained(replace(job, rows=rows, validation=rows, order=lambda _: range(4)))
+    nothing, something = found.told[:2]
+    assert (nothing["loss"], nothing["gradient_norm"], nothing["tokens"]) == (0, 0, 3)
+    assert something["loss"] > 1 and something["gradient_norm"] > 0
+    assert found.evaluated[0]["loss"] > 1
+
+
 def test_the_greatest_pass_is_one_that_occurs(base: Path, tmp_path: Path) -> None:
     job = _job(base, tmp_path, pass_tokens=60)
     sizes = []
