@@ -159,6 +159,7 @@ def test_a_lock_holds_the_passes_and_a_run_checks_them(
     train = lock.train
     assert train.attention == "varlen" and train.pass_tokens > 0
     assert len(lock.stream.passes_sha256) == train.epochs
+    assert ", without padding." in lock.why["prediction.seconds"]
     assert locks.parse(locks.write(lock)) == lock
     plain = profile_of(lock, 1, padded=True)
     assert plain.pass_tokens == train.pass_tokens and plain.attention == "varlen"
