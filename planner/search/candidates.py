@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 ROOM = 0.02
 """What passes of many sizes may fragment, as a share of their peak."""
+LESS = 0.9
+"""What passes may need where a rehearsed plan ran out of memory, as a share of its estimate: only a
+few tokens less would run out again."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Candidates(Space):
     def _has_room(self, plan: Profile) -> bool:
         """Return whether a plan fits, with some memory left if its steps are several passes."""
         most = self.budget_bytes / (1 + ROOM) if plan.accumulates else self.budget_bytes
+        if self.rehearsal and not self.rehearsal.fitted:
+            most = min(most, LESS * self.estimated(self.rehearsal.case.profile))
         return self.fits(plan) and self.need(plan) <= most
 
     def _rehearsed(self, plan: Profile) -> Profile | None:
