@@ -57,7 +57,7 @@ def _shorter(request: FitRequest, plan: Profile) -> Iterator[str]:
     free = not (wish.micro_batch or wish.accumulation) and plan.ranks == 1
     able = free and plan.device == "cuda" and found.packs and plan.spec.packs
     methods = (kind for kind in METHODS if kind in request.methods)
-    if able and plan.method == next(kind for kind in methods if request.best(kind).fits):
+    if able and plan.method == next((kind for kind in methods if request.best(kind).fits), None):
         yield (
             f"Every row counts as {plan.length:,} tokens. A plan may concatenate shorter ones "
             "without padding, which takes less time."
