@@ -92,12 +92,17 @@ def _passes(lock: TrainingTables) -> Iterator[Contradiction]:
         )
     if train.most_passes > (train.micro_batch * train.accumulation if laid else 1):
         yield "train.most_passes", "is more than a step can have"
+    most = train.micro_batch * train.accumulation * stream.max_length_tokens
+    if train.pass_tokens > most:
+        yield "train.pass_tokens", "is more than a step can have"
     if laid and not stream.packing:
         yield "train.pass_tokens", "is for packed rows, but `stream.packing` is off"
     if laid and lock.parallel.processes > 1:
         yield "train.pass_tokens", "is for one process"
     if train.attention == "varlen" and not (laid and lock.machine.kind == "cuda"):
         yield "train.attention", "is for passes of `train.pass_tokens` on a card"
+    elif train.attention == "varlen" and train.dtype != "bfloat16":
+        yield "train.attention", "is for `train.dtype` of `bfloat16`"
 
 
 def _method(lock: TrainingTables) -> Iterator[Contradiction]:

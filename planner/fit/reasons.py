@@ -13,6 +13,7 @@ from planner.search.ranking import seconds
 from planner.search.reasons import YOURS, gib
 from planner.search.rejected import lack
 from planner.search.request import EFFECTIVE_BATCH
+from planner.search.space import METHODS
 from planner.setup.setup import Profile
 from planner.speed import MEASURED_CARDS, basis
 from planner.speed.mixers import work_known
@@ -40,6 +41,7 @@ def _chosen(request: FitRequest, plan: Profile) -> Iterator[str]:
     yield from (told[key] for key in SHOWN if told.get(key, YOURS) != YOURS)
     if found.card and found.card.name not in MEASURED_CARDS and seconds(found, plan):
         yield basis(found.card.name)
+    yield from _shorter(request, plan)
     longest = 0 if request.wish.length else _longest_alone(request, plan)
     if longest > plan.length:
         yield f"With a micro-batch of 1, rows of up to {longest:,} tokens would fit."
@@ -47,6 +49,19 @@ def _chosen(request: FitRequest, plan: Profile) -> Iterator[str]:
         yield f"To plan this, set {' and '.join(lines)} in `run.toml`."
     if beyond := cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload):
         yield beyond
+
+
+def _shorter(request: FitRequest, plan: Profile) -> Iterator[str]:
+    """Yield what a plan may do that knows the rows, once: for the method that it would choose."""
+    found, wish = request.candidates, request.wish
+    free = not (wish.micro_batch or wish.accumulation) and plan.ranks == 1
+    able = free and plan.device == "cuda" and found.packs and plan.spec.packs
+    methods = (kind for kind in METHODS if kind in request.methods)
+    if able and plan.method == next((kind for kind in methods if request.best(kind).fits), None):
+        yield (
+            f"Every row counts as {plan.length:,} tokens. A plan may concatenate shorter ones "
+            "without padding, which takes less time."
+        )
 
 
 def _lines(request: FitRequest, plan: Profile) -> Iterator[str]:

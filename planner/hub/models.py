@@ -85,6 +85,7 @@ def from_hub(repo: str, revision: str = "main", *, folder: Path) -> ModelFacts:
         held=held,
         ahead=shape.ahead,
         aside=shape.aside,
+        drops_scores=shape.drops_scores,
     )
 
 

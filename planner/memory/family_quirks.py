@@ -47,12 +47,19 @@ _OF_DATA_CENTERS = ("8.0", "9.0", "10.0", "10.3")
 def takes_bounds(shape: Architecture, capabilities: Iterable[str]) -> bool:
     """Return whether cards with these compute capabilities compute all layers by flash attention
     with the bounds of rows."""
-    every = layers.blocks(shape)
     large = all(one in _OF_DATA_CENTERS for one in capabilities)
     widest = WIDEST_BOUNDED if large else WIDEST_ELSEWHERE
-    widths = [(block.attention or shape).head_dim for block in every]
+    widths = [(block.attention or shape).head_dim for block in layers.blocks(shape)]
     fits = all(width <= widest and width % 8 == 0 for width in widths)
-    return fits and only_attends(shape.family, every)
+    return fits and has_bounds(shape)
+
+
+def has_bounds(shape: Architecture) -> bool:
+    """Return whether the bounds of rows can replace the masks of all layers, on any card."""
+    every = layers.blocks(shape)
+    windows = any((block.attention or shape).sliding_window for block in every)
+    told = not windows or habits(shape.family).windowed
+    return told and only_attends(shape.family, every)
 
 
 def only_attends(family: str, every: Iterable[Block]) -> bool:

@@ -83,6 +83,15 @@ def architecture(config: Mapping[str, Any], name: str) -> Architecture:
     return replace(usual, **kind.read(found)) if kind.read else usual
 
 
+def drops_scores(config: Mapping[str, Any], name: str) -> bool:
+    """Return whether attention drops scores at random in training, from a `config.json`.
+
+    Raises UsageProblem as `architecture` does.
+    """
+    found, _ = _decoder(config, name)
+    return bool(found.values.get("attention_dropout", 0) != 0)
+
+
 def of_lock(model: "Model") -> Architecture:
     """Return the shape in a lock."""
     if model.family not in FAMILIES:
@@ -139,6 +148,8 @@ def _decoder(config: Mapping[str, Any], name: str) -> tuple[ConfigJson, str]:
             raise found.unsupported(f"{unknown}has {what}")
     if values.get("word_embed_proj_dim", values.get("hidden_size")) != values.get("hidden_size"):
         raise found.unsupported("has an embedding narrower or wider than its layers")
+    if values.get("use_bidirectional_attention") is True:
+        raise found.refusal("attends in both directions (`use_bidirectional_attention`)")
     if family in ENCODERS:
         raise found.refusal(f"is an encoder (`{family}`), which does not write text")
     if family not in FAMILIES:

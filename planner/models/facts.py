@@ -76,6 +76,8 @@ class ModelFacts:
     aside: int = 0
     """Elements outside of a wrapper's decoder, such as those of a vision tower, which stay
     frozen."""
+    drops_scores: bool = False
+    """Whether attention drops scores at random in training (`attention_dropout`)."""
 
     @property
     def stored_bytes(self) -> int:
@@ -114,6 +116,7 @@ def from_folder(path: Path, original: str = "") -> ModelFacts:
         held=read.held,
         ahead=read.ahead,
         aside=read.aside,
+        drops_scores=read.drops_scores,
     )
 
 

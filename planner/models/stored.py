@@ -12,7 +12,7 @@ from lockfiles import bounded_json, digest, files
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import one_line
-from planner.models.architecture import Architecture, architecture
+from planner.models.architecture import Architecture, architecture, drops_scores
 from planner.models.families.wrappers import WRAPPERS
 from planner.models.folder import CONFIG, INDEX, SINGLE, shards
 from planner.models.held import Held
@@ -48,6 +48,8 @@ class Shape:
     """Total elements of all stored tensors, `ahead` among them."""
     aside: int = 0
     """Elements outside of a wrapper's decoder, such as those of a vision tower."""
+    drops_scores: bool = False
+    """Whether attention drops scores at random in training."""
 
 
 def read_shape(folder: Path, weights: Mapping[str, Path], name: str, original: str = "") -> Shape:
@@ -133,6 +135,7 @@ def shape_of(
         ahead,
         sizes.total(),
         compared.aside,
+        drops_scores(config, name),
     )
 
 

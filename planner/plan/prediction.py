@@ -65,12 +65,12 @@ def predict(
     space = _space(choice, facts, stages)
     if found and rehearsed:
         space |= _measured_space(space, choice, rehearsed)
-        return Predicted(space | time, _measured_why(found, rehearsed))
-    why = _why(found, card) if found and card else {}
+        return Predicted(space | time, _measured_why(found, choice, rehearsed))
+    why = _why(found, choice, card) if found and card else {}
     if found and step:
         measured = {f"timed_{name}": getattr(step, name) for name in _TIMED}
         time |= {name: value for name, value in measured.items() if value}
-        why = _timed_why(found, step)
+        why = _timed_why(found, choice, step)
     return Predicted(space | time, why | _ran_out(facts.rehearsal))
 
 
@@ -135,8 +135,13 @@ def _ran_out(rehearsal: Rehearsal | None) -> dict[str, str]:
     }
 
 
-def _measured_why(found: Duration, rehearsed: Rehearsal) -> dict[str, str]:
-    step = f"An average step has {found.padded_tokens:,.0f} tokens, including padding."
+def _average(found: Duration, choice: Choice) -> str:
+    padding = "without" if choice.profile.pass_tokens else "including"
+    return f"An average step has {found.padded_tokens:,.0f} tokens, {padding} padding."
+
+
+def _measured_why(found: Duration, choice: Choice, rehearsed: Rehearsal) -> dict[str, str]:
+    step = _average(found, choice)
     tokens, seconds = rehearsed.case.step_tokens, rehearsed.measured.warm_step_seconds
     return {
         "prediction.peak_bytes": f"Measured by a rehearsal on {rehearsed.where}.",
@@ -145,8 +150,8 @@ def _measured_why(found: Duration, rehearsed: Rehearsal) -> dict[str, str]:
     }
 
 
-def _timed_why(found: Duration, step: TimedStep) -> dict[str, str]:
-    average = f"An average step has {found.padded_tokens:,.0f} tokens, including padding."
+def _timed_why(found: Duration, choice: Choice, step: TimedStep) -> dict[str, str]:
+    average = _average(found, choice)
     measured = "A run measured" if step.by == "run" else "A rehearsal measured"
     words = f"{average} {measured} {step.seconds:.2g} s for a step of {step.tokens:,} tokens"
     if step.evaluation_seconds:
@@ -213,6 +218,5 @@ def _schedule(choice: Choice, answers: Answers, facts: PlanFacts, evaluate_steps
     )
 
 
-def _why(found: Duration, card: Accelerator) -> dict[str, str]:
-    step = f"An average step has {found.padded_tokens:,.0f} tokens, including padding."
-    return {"prediction.seconds": f"{step} {speed.basis(card.name)}"}
+def _why(found: Duration, choice: Choice, card: Accelerator) -> dict[str, str]:
+    return {"prediction.seconds": f"{_average(found, choice)} {speed.basis(card.name)}"}

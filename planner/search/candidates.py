@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 ROOM = 0.02
 """What passes of many sizes may fragment, as a share of their peak."""
+LESS = 0.9
+"""What passes may need where a rehearsed plan ran out of memory, as a share of its estimate: only a
+few tokens less would run out again."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,17 @@ class Candidates(Space):
     def _has_room(self, plan: Profile) -> bool:
         """Return whether a plan fits, with some memory left if its steps are several passes."""
         most = self.budget_bytes / (1 + ROOM) if plan.accumulates else self.budget_bytes
+        if self.rehearsal and not self.rehearsal.fitted:
+            most = min(most, LESS * self.estimated(self.rehearsal.case.profile))
         return self.fits(plan) and self.need(plan) <= most
 
     def _rehearsed(self, plan: Profile) -> Profile | None:
-        """Return the rehearsed plan if it is this one but for its passes, and fits."""
+        """Return the rehearsed plan if it is this one but for its passes, steps of these rows have
+        such passes, and it fits."""
         ran = self.rehearsal.case.profile if self.rehearsal and self.rehearsal.fitted else None
         if not ran or not ran.pass_tokens or not self.rehearsal:
+            return None
+        if not self.steps.may_have(ran.pass_tokens, several=ran.accumulates):
             return None
         own = replace(plan, pass_tokens=ran.pass_tokens, accumulates=ran.accumulates)
         return own if self.rehearsal.is_of(own) and self.fits(own) else None

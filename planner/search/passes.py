@@ -33,6 +33,13 @@ class Steps:
         """Tokens of the largest step."""
         return max(map(sum, self.lengths))
 
+    def may_have(self, most: int, *, several: bool) -> bool:
+        """Return whether the steps may have passes of at most `most` tokens; `several` says whether
+        a step has more than one."""
+        if not self.longest <= most <= self.largest:
+            return False
+        return not self.known or (self.most_passes(most) > 1) == several
+
     def greatest(self, most: int) -> int:
         """Return the tokens of the greatest pass if passes have at most `most`."""
         return max(

@@ -7,7 +7,7 @@ from planner.models.layers import blocks
 from planner.parallelism.layouts import NAMES as LAYOUTS
 from planner.search import effective_tokens
 from planner.search.candidates import Candidates
-from planner.search.ranking import fastest_of, seconds, slower, slower_by
+from planner.search.ranking import TIE, fastest_of, seconds, slower, slower_by
 from planner.search.space import CPU_BATCH_TOKENS
 from planner.setup.setup import Kind, Profile
 
@@ -108,8 +108,10 @@ def _layout(candidates: Candidates, chosen: Profile) -> dict[str, str]:
 def _micro_batch(candidates: Candidates, chosen: Profile) -> str:
     micro, share = chosen.micro_batch, candidates.share
     if chosen.pass_tokens:
+        if share == 1:
+            return f"Each row is a pass of its own, of at most {chosen.pass_tokens:,} tokens."
         return (
-            f"The {rows(micro)} of a step are concatenated, without padding, in passes of at most "
+            "The rows of a step are concatenated, without padding, in passes of at most "
             f"{chosen.pass_tokens:,} tokens."
         )
     if larger := next_larger(candidates, chosen):
@@ -156,7 +158,10 @@ def _passes(candidates: Candidates, chosen: Profile) -> str:
     """Return in how many passes a step is computed, and why."""
     steps, most = candidates.steps, chosen.pass_tokens
     if most >= steps.largest:
-        return f"Every step is one pass: the largest has {steps.largest:,} tokens."
+        which = "largest has" if steps.known else "longest rows together have"
+        return f"Every step is one pass: the {which} {steps.largest:,} tokens."
+    if not steps.known:
+        return f"A step of the longest rows, {steps.largest:,} tokens, would take several passes."
     said = f"A step takes up to {steps.most_passes(most)} passes"
     if most == steps.longest:
         said += f" of at most {most:,} tokens, those of the longest row"
@@ -176,6 +181,11 @@ def _bounds(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         return {}
     if chosen.attention == "varlen":
         said = "Flash attention reads the bounds of the rows: no row sees another, without a mask."
+    elif getattr(candidates.model, "drops_scores", False):
+        said = (
+            "A mask keeps the rows of a pass apart: torch's flash attention by bounds has no "
+            "dropout, and this model's attention has."
+        )
     else:
         family = candidates.model.architecture.family
         said = (
@@ -189,16 +199,19 @@ def _checkpointing(candidates: Candidates, chosen: Profile) -> str:
     if not chosen.checkpointing:
         return "It fits without gradient checkpointing, which would cost about 20% of the speed."
     least = without_checkpointing(candidates, chosen)
+    many, few = _at_once(chosen), _at_once(least)
+    need = gib(candidates.need(least))
     if candidates.fits(least):
-        return (
-            f"Checkpointing allows a micro-batch of {chosen.micro_batch}; without it, "
-            f"{least.micro_batch} would need {gib(candidates.need(least))}"
-            + slower(candidates, least, chosen)
+        return f"Checkpointing allows {many}; without it, {few} would need {need}" + slower(
+            candidates, least, chosen
         )
-    return (
-        f"Without checkpointing, even a micro-batch of {least.micro_batch} would need "
-        f"{gib(candidates.need(least))}{_of_budget(candidates)}"
-    )
+    return f"Without checkpointing, even {few} would need {need}{_of_budget(candidates)}"
+
+
+def _at_once(plan: Profile) -> str:
+    if plan.pass_tokens:
+        return f"passes of {plan.pass_tokens:,} tokens"
+    return f"a micro-batch of {plan.micro_batch}"
 
 
 def _packing(candidates: Candidates, chosen: Profile) -> dict[str, str]:
@@ -211,7 +224,9 @@ def _packing(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         return {}
     if chosen.packing:
         padding = f"Padding rows of {min(candidates.request.lengths)} to {chosen.length} tokens"
-        return {"stream.packing": f"{padding} instead would take {least / took - 1:.0%} longer."}
+        more = least / took - 1
+        instead = f"take {more:.0%} longer" if more > TIE else "not be faster"
+        return {"stream.packing": f"{padding} instead would {instead}."}
     return {"stream.packing": f"Packing would fit{slower_by(least, took)}"}
 
 
@@ -241,7 +256,14 @@ def _dtype(candidates: Candidates, chosen: Profile) -> str:
 
 
 def without_checkpointing(candidates: Candidates, chosen: Profile) -> Profile:
-    """Return the plan without checkpointing that needs least."""
+    """Return the plan without checkpointing that needs least: with passes of the longest row, or
+    with the smallest micro-batch."""
+    if chosen.pass_tokens:
+        steps = candidates.steps
+        return replace(
+            chosen, checkpointing=False, pass_tokens=steps.longest,
+            accumulates=steps.longest < steps.largest,
+        )  # fmt: skip
     least = candidates.micro_batches[-1]
     return candidates.other(chosen, micro_batch=least, checkpointing=False)
 

@@ -253,7 +253,8 @@ def _is_plan(plan: Profile) -> bool:
         and 0 <= plan.scored <= 1
         and 0 <= plan.process_bytes <= MOST_BYTES
         and 0 <= plan.held_tokens <= limits.MOST_TOKENS
-        and 0 <= plan.pass_tokens <= limits.MOST_TOKENS
+        and plan.pass_tokens <= limits.MOST_TOKENS
+        and (plan.pass_tokens == 0 or (plan.packing and plan.pass_tokens >= plan.length))
         and 0 <= plan.squares <= limits.MOST_TOKENS
     )
 

@@ -148,11 +148,13 @@ class Space:
 
     @cached_property
     def bounded(self) -> bool:
-        """Whether attention can read the bounds of such rows on every card."""
+        """Whether attention can read the bounds of such rows on every card; the kernel for them has
+        no dropout."""
         cards = self.machine.gpus
-        return all(card.vendor == "NVIDIA" for card in cards) and takes_bounds(
-            self.model.architecture, [card.compute_capability for card in cards]
-        )
+        able = all(card.vendor == "NVIDIA" for card in cards)
+        capabilities = [card.compute_capability for card in cards]
+        drops = getattr(self.model, "drops_scores", False)
+        return able and not drops and takes_bounds(self.model.architecture, capabilities)
 
     @cached_property
     def differ(self) -> bool:

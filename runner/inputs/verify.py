@@ -35,6 +35,7 @@ from planner.search import lora_targets
 from runner.inputs import locations as inputs
 from runner.inputs import view
 from runner.inputs.as_locked import as_locked
+from runner.inputs.attention import check_attention, check_dropout
 from runner.inputs.differing import SHOWN, differing, refuse
 from runner.inputs.model_facts import differing_facts
 from runner.inputs.setup import model_of as shape_of
@@ -70,6 +71,7 @@ def check_whole(lock: Lock) -> None:
         )
     if isinstance(lock, TrainingLock):
         _check_targets(lock)
+        check_attention(lock)
     stated = lock.model_dump(exclude_unset=True)
     made = integrity(stated)
     others = [
@@ -158,6 +160,8 @@ def model_of(
     with view.locked(lock.model, folder, into, compared, weights=weights, hashes=hashes) as found:
         check_loadable(found.folder)
         refuse(differing_facts(lock.model, found.folder, weights=weights), f"`{folder}`")
+        if isinstance(lock, TrainingLock):
+            check_dropout(lock, found.folder)
         yield found
 
 

@@ -69,7 +69,8 @@ def case_of(lock: TrainingLock, config: dict[str, Any], rows: Corpus | None) -> 
     """
     train = rows.part("train") if rows else None
     lengths = [row.length for row in train.encoded] if train else []
-    longest = max(lengths, default=lock.stream.max_length_tokens)
+    limit, most = lock.stream.max_length_tokens, lock.train.pass_tokens
+    longest = max(lengths, default=min(limit, most) if most else limit)
     profile = profile_of(lock, longest, padded=lock.train.micro_batch > 1)
     picked = [train.encoded[row] for row in longest_batch(lengths, lock)] if train else []
     held = rows.part("validation") if rows else None

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from transformers import PrinterCallback, TrainerCallback, set_seed
-from transformers.trainer_utils import SaveStrategy
+from transformers.trainer_utils import IntervalStrategy, SaveStrategy
 from transformers.utils import logging
 
 from planner.machines.probes.visible import visible
@@ -83,6 +83,7 @@ def _made(case: Case) -> Any:
 def _run(case: Case, model: Any, watch: "_Watch", work: Path) -> None:
     trainer = trainer_of(case, model, lambda: _made(case), work, [watch])
     trainer.args.save_strategy = SaveStrategy.NO
+    trainer.args.eval_strategy = IntervalStrategy.NO
     trainer.remove_callback(PrinterCallback)
     trainer.compute_loss = watch.around(trainer.compute_loss)
     trainer.train()

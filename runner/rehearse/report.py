@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import cycle, islice
 
 from lockfiles.errors import DoesNotFit
-from lockfiles.fixes import PLAN_AGAIN, Answer, Change, Command, Steps
+from lockfiles.fixes import PLAN_AGAIN, Answer, Change, Command, Fix, Steps
 from lockfiles.lock import Machine, TrainingLock
 from planner.machines.facts import MachineFacts
 from planner.memory import estimate
@@ -121,17 +121,22 @@ def out_of_memory(lock: TrainingLock, found: Rehearsal) -> DoesNotFit:
     return DoesNotFit(
         f"The plan does not fit: {found.where} ran out of memory in the phase "
         f"`{found.measured.out_of_memory}`.",
-        fix=(
-            Steps((_smaller(lock, found.measured.out_of_memory), PLAN_AGAIN)),
-            Command("tunelock plan run.toml --facts rehearsal.json", to="let the plan choose"),
-        ),
+        fix=_fixes(lock, found.measured.out_of_memory),
     )
+
+
+def _fixes(lock: TrainingLock, phase: str) -> tuple[Fix, ...]:
+    """Return what needs less memory: the smallest change, or for passes fewer tokens in each."""
+    change = Steps((_smaller(lock, phase), PLAN_AGAIN))
+    choose = Command("tunelock plan run.toml --facts rehearsal.json", to="let the plan choose")
+    fewer = lock.train.pass_tokens and phase != "load"
+    return (choose, change) if fewer else (change, choose)
 
 
 def _smaller(lock: TrainingLock, phase: str) -> Answer | Change:
     """Return the smallest change of `run.toml` that reduces memory in that phase."""
     train, step = lock.train, lock.train.micro_batch * lock.train.accumulation
-    if phase != "load" and train.micro_batch > 1:
+    if phase != "load" and train.micro_batch > 1 and not train.pass_tokens:
         least = max(n for n in range(1, train.micro_batch) if step % n == 0)
         return Answer("method.micro_batch", least)
     if phase != "load" and not train.checkpointing:

@@ -11,10 +11,16 @@ from runner.rehearse.case import Case
 
 def examples(case: Case) -> list[Example]:
     """Return the rows of every micro-batch of a case, in order."""
-    profile, vocabulary = case.profile, int(_text(case.config)["vocab_size"])
-    batch = case.rows or made_up(case, vocabulary)
-    count = profile.micro_batch * case.accumulation * case.steps
-    return list(islice(cycle(batch), count))
+    batch = case.rows or made_up(case, int(_text(case.config)["vocab_size"]))
+    return list(islice(cycle(batch), rows_of_step(case, len(batch)) * case.steps))
+
+
+def rows_of_step(case: Case, batch: int) -> int:
+    """Return the rows of an optimizer step; `batch` are those of the case. With passes they are the
+    step: repeated ones would be laid out otherwise."""
+    if case.profile.pass_tokens:
+        return batch
+    return case.profile.micro_batch * case.accumulation
 
 
 def held_out(case: Case) -> list[Example]:
@@ -31,13 +37,13 @@ def _text(config: Mapping[str, Any]) -> Mapping[str, Any]:
 def made_up(case: Case, vocabulary: int) -> list[Example]:
     """Return one micro-batch of random tokens, the first row of them as long as planned.
 
-    Where rows are padded, the others are a token shorter, and so are all sequences of an example
-    but its first. A share of each row's end is scored.
+    With passes, it is one with as many tokens as planned, and a second one if a step may have
+    several. Where rows are padded, the others are a token shorter, and so are all sequences of an
+    example but its first. A share of each row's end is scored.
     """
     profile, source = case.profile, random.Random(1)
     found = []
-    for place in range(profile.micro_batch):
-        length = profile.length - (1 if profile.padded and place else 0)
+    for length in _lengths(case):
         ids = tuple(source.randrange(3, vocabulary) for _ in range(length))
         ignored = length - max(1, round(profile.scored * length))
         whole = Encoded(ids, (IGNORED,) * ignored + ids[ignored:])
@@ -45,3 +51,15 @@ def made_up(case: Case, vocabulary: int) -> list[Example]:
         names = profile.spec.sequences
         found.append(Example({name: short if at else whole for at, name in enumerate(names)}))
     return found
+
+
+def _lengths(case: Case) -> list[int]:
+    """Return the tokens of each made-up row."""
+    profile = case.profile
+    if not profile.pass_tokens:
+        others = profile.length - (1 if profile.padded else 0)
+        return [profile.length] + [others] * (profile.micro_batch - 1)
+    full, rest = divmod(profile.pass_tokens, profile.length)
+    one = [profile.length] * full + ([rest] if rest else [])
+    twice = profile.accumulates and 2 * len(one) <= profile.micro_batch * case.accumulation
+    return one * 2 if twice else one

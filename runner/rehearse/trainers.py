@@ -11,7 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainerCallba
 from lockfiles.objectives.objective import ObjectiveTable
 from lockfiles.objectives.registry import OBJECTIVES
 from runner.rehearse.case import Case
-from runner.rehearse.rows import examples
+from runner.rehearse.rows import examples, held_out
 from runner.rehearse.settings import method_of, train_of
 from runner.training.job import Job
 from runner.training.make import make_trainer
@@ -27,13 +27,17 @@ def trainer_of(
     callbacks: Sequence[TrainerCallback],
 ) -> Any:
     """Return the trainer of a case; `reference` creates the reference model if it needs one."""
+    rows = examples(case)
+    train = train_of(case.profile, case.accumulation, str(case.config["model_type"]))
+    if train.pass_tokens:
+        train = train.model_copy(update={"micro_batch": len(rows) // case.steps})
     job = Job(
         base=work,
-        rows=examples(case),
-        validation=(),
-        order=lambda _: range(case.profile.micro_batch * case.accumulation * case.steps),
+        rows=rows,
+        validation=held_out(case) if train.pass_tokens and case.evaluate else (),
+        order=lambda _: range(len(rows)),
         method=method_of(case.profile),
-        train=train_of(case.profile, case.accumulation, str(case.config["model_type"])),
+        train=train,
         work=work,
         packing=case.profile.packing,
         objective=_objective(case),

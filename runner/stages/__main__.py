@@ -18,6 +18,7 @@ from pathlib import Path
 from lockfiles.errors import RunFailed, Stopped, TunelockError
 from lockfiles.files import write_whole
 from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Change, Command, Steps
+from lockfiles.lock import TrainingLock
 from runner.runs.heartbeat import heartbeat
 from runner.runs.pipe import Line
 from runner.stages import context
@@ -82,10 +83,7 @@ def _unexpected(given: context.Context, problem: Exception) -> TunelockError:
     if type(problem).__name__ == "OutOfMemoryError":
         return RunFailed(
             f"The stage `{given.stage}` ran out of GPU memory.",
-            fix=(
-                Steps((Change("method.micro_batch", "a smaller number"), PLAN_AGAIN)),
-                Answer("method.checkpointing", "on"),
-            ),
+            fix=(_smaller(given), Answer("method.checkpointing", "on")),
         )
     if isinstance(problem, MemoryError):
         return RunFailed(
@@ -101,6 +99,15 @@ def _unexpected(given: context.Context, problem: Exception) -> TunelockError:
         f"The stage `{given.stage}` failed unexpectedly (`{type(problem).__name__}`).",
         fix=Command("tail -n 30 {}", given.run / "log.txt", to="see what happened"),
     )
+
+
+def _smaller(given: context.Context) -> Steps:
+    """Return how to plan again for less memory; what passes really need, a rehearsal measures."""
+    lock = given.lock
+    if isinstance(lock, TrainingLock) and lock.train.pass_tokens:
+        again = Command("tunelock plan run.toml --facts rehearsal.json")
+        return Steps((Command("tunelock rehearse run.lock"), again))
+    return Steps((Change("method.micro_batch", "a smaller number"), PLAN_AGAIN))
 
 
 if __name__ == "__main__":

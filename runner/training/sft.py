@@ -6,6 +6,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from trl import SFTConfig, SFTTrainer
 
 from planner.data.tokens.example import COMPLETION, Example
@@ -25,7 +26,7 @@ class Trainer(Ordered, SFTTrainer):  # type: ignore[misc]  # TRL ships no types 
 
     def compute_loss(self, model: Any, inputs: Any, *given: Any, **named: Any) -> Any:
         """Return TRL's loss: minus the sum of the scored tokens' log-probabilities, divided by the
-        scored tokens of the step.
+        scored tokens of the step, or by 1 if it has none.
 
         In padding-free passes it is computed here without TRL's metrics, for which the host would
         wait for the card after every pass.
@@ -34,7 +35,7 @@ class Trainer(Ordered, SFTTrainer):  # type: ignore[misc]  # TRL ships no types 
         if not self._pass_tokens or given or scored is None or self.aux_loss_enabled:
             return super().compute_loss(model, inputs, *given, **named)
         found = model(**inputs, use_cache=False, fused_lm_head=True)
-        return -found.log_probs.sum() / scored
+        return -found.log_probs.sum() / torch.as_tensor(scored).clamp(min=1)
 
 
 KIND = TrainerKind(

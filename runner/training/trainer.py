@@ -116,6 +116,7 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
         step = self._prepare_inputs(inputs)
         joined = self._evaluating()
         scored = (step["labels"] != IGNORED).sum().clamp(min=1)
+        self.current_gradient_accumulation_steps = len(step["cuts"])
         with torch.no_grad(), self.compute_loss_context_manager():
             losses = [
                 self.compute_loss(model, one, num_items_in_batch=scored)
@@ -170,9 +171,11 @@ class Ordered(_Base):  # type: ignore[misc]  # transformers ships no types that 
             model.train()
         if not self._warm:
             self._warm_up(joined, model)
-        self._total_train_tokens += joined.tokens(inputs)
-        self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
+        total = self._total_train_tokens + joined.tokens(inputs)
+        self.current_gradient_accumulation_steps = len(inputs["cuts"])  # shares a router's loss
         losses = [self._passed(model, one, scored) for one in joined.passes(inputs)]
+        self._total_train_tokens = total  # TRL counts them too where a router has a loss
+        self._metrics["train"]["num_tokens"] = [total]
         return torch.stack(losses).sum()
 
     def _passed(self, model: Any, inputs: Any, scored: Any) -> torch.Tensor:

@@ -34,6 +34,7 @@ FAMILIES: Mapping[str, Family] = {
         experts="num_experts",
         moe_width="intermediate_size",
         taken_for_experts=("gate_proj", "up_proj", "down_proj"),
+        habits=Habits(windowed=False),
         naming=Naming(parts=("gate_proj.weight", "up_proj.weight", "down_proj.weight")),
         fields=(
             "clip_qkv norm_topk_prob num_experts num_experts_per_tok output_router_logits "

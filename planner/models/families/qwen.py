@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from planner.models.shapes.family import Family
+from planner.models.shapes.habits import Habits
 from planner.models.shapes.naming import Naming
 
 FAMILIES: Mapping[str, Family] = {
@@ -29,6 +30,7 @@ FAMILIES: Mapping[str, Family] = {
         shared="shared_expert_intermediate_size",
         dense="mlp_only_layers",
         defaults={"use_sliding_window": False, "qkv_bias": True},
+        habits=Habits(windowed=False),
         naming=Naming(parts=("gate_proj.weight", "up_proj.weight", "down_proj.weight")),
         fields=(
             "decoder_sparse_step layer_types max_window_layers mlp_only_layers "

@@ -61,5 +61,7 @@ class Habits:
     """Whether it separates packed rows by their positions
     (`tests/runner/training/test_packing.py` checks every family)."""
     bounded: bool = True
-    """Whether its attention gets the bounds of concatenated rows
+    """Whether its attention gets the bounds of concatenated rows, and drops no scores by default
     (`tests/runner/training/test_padding_free.py` checks every family)."""
+    windowed: bool = True
+    """Whether its attention gets the window that its mask has, and no other."""

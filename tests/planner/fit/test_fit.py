@@ -372,3 +372,19 @@ def test_a_family_whose_layers_stay_unquantised_has_no_qlora() -> None:
     assert falcon.methods == ("full", "lora")
     with pytest.raises(UsageProblem, match="does not quantize the layers of `falcon`"):
         contradictions.check(replace(falcon, wish=Wish(method="qlora")))
+
+
+SHORTER = "A plan may concatenate shorter ones"
+
+
+@pytest.mark.parametrize(
+    ("cards", "wished", "said"),
+    [(1, {}, ["lora"]), (1, {"method": "qlora"}, ["qlora"]), (1, {"micro_batch": 2}, []),
+     (2, {}, []), (0, {}, [])],
+)  # fmt: skip
+def test_that_a_plan_knows_the_rows_is_said_once(
+    cards: int, wished: dict[str, object], said: list[str]
+) -> None:
+    request = _request(_cards(cards, 80) if cards else CPU, "qwen2.5-0.5b", **wished)
+    found = [a for a in answers(request) if any(SHORTER in one for one in a.reasons)]
+    assert [answer.plan.profile.method for answer in found] == said

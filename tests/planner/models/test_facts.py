@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
+from planner.models.architecture import drops_scores
 from planner.models.facts import Architecture, architecture, from_folder, parameter_count
 
 BASE = Path(__file__).parents[3] / "runner" / "demo" / "base"
@@ -124,6 +125,7 @@ def test_facts_of_a_mixture() -> None:
         ("qwen3_5_text", {"linear_conv_kernel_dim": 0}, "is not a positive integer"),
         ("qwen3_5_text", {"full_attention_interval": 1 << 30}, "is larger than"),
         ("t5", {"is_encoder_decoder": True}, "an encoder"),
+        ("gemma3_text", {"use_bidirectional_attention": True}, "attends in both directions"),
         ("abacus", {}, "is of the family `abacus`"),
         ("llama", {"layer_types": ["conv"] * 12}, "of type `conv`"),
         ("opt", {"word_embed_proj_dim": 32}, "narrower or wider than its layers"),
@@ -142,6 +144,22 @@ def test_what_is_not_understood_is_refused_with_one_sentence(
         read(family, **fields)
     assert message in caught.value.message
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("family", "fields", "drops"),
+    [("llama", {}, False), ("llama", {"attention_dropout": 0}, False),
+     ("llama", {"attention_dropout": 0.1}, True), ("seed_oss", {"attention_dropout": None}, True),
+     ("seed_oss", {"attention_dropout": 0.0}, False)],
+)  # fmt: skip
+def test_whether_attention_drops_scores(
+    copy: Path, family: str, fields: dict[str, object], drops: bool
+) -> None:
+    config = json.loads((copy / "config.json").read_text()) | {"model_type": family} | fields
+    assert drops_scores(config, "config.json") == drops
+    (copy / "config.json").write_text(json.dumps(config))
+    if family == "llama":
+        assert from_folder(copy).drops_scores == drops
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ NAME = "base/config.json"
 SHARED = {
     "use_cache", "return_dict", "output_attentions", "output_hidden_states", "is_decoder",
     "is_encoder_decoder", "add_cross_attention", "moe_apply_router_weight_on_input",
+    "use_bidirectional_attention",
 }  # fmt: skip
 """Flags that a model for training may not change, or that change no tensor."""
 

@@ -107,6 +107,46 @@ def test_a_plan_says_that_the_longest_row_limits_its_passes() -> None:
     assert words in reasons.why(every, least)["train.accumulation"]
 
 
+def test_attention_with_dropout_needs_a_mask() -> None:
+    every = _candidates(79 * GIB)
+    assert isinstance(every.model, ModelFacts)
+    drops = replace(every, model=replace(every.model, drops_scores=True))
+    found = ranking.best(drops)
+    assert found is not None and found.pass_tokens and found.attention == "own"
+    assert "no dropout" in reasons.why(drops, found)["train.attention"]
+
+
+def test_reasons_say_what_a_lock_holds() -> None:
+    every = _candidates(22 * GIB)
+    found = ranking.best(every)
+    assert found is not None and found.checkpointing and found.accumulates
+    said = reasons.why(every, found)
+    most = every.steps.most_passes(found.pass_tokens)
+    assert f"A step takes up to {most} passes" in said["train.accumulation"]
+    longest = reasons.without_checkpointing(every, found)
+    assert longest.attention == "varlen" and longest.pass_tokens == every.steps.longest
+    assert f"even passes of {longest.pass_tokens:,} tokens" in said["train.checkpointing"]
+
+
+def test_reasons_of_steps_of_one_row() -> None:
+    plain = _candidates(79 * GIB)
+    alone = replace(plain, request=replace(plain.request, effective_batch=1))
+    found = ranking.best(alone)
+    assert found is not None and found.pass_tokens == max(_lengths())
+    said = reasons.why(alone, found)
+    assert said["train.micro_batch"].startswith("Each row is a pass of its own")
+    assert said["stream.packing"].endswith("instead would not be faster.")
+
+
+def test_reasons_of_many_rows_name_no_number_of_passes() -> None:
+    plain = _candidates(40 * GIB)
+    many = _lengths() * 400
+    long = replace(plain, request=replace(plain.request, lengths=many, rows=len(many)))
+    found = ranking.best(long)
+    assert found is not None and not long.steps.known
+    assert "would take several passes" in reasons.why(long, found)["train.accumulation"]
+
+
 def test_limits_are_tight_and_long_runs_are_bounded() -> None:
     steps = steps_of(_lengths(), 16, 17, 2)
     assert steps.known and len(steps.lengths) == 76
@@ -139,6 +179,7 @@ def test_a_lock_holds_the_passes_and_a_run_checks_them(
     train = lock.train
     assert train.attention == "varlen" and train.pass_tokens > 0
     assert len(lock.stream.passes_sha256) == train.epochs
+    assert ", without padding." in lock.why["prediction.seconds"]
     assert locks.parse(locks.write(lock)) == lock
     plain = profile_of(lock, 1, padded=True)
     assert plain.pass_tokens == train.pass_tokens and plain.attention == "varlen"
@@ -156,6 +197,8 @@ def test_a_lock_holds_the_passes_and_a_run_checks_them(
         ("stream", {"packing": False}, "train.pass_tokens"),
         ("train", {"pass_tokens": 0}, "stream.passes_sha256"),
         ("train", {"most_passes": 1000}, "train.most_passes"),
+        ("train", {"pass_tokens": 1 << 30}, "train.pass_tokens"),
+        ("train", {"dtype": "float32"}, "train.attention"),
     ],
 )
 def test_passes_that_contradict_the_rest_are_refused(

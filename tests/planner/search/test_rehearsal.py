@@ -248,3 +248,24 @@ def test_what_lies_about_itself_is_a_sentence(
     path.write_text(json.dumps(found | {table: found[table] | lie}), "utf-8")
     with pytest.raises(UsageProblem, match=f"is not a valid rehearsal: .*{said}"):
         load(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "valid"),
+    [({"pass_tokens": 1}, False), ({"packing": False}, False), ({"pass_tokens": 10**5}, True),
+     ({"accumulates": True}, True)],
+)  # fmt: skip
+def test_a_rehearsal_of_passes_that_no_step_has_is_not_taken(
+    on_card: PlanFacts, tmp_path: Path, changes: dict[str, object], valid: bool
+) -> None:
+    asked = answers(**ON_CARD)
+    plain = plan(asked, on_card)
+    forged = rehearsal(chosen(asked, on_card), on_card).model_dump(mode="json")
+    forged["case"]["profile"] |= changes
+    (tmp_path / "rehearsal.json").write_text(json.dumps(forged))
+    if not valid:
+        with pytest.raises(UsageProblem, match="out of bounds"):
+            load(tmp_path / "rehearsal.json")
+        return
+    found = plan(asked, replace(on_card, rehearsal=load(tmp_path / "rehearsal.json")))
+    assert found.train == plain.train and found.prediction == plain.prediction

@@ -171,7 +171,7 @@ def test_of_a_model_on_the_hub_no_weights_are_fetched(
 @pytest.mark.parametrize(
     ("changes", "phase", "line"),
     [
-        ({}, "forward", "[method] micro_batch = 8"),
+        ({"method__packing": "off"}, "forward", "[method] micro_batch = 8"),
         ({"method__micro_batch": 1}, "backward", '[method] checkpointing = "on"'),
         ({"method__kind": "full"}, "load", '[method] kind = "qlora"'),
         (
@@ -195,6 +195,18 @@ def test_a_card_that_ran_out_is_an_error_with_what_to_write(
     assert problem.hint.startswith(
         f"in run.toml: {line}, then plan again: `tunelock plan run.toml`"
     )
+
+
+def test_passes_that_ran_out_are_planned_again_for_less_memory(facts: PlanFacts) -> None:
+    on_card = replace(facts, machine=GPU_MACHINE)
+    made = plan(answers(**ON_CARD), on_card)
+    measured = Measured({"forward": GIB}, GIB, 2 * GIB, (), 1.0, 1.0, out_of_memory="backward")
+    found = report(made, case_of(made, {}, None), measured, GPU_MACHINE).found
+    hint = out_of_memory(made, found).hint
+    assert hint.startswith("let the plan choose: `tunelock plan run.toml --facts rehearsal.json`")
+    assert "micro_batch" not in hint and "checkpointing" in hint
+    again = plan(answers(**ON_CARD), replace(on_card, rehearsal=found))
+    assert again.prediction.peak_bytes <= 0.9 * made.prediction.peak_bytes
 
 
 def test_a_report_compares_like_with_like(facts: PlanFacts) -> None:

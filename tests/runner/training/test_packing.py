@@ -38,11 +38,11 @@ OWN = {
 """Experts as wide as the grouped product wants them, and windows shorter than most rows."""
 
 
-def _model(family: str) -> Any:
+def _model(family: str, **changes: Any) -> Any:
     torch.manual_seed(0)
     fields = tiny(family)
     known = CONFIG_MAPPING[family]().to_dict()
-    fields |= {name: value for name, value in OWN.items() if name in known}
+    fields |= {name: value for name, value in OWN.items() if name in known} | changes
     if "intermediate_size" not in known:
         fields.pop("intermediate_size", None)
     with warnings.catch_warnings():

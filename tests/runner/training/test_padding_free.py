@@ -17,8 +17,7 @@ pytest.importorskip("trl")
 
 from lockfiles.lock import Method
 from planner.data.tokens.example import IGNORED, completion
-from planner.memory.family_quirks import only_attends
-from planner.models import layers
+from planner.memory.family_quirks import has_bounds
 from planner.models.architecture import architecture
 from planner.models.families import FAMILIES
 from runner.training import varlen
@@ -26,10 +25,15 @@ from runner.training.greatest import greatest_pass
 from runner.training.job import Job
 from runner.training.padding_free import PaddingFree
 from runner.training.train import train
-from tests.runner.training.test_packing import SETTINGS, Heard, _model, _rows
+from tests.runner.training.test_packing import SETTINGS, WINDOW, Heard, _model, _rows
 from tests.runner.training.test_sft import base as base
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
+WINDOWED: dict[str, Any] = {
+    "sliding_window": WINDOW,
+    "use_sliding_window": True,
+    "max_window_layers": 1,
+}
 LORA = Method(kind="lora", rank=4, alpha=8, dropout=0.0, targets=["q_proj", "v_proj"])
 
 
@@ -97,6 +101,22 @@ def test_a_row_of_an_evaluation_may_be_longer_than_a_pass(base: Path, tmp_path: 
     assert one[0]["loss"] == pytest.approx(alone[0]["loss"], rel=1e-4)
 
 
+def test_a_step_without_scored_tokens_changes_nothing(base: Path, tmp_path: Path) -> None:
+    own = {"attention": "varlen", "pass_tokens": 17, "micro_batch": 2, "accumulation": 1}
+    rows = [
+        completion((5,), (5,)),
+        completion((7, 8), (IGNORED, IGNORED)),
+        completion((6,), (IGNORED,)),
+        completion(tuple(range(3, 20)), (IGNORED, *range(4, 20))),
+    ]
+    job = _job(base, tmp_path, **own)
+    found = _trained(replace(job, rows=rows, validation=rows, order=lambda _: range(4)))
+    nothing, something = found.told[:2]
+    assert (nothing["loss"], nothing["gradient_norm"], nothing["tokens"]) == (0, 0, 3)
+    assert something["loss"] > 1 and something["gradient_norm"] > 0
+    assert found.evaluated[0]["loss"] > 1
+
+
 def test_the_greatest_pass_is_one_that_occurs(base: Path, tmp_path: Path) -> None:
     job = _job(base, tmp_path, pass_tokens=60)
     sizes = []
@@ -114,10 +134,10 @@ def test_the_greatest_pass_is_one_that_occurs(base: Path, tmp_path: Path) -> Non
 
 
 @torch.no_grad()
-def _difference(family: str, *, leak: bool = False) -> float:
+def _difference(family: str, *, leak: bool = False, **changes: Any) -> float:
     """Return the greatest difference between logits in a pass and those of rows by themselves."""
     varlen.register()
-    model, rows = _model(family), _rows()
+    model, rows = _model(family, **changes), _rows()
     alone = [
         model(input_ids=torch.tensor([row["input_ids"]]), use_cache=False).logits[0] for row in rows
     ]
@@ -132,11 +152,23 @@ def _difference(family: str, *, leak: bool = False) -> float:
     return float((together - apart).abs().max() / apart.abs().max())
 
 
+def _has_bounds(family: str, **changes: Any) -> bool:
+    config = _model(family, **changes).config.to_dict() | {"model_type": family}
+    return has_bounds(architecture(config, family))
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_row_of_a_pass_sees_another(family: str) -> None:
-    shape = architecture(_model(family).config.to_dict() | {"model_type": family}, family)
-    if only_attends(family, layers.blocks(shape)):
-        assert _difference(family) < 1e-5
+    for changes in ({}, WINDOWED):
+        if _has_bounds(family, **changes):
+            assert _difference(family, **changes) < 1e-5
+
+
+@pytest.mark.parametrize("family", ["olmoe", "qwen2_moe"])
+def test_families_whose_attention_has_another_window_than_its_mask(family: str) -> None:
+    assert _has_bounds(family)
+    assert not _has_bounds(family, **WINDOWED)
+    assert _difference(family, **WINDOWED) > 1e-2
 
 
 def test_a_leak_between_rows_is_seen() -> None:
