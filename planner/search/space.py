@@ -241,9 +241,10 @@ class Space:
             process_bytes=self.machine.process_bytes if on_cpu else 0,
             held_tokens=asked.tokens if on_cpu else 0,
         )
-        bounded = flows and self.bounded and self.dtype == "bfloat16"
+        if not (flows and self.bounded and self.dtype == "bfloat16"):
+            return found
         narrow = stream_width(self.model.architecture, found) == found.width
-        return replace(found, attention="varlen") if bounded and narrow else found
+        return replace(found, attention="varlen") if narrow else found
 
     def other(self, profile: Profile, **changes: object) -> Profile:
         """Return a plan with other values, and the values that depend on them updated."""
