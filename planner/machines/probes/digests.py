@@ -31,7 +31,7 @@ FILE = "digests.json"
 """The file in the cache."""
 LEAST_BYTES = 8 * files.MIB
 """Smaller files are always read."""
-SETTLED_SECONDS = 10
+SETTLED_SECONDS = 10.0
 MOST_FILES = 2_000
 """The files that are kept, newest first."""
 _LIMIT_BYTES = 2 * files.MIB
@@ -102,7 +102,7 @@ def _settled(descriptor: int) -> bool:
     except OSError:
         return False
     newest = max(identity(descriptor)[3:])
-    return time.time_ns() - newest >= SETTLED_SECONDS * 10**9
+    return time.time_ns() - newest >= SETTLED_SECONDS * 1e9
 
 
 def _is_traced(descriptor: int) -> bool:
