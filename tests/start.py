@@ -25,7 +25,7 @@ from tests.gpu.shapes import write_base, write_intent
 from tests.journeys.demo_folder import ENVIRONMENT, command
 
 PROGRAM = Path(__file__).parent / "programs" / "bare_training.py"
-ANSWERS: dict[str, object] = {"train__max_length": 64, "train__effective_batch": 2}
+ANSWERS: dict[str, object] = {"train__max_length": 64, "train__effective_batch": 1}
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Start:
     seconds: float
     """From the command to the beginning of its first step."""
     processor_seconds: float
-    """Of all its processes, to their end."""
+    """Of all its processes, to the end of the first step."""
     parts: str = ""
     """Where the time went."""
 
@@ -45,11 +45,12 @@ def bare(folder: Path) -> Start:
     arguments = [folder / "run.lock", folder / "base", folder / "rows" / "train.jsonl"]
     with tempfile.TemporaryDirectory() as out:
         began, spent = time.time(), _spent()
-        subprocess.run(
+        ran = subprocess.run(
             [sys.executable, "-P", str(PROGRAM), *map(str, arguments), out],
-            env=ENVIRONMENT | {"PYTHONPATH": os.getcwd()}, check=True, capture_output=True,
+            env=ENVIRONMENT | {"PYTHONPATH": os.getcwd()}, check=True, stdout=subprocess.PIPE,
         )  # fmt: skip
-        return Start(time.time() - began, _spent() - spent)
+        step = float(ran.stdout.split()[-1])
+        return Start(time.time() - began - step, _spent() - spent)
 
 
 def ours(folder: Path, cache: Path) -> Start:

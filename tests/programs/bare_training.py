@@ -1,10 +1,11 @@
 """`bare_training.py LOCK BASE ROWS OUT`: a lock's training as a plain TRL script of a few lines.
 
-Prints `first step` when the first step begins, and ends there.
+Prints the seconds of its first step, and ends there.
 """
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,15 @@ from lockfiles import lock as locks
 
 
 class Ends(TrainerCallback):  # type: ignore[misc]
-    """Ends the process where the first step begins."""
+    """Ends the process after the first step."""
+
+    began = 0.0
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
-        print("first step", flush=True)
+        self.began = time.monotonic()
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        print(time.monotonic() - self.began, flush=True)
         os._exit(0)
 
 
