@@ -172,7 +172,7 @@ class Attempt:
             return
         log = launch.opened_log(self.held.folder, self.folder / LOG)
         try:
-            self.early.append(early.started(self.lock, after, log))
+            self.early.append(early.started(self.lock, after, self.folder, log))
         except OSError:  # it is started in its turn
             return
         finally:

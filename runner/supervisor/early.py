@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from lockfiles.lock import Lock, Stage, TrainingLock
 from runner.engines.engine import engine_of
@@ -24,12 +25,14 @@ class Early:
         """Let the process run its stage; returns False if it has ended."""
         assert self.child.stdin is not None
         if self.child.poll() is not None:
+            self.end()
             return False
         try:
             line = json.dumps({"job": job, "variables": dict(variables)})
             self.child.stdin.write(line.encode() + b"\n")
             self.child.stdin.close()
         except OSError:
+            self.end()
             return False
         return True
 
@@ -57,18 +60,19 @@ def after(lock: Lock, stage: str) -> Stage | None:
     return None if engine_of(lock, found.kind).starts_workers else found
 
 
-def started(lock: Lock, stage: Stage, log: int) -> Early:
-    """Start the process of a stage, with its output to an open file. Raises OSError."""
+def started(lock: Lock, stage: Stage, run: Path, log: int) -> Early:
+    """Start the process of a stage of a run, with its output to an open file. Raises OSError."""
     modules = [f"runner.stages.{stage.kind}"]
     if isinstance(lock, TrainingLock):
         modules.append(f"runner.training.{lock.objective.name}")
     own = environment(lock, online=of_kind(stage.kind).online)
     child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "runner.stages.ahead", *modules],
+        [sys.executable, "-P", "-m", "runner.stages.ahead", str(run), *modules],
         env=own | dict(engine_of(lock, stage.kind).variables),
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,
         process_group=0,
+        bufsize=0,
     )
     return Early(stage.id, child)
