@@ -75,7 +75,7 @@ def filled(
     on_progress: OnProgress,
     sha256: Sha256Of | None,
 ) -> Iterator[Comparison]:
-    """Add the wanted files to a view, and yield the comparison of its weights while it goes on.
+    """Add the wanted files to a view, and yield the comparison of its weights, which continues.
 
     Small files are compared before that. `sha256` returns the digest of an open file of weights;
     None compares only their sizes.

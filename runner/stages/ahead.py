@@ -36,7 +36,7 @@ def main(modules: list[str]) -> int:
 
 
 def _wait(imported: threading.Event, turn: list[Path]) -> None:
-    """Wait for the stage's turn and append its job; send heartbeats while the imports go on."""
+    """Wait for the stage's turn and append its job; send heartbeats during the imports."""
     line = sys.stdin.readline()
     if not line:
         os._exit(0)
