@@ -95,14 +95,17 @@ def computed(descriptor: int) -> str:
 
 def _settled(descriptor: int) -> bool:
     """Return whether any later change of a file will show in its times, after flushing it."""
-    if not _is_traced(descriptor):
+    if not _is_traced(descriptor) or not _is_old(descriptor):
         return False
     try:
         os.fsync(descriptor)
     except OSError:
         return False
-    newest = max(identity(descriptor)[3:])
-    return time.time_ns() - newest >= SETTLED_SECONDS * 1e9
+    return _is_old(descriptor)
+
+
+def _is_old(descriptor: int) -> bool:
+    return time.time_ns() - max(identity(descriptor)[3:]) >= SETTLED_SECONDS * 1e9
 
 
 def _is_traced(descriptor: int) -> bool:
