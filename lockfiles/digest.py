@@ -40,7 +40,17 @@ def of_value(value: object) -> str:
 
 def of_file(path: Path) -> str:
     """Return the sha256 of a regular file's bytes; raises as `files.open_regular` does."""
-    with os.fdopen(files.open_regular(path), "rb") as file:
+    descriptor = files.open_regular(path)
+    try:
+        return of_descriptor(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def of_descriptor(descriptor: int) -> str:
+    """Return the sha256 of an open file's bytes, from its begin."""
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        file.seek(0)
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

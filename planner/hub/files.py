@@ -49,12 +49,17 @@ class Pinned:
         return Path(found) if isinstance(found, str) else None
 
 
-def fetch(pinned: Pinned, cache: Path | None, told: Told) -> Path:
+def fetch(
+    pinned: Pinned,
+    cache: Path | None,
+    told: Told,
+    sha256: Callable[[Path], str] = digest.of_file,
+) -> Path:
     """Return the folder with some files of a commit, after downloading those that are missing.
 
     `cache` has the layout of the client's cache; None uses the client's own. If no file is missing,
-    the Hub is not contacted. Raises UsageProblem if the disk is too small or the Hub refuses, and
-    DigestDiffers if a file does not match its pin.
+    the Hub is not contacted. `sha256` returns the digest of a file. Raises UsageProblem if the disk
+    is too small or the Hub refuses, and DigestDiffers if a file does not match its pin.
     """
     api = client()
     from huggingface_hub import constants
@@ -67,7 +72,7 @@ def fetch(pinned: Pinned, cache: Path | None, told: Told) -> Path:
     if missing:
         _check_disk(pinned.repo, cache, left)
         _download(api, pinned, cache, _bar(told, total - left, total))
-    folder = _check(pinned, cache)
+    folder = _check(pinned, cache, sha256)
     told(total, total)
     return folder
 
@@ -84,7 +89,7 @@ def _download(api: "HfApi", pinned: Pinned, cache: Path, bar: type["tqdm"]) -> N
         )
 
 
-def _check(pinned: Pinned, cache: Path) -> Path:
+def _check(pinned: Pinned, cache: Path, sha256: Callable[[Path], str]) -> Path:
     """Return the folder of the files after comparing each with its pin."""
     folder = cache
     for file in pinned.files:
@@ -95,7 +100,7 @@ def _check(pinned: Pinned, cache: Path) -> Path:
                 fix=Command("tunelock plan run.toml"),
             )
         same = path.stat().st_size == file.size_bytes
-        if not same or (file.sha256 and digest.of_file(path) != file.sha256):
+        if not same or (file.sha256 and sha256(path) != file.sha256):
             raise DigestDiffers(
                 f"`{file.name}` of `{pinned.repo}` does not match the pinned file.",
                 fix=Steps(

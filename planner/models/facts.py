@@ -1,13 +1,12 @@
 """Reads the facts of a base model from its files, without a training stack."""
 
-import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lockfiles import files
+from lockfiles import digest, files
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice
 from lockfiles.harmless import is_harmless
@@ -85,10 +84,13 @@ class ModelFacts:
         return sum(file.size_bytes for file in self.files if is_weights(file.name))
 
 
-def from_folder(path: Path, original: str = "") -> ModelFacts:
+def from_folder(
+    path: Path, original: str = "", sha256: Callable[[int], str] = digest.of_descriptor
+) -> ModelFacts:
     """Read and hash the model in a folder.
 
     `original` is the model that it may have been quantized from, for errors; empty if unknown.
+    `sha256` returns the digest of an open file.
     Raises UsageProblem for a missing folder, one that holds something else, weights that are
     missing or not safetensors (pickled weights can run code when loaded), a link that leads out of
     the folder, a `config.json` without the required fields, and tensors that differ from it.
@@ -104,7 +106,7 @@ def from_folder(path: Path, original: str = "") -> ModelFacts:
     front = _front(path)
     original = _field(front, "base_model") or original
     read = read_shape(path, places, str(path / CONFIG), original)
-    facts = tuple(_fact(path, name) for name in sorted((*weights, *small)))
+    facts = tuple(_fact(path, name, sha256) for name in sorted((*weights, *small)))
     return ModelFacts(
         str(path),
         facts,
@@ -146,11 +148,12 @@ def _check_small(path: Path, name: str) -> None:
         )
 
 
-def _fact(path: Path, name: str) -> FileFact:
+def _fact(path: Path, name: str, sha256: Callable[[int], str]) -> FileFact:
     _, descriptor = folder.opened(path, name)
-    with os.fdopen(descriptor, "rb") as file:
-        size = os.fstat(descriptor).st_size
-        return FileFact(name, size, hashlib.file_digest(file, "sha256").hexdigest())
+    try:
+        return FileFact(name, os.fstat(descriptor).st_size, sha256(descriptor))
+    finally:
+        os.close(descriptor)
 
 
 def _front(path: Path) -> str:

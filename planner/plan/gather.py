@@ -49,7 +49,7 @@ from planner.interview.answers import Answers
 from planner.interview.exports import no_rows
 from planner.machines import saved as machines
 from planner.machines.facts import MachineFacts
-from planner.machines.probes import kept
+from planner.machines.probes import digests, kept
 from planner.machines.probes.probe import probe
 from planner.models import facts
 from planner.models.facts import ModelFacts
@@ -206,7 +206,8 @@ def model_facts(answers: Answers, folder: Path) -> tuple[ModelFacts, Path]:
     source, revision = answers.text("model.source"), answers.text("model.revision")
     place = folder / at_home(source)
     if place.exists() or source[:1] in (".", "/", "~"):
-        return facts.from_folder(place, unquantized_name(place.name)), place
+        name = unquantized_name(place.name)
+        return facts.from_folder(place, name, digests.remembered), place
     from planner.hub import models as hub
     from planner.hub.client import Unreachable, Unread
 

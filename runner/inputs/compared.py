@@ -2,8 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +14,15 @@ from lockfiles.compare import Difference, consequence
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Option
 from lockfiles.lock import ModelFile
+from planner.machines.probes.digests import Identity, identity
 from planner.models import folder as model_folder
 from planner.models.folder import is_weights
 from runner.inputs.differing import SHOWN, refuse
 
 OnProgress = Callable[[int, int], None]
 """Called with the bytes compared so far, and the total."""
+Sha256Of = Callable[[int], str]
+"""Returns the digest of an open file, by its descriptor."""
 ELSEWHERE = Option("--locate model=PATH")
 _BLOCK_BYTES = 1 << 20
 _HASHED_AT_ONCE = 4
@@ -29,8 +34,8 @@ class Weights:
 
     file: ModelFile
     place: Path
-    identity: tuple[int, ...]
-    """Device, inode, size and times when it was hashed."""
+    identity: Identity
+    """Device, inode, size and times before it was hashed."""
 
 
 @dataclass
@@ -44,34 +49,72 @@ class _Compared:
     sha256: str = ""
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """The comparison of a model's files with a lock, as far as it has come."""
+
+    weights: tuple[Weights, ...]
+    _source: Path
+    _opened: Sequence[_Compared]
+    _running: Sequence[Future[None]]
+
+    def wait(self) -> None:
+        """Wait until all files are compared. Raises DigestDiffers if any of them differ."""
+        for one in self._running:
+            one.result()
+        others = [one for one in self._opened if one.sha256 != one.file.sha256]
+        _refuse(others, "sha256", self._source)
+
+
+@contextmanager
 def filled(
     folder: Path,
     source: Path,
     listed: Sequence[ModelFile],
     wanted: Sequence[ModelFile],
     on_progress: OnProgress,
-    *,
-    hashes: bool,
-) -> tuple[Weights, ...]:
-    """Add the wanted files to a view and return its weights."""
+    sha256: Sha256Of | None,
+) -> Iterator[Comparison]:
+    """Add the wanted files to a view, and yield the comparison of its weights, which continues.
+
+    Small files are compared before that. `sha256` returns the digest of an open file of weights;
+    None compares only their sizes.
+    """
     opened = _opened(source, listed, wanted)
+    pool = ThreadPoolExecutor(_HASHED_AT_ONCE)
     try:
         _check_sizes(opened, source)
-        total, done = sum(one.file.size_bytes for one in opened), 0
-        work = [lambda one=one: _compared(one, folder, hashes=hashes) for one in opened]
-        with ThreadPoolExecutor(_HASHED_AT_ONCE) as pool:
-            for one in pool.map(lambda call: call(), work):
-                done += one.file.size_bytes
-                on_progress(done, total)
-        _refuse([one for one in opened if one.sha256 != one.file.sha256], "sha256", source)
-        return tuple(
-            Weights(one.file, one.place, identity(one.descriptor))
-            for one in opened
-            if is_weights(one.file.name)
-        )
+        heavy = [one for one in opened if is_weights(one.file.name)]
+        linked = [Weights(one.file, one.place, identity(one.descriptor)) for one in heavy]
+        count = _counted(sum(one.file.size_bytes for one in opened), on_progress)
+        for one in heavy:
+            os.symlink(one.place.resolve(), folder / one.file.name)
+        running = [pool.submit(_hash, one, sha256, count) for one in heavy]
+        compared = Comparison(tuple(linked), source, opened, running)
+        small = [one for one in opened if one not in heavy]
+        for one in small:
+            _copy(one, folder)
+            count(one)
+        if any(one.sha256 != one.file.sha256 for one in small):
+            compared.wait()
+        yield compared
     finally:
+        pool.shutdown(cancel_futures=True)
         for one in opened:
             os.close(one.descriptor)
+
+
+def _counted(total: int, on_progress: OnProgress) -> Callable[[_Compared], None]:
+    """Return what is called with each compared file, by any thread."""
+    done, counting = 0, threading.Lock()
+
+    def count(one: _Compared) -> None:
+        nonlocal done
+        with counting:
+            done += one.file.size_bytes
+            on_progress(done, total)
+
+    return count
 
 
 def _opened(
@@ -116,22 +159,17 @@ def check_small(place: Path, size: int) -> None:
         )
 
 
-def _compared(one: _Compared, folder: Path, *, hashes: bool) -> _Compared:
-    """Hash a file, and add to the view what loaders read of it."""
+def _hash(one: _Compared, sha256: Sha256Of | None, count: Callable[[_Compared], None]) -> None:
+    one.sha256 = sha256(one.descriptor) if sha256 else one.file.sha256
+    count(one)
+
+
+def _copy(one: _Compared, folder: Path) -> None:
+    """Hash a small file, and copy it to the view if loaders read it."""
     name = one.file.name
-    if is_weights(name):
-        one.sha256 = _sha256(one.descriptor) if hashes else one.file.sha256
-        os.symlink(one.place.resolve(), folder / name)
-    else:
-        visible = model_folder.is_small(name)
-        with os.fdopen(os.dup(one.descriptor), "rb") as file:
-            one.sha256 = copied(file.read, folder / name if visible else Path(os.devnull))
-    return one
-
-
-def _sha256(descriptor: int) -> str:
-    with os.fdopen(os.dup(descriptor), "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    visible = model_folder.is_small(name)
+    with os.fdopen(os.dup(one.descriptor), "rb") as file:
+        one.sha256 = copied(file.read, folder / name if visible else Path(os.devnull))
 
 
 def copied(read: Callable[[int], bytes], target: Path) -> str:
@@ -153,9 +191,3 @@ def _refuse(others: Sequence[_Compared], key: str, source: Path) -> None:
         stated: object = getattr(one.file, key)
         found.append(Difference(field, stated, one.sha256, consequence(field)))
     refuse(found, ", ".join(f"`{source / one.file.name}`" for one in others[:SHOWN]))
-
-
-def identity(descriptor: int) -> tuple[int, ...]:
-    """Return the device, inode, size and times of an open file."""
-    found = os.fstat(descriptor)
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

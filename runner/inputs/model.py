@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lockfiles.lock import Model
 from planner.hub.files import Pinned, Told, fetch
+from planner.machines.probes import digests
 from planner.models.facts import FileFact
 
 
@@ -11,7 +12,8 @@ def download(model: Model, cache: Path | None, on_progress: Told) -> Path:
     """Return the folder that holds the files of a model from the Hub; as `hub_files.fetch`."""
     assert model.source.startswith("hf:"), model.source
     files = [FileFact(file.name, file.size_bytes, file.sha256) for file in model.files]
-    return fetch(Pinned(model.source.removeprefix("hf:"), model.commit, files), cache, on_progress)
+    pinned = Pinned(model.source.removeprefix("hf:"), model.commit, files)
+    return fetch(pinned, cache, on_progress, digests.remembered_of)
 
 
 def cached(model: Model) -> Path:

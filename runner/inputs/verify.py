@@ -26,6 +26,7 @@ from planner.data.tokens.special_tokens import special_tokens
 from planner.data.tokens.template import ChatTemplate, load_template
 from planner.data.tokens.tokenizer import Tokenizer
 from planner.data.tokens.training_template import variant
+from planner.machines.probes import digests
 from planner.memory import ESTIMATOR, estimate
 from planner.models.architecture import of_lock
 from planner.models.loadable import check_loadable
@@ -36,6 +37,7 @@ from runner.inputs import locations as inputs
 from runner.inputs import view
 from runner.inputs.as_locked import as_locked
 from runner.inputs.attention import check_attention, check_dropout
+from runner.inputs.compared import Sha256Of
 from runner.inputs.differing import SHOWN, differing, refuse
 from runner.inputs.model_facts import differing_facts
 from runner.inputs.setup import model_of as shape_of
@@ -147,7 +149,8 @@ def model_of(
     on_progress: OnProgress = silent,
     *,
     weights: bool = True,
-    hashes: bool = True,
+    sha256: Sha256Of | None = digests.remembered,
+    meanwhile: bool = False,
 ) -> Iterator[View]:
     """Yield a view of the base model, from which every loader reads; as `view.locked`.
 
@@ -157,7 +160,9 @@ def model_of(
     def compared(done: int, total: int) -> None:
         on_progress("checking the model", done, total, "bytes")
 
-    with view.locked(lock.model, folder, into, compared, weights=weights, hashes=hashes) as found:
+    with view.locked(
+        lock.model, folder, into, compared, weights=weights, sha256=sha256, meanwhile=meanwhile
+    ) as found:
         check_loadable(found.folder)
         refuse(differing_facts(lock.model, found.folder, weights=weights), f"`{folder}`")
         if isinstance(lock, TrainingLock):

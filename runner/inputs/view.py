@@ -8,7 +8,8 @@ model's own folder. It gets a private one with one entry per listed file:
   were hashed.
 - Weights are a symbolic link to the file that was hashed, since a copy would double their size.
   After loading, and again when the view ends, the file is checked. If its identity, size or times
-  have changed, it is hashed again, and different bytes raise DigestDiffers.
+  have changed, it is hashed again, and different bytes raise DigestDiffers. A digest that was
+  computed before on this machine is used again, see `planner.machines.probes.digests`.
 
 This does not protect against someone who can change the weights while they are being loaded and
 restore the same bytes in time.
@@ -30,16 +31,19 @@ from lockfiles.errors import DigestDiffers, TunelockError, UsageProblem
 from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import one_line
 from lockfiles.lock import Model, ModelFile
+from planner.machines.probes import digests
+from planner.machines.probes.digests import identity
 from planner.models import folder as model_folder
 from planner.models.folder import CONFIG, INDEX, SINGLE, is_weights
 from runner.inputs.compared import (
     ELSEWHERE,
+    Comparison,
     OnProgress,
+    Sha256Of,
     Weights,
     check_small,
     copied,
     filled,
-    identity,
 )
 
 PREFIX = ".model-"
@@ -52,11 +56,18 @@ class View:
 
     folder: Path
     """The path to load from."""
-    weights: tuple[Weights, ...]
+    comparison: Comparison | None = None
+    """That of its weights with a lock; None for a view without a lock."""
 
     def check(self) -> None:
-        """Raise DigestDiffers if the weights have changed since they were compared."""
-        for one in self.weights:
+        """Wait until the weights are compared with the lock.
+
+        Raises DigestDiffers if they differ, or have changed since.
+        """
+        if self.comparison is None:
+            return
+        self.comparison.wait()
+        for one in self.comparison.weights:
             try:
                 descriptor = files.open_regular(one.place, follow=False)
             except (OSError, UsageProblem):
@@ -82,24 +93,37 @@ def locked(
     on_progress: OnProgress = lambda done, total: None,
     *,
     weights: bool = True,
-    hashes: bool = True,
+    sha256: Sha256Of | None = digests.remembered,
+    meanwhile: bool = False,
 ) -> Iterator[View]:
     """Yield a view of a locked model, with every listed file compared with the lock.
 
     `source` is the model's folder; the view is created in `into`, or in a temporary folder if None.
-    Without `weights` only the small files are compared and visible; without `hashes` only the sizes
-    of the weights are compared, for callers that hash them elsewhere. Errors name the files of
-    `source`. Raises UsageProblem for an invalid list of files, and for files that are missing,
-    outside the folder or not regular; DigestDiffers, with the fields, for files that differ.
+    Without `weights` only the small files are compared and visible. `sha256` returns the digest of
+    an open file of weights; None compares only their sizes, for callers that hash them elsewhere.
+    With `meanwhile` the weights are compared while the view is in use, and nothing that depends on
+    them may be kept before `View.check`.
+
+    Errors name the files of `source`. Raises UsageProblem for an invalid list of files, and for
+    files that are missing, outside the folder or not regular; DigestDiffers, with the fields, for
+    files that differ, in place of any error from using them.
     """
     check_listed(model.files)
     if not source.is_dir():
         raise UsageProblem(f"The model folder `{source}` does not exist.", fix=ELSEWHERE)
     wanted = [file for file in model.files if weights or not is_weights(file.name)]
-    with _private(source, into) as folder:
-        linked = filled(folder, source, model.files, wanted, on_progress, hashes=hashes)
-        found = View(folder, linked)
-        yield found
+    with (
+        _private(source, into) as folder,
+        filled(folder, source, model.files, wanted, on_progress, sha256) as comparison,
+    ):
+        if not meanwhile:
+            comparison.wait()
+        found = View(folder, comparison)
+        try:
+            yield found
+        except Exception:
+            comparison.wait()
+            raise
         found.check()
 
 
@@ -123,7 +147,7 @@ def own(source: Path, into: Path | None = None) -> Iterator[View]:
             place, descriptor = model_folder.opened(source, name)
             os.close(descriptor)
             os.symlink(place.resolve(), folder / name)
-        yield View(folder, ())
+        yield View(folder)
 
 
 def check_listed(listed: Sequence[ModelFile]) -> None:

@@ -27,7 +27,7 @@ def run(given: Context) -> dict[str, Any]:
     lock = given.lock.training()
     use_threads(lock.exactness.threads)
     rows = [row[COMPLETION] for row in prepared(given, given.settings["rows"])]
-    with verify.model_of(lock, given.model, given.work) as view:
+    with verify.model_of(lock, given.model, given.work, meanwhile=True) as view:
         base = _load(view, lock.train)
         scores = {"base": _score(given, base, rows, "base")}
         with left(given, "train") as trained:

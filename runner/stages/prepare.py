@@ -6,6 +6,7 @@ from lockfiles.lock import TrainingLock
 from planner.data.corpus import held_out
 from planner.data.corpus.corpus import Corpus
 from planner.data.tokens.stored import write_encoded
+from planner.machines.probes import digests
 from planner.objectives.registry import objective_of
 from runner.export.convertible import check_exports
 from runner.inputs import rows as hub_rows
@@ -32,11 +33,15 @@ def run(given: Context) -> dict[str, Any]:
         model = given.places["model"]
     places = hub_rows.fetched(given.lock, given.places, on_progress)
     fetched = given.lock.model.source.startswith("hf:")  # its weights were just hashed
-    with verify.model_of(given.lock, model, given.work, on_progress, hashes=not fetched) as base:
+    sha256 = None if fetched else digests.remembered
+    with verify.model_of(
+        given.lock, model, given.work, on_progress, sha256=sha256, meanwhile=True
+    ) as base:
         check_exports(given.lock, base.folder)
         if not isinstance(given.lock, TrainingLock):
             return {"rows": {}}
         rows = verify.corpus_of(given.lock, base.folder, places, on_progress)
+        base.check()
     return _written(given, rows)
 
 

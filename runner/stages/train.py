@@ -53,7 +53,7 @@ def _trained(given: Context, ranks: Ranks, own: Path) -> dict[str, Any]:
     keep_to(lock.exactness.threads, exact=lock.exactness.exact)
     rows, validation = prepared(given, "train"), prepared(given, "validation")
     check_rows(rows, lock.stream.sha256)
-    with verify.model_of(lock, given.model, own) as base:
+    with verify.model_of(lock, given.model, own, meanwhile=True) as base:
         job = Job(
             base=base.folder,
             rows=rows,
@@ -67,6 +67,7 @@ def _trained(given: Context, ranks: Ranks, own: Path) -> dict[str, Any]:
             pad_id=lock.template.pad_id,
             ranks=ranks,
             objective=lock.objective,
+            check_base=base.check,
         )
         result = training.train(job, given.line)
         if result.stopped:

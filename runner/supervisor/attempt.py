@@ -1,11 +1,12 @@
 """One attempt to run a lock in its folder, stage after stage."""
 
 import json
+import os
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from runner.inputs import verify
 from runner.runs.events import Writer, read
 from runner.runs.folder import EVENTS, LOG, PUBLISHED, Held, StagePlace, place
 from runner.runs.kind import of_kind
-from runner.supervisor import launch, results
+from runner.supervisor import early, launch, results
+from runner.supervisor.early import Early
 from runner.supervisor.launch import Limits
 from runner.supervisor.signals import RESUMES, Stop
 
@@ -56,6 +58,8 @@ class Attempt:
     limits: Limits
     notes: Sequence[str] = ()
     """Warnings from before the first stage."""
+    early: list[Early] = field(default_factory=list)
+    """The processes that wait for the turn of their stage."""
 
     def run(self) -> None:
         """Run every stage that is not done. Raises the TunelockError that ended the run."""
@@ -68,7 +72,8 @@ class Attempt:
         self._note_packages()
         self._note_damage()
         try:
-            with sentences(self.folder):
+            with sentences(self.folder), ExitStack() as stack:
+                stack.callback(self._end_early)
                 ran = False
                 for name in names:
                     ran |= self._stage(name, ran)
@@ -132,6 +137,7 @@ class Attempt:
         }
         path = at.write("job.json", json.dumps(job, indent=2).encode())
         engine = engine_of(self.lock, at.kind)
+        self._start_next(name)
         program = launch.Program(
             stage=name,
             again=self._again(name),
@@ -139,6 +145,8 @@ class Attempt:
             environment=environment(self.lock, online=of_kind(at.kind).online)
             | dict(engine.variables),
             starts_workers=engine.starts_workers,
+            job=str(path),
+            early=next((one for one in self.early if one.stage == name), None),
         )
         supervision = launch.Supervision(
             writer=self.writer,
@@ -156,6 +164,23 @@ class Attempt:
             self.stop.in_stage = False
         if code != 0:
             raise self._problem(name, code, since)
+
+    def _start_next(self, name: str) -> None:
+        """Start the process of the stage after `name` early, where that saves its imports."""
+        after = early.after(self.lock, name)
+        if after is None or results.kept(self._place(after.id), self.lock.integrity[after.id]):
+            return
+        log = launch.opened_log(self.held.folder, self.folder / LOG)
+        try:
+            self.early.append(early.started(self.lock, after, self.folder, log))
+        except OSError:  # it is started in its turn
+            return
+        finally:
+            os.close(log)
+
+    def _end_early(self) -> None:
+        for one in self.early:
+            one.end()
 
     def _problem(self, name: str, code: int, since: int) -> TunelockError:
         """Return the error for a stage's exit code, with the stage's own message if it sent one.

@@ -22,6 +22,7 @@ from runner.runs import pipe
 from runner.runs.events import Writer
 from runner.runs.heartbeat import BEAT_SECONDS
 from runner.runs.safe_folder import OwnFolder
+from runner.supervisor.early import Early
 from runner.supervisor.processes import POLL_SECONDS, Processes
 
 
@@ -38,6 +39,10 @@ class Program:
     """True if the process starts workers in sessions of their own."""
     again: str = "resume it"
     """What running the lock again does with the unfinished stage, as a clause."""
+    job: str = ""
+    """The path of its job, for a process that was started early."""
+    early: Early | None = None
+    """Its process, if it was started early."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +99,9 @@ def _started(
 ) -> subprocess.Popen[bytes]:
     run = supervision.folder.path.absolute()
     paths = {pipe.PIPE_VARIABLE: str(inlet.path), pipe.RUN_VARIABLE: str(run)}
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-    log = supervision.folder.open_file(supervision.log.name, flags)
+    if program.early and program.early.begin(program.job, paths):
+        return program.early.child
+    log = opened_log(supervision.folder, supervision.log)
     try:
         return subprocess.Popen(
             [sys.executable, "-P", *program.arguments],
@@ -107,6 +113,11 @@ def _started(
         )
     finally:
         os.close(log)
+
+
+def opened_log(folder: OwnFolder, log: Path) -> int:
+    """Return the descriptor of a run's log, to append to it."""
+    return folder.open_file(log.name, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 
 class _Follower:

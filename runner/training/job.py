@@ -44,6 +44,8 @@ class Job:
     """What the loss teaches, with its settings."""
     padding: PreTrainedTokenizerFast | None = None
     """The tokenizer that pads; None for the base model's."""
+    check_base: Callable[[], None] = lambda: None
+    """Called before the first step; raises if the base model is not the locked one."""
     reference: Callable[[], PreTrainedModel] | None = None
     """Makes the second model of an objective that has one; None loads the base model again."""
 

@@ -40,6 +40,7 @@ def train(job: Job, line: Line) -> Result:
     trainer = make_trainer(job, model, [watch])
     if job.ranks.rank:  # the initial adapter is the same in each process; its dropout differs
         torch.manual_seed(job.train.seed + job.ranks.rank)
+    job.check_base()
     with _resuming(checkpoint, watch):
         trainer.train(resume_from_checkpoint=checkpoint)
     steps = int(trainer.state.global_step)

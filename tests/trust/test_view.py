@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from lockfiles import digest
 from lockfiles.errors import DigestDiffers, TunelockError, UsageProblem
 from lockfiles.lock import Lock
+from planner.machines.probes import digests
 from planner.plan.gather import gather
 from planner.plan.plan import plan
 from runner.inputs import verify, view
@@ -267,3 +269,79 @@ def test_an_index_that_names_other_shards_is_refused(tmp_path: Path) -> None:
     header, body = read_safetensors(folder / first)
     write_safetensors(folder / second, header, body)
     assert "both contain" in refused(spread)
+
+
+def counterfeit(path: Path) -> None:
+    """Change a byte of a file, and keep its size and `mtime`."""
+    before = path.stat()
+    flipped(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.fixture
+def remembering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep digests of files of any size and age, in an empty cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(digests, "LEAST_BYTES", 0)
+    monkeypatch.setattr(digests, "SETTLED_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("remembering")
+def test_weights_that_changed_since_they_were_compared_are_refused(lock: Lock, base: Path) -> None:
+    verify.check_model(lock, base)
+    verify.check_model(lock, base)
+    counterfeit(weights_of(base))
+    for meanwhile in (False, True):
+        with (
+            pytest.raises(DigestDiffers, match=r"does not match .*safetensors"),
+            verify.model_of(lock, base, meanwhile=meanwhile),
+        ):
+            pass
+
+
+def test_weights_are_compared_while_the_view_is_in_use(lock: Lock, base: Path) -> None:
+    going_on = threading.Event()
+
+    def slowly(descriptor: int) -> str:
+        assert going_on.wait(10)
+        return digest.of_descriptor(descriptor)
+
+    with verify.model_of(lock, base, sha256=slowly, meanwhile=True) as found:
+        assert tensors(found.folder)
+        going_on.set()
+        found.check()
+    flipped(weights_of(base))
+    with (
+        pytest.raises(DigestDiffers, match=r"does not match .*safetensors"),
+        verify.model_of(lock, base, meanwhile=True) as found,
+    ):
+        found.check()
+        pytest.fail("the changed weights could be used")
+
+
+def test_that_weights_differ_takes_precedence_over_what_they_cause(lock: Lock, base: Path) -> None:
+    with pytest.raises(UsageProblem, match="cannot"), verify.model_of(lock, base, meanwhile=True):
+        raise UsageProblem("The model cannot be loaded.")
+    flipped(weights_of(base))
+    with (
+        pytest.raises(DigestDiffers, match=r"does not match .*safetensors"),
+        verify.model_of(lock, base, meanwhile=True),
+    ):
+        raise UsageProblem("The model cannot be loaded.")
+
+
+@pytest.mark.usefixtures("remembering")
+def test_check_reads_what_run_remembers(lock: Lock, base: Path, tmp_path: Path) -> None:
+    verify.check_model(lock, base)
+    kept = tmp_path / "cache" / "tunelock" / digests.FILE
+    if not kept.exists():
+        pytest.skip("digests are not kept on this file system")
+    value = json.loads(kept.read_text())
+    for one in value["files"]:
+        one["sha256"] = "f" * 64
+    kept.write_text(json.dumps(value))
+    with pytest.raises(DigestDiffers):
+        verify.check_model(lock, base)
+    with verify.model_of(lock, base, sha256=digests.computed):
+        pass
+    verify.check_model(lock, base)

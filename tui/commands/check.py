@@ -36,6 +36,7 @@ def command(
     on the command line: without `--allow` it is only reported, and the check still passes.
     """
     from lockfiles import lock as locks
+    from planner.machines.probes import digests
     from runner.environments import packages
     from runner.inputs import locations, verify
     from runner.inputs import rows as hub_rows
@@ -53,7 +54,7 @@ def command(
     compared = []
     if "model" in found:
         compared = ["model"]
-        with verify.model_of(held, found["model"]) as base:
+        with verify.model_of(held, found["model"], sha256=digests.computed) as base:
             if isinstance(held, locks.TrainingLock):
                 compared += ["template", "rows", "tokens"]
                 rows = hub_rows.fetched(held, found, noting())
