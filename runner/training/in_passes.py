@@ -1,0 +1,115 @@
+"""Training and evaluation in padding-free passes, without what costs the host time."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from planner.data.tokens.example import IGNORED
+from runner.training.greatest import greatest_pass
+from runner.training.job import Job
+from runner.training.padding_free import PaddingFree, Row
+
+if TYPE_CHECKING:
+    from transformers import Trainer as _Base
+else:
+    _Base = object
+
+
+class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that mypy follows
+    """The part of a trainer for a lock with `train.pass_tokens`."""
+
+    _total_train_tokens: float
+    _pass_tokens = 0
+    """Of a trainer that was made without its constructor, as a trace makes it."""
+
+    def __init__(self, *, job: Job, **arguments: Any) -> None:
+        self._pass_tokens, self._longest = job.train.pass_tokens, job.longest_of_all
+        self._bounded = job.train.attention == "varlen"
+        self._greatest: Callable[[], Sequence[Row]] = lambda: greatest_pass(job)
+        self._warm = False
+        super().__init__(**arguments)
+
+    def passes_of_training(self) -> PaddingFree:
+        """Return what joins the rows of a step."""
+        return PaddingFree(self._pass_tokens, self._longest, self._bounded)
+
+    def passes_of_evaluation(self) -> PaddingFree:
+        """Return what joins rows of an evaluation, which may be longer than a pass of training."""
+        most = max(self._pass_tokens, self._longest)
+        return PaddingFree(most, self._longest, self._bounded)
+
+    def in_passes(
+        self, joined: PaddingFree, model: Any, inputs: Any, scored: torch.Tensor | int | None
+    ) -> torch.Tensor:
+        """Return the loss of a step, the sum over its passes.
+
+        It leaves out what transformers does around each pass and what takes time on the host:
+        counting operations, setting every module to training, and reading metrics from the card.
+        """
+        if not model.training:
+            model.train()
+        if not self._warm:
+            self._warm_up(joined, model)
+        total = self._total_train_tokens + joined.tokens(inputs)
+        self.current_gradient_accumulation_steps = len(inputs["cuts"])  # shares a router's loss
+        losses = [self._passed(model, one, scored) for one in joined.passes(inputs)]
+        self._total_train_tokens = total  # TRL counts them too where a router has a loss
+        self._metrics["train"]["num_tokens"] = [total]
+        return torch.stack(losses).sum()
+
+    def _passed(self, model: Any, inputs: Any, scored: Any) -> torch.Tensor:
+        with self.compute_loss_context_manager():
+            loss: torch.Tensor = self.compute_loss(model, inputs, num_items_in_batch=scored)
+        self.accelerator.backward(loss)
+        return loss.detach()
+
+    def _warm_up(self, joined: PaddingFree, model: Any) -> None:
+        """Compute the greatest pass of the run, and forget its gradients.
+
+        A run without enough memory ends here, before its first step. The allocator has its largest
+        blocks from here on. Random numbers continue as if nothing had happened.
+        """
+        self._warm = True
+        if not torch.cuda.is_available():
+            return
+        kept: torch.Tensor = torch.get_rng_state()
+        drawn = torch.cuda.get_rng_state()
+        total = self._total_train_tokens
+        step = self._prepare_inputs(joined(self._greatest()))
+        for one in joined.passes(step):
+            self._passed(model, one, int((one["labels"] != IGNORED).sum()) or 1)
+        model.zero_grad()
+        self._total_train_tokens = total
+        self._metrics["train"].clear()
+        torch.set_rng_state(kept)
+        torch.cuda.set_rng_state(drawn)
+
+    def prediction_step(
+        self, model: Any, inputs: Any, prediction_loss_only: bool, *given: Any, **named: Any
+    ) -> Any:
+        """Return the loss of a batch of evaluation, and nothing else."""
+        if not self._pass_tokens:
+            return super().prediction_step(model, inputs, prediction_loss_only, *given, **named)
+        step = self._prepare_inputs(inputs)
+        joined = self.passes_of_evaluation()
+        scored = (step["labels"] != IGNORED).sum().clamp(min=1)
+        self.current_gradient_accumulation_steps = len(step["cuts"])
+        with torch.no_grad(), self.compute_loss_context_manager():
+            losses = [
+                self.compute_loss(model, one, num_items_in_batch=scored)
+                for one in joined.passes(step)
+            ]
+        loss = torch.stack(losses).sum()
+        self._evaluated.append((float(loss * scored), int(scored)))
+        return loss, None, None
+
+    def evaluation_loop(self, *given: Any, **named: Any) -> Any:
+        """Return transformers' result, in padding-free passes with the mean over scored tokens."""
+        self._evaluated: list[tuple[float, int]] = []
+        found = super().evaluation_loop(*given, **named)
+        if self._evaluated:
+            losses, scored = zip(*self._evaluated, strict=True)
+            prefix = named.get("metric_key_prefix", "eval")
+            found.metrics[f"{prefix}_loss"] = sum(losses) / sum(scored)
+        return found
