@@ -23,8 +23,14 @@ NOT: Mapping[str, str] = {
     "hrm_text": "several stacks of layers with the same names, which PEFT cannot tell apart",
     "jetmoe": "its class has no checkpointing",
     "longcat_flash": "the tokens of each expert depend on values, which fake tensors do not have",
+    "mllama": "a list numbers the layers that read images, and a trace keeps few layers",
+    "musicgen": "its class reads a field that only the configuration of its decoder has",
+    "musicgen_melody": "its class reads a field that only the configuration of its decoder has",
+    "openai-gpt": "its class has no checkpointing",
     "qwen4_exp": "the tokens that attention chooses depend on values",
     "qwen4_exp_text": "the tokens that attention chooses depend on values",
+    "reformer": "its class is no decoder by default",
+    "rembert": "its head is not the last layer, as TRL's loss assumes",
 }
 """Families that cannot be traced with LoRA, and why."""
 
