@@ -31,6 +31,9 @@ NOT: Mapping[str, str] = {
     "qwen4_exp_text": "the tokens that attention chooses depend on values",
     "reformer": "its class is no decoder by default",
     "rembert": "its head is not the last layer, as TRL's loss assumes",
+    "xlm": "its class has no checkpointing",
+    "xmod": "its class asks for a language to be set first",
+    "zamba2": "a list numbers the layers with attention, and a trace keeps few layers",
 }
 """Families that cannot be traced with LoRA, and why."""
 
