@@ -61,8 +61,8 @@ def checkpointing(profile: Profile) -> dict[str, Any]:
 def configuration(config: Mapping[str, Any]) -> Any:
     """Return the real class's configuration of a model.
 
-    The padding token of a class's defaults, which stands where none is given, may be outside of
-    the vocabulary. It is left out then.
+    Where no padding token is given, the default of the class may be outside of the vocabulary. It
+    is left out then.
     """
     from transformers import AutoConfig
 
