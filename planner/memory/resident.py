@@ -55,10 +55,10 @@ def standing(model: Sized, profile: Profile) -> Standing:
     }
     if profile.sharded:
         held, host = sharding.shared(model, profile, held, elements)
-        return Standing(held, trained, 0, host)
+        return Standing(_masked(held, model.architecture), trained, 0, host)
     if profile.copied:
         held = held | {"communication buckets": trained}
-    return Standing(held, trained, paged, 0)
+    return Standing(_masked(held, model.architecture), trained, paged, 0)
 
 
 def weights(model: Sized, profile: Profile) -> int:
@@ -110,6 +110,14 @@ def _room(profile: Profile) -> dict[str, int]:
         own = profile.process_bytes or PROCESS_BYTES
         return {"process": own, "rows": ROW_TOKEN_BYTES * profile.held_tokens}
     return {"workspace": WORKSPACE_BYTES}
+
+
+def _masked(held: dict[str, int], shape: Architecture) -> dict[str, int]:
+    """Add the mask of all pairs of positions that some models hold, which nothing shards."""
+    if not FAMILIES[shape.family].habits.masks_positions:
+        return held
+    models = [name for name in ("weights", "reference weights") if held[name]]
+    return held | {name: held[name] + shape.context**2 for name in models}
 
 
 def _reference(base: int, profile: Profile) -> int:

@@ -16,14 +16,19 @@ _MORE = 6
 on average, which so many are enough to show."""
 _NUMBERED = ("idx", "index", "layer_id", "layer_number", "layer_num")
 """Parts of names of attributes that number a layer, which equal layers do not share."""
+_SHORTENED = "shortened"
+"""The attribute of a list from which `keep` removed layers."""
 
 
 def stack(model: torch.nn.Module) -> torch.nn.ModuleList:
-    """Return the layers of a model's decoder: its list with the most parameters."""
+    """Return the layers of a model's decoder: its list with the most parameters.
+
+    Once `keep` has removed some of them, another list may have more.
+    """
     decoder = decoder_of(model)
     return max(
         (module for module in decoder.modules() if isinstance(module, torch.nn.ModuleList)),
-        key=lambda found: sum(each.numel() for each in found.parameters()),
+        key=lambda found: (hasattr(found, _SHORTENED), sum(p.numel() for p in found.parameters())),
     )
 
 
@@ -104,3 +109,4 @@ def keep(model: Any, kept: Sequence[int]) -> None:
     chosen = [layers[at] for at in kept]
     del layers[:]
     layers.extend(chosen)
+    setattr(layers, _SHORTENED, True)

@@ -74,10 +74,11 @@ _SETTINGS = {
     ),
     "compute_loss_func": None,
     "label_smoother": None,
+    "_pass_tokens": 0,
     "_total_train_tokens": 0,
     "_tp_size": 1,
 }
-"""The defaults of `SFTConfig`, `DPOConfig` and `RewardConfig`."""
+"""The defaults of `SFTConfig`, `DPOConfig` and `RewardConfig`, and padded rows."""
 
 
 def _arguments(profile: Profile) -> SimpleNamespace:

@@ -1,5 +1,6 @@
 """The model of a plan as its trainer wraps it, and its copy with fake tensors."""
 
+import math
 import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
@@ -58,10 +59,18 @@ def checkpointing(profile: Profile) -> dict[str, Any]:
 
 
 def configuration(config: Mapping[str, Any]) -> Any:
-    """Return the real class's configuration of a model."""
+    """Return the real class's configuration of a model.
+
+    Where no padding token is given, the default of the class may be outside of the vocabulary. It
+    is left out then.
+    """
     from transformers import AutoConfig
 
-    return AutoConfig.for_model(**config)
+    found = AutoConfig.for_model(**config)
+    text = found.get_text_config()
+    if (getattr(text, "pad_token_id", None) or 0) >= getattr(text, "vocab_size", math.inf):
+        text.pad_token_id = None
+    return found
 
 
 def on_cpu(model: torch.nn.Module) -> None:

@@ -61,7 +61,7 @@ FAMILIES: Mapping[str, Family] = {
             norms=("ln_1", "ln_2"),
             final="ln_f",
         ),
-        habits=Habits(dropouts=2),
+        habits=Habits(masks_positions=True, dropouts=2),
         fields=(
             "activation_function add_cross_attention attention_softmax_in_fp32 attn_pdrop "
             "embd_pdrop layer_norm_epsilon multi_query n_inner n_positions resid_pdrop "

@@ -21,5 +21,6 @@ FAMILIES: Mapping[str, Family] = {
         ),
         fields="eod_token_id head_dim num_experts output_router_logits pretraining_tp",
         field_types={"moe_topk": "il", "sep_token_id": "ni"},
+        listed=("moe_topk",),
     ),
 }

@@ -55,6 +55,8 @@ class Habits:
     own_linears: bool = False
     """Whether its linear layers have their own class, which bitsandbytes does not replace
     (`transformers/integrations/bitsandbytes.py`)."""
+    masks_positions: bool = False
+    """Whether a model holds a mask of all pairs of positions of its context, a byte each."""
     dropouts: int = 0
     """Dropouts of width `hidden` per layer that are on by default."""
     packs: bool = True

@@ -107,6 +107,15 @@ def test_one_key_for_all_queries_writes_scores_out() -> None:
     assert one > 5 * 71 * 1024 * CHECKPOINTED.tokens > several
 
 
+def test_a_model_may_hold_a_mask_of_its_context() -> None:
+    small = _config("gpt_bigcode", 2, 768, 12)
+    short, long = (
+        _component(small | {"max_position_embeddings": many}, STEP, "forward", "weights")
+        for many in (1024, 8192)
+    )
+    assert long - short == 8192**2 - 1024**2 + 2 * 768 * (8192 - 1024)
+
+
 def test_a_window_as_long_as_a_row_needs_a_mask() -> None:
     shape = _facts(STARCODER | {"sliding_window": 1024}).architecture
     assert saved_activations.masked_layers(shape, STEP) == 30

@@ -112,6 +112,11 @@ def test_facts_of_a_mixture() -> None:
     assert (shape.shared_intermediate, shape.dense_layers, shape.intermediate) == (64, 1, 128)
 
 
+def test_the_experts_of_a_token_may_be_a_list_with_the_same_number_for_each_layer() -> None:
+    listed = read("hunyuan_v1_moe", num_experts=16, moe_topk=[4] * 12)
+    assert listed == read("hunyuan_v1_moe", num_experts=16, moe_topk=4)
+
+
 @pytest.mark.parametrize(
     ("family", "fields", "message"),
     [
@@ -124,6 +129,7 @@ def test_facts_of_a_mixture() -> None:
         ("qwen3_5_text", {"linear_num_key_heads": 5, "linear_num_value_heads": 8}, "8 value heads"),
         ("qwen3_5_text", {"linear_conv_kernel_dim": 0}, "is not a positive integer"),
         ("qwen3_5_text", {"full_attention_interval": 1 << 30}, "is larger than"),
+        ("hunyuan_v1_moe", {"num_experts": 4, "moe_topk": [2] * 11 + [1]}, "different numbers"),
         ("t5", {"is_encoder_decoder": True}, "an encoder"),
         ("gemma3_text", {"use_bidirectional_attention": True}, "attends in both directions"),
         ("abacus", {}, "is of the family `abacus`"),

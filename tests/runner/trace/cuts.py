@@ -41,8 +41,7 @@ WIDTHS: Mapping[str, dict[str, Any]] = {
         "num_key_value_heads": 8, "head_dim": 128,
     },
 }  # fmt: skip
-"""Widths of a real model, for families of which the catalogue has none and whose class does not
-build with its defaults."""
+"""Widths of a real model, for families whose class has no useful defaults."""
 
 
 def kinds(config: Mapping[str, Any]) -> list[Hashable]:

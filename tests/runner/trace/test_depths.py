@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 
 from planner.memory import Profile
-from runner.trace.depths import of_all_layers, samples
+from runner.trace.depths import keep, of_all_layers, samples, stack
 from tests.planner.memory.test_memory import PLAN
 
 SMALL: dict[str, Any] = {
@@ -46,6 +47,18 @@ def test_layers_of_several_kinds_add_up() -> None:
     sizes = {"d": 100, "m": 7}
     traces = [{"forward": 11 + sum(sizes[found[at]] for at in kept)} for kept in samples(found)]
     assert of_all_layers(found, traces) == {"forward": 11 + 3 * 100 + 9 * 7}
+
+
+def test_the_decoder_stays_the_decoder_when_another_list_has_more_layers_left() -> None:
+    transformers = pytest.importorskip("transformers")
+    model = torch.nn.Module()
+    model.config = transformers.PreTrainedConfig()
+    model.tower, model.layers = (
+        torch.nn.ModuleList(torch.nn.Linear(4, 4) for _ in range(many)) for many in (3, 5)
+    )
+    keep(model, (0, 4))
+    assert stack(model) is model.layers
+    assert len(model.layers) == 2
 
 
 @pytest.mark.slow
