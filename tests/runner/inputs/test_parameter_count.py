@@ -13,6 +13,7 @@ import torch
 from planner.catalogue import lookup
 from planner.models.facts import architecture, parameter_count
 from planner.models.families import FAMILIES
+from runner.trace.model import configuration
 from runner.trace.text_only import from_config
 
 TINY: dict[str, Any] = {
@@ -200,9 +201,7 @@ def built(family: str, fields: dict[str, Any]) -> tuple[int, int]:
     """Return the parameters of the real class, and of the closed form over its `config.json`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from transformers import CONFIG_MAPPING
-
-        config = CONFIG_MAPPING[family](**fields)
+        config = configuration({**fields, "model_type": family})
         with torch.device("meta"):
             model = from_config(config)
     shape = architecture(config.to_dict(), "config.json")
