@@ -11,7 +11,7 @@ export HF_HUB_OFFLINE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
 # Each process has whole files of tests, in the order that tests/conftest.py gives them.
-PROCESSES ?= 2
+PROCESSES ?= 3
 SIDE_BY_SIDE := --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-quick test-all fuzz check docs format clean

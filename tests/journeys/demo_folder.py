@@ -32,8 +32,8 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-c", "from tui.cli import main; main()", *arguments]
 
 
-def tunelock(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `tunelock` in a folder to its end."""
+def tunelock(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `tunelock` in a folder to its end, with further environment variables."""
     return subprocess.run(
-        command(*arguments), cwd=folder, env=ENVIRONMENT, capture_output=True, text=True
+        command(*arguments), cwd=folder, env=ENVIRONMENT | variables, capture_output=True, text=True
     )

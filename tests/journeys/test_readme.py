@@ -110,8 +110,10 @@ def _blocks(page: Path) -> list[tuple[str, str, str]]:
 def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a demo that is planned and not run."""
     folder = tmp_path_factory.mktemp("planned")
-    assert tunelock(folder, "demo", "--into", "demo", "--files-only").returncode == 0
-    assert tunelock(folder / "demo", "plan").returncode == 0
+    seed(folder / "cache")
+    own = {"XDG_CACHE_HOME": str(folder / "cache")}
+    assert tunelock(folder, "demo", "--into", "demo", "--files-only", **own).returncode == 0
+    assert tunelock(folder / "demo", "plan", **own).returncode == 0
     return folder / "demo"
 
 

@@ -20,7 +20,7 @@ from runner.supervisor.early import Early
 from runner.supervisor.launch import Limits, Program, Supervision, launch
 from tests.planned import MACHINE, answers, few_rows
 
-SLOW = "import time\ntime.sleep(3)\n"
+SLOW = "import time\ntime.sleep(2)\n"
 
 
 @pytest.fixture(scope="module")

@@ -75,6 +75,7 @@ def test_passes_change_neither_steps_nor_losses(
         assert ours["tokens"] == theirs["tokens"]
 
 
+@pytest.mark.slow
 def test_an_evaluation_is_the_mean_over_scored_tokens(base: Path, tmp_path: Path) -> None:
     own = {"attention": "varlen", "micro_batch": 4, "accumulation": 1}
     some, many = (
