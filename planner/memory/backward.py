@@ -44,6 +44,8 @@ def moments(
     last["layer inputs"] += later
     if scratch:
         yield gradients, {"layer inputs": kept + waits, "scratch": scratch}
+    if profile.graph_sizes:  # a recording returns all gradients of a pass at once
+        yield 2 * gradients, share | layer
     if profile.accumulates or profile.sharded:
         yield gradients, last
         return
