@@ -76,9 +76,9 @@ def backward(shape: Architecture, profile: Profile, block: Block) -> int:
     """Return the bytes of the temporary tensors of a layer's backward pass.
 
     With adapters, the gradient of what the down projection read comes from its weight and from its
-    adapter. Those of gate and up are written for their weights, and scaled for their adapters. What
-    down read is freed by then. Peaks measured on an H100 show that no gradient replaces a saved
-    tensor, as one does in torch's code for a CPU.
+    adapter. Those of gate and up are written for their weights, and scaled for their adapters: in
+    inductor's code for a GPU, none of the four replaces its operand. What down read is freed by
+    then. Counted from the buffers of that code.
     """
     hidden, inner = profile.width * shape.hidden, profile.width * block.mlp
     attends = _attention_backward(shape, profile, block)
