@@ -16,10 +16,11 @@ time to these lines.
 
 import argparse
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
+from statistics import mean
 from typing import Any
 
 from planner.catalogue import lookup
@@ -139,8 +140,9 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def host_seconds(path: Path) -> float:
-    """Return the median of the measurements of the host in a file, one machine's run."""
-    return median(told["host_seconds"] for told in lines(path) if told["case"] == HOST.name)
+    """Return the mean time of the host's steps in a file, which has one machine's run."""
+    hosts = (told["step_seconds"][1:] for told in lines(path) if told["case"] == HOST.name)
+    return mean(seconds for each in hosts for seconds in each)
 
 
 def line(case: Case, found: Measured, *, alone: bool) -> str:
@@ -173,9 +175,13 @@ def timed(case: Case, steps: int) -> Case:
     return replace(case, steps=max(2, steps * 2 // 3) if long else steps, evaluate=False)
 
 
-def with_hosts(some: Sequence[Case], every: int) -> Iterator[Case]:
-    """Yield cases and the host's: first, after so many cases, and last; without, if 0."""
+def with_hosts(some: Sequence[Case], every: int, seconds: float) -> Iterator[Case]:
+    """Yield cases and the host's: first, after so many cases, and last; without, if 0. After these
+    seconds only the last host's is left."""
+    ends = time.monotonic() + seconds
     for at, case in enumerate(some):
+        if time.monotonic() > ends:
+            break
         if every and at % every == 0:
             yield HOST
         yield case
@@ -209,8 +215,7 @@ def main() -> None:
     failed = 0
     with asked.out.open("a", encoding="utf-8") as out:
         found_of = each(
-            with_hosts(wanted, asked.host_every),
-            seconds=asked.seconds,
+            with_hosts(wanted, asked.host_every, asked.seconds),
             at_once=asked.at_once,
             room_bytes=ROOM_BYTES,
             claim=_claim,
