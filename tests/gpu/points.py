@@ -16,11 +16,10 @@ time to these lines.
 
 import argparse
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 from planner.catalogue import lookup
@@ -139,12 +138,6 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
     yield from map(json.loads, path.read_text("utf-8").splitlines())
 
 
-def host_seconds(path: Path) -> float:
-    """Return the mean time of the host's steps in a file, which has one machine's run."""
-    hosts = (told["step_seconds"][1:] for told in lines(path) if told["case"] == HOST.name)
-    return mean(seconds for each in hosts for seconds in each)
-
-
 def line(case: Case, found: Measured, *, alone: bool) -> str:
     """Return a point as it is written; `alone` where nothing else slowed it down."""
     told = {
@@ -175,18 +168,12 @@ def timed(case: Case, steps: int) -> Case:
     return replace(case, steps=max(2, steps * 2 // 3) if long else steps, evaluate=False)
 
 
-def with_hosts(some: Sequence[Case], every: int, seconds: float) -> Iterator[Case]:
-    """Yield cases and the host's: first, after so many cases, and last; without, if 0. After these
-    seconds only the last host's is left."""
-    ends = time.monotonic() + seconds
+def with_hosts(some: Sequence[Case], every: int) -> Iterator[Case]:
+    """Yield cases, and the host's before each so many of them; none if 0."""
     for at, case in enumerate(some):
-        if time.monotonic() > ends:
-            break
         if every and at % every == 0:
             yield HOST
         yield case
-    if every:
-        yield HOST
 
 
 def main() -> None:
@@ -215,12 +202,13 @@ def main() -> None:
     failed = 0
     with asked.out.open("a", encoding="utf-8") as out:
         found_of = each(
-            with_hosts(wanted, asked.host_every, asked.seconds),
+            with_hosts(wanted, asked.host_every),
+            seconds=asked.seconds,
             at_once=asked.at_once,
             room_bytes=ROOM_BYTES,
             claim=_claim,
         )
-        for case, found in found_of:
+        for case, found in chain(found_of, each([HOST] * bool(asked.host_every))):
             failed = failed + 1 if isinstance(found, str) else 0
             if isinstance(found, str):
                 print("FAILED", case.name, found[-600:], flush=True)
