@@ -54,6 +54,7 @@ REFUSED: dict[str, dict[str, str]] = {
         "call and text": "does not print `content`",
         "two calls": "does not print `tool_calls`",
     },
+    "apertus": NO_THOUGHTS,
     "granite_4_0": NO_THOUGHTS,
     "granite_4_1": NO_THOUGHTS,
     "kimi_k2": NO_THOUGHTS,
@@ -115,6 +116,9 @@ EXPECTED: dict[tuple[str, str], list[str]] = {
         '<|tool_call_argument_begin|>{"town": "Oslo", "days": 2}<|tool_call_end|>'
         "<|tool_calls_section_end|><|im_end|>",
         "Cold.<|im_end|>",
+    ],
+    ("apertus", "call"): [
+        '<|tools_prefix|>[{"weather": {"town": "Oslo", "days": 2}}]<|tools_suffix|>', "Cold."
     ],
     ("hunyuan", "several"): ["Four.<|eos|>", "Six.<|eos|>"],
 }  # fmt: skip
@@ -246,6 +250,11 @@ def test_the_end_of_a_prompt_that_an_answer_lacks_is_named() -> None:
     assert _notes("minimax_m2", "one") == (lacks,)
     assert _notes("minimax_m2", "reasoning") == ()
     assert _notes("glm_5", "one") == ()  # an answer opens and closes its reasoning
+
+
+def test_an_answer_may_continue_the_turn_that_called_a_function() -> None:
+    """Apertus prints calls, results and the answer in one turn; its prompt would begin another."""
+    assert _notes("apertus", "call") == ("the end of the prompt `<|assistant_start|>`",)
 
 
 def test_turns_that_are_not_scored_may_lose_their_reasoning_with_marks_too() -> None:
