@@ -68,6 +68,11 @@ class Profile:
     attention: Literal["own", "varlen"] = "own"
     """Whether rows are kept apart by their bounds, in a kernel for rows of different lengths, or as
     the family's own attention does it, by a mask."""
+    kernels: Literal["eager", "compiled"] = "eager"
+    """Whether the operations of layers run one by one, or as torch compiles them."""
+    graph_sizes: int = 0
+    """Number of the sizes that passes are filled up to and recorded for, as CUDA graphs; then
+    `pass_tokens` is the largest of them."""
     parallel: EngineName = "single"
     """How the cards share the work."""
     ranks: int = 1

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from planner.data.tokens.example import IGNORED
-from runner.training.greatest import greatest_pass
+from runner.training.accelerated import Accelerated
+from runner.training.greatest import greatest_passes, most_rows
 from runner.training.job import Job
 from runner.training.padding_free import PaddingFree, Row
 
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from transformers import Trainer as _Base
 else:
     _Base = object
+
+
+def chooses() -> bool:
+    """Return whether the positions to score are chosen here: on a card. On a CPU TRL scores all."""
+    return torch.cuda.is_available()
 
 
 class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that mypy follows
@@ -26,18 +32,28 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
     def __init__(self, *, job: Job, **arguments: Any) -> None:
         self._pass_tokens, self._longest = job.train.pass_tokens, job.longest_of_all
         self._bounded = job.train.attention == "varlen"
-        self._greatest: Callable[[], Sequence[Row]] = lambda: greatest_pass(job)
+        self._greatest: Callable[[], Sequence[Sequence[Row]]] = lambda: greatest_passes(job)
+        self._sizes = tuple(job.train.graph_sizes)
+        self._most_rows = most_rows(job) if self._sizes else 0
+        self._fast = Accelerated()
         self._warm = False
         super().__init__(**arguments)
+        if self._pass_tokens:
+            routed = getattr(self, "aux_loss_enabled", False)  # then TRL computes the loss
+            choose = chooses() and not routed
+            self._fast = Accelerated.of(self.model, job.train, choose=choose)
 
     def passes_of_training(self) -> PaddingFree:
         """Return what joins the rows of a step."""
-        return PaddingFree(self._pass_tokens, self._longest, self._bounded)
+        return PaddingFree(
+            self._pass_tokens, self._longest, self._bounded, self._sizes, self._most_rows,
+            chosen=self._fast.chosen,
+        )  # fmt: skip
 
     def passes_of_evaluation(self) -> PaddingFree:
         """Return what joins rows of an evaluation, which may be longer than a pass of training."""
         most = max(self._pass_tokens, self._longest)
-        return PaddingFree(most, self._longest, self._bounded)
+        return PaddingFree(most, self._longest, self._bounded, chosen=self._fast.chosen)
 
     def in_passes(
         self, joined: PaddingFree, model: Any, inputs: Any, scored: torch.Tensor | int | None
@@ -47,8 +63,8 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         It leaves out what transformers does around each pass and what takes time on the host:
         counting operations, setting every module to training, and reading metrics from the card.
         """
-        if not model.training:
-            model.train()
+        if not (self._warm and model.training):
+            model.train()  # PEFT leaves the layers of a loaded model in evaluation at first
         if not self._warm:
             self._warm_up(joined, model)
         total = self._total_train_tokens + joined.tokens(inputs)
@@ -65,7 +81,7 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         return loss.detach()
 
     def _warm_up(self, joined: PaddingFree, model: Any) -> None:
-        """Compute the greatest pass of the run, and forget its gradients.
+        """Compute the greatest pass of the run, record one of each size, and forget the gradients.
 
         A run without enough memory ends here, before its first step. The allocator has its largest
         blocks from here on. Random numbers continue as if nothing had happened.
@@ -75,10 +91,16 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
             return
         kept: torch.Tensor = torch.get_rng_state()
         drawn = torch.cuda.get_rng_state()
-        total = self._total_train_tokens
-        step = self._prepare_inputs(joined(self._greatest()))
-        for one in joined.passes(step):
-            self._passed(model, one, int((one["labels"] != IGNORED).sum()) or 1)
+        total, graphs = self._total_train_tokens, self._fast.graphs
+        for rows in self._greatest():
+            step = self._prepare_inputs(joined(rows))
+            for one in joined.passes(step):
+                self._passed(model, one, joined.tokens(step))
+            if graphs:
+                graphs.recording = True
+        if graphs:
+            graphs.recording = False
+            model.zero_grad = graphs.clear
         model.zero_grad()
         self._total_train_tokens = total
         self._metrics["train"].clear()
@@ -95,7 +117,7 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         joined = self.passes_of_evaluation()
         scored = (step["labels"] != IGNORED).sum().clamp(min=1)
         self.current_gradient_accumulation_steps = len(step["cuts"])
-        with torch.no_grad(), self.compute_loss_context_manager():
+        with torch.no_grad(), self.compute_loss_context_manager(), self._fast.evaluating():
             losses = [
                 self.compute_loss(model, one, num_items_in_batch=scored)
                 for one in joined.passes(step)
