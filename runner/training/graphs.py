@@ -43,11 +43,6 @@ class Graphs:
         hidden = _replayed(self._anchor, self._recorded[size], *tensors)
         return BaseModelOutputWithPast(last_hidden_state=hidden)
 
-    def clear(self, set_to_none: bool = True) -> None:  # the signature of `Module.zero_grad`
-        """Set the gradients of the trained parameters to zero where they are: recordings add to
-        them there."""
-        torch._foreach_zero_([one.grad for one in self._trained if one.grad is not None])
-
     def _record(self, named: Mapping[str, Any]) -> "_Recorded":
         """Record a pass, after computing it once, which loads its kernels."""
         static = {name: named[name].clone() for name in _INPUTS}

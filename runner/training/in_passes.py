@@ -42,6 +42,8 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
             routed = getattr(self, "aux_loss_enabled", False)  # then TRL computes the loss
             choose = chooses() and not routed
             self._fast = Accelerated.of(self.model, job.train, choose=choose)
+            self._trained = [one for one in self.model.parameters() if one.requires_grad]
+            self.model.zero_grad = self._clear
 
     def passes_of_training(self) -> PaddingFree:
         """Return what joins the rows of a step."""
@@ -100,12 +102,29 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
                 graphs.recording = True
         if graphs:
             graphs.recording = False
-            model.zero_grad = graphs.clear
-        model.zero_grad()
+        self._clear()
         self._total_train_tokens = total
         self._metrics["train"].clear()
         torch.set_rng_state(kept)
         torch.cuda.set_rng_state(drawn)
+
+    def _clear(self, set_to_none: bool = True) -> None:  # the signature of `Module.zero_grad`
+        """Clear the gradients of the trained parameters, where they are if passes are recorded.
+
+        Walking all modules for them takes longer than some steps.
+        """
+        if self._fast.graphs:
+            torch._foreach_zero_([one.grad for one in self._trained if one.grad is not None])
+            return
+        for one in self._trained:
+            one.grad = None
+
+    def _clip_grad_norm(self, model: Any) -> torch.Tensor:
+        """Clip the gradients as accelerate does, without walking all modules for them."""
+        if not self._pass_tokens:
+            found: torch.Tensor = super()._clip_grad_norm(model)
+            return found
+        return torch.nn.utils.clip_grad_norm_(self._trained, self.args.max_grad_norm)
 
     def prediction_step(
         self, model: Any, inputs: Any, prediction_loss_only: bool, *given: Any, **named: Any
