@@ -8,8 +8,10 @@ import torch
 
 pytest.importorskip("trl")
 
+from trl.trainer import utils
+
 from planner.data.tokens.example import IGNORED
-from runner.training import accelerated, in_passes
+from runner.training import in_passes
 from runner.training.compiled import compile_layers, layers
 from runner.training.greatest import greatest_passes, most_rows
 from runner.training.padding_free import PaddingFree
@@ -57,7 +59,7 @@ def test_scored_positions_are_all_that_the_head_needs(
     base: Path, tmp_path: Path, plain: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a card the positions come with a pass."""
-    monkeypatch.setattr(accelerated.utils, "_use_triton", accelerated.utils._use_triton)
+    monkeypatch.setattr(utils, "_use_triton", utils._use_triton)
     monkeypatch.setattr(in_passes, "chooses", lambda: True)
     _same(_trained(_job(base, tmp_path, pass_tokens=60)), plain)
 
