@@ -113,8 +113,9 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
 
         Walking all modules for them takes longer than some steps.
         """
-        if self._fast.graphs:
-            torch._foreach_zero_([one.grad for one in self._trained if one.grad is not None])
+        found = [one.grad for one in self._trained if one.grad is not None]
+        if found and self._fast.graphs:
+            torch._foreach_zero_(found)
             return
         for one in self._trained:
             one.grad = None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 STEP = 64
-"""Tokens: sizes are multiples of it, so that kernels are those of aligned tensors."""
+"""Tokens of which sizes are multiples, as fast kernels want it."""
 BINS = 256
 """Sizes are chosen among at most so many, so that choosing takes a fraction of a second."""
 
@@ -19,7 +19,8 @@ def sizes(tokens: Sequence[int], count: int) -> tuple[int, ...]:
     """
     widest = max(tokens)
     step = STEP * max(1, -(-(widest - min(tokens)) // (STEP * BINS)))
-    filled = Counter(-(-one // step) * step for one in tokens)
+    most = -(-widest // STEP) * STEP
+    filled = Counter(min(most, -(-one // step) * step) for one in tokens)
     bins = sorted(filled)
     counts = list(accumulate((filled[one] for one in bins), initial=0))
     best = [0.0] + [float("inf")] * len(bins)
