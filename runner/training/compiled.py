@@ -15,7 +15,11 @@ def compile_layers(model: torch.nn.Module) -> int:
 
     The layers of a kind share their code, so it is compiled once, when it is first called; the
     number of tokens is a variable of it. Checkpointing wraps a compiled layer.
+
+    Python's numbers, such as the scale of an adapter, are constants of the code. As variables they
+    would be tensors in main memory, with C++ kernels that take longer to compile than all others.
     """
+    torch._dynamo.config.specialize_float = True
     found = list(layers(model))
     for layer in found:
         layer.compile(dynamic=True)

@@ -44,19 +44,16 @@ class Graphs:
         return BaseModelOutputWithPast(last_hidden_state=hidden)
 
     def _record(self, named: Mapping[str, Any]) -> "_Recorded":
-        """Record a pass, after computing it once, which loads its kernels."""
+        """Record a pass. One of its size was computed before, which loaded its kernels."""
         static = {name: named[name].clone() for name in _INPUTS}
         inputs = {**named, **static, "cu_seq_lens_k": static["cu_seq_lens_q"]}
         for one in self._trained:
             if one.grad is None:
                 one.grad = torch.zeros_like(one)
-        hidden = self._hidden(inputs)
-        received = torch.zeros_like(hidden)
-        self._add_gradients(hidden, received)
-        del hidden
         forward, backward = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
         with torch.cuda.graph(forward, pool=self._pool):
             hidden = self._hidden(inputs)
+        received = torch.zeros_like(hidden)
         with torch.cuda.graph(backward, pool=self._pool):
             self._add_gradients(hidden, received)
         return _Recorded(forward, backward, list(static.values()), hidden.detach(), received)

@@ -94,12 +94,14 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         kept: torch.Tensor = torch.get_rng_state()
         drawn = torch.cuda.get_rng_state()
         total, graphs = self._total_train_tokens, self._fast.graphs
-        for rows in self._greatest():
-            step = self._prepare_inputs(joined(rows))
-            for one in joined.passes(step):
-                self._passed(model, one, joined.tokens(step))
+        every = self._greatest()
+        for recording in (False, True) if graphs else (False,):
             if graphs:
-                graphs.recording = True
+                graphs.recording = recording
+            for rows in every:
+                step = self._prepare_inputs(joined(rows))
+                for one in joined.passes(step):
+                    self._passed(model, one, joined.tokens(step))
         if graphs:
             graphs.recording = False
         self._clear()
