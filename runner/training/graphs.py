@@ -8,7 +8,7 @@ next begins.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from transformers.modeling_outputs import BaseModelOutputWithPast
@@ -26,8 +26,10 @@ class Graphs:
         self._pool = torch.cuda.graph_pool_handle()
         self._anchor = torch.zeros((), device="cuda", requires_grad=True)
         self._trained = [one for one in decoder.parameters() if one.requires_grad]
-        self.recording = False
-        """Whether passes of other sizes are recorded when they come."""
+        self._stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self.recording: Literal["", "try", "record"] = ""
+        """What happens to a pass of another size than the recorded ones: nothing, one computation
+        in the way of a recording, which loads and compiles what that needs, or the recording."""
 
     def __call__(self, *given: Any, **named: Any) -> Any:
         """Return the decoder's output; of a pass that is replayed, the hidden states only."""
@@ -35,26 +37,39 @@ class Graphs:
         if given or ids is None or not (self._decoder.training and torch.is_grad_enabled()):
             return self._forward(*given, **named)
         size = ids.shape[1]
-        if self.recording and size not in self._recorded:
-            self._recorded[size] = self._record(named)
-        if size not in self._recorded:
-            return self._forward(**named)
-        tensors = [named[name] for name in _INPUTS]
-        hidden = _replayed(self._anchor, self._recorded[size], *tensors)
+        if self.recording == "try":
+            hidden = self._try(named)
+        else:
+            if self.recording and size not in self._recorded:
+                self._recorded[size] = self._record(named)
+            if size not in self._recorded:
+                return self._forward(**named)
+            tensors = [named[name] for name in _INPUTS]
+            hidden = _replayed(self._anchor, self._recorded[size], *tensors)
         return BaseModelOutputWithPast(last_hidden_state=hidden)
 
-    def _record(self, named: Mapping[str, Any]) -> "_Recorded":
-        """Record a pass. One of its size was computed before, which loaded its kernels."""
-        static = {name: named[name].clone() for name in _INPUTS}
-        inputs = {**named, **static, "cu_seq_lens_k": static["cu_seq_lens_q"]}
+    def _try(self, named: Mapping[str, Any]) -> torch.Tensor:
+        """Compute a pass once on another stream, as a recording does, and return zeros in the shape
+        of its hidden states."""
         for one in self._trained:
             if one.grad is None:
                 one.grad = torch.zeros_like(one)
+        self._stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._stream):
+            hidden = self._hidden(named)
+            self._add_gradients(hidden, torch.zeros_like(hidden))
+        torch.cuda.current_stream().wait_stream(self._stream)
+        return torch.zeros_like(hidden) * self._anchor
+
+    def _record(self, named: Mapping[str, Any]) -> "_Recorded":
+        """Record a pass."""
+        static = {name: named[name].clone() for name in _INPUTS}
+        inputs = {**named, **static, "cu_seq_lens_k": static["cu_seq_lens_q"]}
         forward, backward = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
-        with torch.cuda.graph(forward, pool=self._pool):
+        with torch.cuda.graph(forward, pool=self._pool, stream=self._stream):
             hidden = self._hidden(inputs)
         received = torch.zeros_like(hidden)
-        with torch.cuda.graph(backward, pool=self._pool):
+        with torch.cuda.graph(backward, pool=self._pool, stream=self._stream):
             self._add_gradients(hidden, received)
         return _Recorded(forward, backward, list(static.values()), hidden.detach(), received)
 

@@ -1,6 +1,6 @@
 """Training and evaluation in padding-free passes, without what costs the host time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -94,21 +94,25 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         kept: torch.Tensor = torch.get_rng_state()
         drawn = torch.cuda.get_rng_state()
         total, graphs = self._total_train_tokens, self._fast.graphs
-        every = self._greatest()
-        for recording in (False, True) if graphs else (False,):
-            if graphs:
-                graphs.recording = recording
-            for rows in every:
-                step = self._prepare_inputs(joined(rows))
-                for one in joined.passes(step):
-                    self._passed(model, one, joined.tokens(step))
+        greatest, *others = self._greatest()
+        self._compute(joined, model, [greatest])
         if graphs:
-            graphs.recording = False
+            torch.cuda.empty_cache()  # memory is kept for each stream
+            for graphs.recording in ("try", "record"):
+                self._compute(joined, model, others)
+            graphs.recording = ""
         self._clear()
         self._total_train_tokens = total
         self._metrics["train"].clear()
         torch.set_rng_state(kept)
         torch.cuda.set_rng_state(drawn)
+
+    def _compute(self, joined: PaddingFree, model: Any, every: Iterable[Sequence[Row]]) -> None:
+        """Compute a pass of each group of rows."""
+        for rows in every:
+            step = self._prepare_inputs(joined(rows))
+            for one in joined.passes(step):
+                self._passed(model, one, joined.tokens(step))
 
     def _clear(self, set_to_none: bool = True) -> None:  # the signature of `Module.zero_grad`
         """Clear the gradients of the trained parameters, where they are if passes are recorded.
