@@ -1,65 +1,26 @@
-"""Tokens per second of plans on this card, with random weights and the runner's own trainer.
+"""Plans by their settings, with the runner's own trainer.
 
-    python -m tests.gpu.speed OUT.jsonl [--table TABLE] [--seconds BUDGET] [--steps STEPS]
-
-Rows have log-normal lengths with a median of about 300 tokens, at most 2,048. Each plan runs in a
-process of its own; the first steps of each are left out. A table's line is
+Rows have log-normal lengths with a median of about 300 tokens, at most 2,048. A line is
 `MODEL METHOD ROWS PASS_TOKENS ATTENTION CHECKPOINTING DROPOUT`: rows of a step; tokens of a pass at
 most, or 0 for padded rows; `own` or `varlen`; `keep` or `ckpt`.
 """
 
-import argparse
-import json
 import os
 import random
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-TABLE = Path(__file__).with_name("speed.txt")
-WARM = 3
-"""Steps left out."""
-LONGEST = 2048
+from tests.gpu.speed.line import Line
+from tests.gpu.speed.rows import LONGEST, chat
+from tests.gpu.speed.watch import WARM
 
 
-def lengths(count: int, seed: int = 7) -> list[int]:
-    """Return the tokens of rows."""
-    source = random.Random(seed)
-    return [max(16, min(LONGEST, int(source.lognormvariate(5.7, 0.75)))) for _ in range(count)]
-
-
-def main() -> None:
-    """Run a table, or one line of it."""
-    given = argparse.ArgumentParser()
-    given.add_argument("out", type=Path)
-    given.add_argument("--table", type=Path, default=TABLE)
-    given.add_argument("--seconds", type=float, default=1e9)
-    given.add_argument("--each", type=float, default=120.0)
-    given.add_argument("--steps", type=int, default=12)
-    given.add_argument("--line", default="")
-    asked = given.parse_args()
-    if asked.line:
-        found = measured(asked.line, asked.steps)
-        with asked.out.open("a", encoding="utf-8") as out:
-            out.write(json.dumps(found) + "\n")
-        print({name: value for name, value in found.items() if name != "tokens"}, flush=True)
-        return
-    began = time.monotonic()
-    for line in asked.table.read_text("utf-8").splitlines():
-        if not line.strip() or line.startswith("#"):
-            continue
-        if time.monotonic() - began > asked.seconds:
-            print("no time for", line, flush=True)
-            continue
-        own = [sys.executable, "-m", "tests.gpu.speed", str(asked.out), "--line", line]
-        try:
-            subprocess.run([*own, "--steps", str(asked.steps)], timeout=asked.each, check=False)
-        except subprocess.TimeoutExpired:
-            print("too long:", line, flush=True)
+def plan(line: Line, steps: int) -> dict[str, Any]:
+    """Return the line of a plan."""
+    return measured(line.text, WARM + steps)
 
 
 def measured(line: str, steps: int) -> dict[str, Any]:
@@ -76,7 +37,7 @@ def measured(line: str, steps: int) -> dict[str, Any]:
     each = settings.micro_batch * settings.accumulation
     source = random.Random(3)
     rows = []
-    for length in lengths(each * steps):
+    for length in chat(each * steps):
         ids = tuple(source.randrange(3, own.vocab_size) for _ in range(length))
         rows.append(completion(ids, (IGNORED,) * (length // 3) + ids[length // 3 :]))
     on_card = torch.cuda.is_available()
@@ -178,7 +139,3 @@ def _watch(on_card: bool) -> Any:
                 self.losses.append(round(float(logs["loss"]), 5))
 
     return Watch()
-
-
-if __name__ == "__main__":
-    main()
