@@ -37,6 +37,7 @@ ALONE = frozenset(["unsloth"])
 """Sides that change transformers when they are imported, before anything else is."""
 MOST = 2.5
 """By what a line may exceed its estimate."""
+LATE = "took too long"
 
 
 def main() -> None:
@@ -50,11 +51,14 @@ def main() -> None:
     given.add_argument("--only", default="", help="run lines with this text")
     given.add_argument("--skip", type=Path, nargs="*", default=[], help="files of lines that ran")
     given.add_argument("--line", default="", help="run this one in this process")
+    given.add_argument("--list", action="store_true", help="print the lines and their times")
     given.add_argument("--cpu", action="store_true", help="run tiny models")
     given.add_argument("--summary", action="store_true", help="print what OUT has")
     asked = given.parse_args()
     if asked.summary:
         print("\n".join(summary(_read(asked.out))))
+    elif asked.list:
+        _listed(asked)
     elif asked.line:
         _measure(asked.line, asked.steps, asked.out)
     else:
@@ -63,35 +67,44 @@ def main() -> None:
 
 def _run(asked: argparse.Namespace) -> None:
     ends = time.monotonic() + asked.seconds
-    done = {one["line"] for path in (asked.out, *asked.skip) for one in _read(path)}
     _prepared()
-    for text in lines(asked.table):
-        if asked.cpu:
-            if text.split()[0] not in SIDES:
-                continue
-            text = f"{text} tiny"
-        if text in done or asked.only not in text:
-            continue
-        if time.monotonic() + Line(text).seconds > ends:
+    for text in _due(asked):
+        if time.monotonic() + Line(text).seconds(asked.steps) > ends:
             print("no time for", text, flush=True)
             continue
         began = time.monotonic()
         problem = _one(text, asked)
-        if problem:
+        if problem == LATE:
             _write({"line": text, "missing": problem}, asked.out)
         print(f"{time.monotonic() - began:6.1f} s", text, problem, flush=True)
     print("\n".join(summary(_read(asked.out))), flush=True)
 
 
+def _due(asked: argparse.Namespace) -> list[str]:
+    """Return the lines of a table that have not been run."""
+    done = {one["line"] for path in (asked.out, *asked.skip) for one in _read(path)}
+    due = [text for text in lines(asked.table) if asked.only in text]
+    if asked.cpu:
+        due = [f"{text} tiny" for text in due if text.split()[0] in SIDES]
+    return [text for text in due if text not in done]
+
+
+def _listed(asked: argparse.Namespace) -> None:
+    total = 0.0
+    for text in _due(asked):
+        total += Line(text).seconds(asked.steps)
+        print(f"{total:6.0f} s  {text}")
+
+
 def _one(text: str, asked: argparse.Namespace) -> str:
     """Run a line in a process of its own, and return what went wrong."""
-    most = asked.each or MOST * Line(text).seconds + 30
+    most = asked.each or 30 + MOST * Line(text).seconds(asked.steps)
     if text.split()[0] in ALONE:
         own = [sys.executable, "-m", "tests.gpu.speed", str(asked.out), "--line", text]
         try:
             ended = subprocess.run([*own, "--steps", str(asked.steps)], timeout=most, check=False)
         except subprocess.TimeoutExpired:
-            return "took too long"
+            return LATE
         return f"ended with {ended.returncode}" if ended.returncode else ""
     process = multiprocessing.get_context("fork").Process(
         target=_measure, args=(text, asked.steps, asked.out)
@@ -101,7 +114,7 @@ def _one(text: str, asked: argparse.Namespace) -> str:
     if process.is_alive():
         process.kill()
         process.join()
-        return "took too long"
+        return LATE
     return f"ended with {process.exitcode}" if process.exitcode else ""
 
 
@@ -109,7 +122,11 @@ def _measure(text: str, steps: int, out: Path) -> None:
     file, name = SIDES.get(text.split()[0], ("plans", "plan"))
     measured: Callable[[Line, int], dict[str, Any]]
     measured = getattr(import_module(f"tests.gpu.speed.{file}"), name)
-    found = measured(Line(text), steps)
+    try:
+        found = measured(Line(text), steps)
+    except Exception as problem:
+        _write({"line": text, "missing": f"{type(problem).__name__}: {problem}"[:300]}, out)
+        raise
     _write(found, out)
     lists = ("tokens", "step_seconds", "losses", "line")
     print({key: value for key, value in found.items() if key not in lists}, flush=True)

@@ -16,17 +16,15 @@ from planner.search.choose import Choice, choose
 from planner.setup.setup import Profile
 from tests.gpu.speed import models, watch
 from tests.gpu.speed import rows as same
-from tests.gpu.speed.line import Line
+from tests.gpu.speed.line import WARM, Line
 
 
 def answers_of(line: Line) -> Answers:
     """Return the answers of a person who sets the method and the size of a step."""
+    size = {"train.effective_batch": line.step_rows}
+    if line.step_tokens:
+        size = {"train.effective_tokens": line.step_tokens}
     named = {"goal.name": "x", "data.train": "x", "model.source": "x"}
-    rows, tokens = (
-        ("train.effective_batch", line.step_rows),
-        ("train.effective_tokens", line.step_tokens),
-    )
-    size = dict([tokens if line.step_tokens else rows])
     return check(named | size | {"method.kind": line.method, "train.epochs": 1}, {})
 
 
@@ -53,7 +51,7 @@ def chosen(line: Line, steps: int) -> dict[str, Any]:
     _use(dict(table))
     laid = passes.laid_out(choice, answers, of)
     trainer, order = _trainer(line, choice, laid, of, clock, answers.integer("train.seed"))
-    trainer.args.max_steps = watch.WARM + steps
+    trainer.args.max_steps = WARM + steps
     trainer.args.save_strategy = type(trainer.args.save_strategy)("no")
     trainer.train()
     each = choice.micro_batch * choice.accumulation
@@ -95,16 +93,17 @@ def _use(environment: dict[str, str]) -> None:
     os.environ.update(environment)
     settings = environment.get("PYTORCH_ALLOC_CONF")
     if settings and torch.cuda.is_available():
-        torch.cuda.memory._set_allocator_settings(settings)  # type: ignore[no-untyped-call]
+        torch.cuda.memory._set_allocator_settings(settings)
 
 
 def _said(profile: Profile, rows: int, laid: passes.Laid) -> str:
-    words = [
-        f"{rows} rows", f"{getattr(profile, 'kernels', 'eager')} layers", profile.attention,
-        f"passes of {profile.pass_tokens}" if profile.pass_tokens else f"{profile.micro_batch} at once",
-        f"at most {laid.train.get('most_passes', 1)} a step", f"dropout {profile.dropout:g}",
-        "checkpointing" if profile.checkpointing else "no checkpointing",
-    ]  # fmt: skip
-    if sizes := laid.train.get("graph_sizes"):
-        words.append(f"graphs of {sizes}")
+    words = [f"{rows} rows", f"{getattr(profile, 'kernels', 'eager')} layers", profile.attention]
+    words.append(
+        f"passes of {profile.pass_tokens}, at most {laid.train.get('most_passes', 1)} a step"
+        if profile.pass_tokens
+        else f"{profile.micro_batch} padded rows at once"
+    )
+    words += [f"dropout {profile.dropout:g}"] * (profile.method != "full")
+    words += ["checkpointing"] * profile.checkpointing
+    words += [f"graphs of {laid.train['graph_sizes']}"] * ("graph_sizes" in laid.train)
     return ", ".join(words)

@@ -14,7 +14,7 @@ from typing import Any
 from planner.data.tokens.example import COMPLETION
 from tests.gpu.speed import models, watch
 from tests.gpu.speed import rows as same
-from tests.gpu.speed.line import SHORTER, Line
+from tests.gpu.speed.line import SHORTER, WARM, Line
 
 GUIDE: Mapping[str, Any] = {
     "per_device_train_batch_size": 4,
@@ -78,7 +78,7 @@ def _trained(
         trainer = SFTTrainer(
             model=model,
             args=SFTConfig(
-                output_dir=work, max_steps=watch.WARM + steps, save_strategy="no",
+                output_dir=work, max_steps=WARM + steps, save_strategy="no",
                 report_to="none", disable_tqdm=True, **own, **there,
             ),
             train_dataset=Dataset.from_dict({"input_ids": ids}),

@@ -14,7 +14,7 @@ from planner.data.tokens.example import COMPLETION, IGNORED
 from planner.data.tokens.order import epoch_order
 from tests.gpu.speed import models, watch
 from tests.gpu.speed import rows as same
-from tests.gpu.speed.line import Line
+from tests.gpu.speed.line import WARM, Line
 
 ON_CARD = torch.cuda.is_available()
 DEVICE = "cuda" if ON_CARD else "cpu"
@@ -40,7 +40,7 @@ def hand(line: Line, steps: int) -> dict[str, Any]:
     greatest = max((one for step in laid for one in step), key=lambda one: sum(of[r] for r in one))
     _backward(model, [ids[row] for row in greatest], sum(of[row] for row in greatest))
     optimizer.zero_grad()
-    for step in laid[: watch.WARM + steps]:
+    for step in laid[: WARM + steps]:
         scored = sum(of[row] - 1 for one in step for row in one)
         for one in step:
             _backward(model, [ids[row] for row in one], scored)
@@ -141,10 +141,9 @@ def _attention(
         return found[None], None
     parts = []
     for first, last in pairwise(cu_seq_lens_q.tolist()):
-        one = [part[first:last].transpose(0, 1)[None] for part in (q, k, v)]
-        parts.append(
-            torch.nn.functional.scaled_dot_product_attention(
-                *one, is_causal=True, scale=scaling, enable_gqa=True
-            )[0].transpose(0, 1)
+        a, b, c = (part[first:last].transpose(0, 1)[None] for part in (q, k, v))
+        found = torch.nn.functional.scaled_dot_product_attention(
+            a, b, c, is_causal=True, scale=scaling, enable_gqa=True
         )
+        parts.append(found[0].transpose(0, 1))
     return torch.cat(parts)[None], None

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-SECONDS = 60.0
-"""Of a line that gives no estimate."""
+WARM = 3
+"""Steps that are left out."""
 TOKENS = 1000
 """From here on `step` is in tokens, below it in rows."""
 SHORTER = 16
@@ -56,10 +56,11 @@ class Line:
         """Of `hand`: the most tokens of a pass."""
         return int(self._value("pass", "32768"))
 
-    @property
-    def seconds(self) -> float:
-        """About how long it takes."""
-        return float(self._value("seconds", str(SECONDS)))
+    def seconds(self, steps: int) -> float:
+        """Return about how long it takes to start (`start`) and to make its steps (`each`), the
+        measured ones and those that are left out."""
+        start, each = self._value("start", "20"), self._value("each", "1.5")
+        return float(start) + (WARM + steps) * float(each)
 
     @property
     def tiny(self) -> bool:
@@ -75,7 +76,7 @@ class Line:
         return self.text.split()
 
     def _value(self, key: str, usual: str) -> str:
-        found = dict(word.partition("=")[::2] for word in self._words[4:])
+        found = dict(word.partition("=")[::2] for word in self._words if "=" in word)
         return found.get(key, usual)
 
 

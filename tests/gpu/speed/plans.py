@@ -13,9 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.gpu.speed.line import Line
+from tests.gpu.speed.line import WARM, Line
 from tests.gpu.speed.rows import LONGEST, chat
-from tests.gpu.speed.watch import WARM
 
 
 def plan(line: Line, steps: int) -> dict[str, Any]:

@@ -30,13 +30,13 @@ def gsm8k() -> list[int]:
 
 def lengths(line: Line, steps: int) -> list[int]:
     """Return the tokens of rows that are enough for so many steps of the guide."""
-    every = gsm8k() if line.rows == "gsm8k" else chat(200_000)
-    wanted, total = (steps + MORE) * STEP_TOKENS, 0
-    for count, length in enumerate(every, start=1):
-        total += length
-        if total >= wanted:
+    every = gsm8k() if line.rows == "gsm8k" else chat(20_000)
+    total, found = 0, list[int]()
+    for length in every:
+        if total >= (steps + MORE) * STEP_TOKENS:
             break
-    found = every[:count]
+        found.append(length)
+        total += length
     return [math.ceil(length / SHORTER) + 1 for length in found] if line.tiny else found
 
 

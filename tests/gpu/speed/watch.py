@@ -7,11 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from planner.speed.rate import Lengths, needed_flops
-from tests.gpu.speed.line import Line
+from tests.gpu.speed.line import WARM, Line
 from tests.gpu.speed.models import settings, shape_of
-
-WARM = 3
-"""Steps left out."""
 
 
 class Clock:

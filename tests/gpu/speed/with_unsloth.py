@@ -12,7 +12,7 @@ from planner.data.tokens.example import COMPLETION
 from tests.gpu.speed import models, watch
 from tests.gpu.speed import rows as same
 from tests.gpu.speed.guide import GUIDE
-from tests.gpu.speed.line import Line
+from tests.gpu.speed.line import WARM, Line
 
 
 def unsloth(line: Line, steps: int) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def _trainer(
     return SFTTrainer(
         model=model,
         args=SFTConfig(
-            output_dir=work, max_steps=watch.WARM + steps, save_strategy="no", report_to="none",
+            output_dir=work, max_steps=WARM + steps, save_strategy="no", report_to="none",
             disable_tqdm=True, bf16=True, **own,
         ),
         train_dataset=Dataset.from_dict({"input_ids": ids}),
