@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("trl")
-pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
 
 from tests.gpu.exact import TINY, Cell, cells, compared, same, summary, training, until
 from tests.gpu.shapes import write_base
 from tests.gpu.variants import Trained, apart
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
 
 
 def test_results_are_the_same_only_bit_for_bit() -> None:

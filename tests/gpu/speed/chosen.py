@@ -105,5 +105,6 @@ def _said(profile: Profile, rows: int, laid: passes.Laid) -> str:
     )
     words += [f"dropout {profile.dropout:g}"] * (profile.method != "full")
     words += ["checkpointing"] * profile.checkpointing
-    words += [f"graphs of {laid.train['graph_sizes']}"] * ("graph_sizes" in laid.train)
+    if "graph_sizes" in laid.train:
+        words.append(f"graphs of {laid.train['graph_sizes']}")
     return ", ".join(words)
