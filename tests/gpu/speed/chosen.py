@@ -25,7 +25,7 @@ def answers_of(line: Line) -> Answers:
     if line.step_tokens:
         size = {"train.effective_tokens": line.step_tokens}
     named = {"goal.name": "x", "data.train": "x", "model.source": "x"}
-    return check(named | size | {"method.kind": line.method, "train.epochs": 1}, {})
+    return check(named | size | {"method.kind": line.method}, {})
 
 
 def choice_of(line: Line, of: Sequence[int], machine: MachineFacts) -> Choice:
@@ -44,17 +44,18 @@ def machine() -> MachineFacts:
 
 def chosen(line: Line, steps: int) -> dict[str, Any]:
     """Return the line of the chosen plan."""
-    clock, of = watch.Clock(), same.lengths(line, steps)
+    clock, of = watch.Clock(), same.lengths(line)
     answers, on = answers_of(line), machine()
     choice = choice_of(line, of, on)
     table: Any = exactness.table(answers, choice, on)["environment"]
     _use(dict(table))
     laid = passes.laid_out(choice, answers, of)
-    trainer, order = _trainer(line, choice, laid, of, clock, answers.integer("train.seed"))
+    seed, epochs = answers.integer("train.seed"), answers.integer("train.epochs")
+    trainer = _trainer(line, choice, laid, of, clock, (seed, epochs))
     trainer.args.max_steps = WARM + steps
     trainer.args.save_strategy = type(trainer.args.save_strategy)("no")
     trainer.train()
-    each = choice.micro_batch * choice.accumulation
+    each, order = choice.micro_batch * choice.accumulation, epoch_order(len(of), seed, 0)
     tokens = [sum(of[row] for row in order[at : at + each]) for at in range(0, len(of), each)]
     said = {
         "settings": _said(choice.profile, each, laid),
@@ -65,25 +66,27 @@ def chosen(line: Line, steps: int) -> dict[str, Any]:
 
 
 def _trainer(
-    line: Line, choice: Choice, laid: passes.Laid, of: Sequence[int], clock: watch.Clock, seed: int
-) -> tuple[Any, list[int]]:
-    """Return the runner's trainer of a choice, and the order of the rows."""
+    line: Line, choice: Choice, laid: passes.Laid, of: Sequence[int], clock: watch.Clock,
+    run: tuple[int, int],
+) -> Any:  # fmt: skip
+    """Return the runner's trainer of a choice; `run` has its seed and epochs."""
     from runner.rehearse.settings import method_of, train_of
     from runner.rehearse.trainers import padding
     from runner.training.job import Job
     from runner.training.make import make_trainer
 
+    seed, epochs = run
     profile = models.here(choice.profile)
-    shape = models.shape_of(line)
-    train = train_of(profile, choice.accumulation, shape.family)
-    train = train.model_copy(update=dict(laid.train) | {"micro_batch": choice.micro_batch})
-    order = list(epoch_order(len(of), seed, 0))
+    train = train_of(profile, choice.accumulation, models.shape_of(line).family)
+    own = {"micro_batch": choice.micro_batch, "epochs": epochs}
+    train = train.model_copy(update=dict(laid.train) | own)
     work = Path(tempfile.mkdtemp())
     job = Job(
-        base=work, rows=same.rows(of, shape.vocabulary), validation=(), order=lambda _: order,
-        method=method_of(profile), train=train, work=work, packing=laid.packing, padding=padding(),
+        base=work, rows=same.rows(line, of), validation=(),
+        order=lambda epoch: epoch_order(len(of), seed, epoch), method=method_of(profile),
+        train=train, work=work, packing=laid.packing, padding=padding(),
     )  # fmt: skip
-    return make_trainer(job, models.model_of(line, choice.profile), [watch.callback(clock)]), order
+    return make_trainer(job, models.model_of(line, choice.profile), [watch.callback(clock)])
 
 
 def _use(environment: dict[str, str]) -> None:

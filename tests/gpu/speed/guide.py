@@ -34,7 +34,7 @@ DROPOUT = 0.05
 
 def guide(line: Line, steps: int) -> dict[str, Any]:
     """Return the line of the guide's script."""
-    clock, of = watch.Clock(), same.lengths(line, steps)
+    clock, of = watch.Clock(), same.first(line, steps)
     model = models.model_of(line, models.settings(line, checkpointing=True))
     attention = _attention(model)
     if line.method == "qlora":
@@ -48,7 +48,7 @@ def guide(line: Line, steps: int) -> dict[str, Any]:
 
 def defaults(line: Line, steps: int) -> dict[str, Any]:
     """Return the line of TRL's defaults."""
-    clock, of = watch.Clock(), same.lengths(line, steps)
+    clock, of = watch.Clock(), same.first(line, steps)
     model = models.model_of(line, models.settings(line, checkpointing=True))
     said = {"settings": f"SFTConfig(), {model.config._attn_implementation}"}
     return _trained(line, clock, of, model, {}, 0.0, steps, said)
@@ -71,9 +71,7 @@ def _trained(
     )  # fmt: skip
     on_card = torch.cuda.is_available()
     there = {} if on_card else {"use_cpu": True, "bf16": False}
-    ids = [
-        list(row[COMPLETION].input_ids) for row in same.rows(of, models.shape_of(line).vocabulary)
-    ]
+    ids = [list(row[COMPLETION].input_ids) for row in same.rows(line, of)]
     with tempfile.TemporaryDirectory() as work:
         trainer = SFTTrainer(
             model=model,

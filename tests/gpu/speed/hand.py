@@ -24,12 +24,9 @@ Pass = list[int]
 
 def hand(line: Line, steps: int) -> dict[str, Any]:
     """Return the line of the hand-written training."""
-    clock, of = watch.Clock(), same.lengths(line, steps)
+    clock, of = watch.Clock(), same.lengths(line)
     model = _model(line)
-    ids = [
-        torch.tensor(row[COMPLETION].input_ids)
-        for row in same.rows(of, models.shape_of(line).vocabulary)
-    ]
+    ids = [torch.tensor(row[COMPLETION].input_ids) for row in same.rows(line, of)]
     each = line.step_rows or round(line.step_tokens * len(of) / sum(of))
     order = epoch_order(len(of), 17, 0)
     every = [order[at : at + each] for at in range(0, len(order), each)]

@@ -2,7 +2,8 @@
 
 Rows have log-normal lengths with a median of about 300 tokens, at most 2,048. A line is
 `MODEL METHOD ROWS PASS_TOKENS ATTENTION CHECKPOINTING DROPOUT`: rows of a step; tokens of a pass at
-most, or 0 for padded rows; `own` or `varlen`; `keep` or `ckpt`.
+most, or 0 for padded rows; `own` or `varlen`; `keep` or `ckpt`. After these may be `compiled` and
+`graphs=N`, with N sizes of recorded passes.
 """
 
 import os

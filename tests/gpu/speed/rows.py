@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from planner.data.tokens.example import Example, completion
@@ -11,6 +12,10 @@ from tests.gpu.speed.line import SHORTER, Line
 STEP_TOKENS = 32768
 """Tokens of the guide's step: 16 blocks of 2,048."""
 LONGEST = 2048
+COUNT, FEW = 10_000, 400
+"""Chats of a run, which ends after the steps that are measured; and those of a tiny model."""
+VOCABULARY = 128_000
+"""Tokens that all models have."""
 MORE = 5
 """Steps that rows are there for, beyond the measured ones."""
 _GSM8K = Path(__file__).with_name("gsm8k_lengths.txt")
@@ -28,22 +33,32 @@ def gsm8k() -> list[int]:
     return [int(word) for line in written if not line.startswith("#") for word in line.split()]
 
 
-def lengths(line: Line, steps: int) -> list[int]:
-    """Return the tokens of rows that are enough for so many steps of the guide."""
-    every = gsm8k() if line.rows == "gsm8k" else chat(20_000)
+def lengths(line: Line) -> list[int]:
+    """Return the tokens of the rows of a run."""
+    every = gsm8k() if line.rows == "gsm8k" else chat(COUNT)
+    return [math.ceil(one / SHORTER) + 1 for one in every[:FEW]] if line.tiny else every
+
+
+def first(line: Line, steps: int) -> list[int]:
+    """Return those of the first rows, enough for so many steps of the guide."""
     total, found = 0, list[int]()
-    for length in every:
+    for length in lengths(line):
         if total >= (steps + MORE) * STEP_TOKENS:
             break
         found.append(length)
         total += length
-    return [math.ceil(length / SHORTER) + 1 for length in found] if line.tiny else found
-
-
-def rows(of: Sequence[int], vocabulary: int) -> list[Example]:
-    """Return rows of these lengths with random tokens."""
-    source, found = random.Random(3), []
-    for length in of:
-        ids = tuple(source.randrange(3, vocabulary) for _ in range(length))
-        found.append(completion(ids, ids))
     return found
+
+
+def rows(line: Line, of: Sequence[int]) -> list[Example]:
+    """Return rows of these lengths with random tokens."""
+    return list(_rows(tuple(of), 512 if line.tiny else VOCABULARY))
+
+
+@cache
+def _rows(of: tuple[int, ...], vocabulary: int) -> tuple[Example, ...]:
+    source, known, found = random.Random(3), range(3, vocabulary), []
+    for length in of:
+        ids = tuple(source.choices(known, k=length))
+        found.append(completion(ids, ids))
+    return tuple(found)

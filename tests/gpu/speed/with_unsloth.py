@@ -21,7 +21,7 @@ def unsloth(line: Line, steps: int) -> dict[str, Any]:
         library = importlib.import_module("unsloth")
     except (ImportError, NotImplementedError, RuntimeError) as problem:
         return {"line": line.text, "missing": f"{type(problem).__name__}: {problem}"[:300]}
-    clock, of = watch.Clock(), same.lengths(line, steps)
+    clock, of = watch.Clock(), same.first(line, steps)
     with tempfile.TemporaryDirectory() as work:
         base = _written(line, Path(work) / "base")
         model, tokenizer = library.FastLanguageModel.from_pretrained(
@@ -49,9 +49,7 @@ def _trainer(
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    ids = [
-        list(row[COMPLETION].input_ids) for row in same.rows(of, models.shape_of(line).vocabulary)
-    ]
+    ids = [list(row[COMPLETION].input_ids) for row in same.rows(line, of)]
     own = dict(GUIDE) | {"gradient_checkpointing": False}
     return SFTTrainer(
         model=model,
