@@ -12,6 +12,7 @@ from planner.fit import machines
 from tests.gpu.speed import chosen, models, rows
 from tests.gpu.speed.__main__ import SIDES, TABLE
 from tests.gpu.speed.line import Line, lines
+from tests.gpu.speed.profiled import by_kind, shares
 from tests.gpu.speed.summary import mean, summary
 
 ROOT = Path(__file__).parents[2]
@@ -77,11 +78,23 @@ def test_ratios_and_their_geometric_mean() -> None:
     assert "not run: unsloth: no such package" in said
 
 
+def test_kernels_are_counted_by_kind_and_the_rest_is_idle() -> None:
+    kernels = [
+        ("nvjet_sm90_tst_128x256_64x4", 0.5), ("flash_fwd_kernel", 0.2), ("triton_poi_fused_1", 0.1)
+    ]  # fmt: skip
+    found = by_kind(kernels, 1.0)
+    assert found["matrix products"] == 0.5 and found["attention"] == 0.2
+    assert found["nothing computed"] == pytest.approx(0.2)
+    assert next(iter(shares(found))) == "matrix products 50.0%"
+
+
 @pytest.mark.slow
 def test_each_side_runs_with_a_tiny_model(tmp_path: Path) -> None:
     table, out = tmp_path / "sides.txt", tmp_path / "out.jsonl"
     sides = ["guide", "trl", "chosen", "hand"]
-    table.write_text("".join(f"{side} Qwen3-4B lora chat step=16 pass=512\n" for side in sides))
+    table.write_text(
+        "".join(f"{side} Qwen3-4B lora chat step=16 pass=512 profile\n" for side in sides)
+    )
     subprocess.run(
         [
             sys.executable, "-m", "tests.gpu.speed", str(out), "--table", str(table), "--cpu",
@@ -93,3 +106,4 @@ def test_each_side_runs_with_a_tiny_model(tmp_path: Path) -> None:
     assert [one.get("side") for one in found] == sides
     steps = {one["side"]: one["tokens"] for one in found}
     assert steps["chosen"] == steps["hand"], "the same rows in each step"
+    assert found[2]["profile"]["matrix products"] > 0 and len(steps["chosen"]) == 5

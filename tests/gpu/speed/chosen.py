@@ -17,6 +17,7 @@ from planner.setup.setup import Profile
 from tests.gpu.speed import models, watch
 from tests.gpu.speed import rows as same
 from tests.gpu.speed.line import WARM, Line
+from tests.gpu.speed.profiled import StepProfile
 
 
 def answers_of(line: Line) -> Answers:
@@ -51,8 +52,10 @@ def chosen(line: Line, steps: int) -> dict[str, Any]:
     _use(dict(table))
     laid = passes.laid_out(choice, answers, of)
     seed, epochs = answers.integer("train.seed"), answers.integer("train.epochs")
-    trainer = _trainer(line, choice, laid, of, clock, (seed, epochs))
-    trainer.args.max_steps = WARM + steps
+    profile, last = StepProfile() if line.profiled else None, WARM + steps
+    seen = watch.callback(clock, profile, last)
+    trainer = _trainer(line, choice, laid, of, seen, (seed, epochs))
+    trainer.args.max_steps = last + line.profiled
     trainer.args.save_strategy = type(trainer.args.save_strategy)("no")
     trainer.train()
     each, order = choice.micro_batch * choice.accumulation, epoch_order(len(of), seed, 0)
@@ -62,14 +65,14 @@ def chosen(line: Line, steps: int) -> dict[str, Any]:
         "predicted_bytes": choice.estimate.peak.peak_bytes,
         "predicted_tokens_per_second": choice.rate and round(choice.rate.tokens_per_second),
     }
-    return watch.result(line, clock, tokens, of, said)
+    return watch.result(line, clock, tokens, of, said | (profile.found if profile else {}))
 
 
 def _trainer(
-    line: Line, choice: Choice, laid: passes.Laid, of: Sequence[int], clock: watch.Clock,
+    line: Line, choice: Choice, laid: passes.Laid, of: Sequence[int], seen: Any,
     run: tuple[int, int],
 ) -> Any:  # fmt: skip
-    """Return the runner's trainer of a choice; `run` has its seed and epochs."""
+    """Return the runner's trainer of a choice, with a callback; `run` has its seed and epochs."""
     from runner.rehearse.settings import method_of, train_of
     from runner.rehearse.trainers import padding
     from runner.training.job import Job
@@ -86,7 +89,7 @@ def _trainer(
         order=lambda epoch: epoch_order(len(of), seed, epoch), method=method_of(profile),
         train=train, work=work, packing=laid.packing, padding=padding(),
     )  # fmt: skip
-    return make_trainer(job, models.model_of(line, choice.profile), [watch.callback(clock)])
+    return make_trainer(job, models.model_of(line, choice.profile), [seen])
 
 
 def _use(environment: dict[str, str]) -> None:

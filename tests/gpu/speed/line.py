@@ -63,6 +63,11 @@ class Line:
         return float(start) + (WARM + steps) * float(each)
 
     @property
+    def profiled(self) -> bool:
+        """Of `chosen`: whether one more step is profiled."""
+        return "profile" in self._words
+
+    @property
     def tiny(self) -> bool:
         """Whether the model is a tiny one of the same family with short rows, for a CPU."""
         return "tiny" in self._words

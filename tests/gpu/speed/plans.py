@@ -11,6 +11,7 @@ import random
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def measured(line: str, steps: int) -> dict[str, Any]:
     from runner.training.job import Job
     from runner.training.make import make_trainer
 
-    model, settings, method = _plan(line)
+    model, settings, method = _plan(line, steps)
     own = model.config.get_text_config()
     each = settings.micro_batch * settings.accumulation
     source = random.Random(3)
@@ -69,7 +70,7 @@ def measured(line: str, steps: int) -> dict[str, Any]:
     }
 
 
-def _plan(line: str) -> tuple[Any, Any, Any]:
+def _plan(line: str, steps: int) -> tuple[Any, Any, Any]:
     """Return the model of a line with random weights, and its `train` and `method` tables."""
     import torch
 
@@ -80,7 +81,7 @@ def _plan(line: str) -> tuple[Any, Any, Any]:
     from runner.rehearse.random_model import random_model
     from runner.rehearse.settings import method_of, train_of
 
-    name, method, rows, most, attention, checkpointing, dropout = line.split()
+    name, method, rows, most, attention, checkpointing, dropout, *more = line.split()
     config = dict(
         next(one.config for one in lookup.models() if one.name.rpartition("/")[2] == name)
     )
@@ -104,9 +105,27 @@ def _plan(line: str) -> tuple[Any, Any, Any]:
         pass_tokens=int(most),
         attention="varlen" if attention == "varlen" else "own",
     )
-    settings = train_of(profile, 1, str(config["model_type"]))
+    fast: dict[str, Any] = {"kernels": "compiled"} if "compiled" in more else {}
+    settings = train_of(replace(profile, **fast), 1, str(config["model_type"]))
+    settings = settings.model_copy(update=_graphs(int(rows), int(most), steps, more))
     torch.manual_seed(1)
     return random_model(config, profile, 1), settings, method_of(profile)
+
+
+def _graphs(rows: int, most: int, steps: int, more: list[str]) -> dict[str, Any]:
+    """Return the sizes of recorded passes of a plan, if it has any, as a lock has them."""
+    from importlib import import_module
+
+    from planner.data.tokens import layout
+
+    counts = [int(word.removeprefix("graphs=")) for word in more if word.startswith("graphs=")]
+    if not counts:
+        return {}
+    of = chat(rows * steps)
+    laid = layout.steps(of, range(len(of)), rows, most)
+    tokens = [sum(of[row] for row in one) for step in laid for one in step]
+    sizes = import_module("planner.data.tokens.sizes").sizes
+    return {"graph_sizes": list(sizes(tokens, counts[0]))}
 
 
 def _watch(on_card: bool) -> Any:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from tests.gpu.speed.profiled import shares
+
 Found = Mapping[str, Any]
 Case = tuple[str, str, str]
 """Model, method and rows."""
@@ -26,6 +28,9 @@ def summary(found: Sequence[Found]) -> Iterator[str]:
     for other, every in AGAINST:
         for side in every:
             yield from _compared(sides, side, other)
+    for one in found:
+        if "profile" in one:
+            yield f"{one['line']}: {', '.join(shares(one['profile']))}"
     for one in found:
         if "missing" in one:
             yield f"not run: {one['line']}: {one['missing']}"

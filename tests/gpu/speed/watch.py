@@ -9,6 +9,7 @@ from typing import Any
 from planner.speed.rate import Lengths, needed_flops
 from tests.gpu.speed.line import WARM, Line
 from tests.gpu.speed.models import settings, shape_of
+from tests.gpu.speed.profiled import StepProfile
 
 
 class Clock:
@@ -45,8 +46,8 @@ class Clock:
         return [end - start for start, end in zip(starts, self.ends, strict=True)]
 
 
-def callback(clock: Clock) -> Any:
-    """Return a callback of a trainer that takes the time."""
+def callback(clock: Clock, profile: StepProfile | None = None, step: int = 0) -> Any:
+    """Return a callback of a trainer that takes the time, and that of a later step's kernels."""
     from transformers import TrainerCallback
 
     class Watch(TrainerCallback):  # type: ignore[misc]
@@ -54,8 +55,15 @@ def callback(clock: Clock) -> Any:
             if not clock.began:
                 clock.begin()
 
+        def on_step_begin(self, *_: Any, **__: Any) -> None:
+            if profile and len(clock.ends) == step:
+                profile.begin()
+
         def on_step_end(self, *_: Any, **__: Any) -> None:
             clock.step()
+            if profile and len(clock.ends) > step:
+                profile.end()
+                clock.ends.pop()
 
         def on_log(self, *_: Any, logs: Any = None, **__: Any) -> None:
             if "loss" in (logs or {}):
