@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -28,11 +27,11 @@ def kind_of(name: str) -> str:
 
 def by_kind(kernels: Iterable[tuple[str, float]], seconds: float) -> dict[str, float]:
     """Return the seconds of each kind, the most first; what `seconds` has beyond them is idle."""
-    found: Counter[str] = Counter()
+    found: dict[str, float] = {}
     for name, own in kernels:
-        found[kind_of(name)] += own
-    found[NOTHING] = max(0.0, seconds - found.total())
-    return {kind: round(own, 4) for kind, own in found.most_common()}
+        found[kind_of(name)] = found.get(kind_of(name), 0.0) + own
+    found[NOTHING] = max(0.0, seconds - sum(found.values()))
+    return dict(sorted(found.items(), key=lambda one: -one[1]))
 
 
 def shares(found: dict[str, float]) -> Iterator[str]:
@@ -54,7 +53,7 @@ class StepProfile:
         from torch.profiler import ProfilerActivity as Activity
 
         self._on_card = torch.cuda.is_available()
-        self._profiler = torch.profiler.profile(
+        self._profiler: Any = torch.profiler.profile(
             activities=[Activity.CUDA if self._on_card else Activity.CPU]
         )
         self._profiler.__enter__()
