@@ -56,13 +56,13 @@ class StepProfile:
         self._profiler: Any = torch.profiler.profile(
             activities=[Activity.CUDA if self._on_card else Activity.CPU]
         )
-        self._profiler.__enter__()
+        self._profiler.start()
         self._began = time.monotonic()
 
     def end(self) -> None:
         """End a step, whose last kernel has ended."""
         took = time.monotonic() - self._began
-        self._profiler.__exit__(None, None, None)
+        self._profiler.stop()
         own = "self_device_time_total" if self._on_card else "self_cpu_time_total"
         every = [(one.key, getattr(one, own) / 1e6) for one in self._profiler.key_averages()]
         every = sorted((one for one in every if one[1] > 0), key=lambda one: -one[1])

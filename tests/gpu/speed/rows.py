@@ -12,7 +12,7 @@ from tests.gpu.speed.line import SHORTER, Line
 STEP_TOKENS = 32768
 """Tokens of the guide's step: 16 blocks of 2,048."""
 LONGEST = 2048
-COUNT, FEW = 10_000, 400
+COUNT, FEW = 10_000, 2_000
 """Chats of a run, which ends after the steps that are measured; and those of a tiny model."""
 VOCABULARY = 128_000
 """Tokens that all models have."""
