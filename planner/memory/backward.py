@@ -34,23 +34,35 @@ def moments(
         return
     kept, waits, scratch = _outside(shape, profile)
     inner = {**left, "layer inputs": left["layer inputs"] - kept, "attention mask": 0}
-    share = {what: size // shape.layers for what, size in inner.items()}
-    later = max(0, waits - sum(share.values()))  # it waits when the last layer is freed
-    share["attention mask"] = left["attention mask"]
-    share["layer inputs"] += kept + waits
+
+    def share(layers: int) -> dict[str, int]:
+        held = {what: size * layers // shape.layers for what, size in inner.items()}
+        held["attention mask"] = left["attention mask"]
+        return held | {"layer inputs": held["layer inputs"] + kept + waits}
+
+    each = sum(size // shape.layers for size in inner.values())
+    later = max(0, waits - each)  # it waits when the last layer is freed
     layer = _layer(shape, profile, blocks) | {"head gradient": _waiting(shape, profile)}
-    copies = (share if profile.checkpointing else left)["adapter in bfloat16"]
+    copies = (share(1) if profile.checkpointing else left)["adapter in bfloat16"]
     last = {**left, "adapter in bfloat16": copies, **layer}
     last["layer inputs"] += later
     if scratch:
         yield gradients, {"layer inputs": kept + waits, "scratch": scratch}
+    again = alternating_updates.kept_by_shared(shape, profile) * profile.tokens
+    before = alternating_updates.before_shared(shape)
+    middle = share(before) | {"adapter in bfloat16": copies} | layer
+    middle["recomputed layer"] += again
     if profile.graph_sizes:  # a recording returns all gradients of a pass at once
-        yield 2 * gradients, share | layer
+        yield 2 * gradients, share(1) | layer
     if profile.accumulates or profile.sharded:
         yield gradients, last
+        if again:
+            yield gradients, middle
         return
-    yield _first_gradients(shape, profile, gradients), last
-    yield gradients - _last_gradients(shape, profile), share | layer
+    yield _gradients_of(shape, profile, gradients, 1), last
+    if again:
+        yield _gradients_of(shape, profile, gradients, 1 + shape.layers - before), middle
+    yield gradients - _last_gradients(shape, profile), share(1) | layer
 
 
 def kept_outside(shape: Architecture, profile: Profile) -> int:
@@ -129,12 +141,12 @@ def _waiting(shape: Architecture, profile: Profile) -> int:
     return profile.width * shape.vocabulary * shape.hidden * (profile.spec.head != "scalar")
 
 
-def _first_gradients(shape: Architecture, profile: Profile, every: int) -> int:
-    """Return the gradients that exist in the last layer: its own and those of the head."""
+def _gradients_of(shape: Architecture, profile: Profile, every: int, count: int) -> int:
+    """Return the gradients of the head and of the last `count` layers."""
     full = profile.method == "full" and profile.spec.head != "scalar"
     head = profile.width * shape.vocabulary * shape.hidden if full else 0
     layers = max(0, every - head - _last_gradients(shape, profile))
-    return min(every, head + layers // shape.layers)
+    return min(every, head + layers * count // shape.layers)
 
 
 def _last_gradients(shape: Architecture, profile: Profile) -> int:

@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from lockfiles.engines import ENGINES, EngineName
 from lockfiles.engines.engine import Offload
+from planner.data.tokens import sizes
 from planner.objectives.objective import Objective
 from planner.objectives.registry import ObjectiveName, objective_of
 from planner.parallelism.engine import Device, PlannedEngine, of_engine
@@ -126,7 +127,9 @@ class Profile:
 
     def in_passes(self) -> Self:
         """Return the setup of the greatest pass if rows are concatenated, else this setup."""
-        return self.of_pass(self.pass_tokens, self.squares) if self.pass_tokens else self
+        step = sizes.STEP if self.graph_sizes else 1
+        tokens = -(-self.pass_tokens // step) * step
+        return self.of_pass(tokens, self.squares) if tokens else self
 
     def of_pass(self, tokens: int, squares: int, *, masked: bool = True) -> Self:
         """Return the setup of a pass that is one sequence of `tokens`."""
