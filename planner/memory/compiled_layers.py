@@ -33,6 +33,12 @@ def compiles(shape: Architecture, profile: Profile) -> bool:
     return known and narrow and profile.attention == "varlen" and not profile.sharded
 
 
+def compiled(shape: Architecture, profile: Profile) -> bool:
+    """Return whether a plan's layers are compiled and known; others are counted as they would be
+    without that, which needs more."""
+    return profile.kernels == "compiled" and compiles(shape, profile)
+
+
 def activations(shape: Architecture, profile: Profile, block: Block) -> dict[str, int]:
     """Return what one layer of a block saves, its input included if it saves that."""
     inputs, masks = _inputs(shape, profile, block)
