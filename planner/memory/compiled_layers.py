@@ -82,18 +82,22 @@ def backward(shape: Architecture, profile: Profile, block: Block) -> int:
     """Return the bytes of the temporary tensors of a layer's backward pass.
 
     With adapters, the gradient of what the down projection read comes from its weight and from its
-    adapter. Those of gate and up are written for their weights, and scaled for their adapters: in
-    inductor's code for a GPU, none of the four replaces its operand. What down read is freed by
-    then. Counted from the buffers of that code.
+    adapter. Those of gate and up are written for their weights, and scaled for their adapters. What
+    down read is freed by then. Counted from the buffers of inductor's code for a GPU, where one
+    gradient replaces its operand, but not if gate and up are one layer, or if the same kernel
+    writes both for adapters without dropout.
     """
     hidden, inner = profile.width * shape.hidden, profile.width * block.mlp
     attends = _attention_backward(shape, profile, block)
+    names = FAMILIES[shape.family].linears
+    fused = names.gate == names.up
     if profile.method == "full":
-        at_down = (2 * inner + hidden) * profile.tokens
+        at_down = ((2 if fused else 1) * inner + hidden) * profile.tokens
         return max(attends, at_down + _down_weight(profile, block))
     scaled = any(part.place == "mlp" for part in _trained(profile, block))
-    written = 4 if scaled else 2
-    at_product = ((1 + written) * inner + hidden * (not _normed_last(shape))) * profile.tokens
+    replaced = not fused and not (scaled and profile.dropped == 0)
+    tensors = 1 + (4 if scaled else 2) - replaced
+    at_product = (tensors * inner + hidden * (not _normed_last(shape))) * profile.tokens
     at_weight = (inner + hidden) * profile.tokens
     if quantised(shape, profile):
         at_weight += _down_weight(profile, block)
