@@ -156,5 +156,5 @@ def test_only_plans_whose_layers_were_seen_compile() -> None:
 
 @pytest.mark.slow
 def test_the_partitioner_still_chooses_that() -> None:
-    own = [sys.executable, "-m", "tests.runner.trace.partition_table", "--check"]
-    subprocess.run(own, check=True, env=os.environ | {"HF_HUB_OFFLINE": "1"}, timeout=900)
+    own = [sys.executable, "-m", "tests.runner.trace.partition_table", "--check", "--every", "5"]
+    subprocess.run(own, check=True, env=os.environ | {"HF_HUB_OFFLINE": "1"}, timeout=880)
