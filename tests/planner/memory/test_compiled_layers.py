@@ -111,6 +111,9 @@ def test_peaks_on_a_card_are_predicted(point: dict[str, Any]) -> None:
         point["method"],
         point["greatest_pass"],
         accumulates=point["passes"] > 1,
+        checkpointing=point.get("checkpointing", False),
+        dropout=point.get("dropout", 0.0),
+        graph_sizes=point.get("graph_sizes", 0),
     )
     error = estimate(model, setup).peak.peak_bytes / point["peak_bytes"] - 1
     assert -0.005 <= error <= 0.005
