@@ -86,7 +86,8 @@ def _run(asked: argparse.Namespace) -> None:
 
 def _due(asked: argparse.Namespace) -> list[str]:
     """Return the lines of a table that have not been run."""
-    done = {one["line"] for path in (asked.out, *asked.skip) for one in _read(path)}
+    ran = [one for path in (asked.out, *asked.skip) for one in _read(path)]
+    done = {one["line"] for one in ran if "missing" not in one}
     due = [text for text in lines(asked.table) if asked.only in text]
     if asked.cpu:
         due = [f"{text} tiny" for text in due if text.split()[0] in SIDES]
