@@ -73,6 +73,8 @@ Revision = Annotated[str, Field(pattern=r"^[!-~]{0,200}$")]
 """A branch, tag or commit as requested; only shown, since the commit is what is fetched."""
 System = Annotated[str, Field(max_length=limits.MOST_SYSTEM_CHARS), AfterValidator(_system)]
 """A system message; unlike other texts it may have several lines."""
+EndText = Annotated[str, Field(pattern=r"^([\n ]{0,8}\S{1,100})?$"), AfterValidator(_system)]
+"""One end token as text, with white space before it."""
 Version = Annotated[str, Field(pattern=r"^[0-9][0-9A-Za-z.!]{0,39}$")]
 """Of a package, without a local label such as `+cpu`."""
 Date = Annotated[str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$")]

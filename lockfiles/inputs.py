@@ -12,6 +12,7 @@ from lockfiles.fields import (
     DataFileName,
     DataSource,
     Date,
+    EndText,
     Family,
     Label,
     LayerKinds,
@@ -143,6 +144,17 @@ class Template(Table):
     loss_mask: Literal["assistant-turns-with-end"]
     golden_sha256: Sha256
     """Of a fixed conversation, rendered."""
+    answer_end: EndText = ""
+    """The end token of an answer, with white space before it, that the template prints only when
+    the next turn begins: it is scored, and added to a last answer. Omitted where the template
+    prints an end."""
+    call_end: EndText = ""
+    """The same of a turn that calls functions."""
+
+    @model_serializer(mode="wrap")
+    def _without_ends(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = dump(self)
+        return {key: value for key, value in found.items() if value or not key.endswith("_end")}
 
 
 class DataFile(Table):

@@ -74,6 +74,34 @@ def behind(shape: Architecture, profile: Profile) -> int:
     return _scaled(shape, profile)
 
 
+def before_shared(shape: Architecture) -> int:
+    """Return how many layers come before the first one whose keys and values others read; 0 in
+    other families."""
+    return min(_stores(shape), default=0) if streams(shape) > 1 else 0
+
+
+def kept_by_shared(shape: Architecture, profile: Profile) -> int:
+    """Return what stays of the recomputed layers whose keys and values others read, until the
+    backward pass ends: all that computed these, which are stored with their graph."""
+    if not profile.checkpointing:
+        return 0
+    each, kv = streams(shape) * shape.hidden, shape.kv_heads * shape.head_dim
+    adapted = sum(name in profile.targets for name in ("k_proj", "v_proj"))
+    read = (profile.computed_width + profile.mask_width) * adapted or profile.width
+    streamed = (2 * _wide(profile) + profile.width) * each  # layer input, predictions, their copy
+    return len(_stores(shape)) * (
+        streamed + read * shape.hidden + 2 * (_FLOAT + profile.width) * kv
+    )
+
+
+def _stores(shape: Architecture) -> set[int]:
+    """Return the numbers of the layers whose keys and values later ones read: the last of each
+    kind before these."""
+    first = shape.layers - shape.integer("num_kv_shared_layers")
+    own = shape.text("layers")[:first].lower()
+    return {own.rindex(kind) for kind in set(own)} if first < shape.layers else set()
+
+
 def _scaled(shape: Architecture, profile: Profile) -> int:
     """Return what the projections of all streams but one save: themselves, their squares' input,
     and their product with the magnitude."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from planner.memory import (
     alternating_updates,
+    compiled_layers,
     per_layer_inputs,
     places,
     saved_activations,
@@ -33,21 +34,35 @@ def moments(
         return
     kept, waits, scratch = _outside(shape, profile)
     inner = {**left, "layer inputs": left["layer inputs"] - kept, "attention mask": 0}
-    share = {what: size // shape.layers for what, size in inner.items()}
-    later = max(0, waits - sum(share.values()))  # it waits when the last layer is freed
-    share["attention mask"] = left["attention mask"]
-    share["layer inputs"] += kept + waits
+
+    def share(layers: int) -> dict[str, int]:
+        held = {what: size * layers // shape.layers for what, size in inner.items()}
+        held["attention mask"] = left["attention mask"]
+        return held | {"layer inputs": held["layer inputs"] + kept + waits}
+
+    each = sum(size // shape.layers for size in inner.values())
+    later = max(0, waits - each)  # it waits when the last layer is freed
     layer = _layer(shape, profile, blocks) | {"head gradient": _waiting(shape, profile)}
-    copies = (share if profile.checkpointing else left)["adapter in bfloat16"]
+    copies = (share(1) if profile.checkpointing else left)["adapter in bfloat16"]
     last = {**left, "adapter in bfloat16": copies, **layer}
     last["layer inputs"] += later
     if scratch:
         yield gradients, {"layer inputs": kept + waits, "scratch": scratch}
+    again = alternating_updates.kept_by_shared(shape, profile) * profile.tokens
+    before = alternating_updates.before_shared(shape)
+    middle = share(before) | {"adapter in bfloat16": copies} | layer
+    middle["recomputed layer"] += again
+    if profile.graph_sizes:  # a recording returns all gradients of a pass at once
+        yield 2 * gradients, share(1) | layer
     if profile.accumulates or profile.sharded:
         yield gradients, last
+        if again:
+            yield gradients, middle
         return
-    yield _first_gradients(shape, profile, gradients), last
-    yield gradients - _last_gradients(shape, profile), share | layer
+    yield _gradients_of(shape, profile, gradients, 1), last
+    if again:
+        yield _gradients_of(shape, profile, gradients, 1 + shape.layers - before), middle
+    yield gradients - _last_gradients(shape, profile), share(1) | layer
 
 
 def kept_outside(shape: Architecture, profile: Profile) -> int:
@@ -106,6 +121,8 @@ def _recomputed(shape: Architecture, profile: Profile, block: Block) -> int:
     if not profile.checkpointing:
         return 0
     again = sum(saved_activations.activations(shape, profile, block).values())
+    if profile.kernels == "compiled":
+        again -= compiled_layers.layer_input(shape, profile, block)
     if _passes_mask(shape, profile, block):
         again += saved_activations.mask_extra(block.attention or shape, profile, block)
     return again * profile.tokens
@@ -124,12 +141,12 @@ def _waiting(shape: Architecture, profile: Profile) -> int:
     return profile.width * shape.vocabulary * shape.hidden * (profile.spec.head != "scalar")
 
 
-def _first_gradients(shape: Architecture, profile: Profile, every: int) -> int:
-    """Return the gradients that exist in the last layer: its own and those of the head."""
+def _gradients_of(shape: Architecture, profile: Profile, every: int, count: int) -> int:
+    """Return the gradients of the head and of the last `count` layers."""
     full = profile.method == "full" and profile.spec.head != "scalar"
     head = profile.width * shape.vocabulary * shape.hidden if full else 0
     layers = max(0, every - head - _last_gradients(shape, profile))
-    return min(every, head + layers // shape.layers)
+    return min(every, head + layers * count // shape.layers)
 
 
 def _last_gradients(shape: Architecture, profile: Profile) -> int:

@@ -5,7 +5,7 @@ function of them.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
@@ -26,10 +26,11 @@ from planner.data.corpus.split import SplitBy
 from planner.data.isolation import process
 from planner.data.mend.steps import Dedupe, Long, Mending, Step
 from planner.data.reading.classification import Labelled
+from planner.data.rendering.ends import NO_ENDS, Ends
 from planner.data.rows.splits import FILES, SplitName
 from planner.data.tokens import beyond
 from planner.data.tokens.encode import NEED_VARIANT
-from planner.data.tokens.ending import unended
+from planner.data.tokens.ending import unended, with_ends
 from planner.data.tokens.order import epoch_order, order_sha256
 from planner.data.tokens.special_tokens import (
     SpecialTokens,
@@ -106,6 +107,8 @@ class TemplateFacts:
     """Whether it is the training variant of the model's own template."""
     left_out: str = ""
     """What it leaves out of training rows, in sentences."""
+    ends: Ends = NO_ENDS
+    """The end tokens of answers that it prints only when the next turn begins."""
     unended: str = ""
     """Why no token ends an answer, as a sentence; empty if one does."""
     beyond: str = ""
@@ -158,11 +161,12 @@ def gather(
     process.start()  # starts while the model is read
     told("reading the model")
     model, place = model_facts(answers, folder)
-    own, tokenizer = _template(answers, folder, place), load_tokenizer(place)
+    tokenizer = load_tokenizer(place)
+    own = with_ends(_template(answers, folder, place), tokenizer, configured_ends(place))
     check_stages(answers, model, place, own.source)
     hub = hub_splits(answers, told)
     told("reading and encoding the data")
-    how = replace(recipe(answers, model.architecture.context), end_ids=configured_ends(place))
+    how = recipe(answers, model.architecture.context)
     rows, template = _corpus(answers, folder, how, own, tokenizer, hub)
     held_out.check(rows)
     train = rows.part("train")
@@ -179,9 +183,8 @@ def gather(
             special,
             trains=template is not own,
             left_out=rows.left_out,
-            unended=unended(
-                template, tokenizer, train.encoded, special.end_ids, turns=train.format != "text"
-            ),
+            ends=template.ends,
+            unended=unended(template, train.encoded, special.end_ids, turns=train.format != "text"),
             beyond=beyond.unused(tokenizer, model.architecture.vocabulary),
         ),
         parts=tuple(_part(part, hub) for part in _parts(rows)),

@@ -11,6 +11,7 @@ from planner.data.checks.wording import several
 from planner.data.mend.steps import Step
 from planner.data.reading.bad_rows import MOST_BAD_ROWS
 from planner.data.reading.classification import Labelled
+from planner.data.tokens.ending import NEXT_TURN
 from planner.data.tokens.template import FIXED_NOW
 from planner.interview.answers import Answers
 from planner.interview.decision import Decision, decide
@@ -109,6 +110,10 @@ def _template(answers: Answers, facts: PlanFacts) -> dict[str, object]:
         "end_ids": list(facts.template.special.end_ids),
         "loss_mask": "assistant-turns-with-end",
         "golden_sha256": facts.template.golden_sha256,
+    } | {
+        key: end
+        for key, end in zip(("answer_end", "call_end"), facts.template.ends, strict=True)
+        if end
     }
 
 
@@ -291,6 +296,8 @@ def _why(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, str]:
         trains["template.sha256"] = facts.template.left_out
     own = {"model.architecture.tied": _OWN_HEAD} if facts.model.own_head else {}
     ends = {"template.end_ids": facts.template.unended} if facts.template.unended else {}
+    if end := facts.template.ends.answer.strip():
+        ends["template.answer_end"] = NEXT_TURN.format(one_line(end))
     if facts.template.beyond:
         own["model.architecture.vocabulary"] = facts.template.beyond
     if facts.model.ahead:

@@ -75,24 +75,24 @@ class Both:
 
 @dataclass(frozen=True)
 class Between:
-    """Accepts numbers from `low` to `high`, both included, and perhaps 0 for automatic."""
+    """Accepts numbers from `low` to `high`, both included, and perhaps 0."""
 
     low: float
     """The least value."""
     high: float
     """The greatest value."""
-    or_zero: bool = False
-    """True where 0 lets the plan choose."""
+    zero: str = ""
+    """What 0 is for, to follow "or 0"; empty where it is not accepted."""
 
     def __call__(self, value: Any) -> str | None:
-        if self.low <= value <= self.high or (self.or_zero and value == 0):
+        if self.low <= value <= self.high or (self.zero and value == 0):
             return None
-        automatic = ", or 0 to let the plan choose" if self.or_zero else ""
+        also = f", or 0 {self.zero}" if self.zero else ""
         low, high = (
             str(bound) if isinstance(bound, int) else f"{bound:g}"
             for bound in (self.low, self.high)
         )
-        return f"must be from {low} to {high}{automatic}"
+        return f"must be from {low} to {high}{also}"
 
 
 @dataclass(frozen=True)

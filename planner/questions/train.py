@@ -3,6 +3,8 @@
 from lockfiles import limits
 from planner.questions.question import Between, Question
 
+BY_PLAN = "to let the plan choose"
+
 QUESTIONS: tuple[Question, ...] = (
     Question(
         "train.max_length",
@@ -11,7 +13,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Maximum length in tokens",
         "512-4096 tokens per example is usual; more needs more memory. 0 takes it from the data.",
         0,
-        validate=Between(8, limits.MOST_LENGTH_TOKENS, or_zero=True),
+        validate=Between(8, limits.MOST_LENGTH_TOKENS, zero=BY_PLAN),
     ),
     Question(
         "train.epochs",
@@ -29,7 +31,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Learning rate",
         "1e-5 to 3e-4 is usual. 0 uses 2e-4 for LoRA and QLoRA, and 1e-5 for full fine-tuning.",
         0.0,
-        validate=Between(limits.LEAST_LEARNING_RATE, limits.MOST_LEARNING_RATE, or_zero=True),
+        validate=Between(limits.LEAST_LEARNING_RATE, limits.MOST_LEARNING_RATE, zero=BY_PLAN),
     ),
     Question(
         "train.effective_batch",
@@ -49,7 +51,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Tokens in each step, instead of examples. 16384-65536 is usual with packing. 0 counts "
         "examples.",
         0,
-        validate=Between(1, limits.MOST_EFFECTIVE_TOKENS, or_zero=True),
+        validate=Between(1, limits.MOST_EFFECTIVE_TOKENS, zero="to count examples"),
     ),
     Question(
         "train.warmup_ratio",

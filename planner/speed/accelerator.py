@@ -51,6 +51,8 @@ class Coefficients:
     """Time to launch an operation from autograd."""
     checkpoint_seconds: float = 1.6e-3
     """Overhead of one checkpointed layer."""
+    compiled_seconds: float = 1.7e-3
+    """Overhead of one compiled layer, in a forward or a backward pass."""
     micro_step_seconds: float = 7e-3
     """Overhead of the trainer per micro-step."""
     step_seconds: float = 2.9e-3

@@ -5,6 +5,7 @@ Writes nothing and imports no torch: `tunelock check` and the `prepare` stage bo
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from itertools import zip_longest
@@ -19,6 +20,7 @@ from planner.data.corpus import corpus, held_out
 from planner.data.corpus.corpus import Corpus
 from planner.data.corpus.part import Recipe
 from planner.data.mend.steps import mending
+from planner.data.rendering.ends import Ends
 from planner.data.rows.splits import FILES, SplitName
 from planner.data.tokens.encode import load_tokenizer
 from planner.data.tokens.order import epoch_order, order_sha256
@@ -39,6 +41,7 @@ from runner.inputs.as_locked import as_locked
 from runner.inputs.attention import check_attention, check_dropout
 from runner.inputs.compared import Sha256Of
 from runner.inputs.differing import SHOWN, differing, refuse
+from runner.inputs.ends import check_ends
 from runner.inputs.model_facts import differing_facts
 from runner.inputs.setup import model_of as shape_of
 from runner.inputs.setup import profile_of
@@ -178,6 +181,7 @@ def template_of(lock: TrainingLock, model: Path, places: Mapping[str, Path]) -> 
         template = load_template(model, file=places.get("template"), now=lambda: date)
         if lock.template.source == "training":
             template = variant(template) or template
+        template = replace(template, ends=Ends(lock.template.answer_end, lock.template.call_end))
     found = differing(("template.sha256", lock.template.sha256, template.sha256))
     refuse(found, "the chat template")
     golden = template.golden_sha256()
@@ -208,6 +212,7 @@ def corpus_of(
     _check_parts(lock, rows)
     _check_stream(lock, rows)
     _check_special(lock, model, tokenizer, rows)
+    check_ends(lock.template, model, template, tokenizer)
     held_out.check(rows)
     _check_orders(lock)
     _check_passes(lock, rows)
@@ -235,7 +240,6 @@ def recipe_of(lock: TrainingLock) -> Recipe:
         general_share=general.fraction if general else 0.0,
         objective=lock.objective.name,
         roles=tuple(first.roles),
-        end_ids=tuple(lock.template.end_ids),
     )
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from transformers import (
-    AutoConfig,
     AutoModelForSequenceClassification,
     BitsAndBytesConfig,
     PreTrainedModel,
@@ -21,7 +20,7 @@ from planner.setup.setup import Profile
 from runner.rehearse.settings import method_of, train_of
 from runner.training import kernels
 from runner.training.decoder import name_as_trl_does
-from runner.training.loaded import class_of, unquantized
+from runner.training.loaded import class_of, configuration, unquantized
 from runner.training.loading import keep_quantised_form, loaded_as
 
 SPREAD = 0.02
@@ -49,7 +48,7 @@ def random_model(config: Mapping[str, Any], profile: Profile, accumulation: int)
         kernels.torch_only()
     scalar = profile.spec.head == "scalar"
     kind = AutoModelForSequenceClassification if scalar else class_of(config)
-    shape = AutoConfig.for_model(**(dict(config) | _labels(profile)))
+    shape = configuration(dict(config) | _labels(profile))
     family = str(config["model_type"])
     form = loaded_as(method_of(profile), train_of(profile, accumulation, family), config)
     if profile.quantised_bits == 8:

@@ -1,6 +1,5 @@
 """The model of a plan as its trainer wraps it, and its copy with fake tensors."""
 
-import math
 import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
@@ -16,7 +15,7 @@ from runner.trace.targets import every_linear
 from runner.training import kernels
 from runner.training.adapter import freeze_outside_decoder, outside_decoder
 from runner.training.decoder import name_as_trl_does
-from runner.training.loaded import class_of
+from runner.training.loaded import class_of, configuration
 
 
 def built(config: Mapping[str, Any], profile: Profile, kept: Sequence[int]) -> Any:
@@ -56,21 +55,6 @@ def checkpointing(profile: Profile) -> dict[str, Any]:
     return {"use_reentrant": False} | (
         {"context_fn": recomputing} if profile.device == "cuda" else {}
     )
-
-
-def configuration(config: Mapping[str, Any]) -> Any:
-    """Return the real class's configuration of a model.
-
-    Where no padding token is given, the default of the class may be outside of the vocabulary. It
-    is left out then.
-    """
-    from transformers import AutoConfig
-
-    found = AutoConfig.for_model(**config)
-    text = found.get_text_config()
-    if (getattr(text, "pad_token_id", None) or 0) >= getattr(text, "vocab_size", math.inf):
-        text.pad_token_id = None
-    return found
 
 
 def on_cpu(model: torch.nn.Module) -> None:

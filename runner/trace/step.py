@@ -14,8 +14,9 @@ from runner.trace.as_gpu import kernels as as_gpu_kernels
 from runner.trace.depths import of_all_layers, samples, stack
 from runner.trace.live import Live
 from runner.trace.losses import Loss
-from runner.trace.model import built, configuration, layer_kinds, on_cpu, reference
+from runner.trace.model import built, layer_kinds, on_cpu, reference
 from runner.trace.optimizer import optimizer
+from runner.training.loaded import configuration
 
 
 def peaks(config: Mapping[str, Any], profile: Profile, kept: Sequence[int]) -> dict[str, int]:

@@ -1,11 +1,17 @@
 """What transformers made of a model's files: its class, and its report about their tensors."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    PreTrainedModel,
+)
 from transformers.models.auto import modeling_auto
 
 from lockfiles.errors import UsageProblem
@@ -38,6 +44,19 @@ def class_of(config: Mapping[str, Any]) -> Any:
     causal = modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(kind)
     seeing = modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.get(kind, causal)
     return AutoModelForCausalLM if seeing == causal else AutoModelForImageTextToText
+
+
+def configuration(config: Mapping[str, Any]) -> Any:
+    """Return the real class's configuration of a model.
+
+    Where no padding token is given, the default of the class may be outside of the vocabulary. It
+    is left out then.
+    """
+    found = AutoConfig.for_model(**config)
+    text = found.get_text_config()
+    if (getattr(text, "pad_token_id", None) or 0) >= getattr(text, "vocab_size", math.inf):
+        text.pad_token_id = None
+    return found
 
 
 def decoder_of(config: Mapping[str, Any]) -> str:

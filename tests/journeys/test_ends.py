@@ -65,3 +65,35 @@ def test_answers_end_in_llama_cpp_and_in_transformers(tmp_path: Path) -> None:
     adapter = next(run.glob("stages/*-train/result"))
     assert json.loads((adapter / "tokenizer_config.json").read_text("utf-8"))["eos_token"] == DONE
     assert not list(run.rglob("README.md"))
+
+
+NEXT_TURN = (
+    "{% for m in messages %}{% if m.role == 'assistant' %}{{ '<|assistant|>' + m.content }}"
+    "{% else %}{{ ('<|user|>' if m.role == 'user' else '<|system|>') + m.content }}{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+"""GLM's habit: an answer ends where the next turn begins."""
+
+
+def _end_at_next_turn(base: Path) -> None:
+    """Give a base GLM's habit, with an end token that it never generated."""
+    path = base / "tokenizer.json"
+    path.write_text(path.read_text("utf-8").replace("<|im_start|>", "<|user|>"), "utf-8")
+    (base / "chat_template.jinja").write_text(NEXT_TURN, "utf-8")
+    (base / "tokenizer_config.json").write_text(json.dumps(CONFIG), "utf-8")
+    for name in ("config.json", "generation_config.json"):
+        values = json.loads((base / name).read_text("utf-8"))
+        (base / name).write_text(json.dumps(values | {"eos_token_id": [1]}), "utf-8")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_tuned_model_stops_where_the_next_turn_would_begin(tmp_path: Path) -> None:
+    folder = small(tmp_path / "demo", train__epochs=6)
+    _end_at_next_turn(folder / "base")
+    assert tunelock(folder, "plan").returncode == 0
+    assert 'answer_end = "<|user|>"' in (folder / "run.lock").read_text("utf-8")
+    done = tunelock(folder, "run", "--foreground")
+    assert done.returncode == 0, done.stderr[-3000:]
+    (report,) = (folder / "runs").rglob("*-evaluate/done.json")
+    tuned = json.loads(report.read_text("utf-8"))["tuned"]
+    assert tuned["accuracy"] > 0.3

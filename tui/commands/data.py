@@ -186,6 +186,7 @@ def _chat(model: str | None, max_length: int = 0) -> "Chat | None":
     from planner.data.checks.scan import Chat
     from planner.data.isolation import process
     from planner.data.tokens.encode import load_tokenizer
+    from planner.data.tokens.ending import with_ends
     from planner.data.tokens.special_tokens import configured_ends
     from planner.data.tokens.template import load_template
     from planner.interview.answers import check
@@ -194,9 +195,9 @@ def _chat(model: str | None, max_length: int = 0) -> "Chat | None":
     process.start()  # it is ready by the time the model has been read
     named = {"goal.name": "data", "data.train": "rows", "model.source": model}
     facts, folder = model_facts(check(named, {}), Path.cwd())
-    template, tokenizer = load_template(folder), load_tokenizer(folder)
-    shape, ends = facts.architecture, configured_ends(folder)
-    return Chat(template, tokenizer, shape.context, max_length, shape.vocabulary, ends)
+    tokenizer, shape = load_tokenizer(folder), facts.architecture
+    template = with_ends(load_template(folder), tokenizer, configured_ends(folder))
+    return Chat(template, tokenizer, shape.context, max_length, shape.vocabulary)
 
 
 def _report(

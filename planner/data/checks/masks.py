@@ -4,7 +4,7 @@ A run whose labels are all masked finishes without an error and learns nothing. 
 scored, the model never learns to stop.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lockfiles.errors import DataRefused
 from planner.data.checks.beyond import Beyond
@@ -12,9 +12,7 @@ from planner.data.checks.finding import Finding, Severity
 from planner.data.checks.wording import rows_have
 from planner.data.isolation.client import Tokens
 from planner.data.rows.rows import Message, Row
-from planner.data.tokens.beyond import named
 from planner.data.tokens.encode import NEED_VARIANT, NoAnswer, whole_rows
-from planner.data.tokens.ending import NEXT_TURN, next_turn
 from planner.data.tokens.left_out import Kind, LeftOut
 from planner.data.tokens.template import ChatTemplate
 from planner.data.tokens.tokenizer import Tokenizer
@@ -44,12 +42,9 @@ class Masks:
         template: ChatTemplate,
         tokenizer: Tokenizer,
         vocabulary: int = 0,
-        end_ids: Collection[int] = (),
     ) -> None:
-        """`vocabulary` are the rows of the model's embedding, 0 if unknown; at `end_ids` the model
-        stops."""
+        """`vocabulary` are the rows of the model's embedding, 0 if unknown."""
         self._own, self._template, self._tokenizer = template, template, tokenizer
-        self._end_ids = end_ids
         self._seen = 0
         self._refused: dict[int, str] = {}
         self._unscored: list[int] = []
@@ -136,24 +131,12 @@ class Masks:
                 "remove those rows, or add an answer to them",
             )  # fmt: skip
         if self._answered and not self._ends:
-            yield self._endless()
-
-    def _endless(self) -> Finding:
-        """Return the finding on answers of which no end is scored."""
-        follows = next_turn(self._template, self._tokenizer)
-        if follows is not None and follows in self._end_ids:
-            return Finding(
-                "end-not-scored", "warning", (),
-                NEXT_TURN.format(named(self._tokenizer, follows)),
-                "start from a chat model, which stops there already, not from a base model",
+            yield Finding(
+                "end-never-scored", "refused", (),
+                "No row scores a token after its answer, so the model would never learn to stop.",
+                'set a template that ends each answer (`template = "…"` under `[model]`)',
                 count=len(self._answered),
             )  # fmt: skip
-        return Finding(
-            "end-never-scored", "refused", (),
-            "No row scores a token after its answer, so the model would never learn to stop.",
-            'set a template that ends each answer (`template = "…"` under `[model]`)',
-            count=len(self._answered),
-        )  # fmt: skip
 
 
 def _answer(row: Row) -> str:

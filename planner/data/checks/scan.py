@@ -50,8 +50,6 @@ class Chat:
     """Tokens to which rows are truncated; 0 for the context."""
     vocabulary: int = 0
     """The rows of the model's embedding; 0 if unknown."""
-    end_ids: tuple[int, ...] = ()
-    """The tokens at which the model stops."""
 
     def tokens(self, text: str) -> int:
         """Return the number of tokens of a text."""
@@ -202,9 +200,7 @@ class _Looked:
         """Count tokens in the executor `beside`, while the checks run."""
         self._chat, self._beside = chat, beside
         self._counting: Future[Sequence[int]] | None = None
-        self._masks = (
-            Masks(chat.template, chat.tokenizer, chat.vocabulary, chat.end_ids) if chat else None
-        )
+        self._masks = Masks(chat.template, chat.tokenizer, chat.vocabulary) if chat else None
         self.lengths = OverLength(chat.context, chat.max_length) if chat else OverLength(0)
         self.rows = 0
         self._shapes: Counter[tuple[str, ...]] = Counter()

@@ -204,7 +204,7 @@ class Maker:
 
     def check_ends(self, train: Part) -> None:
         """Raise DataRefused if no row scores the end of an answer: the model would never stop."""
-        looked = Masks(self._template, self._tokenizer, end_ids=self._recipe.end_ids)
+        looked = Masks(self._template, self._tokenizer)
         rows = train.rows[:_LOOKED_AT]
         looked.see_rows(range(len(rows)), rows)
         for found in looked.findings():

@@ -42,8 +42,6 @@ class Recipe:
     """The objective that the rows are for."""
     roles: tuple[str, ...] = ()
     """The roles of speakers whose names are not understood, as `npc=assistant`."""
-    end_ids: tuple[int, ...] = ()
-    """The tokens at which the base model stops."""
 
 
 @dataclass(frozen=True)

@@ -33,10 +33,9 @@ def located_spans(messages: Sequence[Message], render: Render, prove: Prove) -> 
             raise Rewritten(index + 1)
         (first, last), before = places[index], _before(index, places)
         asked = _asked(index, render)
-        if asked:
-            start, lacks = _begin(text, before, first, asked)
-        else:
-            start, lacks = _behind(index - 1, text, places, render, prove), ""
+        start, lacks = _begin(text, before, first, asked) if asked else (-1, "")
+        if not asked or (start < 0 and messages[index - 1].role == "tool"):
+            start, lacks = _behind(index - 1, text, places, render, prove), asked.strip()
         end = _behind(index, text, places, render, prove)
         if not before <= start <= first:
             raise Rewritten(index + 1)

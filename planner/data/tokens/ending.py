@@ -1,11 +1,12 @@
 """Whether training teaches a token that ends an answer, and what to do where it does not."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from lockfiles.errors import DataRefused
 from lockfiles.harmless import one_line
-from planner.data.rows.rows import Row
-from planner.data.tokens.beyond import named
+from planner.data.rendering.ends import NO_ENDS, Ends
+from planner.data.rows.rows import Message, Row, in_order
 from planner.data.tokens.encode import assistant_spans
 from planner.data.tokens.example import Example
 from planner.data.tokens.special_tokens import answer_end
@@ -13,33 +14,66 @@ from planner.data.tokens.template import GOLDEN, ChatTemplate
 from planner.data.tokens.tokenizer import Tokenizer
 
 NEXT_TURN = (
-    "The template ends an answer with the `{}` of the next turn, which is not scored: training "
-    "leaves it to the base model when to stop."
+    "The template prints no end of an answer, and the model stops at the `{}` of the next turn: it "
+    "is scored behind each answer, and added where a row ends with one."
 )
-"""Of a template that prints no end of an answer; with the token that begins the user's turn."""
+"""Of a template with `Ends`; with the token."""
+_CALL = {"id": "call_0", "type": "function", "function": {"name": "add", "arguments": {"a": 2}}}
+_CALLED = (
+    GOLDEN[0],
+    Message("assistant", "", in_order({"tool_calls": [_CALL]})),
+    Message("tool", "5", in_order({"tool_call_id": "call_0", "name": "add"})),
+)
 _CHARS = 100
 
 
-def next_turn(template: ChatTemplate, tokenizer: Tokenizer) -> int | None:
-    """Return the token behind an answer that begins the user's next turn, such as GLM's `<|user|>`;
-    None where a template prints an end of the answer, or text.
+def with_ends(
+    template: ChatTemplate, tokenizer: Tokenizer, end_ids: Collection[int]
+) -> ChatTemplate:
+    """Return a template that scores the end of an answer where it prints one, a token at which the
+    model stops by its own files, only when the next turn begins.
 
     Raises TokenizerFails.
     """
+    plain = replace(template, ends=NO_ENDS)
+    after = _behind(plain, tokenizer, GOLDEN[:3], end_ids)
+    if not after or not _ends_unprinted(plain):
+        return plain
+    call = _behind(plain, tokenizer, _CALLED, end_ids)
+    return replace(plain, ends=Ends(after, call))
+
+
+def _behind(
+    template: ChatTemplate, tokenizer: Tokenizer, turns: Sequence[Message], end_ids: Collection[int]
+) -> str:
+    """Return what the last of the turns begins with, up to its first token; empty where that is not
+    one of the end tokens."""
+    try:
+        before, text = template.render(turns[:-1]), template.render(turns)
+    except DataRefused:
+        return ""
+    if not text.startswith(before):
+        return ""
+    added = text[len(before) :]
+    space = added[: len(added) - len(added.lstrip())]
+    first = next(iter(tokenizer.encode(added.lstrip()[:_CHARS])), None)
+    if first is None or first not in end_ids or first not in tokenizer.added_ids:
+        return ""
+    return space + tokenizer.decode([first], skip_special_tokens=False)
+
+
+def _ends_unprinted(template: ChatTemplate) -> bool:
+    """Return whether an answer ends with its own text."""
     try:
         text, spans = assistant_spans(template, Row(GOLDEN))
     except DataRefused:
-        return None
+        return False
     start, end = spans[0] if spans else (0, 0)
-    if not text[start:end].rstrip().endswith(GOLDEN[1].content):
-        return None
-    first = next(iter(tokenizer.encode(text[end:].lstrip()[:_CHARS])), None)
-    return first if first in tokenizer.added_ids else None
+    return text[start:end].rstrip().endswith(GOLDEN[1].content)
 
 
 def unended(
     template: ChatTemplate,
-    tokenizer: Tokenizer,
     rows: Iterable[Example],
     end_ids: Collection[int],
     *,
@@ -53,9 +87,6 @@ def unended(
         return ""
     if not turns:
         return "The rows end with no end token, so generation runs until its limit of tokens."
-    follows = next_turn(template, tokenizer)
-    if follows in end_ids and follows is not None:
-        return NEXT_TURN.format(named(tokenizer, follows))
     after = template.render(GOLDEN).rpartition(GOLDEN[-1].content)[2].strip() or "\\n"
     return (
         f"The template ends an answer with the text `{one_line(after, most=60)}`, which is more "

@@ -13,6 +13,7 @@ from lockfiles.fixes import Change, Command
 from lockfiles.harmless import one_line
 from planner.data.isolation import client, limits
 from planner.data.isolation.client import Fault, Loaded
+from planner.data.rendering.ends import NO_ENDS, Ends
 from planner.data.rendering.marks import has_marks
 from planner.data.rendering.spans import Span
 from planner.data.rows.rows import Message, Row
@@ -55,11 +56,14 @@ class ChatTemplate:
     """The Jinja text of further templates by name; rows with tools take `tool_use`."""
     place: str = ""
     """The file or folder that it was read from; empty for a template from elsewhere."""
+    ends: Ends = NO_ENDS
+    """The end tokens of answers that it prints only when the next turn begins, which `ended`
+    finds. They are part of encoded rows, and not of what `render` returns."""
 
     def like(self, source: str, others: Mapping[str, str]) -> "ChatTemplate":
-        """Return other templates with the same special tokens and date."""
+        """Return other templates with the same special tokens, ends and date."""
         made = compile_template(source, self.special_tokens, now=self.now, others=others)
-        return replace(made, place=self.place)
+        return replace(made, place=self.place, ends=self.ends)
 
     @property
     def sha256(self) -> str:
@@ -112,14 +116,15 @@ class ChatTemplate:
     @property
     def loaded(self) -> Loaded:
         """The template in the form that the child process loads."""
-        special = json.dumps(self.special_tokens)
-        key = f"{self.sha256} {hashlib.sha256(special.encode()).hexdigest()}"
+        around = json.dumps([self.special_tokens, self.ends])
+        key = f"{self.sha256} {hashlib.sha256(around.encode()).hexdigest()}"
         others = {name: one for name, one in self.others.items() if name == lookup.TOOLS}
         sources = {"": self.source} | others
         request = {
             "do": "compile",
             "template": key,
             "special": self.special_tokens,
+            "ends": self.ends,
             "others": others,
             "varied": [name for name, one in sources.items() if training_text(one)],
         }

@@ -12,6 +12,7 @@ from jinja2.exceptions import SecurityError, TemplateError
 
 from planner.data.isolation import limits
 from planner.data.rendering import account
+from planner.data.rendering.ends import NO_ENDS, Ends, closing, ended
 from planner.data.rendering.forms import Form, normal, shaped, shaped_tools, with_ids
 from planner.data.rendering.located import kept_spans, located_spans
 from planner.data.rendering.marks import Generation, TooLong, has_marks
@@ -52,9 +53,17 @@ class Refused(Exception):
 class Template:
     """A compiled template."""
 
-    def __init__(self, source: str, special: dict[str, str], *, varied: bool = False) -> None:
+    def __init__(
+        self,
+        source: str,
+        special: dict[str, str],
+        *,
+        varied: bool = False,
+        ends: Ends = NO_ENDS,
+    ) -> None:
         """`varied`: it has a training variant, for where it changes earlier text."""
         self._special, self.chars, self.varied = special, len(source), varied
+        self.ends = ends
         self.marks = has_marks(source)
         self.now = datetime.min
         self._template: jinja2.Template
@@ -169,8 +178,17 @@ class Conversation:
         text = self._text(count, False)
         return text, Proof(text, self._turns[:count], self._tools, self._with_marks)
 
+    def ended(self) -> tuple[str, list[Span]]:
+        """Return the text and its scored spans, with the end tokens of the next turns."""
+        text, spans, _ = self.spans()
+        return ended(text, spans, self.messages, self._template.ends)
+
+    def text(self) -> str:
+        """Return the text, with an end of its last answer."""
+        return self._text(len(self.messages), False) + closing(self.messages, self._template.ends)
+
     def proven(self) -> tuple[str, list[Span], list[str]]:
-        """Return the text and its scored spans as `spans` does, and the parts that the template
+        """Return the text and its scored spans as `ended` does, and the parts that the template
         may leave out. Raises Refused if it leaves out others."""
         text, spans, unsaid = self.spans()
         proof = Proof(text, self._turns, self._tools, self._with_marks)
@@ -181,6 +199,7 @@ class Conversation:
         if faults := account.faults([one for one in found if one not in allowed], self.messages):
             raise Refused("lost", faults)
         notes = account.names(allowed, self.messages)
+        text, spans = ended(text, spans, self.messages, self._template.ends)
         return text, spans, [*notes, f"{UNSAID}`{unsaid}`"] if unsaid else notes
 
     def _may_drop(self, one: Lost, text: str, proof: Proof) -> bool:

@@ -13,6 +13,7 @@ from tokenizers import AddedToken, Tokenizer, models
 
 from planner.data.isolation import limits
 from planner.data.isolation.frames import OF_A_ROW
+from planner.data.rendering.ends import Ends
 from planner.data.rendering.spans import Span, scored
 from planner.data.worker.conversation import Conversation, Refused, Template
 
@@ -44,9 +45,10 @@ class Work:
     def _compile(self, request: dict[str, Any], raw: bytes) -> Answer:
         """Compile a template, and the one for rows with tools, if there is one."""
         sources = {"": raw.decode("utf-8", "surrogatepass")} | request["others"]
-        special, varied = request["special"], request["varied"]
+        special, varied, ends = request["special"], request["varied"], Ends(*request["ends"])
         made = {
-            name: Template(one, special, varied=name in varied) for name, one in sources.items()
+            name: Template(one, special, varied=name in varied, ends=ends)
+            for name, one in sources.items()
         }
         _keep(self._templates, request["template"], made, _KEPT_TEMPLATES)
         return {}, b""
@@ -72,7 +74,7 @@ class Work:
         return {"spans": spans}, text.encode("utf-8", "surrogatepass")
 
     def _spans(self, request: dict[str, Any], raw: bytes) -> Answer:
-        text, spans, _ = self._row(request, request["row"]).spans()
+        text, spans = self._row(request, request["row"]).ended()
         return {"spans": spans}, text.encode("utf-8", "surrogatepass")
 
     def _encode(self, request: dict[str, Any], raw: bytes) -> Answer:
@@ -117,7 +119,7 @@ class Work:
         if row.messages[0].role == "text":
             return row.messages[0].content
         try:
-            return row.marked(len(row.messages), False)[0]
+            return row.text()
         except Refused as refused:
             if refused.kind not in OF_A_ROW:
                 raise

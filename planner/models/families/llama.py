@@ -87,7 +87,7 @@ FAMILIES: Mapping[str, Family] = {
         o_bias="attention_out_bias",
         mlp_bias="mlp_bias",
         defaults={"attention_bias": True, "attention_dropout": 0.1, "head_dim": 128},
-        habits=Habits(bounded=False),
+        habits=Habits(bounded=False, dropouts=2),
         fields="attention_out_bias head_dim mlp_bias pretraining_tp residual_dropout",
     ),
     "smollm3": Family(

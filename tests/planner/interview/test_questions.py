@@ -108,6 +108,7 @@ def test_equal_answers_give_equal_text_whatever_their_form_and_order() -> None:
         ({"train.learning_rate": float("nan")}, "must be a number"),
         ({"train.learning_rate": 10**400}, "or 0 to let the plan choose"),
         ({"train.learning_rate": 3.0}, "or 0 to let the plan choose"),
+        ({"train.effective_tokens": -1}, "or 0 to count examples"),
         ({"train.exact": "yes"}, "must be `true` or `false`"),
         ({"method.kind": "loar"}, "must be one of `auto`, `lora`, `qlora`, `full`, not `loar`"),
         ({"results.gguf": ["q9"]}, "must be one of `f16`, `q8_0`, `q4_k_m`, not `q9`"),

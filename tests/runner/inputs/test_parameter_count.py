@@ -13,8 +13,8 @@ import torch
 from planner.catalogue import lookup
 from planner.models.facts import architecture, parameter_count
 from planner.models.families import FAMILIES
-from runner.trace.model import configuration
 from runner.trace.text_only import from_config
+from runner.training.loaded import configuration
 
 TINY: dict[str, Any] = {
     "vocab_size": 96, "hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 3,

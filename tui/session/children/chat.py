@@ -2,6 +2,7 @@
 
 from planner.data.checks.scan import Chat
 from planner.data.tokens.encode import load_tokenizer
+from planner.data.tokens.ending import with_ends
 from planner.data.tokens.special_tokens import configured_ends
 from planner.data.tokens.template import load_template
 from planner.interview.answers import check
@@ -19,13 +20,14 @@ def chat_of(request: DataRequest) -> Chat | None:
         return None
     facts, folder = model_facts(check({"goal.name": "data"} | _whole(values), {}), request.folder)
     own = values["model.template"]
+    template = load_template(folder, file=located(request.folder, own) if own else None)
+    tokenizer = load_tokenizer(folder)
     return Chat(
-        load_template(folder, file=located(request.folder, own) if own else None),
-        load_tokenizer(folder),
+        with_ends(template, tokenizer, configured_ends(folder)),
+        tokenizer,
         facts.architecture.context,
         int(str(values["train.max_length"])),
         facts.architecture.vocabulary,
-        configured_ends(folder),
     )
 
 

@@ -23,6 +23,7 @@ from lockfiles.errors import DataRefused
 from planner.data.isolation.client import Tokens
 from planner.data.rows.rows import Message, Row, turn
 from planner.data.tokens.encode import NEED_VARIANT, TurnsRewritten, whole_rows
+from planner.data.tokens.ending import with_ends
 from planner.data.tokens.template import ChatTemplate
 from planner.data.tokens.tokenizer import Tokenizer
 from planner.data.tokens.training_template import variant
@@ -54,6 +55,7 @@ REFUSED: dict[str, dict[str, str]] = {
         "call and text": "does not print `content`",
         "two calls": "does not print `tool_calls`",
     },
+    "apertus": NO_THOUGHTS,
     "granite_4_0": NO_THOUGHTS,
     "granite_4_1": NO_THOUGHTS,
     "kimi_k2": NO_THOUGHTS,
@@ -115,6 +117,9 @@ EXPECTED: dict[tuple[str, str], list[str]] = {
         '<|tool_call_argument_begin|>{"town": "Oslo", "days": 2}<|tool_call_end|>'
         "<|tool_calls_section_end|><|im_end|>",
         "Cold.<|im_end|>",
+    ],
+    ("apertus", "call"): [
+        '<|tools_prefix|>[{"weather": {"town": "Oslo", "days": 2}}]<|tools_suffix|>', "Cold."
     ],
     ("hunyuan", "several"): ["Four.<|eos|>", "Six.<|eos|>"],
 }  # fmt: skip
@@ -246,6 +251,41 @@ def test_the_end_of_a_prompt_that_an_answer_lacks_is_named() -> None:
     assert _notes("minimax_m2", "one") == (lacks,)
     assert _notes("minimax_m2", "reasoning") == ()
     assert _notes("glm_5", "one") == ()  # an answer opens and closes its reasoning
+
+
+def test_an_answer_may_continue_the_turn_that_called_a_function() -> None:
+    """Apertus prints calls, results and the answer in one turn; its prompt would begin another."""
+    assert _notes("apertus", "call") == ("the end of the prompt `<|assistant_start|>`",)
+
+
+ENDED: dict[tuple[str, str], list[str]] = {
+    ("glm_4_6", "several"): [
+        "\n<think></think>\nFour.<|user|>", "\n<think></think>\nSix.<|user|>"
+    ],
+    ("glm_4_7_flash", "several"): ["</think>Four.<|user|>", "</think>Six.<|user|>"],
+    ("glm_4_7_flash", "call"): [f"</think>{GLM_CALL}<|observation|>", "</think>Cold.<|user|>"],
+    ("glm_4_7_flash", "call last"): [f"</think>{GLM_CALL}<|observation|>"],
+    ("glm_4_7_flash", "reasoning twice"): [
+        "</think>Four.<|user|>", "Three twice.</think>Six.<|user|>"
+    ],
+    ("apertus", "several"): ["Four.<|assistant_end|>", "Six.<|assistant_end|>"],
+    ("kimi_k2", "several"): ["Four.<|im_end|>", "Six.<|im_end|>"],
+}  # fmt: skip
+"""The scored text of rows where the model stops at these tokens."""
+
+
+@pytest.mark.parametrize(("name", "row"), ENDED)
+def test_answers_end_with_the_token_that_begins_the_next_turn(name: str, row: str) -> None:
+    compared = Compared(name)
+    said = ("<|user|>", "<|observation|>", "<|assistant_end|>", "<|im_end|>")
+    ends = [one for one in map(compared.own.token_to_id, said) if one is not None]
+    made = with_ends(compared.chat, compared.own, ends)
+    (found,) = whole_rows([ROWS[row]], made, compared.own)
+    assert isinstance(found, Tokens)
+    assert pieces(found) == ENDED[name, row]
+    theirs = compared.theirs(ROWS[row], compared.chat)
+    added = 1 if any(made.ends) else 0
+    assert list(found.ids)[: len(found.ids) - added] in [one["input_ids"] for one in theirs]
 
 
 def test_turns_that_are_not_scored_may_lose_their_reasoning_with_marks_too() -> None:
