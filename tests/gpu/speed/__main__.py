@@ -78,7 +78,7 @@ def _run(asked: argparse.Namespace) -> None:
             continue
         began = time.monotonic()
         problem = _one(text, asked)
-        if problem == LATE:
+        if problem and text not in {one["line"] for one in _read(asked.out)}:
             _write({"line": text, "missing": problem}, asked.out)
         print(f"{time.monotonic() - began:6.1f} s", text, problem, flush=True)
     print("\n".join(summary(_read(asked.out))), flush=True)
