@@ -17,12 +17,12 @@ def compiled_parts(shape: Architecture, profile: Profile, block: Block) -> Itera
     norms = len(block.norms) if block.norms is not None else shape.norms_per_layer
     heads = block.attention or shape
     q, kv = heads.heads * heads.head_dim, heads.kv_heads * heads.head_dim
-    yield Part(norms * shape.hidden, 6, 16, 2 * norms, 3 * norms)  # with the residual stream
-    yield Part(q + kv, 4 * (1 + heads.qk_norm), 6 * (1 + heads.qk_norm), 2, 2)  # rotary positions
+    yield Part(norms * shape.hidden, 8, 22, 2 * norms, 3 * norms)  # with the residual stream
+    yield Part(q + kv, 6 * (1 + heads.qk_norm), 10 * (1 + heads.qk_norm), 2, 2)  # rotary positions
     yield Part(0, 0, 0, 1, 3)  # attention
-    yield Part(block.mlp, 6, 12, 1, 2)
+    yield Part(block.mlp, 6, 14, 1, 2)
     adapted = [part for part in block.linears if part.name in profile.targets]
     inputs, outputs = sum(p.inputs for p in adapted), sum(p.outputs for p in adapted)
     mask = 5 * (profile.dropped > 0)
-    yield Part(inputs, mask, 6 + mask, 2 * len(adapted), 5 * len(adapted))
-    yield Part(outputs, 6, 2, 0, 0)
+    yield Part(inputs, 2 + mask, 8 + mask, 2 * len(adapted), 5 * len(adapted))
+    yield Part(outputs, 6, 4, 0, 0)

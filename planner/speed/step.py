@@ -98,8 +98,13 @@ def _passes(shape: Architecture, profile: Profile, accelerator: Rated, own: Coef
         accelerator.host * host_there,
         accelerator.host * host_back,
         profile.quantised_bits == 8,  # LLM.int8 looks for outliers
-        profile.squares > 0,
+        _flows(profile),
     )
+
+
+def _flows(profile: Profile) -> bool:
+    """Return whether a setup has padding-free passes, or is one."""
+    return profile.pass_tokens > 0 or profile.squares > 0
 
 
 def _host(
@@ -137,7 +142,8 @@ def around_seconds(
 
 
 def _micro_seconds(found: Passes, profile: Profile, accelerator: Rated, own: Coefficients) -> float:
-    trainer = accelerator.host * own.micro_step_seconds
+    each = own.pass_seconds if _flows(profile) else own.micro_step_seconds
+    trainer = accelerator.host * each
     trainer *= 2 if profile.spec.reference != "none" else 1
     return trainer + found.together
 
@@ -148,6 +154,7 @@ def _around_seconds(
     eight = profile.optimizer.endswith("8bit")
     share = own.eight_bit_share if eight else own.traffic_share
     each = own.eight_bit_tensor_seconds if eight else own.tensor_seconds
+    each *= own.hidden_share if _flows(profile) else 1
     host = own.step_seconds + each * trained_tensors(model.architecture, profile)
     moved = updated_bytes(model, profile) / share
     waited = found.apart - found.together

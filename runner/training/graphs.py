@@ -25,7 +25,7 @@ class Graphs:
         self._recorded: dict[int, _Recorded] = {}
         self._pool = torch.cuda.graph_pool_handle()
         self._anchor = torch.zeros((), device="cuda", requires_grad=True)
-        self._trained = [one for one in decoder.parameters() if one.requires_grad]
+        self._trained: list[torch.nn.Parameter] = []
         self._stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self.recording: Literal["", "try", "record"] = ""
         """What happens to a pass of another size than the recorded ones: nothing, one computation
@@ -51,6 +51,7 @@ class Graphs:
     def _try(self, named: Mapping[str, Any]) -> torch.Tensor:
         """Compute a pass once on another stream, as a recording does, and return zeros in the shape
         of its hidden states."""
+        self._trained = [one for one in self._decoder.parameters() if one.requires_grad]
         for one in self._trained:
             if one.grad is None:
                 one.grad = torch.zeros_like(one)

@@ -36,13 +36,14 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         self._sizes = tuple(job.train.graph_sizes)
         self._most_rows = most_rows(job) if self._sizes else 0
         self._fast = Accelerated()
+        self._trained: list[torch.nn.Parameter] = []
+        """Known from the first step on: loading a checkpoint may replace parameters."""
         self._warm = False
         super().__init__(**arguments)
         if self._pass_tokens:
             routed = getattr(self, "aux_loss_enabled", False)  # then TRL computes the loss
             choose = chooses() and not routed
             self._fast = Accelerated.of(self.model, job.train, choose=choose)
-            self._trained = [one for one in self.model.parameters() if one.requires_grad]
             self.model.zero_grad = self._clear
 
     def passes_of_training(self) -> PaddingFree:
@@ -89,6 +90,7 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         blocks from here on. Random numbers continue as if nothing had happened.
         """
         self._warm = True
+        self._trained = [one for one in self.model.parameters() if one.requires_grad]
         if not torch.cuda.is_available():
             return
         kept: torch.Tensor = torch.get_rng_state()
