@@ -34,6 +34,8 @@ MOST_FRACTION = 0.5
 MOST_SAMPLES = 1000
 """Held-out rows whose answers are shown."""
 MOST_THREADS = 4096
+MOST_GRAPHS = 64
+"""Sizes of passes that are recorded as CUDA graphs."""
 MOST_PROCESSES = 1024
 """Of one training run; each process has its own card."""
 MOST_PARAMETERS = 10**13

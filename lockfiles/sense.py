@@ -99,6 +99,12 @@ def _passes(lock: TrainingTables) -> Iterator[Contradiction]:
         yield "train.pass_tokens", "is for packed rows, but `stream.packing` is off"
     if laid and lock.parallel.processes > 1:
         yield "train.pass_tokens", "is for one process"
+    if train.graph_sizes and train.attention != "varlen":
+        yield "train.graph_sizes", "is for passes whose `train.attention` is `varlen`"
+    if list(train.graph_sizes) != sorted(set(train.graph_sizes)):
+        yield "train.graph_sizes", "must ascend"
+    if train.kernels == "compiled" and not laid:
+        yield "train.kernels", "is for passes of `train.pass_tokens`"
     if train.attention == "varlen" and not (laid and lock.machine.kind == "cuda"):
         yield "train.attention", "is for passes of `train.pass_tokens` on a card"
     elif train.attention == "varlen" and train.dtype != "bfloat16":

@@ -10,8 +10,10 @@ from lockfiles.engines import ENGINES, EngineName
 from lockfiles.engines.engine import Offload
 from lockfiles.fields import Name, Seed, Sha256, SomeRows, Table
 
-_OMITTED: Mapping[str, object] = {"passes_sha256": [], "pass_tokens": 0, "most_passes": 1}
-"""Keys that are omitted where they have their default, as in locks before revision 6."""
+_OMITTED: Mapping[str, object] = {
+    "passes_sha256": [], "pass_tokens": 0, "most_passes": 1, "kernels": "eager", "graph_sizes": [],
+}  # fmt: skip
+"""Keys that are omitted where they have their default, as in locks before they were known."""
 
 
 def _given(table: dict[str, Any]) -> dict[str, Any]:
@@ -53,6 +55,7 @@ class Method(Table):
 
 
 _Batch = Annotated[int, Field(ge=1, le=limits.MOST_EFFECTIVE_BATCH)]
+_Tokens = Annotated[int, Field(ge=1, le=limits.MOST_TOKENS)]
 
 
 class Train(Table):
@@ -78,6 +81,13 @@ class Train(Table):
     `micro_batch` packed rows of `stream.max_length_tokens`."""
     most_passes: int = Field(default=1, ge=1, le=limits.MOST_EFFECTIVE_BATCH)
     """With `pass_tokens`, the passes of the step with the most of them. Omitted where it is 1."""
+    kernels: Literal["eager", "compiled"] = "eager"
+    """Whether the operations of a layer run one by one, or as torch compiles them. Omitted where
+    it is `eager`."""
+    graph_sizes: list[_Tokens] = Field(default=[], max_length=limits.MOST_GRAPHS, fail_fast=True)
+    """With `pass_tokens` on a card, the sizes in tokens, ascending, that passes are filled up to:
+    a pass of each size is recorded as CUDA graphs, which all others of that size replay. Omitted
+    where it is empty."""
     checkpointing: bool
     keep: Literal["best", "last"]
     evaluate_steps: int = Field(ge=1, le=1_000_000)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from planner.memory import (
     alternating_updates,
+    compiled_layers,
     per_layer_inputs,
     places,
     saved_activations,
@@ -54,6 +55,8 @@ def moments(
         before = alternating_updates.before_shared(shape)
         middle = share(before) | {"adapter in bfloat16": copies} | layer
         middle["recomputed layer"] += again
+    if profile.graph_sizes:  # a recording returns all gradients of a pass at once
+        yield 2 * gradients, first | layer
     if profile.accumulates or profile.sharded:
         yield gradients, last
         if again:
@@ -121,6 +124,8 @@ def _recomputed(shape: Architecture, profile: Profile, block: Block) -> int:
     if not profile.checkpointing:
         return 0
     again = sum(saved_activations.activations(shape, profile, block).values())
+    if profile.kernels == "compiled":
+        again -= compiled_layers.layer_input(shape, profile, block)
     if _passes_mask(shape, profile, block):
         again += saved_activations.mask_extra(block.attention or shape, profile, block)
     return again * profile.tokens

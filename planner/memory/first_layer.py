@@ -7,6 +7,7 @@ one (`enable_input_require_grads` of transformers).
 
 from collections.abc import Mapping
 
+from planner.memory import compiled_layers
 from planner.memory.family_quirks import habits, has_layer_norm
 from planner.memory.widths import floats_norms, shares_norm_input
 from planner.models.facts import Architecture
@@ -23,6 +24,8 @@ def less(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]) -> Ma
     several = any(isinstance(one, AlternatingUpdates | HyperConnections) for one in first.beside)
     if profile.method == "full" or profile.checkpointing or profile.bias == "all" or several:
         return {}
+    if profile.kernels == "compiled":
+        return compiled_layers.less_at_first(shape, profile, first)
     places = ("attention", "mlp") if shares_norm_input(shape) else ("attention",)
     read = sum(
         part.inputs

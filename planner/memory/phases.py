@@ -1,6 +1,7 @@
 """Assembles the phases of a training step from resident and temporary tensors."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from planner.memory import (
     alternating_updates,
@@ -9,6 +10,7 @@ from planner.memory import (
     loss_head,
     per_layer_inputs,
     places,
+    recorded_passes,
     saved_activations,
     transient,
 )
@@ -38,6 +40,8 @@ def estimate(model: Sized, profile: Profile) -> Estimate:
     several cards, it is the memory of each card.
     """
     profile = profile.in_passes()
+    if profile.graph_sizes:
+        profile = replace(profile, accumulates=True)  # recordings add to gradients that stay
     resident = standing(model, profile)
     shape, held = model.architecture, resident.components
     blocks = layers.blocks(shape)
@@ -124,7 +128,8 @@ def _backward(
         {**held, "gradients": gradients, **_heap(shape, profile, moving)}
         for gradients, moving in backward.moments(shape, profile, blocks, left, held["gradients"])
     )
-    return max(found, key=lambda components: sum(components.values()))
+    most = max(found, key=lambda components: sum(components.values()))
+    return {**most, **recorded_passes.besides_pool(shape, profile)}
 
 
 def _reference(

@@ -7,7 +7,7 @@ keys, values, output and a float32 per head; the MLP the inputs of its product.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from planner.memory import alternating_updates, mlp
+from planner.memory import alternating_updates, compiled_layers, mlp
 from planner.memory.family_quirks import habits, has_layer_norm, writes_scores
 from planner.memory.mixers import costs
 from planner.memory.widths import (
@@ -31,6 +31,8 @@ each query head (`use_gqa_in_sdpa` in `integrations/sdpa_attention.py`)."""
 
 def activations(shape: Architecture, profile: Profile, block: Block) -> dict[str, int]:
     """Return what one layer of a block saves."""
+    if profile.kernels == "compiled":
+        return compiled_layers.activations(shape, profile, block)
     inputs, masks = _inputs(shape, profile, block)
     mixed = costs(block.mixer).saved(shape, profile, block) if block.mixer else 0
     mixed += _attention(shape, profile, block) if _attends(block) else 0

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from planner.memory import loss_head, mlp, saved_activations
+from planner.memory import compiled_layers, loss_head, mlp, saved_activations
 from planner.memory.family_quirks import habits
 from planner.memory.mixers import costs
 from planner.memory.widths import inner_width, quantised, shares_norm_input, widens
@@ -19,6 +19,8 @@ def backward(shape: Architecture, profile: Profile, block: Block) -> int:
     is computed. In a mixture, the experts have these peaks. Eager attention's scores and trained
     norms after the MLP may need more.
     """
+    if profile.kernels == "compiled":
+        return compiled_layers.backward(shape, profile, block)
     if widens(shape, profile) and not block.experts:
         return _widened(shape, profile, block)
     hidden, inner = profile.width * shape.hidden, profile.width * block.mlp

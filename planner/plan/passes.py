@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from planner.data.tokens import layout
 from planner.data.tokens.order import epoch_order
+from planner.data.tokens.sizes import sizes
 from planner.interview.answers import Answers
 from planner.search.choose import Choice
 
@@ -37,6 +38,10 @@ def laid_out(choice: Choice, answers: Answers, lengths: Sequence[int]) -> Laid:
     passes = max(one.most_passes for one in found)
     table: dict[str, object] = {"pass_tokens": most}
     table |= {"most_passes": passes} if passes > 1 else {}
+    table |= {"kernels": plan.kernels} if plan.kernels != "eager" else {}
+    if plan.graph_sizes:
+        tokens = [one for epoch in found for one in epoch.tokens]
+        table["graph_sizes"] = list(sizes(tokens, plan.graph_sizes))
     return Laid(packing=True, train=table, sha256=tuple(one.sha256 for one in found))
 
 
@@ -47,19 +52,23 @@ class Epoch:
     sha256: str
     most_passes: int
     """Those of the step with the most of them."""
+    tokens: tuple[int, ...] = ()
+    """Those of each pass."""
 
     @classmethod
     def of(cls, lengths: Sequence[int], order: Sequence[int], rows: int, most: int) -> "Epoch":
         """Return the passes of rows of these lengths, in steps of `rows` rows."""
         counts: list[int] = []
+        tokens: list[int] = []
 
         def counted() -> Iterable[tuple[layout.Pass, ...]]:
             for step in layout.steps(lengths, order, rows, most):
                 counts.append(len(step))
+                tokens.extend(sum(lengths[row] for row in one) for one in step)
                 yield step
 
         digest = passes_sha256(counted())
-        return cls(digest, max(counts))
+        return cls(digest, max(counts), tuple(tokens))
 
 
 def passes_sha256(epoch: Iterable[tuple[layout.Pass, ...]]) -> str:

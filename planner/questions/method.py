@@ -127,4 +127,24 @@ QUESTIONS: tuple[Question, ...] = (
         "auto",
         ("auto", "on", "off"),
     ),
+    Question(
+        "method.compile",
+        "method",
+        "choice",
+        "Compiled layers",
+        "torch compiles the layers before the first step, which takes about a minute. Steps on a "
+        "card are then faster and need less memory.",
+        "auto",
+        ("auto", "on", "off"),
+    ),
+    Question(
+        "method.cuda_graphs",
+        "method",
+        "choice",
+        "CUDA graphs",
+        "Records the passes of a step and replays them. Small models then no longer wait for the "
+        "host.",
+        "auto",
+        ("auto", "on", "off"),
+    ),
 )

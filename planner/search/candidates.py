@@ -10,6 +10,7 @@ from planner.catalogue.lookup import Accelerator
 from planner.memory import Estimate, estimate
 from planner.parallelism.layouts import Layout
 from planner.search.budget import budget, host_budget
+from planner.search.kernels import variants
 from planner.search.passes import laid_out
 from planner.search.plan import Plan
 from planner.search.space import Space
@@ -40,10 +41,14 @@ class Candidates(Space):
             if not plan.pass_tokens:
                 yield plan
                 continue
-            found = self._rehearsed(plan) or laid_out(plan, self.steps, self._has_room)
-            yield found
-            if found.attention == "own":
-                yield from self._shorter(found)
+            for one in variants(self.request, self.model.architecture, plan):
+                yield from self._laid_out(one)
+
+    def _laid_out(self, plan: Profile) -> Iterator[Profile]:
+        found = self._rehearsed(plan) or laid_out(plan, self.steps, self._has_room)
+        yield found
+        if found.attention == "own":
+            yield from self._shorter(found)
 
     def _has_room(self, plan: Profile) -> bool:
         """Return whether a plan fits, with some memory left if its steps are several passes."""

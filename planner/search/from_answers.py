@@ -107,6 +107,8 @@ def _request(
         micro_batch=answers.integer("method.micro_batch") or None,
         checkpointing=switch[answers.text("method.checkpointing")],
         packing=switch[answers.text("method.packing")],
+        compiled=switch[answers.text("method.compile")],
+        recorded=switch[answers.text("method.cuda_graphs")],
         processes=answers.integer("machine.processes"),
         parallel=_set(answers.text("machine.parallel")),
         offload=cast("Offload | None", _set(answers.text("machine.offload"))),

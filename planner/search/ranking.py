@@ -8,6 +8,7 @@ from planner.setup.setup import Kind, Profile
 from planner.speed.duration import Duration, Schedule, by_tokens, duration
 from planner.speed.rate import Lengths, Rate, rate_of
 from planner.speed.setups import timed
+from planner.speed.warm_up import warm_up_seconds
 
 SAMPLE_ROWS = 512
 """Rows of the sample on which plans are compared."""
@@ -85,8 +86,18 @@ def seconds(candidates: Candidates, plan: Profile) -> float | None:
     if plan not in candidates.timed:
         schedule = _sample(candidates, plan)
         found = duration(candidates.model, plan, candidates.card, schedule)
-        candidates.timed[plan] = found.seconds / len(schedule.lengths) if found else None
+        each = found.seconds / len(schedule.lengths) if found else None
+        candidates.timed[plan] = each and each + _warm_up(candidates, plan)
     return candidates.timed[plan]
+
+
+def _warm_up(candidates: Candidates, plan: Profile) -> float:
+    """Return the seconds before the first step, shared by the rows of a run; 0 for one of unknown
+    length."""
+    asked, card = candidates.request, candidates.card
+    if asked.rows is None or card is None:
+        return 0.0
+    return warm_up_seconds(candidates.model, plan, card) / (asked.rows * asked.epochs)
 
 
 def timing(candidates: Candidates, plan: Profile, threads: int = 0) -> tuple[float, Rate] | None:

@@ -58,6 +58,10 @@ class Request:
     """Whether activations are recomputed in the backward pass."""
     packing: bool | None = None
     """Whether rows are packed into rows of `longest` tokens."""
+    compiled: bool | None = None
+    """Whether torch compiles the layers."""
+    recorded: bool | None = None
+    """Whether passes are recorded as CUDA graphs."""
     processes: int = 1
     """Processes that share the work, each with a card of its own."""
     parallel: Parallel | None = None

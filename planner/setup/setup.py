@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from lockfiles.engines import ENGINES, EngineName
 from lockfiles.engines.engine import Offload
+from planner.data.tokens import sizes
 from planner.objectives.objective import Objective
 from planner.objectives.registry import ObjectiveName, objective_of
 from planner.parallelism.engine import Device, PlannedEngine, of_engine
@@ -68,6 +69,10 @@ class Profile:
     attention: Literal["own", "varlen"] = "own"
     """Whether rows are kept apart by their bounds, in a kernel for rows of different lengths, or as
     the family's own attention does it, by a mask."""
+    kernels: Literal["eager", "compiled"] = "eager"
+    """Whether the operations of layers run one by one, or as torch compiles them."""
+    graph_sizes: int = 0
+    """Number of the sizes that passes are filled up to and recorded for, as CUDA graphs."""
     parallel: EngineName = "single"
     """How the cards share the work."""
     ranks: int = 1
@@ -122,7 +127,9 @@ class Profile:
 
     def in_passes(self) -> Self:
         """Return the setup of the greatest pass if rows are concatenated, else this setup."""
-        return self.of_pass(self.pass_tokens, self.squares) if self.pass_tokens else self
+        step = sizes.STEP if self.graph_sizes else 1
+        tokens = -(-self.pass_tokens // step) * step
+        return self.of_pass(tokens, self.squares) if tokens else self
 
     def of_pass(self, tokens: int, squares: int, *, masked: bool = True) -> Self:
         """Return the setup of a pass that is one sequence of `tokens`."""

@@ -51,12 +51,18 @@ class Coefficients:
     """Time to launch an operation from autograd."""
     checkpoint_seconds: float = 1.6e-3
     """Overhead of one checkpointed layer."""
+    compiled_seconds: float = 6e-4
+    """Overhead of one compiled layer, in a forward or a backward pass."""
     micro_step_seconds: float = 7e-3
     """Overhead of the trainer per micro-step."""
+    pass_seconds: float = 1e-3
+    """The same per padding-free pass, for which fewer metrics are read."""
     step_seconds: float = 2.9e-3
     """Overhead of the trainer per optimizer step."""
     tensor_seconds: float = 2.2e-5
     """Time to clip and update one trained tensor."""
+    hidden_share: float = 0.25
+    """Share of that time for which the card waits, after padding-free passes."""
     eight_bit_share: float = 0.12
     """Like `traffic_share`, for bitsandbytes' update with 8-bit states."""
     eight_bit_tensor_seconds: float = 1.2e-4

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from planner import speed
+from planner.data.tokens.layout import size_of
 from planner.data.tokens.order import epoch_order
+from planner.data.tokens.sizes import sizes
 from planner.machines.facts import TimedStep
 from planner.memory.facts import Sized
 from planner.setup import batches
@@ -71,7 +73,7 @@ def duration(
     training = passes / share + steps * speed.around_seconds(model, profile, accelerator)
     evaluation = sum(
         count * speed.evaluation_seconds(model, plan, accelerator)
-        for plan, count in _counted(_held_out(schedule, profile), profile)
+        for plan, count in _counted(_held_out(schedule, profile), replace(profile, graph_sizes=0))
     )
     tokens = _tokens(trained, profile) / share
     evaluations = -(-steps // schedule.evaluate_steps)
@@ -165,9 +167,18 @@ def _held_out(schedule: Schedule, profile: Profile) -> Iterator[Batch]:
     return batches.padded(rows, profile.micro_batch)
 
 
+def _filled(found: Iterable[Batch], profile: Profile) -> Iterable[Batch]:
+    """Return batches with the blank tokens of recorded passes."""
+    if not profile.graph_sizes:
+        return found
+    passes = list(found)
+    known = sizes([one.longest for one in passes], profile.graph_sizes) if passes else ()
+    return (replace(one, longest=size_of(one.longest, known)) for one in passes)
+
+
 def _counted(found: Iterable[Batch], profile: Profile) -> Iterator[tuple[Profile, int]]:
     """Yield a setup for each kind of batch, with the number of such batches."""
-    alike: dict[Kind, list[Batch]] = defaultdict(list)
+    found, alike = _filled(found, profile), defaultdict[Kind, list[Batch]](list)
     width = max(1, (profile.pass_tokens or profile.length) // LENGTHS)
     for batch in found:
         alike[batch.rows, batch.longest // width, batch.masked].append(batch)

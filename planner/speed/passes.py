@@ -9,6 +9,7 @@ from planner.models import layers
 from planner.models.facts import Architecture
 from planner.models.layers import TILE_COLUMNS, TILE_TOKENS, Block
 from planner.setup.setup import Profile
+from planner.speed.compiled import compiled_parts
 from planner.speed.mixers import effort
 from planner.speed.parts import Part, adapters, one_key, parts
 from planner.speed.work import Work
@@ -61,6 +62,11 @@ def recomputed(shape: Architecture, profile: Profile) -> Work:
     return _layers_forward(shape, profile) if profile.checkpointing else Work()
 
 
+def head_launches(shape: Architecture, profile: Profile) -> tuple[float, float]:
+    """Return the launches of the loss head, forward and backward."""
+    return _head_forward(shape, profile).launches, _head_backward(shape, profile).launches
+
+
 def _layers_forward(shape: Architecture, profile: Profile) -> Work:
     found = Work()
     for block in layers.blocks(shape):
@@ -69,7 +75,7 @@ def _layers_forward(shape: Architecture, profile: Profile) -> Work:
 
 
 def _forward(shape: Architecture, profile: Profile, block: Block) -> Work:
-    found = (*_parts(shape, profile, block), adapters(profile, block))
+    found = tuple(_parts(shape, profile, block))
     moved = _tokens(shape, profile) * sum(part.elements * part.forward_bytes for part in found)
     elements = Work(traffic_bytes=moved, launches=sum(part.forward_launches for part in found))
     own = _products(shape, profile, block) + _narrow(profile, block)
@@ -77,7 +83,7 @@ def _forward(shape: Architecture, profile: Profile, block: Block) -> Work:
 
 
 def _backward(shape: Architecture, profile: Profile, block: Block) -> Work:
-    found = (*_parts(shape, profile, block), adapters(profile, block))
+    found = tuple(_parts(shape, profile, block))
     moved = _tokens(shape, profile) * sum(part.elements * part.backward_bytes for part in found)
     elements = Work(traffic_bytes=moved, launches=sum(part.backward_launches for part in found))
     own = _products(shape, profile, block) + _narrow(profile, block) * 2
@@ -86,9 +92,13 @@ def _backward(shape: Architecture, profile: Profile, block: Block) -> Work:
 
 
 def _parts(shape: Architecture, profile: Profile, block: Block) -> Iterator[Part]:
+    if profile.kernels == "compiled":
+        yield from compiled_parts(shape, profile, block)
+        return
     if block.mixer:
         yield from effort(block.mixer).parts(shape, profile, block)
     yield from parts(shape, profile, block)
+    yield adapters(profile, block)
 
 
 def _tokens(shape: Architecture, profile: Profile) -> float:

@@ -3,18 +3,19 @@
 TRL reads metrics after each forward pass, so the host waits for the card there. Between two such
 points are a backward and a forward pass, which the card cannot start before the host launches them:
 the time is that of the critical path. At the end of a step, the host waits once more: the trainer
-logs its loss.
+logs its loss. In padding-free passes nothing is read from the card before that.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from planner.memory.facts import Sized
 from planner.models.facts import Architecture
 from planner.setup.setup import Profile
 from planner.speed.accelerator import FITTED, Coefficients, Rated
 from planner.speed.mixers import work_known
-from planner.speed.passes import backward, forward, recomputed
+from planner.speed.passes import backward, forward, head_launches, recomputed
 from planner.speed.updates import trained_tensors, updated_bytes
+from planner.speed.work import Work
 
 
 def step_seconds(
@@ -65,6 +66,8 @@ class Passes:
     host_backward: float
     waits: bool
     """Whether the host waits for the card in every layer."""
+    free: bool = False
+    """Whether the host does not wait for the card after a forward pass."""
 
     @property
     def together(self) -> float:
@@ -73,7 +76,7 @@ class Passes:
         if self.waits:
             return self.apart
         card, host = self.card_forward + self.card_backward, self.host_forward + self.host_backward
-        return max(card, host, self.host_backward + self.card_forward)
+        return max(card, host, 0 if self.free else self.host_backward + self.card_forward)
 
     @property
     def apart(self) -> float:
@@ -82,28 +85,48 @@ class Passes:
         backward = self.card_backward, self.host_backward
         if self.waits:
             return sum(forward) + sum(backward)
-        return max(forward) + max(backward)
+        return self.together if self.free else max(forward) + max(backward)
 
 
 def _passes(shape: Architecture, profile: Profile, accelerator: Rated, own: Coefficients) -> Passes:
     there, again = forward(shape, profile), recomputed(shape, profile)
     back = backward(shape, profile)
-    host_back = own.launch_seconds * again.launches + own.backward_launch_seconds * back.launches
-    host_back += own.checkpoint_seconds * shape.layers * profile.checkpointing
+    host_there, host_back = _host(shape, profile, own, (there, again, back))
     return Passes(
         own.forward_seconds(there, accelerator),
         own.forward_seconds(again, accelerator) + own.backward_seconds(back, accelerator),
-        accelerator.host * own.launch_seconds * there.launches,
+        accelerator.host * host_there,
         accelerator.host * host_back,
         profile.quantised_bits == 8,  # LLM.int8 looks for outliers
+        _flows(profile),
     )
+
+
+def _flows(profile: Profile) -> bool:
+    """Return whether a setup has padding-free passes, or is one."""
+    return profile.pass_tokens > 0 or profile.squares > 0
+
+
+def _host(
+    shape: Architecture, profile: Profile, own: Coefficients, works: tuple[Work, Work, Work]
+) -> tuple[float, float]:
+    """Return the seconds that a host of the coefficients launches a forward pass, and a backward
+    pass with what it recomputes."""
+    there, again, back = works
+    if profile.graph_sizes:
+        first, second = head_launches(shape, profile)
+        return own.launch_seconds * first, own.backward_launch_seconds * second
+    found = own.launch_seconds * again.launches + own.backward_launch_seconds * back.launches
+    found += own.checkpoint_seconds * shape.layers * profile.checkpointing
+    compiled = own.compiled_seconds * shape.layers * (profile.kernels == "compiled")
+    return own.launch_seconds * there.launches + compiled, found + compiled
 
 
 def evaluation_seconds(
     model: Sized, profile: Profile, accelerator: Rated, coefficients: Coefficients = FITTED
 ) -> float:
     """Return the seconds of one forward pass of an evaluation."""
-    there = forward(model.architecture, profile)
+    there = forward(model.architecture, replace(profile, kernels="eager"))
     card = coefficients.forward_seconds(there, accelerator)
     host = accelerator.host * coefficients.launch_seconds * there.launches
     return accelerator.host * coefficients.micro_step_seconds + max(card, host)
@@ -119,7 +142,8 @@ def around_seconds(
 
 
 def _micro_seconds(found: Passes, profile: Profile, accelerator: Rated, own: Coefficients) -> float:
-    trainer = accelerator.host * own.micro_step_seconds
+    each = own.pass_seconds if _flows(profile) else own.micro_step_seconds
+    trainer = accelerator.host * each
     trainer *= 2 if profile.spec.reference != "none" else 1
     return trainer + found.together
 
@@ -130,6 +154,7 @@ def _around_seconds(
     eight = profile.optimizer.endswith("8bit")
     share = own.eight_bit_share if eight else own.traffic_share
     each = own.eight_bit_tensor_seconds if eight else own.tensor_seconds
+    each *= own.hidden_share if _flows(profile) else 1
     host = own.step_seconds + each * trained_tensors(model.architecture, profile)
     moved = updated_bytes(model, profile) / share
     waited = found.apart - found.together

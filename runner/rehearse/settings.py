@@ -35,6 +35,8 @@ def train_of(profile: Profile, accumulation: int, family: str) -> Train:
         dtype=profile.dtype,
         attention="varlen" if profile.attention == "varlen" else attention(family),
         pass_tokens=profile.pass_tokens,
+        kernels=profile.kernels,
+        graph_sizes=[profile.pass_tokens] if profile.graph_sizes else [],
         checkpointing=profile.checkpointing,
         keep="last",
         evaluate_steps=1_000_000,

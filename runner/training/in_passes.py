@@ -1,12 +1,13 @@
 """Training and evaluation in padding-free passes, without what costs the host time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from planner.data.tokens.example import IGNORED
-from runner.training.greatest import greatest_pass
+from runner.training.accelerated import Accelerated
+from runner.training.greatest import greatest_passes, most_rows
 from runner.training.job import Job
 from runner.training.padding_free import PaddingFree, Row
 
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from transformers import Trainer as _Base
 else:
     _Base = object
+
+
+def chooses() -> bool:
+    """Return whether the positions to score are chosen here: on a card. On a CPU TRL scores all."""
+    return torch.cuda.is_available()
 
 
 class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that mypy follows
@@ -26,18 +32,31 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
     def __init__(self, *, job: Job, **arguments: Any) -> None:
         self._pass_tokens, self._longest = job.train.pass_tokens, job.longest_of_all
         self._bounded = job.train.attention == "varlen"
-        self._greatest: Callable[[], Sequence[Row]] = lambda: greatest_pass(job)
+        self._greatest: Callable[[], Sequence[Sequence[Row]]] = lambda: greatest_passes(job)
+        self._sizes = tuple(job.train.graph_sizes)
+        self._most_rows = most_rows(job) if self._sizes else 0
+        self._fast = Accelerated()
+        self._trained: list[torch.nn.Parameter] = []
+        """Known from the first step on: loading a checkpoint may replace parameters."""
         self._warm = False
         super().__init__(**arguments)
+        if self._pass_tokens:
+            routed = getattr(self, "aux_loss_enabled", False)  # then TRL computes the loss
+            choose = chooses() and not routed
+            self._fast = Accelerated.of(self.model, job.train, choose=choose)
+            self.model.zero_grad = self._clear
 
     def passes_of_training(self) -> PaddingFree:
         """Return what joins the rows of a step."""
-        return PaddingFree(self._pass_tokens, self._longest, self._bounded)
+        return PaddingFree(
+            self._pass_tokens, self._longest, self._bounded, self._sizes, self._most_rows,
+            chosen=self._fast.chosen,
+        )  # fmt: skip
 
     def passes_of_evaluation(self) -> PaddingFree:
         """Return what joins rows of an evaluation, which may be longer than a pass of training."""
         most = max(self._pass_tokens, self._longest)
-        return PaddingFree(most, self._longest, self._bounded)
+        return PaddingFree(most, self._longest, self._bounded, chosen=self._fast.chosen)
 
     def in_passes(
         self, joined: PaddingFree, model: Any, inputs: Any, scored: torch.Tensor | int | None
@@ -47,8 +66,8 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         It leaves out what transformers does around each pass and what takes time on the host:
         counting operations, setting every module to training, and reading metrics from the card.
         """
-        if not model.training:
-            model.train()
+        if not (self._warm and model.training):
+            model.train()  # PEFT leaves the layers of a loaded model in evaluation at first
         if not self._warm:
             self._warm_up(joined, model)
         total = self._total_train_tokens + joined.tokens(inputs)
@@ -65,25 +84,56 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         return loss.detach()
 
     def _warm_up(self, joined: PaddingFree, model: Any) -> None:
-        """Compute the greatest pass of the run, and forget its gradients.
+        """Compute the greatest pass of the run, record one of each size, and forget the gradients.
 
         A run without enough memory ends here, before its first step. The allocator has its largest
         blocks from here on. Random numbers continue as if nothing had happened.
         """
         self._warm = True
+        self._trained = [one for one in self.model.parameters() if one.requires_grad]
         if not torch.cuda.is_available():
             return
         kept: torch.Tensor = torch.get_rng_state()
         drawn = torch.cuda.get_rng_state()
-        total = self._total_train_tokens
-        step = self._prepare_inputs(joined(self._greatest()))
-        for one in joined.passes(step):
-            self._passed(model, one, int((one["labels"] != IGNORED).sum()) or 1)
-        model.zero_grad()
+        total, graphs = self._total_train_tokens, self._fast.graphs
+        greatest, *others = self._greatest()
+        self._compute(joined, model, [greatest])
+        if graphs:
+            torch.cuda.empty_cache()  # memory is kept for each stream
+            for graphs.recording in ("try", "record"):
+                self._compute(joined, model, others)
+            graphs.recording = ""
+        self._clear()
         self._total_train_tokens = total
         self._metrics["train"].clear()
         torch.set_rng_state(kept)
         torch.cuda.set_rng_state(drawn)
+
+    def _compute(self, joined: PaddingFree, model: Any, every: Iterable[Sequence[Row]]) -> None:
+        """Compute a pass of each group of rows."""
+        for rows in every:
+            step = self._prepare_inputs(joined(rows))
+            for one in joined.passes(step):
+                self._passed(model, one, joined.tokens(step))
+
+    def _clear(self, set_to_none: bool = True) -> None:  # the signature of `Module.zero_grad`
+        """Clear the gradients of the trained parameters, where they are if passes are recorded.
+
+        Walking all modules for them takes longer than some steps.
+        """
+        found = [one.grad for one in self._trained if one.grad is not None]
+        if found and self._fast.graphs:
+            torch._foreach_zero_(found)
+            return
+        for one in self._trained:
+            one.grad = None
+
+    def _clip_grad_norm(self, model: Any) -> torch.Tensor:
+        """Clip the gradients as accelerate does, without walking all modules for them."""
+        if not self._pass_tokens:
+            found: torch.Tensor = super()._clip_grad_norm(model)
+            return found
+        return torch.nn.utils.clip_grad_norm_(self._trained, self.args.max_grad_norm)
 
     def prediction_step(
         self, model: Any, inputs: Any, prediction_loss_only: bool, *given: Any, **named: Any
@@ -95,7 +145,7 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         joined = self.passes_of_evaluation()
         scored = (step["labels"] != IGNORED).sum().clamp(min=1)
         self.current_gradient_accumulation_steps = len(step["cuts"])
-        with torch.no_grad(), self.compute_loss_context_manager():
+        with torch.no_grad(), self.compute_loss_context_manager(), self._fast.evaluating():
             losses = [
                 self.compute_loss(model, one, num_items_in_batch=scored)
                 for one in joined.passes(step)

@@ -3,6 +3,9 @@
 Position ids restart at 0 for each row. Attention keeps the rows apart: by their bounds where it is
 computed by a kernel for rows of different lengths, else by a mask that transformers builds from the
 positions (`find_packed_sequence_indices` in its `masking_utils.py`).
+
+Passes that are replayed from CUDA graphs are filled up to one of a few sizes: with blank rows that
+are not scored and that no other row sees.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +17,7 @@ import torch
 
 from planner.data.tokens import layout
 from planner.data.tokens.example import IGNORED
+from runner.training.scored import positions
 
 Row = Mapping[str, Sequence[int]]
 """`input_ids` and `labels`."""
@@ -29,15 +33,24 @@ class PaddingFree:
     """Tokens of the longest row of the run, which flash attention wants to know."""
     bounded: bool
     """Whether attention reads the bounds of rows."""
+    sizes: tuple[int, ...] = ()
+    """Tokens that passes are filled up to, ascending; empty for passes of their own sizes."""
+    most_rows: int = 0
+    """Rows of a pass, at most, blank ones included; then all passes have as many bounds, of which
+    the last ones are of rows without tokens. 0 for the bounds of their own rows."""
+    chosen: bool = False
+    """Whether the decoder takes the positions to score (`scored.Scored`)."""
 
     def __call__(self, rows: Sequence[Row]) -> dict[str, Any]:
         """Return `input_ids`, `labels` and `position_ids`, each of shape (1, tokens of the step);
-        `cuts`, where each pass ends; and `bounds`, of each pass the positions between its rows:
-        int32, of shape (rows + 1,)."""
+        `cuts`, where each pass ends; `bounds`, of each pass the positions between its rows: int32,
+        of shape (rows + 1,); `scored`, of each pass what `scored.positions` returns; and `own`, the
+        tokens of the step without blank rows."""
         lengths = [len(row["input_ids"]) for row in rows]
         laid = layout.passes(lengths, self.most_tokens)
-        every = [rows[at] for one in laid for at in one]
-        edges = [[0, *accumulate(lengths[at] for at in one)] for one in laid]
+        filled = [self._filled([rows[at] for at in one]) for one in laid]
+        every = [row for one in filled for row in one]
+        edges = [self._edges([len(row["input_ids"]) for row in one]) for one in filled]
         return {
             "input_ids": torch.tensor([[i for row in every for i in row["input_ids"]]]),
             "labels": torch.tensor([[i for row in every for i in _scored(row)]]),
@@ -46,15 +59,33 @@ class PaddingFree:
             ),
             "cuts": tuple(accumulate(one[-1] for one in edges)),
             "bounds": [torch.tensor(one, dtype=torch.int32) for one in edges],
+            "scored": [positions([i for row in one for i in _scored(row)]) for one in filled],
+            "own": sum(lengths),
         }
+
+    def _filled(self, rows: list[Row]) -> list[Row]:
+        """Return a pass's rows with blank ones up to its size."""
+        tokens = sum(len(row["input_ids"]) for row in rows)
+        missing = layout.size_of(tokens, self.sizes) - tokens
+        blank = [min(self.longest, missing - at) for at in range(0, missing, self.longest)]
+        return rows + [{"input_ids": [0] * n, "labels": [IGNORED] * n} for n in blank]
+
+    def _edges(self, lengths: Sequence[int]) -> list[int]:
+        """Return the positions between rows of these lengths."""
+        found = [0, *accumulate(lengths)]
+        return found + [found[-1]] * (self.most_rows - len(lengths))
 
     def passes(self, step: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield a step's passes as a model takes them."""
         first = 0
-        for last, bounds in zip(step["cuts"], step["bounds"], strict=True):
-            names = ("input_ids", "labels", "position_ids")
+        names = ("input_ids", "labels", "position_ids")
+        for last, bounds, scored in zip(step["cuts"], step["bounds"], step["scored"], strict=True):
             found = {name: step[name][:, first:last] for name in names}
-            yield found | (self._told(bounds) if self.bounded else {})
+            found |= self._told(bounds) if self.bounded else {}
+            if self.chosen:
+                found |= {"scored": scored[0], "shift_labels": scored[1][None]}
+                del found["labels"]
+            yield found
             first = last
 
     def _told(self, bounds: torch.Tensor) -> dict[str, Any]:
@@ -66,7 +97,7 @@ class PaddingFree:
 
     def tokens(self, step: Mapping[str, Any]) -> int:
         """Return the tokens of a step's rows."""
-        return int(step["cuts"][-1])
+        return int(step["own"])
 
 
 def _scored(row: Row) -> list[int]:

@@ -37,7 +37,7 @@ def each(
     are the same then, and step times are not.
     """
     ends = time.monotonic() + seconds
-    _prepared()
+    prepared()
     waiting, running = iter(cases), list[_Fork]()
     following = next(waiting, None)
     while following or running:
@@ -104,7 +104,7 @@ class _Fork:
         return Measured(**found | {"step_seconds": tuple(found["step_seconds"])})
 
 
-def _prepared() -> None:
+def prepared() -> None:
     """Import what a case needs, without touching a card."""
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")

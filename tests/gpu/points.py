@@ -3,27 +3,35 @@
     python -m tests.gpu.points OUT.jsonl [--seconds BUDGET] [--only PART] [--skip OTHER.jsonl ...]
     python -m tests.gpu.points OUT.jsonl --table tests/gpu/times.txt --host
     python -m tests.gpu.points OUT.jsonl --table TABLE --configs FOLDER
+    python -m tests.gpu.points OUT.jsonl --table tests/gpu/families.txt --steps 8 --host-every 8
 
 With `--configs`, models may be those of a folder with `NAME.json`, each a `config.json`.
 One JSON line a point, written as it is measured; points that stand in OTHER are not run again.
-With `--host`, each point tells how fast its host was. `tests/planner/memory/test_points.py` and
-`test_speed_points.py` hold the closed form and the step time to these lines.
+With `--host`, each point tells how fast its host was. With `--host-every`, the host is measured in
+a process of its own at the start, after so many points and at the end, each a line named `host`.
+With `--steps`, points have so many steps, fewer where one is long, and no evaluation: for times.
+`tests/planner/memory/test_points.py` and `tests/planner/speed` hold the closed form and the step
+time to these lines.
 """
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from planner.catalogue import lookup
+from planner.catalogue.lookup import find_accelerator
 from planner.memory import Phase, estimate
 from planner.models.architecture import architecture
 from planner.models.facts import ModelFacts, parameter_count
 from planner.search import lora_targets
 from planner.setup.setup import Profile
+from planner.speed import step_seconds
 from runner.rehearse.case import Case, Measured
+from runner.rehearse.host import HOST
 from tests.gpu.forked import each
 from tests.gpu.shallow import cut
 
@@ -34,6 +42,9 @@ ROOM_BYTES = 134 << 30
 """Memory of an H200 that cases which share it may claim."""
 IN_A_ROW = 4
 """Failures in a row that end the measurement."""
+LONG_SECONDS = 2.0
+"""A step from which on fewer of them are run; on a card of the kind `NOMINAL`, as predicted."""
+NOMINAL = "H100 SXM"
 _OPTIMIZERS = {
     "fused": "adamw_torch_fused", "torch": "adamw_torch",
     "8bit": "adamw_8bit", "paged8": "paged_adamw_8bit",
@@ -117,9 +128,14 @@ def on_cpu(case: Case) -> Case:
 def read(path: Path) -> Iterator[tuple[Case, dict[str, Any]]]:
     """Yield each point of a file of lines: its case and what was measured."""
     known = configs()
-    for row in path.read_text("utf-8").splitlines():
-        told = json.loads(row)
-        yield _case(told["case"].split(), known), told
+    for told in lines(path):
+        if told["case"] != HOST.name:
+            yield _case(told["case"].split(), known), told
+
+
+def lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield what each line of a file tells."""
+    yield from map(json.loads, path.read_text("utf-8").splitlines())
 
 
 def line(case: Case, found: Measured, *, alone: bool) -> str:
@@ -132,10 +148,32 @@ def line(case: Case, found: Measured, *, alone: bool) -> str:
         "reserved_bytes": found.reserved_bytes,
         "step_seconds": [round(seconds, 4) for seconds in found.step_seconds],
         "load_seconds": round(found.load_seconds, 2),
-        "host_seconds": round(found.host_seconds, 5),
+        "host_seconds": round(_host(case, found), 5),
         "out_of_memory": found.out_of_memory,
     }
     return json.dumps(told)
+
+
+def _host(case: Case, found: Measured) -> float:
+    return found.warm_step_seconds if case.name == HOST.name else found.host_seconds
+
+
+def timed(case: Case, steps: int) -> Case:
+    """Return a case with so many steps, the first of which warms up, and no evaluation."""
+    try:
+        sized, card = _sized(case), find_accelerator(NOMINAL)
+        long = (step_seconds(sized, case.profile, card, case.accumulation) or 0) > LONG_SECONDS
+    except LookupError:
+        long = False
+    return replace(case, steps=max(2, steps * 2 // 3) if long else steps, evaluate=False)
+
+
+def with_hosts(some: Sequence[Case], every: int) -> Iterator[Case]:
+    """Yield cases, and the host's before each so many of them; none if 0."""
+    for at, case in enumerate(some):
+        if every and at % every == 0:
+            yield HOST
+        yield case
 
 
 def main() -> None:
@@ -146,27 +184,31 @@ def main() -> None:
     given.add_argument("--table", type=Path, default=TABLE)
     given.add_argument("--configs", type=Path)
     given.add_argument("--host", action="store_true")
+    given.add_argument("--host-every", type=int, default=0)
+    given.add_argument("--steps", type=int, default=0)
     given.add_argument("--only", default="")
     given.add_argument("--skip", type=Path, nargs="*", default=())
     given.add_argument("--at-once", type=int, default=1)
     given.add_argument("--cpu", action="store_true")
     asked = given.parse_args()
-    done = {json.loads(row)["case"] for path in asked.skip for row in path.read_text().splitlines()}
+    done = {told["case"] for path in asked.skip for told in lines(path)}
     every = (replace(case, times_host=asked.host) for case in cases(asked.table, asked.configs))
     wanted = [case for case in every if asked.only in case.name and case.name not in done]
     wanted = wanted[::2] + wanted[1::2]  # spread over families, should the time be over
+    if asked.steps:
+        wanted = [timed(case, asked.steps) for case in wanted]
     if asked.cpu:
         wanted = [on_cpu(case) for case in wanted]
     failed = 0
     with asked.out.open("a", encoding="utf-8") as out:
         found_of = each(
-            wanted,
+            with_hosts(wanted, asked.host_every),
             seconds=asked.seconds,
             at_once=asked.at_once,
             room_bytes=ROOM_BYTES,
             claim=_claim,
         )
-        for case, found in found_of:
+        for case, found in chain(found_of, each([HOST] * bool(asked.host_every))):
             failed = failed + 1 if isinstance(found, str) else 0
             if isinstance(found, str):
                 print("FAILED", case.name, found[-600:], flush=True)
@@ -179,9 +221,12 @@ def main() -> None:
 
 
 def _expected(case: Case) -> Phase:
+    return estimate(_sized(case), case.profile).peak
+
+
+def _sized(case: Case) -> ModelFacts:
     shape = architecture(case.config, case.name)
-    sized = ModelFacts(case.name, (), shape, parameter_count(shape), "")
-    return estimate(sized, case.profile).peak
+    return ModelFacts(case.name, (), shape, parameter_count(shape), "")
 
 
 def _claim(case: Case) -> int:
@@ -193,6 +238,8 @@ def _claim(case: Case) -> int:
 
 
 def _short(case: Case, found: Measured) -> str:
+    if case.name == HOST.name:
+        return f"host {found.warm_step_seconds:.4f} s, all {found.seconds:.1f}"
     try:
         expected = _expected(case)
     except LookupError:

@@ -32,25 +32,27 @@ ANSWERS: dict[str, object] = files.ANSWERS | {
 }
 
 
-def write_base(folder: Path) -> None:
-    """Write a model of Qwen2.5-0.5B's shape in bfloat16, with the demo's tokenizer."""
+def write_base(folder: Path, **changes: object) -> None:
+    """Write a model of Qwen2.5-0.5B's shape in bfloat16, with the demo's tokenizer; `changes` are
+    fields of its configuration."""
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     shutil.copytree(BASE, folder)
     torch.manual_seed(1)
-    config = Qwen2Config(
-        vocab_size=151936,
-        hidden_size=896,
-        intermediate_size=4864,
-        num_hidden_layers=24,
-        num_attention_heads=14,
-        num_key_value_heads=2,
-        max_position_embeddings=32768,
-        tie_word_embeddings=True,
-        eos_token_id=2,
-        pad_token_id=0,
-    )
+    usual: dict[str, object] = {
+        "vocab_size": 151936,
+        "hidden_size": 896,
+        "intermediate_size": 4864,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 14,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 32768,
+        "tie_word_embeddings": True,
+        "eos_token_id": 2,
+        "pad_token_id": 0,
+    }
+    config = Qwen2Config(**usual | changes)
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
         model = Qwen2ForCausalLM(config)
     model.to(torch.bfloat16).save_pretrained(folder)

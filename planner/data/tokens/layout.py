@@ -37,6 +37,12 @@ def _shared(lengths: Sequence[int], count: int, most_tokens: int) -> tuple[Pass,
     return tuple(tuple(sorted(rows)) for rows in found)
 
 
+def size_of(tokens: int, sizes: Sequence[int]) -> int:
+    """Return the size that a pass of so many tokens is filled up to: the least of ascending `sizes`
+    that holds it, or its own tokens where there are none."""
+    return next(size for size in (*sizes, tokens) if size >= tokens)
+
+
 def steps(
     lengths: Sequence[int], order: Sequence[int], rows: int, most_tokens: int
 ) -> Iterator[tuple[Pass, ...]]:

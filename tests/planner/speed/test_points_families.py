@@ -2,9 +2,12 @@
 
 `families.jsonl` and `families_again.jsonl` are whole steps on one H100 and one H200 (`python -m
 tests.gpu.points`): two timed steps a point and one measurement of the host after them, which differ
-by up to a third between runs of the same plan. So the parts of the prediction are held to what is
-exact: `families_work.jsonl` has the operations that torch's dispatcher counts in a step with fake
-tensors, without views, and the seconds of all kernels of a step on an H100 in torch's profiler.
+by up to a third between runs of the same plan. `families_timed.jsonl` has four to seven timed steps
+a point and three measurements of the host a run, in two runs on an H100 (`--steps 8 --host-every
+8`, and 5): one host differed by up to 46% within two minutes. So the parts of the prediction are
+held to what is exact, too: `families_work.jsonl` has the operations that torch's dispatcher counts
+in a step with fake tensors, without views, and the seconds of all kernels of a step on an H100 in
+torch's profiler.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,15 +22,18 @@ from planner.catalogue.lookup import find_accelerator
 from planner.models.architecture import architecture
 from planner.models.facts import parameter_count
 from planner.speed import FITTED, around_seconds, micro_seconds, step_seconds
+from planner.speed.host import slowness
 from planner.speed.passes import backward, forward, recomputed
 from planner.speed.step import Passes
 from runner.rehearse.case import Case
-from tests.gpu.points import read
+from runner.rehearse.host import HOST
+from tests.gpu.points import lines, read
 from tests.planner.memory.test_points_families import AGAIN, FIRST
 from tests.planner.speed.test_points import Model, Timed, points
 
 WORK = FIRST.with_name("families_work.jsonl")
 PROFILED = FIRST.with_name("families_profiled.jsonl")
+TIMED = FIRST.with_name("families_timed.jsonl")
 HELD = 3
 """One point in so many of both files did not serve to fit the coefficients."""
 
@@ -53,6 +59,28 @@ def test_most_steps_of_new_families_are_met_within_a_fifth(file: Path, within: i
     assert mean(errors) <= 0.13
     assert median(errors) <= 0.12
     assert max(errors) < 0.4
+
+
+def test_steps_are_met_with_the_median_of_the_hosts_of_a_run() -> None:
+    """No coefficient was fitted to these steps. Three are too short by 21% to 22%."""
+    errors = [error for run in (1, 2) for error in _told(_with_host(_timed(run), _host(run)))]
+    assert len(errors) == 31
+    assert sum(error <= 0.2 for error in errors) >= 28
+    assert mean(errors) <= 0.11
+    assert max(errors) < 0.225
+
+
+def _timed(run: int) -> list[tuple[Case, dict[str, Any]]]:
+    """Return the points of a run, without the step that warms up."""
+    found = (point for point in read(TIMED) if point[1]["run"] == run)
+    return [(case, told | {"step_seconds": told["step_seconds"][1:]}) for case, told in found]
+
+
+def _host(run: int) -> float:
+    """Return how slow the host of a run was."""
+    hosts = [told for told in lines(TIMED) if told["case"] == HOST.name and told["run"] == run]
+    card = find_accelerator(hosts[0]["card"])
+    return slowness(median(median(told["step_seconds"][1:]) for told in hosts), card)
 
 
 def test_points_that_did_not_serve_are_met_as_well() -> None:

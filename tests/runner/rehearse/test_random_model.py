@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-for package in ("trl", "peft"):
-    pytest.importorskip(package)
+pytest.importorskip("trl")
+pytest.importorskip("peft")
 
 from runner.rehearse.random_model import random_model  # noqa: E402
 from tests.planner.memory.test_memory import PLAN  # noqa: E402

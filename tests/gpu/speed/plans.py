@@ -1,65 +1,27 @@
-"""Tokens per second of plans on this card, with random weights and the runner's own trainer.
+"""Plans by their settings, with the runner's own trainer.
 
-    python -m tests.gpu.speed OUT.jsonl [--table TABLE] [--seconds BUDGET] [--steps STEPS]
-
-Rows have log-normal lengths with a median of about 300 tokens, at most 2,048. Each plan runs in a
-process of its own; the first steps of each are left out. A table's line is
+Rows have log-normal lengths with a median of about 300 tokens, at most 2,048. A line is
 `MODEL METHOD ROWS PASS_TOKENS ATTENTION CHECKPOINTING DROPOUT`: rows of a step; tokens of a pass at
-most, or 0 for padded rows; `own` or `varlen`; `keep` or `ckpt`.
+most, or 0 for padded rows; `own` or `varlen`; `keep` or `ckpt`. After these may be `compiled` and
+`graphs=N`, with N sizes of recorded passes.
 """
 
-import argparse
-import json
 import os
 import random
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-TABLE = Path(__file__).with_name("speed.txt")
-WARM = 3
-"""Steps left out."""
-LONGEST = 2048
+from tests.gpu.speed.line import WARM, Line
+from tests.gpu.speed.rows import LONGEST, chat
 
 
-def lengths(count: int, seed: int = 7) -> list[int]:
-    """Return the tokens of rows."""
-    source = random.Random(seed)
-    return [max(16, min(LONGEST, int(source.lognormvariate(5.7, 0.75)))) for _ in range(count)]
-
-
-def main() -> None:
-    """Run a table, or one line of it."""
-    given = argparse.ArgumentParser()
-    given.add_argument("out", type=Path)
-    given.add_argument("--table", type=Path, default=TABLE)
-    given.add_argument("--seconds", type=float, default=1e9)
-    given.add_argument("--each", type=float, default=120.0)
-    given.add_argument("--steps", type=int, default=12)
-    given.add_argument("--line", default="")
-    asked = given.parse_args()
-    if asked.line:
-        found = measured(asked.line, asked.steps)
-        with asked.out.open("a", encoding="utf-8") as out:
-            out.write(json.dumps(found) + "\n")
-        print({name: value for name, value in found.items() if name != "tokens"}, flush=True)
-        return
-    began = time.monotonic()
-    for line in asked.table.read_text("utf-8").splitlines():
-        if not line.strip() or line.startswith("#"):
-            continue
-        if time.monotonic() - began > asked.seconds:
-            print("no time for", line, flush=True)
-            continue
-        own = [sys.executable, "-m", "tests.gpu.speed", str(asked.out), "--line", line]
-        try:
-            subprocess.run([*own, "--steps", str(asked.steps)], timeout=asked.each, check=False)
-        except subprocess.TimeoutExpired:
-            print("too long:", line, flush=True)
+def plan(line: Line, steps: int) -> dict[str, Any]:
+    """Return the line of a plan."""
+    return measured(line.text, WARM + steps)
 
 
 def measured(line: str, steps: int) -> dict[str, Any]:
@@ -71,12 +33,12 @@ def measured(line: str, steps: int) -> dict[str, Any]:
     from runner.training.job import Job
     from runner.training.make import make_trainer
 
-    model, settings, method = _plan(line)
+    model, settings, method = _plan(line, steps)
     own = model.config.get_text_config()
     each = settings.micro_batch * settings.accumulation
     source = random.Random(3)
     rows = []
-    for length in lengths(each * steps):
+    for length in chat(each * steps):
         ids = tuple(source.randrange(3, own.vocab_size) for _ in range(length))
         rows.append(completion(ids, (IGNORED,) * (length // 3) + ids[length // 3 :]))
     on_card = torch.cuda.is_available()
@@ -108,7 +70,7 @@ def measured(line: str, steps: int) -> dict[str, Any]:
     }
 
 
-def _plan(line: str) -> tuple[Any, Any, Any]:
+def _plan(line: str, steps: int) -> tuple[Any, Any, Any]:
     """Return the model of a line with random weights, and its `train` and `method` tables."""
     import torch
 
@@ -119,7 +81,7 @@ def _plan(line: str) -> tuple[Any, Any, Any]:
     from runner.rehearse.random_model import random_model
     from runner.rehearse.settings import method_of, train_of
 
-    name, method, rows, most, attention, checkpointing, dropout = line.split()
+    name, method, rows, most, attention, checkpointing, dropout, *more = line.split()
     config = dict(
         next(one.config for one in lookup.models() if one.name.rpartition("/")[2] == name)
     )
@@ -143,9 +105,27 @@ def _plan(line: str) -> tuple[Any, Any, Any]:
         pass_tokens=int(most),
         attention="varlen" if attention == "varlen" else "own",
     )
-    settings = train_of(profile, 1, str(config["model_type"]))
+    fast: dict[str, Any] = {"kernels": "compiled"} if "compiled" in more else {}
+    settings = train_of(replace(profile, **fast), 1, str(config["model_type"]))
+    settings = settings.model_copy(update=_graphs(int(rows), int(most), steps, more))
     torch.manual_seed(1)
     return random_model(config, profile, 1), settings, method_of(profile)
+
+
+def _graphs(rows: int, most: int, steps: int, more: list[str]) -> dict[str, Any]:
+    """Return the sizes of recorded passes of a plan, if it has any, as a lock has them."""
+    from importlib import import_module
+
+    from planner.data.tokens import layout
+
+    counts = [int(word.removeprefix("graphs=")) for word in more if word.startswith("graphs=")]
+    if not counts:
+        return {}
+    of = chat(rows * steps)
+    laid = layout.steps(of, range(len(of)), rows, most)
+    tokens = [sum(of[row] for row in one) for step in laid for one in step]
+    sizes = import_module("planner.data.tokens.sizes").sizes
+    return {"graph_sizes": list(sizes(tokens, counts[0]))}
 
 
 def _watch(on_card: bool) -> Any:
@@ -178,7 +158,3 @@ def _watch(on_card: bool) -> Any:
                 self.losses.append(round(float(logs["loss"]), 5))
 
     return Watch()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,54 @@
+"""How the layers of a plan are computed: as they are, compiled by torch, or from CUDA graphs.
+
+Both cost time before the first step: compiling a layer of each kind, and recording a pass of each
+size. What they save is estimated like any other choice (`planner.search.ranking`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from planner.memory.compiled_layers import compiles
+from planner.models.facts import Architecture
+from planner.search.request import Request
+from planner.setup.setup import Profile
+
+GRAPHS = 16
+"""Sizes of recorded passes, at most: with so many, about 2% of a pass is blank."""
+PASSES_EACH = 20
+"""Passes of a run for each recorded size, at least."""
+
+
+def may_compile(shape: Architecture, plan: Profile) -> bool:
+    """Return whether the layers of a plan can be compiled: in padding-free passes by bounds, in a
+    family whose compiled layers are known."""
+    return plan.attention == "varlen" and compiles(shape, plan)
+
+
+def may_record(shape: Architecture, plan: Profile) -> bool:
+    """Return whether the passes of a plan can be recorded.
+
+    Recomputing layers asks for the state of random numbers, which a recording cannot; routers
+    would balance blank tokens.
+    """
+    return plan.attention == "varlen" and not plan.checkpointing and not shape.experts
+
+
+def variants(asked: Request, shape: Architecture, plan: Profile) -> Iterator[Profile]:
+    """Yield a plan with each way to compute its layers that is possible and not ruled out."""
+    compiling = (False, True) if asked.compiled is None else (asked.compiled,)
+    recording = (False, True) if asked.recorded is None else (asked.recorded,)
+    for compiled in compiling if may_compile(shape, plan) else (False,):
+        for recorded in recording if may_record(shape, plan) else (False,):
+            yield replace(
+                plan,
+                kernels="compiled" if compiled else "eager",
+                graph_sizes=_sizes(asked) if recorded else 0,
+            )
+
+
+def _sizes(asked: Request) -> int:
+    """Return the number of sizes to record: fewer in a short run."""
+    if asked.rows is None:
+        return GRAPHS
+    steps = -(-asked.rows // asked.effective_batch) * asked.epochs
+    return max(1, min(GRAPHS, steps // PASSES_EACH))

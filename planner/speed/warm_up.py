@@ -1,0 +1,34 @@
+"""The seconds before the first step in which layers are compiled and passes are recorded.
+
+Measured on hosts of an H100 with nothing in torch's caches: 20 to 30 s for a model without and with
+the first layer apart, and half a step or more for each recorded pass.
+"""
+
+from dataclasses import replace
+
+from planner.memory.facts import Sized
+from planner.models import layers
+from planner.setup.setup import Profile
+from planner.speed.accelerator import FITTED, Rated
+from planner.speed.step import micro_seconds
+
+COMPILE_SECONDS = 20.0
+"""Of each kind of layer, forward and backward."""
+RECORDED_PASSES = 2.0
+"""Passes of the usual speed that a recording takes: one computed before it, and the recording."""
+RECORD_SECONDS = 0.15
+"""What a recording takes besides: torch collects garbage and returns unused memory."""
+
+
+def warm_up_seconds(model: Sized, profile: Profile, accelerator: Rated) -> float:
+    """Return the seconds before the first step of a setup whose speed is known; 0 where layers are
+    neither compiled nor recorded."""
+    found = 0.0
+    if profile.kernels == "compiled":
+        kinds = len(set(layers.blocks(model.architecture)))
+        found += accelerator.host * COMPILE_SECONDS * (kinds + (profile.method != "full") / 2)
+    if profile.graph_sizes:
+        plain = replace(profile, graph_sizes=0).in_passes()
+        each = RECORDED_PASSES * micro_seconds(model, plain, accelerator, FITTED)
+        found += profile.graph_sizes * (each + accelerator.host * RECORD_SECONDS)
+    return found

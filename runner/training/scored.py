@@ -1,0 +1,37 @@
+"""A decoder that returns the scored positions only.
+
+TRL's loss head projects the positions whose next token is scored. It finds them by a mask on the
+card, and the host waits there for the complete forward pass. The rows of a pass are known before,
+so their positions come with it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from planner.data.tokens.example import IGNORED
+
+
+def positions(labels: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the positions of a pass that predict a scored token, and these tokens: both int64, of
+    shape (scored tokens,). `labels` has one for each token of the pass."""
+    found = [at for at, label in enumerate(labels[1:]) if label != IGNORED]
+    return torch.tensor(found, dtype=torch.long), torch.tensor(
+        [labels[at + 1] for at in found], dtype=torch.long
+    )
+
+
+class Scored:
+    """The `forward` of a decoder, with the argument `scored`: the positions to return."""
+
+    def __init__(self, forward: Callable[..., Any]) -> None:
+        self._forward = forward
+
+    def __call__(self, *given: Any, scored: torch.Tensor | None = None, **named: Any) -> Any:
+        """Return what the decoder returns; with `scored` its `last_hidden_state` has the shape
+        (1, scored tokens, width)."""
+        found = self._forward(*given, **named)
+        if scored is not None:
+            found.last_hidden_state = found.last_hidden_state.index_select(1, scored)
+        return found

@@ -1,0 +1,120 @@
+"""Compiled layers, scored positions and filled passes change no loss."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+pytest.importorskip("trl")
+
+from trl.trainer import utils
+
+from planner.data.tokens.example import IGNORED
+from runner.training import in_passes
+from runner.training.compiled import compile_layers, layers
+from runner.training.greatest import greatest_passes, most_rows
+from runner.training.padding_free import PaddingFree
+from runner.training.scored import positions
+from tests.runner.training.test_packing import Heard
+from tests.runner.training.test_padding_free import _job, _trained
+from tests.runner.training.test_sft import base as base
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
+
+
+@pytest.fixture(scope="module")
+def plain(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Heard:
+    return _trained(_job(base, tmp_path_factory.mktemp("plain"), pass_tokens=60))
+
+
+def _same(found: Heard, expected: Heard) -> None:
+    assert len(found.told) == len(expected.told) == 6
+    for ours, theirs in zip(found.told, expected.told, strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
+        assert ours["gradient_norm"] == pytest.approx(theirs["gradient_norm"], rel=1e-4)
+    losses = [[one["loss"] for one in run.evaluated] for run in (found, expected)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of torch about its own parts
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_compiled_layers_train_as_others_do(
+    base: Path, tmp_path: Path, plain: Heard, checkpointing: bool
+) -> None:
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    changes: dict[str, Any] = {"kernels": "compiled", "checkpointing": checkpointing}
+    found = _trained(_job(base, tmp_path, pass_tokens=60, **changes))
+    _same(found, plain)
+    counted = torch._dynamo.utils.counters
+    assert not counted["graph_break"]
+    assert counted["stats"]["unique_graphs"] == (1 if checkpointing else 2), (
+        "the first layer needs no gradient of its input; evaluations compile nothing"
+    )
+
+
+def test_scored_positions_are_all_that_the_head_needs(
+    base: Path, tmp_path: Path, plain: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a card the positions come with a pass."""
+    monkeypatch.setattr(utils, "_use_triton", utils._use_triton)
+    monkeypatch.setattr(in_passes, "chooses", lambda: True)
+    _same(_trained(_job(base, tmp_path, pass_tokens=60)), plain)
+
+
+def test_filled_passes_have_the_same_losses(base: Path, tmp_path: Path, plain: Heard) -> None:
+    sizes = {"graph_sizes": [32, 48, 64], "pass_tokens": 60}
+    _same(_trained(_job(base, tmp_path, **sizes)), plain)
+
+
+def test_a_pass_is_filled_up_to_its_size_and_its_bounds_are_as_many_as_any() -> None:
+    rows = [{"input_ids": [5] * n, "labels": [5] * n} for n in (4, 3, 2)]
+    filled = PaddingFree(20, 4, bounded=True, sizes=(8, 16), most_rows=6, chosen=True)
+    (one,) = filled.passes(step := filled(rows))
+    assert one["input_ids"].shape == (1, 16)
+    assert one["position_ids"][0].tolist()[9:] == [0, 1, 2, 3, 0, 1, 2]
+    assert one["cu_seq_lens_q"].tolist() == [0, 4, 7, 9, 13, 16, 16]
+    assert one["scored"].tolist() == [0, 1, 2, 4, 5, 7]
+    assert one["shift_labels"].tolist() == [[5] * 6]
+    assert filled.tokens(step) == 9
+
+
+def test_positions_are_those_before_a_scored_token() -> None:
+    found, labels = positions([IGNORED, 7, IGNORED, 9])
+    assert (found.tolist(), labels.tolist()) == ([0, 2], [7, 9])
+
+
+def test_a_pass_of_each_size_is_recorded_and_the_largest_first(base: Path, tmp_path: Path) -> None:
+    job = _job(base, tmp_path, graph_sizes=[32, 48, 64], pass_tokens=60)
+    tokens = [sum(len(row["input_ids"]) for row in rows) for rows in greatest_passes(job)]
+    assert tokens[0] == max(tokens)
+    sizes = [next(size for size in (32, 48, 64) if size >= n) for n in tokens[1:]]
+    assert sizes == sorted(set(sizes), reverse=True)
+    assert most_rows(job) >= 4
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_all_layers_train_from_the_first_step(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpointing: bool
+) -> None:
+    """A model is loaded for evaluation, where layers neither drop nor recompute anything."""
+    modes: list[bool] = []
+    own = in_passes.InPasses._passed
+
+    def passed(self: Any, model: Any, *given: Any) -> Any:
+        modes.extend(module.training for module in model.modules())
+        return own(self, model, *given)
+
+    monkeypatch.setattr(in_passes.InPasses, "_passed", passed)
+    _trained(_job(base, tmp_path, pass_tokens=60, checkpointing=checkpointing))
+    assert modes
+    assert all(modes)
+
+
+def test_layers_are_those_of_the_decoder(base: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(base)
+    assert len(list(layers(model))) == compile_layers(model) == 2
