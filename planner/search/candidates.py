@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from planner.catalogue.lookup import Accelerator
-from planner.memory import estimate
+from planner.memory import Estimate, estimate
 from planner.parallelism.layouts import Layout
 from planner.search.budget import budget, host_budget
 from planner.search.kernels import variants
@@ -115,7 +115,7 @@ class Candidates(Space):
 
     def estimated(self, plan: Profile) -> int:
         """Return the peak of a plan by its estimate, in bytes."""
-        return estimate(self.model, plan).peak.peak_bytes
+        return self._estimate(plan).peak.peak_bytes
 
     def fits(self, plan: Profile) -> bool:
         """Return whether a plan is within the budget, or ran in the free memory when rehearsed."""
@@ -136,10 +136,20 @@ class Candidates(Space):
         return Plan(
             profile=profile,
             accumulation=self.accumulation(profile.micro_batch),
-            estimate=estimate(self.model, profile),
+            estimate=self._estimate(profile),
             budget_bytes=self.budget_bytes,
             host_budget_bytes=self.host_budget_bytes,
         )
+
+    def _estimate(self, plan: Profile) -> Estimate:
+        found = self._estimates.get(plan)
+        if found is None:
+            found = self._estimates[plan] = estimate(self.model, plan)
+        return found
+
+    @cached_property
+    def _estimates(self) -> dict[Profile, Estimate]:
+        return {}
 
     @cached_property
     def timed(self) -> dict[Profile, float | None]:
