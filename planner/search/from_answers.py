@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, cast
 from lockfiles.engines import ENGINES
 from lockfiles.errors import DoesNotFit, UsageProblem
 from lockfiles.fixes import Advice, Answer, Key
-from planner.interview.answers import Answers
 from planner.machines.facts import MachineFacts
 from planner.models.facts import ModelFacts
 from planner.parallelism.layouts import Offload
@@ -15,6 +14,9 @@ from planner.search import effective_tokens, lora_targets
 from planner.search.candidates import Candidates
 from planner.search.request import Request
 from planner.setup.setup import Kind
+
+if TYPE_CHECKING:
+    from planner.interview.answers import Answers
 
 if TYPE_CHECKING:
     from planner.search.rehearsal import Rehearsal
@@ -26,7 +28,7 @@ _Contradiction = tuple[bool, tuple[str | Key, ...], Answer]
 """Whether it holds, its sentence, and the answer that resolves it."""
 
 
-def counted(answers: Answers, machine: MachineFacts) -> MachineFacts:
+def counted(answers: "Answers", machine: MachineFacts) -> MachineFacts:
     """Return the machine that a plan can use: without its cards where `machine.device` is `cpu`.
 
     Raises DoesNotFit where the answers ask for more cards than the machine has.
@@ -58,7 +60,7 @@ def counted(answers: Answers, machine: MachineFacts) -> MachineFacts:
 
 
 def candidates(
-    answers: Answers,
+    answers: "Answers",
     model: ModelFacts,
     machine: MachineFacts,
     *,
@@ -84,7 +86,7 @@ def candidates(
 
 
 def _request(
-    answers: Answers, model: ModelFacts, rows: int, longest: int, lengths: Sequence[int]
+    answers: "Answers", model: ModelFacts, rows: int, longest: int, lengths: Sequence[int]
 ) -> Request:
     kind = answers.text("method.kind")
     switch = {"auto": None, "on": True, "off": False}
