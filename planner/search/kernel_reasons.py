@@ -24,10 +24,10 @@ def _compiled(candidates: Candidates, chosen: Profile) -> str:
     gain = _gain(candidates, chosen, compiled=not on)
     took = compile_seconds(candidates.model, candidates.card) if candidates.card else 0.0
     if gain is None:
-        return "Layers run as they are: how fast this card computes compiled ones is not known."
+        return "Layers are not compiled: how fast this card computes compiled ones is not known."
     if on:
         return f"torch compiles the layers, in about {took:.0f} s before the first step" + (
-            f"; as they are, a run would take {gain:.0%} longer." if gain > TIE
+            f"; otherwise, a run would take {gain:.0%} longer." if gain > TIE
             else ", and they need less memory."
         )  # fmt: skip
     return f"Compiling the layers takes about {took:.0f} s, more than this run would gain by it."
@@ -42,7 +42,7 @@ def _recorded(candidates: Candidates, chosen: Profile) -> str:
             "Passes are filled up to one of these sizes and replayed from CUDA graphs: the card "
             f"does not wait for the host. Without, a run would take {gain:.0%} longer."
         )
-    return "CUDA graphs would not make this run faster: its passes keep the card busy as they are."
+    return "CUDA graphs would not make this run faster: its passes keep the card busy without."
 
 
 def _gain(candidates: Candidates, chosen: Profile, **other: bool) -> float | None:
