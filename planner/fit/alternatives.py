@@ -9,6 +9,7 @@ from planner.fit.machines import cards
 from planner.fit.request import FitRequest
 from planner.search import alternatives
 from planner.search.alternatives import Change
+from planner.search.plan import Plan
 from planner.search.reasons import MEASURED, gib
 from planner.setup.setup import Kind, Profile
 
@@ -78,11 +79,14 @@ class _Holds:
 
     def __init__(self, request: FitRequest, method: Kind) -> None:
         self._request, self._method = request, method
-        self._least: dict[tuple[int, str], Profile] = {}
+        self._least: dict[tuple[int, str], Plan] = {}
 
     def __call__(self, card: Accelerator, count: int) -> bool:
         found = replace(self._request, machine=cards(card, count)).candidates
         key = count, found.dtype
         if found.layouts and key not in self._least:
-            self._least[key] = found.least(self._method)
-        return key in self._least and found.fits(self._least[key])
+            self._least[key] = found.plan(found.least(self._method))
+        if key not in self._least:
+            return False
+        room, host = found.budget_bytes, found.host_budget_bytes
+        return replace(self._least[key], budget_bytes=room, host_budget_bytes=host).fits

@@ -75,15 +75,15 @@ def behind(shape: Architecture, profile: Profile) -> int:
 
 
 def before_shared(shape: Architecture) -> int:
-    """Return how many layers come before the first one whose keys and values others read; 0 in
-    other families."""
-    return min(_stores(shape), default=0) if streams(shape) > 1 else 0
+    """Return how many layers come before the first one whose keys and values others read; 0 where
+    none does."""
+    return min(_stores(shape), default=0)
 
 
 def kept_by_shared(shape: Architecture, profile: Profile) -> int:
     """Return what stays of the recomputed layers whose keys and values others read, until the
     backward pass ends: all that computed these, which are stored with their graph."""
-    if not profile.checkpointing:
+    if not profile.checkpointing or streams(shape) == 1:
         return 0
     each, kv = streams(shape) * shape.hidden, shape.kv_heads * shape.head_dim
     adapted = sum(name in profile.targets for name in ("k_proj", "v_proj"))
@@ -105,6 +105,8 @@ def _stores(shape: Architecture) -> set[int]:
 def _scaled(shape: Architecture, profile: Profile) -> int:
     """Return what the projections of all streams but one save: themselves, their squares' input,
     and their product with the magnitude."""
+    if streams(shape) == 1:
+        return 0
     cast = profile.width * (profile.method == "full")
     return (streams(shape) - 1) * (profile.width + 2 * _wide(profile) + cast) * shape.hidden
 

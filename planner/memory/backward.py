@@ -40,20 +40,23 @@ def moments(
         held["attention mask"] = left["attention mask"]
         return held | {"layer inputs": held["layer inputs"] + kept + waits}
 
-    each = sum(size // shape.layers for size in inner.values())
-    later = max(0, waits - each)  # it waits when the last layer is freed
+    first = share(1)
+    freed = sum(first.values()) - left["attention mask"] - kept - waits
+    later = max(0, waits - freed)  # it waits when the last layer is freed
     layer = _layer(shape, profile, blocks) | {"head gradient": _waiting(shape, profile)}
-    copies = (share(1) if profile.checkpointing else left)["adapter in bfloat16"]
+    copies = (first if profile.checkpointing else left)["adapter in bfloat16"]
     last = {**left, "adapter in bfloat16": copies, **layer}
     last["layer inputs"] += later
     if scratch:
         yield gradients, {"layer inputs": kept + waits, "scratch": scratch}
     again = alternating_updates.kept_by_shared(shape, profile) * profile.tokens
-    before = alternating_updates.before_shared(shape)
-    middle = share(before) | {"adapter in bfloat16": copies} | layer
-    middle["recomputed layer"] += again
+    before, middle = shape.layers, last
+    if again:
+        before = alternating_updates.before_shared(shape)
+        middle = share(before) | {"adapter in bfloat16": copies} | layer
+        middle["recomputed layer"] += again
     if profile.graph_sizes:  # a recording returns all gradients of a pass at once
-        yield 2 * gradients, share(1) | layer
+        yield 2 * gradients, first | layer
     if profile.accumulates or profile.sharded:
         yield gradients, last
         if again:
@@ -62,7 +65,7 @@ def moments(
     yield _gradients_of(shape, profile, gradients, 1), last
     if again:
         yield _gradients_of(shape, profile, gradients, 1 + shape.layers - before), middle
-    yield gradients - _last_gradients(shape, profile), share(1) | layer
+    yield gradients - _last_gradients(shape, profile), first | layer
 
 
 def kept_outside(shape: Architecture, profile: Profile) -> int:

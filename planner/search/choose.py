@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from planner.interview.answers import Answers
 from planner.machines.facts import MachineFacts
 from planner.memory import Estimate, estimate
 from planner.models.facts import ModelFacts
@@ -19,6 +18,9 @@ from planner.search.from_answers import counted
 from planner.search.rejected import Alternative, refusal, rejected
 from planner.setup.setup import Kind, Profile
 from planner.speed.rate import Rate
+
+if TYPE_CHECKING:
+    from planner.interview.answers import Answers
 
 if TYPE_CHECKING:
     from planner.search.rehearsal import Rehearsal
@@ -72,7 +74,7 @@ class Choice:
 
 
 def choose(
-    answers: Answers,
+    answers: "Answers",
     model: ModelFacts,
     *,
     rows: int,
@@ -121,7 +123,7 @@ def choose(
     )
 
 
-def _alpha(answers: Answers, plan: Profile) -> int:
+def _alpha(answers: "Answers", plan: Profile) -> int:
     return 0 if plan.method == "full" else answers.integer("method.alpha") or 2 * plan.rank
 
 
@@ -132,7 +134,7 @@ def _threads(plan: Profile, candidates: Candidates) -> int:
     return 1 if narrow else max(1, candidates.machine.cpu_cores // plan.ranks)
 
 
-def _why(answers: Answers, candidates: Candidates, plan: Profile, threads: int) -> dict[str, str]:
+def _why(answers: "Answers", candidates: Candidates, plan: Profile, threads: int) -> dict[str, str]:
     """Return the reason for each value that the plan chose, by its dotted key in a lock."""
     given = {
         "method.rank": answers.integer("method.rank") > 0,
@@ -150,7 +152,7 @@ def _why(answers: Answers, candidates: Candidates, plan: Profile, threads: int) 
     return {key: reasons.YOURS if given.get(key) else reason for key, reason in found.items()}
 
 
-def _adapter(answers: Answers, candidates: Candidates, plan: Profile) -> dict[str, str]:
+def _adapter(answers: "Answers", candidates: Candidates, plan: Profile) -> dict[str, str]:
     if plan.method == "full":
         nothing = "Full fine-tuning adds no adapter."
         return dict.fromkeys(("method.rank", "method.alpha", "method.targets"), nothing)

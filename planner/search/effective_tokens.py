@@ -1,12 +1,15 @@
 """The size of a step in tokens: the number of rows whose tokens come nearest to it."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lockfiles.fixes import Answer, Key
 from lockfiles.limits import MOST_EFFECTIVE_BATCH
-from planner.interview.answers import Answers
 from planner.objectives.registry import objective_of
 from planner.search.request import EFFECTIVE_BATCH, Request
+
+if TYPE_CHECKING:
+    from planner.interview.answers import Answers
 
 FEWEST = 8
 """The multiples of a step that is divided into micro-batches: it has at least this many."""
@@ -55,7 +58,7 @@ def reason(asked: Request) -> str:
     return f"{have} about {tokens} tokens, nearest to {asked.effective_tokens:,}{among}."
 
 
-def both(answers: Answers) -> tuple[bool, tuple[str | Key, ...], Answer]:
+def both(answers: "Answers") -> tuple[bool, tuple[str | Key, ...], Answer]:
     """Return whether the size of a step is set twice, the sentence that says so, and its fix."""
     rows, tokens = Key("train.effective_batch"), Key("train.effective_tokens")
     twice = answers.integer(tokens.name) > 0 and answers.integer(rows.name) != EFFECTIVE_BATCH

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, cast
 from lockfiles.engines import ENGINES
 from lockfiles.errors import DoesNotFit, UsageProblem
 from lockfiles.fixes import Advice, Answer, Key
-from planner.interview.answers import Answers
 from planner.machines.facts import MachineFacts
 from planner.models.facts import ModelFacts
 from planner.parallelism.layouts import Offload
 from planner.search import effective_tokens, lora_targets
 from planner.search.candidates import Candidates
+from planner.search.kernels import may_compile, may_record
 from planner.search.request import Request
 from planner.setup.setup import Kind
+
+if TYPE_CHECKING:
+    from planner.interview.answers import Answers
 
 if TYPE_CHECKING:
     from planner.search.rehearsal import Rehearsal
@@ -26,7 +29,7 @@ _Contradiction = tuple[bool, tuple[str | Key, ...], Answer]
 """Whether it holds, its sentence, and the answer that resolves it."""
 
 
-def counted(answers: Answers, machine: MachineFacts) -> MachineFacts:
+def counted(answers: "Answers", machine: MachineFacts) -> MachineFacts:
     """Return the machine that a plan can use: without its cards where `machine.device` is `cpu`.
 
     Raises DoesNotFit where the answers ask for more cards than the machine has.
@@ -58,7 +61,7 @@ def counted(answers: Answers, machine: MachineFacts) -> MachineFacts:
 
 
 def candidates(
-    answers: Answers,
+    answers: "Answers",
     model: ModelFacts,
     machine: MachineFacts,
     *,
@@ -84,7 +87,7 @@ def candidates(
 
 
 def _request(
-    answers: Answers, model: ModelFacts, rows: int, longest: int, lengths: Sequence[int]
+    answers: "Answers", model: ModelFacts, rows: int, longest: int, lengths: Sequence[int]
 ) -> Request:
     kind = answers.text("method.kind")
     switch = {"auto": None, "on": True, "off": False}
@@ -143,8 +146,30 @@ def _contradictions(found: Candidates) -> Iterator[_Contradiction]:
         ),
         Answer("method.packing", "off"),
     )
+    yield from _layers(found)
     yield from _spread(found)
     yield from _batch(found)
+
+
+def _layers(found: Candidates) -> Iterator[_Contradiction]:
+    asked, shape = found.request, found.model.architecture
+    plan = found.profile(found.kinds[0], found.share, found.checkpointings[0], found.packings[0])
+    yield (
+        bool(asked.compiled) and not may_compile(shape, plan),
+        (
+            f"The layers of `{shape.family}` cannot be compiled here: that is known for dense "
+            "decoders, in padding-free passes with flash attention on an NVIDIA card.",
+        ),
+        Answer("method.compile", "auto"),
+    )
+    yield (
+        bool(asked.recorded) and not may_record(shape, plan),
+        (
+            f"Passes of `{shape.family}` cannot be recorded here: that needs padding-free passes "
+            "with flash attention on an NVIDIA card, no experts and no checkpointing.",
+        ),
+        Answer("method.cuda_graphs", "auto"),
+    )
 
 
 def _spread(found: Candidates) -> Iterator[_Contradiction]:

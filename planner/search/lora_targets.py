@@ -6,17 +6,19 @@ and the routers, gates and fused experts of a mixture are never targets.
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Answer, Key
 from lockfiles.nearest import nearest
-from planner.interview.answers import Answers
 from planner.memory.trainable import trained_biases
 from planner.models import layers
 from planner.models.architecture import Architecture
 from planner.models.families import FAMILIES
 from planner.setup.setup import Bias, Profile
+
+if TYPE_CHECKING:
+    from planner.interview.answers import Answers
 
 Preset = Literal["all-linear", "attention+mlp", "attention"]
 
@@ -71,7 +73,7 @@ def by_hand(shape: Architecture, wanted: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(layer for layer in known if any(_means(name, layer) for name in wanted))
 
 
-def chosen(answers: Answers, shape: Architecture) -> tuple[str, ...]:
+def chosen(answers: "Answers", shape: Architecture) -> tuple[str, ...]:
     """Return the layers that the answers select. Raises UsageProblem as `by_hand` does."""
     given = answers.text("method.targets")
     for name in PLACES:
@@ -80,18 +82,18 @@ def chosen(answers: Answers, shape: Architecture) -> tuple[str, ...]:
     return by_hand(shape, answers.chosen("method.modules"))
 
 
-def bias(answers: Answers) -> Bias:
+def bias(answers: "Answers") -> Bias:
     """Return which biases the answers train."""
     given = answers.text("method.bias")
     return "all" if given == "all" else "lora_only" if given == "lora_only" else "none"
 
 
-def why(answers: Answers, shape: Architecture, plan: Profile) -> dict[str, str]:
+def why(answers: "Answers", shape: Architecture, plan: Profile) -> dict[str, str]:
     """Return the reasons for a plan's layers and, where it trains any, for its biases."""
     return {"method.targets": f"{_which(answers, plan)}{_stays(shape)}", **_biases(shape, plan)}
 
 
-def _which(answers: Answers, plan: Profile) -> str:
+def _which(answers: "Answers", plan: Profile) -> str:
     given, names = answers.text("method.targets"), ", ".join(plan.targets)
     if given == "all-linear":
         return f"Adapting all {len(plan.targets)} linear layers of each block learns best: {names}."

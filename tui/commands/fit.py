@@ -97,12 +97,13 @@ def command(
 
     from planner.fit import answers, machines, models
     from planner.fit.request import FitRequest, Wish
-    from planner.fit.unknown import UnknownRequest
 
     machine, wish = machines.chosen(gpu, memory), Wish(**wished)  # type: ignore[arg-type]
     try:
         request = FitRequest(models.find(model), machine, wish)
     except models.UnknownModel as unknown:
+        from planner.fit.unknown import UnknownRequest
+
         return _unknown(UnknownRequest(unknown, machine, wish), as_json)
     found = answers.answers(request)
     traces = None

@@ -67,7 +67,7 @@ class Architecture:
 
     def integer(self, name: str) -> int:
         """Return an integer of `own`; 0 if it has none of that name."""
-        found = dict(self.own).get(name, 0)
+        found = dict(self.own).get(name, 0) if self.own else 0
         return found if isinstance(found, int) else 0
 
     def text(self, name: str) -> str:

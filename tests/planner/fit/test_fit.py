@@ -1,9 +1,11 @@
 """What fits: the plans of `tunelock fit`, why they are so, and what would fit where they do not."""
 
+import gc
 import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -312,17 +314,18 @@ def test_four_bits_need_wider_layers_on_a_cpu() -> None:
 def test_ten_thousand_plans_a_second() -> None:
     """A plan takes 93 microseconds of CPU time where a sum of 1,000 squares takes 30.
 
-    Their ratio is tested, since other processes on the same cores slow both down.
+    Their ratio is tested, of the best of many short runs each, since other processes on the same
+    cores slow both down, unequally. Objects of other tests are not searched for garbage.
     """
     candidates = _request(_cards(1, 24)).candidates
-    profile = candidates.profile("lora", 4, True)
+    profile, lengths = candidates.profile("lora", 4, True), count(1)
 
     def plans() -> None:
-        for length in range(500):
-            candidates.fits(candidates.other(profile, length=length + 1))
+        for length in islice(lengths, 50):  # each is another plan, since estimates are kept
+            candidates.fits(candidates.other(profile, length=length))
 
     def sums() -> None:
-        for _ in range(500):
+        for _ in range(50):
             sum(number * number for number in range(1000))
 
     def seconds(work: Callable[[], None]) -> float:
@@ -330,7 +333,12 @@ def test_ten_thousand_plans_a_second() -> None:
         work()
         return time.process_time() - begun
 
-    took = [(seconds(plans), seconds(sums)) for _ in range(11)]
+    gc.collect()
+    gc.freeze()
+    try:
+        took = [(seconds(plans), seconds(sums)) for _ in range(110)]
+    finally:
+        gc.unfreeze()
     assert min(each[0] for each in took) <= 3.6 * min(each[1] for each in took)
 
 

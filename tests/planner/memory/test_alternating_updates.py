@@ -18,7 +18,8 @@ def _shape(name: str) -> Architecture:
 def test_those_are_the_last_of_each_kind_before_the_shared_ones() -> None:
     assert alternating_updates.before_shared(_shape("google/gemma-3n-E2B")) == 18
     assert alternating_updates.before_shared(_shape("google/gemma-3n-E4B")) == 18
-    assert alternating_updates.before_shared(_shape("Qwen/Qwen3-4B")) == 0
+    alone = replace(PLAN, checkpointing=True)
+    assert alternating_updates.kept_by_shared(_shape("Qwen/Qwen3-4B"), alone) == 0
 
 
 def test_each_keeps_its_input_its_predictions_and_what_its_keys_were_computed_from() -> None:

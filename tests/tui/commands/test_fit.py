@@ -10,7 +10,7 @@ import pytest
 from tests import programs
 from tests.hub_server import HubServer
 from tests.journeys.demo_folder import command
-from tests.tui.commands.speed import paired, whole
+from tests.tui.commands.speed import computed, paired
 from tests.tui.test_cli import tunelock
 
 BASE = Path(__file__).parents[3] / "runner" / "demo" / "base"
@@ -175,10 +175,12 @@ def test_a_model_of_the_hub_needs_its_config_alone(hub: HubServer, tmp_path: Pat
 
 @pytest.mark.slow
 def test_an_answer_takes_at_most_three_times_the_imports() -> None:
+    """In CPU time, the best of several, since other processes on the same cores slow both down."""
     program = "from tui.cli import main; main()"
     found = paired(
-        lambda: whole(["-P", "-c", program, "fit", "Qwen/Qwen3-8B", "--gpu", "RTX 4090"]),
-        lambda: whole(["-c", "import click, pydantic"]),
-        pairs=11,
+        lambda: computed(["-P", "-c", program, "fit", "Qwen/Qwen3-8B", "--gpu", "RTX 4090"]),
+        lambda: computed(["-c", "import click, pydantic"]),
+        pairs=15,
+        of=min,
     )
     assert found.ratio <= 3
