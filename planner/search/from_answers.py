@@ -152,6 +152,8 @@ def _contradictions(found: Candidates) -> Iterator[_Contradiction]:
 
 
 def _layers(found: Candidates) -> Iterator[_Contradiction]:
+    if not found.layouts:
+        return
     asked, shape = found.request, found.model.architecture
     plan = found.profile(found.kinds[0], found.share, found.checkpointings[0], found.packings[0])
     yield (
