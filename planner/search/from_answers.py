@@ -110,6 +110,7 @@ def _request(
         packing=switch[answers.text("method.packing")],
         compiled=switch[answers.text("method.compile")],
         recorded=switch[answers.text("method.cuda_graphs")],
+        exact=answers.flag("train.exact"),
         processes=answers.integer("machine.processes"),
         parallel=_set(answers.text("machine.parallel")),
         offload=cast("Offload | None", _set(answers.text("machine.offload"))),
