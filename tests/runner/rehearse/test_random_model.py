@@ -7,8 +7,8 @@ import pytest
 pytest.importorskip("trl")
 pytest.importorskip("peft")
 
-from runner.rehearse.random_model import random_model  # noqa: E402
-from tests.planner.memory.test_memory import PLAN  # noqa: E402
+from runner.rehearse.random_model import random_model
+from tests.planner.memory.test_memory import PLAN
 
 GLM = {
     "model_type": "glm", "vocab_size": 64, "hidden_size": 32, "intermediate_size": 48,
