@@ -67,7 +67,7 @@ COMPONENTS = frozenset(
         "optimizer states", "communication buckets", "gathered weights", "gathered gradients",
         "model files", "activations", "dropout masks", "layer inputs", "inputs of 8-bit layers",
         "attention mask", "adapter in bfloat16", "loss head", "head gradient",
-        "recomputed layer", "scratch", "heap", "rows", *UNEXPLAINED,
+        "recomputed layer", "recorded passes", "scratch", "heap", "rows", *UNEXPLAINED,
     ]
 )  # fmt: skip
 """The components of peak memory (`planner.memory`)."""

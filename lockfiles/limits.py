@@ -36,6 +36,8 @@ MOST_SAMPLES = 1000
 MOST_THREADS = 4096
 MOST_GRAPHS = 64
 """Sizes of passes that are recorded as CUDA graphs."""
+GRAPH_STEP = 64
+"""Tokens of which such sizes are multiples, as fast kernels want it."""
 MOST_PROCESSES = 1024
 """Of one training run; each process has its own card."""
 MOST_PARAMETERS = 10**13

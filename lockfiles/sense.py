@@ -103,6 +103,10 @@ def _passes(lock: TrainingTables) -> Iterator[Contradiction]:
         yield "train.graph_sizes", "is for passes whose `train.attention` is `varlen`"
     if list(train.graph_sizes) != sorted(set(train.graph_sizes)):
         yield "train.graph_sizes", "must ascend"
+    if train.graph_sizes and train.graph_sizes[-1] >= train.pass_tokens + limits.GRAPH_STEP:
+        yield "train.graph_sizes", "has more tokens than a pass can have"
+    if train.graph_sizes and train.checkpointing:
+        yield "train.graph_sizes", "is not for `train.checkpointing`"
     if train.kernels == "compiled" and not laid:
         yield "train.kernels", "is for passes of `train.pass_tokens`"
     if train.attention == "varlen" and not (laid and lock.machine.kind == "cuda"):

@@ -53,6 +53,8 @@ _FORMS: tuple[tuple[str, str, Said], ...] = (
         r"(\d+) micro-batch(?:es)? of (\d+) in each of (\d+) processes make",
         lambda lock: (*_sums(lock), lock.parallel.processes),
     ),
+    ("train.kernels", r"torch (compile)s the layers", lambda lock: _compiles(lock)),
+    ("train.kernels", r"Compiling the layers takes (about)", lambda lock: _as_they_are(lock)),
     ("train.checkpointing", r"(It fits without)", lambda lock: _off(lock.train.checkpointing)),
     (
         "train.checkpointing",
@@ -99,6 +101,14 @@ the reason, how the sentence begins, and the values that it must name."""
 def _batch(lock: TrainingTables) -> object:
     alone = lock.train.accumulation == lock.parallel.processes == 1
     return lock.train.micro_batch if alone else None
+
+
+def _compiles(lock: TrainingTables) -> object:
+    return "compile" if lock.train.kernels == "compiled" else None
+
+
+def _as_they_are(lock: TrainingTables) -> object:
+    return "about" if lock.train.kernels == "eager" else None
 
 
 def _copies(lock: TrainingTables) -> object:

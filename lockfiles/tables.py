@@ -19,7 +19,7 @@ from lockfiles.training import Exactness, Method, Parallel, Stream, Train
 
 VERSION = 1
 """The version that is written and read; a newer one is refused."""
-_OWN_REVISION = 6
+_OWN_REVISION = 7
 REVISION = max(
     _OWN_REVISION,
     *(table.since for table in OBJECTIVES.values()),
@@ -38,8 +38,9 @@ then it lacks the tables of training. Revision 4 adds what was made of the rows:
 and roles that were mapped, and the limit on bad rows; and of a plan for a processor, what its
 memory and its time were measured by. Revision 5 adds the facts of a model that only its family has:
 `model.architecture.own`. Revision 6 adds padding-free passes: `train.pass_tokens`,
-`train.most_passes`, `stream.passes_sha256`, and `varlen` in `train.attention`; and the ends of
-answers that a template prints only with the next turn: `template.answer_end`, `template.call_end`.
+`train.most_passes`, `stream.passes_sha256`, and `varlen` in `train.attention`. Revision 7 adds how
+layers are computed on a card, `train.kernels` and `train.graph_sizes`, and the ends of answers that
+a template prints only with the next turn, `template.answer_end` and `template.call_end`.
 `lockfiles.revisions` reads the earlier ones. An objective, a kind of stage or an engine that was
 added later raises it by its own `since`.
 """

@@ -124,7 +124,7 @@ def _recomputed(shape: Architecture, profile: Profile, block: Block) -> int:
     if not profile.checkpointing:
         return 0
     again = sum(saved_activations.activations(shape, profile, block).values())
-    if profile.kernels == "compiled":
+    if compiled_layers.compiled(shape, profile):
         again -= compiled_layers.layer_input(shape, profile, block)
     if _passes_mask(shape, profile, block):
         again += saved_activations.mask_extra(block.attention or shape, profile, block)

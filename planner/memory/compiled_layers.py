@@ -2,7 +2,7 @@
 
 AOTAutograd splits a layer's graph so that little is saved: what pointwise operations can compute
 again is not (`min_cut_rematerialization_partition` in `torch/_functorch/partitioners.py`). Norms
-save their input as it is and a float32 per token, the MLP its gate and up products, and trained
+save their input unchanged and a float32 per token, the MLP its gate and up products, and trained
 layers their input. `tests/runner/trace/partition.py` prints what a family saves.
 """
 
@@ -31,6 +31,12 @@ def compiles(shape: Architecture, profile: Profile) -> bool:
     known = shape.family in COMPILED and quantised(shape, profile) in (0, 4)
     narrow = profile.device == "cuda" and profile.dtype == "bfloat16" and profile.autocast
     return known and narrow and profile.attention == "varlen" and not profile.sharded
+
+
+def compiled(shape: Architecture, profile: Profile) -> bool:
+    """Return whether a plan's layers are compiled and known; others are counted as they would be
+    without that, which needs more."""
+    return profile.kernels == "compiled" and compiles(shape, profile)
 
 
 def activations(shape: Architecture, profile: Profile, block: Block) -> dict[str, int]:
@@ -77,17 +83,21 @@ def backward(shape: Architecture, profile: Profile, block: Block) -> int:
 
     With adapters, the gradient of what the down projection read comes from its weight and from its
     adapter. Those of gate and up are written for their weights, and scaled for their adapters. What
-    down read is freed by then. Peaks measured on an H100 show that no gradient replaces a saved
-    tensor, as one does in torch's code for a CPU.
+    down read is freed by then. Counted from the buffers of inductor's code for a GPU, where one
+    gradient replaces its operand, but not if gate and up are one layer, or if the same kernel
+    writes both for adapters without dropout.
     """
     hidden, inner = profile.width * shape.hidden, profile.width * block.mlp
     attends = _attention_backward(shape, profile, block)
+    names = FAMILIES[shape.family].linears
+    fused = names.gate == names.up
     if profile.method == "full":
-        at_down = (2 * inner + hidden) * profile.tokens
+        at_down = ((2 if fused else 1) * inner + hidden) * profile.tokens
         return max(attends, at_down + _down_weight(profile, block))
     scaled = any(part.place == "mlp" for part in _trained(profile, block))
-    written = 4 if scaled else 2
-    at_product = ((1 + written) * inner + hidden * (not _normed_last(shape))) * profile.tokens
+    replaced = not fused and not (scaled and profile.dropped == 0)
+    tensors = 1 + (4 if scaled else 2) - replaced
+    at_product = (tensors * inner + hidden * (not _normed_last(shape))) * profile.tokens
     at_weight = (inner + hidden) * profile.tokens
     if quantised(shape, profile):
         at_weight += _down_weight(profile, block)

@@ -24,7 +24,7 @@ def less(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]) -> Ma
     several = any(isinstance(one, AlternatingUpdates | HyperConnections) for one in first.beside)
     if profile.method == "full" or profile.checkpointing or profile.bias == "all" or several:
         return {}
-    if profile.kernels == "compiled":
+    if compiled_layers.compiled(shape, profile):
         return compiled_layers.less_at_first(shape, profile, first)
     places = ("attention", "mlp") if shares_norm_input(shape) else ("attention",)
     read = sum(

@@ -23,7 +23,7 @@ from planner.models.families import FAMILIES
 from planner.models.layers import Block
 from planner.setup.setup import HEAP_TENSOR_BYTES, Profile
 
-ESTIMATOR = "closed-form-6"
+ESTIMATOR = "closed-form-7"
 """The name of these formulas in a lock; it must change when their results do."""
 
 

@@ -31,7 +31,7 @@ each query head (`use_gqa_in_sdpa` in `integrations/sdpa_attention.py`)."""
 
 def activations(shape: Architecture, profile: Profile, block: Block) -> dict[str, int]:
     """Return what one layer of a block saves."""
-    if profile.kernels == "compiled":
+    if compiled_layers.compiled(shape, profile):
         return compiled_layers.activations(shape, profile, block)
     inputs, masks = _inputs(shape, profile, block)
     mixed = costs(block.mixer).saved(shape, profile, block) if block.mixer else 0

@@ -19,7 +19,7 @@ def backward(shape: Architecture, profile: Profile, block: Block) -> int:
     is computed. In a mixture, the experts have these peaks. Eager attention's scores and trained
     norms after the MLP may need more.
     """
-    if profile.kernels == "compiled":
+    if compiled_layers.compiled(shape, profile):
         return compiled_layers.backward(shape, profile, block)
     if widens(shape, profile) and not block.experts:
         return _widened(shape, profile, block)

@@ -12,6 +12,7 @@ from planner.models.facts import ModelFacts
 from planner.parallelism.layouts import Offload
 from planner.search import effective_tokens, lora_targets
 from planner.search.candidates import Candidates
+from planner.search.kernels import may_compile, may_record
 from planner.search.request import Request
 from planner.setup.setup import Kind
 
@@ -145,8 +146,30 @@ def _contradictions(found: Candidates) -> Iterator[_Contradiction]:
         ),
         Answer("method.packing", "off"),
     )
+    yield from _layers(found)
     yield from _spread(found)
     yield from _batch(found)
+
+
+def _layers(found: Candidates) -> Iterator[_Contradiction]:
+    asked, shape = found.request, found.model.architecture
+    plan = found.profile(found.kinds[0], found.share, found.checkpointings[0], found.packings[0])
+    yield (
+        bool(asked.compiled) and not may_compile(shape, plan),
+        (
+            f"The layers of `{shape.family}` cannot be compiled here: that is known for dense "
+            "decoders, in padding-free passes with flash attention on an NVIDIA card.",
+        ),
+        Answer("method.compile", "auto"),
+    )
+    yield (
+        bool(asked.recorded) and not may_record(shape, plan),
+        (
+            f"Passes of `{shape.family}` cannot be recorded here: that needs padding-free passes "
+            "with flash attention on an NVIDIA card, no experts and no checkpointing.",
+        ),
+        Answer("method.cuda_graphs", "auto"),
+    )
 
 
 def _spread(found: Candidates) -> Iterator[_Contradiction]:

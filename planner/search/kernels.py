@@ -1,4 +1,4 @@
-"""How the layers of a plan are computed: as they are, compiled by torch, or from CUDA graphs.
+"""How layers are computed: one operation at a time or compiled, from CUDA graphs or not.
 
 Both cost time before the first step: compiling a layer of each kind, and recording a pass of each
 size. What they save is estimated like any other choice (`planner.search.ranking`).

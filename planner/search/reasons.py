@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from planner.models.layers import blocks
 from planner.parallelism.layouts import NAMES as LAYOUTS
-from planner.search import effective_tokens
+from planner.search import effective_tokens, kernel_reasons
 from planner.search.candidates import Candidates
 from planner.search.ranking import TIE, fastest_of, seconds, slower, slower_by
 from planner.search.space import CPU_BATCH_TOKENS
@@ -54,6 +54,8 @@ def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         "train.micro_batch": asked.micro_batch is not None,
         "train.checkpointing": asked.checkpointing is not None,
         "stream.packing": asked.packing is not None,
+        "train.kernels": asked.compiled is not None,
+        "train.graph_sizes": asked.recorded is not None,
     }
     reasons = {
         **_layout(candidates, chosen),
@@ -62,6 +64,7 @@ def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         "train.checkpointing": _checkpointing(candidates, chosen),
         **_packing(candidates, chosen),
         **_bounds(candidates, chosen),
+        **kernel_reasons.why(candidates, chosen),
         "train.dtype": _dtype(candidates, chosen),
         **_kernels(candidates),
     }

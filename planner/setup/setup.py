@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from lockfiles.engines import ENGINES, EngineName
 from lockfiles.engines.engine import Offload
-from planner.data.tokens import sizes
+from lockfiles.limits import GRAPH_STEP
 from planner.objectives.objective import Objective
 from planner.objectives.registry import ObjectiveName, objective_of
 from planner.parallelism.engine import Device, PlannedEngine, of_engine
@@ -128,7 +128,7 @@ class Profile:
 
     def in_passes(self) -> Self:
         """Return the setup of the greatest pass if rows are concatenated, else this setup."""
-        step = sizes.STEP if self.graph_sizes else 1
+        step = GRAPH_STEP if self.graph_sizes else 1
         tokens = -(-self.pass_tokens // step) * step
         return self.of_pass(tokens, self.squares) if tokens else self
 

@@ -21,6 +21,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from planner.hub.cache import cache_folder
 from planner.setup.setup import HEAP_TENSOR_BYTES
 
 if TYPE_CHECKING:
@@ -81,7 +82,18 @@ def environment(lock: "Lock", *, online: bool) -> dict[str, str]:
     from lockfiles.lock import TrainingLock
 
     own = _of_training(lock) if isinstance(lock, TrainingLock) else _NO_CARD
+    own |= _caches()
     return child_environment(online=online) | own
+
+
+def _caches() -> dict[str, str]:
+    """Return where compiled kernels are kept for later runs: by default torch keeps them in the
+    folder of temporary files, which others can write to."""
+    place = cache_folder()
+    return {
+        "TORCHINDUCTOR_CACHE_DIR": str(place / "torchinductor"),
+        "TRITON_CACHE_DIR": str(place / "triton"),
+    }
 
 
 def _of_training(lock: "TrainingLock") -> dict[str, str]:

@@ -30,7 +30,7 @@ def profile_of(lock: TrainingLock, longest: int, padded: bool) -> Profile:
         dropout=method.dropout,
         padded=padded,
         packing=lock.stream.packing,
-        pass_tokens=max(train.pass_tokens, *train.graph_sizes, 0),
+        pass_tokens=train.pass_tokens,
         kernels=train.kernels,
         graph_sizes=len(train.graph_sizes),
         attention="varlen" if train.attention == "varlen" else "own",

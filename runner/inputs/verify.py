@@ -342,6 +342,10 @@ def _check_passes(lock: TrainingLock, rows: Corpus) -> None:
         found = Epoch.of(lengths, order, size, settings.pass_tokens)
         refuse(differing((f"stream.passes_sha256.{epoch}", locked, found.sha256)), "the passes")
         most = max(most, found.most_passes)
+        largest = max(found.tokens)
+        if settings.graph_sizes and largest > settings.graph_sizes[-1]:
+            what = ("train.graph_sizes", settings.graph_sizes[-1], largest)
+            refuse(differing(what), "the passes")
     refuse(differing(("train.most_passes", settings.most_passes, most)), "the passes")
 
 

@@ -36,7 +36,7 @@ def train_of(profile: Profile, accumulation: int, family: str) -> Train:
         attention="varlen" if profile.attention == "varlen" else attention(family),
         pass_tokens=profile.pass_tokens,
         kernels=profile.kernels,
-        graph_sizes=[profile.pass_tokens] if profile.graph_sizes else [],
+        graph_sizes=[profile.in_passes().length] if profile.graph_sizes else [],
         checkpointing=profile.checkpointing,
         keep="last",
         evaluate_steps=1_000_000,

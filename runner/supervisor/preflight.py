@@ -18,6 +18,7 @@ from planner.machines.probes.probe import probe
 from planner.parallelism.engines import cannot_run
 from planner.pipeline.kind import of_kind as planned_of
 from planner.search.budget import whole_card_bytes
+from runner.environments.compiler import check_compiler
 from runner.environments.packages import (
     check_training_packages,
     package_differences,
@@ -76,6 +77,7 @@ def _check_training(lock: TrainingLock, stages: Sequence[Stage]) -> None:
     if any(of_kind(stage.kind).trains for stage in stages):
         check_training_packages(lock)
         check_device(lock)
+        check_compiler(lock)
 
 
 def _reads_base(lock: Lock, kind: RunKind) -> bool:

@@ -43,7 +43,7 @@ class Accelerated:
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Compute layers as they are: compiling them once more, without gradients, takes longer."""
+        """Compute layers uncompiled: compiling them once more, without gradients, takes longer."""
         if not self.compiled:
             yield
             return

@@ -1,6 +1,6 @@
 """Layers that torch compiles: one graph for all layers of a kind, for passes of any size.
 
-Evaluations compute them as they are (`torch.compiler.set_stance`), since a second graph without
+Evaluations run them uncompiled (`torch.compiler.set_stance`), since a second graph without
 gradients would be compiled for them.
 """
 

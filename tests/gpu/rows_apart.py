@@ -1,6 +1,6 @@
 """Losses of concatenated rows on this card, of a small model of each family that reads bounds.
 
-    python -m tests.gpu.rows_apart OUT.jsonl [--cpu] [--only FAMILY]
+    python -m tests.gpu.rows_apart OUT.jsonl [--cpu] [--compiled] [--only FAMILY]
 
 Models have few layers, heads as wide as a real model's, and random weights that bfloat16 can hold.
 Differences are of the losses of scored tokens, in the mean and of the worst row's mean:
@@ -33,6 +33,7 @@ from planner.models.architecture import Architecture, architecture
 from planner.models.families import FAMILIES
 from runner.trace.text_only import from_config
 from runner.training import kernels, varlen
+from runner.training.compiled import compile_layers
 from runner.training.packing import Packed
 from runner.training.padding_free import PaddingFree
 from tests.runner.inputs.test_parameter_count import tiny
@@ -164,11 +165,15 @@ def difference(ours: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]) -> 
     return [float(by_token.mean()), max(by_row)]
 
 
-def measured(family: str, shape: Architecture, given: Rows) -> dict[str, Any]:
-    """Return the differences of a family."""
+def measured(
+    family: str, shape: Architecture, given: Rows, *, compiled: bool = False
+) -> dict[str, Any]:
+    """Return the differences of a family, with bounds if asked in compiled layers."""
     began = time.monotonic()
     narrow = model_of(family, shape)
     exact = model_of(family, shape).float()
+    if shape.experts:
+        exact.set_experts_implementation("eager")  # the grouped product is one of bfloat16
     single, mask = alone(exact, given), joined(exact, given)
     found = {
         "mask32": difference(mask, single),
@@ -176,6 +181,8 @@ def measured(family: str, shape: Architecture, given: Rows) -> dict[str, Any]:
     }
     apart = alone(narrow, given)
     narrow.set_attn_implementation(varlen.NAME)
+    if compiled:
+        compile_layers(narrow)
     bounds = joined(narrow, given)
     found |= {"varlen16": difference(bounds, mask), "alone16": difference(bounds, apart)}
     leak = joined(narrow, given, missing=2)
@@ -194,6 +201,7 @@ def main() -> None:
     given = argparse.ArgumentParser()
     given.add_argument("out", type=Path)
     given.add_argument("--only", default="")
+    given.add_argument("--compiled", action="store_true", help="compile the layers")
     given.add_argument("--cpu", action="store_true", help="with fewer and shorter rows")
     asked = given.parse_args()
     if not ON_CARD:
@@ -207,7 +215,7 @@ def main() -> None:
         if asked.only not in family:
             continue
         try:
-            found = measured(family, shape, some)
+            found = measured(family, shape, some, compiled=asked.compiled)
         except Exception as problem:
             found = {"family": family, "error": f"{type(problem).__name__}: {problem}"[:300]}
         with asked.out.open("a", encoding="utf-8") as out:

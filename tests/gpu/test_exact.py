@@ -42,13 +42,14 @@ def test_every_method_is_measured_with_and_without_deterministic_algorithms() ->
 
 
 @pytest.mark.slow
-def test_a_tiny_training_repeats_and_resumes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["lora", "qlora"])
+def test_a_tiny_training_repeats_and_resumes(tmp_path: Path, method: str) -> None:
     made = multiprocessing.get_context("spawn").Process(
         target=write_base, args=(tmp_path / "base",), kwargs=dict(TINY)
     )
     made.start()
     made.join()
-    cell = Cell("lora", "varlen", exact=True)
+    cell = Cell(method, "varlen", exact=True)
     given = training(cell, tmp_path, at_length=False, on_card=False)
     found = compared(cell, given)
     assert (found["error"], found["repeats"], found["resumes"]) == ("", True, True)

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from lockfiles.lock import Method, Train
+from planner.data.tokens import layout, sizes
 from planner.data.tokens.example import Example
 from planner.data.tokens.order import epoch_order
 from runner.runs.pipe import Line
 
 ROWS = 16
 """Rows of a step."""
+GRAPHS = 6
+"""Sizes of recorded passes, at most."""
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 PASSES: Mapping[str, Any] = {"micro_batch": ROWS, "accumulation": 1}
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
@@ -96,9 +99,9 @@ def table(given: Training) -> Train:
     fields = dict(VARIANTS[given.variant])
     if "pass_tokens" in fields:
         fields["pass_tokens"] = given.most_tokens
-    if "graph_sizes" in fields:
-        fields["graph_sizes"] = [given.most_tokens * part // 4 for part in (1, 2, 3, 4)]
     epochs = -(-given.steps * ROWS // len(given.rows))
+    if "graph_sizes" in fields:
+        fields["graph_sizes"] = graph_sizes(given, epochs)
     usual = Train(
         micro_batch=1, accumulation=1, epochs=epochs, learning_rate=given.learning_rate,
         schedule="cosine", warmup_ratio=0.03, weight_decay=0.01, gradient_clip=1.0,
@@ -107,6 +110,17 @@ def table(given: Training) -> Train:
         keep="last", evaluate_steps=1_000_000, seed=given.seed,
     )  # fmt: skip
     return Train.model_validate(usual.model_dump() | fields)
+
+
+def graph_sizes(given: Training, epochs: int) -> list[int]:
+    """Return the sizes that a plan would record for the passes of a training."""
+    lengths = [row.length for row in given.rows]
+    tokens = []
+    for epoch in range(epochs):
+        order = epoch_order(len(lengths), given.seed, epoch)
+        for step in layout.steps(lengths, order, ROWS, given.most_tokens):
+            tokens += [sum(lengths[row] for row in one) for one in step]
+    return list(sizes.sizes(tokens, GRAPHS))
 
 
 def method_of(given: Training) -> Method:

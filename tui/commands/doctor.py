@@ -47,7 +47,7 @@ def command(machine: Path | None, as_json: bool) -> None:
     cuda, here = driver_cuda(), _measured(Path.cwd())
     findings = [
         _python(), *hardware(cuda, here), _torch(cuda, here), *_packages(),
-        *kernels(here, _installed), _compiler(),
+        *kernels(here, _installed), *_for_kernels(here), _compiler(),
     ]  # fmt: skip
     if as_json:
         output.data_json([asdict(finding) for finding in findings])
@@ -109,6 +109,16 @@ def kernels(machine: MachineFacts, installed: Callable[[str], str]) -> list[Find
         for name, version in named
         if version or machine.gpus
     ]
+
+
+def _for_kernels(machine: MachineFacts) -> list[Finding]:
+    """Return what Triton needs to start kernels on a card."""
+    from runner.environments.compiler import INSTALL, missing_for_kernels
+
+    if not machine.gpus:
+        return []
+    missing = missing_for_kernels()
+    return [Finding("C compiler and Python.h", "" if missing else "found", missing and INSTALL)]
 
 
 def _compiler() -> Finding:

@@ -41,6 +41,8 @@ def summary(lock: Lock) -> list[str]:
             "train.micro_batch",
             *(["train.accumulation"] if train.accumulation > 1 or train.pass_tokens else []),
             "stream.packing",
+            "train.kernels",
+            "train.graph_sizes",
         ),
         *_parallel(lock),
         *_ahead(lock),

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
 
-STEP = 64
-"""Tokens of which sizes are multiples, as fast kernels want it."""
+from lockfiles import limits
+
+STEP = limits.GRAPH_STEP
 BINS = 256
 """Sizes are chosen among at most so many, so that choosing takes a fraction of a second."""
 

@@ -78,7 +78,7 @@ def _run(asked: argparse.Namespace) -> None:
             continue
         began = time.monotonic()
         problem = _one(text, asked)
-        if problem == LATE:
+        if problem and text not in {one["line"] for one in _read(asked.out)}:
             _write({"line": text, "missing": problem}, asked.out)
         print(f"{time.monotonic() - began:6.1f} s", text, problem, flush=True)
     print("\n".join(summary(_read(asked.out))), flush=True)
@@ -86,7 +86,8 @@ def _run(asked: argparse.Namespace) -> None:
 
 def _due(asked: argparse.Namespace) -> list[str]:
     """Return the lines of a table that have not been run."""
-    done = {one["line"] for path in (asked.out, *asked.skip) for one in _read(path)}
+    ran = [one for path in (asked.out, *asked.skip) for one in _read(path)]
+    done = {one["line"] for one in ran if "missing" not in one}
     due = [text for text in lines(asked.table) if asked.only in text]
     if asked.cpu:
         due = [f"{text} tiny" for text in due if text.split()[0] in SIDES]

@@ -103,7 +103,7 @@ def _use(environment: dict[str, str]) -> None:
 
 
 def _said(profile: Profile, rows: int, laid: passes.Laid) -> str:
-    words = [f"{rows} rows", f"{getattr(profile, 'kernels', 'eager')} layers", profile.attention]
+    words = [f"{rows} rows", f"{profile.kernels} layers", profile.attention]
     words.append(
         f"passes of {profile.pass_tokens}, at most {laid.train.get('most_passes', 1)} a step"
         if profile.pass_tokens

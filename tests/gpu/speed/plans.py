@@ -105,8 +105,9 @@ def _plan(line: str, steps: int) -> tuple[Any, Any, Any]:
         pass_tokens=int(most),
         attention="varlen" if attention == "varlen" else "own",
     )
-    fast: dict[str, Any] = {"kernels": "compiled"} if "compiled" in more else {}
-    settings = train_of(replace(profile, **fast), 1, str(config["model_type"]))
+    if "compiled" in more:
+        profile = replace(profile, kernels="compiled")
+    settings = train_of(profile, 1, str(config["model_type"]))
     settings = settings.model_copy(update=_graphs(int(rows), int(most), steps, more))
     torch.manual_seed(1)
     return random_model(config, profile, 1), settings, method_of(profile)
@@ -114,9 +115,7 @@ def _plan(line: str, steps: int) -> tuple[Any, Any, Any]:
 
 def _graphs(rows: int, most: int, steps: int, more: list[str]) -> dict[str, Any]:
     """Return the sizes of recorded passes of a plan, if it has any, as a lock has them."""
-    from importlib import import_module
-
-    from planner.data.tokens import layout
+    from planner.data.tokens import layout, sizes
 
     counts = [int(word.removeprefix("graphs=")) for word in more if word.startswith("graphs=")]
     if not counts:
@@ -124,8 +123,7 @@ def _graphs(rows: int, most: int, steps: int, more: list[str]) -> dict[str, Any]
     of = chat(rows * steps)
     laid = layout.steps(of, range(len(of)), rows, most)
     tokens = [sum(of[row] for row in one) for step in laid for one in step]
-    sizes = import_module("planner.data.tokens.sizes").sizes
-    return {"graph_sizes": list(sizes(tokens, counts[0]))}
+    return {"graph_sizes": list(sizes.sizes(tokens, counts[0]))}
 
 
 def _watch(on_card: bool) -> Any:

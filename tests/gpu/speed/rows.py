@@ -14,6 +14,8 @@ STEP_TOKENS = 32768
 LONGEST = 2048
 COUNT, FEW = 10_000, 2_000
 """Chats of a run, which ends after the steps that are measured; and those of a tiny model."""
+REPEATS = 3
+"""Of GSM8K's rows, so that a run has about as many tokens as one of chats."""
 VOCABULARY = 128_000
 """Tokens that all models have."""
 MORE = 5
@@ -35,7 +37,7 @@ def gsm8k() -> list[int]:
 
 def lengths(line: Line) -> list[int]:
     """Return the tokens of the rows of a run."""
-    every = gsm8k() if line.rows == "gsm8k" else chat(COUNT)
+    every = gsm8k() * REPEATS if line.rows == "gsm8k" else chat(COUNT)
     return [math.ceil(one / SHORTER) + 1 for one in every[:FEW]] if line.tiny else every
 
 

@@ -1,9 +1,14 @@
 """Unsloth's fast model in TRL's trainer, with the guide's packed blocks and nothing recomputed.
 
-Unsloth loads from a folder, so the random weights are written to disk first.
+Unsloth loads from a folder, so the random weights are written to disk first. It needs releases of
+transformers and TRL that are older than the runner's: run its lines with `--line` in an environment
+of their own.
 """
 
 import importlib
+import json
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -64,16 +69,29 @@ def _trainer(
 
 
 def _written(line: Line, folder: Path) -> Path:
-    """Write a model with random weights and a tokenizer that can pad."""
-    from runner.rehearse.trainers import padding
-
-    plain = models.settings(Line(line.text.replace(" qlora ", " lora ")))
-    model = models.model_of(line, plain)
-    model.save_pretrained(folder)
-    padding().save_pretrained(folder)
-    del model
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    """Write a model with random weights and a tokenizer that can pad, in a process of its own:
+    Unsloth changes transformers."""
+    own = [sys.executable, "-m", "tests.gpu.speed.with_unsloth", str(folder)]
+    subprocess.run([*own, json.dumps(models.config_of(line))], check=True)
     return folder
+
+
+def _write(folder: Path, config: dict[str, Any]) -> None:
+    import torch
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+
+    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+        model = AutoModelForCausalLM.from_config(
+            AutoConfig.for_model(**config), dtype=torch.bfloat16
+        )
+    model.save_pretrained(folder)
+    pad = "<pad>"
+    PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(WordLevel({pad: 0}, unk_token=pad)), pad_token=pad, eos_token=pad
+    ).save_pretrained(folder)
+
+
+if __name__ == "__main__":
+    _write(Path(sys.argv[1]), json.loads(sys.argv[2]))

@@ -1,0 +1,67 @@
+"""Compiled layers and CUDA graphs on the real road: planned, run, killed and resumed on a GPU.
+
+pytest -s -m gpu tests/gpu/test_kernels.py
+"""
+
+from pathlib import Path
+
+import pytest
+
+from lockfiles import lock as locks
+from runner.runs.events import read
+from tests.gpu.shapes import write_intent
+from tests.gpu.test_pipeline import base as base
+from tests.gpu.test_pipeline import carried_out, done, killed_and_gone_on, pytestmark, tell
+from tests.journeys.test_run import run_at
+
+__all__ = ["pytestmark"]
+WAYS = {
+    "eager": ("off", "off"),
+    "compiled": ("on", "off"),
+    "recorded": ("off", "on"),
+    "both": ("on", "on"),
+}
+
+
+def _planned(folder: Path, base: Path, way: str, **changes: object) -> Path:
+    compiled, recorded = WAYS[way]
+    write_intent(
+        folder, base, 96, method__compile=compiled, method__cuda_graphs=recorded,
+        method__dropout=0.0, train__effective_batch=8, **changes,
+    )  # fmt: skip
+    done(folder, "plan")
+    return folder
+
+
+def _losses(folder: Path, runs: str) -> list[float]:
+    found = read(run_at(folder / runs) / "events.jsonl")[0]
+    return [float(event.fields["loss"]) for event in found if event.kind == "step"]
+
+
+@pytest.mark.parametrize("kind", ["lora", "qlora", "full"])
+def test_each_way_to_compute_layers_learns_the_same(kind: str, base: Path, tmp_path: Path) -> None:
+    found = {}
+    for way in WAYS:
+        folder = _planned(tmp_path / way, base, way, method__kind=kind)
+        lock = locks.read(folder / "run.lock").training()
+        assert (lock.train.kernels == "compiled") == (WAYS[way][0] == "on")
+        assert bool(lock.train.graph_sizes) == (WAYS[way][1] == "on")
+        made = carried_out(folder, "runs")
+        found[way] = _losses(folder, "runs")
+        tell(
+            f"{kind} {way}", step_seconds=made.measured.step_seconds,
+            planned=lock.prediction.step_seconds, peak=made.measured.peak_bytes,
+            predicted=lock.prediction.peak_bytes, losses=found[way][:2] + found[way][-2:],
+        )  # fmt: skip
+    for way, losses in found.items():
+        assert losses == pytest.approx(found["eager"], rel=5e-3), way
+
+
+@pytest.mark.parametrize("kind", ["lora", "qlora"])
+def test_a_run_with_both_is_killed_and_resumed(kind: str, base: Path, tmp_path: Path) -> None:
+    folder = _planned(tmp_path, base, "both", method__kind=kind, train__epochs=4)
+    carried_out(folder, "whole")
+    killed_and_gone_on(folder)
+    whole, resumed = _losses(folder, "whole"), _losses(folder, "killed")
+    tell(f"{kind} resumed", equal=whole == resumed, steps=len(whole))
+    assert resumed == pytest.approx(whole, rel=5e-3)

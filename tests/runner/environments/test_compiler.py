@@ -1,0 +1,31 @@
+"""What Triton needs is missed before a run, not after the model is loaded."""
+
+import shutil
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from runner.environments.compiler import missing_for_kernels
+
+
+@pytest.fixture
+def header(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/gcc" if name == "gcc" else None)
+    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
+    (tmp_path / "Python.h").touch()
+    return tmp_path / "Python.h"
+
+
+def test_compiler_and_header_are_enough(header: Path) -> None:
+    assert missing_for_kernels() == ""
+
+
+def test_a_missing_header_is_named(header: Path) -> None:
+    header.unlink()
+    assert missing_for_kernels().startswith(f"`{header}`")
+
+
+def test_a_missing_compiler_is_named(header: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert missing_for_kernels().startswith("a C compiler")
