@@ -10,7 +10,7 @@ from lockfiles.fixes import Advice, Answer, Key
 from planner.machines.facts import MachineFacts
 from planner.models.facts import ModelFacts
 from planner.parallelism.layouts import Offload
-from planner.search import effective_tokens, lora_targets
+from planner.search import dropout, effective_tokens, lora_targets
 from planner.search.candidates import Candidates
 from planner.search.kernels import may_compile, may_record
 from planner.search.request import Request
@@ -95,7 +95,7 @@ def _request(
         longest=longest,
         rank=answers.integer("method.rank") or RANKS[answers.text("goal.change")],
         targets=lora_targets.chosen(answers, model.architecture),
-        dropout=answers.number("method.dropout"),
+        dropout=dropout.chosen(answers, rows),
         bias=lora_targets.bias(answers),
         objective=answers.text("method.objective"),
         method=None if kind == "auto" else cast(Kind, kind),
