@@ -113,6 +113,7 @@ def test_peaks_on_a_card_are_predicted(point: dict[str, Any]) -> None:
         accumulates=point["passes"] > 1,
         checkpointing=point.get("checkpointing", False),
         dropout=point.get("dropout", 0.0),
+        scored=point.get("scored", 2 / 3),
         graph_sizes=point.get("graph_sizes", 0),
     )
     error = estimate(model, setup).peak.peak_bytes / point["peak_bytes"] - 1
