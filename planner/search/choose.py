@@ -167,7 +167,7 @@ def _adapter(answers: "Answers", candidates: Candidates, plan: Profile) -> dict[
 
 def _dropout(answers: "Answers", candidates: Candidates) -> dict[str, str]:
     said = dropout.reason(answers, candidates.request.rows or 0)
-    return {"method.dropout": said} if said else {}
+    return {"method.dropout": said or reasons.YOURS}
 
 
 def _rate(plan: Profile) -> str:
