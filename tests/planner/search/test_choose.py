@@ -17,8 +17,8 @@ from tests.planner.memory.test_memory import MODELS
 
 DEMO = from_folder(Path(__file__).parents[3] / "runner" / "demo" / "base")
 KEYS = {
-    "method.kind", "method.rank", "method.alpha", "method.targets", "method.dropout", "train.micro_batch",
-    "train.accumulation", "train.checkpointing", "train.dtype", "train.learning_rate",
+    "method.kind", "method.rank", "method.alpha", "method.targets", "method.dropout",
+    "train.micro_batch", "train.accumulation", "train.checkpointing", "train.dtype", "train.learning_rate",
     "exactness.threads",
 }  # fmt: skip
 
@@ -136,12 +136,7 @@ def test_what_a_person_set_stays() -> None:
     assert found.targets == ("q_proj", "k_proj", "v_proj", "o_proj")
     assert (found.micro_batch, found.accumulation, found.checkpointing) == (2, 3, True)
     set_by_hand = {key for key, reason in found.why.items() if reason.startswith("You set it")}
-    assert set_by_hand == KEYS - {
-        "train.accumulation",
-        "train.dtype",
-        "exactness.threads",
-        "method.dropout",
-    }
+    assert set_by_hand == KEYS - {"train.accumulation", "train.dtype", "exactness.threads"}
 
 
 def test_full_only_where_asked_for() -> None:
