@@ -18,8 +18,8 @@ from tests.planner.memory.test_memory import MODELS
 DEMO = from_folder(Path(__file__).parents[3] / "runner" / "demo" / "base")
 KEYS = {
     "method.kind", "method.rank", "method.alpha", "method.targets", "method.dropout",
-    "train.micro_batch", "train.accumulation", "train.checkpointing", "train.dtype", "train.learning_rate",
-    "exactness.threads",
+    "train.micro_batch", "train.accumulation", "train.checkpointing", "train.dtype",
+    "train.learning_rate", "exactness.threads",
 }  # fmt: skip
 
 
