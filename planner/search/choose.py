@@ -21,8 +21,6 @@ from planner.speed.rate import Rate
 
 if TYPE_CHECKING:
     from planner.interview.answers import Answers
-
-if TYPE_CHECKING:
     from planner.search.rehearsal import Rehearsal
 
 __all__ = ["Alternative", "Choice", "choose"]

@@ -256,6 +256,7 @@ def _is_plan(plan: Profile) -> bool:
         and plan.pass_tokens <= limits.MOST_TOKENS
         and (plan.pass_tokens == 0 or (plan.packing and plan.pass_tokens >= plan.length))
         and 0 <= plan.squares <= limits.MOST_TOKENS
+        and 0 <= plan.graph_sizes <= (limits.MOST_GRAPHS if plan.pass_tokens else 0)
     )
 
 

@@ -253,7 +253,7 @@ def test_what_lies_about_itself_is_a_sentence(
 @pytest.mark.parametrize(
     ("changes", "valid"),
     [({"pass_tokens": 1}, False), ({"packing": False}, False), ({"pass_tokens": 10**5}, True),
-     ({"accumulates": True}, True)],
+     ({"accumulates": True}, True), ({"graph_sizes": -1}, False), ({"graph_sizes": 65}, False)],
 )  # fmt: skip
 def test_a_rehearsal_of_passes_that_no_step_has_is_not_taken(
     on_card: PlanFacts, tmp_path: Path, changes: dict[str, object], valid: bool
