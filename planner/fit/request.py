@@ -8,6 +8,7 @@ from planner.machines.facts import MachineFacts
 from planner.objectives.registry import ObjectiveName
 from planner.parallelism.layouts import Offload, Parallel
 from planner.search.candidates import Candidates
+from planner.search.dropout import DROPOUT
 from planner.search.from_answers import RANKS
 from planner.search.lora_targets import preset
 from planner.search.plan import Plan
@@ -17,8 +18,6 @@ from planner.setup.setup import Kind
 
 LENGTH = 2048
 """Default tokens of the longest row; a shorter context of the model limits it."""
-DROPOUT = 0.05
-"""Default dropout of adapters, as in the interview."""
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ from planner.catalogue.lookup import accelerators
 from planner.fit.answers import Answer
 from planner.fit.machines import cards
 from planner.fit.models import UnknownModel
-from planner.fit.request import DROPOUT, LENGTH, Wish
+from planner.fit.request import LENGTH, Wish
 from planner.machines.facts import MachineFacts
 from planner.memory import Estimate
 from planner.models.architecture import Architecture
 from planner.models.shapes.config_json import NAMES, ConfigJson
 from planner.search.budget import budget
+from planner.search.dropout import DROPOUT
 from planner.search.from_answers import RANKS
 from planner.search.plan import Plan
 from planner.search.reasons import MEASURED, describe, gib

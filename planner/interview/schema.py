@@ -106,7 +106,7 @@ def _range(question: Question) -> dict[str, object]:
     if not isinstance(rule, Between):
         return {}
     bounds: dict[str, object] = {"minimum": rule.low, "maximum": rule.high}
-    return {"anyOf": [{"const": 0}, bounds]} if rule.zero else bounds
+    return {"anyOf": [{"const": rule.special}, bounds]} if rule.zero else bounds
 
 
 if __name__ == "__main__":

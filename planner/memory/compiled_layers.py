@@ -2,8 +2,8 @@
 
 AOTAutograd splits a layer's graph so that little is saved: what pointwise operations can compute
 again is not (`min_cut_rematerialization_partition` in `torch/_functorch/partitioners.py`). Norms
-save their input unchanged and a float32 per token, the MLP its gate and up products, and trained
-layers their input. `tests/runner/trace/partition.py` prints what a family saves.
+save their input in its own type and a float32 per token, the MLP its gate and up products, and
+trained layers their input. `tests/runner/trace/partition.py` prints what a family saves.
 """
 
 from dataclasses import replace

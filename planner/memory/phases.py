@@ -6,6 +6,7 @@ from dataclasses import replace
 from planner.memory import (
     alternating_updates,
     backward,
+    compiled_layers,
     first_layer,
     loss_head,
     per_layer_inputs,
@@ -68,6 +69,8 @@ def _left(
     """Return what the forward pass saves for the backward pass."""
     found = _all_layers(shape, profile, blocks)
     cast = profile.autocast and profile.method != "full" and profile.adapter_width == 4
+    if profile.checkpointing and compiled_layers.compiled(shape, profile):
+        cast = False  # each layer makes its own again, and autocast's cache has none
     return found | {
         "attention mask": saved_activations.mask(shape, profile),
         "adapter in bfloat16": resident.trained // 2 if cast else 0,

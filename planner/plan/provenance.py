@@ -17,8 +17,9 @@ _LOCAL = {
 }
 _DETECTED = frozenset(
     ["data.format", "machine.device", "machine.parallel", "machine.offload", "method.kind",
-     "method.rank", "method.alpha", "method.micro_batch", "method.checkpointing",
-     "method.packing", "train.max_length", "train.learning_rate"]
+     "method.rank", "method.alpha", "method.dropout", "method.micro_batch", "method.checkpointing",
+     "method.packing", "method.compile", "method.cuda_graphs", "train.max_length",
+     "train.learning_rate"]
 )  # fmt: skip
 """Answers whose value the planner chooses where they are not given."""
 OF_LABELS = ("data.prompt_column", "data.completion_column", "data.system")

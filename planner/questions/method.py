@@ -64,10 +64,11 @@ QUESTIONS: tuple[Question, ...] = (
         "method",
         "number",
         "LoRA dropout",
-        "Regularizes the adapter. 0.05 is usual.",
-        0.05,
+        "Regularizes the adapter, and makes steps slower. -1 lets the plan choose: 0.05, or 0 from "
+        "10,000 rows on.",
+        -1.0,
         applies=ADAPTER,
-        validate=Between(0, limits.MOST_DROPOUT),
+        validate=Between(0, limits.MOST_DROPOUT, zero="to let the plan choose", special=-1),
     ),
     Question(
         "method.targets",

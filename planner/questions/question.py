@@ -75,19 +75,21 @@ class Both:
 
 @dataclass(frozen=True)
 class Between:
-    """Accepts numbers from `low` to `high`, both included, and perhaps 0."""
+    """Accepts numbers from `low` to `high`, both included, and perhaps one more below them."""
 
     low: float
     """The least value."""
     high: float
     """The greatest value."""
     zero: str = ""
-    """What 0 is for, to follow "or 0"; empty where it is not accepted."""
+    """What `special` is for, to follow "or 0"; empty where it is not accepted."""
+    special: int = 0
+    """The further number."""
 
     def __call__(self, value: Any) -> str | None:
-        if self.low <= value <= self.high or (self.zero and value == 0):
+        if self.low <= value <= self.high or (self.zero and value == self.special):
             return None
-        also = f", or 0 {self.zero}" if self.zero else ""
+        also = f", or {self.special} {self.zero}" if self.zero else ""
         low, high = (
             str(bound) if isinstance(bound, int) else f"{bound:g}"
             for bound in (self.low, self.high)

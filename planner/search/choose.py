@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from planner.machines.facts import MachineFacts
 from planner.memory import Estimate, estimate
 from planner.models.facts import ModelFacts
-from planner.search import from_answers, lora_targets, ranking, reasons
+from planner.search import dropout, from_answers, lora_targets, ranking, reasons
 from planner.search.candidates import Candidates
 from planner.search.from_answers import counted
 from planner.search.rejected import Alternative, refusal, rejected
@@ -158,8 +158,14 @@ def _adapter(answers: "Answers", candidates: Candidates, plan: Profile) -> dict[
     return {
         "method.rank": f"Rank {plan.rank} is the usual choice for {_CHANGES[change]}.",
         "method.alpha": f"Twice the rank of {plan.rank}.",
+        **_dropout(answers, candidates),
         **lora_targets.why(answers, candidates.model.architecture, plan),
     }
+
+
+def _dropout(answers: "Answers", candidates: Candidates) -> dict[str, str]:
+    said = dropout.reason(answers, candidates.request.rows or 0)
+    return {"method.dropout": said or reasons.YOURS}
 
 
 def _rate(plan: Profile) -> str:

@@ -10,7 +10,7 @@ from lockfiles.fixes import Advice, Answer, Key
 from planner.machines.facts import MachineFacts
 from planner.models.facts import ModelFacts
 from planner.parallelism.layouts import Offload
-from planner.search import effective_tokens, lora_targets
+from planner.search import dropout, effective_tokens, lora_targets
 from planner.search.candidates import Candidates
 from planner.search.kernels import may_compile, may_record
 from planner.search.request import Request
@@ -93,7 +93,7 @@ def _request(
         longest=longest,
         rank=answers.integer("method.rank") or RANKS[answers.text("goal.change")],
         targets=lora_targets.chosen(answers, model.architecture),
-        dropout=answers.number("method.dropout"),
+        dropout=dropout.chosen(answers, rows),
         bias=lora_targets.bias(answers),
         objective=answers.text("method.objective"),
         method=None if kind == "auto" else cast(Kind, kind),
@@ -108,6 +108,7 @@ def _request(
         packing=switch[answers.text("method.packing")],
         compiled=switch[answers.text("method.compile")],
         recorded=switch[answers.text("method.cuda_graphs")],
+        exact=answers.flag("train.exact"),
         processes=answers.integer("machine.processes"),
         parallel=_set(answers.text("machine.parallel")),
         offload=cast("Offload | None", _set(answers.text("machine.offload"))),
@@ -150,6 +151,8 @@ def _contradictions(found: Candidates) -> Iterator[_Contradiction]:
 
 
 def _layers(found: Candidates) -> Iterator[_Contradiction]:
+    if not found.layouts:
+        return
     asked, shape = found.request, found.model.architecture
     plan = found.profile(found.kinds[0], found.share, found.checkpointings[0], found.packings[0])
     yield (

@@ -38,7 +38,9 @@ def may_record(model: Sized, plan: Profile) -> bool:
 def variants(asked: Request, model: Sized, plan: Profile) -> Iterator[Profile]:
     """Yield a plan with each way to compute its layers that is possible and not ruled out."""
     compiling = (False, True) if asked.compiled is None else (asked.compiled,)
-    recording = (False, True) if asked.recorded is None else (asked.recorded,)
+    untried = asked.exact and plan.method == "qlora"  # `planner.plan.exactness`
+    unset = (False,) if untried else (False, True)
+    recording = unset if asked.recorded is None else (asked.recorded,)
     for compiled in compiling if may_compile(model.architecture, plan) else (False,):
         for recorded in recording if may_record(model, plan) else (False,):
             yield replace(

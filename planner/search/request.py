@@ -60,6 +60,8 @@ class Request:
     """Whether rows are packed into rows of `longest` tokens."""
     compiled: bool | None = None
     """Whether torch compiles the layers."""
+    exact: bool = False
+    """Whether results must be bit-exact."""
     recorded: bool | None = None
     """Whether passes are recorded as CUDA graphs."""
     processes: int = 1

@@ -1,6 +1,7 @@
 """The training setup that memory depends on, and the widths of its tensors."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, Self
 
 from lockfiles.engines import ENGINES, EngineName
@@ -95,7 +96,7 @@ class Profile:
     held_tokens: int = 0
     """Tokens of all rows that a process on a CPU keeps in main memory; 0 on a GPU."""
 
-    @property
+    @cached_property
     def spec(self) -> Objective:
         """The record of the objective."""
         return objective_of(self.objective)
@@ -110,7 +111,7 @@ class Profile:
         """Rows of the model's input: one for each token sequence of an example."""
         return self.micro_batch * len(self.spec.sequences)
 
-    @property
+    @cached_property
     def tokens(self) -> int:
         """Tokens of a micro-batch with rows of `length`."""
         return self.length * self.rows
@@ -160,12 +161,12 @@ class Profile:
         """Whether ZeRO or FSDP2 shards the optimizer states."""
         return bool(self.engine.shards)
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Bytes of a weight and of an activation."""
         return 2 if self.dtype == "bfloat16" else 4
 
-    @property
+    @cached_property
     def adapter_width(self) -> int:
         """Bytes of a trained parameter: TRL trains adapters on a quantized base in bfloat16, PEFT
         other adapters in float32; DeepSpeed uses the model's type and FSDP2 float32."""

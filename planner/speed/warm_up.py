@@ -1,7 +1,7 @@
 """The seconds before the first step in which layers are compiled and passes are recorded.
 
-Measured on hosts of an H100 with nothing in torch's caches: about 30 s until the first step of a
-0.5B model and 43 s of a 4B one, with 10 recorded passes. With kept caches it takes 6 s.
+Measured on hosts of an H100 with nothing in torch's caches: 27 to 50 s until the first step, once
+86 s, 0.8 to 2.4 times what is estimated here. With kept caches it takes 6 s.
 """
 
 from dataclasses import replace
@@ -12,7 +12,7 @@ from planner.setup.setup import Profile
 from planner.speed.accelerator import FITTED, Rated
 from planner.speed.step import micro_seconds
 
-COMPILE_SECONDS = 20.0
+COMPILE_SECONDS = 26.0
 """Of each kind of layer, forward and backward."""
 RECORDED_PASSES = 2.0
 """Passes of the usual speed that a recording takes: one computed before it, and the recording."""

@@ -148,6 +148,7 @@ def check_device(lock: TrainingLock) -> None:
     facts = probe(Path("/"))
     check_kind(lock, facts)
     _check_threads(lock, facts)
+    check_exact_card(lock, facts.gpus)
     if lock.machine.kind == "cuda":
         free, where = facts.gpus[0].free_bytes, f"`{facts.gpus[0].name}`"
         needed = whole_card_bytes(lock.prediction.peak_bytes)
@@ -184,6 +185,17 @@ def pushes_to(lock: Lock) -> str:
     """Return the Hub repository that a lock pushes to; empty if it pushes nothing."""
     kinds = ((stage, of_kind(stage.kind)) for stage in lock.stage)
     return next((str(stage.settings[kind.target]) for stage, kind in kinds if kind.target), "")
+
+
+def check_exact_card(lock: TrainingLock, cards: Sequence[machine.Gpu]) -> None:
+    """Raise DoesNotFit if the lock is exact and was planned for another card than the first."""
+    planned = lock.machine.accelerator
+    if lock.exactness.exact and lock.machine.kind == "cuda" and cards and cards[0].name != planned:
+        raise DoesNotFit(
+            f"The lock promises bit-identical results on `{planned}`, but this card is "
+            f"`{cards[0].name}`.",
+            fix=PLAN_AGAIN,
+        )
 
 
 def _check_exact(lock: TrainingLock) -> None:

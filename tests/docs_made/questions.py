@@ -65,7 +65,7 @@ def _value(question: Question) -> str:
     rule = question.validate
     if isinstance(rule, Between):
         words += f" from {_number(rule.low)} to {_number(rule.high)}"
-        words += f", or 0 {rule.zero}" if rule.zero else ""
+        words += f", or {rule.special} {rule.zero}" if rule.zero else ""
     if isinstance(rule, Matches):
         words = rule.wanted
     return words

@@ -80,8 +80,10 @@ def profiles() -> list[Profile]:
         "accumulates": (False, True),
         "base_bits": (0, 8),
     }
-    return [replace(base, **dict(zip(choices, drawn, strict=True)))
-            for drawn in product(*choices.values())]  # fmt: skip
+    every = [replace(base, **dict(zip(choices, drawn, strict=True)))
+             for drawn in product(*choices.values())]  # fmt: skip
+    passes = replace(base, packing=True, pass_tokens=64, attention="varlen", graph_sizes=2)
+    return [*every, passes]
 
 
 def test_every_component_and_phase_of_an_estimate_has_its_name_in_a_lock() -> None:

@@ -1,5 +1,6 @@
 """Exact bits are promised where they were shown, and refused elsewhere."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,26 @@ def test_a_card_is_not_certified() -> None:
         exactness.table(answers, chosen(answers, CARD), CARD)
     assert refused.value.exit_code == 4
     assert refused.value.hint
+
+
+H100 = replace(CARD, gpus=(Gpu("NVIDIA H100 80GB HBM3", 79 * GIB, 78 * GIB, "9.0"),))
+
+
+@pytest.mark.parametrize("kind", ["lora", "qlora", "full"])
+def test_a_card_on_which_it_was_verified_is_certified(kind: str) -> None:
+    answers = asked(method__kind=kind)
+    found = chosen(answers, H100)
+    assert exactness.table(answers, found, H100)["exact"] is True
+    assert kind != "qlora" or not found.profile.graph_sizes
+
+
+def test_recorded_qlora_and_other_objectives_are_not_certified() -> None:
+    answers = asked(method__kind="qlora")
+    found = chosen(answers, H100)
+    for changes in ({"graph_sizes": 4}, {"objective": "dpo"}):
+        other = replace(found, profile=replace(found.profile, **changes))
+        with pytest.raises(DoesNotFit, match="is not verified"):
+            exactness.table(answers, other, H100)
 
 
 def test_the_processor_of_a_machine_with_a_card_is_certified() -> None:

@@ -17,9 +17,9 @@ from tests.planner.memory.test_memory import MODELS
 
 DEMO = from_folder(Path(__file__).parents[3] / "runner" / "demo" / "base")
 KEYS = {
-    "method.kind", "method.rank", "method.alpha", "method.targets", "train.micro_batch",
-    "train.accumulation", "train.checkpointing", "train.dtype", "train.learning_rate",
-    "exactness.threads",
+    "method.kind", "method.rank", "method.alpha", "method.targets", "method.dropout",
+    "train.micro_batch", "train.accumulation", "train.checkpointing", "train.dtype",
+    "train.learning_rate", "exactness.threads",
 }  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def test_what_a_person_set_stays() -> None:
     found = _choose(
         "llama3.1-8b", _machine(80), method__kind="qlora", method__rank=24, method__alpha=24,
         method__targets="attention", method__micro_batch=2, method__checkpointing="on",
-        train__learning_rate=1e-4, train__effective_batch=6,
+        method__dropout=0.1, train__learning_rate=1e-4, train__effective_batch=6,
     )  # fmt: skip
     assert (found.kind, found.rank, found.alpha, found.learning_rate) == ("qlora", 24, 24, 1e-4)
     assert found.targets == ("q_proj", "k_proj", "v_proj", "o_proj")

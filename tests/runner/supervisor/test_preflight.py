@@ -9,6 +9,7 @@ import pytest
 from lockfiles.errors import DoesNotFit, UsageProblem
 from lockfiles.lock import Lock
 from planner.interview.answers import check
+from planner.machines.facts import Gpu
 from planner.machines.probes.probe import probe
 from planner.pipeline.kind import of_kind
 from planner.plan.gather import gather
@@ -107,6 +108,16 @@ def test_a_lock_for_a_card_is_refused_where_there_is_none(lock: Lock, tmp_path: 
         check_all(card, tmp_path, (), ["train"])
     assert no.value.exit_code == 4
     assert 'device = "cpu"' in no.value.hint
+
+
+def test_exact_results_are_promised_for_the_card_of_the_lock(lock: Lock) -> None:
+    card = changed(lock, "machine", kind="cuda", accelerator="NVIDIA L4", count=1)
+    exact = changed(card, "exactness", exact=True).training()
+    own, other = (Gpu(name, 1, 1, "9.0") for name in ("NVIDIA L4", "NVIDIA L40"))
+    preflight.check_exact_card(exact, [own])
+    preflight.check_exact_card(changed(exact, "exactness", exact=False).training(), [other])
+    with pytest.raises(DoesNotFit, match="results on `NVIDIA L4`, but this card is `NVIDIA L40`"):
+        preflight.check_exact_card(exact, [other])
 
 
 @pytest.mark.parametrize("allowed", [(), ("someone/else",)])

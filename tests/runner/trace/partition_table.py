@@ -28,14 +28,15 @@ def again(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Trace all cases, or with `--only TEXT` those with a text in their line."""
+    """Trace all cases; `--only TEXT` those with a text in their line, `--every N` each N-th."""
     given = argparse.ArgumentParser()
     given.add_argument("--check", action="store_true")
     given.add_argument("--only", default="")
+    given.add_argument("--every", type=int, default=1)
     asked = given.parse_args()
     lines, changed = TABLE.read_text("utf-8").splitlines(), 0
     for number, line in enumerate(lines):
-        if asked.only in line:
+        if asked.only in line and number % asked.every == 0:
             lines[number] = json.dumps(again(json.loads(line)))
         if lines[number] != line:
             changed += 1

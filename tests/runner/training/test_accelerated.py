@@ -113,6 +113,7 @@ def test_all_layers_train_from_the_first_step(
     assert all(modes)
 
 
+@pytest.mark.filterwarnings("ignore")  # of torch about its own parts
 def test_layers_are_those_of_the_decoder(base: Path) -> None:
     from transformers import AutoModelForCausalLM
 
