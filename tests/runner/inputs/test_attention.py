@@ -52,9 +52,11 @@ def test_positions_that_are_scaled_in_each_pass(
     config = json.loads((folder / "base" / "config.json").read_text())
     dynamic = {"rope_scaling": {"type": "dynamic", "factor": 2.0}}
     (tmp_path / "config.json").write_text(json.dumps(config | dynamic))
-    check_recordable(lock, tmp_path)
-    sizes = lock.train.model_copy(update={"graph_sizes": [64]})
-    recorded = lock.model_copy(update={"train": sizes})
+    recorded, plain = (
+        lock.model_copy(update={"train": lock.train.model_copy(update={"graph_sizes": sizes})})
+        for sizes in ([64], [])
+    )
+    check_recordable(plain, tmp_path)
     check_recordable(recorded, folder / "base")
     with pytest.raises(UsageProblem, match="CUDA graphs cannot record"):
         check_recordable(recorded, tmp_path)
