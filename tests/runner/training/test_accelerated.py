@@ -85,9 +85,10 @@ def test_blank_rows_change_no_scale_of_positions() -> None:
     """`longrope` scales all rows of a pass by its greatest position."""
     rope = {
         "rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0] * 4,
-        "long_factor": [9.0] * 4, "original_max_position_embeddings": 8,
+        "long_factor": [9.0] * 4,
     }  # fmt: skip
-    rotary, hidden = _model("phi3", rope_parameters=rope).model.rotary_emb, torch.zeros(1)
+    model = _model("phi3", rope_parameters=rope, original_max_position_embeddings=8)
+    rotary, hidden = model.model.rotary_emb, torch.zeros(1)
     rows = [{"input_ids": [5] * n, "labels": [5] * n} for n in (6, 5)]
     plain, filled = (
         rotary(hidden, PaddingFree(40, 20, True, sizes, most)(rows)["position_ids"])[0][0, :11]
