@@ -21,6 +21,8 @@ def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
 
 def _compiled(candidates: Candidates, chosen: Profile) -> str:
     on = chosen.kernels == "compiled"
+    if candidates.request.compiled is not None:
+        return f"You set it: layers are {'' if on else 'not '}compiled."
     other = _other(candidates, chosen, compiled=not on)
     gain = _gain(candidates, chosen, other)
     card = candidates.card
@@ -38,6 +40,8 @@ def _compiled(candidates: Candidates, chosen: Profile) -> str:
 
 
 def _recorded(candidates: Candidates, chosen: Profile) -> str:
+    if candidates.request.recorded is not None:
+        return f"You set it: passes are {'' if chosen.graph_sizes else 'not '}recorded."
     other = _other(candidates, chosen, recorded=not chosen.graph_sizes)
     gain = _gain(candidates, chosen, other)
     if chosen.graph_sizes:

@@ -54,8 +54,6 @@ def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         "train.micro_batch": asked.micro_batch is not None,
         "train.checkpointing": asked.checkpointing is not None,
         "stream.packing": asked.packing is not None,
-        "train.kernels": asked.compiled is not None,
-        "train.graph_sizes": asked.recorded is not None,
     }
     reasons = {
         **_layout(candidates, chosen),

@@ -92,3 +92,13 @@ def test_a_rehearsal_records_one_size_and_a_plan_counts_all() -> None:
     each = (2 * 8 + 2 * 2 * shape.hidden) * found.in_passes().length
     assert unrehearsed(shape, found) == (found.graph_sizes - 1) * each
     assert unrehearsed(shape, replace(found, graph_sizes=0)) == 0
+
+
+def test_what_was_set_is_named() -> None:
+    for on, words in ((True, ""), (False, "not ")):
+        every = _asked(24, "Qwen/Qwen2.5-0.5B", compiled=on, recorded=on)
+        found = ranking.best(every)
+        assert found
+        said = reasons.why(every, found)
+        assert said["train.kernels"] == f"You set it: layers are {words}compiled."
+        assert said["train.graph_sizes"] == f"You set it: passes are {words}recorded."
