@@ -19,6 +19,7 @@ from lockfiles.errors import RunFailed, Stopped, TunelockError
 from lockfiles.files import write_whole
 from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Change, Command, Steps
 from lockfiles.lock import TrainingLock
+from runner.environments.unused import hide, unused
 from runner.runs.heartbeat import heartbeat
 from runner.runs.pipe import Line
 from runner.stages import context
@@ -45,6 +46,7 @@ def _beat(line: Line) -> None:
 def _run(given: context.Context) -> int:
     begun = time.monotonic()
     given.line.send("started")
+    hide(unused(given.lock))
     try:
         module = import_module(f"runner.stages.{given.kind}")
         report = module.run(given)

@@ -4,7 +4,7 @@
 torch is among them, and waits for a line on stdin: an object with the path of the `job`, and the
 `variables` that only a started stage has. The rest is as in `python -P -m runner.stages JOB`. It
 ends where stdin is closed without a line. RUN, the run's folder, only shows which run a process
-belongs to.
+belongs to. `-NAME` instead of a module is a package that the stage does not use.
 """
 
 import json
@@ -16,6 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from runner.environments.unused import hide
 from runner.runs.heartbeat import heartbeat
 from runner.runs.pipe import Line
 from runner.stages import __main__ as stages
@@ -27,7 +28,10 @@ def main(modules: list[str]) -> int:
     imported, turn = threading.Event(), list[Path]()
     waiting = threading.Thread(target=_wait, args=(imported, turn), daemon=True)
     waiting.start()
+    hide(name[1:] for name in modules if name.startswith("-"))
     for name in modules:
+        if name.startswith("-"):
+            continue
         with suppress(Exception):  # the stage imports it again, and reports why that fails
             import_module(name)
     imported.set()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lockfiles.lock import Lock, Stage, TrainingLock
 from runner.engines.engine import engine_of
+from runner.environments.unused import unused
 from runner.environments.variables import environment
 from runner.runs.kind import of_kind
 
@@ -62,7 +63,7 @@ def after(lock: Lock, stage: str) -> Stage | None:
 
 def started(lock: Lock, stage: Stage, run: Path, log: int) -> Early:
     """Start the process of a stage of a run, with its output to an open file. Raises OSError."""
-    modules = [f"runner.stages.{stage.kind}"]
+    modules = [*(f"-{name}" for name in unused(lock)), f"runner.stages.{stage.kind}"]
     if isinstance(lock, TrainingLock):
         modules.append(f"runner.training.{lock.objective.name}")
     own = environment(lock, online=of_kind(stage.kind).online)

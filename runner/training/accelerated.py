@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from trl.trainer import utils
 
 from lockfiles.lock import Train
 from runner.training.compiled import compile_layers
@@ -38,7 +37,7 @@ class Accelerated:
         if settings.graph_sizes and torch.cuda.is_available():
             decoder.forward = graphs = Graphs(decoder)
         if choose:
-            choose_scored(decoder)
+            decoder.forward = Scored(decoder.forward)
         return cls(choose, settings.kernels == "compiled", graphs)
 
     @contextmanager
@@ -49,9 +48,3 @@ class Accelerated:
             return
         with torch.compiler.set_stance("force_eager"):
             yield
-
-
-def choose_scored(decoder: Any) -> None:
-    """Make a decoder return the scored positions, and TRL's head take all that it is given."""
-    decoder.forward = Scored(decoder.forward)
-    utils._use_triton = lambda _: False  # read by `add_fused_lm_head` only, to choose positions

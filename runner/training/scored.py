@@ -5,10 +5,12 @@ card, and the host waits there for the complete forward pass. The rows of a pass
 so their positions come with it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+from trl.trainer import utils
 
 from planner.data.tokens.example import IGNORED
 
@@ -20,6 +22,18 @@ def positions(labels: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.tensor(found, dtype=torch.long), torch.tensor(
         [labels[at + 1] for at in found], dtype=torch.long
     )
+
+
+@contextmanager
+def taking_all() -> Iterator[None]:
+    """Make TRL's head score all positions that it is given: it chooses among them on devices for
+    which `_use_triton` is true, and for nothing else."""
+    own = utils._use_triton
+    utils._use_triton = lambda _: False
+    try:
+        yield
+    finally:
+        utils._use_triton = own
 
 
 class Scored:

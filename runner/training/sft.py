@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from trl import SFTConfig, SFTTrainer
 
 from planner.data.tokens.example import COMPLETION, Example
 from runner.training.kind import Columns, TrainerKind
+from runner.training.scored import taking_all
 from runner.training.trainer import Ordered
 
 
@@ -34,7 +36,8 @@ class Trainer(Ordered, SFTTrainer):  # type: ignore[misc]  # TRL ships no types 
         scored = named.get("num_items_in_batch")
         if not self._pass_tokens or given or scored is None or self.aux_loss_enabled:
             return super().compute_loss(model, inputs, *given, **named)
-        found = model(**inputs, use_cache=False, fused_lm_head=True)
+        with taking_all() if "scored" in inputs else nullcontext():
+            found = model(**inputs, use_cache=False, fused_lm_head=True)
         return -found.log_probs.sum() / torch.as_tensor(scored).clamp(min=1)
 
 

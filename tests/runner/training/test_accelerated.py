@@ -58,8 +58,12 @@ def test_compiled_layers_train_as_others_do(
 def test_scored_positions_are_all_that_the_head_needs(
     base: Path, tmp_path: Path, plain: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a card the positions come with a pass."""
-    monkeypatch.setattr(utils, "_use_triton", utils._use_triton)
+    """On a card the positions come with a pass, and TRL does not look for them."""
+
+    def looked(device: torch.device) -> bool:
+        raise AssertionError("TRL chooses positions")
+
+    monkeypatch.setattr(utils, "_use_triton", looked)
     monkeypatch.setattr(in_passes, "chooses", lambda: True)
     _same(_trained(_job(base, tmp_path, pass_tokens=60)), plain)
 
