@@ -41,6 +41,8 @@ def test_defaults_are_omitted() -> None:
         ([("train.graph_sizes", [0, 256])], "`train.graph_sizes` on line"),
         ([("train.graph_sizes", [*range(64, 64 * 66, 64)])], "`train.graph_sizes` on line"),
         ([("train.checkpointing", True)], "is not for `train.checkpointing`"),
+        ([("model.architecture.experts", 8), ("model.architecture.experts_per_token", 2),
+          ("model.architecture.moe_intermediate", 64)], "is not for a mixture of experts"),
         ([("train.attention", "sdpa")], "is for passes whose `train.attention` is `varlen`"),
         (NO_PASSES, "is for passes of `train.pass_tokens` on a card"),
         ([("train.kernels", "triton")], "`train.kernels` on line"),
