@@ -132,8 +132,12 @@ class Candidates(Space):
         return fits and found.offload_fits
 
     def _has_room_to_record(self, plan: Profile) -> bool:
-        room = RECORDED if plan.graph_sizes else 0
-        return self.estimated(plan) * (1 + room) <= self.budget_bytes
+        return _with_room(self.estimated(plan), plan) <= self.budget_bytes
+
+    def wanted(self, plan: Profile) -> int:
+        """Return what must be available for a plan, in bytes: its peak, with what recorded passes
+        may fragment."""
+        return _with_room(self.need(plan), plan)
 
     def plan(self, profile: Profile) -> Plan:
         """Return a profile with its memory estimate."""
@@ -164,3 +168,7 @@ class Candidates(Space):
         """Return the plan of a method that needs the least, without offloading unless it is set."""
         every = chain.from_iterable(self.of(kind, layout) for layout in self.unmoved)
         return min(every, key=lambda plan: (self.need(plan), plan.micro_batch))
+
+
+def _with_room(peak_bytes: int, plan: Profile) -> int:
+    return round(peak_bytes * (1 + RECORDED)) if plan.graph_sizes else peak_bytes

@@ -169,7 +169,7 @@ def _passes(candidates: Candidates, chosen: Profile) -> str:
     whole = replace(chosen, pass_tokens=steps.largest, accumulates=False)
     if candidates.fits(whole):
         return f"{said}: longer ones would not be faster."
-    need = gib(candidates.need(whole))
+    need = gib(candidates.wanted(whole))
     return (
         f"{said}: the largest, of {steps.largest:,} tokens, would need {need} in one"
         f"{_of_budget(candidates)}"
@@ -201,7 +201,7 @@ def _checkpointing(candidates: Candidates, chosen: Profile) -> str:
         return "It fits without gradient checkpointing, which would cost about 20% of the speed."
     least = without_checkpointing(candidates, chosen)
     many, few = _at_once(chosen), _at_once(least)
-    need = gib(candidates.need(least))
+    need = gib(candidates.wanted(least))
     if candidates.fits(least):
         return f"Checkpointing allows {many}; without it, {few} would need {need}" + slower(
             candidates, least, chosen
@@ -218,7 +218,8 @@ def _at_once(plan: Profile) -> str:
 def _packing(candidates: Candidates, chosen: Profile) -> dict[str, str]:
     """Return a sentence on packing, where there is a choice or it was set."""
     if len(candidates.packings) < 2:
-        return {"stream.packing": YOURS} if chosen.packing else {}
+        said = "Layers are compiled, and passes recorded, only where rows are concatenated."
+        return {"stream.packing": said} if chosen.packing else {}
     other = fastest_of(candidates, chosen.method, packing=not chosen.packing)
     took, least = seconds(candidates, chosen), other and seconds(candidates, other)
     if not took or not other or not least:

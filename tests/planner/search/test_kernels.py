@@ -1,13 +1,15 @@
 """How layers are computed: what was asked for is planned or refused, and reasons are true."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from lockfiles.fixes import Answer
 from planner.memory.recorded_passes import unrehearsed
 from planner.models.facts import ModelFacts
-from planner.search import kernel_reasons, ranking, reasons
+from planner.search import kernel_reasons, ranking, reasons, rejected
 from planner.search.candidates import Candidates
 from tests.planner.search.test_passes import GIB, _candidates
 
@@ -37,6 +39,17 @@ def test_passes_that_must_be_recorded_are_or_nothing_fits() -> None:
     assert large and large.graph_sizes
 
 
+@pytest.mark.parametrize("memory", [20, 26, 27, 28])
+def test_what_recorded_passes_lack_is_more_than_is_available(memory: int) -> None:
+    """What they may fragment counts."""
+    every = _asked(memory, recorded=True)
+    assert ranking.best(every) is None
+    problem = rejected.refusal(every)
+    found = re.search(r"needs ([\d.]+) GiB, but only ([\d.]+) GiB", problem.message)
+    assert found and float(found[1]) > float(found[2])
+    assert problem.fix == (Answer("method.cuda_graphs", "auto"),)
+
+
 @pytest.mark.parametrize("choice", ["compiled", "recorded"])
 def test_rows_are_in_passes_where_their_layers_must_be_compiled_or_recorded(choice: str) -> None:
     asked: dict[str, Any] = {choice: True}
@@ -45,7 +58,8 @@ def test_rows_are_in_passes_where_their_layers_must_be_compiled_or_recorded(choi
     assert every.packings == (True,)
     found = ranking.best(every)
     assert found and found.pass_tokens
-    assert reasons.why(every, found)["train.micro_batch"]
+    said = reasons.why(every, found)
+    assert "only where rows are concatenated" in said["stream.packing"]
 
 
 def test_layers_that_are_compiled_for_their_memory_are_not_called_uncompiled() -> None:
