@@ -13,8 +13,9 @@ from planner.parallelism.engines import cannot_run
 from planner.search import alternatives
 from planner.search.candidates import Candidates
 from planner.search.ranking import slower
-from planner.search.reasons import describe, gib, next_larger, without_checkpointing
+from planner.search.reasons import next_larger, without_checkpointing
 from planner.search.space import METHODS
+from planner.search.wording import describe, gib
 from planner.setup.setup import Kind, Profile
 
 
