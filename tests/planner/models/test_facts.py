@@ -173,8 +173,8 @@ def test_whether_attention_drops_scores(
     [({}, False), ({"rope_scaling": None}, False),
      ({"rope_scaling": {"type": "dynamic", "factor": 2.0}}, True),
      ({"rope_parameters": {"rope_type": "dynamic", "factor": 2.0}}, True),
-     ({"rope_parameters": {"rope_type": "dynamic", "alpha": 1000.0}}, False),
-     ({"rope_parameters": {"rope_type": "longrope", "factor": 2.0}}, False),
+     ({"rope_parameters": {"rope_type": "dynamic", "factor": 1, "alpha": 9.0}}, False),
+     ({"rope_parameters": {"rope_type": "linear", "factor": 2.0}}, False),
      ({"rope_parameters": {"full_attention": {"rope_type": "dynamic"}}}, True)],
 )  # fmt: skip
 def test_whether_positions_are_scaled_in_each_pass(
@@ -182,8 +182,9 @@ def test_whether_positions_are_scaled_in_each_pass(
 ) -> None:
     config = json.loads((copy / "config.json").read_text()) | fields
     assert rescales(config, "config.json") == scaled
-    (copy / "config.json").write_text(json.dumps(config))
-    assert from_folder(copy).rescales == scaled
+    if "full_attention" not in str(fields):  # which Llama has not
+        (copy / "config.json").write_text(json.dumps(config))
+        assert from_folder(copy).rescales == scaled
 
 
 @pytest.mark.parametrize(
