@@ -107,8 +107,10 @@ def _passes(lock: TrainingTables) -> Iterator[Contradiction]:
         yield "train.graph_sizes", "has more tokens than a pass can have"
     if train.graph_sizes and train.checkpointing:
         yield "train.graph_sizes", "is not for `train.checkpointing`"
-    if train.kernels == "compiled" and not laid:
-        yield "train.kernels", "is for passes of `train.pass_tokens`"
+    if train.graph_sizes and lock.model.architecture.experts:
+        yield "train.graph_sizes", "is not for a mixture of experts"
+    if train.kernels == "compiled" and not (laid and lock.machine.kind == "cuda"):
+        yield "train.kernels", "is for passes of `train.pass_tokens` on a card"
     if train.attention == "varlen" and not (laid and lock.machine.kind == "cuda"):
         yield "train.attention", "is for passes of `train.pass_tokens` on a card"
     elif train.attention == "varlen" and train.dtype != "bfloat16":

@@ -55,6 +55,10 @@ _FORMS: tuple[tuple[str, str, Said], ...] = (
     ),
     ("train.kernels", r"torch (compile)s the layers", lambda lock: _compiles(lock)),
     ("train.kernels", r"Compiling the layers takes (about)", lambda lock: _as_they_are(lock)),
+    ("train.kernels", r"Layers are (not compiled)", lambda lock: _not_compiled(lock)),
+    ("train.graph_sizes", r"Passes are (filled up)", lambda lock: _filled(lock)),
+    ("train.graph_sizes", r"Passes are (not) recorded", lambda lock: _unrecorded(lock)),
+    ("train.graph_sizes", r"CUDA graphs would (not)", lambda lock: _unrecorded(lock)),
     ("train.checkpointing", r"(It fits without)", lambda lock: _off(lock.train.checkpointing)),
     (
         "train.checkpointing",
@@ -109,6 +113,18 @@ def _compiles(lock: TrainingTables) -> object:
 
 def _as_they_are(lock: TrainingTables) -> object:
     return "about" if lock.train.kernels == "eager" else None
+
+
+def _not_compiled(lock: TrainingTables) -> object:
+    return "not compiled" if lock.train.kernels == "eager" else None
+
+
+def _filled(lock: TrainingTables) -> object:
+    return "filled up" if lock.train.graph_sizes else None
+
+
+def _unrecorded(lock: TrainingTables) -> object:
+    return None if lock.train.graph_sizes else "not"
 
 
 def _copies(lock: TrainingTables) -> object:

@@ -10,7 +10,8 @@ from planner.fit.request import FitRequest
 from planner.search import alternatives
 from planner.search.alternatives import Change
 from planner.search.plan import Plan
-from planner.search.reasons import MEASURED, gib
+from planner.search.reasons import MEASURED
+from planner.search.wording import gib
 from planner.setup.setup import Kind, Profile
 
 _COUNTS = (2, 4, 8, 16)

@@ -10,10 +10,11 @@ from planner.models import layers
 from planner.parallelism.engines import cannot_run
 from planner.search import alternatives, reasons
 from planner.search.ranking import seconds
-from planner.search.reasons import YOURS, gib
+from planner.search.reasons import YOURS
 from planner.search.rejected import lack
 from planner.search.request import EFFECTIVE_BATCH
 from planner.search.space import METHODS
+from planner.search.wording import gib
 from planner.setup.setup import Profile
 from planner.speed import MEASURED_CARDS, basis
 from planner.speed.mixers import work_known

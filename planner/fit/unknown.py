@@ -19,10 +19,11 @@ from planner.search.budget import budget
 from planner.search.dropout import DROPOUT
 from planner.search.from_answers import RANKS
 from planner.search.plan import Plan
-from planner.search.reasons import MEASURED, describe, gib
+from planner.search.reasons import MEASURED
 from planner.search.rejected import where
 from planner.search.request import EFFECTIVE_BATCH, Request
 from planner.search.space import Space
+from planner.search.wording import describe, gib
 from planner.setup.setup import Kind, Profile
 
 _METHODS: tuple[Kind, ...] = ("full", "lora", "qlora")

@@ -86,6 +86,7 @@ def from_hub(repo: str, revision: str = "main", *, folder: Path) -> ModelFacts:
         ahead=shape.ahead,
         aside=shape.aside,
         drops_scores=shape.drops_scores,
+        rescales=shape.rescales,
     )
 
 

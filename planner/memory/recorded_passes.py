@@ -17,8 +17,17 @@ def besides_pool(shape: Architecture, profile: Profile) -> dict[str, int]:
     """
     if not profile.graph_sizes:
         return {}
-    each = 2 * 8 + 2 * profile.width * shape.hidden
     return {
         "loss head": loss_head(shape, profile),
-        "recorded passes": profile.graph_sizes * each * profile.tokens,
+        "recorded passes": profile.graph_sizes * _each(shape, profile),
     }
+
+
+def unrehearsed(shape: Architecture, profile: Profile) -> int:
+    """Return what the recordings need that a rehearsal does not make: all but one."""
+    return max(0, profile.graph_sizes - 1) * _each(shape, profile.in_passes())
+
+
+def _each(shape: Architecture, profile: Profile) -> int:
+    """Return what one recording reads and writes."""
+    return (2 * 8 + 2 * profile.width * shape.hidden) * profile.tokens

@@ -92,6 +92,25 @@ def drops_scores(config: Mapping[str, Any], name: str) -> bool:
     return bool(found.values.get("attention_dropout", 0) != 0)
 
 
+def rescales(config: Mapping[str, Any], name: str) -> bool:
+    """Return whether rotary embeddings are scaled by the longest position of each pass, which the
+    host reads from the card, from a `config.json` (`dynamic_frequency_update` in transformers'
+    `modeling_rope_utils.py`).
+
+    Raises UsageProblem as `architecture` does.
+    """
+    found, _ = _decoder(config, name)
+    given = [found.values.get(key) for key in ("rope_parameters", "rope_scaling")]
+    tables = [one for one in given if isinstance(one, Mapping)]
+    every = [*tables, *(one for table in tables for one in table.values())]
+    return any(_is_dynamic(one) for one in every if isinstance(one, Mapping))
+
+
+def _is_dynamic(rope: Mapping[str, Any]) -> bool:
+    """Hunyuan's `alpha` makes it static."""
+    return "dynamic" in (rope.get("rope_type"), rope.get("type")) and not rope.get("alpha")
+
+
 def of_lock(model: "Model") -> Architecture:
     """Return the shape in a lock."""
     if model.family not in FAMILIES:

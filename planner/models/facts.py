@@ -77,6 +77,8 @@ class ModelFacts:
     frozen."""
     drops_scores: bool = False
     """Whether attention drops scores at random in training (`attention_dropout`)."""
+    rescales: bool = False
+    """Whether rotary embeddings are scaled by the longest position of each pass."""
 
     @property
     def stored_bytes(self) -> int:
@@ -119,6 +121,7 @@ def from_folder(
         ahead=read.ahead,
         aside=read.aside,
         drops_scores=read.drops_scores,
+        rescales=read.rescales,
     )
 
 

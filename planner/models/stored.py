@@ -12,7 +12,7 @@ from lockfiles import bounded_json, digest, files
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import one_line
-from planner.models.architecture import Architecture, architecture, drops_scores
+from planner.models.architecture import Architecture, architecture, drops_scores, rescales
 from planner.models.families.wrappers import WRAPPERS
 from planner.models.folder import CONFIG, INDEX, SINGLE, shards
 from planner.models.held import Held
@@ -50,6 +50,8 @@ class Shape:
     """Elements outside of a wrapper's decoder, such as those of a vision tower."""
     drops_scores: bool = False
     """Whether attention drops scores at random in training."""
+    rescales: bool = False
+    """Whether rotary embeddings are scaled by the longest position of each pass."""
 
 
 def read_shape(folder: Path, weights: Mapping[str, Path], name: str, original: str = "") -> Shape:
@@ -136,6 +138,7 @@ def shape_of(
         sizes.total(),
         compared.aside,
         drops_scores(config, name),
+        rescales(config, name),
     )
 
 

@@ -8,6 +8,7 @@ from planner.catalogue.lookup import Accelerator
 from planner.interview.answers import Answers
 from planner.machines.facts import TimedStep
 from planner.memory import ESTIMATOR, trained_parameters
+from planner.memory.recorded_passes import unrehearsed
 from planner.models.facts import ModelFacts
 from planner.pipeline.kind import Sizes
 from planner.pipeline.stages import disk_bytes
@@ -64,7 +65,7 @@ def predict(
     time |= _flops_share(found, choice, facts, card, schedule.epochs) if found else {}
     space = _space(choice, facts, stages)
     if found and rehearsed:
-        space |= _measured_space(space, choice, rehearsed)
+        space |= _measured_space(facts, choice, rehearsed)
         return Predicted(space | time, _measured_why(found, choice, rehearsed))
     why = _why(found, choice, card) if found and card else {}
     if found and step:
@@ -100,17 +101,17 @@ def _measured_time(
     return replace(found, step_seconds=share * found.step_seconds, seconds=share * found.seconds)
 
 
-def _measured_space(
-    space: Mapping[str, object], choice: Choice, rehearsed: Rehearsal
-) -> dict[str, object]:
+def _measured_space(facts: PlanFacts, choice: Choice, rehearsed: Rehearsal) -> dict[str, object]:
     """Return the measured peak with its components, including the unexplained part.
 
-    A rehearsal on a CPU has a few rows only, so the memory of all rows is added.
+    A rehearsal on a CPU has a few rows only, so the memory of all rows is added. On a card it
+    records passes of one size, so that of the other recordings is.
     """
     measured = rehearsed.measured
     known = {phase.name: phase for phase in choice.estimate.phases}
     parts = dict(known[measured.phase].components)
-    peak = measured.allocated_bytes + parts.get("rows", 0)
+    more = unrehearsed(facts.model.architecture, choice.profile)
+    peak = measured.allocated_bytes + parts.get("rows", 0) + more
     return {
         "estimator": MEASURED,
         "phase": measured.phase,

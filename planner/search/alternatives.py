@@ -31,7 +31,13 @@ class Change:
 
 
 def settings(candidates: Candidates, plan: Profile) -> Iterator[Change]:
-    """Yield the changes that keep the results: checkpointing and a micro-batch of 1."""
+    """Yield the changes that keep the results: checkpointing and a micro-batch of 1, or before them
+    no recorded passes, where they were set."""
+    if candidates.request.recorded:
+        free = replace(candidates, request=replace(candidates.request, recorded=None))
+        found = best_or_least(free, plan.method)
+        yield Change((("method.cuda_graphs", "auto"),), free, found)
+        return
     on = ("method.checkpointing", "on")
     one = ("method.micro_batch", 1)
     if not plan.checkpointing:

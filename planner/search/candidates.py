@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from planner.catalogue.lookup import Accelerator
-from planner.memory import Estimate, estimate
+from planner.memory import Estimate, estimate, recorded_passes
 from planner.parallelism.layouts import Layout
 from planner.search.budget import budget, host_budget
 from planner.search.kernels import variants
@@ -43,7 +43,7 @@ class Candidates(Space):
             if not plan.pass_tokens:
                 yield plan
                 continue
-            for one in variants(self.request, self.model.architecture, plan):
+            for one in variants(self.request, self.model, plan):
                 yield from self._laid_out(one)
 
     def _laid_out(self, plan: Profile) -> Iterator[Profile]:
@@ -98,10 +98,14 @@ class Candidates(Space):
         if not self.rehearsal:
             return estimated
         if self.rehearsal.fitted:
-            measured = self.rehearsal.measured.allocated_bytes
+            measured = self.rehearsal.measured.allocated_bytes + self._more(plan)
             return measured if self.rehearsal.is_of(plan) else estimated
         over = estimated >= self.estimated(self.rehearsal.case.profile)
         return max(estimated, self.budget_bytes + 1) if over else estimated
+
+    def _more(self, plan: Profile) -> int:
+        """Return what a plan needs besides what its rehearsal measured."""
+        return recorded_passes.unrehearsed(self.model.architecture, plan)
 
     @property
     def host_seconds(self) -> float:
@@ -123,13 +127,17 @@ class Candidates(Space):
         if not self.rehearsal:
             return found.fits and self._has_room_to_record(plan)
         if free and self.rehearsal.fitted and self.rehearsal.is_of(plan):
-            return self.rehearsal.measured.process_bytes <= free.free_bytes
+            return self.rehearsal.measured.process_bytes + self._more(plan) <= free.free_bytes
         fits = self.need(plan) <= self.budget_bytes and self._has_room_to_record(plan)
         return fits and found.offload_fits
 
     def _has_room_to_record(self, plan: Profile) -> bool:
-        room = RECORDED if plan.graph_sizes else 0
-        return self.estimated(plan) * (1 + room) <= self.budget_bytes
+        return _with_room(self.estimated(plan), plan) <= self.budget_bytes
+
+    def wanted(self, plan: Profile) -> int:
+        """Return what must be available for a plan, in bytes: its peak, with what recorded passes
+        may fragment."""
+        return _with_room(self.need(plan), plan)
 
     def plan(self, profile: Profile) -> Plan:
         """Return a profile with its memory estimate."""
@@ -160,3 +168,7 @@ class Candidates(Space):
         """Return the plan of a method that needs the least, without offloading unless it is set."""
         every = chain.from_iterable(self.of(kind, layout) for layout in self.unmoved)
         return min(every, key=lambda plan: (self.need(plan), plan.micro_batch))
+
+
+def _with_room(peak_bytes: int, plan: Profile) -> int:
+    return round(peak_bytes * (1 + RECORDED)) if plan.graph_sizes else peak_bytes

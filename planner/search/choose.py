@@ -16,13 +16,12 @@ from planner.search import dropout, from_answers, lora_targets, ranking, reasons
 from planner.search.candidates import Candidates
 from planner.search.from_answers import counted
 from planner.search.rejected import Alternative, refusal, rejected
+from planner.search.wording import NAMES
 from planner.setup.setup import Kind, Profile
 from planner.speed.rate import Rate
 
 if TYPE_CHECKING:
     from planner.interview.answers import Answers
-
-if TYPE_CHECKING:
     from planner.search.rehearsal import Rehearsal
 
 __all__ = ["Alternative", "Choice", "choose"]
@@ -175,7 +174,7 @@ def _rate(plan: Profile) -> str:
     rate = f"{float(digits):g}e{int(power)}"
     if plan.method == "full":
         return f"{rate} is the usual learning rate for full fine-tuning."
-    return f"{rate} is a safe learning rate for {reasons.NAMES[plan.method]}."
+    return f"{rate} is a safe learning rate for {NAMES[plan.method]}."
 
 
 def _why_threads(candidates: Candidates, threads: int) -> str:

@@ -18,8 +18,6 @@ from planner.setup.setup import Kind
 
 if TYPE_CHECKING:
     from planner.interview.answers import Answers
-
-if TYPE_CHECKING:
     from planner.search.rehearsal import Rehearsal
 
 RANKS: Mapping[str, int] = {"style": 8, "behaviour": 16, "domain": 64}
@@ -166,10 +164,11 @@ def _layers(found: Candidates) -> Iterator[_Contradiction]:
         Answer("method.compile", "auto"),
     )
     yield (
-        bool(asked.recorded) and not may_record(shape, plan),
+        bool(asked.recorded) and not may_record(found.model, plan),
         (
             f"Passes of `{shape.family}` cannot be recorded here: that needs padding-free passes "
-            "with flash attention on an NVIDIA card, no experts and no checkpointing.",
+            "with flash attention on an NVIDIA card, no experts, no checkpointing and no dynamic "
+            "scaling of positions.",
         ),
         Answer("method.cuda_graphs", "auto"),
     )

@@ -14,42 +14,57 @@ def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
     shape, found = candidates.model.architecture, {}
     if may_compile(shape, chosen):
         found["train.kernels"] = _compiled(candidates, chosen)
-    if may_record(shape, chosen):
+    if may_record(candidates.model, chosen):
         found["train.graph_sizes"] = _recorded(candidates, chosen)
     return found
 
 
 def _compiled(candidates: Candidates, chosen: Profile) -> str:
     on = chosen.kernels == "compiled"
-    gain = _gain(candidates, chosen, compiled=not on)
-    took = compile_seconds(candidates.model, candidates.card) if candidates.card else 0.0
+    if candidates.request.compiled is not None:
+        return f"You set it: layers are {'' if on else 'not '}compiled."
+    other = _other(candidates, chosen, compiled=not on)
+    gain = _gain(candidates, chosen, other)
+    card = candidates.card
+    took = f" about {compile_seconds(candidates.model, card):.0f} s" if card else ""
+    if on:
+        said = f"torch compiles the layers{took and ', in'}{took} before the first step"
+        if gain is None or gain <= TIE:
+            return f"{said}, and they need less memory."
+        return f"{said}; otherwise, a run would take {gain:.0%} longer."
+    if other is None:
+        return "Layers are not compiled: no plan with compiled ones fits."
     if gain is None:
         return "Layers are not compiled: how fast this card computes compiled ones is not known."
-    if on:
-        return f"torch compiles the layers, in about {took:.0f} s before the first step" + (
-            f"; otherwise, a run would take {gain:.0%} longer." if gain > TIE
-            else ", and they need less memory."
-        )  # fmt: skip
-    return f"Compiling the layers takes about {took:.0f} s, more than this run would gain by it."
+    return f"Compiling the layers takes{took}, more than this run would gain by it."
 
 
 def _recorded(candidates: Candidates, chosen: Profile) -> str:
-    gain = _gain(candidates, chosen, recorded=not chosen.graph_sizes)
+    if candidates.request.recorded is not None:
+        return f"You set it: passes are {'' if chosen.graph_sizes else 'not '}recorded."
+    other = _other(candidates, chosen, recorded=not chosen.graph_sizes)
+    gain = _gain(candidates, chosen, other)
+    if chosen.graph_sizes:
+        said = (
+            "Passes are filled up to one of these sizes and replayed from CUDA graphs: the card "
+            "does not wait for the host."
+        )
+        longer = gain is not None and gain > TIE
+        return f"{said} Without, a run would take {gain:.0%} longer." if longer else said
+    if other is None:
+        return "Passes are not recorded: no plan that records them fits."
     if gain is None:
         return "Passes are not recorded: how fast this card and its host are is not known."
-    if chosen.graph_sizes:
-        return (
-            "Passes are filled up to one of these sizes and replayed from CUDA graphs: the card "
-            f"does not wait for the host. Without, a run would take {gain:.0%} longer."
-        )
     return "CUDA graphs would not make this run faster: its passes keep the card busy without."
 
 
-def _gain(candidates: Candidates, chosen: Profile, **other: bool) -> float | None:
-    """Return how much longer the best plan with the other setting takes, as a share; None where
-    speeds are unknown or no such plan fits."""
+def _other(candidates: Candidates, chosen: Profile, **other: bool) -> Profile | None:
+    """Return the best plan of the same method with the other setting; None where none fits."""
     asked = replace(candidates.request, **other)  # type: ignore[arg-type]
-    instead = replace(candidates, request=asked)
-    found = fastest_of(instead, chosen.method)
-    took, own = found and seconds(instead, found), seconds(candidates, chosen)
+    return fastest_of(replace(candidates, request=asked), chosen.method)
+
+
+def _gain(candidates: Candidates, chosen: Profile, other: Profile | None) -> float | None:
+    """Return how much longer another plan takes, as a share; None where speeds are unknown."""
+    took, own = other and seconds(candidates, other), seconds(candidates, chosen)
     return took / own - 1 if took and own else None

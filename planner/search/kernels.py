@@ -7,6 +7,7 @@ size. What they save is estimated like any other choice (`planner.search.ranking
 from collections.abc import Iterator
 from dataclasses import replace
 
+from planner.memory import Sized
 from planner.memory.compiled_layers import compiles
 from planner.models.facts import Architecture
 from planner.search.request import Request
@@ -24,23 +25,24 @@ def may_compile(shape: Architecture, plan: Profile) -> bool:
     return plan.attention == "varlen" and compiles(shape, plan)
 
 
-def may_record(shape: Architecture, plan: Profile) -> bool:
+def may_record(model: Sized, plan: Profile) -> bool:
     """Return whether the passes of a plan can be recorded.
 
-    Recomputing layers asks for the state of random numbers, which a recording cannot; routers
-    would balance blank tokens.
+    Recomputing layers asks for the state of random numbers, which a recording cannot, and dynamic
+    rotary embeddings for the longest position; routers would balance blank tokens.
     """
-    return plan.attention == "varlen" and not plan.checkpointing and not shape.experts
+    asks = plan.checkpointing or getattr(model, "rescales", False)
+    return plan.attention == "varlen" and not asks and not model.architecture.experts
 
 
-def variants(asked: Request, shape: Architecture, plan: Profile) -> Iterator[Profile]:
+def variants(asked: Request, model: Sized, plan: Profile) -> Iterator[Profile]:
     """Yield a plan with each way to compute its layers that is possible and not ruled out."""
     compiling = (False, True) if asked.compiled is None else (asked.compiled,)
     untried = asked.exact and plan.method == "qlora"  # `planner.plan.exactness`
     unset = (False,) if untried else (False, True)
     recording = unset if asked.recorded is None else (asked.recorded,)
-    for compiled in compiling if may_compile(shape, plan) else (False,):
-        for recorded in recording if may_record(shape, plan) else (False,):
+    for compiled in compiling if may_compile(model.architecture, plan) else (False,):
+        for recorded in recording if may_record(model, plan) else (False,):
             yield replace(
                 plan,
                 kernels="compiled" if compiled else "eager",

@@ -1,19 +1,17 @@
 """Why a plan was chosen, in sentences that locks, the wizard and `fit` share."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from planner.models.layers import blocks
 from planner.parallelism.layouts import NAMES as LAYOUTS
-from planner.search import effective_tokens, kernel_reasons
+from planner.search import effective_tokens, kernel_reasons, pass_reasons
 from planner.search.candidates import Candidates
-from planner.search.ranking import TIE, fastest_of, seconds, slower, slower_by
+from planner.search.ranking import slower
 from planner.search.space import CPU_BATCH_TOKENS
-from planner.setup.setup import Kind, Profile
+from planner.search.wording import gib, of_budget, rows
+from planner.setup.setup import Profile
 
 YOURS = "You set it."
-NAMES: Mapping[Kind, str] = {"full": "full fine-tuning", "lora": "LoRA", "qlora": "QLoRA"}
-"""Each method in words."""
 MEASURED = "NVIDIA"
 """The maker of the cards that the estimate was measured on."""
 
@@ -54,16 +52,14 @@ def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         "train.micro_batch": asked.micro_batch is not None,
         "train.checkpointing": asked.checkpointing is not None,
         "stream.packing": asked.packing is not None,
-        "train.kernels": asked.compiled is not None,
-        "train.graph_sizes": asked.recorded is not None,
     }
     reasons = {
         **_layout(candidates, chosen),
         "train.micro_batch": _micro_batch(candidates, chosen),
         "train.accumulation": _accumulation(candidates, chosen),
         "train.checkpointing": _checkpointing(candidates, chosen),
-        **_packing(candidates, chosen),
-        **_bounds(candidates, chosen),
+        **pass_reasons.packing(candidates, chosen),
+        **pass_reasons.bounds(candidates, chosen),
         **kernel_reasons.why(candidates, chosen),
         "train.dtype": _dtype(candidates, chosen),
         **_kernels(candidates),
@@ -122,7 +118,7 @@ def _micro_batch(candidates: Candidates, chosen: Profile) -> str:
         return (
             f"Micro-batch {micro} needs {gib(candidates.need(chosen))}; "
             f"{larger.micro_batch} would need {gib(candidates.need(larger))}"
-            + (slower(candidates, larger, chosen) if fits else _of_budget(candidates))
+            + (slower(candidates, larger, chosen) if fits else of_budget(candidates))
         )
     if micro == share:
         return _whole(candidates, micro)
@@ -146,7 +142,7 @@ def _whole(candidates: Candidates, micro: int) -> str:
 
 def _accumulation(candidates: Candidates, chosen: Profile) -> str:
     if chosen.pass_tokens:
-        return _passes(candidates, chosen)
+        return pass_reasons.count(candidates, chosen)
     processes, times = chosen.ranks, candidates.accumulation(chosen.micro_batch)
     effective = times * chosen.micro_batch * processes
     if chosen.packing and times > 1:
@@ -157,80 +153,23 @@ def _accumulation(candidates: Candidates, chosen: Profile) -> str:
     return f"{count} of {chosen.micro_batch}{spread} {make} an effective batch of {effective}."
 
 
-def _passes(candidates: Candidates, chosen: Profile) -> str:
-    """Return in how many passes a step is computed, and why."""
-    steps, most = candidates.steps, chosen.pass_tokens
-    if most >= steps.largest:
-        which = "largest has" if steps.known else "longest rows together have"
-        return f"Every step is one pass: the {which} {steps.largest:,} tokens."
-    if not steps.known:
-        return f"A step of the longest rows, {steps.largest:,} tokens, would take several passes."
-    said = f"A step takes up to {steps.most_passes(most)} passes"
-    if most == steps.longest:
-        said += f" of at most {most:,} tokens, those of the longest row"
-    whole = replace(chosen, pass_tokens=steps.largest, accumulates=False)
-    if candidates.fits(whole):
-        return f"{said}: longer ones would not be faster."
-    need = gib(candidates.need(whole))
-    return (
-        f"{said}: the largest, of {steps.largest:,} tokens, would need {need} in one"
-        f"{_of_budget(candidates)}"
-    )
-
-
-def _bounds(candidates: Candidates, chosen: Profile) -> dict[str, str]:
-    """Return how attention keeps the rows of a pass apart."""
-    if not chosen.pass_tokens:
-        return {}
-    if chosen.attention == "varlen":
-        said = "Flash attention reads the bounds of the rows: no row sees another, without a mask."
-    elif getattr(candidates.model, "drops_scores", False):
-        said = (
-            "A mask keeps the rows of a pass apart: torch's flash attention by bounds has no "
-            "dropout, and this model's attention has."
-        )
-    else:
-        family = candidates.model.architecture.family
-        said = (
-            f"A mask keeps the rows of a pass apart: torch's flash attention by bounds does not "
-            f"compute `{family}` on this card."
-        )
-    return {"train.attention": said}
-
-
 def _checkpointing(candidates: Candidates, chosen: Profile) -> str:
     if not chosen.checkpointing:
         return "It fits without gradient checkpointing, which would cost about 20% of the speed."
     least = without_checkpointing(candidates, chosen)
     many, few = _at_once(chosen), _at_once(least)
-    need = gib(candidates.need(least))
+    need = gib(candidates.wanted(least))
     if candidates.fits(least):
         return f"Checkpointing allows {many}; without it, {few} would need {need}" + slower(
             candidates, least, chosen
         )
-    return f"Without checkpointing, even {few} would need {need}{_of_budget(candidates)}"
+    return f"Without checkpointing, even {few} would need {need}{of_budget(candidates)}"
 
 
 def _at_once(plan: Profile) -> str:
     if plan.pass_tokens:
         return f"passes of {plan.pass_tokens:,} tokens"
     return f"a micro-batch of {plan.micro_batch}"
-
-
-def _packing(candidates: Candidates, chosen: Profile) -> dict[str, str]:
-    """Return a sentence on packing, where there is a choice or it was set."""
-    if len(candidates.packings) < 2:
-        return {"stream.packing": YOURS} if chosen.packing else {}
-    other = fastest_of(candidates, chosen.method, packing=not chosen.packing)
-    took, least = seconds(candidates, chosen), other and seconds(candidates, other)
-    if not took or not other or not least:
-        return {}
-    if chosen.packing:
-        padding = f"Padding rows of {min(candidates.request.lengths)} to {chosen.length} tokens"
-        more = least / took - 1
-        instead = f"take {more:.0%} longer" if more > TIE else "not be faster"
-        return {"stream.packing": f"{padding} instead would {instead}."}
-    return {"stream.packing": f"Packing would fit{slower_by(least, took)}"}
 
 
 def _kernels(candidates: Candidates) -> dict[str, str]:
@@ -275,32 +214,3 @@ def next_larger(candidates: Candidates, chosen: Profile) -> Profile | None:
     """Return the plan with the next larger micro-batch that is tried; None if there is none."""
     sizes = [size for size in candidates.micro_batches if size > chosen.micro_batch]
     return candidates.other(chosen, micro_batch=sizes[-1]) if sizes else None
-
-
-def _of_budget(candidates: Candidates) -> str:
-    return f", but only {gib(candidates.budget_bytes)} is available."
-
-
-def describe(plan: Profile) -> str:
-    """Return method, micro-batch, checkpointing, packing, and how processes share the work."""
-    at_once = (
-        f"passes of {plan.pass_tokens:,} tokens"
-        if plan.pass_tokens
-        else f"micro-batch {plan.micro_batch}"
-    )
-    packing = plan.packing and not plan.pass_tokens
-    parts = [NAMES[plan.method], at_once]
-    parts += ["checkpointing"] * plan.checkpointing + ["packing"] * packing
-    parts += [LAYOUTS[plan.parallel]] if plan.parallel != "single" else []
-    parts += [f"{plan.offload} offloaded"] if plan.offload != "none" else []
-    return ", ".join(parts)
-
-
-def rows(count: int) -> str:
-    """Return a number of rows for a sentence, such as `1 row`."""
-    return f"{count} row" if count == 1 else f"{count} rows"
-
-
-def gib(size: int) -> str:
-    """Return a size for a sentence, such as `12.3 GiB`."""
-    return f"{size / (1 << 30):,.1f} GiB"

@@ -213,11 +213,17 @@ class Rehearsal(Table):
         return not self.measured.out_of_memory
 
     def is_of(self, plan: Profile) -> bool:
-        """Return whether `plan` was rehearsed; fused AdamW counts as one under either name."""
+        """Return whether `plan` was rehearsed; fused AdamW counts as one under either name.
+
+        A rehearsal records passes of one size, so that their number may differ: a lock may have
+        fewer sizes than its plan allows.
+        """
         ran = self.case.profile
         if ran.optimizer == "adamw_torch" and ran.fused:
             ran = replace(ran, optimizer="adamw_torch_fused")
         own = {name: getattr(plan, name) for name in _UNREHEARSED}
+        if ran.graph_sizes and plan.graph_sizes:
+            own["graph_sizes"] = plan.graph_sizes
         return replace(ran, **own) == plan
 
     def check(self, model: ModelFacts, machine: MachineFacts) -> None:
@@ -256,6 +262,7 @@ def _is_plan(plan: Profile) -> bool:
         and plan.pass_tokens <= limits.MOST_TOKENS
         and (plan.pass_tokens == 0 or (plan.packing and plan.pass_tokens >= plan.length))
         and 0 <= plan.squares <= limits.MOST_TOKENS
+        and 0 <= plan.graph_sizes <= (limits.MOST_GRAPHS if plan.pass_tokens else 0)
     )
 
 

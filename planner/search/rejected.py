@@ -13,8 +13,9 @@ from planner.parallelism.engines import cannot_run
 from planner.search import alternatives
 from planner.search.candidates import Candidates
 from planner.search.ranking import slower
-from planner.search.reasons import describe, gib, next_larger, without_checkpointing
+from planner.search.reasons import next_larger, without_checkpointing
 from planner.search.space import METHODS
+from planner.search.wording import describe, gib
 from planner.setup.setup import Kind, Profile
 
 
@@ -80,7 +81,7 @@ def lack(candidates: Candidates, profile: Profile, share_of: str = "", busy: str
 
     `share_of` names the memory, and `busy` says who uses it (`planner.machines.occupancy.taken`).
     """
-    need, plan = candidates.need(profile), candidates.plan(profile)
+    need, plan = candidates.wanted(profile), candidates.plan(profile)
     if need > plan.budget_bytes or plan.offload_fits or not plan.host_budget_bytes:
         of, who = f" of {share_of}" if share_of else "", f": {busy}" if busy else ""
         return f"needs {gib(need)}, but only {gib(plan.budget_bytes)}{of} is available{who}."

@@ -106,19 +106,24 @@ class Space:
 
     @cached_property
     def checkpointings(self) -> tuple[bool, ...]:
-        """The settings of checkpointing to try: off before on, or only what was set."""
+        """The settings of checkpointing to try: off before on, only off for passes that must be
+        recorded, or only what was set."""
         given = self.request.checkpointing
+        if given is None and self.request.recorded:
+            return (False,)
         return (False, True) if given is None else (given,)
 
     @cached_property
     def packings(self) -> tuple[bool, ...]:
-        """The settings of packing to try: on before off, only off where there is no gain, or only
-        what was set."""
+        """The settings of packing to try: on before off, only off where there is no gain, only on
+        for layers that must be compiled or passes that must be recorded, or only what was set."""
         asked = self.request
         if asked.packing is not None:
             return (asked.packing,)
         able = self.packs and self.spec.packs and asked.processes == 1
         choice = able and self.differ and self.machine.kind == "cuda"
+        if choice and (asked.compiled or asked.recorded):
+            return (True,)
         return (True, False) if choice else (False,)
 
     @cached_property

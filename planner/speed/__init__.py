@@ -2,8 +2,8 @@
 
 The work for the card and its host is counted from the model's shape (`parts`, `passes`,
 `updates`). A few coefficients describe the device (`accelerator`), none of them a model, and a
-rehearsal measures the speed of the host (`host`). Fused kernels (Liger) and `torch.compile` are not
-modeled.
+rehearsal measures the speed of the host (`host`). Compiled layers and recorded passes are
+modeled (`compiled`, `warm_up`); fused kernels (Liger) are not.
 """
 
 from planner.speed.accelerator import FITTED, MEASURED_CARDS, Coefficients, Rated, basis

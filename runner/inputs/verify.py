@@ -38,7 +38,7 @@ from planner.search import lora_targets
 from runner.inputs import locations as inputs
 from runner.inputs import view
 from runner.inputs.as_locked import as_locked
-from runner.inputs.attention import check_attention, check_dropout
+from runner.inputs.attention import check_attention, check_dropout, check_recordable
 from runner.inputs.compared import Sha256Of
 from runner.inputs.differing import SHOWN, differing, refuse
 from runner.inputs.ends import check_ends
@@ -170,6 +170,7 @@ def model_of(
         refuse(differing_facts(lock.model, found.folder, weights=weights), f"`{folder}`")
         if isinstance(lock, TrainingLock):
             check_dropout(lock, found.folder)
+            check_recordable(lock, found.folder)
         yield found
 
 

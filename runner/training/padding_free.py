@@ -5,7 +5,8 @@ computed by a kernel for rows of different lengths, else by a mask that transfor
 positions (`find_packed_sequence_indices` in its `masking_utils.py`).
 
 Passes that are replayed from CUDA graphs are filled up to one of a few sizes: with blank rows that
-are not scored and that no other row sees.
+are not scored and that no other row sees. Their position ids are all 0, since some rotary
+embeddings are scaled by the greatest one of a pass (`longrope`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from planner.data.tokens.example import IGNORED
 from runner.training.scored import positions
 
 Row = Mapping[str, Sequence[int]]
-"""`input_ids` and `labels`."""
+"""`input_ids` and `labels`; of a blank row `position_ids`, too."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,7 @@ class PaddingFree:
         return {
             "input_ids": torch.tensor([[i for row in every for i in row["input_ids"]]]),
             "labels": torch.tensor([[i for row in every for i in _scored(row)]]),
-            "position_ids": torch.tensor(
-                [[i for row in every for i in range(len(row["input_ids"]))]]
-            ),
+            "position_ids": torch.tensor([[i for row in every for i in _positions(row)]]),
             "cuts": tuple(accumulate(one[-1] for one in edges)),
             "bounds": [torch.tensor(one, dtype=torch.int32) for one in edges],
             "scored": [positions([i for row in one for i in _scored(row)]) for one in filled],
@@ -68,7 +67,7 @@ class PaddingFree:
         tokens = sum(len(row["input_ids"]) for row in rows)
         missing = layout.size_of(tokens, self.sizes) - tokens
         blank = [min(self.longest, missing - at) for at in range(0, missing, self.longest)]
-        return rows + [{"input_ids": [0] * n, "labels": [IGNORED] * n} for n in blank]
+        return rows + [_blank(n) for n in blank]
 
     def _edges(self, lengths: Sequence[int]) -> list[int]:
         """Return the positions between rows of these lengths."""
@@ -98,6 +97,15 @@ class PaddingFree:
     def tokens(self, step: Mapping[str, Any]) -> int:
         """Return the tokens of a step's rows."""
         return int(step["own"])
+
+
+def _blank(tokens: int) -> Row:
+    zeros = [0] * tokens
+    return {"input_ids": zeros, "labels": [IGNORED] * tokens, "position_ids": zeros}
+
+
+def _positions(row: Row) -> Sequence[int]:
+    return row.get("position_ids", range(len(row["input_ids"])))
 
 
 def _scored(row: Row) -> list[int]:

@@ -120,6 +120,8 @@ def test_what_a_plan_can_write_is_a_lock(changes: list[tuple[str, object]]) -> N
         ([("why", {"train.accumulation": "3 micro-batches of 999 make"})], "another value"),
         ([("why", {"train.checkpointing": "Checkpointing allows a micro-batch of 9"})],
          "another value"),
+        ([("why", {"train.kernels": "torch compiles the layers"})], "another value"),
+        ([("why", {"train.graph_sizes": "Passes are filled up to one of"})], "another value"),
         ([("why", {"train.learning_rate": "9e-4 is a safe learning rate."})], "another value"),
         ([("why", {"train.dtype": "Compute capability 9.0 supports bfloat16."})], "another value"),
         ([("why", {"exactness.threads": "One thread for each of the 9 cores"})], "another value"),

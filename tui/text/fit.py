@@ -8,7 +8,7 @@ from planner.fit.answers import Answer
 from planner.fit.subject import Subject
 from planner.machines.facts import MachineFacts
 from planner.parallelism import layouts
-from planner.search.reasons import NAMES
+from planner.search.wording import NAMES
 from tui.terminal.units import memory
 from tui.terminal.wrap import all_folded, folded
 

@@ -13,7 +13,7 @@ from planner.fit.models import FitModel
 from planner.fit.request import FitRequest
 from planner.models.shapes import config_json
 from planner.models.shapes.config_json import ConfigJson
-from planner.search.reasons import NAMES
+from planner.search.wording import NAMES
 from runner.trace import Job, Traced, refusal, trace
 from tui.terminal import output
 from tui.terminal.units import memory

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import UsageProblem
-from planner.models.architecture import drops_scores
+from planner.models.architecture import drops_scores, rescales
 from planner.models.facts import Architecture, architecture, from_folder, parameter_count
 
 BASE = Path(__file__).parents[3] / "runner" / "demo" / "base"
@@ -166,6 +166,25 @@ def test_whether_attention_drops_scores(
     (copy / "config.json").write_text(json.dumps(config))
     if family == "llama":
         assert from_folder(copy).drops_scores == drops
+
+
+@pytest.mark.parametrize(
+    ("fields", "scaled"),
+    [({}, False), ({"rope_scaling": None}, False),
+     ({"rope_scaling": {"type": "dynamic", "factor": 2.0}}, True),
+     ({"rope_parameters": {"rope_type": "dynamic", "factor": 2.0}}, True),
+     ({"rope_parameters": {"rope_type": "dynamic", "factor": 1, "alpha": 9.0}}, False),
+     ({"rope_parameters": {"rope_type": "linear", "factor": 2.0}}, False),
+     ({"rope_parameters": {"full_attention": {"rope_type": "dynamic"}}}, True)],
+)  # fmt: skip
+def test_whether_positions_are_scaled_in_each_pass(
+    copy: Path, fields: dict[str, object], scaled: bool
+) -> None:
+    config = json.loads((copy / "config.json").read_text()) | fields
+    assert rescales(config, "config.json") == scaled
+    if "full_attention" not in str(fields):  # which Llama has not
+        (copy / "config.json").write_text(json.dumps(config))
+        assert from_folder(copy).rescales == scaled
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,17 @@ def test_a_rehearsal_from_before_the_fused_name_is_of_its_plan(on_card: PlanFact
     assert not found.is_of(replace(choice.profile, optimizer="adamw_8bit", fused=False))
 
 
+def test_a_rehearsal_of_recorded_passes_is_of_any_number_of_sizes(on_card: PlanFacts) -> None:
+    """A lock may have fewer sizes than its plan allows."""
+    choice = chosen(answers(**ON_CARD), on_card)
+    plain, few, many = (replace(choice.profile, graph_sizes=count) for count in (0, 3, 16))
+    found = rehearsal(replace(choice, profile=few), on_card)
+    assert found.is_of(few)
+    assert found.is_of(many)
+    assert not found.is_of(plain)
+    assert not rehearsal(replace(choice, profile=plain), on_card).is_of(many)
+
+
 def test_on_cpu_the_tokens_say_how_long_it_takes(folder: Path) -> None:
     asked = answers(data__validation_fraction=0)
     facts = gather(asked, folder, machine=MACHINE)
@@ -253,7 +264,7 @@ def test_what_lies_about_itself_is_a_sentence(
 @pytest.mark.parametrize(
     ("changes", "valid"),
     [({"pass_tokens": 1}, False), ({"packing": False}, False), ({"pass_tokens": 10**5}, True),
-     ({"accumulates": True}, True)],
+     ({"accumulates": True}, True), ({"graph_sizes": -1}, False), ({"graph_sizes": 65}, False)],
 )  # fmt: skip
 def test_a_rehearsal_of_passes_that_no_step_has_is_not_taken(
     on_card: PlanFacts, tmp_path: Path, changes: dict[str, object], valid: bool

@@ -11,7 +11,7 @@ from planner.plan.gather import gather
 from planner.plan.plan import plan
 from runner.demo import files
 from runner.inputs import verify
-from runner.inputs.attention import check_attention, check_dropout
+from runner.inputs.attention import check_attention, check_dropout, check_recordable
 from tests.planner.plan.test_plan import answers
 from tests.planner.search.test_rehearsal import GPU_MACHINE, ON_CARD
 
@@ -44,3 +44,19 @@ def test_dropout_in_a_configuration(lock: TrainingLock, folder: Path, tmp_path: 
     check_dropout(lock, folder / "base")
     with pytest.raises(UsageProblem, match="has no dropout"):
         check_dropout(lock, tmp_path)
+
+
+def test_positions_that_are_scaled_in_each_pass(
+    lock: TrainingLock, folder: Path, tmp_path: Path
+) -> None:
+    config = json.loads((folder / "base" / "config.json").read_text())
+    dynamic = {"rope_scaling": {"type": "dynamic", "factor": 2.0}}
+    (tmp_path / "config.json").write_text(json.dumps(config | dynamic))
+    recorded, plain = (
+        lock.model_copy(update={"train": lock.train.model_copy(update={"graph_sizes": sizes})})
+        for sizes in ([64], [])
+    )
+    check_recordable(plain, tmp_path)
+    check_recordable(recorded, folder / "base")
+    with pytest.raises(UsageProblem, match="CUDA graphs cannot record"):
+        check_recordable(recorded, tmp_path)

@@ -16,7 +16,7 @@ from runner.training.compiled import compile_layers, layers
 from runner.training.greatest import greatest_passes, most_rows
 from runner.training.padding_free import PaddingFree
 from runner.training.scored import positions
-from tests.runner.training.test_packing import Heard
+from tests.runner.training.test_packing import Heard, _model
 from tests.runner.training.test_padding_free import _job, _trained
 from tests.runner.training.test_sft import base as base
 
@@ -78,11 +78,29 @@ def test_a_pass_is_filled_up_to_its_size_and_its_bounds_are_as_many_as_any() -> 
     filled = PaddingFree(20, 4, bounded=True, sizes=(8, 16), most_rows=6, chosen=True)
     (one,) = filled.passes(step := filled(rows))
     assert one["input_ids"].shape == (1, 16)
-    assert one["position_ids"][0].tolist()[9:] == [0, 1, 2, 3, 0, 1, 2]
+    assert one["position_ids"][0].tolist()[9:] == [0] * 7
     assert one["cu_seq_lens_q"].tolist() == [0, 4, 7, 9, 13, 16, 16]
     assert one["scored"].tolist() == [0, 1, 2, 4, 5, 7]
     assert one["shift_labels"].tolist() == [[5] * 6]
     assert filled.tokens(step) == 9
+
+
+def test_blank_rows_change_no_scale_of_positions() -> None:
+    """`longrope` scales all rows of a pass by its greatest position."""
+    rope = {
+        "rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0] * 4,
+        "long_factor": [9.0] * 4,
+    }  # fmt: skip
+    model = _model("phi3", rope_parameters=rope, original_max_position_embeddings=8)
+    rotary, hidden = model.model.rotary_emb, torch.zeros(1)
+    rows = [{"input_ids": [5] * n, "labels": [5] * n} for n in (6, 5)]
+    plain, filled = (
+        rotary(hidden, PaddingFree(40, 20, True, sizes, most)(rows)["position_ids"])[0][0, :11]
+        for sizes, most in (((), 0), ((64,), 9))
+    )
+    assert torch.equal(plain, filled)
+    long, _ = rotary(hidden, torch.arange(20)[None])
+    assert not torch.allclose(plain[:6], long[0, :6])
 
 
 def test_positions_are_those_before_a_scored_token() -> None:

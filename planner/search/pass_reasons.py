@@ -1,0 +1,67 @@
+"""The reasons for padding-free passes: how many a step has, what keeps their rows apart, and why
+rows are packed at all."""
+
+from dataclasses import replace
+
+from planner.search.candidates import Candidates
+from planner.search.ranking import TIE, fastest_of, seconds, slower_by
+from planner.search.wording import gib, of_budget
+from planner.setup.setup import Profile
+
+
+def count(candidates: Candidates, chosen: Profile) -> str:
+    """Return in how many passes a step is computed, and why."""
+    steps, most = candidates.steps, chosen.pass_tokens
+    if most >= steps.largest:
+        which = "largest has" if steps.known else "longest rows together have"
+        return f"Every step is one pass: the {which} {steps.largest:,} tokens."
+    if not steps.known:
+        return f"A step of the longest rows, {steps.largest:,} tokens, would take several passes."
+    said = f"A step takes up to {steps.most_passes(most)} passes"
+    if most == steps.longest:
+        said += f" of at most {most:,} tokens, those of the longest row"
+    whole = replace(chosen, pass_tokens=steps.largest, accumulates=False)
+    if candidates.fits(whole):
+        return f"{said}: longer ones would not be faster."
+    need = gib(candidates.wanted(whole))
+    return (
+        f"{said}: the largest, of {steps.largest:,} tokens, would need {need} in one"
+        f"{of_budget(candidates)}"
+    )
+
+
+def bounds(candidates: Candidates, chosen: Profile) -> dict[str, str]:
+    """Return how attention keeps the rows of a pass apart."""
+    if not chosen.pass_tokens:
+        return {}
+    if chosen.attention == "varlen":
+        said = "Flash attention reads the bounds of the rows: no row sees another, without a mask."
+    elif getattr(candidates.model, "drops_scores", False):
+        said = (
+            "A mask keeps the rows of a pass apart: torch's flash attention by bounds has no "
+            "dropout, and this model's attention has."
+        )
+    else:
+        family = candidates.model.architecture.family
+        said = (
+            f"A mask keeps the rows of a pass apart: torch's flash attention by bounds does not "
+            f"compute `{family}` on this card."
+        )
+    return {"train.attention": said}
+
+
+def packing(candidates: Candidates, chosen: Profile) -> dict[str, str]:
+    """Return a sentence on packing, where there is a choice or it was set."""
+    if len(candidates.packings) < 2:
+        said = "Layers are compiled, and passes recorded, only where rows are concatenated."
+        return {"stream.packing": said} if chosen.packing else {}
+    other = fastest_of(candidates, chosen.method, packing=not chosen.packing)
+    took, least = seconds(candidates, chosen), other and seconds(candidates, other)
+    if not took or not other or not least:
+        return {}
+    if chosen.packing:
+        padding = f"Padding rows of {min(candidates.request.lengths)} to {chosen.length} tokens"
+        more = least / took - 1
+        instead = f"take {more:.0%} longer" if more > TIE else "not be faster"
+        return {"stream.packing": f"{padding} instead would {instead}."}
+    return {"stream.packing": f"Packing would fit{slower_by(least, took)}"}
