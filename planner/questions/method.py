@@ -133,7 +133,7 @@ QUESTIONS: tuple[Question, ...] = (
         "method",
         "choice",
         "Compiled layers",
-        "torch compiles the layers before the first step, which takes about a minute. Steps on a "
+        "torch compiles the layers before the first step, which takes up to a minute. Steps on a "
         "card are then faster and need less memory.",
         "auto",
         ("auto", "on", "off"),

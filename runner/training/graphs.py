@@ -52,13 +52,12 @@ class Graphs:
         """Compute a pass once on another stream, as a recording does, and return zeros in the shape
         of its hidden states."""
         self._trained = [one for one in self._decoder.parameters() if one.requires_grad]
-        for one in self._trained:
-            if one.grad is None:
-                one.grad = torch.zeros_like(one)
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
             hidden = self._hidden(named)
-            self._add_gradients(hidden, torch.zeros_like(hidden))
+            for one, new in self._gradients(hidden, torch.zeros_like(hidden)):
+                if one.grad is None:  # it stays None where no gradient comes: AdamW leaves it alone
+                    one.grad = torch.zeros_like(new)
         torch.cuda.current_stream().wait_stream(self._stream)
         return torch.zeros_like(hidden) * self._anchor
 
@@ -83,10 +82,17 @@ class Graphs:
 
     def _add_gradients(self, hidden: torch.Tensor, received: torch.Tensor) -> None:
         """Add the gradients of a pass to those of the trained parameters, which stay in place."""
+        pairs = self._gradients(hidden, received)
+        added = [(one.grad, new) for one, new in pairs if one.grad is not None]
+        torch._foreach_add_([into for into, _ in added], [new for _, new in added])
+
+    def _gradients(
+        self, hidden: torch.Tensor, received: torch.Tensor
+    ) -> list[tuple[torch.nn.Parameter, torch.Tensor]]:
+        """Return the trained parameters that a gradient reaches, with their gradients."""
         found = torch.autograd.grad(hidden, self._trained, received, allow_unused=True)
         pairs = zip(self._trained, found, strict=True)
-        added = [(one.grad, new) for one, new in pairs if one.grad is not None and new is not None]
-        torch._foreach_add_([into for into, _ in added], [new for _, new in added])
+        return [(one, new) for one, new in pairs if new is not None]
 
 
 @dataclass(frozen=True)
