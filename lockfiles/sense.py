@@ -97,8 +97,6 @@ def _passes(lock: TrainingTables) -> Iterator[Contradiction]:
         yield "train.pass_tokens", "is more than a step can have"
     if laid and not stream.packing:
         yield "train.pass_tokens", "is for packed rows, but `stream.packing` is off"
-    if laid and lock.objective.name != "sft":
-        yield "train.pass_tokens", "is for supervised fine-tuning"
     if laid and lock.parallel.processes > 1:
         yield "train.pass_tokens", "is for one process"
     if train.graph_sizes and train.attention != "varlen":

@@ -41,7 +41,6 @@ def test_defaults_are_omitted() -> None:
         ([("train.graph_sizes", [0, 256])], "`train.graph_sizes` on line"),
         ([("train.graph_sizes", [*range(64, 64 * 66, 64)])], "`train.graph_sizes` on line"),
         ([("train.checkpointing", True)], "is not for `train.checkpointing`"),
-        ([("objective", {"name": "dpo", "beta": 0.1})], "is for supervised fine-tuning"),
         ([("model.architecture.experts", 8), ("model.architecture.experts_per_token", 2),
           ("model.architecture.moe_intermediate", 64)], "is not for a mixture of experts"),
         ([("train.attention", "sdpa")], "is for passes whose `train.attention` is `varlen`"),
