@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lockfiles.objectives import NAMES
-from planner.questions.question import Question
+
+if TYPE_CHECKING:
+    from planner.questions.question import Question
 
 RowKind = Literal["conversation", "preference", "feedback", "prompt"]
 
@@ -41,7 +43,7 @@ class Objective:
     """The usual rate by method: `lora`, `qlora` and `full`."""
     settings: Callable[[Mapping[str, Any]], dict[str, object]] = _no_settings
     """From the answers by key to what a lock's `[objective]` holds besides the name."""
-    questions: tuple[Question, ...] = ()
+    questions: "tuple[Question, ...]" = ()
     """What it asks in the interview."""
     health: Mapping[str, float]
     """By measure of a step, the multiple of its first value from which training diverges."""

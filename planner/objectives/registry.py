@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 from lockfiles.objectives import NAMES
 from planner.objectives.objective import Objective
-from planner.questions.question import Question
+
+if TYPE_CHECKING:
+    from planner.questions.question import Question
 
 ESTIMATED = ("dpo", "reward")
 """Objectives whose memory and speed are known; once a lock can hold one, `NAMES` has it too."""
@@ -34,7 +36,7 @@ def title_of(name: str) -> str:
     return objective_of(name).title if name in EVERY else name
 
 
-def questions() -> Iterator[Question]:
+def questions() -> "Iterator[Question]":
     """Yield the questions of each objective that a lock can hold."""
     for name in NAMES:
         yield from objective_of(name).questions

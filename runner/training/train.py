@@ -13,6 +13,7 @@ from transformers import set_seed
 
 from lockfiles.errors import RunFailed, TunelockError
 from lockfiles.fixes import Command
+from lockfiles.lock import Train
 from planner.objectives.registry import objective_of
 from runner.runs.pipe import Line
 from runner.training import loading
@@ -41,6 +42,8 @@ def train(job: Job, line: Line) -> Result:
     if job.ranks.rank:  # the initial adapter is the same in each process; its dropout differs
         torch.manual_seed(job.train.seed + job.ranks.rank)
     job.check_base()
+    if what := before_steps(job.train):
+        line.send("progress", what=what, done=0, total=1, unit="models")
     with _resuming(checkpoint, watch):
         trainer.train(resume_from_checkpoint=checkpoint)
     steps = int(trainer.state.global_step)
@@ -53,6 +56,12 @@ def train(job: Job, line: Line) -> Result:
         shape.output_router_logits = routes
     trainer.save_model(str(result))
     return Result(result, steps, False, *measured)
+
+
+def before_steps(settings: Train) -> str:
+    """Return what takes a while before the first step; empty where nothing does."""
+    compiles = ["compiling layers"] * (settings.kernels == "compiled")
+    return " and ".join([*compiles, *["recording passes"] * bool(settings.graph_sizes)])
 
 
 @contextmanager

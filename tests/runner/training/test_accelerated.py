@@ -16,7 +16,8 @@ from runner.training.compiled import compile_layers, layers
 from runner.training.greatest import greatest_passes, most_rows
 from runner.training.padding_free import PaddingFree
 from runner.training.scored import positions
-from tests.runner.training.test_packing import Heard, _model
+from runner.training.train import before_steps
+from tests.runner.training.test_packing import SETTINGS, Heard, _model
 from tests.runner.training.test_padding_free import _job, _trained
 from tests.runner.training.test_sft import base as base
 
@@ -101,6 +102,21 @@ def test_blank_rows_change_no_scale_of_positions() -> None:
     assert torch.equal(plain, filled)
     long, _ = rotary(hidden, torch.arange(20)[None])
     assert not torch.allclose(plain[:6], long[0, :6])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, ""),
+        ({"kernels": "compiled"}, "compiling layers"),
+        ({"graph_sizes": [64]}, "recording passes"),
+        ({"kernels": "compiled", "graph_sizes": [64]}, "compiling layers and recording passes"),
+    ],
+)
+def test_what_takes_a_while_before_the_first_step_is_named(
+    changes: dict[str, Any], said: str
+) -> None:
+    assert before_steps(SETTINGS.model_copy(update=changes)) == said
 
 
 def test_positions_are_those_before_a_scored_token() -> None:
