@@ -4,6 +4,8 @@ Triton builds a small module with it the first time that it starts a kernel: tho
 head, and of compiled layers (`triton/runtime/build.py`).
 """
 
+import errno
+import os
 import shutil
 import sysconfig
 from pathlib import Path
@@ -11,12 +13,27 @@ from pathlib import Path
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Command
 from lockfiles.lock import TrainingLock
+from planner.hub.cache import writing
+from runner.environments.variables import caches
 
 
 def check_compiler(lock: TrainingLock) -> None:
-    """Raise UsageProblem if a lock for a card needs a compiler that is missing."""
-    if lock.machine.kind == "cuda" and (missing := missing_for_kernels()):
+    """Raise UsageProblem if a lock for a card needs a compiler that is missing, or a place for
+    compiled kernels that cannot be written."""
+    if lock.machine.kind != "cuda":
+        return
+    if missing := missing_for_kernels():
         raise UsageProblem(f"Training on a card needs {missing}.", fix=Command(INSTALL))
+    make_caches()
+
+
+def make_caches() -> None:
+    """Make the folders of compiled kernels. Raises UsageProblem if that is not possible."""
+    for place in caches().values():
+        with writing(place):
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not os.access(place, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 INSTALL = "apt-get install gcc python3-dev"

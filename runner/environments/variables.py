@@ -19,6 +19,7 @@ packages that this process runs from.
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from planner.hub.cache import cache_folder
@@ -82,18 +83,17 @@ def environment(lock: "Lock", *, online: bool) -> dict[str, str]:
     from lockfiles.lock import TrainingLock
 
     own = _of_training(lock) if isinstance(lock, TrainingLock) else _NO_CARD
-    own |= _caches()
+    own |= {name: str(place) for name, place in caches().items()}
     return child_environment(online=online) | own
 
 
-def _caches() -> dict[str, str]:
-    """Return where compiled kernels are kept for later runs: by default torch keeps them in the
-    folder of temporary files, which others can write to."""
+def caches() -> dict[str, Path]:
+    """Return where compiled kernels are kept for later runs, by the variable that says so: by
+    default torch keeps them in the folder of temporary files, which others can write to."""
     place = cache_folder()
     return {
-        "TORCHINDUCTOR_CACHE_DIR": str(place / "torchinductor"),
-        "TRITON_CACHE_DIR": str(place / "triton"),
-    }
+        "TORCHINDUCTOR_CACHE_DIR": place / "torchinductor", "TRITON_CACHE_DIR": place / "triton",
+    }  # fmt: skip
 
 
 def _of_training(lock: "TrainingLock") -> dict[str, str]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.environments.compiler import missing_for_kernels
+from lockfiles.errors import UsageProblem
+from runner.environments.compiler import make_caches, missing_for_kernels
 
 
 @pytest.fixture
@@ -29,3 +30,17 @@ def test_a_missing_header_is_named(header: Path) -> None:
 def test_a_missing_compiler_is_named(header: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert missing_for_kernels().startswith("a C compiler")
+
+
+def test_a_place_for_kernels_that_cannot_be_made_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    make_caches()
+    (made,) = tmp_path.iterdir()
+    assert {one.name for one in made.iterdir()} == {"torchinductor", "triton"}
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(UsageProblem, match=r"file/tunelock.*` cannot be written") as refused:
+        make_caches()
+    assert "XDG_CACHE_HOME" in str(refused.value.hint)
