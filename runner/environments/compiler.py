@@ -7,6 +7,7 @@ head, and of compiled layers (`triton/runtime/build.py`).
 import errno
 import os
 import shutil
+import stat
 import sysconfig
 from pathlib import Path
 
@@ -28,12 +29,19 @@ def check_compiler(lock: TrainingLock) -> None:
 
 
 def make_caches() -> None:
-    """Make the folders of compiled kernels. Raises UsageProblem if that is not possible."""
+    """Make the folders of compiled kernels, which later runs load as code. Raises UsageProblem if
+    that is not possible, or if others can write to them."""
     for place in caches().values():
         with writing(place):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not os.access(place, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        found = place.stat()
+        if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise UsageProblem(
+                f"Others can write to `{place}`, from which compiled kernels are loaded as code.",
+                fix=Command("rm -r -- {}", place, note="then rerun; kernels are compiled again"),
+            )
 
 
 INSTALL = "apt-get install gcc python3-dev"

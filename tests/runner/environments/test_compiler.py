@@ -44,3 +44,14 @@ def test_a_place_for_kernels_that_cannot_be_made_is_named(
     with pytest.raises(UsageProblem, match=r"file/tunelock.*` cannot be written") as refused:
         make_caches()
     assert "XDG_CACHE_HOME" in str(refused.value.hint)
+
+
+def test_a_place_for_kernels_that_others_can_write_to_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    make_caches()
+    make_caches()
+    (tmp_path / "tunelock" / "triton").chmod(0o777)
+    with pytest.raises(UsageProblem, match="Others can write to `.*triton`"):
+        make_caches()
