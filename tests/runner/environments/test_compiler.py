@@ -53,5 +53,5 @@ def test_a_place_for_kernels_that_others_can_write_to_is_refused(
     make_caches()
     make_caches()
     (tmp_path / "tunelock" / "triton").chmod(0o777)
-    with pytest.raises(UsageProblem, match="Others can write to `.*triton`"):
+    with pytest.raises(UsageProblem, match=r"Others can write to `.*triton`"):
         make_caches()
