@@ -27,8 +27,11 @@ an H100, since the greatest pass is computed first."""
 def _verified(choice: Choice, machine: MachineFacts) -> bool:
     """Return whether training on these cards is bit-exact."""
     plan, names = choice.profile, {gpu.name for gpu in machine.gpus}
-    untried = plan.objective != "sft" or (plan.graph_sizes > 0 and choice.kind == "qlora")
-    return bool(names) and names <= _CARDS and not untried
+    return bool(names) and names <= _CARDS and plan.objective == "sft"
+
+
+def _records_qlora(choice: Choice) -> bool:
+    return choice.profile.graph_sizes > 0 and choice.kind == "qlora"
 
 
 def _scarce(choice: Choice) -> bool:
@@ -42,7 +45,13 @@ def table(answers: Answers, choice: Choice, machine: MachineFacts) -> dict[str, 
     """Return the `[exactness]` table. Raises DoesNotFit where exactness is not verified."""
     exact = answers.flag("train.exact")
     device = "cpu" if answers.text("machine.device") == "cpu" else machine.kind
-    if exact and device != "cpu" and not _verified(choice, machine):
+    verified = device == "cpu" or _verified(choice, machine)
+    if exact and verified and device != "cpu" and _records_qlora(choice):
+        raise DoesNotFit(
+            "Bit-exact training with `qlora` and CUDA graphs is not verified.",
+            fix=Answer("method.cuda_graphs", "auto"),
+        )
+    if exact and not verified:
         name = machine.gpus[0].name if machine.gpus else device
         raise DoesNotFit(
             f"Bit-exact training with `{choice.kind}` is not verified on `{name}`.",

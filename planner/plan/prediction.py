@@ -21,6 +21,7 @@ from planner.speed.duration import Duration, Schedule, by_tokens, duration, seco
 from planner.speed.host import accelerator
 from planner.speed.rate import Lengths, rate_of
 from planner.speed.setups import timed
+from planner.speed.warm_up import warm_up_seconds
 
 HOUR = 3600
 _TIMED = ("by", "seconds", "tokens", "evaluation_seconds", "evaluation_tokens", "save_seconds")
@@ -56,6 +57,8 @@ def predict(
         found = _measured_time(found, rehearsed, choice, facts, card, schedule)
     elif step:
         found = by_tokens(step, choice.profile, schedule)
+    before = _warm_up(choice, facts, card)
+    found = replace(found, seconds=found.seconds + before) if found else None
     price = answers.number("machine.price_per_hour")
     time: dict[str, object] = {
         "step_seconds": _rounded(found.step_seconds) if found else 0.0,
@@ -66,13 +69,29 @@ def predict(
     space = _space(choice, facts, stages)
     if found and rehearsed:
         space |= _measured_space(facts, choice, rehearsed)
-        return Predicted(space | time, _measured_why(found, choice, rehearsed))
-    why = _why(found, choice, card) if found and card else {}
+        measured_why = _measured_why(found, choice, rehearsed)
+        return Predicted(space | time, _with_warm_up(measured_why, before))
+    why = _with_warm_up(_why(found, choice, card), before) if found and card else {}
     if found and step:
         measured = {f"timed_{name}": getattr(step, name) for name in _TIMED}
         time |= {name: value for name, value in measured.items() if value}
         why = _timed_why(found, choice, step)
     return Predicted(space | time, why | _ran_out(facts.rehearsal))
+
+
+def _warm_up(choice: Choice, facts: PlanFacts, card: Accelerator | None) -> float:
+    """Return the seconds for compiling and recording; 0 where the card's speed is not known."""
+    if card is None or not speed.known(facts.model.architecture, choice.profile, card):
+        return 0.0
+    return warm_up_seconds(facts.model, choice.profile, card)
+
+
+def _with_warm_up(why: dict[str, str], seconds: float) -> dict[str, str]:
+    """Return reasons with what compiling and recording take of the time, if they take any."""
+    if not seconds:
+        return why
+    said = f" About {seconds:.0f} s of it pass before the first step."
+    return why | {"prediction.seconds": why["prediction.seconds"] + said}
 
 
 def _rehearsed(choice: Choice, facts: PlanFacts) -> Rehearsal | None:

@@ -34,7 +34,7 @@ def summary(lock: Lock) -> list[str]:
         *_data(lock),
         *([f"objective {other}"] if (other := objective(lock)) else []),
         f"method    {kind}",
-        *_reasons(lock, "method.kind", "method.rank"),
+        *_reasons(lock, "method.kind", "method.rank", *_left_out(lock)),
         f"batch     {rows}, {train.epochs} epochs of {lock.stream.rows} rows",
         *_reasons(
             lock,
@@ -154,6 +154,11 @@ def _template(lock: TrainingLock) -> list[str]:
 def _ending(lock: TrainingLock) -> list[str]:
     found = _reasons(lock, "template.end_ids")
     return ["ending    no end token", *found] if found else []
+
+
+def _left_out(lock: "TrainingLock") -> list[str]:
+    """Return the key of dropout if adapters have none: its reason is worth a line then."""
+    return ["method.dropout"] if lock.method.rank and not lock.method.dropout else []
 
 
 def _reasons(lock: TrainingLock, *keys: str) -> list[str]:

@@ -97,8 +97,18 @@ def with_rehearsal(
     return plan(asked, facts), plan(asked, replace(facts, rehearsal=found))
 
 
+def test_what_compiling_takes_is_part_of_the_time(on_card: PlanFacts) -> None:
+    ways = {"method__cuda_graphs": "off"}
+    plain = plan(answers(**ON_CARD, **ways, method__compile="off"), on_card)
+    compiled = plan(answers(**ON_CARD, **ways, method__compile="on"), on_card)
+    more = compiled.prediction.seconds - plain.prediction.seconds
+    assert more > 20 > 10 * plain.prediction.seconds
+    assert "s of it pass before the first step." in compiled.why["prediction.seconds"]
+    assert "before the first step" not in plain.why["prediction.seconds"]
+
+
 def test_what_was_measured_is_what_is_predicted(on_card: PlanFacts) -> None:
-    before, after = with_rehearsal(answers(**ON_CARD), on_card)
+    before, after = with_rehearsal(answers(**ON_CARD, method__cuda_graphs="off"), on_card)
     told = after.prediction
     assert (told.estimator, told.phase, told.peak_bytes) == ("rehearsal", "backward", 3 * GIB)
     assert sum(told.components.values()) == told.peak_bytes
