@@ -90,7 +90,7 @@ def _with_warm_up(why: dict[str, str], seconds: float) -> dict[str, str]:
     """Return reasons with what compiling and recording take of the time, if they take any."""
     if not seconds:
         return why
-    said = f" About {seconds:.0f} s of it pass before the first step."
+    said = f" The time includes about {seconds:.0f} s before the first step."
     return why | {"prediction.seconds": why["prediction.seconds"] + said}
 
 
