@@ -37,6 +37,10 @@ def _step(draft: Draft, step: str) -> str:
     return f" {mark} {name}"
 
 
+_LEFT_OPEN = (0, -1)
+"""Defaults of numbers that leave the value to the plan."""
+
+
 def shown(question: Question, value: object) -> str:
     """Return an answer as text."""
     if isinstance(value, bool):
@@ -45,7 +49,7 @@ def shown(question: Question, value: object) -> str:
         return ", ".join(value) or "none"
     if value == "":
         return "needed" if question.required else "empty"
-    if value == 0 and question.default == 0:
+    if value == question.default and value in _LEFT_OPEN:
         return "automatic"
     return repr(value) if isinstance(value, float) else str(value)
 
