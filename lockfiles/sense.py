@@ -90,15 +90,14 @@ def _passes(lock: TrainingTables) -> Iterator[Contradiction]:
             if laid
             else ("is for passes of `train.pass_tokens`"),
         )
-    if train.most_passes > (train.micro_batch * train.accumulation if laid else 1):
+    rows = train.micro_batch * train.accumulation * lock.parallel.processes
+    if train.most_passes > (rows if laid else 1):
         yield "train.most_passes", "is more than a step can have"
-    most = train.micro_batch * train.accumulation * stream.max_length_tokens
+    most = rows * stream.max_length_tokens
     if train.pass_tokens > most:
         yield "train.pass_tokens", "is more than a step can have"
     if laid and not stream.packing:
         yield "train.pass_tokens", "is for packed rows, but `stream.packing` is off"
-    if laid and lock.parallel.processes > 1:
-        yield "train.pass_tokens", "is for one process"
     if train.graph_sizes and train.attention != "varlen":
         yield "train.graph_sizes", "is for passes whose `train.attention` is `varlen`"
     if list(train.graph_sizes) != sorted(set(train.graph_sizes)):
@@ -157,8 +156,8 @@ def _parallel(lock: TrainingTables) -> Iterator[Contradiction]:
         yield "parallel.engine", "is for cards, but the machine has none"
     if on_card and lock.machine.count != parallel.processes:
         yield "machine.count", "must equal `parallel.processes`: each process has its own card"
-    if several and lock.stream.packing:
-        yield "stream.packing", "is for a single process, but `parallel.processes` is larger"
+    if several and lock.stream.packing and not lock.train.pass_tokens:
+        yield "stream.packing", "needs `train.pass_tokens`, since `parallel.processes` is larger"
     if (several or offloads) and lock.exactness.exact:
         yield "exactness.exact", "is possible for a single process without offloading only"
 

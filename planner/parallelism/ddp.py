@@ -2,4 +2,4 @@
 
 from planner.parallelism.engine import PlannedEngine
 
-ENGINE = PlannedEngine("DDP", for_several=True, runs=frozenset(["cpu"]))
+ENGINE = PlannedEngine("DDP", for_several=True, runs=frozenset(["cpu", "cuda"]))

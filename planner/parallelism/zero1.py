@@ -2,4 +2,6 @@
 
 from planner.parallelism.engine import PlannedEngine
 
-ENGINE = PlannedEngine("ZeRO stage 1", zero_stage=1, shards="deepspeed", for_several=True)
+ENGINE = PlannedEngine(
+    "ZeRO stage 1", zero_stage=1, shards="deepspeed", for_several=True, runs=frozenset(["cpu", "cuda"])
+)

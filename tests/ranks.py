@@ -1,0 +1,305 @@
+"""Trainings in several processes: what each is given, and what it leaves.
+
+`python -m tests.ranks FOLDER` is one process of a training, whose `case.json` is in the folder.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lockfiles.lock import Method, Parallel, Train
+from planner.data.tokens.example import IGNORED, Example, completion
+from runner.engines.ddp import ENGINE, MEETING_VARIABLE
+from runner.environments.variables import on_cpu
+from runner.runs.pipe import Line
+
+SETTINGS = Train(
+    micro_batch=2, accumulation=1, epochs=1, learning_rate=1e-3, schedule="cosine",
+    warmup_ratio=0.1, weight_decay=0.01, gradient_clip=1.0, optimizer="adamw_torch",
+    dtype="float32", attention="sdpa", checkpointing=False, keep="last", evaluate_steps=10, seed=17,
+)  # fmt: skip
+TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """One training, whatever shares it."""
+
+    base: str
+    work: str
+    """Where its checkpoints are; it resumes from the last one there."""
+    method: str
+    engine: str = "single"
+    ranks: int = 1
+    offload: str = "none"
+    steps: int = 20
+    step_rows: int = 8
+    """Rows of a step, those of all processes."""
+    micro_batch: int = 2
+    missing: int = 3
+    """Rows that the last step lacks."""
+    longest: int = 24
+    """Tokens of the longest row."""
+    shortest: int = 6
+    vocabulary: int = 64
+    pass_tokens: int = 0
+    """Of padding-free passes; 0 for padded micro-batches."""
+    held_out: int = 5
+    """Rows of the evaluation."""
+    settings: dict[str, Any] | None = None
+    """Other values of the trainer's settings."""
+    rank: int = 8
+    """Of an adapter."""
+    stop_after: int = 0
+    """The step after which it is asked to stop; 0 for none."""
+    kill_after: int = 0
+    """The step after which the last process kills itself; 0 for none."""
+    bucket: int = 500_000_000
+    prefetch: int = 50_000_000
+
+    def at(self, work: Path | str, **changes: Any) -> "Case":
+        """Return a case with another working folder."""
+        return replace(self, work=str(work), **changes)
+
+    @property
+    def train(self) -> Train:
+        """The settings of the trainer."""
+        own = self.step_rows // self.ranks
+        micro = own if self.pass_tokens else self.micro_batch
+        given = {
+            "micro_batch": micro, "accumulation": own // micro, "pass_tokens": self.pass_tokens,
+            **(self.settings or {}),
+        }  # fmt: skip
+        return SETTINGS.model_copy(update=given)
+
+    @property
+    def methods(self) -> Method:
+        """The method as a lock has it."""
+        adapts = self.method != "full"
+        return Method.model_validate({
+            "kind": self.method, "rank": self.rank * adapts, "alpha": 2 * self.rank * adapts,
+            "dropout": 0.0, "targets": list(TARGETS) * adapts,
+        })  # fmt: skip
+
+
+def rows_of(case: Case) -> list[Example]:
+    """Return random rows of different lengths."""
+    source = random.Random(5)
+    found = []
+    for _ in range(case.steps * case.step_rows - case.missing):
+        length = source.randint(case.shortest, case.longest)
+        ids = tuple(source.randrange(3, case.vocabulary) for _ in range(length))
+        found.append(completion(ids, (IGNORED, IGNORED, *ids[2:])))
+    return found
+
+
+class _Kept(Line):
+    """A line that keeps what is sent, and stops or ends its process where a case asks for it."""
+
+    def __init__(self, case: Case, rank: int) -> None:
+        super().__init__(os.open(os.devnull, os.O_WRONLY))
+        self._case, self._rank = case, rank
+        self.sent: list[dict[str, Any]] = []
+
+    def send(self, kind: Any, **fields: Any) -> None:
+        """Keep an event."""
+        self.sent.append({"kind": kind, **fields})
+        if kind != "step":
+            return
+        if fields["step"] == self._case.stop_after:
+            os.kill(os.getpid(), signal.SIGTERM)
+        if fields["step"] == self._case.kill_after and self._rank == self._case.ranks - 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(folder: Path) -> int:
+    """Train as one process and leave its measurements. Exit code 75: it was stopped."""
+    import torch
+
+    from runner.training import train as training
+    from runner.training.job import Job
+
+    case = Case(**json.loads((folder / "case.json").read_bytes()))
+    if not torch.cuda.is_available():
+        torch.set_num_threads(1)
+    rows = rows_of(case)
+    joined = _alone if case.engine == "single" else ENGINE.joined
+    with joined() as ranks:
+        line = _Kept(case, ranks.rank)
+        job = Job(
+            base=Path(case.base), rows=rows, validation=rows[: case.held_out],
+            order=lambda epoch: random.Random(epoch).sample(range(len(rows)), len(rows)),
+            method=case.methods, train=case.train, work=Path(case.work) / "train",
+            packing=case.pass_tokens > 0, ranks=ranks,
+            parallel=Parallel.model_validate({
+                "engine": case.engine, "processes": case.ranks, "offload": case.offload,
+                "bucket": case.bucket, "prefetch": case.prefetch,
+            }),
+        )  # fmt: skip
+        with seen(training) as shares:
+            result = training.train(job, line)
+        found = {
+            "events": line.sent, "shares": shares, "step_seconds": result.step_seconds,
+            "result": str(result.folder), "stopped": result.stopped, "steps": result.steps,
+            **_memory(),
+        }  # fmt: skip
+        (folder / f"rank-{ranks.rank}.json").write_text(json.dumps(found))
+    return 75 if result.stopped else 0
+
+
+def _alone() -> Any:
+    from contextlib import nullcontext
+
+    from runner.engines.ranks import Alone
+
+    return nullcontext(Alone())
+
+
+class seen:
+    """Notes how a trainer holds its parameters when its first step is made."""
+
+    def __init__(self, training: Any) -> None:
+        self._training, self._made = training, training.make_trainer
+        self.shares: dict[str, Any] = {}
+
+    def __enter__(self) -> dict[str, Any]:
+        self._training.make_trainer = self._make
+        return self.shares
+
+    def __exit__(self, *_: object) -> None:
+        self._training.make_trainer = self._made
+
+    def _make(self, job: Any, model: Any, callbacks: Sequence[Any]) -> Any:
+        trainer = self._made(job, model, callbacks)
+        shares = self.shares
+
+        def prepare(*given: Any, own: Any = trainer._prepare_for_training) -> Any:
+            found = own(*given)
+            shares.update(_held(trainer))
+            return found
+
+        trainer._prepare_for_training = prepare
+        return trainer
+
+
+def _held(trainer: Any) -> dict[str, Any]:
+    """Return the class around the model, and of its parameters and optimizer the elements here."""
+    from torch.distributed.tensor import DTensor
+
+    def here(one: Any) -> int:
+        if isinstance(one, DTensor):
+            return int(one.to_local().numel())
+        return int(getattr(one, "ds_tensor", one).numel())
+
+    def all_of(one: Any) -> int:
+        return int(getattr(one, "ds_numel", one.numel()))
+
+    every = list(trainer.model.parameters())
+    optimizer = trainer.optimizer.optimizer
+    flat = getattr(optimizer, "fp32_partitioned_groups_flat", None) or getattr(
+        optimizer, "single_partition_of_fp32_groups", None
+    )
+    own = flat or [one for group in optimizer.param_groups for one in group["params"]]
+    return {
+        "wrapper": type(trainer.model_wrapped).__name__,
+        "parameters": sum(map(all_of, every)),
+        "parameters_here": sum(map(here, every)),
+        "trained": sum(all_of(one) for one in every if one.requires_grad),
+        "optimized_here": sum(map(here, own)),
+        "devices": sorted({str(one.device) for one in own}),
+    }
+
+
+def _memory() -> dict[str, int]:
+    """Return this process's peaks in bytes, and what its card holds outside of torch."""
+    import torch
+
+    lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    peak = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
+    found = {"host_bytes": int(peak["VmHWM"]) * 1024}
+    if not torch.cuda.is_available():
+        return found
+    free, total = torch.cuda.mem_get_info()
+    return found | {
+        "allocated_bytes": torch.cuda.max_memory_allocated(),
+        "reserved_bytes": torch.cuda.max_memory_reserved(),
+        "outside_bytes": total - free - torch.cuda.memory_reserved(),
+    }
+
+
+def start(case: Case) -> list["subprocess.Popen[bytes]"]:
+    """Start the processes of a case, in the order of their ranks."""
+    folder = Path(case.work)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "case.json").write_text(json.dumps(asdict(case)))
+    (folder / "group").unlink(missing_ok=True)
+    card = _has_card()
+    found = []
+    for rank in range(case.ranks):
+        (folder / f"rank-{rank}.json").unlink(missing_ok=True)
+        own = {**os.environ, **({} if card else on_cpu()), **dict(ENGINE.variables)}
+        own |= {"PYTHONPATH": os.pathsep.join(sys.path)}
+        if case.engine != "single":
+            own |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(case.ranks)}
+            own |= {"LOCAL_WORLD_SIZE": str(case.ranks), MEETING_VARIABLE: str(folder)}
+        with (folder / f"log-{rank}.txt").open("wb") as log:
+            found.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "tests.ranks", str(folder)],
+                    env=own, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+                )  # fmt: skip
+            )
+    return found
+
+
+def _has_card() -> bool:
+    from planner.machines.probes.probe import probe
+
+    return bool(probe(Path("/")).gpus)
+
+
+def run(case: Case, seconds: float = _SECONDS) -> list[dict[str, Any]]:
+    """Run a case and return what each process left, by rank; raises AssertionError with the ends
+    of the logs where one failed or took too long."""
+    processes = start(case)
+    ends = time.monotonic() + seconds
+    try:
+        codes = [one.wait(max(0.1, ends - time.monotonic())) for one in processes]
+    except subprocess.TimeoutExpired:
+        codes = [None]  # type: ignore[list-item]
+    finally:
+        for one in processes:
+            one.kill()
+    expected = {75} if case.stop_after else {0}
+    assert set(codes) == expected, f"{codes}: {log_of(case)}"
+    return left(case)
+
+
+def left(case: Case) -> list[dict[str, Any]]:
+    """Return what each process of a case left, by rank."""
+    folder = Path(case.work)
+    return [json.loads((folder / f"rank-{n}.json").read_bytes()) for n in range(case.ranks)]
+
+
+def log_of(case: Case, most: int = 3000) -> str:
+    """Return the ends of the logs of a case."""
+    texts = [path.read_text("utf-8", "replace") for path in Path(case.work).glob("log-*.txt")]
+    return "\n---\n".join(text[-most:] for text in texts)
+
+
+def losses(found: Sequence[dict[str, Any]], kind: str = "step") -> list[float]:
+    """Return the losses that rank 0 sent."""
+    return [one["loss"] for one in found[0]["events"] if one["kind"] == kind]
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
