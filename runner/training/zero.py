@@ -107,6 +107,7 @@ class Zero:
     def __init__(self, job: Job) -> None:
         self._stage = stage_of(job)
         self._engine: Any = None
+        self._linked = False
 
     @property
     def _optimizer(self) -> Any:
@@ -140,6 +141,8 @@ class Zero:
         """Return all of a trained parameter in float32, or of one of its states. Collective."""
         from deepspeed.utils import safe_get_full_fp32_param, safe_get_full_optimizer_state
 
+        if state:
+            self._link()
         found: torch.Tensor = (
             safe_get_full_optimizer_state(parameter, state)
             if state
@@ -163,8 +166,15 @@ class Zero:
             device = one.device if fused else torch.device("cpu")
             made = {"step": torch.tensor(float(steps), device=device)}
             inner.state[one] = made | {name: torch.zeros_like(one) for name in STATES}
-        if self._stage < 3:
+        self._link()
+
+    def _link(self) -> None:
+        """Tell each parameter where its states are: DeepSpeed does so after the first group's step,
+        when those of other groups are not made."""
+        if self._stage < 3 and not self._linked:
+            self._optimizer._hp_optimizer_states_linked = False
             self._optimizer._lazy_init_hp_params_optimizer_state()
+            self._linked = True
 
     def put(self, parameter: Any, value: torch.Tensor, state: str = "") -> None:
         """Replace this process's share of a parameter, or of one of its states."""
