@@ -1,6 +1,8 @@
 """Trainings in several processes: what each is given, and what it leaves.
 
 `python -m tests.ranks FOLDER` is one process of a training, whose `case.json` is in the folder.
+With several folders it is the parent of all processes of their trainings, one training after the
+other: they are forked from it, so that all but the first start at once.
 """
 
 import json
@@ -10,8 +12,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +67,8 @@ class Case:
     """The step after which it is asked to stop; 0 for none."""
     kill_after: int = 0
     """The step after which the last process kills itself; 0 for none."""
+    saves: bool = True
+    """Whether checkpoints and the result are written."""
     bucket: int = 500_000_000
     prefetch: int = 50_000_000
 
@@ -102,6 +108,12 @@ def rows_of(case: Case) -> list[Example]:
     return found
 
 
+def order(case: Case) -> Callable[[int], list[int]]:
+    """Return the order of the rows of each epoch."""
+    count = case.steps * case.step_rows - case.missing
+    return lambda epoch: random.Random(epoch).sample(range(count), count)
+
+
 class _Kept(Line):
     """A line that keeps what is sent, and stops or ends its process where a case asks for it."""
 
@@ -109,12 +121,16 @@ class _Kept(Line):
         super().__init__(os.open(os.devnull, os.O_WRONLY))
         self._case, self._rank = case, rank
         self.sent: list[dict[str, Any]] = []
+        self.first: dict[str, int] = {}
+        """The peaks up to the end of the first step."""
 
     def send(self, kind: Any, **fields: Any) -> None:
         """Keep an event."""
         self.sent.append({"kind": kind, **fields})
         if kind != "step":
             return
+        if fields["step"] == 1:
+            self.first = _memory(reset=True)
         if fields["step"] == self._case.stop_after:
             os.kill(os.getpid(), signal.SIGTERM)
         if fields["step"] == self._case.kill_after and self._rank == self._case.ranks - 1:
@@ -137,7 +153,7 @@ def main(folder: Path) -> int:
         line = _Kept(case, ranks.rank)
         job = Job(
             base=Path(case.base), rows=rows, validation=rows[: case.held_out],
-            order=lambda epoch: random.Random(epoch).sample(range(len(rows)), len(rows)),
+            order=order(case),
             method=case.methods, train=case.train, work=Path(case.work) / "train",
             packing=case.pass_tokens > 0, ranks=ranks,
             parallel=Parallel.model_validate({
@@ -145,12 +161,12 @@ def main(folder: Path) -> int:
                 "bucket": case.bucket, "prefetch": case.prefetch,
             }),
         )  # fmt: skip
-        with seen(training) as shares:
+        with seen(training, saves=case.saves) as shares:
             result = training.train(job, line)
         found = {
             "events": line.sent, "shares": shares, "step_seconds": result.step_seconds,
             "result": str(result.folder), "stopped": result.stopped, "steps": result.steps,
-            **_memory(),
+            "first": line.first, **_memory(),
         }  # fmt: skip
         (folder / f"rank-{ranks.rank}.json").write_text(json.dumps(found))
     return 75 if result.stopped else 0
@@ -167,8 +183,8 @@ def _alone() -> Any:
 class seen:
     """Notes how a trainer holds its parameters when its first step is made."""
 
-    def __init__(self, training: Any) -> None:
-        self._training, self._made = training, training.make_trainer
+    def __init__(self, training: Any, *, saves: bool) -> None:
+        self._training, self._made, self._saves = training, training.make_trainer, saves
         self.shares: dict[str, Any] = {}
 
     def __enter__(self) -> dict[str, Any]:
@@ -188,6 +204,9 @@ class seen:
             return found
 
         trainer._prepare_for_training = prepare
+        if not self._saves:
+            trainer.args.save_strategy = type(trainer.args.save_strategy)("no")
+            trainer.save_model = lambda *_: None
         return trainer
 
 
@@ -219,8 +238,9 @@ def _held(trainer: Any) -> dict[str, Any]:
     }
 
 
-def _memory() -> dict[str, int]:
-    """Return this process's peaks in bytes, and what its card holds outside of torch."""
+def _memory(*, reset: bool = False) -> dict[str, int]:
+    """Return this process's peaks in bytes, and what its card holds outside of torch; with `reset`
+    the peaks of its card begin again."""
     import torch
 
     lines = Path("/proc/self/status").read_text("ascii").splitlines()
@@ -229,28 +249,23 @@ def _memory() -> dict[str, int]:
     if not torch.cuda.is_available():
         return found
     free, total = torch.cuda.mem_get_info()
-    return found | {
+    found |= {
         "allocated_bytes": torch.cuda.max_memory_allocated(),
         "reserved_bytes": torch.cuda.max_memory_reserved(),
         "outside_bytes": total - free - torch.cuda.memory_reserved(),
     }
+    if reset:
+        torch.cuda.reset_peak_memory_stats()
+    return found
 
 
 def start(case: Case) -> list["subprocess.Popen[bytes]"]:
     """Start the processes of a case, in the order of their ranks."""
-    folder = Path(case.work)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "case.json").write_text(json.dumps(asdict(case)))
-    (folder / "group").unlink(missing_ok=True)
-    card = _has_card()
+    folder, card = _ready(case), _has_card()
     found = []
     for rank in range(case.ranks):
-        (folder / f"rank-{rank}.json").unlink(missing_ok=True)
         own = {**os.environ, **({} if card else on_cpu()), **dict(ENGINE.variables)}
-        own |= {"PYTHONPATH": os.pathsep.join(sys.path)}
-        if case.engine != "single":
-            own |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(case.ranks)}
-            own |= {"LOCAL_WORLD_SIZE": str(case.ranks), MEETING_VARIABLE: str(folder)}
+        own |= {"PYTHONPATH": os.pathsep.join(sys.path), **_variables(case, rank)}
         with (folder / f"log-{rank}.txt").open("wb") as log:
             found.append(
                 subprocess.Popen(
@@ -261,10 +276,77 @@ def start(case: Case) -> list["subprocess.Popen[bytes]"]:
     return found
 
 
+def _ready(case: Case) -> Path:
+    folder = Path(case.work)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "case.json").write_text(json.dumps(asdict(case)))
+    for old in (*folder.glob("rank-*.json"), *folder.glob("group*")):
+        old.unlink()
+    return folder
+
+
+def _variables(case: Case, rank: int) -> dict[str, str]:
+    """Return what torchrun and the supervisor would tell a process."""
+    if case.engine == "single":
+        return {}
+    return {
+        "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(case.ranks),
+        "LOCAL_WORLD_SIZE": str(case.ranks), MEETING_VARIABLE: case.work,
+    }  # fmt: skip
+
+
 def _has_card() -> bool:
     from planner.machines.probes.probe import probe
 
     return bool(probe(Path("/")).gpus)
+
+
+def run_all(cases: Sequence[Case], seconds: float = _SECONDS) -> list[list[dict[str, Any]]]:
+    """Run cases one after another, on a CPU, and return what each process of each left."""
+    for case in cases:
+        _ready(case)
+    command = [sys.executable, "-m", "tests.ranks", *(case.work for case in cases)]
+    own = {**os.environ, **on_cpu(), **dict(ENGINE.variables)}
+    own |= {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, env=own, timeout=seconds, capture_output=True, check=False)
+    logs = "\n===\n".join(log_of(case) for case in cases)
+    assert done.returncode == 0, f"{done.stderr.decode()[-2000:]}\n{logs}"
+    return [left(case) for case in cases]
+
+
+def _parent(folders: Sequence[Path]) -> int:
+    """Run the cases of folders in forks; the exit code is that of the first that fails."""
+    os.environ["DS_ACCELERATOR"] = "cpu"
+    for name in ("datasets", "deepspeed", "peft", "trl.trainer.sft_trainer", "torch._dynamo"):
+        import_module(name)  # forks have what is imported here
+    for name in ("train", "sft", "zero", "fsdp2", "spread"):
+        import_module(f"runner.training.{name}")
+    for folder in folders:
+        case = Case(**json.loads((folder / "case.json").read_bytes()))
+        children = [_forked(case, folder, rank) for rank in range(case.ranks)]
+        codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        expected = 75 if case.stop_after else 0
+        if wrong := [code for code in codes if code != expected]:
+            return abs(wrong[0])
+    return 0
+
+
+def _forked(case: Case, folder: Path, rank: int) -> int:
+    if child := os.fork():
+        return child
+    log = os.open(folder / f"log-{rank}.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.environ.update(_variables(case, rank))
+    code = 1
+    try:
+        code = main(folder)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def run(case: Case, seconds: float = _SECONDS) -> list[dict[str, Any]]:
@@ -302,4 +384,5 @@ def losses(found: Sequence[dict[str, Any]], kind: str = "step") -> list[float]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    named = [Path(text) for text in sys.argv[1:]]
+    sys.exit(main(named[0]) if len(named) == 1 else _parent(named))
