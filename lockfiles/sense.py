@@ -11,6 +11,8 @@ from lockfiles.sense_of_rows import Contradiction, pinned, shown, unique
 from lockfiles.tables import Tables, TrainingTables, names_of
 
 _NEEDED_FILES = ("config.json", "tokenizer.json")
+_ENGINES_PACKAGES = 8
+"""The first revision of locks that name the packages of their engine."""
 _MOST_PER_BYTE = 2
 """Elements per byte of the narrowest type in safetensors (4 bits)."""
 
@@ -108,6 +110,11 @@ def _passes(lock: TrainingTables) -> Iterator[Contradiction]:
         yield "train.graph_sizes", "is not for `train.checkpointing`"
     if train.graph_sizes and lock.model.architecture.experts:
         yield "train.graph_sizes", "is not for a mixture of experts"
+    engine = ENGINES[lock.parallel.engine]
+    if train.graph_sizes and not engine.graphs:
+        yield "train.graph_sizes", f"is not for `{lock.parallel.engine}`"
+    if train.kernels == "compiled" and not engine.compiles:
+        yield "train.kernels", f"cannot be `compiled` with `{lock.parallel.engine}`"
     if train.kernels == "compiled" and not (laid and lock.machine.kind == "cuda"):
         yield "train.kernels", "is for passes of `train.pass_tokens` on a card"
     if train.attention == "varlen" and not (laid and lock.machine.kind == "cuda"):
@@ -173,8 +180,10 @@ def _machine(lock: TrainingTables) -> Iterator[Contradiction]:
 
 
 def _packages(lock: Tables) -> Iterator[Contradiction]:
-    needed = known.packages(stage.kind for stage in lock.stage)
-    if set(lock.packages) != needed:
+    engine = lock.parallel.engine if isinstance(lock, TrainingTables) else "single"
+    needed = known.packages((stage.kind for stage in lock.stage), engine)
+    earlier = needed - ENGINES[engine].packages if lock.revision < _ENGINES_PACKAGES else needed
+    if set(lock.packages) not in (needed, earlier):
         yield "packages", f"must have exactly these keys: {shown(sorted(needed))}"
 
 

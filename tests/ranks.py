@@ -270,8 +270,11 @@ def start(case: Case) -> list["subprocess.Popen[bytes]"]:
             found.append(
                 subprocess.Popen(
                     [sys.executable, "-m", "tests.ranks", str(folder)],
-                    env=own, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-                )  # fmt: skip
+                    env=own,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
             )
     return found
 

@@ -2,4 +2,7 @@
 
 from lockfiles.engines.engine import Engine
 
-ENGINE = Engine(on_cpu=True, offloads=("optimizer", "all"))
+ENGINE = Engine(
+    on_cpu=True, offloads=("optimizer", "all"), packages=frozenset(["deepspeed"]),
+    compiles=False,
+)  # fmt: skip

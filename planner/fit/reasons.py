@@ -48,7 +48,7 @@ def _chosen(request: FitRequest, plan: Profile) -> Iterator[str]:
         yield f"With a micro-batch of 1, rows of up to {longest:,} tokens would fit."
     if lines := list(_lines(request, plan)):
         yield f"To plan this, set {' and '.join(lines)} in `run.toml`."
-    if beyond := cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload):
+    if beyond := cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload, plan.method):
         yield beyond
 
 

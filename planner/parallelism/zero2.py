@@ -3,6 +3,10 @@
 from planner.parallelism.engine import PlannedEngine
 
 ENGINE = PlannedEngine(
-    "ZeRO stage 2", zero_stage=2, shards="deepspeed", for_one=True, for_several=True,
+    "ZeRO stage 2",
+    zero_stage=2,
+    shards="deepspeed",
+    for_one=True,
+    for_several=True,
     runs=frozenset(["cpu", "cuda"]),
 )

@@ -52,7 +52,9 @@ def joined(meeting: Path) -> Iterator[Ranks]:
     """Join the group through a rendezvous file, and leave it together with the others."""
     rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     store = FileStore(str(meeting), count)
-    dist.init_process_group(_backends(), store=store, rank=rank, world_size=count, timeout=_PATIENCE)
+    dist.init_process_group(
+        _backends(), store=store, rank=rank, world_size=count, timeout=_PATIENCE
+    )
     group = ProcessGroup(rank, count)
     watch = _Watch([number for (number,) in group.gathered([os.getpid()])])
     try:

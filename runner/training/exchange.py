@@ -21,7 +21,7 @@ def average(parameters: Sequence[torch.nn.Parameter], count: int) -> None:
         flat = torch.cat([one.flatten() for one in bucket])
         dist.all_reduce(flat)
         flat /= count
-        parts = flat.split([one.numel() for one in bucket])
+        parts = torch.split(flat, [one.numel() for one in bucket])
         torch._foreach_copy_(bucket, [a.view_as(b) for a, b in zip(parts, bucket, strict=True)])
 
 

@@ -40,7 +40,9 @@ class Fully:
         """
         kind = "cuda" if torch.cuda.is_available() else "cpu"
         mesh = init_device_mesh(kind, (self._count,))
-        offload: OffloadPolicy = CPUOffloadPolicy(kind == "cuda") if self._offloads else OffloadPolicy()
+        offload: OffloadPolicy = (
+            CPUOffloadPolicy(kind == "cuda") if self._offloads else OffloadPolicy()
+        )
         policy = MixedPrecisionPolicy(param_dtype=self._dtype)
         for part in (*layers(model), model):
             _widen(part)

@@ -93,9 +93,7 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         self._metrics["train"]["num_tokens"] = [total]
         return torch.stack(losses).sum()
 
-    def _passed(
-        self, model: Any, inputs: Any, scored: Any, *, sync: bool = True
-    ) -> torch.Tensor:
+    def _passed(self, model: Any, inputs: Any, scored: Any, *, sync: bool = True) -> torch.Tensor:
         """Return the loss of a pass, after its backward pass; DeepSpeed makes its step with the
         last one, for which `sync` is true."""
         with self.compute_loss_context_manager():

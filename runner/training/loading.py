@@ -48,9 +48,7 @@ def padding_of(base: Path, pad_id: int | None = None) -> PreTrainedTokenizerFast
     return tokenizer
 
 
-def load(
-    base: Path, method: Method, settings: Train, *, on_card: bool = True
-) -> PreTrainedModel:
+def load(base: Path, method: Method, settings: Train, *, on_card: bool = True) -> PreTrainedModel:
     """Return the base model in the lock's dtype, in NF4 where the method is QLoRA; with `on_card`
     on this process's card, if it has one.
 

@@ -12,8 +12,8 @@ from datasets import Dataset
 from peft import PeftModel
 from torch.utils.data import DataLoader, Sampler
 
-from runner.training.adapter import check_adapter
 from runner.engines.ranks import Alone
+from runner.training.adapter import check_adapter
 from runner.training.job import Job
 from runner.training.packing import Packed
 from runner.training.padding_free import PaddingFree
@@ -72,7 +72,9 @@ class Ordered(Spread):
             self.data_collator = padding
         return found
 
-    def _whole_steps(self, rows: Any, order: Any, accumulation: int, joined: Any) -> Any:
+    def _whole_steps(
+        self, rows: Any, order: Any, accumulation: int, joined: Any
+    ) -> DataLoader[Any]:
         """Return all rows of each step, of which each process lays out its own passes."""
         each = self._micro_batch * accumulation * self._ranks.count
         return loader(rows, Shares(order, each, Alone()), joined)

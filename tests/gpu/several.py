@@ -25,7 +25,7 @@ from typing import Any
 
 from planner.catalogue import lookup
 from planner.data.tokens import layout, sizes
-from tests import ranks
+from tests import ranks as training
 from tests.gpu.shapes import BASE
 
 TABLE = Path(__file__).with_suffix(".txt")
@@ -69,14 +69,14 @@ class Line:
         layers = {"layer_types": own["layer_types"][:2]} if "layer_types" in own else {}
         return own | {**TINY, **layers} if self.tiny else own
 
-    def case(self, base: Path, work: Path) -> ranks.Case:
+    def case(self, base: Path, work: Path) -> training.Case:
         """Return the training."""
         engine, _, offload = self.words[0].partition("+")
         count = 1 if engine == "single" else self.ranks
         length = 64 if self.tiny else self.number("length", 2048)
         micro, accumulation = self.number("micro", 2), self.number("accumulation", 2)
         passes = self.key("rows", "fixed") == "passes"
-        case = ranks.Case(
+        case = training.Case(
             base=str(base), work=str(work), method=self.words[1], engine=engine, ranks=count,
             offload=offload or "none", steps=self.number("steps", 9),
             step_rows=micro * accumulation * count, micro_batch=micro, missing=0, longest=length,
@@ -86,7 +86,7 @@ class Line:
         )  # fmt: skip
         return case.at(work, settings=self._settings(case))
 
-    def _settings(self, case: ranks.Case) -> dict[str, Any]:
+    def _settings(self, case: training.Case) -> dict[str, Any]:
         found: dict[str, Any] = {"evaluate_steps": 1_000_000, "learning_rate": 1e-4}
         if self.tiny:
             return found
@@ -99,10 +99,10 @@ class Line:
         return found
 
 
-def _sizes(case: ranks.Case, count: int) -> list[int]:
-    rows = [row.length for row in ranks.rows_of(case)]
+def _sizes(case: training.Case, count: int) -> list[int]:
+    rows = [row.length for row in training.rows_of(case)]
     each = case.step_rows
-    laid = layout.steps(rows, ranks.order(case)(0), each, case.pass_tokens, case.ranks)
+    laid = layout.steps(rows, training.order(case)(0), each, case.pass_tokens, case.ranks)
     return list(sizes.sizes([sum(rows[at] for at in one) for step in laid for one in step], count))
 
 
@@ -137,8 +137,8 @@ def measured(line: Line, base: Path, work: Path) -> dict[str, Any]:
     before: list[float] = []
     if case.saves:
         stop = case.steps // 3
-        before = ranks.losses(ranks.run(case.at(work, stop_after=stop), LONGEST_SECONDS))
-    found = ranks.run(case, LONGEST_SECONDS)
+        before = training.losses(training.run(case.at(work, stop_after=stop), LONGEST_SECONDS))
+    found = training.run(case, LONGEST_SECONDS)
     steps = [one for one in found[0]["events"] if one["kind"] == "step"]
     seconds = [one["step_seconds"] for one in steps[2:]] or [0.0]
     tokens = [one["tokens"] for one in steps]
@@ -151,7 +151,7 @@ def measured(line: Line, base: Path, work: Path) -> dict[str, Any]:
         ],
         "step_seconds": statistics.median(seconds), "all_step_seconds": seconds,
         "tokens_per_step": statistics.median(tokens),
-        "losses": before + ranks.losses(found), "resumed_at": len(before),
+        "losses": before + training.losses(found), "resumed_at": len(before),
         "seconds": round(time.monotonic() - began, 1),
     }  # fmt: skip
 

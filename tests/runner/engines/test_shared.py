@@ -68,13 +68,15 @@ def assert_same(one: tuple[Case, Left], other: tuple[Case, Left], steps: int = 2
         left, right = ranks.losses(one[1], kind), ranks.losses(other[1], kind)
         assert left and right == pytest.approx(left, rel=1e-4)
     assert len(ranks.losses(one[1])) == steps
-    tokens = [[e["tokens"] for e in found[0]["events"] if "tokens" in e] for _, found in (one, other)]
+    tokens = [
+        [e["tokens"] for e in found[0]["events"] if "tokens" in e] for _, found in (one, other)
+    ]
     assert tokens[0] == tokens[1]
     assert apart(one[0], other[0]) < 1e-3
 
 
 def test_two_processes_that_share_train_what_one_does(base: Path, tmp_path: Path) -> None:
-    short = {"steps": 3, "settings": {"evaluate_steps": 2}}
+    short: dict[str, Any] = {"steps": 3, "settings": {"evaluate_steps": 2}}
     cases = [
         case(base, tmp_path, "full", **short),
         *(case(base, tmp_path, "full", engine, **short) for engine in ("zero3", "fsdp2")),
@@ -99,7 +101,7 @@ def alone(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, 
     return {one.method: (one, left) for one, left in zip(cases, ranks.run_all(cases), strict=True)}
 
 
-ALL = [
+ALL: list[tuple[str, str, dict[str, Any]]] = [
     *((engine, method, {}) for engine in SHARED for method in ("full", "lora")),
     ("zero2", "full", {"offload": "optimizer"}), ("zero3", "full", {"offload": "all"}),
     ("zero3", "lora", {"offload": "all"}), ("fsdp2", "full", {"offload": "all"}),
@@ -133,7 +135,7 @@ def test_passes_are_shared(base: Path, tmp_path: Path) -> None:
         assert_same((cases[0], found[0]), one)
 
 
-MOVES = [
+MOVES: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     ("zero1", {}, "zero1", {}),
     ("zero2", {}, "zero3", {"ranks": 4}),
     ("zero3", {"ranks": 4}, "zero3", {}),
