@@ -69,6 +69,8 @@ class Case:
     """The step after which the last process kills itself; 0 for none."""
     saves: bool = True
     """Whether checkpoints and the result are written."""
+    persistent: int = 0
+    """Elements from which ZeRO stage 3 shares a parameter."""
     bucket: int = 500_000_000
     prefetch: int = 50_000_000
 
@@ -142,12 +144,13 @@ def main(folder: Path) -> int:
     import torch
 
     from runner.training import train as training
+    from runner.training import zero
     from runner.training.job import Job
 
     case = Case(**json.loads((folder / "case.json").read_bytes()))
     if not torch.cuda.is_available():
         torch.set_num_threads(1)
-    rows = rows_of(case)
+    rows, zero.PERSISTENT_ELEMENTS = rows_of(case), case.persistent
     joined = _alone if case.engine == "single" else ENGINE.joined
     with joined() as ranks:
         line = _Kept(case, ranks.rank)

@@ -78,7 +78,7 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         It leaves out what transformers does around each pass and what takes time on the host:
         counting operations, setting every module to training, and reading metrics from the card.
         """
-        if not (self._warm and model.training):
+        if not (self._warm and self.model.training):  # engines do not follow what is within them
             model.train()  # PEFT leaves the layers of a loaded model in evaluation at first
         if not self._warm:
             self._warm_up(joined, model)

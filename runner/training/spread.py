@@ -1,14 +1,15 @@
 """The part of a trainer for engines whose processes share the states of a training."""
 
+import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import PeftModel
 
+from planner.models.folder import CONFIG
 from planner.parallelism.engine import of_engine
 from runner.training import states
 from runner.training.in_passes import InPasses
@@ -39,6 +40,7 @@ class Spread(InPasses):
 
     def __init__(self, *, job: Job, **arguments: Any) -> None:
         self._sharding = sharding_of(job)
+        self._dtype = job.train.dtype
         self._shards_itself = of_engine(job.parallel.engine).shards == "fsdp2"
         super().__init__(job=job, **arguments)
         if self._replicated or self._shards_itself:
@@ -104,8 +106,8 @@ class Spread(InPasses):
             return
         found = self._gathered(self._sharding)
         if self.args.should_save:
-            with self._as_saved():
-                self._save(output_dir, state_dict=found)
+            self._save(output_dir, state_dict=found)
+            _keep_dtype(Path(str(output_dir)) / CONFIG, self._dtype)
         self._ranks.wait()
 
     def _gathered(self, shared: Sharding) -> dict[str, torch.Tensor]:
@@ -121,9 +123,12 @@ class Spread(InPasses):
             found[id(one)] = whole if writes else whole.new_empty(0)
         return {name: found[id(one)] for name, one in named.items()}
 
-    @contextmanager
-    def _as_saved(self) -> Iterator[None]:
-        yield
+
+def _keep_dtype(config: Path, dtype: str) -> None:
+    """Name the type of the saved weights: that of what is trained may be wider."""
+    if config.exists():
+        fields = json.loads(config.read_bytes()) | {"dtype": dtype}
+        config.write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n", "utf-8")
 
 
 def _saved(shared: Sharding, one: Any) -> torch.Tensor:

@@ -15,6 +15,8 @@ STATES = ("exp_avg", "exp_avg_sq")
 """AdamW's states of a parameter."""
 _OWN_EXCHANGE = "deepspeed_shm_comm"
 """DeepSpeed's exchange in shared memory, which it would compile for a processor."""
+PERSISTENT_ELEMENTS = 100_000
+"""Parameters with fewer elements are not shared at stage 3: DeepSpeed's default."""
 _NEVER = 1 << 62
 
 
@@ -57,6 +59,7 @@ def _zero(job: Job) -> dict[str, Any]:
     if stage == 3:
         found |= {
             "stage3_prefetch_bucket_size": parallel.prefetch,
+            "stage3_param_persistence_threshold": PERSISTENT_ELEMENTS,
             "stage3_gather_16bit_weights_on_model_save": False,
         }
     in_main_memory = {"device": "cpu", "pin_memory": torch.cuda.is_available()}
@@ -191,8 +194,8 @@ class Zero:
         if self._stage < 3:
             shared.update_lp_params()
             return
+        shared._partition_all_parameters()  # as in DeepSpeed's own step
         for group in range(len(shared.fp16_groups)):
             shared._reassign_or_swap_out_partitioned_parameters(group)
         if shared.persistent_parameters:
-            shared.persistent_parameters[0].partition(shared.persistent_parameters)
             shared.persistent_parameters[0].all_gather(shared.persistent_parameters)
