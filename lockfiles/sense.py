@@ -159,8 +159,8 @@ def _parallel(lock: TrainingTables) -> Iterator[Contradiction]:
         yield "parallel.processes", f"is not a valid number for `{parallel.engine}`"
     if offloads and parallel.offload not in engine.offloads:
         yield "parallel.offload", f"is not supported by `{parallel.engine}`"
-    if not on_card and not engine.on_cpu:
-        yield "parallel.engine", "is for cards, but the machine has none"
+    if not on_card and offloads:
+        yield "parallel.offload", "is for cards, but the machine has none"
     if on_card and lock.machine.count != parallel.processes:
         yield "machine.count", "must equal `parallel.processes`: each process has its own card"
     if several and lock.stream.packing and not lock.train.pass_tokens:

@@ -18,7 +18,7 @@ class Engine:
     copies: bool = False
     """Whether each of several processes holds the model, and only gradients travel."""
     on_cpu: bool = False
-    """Whether it trains without cards, too."""
+    """Whether a plan may choose it without cards."""
     offloads: tuple[Offload, ...] = ()
     """What it can offload to main memory."""
     answers: tuple[str, ...] = ()

@@ -2,4 +2,4 @@
 
 from lockfiles.engines.engine import Engine
 
-ENGINE = Engine(on_cpu=True, offloads=("optimizer", "all"))
+ENGINE = Engine(offloads=("optimizer", "all"))

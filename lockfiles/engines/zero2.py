@@ -2,4 +2,4 @@
 
 from lockfiles.engines.engine import Engine
 
-ENGINE = Engine(on_cpu=True, offloads=("optimizer",), packages=frozenset(["deepspeed"]))
+ENGINE = Engine(offloads=("optimizer",), packages=frozenset(["deepspeed"]))

@@ -2,7 +2,4 @@
 
 from lockfiles.engines.engine import Engine
 
-ENGINE = Engine(
-    on_cpu=True, offloads=("optimizer", "all"), packages=frozenset(["deepspeed"]),
-    compiles=False,
-)  # fmt: skip
+ENGINE = Engine(offloads=("optimizer", "all"), packages=frozenset(["deepspeed"]), compiles=False)

@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from accelerate.state import DistributedType, PartialState
 
+from planner.models.architecture import architecture
+from planner.models.folder import CONFIG
+from planner.models.shapes import config_json
 from planner.parallelism.engine import of_engine
 from runner.training.job import Job
 
@@ -59,7 +62,7 @@ def _zero(job: Job) -> dict[str, Any]:
     if stage == 3:
         found |= {
             "stage3_prefetch_bucket_size": parallel.prefetch,
-            "stage3_param_persistence_threshold": PERSISTENT_ELEMENTS,
+            "stage3_param_persistence_threshold": min(PERSISTENT_ELEMENTS, _head(job)),
             "stage3_gather_16bit_weights_on_model_save": False,
         }
     in_main_memory = {"device": "cpu", "pin_memory": torch.cuda.is_available()}
@@ -68,6 +71,16 @@ def _zero(job: Job) -> dict[str, Any]:
     if parallel.offload == "all":
         found["offload_param"] = in_main_memory
     return found
+
+
+def _head(job: Job) -> int:
+    """Return fewer elements than the head has, so that it is always shared.
+
+    TRL reads it outside of its module. DeepSpeed's record of what is gathered next would fail where
+    it is sometimes complete.
+    """
+    shape = architecture(config_json.read(job.base / CONFIG), CONFIG)
+    return shape.vocabulary * shape.hidden - 1
 
 
 @contextmanager

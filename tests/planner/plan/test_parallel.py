@@ -95,7 +95,7 @@ def test_what_this_version_cannot_run_is_refused(
     count, (engine, offload) = case
     made = plan(answers(**_asked(case)), facts)
     sentence = cannot_run("cuda", engine, count, offload)
-    if engine == "single" and offload == "none":
+    if (engine, offload) != ("fsdp2", "optimizer"):
         assert sentence == ""
         check_engine(made)
         return
@@ -103,6 +103,19 @@ def test_what_this_version_cannot_run_is_refused(
         check_engine(made)
     assert refused.value.message == sentence
     assert "processes = 1" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("engine", "runs"), [("ddp", True), ("zero2", True), ("zero3", False), ("fsdp2", False)]
+)
+def test_weights_in_4_bits_are_not_shared(facts: PlanFacts, engine: str, runs: bool) -> None:
+    asked = {**_asked((2, (engine, "none"))), "method__kind": "qlora"}
+    made = plan(answers(**asked), facts)
+    if runs:
+        check_engine(made)
+        return
+    with pytest.raises(DoesNotFit, match="cannot share a base in NF4"):
+        check_engine(made)
 
 
 def test_what_a_refusal_advises_can_be_run(facts: PlanFacts) -> None:
