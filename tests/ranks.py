@@ -269,6 +269,9 @@ def start(case: Case) -> list["subprocess.Popen[bytes]"]:
     for rank in range(case.ranks):
         own = {**os.environ, **({} if card else on_cpu()), **dict(ENGINE.variables)}
         own |= {"PYTHONPATH": os.pathsep.join(sys.path), **_variables(case, rank)}
+        if card:  # a trainer in one process would use all that it sees
+            every = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(case.ranks))))
+            own |= {"CUDA_VISIBLE_DEVICES": ",".join(every.split(",")[: case.ranks])}
         with (folder / f"log-{rank}.txt").open("wb") as log:
             found.append(
                 subprocess.Popen(

@@ -47,7 +47,7 @@ class PaddingFree:
     """Processes that share a step: each has as many passes."""
 
     def __call__(self, rows: Sequence[Row]) -> dict[str, Any]:
-        """Lay out the rows of a step, those of all ranks.
+        """Divide the rows of a step, those of all ranks, into passes.
 
         Return `input_ids`, `labels` and `position_ids`, each of shape (1, tokens of this rank);
         `cuts`, where each pass ends; `bounds`, of each pass the positions between its rows: int32,

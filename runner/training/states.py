@@ -95,7 +95,7 @@ def read(model: torch.nn.Module, shared: Sharding, folder: Path, *, optimizer: b
             if optimizer and not made and steps:
                 shared.make_states(steps)
             made = True
-            for key in file.keys():  # noqa: SIM118  # it is no dictionary
+            for key in file.keys():  # noqa: SIM118  # iteration needs it
                 kind, _, name = key.partition("/")
                 if kind == _VALUE:
                     shared.put(parameters[name], file.get_tensor(key))

@@ -185,8 +185,8 @@ class Zero:
         self._link()
 
     def _link(self) -> None:
-        """Tell each parameter where its states are: DeepSpeed does so after the first group's step,
-        when those of other groups are not made."""
+        """Link each parameter with its states: DeepSpeed does so after the first group's step, when
+        those of other groups are not made."""
         if self._stage < 3 and not self._linked:
             self._optimizer._hp_optimizer_states_linked = False
             self._optimizer._lazy_init_hp_params_optimizer_state()
