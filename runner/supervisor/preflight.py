@@ -152,7 +152,7 @@ def check_device(lock: TrainingLock) -> None:
     _check_threads(lock, facts)
     check_exact_card(lock, facts.gpus)
     if lock.machine.kind == "cuda":
-        card = _fullest(lock, facts)
+        card = fullest(lock, facts)
         free, where = card.free_bytes, f"`{card.name}`"
         needed = whole_card_bytes(lock.prediction.peak_bytes)
         busy = taken(card)
@@ -167,7 +167,7 @@ def check_device(lock: TrainingLock) -> None:
         )
 
 
-def _fullest(lock: TrainingLock, facts: machine.MachineFacts) -> machine.Gpu:
+def fullest(lock: TrainingLock, facts: machine.MachineFacts) -> machine.Gpu:
     """Return the card with the least free memory of those that train: the first ones.
 
     Raises DoesNotFit if the machine has fewer cards than processes.
