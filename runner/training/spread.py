@@ -73,10 +73,12 @@ class Spread(InPasses):
 
     def _resume(self, checkpoint: Path, shared: Sharding) -> None:
         states.read(self.model, shared, checkpoint, optimizer=True)
-        schedule = torch.load(checkpoint / _SCHEDULER, weights_only=True)
-        self.lr_scheduler.load_state_dict(schedule)
-        rates = self.lr_scheduler.get_last_lr()
-        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+        kept, own = torch.load(checkpoint / _SCHEDULER, weights_only=True), self.lr_scheduler
+        own.last_epoch, own._step_count = kept["last_epoch"], kept["_step_count"]
+        factors = [factor(own.last_epoch) for factor in own.lr_lambdas]
+        own._last_lr = [a * b for a, b in zip(own.base_lrs, factors, strict=True)]
+        groups = self.optimizer.param_groups  # DeepSpeed leaves out those without parameters
+        for group, rate in zip(groups, own._last_lr, strict=True):
             group["lr"] = rate
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:

@@ -168,7 +168,7 @@ def test_a_stopped_training_continues_in_any_number_of_processes(
 def test_the_best_checkpoint_is_the_result(base: Path, tmp_path: Path) -> None:
     settings = {"keep": "best", "evaluate_steps": 2, "learning_rate": 0.05}
     cases = [
-        case(base, tmp_path, "lora", engine, steps=12, settings=settings)
+        case(base, tmp_path, "lora", engine, steps=4, settings=settings)
         for engine in ("single", "zero2", "zero3", "fsdp2")
     ]
     found = ranks.run_all(cases)
