@@ -19,6 +19,7 @@ from tests import ranks
 from tests.ranks import Case
 from tests.runner.training.test_sft import base as base
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
 WRAPPERS = {
     "single": "", "ddp": "DistributedDataParallel", "fsdp2": "FSDP", "zero1": "DeepSpeedEngine",
     "zero2": "DeepSpeedEngine", "zero3": "DeepSpeedEngine",
