@@ -55,6 +55,13 @@ def chosen(line: Line, steps: int) -> dict[str, Any]:
     profile, last = StepProfile() if line.profiled else None, WARM + steps
     seen = watch.callback(clock, profile, last)
     trainer = _trainer(line, choice, laid, of, seen, (seed, epochs))
+    if line.base != "bf16":
+        import torch
+
+        from tests.gpu.fp8 import linear
+
+        linear.in_fp8(trainer.model, linear.WAYS[line.base], line.multiple)
+        torch.cuda.empty_cache()  # of the weights in bfloat16
     trainer.args.max_steps = last + line.profiled
     trainer.args.save_strategy = type(trainer.args.save_strategy)("no")
     trainer.train()
