@@ -90,7 +90,8 @@ def test_compiled_layers_compute_the_same() -> None:
 def _speed(base: str, rate: int, more: str = "") -> dict[str, Any]:
     line = f"chosen M lora chat step=16 base={base} {more}".strip()
     return {
-        "name": line, "line": line, "median_tokens_per_second": rate, "tokens_per_second": rate,
+        "name": line, "line": line, "model": "M", "base": base,
+        "median_tokens_per_second": rate, "tokens_per_second": rate,
         "median_step_seconds": 1.0, "first_step_seconds": 2.0, "peak_bytes": 10**9,
         "reserved_bytes": 10**9, "settings": "", "took": 3.0,
     }  # fmt: skip

@@ -106,31 +106,31 @@ def _curves(asked: argparse.Namespace, multiple: int) -> Iterator[Case]:
 def _warm(asked: argparse.Namespace, multiple: int) -> Iterator[Case]:
     """Yield runs of two layers of the large model, whose code is that of all its layers."""
     for base in WARMED if not asked.cpu else ():
-        line = _line(LARGE, base, f"layers=2 multiple={multiple}")
-        same.rows(line, same.lengths(line))  # once for all forks
-        yield Case(f"warm {base}", lambda line=line: _warmed(line))  # type: ignore[misc]
+        line = _line(LARGE, base, "layers=2")
+        given = (line, base, 1, multiple)
+        yield Case(f"warm {base}", lambda given=given: _warmed(*given))  # type: ignore[misc]
 
 
-def _warmed(line: Line) -> dict[str, Any]:
-    from tests.gpu.speed.chosen import chosen
+def _warmed(*given: Any) -> dict[str, Any]:
+    from tests.gpu.fp8.training import planned
 
-    found = chosen(line, 1)
-    return {"warmed": line.base, "first_step_seconds": found["first_step_seconds"]}
+    return {"first_step_seconds": planned(*given)["first_step_seconds"]}
 
 
 def _speeds(asked: argparse.Namespace, multiple: int, large_or_small: str) -> Iterator[Case]:
-    from tests.gpu.speed.chosen import chosen
+    from tests.gpu.fp8.training import planned
 
     for model, base, more in SPEEDS:
         if model == large_or_small:
-            words = [f"multiple={multiple}", more, "tiny" * asked.cpu]
-            line = _line(model, base, " ".join(filter(None, words)))
-            same.rows(line, same.lengths(line))
-            yield Case(line.text, lambda line=line: chosen(line, asked.steps))  # type: ignore[misc]
+            line = _line(model, base, f"{more}{' tiny' * asked.cpu}".strip())
+            given = (line, base, asked.steps, multiple)
+            yield Case(line.text, lambda given=given: planned(*given))  # type: ignore[misc]
 
 
 def _line(model: str, base: str, more: str) -> Line:
-    return Line(f"chosen {model} lora chat step=16 base={base} {more}")
+    line = Line(f"chosen {model} lora chat step=16 base={base} {more}".strip())
+    same.rows(line, same.lengths(line))  # once for all forks
+    return line
 
 
 def _prepared(on_cpu: bool) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.gpu.curves import furthest, smooth
-from tests.gpu.speed.line import Line
 from tests.gpu.speed.profiled import shares
 
 Found = Mapping[str, Any]
@@ -70,10 +69,9 @@ def _speeds(found: Sequence[Found]) -> Iterator[str]:
     )
     yield "|---" * 11 + "|"
     for one in found:
-        line = Line(one["line"])
         again = " again" * ("again" in one["line"])
         cells = [
-            line.model, f"{line.base}{again}", f"{one['median_tokens_per_second']:,}",
+            one["model"], f"{one['base']}{again}", f"{one['median_tokens_per_second']:,}",
             _ratio(one, found, "median_tokens_per_second"), f"{one['tokens_per_second']:,}",
             _ratio(one, found, "tokens_per_second"), f"{one['median_step_seconds']:.4f}",
             f"{one['first_step_seconds']:.1f}", f"{one['peak_bytes'] / 1e9:.2f}",
@@ -84,9 +82,8 @@ def _speeds(found: Sequence[Found]) -> Iterator[str]:
 
 def _ratio(one: Found, found: Sequence[Found], rate: str) -> str:
     """Return a rate relative to the mean of the same model's in bfloat16, before and after."""
-    lines = ((Line(other["line"]), other) for other in found)
     plain = [
-        other[rate] for line, other in lines
-        if line.base == "bf16" and line.model == Line(one["line"]).model
+        other[rate] for other in found
+        if other["base"] == "bf16" and other["model"] == one["model"]
     ]  # fmt: skip
     return f"{one[rate] / statistics.fmean(plain):.3f}" if plain else ""

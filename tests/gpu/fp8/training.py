@@ -1,5 +1,8 @@
-"""A training of the 0.5B's shape on the rows of `tests/gpu/curves.py`, with a base in one of FP8's
-ways or in bfloat16: its losses, and those of rows that it did not learn."""
+"""Trainings with a base in one of FP8's ways or in bfloat16.
+
+The plans that the planner chooses are timed. The losses are those of the 0.5B's shape on the rows
+of `tests/gpu/curves.py`, and of rows that it did not learn.
+"""
 
 import tempfile
 from dataclasses import replace
@@ -13,13 +16,26 @@ from tests.gpu.curves import RATES
 from tests.gpu.curves import rows as texts
 from tests.gpu.fp8.linear import WAYS, in_fp8, restore
 from tests.gpu.speed import models
+from tests.gpu.speed.chosen import chosen
 from tests.gpu.speed.line import Line
 from tests.gpu.variants import ROWS, Training, method_of, table
 
+BF16 = "bf16"
 BASE = 1
 """The seed of the base's weights."""
 HELD_OUT = 2 * ROWS
 KERNELS = "compiled"
+
+
+def planned(line: Line, base: str, steps: int, multiple: int) -> dict[str, Any]:
+    """Return the line of the plan that is chosen, with this base."""
+
+    def change(model: Any) -> None:
+        if base != BF16:
+            in_fp8(model, WAYS[base], multiple)
+            torch.cuda.empty_cache()  # of the weights in bfloat16
+
+    return chosen(line, steps, change) | {"base": base}
 
 
 def trained(base: str, seed: int, steps: int, multiple: int, on_card: bool) -> dict[str, Any]:
@@ -31,7 +47,7 @@ def trained(base: str, seed: int, steps: int, multiple: int, on_card: bool) -> d
     with tempfile.TemporaryDirectory() as work:
         seen = _Losses()
         trainer = _trainer(Path(work), seed, steps, on_card, seen.callback())
-        before = [] if base == "bf16" else in_fp8(trainer.model, WAYS[base], multiple)
+        before = [] if base == BF16 else in_fp8(trainer.model, WAYS[base], multiple)
         trainer.train()
         held_out = trainer.evaluate()["eval_loss"]
         restore(before)

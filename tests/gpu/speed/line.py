@@ -57,16 +57,6 @@ class Line:
         return int(self._value("pass", "32768"))
 
     @property
-    def base(self) -> str:
-        """Of `chosen`: how the products of a frozen base are computed: `bf16`, or a way in FP8."""
-        return self._value("base", "bf16")
-
-    @property
-    def multiple(self) -> int:
-        """Of a way in FP8: the tokens of its products are filled up to a multiple of this."""
-        return int(self._value("multiple", "1"))
-
-    @property
     def layers(self) -> int:
         """Of `chosen`: how many layers the model is made with; 0 for all that it has."""
         return int(self._value("layers", "0"))
