@@ -1,7 +1,7 @@
 """Step times of plans that were chosen and trained on a card, none of which served to fit anything.
 
-`tests.planner.memory.test_points_sides` says where they come from. Of plans that were measured twice
-the second time counts: batches are collected ahead since then.
+`tests.planner.memory.test_points_sides` says where they come from. Of plans that were measured
+twice the second time counts: batches are collected ahead since then.
 """
 
 from dataclasses import replace
