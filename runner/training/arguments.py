@@ -41,6 +41,7 @@ def arguments(job: Job) -> dict[str, Any]:
         "report_to": "none",
         "disable_tqdm": True,
         "dataloader_num_workers": 0,
+        "accelerator_config": {"non_blocking": True},
         "use_cpu": not torch.cuda.is_available(),
     }
     if job.ranks.count > 1:

@@ -1,0 +1,38 @@
+"""The rows of the next step, collected while the card computes this one.
+
+A card computes what the host has launched while the host goes on. So the next step's batches are
+made as soon as a step's forward and backward passes are launched: in the same thread, in the same
+order, and with copies to the card that no one waits for, behind those passes in the card's queue.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from transformers import Trainer as _Base
+else:
+    _Base = object
+
+
+class Ahead(_Base):  # type: ignore[misc]  # transformers ships no types that mypy follows
+    """The part of a trainer that collects the batches of a step, one step ahead."""
+
+    _collect: Callable[[], Any] | None = None
+    """Collects the batches of the next step; None outside an epoch."""
+    _collected: tuple[Any, Any] = (None, None)
+    """An epoch's iterator, and the batches of its next step if they are there."""
+
+    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> Any:
+        """Return the batches of a step and the number of their scored tokens, as transformers
+        does."""
+        collect = partial(super().get_batch_samples, epoch_iterator, num_batches, device)
+        (iterator, found), self._collected = self._collected, (None, None)
+        self._collect = lambda: (epoch_iterator, collect())
+        return found if iterator is epoch_iterator else collect()
+
+    def collect_next(self) -> None:
+        """Collect the batches of the next step if this is the last pass of a step."""
+        state = self.accelerator.gradient_state
+        if self._collect and state.sync_gradients and not state.end_of_dataloader:
+            self._collected = self._collect()
