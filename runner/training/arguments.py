@@ -32,7 +32,6 @@ def arguments(job: Job) -> dict[str, Any]:
         "eval_steps": settings.evaluate_steps,
         "save_strategy": "steps",
         "save_steps": settings.evaluate_steps,
-        "save_total_limit": 2,
         "load_best_model_at_end": evaluated and settings.keep == "best",
         "metric_for_best_model": "eval_loss" if evaluated else None,
         "greater_is_better": False if evaluated else None,
@@ -41,7 +40,7 @@ def arguments(job: Job) -> dict[str, Any]:
         "report_to": "none",
         "disable_tqdm": True,
         "dataloader_num_workers": 0,
-        "accelerator_config": {"non_blocking": True},
+        "accelerator_config": {"non_blocking": torch.cuda.is_available()},
         "use_cpu": not torch.cuda.is_available(),
     }
     if job.ranks.count > 1:

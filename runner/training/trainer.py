@@ -18,6 +18,7 @@ from runner.training.in_passes import InPasses
 from runner.training.job import Job
 from runner.training.packing import Packed
 from runner.training.padding_free import PaddingFree
+from runner.training.saving import Saving
 from runner.training.shares import Losses, Shares, is_blank, loader, with_blank
 
 
@@ -38,7 +39,7 @@ class _Order(Sampler[int]):
         return iter(self._order(self._epoch))
 
 
-class Ordered(Ahead, InPasses):
+class Ordered(Ahead, Saving, InPasses):
     """A trainer with the rows in the lock's order. With packing, a step is one batch of its
     dataloader, which is split into several passes."""
 
