@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from planner.data.tokens.layout import evaluated_rows
 from runner.training.job import Job
 
 
@@ -16,7 +17,7 @@ def arguments(job: Job) -> dict[str, Any]:
     found = {
         "output_dir": str(job.work),
         "per_device_train_batch_size": settings.micro_batch,
-        "per_device_eval_batch_size": settings.micro_batch,
+        "per_device_eval_batch_size": _evaluated_rows(job),
         "gradient_accumulation_steps": settings.accumulation,
         "num_train_epochs": settings.epochs,
         "learning_rate": settings.learning_rate,
@@ -49,3 +50,12 @@ def arguments(job: Job) -> dict[str, Any]:
         step = settings.micro_batch * settings.accumulation
         found |= {"per_device_train_batch_size": step, "gradient_accumulation_steps": 1}
     return found
+
+
+def _evaluated_rows(job: Job) -> int:
+    """Return the rows of a batch of an evaluation: a micro-batch, or those of several passes."""
+    settings = job.train
+    if not (settings.pass_tokens and job.validation):
+        return settings.micro_batch
+    most = max(settings.pass_tokens, job.longest_of_all)
+    return evaluated_rows([row.length for row in job.validation], most)

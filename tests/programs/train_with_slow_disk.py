@@ -8,6 +8,9 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+from safetensors.torch import save_file
 
 from runner.training import saving
 from runner.training.train import train
@@ -16,16 +19,14 @@ from tests.programs.train_random_rows import Slow, job
 
 def main() -> int:
     base, work, kind, pause, seconds = sys.argv[1:]
-    write = saving.save_file
 
     def slowly(*given: Any, **named: Any) -> None:
         time.sleep(float(seconds))
-        write(*given, **named)
+        save_file(*given, **named)
 
-    saving.save_file = slowly
-    saving.copies = lambda: True
     made = job(Path(base), Path(work), kind, "none")
-    return 75 if train(made, Slow(1, float(pause))).stopped else 0
+    with patch.multiple(saving, save_file=slowly, copies=lambda: True):
+        return 75 if train(made, Slow(1, float(pause))).stopped else 0
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import torch
 
 pytest.importorskip("trl")
 
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from runner.training import callback, saving
 from runner.training.callback import WHOLE
@@ -35,12 +35,11 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     there was one."""
     waited: list[bool] = []
     steps: queue.Queue[bool] = queue.Queue()
-    write, step = saving.save_file, callback.Watch.on_step_begin
-    begun, join = Writer.begin, Writer._join
+    step, begun, join = callback.Watch.on_step_begin, Writer.begin, Writer._join
 
     def save(*given: Any, **named: Any) -> None:
         waited.append(steps.get(timeout=60))
-        write(*given, **named)
+        save_file(*given, **named)
 
     def on_step_begin(self: Any, *given: Any, **named: Any) -> None:
         step(self, *given, **named)
