@@ -40,7 +40,8 @@ _NAMES = {"loss": "loss", "learning_rate": "learning_rate", "grad_norm": "gradie
 def memory_bytes() -> tuple[int, int]:
     """Return current and peak memory in bytes: torch's allocator on a GPU, else this process's."""
     if torch.cuda.is_available():
-        return int(torch.cuda.memory_allocated()), int(torch.cuda.max_memory_allocated())
+        found = torch.cuda.memory_stats_as_nested_dict()["allocated_bytes"]["all"]
+        return int(found["current"]), int(found["peak"])
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     kib = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
     return int(kib["VmRSS"]) * 1024, int(kib["VmHWM"]) * 1024

@@ -43,7 +43,7 @@ def test_the_next_rows_are_collected_before_the_optimizer_steps(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"pass_tokens": 60}, {"micro_batch": 3, "accumulation": 3}],
+    [{"pass_tokens": 60}, {"micro_batch": 3, "accumulation": 3, "epochs": 2}],
     ids=["passes", "accumulation with a rest"],
 )
 def test_they_change_nothing(
@@ -53,7 +53,16 @@ def test_they_change_nothing(
         job = _job(base, tmp_path / name, **changes)
         return _trained(job)
 
+    last: list[bool] = []
+    steps = Ordered._clip_grad_norm
+
+    def clip(self: Any, model: Any) -> Any:
+        last.append(self.accelerator.gradient_state.end_of_dataloader)
+        return steps(self, model)
+
+    monkeypatch.setattr(Ordered, "_clip_grad_norm", clip)
     ahead = run("ahead")
+    assert last[STEPS - 1] and last[2 * STEPS - 1]
     monkeypatch.setattr(Ahead, "collect_next", lambda _: None)
     behind = run("behind")
     kept = ("loss", "gradient_norm", "learning_rate", "tokens")
