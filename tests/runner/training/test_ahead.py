@@ -1,5 +1,6 @@
 """The rows of the next step are collected before the host waits for this one, and are the same."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def test_they_change_nothing(
 ) -> None:
     def run(name: str) -> Heard:
         job = _job(base, tmp_path / name, **changes)
-        return _trained(job)
+        return _trained(replace(job, packing="pass_tokens" in changes))
 
     last: list[bool] = []
     steps = Ordered._clip_grad_norm
