@@ -1,8 +1,8 @@
 """The rows of the next step, collected while the card computes this one.
 
-A card computes what the host has launched while the host goes on. So the next step's batches are
-made as soon as a step's forward and backward passes are launched: in the same thread, in the same
-order, and with copies to the card that no one waits for, behind those passes in the card's queue.
+The host launches work that a card computes later. So the next step's batches are made as soon as a
+step's forward and backward passes are launched: in the same thread, in the same order, with copies
+to the card that the host does not wait for, behind those passes in the card's queue.
 """
 
 from collections.abc import Callable, Iterable, Iterator

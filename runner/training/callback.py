@@ -223,7 +223,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Complete a checkpoint, once every process has written its part: with a single process
-        while training goes on."""
+        while training continues."""
         self._ranks.wait()
         if self._ranks.rank == 0:
             complete = partial(

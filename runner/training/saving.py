@@ -1,4 +1,4 @@
-"""Checkpoints of which the large files are written while training goes on.
+"""Checkpoints of which the large files are written while training continues.
 
 The tensors are copied to main memory at the step of a checkpoint, where the card waits for the copy
 only. The small files, random states among them, are written there and then.

@@ -1,4 +1,4 @@
-"""Writes checkpoints to disk in a thread, while training goes on."""
+"""Writes checkpoints to disk in a thread, while training continues."""
 
 import threading
 import traceback

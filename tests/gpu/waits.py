@@ -3,7 +3,7 @@
 What a card waits for between its steps: the same training with nothing done ahead (`waiting`) and
 as it is (`ahead`), in turn, each in a process of its own. `waiting` collates a step from Python's
 lists after the step before it, copies it to the card and waits, evaluates by the micro-batch, and
-writes complete checkpoints before it goes on.
+writes complete checkpoints before its next step.
 """
 
 import argparse
