@@ -1,7 +1,7 @@
 """The finalists of a search that a rehearsal timed: a part of `rehearsal.json`."""
 
 from collections.abc import Iterator
-from statistics import mean, median
+from statistics import mean
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -83,11 +83,11 @@ class Tuned(Table):
         return next(found, None)
 
     def step_seconds(self, plan: Profile) -> float | None:
-        """Return the seconds of a plan's step, the median of those that all finalists made; None if
-        it was not timed."""
+        """Return the mean seconds of a plan's steps, of those that all finalists made; None if it
+        was not timed."""
         at = self.index(plan)
         made = self.finalists[at].step_seconds[: self.steps] if at is not None else ()
-        return median(made) if made else None
+        return mean(made) if made else None
 
     def timed(self, plan: Profile) -> TimedStep | None:
         """Return a plan's step with its tokens; None if it was not timed."""

@@ -25,7 +25,9 @@ from planner.setup.setup import Profile
 from runner.inputs.setup import model_of, profile_of
 from runner.rehearse.case import Case
 
-STEPS = 8
+_SPREAD = (0.5625, 0.3125, 0.8125, 0.1875, 0.6875, 0.4375, 0.9375, 0.0625)
+"""Which steps are timed, from small (0) to large (1): the first ones have all sizes, too."""
+STEPS = len(_SPREAD)
 """Timed steps of each finalist, at most; one more warms up."""
 
 
@@ -64,14 +66,14 @@ class Trials:
 
     @property
     def steps(self) -> list[list[int]]:
-        """The row numbers of each timed step: steps of the first epoch from small to large."""
+        """The row numbers of each timed step: steps of the first epoch of all sizes, so that the
+        first of them are as well."""
         lengths, size = [row.length for row in self.rows], self.step_rows
         order = epoch_order(len(lengths), self.lock.train.seed, 0)
         whole = range(0, len(order) - size + 1, size)
         found = [list(order[first : first + size]) for first in whole]
         found = sorted(found or [list(islice(cycle(order), size))], key=_of(lengths))
-        count = min(STEPS, len(found))
-        return [found[(2 * at + 1) * len(found) // (2 * count)] for at in range(count)]
+        return [found[at] for at in dict.fromkeys(int(at * len(found)) for at in _SPREAD)]
 
     @property
     def step_rows(self) -> int:

@@ -59,5 +59,6 @@ def _results(ended: Ended, count: int) -> list[dict[str, Any]]:
     for line in ended.stdout.splitlines():
         if line.startswith('{"at"'):
             said = json.loads(line)
-            found[said.pop("at")] = said or {"untimed": own}
+            at = said.pop("at")
+            found[at] = said or {"untimed": own}
     return found

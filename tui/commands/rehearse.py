@@ -129,7 +129,7 @@ def _no_answers(at: Path) -> "UsageProblem":
 
     return UsageProblem(
         f"`--tune` needs the answers that `{at}` was planned from, which are not next to it.",
-        fix=Advice(f"put its `run.toml` next to it as `{at.with_suffix('.toml').name}`"),
+        fix=Advice("put its `run.toml` next to it"),
     )
 
 
