@@ -36,6 +36,13 @@ def of(candidates: Candidates, chosen: Profile) -> str:
     return " ".join(parts)
 
 
+def trouble(candidates: Candidates, plan: Profile | None) -> str:
+    """Return what went wrong when a finalist was timed; empty for any other plan."""
+    at = candidates.tuned.index(plan) if candidates.tuned and plan else None
+    problem = candidates.tuned.finalists[at].untimed if candidates.tuned and at is not None else ""
+    return UNTIMED[problem] if problem in ("memory", "failed") else ""
+
+
 def way(plan: Profile) -> str:
     """Return how a plan computes its steps, in words."""
     return ", ".join(_ways(plan))

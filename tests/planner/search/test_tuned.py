@@ -160,6 +160,16 @@ def test_on_a_card_a_plan_keeps_to_what_was_measured(on_card: PlanFacts) -> None
         assert "Timed on the same rows: a step took 0.5 s" in made.why["train.micro_batch"]
 
 
+def test_what_failed_is_not_called_slow(on_card: PlanFacts) -> None:
+    asked = answers(**ON_CARD, train__epochs=50)
+    plans = _finalists(asked, on_card)
+    took = ["failed" if one.graph_sizes else 1.0 for one in plans]
+    made = plan(asked, _with(asked, on_card, *took, ran=took.index(1.0)))
+    assert not made.train.graph_sizes
+    said = "Passes are not recorded: when that was timed, it failed."
+    assert made.why["train.graph_sizes"] == said
+
+
 def test_what_was_not_timed_counts_with_its_estimate_by_the_same_measure() -> None:
     """The others took twice as long as estimated, so it would too."""
     tried = _large()
