@@ -19,7 +19,7 @@ from planner.search.from_answers import counted
 from planner.search.rehearsal import ESTIMATOR as MEASURED
 from planner.search.rehearsal import Rehearsal, host_seconds
 from planner.speed.duration import Duration, Schedule, by_tokens, duration
-from planner.speed.host import accelerator
+from planner.speed.host import accelerator, on_slow_host, said
 from planner.speed.rate import Lengths, rate_of
 from planner.speed.setups import timed
 from planner.speed.warm_up import warm_up_seconds
@@ -73,6 +73,10 @@ def predict(
     time |= _flops_share(found, choice, facts, card, schedule.epochs) if found else {}
     space = _space(choice, facts, stages)
     why = _with_warm_up(_why(found, choice, card), before) if found and card else {}
+    if found and card and not host_seconds(facts.rehearsal):
+        why = _with_slow_host(
+            why, found, duration(facts.model, choice.profile, on_slow_host(card), schedule)
+        )
     if found and measured and facts.rehearsal:
         why = _with_warm_up(_measured_why(found, choice, facts.rehearsal, measured), before)
     if found and ran:
@@ -175,6 +179,12 @@ def _flops_share(
     took = found.step_seconds * found.steps / epochs
     rate = rate_of(facts.model.architecture, choice.profile, card, rows, took)
     return {"flops_share": _rounded(rate.flops_share)} if rate.flops_share else {}
+
+
+def _with_slow_host(why: dict[str, str], usual: Duration, slow: Duration | None) -> dict[str, str]:
+    """Return reasons with what a slow host would take, if it matters."""
+    more = said(usual.step_seconds, slow.step_seconds) if slow else ""
+    return why | {"prediction.seconds": f"{why['prediction.seconds']} {more}".rstrip()}
 
 
 def _space(
