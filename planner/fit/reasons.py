@@ -8,19 +8,23 @@ from planner.fit.request import FitRequest
 from planner.machines.occupancy import taken
 from planner.models import layers
 from planner.parallelism.engines import cannot_run
-from planner.search import alternatives, reasons
-from planner.search.ranking import seconds
+from planner.search import alternatives, ranking, reasons
 from planner.search.reasons import YOURS
 from planner.search.rejected import lack
 from planner.search.request import EFFECTIVE_BATCH
-from planner.search.space import METHODS
 from planner.search.wording import gib
 from planner.setup.setup import Profile
 from planner.speed import MEASURED_CARDS, basis
+from planner.speed.host import said
 from planner.speed.mixers import work_known
 
 SHOWN = ("parallel.engine", "train.micro_batch", "train.checkpointing", "train.attention")
 """The keys of a lock whose reasons are shown, unless a person set them."""
+OF_PASSES = (
+    "train.micro_batch", "train.accumulation", "train.checkpointing", "stream.packing",
+    "train.attention", "train.kernels", "train.graph_sizes",
+)  # fmt: skip
+"""The same where the rows of a step are concatenated."""
 _MOST_SAID = 0.5
 """Share of quantized weights from which it is what people expect of QLoRA."""
 
@@ -39,30 +43,31 @@ def why(request: FitRequest, plan: Profile) -> Iterator[str]:
 def _chosen(request: FitRequest, plan: Profile) -> Iterator[str]:
     found = request.candidates
     told = reasons.why(found, plan)
-    yield from (told[key] for key in SHOWN if told.get(key, YOURS) != YOURS)
-    if found.card and found.card.name not in MEASURED_CARDS and seconds(found, plan):
-        yield basis(found.card.name)
-    yield from _shorter(request, plan)
+    keys = OF_PASSES if plan.pass_tokens else SHOWN
+    known = {"train.attention"} if plan.attention == "varlen" else set[str]()
+    shown = (told[key] for key in keys if key in told and key not in known)
+    yield from (one for one in shown if one != YOURS)
+    yield from _time(request, plan)
     longest = 0 if request.wish.length else _longest_alone(request, plan)
     if longest > plan.length:
-        yield f"With a micro-batch of 1, rows of up to {longest:,} tokens would fit."
+        alone = "One by one" if plan.pass_tokens else "With a micro-batch of 1"
+        yield f"{alone}, rows of up to {longest:,} tokens would fit."
     if lines := list(_lines(request, plan)):
         yield f"To plan this, set {' and '.join(lines)} in `run.toml`."
     if beyond := cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload):
         yield beyond
 
 
-def _shorter(request: FitRequest, plan: Profile) -> Iterator[str]:
-    """Yield what a plan may do that knows the rows, once: for the method that it would choose."""
-    found, wish = request.candidates, request.wish
-    free = not (wish.micro_batch or wish.accumulation) and plan.ranks == 1
-    able = free and plan.device == "cuda" and found.packs and plan.spec.packs
-    methods = (kind for kind in METHODS if kind in request.methods)
-    if able and plan.method == next((kind for kind in methods if request.best(kind).fits), None):
-        yield (
-            f"Every row counts as {plan.length:,} tokens. A plan may concatenate shorter ones "
-            "without padding, which takes less time."
-        )
+def _time(request: FitRequest, plan: Profile) -> Iterator[str]:
+    """Yield what the time of a step is known from, and what it depends on."""
+    found = request.candidates
+    took = ranking.timing(found, plan)
+    if not (took and found.card):
+        return
+    if found.card.name not in MEASURED_CARDS:
+        yield basis(found.card.name)
+    if slow := said(took[0], ranking.on_slow_host(found, plan) or 0.0):
+        yield slow
 
 
 def _lines(request: FitRequest, plan: Profile) -> Iterator[str]:
@@ -82,7 +87,8 @@ def _lines(request: FitRequest, plan: Profile) -> Iterator[str]:
 
 def _longest_alone(request: FitRequest, plan: Profile) -> int:
     found = request.candidates
-    return alternatives.longest_row(found, found.other(plan, micro_batch=1))
+    one = plan if plan.pass_tokens else found.other(plan, micro_batch=1)
+    return alternatives.longest_row(found, one)
 
 
 def _beside(request: FitRequest, profile: Profile) -> Iterator[str]:

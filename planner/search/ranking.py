@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from planner.search.candidates import Candidates
 from planner.setup.setup import Kind, Profile
+from planner.speed import host
 from planner.speed.duration import Duration, Schedule, by_tokens, duration
 from planner.speed.rate import Lengths, Rate, rate_of
 from planner.speed.setups import timed
@@ -157,6 +158,14 @@ def _warm_up(candidates: Candidates, plan: Profile) -> float:
     if asked.rows is None or card is None:
         return 0.0
     return warm_up_seconds(candidates.model, plan, card) / (asked.rows * asked.epochs)
+
+
+def on_slow_host(candidates: Candidates, plan: Profile) -> float | None:
+    """Return the seconds of an optimizer step with a slow host, by a sample of the rows; None where
+    the card's speed is unknown."""
+    card = candidates.card and host.on_slow_host(candidates.card)
+    found = duration(candidates.model, plan, card, _sample(candidates, plan))
+    return found.step_seconds if found else None
 
 
 def timing(candidates: Candidates, plan: Profile, threads: int = 0) -> tuple[float, Rate] | None:
