@@ -18,13 +18,11 @@ from planner.speed import MEASURED_CARDS, basis
 from planner.speed.host import said
 from planner.speed.mixers import work_known
 
-SHOWN = ("parallel.engine", "train.micro_batch", "train.checkpointing", "train.attention")
-"""The keys of a lock whose reasons are shown, unless a person set them."""
-OF_PASSES = (
+_SHOWN = ("parallel.engine", "train.micro_batch", "train.checkpointing", "train.attention")
+_OF_PASSES = (
     "train.micro_batch", "train.accumulation", "train.checkpointing", "stream.packing",
-    "train.attention", "train.kernels", "train.graph_sizes",
+    "train.kernels", "train.graph_sizes",
 )  # fmt: skip
-"""The same where the rows of a step are concatenated."""
 _MOST_SAID = 0.5
 """Share of quantized weights from which it is what people expect of QLoRA."""
 
@@ -40,13 +38,17 @@ def why(request: FitRequest, plan: Profile) -> Iterator[str]:
     yield from _beside(request, plan)
 
 
+def shown(plan: Profile) -> tuple[str, ...]:
+    """Return the keys of a lock whose reasons are shown, unless a person set them."""
+    if not plan.pass_tokens:
+        return _SHOWN
+    return _OF_PASSES + (() if plan.attention == "varlen" else ("train.attention",))
+
+
 def _chosen(request: FitRequest, plan: Profile) -> Iterator[str]:
     found = request.candidates
     told = reasons.why(found, plan)
-    keys = OF_PASSES if plan.pass_tokens else SHOWN
-    known = {"train.attention"} if plan.attention == "varlen" else set[str]()
-    shown = (told[key] for key in keys if key in told and key not in known)
-    yield from (one for one in shown if one != YOURS)
+    yield from (told[key] for key in shown(plan) if told.get(key, YOURS) != YOURS)
     yield from _time(request, plan)
     longest = 0 if request.wish.length else _longest_alone(request, plan)
     if longest > plan.length:
