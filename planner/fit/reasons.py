@@ -1,6 +1,7 @@
 """The sentences that `tunelock fit` prints for a plan: the search's reasons, and further notes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from lockfiles.objectives import NAMES
 from planner.fit.alternatives import way_out
@@ -50,10 +51,7 @@ def _chosen(request: FitRequest, plan: Profile) -> Iterator[str]:
     told = reasons.why(found, plan)
     yield from (told[key] for key in shown(plan) if told.get(key, YOURS) != YOURS)
     yield from _time(request, plan)
-    longest = 0 if request.wish.length else _longest_alone(request, plan)
-    if longest > plan.length:
-        alone = "One by one" if plan.pass_tokens else "With a micro-batch of 1"
-        yield f"{alone}, rows of up to {longest:,} tokens would fit."
+    yield from _longest_alone(request, plan)
     if lines := list(_lines(request, plan)):
         yield f"To plan this, set {' and '.join(lines)} in `run.toml`."
     if beyond := cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload):
@@ -87,10 +85,18 @@ def _lines(request: FitRequest, plan: Profile) -> Iterator[str]:
         yield f"`micro_batch = {plan.micro_batch}` under `[method]`"
 
 
-def _longest_alone(request: FitRequest, plan: Profile) -> int:
-    found = request.candidates
-    one = plan if plan.pass_tokens else found.other(plan, micro_batch=1)
-    return alternatives.longest_row(found, one)
+def _longest_alone(request: FitRequest, plan: Profile) -> Iterator[str]:
+    """Yield the length of the longest row that would fit, if it was not set; with checkpointing
+    where passes may have it."""
+    found, one, way = request.candidates, plan, "One by one"
+    if not plan.pass_tokens:
+        one, way = found.other(plan, micro_batch=1), "With a micro-batch of 1"
+    elif found.checkpointings[-1] and not plan.checkpointing:
+        one = replace(plan, checkpointing=True, graph_sizes=0)
+        way = "One by one and with checkpointing"
+    longest = 0 if request.wish.length else alternatives.longest_row(found, one)
+    if longest > plan.length:
+        yield f"{way}, rows of up to {longest:,} tokens would fit."
 
 
 def _beside(request: FitRequest, profile: Profile) -> Iterator[str]:

@@ -27,7 +27,7 @@ from planner.search.rejected import nothing_fits
 from planner.setup.setup import Kind
 
 GIB = 1 << 30
-CASES = 200
+CASES = 80
 SEED = 13
 ENOUGH = 100_000_000
 """Rows of a run that is so long that compiling takes no share of it, as `fit` assumes."""
