@@ -67,19 +67,23 @@ class Candidates(Space):
         """Return a plan that was rehearsed or timed if it is this one but for its passes, steps of
         these rows have such passes, and it fits."""
         for ran in self._ran():
-            if self.steps.may_have(ran.pass_tokens, several=ran.accumulates):
+            if ran.pass_tokens and self.may_have(ran):
                 own = replace(plan, pass_tokens=ran.pass_tokens, accumulates=ran.accumulates)
                 if is_same(ran, own) and self.fits(own):
                     return own
         return None
 
     def _ran(self) -> Iterator[Profile]:
-        """Yield the plans with passes that ran in enough memory."""
-        if self.rehearsal and self.rehearsal.fitted and self.rehearsal.case.profile.pass_tokens:
+        """Yield the plans that ran in enough memory, and those that were timed."""
+        if self.rehearsal and self.rehearsal.fitted:
             yield self.rehearsal.case.profile
-        for plan in self.tuned.profiles() if self.tuned else ():
-            if plan.pass_tokens:
-                yield plan
+        yield from self.tuned.profiles() if self.tuned else ()
+
+    def may_have(self, plan: Profile) -> bool:
+        """Return whether rows of these lengths may have the micro-batches or passes of a plan."""
+        if not plan.pass_tokens:
+            return plan.length == self.request.longest
+        return self.flows and self.steps.may_have(plan.pass_tokens, several=plan.accumulates)
 
     def _shorter(self, plan: Profile) -> Iterator[Profile]:
         """Yield a plan with shorter passes: the pairs of tokens in a mask grow with the square."""

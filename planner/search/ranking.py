@@ -145,7 +145,9 @@ def _scale(candidates: Candidates) -> float:
         found = [
             took / expected
             for plan in (candidates.tuned.profiles() if candidates.tuned else ())
-            if (took := _measured(candidates, plan)) and (expected := _estimated(candidates, plan))
+            if candidates.may_have(plan)
+            and (took := _measured(candidates, plan))
+            and (expected := _estimated(candidates, plan))
         ]
         candidates.scale.append(median(found) if found else 1.0)
     return candidates.scale[0]

@@ -60,6 +60,8 @@ class Tuned(Table):
             raise ValueError("`step_seconds` has more steps than `lengths`")
         if len({len(step) for step in self.lengths}) > 1:
             raise ValueError("`lengths` has steps of different numbers of rows")
+        if max(map(max, self.lengths)) > min(one.profile.length for one in self.finalists):
+            raise ValueError("`lengths` has a row longer than a plan's rows")
         return self
 
     @property

@@ -1,7 +1,8 @@
 """The finalists of a plan search as locks, and the cases that time their steps."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import cycle, islice
 from typing import Any
 
@@ -46,8 +47,9 @@ class Trials:
 
     def cases(self, config: Mapping[str, Any]) -> tuple[Case, ...]:
         """Return a case for each finalist; `config` is the model's `config.json`."""
-        lengths, steps = [row.length for row in self.rows], self.steps
-        picked = [self.rows[row] for step in (max(steps, key=_of(lengths)), *steps) for row in step]
+        steps = self.steps
+        largest = max(steps, key=self._tokens)
+        picked = [self.rows[row] for step in (largest, *steps) for row in step]
         return tuple(self._case(plan, config, picked) for plan in self.plans)
 
     def _case(self, plan: Profile, config: Mapping[str, Any], picked: Sequence[Example]) -> Case:
@@ -64,15 +66,23 @@ class Trials:
             graph_sizes=self._sizes(plan),
         )
 
-    @property
+    @cached_property
+    def lengths(self) -> list[int]:
+        """Tokens of each row."""
+        return [row.length for row in self.rows]
+
+    def _tokens(self, step: Sequence[int]) -> int:
+        return sum(self.lengths[row] for row in step)
+
+    @cached_property
     def steps(self) -> list[list[int]]:
         """The row numbers of each timed step: steps of the first epoch of all sizes, so that the
         first of them are as well."""
-        lengths, size = [row.length for row in self.rows], self.step_rows
-        order = epoch_order(len(lengths), self.lock.train.seed, 0)
+        size = self.step_rows
+        order = epoch_order(len(self.rows), self.lock.train.seed, 0)
         whole = range(0, len(order) - size + 1, size)
         found = [list(order[first : first + size]) for first in whole]
-        found = sorted(found or [list(islice(cycle(order), size))], key=_of(lengths))
+        found = sorted(found or [list(islice(cycle(order), size))], key=self._tokens)
         return [found[at] for at in dict.fromkeys(int(at * len(found)) for at in _SPREAD)]
 
     @property
@@ -84,8 +94,8 @@ class Trials:
         """Return the sizes that recorded passes of the timed steps are filled up to."""
         if not plan.graph_sizes:
             return ()
-        lengths, known = [row.length for row in self.rows], self.variant(plan).train.graph_sizes
-        own = [[lengths[row] for row in step] for step in self.steps]
+        known = self.variant(plan).train.graph_sizes
+        own = [[self.lengths[row] for row in step] for step in self.steps]
         tokens = {
             sum(step[row] for row in one)
             for step in own
@@ -96,7 +106,7 @@ class Trials:
     def tuned(self, found: Sequence[Mapping[str, Any]]) -> Tuned:
         """Return the record of the finalists; `found` has the times of each, or why there are
         none."""
-        lengths = tuple(tuple(self.rows[row].length for row in step) for step in self.steps)
+        lengths = tuple(tuple(self.lengths[row] for row in step) for step in self.steps)
         timed = (
             Finalist(
                 profile=plan,
@@ -119,9 +129,8 @@ class Trials:
         """Return the lock with another finalist's settings and its estimate; its digests stay."""
         if plan == self.plans[0]:
             return self.lock
-        lock, lengths = self.lock, [row.length for row in self.rows]
-        train = lock.train
-        laid = passes.of_plan(plan, lengths, self.step_rows, train.seed, train.epochs)
+        lock, train = self.lock, self.lock.train
+        laid = passes.of_plan(plan, self.lengths, self.step_rows, train.seed, train.epochs)
         changed = {
             "pass_tokens": 0, "most_passes": 1, "kernels": "eager", "graph_sizes": [],
             **laid.train,
@@ -166,11 +175,6 @@ def trials(
     every = found.of(own.method, (own.parallel, own.offload))
     chosen = next((plan for plan in every if is_same(own, plan)), own)
     return Trials(lock, found, rows, finalists(found, chosen))
-
-
-def _of(lengths: Sequence[int]) -> Callable[[Sequence[int]], int]:
-    """Return what gives the tokens of some rows."""
-    return lambda step: sum(lengths[row] for row in step)
 
 
 def _attention(plan: Profile, lock: TrainingLock) -> str:

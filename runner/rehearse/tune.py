@@ -1,6 +1,7 @@
 """Times the finalists of a plan search on this device, together in under a minute."""
 
 import json
+import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -55,7 +56,7 @@ def _results(ended: Ended, count: int) -> list[dict[str, Any]]:
     it: by SIGKILL if main memory ran out.
     """
     found: list[dict[str, Any]] = [{"untimed": "time"} for _ in range(count)]
-    own = "time" if ended.overdue else "memory" if ended.code == -9 else "failed"
+    own = "time" if ended.overdue else "memory" if ended.code == -signal.SIGKILL else "failed"
     for line in ended.stdout.splitlines():
         if line.startswith('{"at"'):
             said = json.loads(line)

@@ -146,6 +146,18 @@ def test_times_of_other_answers_are_not_taken(on_cpu: PlanFacts) -> None:
     assert "Timed" not in made.why["train.micro_batch"]
 
 
+def test_passes_that_no_step_has_are_not_counted(on_card: PlanFacts) -> None:
+    """Times for shorter rows, as after a change of the data or in a forged file."""
+    asked = answers(**ON_CARD, train__epochs=50)
+    plans = _finalists(asked, on_card)
+    short = [replace(one, length=24, pass_tokens=24) for one in plans]
+    lengths = ((20, 24) * 8,) * 3
+    tuned = _tuned(short, *[1.0] * len(short), lengths=lengths)
+    choice = chosen(asked, on_card)
+    found = rehearsal(choice, on_card).model_copy(update={"tuned": tuned})
+    assert plan(asked, replace(on_card, rehearsal=found)).train == plan(asked, on_card).train
+
+
 def test_on_a_card_a_plan_keeps_to_what_was_measured(on_card: PlanFacts) -> None:
     asked = answers(**ON_CARD, train__epochs=50)
     plans = _finalists(asked, on_card)
@@ -191,6 +203,7 @@ def test_what_was_not_timed_counts_with_its_estimate_by_the_same_measure() -> No
         ({"lengths": []}, "lengths"),
         ({"lengths": [[5] * 16, [5] * 4, [5] * 16]}, "different numbers of rows"),
         ({"lengths": [[5] * 16]}, "more steps than"),
+        ({"lengths": [[5] * 15 + [10_000]] * 3}, "a row longer than a plan's rows"),
         ({"finalists": []}, "finalists"),
         ({"step_seconds": []}, "contradict"),
         ({"step_seconds": [-1.0]}, "step_seconds"),
