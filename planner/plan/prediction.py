@@ -72,13 +72,10 @@ def predict(
     }
     time |= _flops_share(found, choice, facts, card, schedule.epochs) if found else {}
     space = _space(choice, facts, stages)
-    why = _with_warm_up(_why(found, choice, card), before) if found and card else {}
-    if found and card and not host_seconds(facts.rehearsal):
-        why = _with_slow_host(
-            why, found, duration(facts.model, choice.profile, on_slow_host(card), schedule)
-        )
+    why = _reasons(found, choice, facts, card, schedule) if found else {}
     if found and measured and facts.rehearsal:
-        why = _with_warm_up(_measured_why(found, choice, facts.rehearsal, measured), before)
+        why = _measured_why(found, choice, facts.rehearsal, measured)
+    why = _with_warm_up(why, before)
     if found and ran:
         space |= _measured_space(facts, choice, ran)
         why |= {"prediction.peak_bytes": f"Measured by a rehearsal on {ran.where}."}
@@ -98,7 +95,7 @@ def _warm_up(choice: Choice, facts: PlanFacts, card: Accelerator | None) -> floa
 
 def _with_warm_up(why: dict[str, str], seconds: float) -> dict[str, str]:
     """Return reasons with what compiling and recording take of the time, if they take any."""
-    if not seconds:
+    if not seconds or not why:
         return why
     said = f" The time includes about {seconds:.0f} s before the first step."
     return why | {"prediction.seconds": why["prediction.seconds"] + said}
@@ -181,12 +178,6 @@ def _flops_share(
     return {"flops_share": _rounded(rate.flops_share)} if rate.flops_share else {}
 
 
-def _with_slow_host(why: dict[str, str], usual: Duration, slow: Duration | None) -> dict[str, str]:
-    """Return reasons with what a slow host would take, if it matters."""
-    more = said(usual.step_seconds, slow.step_seconds) if slow else ""
-    return why | {"prediction.seconds": f"{why['prediction.seconds']} {more}".rstrip()}
-
-
 def _space(
     choice: Choice, facts: PlanFacts, stages: Sequence[Mapping[str, object]]
 ) -> dict[str, object]:
@@ -227,5 +218,15 @@ def _schedule(choice: Choice, answers: Answers, facts: PlanFacts, evaluate_steps
     )
 
 
-def _why(found: Duration, choice: Choice, card: Accelerator) -> dict[str, str]:
-    return {"prediction.seconds": f"{_average(found, choice)} {speed.basis(card.name)}"}
+def _reasons(
+    found: Duration, choice: Choice, facts: PlanFacts, card: Accelerator | None, schedule: Schedule
+) -> dict[str, str]:
+    """Return the reason for an estimated time, with what a slow host would take if it matters."""
+    if card is None:
+        return {}
+    reason = f"{_average(found, choice)} {speed.basis(card.name)}"
+    slow = duration(facts.model, choice.profile, on_slow_host(card), schedule)
+    more = ""
+    if slow and not host_seconds(facts.rehearsal):
+        more = said(found.step_seconds, slow.step_seconds)
+    return {"prediction.seconds": f"{reason} {more}".rstrip()}
