@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 from tests.programs import words
 
@@ -22,6 +23,8 @@ COMMANDS = frozenset(["check", "data", "diff", "export", "fit", "plan", "run", "
 """Those that run so; stages of a run are still processes of their own."""
 _FIXED = ("PYTHON", "LANG", "LC_")
 """Variables that an interpreter reads once, by how they begin."""
+_ONE = Lock()
+"""Held by the thread whose command runs."""
 
 
 def forks(*arguments: str, **variables: str) -> bool:
@@ -45,7 +48,9 @@ def run(
         "environment": dict(environment),
     }  # fmt: skip
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        code = _ended(json.dumps(request).encode(), (out.fileno(), err.fileno()), timeout)
+        outputs = (out.fileno(), err.fileno())
+        with _ONE:
+            code = _ended(json.dumps(request).encode(), outputs, timeout)
         out.seek(0)
         err.seek(0)
         return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
