@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import programs
+from tests import forked, programs
 from tests.hub_server import HubServer
-from tests.journeys.demo_folder import command
 from tests.tui.commands.speed import computed, paired
 from tests.tui.test_cli import tunelock
 
@@ -142,10 +141,8 @@ def test_a_model_of_the_hub_needs_its_config_alone(hub: HubServer, tmp_path: Pat
     environment = hub.environment(tmp_path / "home")
 
     def fit(name: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command("fit", name, "--memory", "24", "--json"),
-            cwd=tmp_path, env=environment | variables, capture_output=True, text=True,
-        )  # fmt: skip
+        asked = ("fit", name, "--memory", "24", "--json")
+        return forked.run(*asked, folder=tmp_path, environment=environment | variables)
 
     done = fit("maker/base")
     assert done.returncode == 0, done.stderr
