@@ -172,12 +172,11 @@ def test_a_model_of_the_hub_needs_its_config_alone(hub: HubServer, tmp_path: Pat
 
 @pytest.mark.slow
 def test_an_answer_takes_at_most_three_times_the_imports() -> None:
-    """In CPU time, the best of several, since other processes on the same cores slow both down."""
+    """In CPU time, and in pairs, since other processes on the same cores slow both down."""
     program = "from tui.cli import main; main()"
     found = paired(
         lambda: computed(["-P", "-c", program, "fit", "Qwen/Qwen3-8B", "--gpu", "RTX 4090"]),
         lambda: computed(["-c", "import click, pydantic"]),
-        pairs=15,
-        of=min,
+        pairs=21,
     )
     assert found.ratio <= 3
