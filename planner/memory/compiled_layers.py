@@ -9,7 +9,7 @@ trained layers their input. `tests/runner/trace/partition.py` prints what a fami
 from dataclasses import replace
 
 from planner.memory.family_quirks import habits
-from planner.memory.widths import quantised
+from planner.memory.widths import quantised, stream_width
 from planner.models.facts import Architecture
 from planner.models.families import FAMILIES
 from planner.models.layers import Block, Linear
@@ -28,8 +28,10 @@ Their layers are dense, with RMSNorms. What activation functions compute in floa
 
 def compiles(shape: Architecture, profile: Profile) -> bool:
     """Return whether the memory of a plan's layers is known where torch compiles them: in bfloat16
-    on a GPU, with attention by the bounds of rows, and with all weights on each card."""
+    on a GPU, with attention by the bounds of rows, with all weights on each card, and with a
+    residual stream that quantized layers do not make float32."""
     known = shape.family in COMPILED and quantised(shape, profile) in (0, 4)
+    known = known and stream_width(shape, profile) == profile.width
     narrow = profile.device == "cuda" and profile.dtype == "bfloat16" and profile.autocast
     return known and narrow and profile.attention == "varlen" and not profile.sharded
 
