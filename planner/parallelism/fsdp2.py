@@ -2,4 +2,4 @@
 
 from planner.parallelism.engine import PlannedEngine
 
-ENGINE = PlannedEngine("FSDP2", zero_stage=3, shards="fsdp2")
+ENGINE = PlannedEngine("FSDP2", zero_stage=3, shards="fsdp2", outside_bytes=1_690_000_000)

@@ -179,6 +179,8 @@ class Profile:
     @property
     def casts(self) -> bool:
         """Whether each adapter keeps its own input, in another dtype than the layer."""
+        if self.sharded:  # FSDP2 gathers float32 weights in the model's type
+            return False
         return self.method != "full" and self.adapter_width != self.width
 
     @property

@@ -1,0 +1,86 @@
+"""The memory of ZeRO's stage 3 on one card.
+
+Counted from DeepSpeed 0.19.8 (`deepspeed/runtime/zero/stage3.py`,
+`partitioned_param_coordinator.py`). Weights are gathered module by module. The coordinator gathers
+ahead until `PlannedEngine.live` elements are there, and gathers what a module needs in any case.
+"""
+
+from planner.memory.shares import Held, Moment, Shares, Sizes, merged, pinned
+from planner.memory.zero import MASTER_BYTES, NORM_BYTES
+from planner.setup.setup import Profile
+
+_MOVED = ("weights", "reference weights", "adapter")
+
+
+def shared(sizes: Sizes, profile: Profile, held: Held) -> Shares:
+    """Return the memory of one card."""
+    n, own = profile.ranks, profile.width * sizes.trained // profile.ranks
+    resident = held | {
+        "optimizer states": MASTER_BYTES * sizes.trained // n,
+        "gradients": own,  # `grad_partitions_flat_buffer`, kept between steps
+        "communication buckets": profile.width * profile.bucket,  # one of each type, kept
+    }
+    resident |= {what: held[what] // n for what in _MOVED}
+    resident["adapter"] += profile.width * sizes.small * (profile.method != "full")
+    moments = _moments(sizes, profile)
+    if profile.offload == "none":
+        return Shares(resident, moments | {"step": _step(sizes, profile)})
+    offloaded = resident | {"optimizer states": 0, "gradients": 0}
+    if profile.offload == "all":
+        offloaded |= dict.fromkeys(_MOVED, 0)
+    return Shares(offloaded, moments, _host(sizes, profile, resident))
+
+
+def live(sizes: Sizes, profile: Profile) -> int:
+    """Return the elements that are gathered at once in a forward pass."""
+    known = profile.engine
+    wanted = known.live + known.prefetched
+    if sizes.experts:  # gathered together, then split into tensors (`AllGatherCoalescedHandle`)
+        wanted = max(wanted, 2 * sizes.experts)
+    return min(sizes.parameters, wanted)
+
+
+def _moments(sizes: Sizes, profile: Profile) -> dict[Moment, Held]:
+    """Return what a card holds besides at each point.
+
+    The loss head gathers its weight by itself, and releases it before the gradient of it is cast
+    (`_ChunkedLogProbFunction`). Near the end of the backward pass, the embedding is gathered ahead.
+    """
+    table = profile.width * sizes.table
+    gathered = int(sizes.width * live(sizes, profile))
+    full = profile.method == "full"
+    head = table if sizes.scored and not full else 0
+    ahead = min(table, int(sizes.width * sizes.parameters) - gathered)
+    ending = {"scratch": table if full else 0}  # the embedding's gradient
+    cast = 4 * sizes.longest // profile.ranks * (profile.offload != "none")
+    inside = {"gathered weights": gathered}
+    return {
+        "start": inside,
+        "layer": inside,
+        "head": {"gathered weights": gathered + head},
+        "last": inside,
+        "first": merged({"gathered weights": gathered + ahead}, ending),
+        "end": {"gathered weights": gathered + ahead, "scratch": cast},
+        "evaluation": {"gathered weights": gathered + head},
+    }
+
+
+def _step(sizes: Sizes, profile: Profile) -> Held:
+    """Return what a step needs besides: a group of the part's gradients in one tensor, and in
+    float32 (`_prepare_fp32_grad_for_sub_group`), or the norm of the largest of them."""
+    own = sizes.trained // profile.ranks
+    group = min(own, profile.engine.group + sizes.inner // profile.ranks)
+    norm = NORM_BYTES * sizes.longest // profile.ranks
+    return {"scratch": max((profile.width + 4) * group, norm)}
+
+
+def _host(sizes: Sizes, profile: Profile, resident: Held) -> int:
+    """Return the bytes of main memory: gradients, and those in float32 by groups, pinned; AdamW's
+    states and a float32 copy; and with `all` the weights, pinned."""
+    own = sizes.trained // profile.ranks
+    group = max(1, min(own, profile.engine.group))
+    found = pinned(profile.width * own) + MASTER_BYTES * own
+    found += own // group * pinned(4 * group) + pinned(4 * (own % group))
+    if profile.offload == "all":
+        found += pinned(sum(resident[what] for what in _MOVED))
+    return found
