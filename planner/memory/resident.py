@@ -37,11 +37,6 @@ class Standing:
     paged: int
     """Bytes of paged states."""
 
-    @property
-    def components(self) -> dict[str, int]:
-        """Bytes on the device that trains, between steps."""
-        return self.shares.resident
-
 
 def standing(model: Sized, profile: Profile) -> Standing:
     """Return the resident memory of each card."""

@@ -33,8 +33,7 @@ def shared(sizes: Sizes, profile: Profile, held: Held) -> Shares:
 
 def live(sizes: Sizes, profile: Profile) -> int:
     """Return the elements that are gathered at once in a forward pass."""
-    known = profile.engine
-    wanted = known.live + known.prefetched
+    wanted = profile.engine.live + profile.engine.prefetched
     if sizes.experts:  # gathered together, then split into tensors (`AllGatherCoalescedHandle`)
         wanted = max(wanted, 2 * sizes.experts)
     return min(sizes.parameters, wanted)

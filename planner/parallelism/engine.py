@@ -22,15 +22,18 @@ class PlannedEngine:
     shards: Literal["", "deepspeed", "fsdp2"] = ""
     """Whose way of sharing says what each card holds (`planner.memory.sharding`); empty where
     they share nothing."""
-    outside_bytes: int = 600_000_000
-    """What a process uses on a card outside torch's allocator, without what its collectives
-    allocate for more cards than two."""
-    prefetched: int = 0
-    """Elements of weights that are gathered ahead for each module."""
+    outside_bytes: int = 0
+    """What a process uses on a card outside torch's allocator, as measured on two cards; 0 for what
+    a single process uses."""
+    ends_apart: bool = False
+    """Whether FSDP2 gathers embedding and head apart from each other."""
     live: int = 0
-    """Elements of gathered weights from which none are gathered ahead."""
+    """Elements of gathered weights from which none are gathered ahead
+    (`stage3_max_live_parameters`)."""
+    prefetched: int = 0
+    """Elements that are gathered ahead for each module (`stage3_prefetch_bucket_size`)."""
     group: int = 0
-    """Elements that a card updates at once; 0 for all of its part."""
+    """Elements that a card updates at once (`sub_group_size`); 0 for all of its part."""
     for_one: bool = False
     """Whether a plan may choose it for one process."""
     for_several: bool = False

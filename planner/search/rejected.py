@@ -48,11 +48,11 @@ def _least(candidates: Candidates, kind: Kind) -> Profile:
     checkpointing even where it was switched off."""
     fewest = candidates.micro_batches[-1]
     every = (candidates.profile(kind, fewest, True, layout=at) for at in candidates.unmoved)
-    return min(every, key=candidates.need)
+    return min(every, key=candidates.wanted)
 
 
 def _alternative(candidates: Candidates, plan: Profile, chosen: Profile) -> Alternative:
-    need = candidates.need(plan)
+    need = candidates.wanted(plan)
     if need > candidates.budget_bytes:
         reason = f"It needs {gib(need)}, but only {gib(candidates.budget_bytes)} is available."
     elif plan.method == chosen.method:

@@ -156,10 +156,15 @@ class Profile:
         """Whether each of several processes holds the model."""
         return ENGINES[self.parallel].copies
 
-    @property
+    @cached_property
     def sharded(self) -> bool:
         """Whether ZeRO or FSDP2 shards the optimizer states."""
         return bool(self.engine.shards)
+
+    @property
+    def offloads(self) -> bool:
+        """Whether anything is offloaded to main memory."""
+        return self.offload != "none"
 
     @cached_property
     def width(self) -> int:
@@ -179,9 +184,8 @@ class Profile:
     @property
     def casts(self) -> bool:
         """Whether each adapter keeps its own input, in another dtype than the layer."""
-        if self.sharded:  # FSDP2 gathers float32 weights in the model's type
-            return False
-        return self.method != "full" and self.adapter_width != self.width
+        other = self.method != "full" and self.adapter_width != self.width
+        return other and not self.sharded  # FSDP2 gathers float32 weights in the model's type
 
     @property
     def computed_width(self) -> int:

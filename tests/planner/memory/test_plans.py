@@ -197,12 +197,13 @@ def test_fsdp2_trains_in_float32_and_gathers_two_layers() -> None:
     layer, table = 2 * 4096 * (4096 + 1024) + 3 * 4096 * 14336, 128256 * 4096
     assert _component(plan, "weights") == parameters
     assert _component(plan, "optimizer states") == 2 * parameters
-    assert _component(plan, "gathered weights") == 2 * table  # the head
-    small = replace(plan, micro_batch=1, length=8, checkpointing=True)
-    assert _component(small, "gathered weights", 2) == 2 * layer
+    ends = 2 * 2 * table  # embedding and head stay gathered
+    assert _component(plan, "gathered weights") == ends
     adapted = replace(PLAN, parallel="fsdp2", ranks=4)
+    begun = replace(adapted, micro_batch=1, length=8, checkpointing=True)
+    assert _component(begun, "gathered weights") == 2 * ends  # gathered, and copied
     assert _component(adapted, "gathered gradients", 2) == 0
-    assert _component(adapted, "gathered weights") == 2 * (layer + table)
+    assert _component(adapted, "gathered weights", 2) == ends + 2 * 2 * layer
 
 
 def test_what_no_card_holds_is_gathered_in_a_mixture() -> None:
