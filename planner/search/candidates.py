@@ -115,7 +115,7 @@ class Candidates(Space):
     @cached_property
     def card(self) -> Accelerator | None:
         """The catalogue's entry for the cards, with the speed of their host."""
-        return accelerator(self.machine, self.host_seconds)
+        return accelerator(self.machine, self.host_seconds, self.request.nodes)
 
     def estimated(self, plan: Profile) -> int:
         """Return the peak of a plan by its estimate, in bytes."""

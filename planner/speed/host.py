@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lockfiles.errors import UsageProblem
+from planner.catalogue.links import Links
 from planner.catalogue.lookup import Accelerator, find_accelerator
-from planner.machines.facts import MachineFacts
+from planner.machines.facts import CardLinks, MachineFacts
 from planner.models.architecture import architecture
 from planner.models.facts import Architecture
 from planner.models.parameters import parameter_count
@@ -65,14 +66,29 @@ def slowness(measured_seconds: float, card: Rated) -> float:
     return measured_seconds / expected if expected else 1.0
 
 
-def accelerator(machine: MachineFacts, host_seconds: float = 0.0) -> Accelerator | None:
+def accelerator(
+    machine: MachineFacts, host_seconds: float = 0.0, nodes: int = 1
+) -> Accelerator | None:
     """Return the catalogue's entry for a machine's cards, or None.
 
-    `host_seconds` is the measurement of a rehearsal on the machine; 0 if there is none.
+    `host_seconds` is the measurement of a rehearsal on the machine; 0 if there is none. `nodes` is
+    the number of such machines that train together.
     """
     try:
         found = find_accelerator(machine.gpus[0].name) if machine.gpus else None
     except UsageProblem:
         return None
-    known = found and host_seconds
-    return replace(found, host=slowness(host_seconds, found)) if found and known else found
+    if not found:
+        return None
+    links = linked(found.links, machine.links, nodes)
+    host = slowness(host_seconds, found) if host_seconds else found.host
+    return replace(found, links=links, host=host)
+
+
+def linked(usual: Links, known: CardLinks, nodes: int) -> Links:
+    """Return how fast cards exchange data: as is known of a machine, else as is usual."""
+    return Links(
+        known.card_bytes_per_second or usual.card_bytes_per_second,
+        known.network_bytes_per_second or usual.host_bytes_per_second,
+        nodes,
+    )
