@@ -90,6 +90,7 @@ def _plan(answer: Answer) -> dict[str, object]:
         "checkpointing": profile.checkpointing,
         "optimizer": profile.optimizer,
         "dropout": profile.dropout,
+        "parallel": profile.parallel,
         "zero_stage": plan.zero_stage,
         "offload": profile.offload,
         "peak_allocated_bytes": plan.allocated_bytes,

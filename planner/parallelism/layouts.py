@@ -1,7 +1,8 @@
 """The ways in which cards can share the work, and what can be offloaded to main memory.
 
-Less sharding is preferred, since each stage of ZeRO adds traffic between cards, and offloading is
-slowest (DeepSpeed's documentation of ZeRO and of offloading).
+The fastest that fits is chosen. Where times are equal or not known, less sharding is preferred,
+since each stage of ZeRO adds traffic between cards; offloading is slowest (DeepSpeed's
+documentation of ZeRO and of offloading).
 """
 
 from collections.abc import Mapping
@@ -23,14 +24,19 @@ _FOR_SEVERAL = tuple(name for name in ENGINES if of_engine(name).for_several)
 def layouts(
     ranks: int, parallel: Parallel | None = None, offload: Offload | None = None
 ) -> tuple[Layout, ...]:
-    """Return the layouts for `ranks` cards, fastest first; all, or only the requested ones."""
+    """Return the layouts for `ranks` cards, in order of preference; all, or only the requested
+    ones. Unasked, FSDP2 offloads nothing."""
     offloads: tuple[Offload, ...] = (offload,) if offload else ("none", "optimizer", "all")
     return tuple(
         (shared, kept)
         for kept in offloads
         for shared in _parallels(ranks, parallel, offload)
-        if kept == "none" or kept in ENGINES[shared].offloads
+        if kept == "none" or (kept in ENGINES[shared].offloads and (parallel or _offloads(shared)))
     )
+
+
+def _offloads(name: Parallel) -> bool:
+    return of_engine(name).shards == "deepspeed"
 
 
 def _parallels(
@@ -55,3 +61,8 @@ def on_cpu(processes: int, parallel: Parallel | None = None) -> tuple[Layout, ..
 def may_offload(method: str, offload: Offload, asked: Offload | None) -> bool:
     """Return whether a method may offload this: 4-bit weights only on request."""
     return method != "qlora" or offload != "all" or asked == "all"
+
+
+def may_share(method: str, parallel: Parallel, asked: Parallel | None) -> bool:
+    """Return whether a method may share the model so: 4-bit weights only on request."""
+    return method != "qlora" or of_engine(parallel).zero_stage < 3 or asked == parallel

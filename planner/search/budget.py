@@ -47,7 +47,10 @@ def host_budget(machine: MachineFacts, processes: int) -> int | None:
 def beyond_peak(estimate: Estimate, profile: Profile) -> int:
     """Return the bytes that must be available to a process besides its peak: what the allocator
     keeps, and what several processes use outside the allocator more than one does."""
-    return 0 if profile.device == "cpu" else estimate.apart_bytes + beyond_one(profile.engine)
+    if profile.device == "cpu":
+        return 0
+    spare = round(profile.engine.spare * estimate.peak.peak_bytes)
+    return estimate.apart_bytes + spare + beyond_one(profile.engine)
 
 
 def beyond_one(engine: PlannedEngine) -> int:

@@ -16,13 +16,14 @@ from planner.models import layers
 from planner.models.facts import Architecture
 from planner.setup.setup import Profile
 from planner.speed.accelerator import Rated
+from planner.speed.updates import trained_tensors
 
 MODULE_SECONDS = 6e-4
 """What ZeRO-3's hooks take for a module with weights, in each pass; measured on an H200's host."""
 UNIT_SECONDS = 1.3e-3
 """What FSDP2's hooks take for a layer, in the forward and in the backward pass; the same."""
-TENSOR_SECONDS = 4e-5
-"""What the hooks of ZeRO-1 and 2 take for a gradient; the same."""
+TENSOR_SECONDS = 1e-4
+"""What the hooks of ZeRO-1 and 2 take for the gradient of a tensor; the same."""
 OFFLOADED_SECONDS = 1.3e-9
 """What an optimizer in main memory takes for an element, with its transfers; the same, where two
 processes shared the host."""
@@ -96,6 +97,19 @@ def step_seconds(model: Sized, profile: Profile, card: Rated, hidden: float) -> 
     return took
 
 
+def traffic_seconds(model: Sized, profile: Profile, card: Rated, accumulation: int) -> float:
+    """Return what is exchanged in an optimizer step, as time on the links; some or all of it
+    overlaps with computing."""
+    found = exchange(model, profile)
+    sent = accumulation * found.sent + found.stepped
+    return card.links.seconds(sent, accumulation * found.collectives) if sent else 0.0
+
+
+def overlaps(model: Sized, profile: Profile) -> bool:
+    """Return whether cards exchange while they compute."""
+    return exchange(model, profile).overlaps
+
+
 def _units(shape: Architecture, profile: Profile) -> int:
     """Return how many parts of a model are gathered by themselves."""
     return shape.layers + 1 if profile.engine.shards == "fsdp2" else _modules(shape, profile)
@@ -119,4 +133,4 @@ def _hooks(shape: Architecture, profile: Profile) -> float:
         return 2 * UNIT_SECONDS * _units(shape, profile)
     if profile.engine.zero_stage == 3:
         return (2 + profile.checkpointing) * MODULE_SECONDS * _modules(shape, profile)
-    return TENSOR_SECONDS * _modules(shape, profile)
+    return TENSOR_SECONDS * trained_tensors(shape, profile)
