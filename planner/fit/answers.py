@@ -73,6 +73,7 @@ def _machine(request: Subject) -> dict[str, object]:
         "kind": machine.kind,
         "name": machine.gpus[0].name if machine.gpus else machine.processor or "cpu",
         "count": max(1, len(machine.gpus)),
+        "nodes": request.nodes,
         "memory_bytes": min((gpu.memory_bytes for gpu in machine.gpus), default=machine.ram_bytes),
         "counted_bytes": machine.counted_memory_bytes,
     }

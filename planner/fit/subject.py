@@ -51,3 +51,7 @@ class Subject(Protocol):
     @property
     def machine(self) -> MachineFacts:
         """The machine, local or not."""
+
+    @property
+    def nodes(self) -> int:
+        """Machines that train together."""

@@ -135,5 +135,8 @@ class MachineFacts:
         return counted // HALF_GIB * HALF_GIB
 
     def save(self, path: Path) -> None:
-        """Write the facts as JSON."""
-        write_out(path, (json.dumps(asdict(self), indent=2) + "\n").encode())
+        """Write the facts as JSON, the links of cards where they are known."""
+        found = asdict(self)
+        if self.links == CardLinks():
+            del found["links"]
+        write_out(path, (json.dumps(found, indent=2) + "\n").encode())

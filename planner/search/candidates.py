@@ -85,7 +85,7 @@ class Candidates(Space):
 
     @cached_property
     def host_budget_bytes(self) -> int | None:
-        """Bytes that each process may offload; None for a machine known only by its card's name."""
+        """Bytes that each process may offload; None without cards."""
         return host_budget(self.machine, self.request.processes)
 
     def need(self, plan: Profile) -> int:
@@ -165,7 +165,7 @@ class Candidates(Space):
 
     def least(self, kind: Kind) -> Profile:
         """Return the plan of a method that needs the least, without offloading unless it is set."""
-        every = chain.from_iterable(self.of(kind, layout) for layout in self.unmoved)
+        every = chain.from_iterable(self.of(kind, layout) for layout in self.unmoved(kind))
         return min(every, key=lambda plan: (self.wanted(plan), plan.micro_batch))
 
 

@@ -93,11 +93,10 @@ class Space:
             return on_cpu(asked.processes, asked.parallel)
         return layouts(asked.processes, asked.parallel, asked.offload)
 
-    @cached_property
-    def unmoved(self) -> tuple[Layout, ...]:
-        """The layouts that offload nothing, unless the request asks for it."""
+    def unmoved(self, kind: Kind) -> tuple[Layout, ...]:
+        """Return the layouts of a method that offload nothing, unless the request asks for it."""
         kept = self.request.offload or "none"
-        return tuple(at for at in self.layouts if at[1] == kept)
+        return tuple(at for at in self.layouts_of(kind) if at[1] == kept)
 
     def layouts_of(self, kind: Kind) -> tuple[Layout, ...]:
         """Return the layouts that a method may use."""
@@ -106,7 +105,7 @@ class Space:
             (parallel, offload)
             for parallel, offload in self.layouts
             if may_offload(kind, offload, asked.offload)
-            and may_share(kind, parallel, asked.parallel)
+            and (may_share(kind, parallel, asked.parallel) or offload == asked.offload == "all")
         )
 
     @cached_property
