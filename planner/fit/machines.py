@@ -14,6 +14,9 @@ from planner.machines.facts import Gpu, MachineFacts
 from planner.machines.probes.probe import probe
 
 GIB = 1 << 30
+ASSUMED_RAM_BYTES = 256 * GIB
+"""Main memory for each card of a machine that is known only by them; a DGX H100 has 2 TiB for eight
+cards."""
 _COUNTED = re.compile(r"([1-9]\d{0,2}) ?[xX] ?(\S.*)|(\S.*?) ?[xX] ?([1-9]\d{0,2})")
 _MOST_COUNTED_CHARS = 100
 
@@ -120,7 +123,8 @@ def cards(card: Accelerator, count: int) -> MachineFacts:
         )
     free = card.usable_bytes
     total = free if card.unified else card.memory_bytes
-    return _elsewhere((Gpu(card.name, total, free, card.compute_capability),) * count)
+    gpus = (Gpu(card.name, total, free, card.compute_capability),) * count
+    return _elsewhere(gpus, 0 if card.built_in else ASSUMED_RAM_BYTES)
 
 
 def sized(gib: float, *, all_free: bool = False) -> MachineFacts:
@@ -130,9 +134,10 @@ def sized(gib: float, *, all_free: bool = False) -> MachineFacts:
     """
     size = int(gib * GIB)
     free = size if all_free else usable_bytes("NVIDIA", size, measured_bytes=0, unified=False)
-    return _elsewhere((Gpu(f"{gib:g} GiB card", size, free, "8.0"),))
+    return _elsewhere((Gpu(f"{gib:g} GiB card", size, free, "8.0"),), ASSUMED_RAM_BYTES)
 
 
-def _elsewhere(gpus: tuple[Gpu, ...]) -> MachineFacts:
-    """Return a machine that is known only by its cards."""
-    return MachineFacts("cuda", gpus, 1, 0, 0, 0, "")
+def _elsewhere(gpus: tuple[Gpu, ...], ram_bytes: int) -> MachineFacts:
+    """Return a machine that is known only by its cards, with so much main memory for each."""
+    every = ram_bytes * len(gpus)
+    return MachineFacts("cuda", gpus, 1, every, every, 0, "")

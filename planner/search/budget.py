@@ -16,8 +16,6 @@ CUDA_RESERVE = 0.02
 """What torch reserves beyond what is allocated, as a share of it, with expandable segments."""
 HOST_PROCESS_BYTES = 2_050_000_000
 """Main memory of a training process on a card besides what it offloads; measured on an H200."""
-ASSUMED_HOST_BYTES = 256 << 30
-"""Main memory for each card where it is unknown; a DGX H100 has 2 TiB for eight cards."""
 CPU_MARGIN = 0.1
 """Share of main memory that is left to other processes."""
 
@@ -40,12 +38,10 @@ def budget(machine: MachineFacts, rehearsal: "Rehearsal | None" = None, processe
 
 
 def host_budget(machine: MachineFacts, processes: int) -> int | None:
-    """Return the bytes of main memory that each process may offload to: where its size is unknown,
-    as much as large servers have; None without cards."""
-    if not machine.gpus:
-        return None
-    memory = machine.ram_bytes or ASSUMED_HOST_BYTES * processes
-    return int(memory * (1 - CPU_MARGIN)) // processes
+    """Return the bytes of main memory that each process may offload to; None where the size of
+    main memory is unknown."""
+    memory = machine.ram_bytes
+    return int(memory * (1 - CPU_MARGIN)) // processes if memory else None
 
 
 def beyond_peak(estimate: Estimate, profile: Profile) -> int:

@@ -85,7 +85,7 @@ class Candidates(Space):
 
     @cached_property
     def host_budget_bytes(self) -> int | None:
-        """Bytes that each process may offload; None without cards."""
+        """Bytes that each process may offload; None where main memory is unknown."""
         return host_budget(self.machine, self.request.processes)
 
     def need(self, plan: Profile) -> int:

@@ -20,7 +20,7 @@ class Plan:
     budget_bytes: int
     """Bytes available to torch's allocator, or to a process on CPU."""
     host_budget_bytes: int | None = None
-    """Bytes of main memory that each process may offload to; None without cards."""
+    """Bytes of main memory that each process may offload to; None where unknown."""
 
     @property
     def allocated_bytes(self) -> int:

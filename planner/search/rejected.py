@@ -85,10 +85,9 @@ def lack(candidates: Candidates, profile: Profile, share_of: str = "", busy: str
     if need > plan.budget_bytes or plan.offload_fits or not plan.host_budget_bytes:
         of, who = f" of {share_of}" if share_of else "", f": {busy}" if busy else ""
         return f"needs {gib(need)}, but only {gib(plan.budget_bytes)}{of} is available{who}."
-    known = "available" if candidates.machine.ram_bytes else "assumed"
     return (
         f"would offload {gib(plan.estimate.host_bytes)} per process, but only "
-        f"{gib(plan.host_budget_bytes)} of main memory is {known}."
+        f"{gib(plan.host_budget_bytes)} of main memory is available."
     )
 
 

@@ -88,7 +88,7 @@ def accelerator(
 def linked(usual: Links, known: CardLinks, nodes: int) -> Links:
     """Return how fast cards exchange data: as is known of a machine, else as is usual."""
     return Links(
-        known.card_bytes_per_second or usual.card_bytes_per_second,
-        known.network_bytes_per_second or usual.host_bytes_per_second,
+        round(known.card_bytes_per_second) or usual.card_bytes_per_second,
+        round(known.network_bytes_per_second) or usual.host_bytes_per_second,
         nodes,
     )
