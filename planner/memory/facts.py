@@ -53,6 +53,8 @@ class Estimate:
     """Bytes that the process offloads to main memory."""
     apart_bytes: int = 0
     """Bytes that torch's allocator keeps besides the peak."""
+    stored_bytes: int = 0
+    """Bytes that the process offloads to an SSD."""
 
     @cached_property
     def peak(self) -> Phase:

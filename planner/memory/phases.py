@@ -64,7 +64,7 @@ def estimate(model: Sized, profile: Profile) -> Estimate:
         if components
     )
     apart = _apart(profile, shares, found) if shares.moments else 0
-    return Estimate(found, resident.paged, shares.host, apart)
+    return Estimate(found, resident.paged, shares.host, apart, shares.stored)
 
 
 def _apart(profile: Profile, shares: Shares, phases: tuple[Phase, ...]) -> int:

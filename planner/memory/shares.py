@@ -28,6 +28,8 @@ class Shares:
     """What it holds besides at each point, and not on a card that shares nothing."""
     host: int = 0
     """Bytes of main memory that its process offloads to."""
+    stored: int = 0
+    """Bytes of an SSD that its process offloads to."""
 
     def at(self, moment: Moment) -> Held:
         """Return what it holds besides at a point."""

@@ -9,6 +9,10 @@ from planner.memory.shares import Held, Moment, Shares, Sizes, merged, pinned
 from planner.memory.zero import MASTER_BYTES, NORM_BYTES
 from planner.setup.setup import Profile
 
+STATE_BUFFERS = 4
+"""Buffers of the optimizer for NVMe (`buffer_count` of `offload_optimizer`)."""
+WEIGHT_BUFFERS, WEIGHT_BUFFER = 5, 100_000_000
+"""Buffers of weights for NVMe, and their elements (`buffer_count`, `buffer_size`)."""
 _MOVED = ("weights", "reference weights", "adapter")
 
 
@@ -26,8 +30,10 @@ def shared(sizes: Sizes, profile: Profile, held: Held) -> Shares:
     if profile.offload == "none":
         return Shares(resident, moments | {"step": _step(sizes, profile)})
     offloaded = resident | {"optimizer states": 0, "gradients": 0}
-    if profile.offload == "all":
+    if profile.offload in ("all", "nvme"):
         offloaded |= dict.fromkeys(_MOVED, 0)
+    if profile.offload == "nvme":
+        return Shares(offloaded, moments, _buffers(sizes, profile), _stored(sizes, profile, held))
     return Shares(offloaded, moments, _host(sizes, profile, resident))
 
 
@@ -83,3 +89,18 @@ def _host(sizes: Sizes, profile: Profile, resident: Held) -> int:
     if profile.offload == "all":
         found += pinned(sum(resident[what] for what in _MOVED))
     return found
+
+
+def _buffers(sizes: Sizes, profile: Profile) -> int:
+    """Return the bytes of main memory with NVMe: gradients, buffers of a group's float32 copy,
+    gradients and states, and buffers of weights, all pinned (`offload_config.py`)."""
+    own = sizes.trained // profile.ranks
+    group = min(own, profile.engine.group + sizes.inner // profile.ranks)
+    weights = WEIGHT_BUFFERS * pinned(profile.width * WEIGHT_BUFFER)
+    return pinned(profile.width * own) + STATE_BUFFERS * pinned(4 * group) + weights
+
+
+def _stored(sizes: Sizes, profile: Profile, held: Held) -> int:
+    """Return the bytes on an SSD: float32 copy, gradients and states, and the weights."""
+    own = (MASTER_BYTES + 4) * sizes.trained // profile.ranks
+    return own + sum(held[what] for what in _MOVED) // profile.ranks

@@ -11,7 +11,10 @@ from planner.speed.exchange import overlaps, traffic_seconds
 
 SHOWN_SECONDS = 0.001
 """Time of an exchange from which it is worth a word."""
-_TAIL = {"none": "", "optimizer": " with the optimizer offloaded", "all": " with full offload"}
+_TAIL = {
+    "none": "", "optimizer": " with the optimizer offloaded", "all": " with full offload",
+    "nvme": " with full offload to NVMe",
+}  # fmt: skip
 
 
 def layout(candidates: Candidates, chosen: Profile) -> dict[str, str]:

@@ -102,10 +102,10 @@ class Space:
         """Return the layouts that a method may use."""
         asked = self.request
         return tuple(
-            (parallel, offload)
-            for parallel, offload in self.layouts
-            if may_offload(kind, offload, asked.offload)
-            and (may_share(kind, parallel, asked.parallel) or offload == asked.offload == "all")
+            layout
+            for layout in self.layouts
+            if may_offload(kind, layout[1], asked.offload)
+            and may_share(kind, layout, asked.parallel, asked.offload)
         )
 
     @cached_property

@@ -29,6 +29,11 @@ OFFLOADED_SECONDS = 1.3e-9
 processes shared the host."""
 HOST_BYTES_PER_SECOND = 25e9
 """What a card gets of main memory."""
+NVME_BYTES = 28
+"""Bytes of an SSD that a step reads and writes for an element: copy, gradient and both states, and
+all of them but the gradient."""
+NVME_BYTES_PER_SECOND = 6e9
+"""What the SSDs of a machine give its processes together; a usual figure of one SSD."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,11 @@ def micro_seconds(model: Sized, profile: Profile, card: Rated, computing: float)
     """Return the seconds of a micro-step that takes `computing` on a card alone."""
     found = exchange(model, profile)
     took = card.links.seconds(found.sent, found.collectives) if found.sent else 0.0
-    if profile.offload == "all":
+    if profile.offload in ("all", "nvme"):
         own = weights(model, profile) / profile.ranks
         took += 2 * own / HOST_BYTES_PER_SECOND
+        if profile.offload == "nvme":
+            took += 2 * own * _on_host(profile, card) / NVME_BYTES_PER_SECOND
     hooks = card.host * _hooks(model.architecture, profile)
     return hooks + (max(computing, took) if found.overlaps else computing + took)
 
@@ -94,7 +101,14 @@ def step_seconds(model: Sized, profile: Profile, card: Rated, hidden: float) -> 
     if profile.offloads:
         own = trained_parameters(model, profile) / profile.ranks
         took += card.host * OFFLOADED_SECONDS * own
+        if profile.offload == "nvme":
+            took += NVME_BYTES * own * _on_host(profile, card) / NVME_BYTES_PER_SECOND
     return took
+
+
+def _on_host(profile: Profile, card: Rated) -> float:
+    """Return the processes that share an SSD."""
+    return profile.ranks / card.links.nodes
 
 
 def traffic_seconds(model: Sized, profile: Profile, card: Rated, accumulation: int) -> float:

@@ -78,8 +78,8 @@ class _Number(click.FloatRange):
     help="How to use several GPUs.",
 )  # fmt: skip
 @click.option(
-    "--offload", type=click.Choice(["none", "optimizer", "all"]),
-    help="What to offload to main memory.",
+    "--offload", type=click.Choice(["none", "optimizer", "all", "nvme"]),
+    help="What to offload to main memory, or all to NVMe.",
 )  # fmt: skip
 @click.option("--trace", is_flag=True, help="Also trace one step of the real model class.")
 @click.option(

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from lockfiles.errors import UsageProblem
 from planner.catalogue.links import Links
 from planner.fit import machines
 from planner.fit.answers import answers
 from planner.fit.models import find
 from planner.fit.request import FitRequest, Wish
+from planner.interview.answers import check
 from planner.memory.trainable import trained_parameters
 from planner.search.candidates import Candidates
 from planner.search.ranking import LAYOUT_TIE, fastest_of, seconds
@@ -141,3 +143,21 @@ def test_the_fewest_machines_are_named() -> None:
     assert any("`--gpu b300:8 --nodes 12`" in reason for reason in found.reasons)
     asked = {"method": "full", "nodes": 11, "offload": "none"}
     assert not answers(_request("moonshotai/Kimi-K2-Instruct", "B300:8", **asked))[0].plan.fits
+
+
+def test_nvme_is_counted_and_not_planned() -> None:
+    asked = {"method": "full", "offload": "nvme"}
+    (found,) = answers(_request("meta-llama/Llama-3.1-70B", "H100 SXM:8", **asked))
+    (moved,) = answers(
+        _request("meta-llama/Llama-3.1-70B", "H100 SXM:8", method="full", offload="optimizer")
+    )
+    parameters = find("meta-llama/Llama-3.1-70B").parameters
+    estimate = found.plan.estimate
+    assert estimate.stored_bytes == pytest.approx(18 * parameters / 8, rel=0.01)
+    assert estimate.host_bytes < moved.plan.estimate.host_bytes
+    assert found.step_seconds and moved.step_seconds
+    assert found.step_seconds > 10 * moved.step_seconds
+    assert any("on NVMe. No plan does that" in reason for reason in found.reasons)
+    assert not any("run.toml" in reason for reason in found.reasons)
+    with pytest.raises(UsageProblem, match="a step would read and write all states"):
+        check({"machine": {"offload": "nvme"}}, {})
