@@ -160,4 +160,4 @@ def test_nvme_is_counted_and_not_planned() -> None:
     assert any("on NVMe. No plan does that" in reason for reason in found.reasons)
     assert not any("run.toml" in reason for reason in found.reasons)
     with pytest.raises(UsageProblem, match="a step would read and write all states"):
-        check({"machine": {"offload": "nvme"}}, {})
+        check({"machine.offload": "nvme"}, {})
