@@ -26,7 +26,7 @@ def _compiled(candidates: Candidates, chosen: Profile) -> str:
     other = _other(candidates, chosen, compiled=not on)
     gain = _gain(candidates, chosen, other)
     card = candidates.card
-    took = f" about {compile_seconds(candidates.model, card):.0f} s" if card else ""
+    took = f" about {compile_seconds(candidates.model, chosen, card):.0f} s" if card else ""
     if on:
         said = f"torch compiles the layers{took and ', in'}{took} before the first step"
         if gain is None or gain <= TIE:
