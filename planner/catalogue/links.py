@@ -39,6 +39,12 @@ class Links:
     nodes: int = 1
     """Hosts that train together."""
 
+    @property
+    def known(self) -> bool:
+        """Whether times can be estimated."""
+        between = self.nodes == 1 or self.host_bytes_per_second > 0
+        return self.card_bytes_per_second > 0 and between
+
     def seconds(self, sent_bytes: float, collectives: int = 0) -> float:
         """Return the time of collectives in which each card sends so much.
 

@@ -55,6 +55,8 @@ class Estimate:
     """Bytes that torch's allocator keeps besides the peak."""
     stored_bytes: int = 0
     """Bytes that the process offloads to an SSD."""
+    loading_bytes: int = 0
+    """Bytes of main memory that the process needs to load the model on a card."""
 
     @cached_property
     def peak(self) -> Phase:

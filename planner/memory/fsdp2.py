@@ -26,10 +26,12 @@ def shared(sizes: Sizes, profile: Profile, held: Held) -> Shares:
         "optimizer states": 8 * sizes.trained // n,
     }
     gradients = {"gradients": 4 * sizes.trained // n}
+    loading = held["weights"]  # each process has all of them before they are shared
     if profile.offload == "none":
-        return Shares(resident, _moments(sizes, profile, gradients))
+        return Shares(resident, _moments(sizes, profile, gradients), loading=loading)
     host = sum((resident | gradients)[what] for what in _MOVED)
-    return Shares(resident | dict.fromkeys(_MOVED, 0), _moments(sizes, profile, {}), host)
+    moved = resident | dict.fromkeys(_MOVED, 0)
+    return Shares(moved, _moments(sizes, profile, {}), host, loading=loading)
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def estimate(model: Sized, profile: Profile) -> Estimate:
         if components
     )
     apart = _apart(profile, shares, found) if shares.moments else 0
-    return Estimate(found, resident.paged, shares.host, apart, shares.stored)
+    return Estimate(found, resident.paged, shares.host, apart, shares.stored, shares.loading)
 
 
 def _apart(profile: Profile, shares: Shares, phases: tuple[Phase, ...]) -> int:
@@ -193,7 +193,7 @@ def _quiet(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]) -> 
 
 
 def _quietly(shares: Shares) -> dict[str, int]:
-    """Return what stands in an evaluation: no gradients, unless their buffer is kept."""
+    """Return what an evaluation holds: no gradients, unless their buffer is kept."""
     if not shares.moments:
         return shares.resident | {"gradients": 0}
     return merged(shares.resident, shares.at("evaluation"))

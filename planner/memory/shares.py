@@ -30,6 +30,8 @@ class Shares:
     """Bytes of main memory that its process offloads to."""
     stored: int = 0
     """Bytes of an SSD that its process offloads to."""
+    loading: int = 0
+    """Bytes of main memory that its process needs to load the model."""
 
     def at(self, moment: Moment) -> Held:
         """Return what it holds besides at a point."""

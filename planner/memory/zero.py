@@ -30,8 +30,8 @@ def _moments(sizes: Sizes, profile: Profile) -> dict[Moment, Held]:
 
     Stage 1 keeps all gradients, and reduces them in the last micro-batch; its bucket waits for that
     (`setup_buckets`), and gradients are freed once they are in it. Stage 2 reduces those of each
-    micro-batch: its part is kept (`all_grad_tensors`), and that of the next is made beside it
-    (`grads_in_partition`), once the first bucket is full.
+    micro-batch: its part is kept (`all_grad_tensors`), and that of the next is another tensor
+    (`grads_in_partition`), from the first full bucket on.
     """
     n, offloads = profile.ranks, profile.offload != "none"
     bucket = {"communication buckets": profile.width * profile.bucket * (1 + profile.overlaps)}

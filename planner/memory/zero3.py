@@ -28,7 +28,8 @@ def shared(sizes: Sizes, profile: Profile, held: Held) -> Shares:
     resident["adapter"] += profile.width * sizes.small * (profile.method != "full")
     moments = _moments(sizes, profile)
     if profile.offload == "none":
-        return Shares(resident, moments | {"step": _step(sizes, profile)})
+        moments |= {"step": _step(sizes, profile)}
+        return Shares(resident, moments, loading=own)  # `defragment` gathers its part there
     offloaded = resident | {"optimizer states": 0, "gradients": 0}
     if profile.offload in ("all", "nvme"):
         offloaded |= dict.fromkeys(_MOVED, 0)

@@ -128,7 +128,7 @@ class Candidates(Space):
             return ran.measured.process_bytes + self._more(plan) <= free.free_bytes
         if self.wanted(plan) > self.budget_bytes:
             return False
-        return not plan.offloads or self.plan(plan).offload_fits
+        return plan.parallel == "single" or self.plan(plan).offload_fits
 
     def wanted(self, plan: Profile) -> int:
         """Return what must be available for a plan, in bytes: its peak, with what recorded passes

@@ -45,11 +45,17 @@ class Plan:
         return self.wanted_bytes <= self.budget_bytes and self.offload_fits
 
     @property
+    def host_bytes(self) -> int:
+        """Main memory that each process needs besides its own: what it offloads, or the model while
+        it is loaded."""
+        return max(self.estimate.host_bytes, self.estimate.loading_bytes)
+
+    @property
     def offload_fits(self) -> bool:
-        """Whether main memory holds what is offloaded; True where its size is unknown."""
-        if not self.estimate.host_bytes or not self.host_budget_bytes:
+        """Whether main memory holds that; True where its size is unknown."""
+        if not self.host_bytes or not self.host_budget_bytes:
             return True
-        return self.estimate.host_bytes + HOST_PROCESS_BYTES <= self.host_budget_bytes
+        return self.host_bytes + HOST_PROCESS_BYTES <= self.host_budget_bytes
 
     @property
     def zero_stage(self) -> int:

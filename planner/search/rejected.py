@@ -85,8 +85,9 @@ def lack(candidates: Candidates, profile: Profile, share_of: str = "", busy: str
     if need > plan.budget_bytes or plan.offload_fits or not plan.host_budget_bytes:
         of, who = f" of {share_of}" if share_of else "", f": {busy}" if busy else ""
         return f"needs {gib(need)}, but only {gib(plan.budget_bytes)}{of} is available{who}."
+    what = "offload" if plan.estimate.host_bytes >= plan.estimate.loading_bytes else "load"
     return (
-        f"would offload {gib(plan.estimate.host_bytes)} per process, but only "
+        f"would {what} {gib(plan.host_bytes)} per process, but only "
         f"{gib(plan.host_budget_bytes)} of main memory is available."
     )
 

@@ -43,7 +43,7 @@ def known(shape: Architecture, profile: Profile, accelerator: Rated | None) -> b
     """
     if accelerator is None or profile.device == "cpu":
         return False
-    if profile.ranks > 1 and not accelerator.links.card_bytes_per_second:
+    if profile.ranks > 1 and not accelerator.links.known:
         return False
     rated = accelerator.bf16_flops > 0 and accelerator.bandwidth_bytes_per_second > 0
     return rated and work_known(shape)

@@ -161,3 +161,15 @@ def test_nvme_is_counted_and_not_planned() -> None:
     assert not any("run.toml" in reason for reason in found.reasons)
     with pytest.raises(UsageProblem, match="a step would read and write all states"):
         check({"machine.offload": "nvme"}, {})
+
+
+def test_a_model_must_be_loaded_into_main_memory_to_be_shared() -> None:
+    request = _request("meta-llama/Llama-3.1-8B", "H100 SXM:4", method="lora", parallel="fsdp2")
+    found = request.candidates
+    plan = found.plan(found.least("lora"))
+    assert plan.host_bytes == 2 * request.model.parameters
+    little = replace(request.machine, ram_bytes=4 * plan.host_bytes)
+    narrow = replace(request, machine=little)
+    (told,) = answers(narrow)
+    assert not told.plan.fits
+    assert told.reasons[0].startswith("It would load 15.0 GiB per process, but only 13.5 GiB")
