@@ -262,12 +262,18 @@ def _evaluate_steps(choice: Choice, answers: Answers, facts: PlanFacts) -> int:
 
 def _machine(machine: MachineFacts, choice: Choice) -> dict[str, object]:
     card = machine.gpus[0] if machine.gpus else None
+    several = choice.profile.ranks > 1
+    links = {
+        "card_bytes_per_second": round(machine.links.card_bytes_per_second),
+        "network_bytes_per_second": round(machine.links.network_bytes_per_second),
+    }
     return {
         "kind": machine.kind,
         "accelerator": card.name if card else "",
         "capability": card.compute_capability if card else "",
         "count": choice.profile.ranks if card else 0,
         "memory_bytes": machine.counted_memory_bytes,
+        **{key: rate for key, rate in links.items() if rate and several},
     }
 
 

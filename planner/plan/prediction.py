@@ -49,7 +49,8 @@ def predict(
     stages: Sequence[Mapping[str, object]],
 ) -> Predicted:
     """Return the prediction for a plan with these stages, evaluated each `evaluate_steps` steps."""
-    card = accelerator(counted(answers, facts.machine), host_seconds(facts.rehearsal))
+    machine = counted(answers, facts.machine)
+    card = accelerator(machine, host_seconds(facts.rehearsal), choice.nodes)
     schedule = _schedule(choice, answers, facts, evaluate_steps)
     found = duration(facts.model, choice.profile, card, schedule)
     ran, measured = rehearsed(choice, facts), timed_step(choice, facts)

@@ -15,9 +15,10 @@ from lockfiles.stage_kinds.registry import KINDS
 from planner.machines import facts as machine
 from planner.machines.occupancy import taken
 from planner.machines.probes.probe import probe
+from planner.parallelism.engine import of_engine
 from planner.parallelism.engines import cannot_run
 from planner.pipeline.kind import of_kind as planned_of
-from planner.search.budget import whole_card_bytes
+from planner.search.budget import beyond_one, whole_card_bytes
 from runner.environments.compiler import check_compiler
 from runner.environments.packages import (
     check_training_packages,
@@ -151,7 +152,8 @@ def check_device(lock: TrainingLock) -> None:
     check_exact_card(lock, facts.gpus)
     if lock.machine.kind == "cuda":
         free, where = facts.gpus[0].free_bytes, f"`{facts.gpus[0].name}`"
-        needed = whole_card_bytes(lock.prediction.peak_bytes)
+        more = beyond_one(of_engine(lock.parallel.engine))
+        needed = whole_card_bytes(lock.prediction.peak_bytes + more)
         busy = taken(facts.gpus[0])
     else:
         free, where, busy = facts.ram_free_bytes, "this machine", ""
