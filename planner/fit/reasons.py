@@ -56,7 +56,7 @@ def _chosen(request: FitRequest, plan: Profile) -> Iterator[str]:
         return
     if lines := list(_lines(request, plan)):
         yield f"To plan this, set {' and '.join(lines)} in `run.toml`."
-    if beyond := cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload):
+    if beyond := cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload, plan.method):
         yield beyond
 
 

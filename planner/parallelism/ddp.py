@@ -3,5 +3,8 @@
 from planner.parallelism.engine import PlannedEngine
 
 ENGINE = PlannedEngine(
-    "DDP", outside_bytes=1_690_000_000, for_several=True, runs=frozenset(["cpu"])
+    "DDP",
+    outside_bytes=1_690_000_000,
+    for_several=True,
+    runs=frozenset(["cpu", "cuda"]),
 )

@@ -9,4 +9,5 @@ ENGINE = PlannedEngine(
     outside_bytes=1_690_000_000,
     spare=0.1,
     for_several=True,
+    runs=frozenset(["cpu", "cuda"]),
 )

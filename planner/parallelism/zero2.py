@@ -9,4 +9,5 @@ ENGINE = PlannedEngine(
     outside_bytes=2_200_000_000,
     for_one=True,
     for_several=True,
+    runs=frozenset(["cpu", "cuda"]),
 )

@@ -12,4 +12,5 @@ ENGINE = PlannedEngine(
     group=1_000_000_000,
     for_one=True,
     for_several=True,
+    runs=frozenset(["cpu", "cuda"]),
 )

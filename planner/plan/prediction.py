@@ -199,11 +199,16 @@ def _process_origin(choice: Choice) -> dict[str, object]:
     return {"process_origin": "measured" if choice.profile.process_bytes else "assumed"}
 
 
+SHARED_STATE_BYTES = 12
+"""Of each trained parameter in a checkpoint of engines that share states: three float32 values."""
+
+
 def _sizes(choice: Choice, model: ModelFacts) -> Sizes:
     plan, full = choice.profile, choice.kind == "full"
     trained = model.parameters if full else trained_parameters(model, plan)
     width = plan.width if full else plan.adapter_width
-    return Sizes(model.parameters, model.dtype, trained_bytes=trained * width)
+    checkpoint = trained * (width + SHARED_STATE_BYTES) if plan.sharded else 0
+    return Sizes(model.parameters, model.dtype, trained * width, checkpoint)
 
 
 def _schedule(choice: Choice, answers: Answers, facts: PlanFacts, evaluate_steps: int) -> Schedule:

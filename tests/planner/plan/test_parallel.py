@@ -95,7 +95,7 @@ def test_what_this_version_cannot_run_is_refused(
     count, (engine, offload) = case
     made = plan(answers(**_asked(case)), facts)
     sentence = cannot_run("cuda", engine, count, offload)
-    if engine == "single" and offload == "none":
+    if (engine, offload) != ("fsdp2", "optimizer"):
         assert sentence == ""
         check_engine(made)
         return
@@ -116,6 +116,19 @@ def test_a_lock_has_the_links_that_were_found(facts: PlanFacts) -> None:
     usual = plan(asked, facts)
     assert "card_bytes_per_second" not in usual.machine.model_dump()
     assert usual.prediction.step_seconds <= made.prediction.step_seconds
+
+
+@pytest.mark.parametrize(
+    ("engine", "runs"), [("ddp", True), ("zero2", True), ("zero3", False), ("fsdp2", False)]
+)
+def test_weights_in_4_bits_are_not_shared(facts: PlanFacts, engine: str, runs: bool) -> None:
+    asked = {**_asked((2, (engine, "none"))), "method__kind": "qlora"}
+    made = plan(answers(**asked), facts)
+    if runs:
+        check_engine(made)
+        return
+    with pytest.raises(DoesNotFit, match="cannot share a base in NF4"):
+        check_engine(made)
 
 
 def test_what_a_refusal_advises_can_be_run(facts: PlanFacts) -> None:
