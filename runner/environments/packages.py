@@ -50,15 +50,16 @@ def check_training_packages(lock: TrainingLock) -> None:
     needed = (*TRAINING, *(["bitsandbytes"] if lock.method.kind == "qlora" else []))
     of_engine = sorted(ENGINES[lock.parallel.engine].packages)
     missing = [name for name in (*needed, *of_engine) if not _installed(name)]
-    extras = ",".join(["train", *(name for name in missing if name in of_engine)])
-    if missing:
-        raise UsageProblem(
-            f"Training needs {', '.join(f'`{name}`' for name in missing)}, which "
-            f"{'is' if len(missing) == 1 else 'are'} not installed.",
-            fix=Command(
-                f"pip install 'tunelock[{extras}]'", note="`tunelock doctor` shows the right torch"
-            ),
-        )
+    if not missing:
+        return
+    note = "`tunelock doctor` shows the right torch"
+    raise UsageProblem(
+        f"Training needs {', '.join(f'`{name}`' for name in missing)}, which "
+        f"{'is' if len(missing) == 1 else 'are'} not installed.",
+        fix=Command("pip install 'tunelock[train,deepspeed]'", note=note)
+        if of_engine
+        else Command("pip install 'tunelock[train]'", note=note),
+    )
 
 
 def gguf_can_answer() -> bool:
