@@ -27,6 +27,8 @@ _CONSEQUENCES: Mapping[str, Consequence] = {
     "train": "changes weights",
     "train.checkpointing": "changes speed",
     "parallel": "changes weights",
+    "parallel.bucket": "changes speed",
+    "parallel.prefetch": "changes speed",
     "exactness": "changes weights",
     "exactness.environment": "changes speed",
     "packages": "changes weights",

@@ -1,4 +1,4 @@
-"""The processes of a training as a torch process group, with gloo on CPU.
+"""The processes of a training as a torch process group: NCCL between cards, gloo on CPU.
 
 Each process watches the others: if one ends before they leave the group together, this one exits
 immediately, whatever it is computing. torchrun alone would send SIGTERM and wait half a minute.
@@ -43,8 +43,8 @@ class ProcessGroup:
         return [one.tolist() for one in found]
 
     def wait(self) -> None:
-        """Wait until every process has reached this call."""
-        dist.barrier()
+        """Wait until every process has reached this call. Uses no card, unlike torch's barrier."""
+        self.gathered([0])
 
 
 @contextmanager
@@ -52,7 +52,9 @@ def joined(meeting: Path) -> Iterator[Ranks]:
     """Join the group through a rendezvous file, and leave it together with the others."""
     rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     store = FileStore(str(meeting), count)
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=count, timeout=_PATIENCE)
+    dist.init_process_group(
+        _backends(), store=store, rank=rank, world_size=count, timeout=_PATIENCE
+    )
     group = ProcessGroup(rank, count)
     watch = _Watch([number for (number,) in group.gathered([os.getpid()])])
     try:
@@ -66,6 +68,17 @@ def joined(meeting: Path) -> Iterator[Ranks]:
         time.sleep(_SETTLE_SECONDS)
         raise
     _leave(group, watch)
+
+
+def _backends() -> str:
+    """Return torch's name of the backends, after choosing this process's card.
+
+    Tensors in main memory are exchanged with gloo: stops and checkpoints wait for no card.
+    """
+    if not torch.cuda.is_available():
+        return "gloo"
+    torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    return "cpu:gloo,cuda:nccl"
 
 
 def _leave(group: ProcessGroup, watch: "_Watch") -> None:
