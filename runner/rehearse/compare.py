@@ -12,6 +12,10 @@ from runner.rehearse.case import Case
 from runner.rehearse.measure import measure
 
 
+LEAST_SECONDS = 0.001
+"""The limit of a case for which no time is left: it is timed by one step."""
+
+
 def compare(cases: Sequence[Case], ends: float) -> Iterator[dict[str, object]]:
     """Time each case, and yield its number `at` when it begins, and with its times after it.
 
@@ -22,7 +26,7 @@ def compare(cases: Sequence[Case], ends: float) -> Iterator[dict[str, object]]:
     order = sorted(range(len(cases)), key=lambda at: cases[at].profile.kernels == "compiled")
     for done, at in enumerate(order):
         left = ends - time.monotonic()
-        limit = max(1.0, left / (len(order) - done))
+        limit = max(LEAST_SECONDS, left / (len(order) - done))
         yield {"at": at}
         yield {"at": at, **_timed(replace(cases[at], limit_seconds=limit))}
 
