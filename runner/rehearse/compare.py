@@ -11,7 +11,6 @@ import torch
 from runner.rehearse.case import Case
 from runner.rehearse.measure import measure
 
-
 LEAST_SECONDS = 0.001
 """The limit of a case for which no time is left: it is timed by one step."""
 
