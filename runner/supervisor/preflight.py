@@ -153,7 +153,7 @@ def check_device(lock: TrainingLock) -> None:
     _check_threads(lock, facts)
     check_exact_card(lock, facts.gpus)
     if lock.machine.kind == "cuda":
-        card = _fullest(lock, facts)
+        card = fullest(lock, facts)
         free, where = card.free_bytes, f"`{card.name}`"
         more = beyond_one(of_engine(lock.parallel.engine))
         needed = whole_card_bytes(lock.prediction.peak_bytes + more)
@@ -169,7 +169,7 @@ def check_device(lock: TrainingLock) -> None:
         )
 
 
-def _fullest(lock: TrainingLock, facts: machine.MachineFacts) -> machine.Gpu:
+def fullest(lock: TrainingLock, facts: machine.MachineFacts) -> machine.Gpu:
     """Return the card with the least free memory of those that train: the first ones.
 
     Raises DoesNotFit if the machine has fewer cards than processes.
