@@ -41,10 +41,10 @@ def estimate(model: Sized, profile: Profile) -> Estimate:
     It is that of the second and later steps, in which gradients and AdamW's two states exist. With
     several cards, it is the memory of each card.
     """
-    profile = profile.in_passes()
+    flows, profile = profile.pass_tokens > 0, profile.in_passes()
     if profile.graph_sizes:
         profile = replace(profile, accumulates=True)  # recordings add to gradients that stay
-    resident = standing(model, profile)
+    resident = standing(model, profile, flows=flows)
     shape, shares = model.architecture, resident.shares
     held = shares.resident
     blocks = layers.blocks(shape)
