@@ -1,6 +1,6 @@
 """Assembles the phases of a training step from resident and temporary tensors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from planner.memory import (
@@ -17,7 +17,7 @@ from planner.memory import (
 )
 from planner.memory.facts import Estimate, Phase, Sized
 from planner.memory.resident import Standing, standing
-from planner.memory.shares import Held, Shares, merged
+from planner.memory.shares import Moment, Shares, merged
 from planner.memory.trainable import trained_parameters
 from planner.models import layers
 from planner.models.facts import Architecture
@@ -29,6 +29,8 @@ ESTIMATOR = "closed-form-8"
 """The name of these formulas in a lock; it must change when their results do."""
 
 
+_Moments = Iterable[tuple[Moment, Mapping[str, int]]]
+"""Points of a step with the temporary tensors of each."""
 HEAP_OVERHEAD = 0.3
 """Overhead of glibc's heap, as a share of the temporary tensors in it; measured."""
 CHECKPOINTED_OVERHEAD = 0.9
@@ -41,10 +43,10 @@ def estimate(model: Sized, profile: Profile) -> Estimate:
     It is that of the second and later steps, in which gradients and AdamW's two states exist. With
     several cards, it is the memory of each card.
     """
-    profile = profile.in_passes()
+    flows, profile = profile.pass_tokens > 0, profile.in_passes()
     if profile.graph_sizes:
         profile = replace(profile, accumulates=True)  # recordings add to gradients that stay
-    resident = standing(model, profile)
+    resident = standing(model, profile, flows=flows)
     shape, shares = model.architecture, resident.shares
     held = shares.resident
     blocks = layers.blocks(shape)
@@ -75,7 +77,7 @@ def _apart(profile: Profile, shares: Shares, phases: tuple[Phase, ...]) -> int:
     """
     if profile.engine.shards != "deepspeed":
         return 0
-    held = sum(shares.resident.values())
+    held = _total(shares.resident)
     peaks = {phase.name: phase.peak_bytes - held for phase in phases}
     return max(0, min(peaks["optimizer"], max(peaks["forward"], peaks["backward"])))
 
@@ -124,20 +126,20 @@ def _forward(
     left: Mapping[str, int],
 ) -> dict[str, int]:
     """Return the memory at the loss head, or in a layer if that needs more."""
-    held = shares.resident
-    if not (profile.accumulates or shares.moments):
-        held = held | {"gradients": 0}
     behind = alternating_updates.behind(shape, profile) * profile.tokens
-    head = {**left, "loss head": loss_head.loss_head(shape, profile) + behind}
-    moments = [(shares.at("head"), head)]
+    moments = [{**left, "loss head": loss_head.loss_head(shape, profile) + behind}]
     if profile.checkpointing:
         inside = max(transient.forward(shape, profile, block) for block in blocks)
-        moments.append((shares.at("layer"), {**left, "scratch": inside}))
+        moments.append({**left, "scratch": inside})
     elif FAMILIES[shape.family].blocks:
-        moments += [(shares.at("layer"), one) for one in places.in_mixers(shape, profile, left)]
+        moments += places.in_mixers(shape, profile, left)
     if shares.moments:
-        moments.append((shares.at("start"), {}))
-    return _most(shape, profile, [(held, more, moving) for more, moving in moments])
+        head, *inner = moments
+        every: _Moments = [("head", head), *(("layer", one) for one in inner), ("start", {})]
+        return _most(shape, profile, shares, every)
+    summed = {} if profile.accumulates else {"gradients": 0}
+    most = max(moments, key=_total)
+    return {**shares.resident, **summed, **_heap(shape, profile, most)}
 
 
 def _backward(
@@ -149,22 +151,34 @@ def _backward(
 ) -> dict[str, int]:
     """Return the memory in the last or the first layer, whichever needs more."""
     held = shares.resident
-    moments: list[tuple[Held, Held, Mapping[str, int]]] = [
-        (held | {"gradients": gradients}, shares.at("last"), moving)
-        for gradients, moving in backward.moments(shape, profile, blocks, left, held["gradients"])
-    ]
+    moments = backward.moments(shape, profile, blocks, left, held["gradients"])
     if shares.moments:
-        moving = backward.in_first(shape, profile, blocks, left)
-        moments += [(held, shares.at("first"), moving), (held, shares.at("end"), {})]
-    return _most(shape, profile, moments) | recorded_passes.besides_pool(shape, profile)
+        first = backward.in_first(shape, profile, blocks, left)
+        every: _Moments = [
+            *(("last", moving) for _, moving in moments), ("first", first), ("end", {})
+        ]  # fmt: skip
+        return _most(shape, profile, shares, every)
+    found = (
+        {**held, "gradients": gradients, **_heap(shape, profile, moving)}
+        for gradients, moving in moments
+    )
+    most = max(found, key=lambda components: sum(components.values()))
+    return {**most, **recorded_passes.besides_pool(shape, profile)}
 
 
 def _most(
-    shape: Architecture, profile: Profile, moments: Sequence[tuple[Held, Held, Mapping[str, int]]]
+    shape: Architecture,
+    profile: Profile,
+    shares: Shares,
+    moments: "_Moments",
 ) -> dict[str, int]:
-    """Return the moment that needs the most, of what is held, what sharing adds, and tensors."""
-    found = [(merged({**held, **_heap(shape, profile, now)}, more)) for held, more, now in moments]
-    return max(found, key=_total) if found[1:] else found[0]
+    """Return the moment at which a card that shares memory needs the most, of its temporary
+    tensors."""
+    found = [
+        merged({**shares.resident, **_heap(shape, profile, moving)}, shares.at(moment))
+        for moment, moving in moments
+    ]
+    return max(found, key=_total)
 
 
 def _total(components: Mapping[str, int]) -> int:

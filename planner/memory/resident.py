@@ -19,6 +19,8 @@ NF4_BITS = 4.127
 """Bits of an NF4 weight with double quantization: 4 + 8/64 + 32/(64·256)."""
 WORKSPACE_BYTES = 2 * 32 * MIB
 """cuBLAS workspaces on Hopper, for the forward and the backward thread."""
+EXCHANGED = 1 << 26
+"""Elements of gradients that are exchanged at once (`runner.training.exchange`)."""
 PROCESS_BYTES = 560_000_000
 """Resident memory of a process with torch, transformers, TRL and PEFT after its first steps, where
 it was not measured on the machine itself; a typical value on Linux."""
@@ -38,8 +40,9 @@ class Standing:
     """Bytes of paged states."""
 
 
-def standing(model: Sized, profile: Profile) -> Standing:
-    """Return the resident memory of each card."""
+def standing(model: Sized, profile: Profile, *, flows: bool = False) -> Standing:
+    """Return the resident memory of each card; `flows` says whether rows are concatenated in
+    passes, after which processes exchange gradients in buckets of their own."""
     base = weights(model, profile)
     elements = trained_parameters(model, profile)
     trained = elements * profile.adapter_width
@@ -57,7 +60,8 @@ def standing(model: Sized, profile: Profile) -> Standing:
         masked = _masked(found.resident, model.architecture)
         return Standing(replace(found, resident=masked), trained, 0)
     if profile.copied:
-        held = held | {"communication buckets": trained}
+        most = EXCHANGED * profile.adapter_width if flows else trained
+        held = held | {"communication buckets": min(trained, most)}
     return Standing(Shares(_masked(held, model.architecture)), trained, paged)
 
 

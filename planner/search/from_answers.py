@@ -138,9 +138,9 @@ def _contradictions(found: Candidates) -> Iterator[_Contradiction]:
         Answer("method.packing", "off"),
     )
     yield (
-        bool(asked.packing) and asked.processes > 1,
+        bool(asked.packing) and asked.processes > 1 and not found.flows,
         (
-            "Packing works in a single process only, but ",
+            "Several processes pack rows on GPUs only, in passes whose size the plan chooses, but ",
             Key("machine.processes"),
             f" is {asked.processes}.",
         ),

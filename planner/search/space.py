@@ -7,7 +7,7 @@ from itertools import product
 from typing import Literal
 
 from planner.machines.facts import MachineFacts
-from planner.memory import Sized
+from planner.memory import Sized, trained_parameters
 from planner.memory.family_quirks import habits, takes_bounds
 from planner.memory.widths import stream_width
 from planner.models import layers
@@ -124,7 +124,7 @@ class Space:
         asked = self.request
         if asked.packing is not None:
             return (asked.packing,)
-        able = self.packs and self.spec.packs and asked.processes == 1
+        able = self.packs and self.spec.packs and (asked.processes == 1 or self.flows)
         choice = able and self.differ and self.machine.kind == "cuda"
         if choice and (asked.compiled or asked.recorded):
             return (True,)
@@ -145,7 +145,7 @@ class Space:
         """Whether packed rows are concatenated in passes of as many tokens as fit: on a card, and
         if the rows at once were not set."""
         asked = self.request
-        able = self.packs and self.spec.packs and asked.processes == 1
+        able = self.packs and self.spec.packs
         given = asked.micro_batch is not None or asked.accumulation is not None
         return able and self.differ and self.machine.kind == "cuda" and not given
 
@@ -153,7 +153,8 @@ class Space:
     def steps(self) -> Steps:
         """The rows of each step, where `flows`."""
         asked = self.request
-        return steps_of(asked.lengths, self.share, asked.seed, asked.epochs)
+        rows = self.share * asked.processes
+        return steps_of(asked.lengths, rows, asked.seed, asked.epochs, asked.processes)
 
     @cached_property
     def bounded(self) -> bool:
@@ -250,6 +251,8 @@ class Space:
             process_bytes=self.machine.process_bytes if on_cpu else 0,
             held_tokens=asked.tokens if on_cpu else 0,
         )
+        if found.engine.shards == "deepspeed":
+            found = replace(found, bucket=self._bucket(found))
         if not (flows and self.bounded and self.dtype == "bfloat16"):
             return found
         narrow = stream_width(self.model.architecture, found) == found.width
@@ -264,6 +267,10 @@ class Space:
         if micro_batch < self.share:
             changes |= {"pass_tokens": 0, "attention": "own"}
         return replace(profile, **changes)  # type: ignore[arg-type]
+
+    def _bucket(self, plan: Profile) -> int:
+        """Return the elements of ZeRO's bucket: no more than there are gradients."""
+        return max(1, min(plan.bucket, trained_parameters(self.model, plan)))
 
     def _padded(self, micro_batch: int) -> bool:
         """Return whether a micro-batch may hold rows of different lengths, as a pair does."""

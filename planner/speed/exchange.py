@@ -64,7 +64,8 @@ def exchange(model: Sized, profile: Profile) -> Exchange:
     share = (profile.ranks - 1) / profile.ranks
     trained = share * trained_parameters(model, profile)
     if profile.copied:
-        return Exchange(stepped=2 * trained * profile.adapter_width, overlaps=True)
+        waits = profile.pass_tokens > 0  # gradients are exchanged after all passes
+        return Exchange(stepped=2 * trained * profile.adapter_width, overlaps=not waits)
     gradients = profile.width * trained
     if profile.engine.zero_stage == 3:
         units = _units(model.architecture, profile)

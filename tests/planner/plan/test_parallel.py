@@ -105,6 +105,29 @@ def test_what_this_version_cannot_run_is_refused(
     assert "processes = 1" in refused.value.hint
 
 
+@pytest.mark.parametrize("engine", ["ddp", "zero2", "zero3", "fsdp2"])
+def test_several_processes_share_the_passes_of_a_step(facts: PlanFacts, engine: str) -> None:
+    rows = facts.stream.rows
+    lengths = tuple(20 + 7 * row % 50 for row in range(rows))
+    varied = replace(facts, stream=replace(facts.stream, lengths=lengths))
+    asked = answers(**_asked((2, (engine, "none"))))
+    made = plan(asked, varied)
+    train, effective = made.train, made.train.micro_batch * made.train.accumulation * 2
+    assert made.stream.packing and train.pass_tokens and len(made.stream.passes_sha256) > 0
+    assert effective == 16
+    assert max(lengths) <= train.pass_tokens < sum(sorted(lengths)[-16:])
+    assert lock.parse(lock.write(made)).training() == made
+    assert plan(asked, replace(varied, machine=counted_on(made))) == made
+    assert not train.graph_sizes or engine == "ddp"
+
+
+def test_zero_has_no_larger_bucket_than_gradients(facts: PlanFacts) -> None:
+    made = plan(answers(**_asked((2, ("zero2", "none")))), facts)
+    trained = facts.model.architecture
+    assert 0 < made.parallel.bucket < trained.hidden * trained.vocabulary
+    assert profile_of(made, facts.stream.longest, False).bucket == made.parallel.bucket
+
+
 def test_a_lock_has_the_links_that_were_found(facts: PlanFacts) -> None:
     asked = answers(**_asked((2, ("ddp", "none"))))
     links = CardLinks("pcie", 3e9, 1e9)
@@ -162,7 +185,7 @@ def _rows_of_a_step(made: TrainingLock) -> int:
         ({"machine__processes": 2, "machine__parallel": "zero2", "machine__offload": "all"},
          UsageProblem, "which `machine.parallel` = `zero2` cannot do"),
         ({"machine__processes": 2, "method__packing": "on"}, UsageProblem,
-         "in a single process only"),
+         "in passes whose size the plan chooses"),
         ({"machine__processes": 2, "train__exact": True}, DoesNotFit, "is not verified"),
         ({"machine__processes": 2, "method__micro_batch": 16}, UsageProblem,
          "does not divide `train.effective_batch` (8 rows per process)"),
