@@ -27,6 +27,7 @@ _CONSEQUENCES: Mapping[str, Consequence] = {
     "train": "changes weights",
     "train.checkpointing": "changes speed",
     "parallel": "changes weights",
+    "parallel.nodes": "changes speed",
     "exactness": "changes weights",
     "exactness.environment": "changes speed",
     "packages": "changes weights",

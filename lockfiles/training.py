@@ -108,17 +108,24 @@ class Parallel(Table):
     processes: int = Field(ge=1, le=limits.MOST_PROCESSES)
     """Each process has `train.micro_batch` x `train.accumulation` rows of a step, and its own card
     unless training runs on CPU."""
+    nodes: int = Field(default=1, ge=1, le=limits.MOST_PROCESSES)
+    """The machines, each with the same number of these processes. Omitted where it is 1."""
     offload: Offload = "none"
     """What is offloaded to main memory: the optimizer states, or the weights too. Omitted where it
     is `none`."""
 
+    @property
+    def on_each(self) -> int:
+        """The processes on each machine."""
+        return self.processes // self.nodes
+
     @model_serializer(mode="wrap")
-    def _with_offload(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         found: dict[str, Any] = dump(self)
-        return {key: value for key, value in found.items() if (key, value) != _NOTHING_OFFLOADED}
+        return {key: value for key, value in found.items() if _ALONE.get(key) != value}
 
 
-_NOTHING_OFFLOADED = ("offload", "none")
+_ALONE: Mapping[str, object] = {"nodes": 1, "offload": "none"}
 OFFLOADING: Mapping[str, tuple[str, ...]] = {
     what: tuple(name for name, engine in ENGINES.items() if what in engine.offloads)
     for what in ("optimizer", "all")

@@ -63,7 +63,7 @@ def plan(answers: Answers, facts: PlanFacts) -> TrainingLock:
         "objective": _objective(choice, answers),
         "method": _method(choice),
         "train": _train(choice, answers, facts) | laid.train,
-        "parallel": _parallel(choice),
+        "parallel": _parallel(choice, answers),
         "exactness": exactness.table(answers, choice, facts.machine),
         "machine": _machine(counted(answers, facts.machine), choice),
         "prediction": predicted.table,
@@ -243,10 +243,12 @@ def _train(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, obje
     }
 
 
-def _parallel(choice: Choice) -> dict[str, object]:
+def _parallel(choice: Choice, answers: Answers) -> dict[str, object]:
     plan = choice.profile
-    offload = {} if plan.offload == "none" else {"offload": plan.offload}
-    return {"engine": plan.parallel, "processes": plan.ranks, **offload}
+    nodes = answers.integer("machine.nodes")
+    spread: dict[str, object] = {"nodes": nodes} if nodes > 1 else {}
+    spread |= {} if plan.offload == "none" else {"offload": plan.offload}
+    return {"engine": plan.parallel, "processes": plan.ranks, **spread}
 
 
 def steps(choice: Choice, answers: Answers, facts: PlanFacts) -> int:

@@ -48,7 +48,7 @@ def test_a_pipe_is_this_users_alone_and_removed(
 
 def test_a_worker_that_does_not_speak_sends_what_ended_it_alone(run: OwnFolder) -> None:
     with pipe.listening(run) as inlet:
-        other = Line(os.open(inlet.path, os.O_WRONLY), speaks=False)
+        other = Line(os.open(inlet.path, os.O_WRONLY), rank=1)
         other.send("step", step=1)
         other.beat()
         other.send("failed", exit_code=1)
