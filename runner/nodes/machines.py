@@ -62,6 +62,8 @@ class _Other:
     channel: Channel
     ends: Ends | None = None
     """How its part of the stage ended; None while it runs."""
+    lost: bool = False
+    """Whether it is not waited for any more."""
 
 
 @dataclass
@@ -201,7 +203,7 @@ class Machines:
         return [
             other
             for other in self._others.values()
-            if other.ends is None and not other.channel.closed
+            if other.ends is None and not other.lost and not other.channel.closed
         ]
 
     def _send(self, kind: str, **fields: Any) -> None:
@@ -217,6 +219,7 @@ class Machines:
             if not closed and silent <= self.waits.lost:
                 continue
             if other.ends is None:
+                other.lost = True
                 self._failure = self._failure or self._lost(other, 0.0 if closed else silent)
             else:  # it may join again
                 other.channel.close()
