@@ -15,7 +15,8 @@ cd {folder} || exit
 # source {fill_in}/bin/activate
 
 asked=
-stop() {{ asked=1; kill -TERM "$step" 2>/dev/null; }}
+# To the tasks, by Slurm: on SIGTERM srun itself would kill them.
+stop() {{ asked=1; scancel --signal=TERM "$SLURM_JOB_ID"; }}
 trap stop TERM
 
 # One task on each machine: its number and machine 0's name are Slurm's. `--wait` ends the others
