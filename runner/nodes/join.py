@@ -44,7 +44,12 @@ def join(
         except OSError:
             time.sleep(_PAUSE_SECONDS)
             continue
-        if _welcome(channel, node, lock, nodes):
+        try:
+            welcome = _welcome(channel, node, lock, nodes)
+        except BaseException:
+            channel.close()
+            raise
+        if welcome:
             return channel
         channel.close()  # machine 0 ended meanwhile
         time.sleep(_PAUSE_SECONDS)

@@ -63,7 +63,7 @@ class _Other:
     ends: Ends | None = None
     """How its part of the stage ended; None while it runs."""
     lost: bool = False
-    """Whether it is not waited for any more."""
+    """Whether it was lost while it ran."""
 
 
 @dataclass
@@ -137,7 +137,7 @@ class Machines:
         return Meeting(0, self.node.count, own, port, own, str(ends), interface_of(own))
 
     def broken(self) -> bool:
-        """Return whether the stage cannot go on, since another machine or its processes ended."""
+        """Return whether another machine was lost, or its processes failed: the stage must end."""
         self._hear()
         if self._failure or self._refusal:
             return True
@@ -182,7 +182,7 @@ class Machines:
         return self._refusal
 
     def finish(self, code: int, message: str) -> None:
-        """Tell the others that the run has ended, and close the connections."""
+        """End the run on the other machines, and close the connections."""
         self._send("end", code=code, message=message[:1000])
         for other in self._others.values():
             other.channel.close()

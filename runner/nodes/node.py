@@ -76,7 +76,7 @@ def _of_slurm(count: int, environment: Mapping[str, str]) -> Node | None:
     if int(tasks) != count:
         raise UsageProblem(
             f"The lock is for {count} machines, but this Slurm step has {int(tasks)} tasks.",
-            fix=Command(f"srun --ntasks={count} tunelock run run.lock"),
+            fix=Command("srun --ntasks={} tunelock run run.lock", str(count)),
         )
     hosts = environment.get("SLURM_STEP_NODELIST") or environment.get("SLURM_JOB_NODELIST", "")
     job = environment.get("SLURM_JOB_ID", "0")
@@ -86,11 +86,7 @@ def _of_slurm(count: int, environment: Mapping[str, str]) -> Node | None:
 
 def first_host(hosts: str) -> str:
     """Return the first host of a Slurm node list: `node03` of `node[03-05,09],gpu1`."""
-    name, bracket, rest = hosts.partition("[")
-    if not bracket or "," in name:
-        return hosts.partition(",")[0]
-    first, _, after = rest.partition("]")
-    return name + re.split("[,-]", first)[0] + re.split(r"[,\[]", after)[0]
+    return re.sub(r"\[([^\],-]+)[^\]]*\]", r"\1", hosts).partition(",")[0]
 
 
 def _number(text: str) -> int:

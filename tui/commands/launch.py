@@ -33,7 +33,12 @@ def command(lock: Path, out: Path | None, located: dict[str, Path], **clusters: 
         said = "Several clusters were named." if asked else "No cluster was named."
         raise UsageProblem(
             said,
-            fix=tuple(Option(f"--{name}") for name in clusters),
+            fix=(
+                Option("--slurm"),
+                Option("--kubernetes"),
+                Option("--pytorchjob"),
+                Option("--skypilot"),
+            ),
         )
     if not lock.exists():
         raise UsageProblem(f"`{lock}` does not exist.", fix=Command("tunelock plan run.toml"))
