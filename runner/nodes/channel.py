@@ -29,16 +29,22 @@ Message = Mapping[str, Any]
 
 
 class Channel:
-    """One end of a connection. Once it breaks it stays `closed`, and sends nothing."""
+    """One end of a connection. Once it breaks it stays `closed`, and sends nothing.
+
+    Raises OSError for a connection that has ended already.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._sending = threading.Lock()
         self._received: deque[Message] = deque()
         self._arrived = threading.Event()
-        self.own, self.peer = (
-            plain(name[0]) for name in (connection.getsockname(), connection.getpeername())
-        )
+        try:
+            names = connection.getsockname(), connection.getpeername()
+        except OSError:  # it has ended already
+            connection.close()
+            raise
+        self.own, self.peer = (plain(name[0]) for name in names)
         self.heard = time.monotonic()
         """When anything arrived last, by the clock of `time.monotonic`."""
         self.closed = False

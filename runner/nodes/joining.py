@@ -50,6 +50,8 @@ def listening(
         threading.Thread(target=door.open, args=(server,), daemon=True, name="joins").start()
         yield found
     finally:
+        with suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)  # ends the wait for connections, as close does not
         server.close()
 
 

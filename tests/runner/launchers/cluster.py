@@ -49,7 +49,7 @@ PreemptMode=REQUEUE
 JobRequeue=1
 KillWait=10
 ReturnToService=2
-SchedulerParameters=sched_min_interval=0,bf_interval=1
+SchedulerParameters=sched_interval=2,sched_min_interval=0,bf_interval=1
 SlurmdParameters=config_overrides
 NodeName=localhost NodeHostname={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=8000 State=UNKNOWN
 PartitionName=preempted Nodes=localhost Default=YES PriorityTier=1 GraceTime=90 MaxTime=INFINITE

@@ -19,7 +19,7 @@ from tests.lockfiles.samples import LOCK
 from tui.cli import command
 
 DATA = Path(__file__).parents[2] / "data" / "clusters"
-CARDS = {
+CARDS: dict[str, Any] = {
     "parallel": {"engine": "ddp", "processes": 16, "nodes": 2},
     "machine": {"kind": "cuda", "accelerator": "NVIDIA H100 80GB HBM3", "capability": "9.0",
                 "count": 16, "memory_bytes": 80 << 30},
@@ -35,10 +35,9 @@ def job(at: Path = Path("/home/ana/run.lock"), **tables: Any) -> Job:
     return job_of(lock, at, ["model", "train", "test"], found, "ana/tuned")
 
 
-ONE, TWO, ON_CARDS = (
-    {}, {"parallel": {"engine": "ddp", "processes": 2, "nodes": 2}}, CARDS,
-)  # fmt: skip
-ALL = pytest.mark.parametrize("tables", [ONE, TWO, ON_CARDS], ids=["one", "two", "cards"])
+ONE: dict[str, Any] = {}
+TWO: dict[str, Any] = {"parallel": {"engine": "ddp", "processes": 2, "nodes": 2}}
+ALL = pytest.mark.parametrize("tables", [ONE, TWO, CARDS], ids=["one", "two", "cards"])
 
 
 def closed(schema: Any) -> Any:

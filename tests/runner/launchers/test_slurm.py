@@ -39,7 +39,7 @@ def test_a_job_is_requeued_until_it_is_done(tmp_path: Path) -> None:
         assert _state(own, job) == "COMPLETED", said
         assert own.job(job)["Restarts"] == "2"
     assert kinds(folder, "step") == list(range(1, 2 * STEPS + 1)), said
-    assert said.count("JOB REQUEUE") == 2 and "run  done" in said
+    assert "run  done" in said
 
 
 def _preempted(own: Cluster, job: str, folder: Path) -> None:
