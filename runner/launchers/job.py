@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lockfiles.harmless import one_line
 from lockfiles.lock import TrainingLock
 from lockfiles.shell import typed
 
@@ -20,6 +21,7 @@ _ENDING = re.compile(r"(\.[A-Za-z]{2,8})?(\.(gz|bz2|xz|zst))?$")
 _GIB = 1 << 30
 _LEAST_GIB = 2
 _MOST_NAME_CHARS = 40
+_MOST_LINE_CHARS = 10_000
 _LEAST_SECONDS, _LIMIT_FACTOR = 3600, 1.5
 UNKNOWN_SECONDS = 24 * 3600
 """The time limit of a run whose time is not known."""
@@ -133,5 +135,5 @@ def machines(count: int) -> str:
 
 
 def comment(lines: Sequence[str]) -> str:
-    """Return lines as comments."""
-    return "".join(f"# {line}".rstrip() + "\n" for line in lines)
+    """Return lines as comments; what a lock says cannot end one."""
+    return "".join(f"# {one_line(line, most=_MOST_LINE_CHARS)}".rstrip() + "\n" for line in lines)

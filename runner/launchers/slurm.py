@@ -21,7 +21,8 @@ trap stop TERM
 
 # One task on each machine: its number and machine 0's name are Slurm's. `--wait` ends the others
 # if machine 0 could not start.
-srun --ntasks={nodes} --kill-on-bad-exit=0 --wait=180 {command} &
+[ -z "${{SLURM_CPUS_PER_TASK:-}}" ] || export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"
+srun --ntasks={nodes} --cpu-bind=none --kill-on-bad-exit=0 --wait=180 {command} &
 step=$!
 while :; do
   wait "$step"

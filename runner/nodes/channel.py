@@ -22,7 +22,7 @@ BEAT_SECONDS = 5.0
 """Between two heartbeats."""
 SEND_SECONDS = 20.0
 """How long a message may take to leave."""
-_MOST_LINE_BYTES = 1 << 16
+_MOST_LINE_BYTES = 1 << 20
 _BEAT = "beat"
 
 Message = Mapping[str, Any]

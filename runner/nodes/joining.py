@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from lockfiles import limits
 from lockfiles.errors import RunFailed
 from lockfiles.files import write_whole
 from lockfiles.fixes import Option
@@ -24,6 +25,8 @@ SECRET = ".secret"
 SECRET_BYTES = 256
 _MOST_NAME_CHARS = 100
 _POLL_SECONDS = 0.2
+_MOST_GREETED = 2 * limits.MOST_PROCESSES
+"""Connections that are greeted at the same time; further ones are closed."""
 
 
 @contextmanager
@@ -73,17 +76,27 @@ class _Door:
 
     def __init__(self, machines: Machines, secret: str) -> None:
         self._machines, self._secret = machines, secret
+        self._greeting = threading.BoundedSemaphore(_MOST_GREETED)
 
     def open(self, server: socket.socket) -> None:
         """Greet each connection in a thread of its own, so that a silent one delays no other."""
         with suppress(OSError):
             while True:
                 connection, _ = server.accept()
+                if not self._greeting.acquire(blocking=False):
+                    connection.close()
+                    continue
                 threading.Thread(
                     target=self._greet, args=(connection,), daemon=True, name="greeting"
                 ).start()
 
     def _greet(self, connection: socket.socket) -> None:
+        try:
+            self._welcome(connection)
+        finally:
+            self._greeting.release()
+
+    def _welcome(self, connection: socket.socket) -> None:
         try:
             channel = Channel(connection)
         except OSError:  # it has closed already

@@ -39,13 +39,17 @@ def machine(rank: int, host: str, processes: str) -> str:
 def explained(ends: Iterable[Ends]) -> str:
     """Return which process was killed and where, as a sentence; empty if none was.
 
-    One that ended by SIGTERM explains nothing: torchrun ends the rest by it.
+    One that ended by SIGTERM explains nothing: torchrun ends the rest by it. One that aborted may
+    have lost another that was killed.
     """
-    for one in ends:
-        for rank, code in one.codes.items():
-            if code < 0 and code != -signal.SIGTERM:
-                return _killed(rank, one, -code)
-    return ""
+    killed = [
+        (rank, one, -code)
+        for one in ends
+        for rank, code in one.codes.items()
+        if code < 0 and code != -signal.SIGTERM
+    ]
+    killed.sort(key=lambda found: found[2] == signal.SIGABRT)
+    return _killed(*killed[0]) if killed else ""
 
 
 def _killed(rank: int, one: Ends, number: int) -> str:

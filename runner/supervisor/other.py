@@ -42,6 +42,7 @@ _MACHINE_SECONDS = 90.0
 """Without a heartbeat from machine 0 until it counts as lost: later than machine 0 would notice."""
 _POLL_SECONDS = 0.2
 _LOG_TAIL_BYTES = 1 << 16
+_MOST_CHARS, _MOST_DETAILS = 4000, 100
 _ERRORS: Mapping[int, type[TunelockError]] = {
     kind.exit_code: kind for kind in TunelockError.__subclasses__()
 }
@@ -59,7 +60,7 @@ def follow(order: Order, node: Node, tell: Callable[[str], object]) -> None:
     run_at = run_folder(lock, order.runs).absolute()
     unable = _unable(lock)
     with stops() as stop:
-        tell(f"machine {node.rank} of {node.count}: joining `{node.host}:{node.port}`")
+        tell(f"joining `{node.host}:{node.port}` as machine {node.rank} of 0 to {node.count - 1}")
         channel = join(node, digest.of_value(lock.model_dump()), run_at / NODES, stop.asked,
                        lambda: not order.fresh and _finished(lock, run_at))  # fmt: skip
         if channel is None:
@@ -182,9 +183,11 @@ class _Other:
         try:
             with sentences(self.run):
                 held = Held(own)
+                self.stop.in_stage = True
                 try:
                     code = self._launched(stage, kinds[stage], port, held)
                 finally:
+                    self.stop.in_stage = False
                     held.release()
         except TunelockError as problem:
             fields = {"message": problem.message, "hint": problem.hint, "exit_code": 1}
@@ -244,7 +247,15 @@ class _Reports:
     def append(self, stage: str, kind: str, fields: dict[str, Any]) -> None:
         """Send one event, if machine 0 writes it."""
         if kind in ("failed", "warning"):
-            self.channel.send("event", event=kind, fields=fields)
+            said = {name: _cut(value) for name, value in fields.items()}
+            self.channel.send("event", event=kind, fields=said)
+
+
+def _cut(value: Any) -> Any:
+    """Return a field that is short enough for a message."""
+    if isinstance(value, list):
+        return [_cut(one) for one in value[:_MOST_DETAILS]]
+    return value[:_MOST_CHARS] if isinstance(value, str) else value
 
 
 def _tail(log: Path) -> str:

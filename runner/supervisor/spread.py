@@ -9,7 +9,7 @@ from lockfiles.fixes import Advice
 from runner.engines.engine import Engine
 from runner.nodes.machines import Machines
 from runner.runs.events import Writer
-from runner.supervisor.signals import Stop
+from runner.supervisor.signals import RESUMES, Stop
 
 _INTERFACES = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
 """The variables that keep processes of one machine on its loopback interface."""
@@ -45,7 +45,7 @@ class Spread:
         """
         self.machines.gather(self._tell, self.stop.asked)
         if self.stop.asked():
-            raise Stopped("The run was stopped while it waited for other machines.")
+            raise Stopped("The run was stopped while it waited for other machines.", fix=RESUMES)
         return variables(engine, self.machines.begin(self.stage).variables)
 
     def ending(self) -> bool:

@@ -16,11 +16,11 @@ from lockfiles import lock as locks
 from lockfiles.errors import TunelockError, UsageProblem
 from lockfiles.fixes import Command
 from lockfiles.harmless import one_line
-from lockfiles.lock import Lock
+from lockfiles.lock import Lock, TrainingLock
 from runner.inputs import finished, locations, verify
 from runner.nodes.joining import listening
 from runner.nodes.machines import Machines
-from runner.nodes.node import Node
+from runner.nodes.node import Node, node_of
 from runner.runs.events import Writer
 from runner.runs.folder import (
     EVENTS,
@@ -91,6 +91,8 @@ def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since:
     lock = locks.parse(source, name=str(order.lock))
     located = locations.known(lock, order.lock, order.located)
     verify.check_whole(lock)
+    if order.node is None and isinstance(lock, TrainingLock):
+        node_of(lock.parallel.nodes, None, None, {})  # raises for several machines
     run_at = _placed(lock, order.runs)
     notes = _unused(lock, order.allowed)
     with sentences(run_at), _closed_to_others(), ExitStack() as stack:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,14 @@ def test_what_is_to_be_filled_in_and_copied_is_said() -> None:
         assert "Fill in" in text and "--allow ana/tuned" in text
     text = slurm.script(job(**CARDS))
     assert f"test: {FILL_IN}" in text and "model: /home/ana/Qwen-0.5B" in text
+
+
+def test_what_a_lock_says_stays_in_its_comment() -> None:
+    hostile = replace(job(**CARDS), accelerator="H100\nrun: rm", model="a/b\nsetup: rm")
+    texts = [write(hostile) for write in (kubernetes.jobset, skypilot.task, slurm.script)]
+    for text in texts:
+        assert not [line for line in text.splitlines() if line.startswith(("run: rm", "setup: rm"))]
+    assert "H100\\nrun: rm" in texts[1]
 
 
 def test_bad_input_is_one_sentence(tmp_path: Path) -> None:

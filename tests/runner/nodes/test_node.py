@@ -1,9 +1,15 @@
 """Which machine this is: by options, by variables, by Slurm."""
 
+from pathlib import Path
+
 import pytest
 
+from lockfiles import lock as locks
 from lockfiles.errors import UsageProblem
+from planner.plan.integrity import integrity
 from runner.nodes.node import Node, first_host, node_of
+from runner.supervisor.supervise import Order, run
+from tests.lockfiles.samples import LOCK
 
 SLURM = {
     "SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NODELIST": "gpu[07-08]",
@@ -39,6 +45,16 @@ def test_a_lock_of_one_machine_needs_none() -> None:
     assert node_of(1, None, None, SLURM) is None
     with pytest.raises(UsageProblem, match="are for several machines"):
         node_of(1, 0, None, {})
+
+
+def test_a_lock_of_several_machines_is_not_run_on_one(tmp_path: Path) -> None:
+    tables = LOCK.model_dump() | {"revision": locks.REVISION}
+    tables |= {"parallel": {"engine": "ddp", "processes": 2, "nodes": 2}}
+    whole = locks.of_tables(tables | {"integrity": integrity(tables)})
+    (tmp_path / "run.lock").write_text(locks.write(whole))
+    with pytest.raises(UsageProblem, match="which of them this is was not given"):
+        run(Order(tmp_path / "run.lock", tmp_path / "runs"))
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(
