@@ -76,15 +76,15 @@ def _typed(name: str) -> str:
 
 
 class _Holds:
-    """Whether a method fits on some cards. Caches its need by their number and dtype."""
+    """Whether a method fits on some cards. Caches its need by what it depends on."""
 
     def __init__(self, request: FitRequest, method: Kind) -> None:
         self._request, self._method = request, method
-        self._least: dict[tuple[int, str], Plan] = {}
+        self._least: dict[tuple[int, str, bool], Plan] = {}
 
     def __call__(self, card: Accelerator, count: int) -> bool:
         found = replace(self._request, machine=cards(card, count)).candidates
-        key = count, found.dtype
+        key = count, found.dtype, found.bounded
         if found.layouts and key not in self._least:
             self._least[key] = found.plan(found.least(self._method))
         if key not in self._least:

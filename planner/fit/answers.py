@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import mean, median
 
 from lockfiles.errors import DoesNotFit
 from lockfiles.fixes import Advice
@@ -49,6 +50,7 @@ def record(request: Subject, found: Iterable[Answer]) -> dict[str, object]:
     return {
         "model": _model(request),
         "machine": _machine(request),
+        "rows": _rows(request),
         "plans": [_plan(answer) for answer in found],
     }
 
@@ -65,6 +67,12 @@ def _model(request: Subject) -> dict[str, object]:
         "gated": model.gated,
         "gate_seen": model.gate_seen,
     }
+
+
+def _rows(request: Subject) -> dict[str, object]:
+    """Return the tokens of the rows that are assumed; equal where every row counts as longest."""
+    lengths = request.lengths or (request.longest,)
+    return {"longest": max(lengths), "median": median(lengths), "mean": mean(lengths)}
 
 
 def _machine(request: Subject) -> dict[str, object]:
@@ -90,6 +98,9 @@ def _plan(answer: Answer) -> dict[str, object]:
         "checkpointing": profile.checkpointing,
         "optimizer": profile.optimizer,
         "dropout": profile.dropout,
+        "pass_tokens": profile.pass_tokens,
+        "kernels": profile.kernels,
+        "graph_sizes": profile.graph_sizes,
         "zero_stage": plan.zero_stage,
         "offload": profile.offload,
         "peak_allocated_bytes": plan.allocated_bytes,

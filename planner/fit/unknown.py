@@ -82,6 +82,16 @@ class UnknownRequest:
         """The width of the model; 1 where unknown."""
         return self._known("hidden_size") or 1
 
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest row."""
+        return self.wish.length or min(LENGTH, self.model.context or LENGTH)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Empty: every row counts as the longest."""
+        return ()
+
     @cached_property
     def budget_bytes(self) -> int:
         """Bytes available to the process."""
@@ -132,7 +142,7 @@ class UnknownRequest:
             times = wish.accumulation or -(-share // wish.micro_batch)
             share = times * wish.micro_batch
         request = Request(
-            longest=wish.length or min(LENGTH, self.model.context or LENGTH),
+            longest=self.longest,
             rank=wish.rank or RANKS["behaviour"],
             targets=(),
             dropout=DROPOUT if wish.dropout is None else wish.dropout,
@@ -167,7 +177,7 @@ class UnknownRequest:
             Option("--gpu NAME", to="use one card:"),
         )
         yield (
-            wish.packing,
+            bool(wish.packing),
             f"Whether packing works with `{family}` is not known.",
             Option("--packing", to="leave out"),
         )

@@ -13,12 +13,14 @@ from planner.search.budget import budget, host_budget
 from planner.search.kernels import variants
 from planner.search.passes import laid_out
 from planner.search.plan import Plan
+from planner.search.ran import is_same
 from planner.search.space import Space
 from planner.setup.setup import Kind, Profile
 from planner.speed.host import accelerator
 
 if TYPE_CHECKING:
     from planner.search.rehearsal import Rehearsal
+    from planner.search.tuned import Tuned
 
 ROOM = 0.02
 """What passes of many sizes may fragment, as a share of their peak."""
@@ -35,6 +37,8 @@ class Candidates(Space):
 
     rehearsal: "Rehearsal | None" = None
     """A rehearsal of this model on this machine, if there is one."""
+    tuned: "Tuned | None" = None
+    """What it timed of the finalists of a search, if it did."""
 
     def of(self, kind: Kind, layout: Layout) -> Iterator[Profile]:
         """Yield the plans of a method in one layout; passes have as many tokens as fit, and where
@@ -60,15 +64,26 @@ class Candidates(Space):
         return self.fits(plan) and self.need(plan) <= most
 
     def _rehearsed(self, plan: Profile) -> Profile | None:
-        """Return the rehearsed plan if it is this one but for its passes, steps of these rows have
-        such passes, and it fits."""
-        ran = self.rehearsal.case.profile if self.rehearsal and self.rehearsal.fitted else None
-        if not ran or not ran.pass_tokens or not self.rehearsal:
-            return None
-        if not self.steps.may_have(ran.pass_tokens, several=ran.accumulates):
-            return None
-        own = replace(plan, pass_tokens=ran.pass_tokens, accumulates=ran.accumulates)
-        return own if self.rehearsal.is_of(own) and self.fits(own) else None
+        """Return a plan that was rehearsed or timed if it is this one but for its passes, steps of
+        these rows have such passes, and it fits."""
+        for ran in self._ran():
+            if ran.pass_tokens and self.may_have(ran):
+                own = replace(plan, pass_tokens=ran.pass_tokens, accumulates=ran.accumulates)
+                if is_same(ran, own) and self.fits(own):
+                    return own
+        return None
+
+    def _ran(self) -> Iterator[Profile]:
+        """Yield the plans that ran in enough memory, and those that were timed."""
+        if self.rehearsal and self.rehearsal.fitted:
+            yield self.rehearsal.case.profile
+        yield from self.tuned.profiles() if self.tuned else ()
+
+    def may_have(self, plan: Profile) -> bool:
+        """Return whether rows of these lengths may have the micro-batches or passes of a plan."""
+        if not plan.pass_tokens:
+            return plan.length == self.request.longest
+        return self.flows and self.steps.may_have(plan.pass_tokens, several=plan.accumulates)
 
     def _shorter(self, plan: Profile) -> Iterator[Profile]:
         """Yield a plan with shorter passes: the pairs of tokens in a mask grow with the square."""
@@ -163,6 +178,11 @@ class Candidates(Space):
     def timed(self) -> dict[Profile, float | None]:
         """A cache of `planner.search.ranking`: seconds per row of each plan."""
         return {}
+
+    @cached_property
+    def scale(self) -> list[float]:
+        """A cache of `planner.search.ranking`: how much longer plans take than estimated."""
+        return []
 
     def least(self, kind: Kind) -> Profile:
         """Return the plan of a method that needs the least, without offloading unless it is set."""

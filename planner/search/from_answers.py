@@ -89,7 +89,8 @@ def candidates(
     Raises UsageProblem where answers contradict each other, the machine or the model.
     """
     asked = _request(answers, model, rows, longest, lengths)
-    found = Candidates(replace(asked, tokens=tokens), model, machine, rehearsal)
+    tuned = rehearsal.tuned if rehearsal else None
+    found = Candidates(replace(asked, tokens=tokens), model, machine, rehearsal, tuned)
     laid = found.packings[0] and found.flows
     asked = effective_tokens.with_rows(found.request, concatenated=laid)
     found = replace(found, request=asked)

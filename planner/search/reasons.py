@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from planner.models.layers import blocks
 from planner.parallelism.layouts import NAMES as LAYOUTS
-from planner.search import effective_tokens, kernel_reasons, pass_reasons
+from planner.search import effective_tokens, kernel_reasons, pass_reasons, timed_reasons
 from planner.search.candidates import Candidates
 from planner.search.ranking import slower
 from planner.search.space import CPU_BATCH_TOKENS
@@ -65,8 +65,9 @@ def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         **_kernels(candidates),
     }
     found = {key: YOURS if given.get(key) else reason for key, reason in reasons.items()}
-    size = effective_tokens.reason(asked)
-    return found | {"train.micro_batch": f"{found['train.micro_batch']} {size}".rstrip()}
+    further = (effective_tokens.reason(asked), timed_reasons.of(candidates, chosen))
+    said = " ".join(filter(None, (found["train.micro_batch"], *further)))
+    return found | {"train.micro_batch": said}
 
 
 def measured(candidates: Candidates) -> dict[str, str]:

@@ -18,6 +18,15 @@ from planner.setup.setup import Profile
 from planner.speed.accelerator import Rated
 from planner.speed.step import step_seconds
 
+ASSUMED = 1.17
+"""The slowness of a host that was not measured, relative to the host of the coefficients: the
+median of 132 measurements on hosts of an H100 and an H200 (`tests/planner/speed/test_host.py`)."""
+SLOW = 2.0
+"""That of a slow host: measured were up to 1.67, and compiled layers without recorded passes took
+as long as on hosts of 1.7 and 2.1."""
+MATTERS = 1.2
+"""A plan depends on its host if a slow one takes so many times as long."""
+
 CONFIG: Mapping[str, Any] = {
     "model_type": "llama",
     "hidden_size": 256,
@@ -68,11 +77,29 @@ def slowness(measured_seconds: float, card: Rated) -> float:
 def accelerator(machine: MachineFacts, host_seconds: float = 0.0) -> Accelerator | None:
     """Return the catalogue's entry for a machine's cards, or None.
 
-    `host_seconds` is the measurement of a rehearsal on the machine; 0 if there is none.
+    `host_seconds` is the measurement of a rehearsal on the machine; 0 if there is none, for a usual
+    host.
     """
     try:
         found = find_accelerator(machine.gpus[0].name) if machine.gpus else None
     except UsageProblem:
         return None
-    known = found and host_seconds
-    return replace(found, host=slowness(host_seconds, found)) if found and known else found
+    if not found:
+        return None
+    return replace(found, host=slowness(host_seconds, found) if host_seconds else ASSUMED)
+
+
+def on_slow_host(card: Accelerator) -> Accelerator:
+    """Return a card on a slow host."""
+    return replace(card, host=SLOW)
+
+
+def said(usual_seconds: float, slow_seconds: float) -> str:
+    """Return a sentence on a step whose host was not measured, from its seconds on a usual and on a
+    slow host; empty if the host hardly matters."""
+    if slow_seconds < MATTERS * usual_seconds:
+        return ""
+    return (
+        f"The card waits for its host, whose speed was not measured: on a slow one, a step takes "
+        f"{slow_seconds:.2g} s."
+    )

@@ -13,10 +13,12 @@ from peft import PeftModel
 from torch.utils.data import DataLoader, Sampler
 
 from runner.training.adapter import check_adapter
+from runner.training.ahead import Ahead
 from runner.training.in_passes import InPasses
 from runner.training.job import Job
 from runner.training.packing import Packed
 from runner.training.padding_free import PaddingFree
+from runner.training.saving import Saving
 from runner.training.shares import Losses, Shares, is_blank, loader, with_blank
 
 
@@ -37,7 +39,7 @@ class _Order(Sampler[int]):
         return iter(self._order(self._epoch))
 
 
-class Ordered(InPasses):
+class Ordered(Ahead, Saving, InPasses):
     """A trainer with the rows in the lock's order. With packing, a step is one batch of its
     dataloader, which is split into several passes."""
 
@@ -94,6 +96,11 @@ class Ordered(InPasses):
     ) -> torch.Tensor:
         """Return the loss of a batch: with packing the sum over its micro-batches, since TRL
         divides each by the scored tokens of the complete step."""
+        loss = self._loss(model, inputs, num_items_in_batch)
+        self.collect_next()
+        return loss
+
+    def _loss(self, model: Any, inputs: Any, num_items_in_batch: Any) -> torch.Tensor:
         joined = self._joined
         if joined is None:
             blanks = self._ranks.gathered([int(is_blank(inputs))]) if self._ranks.count > 1 else []

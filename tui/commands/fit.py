@@ -63,7 +63,10 @@ class _Number(click.FloatRange):
     type=click.IntRange(1, 65536),
     help="Gradient accumulation: micro-batches per step.",
 )
-@click.option("--packing", is_flag=True, help="Pack rows into sequences of the maximum length.")
+@click.option(
+    "--packing/--no-packing", default=None,
+    help="Concatenate rows without padding, or pad them.  [default: the faster]",
+)  # fmt: skip
 @click.option(
     "--parallel", type=click.Choice(SPREADING),
     help="How to use several GPUs.",
@@ -100,7 +103,7 @@ def command(
 
     machine, wish = machines.chosen(gpu, memory), Wish(**wished)  # type: ignore[arg-type]
     try:
-        request = FitRequest(models.find(model), machine, wish)
+        request = FitRequest(models.find(model), machine, wish, padded=trace)
     except models.UnknownModel as unknown:
         from planner.fit.unknown import UnknownRequest
 

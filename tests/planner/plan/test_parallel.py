@@ -12,7 +12,7 @@ from lockfiles.lock import TrainingLock
 from lockfiles.training import OFFLOADING
 from planner.fit.answers import answers as fit_answers
 from planner.fit.models import find
-from planner.fit.reasons import SHOWN
+from planner.fit.reasons import shown
 from planner.fit.request import FitRequest, Wish
 from planner.machines.facts import Gpu, MachineFacts
 from planner.parallelism.engines import RUNS, cannot_run
@@ -72,12 +72,12 @@ def test_a_lock_holds_what_fit_proposes(facts: PlanFacts, case: tuple[int, Layou
         parallel=None if engine == "single" else engine,
     )  # fmt: skip
     machine = replace(CARDS, gpus=(CARD,) * count)
-    (found,) = fit_answers(FitRequest(find(facts.model.source), machine, wish))
+    (found,) = fit_answers(FitRequest(find(facts.model.source), machine, wish, padded=True))
     assert found.plan.profile == profile_of(made, facts.stream.longest, found.plan.profile.padded)
     assert found.plan.accumulation == made.train.accumulation
     assert found.plan.allocated_bytes == made.prediction.peak_bytes
     assert dict(found.plan.estimate.peak.components) == made.prediction.components
-    said = [made.why[key] for key in SHOWN if made.why.get(key, YOURS) != YOURS]
+    said = [made.why[key] for key in shown(found.plan.profile) if made.why.get(key, YOURS) != YOURS]
     assert list(found.reasons[: len(said)]) == said
     line = f"To plan this, set `processes = {count}` under `[machine]` in `run.toml`."
     assert (line in found.reasons) == (count > 1)
