@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from lockfiles.errors import UsageProblem
+from lockfiles.files import read_bounded, write_whole
+
 VARIABLE = "TUNELOCK_SEVERAL_MACHINES"
 """The environment variable that holds it as JSON; absent on one machine."""
+_MOST_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,13 @@ def of_environment() -> Meeting | None:
 
 def write_ends(meeting: Meeting, codes: Mapping[int, int]) -> None:
     """Write how the failed processes of this machine ended."""
-    Path(meeting.ends).write_text(json.dumps(codes))
+    write_whole(Path(meeting.ends), json.dumps(codes).encode())
 
 
 def read_ends(path: Path) -> dict[int, int]:
     """Return what was written; empty where nothing was."""
     try:
-        return {int(rank): int(code) for rank, code in json.loads(path.read_text()).items()}
-    except (OSError, ValueError, AttributeError, TypeError):
+        content = json.loads(read_bounded(path, _MOST_BYTES, follow=False))
+        return {int(rank): int(code) for rank, code in content.items()}
+    except (OSError, UsageProblem, ValueError, AttributeError, TypeError):
         return {}

@@ -24,6 +24,7 @@ SEND_SECONDS = 20.0
 """How long a message may take to leave."""
 _MOST_LINE_BYTES = 1 << 20
 _BEAT = "beat"
+_POLL_SECONDS = 0.02
 
 Message = Mapping[str, Any]
 
@@ -81,6 +82,19 @@ class Channel:
             if not self._received:
                 self._arrived.wait(wait_seconds)
         return self._received.popleft() if self._received else None
+
+    def part(self, wait_seconds: float) -> None:
+        """Send nothing more, and close the connection once the other side has, or the time is up.
+
+        Closed at once, a heartbeat on its way could keep the other side from the last message.
+        """
+        self._done.set()
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_WR)
+        until = time.monotonic() + wait_seconds
+        while not self.closed and time.monotonic() < until:
+            time.sleep(_POLL_SECONDS)
+        self.close()
 
     def close(self) -> None:
         """Close the connection."""

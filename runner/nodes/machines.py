@@ -21,6 +21,7 @@ from runner.nodes.channel import Channel, Message
 from runner.nodes.network import free_port, interface_of
 from runner.nodes.node import Node
 from runner.nodes.words import Ends, explained, machine, of_ranks
+from runner.runs.safe_folder import OwnFolder
 
 NODES = "nodes"
 """The folder in a run folder with a folder for each machine."""
@@ -48,6 +49,8 @@ class Waits:
     """After a machine's processes failed, for others to report what explains it."""
     end: float = 30.0
     """For the other machines to end their part of a stage."""
+    part: float = 3.0
+    """For the other machines to take the end of the run."""
 
 
 WAITS = Waits()
@@ -128,13 +131,13 @@ class Machines:
         """Start a stage on the other machines, and return machine 0's part in it."""
         port = free_port()
         own = next(iter(self._others.values())).channel.own
-        ends = self.folder / "0" / ENDS
-        ends.parent.mkdir(exist_ok=True)
-        ends.unlink(missing_ok=True)
+        with OwnFolder.open(self.folder) as nodes, nodes.inside("0", make=True) as folder:
+            folder.remove(ENDS)
         for other in self._others.values():
             other.ends = None
             other.channel.send("stage", stage=stage, port=port)
-        return Meeting(0, self.node.count, own, port, own, str(ends), interface_of(own))
+        ends = str(self.folder / "0" / ENDS)
+        return Meeting(0, self.node.count, own, port, own, ends, interface_of(own))
 
     def broken(self) -> bool:
         """Return whether another machine was lost, or its processes failed: the stage must end."""
@@ -184,8 +187,9 @@ class Machines:
     def finish(self, code: int, message: str) -> None:
         """End the run on the other machines, and close the connections."""
         self._send("end", code=code, message=message[:1000])
-        for other in self._others.values():
-            other.channel.close()
+        until = time.monotonic() + self.waits.part
+        for other in list(self._others.values()):
+            other.channel.part(max(0.0, until - time.monotonic()))
 
     def admit(self, rank: int, host: str, channel: Channel, proof: str) -> str:
         """Let a machine join, with a proof for it; return why it cannot, empty if it can."""
@@ -237,7 +241,7 @@ class Machines:
             case {"kind": "stop"}:
                 self.stop()
             case {"kind": "event", "event": ("failed" | "warning") as kind, "fields": dict(fields)}:
-                self._events.append((kind, {**fields, "host": other.host}))
+                self._events.append((kind, _placed(other, fields)))
             case {"kind": "ended", "codes": dict(codes), "code": int(code), "said": str(said)}:
                 other.ends = Ends(other.host, _codes(codes), code, one_line(said, most=400))
                 if not other.ends.clean and self._failed_at is None:
@@ -249,6 +253,18 @@ class Machines:
                 )
             case _:
                 pass
+
+
+def _placed(other: _Other, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an event with the machine that it is from."""
+    found = {**fields, "host": other.host}
+    if isinstance(text := fields.get("text"), str):
+        found["text"] = f"machine {other.rank} (`{other.host}`): {text}"
+    if "message" in fields:
+        details = fields.get("details")
+        own = details if isinstance(details, list) else []
+        found["details"] = [*own, f"on machine {other.rank} (`{other.host}`)"]
+    return found
 
 
 def _codes(given: Mapping[Any, Any]) -> dict[int, int]:

@@ -15,7 +15,8 @@ from typing import Any
 
 from lockfiles import digest
 from lockfiles import lock as locks
-from lockfiles.errors import RunFailed, TunelockError
+from lockfiles.errors import RunFailed, TunelockError, UsageProblem
+from lockfiles.files import open_regular
 from lockfiles.fixes import Advice
 from lockfiles.harmless import one_line
 from lockfiles.lock import Lock, TrainingLock
@@ -259,7 +260,7 @@ def _cut(value: Any) -> Any:
 
 
 def _tail(log: Path) -> str:
-    with suppress(OSError), log.open("rb") as file:
+    with suppress(OSError, UsageProblem), os.fdopen(open_regular(log, follow=False), "rb") as file:
         size = os.fstat(file.fileno()).st_size
         file.seek(max(0, size - _LOG_TAIL_BYTES))
         return file.read().decode("utf-8", "replace")

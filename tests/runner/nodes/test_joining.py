@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles.errors import RunFailed, Stopped, UsageProblem
+from runner.engines.meeting import read_ends, write_ends
 from runner.nodes import join as joins
 from runner.nodes.channel import Channel
 from runner.nodes.join import join
@@ -21,7 +22,7 @@ from runner.nodes.network import free_port, interface_of
 from runner.nodes.node import Node
 from runner.runs.safe_folder import OwnFolder
 
-WAITS = Waits(join=0.6, hello=2, lost=0.7, settle=0.3, end=1)
+WAITS = Waits(join=0.6, hello=2, lost=0.7, settle=0.3, end=1, part=0.3)
 
 
 class First:
@@ -79,14 +80,32 @@ def test_a_machine_joins_and_reports(first: First) -> None:
     until(first.machines.broken)
     assert first.stops == [1]
     ((kind, fields),) = first.machines.events()
-    assert kind == "failed" and fields["message"] == "no memory" and fields["host"]
     host = socket.gethostname()
+    details = [f"on machine 1 (`{host}`)"]
+    assert kind == "failed"
+    assert fields == {"message": "no memory", "details": details, "host": host}
     assert first.machines.explanation() == (
         f"Process 3 (on `{host}`) was ended by SIGKILL, possibly because memory ran out."
     )
     first.machines.finish(1, "it failed")
     assert other.next(2) == {"kind": "end", "code": 1, "message": "it failed"}
     until(lambda: other.closed)
+
+
+def test_a_link_in_a_run_folder_is_not_followed(first: First, tmp_path: Path) -> None:
+    first.joined()
+    first.gather()
+    (tmp_path / "elsewhere").mkdir()
+    (first.run / NODES / "0").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageProblem, match="is a link, not a folder"):
+        first.machines.begin("train")
+    (first.run / NODES / "0").unlink()
+    meeting = first.machines.begin("train")
+    target = tmp_path / "elsewhere" / "file"
+    target.write_text("{}")
+    Path(meeting.ends).symlink_to(target)
+    write_ends(meeting, {0: 1})
+    assert target.read_text() == "{}" and read_ends(Path(meeting.ends)) == {0: 1}
 
 
 def test_the_ends_of_its_own_processes_count_too(first: First) -> None:
