@@ -28,6 +28,8 @@ _CONSEQUENCES: Mapping[str, Consequence] = {
     "train.checkpointing": "changes speed",
     "parallel": "changes weights",
     "parallel.nodes": "changes speed",
+    "parallel.bucket": "changes speed",
+    "parallel.prefetch": "changes speed",
     "exactness": "changes weights",
     "exactness.environment": "changes speed",
     "packages": "changes weights",

@@ -39,9 +39,9 @@ PACKAGES = frozenset(
 """The packages that can change a run's numbers (`planner.plan.packages`)."""
 
 
-def packages(kinds: Iterable[str]) -> frozenset[str]:
-    """Return the packages that a lock with these kinds of stages names."""
-    return PACKAGES.union(*(KINDS[kind].packages for kind in kinds))
+def packages(kinds: Iterable[str], engine: str = "single") -> frozenset[str]:
+    """Return the packages that a lock with these kinds of stages and this engine names."""
+    return PACKAGES.union(ENGINES[engine].packages, *(KINDS[kind].packages for kind in kinds))
 
 
 _FINDINGS = frozenset(

@@ -81,6 +81,7 @@ def _machine(request: Subject) -> dict[str, object]:
         "kind": machine.kind,
         "name": machine.gpus[0].name if machine.gpus else machine.processor or "cpu",
         "count": max(1, len(machine.gpus)),
+        "nodes": request.nodes,
         "memory_bytes": min((gpu.memory_bytes for gpu in machine.gpus), default=machine.ram_bytes),
         "counted_bytes": machine.counted_memory_bytes,
     }
@@ -101,6 +102,7 @@ def _plan(answer: Answer) -> dict[str, object]:
         "pass_tokens": profile.pass_tokens,
         "kernels": profile.kernels,
         "graph_sizes": profile.graph_sizes,
+        "parallel": profile.parallel,
         "zero_stage": plan.zero_stage,
         "offload": profile.offload,
         "peak_allocated_bytes": plan.allocated_bytes,

@@ -52,9 +52,11 @@ def _chosen(request: FitRequest, plan: Profile) -> Iterator[str]:
     yield from (told[key] for key in shown(plan) if told.get(key, YOURS) != YOURS)
     yield from _time(request, plan)
     yield from _longest_alone(request, plan)
+    if plan.offload == "nvme":
+        return
     if lines := list(_lines(request, plan)):
         yield f"To plan this, set {' and '.join(lines)} in `run.toml`."
-    if beyond := cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload):
+    if beyond := cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload, plan.method):
         yield beyond
 
 
@@ -104,6 +106,13 @@ def _beside(request: FitRequest, profile: Profile) -> Iterator[str]:
     plan = request.candidates.plan(profile)
     if (host := plan.estimate.host_bytes) and plan.offload_fits:
         yield f"Each process offloads {gib(host)} to main memory."
+    if (loading := plan.estimate.loading_bytes) and plan.offload_fits:
+        yield f"Each process needs {gib(loading)} of main memory to load the model."
+    if stored := plan.estimate.stored_bytes:
+        yield (
+            f"Each process keeps {gib(stored)} on NVMe. No plan does that: a step reads and writes "
+            "all states of the optimizer."
+        )
     if paged := plan.estimate.paged_bytes:
         yield f"Up to {gib(paged)} of optimizer states move to main memory if the card is full."
     if profile.method == "qlora" and (share := _quantized(request)) < _MOST_SAID:

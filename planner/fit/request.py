@@ -51,6 +51,8 @@ class Wish:
     """How several cards share the work."""
     offload: Offload | None = None
     """What is offloaded to main memory: nothing, the optimizer states, or the weights too."""
+    nodes: int = 1
+    """Machines that train together."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class FitRequest:
     model: FitModel
     """The base model."""
     machine: MachineFacts
-    """The machine, local or not; all of its cards train together."""
+    """The machine, local or not, or several of them; all of the cards train together."""
     wish: Wish
     """The options."""
     padded: bool = False
@@ -80,6 +82,11 @@ class FitRequest:
     def longest(self) -> int:
         """Tokens of the longest row."""
         return self.wish.length or min(LENGTH, self.model.architecture.context)
+
+    @property
+    def nodes(self) -> int:
+        """Machines that train together."""
+        return self.wish.nodes
 
     @cached_property
     def candidates(self) -> Candidates:
@@ -116,6 +123,7 @@ class FitRequest:
             checkpointing=wish.checkpointing,
             packing=wish.packing,
             processes=self._processes,
+            nodes=wish.nodes,
             parallel=wish.parallel,
             offload=wish.offload,
         )

@@ -60,3 +60,7 @@ class Subject(Protocol):
     @property
     def lengths(self) -> Sequence[int]:
         """The tokens of the rows that are assumed; empty where every row counts as the longest."""
+
+    @property
+    def nodes(self) -> int:
+        """Machines that train together."""

@@ -78,6 +78,11 @@ class UnknownRequest:
         return TracedModel(self.asked.name, self.asked.source, family, context, self.parameters)
 
     @property
+    def nodes(self) -> int:
+        """Machines that train together."""
+        return self.wish.nodes
+
+    @property
     def hidden(self) -> int:
         """The width of the model; 1 where unknown."""
         return self._known("hidden_size") or 1

@@ -1,12 +1,13 @@
 """Resident memory between steps: weights, adapter, gradients and optimizer states."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
 
 from planner.memory import sharding
 from planner.memory.facts import MIB, Sized
+from planner.memory.shares import Shares
 from planner.memory.trainable import states, stored_parameters, trained_parameters
 from planner.memory.widths import quantised
 from planner.models import layers
@@ -29,14 +30,12 @@ ROW_TOKEN_BYTES = 115
 class Standing:
     """Resident memory by component."""
 
-    components: dict[str, int]
-    """Bytes on the device that trains."""
+    shares: Shares
+    """What the training device holds, and what its process offloads."""
     trained: int
     """Bytes of the trained parameters in their own type, unsharded."""
     paged: int
     """Bytes of paged states."""
-    host: int
-    """Bytes in main memory."""
 
 
 def standing(model: Sized, profile: Profile) -> Standing:
@@ -54,11 +53,12 @@ def standing(model: Sized, profile: Profile) -> Standing:
         "optimizer states": inside,
     }
     if profile.sharded:
-        held, host = sharding.shared(model, profile, held, elements)
-        return Standing(_masked(held, model.architecture), trained, 0, host)
+        found = sharding.shared(model, profile, held, elements)
+        masked = _masked(found.resident, model.architecture)
+        return Standing(replace(found, resident=masked), trained, 0)
     if profile.copied:
         held = held | {"communication buckets": trained}
-    return Standing(_masked(held, model.architecture), trained, paged, 0)
+    return Standing(Shares(_masked(held, model.architecture)), trained, paged)
 
 
 def weights(model: Sized, profile: Profile) -> int:

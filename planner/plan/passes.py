@@ -27,7 +27,8 @@ class Laid:
 
 def laid_out(choice: Choice, answers: Answers, lengths: Sequence[int]) -> Laid:
     """Return the passes of a choice for rows of these lengths."""
-    rows, seed = choice.micro_batch * choice.accumulation, answers.integer("train.seed")
+    rows = choice.micro_batch * choice.accumulation * choice.profile.ranks
+    seed = answers.integer("train.seed")
     return of_plan(choice.profile, lengths, rows, seed, answers.integer("train.epochs"))
 
 
@@ -35,9 +36,9 @@ def of_plan(plan: Profile, lengths: Sequence[int], rows: int, seed: int, epochs:
     """Return the passes of a plan whose steps have `rows` rows."""
     if not plan.pass_tokens:
         return Laid(plan.packing)
-    most = plan.pass_tokens
+    most, ranks = plan.pass_tokens, plan.ranks
     found = [
-        Epoch.of(lengths, epoch_order(len(lengths), seed, epoch), rows, most)
+        Epoch.of(lengths, epoch_order(len(lengths), seed, epoch), rows, most, ranks)
         for epoch in range(epochs)
     ]
     passes = max(one.most_passes for one in found)
@@ -56,19 +57,21 @@ class Epoch:
 
     sha256: str
     most_passes: int
-    """Those of the step with the most of them."""
+    """Those that a rank has of the step with the most of them."""
     tokens: tuple[int, ...] = ()
     """Those of each pass."""
 
     @classmethod
-    def of(cls, lengths: Sequence[int], order: Sequence[int], rows: int, most: int) -> "Epoch":
-        """Return the passes of rows of these lengths, in steps of `rows` rows."""
+    def of(
+        cls, lengths: Sequence[int], order: Sequence[int], rows: int, most: int, ranks: int = 1
+    ) -> "Epoch":
+        """Return the passes of rows of these lengths, in steps of `rows` rows of all ranks."""
         counts: list[int] = []
         tokens: list[int] = []
 
         def counted() -> Iterable[tuple[layout.Pass, ...]]:
-            for step in layout.steps(lengths, order, rows, most):
-                counts.append(len(step))
+            for step in layout.steps(lengths, order, rows, most, ranks):
+                counts.append(len(step) // ranks)
                 tokens.extend(sum(lengths[row] for row in one) for one in step)
                 yield step
 

@@ -49,7 +49,8 @@ def predict(
     stages: Sequence[Mapping[str, object]],
 ) -> Predicted:
     """Return the prediction for a plan with these stages, evaluated each `evaluate_steps` steps."""
-    card = accelerator(counted(answers, facts.machine), host_seconds(facts.rehearsal))
+    machine = counted(answers, facts.machine)
+    card = accelerator(machine, host_seconds(facts.rehearsal), choice.nodes)
     schedule = _schedule(choice, answers, facts, evaluate_steps)
     found = duration(facts.model, choice.profile, card, schedule)
     ran, measured = rehearsed(choice, facts), timed_step(choice, facts)
@@ -198,11 +199,16 @@ def _process_origin(choice: Choice) -> dict[str, object]:
     return {"process_origin": "measured" if choice.profile.process_bytes else "assumed"}
 
 
+SHARED_STATE_BYTES = 12
+"""Of each trained parameter in a checkpoint of engines that share states: three float32 values."""
+
+
 def _sizes(choice: Choice, model: ModelFacts) -> Sizes:
     plan, full = choice.profile, choice.kind == "full"
     trained = model.parameters if full else trained_parameters(model, plan)
     width = plan.width if full else plan.adapter_width
-    return Sizes(model.parameters, model.dtype, trained_bytes=trained * width)
+    checkpoint = trained * (width + SHARED_STATE_BYTES) if plan.sharded else 0
+    return Sizes(model.parameters, model.dtype, trained * width, checkpoint)
 
 
 def _schedule(choice: Choice, answers: Answers, facts: PlanFacts, evaluate_steps: int) -> Schedule:

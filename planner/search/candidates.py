@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from planner.catalogue.lookup import Accelerator
 from planner.memory import Estimate, estimate, recorded_passes
 from planner.parallelism.layouts import Layout
-from planner.search.budget import budget, host_budget
+from planner.search.budget import beyond_peak, budget, host_budget
 from planner.search.kernels import variants
 from planner.search.passes import laid_out
 from planner.search.plan import Plan
@@ -100,7 +100,7 @@ class Candidates(Space):
 
     @cached_property
     def host_budget_bytes(self) -> int | None:
-        """Bytes that each process may offload; None for a machine known only by its card's name."""
+        """Bytes that each process may offload; None where main memory is unknown."""
         return host_budget(self.machine, self.request.processes)
 
     def need(self, plan: Profile) -> int:
@@ -130,7 +130,7 @@ class Candidates(Space):
     @cached_property
     def card(self) -> Accelerator | None:
         """The catalogue's entry for the cards, with the speed of their host."""
-        return accelerator(self.machine, self.host_seconds)
+        return accelerator(self.machine, self.host_seconds, self.request.nodes)
 
     def estimated(self, plan: Profile) -> int:
         """Return the peak of a plan by its estimate, in bytes."""
@@ -138,21 +138,20 @@ class Candidates(Space):
 
     def fits(self, plan: Profile) -> bool:
         """Return whether a plan is within the budget, or ran in the free memory when rehearsed."""
-        found, free = self.plan(plan), self.machine.least_free
-        if not self.rehearsal:
-            return found.fits and self._has_room_to_record(plan)
-        if free and self.rehearsal.fitted and self.rehearsal.is_of(plan):
-            return self.rehearsal.measured.process_bytes + self._more(plan) <= free.free_bytes
-        fits = self.need(plan) <= self.budget_bytes and self._has_room_to_record(plan)
-        return fits and found.offload_fits
-
-    def _has_room_to_record(self, plan: Profile) -> bool:
-        return _with_room(self.estimated(plan), plan) <= self.budget_bytes
+        ran, free = self.rehearsal, self.machine.least_free
+        if ran and free and ran.fitted and ran.is_of(plan):
+            return ran.measured.process_bytes + self._more(plan) <= free.free_bytes
+        if self.wanted(plan) > self.budget_bytes:
+            return False
+        return plan.parallel == "single" or self.plan(plan).offload_fits
 
     def wanted(self, plan: Profile) -> int:
         """Return what must be available for a plan, in bytes: its peak, with what recorded passes
-        may fragment."""
-        return _with_room(self.need(plan), plan)
+        may fragment, and what several cards need besides."""
+        found = _with_room(self.need(plan), plan)
+        if plan.parallel == "single":
+            return found
+        return found + beyond_peak(self._estimate(plan), plan)
 
     def plan(self, profile: Profile) -> Plan:
         """Return a profile with its memory estimate."""
@@ -186,8 +185,8 @@ class Candidates(Space):
 
     def least(self, kind: Kind) -> Profile:
         """Return the plan of a method that needs the least, without offloading unless it is set."""
-        every = chain.from_iterable(self.of(kind, layout) for layout in self.unmoved)
-        return min(every, key=lambda plan: (self.need(plan), plan.micro_batch))
+        every = chain.from_iterable(self.of(kind, layout) for layout in self.unmoved(kind))
+        return min(every, key=lambda plan: (self.wanted(plan), plan.micro_batch))
 
 
 def _with_room(peak_bytes: int, plan: Profile) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import TypeVar
 
+from planner.parallelism.layouts import Layout
 from planner.search.candidates import Candidates
 from planner.setup.setup import Kind, Profile
 from planner.speed import host
@@ -19,6 +20,8 @@ TIE = 0.03
 TIMED_TIE = 0.05
 """The same for plans that were timed on the device, whose speed varies: the one that was planned
 is kept."""
+LAYOUT_TIE = 0.05
+"""The same for plans in different layouts, whose times are known less well."""
 Plan = TypeVar("Plan")
 
 
@@ -37,21 +40,44 @@ def best(candidates: Candidates) -> Profile | None:
 def fastest_of(candidates: Candidates, kind: Kind, packing: bool | None = None) -> Profile | None:
     """Return the plan to choose of one method, with `packing` set or left open; None if none fits.
 
-    The first layout in which a plan fits is used: later ones add traffic between cards. Equally
-    fast plans are compared by their estimates, not by a rehearsal: what was measured for one says
-    nothing about the others, and the rehearsed plan stays the chosen one. Where finalists of a
-    search were timed, the choice is among them.
+    It is the fastest of those that offload as little as possible. Equally fast plans of one layout
+    are compared by their estimates, not by a rehearsal: what was measured for one says nothing
+    about the others, and the rehearsed plan stays the chosen one. Where finalists of a search were
+    timed, the choice is among them.
     """
-    for layout in candidates.layouts_of(kind):
-        wanted = (p for p in candidates.of(kind, layout) if packing in (None, p.packing))
-        fitting: Iterable[Profile] = filter(candidates.fits, wanted)
-        if candidates.tuned:
-            fitting = list(fitting)
-            if chosen := _of_finalists(candidates, fitting):
-                return chosen
-        if found := _fastest(fitting, lambda p: seconds(candidates, p), candidates.estimated):
-            return found
+    allowed = candidates.layouts_of(kind)
+    for offload in dict.fromkeys(kept for _, kept in allowed):
+        found = (
+            fastest_in(candidates, kind, layout, packing)
+            for layout in allowed
+            if layout[1] == offload
+        )
+        if quickest := _quickest(candidates, [plan for plan in found if plan]):
+            return quickest
     return None
+
+
+def fastest_in(
+    candidates: Candidates, kind: Kind, layout: Layout, packing: bool | None = None
+) -> Profile | None:
+    """Return the fastest plan of a layout that fits."""
+    wanted = (p for p in candidates.of(kind, layout) if packing in (None, p.packing))
+    fitting: Iterable[Profile] = filter(candidates.fits, wanted)
+    if candidates.tuned:
+        fitting = list(fitting)
+        if chosen := _of_finalists(candidates, fitting):
+            return chosen
+    return _fastest(fitting, lambda p: seconds(candidates, p), candidates.estimated)
+
+
+def _quickest(candidates: Candidates, plans: Sequence[Profile]) -> Profile | None:
+    """Return the fastest of plans in different layouts; of equally fast ones, the first."""
+    times = [seconds(candidates, plan) for plan in plans]
+    known = [time for time in times if time]
+    if len(known) < len(plans) or not plans:
+        return plans[0] if plans else None
+    least = (1 + LAYOUT_TIE) * min(known)
+    return next(plan for plan, time in zip(plans, known, strict=True) if time <= least)
 
 
 def _of_finalists(candidates: Candidates, plans: Iterable[Profile]) -> Profile | None:

@@ -13,7 +13,7 @@ from planner.memory.widths import stream_width
 from planner.models import layers
 from planner.objectives.objective import Objective
 from planner.objectives.registry import objective_of
-from planner.parallelism.layouts import Layout, layouts, may_offload, on_cpu
+from planner.parallelism.layouts import Layout, layouts, may_offload, may_share, on_cpu
 from planner.search.passes import Steps, steps_of
 from planner.search.request import Optimizer, Request
 from planner.setup.setup import Kind, Profile
@@ -86,23 +86,27 @@ class Space:
 
     @cached_property
     def layouts(self) -> tuple[Layout, ...]:
-        """How the processes may share the work, the fastest first; empty where no layout satisfies
-        the request."""
+        """How the processes may share the work, in order of preference; empty where no layout
+        satisfies the request."""
         asked = self.request
         if self.machine.kind == "cpu":
             return on_cpu(asked.processes, asked.parallel)
         return layouts(asked.processes, asked.parallel, asked.offload)
 
-    @cached_property
-    def unmoved(self) -> tuple[Layout, ...]:
-        """The layouts that offload nothing, unless the request asks for it."""
+    def unmoved(self, kind: Kind) -> tuple[Layout, ...]:
+        """Return the layouts of a method that offload nothing, unless the request asks for it."""
         kept = self.request.offload or "none"
-        return tuple(at for at in self.layouts if at[1] == kept)
+        return tuple(at for at in self.layouts_of(kind) if at[1] == kept)
 
     def layouts_of(self, kind: Kind) -> tuple[Layout, ...]:
         """Return the layouts that a method may use."""
-        asked = self.request.offload
-        return tuple(at for at in self.layouts if may_offload(kind, at[1], asked))
+        asked = self.request
+        return tuple(
+            layout
+            for layout in self.layouts
+            if may_offload(kind, layout[1], asked.offload)
+            and may_share(kind, layout, asked.parallel, asked.offload)
+        )
 
     @cached_property
     def checkpointings(self) -> tuple[bool, ...]:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lockfiles.errors import UsageProblem
+from planner.catalogue.links import Links
 from planner.catalogue.lookup import Accelerator, find_accelerator
-from planner.machines.facts import MachineFacts
+from planner.machines.facts import CardLinks, MachineFacts
 from planner.models.architecture import architecture
 from planner.models.facts import Architecture
 from planner.models.parameters import parameter_count
@@ -74,11 +75,13 @@ def slowness(measured_seconds: float, card: Rated) -> float:
     return measured_seconds / expected if expected else 1.0
 
 
-def accelerator(machine: MachineFacts, host_seconds: float = 0.0) -> Accelerator | None:
+def accelerator(
+    machine: MachineFacts, host_seconds: float = 0.0, nodes: int = 1
+) -> Accelerator | None:
     """Return the catalogue's entry for a machine's cards, or None.
 
     `host_seconds` is the measurement of a rehearsal on the machine; 0 if there is none, for a usual
-    host.
+    host. `nodes` is the number of such machines that train together.
     """
     try:
         found = find_accelerator(machine.gpus[0].name) if machine.gpus else None
@@ -86,7 +89,9 @@ def accelerator(machine: MachineFacts, host_seconds: float = 0.0) -> Accelerator
         return None
     if not found:
         return None
-    return replace(found, host=slowness(host_seconds, found) if host_seconds else ASSUMED)
+    links = linked(found.links, machine.links, nodes)
+    host = slowness(host_seconds, found) if host_seconds else ASSUMED
+    return replace(found, links=links, host=host)
 
 
 def on_slow_host(card: Accelerator) -> Accelerator:
@@ -102,4 +107,13 @@ def said(usual_seconds: float, slow_seconds: float) -> str:
     return (
         f"The card waits for its host, whose speed was not measured: on a slow one, a step takes "
         f"{slow_seconds:.2g} s."
+    )
+
+
+def linked(usual: Links, known: CardLinks, nodes: int) -> Links:
+    """Return how fast cards exchange data: as is known of a machine, else as is usual."""
+    return Links(
+        round(known.card_bytes_per_second) or usual.card_bytes_per_second,
+        round(known.network_bytes_per_second) or usual.host_bytes_per_second,
+        nodes,
     )

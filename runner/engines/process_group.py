@@ -1,4 +1,4 @@
-"""The processes of a training as a torch process group, with gloo on CPU.
+"""The processes of a training as a torch process group: NCCL between cards, gloo on CPU.
 
 Each process watches the others: if one ends before they leave the group together, this one exits
 immediately, whatever it is computing. torchrun alone would send SIGTERM and wait half a minute.
@@ -47,8 +47,8 @@ class ProcessGroup:
         return [one.tolist() for one in found]
 
     def wait(self) -> None:
-        """Wait until every process has reached this call."""
-        dist.barrier()
+        """Wait until every process has reached this call. Uses no card, unlike torch's barrier."""
+        self.gathered([0])
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def joined(meeting: Path) -> Iterator[Ranks]:
     several = of_environment()
     store = _store(several, meeting, count)
     patience = _PATIENCE if several is None else NETWORK_PATIENCE
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=count, timeout=patience)
+    dist.init_process_group(_backends(), store=store, rank=rank, world_size=count, timeout=patience)
     group = ProcessGroup(rank, count)
     here = several.node if several else 0
     everyone = group.gathered([here, os.getpid()])
@@ -90,6 +90,17 @@ def _end_lost(problem: Exception) -> NoReturn:
     traceback.print_exception(problem)
     print("another process of this training has ended", file=sys.stderr, flush=True)
     os._exit(PEER_LOST)
+
+
+def _backends() -> str:
+    """Return torch's name of the backends, after choosing this process's card.
+
+    Tensors in main memory are exchanged with gloo: stops and checkpoints wait for no card.
+    """
+    if not torch.cuda.is_available():
+        return "gloo"
+    torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    return "cpu:gloo,cuda:nccl"
 
 
 def _leave(group: ProcessGroup, watch: "_Watch") -> None:

@@ -16,9 +16,10 @@ from lockfiles.stage_kinds.registry import KINDS
 from planner.machines import facts as machine
 from planner.machines.occupancy import taken
 from planner.machines.probes.probe import probe
+from planner.parallelism.engine import of_engine
 from planner.parallelism.engines import cannot_run
 from planner.pipeline.kind import of_kind as planned_of
-from planner.search.budget import whole_card_bytes
+from planner.search.budget import beyond_one, whole_card_bytes
 from runner.environments.compiler import check_compiler
 from runner.environments.packages import (
     check_training_packages,
@@ -141,7 +142,9 @@ def check_disk(lock: Lock, runs: Path) -> None:
 def check_engine(lock: TrainingLock) -> None:
     """Raise DoesNotFit if this version has no engine for the lock's parallel layout."""
     asked = lock.parallel
-    sentence = cannot_run(lock.machine.kind, asked.engine, asked.processes, asked.offload)
+    sentence = cannot_run(
+        lock.machine.kind, asked.engine, asked.processes, asked.offload, lock.method.kind
+    )
     if sentence:
         raise DoesNotFit(
             sentence,
@@ -168,9 +171,11 @@ def check_device(lock: TrainingLock) -> None:
     _check_threads(lock, facts)
     check_exact_card(lock, facts.gpus)
     if lock.machine.kind == "cuda":
-        free, where = facts.gpus[0].free_bytes, f"`{facts.gpus[0].name}`"
-        needed = whole_card_bytes(lock.prediction.peak_bytes)
-        busy = taken(facts.gpus[0])
+        card = _fullest(lock, facts)
+        free, where = card.free_bytes, f"`{card.name}`"
+        more = beyond_one(of_engine(lock.parallel.engine))
+        needed = whole_card_bytes(lock.prediction.peak_bytes + more)
+        busy = taken(card)
     else:
         free, where, busy = facts.ram_free_bytes, "this machine", ""
         needed = lock.prediction.peak_bytes * lock.parallel.on_each
@@ -180,6 +185,20 @@ def check_device(lock: TrainingLock) -> None:
             f"has only {free / _GIB:.2f} GiB free{f': {busy}' if busy else ''}.",
             fix=(Advice("stop the other programs that use it"), PLAN_AGAIN),
         )
+
+
+def _fullest(lock: TrainingLock, facts: machine.MachineFacts) -> machine.Gpu:
+    """Return the card with the least free memory of those that train: the first ones.
+
+    Raises DoesNotFit if the machine has fewer cards than processes.
+    """
+    processes = lock.parallel.on_each
+    if len(facts.gpus) < processes:
+        raise DoesNotFit(
+            f"The lock trains on {processes} cards, but this machine has only {len(facts.gpus)}.",
+            fix=Steps((Change("machine.processes", "a smaller number"), PLAN_AGAIN)),
+        )
+    return min(facts.gpus[:processes], key=lambda one: one.free_bytes)
 
 
 def _check_threads(lock: TrainingLock, facts: machine.MachineFacts) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from planner.data.tokens.layout import evaluated_rows
+from runner.training import zero
 from runner.training.job import Job
 
 
@@ -13,7 +14,7 @@ def arguments(job: Job) -> dict[str, Any]:
 
     With packing, a batch of the dataloader is an optimizer step: `Ordered` splits it.
     """
-    settings, evaluated = job.train, bool(job.validation)
+    settings, evaluated, on_cpu = job.train, bool(job.validation), not torch.cuda.is_available()
     found = {
         "output_dir": str(job.work),
         "per_device_train_batch_size": settings.micro_batch,
@@ -41,11 +42,14 @@ def arguments(job: Job) -> dict[str, Any]:
         "report_to": "none",
         "disable_tqdm": True,
         "dataloader_num_workers": 0,
-        "accelerator_config": {"non_blocking": torch.cuda.is_available()},
-        "use_cpu": not torch.cuda.is_available(),
+        "accelerator_config": {"non_blocking": not on_cpu},
+        "use_cpu": on_cpu,
     }
-    if job.ranks.count > 1:
-        found |= {"ddp_backend": "gloo", "ddp_find_unused_parameters": False}
+    if job.parallel.engine != "single":
+        found |= {"ddp_find_unused_parameters": False, "ddp_broadcast_buffers": False}
+        found |= {"ddp_backend": "gloo" if on_cpu else "nccl"}
+    if zero.stage_of(job):  # DeepSpeed finds out itself that there is no card
+        found |= {"deepspeed": zero.configuration(job), "use_cpu": False}
     if job.packing:
         step = settings.micro_batch * settings.accumulation
         found |= {"per_device_train_batch_size": step, "gradient_accumulation_steps": 1}

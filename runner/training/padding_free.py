@@ -44,14 +44,21 @@ class PaddingFree:
     the last ones are of rows without tokens. 0 for the bounds of their own rows."""
     chosen: bool = False
     """Whether the decoder takes the positions to score (`scored.Scored`)."""
+    rank: int = 0
+    """Whose passes of a step these are."""
+    ranks: int = 1
+    """Processes that share a step: each has as many passes."""
 
     def __call__(self, rows: Sequence[Row]) -> dict[str, Any]:
-        """Return `input_ids`, `labels` and `position_ids`, each of shape (1, tokens of the step);
+        """Divide the rows of a step, those of all ranks, into passes.
+
+        Return `input_ids`, `labels` and `position_ids`, each of shape (1, tokens of this rank);
         `cuts`, where each pass ends; `bounds`, of each pass the positions between its rows: int32,
         of shape (rows + 1,); `scored`, of each pass what `scored.positions` returns; and `own`, the
-        tokens of the step without blank rows."""
+        tokens of the step of all ranks, without blank rows."""
         lengths = [len(row["input_ids"]) for row in rows]
-        laid = layout.passes(lengths, self.most_tokens)
+        step = layout.passes(lengths, self.most_tokens, self.ranks)
+        laid = layout.of_rank(step, self.rank, self.ranks)
         filled = [self._filled([rows[at] for at in one]) for one in laid]
         every = [row for one in filled for row in one]
         edges = [self._edges([len(row["input_ids"]) for row in one]) for one in filled]
@@ -67,9 +74,9 @@ class PaddingFree:
         }
 
     def _filled(self, rows: list[Row]) -> list[Row]:
-        """Return a pass's rows with blank ones up to its size."""
+        """Return a pass's rows with blank ones up to its size; one token where it has no rows."""
         tokens = sum(len(row["input_ids"]) for row in rows)
-        missing = layout.size_of(tokens, self.sizes) - tokens
+        missing = layout.size_of(tokens, self.sizes) - tokens or int(not tokens)
         blank = [min(self.longest, missing - at) for at in range(0, missing, self.longest)]
         return rows + [_blank(n) for n in blank]
 

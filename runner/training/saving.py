@@ -55,6 +55,8 @@ class Saving(_Base):  # type: ignore[misc]  # transformers ships no types that m
     say: Callable[[str], None] = staticmethod(lambda _: None)
     """Shows a sentence to the person."""
     processing_class: Any
+    alone = True
+    """Whether this process has all states, as torch's own optimizers keep them."""
     _copied = False
     """Whether the checkpoint that is being saved is a copy."""
 
@@ -64,7 +66,7 @@ class Saving(_Base):  # type: ignore[misc]  # transformers ships no types that m
             super()._save_checkpoint(model, trial)
             return
         self.writer.wait()
-        self._copied = copies() and self.args.world_size == 1 and self._has_room()
+        self._copied = copies() and self.alone and self._has_room()
         padding: Any = self.processing_class
         self.processing_class = None
         try:

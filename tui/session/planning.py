@@ -13,7 +13,7 @@ from lockfiles.fixes import Advice, Command, Option
 from lockfiles.forecast import Prediction
 from lockfiles.lock import Lock, TrainingLock
 from planner.interview.answers import Answers, check
-from planner.machines.facts import Gpu, MachineFacts, TimedStep
+from planner.machines.facts import CardLinks, Gpu, MachineFacts, TimedStep
 from planner.machines.probes.probe import probe
 from planner.plan import export
 from planner.plan.gather import check_stages, gather, model_facts
@@ -128,9 +128,11 @@ def counted_on(lock: TrainingLock) -> MachineFacts:
     main = 0 if gpus else memory  # a lock for GPUs does not have the amount of main memory
     found = lock.prediction
     measured = found.components["process"] if found.process_origin == "measured" else 0
+    rates = counted.card_bytes_per_second, counted.network_bytes_per_second
     return MachineFacts(
-        counted.kind, gpus, cores, main, main, 0, "", process_bytes=measured, timed=_timed(found)
-    )
+        counted.kind, gpus, cores, main, main, 0, "", process_bytes=measured, timed=_timed(found),
+        links=CardLinks("", *map(float, rates)),
+    )  # fmt: skip
 
 
 def _timed(found: Prediction) -> tuple[TimedStep, ...]:

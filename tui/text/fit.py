@@ -44,7 +44,9 @@ def _machine(request: Subject) -> list[str]:
     machine = request.machine
     if not machine.gpus:
         return _without_cards(machine)
-    several = f"{len(machine.gpus)} x " if len(machine.gpus) > 1 else ""
+    count, nodes = len(machine.gpus) // request.nodes, request.nodes
+    several = f"{count} x " if count > 1 else ""
+    several = f"{nodes} machines with {several}" if nodes > 1 else several
     least = min(machine.gpus, key=lambda gpu: gpu.free_bytes)
     each = " each" if several else ""
     free = "" if least.free_bytes == least.memory_bytes else f", {memory(least.free_bytes)} free"

@@ -152,7 +152,7 @@ def test_several_cards_share_no_more_than_they_must(count: int, size: int) -> No
 
 
 def test_eight_cards_train_whole_what_one_cannot() -> None:
-    alone, together = _cards(1, 24), _cards(8, 24)
+    alone, together = _cards(1, 40), _cards(8, 40)
     assert not _only(alone, method="full", offload="none").plan.fits
     plan = _only(together, method="full", offload="none").plan
     assert plan.fits and plan.zero_stage > 0

@@ -14,7 +14,7 @@ from planner.fit.answers import answers as fit_answers
 from planner.fit.models import find
 from planner.fit.reasons import shown
 from planner.fit.request import FitRequest, Wish
-from planner.machines.facts import Gpu, MachineFacts
+from planner.machines.facts import CardLinks, Gpu, MachineFacts
 from planner.parallelism.engines import RUNS, cannot_run
 from planner.parallelism.layouts import Layout, layouts
 from planner.plan.gather import PlanFacts, gather
@@ -95,7 +95,7 @@ def test_what_this_version_cannot_run_is_refused(
     count, (engine, offload) = case
     made = plan(answers(**_asked(case)), facts)
     sentence = cannot_run("cuda", engine, count, offload)
-    if engine == "single" and offload == "none":
+    if (engine, offload) != ("fsdp2", "optimizer"):
         assert sentence == ""
         check_engine(made)
         return
@@ -103,6 +103,32 @@ def test_what_this_version_cannot_run_is_refused(
         check_engine(made)
     assert refused.value.message == sentence
     assert "processes = 1" in refused.value.hint
+
+
+def test_a_lock_has_the_links_that_were_found(facts: PlanFacts) -> None:
+    asked = answers(**_asked((2, ("ddp", "none"))))
+    links = CardLinks("pcie", 3e9, 1e9)
+    made = plan(asked, replace(facts, machine=replace(CARDS, links=links)))
+    rates = made.machine.card_bytes_per_second, made.machine.network_bytes_per_second
+    assert rates == (3_000_000_000, 1_000_000_000)
+    assert lock.parse(lock.write(made)).training() == made
+    assert plan(asked, replace(facts, machine=counted_on(made))) == made
+    usual = plan(asked, facts)
+    assert "card_bytes_per_second" not in usual.machine.model_dump()
+    assert usual.prediction.step_seconds <= made.prediction.step_seconds
+
+
+@pytest.mark.parametrize(
+    ("engine", "runs"), [("ddp", True), ("zero2", True), ("zero3", False), ("fsdp2", False)]
+)
+def test_weights_in_4_bits_are_not_shared(facts: PlanFacts, engine: str, runs: bool) -> None:
+    asked = {**_asked((2, (engine, "none"))), "method__kind": "qlora"}
+    made = plan(answers(**asked), facts)
+    if runs:
+        check_engine(made)
+        return
+    with pytest.raises(DoesNotFit, match="cannot share a base in NF4"):
+        check_engine(made)
 
 
 def test_what_a_refusal_advises_can_be_run(facts: PlanFacts) -> None:

@@ -70,13 +70,13 @@ def test_steps_that_wait_for_an_unmeasured_host_are_in_the_range() -> None:
     assert inside == 2
 
 
-def test_chosen_plans_are_not_faster_than_on_a_usual_host() -> None:
-    """Steps of plans on an H200 whose host was not measured: those of the 0.5B took up to 1.4 times
+def test_chosen_plans_are_hardly_faster_than_on_a_usual_host() -> None:
+    """Steps of plans on H200s whose hosts were not measured: those of the 0.5B took up to 1.4 times
     as long as predicted, the others up to 1.12 times."""
     for point in CHOSEN:
         usual, took = _predicted(point), sum(point["step_seconds"][WARM:])
         least = 0.7 if "0.5B" in point["model"] else 0.89
-        assert least < usual / took < 1, point["line"]
+        assert least < usual / took < 1.07, point["line"]
 
 
 def _predicted(point: dict[str, Any]) -> float:

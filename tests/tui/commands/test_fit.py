@@ -15,10 +15,9 @@ from tests.tui.test_cli import tunelock
 BASE = Path(__file__).parents[3] / "runner" / "demo" / "base"
 PLAN_KEYS = [
     "objective", "method", "rank", "length", "micro_batch", "accumulation", "checkpointing",
-    "optimizer", "dropout", "pass_tokens", "kernels", "graph_sizes", "zero_stage", "offload",
-    "peak_allocated_bytes", "peak_total_bytes",
-    "components", "phase", "budget_bytes", "fits", "step_seconds", "tokens_per_second",
-    "flops_share", "reasons", "traced_allocated_bytes",
+    "optimizer", "dropout", "pass_tokens", "kernels", "graph_sizes", "parallel", "zero_stage",
+    "offload", "peak_allocated_bytes", "peak_total_bytes", "components", "phase", "budget_bytes",
+    "fits", "step_seconds", "tokens_per_second", "flops_share", "reasons", "traced_allocated_bytes",
 ]  # fmt: skip
 PINNED = (
     "--objective", "dpo", "--method", "lora", "--rank", "8", "--length", "512", "--micro-batch",
@@ -87,11 +86,11 @@ def test_every_value_set_is_exactly_one_plan() -> None:
     done = tunelock("fit", "Qwen/Qwen3-8B", "--gpu", "H200:2", *PINNED, "--json")
     assert done.returncode == 0, done.stderr
     (plan,) = json.loads(done.stdout)["plans"]
-    assert {key: plan[key] for key in PLAN_KEYS[:14]} == {
+    assert {key: plan[key] for key in PLAN_KEYS[:15]} == {
         "objective": "dpo", "method": "lora", "rank": 8, "length": 512, "micro_batch": 2,
         "accumulation": 3, "checkpointing": True, "optimizer": "paged_adamw_8bit",
         "dropout": 0.1, "pass_tokens": 0, "kernels": "eager", "graph_sizes": 0,
-        "zero_stage": 2, "offload": "optimizer",
+        "parallel": "zero2", "zero_stage": 2, "offload": "optimizer",
     }  # fmt: skip
 
 
