@@ -34,7 +34,7 @@ def counted(answers: "Answers", machine: MachineFacts) -> MachineFacts:
     than there are.
     """
     nodes = answers.integer("machine.nodes")
-    machine = _together(machine, nodes)
+    machine = machine.several(nodes)
     device, processes = answers.text("machine.device"), answers.integer("machine.processes")
     if device == "cuda" and not machine.gpus:
         if machine.problem:
@@ -60,17 +60,6 @@ def counted(answers: "Answers", machine: MachineFacts) -> MachineFacts:
             fix=Answer("machine.processes", cards),
         )
     return replace(machine, kind="cuda")
-
-
-def _together(machine: MachineFacts, nodes: int) -> MachineFacts:
-    """Return what several machines like this one have together."""
-    return replace(
-        machine,
-        gpus=machine.gpus * nodes,
-        cpu_cores=machine.cpu_cores * nodes,
-        ram_bytes=machine.ram_bytes * nodes,
-        ram_free_bytes=machine.ram_free_bytes * nodes,
-    )
 
 
 def candidates(
