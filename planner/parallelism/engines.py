@@ -33,4 +33,4 @@ def described(device: Device, engine: Parallel, processes: int, offload: Offload
     cards = "one card" if processes == 1 else f"{processes} cards"
     where = f"on {cards}" if device == "cuda" else f"in {processes} processes"
     tail = {"none": "", "optimizer": ", with the optimizer offloaded", "all": ", with full offload"}
-    return f"{NAMES[engine]} {where}{tail[offload]}"
+    return f"{NAMES[engine]} {where}{tail.get(offload, ', with full offload to NVMe')}"

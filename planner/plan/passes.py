@@ -10,6 +10,7 @@ from planner.data.tokens.order import epoch_order
 from planner.data.tokens.sizes import sizes
 from planner.interview.answers import Answers
 from planner.search.choose import Choice
+from planner.setup.setup import Profile
 
 
 @dataclass(frozen=True)
@@ -26,15 +27,19 @@ class Laid:
 
 def laid_out(choice: Choice, answers: Answers, lengths: Sequence[int]) -> Laid:
     """Return the passes of a choice for rows of these lengths."""
-    plan = choice.profile
+    rows = choice.micro_batch * choice.accumulation * choice.profile.ranks
+    seed = answers.integer("train.seed")
+    return of_plan(choice.profile, lengths, rows, seed, answers.integer("train.epochs"))
+
+
+def of_plan(plan: Profile, lengths: Sequence[int], rows: int, seed: int, epochs: int) -> Laid:
+    """Return the passes of a plan whose steps have `rows` rows."""
     if not plan.pass_tokens:
         return Laid(plan.packing)
     most, ranks = plan.pass_tokens, plan.ranks
-    rows = choice.micro_batch * choice.accumulation * ranks
-    seed = answers.integer("train.seed")
     found = [
         Epoch.of(lengths, epoch_order(len(lengths), seed, epoch), rows, most, ranks)
-        for epoch in range(answers.integer("train.epochs"))
+        for epoch in range(epochs)
     ]
     passes = max(one.most_passes for one in found)
     table: dict[str, object] = {"pass_tokens": most}

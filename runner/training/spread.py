@@ -37,6 +37,7 @@ def sharding_of(job: Job) -> Sharding | None:
 class Spread(InPasses):
     """Saves and resumes what several processes share, in files that do not depend on them."""
 
+    alone: bool
     _sharding: Sharding | None = None
 
     def __init__(self, *, job: Job, **arguments: Any) -> None:
@@ -44,6 +45,7 @@ class Spread(InPasses):
         self._dtype = job.train.dtype
         self._shards_itself = of_engine(job.parallel.engine).shards == "fsdp2"
         super().__init__(job=job, **arguments)
+        self.alone = self._sharding is None and job.ranks.count == 1
         if self._replicated or self._shards_itself:
             # transformers then leaves the placement and the gradients of the model to us
             self.is_distributed_loading_by_transformers = True

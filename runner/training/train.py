@@ -46,7 +46,9 @@ def train(job: Job, line: Line) -> Result:
     job.check_base()
     if what := before_steps(job.train):
         line.send("progress", what=what, done=0, total=1, unit="models")
-    with _resuming(checkpoint, watch):
+    trainer.writer = watch.writer
+    trainer.say = lambda text: line.send("warning", text=text)
+    with watch.writer, _resuming(checkpoint, watch):
         trainer.train(resume_from_checkpoint=checkpoint)
     steps = int(trainer.state.global_step)
     watch.share()

@@ -14,9 +14,11 @@ from torch.utils.data import DataLoader, Sampler
 
 from runner.engines.ranks import Alone
 from runner.training.adapter import check_adapter
+from runner.training.ahead import Ahead
 from runner.training.job import Job
 from runner.training.packing import Packed
 from runner.training.padding_free import PaddingFree
+from runner.training.saving import Saving
 from runner.training.shares import Losses, Shares, is_blank, loader, with_blank
 from runner.training.spread import Spread
 
@@ -38,7 +40,7 @@ class _Order(Sampler[int]):
         return iter(self._order(self._epoch))
 
 
-class Ordered(Spread):
+class Ordered(Ahead, Saving, Spread):
     """A trainer with the rows in the lock's order. With packing, a step is one batch of its
     dataloader, which is split into several passes."""
 
@@ -110,6 +112,11 @@ class Ordered(Spread):
     ) -> torch.Tensor:
         """Return the loss of a batch: with packing the sum over its micro-batches, since TRL
         divides each by the scored tokens of the complete step."""
+        loss = self._computed(model, inputs, num_items_in_batch)
+        self.collect_next()
+        return loss
+
+    def _computed(self, model: Any, inputs: Any, num_items_in_batch: Any) -> torch.Tensor:
         joined = self._joined
         if joined is None:
             blanks = self._ranks.gathered([int(is_blank(inputs))]) if self._ranks.count > 1 else []

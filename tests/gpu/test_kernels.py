@@ -59,7 +59,7 @@ def test_each_way_to_compute_layers_learns_the_same(kind: str, base: Path, tmp_p
 
 @pytest.mark.parametrize("kind", ["lora", "qlora"])
 def test_a_run_with_both_is_killed_and_resumed(kind: str, base: Path, tmp_path: Path) -> None:
-    folder = _planned(tmp_path, base, "both", method__kind=kind, train__epochs=4)
+    folder = _planned(tmp_path, base, "both", method__kind=kind, train__epochs=30)
     carried_out(folder, "whole")
     killed_and_gone_on(folder)
     whole, resumed = _losses(folder, "whole"), _losses(folder, "killed")

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 
 Pass = tuple[int, ...]
 """The indices of a pass's rows within their step, in the step's order."""
+EVALUATED_PASSES = 8
+"""About as many passes are laid out at a time for an evaluation; one of them may not be full."""
 
 
 def passes(lengths: Sequence[int], most_tokens: int, ranks: int = 1) -> tuple[Pass, ...]:
@@ -54,6 +56,12 @@ def _shared(lengths: Sequence[int], count: int, most_tokens: int) -> tuple[Pass,
         if tokens[place] > most_tokens:
             return None
     return tuple(tuple(sorted(rows)) for rows in found)
+
+
+def evaluated_rows(lengths: Sequence[int], most_tokens: int) -> int:
+    """Return how many rows of an evaluation, with rows of these lengths, are laid out in passes at
+    a time."""
+    return max(1, EVALUATED_PASSES * most_tokens * len(lengths) // sum(lengths))
 
 
 def size_of(tokens: int, sizes: Sequence[int]) -> int:

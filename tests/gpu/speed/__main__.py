@@ -4,7 +4,7 @@ Runs a table's lines one after another, each in a process of its own that is for
 and adds a JSON line of each to OUT; lines that OUT has are not run again. A line is
 `SIDE MODEL METHOD ROWS [KEY=VALUE ...]` (see `sides.txt` and `line.py`) or a plan by its settings
 (see `plans.txt` and `plans.py`). `--cpu` runs tiny models. `--summary OUT.jsonl` prints what a file
-has found.
+has found. Unsloth may need other releases: `UNSLOTH_PATHS` is the `PYTHONPATH` of its process.
 """
 
 import argparse
@@ -36,6 +36,8 @@ SIDES = {
 """Of each side its file and function."""
 ALONE = frozenset(["unsloth"])
 """Sides that change transformers when they are imported, before anything else is."""
+ALONE_PATHS = "UNSLOTH_PATHS"
+"""The environment variable with the `PYTHONPATH` of their packages, where they need others."""
 MOST = 2.5
 """By what a line may exceed its estimate."""
 LATE = "took too long"
@@ -106,8 +108,11 @@ def _one(text: str, asked: argparse.Namespace) -> str:
     most = asked.each or 30 + MOST * Line(text).seconds(asked.steps)
     if text.split()[0] in ALONE:
         own = [sys.executable, "-m", "tests.gpu.speed", str(asked.out), "--line", text]
+        own += ["--steps", str(asked.steps)]
+        paths = os.environ.get(ALONE_PATHS, os.environ.get("PYTHONPATH", ""))
+        environment = os.environ | {"PYTHONPATH": paths}
         try:
-            ended = subprocess.run([*own, "--steps", str(asked.steps)], timeout=most, check=False)
+            ended = subprocess.run(own, timeout=most, check=False, env=environment)
         except subprocess.TimeoutExpired:
             return LATE
         return f"ended with {ended.returncode}" if ended.returncode else ""

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,10 @@ def machine() -> MachineFacts:
     return found if found.gpus else machines.named("H100 SXM")
 
 
-def chosen(line: Line, steps: int) -> dict[str, Any]:
-    """Return the line of the chosen plan."""
+def chosen(
+    line: Line, steps: int, change: Callable[[Any], None] = lambda _: None
+) -> dict[str, Any]:
+    """Return the line of the chosen plan; `change` gets the trainer's model before training."""
     clock, of = watch.Clock(), same.lengths(line)
     answers, on = answers_of(line), machine()
     choice = choice_of(line, of, on)
@@ -55,6 +57,7 @@ def chosen(line: Line, steps: int) -> dict[str, Any]:
     profile, last = StepProfile() if line.profiled else None, WARM + steps
     seen = watch.callback(clock, profile, last)
     trainer = _trainer(line, choice, laid, of, seen, (seed, epochs))
+    change(trainer.model)
     trainer.args.max_steps = last + line.profiled
     trainer.args.save_strategy = type(trainer.args.save_strategy)("no")
     trainer.train()

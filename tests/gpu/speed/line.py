@@ -56,6 +56,11 @@ class Line:
         """Of `hand`: the most tokens of a pass."""
         return int(self._value("pass", "32768"))
 
+    @property
+    def layers(self) -> int:
+        """Of `chosen`: how many layers the model is made with; 0 for all that it has."""
+        return int(self._value("layers", "0"))
+
     def seconds(self, steps: int) -> float:
         """Return about how long it takes to start (`start`) and to make its steps (`each`), the
         measured ones and those that are left out."""

@@ -78,4 +78,7 @@ def model_of(line: Line, profile: Profile) -> Any:
     from runner.rehearse.random_model import random_model
 
     set_seed(SEED)
-    return random_model(config_of(line), here(profile), 1)
+    config = config_of(line)
+    if line.layers:
+        config["num_hidden_layers"] = line.layers
+    return random_model(config, here(profile), 1)

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from planner.data.tokens.layout import of_rank, passes, steps
+from planner.data.tokens.layout import EVALUATED_PASSES, evaluated_rows, of_rank, passes, steps
 from planner.plan.passes import Epoch
 
 
@@ -42,6 +42,15 @@ def test_the_digest_is_of_rows_and_where_passes_end() -> None:
     assert len(digests) == 5
     assert Epoch.of([5, 6, 7, 8], order, 2, 26).most_passes == 1
     assert Epoch.of([5, 6, 7, 8], order, 4, 9).most_passes == 4
+
+
+def test_an_evaluation_takes_the_rows_of_several_passes_at_a_time() -> None:
+    lengths = [10, 20, 30, 40] * 25
+    rows = evaluated_rows(lengths, 100)
+    assert rows == 32
+    full = passes(lengths[:rows], 100)
+    assert len(full) in (EVALUATED_PASSES, EVALUATED_PASSES + 1)
+    assert evaluated_rows([1000], 1) == 1
 
 
 @pytest.mark.parametrize("seed", range(100))
