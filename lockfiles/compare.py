@@ -27,6 +27,7 @@ _CONSEQUENCES: Mapping[str, Consequence] = {
     "train": "changes weights",
     "train.checkpointing": "changes speed",
     "parallel": "changes weights",
+    "parallel.nodes": "changes speed",
     "parallel.bucket": "changes speed",
     "parallel.prefetch": "changes speed",
     "exactness": "changes weights",

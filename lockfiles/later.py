@@ -19,11 +19,11 @@ PLANNED: Mapping[str, tuple[str, ...]] = {
         "gptq", "awq", "compressed-tensors", "mergekit", "vllm", "tgi", "serve", "lm-eval",
         "forgetting",
     ),
-    "engine": ("deepspeed", "torchrun", "slurm", "kubernetes", "skypilot"),
+    "engine": ("deepspeed", "torchrun"),
 }  # fmt: skip
 """What a value of `run.toml`, of a lock or of an option may ask for, by its kind."""
 COMMANDS: tuple[str, ...] = (
-    "merge", "push", "serve", "chat", "evaluate", "compare", "tune", "launch",
+    "merge", "push", "serve", "chat", "evaluate", "compare", "tune",
 )  # fmt: skip
 """Commands."""
 SENTENCE = "is planned for a later version"

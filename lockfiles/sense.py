@@ -157,6 +157,8 @@ def _parallel(lock: TrainingTables) -> Iterator[Contradiction]:
     several, offloads = parallel.processes > 1, parallel.offload != "none"
     if not engine.takes(parallel.processes):
         yield "parallel.processes", f"is not a valid number for `{parallel.engine}`"
+    if parallel.processes % parallel.nodes:
+        yield "parallel.nodes", "must divide `parallel.processes`"
     if offloads and parallel.offload not in engine.offloads:
         yield "parallel.offload", f"is not supported by `{parallel.engine}`"
     if not on_card and offloads:

@@ -12,7 +12,8 @@ from lockfiles.fields import Name, Seed, Sha256, SomeRows, Table
 
 _OMITTED: Mapping[str, object] = {
     "passes_sha256": [], "pass_tokens": 0, "most_passes": 1, "kernels": "eager", "graph_sizes": [],
-    "offload": "none", "bucket": limits.BUCKET_ELEMENTS, "prefetch": limits.PREFETCHED_ELEMENTS,
+    "nodes": 1, "offload": "none", "bucket": limits.BUCKET_ELEMENTS,
+    "prefetch": limits.PREFETCHED_ELEMENTS,
 }  # fmt: skip
 """Keys that are omitted where they have their default, as in locks before they were known."""
 
@@ -109,6 +110,8 @@ class Parallel(Table):
     processes: int = Field(ge=1, le=limits.MOST_PROCESSES)
     """Each process has `train.micro_batch` x `train.accumulation` rows of a step, and its own card
     unless training runs on CPU."""
+    nodes: int = Field(default=1, ge=1, le=limits.MOST_PROCESSES)
+    """The machines, each with the same number of these processes. Omitted where it is 1."""
     offload: Offload = "none"
     """What is offloaded to main memory: the optimizer states, or the weights too. Omitted where it
     is `none`."""
@@ -118,6 +121,11 @@ class Parallel(Table):
     prefetch: int = Field(default=limits.PREFETCHED_ELEMENTS, ge=0, le=limits.MOST_ELEMENTS)
     """Elements of weights that ZeRO stage 3 gathers ahead. Omitted where it is DeepSpeed's
     default."""
+
+    @property
+    def on_each(self) -> int:
+        """The processes on each machine."""
+        return self.processes // self.nodes
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:

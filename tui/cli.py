@@ -19,6 +19,7 @@ _VERBS = {
     "diff": "Show what differs between two locks, and the consequences.",
     "rehearse": "Measure memory and time with random weights, before any download.",
     "run": "Run a lock. Run the same command again to resume.",
+    "launch": "Write what starts a lock on Slurm, Kubernetes or SkyPilot.",
     "watch": "Follow a run from any terminal.",
     "status": "Show the state of a run.",
     "stop": "Stop a run cleanly. Resume it with `tunelock run`.",

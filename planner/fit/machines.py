@@ -52,14 +52,7 @@ def _together(machine: MachineFacts, nodes: int, network_gbits: float | None) ->
     links = machine.links
     if network_gbits:
         links = replace(links, network_bytes_per_second=network_gbits * 1e9 / 8)
-    return replace(
-        machine,
-        gpus=machine.gpus * nodes,
-        cpu_cores=machine.cpu_cores * nodes,
-        ram_bytes=machine.ram_bytes * nodes,
-        ram_free_bytes=machine.ram_free_bytes * nodes,
-        links=links,
-    )
+    return replace(machine.several(nodes), links=links)
 
 
 def _one(gpu: str | None, memory_gib: float | None) -> MachineFacts:

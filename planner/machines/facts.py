@@ -1,7 +1,7 @@
 """The hardware of a machine (cards, memory, disk), as values that can be saved."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -133,6 +133,16 @@ class MachineFacts:
         """
         counted = self.least_free.free_bytes if self.least_free else self.ram_bytes
         return counted // HALF_GIB * HALF_GIB
+
+    def several(self, nodes: int) -> "MachineFacts":
+        """Return what several machines like this one have together."""
+        return replace(
+            self,
+            gpus=self.gpus * nodes,
+            cpu_cores=self.cpu_cores * nodes,
+            ram_bytes=self.ram_bytes * nodes,
+            ram_free_bytes=self.ram_free_bytes * nodes,
+        )
 
     def save(self, path: Path) -> None:
         """Write the facts as JSON, the links of cards where they are known."""

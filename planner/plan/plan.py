@@ -69,7 +69,7 @@ def plan(answers: Answers, facts: PlanFacts) -> TrainingLock:
         "objective": _objective(choice, answers),
         "method": _method(choice),
         "train": _train(choice, answers, facts) | laid.train,
-        "parallel": _parallel(choice),
+        "parallel": _parallel(choice, answers),
         "exactness": exactness.table(answers, choice, facts.machine),
         "machine": _machine(counted(answers, facts.machine), choice),
         "prediction": predicted.table,
@@ -249,11 +249,13 @@ def _train(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, obje
     }
 
 
-def _parallel(choice: Choice) -> dict[str, object]:
+def _parallel(choice: Choice, answers: Answers) -> dict[str, object]:
     plan = choice.profile
+    nodes = answers.integer("machine.nodes")
+    several = {"nodes": nodes} if nodes > 1 else {}
     offload = {} if plan.offload == "none" else {"offload": plan.offload}
     buckets = {"bucket": plan.bucket} if plan.engine.shards == "deepspeed" else {}
-    return {"engine": plan.parallel, "processes": plan.ranks, **offload, **buckets}
+    return {"engine": plan.parallel, "processes": plan.ranks, **several, **offload, **buckets}
 
 
 def steps(choice: Choice, answers: Answers, facts: PlanFacts) -> int:

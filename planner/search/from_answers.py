@@ -30,8 +30,11 @@ _Contradiction = tuple[bool, tuple[str | Key, ...], Answer]
 def counted(answers: "Answers", machine: MachineFacts) -> MachineFacts:
     """Return the machine that a plan can use: without its cards where `machine.device` is `cpu`.
 
-    Raises DoesNotFit where the answers ask for more cards than the machine has.
+    Several machines are counted together. Raises DoesNotFit where the answers ask for more cards
+    than there are.
     """
+    nodes = answers.integer("machine.nodes")
+    machine = machine.several(nodes)
     device, processes = answers.text("machine.device"), answers.integer("machine.processes")
     if device == "cuda" and not machine.gpus:
         if machine.problem:
@@ -50,9 +53,10 @@ def counted(answers: "Answers", machine: MachineFacts) -> MachineFacts:
     cards = len(machine.gpus)
     if processes > cards:
         here = "one card" if cards == 1 else f"{cards} cards"
+        have = "this machine has" if nodes == 1 else f"{nodes} such machines have"
         raise DoesNotFit(
             Key("machine.processes"),
-            f" is {processes}, and each process needs its own card, but this machine has {here}.",
+            f" is {processes}, and each process needs its own card, but {have} {here}.",
             fix=Answer("machine.processes", cards),
         )
     return replace(machine, kind="cuda")
@@ -111,6 +115,7 @@ def _request(
         recorded=switch[answers.text("method.cuda_graphs")],
         exact=answers.flag("train.exact"),
         processes=answers.integer("machine.processes"),
+        nodes=answers.integer("machine.nodes"),
         parallel=_set(answers.text("machine.parallel")),
         offload=cast("Offload | None", _set(answers.text("machine.offload"))),
     )
@@ -218,6 +223,16 @@ def _batch(found: Candidates) -> Iterator[_Contradiction]:
             f" = {processes}.",
         ),
         Answer("train.effective_batch", whole),
+    )
+    yield (
+        processes % asked.nodes > 0,
+        (
+            Key("machine.processes"),
+            f" is {processes}, which is not divisible by ",
+            Key("machine.nodes"),
+            f" = {asked.nodes}.",
+        ),
+        Answer("machine.processes", -(-processes // asked.nodes) * asked.nodes),
     )
     near = next(n for n in range(min(micro, found.share), 0, -1) if found.share % n == 0)
     each = " per process" if processes > 1 else ""

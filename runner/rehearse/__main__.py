@@ -48,7 +48,8 @@ def main(job: Path) -> None:
     if "cases" in asked:
         from runner.rehearse.compare import compare
 
-        compare([case_of(one) for one in asked["cases"]], asked["ends"])
+        for line in compare([case_of(one) for one in asked["cases"]], asked["ends"]):
+            print(json.dumps(line), flush=True)
         return
     print(json.dumps(asdict(measure(case_of(asked["case"])))))
 

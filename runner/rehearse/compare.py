@@ -1,11 +1,9 @@
 """Times the steps of several plans in one process, one plan after the other."""
 
 import gc
-import json
-import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -13,9 +11,12 @@ import torch
 from runner.rehearse.case import Case
 from runner.rehearse.measure import measure
 
+LEAST_SECONDS = 0.001
+"""The limit of a case for which no time is left: it is timed by one step."""
 
-def compare(cases: Sequence[Case], ends: float) -> None:
-    """Time each case, and print for each a line when it begins and one with its times, as JSON.
+
+def compare(cases: Sequence[Case], ends: float) -> Iterator[dict[str, object]]:
+    """Time each case, and yield its number `at` when it begins, and with its times after it.
 
     They share the time until `ends`, by the monotonic clock. Cases whose layers are compiled come
     last: with kernels in torch's caches they need few seconds, without them perhaps more than there
@@ -24,13 +25,9 @@ def compare(cases: Sequence[Case], ends: float) -> None:
     order = sorted(range(len(cases)), key=lambda at: cases[at].profile.kernels == "compiled")
     for done, at in enumerate(order):
         left = ends - time.monotonic()
-        limit = max(1.0, left / (len(order) - done))
-        _print({"at": at})
-        _print({"at": at, **_timed(replace(cases[at], limit_seconds=limit))})
-
-
-def _print(line: dict[str, object]) -> None:
-    print(json.dumps(line), flush=True)
+        limit = max(LEAST_SECONDS, left / (len(order) - done))
+        yield {"at": at}
+        yield {"at": at, **_timed(replace(cases[at], limit_seconds=limit))}
 
 
 def _timed(case: Case) -> dict[str, object]:
@@ -38,7 +35,7 @@ def _timed(case: Case) -> dict[str, object]:
     try:
         found = measure(case)
     except Exception:
-        print(traceback.format_exc(), file=sys.stderr, flush=True)
+        traceback.print_exc()
         return {"untimed": "failed"}
     finally:
         _forget()

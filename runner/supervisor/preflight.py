@@ -4,7 +4,8 @@ Imports no torch, and reads only the metadata of the stages' packages.
 """
 
 import shutil
-from collections.abc import Sequence
+import socket
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lockfiles.errors import DoesNotFit, UsageProblem
@@ -26,6 +27,7 @@ from runner.environments.packages import (
     packages_found,
 )
 from runner.export.convertible import check_exports
+from runner.inputs.model import cached
 from runner.inputs.verify import model_of
 from runner.runs.kind import Asked, RunKind, of_kind
 
@@ -79,6 +81,22 @@ def _check_training(lock: TrainingLock, stages: Sequence[Stage]) -> None:
         check_training_packages(lock)
         check_device(lock)
         check_compiler(lock)
+
+
+def check_machine(lock: Lock, stages: Sequence[Stage]) -> None:
+    """Raise as `check_all` where a machine cannot run its share of stages."""
+    if isinstance(lock, TrainingLock):
+        _check_training(lock, stages)
+
+
+def check_model(lock: Lock, places: Mapping[str, Path]) -> None:
+    """Raise UsageProblem where a machine has not the base model's folder."""
+    place = places.get("model") or cached(lock.model)
+    if not place.is_dir():
+        raise UsageProblem(
+            f"The base model is not in `{place}` on `{socket.gethostname()}`.",
+            fix=Advice("copy it there, or share the folder of models (HF_HOME)"),
+        )
 
 
 def _reads_base(lock: Lock, kind: RunKind) -> bool:
@@ -153,14 +171,14 @@ def check_device(lock: TrainingLock) -> None:
     _check_threads(lock, facts)
     check_exact_card(lock, facts.gpus)
     if lock.machine.kind == "cuda":
-        card = _fullest(lock, facts)
+        card = fullest(lock, facts)
         free, where = card.free_bytes, f"`{card.name}`"
         more = beyond_one(of_engine(lock.parallel.engine))
         needed = whole_card_bytes(lock.prediction.peak_bytes + more)
         busy = taken(card)
     else:
         free, where, busy = facts.ram_free_bytes, "this machine", ""
-        needed = lock.prediction.peak_bytes * lock.parallel.processes
+        needed = lock.prediction.peak_bytes * lock.parallel.on_each
     if free < needed:
         raise DoesNotFit(
             f"The run needs {needed / _GIB:.2f} GiB of memory, but {where} "
@@ -169,12 +187,12 @@ def check_device(lock: TrainingLock) -> None:
         )
 
 
-def _fullest(lock: TrainingLock, facts: machine.MachineFacts) -> machine.Gpu:
+def fullest(lock: TrainingLock, facts: machine.MachineFacts) -> machine.Gpu:
     """Return the card with the least free memory of those that train: the first ones.
 
     Raises DoesNotFit if the machine has fewer cards than processes.
     """
-    processes = lock.parallel.processes
+    processes = lock.parallel.on_each
     if len(facts.gpus) < processes:
         raise DoesNotFit(
             f"The lock trains on {processes} cards, but this machine has only {len(facts.gpus)}.",
@@ -184,7 +202,7 @@ def _fullest(lock: TrainingLock, facts: machine.MachineFacts) -> machine.Gpu:
 
 
 def _check_threads(lock: TrainingLock, facts: machine.MachineFacts) -> None:
-    processes, cores = lock.parallel.processes, facts.cpu_cores
+    processes, cores = lock.parallel.on_each, facts.cpu_cores
     if processes > max(LEAST_PROCESSES, cores):
         raise DoesNotFit(
             f"The lock trains with {processes} processes, but this machine has only "

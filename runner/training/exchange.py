@@ -1,4 +1,4 @@
-"""Exchanges the gradients of a step between processes that each hold the model."""
+"""What processes that each hold the model exchange: initial values, and the gradients of a step."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,6 +7,12 @@ import torch.distributed as dist
 
 BUCKET_ELEMENTS = 1 << 26
 """Elements that travel at once, unless a single gradient has more."""
+
+
+def take_first(parameters: Sequence[torch.nn.Parameter]) -> None:
+    """Replace the values of parameters by those of rank 0, in place. A collective call."""
+    for one in parameters:
+        dist.broadcast(one.detach(), src=0)
 
 
 def average(parameters: Sequence[torch.nn.Parameter], count: int) -> None:

@@ -12,6 +12,7 @@ from peft import PeftModel
 from planner.models.folder import CONFIG
 from planner.parallelism.engine import of_engine
 from runner.training import states
+from runner.training.exchange import take_first
 from runner.training.in_passes import InPasses
 from runner.training.job import Job
 from runner.training.states import Sharding
@@ -54,7 +55,9 @@ class Spread(InPasses):
             super()._move_model_to_device(model, device)
 
     def _sync_replicated_trainable_parameters(self, model: Any) -> None:
-        """Do nothing: the initial values are the same everywhere, and gradients are exchanged."""
+        """Take the initial values of rank 0, where each process has all of them."""
+        if self._replicated:
+            take_first([one for one in self.model.parameters() if one.requires_grad])
 
     def _defer_fsdp_gradient_reduction(self) -> Any:
         """Reduce the gradients of each micro-batch: complete ones would need more memory."""

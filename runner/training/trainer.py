@@ -112,11 +112,11 @@ class Ordered(Ahead, Saving, Spread):
     ) -> torch.Tensor:
         """Return the loss of a batch: with packing the sum over its micro-batches, since TRL
         divides each by the scored tokens of the complete step."""
-        loss = self._loss(model, inputs, num_items_in_batch)
+        loss = self._computed(model, inputs, num_items_in_batch)
         self.collect_next()
         return loss
 
-    def _loss(self, model: Any, inputs: Any, num_items_in_batch: Any) -> torch.Tensor:
+    def _computed(self, model: Any, inputs: Any, num_items_in_batch: Any) -> torch.Tensor:
         joined = self._joined
         if joined is None:
             blanks = self._ranks.gathered([int(is_blank(inputs))]) if self._ranks.count > 1 else []

@@ -117,12 +117,14 @@ def _unused(measured: Rehearsal) -> str:
 
 
 def counted_on(lock: TrainingLock) -> MachineFacts:
-    """Return the machine of a lock, as far as a plan depends on it."""
+    """Return the machine of a lock, or one of its machines, as far as a plan depends on it."""
     counted, threads = lock.machine, max(1, lock.exactness.threads)
+    nodes = lock.parallel.nodes
     memory = counted.memory_bytes
     card = Gpu(counted.accelerator, memory, memory, counted.capability)
-    gpus = (card,) * counted.count
-    cores = threads * (lock.parallel.processes if counted.kind == "cpu" else 1)
+    gpus = (card,) * (counted.count // nodes)
+    cores = threads * (lock.parallel.on_each if counted.kind == "cpu" else 1)
+    memory = -(-memory // nodes)
     main = 0 if gpus else memory  # a lock for GPUs does not have the amount of main memory
     found = lock.prediction
     measured = found.components["process"] if found.process_origin == "measured" else 0

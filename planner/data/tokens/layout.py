@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 Pass = tuple[int, ...]
 """The indices of a pass's rows within their step, in the step's order."""
 EVALUATED_PASSES = 8
-"""Passes that the rows of an evaluation are laid out in at a time; about one of them is not full.
-"""
+"""About as many passes are laid out at a time for an evaluation; one of them may not be full."""
 
 
 def passes(lengths: Sequence[int], most_tokens: int, ranks: int = 1) -> tuple[Pass, ...]:

@@ -175,10 +175,33 @@ def _rows_of_a_step(made: TrainingLock) -> int:
     return made.train.micro_batch * made.train.accumulation * made.parallel.processes
 
 
+@pytest.mark.parametrize("machine", [CARDS, replace(CARDS, kind="cpu", gpus=())])
+def test_several_machines_share_what_each_has(facts: PlanFacts, machine: MachineFacts) -> None:
+    on = "cuda" if machine.gpus else "cpu"
+    asked = answers(**ON_CARDS | {
+        "machine__device": on, "machine__processes": 8, "machine__nodes": 2,
+        "data__validation_fraction": 0, "method__kind": "lora",
+    })  # fmt: skip
+    own = replace(facts, machine=machine)
+    made = plan(asked, own)
+    assert (made.parallel.processes, made.parallel.nodes, made.parallel.on_each) == (8, 2, 4)
+    assert lock.parse(lock.write(made)).training() == made and "nodes = 2" in lock.write(made)
+    assert plan(asked, replace(own, machine=counted_on(made))) == made
+    alone = plan(answers(**ON_CARDS | {"machine__device": on, "machine__processes": 4,
+                                       "data__validation_fraction": 0, "method__kind": "lora"}),
+                 own)  # fmt: skip
+    assert made.machine.memory_bytes == alone.machine.memory_bytes * (1 if machine.gpus else 2)
+    assert "nodes" not in alone.parallel.model_dump()
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "said"),
     [
         ({"machine__processes": 8}, DoesNotFit, "this machine has 4 cards"),
+        ({"machine__processes": 16, "machine__nodes": 2}, DoesNotFit,
+         "2 such machines have 8 cards"),
+        ({"machine__processes": 4, "machine__nodes": 3}, UsageProblem,
+         "is 4, which is not divisible by `machine.nodes` = 3"),
         ({"machine__processes": 3}, UsageProblem, "not divisible by `machine.processes` = 3"),
         ({"machine__processes": 2, "machine__parallel": "ddp", "machine__offload": "optimizer"},
          UsageProblem, "which `machine.parallel` = `ddp` cannot do"),

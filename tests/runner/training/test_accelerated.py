@@ -142,9 +142,9 @@ def test_all_layers_train_from_the_first_step(
     modes: list[bool] = []
     own = in_passes.InPasses._passed
 
-    def passed(self: Any, model: Any, *given: Any) -> Any:
+    def passed(self: Any, model: Any, *given: Any, **named: Any) -> Any:
         modes.extend(module.training for module in model.modules())
-        return own(self, model, *given)
+        return own(self, model, *given, **named)
 
     monkeypatch.setattr(in_passes.InPasses, "_passed", passed)
     _trained(_job(base, tmp_path, pass_tokens=60, checkpointing=checkpointing))

@@ -5,7 +5,6 @@ import queue
 import signal
 import subprocess
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -127,23 +126,24 @@ def test_copies_share_nothing() -> None:
     assert (found["a"][1][1], found["b"]) == (3, None)
 
 
+def _until_step(step: int, *arguments: object) -> "subprocess.Popen[bytes]":
+    """Return a training with a slow disk that has made a step."""
+    begin = command("train_with_slow_disk", *arguments)
+    process = subprocess.Popen(begin, cwd=ROOT, stdout=subprocess.PIPE)
+    assert process.stdout
+    assert any(b'"step": %d,' % step in text for text in process.stdout)
+    return process
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["lora", "full"])
 def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(
     base: Path, tmp_path: Path, kind: str
 ) -> None:
     first, work = _train(base, tmp_path / "first", kind), tmp_path / "killed"
-    begin = command("train_with_slow_disk", base, work, kind, 0.1, 1.0)
-    process = subprocess.Popen(begin, cwd=ROOT, stdout=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while not (work / "checkpoint-10").exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    time.sleep(0.3)  # training goes on, and the files are not written yet
+    process = _until_step(11, base, work, kind, 0.1, 5.0)
     process.send_signal(signal.SIGKILL)
-    told, _ = process.communicate()
-    assert b'"step": 11' in told
+    process.communicate()
     whole = {path.parent.name for path in work.glob(f"*/{WHOLE}")}
     assert whole == {"checkpoint-5"}
     assert (work / "checkpoint-10").is_dir()
@@ -153,12 +153,7 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(
 @pytest.mark.slow
 def test_a_stop_waits_for_what_is_being_written(base: Path, tmp_path: Path) -> None:
     work = tmp_path / "stopped"
-    begin = command("train_with_slow_disk", base, work, "lora", 0.1, 1.0)
-    process = subprocess.Popen(begin, cwd=ROOT, stdout=subprocess.PIPE)
-    assert process.stdout
-    for text in iter(process.stdout.readline, b""):
-        if b'"step": 6' in text:
-            break
+    process = _until_step(6, base, work, "lora", 0.1, 1.0)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == 75
