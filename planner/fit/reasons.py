@@ -79,7 +79,8 @@ def _lines(request: FitRequest, plan: Profile) -> Iterator[str]:
     if plan.objective != NAMES[0]:
         yield f'`objective = "{plan.objective}"` under `[method]`'
     if plan.ranks > 1:
-        yield f"`processes = {plan.ranks}` under `[machine]`"
+        nodes = f" and `nodes = {request.nodes}`" if request.nodes > 1 else ""
+        yield f"`processes = {plan.ranks}`{nodes} under `[machine]`"
     step = request.candidates.accumulation(plan.micro_batch) * plan.micro_batch * plan.ranks
     if step != EFFECTIVE_BATCH:
         yield f"`effective_batch = {step}` under `[train]`"

@@ -200,7 +200,7 @@ def test_several_processes_share_the_rows_of_a_step_and_the_memory(folder: Path)
     ("changes", "said"),
     [
         ({"train__exact": True}, "Bit-exact training is not verified for 2 processes."),
-        ({"method__packing": "on"}, "Packing works in a single process only"),
+        ({"method__packing": "on"}, "Several processes pack rows on GPUs only"),
         ({"train__effective_batch": 15}, "not divisible by `machine.processes` = 2"),
         ({"method__micro_batch": 16}, r"which does not divide .* \(8 rows per process\)"),
         ({"machine__processes": 1025}, "must be from 1 to 1024"),

@@ -116,7 +116,10 @@ def test_the_reason_has_the_numbers_of_the_person() -> None:
     assert "On 4 cards, it saves 36.7 GiB of each, and its exchange takes" in said
     assert said.endswith(" ms a step while they compute.")
     several = _request("meta-llama/Llama-3.1-8B", "H100 SXM:8", nodes=2, method="full")
-    assert "On 16 cards of 2 machines" in answers(several)[0].reasons[0]
+    (spread,) = answers(several)
+    assert "On 16 cards of 2 machines" in spread.reasons[0]
+    line = "To plan this, set `processes = 16` and `nodes = 2` under `[machine]` in `run.toml`."
+    assert line in spread.reasons
 
 
 @pytest.mark.parametrize(
