@@ -19,7 +19,7 @@ from lockfiles.training import Exactness, Method, Parallel, Stream, Train
 
 VERSION = 1
 """The version that is written and read; a newer one is refused."""
-_OWN_REVISION = 7
+_OWN_REVISION = 8
 REVISION = max(
     _OWN_REVISION,
     *(table.since for table in OBJECTIVES.values()),
@@ -41,6 +41,7 @@ memory and its time were measured by. Revision 5 adds the facts of a model that 
 `train.most_passes`, `stream.passes_sha256`, and `varlen` in `train.attention`. Revision 7 adds how
 layers are computed on a card, `train.kernels` and `train.graph_sizes`, and the ends of answers that
 a template prints only with the next turn, `template.answer_end` and `template.call_end`.
+Revision 8 adds products of the frozen base in FP8: `train.base_products`.
 `lockfiles.revisions` reads the earlier ones. An objective, a kind of stage or an engine that was
 added later raises it by its own `since`.
 """

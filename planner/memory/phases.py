@@ -8,6 +8,7 @@ from planner.memory import (
     backward,
     compiled_layers,
     first_layer,
+    fp8,
     loss_head,
     per_layer_inputs,
     places,
@@ -48,7 +49,8 @@ def estimate(model: Sized, profile: Profile) -> Estimate:
     blocks = layers.blocks(shape)
     left = _left(shape, profile, blocks, resident)
     phases = {
-        "load": held | {"gradients": 0, "optimizer states": 0, **_files(model, profile)},
+        "load": held | {"gradients": 0, "optimizer states": 0, **_files(model, profile)}
+        | _before_rounding(shape, profile, held),
         "forward": _forward(shape, profile, blocks, held, left),
         "reference": _reference(shape, profile, blocks, held | left),
         "backward": _backward(shape, profile, blocks, held, left),
@@ -99,6 +101,16 @@ def _all_layers(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]
     return total
 
 
+def _before_rounding(
+    shape: Architecture, profile: Profile, held: Mapping[str, int]
+) -> dict[str, int]:
+    """Return the weights as they are loaded, and what rounding them to FP8 needs."""
+    if profile.base_products != "fp8":
+        return {}
+    loaded = held["weights"] + fp8.less(shape, profile)
+    return {"weights": loaded, "scratch": fp8.converting(shape, profile)}
+
+
 def _forward(
     shape: Architecture,
     profile: Profile,
@@ -147,7 +159,10 @@ def _reference(
 
 def _quiet(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]) -> int:
     """Return the peak of a pass without gradients."""
-    inside = max(transient.without_gradient(shape, profile, block) for block in blocks)
+    inside = max(
+        transient.without_gradient(shape, profile, block) + fp8.rounding(profile, block)
+        for block in blocks
+    )
     return max(inside, per_layer_inputs.without_gradient(shape, profile))
 
 

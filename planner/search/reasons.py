@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from planner.models.layers import blocks
 from planner.parallelism.layouts import NAMES as LAYOUTS
-from planner.search import effective_tokens, kernel_reasons, pass_reasons
+from planner.search import effective_tokens, fp8, kernel_reasons, pass_reasons
 from planner.search.candidates import Candidates
 from planner.search.ranking import slower
 from planner.search.space import CPU_BATCH_TOKENS
@@ -61,6 +61,7 @@ def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         **pass_reasons.packing(candidates, chosen),
         **pass_reasons.bounds(candidates, chosen),
         **kernel_reasons.why(candidates, chosen),
+        **fp8.why(candidates, chosen),
         "train.dtype": _dtype(candidates, chosen),
         **_kernels(candidates),
     }

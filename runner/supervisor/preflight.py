@@ -149,6 +149,7 @@ def check_device(lock: TrainingLock) -> None:
     check_kind(lock, facts)
     _check_threads(lock, facts)
     check_exact_card(lock, facts.gpus)
+    check_fp8_units(lock, facts.gpus)
     if lock.machine.kind == "cuda":
         free, where = facts.gpus[0].free_bytes, f"`{facts.gpus[0].name}`"
         needed = whole_card_bytes(lock.prediction.peak_bytes)
@@ -195,6 +196,15 @@ def check_exact_card(lock: TrainingLock, cards: Sequence[machine.Gpu]) -> None:
             f"The lock promises bit-identical results on `{planned}`, but this card is "
             f"`{cards[0].name}`.",
             fix=PLAN_AGAIN,
+        )
+
+
+def check_fp8_units(lock: TrainingLock, cards: Sequence[machine.Gpu]) -> None:
+    """Raise DoesNotFit if the lock computes in FP8 and the first card has no units for that."""
+    if lock.train.base_products == "fp8" and cards and not cards[0].computes_fp8:
+        raise DoesNotFit(
+            f"The lock computes products in FP8, but `{cards[0].name}` has no FP8 units.",
+            fix=Steps((Answer("method.base_products", "bf16"), PLAN_AGAIN)),
         )
 
 
