@@ -59,7 +59,8 @@ class Gpu:
 
     @property
     def computes_fp8(self) -> bool:
-        """Whether it is known to have FP8 units: NVIDIA cards from compute capability 8.9."""
+        """Whether it multiplies in FP8 as training does: NVIDIA cards from compute capability
+        8.9."""
         major, _, minor = self.compute_capability.partition(".")
         known = self.vendor == "NVIDIA" and major.isdecimal() and minor.isdecimal()
         return known and (int(major), int(minor)) >= FP8_CAPABILITY

@@ -49,7 +49,8 @@ def estimate(model: Sized, profile: Profile) -> Estimate:
     blocks = layers.blocks(shape)
     left = _left(shape, profile, blocks, resident)
     phases = {
-        "load": held | {"gradients": 0, "optimizer states": 0, **_files(model, profile)}
+        "load": held
+        | {"gradients": 0, "optimizer states": 0, **_files(model, profile)}
         | _before_rounding(shape, profile, held),
         "forward": _forward(shape, profile, blocks, held, left),
         "reference": _reference(shape, profile, blocks, held | left),

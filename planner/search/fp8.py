@@ -25,7 +25,7 @@ _MEASURED = "measured on one H200 only"
 
 
 def check_cards(asked: str, machine: MachineFacts) -> None:
-    """Raise DoesNotFit where FP8 products are asked for on a machine without FP8 units."""
+    """Raise DoesNotFit where FP8 products are asked for on a machine that cannot compute them."""
     if asked != "fp8":
         return
     if not machine.gpus:
@@ -35,8 +35,8 @@ def check_cards(asked: str, machine: MachineFacts) -> None:
             least = ".".join(map(str, FP8_CAPABILITY))
             raise DoesNotFit(
                 Key(KEY),
-                f" is `fp8`, but `{card.name}` has no FP8 units: they come with compute capability "
-                f"{least}.",
+                f" is `fp8`, which needs an NVIDIA card of compute capability {least} or more, but "
+                f"`{card.name}` is none.",
                 fix=OFF,
             )
 

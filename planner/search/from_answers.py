@@ -25,7 +25,6 @@ RANKS: Mapping[str, int] = {"style": 8, "behaviour": 16, "domain": 64}
 """Adapter rank by `goal.change`, from the fine-tuning guide's table of ranks."""
 
 
-
 def counted(answers: "Answers", machine: MachineFacts) -> MachineFacts:
     """Return the machine that a plan can use: without its cards where `machine.device` is `cpu`.
 

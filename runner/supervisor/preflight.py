@@ -200,10 +200,10 @@ def check_exact_card(lock: TrainingLock, cards: Sequence[machine.Gpu]) -> None:
 
 
 def check_fp8_units(lock: TrainingLock, cards: Sequence[machine.Gpu]) -> None:
-    """Raise DoesNotFit if the lock computes in FP8 and the first card has no units for that."""
+    """Raise DoesNotFit if the lock computes in FP8 and the first card cannot."""
     if lock.train.base_products == "fp8" and cards and not cards[0].computes_fp8:
         raise DoesNotFit(
-            f"The lock computes products in FP8, but `{cards[0].name}` has no FP8 units.",
+            f"The lock computes products in FP8, which `{cards[0].name}` cannot.",
             fix=Steps((Answer("method.base_products", "bf16"), PLAN_AGAIN)),
         )
 

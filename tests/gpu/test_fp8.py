@@ -12,6 +12,7 @@ from tests.gpu.fp8.summary import summary
 
 ROOT = Path(__file__).parents[2]
 
+
 def _speed(base: str, rate: int, more: str = "") -> dict[str, Any]:
     line = f"chosen M lora chat step=16 base={base} {more}".strip()
     return {

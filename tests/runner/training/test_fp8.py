@@ -1,5 +1,6 @@
 """A frozen base in FP8: its products, its place under adapters, and training with it."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,12 @@ import torch
 pytest.importorskip("trl")
 
 from peft import LoraConfig, get_peft_model
+from peft.utils import SAFETENSORS_WEIGHTS_NAME as TENSORS
 from safetensors.torch import load_file
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from runner.training.fp8 import E4M3, E5M2, Fp8Linear, Way, in_fp8, round_base
+from runner.training.fp8 import E4M3, E5M2, Fp8Linear, Way, in_fp8
 from runner.training.job import Job
-from runner.training.train import train
-from tests.runner.training.test_packing import Heard
 from tests.runner.training.test_padding_free import _job, _trained
 from tests.runner.training.test_sft import base as base
 
@@ -81,7 +81,7 @@ class _Layer(GradientCheckpointingLayer):  # type: ignore[misc]
 
 def test_layers_under_adapters_are_replaced() -> None:
     model = torch.nn.ModuleDict({"layer": _Layer(), "head": _layer(64, 64)})
-    model.forward = lambda x: model["head"](model["layer"](x))  # type: ignore[method-assign]
+    model.forward = lambda x: model["head"](model["layer"](x))
     adapted = get_peft_model(model, LoraConfig(r=4, target_modules=["up", "odd", "head"]))
     x = torch.randn(TOKENS, 64, dtype=torch.bfloat16)
     before = adapted(x)
@@ -107,13 +107,34 @@ def _fp8(base: Path, work: Path, **changes: Any) -> Job:
     return _job(base, work, pass_tokens=60, base_products="fp8", **changes)
 
 
+@pytest.mark.parametrize("keep", ["last", pytest.param("best", marks=pytest.mark.slow)])
 def test_training_rounds_the_base_and_resumes_to_the_same_curve(
-    base: Path, tmp_path: Path
+    base: Path, tmp_path: Path, keep: str
 ) -> None:
-    plain = _trained(_job(base, tmp_path / "plain", pass_tokens=60, keep="last"))
-    found = _trained(job := _fp8(base, tmp_path / "fp8", keep="last"))
+    plain = _trained(_job(base, tmp_path / "plain", pass_tokens=60, keep=keep))
+    found = _trained(whole := _fp8(base, tmp_path / "whole", keep=keep))
     for ours, theirs in zip(found.told, plain.told, strict=True):
         assert 0 < abs(ours["loss"] - theirs["loss"]) < 0.02
-    print(sorted(one.name for one in job.work.iterdir()))
-    adapter = load_file(job.work / "result" / "adapter_model.safetensors")
-    assert {one.dtype for one in adapter.values()} == {torch.float32}
+    again = _fp8(base, tmp_path / "resumed", keep=keep)
+    shutil.copytree(whole.work / "checkpoint-3", again.work / "checkpoint-3")
+    resumed = _trained(again)
+    assert [one["loss"] for one in resumed.told] == [one["loss"] for one in found.told[3:]]
+    adapters = [load_file(job.work / "result" / TENSORS) for job in (whole, again)]
+    for name, tensor in adapters[0].items():
+        assert tensor.dtype == torch.float32 and torch.equal(tensor, adapters[1][name])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of torch about its own parts
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_compiled_layers_in_fp8_train_as_others_do(
+    base: Path, tmp_path: Path, checkpointing: bool
+) -> None:
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    plain = _trained(_fp8(base, tmp_path / "plain"))
+    changes: dict[str, Any] = {"kernels": "compiled", "checkpointing": checkpointing}
+    found = _trained(_fp8(base, tmp_path / "compiled", **changes))
+    for ours, theirs in zip(found.told, plain.told, strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-3)
+    assert not torch._dynamo.utils.counters["graph_break"]
