@@ -1,8 +1,8 @@
 """`python -m tests.fp8_demo OUT.jsonl [--small] [--only TEXT]`: what FP8 products do to accuracy.
 
-Trains the built-in demo, whose base is really pretrained, on a CPU in float32: with the products of
-its frozen layers as they are, and in FP8 with gradients in e4m3 or in e5m2, three seeds each. Then
-the adapter is evaluated on the base as it is, as later stages do: on the demo's held-out rows and,
+Trains the built-in demo, whose base is really pretrained, on a CPU in float32: with plain
+products of its frozen layers, and in FP8 with gradients in e4m3 or in e5m2, three seeds each. Then
+the adapter is evaluated on the plain base, as later stages do: on the demo's held-out rows and,
 for what was forgotten, on rows of the pretraining text with other intents. Trainings that OUT has
 are not run again. Prints a table.
 """
@@ -38,7 +38,7 @@ from runner.training.loading import load, load_checked
 from runner.training.make import make_trainer
 from tests.journeys.demo_folder import small, tunelock
 
-WAYS: dict[str, Way | None] = {"as it is": None, "e4m3": Way(E4M3), "e5m2": Way(E5M2)}
+WAYS: dict[str, Way | None] = {"plain": None, "e4m3": Way(E4M3), "e5m2": Way(E5M2)}
 SEEDS = (17, 18, 19)
 FORGOTTEN_ROWS = 400
 """Rows of other intents, evenly from the pretraining text."""

@@ -105,7 +105,7 @@ def _all_layers(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]
 def _before_rounding(
     shape: Architecture, profile: Profile, held: Mapping[str, int]
 ) -> dict[str, int]:
-    """Return the weights as they are loaded, and what rounding them to FP8 needs."""
+    """Return the weights before they are rounded, and what rounding them needs."""
     if profile.base_products != "fp8":
         return {}
     loaded = held["weights"] + fp8.less(shape, profile)
