@@ -10,6 +10,7 @@ from lockfiles.errors import DoesNotFit
 from lockfiles.fixes import Answer, Key
 from lockfiles.objectives import NAMES
 from planner.machines.facts import FP8_CAPABILITY, MachineFacts
+from planner.memory.compiled_layers import COMPILED
 from planner.search.candidates import Candidates
 from planner.search.contradiction import Contradiction
 from planner.search.kernels import may_compile
@@ -69,9 +70,11 @@ def _compiles(found: Candidates) -> bool:
 
 
 def _needs(found: Candidates) -> str:
+    family = found.model.architecture.family
+    if family not in COMPILED:
+        return f" is `fp8`, which needs compiled layers, and those of `{family}` are not known."
     return (
-        f" is `fp8`, which needs layers of `{found.model.architecture.family}` that can be "
-        "compiled, in padding-free passes with flash attention; here they cannot."
+        " is `fp8`, which needs padding-free passes with flash attention, and this plan has none."
     )
 
 

@@ -81,8 +81,8 @@ def test_a_plan_that_does_not_fit_names_qlora_without_fp8() -> None:
         ({"exact": True}, "bit-exact training is not verified"),
         ({"processes": 2}, "works in a single process only"),
         ({"compiled": False}, "needs compiled layers"),
-        ({"packing": False}, "here they cannot"),
-        ({"micro_batch": 4}, "here they cannot"),
+        ({"packing": False}, "and this plan has none"),
+        ({"micro_batch": 4}, "and this plan has none"),
     ],
 )
 def test_what_fp8_is_not_measured_with_is_refused(changes: dict[str, Any], said: str) -> None:
@@ -91,6 +91,12 @@ def test_what_fp8_is_not_measured_with_is_refused(changes: dict[str, Any], said:
     assert found and said in "".join(map(str, found[0]))
     free = replace(every, request=replace(every.request, base_products="bf16"))
     assert not list(fp8.contradictions(free))
+
+
+def test_families_whose_compiled_layers_are_not_known_are_named() -> None:
+    every = _on("NVIDIA H200", 140, "mistralai/Mixtral-8x7B-v0.1", base_products="fp8")
+    (found,) = [sentence for holds, sentence, _ in fp8.contradictions(every) if holds]
+    assert "those of `mixtral` are not known" in "".join(map(str, found))
 
 
 @pytest.mark.parametrize(
